@@ -57,10 +57,6 @@ class Backoff:
         self._rng = rng
         self.failures = 0
 
-    def succeeded(self) -> None:
-        """Reset the count."""
-        self.failures = 0
-
     def failed(self) -> float:
         """Count one more; returns seconds to wait."""
         limit = min(LONGEST, SHORTEST * 2.0 ** min(self.failures + 1, _DOUBLINGS))
@@ -164,7 +160,7 @@ class BatchDelivery:
                 if error.reason is Reason.TOO_FAST:
                     break  # all collectors share the limit
             else:
-                self._backoff.succeeded()
+                self._backoff.failures = 0
                 await self._note("")
                 return 0.0
         pause = self._backoff.failed()

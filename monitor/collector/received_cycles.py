@@ -94,14 +94,10 @@ class ReceivedCycles:
         measurements = await self._store.measurements_of(waiting)
         own = [one for one in measurements if one.vantage == waiting.vantage]
         early = early_health(waiting, references_of(own, self._settings.catalog, waiting.country))
-        failed = [
-            one
-            for one in own
-            if one.look in (Purpose.SCHEDULED, Purpose.RETRY) and suspicious(one, early.families)
-        ]
+        attempts = (one for one in own if one.look in (Purpose.SCHEDULED, Purpose.RETRY))
         hopeless = early.state in HOPELESS
         surroundings = Surroundings()
-        if failed and not hopeless:
+        if not hopeless and any(suspicious(one, early.families) for one in attempts):
             surroundings = await self._surroundings(waiting)
         seen = self._stored.seen(
             waiting, measurements, surroundings, waiting.finished_at, out_of_turn=waiting.hurried

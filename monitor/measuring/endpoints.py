@@ -41,23 +41,6 @@ _FOLLOW_UP_BYTES = 100_000
 """Bytes of one follow-up at most, about."""
 
 
-class Allowance:
-    """How many more of something may be done, for each key and in all."""
-
-    def __init__(self, *, each: int, total: int) -> None:
-        self._each = each
-        self._left = total
-        self._taken: Counter[str] = Counter()
-
-    def take(self, key: str) -> bool:
-        """Take one, if there is one left."""
-        if self._left <= 0 or self._taken[key] >= self._each:
-            return False
-        self._left -= 1
-        self._taken[key] += 1
-        return True
-
-
 class Checkups:
     """Further rounds of references, near the failures of a quiet vantage. Failures that come close
     together share one.
@@ -119,9 +102,8 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
     last_begun: float
     """Time of the event loop after which nothing further begins, so that the cycle ends before the
     next one is due."""
-    _follow_ups: Allowance = msgspec.field(
-        default_factory=lambda: Allowance(each=FOLLOW_UPS_PER_ROLE, total=FOLLOW_UPS_PER_CYCLE)
-    )
+    _follow_ups: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
+    """Those made so far, by platform and role."""
 
     @property
     def late(self) -> bool:
@@ -252,8 +234,10 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         ledger, asked = self.probers.ledger, self.vantage.id
         if self.late or not ledger.affords(asked, Allotment.SUSPICION, _FOLLOW_UP_BYTES):
             return ()
-        if not self._follow_ups.take(f"{target.platform} {target.role}"):
+        place, made = (target.platform, target.role), self._follow_ups
+        if made[place] >= FOLLOW_UPS_PER_ROLE or made.total() >= FOLLOW_UPS_PER_CYCLE:
             return ()
+        made[place] += 1
         elsewhere = self._innocuous_host(target.endpoint.host)
         plan = plan_follow_up(target, failed, controls, elsewhere=elsewhere)
         return (await self.probers.follow_up(asked, plan, cycle=self.cycle),)
