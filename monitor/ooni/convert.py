@@ -155,9 +155,6 @@ def _vantage(wire: WireMeasurement) -> VantagePoint:
     )
 
 
-# -- what was measured -------------------------------------------------------------------------
-
-
 def _endpoint(url: str | None) -> Endpoint:
     try:
         endpoint = parse_endpoint((url or "").partition("#")[0])
@@ -197,9 +194,6 @@ def _as_measured(platform: Platform, seen: Sequence[TestedEndpoint]) -> Platform
         canonical = role.canonical and endpoints[:1] == role.endpoints[:1]
         roles.append(msgspec.structs.replace(role, endpoints=endpoints, canonical=canonical))
     return msgspec.structs.replace(platform, roles=tuple(roles))
-
-
-# -- measurements ------------------------------------------------------------------------------
 
 
 class _Cycle(msgspec.Struct, frozen=True, kw_only=True):
@@ -258,9 +252,6 @@ def _uuid7(at: datetime, *parts: str) -> str:
     number = number & ~(0xF << 76) | 0x7 << 76
     number = number & ~(0x3 << 62) | 0x2 << 62
     return str(uuid.UUID(int=number))
-
-
-# -- health ------------------------------------------------------------------------------------
 
 
 def _health(

@@ -306,9 +306,6 @@ def stale(state: Detector, now: datetime, settings: DetectorSettings) -> bool:
     return known is None or (now - known).total_seconds() > settings.gap
 
 
-# -- one reading ---------------------------------------------------------------------------------
-
-
 def _accused(state: Detector, reading: Reading, settings: DetectorSettings) -> Detector:
     if state.blocked:
         return _accused_again(state, reading, settings)

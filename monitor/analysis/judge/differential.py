@@ -104,9 +104,6 @@ def reread(
     return Reading(sign=sign, evidence=evidence)
 
 
-# -- what the clues say --------------------------------------------------------------------------
-
-
 def _conclusive(sign: Sign, evidence: Evidence, agreeing: Sequence[Summary]) -> Reading:
     """Conclusive when the evidence is strong and at least two attempts agree."""
     enough = evidence is Evidence.STRONG and len(agreeing) >= AGREEING
@@ -190,9 +187,6 @@ def _name_fails_too(clues: _Clues, word: str) -> bool:
         o for o in clues.tls if o.reason == Reason.SNI_ELSEWHERE and o.server_name == clues.host
     ]
     return bool(tried) and all(sub_method_of(o) == word for o in tried)
-
-
-# -- reading them --------------------------------------------------------------------------------
 
 
 def _clues(case: Case, agreeing: Sequence[Summary]) -> _Clues:
