@@ -257,11 +257,15 @@ def _uuid7(at: datetime, *parts: str) -> str:
 def _health(
     vantage: VantagePoint, measurements: Sequence[Measurement], keys: WireKeys, at: datetime
 ) -> VantageHealth:
-    witnesses = [m for m in measurements if m.reached and _witness(m)]
+    reached = [m for m in measurements if m.reached]
+    witnesses = [m for m in reached if m.endpoint.partition(":")[0] in _WITNESSES]
     helped = helper_answered(keys)
     asked = helped or keys.control_failure is not None
     well = bool(witnesses) or helped
-    timeouts = sum(not m.reached and _timed_out(m) for m in measurements)
+    timeouts = sum(
+        not m.reached and any(o.failure in TIMEOUTS for o in m.observations if not o.reason)
+        for m in measurements
+    )
     total = len(measurements) + helped
     return VantageHealth(
         **vantage.origin,
@@ -273,14 +277,6 @@ def _health(
         families=tuple(sorted({f for m in witnesses for f in working_families(m)})),
         at=at,
     )
-
-
-def _witness(measurement: Measurement) -> bool:
-    return measurement.endpoint.partition(":")[0] in _WITNESSES
-
-
-def _timed_out(measurement: Measurement) -> bool:
-    return any(o.failure in TIMEOUTS for o in measurement.observations if not o.reason)
 
 
 def _helper_health(at: datetime) -> VantageHealth:
