@@ -21,7 +21,6 @@ from benchmarks.certificates import BOTH_FAMILIES, ONE_FAMILY
 from benchmarks.names import PER_CYCLE, name, new_name
 from benchmarks.namespace import OWN_ADDRESSES, RESOLVER
 from monitor.analysis.verdict import VantageHealth, VantageState
-from monitor.app.clock import utc_now
 from monitor.app.program import spare_searches
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.layers.http import HttpClient
@@ -37,6 +36,7 @@ from probes.target import Target
 from probes.vantage import Egress, EgressKind, VantagePoint
 from storage.open_store import sql_store
 from storage.values.cycle import Cycle
+from storage.values.times import utc_now
 
 CONCURRENCY = 100
 """Of plain httpx, which never waits for anything but the server."""

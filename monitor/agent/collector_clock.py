@@ -10,7 +10,7 @@ one cycle are all right, or all wrong by the same amount.
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -67,7 +67,8 @@ class AgentClock:
 
     def now(self) -> datetime:
         """UTC by the agent's own clock."""
-        return _utc(self._wall + self.machine.since_boot() - self._since_boot)
+        seconds = self._wall + self.machine.since_boot() - self._since_boot
+        return datetime.fromtimestamp(seconds, UTC)
 
     def follow(self) -> bool:
         """Follow the wall clock if it was set meanwhile; whether it was. Call it between two
@@ -107,11 +108,12 @@ class AgentClock:
         """UTC by the collectors' clock; None while no collector answered since boot."""
         if self.anchor is None:
             return None
-        return _utc(self._by(self.anchor, self.machine.since_boot()))
+        seconds = self._by(self.anchor, self.machine.since_boot())
+        return datetime.fromtimestamp(seconds, UTC)
 
     def best_now(self) -> datetime:
         """By the collectors' clock if that is known, else by the wall clock."""
-        return self.collectors_now() or _utc(self.machine.wall())
+        return self.collectors_now() or datetime.fromtimestamp(self.machine.wall(), UTC)
 
     def offset(self) -> float | None:
         """Seconds to add to the agent's own clock now; None while not known."""
@@ -128,7 +130,3 @@ class AgentClock:
     @staticmethod
     def _by(anchor: Anchor, since_boot: float) -> float:
         return anchor.at + since_boot - anchor.since_boot
-
-
-def _utc(seconds: float) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)

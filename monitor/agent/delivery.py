@@ -57,10 +57,6 @@ class Backoff:
         self._rng = rng
         self.failures = 0
 
-    def succeeded(self) -> None:
-        """Reset the count."""
-        self.failures = 0
-
     def failed(self) -> float:
         """Count one more; returns seconds to wait."""
         limit = min(LONGEST, SHORTEST * 2.0 ** min(self.failures + 1, _DOUBLINGS))
@@ -164,7 +160,7 @@ class BatchDelivery:
                 if error.reason is Reason.TOO_FAST:
                     break  # all collectors share the limit
             else:
-                self._backoff.succeeded()
+                self._backoff.failures = 0
                 await self._note("")
                 return 0.0
         pause = self._backoff.failed()
@@ -216,12 +212,9 @@ class BatchDelivery:
         except RefusedError as error:
             if error.reason not in _TIMING:
                 raise
-            before = self._clock.anchor
             asked = since_boot()
-            await self._client.learn_time(collector)
+            await self._learn_time(collector)
             log.info("asked for the time", took=round(since_boot() - asked, 2))
-            if self._clock.anchor != before:
-                await self._spool.note({ANCHOR: as_note(self._clock.anchor)})
         return await ask()
 
     def _permanent(self, batch: Frozen, reason: Reason) -> bool:

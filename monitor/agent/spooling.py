@@ -38,12 +38,8 @@ class SpoolRecorder:
         self._clock = clock
         self._traffic = traffic
         self._kept = kept
-        self._book = EventBook()
-
-    @property
-    def book(self) -> EventBook:
+        self.book = EventBook()
         """The agent's own detectors, since it started."""
-        return self._book
 
     def use(self, settings: Settings) -> None:
         """Use other settings from now on."""
@@ -51,8 +47,8 @@ class SpoolRecorder:
 
     async def record(self, cycle: Cycle) -> None:
         """Spool one cycle, or count it as given up."""
-        self._book = advance(
-            self._book, cycle.platforms, self._settings.events, health=cycle.health
+        self.book = advance(
+            self.book, cycle.platforms, self._settings.events, health=cycle.health
         ).book
         try:
             await self._put(cycle)
@@ -65,7 +61,7 @@ class SpoolRecorder:
         if self._clock.follow():
             log.warning("the machine's clock was set")
             # Earlier cycles would seem to be in the future, or long ago.
-            self._book = EventBook()
+            self.book = EventBook()
 
     async def _put(self, cycle: Cycle) -> None:
         last = LastCycle(

@@ -21,7 +21,7 @@ from monitor.agent.saved_state import (
     recalled,
 )
 from monitor.wire.answers import AgentSettings
-from storage.agent.spool import Aside, look_into
+from storage.agent.spool import Aside, read_spool
 
 _MEGABYTE = 1e6
 _MOST_REFUSED = 5
@@ -61,7 +61,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 def status_of(vantage: str, files: AgentFiles, machine: Machine) -> Status:
     """The status of the agent with these files. Raises StorageError."""
-    holding, notes = look_into(files.spool)
+    holding, notes = read_spool(files.spool)
     trouble = recalled(notes, TROUBLE, Trouble)
     current = _settings_in(files)
     return Status(

@@ -349,12 +349,8 @@ def _best_of_each_family(paths: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
 
 
 def _dialled(last_hop: LastHop) -> list[_Dialled]:
-    found: list[_Dialled] = [*last_hop.tcp]
-    found += last_hop.tls
-    found += last_hop.app
-    if last_hop.http is not None:
-        found.append(last_hop.http)
-    return found
+    http = () if last_hop.http is None else (last_hop.http,)
+    return [*last_hop.tcp, *last_hop.tls, *last_hop.app, *http]
 
 
 def _of_address(last_hop: LastHop, address: str) -> Outcome:

@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from datetime import datetime
 
 from monitor.analysis.verdict import Verdict
-from monitor.app.clock import utc_now
 from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
 from monitor.measuring.controls import Controls, LocalControls
@@ -17,6 +16,7 @@ from monitor.measuring.probers import MakeNetwork, Probers
 from monitor.measuring.scheduled_controls import ScheduledControls
 from monitor.measuring.transfers import Transfers
 from probes.vantage import VantageRole
+from storage.values.times import utc_now
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 
-from monitor.app.clock import utc_now
 from monitor.app.cycle_job import CycleCounter, CycleJobs, CycleRecorder
 from monitor.app.cycle_runners import CycleRunners, cycle_runner
 from monitor.app.schedule import Schedule
@@ -15,6 +14,7 @@ from monitor.logs import logger
 from monitor.measuring.controls import Controls
 from monitor.measuring.cycle import CycleRunner
 from storage.store import Store
+from storage.values.times import utc_now
 
 log = logger(__name__)
 

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from monitor.analysis.events.event import Event
-from monitor.app.clock import utc_now
 from monitor.app.measuring import Measuring
 from monitor.app.notifications import Notifications
 from monitor.app.program import keep_running
@@ -25,6 +24,7 @@ from monitor.server.app import create_app
 from monitor.server.serve import serve
 from storage.open_store import open_store
 from storage.store import CollectorStore
+from storage.values.times import utc_now
 
 log = logger(__name__)
 

@@ -3,7 +3,6 @@
 import asyncio
 import random
 
-from monitor.app.clock import utc_now
 from monitor.app.heartbeat import is_well, ping
 from monitor.config.settings import Settings
 from monitor.metrics.publisher import Publisher
@@ -11,6 +10,7 @@ from monitor.notify.apprise_service import AppriseService
 from monitor.notify.delivery import Delivery
 from monitor.notify.settings import NotifySettings
 from storage.store import Store
+from storage.values.times import utc_now
 
 
 class Notifications:

@@ -6,13 +6,13 @@ docs/adr/0014-one-path.md.
 
 from contextlib import AsyncExitStack
 
-from monitor.app.clock import utc_now
 from monitor.app.measuring import measuring
 from monitor.app.monitor import Monitor, opened_store, publisher_of, show
 from monitor.app.notifications import Notifications
 from monitor.app.program import keep_running, run_until_stopped
 from monitor.config.settings import Settings
 from monitor.recording.recorder import Recorder
+from storage.values.times import utc_now
 
 
 async def run(settings: Settings) -> None:

@@ -11,7 +11,6 @@ from datetime import UTC, timedelta
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from monitor.app.clock import utc_now
 from monitor.app.cycle_job import CycleJobs
 from monitor.config.settings import Settings
 from monitor.logs import logger
@@ -19,6 +18,7 @@ from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.fast_lane import FastLane
 from probes.vantage import VantagePoint
 from storage.values.cycle import Cycle
+from storage.values.times import utc_now
 
 log = logger(__name__)
 

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from monitor.app.clock import utc_now
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
@@ -18,6 +17,7 @@ from monitor.config.settings import Settings
 from monitor.wording.plain import visible
 from storage.store import Store
 from storage.values.reviews import Annotation
+from storage.values.times import utc_now
 
 app = command_group("Import, list and remove dated facts: elections, court orders, denials.")
 

@@ -10,7 +10,6 @@ import uuid_utils
 from rich.markup import escape
 
 from monitor.analysis.events.event import Event, EventLogEntry
-from monitor.app.clock import utc_now
 from monitor.cli.exits import bad_usage
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
@@ -30,6 +29,7 @@ from monitor.wording.words import Words, words_in
 from storage.store import Store
 from storage.values.reviews import Annotation, Mark, Review, deciding_review
 from storage.values.selection import Selection
+from storage.values.times import utc_now
 
 NOTE_LIMIT, NAME_LIMIT = 4000, 200
 """Characters."""

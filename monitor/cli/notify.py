@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from monitor.app.clock import utc_now
 from monitor.cli.exits import bad_usage
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
@@ -20,6 +19,7 @@ from monitor.notify.message_words import message_words
 from monitor.notify.settings import NotifySettings, Route, Target
 from monitor.wording.local_time import utc_text
 from storage.values.outbox import Notice, NoticeState
+from storage.values.times import utc_now
 
 NOT_TAKEN = 3
 """Exit code when a service did not take a test message."""

@@ -7,7 +7,6 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from monitor.app.clock import utc_now
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import print_json, table
@@ -31,6 +30,7 @@ from probes.measurement import (
     layer_of,
 )
 from probes.target import Target
+from storage.values.times import utc_now
 
 _MILLI = 1000.0
 

@@ -9,7 +9,6 @@ import msgspec
 import typer
 from rich.console import Console
 
-from monitor.app.clock import utc_now
 from monitor.cli.exits import bad_usage, exit_on
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import plain_console, print_json, progress_bar, table
@@ -22,6 +21,7 @@ from monitor.judging.rejudge import Rejudge, Rejudged
 from storage.store import StorageError
 from storage.values.rejudging import Rejudging
 from storage.values.selection import Selection
+from storage.values.times import utc_now
 
 
 def rejudge(

@@ -5,7 +5,6 @@ from typing import Annotated
 import msgspec
 import typer
 
-from monitor.app.clock import utc_now
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
@@ -29,6 +28,7 @@ from monitor.keys.keys import (
 from probes.vantage import Profile, VantageRole
 from storage.store import CollectorStore
 from storage.values.fleet import Enrolment, Quarantine
+from storage.values.times import utc_now
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the vantage.")]
 Key = Annotated[

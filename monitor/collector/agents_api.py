@@ -24,13 +24,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from monitor.app.clock import utc_now
 from monitor.collector.admission import Room, Slots, VantageRate
 from monitor.collector.agent_settings import SettingsForAgents
 from monitor.collector.batch_checks import frame_of, is_id, read_batch
 from monitor.collector.control_requests import ControlRequests
 from monitor.collector.enrolments import EnrolledKeys
-from monitor.collector.refusal_log import RefusalLog
 from monitor.collector.requests import PATIENCE, Sender, check_age, claim_in, read_body
 from monitor.config.settings import Settings
 from monitor.logs import logger
@@ -53,6 +51,7 @@ from monitor.wire.signing import REQUEST, SIGNATURE, is_signed, sign_answer
 from monitor.wire.unpacking import unpack
 from storage.store import FleetStore, StorageError
 from storage.values.fleet import ReceivedBatch
+from storage.values.times import utc_now
 
 log = logger(__name__)
 
@@ -64,8 +63,37 @@ TIMES = 50.0
 """Requests for the time each second, of all senders together: they need no key, and each answer is
 signed."""
 
+EVERY = 60.0
+"""Seconds between two lines about the same refusal: anybody can send requests that are refused."""
+
 _encode = msgspec.json.Encoder().encode
 _Handler = Callable[[Sender, bytes], Awaitable[msgspec.Struct]]
+
+
+class RefusalLog:
+    """Refusals in the log: at most one line for each reason and vantage in `EVERY` seconds, with a
+    count. Its lines hold the vantage, where it is enrolled, and never an address."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock` gives seconds and never goes back."""
+        self._clock = clock
+        self._last: dict[tuple[Reason, str], tuple[float, int]] = {}
+        """When a line was written, and how many refusals there were since."""
+
+    def refused(self, refused: Refused, vantage: str) -> None:
+        """Log a refusal; `vantage` is empty unless the key is enrolled for it."""
+        what, now = (refused.reason, vantage), self._clock()
+        written_at, more = self._last.get(what, (now - EVERY, 0))
+        if now - written_at < EVERY:
+            self._last[what] = (written_at, more + 1)
+            return
+        self._last[what] = (now, 0)
+        more_fields = {"vantage": vantage} if vantage else {}
+        if more:
+            more_fields["earlier"] = str(more)
+        log.warning(
+            "request refused", reason=str(refused.reason), detail=refused.detail, **more_fields
+        )
 
 
 class AgentApi:
@@ -104,7 +132,7 @@ class AgentApi:
         self._room = Room(UNPACKED_AT_ONCE)
         self._bytes_pace = VantageRate(limits.hourly_bytes, 3600.0, clock)
         self._time_pace = VantageRate(TIMES, 1.0, clock)
-        self._log = RefusalLog(log, clock)
+        self._log = RefusalLog(clock)
 
     def app(self) -> Starlette:
         """The ASGI application."""

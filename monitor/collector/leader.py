@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Any
 
+from monitor.analysis.events.event import Event
 from monitor.app.monitor import show
 from monitor.collector.judging_queue import JudgingQueue, wait_of
 from monitor.collector.received_cycles import REMEMBERED, ReceivedCycles
@@ -71,9 +72,8 @@ class Leader:
         return self._recorder is not None
 
     @property
-    def held(self) -> int:
-        """Vantages whose cycles wait for a control."""
-        return 0 if self._queue is None else self._queue.held
+    def _active(self) -> tuple[Event, ...]:
+        return () if self._recorder is None else self._recorder.book.active
 
     def ready(self) -> tuple[bool, str]:
         """Whether the database answers, and a sentence that says so. A ready collector accepts
@@ -87,8 +87,7 @@ class Leader:
         self._watched.use(settings)
         if self._recorder is not None:
             await self._recorder.use(self._watched.settings)
-        active = self._recorder.book.active if self._recorder is not None else ()
-        show(self._publisher, self._watched.settings, active)
+        show(self._publisher, self._watched.settings, self._active)
         self._shown_at = None
         if self._queue is not None:
             self._queue.use(settings)
@@ -131,10 +130,8 @@ class Leader:
         settings = self._watched.settings
         if self._recorder is not None:
             await self._recorder.use(settings)
-            self._publisher.watch(settings.vantages, self._recorder.book.active)
-        else:
-            self._publisher.watch(settings.vantages, ())
-            self._shown_at = None
+        self._publisher.watch(settings.vantages, self._active)
+        self._shown_at = None
 
     # -- this one leads ------------------------------------------------------------------------
 

@@ -31,13 +31,9 @@ class LocalCycles:
         self._settings = settings
         self._store = store
         self._now = now
-        self._book = EventBook()
-        self._backlog = Backlog[Cycle](self._queue, lambda one: one.id, failed)
-
-    @property
-    def book(self) -> EventBook:
+        self.book = EventBook()
         """The detectors of these vantages, each by itself."""
-        return self._book
+        self._backlog = Backlog[Cycle](self._queue, lambda one: one.id, failed)
 
     def use(self, settings: Settings) -> None:
         """Use other settings from now on."""
@@ -45,8 +41,8 @@ class LocalCycles:
 
     async def record(self, cycle: Cycle) -> None:
         """Store it to be judged, after those that the store could not take."""
-        step = advance(self._book, cycle.platforms, self._settings.events, health=cycle.health)
-        self._book = step.book
+        events = self._settings.events
+        self.book = advance(self.book, cycle.platforms, events, health=cycle.health).book
         await self._backlog.add(cycle)
 
     async def _queue(self, cycle: Cycle) -> None:

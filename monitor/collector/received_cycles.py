@@ -64,7 +64,7 @@ class ReceivedCycles:
         self._settings = settings
         self._store = store
         self._stored = StoredCycles(settings)
-        self._around: dict[tuple[datetime, datetime], list[Measurement]] = {}
+        self._measured: dict[tuple[datetime, datetime], list[Measurement]] = {}
         self._own: dict[str, datetime] = {}
         """Controls' own cycles, by id, and when they ended."""
         self._controls: dict[str, VantageHealth] = {}
@@ -76,7 +76,7 @@ class ReceivedCycles:
 
     def refresh(self) -> None:
         """Read what controls measured anew: more may have arrived."""
-        self._around.clear()
+        self._measured.clear()
 
     def learn(self, id_: str, finished_at: datetime, health: VantageHealth) -> None:
         """Remember a judged cycle: those of controls show their health."""
@@ -94,17 +94,13 @@ class ReceivedCycles:
         measurements = await self._store.measurements_of(waiting)
         own = [one for one in measurements if one.vantage == waiting.vantage]
         early = early_health(waiting, references_of(own, self._settings.catalog, waiting.country))
-        failed = [
-            one
-            for one in own
-            if one.look in (Purpose.SCHEDULED, Purpose.RETRY) and suspicious(one, early.families)
-        ]
+        attempts = (one for one in own if one.look in (Purpose.SCHEDULED, Purpose.RETRY))
         hopeless = early.state in HOPELESS
-        around = Surroundings()
-        if failed and not hopeless:
-            around = await self._surroundings(waiting)
+        surroundings = Surroundings()
+        if not hopeless and any(suspicious(one, early.families) for one in attempts):
+            surroundings = await self._surroundings(waiting)
         seen = self._stored.seen(
-            waiting, measurements, around, waiting.finished_at, out_of_turn=waiting.hurried
+            waiting, measurements, surroundings, waiting.finished_at, out_of_turn=waiting.hurried
         )
         lacking = () if hopeless else _lacking(seen, early.families)
         return Opened(waiting=waiting, seen=seen, lacking=lacking)
@@ -137,10 +133,10 @@ class ReceivedCycles:
         # In whole steps, so that cycles of the same time share one answer.
         since = _floor(waiting.started_at - patience, step)
         until = _floor(waiting.finished_at + patience, step) + timedelta(seconds=step)
-        measurements = self._around.get((since, until))
+        measurements = self._measured.get((since, until))
         if measurements is None:
             measurements = await self._store.control_measurements(since, until)
-            self._around[since, until] = measurements
+            self._measured[since, until] = measurements
         controls: dict[str, list[Measurement]] = {}
         for one in measurements:
             if one.look is Purpose.CONTROL:

@@ -7,7 +7,6 @@ own vantages → local_cycles ─┴→ store → judging_queue → judge → re
 
 from contextlib import AsyncExitStack
 
-from monitor.app.clock import utc_now
 from monitor.app.measuring import measuring
 from monitor.app.monitor import Monitor, opened_store, publisher_of
 from monitor.app.notifications import Notifications
@@ -22,6 +21,7 @@ from monitor.keys.keys import key_path, load_or_make
 from monitor.logs import logger
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.server.serve import serve
+from storage.values.times import utc_now
 
 log = logger(__name__)
 

@@ -19,12 +19,8 @@ class WatchedVantages:
         self._configured = settings
         self._store = store
         self._enrolled: tuple[VantagePoint, ...] = ()
-        self._settings = settings
-
-    @property
-    def settings(self) -> Settings:
+        self.settings = settings
         """The configuration, its vantages followed by those enrolled."""
-        return self._settings
 
     def use(self, settings: Settings) -> None:
         """Use another configuration from now on."""
@@ -44,7 +40,7 @@ class WatchedVantages:
     def _renew(self) -> None:
         own = {vantage.id for vantage in self._configured.vantages}
         more = tuple(vantage for vantage in self._enrolled if vantage.id not in own)
-        self._settings = msgspec.structs.replace(
+        self.settings = msgspec.structs.replace(
             self._configured, vantages=(*self._configured.vantages, *more)
         )
 

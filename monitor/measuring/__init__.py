@@ -2,7 +2,6 @@
 
     cycle ── the steps of a cycle, from the references to what was seen (`monitor.analysis.seen`)
      ├─ endpoints ── every endpoint: the attempts, the controls, the follow-ups
-     ├─ checkups ── further rounds of references near the failures of a quiet vantage
      ├─ transfers ── when to measure transfer speed, and of which objects
      ├─ controls, scheduled_controls ── the same endpoints from control vantages
      └─ probers ── one prober for each vantage; each measurement is paid from the day's bytes

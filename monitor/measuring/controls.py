@@ -99,13 +99,9 @@ class LocalControls:
     def __init__(self, probers: Probers, controls: Sequence[VantagePoint]) -> None:
         self._probers = probers
         self._controls = tuple(controls)
+        self.available = bool(controls)
         self._measurements: dict[tuple[str, str, bool, Reduction | None], Shared[Measurement]] = {}
         self._checks: dict[str, Shared[ControlState]] = {}
-
-    @property
-    def available(self) -> bool:
-        """True when any control vantage is configured."""
-        return bool(self._controls)
 
     async def measure(
         self,

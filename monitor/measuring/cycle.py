@@ -27,10 +27,9 @@ from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
 from monitor.budget.budget import Allotment, Effort
 from monitor.budget.ledger import BudgetSpentError
 from monitor.config.settings import Settings
-from monitor.measuring.checkups import Checkups
 from monitor.measuring.controls import Controls
 from monitor.measuring.effort import EffortPlanner
-from monitor.measuring.endpoints import EndpointTests, first_and_rest
+from monitor.measuring.endpoints import Checkups, EndpointTests, first_and_rest
 from monitor.measuring.http3 import Http3, UdpWitness
 from monitor.measuring.pace import pace_of
 from monitor.measuring.probers import Probers

@@ -16,13 +16,12 @@ from monitor.analysis.judge.suspicion import (
     suspicious,
 )
 from monitor.analysis.seen import EndpointMeasurements
-from monitor.analysis.vantage.health import HOPELESS
+from monitor.analysis.vantage.health import HOPELESS, ReferenceMeasurements
 from monitor.analysis.verdict import VantageHealth
 from monitor.budget.budget import Allotment
 from monitor.budget.ledger import BudgetSpentError
 from monitor.config.settings import Settings
-from monitor.measuring.checkups import Checkups
-from monitor.measuring.controls import Controls
+from monitor.measuring.controls import Controls, Shared, Work
 from monitor.measuring.effort import CycleEffort
 from monitor.measuring.http3 import UdpWitness, only_quic_failed, reached_over_quic, tries_quic
 from monitor.measuring.pace import Pace
@@ -42,21 +41,42 @@ _FOLLOW_UP_BYTES = 100_000
 """Bytes of one follow-up at most, about."""
 
 
-class Allowance:
-    """How many more of something may be done, for each key and in all."""
+class Checkups:
+    """Further rounds of references, near the failures of a quiet vantage. Failures that come close
+    together share one.
 
-    def __init__(self, *, each: int, total: int) -> None:
-        self._each = each
-        self._left = total
-        self._taken: Counter[str] = Counter()
+    One round of references at the end of a cycle speaks for failures of the seconds before it. A
+    quiet vantage spreads its measurements over minutes: an uplink that died and came back in
+    between would go unnoticed, and its failures would count against the platforms.
+    """
 
-    def take(self, key: str) -> bool:
-        """Take one, if there is one left."""
-        if self._left <= 0 or self._taken[key] >= self._each:
-            return False
-        self._left -= 1
-        self._taken[key] += 1
-        return True
+    def __init__(
+        self,
+        measure: Work[ReferenceMeasurements],
+        assess: Callable[[ReferenceMeasurements], VantageHealth],
+        now: Callable[[], float],
+        gathering: float,
+    ) -> None:
+        """`measure` makes a round, `assess` gives the health it shows, `now` gives POSIX seconds;
+        `gathering` is how many seconds a round waits for further failures."""
+        self._measure = measure
+        self._assess = assess
+        self._now = now
+        self._gathering = gathering
+        self._shared: Shared[VantageHealth] | None = None
+        self.measurements: ReferenceMeasurements = ()
+        """Those of all rounds so far."""
+
+    async def after(self, moment: float) -> VantageHealth:
+        """The health that a round begun at or after `moment` (POSIX seconds) shows."""
+        if self._shared is None or not self._shared.serves(moment):
+            self._shared = Shared(self._round, self._now, self._gathering)
+        return await self._shared.result()
+
+    async def _round(self) -> VantageHealth:
+        made = await self._measure()
+        self.measurements += made
+        return self._assess(made)
 
 
 class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
@@ -82,9 +102,8 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
     last_begun: float
     """Time of the event loop after which nothing further begins, so that the cycle ends before the
     next one is due."""
-    _follow_ups: Allowance = msgspec.field(
-        default_factory=lambda: Allowance(each=FOLLOW_UPS_PER_ROLE, total=FOLLOW_UPS_PER_CYCLE)
-    )
+    _follow_ups: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
+    """Those made so far, by platform and role."""
 
     @property
     def late(self) -> bool:
@@ -215,8 +234,10 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         ledger, asked = self.probers.ledger, self.vantage.id
         if self.late or not ledger.affords(asked, Allotment.SUSPICION, _FOLLOW_UP_BYTES):
             return ()
-        if not self._follow_ups.take(f"{target.platform} {target.role}"):
+        place, made = (target.platform, target.role), self._follow_ups
+        if made[place] >= FOLLOW_UPS_PER_ROLE or made.total() >= FOLLOW_UPS_PER_CYCLE:
             return ()
+        made[place] += 1
         elsewhere = self._innocuous_host(target.endpoint.host)
         plan = plan_follow_up(target, failed, controls, elsewhere=elsewhere)
         return (await self.probers.follow_up(asked, plan, cycle=self.cycle),)

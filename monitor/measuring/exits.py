@@ -44,16 +44,13 @@ class Exits:
     def __init__(self, settings: Settings, ask: Ask) -> None:
         self._settings = settings.vantage_check
         self._ask = ask
+        self.checked = bool(self._settings.mmdb)
+        """Whether there are files to look addresses up in."""
         self._vantages = {vantage.id: vantage for vantage in settings.vantages}
         self._exits = {vantage.id: _Exit() for vantage in settings.vantages}
         self._watched = frozenset(
             v.country for v in settings.vantages if v.role is VantageRole.FIELD
         )
-
-    @property
-    def checked(self) -> bool:
-        """Whether there are files to look addresses up in."""
-        return bool(self._settings.mmdb)
 
     def of(self, vantage: VantagePoint) -> ExitMismatch:
         """In what its exit differs from the configuration, as far as is known now."""

@@ -50,12 +50,12 @@ class Probers:
         self._catalog = settings.catalog
         self._client = HttpClient()
         self._runner = Runner(rate=settings.probe.rate, concurrency=settings.probe.concurrency)
-        if make_network is None:
-            make_network = partial(_socket_network, TlsContexts(settings.probe.trust_anchors))
+        contexts = TlsContexts(settings.probe.trust_anchors)
+        network_of = make_network or (lambda vantage: SocketNetwork(vantage.egress, contexts))
         self._probers: Mapping[str, Prober] = {
             vantage.id: Prober(
                 vantage,
-                make_network(vantage),
+                network_of(vantage),
                 settings.probe,
                 self._client,
                 resolvers=partial(_resolvers, vantage, BogonList(settings.probe.bogon_allow)),
@@ -170,10 +170,6 @@ class Probers:
         references = self._catalog.references_for(self.vantage(vantage_id).country)
         made = await asyncio.gather(*map(at, references))
         return tuple(zip(references, made, strict=True))
-
-
-def _socket_network(contexts: TlsContexts, vantage: VantagePoint) -> Network:
-    return SocketNetwork(vantage.egress, contexts)
 
 
 def _resolvers(vantage: VantagePoint, bogons: BogonList) -> Sequence[ResolverAddress]:

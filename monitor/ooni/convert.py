@@ -155,9 +155,6 @@ def _vantage(wire: WireMeasurement) -> VantagePoint:
     )
 
 
-# -- what was measured -------------------------------------------------------------------------
-
-
 def _endpoint(url: str | None) -> Endpoint:
     try:
         endpoint = parse_endpoint((url or "").partition("#")[0])
@@ -197,9 +194,6 @@ def _as_measured(platform: Platform, seen: Sequence[TestedEndpoint]) -> Platform
         canonical = role.canonical and endpoints[:1] == role.endpoints[:1]
         roles.append(msgspec.structs.replace(role, endpoints=endpoints, canonical=canonical))
     return msgspec.structs.replace(platform, roles=tuple(roles))
-
-
-# -- measurements ------------------------------------------------------------------------------
 
 
 class _Cycle(msgspec.Struct, frozen=True, kw_only=True):
@@ -260,17 +254,18 @@ def _uuid7(at: datetime, *parts: str) -> str:
     return str(uuid.UUID(int=number))
 
 
-# -- health ------------------------------------------------------------------------------------
-
-
 def _health(
     vantage: VantagePoint, measurements: Sequence[Measurement], keys: WireKeys, at: datetime
 ) -> VantageHealth:
-    witnesses = [m for m in measurements if m.reached and _witness(m)]
+    reached = [m for m in measurements if m.reached]
+    witnesses = [m for m in reached if m.endpoint.partition(":")[0] in _WITNESSES]
     helped = helper_answered(keys)
     asked = helped or keys.control_failure is not None
     well = bool(witnesses) or helped
-    timeouts = sum(not m.reached and _timed_out(m) for m in measurements)
+    timeouts = sum(
+        not m.reached and any(o.failure in TIMEOUTS for o in m.observations if not o.reason)
+        for m in measurements
+    )
     total = len(measurements) + helped
     return VantageHealth(
         **vantage.origin,
@@ -282,14 +277,6 @@ def _health(
         families=tuple(sorted({f for m in witnesses for f in working_families(m)})),
         at=at,
     )
-
-
-def _witness(measurement: Measurement) -> bool:
-    return measurement.endpoint.partition(":")[0] in _WITNESSES
-
-
-def _timed_out(measurement: Measurement) -> bool:
-    return any(o.failure in TIMEOUTS for o in measurement.observations if not o.reason)
 
 
 def _helper_health(at: datetime) -> VantageHealth:

@@ -80,7 +80,8 @@ class Recorder:
         self._now = now
         self._notifier = notifier
         self._keep = keep
-        self._book = EventBook()
+        self.book = EventBook()
+        """Events and detectors as they are now."""
         self._quarantined = NOBODY
         self._unsaved: list[Step] = []
         """Steps to be stored with the next cycle."""
@@ -89,16 +90,11 @@ class Recorder:
         )
         self._lock = asyncio.Lock()
 
-    @property
-    def book(self) -> EventBook:
-        """Events and detectors as they are now."""
-        return self._book
-
     async def use(self, settings: Settings) -> None:
         """Use other settings from now on. What was detected under the old ones stays."""
         async with self._lock:
             self._settings = settings
-            self._book = watch_only(self._book, self._watched())
+            self.book = watch_only(self.book, self._watched())
 
     async def quarantine(self, quarantines: Sequence[Quarantine]) -> None:
         """Count no results of these vantages in events, and count those of others again. What that
@@ -109,17 +105,17 @@ class Recorder:
         async with self._lock:
             before, self._quarantined = self._quarantined, Quarantined(quarantines)
             countries = before.differing(self._quarantined)
-            book, steps = self._book, list[Step]()
+            book, steps = self.book, list[Step]()
             places = [place for place in book.places if place[0] in countries]
             try:
                 for place in places:
                     steps.append(await self._rebuilt(place))
-                    self._book = steps[-1].book
+                    self.book = steps[-1].book
             except StorageError:
-                self._quarantined, self._book = before, book
+                self._quarantined, self.book = before, book
                 raise
             self._unsaved += steps
-            self._book = watch_only(self._book, self._watched())
+            self.book = watch_only(self.book, self._watched())
 
     def _watched(self) -> set[str]:
         return {
@@ -138,7 +134,7 @@ class Recorder:
         self._publisher.restore(
             await self._store.latest_platforms(),
             await self._store.latest_health(),
-            self._book.active,
+            self.book.active,
         )
 
     async def _go_on(self, saved: Sequence[Conclusion]) -> None:
@@ -154,7 +150,7 @@ class Recorder:
             await self._from_history()
             return
         logged = {event.id: await self._last_logged(event.id) for event in changeable(book)}
-        self._book = msgspec.structs.replace(book, logged=logged)
+        self.book = msgspec.structs.replace(book, logged=logged)
 
     async def _from_history(self) -> None:
         """Detect everything anew: nothing is stored, or another version stored it."""
@@ -164,7 +160,7 @@ class Recorder:
             log.info("detecting events in all of history", platforms=len(places))
         for place in places:
             step = await self._rebuilt(place)
-            self._book = step.book
+            self.book = step.book
             self._unsaved.append(step)
 
     async def record(self, cycle: Cycle) -> None:
@@ -186,7 +182,7 @@ class Recorder:
             steps = [*self._unsaved, *made]
             for place in dict.fromkeys(place for step in made for place in step.late):
                 steps.append(await self._rebuilt(place, cycles, made))
-                self._book = steps[-1].book
+                self.book = steps[-1].book
             if not live:
                 steps = without_unpublished(steps)
             self._unsaved.clear()
@@ -199,9 +195,9 @@ class Recorder:
                 raise error
             stored = error is None
             for cycle in cycles if live else ():
-                self._publisher.publish(cycle, self._book.active, stored=stored)
+                self._publisher.publish(cycle, self.book.active, stored=stored)
             if not live:
-                self._publisher.show_events(self._book.active)
+                self._publisher.show_events(self.book.active)
             self._show_outliers({cycle.country for cycle in cycles})
         for cycle in cycles if stored else ():
             _report(cycle, live=live)
@@ -210,7 +206,7 @@ class Recorder:
                 _report_event(entry)
 
     async def _detect(self, cycle: Cycle) -> Step:
-        book = self._book
+        book = self.book
         for verdict in cycle.platforms:
             timeline = book.places.get((verdict.country, verdict.platform))
             event = timeline.current.event if timeline is not None else None
@@ -221,7 +217,7 @@ class Recorder:
         step = self._quarantined.advance(
             book, cycle, cycle.platforms, cycle.health, self._settings.events
         )
-        self._book = step.book
+        self.book = step.book
         return step
 
     async def _rebuilt(
@@ -234,10 +230,10 @@ class Recorder:
         unstored = [pending.changed for pending in self._backlog] + [s.changed for s in steps]
         for changed in unstored:
             known |= {e.id: e for e in changed if (e.country, e.platform) == place}
-        logged = dict(self._book.logged)
+        logged = dict(self.book.logged)
         for event_id in known.keys() - logged.keys():
             logged[event_id] = await self._last_logged(event_id)
-        book = msgspec.structs.replace(self._book, logged=logged)
+        book = msgspec.structs.replace(self.book, logged=logged)
         rebuild = Rebuild(
             book,
             place,
@@ -281,7 +277,7 @@ class Recorder:
             pending.cycle,
             pending.changed,
             pending.log,
-            checkpoints_of(self._book, touched, self._quarantined),
+            checkpoints_of(self.book, touched, self._quarantined),
             pending.notices,
         )
         if pending.notices and self._notifier is not None:
@@ -293,7 +289,7 @@ class Recorder:
         for country in countries:
             platforms = Counter(
                 outlier.vantage
-                for place, timeline in self._book.places.items()
+                for place, timeline in self.book.places.items()
                 if place[0] == country
                 for outlier in outliers(timeline.current.streams.values(), now, detector)
             )

@@ -120,8 +120,6 @@ class OoniApi:
         parts = urlsplit(urljoin(f"{self._base}{_MEASUREMENTS}", following))
         return f"{self._base}{parts.path}" + (f"?{parts.query}" if parts.query else "")
 
-    # -- disk ------------------------------------------------------------------------------
-
     def _file(self, url: str) -> Path:
         return self._cache / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
 
@@ -143,8 +141,6 @@ class OoniApi:
             partial.replace(file)
         except OSError as error:
             raise ReplayError(f"--cache {self._cache}: {error.strerror or error}") from error
-
-    # -- network ---------------------------------------------------------------------------
 
     def _fetched(self, url: str) -> Answer:
         wait = self._pace.first_wait

@@ -34,7 +34,9 @@ def panels(replayed: Replayed) -> list[Panel]:
     for timeline in replayed.timelines:
         places.setdefault((timeline.country, timeline.platform), []).append(timeline)
     events = [(event.country, event.platform) for event in replayed.events]
-    order = sorted(places, key=lambda place: (place not in events, -_known(places[place]), place))
+    order = sorted(
+        places, key=lambda place: (place not in events, -sum(map(_seconds, places[place])), place)
+    )
     found = []
     for place in order[:_MOST_PANELS]:
         here = [event for event in replayed.events if (event.country, event.platform) == place]
@@ -147,7 +149,3 @@ def _draw_panel(axis: Any, panel: Panel, start: datetime, end: datetime) -> None
 
 def _seconds(timeline: NetworkTimeline) -> float:
     return sum((span.end - span.start).total_seconds() for span in timeline.spans)
-
-
-def _known(timelines: list[NetworkTimeline]) -> float:
-    return sum(map(_seconds, timelines))

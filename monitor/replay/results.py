@@ -107,7 +107,8 @@ def _event_lines(event: Event, replayed: Replayed, width: int, zone: tzinfo) -> 
     for timeline in timelines:
         since, until = event.onset_latest, event.end_latest or end
         if pattern := weekly_pattern(timeline, since, until, zone):
-            yield f"  {escape(timeline.label)}: {pattern} ({_zone_name(zone, since)})"
+            name = since.astimezone(zone).tzname() or str(zone)
+            yield f"  {escape(timeline.label)}: {pattern} ({name})"
 
 
 def _strip(timeline: NetworkTimeline, start: datetime, end: datetime, width: int) -> str:
@@ -131,7 +132,3 @@ def _within(event: Event, moment: datetime) -> bool:
 
 def _moment(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M}"
-
-
-def _zone_name(zone: tzinfo, at: datetime) -> str:
-    return at.astimezone(zone).tzname() or str(zone)

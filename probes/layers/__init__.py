@@ -4,7 +4,7 @@
     http, http_answer              one request; what its answer proves, offers and redirects to
     quic                           one request over HTTP/3
     proxy                          SOCKS5 and HTTP CONNECT
-    stun, telegram                 applications
+    stun, telegram, app_answer     applications, and what they answer
     bogon, nat64                   addresses no service can have; made-up IPv6 addresses
     scrub                          removes addresses from what peers send
     machine_pauses                 pauses of this machine

@@ -166,15 +166,8 @@ class DnsLookup:
         query = question.ids.index(reply.id)
         question.truncated |= reply.truncated
         if len(question.answers) < _MOST_ANSWERS:
-            question.answers.append(
-                DnsAnswer(
-                    delay=now - question.sent_at[query],
-                    rcode=reply.rcode,
-                    addresses=reply.addresses,
-                    cnames=reply.cnames,
-                    query=query + 1,
-                )
-            )
+            delay = now - question.sent_at[query]
+            question.answers.append(answer_of(reply, delay, query + 1))
         if self._first_reply_at is None:
             self._first_reply_at = now
         question.settle(now)
@@ -270,6 +263,17 @@ class DnsLookup:
             tries=max(1, first.query if first else len(question.ids)),
             answers=tuple(question.answers),
         )
+
+
+def answer_of(reply: Reply, delay: float, query: int = 1) -> DnsAnswer:
+    """A reply as it is recorded; `delay` and `query` as in DnsAnswer."""
+    return DnsAnswer(
+        delay=delay,
+        rcode=reply.rcode,
+        addresses=reply.addresses,
+        cnames=reply.cnames,
+        query=query,
+    )
 
 
 def failure_of_reply(rcode: str, *, has_addresses: bool) -> str | None:

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from enum import Enum, auto
 from ipaddress import ip_address
 
-import msgspec
-
 from probes.failure import Failure, unknown_failure
+from probes.layers.app_answer import AppAnswer
 from probes.sockets.failure_mapping import failure_of
 from probes.sockets.network import Datagrams, Network
 
@@ -35,14 +34,6 @@ class Reply(Enum):
     """A STUN server refuses to answer."""
     FOREIGN = auto()
     """It does not answer this request."""
-
-
-class Binding(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of the request, without the mapped address."""
-
-    failure: str | None
-    first_reply: float
-    """Seconds from the first request to the answer; 0 when none came."""
 
 
 def encode_request(transaction: bytes) -> bytes:
@@ -93,7 +84,7 @@ async def ask_binding(
     timeout: float,  # noqa: ASYNC109 # spread over several tries
     on_local_address: Callable[[str], None],
     on_exit: Callable[[str], None] | None = None,
-) -> Binding:
+) -> AppAnswer:
     """Ask the server at an IP address, up to three times, within `timeout` seconds.
 
     `on_exit` gets the address that the server saw, which must not be kept, logged or shown. Never
@@ -137,7 +128,7 @@ async def ask_binding(
         if socket is not None:
             socket.close()
     if not answered.done():
-        return Binding(failure=NOT_STUN if foreign else Failure.GENERIC_TIMEOUT, first_reply=0.0)
+        return AppAnswer(failure=NOT_STUN if foreign else Failure.GENERIC_TIMEOUT, first_reply=0.0)
     failure = answered.result()
     came = failure is None or failure == REFUSED
-    return Binding(failure=failure, first_reply=loop.time() - started if came else 0.0)
+    return AppAnswer(failure=failure, first_reply=loop.time() - started if came else 0.0)

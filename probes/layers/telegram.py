@@ -17,9 +17,8 @@ import asyncio
 import secrets
 import time
 
-import msgspec
-
 from probes.failure import unknown_failure
+from probes.layers.app_answer import AppAnswer
 from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
 from probes.sockets.network import Stream
 
@@ -41,14 +40,7 @@ _SHORTEST, _LONGEST = _PQ_AT + _WORD, 1024
 """Bytes of a whole answer; real ones have about 100."""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    failure: str | None
-    """None: a server that speaks MTProto answered."""
-    first_reply: float
-    """Seconds from the question to the first byte of any answer; 0 when none came."""
-
-
-async def ask_res_pq(stream: Stream, timeout: float) -> Answer:  # noqa: ASYNC109 # a whole dialogue
+async def ask_res_pq(stream: Stream, timeout: float) -> AppAnswer:  # noqa: ASYNC109 # a whole dialogue
     """Ask over a connected stream, wait at most `timeout` seconds. Does not close it.
 
     Never raises for network failures; may be cancelled at any point.
@@ -72,7 +64,7 @@ async def ask_res_pq(stream: Stream, timeout: float) -> Answer:  # noqa: ASYNC10
         failure = NOT_MTPROTO
     except (OSError, PeerClosedError) as error:
         failure = failure_of(error)
-    return Answer(failure=failure, first_reply=first_reply)
+    return AppAnswer(failure=failure, first_reply=first_reply)
 
 
 def _message_id() -> int:

@@ -3,8 +3,9 @@
 from typing import assert_never
 
 from probes.catalog.catalog import Endpoint, EndpointKind, Protocol
-from probes.layers.stun import Binding, ask_binding
-from probes.layers.telegram import Answer, ask_res_pq
+from probes.layers.app_answer import AppAnswer
+from probes.layers.stun import ask_binding
+from probes.layers.telegram import ask_res_pq
 from probes.measure.concurrently import all_of
 from probes.measure.connections import Connections, Opened
 from probes.measure.measurement_record import MeasurementRecord
@@ -56,7 +57,7 @@ class Applications:
         return self._note(start, binding, "stun", address, port)
 
     def _note(
-        self, start: float, answer: Answer | Binding, protocol: str, address: str, port: int
+        self, start: float, answer: AppAnswer, protocol: str, address: str, port: int
     ) -> bool:
         """Record what an application answered; True when it is the right answer."""
         self._record.observations.append(

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from probes.layers.dns import failure_of_reply
+from probes.layers.dns import answer_of, failure_of_reply
 from probes.layers.dns_message import Reply
 from probes.measure.measurement_record import MeasurementRecord
 from probes.measurement import DnsAnswer, DnsObservation
@@ -40,14 +40,7 @@ async def stream_query(
     except (OSError, ValueError, PeerClosedError, MalformedReplyError, ReportedError) as error:
         failure = failure_of(error)
     else:
-        answers = (
-            DnsAnswer(
-                delay=record.elapsed() - start,
-                rcode=reply.rcode,
-                addresses=reply.addresses,
-                cnames=reply.cnames,
-            ),
-        )
+        answers = (answer_of(reply, record.elapsed() - start),)
     return DnsObservation(
         start=start,
         duration=record.elapsed() - start,

@@ -331,7 +331,7 @@ class Spool:
             _write(database, notes)
 
 
-def look_into(file: Path) -> tuple[Holding, dict[str, str]]:
+def read_spool(file: Path) -> tuple[Holding, dict[str, str]]:
     """The state and notes of a spool, also while an agent uses it. Raises StorageError."""
     if not file.exists():
         return Holding(), {}

@@ -11,16 +11,12 @@ from sqlalchemy import Connection, select, text
 from storage.postgresql.backend import PostgresqlBackend
 from storage.postgresql.partitions import TIMES, months_ahead
 from storage.sql import schema
-from storage.sql.batch_integrity import Fault, batch_problems
+from storage.sql.integrity import LOG_GAPS, Fault, batch_problems
 from storage.sql.migrate import version_of
 from storage.values.codecs import BATCH, ENROLMENT
 
 _MOST_PROBLEMS = 20
 _AT_ONCE = 20
-_GAPS = (
-    "SELECT event FROM event_log GROUP BY country, event "
-    "HAVING min(sequence) <> 1 OR max(sequence) <> count(*) LIMIT 20"
-)
 _BROKEN_INDEXES = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid LIMIT 20"
 _UNCHECKED = (
     "SELECT conrelid::regclass::text FROM pg_constraint WHERE contype = 'f' AND NOT convalidated"
@@ -59,7 +55,7 @@ def _batches(connection: Connection, fault: Fault) -> list[str]:
 
 
 def _problems(connection: Connection) -> Iterator[str]:
-    for event in connection.exec_driver_sql(_GAPS).scalars():
+    for event in connection.exec_driver_sql(LOG_GAPS).scalars():
         yield f"the log of event {event} has a gap"
     for index in connection.exec_driver_sql(_BROKEN_INDEXES).scalars():
         yield f"index {index} is not valid: REINDEX INDEX {index}"

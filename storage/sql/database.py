@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from storage.sql.backend import Backend
 from storage.sql.listing import Key, Listing, matching
-from storage.sql.migrate import holds_tables, migrate
+from storage.sql.migrate import migrate
 from storage.store import NotLeadingError, StorageError
 from storage.values.selection import Selection
 from storage.values.times import Arrivals, time_text
@@ -79,12 +79,7 @@ class SqlDatabase:
         session = Session(self._backend)
         try:
             with self._backend.errors():
-                if not self._create and not holds_tables(session.read):
-                    raise StorageError(
-                        f"database {self._backend.name} holds nothing yet: `shutwatch run` makes "
-                        "its tables; check `database`"
-                    )
-                migrate(session.read, session.write, self._backend.name)
+                migrate(session.read, session.write, self._backend.name, create=self._create)
                 self._backend.make_partitions_ahead(session.write)
         except BaseException:
             session.close()

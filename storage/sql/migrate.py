@@ -19,17 +19,24 @@ _one_at_a_time = threading.Lock()
 """Alembic keeps what it is working on in a global."""
 
 
-def migrate(read: Engine, write: Engine, name: str, scripts: Path = MIGRATIONS) -> None:
+def migrate(
+    read: Engine, write: Engine, name: str, scripts: Path = MIGRATIONS, *, create: bool = True
+) -> None:
     """Upgrade the database behind both engines, while no other process does.
 
-    `name` stands in errors; `scripts` is the folder of revisions. Raises StorageError for a
-    database that belongs to a newer version or to another program, leaving it as it was.
+    `name` is for errors; `scripts` is the folder of revisions. Raises StorageError for a database
+    that belongs to a newer version or to another program, and without `create` for one without
+    tables, leaving it as it was.
     """
-    config = Config()
-    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    config = _config(scripts)
     with read.connect() as connection:
         if _is_current(connection, config, name):
             return
+        if not create and version_of(connection)[0] is None:
+            raise StorageError(
+                f"database {name} holds nothing yet: `shutwatch run` makes its tables; check "
+                "`database`"
+            )
     with _one_at_a_time, write.begin() as connection:
         if write.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -40,17 +47,15 @@ def migrate(read: Engine, write: Engine, name: str, scripts: Path = MIGRATIONS) 
 
 def version_of(connection: Connection) -> tuple[str | None, str]:
     """The version of the tables that are there, None when there are none, and this release's."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    newest = ScriptDirectory.from_config(config).get_current_head()
+    newest = ScriptDirectory.from_config(_config(MIGRATIONS)).get_current_head()
     assert newest is not None  # noqa: S101 # there is one line of revisions
     return MigrationContext.configure(connection).get_current_revision(), newest
 
 
-def holds_tables(read: Engine) -> bool:
-    """Whether some version made its tables there."""
-    with read.connect() as connection:
-        return bool(MigrationContext.configure(connection).get_current_heads())
+def _config(scripts: Path) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    return config
 
 
 def _is_current(connection: Connection, config: Config, name: str) -> bool:

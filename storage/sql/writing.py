@@ -126,7 +126,7 @@ class Writer:
         platforms = [codecs.PLATFORM.encode(platform) for platform in cycle.platforms]
         health = [*codecs.HEALTH.encode(cycle.health), cycle.id]
         self._measurement.run(
-            connection, (measurement_row(look, received) for look in cycle.measurements)
+            connection, (measurement_row(one, received) for one in cycle.measurements)
         )
         self._verdict.run(connection, verdicts)
         self._platform.run(connection, platforms)

@@ -113,7 +113,9 @@ class ReceivedWriter:
                     rest.pop(tuple(key), None)
             if len(rest) == before:
                 # An id may hold U+0000, which is stored in PostgreSQL as another character.
-                raise StorageError(f"rows of {statement.table} cannot be told from stored ones")
+                raise StorageError(
+                    f"rows of {statement.table} cannot be distinguished from stored ones"
+                )
         return set(rest)
 
     def _write_cycles(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from storage.sql.batch_integrity import BATCH_ROWS, KEY_ROWS, Fault, batch_problems
+from storage.sql.integrity import BATCH_ROWS, KEY_ROWS, LOG_GAPS, Fault, batch_problems
 from storage.sqlite.errors import storage_errors
 from storage.store import StorageError
 
@@ -141,10 +141,7 @@ def _problems(connection: sqlite3.Connection) -> list[str]:
     missing = [name for name in ("alembic_version", "cycle", "event_log") if name not in tables]
     if missing:
         return [*problems, f"it is no database of shutwatch: there is no table {missing[0]}"]
-    gaps = connection.execute(
-        "SELECT event FROM event_log GROUP BY country, event "
-        "HAVING min(sequence) <> 1 OR max(sequence) <> count(*) LIMIT 20"
-    )
+    gaps = connection.execute(LOG_GAPS)
     problems += [f"the log of event {event} has a gap" for (event,) in gaps]
     return problems
 
@@ -179,7 +176,7 @@ def _uri(database: str, mode: str) -> str:
 def _copy(database: str, partial: Path, progress: Progress | None = None) -> None:
     """Copy the database as it is at the start: the open transaction sees no later change."""
 
-    def tell(_status: int, left: int, total: int) -> None:
+    def report(_status: int, left: int, total: int) -> None:
         if progress is not None:
             progress(total - left, total)
 
@@ -190,7 +187,7 @@ def _copy(database: str, partial: Path, progress: Progress | None = None) -> Non
             # No other program has this file, and it is synced as a whole afterwards.
             copy.execute("PRAGMA journal_mode = OFF")
             copy.execute("PRAGMA synchronous = OFF")
-            source.backup(copy, pages=_PAGES, progress=tell, sleep=0.0)
+            source.backup(copy, pages=_PAGES, progress=report, sleep=0.0)
 
 
 def _content(database: Path) -> Copied:
@@ -245,13 +242,9 @@ def _remove_sidecars(database: Path) -> None:
             database.with_name(database.name + end).unlink()
 
 
-def _to_disk(file: Path) -> None:
-    with file.open("rb") as handle:
-        os.fsync(handle.fileno())
-
-
-def _folder_to_disk(file: Path) -> None:
-    handle = os.open(file.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
+def _to_disk(place: Path) -> None:
+    """Sync a file, or the names in a folder."""
+    handle = os.open(place, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
@@ -273,7 +266,7 @@ def _put(partial: Path, target: Path, *, overwrite: bool) -> None:
             # On a memory stick, say. Another program could have made the target in this moment;
             # that risk is acceptable.
             partial.rename(target)
-    _folder_to_disk(target)
+    _to_disk(target.absolute().parent)
 
 
 def _like(place: Path, partial: Path) -> None:
@@ -292,7 +285,7 @@ def _swap(place: Path, partial: Path, now: datetime) -> Path | None:
         # What an earlier database left behind would be taken for this one's.
         _remove_sidecars(place)
         partial.rename(place)
-        _folder_to_disk(place)
+        _to_disk(place.absolute().parent)
         return None
     aside = place.with_name(f"{place.name}.before-{now:%Y%m%dT%H%M%SZ}")
     if aside.exists():
@@ -302,7 +295,7 @@ def _swap(place: Path, partial: Path, now: datetime) -> Path | None:
         partial.replace(place)
         for end in moved:
             place.with_name(place.name + end).rename(aside.with_name(aside.name + end))
-    _folder_to_disk(place)
+    _to_disk(place.absolute().parent)
     return aside
 
 

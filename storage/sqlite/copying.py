@@ -62,19 +62,19 @@ def copy(file: str, target: Backend, progress: Progress | None = None) -> Copied
     """
     source = SqliteBackend(file)
     source.prepare(create=False)
-    read, write, look = source.read_engine(1), target.write_engine(), target.read_engine(1)
+    read, write, check = source.read_engine(1), target.write_engine(), target.read_engine(1)
     try:
         with source.errors(), target.errors(), read.connect() as from_:
             _same_version(from_, file)
-            migrate(look, write, target.name)
+            migrate(check, write, target.name)
             wanted = {table.name: _count(from_, table) for table in _tables()}
-            with look.connect() as there:
+            with check.connect() as there:
                 _refuse_others(there, file, target.name, wanted)
             _mark(write, file)
             _copy_all(from_, write, target, wanted, progress)
-            return _compared(look, target.name, wanted)
+            return _compared(check, target.name, wanted)
     finally:
-        for engine in (read, write, look):
+        for engine in (read, write, check):
             engine.dispose()
 
 
@@ -134,16 +134,18 @@ def _copy_all(
     for table in _tables():
         rows = wanted[table.name]
 
-        def tell(done: int, *, name: str = table.name, at: int = before, most: int = rows) -> None:
+        def report(
+            done: int, *, name: str = table.name, at: int = before, most: int = rows
+        ) -> None:
             if progress is not None:
                 progress(name, at + min(done, most), total)
 
         statement = _statement(table, target)
         after, there = _resumed(write, table) if table.name in _GROWING else (None, 0)
-        _copy_table(source, write, statement, after, there, tell)
+        _copy_table(source, write, statement, after, there, report)
         if there and _resumed(write, table)[1] < rows:
             # Some rows that were added to the file since have keys before the last one copied.
-            _copy_table(source, write, statement, None, 0, tell)
+            _copy_table(source, write, statement, None, 0, report)
         before += rows
     if progress is not None:
         progress("", total, total)
@@ -158,14 +160,14 @@ def _copy_table(
     statement: Statement,
     after: tuple[Any, ...] | None,
     done: int,
-    tell: Callable[[int], None],
+    report: Callable[[int], None],
 ) -> None:
     """Copy all rows after the key `after`; `done` is how many were copied before."""
     for rows in _batches(source, statement.table, after):
         with write.begin() as connection:
             statement.run(connection, rows)
         done += len(rows)
-        tell(done)
+        report(done)
 
 
 def _statement(table: Table, target: Backend) -> Statement:
@@ -205,8 +207,8 @@ def _batches(
         yield rows
 
 
-def _compared(look: Engine, name: str, wanted: dict[str, int]) -> CopiedAll:
-    with look.connect() as connection:
+def _compared(check: Engine, name: str, wanted: dict[str, int]) -> CopiedAll:
+    with check.connect() as connection:
         there = {table.name: _count(connection, table) for table in _tables()}
     for table, rows in wanted.items():
         if there[table] != rows:

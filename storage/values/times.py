@@ -31,7 +31,7 @@ def text_time(text: str) -> datetime:
 
 
 def utc_now() -> datetime:
-    """The default clock of a store."""
+    """The current moment, UTC. Modules below the programs get their clock as an argument."""
     return datetime.now(UTC)
 
 

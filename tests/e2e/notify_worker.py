@@ -16,12 +16,12 @@ from collections.abc import Mapping
 import msgspec
 
 from monitor.analysis.events.event import EventState
-from monitor.app.clock import utc_now
 from monitor.notify.apprise_service import AppriseService, fault_of
 from monitor.notify.delivery import Delivery
 from monitor.notify.settings import NotifySettings, Route, Target
 from storage.open_store import sql_store
 from storage.values.outbox import NoticeState
+from storage.values.times import utc_now
 from tests.contract.cycles import cycle, event, log_entry
 
 

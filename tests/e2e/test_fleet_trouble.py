@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from monitor.agent.saved_state import TROUBLE, Trouble, recalled
-from storage.agent.spool import look_into
+from storage.agent.spool import read_spool
 from tests.e2e.fleet import AGENTS, NAME, Collector, Fleet, Stored, cycles_of
 from tests.e2e.hardship import BadLine, Day, Disk, said_to_be_spooled, stored_ids, template_of
 from tests.e2e.running import Monitor, wait_for
@@ -80,7 +80,7 @@ def wait_for_all(fleet: Fleet, networks: Sequence[Network], spooled: Spooled) ->
 
 
 def _is_nearly_empty(spool: Path) -> bool:
-    return look_into(spool)[0].cycles < FEW
+    return read_spool(spool)[0].cycles < FEW
 
 
 def end(fleet: Fleet, networks: Sequence[Network], agents: Sequence[Monitor]) -> Stored:
@@ -111,7 +111,7 @@ def is_well(fleet: Fleet, network: Network, *, seen: bool = True) -> None:
 
 
 def _complains_of(spool: Path) -> str:
-    trouble = recalled(look_into(spool)[1], TROUBLE, Trouble)
+    trouble = recalled(read_spool(spool)[1], TROUBLE, Trouble)
     return "" if trouble is None else trouble.what
 
 

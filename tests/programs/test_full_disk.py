@@ -17,7 +17,7 @@ FULL_DISK = """
 import asyncio, os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from storage.agent.spool import Spool, look_into
+from storage.agent.spool import Spool, read_spool
 from storage.store import StorageError
 from tests.unit.storage.test_spool import ROOM, cycle, make
 
@@ -50,7 +50,7 @@ async def main(folder):
     frozen = await spool.freeze(ROOM, make)
     assert frozen.body.startswith(b"cycle 0, cycle 1, cycle 2, cycle 3, cycle 4"), frozen.body
     await spool.close()
-    assert look_into(folder / "spool.db")[0].dropped == 10 * lost
+    assert read_spool(folder / "spool.db")[0].dropped == 10 * lost
 
 asyncio.run(main(Path(sys.argv[1])))
 print("as it should be")

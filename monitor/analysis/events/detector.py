@@ -61,7 +61,7 @@ from enum import StrEnum
 import msgspec
 
 from monitor.analysis.judge.evidence_grades import NARROWER, llr
-from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict, State
+from monitor.analysis.verdict import Evidence, PlatformVerdict, State
 
 YEAR = 365.25 * 86400
 """Seconds."""
@@ -72,6 +72,7 @@ _ANSWERED = frozenset(
 """Sub-methods whose innocent cause is one faulty server. Others come from faulty paths or from
 resolvers, which cache a wrong answer."""
 _ACCUSED = (State.BLOCKED, State.THROTTLED)
+_STRONG = (Evidence.STRONG, Evidence.CONCLUSIVE)
 FORGOTTEN = 1.0
 """Score (nats) below which a fading suspicion is dropped."""
 
@@ -130,7 +131,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def strong(self) -> bool:
-        return EVIDENCE_ORDER[self.evidence] >= EVIDENCE_ORDER[Evidence.STRONG]
+        return self.evidence in _STRONG
 
 
 class Episodes(msgspec.Struct, frozen=True, kw_only=True):
@@ -258,7 +259,7 @@ def reading_of(verdict: PlatformVerdict) -> Reading:
     """The reading of a verdict, weighed by today's table, however old it is."""
     state, evidence = verdict.state, verdict.evidence
     blocked = state in (State.BLOCKED, State.DEGRADED) and evidence is not Evidence.NONE
-    throttled = state is State.THROTTLED and _strong(evidence)
+    throttled = state is State.THROTTLED and evidence in _STRONG
     kind = Kind.NEITHER
     weight = 0.0
     persistence = Persistence.NONE
@@ -304,9 +305,6 @@ def stale(state: Detector, now: datetime, settings: DetectorSettings) -> bool:
     """Whether nothing is known for longer than `gap`, whatever the phase."""
     known = state.known_at
     return known is None or (now - known).total_seconds() > settings.gap
-
-
-# -- one reading ---------------------------------------------------------------------------------
 
 
 def _accused(state: Detector, reading: Reading, settings: DetectorSettings) -> Detector:
@@ -494,10 +492,6 @@ def _faded(state: Detector, at: datetime, settings: DetectorSettings) -> Detecto
 
 def _seconds(earlier: datetime | None, later: datetime) -> float:
     return (later - earlier).total_seconds() if earlier is not None else math.inf
-
-
-def _strong(evidence: Evidence) -> bool:
-    return EVIDENCE_ORDER[evidence] >= EVIDENCE_ORDER[Evidence.STRONG]
 
 
 def _persistence(verdict: PlatformVerdict) -> Persistence:

@@ -69,7 +69,8 @@ def _changes(
 ) -> Iterator[Change]:
     before = known if known is not None and known.active else None
     if before is None:
-        if not any(_blocks_now(stream, verdict, settings) for stream in streams):
+        now = verdict.judged_at
+        if not any(s.suspected and s.observed(now, settings.detector) for s in streams):
             return
         change = _opened(known, streams, verdict, settings)
         yield change
@@ -83,10 +84,6 @@ def _changes(
             for name, detail in named or [("", "")]:
                 yield Change(name=name, detail=detail, event=event)
     yield from _moves(event, streams, verdict, settings)
-
-
-def _blocks_now(stream: Stream, verdict: PlatformVerdict, settings: EventSettings) -> bool:
-    return stream.suspected and stream.observed(verdict.judged_at, settings.detector)
 
 
 def _moves(
@@ -266,7 +263,8 @@ def _episodes(
                 )
             return (*episodes[:-1], last)
         new = Episode(onset_earliest=begun.onset_earliest, onset_latest=begun.onset_latest)
-        return _bounded((*episodes, new))
+        every = (*episodes, new)
+        return every if len(every) <= EPISODES else (every[0], *every[1 - EPISODES :])
     if not ongoing:
         return episodes
     last = msgspec.structs.replace(
@@ -282,10 +280,6 @@ def _open_since(here: Iterable[Stream]) -> datetime | None:
     return max(
         (s.detector.end_latest for s in here if s.detector.end_latest is not None), default=None
     )
-
-
-def _bounded(episodes: tuple[Episode, ...]) -> tuple[Episode, ...]:
-    return episodes if len(episodes) <= EPISODES else (episodes[0], *episodes[1 - EPISODES :])
 
 
 def _common_pattern(networks: Iterable[NetworkStatus]) -> str:

@@ -283,8 +283,11 @@ def _national(
 ) -> _Finding | None:
     """Whether all of a country is lost, as far as it is measured; `active` are its events."""
     here = [s for s in reports if s.field and s.country == country]
-    loss = min((event.onset_latest for event in active), default=None) or _last_loss(here)
-    counting = [s for s in here if not _long_gone(s, loss)]
+    last_loss = max(s.since for s in here if s.lost)
+    loss = min((event.onset_latest for event in active), default=last_loss)
+    counting = [
+        s for s in here if s.condition is not Reachability.DARK or loss - s.since <= REMEMBERED
+    ]
     agreed = _agreed(counting)
     if agreed is None:
         return None
@@ -356,14 +359,6 @@ def _witnessed(lost: Iterable[VantageReport], by: VantageReport) -> bool:
 
 def _is_confirmed(event: Event) -> bool:
     return event.state is EventState.CONFIRMED
-
-
-def _last_loss(reports: Iterable[VantageReport]) -> datetime:
-    return max(s.since for s in reports if s.lost)
-
-
-def _long_gone(report: VantageReport, loss: datetime) -> bool:
-    return report.condition is Reachability.DARK and loss - report.since > REMEMBERED
 
 
 def _together(reports: Iterable[VantageReport]) -> bool:

@@ -67,7 +67,9 @@ def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | N
     ]
     covered = [
         FailedAttempt(
-            summary=summary, signs=failed_at(_paths(summary, family), outcome.depth), covered=True
+            summary=summary,
+            signs=failed_at([p for p in summary.paths if p.family == family], outcome.depth),
+            covered=True,
         )
         for summary, outcome in failed
         if any(follows(c.measurement, summary) for c in working)
@@ -84,10 +86,6 @@ def _contradicted(summary: Summary, family: str) -> bool:
     """Whether the query for this family's addresses got contradicting replies."""
     rtype = {"ipv4": "A", "ipv6": "AAAA"}[family]
     return any(o.rtype == rtype and contradicting(o.answers) for o in summary.last_hop.dns)
-
-
-def _paths(summary: Summary, family: str) -> list[Outcome]:
-    return [path for path in summary.paths if path.family == family]
 
 
 def _of_family(summary: Summary, family: str) -> Outcome | None:

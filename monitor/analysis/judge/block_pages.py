@@ -120,9 +120,7 @@ def _is_host(pattern: str, host: str) -> bool:
     return host == pattern or host.endswith(f".{pattern}")
 
 
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
+_compiled = lru_cache(maxsize=4096)(re.compile)
 
 
 def _certificate_names(summary: Summary) -> list[str]:

@@ -91,7 +91,8 @@ def reread(
     if layer is Layer.TLS and word == "certificate" and _forged(clues):
         if _led_astray(clues, honest):
             return _conclusive(HIJACK, evidence, agreeing)
-        at_home = all(_failing_addresses(summary) & honest for summary in clues.summaries)
+        failing = [{o.address for o in s.last_hop.tls if o.failure} for s in clues.summaries]
+        at_home = all(addresses & honest for addresses in failing)
         if at_home and case.health.state is VantageState.OK:
             return _conclusive(sign, evidence, agreeing)
     if layer is Layer.TLS and _only_this_name(clues, word):
@@ -104,9 +105,6 @@ def reread(
     return Reading(sign=sign, evidence=evidence)
 
 
-# -- what the clues say --------------------------------------------------------------------------
-
-
 def _conclusive(sign: Sign, evidence: Evidence, agreeing: Sequence[Summary]) -> Reading:
     """Conclusive when the evidence is strong and at least two attempts agree."""
     enough = evidence is Evidence.STRONG and len(agreeing) >= AGREEING
@@ -115,7 +113,7 @@ def _conclusive(sign: Sign, evidence: Evidence, agreeing: Sequence[Summary]) -> 
 
 def _only_the_name_lies(clues: _Clues, word: str) -> bool:
     """The platform works from here at an address that another source gives."""
-    answered_well = any(_gave_addresses(o) for o in clues.dns if o.reason in _HONEST)
+    answered_well = any(o.addresses and not o.failure for o in clues.dns if o.reason in _HONEST)
     over_udp = [o for o in clues.dns if o.reason == Reason.OPEN_RESOLVER]
     spoiled = [o for o in over_udp if o.failure or contradicting(o.answers)]
     on_the_way = answered_well and bool(over_udp) and len(spoiled) == len(over_udp)
@@ -180,7 +178,8 @@ def _other_name_fails_too(clues: _Clues, word: str) -> bool:
 
 
 def _innocuous(clues: _Clues, word: str) -> list[TlsObservation]:
-    failed = set().union(*(_addresses_failing_with(summary, word) for summary in clues.summaries))
+    tried = [o for summary in clues.summaries for o in summary.last_hop.tls]
+    failed = {o.address for o in tried if sub_method_of(o) == word}
     return [o for o in clues.tls if o.reason == Reason.INNOCUOUS_SNI and o.address in failed]
 
 
@@ -190,9 +189,6 @@ def _name_fails_too(clues: _Clues, word: str) -> bool:
         o for o in clues.tls if o.reason == Reason.SNI_ELSEWHERE and o.server_name == clues.host
     ]
     return bool(tried) and all(sub_method_of(o) == word for o in tried)
-
-
-# -- reading them --------------------------------------------------------------------------------
 
 
 def _clues(case: Case, agreeing: Sequence[Summary]) -> _Clues:
@@ -208,17 +204,11 @@ def _clues(case: Case, agreeing: Sequence[Summary]) -> _Clues:
     return _Clues(
         host=host,
         summaries=tuple(summary for summary in agreeing if summary.last_hop.host == host),
-        dns=tuple(o for o in seen if isinstance(o, DnsObservation) and _about(o, host)),
+        dns=tuple(
+            o for o in seen if isinstance(o, DnsObservation) and o.name.lower().rstrip(".") == host
+        ),
         tls=tuple(o for o in seen if isinstance(o, TlsObservation)),
     )
-
-
-def _about(observation: DnsObservation, host: str) -> bool:
-    return observation.name.lower().rstrip(".") == host
-
-
-def _gave_addresses(observation: DnsObservation) -> bool:
-    return observation.failure is None and bool(observation.addresses)
 
 
 def _honest_addresses(clues: _Clues) -> set[str]:
@@ -234,11 +224,3 @@ def _answered_addresses(summary: Summary) -> set[str]:
         | {o.address for o in summary.last_hop.tcp}
         | {o.address for o in summary.last_hop.tls}
     )
-
-
-def _failing_addresses(summary: Summary) -> set[str]:
-    return {o.address for o in summary.last_hop.tls if o.failure}
-
-
-def _addresses_failing_with(summary: Summary, word: str) -> set[str]:
-    return {o.address for o in summary.last_hop.tls if sub_method_of(o) == word}

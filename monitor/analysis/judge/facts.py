@@ -73,7 +73,8 @@ def examine(case: Case) -> Facts:
         answered=answered,
         like_control=like_control,
         failed_before=any(not one.measurement.reached for one in attempts[:-1]),
-        family_missing=bool(failed) and all(_family_missing(case, one) for one in failed),
+        family_missing=bool(failed)
+        and all(one.paths and not usable(one.paths, families_of(case)) for one in failed),
         withheld_everywhere=_withheld_everywhere(finding, controls),
         controls=controls,
         finding=finding,
@@ -112,10 +113,6 @@ def _trailing_failures(attempts: Sequence[Summary]) -> list[Summary]:
     """The attempts after the last one that reached the endpoint, or the very last one."""
     position = max((i for i, one in enumerate(attempts) if one.measurement.reached), default=-1)
     return list(attempts[position + 1 :] or attempts[-1:])
-
-
-def _family_missing(case: Case, summary: Summary) -> bool:
-    return bool(summary.paths) and not usable(summary.paths, families_of(case))
 
 
 def _withheld_everywhere(finding: Finding | None, controls: Controls) -> bool:

@@ -135,9 +135,6 @@ def _role_verdict(judged: _Judged) -> RoleVerdict:
     )
 
 
-# -- roles -------------------------------------------------------------------------------------
-
-
 def _judge_role(role: Role, verdicts: Sequence[Verdict], *, core: bool) -> _Judged:
     by_endpoint = {v.endpoint: v for v in verdicts if v.role == role.name}
     measured = [by_endpoint[e.id] for e in role.endpoints if e.id in by_endpoint]

@@ -245,9 +245,6 @@ def _needs_no_control(case: Case, attempt: FailedAttempt) -> bool:
     )
 
 
-# -- signs -------------------------------------------------------------------------------------
-
-
 def decisive_here(case: Case, summary: Summary) -> Outcome | None:
     """The best outcome over the families that work from this vantage."""
     return best(usable(summary.paths, families_of(case)))

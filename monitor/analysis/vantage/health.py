@@ -115,7 +115,8 @@ def assess(
     references the state is unknown.
     """
     seen = _references(references, witnesses, where)
-    seen = msgspec.structs.replace(seen, clock_skew=_worse(seen.clock_skew, skew))
+    known = [one for one in (seen.clock_skew, skew) if one is not None]
+    seen = msgspec.structs.replace(seen, clock_skew=max(known, key=abs, default=None))
     rule = next(rule for rule in HEALTH_RULES if rule.matches(seen))
     families = {f for view in seen.latest for f in working_families(view.summary.measurement)}
     return VantageHealth(
@@ -132,10 +133,6 @@ def assess(
         exit_asn=where.asn,
         at=at,
     )
-
-
-def _worse(one: float | None, other: float | None) -> float | None:
-    return max((each for each in (one, other) if each is not None), key=abs, default=None)
 
 
 def hints_at_nat64(references: Sequence[tuple[Reference, Measurement]]) -> bool:
@@ -238,7 +235,9 @@ def _references(
         reached_without_dns=any(m.reached and not m.of(Layer.DNS) for m in witnesses),
         loss=estimate_loss(references, witnesses),
         clock_skew=_skew(views, witnesses),
-        stub_resolver=any(_through_stub(m) for _, m in references),
+        stub_resolver=any(
+            isinstance(o, DnsObservation) and o.stub for _, m in references for o in m.observations
+        ),
         where=where,
     )
 
@@ -246,18 +245,11 @@ def _references(
 def _skew(views: Sequence[ReferenceView], witnesses: Sequence[Measurement]) -> float | None:
     latest = [view.summary.measurement for view in views]
     proven = clock_skew([*latest, *(m for m in witnesses if m.reached)])
-    if proven is not None or not any(_out_of_date(view) for view in views):
+    failures = {view.outcome.failure for view in views if view.outcome is not None}
+    if proven is not None or Failure.SSL_INVALID_CERTIFICATE not in failures:
         return proven
     # A forger of these dates can mute this vantage, but only by breaking references as well.
     return clock_skew([view.summary.measurement for view in views if view.reached], cleartext=True)
-
-
-def _out_of_date(view: ReferenceView) -> bool:
-    return view.outcome is not None and view.outcome.failure == Failure.SSL_INVALID_CERTIFICATE
-
-
-def _through_stub(measurement: Measurement) -> bool:
-    return any(isinstance(seen, DnsObservation) and seen.stub for seen in measurement.observations)
 
 
 def _all_bogon(seen: References) -> bool:
@@ -297,10 +289,6 @@ def _international_cut(seen: References) -> bool:
     # foreign site, not several.
     uplink_works = any(view.reached for view in uplink)
     return len(foreign) > 1 if uplink_works else bool(foreign or uplink)
-
-
-def _wrong_clock(seen: References) -> bool:
-    return seen.clock_skew is not None and abs(seen.clock_skew) > WRONG_CLOCK
 
 
 def _no_tls(seen: References) -> bool:
@@ -350,7 +338,7 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         meaning="The vantage's clock is more than a day off, so valid certificates look expired"
         " or not yet valid.",
         wrong_when="Somebody breaks the references' certificates and forges dates in cleartext.",
-        matches=_wrong_clock,
+        matches=lambda seen: abs(seen.clock_skew or 0.0) > WRONG_CLOCK,
     ),
     HealthRule(
         id="vantage.resolver_down",

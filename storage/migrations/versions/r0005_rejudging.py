@@ -1,4 +1,4 @@
-"""What was recomputed lies beside what it was recomputed from."""
+"""Tables of their own for recomputed results."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What people add: reviews of events, and annotations of what happened around them."""
+"""What people add: reviews of events, and annotations, which are dated facts about the world."""
 
 import sqlalchemy as sa
 from alembic import op

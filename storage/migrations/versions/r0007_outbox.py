@@ -1,4 +1,4 @@
-"""What is to be told to whom, until it was told."""
+"""Notices that wait to be sent."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Add the outbox, empty: of what happened before, nothing is told any more."""
+    """Add the outbox, empty: changes before the upgrade cause no message."""
     op.create_table(
         "outbox",
         *text("country", "event"),

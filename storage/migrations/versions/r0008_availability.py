@@ -1,7 +1,7 @@
-"""Counts of verdicts by hour and by day, made up for what is stored already.
+"""Counts of verdicts by hour and by day, also of the verdicts that are stored already.
 
-Cycles out of turn are not counted, and earlier releases did not store which those were. They looked
-at fewer platforms than the cycles in turn of the same vantage, so they are left out by that.
+Extra cycles are not counted, and earlier releases did not store which these were. They have fewer
+platforms than the scheduled cycles of the same vantage: that tells them apart.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ down_revision = "0007"
 _STATES = ("ok", "degraded", "throttled", "blocked", "down", "insufficient")
 _KEY = ("country", "platform", "starts_at", "asn", "network")
 
-_IN_TURN = """
+_SCHEDULED = """
     SELECT c.country AS country, c.id AS id, c.vantage AS vantage
     FROM cycle AS c JOIN (
         SELECT country, vantage, substr(finished_at, 1, 13) AS hour,
@@ -50,7 +50,7 @@ def upgrade() -> None:
     op.execute(
         "INSERT INTO availability_hour "  # noqa: S608 # words of our own
         "SELECT p.country, p.platform, substr(p.judged_at, 1, 13) || ':00:00.000000Z', p.asn, "
-        f"p.network, {counts} FROM platform_verdict AS p JOIN ({_IN_TURN}) AS c "
+        f"p.network, {counts} FROM platform_verdict AS p JOIN ({_SCHEDULED}) AS c "
         "ON c.country = p.country AND c.id = p.cycle WHERE p.vantage_role = 'field' "
         "GROUP BY p.country, p.platform, substr(p.judged_at, 1, 13), p.asn, p.network"
     )

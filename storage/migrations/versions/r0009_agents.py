@@ -1,4 +1,4 @@
-"""What is remembered of agents: their keys, what they handed in, what of it is to be judged."""
+"""What is stored of agents: their keys, their batches, and cycles that wait to be judged."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -22,7 +22,7 @@ def _create(name: str, key: Iterable[str], *columns: Any, **options: Any) -> Non
     op.create_table(name, *columns, sa.PrimaryKeyConstraint(*key, name=f"{name}_pk"), **options)
 
 
-def _people_decide() -> None:
+def _keys_and_quarantines() -> None:
     _create(
         "enrolment",
         ["fingerprint"],
@@ -50,7 +50,7 @@ def _people_decide() -> None:
     )
 
 
-def _agents_hand_in() -> None:
+def _batches() -> None:
     key = ["country", "vantage", "id"]
     _create(
         "batch",
@@ -81,7 +81,7 @@ def _agents_hand_in() -> None:
     op.create_index("inbox_by_received_at", "inbox", ["received_at"])
 
 
-def _what_follows() -> None:
+def _current_measurements() -> None:
     key = ["country", "vantage", "platform", "role", "endpoint"]
     _create(
         "latest_look",
@@ -115,7 +115,7 @@ def _what_follows() -> None:
 
 
 def upgrade() -> None:
-    """Add the tables, empty: earlier releases knew no agents. Two indexes take a while."""
-    _people_decide()
-    _agents_hand_in()
-    _what_follows()
+    """Add the tables, empty: earlier releases had no agents. Two indexes take a while."""
+    _keys_and_quarantines()
+    _batches()
+    _current_measurements()

@@ -1,6 +1,7 @@
-"""What files show of a look stands beside its observations, which need not be unpacked for it.
+"""Columns for what files show of a measurement, so that its observations need not be unpacked.
 
-Rows that are there get it from their observations; of those that cannot be read it stays unsaid.
+Rows that are there get them from their observations; if these cannot be read, the columns stay
+empty.
 """
 
 import zlib
@@ -76,7 +77,7 @@ def _remake() -> None:
     reached = names.index("reached")
     while some := rows.fetchmany(_AT_ONCE):
         bind.exec_driver_sql(
-            insert, [(*row, *_seen(row[-1], reached=bool(row[reached]))) for row in some]
+            insert, [(*row, *_new_cells(row[-1], reached=bool(row[reached]))) for row in some]
         )
     op.drop_table("before")
     op.create_index("measurement_by_started_at", "measurement", ["started_at"])
@@ -111,7 +112,7 @@ def _widen() -> None:
         bind.execute(
             write,
             [
-                dict(zip(given, (*row[:3], *_seen(row[4], reached=row[3])), strict=True))
+                dict(zip(given, (*row[:3], *_new_cells(row[4], reached=row[3])), strict=True))
                 for row in some
             ],
         )
@@ -120,25 +121,25 @@ def _widen() -> None:
         op.alter_column("measurement", name, nullable=False)
 
 
-def _seen(packed: bytes, *, reached: bool) -> tuple[Any, ...]:
-    """The new cells, from the observations of a look."""
+def _new_cells(packed: bytes, *, reached: bool) -> tuple[Any, ...]:
+    """The new cells, from the observations of a measurement."""
     try:
-        looked = [one for one in msgspec.json.decode(zlib.decompress(packed)) if _own(one)]
-        return _cells(looked, reached=reached)
+        observed = [one for one in msgspec.json.decode(zlib.decompress(packed)) if _own(one)]
+        return _cells(observed, reached=reached)
     except (ValueError, KeyError, TypeError, AttributeError, zlib.error):
         return ("", "", *(None for _ in _MORE))
 
 
 def _own(one: dict[str, Any]) -> bool:
-    """Whether it belongs to the look itself."""
+    """Whether it belongs to the measurement itself, not to a follow-up."""
     return not one.get("reason")
 
 
-def _cells(looked: Sequence[dict[str, Any]], *, reached: bool) -> tuple[Any, ...]:
-    lookups = [one for one in looked if one["layer"] == "dns"]
+def _cells(observed: Sequence[dict[str, Any]], *, reached: bool) -> tuple[Any, ...]:
+    lookups = [one for one in observed if one["layer"] == "dns"]
     answers = [answer for one in lookups for answer in one.get("answers", ())]
-    tls = _deciding(looked, "tls", "server_name", reached=reached)
-    http = _deciding(looked, "http", "url", reached=reached)
+    tls = _deciding(observed, "tls", "server_name", reached=reached)
+    http = _deciding(observed, "http", "url", reached=reached)
     answered = bool(http.get("status"))
     return (
         _carried(" ".join(dict.fromkeys(one["resolver"] for one in lookups))),
@@ -152,10 +153,10 @@ def _cells(looked: Sequence[dict[str, Any]], *, reached: bool) -> tuple[Any, ...
 
 
 def _deciding(
-    looked: Sequence[dict[str, Any]], layer: str, target: str, *, reached: bool
+    observed: Sequence[dict[str, Any]], layer: str, target: str, *, reached: bool
 ) -> dict[str, Any]:
     """What failed, else the last that worked; empty where nothing was seen."""
-    seen = [one for one in looked if one["layer"] == layer]
+    seen = [one for one in observed if one["layer"] == layer]
     worked = [one for one in seen if one.get("failure") is None]
     if len(worked) < len(seen) and not (reached and worked):
         fine = {one[target] for one in worked}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.agent.spool import Frozen, Share, Spool, Spooled, look_into
+from storage.agent.spool import Frozen, Share, Spool, Spooled, read_spool
 from storage.store import StorageError
 
 ROOM = Share(cycles=100, measurements=10_000, packed=10**7, unpacked=10**8)
@@ -174,7 +174,7 @@ async def test_a_damaged_file_is_moved_away_and_a_new_one_begun(tmp_path: Path) 
     await spool.put(cycle(1))
     await spool.close()
     assert (tmp_path / "spool.db.damaged").read_bytes().startswith(b"no database")
-    assert look_into(file)[0].measurements == 10
+    assert read_spool(file)[0].measurements == 10
 
 
 async def test_the_file_of_another_version_is_left_alone(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import msgspec
 import pytest
 
 from monitor.analysis.events.fold import EventBook
-from monitor.app.clock import utc_now
 from monitor.app.cycle_job import CycleJobs
 from monitor.app.cycle_runners import CycleRunners, cycle_runner
 from monitor.app.schedule import Schedule
@@ -19,6 +18,7 @@ from probes.catalog.endpoint import parse_endpoint
 from probes.testing import ScriptedNetwork
 from probes.vantage import Resolver, VantagePoint
 from storage.values.cycle import Cycle
+from storage.values.times import utc_now
 
 FIELD = VantagePoint(
     id="khi-ptcl", country="PK", asn=17557, resolver=Resolver(address="192.0.2.53")

@@ -11,7 +11,6 @@ from monitor.analysis.events.fold import EventBook, watch_only
 from monitor.analysis.events.shutdowns import Connectivity, take_in
 from monitor.analysis.events.verdict_order import VerdictOrder, begin, insert
 from monitor.analysis.verdict import VantageHealth, VantageState
-from monitor.app.clock import utc_now
 from monitor.budget.budget import Allotment
 from monitor.budget.ledger import Ledger
 from monitor.config.load import load_config
@@ -22,6 +21,7 @@ from monitor.metrics.families import create_registry
 from monitor.metrics.publisher import Publisher
 from monitor.server import create_app
 from monitor.server.access import Access
+from storage.values.times import utc_now
 from tests.contract.cycles import health
 from tests.prometheus import world
 from tests.prometheus.world import FIELD, NOW, Clock

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probes.failure import Failure
+from probes.layers.app_answer import AppAnswer
 from probes.layers.stun import (
     NOT_STUN,
     REFUSED,
-    Binding,
     Reply,
     ask_binding,
     classify,
@@ -84,13 +84,13 @@ async def answering(answer: Answer, address: str = "127.0.0.1") -> AsyncIterator
             loop.remove_reader(sock.fileno())
 
 
-async def ask(answer: Answer, deadline: float = 0.3, address: str = "127.0.0.1") -> Binding:
+async def ask(answer: Answer, deadline: float = 0.3, address: str = "127.0.0.1") -> AppAnswer:
     """Ask a server with these answers."""
     async with answering(answer, address) as port:
         return await ask_at(port, deadline, address)
 
 
-async def ask_at(port: int, deadline: float = 0.3, address: str = "127.0.0.1") -> Binding:
+async def ask_at(port: int, deadline: float = 0.3, address: str = "127.0.0.1") -> AppAnswer:
     """Ask the server at this port."""
     own: list[str] = []
     binding = await ask_binding(
@@ -144,7 +144,7 @@ async def test_three_requests_without_an_answer_are_a_timeout() -> None:
         return []
 
     started = time.monotonic()
-    assert await ask(silent) == Binding(failure=Failure.GENERIC_TIMEOUT, first_reply=0.0)
+    assert await ask(silent) == AppAnswer(failure=Failure.GENERIC_TIMEOUT, first_reply=0.0)
     assert numbers == [1, 2, 3]
     assert 0.28 < time.monotonic() - started < 2
 
@@ -184,7 +184,7 @@ async def test_nobody_listening_is_a_refusal_at_once(address: str) -> None:
     """An ICMP error ends the wait."""
     started = time.monotonic()
     binding = await ask_at(unused_port(address), 30, address)
-    assert binding == Binding(failure=Failure.CONNECTION_REFUSED, first_reply=0.0)
+    assert binding == AppAnswer(failure=Failure.CONNECTION_REFUSED, first_reply=0.0)
     assert time.monotonic() - started < 5
 
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probes.failure import Failure
-from probes.layers.telegram import NOT_MTPROTO, Answer, ask_res_pq, encode_req_pq, is_res_pq
+from probes.layers.app_answer import AppAnswer
+from probes.layers.telegram import NOT_MTPROTO, ask_res_pq, encode_req_pq, is_res_pq
 from probes.sockets.failure_mapping import MalformedReplyError
 from tests.lab import chat
 from tests.worlds.loopback import Conversation, forever, network, serving
@@ -101,7 +102,7 @@ async def speaks(conversation: Conversation) -> None:
         await conversation.send(server.feed(data) or b"")
 
 
-async def ask(handler: Handler, deadline: float = 30.0) -> Answer:
+async def ask(handler: Handler, deadline: float = 30.0) -> AppAnswer:
     """Ask a server that behaves like `handler`."""
     async with serving(handler) as port:
         stream = await network().connect("127.0.0.1", port)

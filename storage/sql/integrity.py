@@ -1,4 +1,5 @@
-"""Checks that stored batches are still what vantages signed, one in memory at a time.
+"""Checks for every kind of database: that logs have no gap, and that stored batches are still what
+vantages signed, one in memory at a time.
 
 The caller knows what a signature covers; this module only reads.
 """
@@ -14,6 +15,11 @@ Fault = Callable[[ReceivedBatch, Enrolment | None], str]
 """Why a batch is not valid, as a clause; empty when it is valid. It gets the enrolment that its
 fingerprint names, or None."""
 
+LOG_GAPS = (
+    "SELECT event FROM event_log GROUP BY country, event "
+    "HAVING min(sequence) <> 1 OR max(sequence) <> count(*) LIMIT 20"
+)
+"""Events whose log lacks a line."""
 # Names of columns are ours; none is input.
 BATCH_ROWS = f"SELECT {', '.join(codecs.BATCH.names)} FROM batch"  # noqa: S608
 KEY_ROWS = f"SELECT {', '.join(codecs.ENROLMENT.names)} FROM enrolment"  # noqa: S608
