@@ -28,13 +28,18 @@ import ssl
 import struct
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from ipaddress import ip_address
+from typing import Any, TypeVar, TypeVarTuple
 
 import msgspec
 
 from probes.layers.dns_message import TYPES, encode_name
 from probes.measurement import family_of
 from probes.sockets.network import TlsFacts
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 _RCODES = {"NOERROR": 0, "FORMERR": 1, "SERVFAIL": 2, "NXDOMAIN": 3, "NOTIMP": 4, "REFUSED": 5}
 _TYPE_NAMES = {number: name for name, number in TYPES.items()}
@@ -340,12 +345,27 @@ async def _forever() -> None:
 class VirtualClockLoop(asyncio.SelectorEventLoop):
     """An event loop that never waits: when nothing is left to do, its clock jumps ahead.
 
-    Use it only for code that stays within the loop: sockets and threads take real time.
+    The clock stands still while a thread works for the loop. Do not use it for sockets, which take
+    real time.
     """
 
     def __init__(self) -> None:
         self._now = 0.0
+        self._in_threads = 0
         super().__init__(_NeverWaiting(self))
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """As every loop does; the clock waits for the result."""
+        result: asyncio.Future[T] = super().run_in_executor(executor, func, *args)
+        self._in_threads += 1
+        result.add_done_callback(self._thread_done)
+        return result
+
+    def _thread_done(self, result: asyncio.Future[Any]) -> None:
+        del result
+        self._in_threads -= 1
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
@@ -359,7 +379,8 @@ class _NeverWaiting(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """The ready events; when there are none, skip the time until the next timer."""
-        ready = super().select(None if timeout is None else 0)
+        waits = timeout is None or (timeout and self._loop._in_threads)
+        ready = super().select(None if waits else 0)
         if timeout and not ready:
             self._loop._now += timeout
         return ready

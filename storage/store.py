@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
-from storage.values.conclusion import Conclusion
+from storage.values.checkpoint import Checkpoint
 from storage.values.cycle import Cycle, StoredCycle
 from storage.values.fleet import (
     Enrolment,
@@ -67,7 +67,7 @@ class Store(Protocol):
         cycle: Cycle,
         events: Sequence[Event] = (),
         log: Sequence[EventLogEntry] = (),
-        conclusions: Sequence[Conclusion] = (),
+        checkpoints: Sequence[Checkpoint] = (),
         notices: Sequence[Notice] = (),
     ) -> None:
         """Store a whole cycle, its effect on `latest` and on events, and the notices of these
@@ -102,8 +102,8 @@ class Store(Protocol):
     async def recent_health(self, since: datetime) -> list[VantageHealth]:
         """Health of vantages at or after `since`, oldest first, to restart a detector."""
 
-    async def conclusions(self) -> list[Conclusion]:
-        """The conclusions saved last."""
+    async def checkpoints(self) -> list[Checkpoint]:
+        """The checkpoints saved last."""
 
     async def active_events(self) -> list[Event]:
         """Events that have neither ended nor been dismissed, by detection time."""

@@ -3,10 +3,10 @@
     run_agent ── what the program is made of
      ├─ agent_cycles ── its cycles, unless its host or a collector paused it
      ├─ spooling ── a finished cycle goes into the spool (`storage.agent.spool`)
-     ├─ delivery ── batches from the spool go to a collector, as soon as one can be reached
+     ├─ batch_delivery ── batches from the spool go to a collector, as soon as one can be reached
      │   ├─ batch_body ── some cycles become the body of a batch
      │   └─ collector_client ── one signed request to one collector, and its answer
-     ├─ remote_controls ── asks a collector for measurements of controls
+     ├─ ask_controls ── asks a collector for measurements of controls
      ├─ orders, reconfigure ── what collectors may change, within what the agent's own file allows
      ├─ pause_and_clock, collector_clock ── the host's pause, and the collectors' time
      └─ paths, saved_state, status, upload_traffic, wipe ── its files

@@ -3,10 +3,10 @@
 import asyncio
 
 from monitor.agent.agent_cycles import AgentCycles
+from monitor.agent.ask_controls import RemoteControls
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.paths import AgentFiles
-from monitor.agent.remote_controls import RemoteControls
 from monitor.app.schedule import Schedule
 from monitor.logs import logger
 

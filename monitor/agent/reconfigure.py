@@ -2,11 +2,11 @@
 what that file allows."""
 
 from monitor.agent.agent_cycles import AgentCycles
+from monitor.agent.ask_controls import RemoteControls
 from monitor.agent.collector_client import Signed
 from monitor.agent.orders import Orders, OrdersError, follow
-from monitor.agent.remote_controls import RemoteControls
 from monitor.agent.spooling import SpoolRecorder
-from monitor.app.measuring import Measuring
+from monitor.app.measuring_setup import Measuring
 from monitor.config.settings import Settings
 from monitor.logs import configure, logger
 from monitor.wire.answers import AgentSettings

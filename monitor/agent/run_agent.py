@@ -7,19 +7,19 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 from monitor.agent.agent_cycles import AgentCycles
+from monitor.agent.ask_controls import RemoteControls
+from monitor.agent.batch_delivery import Backoff, BatchDelivery
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock, Anchor, Machine, this_machine
-from monitor.agent.delivery import Backoff, BatchDelivery
 from monitor.agent.orders import Orders, OrdersError, follow
 from monitor.agent.paths import files_of, running
 from monitor.agent.pause_and_clock import PauseAndClock
 from monitor.agent.reconfigure import AgentReconfiguration
-from monitor.agent.remote_controls import RemoteControls
 from monitor.agent.saved_state import ANCHOR, TRAFFIC, TrafficOfDay, recalled
 from monitor.agent.spooling import LogCounter, SpoolRecorder
 from monitor.agent.upload_traffic import DayTraffic
 from monitor.app.cycle_runners import CycleRunners, cycle_runner
-from monitor.app.measuring import Measuring
+from monitor.app.measuring_setup import Measuring
 from monitor.app.program import run_until_stopped
 from monitor.app.schedule import Schedule
 from monitor.budget.ledger import Ledger

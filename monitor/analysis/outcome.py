@@ -173,7 +173,7 @@ def best(outcomes: Iterable[Outcome]) -> Outcome | None:
 
 
 def rank(sub_method: str) -> int:
-    """How little a failure says: 0 something acted, 1 timeout, 2 no name."""
+    """Order by what a failure proves: 0 something answered or cut, 1 a timeout, 2 nothing known."""
     if not sub_method:
         return 2
     return 1 if sub_method == TIMEOUT else 0

@@ -6,7 +6,6 @@ python -m monitor.analysis.rules_docs > docs/rules.md
 import sys
 from collections.abc import Iterable
 
-from monitor.analysis.judge.differential import AGREEING
 from monitor.analysis.judge.evidence_grades import (
     AGREEING_ATTEMPTS,
     LOSS_CHANCE,
@@ -14,6 +13,7 @@ from monitor.analysis.judge.evidence_grades import (
     STRONG_TIMEOUTS,
     Weight,
 )
+from monitor.analysis.judge.follow_up_evidence import AGREEING
 from monitor.analysis.judge.rules import RULES, RULES_VERSION, Rule
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES, TransferRule
 from monitor.analysis.throttling.transfer_facts import ROUNDS_NEEDED

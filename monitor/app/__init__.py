@@ -2,7 +2,7 @@
 
     run ── `shutwatch run`
     monitor ── what `run` and `shutwatch collector` have in common: store, page, configuration
-     ├─ measuring ── schedule, runner and ledger, from one configuration to the next
+     ├─ measuring_setup ── schedule, runner and ledger, from one configuration to the next
      └─ notifications, heartbeat ── delivery of notices, and a ping while all is well
     program ── runs the tasks of a program until it is told to stop
     schedule ── when each vantage measures: the only module that knows APScheduler

@@ -56,8 +56,8 @@ async def measure_and_judge(
     effort: Effort = Effort.WHOLE,
     only: Collection[str] = (),
 ) -> Cycle:
-    """One cycle with its verdicts, as `CycleRunner.run` takes the rest; the runner learns from
-    them. Raises BudgetSpentError."""
+    """One cycle with its verdicts; the runner learns from them. The arguments are those of
+    `CycleRunner.run`. Raises BudgetSpentError."""
     seen = await runner.run(vantage_id, effort, only)
     cycle = judge_cycle(seen, runner.settings.catalog, runner.settings.fingerprints)
     runner.learn(seen, cycle)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from monitor.analysis.events.event import Event
-from monitor.app.measuring import Measuring
+from monitor.app.measuring_setup import Measuring
 from monitor.app.notifications import Notifications
 from monitor.app.program import keep_running
 from monitor.config.load import load_config
@@ -123,7 +123,7 @@ class Monitor:
         ]
 
     async def _apply(self, old: Settings, new: Settings) -> None:
-        """What may fail comes first, and leaves everything as it was."""
+        """Use `new`. Steps that can fail come first, so an error leaves everything unchanged."""
         if self._before is not None:
             await self._before()
         runner = await self._measuring.prepare(old, new)

@@ -6,7 +6,7 @@ docs/adr/0014-one-path.md.
 
 from contextlib import AsyncExitStack
 
-from monitor.app.measuring import measuring
+from monitor.app.measuring_setup import measuring
 from monitor.app.monitor import Monitor, opened_store, publisher_of, show
 from monitor.app.notifications import Notifications
 from monitor.app.program import keep_running, run_until_stopped

@@ -14,7 +14,7 @@ from monitor.cli.store_options import with_store
 from monitor.config.annotations_csv import AnnotationsError, read_annotations
 from monitor.config.catalog import shipped_catalog
 from monitor.config.settings import Settings
-from monitor.wording.plain import visible
+from monitor.wording.visible_text import visible
 from storage.store import Store
 from storage.values.reviews import Annotation
 from storage.values.times import utc_now

@@ -16,7 +16,7 @@ from monitor.cli.output import progress_bar
 from monitor.cli.store_options import with_store
 from monitor.config.environ import expander
 from monitor.wire.proof import fault_of
-from monitor.wording.plain import visible
+from monitor.wording.visible_text import visible
 from storage import url as database_url
 from storage.sqlite.backend import migrate_file
 from storage.sqlite.backup import BackupError, Copied, DamagedError, backup, check, restore

@@ -22,9 +22,9 @@ from monitor.wording.events import condition
 from monitor.wording.grades import grade_in_words
 from monitor.wording.methods import method_and_name
 from monitor.wording.networks import network_name
-from monitor.wording.plain import visible
 from monitor.wording.reviews import ANNOTATION_KINDS, MARKS
 from monitor.wording.states import EVENT_STATES, KINDS
+from monitor.wording.visible_text import visible
 from monitor.wording.words import Words, words_in
 from storage.store import Store
 from storage.values.reviews import Annotation, Mark, Review, deciding_review

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from monitor.keys.keys import is_public
-from monitor.wording.plain import visible
+from monitor.wording.visible_text import visible
 
 STANDARD_INPUT = "-"
 _LENGTH = 44

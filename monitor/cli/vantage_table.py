@@ -7,7 +7,7 @@ import msgspec
 
 from monitor.cli.output import minute, plain_console, print_lines, table
 from monitor.keys.keys import grouped
-from monitor.wording.plain import visible
+from monitor.wording.visible_text import visible
 from storage.store import CollectorStore
 from storage.values.fleet import Enrolment, Quarantine
 

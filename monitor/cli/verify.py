@@ -10,7 +10,7 @@ from monitor.keys.keys import grouped, same_fingerprint
 from monitor.report.bounded_unzip import NotAsMadeError
 from monitor.report.signatures_text import checked
 from monitor.report.verify import verify as check
-from monitor.wording.plain import visible
+from monitor.wording.visible_text import visible
 from monitor.wording.words import words_in
 
 NOT_AS_MADE = 3

@@ -7,7 +7,7 @@
      ├─ requests ── the sender, age and body of a request
      ├─ batch_checks ── JSON → cycles that say only what their sender may say
      ├─ agent_settings ── the settings that an agent gets
-     └─ control_requests ── measurements of this collector's own controls, on request
+     └─ answer_controls ── measurements of this collector's own controls, on request
     certificate ── TLS with certificates that may change
     local_cycles ── cycles of the collector's own vantages
     leader ── the one collector that judges and records

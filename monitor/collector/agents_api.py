@@ -26,8 +26,8 @@ from starlette.routing import Route
 
 from monitor.collector.admission import Room, Slots, VantageRate
 from monitor.collector.agent_settings import SettingsForAgents
+from monitor.collector.answer_controls import ControlRequests
 from monitor.collector.batch_checks import frame_of, is_id, read_batch
-from monitor.collector.control_requests import ControlRequests
 from monitor.collector.enrolments import EnrolledKeys
 from monitor.collector.requests import PATIENCE, Sender, check_age, claim_in, read_body
 from monitor.config.settings import Settings

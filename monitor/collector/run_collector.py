@@ -7,7 +7,7 @@ own vantages → local_cycles ─┴→ store → judging_queue → judge → re
 
 from contextlib import AsyncExitStack
 
-from monitor.app.measuring import measuring
+from monitor.app.measuring_setup import measuring
 from monitor.app.monitor import Monitor, opened_store, publisher_of
 from monitor.app.notifications import Notifications
 from monitor.app.program import run_until_stopped

@@ -14,8 +14,8 @@ from monitor.demo.chapters import Results
 from monitor.demo.plan import FIELD, PLATFORMS
 from monitor.wording.changes import change_in_words
 from monitor.wording.grades import grade_in_words
-from monitor.wording.plain import visible
 from monitor.wording.states import STATE_STYLES, STATES
+from monitor.wording.visible_text import visible
 from monitor.wording.words import words_in
 
 TITLES = {"x": "X", "whatsapp": "WhatsApp", "youtube": "YouTube"}

@@ -11,7 +11,7 @@ import math
 import re
 from datetime import datetime
 
-from monitor.wording.plain import visible
+from monitor.wording.visible_text import visible
 from storage.values.times import time_text
 
 Value = str | int | float | bool | datetime | None

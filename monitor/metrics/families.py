@@ -33,7 +33,7 @@ from monitor.metrics.snapshot import Snapshot, VantageView
 from monitor.wording.events import FULL, PARTIAL, SLOWED, manner_of
 from monitor.wording.local_time import local_text, utc_text
 from monitor.wording.methods import method_label
-from monitor.wording.plain import visible
+from monitor.wording.visible_text import visible
 from monitor.wording.words import words_in
 
 PREFIX = "shutwatch_"

@@ -11,16 +11,16 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from monitor.analysis.events.country_event import CountryPlatform
 from monitor.analysis.events.event import Event
 from monitor.analysis.events.fold import VANTAGES_KEY, CountryPlatformKey, EventBook, advance
 from monitor.analysis.events.outage import Outages
-from monitor.analysis.events.platform_in_country import CountryPlatform
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.shutdowns import Connectivity, only_vantages
 from monitor.analysis.events.verdict_order import VerdictOrder, begin
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.judging.quarantine import NOBODY, Quarantined
-from storage.values.conclusion import Conclusion
+from storage.values.checkpoint import Checkpoint
 
 KIND = "timeline-1"
 """Change it whenever what is stored could mean something else."""
@@ -31,13 +31,13 @@ _State = CountryPlatform | Outages | Connectivity
 
 def checkpoints_of(
     book: EventBook, places: Iterable[CountryPlatformKey], quarantined: Quarantined = NOBODY
-) -> tuple[Conclusion, ...]:
+) -> tuple[Checkpoint, ...]:
     """What to store of the timelines of `places`, in which nothing `quarantined` counts."""
     return tuple(_conclusion(place, _timeline(book, place), quarantined) for place in places)
 
 
 def restored(
-    saved: Iterable[Conclusion],
+    saved: Iterable[Checkpoint],
     verdicts: Iterable[PlatformVerdict],
     health: Iterable[VantageHealth],
     settings: EventSettings,
@@ -73,7 +73,7 @@ def restored(
     return msgspec.structs.replace(book, logged=dict(logged))
 
 
-def readable(saved: Iterable[Conclusion], quarantined: Quarantined = NOBODY) -> bool:
+def readable(saved: Iterable[Checkpoint], quarantined: Quarantined = NOBODY) -> bool:
     """Whether all of this was written by a version that detects as this one does, with the same
     quarantines."""
     return all(
@@ -82,7 +82,7 @@ def readable(saved: Iterable[Conclusion], quarantined: Quarantined = NOBODY) -> 
     )
 
 
-def since(saved: Iterable[Conclusion]) -> datetime | None:
+def since(saved: Iterable[Checkpoint]) -> datetime | None:
     """The moment from which history must be read again; None: all of it."""
     moments = [conclusion.until for conclusion in saved]
     known = [moment for moment in moments if moment is not None]
@@ -114,9 +114,9 @@ def _kind(place: CountryPlatformKey, quarantined: Quarantined) -> str:
 
 def _conclusion(
     place: CountryPlatformKey, timeline: VerdictOrder[_State, Any], quarantined: Quarantined
-) -> Conclusion:
+) -> Checkpoint:
     at, key = timeline.until or (None, "")
-    return Conclusion(
+    return Checkpoint(
         country=place[0],
         platform=place[1],
         kind=_kind(place, quarantined),
@@ -126,6 +126,6 @@ def _conclusion(
     )
 
 
-def _restore(conclusion: Conclusion, state: _S) -> VerdictOrder[_S, Any]:
+def _restore(conclusion: Checkpoint, state: _S) -> VerdictOrder[_S, Any]:
     until = None if conclusion.until is None else (conclusion.until, conclusion.until_key)
     return VerdictOrder(settled=state, until=until, current=state)

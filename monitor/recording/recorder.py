@@ -35,7 +35,7 @@ from monitor.metrics.publisher import Publisher
 from monitor.recording.backlog import Backlog
 from monitor.recording.checkpoints import changeable, checkpoints_of, readable, restored, since
 from storage.store import StorageError, Store
-from storage.values.conclusion import Conclusion
+from storage.values.checkpoint import Checkpoint
 from storage.values.cycle import Cycle
 from storage.values.fleet import Quarantine
 from storage.values.outbox import Notice
@@ -126,7 +126,7 @@ class Recorder:
 
     async def restore(self) -> None:
         """Continue where an earlier process ended. Raises StorageError."""
-        saved = await self._store.conclusions()
+        saved = await self._store.checkpoints()
         if saved and readable(saved, self._quarantined):
             await self._go_on(saved)
         else:
@@ -137,7 +137,7 @@ class Recorder:
             self.book.active,
         )
 
-    async def _go_on(self, saved: Sequence[Conclusion]) -> None:
+    async def _go_on(self, saved: Sequence[Checkpoint]) -> None:
         begun = since(saved) or _EPOCH
         recent = await self._store.recent_platforms(begun)
         verdicts = [verdict for verdict in recent if verdict not in self._quarantined]
@@ -271,7 +271,7 @@ class Recorder:
         return last
 
     async def _save(self, pending: Pending) -> None:
-        # With the last of them, all checkpoints: they are those of now.
+        # Checkpoints describe the book as it is now, so only the last pending cycle may carry them.
         touched = pending.touched if len(self._backlog) == 1 else ()
         await self._store.save(
             pending.cycle,

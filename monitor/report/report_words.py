@@ -6,7 +6,7 @@ People read such text, and programs do not obey it.
 from functools import cache
 
 from monitor.wording.languages import ENGLISH, Language
-from monitor.wording.plain import visible
+from monitor.wording.visible_text import visible
 from monitor.wording.words import LONGEST, Words
 
 START, END = "\ue000", "\ue001"

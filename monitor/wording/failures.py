@@ -1,4 +1,8 @@
-"""Phrases for failures: what a layer showed when it failed."""
+"""Phrases for failures: what one layer showed in one test.
+
+The page and the report use them where they show single tests. `monitor.wording.methods` words how a
+network blocks a platform.
+"""
 
 from collections.abc import Mapping
 

@@ -1,7 +1,8 @@
 """Phrases for methods: what a network does to a platform, for people who run no network.
 
-Each completes the sentence "PTCL: …". The terse `method.sub_method` stands next to it wherever
-it is shown, because a second expert asks for that.
+Messages, alerts, event pages and the summary of a report use them: each completes the sentence
+"NETWORK: …". `monitor.wording.failures` words what one test showed. The terse `method.sub_method`
+is always shown next to the phrase, for experts.
 """
 
 import re

@@ -20,7 +20,7 @@ from babel.support import NullTranslations, Translations
 
 from monitor.wording.countries import country_name
 from monitor.wording.languages import BY_CODE, ENGLISH, Language
-from monitor.wording.plain import visible
+from monitor.wording.visible_text import visible
 
 LOCALES = files(__package__) / "locale"
 LONGEST = 300

@@ -227,7 +227,7 @@ HEALTH_OF_CYCLE = and_(
 EVENTS = Listing(schema.event_table, codecs.EVENT, "detected_at", "country", "id")
 EVENT_LOG = Listing(schema.event_log, codecs.EVENT_LOG, "sequence", "country")
 HEALTH = Listing(schema.vantage_health, codecs.HEALTH, "at", "country", "cycle", "vantage")
-CONCLUSIONS = Listing(schema.conclusion, codecs.CONCLUSION, "country", "platform")
+CHECKPOINTS = Listing(schema.conclusion, codecs.CHECKPOINT, "country", "platform")
 OUTBOX = Listing(
     *(schema.outbox, codecs.NOTICE),
     *("created_at", "country", "event", "sequence", "route", "target"),

@@ -138,7 +138,7 @@ def _health_columns() -> Iterable[Column[str] | Column[int] | Column[float] | Co
 
 
 def _latest_columns() -> Iterable[Column[str]]:
-    """They decide whether a row is newer: see `storage.sql.writing`."""
+    """They decide whether a row is newer: see `storage.sql.cycle_rows`."""
     return _text("cycle_started_at", "received_at")
 
 

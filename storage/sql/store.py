@@ -14,6 +14,7 @@ from probes.measurement import Measurement
 from storage.sql import listing as listings
 from storage.sql import schema
 from storage.sql.backend import Backend
+from storage.sql.cycle_rows import Writer
 from storage.sql.database import PageReader, Session
 from storage.sql.fleet_store import SqlFleet
 from storage.sql.listing import Listing, matching, overlapping
@@ -21,9 +22,8 @@ from storage.sql.listing_rollup import availability_page, availability_rows
 from storage.sql.rejudging_store import SqlRejudgings
 from storage.sql.retention import SOUGHT, Batch, delete_rows, old_keys
 from storage.sql.review_store import SqlReviews
-from storage.sql.writing import Writer
 from storage.store import StorageError
-from storage.values.conclusion import Conclusion
+from storage.values.checkpoint import Checkpoint
 from storage.values.cycle import Cycle, StoredCycle
 from storage.values.outbox import Notice, NoticeState
 from storage.values.prunable import Prunable
@@ -42,7 +42,7 @@ _Saved = tuple[
     Cycle,
     tuple[Event, ...],
     tuple[EventLogEntry, ...],
-    tuple[Conclusion, ...],
+    tuple[Checkpoint, ...],
     tuple[Notice, ...],
 ]
 _LISTINGS: dict[tuple[RowKind, bool], Listing[Any]] = {
@@ -68,10 +68,10 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings):
         cycle: Cycle,
         events: Sequence[Event] = (),
         log: Sequence[EventLogEntry] = (),
-        conclusions: Sequence[Conclusion] = (),
+        checkpoints: Sequence[Checkpoint] = (),
         notices: Sequence[Notice] = (),
     ) -> None:
-        given = (cycle, tuple(events), tuple(log), tuple(conclusions), tuple(notices))
+        given = (cycle, tuple(events), tuple(log), tuple(checkpoints), tuple(notices))
 
         def save(session: Session) -> None:
             received = self._arrivals.stamp()
@@ -118,8 +118,8 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings):
     async def recent_health(self, since: datetime) -> list[VantageHealth]:
         return await self._all(listings.HEALTH, [schema.vantage_health.c.at >= time_text(since)])
 
-    async def conclusions(self) -> list[Conclusion]:
-        return await self._all(listings.CONCLUSIONS)
+    async def checkpoints(self) -> list[Checkpoint]:
+        return await self._all(listings.CHECKPOINTS)
 
     async def active_events(self) -> list[Event]:
         return await self._all(listings.EVENTS, [listings.ACTIVE])

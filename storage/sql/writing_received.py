@@ -31,7 +31,7 @@ def _newer_measurement(incoming: Any, stored: Any) -> Any:
     return or_(
         tuple_(incoming.started_at, incoming.measurement)
         > tuple_(stored.started_at, stored.measurement),
-        # From a clock that was ahead, as in `storage.sql.writing`.
+        # From a clock that was ahead, as in `storage.sql.cycle_rows`.
         stored.started_at > incoming.received_at,
     )
 

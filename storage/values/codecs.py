@@ -3,8 +3,8 @@
 from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
+from storage.values.checkpoint import Checkpoint
 from storage.values.codec import Codec
-from storage.values.conclusion import Conclusion
 from storage.values.fleet import Enrolment, Quarantine, ReceivedBatch, WaitingCycle
 from storage.values.outbox import Notice
 from storage.values.rejudging import Rejudging
@@ -16,7 +16,7 @@ PLATFORM = Codec(PlatformVerdict)
 HEALTH = Codec(VantageHealth)
 EVENT = Codec(Event)
 EVENT_LOG = Codec(EventLogEntry)
-CONCLUSION = Codec(Conclusion)
+CHECKPOINT = Codec(Checkpoint)
 REJUDGING = Codec(Rejudging)
 NOTICE = Codec(Notice)
 REVIEW = Codec(Review)

@@ -32,7 +32,7 @@ from tests.contract.cycles import (
     review,
 )
 from tests.contract.listing import contents
-from tests.contract.test_store_conclusions import X
+from tests.contract.test_store_checkpoints import X
 from tests.worlds.postgresql import Cluster
 
 pytestmark = pytest.mark.postgres

@@ -50,7 +50,7 @@ def test_an_agent_loads_nothing_that_it_does_not_need() -> None:
         [sys.executable, "-c", AGENT_MODULES], capture_output=True, text=True, check=True
     )
     loaded = set(done.stdout.split())
-    assert "monitor.agent.delivery" in loaded
+    assert "monitor.agent.batch_delivery" in loaded
     assert not HEAVY & loaded
 
 

@@ -13,9 +13,9 @@ import trustme
 import uuid_utils
 
 from monitor.agent.batch_body import spooled
+from monitor.agent.batch_delivery import Backoff, BatchDelivery
 from monitor.agent.collector_client import CollectorClient, Signed
 from monitor.agent.collector_clock import AgentClock, Machine
-from monitor.agent.delivery import Backoff, BatchDelivery
 from monitor.agent.orders import Orders
 from monitor.config.settings import AgentSetup
 from monitor.keys.keys import public_text

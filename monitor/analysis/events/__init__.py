@@ -3,7 +3,7 @@
 fold.py                  the fold: a cycle's results go into the book of all events
 detector.py              the sequential test of one platform at one vantage
 stream.py                the detector's state with the verdicts behind it
-platform_in_country.py   blocks: one platform in one country
+country_event.py         blocks: one platform in one country
 agreement.py             vantages that contradict the others of their network
 recurring_hours.py       the hours that a block keeps
 shutdowns.py             shutdowns, international cuts, silent vantages

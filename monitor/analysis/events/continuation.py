@@ -1,5 +1,5 @@
 """Continuations: an event that turns out to be part of another, or to begin with an earlier
-measurement, *continues as* that other event. Its id is gone, its subject is not.
+measurement, *continues as* that other event. The other event's id replaces its own.
 
 Two log lines record it in their detail: the last line of the event that is gone ("goes on as"), and
 one, mostly the first, of the event that continues it ("goes on from"). Nothing else is stored.

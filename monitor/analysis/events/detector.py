@@ -24,9 +24,9 @@ A first accusation weighs its `llr`. One that follows may be the same fault agai
 so two measurements 30 s apart add little more than one, and what packet loss can explain never
 confirms sooner than faults go away. The length depends on what is accused (`Persistence`): one
 function can be one server's fault, and weighs less. *Conclusive* readings are exempt, since their
-follow-ups ruled out lasting faults: two confirm. A better grade than any before in the run adds at
-least the difference in weight. While the control lately met an outage, accusations count as more of
-that.
+follow-ups ruled out lasting faults: two confirm. A better grade than all before it in the run adds
+at least the difference in weight. If the control recently saw an outage, an accusation may be part
+of that outage, and weighs as a repeated one.
 
 **The rate of wrong readings is learned** for each stream, of weak and of strong ones, with
 shrinkage: a beta prior worth `prior_wrong` whose mean is exp(−llr). Accusations count only once the

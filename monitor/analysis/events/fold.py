@@ -16,17 +16,17 @@ from typing import TypeVar
 
 import msgspec
 
+from monitor.analysis.events import country_event as event_place
 from monitor.analysis.events import outage
-from monitor.analysis.events import platform_in_country as event_place
 from monitor.analysis.events import shutdowns as connectivity
 from monitor.analysis.events.continuation import (
     continuation_of,
     continued_by_detail,
     continued_events_detail,
 )
+from monitor.analysis.events.country_event import CountryPlatform
 from monitor.analysis.events.event import Change, Event, EventLogEntry, EventState
 from monitor.analysis.events.outage import Outages
-from monitor.analysis.events.platform_in_country import CountryPlatform
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.shutdowns import Connectivity, only_vantages
 from monitor.analysis.events.verdict_order import (
@@ -53,7 +53,7 @@ VANTAGES_KEY: CountryPlatformKey = ("", "")
 
 
 class EventBook(msgspec.Struct, frozen=True, kw_only=True):
-    """All conclusions. Never changed in place."""
+    """All checkpoints. Never changed in place."""
 
     places: Mapping[CountryPlatformKey, _Timeline] = {}
     outages: Mapping[str, VerdictOrder[Outages, PlatformVerdict]] = {}

@@ -2,8 +2,8 @@
 
 A control counts when its vantage is well, it is of the same endpoint, and it started at or after
 the end of the field measurement: a platform can go down between two measurements. The latest
-measurement of each control vantage decides. An earlier one that failed remains a doubt: what comes
-and goes at the control may do so here by itself.
+measurement of each control vantage decides. If an earlier one failed, the evidence is weaker: a
+fault that comes and goes at the control can come and go here, too.
 """
 
 from collections.abc import Sequence

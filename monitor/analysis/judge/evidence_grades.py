@@ -1,9 +1,10 @@
 """The evidence grade of each kind of failure, and when a timeout may accuse.
 
 Somebody has to *send* a reset, a false DNS reply or a forged certificate: one measurement is weak
-evidence and two that agree are strong, or four where an overloaded server does the same now and
-then. Packet loss alone makes timeouts. They count only when the loss at the vantage cannot explain
-them: `timeout_rate` to the power of their number must be small.
+evidence and two that agree are strong. Four must agree for signs that an overloaded server also
+shows (`OVERLOAD`: a reset or a closed connection). Packet loss alone causes timeouts, so they count
+only when the loss at the vantage cannot explain them: `timeout_rate` to the power of their number
+must be small.
 """
 
 from collections.abc import Mapping
@@ -18,8 +19,8 @@ LOSS_CHANCE_STRONG = 0.001
 STRONG_TIMEOUTS = 3
 
 NARROWER = 3.0
-"""Nats subtracted when only one function is accused: a faulty server is that much commoner than a
-fault of several functions on one network that spares the control."""
+"""Nats subtracted when only one function is accused. One faulty server is e³ times as common as a
+fault that hits several functions on one network and not at the control."""
 
 _ROUNDING = 1 + 1e-9
 """0.1 ** 3 is slightly more than 0.001 in binary."""
@@ -88,8 +89,8 @@ The noise of benchmarks/simulation (42 stream-years, seeds 500 to 513, first rea
 without outages at the control) has, per stream-year, 0.2 weak ones, 0.7 strong ones on several
 functions (all timeouts or resolver failures), 0.8 strong ones on one function, and no conclusive
 ones. Weak readings and strong ones on one function (`NARROWER`) are trusted far less than that,
-since the noise of real lines is unknown. Strong readings on several functions are trusted about one
-nat more, which their slow growth (`Persistence.LASTING`) makes up for.
+since the noise of real lines is unknown. Strong readings on several functions weigh about one nat
+more than that, because their weight grows slowly (`Persistence.LASTING`).
 """
 
 

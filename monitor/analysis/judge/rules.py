@@ -37,17 +37,17 @@ Decisions worth knowing:
   never more than weak. When the control gets 451 too, it is insufficient.
 * *An unexpected answer over a verified connection* is insufficient: sites answer robots and regions
   differently.
-* *Follow-ups* make strong evidence conclusive (`monitor.analysis.judge.differential`), never weak
-  evidence strong.
+* *Follow-ups* make strong evidence conclusive, never weak evidence strong
+  (`monitor.analysis.judge.follow_up_evidence`).
 * Control vantages get no verdicts; they only serve the field vantages.
 """
 
 from collections.abc import Callable
 
 from monitor.analysis.judge.case import Case, EndpointCase
-from monitor.analysis.judge.differential import CONCLUSIVE
 from monitor.analysis.judge.evidence_grades import WEIGHTS, Sign, ceiling, llr, signs
 from monitor.analysis.judge.facts import FAMILY_MISSING, Facts, examine
+from monitor.analysis.judge.follow_up_evidence import CONCLUSIVE
 from monitor.analysis.judge.signs import Finding
 from monitor.analysis.outcome import TIMEOUT, failures, kind_of
 from monitor.analysis.verdict import Evidence, State, TableRule, VantageState, Verdict

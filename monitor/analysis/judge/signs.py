@@ -9,7 +9,7 @@ minutes after they cut off a connection. So timeouts that loss does not explain,
 address where a handshake or request was cut off before, count as agreeing with the cut. A server
 that fails and is then taken out of service looks the same, but fails for the control too.
 
-`monitor.analysis.judge.differential` then adds the follow-ups.
+`monitor.analysis.judge.follow_up_evidence` then adds the follow-ups.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,6 @@ from monitor.analysis.judge.block_pages import Match, Medium, best_match, nation
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import Likeness, cleartext_page
 from monitor.analysis.judge.controls import Controls, follows, likenesses, redirected_elsewhere
-from monitor.analysis.judge.differential import FORGED, reread
 from monitor.analysis.judge.evidence_grades import (
     AGREEING_ATTEMPTS,
     WEIGHTS,
@@ -30,6 +29,7 @@ from monitor.analysis.judge.evidence_grades import (
     grade,
     loss_explains,
 )
+from monitor.analysis.judge.follow_up_evidence import FORGED, reread
 from monitor.analysis.outcome import TIMEOUT, Outcome, Summary, best, kind_of, rank, usable
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, VantageState
 from probes.catalog.catalog import EndpointKind
@@ -63,7 +63,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     summary: Summary
     """The first attempt that shows it."""
     outcome: Outcome | None
-    """Where in that attempt."""
+    """The address and layer in that attempt."""
     family: str = ""
     fingerprint: str = ""
     """Id of the fingerprint that supports the sign."""

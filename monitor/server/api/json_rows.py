@@ -8,7 +8,7 @@ from typing import Any
 
 from monitor.export.cells import Value
 from monitor.export.columns import Column
-from monitor.wording.plain import visible
+from monitor.wording.visible_text import visible
 from storage.values.times import time_text
 
 HIDDEN = frozenset({"vantage", "cycle_id", "resolvers"})

@@ -1,2 +1,2 @@
-"""Released revisions. What one does never changes. Revisions up to 0008 are older than the support
-of PostgreSQL; what they do there was added with it."""
+"""Released revisions. They are never edited: each repeats what the tables looked like then. Those
+up to 0008 came before PostgreSQL could be used; what they do there was added with it."""

@@ -1,23 +1,26 @@
-"""Counts of verdicts by hour and by day, also of the verdicts that are stored already.
+"""Counts of verdicts by hour and by day, made up for what is stored already.
 
-Extra cycles are not counted, and earlier releases did not store which these were. They have fewer
-platforms than the scheduled cycles of the same vantage: that tells them apart.
+Cycles out of turn are not counted, and earlier releases did not store which those were. They looked
+at fewer platforms than the cycles in turn of the same vantage, so they are left out by that.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 
-from storage.migrations.tables import text
+from storage.sql.columns import TEXT
 
 revision = "0008"
 down_revision = "0007"
+branch_labels = None
+depends_on = None
 
 _STATES = ("ok", "degraded", "throttled", "blocked", "down", "insufficient")
 _KEY = ("country", "platform", "starts_at", "asn", "network")
 
-_SCHEDULED = """
+_IN_TURN = """
     SELECT c.country AS country, c.id AS id, c.vantage AS vantage
     FROM cycle AS c JOIN (
         SELECT country, vantage, substr(finished_at, 1, 13) AS hour,
@@ -29,12 +32,16 @@ _SCHEDULED = """
 """
 
 
+def _text(*names: str) -> Iterable[sa.Column[Any]]:
+    return [sa.Column(name, TEXT, nullable=False) for name in names]
+
+
 def _create(name: str, *more: sa.Column[Any]) -> None:
     op.create_table(
         name,
-        *text("country", "platform", "starts_at"),
+        *_text("country", "platform", "starts_at"),
         sa.Column("asn", sa.BigInteger, nullable=False),
-        *text("network"),
+        *_text("network"),
         *(sa.Column(state, sa.Integer, nullable=False) for state in _STATES),
         *more,
         sa.PrimaryKeyConstraint(*_KEY, name=f"{name}_pk"),
@@ -50,7 +57,7 @@ def upgrade() -> None:
     op.execute(
         "INSERT INTO availability_hour "  # noqa: S608 # words of our own
         "SELECT p.country, p.platform, substr(p.judged_at, 1, 13) || ':00:00.000000Z', p.asn, "
-        f"p.network, {counts} FROM platform_verdict AS p JOIN ({_SCHEDULED}) AS c "
+        f"p.network, {counts} FROM platform_verdict AS p JOIN ({_IN_TURN}) AS c "
         "ON c.country = p.country AND c.id = p.cycle WHERE p.vantage_role = 'field' "
         "GROUP BY p.country, p.platform, substr(p.judged_at, 1, 13), p.asn, p.network"
     )

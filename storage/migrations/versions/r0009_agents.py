@@ -1,4 +1,4 @@
-"""What is stored of agents: their keys, their batches, and cycles that wait to be judged."""
+"""What is remembered of agents: their keys, what they handed in, what of it is to be judged."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,12 +6,22 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from storage.migrations.tables import maybe_text, text
+from storage.sql.columns import TEXT
 
 revision = "0009"
 down_revision = "0008"
+branch_labels = None
+depends_on = None
 
 _FAILURES = ("egress_failure", "dns_failure", "tcp_failure", "tls_failure", "http_failure")
+
+
+def _text(*names: str) -> Iterable[sa.Column[Any]]:
+    return [sa.Column(name, TEXT, nullable=False) for name in names]
+
+
+def _maybe_text(*names: str) -> Iterable[sa.Column[Any]]:
+    return [sa.Column(name, TEXT) for name in names]
 
 
 def _number(name: str, kind: Any = sa.Integer) -> sa.Column[Any]:
@@ -22,15 +32,15 @@ def _create(name: str, key: Iterable[str], *columns: Any, **options: Any) -> Non
     op.create_table(name, *columns, sa.PrimaryKeyConstraint(*key, name=f"{name}_pk"), **options)
 
 
-def _keys_and_quarantines() -> None:
+def _people_decide() -> None:
     _create(
         "enrolment",
         ["fingerprint"],
-        *text("vantage", "country"),
+        *_text("vantage", "country"),
         _number("asn", sa.BigInteger),
-        *text("network", "role", "profile", "key", "fingerprint", "enrolled_at"),
-        *maybe_text("revoked_at"),
-        *text("reason"),
+        *_text("network", "role", "profile", "key", "fingerprint", "enrolled_at"),
+        *_maybe_text("revoked_at"),
+        *_text("reason"),
     )
     only = sa.text("revoked_at IS NULL")
     op.create_index(
@@ -44,19 +54,19 @@ def _keys_and_quarantines() -> None:
     _create(
         "quarantine",
         ["vantage"],
-        *text("vantage", "country"),
-        *maybe_text("since", "until"),
-        *text("reason", "at"),
+        *_text("vantage", "country"),
+        *_maybe_text("since", "until"),
+        *_text("reason", "at"),
     )
 
 
-def _batches() -> None:
+def _agents_hand_in() -> None:
     key = ["country", "vantage", "id"]
     _create(
         "batch",
         key,
-        *text("country", "vantage", "id", "fingerprint", "sent_at", "encoding", "signature"),
-        *text("body_sha256", "received_at"),
+        *_text("country", "vantage", "id", "fingerprint", "sent_at", "encoding", "signature"),
+        *_text("body_sha256", "received_at"),
         _number("body", sa.LargeBinary),
     )
     op.create_index("batch_by_received_at", "batch", ["received_at"])
@@ -64,7 +74,7 @@ def _batches() -> None:
     _create(
         "batch_cycle",
         names,
-        *text(*names),
+        *_text(*names),
         sa.ForeignKeyConstraint(names[:3], [f"batch.{name}" for name in key], ondelete="CASCADE"),
         sqlite_with_rowid=False,
     )
@@ -72,34 +82,34 @@ def _batches() -> None:
     _create(
         "inbox",
         ["country", "id"],
-        *text("country", "id", "vantage", "started_at", "finished_at", "received_at", "batch"),
+        *_text("country", "id", "vantage", "started_at", "finished_at", "received_at", "batch"),
         _number("position"),
         _number("hurried", sa.Boolean),
         _number("backfilled", sa.Boolean),
-        *text("health"),
+        *_text("health"),
     )
     op.create_index("inbox_by_received_at", "inbox", ["received_at"])
 
 
-def _current_measurements() -> None:
+def _what_follows() -> None:
     key = ["country", "vantage", "platform", "role", "endpoint"]
     _create(
         "latest_look",
         key,
-        *text(*key),
+        *_text(*key),
         _number("asn", sa.BigInteger),
-        *text("network", "vantage_role", "look", "started_at", "measurement", "cycle"),
+        *_text("network", "vantage_role", "look", "started_at", "measurement", "cycle"),
         _number("reached", sa.Boolean),
-        *maybe_text(*_FAILURES),
-        *text("received_at"),
+        *_maybe_text(*_FAILURES),
+        *_text("received_at"),
     )
     key = ["country", "platform", "starts_at", "asn", "network"]
     _create(
         "look_hour",
         key,
-        *text("country", "platform", "starts_at"),
+        *_text("country", "platform", "starts_at"),
         _number("asn", sa.BigInteger),
-        *text("network"),
+        *_text("network"),
         *(_number(name) for name in ("looks", "reached", "failed")),
         sqlite_with_rowid=False,
     )
@@ -115,7 +125,7 @@ def _current_measurements() -> None:
 
 
 def upgrade() -> None:
-    """Add the tables, empty: earlier releases had no agents. Two indexes take a while."""
-    _keys_and_quarantines()
-    _batches()
-    _current_measurements()
+    """Add the tables, empty: earlier releases knew no agents. Two indexes take a while."""
+    _people_decide()
+    _agents_hand_in()
+    _what_follows()

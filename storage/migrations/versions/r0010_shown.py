@@ -1,21 +1,22 @@
-"""Columns for what files show of a measurement, so that its observations need not be unpacked.
+"""What files show of a look stands beside its observations, which need not be unpacked for it.
 
-Rows that are there get them from their observations; if these cannot be read, the columns stay
-empty.
+Rows that are there get it from their observations; of those that cannot be read it stays unsaid.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from alembic import op
 
-from storage.migrations.tables import maybe_text, text
+from storage.sql.columns import TEXT
 
 revision = "0010"
 down_revision = "0009"
+branch_labels = None
+depends_on = None
 
 _KEY = ("country", "started_at", "id")
 _LISTS = ("resolvers", "addresses")
@@ -25,28 +26,36 @@ _AT_ONCE = 1000
 """Rows in memory at a time."""
 
 
+def _text(*names: str) -> Iterable[sa.Column[Any]]:
+    return [sa.Column(name, TEXT, nullable=False) for name in names]
+
+
+def _maybe_text(*names: str) -> Iterable[sa.Column[Any]]:
+    return [sa.Column(name, TEXT) for name in names]
+
+
 def _before() -> list[sa.Column[Any]]:
     return [
-        *text("country", "started_at", "id", "cycle", "vantage"),
+        *_text("country", "started_at", "id", "cycle", "vantage"),
         sa.Column("asn", sa.BigInteger, nullable=False),
-        *text("network", "vantage_role", "platform", "role", "endpoint", "look"),
+        *_text("network", "vantage_role", "platform", "role", "endpoint", "look"),
         sa.Column("attempt", sa.Integer, nullable=False),
-        *text("received_at"),
+        *_text("received_at"),
         sa.Column("duration", sa.Float, nullable=False),
         sa.Column("reached", sa.Boolean, nullable=False),
-        *maybe_text("egress_failure", "dns_failure", "tcp_failure", "tls_failure", "http_failure"),
+        *_maybe_text("egress_failure", "dns_failure", "tcp_failure", "tls_failure", "http_failure"),
         *(sa.Column(name, sa.Float) for name in ("dns_ms", "tcp_ms", "tls_ms", "http_ms")),
         sa.Column("http_status", sa.Integer),
-        *text("not_observed"),
+        *_text("not_observed"),
     ]
 
 
 def _shown() -> list[sa.Column[Any]]:
     return [
-        *text(*_LISTS),
-        *maybe_text("tls_chain_sha256", "http_url", "http_title"),
+        *_text(*_LISTS),
+        *_maybe_text("tls_chain_sha256", "http_url", "http_title"),
         sa.Column("http_body_bytes", sa.BigInteger),
-        *maybe_text("http_body_sha256"),
+        *_maybe_text("http_body_sha256"),
     ]
 
 
@@ -77,7 +86,7 @@ def _remake() -> None:
     reached = names.index("reached")
     while some := rows.fetchmany(_AT_ONCE):
         bind.exec_driver_sql(
-            insert, [(*row, *_new_cells(row[-1], reached=bool(row[reached]))) for row in some]
+            insert, [(*row, *_seen(row[-1], reached=bool(row[reached]))) for row in some]
         )
     op.drop_table("before")
     op.create_index("measurement_by_started_at", "measurement", ["started_at"])
@@ -112,7 +121,7 @@ def _widen() -> None:
         bind.execute(
             write,
             [
-                dict(zip(given, (*row[:3], *_new_cells(row[4], reached=row[3])), strict=True))
+                dict(zip(given, (*row[:3], *_seen(row[4], reached=row[3])), strict=True))
                 for row in some
             ],
         )
@@ -121,25 +130,25 @@ def _widen() -> None:
         op.alter_column("measurement", name, nullable=False)
 
 
-def _new_cells(packed: bytes, *, reached: bool) -> tuple[Any, ...]:
-    """The new cells, from the observations of a measurement."""
+def _seen(packed: bytes, *, reached: bool) -> tuple[Any, ...]:
+    """The new cells, from the observations of a look."""
     try:
-        observed = [one for one in msgspec.json.decode(zlib.decompress(packed)) if _own(one)]
-        return _cells(observed, reached=reached)
+        looked = [one for one in msgspec.json.decode(zlib.decompress(packed)) if _own(one)]
+        return _cells(looked, reached=reached)
     except (ValueError, KeyError, TypeError, AttributeError, zlib.error):
         return ("", "", *(None for _ in _MORE))
 
 
 def _own(one: dict[str, Any]) -> bool:
-    """Whether it belongs to the measurement itself, not to a follow-up."""
+    """Whether it belongs to the look itself."""
     return not one.get("reason")
 
 
-def _cells(observed: Sequence[dict[str, Any]], *, reached: bool) -> tuple[Any, ...]:
-    lookups = [one for one in observed if one["layer"] == "dns"]
+def _cells(looked: Sequence[dict[str, Any]], *, reached: bool) -> tuple[Any, ...]:
+    lookups = [one for one in looked if one["layer"] == "dns"]
     answers = [answer for one in lookups for answer in one.get("answers", ())]
-    tls = _deciding(observed, "tls", "server_name", reached=reached)
-    http = _deciding(observed, "http", "url", reached=reached)
+    tls = _deciding(looked, "tls", "server_name", reached=reached)
+    http = _deciding(looked, "http", "url", reached=reached)
     answered = bool(http.get("status"))
     return (
         _carried(" ".join(dict.fromkeys(one["resolver"] for one in lookups))),
@@ -153,10 +162,10 @@ def _cells(observed: Sequence[dict[str, Any]], *, reached: bool) -> tuple[Any, .
 
 
 def _deciding(
-    observed: Sequence[dict[str, Any]], layer: str, target: str, *, reached: bool
+    looked: Sequence[dict[str, Any]], layer: str, target: str, *, reached: bool
 ) -> dict[str, Any]:
     """What failed, else the last that worked; empty where nothing was seen."""
-    seen = [one for one in observed if one["layer"] == layer]
+    seen = [one for one in looked if one["layer"] == layer]
     worked = [one for one in seen if one.get("failure") is None]
     if len(worked) < len(seen) and not (reached and worked):
         fine = {one[target] for one in worked}

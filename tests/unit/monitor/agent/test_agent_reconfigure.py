@@ -15,15 +15,15 @@ import pytest
 from msgspec.structs import replace
 
 from monitor.agent.agent_cycles import AgentCycles
+from monitor.agent.ask_controls import RemoteControls
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.orders import Orders
 from monitor.agent.reconfigure import AgentReconfiguration
-from monitor.agent.remote_controls import RemoteControls
 from monitor.agent.spooling import LogCounter, SpoolRecorder
 from monitor.agent.upload_traffic import DayTraffic
 from monitor.app.cycle_runners import CycleRunners, cycle_runner
-from monitor.app.measuring import Measuring
+from monitor.app.measuring_setup import Measuring
 from monitor.app.schedule import Schedule
 from monitor.budget.budget import Allotment
 from monitor.budget.ledger import Ledger

@@ -10,7 +10,7 @@ import pytest
 
 from monitor.app.cycle_job import CycleJobs
 from monitor.app.cycle_runners import cycle_runner
-from monitor.app.measuring import count_today
+from monitor.app.measuring_setup import count_today
 from monitor.app.schedule import Schedule
 from monitor.budget.budget import NOTHING, Allotment, Effort, Spent
 from monitor.budget.bytes_used import bytes_of, request_bytes

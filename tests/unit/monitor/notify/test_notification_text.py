@@ -15,6 +15,8 @@ from monitor.notify.body import NoticeContent
 from monitor.notify.message import (
     LONGEST_BODY,
     LONGEST_TITLE,
+    Message,
+    Urgency,
     batches,
     message,
     section,
@@ -22,7 +24,6 @@ from monitor.notify.message import (
 )
 from monitor.notify.message_words import LONGEST_NAME, message_words, plain_name
 from monitor.notify.notice_kinds import OPENING, NoticeKind
-from monitor.notify.outgoing import Message, Urgency
 from monitor.wording.methods import method_and_name
 from tests.worlds.notify_world import ONSET, PTCL, TITLES, block, shutdown, told
 

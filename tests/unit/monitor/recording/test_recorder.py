@@ -102,9 +102,9 @@ async def test_a_version_that_concludes_differently_goes_through_history() -> No
     straight = await blocks(store)
     saved = [
         msgspec.structs.replace(conclusion, kind="another", state="?")
-        for conclusion in await store.conclusions()
+        for conclusion in await store.checkpoints()
     ]
-    await store.save(STORY[0], conclusions=saved)
+    await store.save(STORY[0], checkpoints=saved)
     process = await recorder(store)
     assert {event.id for event in process.book.active} == {
         event.id for event in straight.values() if event.active

@@ -1,35 +1,35 @@
-"""What detectors go on from: their conclusions, and the verdicts and health since."""
+"""What detectors go on from: their checkpoints, and the verdicts and health since."""
 
 import msgspec
 import pytest
 
 from storage.store import Store
-from storage.values.conclusion import Conclusion
+from storage.values.checkpoint import Checkpoint
 from storage.values.selection import Selection
 from tests.contract.cycles import PLAIN, at, cycle
 from tests.contract.listing import EVERYTHING, flat
 
-X = Conclusion(
+X = Checkpoint(
     country="PK", platform="x", kind="test-1", until=at(300), until_key="cycle a", state='{"a":1}'
 )
-VANTAGES = Conclusion(
+VANTAGES = Checkpoint(
     country="", platform="", kind="test-1", until=None, until_key="", state=f'"{PLAIN}"'
 )
 
 
 async def test_conclusions_come_back_exactly(store: Store) -> None:
     """Every field survives, those of what has no country and no platform too."""
-    await store.save(cycle(1), conclusions=[X, VANTAGES])
-    assert await store.conclusions() == [VANTAGES, X]
+    await store.save(cycle(1), checkpoints=[X, VANTAGES])
+    assert await store.checkpoints() == [VANTAGES, X]
 
 
 async def test_a_conclusion_replaces_the_one_before(store: Store) -> None:
     """There is one for each platform in each country: the last that was saved."""
     later = msgspec.structs.replace(X, until=at(600), state="{}")
-    await store.save(cycle(1), conclusions=[X])
-    await store.save(cycle(2), conclusions=[later])
+    await store.save(cycle(1), checkpoints=[X])
+    await store.save(cycle(2), checkpoints=[later])
     await store.save(cycle(3))
-    assert await store.conclusions() == [later]
+    assert await store.checkpoints() == [later]
 
 
 async def test_history_since_a_moment(store: Store) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from monitor.agent.ask_controls import DEADLINE, RemoteControls
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock
-from monitor.agent.remote_controls import DEADLINE, RemoteControls
 from monitor.wire.answers import CONTROLS, ControlAnswer
 from probes.catalog.endpoint import parse_endpoint
 from probes.measurement import Measurement, Purpose

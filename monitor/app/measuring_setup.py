@@ -42,8 +42,8 @@ class Measuring:
         await self._schedule.run()
 
     async def prepare(self, old: Settings, new: Settings) -> CycleRunner:
-        """A runner for `new`, the one in use where it will do. Vantages that are gone stop. What
-        may fail comes first, and leaves everything as it was. StorageError."""
+        """The runner for `new`: the one in use if the changes do not affect it. Cycles of removed
+        vantages stop. An error leaves everything unchanged. Raises StorageError."""
         kept = {vantage.id for vantage in new.vantages if vantage in old.vantages}
         added = {vantage.id for vantage in new.vantages} - kept
         before = runner = self._schedule.jobs.runner

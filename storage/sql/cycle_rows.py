@@ -24,7 +24,7 @@ from storage.sql.rows import MEASUREMENT, measurement_row
 from storage.sql.statements import insert_new, upsert
 from storage.sql.writing_rollup import RollupWriter
 from storage.values import codecs
-from storage.values.conclusion import Conclusion
+from storage.values.checkpoint import Checkpoint
 from storage.values.cycle import Cycle
 from storage.values.outbox import Notice
 from storage.values.times import time_text
@@ -83,7 +83,7 @@ class Writer:
             schema.inbox.c.id == bindparam("of_id"),
         )
         self._log = insert_new(schema.event_log, backend, log)
-        self._conclusion = upsert(schema.conclusion, backend, codecs.CONCLUSION.names)
+        self._conclusion = upsert(schema.conclusion, backend, codecs.CHECKPOINT.names)
         self._new_notice = insert_new(schema.outbox, backend, codecs.NOTICE.names)
         self._notice = upsert(schema.outbox, backend, codecs.NOTICE.names)
 
@@ -94,7 +94,7 @@ class Writer:
         cycle: Cycle,
         events: Sequence[Event],
         log: Sequence[EventLogEntry],
-        conclusions: Sequence[Conclusion],
+        checkpoints: Sequence[Checkpoint],
         notices: Sequence[Notice],
     ) -> None:
         """Write everything; the caller holds the transaction."""
@@ -113,7 +113,7 @@ class Writer:
             connection,
             ((*codecs.EVENT_LOG.encode(entry), entry.snapshot.country) for entry in log),
         )
-        self._conclusion.run(connection, map(codecs.CONCLUSION.encode, conclusions))
+        self._conclusion.run(connection, map(codecs.CHECKPOINT.encode, checkpoints))
         self._new_notice.run(connection, map(codecs.NOTICE.encode, notices))
 
     def update_notices(self, connection: Connection, notices: Sequence[Notice]) -> None:

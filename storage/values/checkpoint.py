@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 
-class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """The state of one detector at some moment.
 
     It is no history: it can be computed again from what is stored.

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import trustme
 
+from monitor.agent.batch_delivery import MOST_UNTIMELY
 from monitor.agent.collector_clock import AgentClock
-from monitor.agent.delivery import MOST_UNTIMELY
 from monitor.logs import LogSettings, configure
 from monitor.wire.answers import BATCHES, SETTINGS, TIME, AgentSettings, Reason
 from probes.layers.http import BROWSER
