@@ -29,12 +29,15 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
+from typing import TypeVar
 
 import msgspec
 
 from probes.layers.dns_message import TYPES, encode_name
 from probes.measurement import family_of
-from probes.sockets.network import TlsFacts
+from probes.sockets.network import OnDatagram, OnError, TlsFacts
+
+T = TypeVar("T")
 
 _RCODES = {"NOERROR": 0, "FORMERR": 1, "SERVFAIL": 2, "NXDOMAIN": 3, "NOTIMP": 4, "REFUSED": 5}
 _TYPE_NAMES = {number: name for name, number in TYPES.items()}
@@ -183,21 +186,14 @@ class ScriptedNetwork:
         self.connects.append((address, port))
         peer = self._next_peer(address, port)
         await asyncio.sleep(peer.connect_delay)
-        if isinstance(peer.connect, Hang):
-            await _forever()
-        if isinstance(peer.connect, OSError):
-            raise peer.connect.with_traceback(None)
+        await _play(peer.connect)
         resolver = self._resolvers.get((address, port))
         stream = ScriptedStream(self.own.get(family_of(address), ""), peer, resolver, self._open)
         self.streams.append(stream)
         return stream
 
     def open_datagrams(
-        self,
-        address: str,
-        port: int,
-        on_datagram: Callable[[bytes], None],
-        on_error: Callable[[OSError], None],
+        self, address: str, port: int, on_datagram: OnDatagram, on_error: OnError
     ) -> "ScriptedDatagrams":
         """A socket to a resolver or a scripted peer; all other addresses stay silent."""
         own = self.own.get(family_of(address), "")
@@ -219,8 +215,8 @@ class ScriptedDatagrams:
         self,
         own: str,
         far_side: ScriptedResolver | Answers,
-        on_datagram: Callable[[bytes], None],
-        on_error: Callable[[OSError], None],
+        on_datagram: OnDatagram,
+        on_error: OnError,
         opened: set[object],
     ) -> None:
         self._own = own
@@ -241,18 +237,20 @@ class ScriptedDatagrams:
         resolver = self._far_side
         if not isinstance(resolver, ScriptedResolver):
             for answer in resolver(data):
-                self._timers.append(self._loop.call_later(0, self._on_datagram, answer))
+                self._later(0, self._on_datagram, answer)
             return
         name, rtype = question_of(data)
         resolver.queries.append((name, rtype))
         resolver._asked[name, rtype] += 1
         if resolver._error is not None:
             error, delay = resolver._error
-            self._timers.append(self._loop.call_later(delay, self._on_error, error))
+            self._later(delay, self._on_error, error)
             return
         for reply in resolver._replies(name, rtype):
-            answer = encode_reply(data, reply)
-            self._timers.append(self._loop.call_later(reply.delay, self._on_datagram, answer))
+            self._later(reply.delay, self._on_datagram, encode_reply(data, reply))
+
+    def _later(self, delay: float, call: Callable[[T], None], value: T) -> None:
+        self._timers.append(self._loop.call_later(delay, call, value))
 
     def close(self) -> None:
         """Cancel the replies still to come."""
@@ -293,12 +291,9 @@ class ScriptedStream:
         await asyncio.sleep(self._peer.tls_delay)
         self._handshake_tried = True
         outcome = self._peer.tls
-        if isinstance(outcome, Hang):
-            await _forever()
         if isinstance(outcome, ssl.SSLCertVerificationError) and not verify:
             return TLS_1_3
-        if isinstance(outcome, OSError):
-            raise outcome.with_traceback(None)
+        await _play(outcome)
         assert isinstance(outcome, TlsFacts)  # noqa: S101 # narrows for the type checker
         return outcome
 
@@ -317,10 +312,7 @@ class ScriptedStream:
             return b""
         await asyncio.sleep(self._peer.say_delay)
         said = self._says.pop(0)
-        if isinstance(said, Hang):
-            await _forever()
-        if isinstance(said, OSError):
-            raise said.with_traceback(None)
+        await _play(said)
         if callable(said):
             said = said(self.sent)
         assert isinstance(said, bytes)  # noqa: S101 # narrows for the type checker
@@ -333,8 +325,12 @@ class ScriptedStream:
         self._opened.discard(self)
 
 
-async def _forever() -> None:
-    await asyncio.get_running_loop().create_future()
+async def _play(outcome: object) -> None:
+    """Wait without end for HANG, raise an exception; anything else is for the caller."""
+    if isinstance(outcome, Hang):
+        await asyncio.get_running_loop().create_future()
+    if isinstance(outcome, OSError):
+        raise outcome.with_traceback(None)
 
 
 class VirtualClockLoop(asyncio.SelectorEventLoop):
