@@ -73,7 +73,7 @@ class DnsReply(msgspec.Struct, frozen=True, kw_only=True):
 
 Answers = Callable[[bytes], Sequence[bytes]]
 """The datagrams that answer one datagram."""
-Said = bytes | Callable[[bytes], bytes] | OSError | Hang
+PeerReply = bytes | Callable[[bytes], bytes] | OSError | Hang
 
 
 class Peer(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,10 +90,10 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds."""
     chain: tuple[bytes, ...] = (b"certificate of the peer",)
     """DER certificates it presents; () when a reset or hang comes before them."""
-    says: tuple[Said, ...] = ()
+    replies: tuple[PeerReply, ...] = ()
     """What `receive` gets in turn: bytes, a function that makes them from the bytes sent so far, an
     exception, or HANG; then the end of the stream."""
-    say_delay: float = 0.0
+    reply_delay: float = 0.0
     """Seconds before each of these."""
 
 
@@ -273,7 +273,7 @@ class ScriptedStream:
         self._own = own
         self._peer = peer
         self._resolver = resolver
-        self._says: list[Said] = list(peer.says)
+        self._replies_left: list[PeerReply] = list(peer.replies)
         self._handshake_tried = False
         self._opened = opened
         opened.add(self)
@@ -304,21 +304,21 @@ class ScriptedStream:
     async def send(self, data: bytes) -> None:
         """Take `data`; a resolver answers the query in it."""
         self.sent += data
-        if self._resolver is not None and not self._peer.says:
-            self._says += _over_tcp(self._resolver, data)
+        if self._resolver is not None and not self._peer.replies:
+            self._replies_left += _over_tcp(self._resolver, data)
 
     async def receive(self, limit: int) -> bytes:
-        if not self._says:
+        if not self._replies_left:
             return b""
-        await asyncio.sleep(self._peer.say_delay)
-        said = self._says.pop(0)
-        await _play(said)
-        if callable(said):
-            said = said(self.sent)
-        assert isinstance(said, bytes)  # noqa: S101 # narrows for the type checker
-        if len(said) > limit:
-            self._says.insert(0, said[limit:])
-        return said[:limit]
+        await asyncio.sleep(self._peer.reply_delay)
+        reply = self._replies_left.pop(0)
+        await _play(reply)
+        if callable(reply):
+            reply = reply(self.sent)
+        assert isinstance(reply, bytes)  # noqa: S101 # narrows for the type checker
+        if len(reply) > limit:
+            self._replies_left.insert(0, reply[limit:])
+        return reply[:limit]
 
     def close(self) -> None:
         self.closed = True
@@ -443,7 +443,7 @@ def over_tcp(query: bytes, reply: DnsReply) -> bytes:
     return len(answer).to_bytes(2, "big") + answer
 
 
-def _over_tcp(resolver: ScriptedResolver, query: bytes) -> list[Said]:
+def _over_tcp(resolver: ScriptedResolver, query: bytes) -> list[PeerReply]:
     asked = question_of(query[2:])
     resolver.tcp_queries.append(asked)
     reply = resolver._tcp.get(asked)
