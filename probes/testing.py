@@ -36,7 +36,7 @@ import msgspec
 
 from probes.layers.dns_message import TYPES, encode_name
 from probes.measurement import family_of
-from probes.sockets.network import TlsFacts
+from probes.sockets.network import OnDatagram, OnError, TlsFacts
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -75,7 +75,7 @@ class DnsReply(msgspec.Struct, frozen=True, kw_only=True):
 
 Answers = Callable[[bytes], Sequence[bytes]]
 """The datagrams that answer one datagram."""
-Said = bytes | Callable[[bytes], bytes] | OSError | Hang
+PeerReply = bytes | Callable[[bytes], bytes] | OSError | Hang
 
 
 class Peer(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,10 +92,10 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds."""
     chain: tuple[bytes, ...] = (b"certificate of the peer",)
     """DER certificates it presents; () when a reset or hang comes before them."""
-    says: tuple[Said, ...] = ()
+    replies: tuple[PeerReply, ...] = ()
     """What `receive` gets in turn: bytes, a function that makes them from the bytes sent so far, an
     exception, or HANG; then the end of the stream."""
-    say_delay: float = 0.0
+    reply_delay: float = 0.0
     """Seconds before each of these."""
 
 
@@ -188,21 +188,14 @@ class ScriptedNetwork:
         self.connects.append((address, port))
         peer = self._next_peer(address, port)
         await asyncio.sleep(peer.connect_delay)
-        if isinstance(peer.connect, Hang):
-            await _forever()
-        if isinstance(peer.connect, OSError):
-            raise peer.connect.with_traceback(None)
+        await _play(peer.connect)
         resolver = self._resolvers.get((address, port))
         stream = ScriptedStream(self.own.get(family_of(address), ""), peer, resolver, self._open)
         self.streams.append(stream)
         return stream
 
     def open_datagrams(
-        self,
-        address: str,
-        port: int,
-        on_datagram: Callable[[bytes], None],
-        on_error: Callable[[OSError], None],
+        self, address: str, port: int, on_datagram: OnDatagram, on_error: OnError
     ) -> "ScriptedDatagrams":
         """A socket to a resolver or a scripted peer; all other addresses stay silent."""
         own = self.own.get(family_of(address), "")
@@ -224,8 +217,8 @@ class ScriptedDatagrams:
         self,
         own: str,
         far_side: ScriptedResolver | Answers,
-        on_datagram: Callable[[bytes], None],
-        on_error: Callable[[OSError], None],
+        on_datagram: OnDatagram,
+        on_error: OnError,
         opened: set[object],
     ) -> None:
         self._own = own
@@ -246,18 +239,20 @@ class ScriptedDatagrams:
         resolver = self._far_side
         if not isinstance(resolver, ScriptedResolver):
             for answer in resolver(data):
-                self._timers.append(self._loop.call_later(0, self._on_datagram, answer))
+                self._later(0, self._on_datagram, answer)
             return
         name, rtype = question_of(data)
         resolver.queries.append((name, rtype))
         resolver._asked[name, rtype] += 1
         if resolver._error is not None:
             error, delay = resolver._error
-            self._timers.append(self._loop.call_later(delay, self._on_error, error))
+            self._later(delay, self._on_error, error)
             return
         for reply in resolver._replies(name, rtype):
-            answer = encode_reply(data, reply)
-            self._timers.append(self._loop.call_later(reply.delay, self._on_datagram, answer))
+            self._later(reply.delay, self._on_datagram, encode_reply(data, reply))
+
+    def _later(self, delay: float, call: Callable[[T], None], value: T) -> None:
+        self._timers.append(self._loop.call_later(delay, call, value))
 
     def close(self) -> None:
         """Cancel the replies still to come."""
@@ -280,7 +275,7 @@ class ScriptedStream:
         self._own = own
         self._peer = peer
         self._resolver = resolver
-        self._says: list[Said] = list(peer.says)
+        self._replies_left: list[PeerReply] = list(peer.replies)
         self._handshake_tried = False
         self._opened = opened
         opened.add(self)
@@ -298,12 +293,9 @@ class ScriptedStream:
         await asyncio.sleep(self._peer.tls_delay)
         self._handshake_tried = True
         outcome = self._peer.tls
-        if isinstance(outcome, Hang):
-            await _forever()
         if isinstance(outcome, ssl.SSLCertVerificationError) and not verify:
             return TLS_1_3
-        if isinstance(outcome, OSError):
-            raise outcome.with_traceback(None)
+        await _play(outcome)
         assert isinstance(outcome, TlsFacts)  # noqa: S101 # narrows for the type checker
         return outcome
 
@@ -314,32 +306,33 @@ class ScriptedStream:
     async def send(self, data: bytes) -> None:
         """Take `data`; a resolver answers the query in it."""
         self.sent += data
-        if self._resolver is not None and not self._peer.says:
-            self._says += _over_tcp(self._resolver, data)
+        if self._resolver is not None and not self._peer.replies:
+            self._replies_left += _over_tcp(self._resolver, data)
 
     async def receive(self, limit: int) -> bytes:
-        if not self._says:
+        if not self._replies_left:
             return b""
-        await asyncio.sleep(self._peer.say_delay)
-        said = self._says.pop(0)
-        if isinstance(said, Hang):
-            await _forever()
-        if isinstance(said, OSError):
-            raise said.with_traceback(None)
-        if callable(said):
-            said = said(self.sent)
-        assert isinstance(said, bytes)  # noqa: S101 # narrows for the type checker
-        if len(said) > limit:
-            self._says.insert(0, said[limit:])
-        return said[:limit]
+        await asyncio.sleep(self._peer.reply_delay)
+        reply = self._replies_left.pop(0)
+        await _play(reply)
+        if callable(reply):
+            reply = reply(self.sent)
+        assert isinstance(reply, bytes)  # noqa: S101 # narrows for the type checker
+        if len(reply) > limit:
+            self._replies_left.insert(0, reply[limit:])
+        return reply[:limit]
 
     def close(self) -> None:
         self.closed = True
         self._opened.discard(self)
 
 
-async def _forever() -> None:
-    await asyncio.get_running_loop().create_future()
+async def _play(outcome: object) -> None:
+    """Wait without end for HANG, raise an exception; anything else is for the caller."""
+    if isinstance(outcome, Hang):
+        await asyncio.get_running_loop().create_future()
+    if isinstance(outcome, OSError):
+        raise outcome.with_traceback(None)
 
 
 class VirtualClockLoop(asyncio.SelectorEventLoop):
@@ -468,7 +461,7 @@ def over_tcp(query: bytes, reply: DnsReply) -> bytes:
     return len(answer).to_bytes(2, "big") + answer
 
 
-def _over_tcp(resolver: ScriptedResolver, query: bytes) -> list[Said]:
+def _over_tcp(resolver: ScriptedResolver, query: bytes) -> list[PeerReply]:
     asked = question_of(query[2:])
     resolver.tcp_queries.append(asked)
     reply = resolver._tcp.get(asked)

@@ -146,7 +146,7 @@ def _from_api(
         def warn(text: str) -> None:
             progress.console.print(f"shutwatch: OONI: {text}", markup=False)
 
-        client = OoniApi(api, cache, say=warn)
+        client = OoniApi(api, cache, on_delay=warn)
         try:
             for query, end in asked:
                 for page in client.pages(query, end):

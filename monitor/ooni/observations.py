@@ -149,7 +149,7 @@ class Reader:
         measurements of endpoints whose certificate is not judged.
         """
         start, duration = span(handshake.t0, handshake.t, since)
-        said_address, said_port = split_address(handshake.address or "")
+        stated_address, stated_port = split_address(handshake.address or "")
         failure = self.failure(handshake.failure)
         verify_error = ""
         if failure in CERTIFICATE_FAILURES:
@@ -160,8 +160,8 @@ class Reader:
             start=start,
             duration=duration,
             failure=failure,
-            address=said_address or address,
-            port=said_port or port,
+            address=stated_address or address,
+            port=stated_port or port,
             server_name=(handshake.server_name or "").rstrip("."),
             version=handshake.tls_version or "",
             cipher=handshake.cipher_suite or "",

@@ -190,11 +190,11 @@ class _FieldTest:
     def _connection_of(
         self, handshake: WireHandshake, connected: Sequence[TcpObservation]
     ) -> TcpObservation | None:
-        said, port = split_address(handshake.address or "")
+        address, port = split_address(handshake.address or "")
         of_host = self._addresses.get((handshake.server_name or "").lower().rstrip("."), ())
         for tcp in connected:
             if tcp.failure is None and (
-                (tcp.address, tcp.port) == (said, port) if said else tcp.address in of_host
+                (tcp.address, tcp.port) == (address, port) if address else tcp.address in of_host
             ):
                 return tcp
         return None

@@ -76,9 +76,9 @@ class OoniApi:
         pace: RequestPace | None = None,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        say: Callable[[str], None] = lambda text: None,  # noqa: ARG005
+        on_delay: Callable[[str], None] = lambda text: None,  # noqa: ARG005
     ) -> None:
-        """`base` is the API's origin, `cache` a folder; `say` receives the reasons of delays."""
+        """`base` is the API's origin, `cache` a folder; `on_delay` gets the reasons of delays."""
         parts = urlsplit(base)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ReplayError(f"--api {base!r} is no web address such as {PUBLIC_API}")
@@ -87,7 +87,7 @@ class OoniApi:
         self._pace = pace or RequestPace()
         self._sleep = sleep
         self._now = now
-        self._say = say
+        self._on_delay = on_delay
         self._last = float("-inf")
         self._client = httpx.Client(
             headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
@@ -170,7 +170,7 @@ class OoniApi:
             seconds = wait if asked is None else asked
             if attempt == self._pace.tries or seconds > _LONGEST_WAIT:
                 break
-            self._say(f"{why}; waiting {seconds:.0f} s, then attempt {attempt + 1}")
+            self._on_delay(f"{why}; waiting {seconds:.0f} s, then attempt {attempt + 1}")
             self._sleep(seconds)
             wait *= 2
         raise ReplayError(

@@ -268,11 +268,7 @@ class DnsLookup:
 def answer_of(reply: Reply, delay: float, query: int = 1) -> DnsAnswer:
     """A reply as it is recorded; `delay` and `query` as in DnsAnswer."""
     return DnsAnswer(
-        delay=delay,
-        rcode=reply.rcode,
-        addresses=reply.addresses,
-        cnames=reply.cnames,
-        query=query,
+        delay=delay, rcode=reply.rcode, addresses=reply.addresses, cnames=reply.cnames, query=query
     )
 
 

@@ -29,6 +29,10 @@ _TOTAL_RETRANS_OFFSET = 100
 """Offset of `tcpi_total_retrans` in struct tcp_info of linux/tcp.h."""
 
 
+OnDatagram = Callable[[bytes], None]
+OnError = Callable[[OSError], None]
+
+
 class TlsFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a finished TLS handshake."""
 
@@ -94,11 +98,7 @@ class Network(Protocol):
         """Open a TCP connection to an IP address. Raises OSError."""
 
     def open_datagrams(
-        self,
-        address: str,
-        port: int,
-        on_datagram: Callable[[bytes], None],
-        on_error: Callable[[OSError], None],
+        self, address: str, port: int, on_datagram: OnDatagram, on_error: OnError
     ) -> Datagrams:
         """Open a UDP socket; `on_datagram` gets each reply from that address. Raises OSError."""
 
@@ -177,11 +177,7 @@ class SocketNetwork:
         return sock
 
     def open_datagrams(
-        self,
-        address: str,
-        port: int,
-        on_datagram: Callable[[bytes], None],
-        on_error: Callable[[OSError], None],
+        self, address: str, port: int, on_datagram: OnDatagram, on_error: OnError
     ) -> "SocketDatagrams":
         """Open a connected UDP socket: it reports ICMP errors and ignores other senders."""
         sock = self._socket(address, socket.SOCK_DGRAM)
@@ -196,12 +192,7 @@ class SocketNetwork:
 class SocketDatagrams:
     """Datagrams over a non-blocking socket of the running loop."""
 
-    def __init__(
-        self,
-        sock: WatchedSocket,
-        on_datagram: Callable[[bytes], None],
-        on_error: Callable[[OSError], None],
-    ) -> None:
+    def __init__(self, sock: WatchedSocket, on_datagram: OnDatagram, on_error: OnError) -> None:
         self._sock = sock
         self._on_datagram = on_datagram
         self._on_error = on_error

@@ -45,7 +45,7 @@ class Client:
             pace=RequestPace(between=0.0, timeout=5.0),
             sleep=self.waits.append,
             now=lambda: now,
-            say=self.said.append,
+            on_delay=self.said.append,
         )
 
     def fetch(self, until: datetime = END) -> list[str]:

@@ -61,8 +61,8 @@ def _answer(sent: int = SIZE) -> tuple[bytes, ...]:
     return (head, *(bytes(4096) for _ in range(sent // 4096)))
 
 
-SITE = Peer(connect_delay=0.02, tls_delay=0.02, says=_answer(), say_delay=0.002)
-STALLS = msgspec.structs.replace(SITE, says=(*_answer(12288), HANG))
+SITE = Peer(connect_delay=0.02, tls_delay=0.02, replies=_answer(), reply_delay=0.002)
+STALLS = msgspec.structs.replace(SITE, replies=(*_answer(12288), HANG))
 RESETS = Peer(tls=reset_by_peer(), chain=())
 SILENT = Peer(connect=HANG)
 

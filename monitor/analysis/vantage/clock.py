@@ -41,11 +41,11 @@ def clock_skew(measurements: Iterable[Measurement], *, cleartext: bool = False) 
 
 def _ahead(measurement: Measurement, page: HttpObservation) -> float | None:
     """Seconds between our clock in the middle of an exchange and the server's Date."""
-    said = next((value for name, value in page.headers if name == "date"), "")
-    if not said or not page.status:
+    date = next((value for name, value in page.headers if name == "date"), "")
+    if not date or not page.status:
         return None
     try:
-        theirs = parsedate_to_datetime(said)
+        theirs = parsedate_to_datetime(date)
     except (ValueError, OverflowError):
         return None
     if theirs.tzinfo is None:

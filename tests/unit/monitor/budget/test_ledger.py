@@ -128,7 +128,7 @@ def network() -> ScriptedNetwork:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n203.0.113.99"
     for host, address in ADDRESSES.items():
         scripted.resolver(RESOLVER).answers(host, "A", DnsReply(addresses=(address,)))
-        scripted.peer(address, 443, Peer(says=(answer,)))
+        scripted.peer(address, 443, Peer(replies=(answer,)))
     return scripted
 
 

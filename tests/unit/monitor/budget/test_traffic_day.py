@@ -77,7 +77,7 @@ def world(*, blocked: bool) -> ScriptedNetwork:
     """Every host of the catalogue; when blocked, the platforms' are met with silence."""
     network = ScriptedNetwork()
     names = network.resolver(RESOLVER)
-    up = Peer(connect_delay=0.05, tls_delay=0.05, chain=CHAIN, says=(served,), say_delay=0.05)
+    up = Peer(connect_delay=0.05, tls_delay=0.05, chain=CHAIN, replies=(served,), reply_delay=0.05)
     platform = Peer(connect_delay=0.05, tls=HANG, chain=()) if blocked else up
     for addresses, peer in ((WEB, platform), (ELSEWHERE, up)):
         for address in addresses:
@@ -85,7 +85,7 @@ def world(*, blocked: bool) -> ScriptedNetwork:
                 network.peer(address, port, peer)
     for one in SETTINGS.catalog.platforms:
         for endpoint in (e for role in one.roles for e in role.endpoints):
-            chatty = Peer(connect=HANG) if blocked else Peer(says=(_speak,))
+            chatty = Peer(connect=HANG) if blocked else Peer(replies=(_speak,))
             if endpoint.host[-1].isdigit() or ":" in endpoint.host:
                 network.peer(endpoint.host, endpoint.port, chatty)
                 continue

@@ -44,8 +44,8 @@ class World:
 
     def __init__(self) -> None:
         self.network = ScriptedNetwork(families=("ipv4",))
-        self.network.peer(SITE, 443, Peer(says=(PAGE,)))
-        self.network.peer("192.0.2.1", 1080, Peer(says=(*SOCKS, PAGE)))
+        self.network.peer(SITE, 443, Peer(replies=(PAGE,)))
+        self.network.peer("192.0.2.1", 1080, Peer(replies=(*SOCKS, PAGE)))
 
     @asynccontextmanager
     async def local(self, *controls: VantagePoint) -> AsyncIterator[LocalControls]:

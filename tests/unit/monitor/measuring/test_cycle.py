@@ -62,7 +62,7 @@ ADDRESS = {host: f"203.0.113.{10 + number}" for number, host in enumerate((*SITE
 def page(offer: str = "") -> Peer:
     """A server that answers, and offers HTTP/3 or does not."""
     head = f"HTTP/1.1 200 OK\r\n{offer}Content-Length: 0\r\n\r\n"
-    return Peer(connect_delay=0.02, tls_delay=0.02, says=(head.encode(),))
+    return Peer(connect_delay=0.02, tls_delay=0.02, replies=(head.encode(),))
 
 
 OFFERING = page('Alt-Svc: h3=":443"\r\n')
@@ -148,8 +148,8 @@ class World:
             network.peer(address, 80, page())
         for address in POOL:
             network.peer(address, 443, Peer())
-        says = (b"\x05\x00", b"\x05\x00\x00\x01" + bytes(6), *site.says)
-        network.peer(PROXY, 1080, Peer(says=says))
+        says = (b"\x05\x00", b"\x05\x00\x00\x01" + bytes(6), *site.replies)
+        network.peer(PROXY, 1080, Peer(replies=says))
         return network
 
     def _counted(self, host: str) -> Callable[[bytes], tuple[()]]:
@@ -334,7 +334,7 @@ async def test_what_controls_saw_before_lets_a_cycle_ask_on_but_judges_nothing(
     "block",
     [
         Peer(tls=reset_by_peer()),
-        Peer(says=(b"HTTP/1.1 451 Unavailable For Legal Reasons\r\nContent-Length: 0\r\n\r\n",)),
+        Peer(replies=(b"HTTP/1.1 451 Unavailable For Legal Reasons\r\nContent-Length: 0\r\n\r\n",)),
     ],
     ids=["reset", "page"],
 )

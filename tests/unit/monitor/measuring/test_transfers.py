@@ -28,7 +28,7 @@ from probes.testing import (
     HANG,
     DnsReply,
     Peer,
-    Said,
+    PeerReply,
     ScriptedNetwork,
     VirtualClockLoop,
 )
@@ -57,15 +57,15 @@ SETTINGS = Settings(
 )
 
 
-def answer(size: int, sent: int | None = None) -> tuple[Said, ...]:
+def answer(size: int, sent: int | None = None) -> tuple[PeerReply, ...]:
     """An answer of `size` bytes, of which `sent` come."""
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode()
     body = bytes(size if sent is None else sent)
     return (head, *(body[at : at + 4096] for at in range(0, len(body), 4096)))
 
 
-WELL = Peer(says=answer(SIZE), say_delay=0.002)
-STALLS = Peer(says=(*answer(SIZE, 12288), HANG))
+WELL = Peer(replies=answer(SIZE), reply_delay=0.002)
+STALLS = Peer(replies=(*answer(SIZE, 12288), HANG))
 
 
 class World:

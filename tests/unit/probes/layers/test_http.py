@@ -14,7 +14,7 @@ from probes.layers.http import BROWSER, Exchange, HttpClient, exchange
 from probes.testing import (
     HANG,
     Peer,
-    Said,
+    PeerReply,
     ScriptedNetwork,
     VirtualClockLoop,
     reset_by_peer,
@@ -26,7 +26,7 @@ URL = "https://x.com/path?q=1"
 
 
 async def asked(
-    *says: Said,
+    *replies: PeerReply,
     url: str = URL,
     trusted: bool = True,
     user_agent: str = "",
@@ -34,14 +34,14 @@ async def asked(
 ) -> tuple[Exchange, bytes]:
     """An exchange with a peer that sends this, and the bytes the peer got."""
     scripted = ScriptedNetwork()
-    scripted.peer("203.0.113.10", 443, Peer(says=says))
+    scripted.peer("203.0.113.10", 443, Peer(replies=replies))
     stream = await scripted.connect("203.0.113.10", 443)
     answer = await exchange(
         HttpClient(),
         stream,
         url,
         user_agent=user_agent,
-        timeout=0.1 if HANG in says else 30.0,
+        timeout=0.1 if HANG in replies else 30.0,
         body_limit=limit,
         suspicious_limit=SUSPICIOUS,
         trusted=trusted,
@@ -52,9 +52,9 @@ async def asked(
     return answer, stream.sent
 
 
-async def answer_to(*says: Said, trusted: bool = True, limit: int = LIMIT) -> Exchange:
+async def answer_to(*replies: PeerReply, trusted: bool = True, limit: int = LIMIT) -> Exchange:
     """The answer alone."""
-    return (await asked(*says, trusted=trusted, limit=limit))[0]
+    return (await asked(*replies, trusted=trusted, limit=limit))[0]
 
 
 def sized(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
@@ -108,7 +108,7 @@ async def test_cookies_do_not_come_back() -> None:
     client = HttpClient()
     for expected in (b"", b""):
         scripted = ScriptedNetwork()
-        scripted.peer("203.0.113.10", 443, Peer(says=(sized(b"", "Set-Cookie: id=7; Path=/"),)))
+        scripted.peer("203.0.113.10", 443, Peer(replies=(sized(b"", "Set-Cookie: id=7; Path=/"),)))
         stream = await scripted.connect("203.0.113.10", 443)
         answer = await exchange(
             client,
@@ -203,7 +203,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
 
 
 @pytest.mark.parametrize(
-    ("says", "status", "failure"),
+    ("replies", "status", "failure"),
     [
         ((), 0, "eof_error"),
         ((b"HTTP/1.1 200 OK\r\nServ",), 0, "eof_error"),
@@ -219,10 +219,10 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
     ],
 )
 async def test_an_answer_cut_short_is_told_by_how(
-    says: tuple[Said, ...], status: int, failure: str
+    replies: tuple[PeerReply, ...], status: int, failure: str
 ) -> None:
     """FIN, RST and silence have their own failures, before the headers and inside the body."""
-    answer = await answer_to(*says)
+    answer = await answer_to(*replies)
     assert (answer.status, answer.failure) == (status, failure)
 
 
@@ -233,7 +233,7 @@ async def test_what_came_of_a_body_is_kept_when_it_breaks_off() -> None:
 
 
 @pytest.mark.parametrize(
-    "says",
+    "replies",
     [
         b"SSH-2.0-OpenSSH_9.9\r\n\r\n",
         b"\x15\x03\x01\x00\x02\x02\x28",
@@ -243,9 +243,9 @@ async def test_what_came_of_a_body_is_kept_when_it_breaks_off() -> None:
         sized(b"this is not gzip", "Content-Encoding: gzip"),
     ],
 )
-async def test_what_is_not_http_is_said_to_be_malformed(says: bytes) -> None:
+async def test_what_is_not_http_is_malformed(replies: bytes) -> None:
     """Another protocol, or a broken one, is neither a reset nor an end."""
-    answer = await answer_to(says)
+    answer = await answer_to(replies)
     assert answer.failure is not None
     assert answer.failure.startswith("unknown_failure: MalformedReplyError")
 
@@ -289,8 +289,8 @@ async def test_a_compressed_body_is_inflated_up_to_the_limit(size: int) -> None:
 async def test_a_healthy_body_is_not_read_on() -> None:
     """Bytes beyond the limit are not downloaded."""
     scripted = ScriptedNetwork()
-    says = (HEAD.replace(b"10", b"9000"), b"x" * 60, b"x" * 60, b"never read", HANG)
-    scripted.peer("203.0.113.10", 443, Peer(says=says))
+    replies = (HEAD.replace(b"10", b"9000"), b"x" * 60, b"x" * 60, b"never read", HANG)
+    scripted.peer("203.0.113.10", 443, Peer(replies=replies))
     stream = await scripted.connect("203.0.113.10", 443)
     await exchange(
         HttpClient(),

@@ -121,7 +121,7 @@ def res_pq(sent: bytes) -> bytes:
 async def test_a_data_centre_that_answers_is_reached() -> None:
     """Connection and answer are two observations, and both work."""
     network = ScriptedNetwork()
-    network.peer(V4, 443, Peer(says=(res_pq, HANG)))
+    network.peer(V4, 443, Peer(replies=(res_pq, HANG)))
     measurement = await measure(network, centre())
     assert measurement.reached
     assert layers(measurement) == [(Layer.TCP, None), (Layer.APP, None)]
@@ -145,7 +145,7 @@ async def test_a_box_that_completes_handshakes_is_not_reached(
 ) -> None:
     """TCP works, the application does not, and the application decides."""
     network = ScriptedNetwork()
-    network.peer(V4, 443, Peer(says=says))
+    network.peer(V4, 443, Peer(replies=says))
     measurement = await measure(network, centre())
     assert not measurement.reached
     assert layers(measurement) == [(Layer.TCP, None), (Layer.APP, failure)]
@@ -163,7 +163,7 @@ async def test_without_a_connection_nothing_is_asked() -> None:
 async def test_without_a_protocol_the_handshake_is_all() -> None:
     """Nothing is sent to a tcp endpoint without a protocol."""
     network = ScriptedNetwork()
-    network.peer(V4, 443, Peer(says=(HANG,)))
+    network.peer(V4, 443, Peer(replies=(HANG,)))
     measurement = await measure(network, parse_endpoint(f"tcp://{V4}:443"))
     assert measurement.reached
     assert layers(measurement) == [(Layer.TCP, None)]
@@ -173,7 +173,7 @@ async def test_without_a_protocol_the_handshake_is_all() -> None:
 async def test_an_unknown_protocol_is_never_asked_as_mtproto() -> None:
     """A protocol without code of its own is a bug: it sends nothing and leaves nothing open."""
     network = ScriptedNetwork()
-    network.peer(V4, 443, Peer(says=(HANG,)))
+    network.peer(V4, 443, Peer(replies=(HANG,)))
     endpoint = msgspec.structs.replace(centre(), protocol=cast("Protocol", "matrix"))
     target = Target(platform="x", role="chat", endpoint=endpoint)
     with pytest.raises(AssertionError, match="matrix"):
@@ -185,7 +185,7 @@ async def test_an_unknown_protocol_is_never_asked_as_mtproto() -> None:
 async def test_a_data_centre_is_asked_through_a_proxy_too() -> None:
     """Through a proxy the TCP handshake is hidden and the answer is not."""
     network = ScriptedNetwork()
-    network.peer("192.0.2.1", 1080, Peer(says=(*THROUGH, res_pq, HANG)))
+    network.peer("192.0.2.1", 1080, Peer(replies=(*THROUGH, res_pq, HANG)))
     measurement = await measure(network, centre(), egress=SOCKS)
     assert measurement.reached
     assert layers(measurement) == [(Layer.APP, None)]
@@ -385,7 +385,7 @@ async def test_http_3_where_it_is_offered(offer: str, *, asked: bool) -> None:
     """With `unadvertised` false HTTP/3 is asked only where the endpoint's own answer offers it."""
     network = ScriptedNetwork()
     head = f"HTTP/1.1 200 OK\r\nAlt-Svc: {offer}\r\nContent-Length: 0\r\n\r\n"
-    network.peer(V4, 443, Peer(says=(head.encode(),)))
+    network.peer(V4, 443, Peer(replies=(head.encode(),)))
     target = Target(platform="x", role="web", endpoint=parse_endpoint(f"https://{V4}/"))
     measurement = await prober(network).measure(target, quic=True, unadvertised=False)
     assert measurement.reached
@@ -397,8 +397,8 @@ async def test_http_3_is_not_asked_for_where_nothing_can_offer_it() -> None:
     network = ScriptedNetwork()
     onward = b"HTTP/1.1 302 Found\r\nLocation: https://203.0.113.11/\r\nContent-Length: 0\r\n\r\n"
     offer = b'HTTP/1.1 200 OK\r\nAlt-Svc: h3=":443"\r\nContent-Length: 0\r\n\r\n'
-    network.peer(V4, 443, Peer(says=(onward,)), Peer(tls=closed_by_peer()))
-    network.peer("203.0.113.11", 443, Peer(says=(offer,)))
+    network.peer(V4, 443, Peer(replies=(onward,)), Peer(tls=closed_by_peer()))
+    network.peer("203.0.113.11", 443, Peer(replies=(offer,)))
     target = Target(platform="x", role="web", endpoint=parse_endpoint(f"https://{V4}/"))
     for reached in (True, False):
         measurement = await prober(network).measure(target, quic=True, unadvertised=False)
@@ -408,7 +408,7 @@ async def test_http_3_is_not_asked_for_where_nothing_can_offer_it() -> None:
 async def test_http_3_is_not_seen_through_a_proxy() -> None:
     """Behind a proxy HTTP/3 is not observed, and no packet bypasses the proxy."""
     network = ScriptedNetwork()
-    network.peer("192.0.2.1", 1080, Peer(says=(*THROUGH, HANG)))
+    network.peer("192.0.2.1", 1080, Peer(replies=(*THROUGH, HANG)))
     measurement = await measure(network, parse_endpoint(f"https://{V4}/"), egress=SOCKS, quic=True)
     assert measurement.not_observed == (Layer.DNS, Layer.TCP, Layer.QUIC)
     assert not measurement.of(Layer.QUIC)

@@ -34,7 +34,7 @@ async def reduced(
     resolver.answers("x.com", "AAAA", DnsReply(addresses=v6))
     for address in (*V4, *v6):
         for port in (443, 80):
-            network.peer(address, port, peer or Peer(chain=CERTIFICATES, says=(PAGE,)))
+            network.peer(address, port, peer or Peer(chain=CERTIFICATES, replies=(PAGE,)))
     found = parse_endpoint(endpoint) if isinstance(endpoint, str) else endpoint
     prober = Prober(
         VantagePoint(id="here", country="PK"),
@@ -81,7 +81,7 @@ async def test_what_must_answer_something_is_asked_all_the_same() -> None:
     stated = Endpoint(
         kind=parse_endpoint("https://x.com/").kind, host="x.com", port=443, expect_status=(204,)
     )
-    _, measurement = await reduced(Reduction(greet=True), stated, peer=Peer(says=(MOVED,)))
+    _, measurement = await reduced(Reduction(greet=True), stated, peer=Peer(replies=(MOVED,)))
     assert (measurement.reached, measurement.not_observed) == (True, ())
     _, measurement = await reduced(Reduction(greet=True), "http://x.com/")
     assert HttpObservation in kinds(measurement)

@@ -107,7 +107,7 @@ def world(families: tuple[str, ...] = ("ipv4", "ipv6")) -> ScriptedNetwork:
     network.peer(GIVEN, 443, RESETS)
     for address in (TRUE, TRUE_2, TRUE_3, SIX, ELSEWHERE):
         network.peer(address, 443, WELL)
-    network.peer(DOH, 443, Peer(says=(doh(DnsReply(addresses=(TRUE,))),)))
+    network.peer(DOH, 443, Peer(replies=(doh(DnsReply(addresses=(TRUE,))),)))
     return network
 
 
@@ -489,7 +489,7 @@ async def test_a_dns_over_https_server_that_cannot_be_used() -> None:
 async def test_dns_over_https_at_another_port_and_path(url: str, request_line: bytes) -> None:
     """The question goes to the port and path of the configured URL."""
     network = world()
-    network.peer(DOH, 8443, Peer(says=(doh(DnsReply(addresses=(TRUE_2,))),)))
+    network.peer(DOH, 8443, Peer(replies=(doh(DnsReply(addresses=(TRUE_2,))),)))
     measurement = await asked(network, None, changed(doh_resolvers=(url,)))
     assert (DOH, 8443) in network.connects
     assert any(stream.sent.startswith(request_line) for stream in network.streams)
@@ -536,7 +536,7 @@ async def test_behind_a_proxy_only_the_innocuous_name_is_asked(through: str) -> 
     """Behind a proxy only the innocuous name is tested."""
     network = world()
     says = (b"\x05\x00", b"\x05\x00\x00\x01" + bytes(6))
-    proxy = Peer(says=says) if through == "through" else Peer(connect=HANG)
+    proxy = Peer(replies=says) if through == "through" else Peer(connect=HANG)
     network.peer("192.0.2.1", 1080, proxy)
     egress = Egress(kind=EgressKind.SOCKS5, proxy_host="192.0.2.1", proxy_port=1080)
     what = plan(failed_addresses=(), given=(), http3=True, known_elsewhere=(TRUE,))

@@ -39,7 +39,7 @@ from probes.testing import (
     HANG,
     DnsReply,
     Peer,
-    Said,
+    PeerReply,
     ScriptedNetwork,
     VirtualClockLoop,
     bad_certificate,
@@ -73,7 +73,7 @@ PAGE = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 31\r\n\r\n"
     b"<title>X</title> it's happening"
 )
-WEB = Peer(connect_delay=0.001, tls_delay=0.001, says=(PAGE,), say_delay=0.001)
+WEB = Peer(connect_delay=0.001, tls_delay=0.001, replies=(PAGE,), reply_delay=0.001)
 X = "https://x.com/"
 
 
@@ -644,10 +644,10 @@ async def test_the_final_dot_is_not_part_of_the_server_name() -> None:
         ),
     ],
 )
-async def test_a_request_fails_on_the_http_layer(says: tuple[Said, ...], failure: str) -> None:
+async def test_a_request_fails_on_the_http_layer(says: tuple[PeerReply, ...], failure: str) -> None:
     """A failure after the handshake is an HTTP failure."""
     network = scripted(V4)
-    network.peer(V4, 443, Peer(says=says))
+    network.peer(V4, 443, Peer(replies=says))
     measurement = await measure(network)
     assert failures(measurement, TlsObservation) == [None]
     assert failures(measurement, HttpObservation) == [failure]
@@ -658,7 +658,7 @@ async def test_redirects_are_followed_and_the_last_hop_decides() -> None:
     """Each hop of a redirect is resolved, dialled and verified."""
     network = scripted(V4, name="twitter.com")
     network.resolver(RESOLVER).answers("x.com", "A", DnsReply(addresses=(V4_OTHER,)))
-    network.peer(V4, 443, Peer(says=(redirect("https://x.com/home#top", 301),)))
+    network.peer(V4, 443, Peer(replies=(redirect("https://x.com/home#top", 301),)))
     network.peer(V4_OTHER, 443, WEB)
     measurement = await measure(network, "https://twitter.com/")
     assert measurement.reached
@@ -680,7 +680,7 @@ async def test_redirects_are_followed_and_the_last_hop_decides() -> None:
         (Peer(connect=refused()), TcpObservation, "connection_refused"),
         (Peer(connect=HANG), TcpObservation, "generic_timeout_error"),
         (Peer(tls=reset_by_peer(), chain=()), TlsObservation, "connection_reset"),
-        (Peer(says=()), HttpObservation, "eof_error"),
+        (Peer(replies=()), HttpObservation, "eof_error"),
     ],
 )
 async def test_a_redirect_to_a_host_that_fails_is_not_reached(
@@ -689,7 +689,7 @@ async def test_a_redirect_to_a_host_that_fails_is_not_reached(
     """The last host of a redirect chain decides."""
     network = scripted(V4, name="twitter.com")
     network.resolver(RESOLVER).answers("x.com", "A", DnsReply(addresses=(V4_OTHER,)))
-    network.peer(V4, 443, Peer(says=(redirect("https://x.com/"),)))
+    network.peer(V4, 443, Peer(replies=(redirect("https://x.com/"),)))
     network.peer(V4_OTHER, 443, peer)
     measurement = await measure(network, "https://twitter.com/")
     assert not measurement.reached
@@ -699,7 +699,7 @@ async def test_a_redirect_to_a_host_that_fails_is_not_reached(
 async def test_a_redirect_to_a_name_that_does_not_exist_is_not_reached() -> None:
     """NXDOMAIN at the end of a chain is recorded for that name."""
     network = scripted(V4, name="twitter.com")
-    network.peer(V4, 443, Peer(says=(redirect("https://gone.example/"),)))
+    network.peer(V4, 443, Peer(replies=(redirect("https://gone.example/"),)))
     measurement = await measure(network, "https://twitter.com/")
     assert not measurement.reached
     assert [o.failure for o in seen(measurement, DnsObservation) if o.name == "gone.example"] == [
@@ -710,7 +710,7 @@ async def test_a_redirect_to_a_name_that_does_not_exist_is_not_reached() -> None
 async def test_ten_redirects_are_followed_and_no_more() -> None:
     """An endless chain stops after ten redirects, that is eleven requests."""
     network = scripted(V4)
-    network.peer(V4, 443, Peer(says=(redirect("/again"),)))
+    network.peer(V4, 443, Peer(replies=(redirect("/again"),)))
     measurement = await measure(network)
     assert [o.hop for o in seen(measurement, HttpObservation)] == list(range(MAX_REDIRECTS + 1))
     assert len(network.connects) == MAX_REDIRECTS + 1
@@ -739,7 +739,7 @@ async def test_ten_redirects_are_followed_and_no_more() -> None:
 async def test_a_broken_redirect_is_a_failure_of_its_own(location: str) -> None:
     """An invalid Location is a failure, recorded with the status of its answer."""
     network = scripted(V4)
-    network.peer(V4, 443, Peer(says=(redirect(location),)))
+    network.peer(V4, 443, Peer(replies=(redirect(location),)))
     measurement = await measure(network)
     (http,) = seen(measurement, HttpObservation)
     assert (http.status, http.failure) == (302, "http_invalid_redirect_location_host")
@@ -761,7 +761,7 @@ def test_no_redirect_makes_a_measurement_raise(location: str) -> None:
 
     async def through() -> Measurement:
         network = scripted(V4)
-        network.peer(V4, 443, Peer(says=(redirect(location),)))
+        network.peer(V4, 443, Peer(replies=(redirect(location),)))
         settings = replaced(FAST, tcp_timeout=0.005, dns_timeout=0.005)
         return await measure(network, settings=settings)
 
@@ -771,7 +771,7 @@ def test_no_redirect_makes_a_measurement_raise(location: str) -> None:
 async def test_a_redirect_does_not_send_us_round_the_vantages_own_network() -> None:
     """A private address in a Location is recorded and not dialled."""
     network = scripted(V4)
-    network.peer(V4, 443, Peer(says=(redirect("http://192.168.1.1/admin"),)))
+    network.peer(V4, 443, Peer(replies=(redirect("http://192.168.1.1/admin"),)))
     measurement = await measure(network)
     assert network.connects == [(V4, 443)]
     assert not measurement.reached
@@ -791,7 +791,7 @@ async def test_a_block_page_is_kept_with_its_headers() -> None:
         b"HTTP/1.1 403 Forbidden\r\nX-Filter: yes\r\nSet-Cookie: id=7\r\n\r\n<title>Blocked</title>"
     )
     network = scripted(V4)
-    network.peer(V4, 80, Peer(says=(page,)))
+    network.peer(V4, 80, Peer(replies=(page,)))
     measurement = await measure(network, "http://x.com/")
     (http,) = seen(measurement, HttpObservation)
     assert (http.status, http.title, http.body) == (403, "Blocked", "<title>Blocked</title>")
@@ -803,7 +803,7 @@ async def test_only_ordinary_headers_of_a_healthy_answer_are_kept() -> None:
     """Of a healthy page neither the body nor unusual headers are kept."""
     page = b"HTTP/1.1 200 OK\r\nX-Trace: 1\r\nServer: s\r\nContent-Length: 2\r\n\r\nok"
     network = scripted(V4)
-    network.peer(V4, 443, Peer(says=(page,)))
+    network.peer(V4, 443, Peer(replies=(page,)))
     (http,) = seen(await measure(network), HttpObservation)
     assert (http.body, http.headers) == ("", (("server", "s"), ("content-length", "2")))
 
@@ -815,7 +815,7 @@ async def test_over_verified_tls_any_status_but_451_is_reach(status: int, reache
     """Any status over verified TLS reaches, because nobody on the path can forge it."""
     head = f"HTTP/1.1 {status} Status\r\nContent-Length: 2\r\n\r\nno"
     network = scripted(V4)
-    network.peer(V4, 443, Peer(says=(head.encode(),)))
+    network.peer(V4, 443, Peer(replies=(head.encode(),)))
     measurement = await measure(network)
     assert measurement.reached is reached
     assert seen(measurement, HttpObservation)[0].failure is None
@@ -825,7 +825,7 @@ async def test_451_keeps_its_reasons() -> None:
     """A page with status 451 is kept even over TLS."""
     page = b"HTTP/1.1 451 Unavailable\r\nContent-Length: 9\r\n\r\ncourt 17/"
     network = scripted(V4)
-    network.peer(V4, 443, Peer(says=(page,)))
+    network.peer(V4, 443, Peer(replies=(page,)))
     assert seen(await measure(network), HttpObservation)[0].body == "court 17/"
 
 
@@ -842,8 +842,8 @@ async def test_a_stated_answer_must_be_given(says: bytes, reached: bool) -> None
     """A captive-portal check needs its stated status and text, at the end of any chain."""
     network = scripted(V4, name="captive.example")
     network.resolver(RESOLVER).answers("portal.example", "A", DnsReply(addresses=(V4_OTHER,)))
-    network.peer(V4, 80, Peer(says=(says,)))
-    network.peer(V4_OTHER, 80, Peer(says=(b"HTTP/1.1 200 OK\r\n\r\nlog in",)))
+    network.peer(V4, 80, Peer(replies=(says,)))
+    network.peer(V4_OTHER, 80, Peer(replies=(b"HTTP/1.1 200 OK\r\n\r\nlog in",)))
     endpoint = Endpoint(
         kind=EndpointKind.HTTP,
         host="captive.example",
@@ -863,9 +863,9 @@ CONNECT = Egress(kind=EgressKind.CONNECT, proxy_host="192.0.2.1", proxy_port=312
 HELLO, GRANTED = b"\x05\x00", b"\x05\x00\x00\x01" + b"\0" * 6
 
 
-def proxy(*says: Said, **changes: object) -> Peer:
+def proxy(*says: PeerReply, **changes: object) -> Peer:
     """A SOCKS5 proxy that allows everything and then acts as the endpoint."""
-    return Peer(says=(HELLO, GRANTED, *says), **changes)  # type: ignore[arg-type]
+    return Peer(replies=(HELLO, GRANTED, *says), **changes)  # type: ignore[arg-type]
 
 
 async def test_through_a_proxy_that_resolves_dns_and_tcp_are_not_observed() -> None:
@@ -932,15 +932,15 @@ async def test_a_dns_endpoint_cannot_be_seen_through_a_proxy_that_resolves() -> 
     [
         (Peer(connect=refused()), "connection_refused", ""),
         (Peer(connect=HANG), "generic_timeout_error", ""),
-        (Peer(says=(reset_by_peer(),)), "connection_reset", ""),
-        (Peer(says=()), "connection_aborted", "the proxy hung up or spoke another protocol"),
+        (Peer(replies=(reset_by_peer(),)), "connection_reset", ""),
+        (Peer(replies=()), "connection_aborted", "the proxy hung up or spoke another protocol"),
         (
-            Peer(says=(b"\x05\xff",)),
+            Peer(replies=(b"\x05\xff",)),
             "connection_aborted",
             "the proxy accepts none of our ways to log in",
         ),
         (
-            Peer(says=(b"HTTP/1.1 400 Bad Request\r\n\r\n",)),
+            Peer(replies=(b"HTTP/1.1 400 Bad Request\r\n\r\n",)),
             "connection_aborted",
             "the proxy does not speak SOCKS5",
         ),
@@ -970,11 +970,11 @@ async def test_trouble_with_the_proxy_is_no_failure_of_the_endpoint(
     ],
 )
 async def test_what_a_proxy_claims_of_the_far_side_is_tcp_hearsay(
-    egress: Egress, says: tuple[Said, ...], failure: str
+    egress: Egress, says: tuple[PeerReply, ...], failure: str
 ) -> None:
     """A failure that the proxy reports is a TCP failure on a layer marked as not observed."""
     network = ScriptedNetwork()
-    network.peer("192.0.2.1", egress.proxy_port, Peer(says=says))
+    network.peer("192.0.2.1", egress.proxy_port, Peer(replies=says))
     measurement = await measure(network, egress=egress)
     assert failures(measurement, TcpObservation) == [failure]
     assert Layer.TCP in measurement.not_observed
@@ -1029,7 +1029,7 @@ def text_of(measurement: Measurement) -> str:
 async def test_a_block_page_that_prints_our_address_does_not_store_it() -> None:
     """Title, headers and body lose our address in every spelling; tested addresses stay."""
     network = scripted(V4)
-    network.peer(V4, 80, Peer(says=(ECHO.encode(),)))
+    network.peer(V4, 80, Peer(replies=(ECHO.encode(),)))
     measurement = await measure(network, "http://x.com/")
     assert [leak for leak in LEAKS if leak in text_of(measurement)] == []
     (http,) = seen(measurement, HttpObservation)
@@ -1044,7 +1044,7 @@ async def test_a_redirect_that_carries_our_address_does_not_store_it() -> None:
     network = scripted(V4)
     cname = DnsReply(addresses=(V4_OTHER,), cnames=("c6336407.stop.example",))
     network.resolver(RESOLVER).answers("198-51-100-7.stop.example", "A", cname)
-    network.peer(V4, 443, Peer(says=(redirect(to),)))
+    network.peer(V4, 443, Peer(replies=(redirect(to),)))
     network.peer(V4_OTHER, 443, WEB)
     measurement = await measure(network)
     assert measurement.reached
@@ -1094,7 +1094,7 @@ async def test_the_digest_of_a_healthy_page_does_not_depend_on_our_address() -> 
         network.own["ipv4"] = own
         body = f"Hello {own}!"
         page = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-        network.peer(V4, 443, Peer(says=(page.encode(),)))
+        network.peer(V4, 443, Peer(replies=(page.encode(),)))
         digests.add(seen(await measure(network), HttpObservation)[0].body_sha256)
     assert len(digests) == 1
 
@@ -1110,7 +1110,7 @@ async def test_a_cancelled_measurement_lets_go_of_everything(stage: str) -> None
         "dns": Peer(),
         "tcp": Peer(connect=HANG),
         "tls": Peer(tls=HANG),
-        "http": Peer(says=(HANG,)),
+        "http": Peer(replies=(HANG,)),
         "window": WEB,
     }[stage]
     if stage == "dns":
@@ -1201,7 +1201,7 @@ def doh_says(*replies: DnsReply) -> list[Peer]:
             body = encode_reply(query, reply)
             return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
-        return Peer(says=(said,))
+        return Peer(replies=(said,))
 
     return [answering(reply) for reply in replies]
 
@@ -1241,8 +1241,8 @@ async def test_a_resolver_over_https_is_reached_by_name_through_the_proxy() -> N
     network.peer(
         "192.0.2.1",
         1080,
-        *(Peer(says=(HELLO, opened, *peer.says)) for peer in (first, second)),
-        Peer(says=(HELLO, opened, PAGE)),
+        *(Peer(replies=(HELLO, opened, *peer.replies)) for peer in (first, second)),
+        Peer(replies=(HELLO, opened, PAGE)),
     )
     measurement = await measure(network, egress=SOCKS, resolver=Resolver(url=DOH_URL))
     asked = [stream.sent for stream in network.streams]

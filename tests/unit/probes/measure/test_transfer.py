@@ -26,7 +26,7 @@ from probes.testing import (
     HANG,
     DnsReply,
     Peer,
-    Said,
+    PeerReply,
     ScriptedNetwork,
     bad_certificate,
     reset_by_peer,
@@ -56,7 +56,7 @@ PLAN = TransferPlan(
 )
 
 
-def answer(size: int, sent: int | None = None, *, piece: int = 4096) -> tuple[Said, ...]:
+def answer(size: int, sent: int | None = None, *, piece: int = 4096) -> tuple[PeerReply, ...]:
     """An answer of `size` bytes, of which `sent` come, in pieces."""
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode()
     body = bytes(size if sent is None else sent)
@@ -70,7 +70,7 @@ def network(platform: Peer, *others: Peer) -> ScriptedNetwork:
     names.answers("x.com", "A", DnsReply(addresses=(PLATFORM,)))
     names.answers("www.wikipedia.org", "A", DnsReply(addresses=(ELSEWHERE,)))
     made.peer(PLATFORM, 443, platform, *others)
-    made.peer(ELSEWHERE, 443, Peer(says=answer(SIZE)))
+    made.peer(ELSEWHERE, 443, Peer(replies=answer(SIZE)))
     return made
 
 
@@ -96,7 +96,7 @@ def transfers(measurement: Measurement) -> dict[str, TransferObservation]:
 
 async def test_a_round_asks_for_the_same_under_two_names_and_for_another_elsewhere() -> None:
     """Names, addresses and requests follow the plan, and each observation has its variant."""
-    scripted = network(Peer(says=answer(2 * SIZE)))
+    scripted = network(Peer(replies=answer(2 * SIZE)))
     measurement = await made_on(scripted)
     seen = transfers(measurement)
     assert {r: (o.server_name, o.address, o.url, o.verified) for r, o in seen.items()} == {
@@ -125,7 +125,7 @@ async def test_a_round_asks_for_the_same_under_two_names_and_for_another_elsewhe
 
 async def test_marks_are_few_and_hold_the_first_and_the_last() -> None:
     """At most 64 marks are kept, rising in time and bytes, however many pieces come."""
-    scripted = network(Peer(says=answer(SIZE, piece=128)))
+    scripted = network(Peer(replies=answer(SIZE, piece=128)))
     plan = msgspec.structs.replace(PLAN, variants=(TRANSFER_TARGET,))
     seen = transfers(await made_on(scripted, plan))[TRANSFER_TARGET]
     assert 2 < len(seen.marks) <= MARKS
@@ -136,7 +136,7 @@ async def test_marks_are_few_and_hold_the_first_and_the_last() -> None:
 
 async def test_each_transfer_counts_for_how_long_the_machine_was_held_up() -> None:
     """A pause of the event loop is recorded with the transfer it delays."""
-    scripted = network(Peer(says=answer(SIZE)))
+    scripted = network(Peer(replies=answer(SIZE)))
 
     async def work() -> None:
         while True:
@@ -152,7 +152,7 @@ async def test_each_transfer_counts_for_how_long_the_machine_was_held_up() -> No
 
 async def test_reading_ends_at_what_was_wanted() -> None:
     """Of a larger object only the wanted bytes are read, plus one piece and the headers."""
-    scripted = network(Peer(says=answer(10 * SIZE)))
+    scripted = network(Peer(replies=answer(10 * SIZE)))
     seen = transfers(await made_on(scripted))[TRANSFER_TARGET]
     assert seen.failure is None
     assert SIZE <= seen.bytes_read <= SIZE + 8192
@@ -160,7 +160,7 @@ async def test_reading_ends_at_what_was_wanted() -> None:
 
 async def test_silence_half_way_is_a_timeout_that_says_where() -> None:
     """A transfer without a byte for half the deadline has stalled, with its bytes so far."""
-    scripted = network(Peer(says=(*answer(SIZE, 12288), HANG)))
+    scripted = network(Peer(replies=(*answer(SIZE, 12288), HANG)))
     measurement = await made_on(scripted)
     seen = transfers(measurement)[TRANSFER_TARGET]
     assert seen.failure == "generic_timeout_error"
@@ -171,7 +171,7 @@ async def test_silence_half_way_is_a_timeout_that_says_where() -> None:
 
 async def test_a_slow_transfer_is_no_failure_at_the_deadline() -> None:
     """A transfer that still gets bytes at the deadline works."""
-    scripted = network(Peer(says=answer(SIZE, piece=1024), say_delay=0.03))
+    scripted = network(Peer(replies=answer(SIZE, piece=1024), reply_delay=0.03))
     plan = msgspec.structs.replace(PLAN, variants=(TRANSFER_TARGET,))
     measurement = await made_on(scripted, plan)
     seen = transfers(measurement)[TRANSFER_TARGET]
@@ -182,14 +182,14 @@ async def test_a_slow_transfer_is_no_failure_at_the_deadline() -> None:
 
 async def test_a_reset_half_way_is_told_as_one() -> None:
     """The failure that ends a transfer is recorded."""
-    scripted = network(Peer(says=(*answer(SIZE, 8192), reset_by_peer())))
+    scripted = network(Peer(replies=(*answer(SIZE, 8192), reset_by_peer())))
     seen = transfers(await made_on(scripted))[TRANSFER_TARGET]
     assert (seen.failure, seen.bytes_read > 8192) == ("connection_reset", True)
 
 
 async def test_an_unverified_certificate_stops_the_target_and_not_the_innocuous_name() -> None:
     """A server whose certificate fails gets no request."""
-    fake = Peer(tls=bad_certificate(62, "Hostname mismatch"), says=answer(SIZE))
+    fake = Peer(tls=bad_certificate(62, "Hostname mismatch"), replies=answer(SIZE))
     scripted = network(fake)
     measurement = await made_on(scripted)
     assert set(transfers(measurement)) == {TRANSFER_INNOCUOUS, TRANSFER_REFERENCE}
@@ -198,7 +198,7 @@ async def test_an_unverified_certificate_stops_the_target_and_not_the_innocuous_
 
 async def test_a_refused_innocuous_name_leaves_the_others() -> None:
     """An alert for the innocuous name ends that variant and not the round."""
-    scripted = network(Peer(says=answer(SIZE)), Peer(tls=tls_alert()))
+    scripted = network(Peer(replies=answer(SIZE)), Peer(tls=tls_alert()))
     measurement = await made_on(scripted)
     assert set(transfers(measurement)) == {TRANSFER_TARGET, TRANSFER_REFERENCE}
     refused = [o for o in measurement.observations if isinstance(o, TlsObservation) and o.failure]
@@ -208,7 +208,7 @@ async def test_a_refused_innocuous_name_leaves_the_others() -> None:
 @pytest.mark.parametrize("after", [0.0, 0.02, 0.1])
 async def test_a_cancelled_round_leaves_nothing_open(after: float) -> None:
     """A round cancelled at any point leaves no socket open."""
-    scripted = network(Peer(says=answer(SIZE, piece=512), say_delay=0.005))
+    scripted = network(Peer(replies=answer(SIZE, piece=512), reply_delay=0.005))
     task = asyncio.create_task(made_on(scripted))
     await asyncio.sleep(after)
     task.cancel()
