@@ -137,7 +137,7 @@ class Spool:
     `close` raises StorageError, and changes all or nothing."""
 
     def __init__(self, file: Path, *, limit: int) -> None:
-        """`limit` is in bytes; the write-ahead log beside the file may take 4 MiB more."""
+        """`limit` is in bytes; the write-ahead log next to the file may take 4 MiB more."""
         self._file = file
         self._limit = limit
         self._thread: ThreadPoolExecutor | None = None
@@ -354,7 +354,7 @@ def _connect(file: Path) -> sqlite3.Connection:
         if version not in (0, _VERSION):
             raise StorageError(
                 f"spool {file} was written by another version of shutwatch: "
-                "hand it in with that one, or move it away"
+                "deliver it with that version, or move it away"
             )
         if version == 0:
             begun = f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;"

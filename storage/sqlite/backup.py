@@ -200,8 +200,8 @@ def _content(database: Path) -> Copied:
 
 
 def _alone(database: Path) -> None:
-    """Make it one file, with nothing beside it that belongs to it, which can be read from where
-    nothing can be written."""
+    """Make the database a single file, without a write-ahead log, so that it can be read from a
+    place where nothing can be written."""
     with (
         storage_errors(str(database)),
         closing(sqlite3.connect(database, isolation_level=None)) as connection,
@@ -213,8 +213,8 @@ def _alone(database: Path) -> None:
 
 @contextmanager
 def _partial(target: Path) -> Iterator[Path]:
-    """An empty file beside `target` for this process alone, gone afterwards; one that an earlier
-    process left is taken over."""
+    """An empty file next to `target` for this process alone. It is deleted afterwards; one that an
+    earlier process left is used."""
     partial = target.with_name(target.name + PARTIAL)
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
     handle = os.open(partial, flags, 0o600)

@@ -41,7 +41,9 @@ class MemoryStore(SqlStore):
         super().__init__(_KeptBackend(), clock=clock, page=page, create=True)
 
     def _open(self) -> Session:
-        session = super()._open()
+        # The template has the tables of this version, so there is nothing to migrate.
+        self._backend.prepare(create=True)
+        session = Session(self._backend)
         weakref.finalize(self, _release, session)
         return session
 
