@@ -1,9 +1,9 @@
 """Takes new settings into use while the agent runs: from its own file, or from collectors within
 what that file allows."""
 
-from monitor.agent.agent_cycles import AgentCycles
 from monitor.agent.collector_client import Signed
 from monitor.agent.orders import Orders, OrdersError, follow
+from monitor.agent.pause_and_clock import AgentCycles
 from monitor.agent.remote_controls import RemoteControls
 from monitor.agent.spooling import SpoolRecorder
 from monitor.app.measuring import Measuring
