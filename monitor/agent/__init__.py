@@ -1,7 +1,6 @@
 """`shutwatch agent`: it measures in the field, spools, and sends to collectors.
 
     run_agent ── what the program is made of
-     ├─ agent_cycles ── its cycles, unless its host or a collector paused it
      ├─ spooling ── a finished cycle goes into the spool (`storage.agent.spool`)
      ├─ batch_delivery ── batches from the spool go to a collector, as soon as one can be reached
      │   ├─ batch_body ── some cycles become the body of a batch

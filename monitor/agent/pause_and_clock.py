@@ -1,14 +1,17 @@
-"""Checks every two seconds whether the host paused the agent, and whether the clock was set."""
+"""Cycles of an agent that can be paused, and the checks whether its host paused it or its clock was
+set, every two seconds."""
 
 import asyncio
 
-from monitor.agent.agent_cycles import AgentCycles
 from monitor.agent.ask_controls import RemoteControls
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.paths import AgentFiles
+from monitor.app.cycle_job import CycleJobs
 from monitor.app.schedule import Schedule
 from monitor.logs import logger
+from probes.vantage import VantagePoint
+from storage.values.cycle import Cycle
 
 log = logger(__name__)
 
@@ -16,6 +19,33 @@ EVERY = 2.0
 """Seconds between two checks."""
 _STEP = 5.0
 """A smaller step of the wall clock, in seconds, does not matter to the schedule."""
+
+
+class AgentCycles(CycleJobs):
+    """CycleJobs of the one vantage: none while its host paused it, skipped ones while a collector
+    did."""
+
+    paused_by_host = False
+    """Nothing goes out, and nothing is recorded."""
+    paused_by_collector = False
+    """Skipped cycles are recorded: the collectors must know that the vantage is there."""
+
+    async def run_scheduled(self, vantage: VantagePoint) -> Cycle | None:
+        """A scheduled cycle."""
+        if self.paused_by_host:
+            return None
+        if self.paused_by_collector:
+            await self._skip(vantage)
+            return None
+        return await super().run_scheduled(vantage)
+
+    async def run_out_of_turn(
+        self, vantage: VantagePoint, platforms: frozenset[str]
+    ) -> Cycle | None:
+        """A cycle between two scheduled ones."""
+        if self.paused_by_host or self.paused_by_collector:
+            return None
+        return await super().run_out_of_turn(vantage, platforms)
 
 
 class PauseAndClock:

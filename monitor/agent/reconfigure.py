@@ -1,10 +1,10 @@
 """Takes new settings into use while the agent runs: from its own file, or from collectors within
 what that file allows."""
 
-from monitor.agent.agent_cycles import AgentCycles
 from monitor.agent.ask_controls import RemoteControls
 from monitor.agent.collector_client import Signed
 from monitor.agent.orders import Orders, OrdersError, follow
+from monitor.agent.pause_and_clock import AgentCycles
 from monitor.agent.spooling import SpoolRecorder
 from monitor.app.measuring_setup import Measuring
 from monitor.config.settings import Settings

@@ -6,14 +6,13 @@ import random
 from contextlib import AsyncExitStack
 from functools import partial
 
-from monitor.agent.agent_cycles import AgentCycles
 from monitor.agent.ask_controls import RemoteControls
 from monitor.agent.batch_delivery import Backoff, BatchDelivery
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock, Anchor, Machine, this_machine
 from monitor.agent.orders import Orders, OrdersError, follow
 from monitor.agent.paths import files_of, running
-from monitor.agent.pause_and_clock import PauseAndClock
+from monitor.agent.pause_and_clock import AgentCycles, PauseAndClock
 from monitor.agent.reconfigure import AgentReconfiguration
 from monitor.agent.saved_state import ANCHOR, TRAFFIC, TrafficOfDay, recalled
 from monitor.agent.spooling import LogCounter, SpoolRecorder

@@ -7,9 +7,9 @@ schedule says when a cycle is due; from the cycle that a job returns it learns w
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import Protocol
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
 
 from monitor.analysis.events.fold import EventBook
 from monitor.budget.budget import Effort
@@ -79,7 +79,7 @@ class CycleJobs:
         """Held while a vantage measures: one cycle of it at a time."""
         self._under_way: dict[asyncio.Task[Cycle | None], str] = {}
         """Each with its vantage."""
-        self._recording: set[asyncio.Task[Cycle | None]] = set()
+        self._recording: set[asyncio.Task[Any] | None] = set()
         """Those that have finished measuring and are being stored."""
         self._in_use: Counter[CycleRunner] = Counter()
         self._runner_released = asyncio.Condition()
@@ -153,8 +153,7 @@ class CycleJobs:
                 cycle = await measure_and_judge(runner, vantage.id, effort, only)
             self.ledger.cycle_done(vantage.id, effort, cycle.measurements)
             self.counter.cycle_taken(vantage.id, effort, self.ledger.spent(vantage.id).total)
-            with self._storing():
-                await self.recorder.record(cycle)
+            await self._record(cycle)
         except BudgetSpentError:
             log.warning("cycle skipped, the day's bytes are spent", vantage=vantage.id)
             await self._skip(vantage)
@@ -180,13 +179,11 @@ class CycleJobs:
             async with self._runner_released:
                 self._runner_released.notify_all()
 
-    @contextmanager
-    def _storing(self) -> Iterator[None]:
+    async def _record(self, cycle: Cycle) -> None:
         task = asyncio.current_task()
-        if task is not None:
-            self._recording.add(task)
+        self._recording.add(task)
         try:
-            yield
+            await self.recorder.record(cycle)
         finally:
             self._recording.discard(task)
 

@@ -15,5 +15,5 @@
          └─ received_cycles ── one of them: with its controls, then judged
 
 No signature, no belief: a request is read only after its signature was checked, and acknowledged
-only once it is on disk. No address of a sender is kept or logged. `monitor.cli` may import it.
+only once it is on disk. No address of a sender is kept or logged.
 """

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -17,6 +17,7 @@ LOOK_BACK = timedelta(hours=1)
 """Measurements of controls older than this, and than four intervals, say nothing about now."""
 _INTERVALS = 4
 
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -48,7 +49,7 @@ class SettingsForAgents:
             self._made_of, self._versions = settings, {}
         paused = vantage in settings.collector.paused
         if paused not in self._versions:
-            self._versions[paused] = version_of(self._made(settings, vantage))
+            self._versions[paused] = _version_of(self._made(settings, vantage))
         return self._versions[paused]
 
     async def for_agent(self, vantage: str) -> AgentSettings:
@@ -79,11 +80,7 @@ class SettingsForAgents:
         return self._known
 
 
-def version_of(made: AgentSettings) -> str:
+def _version_of(made: AgentSettings) -> str:
     """Digest of everything that an agent acts on, except the time and what controls measured."""
-    acted_on = {
-        name: getattr(made, name)
-        for name in AgentSettings.__struct_fields__
-        if name not in ("version", "issued_at", "known")
-    }
-    return hashlib.sha256(_encode(acted_on)).hexdigest()[:32]
+    timeless = msgspec.structs.replace(made, version="", issued_at=_NEVER, known=())
+    return hashlib.sha256(_encode(timeless)).hexdigest()[:32]

@@ -117,13 +117,10 @@ class JudgingQueue:
     async def _release(self, *, controlled: bool) -> None:
         """Release vantages whose controls have measured, or that waited long enough."""
         now = self._now()
-        since = min(
-            (lack.ended_at for held in self._held.values() for lack in held.lacking),
-            default=None,
-        )
+        failed = [lack.ended_at for held in self._held.values() for lack in held.lacking]
         measurements: list[Measurement] = []
-        if since is not None:
-            begun = datetime.fromtimestamp(since, tz=now.tzinfo)
+        if failed:
+            begun = datetime.fromtimestamp(min(failed), tz=now.tzinfo)
             measurements = await self._store.control_measurements(begun, now)
         self._held = {
             vantage: held

@@ -61,20 +61,17 @@ class LocalCycles:
             hurried=cycle.hurried,
             measurements=own,
         )
-        await self._store.receive(_unsigned(cycle, self._now()), (seen,))
-
-
-def _unsigned(cycle: Cycle, now: datetime) -> ReceivedBatch:
-    """Nobody signs what never left this machine."""
-    return ReceivedBatch(
-        country=cycle.country,
-        vantage=cycle.vantage,
-        id=cycle.id,
-        fingerprint="",
-        sent_at="",
-        encoding="identity",
-        signature="",
-        body_sha256=hashlib.sha256(b"").hexdigest(),
-        body=b"",
-        received_at=now,
-    )
+        # Nobody signs what never left this machine.
+        batch = ReceivedBatch(
+            country=cycle.country,
+            vantage=cycle.vantage,
+            id=cycle.id,
+            fingerprint="",
+            sent_at="",
+            encoding="identity",
+            signature="",
+            body_sha256=hashlib.sha256(b"").hexdigest(),
+            body=b"",
+            received_at=self._now(),
+        )
+        await self._store.receive(batch, (seen,))

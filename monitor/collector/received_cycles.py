@@ -107,8 +107,7 @@ class ReceivedCycles:
 
     def judge(self, opened: Opened) -> Cycle:
         """The cycle with its verdicts. Call it once for each."""
-        judged = judge_cycle(opened.seen, self._settings.catalog, self._settings.fingerprints)
-        self._stored.learn(opened.seen, judged)
+        judged = self._stored.judge(opened.seen)
         self.learn(judged.id, judged.finished_at, judged.health)
         return judged
 

@@ -43,23 +43,18 @@ def claim_in(request: Request) -> Claim:
 
 def check_age(sent_at: str, now: datetime) -> None:
     """Refused for a time of sending that is too old, in the future, or malformed."""
-    sent = _moment(sent_at)
-    if sent is None:
+    try:
+        sent = text_time(sent_at)
+        canonical = time_text(sent) == sent_at
+    except (ValueError, OverflowError):
+        canonical = False
+    if not canonical:
         raise malformed("the time of sending is not of the form 2026-01-02T03:04:05.678901Z")
     age = (now - sent).total_seconds()
     if age > AGE_LIMIT:
         raise Refused(Reason.STALE, f"sent more than {AGE_LIMIT:.0f} seconds ago")
     if age < -AGE_LIMIT:
         raise Refused(Reason.FUTURE, f"sent more than {AGE_LIMIT:.0f} seconds from now")
-
-
-def _moment(written: str) -> datetime | None:
-    """The time, if it has the canonical form."""
-    try:
-        found = text_time(written)
-        return found if time_text(found) == written else None
-    except (ValueError, OverflowError):
-        return None
 
 
 async def read_body(request: Request, most: int, patience: float = PATIENCE) -> bytes:

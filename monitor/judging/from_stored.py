@@ -24,6 +24,7 @@ from monitor.analysis.throttling.objects import led_to, objects_of
 from monitor.analysis.vantage.health import HOPELESS, ReferenceMeasurements, assess
 from monitor.analysis.verdict import VantageHealth, Verdict
 from monitor.config.settings import Settings
+from monitor.judging.judge import judge_cycle
 from monitor.judging.stored_controls import (
     ControlChoice,
     Surroundings,
@@ -43,6 +44,7 @@ class StoredCycles:
 
     def __init__(self, settings: Settings) -> None:
         self._catalog = settings.catalog
+        self._fingerprints = settings.fingerprints
         self._patience = patience_of(settings)
         objects = (one for platform in settings.catalog.platforms for one in objects_of(platform))
         self._histories = SpeedHistories(objects, settings.throttling.every)
@@ -88,9 +90,12 @@ class StoredCycles:
             accusations=self._histories.accusations(cycle.vantage, judged_at.timestamp()),
         )
 
-    def learn(self, seen: Seen, judged: Cycle) -> None:
-        """Remember for the vantage's next cycles what transfers showed. Call once a cycle."""
+    def judge(self, seen: Seen) -> Cycle:
+        """The cycle with its verdicts. What transfers showed is remembered for the vantage's next
+        cycles: call it once for each."""
+        judged = judge_cycle(seen, self._catalog, self._fingerprints)
         self._histories.learn(seen, judged.transfers)
+        return judged
 
     def _transfers(self, seen: Seen, old: Sequence[Verdict]) -> Iterable[ObjectTransfers]:
         last, now = seen.last_attempts, seen.judged_at.timestamp()

@@ -24,7 +24,6 @@ from monitor.judging.differences import (
     verdict_changes,
 )
 from monitor.judging.from_stored import StoredCycles
-from monitor.judging.judge import judge_cycle
 from monitor.judging.quarantine import NOBODY, Quarantined
 from monitor.judging.stored_controls import patience_of
 from monitor.judging.stored_history import History, Past, survey
@@ -151,9 +150,7 @@ class Rejudge:
         seen = self._stored.seen(
             cycle, past.measurements, past.surroundings, judged_at, old=past.verdicts
         )
-        judged = judge_cycle(seen, self._settings.catalog, self._settings.fingerprints)
-        self._stored.learn(seen, judged)
-        return judged
+        return self._stored.judge(seen)
 
     def _compare(self, past: Past, result: Cycle) -> tuple[PlatformVerdict, ...]:
         """Count what differs; returns the platform verdicts that count from here on."""

@@ -178,18 +178,16 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
     async def _first(self, platform: Platform, role: Role, target: Target) -> Measurement:
         endpoint = target.endpoint
         reduction, allotment = self.effort.first(platform, role, endpoint)
-        async with self.udp.first_attempt(target) as add:
-            first = await self.probers.measure(
-                self.vantage.id,
-                target,
-                cycle=self.cycle,
-                quic=endpoint.id in self.http3 and not (reduction and reduction.greet),
-                unadvertised=False,
-                reduction=reduction,
-                allotment=allotment,
-            )
-            add(first)
-        return first
+        attempt = self.probers.measure(
+            self.vantage.id,
+            target,
+            cycle=self.cycle,
+            quic=endpoint.id in self.http3 and not (reduction and reduction.greet),
+            unadvertised=False,
+            reduction=reduction,
+            allotment=allotment,
+        )
+        return await self.udp.first_attempt(target, attempt)
 
     async def _at_controls(
         self, target: Target, failed: Measurement, *, quic: bool

@@ -16,8 +16,7 @@ vantage before anything is tested again: `UdpWitness`.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 import msgspec
 
@@ -145,22 +144,19 @@ class UdpWitness:
         self.measurements: list[Measurement] = []
         """Those of the witnesses."""
 
-    @asynccontextmanager
-    async def first_attempt(self, target: Target) -> AsyncIterator[Callable[[Measurement], None]]:
-        """Around the first attempt at an endpoint; what it yields takes the measurement."""
-
-        def add(measurement: Measurement) -> None:
-            self._answered |= answered_over_udp([measurement])
-            if _offers(measurement, target.endpoint):
-                self._known[target.endpoint.id] = target
-            elif measurement.reached and measurement.of(Layer.HTTP):
-                self._known.pop(target.endpoint.id, None)
-            if not measurement.reached or tries_quic(measurement):
-                self._unable.add(target.endpoint.id)
-
+    async def first_attempt(self, target: Target, attempt: Awaitable[Measurement]) -> Measurement:
+        """Wait for the first attempt at an endpoint, and learn from it."""
         self._under_way += 1
         try:
-            yield add
+            made = await attempt
+            self._answered |= answered_over_udp([made])
+            if _offers(made, target.endpoint):
+                self._known[target.endpoint.id] = target
+            elif made.reached and made.of(Layer.HTTP):
+                self._known.pop(target.endpoint.id, None)
+            if not made.reached or tries_quic(made):
+                self._unable.add(target.endpoint.id)
+            return made
         finally:
             self._under_way -= 1
             self._changed.set()

@@ -1,12 +1,9 @@
 """From a judged cycle to stored, published events.
 
-    recorder ── detects, stores in one transaction, publishes: the only one who does
-     ├─ backlog ── cycles that a failing store could not take yet
-     └─ checkpoints ── the state of the detectors, stored with each cycle
-    scheduled_retention ── deletes what is older than the configuration keeps
-    annotations_poll ── has the publisher show new annotations
-    continuations ── reviews of events that continue as another one
-
-It may import `monitor.metrics`, `monitor.judging`, `monitor.config`, `monitor.analysis` and
-`storage`. `monitor.server`, `monitor.app` and what is above may import it.
+recorder ── detects, stores in one transaction, publishes: the only one who does
+ ├─ backlog ── cycles that a failing store could not take yet
+ └─ checkpoints ── the state of the detectors, stored with each cycle
+scheduled_retention ── deletes what is older than the configuration keeps
+annotations_poll ── has the publisher show new annotations
+continuations ── reviews of events that continue as another one
 """

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from monitor.agent.agent_cycles import AgentCycles
 from monitor.agent.ask_controls import RemoteControls
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.orders import Orders
+from monitor.agent.pause_and_clock import AgentCycles
 from monitor.agent.reconfigure import AgentReconfiguration
 from monitor.agent.spooling import LogCounter, SpoolRecorder
 from monitor.agent.upload_traffic import DayTraffic

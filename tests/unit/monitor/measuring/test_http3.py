@@ -225,9 +225,8 @@ async def watched(
     one = target(host)
     page = msgspec.structs.replace(http(url=one.endpoint.id), headers=OFFER)
     extra = (quic(failure),) if asks else ()
-    async with witness.first_attempt(one) as add:
-        await asyncio.sleep(after)
-        add(look(dns(), tcp(), tls(), page, *extra, reached=True, endpoint=one.endpoint.id))
+    seen = look(dns(), tcp(), tls(), page, *extra, reached=True, endpoint=one.endpoint.id)
+    assert await witness.first_attempt(one, asyncio.sleep(after, seen)) is seen
 
 
 async def test_another_endpoints_answer_suffices_and_is_not_waited_beyond() -> None:
@@ -281,8 +280,8 @@ async def test_who_offers_no_http_3_is_no_witness() -> None:
     """Its silence would be its own."""
     asker = Asker()
     witness = UdpWitness(asker, random.Random(1))
-    async with witness.first_attempt(target("t.co")) as add:
-        add(look(*WEB, reached=True, endpoint="https://t.co/"))
+    seen = look(*WEB, reached=True, endpoint="https://t.co/")
+    await witness.first_attempt(target("t.co"), asyncio.sleep(0, seen))
     assert not await witness.others_answer(target("x.com").endpoint)
     assert asker.asked == []
 
