@@ -4,7 +4,7 @@
 - `values`: what callers pass to a store and get from it, and how each is encoded.
 - `sql`: the store in an SQL database, the same for all; `sqlite` and `postgresql`: what differs,
   and tools for one of them; `migrations`: every change of the tables ever released.
-- `memory`: the store for tests and trials; `agent`: the spool of an agent.
+- `agent`: the spool of an agent.
 
 Imports run from `open_store` over the databases, `sql` and `store` down to `values`. Everything in
 `monitor` above `analysis` may import `store`, `values`, `open_store` and `url`; only command-line
