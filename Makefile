@@ -15,11 +15,11 @@ help: ## what there is to type
 run: $(VENV)/.run ## install, then watch from this machine; page and metrics on http://127.0.0.1:10100
 	$(BIN)/shutwatch run
 
-# Three at a time, however few processors there are: the longest wait for packets, and come first
+# Four at a time, however few processors there are: the longest wait for packets, and come first
 # (tests/conftest.py). A file's tests stay together, for the labs they share.
 test: $(VENV)/.dev ## install, also what the tests need, then run every test
 	@sh requirements/test-tools.sh
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 demo: $(VENV)/.run ## install, then watch an invented country block X: no root, no internet, a minute
 	$(BIN)/shutwatch demo $(ARGS)
