@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from monitor.notify.message import Message
+from monitor.notify.message_value import Message
 from monitor.notify.settings import Target
 
 T = TypeVar("T")

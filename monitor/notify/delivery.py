@@ -16,7 +16,8 @@ import msgspec
 from monitor.analysis.events.event import EventLogEntry
 from monitor.logs import logger
 from monitor.notify.body import NoticeContent
-from monitor.notify.message import Message, Section, batches, message, section
+from monitor.notify.message import Section, batches, message, section
+from monitor.notify.message_value import Message
 from monitor.notify.message_words import message_words
 from monitor.notify.notice_kinds import CLOSING, OPENING, NoticeKind
 from monitor.notify.pending import plan

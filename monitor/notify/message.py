@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 
 import msgspec
 
 from monitor.notify.body import NoticeContent, lines_of
+from monitor.notify.message_value import Message, Urgency
 from monitor.notify.message_words import LONGEST_NAME
 from monitor.notify.notice_kinds import NoticeKind
 from monitor.notify.titles import title_of
@@ -16,23 +16,6 @@ from monitor.wording.words import Words
 LONGEST_BODY = 3000
 """Characters of a message of several notices: Telegram, for one, takes no more than 4096."""
 LONGEST_TITLE = 200
-
-
-class Urgency(StrEnum):
-    """How a service shows a message, in Apprise's words, least urgent first."""
-
-    INFO = "info"
-    SUCCESS = "success"
-    WARNING = "warning"
-    FAILURE = "failure"
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """Plain text with a title."""
-
-    title: str
-    body: str
-    urgency: Urgency
 
 
 _URGENCY: Mapping[NoticeKind, Urgency] = {

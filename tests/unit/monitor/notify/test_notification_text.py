@@ -15,13 +15,12 @@ from monitor.notify.body import NoticeContent
 from monitor.notify.message import (
     LONGEST_BODY,
     LONGEST_TITLE,
-    Message,
-    Urgency,
     batches,
     message,
     section,
     trial_message,
 )
+from monitor.notify.message_value import Message, Urgency
 from monitor.notify.message_words import LONGEST_NAME, message_words, plain_name
 from monitor.notify.notice_kinds import OPENING, NoticeKind
 from monitor.wording.methods import method_and_name
