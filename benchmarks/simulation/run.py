@@ -17,7 +17,10 @@ import msgspec
 from benchmarks.simulation.looks import placed
 from benchmarks.simulation.rivals import OURS, RULES, Alarm, Rule, merged, sample_of
 from benchmarks.simulation.world import BUCKET, CLEAN, Seen, World
-from monitor.analysis.events.detector import (
+from monitor.analysis.events.event import Event, EventKind
+from monitor.analysis.events.fold import EventBook, advance
+from monitor.analysis.events.settings import EventSettings
+from monitor.analysis.events.vantage_detector import (
     Detector,
     DetectorSettings,
     Phase,
@@ -25,9 +28,6 @@ from monitor.analysis.events.detector import (
     suspicious,
     update,
 )
-from monitor.analysis.events.event import Event, EventKind
-from monitor.analysis.events.fold import EventBook, advance
-from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import Evidence, PlatformVerdict
 
 START = datetime(2025, 1, 6, tzinfo=UTC)

@@ -88,8 +88,8 @@ class Orders:
 
 
 def follow(own: Settings, new: AgentSettings | None) -> Settings:
-    """The settings to use: those of the agent's own file, with those of collectors where they make
-    the agent measure less, or other platforms. Raises OrdersError."""
+    """The settings to use: those of the agent's own file, with what collectors may change: fewer
+    bytes, longer intervals, and the platforms and references. Raises OrdersError."""
     if new is None:
         return own
     daily_bytes = min(own.probe.daily_bytes, max(new.daily_bytes, _FEWEST_BYTES))

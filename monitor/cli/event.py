@@ -19,8 +19,8 @@ from monitor.cli.store_options import with_store
 from monitor.recording.continuations import reviews_of
 from monitor.wording.changes import change_in_words
 from monitor.wording.events import condition
+from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.grades import grade_in_words
-from monitor.wording.methods import method_and_name
 from monitor.wording.networks import network_name
 from monitor.wording.reviews import ANNOTATION_KINDS, MARKS
 from monitor.wording.states import EVENT_STATES, KINDS

@@ -17,8 +17,8 @@ from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import print_json, progress_bar, table
 from monitor.config.settings import Settings
 from monitor.logs import LogSettings, configure
+from monitor.wording.failures_and_methods import method_and_name, method_name
 from monitor.wording.grades import grade_in_words
-from monitor.wording.methods import method_and_name, method_name
 from monitor.wording.networks import network_name
 from monitor.wording.rules import HEALTH_RULE_MEANINGS, RULE_MEANINGS
 from monitor.wording.states import STATE_STYLES, STATES

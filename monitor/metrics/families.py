@@ -31,8 +31,8 @@ from monitor.metrics.ingest_families import IngestCollector
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import Snapshot, VantageView
 from monitor.wording.events import FULL, PARTIAL, SLOWED, manner_of
+from monitor.wording.failures_and_methods import method_label
 from monitor.wording.local_time import local_text, utc_text
-from monitor.wording.methods import method_label
 from monitor.wording.visible_text import visible
 from monitor.wording.words import words_in
 

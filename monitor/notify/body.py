@@ -13,9 +13,9 @@ from monitor.analysis.events.event import Event, EventKind, EventLogEntry, Scope
 from monitor.notify.notice_kinds import CLOSING, CORRECTIONS, OPENING, NoticeKind
 from monitor.wording.changes import NOTICE_ADVICE
 from monitor.wording.events import LIMITS, ending, onset
+from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import grade_and_meaning
-from monitor.wording.methods import method_and_name
 from monitor.wording.networks import network_names
 from monitor.wording.times import moment
 from monitor.wording.words import Words

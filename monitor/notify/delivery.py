@@ -20,10 +20,10 @@ from monitor.notify.message import Section, batches, message, section
 from monitor.notify.message_value import Message
 from monitor.notify.message_words import message_words
 from monitor.notify.notice_kinds import CLOSING, OPENING, NoticeKind
-from monitor.notify.pending import plan
 from monitor.notify.related_events import RelatedEvents, relatives
 from monitor.notify.routing import notices_of, wanted
 from monitor.notify.settings import NotifySettings, Route, Target
+from monitor.notify.still_due import plan
 from monitor.notify.timing import due_at, quiet_until, retry_after
 from storage.store import StorageError, Store
 from storage.values.outbox import Notice, NoticeState

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from monitor.report.document import Block, Bullets, Heading, Para, Table
 from monitor.report.findings import Example, Findings
 from monitor.report.tables import short
-from monitor.wording.failures import failure_in_words
+from monitor.wording.failures_and_methods import failure_in_words
 from monitor.wording.grades import grade_in_words
 from monitor.wording.networks import network_name
 from monitor.wording.observations import FOLLOW_UPS, layer_in_words, observed

@@ -8,9 +8,9 @@ from monitor.report.findings import UNPROVEN, Findings, Lane, Story
 from monitor.report.tables import short, short_span
 from monitor.wording.durations import duration
 from monitor.wording.events import ending, length, onset, what_happened
+from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import grade_and_meaning
-from monitor.wording.methods import method_and_name
 from monitor.wording.networks import network_name, network_names
 from monitor.wording.reviews import MARKS
 from monitor.wording.states import EVENT_STATES, state_and_meaning

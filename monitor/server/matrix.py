@@ -12,7 +12,7 @@ import msgspec
 from monitor.analysis.events.event import Event, EventState
 from monitor.analysis.verdict import PlatformVerdict, State
 from monitor.metrics.snapshot import Snapshot, VantageView
-from monitor.wording.methods import method_name
+from monitor.wording.failures_and_methods import method_name
 from monitor.wording.states import NO_DATA
 
 WORST_FIRST = (

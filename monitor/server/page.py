@@ -20,11 +20,11 @@ from monitor.analysis.events.event import Event, EventKind, EventState, NetworkS
 from monitor.wording.changes import change_in_words
 from monitor.wording.durations import ago, interval
 from monitor.wording.events import condition
+from monitor.wording.failures_and_methods import method_in_words, method_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import GRADES, grade_and_meaning
 from monitor.wording.html import HtmlWords, html_words
 from monitor.wording.languages import LANGUAGES, N_, Language
-from monitor.wording.methods import method_in_words, method_name
 from monitor.wording.networks import network_name
 from monitor.wording.observations import layer_in_words
 from monitor.wording.reviews import ANNOTATION_KINDS, MARKS

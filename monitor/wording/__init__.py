@@ -1,6 +1,6 @@
 """Wording: every phrase that people read, in every language, and nothing that decides.
 
-Rooms: one module for each kind of phrase (`states`, `failures`, `methods`, `grades`, `changes`,
+Rooms: one module for each kind of phrase (`states`, `failures_and_methods`, `grades`, `changes`,
 `durations`, `vantage_health`, `countries`, `networks`, `functions`, `observations`, `reviews`,
 `rules`, `times`), the sentences about an event (`events`), the languages (`languages`, `words`,
 `html`), and their translations (`locale/`, kept up to date by `catalogs`).

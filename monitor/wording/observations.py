@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from monitor.wording.failures import failure_in_words
+from monitor.wording.failures_and_methods import failure_in_words
 from monitor.wording.languages import N_
 from monitor.wording.words import Words
 from probes.measure.follow_up_reasons import Reason

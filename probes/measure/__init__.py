@@ -10,7 +10,7 @@
     measurement_run        one measurement while it runs, made of:
       measurement_record   what it has observed so far
       resolution           host names; stream_query: one question over a stream
-      connections          TCP and TLS; proxied_connections: through a proxy
+      connections          TCP and TLS; connect_through_proxy: through a proxy
       redirect_chain       HTTP requests
       applications         MTProto, STUN and HTTP/3
     fetch, doh             an HTTPS request on the side; DNS over HTTPS

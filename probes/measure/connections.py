@@ -9,8 +9,8 @@ import msgspec
 from probes.catalog.host import is_literal
 from probes.layers.proxy import FarSideError, ProxyError
 from probes.measure.concurrently import all_of
+from probes.measure.connect_through_proxy import ProxiedConnections
 from probes.measure.measurement_record import MeasurementRecord
-from probes.measure.proxied_connections import ProxiedConnections
 from probes.measure.resolution import Resolution
 from probes.measurement import TcpObservation, TlsObservation, family_of
 from probes.sockets.failure_mapping import failure_of, is_tls_alert

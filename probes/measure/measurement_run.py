@@ -5,9 +5,9 @@ from operator import attrgetter
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.layers.scrub import Scrubber, scrub_observation
 from probes.measure.applications import Applications
+from probes.measure.connect_through_proxy import ProxiedConnections
 from probes.measure.connections import Connections
 from probes.measure.measurement_record import MeasurementRecord
-from probes.measure.proxied_connections import ProxiedConnections
 from probes.measure.redirect_chain import RedirectChain
 from probes.measure.resolution import Resolution
 from probes.measure.vantage_context import VantageContext

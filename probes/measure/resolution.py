@@ -15,8 +15,8 @@ from probes.layers.dns import DnsLookup, ask_over_stream
 from probes.layers.dns_message import Reply
 from probes.layers.proxy import ProxyError
 from probes.measure.concurrently import all_of
+from probes.measure.connect_through_proxy import ProxiedConnections
 from probes.measure.measurement_record import MeasurementRecord
-from probes.measure.proxied_connections import ProxiedConnections
 from probes.measure.stream_query import stream_query, with_rcode
 from probes.measurement import DOH, DnsObservation
 from probes.sockets.system_resolvers import ResolverAddress

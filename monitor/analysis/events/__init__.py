@@ -1,7 +1,7 @@
 """Detects events from platform verdicts and the health of vantages.
 
 fold.py                  the fold: a cycle's results go into the book of all events
-detector.py              the sequential test of one platform at one vantage
+vantage_detector.py      the sequential test of one platform at one vantage
 stream.py                the detector's state with the verdicts behind it
 country_event.py         blocks: one platform in one country
 agreement.py             vantages that contradict the others of their network

@@ -8,7 +8,8 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.analysis.events.detector import (
+from monitor.analysis.events.event import Scope, network_key
+from monitor.analysis.events.vantage_detector import (
     Detector,
     DetectorSettings,
     Phase,
@@ -16,7 +17,6 @@ from monitor.analysis.events.detector import (
     stale,
     update,
 )
-from monitor.analysis.events.event import Scope, network_key
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict, State
 
 _ACCUSED = (State.BLOCKED, State.THROTTLED, State.DEGRADED)

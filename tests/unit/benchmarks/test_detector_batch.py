@@ -20,7 +20,7 @@ from benchmarks.detector_batch import (
     suspicious_rows,
     update_all,
 )
-from monitor.analysis.events.detector import (
+from monitor.analysis.events.vantage_detector import (
     Detector,
     DetectorSettings,
     Kind,

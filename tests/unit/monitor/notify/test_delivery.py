@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 from monitor.analysis.events.event import Event, EventState
 from monitor.notify.delivery import GRACE, NOT_CONFIGURED, Delivery
 from monitor.notify.message_value import Message, Urgency
-from monitor.notify.pending import CORRECTED, NEVER_SENT
 from monitor.notify.settings import NotifySettings, Quiet, Route, Target
+from monitor.notify.still_due import CORRECTED, NEVER_SENT
 from probes.testing import VirtualClockLoop
 from storage.store import StorageError
 from storage.values.outbox import Notice, NoticeState

@@ -23,7 +23,7 @@ from monitor.notify.message import (
 from monitor.notify.message_value import Message, Urgency
 from monitor.notify.message_words import LONGEST_NAME, message_words, plain_name
 from monitor.notify.notice_kinds import OPENING, NoticeKind
-from monitor.wording.methods import method_and_name
+from monitor.wording.failures_and_methods import method_and_name
 from tests.worlds.notify_world import ONSET, PTCL, TITLES, block, shutdown, told
 
 ENGLISH = message_words("en")

@@ -16,7 +16,7 @@ from monitor.wording.catalogs import needed, optional
 from monitor.wording.changes import CHANGES
 from monitor.wording.durations import interval
 from monitor.wording.events import what_happened
-from monitor.wording.failures import FAILURES
+from monitor.wording.failures_and_methods import FAILURES
 from monitor.wording.functions import FUNCTIONS
 from monitor.wording.grades import GRADE_MEANINGS, GRADES
 from monitor.wording.html import html_words

@@ -11,7 +11,7 @@ from monitor.analysis.events.event import EventKind, EventState
 from monitor.analysis.verdict import Evidence, State, VantageState
 from monitor.wording.catalogs import needed
 from monitor.wording.changes import CHANGES, NOTICE_TITLES
-from monitor.wording.methods import METHODS
+from monitor.wording.failures_and_methods import METHODS
 from probes.catalog.countries import COUNTRIES
 from probes.failure import Failure
 from probes.measure.follow_up_reasons import Reason

@@ -29,11 +29,15 @@ from monitor.report.report_words import unmarked
 from monitor.server import create_app
 from monitor.server.measurement_view import side_by_side
 from monitor.wording.countries import INVENTED
-from monitor.wording.failures import FAILURES, failure_in_words
+from monitor.wording.failures_and_methods import (
+    FAILURES,
+    METHODS,
+    failure_in_words,
+    method_in_words,
+)
 from monitor.wording.grades import GRADES, grade_and_meaning
 from monitor.wording.html import html_words
 from monitor.wording.languages import ENGLISH, LANGUAGES, Language
-from monitor.wording.methods import METHODS, method_in_words
 from monitor.wording.words import words_in
 from probes.catalog.countries import COUNTRIES
 from probes.failure import Failure

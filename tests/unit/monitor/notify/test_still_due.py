@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from monitor.notify.notice_kinds import OPENING, NoticeKind
-from monitor.notify.pending import (
+from monitor.notify.still_due import (
     ALREADY_SENT,
     CORRECTED,
     NEVER_SENT,

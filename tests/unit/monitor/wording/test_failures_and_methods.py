@@ -4,8 +4,8 @@ import pytest
 
 from monitor.analysis.judge.rules import RULES
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES
-from monitor.wording.methods import METHODS as WORDS
-from monitor.wording.methods import method_label, method_name
+from monitor.wording.failures_and_methods import METHODS as WORDS
+from monitor.wording.failures_and_methods import method_label, method_name
 
 METHODS = sorted(
     {(rule.method, rule.sub_method) for rule in RULES if rule.method}
