@@ -101,8 +101,9 @@ def _written(url: str, headers: tuple[tuple[str, str], ...]) -> bytes:
 class _Response:
     """Reads one response; httptools' parser calls the `on_` methods."""
 
-    def __init__(self, stream: ByteStream) -> None:
-        self._stream = stream
+    def __init__(self) -> None:
+        # Parser and response hold each other until Python searches for garbage: a stream kept here
+        # would stay in memory with its TLS buffers.
         self._parser = httptools.HttpResponseParser(self)
         self._chunks: list[bytes] = []
         self._headers_complete = False
@@ -147,11 +148,11 @@ class _Response:
         """True once `more` returned the whole body, where the peer states its length."""
         return self._complete and not self._chunks
 
-    async def head(self) -> None:
+    async def head(self, stream: ByteStream) -> None:
         """Read up to the end of the headers. Raises as the stream does."""
         seen = 0
         while not self._headers_complete:
-            data = await self._stream.receive(_CHUNK)
+            data = await stream.receive(_CHUNK)
             if not data:
                 raise PeerClosedError
             seen += len(data)
@@ -159,12 +160,12 @@ class _Response:
                 raise MalformedReplyError("response head too long")
             self._feed(data)
 
-    async def more(self) -> bytes:
+    async def more(self, stream: ByteStream) -> bytes:
         """The next part of the body; b"" at its end. Raises as the stream does."""
         while not self._chunks:
             if self._complete:
                 return b""
-            received = await self._stream.receive(_CHUNK)
+            received = await stream.receive(_CHUNK)
             if received:
                 self._feed(received)
             elif any(name in ("content-length", "transfer-encoding") for name, _ in self.headers):
@@ -232,12 +233,12 @@ async def exchange(
     try:
         async with asyncio.timeout(timeout):
             await stream.send(client.request(url, headers))
-            response = _Response(stream)
-            await response.head()
+            response = _Response()
+            await response.head(stream)
             status, received = response.status, tuple(response.headers)
             suspicious = not trusted or status == LEGAL_REASONS
             limit = body_limit if suspicious_limit is None or not suspicious else suspicious_limit
-            truncated = await _read(response, body, limit)
+            truncated = await _read(response, stream, body, limit)
     except (OSError, PeerClosedError, MalformedReplyError, httpx.InvalidURL) as error:
         failure = failure_of(error)
     return Exchange(
@@ -250,10 +251,10 @@ async def exchange(
     )
 
 
-async def _read(response: _Response, body: bytearray, limit: int) -> bool:
+async def _read(response: _Response, stream: ByteStream, body: bytearray, limit: int) -> bool:
     """Read up to `limit` bytes into `body`, which keeps them if this raises; True if more came."""
     decoder = _Decoder(response.header("content-encoding"))
-    while data := await response.more():
+    while data := await response.more(stream):
         body += decoder.feed(data, limit - len(body))
         if len(body) >= limit:
             return decoder.left_over or not response.complete
