@@ -93,8 +93,8 @@ STORIES: Mapping[str, Sequence[Alert]] = {
             "X Corp.",
             networks=PTCL,
             extent="1 of 3 networks tested",
-            since="before 2026-03-01 11:48 UTC, 2026-03-01 16:48 local time (UTC+05:00), the time of "
-            "the first test",
+            since="before 2026-03-01 11:48 UTC, 2026-03-01 16:48 local time (UTC+05:00), the time "
+            "of the first test",
         )
     ],
     "no-longer-seen": [about(CONFIRMED, "X", "X Corp.", state="unobserved")],
