@@ -41,7 +41,7 @@ def about(alertname: str, title: str, owner: str = "Meta", **annotations: str) -
         },
         "annotations": {
             "summary": f"{title} in Pakistan",
-            "description": "What each network does is told beside this.",
+            "description": "Confirmed by repeated tests.",
             "country_name": "Pakistan",
             "platform_name": title,
             "owner": owner,
@@ -93,8 +93,8 @@ STORIES: Mapping[str, Sequence[Alert]] = {
             "X Corp.",
             networks=PTCL,
             extent="1 of 3 networks tested",
-            since="2026-03-01 11:48 UTC, 2026-03-01 16:48 local time (UTC+05:00), the time of "
-            "the first test: it began at some time before",
+            since="before 2026-03-01 11:48 UTC, 2026-03-01 16:48 local time (UTC+05:00), the time "
+            "of the first test",
         )
     ],
     "no-longer-seen": [about(CONFIRMED, "X", "X Corp.", state="unobserved")],
@@ -119,15 +119,15 @@ STORIES: Mapping[str, Sequence[Alert]] = {
     "shutdown": [
         other(
             SHUTDOWN,
-            "Offline: the watched networks of Pakistan",
-            "All field vantages there lost all connectivity while a vantage elsewhere is well.",
+            "Pakistan may be cut off from the internet",
+            "All field vantages there went offline, while a vantage elsewhere worked.",
             country="PK",
         )
     ],
     "monitor-down": [
         over(other("ShutwatchMonitorDown", "shutwatch cannot be scraped", "", job="shutwatch")),
-        other("ShutwatchStorageErrors", "shutwatch at i cannot store what it sees",
-              "Evidence is being lost.", job="shutwatch", instance="i"),
+        other("ShutwatchStorageErrors", "shutwatch at i has storage errors",
+              "Evidence may be lost.", job="shutwatch", instance="i"),
     ],
     "without-a-page": [about(CONFIRMED, "X", "X Corp.", event_url="", extent="")],
 }  # fmt: skip

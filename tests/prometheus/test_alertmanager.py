@@ -1,4 +1,4 @@
-"""Alertmanager's configuration: what it tells whom, in which words, and what it leaves unsaid."""
+"""Alertmanager's configuration: which receiver gets which message, and which alerts it inhibits."""
 
 import re
 import subprocess
@@ -47,7 +47,7 @@ def amtool(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_amtool_accepts_the_configuration() -> None:
-    """`amtool check-config` finds the receivers and the templates, and nothing wrong."""
+    """`amtool check-config` finds the receivers and the templates, and no error."""
     done = amtool("check-config", str(CONFIG))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 receivers" in done.stdout
@@ -55,7 +55,7 @@ def test_amtool_accepts_the_configuration() -> None:
 
 
 def test_no_secret_stands_in_the_file() -> None:
-    """Whatever is a secret is named by the file it stands in."""
+    """The configuration names the file of each secret, and holds no secret."""
     pattern = r"^\s*-?\s*(\w*(?:password|token|url|key|secret)\w*):"
     secrets = re.findall(pattern, CONFIG.read_text("utf-8"), re.MULTILINE)
     assert {"smtp_auth_password_file", "bot_token_file", "api_url_file", "url_file"} <= set(secrets)
@@ -72,7 +72,7 @@ def test_what_it_names_exists() -> None:
 
 @pytest.mark.parametrize("name", sorted(alerts()))
 def test_every_alert_goes_to_those_it_concerns(name: str) -> None:
-    """What a country does goes to the newsroom, what ails shutwatch to who keeps it going."""
+    """Alerts about a country go to the newsroom, alerts about shutwatch to the operators."""
     severity = alerts()[name]["labels"]["severity"]
     done = amtool(
         *("config", "routes", "test", f"--config.file={CONFIG}"),
@@ -90,13 +90,13 @@ def test_every_alert_goes_to_those_it_concerns(name: str) -> None:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("story", STORIES)
 def test_messages_read_as_committed(story: str, form: str) -> None:
-    """Every word of a message is as it was last read by a person."""
+    """Each message is the committed text, which a person has read."""
     assert render(STORIES[story], form) == (MESSAGES / f"{story}.{form}").read_text("utf-8")
 
 
 @pytest.mark.parametrize("form", ["text", "telegram", "slack", "email"])
 def test_every_form_states_what_a_message_must(form: str) -> None:
-    """Country, platforms, networks, methods, onset on both clocks and the evidence are in each."""
+    """Each has the country, platforms, networks, methods, onset on both clocks and evidence."""
     said = render(STORIES["one-confirmed"], form)
     if form == "slack":  # the title is a field of its own there
         said += render(STORIES["one-confirmed"], "subject")
@@ -117,14 +117,14 @@ def test_every_form_states_what_a_message_must(form: str) -> None:
 
 
 def test_stories_have_the_annotations_of_the_rules() -> None:
-    """What is rendered here is made of the same pieces as what the rules send."""
+    """The alerts of the stories have the same annotations as those of the rules."""
     for told in (alert for story in STORIES.values() for alert in story):
         rule = alerts()[told["labels"]["alertname"]]
         assert set(told["annotations"]) == set(rule["annotations"])
 
 
 def test_markup_in_names_is_harmless() -> None:
-    """A network or a platform with HTML in its name stays text, in Telegram and in mail."""
+    """HTML in the name of a network or a platform stays text, in Telegram and in mail."""
     hostile = about(
         "ShutwatchPlatformBlockConfirmed",
         "<script>alert(1)</script>",
@@ -139,7 +139,7 @@ def test_markup_in_names_is_harmless() -> None:
 
 
 def test_long_messages_fit_into_telegram() -> None:
-    """Everything blocked on several networks at once: no longer than Telegram takes."""
+    """With all platforms blocked on several networks, a message fits into Telegram."""
     many = [about("ShutwatchPlatformBlockConfirmed", f"Platform {n}") for n in range(20)]
     said = render(many, "telegram")
     assert len(said) < 4096
@@ -149,7 +149,7 @@ def test_long_messages_fit_into_telegram() -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[AlertmanagerServer]:
-    """A real Alertmanager with the committed configuration, less its waits, and a receiver."""
+    """A real Alertmanager with the committed configuration, without its waits, and a receiver."""
     with AlertmanagerServer(wait="2s", interval="2s") as running:
         yield running
 
@@ -231,7 +231,7 @@ SILENCED = [
         {"country": "AG", "vantage": "v"},
     ),
 ]
-"""Source and its labels, targets and theirs, which it silences."""
+"""Source and its labels, and the targets with theirs that it inhibits."""
 
 HEARD = [
     ("PlatformOutageElsewhere", {"platform": "y"}, BLOCKS, {"country": "BA", "platform": "z"}),
@@ -263,13 +263,13 @@ HEARD = [
     ),
     ("CountryUnseen", {"country": "BI"}, ("VantageSilent",), {"country": "BI", "vantage": "v"}),
 ]
-"""The same, where it must not."""
+"""The same for targets that it must not inhibit."""
 
 
 def test_what_explains_a_block_silences_it_and_nothing_else_does(
     server: AlertmanagerServer,
 ) -> None:
-    """Each inhibition, and beside each a case that is nearly the same and must be heard."""
+    """Each inhibition, and for each a similar case that must not be inhibited."""
     posted, expected = [], {}
     for cases, state in ((SILENCED, "suppressed"), (HEARD, "active")):
         for source, labels, targets, target_labels in cases:
@@ -295,11 +295,11 @@ def _key(labels: dict[str, str]) -> str:
 
 
 def _apart(target: str, labels: dict[str, str], source: dict[str, str]) -> dict[str, str]:
-    """What sets blocks apart, so that a confirmed one does not silence the others by itself."""
+    """Labels that distinguish blocks, so that a confirmed one does not inhibit the others."""
     free = "platform" if "platform" not in source else "country"
     return {free: f"{labels[free]}-{target}"}
 
 
 def test_nothing_went_wrong(server: AlertmanagerServer) -> None:
-    """Alertmanager had nothing to warn of: no template failed, no message was refused."""
+    """Alertmanager logged no warning: no template failed, no message was refused."""
     assert server.log() == ""

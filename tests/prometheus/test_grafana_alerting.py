@@ -28,20 +28,20 @@ def named(rule: dict[str, Any]) -> str:
     return str(rule["title"])
 
 
-def test_whoever_is_told_by_alertmanager_is_told_by_grafana() -> None:
+def test_grafana_notifies_of_the_same_alerts_as_alertmanager() -> None:
     """Each alert that is critical or a warning has one rule of the same severity; no other has."""
-    told = {
+    notifying = {
         name: alert["labels"]["severity"]
         for name, alert in ALERTS.items()
         if alert["labels"]["severity"] in alerting.NOTIFYING
     }
-    assert {rule["title"]: rule["labels"]["severity"] for rule in RULES} == told
-    assert len(RULES) == len(told) >= 10
+    assert {rule["title"]: rule["labels"]["severity"] for rule in RULES} == notifying
+    assert len(RULES) == len(notifying) >= 10
 
 
 @pytest.mark.parametrize("rule", RULES, ids=named)
 def test_rules_are_complete(rule: dict[str, Any]) -> None:
-    """Each has a fixed uid of a length Grafana takes, a panel that exists, and all it must say."""
+    """Each has a fixed uid of at most 40 characters, a panel that exists, and all its texts."""
     assert rule["uid"] == rule["title"]
     assert len(rule["uid"]) <= 40
     panels = {panel["id"]: panel["type"] for panel in DOCUMENTS[rule["dashboardUid"]]["panels"]}
@@ -52,13 +52,13 @@ def test_rules_are_complete(rule: dict[str, Any]) -> None:
     assert rule["condition"] == condition["refId"]
     assert condition["model"]["expression"] == query["refId"] == query["model"]["refId"]
     assert query["datasourceUid"] == query["model"]["datasource"]["uid"] == "shutwatch-prometheus"
-    # Nothing fires: all is well. Prometheus does not answer: that is told as an error.
+    # Nothing fires: OK. Prometheus does not answer: an error.
     assert (rule["noDataState"], rule["execErrState"]) == ("OK", "Error")
 
 
 @pytest.mark.parametrize("rule", RULES, ids=named)
 def test_words_are_grafanas(rule: dict[str, Any]) -> None:
-    """Labels are the only thing a text asks for; no dollar, which provisioning would replace."""
+    """Texts use labels only, and no dollar sign, which provisioning would replace."""
     for text in rule["annotations"].values():
         assert "$" not in text
         for action in re.findall(r"\{\{\s*(.*?)\s*\}\}", text):
@@ -86,13 +86,13 @@ def test_words_are_grafanas(rule: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_what_asks_prometheus_is_left_out(template: str, kept: str) -> None:
-    """Where Prometheus is asked, the words for no answer stand; all other parts stay."""
+def test_plain_replaces_queries_by_the_text_for_no_answer(template: str, kept: str) -> None:
+    """Each query becomes its text for an empty answer; all other parts stay."""
     assert alerting.plain(template) == kept
 
 
 def test_other_matchers_are_refused() -> None:
-    """An inhibition by anything but names cannot be said, and is a mistake instead of a silence."""
+    """An inhibition by anything but alert names is an error."""
     rule = {"target_matchers": ["severity = info"], "source_matchers": ["alertname = A"]}
     with pytest.raises(alerting.AlertingError, match="severity"):
         alerting.firing("B", [rule])
@@ -122,7 +122,7 @@ def test_what_fires_in_prometheus_fires_in_grafana(prometheus: PrometheusServer)
 
 
 @pytest.mark.prometheus
-def test_what_alertmanager_holds_back_grafana_does(prometheus: PrometheusServer) -> None:
+def test_grafana_inhibits_as_alertmanager_does(prometheus: PrometheusServer) -> None:
     """While the source fires the target does not, where the labels are equal and only there."""
     name = "ShutwatchPlatformBlockConfirmed"
     rule = {
