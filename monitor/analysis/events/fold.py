@@ -1,6 +1,6 @@
 """Results, cycle by cycle → events. A pure fold: a book goes in, a new book comes out.
 
-Three kinds of timelines are kept: every platform in every country (`platform_in_country`), the
+Three kinds of timelines are kept: every platform in every country (`country_event`), the
 vantages themselves (`shutdowns`), and every platform worldwide (`outage`). Items are folded by the
 time they were judged, whatever order they arrive in, and counted once. Items too late for their
 timeline are reported in `Step.late`; a `Rebuild` from the stored history follows.
@@ -16,9 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
-from monitor.analysis.events import country_event as event_place
-from monitor.analysis.events import outage
-from monitor.analysis.events import shutdowns as connectivity
+from monitor.analysis.events import country_event, outage, shutdowns
 from monitor.analysis.events.continuation import (
     continuation_of,
     continued_by_detail,
@@ -185,13 +183,13 @@ class _Taking:
         self._log: list[EventLogEntry] = []
         interval = settings.detector.base_interval
         self._take_verdict: _Take[CountryPlatform, PlatformVerdict] = partial(
-            event_place.take_in, settings=settings
+            country_event.take_in, settings=settings
         )
         self._take_outage: _Take[Outages, PlatformVerdict] = partial(
             outage.take_in, interval=interval
         )
         self._take_health: _Take[Connectivity, VantageHealth] = partial(
-            connectivity.take_in, interval=interval
+            shutdowns.take_in, interval=interval
         )
         self._late: list[CountryPlatformKey] = []
         self.touched: list[CountryPlatformKey] = []
