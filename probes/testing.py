@@ -360,6 +360,14 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
         del result
         self._in_threads -= 1
 
+    async def shutdown_default_executor(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109 # asyncio's own signature since Python 3.12
+    ) -> None:
+        """As every loop does, but without the limit: the clock would pass it at once."""
+        del timeout
+        await super().shutdown_default_executor()
+
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
         return self._now
