@@ -4,7 +4,7 @@
     monitor ── what `run` and `shutwatch collector` have in common: store, page, configuration
      ├─ measuring_setup ── schedule, runner and ledger, from one configuration to the next
      └─ notifications, heartbeat ── delivery of notices, and a ping while all is well
-    program ── runs the tasks of a program until it is told to stop
+    program ── runs the tasks of a program until a signal stops it
     schedule ── when each vantage measures: the only module that knows APScheduler
      └─ cycle_job ── one cycle: measured, judged, recorded, paid for
          └─ cycle_runners ── what measures, for the settings in use

@@ -1,4 +1,4 @@
-"""What every long-running program does: it runs its tasks until it is told to stop."""
+"""What every long-running program does: it runs its tasks until a signal stops it."""
 
 import asyncio
 import gc

@@ -39,7 +39,7 @@ _TEST_VERSION = "0.5.0"
 """Of OONI's tests: the version whose fields are used."""
 _WEBSITES = ("https://", "http://")
 _AS_A_VISITOR = frozenset({Purpose.SCHEDULED, Purpose.RETRY, Purpose.REFERENCE, Purpose.ADHOC})
-"""Purposes of measurements that do what a visitor's browser does, and no more."""
+"""Purposes of measurements that do only what a visitor's browser does."""
 _OPERATIONS = {
     "egress": "connect",
     "dns": "resolve",

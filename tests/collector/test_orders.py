@@ -63,7 +63,7 @@ def control_look(cycle: str, endpoint: str, **changed: Any) -> Measurement:
 
 
 class FakeControls:
-    """Controls of which one sees everything; it remembers what it was asked."""
+    """Controls, one of which reaches everything. They record the requests that they get."""
 
     def __init__(self, *, available: bool = True, spent: bool = False) -> None:
         self.available = available

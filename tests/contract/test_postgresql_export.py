@@ -24,7 +24,7 @@ from tests.worlds.postgresql import Cluster
 
 pytestmark = pytest.mark.postgres
 COUNTRIES = itertools.count()
-"""Each example is told from those before it in the same database by where it is."""
+"""Numbers the examples: each has a country of its own in the shared database."""
 
 
 def elsewhere(made: Cycle, country: str) -> Cycle:

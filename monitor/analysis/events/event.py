@@ -1,4 +1,4 @@
-"""Events, the detected facts that people are told, each from its first onset to its final end.
+"""Events: what people are notified of, each from its first onset to its final end.
 
 A block of a platform in a country is one event, whatever the method, the network or the hours.
 Shutdowns, cut international lines, platforms that are down everywhere and signs of a faulty
