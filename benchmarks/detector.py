@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from benchmarks.detector_batch import detector_of, new_streams, readings_of, update_all
-from monitor.analysis.events.vantage_detector import (
+from monitor.analysis.events.sequential_test import (
     Detector,
     DetectorSettings,
     Kind,

@@ -1,4 +1,4 @@
-"""The sequential test of `monitor.analysis.events.vantage_detector` on many streams, in numpy.
+"""The sequential test of `monitor.analysis.events.sequential_test` on many streams, in numpy.
 
 One row a stream. The same arithmetic in the same order, so phases and times come out equal and
 scores to within rounding (numpy's exp and log may differ from the C library's in the last bit).
@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.analysis.events.vantage_detector import (
+from monitor.analysis.events.sequential_test import (
     FORGOTTEN,
     Baseline,
     Detector,
@@ -182,7 +182,7 @@ def readings_of(readings: Sequence[Reading | None]) -> Readings:
 
 
 def suspicious_rows(streams: Streams) -> Bools:
-    """Which streams to hurry, as `monitor.analysis.events.vantage_detector.suspicious` says."""
+    """Which streams to hurry, as `monitor.analysis.events.sequential_test.suspicious` says."""
     undecided: Bools = np.isin(streams.phase, (_SUSPICIOUS, _SUSPECTED, _RECOVERING))
     return undecided
 

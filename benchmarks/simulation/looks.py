@@ -15,7 +15,7 @@ import msgspec
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.rules import judge
-from monitor.analysis.judge.suspicion import attempts_agree, looks_overloaded, suspicious
+from monitor.analysis.judge.second_attempt import attempts_agree, looks_overloaded, suspicious
 from monitor.analysis.vantage.health import assess
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, VantageHealth, Verdict
 from monitor.config.catalog import shipped_catalog

@@ -222,7 +222,7 @@ _HEAD = """# How good the detection is
 writes this document. It simulates countries in which networks are watched at a base interval of
 five minutes with the fast lane, under noise and under blocks. What is simulated is what becomes of
 each *look*: the looks go through the real rules of judgement, the real sequential test
-(`monitor.analysis.events.vantage_detector`) and the real events. All rules get the same seeds.
+(`monitor.analysis.events.sequential_test`) and the real events. All rules get the same seeds.
 """
 _BLOCKS = """Each among noise. *Confirmed* is the share for which an event was confirmed before the
 block's first stretch was over, or ten minutes after; misses count as infinite delay. *Onset off by*

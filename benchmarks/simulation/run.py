@@ -19,8 +19,7 @@ from benchmarks.simulation.rivals import OURS, RULES, Alarm, Rule, merged, sampl
 from benchmarks.simulation.world import BUCKET, CLEAN, Seen, World
 from monitor.analysis.events.event import Event, EventKind
 from monitor.analysis.events.fold import EventBook, advance
-from monitor.analysis.events.settings import EventSettings
-from monitor.analysis.events.vantage_detector import (
+from monitor.analysis.events.sequential_test import (
     Detector,
     DetectorSettings,
     Phase,
@@ -28,6 +27,7 @@ from monitor.analysis.events.vantage_detector import (
     suspicious,
     update,
 )
+from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import Evidence, PlatformVerdict
 
 START = datetime(2025, 1, 6, tzinfo=UTC)

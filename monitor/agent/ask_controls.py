@@ -13,7 +13,7 @@ import msgspec
 
 from monitor.agent.collector_client import CollectorClient, RefusedError, UnreachableError
 from monitor.agent.collector_clock import AgentClock
-from monitor.analysis.judge.suspicion import answered
+from monitor.analysis.judge.second_attempt import answered
 from monitor.logs import logger
 from monitor.wire.answers import CONTROLS, ControlAnswer, ControlRequest, ControlState
 from probes.measurement import Measurement

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from monitor.analysis.judge.suspicion import suspicious
+from monitor.analysis.judge.second_attempt import suspicious
 from monitor.analysis.seen import Seen
 from monitor.analysis.vantage.health import HOPELESS, assess
 from monitor.analysis.verdict import VantageHealth

@@ -17,7 +17,7 @@ from itertools import groupby
 
 import msgspec
 
-from monitor.analysis.judge.suspicion import retry_may_tell, suspicious
+from monitor.analysis.judge.second_attempt import retry_may_tell, suspicious
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Place, Seen
 from monitor.analysis.throttling.history import SpeedHistories
 from monitor.analysis.throttling.objects import led_to, objects_of

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 import msgspec
 
-from monitor.analysis.judge.suspicion import answered, suspicious
+from monitor.analysis.judge.second_attempt import answered, suspicious
 from monitor.analysis.seen import EndpointMeasurements
 from monitor.analysis.vantage.exit_location import ExitMismatch
 from monitor.analysis.vantage.health import ReferenceMeasurements, assess

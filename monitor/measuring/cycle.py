@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection, Sequence
 import msgspec
 import uuid_utils
 
-from monitor.analysis.judge.suspicion import answered, suspicious
+from monitor.analysis.judge.second_attempt import answered, suspicious
 from monitor.analysis.outcome import working_families
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
 from monitor.analysis.vantage.health import ReferenceMeasurements, assess, hints_at_nat64

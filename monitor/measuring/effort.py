@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
-from monitor.analysis.judge.suspicion import failing_families, suspicious
+from monitor.analysis.judge.second_attempt import failing_families, suspicious
 from monitor.analysis.verdict import State, Verdict
 from monitor.budget.budget import Allotment, Effort
 from monitor.budget.bytes_used import bytes_of

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from monitor.analysis.judge.quic_blocked import quic_failed
-from monitor.analysis.judge.suspicion import (
+from monitor.analysis.judge.second_attempt import (
     answered,
     attempts_agree,
     looks_overloaded,

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from monitor.analysis.events.fold import EventBook
-from monitor.analysis.events.vantage_detector import Phase, suspicious
+from monitor.analysis.events.sequential_test import Phase, suspicious
 from monitor.analysis.verdict import State
 from monitor.budget.budget import Allotment
 from monitor.budget.ledger import Ledger

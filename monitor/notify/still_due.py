@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable
 
 import msgspec
 
+from monitor.analysis.events.confirmation import label_of
 from monitor.analysis.events.continuation import continued_by
-from monitor.analysis.events.country_event import label_of
 from monitor.notify.notice_kinds import CLOSING, CORRECTIONS, OPENING, NoticeKind
 from monitor.notify.related_events import RelatedEvents
 from storage.values.outbox import Notice, NoticeState

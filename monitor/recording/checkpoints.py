@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from monitor.analysis.events.country_event import CountryPlatform
+from monitor.analysis.events.confirmation import CountryPlatform
 from monitor.analysis.events.event import Event
 from monitor.analysis.events.fold import VANTAGES_KEY, CountryPlatformKey, EventBook, advance
 from monitor.analysis.events.outage import Outages

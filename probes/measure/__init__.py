@@ -7,12 +7,12 @@
     exit_address           the vantage's public address
     runner                 rate, concurrency and order of measurements
     vantage_context        what all measurements of a vantage share
-    measurement_run        one measurement while it runs, made of:
+    measurement_run        which questions each kind of endpoint is asked, with:
       measurement_record   what it has observed so far
       resolution           host names; stream_query: one question over a stream
       connections          TCP and TLS; connect_through_proxy: through a proxy
       redirect_chain       HTTP requests
-      applications         MTProto, STUN and HTTP/3
+      application_protocols  MTProto, STUN and HTTP/3
     fetch, doh             an HTTPS request on the side; DNS over HTTPS
     concurrently           coroutines in parallel
 

@@ -1,10 +1,10 @@
-"""One measurement while it runs: its parts, their order, and the observations at the end."""
+"""One measurement while it runs: which questions each kind of endpoint is asked, in which order."""
 
 from operator import attrgetter
 
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.layers.scrub import Scrubber, scrub_observation
-from probes.measure.applications import Applications
+from probes.measure.application_protocols import Applications
 from probes.measure.connect_through_proxy import ProxiedConnections
 from probes.measure.connections import Connections
 from probes.measure.measurement_record import MeasurementRecord

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+from monitor.config.catalog import shipped_catalog
+from probes.catalog.host import is_literal
+
 BLOCK_PAGE = ("203.0.113.80", "2001:db8:c0::80")
 """A web server that answers any name with a block page."""
 TRANSPARENT_PROXY = ("203.0.113.82", "2001:db8:c0::82")
@@ -244,7 +247,23 @@ PROVIDER: tuple[LabHost, ...] = (
     LabHost(name=PORTAL, literal=BLOCK_PAGE, ports=()),
 )
 
-ALL: tuple[LabHost, ...] = (*PLATFORMS, *REFERENCES, *PROVIDER)
+_WRITTEN = (*PLATFORMS, *REFERENCES, *PROVIDER)
+
+
+def _unwritten() -> tuple[LabHost, ...]:
+    """The named hosts of the shipped catalogue that have no story of their own above."""
+    written = {host.name for host in _WRITTEN}
+    return tuple(
+        _small(name, platform.name)
+        for platform in shipped_catalog().platforms
+        for name in dict.fromkeys(
+            endpoint.host for role in platform.roles for endpoint in role.endpoints
+        )
+        if name not in written and not is_literal(name)
+    )
+
+
+ALL: tuple[LabHost, ...] = (*_WRITTEN, *_unwritten())
 
 GHOST = "ghost.example.org"
 """A name that nobody knows any more: only catalogues and censors do."""

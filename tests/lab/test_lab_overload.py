@@ -71,11 +71,14 @@ def test_late_answers(lab: Lab) -> None:
 
 
 def test_nobody_is_accepted_now_and_then(lab: Lab) -> None:
-    """Closed for a while, and open again by itself."""
+    """Closed for a while, and open again by itself. A client whose connection still waits to be
+    accepted when the server closes is reset, as by any kernel; whether one waits is chance.
+    """
     lab.internet.overload("x.com", open=0.2, closed=0.2, seed=3)
     seen = [kinds(greet(lab, 5)) for _ in range(40)]
     together = sum(seen, Counter())
-    assert set(together) == {"ConnectionRefusedError", ""}
+    assert set(together) - {"ConnectionResetError"} == {"ConnectionRefusedError", ""}
+    assert together["ConnectionResetError"] < together["ConnectionRefusedError"]
     lab.internet.overload("x.com")
     assert kinds(greet(lab)) == {"": RUNS}
 

@@ -1,9 +1,9 @@
 """Detects events from platform verdicts and the health of vantages.
 
 fold.py                  the fold: a cycle's results go into the book of all events
-vantage_detector.py      the sequential test of one platform at one vantage
+sequential_test.py       the sequential test of one platform at one vantage
 stream.py                the detector's state with the verdicts behind it
-country_event.py         blocks: one platform in one country
+confirmation.py          suspects, confirms and ends the block of one platform in one country
 agreement.py             vantages that contradict the others of their network
 recurring_hours.py       the hours that a block keeps
 shutdowns.py             shutdowns, international cuts, silent vantages

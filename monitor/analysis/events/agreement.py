@@ -14,8 +14,8 @@ from datetime import datetime
 
 import msgspec
 
+from monitor.analysis.events.sequential_test import DetectorSettings
 from monitor.analysis.events.stream import Stream
-from monitor.analysis.events.vantage_detector import DetectorSettings
 
 WITNESSES = 2
 """Vantages of the same network needed to contradict one."""

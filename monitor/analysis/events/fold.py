@@ -1,6 +1,6 @@
 """Results, cycle by cycle → events. A pure fold: a book goes in, a new book comes out.
 
-Three kinds of timelines are kept: every platform in every country (`country_event`), the
+Three kinds of timelines are kept: every platform in every country (`confirmation`), the
 vantages themselves (`shutdowns`), and every platform worldwide (`outage`). Items are folded by the
 time they were judged, whatever order they arrive in, and counted once. Items too late for their
 timeline are reported in `Step.late`; a `Rebuild` from the stored history follows.
@@ -16,13 +16,13 @@ from typing import TypeVar
 
 import msgspec
 
-from monitor.analysis.events import country_event, outage, shutdowns
+from monitor.analysis.events import confirmation, outage, shutdowns
+from monitor.analysis.events.confirmation import CountryPlatform
 from monitor.analysis.events.continuation import (
     continuation_of,
     continued_by_detail,
     continued_events_detail,
 )
-from monitor.analysis.events.country_event import CountryPlatform
 from monitor.analysis.events.event import Change, Event, EventLogEntry, EventState
 from monitor.analysis.events.outage import Outages
 from monitor.analysis.events.settings import EventSettings
@@ -183,7 +183,7 @@ class _Taking:
         self._log: list[EventLogEntry] = []
         interval = settings.detector.base_interval
         self._take_verdict: _Take[CountryPlatform, PlatformVerdict] = partial(
-            country_event.take_in, settings=settings
+            confirmation.take_in, settings=settings
         )
         self._take_outage: _Take[Outages, PlatformVerdict] = partial(
             outage.take_in, interval=interval

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import msgspec
 
-from monitor.analysis.events.vantage_detector import DetectorSettings
+from monitor.analysis.events.sequential_test import DetectorSettings
 
 SILENT_INTERVALS = 6
 """Cycles without a decided verdict after which nothing is known of a stream, however long they are.

@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.analysis.events.event import Scope, network_key
-from monitor.analysis.events.vantage_detector import (
+from monitor.analysis.events.sequential_test import (
     Detector,
     DetectorSettings,
     Phase,

@@ -4,7 +4,7 @@ case.py                the input: the measurements of one endpoint, its controls
 rules.py               the ordered table of rules: what a failure means (tls.reset: blocked)
 evidence_grades.py     the evidence grade of each kind of failure: weak, strong, or by loss
 facts.py               reduces a case to what the rules ask about
-signs.py               why the attempts failed, and which sign has the best support
+attempt_signs.py       why the attempts failed, and which sign has the best support
 follow_up_evidence.py  what follow-ups add: conclusive evidence, hijacks, blocked addresses
 controls.py            which control measurements count
 address_family.py      one of IPv4 and IPv6 blocked
@@ -12,6 +12,6 @@ quic_blocked.py        QUIC blocked while TCP works
 cleartext_pages.py     is a cleartext page the control's page
 block_pages.py         recognises known block pages
 fingerprint.py         what a block page's fingerprint is
-suspicion.py           whether an endpoint needs another attempt in the cycle
+second_attempt.py      whether an endpoint needs another attempt in the cycle
 platform.py            endpoint verdicts → functions → platform
 """

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from monitor.analysis.judge.attempt_signs import FailedAttempt, Finding, failed_at, strongest
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, controls_for, follows
 from monitor.analysis.judge.evidence_grades import Sign, capped, signs
-from monitor.analysis.judge.signs import FailedAttempt, Finding, failed_at, strongest
 from monitor.analysis.outcome import Outcome, Summary, came_late, contradicting, works
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
 from probes.measurement import Layer

@@ -80,7 +80,7 @@ _LLR: Mapping[tuple[State, Evidence], float] = {
     (State.BLOCKED, Evidence.STRONG): 13.0,
     (State.BLOCKED, Evidence.CONCLUSIVE): 16.0,
 }
-"""Weight of one reading in `monitor.analysis.events.vantage_detector`: ln(chance under a block /
+"""Weight of one reading in `monitor.analysis.events.sequential_test`: ln(chance under a block /
 chance without one). The chance under a block is about 1, and 1 in 50 for an ok reading. With one
 reading every five minutes, 8.5, 13 and 16 stand for 21, 0.2 and 0.01 wrong episodes of that grade
 in a stream-year.

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import msgspec
 
 from monitor.analysis.judge.address_family import family_finding
+from monitor.analysis.judge.attempt_signs import Finding, families_of, find
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import Likeness, cleartext_page
 from monitor.analysis.judge.controls import Controls, controls_for, likenesses, redirected_elsewhere
 from monitor.analysis.judge.evidence_grades import Sign
 from monitor.analysis.judge.quic_blocked import quic_finding
-from monitor.analysis.judge.signs import Finding, families_of, find
 from monitor.analysis.outcome import Summary, summarise, usable
 from monitor.analysis.verdict import Evidence, VantageState
 from probes.measurement import LEGAL_REASONS, Layer

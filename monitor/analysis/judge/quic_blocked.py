@@ -7,10 +7,10 @@ cycle, and a control reached this endpoint over HTTP/3 afterwards.
 
 from collections.abc import Iterable, Sequence
 
+from monitor.analysis.judge.attempt_signs import FailedAttempt, Finding, strongest
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, follows
 from monitor.analysis.judge.evidence_grades import Sign
-from monitor.analysis.judge.signs import FailedAttempt, Finding, strongest
 from monitor.analysis.outcome import DEPTH, Outcome, Summary, sub_method_of, summarise
 from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason

@@ -44,11 +44,11 @@ Decisions worth knowing:
 
 from collections.abc import Callable
 
+from monitor.analysis.judge.attempt_signs import Finding
 from monitor.analysis.judge.case import Case, EndpointCase
 from monitor.analysis.judge.evidence_grades import WEIGHTS, Sign, ceiling, llr, signs
 from monitor.analysis.judge.facts import FAMILY_MISSING, Facts, examine
 from monitor.analysis.judge.follow_up_evidence import CONCLUSIVE
-from monitor.analysis.judge.signs import Finding
 from monitor.analysis.outcome import TIMEOUT, failures, kind_of
 from monitor.analysis.verdict import Evidence, State, TableRule, VantageState, Verdict
 from probes.catalog.catalog import EndpointKind

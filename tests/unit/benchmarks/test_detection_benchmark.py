@@ -22,8 +22,8 @@ from benchmarks.simulation.rivals import Ewma, InARow, OoniCusum, Rule, Sample
 from benchmarks.simulation.run import TEST_ALONE, joint_score, simulate
 from benchmarks.simulation.score import held_against, poisson_upper, quantile
 from benchmarks.simulation.world import BUCKET, CLEAN, World
+from monitor.analysis.events.sequential_test import DetectorSettings
 from monitor.analysis.events.settings import EventSettings
-from monitor.analysis.events.vantage_detector import DetectorSettings
 from monitor.analysis.judge.evidence_grades import NARROWER, llr
 from monitor.analysis.verdict import Evidence, State
 

@@ -20,7 +20,7 @@ from benchmarks.detector_batch import (
     suspicious_rows,
     update_all,
 )
-from monitor.analysis.events.vantage_detector import (
+from monitor.analysis.events.sequential_test import (
     Detector,
     DetectorSettings,
     Kind,

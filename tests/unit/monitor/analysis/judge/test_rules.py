@@ -10,7 +10,7 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.fingerprint import Fingerprint, Scope, Where
 from monitor.analysis.judge.quic_blocked import answered_over_udp
 from monitor.analysis.judge.rules import RULES, RULES_VERSION, Rule, judge
-from monitor.analysis.judge.suspicion import suspicious
+from monitor.analysis.judge.second_attempt import suspicious
 from monitor.analysis.verdict import Evidence, State, VantageState
 from probes.catalog.catalog import EndpointKind
 from probes.measure.follow_up_reasons import Reason

@@ -1,6 +1,6 @@
 """What calls for another look in the same cycle, and what does not."""
 
-from monitor.analysis.judge.suspicion import same_page_as_control, suspicious
+from monitor.analysis.judge.second_attempt import same_page_as_control, suspicious
 from tests.worlds.build import V4, V6, control, dns, http, look, tcp, tls
 
 BOTH = ("ipv4", "ipv6")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.analysis.events.vantage_detector import (
+from monitor.analysis.events.sequential_test import (
     Detector,
     DetectorSettings,
     Episodes,
