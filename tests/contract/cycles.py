@@ -371,7 +371,11 @@ def event(
                 methods=("dns.bogon",),
                 recovering=True,
                 stretches=(
-                    Stretch(onset_earliest=None, onset_latest=at(300), end_earliest=at(400)),
+                    Stretch(
+                        onset_earliest=None if onset_earliest is None else at(onset_earliest),
+                        onset_latest=at(onset_latest),
+                        end_earliest=at(onset_latest + 100),
+                    ),
                 ),
                 pattern="Mon-Fri 04:00-08:00 UTC",
             ),

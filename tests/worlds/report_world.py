@@ -109,6 +109,7 @@ def block(state: EventState = EventState.ENDED) -> Event:
                 onset_latest=at(1200),
                 end_earliest=at(2400) if over else None,
                 end_latest=at(2700) if over else None,
+                last_blocked=None if over else at(2400),
             ),
         ),
     )
