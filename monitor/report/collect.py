@@ -22,6 +22,7 @@ from monitor.export.dictionary import write_dictionary
 from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.ooni_format import ooni_measurement
 from monitor.export.ooni_lines import PATIENCE, ControlMatcher
+from monitor.export.stretches import rows_of
 from monitor.report.batches import BATCHES, KEYS, Enclosed, enclose
 from monitor.report.findings import Applied, Example, Findings, Lane, Network, Story, Wanted
 from monitor.report.tables import some_stretches
@@ -59,6 +60,10 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         events = [*(story.event for story in stories), *related]
         _write(Kind.EVENTS, out, wanted, events)
         rows["data/events.csv"] = len(events)
+    with _new(folder / "data/stretches.csv", Kind.STRETCHES) as out:
+        spans = [row for event in events for row in rows_of(event)]
+        out.write(value_lines(EXPORTS[Kind.STRETCHES].columns, spans))
+        rows["data/stretches.csv"] = len(spans)
     lanes = await _lanes(store, wanted, interval)
     applied, chosen, rows["data/verdicts.csv"] = await _verdicts(
         store, wanted, windows, folder / "data/verdicts.csv"

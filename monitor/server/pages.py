@@ -465,6 +465,7 @@ def _event(
     axis = timeline.axis_of([event], until, timedelta(days=3650))
     downloads = [
         ("events", words.gettext("This event")),
+        ("stretches", words.gettext("Stretches")),
         ("verdicts", words.gettext("Verdicts")),
         ("measurements", words.gettext("Measurements")),
     ]
@@ -482,7 +483,7 @@ def _event(
             (one.status, one, [_endpoint(words, endpoint) for endpoint in one.endpoints])
             for one in evidence.networks
         ],
-        "downloads": downloads if event.kind is EventKind.BLOCK else downloads[:1],
+        "downloads": downloads if event.kind is EventKind.BLOCK else downloads[:2],
     }
 
 
