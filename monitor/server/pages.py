@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from monitor.analysis.coverage import Coverage
 from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.analysis.verdict import VantageState
 from monitor.logs import logger
@@ -30,6 +31,7 @@ from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader
 from monitor.server.matrix import Cell, Overall, Row, country_rows, network_rows, overall
 from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.page import POLICY, Reader, render
+from monitor.wording.coverage import coverage_now, coverage_remarks
 from monitor.wording.events import ending, headline, onset, what_happened
 from monitor.wording.languages import BY_CODE, language_of
 from monitor.wording.networks import network_name
@@ -233,7 +235,8 @@ def _now(reader: Reader, snapshot: Snapshot, at: datetime, held: Mapping[str, Ma
         "live": "live" in reader.query,
         "overall": now,
         "held": held,
-        "headline": top_line(words, now),
+        "headline": top_line(words, now, controls=snapshot.has_controls),
+        "remarks": _remarks(words, snapshot, now.coverage) if now.nothing_seen else [],
         "events": [(event, headline(words, event, titles)) for event in events],
         "circumstances": [
             (
@@ -268,7 +271,7 @@ def _urgency(event: Event) -> tuple[int, float]:
     return order.index(event.state), -event.onset_latest.timestamp()
 
 
-def top_line(words: Words, now: Overall) -> str:
+def top_line(words: Words, now: Overall, *, controls: bool) -> str:
     """The headline of the first page."""
     if now.confirmed:
         confirmed = words.ngettext("%(n)s confirmed block", "%(n)s confirmed blocks", now.confirmed)
@@ -290,19 +293,17 @@ def top_line(words: Words, now: Overall) -> str:
             "No event yet, but %(n)s vantages saw a block in the last cycle",
             now.blocked,
         )
-    if now.undecided == now.field:
-        return words.gettext("No current results: none of your vantage points is working")
-    if now.undecided:
-        return words.gettext(
-            "No block detected, but %(x)s of %(n)s field vantages have no results",
-            x=words.number(now.undecided),
-            n=words.number(now.field),
-        )
-    return words.gettext("No block detected")
+    return coverage_now(words, now.coverage, controls=controls)
+
+
+def _remarks(words: Words, snapshot: Snapshot, coverage: Coverage) -> list[str]:
+    """What a headline about the present leaves out."""
+    return list(coverage_remarks(words, coverage, controls=snapshot.has_controls))
 
 
 def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Context:
     words, titles = reader.words, titles_of(snapshot)
+    coverage = snapshot.coverage_at(at, code)
     events = sorted(
         (event for event in snapshot.events.values() if event.country == code), key=_urgency
     )
@@ -316,6 +317,9 @@ def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Con
     return {
         "code": code,
         "country": words.country(code),
+        "coverage": coverage_now(words, coverage, controls=snapshot.has_controls),
+        "complete": coverage.complete,
+        "remarks": _remarks(words, snapshot, coverage),
         "events": [(event, headline(words, event, titles)) for event in events],
         "rows": network_rows(snapshot, code, at, vantages=reader.operator),
         "network_head": network_head,

@@ -58,6 +58,13 @@ def coverage_headline(words: Words, coverage: Coverage, *, controls: bool = True
     )
 
 
+def coverage_now(words: Words, coverage: Coverage, *, controls: bool = True) -> str:
+    """The same of current verdicts alone."""
+    if not coverage.cycles:
+        return words.gettext("Not watched now: there are no current results")
+    return coverage_headline(words, coverage, controls=controls)
+
+
 def coverage_remarks(words: Words, coverage: Coverage, *, controls: bool = True) -> Iterator[str]:
     """Sentences with what the headline leaves out: why some are undecided, and what is missing."""
     undecided = coverage.cycles - coverage.decided
