@@ -36,7 +36,7 @@ class Cause(StrEnum):
     UNCLEAR = "unclear"
     """The results do not agree, or nobody can say what they mean."""
     UNKNOWN = "unknown"
-    """The cause was not kept."""
+    """The verdict is deleted, or there are too many to count causes."""
 
 
 CAUSES: Mapping[str, Cause] = {
@@ -66,7 +66,12 @@ def cause_of(verdict: PlatformVerdict) -> Cause | None:
     """Why a verdict is undecided; None when it is decided."""
     if verdict.state is not State.INSUFFICIENT:
         return None
-    return CAUSES.get(verdict.rule_id, Cause.UNCLEAR)
+    return cause_by_rule(verdict.rule_id)
+
+
+def cause_by_rule(rule: str) -> Cause:
+    """Why a verdict is undecided that this rule gave."""
+    return CAUSES.get(rule, Cause.UNCLEAR)
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):

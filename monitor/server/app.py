@@ -58,8 +58,11 @@ def create_app(
     def icon(_: Request) -> Response:
         return Response(ICON, media_type="image/svg+xml")
 
+    def interval() -> float:
+        return publisher.snapshot.interval
+
     api: list[BaseRoute] = (
-        [] if store is None else [Mount("/api/v1", create_api(store, sees_vantages))]
+        [] if store is None else [Mount("/api/v1", create_api(store, sees_vantages, interval))]
     )
     pages = Pages(publisher, store)
     return Starlette(

@@ -15,7 +15,7 @@ CAUSES: Mapping[Cause, str] = {
     Cause.LOSSY: N_("too many packets were lost"),
     Cause.UNFIT: N_("the vantage's clock, exit or references allowed no judgement"),
     Cause.UNCLEAR: N_("the results were unclear"),
-    Cause.UNKNOWN: N_("the cause was not kept"),
+    Cause.UNKNOWN: N_("the cause was not counted"),
 }
 """Why verdicts are undecided, as a clause."""
 NO_CONTROL_CONFIGURED = N_("no control vantage is configured")

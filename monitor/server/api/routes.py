@@ -32,11 +32,16 @@ recording."""
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def create_api(store: Store, sees_vantages: Callable[[Request], bool]) -> Starlette:
+def create_api(
+    store: Store,
+    sees_vantages: Callable[[Request], bool],
+    interval: Callable[[], float] = lambda: 0.0,
+) -> Starlette:
     """The application to mount at `/api/v1`, over an open store.
 
     `sees_vantages` decides whether the reader of a request may see single vantages; others see
-    nothing finer than a network.
+    nothing finer than a network. `interval` gives the seconds between two cycles, 0 where it is not
+    known.
     """
     cursors = Cursors()
     readers = asyncio.Semaphore(READERS)
@@ -48,14 +53,14 @@ def create_api(store: Store, sees_vantages: Callable[[Request], bool]) -> Starle
     def page(resource: Resource) -> Handler:
         async def get(request: Request) -> Response:
             query = await read(request, resource, paged=True)
-            return await json_page(request, resource, store, query, cursors, readers)
+            return await json_page(request, resource, store, query, cursors, readers, interval())
 
         return get
 
     def file(resource: Resource) -> Handler:
         async def get(request: Request) -> Response:
             query = await read(request, resource, paged=False)
-            return await csv_file(request, resource, store, query, readers)
+            return await csv_file(request, resource, store, query, readers, interval())
 
         return get
 
