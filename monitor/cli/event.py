@@ -10,6 +10,7 @@ import uuid_utils
 from rich.markup import escape
 
 from monitor.analysis.events.event import Event, EventLogEntry
+from monitor.cli.coverage import coverage_in_words
 from monitor.cli.exits import bad_usage
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
@@ -57,8 +58,11 @@ def show_all(
 ) -> None:
     """List events, oldest first, each with its current review."""
     selection = selection_of(since, until, country, platform)
-    listed = with_store(load_settings(config).database, lambda store: _reviewed(store, selection))
-    if json:
+    settings = load_settings(config)
+    listed = with_store(settings.database, lambda store: _reviewed(store, selection))
+    if not listed:
+        typer.echo(f"No events. {coverage_in_words(settings, selection)}", err=True)
+    elif json:
         print_json(one.as_json() for one in listed)
     else:
         _print_list(listed)
@@ -239,9 +243,6 @@ def _of_earlier(review: Review, event: Event) -> str:
 
 
 def _print_list(listed: Sequence[_Reviewed]) -> None:
-    if not listed:
-        typer.echo("No events.", err=True)
-        return
     shown = table("id", "since", "country", "event", "state", "review", header_style="dim")
     for column in (shown.columns[0], shown.columns[2]):
         column.no_wrap = True

@@ -22,6 +22,7 @@ from starlette.routing import Route
 from monitor.analysis.coverage import Coverage
 from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.analysis.verdict import VantageState
+from monitor.export.coverage import stored_coverage
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import Snapshot, VantageView
@@ -31,7 +32,7 @@ from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader
 from monitor.server.matrix import Cell, Overall, Row, country_rows, network_rows, overall
 from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.page import POLICY, Reader, render
-from monitor.wording.coverage import coverage_now, coverage_remarks
+from monitor.wording.coverage import coverage_now, coverage_remarks, coverage_sentences
 from monitor.wording.events import ending, headline, onset, what_happened
 from monitor.wording.languages import BY_CODE, language_of
 from monitor.wording.networks import network_name
@@ -140,13 +141,35 @@ class Pages:
             if _may_see(reader, event) and wanted.includes(event):
                 events.setdefault(event.id, event)
         listed = sorted(events.values(), key=lambda one: (one.onset_latest, one.id), reverse=True)
+        coverage: Coverage | None = None
+        if not listed and self._store is not None and not problem:
+            coverage = await self._coverage(wanted.selection(at), at)
         shown = {"held": await self._marks(), "problem": problem}
         return await _page(
             "events.html",
             reader,
             at,
-            lambda: {**_events(reader, snapshot, at, listed, wanted), **shown},
+            lambda: {
+                **_events(reader, snapshot, at, listed, wanted),
+                "coverage": (
+                    coverage_sentences(reader.words, coverage, controls=snapshot.has_controls)
+                    if coverage is not None
+                    else []
+                ),
+                **shown,
+            },
         )
+
+    async def _coverage(self, selection: Selection, at: datetime) -> Coverage | None:
+        """What is stored about a selection; None when it cannot be read."""
+        assert self._store is not None  # noqa: S101 # the caller looked
+        try:
+            return await stored_coverage(
+                self._store, selection, self._publisher.snapshot.interval, at
+            )
+        except StorageError as error:
+            log.error("the coverage cannot be read", error=str(error))
+            return None
 
     async def _event(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()

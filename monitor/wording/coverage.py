@@ -82,15 +82,18 @@ def coverage_remarks(words: Words, coverage: Coverage, *, controls: bool = True)
         )
 
 
-def coverage_text(words: Words, coverage: Coverage, *, controls: bool = True) -> str:
-    """The headline and the remarks, as sentences."""
+def coverage_sentences(words: Words, coverage: Coverage, *, controls: bool = True) -> list[str]:
+    """The headline and the remarks, each a sentence."""
     headline = coverage_headline(words, coverage, controls=controls)
-    return " ".join(
-        [
-            words.gettext("%(what)s.", what=headline),
-            *coverage_remarks(words, coverage, controls=controls),
-        ]
-    )
+    return [
+        words.gettext("%(what)s.", what=headline),
+        *coverage_remarks(words, coverage, controls=controls),
+    ]
+
+
+def coverage_text(words: Words, coverage: Coverage, *, controls: bool = True) -> str:
+    """The same as one text."""
+    return " ".join(coverage_sentences(words, coverage, controls=controls))
 
 
 def _amount(words: Words, coverage: Coverage, number: int) -> str:

@@ -8,9 +8,11 @@ from monitor.metrics.publisher import Publisher
 from monitor.wording.languages import BY_CODE
 from probes.vantage import VantagePoint
 from storage.values.cycle import Cycle
+from tests.contract.cycles import at, cycle
 from tests.prometheus import world
 from tests.prometheus.world import CONTROL, FIELD, NOW, TITLES
-from tests.unit.monitor.server.test_pages import get, words_of
+from tests.unit.monitor.server.test_pages import client, get, words_of
+from tests.worlds.memory_store import MemoryStore
 
 GREEN = 'class="headline ok"'
 GREY = 'class="headline insufficient"'
@@ -143,3 +145,19 @@ async def test_a_lost_vantage_is_not_counted_as_measured() -> None:
     assert "No block in the 10 verdicts that were decided, of 20, on 1 of 3 networks" in said
     assert "Undecided: 10, because a login page or filter answered for everything." in said
     assert "About 10 more were not measured." in said
+
+
+async def test_a_list_without_events_says_what_was_decided() -> None:
+    """Of the time and place that is listed, from what is stored."""
+    store = MemoryStore()
+    await store.open()
+    for number in range(3):
+        await store.save(cycle(number, platforms=("x",), endpoints=1))
+    clock = world.Clock(at(3600))
+    async with client(world.publisher(now=clock), store) as asking:
+        seen = words_of((await asking.get("/events?country=PK&days=7")).text)
+        nobody = words_of((await asking.get("/events?country=BR&days=7")).text)
+    assert "No events in this time. No block in 3 of 3 cycles on 1 network." in seen
+    assert "more were not measured." in seen
+    assert "No events in this time. Not watched in this time." in nobody
+    assert "No block" not in nobody
