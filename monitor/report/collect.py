@@ -13,6 +13,7 @@ from typing import Any, TextIO, TypeVar
 
 import msgspec
 
+from monitor.analysis.coverage import Cause, Tallies, coverage_of
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry
 from monitor.analysis.events.stretches import stretches
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, VantageState, Verdict
@@ -94,6 +95,7 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         annotations=tuple(annotations[:MOST_NOTES]),
         lanes=lanes.found(unwell),
         slot=lanes.slots.width,
+        coverage=coverage_of(lanes.tallies.made(), wanted.since, wanted.until, interval),
         applied=tuple(applied),
         examples=measured.examples(chosen),
         controls=controls,
@@ -204,6 +206,7 @@ class _Lanes:
         self.times: dict[Network, tuple[datetime, datetime]] = {}
         self.gaps: dict[Network, timedelta] = {}
         self.versions: set[str] = set()
+        self.tallies = Tallies()
 
     def add(self, network: Network, at: datetime, states: Mapping[State, int]) -> None:
         """Verdicts of one moment, by state."""
@@ -218,6 +221,9 @@ class _Lanes:
         states = {state: getattr(hour, state.value) for state in State}
         if any(states.values()):
             self.add((hour.asn or 0, hour.network), hour.starts_at, states)
+            place = (hour.country, hour.platform, hour.asn or 0, hour.network)
+            undecided = states.pop(State.INSUFFICIENT)
+            self.tallies.add_counts(place, hour.starts_at, states, {Cause.UNKNOWN: undecided})
 
     def found(self, unwell: Counter[Network]) -> tuple[Lane, ...]:
         return tuple(
@@ -251,6 +257,7 @@ async def _lanes(store: Store, wanted: Wanted, interval: float) -> _Lanes:
                 network = (one.asn, one.network)
                 # The time of the measurement, not of the verdict: events go by that clock.
                 lanes.add(network, one.started_at, {one.state: 1})
+                lanes.tallies.add(one)
                 lanes.vantages.setdefault(network, set()).add(one.vantage)
                 lanes.versions.add(one.rules_version)
     return lanes or await _counted(store, selection, wanted.until, width)

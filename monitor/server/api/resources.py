@@ -35,6 +35,8 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     """Number of its parts."""
     is_position: Callable[[Sequence[str]], bool] = lambda parts: True  # noqa: ARG005
     """Whether parts of that number can be a position."""
+    covered: bool = False
+    """Whether an empty answer could be taken for good news: then a page carries the coverage."""
     public: bool = True
     """Whether readers who may not see vantages may read it."""
 
@@ -72,6 +74,7 @@ RESOURCES: tuple[Resource, ...] = (
         order="detected_at",
         filters=(*_WHERE, *_WHEN, p.state(EventState), p.EVENT),
         export=EXPORTS[Kind.EVENTS],
+        covered=True,
         position_length=LENGTHS[Event],
     ),
     Resource(
