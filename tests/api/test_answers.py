@@ -131,6 +131,11 @@ async def test_availability_says_how_it_is_computed(operator: httpx.AsyncClient)
         "hours_seen": 2,
         "networks_count": 2,
         "definition": "",
+        "timezone": "UTC",
+        "local_start": "2024-02-17T00:00+00:00",
+        "partial": [],
+        "counted_from": None,
+        "counted_until": None,
     }
     file = await operator.get("availability.csv?period=day")
     lines = list(csv.DictReader(io.StringIO(file.text, newline="")))
