@@ -13,8 +13,9 @@ from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, load_settings
 from monitor.cli.output import STANDARD_OUTPUT, csv_text, opened_file
-from monitor.cli.selection import Country, Platform, Since, Until, selection_of
+from monitor.cli.selection import REFERENCES, Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import opened, with_store
+from monitor.config.filters import Filters
 from monitor.config.settings import Settings
 from monitor.export.csv import write_csv
 from monitor.export.dictionary import write_dictionary
@@ -80,7 +81,12 @@ def _add_table_command(name: str, write: _WriteRows, help: str) -> None:  # noqa
     ) -> None:
         settings = _settings(config, kind, rejudging)
         selection = replace(
-            selection_of(since, until, country, platform),
+            selection_of(
+                settings,
+                Filters(since=since, until=until, country=country, platform=platform),
+                also=REFERENCES if kind is Kind.MEASUREMENTS else None,
+                ahead=kind is Kind.ANNOTATIONS,
+            ),
             period=period,
             by_network=by is By.NETWORK,
         )
@@ -111,7 +117,8 @@ def ooni(
 ) -> None:
     """Export measurements in OONI's data format, one JSON object per line."""
     settings = load_settings(config)
-    selection = selection_of(since, until, country, platform)
+    filters = Filters(since=since, until=until, country=country, platform=platform)
+    selection = selection_of(settings, filters, also=REFERENCES)
     rows = _export(settings, output, lambda store, out: write_ooni(store, selection, out))
     _report(rows, "measurements")
 

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from monitor.metrics.publisher import Publisher
 from monitor.server.access import Access, Gate, sees_vantages
 from monitor.server.api import create_api
+from monitor.server.event_filter import shown_names
 from monitor.server.headers import SecurityHeaders
 from monitor.server.page import ICON
 from monitor.server.pages import Pages
@@ -59,7 +60,13 @@ def create_app(
         return Response(ICON, media_type="image/svg+xml")
 
     api: list[BaseRoute] = (
-        [] if store is None else [Mount("/api/v1", create_api(store, sees_vantages))]
+        []
+        if store is None
+        else [
+            Mount(
+                "/api/v1", create_api(store, sees_vantages, lambda: shown_names(publisher.snapshot))
+            )
+        ]
     )
     pages = Pages(publisher, store)
     return Starlette(

@@ -5,7 +5,6 @@ is rendered in a thread too, so that nothing blocks the event loop of the probes
 """
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -13,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-import msgspec
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -21,16 +19,20 @@ from starlette.routing import Route
 
 from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.analysis.verdict import VantageState
+from monitor.config.country_code import probable_code
+from monitor.config.filters import FilterError
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import Snapshot, VantageView
 from monitor.server import timeline_chart as timeline
 from monitor.server.access import sees_vantages
+from monitor.server.event_filter import DAYS, LABELS, EventFilter, read_filter, shown_names
 from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader
 from monitor.server.matrix import Cell, Overall, Row, country_rows, network_rows, overall
 from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.page import POLICY, Reader, render
 from monitor.wording.events import ending, headline, onset, what_happened
+from monitor.wording.filters import WrongFilter, filter_problem
 from monitor.wording.languages import BY_CODE, language_of
 from monitor.wording.networks import network_name
 from monitor.wording.rules import HEALTH_RULE_MEANINGS, rule_doubt, rule_meaning, sentence
@@ -39,17 +41,13 @@ from monitor.wording.times import between, moment
 from monitor.wording.vantage_health import VANTAGE_MEANINGS, notes
 from monitor.wording.words import Words
 from storage.store import StorageError, Store
+from storage.values.names import Names
 from storage.values.reviews import Mark, Review, deciding_review
-from storage.values.selection import Selection
 
 log = logger(__name__)
 
 MOST_EVENTS = 200
 """On one page."""
-DAYS = (7, 30, 90, 365)
-"""How far back the list of events can look."""
-_COUNTRY = re.compile("[A-Z]{2}")
-_NAME = re.compile("[a-z0-9_.-]{1,60}")
 _LONGEST_ID = 100
 _EPISODES = 5
 """Shown of one network."""
@@ -76,12 +74,12 @@ class Pages:
             Route("/vantages", self._vantages),
         ]
 
-    async def problem(self, request: Request, _: Exception) -> Response:
-        """The answer to an address without a page."""
+    async def problem(self, request: Request, _: Exception, meant: str = "") -> Response:
+        """The answer to an address without a page; `meant` is a country that may be meant."""
         reader = reader_of(request)
-        message = reader.words.gettext("There is no such page")
+        shown = {"message": reader.words.gettext("There is no such page"), "meant": meant}
         at = self._publisher.now()
-        return await _page("problem.html", reader, at, lambda: {"message": message}, status=404)
+        return await _page("problem.html", reader, at, lambda: shown, status=404)
 
     async def _now(self, request: Request) -> Response:
         reader, snapshot, at = reader_of(request), self._publisher.snapshot, self._publisher.now()
@@ -105,7 +103,9 @@ class Pages:
         reader, snapshot, at = reader_of(request), self._publisher.snapshot, self._publisher.now()
         code = request.path_params["code"]
         if code not in snapshot.countries:
-            return await self.problem(request, LookupError())
+            meant = probable_code(code[:_LONGEST_ID])
+            found = meant if meant in snapshot.countries else ""
+            return await self.problem(request, LookupError(), found)
         return await _page("country.html", reader, at, lambda: _country(reader, snapshot, at, code))
 
     async def _vantages(self, request: Request) -> Response:
@@ -120,7 +120,15 @@ class Pages:
 
     async def _events(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()
-        wanted = _Wanted.of(request.query_params)
+        try:
+            wanted = await read_filter(
+                request.query_params, shown_names(self._publisher.snapshot), at, self._stored_names
+            )
+        except FilterError as error:
+            wrong = error.wrong
+            return await _page(
+                "wrong_filter.html", reader, at, lambda: _wrong_filter(reader, wrong), status=400
+            )
         problem = False
         found: deque[Event] = deque(maxlen=MOST_EVENTS + 1)
         try:
@@ -145,6 +153,14 @@ class Pages:
             at,
             lambda: {**_events(reader, snapshot, at, listed, wanted), **shown},
         )
+
+    async def _stored_names(self) -> Names:
+        """Empty when they cannot be read."""
+        try:
+            return await self._store.names() if self._store is not None else Names()
+        except StorageError as error:
+            log.error("stored names cannot be read", error=str(error))
+            return Names()
 
     async def _event(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()
@@ -340,56 +356,12 @@ def health_words(words: Words, view: VantageView, at: datetime) -> str:
 # -- events ------------------------------------------------------------------------------------
 
 
-class _Wanted(msgspec.Struct, frozen=True):
-    """The filter of the list of events; anything that is not understood is ignored."""
-
-    country: str
-    platform: str
-    state: str
-    days: int
-
-    @classmethod
-    def of(cls, query: Mapping[str, str]) -> "_Wanted":
-        country, platform = query.get("country", ""), query.get("platform", "")
-        state, days = query.get("state", ""), query.get("days", "")
-        return cls(
-            country if _COUNTRY.fullmatch(country) else "",
-            platform if _NAME.fullmatch(platform) else "",
-            state if state in EVENT_STATES else "",
-            int(days) if days in map(str, DAYS) else DAYS[1],
-        )
-
-    @property
-    def filtered(self) -> bool:
-        return bool(self.country or self.platform or self.state)
-
-    def selection(self, at: datetime) -> Selection:
-        return Selection(
-            since=at - timedelta(days=self.days),
-            country=self.country,
-            platform=self.platform,
-            state=self.state,
-        )
-
-    def includes(self, event: Event) -> bool:
-        return (
-            self.country in ("", event.country)
-            and self.platform in ("", event.platform)
-            and self.state in ("", event.state)
-        )
-
-    def query(self, **changed: object) -> dict[str, object]:
-        """The query of the same filter with one part changed."""
-        asked = {**msgspec.structs.asdict(self), **changed}
-        return {name: value for name, value in asked.items() if value}
-
-
 def _events(
     reader: Reader,
     snapshot: Snapshot,
     at: datetime,
     listed: Sequence[Event],
-    wanted: _Wanted,
+    wanted: EventFilter,
 ) -> Context:
     words, titles = reader.words, titles_of(snapshot)
     shown = listed[:MOST_EVENTS]
@@ -417,12 +389,26 @@ def _events(
     }
 
 
+def _wrong_filter(reader: Reader, wrong: WrongFilter) -> Context:
+    label = LABELS.get(wrong.filter)
+    problem, *hint = filter_problem(
+        reader.words, wrong, reader.words.gettext(label) if label else ""
+    )
+    return {
+        "problem": problem,
+        "hint": hint,
+        "target": reader.link("events", **{**reader.query, wrong.filter: wrong.meant})
+        if wrong.meant
+        else "",
+    }
+
+
 def _tick_label(words: Words, axis: timeline.Axis) -> Callable[[datetime], str]:
     return words.clock if axis.in_hours else words.short_day
 
 
 def _filters(
-    reader: Reader, snapshot: Snapshot, wanted: _Wanted, titles: Mapping[str, str]
+    reader: Reader, snapshot: Snapshot, wanted: EventFilter, titles: Mapping[str, str]
 ) -> list[tuple[str, list[tuple[str, object, bool]]]]:
     words = reader.words
     everything = words.gettext("all")
@@ -439,11 +425,11 @@ def _filters(
     platforms = [("", everything), *titles.items()]
     states = [("", everything), *((s, words.gettext(m)) for s, m in EVENT_STATES.items())]
     days = [(n, words.ngettext("%(n)s day", "%(n)s days", n)) for n in DAYS]
+    offered: Mapping[str, Sequence[tuple[object, object]]]
+    offered = {"country": countries, "platform": platforms, "state": states, "days": days}
     return [
-        (words.gettext("Country"), choices("country", countries, wanted.country)),
-        (words.gettext("Platform"), choices("platform", platforms, wanted.platform)),
-        (words.gettext("State"), choices("state", states, wanted.state)),
-        (words.gettext("Last"), choices("days", days, wanted.days)),
+        (words.gettext(label), choices(name, offered[name], getattr(wanted, name)))
+        for name, label in LABELS.items()
     ]
 
 
