@@ -173,7 +173,14 @@ def analysis_leader(snapshot: Snapshot, _: datetime) -> Rows:
 @gauge("route")
 def notifications_pending(snapshot: Snapshot, _: datetime) -> Rows:
     """Notifications of a route waiting for delivery."""
-    return (((name,), route.pending) for name, route in snapshot.routes.items())
+    return (((name,), len(route.overdue_from)) for name, route in snapshot.routes.items())
+
+
+@gauge("route")
+def notifications_overdue(snapshot: Snapshot, now: datetime) -> Rows:
+    """Notifications of a route that failed and wait for another attempt, or are past their time."""
+    for name, route in snapshot.routes.items():
+        yield (name,), sum(time < now for time in route.overdue_from)
 
 
 @gauge()

@@ -219,19 +219,22 @@ class Publisher:
         self.watch(vantages, active_events)
 
     def notified(self, route: str, count: int) -> None:
-        """Count notifications delivered to a target of a route."""
+        """Count events that a target of a route was notified of by one message."""
         self._count_route(route, sent=count)
 
     def notification_failed(self, route: str) -> None:
         """Count a failed attempt to deliver to a target of a route."""
         self._count_route(route, failures=1)
 
-    def notifications_pending(self, pending: Mapping[str, int]) -> None:
-        """Show how many notifications of each route wait; routes that are not named are removed."""
+    def notifications_pending(self, pending: Mapping[str, Sequence[datetime]]) -> None:
+        """Show the notifications of each route that wait, each by the UTC time from which it is
+        overdue; routes that are not named are removed."""
         before = self._snapshot.routes
         routes = {
-            route: msgspec.structs.replace(before.get(route, RouteView()), pending=count)
-            for route, count in pending.items()
+            route: msgspec.structs.replace(
+                before.get(route, RouteView()), overdue_from=tuple(times)
+            )
+            for route, times in pending.items()
         }
         if routes != before:
             self._swap(routes=frozen_map(routes))

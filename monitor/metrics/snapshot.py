@@ -71,8 +71,8 @@ class RouteView(msgspec.Struct, frozen=True, kw_only=True):
     sent: int = 0
     failures: int = 0
     """Failed attempts."""
-    pending: int = 0
-    """Notifications waiting now."""
+    overdue_from: tuple[datetime, ...] = ()
+    """Of each notification that waits now: the UTC time from which it is overdue."""
 
 
 class VantageView(msgspec.Struct, frozen=True, kw_only=True):
