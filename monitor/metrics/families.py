@@ -164,6 +164,13 @@ def public_url(snapshot: Snapshot, _: datetime) -> Rows:
         yield (snapshot.public_url,), 1
 
 
+@info("url", everywhere=True)
+def runbooks_url(snapshot: Snapshot, _: datetime) -> Rows:
+    """Address of the runbooks that alerts link to."""
+    if snapshot.runbooks_url:
+        yield (snapshot.runbooks_url,), 1
+
+
 @gauge(everywhere=True)
 def analysis_leader(snapshot: Snapshot, _: datetime) -> Rows:
     """1 at the process that judges and detects events, 0 at other collectors."""

@@ -71,12 +71,13 @@ class Publisher:
         interval: float = 300.0,
         daily_bytes: int = 300_000_000,
         public_url: str = "",
+        runbooks_url: str = "",
         leading: bool = True,
     ) -> None:
         """`now` returns the current UTC time; `interval` is the seconds between a vantage's cycles.
 
         `daily_bytes` is the limit shown next to the traffic, `public_url` the public address of
-        the page; `leading` is true when this process judges.
+        the page, `runbooks_url` that of the runbooks; `leading` is true when this process judges.
         """
         self._now = now
         self._snapshot = Snapshot(
@@ -84,6 +85,7 @@ class Publisher:
             interval=interval,
             daily_bytes=daily_bytes,
             public_url=public_url,
+            runbooks_url=runbooks_url,
             catalog=catalog,
             vantages=tuple(_silent(point, catalog, interval) for point in vantages),
             events=frozen_map({}),
@@ -202,6 +204,7 @@ class Publisher:
         interval: float,
         daily_bytes: int,
         public_url: str,
+        runbooks_url: str,
     ) -> None:
         """Show the vantages and platforms of a new configuration.
 
@@ -212,6 +215,7 @@ class Publisher:
             interval=interval,
             daily_bytes=daily_bytes,
             public_url=public_url,
+            runbooks_url=runbooks_url,
             catalog=catalog,
             config_refused=False,
             config_used_at=self._now(),

@@ -158,6 +158,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes a vantage may use in one day."""
     public_url: str = ""
     """Public address of the page; empty: none."""
+    runbooks_url: str = ""
+    """Address of the runbooks; empty: not known."""
     catalog: Catalog
     vantages: tuple[VantageView, ...]
     """Every configured one, silent ones too, in the order of the configuration."""
