@@ -220,8 +220,8 @@ def _networks(words: Words, findings: Findings, event: Event) -> Block:
     rows = []
     for one in event.networks[:MOST_NETWORKS]:
         lane = lanes.get((one.asn, one.network))
-        first = one.episodes[0] if one.episodes else None
-        last = one.episodes[-1] if one.episodes else None
+        first = one.stretches[0] if one.stretches else None
+        last = one.stretches[-1] if one.stretches else None
         methods = [method_and_name(words, name) for name in one.methods]
         rows.append(
             (

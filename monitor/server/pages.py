@@ -51,7 +51,7 @@ DAYS = (7, 30, 90, 365)
 _COUNTRY = re.compile("[A-Z]{2}")
 _NAME = re.compile("[a-z0-9_.-]{1,60}")
 _LONGEST_ID = 100
-_EPISODES = 5
+_STRETCHES = 5
 """Shown of one network."""
 Context = dict[str, Any]
 """The values of a template."""
@@ -479,11 +479,11 @@ def _event(
 
 
 def _network(words: Words, axis: timeline.Axis, event: Event, network: Any) -> tuple[Any, ...]:
-    bars = [bar for one in network.episodes for bar in timeline.episode_bars(axis, one, event)]
-    if network.affected and not network.episodes:
+    bars = [bar for one in network.stretches for bar in timeline.stretch_bars(axis, one, event)]
+    if network.affected and not network.stretches:
         bars = list(timeline.event_bars(axis, event))
     stretches = []
-    for one in network.episodes[-_EPISODES:]:
+    for one in network.stretches[-_STRETCHES:]:
         began = (
             words.gettext(
                 "before %(moment)s, the time of the first test",
