@@ -11,12 +11,14 @@ from rich.markup import escape
 
 from monitor.analysis.events.event import Event, EventLogEntry, Stretch
 from monitor.analysis.events.stretches import newest, stretches
+from monitor.cli.coverage import coverage_in_words
 from monitor.cli.exits import bad_usage
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import minute, plain_console, print_json, print_lines, table
 from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import with_store
+from monitor.config.filters import Filters
 from monitor.recording.continuations import reviews_of
 from monitor.wording.changes import change_in_words
 from monitor.wording.events import condition, length
@@ -59,9 +61,14 @@ def show_all(
     config: ConfigOption = None,
 ) -> None:
     """List events, oldest first, each with its current review."""
-    selection = selection_of(since, until, country, platform)
-    listed = with_store(load_settings(config).database, lambda store: _reviewed(store, selection))
-    if json:
+    settings = load_settings(config)
+    selection = selection_of(
+        settings, Filters(since=since, until=until, country=country, platform=platform)
+    )
+    listed = with_store(settings.database, lambda store: _reviewed(store, selection))
+    if not listed:
+        typer.echo(f"No events. {coverage_in_words(settings, selection)}", err=True)
+    elif json:
         print_json(one.as_json() for one in listed)
     else:
         _print_list(listed)
@@ -242,9 +249,6 @@ def _of_earlier(review: Review, event: Event) -> str:
 
 
 def _print_list(listed: Sequence[_Reviewed]) -> None:
-    if not listed:
-        typer.echo("No events.", err=True)
-        return
     shown = table("id", "since", "country", "event", "state", "review", header_style="dim")
     for column in (shown.columns[0], shown.columns[2]):
         column.no_wrap = True

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.analysis.events.detection import EventBook, Rebuild, Step, advance, key_of
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState, Scope
-from monitor.analysis.events.fold import EventBook, Rebuild, Step, advance, key_of
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.stretches import newest
 from monitor.analysis.verdict import Evidence, PlatformVerdict, RoleVerdict, State
