@@ -180,14 +180,15 @@ def build(_: Snapshot, __: datetime) -> Rows:
     yield (__version__, python_platform.python_version()), 1
 
 
-@info(*VANTAGE, "platform", "method", "sub_method", "meaning")
+@info(*VANTAGE, "platform", "method", "sub_method", "meaning", "meaning_past")
 def platform_blocked_method(snapshot: Snapshot, at: datetime) -> Rows:
     """Method by which a platform is blocked, degraded or throttled at a vantage."""
     for view, verdict in _verdicts(snapshot, at):
         if verdict.state in (State.BLOCKED, State.DEGRADED, State.THROTTLED):
             method, sub_method = verdict.method, verdict.sub_method
             meaning = method_label(method, sub_method)
-            yield (*_of(view), verdict.platform, method, sub_method, meaning), 1
+            past = method_label(method, sub_method, past=True)
+            yield (*_of(view), verdict.platform, method, sub_method, meaning, past), 1
 
 
 @info(*VANTAGE_ROLE, "egress", "country_name")
