@@ -22,7 +22,7 @@ from storage.values.selection import Selection
 from storage.values.times import utc_now
 
 _TICK = timedelta(microseconds=1)
-_HISTORY, _MEASUREMENTS = "events", "measurements"
+_HISTORIES, _MEASUREMENTS = ("events", "stretches"), "measurements"
 _REFERENCES = Names(platforms=frozenset({REFERENCE_PLATFORM}))
 _FILTERS = Filters.__struct_fields__
 
@@ -79,7 +79,7 @@ async def read_request(
         events = await first_rows(store.events(Selection(event=selection.event, batch=1)), 1)
         if not events:
             raise ProblemError(404, "there is no event with this id", "event")
-        if resource.name != _HISTORY:
+        if resource.name not in _HISTORIES:
             selection = _during(events[0], selection)
     return Query(selection=selection, limit=limit, hidden=hidden)
 
