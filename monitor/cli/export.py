@@ -15,13 +15,15 @@ from monitor.cli.options import ConfigOption, load_settings
 from monitor.cli.output import STANDARD_OUTPUT, csv_text, opened_file
 from monitor.cli.selection import REFERENCES, Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import opened, with_store
-from monitor.config.filters import Filters
+from monitor.config.filters import Filters, platform_titles
 from monitor.config.settings import Settings
-from monitor.export.csv import write_csv
+from monitor.export.csv import write_csv, write_csv_for_people
 from monitor.export.dictionary import write_dictionary
+from monitor.export.for_people import Reader
 from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.ooni_lines import write_ooni
 from monitor.export.parquet import MissingExtraError, write_parquet
+from monitor.export.xlsx import TooManyRowsError, write_xlsx
 from storage.store import StorageError, Store
 from storage.values.rollup import Period
 from storage.values.selection import Selection
@@ -50,20 +52,69 @@ KindArgument = Annotated[Kind, typer.Argument(help="What to export.")]
 app = command_group("Write stored data to files.")
 
 
+class Audience(StrEnum):
+    """Who reads a file."""
+
+    PROGRAMS = "programs"
+    SPREADSHEET = "spreadsheet"
+
+
+AudienceOption = Annotated[
+    Audience,
+    typer.Option(
+        "--for",
+        help="For CSV: `spreadsheet` adds names, a sentence for each event and lengths in words, "
+        "with times on the country's clocks. XLSX always has them.",
+    ),
+]
+
+
 class _WriteRows(Protocol):
     def __call__(
-        self, kind: Kind, store: Store, selection: Selection, out: BinaryIO, *, rejudging: str
+        self,
+        kind: Kind,
+        store: Store,
+        selection: Selection,
+        out: BinaryIO,
+        *,
+        reader: Reader,
+        rejudging: str,
     ) -> Awaitable[int]: ...
 
 
-async def _csv(
-    kind: Kind, store: Store, selection: Selection, out: BinaryIO, *, rejudging: str
-) -> int:
-    with csv_text(out) as text:
-        return await write_csv(kind, store, selection, text, rejudging=rejudging)
+def _csv(audience: Audience) -> _WriteRows:
+    async def write(
+        kind: Kind,
+        store: Store,
+        selection: Selection,
+        out: BinaryIO,
+        *,
+        reader: Reader,
+        rejudging: str,
+    ) -> int:
+        with csv_text(out) as text:
+            if audience is Audience.SPREADSHEET:
+                return await write_csv_for_people(
+                    kind, store, selection, text, reader=reader, rejudging=rejudging
+                )
+            return await write_csv(kind, store, selection, text, rejudging=rejudging)
+
+    return write
 
 
-def _add_table_command(name: str, write: _WriteRows, help: str) -> None:  # noqa: A002 # as typer
+def _parquet(audience: Audience) -> _WriteRows:
+    if audience is Audience.SPREADSHEET:
+        raise bad_usage("--for spreadsheet is for CSV: Parquet files are for programs")
+    return lambda kind, store, selection, out, *, reader, rejudging: write_parquet(  # noqa: ARG005
+        kind, store, selection, out, rejudging=rejudging
+    )
+
+
+def _add_table_command(
+    name: str,
+    writer: Callable[[Audience], _WriteRows],
+    help: str,  # noqa: A002 # as typer
+) -> None:
     """Add a command that writes a table in one format."""
 
     @app.command(name, help=help)
@@ -77,8 +128,10 @@ def _add_table_command(name: str, write: _WriteRows, help: str) -> None:  # noqa
         rejudging: RejudgingOption = "",
         period: PeriodOption = Period.HOUR,
         by: ByOption = By.NETWORK,
+        audience: AudienceOption = Audience.PROGRAMS,
         config: ConfigOption = None,
     ) -> None:
+        write = writer(audience)
         settings = _settings(config, kind, rejudging)
         selection = replace(
             selection_of(
@@ -93,7 +146,14 @@ def _add_table_command(name: str, write: _WriteRows, help: str) -> None:  # noqa
         rows = _export(
             settings,
             output,
-            lambda store, out: write(kind, store, selection, out, rejudging=rejudging),
+            lambda store, out: write(
+                kind,
+                store,
+                selection,
+                out,
+                reader=Reader(titles=platform_titles(settings)),
+                rejudging=rejudging,
+            ),
         )
         _report(rows, kind.value)
 
@@ -101,8 +161,16 @@ def _add_table_command(name: str, write: _WriteRows, help: str) -> None:  # noqa
 _add_table_command("csv", _csv, "Export to CSV. docs/csv.md explains the columns.")
 _add_table_command(
     "parquet",
-    write_parquet,
+    _parquet,
     "Export to Parquet: the columns of the CSV files, with types. Needs shutwatch[parquet].",
+)
+
+
+_add_table_command(
+    "xlsx",
+    lambda _: write_xlsx,
+    "Export to an XLSX workbook, with names and local times, and a sheet that explains the "
+    "columns. Needs shutwatch[spreadsheet].",
 )
 
 
@@ -158,7 +226,7 @@ def _report(rows: int, what: str) -> None:
 
 
 @exit_on(StorageError, OSError)
-@exit_on(MissingExtraError, code=BAD_USAGE)
+@exit_on(MissingExtraError, TooManyRowsError, code=BAD_USAGE)
 def _export(
     settings: Settings, output: Path, write: Callable[[Store, BinaryIO], Awaitable[int]]
 ) -> int:
