@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from monitor.analysis.events.event import Event, EventLogEntry, Stretch
 from monitor.analysis.events.stretches import newest, stretches
+from monitor.cli.coverage import coverage_in_words
 from monitor.cli.exits import bad_usage
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
@@ -65,7 +66,9 @@ def show_all(
         settings, Filters(since=since, until=until, country=country, platform=platform)
     )
     listed = with_store(settings.database, lambda store: _reviewed(store, selection))
-    if json:
+    if not listed:
+        typer.echo(f"No events. {coverage_in_words(settings, selection)}", err=True)
+    elif json:
         print_json(one.as_json() for one in listed)
     else:
         _print_list(listed)
@@ -246,9 +249,6 @@ def _of_earlier(review: Review, event: Event) -> str:
 
 
 def _print_list(listed: Sequence[_Reviewed]) -> None:
-    if not listed:
-        typer.echo("No events.", err=True)
-        return
     shown = table("id", "since", "country", "event", "state", "review", header_style="dim")
     for column in (shown.columns[0], shown.columns[2]):
         column.no_wrap = True

@@ -9,6 +9,7 @@ from typing import Annotated, BinaryIO, Protocol
 import typer
 from msgspec.structs import replace
 
+from monitor.cli.coverage import coverage_in_words
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, load_settings
@@ -42,7 +43,15 @@ OutputOption = Annotated[
 RejudgingOption = Annotated[
     str, typer.Option(help="Export the results that `shutwatch rejudge` stored under this id.")
 ]
-PeriodOption = Annotated[Period, typer.Option(help="For availability: one row per hour or day.")]
+PeriodOption = Annotated[
+    Period, typer.Option(help="For availability: one row per hour, day or month.")
+]
+TimezoneOption = Annotated[
+    str,
+    typer.Option(
+        help="For availability, and for people: the time zone, such as Asia/Karachi. Default: UTC."
+    ),
+]
 ByOption = Annotated[
     By, typer.Option(help="For availability: one row per network, or per country.")
 ]
@@ -50,6 +59,9 @@ KindArgument = Annotated[Kind, typer.Argument(help="What to export.")]
 
 
 app = command_group("Write stored data to files.")
+
+
+_WORKBOOK = "xlsx"
 
 
 class Audience(StrEnum):
@@ -128,15 +140,27 @@ def _add_table_command(
         rejudging: RejudgingOption = "",
         period: PeriodOption = Period.HOUR,
         by: ByOption = By.NETWORK,
+        timezone: TimezoneOption = "",
         audience: AudienceOption = Audience.PROGRAMS,
         config: ConfigOption = None,
     ) -> None:
         write = writer(audience)
+        for_people = name == _WORKBOOK or audience is Audience.SPREADSHEET
+        if timezone and kind is not Kind.AVAILABILITY and not for_people:
+            raise bad_usage(
+                f"--timezone is for availability alone, or for people: times of {kind} are in UTC"
+            )
         settings = _settings(config, kind, rejudging)
         selection = replace(
             selection_of(
                 settings,
-                Filters(since=since, until=until, country=country, platform=platform),
+                Filters(
+                    since=since,
+                    until=until,
+                    country=country,
+                    platform=platform,
+                    timezone=timezone,
+                ),
                 also=REFERENCES if kind is Kind.MEASUREMENTS else None,
                 ahead=kind is Kind.ANNOTATIONS,
             ),
@@ -151,11 +175,13 @@ def _add_table_command(
                 store,
                 selection,
                 out,
-                reader=Reader(titles=platform_titles(settings)),
+                reader=Reader(titles=platform_titles(settings), zone=timezone),
                 rejudging=rejudging,
             ),
         )
         _report(rows, kind.value)
+        if kind is Kind.EVENTS and not rows and not rejudging:
+            typer.echo(coverage_in_words(settings, selection), err=True)
 
 
 _add_table_command("csv", _csv, "Export to CSV. docs/csv.md explains the columns.")
@@ -167,7 +193,7 @@ _add_table_command(
 
 
 _add_table_command(
-    "xlsx",
+    _WORKBOOK,
     lambda _: write_xlsx,
     "Export to an XLSX workbook, with names and local times, and a sheet that explains the "
     "columns. Needs shutwatch[spreadsheet].",

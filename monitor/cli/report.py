@@ -13,7 +13,7 @@ from monitor.cli.store_options import with_store
 from monitor.config.filters import Filters, platform_titles
 from monitor.keys.keys import KeyFileError, grouped, key_path, load_or_make
 from monitor.report.archive import TooLargeError
-from monitor.report.build import Made, build
+from monitor.report.build import Made, NothingKnownError, build
 from monitor.report.findings import Wanted
 from monitor.report.optional_libraries import MissingExtraError
 from monitor.report.report_words import unmarked
@@ -46,6 +46,20 @@ def report(
             help="Include agents' signed batches unchanged; needs --with-vantages.",
         ),
     ] = False,
+    even_if_nothing_known: Annotated[
+        bool,
+        typer.Option(
+            "--even-if-nothing-known",
+            help="Write the report even if no verdict was decided; its title then says so.",
+        ),
+    ] = False,
+    timezone: Annotated[
+        str,
+        typer.Option(
+            help="Time zone of the hours in availability.csv, and of times without an offset, such "
+            "as Asia/Karachi. Default: UTC."
+        ),
+    ] = "",
     language: Annotated[
         str, typer.Option(help=f"Language of the document: {', '.join(BY_CODE)}.")
     ] = ENGLISH.code,
@@ -60,7 +74,8 @@ def report(
     now = datetime.now(UTC)
     # A report covers no time after now.
     selection = selection_of(
-        settings, Filters(since=since, until=until, country=country, platform=platform)
+        settings,
+        Filters(since=since, until=until, country=country, platform=platform, timezone=timezone),
     )
     start, end = selection.since, min(selection.until or now, now)
     if not (country and platform and start is not None and start < end):
@@ -70,9 +85,11 @@ def report(
         platform=platform,
         since=start,
         until=end,
+        timezone=selection.timezone,
         with_vantages=with_vantages,
         all_measurements=all_measurements,
         signed_batches=signed_batches,
+        controls=settings.may_have_controls,
     )
     title = platform_titles(settings).get(platform, platform)
     path = key_path(settings.signing_key, settings.source, settings.database)
@@ -87,9 +104,16 @@ def report(
             interval=settings.interval,
             generated_at=now,
             language=BY_CODE[language],
+            even_if_nothing_known=even_if_nothing_known,
         )
 
     with exit_on(KeyFileError, TooLargeError, OSError), exit_on(MissingExtraError, code=BAD_USAGE):
-        made = with_store(settings.database, work)
+        try:
+            made = with_store(settings.database, work)
+        except NothingKnownError as error:
+            raise bad_usage(
+                f"nothing is known about {title} in {wanted.country} in this time: {error}; "
+                "--even-if-nothing-known writes a report that says so"
+            ) from error
     typer.echo(f"{output}: {unmarked(made.headline)}", err=True)
     typer.echo(f"signed by {grouped(made.manifest.fingerprint)} ({path})", err=True)

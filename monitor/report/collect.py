@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
+from monitor.analysis.coverage import Cause, Tallies, coverage_of
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry
 from monitor.analysis.events.stretches import stretches
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, VantageState, Verdict
@@ -77,7 +79,7 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         rows["data/timeline.csv"] = _timeline(lanes.slots, out)
     with _new(folder / "data/availability.csv") as out:
         rows["data/availability.csv"] = await write_csv(
-            Kind.AVAILABILITY, store, wanted.selection, out
+            Kind.AVAILABILITY, store, replace(wanted.selection, timezone=wanted.timezone), out
         )
     with _new(folder / "data/dictionary.csv") as out:
         rows["data/dictionary.csv"] = write_dictionary(out) + _own_dictionary(out)
@@ -94,6 +96,7 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         annotations=tuple(annotations[:MOST_NOTES]),
         lanes=lanes.found(unwell),
         slot=lanes.slots.width,
+        coverage=coverage_of(lanes.tallies.made(), wanted.since, wanted.until, interval),
         applied=tuple(applied),
         examples=measured.examples(chosen),
         controls=controls,
@@ -204,6 +207,7 @@ class _Lanes:
         self.times: dict[Network, tuple[datetime, datetime]] = {}
         self.gaps: dict[Network, timedelta] = {}
         self.versions: set[str] = set()
+        self.tallies = Tallies()
 
     def add(self, network: Network, at: datetime, states: Mapping[State, int]) -> None:
         """Verdicts of one moment, by state."""
@@ -217,7 +221,11 @@ class _Lanes:
         """The counts of one network in one hour whose verdicts were deleted."""
         states = {state: getattr(hour, state.value) for state in State}
         if any(states.values()):
-            self.add((hour.asn or 0, hour.network), hour.starts_at, states)
+            at = hour.counted_from or hour.starts_at
+            self.add((hour.asn or 0, hour.network), at, states)
+            place = (hour.country, hour.platform, hour.asn or 0, hour.network)
+            undecided = states.pop(State.INSUFFICIENT)
+            self.tallies.add_counts(place, at, states, {Cause.UNKNOWN: undecided})
 
     def found(self, unwell: Counter[Network]) -> tuple[Lane, ...]:
         return tuple(
@@ -251,6 +259,7 @@ async def _lanes(store: Store, wanted: Wanted, interval: float) -> _Lanes:
                 network = (one.asn, one.network)
                 # The time of the measurement, not of the verdict: events go by that clock.
                 lanes.add(network, one.started_at, {one.state: 1})
+                lanes.tallies.add(one)
                 lanes.vantages.setdefault(network, set()).add(one.vantage)
                 lanes.versions.add(one.rules_version)
     return lanes or await _counted(store, selection, wanted.until, width)
@@ -264,7 +273,8 @@ async def _counted(
     lanes: _Lanes | None = None
     if selection.since is None or hour > selection.since:
         async for batch in store.availability(msgspec.structs.replace(selection, until=hour)):
-            lanes = lanes or _Lanes(Slots(batch[0].starts_at, max(width, timedelta(hours=1))))
+            origin = min(one.counted_from or one.starts_at for one in batch)
+            lanes = lanes or _Lanes(Slots(origin, max(width, timedelta(hours=1))))
             for one in batch:
                 lanes.add_hour(one)
     return lanes or _Lanes(Slots(before, width))

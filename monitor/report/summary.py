@@ -7,6 +7,7 @@ from monitor.analysis.events.stretches import newest, stretches
 from monitor.report.document import Block, Facts, Heading, Para, Picture, Table
 from monitor.report.findings import UNPROVEN, Findings, Lane, Story
 from monitor.report.tables import short, short_span, some_stretches
+from monitor.wording.coverage import coverage_headline, coverage_text
 from monitor.wording.durations import duration
 from monitor.wording.events import began, ending, length, onset, what_happened
 from monitor.wording.failures_and_methods import method_and_name
@@ -26,10 +27,13 @@ def headline(words: Words, findings: Findings, title: str) -> str:
     """The title of the report."""
     story = findings.main_story
     if story is None:
+        names = _names(words, findings, title)
+        if findings.nothing_known:
+            return words.gettext("Nothing is known about %(platform)s in %(country)s", **names)
         return words.gettext(
-            "No block of %(platform)s was detected in %(country)s",
-            platform=words.name(title, 60),
-            country=words.country(findings.wanted.country),
+            "%(platform)s in %(country)s: %(what)s",
+            **names,
+            what=coverage_headline(words, findings.coverage, controls=findings.wanted.controls),
         )
     return what_happened(words, story.event, {story.event.platform: title})
 
@@ -85,23 +89,40 @@ def verdicts(words: Words, number: int) -> str:
 
 
 def _nothing(words: Words, findings: Findings, title: str) -> str:
-    names: Mapping[str, str] = {
+    known = coverage_text(words, findings.coverage, controls=findings.wanted.controls)
+    if not findings.coverage.decided:
+        return " ".join(
+            [
+                words.gettext(
+                    "Nothing is known about %(platform)s in %(country)s in this time.",
+                    **_names(words, findings, title),
+                ),
+                known,
+                words.gettext("No data does not mean that it worked."),
+            ]
+        )
+    seen = words.joined([lane_name(words, lane) for lane in findings.lanes[:MOST_NETWORKS]])
+    return " ".join(
+        [
+            words.gettext(
+                "%(platform)s in %(country)s, tested on %(networks)s:",
+                **_names(words, findings, title),
+                networks=seen,
+            ),
+            known,
+            words.gettext(
+                "The part “What this does not show” applies here too: nothing is known about other "
+                "networks."
+            ),
+        ]
+    )
+
+
+def _names(words: Words, findings: Findings, title: str) -> Mapping[str, str]:
+    return {
         "platform": words.name(title, 60),
         "country": words.country(findings.wanted.country),
     }
-    if not findings.lanes:
-        return words.gettext(
-            "Nothing is known: no verdict on %(platform)s in %(country)s is stored for this time. "
-            "No data does not mean that it worked.",
-            **names,
-        )
-    seen = words.joined([lane_name(words, lane) for lane in findings.lanes[:MOST_NETWORKS]])
-    return words.gettext(
-        "No block of %(platform)s was detected in %(country)s in this time on %(networks)s. The "
-        "part “What this does not show” applies here too: nothing is known about other networks.",
-        **names,
-        networks=seen,
-    )
 
 
 def _quotable(words: Words, event: Event, findings: Findings, title: str) -> Iterator[str]:

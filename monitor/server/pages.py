@@ -1,4 +1,4 @@
-"""The pages: the present, events, one event and its evidence, countries, vantages.
+"""The pages: the present, events, one event and its evidence, countries, vantages, runbooks.
 
 The present comes from the publisher's snapshot, the past from the store, in its own threads. A page
 is rendered in a thread too, so that nothing blocks the event loop of the probes.
@@ -17,10 +17,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from monitor.analysis.coverage import Coverage
 from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.analysis.verdict import VantageState
 from monitor.config.country_code import probable_code
 from monitor.config.filters import FilterError
+from monitor.export.coverage import stored_coverage
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import Snapshot, VantageView
@@ -31,6 +33,8 @@ from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader
 from monitor.server.matrix import Cell, Overall, Row, country_rows, network_rows, overall
 from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.page import POLICY, Reader, render
+from monitor.server.runbook_pages import runbook
+from monitor.wording.coverage import coverage_now, coverage_remarks, coverage_sentences
 from monitor.wording.events import (
     ending,
     headline,
@@ -50,6 +54,7 @@ from monitor.wording.words import Words
 from storage.store import StorageError, Store
 from storage.values.names import Names
 from storage.values.reviews import Mark, Review, deciding_review
+from storage.values.selection import Selection
 
 log = logger(__name__)
 
@@ -79,6 +84,7 @@ class Pages:
             Route("/events/{id}", self._event),
             Route("/countries/{code}", self._country),
             Route("/vantages", self._vantages),
+            Route("/runbooks/{name}", self._runbook),
         ]
 
     async def problem(self, request: Request, _: Exception, meant: str = "") -> Response:
@@ -114,6 +120,13 @@ class Pages:
             found = meant if meant in snapshot.countries else ""
             return await self.problem(request, LookupError(), found)
         return await _page("country.html", reader, at, lambda: _country(reader, snapshot, at, code))
+
+    async def _runbook(self, request: Request) -> Response:
+        reader, at = reader_of(request), self._publisher.now()
+        found = runbook(request.path_params["name"])
+        if found is None:
+            return await self.problem(request, LookupError())
+        return await _page("runbook.html", reader, at, lambda: {"runbook": found})
 
     async def _vantages(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()
@@ -153,12 +166,23 @@ class Pages:
             if _may_see(reader, event) and wanted.includes(event):
                 events.setdefault(event.id, event)
         listed = sorted(events.values(), key=lambda one: (one.onset_latest, one.id), reverse=True)
+        coverage: Coverage | None = None
+        if not listed and self._store is not None and not problem:
+            coverage = await self._coverage(wanted.selection(at), at)
         shown = {"held": await self._marks(), "problem": problem}
         return await _page(
             "events.html",
             reader,
             at,
-            lambda: {**_events(reader, snapshot, at, listed, wanted), **shown},
+            lambda: {
+                **_events(reader, snapshot, at, listed, wanted),
+                "coverage": (
+                    coverage_sentences(reader.words, coverage, controls=snapshot.has_controls)
+                    if coverage is not None
+                    else []
+                ),
+                **shown,
+            },
         )
 
     async def _stored_names(self) -> Names:
@@ -168,6 +192,17 @@ class Pages:
         except StorageError as error:
             log.error("stored names cannot be read", error=str(error))
             return Names()
+
+    async def _coverage(self, selection: Selection, at: datetime) -> Coverage | None:
+        """What is stored about a selection; None when it cannot be read."""
+        assert self._store is not None  # noqa: S101 # the caller looked
+        try:
+            return await stored_coverage(
+                self._store, selection, self._publisher.snapshot.interval, at
+            )
+        except StorageError as error:
+            log.error("the coverage cannot be read", error=str(error))
+            return None
 
     async def _event(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()
@@ -256,7 +291,8 @@ def _now(reader: Reader, snapshot: Snapshot, at: datetime, held: Mapping[str, Ma
         "live": "live" in reader.query,
         "overall": now,
         "held": held,
-        "headline": top_line(words, now),
+        "headline": top_line(words, now, controls=snapshot.has_controls),
+        "remarks": _remarks(words, snapshot, now.coverage) if now.nothing_seen else [],
         "events": [(event, headline(words, event, titles)) for event in events],
         "circumstances": [
             (
@@ -291,7 +327,7 @@ def _urgency(event: Event) -> tuple[int, float]:
     return order.index(event.state), -event.onset_latest.timestamp()
 
 
-def top_line(words: Words, now: Overall) -> str:
+def top_line(words: Words, now: Overall, *, controls: bool) -> str:
     """The headline of the first page."""
     if now.confirmed:
         confirmed = words.ngettext("%(n)s confirmed block", "%(n)s confirmed blocks", now.confirmed)
@@ -313,19 +349,17 @@ def top_line(words: Words, now: Overall) -> str:
             "No event yet, but %(n)s vantages saw a block in the last cycle",
             now.blocked,
         )
-    if now.undecided == now.field:
-        return words.gettext("No current results: none of your vantage points is working")
-    if now.undecided:
-        return words.gettext(
-            "No block detected, but %(x)s of %(n)s field vantages have no results",
-            x=words.number(now.undecided),
-            n=words.number(now.field),
-        )
-    return words.gettext("No block detected")
+    return coverage_now(words, now.coverage, controls=controls)
+
+
+def _remarks(words: Words, snapshot: Snapshot, coverage: Coverage) -> list[str]:
+    """What a headline about the present leaves out."""
+    return list(coverage_remarks(words, coverage, controls=snapshot.has_controls))
 
 
 def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Context:
     words, titles = reader.words, titles_of(snapshot)
+    coverage = snapshot.coverage_at(at, code)
     events = sorted(
         (event for event in snapshot.events.values() if event.country == code), key=_urgency
     )
@@ -339,6 +373,9 @@ def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Con
     return {
         "code": code,
         "country": words.country(code),
+        "coverage": coverage_now(words, coverage, controls=snapshot.has_controls),
+        "complete": coverage.complete,
+        "remarks": _remarks(words, snapshot, coverage),
         "events": [(event, headline(words, event, titles)) for event in events],
         "rows": network_rows(snapshot, code, at, vantages=reader.operator),
         "network_head": network_head,

@@ -35,6 +35,9 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of a page."""
     hidden: bool
     """Whether this reader sees nothing finer than a network."""
+    covered: bool = False
+    """Whether the coverage of the selection belongs to the answer: of an event it does not, nor to
+    a later page."""
 
     @property
     def hidden_columns(self) -> frozenset[str]:
@@ -65,6 +68,7 @@ async def read_request(
             403, "only operators may see vantages; select a network with asn", "vantage"
         )
     limit: int = values.pop("limit", PAGE)
+    covered = resource.covered and not {"event", "cursor"} & set(values)
     if "by" in values:
         values["by_network"] = values.pop("by") == "network"
     after = _after(values.pop("cursor", ""), resource, cursors, hidden=hidden)
@@ -81,7 +85,7 @@ async def read_request(
             raise ProblemError(404, "there is no event with this id", "event")
         if resource.name not in _HISTORIES:
             selection = _during(events[0], selection)
-    return Query(selection=selection, limit=limit, hidden=hidden)
+    return Query(selection=selection, limit=limit, hidden=hidden, covered=covered)
 
 
 async def _checked(asked: Filters, known: Names, resource: Resource, store: Store) -> Selection:

@@ -340,13 +340,15 @@ async def test_a_lead_is_not_called_a_block(tmp_path: Path, state: EventState) -
 
 
 async def test_without_an_event_it_says_so_and_claims_no_more(tmp_path: Path) -> None:
-    """No block detected is said with the networks looked from; no data is said to be none."""
+    """No block is said with the share of cycles that was decided and the networks tested from; no
+    data is said to be none."""
     store = MemoryStore()
     await store.open()
     for number in range(3):
         await store.save(story_cycle(number, blocked=False, title="X"))
     words = await _said(tmp_path, store=store)
-    assert "No block of X was detected in Pakistan" in words
+    assert "X in Pakistan: No block in 3 of 3 cycles on 1 network" in words
+    assert "About 852 more were not measured." in words
     assert "nothing is known about other networks" in words
     nothing = MemoryStore()
     await nothing.open()
