@@ -20,6 +20,7 @@ from monitor.config.filters import Filters, platform_titles
 from monitor.config.settings import Settings
 from monitor.export.csv import write_csv, write_csv_for_people
 from monitor.export.dictionary import write_dictionary
+from monitor.export.folder import write_folder
 from monitor.export.for_people import Reader
 from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.ooni_lines import write_ooni
@@ -215,6 +216,38 @@ def ooni(
     selection = selection_of(settings, filters, also=REFERENCES)
     rows = _export(settings, output, lambda store, out: write_ooni(store, selection, out))
     _report(rows, "measurements")
+
+
+@app.command()
+def package(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder to write; it must be new or empty.")
+    ],
+    kinds: Annotated[
+        list[Kind] | None,
+        typer.Option("--kind", help="Kind to export; may be repeated. Default: all."),
+    ] = None,
+    since: Since = "",
+    until: Until = "",
+    country: Country = "",
+    platform: Platform = "",
+    config: ConfigOption = None,
+) -> None:
+    """Export several kinds as CSV into a folder, with datapackage.json (Frictionless)."""
+    settings = load_settings(config)
+    filters = Filters(since=since, until=until, country=country, platform=platform)
+    selection = selection_of(settings, filters)
+    wanted = tuple(dict.fromkeys(kinds or Kind))
+
+    async def write(store: Store) -> dict[Kind, int]:
+        return await write_folder(store, selection, wanted, folder)
+
+    with exit_on(OSError), exit_on(FileExistsError, code=BAD_USAGE):
+        counts = with_store(settings.database, write)
+    for kind, rows in counts.items():
+        _report(rows, kind.value)
+    if counts.get(Kind.EVENTS) == 0:
+        typer.echo(coverage_in_words(settings, selection), err=True)
 
 
 @app.command()
