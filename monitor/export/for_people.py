@@ -24,7 +24,7 @@ from monitor.wording.networks import network_name
 from monitor.wording.words import words_in
 
 LOCAL = "local time"
-"""Unit of a time on the clocks of `time_zone`."""
+"""Unit of a time on the clocks of `local_zone`."""
 _UTC = "UTC"
 _NETWORKS: Mapping[str, Callable[[NetworkStatus], bool]] = {
     "networks_affected": attrgetter("affected"),
@@ -66,7 +66,7 @@ def _columns(kind: Kind, columns: tuple[Column[Any], ...], reader: Reader) -> It
     for column in columns:
         yield from _column(column, zone, reader)
     yield Column(
-        "time_zone",
+        "local_zone",
         "text",
         "The time zone of all local times of the row: that of the country's capital, unless "
         "another was asked for.",

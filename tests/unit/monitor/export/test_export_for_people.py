@@ -93,7 +93,7 @@ async def test_the_csv_says_the_same_as_that_for_programs(store: Store, kind: Ki
         for name, text in one.items():
             if f"{name}_local" in other:
                 utc = f"{text[:10]} {text[11:19]}" if text else ""
-                assert utc == _in_utc(other[f"{name}_local"], other["time_zone"])
+                assert utc == _in_utc(other[f"{name}_local"], other["local_zone"])
             elif not name.startswith("networks_"):
                 assert other[name] == text
 
@@ -148,7 +148,7 @@ async def test_an_event_is_told_in_a_sentence_with_names(store: Store) -> None:
     assert (second["platform"], second["platform_name"]) == ("whatsapp", "WhatsApp")
     assert "PTCL (AS17557)" in first["networks_affected"]
     assert first["onset_latest_local"] == "2024-02-17 17:05:00"
-    assert first["time_zone"] == "Asia/Karachi"
+    assert first["local_zone"] == "Asia/Karachi"
     seconds = second["blocked_seconds_least"]
     assert second["blocked_time_least"] == duration(words_in(), timedelta(seconds=float(seconds)))
     assert (second["blocked_seconds_most"], second["blocked_time_most"]) == ("", "")
@@ -158,7 +158,7 @@ async def test_another_time_zone_can_be_asked_for(store: Store) -> None:
     """It holds for all rows, and they say so."""
     row, _ = await _csv(store, Kind.EVENTS, msgspec.structs.replace(READER, zone="Asia/Tokyo"))
     assert row["onset_latest_local"] == "2024-02-17 21:05:00"
-    assert row["time_zone"] == "Asia/Tokyo"
+    assert row["local_zone"] == "Asia/Tokyo"
 
 
 async def test_a_formula_of_others_is_text(store: Store) -> None:
