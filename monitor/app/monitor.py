@@ -8,7 +8,7 @@ from typing import Any
 
 from monitor.analysis.events.event import Event
 from monitor.app.measuring_setup import Measuring
-from monitor.app.notifications import Notifications
+from monitor.app.notify_setup import Notifications
 from monitor.app.program import keep_running
 from monitor.config.load import load_config
 from monitor.config.reload import Reloader

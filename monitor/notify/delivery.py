@@ -19,9 +19,9 @@ from monitor.notify.body import NoticeContent
 from monitor.notify.message import Section, batches, message, section
 from monitor.notify.message_value import Message
 from monitor.notify.message_words import message_words
+from monitor.notify.new_notices import notices_of, wanted
 from monitor.notify.notice_kinds import CLOSING, OPENING, NoticeKind
 from monitor.notify.related_events import RelatedEvents, relatives
-from monitor.notify.routing import notices_of, wanted
 from monitor.notify.settings import NotifySettings, Route, Target
 from monitor.notify.still_due import plan
 from monitor.notify.timing import due_at, quiet_until, retry_after

@@ -33,12 +33,19 @@ from monitor.server.matrix import Cell, Overall, Row, country_rows, network_rows
 from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.page import POLICY, Reader, render
 from monitor.wording.coverage import coverage_now, coverage_remarks, coverage_sentences
-from monitor.wording.events import ending, headline, onset, what_happened
+from monitor.wording.events import (
+    ending,
+    headline,
+    length,
+    onset,
+    stretch_ending,
+    stretch_onset,
+    what_happened,
+)
 from monitor.wording.languages import BY_CODE, language_of
 from monitor.wording.networks import network_name
 from monitor.wording.rules import HEALTH_RULE_MEANINGS, rule_doubt, rule_meaning, sentence
 from monitor.wording.states import EVENT_STATES
-from monitor.wording.times import between, moment
 from monitor.wording.vantage_health import VANTAGE_MEANINGS, notes
 from monitor.wording.words import Words
 from storage.store import StorageError, Store
@@ -54,7 +61,7 @@ DAYS = (7, 30, 90, 365)
 _COUNTRY = re.compile("[A-Z]{2}")
 _NAME = re.compile("[a-z0-9_.-]{1,60}")
 _LONGEST_ID = 100
-_EPISODES = 5
+_STRETCHES = 5
 """Shown of one network."""
 Context = dict[str, Any]
 """The values of a template."""
@@ -485,6 +492,7 @@ def _event(
     axis = timeline.axis_of([event], until, timedelta(days=3650))
     downloads = [
         ("events", words.gettext("This event")),
+        ("stretches", words.gettext("Stretches")),
         ("verdicts", words.gettext("Verdicts")),
         ("measurements", words.gettext("Measurements")),
     ]
@@ -493,6 +501,7 @@ def _event(
         "what": what_happened(words, event, titles),
         "onset": onset(words, event),
         "until": ending(words, event),
+        "length": length(words, event),
         "evidence": evidence,
         "time_axis": axis,
         "tick_label": _tick_label(words, axis),
@@ -501,30 +510,19 @@ def _event(
             (one.status, one, [_endpoint(words, endpoint) for endpoint in one.endpoints])
             for one in evidence.networks
         ],
-        "downloads": downloads if event.kind is EventKind.BLOCK else downloads[:1],
+        "downloads": downloads if event.kind is EventKind.BLOCK else downloads[:2],
     }
 
 
 def _network(words: Words, axis: timeline.Axis, event: Event, network: Any) -> tuple[Any, ...]:
-    bars = [bar for one in network.episodes for bar in timeline.episode_bars(axis, one, event)]
-    if network.affected and not network.episodes:
+    bars = [bar for one in network.stretches for bar in timeline.stretch_bars(axis, one, event)]
+    if network.affected and not network.stretches:
         bars = list(timeline.event_bars(axis, event))
     stretches = []
-    for one in network.episodes[-_EPISODES:]:
-        began = (
-            words.gettext(
-                "before %(moment)s, the time of the first test",
-                moment=moment(words, one.onset_latest, event.country),
-            )
-            if one.onset_earliest is None
-            else between(words, one.onset_earliest, one.onset_latest, event.country)
-        )
-        ended = (
-            between(words, one.end_earliest, one.end_latest, event.country)
-            if one.end_earliest is not None and one.end_latest is not None
-            else None
-        )
-        stretches.append((began, ended))
+    for one in network.stretches[-_STRETCHES:]:
+        lasts = event.active and one.end_latest is None
+        ended = None if lasts else stretch_ending(words, one, event.country)
+        stretches.append((stretch_onset(words, one, event.country), ended))
     return network, bars, stretches
 
 

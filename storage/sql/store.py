@@ -16,7 +16,6 @@ from storage.sql import listing as listings
 from storage.sql import schema
 from storage.sql.backend import Backend
 from storage.sql.cycle_rows import Writer
-from storage.sql.database import PageReader, Session
 from storage.sql.fleet_store import SqlFleet
 from storage.sql.listing import Listing, matching, overlapping
 from storage.sql.listing_rollup import availability_page, availability_rows
@@ -24,6 +23,7 @@ from storage.sql.rejudging_store import SqlRejudgings
 from storage.sql.retention import SOUGHT, Batch, delete_rows, old_keys
 from storage.sql.review_store import SqlReviews
 from storage.sql.tallies import tallies
+from storage.sql.transactions import PageReader, Session
 from storage.store import StorageError
 from storage.values.checkpoint import Checkpoint
 from storage.values.cycle import Cycle, StoredCycle
@@ -59,7 +59,7 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings):
     """Implements `storage.store.CollectorStore`."""
 
     def __init__(self, backend: Backend, **options: Any) -> None:
-        """`options` as in `storage.sql.database.SqlDatabase`."""
+        """`options` as in `storage.sql.transactions.SqlDatabase`."""
         super().__init__(backend, **options)
         self._writer = Writer(backend)
 

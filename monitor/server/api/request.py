@@ -16,7 +16,7 @@ from storage.store import Store
 from storage.values.selection import Selection
 
 _TICK = timedelta(microseconds=1)
-_HISTORY = "events"
+_HISTORIES = ("events", "stretches")
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ async def read_request(
         values["by_network"] = values.pop("by") == "network"
     after = _after(values.pop("cursor", ""), resource, cursors, hidden=hidden)
     selection = Selection(**values, after=after, batch=limit + 1 if paged else 0)
-    if selection.event and resource.name != _HISTORY:
+    if selection.event and resource.name not in _HISTORIES:
         events = await first_rows(store.events(Selection(event=selection.event, batch=1)), 1)
         if not events:
             raise ProblemError(404, "there is no event with this id", "event")

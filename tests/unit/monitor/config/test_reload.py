@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.analysis.events.fold import EventBook, watch_only
+from monitor.analysis.events.detection import EventBook, watch_only
 from monitor.analysis.events.shutdowns import Connectivity, take_in
 from monitor.analysis.events.verdict_order import VerdictOrder, begin, insert
 from monitor.analysis.verdict import VantageHealth, VantageState
