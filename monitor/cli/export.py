@@ -91,7 +91,7 @@ def _add_table_command(name: str, write: _WriteRows, help: str) -> None:  # noqa
             lambda store, out: write(kind, store, selection, out, rejudging=rejudging),
         )
         _report(rows, kind.value)
-        if kind is Kind.EVENTS and not rows and not rejudging:
+        if kind in (Kind.EVENTS, Kind.STRETCHES) and not rows and not rejudging:
             typer.echo(coverage_in_words(settings, selection), err=True)
 
 
