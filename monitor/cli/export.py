@@ -181,7 +181,7 @@ def _add_table_command(
             ),
         )
         _report(rows, kind.value)
-        if kind is Kind.EVENTS and not rows and not rejudging:
+        if kind in (Kind.EVENTS, Kind.STRETCHES) and not rows and not rejudging:
             typer.echo(coverage_in_words(settings, selection), err=True)
 
 
