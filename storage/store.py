@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from monitor.analysis.coverage import Tally
 from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
@@ -144,6 +145,15 @@ class Store(Protocol):
     def availability(self, selection: Selection) -> AsyncIterator[Sequence[Availability]]:
         """Availability of platforms by the hour or day, in batches, ordered by country, platform,
         time and network. `since` and `until` select by the start of the hour or day."""
+
+    async def tallies(self, selection: Selection) -> list[Tally]:
+        """How many platform verdicts of field vantages were decided and undecided, by country,
+        platform and network, in order; only what has a verdict is listed. `since` and `until`
+        select by judging time; `state`, `vantage` and `event` select nothing.
+
+        The time it takes hardly grows with the time selected. So causes are counted only where the
+        verdicts are not too many; where they are, and where verdicts are deleted, they are unknown.
+        """
 
     def rows(
         self, kind: RowKind, columns: Sequence[str], selection: Selection, rejudging: str = ""

@@ -9,6 +9,7 @@ from typing import Annotated, BinaryIO, Protocol
 import typer
 from msgspec.structs import replace
 
+from monitor.cli.coverage import coverage_in_words
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, load_settings
@@ -114,6 +115,8 @@ def _add_table_command(name: str, write: _WriteRows, help: str) -> None:  # noqa
             lambda store, out: write(kind, store, selection, out, rejudging=rejudging),
         )
         _report(rows, kind.value)
+        if kind is Kind.EVENTS and not rows and not rejudging:
+            typer.echo(coverage_in_words(settings, selection), err=True)
 
 
 _add_table_command("csv", _csv, "Export to CSV. docs/csv.md explains the columns.")

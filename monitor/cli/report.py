@@ -15,7 +15,7 @@ from monitor.config.filters import Filters
 from monitor.config.settings import Settings
 from monitor.keys.keys import KeyFileError, grouped, key_path, load_or_make
 from monitor.report.archive import TooLargeError
-from monitor.report.build import Made, build
+from monitor.report.build import Made, NothingKnownError, build
 from monitor.report.findings import Wanted
 from monitor.report.optional_libraries import MissingExtraError
 from monitor.report.report_words import unmarked
@@ -55,6 +55,13 @@ def report(
             "as Asia/Karachi. Default: UTC."
         ),
     ] = "",
+    even_if_nothing_known: Annotated[
+        bool,
+        typer.Option(
+            "--even-if-nothing-known",
+            help="Write the report even if no verdict was decided; its title then says so.",
+        ),
+    ] = False,
     language: Annotated[
         str, typer.Option(help=f"Language of the document: {', '.join(BY_CODE)}.")
     ] = ENGLISH.code,
@@ -84,6 +91,7 @@ def report(
         with_vantages=with_vantages,
         all_measurements=all_measurements,
         signed_batches=signed_batches,
+        controls=settings.may_have_controls,
     )
     title = _title(settings, platform)
     path = key_path(settings.signing_key, settings.source, settings.database)
@@ -98,10 +106,17 @@ def report(
             interval=settings.interval,
             generated_at=now,
             language=BY_CODE[language],
+            even_if_nothing_known=even_if_nothing_known,
         )
 
     with exit_on(KeyFileError, TooLargeError, OSError), exit_on(MissingExtraError, code=BAD_USAGE):
-        made = with_store(settings.database, work)
+        try:
+            made = with_store(settings.database, work)
+        except NothingKnownError as error:
+            raise bad_usage(
+                f"nothing is known about {title} in {wanted.country} in this time: {error}; "
+                "--even-if-nothing-known writes a report that says so"
+            ) from error
     typer.echo(f"{output}: {unmarked(made.headline)}", err=True)
     typer.echo(f"signed by {grouped(made.manifest.fingerprint)} ({path})", err=True)
 

@@ -20,6 +20,7 @@ from monitor.server.page import ICON
 from monitor.server.pages import Pages
 from monitor.server.reload_route import Reload, reload_route
 from storage.store import Store
+from storage.values.names import Names
 
 
 def create_app(
@@ -59,13 +60,17 @@ def create_app(
     def icon(_: Request) -> Response:
         return Response(ICON, media_type="image/svg+xml")
 
+    def names() -> Names:
+        return shown_names(publisher.snapshot)
+
+    def interval() -> float:
+        return publisher.snapshot.interval
+
     api: list[BaseRoute] = (
         []
         if store is None
         else [
-            Mount(
-                "/api/v1", create_api(store, sees_vantages, lambda: shown_names(publisher.snapshot))
-            )
+            Mount("/api/v1", create_api(store, sees_vantages, names, interval)),
         ]
     )
     pages = Pages(publisher, store)

@@ -17,10 +17,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from monitor.analysis.coverage import Coverage
 from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.analysis.verdict import VantageState
 from monitor.config.country_code import probable_code
 from monitor.config.filters import FilterError
+from monitor.export.coverage import stored_coverage
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import Snapshot, VantageView
@@ -31,25 +33,34 @@ from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader
 from monitor.server.matrix import Cell, Overall, Row, country_rows, network_rows, overall
 from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.page import POLICY, Reader, render
-from monitor.wording.events import ending, headline, onset, what_happened
+from monitor.wording.coverage import coverage_now, coverage_remarks, coverage_sentences
+from monitor.wording.events import (
+    ending,
+    headline,
+    length,
+    onset,
+    stretch_ending,
+    stretch_onset,
+    what_happened,
+)
 from monitor.wording.filters import WrongFilter, filter_problem
 from monitor.wording.languages import BY_CODE, language_of
 from monitor.wording.networks import network_name
 from monitor.wording.rules import HEALTH_RULE_MEANINGS, rule_doubt, rule_meaning, sentence
 from monitor.wording.states import EVENT_STATES
-from monitor.wording.times import between, moment
 from monitor.wording.vantage_health import VANTAGE_MEANINGS, notes
 from monitor.wording.words import Words
 from storage.store import StorageError, Store
 from storage.values.names import Names
 from storage.values.reviews import Mark, Review, deciding_review
+from storage.values.selection import Selection
 
 log = logger(__name__)
 
 MOST_EVENTS = 200
 """On one page."""
 _LONGEST_ID = 100
-_EPISODES = 5
+_STRETCHES = 5
 """Shown of one network."""
 Context = dict[str, Any]
 """The values of a template."""
@@ -146,12 +157,23 @@ class Pages:
             if _may_see(reader, event) and wanted.includes(event):
                 events.setdefault(event.id, event)
         listed = sorted(events.values(), key=lambda one: (one.onset_latest, one.id), reverse=True)
+        coverage: Coverage | None = None
+        if not listed and self._store is not None and not problem:
+            coverage = await self._coverage(wanted.selection(at), at)
         shown = {"held": await self._marks(), "problem": problem}
         return await _page(
             "events.html",
             reader,
             at,
-            lambda: {**_events(reader, snapshot, at, listed, wanted), **shown},
+            lambda: {
+                **_events(reader, snapshot, at, listed, wanted),
+                "coverage": (
+                    coverage_sentences(reader.words, coverage, controls=snapshot.has_controls)
+                    if coverage is not None
+                    else []
+                ),
+                **shown,
+            },
         )
 
     async def _stored_names(self) -> Names:
@@ -161,6 +183,17 @@ class Pages:
         except StorageError as error:
             log.error("stored names cannot be read", error=str(error))
             return Names()
+
+    async def _coverage(self, selection: Selection, at: datetime) -> Coverage | None:
+        """What is stored about a selection; None when it cannot be read."""
+        assert self._store is not None  # noqa: S101 # the caller looked
+        try:
+            return await stored_coverage(
+                self._store, selection, self._publisher.snapshot.interval, at
+            )
+        except StorageError as error:
+            log.error("the coverage cannot be read", error=str(error))
+            return None
 
     async def _event(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()
@@ -249,7 +282,8 @@ def _now(reader: Reader, snapshot: Snapshot, at: datetime, held: Mapping[str, Ma
         "live": "live" in reader.query,
         "overall": now,
         "held": held,
-        "headline": top_line(words, now),
+        "headline": top_line(words, now, controls=snapshot.has_controls),
+        "remarks": _remarks(words, snapshot, now.coverage) if now.nothing_seen else [],
         "events": [(event, headline(words, event, titles)) for event in events],
         "circumstances": [
             (
@@ -284,7 +318,7 @@ def _urgency(event: Event) -> tuple[int, float]:
     return order.index(event.state), -event.onset_latest.timestamp()
 
 
-def top_line(words: Words, now: Overall) -> str:
+def top_line(words: Words, now: Overall, *, controls: bool) -> str:
     """The headline of the first page."""
     if now.confirmed:
         confirmed = words.ngettext("%(n)s confirmed block", "%(n)s confirmed blocks", now.confirmed)
@@ -306,19 +340,17 @@ def top_line(words: Words, now: Overall) -> str:
             "No event yet, but %(n)s vantages saw a block in the last cycle",
             now.blocked,
         )
-    if now.undecided == now.field:
-        return words.gettext("No current results: none of your vantage points is working")
-    if now.undecided:
-        return words.gettext(
-            "No block detected, but %(x)s of %(n)s field vantages have no results",
-            x=words.number(now.undecided),
-            n=words.number(now.field),
-        )
-    return words.gettext("No block detected")
+    return coverage_now(words, now.coverage, controls=controls)
+
+
+def _remarks(words: Words, snapshot: Snapshot, coverage: Coverage) -> list[str]:
+    """What a headline about the present leaves out."""
+    return list(coverage_remarks(words, coverage, controls=snapshot.has_controls))
 
 
 def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Context:
     words, titles = reader.words, titles_of(snapshot)
+    coverage = snapshot.coverage_at(at, code)
     events = sorted(
         (event for event in snapshot.events.values() if event.country == code), key=_urgency
     )
@@ -332,6 +364,9 @@ def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Con
     return {
         "code": code,
         "country": words.country(code),
+        "coverage": coverage_now(words, coverage, controls=snapshot.has_controls),
+        "complete": coverage.complete,
+        "remarks": _remarks(words, snapshot, coverage),
         "events": [(event, headline(words, event, titles)) for event in events],
         "rows": network_rows(snapshot, code, at, vantages=reader.operator),
         "network_head": network_head,
@@ -444,6 +479,7 @@ def _event(
     axis = timeline.axis_of([event], until, timedelta(days=3650))
     downloads = [
         ("events", words.gettext("This event")),
+        ("stretches", words.gettext("Stretches")),
         ("verdicts", words.gettext("Verdicts")),
         ("measurements", words.gettext("Measurements")),
     ]
@@ -452,6 +488,7 @@ def _event(
         "what": what_happened(words, event, titles),
         "onset": onset(words, event),
         "until": ending(words, event),
+        "length": length(words, event),
         "evidence": evidence,
         "time_axis": axis,
         "tick_label": _tick_label(words, axis),
@@ -460,30 +497,19 @@ def _event(
             (one.status, one, [_endpoint(words, endpoint) for endpoint in one.endpoints])
             for one in evidence.networks
         ],
-        "downloads": downloads if event.kind is EventKind.BLOCK else downloads[:1],
+        "downloads": downloads if event.kind is EventKind.BLOCK else downloads[:2],
     }
 
 
 def _network(words: Words, axis: timeline.Axis, event: Event, network: Any) -> tuple[Any, ...]:
-    bars = [bar for one in network.episodes for bar in timeline.episode_bars(axis, one, event)]
-    if network.affected and not network.episodes:
+    bars = [bar for one in network.stretches for bar in timeline.stretch_bars(axis, one, event)]
+    if network.affected and not network.stretches:
         bars = list(timeline.event_bars(axis, event))
     stretches = []
-    for one in network.episodes[-_EPISODES:]:
-        began = (
-            words.gettext(
-                "before %(moment)s, the time of the first test",
-                moment=moment(words, one.onset_latest, event.country),
-            )
-            if one.onset_earliest is None
-            else between(words, one.onset_earliest, one.onset_latest, event.country)
-        )
-        ended = (
-            between(words, one.end_earliest, one.end_latest, event.country)
-            if one.end_earliest is not None and one.end_latest is not None
-            else None
-        )
-        stretches.append((began, ended))
+    for one in network.stretches[-_STRETCHES:]:
+        lasts = event.active and one.end_latest is None
+        ended = None if lasts else stretch_ending(words, one, event.country)
+        stretches.append((stretch_onset(words, one, event.country), ended))
     return network, bars, stretches
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from monitor.analysis.coverage import Tally
 from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
@@ -22,6 +23,7 @@ from storage.sql.rejudging_store import SqlRejudgings
 from storage.sql.retention import SOUGHT, Batch, delete_rows, old_keys
 from storage.sql.review_store import SqlReviews
 from storage.sql.stored_names import stored_names
+from storage.sql.tallies import tallies
 from storage.sql.transactions import PageReader, Session
 from storage.store import StorageError
 from storage.values.checkpoint import Checkpoint
@@ -155,6 +157,9 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings):
     def availability(self, selection: Selection) -> AsyncIterator[Sequence[Availability]]:
         after = self._backend.place(selection.after) or None
         return self._pages(partial(availability_page, selection=selection), after, selection.batch)
+
+    async def tallies(self, selection: Selection) -> list[Tally]:
+        return await self._read(partial(tallies, selection=selection))
 
     def rows(
         self, kind: RowKind, columns: Sequence[str], selection: Selection, rejudging: str = ""

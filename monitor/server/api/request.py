@@ -22,7 +22,7 @@ from storage.values.selection import Selection
 from storage.values.times import utc_now
 
 _TICK = timedelta(microseconds=1)
-_HISTORY, _MEASUREMENTS = "events", "measurements"
+_HISTORIES, _MEASUREMENTS = ("events", "stretches"), "measurements"
 _REFERENCES = Names(platforms=frozenset({REFERENCE_PLATFORM}))
 _FILTERS = Filters.__struct_fields__
 
@@ -35,6 +35,9 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of a page."""
     hidden: bool
     """Whether this reader sees nothing finer than a network."""
+    covered: bool = False
+    """Whether the coverage of the selection belongs to the answer: of an event it does not, nor to
+    a later page."""
 
     @property
     def hidden_columns(self) -> frozenset[str]:
@@ -65,6 +68,7 @@ async def read_request(
             403, "only operators may see vantages; select a network with asn", "vantage"
         )
     limit: int = values.pop("limit", PAGE)
+    covered = resource.covered and not {"event", "cursor"} & set(values)
     if "by" in values:
         values["by_network"] = values.pop("by") == "network"
     after = _after(values.pop("cursor", ""), resource, cursors, hidden=hidden)
@@ -79,9 +83,9 @@ async def read_request(
         events = await first_rows(store.events(Selection(event=selection.event, batch=1)), 1)
         if not events:
             raise ProblemError(404, "there is no event with this id", "event")
-        if resource.name != _HISTORY:
+        if resource.name not in _HISTORIES:
             selection = _during(events[0], selection)
-    return Query(selection=selection, limit=limit, hidden=hidden)
+    return Query(selection=selection, limit=limit, hidden=hidden, covered=covered)
 
 
 async def _checked(asked: Filters, known: Names, resource: Resource, store: Store) -> Selection:

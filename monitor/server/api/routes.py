@@ -37,12 +37,13 @@ def create_api(
     store: Store,
     sees_vantages: Callable[[Request], bool],
     known: Callable[[], Names] = Names,
+    interval: Callable[[], float] = lambda: 0.0,
 ) -> Starlette:
     """The application to mount at `/api/v1`, over an open store.
 
     `sees_vantages` decides whether the reader of a request may see single vantages; others see
     nothing finer than a network. `known` gives names that may be selected by besides those of
-    stored rows.
+    stored rows. `interval` gives the seconds between two cycles, 0 where it is not known.
     """
     cursors = Cursors()
     readers = asyncio.Semaphore(READERS)
@@ -54,14 +55,14 @@ def create_api(
     def page(resource: Resource) -> Handler:
         async def get(request: Request) -> Response:
             query = await read(request, resource, paged=True)
-            return await json_page(request, resource, store, query, cursors, readers)
+            return await json_page(request, resource, store, query, cursors, readers, interval())
 
         return get
 
     def file(resource: Resource) -> Handler:
         async def get(request: Request) -> Response:
             query = await read(request, resource, paged=False)
-            return await csv_file(request, resource, store, query, readers)
+            return await csv_file(request, resource, store, query, readers, interval())
 
         return get
 
