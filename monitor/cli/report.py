@@ -48,13 +48,6 @@ def report(
             help="Include agents' signed batches unchanged; needs --with-vantages.",
         ),
     ] = False,
-    timezone: Annotated[
-        str,
-        typer.Option(
-            help="Time zone of the hours in availability.csv, and of times without an offset, such "
-            "as Asia/Karachi. Default: UTC."
-        ),
-    ] = "",
     even_if_nothing_known: Annotated[
         bool,
         typer.Option(
@@ -62,6 +55,13 @@ def report(
             help="Write the report even if no verdict was decided; its title then says so.",
         ),
     ] = False,
+    timezone: Annotated[
+        str,
+        typer.Option(
+            help="Time zone of the hours in availability.csv, and of times without an offset, such "
+            "as Asia/Karachi. Default: UTC."
+        ),
+    ] = "",
     language: Annotated[
         str, typer.Option(help=f"Language of the document: {', '.join(BY_CODE)}.")
     ] = ENGLISH.code,

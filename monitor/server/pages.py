@@ -1,4 +1,4 @@
-"""The pages: the present, events, one event and its evidence, countries, vantages.
+"""The pages: the present, events, one event and its evidence, countries, vantages, runbooks.
 
 The present comes from the publisher's snapshot, the past from the store, in its own threads. A page
 is rendered in a thread too, so that nothing blocks the event loop of the probes.
@@ -33,6 +33,7 @@ from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader
 from monitor.server.matrix import Cell, Overall, Row, country_rows, network_rows, overall
 from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.page import POLICY, Reader, render
+from monitor.server.runbook_pages import runbook
 from monitor.wording.coverage import coverage_now, coverage_remarks, coverage_sentences
 from monitor.wording.events import (
     ending,
@@ -83,6 +84,7 @@ class Pages:
             Route("/events/{id}", self._event),
             Route("/countries/{code}", self._country),
             Route("/vantages", self._vantages),
+            Route("/runbooks/{name}", self._runbook),
         ]
 
     async def problem(self, request: Request, _: Exception, meant: str = "") -> Response:
@@ -118,6 +120,13 @@ class Pages:
             found = meant if meant in snapshot.countries else ""
             return await self.problem(request, LookupError(), found)
         return await _page("country.html", reader, at, lambda: _country(reader, snapshot, at, code))
+
+    async def _runbook(self, request: Request) -> Response:
+        reader, at = reader_of(request), self._publisher.now()
+        found = runbook(request.path_params["name"])
+        if found is None:
+            return await self.problem(request, LookupError())
+        return await _page("runbook.html", reader, at, lambda: {"runbook": found})
 
     async def _vantages(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()
