@@ -23,9 +23,12 @@ from monitor.export.dictionary import write_dictionary
 from monitor.export.folder import write_folder
 from monitor.export.for_people import Reader
 from monitor.export.kinds import EXPORTS, Kind
+from monitor.export.no_rows import why_no_rows
 from monitor.export.ooni_lines import write_ooni
 from monitor.export.parquet import MissingExtraError, write_parquet
 from monitor.export.xlsx import TooManyRowsError, write_xlsx
+from monitor.wording.no_rows import no_rows_text
+from monitor.wording.words import words_in
 from storage.store import StorageError, Store
 from storage.values.rollup import Period
 from storage.values.selection import Selection
@@ -181,8 +184,8 @@ def _add_table_command(
             ),
         )
         _report(rows, kind.value)
-        if kind in (Kind.EVENTS, Kind.STRETCHES) and not rows and not rejudging:
-            typer.echo(coverage_in_words(settings, selection), err=True)
+        if not rows:
+            _explain(settings, kind, selection, rejudging)
 
 
 _add_table_command("csv", _csv, "Export to CSV. docs/csv.md explains the columns.")
@@ -216,6 +219,8 @@ def ooni(
     selection = selection_of(settings, filters, also=REFERENCES)
     rows = _export(settings, output, lambda store, out: write_ooni(store, selection, out))
     _report(rows, "measurements")
+    if not rows:
+        _explain(settings, Kind.MEASUREMENTS, selection)
 
 
 @app.command()
@@ -278,6 +283,17 @@ def _settings(config: Path | None, kind: Kind, rejudging: str) -> Settings:
             "`shutwatch rejudge` again"
         )
     return settings
+
+
+def _explain(settings: Settings, kind: Kind, selection: Selection, rejudging: str = "") -> None:
+    """Say why there are no rows, and what their absence is worth."""
+    why = with_store(
+        settings.database,
+        lambda store: why_no_rows(EXPORTS[kind], store, selection, rejudging),
+    )
+    typer.echo(no_rows_text(words_in(), why), err=True)
+    if kind in (Kind.EVENTS, Kind.STRETCHES) and not rejudging:
+        typer.echo(coverage_in_words(settings, selection), err=True)
 
 
 def _report(rows: int, what: str) -> None:

@@ -23,6 +23,7 @@ from monitor.export.csv import header, value_lines, write_csv
 from monitor.export.data_package import DESCRIPTOR
 from monitor.export.dictionary import write_dictionary
 from monitor.export.kinds import EXPORTS, Kind
+from monitor.export.no_rows import why_no_rows
 from monitor.export.ooni_format import ooni_measurement
 from monitor.export.ooni_lines import PATIENCE, ControlMatcher
 from monitor.export.stretches import rows_of
@@ -31,6 +32,7 @@ from monitor.report.data_files import TIMELINE, describe_files
 from monitor.report.findings import Applied, Example, Findings, Lane, Network, Story, Wanted
 from monitor.report.tables import some_stretches
 from monitor.report.time_slots import Slots
+from monitor.wording.no_rows import NoRows
 from probes.measurement import Measurement, Purpose
 from probes.vantage import VantageRole
 from storage.store import CollectorStore, Store
@@ -42,6 +44,7 @@ MOST_RELATED = 30
 MOST_LOG = 40
 MOST_NOTES = 50
 MOST_EXAMPLES = 12
+MEASUREMENT_FILES = ("data/measurements.csv", "data/measurements.jsonl", "data/ooni.jsonl")
 AROUND = timedelta(hours=1)
 """Raw measurements are enclosed from this long before to this long after each onset and end."""
 
@@ -108,9 +111,32 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         control_unwell=control_unwell,
         rules_versions=tuple(sorted(lanes.versions)),
         rows=rows,
+        no_rows=await _no_rows(store, wanted, rows),
         signed=signed,
         windows=windows,
     )
+
+
+_FILES = {
+    "data/verdicts.csv": Kind.VERDICTS,
+    "data/availability.csv": Kind.AVAILABILITY,
+    "data/timeline.csv": Kind.AVAILABILITY,
+    **dict.fromkeys(MEASUREMENT_FILES, Kind.MEASUREMENTS),
+}
+"""The kind of stored rows that a file is made of."""
+
+
+async def _no_rows(store: Store, wanted: Wanted, rows: Mapping[str, int]) -> dict[str, NoRows]:
+    """Why files have no rows."""
+    found: dict[str, NoRows] = {}
+    for file in (file for file, count in rows.items() if not count):
+        if file in (BATCHES, KEYS):
+            found[file] = NoRows.UNSIGNED
+        elif file not in _FILES:
+            found[file] = NoRows.NO_EVENT
+        else:
+            found[file] = await why_no_rows(EXPORTS[_FILES[file]], store, wanted.selection)
+    return found
 
 
 def _new(path: Path, kind: Kind | None = None) -> TextIO:
@@ -328,8 +354,7 @@ class _Measured:
     @property
     def rows(self) -> dict[str, int]:
         """Rows of each file."""
-        files = ("measurements.csv", "measurements.jsonl", "ooni.jsonl")
-        return {f"data/{file}": self.count for file in files}
+        return dict.fromkeys(MEASUREMENT_FILES, self.count)
 
     def examples(self, chosen: Sequence[Verdict]) -> tuple[Example, ...]:
         return tuple(

@@ -78,6 +78,8 @@ def verdict(
         started_at=at(cycle),
         judged_at=judged(cycle),
         rules_version="1",
+        measured_at=at(cycle),
+        measured_until=at(cycle),
     )
 
 
