@@ -16,7 +16,7 @@ from monitor.logs import LogSettings
 from monitor.notify.settings import NotifySettings
 from probes.catalog.catalog import Catalog
 from probes.settings import ProbeSettings
-from probes.vantage import VantagePoint
+from probes.vantage import VantagePoint, VantageRole
 
 COLLECTED_AGREEMENT = 2
 """Default of `events.agreement` for a collector."""
@@ -174,3 +174,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         shown = f"[{host}]" if ":" in host else host
         page = self.public_url or f"http://{shown}:{self.listen_port}"
         return self.runbooks_url or f"{page}/runbooks"
+
+    @property
+    def may_have_controls(self) -> bool:
+        """Whether there may be a control vantage; enrolled agents may be controls too."""
+        configured = any(one.role is VantageRole.CONTROL for one in self.vantages)
+        return configured or bool(self.collector.listen[0])

@@ -120,7 +120,7 @@ def _where(words: Words, event: Event) -> Iterator[str]:
 
 def _how(words: Words, event: Event) -> Iterator[str]:
     for number, name in enumerate(event.methods[:METHODS_NAMED]):
-        method = method_and_name(words, name)
+        method = method_and_name(words, name, past=not event.active)
         if number:
             yield words.gettext("Also: %(method)s", method=method)
         else:

@@ -22,7 +22,7 @@ from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.judging.quarantine import NOBODY, Quarantined
 from storage.values.checkpoint import Checkpoint
 
-KIND = "timeline-1"
+KIND = "timeline-2"
 """Change it whenever what is stored could mean something else."""
 
 _S = TypeVar("_S")

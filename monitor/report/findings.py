@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from monitor.analysis.coverage import Coverage
 from monitor.analysis.events.event import Event, EventLogEntry, EventState
 from monitor.analysis.verdict import Verdict
 from monitor.report.batches import Signed
@@ -35,6 +36,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     signed_batches: bool = False
     """Whether the signed batches of agents are enclosed; each names its vantage, so this needs
     `with_vantages`."""
+    controls: bool = True
+    """Whether a control vantage is configured."""
 
     @property
     def selection(self) -> Selection:
@@ -102,6 +105,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     lanes: tuple[Lane, ...]
     slot: timedelta
     """Length of the slots of `lanes`."""
+    coverage: Coverage
+    """How much of the time was decided."""
     applied: tuple[Applied, ...]
     examples: tuple[Example, ...]
     controls: int
@@ -124,6 +129,11 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
         proven = [one for one in self.stories if one.event.state not in UNPROVEN]
         known = proven or list(self.stories)
         return known[-1] if known else None
+
+    @property
+    def nothing_known(self) -> bool:
+        """Whether there is neither an event nor a decided verdict."""
+        return self.main_story is None and not self.coverage.decided
 
 
 class Imprint(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from monitor.analysis.events.event import Event, EventState
 from monitor.analysis.verdict import State, VantageHealth, VantageState, Verdict
 from monitor.export.columns import VANTAGE_COLUMNS, Column
 from monitor.export.kinds import EXPORTS, Export, Kind
+from monitor.export.stretches import POSITION_LENGTH, position_of
 from monitor.server.api import parameters as p
 from probes.measurement import Measurement
 from storage.store import Store
@@ -34,6 +35,8 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     """Number of its parts."""
     is_position: Callable[[Sequence[str]], bool] = lambda parts: True  # noqa: ARG005
     """Whether parts of that number can be a position."""
+    covered: bool = False
+    """Whether an empty answer could be taken for good news: then a page carries the coverage."""
     public: bool = True
     """Whether readers who may not see vantages may read it."""
 
@@ -71,7 +74,18 @@ RESOURCES: tuple[Resource, ...] = (
         order="detected_at",
         filters=(*_WHERE, *_WHEN, p.state(EventState), p.EVENT),
         export=EXPORTS[Kind.EVENTS],
+        covered=True,
         position_length=LENGTHS[Event],
+    ),
+    Resource(
+        name="stretches",
+        summary="When each event was blocked without a break, in its country and on each network",
+        order="detected_at of the event",
+        filters=(*_WHERE, *_WHEN, p.state(EventState), p.EVENT),
+        export=EXPORTS[Kind.STRETCHES],
+        position=position_of,
+        position_length=POSITION_LENGTH,
+        is_position=lambda parts: re.fullmatch(r"[0-9]{6}", parts[-1]) is not None,
     ),
     Resource(
         name="availability",
