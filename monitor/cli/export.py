@@ -41,7 +41,16 @@ OutputOption = Annotated[
 RejudgingOption = Annotated[
     str, typer.Option(help="Export the results that `shutwatch rejudge` stored under this id.")
 ]
-PeriodOption = Annotated[Period, typer.Option(help="For availability: one row per hour or day.")]
+PeriodOption = Annotated[
+    Period, typer.Option(help="For availability: one row per hour, day or month.")
+]
+TimezoneOption = Annotated[
+    str,
+    typer.Option(
+        help="For availability: the time zone of periods, and of times without an offset, such as "
+        "Asia/Karachi. Default: UTC."
+    ),
+]
 ByOption = Annotated[
     By, typer.Option(help="For availability: one row per network, or per country.")
 ]
@@ -78,13 +87,22 @@ def _add_table_command(name: str, write: _WriteRows, help: str) -> None:  # noqa
         rejudging: RejudgingOption = "",
         period: PeriodOption = Period.HOUR,
         by: ByOption = By.NETWORK,
+        timezone: TimezoneOption = "",
         config: ConfigOption = None,
     ) -> None:
+        if timezone and kind is not Kind.AVAILABILITY:
+            raise bad_usage(f"--timezone is for availability alone: times of {kind} are in UTC")
         settings = _settings(config, kind, rejudging)
         selection = replace(
             selection_of(
                 settings,
-                Filters(since=since, until=until, country=country, platform=platform),
+                Filters(
+                    since=since,
+                    until=until,
+                    country=country,
+                    platform=platform,
+                    timezone=timezone,
+                ),
                 also=REFERENCES if kind is Kind.MEASUREMENTS else None,
                 ahead=kind is Kind.ANNOTATIONS,
             ),

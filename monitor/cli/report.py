@@ -55,6 +55,13 @@ def report(
             help="Write the report even if no verdict was decided; its title then says so.",
         ),
     ] = False,
+    timezone: Annotated[
+        str,
+        typer.Option(
+            help="Time zone of the hours in availability.csv, and of times without an offset, such "
+            "as Asia/Karachi. Default: UTC."
+        ),
+    ] = "",
     language: Annotated[
         str, typer.Option(help=f"Language of the document: {', '.join(BY_CODE)}.")
     ] = ENGLISH.code,
@@ -69,7 +76,8 @@ def report(
     now = datetime.now(UTC)
     # A report covers no time after now.
     selection = selection_of(
-        settings, Filters(since=since, until=until, country=country, platform=platform)
+        settings,
+        Filters(since=since, until=until, country=country, platform=platform, timezone=timezone),
     )
     start, end = selection.since, min(selection.until or now, now)
     if not (country and platform and start is not None and start < end):
@@ -79,6 +87,7 @@ def report(
         platform=platform,
         since=start,
         until=end,
+        timezone=selection.timezone,
         with_vantages=with_vantages,
         all_measurements=all_measurements,
         signed_batches=signed_batches,

@@ -7,8 +7,9 @@ answer would read as "nothing happened".
 
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
@@ -22,6 +23,8 @@ from probes.catalog.countries import COUNTRIES
 from probes.catalog.host import is_literal
 from probes.vantage import VantagePoint
 from storage.values.names import Names
+from storage.values.periods import zone_named
+from storage.values.rollup import UTC as UTC_NAME
 from storage.values.selection import Selection
 
 _LARGEST_ASN = 2**32 - 1
@@ -47,6 +50,8 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     vantage: str = ""
     since: str = ""
     until: str = ""
+    timezone: str = ""
+    """IANA name. Times without an offset are of this zone, and so are periods of availability."""
 
 
 def names_of(catalog: Catalog, vantages: Iterable[VantagePoint]) -> Names:
@@ -89,7 +94,8 @@ async def selection_of(
 
 def checked(asked: Filters, known: Names, now: datetime, *, ahead: bool = False) -> Selection:
     """What the filters select, by these names alone. Raises FilterError for the first wrong one."""
-    since, until = _moment("since", asked.since), _moment("until", asked.until)
+    zone = _zone(asked.timezone)
+    since, until = _moment("since", asked.since, zone), _moment("until", asked.until, zone)
     if since is not None and since > now and not ahead:
         raise _wrong("since", Fault.FUTURE, asked.since)
     if since is not None and until is not None and since >= until:
@@ -101,25 +107,36 @@ def checked(asked: Filters, known: Names, now: datetime, *, ahead: bool = False)
         vantage=_vantage(asked.vantage, known),
         since=since,
         until=until,
+        timezone=zone.key,
     )
 
 
-def moment_of(text: str) -> datetime:
-    """The time that a person wrote, UTC by default. ValueError when it is none."""
+def moment_of(text: str, zone: tzinfo = UTC) -> datetime:
+    """The time that a person wrote, of `zone` by default. ValueError when it is none."""
     if len(text) > 64 or not text.isascii() or not text[:4].isdigit() or text[4:5] != "-":
         raise ValueError(text)
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
+        moment = moment.replace(tzinfo=zone)
     try:
         return moment.astimezone(UTC)
     except OverflowError as error:
         raise ValueError(text) from error
 
 
-def _moment(name: str, text: str) -> datetime | None:
+def _zone(name: str) -> ZoneInfo:
     try:
-        return moment_of(text) if text else None
+        return zone_named(name or UTC_NAME)
+    except ValueError as error:
+        zones = available_timezones()
+        called = {zone.rpartition("/")[2]: zone for zone in sorted(zones)} | {z: z for z in zones}
+        meant = called.get(close_to(name, called), "")
+        raise _wrong("timezone", Fault.ZONE, name, meant=meant) from error
+
+
+def _moment(name: str, text: str, zone: tzinfo) -> datetime | None:
+    try:
+        return moment_of(text, zone) if text else None
     except ValueError as error:
         raise _wrong(name, Fault.TIME, text) from error
 

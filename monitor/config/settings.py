@@ -167,6 +167,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Path of the file; empty for the built-in settings."""
 
     @property
+    def may_have_controls(self) -> bool:
+        """Whether there may be a control vantage; enrolled agents may be controls too."""
+        configured = any(one.role is VantageRole.CONTROL for one in self.vantages)
+        return configured or bool(self.collector.listen[0])
+
+    @property
     def runbooks_at(self) -> str:
         """URL of the runbooks, without a final slash: that of another place, else of the page, else
         of what this process listens at, as this machine reaches it."""
@@ -174,9 +180,3 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         shown = f"[{host}]" if ":" in host else host
         page = self.public_url or f"http://{shown}:{self.listen_port}"
         return self.runbooks_url or f"{page}/runbooks"
-
-    @property
-    def may_have_controls(self) -> bool:
-        """Whether there may be a control vantage; enrolled agents may be controls too."""
-        configured = any(one.role is VantageRole.CONTROL for one in self.vantages)
-        return configured or bool(self.collector.listen[0])

@@ -26,6 +26,7 @@ class Fault(StrEnum):
     TIME = "time"
     FUTURE = "future"
     ORDER = "order"
+    ZONE = "zone"
 
 
 class WrongFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +63,9 @@ _FAULTS: Mapping[Fault, str] = {
     ),
     Fault.FUTURE: N_("%(filter)s: “%(given)s” is in the future, of which nothing is known."),
     Fault.ORDER: N_("%(filter)s: “%(given)s” is not before “%(end)s”, where the time ends."),
+    Fault.ZONE: N_(
+        "%(filter)s: “%(given)s” is not the name of a time zone, such as Asia/Karachi or UTC."
+    ),
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from monitor.server.api.problem import ProblemError
-from storage.values.rollup import Period
+from storage.values.rollup import UTC, Period
 
 LARGEST_PAGE = 1000
 """Rows."""
@@ -142,8 +142,8 @@ VANTAGE = _name(
 )
 SINCE = Parameter(
     name="since",
-    meaning="Start of the time range, inclusive. Events that ended before it are not selected, nor "
-    "hours and days of availability that began before it.",
+    meaning="Start of the time range, inclusive. Events that ended before it are not selected. Of "
+    "a period of availability that began before it the rest is counted.",
     wanted="a date or time in UTC, such as 2024-02-17 or 2024-02-17T18:00Z",
     schema=_TIME,
     example="2024-02-17T00:00:00Z",
@@ -151,7 +151,8 @@ SINCE = Parameter(
 )
 UNTIL = Parameter(
     name="until",
-    meaning="End of the time range, exclusive. Events that began at or after it are not selected.",
+    meaning="End of the time range, exclusive. Events that began at or after it are not selected. "
+    "Of a period of availability that ends after it the part before it is counted.",
     wanted=SINCE.wanted,
     schema=_TIME,
     example="2024-02-18T00:00:00Z",
@@ -167,7 +168,7 @@ EVENT = _name(
 )
 PERIOD = _choice(
     "period",
-    "Length of the time that one row covers, an hour or a day of UTC.",
+    "Length of the time that one row covers: an hour, a day or a month of `timezone`.",
     tuple(Period),
     "day",
     kind=Period,
@@ -179,6 +180,15 @@ BY = _choice(
     ("network", "country"),
     "country",
     default="network",
+)
+TIMEZONE = Parameter(
+    name="timezone",
+    meaning="Time zone of the IANA database whose hours, days and months are counted; UTC by "
+    "default. `since` and `until` without an offset are of this zone.",
+    wanted="the name of a time zone, such as Asia/Karachi or UTC",
+    schema={**_TEXT, "maxLength": _LONGEST_TEXT, "default": UTC},
+    example="Asia/Karachi",
+    read=_text,
 )
 LIMIT = Parameter(
     name="limit",

@@ -123,6 +123,33 @@ def test_every_command_refuses_a_mistyped_filter(here: Installation, command: st
             assert said in done.stderr, query
 
 
+def test_a_mistyped_time_zone_is_refused(here: Installation) -> None:
+    """With the zone that is meant; and one for rows whose times are in UTC is refused as well."""
+    for given, said in (
+        ("Karachi", "Did you mean “Asia/Karachi”?"),
+        ("asia/karachi", "Did you mean “Asia/Karachi”?"),
+        ("nosuch", "is not the name of a time zone"),
+    ):
+        done = here.run("export csv availability", f"timezone={given}")
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert said in done.stderr
+    done = here.run("export csv events", "timezone=Asia/Karachi")
+    assert (done.exit_code, "for availability alone" in done.stderr) == (2, True)
+
+
+def test_times_without_an_offset_are_of_the_zone() -> None:
+    """Midnight in Karachi is 19:00 UTC of the day before; a time with an offset stays itself."""
+    now = utc_now()
+    asked = Filters(timezone="Asia/Karachi", since="2024-02-17", until="2024-02-18T00:00Z")
+    selection = checked(asked, Names(), now)
+    assert f"{selection.since:%Y-%m-%dT%H:%M}" == "2024-02-16T19:00"
+    assert f"{selection.until:%Y-%m-%dT%H:%M}" == "2024-02-18T00:00"
+    assert (selection.timezone, checked(Filters(), Names(), now).timezone) == (
+        "Asia/Karachi",
+        "UTC",
+    )
+
+
 @pytest.mark.parametrize("command", ["annotate list", "export csv annotations"])
 def test_annotations_may_be_dated_in_advance(here: Installation, command: str) -> None:
     """An election is known before it is held; every other mistake is refused as elsewhere."""
