@@ -25,6 +25,7 @@ from storage.values.cycle import Cycle
 from storage.values.rollup import Period
 from storage.values.selection import Selection
 from tests.contract.cycles import AWKWARD, EVERY_OBSERVATION, REACHED, cycle, measurement, verdict
+from tests.properties import examples
 from tests.worlds.memory_store import MemoryStore
 
 PILED_UP = (Kind.MEASUREMENTS, Kind.VERDICTS, Kind.AVAILABILITY)
@@ -123,7 +124,7 @@ async def of_values(store: Store, kind: Kind, selection: Selection) -> str:
 
 
 @given(cycles())
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 async def test_rows_make_the_file_that_values_make(made: Cycle) -> None:
     """Whatever is stored: the same bytes come from rows as from values, from every store."""
     selections = [
