@@ -39,13 +39,15 @@ def register() -> None:
         database=None,
         deadline=None,
         suppress_health_check=[hypothesis.HealthCheck.too_slow],
+        print_blob=True,
     )
 
 
-def examples(usual: int) -> int:
-    """How many examples a test runs whose examples are dear or cheap: so many, or the most."""
+def examples(usual: int, most: int = MOST) -> int:
+    """How many examples a test runs whose examples are dear or cheap: so many, or in the profile
+    the most; fewer than others where one takes seconds."""
     soaking = hypothesis.settings.get_current_profile_name() == PROFILE
-    return max(usual, MOST) if soaking else usual
+    return max(usual, most) if soaking else usual
 
 
 class Written:
