@@ -28,12 +28,12 @@ import msgspec
 from benchmarks import namespace, store_rows, store_sqlite
 from benchmarks.store import cpu_of
 from monitor.analysis.events.event import (
-    Episode,
     Event,
     EventLogEntry,
     EventState,
     NetworkStatus,
     Scope,
+    Stretch,
 )
 from monitor.analysis.judge.rules import RULES_VERSION
 from monitor.analysis.verdict import Evidence
@@ -103,7 +103,7 @@ def _event(number: int) -> Event:
             affected=True,
             blocked_now=last,
             methods=("tls.reset",),
-            episodes=(Episode(onset_earliest=begun, onset_latest=soon, end_earliest=ended),),
+            stretches=(Stretch(onset_earliest=begun, onset_latest=soon, end_earliest=ended),),
         )
         for place in store_rows.PLACES
         if place.country == country

@@ -33,7 +33,7 @@ def sql_store(
     """The store in the SQL database that `url` names. StorageError for a URL of no such database.
 
     `busy_timeout` is how many seconds to wait for another program's lock; for the other options
-    see `storage.sql.database.SqlDatabase`.
+    see `storage.sql.transactions.SqlDatabase`.
     """
     return SqlStore(_backend_of(url, busy_timeout), clock=clock, page=page, create=create)
 

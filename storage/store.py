@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from monitor.analysis.coverage import Tally
 from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
@@ -21,6 +22,7 @@ from storage.values.fleet import (
     SeenCycle,
     WaitingCycle,
 )
+from storage.values.names import Names
 from storage.values.outbox import Notice, NoticeState
 from storage.values.prunable import Prunable
 from storage.values.rejudging import Rejudging
@@ -144,6 +146,15 @@ class Store(Protocol):
         """Availability of platforms by the hour or day, in batches, ordered by country, platform,
         time and network. `since` and `until` select by the start of the hour or day."""
 
+    async def tallies(self, selection: Selection) -> list[Tally]:
+        """How many platform verdicts of field vantages were decided and undecided, by country,
+        platform and network, in order; only what has a verdict is listed. `since` and `until`
+        select by judging time; `state`, `vantage` and `event` select nothing.
+
+        The time it takes hardly grows with the time selected. So causes are counted only where the
+        verdicts are not too many; where they are, and where verdicts are deleted, they are unknown.
+        """
+
     def rows(
         self, kind: RowKind, columns: Sequence[str], selection: Selection, rejudging: str = ""
     ) -> AsyncIterator[Sequence[Sequence[Any]]]:
@@ -182,6 +193,10 @@ class Store(Protocol):
         """Annotations by their start, of one country or all, that overlap the time from `since`
         (inclusive) to `until` (exclusive). With a platform: annotations of that platform, and those
         of no particular one."""
+
+    async def names(self) -> Names:
+        """The countries, platforms, networks and vantages of everything stored. It takes as long as
+        reading all daily counts, so ask only for a name that is known from nowhere else."""
 
     def prune(self, what: Prunable, before: datetime) -> AsyncIterator[int]:
         """Delete rows of one table that are older than `before`: whole partitions where there are

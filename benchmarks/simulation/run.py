@@ -17,8 +17,8 @@ import msgspec
 from benchmarks.simulation.looks import placed
 from benchmarks.simulation.rivals import OURS, RULES, Alarm, Rule, merged, sample_of
 from benchmarks.simulation.world import BUCKET, CLEAN, Seen, World
+from monitor.analysis.events.detection import EventBook, advance
 from monitor.analysis.events.event import Event, EventKind
-from monitor.analysis.events.fold import EventBook, advance
 from monitor.analysis.events.sequential_test import (
     Detector,
     DetectorSettings,

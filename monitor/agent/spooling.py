@@ -9,7 +9,7 @@ from collections.abc import Callable
 from monitor.agent.batch_body import TooLargeError, spooled
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.saved_state import LAST_CYCLE, TRAFFIC, LastCycle, TrafficOfDay, as_note
-from monitor.analysis.events.fold import EventBook, advance
+from monitor.analysis.events.detection import EventBook, advance
 from monitor.budget.budget import Effort
 from monitor.config.settings import Settings
 from monitor.logs import logger

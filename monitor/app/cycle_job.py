@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Collection, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
-from monitor.analysis.events.fold import EventBook
+from monitor.analysis.events.detection import EventBook
 from monitor.budget.budget import Effort
 from monitor.budget.ledger import BudgetSpentError, Ledger
 from monitor.judging.judge import judge_cycle

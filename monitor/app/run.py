@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 from monitor.app.measuring_setup import measuring
 from monitor.app.monitor import Monitor, opened_store, publisher_of, show
-from monitor.app.notifications import Notifications
+from monitor.app.notify_setup import Notifications
 from monitor.app.program import keep_running, run_until_stopped
 from monitor.config.settings import Settings
 from monitor.recording.recorder import Recorder

@@ -28,9 +28,11 @@ _PACKET = 80
 """Headers of one packet, and all of one that carries nothing."""
 _CONNECTION = 5 * _PACKET
 """Opening and closing, both ways."""
-_SERVER_HELLO = 2_900
-"""What a server's side of a handshake takes without its certificates: tickets, acknowledgements and
-the key share of a post-quantum group."""
+_SERVER_HELLO, _KEY_SHARE = 1_800, 1_100
+"""What a server's side of a handshake takes without its certificates, tickets and acknowledgements
+included; and the key share of a post-quantum group, which servers send to those who offer one."""
+_LONG_HELLO = 1_000
+"""A ClientHello longer than this offers a post-quantum group (OpenSSL 3.5 and later)."""
 _USUAL_CHAIN = 4_000
 """Where the length of the certificates is not recorded, as in older measurements."""
 _DOH = 10_000
@@ -54,14 +56,14 @@ def bytes_of(measurement: Measurement) -> int:
 
 def fetch_bytes(size: int) -> int:
     """Bytes on the wire, both ways, to fetch so much of an object over a connection of its own."""
-    opened = _CONNECTION + hello_bytes() + _SERVER_HELLO + _USUAL_CHAIN
+    opened = _CONNECTION + hello_bytes() + _server_hello() + _USUAL_CHAIN
     return round(opened + _REQUEST + _HEAD + _OVERHEAD * (size + _IN_FLIGHT_FAST))
 
 
 def request_bytes() -> int:
     """Bytes on the wire, both ways, of one https request that is answered in a few words, where
     both address families are tried."""
-    opened = _CONNECTION + hello_bytes() + 2 * _PACKET + _SERVER_HELLO + _USUAL_CHAIN
+    opened = _CONNECTION + hello_bytes() + 2 * _PACKET + _server_hello() + _USUAL_CHAIN
     return 2 * (_QUERY + _REPLY + opened) + _REQUEST + _HEAD
 
 
@@ -77,6 +79,10 @@ def hello_bytes() -> int:
     except ssl.SSLWantReadError:
         return outgoing.pending
     raise AssertionError("a handshake cannot end before it began")
+
+
+def _server_hello() -> int:
+    return _SERVER_HELLO + (_KEY_SHARE if hello_bytes() > _LONG_HELLO else 0)
 
 
 def _bytes_of(observation: Observation) -> float:
@@ -95,7 +101,7 @@ def _bytes_of(observation: Observation) -> float:
                 return hello * (1 + _sent(observation.duration, _DATA_AGAIN))
             if observation.failure is not None and not observation.chain_bytes:
                 return hello + 2 * _PACKET
-            return hello + _SERVER_HELLO + (observation.chain_bytes or _USUAL_CHAIN)
+            return hello + _server_hello() + (observation.chain_bytes or _USUAL_CHAIN)
         case QuicObservation():
             return _QUIC_SILENT if silent else _QUIC
         case HttpObservation():

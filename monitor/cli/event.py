@@ -9,16 +9,19 @@ import typer
 import uuid_utils
 from rich.markup import escape
 
-from monitor.analysis.events.event import Event, EventLogEntry
+from monitor.analysis.events.event import Event, EventLogEntry, Stretch
+from monitor.analysis.events.stretches import newest, stretches
+from monitor.cli.coverage import coverage_in_words
 from monitor.cli.exits import bad_usage
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import minute, plain_console, print_json, print_lines, table
 from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import with_store
+from monitor.config.filters import Filters
 from monitor.recording.continuations import reviews_of
 from monitor.wording.changes import change_in_words
-from monitor.wording.events import condition
+from monitor.wording.events import condition, length
 from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.grades import grade_in_words
 from monitor.wording.networks import network_name
@@ -35,6 +38,8 @@ NOTE_LIMIT, NAME_LIMIT = 4000, 200
 """Characters."""
 SHORTEST = 4
 """Characters of an id that must be given at least."""
+MOST_STRETCHES = 9
+"""Stretches that `event show` lists after the first one, the newest ones."""
 AROUND = timedelta(days=7)
 """`event show` lists annotations this long before and after the event."""
 
@@ -56,9 +61,14 @@ def show_all(
     config: ConfigOption = None,
 ) -> None:
     """List events, oldest first, each with its current review."""
-    selection = selection_of(since, until, country, platform)
-    listed = with_store(load_settings(config).database, lambda store: _reviewed(store, selection))
-    if json:
+    settings = load_settings(config)
+    selection = selection_of(
+        settings, Filters(since=since, until=until, country=country, platform=platform)
+    )
+    listed = with_store(settings.database, lambda store: _reviewed(store, selection))
+    if not listed:
+        typer.echo(f"No events. {coverage_in_words(settings, selection)}", err=True)
+    elif json:
         print_json(one.as_json() for one in listed)
     else:
         _print_list(listed)
@@ -239,9 +249,6 @@ def _of_earlier(review: Review, event: Event) -> str:
 
 
 def _print_list(listed: Sequence[_Reviewed]) -> None:
-    if not listed:
-        typer.echo("No events.", err=True)
-        return
     shown = table("id", "since", "country", "event", "state", "review", header_style="dim")
     for column in (shown.columns[0], shown.columns[2]):
         column.no_wrap = True
@@ -250,33 +257,50 @@ def _print_list(listed: Sequence[_Reviewed]) -> None:
         mark = one.review.mark.value if one.review else ("notes" if one.count else "")
         state = EVENT_STATES[event.state]
         # The country as its code, which `--country` takes.
-        cells = (minute(event.onset_latest), event.country, _subject(event), state, mark)
+        since = minute(newest(event).onset_latest)
+        cells = (since, event.country, _subject(event), state, mark)
         # The start of an id is enough to name the event, and leaves room for the other columns.
         shown.add_row(event.id[:12], *map(escape, cells))
     plain_console().print(shown)
 
 
+def _began(stretch: Stretch) -> str:
+    earliest = minute(stretch.onset_earliest) or "an unknown time before the first measurement"
+    return f"between {earliest} and {minute(stretch.onset_latest)}"
+
+
+def _ended(stretch: Stretch | Event) -> str:
+    if stretch.end_earliest is None and stretch.end_latest is None:
+        return "not"
+    return f"between {minute(stretch.end_earliest) or '?'} and " + (
+        minute(stretch.end_latest) or "unknown"
+    )
+
+
 def print_event(whole: WholeEvent) -> None:
     """Print an event with its log, reviews and annotations."""
     event, words = whole.event, words_in()
-    earliest = minute(event.onset_earliest) or "an unknown time before the first measurement"
-    if event.active:
-        ended = "not"
-    else:
-        ended = f"between {minute(event.end_earliest) or '?'} and "
-        ended += minute(event.end_latest) or "unknown"
+    every = stretches(event)
     networks = words.listed(
         f"{network_name(words, one.network, one.asn)}: {condition(words, event, one)}"
         for one in event.networks
         if one.affected
     )
-    methods = words.pause.join(method_and_name(words, name) for name in event.methods)
+    methods = words.pause.join(
+        method_and_name(words, name, past=not event.active) for name in event.methods
+    )
     lines = [
         _event_line(event),
-        f"  began     between {earliest} and {minute(event.onset_latest)}",
+        f"  began     {_began(every[0])}",
         f"  detected  {minute(event.detected_at)}",
         f"  confirmed {minute(event.confirmed_at) or 'not'}",
-        f"  ended     {ended}",
+        f"  ended     {'not' if event.active else _ended(event)}",
+        f"  lasted    {length(words, event)}",
+        *(
+            f"  stretch   {number} of {len(every)}: began {_began(one)}, ended {_ended(one)}"
+            for number, one in enumerate(every, 1)
+            if len(every) > 1 and (number == 1 or number > len(every) - MOST_STRETCHES)
+        ),
         f"  methods   {methods or '-'}",
         f"  networks  {networks or '-'}",
         f"  evidence  {grade_in_words(words, event.evidence)}, rules {event.rules_version}",

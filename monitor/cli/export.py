@@ -9,12 +9,14 @@ from typing import Annotated, BinaryIO, Protocol
 import typer
 from msgspec.structs import replace
 
+from monitor.cli.coverage import coverage_in_words
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, load_settings
 from monitor.cli.output import STANDARD_OUTPUT, csv_text, opened_file
-from monitor.cli.selection import Country, Platform, Since, Until, selection_of
+from monitor.cli.selection import REFERENCES, Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import opened, with_store
+from monitor.config.filters import Filters
 from monitor.config.settings import Settings
 from monitor.export.csv import write_csv
 from monitor.export.dictionary import write_dictionary
@@ -39,7 +41,16 @@ OutputOption = Annotated[
 RejudgingOption = Annotated[
     str, typer.Option(help="Export the results that `shutwatch rejudge` stored under this id.")
 ]
-PeriodOption = Annotated[Period, typer.Option(help="For availability: one row per hour or day.")]
+PeriodOption = Annotated[
+    Period, typer.Option(help="For availability: one row per hour, day or month.")
+]
+TimezoneOption = Annotated[
+    str,
+    typer.Option(
+        help="For availability: the time zone of periods, and of times without an offset, such as "
+        "Asia/Karachi. Default: UTC."
+    ),
+]
 ByOption = Annotated[
     By, typer.Option(help="For availability: one row per network, or per country.")
 ]
@@ -76,11 +87,25 @@ def _add_table_command(name: str, write: _WriteRows, help: str) -> None:  # noqa
         rejudging: RejudgingOption = "",
         period: PeriodOption = Period.HOUR,
         by: ByOption = By.NETWORK,
+        timezone: TimezoneOption = "",
         config: ConfigOption = None,
     ) -> None:
+        if timezone and kind is not Kind.AVAILABILITY:
+            raise bad_usage(f"--timezone is for availability alone: times of {kind} are in UTC")
         settings = _settings(config, kind, rejudging)
         selection = replace(
-            selection_of(since, until, country, platform),
+            selection_of(
+                settings,
+                Filters(
+                    since=since,
+                    until=until,
+                    country=country,
+                    platform=platform,
+                    timezone=timezone,
+                ),
+                also=REFERENCES if kind is Kind.MEASUREMENTS else None,
+                ahead=kind is Kind.ANNOTATIONS,
+            ),
             period=period,
             by_network=by is By.NETWORK,
         )
@@ -90,6 +115,8 @@ def _add_table_command(name: str, write: _WriteRows, help: str) -> None:  # noqa
             lambda store, out: write(kind, store, selection, out, rejudging=rejudging),
         )
         _report(rows, kind.value)
+        if kind is Kind.EVENTS and not rows and not rejudging:
+            typer.echo(coverage_in_words(settings, selection), err=True)
 
 
 _add_table_command("csv", _csv, "Export to CSV. docs/csv.md explains the columns.")
@@ -111,7 +138,8 @@ def ooni(
 ) -> None:
     """Export measurements in OONI's data format, one JSON object per line."""
     settings = load_settings(config)
-    selection = selection_of(since, until, country, platform)
+    filters = Filters(since=since, until=until, country=country, platform=platform)
+    selection = selection_of(settings, filters, also=REFERENCES)
     rows = _export(settings, output, lambda store, out: write_ooni(store, selection, out))
     _report(rows, "measurements")
 

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime
 
-from monitor.analysis.events.fold import EventBook, advance
+from monitor.analysis.events.detection import EventBook, advance
 from monitor.config.settings import Settings
 from monitor.recording.backlog import Backlog
 from storage.store import FleetStore

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 
 from monitor.app.measuring_setup import measuring
 from monitor.app.monitor import Monitor, opened_store, publisher_of
-from monitor.app.notifications import Notifications
+from monitor.app.notify_setup import Notifications
 from monitor.app.program import run_until_stopped
 from monitor.collector.agents_api import AgentApi
 from monitor.collector.certificate import certificate_of

@@ -6,8 +6,8 @@ from typing import Any
 
 from monitor.config.loopback import is_loopback
 from monitor.config.settings import CollectorSettings
-from monitor.config.tables import COLLECTOR
 from monitor.config.toml_node import Node, read_table
+from monitor.config.toml_tables import COLLECTOR
 
 
 def read_collector(node: Node) -> CollectorSettings:

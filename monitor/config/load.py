@@ -31,20 +31,6 @@ from monitor.config.settings import (
     ThrottlingSettings,
     VantageCheckSettings,
 )
-from monitor.config.tables import (
-    EVENTS,
-    FINGERPRINTS,
-    LOG,
-    PROBE,
-    RETENTION,
-    SERVER,
-    THROTTLING,
-    TOP,
-    VANTAGE,
-    VANTAGE_CHECK,
-    VANTAGE_REQUIRED,
-    elsewhere,
-)
 from monitor.config.toml_node import (
     Document,
     Invalid,
@@ -58,6 +44,20 @@ from monitor.config.toml_node import (
 )
 from monitor.config.toml_problem import ConfigError, Problem
 from monitor.config.toml_source import read_source
+from monitor.config.toml_tables import (
+    EVENTS,
+    FINGERPRINTS,
+    LOG,
+    PROBE,
+    RETENTION,
+    SERVER,
+    THROTTLING,
+    TOP,
+    VANTAGE,
+    VANTAGE_CHECK,
+    VANTAGE_REQUIRED,
+    elsewhere,
+)
 from monitor.config.values import existing_file
 from monitor.logs import LogSettings
 from monitor.notify.settings import NotifySettings

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from monitor.analysis.events.event import Event, EventLogEntry
+from monitor.analysis.events.stretches import newest
 from monitor.analysis.verdict import PlatformVerdict
 from monitor.demo.chapters import Results
 from monitor.demo.plan import FIELD, PLATFORMS
@@ -120,8 +121,9 @@ def about_change(entry: EventLogEntry) -> str:
 
 def bounds(event: Event) -> str:
     """When the event began and ended, as far as that is known."""
-    began = _between(event.onset_earliest, event.onset_latest)
-    return f"it began {began} and ended {_between(event.end_earliest, event.end_latest)} UTC"
+    last = newest(event)
+    began = _between(last.onset_earliest, last.onset_latest)
+    return f"it began {began} and ended {_between(last.end_earliest, last.end_latest)} UTC"
 
 
 def _between(earliest: datetime | None, latest: datetime | None) -> str:

@@ -6,15 +6,19 @@ shows the same table, and tests compare the two. Links in a meaning are Markdown
 
 import csv
 from collections.abc import Callable
+from datetime import timedelta
 from importlib.resources import files
+from math import ceil, floor
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from monitor.analysis.events.event import Event, NetworkStatus
+from monitor.analysis.events.event import Event, NetworkStatus, Stretch
+from monitor.analysis.events.stretches import least, longest, most, newest, shortest, stretches
 from monitor.analysis.verdict import VantageHealth, Verdict
 from monitor.export.cells import Value
+from monitor.export.stretches import StretchRow
 from probes.measurement import Layer, Measurement
 from storage.values.measurement_summary import Summary, summarise
 from storage.values.reviews import Annotation, Review
@@ -104,6 +108,16 @@ def _measured(name: str) -> Callable[[SummarisedMeasurement], Value]:
     return attrgetter(f"{part}.{name}")
 
 
+def _of_stretch(name: str) -> Callable[[StretchRow], Value]:
+    part = "stretch" if name in Stretch.__struct_fields__ else "event"
+    return attrgetter(f"{part}.{name}")
+
+
+def _whole(span: timedelta | None, rounded: Callable[[float], int]) -> int | None:
+    """Whole seconds: of a bound, the next ones beyond it."""
+    return None if span is None else rounded(span.total_seconds())
+
+
 MEASUREMENT_COLUMNS: tuple[Column[SummarisedMeasurement], ...] = _columns(
     "measurements",
     _measured,
@@ -139,6 +153,26 @@ EVENT_COLUMNS: tuple[Column[Event], ...] = _columns(
     first_measurement_id=attrgetter("first_measurement"),
     networks_recovering=_numbers(attrgetter("recovering")),
     networks_unobserved=_numbers(attrgetter("unobserved")),
+    stretches=lambda event: len(stretches(event)),
+    since_earliest=lambda event: newest(event).onset_earliest,
+    since_latest=lambda event: newest(event).onset_latest,
+    blocked_seconds_least=lambda event: _whole(least(event), floor),
+    blocked_seconds_most=lambda event: _whole(most(event), ceil),
+)
+
+STRETCH_COLUMNS: tuple[Column[StretchRow], ...] = _columns(
+    "stretches",
+    _of_stretch,
+    event_id=attrgetter("event.id"),
+    asn=lambda row: row.network.asn if row.network else None,
+    network=lambda row: row.network.network if row.network else None,
+    stretch=attrgetter("number"),
+    stretches=attrgetter("count"),
+    goes_on=attrgetter("goes_on"),
+    onset_before_monitoring=lambda row: row.stretch.onset_earliest is None,
+    last_blocked_at=lambda row: row.stretch.last_blocked or row.stretch.end_earliest,
+    blocked_seconds_least=lambda row: _whole(shortest(row.stretch), floor),
+    blocked_seconds_most=lambda row: _whole(longest(row.stretch), ceil),
 )
 
 AVAILABILITY_COLUMNS: tuple[Column[Availability], ...] = _columns(
@@ -148,6 +182,7 @@ AVAILABILITY_COLUMNS: tuple[Column[Availability], ...] = _columns(
     hours_seen=attrgetter("hours"),
     networks_count=attrgetter("networks"),
     definition=lambda _: DEFINITION,
+    partial=_listed("partial"),
 )
 
 VANTAGE_COLUMNS: tuple[Column[VantageHealth], ...] = _columns(

@@ -19,8 +19,8 @@ def write_dictionary(out: TextIO) -> int:
     found = [
         (kind.value, column.name, column.unit, plain(column.meaning))
         for kind in (
-            *(Kind.EVENTS, Kind.VERDICTS, Kind.MEASUREMENTS, Kind.AVAILABILITY),
-            *(Kind.REVIEWS, Kind.ANNOTATIONS),
+            *(Kind.EVENTS, Kind.STRETCHES, Kind.VERDICTS, Kind.MEASUREMENTS),
+            *(Kind.AVAILABILITY, Kind.REVIEWS, Kind.ANNOTATIONS),
         )
         for column in columns(kind)
     ]

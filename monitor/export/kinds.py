@@ -12,11 +12,13 @@ from monitor.export.columns import (
     EVENT_COLUMNS,
     MEASUREMENT_COLUMNS,
     REVIEW_COLUMNS,
+    STRETCH_COLUMNS,
     VERDICT_COLUMNS,
     Column,
     SummarisedMeasurement,
 )
 from monitor.export.reviews import annotations, reviews
+from monitor.export.stretches import stretch_rows
 from storage.store import Store
 from storage.values.row_kind import RowKind
 from storage.values.selection import Selection
@@ -28,6 +30,7 @@ class Kind(StrEnum):
     MEASUREMENTS = "measurements"
     VERDICTS = "verdicts"
     EVENTS = "events"
+    STRETCHES = "stretches"
     AVAILABILITY = "availability"
     REVIEWS = "reviews"
     ANNOTATIONS = "annotations"
@@ -77,6 +80,13 @@ EXPORTS = {
         EVENT_COLUMNS,
         lambda store, wanted: store.events(wanted),
         recomputed=lambda store, of, wanted: store.rejudged_events(of, wanted),
+    ),
+    Kind.STRETCHES: Export(
+        STRETCH_COLUMNS,
+        stretch_rows,
+        recomputed=lambda store, of, wanted: stretch_rows(
+            store, wanted, lambda selection: store.rejudged_events(of, selection)
+        ),
     ),
     Kind.AVAILABILITY: Export(
         AVAILABILITY_COLUMNS,

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 
-from monitor.analysis.events.fold import EventBook, Step, advance
+from monitor.analysis.events.detection import EventBook, Step, advance
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from storage.values.cycle import Cycle, StoredCycle

@@ -11,8 +11,8 @@ import msgspec
 import uuid_utils
 
 from monitor import __version__
+from monitor.analysis.events.detection import EventBook
 from monitor.analysis.events.event import Event
-from monitor.analysis.events.fold import EventBook
 from monitor.analysis.judge.rules import RULES_VERSION
 from monitor.analysis.verdict import PlatformVerdict, Verdict
 from monitor.config.settings import Settings

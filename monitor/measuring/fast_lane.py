@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from monitor.analysis.events.fold import EventBook
+from monitor.analysis.events.detection import EventBook
 from monitor.analysis.events.sequential_test import Phase, suspicious
 from monitor.analysis.verdict import State
 from monitor.budget.budget import Allotment

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from monitor.analysis.coverage import Coverage, Tallies
 from monitor.analysis.events.event import Event
 from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth, VantageState
@@ -71,8 +72,8 @@ class RouteView(msgspec.Struct, frozen=True, kw_only=True):
     sent: int = 0
     failures: int = 0
     """Failed attempts."""
-    pending: int = 0
-    """Notifications waiting now."""
+    overdue_from: tuple[datetime, ...] = ()
+    """Of each notification that waits now: the UTC time from which it is overdue."""
 
 
 class VantageView(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,6 +159,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes a vantage may use in one day."""
     public_url: str = ""
     """Public address of the page; empty: none."""
+    runbooks_url: str = ""
+    """Address of the runbooks; empty: not known."""
     catalog: Catalog
     vantages: tuple[VantageView, ...]
     """Every configured one, silent ones too, in the order of the configuration."""
@@ -192,6 +195,27 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     def platforms(self) -> tuple[str, ...]:
         """Names of the platforms watched, in the catalogue's order."""
         return tuple(platform.name for platform in self.catalog.platforms)
+
+    @property
+    def has_controls(self) -> bool:
+        """Whether a control vantage is configured."""
+        return not all(view.is_field for view in self.vantages)
+
+    def coverage_at(self, at: datetime, country: str = "") -> Coverage:
+        """How much the current verdicts decide, in one country or everywhere. A vantage in
+        quarantine makes no event, so it counts for nothing here either."""
+        tallies, made, due = Tallies(), 0, 0
+        for view in self.vantages:
+            if not view.is_field or view.quarantined or country not in ("", view.point.country):
+                continue
+            due += len(self.platforms)
+            for platform in self.platforms:
+                tallies.expect(view.point.country, platform, view.point.asn, view.point.network)
+            for verdict in view.platforms_at(at):
+                if verdict.platform in self.platforms:
+                    tallies.add(verdict)
+                    made += 1
+        return Coverage(tallies=tallies.made(), not_measured=due - made)
 
     def networks_blocked(
         self, at: datetime

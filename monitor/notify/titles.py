@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from monitor.analysis.events.event import Event, EventKind
+from monitor.analysis.events.event import Event
 from monitor.notify.notice_kinds import NoticeKind
 from monitor.wording.changes import NOTICE_TITLES
 from monitor.wording.events import Certainty, claim
@@ -31,7 +31,4 @@ def _claim(words: Words, occasion: NoticeKind, event: Event, titles: Mapping[str
         certainty = Certainty.MAY if event.confirmed_at is None else Certainty.IS
     else:
         certainty = _CERTAINTY[occasion]
-    what = claim(words, event, titles, certainty)
-    if event.kind is EventKind.BLOCK and event.reopened and certainty is not Certainty.NO_LONGER:
-        return words.gettext("%(what)s again", what=what)
-    return what
+    return claim(words, event, titles, certainty)

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from monitor.analysis.events.confirmation import CountryPlatform
+from monitor.analysis.events.detection import VANTAGES_KEY, CountryPlatformKey, EventBook, advance
 from monitor.analysis.events.event import Event
-from monitor.analysis.events.fold import VANTAGES_KEY, CountryPlatformKey, EventBook, advance
 from monitor.analysis.events.outage import Outages
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.shutdowns import Connectivity, only_vantages
@@ -22,7 +22,7 @@ from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.judging.quarantine import NOBODY, Quarantined
 from storage.values.checkpoint import Checkpoint
 
-KIND = "timeline-1"
+KIND = "timeline-2"
 """Change it whenever what is stored could mean something else."""
 
 _S = TypeVar("_S")

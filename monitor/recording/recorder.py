@@ -18,8 +18,7 @@ import msgspec
 
 from monitor.analysis.events.agreement import outliers
 from monitor.analysis.events.continuation import without_events
-from monitor.analysis.events.event import Event, EventLogEntry, EventState
-from monitor.analysis.events.fold import (
+from monitor.analysis.events.detection import (
     CountryPlatformKey,
     EventBook,
     Rebuild,
@@ -27,6 +26,7 @@ from monitor.analysis.events.fold import (
     key_of,
     watch_only,
 )
+from monitor.analysis.events.event import Event, EventLogEntry, EventState
 from monitor.analysis.verdict import PlatformVerdict
 from monitor.config.settings import Settings
 from monitor.judging.quarantine import NOBODY, Quarantined

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from monitor.analysis.events.fold import CountryPlatformKey
+from monitor.analysis.events.detection import CountryPlatformKey
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.judging.quarantine import NOBODY, Quarantined

@@ -8,8 +8,8 @@ from statistics import median
 
 import msgspec
 
+from monitor.analysis.events.detection import CountryPlatformKey, EventBook, Rebuild, Step, advance
 from monitor.analysis.events.event import Event, EventLogEntry
-from monitor.analysis.events.fold import CountryPlatformKey, EventBook, Rebuild, Step, advance
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth
 from monitor.replay.imported_row import Row

@@ -7,6 +7,7 @@ from typing import Any
 from rich.markup import escape
 
 from monitor.analysis.events.event import Event
+from monitor.analysis.events.stretches import stretches
 from monitor.replay.replay import NetworkTimeline, Replayed
 from monitor.replay.weekly_hours import weekly_pattern
 
@@ -32,6 +33,15 @@ def json_lines(replayed: Replayed) -> Iterator[dict[str, Any]]:
             "confirmed_at": event.confirmed_at,
             "end_earliest": event.end_earliest,
             "end_latest": event.end_latest,
+            "stretches": [
+                {
+                    "onset_earliest": one.onset_earliest,
+                    "onset_latest": one.onset_latest,
+                    "end_earliest": one.end_earliest,
+                    "end_latest": one.end_latest,
+                }
+                for one in stretches(event)
+            ],
             "kind": event.kind,
             "id": event.id,
             "roles": event.roles,
@@ -82,7 +92,9 @@ def _event_lines(event: Event, replayed: Replayed, width: int, zone: tzinfo) -> 
         f"{escape(', '.join(event.methods)) or 'method unknown'}, "
         f"{networks} of {len(event.networks)} networks"
     )
-    yield f"  onset {onset_text(event)}; end {end_text(event)}"
+    count = len(stretches(event))
+    several = f"; {count} stretches, open in between" if count > 1 else ""
+    yield f"  onset {onset_text(event)}; end {end_text(event)}{several}"
     entries = [e for e in replayed.log if e.event == event.id and e.change in _LOGGED]
     for entry in entries[:_MOST_LOG]:
         detail = f": {escape(entry.detail)}" if entry.detail else ""

@@ -16,7 +16,9 @@ from monitor.report.compose import document
 from monitor.report.findings import Findings, Imprint, Wanted
 from monitor.report.optional_libraries import library
 from monitor.report.report_words import report_words
+from monitor.wording.coverage import coverage_headline
 from monitor.wording.languages import ENGLISH, Language
+from monitor.wording.words import words_in
 from storage.store import CollectorStore
 from storage.values.times import time_text
 
@@ -31,6 +33,10 @@ class Made(msgspec.Struct, frozen=True):
     headline: str
 
 
+class NothingKnownError(Exception):
+    """Nothing was decided, so a report would have nothing to say. The message says why."""
+
+
 async def build(
     store: CollectorStore,
     wanted: Wanted,
@@ -41,11 +47,14 @@ async def build(
     interval: float,
     generated_at: datetime,
     language: Language = ENGLISH,
+    even_if_nothing_known: bool = False,
 ) -> Made:
     """Write the report to `out`, whole or not at all. `title` is the platform's own name,
     `interval` the seconds between two cycles.
 
-    Raises MissingExtraError before anything is read, StorageError, TooLargeError, OSError.
+    Raises MissingExtraError before anything is read, StorageError, TooLargeError, OSError, and
+    NothingKnownError where there is neither an event nor a decided verdict, unless
+    `even_if_nothing_known`.
     """
     for needed in ("matplotlib", "fpdf", "uharfbuzz"):
         library(needed)
@@ -55,6 +64,10 @@ async def build(
         with tempfile.TemporaryDirectory(prefix=".shutwatch-", dir=out.parent) as name:
             folder = Path(name)
             findings = await gather(store, wanted, folder, interval)
+            if findings.nothing_known and not even_if_nothing_known:
+                raise NothingKnownError(
+                    coverage_headline(words_in(), findings.coverage, controls=wanted.controls)
+                )
             public = public_text(key)
             imprint = Imprint(
                 version=__version__,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.analysis.events.event import Event
+from monitor.analysis.events.stretches import stretches
 from monitor.replay.plot import BLOCKED, NO_DATA, OPEN, UNDECIDED
 from monitor.report.findings import Findings, Lane
 from monitor.report.optional_libraries import arabic_script_fonts, library
@@ -140,10 +141,11 @@ def _colour(slot: Slot) -> str:
 
 
 def _mark(axis: Any, event: Event) -> None:
-    """The onset and the end, each with the time between its bounds."""
+    """The onset and the end of every stretch, each with the time between its bounds."""
+    spans = stretches(event)
     for earliest, latest, style in (
-        (event.onset_earliest, event.onset_latest, "--"),
-        (event.end_earliest, event.end_latest, ":"),
+        *((one.onset_earliest, one.onset_latest, "--") for one in spans),
+        *((one.end_earliest, one.end_latest, ":") for one in spans),
     ):
         if latest is not None:
             axis.axvline(latest, color="black", linewidth=1, linestyle=style)

@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
+from monitor.analysis.coverage import Cause, Tallies, coverage_of
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry
+from monitor.analysis.events.stretches import stretches
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, VantageState, Verdict
 from monitor.export.cells import cell
 from monitor.export.csv import header, value_lines, write_csv
@@ -21,8 +24,10 @@ from monitor.export.dictionary import write_dictionary
 from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.ooni_format import ooni_measurement
 from monitor.export.ooni_lines import PATIENCE, ControlMatcher
+from monitor.export.stretches import rows_of
 from monitor.report.batches import BATCHES, KEYS, Enclosed, enclose
 from monitor.report.findings import Applied, Example, Findings, Lane, Network, Story, Wanted
+from monitor.report.tables import some_stretches
 from monitor.report.time_slots import Slots
 from probes.measurement import Measurement, Purpose
 from probes.vantage import VantageRole
@@ -57,6 +62,10 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         events = [*(story.event for story in stories), *related]
         _write(Kind.EVENTS, out, wanted, events)
         rows["data/events.csv"] = len(events)
+    with _new(folder / "data/stretches.csv", Kind.STRETCHES) as out:
+        spans = [row for event in events for row in rows_of(event)]
+        out.write(value_lines(EXPORTS[Kind.STRETCHES].columns, spans))
+        rows["data/stretches.csv"] = len(spans)
     lanes = await _lanes(store, wanted, interval)
     applied, chosen, rows["data/verdicts.csv"] = await _verdicts(
         store, wanted, windows, folder / "data/verdicts.csv"
@@ -70,7 +79,7 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         rows["data/timeline.csv"] = _timeline(lanes.slots, out)
     with _new(folder / "data/availability.csv") as out:
         rows["data/availability.csv"] = await write_csv(
-            Kind.AVAILABILITY, store, wanted.selection, out
+            Kind.AVAILABILITY, store, replace(wanted.selection, timezone=wanted.timezone), out
         )
     with _new(folder / "data/dictionary.csv") as out:
         rows["data/dictionary.csv"] = write_dictionary(out) + _own_dictionary(out)
@@ -87,6 +96,7 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         annotations=tuple(annotations[:MOST_NOTES]),
         lanes=lanes.found(unwell),
         slot=lanes.slots.width,
+        coverage=coverage_of(lanes.tallies.made(), wanted.since, wanted.until, interval),
         applied=tuple(applied),
         examples=measured.examples(chosen),
         controls=controls,
@@ -164,21 +174,19 @@ async def _story(store: Store, event: Event) -> Story:
 
 
 def _windows(stories: Sequence[Story], wanted: Wanted) -> tuple[tuple[datetime, datetime], ...]:
-    """The times around every onset and end, from earliest to latest bound, merged."""
+    """The times around every onset and end of the first and the last stretches, from earliest to
+    latest bound, merged."""
     if wanted.all_measurements:
         return ((wanted.since, wanted.until),)
     found: list[tuple[datetime, datetime]] = []
     for story in stories:
-        event = story.event
-        found.append(
-            ((event.onset_earliest or event.onset_latest) - AROUND, event.onset_latest + AROUND)
-        )
-        if event.end_earliest is not None:
+        for _, one in some_stretches(stretches(story.event)):
             found.append(
-                (event.end_earliest - AROUND, (event.end_latest or event.end_earliest) + AROUND)
+                ((one.onset_earliest or one.onset_latest) - AROUND, one.onset_latest + AROUND)
             )
-        elif event.active:
-            found.append((event.updated_at - AROUND, event.updated_at + AROUND))
+            ended = one.end_earliest or one.last_blocked
+            if ended is not None:
+                found.append((ended - AROUND, (one.end_latest or ended) + AROUND))
     found = found or [(wanted.until - AROUND, wanted.until)]
     merged: list[tuple[datetime, datetime]] = []
     for start, end in sorted(found):
@@ -199,6 +207,7 @@ class _Lanes:
         self.times: dict[Network, tuple[datetime, datetime]] = {}
         self.gaps: dict[Network, timedelta] = {}
         self.versions: set[str] = set()
+        self.tallies = Tallies()
 
     def add(self, network: Network, at: datetime, states: Mapping[State, int]) -> None:
         """Verdicts of one moment, by state."""
@@ -212,7 +221,11 @@ class _Lanes:
         """The counts of one network in one hour whose verdicts were deleted."""
         states = {state: getattr(hour, state.value) for state in State}
         if any(states.values()):
-            self.add((hour.asn or 0, hour.network), hour.starts_at, states)
+            at = hour.counted_from or hour.starts_at
+            self.add((hour.asn or 0, hour.network), at, states)
+            place = (hour.country, hour.platform, hour.asn or 0, hour.network)
+            undecided = states.pop(State.INSUFFICIENT)
+            self.tallies.add_counts(place, at, states, {Cause.UNKNOWN: undecided})
 
     def found(self, unwell: Counter[Network]) -> tuple[Lane, ...]:
         return tuple(
@@ -246,6 +259,7 @@ async def _lanes(store: Store, wanted: Wanted, interval: float) -> _Lanes:
                 network = (one.asn, one.network)
                 # The time of the measurement, not of the verdict: events go by that clock.
                 lanes.add(network, one.started_at, {one.state: 1})
+                lanes.tallies.add(one)
                 lanes.vantages.setdefault(network, set()).add(one.vantage)
                 lanes.versions.add(one.rules_version)
     return lanes or await _counted(store, selection, wanted.until, width)
@@ -259,7 +273,8 @@ async def _counted(
     lanes: _Lanes | None = None
     if selection.since is None or hour > selection.since:
         async for batch in store.availability(msgspec.structs.replace(selection, until=hour)):
-            lanes = lanes or _Lanes(Slots(batch[0].starts_at, max(width, timedelta(hours=1))))
+            origin = min(one.counted_from or one.starts_at for one in batch)
+            lanes = lanes or _Lanes(Slots(origin, max(width, timedelta(hours=1))))
             for one in batch:
                 lanes.add_hour(one)
     return lanes or _Lanes(Slots(before, width))

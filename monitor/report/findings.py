@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from monitor.analysis.coverage import Coverage
 from monitor.analysis.events.event import Event, EventLogEntry, EventState
 from monitor.analysis.verdict import Verdict
 from monitor.report.batches import Signed
@@ -12,6 +13,7 @@ from monitor.report.time_slots import Slot
 from monitor.wording.languages import ENGLISH, Language
 from probes.measurement import Measurement
 from storage.values.reviews import Annotation, Review
+from storage.values.rollup import UTC
 from storage.values.selection import Selection
 
 UNPROVEN = (EventState.SUSPECTED, EventState.DISMISSED, EventState.WITHDRAWN)
@@ -28,6 +30,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     platform: str
     since: datetime
     until: datetime
+    timezone: str = UTC
+    """IANA name of the zone whose hours availability is counted by."""
     with_vantages: bool = False
     """Whether vantages are named, and not only their networks."""
     all_measurements: bool = False
@@ -35,6 +39,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     signed_batches: bool = False
     """Whether the signed batches of agents are enclosed; each names its vantage, so this needs
     `with_vantages`."""
+    controls: bool = True
+    """Whether a control vantage is configured."""
 
     @property
     def selection(self) -> Selection:
@@ -102,6 +108,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     lanes: tuple[Lane, ...]
     slot: timedelta
     """Length of the slots of `lanes`."""
+    coverage: Coverage
+    """How much of the time was decided."""
     applied: tuple[Applied, ...]
     examples: tuple[Example, ...]
     controls: int
@@ -124,6 +132,11 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
         proven = [one for one in self.stories if one.event.state not in UNPROVEN]
         known = proven or list(self.stories)
         return known[-1] if known else None
+
+    @property
+    def nothing_known(self) -> bool:
+        """Whether there is neither an event nor a decided verdict."""
+        return self.main_story is None and not self.coverage.decided
 
 
 class Imprint(msgspec.Struct, frozen=True, kw_only=True):

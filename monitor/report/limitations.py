@@ -74,6 +74,11 @@ def _controls(words: Words, findings: Findings) -> str:
             "No control outside the country tested in this time. Without a control a failure "
             "cannot be told from a fault of the platform, and is never more than weak evidence."
         )
+    if not findings.control_measurements:
+        return words.gettext(
+            "Whether the platform worked everywhere else. No control outside the country tested it "
+            "in the times whose measurements are enclosed."
+        )
     health = (
         words.ngettext(
             "In %(n)s cycle a control was not working itself.",

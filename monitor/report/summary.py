@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 
-from monitor.analysis.events.event import Event, EventState, NetworkStatus
+from monitor.analysis.events.event import Event, EventState, NetworkStatus, Stretch
+from monitor.analysis.events.stretches import newest, stretches
 from monitor.report.document import Block, Facts, Heading, Para, Picture, Table
 from monitor.report.findings import UNPROVEN, Findings, Lane, Story
-from monitor.report.tables import short, short_span
+from monitor.report.tables import short, short_span, some_stretches
+from monitor.wording.coverage import coverage_headline, coverage_text
 from monitor.wording.durations import duration
-from monitor.wording.events import ending, length, onset, what_happened
+from monitor.wording.events import began, ending, length, onset, what_happened
 from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import grade_and_meaning
@@ -25,10 +27,13 @@ def headline(words: Words, findings: Findings, title: str) -> str:
     """The title of the report."""
     story = findings.main_story
     if story is None:
+        names = _names(words, findings, title)
+        if findings.nothing_known:
+            return words.gettext("Nothing is known about %(platform)s in %(country)s", **names)
         return words.gettext(
-            "No block of %(platform)s was detected in %(country)s",
-            platform=words.name(title, 60),
-            country=words.country(findings.wanted.country),
+            "%(platform)s in %(country)s: %(what)s",
+            **names,
+            what=coverage_headline(words, findings.coverage, controls=findings.wanted.controls),
         )
     return what_happened(words, story.event, {story.event.platform: title})
 
@@ -46,7 +51,7 @@ def summary(words: Words, findings: Findings, title: str) -> Iterator[Block]:
     if findings.lanes:
         yield _timeline(words, findings, title)
     functions = [function_in_words(words, role) for role in event.roles]
-    methods = [method_and_name(words, name) for name in event.methods]
+    methods = [method_and_name(words, name, past=not event.active) for name in event.methods]
     unknown = words.gettext("not known")
     yield Facts(
         (
@@ -84,23 +89,40 @@ def verdicts(words: Words, number: int) -> str:
 
 
 def _nothing(words: Words, findings: Findings, title: str) -> str:
-    names: Mapping[str, str] = {
+    known = coverage_text(words, findings.coverage, controls=findings.wanted.controls)
+    if not findings.coverage.decided:
+        return " ".join(
+            [
+                words.gettext(
+                    "Nothing is known about %(platform)s in %(country)s in this time.",
+                    **_names(words, findings, title),
+                ),
+                known,
+                words.gettext("No data does not mean that it worked."),
+            ]
+        )
+    seen = words.joined([lane_name(words, lane) for lane in findings.lanes[:MOST_NETWORKS]])
+    return " ".join(
+        [
+            words.gettext(
+                "%(platform)s in %(country)s, tested on %(networks)s:",
+                **_names(words, findings, title),
+                networks=seen,
+            ),
+            known,
+            words.gettext(
+                "The part “What this does not show” applies here too: nothing is known about other "
+                "networks."
+            ),
+        ]
+    )
+
+
+def _names(words: Words, findings: Findings, title: str) -> Mapping[str, str]:
+    return {
         "platform": words.name(title, 60),
         "country": words.country(findings.wanted.country),
     }
-    if not findings.lanes:
-        return words.gettext(
-            "Nothing is known: no verdict on %(platform)s in %(country)s is stored for this time. "
-            "No data does not mean that it worked.",
-            **names,
-        )
-    seen = words.joined([lane_name(words, lane) for lane in findings.lanes[:MOST_NETWORKS]])
-    return words.gettext(
-        "No block of %(platform)s was detected in %(country)s in this time on %(networks)s. The "
-        "part “What this does not show” applies here too: nothing is known about other networks.",
-        **names,
-        networks=seen,
-    )
 
 
 def _quotable(words: Words, event: Event, findings: Findings, title: str) -> Iterator[str]:
@@ -125,8 +147,9 @@ def _quotable(words: Words, event: Event, findings: Findings, title: str) -> Ite
 
 
 def _began_and_ended(words: Words, event: Event) -> str:
-    began = words.gettext("Began %(when)s.", when=onset(words, event, exact=True))
-    return " ".join([began, words.gettext("Ended: %(when)s.", when=_ended(words, event))])
+    return " ".join(
+        [began(words, event), words.gettext("Ended: %(when)s.", when=_ended(words, event))]
+    )
 
 
 def _ended(words: Words, event: Event) -> str:
@@ -137,9 +160,15 @@ def _ended(words: Words, event: Event) -> str:
         return ended
     if event.state is EventState.UNOBSERVED:
         return words.gettext("not known: nobody saw it end")
+    last = newest(event)
+    if last.end_earliest is not None:
+        return words.gettext(
+            "not certain yet: it seems open again, and was last blocked at %(when)s",
+            when=moment(words, last.end_earliest, event.country, seconds=True),
+        )
     return words.gettext(
-        "not yet at the last test, %(when)s",
-        when=moment(words, event.updated_at, event.country, seconds=True),
+        "not yet; blocked when last tested, at %(when)s",
+        when=moment(words, last.last_blocked or last.onset_latest, event.country, seconds=True),
     )
 
 
@@ -166,14 +195,18 @@ def _all_events(words: Words, findings: Findings) -> Block:
         (
             words.ltr(story.event.id),
             words.gettext(EVENT_STATES[story.event.state]),
-            short(words, story.event.onset_earliest) or before,
-            short(words, story.event.onset_latest),
-            short(words, story.event.end_latest) or "—",
+            short(words, stretch.onset_earliest) or before,
+            short(words, stretch.onset_latest),
+            short(words, stretch.end_latest) or "—",
             words.number(len(blocked_networks(story.event))),
         )
         for story in findings.stories
+        for _, stretch in some_stretches(stretches(story.event))
     )
-    caption = words.gettext("All blocks of the platform that were detected in this time (UTC).")
+    caption = words.gettext(
+        "All blocks of the platform that were detected in this time, each blocked stretch in a "
+        "row (UTC). Of many stretches the first and the last ones are shown."
+    )
     if findings.stories_omitted:
         more = words.ngettext(
             "%(n)s later event is not listed.",
@@ -216,33 +249,23 @@ def where(words: Words, findings: Findings) -> Iterator[Block]:
 
 def _networks(words: Words, findings: Findings, event: Event) -> Block:
     lanes = {lane.network: lane for lane in findings.lanes}
-    before, lasts = words.gettext("before monitoring"), words.gettext("still blocked")
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for one in event.networks[:MOST_NETWORKS]:
         lane = lanes.get((one.asn, one.network))
-        first = one.episodes[0] if one.episodes else None
-        last = one.episodes[-1] if one.episodes else None
-        methods = [method_and_name(words, name) for name in one.methods]
-        rows.append(
-            (
-                network_name(words, one.network, one.asn),
-                words.pause.join(methods) if one.affected else words.gettext("not blocked"),
-                "—"
-                if first is None
-                else short_span(words, first.onset_earliest, first.onset_latest, (before, "")),
-                "—"
-                if last is None
-                else lasts
-                if last.end_earliest is None
-                else short_span(
-                    words,
-                    last.end_earliest,
-                    last.end_latest,
-                    ("", words.gettext("nobody saw when")),
-                ),
-                words.number(lane.verdicts if lane else 0),
+        over = not (event.active and one.blocked_now)
+        methods = [method_and_name(words, name, past=over) for name in one.methods]
+        how = words.pause.join(methods) if one.affected else words.gettext("not blocked")
+        name = network_name(words, one.network, one.asn)
+        number = words.number(lane.verdicts if lane else 0)
+        if not one.stretches:
+            rows.append((name, how, "—", "—", "—", number))
+        for place, stretch in some_stretches(one.stretches):
+            which = words.gettext(
+                "%(number)s of %(n)s",
+                number=words.number(place),
+                n=words.number(len(one.stretches)),
             )
-        )
+            rows.append((name, how, which, *_bounds(words, stretch, event), number))
     return Table(
         words.gettext(
             "Networks, and when each blocked (UTC). It began between the last test that was open "
@@ -251,13 +274,23 @@ def _networks(words: Words, findings: Findings, event: Event) -> Block:
         (
             words.gettext("Network"),
             words.gettext("How"),
+            words.gettext("Stretch"),
             words.gettext("Began between"),
             words.gettext("Ended between"),
             words.gettext("Verdicts"),
         ),
         tuple(rows),
-        (22, 33, 20, 20, 13),
+        (20, 28, 10, 20, 20, 12),
     )
+
+
+def _bounds(words: Words, stretch: Stretch, event: Event) -> tuple[str, str]:
+    """When one stretch began and ended, for a table."""
+    before, unseen = words.gettext("before monitoring"), words.gettext("nobody saw when")
+    began = short_span(words, stretch.onset_earliest, stretch.onset_latest, (before, ""))
+    if stretch.end_earliest is None:
+        return began, words.gettext("still blocked") if event.active else "—"
+    return began, short_span(words, stretch.end_earliest, stretch.end_latest, ("", unseen))
 
 
 def share(words: Words, findings: Findings, title: str) -> Iterator[Block]:

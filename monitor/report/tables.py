@@ -1,8 +1,13 @@
-"""Times in tables whose header says UTC."""
+"""Times in tables whose header says UTC, and which stretches they show."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from monitor.analysis.events.event import Stretch
 from monitor.wording.words import Words
+
+MOST_STRETCHES = 4
+"""Shown of one network, or of one event."""
 
 
 def short(words: Words, moment: datetime | None) -> str:
@@ -25,3 +30,11 @@ def short_span(
     if first and second and first[:10] == second[:10]:
         second = second[11:]
     return f"{first or without[0]} – {second or without[1]}"
+
+
+def some_stretches(every: Sequence[Stretch]) -> list[tuple[int, Stretch]]:
+    """Stretches with their numbers, from 1: of many the first and the last ones."""
+    numbered = list(enumerate(every, 1))
+    if len(numbered) <= MOST_STRETCHES:
+        return numbered
+    return [numbered[0], *numbered[1 - MOST_STRETCHES :]]

@@ -190,7 +190,7 @@ class EvidenceReader:
 
 
 def _begun(event: Event, status: NetworkStatus) -> datetime:
-    return status.episodes[0].onset_latest if status.episodes else event.onset_latest
+    return status.stretches[0].onset_latest if status.stretches else event.onset_latest
 
 
 def _strongest_cycle(verdicts: Iterable[Verdict]) -> list[Verdict]:

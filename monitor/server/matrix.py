@@ -9,6 +9,7 @@ from datetime import datetime
 
 import msgspec
 
+from monitor.analysis.coverage import Coverage
 from monitor.analysis.events.event import Event, EventState
 from monitor.analysis.verdict import PlatformVerdict, State
 from monitor.metrics.snapshot import Snapshot, VantageView
@@ -157,19 +158,22 @@ class Overall(msgspec.Struct, frozen=True, kw_only=True):
     """Blocks that are recovering or no longer observed."""
     blocked: int
     """Field vantages with a blocked platform in their last cycle."""
-    undecided: int
-    """Field vantages without any decided verdict."""
-    field: int
-    """Field vantages."""
+    coverage: Coverage
+    """How much the current verdicts decide."""
+
+    @property
+    def nothing_seen(self) -> bool:
+        """Whether the headline says how much was decided: there is neither event nor block."""
+        return not (self.confirmed or self.suspected or self.fading or self.blocked)
 
     @property
     def state(self) -> str:
-        """The headline's class of colour."""
+        """The headline's class of colour: green only where everything was measured and decided."""
         if self.confirmed:
             return "blocked"
-        if self.suspected or self.fading or self.blocked:
+        if self.suspected or self.fading or self.coverage.signs:
             return "suspected"
-        return "insufficient" if self.undecided == self.field else "ok"
+        return "ok" if self.coverage.complete else "insufficient"
 
 
 def overall(snapshot: Snapshot, at: datetime) -> Overall:
@@ -187,6 +191,5 @@ def overall(snapshot: Snapshot, at: datetime) -> Overall:
             event.state in (EventState.RECOVERING, EventState.UNOBSERVED) for event in events
         ),
         blocked=sum(State.BLOCKED in seen for seen in states),
-        undecided=sum(seen <= {State.INSUFFICIENT} for seen in states),
-        field=len(states),
+        coverage=snapshot.coverage_at(at),
     )

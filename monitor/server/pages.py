@@ -1,11 +1,10 @@
-"""The pages: the present, events, one event and its evidence, countries, vantages.
+"""The pages: the present, events, one event and its evidence, countries, vantages, runbooks.
 
 The present comes from the publisher's snapshot, the past from the store, in its own threads. A page
 is rendered in a thread too, so that nothing blocks the event loop of the probes.
 """
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -13,32 +12,47 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-import msgspec
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from monitor.analysis.coverage import Coverage
 from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.analysis.verdict import VantageState
+from monitor.config.country_code import probable_code
+from monitor.config.filters import FilterError
+from monitor.export.coverage import stored_coverage
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import Snapshot, VantageView
 from monitor.server import timeline_chart as timeline
 from monitor.server.access import sees_vantages
+from monitor.server.event_filter import DAYS, LABELS, EventFilter, read_filter, shown_names
 from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader
 from monitor.server.matrix import Cell, Overall, Row, country_rows, network_rows, overall
 from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.page import POLICY, Reader, render
-from monitor.wording.events import ending, headline, onset, what_happened
+from monitor.server.runbook_pages import runbook
+from monitor.wording.coverage import coverage_now, coverage_remarks, coverage_sentences
+from monitor.wording.events import (
+    ending,
+    headline,
+    length,
+    onset,
+    stretch_ending,
+    stretch_onset,
+    what_happened,
+)
+from monitor.wording.filters import WrongFilter, filter_problem
 from monitor.wording.languages import BY_CODE, language_of
 from monitor.wording.networks import network_name
 from monitor.wording.rules import HEALTH_RULE_MEANINGS, rule_doubt, rule_meaning, sentence
 from monitor.wording.states import EVENT_STATES
-from monitor.wording.times import between, moment
 from monitor.wording.vantage_health import VANTAGE_MEANINGS, notes
 from monitor.wording.words import Words
 from storage.store import StorageError, Store
+from storage.values.names import Names
 from storage.values.reviews import Mark, Review, deciding_review
 from storage.values.selection import Selection
 
@@ -46,12 +60,8 @@ log = logger(__name__)
 
 MOST_EVENTS = 200
 """On one page."""
-DAYS = (7, 30, 90, 365)
-"""How far back the list of events can look."""
-_COUNTRY = re.compile("[A-Z]{2}")
-_NAME = re.compile("[a-z0-9_.-]{1,60}")
 _LONGEST_ID = 100
-_EPISODES = 5
+_STRETCHES = 5
 """Shown of one network."""
 Context = dict[str, Any]
 """The values of a template."""
@@ -74,14 +84,15 @@ class Pages:
             Route("/events/{id}", self._event),
             Route("/countries/{code}", self._country),
             Route("/vantages", self._vantages),
+            Route("/runbooks/{name}", self._runbook),
         ]
 
-    async def problem(self, request: Request, _: Exception) -> Response:
-        """The answer to an address without a page."""
+    async def problem(self, request: Request, _: Exception, meant: str = "") -> Response:
+        """The answer to an address without a page; `meant` is a country that may be meant."""
         reader = reader_of(request)
-        message = reader.words.gettext("There is no such page")
+        shown = {"message": reader.words.gettext("There is no such page"), "meant": meant}
         at = self._publisher.now()
-        return await _page("problem.html", reader, at, lambda: {"message": message}, status=404)
+        return await _page("problem.html", reader, at, lambda: shown, status=404)
 
     async def _now(self, request: Request) -> Response:
         reader, snapshot, at = reader_of(request), self._publisher.snapshot, self._publisher.now()
@@ -105,8 +116,17 @@ class Pages:
         reader, snapshot, at = reader_of(request), self._publisher.snapshot, self._publisher.now()
         code = request.path_params["code"]
         if code not in snapshot.countries:
-            return await self.problem(request, LookupError())
+            meant = probable_code(code[:_LONGEST_ID])
+            found = meant if meant in snapshot.countries else ""
+            return await self.problem(request, LookupError(), found)
         return await _page("country.html", reader, at, lambda: _country(reader, snapshot, at, code))
+
+    async def _runbook(self, request: Request) -> Response:
+        reader, at = reader_of(request), self._publisher.now()
+        found = runbook(request.path_params["name"])
+        if found is None:
+            return await self.problem(request, LookupError())
+        return await _page("runbook.html", reader, at, lambda: {"runbook": found})
 
     async def _vantages(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()
@@ -120,7 +140,15 @@ class Pages:
 
     async def _events(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()
-        wanted = _Wanted.of(request.query_params)
+        try:
+            wanted = await read_filter(
+                request.query_params, shown_names(self._publisher.snapshot), at, self._stored_names
+            )
+        except FilterError as error:
+            wrong = error.wrong
+            return await _page(
+                "wrong_filter.html", reader, at, lambda: _wrong_filter(reader, wrong), status=400
+            )
         problem = False
         found: deque[Event] = deque(maxlen=MOST_EVENTS + 1)
         try:
@@ -138,13 +166,43 @@ class Pages:
             if _may_see(reader, event) and wanted.includes(event):
                 events.setdefault(event.id, event)
         listed = sorted(events.values(), key=lambda one: (one.onset_latest, one.id), reverse=True)
+        coverage: Coverage | None = None
+        if not listed and self._store is not None and not problem:
+            coverage = await self._coverage(wanted.selection(at), at)
         shown = {"held": await self._marks(), "problem": problem}
         return await _page(
             "events.html",
             reader,
             at,
-            lambda: {**_events(reader, snapshot, at, listed, wanted), **shown},
+            lambda: {
+                **_events(reader, snapshot, at, listed, wanted),
+                "coverage": (
+                    coverage_sentences(reader.words, coverage, controls=snapshot.has_controls)
+                    if coverage is not None
+                    else []
+                ),
+                **shown,
+            },
         )
+
+    async def _stored_names(self) -> Names:
+        """Empty when they cannot be read."""
+        try:
+            return await self._store.names() if self._store is not None else Names()
+        except StorageError as error:
+            log.error("stored names cannot be read", error=str(error))
+            return Names()
+
+    async def _coverage(self, selection: Selection, at: datetime) -> Coverage | None:
+        """What is stored about a selection; None when it cannot be read."""
+        assert self._store is not None  # noqa: S101 # the caller looked
+        try:
+            return await stored_coverage(
+                self._store, selection, self._publisher.snapshot.interval, at
+            )
+        except StorageError as error:
+            log.error("the coverage cannot be read", error=str(error))
+            return None
 
     async def _event(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()
@@ -233,7 +291,8 @@ def _now(reader: Reader, snapshot: Snapshot, at: datetime, held: Mapping[str, Ma
         "live": "live" in reader.query,
         "overall": now,
         "held": held,
-        "headline": top_line(words, now),
+        "headline": top_line(words, now, controls=snapshot.has_controls),
+        "remarks": _remarks(words, snapshot, now.coverage) if now.nothing_seen else [],
         "events": [(event, headline(words, event, titles)) for event in events],
         "circumstances": [
             (
@@ -268,7 +327,7 @@ def _urgency(event: Event) -> tuple[int, float]:
     return order.index(event.state), -event.onset_latest.timestamp()
 
 
-def top_line(words: Words, now: Overall) -> str:
+def top_line(words: Words, now: Overall, *, controls: bool) -> str:
     """The headline of the first page."""
     if now.confirmed:
         confirmed = words.ngettext("%(n)s confirmed block", "%(n)s confirmed blocks", now.confirmed)
@@ -290,19 +349,17 @@ def top_line(words: Words, now: Overall) -> str:
             "No event yet, but %(n)s vantages saw a block in the last cycle",
             now.blocked,
         )
-    if now.undecided == now.field:
-        return words.gettext("No current results: none of your vantage points is working")
-    if now.undecided:
-        return words.gettext(
-            "No block detected, but %(x)s of %(n)s field vantages have no results",
-            x=words.number(now.undecided),
-            n=words.number(now.field),
-        )
-    return words.gettext("No block detected")
+    return coverage_now(words, now.coverage, controls=controls)
+
+
+def _remarks(words: Words, snapshot: Snapshot, coverage: Coverage) -> list[str]:
+    """What a headline about the present leaves out."""
+    return list(coverage_remarks(words, coverage, controls=snapshot.has_controls))
 
 
 def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Context:
     words, titles = reader.words, titles_of(snapshot)
+    coverage = snapshot.coverage_at(at, code)
     events = sorted(
         (event for event in snapshot.events.values() if event.country == code), key=_urgency
     )
@@ -316,6 +373,9 @@ def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Con
     return {
         "code": code,
         "country": words.country(code),
+        "coverage": coverage_now(words, coverage, controls=snapshot.has_controls),
+        "complete": coverage.complete,
+        "remarks": _remarks(words, snapshot, coverage),
         "events": [(event, headline(words, event, titles)) for event in events],
         "rows": network_rows(snapshot, code, at, vantages=reader.operator),
         "network_head": network_head,
@@ -340,56 +400,12 @@ def health_words(words: Words, view: VantageView, at: datetime) -> str:
 # -- events ------------------------------------------------------------------------------------
 
 
-class _Wanted(msgspec.Struct, frozen=True):
-    """The filter of the list of events; anything that is not understood is ignored."""
-
-    country: str
-    platform: str
-    state: str
-    days: int
-
-    @classmethod
-    def of(cls, query: Mapping[str, str]) -> "_Wanted":
-        country, platform = query.get("country", ""), query.get("platform", "")
-        state, days = query.get("state", ""), query.get("days", "")
-        return cls(
-            country if _COUNTRY.fullmatch(country) else "",
-            platform if _NAME.fullmatch(platform) else "",
-            state if state in EVENT_STATES else "",
-            int(days) if days in map(str, DAYS) else DAYS[1],
-        )
-
-    @property
-    def filtered(self) -> bool:
-        return bool(self.country or self.platform or self.state)
-
-    def selection(self, at: datetime) -> Selection:
-        return Selection(
-            since=at - timedelta(days=self.days),
-            country=self.country,
-            platform=self.platform,
-            state=self.state,
-        )
-
-    def includes(self, event: Event) -> bool:
-        return (
-            self.country in ("", event.country)
-            and self.platform in ("", event.platform)
-            and self.state in ("", event.state)
-        )
-
-    def query(self, **changed: object) -> dict[str, object]:
-        """The query of the same filter with one part changed."""
-        asked = {**msgspec.structs.asdict(self), **changed}
-        return {name: value for name, value in asked.items() if value}
-
-
 def _events(
     reader: Reader,
     snapshot: Snapshot,
     at: datetime,
     listed: Sequence[Event],
-    wanted: _Wanted,
+    wanted: EventFilter,
 ) -> Context:
     words, titles = reader.words, titles_of(snapshot)
     shown = listed[:MOST_EVENTS]
@@ -417,12 +433,26 @@ def _events(
     }
 
 
+def _wrong_filter(reader: Reader, wrong: WrongFilter) -> Context:
+    label = LABELS.get(wrong.filter)
+    problem, *hint = filter_problem(
+        reader.words, wrong, reader.words.gettext(label) if label else ""
+    )
+    return {
+        "problem": problem,
+        "hint": hint,
+        "target": reader.link("events", **{**reader.query, wrong.filter: wrong.meant})
+        if wrong.meant
+        else "",
+    }
+
+
 def _tick_label(words: Words, axis: timeline.Axis) -> Callable[[datetime], str]:
     return words.clock if axis.in_hours else words.short_day
 
 
 def _filters(
-    reader: Reader, snapshot: Snapshot, wanted: _Wanted, titles: Mapping[str, str]
+    reader: Reader, snapshot: Snapshot, wanted: EventFilter, titles: Mapping[str, str]
 ) -> list[tuple[str, list[tuple[str, object, bool]]]]:
     words = reader.words
     everything = words.gettext("all")
@@ -439,11 +469,11 @@ def _filters(
     platforms = [("", everything), *titles.items()]
     states = [("", everything), *((s, words.gettext(m)) for s, m in EVENT_STATES.items())]
     days = [(n, words.ngettext("%(n)s day", "%(n)s days", n)) for n in DAYS]
+    offered: Mapping[str, Sequence[tuple[object, object]]]
+    offered = {"country": countries, "platform": platforms, "state": states, "days": days}
     return [
-        (words.gettext("Country"), choices("country", countries, wanted.country)),
-        (words.gettext("Platform"), choices("platform", platforms, wanted.platform)),
-        (words.gettext("State"), choices("state", states, wanted.state)),
-        (words.gettext("Last"), choices("days", days, wanted.days)),
+        (words.gettext(label), choices(name, offered[name], getattr(wanted, name)))
+        for name, label in LABELS.items()
     ]
 
 
@@ -458,6 +488,7 @@ def _event(
     axis = timeline.axis_of([event], until, timedelta(days=3650))
     downloads = [
         ("events", words.gettext("This event")),
+        ("stretches", words.gettext("Stretches")),
         ("verdicts", words.gettext("Verdicts")),
         ("measurements", words.gettext("Measurements")),
     ]
@@ -466,6 +497,7 @@ def _event(
         "what": what_happened(words, event, titles),
         "onset": onset(words, event),
         "until": ending(words, event),
+        "length": length(words, event),
         "evidence": evidence,
         "time_axis": axis,
         "tick_label": _tick_label(words, axis),
@@ -474,30 +506,19 @@ def _event(
             (one.status, one, [_endpoint(words, endpoint) for endpoint in one.endpoints])
             for one in evidence.networks
         ],
-        "downloads": downloads if event.kind is EventKind.BLOCK else downloads[:1],
+        "downloads": downloads if event.kind is EventKind.BLOCK else downloads[:2],
     }
 
 
 def _network(words: Words, axis: timeline.Axis, event: Event, network: Any) -> tuple[Any, ...]:
-    bars = [bar for one in network.episodes for bar in timeline.episode_bars(axis, one, event)]
-    if network.affected and not network.episodes:
+    bars = [bar for one in network.stretches for bar in timeline.stretch_bars(axis, one, event)]
+    if network.affected and not network.stretches:
         bars = list(timeline.event_bars(axis, event))
     stretches = []
-    for one in network.episodes[-_EPISODES:]:
-        began = (
-            words.gettext(
-                "before %(moment)s, the time of the first test",
-                moment=moment(words, one.onset_latest, event.country),
-            )
-            if one.onset_earliest is None
-            else between(words, one.onset_earliest, one.onset_latest, event.country)
-        )
-        ended = (
-            between(words, one.end_earliest, one.end_latest, event.country)
-            if one.end_earliest is not None and one.end_latest is not None
-            else None
-        )
-        stretches.append((began, ended))
+    for one in network.stretches[-_STRETCHES:]:
+        lasts = event.active and one.end_latest is None
+        ended = None if lasts else stretch_ending(words, one, event.country)
+        stretches.append((stretch_onset(words, one, event.country), ended))
     return network, bars, stretches
 
 

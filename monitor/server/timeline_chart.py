@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from monitor.analysis.events.event import Episode, Event
+from monitor.analysis.events.event import Event, Stretch
 
 NARROWEST = 0.6
 """Percent; a narrower bar would be invisible."""
@@ -79,15 +79,15 @@ def axis_of(events: Sequence[Event], at: datetime, longest: timedelta) -> Axis:
 def event_bars(axis: Axis, event: Event) -> tuple[Bar, ...]:
     """The bars of an event. Hours in which no network blocked stay free, unless that takes more
     than MOST_BARS bars."""
-    stretches = [one for network in event.networks for one in network.episodes]
+    stretches = [one for network in event.networks for one in network.stretches]
     if len(stretches) > 1:
-        bars = dict.fromkeys(bar for one in stretches for bar in episode_bars(axis, one, event))
+        bars = dict.fromkeys(bar for one in stretches for bar in stretch_bars(axis, one, event))
         if len(bars) <= MOST_BARS:
             return tuple(sorted(bars, key=lambda bar: bar.sure))
-    return episode_bars(axis, event, event)
+    return stretch_bars(axis, event, event)
 
 
-def episode_bars(axis: Axis, stretch: Episode | Event, event: Event) -> tuple[Bar, ...]:
+def stretch_bars(axis: Axis, stretch: Stretch | Event, event: Event) -> tuple[Bar, ...]:
     """The bars of one stretch of an event, or of the whole event: its onset, the certain part, its
     end."""
     certain_until = stretch.end_earliest or (

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 
-from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus, Scope
+from monitor.analysis.events.event import (
+    Event,
+    EventKind,
+    EventState,
+    NetworkStatus,
+    Scope,
+    Stretch,
+)
+from monitor.analysis.events.stretches import first, least, most, newest, stretches
 from monitor.wording.durations import duration
 from monitor.wording.languages import N_
 from monitor.wording.times import between, moment
@@ -63,9 +71,11 @@ def event_title(event: Event, titles: Mapping[str, str]) -> str:
 def headline(words: Words, event: Event, titles: Mapping[str, str]) -> str:
     """What happened and since when, in one line."""
     what = what_happened(words, event, titles)
-    if event.kind is EventKind.BLOCK and event.active:
-        return words.gettext("%(what)s, since %(when)s", what=what, when=onset(words, event))
-    return what
+    if event.kind is not EventKind.BLOCK or not event.active:
+        return what
+    if event.state in (EventState.RECOVERING, EventState.UNOBSERVED):
+        return words.gettext("%(what)s; blocked from %(when)s", what=what, when=onset(words, event))
+    return words.gettext("%(what)s, since %(when)s", what=what, when=onset(words, event))
 
 
 def what_happened(words: Words, event: Event, titles: Mapping[str, str]) -> str:
@@ -109,11 +119,14 @@ def claim(words: Words, event: Event, titles: Mapping[str, str], certainty: Cert
     if event.kind is not EventKind.BLOCK:
         return _circumstance(words, event, titles, certainty)
     message = _UNSURE.get(certainty) or CLAIMS[certainty, manner_of(event)]
-    return words.gettext(
+    what = words.gettext(
         message,
         platform=words.name(event_title(event, titles), 80),
         country=words.country(event.country),
     )
+    if certainty in (Certainty.IS, Certainty.MAY) and len(stretches(event)) > 1:
+        return words.gettext("%(what)s again", what=what)
+    return what
 
 
 def _affected(event: Event) -> int:
@@ -237,40 +250,88 @@ LIMITS: Mapping[EventKind, str] = {
 
 
 def onset(words: Words, event: Event, *, exact: bool = False) -> str:
-    """When it began: `between 14:02 and 14:07 UTC on 17 Feb 2024 (19:02–19:07 in Karachi)`."""
-    if event.onset_earliest is None:
+    """Since when it is blocked, or was the last time, and of several stretches when the first
+    began: `between 14:02 and 14:07 UTC on 17 Feb 2024 (19:02–19:07 in Karachi)`."""
+    since = stretch_onset(words, newest(event), event.country, exact=exact)
+    if len(stretches(event)) == 1:
+        return since
+    return words.gettext(
+        "%(since)s; first blocked %(when)s",
+        since=since,
+        when=stretch_onset(words, first(event), event.country, exact=exact),
+    )
+
+
+def stretch_onset(words: Words, stretch: Stretch, country: str, *, exact: bool = False) -> str:
+    """When one stretch began."""
+    if stretch.onset_earliest is None:
         return words.gettext(
             "before %(moment)s, the time of the first test",
-            moment=moment(words, event.onset_latest, event.country, seconds=exact),
+            moment=moment(words, stretch.onset_latest, country, seconds=exact),
         )
-    return between(words, event.onset_earliest, event.onset_latest, event.country, exact=exact)
+    return between(words, stretch.onset_earliest, stretch.onset_latest, country, exact=exact)
 
 
 def ending(words: Words, event: Event, *, exact: bool = False) -> str | None:
-    """When it ended, as `onset`; None while it lasts."""
-    if event.end_earliest is None:
+    """When it ended, for the last time; None while it lasts."""
+    return stretch_ending(words, event, event.country, exact=exact)
+
+
+def stretch_ending(
+    words: Words, stretch: Stretch | Event, country: str, *, exact: bool = False
+) -> str | None:
+    """When one stretch ended; None while it lasts."""
+    if stretch.end_earliest is None:
         return None
-    if event.end_latest is None:
+    if stretch.end_latest is None:
         return words.gettext(
             "after %(moment)s; nobody saw when",
-            moment=moment(words, event.end_earliest, event.country, seconds=exact),
+            moment=moment(words, stretch.end_earliest, country, seconds=exact),
         )
-    return between(words, event.end_earliest, event.end_latest, event.country, exact=exact)
+    return between(words, stretch.end_earliest, stretch.end_latest, country, exact=exact)
 
 
 def length(words: Words, event: Event) -> str:
-    """How long it lasted, at least and at most."""
-    if event.end_earliest is None:
-        least = event.updated_at - event.onset_latest
-        return words.gettext("at least %(least)s so far", least=duration(words, least))
-    least = max(timedelta(), event.end_earliest - event.onset_latest)
-    if event.onset_earliest is None or event.end_latest is None:
-        return words.gettext("at least %(least)s", least=duration(words, least))
-    most = event.end_latest - event.onset_earliest
-    return words.gettext(
-        "at least %(least)s, at most %(most)s",
-        least=duration(words, least),
-        most=duration(words, most),
+    """How long it was blocked, at least and at most: all stretches together."""
+    if event.state in (EventState.DISMISSED, EventState.WITHDRAWN):
+        return words.gettext("does not apply")
+    lasted, count = _lasted(words, event), len(stretches(event))
+    if count == 1:
+        return lasted
+    return words.ngettext(
+        "%(length)s, in %(n)s stretch", "%(length)s, in %(n)s stretches", count, length=lasted
+    )
+
+
+def _lasted(words: Words, event: Event) -> str:
+    shortest, longest = least(event), most(event)
+    known = shortest >= timedelta(seconds=1)
+    if event.active and known:
+        return words.gettext("at least %(least)s so far", least=duration(words, shortest))
+    if known and longest is not None:
+        return words.gettext(
+            "at least %(least)s, at most %(most)s",
+            least=duration(words, shortest),
+            most=duration(words, longest),
+        )
+    if known:
+        return words.gettext("at least %(least)s", least=duration(words, shortest))
+    if longest is not None:
+        return words.gettext("at most %(most)s", most=duration(words, longest))
+    return words.gettext("not known")
+
+
+def began(words: Words, event: Event) -> str:
+    """When it began as a sentence; of several stretches how many there are, and when the last and
+    the first began."""
+    count = len(stretches(event))
+    if count == 1:
+        return words.gettext("Began %(when)s.", when=onset(words, event, exact=True))
+    return words.ngettext(
+        "Blocked in %(n)s stretch, the last from %(when)s.",
+        "Blocked in %(n)s stretches, the last from %(when)s.",
+        count,
+        when=onset(words, event, exact=True),
     )
 
 

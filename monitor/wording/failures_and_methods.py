@@ -94,6 +94,42 @@ METHODS: Mapping[str, str] = {
     "throttling.stall": N_("transfers stop halfway"),
 }
 """By `method.sub_method`, or by `method` alone for any other sub-method."""
+METHODS_PAST: Mapping[str, str] = {
+    "dns": N_("the name did not resolve correctly"),
+    "dns.bogon": N_("DNS gave an address that no public service can have"),
+    "dns.hijack": N_("DNS gave a wrong address"),
+    "dns.injection": N_("a forged DNS answer arrived before the real one"),
+    "dns.no_answer": N_("DNS said the name had no address"),
+    "dns.nxdomain": N_("DNS said the name did not exist"),
+    "dns.refused": N_("DNS queries for the name were refused"),
+    "dns.servfail": N_("DNS queries for the name were answered with an error"),
+    "dns.timeout": N_("DNS queries for the name got no answer"),
+    "tcp": N_("connections could not be made"),
+    "tcp.middlebox": N_("something on the path intercepted the connections or cut them"),
+    "tcp.refused": N_("connections were refused"),
+    "tcp.reset": N_("connections were reset while they were made"),
+    "tcp.timeout": N_("connections got no answer"),
+    "tcp.unreachable": N_("the platform's addresses were reported as unreachable"),
+    "tls": N_("encrypted connections failed"),
+    "tls.address": N_("encrypted connections to the platform's address failed with any name"),
+    "tls.alert": N_("connections were refused when the platform's name appeared"),
+    "tls.certificate": N_("somebody else answered with a false certificate"),
+    "tls.eof": N_("connections were closed when the platform's name appeared"),
+    "tls.handshake": N_("something else answered that does not speak TLS"),
+    "tls.reset": N_("connections were reset when the platform's name appeared"),
+    "tls.timeout": N_("connections went silent when the platform's name appeared"),
+    "http": N_("pages did not load"),
+    "http.blockpage": N_("another page appeared instead of the platform's"),
+    "http.eof": N_("connections were closed when the page was requested"),
+    "http.reset": N_("connections were reset when the page was requested"),
+    "http.status_451": N_("the answer said that the law forbids the page"),
+    "http.timeout": N_("requests for pages got no answer"),
+    "quic": N_("it did not answer over HTTP/3, which apps and browsers prefer"),
+    "udp.stun": N_("calls could not be set up"),
+    "throttling.rate": N_("it was slowed down"),
+    "throttling.stall": N_("transfers stopped halfway"),
+}
+"""The same of what is over."""
 _NAME = re.compile(r"[a-z]{1,20}(?:\.[a-z0-9_]{0,30})?")
 """A name as the rules make it, which holds no markup."""
 
@@ -103,20 +139,22 @@ def method_name(method: str, sub_method: str) -> str:
     return ".".join(filter(None, (method, sub_method)))
 
 
-def method_in_words(words: Words, name: str) -> str:
-    """`tls.reset` as a phrase; the name itself when it has none."""
-    message = METHODS.get(name) or METHODS.get(name.partition(".")[0])
+def method_in_words(words: Words, name: str, *, past: bool = False) -> str:
+    """`tls.reset` as a phrase, in the past tense for what is over; the name itself when it has
+    none."""
+    phrases = METHODS_PAST if past else METHODS
+    message = phrases.get(name) or phrases.get(name.partition(".")[0])
     return words.gettext(message) if message else words.name(name, 60)
 
 
-def method_and_name(words: Words, name: str) -> str:
+def method_and_name(words: Words, name: str, *, past: bool = False) -> str:
     """The phrase with the terse name after it: `it is slowed down (throttling.rate)`."""
-    phrase, shown = method_in_words(words, name), words.name(name, 60)
+    phrase, shown = method_in_words(words, name, past=past), words.name(name, 60)
     if phrase == shown:
         return shown
     return f"{phrase} ({words.ltr(name) if _NAME.fullmatch(name) else shown})"
 
 
-def method_label(method: str, sub_method: str = "") -> str:
+def method_label(method: str, sub_method: str = "", *, past: bool = False) -> str:
     """The English phrase for a metric's label."""
-    return method_in_words(words_in(), method_name(method, sub_method))
+    return method_in_words(words_in(), method_name(method, sub_method), past=past)

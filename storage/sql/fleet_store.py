@@ -23,10 +23,10 @@ from probes.vantage import VantageRole
 from storage.sql import listing as listings
 from storage.sql import schema
 from storage.sql.backend import Backend
-from storage.sql.database import SqlDatabase
-from storage.sql.group_commit import GroupCommit
 from storage.sql.received import AT_ENDPOINTS, Arrival, ArrivalRows, arrival_rows
+from storage.sql.received_group_commit import GroupCommit
 from storage.sql.statements import insert_new, upsert
+from storage.sql.transactions import SqlDatabase
 from storage.sql.writing_received import ReceivedWriter
 from storage.store import StorageError
 from storage.values import codecs

@@ -10,9 +10,9 @@ from monitor.analysis.verdict import PlatformVerdict, Verdict
 from storage.sql import listing as listings
 from storage.sql import schema
 from storage.sql.backend import Backend
-from storage.sql.database import SqlDatabase
 from storage.sql.listing import overlapping
 from storage.sql.statements import insert_new, upsert
+from storage.sql.transactions import SqlDatabase
 from storage.values import codecs
 from storage.values.rejudging import Rejudging
 from storage.values.selection import Selection

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, delete, select
 from storage.sql import listing as listings
 from storage.sql import schema
 from storage.sql.backend import Backend
-from storage.sql.database import SqlDatabase
 from storage.sql.statements import insert_new
+from storage.sql.transactions import SqlDatabase
 from storage.store import StorageError
 from storage.values import codecs
 from storage.values.reviews import Annotation, Review

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from monitor.analysis.coverage import Tally
 from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
@@ -15,16 +16,19 @@ from storage.sql import listing as listings
 from storage.sql import schema
 from storage.sql.backend import Backend
 from storage.sql.cycle_rows import Writer
-from storage.sql.database import PageReader, Session
 from storage.sql.fleet_store import SqlFleet
 from storage.sql.listing import Listing, matching, overlapping
 from storage.sql.listing_rollup import availability_page, availability_rows
 from storage.sql.rejudging_store import SqlRejudgings
 from storage.sql.retention import SOUGHT, Batch, delete_rows, old_keys
 from storage.sql.review_store import SqlReviews
+from storage.sql.stored_names import stored_names
+from storage.sql.tallies import tallies
+from storage.sql.transactions import PageReader, Session
 from storage.store import StorageError
 from storage.values.checkpoint import Checkpoint
 from storage.values.cycle import Cycle, StoredCycle
+from storage.values.names import Names
 from storage.values.outbox import Notice, NoticeState
 from storage.values.prunable import Prunable
 from storage.values.rollup import Availability
@@ -57,7 +61,7 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings):
     """Implements `storage.store.CollectorStore`."""
 
     def __init__(self, backend: Backend, **options: Any) -> None:
-        """`options` as in `storage.sql.database.SqlDatabase`."""
+        """`options` as in `storage.sql.transactions.SqlDatabase`."""
         super().__init__(backend, **options)
         self._writer = Writer(backend)
 
@@ -154,6 +158,9 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings):
         after = self._backend.place(selection.after) or None
         return self._pages(partial(availability_page, selection=selection), after, selection.batch)
 
+    async def tallies(self, selection: Selection) -> list[Tally]:
+        return await self._read(partial(tallies, selection=selection))
+
     def rows(
         self, kind: RowKind, columns: Sequence[str], selection: Selection, rejudging: str = ""
     ) -> AsyncIterator[Sequence[Sequence[Any]]]:
@@ -171,6 +178,9 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings):
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         return self._pages(listings.EVENT_LOG.reader([schema.event_log.c.event == event_id]))
+
+    async def names(self) -> Names:
+        return await self._read(stored_names)
 
     # --- retention ---------------------------------------------------------------------
 

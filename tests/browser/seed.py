@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from monitor.analysis.events.event import (
-    Episode,
     Event,
     EventKind,
     EventLogEntry,
     EventState,
     NetworkStatus,
     Scope,
+    Stretch,
 )
 from monitor.analysis.judge.rules import RULES_VERSION
 from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
@@ -61,7 +61,7 @@ ANNOTATION = "A minister says \u202eeverything\u202c works <b>normally</b>"
 
 
 def network(
-    point: VantagePoint, *methods: str, episodes: Iterable[Episode] = (), now: bool = True
+    point: VantagePoint, *methods: str, stretches: Iterable[Stretch] = (), now: bool = True
 ) -> NetworkStatus:
     """One network of an event; without methods it does not block."""
     return NetworkStatus(
@@ -70,7 +70,7 @@ def network(
         affected=bool(methods),
         blocked_now=bool(methods) and now,
         methods=methods,
-        episodes=tuple(episodes),
+        stretches=tuple(stretches),
     )
 
 
@@ -99,7 +99,7 @@ def event(id_: str, country: str, platform: str, **changed: object) -> Event:
 
 def events() -> tuple[Event, ...]:
     """Blocks in every state people meet, and what is no block."""
-    began = Episode(onset_earliest=EARLIEST, onset_latest=ONSET)
+    began = Stretch(onset_earliest=EARLIEST, onset_latest=ONSET)
     week = timedelta(days=6)
     return (
         event(
@@ -109,9 +109,9 @@ def events() -> tuple[Event, ...]:
             roles=("api", "web"),
             methods=("tls.reset", "dns.nxdomain", "http.blockpage"),
             networks=(
-                network(FIELD[0], "tls.reset", episodes=[began]),
-                network(FIELD[1], "dns.nxdomain", episodes=[began]),
-                network(FIELD[2], "http.blockpage", episodes=[began]),
+                network(FIELD[0], "tls.reset", stretches=[began]),
+                network(FIELD[1], "dns.nxdomain", stretches=[began]),
+                network(FIELD[2], "http.blockpage", stretches=[began]),
                 network(FIELD[3]),
             ),
             share_affected=0.62,
@@ -124,7 +124,7 @@ def events() -> tuple[Event, ...]:
             confirmed_at=None,
             evidence="weak",
             methods=("throttling.rate",),
-            networks=(network(FIELD[4], "throttling.rate", episodes=[began]), network(FIELD[5])),
+            networks=(network(FIELD[4], "throttling.rate", stretches=[began]), network(FIELD[5])),
         ),
         event(
             ENDED,
@@ -137,8 +137,8 @@ def events() -> tuple[Event, ...]:
                     FIELD[6],
                     "tls.timeout",
                     now=False,
-                    episodes=[
-                        Episode(
+                    stretches=[
+                        Stretch(
                             onset_earliest=None,
                             onset_latest=ONSET - week,
                             end_earliest=NOW - week,

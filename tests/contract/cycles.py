@@ -3,12 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 from monitor.analysis.events.event import (
-    Episode,
     Event,
     EventLogEntry,
     EventState,
     NetworkStatus,
     Scope,
+    Stretch,
 )
 from monitor.analysis.verdict import (
     Evidence,
@@ -370,8 +370,12 @@ def event(
                 blocked_now=False,
                 methods=("dns.bogon",),
                 recovering=True,
-                episodes=(
-                    Episode(onset_earliest=None, onset_latest=at(300), end_earliest=at(400)),
+                stretches=(
+                    Stretch(
+                        onset_earliest=None if onset_earliest is None else at(onset_earliest),
+                        onset_latest=at(onset_latest),
+                        end_earliest=at(onset_latest + 100),
+                    ),
                 ),
                 pattern="Mon-Fri 04:00-08:00 UTC",
             ),

@@ -19,8 +19,8 @@ from monitor.config.settings import (
     ThrottlingSettings,
     VantageCheckSettings,
 )
-from monitor.config.tables import TABLES
 from monitor.config.toml_problem import ConfigError
+from monitor.config.toml_tables import TABLES
 from monitor.logs import LogSettings
 from monitor.notify.settings import NotifySettings, Route
 from probes.settings import ProbeSettings

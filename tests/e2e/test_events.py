@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.analysis.events.event import Episode
+from monitor.analysis.events.event import Stretch
 from tests.e2e.running import Monitor, running, stored_log, wait_for
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
@@ -131,11 +131,11 @@ class Watched(msgspec.Struct):
         rows = self.export("verdicts", vantage=vantage, state=state)
         return {(row["rule_id"], row["evidence"]) for row in rows}
 
-    def episodes(self, event: str) -> tuple[Episode, ...]:
+    def stretches(self, event: str) -> tuple[Stretch, ...]:
         """Of the one network that a stored event is about."""
         networks = stored_log(self.lab, event)[-1].snapshot.networks
         (affected,) = [network for network in networks if network.affected]
-        return affected.episodes
+        return affected.stretches
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +216,7 @@ def test_on_off_on(watched: Watched) -> None:
     assert not event["end_latest"]
     changes = watched.changes(begun, "PK")
     assert [changes.count(change) for change in ("opened", "reopened", "ended")] == [1, 1, 1]
-    first, second = watched.episodes(event["event_id"])
+    first, second = watched.stretches(event["event_id"])
     assert first.onset_earliest is not None
     assert first.end_earliest is not None
     assert first.end_latest is not None

@@ -38,6 +38,8 @@ make_machine() {
     [ ! -e "$file" ] || cp -r --parents "$file" "$1"
   done
   echo debian >"$1/etc/hostname"
+  # As Debian's installer writes it.
+  printf '%s\n' '127.0.0.1 localhost' '127.0.1.1 debian' '::1 localhost ip6-localhost' >"$1/etc/hosts"
   git clone -q --no-hardlinks . "$1/srv/shutwatch"
   git -C "$1/srv/shutwatch" remote remove origin
 }

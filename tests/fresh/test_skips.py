@@ -14,6 +14,7 @@ KINDS = {
     "prometheus": "tests/prometheus/test_grafana_alerting.py",
     "alertmanager": "tests/prometheus/test_alertmanager.py",
     "postgres": "tests/unit/storage/test_db_check_batches.py",
+    "pdf": "tests/programs/test_pdf_words.py",
     "strace": "tests/e2e/test_durable.py",
     "systemd": "tests/docs/test_service.py",
     "browser": "tests/browser/test_browser.py",

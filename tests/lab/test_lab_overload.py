@@ -54,7 +54,9 @@ def test_a_host_with_too_much_to_do(lab: Lab) -> None:
     """Some are reset, some hung up on, some ignored, the rest served; then all are again."""
     lab.internet.overload("x.com", reset=0.3, eof=0.2, silence=0.1, seed=4)
     seen = kinds(greet(lab))
-    assert set(seen) == {"ConnectionResetError", "SSLEOFError", "TimeoutError", ""}
+    hung_up = {"SSLEOFError", "SSLZeroReturnError"} & set(seen)  # as this Python calls it
+    assert set(seen) - hung_up == {"ConnectionResetError", "TimeoutError", ""}
+    assert len(hung_up) == 1
     assert 8 < seen["ConnectionResetError"] < 28
     assert 1 < seen["TimeoutError"] < 14
     lab.internet.overload("x.com")

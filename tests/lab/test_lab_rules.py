@@ -45,6 +45,8 @@ def ptcl(lab: Lab) -> Network:
 def looked(seen: Mapping[str, Any]) -> tuple[str, str, int | None]:
     """Stage, exception and errno of a failed look."""
     assert "error" in seen, f"it worked: {seen}"
+    if seen["error"] == "SSLZeroReturnError":  # what some releases of Python 3.11 call it
+        return seen["stage"], "SSLEOFError", 8
     return seen["stage"], seen["error"], seen["errno"]
 
 

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from monitor.analysis.events.detection import EventBook, advance
 from monitor.analysis.events.event import EventKind, EventLogEntry
-from monitor.analysis.events.fold import EventBook, advance
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import Evidence, State, VantageState
 from monitor.cli.main import app

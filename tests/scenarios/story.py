@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tests.lab.lab import Lab
+from tests.lab.lab import PATIENCE, Lab
 
 QUICK: Mapping[str, Any] = {
     "dns_timeout": "1s",
@@ -85,7 +85,7 @@ def write_config(lab: Lab, name: str = "shutwatch.toml", **options: Any) -> Path
     return path
 
 
-def once(lab: Lab, *, timeout: float = 60.0, **options: Any) -> Seen:
+def once(lab: Lab, *, timeout: float = PATIENCE, **options: Any) -> Seen:
     """Look once from every vantage of the lab, through the command a person would use."""
     options["probe"] = {**UNHURRIED, **options.get("probe", {})}
     path = write_config(lab, **options)

@@ -29,6 +29,9 @@ deadline = "5s"
 """
 ACCUSED = ("slow-128k", "slow-1m", "stalled", "stalled-address")
 INNOCENT = ("slow-uplink", "slow-servers", "free")
+PATIENT_RUNS = 4
+"""A machine that is busy with other tests may hold up a transfer, which the program notices. It
+then claims nothing, and is run again."""
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +51,18 @@ def story() -> Iterator[Seen]:
         path.write_text(
             lab.config(platforms=["x"], egress="interface", probe=ROOMY, extra=THROTTLING)
         )
-        yield seen(
-            lab.run(
-                ["shutwatch", "once", "--config", str(path), "--json", "--transfers"], timeout=150
-            )
-        )
+        command = ["shutwatch", "once", "--config", str(path), "--json", "--transfers"]
+        for _ in range(PATIENT_RUNS):
+            story = seen(lab.run(command, timeout=150))
+            if not _held_up(story):
+                break
+        yield story
+
+
+def _held_up(story: Seen) -> bool:
+    """Whether the program says that this machine was too busy to time a transfer."""
+    rules = {speed(story, network)["rule_id"] for network in (*ACCUSED, *INNOCENT)}
+    return bool(rules & {"throttling.machine", "throttling.insufficient"})
 
 
 def speed(story: Seen, network: str) -> Line:

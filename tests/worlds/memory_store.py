@@ -7,9 +7,9 @@ from datetime import datetime
 from functools import cache
 from threading import Lock
 
-from storage.sql.database import Session
 from storage.sql.migrate import migrate
 from storage.sql.store import SqlStore
+from storage.sql.transactions import Session
 from storage.sqlite.memory import MemoryBackend
 from storage.url import MEMORY
 from storage.values.times import utc_now

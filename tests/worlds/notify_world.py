@@ -12,6 +12,7 @@ from monitor.analysis.events.event import (
     EventState,
     NetworkStatus,
     Scope,
+    Stretch,
 )
 from monitor.notify.body import NoticeContent
 from monitor.notify.notice_kinds import NoticeKind
@@ -47,6 +48,40 @@ def block(state: EventState = EventState.CONFIRMED, **changes: Any) -> Event:
         rules_version="3",
     )
     return msgspec.structs.replace(event, **changes)
+
+
+def came_back(*, over: bool = False) -> Event:
+    """X was blocked from 18:12:00 to 18:15:00, open until 18:38, and blocked again from 18:38:30,
+    until now or until 18:50."""
+    minute = timedelta(minutes=1)
+    stretches = (
+        Stretch(
+            onset_earliest=ONSET - 5 * minute,
+            onset_latest=ONSET,
+            end_earliest=ONSET + 3 * minute,
+            end_latest=ONSET + 3.1 * minute,
+        ),
+        Stretch(
+            onset_earliest=ONSET + 26 * minute,
+            onset_latest=ONSET + 26.5 * minute,
+            end_earliest=ONSET + 38 * minute if over else None,
+            end_latest=ONSET + 39 * minute if over else None,
+            last_blocked=None if over else ONSET + 30.5 * minute,
+        ),
+    )
+    return block(
+        EventState.ENDED if over else EventState.CONFIRMED,
+        networks=(
+            CYBER,
+            msgspec.structs.replace(
+                PTCL, methods=("tls.reset",), stretches=stretches, blocked_now=not over
+            ),
+        ),
+        reopened=1,
+        end_earliest=stretches[1].end_earliest,
+        end_latest=stretches[1].end_latest,
+        updated_at=ONSET + 40 * minute,
+    )
 
 
 def shutdown(kind: EventKind = EventKind.SHUTDOWN, **changes: Any) -> Event:

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import msgspec
 
-from monitor.analysis.events.fold import EventBook, advance
+from monitor.analysis.events.detection import EventBook, advance
 from monitor.analysis.verdict import PlatformVerdict, Verdict
 from monitor.app.cycle_job import measure_and_judge
 from monitor.config.settings import Settings, ThrottlingSettings

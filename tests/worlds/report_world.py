@@ -8,12 +8,12 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.analysis.events.event import (
-    Episode,
     Event,
     EventLogEntry,
     EventState,
     NetworkStatus,
     Scope,
+    Stretch,
 )
 from monitor.analysis.verdict import State
 from monitor.report.build import Made, build
@@ -103,12 +103,13 @@ def block(state: EventState = EventState.ENDED) -> Event:
         affected=True,
         blocked_now=not over,
         methods=("tls.reset",),
-        episodes=(
-            Episode(
+        stretches=(
+            Stretch(
                 onset_earliest=at(900),
                 onset_latest=at(1200),
                 end_earliest=at(2400) if over else None,
                 end_latest=at(2700) if over else None,
+                last_blocked=None if over else at(2400),
             ),
         ),
     )

@@ -1,6 +1,6 @@
 """Detects events from platform verdicts and the health of vantages.
 
-fold.py                  the fold: a cycle's results go into the book of all events
+detection.py             detects: a cycle's results go into the book of all events
 sequential_test.py       the sequential test of one platform at one vantage
 stream.py                the detector's state with the verdicts behind it
 confirmation.py          suspects, confirms and ends the block of one platform in one country

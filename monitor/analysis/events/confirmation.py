@@ -16,28 +16,30 @@
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
 from monitor.analysis.events.agreement import outliers, outvoted
 from monitor.analysis.events.event import (
     Change,
-    Episode,
     Event,
     EventState,
     NetworkStatus,
     Scope,
+    Stretch,
     closed,
     event_id,
 )
 from monitor.analysis.events.recurring_hours import pattern_of
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.stream import Run, Stream, observe, stream_of
+from monitor.analysis.events.stretches import onset_of, went_on
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict
 
-EPISODES = 200
-"""Episodes kept of each network."""
+PROGRESS, LONGEST_PROGRESS = 0.1, timedelta(minutes=10)
+"""While a stretch goes on, its last blocked measurement is noted once it is this share longer, or
+this much: an event is not stored with every measurement."""
 
 
 class CountryPlatform(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,17 +183,9 @@ def _updated(
         share_affected=_share(before.country, networks, settings),
         evidence=max(before.evidence, _best(runs), key=lambda e: EVIDENCE_ORDER[Evidence(e)]),
     )
-    if before.reopened:
-        return event  # it began long ago
-    earliest = min(runs, key=lambda run: run.onset_latest, default=None)
-    if earliest is not None and earliest.onset_latest < before.onset_latest:
-        return _at(
-            event,
-            verdict,
-            onset_earliest=earliest.onset_earliest,
-            onset_latest=earliest.onset_latest,
-        )
-    return event
+    firsts = [status.stretches[0] for status in networks if status.stretches]
+    earliest, latest = onset_of(firsts)
+    return _at(event, verdict, onset_earliest=earliest, onset_latest=latest)
 
 
 def _runs(streams: Iterable[Stream]) -> list[Run]:
@@ -227,9 +221,8 @@ def _network(
     over = affected and not blocked and not recovering and any(stream.open for stream in seen)
     # Where no vantage found it open since, it is not open: the vantage is silent, or forgot.
     unobserved = affected and not (blocked or recovering or over) and _not_open_again(old)
-    episodes = old.episodes if old is not None else ()
-    if affected:
-        episodes = _episodes(episodes, here, blocked=blocked, over=over)
+    before = old.stretches if old is not None else ()
+    now = _stretches(before, here, blocked=blocked, over=over) if affected else before
     return NetworkStatus(
         asn=here[0].asn,
         network=old.network if old is not None else here[0].network,
@@ -238,8 +231,8 @@ def _network(
         methods=tuple(dict.fromkeys((*(old.methods if old else ()), *_methods(_runs(here))))),
         recovering=recovering,
         unobserved=unobserved,
-        episodes=episodes,
-        pattern=pattern_of(episodes) if old is None or episodes != old.episodes else old.pattern,
+        stretches=now,
+        pattern=pattern_of(now) if old is None or now != before else old.pattern,
     )
 
 
@@ -247,32 +240,53 @@ def _not_open_again(status: NetworkStatus | None) -> bool:
     return status is not None and (status.blocked_now or status.recovering or status.unobserved)
 
 
-def _episodes(
-    episodes: tuple[Episode, ...], here: Sequence[Stream], *, blocked: bool, over: bool
-) -> tuple[Episode, ...]:
-    """The episodes of one network, the last one as it is now."""
-    ongoing = bool(episodes) and episodes[-1].end_latest is None
+def _stretches(
+    before: tuple[Stretch, ...], here: Sequence[Stream], *, blocked: bool, over: bool
+) -> tuple[Stretch, ...]:
+    """The stretches of one network, the last one as it is now."""
+    ongoing = bool(before) and before[-1].end_latest is None
     if blocked:
         runs = _runs(here)
-        begun = runs[0]
         if ongoing:
-            last = msgspec.structs.replace(episodes[-1], end_earliest=None)
-            if begun.onset_latest < last.onset_latest:
-                last = msgspec.structs.replace(
-                    last, onset_earliest=begun.onset_earliest, onset_latest=begun.onset_latest
-                )
-            return (*episodes[:-1], last)
-        new = Episode(onset_earliest=begun.onset_earliest, onset_latest=begun.onset_latest)
-        every = (*episodes, new)
-        return every if len(every) <= EPISODES else (every[0], *every[1 - EPISODES :])
+            return (*before[:-1], _longer(before[-1], runs))
+        new = Stretch(
+            onset_earliest=runs[0].onset_earliest,
+            onset_latest=runs[0].onset_latest,
+            last_blocked=max(run.last for run in runs),
+            unsure=max(run.unsure for run in runs),
+        )
+        return went_on(before, new)
     if not ongoing:
-        return episodes
+        return before
     last = msgspec.structs.replace(
-        episodes[-1],
+        before[-1],
         end_earliest=max((s.run.last for s in here if s.run is not None), default=None),
         end_latest=_open_since(here) if over else None,
+        last_blocked=None,
     )
-    return (*episodes[:-1], last)
+    return (*before[:-1], last)
+
+
+def _longer(stretch: Stretch, runs: Sequence[Run]) -> Stretch:
+    """A stretch that goes on, or again after measurements that found it open, or after silence."""
+    begun, last = runs[0], max(run.last for run in runs)
+    pause = 0.0
+    if stretch.end_earliest is not None:
+        pause = max(0.0, (last - stretch.end_earliest).total_seconds())
+    noted = stretch.last_blocked
+    if noted is None or last - noted >= min(
+        LONGEST_PROGRESS, PROGRESS * (noted - stretch.onset_latest)
+    ):
+        noted = last
+    sooner = begun.onset_latest < stretch.onset_latest
+    return msgspec.structs.replace(
+        stretch,
+        onset_earliest=begun.onset_earliest if sooner else stretch.onset_earliest,
+        onset_latest=begun.onset_latest if sooner else stretch.onset_latest,
+        end_earliest=None,
+        last_blocked=noted,
+        unsure=max(stretch.unsure + pause, *(run.unsure for run in runs)),
+    )
 
 
 def _open_since(here: Iterable[Stream]) -> datetime | None:
@@ -318,7 +332,7 @@ def _confirmation(
 
 
 def _closed(event: Event, verdict: PlatformVerdict) -> Change:
-    ends = [status.episodes[-1] for status in event.networks if status.episodes]
+    ends = [status.stretches[-1] for status in event.networks if status.stretches]
     unseen = any(status.unobserved for status in event.networks)
     return closed(
         event,
@@ -329,7 +343,7 @@ def _closed(event: Event, verdict: PlatformVerdict) -> Change:
 
 
 def _last_blocked(event: Event) -> datetime:
-    ends = [e.end_earliest or e.onset_latest for s in event.networks for e in s.episodes[-1:]]
+    ends = [e.end_earliest or e.onset_latest for s in event.networks for e in s.stretches[-1:]]
     return max(ends, default=event.onset_latest)
 
 

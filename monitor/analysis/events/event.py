@@ -56,8 +56,9 @@ class Scope(StrEnum):
     PARTIAL = "partial"
 
 
-class Episode(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch in which one network blocked, within bounds. All times are UTC."""
+class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+    """One continuous blocked span, within bounds: of one network, or of a country. All times are
+    UTC."""
 
     onset_earliest: datetime | None
     """Last moment known to be open before it; None: blocked from the first measurement."""
@@ -68,9 +69,17 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     end_latest: datetime | None = None
     """First moment known to be open again; None while it lasts, and when no vantage observed the
     end."""
+    last_blocked: datetime | None = None
+    """While it lasts, the last measurement noted here that found it blocked: newer ones are noted
+    once it is `progress` longer."""
+    unsure: float = 0.0
+    """Seconds within it that were not certainly blocked: it was found open for a moment, or nobody
+    measured."""
 
 
-class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True):
+class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True, rename={"stretches": "episodes"}):
+    """One network of a country during an event. Stored events keep the name that stretches had."""
+
     asn: int
     network: str
     affected: bool
@@ -82,7 +91,7 @@ class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Open again, not yet often enough to be sure."""
     unobserved: bool = False
     """Blocked at the last observation, which is too old to count."""
-    episodes: tuple[Episode, ...] = ()
+    stretches: tuple[Stretch, ...] = ()
     """When it blocked, oldest first; of a very long list the first and the newest."""
     pattern: str = ""
     """Recurring hours in a few words, if any (`Mon-Fri 04-08, 10-14 UTC`)."""
@@ -149,6 +158,24 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     def same_as(self, other: "Event") -> bool:
         """Whether both are equal but for the time of their last update."""
         return msgspec.structs.replace(other, updated_at=self.updated_at) == self
+
+    def longer_only(self, other: "Event") -> bool:
+        """Whether both are equal but for how long they certainly lasted."""
+        return _whatever_its_length(self).same_as(_whatever_its_length(other))
+
+
+def _whatever_its_length(event: Event) -> Event:
+    networks = tuple(
+        msgspec.structs.replace(
+            network,
+            stretches=tuple(
+                msgspec.structs.replace(one, last_blocked=None, unsure=0.0)
+                for one in network.stretches
+            ),
+        )
+        for network in event.networks
+    )
+    return msgspec.structs.replace(event, networks=networks)
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 
-from monitor.analysis.events.event import Episode
+from monitor.analysis.events.event import Stretch
 
 BIN = timedelta(minutes=30)
 _BINS = 48
@@ -18,13 +18,13 @@ LEAST_DAYS = 3
 MOSTLY, HARDLY = 0.6, 0.25
 """Shares of those days: blocked in a half hour of the timetable, and outside it."""
 LONGEST = timedelta(hours=20)
-"""A longer episode keeps no hours of the day."""
+"""A longer stretch keeps no hours of the day."""
 _NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def pattern_of(episodes: Sequence[Episode]) -> str:
-    """The timetable of one network's episodes in a few words; empty when there is none."""
-    spans = [(e.onset_latest, e.end_earliest) for e in episodes if e.end_earliest is not None]
+def pattern_of(stretches: Sequence[Stretch]) -> str:
+    """The timetable of one network's stretches in a few words; empty when there is none."""
+    spans = [(e.onset_latest, e.end_earliest) for e in stretches if e.end_earliest is not None]
     if any(end - start > LONGEST for start, end in spans):
         return ""
     days = {start.date() for start, _ in spans}

@@ -33,6 +33,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """Id of the measurement that decided the first one."""
     last: datetime
     """UTC; when the last accusing measurement began."""
+    unsure: float = 0.0
+    """Seconds between accusing measurements in which it was found open, or nothing was known."""
     methods: tuple[str, ...]
     """`method.sub_method` in the order first seen."""
     roles: tuple[str, ...]
@@ -96,12 +98,26 @@ def observe(stream: Stream, verdict: PlatformVerdict, settings: DetectorSettings
     """The stream after one more verdict. Verdicts older than the last change nothing."""
     detector = update(stream.detector, reading_of(verdict), settings)
     accuses = detector.onset_latest is not None and verdict.state in _ACCUSED
+    run = stream.run
+    if accuses:
+        run = _run(run, detector, verdict)
+        if stream.run is not None and run.onset_latest == stream.run.onset_latest:
+            unsure = _unsure(stream, run.last, settings)
+            run = msgspec.structs.replace(run, unsure=stream.run.unsure + unsure)
     return msgspec.structs.replace(
         stream,
         detector=detector,
-        run=_run(stream.run, detector, verdict) if accuses else stream.run,
+        run=run,
         known=stream.known or verdict.state is not State.INSUFFICIENT,
     )
+
+
+def _unsure(stream: Stream, now: datetime, settings: DetectorSettings) -> float:
+    """Seconds since the last accusing measurement if it was found open since, or not for long."""
+    last, cleared_at = stream.run.last if stream.run else now, stream.detector.cleared_at
+    pause = max(0.0, (now - last).total_seconds())
+    opened = cleared_at is not None and cleared_at > last
+    return pause if opened or pause > settings.gap else 0.0
 
 
 def _run(run: Run | None, detector: Detector, verdict: PlatformVerdict) -> Run:

@@ -10,11 +10,17 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from monitor.export.coverage import stored_coverage
 from monitor.export.csv import File, file_of, header
 from monitor.server.api.request import Query
 from monitor.server.api.resources import Resource
+from monitor.wording.coverage import coverage_headline
+from monitor.wording.words import words_in
 from storage.store import Store
+from storage.values.times import utc_now
 
+COVERAGE = "Shutwatch-Coverage"
+"""Header with the statement of the coverage."""
 MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
 
 _PIECE = 256 * 1024
@@ -22,10 +28,17 @@ _PIECE = 256 * 1024
 
 
 async def csv_file(
-    request: Request, resource: Resource, store: Store, query: Query, readers: asyncio.Semaphore
+    request: Request,
+    resource: Resource,
+    store: Store,
+    query: Query,
+    readers: asyncio.Semaphore,
+    interval: float,
 ) -> Response:
-    """The file that `query` selects; `readers` limits concurrent reads of the store.
+    """The file that `query` selects; `readers` limits concurrent reads of the store, `interval` is
+    the seconds between two cycles.
 
+    A file of events without a row says in a header what its emptiness means.
     If the store fails halfway the connection is closed without an end, so that no client takes a
     part for the whole file. Raises StorageError if it fails before the first byte.
     """
@@ -38,6 +51,10 @@ async def csv_file(
     file = file_of(resource.export, store, query.selection, hidden=query.hidden_columns)
     # Before anything is sent, so that a store that fails at once gets an error response.
     first = await _lines(file, readers)
+    if first is None and query.covered:
+        async with readers:
+            known = await stored_coverage(store, query.selection, interval, utc_now())
+        headers[COVERAGE] = coverage_headline(words_in(), known)
     return StreamingResponse(_body(first, file, resource, readers), headers=headers)
 
 

@@ -2,18 +2,21 @@
 
 import asyncio
 import hashlib
+from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from monitor.export.coverage import coverage_object, stored_coverage
 from monitor.server.api.cursor import Cursors
 from monitor.server.api.json_rows import json_rows
 from monitor.server.api.request import Query
 from monitor.server.api.resources import Resource
 from monitor.server.first_rows import first_rows
 from storage.store import Store
+from storage.values.times import utc_now
 
 
 async def json_page(
@@ -23,9 +26,17 @@ async def json_page(
     query: Query,
     cursors: Cursors,
     readers: asyncio.Semaphore,
+    interval: float,
 ) -> Response:
-    """The page that `query` selects; `readers` limits concurrent reads. Raises StorageError."""
+    """The page that `query` selects; `readers` limits concurrent reads, `interval` is the seconds
+    between two cycles. Raises StorageError."""
     async with readers:
+        more: dict[str, Any] = {}
+        if resource.covered:
+            more["coverage"] = None
+        if query.covered:
+            known = await stored_coverage(store, query.selection, interval, utc_now())
+            more["coverage"] = coverage_object(known)
         # One row more than the page holds shows whether there is another page.
         found = await first_rows(resource.export.rows(store, query.selection), query.limit + 1)
         values, following = found[: query.limit], None
@@ -37,7 +48,7 @@ async def json_page(
         def encode() -> bytes:
             prepared = map(resource.export.prepare, values)
             rows = json_rows(resource.columns, prepared, query.hidden_columns)
-            return msgspec.json.encode({"data": rows, "next": following})
+            return msgspec.json.encode({"data": rows, "next": following, **more})
 
         body = await asyncio.to_thread(encode)
     headers = {"Link": f'<{following}>; rel="next"'} if following else {}

@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
+from monitor.export.coverage import SCHEMA as COVERAGE_SCHEMA
 from monitor.server.api.json_rows import SCHEMAS
 from monitor.server.api.parameters import PAGING, Parameter
 from monitor.server.api.resources import RESOURCES, Resource
@@ -50,10 +51,11 @@ def _page_operation(resource: Resource) -> dict[str, Any]:
         "type": ["string", "null"],
         "description": "Address of the next page; null on the last one.",
     }
+    more = {"coverage": COVERAGE_SCHEMA} if resource.covered else {}
     page = {
         "type": "object",
-        "required": ["data", "next"],
-        "properties": {"data": rows, "next": following},
+        "required": ["data", "next", *more],
+        "properties": {"data": rows, "next": following, **more},
     }
     return {
         "operationId": resource.name,
@@ -118,6 +120,7 @@ def _problem() -> dict[str, Any]:
             "status": {"type": "integer"},
             "detail": {**text, "description": "What is wrong, and what would be right."},
             "parameter": {**text, "description": "The parameter that caused it."},
+            "suggestion": {**text, "description": "The value that may have been meant."},
         },
     }
 

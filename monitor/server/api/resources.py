@@ -10,12 +10,14 @@ from monitor.analysis.events.event import Event, EventState
 from monitor.analysis.verdict import State, VantageHealth, VantageState, Verdict
 from monitor.export.columns import VANTAGE_COLUMNS, Column
 from monitor.export.kinds import EXPORTS, Export, Kind
+from monitor.export.stretches import POSITION_LENGTH, position_of
 from monitor.server.api import parameters as p
 from probes.measurement import Measurement
 from storage.store import Store
 from storage.values.cursor import LENGTHS, place_of
 from storage.values.rollup import Availability
 from storage.values.selection import Selection
+from storage.values.times import text_time, time_text
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +36,8 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     """Number of its parts."""
     is_position: Callable[[Sequence[str]], bool] = lambda parts: True  # noqa: ARG005
     """Whether parts of that number can be a position."""
+    covered: bool = False
+    """Whether an empty answer could be taken for good news: then a page carries the coverage."""
     public: bool = True
     """Whether readers who may not see vantages may read it."""
 
@@ -60,6 +64,14 @@ async def _vantages(store: Store, selection: Selection) -> AsyncIterator[Sequenc
     ]
 
 
+def _is_availability_position(parts: Sequence[str]) -> bool:
+    try:
+        known = time_text(text_time(parts[2])) == parts[2]
+    except ValueError:
+        return False
+    return known and re.fullmatch(r"[0-9]{10}", parts[3]) is not None
+
+
 _WHERE = (p.COUNTRY, p.PLATFORM, p.ASN)
 _WHEN = (p.SINCE, p.UNTIL)
 _VERDICT_STATES = [state for state in State if state is not State.DEGRADED]
@@ -71,16 +83,27 @@ RESOURCES: tuple[Resource, ...] = (
         order="detected_at",
         filters=(*_WHERE, *_WHEN, p.state(EventState), p.EVENT),
         export=EXPORTS[Kind.EVENTS],
+        covered=True,
         position_length=LENGTHS[Event],
     ),
     Resource(
+        name="stretches",
+        summary="When each event was blocked without a break, in its country and on each network",
+        order="detected_at of the event",
+        filters=(*_WHERE, *_WHEN, p.state(EventState), p.EVENT),
+        export=EXPORTS[Kind.STRETCHES],
+        position=position_of,
+        position_length=POSITION_LENGTH,
+        is_position=lambda parts: re.fullmatch(r"[0-9]{6}", parts[-1]) is not None,
+    ),
+    Resource(
         name="availability",
-        summary="Availability of platforms by the hour or day, with its coverage",
+        summary="Availability of platforms by the hour, day or month, with its coverage",
         order="country, platform and starts_at",
-        filters=(*_WHERE, *_WHEN, p.PERIOD, p.BY),
+        filters=(*_WHERE, *_WHEN, p.PERIOD, p.BY, p.TIMEZONE),
         export=EXPORTS[Kind.AVAILABILITY],
         position_length=LENGTHS[Availability],
-        is_position=lambda parts: re.fullmatch(r"[0-9]{10}", parts[3]) is not None,
+        is_position=_is_availability_position,
     ),
     Resource(
         name="verdicts",

@@ -299,7 +299,9 @@ def test_listings_walk_an_index(tmp_path: Path, country: str) -> None:
                 plan = [row[-1] for row in connection.execute(text(f"EXPLAIN QUERY PLAN {query}"))]
             assert plan[0].startswith(f"SEARCH {listing.table.name} USING INDEX"), plan
             assert time in plan[0], plan
-            assert all("LAST" in step for step in plan[1:]), plan
+            # Only what has the same time is sorted; older SQLite does not say how much of it.
+            sorted_part = "LAST" if sqlite3.sqlite_version_info >= (3, 42) else "RIGHT PART"
+            assert all(sorted_part in step for step in plan[1:]), plan
     engine.dispose()
 
 

@@ -6,7 +6,7 @@ from functools import partial
 import msgspec
 import pytest
 
-from monitor.analysis.events.fold import EventBook
+from monitor.analysis.events.detection import EventBook
 from monitor.app.cycle_job import CycleJobs
 from monitor.app.cycle_runners import CycleRunners, cycle_runner
 from monitor.app.schedule import Schedule

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from monitor.app.notifications import Notifications
+from monitor.app.notify_setup import Notifications
 from monitor.config.load import default_settings
 from monitor.config.settings import Settings
 from monitor.notify.apprise_service import fault_of

@@ -11,7 +11,7 @@ import pytest
 from monitor.config.advice import advice
 from monitor.config.load import default_settings, load_config
 from monitor.config.settings import Settings
-from monitor.config.tables import TABLES
+from monitor.config.toml_tables import TABLES
 from monitor.notify.settings import Route
 from probes.vantage import EgressKind, VantagePoint, VantageRole
 
@@ -104,6 +104,7 @@ def test_what_is_switched_off_stands_at_its_default(switched_on: Settings) -> No
         "listen_host",
         "listen_port",
         "public_url",
+        "runbooks_url",
         "probe",
         "throttling",
         "events",

@@ -14,11 +14,13 @@ import pytest
 from monitor.analysis.events.event import EventState
 from monitor.analysis.verdict import State
 from monitor.export.csv import Kind, columns, write_csv
+from monitor.export.stretches import position_of, stretch_rows
 from probes.measurement import HttpObservation, Layer
 from storage.store import Store
 from storage.values.selection import Selection
 from tests.contract.cycles import REACHED, at, cycle, event, measurement, verdict
 from tests.worlds.memory_store import MemoryStore
+from tests.worlds.notify_world import came_back
 
 ROOT = Path(__file__).parents[4]
 EVERYTHING = Selection()
@@ -209,7 +211,46 @@ async def test_events(store: Store) -> None:
         "share_affected": "0.25",
         "pattern": "Mon-Fri 04:00-08:00 UTC",
         "reopened": "2",
+        "stretches": "1",
+        "since_earliest": "2024-02-17T12:00:00.000000Z",
+        "since_latest": "2024-02-17T12:05:00.000000Z",
+        "blocked_seconds_least": "100",
+        "blocked_seconds_most": "",
     }
+
+
+async def test_stretches_of_the_country_come_before_those_of_its_networks(store: Store) -> None:
+    """Blocked for three minutes, open for 23, blocked again: each stretch has its own bounds."""
+    await store.save(cycle(1), [came_back()])
+    (of_event,) = await _rows(store, Kind.EVENTS)
+    assert (of_event["onset_latest"], of_event["since_latest"]) == (
+        "2024-02-17T18:12:00.000000Z",
+        "2024-02-17T18:38:30.000000Z",
+    )
+    assert (of_event["stretches"], of_event["blocked_seconds_least"]) == ("2", "420")
+    rows = await _rows(store, Kind.STRETCHES)
+    known = ("asn", "stretch", "goes_on", "onset_latest", "end_latest", "last_blocked_at")
+    lasted = ("blocked_seconds_least", "blocked_seconds_most")
+    first = ("1", "false", "18:12:00", "18:15:06", "18:15:00", "180", "486")
+    second = ("2", "true", "18:38:30", "", "18:42:30", "240", "")
+    assert [
+        tuple(row[name].removeprefix("2024-02-17T")[:8] for name in (*known, *lasted))
+        for row in rows
+    ] == [("", *first), ("", *second), ("17557", *first), ("17557", *second)]
+    assert {row["stretches"] for row in rows} == {"2"}
+
+
+async def test_stretches_go_on_after_any_row(store: Store) -> None:
+    """A reader of pages gets each row once, wherever a page ends within an event."""
+    for number in range(4):
+        one = msgspec.structs.replace(came_back(), id=f"event-{number}")
+        await store.save(cycle(number), [one])
+    whole = [row async for batch in stretch_rows(store, EVERYTHING) for row in batch]
+    assert len(whole) == 16
+    for place, row in enumerate(whole):
+        rest = msgspec.structs.replace(EVERYTHING, after=position_of(row))
+        found = [one async for batch in stretch_rows(store, rest) for one in batch]
+        assert found == whole[place + 1 :]
 
 
 async def test_a_block_from_before_monitoring_says_so(store: Store) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from monitor.analysis.events.fold import EventBook, advance
+from monitor.analysis.events.detection import EventBook, advance
 from monitor.analysis.events.settings import EventSettings
 from monitor.budget.ledger import Ledger
 from monitor.config.catalog import select_platforms, shipped_catalog

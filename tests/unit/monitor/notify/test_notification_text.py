@@ -24,7 +24,7 @@ from monitor.notify.message_value import Message, Urgency
 from monitor.notify.message_words import LONGEST_NAME, message_words, plain_name
 from monitor.notify.notice_kinds import OPENING, NoticeKind
 from monitor.wording.failures_and_methods import method_and_name
-from tests.worlds.notify_world import ONSET, PTCL, TITLES, block, shutdown, told
+from tests.worlds.notify_world import ONSET, PTCL, TITLES, block, came_back, shutdown, told
 
 ENGLISH = message_words("en")
 HOSTILE = (
@@ -79,7 +79,7 @@ def test_a_confirmed_block_says_all_there_is_to_know() -> None:
             block(methods=("throttling.rate",)),
             "Confirmed: X is slowed down in Pakistan",
         ),
-        (NoticeKind.CONFIRMED, block(reopened=1), "Confirmed: X is blocked in Pakistan again"),
+        (NoticeKind.CONFIRMED, came_back(), "Confirmed: X is blocked in Pakistan again"),
         (NoticeKind.CONFIRMED, block(platform="new-thing"), "Confirmed: new-thing is blocked in"),
         (NoticeKind.CONFIRMED, block(country="QZ"), "Confirmed: X is blocked in QZ"),
         (NoticeKind.SPREAD, block(), "More networks: X is blocked in Pakistan"),

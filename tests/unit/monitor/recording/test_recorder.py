@@ -111,8 +111,10 @@ async def test_a_version_that_concludes_differently_goes_through_history() -> No
     }
     length = len(STORY)
     await process.record(cycle("B", length))
-    assert await blocks(store) == straight
+    longer = await blocks(store)
+    assert longer == await after([*STORY, cycle("B", length)])
     (event_id,) = straight
+    assert longer[event_id].longer_only(straight[event_id])
     log = await flat(store.event_log(event_id))
     assert [entry.sequence for entry in log] == list(range(1, len(log) + 1))
 

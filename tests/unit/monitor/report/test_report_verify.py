@@ -82,7 +82,7 @@ def test_a_report_as_it_was_made(report: Path) -> None:
         *("charts/availability.png", "charts/availability.svg"),
         *("data/availability.csv", "data/dictionary.csv", "data/events.csv"),
         *("data/measurements.csv", "data/measurements.jsonl", "data/ooni.jsonl"),
-        *("data/timeline.csv", "data/verdicts.csv"),
+        *("data/stretches.csv", "data/timeline.csv", "data/verdicts.csv"),
     ]
 
 

@@ -168,7 +168,8 @@ async def test_silence_is_grey_not_green() -> None:
     text = (await get(world.publisher())).text
     assert text.count("<b>no data</b>") == len(world.TITLES)
     assert '<h1 class="headline insufficient"' in text
-    assert "No block detected" not in text
+    assert "No block" not in words_of(text).split("Platforms")[0]
+    assert "Not watched now: there are no current results" in words_of(text)
 
 
 async def test_a_network_that_is_not_seen_does_not_count_as_fine() -> None:
@@ -219,14 +220,19 @@ async def test_a_block_older_than_the_monitor_says_so() -> None:
 
 
 async def test_the_headline_admits_blind_vantages() -> None:
-    """`No block detected` comes with the number of vantages that could not tell."""
+    """`No block` comes with the networks that decided, and with how much was not measured."""
     publisher = world.publisher()
     publisher.publish(world.cycle(FIELD[0]), [])
     text = (await get(publisher)).text
-    assert "No block detected, but 2 of 3 field vantages have no results" in words_of(text)
+    assert "No block in 10 of 10 verdicts on 1 of 3 networks" in words_of(text)
+    assert "About 20 more were not measured." in words_of(text)
+    assert 'class="headline insufficient"' in text
     for point in FIELD[1:]:
         publisher.publish(world.cycle(point), [])
-    assert "have no results" not in words_of((await get(publisher)).text).split("Platforms")[0]
+    text = (await get(publisher)).text
+    assert "No block in 30 of 30 verdicts on 3 networks" in words_of(text)
+    assert "not measured" not in words_of(text).split("Platforms")[0]
+    assert 'class="headline ok"' in text
 
 
 async def test_a_block_without_an_event_is_not_passed_over() -> None:
@@ -368,17 +374,12 @@ async def test_an_event_that_is_over_tells_both_bounds_of_its_end(store: Store) 
         ("country=KE", "Telegram was blocked in Kenya", "X is blocked in Pakistan"),
         ("platform=x", "X is blocked in Pakistan", "Telegram was blocked in Kenya"),
         ("state=ended", "Telegram was blocked in Kenya", "X is blocked in Pakistan"),
-        (
-            "country=zz%22%3E%3Cb%3E&platform=%00&state=x&days=1e9",
-            "Telegram was blocked",
-            "No events in this time",
-        ),
     ],
 )
 async def test_the_list_of_events_can_be_narrowed(
     query: str, shown: str, hidden: str, store: Store
 ) -> None:
-    """By country, platform and state, with a file of the same; what makes no sense is left out."""
+    """By country, platform and state, with a file of the same."""
     async with client(seed.publisher(), store) as asking:
         text = (await asking.get(f"/events?{query}")).text
     listed = words_of(text).split("Times in UTC")[1]
@@ -390,6 +391,18 @@ async def test_the_list_of_events_can_be_narrowed(
         answer = await asking.get("/" + file[1].replace("&amp;", "&"))
     assert answer.status_code == 200
     assert len(answer.text.splitlines()) > 1
+
+
+@pytest.mark.parametrize(
+    "query", ["country=zz%22%3E%3Cb%3E", "platform=%00", "state=x", "days=1e9"]
+)
+async def test_a_filter_that_makes_no_sense_lists_nothing(query: str, store: Store) -> None:
+    """It says so: to leave it out would list events that were not asked for."""
+    async with client(seed.publisher(), store) as asking:
+        answer = await asking.get(f"/events?{query}")
+    assert (answer.status_code, 'role="alert"' in answer.text) == (400, True)
+    assert "was blocked" not in answer.text
+    assert "<b>" not in answer.text
 
 
 async def test_text_of_others_does_no_harm() -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import msgspec
 
-from monitor.analysis.events.event import Episode, Event, EventState
+from monitor.analysis.events.event import Event, EventState, Stretch
 from monitor.server.timeline_chart import MOST_BARS, MOST_TICKS, Axis, axis_of, event_bars
 from tests.prometheus import world
 from tests.prometheus.world import NOW
@@ -16,8 +16,8 @@ DAY = Axis(since=NOW - 24 * HOUR, until=NOW)
 def nightly(nights: int) -> Event:
     """A block of one hour a day, ended, on one network."""
     began = [NOW - (night + 2) * HOUR for night in range(nights)]
-    episodes = tuple(
-        Episode(
+    stretches = tuple(
+        Stretch(
             onset_earliest=at - timedelta(minutes=6),
             onset_latest=at,
             end_earliest=at + timedelta(minutes=30),
@@ -26,14 +26,14 @@ def nightly(nights: int) -> Event:
         for at in sorted(began)
     )
     event = world.event(state=EventState.ENDED)
-    network = msgspec.structs.replace(event.networks[0], episodes=episodes)
+    network = msgspec.structs.replace(event.networks[0], stretches=stretches)
     return msgspec.structs.replace(
         event,
         networks=(network,),
-        onset_earliest=episodes[0].onset_earliest,
-        onset_latest=episodes[0].onset_latest,
-        end_earliest=episodes[-1].end_earliest,
-        end_latest=episodes[-1].end_latest,
+        onset_earliest=stretches[0].onset_earliest,
+        onset_latest=stretches[0].onset_latest,
+        end_earliest=stretches[-1].end_earliest,
+        end_latest=stretches[-1].end_latest,
     )
 
 

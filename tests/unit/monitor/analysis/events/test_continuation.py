@@ -15,8 +15,8 @@ from monitor.analysis.events.continuation import (
     continued_events_detail,
     without_events,
 )
+from monitor.analysis.events.detection import Rebuild, advance, key_of
 from monitor.analysis.events.event import EventKind, EventLogEntry, EventState
-from monitor.analysis.events.fold import Rebuild, advance, key_of
 from monitor.recording.continuations import goes_on_now, reviews_of
 from monitor.recording.recorder import without_unpublished
 from storage.values.reviews import Mark, Review

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.analysis.events.detection import EventBook, Rebuild, Step, advance, key_of
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState, Scope
-from monitor.analysis.events.fold import EventBook, Rebuild, Step, advance, key_of
 from monitor.analysis.events.settings import EventSettings
+from monitor.analysis.events.stretches import newest
 from monitor.analysis.verdict import Evidence, PlatformVerdict, RoleVerdict, State
 from monitor.recording.checkpoints import checkpoints_of, restored, since
 from tests.properties import examples
@@ -188,7 +189,7 @@ def test_opening_tells_who_how_and_when() -> None:
     assert (event.onset_earliest, event.onset_latest) == (at(1), at(2))
     assert event.detected_at == judged(2)
     assert event.first_measurement == "m-x-khi-ptcl-2"
-    assert event.networks[0].episodes[0].onset_latest == at(2)
+    assert event.networks[0].stretches[0].onset_latest == at(2)
 
 
 def test_blocked_from_first_sight_has_no_earliest_onset() -> None:
@@ -272,8 +273,8 @@ def test_recovers_and_ends_after_clean_cycles() -> None:
     event = story.only
     assert event.state is EventState.ENDED
     assert (event.end_earliest, event.end_latest) == (at(2), at(3))
-    (episode,) = event.networks[0].episodes
-    assert (episode.end_earliest, episode.end_latest) == (at(2), at(3))
+    (stretch,) = event.networks[0].stretches
+    assert (stretch.end_earliest, stretch.end_latest) == (at(2), at(3))
     assert not story.book.active
 
 
@@ -288,8 +289,8 @@ def test_a_block_back_while_recovering_goes_on() -> None:
     story = tell(ptcl=".BB.B")
     assert story.only.state is EventState.CONFIRMED
     assert story.changes[-2:] == ["network_affected", "reblocked"]
-    assert len(story.only.networks[0].episodes) == 1
-    assert story.only.networks[0].episodes[0].end_earliest is None
+    assert len(story.only.networks[0].stretches) == 1
+    assert story.only.networks[0].stretches[0].end_earliest is None
 
 
 def test_dismissed_when_never_confirmed() -> None:
@@ -316,13 +317,13 @@ def test_intermittent_block_stays_one_event() -> None:
 
 
 def test_a_block_that_comes_back_is_the_same_event() -> None:
-    """Block, unblock, re-block within three days is one event with two episodes."""
+    """Block, unblock, re-block within three days is one event with two stretches."""
     story = tell(ptcl=".BB......" + 50 * "." + "BB")
     event = story.only
     assert event.state is EventState.CONFIRMED
     assert event.reopened == 1
     assert "reopened" in story.changes
-    assert [e.onset_latest for e in event.networks[0].episodes] == [at(1), at(59)]
+    assert [e.onset_latest for e in event.networks[0].stretches] == [at(1), at(59)]
     assert event.onset_latest == at(1)
     assert (event.end_earliest, event.end_latest) == (None, None)
 
@@ -348,7 +349,7 @@ def test_exam_hours_are_one_event_with_a_timetable() -> None:
             verdicts.append(verdict("B" if blocked else ".", 288 * day + n))
     story = told(verdicts)
     event = story.only
-    assert len(event.networks[0].episodes) == len(week)
+    assert len(event.networks[0].stretches) == len(week)
     shift = START - START.replace(hour=0, minute=0, second=0, microsecond=0)
     start = (timedelta(hours=8) + shift).seconds // 3600
     assert event.pattern.startswith("Mon-Fri ")
@@ -445,11 +446,19 @@ def test_log_numbers_and_snapshots() -> None:
     assert story.log[0].at == judged(1)
 
 
-def test_steady_block_changes_nothing() -> None:
-    """Once confirmed, more of the same is neither logged nor stored again."""
+def test_steady_block_changes_only_how_long_it_lasts() -> None:
+    """Once confirmed, more of the same is not logged. How far it has come is noted, hardly more
+    often than every ten minutes, and within ten minutes."""
     story = tell(ptcl=".BB")
-    again = told([verdict("B", n) for n in range(3, 9)], story.book)
-    assert (again.log, again.events) == ([], {})
+    stored = 0
+    for n in range(3, 300):
+        again = told([verdict("B", n)], story.book)
+        story.book, stored = again.book, stored + len(again.events)
+        assert not again.log
+        (event,) = story.book.active
+        assert event.longer_only(story.only)
+        assert timedelta() <= at(n) - (newest(event).last_blocked or at(0)) < 2 * CYCLE
+    assert stored < 160
 
 
 def test_control_vantages_do_not_count() -> None:

@@ -5,16 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.analysis.events.event import Episode
+from monitor.analysis.events.event import Stretch
 from monitor.analysis.events.recurring_hours import pattern_of
 
 MONDAY = datetime(2023, 11, 6, tzinfo=UTC)
 
 
-def episode(day: int, start: float, end: float) -> Episode:
+def stretch(day: int, start: float, end: float) -> Stretch:
     """Blocked from `start` to `end` (hours UTC) of a day counted from a Monday."""
     begun, over = (MONDAY + timedelta(days=day, hours=hours) for hours in (start, end))
-    return Episode(
+    return Stretch(
         onset_earliest=begun - timedelta(minutes=5),
         onset_latest=begun,
         end_earliest=over,
@@ -22,9 +22,9 @@ def episode(day: int, start: float, end: float) -> Episode:
     )
 
 
-def each(days: Iterable[int], *hours: tuple[float, float]) -> list[Episode]:
+def each(days: Iterable[int], *hours: tuple[float, float]) -> list[Stretch]:
     """The same hours on several days."""
-    return [episode(day, *span) for day in days for span in hours]
+    return [stretch(day, *span) for day in days for span in hours]
 
 
 def test_exam_hours_on_weekdays() -> None:
@@ -46,22 +46,22 @@ def test_some_days_of_the_week() -> None:
 
 def test_a_little_irregular_is_still_a_habit() -> None:
     """Half an hour more or less, and a day left out, do not hide the timetable."""
-    days = [episode(day, 4 + 0.4 * (day % 2), 8 - 0.4 * (day % 3)) for day in range(10) if day != 4]
+    days = [stretch(day, 4 + 0.4 * (day % 2), 8 - 0.4 * (day % 3)) for day in range(10) if day != 4]
     assert pattern_of(days).endswith("UTC")
     assert "04:30-07:30" in pattern_of(days)
 
 
 @pytest.mark.parametrize(
-    "episodes",
+    "stretches",
     [
         [],
         each((0, 1), (4, 8)),
-        [episode(0, 4, 30), *each((2, 3, 4), (4, 8))],
-        [episode(0, 0, 4), episode(1, 5, 9), episode(2, 10, 14), episode(3, 15, 19)],
-        [Episode(onset_earliest=None, onset_latest=MONDAY)],
+        [stretch(0, 4, 30), *each((2, 3, 4), (4, 8))],
+        [stretch(0, 0, 4), stretch(1, 5, 9), stretch(2, 10, 14), stretch(3, 15, 19)],
+        [Stretch(onset_earliest=None, onset_latest=MONDAY)],
     ],
     ids=["none", "two days", "more than a day long", "every day another hour", "still going on"],
 )
-def test_no_timetable(episodes: list[Episode]) -> None:
+def test_no_timetable(stretches: list[Stretch]) -> None:
     """Too few days, no common hours, or no end: nothing is made of it."""
-    assert pattern_of(episodes) == ""
+    assert pattern_of(stretches) == ""

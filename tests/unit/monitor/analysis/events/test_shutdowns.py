@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from monitor.analysis.events.detection import EventBook, advance
 from monitor.analysis.events.event import Change, Event, EventKind, EventLogEntry, EventState
-from monitor.analysis.events.fold import EventBook, advance
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.shutdowns import Connectivity, only_vantages, take_in
 from monitor.analysis.verdict import VantageHealth, VantageState

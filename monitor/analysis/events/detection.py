@@ -332,7 +332,10 @@ class _Taking:
                     self._log_changes(
                         [Change(name="withdrawn", detail=detail, event=gone_now)], moment
                     )
-            elif not after.same_as(before) or event_id in taken_over:
+            elif after.longer_only(before) and event_id not in taken_over:
+                if not after.same_as(before):
+                    self._log_changes([Change(event=after, name="")], moment)
+            else:
                 after = msgspec.structs.replace(after, updated_at=moment)
                 detail = continued_events_detail("", taken_over.get(event_id, ()))
                 self._log_changes([Change(name="revised", detail=detail, event=after)], moment)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from storage.sql.group_commit import GroupCommit
+from storage.sql.received_group_commit import GroupCommit
 
 
 class Disk:

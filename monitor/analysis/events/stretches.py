@@ -1,0 +1,158 @@
+"""The blocked stretches of an event in its country: what every surface says about *since*, *until*
+and *how long*.
+
+A country's stretches are the union of those of its networks. Two that follow each other are one
+unless the country was certainly open in between: every network that had blocked was found open
+again before any that blocks next was last found open. Where a network joins that was never found
+open, the next stretch begins at an unknown time before its first test, and not with the stretch
+before, which measurements had found over.
+
+Durations are sums of stretches. They never contain time in which the platform was found open.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from monitor.analysis.events.event import Event, NetworkStatus, Stretch
+
+MOST_KEPT = 200
+"""Stretches kept of each network: the first and the newest."""
+
+
+def stretches(event: Event) -> tuple[Stretch, ...]:
+    """The stretches of the country, oldest first; at least one.
+
+    An event whose networks have none (a shutdown, an outage) is one stretch with its bounds.
+    """
+    spans = sorted((one for network in event.networks for one in network.stretches), key=_begins)
+    groups: list[list[Stretch]] = []
+    for span in spans:
+        if groups and not _open_between(groups[-1], span):
+            groups[-1].append(span)
+        else:
+            groups.append([span])
+    return tuple(_union(group) for group in groups) or (_bounds(event),)
+
+
+def first(event: Event) -> Stretch:
+    """The stretch with which the event began."""
+    return stretches(event)[0]
+
+
+def newest(event: Event) -> Stretch:
+    """The stretch that goes on, or else the last one."""
+    return stretches(event)[-1]
+
+
+def current(event: Event) -> Stretch | None:
+    """The stretch that goes on, as far as is known; None when none does."""
+    last = newest(event)
+    return last if event.active and last.end_latest is None else None
+
+
+def onset_of(spans: Iterable[Stretch]) -> tuple[datetime | None, datetime]:
+    """The bounds of the onset of what began with these together, one at least.
+
+    Whichever came first decides whether there is an earliest bound. The bound is the oldest one,
+    because any of them may have come first. A network that was never found open and accuses later
+    than others moves no bound: before its first test it was not among those tested.
+    """
+    listed = list(spans)
+    begun = min(listed, key=lambda one: (one.onset_latest, one.onset_earliest is not None))
+    if begun.onset_earliest is None:
+        return None, begun.onset_latest
+    return min(one.onset_earliest for one in listed if one.onset_earliest), begun.onset_latest
+
+
+def least(event: Event) -> timedelta:
+    """How long it was certainly blocked, all stretches together: until the last measurement that
+    found it so, if it goes on."""
+    return sum((shortest(one) for one in stretches(event)), timedelta())
+
+
+def most(event: Event) -> timedelta | None:
+    """How long it was blocked at most; None while it goes on, and where a bound is unknown."""
+    if event.active or any(len(network.stretches) >= MOST_KEPT for network in event.networks):
+        return None
+    total = timedelta()
+    for one in stretches(event):
+        span = longest(one)
+        if span is None:
+            return None
+        total += span
+    return total
+
+
+def shortest(stretch: Stretch) -> timedelta:
+    """How long one stretch certainly was."""
+    unsure = timedelta(seconds=stretch.unsure)
+    return max(timedelta(), _until(stretch) - stretch.onset_latest - unsure)
+
+
+def longest(stretch: Stretch) -> timedelta | None:
+    """How long one stretch was at most; None where a bound is unknown, or to come."""
+    if stretch.onset_earliest is None or stretch.end_latest is None:
+        return None
+    return stretch.end_latest - stretch.onset_earliest
+
+
+def went_on(stretches: tuple[Stretch, ...], now: Stretch) -> tuple[Stretch, ...]:
+    """The stretches of one network with a new one."""
+    every = (*stretches, now)
+    return every if len(every) <= MOST_KEPT else (every[0], *every[1 - MOST_KEPT :])
+
+
+def network_stretches(event: Event) -> Iterable[tuple[NetworkStatus, Stretch]]:
+    """Every stretch of every network, network by network."""
+    return ((network, one) for network in event.networks for one in network.stretches)
+
+
+def _begins(stretch: Stretch) -> datetime:
+    return stretch.onset_earliest or stretch.onset_latest
+
+
+def _until(stretch: Stretch) -> datetime:
+    return stretch.end_earliest or stretch.last_blocked or stretch.onset_latest
+
+
+def _open_between(before: Sequence[Stretch], after: Stretch) -> bool:
+    return all(one.end_latest is not None and one.end_latest <= _begins(after) for one in before)
+
+
+def _union(spans: Sequence[Stretch]) -> Stretch:
+    earliest, latest = onset_of(spans)
+    goes_on = any(one.end_earliest is None for one in spans)
+    ends = [one.end_latest for one in spans if one.end_latest is not None]
+    until = max(map(_until, spans))
+    certain = _certain(spans)
+    return Stretch(
+        onset_earliest=earliest,
+        onset_latest=latest,
+        end_earliest=None if goes_on else until,
+        end_latest=max(ends) if len(ends) == len(spans) else None,
+        last_blocked=until if goes_on else None,
+        unsure=max(timedelta(), until - latest - certain).total_seconds(),
+    )
+
+
+def _certain(spans: Sequence[Stretch]) -> timedelta:
+    """How long at least one of them was certainly blocked."""
+    covered = timedelta()
+    reached = None
+    for since, until in sorted((one.onset_latest, _until(one)) for one in spans):
+        begin = since if reached is None else max(since, reached)
+        covered += max(timedelta(), until - begin)
+        reached = until if reached is None else max(until, reached)
+    doubt = timedelta(seconds=sum(one.unsure for one in spans))
+    return max(covered - doubt, *map(shortest, spans))
+
+
+def _bounds(event: Event) -> Stretch:
+    goes_on = event.active and event.end_earliest is None
+    return Stretch(
+        onset_earliest=event.onset_earliest,
+        onset_latest=event.onset_latest,
+        end_earliest=event.end_earliest,
+        end_latest=event.end_latest,
+        last_blocked=max(event.updated_at, event.onset_latest) if goes_on else None,
+    )

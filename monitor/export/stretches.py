@@ -1,0 +1,74 @@
+"""Stretches of events as rows: those of the country, then those of each network."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+
+import msgspec
+
+from monitor.analysis.events.event import Event, NetworkStatus, Stretch
+from monitor.analysis.events.stretches import stretches
+from storage.store import Store
+from storage.values.cursor import LENGTHS, place_of
+from storage.values.selection import Selection
+
+POSITION_LENGTH = LENGTHS[Event] + 1
+
+
+class StretchRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One stretch of an event."""
+
+    event: Event
+    network: NetworkStatus | None
+    """None for a stretch of the country."""
+    number: int
+    """From 1, of those of the country or of the network."""
+    count: int
+    row: int
+    """From 1, of all rows of the event."""
+    stretch: Stretch
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it has not ended, as far as is known."""
+        return self.event.active and self.stretch.end_latest is None
+
+
+def rows_of(event: Event) -> Iterator[StretchRow]:
+    """All rows of one event, in order."""
+    of_country = [(None, number, one) for number, one in enumerate(stretches(event), 1)]
+    of_networks = [
+        (network, number, one)
+        for network in event.networks
+        for number, one in enumerate(network.stretches, 1)
+    ]
+    for row, (network, number, one) in enumerate((*of_country, *of_networks), 1):
+        count = len(of_country) if network is None else len(network.stretches)
+        yield StretchRow(
+            event=event, network=network, number=number, count=count, row=row, stretch=one
+        )
+
+
+def position_of(row: StretchRow) -> tuple[str, ...]:
+    """The place of a row in the listing: that of its event, and its own among the event's."""
+    return (*place_of(row.event), f"{row.row:06}")
+
+
+async def stretch_rows(
+    store: Store,
+    selection: Selection,
+    events: Callable[[Selection], AsyncIterator[Sequence[Event]]] | None = None,
+) -> AsyncIterator[Sequence[StretchRow]]:
+    """The rows of the selected events, by when these were detected; `after` is a `position_of`.
+
+    `events` lists events in place of the store's own.
+    """
+    if selection.after:
+        *place, row = selection.after
+        begun = msgspec.structs.replace(selection, after=(), event=place[-1], batch=1)
+        async for batch in store.events(begun):
+            if rest := [one for event in batch for one in rows_of(event) if one.row > int(row)]:
+                yield rest
+        if selection.event:
+            return
+        selection = msgspec.structs.replace(selection, after=tuple(place))
+    async for batch in (events or store.events)(selection):
+        yield [row for event in batch for row in rows_of(event)]

@@ -1,0 +1,195 @@
+"""The stretches of an event in its country: since when, until when, how long. Letters are those of
+`test_events`: one per cycle of five minutes."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.analysis.events.event import Event, EventState, NetworkStatus, Stretch
+from monitor.analysis.events.stretches import (
+    MOST_KEPT,
+    current,
+    first,
+    least,
+    longest,
+    most,
+    newest,
+    shortest,
+    stretches,
+    went_on,
+)
+from tests.unit.monitor.analysis.events.test_events import CYCLE, at, tell
+from tests.worlds.build import START
+
+MINUTE = timedelta(minutes=1)
+BACK = ".BB......" + 50 * "." + "BB"
+"""Blocked in cycles 1 and 2, open until 58, blocked again from 59."""
+
+
+def span(
+    earliest: float | None, latest: float, until: float | None = None, open_: float | None = None
+) -> Stretch:
+    """A stretch of one network, in minutes after the start."""
+    return Stretch(
+        onset_earliest=None if earliest is None else START + earliest * MINUTE,
+        onset_latest=START + latest * MINUTE,
+        end_earliest=None if until is None else START + until * MINUTE,
+        end_latest=None if open_ is None else START + open_ * MINUTE,
+    )
+
+
+def event_of(*networks: list[Stretch], state: EventState = EventState.ENDED) -> Event:
+    """An event with these stretches of each network."""
+    return Event(
+        id="e",
+        state=state,
+        networks=tuple(
+            NetworkStatus(asn=n, network="", affected=True, blocked_now=False, stretches=tuple(one))
+            for n, one in enumerate(networks, 1)
+        ),
+        onset_earliest=START,
+        onset_latest=START + MINUTE,
+        detected_at=START + MINUTE,
+        updated_at=START + 9 * MINUTE,
+        evidence="conclusive",
+    )
+
+
+def test_a_block_that_came_back_has_two_stretches() -> None:
+    """The time in between was measured open: the event goes on since it came back, not before."""
+    event = tell(ptcl=BACK).only
+    assert [(one.onset_latest, one.end_latest) for one in stretches(event)] == [
+        (at(1), at(3)),
+        (at(59), None),
+    ]
+    assert current(event) == newest(event)
+    assert first(event).onset_latest == at(1)
+    assert newest(event).onset_earliest == at(58)
+
+
+def test_time_measured_open_is_never_part_of_how_long() -> None:
+    """Blocked for 5 minutes, then open for hours, then blocked for 5 minutes: 10 minutes."""
+    assert least(tell(ptcl=BACK).only) == 2 * CYCLE
+    ended = tell(ptcl=BACK + 8 * ".").only
+    assert least(ended) == 2 * CYCLE
+    assert most(ended) == 6 * CYCLE
+
+
+def test_how_long_it_lasts_is_counted_to_the_last_blocked_measurement() -> None:
+    """Another method in the same cycle, or cycles that decide nothing, make it no longer."""
+    assert least(tell(ptcl=".BB??").only) == CYCLE
+    assert most(tell(ptcl=".BB??").only) is None
+
+
+def test_moments_found_open_within_a_stretch_do_not_count() -> None:
+    """A filter that lets every other measurement through keeps one stretch. What is certain of it
+    is the time between accusing measurements with no open one between them."""
+    event = tell(ptcl=".BB.B.B.B.B.BB").only
+    assert len(stretches(event)) == 1
+    assert CYCLE <= least(event) <= 2 * CYCLE
+
+
+def test_silence_within_a_stretch_does_not_count() -> None:
+    """Nobody measured for hours: blocked before and after is no proof for the time between."""
+    event = tell(ptcl=".BB" + 30 * " " + "BB").only
+    assert len(stretches(event)) == 1
+    assert CYCLE <= least(event) <= 2 * CYCLE
+
+
+def test_the_country_is_blocked_while_any_network_is() -> None:
+    """One network blocks from cycle 1, the other ends last: one stretch."""
+    event = tell(ptcl=".BB.......", zong=".BBBBB....").only
+    (only,) = stretches(event)
+    assert (only.onset_latest, only.end_earliest, only.end_latest) == (at(1), at(5), at(6))
+    assert least(event) == 4 * CYCLE
+    assert (event.end_earliest, event.end_latest) == (only.end_earliest, only.end_latest)
+
+
+@pytest.mark.parametrize(
+    ("networks", "count"),
+    [
+        ([[span(0, 1, 5, 6)], [span(6, 7, 9, 10)]], 2),
+        ([[span(0, 1, 5, 6)], [span(5.5, 7, 9, 10)]], 1),
+        ([[span(0, 1, 5)], [span(6, 7, 9, 10)]], 1),
+        ([[span(0, 1, 5, 6)], [span(None, 7, 9, 10)]], 2),
+        ([[span(0, 1, 5, 6), span(8, 9, 10, 11)], [span(2, 12, 13, 14)]], 1),
+        ([[span(0, 1, 5, 6), span(8, 9, 10, 11)], [span(7, 12, 13, 14)]], 2),
+    ],
+)
+def test_open_in_between_only_where_that_is_certain(
+    networks: list[list[Stretch]], count: int
+) -> None:
+    """Stretches are apart only where every network that had blocked was found open before any that
+    blocks next was last found open. A network that was never found open may have joined late."""
+    assert len(stretches(event_of(*networks))) == count
+
+
+def test_an_unknown_end_has_no_greatest_length() -> None:
+    """Nobody saw it end: at least 4 minutes."""
+    event = event_of([span(0, 1, 5)])
+    assert (least(event), most(event)) == (4 * MINUTE, None)
+
+
+def test_of_a_very_long_list_only_the_least_is_known() -> None:
+    """Of each network the first and the newest stretches are kept: the sum is a least one."""
+    kept: tuple[Stretch, ...] = ()
+    for n in range(MOST_KEPT + 20):
+        kept = went_on(kept, span(10 * n, 10 * n + 1, 10 * n + 2, 10 * n + 3))
+    assert len(kept) == MOST_KEPT
+    assert kept[0].onset_latest == START + MINUTE
+    assert kept[-1].onset_latest == START + (10 * (MOST_KEPT + 19) + 1) * MINUTE
+    assert (least(event_of(list(kept))), most(event_of(list(kept)))) == (MOST_KEPT * MINUTE, None)
+
+
+def test_other_kinds_are_one_stretch_with_their_bounds() -> None:
+    """A shutdown's networks have no stretches of their own."""
+    event = event_of(state=EventState.CONFIRMED)
+    assert stretches(event) == (
+        Stretch(onset_earliest=START, onset_latest=START + MINUTE, last_blocked=START + 9 * MINUTE),
+    )
+    assert least(event) == 8 * MINUTE
+
+
+def test_events_stored_before_stretches_had_their_name_are_read() -> None:
+    """Stored events keep the older name of the list, so that no database needs a change."""
+    event = tell(ptcl=BACK).only
+    stored = msgspec.json.encode(event)
+    assert b'"episodes"' in stored
+    assert msgspec.json.decode(stored, type=Event) == event
+
+
+MOMENTS = st.lists(st.integers(0, 60), min_size=4, max_size=4).map(sorted)
+NETWORKS = st.lists(st.lists(MOMENTS, min_size=1, max_size=4), min_size=1, max_size=4)
+
+
+@given(NETWORKS, st.data())
+def test_stretches_are_in_order_apart_and_no_longer_than_their_bounds(
+    drawn: list[list[list[int]]], data: st.DataObject
+) -> None:
+    """Whatever the networks show: stretches do not overlap, every network's stretch is within one
+    of them, and the least length is no more than the greatest."""
+    networks = [
+        [span(a if data.draw(st.booleans()) else None, b, c, d) for a, b, c, d in one]
+        for one in drawn
+    ]
+    event = event_of(*networks)
+    found = stretches(event)
+    for before, after in pairwise(found):
+        assert before.end_latest is not None
+        assert before.end_latest <= (after.onset_earliest or after.onset_latest)
+    for one in (one for several in networks for one in several):
+        assert any(
+            country.onset_latest <= one.onset_latest
+            and one.end_latest is not None
+            and country.end_latest is not None
+            and one.end_latest <= country.end_latest
+            for country in found
+        )
+    assert least(event) >= max(shortest(one) for several in networks for one in several)
+    spans = [longest(one) for one in found]
+    if all(one is not None for one in spans):
+        assert least(event) <= (most(event) or timedelta())

@@ -1,0 +1,228 @@
+"""A report says no more than was decided, and is not written where nothing was."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from monitor.analysis.verdict import State, VantageState
+from monitor.cli.main import app
+from monitor.report.build import NothingKnownError, build
+from monitor.report.collect import gather
+from monitor.report.compose import document
+from monitor.report.findings import Imprint, Wanted
+from monitor.report.report_words import unmarked
+from monitor.wording.languages import LANGUAGES, Language
+from probes.vantage import VantageRole
+from storage.open_store import open_store
+from storage.store import Store
+from storage.values.cycle import Cycle
+from storage.values.prunable import RAW
+from tests.contract.cycles import at
+from tests.unit.monitor.report.test_report import _texts
+from tests.worlds.memory_store import MemoryStore
+from tests.worlds.report_world import KEY, MADE_AT, WANTED, story_cycle
+
+HOUR = msgspec.structs.replace(WANTED, since=at(0), until=at(3600))
+"""The hour of the twelve cycles."""
+NO_CONTROL = msgspec.structs.replace(HOUR, controls=False)
+
+
+def undecided(number: int, rule: str, health: VantageState = VantageState.OK) -> Cycle:
+    """A cycle of which the verdict on X is undecided by that rule."""
+    made = story_cycle(number, blocked=True)
+    nothing = {"state": State.INSUFFICIENT, "rule_id": rule, "method": "", "sub_method": ""}
+    return msgspec.structs.replace(
+        made,
+        health=msgspec.structs.replace(made.health, state=health),
+        measurements=made.measurements[:1],
+        verdicts=tuple(
+            msgspec.structs.replace(one, controls=(), **nothing) for one in made.verdicts
+        ),
+        platforms=tuple(msgspec.structs.replace(one, **nothing) for one in made.platforms),
+    )
+
+
+async def stored(*cycles: Cycle) -> MemoryStore:
+    """A store with these cycles."""
+    store = MemoryStore()
+    await store.open()
+    for one in cycles:
+        await store.save(one)
+    return store
+
+
+async def said(
+    store: Store, folder: Path, wanted: Wanted = HOUR, language: Language = LANGUAGES[0]
+) -> tuple[str, str]:
+    """The title and the text of the report."""
+    imprint = Imprint(
+        version="1", generated_at=MADE_AT, fingerprint="ab" * 32, title="X", language=language
+    )
+    findings = await gather(store, wanted, folder, 300.0)  # type: ignore[arg-type]
+    made = document(findings, imprint)
+    text = " ".join(_texts(msgspec.to_builtins(made.blocks)))
+    return unmarked(made.title), re.sub(r"\s+", " ", unmarked(text))
+
+
+async def refusal(store: Store, folder: Path, wanted: Wanted = HOUR) -> str:
+    """Why no report is written; nothing is left in the folder."""
+    with pytest.raises(NothingKnownError) as raised:
+        await build(
+            store,  # type: ignore[arg-type]
+            wanted,
+            folder / "report.zip",
+            KEY,
+            title="X",
+            interval=300.0,
+            generated_at=MADE_AT,
+        )
+    assert not await asyncio.to_thread(lambda: list(folder.iterdir()))
+    return str(raised.value)
+
+
+async def test_a_block_that_no_control_confirms_is_never_called_no_block(tmp_path: Path) -> None:
+    """X fails in every cycle and no control is configured: nothing is known, and that is said."""
+    store = await stored(*(undecided(n, "control.missing") for n in range(12)))
+    why = await refusal(store, tmp_path, NO_CONTROL)
+    assert why == (
+        "Not enough to tell: 0 of 12 cycles decided, because no control vantage is configured"
+    )
+    title, text = await said(store, tmp_path, NO_CONTROL)
+    assert title == "Nothing is known about X in Pakistan"
+    assert why in text
+    assert "No block" not in title + text
+    assert "controls themselves" not in text
+
+
+async def test_a_control_that_is_configured_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    """The clause follows the configuration."""
+    store = await stored(*(undecided(n, "control.missing") for n in range(12)))
+    assert "because no control vantage tested what failed" in await refusal(store, tmp_path)
+
+
+async def test_a_vantage_that_is_offline_all_the_time_proves_nothing(tmp_path: Path) -> None:
+    """Each cycle is undecided because of the vantage."""
+    store = await stored(
+        *(undecided(n, "vantage.offline", VantageState.OFFLINE) for n in range(12))
+    )
+    why = await refusal(store, tmp_path)
+    assert why == "Not enough to tell: 0 of 12 cycles decided, because the vantage was offline"
+    title, text = await said(store, tmp_path)
+    assert "No block" not in title + text
+
+
+async def test_a_country_that_was_never_watched_has_no_report(tmp_path: Path) -> None:
+    """Nothing is stored; neither the platform nor the controls are called well."""
+    store = await stored()
+    assert await refusal(store, tmp_path) == "Not watched in this time"
+    title, text = await said(store, tmp_path)
+    assert title == "Nothing is known about X in Pakistan"
+    assert "Not watched in this time. No data does not mean that it worked." in text
+    assert "worked throughout" not in text
+
+
+async def test_controls_that_made_no_measurement_are_not_praised(tmp_path: Path) -> None:
+    """A control reports and measures nothing: the report claims nothing of its health."""
+    store = await stored(*(story_cycle(n, blocked=False, title="X") for n in range(3)))
+    own = story_cycle(20, blocked=False)
+    control = msgspec.structs.replace(
+        own,
+        id="control",
+        vantage="ams",
+        country="NL",
+        health=msgspec.structs.replace(
+            own.health, vantage="ams", country="NL", vantage_role=VantageRole.CONTROL, at=at(900)
+        ),
+        measurements=(),
+        verdicts=(),
+        platforms=(),
+        started_at=at(900),
+        finished_at=at(900),
+    )
+    await store.save(control)
+    _, text = await said(store, tmp_path)
+    assert "No control outside the country tested it" in text
+    assert "worked throughout" not in text
+
+
+async def test_the_share_that_was_decided_stands_in_the_title(tmp_path: Path) -> None:
+    """All, or some of the cycles, and what is missing in the time."""
+    store = await stored(*(story_cycle(n, blocked=False, title="X") for n in range(12)))
+    title, _ = await said(store, tmp_path)
+    assert title == "X in Pakistan: No block in 12 of 12 cycles on 1 network"
+    for number in range(12, 15):
+        await store.save(undecided(number, "vantage.lossy"))
+    (tmp_path / "second").mkdir()
+    three_hours = msgspec.structs.replace(HOUR, until=at(3 * 3600))
+    title, text = await said(store, tmp_path / "second", three_hours)
+    assert title == (
+        "X in Pakistan: No block in the 12 cycles that were decided, of 15, on 1 network"
+    )
+    assert "Undecided: 3, because too many packets were lost." in text
+    assert "About 12 more were not measured." in text
+
+
+async def test_signs_without_an_event_are_not_denied(tmp_path: Path) -> None:
+    """Blocked cycles that made no event: the report does not say that there was no block."""
+    store = await stored(*(story_cycle(n, blocked=n == 5) for n in range(12)))
+    title, text = await said(store, tmp_path)
+    assert title == "X in Pakistan: No event of a block, but signs of one in 1 of 12 cycles"
+    assert "No block" not in title + text
+
+
+async def test_hours_whose_verdicts_are_gone_count_as_well(tmp_path: Path) -> None:
+    """The counts by the hour say how many were decided; the causes were not kept with them."""
+    store = await stored(
+        *(story_cycle(n, blocked=False, title="X") for n in range(6)),
+        *(undecided(n, "control.missing") for n in range(6, 12)),
+    )
+    for what in RAW:
+        async for _ in store.prune(what, at(30 * 86400)):
+            pass
+    title, text = await said(store, tmp_path)
+    assert "No block in the 6 cycles that were decided, of 12, on 1 network" in title
+    assert "Undecided: 6, because" in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda one: one.code)
+async def test_no_language_calls_an_undecided_time_free_of_blocks(
+    tmp_path: Path, language: Language
+) -> None:
+    """The sentence of nothing known has a translation of its own in each language."""
+    store = await stored(*(undecided(n, "control.missing") for n in range(12)))
+    title, _ = await said(store, tmp_path, HOUR, language)
+    clear = await stored(*(story_cycle(n, blocked=False, title="X") for n in range(12)))
+    (tmp_path / "second").mkdir()
+    clear_title, _ = await said(clear, tmp_path / "second", HOUR, language)
+    assert title != clear_title
+    assert ("Nothing is known" in title) is (language.code == "en")
+
+
+async def test_the_command_refuses_and_says_how_to_insist(tmp_path: Path) -> None:
+    """Exit 2 and no file; with the flag a report whose title says that nothing is known."""
+    url = f"sqlite:///{tmp_path / 'shutwatch.db'}"
+    store = open_store(url)
+    await store.open()
+    for number in range(12):
+        await store.save(undecided(number, "control.missing"))
+    await store.close()
+    config, out = tmp_path / "shutwatch.toml", tmp_path / "report.zip"
+    config.write_text(
+        f'database = "{url}"\nsigning_key = "keys.pem"\n[[vantage]]\nid = "a"\ncountry = "PK"\n'
+    )
+    command = ["report", "--country", "PK", "--platform", "x", "--since", "2024-02-17T12:00"]
+    command += ["--until", "2024-02-17T13:00", "-c", str(config), "-o", str(out)]
+    answer = await asyncio.to_thread(CliRunner().invoke, app, command)
+    assert answer.exit_code == 2
+    assert "0 of 12 cycles decided, because no control vantage is configured" in answer.output
+    assert "--even-if-nothing-known" in answer.output
+    assert not out.exists()
+    insisting = [*command, "--even-if-nothing-known"]
+    answer = await asyncio.to_thread(CliRunner().invoke, app, insisting)
+    assert answer.exit_code == 0, answer.output
+    assert "Nothing is known about X in Pakistan" in answer.output
+    assert out.exists()

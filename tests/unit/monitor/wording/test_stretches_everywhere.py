@@ -1,0 +1,129 @@
+"""An event that came back, on every surface: since when, until when and how long, by stretches.
+
+X was blocked from 18:12 to 18:15, open until 18:38, and blocked again from 18:38:30.
+"""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from monitor.analysis.events.event import Event, EventState
+from monitor.notify.message import message, section
+from monitor.notify.message_words import message_words
+from monitor.notify.notice_kinds import NoticeKind
+from monitor.wording.events import headline, length
+from monitor.wording.languages import ENGLISH, LANGUAGES, Language
+from monitor.wording.words import words_in
+from tests.unit.monitor.wording.test_same_words_everywhere import (
+    command,
+    findings_of,
+    mail,
+    page,
+    report,
+)
+from tests.worlds.notify_world import TITLES, block, came_back, told
+
+SINCE = "18:38 UTC on 17 Feb 2024 (23:38 in Karachi)"
+FIRST = "first blocked between 18:07 and 18:12 UTC on 17 Feb 2024 (23:07–23:12 in Karachi)"
+CERTAIN = "7 minutes"
+"""3 minutes, and 4 minutes so far: to the last test that found it blocked."""
+
+
+def test_a_headline_says_since_when_it_is_blocked_again() -> None:
+    """Not since the first onset of long ago, which stands beside it."""
+    assert headline(words_in(), came_back(), TITLES) == (
+        f"X is blocked in Pakistan again on 1 of 2 networks, since {SINCE}; {FIRST}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (EventState.RECOVERING, "seems to work again; blocked from"),
+        (EventState.UNOBSERVED, "nobody can see it now; blocked from"),
+    ],
+)
+def test_since_never_follows_that_it_works(state: EventState, said: str) -> None:
+    """`It seems to work again, since 18:07` would date the end by the onset."""
+    assert said in headline(words_in(), block(state), TITLES)
+
+
+def test_a_length_is_the_sum_of_stretches() -> None:
+    """26 minutes in between it was open: they are no part of it."""
+    assert length(words_in(), came_back()) == f"at least {CERTAIN} so far, in 2 stretches"
+    assert length(words_in(), came_back(over=True)) == (
+        "at least 14 minutes 30 seconds, at most 21 minutes 6 seconds, in 2 stretches"
+    )
+
+
+@pytest.mark.parametrize("over", [False, True])
+async def test_page_report_message_and_command_tell_the_same_stretches(
+    tmp_path: Path, over: bool
+) -> None:
+    """Since the newest stretch, and first blocked before; nothing says it lasted from the first."""
+    event = came_back(over=over)
+    said = [
+        await page(ENGLISH, event),
+        report(ENGLISH, await findings_of(tmp_path, event)),
+        mail(ENGLISH, event),
+    ]
+    for text in said:
+        assert re.search(r"18:38(:00|:30)? (UTC|and 18:38:30 UTC)", text)
+        assert "first blocked between" in text
+    for text in (*said[:2], command(event)):
+        assert length(words_in(), event) in text
+    for text in (*said, command(event)):
+        assert not re.search(r"(3[0-9]|[4-9][0-9]) minutes", text)
+    assert "in 2 stretches" in said[0]
+
+
+async def test_the_page_and_the_report_list_every_stretch_of_a_network(tmp_path: Path) -> None:
+    """The first stretch has its end, the second goes on."""
+    event = came_back()
+    shown = await page(ENGLISH, event)
+    assert "Ended between 18:15 and 18:15 UTC" not in shown
+    assert "Ended 18:15 UTC on 17 Feb 2024" in shown
+    whole = report(ENGLISH, await findings_of(tmp_path, event))
+    assert "1 of 2" in whole
+    assert "2 of 2" in whole
+    assert "2024-02-17 18:15:00 – 18:15:06" in whole
+    assert "still blocked" in whole
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda one: one.code)
+async def test_again_and_first_blocked_in_every_language(language: Language) -> None:
+    """The page and a message say both, wherever people read them."""
+    words, event = words_in(language), came_back()
+    shown = await page(language, event)
+    for text in (shown, mail(language, event)):
+        assert "18:07" in text
+        assert "18:38" in text
+    assert words.gettext("%(what)s again", what="").strip("، ") in shown
+
+
+def test_a_message_that_it_is_over_tells_methods_in_the_past() -> None:
+    """Nothing is reset any more."""
+    words = message_words("en")
+    texts = [
+        message(words, [section(words, told(kind, event), TITLES)]).body
+        for kind, event in (
+            (NoticeKind.CONFIRMED, came_back()),
+            (NoticeKind.ENDED, came_back(over=True)),
+        )
+    ]
+    assert "How: connections are reset when the platform's name appears" in texts[0]
+    assert "How: connections were reset when the platform's name appeared" in texts[1]
+
+
+def test_what_was_withdrawn_lasted_no_time() -> None:
+    """Late data showed that there was no block."""
+    gone = msgspec.structs.replace(came_back(), state=EventState.WITHDRAWN)
+    assert length(words_in(), gone) == "does not apply"
+
+
+def test_one_measurement_has_no_least_length() -> None:
+    """A block seen once lasted an unknown time."""
+    once: Event = block(updated_at=block().onset_latest)
+    assert length(words_in(), once) == "not known"
