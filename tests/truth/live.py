@@ -1,5 +1,5 @@
-"""Live through a world as `shutwatch run` would: measure on scripted networks, judge, detect, store,
-publish, notify. The clock is virtual, so a day takes a second.
+"""Live through a world as `shutwatch run` would: measure on scripted networks, judge, detect,
+store, publish, notify. The clock is virtual, so a day takes a second.
 """
 
 import asyncio
@@ -310,9 +310,9 @@ def _apply(world: World, truth: Network, network: ScriptedNetwork, seconds: floa
         names.answers(host, "A", DnsReply(addresses=(ADDRESS[host],)))
         network.resolver(OPEN).answers(host, "A", DnsReply(addresses=(ADDRESS[host],)))
         peers = _healthy(world, trouble)
-        if trouble is None or trouble is Trouble.LOSSY:
-            if host in X_HOSTS and block is not None:
-                peers = (_cut(world, names, network, host, block.method, trouble),)
+        judged = trouble in (None, Trouble.LOSSY)
+        if judged and host in X_HOSTS and block is not None:
+            peers = (_cut(world, network, host, block.method, trouble),)
         network.peer(ADDRESS[host], 443, *peers)
         portal = (_page(world, replies=(_LOGIN,)),)
         plain = portal if trouble is Trouble.PORTAL else _healthy(world, trouble)
@@ -332,7 +332,6 @@ def _healthy(world: World, trouble: Trouble | None) -> tuple[Peer, ...]:
 
 def _cut(
     world: World,
-    names: object,
     network: ScriptedNetwork,
     host: str,
     method: Method,

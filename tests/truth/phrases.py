@@ -25,6 +25,16 @@ NUMBERS = {"x", "n", "fine"}
 """Names of places that hold a number."""
 
 
+ONE_OF = {
+    "About %(n)s more were not measured.": "About %(n)s more was not measured.",
+    "Blocked in %(n)s stretches, the last from %(when)s.": (
+        "Blocked in %(n)s stretch, the last from %(when)s."
+    ),
+    "%(length)s, in %(n)s stretches": "%(length)s, in %(n)s stretch",
+}
+"""The form of one, of messages that have two."""
+
+
 class When(msgspec.Struct, frozen=True):
     """A moment as a sentence tells it: not before one bound, and before the other."""
 
@@ -73,6 +83,10 @@ class Phrases:
         """A whole number."""
         return int(re.sub(r"[^\d]", "", text))
 
+    def numbers(self, text: str) -> list[int]:
+        """Every whole number that is told."""
+        return [self.number(one) for one in re.findall(r"\d[\d.,٬]*", text)]
+
     def whens(self, text: str) -> list[When]:
         """Every time that is told, in the order of the text."""
         found: list[tuple[int, When]] = []
@@ -105,8 +119,10 @@ class Phrases:
 
     @cache  # noqa: B019 # there is one of each language
     def _pattern(self, message: str, *, whole: bool) -> re.Pattern[str]:
-        text = plain(str(self.words.gettext(message)))
-        text = self._filled(text)
+        one = ONE_OF.get(message)
+        translated = self.words._translations
+        shown = translated.ngettext(one, message, 2) if one else translated.gettext(message)
+        text = self._filled(plain(shown))
         return re.compile(rf"^{text}[.:]?$" if whole else text)
 
     def _filled(self, text: str) -> str:

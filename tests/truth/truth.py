@@ -13,7 +13,7 @@ import msgspec
 
 from tests.truth.live import STAGGER
 from tests.truth.phrases import When
-from tests.truth.world import INTERVAL, Network, Span, Trouble, World
+from tests.truth.world import INTERVAL, Block, Network, Span, Trouble, World, stretches_of
 
 LAG = 4
 """Cycles after which a change of the world must have been noticed."""
@@ -21,6 +21,8 @@ STALE = 4200.0
 """Seconds after which what was seen last is no longer the present."""
 CHANGING = 100.0
 """Seconds that a cycle may take: what changes within them may be seen before or after."""
+GATHERED = 90.0
+"""Seconds that a message may wait."""
 SECOND = timedelta(seconds=1)
 
 
@@ -39,6 +41,8 @@ class Cycle(msgspec.Struct, frozen=True):
 
     seconds: float
     seen: Seen
+    beside: Seen
+    """What it could find out of the platform that nobody blocks."""
     measured: bool
     """Whether it gave any verdict."""
     fault: Trouble | None
@@ -47,6 +51,56 @@ class Cycle(msgspec.Struct, frozen=True):
     def decided(self) -> bool:
         """Whether it certainly decides."""
         return self.seen in (Seen.OPEN, Seen.BLOCKED)
+
+
+class Range:
+    """A number that is known within bounds."""
+
+    def __init__(self) -> None:
+        self.least = self.most = 0
+
+    def add(self, *, sure: bool) -> None:
+        """Count one, or perhaps one."""
+        self.least += sure
+        self.most += 1
+
+    def holds(self, number: int) -> bool:
+        """Whether it may be that number."""
+        return self.least <= number <= self.most
+
+    def __str__(self) -> str:
+        return f"{self.least} to {self.most}"
+
+
+class Verdicts:
+    """How many verdicts there are, and what they say."""
+
+    def __init__(self) -> None:
+        self.all, self.decided, self.undecided, self.signs = Range(), Range(), Range(), Range()
+        self.networks: dict[int, Range] = {}
+        """Decided ones by network."""
+
+    def add(self, asn: int, seen: Seen, *, sure: bool) -> None:
+        """One verdict; not `sure` where it may be missing."""
+        here = self.networks.setdefault(asn, Range())
+        self.all.add(sure=sure)
+        known = sure and seen is not Seen.EITHER
+        if seen is not Seen.UNDECIDED:
+            self.decided.add(sure=known)
+            here.add(sure=known)
+        if seen in (Seen.UNDECIDED, Seen.EITHER):
+            self.undecided.add(sure=known)
+        if seen in (Seen.BLOCKED, Seen.EITHER):
+            self.signs.add(sure=known)
+
+    @property
+    def networks_decided(self) -> Range:
+        """Networks with a decided verdict."""
+        found = Range()
+        for one in self.networks.values():
+            if one.most:
+                found.add(sure=one.least > 0)
+        return found
 
 
 class Truth:
@@ -59,6 +113,11 @@ class Truth:
             network.asn: [one for one in _cycles(world, network, number) if one.seconds < seconds]
             for number, network in enumerate(world.networks)
         }
+
+    @classmethod
+    def of_nothing(cls, world: World, seconds: float) -> "Truth":
+        """The truth about a country without networks."""
+        return cls(msgspec.structs.replace(world, networks=()), seconds)
 
     # -- blocked ---------------------------------------------------------------------------------
 
@@ -116,7 +175,12 @@ class Truth:
             # What blocked at any time of the event counts while none blocks now.
             most = max(most, sum(map(self.ever, self.cycles)))
         tested = sum(any(one.measured for one in found) for found in self.cycles.values())
-        sure = sum(any(one.decided for one in found) for found in self.cycles.values())
+        # A message is about the moment before it was gathered with others.
+        before = self.seconds - GATHERED
+        sure = sum(
+            any(one.decided and one.seconds < before for one in found)
+            for found in self.cycles.values()
+        )
         if least <= x <= most and sure <= n <= tested:
             return ""
         return f"blocked on {least} to {most} networks of {sure} to {tested}"
@@ -146,21 +210,31 @@ class Truth:
                 return f"AS{asn} decided nothing, which is left out"
         return "" if self.cycles else "nobody watched"
 
-    def decided(self, since: float, until: float) -> tuple[int, int, int, int]:
-        """Least and most decided verdicts, least and most of all, in that time."""
-        within = [one for c in self.cycles.values() for one in c if since <= one.seconds < until]
-        measured = [one for one in within if one.measured]
-        sure = sum(one.decided for one in measured)
-        either = sum(one.seen is Seen.EITHER for one in measured)
-        return sure, sure + either, len(measured), len(measured)
+    def verdicts(self, *, now: bool, beside: bool) -> "Verdicts":
+        """The verdicts of all networks, or the current ones; with `beside` on both platforms."""
+        found = Verdicts()
+        for asn, cycles in self.cycles.items():
+            wanted = cycles[-1:] if now else cycles
+            for one in wanted:
+                old = now and self.seconds - one.seconds > INTERVAL
+                found.add(asn, one.seen, sure=one.measured and not old)
+                if beside:
+                    found.add(asn, one.beside, sure=one.measured and not old)
+        return found
+
+    def unmeasured(self, since: float) -> int:
+        """Cycles since then that were not made, at most."""
+        every = (self.seconds - since) / INTERVAL * len(self.world.networks)
+        return round(every) - sum(one.measured for c in self.cycles.values() for one in c)
 
     # -- when ------------------------------------------------------------------------------------
 
     def stretches(self, asn: int | None = None) -> list[Span]:
-        """The stretches that can be told apart: a gap that no cycle saw is none."""
+        """The stretches that can be told apart, of what any cycle saw: a gap that none saw is no
+        gap, and nobody speaks of a block that none saw."""
         own = [one for one in self.world.networks if asn in (None, one.asn)]
         found: list[Span] = []
-        for one in self.world.stretches(asn):
+        for one in stretches_of(block for network in own for block in self._seen_blocks(network)):
             if one.since >= self.seconds:
                 break
             gap = Span(found[-1].until, one.since) if found else None
@@ -169,6 +243,17 @@ class Truth:
             else:
                 found.append(one)
         return found
+
+    def _seen_blocks(self, network: Network) -> list[Block]:
+        found = self.cycles[network.asn]
+        return [
+            block
+            for block in network.blocks
+            if any(
+                cycle.seen is Seen.EITHER or (cycle.seen is Seen.BLOCKED and cycle.seconds in block)
+                for cycle in found
+            )
+        ]
 
     def _gap_seen(self, gap: Span, networks: Sequence[Network]) -> bool:
         """Whether a cycle found each network open within the gap that blocked before it."""
@@ -240,10 +325,30 @@ class Truth:
         """It has not ended."""
         return "" if any(map(self.possibly, self.cycles)) else "it has ended"
 
+    def count(self, number: int) -> str:
+        """How many stretches there were."""
+        known = self.stretches()
+        noticed = [one for one in known if self._noticed(one, None)]
+        if len(noticed) <= number <= len(known):
+            return ""
+        return f"there were {len(noticed)} to {len(known)} stretches"
+
+    def blocked_at(self, when: When) -> str:
+        """Some network blocked it at that moment."""
+        for one in self.stretches():
+            begins, ends = self.world.wall(one.since), self.world.wall(min(one.until, self.seconds))
+            late = when.earliest is not None and when.earliest > ends
+            early = when.latest is not None and when.latest <= begins
+            if not late and not early:
+                return ""
+        return "it was open then"
+
     def lasted(self, least: timedelta, most: timedelta | None, asn: int | None = None) -> str:
         """How long it was blocked by the program's clock, all stretches together."""
         wall = self.world.wall
-        spans = (one for one in self.world.stretches(asn) if one.since < self.seconds)
+        own = [one for one in self.world.networks if asn in (None, one.asn)]
+        seen = stretches_of(block for network in own for block in self._seen_blocks(network))
+        spans = [one for one in seen if one.since < self.seconds]
         times = (wall(min(one.until, self.seconds)) - wall(one.since) for one in spans)
         true = sum(times, timedelta())
         if least > true + SECOND or (most is not None and most < true - SECOND):
@@ -264,9 +369,10 @@ def _cycles(world: World, network: Network, number: int) -> Iterator[Cycle]:
         if trouble is Trouble.UNWATCHED:
             continue
         if trouble is Trouble.SKIPPED:
-            yield Cycle(start, Seen.UNDECIDED, measured=False, fault=trouble)
+            yield Cycle(start, Seen.UNDECIDED, Seen.UNDECIDED, measured=False, fault=trouble)
             continue
-        yield Cycle(start, _seen(world, network, start), measured=True, fault=trouble)
+        seen, beside = _seen(world, network, start), _beside(network, start)
+        yield Cycle(start, seen, beside, measured=True, fault=trouble)
 
 
 def _seen(world: World, network: Network, start: float) -> Seen:
@@ -278,6 +384,16 @@ def _seen(world: World, network: Network, start: float) -> Seen:
     if not world.decided(network, start):
         return Seen.UNDECIDED
     return Seen.BLOCKED if network.block_at(start) else Seen.OPEN
+
+
+def _beside(network: Network, start: float) -> Seen:
+    """A block changes nothing for the other platform, and an open one needs no control."""
+    if any(
+        start < at <= start + CHANGING for one in network.faults for at in (one.since, one.until)
+    ):
+        return Seen.EITHER
+    fault = network.fault_at(start)
+    return Seen.OPEN if fault is None or fault.trouble is Trouble.LOSSY else Seen.UNDECIDED
 
 
 def moment(text: str | None) -> datetime | None:

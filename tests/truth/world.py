@@ -4,7 +4,7 @@ Times are seconds after the world's beginning, by a clock that nobody sets. What
 compared with this, so nothing here is computed by the program.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -115,20 +115,6 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
 
     # -- what is true of the country ---------------------------------------------------------
 
-    def stretches(self, asn: int | None = None) -> list[Span]:
-        """When the platform was blocked on that network, or on any."""
-        found: list[Span] = []
-        wanted = (one for one in self.networks if asn in (None, one.asn))
-        for one in sorted(
-            (Span(block.since, block.until) for network in wanted for block in network.blocks),
-            key=lambda span: span.since,
-        ):
-            if found and one.since <= found[-1].until:
-                found[-1] = Span(found[-1].since, max(found[-1].until, one.until))
-            else:
-                found.append(one)
-        return found
-
     def blocked_at(self, seconds: float) -> bool:
         """Whether any network blocks it then."""
         return any(network.block_at(seconds) for network in self.networks)
@@ -142,4 +128,18 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
             return True
         if fault is not None and block.method is Method.SILENCE:
             return False
+        if block.method is Method.HIJACK:
+            # A false certificate accuses by itself, though weakly.
+            return True
         return self.controls and not any(seconds in one for one in self.control_faults)
+
+
+def stretches_of(blocks: Iterable[Block]) -> list[Span]:
+    """When any of these blocks."""
+    found: list[Span] = []
+    for one in sorted(blocks, key=lambda block: block.since):
+        if found and one.since <= found[-1].until:
+            found[-1] = Span(found[-1].since, max(found[-1].until, one.until))
+        else:
+            found.append(Span(one.since, one.until))
+    return found
