@@ -1,6 +1,5 @@
 """What statements about how much is known claim, and those that say nothing of it."""
 
-import re
 from collections.abc import Iterator, Mapping
 
 from tests.truth.phrases import Found, plain
@@ -8,7 +7,6 @@ from tests.truth.reading import Claim, Reading, Scope
 from tests.truth.truth import Range, Verdicts
 from tests.truth.world import COUNTRY, INTERVAL
 
-_SENTENCE_ENDS = re.compile("[.۔·] ?")
 _NOW = Scope(now=True, beside=True)
 
 
@@ -28,10 +26,12 @@ def _no_block(self: Reading, found: Found, _: str) -> Iterator[str]:
     yield _compared(self, found, "decided", truth.decided, "are decided")
     yield _compared(self, found, "all", truth.all, "were made")
     yield "" if not truth.signs.least else f"{truth.signs} show a block"
-    numbers = self.phrases.numbers(_SENTENCE_ENDS.split(found.holes["networks"])[0])
     decided, every = truth.networks_decided, len(truth.networks)
-    told = numbers[0] if len(numbers) > 1 else numbers[-1]
-    right = decided.holds(told) and (len(numbers) < 2 or numbers[1] <= every)
+    networks = found.holes["networks"]
+    part = next(self.phrases.find(networks, "%(x)s of %(n)s networks"), None)
+    holes = part.holes if part else {"x": networks, "n": networks}
+    x, n = (self.phrases.number(holes[name]) for name in "xn")
+    right = decided.holds(x) and n <= every
     yield "" if right else f"{decided} of {every} networks are decided"
 
 

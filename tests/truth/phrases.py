@@ -26,6 +26,7 @@ NUMBERS = {"x", "n", "fine"}
 
 
 ONE_OF = {
+    "%(x)s of %(n)s networks": "%(x)s of %(n)s network",
     "About %(n)s more were not measured.": "About %(n)s more was not measured.",
     "Blocked in %(n)s stretches, the last from %(when)s.": (
         "Blocked in %(n)s stretch, the last from %(when)s."
@@ -134,8 +135,8 @@ class Phrases:
             out += f"(?P={name})" if f"(?P<{name}>" in out else f"(?P<{name}>{self._place(name)})"
             last = name
         rest = text[at:]
-        if last is not None and not rest and self._place(last) == ".+?":
-            out = f"{out[:-4]}.+)"
+        if last is not None and not rest and self._place(last).endswith("+?"):
+            out = f"{out[:-2]})"  # to the end, or as far as it goes
         return out + re.escape(rest)
 
     def _place(self, name: str) -> str:
@@ -145,7 +146,9 @@ class Phrases:
             case "country":
                 return "|".join(re.escape(self.words.country(c)) for c in (COUNTRY, ELSEWHERE))
             case _ if name in NUMBERS:
-                return r"[\d.,٬]+"
+                return r"\d[\d.,٬]*"
+            case "all" | "decided" | "networks" | "signs":
+                return r"(?:[^.۔·:]|\.(?=\d))+?"
         return ".+?"
 
     @cached_property
