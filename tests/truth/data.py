@@ -207,16 +207,20 @@ def _hour(truth: Truth, row: Mapping[str, str]) -> Iterator[tuple[str, Range]]:
 def metrics(truth: Truth, said: Surfaces) -> Reading:
     """What Prometheus gets."""
     reading = Reading(truth, "metrics")
-    for labels, value in said.samples.get("shutwatch_blocking_event_state", ()):
+    for labels, value in _samples(said, "shutwatch_blocking_event_state"):
         if value == 1:
             _event_state(reading, labels)
-    for labels, value in said.samples.get("shutwatch_blocking_event_onset_timestamp_seconds", ()):
+    for labels, value in _samples(said, "shutwatch_blocking_event_onset_timestamp_seconds"):
         at = datetime.fromtimestamp(value, tz=START.tzinfo)
         reading.check(f"onset_timestamp{labels} {at}", truth.first_seen(bounds(at, at)))
-    for labels, value in said.samples.get("shutwatch_platform_state", ()):
+    for labels, value in _samples(said, "shutwatch_platform_state"):
         if value == 1 and labels["platform"] == PLATFORM:
             _platform_state(reading, labels)
     return reading
+
+
+def _samples(said: Surfaces, name: str) -> Iterator[tuple[dict[str, str], float]]:
+    return ((labels, value) for found, labels, value in said.samples if found == name)
 
 
 def _event_state(reading: Reading, labels: Mapping[str, str]) -> None:

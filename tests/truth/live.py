@@ -168,10 +168,17 @@ class Living(msgspec.Struct, frozen=True, kw_only=True):
 
 Look = Callable[[Living], Awaitable[None]]
 """Reads the surfaces at a moment."""
+Scrape = Callable[[int, Publisher], None]
+"""Gets the number of a turn, and what Prometheus would read from."""
+SCRAPED_AT = 60.0
+"""Seconds after a turn's beginning at which Prometheus scrapes."""
 
 
-async def live(world: World, configured: Settings, store: Store, look: Look) -> Living:
-    """Live through the world; `look` is called after the turns that it names, and at its end."""
+async def live(
+    world: World, configured: Settings, store: Store, look: Look, scrape: Scrape
+) -> Living:
+    """Live through the world; `look` is called after the turns that it names, and at its end,
+    `scrape` in each turn."""
     loop = asyncio.get_running_loop()
     networks = {one.vantage: _script(world, one) for one in world.networks}
     networks |= {one.id: _control(world) for one in CONTROLS}
@@ -181,6 +188,7 @@ async def live(world: World, configured: Settings, store: Store, look: Look) -> 
         if turn in world.restarts:
             await process.stop()
             process = await _Process.start(world, configured, store, networks, inbox)
+        loop.call_at(turn * INTERVAL + SCRAPED_AT, scrape, turn, process.publisher)
         await asyncio.gather(
             *(
                 process.cycle(vantage, number * STAGGER, cycles)

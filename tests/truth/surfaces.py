@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from monitor.cli.main import app as command_line
 from monitor.config.settings import Settings
 from monitor.metrics.families import create_registry, families
+from monitor.metrics.publisher import Publisher
 from monitor.report.collect import gather
 from monitor.report.compose import document
 from monitor.report.document import Block, Bullets, Facts, Heading, Para, Picture, Table
@@ -47,6 +48,10 @@ _LINES = {
     "title",
 }
 _UNREAD = {"script", "style", "svg"}
+
+
+Samples = list[tuple[str, dict[str, str], float]]
+"""Name, labels and value of each sample."""
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -91,8 +96,8 @@ class Surfaces(msgspec.Struct, frozen=True, kw_only=True):
     answers: tuple[Answer, ...] = ()
     tables: dict[str, list[dict[str, str]]]
     """CSV files by name."""
-    samples: dict[str, list[tuple[dict[str, str], float]]]
-    """Metrics by family."""
+    samples: Samples
+    """Metrics."""
 
 
 def read(now: Living, config: Path, *, everything: bool) -> Surfaces:
@@ -132,16 +137,17 @@ async def _read(now: Living, config: Path, *, everything: bool) -> Surfaces:
         commands=tuple(commands),
         answers=tuple(answers),
         tables=tables,
-        samples=samples(now),
+        samples=scraped(now.publisher),
     )
 
 
-def samples(now: Living) -> dict[str, list[tuple[dict[str, str], float]]]:
+def scraped(publisher: Publisher) -> Samples:
     """The metrics at this moment."""
-    return {
-        metric.name: [(dict(one.labels), one.value) for one in metric.samples]
-        for metric in families(now.publisher.snapshot, now.at)
-    }
+    return [
+        (one.name, {name: str(text) for name, text in one.labels.items()}, one.value)
+        for metric in families(publisher.snapshot, publisher.now())
+        for one in metric.samples
+    ]
 
 
 # -- the page ------------------------------------------------------------------------------------
