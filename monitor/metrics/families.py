@@ -288,6 +288,16 @@ def platform_blocked_networks_ratio(snapshot: Snapshot, at: datetime) -> Rows:
         yield pair, len(blocked) / decided
 
 
+@gauge(*PAIR, "cause")
+def platform_undecided_verdicts(snapshot: Snapshot, at: datetime) -> Rows:
+    """Field vantages that cannot tell now whether a platform is blocked, by cause."""
+    for (country, platform), coverage in snapshot.coverage_by_pair(at).items():
+        for cause, number in coverage.undecided.items():
+            yield (country, platform, cause), number
+        if coverage.not_measured:
+            yield (country, platform, "not_measured"), coverage.not_measured
+
+
 @gauge(*PAIR, "title", "owner")
 def blocking_event_active(snapshot: Snapshot, _: datetime) -> Rows:
     """1 while an event (a detected block of a platform in a country) is active, else 0."""

@@ -39,8 +39,10 @@ from monitor.wording.states import EVENT_STATES
 
 
 def numbers() -> list[Any]:
-    """Four big numbers."""
+    """Five big numbers."""
     active = f"shutwatch_blocking_event_active{{{EVENT}}}"
+    state = f"shutwatch_platform_state{{{EVENT}"
+    missing = f'shutwatch_platform_undecided_verdicts{{{EVENT},cause="not_measured"}}'
     return [
         number(
             "Events now",
@@ -49,6 +51,18 @@ def numbers() -> list[Any]:
             units.Short,
             (None, GREY),
             (1, RED),
+            width=4,
+        ),
+        number(
+            "Decided",
+            "Current verdicts on the chosen platforms that say something, out of all that field "
+            "vantages should give. No event means no block only as far as this reaches; the rest "
+            "is undecided or not measured.",
+            f'sum({state},state!="insufficient"}} or 0 * {missing})\n/ sum({state}}} or {missing})',
+            units.PercentUnit,
+            (None, RED),
+            (0.5, AMBER),
+            (1, GREEN),
         ),
         number(
             "Working field vantages",
@@ -71,6 +85,7 @@ def numbers() -> list[Any]:
             units.Short,
             (None, GREEN),
             (1, AMBER),
+            width=4,
         ),
         number(
             "Oldest report",
@@ -81,6 +96,7 @@ def numbers() -> list[Any]:
             (None, GREEN),
             (900, AMBER),
             (1800, RED),
+            width=4,
         ),
     ]
 

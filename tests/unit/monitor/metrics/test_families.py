@@ -115,6 +115,26 @@ def test_blocked_networks_are_a_ratio_of_those_that_can_tell() -> None:
     assert count(world.publisher(), ratio) == 0
 
 
+def test_what_vantages_cannot_tell_is_counted_by_cause() -> None:
+    """Each vantage without a decided verdict has a cause, or was not measured; where every one can
+    tell there is no series, and no event then means no block."""
+    publisher = world.publisher()
+    name, labels = "platform_undecided_verdicts", {"country": "PK", "platform": "x"}
+    assert value(publisher, name, cause="not_measured", **labels) == 3
+    unknown = world.cycle(PTCL, accusations={"x": (State.INSUFFICIENT, "", "")})
+    verdicts = tuple(
+        msgspec.structs.replace(one, rule_id="control.missing") for one in unknown.platforms
+    )
+    publisher.publish(msgspec.structs.replace(unknown, platforms=verdicts), [])
+    publisher.publish(world.cycle(FIELD[1]), [])
+    assert value(publisher, name, cause="no_control", **labels) == 1
+    assert value(publisher, name, cause="not_measured", **labels) == 1
+    assert value(publisher, name, cause="offline", **labels) is None
+    for point in FIELD:
+        publisher.publish(world.cycle(point), [])
+    assert count(publisher, name) == 0
+
+
 def test_every_pair_has_an_event_flag() -> None:
     """Each country × platform says 0 or 1 from the start, so that an alert never lacks a series."""
     publisher = world.publisher()
