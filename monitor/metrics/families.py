@@ -322,14 +322,14 @@ def blocking_event_ended_timestamp_seconds(snapshot: Snapshot, at: datetime) -> 
 
 @gauge(*PAIR)
 def blocking_event_onset_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
-    """Latest bound of the first onset of an active event, in seconds since 1970."""
-    return ((pair, _seconds(event.onset_latest)) for pair, event in _events(snapshot))
+    """Latest bound of the onset of the stretch that goes on, in seconds since 1970."""
+    return ((pair, _seconds(newest(event).onset_latest)) for pair, event in _events(snapshot))
 
 
 @gauge(*PAIR)
-def blocking_event_stretch_onset_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
-    """Latest bound of the onset of the stretch that goes on, in seconds since 1970."""
-    return ((pair, _seconds(newest(event).onset_latest)) for pair, event in _events(snapshot))
+def blocking_event_first_onset_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
+    """Latest bound of the first onset of an active event, in seconds since 1970."""
+    return ((pair, _seconds(first(event).onset_latest)) for pair, event in _events(snapshot))
 
 
 @gauge(*PAIR)

@@ -136,8 +136,8 @@ def events() -> table.Panel:
             *(
                 f"max by ({PAIR}) ({family}{{{EVENT}}}){factor}"
                 for family, factor in (
-                    ("shutwatch_blocking_event_stretch_onset_timestamp_seconds", " * 1000"),
                     ("shutwatch_blocking_event_onset_timestamp_seconds", " * 1000"),
+                    ("shutwatch_blocking_event_first_onset_timestamp_seconds", " * 1000"),
                     ("shutwatch_blocking_event_networks_affected", ""),
                     ("shutwatch_blocking_event_networks_seen", ""),
                 )

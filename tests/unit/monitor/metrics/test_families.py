@@ -186,9 +186,9 @@ def test_an_event_that_came_back_tells_both_onsets() -> None:
         "first_blocked": "2024-02-17 18:12 UTC",
     }
     assert value(publisher, "blocking_event_state", **told) == 1
-    assert value(publisher, "blocking_event_onset_timestamp_seconds") == ONSET.timestamp()
+    assert value(publisher, "blocking_event_first_onset_timestamp_seconds") == ONSET.timestamp()
     onset = (ONSET + timedelta(minutes=26.5)).timestamp()
-    assert value(publisher, "blocking_event_stretch_onset_timestamp_seconds") == onset
+    assert value(publisher, "blocking_event_onset_timestamp_seconds") == onset
     assert value(publisher, "blocking_event_stretches") == 2
 
 
