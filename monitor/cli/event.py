@@ -9,7 +9,7 @@ import typer
 import uuid_utils
 from rich.markup import escape
 
-from monitor.analysis.events.event import Event, EventLogEntry, Stretch
+from monitor.analysis.events.event import Event, EventLogEntry, EventState, Stretch
 from monitor.analysis.events.stretches import newest, stretches
 from monitor.cli.coverage import coverage_in_words
 from monitor.cli.exits import bad_usage
@@ -270,6 +270,14 @@ def _print_list(listed: Sequence[_Reviewed]) -> None:
     plain_console().print(shown)
 
 
+def _over(event: Event) -> str:
+    if not event.active:
+        return _ended(event)
+    if event.state in (EventState.RECOVERING, EventState.UNOBSERVED):
+        return f"not known; last blocked {minute(newest(event).end_earliest) or '?'}"
+    return "not"
+
+
 def _began(stretch: Stretch) -> str:
     earliest = minute(stretch.onset_earliest) or "an unknown time before the first measurement"
     return f"between {earliest} and {minute(stretch.onset_latest)}"
@@ -300,7 +308,7 @@ def print_event(whole: WholeEvent) -> None:
         f"  began     {_began(every[0])}",
         f"  detected  {minute(event.detected_at)}",
         f"  confirmed {minute(event.confirmed_at) or 'not'}",
-        f"  ended     {'not' if event.active else _ended(event)}",
+        f"  ended     {_over(event)}",
         f"  lasted    {length(words, event)}",
         *(
             f"  stretch   {number} of {len(every)}: began {_began(one)}, ended {_ended(one)}"

@@ -28,8 +28,8 @@ class StretchRow(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def goes_on(self) -> bool:
-        """Whether it has not ended, as far as is known."""
-        return self.event.active and self.stretch.end_latest is None
+        """Whether it was blocked when last tested, and is still tested."""
+        return self.event.active and self.stretch.end_earliest is None
 
 
 def rows_of(event: Event) -> Iterator[StretchRow]:

@@ -66,6 +66,29 @@ def take_in(
     return CountryPlatform(streams=streams, event=event), changes
 
 
+def pass_time(
+    state: CountryPlatform, now: datetime, settings: EventSettings
+) -> tuple[CountryPlatform, tuple[Change, ...]]:
+    """The state at a later moment (UTC), without a new verdict: where nobody measures any more, an
+    event that goes on is unobserved."""
+    event, detector = state.event, settings.detector
+    if event is None or not event.active or event.state is EventState.UNOBSERVED:
+        return state, ()
+    streams = list(state.streams.values())
+    if any(stream.observed(now, detector) for stream in streams):
+        return state, ()
+    changes = tuple(_followed(event, streams, _Moment(judged_at=now), settings))
+    last = changes[-1].event if changes else event
+    return msgspec.structs.replace(state, event=last), changes
+
+
+class _Moment(msgspec.Struct, frozen=True, kw_only=True):
+    judged_at: datetime
+
+
+_Judged = PlatformVerdict | _Moment
+
+
 def _changes(
     known: Event | None,
     streams: Sequence[Stream],
@@ -79,20 +102,26 @@ def _changes(
             return
         change = _opened(known, streams, verdict, settings)
         yield change
-        event = change.event
+        yield from _moves(change.event, streams, verdict, settings)
     else:
-        event = _updated(before, streams, verdict, settings)
-        if event.same_as(before):
-            event = before
-        else:
-            named = list(_named_changes(before, event))
-            for name, detail in named or [("", "")]:
-                yield Change(name=name, detail=detail, event=event)
+        yield from _followed(before, streams, verdict, settings)
+
+
+def _followed(
+    before: Event, streams: Sequence[Stream], verdict: _Judged, settings: EventSettings
+) -> Iterator[Change]:
+    event = _updated(before, streams, verdict, settings)
+    if event.same_as(before):
+        event = before
+    else:
+        named = list(_named_changes(before, event))
+        for name, detail in named or [("", "")]:
+            yield Change(name=name, detail=detail, event=event)
     yield from _moves(event, streams, verdict, settings)
 
 
 def _moves(
-    event: Event, streams: Sequence[Stream], verdict: PlatformVerdict, settings: EventSettings
+    event: Event, streams: Sequence[Stream], verdict: _Judged, settings: EventSettings
 ) -> Iterator[Change]:
     reason = _confirmation(event, streams, verdict.judged_at, settings)
     if event.state is EventState.SUSPECTED and reason:
@@ -170,7 +199,7 @@ def _comes_back(known: Event, first: Run, settings: EventSettings) -> bool:
 
 
 def _updated(
-    before: Event, streams: Sequence[Stream], verdict: PlatformVerdict, settings: EventSettings
+    before: Event, streams: Sequence[Stream], verdict: _Judged, settings: EventSettings
 ) -> Event:
     """The event as the streams show it now; its state stays."""
     runs = _runs(streams)
@@ -200,7 +229,7 @@ def _runs(streams: Iterable[Stream]) -> list[Run]:
 def _networks(
     before: Iterable[NetworkStatus],
     streams: Iterable[Stream],
-    verdict: PlatformVerdict,
+    verdict: _Judged,
     settings: EventSettings,
 ) -> tuple[NetworkStatus, ...]:
     statuses = {status.key: status for status in before}
@@ -343,7 +372,7 @@ def _confirmation(
     return ""
 
 
-def _closed(event: Event, verdict: PlatformVerdict) -> Change:
+def _closed(event: Event, verdict: _Judged) -> Change:
     ends = [status.stretches[-1] for status in event.networks if status.stretches]
     unseen = any(status.unobserved for status in event.networks)
     return closed(
@@ -384,7 +413,7 @@ def _named_changes(before: Event, after: Event) -> Iterator[tuple[str, str]]:
         yield "scope_widened", ", ".join(after.roles)
 
 
-def _at(event: Event, verdict: PlatformVerdict, **changes: object) -> Event:
+def _at(event: Event, verdict: _Judged, **changes: object) -> Event:
     """A later form of the event; cycles of several vantages may finish out of order."""
     updated_at = max(event.updated_at, verdict.judged_at)
     return msgspec.structs.replace(event, updated_at=updated_at, **changes)

@@ -1,5 +1,7 @@
 """Results, cycle by cycle → events. A pure fold: a book goes in, a new book comes out.
 
+Any vantage's report shows that time has passed: what nobody measures any more is unobserved then.
+
 Three kinds of timelines are kept: every platform in every country (`confirmation`), the
 vantages themselves (`shutdowns`), and every platform worldwide (`outage`). Items are folded by the
 time they were judged, whatever order they arrive in, and counted once. Items too late for their
@@ -175,6 +177,7 @@ class Rebuild:
 class _Taking:
     def __init__(self, book: EventBook, settings: EventSettings, lateness: timedelta) -> None:
         self._lateness = lateness
+        self._settings = settings
         self.places = dict(book.places)
         self._outages = dict(book.outages)
         self._vantages = book.vantages
@@ -224,6 +227,11 @@ class _Taking:
     def health(self, health: VantageHealth) -> None:
         key = (health.at, health.vantage)
         self._vantages = self._insert(VANTAGES_KEY, self._vantages, key, health, self._take_health)
+        for place, timeline in self.places.items():
+            state, changes = confirmation.pass_time(timeline.current, health.at, self._settings)
+            if changes:
+                self.places[place] = msgspec.structs.replace(timeline, current=state)
+                self._log_changes(changes, health.at)
 
     def next_verdict(
         self, timeline: _Timeline, verdict: PlatformVerdict

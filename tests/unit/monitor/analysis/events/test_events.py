@@ -21,7 +21,7 @@ from monitor.analysis.events.stretches import newest
 from monitor.analysis.verdict import Evidence, PlatformVerdict, RoleVerdict, State
 from monitor.recording.checkpoints import checkpoints_of, restored, since
 from tests.properties import examples
-from tests.worlds.build import START
+from tests.worlds.build import START, health
 
 CYCLE = timedelta(minutes=5)
 DEFAULTS = EventSettings()
@@ -598,3 +598,23 @@ def test_one_active_event_at_a_time(story: dict[str, str]) -> None:
         assert event.networks_affected
         if event.state is EventState.ENDED:
             assert event.confirmed_at is not None
+
+
+def test_what_nobody_measures_any_more_is_unobserved() -> None:
+    """No verdict comes that could say so: the report of a vantage elsewhere shows that hours have
+    passed. The first measurement afterwards goes on with the event."""
+    story = tell(ptcl=".BBB")
+    elsewhere = msgspec.structs.replace(health(vantage="ams"), country="NL", at=judged(30))
+    story.take(advance(story.book, (), DEFAULTS, health=elsewhere))
+    assert story.only.state is EventState.UNOBSERVED
+    assert story.only.networks[0].unobserved
+    assert not story.only.networks[0].blocked_now
+    assert story.only.networks[0].stretches[-1].end_earliest == at(3)
+    assert story.changes[-2:] == ["network_unobserved", "unobserved"]
+    for n in (40, 41):
+        story.take(advance(story.book, [verdict("B", n)], DEFAULTS))
+    assert story.only.state is EventState.CONFIRMED
+    (straight,) = told(
+        [*cycles(by_vantage({"ptcl": ".BBB"})), verdict("B", 40), verdict("B", 41)]
+    ).events.values()
+    assert story.only.longer_only(straight)
