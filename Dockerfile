@@ -13,6 +13,7 @@ COPY monitor monitor
 COPY probes probes
 COPY storage storage
 COPY dashboards dashboards
+COPY docs/runbooks docs/runbooks
 RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation -w /dist . \
  && /opt/shutwatch/bin/pip install --no-cache-dir --no-deps /dist/*.whl
 

@@ -22,6 +22,7 @@ from storage.values.fleet import (
     SeenCycle,
     WaitingCycle,
 )
+from storage.values.names import Names
 from storage.values.outbox import Notice, NoticeState
 from storage.values.prunable import Prunable
 from storage.values.rejudging import Rejudging
@@ -192,6 +193,10 @@ class Store(Protocol):
         """Annotations by their start, of one country or all, that overlap the time from `since`
         (inclusive) to `until` (exclusive). With a platform: annotations of that platform, and those
         of no particular one."""
+
+    async def names(self) -> Names:
+        """The countries, platforms, networks and vantages of everything stored. It takes as long as
+        reading all daily counts, so ask only for a name that is known from nowhere else."""
 
     def prune(self, what: Prunable, before: datetime) -> AsyncIterator[int]:
         """Delete rows of one table that are older than `before`: whole partitions where there are

@@ -158,7 +158,7 @@ def annotations(name: str, given: Mapping[str, str]) -> dict[str, str]:
     made = {
         "summary": _labels(summary),
         "description": description,
-        "runbook_url": given["runbook_url"],
+        "runbook_url": plain(given["runbook_url"]),
     }
     for key, value in made.items():
         if "$" in value or "query" in value:

@@ -49,6 +49,7 @@ def publisher_of(settings: Settings, *, leading: bool = True) -> Publisher:
         interval=settings.interval,
         daily_bytes=settings.probe.daily_bytes,
         public_url=settings.public_url,
+        runbooks_url=settings.runbooks_at,
         leading=leading,
     )
 
@@ -62,6 +63,7 @@ def show(publisher: Publisher, settings: Settings, active_events: Sequence[Event
         interval=settings.interval,
         daily_bytes=settings.probe.daily_bytes,
         public_url=settings.public_url,
+        runbooks_url=settings.runbooks_at,
     )
 
 

@@ -9,10 +9,11 @@ from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import minute, print_json, print_lines
-from monitor.cli.selection import Country, Since, Until, moment_of
+from monitor.cli.selection import Country, Since, Until, selection_of
 from monitor.cli.store_options import with_store
 from monitor.config.annotations_csv import AnnotationsError, read_annotations
 from monitor.config.catalog import shipped_catalog
+from monitor.config.filters import Filters
 from monitor.config.settings import Settings
 from monitor.wording.visible_text import visible
 from storage.store import Store
@@ -46,10 +47,14 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """List annotations, earliest first."""
-    begin, end = moment_of("--since", since), moment_of("--until", until)
+    settings = load_settings(config)
+    filters = Filters(since=since, until=until, country=country, platform=platform)
+    wanted = selection_of(settings, filters, ahead=True)
     found = with_store(
-        load_settings(config).database,
-        lambda store: store.annotations(country.upper(), begin, end, platform),
+        settings.database,
+        lambda store: store.annotations(
+            wanted.country, wanted.since, wanted.until, wanted.platform
+        ),
     )
     if json:
         print_json(found)

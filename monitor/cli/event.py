@@ -18,6 +18,7 @@ from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import minute, plain_console, print_json, print_lines, table
 from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import with_store
+from monitor.config.filters import Filters
 from monitor.recording.continuations import reviews_of
 from monitor.wording.changes import change_in_words
 from monitor.wording.events import condition, length
@@ -60,8 +61,10 @@ def show_all(
     config: ConfigOption = None,
 ) -> None:
     """List events, oldest first, each with its current review."""
-    selection = selection_of(since, until, country, platform)
     settings = load_settings(config)
+    selection = selection_of(
+        settings, Filters(since=since, until=until, country=country, platform=platform)
+    )
     listed = with_store(settings.database, lambda store: _reviewed(store, selection))
     if not listed:
         typer.echo(f"No events. {coverage_in_words(settings, selection)}", err=True)

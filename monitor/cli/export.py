@@ -14,8 +14,9 @@ from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, load_settings
 from monitor.cli.output import STANDARD_OUTPUT, csv_text, opened_file
-from monitor.cli.selection import Country, Platform, Since, Until, selection_of
+from monitor.cli.selection import REFERENCES, Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import opened, with_store
+from monitor.config.filters import Filters
 from monitor.config.settings import Settings
 from monitor.export.csv import write_csv
 from monitor.export.dictionary import write_dictionary
@@ -40,7 +41,16 @@ OutputOption = Annotated[
 RejudgingOption = Annotated[
     str, typer.Option(help="Export the results that `shutwatch rejudge` stored under this id.")
 ]
-PeriodOption = Annotated[Period, typer.Option(help="For availability: one row per hour or day.")]
+PeriodOption = Annotated[
+    Period, typer.Option(help="For availability: one row per hour, day or month.")
+]
+TimezoneOption = Annotated[
+    str,
+    typer.Option(
+        help="For availability: the time zone of periods, and of times without an offset, such as "
+        "Asia/Karachi. Default: UTC."
+    ),
+]
 ByOption = Annotated[
     By, typer.Option(help="For availability: one row per network, or per country.")
 ]
@@ -77,11 +87,25 @@ def _add_table_command(name: str, write: _WriteRows, help: str) -> None:  # noqa
         rejudging: RejudgingOption = "",
         period: PeriodOption = Period.HOUR,
         by: ByOption = By.NETWORK,
+        timezone: TimezoneOption = "",
         config: ConfigOption = None,
     ) -> None:
+        if timezone and kind is not Kind.AVAILABILITY:
+            raise bad_usage(f"--timezone is for availability alone: times of {kind} are in UTC")
         settings = _settings(config, kind, rejudging)
         selection = replace(
-            selection_of(since, until, country, platform),
+            selection_of(
+                settings,
+                Filters(
+                    since=since,
+                    until=until,
+                    country=country,
+                    platform=platform,
+                    timezone=timezone,
+                ),
+                also=REFERENCES if kind is Kind.MEASUREMENTS else None,
+                ahead=kind is Kind.ANNOTATIONS,
+            ),
             period=period,
             by_network=by is By.NETWORK,
         )
@@ -114,7 +138,8 @@ def ooni(
 ) -> None:
     """Export measurements in OONI's data format, one JSON object per line."""
     settings = load_settings(config)
-    selection = selection_of(since, until, country, platform)
+    filters = Filters(since=since, until=until, country=country, platform=platform)
+    selection = selection_of(settings, filters, also=REFERENCES)
     rows = _export(settings, output, lambda store, out: write_ooni(store, selection, out))
     _report(rows, "measurements")
 

@@ -13,10 +13,10 @@ from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import plain_console, print_json, table
 from monitor.cli.store_options import with_store
 from monitor.notify.apprise_service import AppriseService
-from monitor.notify.delivery import ready_at
 from monitor.notify.message import trial_message
 from monitor.notify.message_words import message_words
 from monitor.notify.settings import NotifySettings, Route, Target
+from monitor.notify.timing import ready_at
 from monitor.wording.local_time import utc_text
 from storage.values.outbox import Notice, NoticeState
 from storage.values.times import utc_now
@@ -57,15 +57,23 @@ def show(
     settings = load_settings(config)
     routes = {one.name: one for one in settings.notify.route}
     notices = with_store(settings.database, lambda store: store.outbox(state))
-    rows = [_row(notice, routes.get(notice.route)) for notice in notices]
+    together: dict[tuple[str, str, str], list[Notice]] = {}
+    for notice in notices:
+        if notice.state is NoticeState.PENDING:
+            together.setdefault((notice.route, notice.target, notice.event), []).append(notice)
+    rows = [
+        _row(one, routes.get(one.route), together.get((one.route, one.target, one.event), ()))
+        for one in notices
+    ]
     if json:
         print_json(rows)
     else:
         _print(rows)
 
 
-def _row(notice: Notice, route: Route | None) -> dict[str, Any]:
-    """One notification, as it is shown. It has a next attempt unless its route was removed."""
+def _row(notice: Notice, route: Route | None, together: Sequence[Notice]) -> dict[str, Any]:
+    """One notification, as it is shown. `together` are those that wait for the same target about
+    the same event. It has a next attempt unless its route was removed."""
     waits = notice.state is NoticeState.PENDING
     return {
         "created_at": notice.created_at,
@@ -76,7 +84,7 @@ def _row(notice: Notice, route: Route | None) -> dict[str, Any]:
         "occasion": notice.occasion,
         "state": notice.state.value,
         "attempts": notice.attempts,
-        "next_at": ready_at(notice, route) if waits and route is not None else None,
+        "next_at": ready_at(together, route) if waits and route is not None else None,
         "settled_at": notice.settled_at,
         "reason": notice.reason,
     }

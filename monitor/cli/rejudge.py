@@ -14,6 +14,7 @@ from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import plain_console, print_json, progress_bar, table
 from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import opened
+from monitor.config.filters import Filters
 from monitor.config.settings import Settings
 from monitor.judging.differences import Change, ChangeCounter
 from monitor.judging.quarantine import Quarantined
@@ -40,9 +41,9 @@ def rejudge(
     names = [one.name for one in settings.catalog.platforms]
     if platform and platform not in names:
         raise bad_usage(f"--platform {platform!r} is not measured: {', '.join(names)}")
-    selection = selection_of(since, until, country, platform)
-    if selection.since and selection.until and selection.since >= selection.until:
-        raise bad_usage("--until must be later than --since")
+    selection = selection_of(
+        settings, Filters(since=since, until=until, country=country, platform=platform)
+    )
     with exit_on(StorageError, OSError):
         done = asyncio.run(_rejudge(settings, selection, keep=not dry_run, json=json))
     for name in done.unknown:

@@ -22,9 +22,10 @@ from monitor.cli.output import (
     print_json,
     progress_bar,
 )
-from monitor.cli.selection import Country, Platform, Since, Until, moment_of
+from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import opened
 from monitor.config.catalog import shipped_catalog
+from monitor.config.filters import Filters
 from monitor.config.settings import Settings
 from monitor.export.cells import cell
 from monitor.export.columns import EVENT_COLUMNS
@@ -80,15 +81,16 @@ def replay(
         raise bad_usage("--json and --csv - both write to standard output")
     zone = _zone(timezone)
     names = PlatformLookup(shipped_catalog())
-    if platform and platform not in names.platforms:
-        raise bad_usage(
-            f"--platform {platform!r} is not in the catalogue: {', '.join(names.platforms)}"
-        )
+    selection = selection_of(
+        settings,
+        Filters(since=since, until=until, country=country, platform=platform),
+        database=(database or settings.database) if source == _DATABASE else "",
+    )
     wanted = RowFilter(
-        country=country.upper(),
-        platform=platform,
-        since=moment_of("--since", since),
-        until=moment_of("--until", until),
+        country=selection.country,
+        platform=selection.platform,
+        since=selection.since,
+        until=selection.until,
     )
     tally = RowCounts()
     with exit_on(StorageError, OSError), exit_on(ReplayError, code=BAD_USAGE):

@@ -8,11 +8,11 @@ import typer
 
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.options import ConfigOption, load_settings
-from monitor.cli.selection import Country, Platform, Since, moment_of
+from monitor.cli.selection import Country, Platform, Since, selection_of
 from monitor.cli.store_options import with_store
 from monitor.config.catalog import shipped_catalog
+from monitor.config.filters import Filters
 from monitor.config.settings import Settings
-from monitor.config.toml_node import suggestion
 from monitor.keys.keys import KeyFileError, grouped, key_path, load_or_make
 from monitor.report.archive import TooLargeError
 from monitor.report.build import Made, NothingKnownError, build
@@ -20,7 +20,6 @@ from monitor.report.findings import Wanted
 from monitor.report.optional_libraries import MissingExtraError
 from monitor.report.report_words import unmarked
 from monitor.wording.languages import BY_CODE, ENGLISH
-from probes.catalog.countries import COUNTRIES
 from storage.store import CollectorStore
 
 
@@ -56,6 +55,13 @@ def report(
             help="Write the report even if no verdict was decided; its title then says so.",
         ),
     ] = False,
+    timezone: Annotated[
+        str,
+        typer.Option(
+            help="Time zone of the hours in availability.csv, and of times without an offset, such "
+            "as Asia/Karachi. Default: UTC."
+        ),
+    ] = "",
     language: Annotated[
         str, typer.Option(help=f"Language of the document: {', '.join(BY_CODE)}.")
     ] = ENGLISH.code,
@@ -69,16 +75,19 @@ def report(
     settings = load_settings(config)
     now = datetime.now(UTC)
     # A report covers no time after now.
-    start, end = moment_of("--since", since), min(moment_of("--until", until) or now, now)
-    if start is None or start >= end:
-        raise bad_usage("--since must be before --until, and before now")
-    if country.upper() not in COUNTRIES:
-        raise bad_usage(f"--country {country!r} is not an ISO 3166-1 alpha-2 code, such as PK")
+    selection = selection_of(
+        settings,
+        Filters(since=since, until=until, country=country, platform=platform, timezone=timezone),
+    )
+    start, end = selection.since, min(selection.until or now, now)
+    if not (country and platform and start is not None and start < end):
+        raise bad_usage("--country, --platform and --since must not be empty")
     wanted = Wanted(
-        country=country.upper(),
+        country=selection.country,
         platform=platform,
         since=start,
         until=end,
+        timezone=selection.timezone,
         with_vantages=with_vantages,
         all_measurements=all_measurements,
         signed_batches=signed_batches,
@@ -113,10 +122,7 @@ def report(
 
 
 def _title(settings: Settings, platform: str) -> str:
-    """The platform's name for people; exits with 2 when no catalogue has it."""
+    """The platform's name for people; its own name when no catalogue has it any more."""
     known = {one.name: one.title for one in shipped_catalog().platforms}
     known |= {one.name: one.title for one in settings.catalog.platforms}
-    if platform not in known:
-        hint = suggestion(platform, known)
-        raise bad_usage(f"--platform {platform!r} is in no catalogue: {hint}")
-    return known[platform]
+    return known.get(platform, platform)

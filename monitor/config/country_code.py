@@ -31,14 +31,14 @@ def country_code(text: str) -> str:
     """`text` if it is a code. Raises ValueError whose text says what to write instead."""
     if text in COUNTRIES:
         return text
-    code = _probable_code(text.strip().upper())
-    if code:
+    if code := probable_code(text):
         raise ValueError(f'for {_names().get(code, code)} write "{code}"')
     raise ValueError('the two capital letters of the country where it is, as in "PK" or "BR"')
 
 
-def _probable_code(text: str) -> str:
-    """The code of the country that `text`, in capitals, most likely means; empty for none."""
+def probable_code(text: str) -> str:
+    """The code of the country that `text` most likely means; empty for none."""
+    text = text.strip().upper()
     codes = {code: code for code in COUNTRIES} | _ALSO_KNOWN_AS
     for code, name in _names().items():
         plain = name.upper().partition(" (")[0]

@@ -140,6 +140,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     listen_port: int = 10100
     public_url: str = ""
     """URL that people reach the page at, without a final slash; empty: none."""
+    runbooks_url: str = ""
+    """URL that people reach the runbooks at, without a final slash; empty: at the page."""
     probe: ProbeSettings = ProbeSettings()
     throttling: ThrottlingSettings = ThrottlingSettings()
     events: EventSettings = EventSettings()
@@ -169,3 +171,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Whether there may be a control vantage; enrolled agents may be controls too."""
         configured = any(one.role is VantageRole.CONTROL for one in self.vantages)
         return configured or bool(self.collector.listen[0])
+
+    @property
+    def runbooks_at(self) -> str:
+        """URL of the runbooks, without a final slash: that of another place, else of the page, else
+        of what this process listens at, as this machine reaches it."""
+        host = "127.0.0.1" if self.listen_host in ("0.0.0.0", "::") else self.listen_host  # noqa: S104
+        shown = f"[{host}]" if ":" in host else host
+        page = self.public_url or f"http://{shown}:{self.listen_port}"
+        return self.runbooks_url or f"{page}/runbooks"

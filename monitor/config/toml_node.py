@@ -203,11 +203,17 @@ def _where(name: str, known: Iterable[str], elsewhere: Mapping[str, str]) -> str
     return did_you_mean(name, known) or f"remove it, or use one of: {', '.join(known)}"
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`did you mean …?`, or empty when nothing known looks like `name`."""
+def close_to(name: str, known: Iterable[str]) -> str:
+    """The known name that looks most like `name`; empty for none."""
     plain = {re.sub(r"[^a-z0-9]", "", candidate.lower()): candidate for candidate in known}
     close = difflib.get_close_matches(re.sub(r"[^a-z0-9]", "", name.lower()), plain, 1, 0.7)
-    return f'did you mean "{plain[close[0]]}"?' if close else ""
+    return plain[close[0]] if close else ""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`did you mean …?`, or empty when nothing known looks like `name`."""
+    close = close_to(name, known)
+    return f'did you mean "{close}"?' if close else ""
 
 
 def suggestion(name: str, known: Collection[str]) -> str:

@@ -149,6 +149,7 @@ TOP: Shapes = {
     "signing_key": text,
     "listen": listen,
     "public_url": public_url,
+    "runbooks_url": public_url,
 }
 """Settings before the first table."""
 

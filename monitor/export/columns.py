@@ -182,6 +182,7 @@ AVAILABILITY_COLUMNS: tuple[Column[Availability], ...] = _columns(
     hours_seen=attrgetter("hours"),
     networks_count=attrgetter("networks"),
     definition=lambda _: DEFINITION,
+    partial=_listed("partial"),
 )
 
 VANTAGE_COLUMNS: tuple[Column[VantageHealth], ...] = _columns(

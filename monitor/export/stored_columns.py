@@ -12,8 +12,16 @@ import msgspec
 from monitor.export.cells import Value
 from monitor.export.columns import AVAILABILITY_COLUMNS, llr, milliseconds
 from probes.measurement import Layer
-from storage.values.rollup import COUNTS, DEFINITION, Availability, Period
+from storage.values.rollup import (
+    COUNTS,
+    DEFINITION,
+    Availability,
+    Period,
+    local_text,
+    partial_words,
+)
 from storage.values.row_kind import RowKind
+from storage.values.times import text_time
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -27,7 +35,7 @@ class Stored(msgspec.Struct, frozen=True):
 
 _texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _failures = msgspec.json.Decoder(dict[str, str]).decode
-_COUNTS = (*COUNTS, "hours", "networks")
+_COUNTS = (*COUNTS, "hours", "networks", "clock_hours")
 _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -60,6 +68,14 @@ def _share(name: str) -> Stored:
     return Stored(("period", *_COUNTS), of)
 
 
+def _local_start(starts_at: str, timezone: str) -> str:
+    return local_text(text_time(starts_at), timezone)
+
+
+def _partial(counted_from: str | None, counted_until: str | None, deleted: int) -> str:
+    return " ".join(partial_words(selected=counted_from or counted_until, deleted=deleted))
+
+
 STORED: Mapping[RowKind, Mapping[str, Stored]] = {
     RowKind.MEASUREMENTS: {
         "measurement_id": Stored(("id",)),
@@ -80,6 +96,8 @@ STORED: Mapping[RowKind, Mapping[str, Stored]] = {
         "hours_seen": Stored(("hours",)),
         "networks_count": Stored(("networks",)),
         "definition": Stored((), lambda: DEFINITION),
+        "local_start": Stored(("starts_at", "timezone"), _local_start),
+        "partial": Stored(("counted_from", "counted_until", "deleted"), _partial),
     },
 }
 """By column; a column that is not here shows the stored column of its own name."""

@@ -164,6 +164,13 @@ def public_url(snapshot: Snapshot, _: datetime) -> Rows:
         yield (snapshot.public_url,), 1
 
 
+@info("url", everywhere=True)
+def runbooks_url(snapshot: Snapshot, _: datetime) -> Rows:
+    """Address of the runbooks that alerts link to."""
+    if snapshot.runbooks_url:
+        yield (snapshot.runbooks_url,), 1
+
+
 @gauge(everywhere=True)
 def analysis_leader(snapshot: Snapshot, _: datetime) -> Rows:
     """1 at the process that judges and detects events, 0 at other collectors."""
@@ -173,7 +180,14 @@ def analysis_leader(snapshot: Snapshot, _: datetime) -> Rows:
 @gauge("route")
 def notifications_pending(snapshot: Snapshot, _: datetime) -> Rows:
     """Notifications of a route waiting for delivery."""
-    return (((name,), route.pending) for name, route in snapshot.routes.items())
+    return (((name,), len(route.overdue_from)) for name, route in snapshot.routes.items())
+
+
+@gauge("route")
+def notifications_overdue(snapshot: Snapshot, now: datetime) -> Rows:
+    """Notifications of a route that failed and wait for another attempt, or are past their time."""
+    for name, route in snapshot.routes.items():
+        yield (name,), sum(time < now for time in route.overdue_from)
 
 
 @gauge()

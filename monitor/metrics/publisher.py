@@ -71,12 +71,13 @@ class Publisher:
         interval: float = 300.0,
         daily_bytes: int = 300_000_000,
         public_url: str = "",
+        runbooks_url: str = "",
         leading: bool = True,
     ) -> None:
         """`now` returns the current UTC time; `interval` is the seconds between a vantage's cycles.
 
         `daily_bytes` is the limit shown next to the traffic, `public_url` the public address of
-        the page; `leading` is true when this process judges.
+        the page, `runbooks_url` that of the runbooks; `leading` is true when this process judges.
         """
         self._now = now
         self._snapshot = Snapshot(
@@ -84,6 +85,7 @@ class Publisher:
             interval=interval,
             daily_bytes=daily_bytes,
             public_url=public_url,
+            runbooks_url=runbooks_url,
             catalog=catalog,
             vantages=tuple(_silent(point, catalog, interval) for point in vantages),
             events=frozen_map({}),
@@ -202,6 +204,7 @@ class Publisher:
         interval: float,
         daily_bytes: int,
         public_url: str,
+        runbooks_url: str,
     ) -> None:
         """Show the vantages and platforms of a new configuration.
 
@@ -212,6 +215,7 @@ class Publisher:
             interval=interval,
             daily_bytes=daily_bytes,
             public_url=public_url,
+            runbooks_url=runbooks_url,
             catalog=catalog,
             config_refused=False,
             config_used_at=self._now(),
@@ -219,19 +223,22 @@ class Publisher:
         self.watch(vantages, active_events)
 
     def notified(self, route: str, count: int) -> None:
-        """Count notifications delivered to a target of a route."""
+        """Count events that a target of a route was notified of by one message."""
         self._count_route(route, sent=count)
 
     def notification_failed(self, route: str) -> None:
         """Count a failed attempt to deliver to a target of a route."""
         self._count_route(route, failures=1)
 
-    def notifications_pending(self, pending: Mapping[str, int]) -> None:
-        """Show how many notifications of each route wait; routes that are not named are removed."""
+    def notifications_pending(self, pending: Mapping[str, Sequence[datetime]]) -> None:
+        """Show the notifications of each route that wait, each by the UTC time from which it is
+        overdue; routes that are not named are removed."""
         before = self._snapshot.routes
         routes = {
-            route: msgspec.structs.replace(before.get(route, RouteView()), pending=count)
-            for route, count in pending.items()
+            route: msgspec.structs.replace(
+                before.get(route, RouteView()), overdue_from=tuple(times)
+            )
+            for route, times in pending.items()
         }
         if routes != before:
             self._swap(routes=frozen_map(routes))

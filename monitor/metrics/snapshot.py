@@ -73,8 +73,8 @@ class RouteView(msgspec.Struct, frozen=True, kw_only=True):
     sent: int = 0
     failures: int = 0
     """Failed attempts."""
-    pending: int = 0
-    """Notifications waiting now."""
+    overdue_from: tuple[datetime, ...] = ()
+    """Of each notification that waits now: the UTC time from which it is overdue."""
 
 
 class VantageView(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,6 +160,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes a vantage may use in one day."""
     public_url: str = ""
     """Public address of the page; empty: none."""
+    runbooks_url: str = ""
+    """Address of the runbooks; empty: not known."""
     catalog: Catalog
     vantages: tuple[VantageView, ...]
     """Every configured one, silent ones too, in the order of the configuration."""

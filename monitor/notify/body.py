@@ -11,7 +11,7 @@ import msgspec
 
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, Scope
 from monitor.notify.notice_kinds import CLOSING, CORRECTIONS, OPENING, NoticeKind
-from monitor.wording.changes import NOTICE_ADVICE
+from monitor.wording.changes import NOTICE_ADVICE, change_in_words
 from monitor.wording.events import LIMITS, ending, onset
 from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.functions import function_in_words
@@ -31,6 +31,9 @@ class NoticeContent(msgspec.Struct, frozen=True, kw_only=True):
 
     occasion: NoticeKind
     entry: EventLogEntry
+    """The newest line of the event's log that it is about."""
+    meanwhile: tuple[EventLogEntry, ...] = ()
+    """The lines that it sums up, in order, where the reader needs them."""
     first_notified: datetime | None = None
     """When this target was first notified of the event (UTC); None when it never was."""
     late_since: datetime | None = None
@@ -67,9 +70,21 @@ def _about(words: Words, notice: NoticeContent) -> Iterator[str]:
     if notice.occasion in CORRECTIONS:
         yield words.gettext(NOTICE_ADVICE[notice.occasion])
     if notice.occasion is NoticeKind.SPREAD:
-        yield words.gettext(
-            "New: %(networks)s", networks=words.name(notice.entry.detail, LONGEST_DETAIL)
-        )
+        lines = notice.meanwhile or (notice.entry,)
+        networks = [words.name(line.detail, LONGEST_DETAIL) for line in lines]
+        yield words.gettext("New: %(networks)s", networks=words.listed(networks))
+    elif notice.meanwhile:
+        changes = words.pause.join(_change(words, line) for line in notice.meanwhile)
+        yield words.gettext("Meanwhile, in this order: %(changes)s", changes=changes)
+
+
+def _change(words: Words, line: EventLogEntry) -> str:
+    """A line of the event's log. Its time is not that of the change, so it is left out."""
+    change = change_in_words(words, line.change)
+    if line.change != "network_affected":
+        return change
+    network = words.name(line.detail, LONGEST_DETAIL)
+    return words.gettext("%(change)s (%(network)s)", change=change, network=network)
 
 
 def _when(words: Words, event: Event) -> Iterator[str]:

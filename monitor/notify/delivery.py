@@ -6,9 +6,9 @@ the detector, not the shutdown of the process.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Protocol
 
 import msgspec
@@ -20,11 +20,18 @@ from monitor.notify.message import Section, batches, message, section
 from monitor.notify.message_value import Message
 from monitor.notify.message_words import message_words
 from monitor.notify.new_notices import notices_of, wanted
-from monitor.notify.notice_kinds import CLOSING, OPENING, NoticeKind
+from monitor.notify.notice_kinds import CLOSING, NoticeKind
 from monitor.notify.related_events import RelatedEvents, relatives
 from monitor.notify.settings import NotifySettings, Route, Target
-from monitor.notify.still_due import plan
-from monitor.notify.timing import due_at, quiet_until, retry_after
+from monitor.notify.still_due import OVERTAKEN, DueNotice, Key, plan
+from monitor.notify.timing import (
+    by_event,
+    due_at,
+    goes_along,
+    overdue_from,
+    ready_at,
+    retry_after,
+)
 from storage.store import StorageError, Store
 from storage.values.outbox import Notice, NoticeState
 
@@ -56,13 +63,13 @@ class DeliveryCounter(Protocol):
     """Counters for the metrics."""
 
     def notified(self, route: str, count: int) -> None:
-        """Count notices that were delivered to a target of a route."""
+        """Count events that a target of a route was notified of by one message."""
 
     def notification_failed(self, route: str) -> None:
         """Count one failed attempt to deliver to a target of a route."""
 
-    def notifications_pending(self, pending: Mapping[str, int]) -> None:
-        """How many notices wait, by route."""
+    def notifications_pending(self, pending: Mapping[str, Sequence[datetime]]) -> None:
+        """The notices that wait, by route: for each the UTC time from which it is overdue."""
 
 
 class Delivery:
@@ -160,22 +167,33 @@ class Delivery:
                 await self._mark(((one, NOT_CONFIGURED) for one in notices), NoticeState.DROPPED)
                 continue
             route, target = self._known[place]
-            ready = min(ready_at(notice, route) for notice in notices)
+            events = by_event(notices)
+            ready = min(ready_at(own, route) for own in events)
             ready = max(ready, self._rests.get(place, ready))
             if ready > now:
                 pause = min(pause, (ready - now).total_seconds())
-            elif chosen := [one for one in notices if _goes_along(one, route, now)]:
-                self._begin(place, route, target, chosen)
+            elif chosen := {own[0].event for own in events if goes_along(own, route, now)}:
+                self._begin(place, route, target, notices, chosen)
         return pause
 
     def _count(self, waiting: Mapping[Place, Sequence[Notice]]) -> None:
-        pending = Counter({route.name: 0 for route in self._settings.route})
-        for (route, _), notices in waiting.items():
-            pending[route] += len(notices)
+        pending: dict[str, list[datetime]] = {route.name: [] for route in self._settings.route}
+        for place, notices in waiting.items():
+            if place in self._known:
+                route, _ = self._known[place]
+                for own in by_event(notices):
+                    pending[route.name] += overdue_from(own, route)
         self._tally.notifications_pending(pending)
 
-    def _begin(self, place: Place, route: Route, target: Target, notices: list[Notice]) -> None:
-        task = asyncio.create_task(self._serve(place, route, target, notices))
+    def _begin(
+        self,
+        place: Place,
+        route: Route,
+        target: Target,
+        notices: Sequence[Notice],
+        events: Collection[str],
+    ) -> None:
+        task = asyncio.create_task(self._serve(place, route, target, notices, events))
         self._under_way[place] = task
 
         def over(_: object) -> None:
@@ -185,10 +203,15 @@ class Delivery:
         task.add_done_callback(over)
 
     async def _serve(
-        self, place: Place, route: Route, target: Target, notices: Sequence[Notice]
+        self,
+        place: Place,
+        route: Route,
+        target: Target,
+        notices: Sequence[Notice],
+        events: Collection[str],
     ) -> None:
         try:
-            await self._deliver(route, target, notices)
+            await self._deliver(route, target, notices, events)
         except StorageError as error:
             self._rests[place] = self._now() + timedelta(seconds=REST)
             log.error("outbox not reached", route=route.name, error=str(error))
@@ -197,11 +220,16 @@ class Delivery:
             self._rests[place] = self._now() + timedelta(seconds=LONGEST_SLEEP)
             log.exception("delivering failed", route=route.name, target=target.name)
 
-    async def _deliver(self, route: Route, target: Target, notices: Sequence[Notice]) -> None:
-        """Send or drop the notices that wait for this target."""
-        keys = {notice.key for notice in notices}
-        entries = await self._lines(notice.event for notice in notices)
+    async def _deliver(
+        self, route: Route, target: Target, waiting: Sequence[Notice], events: Collection[str]
+    ) -> None:
+        """Send or drop those of the notices waiting for this target that are about these events, or
+        about one that continues as one of them: what waits is told together."""
+        entries = await self._lines(events)
         families = RelatedEvents(entries.values())
+        names = {families.name(event) for event in events}
+        notices = [one for one in waiting if families.name(one.event) in names]
+        keys = {notice.key for notice in notices}
         before = [
             one
             for event in dict.fromkeys(entry.event for entry in entries.values())
@@ -211,18 +239,19 @@ class Delivery:
         asked = {
             one.key
             for one in notices
-            if wanted(route, entries[one.event, one.sequence].snapshot, NoticeKind(one.occasion))
+            if wanted(route, entries[one.event, one.sequence].snapshot, _asked_as(one))
         }
         made = plan(notices, before, asked, families)
         await self._mark(made.drop, NoticeState.DROPPED)
         sections = []
-        for one in made.send:
-            due = due_at(NoticeKind(one.occasion), one.created_at, route)
+        for due in made.send:
+            since = _due_since(due, route)
             content = NoticeContent(
-                occasion=NoticeKind(one.occasion),
-                entry=entries[one.event, one.sequence],
-                first_notified=_first_notified(_sent_before(one, before, families)),
-                late_since=due if self._now() - due > LATE else None,
+                occasion=due.kind,
+                entry=entries[due.newest.event, due.newest.sequence],
+                meanwhile=tuple(entries[one.event, one.sequence] for one in due.meanwhile),
+                first_notified=_first_notified(_sent_before(due.newest, before, families)),
+                late_since=since if self._now() - since > LATE else None,
             )
             words = message_words(route.language)
             sections.append(section(words, content, self._titles, self._public_url))
@@ -248,31 +277,33 @@ class Delivery:
         return found
 
     async def _send(
-        self, route: Route, target: Target, notices: Sequence[Notice], sections: Sequence[Section]
+        self, route: Route, target: Target, due: Sequence[DueNotice], sections: Sequence[Section]
     ) -> bool:
         """Send these in one message; returns whether it arrived. The attempt is stored first, so
         that a crash in the middle of it leaves a trace."""
         now = self._now()
+        newest = {one.newest.key for one in due}
         tried = [
             msgspec.structs.replace(
-                one,
-                attempts=one.attempts + 1,
-                retry_at=now + retry_after(one.attempts + 1, self._chance()),
+                notice,
+                attempts=notice.attempts + 1,
+                retry_at=now + retry_after(notice.attempts + 1, self._chance()),
             )
-            for one in notices
+            for one in due
+            for notice in one.notices
         ]
         await self._store.update_notices(tried)
         reason = await self._attempt(target, message(message_words(route.language), sections))
         about = {
             "route": route.name,
             "target": target.name,
-            "events": [one.event for one in notices],
-            "occasions": [one.occasion for one in notices],
+            "events": [one.newest.event for one in due],
+            "occasions": [one.kind.value for one in due],
         }
         if not reason:
-            self._tally.notified(route.name, len(notices))
+            self._tally.notified(route.name, len(due))
             log.info("notification sent", **about)
-            await self._mark(((one, "") for one in tried), NoticeState.SENT)
+            await self._mark_arrived(tried, newest)
             return True
         self._tally.notification_failed(route.name)
         over = [one for one in tried if self._is_over(one, route)]
@@ -296,13 +327,30 @@ class Delivery:
         due = due_at(NoticeKind(notice.occasion), notice.created_at, route)
         return self._now() - due >= timedelta(seconds=self._settings.give_up)
 
+    async def _mark_arrived(self, notices: Iterable[Notice], newest: Collection[Key]) -> None:
+        """Note that a message arrived: of each event the newest notice was sent, and stood for the
+        others."""
+        now = self._now()
+        await self._settle(
+            msgspec.structs.replace(one, state=NoticeState.SENT, reason="", settled_at=now)
+            if one.key in newest
+            else msgspec.structs.replace(
+                one, state=NoticeState.DROPPED, reason=OVERTAKEN, settled_at=now
+            )
+            for one in notices
+        )
+
     async def _mark(self, notices: Iterable[tuple[Notice, str]], state: NoticeState) -> None:
         """Give notices a new state, each with its reason."""
         settled = None if state is NoticeState.PENDING else self._now()
-        marked = [
+        await self._settle(
             msgspec.structs.replace(one, state=state, reason=reason, settled_at=settled)
             for one, reason in notices
-        ]
+        )
+
+    async def _settle(self, notices: Iterable[Notice]) -> None:
+        """Store notices; what cannot be stored now is stored later."""
+        marked = list(notices)
         try:
             if marked:
                 await self._store.update_notices(marked)
@@ -312,20 +360,18 @@ class Delivery:
             raise
 
 
-def ready_at(notice: Notice, route: Route) -> datetime:
-    """When a notice is sent next, in UTC."""
+def _asked_as(notice: Notice) -> NoticeKind:
+    """What a route must ask for to get a notice to which nothing was sent before: what is only
+    suspected now was no more than that to such a reader."""
     occasion = NoticeKind(notice.occasion)
-    due = due_at(occasion, notice.created_at, route)
-    ready = due if notice.retry_at is None else max(due, notice.retry_at)
-    return quiet_until(occasion, ready, route) or ready
+    return NoticeKind.SUSPECTED if occasion is NoticeKind.DOUBTED else occasion
 
 
-def _goes_along(notice: Notice, route: Route, now: datetime) -> bool:
-    """Whether a notice goes along with a message that is sent now."""
-    occasion = NoticeKind(notice.occasion)
-    if quiet_until(occasion, now, route) is not None:
-        return False
-    return route.daily is None or due_at(occasion, notice.created_at, route) <= now
+def _due_since(due: DueNotice, route: Route) -> datetime:
+    """When the oldest notice of what is sent was due (UTC); what it overtook does not count."""
+    same = {due.kind.value, due.newest.occasion, NoticeKind.SPREAD.value}
+    run = list(takewhile(lambda one: one.occasion in same, reversed(due.notices)))
+    return due_at(NoticeKind(run[-1].occasion), run[-1].created_at, route)
 
 
 def _sent_before(notice: Notice, before: Iterable[Notice], families: RelatedEvents) -> list[Notice]:
@@ -342,8 +388,8 @@ def _first_notified(before: Iterable[Notice]) -> datetime | None:
         if one.state is not NoticeState.SENT:
             continue
         occasion = NoticeKind(one.occasion)
-        if occasion in OPENING and (first is None or over):
-            first, over = one.settled_at, False
-        elif occasion in CLOSING and occasion is not NoticeKind.DOUBTED:
+        if occasion in CLOSING and occasion is not NoticeKind.DOUBTED:
             over = True
+        elif first is None or over:
+            first, over = one.settled_at, False
     return first

@@ -43,6 +43,11 @@ class RelatedEvents:
         log = self._logs.get(event)
         return log[max(log)].snapshot if log else None
 
+    def successor(self, event: str) -> Event | None:
+        """The event that an event continues as, as it is now; None when there is none."""
+        log = self._logs.get(event)
+        return self.latest(continued_by(log[max(log)])) if log else None
+
     def in_order(self, notices: Iterable[Notice]) -> list[Notice]:
         """In the order of what happened. Notices of one event go by its log, those of several by
         their time; at the same time, first those of an event that continues as another."""

@@ -1,17 +1,17 @@
-"""Which of the notices that wait for one target are still worth sending.
+"""Which of the notices that wait for one target are still worth sending, and as what.
 
-A target receives each change once, even if late data changed the log meanwhile. If an event ended
-before its notice was sent, the target receives the end only. It receives every correction of what
-it received, or may have received.
+All notices of one event that wait together become one message, in the newest state: what was
+overtaken or corrected before it was sent is never sent. A target receives each change once, and
+every correction of what it received or may have received: an attempt that failed may have arrived
+all the same.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
 from monitor.analysis.events.confirmation import label_of
-from monitor.analysis.events.continuation import continued_by
-from monitor.notify.notice_kinds import CLOSING, CORRECTIONS, OPENING, NoticeKind
+from monitor.notify.notice_kinds import CORRECTIONS, OPENING, NoticeKind
 from monitor.notify.related_events import RelatedEvents
 from storage.values.outbox import Notice, NoticeState
 
@@ -23,12 +23,38 @@ NEVER_SENT = "what it is about was never sent here"
 CORRECTED = "corrected before it was sent"
 CONTINUES = "it continues as another event, which is sent instead"
 
+Said = frozenset[NoticeKind | None]
+"""What a target may have as its last word on an event; None for nothing."""
+_NOTHING: Said = frozenset((None,))
+_ACCUSED = frozenset((NoticeKind.CONFIRMED, NoticeKind.ENDED))
+"""Both say that it was blocked, and that this was certain."""
+_UNSURE = frozenset((NoticeKind.SUSPECTED, NoticeKind.DOUBTED))
+"""Both say that it is only suspected."""
+
+
+class DueNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """What to send about one event: one part of a message."""
+
+    kind: NoticeKind
+    """As what it is sent, which may differ from what the newest notice was made as."""
+    newest: Notice
+    """The notice whose line of the log has the newest state."""
+    overtaken: tuple[Notice, ...] = ()
+    """Earlier ones that wait and that it stands for, in order."""
+    meanwhile: tuple[Notice, ...] = ()
+    """Those of both that happened in between and are still true, in order."""
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """All that it settles when it arrives."""
+        return (*self.overtaken, self.newest)
+
 
 class PendingNotices(msgspec.Struct, frozen=True, kw_only=True):
     """What to do with the notices that wait for one target."""
 
-    send: tuple[Notice, ...]
-    """By event, in the order of what happened."""
+    send: tuple[DueNotice, ...]
+    """One for each event, with those that continue as it, in the order of their first notices."""
     drop: tuple[tuple[Notice, str], ...]
     """Each with its reason."""
 
@@ -52,10 +78,10 @@ def plan(
     for notice in settled:
         before.setdefault(known.name(notice.event), []).append(notice)
     plans = [
-        _Story(before.get(name, ()), wanted, known).plan(rows) for name, rows in events.items()
+        _Story(before.get(name, ()), rows, wanted, known).plan() for name, rows in events.items()
     ]
     return PendingNotices(
-        send=tuple(notice for one in plans for notice in one.send),
+        send=tuple(due for one in plans for due in one.send),
         drop=tuple(pair for one in plans for pair in one.drop),
     )
 
@@ -64,139 +90,171 @@ class _Story:
     """One event, with those that continue as it, as one target knows it."""
 
     def __init__(
-        self, settled: Iterable[Notice], wanted: Collection[Key], families: RelatedEvents
+        self,
+        settled: Iterable[Notice],
+        waiting: Iterable[Notice],
+        wanted: Collection[Key],
+        families: RelatedEvents,
     ) -> None:
-        self._settled = tuple(settled)
+        waits = {notice.key: notice for notice in waiting}
         self._wanted = wanted
         self._families = families
-        self._sent: NoticeKind | None = None
-        """The last kind of notice that was sent, or may have been."""
-        self._sent_about = ""
-        """The event it was about."""
-        self._last_kind: NoticeKind | None = None
-        """The last kind, with what is about to be sent."""
-        self._named: dict[str, set[str]] = {}
-        """Event → affected networks that were sent, or may have been."""
-        self._last = 0
-        self._place: dict[Key, int] = {}
-        """Of a notice, in the order of what happened."""
-        self._kept: list[Notice] = []
-        self._drop: list[tuple[Notice, str]] = []
+        self._ordered = families.in_order((*settled, *waits.values()))
+        self._waiting = [one for one in self._ordered if one.key in waits]
+        self._place = {notice.key: place for place, notice in enumerate(self._ordered)}
+        self._arrived = [one for one in self._ordered if one.state is NoticeState.SENT]
+        """What arrived for certain."""
+        self._since = self._place[self._arrived[-1].key] if self._arrived else -1
+        self._heard = [
+            one for one in self._ordered if one.attempts and self._place[one.key] >= self._since
+        ]
+        """What may be the last word: the last that arrived, and later ones that were tried."""
+        self._said: Said = frozenset(map(self._claim, self._heard))
+        if not self._arrived:
+            self._said |= _NOTHING
 
-    def plan(self, waiting: Iterable[Notice]) -> PendingNotices:
-        waits = {notice.key: notice for notice in waiting}
-        ordered = self._families.in_order((*self._settled, *waits.values()))
-        self._place = {notice.key: place for place, notice in enumerate(ordered)}
-        for notice in ordered:
-            sent = notice.attempts and notice.state is not NoticeState.DROPPED
-            if sent and notice.key not in waits:
-                self._note_sent(notice)
-        before = self._last_kind
-        for notice in ordered:
-            if notice.key not in waits:
-                continue
-            occasion = NoticeKind(notice.occasion)
-            if occasion in OPENING:
-                self._opening(notice, occasion)
-            elif self._goes_on(notice, occasion):
-                self._give_up(CONTINUES, event=notice.event)
-                self._last_kind = before
-                self._drop.append((notice, CONTINUES))
-            elif occasion in CLOSING:
-                self._closing(notice, occasion)
-            else:
-                self._spread(notice)
-        return PendingNotices(send=tuple(self._kept), drop=tuple(self._drop))
+    def plan(self) -> PendingNotices:
+        """What to do with what waits."""
+        stands = [one for one in self._ordered if not self._continues(one)]
+        if not stands and self._said & _ACCUSED:
+            # The event that continues it is less certain than what was sent, and has no notices
+            # for this target: the last word must be withdrawn all the same.
+            stands = [one for one in self._waiting if one.occasion == NoticeKind.WITHDRAWN][-1:]
+            stands = [one for one in stands if not self._sure(one)]
+        waiting = [one for one in self._waiting if one in stands]
+        made = self._planned(waiting, [one for one in stands if not _is_spread(one)])
+        gone = [one for one in self._waiting if one not in stands]
+        return _plan(made.send, (*made.drop, *((one, CONTINUES) for one in gone)))
 
-    def _opening(self, notice: Notice, occasion: NoticeKind) -> None:
-        weaker = occasion is NoticeKind.SUSPECTED and self._last_kind is NoticeKind.CONFIRMED
-        if self._last_kind is occasion or weaker or self._over_already(notice):
-            self._drop.append((notice, ALREADY_SENT))
-        else:
-            self._give_up(OVERTAKEN, {*OPENING, NoticeKind.SPREAD})
-            self._keep(notice)
-
-    def _over_already(self, notice: Notice) -> bool:
-        """Whether it is over, and that was sent about the event that continues as this one."""
-        now = self._families.latest(notice.event)
-        return (
-            now is not None
-            and self._sent_about != notice.event
-            and self._last_kind is self._sent
-            and self._sent == now.state.value
-            and not now.active
+    def _planned(self, waiting: Sequence[Notice], states: Sequence[Notice]) -> PendingNotices:
+        """What to do with what waits about events that stand; `states` are all notices about these,
+        without those of further networks."""
+        pointless = [
+            (one, NEVER_SENT)
+            for one in waiting
+            if _is_spread(one) and self._claim(one) not in OPENING
+        ]
+        waiting = [one for one in waiting if (one, NEVER_SENT) not in pointless]
+        if not waiting:
+            return _plan(drop=pointless)
+        newest = states[-1]
+        if self._place[waiting[-1].key] < self._place[newest.key]:
+            return _plan(drop=(*pointless, *((one, OVERTAKEN) for one in waiting)))
+        kind, why_not = self._word(newest, states)
+        if why_not == ALREADY_SENT:
+            return self._further_networks(waiting, pointless)
+        if why_not:
+            reasons = [(one, why_not if one is newest else CORRECTED) for one in waiting]
+            return _plan(drop=(*pointless, *reasons))
+        due = DueNotice(
+            kind=kind,
+            newest=waiting[-1],
+            overtaken=tuple(waiting[:-1]),
+            meanwhile=self._meanwhile(kind, waiting),
         )
+        return _plan((due,), pointless)
 
-    def _goes_on(self, notice: Notice, occasion: NoticeKind) -> bool:
-        """Whether a withdrawn event continues as one that is no less certain than what was sent; if
-        it is less certain, a correction is due."""
-        line = self._families.line(notice)
-        other = None if line is None else self._families.latest(continued_by(line))
-        if occasion is not NoticeKind.WITHDRAWN or other is None:
+    def _word(self, newest: Notice, states: Sequence[Notice]) -> tuple[NoticeKind, str]:
+        """As what the newest state is sent, and the reason if it is not."""
+        kind, said = NoticeKind(newest.occasion), self._said
+        if kind in _UNSURE:
+            if said & _ACCUSED:
+                # An event of its own may be suspected after one that was sent as certain.
+                other = any(one.event != newest.event for one in self._heard)
+                doubted = kind is NoticeKind.DOUBTED or other
+                return NoticeKind.DOUBTED, "" if doubted else ALREADY_SENT
+            unwanted = kind is NoticeKind.DOUBTED and newest.key not in self._wanted
+            kind, reason = NoticeKind.SUSPECTED, NEVER_SENT if unwanted else ""
+        else:
+            unwanted = kind in CORRECTIONS or newest.key not in self._wanted
+            unwanted = unwanted and kind not in OPENING and said == _NOTHING
+            reason = NEVER_SENT if unwanted else ""
+        if said == {kind} and not (kind in _ACCUSED and self._came_back(states)):
+            reason = ALREADY_SENT
+        return kind, reason
+
+    def _further_networks(
+        self, waiting: Sequence[Notice], drop: Iterable[tuple[Notice, str]]
+    ) -> PendingNotices:
+        """What to do when the state itself was sent."""
+        new = [one for one in waiting if _is_spread(one) and self._is_new(one)]
+        told = [(one, ALREADY_SENT) for one in waiting if one not in new]
+        due = [
+            DueNotice(
+                kind=NoticeKind.SPREAD,
+                newest=new[-1],
+                overtaken=tuple(new[:-1]),
+                meanwhile=tuple(new),
+            )
+            for _ in new[:1]
+        ]
+        return _plan(due, (*drop, *told))
+
+    def _meanwhile(self, kind: NoticeKind, waiting: Sequence[Notice]) -> tuple[Notice, ...]:
+        """What a reader of the last message missed: nothing that was corrected, and not how an
+        event began of which there was no message."""
+        if kind in CORRECTIONS:
+            return ()
+        happened: list[Notice] = []
+        for one in waiting:
+            if one.occasion in CORRECTIONS:
+                happened.clear()
+            elif one.occasion != NoticeKind.SUSPECTED and (
+                not _is_spread(one) or self._is_new(one)
+            ):
+                happened.append(one)
+        known = None not in self._said
+        ended = any(one.occasion == NoticeKind.ENDED for one in happened[:-1])
+        return tuple(happened) if len(happened) > 1 and (known or ended) else ()
+
+    def _came_back(self, states: Sequence[Notice]) -> bool:
+        """Whether an event came back after its end, which waits to be sent."""
+        before: dict[str, str] = {}
+        for one in states:
+            line = self._families.line(one)
+            again = before.get(one.event) == NoticeKind.ENDED and one.occasion in OPENING
+            if again and one in self._waiting and (line is None or line.change != "revised"):
+                return True
+            before[one.event] = one.occasion
+        return False
+
+    def _is_new(self, spread: Notice) -> bool:
+        """Whether no message named the network: neither a later one, nor one about an event that
+        continues as this one."""
+        line = self._families.line(spread)
+        if self._place[spread.key] < self._since:
             return False
-        sure = other.confirmed_at is not None or not other.active  # Else its own end is sent.
-        return sure or self._sent not in (NoticeKind.CONFIRMED, NoticeKind.ENDED)
+        lines = [self._families.line(one) for one in self._arrived if one.event != spread.event]
+        return line is None or line.detail not in {
+            label_of(status)
+            for sent in lines
+            if sent is not None
+            for status in sent.snapshot.networks
+            if status.affected
+        }
 
-    def _closing(self, notice: Notice, occasion: NoticeKind) -> None:
-        not_sent = occasion is NoticeKind.DOUBTED and self._sent is not NoticeKind.CONFIRMED
-        not_wanted = occasion in CORRECTIONS or notice.key not in self._wanted
-        if self._last_kind is occasion:
-            self._drop.append((notice, ALREADY_SENT))
-        elif not_sent or (self._sent is None and not_wanted):
-            self._give_up(CORRECTED)
-            self._last_kind = self._sent
-            self._drop.append((notice, NEVER_SENT))
-        else:
-            self._give_up(OVERTAKEN)
-            self._keep(notice)
+    def _claim(self, notice: Notice) -> NoticeKind | None:
+        """What a reader believes after a notice."""
+        until = self._ordered[: self._place[notice.key] + 1]
+        states = [one for one in until if one.event == notice.event and not _is_spread(one)]
+        kind = NoticeKind(states[-1].occasion) if states else None
+        return NoticeKind.SUSPECTED if kind in _UNSURE else kind
 
-    def _spread(self, notice: Notice) -> None:
-        if self._last_kind not in OPENING:
-            self._drop.append((notice, NEVER_SENT))
-        elif self._place[notice.key] < self._last:
-            self._drop.append((notice, OVERTAKEN))
-        elif self._named_before(notice):
-            self._drop.append((notice, ALREADY_SENT))
-        else:
-            self._keep(notice)
+    def _continues(self, notice: Notice) -> bool:
+        """Whether its event continues as another one, whose notices are sent instead."""
+        return self._families.successor(notice.event) is not None
 
-    def _named_before(self, notice: Notice) -> bool:
-        """Whether the network was sent with the event that continues as this one."""
-        line = self._families.line(notice)
-        return line is not None and any(
-            line.detail in networks
-            for event, networks in self._named.items()
-            if event != notice.event
-        )
+    def _sure(self, notice: Notice) -> bool:
+        """Whether the event that continues this one is certain; else its own end is sent."""
+        other = self._families.successor(notice.event)
+        return other is None or other.confirmed_at is not None or not other.active
 
-    def _keep(self, notice: Notice) -> None:
-        self._kept.append(notice)
-        occasion = NoticeKind(notice.occasion)
-        if notice.attempts:
-            self._note_sent(notice)
-        elif occasion is not NoticeKind.SPREAD:
-            self._last_kind = occasion
-        self._last = max(self._last, self._place[notice.key])
 
-    def _note_sent(self, notice: Notice) -> None:
-        occasion = NoticeKind(notice.occasion)
-        self._last = max(self._last, self._place[notice.key])
-        if occasion is not NoticeKind.SPREAD:
-            self._sent = self._last_kind = occasion
-            self._sent_about = notice.event
-        line = self._families.line(notice)
-        if line is not None:
-            labels = {label_of(one) for one in line.snapshot.networks if one.affected}
-            self._named.setdefault(notice.event, set()).update(labels)
+def _is_spread(notice: Notice) -> bool:
+    return notice.occasion == NoticeKind.SPREAD
 
-    def _give_up(
-        self,
-        reason: str,
-        occasions: Collection[NoticeKind] = frozenset(NoticeKind),
-        event: str = "",
-    ) -> None:
-        for notice in [
-            kept for kept in self._kept if kept.occasion in occasions and event in ("", kept.event)
-        ]:
-            self._kept.remove(notice)
-            self._drop.append((notice, reason))
+
+def _plan(
+    send: Iterable[DueNotice] = (), drop: Iterable[tuple[Notice, str]] = ()
+) -> PendingNotices:
+    return PendingNotices(send=tuple(send), drop=tuple(drop))

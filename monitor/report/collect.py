@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from monitor.analysis.coverage import Cause, Tallies, coverage_of
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry
@@ -78,7 +79,7 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         rows["data/timeline.csv"] = _timeline(lanes.slots, out)
     with _new(folder / "data/availability.csv") as out:
         rows["data/availability.csv"] = await write_csv(
-            Kind.AVAILABILITY, store, wanted.selection, out
+            Kind.AVAILABILITY, store, replace(wanted.selection, timezone=wanted.timezone), out
         )
     with _new(folder / "data/dictionary.csv") as out:
         rows["data/dictionary.csv"] = write_dictionary(out) + _own_dictionary(out)
@@ -220,10 +221,11 @@ class _Lanes:
         """The counts of one network in one hour whose verdicts were deleted."""
         states = {state: getattr(hour, state.value) for state in State}
         if any(states.values()):
-            self.add((hour.asn or 0, hour.network), hour.starts_at, states)
+            at = hour.counted_from or hour.starts_at
+            self.add((hour.asn or 0, hour.network), at, states)
             place = (hour.country, hour.platform, hour.asn or 0, hour.network)
             undecided = states.pop(State.INSUFFICIENT)
-            self.tallies.add_counts(place, hour.starts_at, states, {Cause.UNKNOWN: undecided})
+            self.tallies.add_counts(place, at, states, {Cause.UNKNOWN: undecided})
 
     def found(self, unwell: Counter[Network]) -> tuple[Lane, ...]:
         return tuple(
@@ -271,7 +273,8 @@ async def _counted(
     lanes: _Lanes | None = None
     if selection.since is None or hour > selection.since:
         async for batch in store.availability(msgspec.structs.replace(selection, until=hour)):
-            lanes = lanes or _Lanes(Slots(batch[0].starts_at, max(width, timedelta(hours=1))))
+            origin = min(one.counted_from or one.starts_at for one in batch)
+            lanes = lanes or _Lanes(Slots(origin, max(width, timedelta(hours=1))))
             for one in batch:
                 lanes.add_hour(one)
     return lanes or _Lanes(Slots(before, width))

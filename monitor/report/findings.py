@@ -13,6 +13,7 @@ from monitor.report.time_slots import Slot
 from monitor.wording.languages import ENGLISH, Language
 from probes.measurement import Measurement
 from storage.values.reviews import Annotation, Review
+from storage.values.rollup import UTC
 from storage.values.selection import Selection
 
 UNPROVEN = (EventState.SUSPECTED, EventState.DISMISSED, EventState.WITHDRAWN)
@@ -29,6 +30,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     platform: str
     since: datetime
     until: datetime
+    timezone: str = UTC
+    """IANA name of the zone whose hours availability is counted by."""
     with_vantages: bool = False
     """Whether vantages are named, and not only their networks."""
     all_measurements: bool = False

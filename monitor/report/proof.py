@@ -8,13 +8,13 @@ from monitor.report.findings import Example, Findings
 from monitor.report.tables import short
 from monitor.wording.failures_and_methods import failure_in_words
 from monitor.wording.grades import grade_in_words
+from monitor.wording.layer_lines import Line, layer_lines
 from monitor.wording.networks import network_name
 from monitor.wording.observations import FOLLOW_UPS, layer_in_words, observed
 from monitor.wording.rules import RULE_MEANINGS, rule_doubt, rule_meaning
 from monitor.wording.states import STATES
 from monitor.wording.words import Words
 from probes.measurement import AnyObservation, Layer, Measurement, Observation, TcpObservation
-from storage.values.measurement_summary import deciding
 
 _MOST_RULES = 30
 _ORDER = ("blocked", "throttled", "insufficient", "down", "ok")
@@ -42,17 +42,18 @@ def how(words: Words, findings: Findings) -> Iterator[Block]:
 
 def _example(words: Words, example: Example) -> Iterator[Block]:
     verdict, measurement, control = example.verdict, example.field, example.control
-    inside, outside = deciding(measurement), deciding(control) if control else {}
-    layers = [layer for layer in Layer if layer in inside or layer in outside]
     missing = words.gettext("no control test")
     rows = tuple(
         (
             layer_in_words(words, layer),
-            _shown(words, inside.get(layer), layer, measurement),
-            _shown(words, outside.get(layer), layer, control) if control else missing,
+            _shown(words, inside),
+            _shown(words, outside) if control else missing,
         )
-        for layer in layers
+        for layer in Layer
         if layer is not Layer.EGRESS
+        for inside in [layer_lines(words, measurement, layer, _told)]
+        for outside in [layer_lines(words, control, layer, _told)]
+        if inside or outside
     )
     yield Table(
         words.gettext(
@@ -114,14 +115,17 @@ def _failed(words: Words, one: AnyObservation) -> str:
     return phrase if phrase == shown else f"{phrase} [{words.ltr(terse)}]"
 
 
-def _shown(words: Words, one: AnyObservation | None, layer: Layer, measurement: Measurement) -> str:
-    if one is None:
-        hidden = layer in measurement.not_observed
-        return words.gettext("not visible from here") if hidden else words.gettext("not reached")
+def _shown(words: Words, lines: Sequence[Line]) -> str:
+    return words.pause.join(line.text for line in lines) or words.gettext("not reached")
+
+
+def _told(words: Words, one: AnyObservation) -> str:
+    """As on the page, with OONI's string for a failure and the time it took."""
+    showed = list(observed(words, one))
     if one.failure is not None:
-        return _failed(words, one)
+        showed[0] = _failed(words, one)
     took = words.gettext("%(n)s ms", n=words.number(round(one.duration * 1000)))
-    return " · ".join([*observed(words, one), took])
+    return words.dotted([*showed, took])
 
 
 def _rules(words: Words, findings: Findings) -> Iterator[Block]:

@@ -12,6 +12,7 @@
     evidence.py          the evidence for one event, from the store
     measurement_view.py  one measurement next to its control, layer by layer
     timeline_chart.py    events as bars on a time axis
+    runbook_pages.py     what to do about each alert
     first_rows.py        the first rows of a listing of the store
     api/                 the readers' API, JSON and CSV
 

@@ -14,11 +14,13 @@ from starlette.routing import BaseRoute, Mount, Route
 from monitor.metrics.publisher import Publisher
 from monitor.server.access import Access, Gate, sees_vantages
 from monitor.server.api import create_api
+from monitor.server.event_filter import shown_names
 from monitor.server.headers import SecurityHeaders
 from monitor.server.page import ICON
 from monitor.server.pages import Pages
 from monitor.server.reload_route import Reload, reload_route
 from storage.store import Store
+from storage.values.names import Names
 
 
 def create_app(
@@ -58,11 +60,18 @@ def create_app(
     def icon(_: Request) -> Response:
         return Response(ICON, media_type="image/svg+xml")
 
+    def names() -> Names:
+        return shown_names(publisher.snapshot)
+
     def interval() -> float:
         return publisher.snapshot.interval
 
     api: list[BaseRoute] = (
-        [] if store is None else [Mount("/api/v1", create_api(store, sees_vantages, interval))]
+        []
+        if store is None
+        else [
+            Mount("/api/v1", create_api(store, sees_vantages, names, interval)),
+        ]
     )
     pages = Pages(publisher, store)
     return Starlette(

@@ -3,22 +3,13 @@
 from collections.abc import Sequence
 
 import msgspec
-from markupsafe import Markup
 
-from monitor.wording.observations import FOLLOW_UPS, observed, worked
+from monitor.wording.layer_lines import Line, layer_lines, line_text
+from monitor.wording.observations import FOLLOW_UPS, worked
 from monitor.wording.words import Words
-from probes.measurement import AnyObservation, Layer, Measurement, layer_of
+from probes.measurement import Layer, Measurement
 
-MOST = 4
-"""Lines of one layer: a platform can have a dozen addresses."""
 _MOST_FOLLOW_UPS = 12
-
-
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One observation."""
-
-    worked: bool
-    text: str
 
 
 class LayerLines(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +26,7 @@ def side_by_side(
     """Every layer that either of the two observed, in the order in which they are reached."""
     found = []
     for layer in Layer:
-        here, there = _lines(words, measurement, layer), _lines(words, control, layer)
+        here, there = (layer_lines(words, one, layer) for one in (measurement, control))
         if here or there:
             found.append(LayerLines(layer=layer, here=here, control=there))
     return tuple(found)
@@ -46,30 +37,12 @@ def follow_up_lines(
 ) -> tuple[tuple[str, Line], ...]:
     """Each follow-up test with its result; equal ones once."""
     found = dict.fromkeys(
-        (words.gettext(FOLLOW_UPS[one.reason]), _line(words, one))
+        (
+            words.gettext(FOLLOW_UPS[one.reason]),
+            Line(worked=worked(one), text=line_text(words, one)),
+        )
         for measurement in measurements
         for one in measurement.observations
         if one.reason in FOLLOW_UPS
     )
     return tuple(found)[:_MOST_FOLLOW_UPS]
-
-
-def _lines(words: Words, measurement: Measurement | None, layer: Layer) -> tuple[Line, ...]:
-    if measurement is None:
-        return ()
-    found = dict.fromkeys(
-        _line(words, one)
-        for one in measurement.observations
-        if layer_of(one) is layer and (not one.reason or layer is Layer.TRANSFER)
-    )
-    lines = tuple(found)
-    if not lines and layer in measurement.not_observed:
-        return (Line(worked=True, text=words.gettext("not visible from here")),)
-    if len(lines) > MOST:
-        more = words.gettext("%(n)s more", n=words.number(len(lines) - MOST))
-        return (*lines[:MOST], Line(worked=True, text=more))
-    return lines
-
-
-def _line(words: Words, one: AnyObservation) -> Line:
-    return Line(worked=worked(one), text=Markup(" · ").join(observed(words, one)))

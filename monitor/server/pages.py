@@ -1,11 +1,10 @@
-"""The pages: the present, events, one event and its evidence, countries, vantages.
+"""The pages: the present, events, one event and its evidence, countries, vantages, runbooks.
 
 The present comes from the publisher's snapshot, the past from the store, in its own threads. A page
 is rendered in a thread too, so that nothing blocks the event loop of the probes.
 """
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -13,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-import msgspec
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -22,16 +20,20 @@ from starlette.routing import Route
 from monitor.analysis.coverage import Coverage
 from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.analysis.verdict import VantageState
+from monitor.config.country_code import probable_code
+from monitor.config.filters import FilterError
 from monitor.export.coverage import stored_coverage
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import Snapshot, VantageView
 from monitor.server import timeline_chart as timeline
 from monitor.server.access import sees_vantages
+from monitor.server.event_filter import DAYS, LABELS, EventFilter, read_filter, shown_names
 from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader
 from monitor.server.matrix import Cell, Overall, Row, country_rows, network_rows, overall
 from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.page import POLICY, Reader, render
+from monitor.server.runbook_pages import runbook
 from monitor.wording.coverage import coverage_now, coverage_remarks, coverage_sentences
 from monitor.wording.events import (
     ending,
@@ -42,6 +44,7 @@ from monitor.wording.events import (
     stretch_onset,
     what_happened,
 )
+from monitor.wording.filters import WrongFilter, filter_problem
 from monitor.wording.languages import BY_CODE, language_of
 from monitor.wording.networks import network_name
 from monitor.wording.rules import HEALTH_RULE_MEANINGS, rule_doubt, rule_meaning, sentence
@@ -49,6 +52,7 @@ from monitor.wording.states import EVENT_STATES
 from monitor.wording.vantage_health import VANTAGE_MEANINGS, notes
 from monitor.wording.words import Words
 from storage.store import StorageError, Store
+from storage.values.names import Names
 from storage.values.reviews import Mark, Review, deciding_review
 from storage.values.selection import Selection
 
@@ -56,10 +60,6 @@ log = logger(__name__)
 
 MOST_EVENTS = 200
 """On one page."""
-DAYS = (7, 30, 90, 365)
-"""How far back the list of events can look."""
-_COUNTRY = re.compile("[A-Z]{2}")
-_NAME = re.compile("[a-z0-9_.-]{1,60}")
 _LONGEST_ID = 100
 _STRETCHES = 5
 """Shown of one network."""
@@ -84,14 +84,15 @@ class Pages:
             Route("/events/{id}", self._event),
             Route("/countries/{code}", self._country),
             Route("/vantages", self._vantages),
+            Route("/runbooks/{name}", self._runbook),
         ]
 
-    async def problem(self, request: Request, _: Exception) -> Response:
-        """The answer to an address without a page."""
+    async def problem(self, request: Request, _: Exception, meant: str = "") -> Response:
+        """The answer to an address without a page; `meant` is a country that may be meant."""
         reader = reader_of(request)
-        message = reader.words.gettext("There is no such page")
+        shown = {"message": reader.words.gettext("There is no such page"), "meant": meant}
         at = self._publisher.now()
-        return await _page("problem.html", reader, at, lambda: {"message": message}, status=404)
+        return await _page("problem.html", reader, at, lambda: shown, status=404)
 
     async def _now(self, request: Request) -> Response:
         reader, snapshot, at = reader_of(request), self._publisher.snapshot, self._publisher.now()
@@ -115,8 +116,17 @@ class Pages:
         reader, snapshot, at = reader_of(request), self._publisher.snapshot, self._publisher.now()
         code = request.path_params["code"]
         if code not in snapshot.countries:
-            return await self.problem(request, LookupError())
+            meant = probable_code(code[:_LONGEST_ID])
+            found = meant if meant in snapshot.countries else ""
+            return await self.problem(request, LookupError(), found)
         return await _page("country.html", reader, at, lambda: _country(reader, snapshot, at, code))
+
+    async def _runbook(self, request: Request) -> Response:
+        reader, at = reader_of(request), self._publisher.now()
+        found = runbook(request.path_params["name"])
+        if found is None:
+            return await self.problem(request, LookupError())
+        return await _page("runbook.html", reader, at, lambda: {"runbook": found})
 
     async def _vantages(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()
@@ -130,7 +140,15 @@ class Pages:
 
     async def _events(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()
-        wanted = _Wanted.of(request.query_params)
+        try:
+            wanted = await read_filter(
+                request.query_params, shown_names(self._publisher.snapshot), at, self._stored_names
+            )
+        except FilterError as error:
+            wrong = error.wrong
+            return await _page(
+                "wrong_filter.html", reader, at, lambda: _wrong_filter(reader, wrong), status=400
+            )
         problem = False
         found: deque[Event] = deque(maxlen=MOST_EVENTS + 1)
         try:
@@ -166,6 +184,14 @@ class Pages:
                 **shown,
             },
         )
+
+    async def _stored_names(self) -> Names:
+        """Empty when they cannot be read."""
+        try:
+            return await self._store.names() if self._store is not None else Names()
+        except StorageError as error:
+            log.error("stored names cannot be read", error=str(error))
+            return Names()
 
     async def _coverage(self, selection: Selection, at: datetime) -> Coverage | None:
         """What is stored about a selection; None when it cannot be read."""
@@ -374,56 +400,12 @@ def health_words(words: Words, view: VantageView, at: datetime) -> str:
 # -- events ------------------------------------------------------------------------------------
 
 
-class _Wanted(msgspec.Struct, frozen=True):
-    """The filter of the list of events; anything that is not understood is ignored."""
-
-    country: str
-    platform: str
-    state: str
-    days: int
-
-    @classmethod
-    def of(cls, query: Mapping[str, str]) -> "_Wanted":
-        country, platform = query.get("country", ""), query.get("platform", "")
-        state, days = query.get("state", ""), query.get("days", "")
-        return cls(
-            country if _COUNTRY.fullmatch(country) else "",
-            platform if _NAME.fullmatch(platform) else "",
-            state if state in EVENT_STATES else "",
-            int(days) if days in map(str, DAYS) else DAYS[1],
-        )
-
-    @property
-    def filtered(self) -> bool:
-        return bool(self.country or self.platform or self.state)
-
-    def selection(self, at: datetime) -> Selection:
-        return Selection(
-            since=at - timedelta(days=self.days),
-            country=self.country,
-            platform=self.platform,
-            state=self.state,
-        )
-
-    def includes(self, event: Event) -> bool:
-        return (
-            self.country in ("", event.country)
-            and self.platform in ("", event.platform)
-            and self.state in ("", event.state)
-        )
-
-    def query(self, **changed: object) -> dict[str, object]:
-        """The query of the same filter with one part changed."""
-        asked = {**msgspec.structs.asdict(self), **changed}
-        return {name: value for name, value in asked.items() if value}
-
-
 def _events(
     reader: Reader,
     snapshot: Snapshot,
     at: datetime,
     listed: Sequence[Event],
-    wanted: _Wanted,
+    wanted: EventFilter,
 ) -> Context:
     words, titles = reader.words, titles_of(snapshot)
     shown = listed[:MOST_EVENTS]
@@ -451,12 +433,26 @@ def _events(
     }
 
 
+def _wrong_filter(reader: Reader, wrong: WrongFilter) -> Context:
+    label = LABELS.get(wrong.filter)
+    problem, *hint = filter_problem(
+        reader.words, wrong, reader.words.gettext(label) if label else ""
+    )
+    return {
+        "problem": problem,
+        "hint": hint,
+        "target": reader.link("events", **{**reader.query, wrong.filter: wrong.meant})
+        if wrong.meant
+        else "",
+    }
+
+
 def _tick_label(words: Words, axis: timeline.Axis) -> Callable[[datetime], str]:
     return words.clock if axis.in_hours else words.short_day
 
 
 def _filters(
-    reader: Reader, snapshot: Snapshot, wanted: _Wanted, titles: Mapping[str, str]
+    reader: Reader, snapshot: Snapshot, wanted: EventFilter, titles: Mapping[str, str]
 ) -> list[tuple[str, list[tuple[str, object, bool]]]]:
     words = reader.words
     everything = words.gettext("all")
@@ -473,11 +469,11 @@ def _filters(
     platforms = [("", everything), *titles.items()]
     states = [("", everything), *((s, words.gettext(m)) for s, m in EVENT_STATES.items())]
     days = [(n, words.ngettext("%(n)s day", "%(n)s days", n)) for n in DAYS]
+    offered: Mapping[str, Sequence[tuple[object, object]]]
+    offered = {"country": countries, "platform": platforms, "state": states, "days": days}
     return [
-        (words.gettext("Country"), choices("country", countries, wanted.country)),
-        (words.gettext("Platform"), choices("platform", platforms, wanted.platform)),
-        (words.gettext("State"), choices("state", states, wanted.state)),
-        (words.gettext("Last"), choices("days", days, wanted.days)),
+        (words.gettext(label), choices(name, offered[name], getattr(wanted, name)))
+        for name, label in LABELS.items()
     ]
 
 

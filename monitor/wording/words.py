@@ -84,6 +84,10 @@ class Words:
         """Several things with the commas of this language."""
         return self._own(self.comma).join(items)
 
+    def dotted(self, items: Iterable[str]) -> str:
+        """Several facts about one thing, with dots between."""
+        return self._own(" · ").join(items)
+
     def joined(self, items: Iterable[str]) -> str:
         """`a, b and c`."""
         return str(format_list(list(items), locale=self.locale))

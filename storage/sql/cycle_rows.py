@@ -32,7 +32,7 @@ from storage.values.times import time_text
 _LATEST = ("cycle_started_at", "received_at")
 _CYCLE = (
     *("country", "id", "vantage", "started_at", "finished_at", "received_at"),
-    *("measurement_count", "verdict_count", "platform_count"),
+    *("measurement_count", "verdict_count", "platform_count", "hurried"),
 )
 
 
@@ -149,4 +149,5 @@ def _cycle_row(cycle: Cycle, received: str) -> tuple[Any, ...]:
         len(cycle.measurements),
         len(cycle.verdicts),
         len(cycle.platforms),
+        cycle.hurried,
     )

@@ -64,6 +64,7 @@ cycle = Table(
         Column(name, Integer, nullable=False)
         for name in ("measurement_count", "verdict_count", "platform_count")
     ),
+    Column("hurried", Boolean, nullable=False),
     PrimaryKeyConstraint("country", "id"),
     Index(None, "finished_at", "country", "id", "started_at"),
 )

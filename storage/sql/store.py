@@ -22,11 +22,13 @@ from storage.sql.listing_rollup import availability_page, availability_rows
 from storage.sql.rejudging_store import SqlRejudgings
 from storage.sql.retention import SOUGHT, Batch, delete_rows, old_keys
 from storage.sql.review_store import SqlReviews
+from storage.sql.stored_names import stored_names
 from storage.sql.tallies import tallies
 from storage.sql.transactions import PageReader, Session
 from storage.store import StorageError
 from storage.values.checkpoint import Checkpoint
 from storage.values.cycle import Cycle, StoredCycle
+from storage.values.names import Names
 from storage.values.outbox import Notice, NoticeState
 from storage.values.prunable import Prunable
 from storage.values.rollup import Availability
@@ -176,6 +178,9 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings):
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         return self._pages(listings.EVENT_LOG.reader([schema.event_log.c.event == event_id]))
+
+    async def names(self) -> Names:
+        return await self._read(stored_names)
 
     # --- retention ---------------------------------------------------------------------
 

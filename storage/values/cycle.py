@@ -24,7 +24,7 @@ class Cycle(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...]
     platforms: tuple[PlatformVerdict, ...]
     hurried: bool = False
-    """An extra cycle that measured only suspicious endpoints. Not stored."""
+    """An extra cycle that measured only suspicious endpoints. Availability does not count it."""
     transfers: tuple[TransferVerdict, ...] = ()
     """Speeds measured in this cycle. Not stored: measurements and verdicts hold them."""
 

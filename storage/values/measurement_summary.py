@@ -16,13 +16,11 @@ from typing import Any
 import msgspec
 
 from probes.measurement import (
-    LAYER_OF,
     AnyObservation,
     AppObservation,
     DnsObservation,
     EgressObservation,
     HttpObservation,
-    Layer,
     Measurement,
     QuicObservation,
     TcpObservation,
@@ -58,16 +56,6 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Of the deciding response, as are the next two; None when there was none."""
     http_body_bytes: int | None = None
     http_body_sha256: str | None = None
-
-
-Deciding = dict[Layer, AnyObservation]
-"""The deciding observation of each layer; layers that were not measured are absent."""
-
-
-def deciding(measurement: Measurement) -> Deciding:
-    """The deciding observations of the measurement itself, without follow-ups."""
-    decides, _ = _deciding(measurement)
-    return {LAYER_OF[kind]: observation for kind, observation in decides.items()}
 
 
 def summarise(measurement: Measurement) -> Summary:
@@ -123,6 +111,8 @@ def _deciding(measurement: Measurement) -> tuple[_Decides, list[DnsObservation]]
         kind = type(observation)
         if kind is DnsObservation:  # `isinstance` takes five times as long of these types
             lookups.append(observation)
+            if observation.failure is None and kind in decides and not lookups[-1].addresses:
+                continue  # that there are no IPv6 addresses says less than the addresses
         if observation.failure is None:
             decides[kind] = observation  # the last that worked
         else:

@@ -11,14 +11,15 @@ what was not measured counts nowhere. Neither is reachable or unreachable, so `c
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
-from enum import StrEnum
+from datetime import datetime, timedelta
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from monitor.analysis.verdict import PlatformVerdict, State
 from probes.vantage import VantageRole
+from storage.values.periods import Period as Period
 from storage.values.times import time_text
 
 DEFINITION = (
@@ -27,26 +28,22 @@ DEFINITION = (
 )
 """Stands in every row of a file."""
 
-HOURS = 24
-
-
-class Period(StrEnum):
-    """How much time one row covers."""
-
-    HOUR = "hour"
-    DAY = "day"
+UTC = "UTC"
+"""The time zone that rows are kept in."""
+HOURS = {Period.HOUR: 1, Period.DAY: 24}
+"""Clock hours of a period of UTC; months differ."""
 
 
 class Availability(msgspec.Struct, frozen=True, kw_only=True):
-    """One platform in one hour or day, from one network or from all networks of a country.
+    """One platform in one hour, day or month, from one network or from all networks of a country.
 
-    All but `hours` and `networks` count verdicts, one for each vantage and cycle.
+    The states count verdicts, one for each vantage and cycle.
     """
 
     country: str
     platform: str
     starts_at: datetime
-    """UTC; start of the hour or day."""
+    """UTC; start of the period, whatever part of it is counted."""
     asn: int | None
     """None: all networks of the country."""
     network: str
@@ -61,6 +58,27 @@ class Availability(msgspec.Struct, frozen=True, kw_only=True):
     networks: int = 1
     """How many networks measured it."""
     period: Period
+    timezone: str = UTC
+    """IANA name of the zone whose hour, day or month it is."""
+    clock_hours: int = 1
+    """Clock hours of UTC that the counted part touches; 1 for an hour, whatever its zone."""
+    counted_from: datetime | None = None
+    """UTC, inclusive; the selection leaves out what is earlier. None: nothing of the period."""
+    counted_until: datetime | None = None
+    """UTC, exclusive; as `counted_from`, of what is later."""
+    deleted: bool = False
+    """Retention deleted some or all of the counts and verdicts that it would be made of."""
+
+    @property
+    def partial(self) -> tuple[str, ...]:
+        """Why not the whole period is counted; empty when it is."""
+        selected = self.counted_from is not None or self.counted_until is not None
+        return partial_words(selected=selected, deleted=self.deleted)
+
+    @property
+    def local_start(self) -> str:
+        """`starts_at` on the clocks of `timezone`, with their distance from UTC."""
+        return local_text(self.starts_at, self.timezone)
 
     @property
     def reachable(self) -> int:
@@ -79,13 +97,28 @@ class Availability(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def coverage(self) -> float:
-        """How much of the period is known (0–1): the share of decided verdicts; of a day, times the
+        """How much of the counted part is known (0–1): the share of decided verdicts, times the
         share of its hours with a measurement."""
         all_ = self.judged + self.insufficient
-        decided = self.judged / all_ if all_ else 0.0
-        if self.period is Period.HOUR:
-            return decided
-        return decided * self.hours / (HOURS * self.networks)
+        return self.judged / all_ * self.hours / (self.clock_hours * self.networks) if all_ else 0.0
+
+
+def partial_words(*, selected: object, deleted: object) -> tuple[str, ...]:
+    """The words of the column `partial`."""
+    return (*(("selected",) if selected else ()), *(("deleted",) if deleted else ()))
+
+
+def local_text(moment: datetime, timezone: str) -> str:
+    """A moment as ISO 8601 with the offset of that zone."""
+    if timezone == UTC:
+        return f"{time_text(moment)[:16]}+00:00"
+    return moment.astimezone(ZoneInfo(timezone)).isoformat(timespec="minutes")
+
+
+def clock_hours(start: datetime, end: datetime) -> int:
+    """How many clock hours of UTC a stretch of time touches."""
+    from_ = start.replace(minute=0, second=0, microsecond=0)
+    return -((from_ - end) // timedelta(hours=1))
 
 
 COUNTS = tuple(State)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from storage.values.rollup import Period
+from storage.values.rollup import UTC, Period
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +24,9 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     event: str = ""
     """Id; for events alone."""
     period: Period = Period.HOUR
-    """For availability alone, as is `by_network`."""
+    """For availability alone, as are `timezone` and `by_network`."""
+    timezone: str = UTC
+    """IANA name of the zone whose hours, days and months are counted."""
     by_network: bool = True
     """False: all networks of a country together."""
     after: tuple[str, ...] = ()

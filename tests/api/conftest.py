@@ -63,7 +63,7 @@ async def fill(store: Store) -> None:
 
 def client(store: Store, *, operator: bool = True, interval: float = 0.0) -> httpx.AsyncClient:
     """A client of the API over this store, as an operator or as the public."""
-    api = create_api(store, lambda _: operator, lambda: interval)
+    api = create_api(store, lambda _: operator, interval=lambda: interval)
     app = Starlette(routes=[Mount("/api/v1", api)])
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app), base_url="http://monitor/api/v1/"

@@ -131,10 +131,48 @@ async def test_availability_says_how_it_is_computed(operator: httpx.AsyncClient)
         "hours_seen": 2,
         "networks_count": 2,
         "definition": "",
+        "timezone": "UTC",
+        "local_start": "2024-02-17T00:00+00:00",
+        "partial": [],
+        "counted_from": None,
+        "counted_until": None,
     }
     file = await operator.get("availability.csv?period=day")
     lines = list(csv.DictReader(io.StringIO(file.text, newline="")))
     assert {row["definition"] for row in (*apart, *lines)} == {DEFINITION}
+
+
+async def test_availability_is_counted_by_local_time_and_cut_where_asked(
+    operator: httpx.AsyncClient,
+) -> None:
+    """17:10 in Karachi is 12:10 UTC: of that hour the rest is counted, and the row says so."""
+    asked = {"country": "PK", "platform": "x", "timezone": "Asia/Karachi"}
+    day, *more = await rows(operator, "availability", **asked, period="day", by="country")
+    assert more == []
+    assert (day["starts_at"], day["local_start"]) == (
+        "2024-02-16T19:00:00.000000Z",
+        "2024-02-17T00:00+05:00",
+    )
+    since = "2024-02-17T17:10"
+    first, *_ = await rows(operator, "availability", **asked, since=since, asn="17557")
+    assert (first["ok"], first["partial"]) == (2, ["selected"])
+    assert first["counted_from"] == "2024-02-17T12:10:00.000000Z"
+    month, *_ = await rows(operator, "availability", **asked, period="month", by="country")
+    assert (month["judged"], month["timezone"]) == (day["judged"], "Asia/Karachi")
+    file = await operator.get("availability.csv", params={**asked, "period": "month"})
+    lines = list(csv.DictReader(io.StringIO(file.text, newline="")))
+    assert {line["local_start"] for line in lines} == {"2024-02-01T00:00+05:00"}
+
+
+@pytest.mark.parametrize("zone", ["Karachi", "asia", "UTC+5", "../../etc/passwd", "\0", "x" * 300])
+async def test_a_time_zone_that_is_none_is_refused(operator: httpx.AsyncClient, zone: str) -> None:
+    """With what it takes, and what may have been meant."""
+    answer = await operator.get("availability", params={"timezone": zone})
+    assert answer.status_code == 400
+    problem = answer.json()
+    assert (problem["parameter"], "time zone" in problem["detail"]) == ("timezone", True)
+    if zone == "Karachi":
+        assert problem["suggestion"] == "Asia/Karachi"
 
 
 async def test_vantages_come_with_their_health(operator: httpx.AsyncClient) -> None:

@@ -62,6 +62,11 @@ async def test_events_and_verdicts_have_pages_too(
         ("verdicts", "measurement_id", {"state": "blocked"}),
         ("vantages", "vantage", {"country": "PK"}),
         ("availability", "starts_at", {"platform": "x", "country": "PK"}),
+        (
+            "availability",
+            "starts_at",
+            {"platform": "x", "by": "country", "timezone": "Asia/Kathmandu"},
+        ),
     ):
         whole = (await operator.get(path, params={**params, "limit": "1000"})).json()["data"]
         found = []
@@ -108,3 +113,17 @@ def test_anything_else_is_no_cursor(text: str, *, hidden: bool) -> None:
     except ValueError:
         return
     raise AssertionError(f"{text!r} was taken for a cursor")
+
+
+async def test_a_place_in_local_time_may_be_any_time(operator: httpx.AsyncClient) -> None:
+    """A cursor is a reader's text: the ends of the calendar are places, and no time is none."""
+    asked = {"timezone": "Asia/Kathmandu"}
+    for at, status in (
+        ("0001-01-01T00:00:00.000000Z", 200),
+        ("9999-12-31T23:59:59.999999Z", 200),
+        ("2024-13-01T00:00:00.000000Z", 400),
+        ("2024-02-17", 400),
+    ):
+        cursor = Cursors().write("availability", ("PK", "x", at, "0000000000", ""), hidden=False)
+        answer = await operator.get("availability", params={**asked, "cursor": cursor})
+        assert answer.status_code == status, at

@@ -8,7 +8,12 @@ from sqlalchemy import MetaData, Table, create_engine
 from storage.open_store import sql_store
 from storage.postgresql import partitions
 from storage.values.compression import unpack
-from tests.unit.storage.test_upgrade import TIME, at_revision, seen_in_many_ways
+from tests.unit.storage.test_upgrade import (
+    TIME,
+    at_revision,
+    hurried_after_an_upgrade,
+    seen_in_many_ways,
+)
 from tests.worlds.postgresql import Cluster
 
 
@@ -46,3 +51,11 @@ async def test_what_is_shown_is_filled_in(cluster: Cluster, database: str) -> No
         assert nullable == {column.name: column.nullable for column in table.c}
     there.dispose()
     here.dispose()
+
+
+@pytest.mark.postgres
+def test_extra_cycles_are_told_by_how_little_they_measured(cluster: Cluster) -> None:
+    """As in SQLite."""
+    url = cluster.url(cluster.new_database()).replace("postgresql:", "postgresql+psycopg:")
+    found = hurried_after_an_upgrade(url)
+    assert [id_ for id_, hurried in found.items() if hurried] == ["extra"]

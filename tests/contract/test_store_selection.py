@@ -109,3 +109,17 @@ def test_a_place_needs_what_orders_its_listing() -> None:
     """Two looks of one moment have places of their own."""
     first = measurement("m-1")
     assert place_of(first) < place_of(msgspec.structs.replace(first, id="m-2"))
+
+
+async def test_names_are_those_of_everything_stored(store: Store) -> None:
+    """Vantages without a verdict and networks that only an event knows among them, and references
+    not: they are no platform."""
+    await _filled(store)
+    await store.save(cycle(4), [event("e-1", platform="orkut", country="BR", detected=800)])
+    names = await store.names()
+    assert {"khi-jazz", "isb"} <= names.vantages
+    assert {"PK", "BR"} <= names.countries
+    assert {"x", "orkut"} <= names.platforms
+    assert "reference" not in names.platforms
+    assert {(17557, "PTCL")} <= names.networks
+    assert 9541 in {asn for asn, _ in names.networks}

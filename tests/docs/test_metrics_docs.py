@@ -60,7 +60,7 @@ def full_scrape() -> Iterator[Metric]:
             ),
         ],
     )
-    publisher.notifications_pending({"newsroom": 1})
+    publisher.notifications_pending({"newsroom": [datetime(2024, 2, 17, tzinfo=UTC)]})
     publisher.annotated([annotation()])
     return iter(create_registry(publisher, ingested()).collect())
 

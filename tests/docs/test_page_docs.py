@@ -14,7 +14,10 @@ def test_every_page_is_documented_and_no_other() -> None:
     """The table of addresses is the list of routes."""
     documented = set(re.findall(r"^\| `(/[^`]*)` \|", DOCUMENT, re.MULTILINE))
     routes = {route.path for route in Pages(world.publisher()).routes()}
-    assert documented == {path.replace("{id}", "ID").replace("{code}", "PK") for path in routes}
+    assert documented == {
+        path.replace("{id}", "ID").replace("{code}", "PK").replace("{name}", "ALERT")
+        for path in routes
+    }
 
 
 def test_every_language_is_documented() -> None:

@@ -11,7 +11,8 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -32,7 +33,7 @@ class _Nobody:
 
     def notification_failed(self, route: str) -> None: ...
 
-    def notifications_pending(self, pending: Mapping[str, int]) -> None: ...
+    def notifications_pending(self, pending: Mapping[str, Sequence[datetime]]) -> None: ...
 
 
 def _say(line: str) -> None:

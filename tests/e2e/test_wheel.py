@@ -46,6 +46,15 @@ def test_the_packages_come_from_the_wheel(unpacked: Path) -> None:
     assert all(path.startswith(str(unpacked)) for path in _python(unpacked, code).split())
 
 
+def test_the_runbooks_are_in_it(unpacked: Path) -> None:
+    """The program serves every runbook."""
+    code = """
+from monitor.server.runbook_pages import names, runbook
+print(len([name for name in names() if runbook(name)]))
+"""
+    assert int(_python(unpacked, code)) == len(list((ROOT / "docs/runbooks").glob("*.md"))) > 20
+
+
 def test_catalogue_example_and_migrations_are_in_it(unpacked: Path) -> None:
     """The catalogue loads, an example is written and checks clean, a database is made."""
     code = """

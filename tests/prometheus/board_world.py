@@ -23,7 +23,7 @@ def publish(shown: Publisher) -> None:
     """One more cycle of every vantage, at the publisher's own time."""
     at = shown.now()
     shown.annotated([annotation(text="Election"), annotation(60, platform="x", text="An order")])
-    shown.notifications_pending({"newsroom": 1})
+    shown.notifications_pending({"newsroom": [shown.now()]})
     shown.notified("newsroom", 1)
     accused: tuple[dict[str, world.Accusation], ...] = (
         {"x": world.TLS_RESET, "telegram": DOWN},

@@ -54,7 +54,7 @@ def about(alertname: str, title: str, owner: str = "Meta", **annotations: str) -
             "event": f"pk-{platform}",
             "event_url": f"https://watch.example.org/events/pk-{platform}",
             "whole_owner": "",
-            "runbook_url": f"docs/runbooks/{alertname}.md",
+            "runbook_url": f"https://watch.example.org/runbooks/{alertname}",
         }
         | annotations,
         "startsAt": "2026-03-01T11:50:00Z",
@@ -70,7 +70,7 @@ def other(alertname: str, summary: str, description: str, **labels: str) -> Aler
         "annotations": {
             "summary": summary,
             "description": description,
-            "runbook_url": f"docs/runbooks/{alertname}.md",
+            "runbook_url": f"https://watch.example.org/runbooks/{alertname}",
             **({"country_name": "Pakistan"} if "country" in labels else {}),
         },
         "startsAt": "2026-03-01T11:50:00Z",

@@ -230,6 +230,16 @@ SILENCED = [
         ("VantageUplinkDown",),
         {"country": "AG", "vantage": "v"},
     ),
+    # One stopped program makes one alert.
+    (
+        "MonitorDown",
+        {"job": "shutwatch", "instance": "a"},
+        (
+            *("CycleStalled", "StorageErrors", "NotificationsFailing", "ReloadFailed"),
+            *("OldRowsKept", "IngestFailing", "CertificateExpiring"),
+        ),
+        {"job": "shutwatch", "instance": "a"},
+    ),
 ]
 """Source and its labels, and the targets with theirs that it inhibits."""
 
@@ -262,6 +272,14 @@ HEARD = [
         {"country": "BG", "platform": "q6"},
     ),
     ("CountryUnseen", {"country": "BI"}, ("VantageSilent",), {"country": "BI", "vantage": "v"}),
+    # Another collector that answers has troubles of its own.
+    (
+        "MonitorDown",
+        {"job": "shutwatch", "instance": "c"},
+        ("CycleStalled", "NotificationsFailing"),
+        {"job": "shutwatch", "instance": "d"},
+    ),
+    ("MonitorDown", {"job": "shutwatch", "instance": "e"}, ("NoAnalysisLeader",), {}),
 ]
 """The same for targets that it must not inhibit."""
 

@@ -47,7 +47,8 @@ def test_rules_are_complete(rule: dict[str, Any]) -> None:
     panels = {panel["id"]: panel["type"] for panel in DOCUMENTS[rule["dashboardUid"]]["panels"]}
     assert panels[rule["panelId"]] != "row"
     assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
-    assert rule["annotations"]["runbook_url"] == f"docs/runbooks/{rule['title']}.md"
+    runbook = f"http://127.0.0.1:10100/runbooks/{rule['title']}"
+    assert rule["annotations"]["runbook_url"] == runbook
     query, condition = rule["data"]
     assert rule["condition"] == condition["refId"]
     assert condition["model"]["expression"] == query["refId"] == query["model"]["refId"]

@@ -166,6 +166,7 @@ def publisher(
         now or Clock(),
         interval=interval,
         public_url=PUBLIC_URL,
+        runbooks_url=f"{PUBLIC_URL}/runbooks",
     )
 
 

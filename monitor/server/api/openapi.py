@@ -120,6 +120,7 @@ def _problem() -> dict[str, Any]:
             "status": {"type": "integer"},
             "detail": {**text, "description": "What is wrong, and what would be right."},
             "parameter": {**text, "description": "The parameter that caused it."},
+            "suggestion": {**text, "description": "The value that may have been meant."},
         },
     }
 

@@ -2,27 +2,24 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
 
 import msgspec
 
 from monitor.server.api.problem import ProblemError
-from storage.values.rollup import Period
+from storage.values.rollup import UTC, Period
 
-LARGEST_ASN = 2**32 - 1
 LARGEST_PAGE = 1000
 """Rows."""
 PAGE = 100
 """Rows of a page without `limit`."""
 
-_COUNTRY = re.compile("[A-Za-z]{2}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
-_ASN = re.compile(r"(?:AS)?(\d{1,10})", re.IGNORECASE | re.ASCII)
 _WHOLE = re.compile(r"\d{1,4}", re.ASCII)
 _ZONE_AFTER_SPACE = re.compile(r"(?<=T).* (?=\d{2}:?\d{2}$)")
 _LONGEST_CURSOR = 8192
+_LONGEST_TEXT = 200
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,31 +45,19 @@ def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
     return read
 
 
-def _country(text: str) -> str:
-    return _matching(_COUNTRY)(text).upper()
+def _text(text: str) -> str:
+    """A filter, which `monitor.config.filters` checks."""
+    if not 0 < len(text) <= _LONGEST_TEXT:
+        raise ValueError(text[:20])
+    return text
 
 
-def _asn(text: str) -> int:
-    found = _ASN.fullmatch(text)
-    if found is None or int(found[1]) > LARGEST_ASN:
-        raise ValueError(text)
-    return int(found[1])
-
-
-def _moment(text: str) -> datetime:
-    """A date or a time. A plus sign that was not escaped arrives as a space."""
-    if len(text) > 64 or not text.isascii() or not text[:4].isdigit() or text[4:5] != "-":
-        raise ValueError(text)
-    if _ZONE_AFTER_SPACE.search(text):
+def _moment(text: str) -> str:
+    """A time. A plus sign that was not escaped arrives as a space."""
+    if _ZONE_AFTER_SPACE.search(_text(text)):
         date, _, zone = text.rpartition(" ")
-        text = f"{date}+{zone}"
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError(text) from error
+        return f"{date}+{zone}"
+    return text
 
 
 def _limit(text: str) -> int:
@@ -91,14 +76,20 @@ _TEXT = {"type": "string"}
 _TIME = {"type": "string", "format": "date-time"}
 
 
-def _name(name: str, meaning: str, wanted: str, example: str) -> Parameter:
+def _name(
+    name: str,
+    meaning: str,
+    wanted: str,
+    example: str,
+    read: Callable[[str], str] = _text,
+) -> Parameter:
     return Parameter(
         name=name,
         meaning=meaning,
         wanted=wanted,
         schema={**_TEXT, "pattern": f"^{_NAME.pattern}$"},
         example=example,
-        read=_matching(_NAME),
+        read=read,
     )
 
 
@@ -132,7 +123,7 @@ COUNTRY = Parameter(
     wanted="two letters of ISO 3166-1, such as PK",
     schema={**_TEXT, "pattern": "^[A-Za-z]{2}$"},
     example="PK",
-    read=_country,
+    read=_text,
 )
 PLATFORM = _name("platform", "Name in the catalogue.", "the name of a platform, such as x", "x")
 ASN = Parameter(
@@ -141,7 +132,7 @@ ASN = Parameter(
     wanted="an AS number, such as 17557 or AS17557",
     schema={**_TEXT, "pattern": r"^([Aa][Ss])?\d{1,10}$"},
     example="17557",
-    read=_asn,
+    read=_text,
 )
 VANTAGE = _name(
     "vantage",
@@ -151,8 +142,8 @@ VANTAGE = _name(
 )
 SINCE = Parameter(
     name="since",
-    meaning="Start of the time range, inclusive. Events that ended before it are not selected, nor "
-    "hours and days of availability that began before it.",
+    meaning="Start of the time range, inclusive. Events that ended before it are not selected. Of "
+    "a period of availability that began before it the rest is counted.",
     wanted="a date or time in UTC, such as 2024-02-17 or 2024-02-17T18:00Z",
     schema=_TIME,
     example="2024-02-17T00:00:00Z",
@@ -160,7 +151,8 @@ SINCE = Parameter(
 )
 UNTIL = Parameter(
     name="until",
-    meaning="End of the time range, exclusive. Events that began at or after it are not selected.",
+    meaning="End of the time range, exclusive. Events that began at or after it are not selected. "
+    "Of a period of availability that ends after it the part before it is counted.",
     wanted=SINCE.wanted,
     schema=_TIME,
     example="2024-02-18T00:00:00Z",
@@ -172,10 +164,11 @@ EVENT = _name(
     "earliest onset to its end.",
     "the id of an event",
     "5f2b7c9d1e3a4b6c",
+    _matching(_NAME),
 )
 PERIOD = _choice(
     "period",
-    "Length of the time that one row covers, an hour or a day of UTC.",
+    "Length of the time that one row covers: an hour, a day or a month of `timezone`.",
     tuple(Period),
     "day",
     kind=Period,
@@ -187,6 +180,15 @@ BY = _choice(
     ("network", "country"),
     "country",
     default="network",
+)
+TIMEZONE = Parameter(
+    name="timezone",
+    meaning="Time zone of the IANA database whose hours, days and months are counted; UTC by "
+    "default. `since` and `until` without an offset are of this zone.",
+    wanted="the name of a time zone, such as Asia/Karachi or UTC",
+    schema={**_TEXT, "maxLength": _LONGEST_TEXT, "default": UTC},
+    example="Asia/Karachi",
+    read=_text,
 )
 LIMIT = Parameter(
     name="limit",

@@ -16,12 +16,16 @@ class ProblemError(Exception):
         detail: str,
         parameter: str = "",
         headers: Mapping[str, str] | None = None,
+        *,
+        suggestion: str = "",
     ) -> None:
-        """`parameter` is the name of the wrong one; `headers` are added to the response."""
+        """`parameter` is the name of the wrong one, `suggestion` the value it may have meant;
+        `headers` are added to the response."""
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.parameter = parameter
+        self.suggestion = suggestion
         self.headers = dict(headers or {})
 
 
@@ -35,6 +39,8 @@ def answer(problem: ProblemError) -> Response:
     }
     if problem.parameter:
         body["parameter"] = problem.parameter
+    if problem.suggestion:
+        body["suggestion"] = problem.suggestion
     return Response(
         msgspec.json.encode(body),
         status_code=problem.status,

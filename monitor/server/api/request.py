@@ -6,17 +6,25 @@ import msgspec
 from starlette.requests import Request
 
 from monitor.analysis.events.event import Event
+from monitor.config.filters import FilterError, Filters, selection_of
 from monitor.server.api.cursor import Cursors
 from monitor.server.api.json_rows import HIDDEN
 from monitor.server.api.parameters import PAGE, PAGING, read_query
 from monitor.server.api.problem import ProblemError
 from monitor.server.api.resources import Resource
 from monitor.server.first_rows import first_rows
+from monitor.wording.filters import filter_problem
+from monitor.wording.words import words_in
+from probes.measurement import REFERENCE_PLATFORM
 from storage.store import Store
+from storage.values.names import Names
 from storage.values.selection import Selection
+from storage.values.times import utc_now
 
 _TICK = timedelta(microseconds=1)
-_HISTORIES = ("events", "stretches")
+_HISTORIES, _MEASUREMENTS = ("events", "stretches"), "measurements"
+_REFERENCES = Names(platforms=frozenset({REFERENCE_PLATFORM}))
+_FILTERS = Filters.__struct_fields__
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,11 +50,15 @@ async def read_request(
     resource: Resource,
     store: Store,
     cursors: Cursors,
+    known: Names,
     *,
     paged: bool,
     hidden: bool,
 ) -> Query:
-    """Read the query string. Raises ProblemError, and StorageError if it names an event."""
+    """Read the query string; `known` are names that need no look into the store.
+
+    Raises ProblemError, and StorageError if a name or an event must be looked up.
+    """
     if hidden and not resource.public:
         raise ProblemError(403, "only operators may see vantages")
     parameters = (*resource.filters, *(PAGING if paged else ()))
@@ -60,13 +72,30 @@ async def read_request(
     if "by" in values:
         values["by_network"] = values.pop("by") == "network"
     after = _after(values.pop("cursor", ""), resource, cursors, hidden=hidden)
-    selection = Selection(**values, after=after, batch=limit + 1 if paged else 0)
-    if selection.event and resource.name not in _HISTORIES:
+    asked = Filters(**{name: values.pop(name) for name in _FILTERS if name in values})
+    selection = msgspec.structs.replace(
+        await _checked(asked, known, resource, store),
+        **values,
+        after=after,
+        batch=limit + 1 if paged else 0,
+    )
+    if selection.event:
         events = await first_rows(store.events(Selection(event=selection.event, batch=1)), 1)
         if not events:
             raise ProblemError(404, "there is no event with this id", "event")
-        selection = _during(events[0], selection)
+        if resource.name not in _HISTORIES:
+            selection = _during(events[0], selection)
     return Query(selection=selection, limit=limit, hidden=hidden, covered=covered)
+
+
+async def _checked(asked: Filters, known: Names, resource: Resource, store: Store) -> Selection:
+    also = _REFERENCES if resource.name == _MEASUREMENTS else Names()
+    try:
+        return await selection_of(asked, known | also, utc_now(), store.names)
+    except FilterError as error:
+        wrong = error.wrong
+        problem = " ".join(filter_problem(words_in(), wrong))
+        raise ProblemError(400, problem, wrong.filter, suggestion=wrong.meant) from error
 
 
 def _after(text: str, resource: Resource, cursors: Cursors, *, hidden: bool) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from storage.store import Store
 from storage.values.cursor import LENGTHS, place_of
 from storage.values.rollup import Availability
 from storage.values.selection import Selection
+from storage.values.times import text_time, time_text
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +64,14 @@ async def _vantages(store: Store, selection: Selection) -> AsyncIterator[Sequenc
     ]
 
 
+def _is_availability_position(parts: Sequence[str]) -> bool:
+    try:
+        known = time_text(text_time(parts[2])) == parts[2]
+    except ValueError:
+        return False
+    return known and re.fullmatch(r"[0-9]{10}", parts[3]) is not None
+
+
 _WHERE = (p.COUNTRY, p.PLATFORM, p.ASN)
 _WHEN = (p.SINCE, p.UNTIL)
 _VERDICT_STATES = [state for state in State if state is not State.DEGRADED]
@@ -90,12 +99,12 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(
         name="availability",
-        summary="Availability of platforms by the hour or day, with its coverage",
+        summary="Availability of platforms by the hour, day or month, with its coverage",
         order="country, platform and starts_at",
-        filters=(*_WHERE, *_WHEN, p.PERIOD, p.BY),
+        filters=(*_WHERE, *_WHEN, p.PERIOD, p.BY, p.TIMEZONE),
         export=EXPORTS[Kind.AVAILABILITY],
         position_length=LENGTHS[Availability],
-        is_position=lambda parts: re.fullmatch(r"[0-9]{10}", parts[3]) is not None,
+        is_position=_is_availability_position,
     ),
     Resource(
         name="verdicts",

@@ -19,6 +19,7 @@ from monitor.server.api.problem import ProblemError, answer
 from monitor.server.api.request import Query, read_request
 from monitor.server.api.resources import RESOURCES, Resource
 from storage.store import StorageError, Store
+from storage.values.names import Names
 
 log = logger(__name__)
 
@@ -35,20 +36,21 @@ Handler = Callable[[Request], Awaitable[Response]]
 def create_api(
     store: Store,
     sees_vantages: Callable[[Request], bool],
+    known: Callable[[], Names] = Names,
     interval: Callable[[], float] = lambda: 0.0,
 ) -> Starlette:
     """The application to mount at `/api/v1`, over an open store.
 
     `sees_vantages` decides whether the reader of a request may see single vantages; others see
-    nothing finer than a network. `interval` gives the seconds between two cycles, 0 where it is not
-    known.
+    nothing finer than a network. `known` gives names that may be selected by besides those of
+    stored rows. `interval` gives the seconds between two cycles, 0 where it is not known.
     """
     cursors = Cursors()
     readers = asyncio.Semaphore(READERS)
 
     def read(request: Request, resource: Resource, *, paged: bool) -> Awaitable[Query]:
         hidden = not sees_vantages(request)
-        return read_request(request, resource, store, cursors, paged=paged, hidden=hidden)
+        return read_request(request, resource, store, cursors, known(), paged=paged, hidden=hidden)
 
     def page(resource: Resource) -> Handler:
         async def get(request: Request) -> Response:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 from monitor.analysis.events.event import EventKind
 from monitor.analysis.verdict import State
@@ -161,6 +161,36 @@ async def test_what_is_stored_already_is_counted(tmp_path: Path) -> None:
     await store.open()
     assert [await flat(store.availability(wanted)) for wanted in selections] == counted
     await store.close()
+
+
+def hurried_after_an_upgrade(url: str) -> dict[str, bool]:
+    """Cycles of a database of before it stored which were extra ones, and what it says of them."""
+    at_revision(url, "0010")
+    cycles = [
+        *(("BR", f"gru-{minute}", "gru", f"2024-02-17T12:{minute}", 1) for minute in (10, 50)),
+        *(("PK", f"khi-{minute}", "khi", f"2024-02-17T12:{minute}", 30) for minute in (10, 50)),
+        ("PK", "extra", "khi", "2024-02-17T12:30", 2),
+        ("PK", "next-hour", "khi", "2024-02-17T13:10", 29),
+    ]
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for country, id_, vantage, at, platforms in cycles:
+            connection.execute(
+                text("INSERT INTO cycle VALUES (:country, :id, :vantage, :at, :at, :at, 9, 9, :n)"),
+                {"country": country, "id": id_, "vantage": vantage, "at": at, "n": platforms},
+            )
+    at_revision(url, "0011")
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT id, hurried FROM cycle")).all()
+    engine.dispose()
+    assert len(found) == len(cycles)
+    return {id_: bool(hurried) for id_, hurried in found}
+
+
+def test_extra_cycles_are_told_by_how_little_they_measured(tmp_path: Path) -> None:
+    """Fewer platforms than the vantage's cycles in turn of that hour; every cycle stays."""
+    found = hurried_after_an_upgrade(f"sqlite:///{tmp_path / 'store.db'}")
+    assert [id_ for id_, hurried in found.items() if hurried] == ["extra"]
 
 
 def _without_what_is_shown(folder: Path, file: Path) -> None:

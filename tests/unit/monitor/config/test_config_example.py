@@ -104,6 +104,7 @@ def test_what_is_switched_off_stands_at_its_default(switched_on: Settings) -> No
         "listen_host",
         "listen_port",
         "public_url",
+        "runbooks_url",
         "probe",
         "throttling",
         "events",

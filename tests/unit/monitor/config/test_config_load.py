@@ -29,6 +29,7 @@ jitter = "2s"
 database = "sqlite:////var/lib/shutwatch/data.db"
 listen = "[::1]:9000"
 public_url = "https://watch.example.org/shutwatch/"
+runbooks_url = "https://wiki.example.org/runbooks/"
 
 [probe]
 dns_timeout = "1s"
@@ -112,12 +113,31 @@ def authority() -> bytes:
     return trustme.CA().cert_pem.bytes()
 
 
+@pytest.mark.parametrize(
+    ("settings", "runbooks"),
+    [
+        ({}, "http://127.0.0.1:10100/runbooks"),
+        ({"listen_host": "::1", "listen_port": 9000}, "http://[::1]:9000/runbooks"),
+        ({"listen_host": "0.0.0.0"}, "http://127.0.0.1:10100/runbooks"),
+        ({"public_url": "https://watch.example.org/a"}, "https://watch.example.org/a/runbooks"),
+        (
+            {"public_url": "https://watch.example.org", "runbooks_url": "https://wiki.example.org"},
+            "https://wiki.example.org",
+        ),
+    ],
+)
+def test_runbooks_are_where_people_reach_them(settings: dict[str, Any], runbooks: str) -> None:
+    """At their own address, else at the page's, else where the process listens."""
+    assert msgspec.structs.replace(default_settings(), **settings).runbooks_at == runbooks
+
+
 def test_every_setting_arrives(everything: Settings, tmp_path: Path) -> None:
     """Each key of the file becomes the field of the same name, times in seconds."""
     assert (everything.interval, everything.jitter) == (90.0, 2.0)
     assert everything.database == "sqlite:////var/lib/shutwatch/data.db"
     assert (everything.listen_host, everything.listen_port) == ("::1", 9000)
     assert everything.public_url == "https://watch.example.org/shutwatch"
+    assert everything.runbooks_url == "https://wiki.example.org/runbooks"
     assert everything.probe == ProbeSettings(
         dns_timeout=1.0,
         tcp_timeout=2.0,

@@ -145,6 +145,7 @@ def test_what_does_not_touch_the_looks_keeps_the_runner(here: Installation) -> N
     new = msgspec.structs.replace(
         old,
         public_url="https://watch.example.org",
+        runbooks_url="https://watch.example.org/runbooks",
         server=ServerSettings(reload=True),
         events=msgspec.structs.replace(old.events, fast_lane=60.0),
     )
@@ -178,6 +179,7 @@ def test_what_is_shown_goes_on_for_what_stays() -> None:
         interval=60.0,
         daily_bytes=5_000_000,
         public_url="",
+        runbooks_url="",
     )
     shown = publisher.snapshot
     assert [view.point for view in shown.vantages] == [changed, PTCL]

@@ -5,7 +5,7 @@ import io
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,7 +24,15 @@ from storage.store import StorageError, Store
 from storage.values.cycle import Cycle
 from storage.values.rollup import Period
 from storage.values.selection import Selection
-from tests.contract.cycles import AWKWARD, EVERY_OBSERVATION, REACHED, cycle, measurement, verdict
+from tests.contract.cycles import (
+    AWKWARD,
+    EVERY_OBSERVATION,
+    REACHED,
+    START,
+    cycle,
+    measurement,
+    verdict,
+)
 from tests.worlds.memory_store import MemoryStore
 
 PILED_UP = (Kind.MEASUREMENTS, Kind.VERDICTS, Kind.AVAILABILITY)
@@ -130,6 +138,9 @@ async def test_rows_make_the_file_that_values_make(made: Cycle) -> None:
         Selection(),
         Selection(country="PK", platform="x"),
         Selection(period=Period.DAY, by_network=False),
+        Selection(since=START + timedelta(seconds=61)),
+        Selection(until=START + timedelta(seconds=61), period=Period.MONTH),
+        Selection(timezone="Asia/Kathmandu", period=Period.DAY),
     ]
     async with stored(made) as stores:
         for kind in PILED_UP:

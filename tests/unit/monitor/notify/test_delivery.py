@@ -66,7 +66,8 @@ class Counts:
 
     def __init__(self) -> None:
         self.delivered = self.failures = 0
-        self.pending: Mapping[str, int] = {}
+        self.pending: dict[str, int] = {}
+        self.overdue_from: Mapping[str, Sequence[datetime]] = {}
 
     def notified(self, route: str, count: int) -> None:
         """Count."""
@@ -78,9 +79,10 @@ class Counts:
         assert route
         self.failures += 1
 
-    def notifications_pending(self, pending: Mapping[str, int]) -> None:
+    def notifications_pending(self, pending: Mapping[str, Sequence[datetime]]) -> None:
         """Keep."""
-        self.pending = pending
+        self.pending = {route: len(times) for route, times in pending.items()}
+        self.overdue_from = pending
 
 
 class World:
@@ -393,6 +395,166 @@ async def test_a_further_network_waits_for_the_digest_or_goes_along(
     assert world.post.titles[2].startswith("2 at once: Confirmed: WhatsApp")
 
 
+AGAIN = block(reopened=1)
+
+
+async def test_what_waits_together_is_one_message_in_the_newest_state(
+    make: Callable[..., World],
+) -> None:
+    """Half a minute holds a confirmation, two networks, an end and a return: the title claims what
+    is so now, and the body says what happened, in order."""
+    world = await opened(make())
+    async with world.working() as courier:
+        await world.happen(courier, ("opened", SUSPECTED), ("confirmed", block()))
+        await world.happen(courier, ("network_affected", block(), "AS45669 Jazz"))
+        await asyncio.sleep(5)
+        await world.happen(courier, ("ended", ENDED))
+        await world.happen(courier, ("reopened", AGAIN))
+        await world.happen(courier, ("network_affected", AGAIN, "AS23674 Nayatel"))
+        await asyncio.sleep(3 * 3600)
+    ((at, _, message),) = world.post.sent
+    assert at == pytest.approx(30, abs=1)
+    assert message.title == "Confirmed: X is blocked in Pakistan again"
+    assert message.body.startswith(
+        "Meanwhile, in this order: Confirmed; Another network blocks it (AS45669 Jazz); Over; "
+        "It came back; Another network blocks it (AS23674 Nayatel)\nSince: "
+    )
+    assert message.body.count("Event: ") == 1
+    assert world.counts.delivered == 1
+    states = [state for _, state, _ in await world.rows()]
+    assert states == ["dropped"] * 4 + ["sent"]
+
+
+async def test_several_networks_are_one_message(make: Callable[..., World]) -> None:
+    """The digest of an hour names them in one line."""
+    world = await opened(make())
+    async with world.working() as courier:
+        await world.happen(courier, ("confirmed", block()))
+        await asyncio.sleep(600)
+        for network in ("AS45669 Jazz", "AS23674 Nayatel"):
+            await world.happen(courier, ("network_affected", block(), network))
+            await asyncio.sleep(60)
+        await asyncio.sleep(2 * 3600)
+    _, (_, _, message) = world.post.sent
+    assert message.title == "More networks: X is blocked in Pakistan"
+    assert message.body.startswith("New: AS45669 Jazz, AS23674 Nayatel\n")
+
+
+NIGHT = Quiet(start=22 * 60, end=7 * 60)
+MORNING = 8 * 3600 - 12 * 60
+"""Seconds from the onset, at 23:12 in Karachi, to the end of the quiet hours."""
+
+
+def wakeful() -> Route:
+    """A route that confirmations and corrections reach at night."""
+    return route(urls=(FIRST,), quiet=NIGHT, timezone="Asia/Karachi", wake=True)
+
+
+async def test_what_the_night_holds_is_not_sent_after_what_overtook_it(
+    make: Callable[..., World],
+) -> None:
+    """The end waits for the morning, the return wakes people: the morning says nothing of the
+    end, which is no longer true."""
+    world = await opened(make(wakeful()))
+    async with world.working() as courier:
+        await world.happen(courier, ("confirmed", block()))
+        await asyncio.sleep(1800)
+        await world.happen(courier, ("ended", ENDED))
+        await asyncio.sleep(1800)
+        await world.happen(courier, ("reopened", AGAIN))
+        await asyncio.sleep(86400)
+    assert world.post.titles == [
+        "Confirmed: X is blocked in Pakistan",
+        "Confirmed: X is blocked in Pakistan again",
+    ]
+    assert world.post.sent[1][0] == pytest.approx(3630, abs=2)
+    assert "Meanwhile, in this order: Over; It came back" in world.post.sent[1][2].body
+
+
+async def test_nobody_is_woken_by_what_is_over(make: Callable[..., World]) -> None:
+    """A block that ends within its half minute waits for the morning, as over, and is not
+    overdue."""
+    world = await opened(make(wakeful()))
+    async with world.working() as courier:
+        await world.happen(courier, ("confirmed", block()))
+        await asyncio.sleep(20)
+        await world.happen(courier, ("ended", ENDED))
+        await asyncio.sleep(3600)
+        assert not world.post.sent
+        assert world.counts.overdue_from == {"ops": [_at(MORNING)] * 2}
+        await asyncio.sleep(86400)
+    ((at, _, message),) = world.post.sent
+    assert at == pytest.approx(MORNING, abs=2)
+    assert message.title == "Over: X is no longer blocked in Pakistan"
+    assert "Meanwhile" not in message.body
+
+
+async def test_a_message_that_failed_is_sent_in_the_newest_state(
+    make: Callable[..., World],
+) -> None:
+    """Of a daily message that fails in the morning and arrives at noon, nothing is from before
+    noon."""
+    world = await opened(make(route(urls=(FIRST,), daily=0)))
+    world.post.answer = lambda _: "down" if now() < _at(12 * 3600) else ""
+    async with world.working() as courier:
+        await world.happen(courier, ("confirmed", block()))
+        await asyncio.sleep(8 * 3600)
+        await world.happen(courier, ("ended", ENDED))
+        await asyncio.sleep(86400)
+    arrived = [message.title for at, _, message in world.post.sent if at >= 12 * 3600]
+    assert arrived == ["Over: X is no longer blocked in Pakistan"]
+
+
+async def test_the_last_word_is_corrected_when_messages_in_between_failed(
+    make: Callable[..., World],
+) -> None:
+    """Confirmed, and told; the end is not taken; confirmed once more, and withdrawn: people had
+    kept the confirmation."""
+    world = await opened(make(route(urls=(FIRST,), minimum="suspected")))
+    async with world.working() as courier:
+        await world.happen(courier, ("opened", SUSPECTED))
+        await asyncio.sleep(600)
+        await world.happen(courier, ("confirmed", block()))
+        await asyncio.sleep(600)
+        world.post.answer = lambda _: "down"
+        await world.happen(courier, ("ended", ENDED))
+        await asyncio.sleep(600)
+        tried = len(world.post.sent)
+        await world.happen(courier, ("reopened", AGAIN))
+        await world.happen(courier, ("withdrawn", WITHDRAWN))
+        world.post.answer = lambda _: ""
+        await asyncio.sleep(2 * 3600)
+    assert world.post.titles[tried:] == ["WITHDRAWN: X is blocked in Pakistan"]
+    assert "Meanwhile" not in world.post.sent[-1][2].body
+    assert all(state != "pending" for _, state, _ in await world.rows())
+
+
+async def test_only_what_failed_or_is_late_is_overdue(make: Callable[..., World]) -> None:
+    """Not what waits for the digest, for the morning or for its half minute."""
+    held = route(name="held", urls=(SECOND,), quiet=NIGHT, timezone="Asia/Karachi")
+    world = await opened(make(route(urls=(FIRST,)), held))
+    world.post.answer = lambda _: "down" if 100 < (now() - ONSET).total_seconds() < 9000 else ""
+
+    def overdue() -> dict[str, int]:
+        return {
+            name: sum(time < now() for time in times)
+            for name, times in world.counts.overdue_from.items()
+        }
+
+    async with world.working() as courier:
+        await world.happen(courier, ("confirmed", block()))
+        await asyncio.sleep(80)
+        await world.happen(courier, ("network_affected", block()))
+        await asyncio.sleep(1800)
+        assert world.counts.pending == {"ops": 1, "held": 2}
+        assert overdue() == {"ops": 0, "held": 0}
+        await asyncio.sleep(3600)
+        assert overdue() == {"ops": 1, "held": 0}
+        await asyncio.sleep(2 * 3600)
+        assert overdue() == {"ops": 0, "held": 0}
+        assert world.counts.pending == {"ops": 0, "held": 2}
+
+
 async def test_a_message_that_comes_late_says_so(make: Callable[..., World]) -> None:
     """The receiver was down for two hours."""
     world = await opened(make())
@@ -505,9 +667,7 @@ async def test_what_goes_on_as_another_event_is_not_told_again(make: Callable[..
         await world.happen(courier, ("opened", SUSPECTED), ("confirmed", block()))
         await world.happen(courier, ("network_affected", block(), "AS45669 Jazz"))
         await asyncio.sleep(3600)
-    assert world.post.titles == [
-        "2 at once: Confirmed: X is blocked in Pakistan; More networks: X is blocked in Pakistan"
-    ]
+    assert world.post.titles == ["Confirmed: X is blocked in Pakistan"]
     async with world.working() as courier:
         await world.happen(
             courier,
@@ -578,7 +738,7 @@ async def test_what_goes_on_before_it_was_told_is_told_once(make: Callable[..., 
 async def test_what_is_left_of_it_as_a_suspicion_only_is_taken_back(
     make: Callable[..., World],
 ) -> None:
-    """It was told as confirmed: that must not stand."""
+    """It was told as confirmed: that must not stand. One message says what is left."""
     world = await opened(make(route(urls=(FIRST,), minimum="suspected")))
     async with world.working() as courier:
         await world.happen(courier, ("confirmed", block()))
@@ -589,10 +749,7 @@ async def test_what_is_left_of_it_as_a_suspicion_only_is_taken_back(
             ("withdrawn", WITHDRAWN, AS_OTHER),
         )
         await asyncio.sleep(3600)
-        assert world.post.titles[1] == (
-            "2 at once: WITHDRAWN: X is blocked in Pakistan; "
-            "Suspected: X may be blocked in Pakistan"
-        )
+        assert world.post.titles[1:] == ["CORRECTION, only suspected: X may be blocked in Pakistan"]
         await world.happen(courier, ("confirmed", other()))
         await asyncio.sleep(3600)
     assert world.post.titles[2:] == ["Confirmed: X is blocked in Pakistan"]

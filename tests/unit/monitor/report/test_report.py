@@ -155,9 +155,10 @@ def test_what_where_when_how_and_limits_are_said(files: Files) -> None:
 def test_the_field_stands_beside_the_control(files: Files) -> None:
     """Step by step what was seen inside and outside, and what further tests ruled out."""
     words = files.words
-    assert (
-        "the connection was reset [connection_reset]the certificate proves that it is the platform"
-        in (words)
+    assert re.search(
+        r"the connection was reset \[connection_reset\] · .{1,60} · 100 ms"
+        "the certificate proves that it is the platform",
+        words,
     )
     assert "not reachedHTTP status 200" in words
     assert "Same server, harmless name: works (1 time)." in words
@@ -522,10 +523,10 @@ async def test_the_command_makes_a_report_that_verifies(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"--country": "Pakistan"}, "is not an ISO 3166-1 alpha-2 code"),
+        ({"--country": "Pakistan"}, "is not a country code"),
         ({"--platform": "twiter"}, "is in no catalogue"),
         ({"--since": "yesterday"}, "is not a date"),
-        ({"--since": "2024-02-19", "--until": "2024-02-18"}, "before --until"),
+        ({"--since": "2024-02-19", "--until": "2024-02-18"}, "is not before"),
     ],
 )
 def test_bad_usage_is_named(tmp_path: Path, changed: dict[str, str], said: str) -> None:

@@ -24,6 +24,7 @@ from monitor.notify.message_words import message_words
 from monitor.notify.notice_kinds import NoticeKind
 from monitor.report.collect import gather
 from monitor.report.compose import document
+from monitor.report.document import Table
 from monitor.report.findings import Example, Findings, Imprint, Story
 from monitor.report.report_words import unmarked
 from monitor.server import create_app
@@ -38,10 +39,11 @@ from monitor.wording.failures_and_methods import (
 from monitor.wording.grades import GRADES, grade_and_meaning
 from monitor.wording.html import html_words
 from monitor.wording.languages import ENGLISH, LANGUAGES, Language
+from monitor.wording.observations import layer_in_words
 from monitor.wording.words import words_in
 from probes.catalog.countries import COUNTRIES
 from probes.failure import Failure
-from probes.measurement import Measurement, TcpObservation
+from probes.measurement import DnsAnswer, DnsObservation, Measurement, TcpObservation
 from tests.contract.cycles import cycle, verdict
 from tests.contract.cycles import measurement as look
 from tests.prometheus import world
@@ -89,12 +91,16 @@ async def findings_of(folder: Path, event: Event, *looks: Measurement) -> Findin
     )
 
 
-def report(language: Language, findings: Findings) -> str:
-    """The text of the document from which both the PDF and the page of a report are made."""
-    imprint = Imprint(
+def imprint(language: Language) -> Imprint:
+    """Who made a report in that language."""
+    return Imprint(
         version="1", generated_at=MADE_AT, fingerprint="ab" * 32, title="X", language=language
     )
-    made = document(findings, imprint)
+
+
+def report(language: Language, findings: Findings) -> str:
+    """The text of the document from which both the PDF and the page of a report are made."""
+    made = document(findings, imprint(language))
     return unmarked(
         "\n".join([made.title, made.subtitle, *texts(msgspec.to_builtins(made.blocks))])
     )
@@ -231,6 +237,50 @@ async def test_failures(language: Language, tmp_path: Path) -> None:
         (row,) = csv.DictReader(io.StringIO(header(columns) + rows))
         assert row["tcp_failure"] == failure
         assert row["tcp_failure"] in FAILURES
+
+
+def _lookups(addresses: tuple[str, ...]) -> tuple[DnsObservation, ...]:
+    """The queries for an IPv4-only name: the answer with addresses comes first."""
+    found = DnsObservation(
+        start=0.0,
+        duration=0.012,
+        name="x.com",
+        rtype="A",
+        resolver="192.0.2.53:53",
+        answers=(DnsAnswer(delay=0.012, rcode="NOERROR", addresses=addresses),),
+    )
+    empty = msgspec.structs.replace(
+        found,
+        rtype="AAAA",
+        duration=0.018,
+        answers=(DnsAnswer(delay=0.018, rcode="NOERROR"),),
+    )
+    return found, empty
+
+
+@in_every_language
+async def test_a_false_address(language: Language, tmp_path: Path) -> None:
+    """The page and the report show the address that a resolver invented beside the true one, and
+    not only that the name has no IPv6 address."""
+    false, true = "10.10.34.34", "203.0.113.1"
+    field = msgspec.structs.replace(look("f", 1.0), observations=_lookups((false,)))
+    control = msgspec.structs.replace(look("c", 2.0), observations=_lookups((true,)))
+    (layer,) = side_by_side(html_words(language), field, control)
+    assert [false in layer.here[0].text, true in layer.control[0].text] == [True, True]
+    found = await findings_of(tmp_path, block(), field)
+    example = msgspec.structs.replace(found.examples[0], control=control)
+    made = document(msgspec.structs.replace(found, examples=(example,)), imprint(language))
+    (row,) = [
+        row
+        for table in made.blocks
+        if isinstance(table, Table)
+        for row in table.rows
+        if row[0] == layer_in_words(words_in(language), "dns")
+    ]
+    empty = words_in(language).gettext("an answer without addresses")
+    for cell, address in zip(row[1:], (false, true), strict=True):
+        assert cell.index(address) < cell.index(empty)
+        assert words_in(language).gettext("%(n)s ms", n=words_in(language).number(12)) in cell
 
 
 @in_every_language

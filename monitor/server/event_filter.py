@@ -1,0 +1,91 @@
+"""The filter of the page of events, read from its address."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from monitor.analysis.events.event import Event
+from monitor.config.filters import FilterError, Filters, names_of, selection_of
+from monitor.metrics.snapshot import Snapshot
+from monitor.wording.filters import Fault, WrongFilter
+from monitor.wording.languages import N_
+from monitor.wording.states import EVENT_STATES
+from storage.values.names import Names
+from storage.values.selection import Selection
+
+DAYS = (7, 30, 90, 365)
+"""How far back the list of events can look."""
+LABELS: Mapping[str, str] = {
+    "country": N_("Country"),
+    "platform": N_("Platform"),
+    "state": N_("State"),
+    "days": N_("Last"),
+}
+"""What the page calls each filter."""
+_ABSENT = frozenset(Filters.__struct_fields__) - LABELS.keys()
+"""Filters of the API that the page lacks: to ignore one would show what it leaves out."""
+
+
+class EventFilter(msgspec.Struct, frozen=True):
+    """Which events are listed."""
+
+    country: str = ""
+    platform: str = ""
+    state: str = ""
+    days: int = DAYS[1]
+
+    @property
+    def filtered(self) -> bool:
+        """Whether some events are left out, however new they are."""
+        return bool(self.country or self.platform or self.state)
+
+    def selection(self, at: datetime) -> Selection:
+        """What it selects at that moment."""
+        return Selection(
+            since=at - timedelta(days=self.days),
+            country=self.country,
+            platform=self.platform,
+            state=self.state,
+        )
+
+    def includes(self, event: Event) -> bool:
+        """Whether it selects an event that is active now."""
+        return (
+            self.country in ("", event.country)
+            and self.platform in ("", event.platform)
+            and self.state in ("", event.state)
+        )
+
+    def query(self, **changed: object) -> dict[str, object]:
+        """The query of the same filter with one part changed."""
+        asked = {**msgspec.structs.asdict(self), **changed}
+        return {name: value for name, value in asked.items() if value}
+
+
+async def read_filter(
+    query: Mapping[str, str], known: Names, at: datetime, stored: Callable[[], Awaitable[Names]]
+) -> EventFilter:
+    """The filter in a query string. Raises FilterError for a part that cannot be used."""
+    for name in query:
+        if name in _ABSENT:
+            raise _refused("", Fault.FILTER, name, LABELS)
+    country, platform = query.get("country", ""), query.get("platform", "")
+    checked = await selection_of(Filters(country=country, platform=platform), known, at, stored)
+    state, days = query.get("state", ""), query.get("days", "")
+    if state and state not in EVENT_STATES:
+        raise _refused("state", Fault.CHOICE, state, EVENT_STATES)
+    if days and days not in map(str, DAYS):
+        raise _refused("days", Fault.CHOICE, days, list(map(str, DAYS)))
+    return EventFilter(
+        checked.country, checked.platform, state, int(days) if days else EventFilter().days
+    )
+
+
+def shown_names(snapshot: Snapshot) -> Names:
+    """The names of the configuration in use."""
+    return names_of(snapshot.catalog, (view.point for view in snapshot.vantages))
+
+
+def _refused(name: str, fault: Fault, given: str, known: Collection[str]) -> FilterError:
+    return FilterError(WrongFilter(filter=name, fault=fault, given=given, known=tuple(known)))
