@@ -7,7 +7,7 @@ such as staleness, take that moment as an argument.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import accumulate
 from types import MappingProxyType
 from typing import TypeVar
@@ -34,6 +34,12 @@ STALE_INTERVALS = 3
 STALE_FLOOR = 180.0
 """Seconds before which no result is stale. With a very short interval, one cycle full of timeouts
 can take longer than three intervals, and a block would hide itself."""
+
+ENDED_SHOWN = timedelta(days=1)
+"""How long a closed event stays in the metrics, so that alerts can say when it ended."""
+
+MOST_ENDED = 1_000
+"""Closed events shown, the newest."""
 
 _REACHED = (State.OK, State.DEGRADED, State.THROTTLED)
 
@@ -169,6 +175,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Active blocks by country and platform, of what is configured only."""
     circumstances: tuple[Event, ...] = ()
     """Active events of every other kind (shutdowns, outages, …), oldest first."""
+    ended: tuple[Event, ...] = ()
+    """Events of every kind that were closed within `ENDED_SHOWN`, the newest last."""
     routes: Mapping[str, RouteView] = frozen_map({})
     """By the name of the `[[notify.route]]`."""
     ping_failures: int = 0
@@ -186,6 +194,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """UTC; when the current configuration was loaded."""
     leading: bool = True
     """Whether this process judges. Of several collectors exactly one leads and publishes events."""
+
+    def ended_at(self, at: datetime) -> tuple[Event, ...]:
+        """Events closed no longer than `ENDED_SHOWN` before this moment (UTC)."""
+        return tuple(event for event in self.ended if at - event.updated_at <= ENDED_SHOWN)
 
     @property
     def countries(self) -> tuple[str, ...]:

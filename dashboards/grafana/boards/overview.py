@@ -128,13 +128,15 @@ def events() -> table.Panel:
     states = {"suspected": AMBER, "confirmed": RED, "recovering": PURPLE, "unobserved": SLATE}
     return listing(
         "Active events",
-        "Every active event: since when, and on how many of the networks tested. The time is "
-        "the first moment known to be blocked.",
+        "Every active event: since when it is blocked without a break, when it was first "
+        "blocked, and on how many of the networks tested. The times are the first moments known "
+        "to be blocked.",
         [
             f"max by ({PAIR}, state) (shutwatch_blocking_event_state{{{EVENT}}})",
             *(
                 f"max by ({PAIR}) ({family}{{{EVENT}}}){factor}"
                 for family, factor in (
+                    ("shutwatch_blocking_event_stretch_onset_timestamp_seconds", " * 1000"),
                     ("shutwatch_blocking_event_onset_timestamp_seconds", " * 1000"),
                     ("shutwatch_blocking_event_networks_affected", ""),
                     ("shutwatch_blocking_event_networks_seen", ""),
@@ -146,12 +148,14 @@ def events() -> table.Panel:
             "platform": "Platform",
             "state": "State",
             "Value #B": "Blocked since",
-            "Value #C": "Networks affected",
-            "Value #D": "Networks seen",
+            "Value #C": "First blocked",
+            "Value #D": "Networks affected",
+            "Value #E": "Networks seen",
         },
         {
             "Platform": [linked(link)],
             "Blocked since": [as_unit(units.DatetimeISO)],
+            "First blocked": [as_unit(units.DatetimeISO)],
             "State": coloured(states, EVENT_STATES),
         },
         hidden=("Value #A",),
