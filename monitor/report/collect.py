@@ -20,6 +20,7 @@ from monitor.analysis.events.stretches import stretches
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, VantageState, Verdict
 from monitor.export.cells import cell
 from monitor.export.csv import header, value_lines, write_csv
+from monitor.export.data_package import DESCRIPTOR
 from monitor.export.dictionary import write_dictionary
 from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.no_rows import why_no_rows
@@ -27,6 +28,7 @@ from monitor.export.ooni_format import ooni_measurement
 from monitor.export.ooni_lines import PATIENCE, ControlMatcher
 from monitor.export.stretches import rows_of
 from monitor.report.batches import BATCHES, KEYS, Enclosed, enclose
+from monitor.report.data_files import TIMELINE, describe_files
 from monitor.report.findings import Applied, Example, Findings, Lane, Network, Story, Wanted
 from monitor.report.tables import some_stretches
 from monitor.report.time_slots import Slots
@@ -89,9 +91,10 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
     annotations = await store.annotations(
         wanted.country, wanted.since, wanted.until, wanted.platform
     )
-    rows |= measured.rows
     if signed.enclosed:
         rows |= {BATCHES: signed.batches, KEYS: signed.keys}
+    rows |= measured.rows
+    rows[f"data/{DESCRIPTOR}"] = describe_files(folder / "data", wanted, rows)
     return Findings(
         wanted=wanted,
         stories=stories,
@@ -425,21 +428,6 @@ async def _health(store: Store, wanted: Wanted) -> tuple[int, int, Counter[Netwo
             elif health.country == wanted.country and ill:
                 unwell[health.asn, health.network] += 1
     return len(controls), control_unwell, unwell
-
-
-TIMELINE = (
-    ("asn", "number", "AS number of the network; 0 when not configured."),
-    ("network", "text", "Name of the network."),
-    ("start", "UTC time", "First moment of the stretch of time."),
-    ("end", "UTC time", "First moment after it."),
-    ("looks", "number", "Verdicts on the platform in it; each is of one cycle of one vantage."),
-    ("open", "number", "Those that found it working, wholly or in what people come for."),
-    ("blocked", "number", "Those that found it blocked or throttled."),
-    ("down", "number", "Those that found it failing at the control as well."),
-    ("undecided", "number", "Those from which nothing could be concluded."),
-    ("share_open", "number", "open / (open + blocked + down); empty where all are 0."),
-)
-"""The columns of data/timeline.csv."""
 
 
 def _timeline(slots: Slots, out: TextIO) -> int:

@@ -49,6 +49,7 @@ _FILES: Mapping[str, str] = {
     "data/measurements.jsonl": N_("The same with every observation, one JSON object in each line"),
     "data/ooni.jsonl": N_("The same in OONI's data format"),
     "data/dictionary.csv": N_("What every column means"),
+    "data/datapackage.json": N_("The same for programs: a Frictionless Data Package"),
 }
 _SIGNED: Mapping[str, str] = {
     BATCHES: N_("What agents sent, as it was signed, one batch in each line"),

@@ -206,7 +206,9 @@ def _networks(
     statuses = {status.key: status for status in before}
     by_network: dict[tuple[int, str], list[Stream]] = {}
     for stream in sorted(streams, key=lambda stream: stream.vantage):
-        if stream.known or stream.key in statuses:
+        # One that nobody can judge is not spared: it is no network of the event.
+        recent = stream.known and stream.observed(verdict.judged_at, settings.detector)
+        if recent or stream.key in statuses:
             by_network.setdefault(stream.key, []).append(stream)
     for key, here in by_network.items():
         seen = [s for s in here if s.observed(verdict.judged_at, settings.detector)]

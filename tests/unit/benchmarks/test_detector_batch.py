@@ -31,6 +31,7 @@ from monitor.analysis.events.sequential_test import (
 )
 from monitor.analysis.judge.evidence_grades import llr
 from monitor.analysis.verdict import Evidence, State
+from tests.properties import examples
 from tests.worlds.build import START
 
 DEFAULTS = DetectorSettings()
@@ -72,7 +73,7 @@ _SETTINGS = st.sampled_from(
 
 
 @given(steps=_STEPS, settings=_SETTINGS)
-@hypothesis_settings(max_examples=400, deadline=None)
+@hypothesis_settings(max_examples=examples(400), deadline=None)
 def test_rows_equal_the_scalar_test(
     steps: list[tuple[float, list[Reading | None]]], settings: DetectorSettings
 ) -> None:
