@@ -229,7 +229,12 @@ def _health(health: VantageHealth, sender: Enrolment, times: _Times) -> VantageH
         raise malformed("health holds a number that cannot be")
     if not all(0 <= count < 2**32 for count in counts):
         raise malformed("health holds a count that cannot be")
-    return msgspec.structs.replace(health, at=times.corrected(health.at))
+    began = health.measured_at
+    return msgspec.structs.replace(
+        health,
+        at=times.corrected(health.at),
+        measured_at=times.corrected(began) if began is not None else None,
+    )
 
 
 def _whose(sender: Enrolment) -> tuple[str, str, int, str, str]:

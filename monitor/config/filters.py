@@ -71,6 +71,12 @@ def configured_names(settings: Settings) -> Names:
     return names_of(settings.catalog, settings.vantages)
 
 
+def platform_titles(settings: Settings) -> dict[str, str]:
+    """Name → the platform's own name, in any catalogue; the operator's comes first."""
+    every = (*shipped_catalog().platforms, *settings.catalog.platforms)
+    return {platform.name: platform.title for platform in every}
+
+
 async def selection_of(
     asked: Filters,
     known: Names,

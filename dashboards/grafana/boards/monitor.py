@@ -122,9 +122,10 @@ def messages() -> list[Any]:
     waiting = graph(
         "Waiting notifications",
         "Notices not delivered yet: for quiet hours to end, for their digest, or for the next "
-        "attempt.",
+        "attempt. Overdue: those that failed or are past their time.",
         units.Short,
-        f"sum by (route) (shutwatch_notifications_pending{{{JOB}}})",
+        (f"sum by (route) (shutwatch_notifications_pending{{{JOB}}})", "{{route}}: waiting"),
+        (f"sum by (route) (shutwatch_notifications_overdue{{{JOB}}})", "{{route}}: overdue"),
     )
     return [sent, waiting]
 

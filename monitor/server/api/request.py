@@ -12,10 +12,10 @@ from monitor.server.api.json_rows import HIDDEN
 from monitor.server.api.parameters import PAGE, PAGING, read_query
 from monitor.server.api.problem import ProblemError
 from monitor.server.api.resources import Resource
-from monitor.server.first_rows import first_rows
 from monitor.wording.filters import filter_problem
 from monitor.wording.words import words_in
 from probes.measurement import REFERENCE_PLATFORM
+from storage.first_rows import first_rows
 from storage.store import Store
 from storage.values.names import Names
 from storage.values.selection import Selection

@@ -2,6 +2,8 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 
 import pytest
@@ -9,7 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from monitor.analysis.events.continuation import continued_by_detail
+from monitor.analysis.events.event import EventLogEntry, EventState
 from monitor.notify.notice_kinds import OPENING, NoticeKind
+from monitor.notify.related_events import RelatedEvents
 from monitor.notify.still_due import (
     ALREADY_SENT,
     CORRECTED,
@@ -20,7 +25,7 @@ from monitor.notify.still_due import (
     plan,
 )
 from storage.values.outbox import Notice, NoticeState
-from tests.worlds.notify_world import ONSET, notice
+from tests.worlds.notify_world import ONSET, block, entry, notice
 
 O = NoticeKind  # noqa: E741 # the tables below are read better so
 
@@ -282,3 +287,107 @@ def test_where_all_messages_arrive_nothing_is_told_twice(
         assert one is not other or (one in (O.ENDED, O.CONFIRMED) and O.ENDED in log)
     if said:
         assert said[0] in OPENING or (asked and said[0] is O.ENDED)
+
+
+@dataclass
+class Family:
+    """An event that goes on as another one, and that as the next; what each entry of their logs
+    notifies of, and the messages that arrive."""
+
+    asked: bool
+    """Whether suspicions are asked for."""
+    lines: list[EventLogEntry] = field(default_factory=list)
+    waiting: list[Notice] = field(default_factory=list)
+    settled: list[Notice] = field(default_factory=list)
+    heard: list[NoticeKind] = field(default_factory=list)
+
+    def happen(self, event: str, kind: NoticeKind, detail: str = "") -> None:
+        """One more entry, and its notice."""
+        state = STATES[kind]
+        over = ONSET + timedelta(hours=1) if kind is O.ENDED else None
+        line = entry(
+            "withdrawn" if kind is O.WITHDRAWN else kind.value,
+            block(state, id=event, end_latest=over),
+            sequence=sum(line.event == event for line in self.lines) + 1,
+            detail=detail,
+        )
+        self.lines.append(line)
+        if self.asked or kind is not O.SUSPECTED:
+            made = notice(kind, line.sequence, event)
+            at = ONSET + timedelta(seconds=len(self.lines))
+            self.waiting.append(replace(made, created_at=at))
+
+    def send(self, fate: Fate) -> None:
+        """One message of what waits."""
+        # A route that asks for certain blocks alone asks for the ends of all: they were certain.
+        keys = {one.key for one in self.waiting if self.asked or one.occasion != O.DOUBTED}
+        made = plan(self.waiting, self.settled, keys, RelatedEvents(self.lines))
+        assert len(made.send) <= 1
+        self.settled += [replace(one, state=NoticeState.DROPPED) for one, _ in made.drop]
+        if fate in (Fate.ARRIVES, Fate.UNKNOWN):
+            self.heard += [due.kind for due in made.send]
+        newest = {due.newest.key for due in made.send}
+        tried = [
+            replace(one, attempts=one.attempts + 1) for due in made.send for one in due.notices
+        ]
+        self.waiting = tried if fate in (Fate.LOST, Fate.UNKNOWN) else []
+        if fate is Fate.GIVEN_UP:
+            self.settled += [replace(one, state=NoticeState.FAILED) for one in tried]
+        elif fate is Fate.ARRIVES:
+            self.settled += [
+                replace(one, state=NoticeState.SENT if one.key in newest else NoticeState.DROPPED)
+                for one in tried
+            ]
+
+    def truth(self) -> NoticeKind:
+        """The newest state of the event that stands."""
+        return [O(line.change) for line in self.lines if not line.detail][-1]
+
+    def meets(self) -> bool:
+        """Whether the last word of what was heard is true."""
+        last, said = self.truth(), self.heard[-1:]
+        if last in (O.SUSPECTED, O.DOUBTED):
+            # A route without suspicions hears that a certain one is not, as a withdrawal.
+            unsure = ([O.SUSPECTED], [O.DOUBTED], [O.WITHDRAWN], [O.DISMISSED])
+            return said in unsure or (not said and not self.asked)
+        if last in (O.CONFIRMED, O.ENDED):
+            return said == [last]
+        return not said or said == [last]
+
+
+STATES = {
+    O.SUSPECTED: EventState.SUSPECTED,
+    O.CONFIRMED: EventState.CONFIRMED,
+    O.ENDED: EventState.ENDED,
+    O.DOUBTED: EventState.SUSPECTED,
+    O.DISMISSED: EventState.DISMISSED,
+    O.WITHDRAWN: EventState.WITHDRAWN,
+}
+BEGINNINGS = ([O.SUSPECTED], [O.SUSPECTED, O.CONFIRMED], [O.SUSPECTED, O.CONFIRMED, O.ENDED])
+"""How the log of an event begins that continues another one."""
+
+
+@given(st.booleans(), st.data())
+def test_what_continues_as_another_event_leaves_the_truth(asked: bool, data: st.DataObject) -> None:
+    """Up to three events, each of which goes on as the next in whatever state, with messages that
+    arrive, are lost, or arrive without the sender's knowing."""
+    family = Family(asked=asked)
+    event, state = "a", O.SUSPECTED
+    family.happen(event, state)
+    for _ in range(data.draw(st.integers(0, LONGEST), "steps")):
+        if not NEXT[state]:
+            break
+        fate = data.draw(st.sampled_from([None, *Fate]), "what becomes of it")
+        if fate is not None:
+            family.send(fate)
+        if event != "c" and data.draw(st.booleans(), "goes on as another"):
+            before, event = event, chr(ord(event) + 1)
+            for state in data.draw(st.sampled_from(BEGINNINGS), "as"):
+                family.happen(event, state)
+            family.happen(before, O.WITHDRAWN, continued_by_detail(event))
+        else:
+            following = [kind for kind in NEXT[state] if kind is not O.SPREAD]
+            state = data.draw(st.sampled_from(following), "then")
+            family.happen(event, state)
+    family.send(Fate.ARRIVES)
+    assert family.meets(), (family.truth(), family.heard)

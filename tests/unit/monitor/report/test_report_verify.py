@@ -80,7 +80,8 @@ def test_a_report_as_it_was_made(report: Path) -> None:
         *("README.txt", "report.pdf", "report.html"),
         *("charts/timeline.png", "charts/timeline.svg"),
         *("charts/availability.png", "charts/availability.svg"),
-        *("data/availability.csv", "data/dictionary.csv", "data/events.csv"),
+        *("data/availability.csv", "data/datapackage.json"),
+        *("data/dictionary.csv", "data/events.csv"),
         *("data/measurements.csv", "data/measurements.jsonl", "data/ooni.jsonl"),
         *("data/stretches.csv", "data/timeline.csv", "data/verdicts.csv"),
     ]

@@ -79,6 +79,8 @@ def verdict(
         started_at=at(cycle),
         judged_at=judged(cycle),
         rules_version="1",
+        measured_at=at(cycle),
+        measured_until=at(cycle),
     )
 
 
@@ -190,6 +192,21 @@ def test_opening_tells_who_how_and_when() -> None:
     assert event.detected_at == judged(2)
     assert event.first_measurement == "m-x-khi-ptcl-2"
     assert event.networks[0].stretches[0].onset_latest == at(2)
+
+
+@pytest.mark.parametrize(
+    "zong", ["??????????", "          ", "." + 9 * " ", "." + 9 * "?"], ids=str.split
+)
+def test_a_network_that_nobody_can_judge_is_not_called_spared(zong: str) -> None:
+    """It was open before, or never known, and is undecided or silent while another one blocks:
+    nobody may say that it does not block. Its own verdicts add it as soon as one decides."""
+    event = tell(ptcl=9 * " " + "BBB", zong=zong).only
+    assert [status.network for status in event.networks] == ["PTCL"]
+    event = tell(ptcl=9 * " " + "BBB", zong=zong + ".").only
+    assert [(status.network, status.affected) for status in event.networks] == [
+        ("PTCL", True),
+        ("Zong", False),
+    ]
 
 
 def test_blocked_from_first_sight_has_no_earliest_onset() -> None:
