@@ -227,8 +227,9 @@ def _line(one: Reading, line: str) -> None:
     elif name == "Since" and (when := _since(one, rest)) is not None:
         one.check(line, truth.since(when))
         if "first blocked" in rest:
-            first = re.findall(_TIME, rest.split("first blocked")[1])
-            one.check(line, truth.since(_span(one, first), first=True))
+            first = one.phrases.when(rest.split("first blocked")[1])
+            assert first is not None
+            one.check(line, truth.first_seen(first, first=True))
     elif name == "Until" and (when := _until(one, rest)) is not None:
         one.check(line, truth.until(when))
 
@@ -257,8 +258,3 @@ def _until(one: Reading, text: str) -> When | None:
     blocked = re.search(rf"last seen blocked ({_TIME})", text)
     earliest = one.phrases.when(blocked[1]) if blocked else None
     return When(earliest.earliest if earliest else first.earliest, first.latest)
-
-
-def _span(one: Reading, times: list[str]) -> When:
-    whens = [when for time in times if (when := one.phrases.when(time)) is not None]
-    return When(whens[0].earliest, whens[-1].latest)
