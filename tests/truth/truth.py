@@ -281,12 +281,13 @@ class Truth:
             return ""
         return f"it began at {self._text(either[0].since)}"
 
-    def first_seen(self, when: When) -> str:
-        """The present or last stretch was first seen then: one moment stands for its onset."""
+    def first_seen(self, when: When, *, first: bool = False) -> str:
+        """The present or last stretch was first seen then, or the first one: one moment stands for
+        its onset."""
         known = [one for one in self.stretches() if self._noticed(one, None)]
         if not known:
             return "" if self.stretches() else "it was never blocked"
-        onset = known[-1].since
+        onset = known[0 if first else -1].since
         seen = (
             one.seconds
             for found in self.cycles.values()
