@@ -167,7 +167,8 @@ class Pages:
                 events.setdefault(event.id, event)
         listed = sorted(events.values(), key=lambda one: (one.onset_latest, one.id), reverse=True)
         coverage: Coverage | None = None
-        if not listed and self._store is not None and not problem:
+        # With a state an event of another one may be there.
+        if not listed and not wanted.state and self._store is not None and not problem:
             coverage = await self._coverage(wanted.selection(at), at)
         shown = {"held": await self._marks(), "problem": problem}
         return await _page(

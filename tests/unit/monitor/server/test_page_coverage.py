@@ -157,6 +157,8 @@ async def test_a_list_without_events_says_what_was_decided() -> None:
     async with client(world.publisher(now=clock), store) as asking:
         seen = words_of((await asking.get("/events?country=PK&days=7")).text)
         nobody = words_of((await asking.get("/events?country=BR&days=7")).text)
+        of_a_state = words_of((await asking.get("/events?country=PK&state=ended")).text)
+    assert "That does not prove that nothing was blocked" in of_a_state
     assert "No events in this time. No block in 3 of 3 cycles on 1 network." in seen
     assert "more were not measured." in seen
     assert "No events in this time. Not watched in this time." in nobody
