@@ -542,9 +542,9 @@ async def test_an_end_that_old_data_shows_is_told_to_whoever_was_told_of_the_blo
         both = route(urls=(FIRST, SECOND))
         courier.use(NotifySettings(route=(both,)), TITLES, "")
         await world.happen(courier, ("ended", ENDED))
-        old = {"id": "old", "platform": "whatsapp"}
-        over = block(EventState.ENDED, end_latest=ENDED.end_latest, **old)
-        await world.happen(courier, ("confirmed", block(**old)), ("ended", over))
+        old = block(id="old", platform="whatsapp")
+        over = msgspec.structs.replace(ENDED, id="old", platform="whatsapp")
+        await world.happen(courier, ("confirmed", old), ("ended", over))
         await asyncio.sleep(3600)
     assert [(target, message.title) for _, target, message in world.post.sent] == [
         ("1-json", "Confirmed: X is blocked in Pakistan"),
