@@ -52,6 +52,8 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
 
     at: Times
     """`NEVER` where there is no reading."""
+    since: Times
+    until: Times
     kind: Codes
     """Place in `KINDS`."""
     llr: Floats
@@ -73,9 +75,12 @@ class Streams(msgspec.Struct, frozen=True, kw_only=True):
     onset_latest: Times
     end_earliest: Times
     end_latest: Times
+    run_at: Times
     at: Times
     accused_at: Times
     cleared_at: Times
+    accused_since: Times
+    cleared_since: Times
     down_at: Times
     open_since: Times
     best: Floats
@@ -117,9 +122,12 @@ def streams_of(states: Sequence[Detector]) -> Streams:
         onset_latest=times("onset_latest"),
         end_earliest=times("end_earliest"),
         end_latest=times("end_latest"),
+        run_at=times("run_at"),
         at=times("at"),
         accused_at=times("accused_at"),
         cleared_at=times("cleared_at"),
+        accused_since=times("accused_since"),
+        cleared_since=times("cleared_since"),
         down_at=times("down_at"),
         open_since=times("open_since"),
         best=floats("best"),
@@ -148,9 +156,12 @@ def detector_of(streams: Streams, row: int) -> Detector:
         onset_latest=time(streams.onset_latest),
         end_earliest=time(streams.end_earliest),
         end_latest=time(streams.end_latest),
+        run_at=time(streams.run_at),
         at=time(streams.at),
         accused_at=time(streams.accused_at),
         cleared_at=time(streams.cleared_at),
+        accused_since=time(streams.accused_since),
+        cleared_since=time(streams.cleared_since),
         down_at=time(streams.down_at),
         open_since=time(streams.open_since),
         best=float(streams.best[row]),
@@ -173,6 +184,8 @@ def readings_of(readings: Sequence[Reading | None]) -> Readings:
     at = [NEVER if reading is None else _microseconds(reading.at) for reading in readings]
     return Readings(
         at=np.array(at, dtype=np.int64),
+        since=np.array([_microseconds(r.since or r.at) for r in given], dtype=np.int64),
+        until=np.array([_microseconds(r.until or r.at) for r in given], dtype=np.int64),
         kind=np.array([KINDS.index(r.kind) for r in given], dtype=np.int8),
         llr=np.array([r.llr for r in given], dtype=np.float64),
         grade=np.array([EVIDENCE_ORDER[r.evidence] for r in given], dtype=np.int8),
@@ -216,8 +229,10 @@ def _accuse(s: Streams, rows: Rows, readings: Readings, settings: DetectorSettin
         return
     at, fresh_run = readings.at[rows], s.score[rows] == 0.0
     new = rows[fresh_run]
-    s.onset_earliest[new] = s.cleared_at[new]
-    s.onset_latest[new] = at[fresh_run]
+    s.run_at[new] = at[fresh_run]
+    s.onset_earliest[new] = s.cleared_since[new]
+    late = rows[fresh_run | (s.open_since[rows] != NEVER)]
+    s.onset_latest[late] = readings.until[late]
     s.end_earliest[new] = s.end_latest[new] = NEVER
     s.best[new] = s.wrong[new] = s.wrong_strong[new] = 0.0
     s.conclusive[new] = 0
@@ -238,6 +253,7 @@ def _accuse(s: Streams, rows: Rows, readings: Readings, settings: DetectorSettin
     s.phase[rows] = np.where(confirmed, _BLOCKED, phase)
     s.score[rows] = score
     s.accused_at[rows] = at
+    s.accused_since[rows] = readings.since[rows]
     s.open_since[rows] = NEVER
     s.best[rows] = np.maximum(s.best[rows], alone)
     s.conclusive[rows] += conclusive
@@ -253,8 +269,10 @@ def _accuse_again(s: Streams, rows: Rows, readings: Readings, settings: Detector
     end_score = np.maximum(0.0, s.end_score[rows] - alone)
     s.phase[rows] = np.where(end_score > 0.0, _RECOVERING, _BLOCKED)
     s.end_score[rows] = end_score
-    s.end_earliest[rows] = s.end_latest[rows] = s.open_since[rows] = NEVER
+    s.end_earliest[rows[end_score <= 0.0]] = NEVER
+    s.end_latest[rows] = s.open_since[rows] = NEVER
     s.accused_at[rows] = readings.at[rows]
+    s.accused_since[rows] = readings.since[rows]
     s.conclusive[rows] += readings.grade[rows] == _CONCLUSIVE
 
 
@@ -264,16 +282,17 @@ def _clear(s: Streams, rows: Rows, readings: Readings, settings: DetectorSetting
     at = readings.at[rows]
     s.score[rows] = np.maximum(0.0, s.score[rows] + readings.llr[rows])
     nothing = s.score[rows] == 0.0
-    s.open_since[rows] = np.where(s.open_since[rows] == NEVER, at, s.open_since[rows])
+    _opened(s, rows, readings)
     phase = s.phase[rows]
     dropped = nothing & (phase == _SUSPICIOUS)
     over = rows[dropped | (nothing & (phase == _SUSPECTED))]
-    s.end_earliest[over] = s.accused_at[over]
+    s.end_earliest[over] = s.accused_since[over]
     s.end_latest[over] = s.open_since[over]
     wrong = np.where(dropped, s.wrong[rows], 0.0)
     strong = np.where(dropped, s.wrong_strong[rows], 0.0)
     s.phase[rows[nothing]] = _CLEAR
     s.cleared_at[rows] = at
+    s.cleared_since[rows] = readings.since[rows]
     _learn(s, rows, settings, right=1.0, wrong=wrong, strong=strong)
 
 
@@ -288,13 +307,21 @@ def _clear_again(s: Streams, rows: Rows, readings: Readings, settings: DetectorS
     s.phase[rows] = np.where(over, _CLEAR, _RECOVERING)
     s.score[rows[over]] = 0.0
     s.end_score[rows] = np.where(over, 0.0, end_score)
-    s.open_since[rows] = np.where(s.open_since[rows] == NEVER, at, s.open_since[rows])
-    s.end_earliest[rows] = s.accused_at[rows]
+    _opened(s, rows, readings)
+    s.end_earliest[rows] = np.where(
+        s.end_earliest[rows] == NEVER, s.accused_since[rows], s.end_earliest[rows]
+    )
     s.end_latest[rows] = s.open_since[rows]
     s.cleared_at[rows] = at
+    s.cleared_since[rows] = readings.since[rows]
 
 
 # -- what they share -----------------------------------------------------------------------------
+
+
+def _opened(s: Streams, rows: Rows, readings: Readings) -> None:
+    open_since = s.open_since[rows]
+    s.open_since[rows] = np.where(open_since == NEVER, readings.until[rows], open_since)
 
 
 def _weighed(same: Floats, alone: Floats) -> Floats:

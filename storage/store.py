@@ -143,8 +143,9 @@ class Store(Protocol):
         """
 
     def availability(self, selection: Selection) -> AsyncIterator[Sequence[Availability]]:
-        """Availability of platforms by the hour or day, in batches, ordered by country, platform,
-        time and network. `since` and `until` select by the start of the hour or day."""
+        """Availability of platforms by the hour, day or month of a time zone, in batches, by
+        country, platform, time and network. Of a period that `since` or `until` cuts only the rest
+        is counted."""
 
     async def tallies(self, selection: Selection) -> list[Tally]:
         """How many platform verdicts of field vantages were decided and undecided, by country,

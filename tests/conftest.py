@@ -10,12 +10,13 @@ import hypothesis
 import pytest
 
 from storage.open_store import sql_store
-from tests import needs
+from tests import needs, properties
 from tests.worlds.postgresql import Cluster
 
 # The same cases on every CI run, so that a red one is a change's own; new ones are found elsewhere.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("default", deadline=None)
+properties.register()
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 TESTS = Path(__file__).parent
@@ -27,6 +28,12 @@ PACKAGE = "missing_package"
 """Property of a skipped test: a Debian package that it lacks."""
 REQUIRED = frozenset(filter(None, os.environ.get("SHUTWATCH_REQUIRE", "").split(",")))
 """Markers (lab, prometheus, …) whose tests may not be skipped here."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A run of property tests with many examples writes what came out."""
+    if config.getoption("--hypothesis-profile") == properties.PROFILE:
+        config.pluginmanager.register(properties.Written())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

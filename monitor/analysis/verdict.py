@@ -92,6 +92,14 @@ class VantageHealth(msgspec.Struct, frozen=True, kw_only=True):
     else 0."""
     at: datetime
     """UTC; when the last reference measurement ended."""
+    measured_at: datetime | None = None
+    """UTC; when the first reference measurement began; None when none was made, and in old rows,
+    which lack it."""
+
+    @property
+    def since(self) -> datetime:
+        """A moment before which no reference measurement began."""
+        return self.measured_at or self.at
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +134,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     judged_at: datetime
     """UTC."""
     rules_version: str
+    measured_at: datetime | None = None
+    """UTC; when the first of the attempts that decided began: the one that worked, or those that
+    failed last. None when nothing was measured, and in old rows, which lack it."""
+    measured_until: datetime | None = None
+    """UTC; when the last of these attempts ended."""
 
     @property
     def only_quic(self) -> bool:
@@ -142,6 +155,8 @@ class RoleVerdict(msgspec.Struct, frozen=True, kw_only=True):
     method: str = ""
     sub_method: str = ""
     evidence: Evidence = Evidence.NONE
+    tested: tuple[str, ...] = ()
+    """What else of it works that not every cycle tests: `quic`, `throttling` (its speed)."""
 
 
 class PlatformVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,3 +183,18 @@ class PlatformVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """UTC; when the first measurement of this platform in the cycle began."""
     judged_at: datetime
     rules_version: str
+    measured_at: datetime | None = None
+    """UTC; when the first of the attempts that decided began. The state held at some moment from
+    then to `measured_until`. None when nothing was measured, and in old rows, which lack it."""
+    measured_until: datetime | None = None
+    """UTC; when the last of these attempts ended."""
+
+    @property
+    def since(self) -> datetime:
+        """A moment at or before which none of the deciding attempts began."""
+        return self.measured_at or self.started_at
+
+    @property
+    def until(self) -> datetime:
+        """A moment by which all deciding attempts had ended."""
+        return self.measured_until or self.judged_at

@@ -168,8 +168,14 @@ class WholeEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _event_json(event: Event) -> dict[str, Any]:
-    """The event as it was detected, and the AS numbers of its networks."""
-    return {**msgspec.structs.asdict(event), "networks_affected": event.networks_affected}
+    """The event as it was detected, with the AS numbers of its networks and the country's
+    stretches."""
+    return {
+        **msgspec.structs.asdict(event),
+        "networks": [msgspec.structs.asdict(network) for network in event.networks],
+        "networks_affected": event.networks_affected,
+        "stretches": stretches(event),
+    }
 
 
 async def _reviewed(store: Store, selection: Selection) -> list[_Reviewed]:

@@ -16,13 +16,19 @@ from monitor.cli.options import ConfigOption, load_settings
 from monitor.cli.output import STANDARD_OUTPUT, csv_text, opened_file
 from monitor.cli.selection import REFERENCES, Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import opened, with_store
-from monitor.config.filters import Filters
+from monitor.config.filters import Filters, platform_titles
 from monitor.config.settings import Settings
-from monitor.export.csv import write_csv
+from monitor.export.csv import write_csv, write_csv_for_people
 from monitor.export.dictionary import write_dictionary
+from monitor.export.folder import write_folder
+from monitor.export.for_people import Reader
 from monitor.export.kinds import EXPORTS, Kind
+from monitor.export.no_rows import why_no_rows
 from monitor.export.ooni_lines import write_ooni
 from monitor.export.parquet import MissingExtraError, write_parquet
+from monitor.export.xlsx import TooManyRowsError, write_xlsx
+from monitor.wording.no_rows import no_rows_text
+from monitor.wording.words import words_in
 from storage.store import StorageError, Store
 from storage.values.rollup import Period
 from storage.values.selection import Selection
@@ -47,8 +53,7 @@ PeriodOption = Annotated[
 TimezoneOption = Annotated[
     str,
     typer.Option(
-        help="For availability: the time zone of periods, and of times without an offset, such as "
-        "Asia/Karachi. Default: UTC."
+        help="For availability, and for people: the time zone, such as Asia/Karachi. Default: UTC."
     ),
 ]
 ByOption = Annotated[
@@ -60,20 +65,72 @@ KindArgument = Annotated[Kind, typer.Argument(help="What to export.")]
 app = command_group("Write stored data to files.")
 
 
+_WORKBOOK = "xlsx"
+
+
+class Audience(StrEnum):
+    """Who reads a file."""
+
+    PROGRAMS = "programs"
+    SPREADSHEET = "spreadsheet"
+
+
+AudienceOption = Annotated[
+    Audience,
+    typer.Option(
+        "--for",
+        help="For CSV: `spreadsheet` adds names, a sentence for each event and lengths in words, "
+        "with times on the country's clocks. XLSX always has them.",
+    ),
+]
+
+
 class _WriteRows(Protocol):
     def __call__(
-        self, kind: Kind, store: Store, selection: Selection, out: BinaryIO, *, rejudging: str
+        self,
+        kind: Kind,
+        store: Store,
+        selection: Selection,
+        out: BinaryIO,
+        *,
+        reader: Reader,
+        rejudging: str,
     ) -> Awaitable[int]: ...
 
 
-async def _csv(
-    kind: Kind, store: Store, selection: Selection, out: BinaryIO, *, rejudging: str
-) -> int:
-    with csv_text(out) as text:
-        return await write_csv(kind, store, selection, text, rejudging=rejudging)
+def _csv(audience: Audience) -> _WriteRows:
+    async def write(
+        kind: Kind,
+        store: Store,
+        selection: Selection,
+        out: BinaryIO,
+        *,
+        reader: Reader,
+        rejudging: str,
+    ) -> int:
+        with csv_text(out) as text:
+            if audience is Audience.SPREADSHEET:
+                return await write_csv_for_people(
+                    kind, store, selection, text, reader=reader, rejudging=rejudging
+                )
+            return await write_csv(kind, store, selection, text, rejudging=rejudging)
+
+    return write
 
 
-def _add_table_command(name: str, write: _WriteRows, help: str) -> None:  # noqa: A002 # as typer
+def _parquet(audience: Audience) -> _WriteRows:
+    if audience is Audience.SPREADSHEET:
+        raise bad_usage("--for spreadsheet is for CSV: Parquet files are for programs")
+    return lambda kind, store, selection, out, *, reader, rejudging: write_parquet(  # noqa: ARG005
+        kind, store, selection, out, rejudging=rejudging
+    )
+
+
+def _add_table_command(
+    name: str,
+    writer: Callable[[Audience], _WriteRows],
+    help: str,  # noqa: A002 # as typer
+) -> None:
     """Add a command that writes a table in one format."""
 
     @app.command(name, help=help)
@@ -88,10 +145,15 @@ def _add_table_command(name: str, write: _WriteRows, help: str) -> None:  # noqa
         period: PeriodOption = Period.HOUR,
         by: ByOption = By.NETWORK,
         timezone: TimezoneOption = "",
+        audience: AudienceOption = Audience.PROGRAMS,
         config: ConfigOption = None,
     ) -> None:
-        if timezone and kind is not Kind.AVAILABILITY:
-            raise bad_usage(f"--timezone is for availability alone: times of {kind} are in UTC")
+        write = writer(audience)
+        for_people = name == _WORKBOOK or audience is Audience.SPREADSHEET
+        if timezone and kind is not Kind.AVAILABILITY and not for_people:
+            raise bad_usage(
+                f"--timezone is for availability alone, or for people: times of {kind} are in UTC"
+            )
         settings = _settings(config, kind, rejudging)
         selection = replace(
             selection_of(
@@ -112,18 +174,33 @@ def _add_table_command(name: str, write: _WriteRows, help: str) -> None:  # noqa
         rows = _export(
             settings,
             output,
-            lambda store, out: write(kind, store, selection, out, rejudging=rejudging),
+            lambda store, out: write(
+                kind,
+                store,
+                selection,
+                out,
+                reader=Reader(titles=platform_titles(settings), zone=timezone),
+                rejudging=rejudging,
+            ),
         )
         _report(rows, kind.value)
-        if kind is Kind.EVENTS and not rows and not rejudging:
-            typer.echo(coverage_in_words(settings, selection), err=True)
+        if not rows:
+            _explain(settings, kind, selection, rejudging)
 
 
 _add_table_command("csv", _csv, "Export to CSV. docs/csv.md explains the columns.")
 _add_table_command(
     "parquet",
-    write_parquet,
+    _parquet,
     "Export to Parquet: the columns of the CSV files, with types. Needs shutwatch[parquet].",
+)
+
+
+_add_table_command(
+    _WORKBOOK,
+    lambda _: write_xlsx,
+    "Export to an XLSX workbook, with names and local times, and a sheet that explains the "
+    "columns. Needs shutwatch[spreadsheet].",
 )
 
 
@@ -142,6 +219,40 @@ def ooni(
     selection = selection_of(settings, filters, also=REFERENCES)
     rows = _export(settings, output, lambda store, out: write_ooni(store, selection, out))
     _report(rows, "measurements")
+    if not rows:
+        _explain(settings, Kind.MEASUREMENTS, selection)
+
+
+@app.command()
+def package(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder to write; it must be new or empty.")
+    ],
+    kinds: Annotated[
+        list[Kind] | None,
+        typer.Option("--kind", help="Kind to export; may be repeated. Default: all."),
+    ] = None,
+    since: Since = "",
+    until: Until = "",
+    country: Country = "",
+    platform: Platform = "",
+    config: ConfigOption = None,
+) -> None:
+    """Export several kinds as CSV into a folder, with datapackage.json (Frictionless)."""
+    settings = load_settings(config)
+    filters = Filters(since=since, until=until, country=country, platform=platform)
+    selection = selection_of(settings, filters)
+    wanted = tuple(dict.fromkeys(kinds or Kind))
+
+    async def write(store: Store) -> dict[Kind, int]:
+        return await write_folder(store, selection, wanted, folder)
+
+    with exit_on(OSError), exit_on(FileExistsError, code=BAD_USAGE):
+        counts = with_store(settings.database, write)
+    for kind, rows in counts.items():
+        _report(rows, kind.value)
+        if not rows:
+            _explain(settings, kind, selection)
 
 
 @app.command()
@@ -174,12 +285,23 @@ def _settings(config: Path | None, kind: Kind, rejudging: str) -> Settings:
     return settings
 
 
+def _explain(settings: Settings, kind: Kind, selection: Selection, rejudging: str = "") -> None:
+    """Say why there are no rows, and what their absence is worth."""
+    why = with_store(
+        settings.database,
+        lambda store: why_no_rows(EXPORTS[kind], store, selection, rejudging),
+    )
+    typer.echo(no_rows_text(words_in(), why), err=True)
+    if kind in (Kind.EVENTS, Kind.STRETCHES) and not rejudging:
+        typer.echo(coverage_in_words(settings, selection), err=True)
+
+
 def _report(rows: int, what: str) -> None:
     typer.echo(f"{rows} {what}", err=True)
 
 
 @exit_on(StorageError, OSError)
-@exit_on(MissingExtraError, code=BAD_USAGE)
+@exit_on(MissingExtraError, TooManyRowsError, code=BAD_USAGE)
 def _export(
     settings: Settings, output: Path, write: Callable[[Store, BinaryIO], Awaitable[int]]
 ) -> int:

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from monitor.export.output_file import written_file
+
 STANDARD_OUTPUT = Path("-")
 
 
@@ -39,15 +41,13 @@ def print_json(values: Iterable[Any]) -> None:
 
 @contextmanager
 def opened_file(output: Path) -> Iterator[BinaryIO]:
-    """The file to write, - for standard output. It gets its name when it is complete."""
+    """The file to write, - for standard output. A file gets its name when it is complete."""
     if output == STANDARD_OUTPUT:
         with open(sys.stdout.fileno(), "wb", closefd=False) as out:
             yield out
         return
-    partial = output.with_name(output.name + ".partial")
-    with partial.open("wb") as out:
+    with written_file(output) as out:
         yield out
-    partial.replace(output)
 
 
 @contextmanager

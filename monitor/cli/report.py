@@ -10,9 +10,7 @@ from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.options import ConfigOption, load_settings
 from monitor.cli.selection import Country, Platform, Since, selection_of
 from monitor.cli.store_options import with_store
-from monitor.config.catalog import shipped_catalog
-from monitor.config.filters import Filters
-from monitor.config.settings import Settings
+from monitor.config.filters import Filters, platform_titles
 from monitor.keys.keys import KeyFileError, grouped, key_path, load_or_make
 from monitor.report.archive import TooLargeError
 from monitor.report.build import Made, NothingKnownError, build
@@ -93,7 +91,7 @@ def report(
         signed_batches=signed_batches,
         controls=settings.may_have_controls,
     )
-    title = _title(settings, platform)
+    title = platform_titles(settings).get(platform, platform)
     path = key_path(settings.signing_key, settings.source, settings.database)
 
     async def work(store: CollectorStore) -> Made:
@@ -119,10 +117,3 @@ def report(
             ) from error
     typer.echo(f"{output}: {unmarked(made.headline)}", err=True)
     typer.echo(f"signed by {grouped(made.manifest.fingerprint)} ({path})", err=True)
-
-
-def _title(settings: Settings, platform: str) -> str:
-    """The platform's name for people; its own name when no catalogue has it any more."""
-    known = {one.name: one.title for one in shipped_catalog().platforms}
-    known |= {one.name: one.title for one in settings.catalog.platforms}
-    return known.get(platform, platform)

@@ -19,6 +19,7 @@ from monitor.collector.watched_vantages import WatchedVantages
 from monitor.config.settings import Settings
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
+from monitor.recording.recent_events import recent_events
 from monitor.recording.recorder import Notifier, Recorder
 from storage.store import CollectorStore, NotLeadingError, StorageError
 from storage.values.selection import Selection
@@ -124,6 +125,7 @@ class Leader:
             await self._store.latest_health(),
             await self._store.active_events(),
         )
+        self._publisher.show_ended(await recent_events(self._store, self._now()))
         self._shown_at = self._now()
 
     async def _show_watched(self) -> None:

@@ -26,6 +26,9 @@ from storage.values.rollup import DEFINITION, Availability
 
 T = TypeVar("T")
 
+FRACTIONS = frozenset({"llr", "share_affected", "availability", "coverage", "share_open"})
+"""Columns of unit `number` that are no whole numbers."""
+
 
 class Column(msgspec.Struct, Generic[T], frozen=True):
     """One column."""

@@ -15,11 +15,16 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from datetime import datetime
+from functools import partial
 from itertools import repeat
 from typing import Any, NamedTuple, TextIO, cast
 
-from monitor.export.cells import cell
+import msgspec
+
+from monitor.export.cells import Value, cell
 from monitor.export.columns import Column
+from monitor.export.for_people import LOCAL, Reader, export_for
 from monitor.export.kinds import EXPORTS, Export
 from monitor.export.kinds import Kind as Kind
 from monitor.export.kinds import columns as columns
@@ -93,7 +98,42 @@ async def write_csv(
     ends may be changed. ValueError for an unknown kind; StorageError from the store; OSError from
     `out` goes to the caller.
     """
-    export = EXPORTS[Kind(kind)]
+    return await write_export(EXPORTS[Kind(kind)], store, selection, out, rejudging=rejudging)
+
+
+async def write_csv_for_people(
+    kind: Kind,
+    store: Store,
+    selection: Selection,
+    out: TextIO,
+    *,
+    reader: Reader,
+    rejudging: str = "",
+) -> int:
+    """As `write_csv`, for a spreadsheet: with the columns that people read, and the mark by which
+    spreadsheets know UTF-8."""
+    out.write("\ufeff")
+    export = export_for(kind, reader)
+    columns = tuple(
+        msgspec.structs.replace(column, value=partial(_clock, column.value))
+        if column.unit == LOCAL
+        else column
+        for column in export.columns
+    )
+    shown = msgspec.structs.replace(export, columns=columns)
+    return await write_export(shown, store, selection, out, rejudging=rejudging)
+
+
+def _clock(local: Callable[[Any], Value], row: Any) -> Value:
+    """A local time as spreadsheets read one."""
+    moment = local(row)
+    return f"{moment:%Y-%m-%d %H:%M:%S}" if isinstance(moment, datetime) else moment
+
+
+async def write_export(
+    export: Export, store: Store, selection: Selection, out: TextIO, *, rejudging: str = ""
+) -> int:
+    """Write the rows of any export, as `write_csv` does."""
     file = file_of(export, store, selection, rejudging=rejudging)
 
     def write(batch: Sequence[Any]) -> None:

@@ -6,6 +6,7 @@ from typing import TextIO
 
 from monitor.export.kinds import Kind, columns
 
+HEADER = ("file", "column", "unit", "meaning")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 
@@ -25,6 +26,6 @@ def write_dictionary(out: TextIO) -> int:
         for column in columns(kind)
     ]
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(("file", "column", "unit", "meaning"))
+    writer.writerow(HEADER)
     writer.writerows(found)
     return len(found)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, BinaryIO
 
 from monitor.export.cells import Value, text_cell
-from monitor.export.columns import Column
+from monitor.export.columns import FRACTIONS, Column
 from monitor.export.kinds import EXPORTS, Kind
 from storage.store import Store
 from storage.values.selection import Selection
@@ -19,8 +19,6 @@ GROUP_ROWS = 20_000
 """Default number of rows in a row group, which is in memory as a whole."""
 GROUP_CHARACTERS = 16_000_000
 """A row group ends early when its texts exceed this."""
-_FRACTIONS = frozenset({"llr", "share_affected", "availability", "coverage"})
-"""Columns of unit `number` that are no whole numbers."""
 
 
 class MissingExtraError(Exception):
@@ -124,7 +122,7 @@ def _type(arrow: Any, column: Column[Any]) -> Any:
             return arrow.bool_()
         case "ms":
             return arrow.float64()
-        case "number" if column.name in _FRACTIONS:
+        case "number" if column.name in FRACTIONS:
             return arrow.float64()
         case "number" | "bytes":
             return arrow.int64()

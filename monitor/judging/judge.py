@@ -22,6 +22,7 @@ from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, VantageState, Verdict
 from probes.catalog.catalog import Catalog, Platform, Role
 from probes.catalog.endpoint import parse_endpoint
+from probes.measurement import QuicObservation
 from storage.values.cycle import Cycle
 
 
@@ -45,7 +46,7 @@ def judge_cycle(seen: Seen, catalog: Catalog, fingerprints: tuple[Fingerprint, .
         health=seen.health,
         measurements=seen.measurements,
         verdicts=tuple(verdicts),
-        platforms=_platforms(seen, verdicts, catalog.platforms),
+        platforms=_platforms(seen, verdicts, transfers, catalog.platforms),
         hurried=seen.out_of_turn,
         transfers=transfers,
     )
@@ -119,7 +120,10 @@ def _still_accused(seen: Seen) -> Iterable[TransferVerdict]:
 
 
 def _platforms(
-    seen: Seen, verdicts: Sequence[Verdict], platforms: Iterable[Platform]
+    seen: Seen,
+    verdicts: Sequence[Verdict],
+    transfers: Sequence[TransferVerdict],
+    platforms: Iterable[Platform],
 ) -> tuple[PlatformVerdict, ...]:
     """A verdict on each of `platforms` that the cycle measured."""
     began: dict[str, datetime] = {}
@@ -133,9 +137,25 @@ def _platforms(
             _as_measured(platform, endpoints[platform.name]),
             [verdict for verdict in verdicts if verdict.platform == platform.name],
             started_at=began[platform.name],
+            speeds=[one.verdict for one in transfers if one.verdict.platform == platform.name],
+            quic=_over_quic(seen, platform.name),
         )
         for platform in platforms
         if platform.name in began
+    )
+
+
+def _over_quic(seen: Seen, platform: str) -> frozenset[str]:
+    """The functions of a platform of which an endpoint answered over QUIC."""
+    return frozenset(
+        one.role
+        for one in seen.endpoints
+        if one.platform == platform
+        and any(
+            isinstance(o, QuicObservation) and o.failure is None
+            for attempt in one.attempts
+            for o in attempt.observations
+        )
     )
 
 

@@ -24,7 +24,8 @@ from prometheus_client.registry import Collector
 
 from monitor import __version__
 from monitor.analysis.events.agreement import WITNESSES
-from monitor.analysis.events.event import Event
+from monitor.analysis.events.event import Event, EventKind
+from monitor.analysis.events.stretches import first, newest, stretches
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth, VantageState
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.metrics.ingest_families import IngestCollector
@@ -43,7 +44,7 @@ ANNOTATION_TEXT = 120
 VANTAGE = ("country", "network", "asn", "vantage")
 VANTAGE_ROLE = (*VANTAGE, "vantage_role")
 PAIR = ("country", "platform")
-ONSET = ("onset_earliest", "onset_latest", "onset_local")
+ONSET = ("onset_earliest", "onset_latest", "onset_local", "first_blocked")
 
 EFFECTS = {FULL: "blocked", PARTIAL: "partial", SLOWED: "throttled"}
 """The effect of an event on people, as one word for messages that must not claim more."""
@@ -129,6 +130,46 @@ def _pairs(snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], Event | None]]
             yield (country, platform), snapshot.events.get((country, platform))
 
 
+_EVENT = (*PAIR, "state", "effect", "event", "confirmed", *ONSET)
+END = ("end_earliest", "end_latest", "end_local")
+
+
+def _facts(event: Event) -> tuple[str, ...]:
+    """The values of `_EVENT`."""
+    confirmed = str(event.confirmed_at is not None).lower()
+    what = (event.country, event.platform, event.state, EFFECTS[manner_of(event)], event.id)
+    return (*what, confirmed, *_onset(event))
+
+
+def _onset(event: Event) -> tuple[str, ...]:
+    """The onset of the newest stretch, and of several that of the first, in words."""
+    last, begun = newest(event), first(event)
+    return (
+        utc_text(last.onset_earliest) if last.onset_earliest else "",
+        utc_text(last.onset_latest),
+        local_text(last.onset_latest, event.country),
+        utc_text(begun.onset_latest) if begun != last else "",
+    )
+
+
+def _end(event: Event) -> tuple[str, ...]:
+    """The end in words; empty where nobody saw it."""
+    earliest, latest = event.end_earliest, event.end_latest
+    known = latest or earliest
+    return (
+        utc_text(earliest) if earliest else "",
+        utc_text(latest) if latest else "",
+        local_text(known, event.country) if known else "",
+    )
+
+
+def _ended(snapshot: Snapshot, at: datetime, *, blocks: bool) -> Iterator[tuple[Event, float]]:
+    """Closed events, each with the later bound of its end, or else when it was closed."""
+    for event in snapshot.ended_at(at):
+        if (event.kind is EventKind.BLOCK) is blocks:
+            yield event, _seconds(event.end_latest or event.end_earliest or event.updated_at)
+
+
 def _events(snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], Event]]:
     return ((pair, event) for pair, event in _pairs(snapshot) if event)
 
@@ -139,14 +180,15 @@ def build(_: Snapshot, __: datetime) -> Rows:
     yield (__version__, python_platform.python_version()), 1
 
 
-@info(*VANTAGE, "platform", "method", "sub_method", "meaning")
+@info(*VANTAGE, "platform", "method", "sub_method", "meaning", "meaning_past")
 def platform_blocked_method(snapshot: Snapshot, at: datetime) -> Rows:
     """Method by which a platform is blocked, degraded or throttled at a vantage."""
     for view, verdict in _verdicts(snapshot, at):
         if verdict.state in (State.BLOCKED, State.DEGRADED, State.THROTTLED):
             method, sub_method = verdict.method, verdict.sub_method
             meaning = method_label(method, sub_method)
-            yield (*_of(view), verdict.platform, method, sub_method, meaning), 1
+            past = method_label(method, sub_method, past=True)
+            yield (*_of(view), verdict.platform, method, sub_method, meaning, past), 1
 
 
 @info(*VANTAGE_ROLE, "egress", "country_name")
@@ -246,6 +288,16 @@ def platform_blocked_networks_ratio(snapshot: Snapshot, at: datetime) -> Rows:
         yield pair, len(blocked) / decided
 
 
+@gauge(*PAIR, "cause")
+def platform_undecided_verdicts(snapshot: Snapshot, at: datetime) -> Rows:
+    """Field vantages that cannot tell now whether a platform is blocked, by cause."""
+    for (country, platform), coverage in snapshot.coverage_by_pair(at).items():
+        for cause, number in coverage.undecided.items():
+            yield (country, platform, cause), number
+        if coverage.not_measured:
+            yield (country, platform, "not_measured"), coverage.not_measured
+
+
 @gauge(*PAIR, "title", "owner")
 def blocking_event_active(snapshot: Snapshot, _: datetime) -> Rows:
     """1 while an event (a detected block of a platform in a country) is active, else 0."""
@@ -255,22 +307,35 @@ def blocking_event_active(snapshot: Snapshot, _: datetime) -> Rows:
         yield (*pair, platform.title, platform.owner), event is not None
 
 
-@gauge(*PAIR, "state", "effect", "event", "confirmed", *ONSET)
+@gauge(*_EVENT)
 def blocking_event_state(snapshot: Snapshot, _: datetime) -> Rows:
     """Always 1; the labels have the state, id and onset of an active event, for alerts."""
-    for pair, event in _events(snapshot):
-        confirmed = str(event.confirmed_at is not None).lower()
-        earliest = utc_text(event.onset_earliest) if event.onset_earliest else ""
-        latest = utc_text(event.onset_latest)
-        local = local_text(event.onset_latest, event.country)
-        facts = (EFFECTS[manner_of(event)], event.id, confirmed, earliest, latest, local)
-        yield (*pair, event.state, *facts), 1
+    return ((_facts(event), 1) for _pair, event in _events(snapshot))
+
+
+@gauge(*_EVENT, *END)
+def blocking_event_ended_timestamp_seconds(snapshot: Snapshot, at: datetime) -> Rows:
+    """End of an event closed within a day, in seconds since 1970; the labels have its bounds."""
+    for event, seconds in _ended(snapshot, at, blocks=True):
+        yield (*_facts(event), *_end(event)), seconds
 
 
 @gauge(*PAIR)
 def blocking_event_onset_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
-    """Latest bound of the onset of an active event, in seconds since 1970."""
+    """Latest bound of the first onset of an active event, in seconds since 1970."""
     return ((pair, _seconds(event.onset_latest)) for pair, event in _events(snapshot))
+
+
+@gauge(*PAIR)
+def blocking_event_stretch_onset_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
+    """Latest bound of the onset of the stretch that goes on, in seconds since 1970."""
+    return ((pair, _seconds(newest(event).onset_latest)) for pair, event in _events(snapshot))
+
+
+@gauge(*PAIR)
+def blocking_event_stretches(snapshot: Snapshot, _: datetime) -> Rows:
+    """Number of blocked stretches of an active event, the one that goes on included."""
+    return ((pair, len(stretches(event))) for pair, event in _events(snapshot))
 
 
 @gauge(*PAIR)
@@ -290,6 +355,14 @@ def circumstance_state(snapshot: Snapshot, _: datetime) -> Rows:
     """Always 1; an active event other than a block (shutdown, outage, ...) and its state."""
     for event in snapshot.circumstances:
         yield (event.kind, event.country, event.platform, event.vantage, event.state), 1
+
+
+@gauge("kind", "country", "platform", "vantage", "state", *END)
+def circumstance_ended_timestamp_seconds(snapshot: Snapshot, at: datetime) -> Rows:
+    """End of an event other than a block, closed within a day, in seconds since 1970."""
+    for event, seconds in _ended(snapshot, at, blocks=False):
+        what = (event.kind, event.country, event.platform, event.vantage, event.state)
+        yield (*what, *_end(event)), seconds
 
 
 @gauge(*VANTAGE_ROLE, "state")

@@ -14,6 +14,7 @@ from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.budget.budget import Effort
 from monitor.budget.bytes_used import bytes_of
 from monitor.metrics.snapshot import (
+    MOST_ENDED,
     STALE_FLOOR,
     STALE_INTERVALS,
     Histogram,
@@ -151,6 +152,25 @@ class Publisher:
     def show_events(self, active_events: Sequence[Event]) -> None:
         """Show the active events, which replace those shown before."""
         self._swap(**self._by_kind(active_events))
+
+    def show_ended(self, events: Iterable[Event]) -> None:
+        """Show closed events among these for a day, beside those shown before. One that goes on
+        again is shown as ended no more."""
+        known = {event.id: event for event in self._snapshot.ended_at(self._now())}
+        for event in events:
+            known.pop(event.id, None)
+            if not event.active and self._is_configured(event):
+                known[event.id] = event
+        ended = sorted(known.values(), key=lambda event: (event.updated_at, event.id))
+        self._swap(ended=tuple(ended[-MOST_ENDED:]))
+
+    def _is_configured(self, event: Event) -> bool:
+        points = [view.point for view in self._snapshot.vantages]
+        return (
+            event.platform in ("", *self._snapshot.platforms)
+            and event.country in ("", *(point.country for point in points))
+            and event.vantage in ("", *(point.id for point in points))
+        )
 
     def watch(self, vantages: Sequence[VantagePoint], active_events: Sequence[Event]) -> None:
         """Show these vantages; unchanged ones keep all that is known of them."""

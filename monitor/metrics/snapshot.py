@@ -5,15 +5,16 @@ such as staleness, take that moment as an argument.
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import accumulate
 from types import MappingProxyType
 from typing import TypeVar
 
 import msgspec
 
-from monitor.analysis.coverage import Coverage, Tallies
+from monitor.analysis.coverage import Coverage, Tallies, Tally
 from monitor.analysis.events.event import Event
 from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth, VantageState
@@ -33,6 +34,12 @@ STALE_INTERVALS = 3
 STALE_FLOOR = 180.0
 """Seconds before which no result is stale. With a very short interval, one cycle full of timeouts
 can take longer than three intervals, and a block would hide itself."""
+
+ENDED_SHOWN = timedelta(days=1)
+"""How long a closed event stays in the metrics, so that alerts can say when it ended."""
+
+MOST_ENDED = 1_000
+"""Closed events shown, the newest."""
 
 _REACHED = (State.OK, State.DEGRADED, State.THROTTLED)
 
@@ -168,6 +175,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Active blocks by country and platform, of what is configured only."""
     circumstances: tuple[Event, ...] = ()
     """Active events of every other kind (shutdowns, outages, …), oldest first."""
+    ended: tuple[Event, ...] = ()
+    """Events of every kind that were closed within `ENDED_SHOWN`, the newest last."""
     routes: Mapping[str, RouteView] = frozen_map({})
     """By the name of the `[[notify.route]]`."""
     ping_failures: int = 0
@@ -185,6 +194,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """UTC; when the current configuration was loaded."""
     leading: bool = True
     """Whether this process judges. Of several collectors exactly one leads and publishes events."""
+
+    def ended_at(self, at: datetime) -> tuple[Event, ...]:
+        """Events closed no longer than `ENDED_SHOWN` before this moment (UTC)."""
+        return tuple(event for event in self.ended if at - event.updated_at <= ENDED_SHOWN)
 
     @property
     def countries(self) -> tuple[str, ...]:
@@ -204,18 +217,41 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     def coverage_at(self, at: datetime, country: str = "") -> Coverage:
         """How much the current verdicts decide, in one country or everywhere. A vantage in
         quarantine makes no event, so it counts for nothing here either."""
-        tallies, made, due = Tallies(), 0, 0
+        found = [
+            coverage
+            for pair, coverage in self.coverage_by_pair(at).items()
+            if country in ("", pair[0])
+        ]
+        return Coverage(
+            tallies=tuple(tally for coverage in found for tally in coverage.tallies),
+            not_measured=sum(coverage.not_measured or 0 for coverage in found),
+        )
+
+    def coverage_by_pair(self, at: datetime) -> Mapping[tuple[str, str], Coverage]:
+        """The same for each country and platform."""
+        tallies, due = Tallies(), Counter[str]()
+        watched = frozenset(self.platforms)
         for view in self.vantages:
-            if not view.is_field or view.quarantined or country not in ("", view.point.country):
+            if not view.is_field or view.quarantined:
                 continue
-            due += len(self.platforms)
+            point = view.point
+            due[point.country] += 1
             for platform in self.platforms:
-                tallies.expect(view.point.country, platform, view.point.asn, view.point.network)
+                tallies.expect(point.country, platform, point.asn, point.network)
             for verdict in view.platforms_at(at):
-                if verdict.platform in self.platforms:
+                if verdict.platform in watched:
                     tallies.add(verdict)
-                    made += 1
-        return Coverage(tallies=tallies.made(), not_measured=due - made)
+        by_pair: dict[tuple[str, str], list[Tally]] = {
+            (country, platform): [] for country in due for platform in self.platforms
+        }
+        for one in tallies.made():
+            by_pair[one.country, one.platform].append(one)
+        return {
+            pair: Coverage(
+                tallies=tuple(own), not_measured=due[pair[0]] - sum(one.cycles for one in own)
+            )
+            for pair, own in by_pair.items()
+        }
 
     def networks_blocked(
         self, at: datetime

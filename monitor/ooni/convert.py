@@ -276,6 +276,7 @@ def _health(
         timeout_rate=(timeouts + 0.5) / (total + 1),
         families=tuple(sorted({f for m in witnesses for f in working_families(m)})),
         at=at,
+        measured_at=min((m.started_at for m in measurements), default=None),
     )
 
 

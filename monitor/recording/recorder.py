@@ -34,6 +34,7 @@ from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
 from monitor.recording.backlog import Backlog
 from monitor.recording.checkpoints import changeable, checkpoints_of, readable, restored, since
+from monitor.recording.recent_events import recent_events
 from storage.store import StorageError, Store
 from storage.values.checkpoint import Checkpoint
 from storage.values.cycle import Cycle
@@ -136,6 +137,7 @@ class Recorder:
             await self._store.latest_health(),
             self.book.active,
         )
+        self._publisher.show_ended(await recent_events(self._store, self._now()))
 
     async def _go_on(self, saved: Sequence[Checkpoint]) -> None:
         begun = since(saved) or _EPOCH
@@ -198,6 +200,7 @@ class Recorder:
                 self._publisher.publish(cycle, self.book.active, stored=stored)
             if not live:
                 self._publisher.show_events(self.book.active)
+            self._publisher.show_ended([event for step in steps for event in step.changed])
             self._show_outliers({cycle.country for cycle in cycles})
         for cycle in cycles if stored else ():
             _report(cycle, live=live)

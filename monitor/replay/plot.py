@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from monitor.export.output_file import written_file
 from monitor.replay.imported_row import ReplayError
 from monitor.replay.replay import NetworkTimeline, Replayed
 from monitor.replay.results import CREDIT, end_text, onset_text
@@ -105,7 +106,8 @@ def draw(replayed: Replayed, path: Path, *, ooni: bool) -> None:
     if ooni:
         figure.supxlabel(CREDIT, fontsize=7, color="#666666", x=0.995, ha="right")
     try:
-        figure.savefig(path, format="png", dpi=_DPI)
+        with written_file(path) as out:
+            figure.savefig(out, format="png", dpi=_DPI)
     except OSError as error:
         raise ReplayError(f"--plot {path}: {error.strerror or error}") from error
 

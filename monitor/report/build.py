@@ -8,6 +8,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor import __version__
+from monitor.export.output_file import filled_file
 from monitor.keys.keys import fingerprint, public_text
 from monitor.report import charts, html, pdf
 from monitor.report.archive import Manifest, write_archive
@@ -58,44 +59,42 @@ async def build(
     """
     for needed in ("matplotlib", "fpdf", "uharfbuzz"):
         library(needed)
-    partial = out.with_name(f"{out.name}.partial")
-    try:
+    with (
+        filled_file(out) as whole,
         # In the folder of the report: that disk has room for it.
-        with tempfile.TemporaryDirectory(prefix=".shutwatch-", dir=out.parent) as name:
-            folder = Path(name)
-            findings = await gather(store, wanted, folder, interval)
-            if findings.nothing_known and not even_if_nothing_known:
-                raise NothingKnownError(
-                    coverage_headline(words_in(), findings.coverage, controls=wanted.controls)
-                )
-            public = public_text(key)
-            imprint = Imprint(
-                version=__version__,
-                generated_at=generated_at,
-                fingerprint=fingerprint(public),
-                title=title,
-                language=language,
+        tempfile.TemporaryDirectory(prefix=".shutwatch-", dir=whole.parent) as name,
+    ):
+        folder = Path(name)
+        findings = await gather(store, wanted, folder, interval)
+        if findings.nothing_known and not even_if_nothing_known:
+            raise NothingKnownError(
+                coverage_headline(words_in(), findings.coverage, controls=wanted.controls)
             )
-            drawn = charts.draw(report_words(language), findings, folder, title)
-            page = document(findings, imprint)
-            (folder / HTML).write_bytes(html.render(page, folder))
-            (folder / PDF).write_bytes(pdf.render(page, folder, generated_at))
-            (folder / README).write_text(_readme(imprint), encoding="utf-8")
-            data = sorted(f"data/{path.name}" for path in (folder / "data").iterdir())
-            names = [README, PDF, HTML, *drawn, *data]
-            about = {
-                "made_by": f"shutwatch {__version__}",
-                "rules_versions": findings.rules_versions,
-                "generated_at": time_text(generated_at),
-                "country": wanted.country,
-                "platform": wanted.platform,
-                "since": time_text(wanted.since),
-                "until": time_text(wanted.until),
-            }
-            manifest = write_archive(partial, folder, names, about, key)
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
+        public = public_text(key)
+        imprint = Imprint(
+            version=__version__,
+            generated_at=generated_at,
+            fingerprint=fingerprint(public),
+            title=title,
+            language=language,
+        )
+        drawn = charts.draw(report_words(language), findings, folder, title)
+        page = document(findings, imprint)
+        (folder / HTML).write_bytes(html.render(page, folder))
+        (folder / PDF).write_bytes(pdf.render(page, folder, generated_at))
+        (folder / README).write_text(_readme(imprint), encoding="utf-8")
+        data = sorted(f"data/{path.name}" for path in (folder / "data").iterdir())
+        names = [README, PDF, HTML, *drawn, *data]
+        about = {
+            "made_by": f"shutwatch {__version__}",
+            "rules_versions": findings.rules_versions,
+            "generated_at": time_text(generated_at),
+            "country": wanted.country,
+            "platform": wanted.platform,
+            "since": time_text(wanted.since),
+            "until": time_text(wanted.until),
+        }
+        manifest = write_archive(whole, folder, names, about, key)
     return Made(manifest, findings, page.title)
 
 

@@ -20,15 +20,19 @@ from monitor.analysis.events.stretches import stretches
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, VantageState, Verdict
 from monitor.export.cells import cell
 from monitor.export.csv import header, value_lines, write_csv
+from monitor.export.data_package import DESCRIPTOR
 from monitor.export.dictionary import write_dictionary
 from monitor.export.kinds import EXPORTS, Kind
+from monitor.export.no_rows import why_no_rows
 from monitor.export.ooni_format import ooni_measurement
 from monitor.export.ooni_lines import PATIENCE, ControlMatcher
 from monitor.export.stretches import rows_of
 from monitor.report.batches import BATCHES, KEYS, Enclosed, enclose
+from monitor.report.data_files import TIMELINE, describe_files
 from monitor.report.findings import Applied, Example, Findings, Lane, Network, Story, Wanted
 from monitor.report.tables import some_stretches
 from monitor.report.time_slots import Slots
+from monitor.wording.no_rows import NoRows
 from probes.measurement import Measurement, Purpose
 from probes.vantage import VantageRole
 from storage.store import CollectorStore, Store
@@ -40,6 +44,7 @@ MOST_RELATED = 30
 MOST_LOG = 40
 MOST_NOTES = 50
 MOST_EXAMPLES = 12
+MEASUREMENT_FILES = ("data/measurements.csv", "data/measurements.jsonl", "data/ooni.jsonl")
 AROUND = timedelta(hours=1)
 """Raw measurements are enclosed from this long before to this long after each onset and end."""
 
@@ -88,6 +93,8 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
     )
     if signed.enclosed:
         rows |= {BATCHES: signed.batches, KEYS: signed.keys}
+    rows |= measured.rows
+    rows[f"data/{DESCRIPTOR}"] = describe_files(folder / "data", wanted, rows)
     return Findings(
         wanted=wanted,
         stories=stories,
@@ -103,10 +110,33 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         control_measurements=measured.controls,
         control_unwell=control_unwell,
         rules_versions=tuple(sorted(lanes.versions)),
-        rows={**rows, **measured.rows},
+        rows=rows,
+        no_rows=await _no_rows(store, wanted, rows),
         signed=signed,
         windows=windows,
     )
+
+
+_FILES = {
+    "data/verdicts.csv": Kind.VERDICTS,
+    "data/availability.csv": Kind.AVAILABILITY,
+    "data/timeline.csv": Kind.AVAILABILITY,
+    **dict.fromkeys(MEASUREMENT_FILES, Kind.MEASUREMENTS),
+}
+"""The kind of stored rows that a file is made of."""
+
+
+async def _no_rows(store: Store, wanted: Wanted, rows: Mapping[str, int]) -> dict[str, NoRows]:
+    """Why files have no rows."""
+    found: dict[str, NoRows] = {}
+    for file in (file for file, count in rows.items() if not count):
+        if file in (BATCHES, KEYS):
+            found[file] = NoRows.UNSIGNED
+        elif file not in _FILES:
+            found[file] = NoRows.NO_EVENT
+        else:
+            found[file] = await why_no_rows(EXPORTS[_FILES[file]], store, wanted.selection)
+    return found
 
 
 def _new(path: Path, kind: Kind | None = None) -> TextIO:
@@ -324,8 +354,7 @@ class _Measured:
     @property
     def rows(self) -> dict[str, int]:
         """Rows of each file."""
-        files = ("measurements.csv", "measurements.jsonl", "ooni.jsonl")
-        return {f"data/{file}": self.count for file in files}
+        return dict.fromkeys(MEASUREMENT_FILES, self.count)
 
     def examples(self, chosen: Sequence[Verdict]) -> tuple[Example, ...]:
         return tuple(
@@ -399,21 +428,6 @@ async def _health(store: Store, wanted: Wanted) -> tuple[int, int, Counter[Netwo
             elif health.country == wanted.country and ill:
                 unwell[health.asn, health.network] += 1
     return len(controls), control_unwell, unwell
-
-
-TIMELINE = (
-    ("asn", "number", "AS number of the network; 0 when not configured."),
-    ("network", "text", "Name of the network."),
-    ("start", "UTC time", "First moment of the stretch of time."),
-    ("end", "UTC time", "First moment after it."),
-    ("looks", "number", "Verdicts on the platform in it; each is of one cycle of one vantage."),
-    ("open", "number", "Those that found it working, wholly or in what people come for."),
-    ("blocked", "number", "Those that found it blocked or throttled."),
-    ("down", "number", "Those that found it failing at the control as well."),
-    ("undecided", "number", "Those from which nothing could be concluded."),
-    ("share_open", "number", "open / (open + blocked + down); empty where all are 0."),
-)
-"""The columns of data/timeline.csv."""
 
 
 def _timeline(slots: Slots, out: TextIO) -> int:

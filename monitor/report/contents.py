@@ -8,6 +8,7 @@ from monitor.report.document import Block, Heading, Para, Table
 from monitor.report.findings import Findings, Imprint
 from monitor.report.signatures_text import how_much_is_signed
 from monitor.wording.languages import N_
+from monitor.wording.no_rows import NoRows, no_rows_text
 from monitor.wording.words import Words
 
 
@@ -48,6 +49,7 @@ _FILES: Mapping[str, str] = {
     "data/measurements.jsonl": N_("The same with every observation, one JSON object in each line"),
     "data/ooni.jsonl": N_("The same in OONI's data format"),
     "data/dictionary.csv": N_("What every column means"),
+    "data/datapackage.json": N_("The same for programs: a Frictionless Data Package"),
 }
 _SIGNED: Mapping[str, str] = {
     BATCHES: N_("What agents sent, as it was signed, one batch in each line"),
@@ -63,7 +65,11 @@ def files(words: Words, findings: Findings, imprint: Imprint) -> Iterator[Block]
         words.gettext("Data files next to this document."),
         (words.gettext("File"), words.gettext("Contents"), words.gettext("Rows")),
         tuple(
-            (words.ltr(file), words.gettext(what), words.number(findings.rows.get(file, 0)))
+            (
+                words.ltr(file),
+                _contents(words, what, findings.no_rows.get(file)),
+                words.number(findings.rows.get(file, 0)),
+            )
             for file, what in there.items()
         ),
         (32, 54, 14),
@@ -86,6 +92,11 @@ def files(words: Words, findings: Findings, imprint: Imprint) -> Iterator[Block]
             "it is, only somebody who knows the fingerprint from elsewhere can say."
         )
     )
+
+
+def _contents(words: Words, what: str, why: NoRows | None) -> str:
+    text = words.gettext(what)
+    return text if why is None else f"{text}. {no_rows_text(words, why)}"
 
 
 def _measurements(words: Words, findings: Findings) -> Iterator[str]:

@@ -11,6 +11,7 @@ from monitor.analysis.verdict import Verdict
 from monitor.report.batches import Signed
 from monitor.report.time_slots import Slot
 from monitor.wording.languages import ENGLISH, Language
+from monitor.wording.no_rows import NoRows
 from probes.measurement import Measurement
 from storage.values.reviews import Annotation, Review
 from storage.values.rollup import UTC
@@ -121,6 +122,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     rules_versions: tuple[str, ...]
     rows: Mapping[str, int]
     """Rows written to each data file."""
+    no_rows: Mapping[str, NoRows]
+    """Why a data file has none."""
     signed: Signed
     """How many of the raw measurements are signed by the vantage that made them."""
     windows: tuple[tuple[datetime, datetime], ...]

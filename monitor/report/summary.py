@@ -331,13 +331,21 @@ def _timeline(words: Words, findings: Findings, title: str) -> Block:
     )
 
 
-def _lane_sentences(words: Words, findings: Findings) -> list[str]:
-    return [
-        words.gettext(
-            "%(network)s: blocked in %(x)s of %(verdicts)s.",
-            network=lane_name(words, lane),
-            x=words.number(lane.blocked),
-            verdicts=verdicts(words, lane.verdicts),
-        )
-        for lane in findings.lanes[:12]
-    ]
+def _lane_sentences(words: Words, findings: Findings) -> Iterator[str]:
+    for lane in findings.lanes[:12]:
+        names = {"network": lane_name(words, lane), "verdicts": verdicts(words, lane.verdicts)}
+        if lane.undecided == lane.verdicts:
+            yield words.gettext("%(network)s: %(verdicts)s, and none was decided.", **names)
+        elif lane.undecided:
+            yield words.gettext(
+                "%(network)s: blocked in %(x)s of %(decided)s that were decided, of %(verdicts)s.",
+                x=words.number(lane.blocked),
+                decided=words.number(lane.verdicts - lane.undecided),
+                **names,
+            )
+        else:
+            yield words.gettext(
+                "%(network)s: blocked in %(x)s of %(verdicts)s.",
+                x=words.number(lane.blocked),
+                **names,
+            )

@@ -8,6 +8,7 @@
     pages.py             the pages
     page.py              what all pages share: templates, style, links, language
     templates/           HTML, style and icon
+    event_filter.py      which events the page of events lists
     matrix.py            the present state by country, network and platform
     evidence.py          the evidence for one event, from the store
     measurement_view.py  one measurement next to its control, layer by layer

@@ -7,6 +7,7 @@ import msgspec
 
 from monitor.analysis.events.event import Event
 from monitor.config.filters import FilterError, Filters, names_of, selection_of
+from monitor.config.toml_node import close_to
 from monitor.metrics.snapshot import Snapshot
 from monitor.wording.filters import Fault, WrongFilter
 from monitor.wording.languages import N_
@@ -88,4 +89,7 @@ def shown_names(snapshot: Snapshot) -> Names:
 
 
 def _refused(name: str, fault: Fault, given: str, known: Collection[str]) -> FilterError:
-    return FilterError(WrongFilter(filter=name, fault=fault, given=given, known=tuple(known)))
+    meant = close_to(given, known) if name else ""
+    return FilterError(
+        WrongFilter(filter=name, fault=fault, given=given, meant=meant, known=tuple(known))
+    )

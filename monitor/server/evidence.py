@@ -15,8 +15,8 @@ import msgspec
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, NetworkStatus
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, Verdict
 from monitor.recording.continuations import goes_on_now, reviews_of
-from monitor.server.first_rows import first_rows
 from probes.measurement import HttpObservation, Measurement, Purpose, TlsObservation
+from storage.first_rows import first_rows
 from storage.store import Store
 from storage.values.reviews import Annotation, Review
 from storage.values.selection import Selection

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from monitor.analysis.events.event import Event, Stretch
+from monitor.analysis.events.stretches import stretches
 
 NARROWEST = 0.6
 """Percent; a narrower bar would be invisible."""
@@ -77,19 +78,21 @@ def axis_of(events: Sequence[Event], at: datetime, longest: timedelta) -> Axis:
 
 
 def event_bars(axis: Axis, event: Event) -> tuple[Bar, ...]:
-    """The bars of an event. Hours in which no network blocked stay free, unless that takes more
-    than MOST_BARS bars."""
-    stretches = [one for network in event.networks for one in network.stretches]
-    if len(stretches) > 1:
-        bars = dict.fromkeys(bar for one in stretches for bar in stretch_bars(axis, one, event))
-        if len(bars) <= MOST_BARS:
-            return tuple(sorted(bars, key=lambda bar: bar.sure))
-    return stretch_bars(axis, event, event)
+    """The bars of an event, stretch by stretch: hours in which no network blocked stay free. If
+    that takes more than MOST_BARS bars, all stretches before the newest are one bar that is not
+    sure."""
+    every = stretches(event)
+    bars = dict.fromkeys(bar for one in every for bar in stretch_bars(axis, one, event))
+    if len(bars) > MOST_BARS:
+        begun = every[0].onset_earliest or every[0].onset_latest
+        before = _bar(axis, begun, every[-1].onset_latest, sure=False)
+        bars = dict.fromkeys(stretch_bars(axis, every[-1], event))
+        bars |= {} if before is None else {before: None}
+    return tuple(sorted(bars, key=lambda bar: (bar.sure, bar.x)))
 
 
-def stretch_bars(axis: Axis, stretch: Stretch | Event, event: Event) -> tuple[Bar, ...]:
-    """The bars of one stretch of an event, or of the whole event: its onset, the certain part, its
-    end."""
+def stretch_bars(axis: Axis, stretch: Stretch, event: Event) -> tuple[Bar, ...]:
+    """The bars of one stretch of an event: its onset, the certain part, its end."""
     certain_until = stretch.end_earliest or (
         axis.until if event.active else max(event.updated_at, stretch.onset_latest)
     )

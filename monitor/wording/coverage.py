@@ -15,9 +15,8 @@ CAUSES: Mapping[Cause, str] = {
     Cause.LOSSY: N_("too many packets were lost"),
     Cause.UNFIT: N_("the vantage's clock, exit or references allowed no judgement"),
     Cause.UNCLEAR: N_("the results were unclear"),
-    Cause.UNKNOWN: N_("the cause was not counted"),
 }
-"""Why verdicts are undecided, as a clause."""
+"""Why verdicts are undecided, as a clause; an unknown cause has none."""
 NO_CONTROL_CONFIGURED = N_("no control vantage is configured")
 _MOST_CAUSES = 3
 
@@ -31,10 +30,11 @@ def coverage_headline(words: Words, coverage: Coverage, *, controls: bool = True
         return words.gettext("Not watched in this time")
     all_, decided = _amount(words, coverage, coverage.cycles), coverage.decided
     if not decided:
+        why = words.pause.join(_causes(words, coverage, controls=controls))
+        if not why:
+            return words.gettext("Not enough to tell: 0 of %(all)s decided", all=all_)
         return words.gettext(
-            "Not enough to tell: 0 of %(all)s decided, because %(why)s",
-            all=all_,
-            why=words.pause.join(_causes(words, coverage, controls=controls)),
+            "Not enough to tell: 0 of %(all)s decided, because %(why)s", all=all_, why=why
         )
     if coverage.signs:
         return words.gettext(
@@ -69,11 +69,12 @@ def coverage_remarks(words: Words, coverage: Coverage, *, controls: bool = True)
     """Sentences with what the headline leaves out: why some are undecided, and what is missing."""
     undecided = coverage.cycles - coverage.decided
     if undecided and coverage.decided:
-        yield words.gettext(
-            "Undecided: %(n)s, because %(why)s.",
-            n=words.number(undecided),
-            why=words.pause.join(_causes(words, coverage, controls=controls)),
-        )
+        number = words.number(undecided)
+        why = words.pause.join(_causes(words, coverage, controls=controls))
+        if why:
+            yield words.gettext("Undecided: %(n)s, because %(why)s.", n=number, why=why)
+        else:
+            yield words.gettext("Undecided: %(n)s.", n=number)
     if coverage.not_measured and coverage.cycles:
         yield words.ngettext(
             "About %(n)s more was not measured.",
@@ -113,15 +114,18 @@ def _networks(words: Words, coverage: Coverage) -> str:
 
 
 def _causes(words: Words, coverage: Coverage, *, controls: bool) -> Iterator[str]:
-    """The most frequent causes, each with its number where there are several."""
+    """The most frequent causes, each with its number where there are several; none where no cause
+    is known."""
     causes = list(coverage.undecided.items())
-    for cause, number in causes[:_MOST_CAUSES]:
+    known = [(cause, number) for cause, number in causes if cause is not Cause.UNKNOWN]
+    for cause, number in known[:_MOST_CAUSES]:
         none_configured = cause is Cause.NO_CONTROL and not controls
         clause = words.gettext(NO_CONTROL_CONFIGURED if none_configured else CAUSES[cause])
         if len(causes) == 1:
             yield clause
         else:
             yield words.gettext("%(why)s (%(n)s)", why=clause, n=words.number(number))
-    rest = sum(number for _, number in causes[_MOST_CAUSES:])
-    if rest:
+    named = sum(number for _, number in known[:_MOST_CAUSES])
+    rest = sum(number for _, number in causes) - named
+    if named and rest:
         yield words.gettext("other causes (%(n)s)", n=words.number(rest))

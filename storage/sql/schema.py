@@ -147,6 +147,7 @@ verdict = Table(
     "verdict",
     metadata,
     *_verdict_columns(),
+    *_maybe_text("measured_at", "measured_until"),
     PrimaryKeyConstraint(
         "country", "judged_at", "cycle", "vantage", "platform", "role", "endpoint"
     ),
@@ -158,6 +159,7 @@ platform_verdict = Table(
     "platform_verdict",
     metadata,
     *_platform_columns(),
+    *_maybe_text("measured_at", "measured_until"),
     PrimaryKeyConstraint("country", "judged_at", "cycle", "vantage", "platform"),
     Index(None, "judged_at"),
     postgresql_partition_by="RANGE (judged_at)",
@@ -167,6 +169,7 @@ vantage_health = Table(
     "vantage_health",
     metadata,
     *_health_columns(),
+    *_maybe_text("measured_at"),
     PrimaryKeyConstraint("country", "at", "cycle", "vantage"),
     Index(None, "country", "cycle"),
     postgresql_partition_by="RANGE (at)",
@@ -199,6 +202,7 @@ latest_verdict = Table(
     metadata,
     *_verdict_columns(),
     *_latest_columns(),
+    *_maybe_text("measured_at", "measured_until"),
     PrimaryKeyConstraint("country", "vantage", "platform", "role", "endpoint"),
 )
 
@@ -207,6 +211,7 @@ latest_platform = Table(
     metadata,
     *_platform_columns(),
     *_latest_columns(),
+    *_maybe_text("measured_at", "measured_until"),
     PrimaryKeyConstraint("country", "vantage", "platform"),
 )
 
@@ -215,6 +220,7 @@ latest_health = Table(
     metadata,
     *_health_columns(),
     *_latest_columns(),
+    *_maybe_text("measured_at"),
     PrimaryKeyConstraint("country", "vantage"),
 )
 
@@ -309,6 +315,7 @@ rejudged_verdict = Table(
     metadata,
     *_text("rejudging"),
     *_verdict_columns(),
+    *_maybe_text("measured_at", "measured_until"),
     PrimaryKeyConstraint(
         "rejudging", "judged_at", "country", "cycle", "vantage", "platform", "role", "endpoint"
     ),
@@ -319,6 +326,7 @@ rejudged_platform = Table(
     metadata,
     *_text("rejudging"),
     *_platform_columns(),
+    *_maybe_text("measured_at", "measured_until"),
     PrimaryKeyConstraint("rejudging", "judged_at", "country", "cycle", "vantage", "platform"),
 )
 

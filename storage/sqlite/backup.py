@@ -68,9 +68,12 @@ def backup(
 ) -> Copied:
     """Copy `database`, which may be in use, to the file `target`, as it is at one moment.
 
-    BackupError when `target` exists and may not be overwritten, or when the copy is damaged; also
-    StorageError and OSError. In each case `target` stays as it was.
+    BackupError when `target` exists and may not be overwritten, when it is no regular file, or when
+    the copy is damaged; also StorageError and OSError. In each case `target` stays as it was.
     """
+    target = Path(os.path.realpath(target))  # a symlink stays, and what it leads to is replaced
+    if target.exists() and not target.is_file():
+        raise BackupError(f"{target} is no regular file: a copy must be one to be checked")
     if not overwrite and target.exists():
         raise BackupError(f"{target} exists already: name another file, or add --force")
     if target.exists() and target.samefile(database):

@@ -1,4 +1,5 @@
-"""Availability of platforms: counts of verdicts by the hour and by the day.
+"""Availability of platforms: counts of verdicts by the hour and by the day, stored as they are, and
+by the month, by local time and of parts of these, made of them (`storage.sql.counting_periods`).
 
 The counts are written with the verdicts they count, in the same transaction, and stay when those
 are pruned. `availability` is defined here and nowhere else; every file carries DEFINITION.

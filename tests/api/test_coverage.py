@@ -88,9 +88,10 @@ async def test_a_country_nobody_watches_is_called_that(mixed: Store) -> None:
 
 async def test_a_file_without_a_row_says_it_in_a_header(mixed: Store) -> None:
     """A file of events has no place for it, and one with rows needs none."""
-    answer = await asked(mixed, "events.csv", country="PK", **HOUR)
-    assert len(answer.text.splitlines()) == 1
-    assert answer.headers["shutwatch-coverage"].startswith("No block in the 2 cycles")
+    for name in ("events", "stretches"):
+        answer = await asked(mixed, f"{name}.csv", country="PK", **HOUR)
+        assert len(answer.text.splitlines()) == 1
+        assert answer.headers["shutwatch-coverage"].startswith("No block in the 2 cycles")
 
 
 async def test_pages_after_the_first_do_not_count_again(store: Store) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.server.api.parameters import PAGING
 from monitor.server.api.resources import RESOURCES, Resource
+from tests.properties import examples
 from tests.worlds.http_client import httpx
 
 NAMES = sorted({one.name for each in RESOURCES for one in (*each.filters, *PAGING)})
@@ -40,7 +41,9 @@ queries = st.lists(st.tuples(st.sampled_from(NAMES) | st.text(max_size=8), value
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=examples(40),
+    deadline=None,
 )
 @given(query=queries, end=st.sampled_from(["", ".csv"]), seen=st.booleans())
 async def test_no_query_breaks_anything(
@@ -66,7 +69,9 @@ async def test_no_query_breaks_anything(
 
 @given(raw=st.binary(max_size=60))
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=examples(60),
+    deadline=None,
 )
 async def test_no_bytes_break_anything(operator: httpx.AsyncClient, raw: bytes) -> None:
     """A query string may hold any bytes."""

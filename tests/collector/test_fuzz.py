@@ -28,6 +28,7 @@ from tests.collector.world import (
     refusal,
     request,
 )
+from tests.properties import examples
 from tests.worlds.http_client import httpx
 
 FRAME = frame_of(NOW, 300.0, 90 * 86400.0)
@@ -93,14 +94,14 @@ def taken_or_refused(body: bytes) -> bool:
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_a_mutated_batch_is_taken_or_refused(seed: int) -> None:
     """Values of other kinds, missing fields and parts in wrong places are no fault of ours."""
     taken_or_refused(mutated(random.Random(seed)))
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_a_broken_batch_is_taken_or_refused(seed: int) -> None:
     """Neither are changed, lost and doubled bytes."""
     rng = random.Random(seed)
@@ -108,7 +109,7 @@ def test_a_broken_batch_is_taken_or_refused(seed: int) -> None:
 
 
 @given(st.binary(max_size=300), st.sampled_from(ENCODINGS))
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_any_bytes_are_unpacked_or_refused(body: bytes, encoding: str) -> None:
     """Whatever is said to be gzip or zstd is that, or refused."""
     try:

@@ -11,6 +11,7 @@ from storage.open_store import sql_store
 from storage.values.cycle import Cycle
 from storage.values.selection import Selection
 from tests.contract.cycles import cycle, measurement
+from tests.properties import examples
 from tests.unit.monitor.export.test_export_rows import (
     PILED_UP,
     crowded,
@@ -45,7 +46,7 @@ def elsewhere(made: Cycle, country: str) -> Cycle:
 
 @given(cycles())
 @settings(
-    max_examples=25,
+    max_examples=examples(25),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

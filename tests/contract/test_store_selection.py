@@ -16,6 +16,7 @@ from storage.values.cursor import LENGTHS, place_of
 from storage.values.selection import Selection
 from tests.contract.cycles import at, cycle, event, measurement
 from tests.contract.listing import EVERYTHING, flat
+from tests.properties import examples
 
 
 async def _filled(store: Store) -> None:
@@ -95,7 +96,7 @@ async def test_a_listing_goes_on_behind_any_place(store: Store) -> None:
     assert await flat(store.measurements(early)) == looks[-1:]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(30))
 @given(place=st.lists(st.text(max_size=30), min_size=3, max_size=3))
 async def test_any_text_is_a_place(store: Store, place: list[str]) -> None:
     """Places come from outside: whatever they say, a listing is only shorter."""

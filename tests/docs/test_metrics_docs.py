@@ -60,6 +60,15 @@ def full_scrape() -> Iterator[Metric]:
             ),
         ],
     )
+    over = {"state": EventState.ENDED, "end_latest": world.NOW}
+    publisher.show_ended(
+        [
+            msgspec.structs.replace(world.event(), id="ended", **over),
+            msgspec.structs.replace(
+                world.event(), id="shutdown", kind=EventKind.SHUTDOWN, platform="", **over
+            ),
+        ]
+    )
     publisher.notifications_pending({"newsroom": [datetime(2024, 2, 17, tzinfo=UTC)]})
     publisher.annotated([annotation()])
     return iter(create_registry(publisher, ingested()).collect())

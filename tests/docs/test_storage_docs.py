@@ -63,7 +63,8 @@ def _documented() -> dict[str, list[str]]:
 
 
 def test_every_table_and_column_is_documented(file: Path) -> None:
-    """The page has exactly the columns of the database, table by table, in order."""
+    """The page has exactly the columns of the database, table by table, in order. Those that a
+    later release added stand last."""
     with closing(sqlite3.connect(file)) as database:
         tables = [
             name
@@ -75,7 +76,9 @@ def test_every_table_and_column_is_documented(file: Path) -> None:
         }
     documented = _documented()
     for table, history in LATEST.items():
-        documented[table] = documented[history] + documented[table]
+        later = [name for name in documented[history] if name.startswith("measured_")]
+        first = [name for name in documented[history] if name not in later]
+        documented[table] = first + documented[table] + later
     for table, history in REJUDGED.items():
         documented[table] = documented[table] + documented[history]
     assert documented == stored

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from monitor.wording.failures_and_methods import METHODS, METHODS_PAST
 from tests.prometheus.alertmanager import FOLDER
 
 MESSAGES = Path(__file__).parent / "messages"
@@ -26,6 +27,10 @@ PTCL = "PTCL (AS17557): connections are reset when the platform's name appears (
 NAYATEL = "Nayatel (AS23674): DNS says the name does not exist (dns.nxdomain)"
 META = ("Facebook", "Messenger", "Instagram", "Threads", "Meta", "WhatsApp")
 OVER = "2026-03-01T14:32:10Z"
+UNTIL = (
+    "2026-03-01 14:09 UTC, 2026-03-01 19:09 local time (UTC+05:00); last seen blocked "
+    "2026-03-01 14:08 UTC"
+)
 
 
 def about(alertname: str, title: str, owner: str = "Meta", **annotations: str) -> Alert:
@@ -51,6 +56,7 @@ def about(alertname: str, title: str, owner: str = "Meta", **annotations: str) -
             "extent": "2 of 3 networks tested",
             "since": "2026-03-01 11:48 UTC, 2026-03-01 16:48 local time (UTC+05:00); "
             "last seen open 2026-03-01 11:43 UTC",
+            "until": "",
             "event": f"pk-{platform}",
             "event_url": f"https://watch.example.org/events/pk-{platform}",
             "whole_owner": "",
@@ -72,6 +78,7 @@ def other(alertname: str, summary: str, description: str, **labels: str) -> Aler
             "description": description,
             "runbook_url": f"https://watch.example.org/runbooks/{alertname}",
             **({"country_name": "Pakistan"} if "country" in labels else {}),
+            **({"until": ""} if alertname == SHUTDOWN else {}),
         },
         "startsAt": "2026-03-01T11:50:00Z",
         "endsAt": "0001-01-01T00:00:00Z",
@@ -79,7 +86,23 @@ def other(alertname: str, summary: str, description: str, **labels: str) -> Aler
 
 
 def over(alert: Alert) -> Alert:
-    """The same alert, resolved."""
+    """The same alert, resolved, with the end of its event."""
+    known = alert["annotations"]
+    ended = {"state": "dismissed" if known.get("state") == "suspected" else "ended", "until": UNTIL}
+    past = {"networks": _in_the_past(known.get("networks", ""))}
+    end = {"until": UNTIL.replace("blocked", "cut off")} if "until" in known else {}
+    told = known | (ended | past if "platform_name" in known else end)
+    return unheard(alert) | {"annotations": told}
+
+
+def _in_the_past(networks: str) -> str:
+    for name in ("tls.reset", "dns.nxdomain"):
+        networks = networks.replace(METHODS[name], METHODS_PAST[name])
+    return networks
+
+
+def unheard(alert: Alert) -> Alert:
+    """The same alert, resolved because the monitor was not heard of for a day: no end is known."""
     return alert | {"status": "resolved", "endsAt": OVER}
 
 
@@ -100,6 +123,35 @@ STORIES: Mapping[str, Sequence[Alert]] = {
     "no-longer-seen": [about(CONFIRMED, "X", "X Corp.", state="unobserved")],
     "opening": [about(CONFIRMED, "X", "X Corp.", state="recovering")],
     "one-ended": [over(X)],
+    "over-and-firing": [over(X) | {"status": "firing"}, about(CONFIRMED, "TikTok", "ByteDance")],
+    "end-unknown": [unheard(X)],
+    "withdrawn": [
+        unheard(
+            about(
+                CONFIRMED,
+                "X",
+                "X Corp.",
+                state="withdrawn",
+                networks=_in_the_past(f"{NAYATEL}; {PTCL}"),
+            )
+        )
+    ],
+    "back-again": [
+        about(
+            CONFIRMED,
+            "X",
+            "X Corp.",
+            since="2026-03-01 14:38 UTC, 2026-03-01 19:38 local time (UTC+05:00); last seen open "
+            "2026-03-01 14:37 UTC; first blocked 2026-03-01 11:48 UTC",
+        )
+    ],
+    "shutdown-over": [
+        over(
+            other(
+                SHUTDOWN, "Pakistan may be cut off from the internet", "", country="PK"
+            )
+        )
+    ],
     "suspicion-gone": [over(about(SUSPECTED, "X", "X Corp."))],
     "several": [
         X,

@@ -1,17 +1,22 @@
 """From a publish to a firing alert, through the real server and a real Prometheus."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from monitor.analysis.events.event import EventState
 from monitor.metrics.publisher import Publisher
+from monitor.wording.local_time import local_text, utc_text
 from tests.prometheus import live, world
 from tests.prometheus.server import PrometheusServer, without_delays
 
 pytestmark = pytest.mark.prometheus
 
 RULES = Path(__file__).parents[2] / "dashboards" / "prometheus" / "shutwatch.rules.yml"
+MINUTE = timedelta(minutes=1)
 
 
 class Switch:
@@ -19,12 +24,24 @@ class Switch:
 
     def __init__(self) -> None:
         self.blocking = False
+        self.ended: datetime | None = None
+        """When the last block was first seen open again."""
 
     def __call__(self, publisher: Publisher) -> None:
         """X blocked on two of three networks, or everything open."""
         if self.blocking:
             world.publish_x_blocked(publisher)
             return
+        for event in publisher.snapshot.events.values():
+            self.ended = publisher.now()
+            over = msgspec.structs.replace(
+                event,
+                state=EventState.ENDED,
+                end_earliest=self.ended - MINUTE,
+                end_latest=self.ended,
+                updated_at=self.ended,
+            )
+            publisher.show_ended([over])
         for point in (*world.FIELD, *world.CONTROL):
             publisher.publish(world.cycle(point, at=publisher.now()), [])
 
@@ -78,6 +95,21 @@ def test_a_block_fires_and_its_end_resolves(prometheus: PrometheusServer, switch
     assert ratio == pytest.approx(2 / 3)
 
     switch.blocking = False
+    (ended,) = prometheus.eventually(
+        lambda: [
+            one
+            for one in prometheus.firing("ShutwatchPlatformBlockConfirmed", platform="x")
+            if one.annotations["until"]
+        ]
+    )
+    end = switch.ended
+    assert end is not None
+    assert ended.annotations["state"] == "ended"
+    assert ended.annotations["until"] == (
+        f"{utc_text(end)}, {local_text(end, 'PK')}; last seen blocked {utc_text(end - MINUTE)}"
+    )
+    assert "PTCL (AS17557): connections were reset" in ended.annotations["networks"]
+    assert " local time (UTC+05:00); last seen open " in ended.annotations["since"]
     prometheus.eventually(lambda: not prometheus.firing("ShutwatchPlatformBlockConfirmed"))
 
 

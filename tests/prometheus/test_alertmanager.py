@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.prometheus.alertmanager import CONFIG, FOLDER, AlertmanagerServer
-from tests.prometheus.stories import FORMS, MESSAGES, META, STORIES, about, other, render
+from tests.prometheus.stories import FORMS, MESSAGES, META, STORIES, about, other, over, render
 
 pytestmark = pytest.mark.alertmanager
 
@@ -191,7 +191,7 @@ def test_all_that_goes_at_once_is_one_message_each_way(server: AlertmanagerServe
     ]
     assert "<https://watch.example.org/events/pk-facebook|Evidence>" in slack["text"]
 
-    server.post([_live(alert, ended=True) for alert in wave])
+    server.post([_live(over(alert), ended=True) for alert in wave])
     server.eventually(lambda: len(server.mails()) == 3 and len(server.taken("/newsroom")) == 3)
     assert server.mails()[-1]["subject"].startswith("Pakistan – over: ")
     ended = server.taken("/newsroom")[-1]["body"]

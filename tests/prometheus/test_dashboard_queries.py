@@ -131,8 +131,11 @@ def test_the_events_on_the_boards_are_the_true_ones(prometheus: PrometheusServer
         "Blind spots": [0],
     }
     assert state.labels == {"country": "PK", "platform": "x", "state": "confirmed"}
-    (affected,) = samples_of(prometheus, OVERVIEW, "Active events", "C")
-    (seen,) = samples_of(prometheus, OVERVIEW, "Active events", "D")
+    (since,) = samples_of(prometheus, OVERVIEW, "Active events", "B")
+    (first,) = samples_of(prometheus, OVERVIEW, "Active events", "C")
+    assert since.value == first.value
+    (affected,) = samples_of(prometheus, OVERVIEW, "Active events", "D")
+    (seen,) = samples_of(prometheus, OVERVIEW, "Active events", "E")
     assert (affected.value, seen.value) == (2, 3)
     (part,) = samples_of(prometheus, TIMELINE, "Events in the time range")
     assert (part.labels["platform"], part.value) == ("x", 1)

@@ -65,8 +65,10 @@ def told_of(alert: str) -> set[str]:
     if name in ABOUT_A_PLATFORM:
         return {
             *("country_name", "platform_name", "owner", "effect", "state", "networks"),
-            *("extent", "since", "event", "event_url", "whole_owner"),
+            *("extent", "since", "until", "event", "event_url", "whole_owner"),
         }
+    if name in ("CountryShutdownSuspected", "InternationalCutSuspected"):
+        return {"country_name", "until"}
     if name == "PlatformDegraded":
         return {"country_name", "platform_name", "networks"}
     if name == "PlatformOutageElsewhere":

@@ -39,8 +39,10 @@ from monitor.wording.states import EVENT_STATES
 
 
 def numbers() -> list[Any]:
-    """Four big numbers."""
+    """Five big numbers."""
     active = f"shutwatch_blocking_event_active{{{EVENT}}}"
+    state = f"shutwatch_platform_state{{{EVENT}"
+    missing = f'shutwatch_platform_undecided_verdicts{{{EVENT},cause="not_measured"}}'
     return [
         number(
             "Events now",
@@ -49,6 +51,18 @@ def numbers() -> list[Any]:
             units.Short,
             (None, GREY),
             (1, RED),
+            width=4,
+        ),
+        number(
+            "Decided",
+            "Current verdicts on the chosen platforms that say something, out of all that field "
+            "vantages should give. No event means no block only as far as this reaches; the rest "
+            "is undecided or not measured.",
+            f'sum({state},state!="insufficient"}} or 0 * {missing})\n/ sum({state}}} or {missing})',
+            units.PercentUnit,
+            (None, RED),
+            (0.5, AMBER),
+            (1, GREEN),
         ),
         number(
             "Working field vantages",
@@ -71,6 +85,7 @@ def numbers() -> list[Any]:
             units.Short,
             (None, GREEN),
             (1, AMBER),
+            width=4,
         ),
         number(
             "Oldest report",
@@ -81,6 +96,7 @@ def numbers() -> list[Any]:
             (None, GREEN),
             (900, AMBER),
             (1800, RED),
+            width=4,
         ),
     ]
 
@@ -112,13 +128,15 @@ def events() -> table.Panel:
     states = {"suspected": AMBER, "confirmed": RED, "recovering": PURPLE, "unobserved": SLATE}
     return listing(
         "Active events",
-        "Every active event: since when, and on how many of the networks tested. The time is "
-        "the first moment known to be blocked.",
+        "Every active event: since when it is blocked without a break, when it was first "
+        "blocked, and on how many of the networks tested. The times are the first moments known "
+        "to be blocked.",
         [
             f"max by ({PAIR}, state) (shutwatch_blocking_event_state{{{EVENT}}})",
             *(
                 f"max by ({PAIR}) ({family}{{{EVENT}}}){factor}"
                 for family, factor in (
+                    ("shutwatch_blocking_event_stretch_onset_timestamp_seconds", " * 1000"),
                     ("shutwatch_blocking_event_onset_timestamp_seconds", " * 1000"),
                     ("shutwatch_blocking_event_networks_affected", ""),
                     ("shutwatch_blocking_event_networks_seen", ""),
@@ -130,12 +148,14 @@ def events() -> table.Panel:
             "platform": "Platform",
             "state": "State",
             "Value #B": "Blocked since",
-            "Value #C": "Networks affected",
-            "Value #D": "Networks seen",
+            "Value #C": "First blocked",
+            "Value #D": "Networks affected",
+            "Value #E": "Networks seen",
         },
         {
             "Platform": [linked(link)],
             "Blocked since": [as_unit(units.DatetimeISO)],
+            "First blocked": [as_unit(units.DatetimeISO)],
             "State": coloured(states, EVENT_STATES),
         },
         hidden=("Value #A",),

@@ -45,7 +45,7 @@ def _looking_back() -> table.Panel:
             *(
                 f"max by ({PAIR}) (max_over_time({family}{{{EVENT}}}[$__range])){end}"
                 for family, end in (
-                    ("shutwatch_blocking_event_onset_timestamp_seconds", " * 1000"),
+                    ("shutwatch_blocking_event_stretch_onset_timestamp_seconds", " * 1000"),
                     ("shutwatch_blocking_event_networks_affected", ""),
                 )
             ),

@@ -59,14 +59,14 @@ def outvoted(
 def _alone(here: list[Stream]) -> Outlier | None:
     accusing = [stream for stream in here if stream.suspected]
     if len(accusing) == 1:
-        since = accusing[0].detector.onset_latest
+        since = accusing[0].detector.run_at or accusing[0].detector.onset_latest
         if since is not None and sum(_open_after(one, since) for one in here) >= WITNESSES:
             return Outlier(vantage=accusing[0].vantage, accuses=True)
         return None
     if len(accusing) != len(here) - 1:
         return None
     (other,) = (stream for stream in here if not stream.suspected)
-    onsets = sorted(s.detector.onset_latest for s in accusing if s.detector.onset_latest)
+    onsets = sorted(s.detector.run_at for s in accusing if s.detector.run_at)
     # This vantage found it open after all others began to find it blocked.
     if onsets and _open_after(other, onsets[-1]):
         return Outlier(vantage=other.vantage, accuses=False)

@@ -11,8 +11,11 @@
   After `forget_after` such an event is closed without a known end.
 * **Reopened**, as the same event, when the block comes back within `reopen_within` of the end: a
   block with office hours, or lifted for a day, is one story.
-* **Onset** lies between the last clean measurement before the first accusing one and that one, on
-  the network where it came first; before monitoring, when that network was never open.
+* **Onset** lies between the last clean measurement before the first accusing one and that one;
+  before monitoring, when the network where it came first was never open. **End** lies between the
+  last accusing measurement and the first clean one after it. Vantages measure at different times,
+  so the first to find a block need not be the first that was blocked: the earliest of all bounds
+  counts for an onset, the latest for an end (docs/adr/0018).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -126,7 +129,7 @@ def _opened(
     verdict: PlatformVerdict,
     settings: EventSettings,
 ) -> Change:
-    first = _runs(streams)[0]
+    first = _runs(s for s in streams if s.observed(verdict.judged_at, settings.detector))[0]
     if known is not None and _comes_back(known, first, settings):
         name = "reopened"
         state = EventState.SUSPECTED if known.confirmed_at is None else EventState.CONFIRMED
@@ -203,18 +206,20 @@ def _networks(
     statuses = {status.key: status for status in before}
     by_network: dict[tuple[int, str], list[Stream]] = {}
     for stream in sorted(streams, key=lambda stream: stream.vantage):
-        if stream.known or stream.key in statuses:
+        # One that nobody can judge is not spared: it is no network of the event.
+        recent = stream.known and stream.observed(verdict.judged_at, settings.detector)
+        if recent or stream.key in statuses:
             by_network.setdefault(stream.key, []).append(stream)
     for key, here in by_network.items():
         seen = [s for s in here if s.observed(verdict.judged_at, settings.detector)]
-        statuses[key] = _network(statuses.get(key), here, seen)
+        statuses[key] = _network(statuses.get(key), here, seen, verdict.judged_at)
     return tuple(sorted(statuses.values(), key=lambda status: (status.asn, status.network)))
 
 
 def _network(
-    old: NetworkStatus | None, here: Sequence[Stream], seen: Sequence[Stream]
+    old: NetworkStatus | None, here: Sequence[Stream], seen: Sequence[Stream], at: datetime
 ) -> NetworkStatus:
-    """The status of one network from its vantages; `seen` are those with recent results."""
+    """The status of one network from its vantages; `seen` are those with recent results at `at`."""
     blocked = any(stream.suspected for stream in seen)
     affected = blocked or (old is not None and old.affected)
     recovering = affected and not blocked and any(stream.recovering for stream in seen)
@@ -222,7 +227,11 @@ def _network(
     # Where no vantage found it open since, it is not open: the vantage is silent, or forgot.
     unobserved = affected and not (blocked or recovering or over) and _not_open_again(old)
     before = old.stretches if old is not None else ()
-    now = _stretches(before, here, blocked=blocked, over=over) if affected else before
+    now = before
+    if blocked:
+        now = _blocked(before, _runs(seen))
+    elif affected and before and before[-1].end_latest is None:
+        now = (*before[:-1], _over(before[-1], here, at if over else None))
     return NetworkStatus(
         asn=here[0].asn,
         network=old.network if old is not None else here[0].network,
@@ -240,36 +249,47 @@ def _not_open_again(status: NetworkStatus | None) -> bool:
     return status is not None and (status.blocked_now or status.recovering or status.unobserved)
 
 
-def _stretches(
-    before: tuple[Stretch, ...], here: Sequence[Stream], *, blocked: bool, over: bool
-) -> tuple[Stretch, ...]:
-    """The stretches of one network, the last one as it is now."""
+def _blocked(before: tuple[Stretch, ...], runs: Sequence[Run]) -> tuple[Stretch, ...]:
+    """The stretches of a network that blocks; `runs` are those of its vantages that measure."""
     ongoing = bool(before) and before[-1].end_latest is None
-    if blocked:
-        runs = _runs(here)
-        if ongoing:
-            return (*before[:-1], _longer(before[-1], runs))
-        new = Stretch(
-            onset_earliest=runs[0].onset_earliest,
-            onset_latest=runs[0].onset_latest,
-            last_blocked=max(run.last for run in runs),
-            unsure=max(run.unsure for run in runs),
-        )
-        return went_on(before, new)
-    if not ongoing:
-        return before
-    last = msgspec.structs.replace(
-        before[-1],
-        end_earliest=max((s.run.last for s in here if s.run is not None), default=None),
-        end_latest=_open_since(here) if over else None,
+    past = before[:-1] if ongoing else before
+    if past:
+        # A vantage may accuse since an earlier stretch: it does not say when this one began.
+        over = past[-1].end_latest
+        runs = [one for one in runs if over is None or one.onset_latest > over] or runs
+    if ongoing:
+        return (*past, _longer(before[-1], runs))
+    earliest, latest = onset_of(runs)
+    new = Stretch(
+        onset_earliest=earliest,
+        onset_latest=latest,
+        last_blocked=max(run.last for run in runs),
+        unsure=max(run.unsure for run in runs),
+    )
+    return went_on(before, new)
+
+
+def _over(stretch: Stretch, here: Iterable[Stream], found_at: datetime | None) -> Stretch:
+    """A stretch whose network no longer blocks, as far as its vantages know. `found_at` is when all
+    that measure agreed on that; None while one is not sure, or none measures."""
+    known = [s.detector for s in here if s.run is not None and s.run.suspected]
+    blocked = [at for one in known if (at := one.end_earliest or one.accused_since) is not None]
+    opened = [one.end_latest for one in known if one.end_latest is not None]
+    earliest, latest = max(blocked, default=None), max(opened, default=None)
+    if latest is None or (earliest is not None and latest < earliest):
+        latest = found_at  # The last one to find it blocked measures no longer.
+    return msgspec.structs.replace(
+        stretch,
+        end_earliest=earliest,
+        end_latest=latest if found_at is not None else None,
         last_blocked=None,
     )
-    return (*before[:-1], last)
 
 
 def _longer(stretch: Stretch, runs: Sequence[Run]) -> Stretch:
     """A stretch that goes on, or again after measurements that found it open, or after silence."""
-    begun, last = runs[0], max(run.last for run in runs)
+    last = max(run.last for run in runs)
+    earliest, latest = onset_of((*runs, stretch))
     pause = 0.0
     if stretch.end_earliest is not None:
         pause = max(0.0, (last - stretch.end_earliest).total_seconds())
@@ -278,21 +298,13 @@ def _longer(stretch: Stretch, runs: Sequence[Run]) -> Stretch:
         LONGEST_PROGRESS, PROGRESS * (noted - stretch.onset_latest)
     ):
         noted = last
-    sooner = begun.onset_latest < stretch.onset_latest
     return msgspec.structs.replace(
         stretch,
-        onset_earliest=begun.onset_earliest if sooner else stretch.onset_earliest,
-        onset_latest=begun.onset_latest if sooner else stretch.onset_latest,
+        onset_earliest=earliest,
+        onset_latest=latest,
         end_earliest=None,
         last_blocked=noted,
         unsure=max(stretch.unsure + pause, *(run.unsure for run in runs)),
-    )
-
-
-def _open_since(here: Iterable[Stream]) -> datetime | None:
-    """When the slowest vantage's first clean measurement after its last accusing one began."""
-    return max(
-        (s.detector.end_latest for s in here if s.detector.end_latest is not None), default=None
     )
 
 

@@ -33,10 +33,13 @@ class LastVerdict(msgspec.Struct, frozen=True, kw_only=True):
     network: str
     down: bool
     since: datetime
-    """When the first measurement of the first such verdict in a row began."""
+    """When the measurements that decided the first such verdict in a row ended."""
     before: datetime | None
-    """When the last verdict unlike it began."""
+    """When those that decided the last verdict unlike it began."""
     at: datetime
+    """When the first measurement of the last one began."""
+    measured_at: datetime | None = None
+    """When the measurements that decided the last one began."""
     count: int = 1
 
 
@@ -72,7 +75,7 @@ def take_in(
             event = changes[-1].event
     elif event is not None:
         before = last_verdicts[verdict.vantage].before
-        changes.append(closed(event, before, verdict.started_at, verdict.judged_at))
+        changes.append(closed(event, before, verdict.until, verdict.judged_at))
         event = None
     return Outages(last_verdicts=last_verdicts, event=event), tuple(changes)
 
@@ -82,7 +85,8 @@ def _last_verdict(known: LastVerdict | None, verdict: PlatformVerdict) -> LastVe
     if known is not None and known.down == down:
         since, before, count = known.since, known.before, known.count + 1
     else:
-        since, before, count = verdict.started_at, known.at if known else None, 1
+        before = (known.measured_at or known.at) if known else None
+        since, count = verdict.until, 1
     return LastVerdict(
         asn=verdict.asn,
         network=verdict.network,
@@ -90,6 +94,7 @@ def _last_verdict(known: LastVerdict | None, verdict: PlatformVerdict) -> LastVe
         since=since,
         before=before,
         at=verdict.started_at,
+        measured_at=verdict.since,
         count=count,
     )
 

@@ -35,10 +35,13 @@ capped (`cap_weak`, `cap_strong`), plus the share of readings at which the *cont
 undecided run counts its own accusations as well, for it may be a bad line that nobody knows yet.
 During an outage nothing is learned.
 
-**Onset and end are bounds** of when the score left zero, not of the alarm. Onset: from the last
-clearing reading before the run (None: never open before) to its first accusing one. End: from the
-last accusing reading to the first clearing one after it. All are times at which the readings' first
-measurements began.
+**Onset and end are bounds** of when the score left zero, not of the alarm. A measurement takes
+time, so a reading shows that its state held at some moment from `since` to `until`, when its
+deciding attempts began and ended. Onset: from `since` of the last clearing reading before the run
+(None: never open before) to `until` of its first accusing one, or, where readings cleared in
+between, of the first accusing one after these. End: from `since` of the last accusing reading
+before the score for the end left zero to `until` of the first clearing one after the last that
+accuses. docs/adr/0018 shows why the truth lies within.
 
 **Silence is no evidence.** *Insufficient* and *down* neither accuse nor clear; *throttled* accuses
 with strong evidence. After `gap` seconds without an accusing or clearing reading the stream is
@@ -115,6 +118,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     at: datetime
     """UTC; when the first measurement behind the verdict began."""
+    since: datetime | None = None
+    """UTC; when the attempts that decided began; None: at `at`."""
+    until: datetime | None = None
+    """UTC; when they ended; None: at `at`."""
     cycle: str
     kind: Kind
     llr: float = 0.0
@@ -218,23 +225,29 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     end_score: float = 0.0
     """Nats in favour of its end; 0 unless recovering."""
     onset_earliest: datetime | None = None
-    """Of the present or last run: when the last clearing reading before it began; None when never
+    """Of the present or last run: the last moment known to be open before it; None when never
     open."""
     onset_latest: datetime | None = None
-    """When its first accusing reading began; None before any."""
+    """First moment known to be blocked; None before any."""
     end_earliest: datetime | None = None
-    """When its last accusing reading began; None unless recovering, or over."""
+    """Last moment known to be blocked; None unless recovering, or over."""
     end_latest: datetime | None = None
-    """When the first clearing reading after that began; None unless recovering, or over."""
+    """First moment known to be open after it; None unless recovering, or over."""
+    run_at: datetime | None = None
+    """When the first accusing reading of the present or last run began; None before any."""
     at: datetime | None = None
     """Of the last reading, of whatever kind."""
     cycle: str = ""
     accused_at: datetime | None = None
     cleared_at: datetime | None = None
+    accused_since: datetime | None = None
+    """`since` of the last accusing reading."""
+    cleared_since: datetime | None = None
+    """`since` of the last clearing reading."""
     down_at: datetime | None = None
     """Of the last reading at which the control failed too."""
     open_since: datetime | None = None
-    """Of the first clearing reading since the last accusing one."""
+    """`until` of the first clearing reading since the last accusing one."""
     best: float = 0.0
     """The highest weight of one reading of the run."""
     conclusive: int = 0
@@ -272,6 +285,8 @@ def reading_of(verdict: PlatformVerdict) -> Reading:
         kind, weight = Kind.CLEARS, llr(State.OK, Evidence.NONE)
     return Reading(
         at=verdict.started_at,
+        since=verdict.since,
+        until=verdict.until,
         cycle=verdict.cycle,
         kind=kind,
         llr=weight,
@@ -313,8 +328,9 @@ def _accused(state: Detector, reading: Reading, settings: DetectorSettings) -> D
     if state.score == 0.0:
         state = _with(
             state,
-            onset_earliest=state.cleared_at,
-            onset_latest=reading.at,
+            run_at=reading.at,
+            onset_earliest=state.cleared_since,
+            onset_latest=reading.until or reading.at,
             end_earliest=None,
             end_latest=None,
             best=0.0,
@@ -322,6 +338,9 @@ def _accused(state: Detector, reading: Reading, settings: DetectorSettings) -> D
             wrong=0.0,
             wrong_strong=0.0,
         )
+    elif state.open_since is not None:
+        # It was measured open since the run began.
+        state = _with(state, onset_latest=reading.until or reading.at)
     same = _same(state, reading, settings)
     alone = _alone(state, reading, settings)
     outage = settings.outage.same(_seconds(state.down_at, reading.at))
@@ -332,6 +351,7 @@ def _accused(state: Detector, reading: Reading, settings: DetectorSettings) -> D
         phase=_phase(state, score, settings),
         score=score,
         accused_at=reading.at,
+        accused_since=reading.since or reading.at,
         open_since=None,
         best=max(state.best, alone),
         conclusive=state.conclusive + reading.conclusive,
@@ -346,9 +366,10 @@ def _accused_again(state: Detector, reading: Reading, settings: DetectorSettings
         state,
         phase=Phase.RECOVERING if end_score > 0.0 else Phase.BLOCKED,
         end_score=end_score,
-        end_earliest=None,
+        end_earliest=state.end_earliest if end_score > 0.0 else None,
         end_latest=None,
         accused_at=reading.at,
+        accused_since=reading.since or reading.at,
         open_since=None,
         conclusive=state.conclusive + reading.conclusive,
     )
@@ -358,18 +379,20 @@ def _cleared(state: Detector, reading: Reading, settings: DetectorSettings) -> D
     if state.blocked:
         return _cleared_again(state, reading, settings)
     score = max(0.0, state.score + reading.llr)
+    open_since = state.open_since or reading.until or reading.at
     wrong = strong = 0.0
     over: dict[str, object] = {}
     if score == 0.0 and state.phase is Phase.SUSPICIOUS:
         wrong, strong = state.wrong, state.wrong_strong
     if score == 0.0 and state.phase in (Phase.SUSPICIOUS, Phase.SUSPECTED):
-        over = {"end_earliest": state.accused_at, "end_latest": state.open_since or reading.at}
+        over = {"end_earliest": state.accused_since, "end_latest": open_since}
     return _with(
         state,
         phase=state.phase if score > 0.0 else Phase.CLEAR,
         score=score,
         cleared_at=reading.at,
-        open_since=state.open_since or reading.at,
+        cleared_since=reading.since or reading.at,
+        open_since=open_since,
         baseline=_learned(state.baseline, settings, right=1.0, wrong=wrong, strong=strong),
         **over,
     )
@@ -381,15 +404,16 @@ def _cleared_again(state: Detector, reading: Reading, settings: DetectorSettings
         same = settings.leak.same(_seconds(state.cleared_at, reading.at))
     end_score = state.end_score - math.log(same + (1.0 - same) * math.exp(reading.llr))
     over = end_score >= settings.end_at
-    open_since = state.open_since or reading.at
+    open_since = state.open_since or reading.until or reading.at
     return _with(
         state,
         phase=Phase.CLEAR if over else Phase.RECOVERING,
         score=0.0 if over else state.score,
         end_score=0.0 if over else end_score,
-        end_earliest=state.accused_at,
+        end_earliest=state.end_earliest or state.accused_since,
         end_latest=open_since,
         cleared_at=reading.at,
+        cleared_since=reading.since or reading.at,
         open_since=open_since,
     )
 

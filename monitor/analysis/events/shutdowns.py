@@ -24,6 +24,12 @@ only next to a *witness*: a vantage that is well, has reported so since the loss
 `SURE` times in a row before the last dark report. And it is silent only while others report: a
 stopped monitor is not their silence. A confirmed event needs no witness: it ends when one of the
 lost vantages is back.
+
+**Bounds** are of measurements, from the start of a vantage's last references in one condition to
+the end of its first in another. One that does not report was lost, at the latest, when its silence
+counts. The onset is that of the first vantage among those lost together, as a block's is that of
+its first network. An event whose vantages go on to be lost as part of another ends without a latest
+bound: nobody measured an end.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -43,6 +49,7 @@ from monitor.analysis.events.event import (
     event_id,
     network_key,
 )
+from monitor.analysis.events.stretches import onset_of
 from monitor.analysis.verdict import Evidence, VantageHealth, VantageState
 from probes.vantage import VantageRole
 
@@ -92,9 +99,13 @@ class VantageReport(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     """When the first report of the present condition came."""
     before: datetime | None
-    """When the last report of another condition came; None without one."""
+    """When the last references in another condition began; None without such."""
+    known_at: datetime | None = None
+    """When the present condition was first certain: the first report came, or silence counted."""
     at: datetime
     """Of the last report."""
+    began_at: datetime | None = None
+    """When the references of the last report began."""
     count: int = 1
     """Reports in a row of this condition."""
     sure_at: datetime | None = None
@@ -108,6 +119,21 @@ class VantageReport(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> tuple[int, str]:
         return network_key(self.asn, self.network or self.vantage)
+
+    @property
+    def onset_earliest(self) -> datetime | None:
+        return self.before
+
+    @property
+    def onset_latest(self) -> datetime:
+        return self.known_at or self.since
+
+    @property
+    def last_lost(self) -> datetime:
+        """The last moment at which a lost vantage is known to be lost."""
+        began = self.began_at or self.at
+        # One that fell silent is not known to be lost by its last report, but by its silence.
+        return began if self.before is None or began > self.before else self.onset_latest
 
 
 class Connectivity(msgspec.Struct, frozen=True, kw_only=True, rename={"reports": "sights"}):
@@ -200,8 +226,10 @@ def _report(
         field=health.vantage_role == VantageRole.FIELD,
         condition=condition,
         since=health.at,
-        before=known.at if known is not None else None,
+        before=(known.began_at or known.at) if known is not None else None,
+        known_at=health.at,
         at=health.at,
+        began_at=health.since,
     )
     if known is None:
         return new
@@ -211,7 +239,12 @@ def _report(
     count = before.count + 1
     sure_at = before.sure_at or (health.at if count >= SURE else None)
     return msgspec.structs.replace(
-        new, since=before.since, before=before.before, count=count, sure_at=sure_at
+        new,
+        since=before.since,
+        before=before.before,
+        known_at=before.known_at,
+        count=count,
+        sure_at=sure_at,
     )
 
 
@@ -219,7 +252,8 @@ def _now(
     report: VantageReport, now: datetime, listening: datetime, interval: float
 ) -> VantageReport:
     """The condition at `now`: a vantage that no longer reports is dark since its last report."""
-    if now - max(report.at, listening) <= _longest_pause(interval):
+    counts = max(report.at, listening) + _longest_pause(interval)
+    if now <= counts:
         return report
     if report.condition is Reachability.DARK:
         return msgspec.structs.replace(report, at=now, count=SURE)
@@ -227,7 +261,8 @@ def _now(
         report,
         condition=Reachability.DARK,
         since=report.at,
-        before=report.at,
+        before=report.began_at or report.at,
+        known_at=counts,
         at=now,
         count=SURE,
         sure_at=now,
@@ -396,8 +431,9 @@ def _update(before: Event | None, finding: _Finding, now: datetime) -> Iterator[
 
 
 def _new(finding: _Finding, now: datetime) -> Event:
-    # With the last one lost, all were; some went before.
+    # With the last one lost, all were; it began with the first of those lost together.
     last = max(finding.reports, key=lambda report: (report.since, report.vantage))
+    earliest, latest = onset_of(r for r in finding.reports if last.since - r.since <= TOGETHER)
     return Event(
         id=event_id(finding.subject, last.since.isoformat()),
         kind=finding.kind,
@@ -406,8 +442,8 @@ def _new(finding: _Finding, now: datetime) -> Event:
         state=EventState.SUSPECTED,
         methods=(_METHODS[finding.kind],),
         networks=_networks(finding, ()),
-        onset_earliest=last.before,
-        onset_latest=last.since,
+        onset_earliest=earliest,
+        onset_latest=latest,
         detected_at=now,
         updated_at=now,
         evidence=Evidence.STRONG.value,
@@ -430,7 +466,7 @@ def _networks(finding: _Finding, before: Iterable[NetworkStatus]) -> tuple[Netwo
 
 def _close(event: Event, reports: Iterable[VantageReport], now: datetime) -> Change:
     """Close an event whose condition no longer holds: a vantage is back, it became another event,
-    or its vantages were removed. In the last case its end stays unknown."""
+    or its vantages were removed. In the last two cases its end stays unknown."""
     lost = {(network.asn, network.network) for network in event.networks if network.affected}
     concerned = [
         s
@@ -441,11 +477,14 @@ def _close(event: Event, reports: Iterable[VantageReport], now: datetime) -> Cha
     ]
     back = [s for s in concerned if s.since > event.onset_latest and not s.lost]
     first = min(back, key=lambda report: report.since, default=None)
-    bounds: tuple[datetime | None, datetime | None] = (now, now)
+    still = [s.last_lost for s in concerned if s.lost]
+    bounds: tuple[datetime | None, datetime | None] = (event.updated_at, None)
     if first is not None:
-        bounds = (first.before, first.since)
-    elif not concerned:
-        bounds = (event.updated_at, None)
+        # Another may have been back before it, since its last report.
+        others = (at for at in still if at > event.onset_latest)
+        bounds = (min((first.before or event.onset_latest, *others)), first.since)
+    elif still:
+        bounds = (max(still), None)
     networks = tuple(msgspec.structs.replace(n, blocked_now=False) for n in event.networks)
     return closed(msgspec.structs.replace(event, networks=networks), *bounds, now)
 

@@ -2,8 +2,13 @@
 
 The detector knows numbers. What people ask (how it is blocked, which functions, how well it is
 known) comes from the accusing verdicts of the present run.
+
+**Functions.** A platform is ok while a function that is not core is undecided, and not every cycle
+tests speed or QUIC. So the onset counts from the last clearing verdict in which what is accused was
+tested, not merely from the last one.
 """
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import msgspec
@@ -20,19 +25,25 @@ from monitor.analysis.events.sequential_test import (
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict, State
 
 _ACCUSED = (State.BLOCKED, State.THROTTLED, State.DEGRADED)
+_OWN_TEST = ("quic", "throttling")
+"""Methods whose absence not every cycle tests: see `RoleVerdict.tested`."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """The accusing verdicts of one run, added up."""
 
+    at: datetime | None = None
+    """UTC; when the cycle of the first one began to measure the platform: tells runs apart."""
     onset_earliest: datetime | None
-    """UTC; when the last clean measurement before it began; None without one."""
+    """UTC; last moment before it that is known to be open; None without one."""
     onset_latest: datetime
-    """UTC; when the first accusing measurement began."""
+    """UTC; first moment known to be blocked."""
+    suspected: bool = False
+    """The detector suspected a block at some time."""
     measurement: str
     """Id of the measurement that decided the first one."""
     last: datetime
-    """UTC; when the last accusing measurement began."""
+    """UTC; last moment known to be blocked: when the last accusing measurement began."""
     unsure: float = 0.0
     """Seconds between accusing measurements in which it was found open, or nothing was known."""
     methods: tuple[str, ...]
@@ -54,6 +65,8 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """The present or last run of accusing verdicts; None before the first."""
     known: bool = False
     """A verdict other than insufficient was received."""
+    open_at: Mapping[str, datetime] = {}
+    """Function, and function with a method of `_OWN_TEST` → last moment it was known to be open."""
 
     @property
     def key(self) -> tuple[int, str]:
@@ -98,10 +111,11 @@ def observe(stream: Stream, verdict: PlatformVerdict, settings: DetectorSettings
     """The stream after one more verdict. Verdicts older than the last change nothing."""
     detector = update(stream.detector, reading_of(verdict), settings)
     accuses = detector.onset_latest is not None and verdict.state in _ACCUSED
+    clears = verdict.state is State.OK and detector is not stream.detector
     run = stream.run
     if accuses:
-        run = _run(run, detector, verdict)
-        if stream.run is not None and run.onset_latest == stream.run.onset_latest:
+        run = _run(stream, detector, verdict)
+        if stream.run is not None and run.at == stream.run.at:
             unsure = _unsure(stream, run.last, settings)
             run = msgspec.structs.replace(run, unsure=stream.run.unsure + unsure)
     return msgspec.structs.replace(
@@ -109,6 +123,7 @@ def observe(stream: Stream, verdict: PlatformVerdict, settings: DetectorSettings
         detector=detector,
         run=run,
         known=stream.known or verdict.state is not State.INSUFFICIENT,
+        open_at={**stream.open_at, **_open(verdict)} if clears else stream.open_at,
     )
 
 
@@ -120,23 +135,53 @@ def _unsure(stream: Stream, now: datetime, settings: DetectorSettings) -> float:
     return pause if opened or pause > settings.gap else 0.0
 
 
-def _run(run: Run | None, detector: Detector, verdict: PlatformVerdict) -> Run:
+def _open(verdict: PlatformVerdict) -> dict[str, datetime]:
+    """What an ok verdict shows to be open, and since when at the latest."""
+    roles = [role for role in verdict.roles if role.state is State.OK]
+    names = [*(r.role for r in roles), *(f"{r.role} {what}" for r in roles for what in r.tested)]
+    return dict.fromkeys(names, verdict.since)
+
+
+def _accused(verdict: PlatformVerdict) -> Iterator[str]:
+    """What an accusing verdict accuses, by the names of `_open`."""
+    roles = [role for role in verdict.roles if role.state in _ACCUSED]
+    core = [role for role in roles if role.core]
+    for role in roles if verdict.state is State.DEGRADED else core or roles:
+        yield f"{role.role} {role.method}" if role.method in _OWN_TEST else role.role
+
+
+def _last_open(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> datetime | None:
+    """The last moment at which all that is accused was known to be open. What was never seen open
+    does not count beside what was."""
+    if not stream.open_at:
+        return detector.onset_earliest
+    known = [stream.open_at[name] for name in _accused(verdict) if name in stream.open_at]
+    return min(known, default=None)
+
+
+def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
+    run = stream.run
+    suspected = detector.phase in (Phase.SUSPECTED, Phase.BLOCKED)
     method = f"{verdict.method}.{verdict.sub_method}" if verdict.method else ""
     now = Run(
-        onset_earliest=detector.onset_earliest,
-        onset_latest=detector.onset_latest or verdict.started_at,
+        at=detector.run_at,
+        onset_earliest=_last_open(stream, detector, verdict),
+        onset_latest=detector.onset_latest or verdict.until,
+        suspected=suspected,
         measurement=verdict.measurement,
-        last=verdict.started_at,
+        last=verdict.since,
         methods=(method,) if method else (),
         roles=tuple(sorted(role.role for role in verdict.roles if role.state in _ACCUSED)),
         evidence=verdict.evidence,
         scope=Scope.PARTIAL if verdict.state is State.DEGRADED else Scope.FULL,
     )
-    if run is None or run.onset_latest != now.onset_latest:
+    if run is None or run.at != now.at:
         return now
     return msgspec.structs.replace(
         run,
+        onset_latest=now.onset_latest,
         last=now.last,
+        suspected=run.suspected or suspected,
         methods=tuple(dict.fromkeys((*run.methods, *now.methods))),
         roles=tuple(sorted({*run.roles, *now.roles})),
         evidence=max(run.evidence, now.evidence, key=EVIDENCE_ORDER.__getitem__),

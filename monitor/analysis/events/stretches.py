@@ -12,6 +12,7 @@ Durations are sums of stretches. They never contain time in which the platform w
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from monitor.analysis.events.event import Event, NetworkStatus, Stretch
 
@@ -50,7 +51,17 @@ def current(event: Event) -> Stretch | None:
     return last if event.active and last.end_latest is None else None
 
 
-def onset_of(spans: Iterable[Stretch]) -> tuple[datetime | None, datetime]:
+class Begun(Protocol):
+    """What has an onset."""
+
+    @property
+    def onset_earliest(self) -> datetime | None: ...
+
+    @property
+    def onset_latest(self) -> datetime: ...
+
+
+def onset_of(spans: Iterable[Begun]) -> tuple[datetime | None, datetime]:
     """The bounds of the onset of what began with these together, one at least.
 
     Whichever came first decides whether there is an earliest bound. The bound is the oldest one,

@@ -42,6 +42,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     quic_finding: Finding | None
     """Set when the endpoint answers over TCP, but not over QUIC."""
     last: Summary | None
+    decisive: tuple[Summary, ...]
+    """The attempts since the last one that worked, or that one where it is the very last."""
 
     @property
     def sign(self) -> Sign | None:
@@ -81,6 +83,7 @@ def examine(case: Case) -> Facts:
         family_finding=family_finding(case, attempts) if answered else None,
         quic_finding=quic_finding(case, attempts) if answered else None,
         last=last or (every[-1] if every else None),
+        decisive=tuple(failed or attempts[-1:] or every[-1:]),
     )
 
 

@@ -19,9 +19,15 @@ a working function throttled, and never clears one that does not work.
 is never ok. A pool without a working member is blocked when at least half of the measured ones are
 blocked: large services retire addresses all the time, so a few dead ones do not clear a censor.
 With half as many dead as blocked members it may be an outage, and nothing is claimed.
+
+*When.* `measured_at` and `measured_until` enclose the measurements that decide the state, so that
+it held at some moment between them (docs/adr/0018 has the argument). A platform is open when all
+its functions are, so all endpoints that worked count, and the transfers that were fast. It is
+blocked when one function is: one endpoint decides where every one is needed, but all blocked ones
+where any would do, since a block may hit them one after the other.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -51,21 +57,29 @@ def _use(verdict: Verdict) -> State:
 
 
 class _Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """A function, its state and the endpoint verdict that decided it."""
+    """A function, its state and the endpoint verdicts that decided it."""
 
     role: Role
     core: bool
     state: State
     decider: Verdict | None
+    deciding: tuple[Verdict, ...]
+    """All without which the function may not be in this state, the decider included."""
 
 
 def roll_up(
-    platform: Platform, verdicts: Sequence[Verdict], *, started_at: datetime
+    platform: Platform,
+    verdicts: Sequence[Verdict],
+    *,
+    started_at: datetime,
+    speeds: Sequence[Verdict] = (),
+    quic: Collection[str] = (),
 ) -> PlatformVerdict:
     """The platform verdict from the endpoint verdicts of one vantage and one cycle.
 
     `verdicts` may be in any order and lack unmeasured pool members. `started_at` (UTC) is when the
-    first measurement began. Raises ValueError without verdicts.
+    first measurement began. `speeds` are the verdicts on transfers that this cycle measured, `quic`
+    the names of the functions that answered over QUIC. Raises ValueError without verdicts.
     """
     if not verdicts:
         raise ValueError(f"no verdicts on {platform.name}")
@@ -79,6 +93,15 @@ def roll_up(
     if any(role.core and role.state is State.DOWN for role in judged):
         # While one core function is down everywhere, the failure of another may be the same outage.
         evidence = capped(evidence, Evidence.WEAK)
+    fast = [speed for speed in speeds if speed.state is State.OK]
+    decided_by = (
+        [
+            *(verdict for role in judged for verdict in role.deciding if _use(verdict) is State.OK),
+            *fast,
+        ]
+        if state is State.OK
+        else list(deciding.deciding if deciding is not None else ())
+    )
     first = verdicts[0]
     accused = decider if state in _ACCUSED else None
     return PlatformVerdict(
@@ -95,11 +118,18 @@ def roll_up(
         rule_id=decider.rule_id if decider else "look.none",
         evidence=evidence if state in _ACCUSED else Evidence.NONE,
         llr=llr(State.BLOCKED if state is State.DEGRADED else state, evidence),
-        roles=tuple(_role_verdict(role) for role in judged),
+        roles=tuple(
+            _role_verdict(role, fast=any(speed.role == role.role.name for speed in fast), quic=quic)
+            for role in judged
+        ),
         measurement=decider.measurement if decider else "",
         started_at=started_at,
         judged_at=max(verdict.judged_at for verdict in verdicts),
         rules_version=first.rules_version,
+        measured_at=min((v.measured_at for v in decided_by if v.measured_at), default=None),
+        measured_until=max(
+            (v.measured_until for v in decided_by if v.measured_until), default=None
+        ),
     )
 
 
@@ -123,7 +153,7 @@ def _worst(judged: Sequence[_Judged]) -> _Judged | None:
     )
 
 
-def _role_verdict(judged: _Judged) -> RoleVerdict:
+def _role_verdict(judged: _Judged, *, fast: bool, quic: Collection[str]) -> RoleVerdict:
     decider = judged.decider if judged.state in _ACCUSED else None
     return RoleVerdict(
         role=judged.role.name,
@@ -132,6 +162,10 @@ def _role_verdict(judged: _Judged) -> RoleVerdict:
         method=decider.method if decider is not None else "",
         sub_method=decider.sub_method if decider is not None else "",
         evidence=decider.evidence if decider is not None else Evidence.NONE,
+        tested=(
+            *(("quic",) if judged.role.name in quic else ()),
+            *(("throttling",) if fast else ()),
+        ),
     )
 
 
@@ -146,11 +180,22 @@ def _judge_role(role: Role, verdicts: Sequence[Verdict], *, core: bool) -> _Judg
         if endpoint not in named and verdict.state is State.THROTTLED
     ]
     without_quic = [verdict for verdict in measured if verdict.only_quic]
-    if state is State.OK and slow:
-        state, measured = State.THROTTLED, slow
-    elif state is State.OK and without_quic:
-        state, measured = State.DEGRADED, without_quic
-    return _Judged(role=role, core=core, state=state, decider=_decider(role, measured, state))
+    alone = role.canonical or role.need is not Need.ANY
+    if state is State.OK and (slow or without_quic):
+        alone = True
+        state, measured = (State.THROTTLED, slow) if slow else (State.DEGRADED, without_quic)
+    decider = _decider(role, measured, state)
+    return _Judged(
+        role=role,
+        core=core,
+        state=state,
+        decider=decider,
+        deciding=tuple(
+            verdict
+            for verdict in measured
+            if verdict is decider or (_use(verdict) is state and (state is State.OK or not alone))
+        ),
+    )
 
 
 def _role_state(

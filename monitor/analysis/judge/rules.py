@@ -42,7 +42,8 @@ Decisions worth knowing:
 * Control vantages get no verdicts; they only serve the field vantages.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from monitor.analysis.judge.attempt_signs import Finding
 from monitor.analysis.judge.case import Case, EndpointCase
@@ -52,7 +53,7 @@ from monitor.analysis.judge.follow_up_evidence import CONCLUSIVE
 from monitor.analysis.outcome import TIMEOUT, failures, kind_of
 from monitor.analysis.verdict import Evidence, State, TableRule, VantageState, Verdict
 from probes.catalog.catalog import EndpointKind
-from probes.measurement import Layer
+from probes.measurement import Layer, Measurement
 
 RULES_VERSION = "4"
 """Stored with every verdict. It changes whenever the same case could get another verdict."""
@@ -82,10 +83,13 @@ def verdict_on(
     measurement: str,
     controls: tuple[str, ...],
     failures: dict[str, str],
+    decided_by: Sequence[Measurement],
     method: str = "",
     sub_method: str = "",
     family: str = "",
 ) -> Verdict:
+    """The verdict; `decided_by` are the measurements that show its state."""
+    ends = (one.started_at + timedelta(seconds=one.duration) for one in decided_by)
     return Verdict(
         measurement=measurement,
         controls=controls,
@@ -108,6 +112,8 @@ def verdict_on(
         failures=failures,
         judged_at=case.judged_at,
         rules_version=RULES_VERSION,
+        measured_at=min((one.started_at for one in decided_by), default=None),
+        measured_until=max(ends, default=None),
     )
 
 
@@ -124,6 +130,7 @@ def _verdict(facts: Facts, rule: Rule) -> Verdict:
         measurement=summary.measurement.id if summary is not None else "",
         controls=facts.controls.ids,
         failures=_failures(facts, finding, rule),
+        decided_by=_decided_by(facts, rule),
         method=(rule.method or str(layer)) if accused is not None else "",
         sub_method=(rule.sub_method or sub_method) if accused is not None else "",
         family=accused.family if accused is not None else "",
@@ -134,6 +141,17 @@ def _finding(facts: Facts, rule: Rule) -> Finding | None:
     if rule in _FAMILY_RULES:
         return facts.family_finding
     return facts.quic_finding if rule.id == QUIC_BLOCKED else facts.finding
+
+
+def _decided_by(facts: Facts, rule: Rule) -> tuple[Measurement, ...]:
+    """The attempts that show the state: the last one where it worked, else those that failed since
+    the last that worked. A part of them alone is not enough to accuse, so which of them failed
+    for another reason, before the block or after it, is not known."""
+    if rule in _FAMILY_RULES:
+        return facts.case.attempts
+    if rule.id == QUIC_BLOCKED:
+        return (*facts.case.attempts, *facts.case.follow_ups)
+    return tuple(one.measurement for one in facts.decisive)
 
 
 def _failures(facts: Facts, finding: Finding | None, rule: Rule) -> dict[str, str]:

@@ -76,6 +76,7 @@ def judge_transfers(case: TransferCase) -> TransferVerdict:
             measurement=last.id if last is not None else "",
             controls=facts.control_ids,
             failures={} if last is None or rule.state is State.OK else _failures(last),
+            decided_by=[one.measurement for one in rounds],
             method="throttling" if accused else "",
             sub_method=rule.sub_method,
         ),

@@ -132,6 +132,7 @@ def assess(
         exit_country=where.country,
         exit_asn=where.asn,
         at=at,
+        measured_at=min((m.started_at for _, m in references), default=None),
     )
 
 

@@ -12,15 +12,19 @@ from starlette.responses import Response, StreamingResponse
 
 from monitor.export.coverage import stored_coverage
 from monitor.export.csv import File, file_of, header
+from monitor.export.no_rows import why_no_rows
 from monitor.server.api.request import Query
 from monitor.server.api.resources import Resource
 from monitor.wording.coverage import coverage_headline
+from monitor.wording.no_rows import no_rows_text
 from monitor.wording.words import words_in
 from storage.store import Store
 from storage.values.times import utc_now
 
 COVERAGE = "Shutwatch-Coverage"
 """Header with the statement of the coverage."""
+NO_ROWS = "Shutwatch-No-Rows"
+"""Header with the sentence that says why there are none."""
 MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
 
 _PIECE = 256 * 1024
@@ -38,7 +42,7 @@ async def csv_file(
     """The file that `query` selects; `readers` limits concurrent reads of the store, `interval` is
     the seconds between two cycles.
 
-    A file of events without a row says in a header what its emptiness means.
+    A file without a row says in a header why, and one of events also what that means.
     If the store fails halfway the connection is closed without an end, so that no client takes a
     part for the whole file. Raises StorageError if it fails before the first byte.
     """
@@ -51,11 +55,20 @@ async def csv_file(
     file = file_of(resource.export, store, query.selection, hidden=query.hidden_columns)
     # Before anything is sent, so that a store that fails at once gets an error response.
     first = await _lines(file, readers)
+    if not first:
+        async with readers:
+            headers |= await empty_headers(resource, store, query)
     if first is None and query.covered:
         async with readers:
             known = await stored_coverage(store, query.selection, interval, utc_now())
         headers[COVERAGE] = coverage_headline(words_in(), known)
     return StreamingResponse(_body(first, file, resource, readers), headers=headers)
+
+
+async def empty_headers(resource: Resource, store: Store, query: Query) -> dict[str, str]:
+    """The header that says why an answer has no rows. Raises StorageError."""
+    why = await why_no_rows(resource.export, store, query.selection)
+    return {NO_ROWS: no_rows_text(words_in(), why)}
 
 
 async def _body(

@@ -10,11 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor.export.coverage import coverage_object, stored_coverage
+from monitor.server.api.csv_download import empty_headers
 from monitor.server.api.cursor import Cursors
 from monitor.server.api.json_rows import json_rows
 from monitor.server.api.request import Query
 from monitor.server.api.resources import Resource
-from monitor.server.first_rows import first_rows
+from storage.first_rows import first_rows
 from storage.store import Store
 from storage.values.times import utc_now
 
@@ -38,12 +39,16 @@ async def json_page(
             known = await stored_coverage(store, query.selection, interval, utc_now())
             more["coverage"] = coverage_object(known)
         # One row more than the page holds shows whether there is another page.
+        headers: dict[str, str] = {}
         found = await first_rows(resource.export.rows(store, query.selection), query.limit + 1)
         values, following = found[: query.limit], None
         if len(found) > query.limit:
             position = resource.position(values[-1])
             cursor = cursors.write(resource.name, position, hidden=query.hidden)
             following = _address(request, cursor)
+            headers["Link"] = f'<{following}>; rel="next"'
+        if not found and not query.selection.after:
+            headers |= await empty_headers(resource, store, query)
 
         def encode() -> bytes:
             prepared = map(resource.export.prepare, values)
@@ -51,7 +56,6 @@ async def json_page(
             return msgspec.json.encode({"data": rows, "next": following, **more})
 
         body = await asyncio.to_thread(encode)
-    headers = {"Link": f'<{following}>; rel="next"'} if following else {}
     return tagged(request, body, "application/json", headers)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from monitor.config.toml_node import close_to
 from monitor.server.api.problem import ProblemError
 from storage.values.rollup import UTC, Period
 
@@ -228,7 +229,10 @@ def read_query(given: Sequence[tuple[str, str]], parameters: Sequence[Parameter]
         try:
             values[name] = known[name].read(text)
         except ValueError as error:
-            raise ProblemError(400, f"{name} must be {known[name].wanted}", name) from error
+            meant = close_to(text[:_LONGEST_TEXT], known[name].schema.get("enum", ()))
+            raise ProblemError(
+                400, f"{name} must be {known[name].wanted}", name, suggestion=meant
+            ) from error
     return values
 
 

@@ -92,6 +92,7 @@ RESOURCES: tuple[Resource, ...] = (
         order="detected_at of the event",
         filters=(*_WHERE, *_WHEN, p.state(EventState), p.EVENT),
         export=EXPORTS[Kind.STRETCHES],
+        covered=True,
         position=position_of,
         position_length=POSITION_LENGTH,
         is_position=lambda parts: re.fullmatch(r"[0-9]{6}", parts[-1]) is not None,

@@ -3,7 +3,7 @@
 import math
 import random
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import numpy as np
@@ -31,6 +31,7 @@ from monitor.analysis.events.sequential_test import (
 )
 from monitor.analysis.judge.evidence_grades import llr
 from monitor.analysis.verdict import Evidence, State
+from tests.properties import examples
 from tests.worlds.build import START
 
 DEFAULTS = DetectorSettings()
@@ -72,7 +73,7 @@ _SETTINGS = st.sampled_from(
 
 
 @given(steps=_STEPS, settings=_SETTINGS)
-@hypothesis_settings(max_examples=400, deadline=None)
+@hypothesis_settings(max_examples=examples(400), deadline=None)
 def test_rows_equal_the_scalar_test(
     steps: list[tuple[float, list[Reading | None]]], settings: DetectorSettings
 ) -> None:
@@ -81,10 +82,7 @@ def test_rows_equal_the_scalar_test(
     states, streams, at = [Detector()] * 4, new_streams(4), START
     for number, (wait, kinds) in enumerate(steps):
         at += timedelta(seconds=wait)
-        given_ = [
-            None if kind is None else msgspec.structs.replace(kind, at=at, cycle=str(number))
-            for kind in kinds
-        ]
+        given_ = [None if kind is None else _made(kind, at, number) for kind in kinds]
         states = [
             state if reading is None else update(state, reading, settings)
             for state, reading in zip(states, given_, strict=True)
@@ -93,6 +91,12 @@ def test_rows_equal_the_scalar_test(
         for row, state in enumerate(states):
             same(detector_of(streams, row), state)
         assert suspicious_rows(streams).tolist() == [suspicious(state) for state in states]
+
+
+def _made(kind: Reading, at: datetime, number: int) -> Reading:
+    """The reading of a cycle, whose attempts take seconds."""
+    since, until = at + timedelta(seconds=1 + number % 3), at + timedelta(seconds=4 + number % 5)
+    return msgspec.structs.replace(kind, at=at, since=since, until=until, cycle=str(number))
 
 
 def same(row: Detector, state: Detector) -> None:

@@ -18,6 +18,7 @@ from storage.values.codec import Codec
 from storage.values.reviews import Annotation, Review
 from storage.values.storable_text import storable
 from storage.values.times import Arrivals, text_time, time_text
+from tests.properties import examples
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 MOMENT = st.datetimes(timezones=st.just(UTC))
@@ -66,17 +67,14 @@ def _field(hint: Any) -> st.SearchStrategy[Any]:
     ],
     ids=lambda codec: codec.kind.__name__,
 )
-def test_any_value_survives_its_cells(codec: Codec[Any]) -> None:
+@settings(max_examples=examples(40), deadline=None)
+@given(data=st.data())
+def test_any_value_survives_its_cells(codec: Codec[Any], data: st.DataObject) -> None:
     """Encoding and decoding gives back the same value, whatever its fields hold."""
-
-    @settings(max_examples=40, deadline=None)
-    @given(_values(codec.kind))
-    def survives(value: Any) -> None:
-        cells = codec.encode(value)
-        assert all(cell is None or isinstance(cell, str | int | float | bytes) for cell in cells)
-        assert codec.decode(cells) == value
-
-    survives()
+    value = data.draw(_values(codec.kind))
+    cells = codec.encode(value)
+    assert all(cell is None or isinstance(cell, str | int | float | bytes) for cell in cells)
+    assert codec.decode(cells) == value
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def at_revision(database: Path | str, revision: str) -> None:
 
 
 def _taken_back_to(folder: Path, file: Path, revision: str) -> None:
-    """Without the tables and indexes that later releases added."""
+    """Without the tables, columns and indexes that later releases added."""
     at_revision(folder / "then.db", revision)
     names = "SELECT name, type FROM sqlite_schema WHERE sql IS NOT NULL AND type <> 'trigger'"
     with closing(sqlite3.connect(folder / "then.db")) as database:
@@ -69,6 +69,15 @@ def _taken_back_to(folder: Path, file: Path, revision: str) -> None:
         # Indexes first, for they go with their tables.
         for name, kind in sorted(added, key=lambda one: one[1]):
             database.execute(f"DROP {kind} {name}")
+        for (table,) in database.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE '%verdict'"
+            " OR name LIKE '%platform' OR name LIKE '%health'"
+        ).fetchall():
+            with closing(sqlite3.connect(folder / "then.db")) as before:
+                kept = _columns(before, table)
+            for column in _columns(database, table):
+                if column not in kept:
+                    database.execute(f"ALTER TABLE {table} DROP COLUMN {column[0]}")
         database.execute("UPDATE alembic_version SET version_num = ?", (revision,))
         database.commit()
 

@@ -58,7 +58,9 @@ def test_no_event_comes_with_the_share_that_was_decided(
     assert "No block" not in done.stdout
 
 
-@pytest.mark.parametrize("command", [("event", "list"), ("export", "csv", "events")])
+@pytest.mark.parametrize(
+    "command", [("event", "list"), ("export", "csv", "events"), ("export", "csv", "stretches")]
+)
 def test_a_country_nobody_watches_is_called_that(
     here: Installation, command: tuple[str, ...]
 ) -> None:

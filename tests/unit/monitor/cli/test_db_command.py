@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+import os
 import shutil
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -101,6 +103,19 @@ def test_a_file_that_is_there_is_never_overwritten_by_accident(here: Installatio
     assert here.run("backup", str(copy), "--force").exit_code == 0
     assert rows(copy) == rows(here.file)
     assert here.run("backup", str(here.file), "--force").exit_code == 2
+
+
+def test_a_backup_goes_into_a_regular_file_alone(here: Installation, tmp_path: Path) -> None:
+    """A FIFO or a device stays what it is, also with --force, and a symlink stays a symlink."""
+    pipe, link, copy = tmp_path / "pipe", tmp_path / "latest", tmp_path / "copy.db"
+    os.mkfifo(pipe)
+    done = here.run("backup", str(pipe), "--force")
+    assert (done.exit_code, "is no regular file" in done.stderr) == (2, True)
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
+    link.symlink_to("copy.db")
+    for forced in ([], ["--force"]):
+        assert here.run("backup", str(link), *forced).exit_code == 0
+        assert (link.is_symlink(), copy.is_symlink(), check(str(copy))) == (True, False, [])
 
 
 def test_two_copies_to_one_file_do_not_mix(here: Installation) -> None:

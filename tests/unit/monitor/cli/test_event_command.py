@@ -50,6 +50,9 @@ def test_one_event_with_all_that_is_told_of_it(here: Installation) -> None:
     assert [entry["change"] for entry in document["log"]] == ["opened"]
     assert document["reviews"] == [document["review"]]
     assert document["networks_affected"] == [9541, 17557]
+    (stretch,) = document["stretches"]
+    assert (stretch["onset_latest"], stretch["end_latest"]) == ("2024-02-17T12:05:00Z", None)
+    assert document["networks"][0]["stretches"][0]["onset_latest"] == "2024-02-17T12:05:00Z"
 
 
 def test_what_was_said_of_an_event_that_goes_on_as_another_is_shown_with_that(

@@ -189,8 +189,10 @@ def test_the_api_refuses_a_mistyped_filter(here: Installation, path: str, end: s
     assert here.get(f"/api/v1/{path}{end}?asn=ptcl").json()["suggestion"] == "AS17557"
 
 
-def test_the_api_refuses_an_unknown_vantage_and_an_unknown_event(here: Installation) -> None:
+def test_the_api_refuses_an_unknown_state_vantage_or_event(here: Installation) -> None:
     """Neither selects nothing with success."""
+    state = here.get("/api/v1/events?state=Confirmd").json()
+    assert (state["status"], state["suggestion"]) == (400, "confirmed")
     vantage = here.get("/api/v1/verdicts?vantage=khi-pctl").json()
     assert (vantage["status"], vantage["suggestion"]) == (400, "khi-ptcl")
     assert here.get("/api/v1/vantages?vantage=nosuch").status_code == 400
@@ -202,6 +204,7 @@ def test_the_api_refuses_an_unknown_vantage_and_an_unknown_event(here: Installat
 PAGE = {
     **PLACE,
     "state=blocked": "“blocked” is not a possible value",
+    "state=Confirmd": "Did you mean “confirmed”?",
     "days=8": "“8” is not a possible value",
     "since=2024-02-17": "There is no filter “since” here",
     "until=2024-13-01": "There is no filter “until” here",

@@ -33,6 +33,7 @@ from tests.contract.cycles import (
     measurement,
     verdict,
 )
+from tests.properties import examples
 from tests.worlds.memory_store import MemoryStore
 
 PILED_UP = (Kind.MEASUREMENTS, Kind.VERDICTS, Kind.AVAILABILITY)
@@ -90,6 +91,7 @@ def cycles(draw: st.DrawFn) -> Cycle:
                 llr=draw(NUMBERS),
                 evidence=draw(st.sampled_from(Evidence)),
                 state=draw(st.sampled_from([State.OK, State.BLOCKED])),
+                measured_at=draw(st.sampled_from([None, START, START + timedelta(seconds=0.5)])),
             )
         )
     made = cycle(1, measurements=tuple(looks))
@@ -131,7 +133,7 @@ async def of_values(store: Store, kind: Kind, selection: Selection) -> str:
 
 
 @given(cycles())
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 async def test_rows_make_the_file_that_values_make(made: Cycle) -> None:
     """Whatever is stored: the same bytes come from rows as from values, from every store."""
     selections = [

@@ -21,6 +21,7 @@ from probes.measurement import Layer
 from probes.vantage import VantagePoint
 from tests.prometheus import world
 from tests.prometheus.world import CONTROL, FIELD, NOW, TLS_RESET, Clock
+from tests.worlds.notify_world import ONSET, came_back, shutdown
 
 PTCL = FIELD[0]
 X_AT_PTCL = {
@@ -114,6 +115,26 @@ def test_blocked_networks_are_a_ratio_of_those_that_can_tell() -> None:
     assert count(world.publisher(), ratio) == 0
 
 
+def test_what_vantages_cannot_tell_is_counted_by_cause() -> None:
+    """Each vantage without a decided verdict has a cause, or was not measured; where every one can
+    tell there is no series, and no event then means no block."""
+    publisher = world.publisher()
+    name, labels = "platform_undecided_verdicts", {"country": "PK", "platform": "x"}
+    assert value(publisher, name, cause="not_measured", **labels) == 3
+    unknown = world.cycle(PTCL, accusations={"x": (State.INSUFFICIENT, "", "")})
+    verdicts = tuple(
+        msgspec.structs.replace(one, rule_id="control.missing") for one in unknown.platforms
+    )
+    publisher.publish(msgspec.structs.replace(unknown, platforms=verdicts), [])
+    publisher.publish(world.cycle(FIELD[1]), [])
+    assert value(publisher, name, cause="no_control", **labels) == 1
+    assert value(publisher, name, cause="not_measured", **labels) == 1
+    assert value(publisher, name, cause="offline", **labels) is None
+    for point in FIELD:
+        publisher.publish(world.cycle(point), [])
+    assert count(publisher, name) == 0
+
+
 def test_every_pair_has_an_event_flag() -> None:
     """Each country × platform says 0 or 1 from the start, so that an alert never lacks a series."""
     publisher = world.publisher()
@@ -152,6 +173,82 @@ def test_an_active_event_tells_what_a_message_needs() -> None:
     publisher.publish(world.cycle(PTCL), [suspected])
     told = {"confirmed": "false", "onset_earliest": "", "state": "suspected"}
     assert value(publisher, "blocking_event_state", **told) == 1
+
+
+def test_an_event_that_came_back_tells_both_onsets() -> None:
+    """`Since` is the stretch that goes on; the first onset has a family and a label of its own."""
+    publisher = world.publisher()
+    publisher.publish(world.cycle(PTCL), [came_back()])
+    told = {
+        "onset_earliest": "2024-02-17 18:38 UTC",
+        "onset_latest": "2024-02-17 18:38 UTC",
+        "onset_local": "2024-02-17 23:38 local time (UTC+05:00)",
+        "first_blocked": "2024-02-17 18:12 UTC",
+    }
+    assert value(publisher, "blocking_event_state", **told) == 1
+    assert value(publisher, "blocking_event_onset_timestamp_seconds") == ONSET.timestamp()
+    onset = (ONSET + timedelta(minutes=26.5)).timestamp()
+    assert value(publisher, "blocking_event_stretch_onset_timestamp_seconds") == onset
+    assert value(publisher, "blocking_event_stretches") == 2
+
+
+def test_the_end_of_an_event_stays_for_a_day() -> None:
+    """What resolves an alert can say when it was over; a day later the event is gone."""
+    clock = Clock()
+    publisher = world.publisher(now=clock)
+    over = msgspec.structs.replace(came_back(over=True), updated_at=NOW)
+    publisher.show_ended([over])
+    told = {
+        "state": "ended",
+        "event": over.id,
+        "onset_latest": "2024-02-17 18:38 UTC",
+        "first_blocked": "2024-02-17 18:12 UTC",
+        "end_earliest": "2024-02-17 18:50 UTC",
+        "end_latest": "2024-02-17 18:51 UTC",
+        "end_local": "2024-02-17 23:51 local time (UTC+05:00)",
+    }
+    ended = (ONSET + timedelta(minutes=39)).timestamp()
+    assert value(publisher, "blocking_event_ended_timestamp_seconds", **told) == ended
+    assert count(publisher, "blocking_event_state") == 0
+    assert value(publisher, "blocking_event_active", country="PK", platform="x") == 0
+    clock.advance(86400 + 1)
+    assert count(publisher, "blocking_event_ended_timestamp_seconds") == 0
+
+
+def test_an_event_that_goes_on_again_has_no_end() -> None:
+    """A reopened event is not both."""
+    publisher = world.publisher()
+    publisher.show_ended([msgspec.structs.replace(came_back(over=True), updated_at=NOW)])
+    publisher.show_ended([msgspec.structs.replace(came_back(), updated_at=NOW)])
+    assert count(publisher, "blocking_event_ended_timestamp_seconds") == 0
+
+
+def test_an_end_that_nobody_saw_has_no_later_bound() -> None:
+    """What is known is when it was last blocked. What is not configured is not shown."""
+    publisher = world.publisher()
+    unseen = msgspec.structs.replace(came_back(over=True), end_latest=None, updated_at=NOW)
+    elsewhere = msgspec.structs.replace(unseen, id="other", country="BR")
+    publisher.show_ended([unseen, elsewhere])
+    told = {"end_earliest": "2024-02-17 18:50 UTC", "end_latest": ""}
+    until = (ONSET + timedelta(minutes=38)).timestamp()
+    assert value(publisher, "blocking_event_ended_timestamp_seconds", **told) == until
+
+
+def test_other_events_tell_their_end_too() -> None:
+    """A shutdown that is over has the bounds of its end."""
+    publisher = world.publisher()
+    over = shutdown(
+        state=EventState.ENDED,
+        end_earliest=ONSET + timedelta(hours=1),
+        end_latest=ONSET + timedelta(hours=1, minutes=5),
+        updated_at=NOW,
+    )
+    publisher.show_ended([over])
+    told = {"kind": "shutdown", "country": "PK", "state": "ended"}
+    told |= {"end_earliest": "2024-02-17 19:12 UTC", "end_latest": "2024-02-17 19:17 UTC"}
+    ended = (ONSET + timedelta(minutes=65)).timestamp()
+    assert value(publisher, "circumstance_ended_timestamp_seconds", **told) == ended
+    assert count(publisher, "blocking_event_ended_timestamp_seconds") == 0
 
 
 def test_an_event_is_never_said_to_be_more_than_it_was() -> None:
@@ -358,14 +455,14 @@ def test_speed_and_bytes_are_shown_with_the_limit() -> None:
 
 
 @pytest.mark.parametrize("countries", [5, 20])
-def test_twenty_vantages_make_at_most_five_thousand_samples(countries: int) -> None:
+def test_twenty_vantages_make_at_most_5500_samples(countries: int) -> None:
     """At the worst moment (all blocked, an event for every pair) a scrape stays small."""
     fields = [
         world.vantage(f"v{n}", chr(65 + n % countries) * 2, 64500 + n, f"Net {n}")
         for n in range(20)
     ]
     registry = create_registry(everything_wrong(fields))
-    assert sum(len(family.samples) for family in registry.collect()) <= 5000
+    assert sum(len(family.samples) for family in registry.collect()) <= 5500
 
 
 def test_failure_labels_are_bounded() -> None:

@@ -11,7 +11,7 @@ from monitor.config.load import default_settings
 from monitor.config.settings import Settings
 from monitor.metrics.publisher import Publisher
 from monitor.recording.recorder import Recorder
-from probes.vantage import VantagePoint
+from probes.vantage import VantagePoint, VantageRole
 from storage.values.cycle import Cycle
 from tests.contract.cycles import cycle as any_cycle
 from tests.contract.listing import EVERYTHING, flat
@@ -90,6 +90,28 @@ async def test_restarts_anywhere() -> None:
     assert await after(STORY, restart_every=1) == straight
     assert await after(STORY, restart_every=7) == straight
     assert await after(reversed(STORY), restart_every=5) == straight
+
+
+async def test_the_end_of_an_event_is_shown_after_a_restart_too() -> None:
+    """A process that starts after the end shows the same end as the one that saw it."""
+    store = MemoryStore()
+    await store.open()
+    point = VantagePoint(
+        id="khi-ptcl", country="PK", asn=17557, network="PTCL", role=VantageRole.FIELD
+    )
+    publisher = Publisher([point], SETTINGS.catalog, lambda: at(0))
+    process = Recorder(SETTINGS, store, publisher, now=lambda: at(0))
+    await process.restore()
+    for number, letter in enumerate("..BBB......"):
+        await process.record(cycle(letter, number))
+    (seen,) = publisher.snapshot.ended
+    assert (seen.state, seen.end_latest) == (EventState.ENDED, at(5))
+    restarted = Publisher([point], SETTINGS.catalog, lambda: at(0))
+    await Recorder(SETTINGS, store, restarted, now=lambda: at(0)).restore()
+    assert restarted.snapshot.ended == (seen,)
+    for number, letter in enumerate("BBB", 20):
+        await process.record(cycle(letter, number))
+    assert publisher.snapshot.ended == ()
 
 
 async def test_a_version_that_concludes_differently_goes_through_history() -> None:

@@ -274,6 +274,8 @@ def test_every_row_and_line_of_data_can_be_read(files: Files) -> None:
         text = files.data[one].decode()
         if one.endswith(".csv"):
             assert len(list(csv.reader(io.StringIO(text, newline="")))) == count + 1, one
+        elif one.endswith("datapackage.json"):
+            assert len(json.loads(text)["resources"]) == count
         else:
             assert len([json.loads(line) for line in text.splitlines()]) == count, one
     ids = [json.loads(line)["id"] for line in files.data["data/measurements.jsonl"].splitlines()]

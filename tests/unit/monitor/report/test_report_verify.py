@@ -30,6 +30,7 @@ from monitor.report.archive import (
 )
 from monitor.report.bounded_unzip import NotAsMadeError
 from monitor.report.verify import verify
+from tests.properties import examples
 from tests.worlds.report_world import KEY, made
 
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(b"o" * 32)
@@ -79,7 +80,8 @@ def test_a_report_as_it_was_made(report: Path) -> None:
         *("README.txt", "report.pdf", "report.html"),
         *("charts/timeline.png", "charts/timeline.svg"),
         *("charts/availability.png", "charts/availability.svg"),
-        *("data/availability.csv", "data/dictionary.csv", "data/events.csv"),
+        *("data/availability.csv", "data/datapackage.json"),
+        *("data/dictionary.csv", "data/events.csv"),
         *("data/measurements.csv", "data/measurements.jsonl", "data/ooni.jsonl"),
         *("data/stretches.csv", "data/timeline.csv", "data/verdicts.csv"),
     ]
@@ -101,7 +103,7 @@ def test_a_changed_byte_in_any_file_is_found_and_the_file_named(
     assert tried > 700
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.data())
 def test_any_changed_byte_is_found(report: Path, data: st.DataObject) -> None:
     """Wherever it is: files, their entries, the manifest, the table of contents, the end."""
@@ -114,7 +116,7 @@ def test_any_changed_byte_is_found(report: Path, data: st.DataObject) -> None:
         verify(broken)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.data())
 def test_bytes_cut_out_or_put_in_are_found(report: Path, data: st.DataObject) -> None:
     """A report that lost bytes, or got some, at the beginning, the end or anywhere."""

@@ -99,6 +99,15 @@ def test_remarks_say_why_and_what_is_missing() -> None:
     assert list(coverage_remarks(WORDS, coverage(not_measured=12))) == []
 
 
+def test_a_cause_that_is_not_known_is_not_made_up() -> None:
+    """No "because" where nothing can follow; beside known causes it is one of the others."""
+    unknown = coverage_headline(WORDS, coverage(tally(unknown=70)))
+    assert unknown == "Not enough to tell: 0 of 70 cycles decided"
+    assert list(coverage_remarks(WORDS, coverage(tally(1, unknown=70)))) == ["Undecided: 70."]
+    some = coverage_headline(WORDS, coverage(tally(unknown=60, lossy=10)))
+    assert some == f"{NOT_ENOUGH} {CAUSES[Cause.LOSSY]} (10); other causes (60)"
+
+
 def test_of_many_causes_the_rest_is_summed_up() -> None:
     """A sentence stays readable, and its numbers add up."""
     many = coverage(tally(no_control=5, offline=4, lossy=3, unclear=2, unfit=1))
@@ -110,6 +119,7 @@ def test_every_cause_is_a_clause_of_its_own(language: Language) -> None:
     """No two causes read alike, and none reads as a case of everything being decided."""
     words = words_in(language)
     sentences = {coverage_headline(words, coverage(tally(undecided={cause: 7}))) for cause in Cause}
-    assert len(sentences) == len(Cause) == len(CAUSES)
+    assert len(sentences) == len(Cause)
+    assert set(CAUSES) == set(Cause) - {Cause.UNKNOWN}
     clear = coverage_headline(words, coverage(tally(7)))
     assert all(not one.startswith(clear[:9]) for one in sentences)

@@ -194,7 +194,9 @@ def test_alerts_show_the_phrase_of_the_label() -> None:
         if "alert" in rule
     }
     confirmed = rules["ShutwatchPlatformBlockConfirmed"]
-    assert "{{ .Labels.meaning }} ({{ .Labels.method }}" in confirmed["networks"]
+    over, now = "{{ .Labels.meaning_past }}", "{{ .Labels.meaning }}"
+    phrase = f"{{{{ if $over }}}}{over}{{{{ else }}}}{now}{{{{ end }}}} ({{{{ .Labels.method }}}}"
+    assert phrase in confirmed["networks"]
     assert 'label "country_name"' in confirmed["country_name"]
     silent = rules["ShutwatchVantageSilent"]["summary"]
     offline = block(kind=EventKind.VANTAGE_SILENT, vantage="khi", country="")

@@ -21,6 +21,7 @@ from monitor.recording.continuations import goes_on_now, reviews_of
 from monitor.recording.recorder import without_unpublished
 from storage.values.reviews import Mark, Review
 from tests.contract.cycles import cycle
+from tests.properties import examples
 from tests.unit.monitor.analysis.events.test_events import (
     DEFAULTS,
     Told,
@@ -163,7 +164,7 @@ def test_what_goes_on_as_what_never_was_is_gone() -> None:
 
 
 @given(stories, st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_both_sides_always_name_each_other(story: dict[str, str], random: Random) -> None:
     """Whatever comes in whatever order, an event goes on as one that says so as well, and that
     there is; and where it leads to in the end is an event that stands."""

@@ -20,6 +20,7 @@ from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.stretches import newest
 from monitor.analysis.verdict import Evidence, PlatformVerdict, RoleVerdict, State
 from monitor.recording.checkpoints import checkpoints_of, restored, since
+from tests.properties import examples
 from tests.worlds.build import START
 
 CYCLE = timedelta(minutes=5)
@@ -78,6 +79,8 @@ def verdict(
         started_at=at(cycle),
         judged_at=judged(cycle),
         rules_version="1",
+        measured_at=at(cycle),
+        measured_until=at(cycle),
     )
 
 
@@ -189,6 +192,21 @@ def test_opening_tells_who_how_and_when() -> None:
     assert event.detected_at == judged(2)
     assert event.first_measurement == "m-x-khi-ptcl-2"
     assert event.networks[0].stretches[0].onset_latest == at(2)
+
+
+@pytest.mark.parametrize(
+    "zong", ["??????????", "          ", "." + 9 * " ", "." + 9 * "?"], ids=str.split
+)
+def test_a_network_that_nobody_can_judge_is_not_called_spared(zong: str) -> None:
+    """It was open before, or never known, and is undecided or silent while another one blocks:
+    nobody may say that it does not block. Its own verdicts add it as soon as one decides."""
+    event = tell(ptcl=9 * " " + "BBB", zong=zong).only
+    assert [status.network for status in event.networks] == ["PTCL"]
+    event = tell(ptcl=9 * " " + "BBB", zong=zong + ".").only
+    assert [(status.network, status.affected) for status in event.networks] == [
+        ("PTCL", True),
+        ("Zong", False),
+    ]
 
 
 def test_blocked_from_first_sight_has_no_earliest_onset() -> None:
@@ -499,7 +517,7 @@ def whole(story: Mapping[str, str]) -> list[PlatformVerdict]:
 
 
 @given(stories, st.randoms(use_true_random=False))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_any_order_gives_the_same_events(story: dict[str, str], random: Random) -> None:
     """Shuffled within the hour, and some of it twice, the same events come out."""
     verdicts = whole(story)
@@ -509,7 +527,7 @@ def test_any_order_gives_the_same_events(story: dict[str, str], random: Random) 
 
 
 @given(stories, st.randoms(use_true_random=False))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_later_than_an_hour_it_takes_the_history(story: dict[str, str], random: Random) -> None:
     """With nothing remembered, those too late are told, and folding all anew gives the same."""
     verdicts = whole(story)
@@ -531,7 +549,7 @@ def test_later_than_an_hour_it_takes_the_history(story: dict[str, str], random: 
 
 
 @given(stories, st.integers(0, 36))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_restart_forgets_nothing(story: dict[str, str], cut: int) -> None:
     """Stopped anywhere and taken up from what is stored, the tale ends the same, log and all."""
     verdicts = whole(story)
@@ -564,7 +582,7 @@ def test_a_late_word_revises_and_withdraws() -> None:
 
 
 @given(stories)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_one_active_event_at_a_time(story: dict[str, str]) -> None:
     """However it goes, a platform has one open event, and bounds that are in order."""
     result = told(whole(story))

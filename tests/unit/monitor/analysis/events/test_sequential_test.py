@@ -73,6 +73,8 @@ def verdict(letter: str, at: datetime) -> PlatformVerdict:
         started_at=at,
         judged_at=at + timedelta(seconds=20),
         rules_version="2",
+        measured_at=at,
+        measured_until=at,
     )
 
 

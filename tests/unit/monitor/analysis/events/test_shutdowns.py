@@ -108,8 +108,7 @@ def test_a_country_shut_down() -> None:
     assert (event.kind, event.country, event.platform) == (EventKind.SHUTDOWN, "PK", "")
     assert event.state is EventState.CONFIRMED
     assert event.networks_affected == (17557, 59257)
-    assert event.onset_earliest == at(1) + timedelta(seconds=1)
-    assert event.onset_latest == at(2) + timedelta(seconds=1)
+    assert (event.onset_earliest, event.onset_latest) == (at(1), at(2))
 
 
 def test_a_country_fallen_silent() -> None:
@@ -117,7 +116,47 @@ def test_a_country_fallen_silent() -> None:
     _, changes = tell(a="..      ", b="..      ", n="........")
     event = last(changes)
     assert (event.kind, event.state) == (EventKind.SHUTDOWN, EventState.CONFIRMED)
-    assert event.onset_latest == at(1) + timedelta(seconds=1)
+    assert (event.onset_earliest, event.onset_latest) == (at(1), at(1) + timedelta(minutes=15))
+
+
+def test_it_began_with_the_first_network_lost() -> None:
+    """Networks that go dark one after the other are one shutdown, which began with the first; one
+    that broke hours before began nothing."""
+    _, changes = tell(a="..ooooooo", b=".....oooo", n=".........")
+    event = last([c for c in changes if c.event.kind is EventKind.SHUTDOWN])
+    assert (event.onset_earliest, event.onset_latest) == (at(1), at(2))
+    lost = 22 * "." + "oo"
+    _, changes = tell(a=".." + 22 * "o", b=lost, e=lost, n=24 * ".")
+    event = last([c for c in changes if c.event.kind is EventKind.SHUTDOWN])
+    assert event.onset_latest == at(22) + timedelta(seconds=1)
+
+
+def test_references_take_time() -> None:
+    """A line may be lost while the last good references are measured, and be back while the last
+    bad ones are: bounds run from the start of a round to the end of the next."""
+    state, changes = Connectivity(), list[Change]()
+    rounds = timedelta(seconds=40)
+    for cycle, letter in enumerate("..ooo.."):
+        for vantage in "abn":
+            seen = health(letter if vantage != "n" else ".", cycle, vantage)
+            seen = replace(seen, measured_at=seen.at - rounds)
+            state, made = take_in(state, seen, INTERVAL)
+            changes += made
+    event = next(c.event for c in changes if c.name == "ended")
+    assert (event.onset_earliest, event.onset_latest) == (at(1) - rounds, at(2))
+    assert (event.end_earliest, event.end_latest) == (at(4) - rounds, at(5))
+
+
+def test_a_silence_that_becomes_a_shutdown_has_no_measured_end() -> None:
+    """One vantage is lost, then all are: its own event goes over into the country's. It is lost as
+    long as its reports say so, and nobody measured an end."""
+    _, changes = tell(a="..ooooooo", b="......ooo", n=".........")
+    (silent,) = (
+        c.event for c in changes if c.event.kind is EventKind.VANTAGE_SILENT and c.name == "ended"
+    )
+    assert silent.end_latest is None
+    assert silent.end_earliest is not None
+    assert at(5) <= silent.end_earliest <= at(7)
 
 
 def test_back_again() -> None:

@@ -1,0 +1,89 @@
+"""Property tests with many fresh examples: `make soak` runs them so, and writes what came out.
+
+    pytest -m hypothesis --hypothesis-profile=soak
+
+CI repeats the same hundred examples of each, so that a red test is a change's own fault. What the
+many find becomes an `@example` there.
+"""
+
+import re
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+PROFILE = "soak"
+MOST = 20_000
+"""Examples of each test in that profile."""
+DOCUMENT = Path(__file__).parents[1] / "docs" / "soak-properties.md"
+_HEAD = f"""# Property tests with {MOST:,} examples
+
+Written by `make soak` (`pytest -m hypothesis --hypothesis-profile={PROFILE}`). Each property test
+of the repository runs with {MOST:,} fresh examples and no time limit; CI repeats the same hundred
+or so. Fewer than {MOST:,} are all the examples that there are. A test that runs again replaces its
+line. Seconds are those of a machine that does other work too.
+
+"""
+_TABLE = "| test | examples | seconds | failures |\n| --- | --- | --- | --- |\n"
+_PASSING = re.compile(r"(\d+) passing")
+_ROW = re.compile(r"^\| `(?P<test>[^`]+)` \| (?P<cells>.*) \|$", re.MULTILINE)
+_KEY = "property"
+
+
+def register() -> None:
+    """Make the profile known to hypothesis."""
+    hypothesis.settings.register_profile(
+        PROFILE,
+        max_examples=MOST,
+        derandomize=False,
+        database=None,
+        deadline=None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+        print_blob=True,
+    )
+
+
+def examples(usual: int, most: int = MOST) -> int:
+    """How many examples a test runs whose examples are dear or cheap: so many, or in the profile
+    the most; fewer than others where one takes seconds."""
+    soaking = hypothesis.settings.get_current_profile_name() == PROFILE
+    return max(usual, most) if soaking else usual
+
+
+class Written:
+    """Writes the document of a run in the profile: a pytest plugin."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, str] = {}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> object:
+        """Keep how many examples passed."""
+        text = getattr(item, "hypothesis_statistics", "")
+        if text and _KEY not in dict(item.user_properties):
+            passed = sum(map(int, _PASSING.findall(text)))
+            item.user_properties.append((_KEY, f"{passed:,}"))
+        return (yield)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep one line for each test that ran."""
+        found = dict(report.user_properties).get(_KEY)
+        if report.when == "call" and found is not None:
+            failures = "none" if report.passed else "found"
+            self._rows[report.nodeid] = f"{found} | {report.duration:,.0f} | {failures}"
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the lines, and keep those of tests that ran before."""
+        if not self._rows or hasattr(session.config, "workerinput"):
+            return
+        known = rows(DOCUMENT.read_text("utf-8")) if DOCUMENT.exists() else {}
+        lines = "".join(
+            f"| `{test}` | {cells} |\n" for test, cells in sorted((known | self._rows).items())
+        )
+        head = "| test | examples | seconds | failures |\n| --- | --- | --- | --- |\n"
+        DOCUMENT.write_text(_HEAD + head + lines, encoding="utf-8")
+
+
+def rows(text: str) -> dict[str, str]:
+    """The lines of the document: test → its other cells."""
+    return {found["test"]: found["cells"] for found in _ROW.finditer(text)}

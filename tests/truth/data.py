@@ -1,0 +1,249 @@
+"""Claims of what is not written in sentences: commands, the API, files and metrics."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from tests.truth.coverage import EVENTS_PAGE
+from tests.truth.phrases import When
+from tests.truth.reading import Reading, Scope
+from tests.truth.sentences import LINES, SENTENCES, fact
+from tests.truth.surfaces import Command, Surfaces, json_lines
+from tests.truth.truth import Range, Seen, Truth, bounds, moment
+from tests.truth.world import INTERVAL, PLATFORM
+from tests.worlds.build import START
+
+_TIME = r"(\d{4}-\d\d-\d\d \d\d:\d\d)Z"
+_EVERYTHING = Scope(now=False, beside=True)
+_ACTIVE = ("suspected", "confirmed", "recovering", "unobserved")
+_BOUNDS = ("onset_earliest", "onset_latest", "end_earliest", "end_latest")
+_OTHER = "that platform was never blocked"
+
+
+# -- commands ------------------------------------------------------------------------------------
+
+
+def command(truth: Truth, printed: Command) -> Reading:
+    """What a command printed."""
+    reading = Reading(truth, f"command {' '.join(printed.arguments[:2])}", scope=_EVERYTHING)
+    if printed.arguments[1] == "show":
+        if f"block {PLATFORM}" in printed.text and "withdrawn by" not in printed.text:
+            for line in printed.text.splitlines():
+                _shown(reading, line)
+    elif "--json" in printed.arguments:
+        for row in json_lines(printed):
+            _event(reading, row)
+    else:
+        for line in printed.text.splitlines():
+            _listed(reading, line)
+    return reading
+
+
+def _listed(reading: Reading, line: str) -> None:
+    """A line of `event list`: one moment stands for the onset."""
+    told = re.search(_TIME, line)
+    if told and f"block {PLATFORM}" in line and "withdrawn" not in line:
+        when = reading.phrases.when(told[1])
+        assert when is not None
+        reading.check(line, reading.truth.first_seen(when))
+    else:
+        reading.read(line, {**SENTENCES, **EVENTS_PAGE}, LINES)
+
+
+def _shown(reading: Reading, line: str) -> None:
+    """A line of `event show`."""
+    name, _, value = line.strip().partition(" ")
+    truth = reading.truth
+    began, ended = (_between(reading, line, word) for word in ("began", "ended"))
+    if name == "stretch" and began is not None:
+        reading.check(line, truth.a_stretch(began, ended))
+    elif name == "began" and began is not None:
+        reading.check(line, truth.since(began, first=True))
+    elif name == "ended" and ended is not None:
+        reading.check(line, truth.until(ended))
+    elif name == "ended" and value.strip() == "not":
+        reading.check(line, truth.going_on())
+    elif name == "lasted":
+        fact(reading, "Lasted", value.strip())
+    elif name == "networks":
+        reading.read(line, {}, {})
+
+
+def _between(reading: Reading, line: str, word: str) -> When | None:
+    """`began between … and …`."""
+    told = re.search(rf"\b{word} +between (.*?) and (\S+ \S+Z|unknown)", line)
+    if told is None:
+        return None
+    earliest, latest = (reading.phrases.when(part.removesuffix("Z")) for part in told.groups())
+    return When(earliest.earliest if earliest else None, latest.latest if latest else None)
+
+
+# -- API and files -------------------------------------------------------------------------------
+
+
+def events(truth: Truth, said: Surfaces) -> Reading:
+    """Events as the API and the CSV file have them."""
+    reading = Reading(truth, "API and CSV of events", scope=_EVERYTHING)
+    for answer in said.answers:
+        for row in answer.body["data"] if answer.path.endswith("/events") else ():
+            _event(reading, row)
+        if "coverage" in answer.body and answer.path.endswith("/events"):
+            _coverage(reading, answer.body["coverage"])
+    for row in said.tables["events"]:
+        _event(reading, {name: value or None for name, value in row.items()})
+    return reading
+
+
+def _event(reading: Reading, row: Mapping[str, Any]) -> None:
+    """An event: its first stretch and its last, and whether it goes on."""
+    if row["kind"] != "block" or row["state"] == "withdrawn":
+        return
+    truth, told = reading.truth, _told(row)
+    if row["platform"] != PLATFORM:
+        reading.check(told, _OTHER)
+        return
+    since, until = _bounds(row)
+    reading.check(told, truth.since(since, first=True))
+    if row["state"] == "confirmed":
+        reading.check(told, truth.is_blocked())
+    if row["state"] not in _ACTIVE and until is not None:
+        reading.check(told, truth.until(until))
+    if "since_latest" in row:
+        newest = bounds(moment(row["since_earliest"]), moment(row["since_latest"]))
+        reading.check(f"{told} since {newest}", truth.since(newest))
+    elif int(row.get("reopened") or 0) and not isinstance(row.get("stretches"), list):
+        reading.check(told, "it was open between two stretches, which it does not tell")
+    if isinstance(row.get("stretches"), list):
+        for stretch in row["stretches"]:
+            reading.check(f"{told} {stretch}", truth.a_stretch(*_bounds(stretch)))
+    elif row.get("stretches"):
+        reading.check(f"{told} stretches={row['stretches']}", truth.count(int(row["stretches"])))
+    _lasted(reading, told, row)
+
+
+def _lasted(reading: Reading, told: str, row: Mapping[str, Any], asn: int | None = None) -> None:
+    least, most = row.get("blocked_seconds_least"), row.get("blocked_seconds_most")
+    if least not in (None, "") and row["state"] not in ("dismissed", "withdrawn"):
+        longest = timedelta(seconds=float(most)) if most not in (None, "") else None
+        why = reading.truth.lasted(timedelta(seconds=float(least)), longest, asn)
+        reading.check(f"{told} blocked_seconds {least} to {most}", why)
+
+
+def stretches(truth: Truth, said: Surfaces) -> Reading:
+    """Each stretch of the country and of each network."""
+    reading = Reading(truth, "CSV of stretches")
+    for row in said.tables.get("stretches", ()):
+        if row["kind"] != "block" or row["state"] == "withdrawn":
+            continue
+        if row["platform"] != PLATFORM:
+            reading.check(_told(row), _OTHER)
+            continue
+        asn = int(row["asn"]) if row["asn"] else None
+        since, until = _bounds(row)
+        told = f"asn={asn} {_told(row)}"
+        reading.check(told, truth.a_stretch(since, until, asn))
+        if row["goes_on"] == "true":
+            reading.check(f"{told} goes on", truth.going_on())
+    return reading
+
+
+def _bounds(row: Mapping[str, Any]) -> tuple[When, When | None]:
+    onset_earliest, onset_latest, end_earliest, end_latest = (
+        moment(row.get(name)) for name in _BOUNDS
+    )
+    over = end_earliest is not None
+    return bounds(onset_earliest, onset_latest), bounds(end_earliest, end_latest) if over else None
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={row.get(name)}" for name in ("state", *_BOUNDS))
+
+
+def _coverage(reading: Reading, told: Mapping[str, Any]) -> None:
+    """How much of all that was measured is decided."""
+    truth = reading.truth.verdicts(now=False, beside=True)
+    for name, range_ in (("cycles", truth.all), ("decided", truth.decided), ("signs", truth.signs)):
+        number = told[name]
+        reading.check(f"{name}={number}", "" if range_.holds(number) else f"it is {range_}")
+    reading.read(str(told["statement"]), SENTENCES, LINES)
+
+
+def availability(truth: Truth, said: Surfaces) -> Reading:
+    """Each hour's numbers of verdicts, network by network."""
+    reading = Reading(truth, "CSV of availability")
+    for row in said.tables.get("availability", ()):
+        if row["platform"] == PLATFORM and row["period"] == "hour" and row["asn"]:
+            told = " ".join(f"{name}={row[name]}" for name in _COUNTS_OF_AN_HOUR)
+            for name, range_ in _hour(truth, row):
+                right = range_.holds(int(row[name]))
+                reading.check(told, "" if right else f"{range_} were {name}")
+    return reading
+
+
+_COUNTS_OF_AN_HOUR = ("starts_at", "asn", "ok", "blocked", "insufficient")
+
+
+def _hour(truth: Truth, row: Mapping[str, str]) -> Iterator[tuple[str, Range]]:
+    begin = moment(row["starts_at"])
+    assert begin is not None
+    end = begin + timedelta(hours=1)
+    for name, seen in (
+        ("ok", Seen.OPEN),
+        ("blocked", Seen.BLOCKED),
+        ("insufficient", Seen.UNDECIDED),
+    ):
+        found = Range()
+        for one in truth.cycles[int(row["asn"])]:
+            here = one.measured and begin <= truth.world.wall(one.seconds) < end
+            if here and one.seen in (seen, Seen.EITHER):
+                found.add(sure=one.seen is seen)
+        yield name, found
+
+
+# -- metrics -------------------------------------------------------------------------------------
+
+
+def metrics(truth: Truth, said: Surfaces) -> Reading:
+    """What Prometheus gets."""
+    reading = Reading(truth, "metrics")
+    for labels, value in _samples(said, "shutwatch_blocking_event_state"):
+        if value == 1:
+            _event_state(reading, labels)
+    for labels, value in _samples(said, "shutwatch_blocking_event_onset_timestamp_seconds"):
+        at = datetime.fromtimestamp(value, tz=START.tzinfo)
+        reading.check(f"onset_timestamp{labels} {at}", truth.first_seen(bounds(at, at)))
+    for labels, value in _samples(said, "shutwatch_platform_state"):
+        if value == 1 and labels["platform"] == PLATFORM:
+            _platform_state(reading, labels)
+    return reading
+
+
+def _samples(said: Surfaces, name: str) -> Iterator[tuple[dict[str, str], float]]:
+    return ((labels, value) for found, labels, value in said.samples if found == name)
+
+
+def _event_state(reading: Reading, labels: Mapping[str, str]) -> None:
+    told = " ".join(f"{name}={text}" for name, text in labels.items())
+    if labels["platform"] != PLATFORM:
+        reading.check(told, _OTHER)
+        return
+    if labels["state"] == "confirmed":
+        reading.check(told, reading.truth.is_blocked())
+    earliest, latest = (
+        reading.phrases.when(labels[name].removesuffix(" UTC"))
+        for name in ("onset_earliest", "onset_latest")
+    )
+    assert latest is not None
+    when = When(earliest.earliest if earliest else None, latest.latest)
+    reading.check(told, reading.truth.since(when))
+
+
+def _platform_state(reading: Reading, labels: Mapping[str, str]) -> None:
+    truth, asn = reading.truth, int(labels["asn"])
+    last = truth.cycles[asn][-1] if truth.cycles.get(asn) else None
+    if last is None or last.seen is Seen.EITHER or truth.seconds - last.seconds > INTERVAL:
+        return
+    states = {"ok": Seen.OPEN, "blocked": Seen.BLOCKED, "insufficient": Seen.UNDECIDED}
+    right = states.get(labels["state"]) is last.seen
+    reading.check(f"platform_state{labels}", "" if right else f"the last cycle was {last.seen}")

@@ -1,0 +1,145 @@
+"""From everything that is said at one moment to the false claims of it."""
+
+import re
+from collections.abc import Iterator
+
+from monitor.report.document import Facts, Table
+from tests.truth import data
+from tests.truth.coverage import EVENTS_PAGE
+from tests.truth.live import ADDRESS, FALSE_ADDRESS, TITLES, Living, Sent
+from tests.truth.phrases import When, plain
+from tests.truth.reading import FalseClaim, Reading, Scope
+from tests.truth.sentences import LINES, MESSAGE_LINES, SENTENCES, fact, read
+from tests.truth.surfaces import Report, Surfaces, lines_of
+from tests.truth.truth import Truth
+from tests.truth.world import COUNTRY, PLATFORM, Method
+
+_NOW = Scope(now=True, beside=True)
+_MONTH = Scope(now=False, beside=True, since=-30 * 86400.0)
+"""What the list of events is about, unless another time is chosen."""
+_ABOUT_IT = Scope(now=False, beside=False)
+
+
+def false_claims(now: Living, said: Surfaces) -> tuple[list[FalseClaim], int]:
+    """The false claims of all surfaces at that moment, and the number of claims."""
+    truth = Truth(now.world, now.seconds)
+    readings = [
+        *_pages(truth, said),
+        *(_report(truth, one) for one in said.reports),
+        *(data.command(truth, one) for one in said.commands),
+        *(_message(now, one) for one in now.inbox.sent),
+        data.events(truth, said),
+        data.stretches(truth, said),
+        data.availability(truth, said),
+        data.metrics(truth, said),
+    ]
+    return [one for reading in readings for one in reading.false], sum(r.claims for r in readings)
+
+
+def _pages(truth: Truth, said: Surfaces) -> Iterator[Reading]:
+    kinds = {row["event_id"]: row["kind"] for row in said.tables["events"]}
+    for page in said.pages:
+        folder, _, event = page.name.partition("/")
+        if kinds.get(event, "block") != "block":
+            continue
+        name = "event" if event in kinds else folder
+        scope = _MONTH if folder == "events" else _NOW
+        reading = Reading(truth, f"page {name} ({page.language})", page.language, scope)
+        more = EVENTS_PAGE if name == "events" else {}
+        # The list of events has all kinds of them; only blocks are read here.
+        read(reading, (line for line in page.lines if "shutdown." not in line), more)
+        yield reading
+
+
+def _message(now: Living, sent: Sent) -> Reading:
+    code = sent.route.removeprefix("inbox-")
+    reading = Reading(Truth(now.world, sent.seconds), f"message ({code})", code)
+    text = [sent.message.title, *sent.message.body.splitlines()]
+    if any(TITLES[PLATFORM] in line for line in text[:3]):
+        read(reading, map(plain, text), MESSAGE_LINES)
+    return reading
+
+
+# -- report --------------------------------------------------------------------------------------
+
+
+def _report(truth: Truth, report: Report) -> Reading:
+    name = f"report on {report.country} ({report.language})"
+    if report.country != COUNTRY:
+        # A country without networks: nobody watches it.
+        truth = Truth.of_nothing(truth.world, truth.seconds)
+    reading = Reading(truth, name, report.language, _ABOUT_IT)
+    reading.read(plain(report.title), SENTENCES, LINES)
+    for block in report.blocks:
+        reading.asn = None
+        for line in lines_of(block):
+            reading.read(line, SENTENCES, LINES)
+        if isinstance(block, Table):
+            _table(reading, block)
+        elif isinstance(block, Facts):
+            for label, value in block.rows:
+                fact(reading, plain(label), plain(value))
+    return reading
+
+
+def _table(reading: Reading, table: Table) -> None:
+    head = [plain(one) for one in table.header]
+
+    def column(message: str) -> int | None:
+        name = plain(str(reading.phrases.words.gettext(message)))
+        return head.index(name) if name in head else None
+
+    began, ended = column("Began between"), column("Ended between")
+    if began is not None and ended is not None:
+        for row in table.rows:
+            _network(reading, row, plain(row[began]), plain(row[ended]))
+    if column("From inside the network") is not None:
+        dns = plain(str(reading.phrases.words.gettext("Name (DNS)")))
+        for row in table.rows:
+            if plain(row[0]) == dns:
+                _dns(reading, plain(table.caption), *map(plain, row[1:3]))
+    if (first := column("Open until")) is not None:
+        for row in table.rows:
+            _stretch(reading, row, *row[first : first + 3])
+
+
+def _stretch(reading: Reading, row: tuple[str, ...], until: str, since: str, end: str) -> None:
+    """Open until …, blocked from …, open again from …: a stretch of the country."""
+    when = reading.phrases.when
+    before, begun, over = when(plain(until)), when(plain(since)), when(plain(end))
+    if begun is not None:
+        onset = When(before.earliest if before else None, begun.latest)
+        # The end has no earliest bound here: it is after the onset.
+        ended = When(begun.earliest, over.latest) if over is not None else None
+        reading.check(" | ".join(row), reading.truth.a_stretch(onset, ended))
+
+
+def _network(reading: Reading, row: tuple[str, ...], began: str, ended: str) -> None:
+    """A stretch of a network; where it has none, that it does not block."""
+    asn = re.search(r"\(AS(\d+)\)", plain(row[0]))
+    if asn is None:
+        return
+    number, told = int(asn[1]), " | ".join(map(plain, row))
+    since, until = reading.phrases.when(began), reading.phrases.when(ended)
+    if since is not None and any(reading.phrases.find(began, "before monitoring")):
+        since = When(None, since.latest)
+    if until is not None and any(reading.phrases.find(ended, "nobody saw when")):
+        until = When(until.earliest, None)
+    if since is not None:
+        reading.check(told, reading.truth.a_stretch(since, until, number))
+    elif began == "—":
+        reading.check(told, reading.truth.network(number, blocked=False, now=False))
+
+
+def _dns(reading: Reading, caption: str, inside: str, outside: str) -> None:
+    """The answer that mattered, on both sides: the address, or what was wrong."""
+    told = f"{caption} DNS: {inside} | {outside}"
+    addresses = set(ADDRESS.values())
+    telling = {FALSE_ADDRESS} if Method.HIJACK in caption else {FALSE_ADDRESS, *addresses}
+    failed = re.search(r"\[\w+\]", inside) is not None
+    if not failed and not any(one in inside for one in telling):
+        reading.check(told, "the answer inside was an address, which is not shown")
+    elif re.search(r"\d", outside) and not any(one in outside for one in addresses):
+        reading.check(told, "the answer outside was an address, which is not shown")
+    else:
+        reading.check(told, "")

@@ -1,0 +1,368 @@
+"""Live through a world as `shutwatch run` would: measure on scripted networks, judge, detect,
+store, publish, notify. The clock is virtual, so a day takes a second.
+"""
+
+import asyncio
+import random
+import ssl
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import msgspec
+
+from monitor.app.cycle_job import measure_and_judge
+from monitor.config.settings import Settings
+from monitor.judging.judge import judge_cycle
+from monitor.measuring.controls import LocalControls
+from monitor.measuring.cycle import CycleRunner
+from monitor.measuring.probers import Probers
+from monitor.metrics.publisher import Publisher
+from monitor.notify.delivery import Delivery
+from monitor.notify.message_value import Message
+from monitor.notify.settings import NotifySettings, Route, Target
+from monitor.recording.recorder import Recorder
+from probes.catalog.catalog import Catalog, Platform, Reference, ReferenceScope, Role
+from probes.settings import ProbeSettings
+from probes.testing import HANG, DnsReply, Peer, ScriptedNetwork, refused, reset_by_peer
+from probes.vantage import Resolver, VantagePoint, VantageRole
+from storage.store import Store
+from storage.values.cycle import Cycle
+from tests.truth.world import (
+    COUNTRY,
+    INTERVAL,
+    OPEN_PLATFORM,
+    PLATFORM,
+    Method,
+    Network,
+    Trouble,
+    World,
+)
+from tests.unit.monitor.measuring.test_cycle import OPEN, RESOLVER, endpoint
+
+X_HOSTS, OPEN_HOST = ("x.com", "t.co"), "www.facebook.com"
+REFERENCES, UPLINK = ("one.example", "two.example"), "uplink.example"
+HOSTS = (*X_HOSTS, OPEN_HOST, *REFERENCES, UPLINK)
+ADDRESS = {host: f"203.0.113.{10 + number}" for number, host in enumerate(HOSTS)}
+FALSE_ADDRESS = "203.0.113.90"
+"""Where a hijacked name leads."""
+STAGGER = 7.0
+"""Seconds from one vantage's start to the next's."""
+LANGUAGES = ("en", "ur", "pt")
+ROUTE_OF = {f"inbox-{code}": code for code in LANGUAGES}
+TITLES = {PLATFORM: "X", OPEN_PLATFORM: "Facebook"}
+CONTROLS = tuple(
+    VantagePoint(
+        id=f"ctl-{country.lower()}",
+        country=country,
+        asn=64510 + number,
+        network=f"Control {country}",
+        role=VantageRole.CONTROL,
+        resolver=Resolver(address=RESOLVER),
+    )
+    for number, country in enumerate(("NL", "DE"))
+)
+
+
+def catalogue() -> Catalog:
+    """A platform that may be blocked, and one that never is."""
+    platforms = [
+        Platform(
+            name=name,
+            title=TITLES[name],
+            owner=TITLES[name],
+            roles=(
+                Role(
+                    name="web",
+                    core=True,
+                    endpoints=tuple(endpoint(f"https://{host}/") for host in hosts),
+                ),
+            ),
+        )
+        for name, hosts in ((PLATFORM, X_HOSTS), (OPEN_PLATFORM, (OPEN_HOST,)))
+    ]
+    foreign = [
+        Reference(scope=ReferenceScope.INTERNATIONAL, endpoint=endpoint(f"https://{host}/"))
+        for host in REFERENCES
+    ]
+    uplink = Reference(scope=ReferenceScope.UPLINK, endpoint=endpoint(f"http://{UPLINK}/", 200))
+    return Catalog(platforms=tuple(platforms), references=(*foreign, uplink))
+
+
+def settings(world: World, database: str) -> Settings:
+    """What watches that world."""
+    fields = tuple(
+        VantagePoint(
+            id=one.vantage,
+            country=COUNTRY,
+            asn=one.asn,
+            network=one.name,
+            resolver=Resolver(address=RESOLVER),
+        )
+        for one in world.networks
+    )
+    routes = tuple(
+        Route(
+            name=name,
+            urls=(Target(name=f"1-{name}", url=f"json://{name}/"),),
+            minimum="suspected",
+            language=code,
+        )
+        for name, code in ROUTE_OF.items()
+    )
+    return Settings(
+        interval=INTERVAL,
+        database=database,
+        vantages=(*fields, *(CONTROLS if world.controls else ())),
+        catalog=catalogue(),
+        probe=ProbeSettings(
+            rate=10_000,
+            bogon_allow=("203.0.113.0/24", "192.0.2.0/24"),
+            open_resolvers=(OPEN,),
+            doh_resolvers=(),
+        ),
+        notify=NotifySettings(route=routes),
+    )
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """A message that a person got."""
+
+    route: str
+    message: Message
+    seconds: float
+    """When, in the world's time."""
+
+
+class Inbox:
+    """A service that takes every message."""
+
+    def __init__(self) -> None:
+        self.sent: list[Sent] = []
+
+    async def deliver(self, target: Target, message: Message, within: float) -> str:
+        """Keep it."""
+        del within
+        route = target.name.removeprefix("1-")
+        self.sent.append(Sent(route, message, asyncio.get_running_loop().time()))
+        return ""
+
+
+class Living(msgspec.Struct, frozen=True, kw_only=True):
+    """A world being lived through, as it is at one moment."""
+
+    world: World
+    settings: Settings
+    store: Store
+    publisher: Publisher
+    inbox: Inbox
+    cycles: list[Cycle]
+    """All of them so far."""
+    seconds: float
+    """Now, in the world's time."""
+
+    @property
+    def at(self) -> datetime:
+        """Now, by the program's clock."""
+        return self.world.wall(self.seconds)
+
+
+Look = Callable[[Living], Awaitable[None]]
+"""Reads the surfaces at a moment."""
+Scrape = Callable[[int, Publisher], None]
+"""Gets the number of a turn, and what Prometheus would read from."""
+SCRAPED_AT = 60.0
+"""Seconds after a turn's beginning at which Prometheus scrapes."""
+
+
+async def live(
+    world: World, configured: Settings, store: Store, look: Look, scrape: Scrape
+) -> Living:
+    """Live through the world; `look` is called after the turns that it names, and at its end,
+    `scrape` in each turn."""
+    loop = asyncio.get_running_loop()
+    networks = {one.vantage: _script(world, one) for one in world.networks}
+    networks |= {one.id: _control(world) for one in CONTROLS}
+    inbox, cycles = Inbox(), list[Cycle]()
+    process = await _Process.start(world, configured, store, networks, inbox)
+    for turn in range(world.turns):
+        if turn in world.restarts:
+            await process.stop()
+            process = await _Process.start(world, configured, store, networks, inbox)
+        loop.call_at(turn * INTERVAL + SCRAPED_AT, scrape, turn, process.publisher)
+        await asyncio.gather(
+            *(
+                process.cycle(vantage, number * STAGGER, cycles)
+                for number, vantage in enumerate(configured.vantages)
+            )
+        )
+        await asyncio.sleep(max(0.0, (turn + 1) * INTERVAL - 1 - loop.time()))
+        if turn in world.seen_at or turn == world.turns - 1:
+            now = Living(
+                world=world,
+                settings=configured,
+                store=store,
+                publisher=process.publisher,
+                inbox=inbox,
+                cycles=cycles,
+                seconds=loop.time(),
+            )
+            await look(now)
+        await asyncio.sleep(max(0.0, (turn + 1) * INTERVAL - loop.time()))
+    await process.stop()
+    return now
+
+
+class _Process:
+    """One run of the program."""
+
+    def __init__(
+        self, world: World, configured: Settings, store: Store, probers: Probers, inbox: Inbox
+    ) -> None:
+        self._world = world
+        self._settings = configured
+        self._probers = probers
+        self._loop = asyncio.get_running_loop()
+        rng = random.Random(1)
+        self.publisher = Publisher(
+            configured.vantages, configured.catalog, self._now, interval=configured.interval
+        )
+        self._delivery = Delivery(store, inbox, self.publisher, now=self._now, chance=rng.random)
+        self._delivery.use(configured.notify, TITLES, "https://watch.example")
+        self._recorder = Recorder(
+            configured, store, self.publisher, now=self._now, notifier=self._delivery
+        )
+        controls = CONTROLS if world.controls else ()
+        self._runner = CycleRunner(configured, probers, LocalControls(probers, controls), rng)
+        self._delivering = asyncio.create_task(self._delivery.run())
+
+    @classmethod
+    async def start(
+        cls,
+        world: World,
+        configured: Settings,
+        store: Store,
+        networks: dict[str, ScriptedNetwork],
+        inbox: Inbox,
+    ) -> "_Process":
+        """Start it, with what an earlier one stored."""
+        probers = Probers(
+            configured,
+            now=lambda: world.wall(asyncio.get_running_loop().time()),
+            make_network=lambda vantage: networks[vantage.id],
+        )
+        await probers.__aenter__()
+        self = cls(world, configured, store, probers, inbox)
+        await self._recorder.restore()
+        return self
+
+    async def stop(self) -> None:
+        """End it."""
+        self._delivering.cancel()
+        await asyncio.gather(self._delivering, return_exceptions=True)
+        await self._probers.__aexit__(None, None, None)
+
+    async def cycle(self, vantage: VantagePoint, wait: float, cycles: list[Cycle]) -> None:
+        """One cycle of a vantage, unless nobody watches."""
+        await asyncio.sleep(wait)
+        fault = self._fault(vantage.id)
+        if fault is Trouble.UNWATCHED:
+            return
+        if fault is Trouble.SKIPPED:
+            found = judge_cycle(self._runner.skipped(vantage.id), self._settings.catalog, ())
+        else:
+            found = await measure_and_judge(self._runner, vantage.id)
+        cycles.append(found)
+        await self._recorder.record(found)
+
+    def _fault(self, vantage: str) -> Trouble | None:
+        seconds = self._loop.time()
+        for network in self._world.networks:
+            if network.vantage == vantage and (fault := network.fault_at(seconds)) is not None:
+                return fault.trouble
+        return None
+
+    def _now(self) -> datetime:
+        # Surfaces ask from a loop of their own, with a clock of its own.
+        return self._world.wall(self._loop.time())
+
+
+# -- networks ------------------------------------------------------------------------------------
+
+
+def _page(world: World, **changes: object) -> Peer:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    return Peer(
+        **{"connect_delay": 0.02, "tls_delay": 0.02 + world.slow, "replies": (head,)} | changes
+    )  # type: ignore[arg-type]
+
+
+_LOGIN = b"HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\nContent-Length: 0\r\n\r\n"
+
+
+def _script(world: World, truth: Network) -> ScriptedNetwork:
+    """A network that does what is true of it, from each moment on."""
+    network = ScriptedNetwork(families=("ipv4",))
+    network.resolver(OPEN)
+    loop = asyncio.get_running_loop()
+    for moment in {0.0, *truth.moments}:
+        loop.call_at(moment, _apply, world, truth, network, moment)
+    _apply(world, truth, network, 0.0)
+    return network
+
+
+def _apply(world: World, truth: Network, network: ScriptedNetwork, seconds: float) -> None:
+    fault, block = truth.fault_at(seconds), truth.block_at(seconds)
+    trouble = fault.trouble if fault else None
+    names = network.resolver(RESOLVER)
+    for host in HOSTS:
+        names.answers(host, "A", DnsReply(addresses=(ADDRESS[host],)))
+        network.resolver(OPEN).answers(host, "A", DnsReply(addresses=(ADDRESS[host],)))
+        peers = _healthy(world, trouble)
+        judged = trouble in (None, Trouble.LOSSY)
+        if judged and host in X_HOSTS and block is not None:
+            peers = (_cut(world, network, host, block.method, trouble),)
+        network.peer(ADDRESS[host], 443, *peers)
+        portal = (_page(world, replies=(_LOGIN,)),)
+        plain = portal if trouble is Trouble.PORTAL else _healthy(world, trouble)
+        network.peer(ADDRESS[host], 80, *plain)
+
+
+def _healthy(world: World, trouble: Trouble | None) -> tuple[Peer, ...]:
+    match trouble:
+        case Trouble.OFFLINE:
+            return (Peer(connect=HANG),)
+        case Trouble.PORTAL:
+            return (Peer(connect=refused()),)
+        case Trouble.LOSSY:
+            return (_page(world, retransmits=2),)
+    return (_page(world),)
+
+
+def _cut(
+    world: World,
+    network: ScriptedNetwork,
+    host: str,
+    method: Method,
+    trouble: Trouble | None,
+) -> Peer:
+    """The server of a blocked host, as this network shows it."""
+    (page,) = _healthy(world, trouble)
+    resolver = network.resolver(RESOLVER)
+    match method:
+        case Method.RESET:
+            return msgspec.structs.replace(page, tls=reset_by_peer(), chain=(), replies=())
+        case Method.SILENCE:
+            return Peer(connect=HANG)
+        case Method.NXDOMAIN:
+            resolver.answers(host, "A", DnsReply(rcode="NXDOMAIN"))
+        case Method.HIJACK:
+            resolver.answers(host, "A", DnsReply(addresses=(FALSE_ADDRESS,)))
+            bad = ssl.SSLCertVerificationError(1, "certificate verify failed: Hostname mismatch")
+            bad.verify_code, bad.verify_message = 62, "Hostname mismatch"
+            network.peer(FALSE_ADDRESS, 443, Peer(connect_delay=0.02, tls=bad))
+    return page
+
+
+def _control(world: World) -> ScriptedNetwork:
+    truth = Network(vantage="", asn=0, name="", faults=world.control_faults)
+    return _script(world, truth)

@@ -1,0 +1,205 @@
+"""What the messages of the catalogue claim: the table from sentences to the truth."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+
+from monitor.wording.events import _UNSURE, CLAIMS, Certainty
+from tests.truth.coverage import COVERAGE, NEGATIVE
+from tests.truth.live import TITLES
+from tests.truth.phrases import Found, plain
+from tests.truth.reading import Claim, Reading
+from tests.truth.truth import Seen
+from tests.truth.world import COUNTRY, PLATFORM
+
+ABOUT_A_BLOCK = (*CLAIMS.values(), *_UNSURE.values())
+"""Messages that say that a platform is blocked, or was, or may be."""
+
+
+def read(reading: Reading, lines: Iterable[str], more: Mapping[str, Claim]) -> None:
+    """Lines of a surface, with `more` messages that it has; a term and what is told of it are two
+    lines."""
+    before = ""
+    for line in lines:
+        reading.read(line, SENTENCES, {**LINES, **more})
+        fact(reading, before, line)
+        before = line
+
+
+def fact(reading: Reading, name: str, value: str) -> None:
+    """`Since`, and what is told of it."""
+    told, when = f"{name}: {value}", reading.phrases.when(value)
+    lasts = any(reading.whole(value, message) for message in _NOT_ENDED)
+    if when is not None and any(reading.whole(name, message) for message in ("Since", "Began")):
+        reading.check(told, reading.truth.since(when))
+    if when is not None and not lasts and reading.whole(name, "Ended"):
+        reading.check(told, reading.truth.until(when))
+    if reading.whole(name, "Lasted"):
+        least, most = length(reading, value)
+        if least is not None or most is not None:
+            reading.check(told, reading.truth.lasted(least or timedelta(), most))
+
+
+def length(reading: Reading, text: str) -> tuple[timedelta | None, timedelta | None]:
+    """How long something lasted, at least and at most."""
+    for message in _LENGTHS:
+        for found in reading.phrases.find(text, message):
+            told = {name: reading.phrases.lengths(part) for name, part in found.holes.items()}
+            least, most = (next(iter(told.get(name, ())), None) for name in ("least", "most"))
+            if least is not None or most is not None:
+                return least, most
+    return None, None
+
+
+_LENGTHS = (
+    "at least %(least)s so far",
+    "at least %(least)s, at most %(most)s",
+    "at least %(least)s",
+    "at most %(most)s",
+)
+_NOT_ENDED = (
+    "not yet at the last test, %(when)s",
+    "not yet; blocked when last tested, at %(when)s",
+    "not certain yet: it seems open again, and was last blocked at %(when)s",
+)
+
+
+def _of(certainty: Certainty) -> Claim:
+    def claim(self: Reading, found: Found, text: str) -> Iterator[str]:
+        del text
+        if found.holes["platform"] != TITLES[PLATFORM]:
+            yield "that platform was never blocked"
+        elif found.holes["country"] != plain(str(self.phrases.words.country(COUNTRY))):
+            yield "nobody watches that country"
+        else:
+            match certainty:
+                case Certainty.IS:
+                    yield self.truth.is_blocked()
+                case Certainty.NO_LONGER:
+                    yield self.truth.no_longer_blocked()
+                case _:
+                    yield self.truth.was_blocked()
+
+    return claim
+
+
+def _on_networks(self: Reading, found: Found, text: str) -> Iterator[str]:
+    if self.has(text, ABOUT_A_BLOCK):
+        present = (m for (certainty, _), m in CLAIMS.items() if certainty in _PRESENT)
+        x, n = (self.phrases.number(found.holes[name]) for name in "xn")
+        yield self.truth.networks(x, n, now=self.has(text, present))
+
+
+_PRESENT = (Certainty.IS, Certainty.MAY)
+
+
+def _on_the_only(self: Reading, _: Found, __: str) -> Iterator[str]:
+    if len(self.truth.cycles) != 1:
+        yield self.truth.networks(1, 1, now=False)
+
+
+def _again(self: Reading, _: Found, text: str) -> Iterator[str]:
+    if self.has(text, CLAIMS.values()):
+        yield "" if len(self.truth.stretches()) > 1 else "it was blocked only once"
+
+
+def _since(self: Reading, found: Found, text: str) -> Iterator[str]:
+    when = self.phrases.when(found.holes["when"])
+    if when is not None and self.has(text, ABOUT_A_BLOCK):
+        yield self.truth.since(when)
+
+
+def _since_line(self: Reading, found: Found, _: str) -> Iterator[str]:
+    if (when := self.phrases.when(found.holes["when"])) is not None:
+        yield self.truth.since(when)
+
+
+def _until_line(self: Reading, found: Found, _: str) -> Iterator[str]:
+    if (when := self.phrases.when(found.holes["when"])) is not None:
+        yield self.truth.until(when)
+
+
+def _first(self: Reading, found: Found, _: str) -> Iterator[str]:
+    if (when := self.phrases.when(found.holes["when"])) is not None:
+        yield self.truth.since(when, first=True)
+
+
+def _began(self: Reading, _: Found, text: str) -> Iterator[str]:
+    """`Began … . Ended … .`: a stretch of a network on the page, the event in a report."""
+    whens = self.phrases.whens(text)
+    if self.asn is not None and whens:
+        yield self.truth.a_stretch(whens[0], whens[1] if len(whens) > 1 else None, self.asn)
+    elif whens:
+        yield self.truth.since(whens[0])
+
+
+def _stretches(self: Reading, found: Found, _: str) -> Iterator[str]:
+    yield self.truth.count(self.phrases.number(found.holes["n"]))
+    if (when := self.phrases.when(found.holes.get("when", ""))) is not None:
+        yield self.truth.since(when)
+
+
+def _going_on(self: Reading, found: Found, _: str) -> Iterator[str]:
+    yield self.truth.going_on()
+    if (when := self.phrases.when(found.holes["when"])) is not None:
+        yield self.truth.blocked_at(when)
+
+
+def _seems_over(self: Reading, found: Found, _: str) -> Iterator[str]:
+    if (when := self.phrases.when(found.holes["when"])) is not None:
+        yield self.truth.blocked_at(when)
+
+
+def _tested(self: Reading, found: Found, _: str) -> Iterator[str]:
+    x, n = (self.phrases.number(found.holes[name]) for name in "xn")
+    yield self.truth.networks(x, n, now=False)
+
+
+def _controls_worked(self: Reading, _: Found, __: str) -> Iterator[str]:
+    world = self.truth.world
+    worked = world.controls and not world.control_faults
+    yield "" if worked else "no control worked throughout"
+
+
+def _blocked_in(self: Reading, found: Found, _: str) -> Iterator[str]:
+    network = re.search(r"\(AS(\d+)\)", found.holes["network"])
+    if network is None:
+        return
+    seen = self.truth.cycles[int(network[1])]
+    sure = sum(one.seen is Seen.BLOCKED for one in seen)
+    most = sure + sum(one.seen is Seen.EITHER for one in seen)
+    x = self.phrases.number(found.holes["x"])
+    yield "" if sure <= x <= most else f"it was blocked in {sure} to {most} cycles"
+
+
+SENTENCES: Mapping[str, Claim] = {
+    **{message: _of(certainty) for (certainty, _), message in CLAIMS.items()},
+    **{message: _of(certainty) for certainty, message in _UNSURE.items()},
+    "%(what)s on %(x)s of %(n)s networks": _on_networks,
+    "%(what)s on the only network tested there": _on_the_only,
+    "%(what)s again": _again,
+    "%(what)s, since %(when)s": _since,
+    "%(what)s; blocked from %(when)s": _since,
+    "%(since)s; first blocked %(when)s": _first,
+    "Began %(when)s.": _began,
+    "Blocked in %(n)s stretches, the last from %(when)s.": _stretches,
+    "%(length)s, in %(n)s stretches": _stretches,
+    "not yet at the last test, %(when)s": _going_on,
+    "not yet; blocked when last tested, at %(when)s": _going_on,
+    "not certain yet: it seems open again, and was last blocked at %(when)s": _seems_over,
+    "Networks: %(x)s of %(n)s tested: %(names)s": _tested,
+    "The controls themselves worked throughout.": _controls_worked,
+    "%(network)s: blocked in %(x)s of %(verdicts)s.": _blocked_in,
+    **COVERAGE,
+}
+"""Messages that claim something, wherever they stand in a sentence. Of those with two forms, the
+one of many."""
+
+LINES: Mapping[str, Claim] = dict(NEGATIVE)
+"""Those that claim something only where they stand alone."""
+
+MESSAGE_LINES: Mapping[str, Claim] = {
+    "Since: %(when)s": _since_line,
+    "Until: %(when)s": _until_line,
+}
+"""Lines of messages; other surfaces have the same words for other things in some languages."""

@@ -1,0 +1,288 @@
+"""Everything that the program says at one moment, on every surface, as it is."""
+
+import asyncio
+import csv
+import io
+import json
+import tempfile
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from typer.testing import CliRunner
+
+from monitor.cli.main import app as command_line
+from monitor.config.settings import Settings
+from monitor.metrics.families import create_registry, families
+from monitor.metrics.publisher import Publisher
+from monitor.report.collect import gather
+from monitor.report.compose import document
+from monitor.report.document import Block, Bullets, Facts, Heading, Para, Picture, Table
+from monitor.report.findings import Imprint, Wanted
+from monitor.server import create_app
+from monitor.wording.languages import BY_CODE
+from storage.open_store import sql_store
+from storage.values.selection import Selection
+from tests.truth.live import LANGUAGES, TITLES, Living
+from tests.truth.phrases import plain
+from tests.truth.world import COUNTRY, ELSEWHERE, OPEN_PLATFORM, PLATFORM
+from tests.worlds.build import START
+from tests.worlds.http_client import httpx
+
+_LINES = {
+    "p",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "li",
+    "div",
+    "td",
+    "th",
+    "dt",
+    "dd",
+    "tr",
+    "caption",
+    "title",
+}
+_UNREAD = {"script", "style", "svg"}
+
+
+Samples = list[tuple[str, dict[str, str], float]]
+"""Name, labels and value of each sample."""
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A page as the lines that a reader sees."""
+
+    name: str
+    language: str
+    lines: tuple[str, ...]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """A signed report, as its blocks."""
+
+    country: str
+    language: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+class Command(msgspec.Struct, frozen=True):
+    """What a command printed, and its exit code."""
+
+    arguments: tuple[str, ...]
+    text: str
+    code: int
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the API answered."""
+
+    path: str
+    status: int
+    body: Any
+
+
+class Surfaces(msgspec.Struct, frozen=True, kw_only=True):
+    """All of them at one moment."""
+
+    pages: tuple[Page, ...]
+    reports: tuple[Report, ...] = ()
+    commands: tuple[Command, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    tables: dict[str, list[dict[str, str]]]
+    """CSV files by name."""
+    samples: Samples
+    """Metrics."""
+
+
+def read(now: Living, config: Path, *, everything: bool) -> Surfaces:
+    """Read the surfaces in a loop of their own; `everything` with reports and commands."""
+    return asyncio.run(_read(now, config, everything=everything))
+
+
+async def _read(now: Living, config: Path, *, everything: bool) -> Surfaces:
+    store = sql_store(now.settings.database, create=False)
+    await store.open()
+    try:
+        events = [one async for page in store.events(Selection()) for one in page]
+        ids = [event.id for event in events]
+        registry = create_registry(now.publisher)
+        site = create_app(now.publisher, registry, store=store)
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=site), base_url="http://watch.example"
+        ) as client:
+            pages = [
+                await _page(client, path, code)
+                for code in LANGUAGES
+                for path in ("", f"countries/{COUNTRY}", "events", *(f"events/{i}" for i in ids))
+            ]
+            kinds = ("events", "availability", "stretches") if everything else ("events",)
+            tables = {name: await _table(client, f"api/v1/{name}.csv") for name in kinds}
+            answers = [await _answer(client, f"api/v1/{name}") for name in kinds]
+        reports: list[Report] = []
+        if everything:
+            for country in (COUNTRY, ELSEWHERE):
+                reports += await _reports(now, store, country)
+    finally:
+        await store.close()
+    commands = await asyncio.to_thread(_commands, config, ids) if everything else []
+    return Surfaces(
+        pages=tuple(pages),
+        reports=tuple(reports),
+        commands=tuple(commands),
+        answers=tuple(answers),
+        tables=tables,
+        samples=scraped(now.publisher),
+    )
+
+
+def scraped(publisher: Publisher) -> Samples:
+    """The metrics at this moment."""
+    return [
+        (one.name, {name: str(text) for name, text in one.labels.items()}, one.value)
+        for metric in families(publisher.snapshot, publisher.now())
+        for one in metric.samples
+    ]
+
+
+# -- the page ------------------------------------------------------------------------------------
+
+
+class _Text(HTMLParser):
+    """The text of a page, a line for each block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self._line = ""
+        self._unread = 0
+
+    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
+        del attrs
+        self._unread += tag in _UNREAD
+        self._line_ends(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._unread -= tag in _UNREAD
+        self._line_ends(tag)
+
+    def handle_data(self, data: str) -> None:
+        if not self._unread:
+            self._line += data
+
+    def _line_ends(self, tag: str) -> None:
+        if tag in _LINES:
+            if text := plain(self._line):
+                self.lines.append(text)
+            self._line = ""
+
+
+async def _page(client: httpx.AsyncClient, path: str, code: str) -> Page:
+    answer = await client.get(f"/{path}", params={"lang": code})
+    assert answer.status_code == 200, (path, answer.status_code)
+    text = _Text()
+    text.feed(answer.text)
+    return Page(path or "front", code, tuple(text.lines))
+
+
+# -- report --------------------------------------------------------------------------------------
+
+
+async def _reports(now: Living, store: Any, country: str) -> list[Report]:
+    wanted = Wanted(country=country, platform=PLATFORM, since=START, until=now.at)
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        findings = await gather(store, wanted, Path(folder), now.settings.interval)
+    for code in LANGUAGES:
+        imprint = Imprint(
+            version="1",
+            generated_at=now.at,
+            fingerprint="ab" * 32,
+            title=TITLES[PLATFORM],
+            language=BY_CODE[code],
+        )
+        made = document(findings, imprint)
+        found.append(Report(country, code, made.title, made.blocks))
+    return found
+
+
+def lines_of(block: Block) -> list[str]:
+    """The sentences of a block of a report, but for its tables and facts."""
+    match block:
+        case Heading(text=text) | Para(text=text):
+            return [plain(text)]
+        case Bullets(items=items):
+            return [plain(one) for one in items]
+        case Picture(alt=alt, caption=caption):
+            return [plain(alt), plain(caption)]
+        case Facts(rows=rows):
+            return [plain(f"{name}: {value}") for name, value in rows]
+        case Table(caption=caption):
+            return [plain(caption)]
+    return []
+
+
+# -- API and files -------------------------------------------------------------------------------
+
+
+async def _answer(client: httpx.AsyncClient, path: str) -> Answer:
+    answer = await client.get(f"/{path}")
+    return Answer(path, answer.status_code, answer.json())
+
+
+async def _table(client: httpx.AsyncClient, path: str) -> list[dict[str, str]]:
+    answer = await client.get(f"/{path}")
+    return list(csv.DictReader(io.StringIO(answer.text))) if answer.status_code == 200 else []
+
+
+# -- commands ------------------------------------------------------------------------------------
+
+
+def config_of(configured: Settings, folder: Path) -> Path:
+    """The configuration file of the installation that watches a world."""
+    vantages = "".join(
+        f'[[vantage]]\nid = "{one.id}"\ncountry = "{one.country}"\nasn = {one.asn}\n'
+        f'network = "{one.network}"\nrole = "{one.role}"\n'
+        for one in configured.vantages
+    )
+    file = folder / "shutwatch.toml"
+    platforms = f'[catalog]\nplatforms = ["{PLATFORM}", "{OPEN_PLATFORM}"]\n'
+    file.write_text(f'database = "{configured.database}"\n{platforms}{vantages}', "utf-8")
+    return file
+
+
+WRONG = (
+    ("event", "list", "--country", "Pakistan"),
+    ("event", "list", "--country", "zz"),
+    ("event", "list", "--platform", "nosuch"),
+    ("event", "list", "--platform", "twitter"),
+    ("event", "list", "--since", "2024-03-01", "--until", "2024-02-01"),
+)
+"""Questions with a mistake in them: none may be answered as if it were none."""
+
+
+def _commands(config: Path, ids: Sequence[str]) -> list[Command]:
+    asked = [
+        ("event", "list"),
+        ("event", "list", "--json"),
+        *(("event", "show", one) for one in ids),
+    ]
+    return [run(config, *arguments) for arguments in asked]
+
+
+def run(config: Path, *arguments: str) -> Command:
+    """One command, in this process."""
+    done = CliRunner().invoke(
+        command_line, [*arguments, "--config", str(config)], env={"COLUMNS": "200"}
+    )
+    return Command(arguments, done.output, done.exit_code)
+
+
+def json_lines(command: Command) -> list[Any]:
+    """What a command printed with --json."""
+    return [json.loads(line) for line in command.text.splitlines() if line.startswith("{")]

@@ -1,0 +1,41 @@
+"""Every sentence of every surface, compared with what is true of the world that it is about.
+
+A world is scripted (tests/truth/world.py), lived through by the real path (live.py), and read on
+every surface (surfaces.py). What is said is turned into claims (extract.py) and compared with the
+truth (truth.py). A failure names the world, the surface, the sentence and the truth.
+"""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.properties import examples
+from tests.truth.check import told
+from tests.truth.generate import worlds
+from tests.truth.world import World
+from tests.truth.worlds import NAMED
+
+_LEAST = 20
+"""Claims that the surfaces make about any world, at least: else nothing was read."""
+
+
+def all_is_true(world: World) -> None:
+    """No surface says anything false of that world."""
+    false, claims = told(world)
+    assert claims >= _LEAST, "hardly anything was understood"
+    assert not false, "\n".join([f"{len(false)} false claims of {claims}", *map(str, false)])
+
+
+@pytest.mark.parametrize("world", NAMED, ids=lambda world: world.name.replace(" ", "-"))
+def test_every_sentence_about_a_named_world_is_true(world: World) -> None:
+    """One world for each way in which a sentence was once false, and each cause of not knowing."""
+    all_is_true(world)
+
+
+@given(world=worlds())
+@settings(
+    max_examples=examples(16, most=400),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+def test_every_sentence_about_any_world_is_true(world: World) -> None:
+    """Worlds that nobody thought of."""
+    all_is_true(world)

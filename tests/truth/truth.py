@@ -1,0 +1,406 @@
+"""What may truly be said of a world at one moment. Every method takes a claim and returns why it is
+false, or nothing.
+
+Detection takes a few cycles, so a claim about the present may be as old as they are. Nothing that
+is claimed may contradict what the cycles before them could see.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from tests.truth.live import STAGGER
+from tests.truth.phrases import When
+from tests.truth.world import INTERVAL, Block, Network, Span, Trouble, World, stretches_of
+
+LAG = 4
+"""Cycles after which a change of the world must have been noticed."""
+STALE = 4200.0
+"""Seconds after which what was seen last is no longer the present."""
+CHANGING = 100.0
+"""Seconds that a cycle may take: what changes within them may be seen before or after."""
+GATHERED = 90.0
+"""Seconds that a message may wait."""
+SECOND = timedelta(seconds=1)
+
+
+class Seen(StrEnum):
+    """What one cycle could find out of the platform that may be blocked."""
+
+    OPEN = "open"
+    BLOCKED = "blocked"
+    UNDECIDED = "undecided"
+    EITHER = "either"
+    """It changed while the cycle ran."""
+
+
+class Cycle(msgspec.Struct, frozen=True):
+    """One cycle of a network's vantage."""
+
+    seconds: float
+    seen: Seen
+    beside: Seen
+    """What it could find out of the platform that nobody blocks."""
+    measured: bool
+    """Whether it gave any verdict."""
+    fault: Trouble | None
+
+    @property
+    def decided(self) -> bool:
+        """Whether it certainly decides."""
+        return self.seen in (Seen.OPEN, Seen.BLOCKED)
+
+
+class Range:
+    """A number that is known within bounds."""
+
+    def __init__(self) -> None:
+        self.least = self.most = 0
+
+    def add(self, *, sure: bool) -> None:
+        """Count one, or perhaps one."""
+        self.least += sure
+        self.most += 1
+
+    def holds(self, number: int) -> bool:
+        """Whether it may be that number."""
+        return self.least <= number <= self.most
+
+    def __str__(self) -> str:
+        return f"{self.least} to {self.most}"
+
+
+class Verdicts:
+    """How many verdicts there are, and what they say."""
+
+    def __init__(self) -> None:
+        self.all, self.decided, self.undecided, self.signs = Range(), Range(), Range(), Range()
+        self.networks: dict[int, Range] = {}
+        """Decided ones by network."""
+
+    def add(self, asn: int, seen: Seen, *, sure: bool) -> None:
+        """One verdict; not `sure` where it may be missing."""
+        here = self.networks.setdefault(asn, Range())
+        self.all.add(sure=sure)
+        known = sure and seen is not Seen.EITHER
+        if seen is not Seen.UNDECIDED:
+            self.decided.add(sure=known)
+            here.add(sure=known)
+        if seen in (Seen.UNDECIDED, Seen.EITHER):
+            self.undecided.add(sure=known)
+        if seen in (Seen.BLOCKED, Seen.EITHER):
+            self.signs.add(sure=known)
+
+    @property
+    def networks_decided(self) -> Range:
+        """Networks with a decided verdict."""
+        found = Range()
+        for one in self.networks.values():
+            if one.most:
+                found.add(sure=one.least > 0)
+        return found
+
+
+class Truth:
+    """The truth about the platform that may be blocked, up to one moment."""
+
+    def __init__(self, world: World, seconds: float) -> None:
+        self.world = world
+        self.seconds = seconds
+        self.cycles = {
+            network.asn: [one for one in _cycles(world, network, number) if one.seconds < seconds]
+            for number, network in enumerate(world.networks)
+        }
+
+    @classmethod
+    def of_nothing(cls, world: World, seconds: float) -> "Truth":
+        """The truth about a country without networks."""
+        return cls(msgspec.structs.replace(world, networks=()), seconds)
+
+    # -- blocked ---------------------------------------------------------------------------------
+
+    def certainly(self, asn: int) -> bool:
+        """Whether it must be known by now that this network blocks."""
+        last = self.cycles[asn][-LAG:]
+        fresh = bool(last) and self.seconds - last[-1].seconds < 2 * INTERVAL
+        return fresh and len(last) == LAG and all(one.seen is Seen.BLOCKED for one in last)
+
+    def possibly(self, asn: int) -> bool:
+        """Whether it may still be said that this network blocks."""
+        known = [one for one in self.cycles[asn] if one.seen is not Seen.UNDECIDED][-LAG:]
+        recent = [one for one in known if self.seconds - one.seconds < STALE]
+        return any(one.seen is not Seen.OPEN for one in recent)
+
+    def ever(self, asn: int, cycles: int = 1) -> bool:
+        """Whether so many cycles on end saw this network block."""
+        run = 0
+        for one in self.cycles[asn]:
+            run = run + 1 if one.seen in (Seen.BLOCKED, Seen.EITHER) else 0
+            if run >= cycles:
+                return True
+        return False
+
+    def is_blocked(self) -> str:
+        """It is blocked, or may be, now."""
+        if any(map(self.possibly, self.cycles)):
+            return ""
+        return "no network blocks it now, as far as was tested"
+
+    def was_blocked(self) -> str:
+        """It was blocked at some time, or seemed so."""
+        if any(map(self.ever, self.cycles)):
+            return ""
+        return "no network blocked it at any time"
+
+    def no_longer_blocked(self) -> str:
+        """It works again on every network."""
+        still = [asn for asn in self.cycles if self.certainly(asn)]
+        return f"still blocked on AS{still[0]}" if still else self.was_blocked()
+
+    def network(self, asn: int, *, blocked: bool, now: bool) -> str:
+        """One network blocks, or blocked, or does not."""
+        if blocked and not (self.possibly(asn) if now else self.ever(asn)):
+            return f"AS{asn} does not block it"
+        if not blocked and (self.certainly(asn) if now else self.ever(asn, LAG)):
+            return f"AS{asn} blocks it"
+        return ""
+
+    def networks(self, x: int, n: int, *, now: bool) -> str:
+        """It is blocked, or was at any time of the event, on so many networks of those tested."""
+        least = sum(self.certainly(asn) if now else self.ever(asn, LAG) for asn in self.cycles)
+        most = sum(self.possibly(asn) if now else self.ever(asn) for asn in self.cycles)
+        if now:
+            # What blocked at any time of the event counts while none blocks now.
+            most = max(most, sum(map(self.ever, self.cycles)))
+        tested = sum(any(one.measured for one in found) for found in self.cycles.values())
+        # A message is about the moment before it was gathered with others.
+        before = self.seconds - GATHERED
+        sure = sum(
+            any(one.decided and one.seconds < before for one in found)
+            for found in self.cycles.values()
+        )
+        if least <= x <= most and sure <= n <= tested:
+            return ""
+        return f"blocked on {least} to {most} networks of {sure} to {tested}"
+
+    # -- not blocked -----------------------------------------------------------------------------
+
+    def none_known(self) -> str:
+        """No block now, said without how much of the present is decided."""
+        known = [asn for asn in self.cycles if self.certainly(asn)]
+        if known:
+            return f"blocked on AS{known[0]}"
+        for asn, found in self.cycles.items():
+            last = found[-1] if found else None
+            if last is None or self.seconds - last.seconds > 2 * INTERVAL:
+                return f"AS{asn} is not watched, which is left out"
+            if last.seen is Seen.UNDECIDED:
+                return f"AS{asn} is undecided, which is left out"
+        return ""
+
+    def none_detected(self, since: float, until: float) -> str:
+        """No block in that time, said without how much of it was decided."""
+        for asn, found in self.cycles.items():
+            within = [one for one in found if since <= one.seconds < until]
+            if sum(one.seen is Seen.BLOCKED for one in within) >= LAG:
+                return f"AS{asn} blocked it"
+            if not any(one.decided for one in within):
+                return f"AS{asn} decided nothing, which is left out"
+        return "" if self.cycles else "nobody watched"
+
+    def verdicts(self, *, now: bool, beside: bool) -> "Verdicts":
+        """The verdicts of all networks, or the current ones; with `beside` on both platforms."""
+        found = Verdicts()
+        for asn, cycles in self.cycles.items():
+            wanted = cycles[-1:] if now else cycles
+            for one in wanted:
+                old = now and self.seconds - one.seconds > INTERVAL
+                found.add(asn, one.seen, sure=one.measured and not old)
+                if beside:
+                    found.add(asn, one.beside, sure=one.measured and not old)
+        return found
+
+    def unmeasured(self, since: float) -> int:
+        """Cycles since then that were not made, at most."""
+        every = (self.seconds - since) / INTERVAL * len(self.world.networks)
+        return round(every) - sum(one.measured for c in self.cycles.values() for one in c)
+
+    # -- when ------------------------------------------------------------------------------------
+
+    def stretches(self, asn: int | None = None) -> list[Span]:
+        """The stretches that can be told apart, of what any cycle saw: a gap that none saw is no
+        gap, and nobody speaks of a block that none saw."""
+        own = [one for one in self.world.networks if asn in (None, one.asn)]
+        found: list[Span] = []
+        for one in stretches_of(block for network in own for block in self._seen_blocks(network)):
+            if one.since >= self.seconds:
+                break
+            gap = Span(found[-1].until, one.since) if found else None
+            if gap is not None and not self._gap_seen(gap, own):
+                found[-1] = Span(found[-1].since, one.until)
+            else:
+                found.append(one)
+        return found
+
+    def _seen_blocks(self, network: Network) -> list[Block]:
+        found = self.cycles[network.asn]
+        return [
+            block
+            for block in network.blocks
+            if any(
+                cycle.seen is Seen.EITHER or (cycle.seen is Seen.BLOCKED and cycle.seconds in block)
+                for cycle in found
+            )
+        ]
+
+    def _gap_seen(self, gap: Span, networks: Sequence[Network]) -> bool:
+        """Whether a cycle found each network open within the gap that blocked before it."""
+        blocked = [one for one in networks if any(b.until <= gap.until for b in one.blocks)]
+        return all(
+            any(cycle.seconds in gap and cycle.seen is Seen.OPEN for cycle in self.cycles[one.asn])
+            for one in blocked
+        )
+
+    def _noticed(self, span: Span, asn: int | None) -> bool:
+        seen = 0
+        for number, found in self.cycles.items():
+            if asn in (None, number):
+                seen += sum(one.seconds in span and one.seen is Seen.BLOCKED for one in found)
+        return seen > 1
+
+    def since(self, when: When, asn: int | None = None, *, first: bool = False) -> str:
+        """The present or last stretch began then; with `first`, the first one."""
+        known = self.stretches(asn)
+        if not known:
+            return "it was never blocked"
+        noticed = [one for one in known if self._noticed(one, asn)] or known
+        either = noticed[:1] if first else [noticed[-1], known[-1]]
+        if any(when.holds(self.world.wall(one.since)) for one in either):
+            return ""
+        return f"it began at {self._text(either[0].since)}"
+
+    def first_seen(self, when: When) -> str:
+        """The present or last stretch was first seen then: one moment stands for its onset."""
+        known = [one for one in self.stretches() if self._noticed(one, None)]
+        if not known:
+            return "" if self.stretches() else "it was never blocked"
+        onset = known[-1].since
+        seen = (
+            one.seconds
+            for found in self.cycles.values()
+            for one in found
+            if one.seconds >= onset and one.seen is Seen.BLOCKED
+        )
+        earliest, latest = self.world.wall(onset), self.world.wall(min(seen) + CHANGING)
+        late = when.earliest is not None and when.earliest > latest
+        early = when.latest is not None and when.latest <= earliest
+        return f"it began at {self._text(onset)}" if late or early else ""
+
+    def until(self, when: When, asn: int | None = None, *, any_stretch: bool = False) -> str:
+        """The last stretch that is over ended then."""
+        known = self.stretches(asn)
+        over = [one for one in known if one.until < self.seconds]
+        if not over:
+            return "it has not ended"
+        wanted = over if any_stretch else over[-1:]
+        if any(when.holds(self.world.wall(one.until)) for one in wanted):
+            return ""
+        return f"it ended at {self._text(over[-1].until)}"
+
+    def a_stretch(self, since: When, until: When | None, asn: int | None = None) -> str:
+        """There was a stretch between these bounds."""
+        for one in self.stretches(asn):
+            over = one.until < self.seconds
+            ended = until is None or (over and until.holds(self.world.wall(one.until)))
+            if since.holds(self.world.wall(one.since)) and ended:
+                return ""
+        told = ", ".join(
+            f"{self._text(one.since)} to {self._text(one.until)}" for one in self.stretches(asn)
+        )
+        return f"the stretches are {told or 'none'}"
+
+    def going_on(self) -> str:
+        """It has not ended."""
+        return "" if any(map(self.possibly, self.cycles)) else "it has ended"
+
+    def count(self, number: int) -> str:
+        """How many stretches there were."""
+        known = self.stretches()
+        noticed = [one for one in known if self._noticed(one, None)]
+        if len(noticed) <= number <= len(known):
+            return ""
+        return f"there were {len(noticed)} to {len(known)} stretches"
+
+    def blocked_at(self, when: When) -> str:
+        """Some network blocked it at that moment."""
+        for one in self.stretches():
+            begins, ends = self.world.wall(one.since), self.world.wall(min(one.until, self.seconds))
+            late = when.earliest is not None and when.earliest > ends
+            early = when.latest is not None and when.latest <= begins
+            if not late and not early:
+                return ""
+        return "it was open then"
+
+    def lasted(self, least: timedelta, most: timedelta | None, asn: int | None = None) -> str:
+        """How long it was blocked by the program's clock, all stretches together."""
+        wall = self.world.wall
+        own = [one for one in self.world.networks if asn in (None, one.asn)]
+        seen = stretches_of(block for network in own for block in self._seen_blocks(network))
+        spans = [one for one in seen if one.since < self.seconds]
+        times = (wall(min(one.until, self.seconds)) - wall(one.since) for one in spans)
+        true = sum(times, timedelta())
+        if least > true + SECOND or (most is not None and most < true - SECOND):
+            return f"it was blocked for {true}"
+        return ""
+
+    def _text(self, seconds: float) -> str:
+        if seconds == float("inf"):
+            return "now"
+        return f"{self.world.wall(seconds):%d %b %H:%M:%S}"
+
+
+def _cycles(world: World, network: Network, number: int) -> Iterator[Cycle]:
+    for turn in range(world.turns):
+        start = turn * INTERVAL + number * STAGGER
+        fault = network.fault_at(start)
+        trouble = fault.trouble if fault else None
+        if trouble is Trouble.UNWATCHED:
+            continue
+        if trouble is Trouble.SKIPPED:
+            yield Cycle(start, Seen.UNDECIDED, Seen.UNDECIDED, measured=False, fault=trouble)
+            continue
+        seen, beside = _seen(world, network, start), _beside(network, start)
+        yield Cycle(start, seen, beside, measured=True, fault=trouble)
+
+
+def _seen(world: World, network: Network, start: float) -> Seen:
+    moments = [*network.moments]
+    for one in world.control_faults:
+        moments += [one.since, one.until]
+    if any(start < at <= start + CHANGING for at in moments):
+        return Seen.EITHER
+    if not world.decided(network, start):
+        return Seen.UNDECIDED
+    return Seen.BLOCKED if network.block_at(start) else Seen.OPEN
+
+
+def _beside(network: Network, start: float) -> Seen:
+    """A block changes nothing for the other platform, and an open one needs no control."""
+    if any(
+        start < at <= start + CHANGING for one in network.faults for at in (one.since, one.until)
+    ):
+        return Seen.EITHER
+    fault = network.fault_at(start)
+    return Seen.OPEN if fault is None or fault.trouble is Trouble.LOSSY else Seen.UNDECIDED
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time as JSON has it."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
+
+
+def bounds(earliest: datetime | None, latest: datetime | None) -> When:
+    """Bounds that are told exactly."""
+    return When(earliest, latest + timedelta(microseconds=1) if latest else None)

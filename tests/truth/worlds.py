@@ -1,0 +1,151 @@
+"""The worlds by name: one for each way in which a sentence was once false, and each cause of not
+knowing."""
+
+from tests.truth.world import INTERVAL, Block, Fault, Method, Network, Trouble, World
+
+T = INTERVAL
+FOREVER = float("inf")
+
+
+def ptcl(*blocks: Block, faults: tuple[Fault, ...] = ()) -> Network:
+    """The first network."""
+    return Network(vantage="khi-ptcl", asn=17557, name="PTCL", blocks=blocks, faults=faults)
+
+
+def jazz(*blocks: Block, faults: tuple[Fault, ...] = ()) -> Network:
+    """The second one."""
+    return Network(vantage="lhe-jazz", asn=45669, name="Jazz", blocks=blocks, faults=faults)
+
+
+def blocked(since: float, until: float = FOREVER, method: Method = Method.NXDOMAIN) -> Block:
+    """Blocked from one turn to another; parts of turns are allowed."""
+    return Block(since * T, until * T, method)
+
+
+def fault(trouble: Trouble, since: float = 0, until: float = FOREVER) -> Fault:
+    """A fault from one turn to another."""
+    return Fault(since * T, until * T, trouble)
+
+
+NAMED: tuple[World, ...] = (
+    World(name="all open", networks=(ptcl(), jazz()), turns=14),
+    World(name="blocked, no control", networks=(ptcl(blocked(0)),), turns=14, controls=False),
+    World(
+        name="blocked on one network, no control",
+        networks=(ptcl(blocked(0)), jazz()),
+        turns=14,
+        controls=False,
+    ),
+    World(
+        name="controls fail",
+        networks=(ptcl(blocked(0)), jazz()),
+        turns=14,
+        control_faults=(fault(Trouble.OFFLINE),),
+    ),
+    *(
+        World(
+            name=f"always {trouble}",
+            networks=(ptcl(blocked(0, method=Method.SILENCE), faults=(fault(trouble),)),),
+            turns=14,
+        )
+        for trouble in Trouble
+    ),
+    World(
+        name="offline beside open",
+        networks=(ptcl(faults=(fault(Trouble.OFFLINE),)), jazz()),
+        turns=14,
+    ),
+    *(
+        World(
+            name=f"blocked by {method}, then over",
+            networks=(ptcl(blocked(7.4, 20.3, method)), jazz()),
+            turns=34,
+            seen_at=(16,),
+        )
+        for method in Method
+    ),
+    World(
+        name="reopened",
+        networks=(ptcl(blocked(7.4, 14.6), blocked(32.2)), jazz()),
+        turns=46,
+        seen_at=(12, 28, 40),
+    ),
+    World(
+        name="reopened twice",
+        networks=(ptcl(blocked(7.4, 14.6), blocked(30.2, 38.7), blocked(54.5, 62.5)), jazz()),
+        turns=76,
+        seen_at=(36, 48, 60),
+    ),
+    World(
+        name="reopened on both networks",
+        networks=(
+            ptcl(blocked(7.4, 14.6), blocked(32.2, 44.4)),
+            jazz(blocked(7.4, 14.7, Method.HIJACK), blocked(34.6, 45.1, Method.HIJACK)),
+        ),
+        turns=60,
+        seen_at=(12, 28, 42),
+    ),
+    World(
+        name="one network joins late",
+        networks=(
+            ptcl(blocked(7.4, 30.5)),
+            jazz(blocked(7.4, 30.5, Method.HIJACK), faults=(fault(Trouble.UNWATCHED, 0, 16),)),
+        ),
+        turns=44,
+        seen_at=(14, 24),
+    ),
+    World(
+        name="blocked before it was watched",
+        networks=(ptcl(Block(-86400.0, 20.4 * T, Method.NXDOMAIN)),),
+        turns=34,
+        seen_at=(10,),
+    ),
+    World(
+        name="nobody sees the end",
+        networks=(ptcl(blocked(7.4, 20.4), faults=(fault(Trouble.OFFLINE, 18, 40),)), jazz()),
+        turns=56,
+        seen_at=(16, 36),
+    ),
+    World(
+        name="lost from sight",
+        networks=(ptcl(blocked(7.4), faults=(fault(Trouble.UNWATCHED, 18),)),),
+        turns=44,
+        seen_at=(16,),
+    ),
+    World(
+        name="the clock goes forward",
+        networks=(ptcl(blocked(7.4, 30.4)), jazz()),
+        turns=44,
+        steps=((18.5 * T, 1200.0),),
+        seen_at=(16, 26),
+    ),
+    World(
+        name="the clock goes back",
+        networks=(ptcl(blocked(7.4, 34.4)), jazz()),
+        turns=48,
+        steps=((18.5 * T, -600.0),),
+        seen_at=(16, 28),
+    ),
+    World(
+        name="restarted while blocked",
+        networks=(ptcl(blocked(7.4, 14.6), blocked(32.2, 44.4, Method.HIJACK)), jazz()),
+        turns=60,
+        restarts=(10, 24, 38, 50),
+        seen_at=(24, 40),
+    ),
+    *(
+        World(
+            name=f"lifted {seconds} s after a cycle began",
+            networks=(ptcl(blocked(7.4, 20 + seconds / T)), jazz()),
+            turns=34,
+        )
+        for seconds in (1.01, 2.5)
+    ),
+    World(
+        name="slow answers",
+        networks=(ptcl(blocked(7.4, 20 + 15 / T, Method.HIJACK)), jazz()),
+        turns=34,
+        slow=6.0,
+        seen_at=(16,),
+    ),
+)
