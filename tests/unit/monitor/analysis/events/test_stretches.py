@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.analysis.events.event import Event, EventState, NetworkStatus, Stretch
@@ -22,7 +22,7 @@ from monitor.analysis.events.stretches import (
     stretches,
     went_on,
 )
-from tests.unit.monitor.analysis.events.test_events import CYCLE, at, tell
+from tests.unit.monitor.analysis.events.test_events import CYCLE, at, by_vantage, cycles, tell, told
 from tests.worlds.build import START
 
 MINUTE = timedelta(minutes=1)
@@ -193,3 +193,50 @@ def test_stretches_are_in_order_apart_and_no_longer_than_their_bounds(
     spans = [longest(one) for one in found]
     if all(one is not None for one in spans):
         assert least(event) <= (most(event) or timedelta())
+
+
+RUNS = st.lists(
+    st.tuples(st.sampled_from(".B?Bs "), st.integers(1, 12)), min_size=1, max_size=8
+).map(lambda runs: "".join(letter * length for letter, length in runs))
+STORIES = st.dictionaries(st.sampled_from(["ptcl", "zong", "jazz"]), RUNS, min_size=1)
+
+
+def blocked_at_most(letters: str) -> set[int]:
+    """Cycles from which to the next one a network may be said to block: it did at both, and no
+    measurement between them found it open, or nothing for long."""
+    found: set[int] = set()
+    last: int | None = None
+    for number, letter in enumerate(letters):
+        if letter in "Bs":
+            if last is not None and number - last <= 6:
+                found |= set(range(last, number))
+            last = number
+        elif letter == ".":
+            last = None
+    return found
+
+
+@given(STORIES)
+@example({"ptcl": ".BB" + 8 * "." + "BB.B"})
+@example({"ptcl": "B" * 7 + "." + "BBBB", "zong": 5 * "." + "BB" + 5 * "?" + "B"})
+def test_nothing_lasts_over_time_found_open_or_not_measured(story: dict[str, str]) -> None:
+    """Whatever is measured on three networks: all events together lasted no longer, at least, than
+    the time between blocked measurements of a network without an open one between them."""
+    result = told(cycles(by_vantage(story)))
+    events = [one for one in result.events.values() if one.state is not EventState.WITHDRAWN]
+    lasted = sum(map(least, events), timedelta())
+    certain = set().union(*map(blocked_at_most, story.values()))
+    assert lasted <= len(certain) * CYCLE
+    for event in events:
+        spans = stretches(event)
+        assert (event.onset_earliest, event.onset_latest) == (
+            spans[0].onset_earliest,
+            spans[0].onset_latest,
+        )
+        if event.state is EventState.ENDED:
+            assert (event.end_earliest, event.end_latest) == (
+                spans[-1].end_earliest,
+                spans[-1].end_latest,
+            )
+        if current(event) is None and event.active:
+            assert spans[-1].end_latest is not None
