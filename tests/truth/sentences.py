@@ -163,10 +163,11 @@ def _controls_worked(self: Reading, _: Found, __: str) -> Iterator[str]:
 
 
 def _blocked_in(self: Reading, found: Found, _: str) -> Iterator[str]:
-    network = re.search(r"\(AS(\d+)\)", found.holes["network"])
-    if network is None:
+    # What stands before the network's own name may be a sentence about another one.
+    named = re.findall(r"\(AS(\d+)\)", found.holes["network"])
+    if not named:
         return
-    seen = self.truth.cycles[int(network[1])]
+    seen = self.truth.cycles[int(named[-1])]
     sure = sum(one.seen is Seen.BLOCKED for one in seen)
     most = sure + sum(one.seen is Seen.EITHER for one in seen)
     x = self.phrases.number(found.holes["x"])
@@ -174,9 +175,9 @@ def _blocked_in(self: Reading, found: Found, _: str) -> Iterator[str]:
 
 
 def _none_decided(self: Reading, found: Found, _: str) -> Iterator[str]:
-    network = re.search(r"\(AS(\d+)\)", found.holes["network"])
-    if network is not None:
-        decided = sum(one.decided for one in self.truth.cycles[int(network[1])])
+    named = re.findall(r"\(AS(\d+)\)", found.holes["network"])
+    if named:
+        decided = sum(one.decided for one in self.truth.cycles[int(named[-1])])
         yield f"{decided} were decided" if decided else ""
 
 
