@@ -251,8 +251,8 @@ def package(
         counts = with_store(settings.database, write)
     for kind, rows in counts.items():
         _report(rows, kind.value)
-    if counts.get(Kind.EVENTS) == 0:
-        typer.echo(coverage_in_words(settings, selection), err=True)
+        if not rows:
+            _explain(settings, kind, selection)
 
 
 @app.command()

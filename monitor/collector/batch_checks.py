@@ -229,12 +229,10 @@ def _health(health: VantageHealth, sender: Enrolment, times: _Times) -> VantageH
         raise malformed("health holds a number that cannot be")
     if not all(0 <= count < 2**32 for count in counts):
         raise malformed("health holds a count that cannot be")
-    began = health.measured_at
-    return msgspec.structs.replace(
-        health,
-        at=times.corrected(health.at),
-        measured_at=times.corrected(began) if began is not None else None,
-    )
+    at, began = times.corrected(health.at), health.measured_at
+    if began is not None:
+        began = min(times.corrected(began), at)
+    return msgspec.structs.replace(health, at=at, measured_at=began)
 
 
 def _whose(sender: Enrolment) -> tuple[str, str, int, str, str]:

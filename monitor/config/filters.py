@@ -134,8 +134,7 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return zone_named(name or UTC_NAME)
     except ValueError as error:
-        zones = available_timezones()
-        called = {zone.rpartition("/")[2]: zone for zone in sorted(zones)} | {z: z for z in zones}
+        called = _zones()
         meant = called.get(close_to(name, called), "")
         raise _wrong("timezone", Fault.ZONE, name, meant=meant) from error
 
@@ -212,6 +211,13 @@ def _wrong(
             known=known,
         )
     )
+
+
+@cache
+def _zones() -> dict[str, str]:
+    """What people call time zones, by name and by city → name. Reading the names takes long."""
+    names = sorted(available_timezones())
+    return {name.rpartition("/")[2]: name for name in names} | {name: name for name in names}
 
 
 @cache

@@ -309,4 +309,6 @@ class ImportedVerdicts:
             started_at=call.at,
             judged_at=call.called_at,
             rules_version=RULES,
+            measured_at=call.sample.at,
+            measured_until=call.sample.until,
         )

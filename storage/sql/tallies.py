@@ -69,13 +69,8 @@ def tallies(
 
 
 def _fitted(causes: Counter[Cause], number: int) -> Mapping[Cause, int]:
-    """The causes of so many verdicts: those of cycles out of turn are left out again, and what is
-    no longer stored has an unknown one."""
-    fitted = Counter(causes)
-    for cause, count in causes.most_common():
-        fitted[cause] -= min(count, max(0, fitted.total() - number))
-    fitted[Cause.UNKNOWN] += number - fitted.total()
-    return +fitted
+    """The causes of so many verdicts; of those that are no longer stored it is unknown."""
+    return +(causes + Counter({Cause.UNKNOWN: number - causes.total()}))
 
 
 def _queries(selection: Selection) -> Iterator[Select[Any]]:
@@ -145,16 +140,29 @@ def _of_verdicts(selection: Selection, since: _Bound, until: _Bound) -> Select[A
     place = [c[name] for name in _PLACE]
     hours = func.count(func.substr(c.judged_at, 1, _HOUR_LENGTH).distinct())
     counts = (func.sum(case((c.state == state.value, 1), else_=0)) for state in COUNTS)
-    where = _where(_VERDICTS, c.judged_at, selection, since, until)
-    where.append(c.vantage_role == VantageRole.FIELD.value)
+    where = _of_verdicts_in_turn(selection, since, until)
     return select(*place, hours, *counts).where(*where).group_by(*place)
+
+
+def _of_verdicts_in_turn(
+    selection: Selection, since: _Bound, until: _Bound
+) -> list[ColumnElement[bool]]:
+    """Verdicts as the hours and days count them: of field vantages, in cycles in turn."""
+    c, cycle = _VERDICTS.c, schema.cycle.c
+    return [
+        *_where(_VERDICTS, c.judged_at, selection, since, until),
+        c.vantage_role == VantageRole.FIELD.value,
+        cycle.country == c.country,
+        cycle.id == c.cycle,
+        cycle.hurried.is_(False),
+    ]
 
 
 def _causes(connection: Connection, selection: Selection) -> dict[Place, Counter[Cause]]:
     c = _VERDICTS.c
     key = [*(c[name] for name in _PLACE), c.rule_id]
-    where = _where(_VERDICTS, c.judged_at, selection, selection.since, selection.until)
-    where += [c.vantage_role == VantageRole.FIELD.value, c.state == State.INSUFFICIENT.value]
+    where = _of_verdicts_in_turn(selection, selection.since, selection.until)
+    where.append(c.state == State.INSUFFICIENT.value)
     query: Select[Any] = select(*key, func.count()).where(*where).group_by(*key)
     found: dict[Place, Counter[Cause]] = {}
     for country, platform, asn, network, rule, number in connection.execute(query):

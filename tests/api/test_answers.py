@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import datetime
 
 import pytest
 
@@ -10,6 +11,8 @@ from monitor.server.api.resources import RESOURCES, Resource
 from storage.store import Store
 from storage.values.rollup import DEFINITION
 from storage.values.selection import Selection
+from tests.contract.cycles import cycle, event
+from tests.worlds.build import START
 from tests.worlds.http_client import httpx
 
 LISTED = [resource for resource in RESOURCES if resource.name != "vantages"]
@@ -101,6 +104,20 @@ async def test_an_event_selects_its_evidence(operator: httpx.AsyncClient) -> Non
         assert {(row["country"], row["platform"]) for row in found} == {("PK", "facebook")}
         assert all("12:00" <= str(row[time])[11:16] <= "12:11" for row in found)
         assert found
+
+
+async def test_an_event_selects_the_attempts_that_found_it_first(
+    operator: httpx.AsyncClient, store: Store
+) -> None:
+    """A block that was there from the first measurement is dated by the end of that: it began
+    before, and belongs to the event."""
+    known = await rows(operator, "measurements", country="BR", platform="x")
+    first = min(datetime.fromisoformat(str(row["started_at"])) for row in known)
+    after = (first - START).total_seconds() + 30
+    begun = event("event-4", country="BR", onset_earliest=None, onset_latest=after)
+    await store.save(cycle(20), [begun])
+    found = await rows(operator, "measurements", event="event-4")
+    assert min(datetime.fromisoformat(str(row["started_at"])) for row in found) == first
 
 
 async def test_availability_says_how_it_is_computed(operator: httpx.AsyncClient) -> None:

@@ -141,12 +141,13 @@ async def test_controls_are_not_counted(store: Store) -> None:
         assert await store.tallies(Selection(since=at(0), until=until)) == []
 
 
-async def test_cycles_out_of_turn_do_not_weigh_in_whole_hours(store: Store) -> None:
-    """Nor do their causes outnumber what is undecided."""
+@pytest.mark.parametrize("until", [at(HOUR), at(1800), None])
+async def test_cycles_out_of_turn_do_not_weigh(store: Store, until: datetime | None) -> None:
+    """In whole hours and in parts of one, neither they nor their causes count."""
     await store.save(judged(0, State.INSUFFICIENT, "control.missing"))
     await store.save(judged(1, State.INSUFFICIENT, "control.missing", hurried=True))
     await store.save(judged(2, State.INSUFFICIENT, "vantage.lossy"))
-    (found,) = await store.tallies(Selection(since=at(0), until=at(HOUR)))
+    (found,) = await store.tallies(Selection(since=at(0), until=until))
     assert found.undecided == {Cause.NO_CONTROL: 1, Cause.LOSSY: 1}
 
 

@@ -210,27 +210,28 @@ def reading(world: World, found: Iterable[Alert]) -> Reading:
     return whole
 
 
+_PRESENT = (": blocked (confirmed)", ": maybe blocked (suspected: a lead, not a finding)")
+_OVER = ("the block is over", "no longer suspected")
+
+
 def _line(one: Reading, line: str) -> None:
     truth = one.truth
     name, _, rest = line.partition(": ")
-    if line.endswith(
-        (": blocked (confirmed)", ": maybe blocked (suspected: a lead, not a finding)")
-    ):
+    if line.endswith(_PRESENT):
         one.check(line, truth.is_blocked())
-    elif rest in ("the block is over", "no longer suspected"):
+    elif rest in _OVER:
         one.check(line, truth.no_longer_blocked())
     elif name == "Extent":
         x, n = one.phrases.numbers(rest)
         one.check(line, truth.networks(x, n, now=False))
-    elif name == "Since":
-        if (when := _since(one, rest)) is not None:
-            one.check(line, truth.since(when))
+    elif name == "Since" and (when := _since(one, rest)) is not None:
+        one.check(line, truth.since(when))
         if "first blocked" in rest:
-            first = re.findall(_TIME, rest.split("first blocked")[1])
-            one.check(line, truth.since(_span(one, first), first=True))
-    elif name == "Until":
-        if (when := _until(one, rest)) is not None:
-            one.check(line, truth.until(when))
+            first = one.phrases.when(rest.split("first blocked")[1])
+            assert first is not None
+            one.check(line, truth.first_seen(first, first=True))
+    elif name == "Until" and (when := _until(one, rest)) is not None:
+        one.check(line, truth.until(when))
 
 
 def _since(one: Reading, text: str) -> When | None:
@@ -257,8 +258,3 @@ def _until(one: Reading, text: str) -> When | None:
     blocked = re.search(rf"last seen blocked ({_TIME})", text)
     earliest = one.phrases.when(blocked[1]) if blocked else None
     return When(earliest.earliest if earliest else first.earliest, first.latest)
-
-
-def _span(one: Reading, times: list[str]) -> When:
-    whens = [when for time in times if (when := one.phrases.when(time)) is not None]
-    return When(whens[0].earliest, whens[-1].latest)

@@ -212,7 +212,14 @@ def metrics(truth: Truth, said: Surfaces) -> Reading:
             _event_state(reading, labels)
     for labels, value in _samples(said, "shutwatch_blocking_event_onset_timestamp_seconds"):
         at = datetime.fromtimestamp(value, tz=START.tzinfo)
-        reading.check(f"onset_timestamp{labels} {at}", truth.first_seen(bounds(at, at)))
+        told = f"onset_timestamp{labels} {at}"
+        reading.check(told, truth.first_seen(bounds(at, at), first=True))
+    for labels, value in _samples(said, "shutwatch_blocking_event_stretch_onset_timestamp_seconds"):
+        at = datetime.fromtimestamp(value, tz=START.tzinfo)
+        reading.check(f"stretch_onset{labels} {at}", truth.first_seen(bounds(at, at)))
+    for labels, value in _samples(said, "shutwatch_blocking_event_ended_timestamp_seconds"):
+        at = datetime.fromtimestamp(value, tz=START.tzinfo)
+        _ended(reading, labels, at)
     for labels, value in _samples(said, "shutwatch_platform_state"):
         if value == 1 and labels["platform"] == PLATFORM:
             _platform_state(reading, labels)
@@ -221,6 +228,22 @@ def metrics(truth: Truth, said: Surfaces) -> Reading:
 
 def _samples(said: Surfaces, name: str) -> Iterator[tuple[dict[str, str], float]]:
     return ((labels, value) for found, labels, value in said.samples if found == name)
+
+
+def _ended(reading: Reading, labels: Mapping[str, str], at: datetime) -> None:
+    """The end of an event that is over, in labels and as a number."""
+    told = " ".join([f"{name}={text}" for name, text in labels.items()] + [f"{at}"])
+    if labels["platform"] != PLATFORM or labels["state"] != "ended":
+        return
+    whens = [
+        reading.phrases.when(labels.get(name, "").removesuffix(" UTC"))
+        for name in ("end_earliest", "end_latest")
+    ]
+    earliest, latest = whens
+    when = When(earliest.earliest if earliest else None, latest.latest if latest else None)
+    reading.check(told, reading.truth.until(when, any_stretch=True))
+    if latest is not None:
+        reading.check(told, "" if latest.holds(at) else f"its labels say {latest}")
 
 
 def _event_state(reading: Reading, labels: Mapping[str, str]) -> None:

@@ -99,7 +99,8 @@ def _on_the_only(self: Reading, _: Found, __: str) -> Iterator[str]:
 
 
 def _again(self: Reading, _: Found, text: str) -> Iterator[str]:
-    if self.has(text, CLAIMS.values()):
+    present = (m for (certainty, _), m in CLAIMS.items() if certainty in _PRESENT)
+    if self.has(text, present):
         yield "" if len(self.truth.stretches()) > 1 else "it was blocked only once"
 
 
@@ -162,14 +163,22 @@ def _controls_worked(self: Reading, _: Found, __: str) -> Iterator[str]:
 
 
 def _blocked_in(self: Reading, found: Found, _: str) -> Iterator[str]:
-    network = re.search(r"\(AS(\d+)\)", found.holes["network"])
-    if network is None:
+    # What stands before the network's own name may be a sentence about another one.
+    named = re.findall(r"\(AS(\d+)\)", found.holes["network"])
+    if not named:
         return
-    seen = self.truth.cycles[int(network[1])]
+    seen = self.truth.cycles[int(named[-1])]
     sure = sum(one.seen is Seen.BLOCKED for one in seen)
     most = sure + sum(one.seen is Seen.EITHER for one in seen)
     x = self.phrases.number(found.holes["x"])
     yield "" if sure <= x <= most else f"it was blocked in {sure} to {most} cycles"
+
+
+def _none_decided(self: Reading, found: Found, _: str) -> Iterator[str]:
+    named = re.findall(r"\(AS(\d+)\)", found.holes["network"])
+    if named:
+        decided = sum(one.decided for one in self.truth.cycles[int(named[-1])])
+        yield f"{decided} were decided" if decided else ""
 
 
 SENTENCES: Mapping[str, Claim] = {
@@ -190,6 +199,8 @@ SENTENCES: Mapping[str, Claim] = {
     "Networks: %(x)s of %(n)s tested: %(names)s": _tested,
     "The controls themselves worked throughout.": _controls_worked,
     "%(network)s: blocked in %(x)s of %(verdicts)s.": _blocked_in,
+    "%(network)s: blocked in %(x)s of %(decided)s that were decided, of %(verdicts)s.": _blocked_in,
+    "%(network)s: %(verdicts)s, and none was decided.": _none_decided,
     **COVERAGE,
 }
 """Messages that claim something, wherever they stand in a sentence. Of those with two forms, the

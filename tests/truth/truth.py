@@ -13,7 +13,7 @@ import msgspec
 
 from tests.truth.live import STAGGER
 from tests.truth.phrases import When
-from tests.truth.world import INTERVAL, Block, Network, Span, Trouble, World, stretches_of
+from tests.truth.world import INTERVAL, Block, Method, Network, Span, Trouble, World, stretches_of
 
 LAG = 4
 """Cycles after which a change of the world must have been noticed."""
@@ -281,12 +281,13 @@ class Truth:
             return ""
         return f"it began at {self._text(either[0].since)}"
 
-    def first_seen(self, when: When) -> str:
-        """The present or last stretch was first seen then: one moment stands for its onset."""
+    def first_seen(self, when: When, *, first: bool = False) -> str:
+        """The present or last stretch was first seen then, or the first one: one moment stands for
+        its onset."""
         known = [one for one in self.stretches() if self._noticed(one, None)]
         if not known:
             return "" if self.stretches() else "it was never blocked"
-        onset = known[-1].since
+        onset = known[0 if first else -1].since
         seen = (
             one.seconds
             for found in self.cycles.values()
@@ -382,7 +383,11 @@ def _seen(world: World, network: Network, start: float) -> Seen:
     if any(start < at <= start + CHANGING for at in moments):
         return Seen.EITHER
     if not world.decided(network, start):
-        return Seen.UNDECIDED
+        block, fault = network.block_at(start), network.fault_at(start)
+        able = fault is None or fault.trouble is Trouble.LOSSY
+        # A false certificate accuses by itself, though weakly, and not on every line.
+        alone = able and block is not None and block.method is Method.HIJACK
+        return Seen.EITHER if alone else Seen.UNDECIDED
     return Seen.BLOCKED if network.block_at(start) else Seen.OPEN
 
 

@@ -128,9 +128,6 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
             return True
         if fault is not None and block.method is Method.SILENCE:
             return False
-        if block.method is Method.HIJACK:
-            # A false certificate accuses by itself, though weakly.
-            return True
         return self.controls and not any(seconds in one for one in self.control_faults)
 
 

@@ -145,7 +145,7 @@ def story(seed: int) -> Story:
     how = rng.choice(HOWS)
     # Dropped connections are told from loss on good lines only, and after a while.
     dropped = how == "tcp_drop"
-    interval = rng.choice((120.0, 300.0) if dropped else (60.0, 120.0, 300.0))
+    interval = 300.0 if dropped else rng.choice((60.0, 120.0, 300.0))
     count = rng.randint(1, 4)
     networks = sorted(rng.sample(range(64500, 64510), rng.randint(1, min(count, 3))))
     vantages = tuple(
@@ -160,7 +160,7 @@ def story(seed: int) -> Story:
         for number in range(count)
     )
     begins = rng.uniform(2.5, 4.5) * interval
-    lasts = rng.uniform(5.0, 12.0) * interval + (2400.0 if dropped else 0.0)
+    lasts = rng.uniform(4.0, 8.0) * interval + (1800.0 if dropped else 0.0)
     staged = rng.random() < 0.5  # one endpoint after the other
     apart = rng.random() < 0.5  # one network after the other
     spans = {}
@@ -181,11 +181,11 @@ def story(seed: int) -> Story:
         vantages=vantages,
         offsets=tuple(rng.uniform(0, interval) for _ in vantages),
         interval=interval,
-        fast=rng.random() < 0.7,
+        fast=not dropped and rng.random() < 0.7,
         loss=0.0 if dropped else rng.choice((0.0, 0.02, 0.05)),
         slow=0.05 if dropped else rng.choice((0.05, 0.15, 0.3)),
-        lateness=rng.choice((0.0, 20.0, 90.0)),
-        ends_at=begins + lasts + 120.0 + 16 * interval,
+        lateness=rng.choice((0.0, 0.0, 20.0, 90.0)),
+        ends_at=begins + lasts + 120.0 + 12 * interval,
     )
 
 
@@ -253,7 +253,7 @@ class _Run:
     ) -> None:
         loop = asyncio.get_running_loop()
         due = offset
-        while due < self.story.ends_at:
+        while due < self.story.ends_at and not self._over(loop.time()):
             await asyncio.sleep(max(0.0, due - loop.time()))
             due += self.story.interval
             cycle = await measure_and_judge(runner, vantage.id)
@@ -265,6 +265,11 @@ class _Run:
                 await asyncio.sleep(lane.pace)
                 cycle = await measure_and_judge(runner, vantage.id, Effort.OUT_OF_TURN, wanted)
                 await self._sent(cycle)
+
+    def _over(self, now: float) -> bool:
+        """Whether the block is over, and known to be."""
+        ended = self.events and not any(event.active for event in self.events.values())
+        return bool(ended) and now > self.story.country.until + self.story.lateness
 
     async def _sent(self, cycle: Cycle) -> None:
         now = asyncio.get_running_loop().time()

@@ -22,6 +22,8 @@ from storage.values.selection import Selection
 from storage.values.times import utc_now
 
 _TICK = timedelta(microseconds=1)
+_ATTEMPTS = timedelta(minutes=10)
+"""Longer than the attempts at one platform in one cycle take."""
 _HISTORIES, _MEASUREMENTS = ("events", "stretches"), "measurements"
 _REFERENCES = Names(platforms=frozenset({REFERENCE_PLATFORM}))
 _FILTERS = Filters.__struct_fields__
@@ -68,7 +70,7 @@ async def read_request(
             403, "only operators may see vantages; select a network with asn", "vantage"
         )
     limit: int = values.pop("limit", PAGE)
-    covered = resource.covered and not {"event", "cursor"} & set(values)
+    covered = resource.covered and not {"event", "cursor", "state"} & set(values)
     if "by" in values:
         values["by_network"] = values.pop("by") == "network"
     after = _after(values.pop("cursor", ""), resource, cursors, hidden=hidden)
@@ -118,7 +120,8 @@ def _during(event: Event, selection: Selection) -> Selection:
         own, wanted = getattr(event, name), getattr(selection, name)
         if own and wanted not in ("", own):
             raise ProblemError(400, f"{name} differs from that of the event: omit it", name)
-    since = event.onset_earliest or event.onset_latest
+    # The attempts that found it blocked first ended then: they began before.
+    since = event.onset_earliest or event.onset_latest - _ATTEMPTS
     until = None if event.active else (event.end_latest or event.updated_at) + _TICK
     return msgspec.structs.replace(
         selection,

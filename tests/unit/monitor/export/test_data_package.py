@@ -17,6 +17,8 @@ from monitor.analysis.verdict import State
 from monitor.export.data_package import DESCRIPTOR
 from monitor.export.folder import write_folder
 from monitor.export.kinds import Kind
+from monitor.wording.no_rows import NoRows, no_rows_text
+from monitor.wording.words import words_in
 from storage.store import Store
 from storage.values.selection import Selection
 from tests.contract.cycles import (
@@ -221,7 +223,11 @@ def test_the_command_writes_a_folder_whole_or_not_at_all(tmp_path: Path) -> None
     again = here.run("export", "package", str(new))
     assert (again.exit_code, "exists, and is no empty folder" in again.stderr) == (2, True)
     (tmp_path / "empty").mkdir()
-    assert here.run("export", "package", str(tmp_path / "empty")).exit_code == 0
+    done = here.run("export", "package", str(tmp_path / "empty"))
+    assert done.exit_code == 0, done.output
+    said = done.stderr.splitlines()
+    after = said[said.index("0 annotations") + 1]
+    assert after in {no_rows_text(words_in(), why) for why in NoRows}
     wrong = here.run("export", "package", str(tmp_path / "wrong"), "--platform", "twitter")
     assert (wrong.exit_code, "Did you mean “x”?" in wrong.stderr) == (2, True)
     here.file.write_bytes(b"no database at all")

@@ -140,6 +140,7 @@ async def test_verdicts(store: Store) -> None:
     """State, rule, evidence, controls and the failure of each layer; a negative llr is a number."""
     looks = (measurement("m-1", cycle="c-1"), measurement("m-2", endpoint="https://x.com/2"))
     blocked, ok = verdict(looks[0], 60, state=State.BLOCKED), verdict(looks[1], 61)
+    blocked = msgspec.structs.replace(blocked, measured_at=at(2), measured_until=at(12.5))
     await store.save(msgspec.structs.replace(cycle(1, measurements=looks), verdicts=(ok, blocked)))
     first, second = await _rows(store, Kind.VERDICTS)
     assert first == {
@@ -170,7 +171,11 @@ async def test_verdicts(store: Store) -> None:
         "quic_failure": "",
         "transfer_failure": "",
         "rules_version": "2024.1",
+        "measured_at": "2024-02-17T12:00:02.000000Z",
+        "measured_until": "2024-02-17T12:00:12.500000Z",
     }
+    # As in rows of earlier releases.
+    assert (second["measured_at"], second["measured_until"]) == ("", "")
     assert (second["state"], second["llr"], second["control_ids"]) == ("ok", "-0.105", "")
 
 

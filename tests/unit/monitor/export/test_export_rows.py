@@ -91,6 +91,7 @@ def cycles(draw: st.DrawFn) -> Cycle:
                 llr=draw(NUMBERS),
                 evidence=draw(st.sampled_from(Evidence)),
                 state=draw(st.sampled_from([State.OK, State.BLOCKED])),
+                measured_at=draw(st.sampled_from([None, START, START + timedelta(seconds=0.5)])),
             )
         )
     made = cycle(1, measurements=tuple(looks))
