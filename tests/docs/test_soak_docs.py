@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.e2e.test_fast_lane import CONFIRMED, HOWS, RECOVERING, SUSPECTED
 from tests.scenarios import soak_negatives as negatives
 from tests.scenarios import soak_positives as positives
+from tests.worlds.timed_blocks import HOWS as HOWS_IN_TIME
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -36,6 +37,15 @@ def test_nobody_innocent_was_accused() -> None:
     assert sum(runs.values()) >= 200
     assert {host.name for host in negatives.HOSTS} <= {row[0] for row in table}
     assert {row[0] for row in table if row[-1] != "0"} == set()
+
+
+def test_the_truth_was_within_all_bounds() -> None:
+    """Two hundred blocks of every way, with repeated attempts and slow answers, none outside."""
+    table = [row for row in rows("bounds") if row[0] != "how"]
+    assert [row[0].strip("`") for row in table] == list(HOWS_IN_TIME)
+    assert sum(int(row[1]) for row in table) >= 200
+    assert all(int(repeated) > 0 and int(slow) > 0 for _, _, _, repeated, slow, *_ in table)
+    assert {row[6] for row in table} == {"0"}
 
 
 def test_twenty_of_twenty_blocks_were_found_in_time() -> None:
