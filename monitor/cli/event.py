@@ -9,7 +9,7 @@ import typer
 import uuid_utils
 from rich.markup import escape
 
-from monitor.analysis.events.event import Event, EventLogEntry, Stretch
+from monitor.analysis.events.event import Event, EventLogEntry, EventState, Stretch
 from monitor.analysis.events.stretches import newest, stretches
 from monitor.cli.coverage import coverage_in_words
 from monitor.cli.exits import bad_usage
@@ -283,6 +283,13 @@ def _ended(stretch: Stretch | Event) -> str:
     )
 
 
+def _over(event: Event) -> str:
+    """When the event ended; nothing is known of that while nobody observes it."""
+    if event.state is EventState.UNOBSERVED:
+        return "not known: nobody saw it end"
+    return "not" if event.active else _ended(event)
+
+
 def print_event(whole: WholeEvent) -> None:
     """Print an event with its log, reviews and annotations."""
     event, words = whole.event, words_in()
@@ -300,7 +307,7 @@ def print_event(whole: WholeEvent) -> None:
         f"  began     {_began(every[0])}",
         f"  detected  {minute(event.detected_at)}",
         f"  confirmed {minute(event.confirmed_at) or 'not'}",
-        f"  ended     {'not' if event.active else _ended(event)}",
+        f"  ended     {_over(event)}",
         f"  lasted    {length(words, event)}",
         *(
             f"  stretch   {number} of {len(every)}: began {_began(one)}, ended {_ended(one)}"
