@@ -168,16 +168,21 @@ class Tallies:
     def expect(self, country: str, platform: str, asn: int, network: str) -> None:
         """A platform and network that count even where no verdict comes."""
         place = (country, platform, asn, network)
-        self._states.setdefault(place, Counter())
-        self._causes.setdefault(place, Counter())
-        self._hours.setdefault(place, set())
+        if place not in self._states:
+            self._states[place] = Counter()
+            self._causes[place] = Counter()
+            self._hours[place] = set()
 
     def add(self, verdict: PlatformVerdict) -> None:
         """One verdict of a field vantage."""
         cause = cause_of(verdict)
-        states = {} if cause else {verdict.state: 1}
         place = (verdict.country, verdict.platform, verdict.asn, verdict.network)
-        self.add_counts(place, verdict.judged_at, states, {cause: 1} if cause else {})
+        self.expect(*place)
+        if cause is None:
+            self._states[place][verdict.state] += 1
+        else:
+            self._causes[place][cause] += 1
+        self._hours[place].add(int(verdict.judged_at.timestamp()) // HOUR)
 
     def add_counts(
         self,

@@ -20,10 +20,10 @@ async def stored_coverage(
     return coverage_of(await store.tallies(selection), selection.since, until, interval)
 
 
-def coverage_object(coverage: Coverage) -> dict[str, Any]:
-    """A coverage as a JSON object."""
+def coverage_object(coverage: Coverage, *, any_event: bool) -> dict[str, Any]:
+    """A coverage as a JSON object; with `any_event` it says nothing of a time without one."""
     return {
-        "statement": coverage_headline(words_in(), coverage),
+        "statement": None if any_event else coverage_headline(words_in(), coverage),
         "cycles": coverage.cycles,
         "decided": coverage.decided,
         "signs": coverage.signs,
@@ -62,12 +62,13 @@ _TEXT = {"type": "string"}
 SCHEMA: Mapping[str, Any] = {
     "type": ["object", "null"],
     "description": "How much of the time and place selected was decided, whatever events there are;"
-    " null for one event, and on all pages but the first.",
+    " null with `event` or `state`, and on all pages but the first.",
     "required": ["statement", *_COUNTS, "signs", "not_measured", "networks"],
     "properties": {
         "statement": {
-            **_TEXT,
-            "description": "What it means where there is no event, in English.",
+            "type": ["string", "null"],
+            "description": "What it means that there is no event, in English; null where there is "
+            "one.",
         },
         **_COUNTS,
         "signs": {

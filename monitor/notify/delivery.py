@@ -19,7 +19,7 @@ from monitor.notify.body import NoticeContent
 from monitor.notify.message import Section, batches, message, section
 from monitor.notify.message_value import Message
 from monitor.notify.message_words import message_words
-from monitor.notify.new_notices import notices_of, wanted
+from monitor.notify.new_notices import is_news, notices_of, wanted
 from monitor.notify.notice_kinds import CLOSING, NoticeKind
 from monitor.notify.related_events import RelatedEvents, relatives
 from monitor.notify.settings import NotifySettings, Route, Target
@@ -239,7 +239,8 @@ class Delivery:
         asked = {
             one.key
             for one in notices
-            if wanted(route, entries[one.event, one.sequence].snapshot, _asked_as(one))
+            for event in (entries[one.event, one.sequence].snapshot,)
+            if wanted(route, event, _asked_as(one)) and is_news(event, one.created_at)
         }
         made = plan(notices, before, asked, families)
         await self._mark(made.drop, NoticeState.DROPPED)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from monitor.analysis.events.event import Event, EventLogEntry, EventState
-from monitor.notify.notice_kinds import CLOSING, CORRECTIONS, NoticeKind, notice_kind_of
+from monitor.notify.notice_kinds import CLOSING, NoticeKind, notice_kind_of
 from monitor.notify.settings import Route
 from storage.values.outbox import Notice
 
@@ -19,7 +19,7 @@ def notices_of(
 
     An end or a correction makes a notice for every target: delivery knows which of them received
     what it is about, and a route may have been narrowed since. An event found in old data that
-    ended long ago makes none.
+    ended long ago makes no other.
     """
     lines = tuple(entries)
     last = {entry.event: entry.snapshot for entry in lines}
@@ -35,7 +35,7 @@ def notices_of(
         )
         for entry in lines
         if (occasion := notice_kind_of(entry)) is not None
-        if occasion in CORRECTIONS or _is_news(last[entry.event], now)
+        if occasion in CLOSING or is_news(last[entry.event], now)
         for route in routes
         if occasion in CLOSING or wanted(route, entry.snapshot, occasion)
         for target in route.urls
@@ -56,5 +56,6 @@ def wanted(route: Route, event: Event, occasion: NoticeKind) -> bool:
     )
 
 
-def _is_news(event: Event, now: datetime) -> bool:
+def is_news(event: Event, now: datetime) -> bool:
+    """Whether an event is sent to a target that knows nothing of it."""
     return event.active or now - event.updated_at <= NEWS

@@ -167,7 +167,8 @@ class Pages:
                 events.setdefault(event.id, event)
         listed = sorted(events.values(), key=lambda one: (one.onset_latest, one.id), reverse=True)
         coverage: Coverage | None = None
-        if not listed and self._store is not None and not problem:
+        # With a state an event of another one may be there.
+        if not listed and not wanted.state and self._store is not None and not problem:
             coverage = await self._coverage(wanted.selection(at), at)
         shown = {"held": await self._marks(), "problem": problem}
         return await _page(
@@ -292,7 +293,7 @@ def _now(reader: Reader, snapshot: Snapshot, at: datetime, held: Mapping[str, Ma
         "overall": now,
         "held": held,
         "headline": top_line(words, now, controls=snapshot.has_controls),
-        "remarks": _remarks(words, snapshot, now.coverage) if now.nothing_seen else [],
+        "remarks": _remarks(words, snapshot, now.coverage, events=not now.nothing_seen),
         "events": [(event, headline(words, event, titles)) for event in events],
         "circumstances": [
             (
@@ -352,9 +353,14 @@ def top_line(words: Words, now: Overall, *, controls: bool) -> str:
     return coverage_now(words, now.coverage, controls=controls)
 
 
-def _remarks(words: Words, snapshot: Snapshot, coverage: Coverage) -> list[str]:
-    """What a headline about the present leaves out."""
-    return list(coverage_remarks(words, coverage, controls=snapshot.has_controls))
+def _remarks(
+    words: Words, snapshot: Snapshot, coverage: Coverage, *, events: bool
+) -> Sequence[str]:
+    """What a headline about the present leaves out; of `events`, that nobody sees them now."""
+    if not events:
+        return list(coverage_remarks(words, coverage, controls=snapshot.has_controls))
+    unseen = coverage_now(words, coverage, controls=snapshot.has_controls)
+    return [] if coverage.cycles else [words.gettext("%(what)s.", what=unseen)]
 
 
 def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Context:
@@ -375,7 +381,7 @@ def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Con
         "country": words.country(code),
         "coverage": coverage_now(words, coverage, controls=snapshot.has_controls),
         "complete": coverage.complete,
-        "remarks": _remarks(words, snapshot, coverage),
+        "remarks": _remarks(words, snapshot, coverage, events=bool(events)),
         "events": [(event, headline(words, event, titles)) for event in events],
         "rows": network_rows(snapshot, code, at, vantages=reader.operator),
         "network_head": network_head,

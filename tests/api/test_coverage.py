@@ -78,6 +78,15 @@ async def test_no_event_comes_with_the_share_that_was_decided(mixed: Store) -> N
     assert set(found["coverage"]["undecided"]) <= {str(cause) for cause in Cause}
 
 
+async def test_an_event_of_another_state_is_not_denied(store: Store) -> None:
+    """None of the state asked for is not none at all."""
+    found = (await asked(store, "events", country="PK", state="withdrawn")).json()
+    assert (found["data"], found["coverage"]) == ([], None)
+    assert (await asked(store, "events", country="PK")).json()["data"]
+    file = await asked(store, "events.csv", country="PK", state="withdrawn")
+    assert "shutwatch-coverage" not in file.headers
+
+
 async def test_a_country_nobody_watches_is_called_that(mixed: Store) -> None:
     """An empty answer about it is no good news."""
     found = (await asked(mixed, "events", country="KE", platform="x", **HOUR)).json()
@@ -95,9 +104,11 @@ async def test_a_file_without_a_row_says_it_in_a_header(mixed: Store) -> None:
 
 
 async def test_pages_after_the_first_do_not_count_again(store: Store) -> None:
-    """Only the first page carries it, an answer about one event none, other resources none."""
+    """Only the first page carries it, an answer about one event none, other resources none; where
+    there are events it denies none."""
     first = (await asked(store, "events", limit="1")).json()
     assert first["coverage"]["cycles"] > 0
+    assert first["coverage"]["statement"] is None
     async with client(store) as asking:
         first = (await asking.get("events", params={"limit": "1"})).json()
         second = (await asking.get(f"http://monitor{first['next']}")).json()

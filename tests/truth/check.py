@@ -8,8 +8,9 @@ from tempfile import TemporaryDirectory
 from probes.testing import VirtualClockLoop
 from storage.open_store import sql_store
 from tests.truth import alerts
-from tests.truth.extract import FalseClaim, false_claims
+from tests.truth.extract import false_claims
 from tests.truth.live import Living, live, settings
+from tests.truth.reading import FalseClaim
 from tests.truth.surfaces import Samples, Surfaces, config_of, read, scraped
 from tests.truth.world import INTERVAL, World
 

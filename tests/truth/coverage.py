@@ -108,6 +108,7 @@ COVERAGE: Mapping[str, Claim] = {
     "No block in %(decided)s of %(all)s on %(networks)s": _no_block,
     "No block in the %(decided)s that were decided, of %(all)s, on %(networks)s": _no_block,
     "No event of a block, but signs of one in %(signs)s of %(all)s": _signs,
+    "Not enough to tell: 0 of %(all)s decided, because %(why)s": _not_enough,
     "Not enough to tell: 0 of %(all)s decided": _not_enough,
     "Not watched in this time": _not_watched,
     "Not watched now: there are no current results": _not_watched,

@@ -7,6 +7,7 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -289,11 +290,10 @@ class _Process:
 # -- networks ------------------------------------------------------------------------------------
 
 
-def _page(world: World, **changes: object) -> Peer:
+def _page(world: World, **changes: Any) -> Peer:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-    return Peer(
-        **{"connect_delay": 0.02, "tls_delay": 0.02 + world.slow, "replies": (head,)} | changes
-    )  # type: ignore[arg-type]
+    usual = Peer(connect_delay=0.02, tls_delay=0.02 + world.slow, replies=(head,))
+    return msgspec.structs.replace(usual, **changes)
 
 
 _LOGIN = b"HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\nContent-Length: 0\r\n\r\n"

@@ -3,7 +3,7 @@ and times, lengths and numbers are read from what stands in their places.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 
@@ -172,7 +172,7 @@ class Phrases:
         return found
 
     @cached_property
-    def _times(self) -> list[tuple[re.Pattern[str], object]]:
+    def _times(self) -> list[tuple[re.Pattern[str], Callable[["Phrases", dict[str, str]], When]]]:
         return [
             (self._time("before %(moment)s, the time of the first test"), _before),
             (self._time("after %(moment)s; nobody saw when"), _after),

@@ -35,12 +35,12 @@ async def json_page(
         more: dict[str, Any] = {}
         if resource.covered:
             more["coverage"] = None
-        if query.covered:
-            known = await stored_coverage(store, query.selection, interval, utc_now())
-            more["coverage"] = coverage_object(known)
         # One row more than the page holds shows whether there is another page.
         headers: dict[str, str] = {}
         found = await first_rows(resource.export.rows(store, query.selection), query.limit + 1)
+        if query.covered:
+            known = await stored_coverage(store, query.selection, interval, utc_now())
+            more["coverage"] = coverage_object(known, any_event=bool(found))
         values, following = found[: query.limit], None
         if len(found) > query.limit:
             position = resource.position(values[-1])

@@ -70,7 +70,7 @@ async def read_request(
             403, "only operators may see vantages; select a network with asn", "vantage"
         )
     limit: int = values.pop("limit", PAGE)
-    covered = resource.covered and not {"event", "cursor"} & set(values)
+    covered = resource.covered and not {"event", "cursor", "state"} & set(values)
     if "by" in values:
         values["by_network"] = values.pop("by") == "network"
     after = _after(values.pop("cursor", ""), resource, cursors, hidden=hidden)

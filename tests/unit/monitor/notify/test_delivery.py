@@ -529,6 +529,29 @@ async def test_the_last_word_is_corrected_when_messages_in_between_failed(
     assert all(state != "pending" for _, state, _ in await world.rows())
 
 
+async def test_an_end_that_old_data_shows_is_told_to_whoever_was_told_of_the_block(
+    make: Callable[..., World],
+) -> None:
+    """What an agent kept for days shows that the block ended before the last day. The target that
+    was told of the block hears of its end, one that joined since does not; nobody hears of a
+    block that began and ended then."""
+    world = await opened(make(route(urls=(FIRST,))))
+    async with world.working() as courier:
+        await world.happen(courier, ("confirmed", block()))
+        await asyncio.sleep(3 * 86400)
+        both = route(urls=(FIRST, SECOND))
+        courier.use(NotifySettings(route=(both,)), TITLES, "")
+        await world.happen(courier, ("ended", ENDED))
+        old = block(id="old", platform="whatsapp")
+        over = msgspec.structs.replace(ENDED, id="old", platform="whatsapp")
+        await world.happen(courier, ("confirmed", old), ("ended", over))
+        await asyncio.sleep(3600)
+    assert [(target, message.title) for _, target, message in world.post.sent] == [
+        ("1-json", "Confirmed: X is blocked in Pakistan"),
+        ("1-json", "Over: X is no longer blocked in Pakistan"),
+    ]
+
+
 async def test_only_what_failed_or_is_late_is_overdue(make: Callable[..., World]) -> None:
     """Not what waits for the digest, for the morning or for its half minute."""
     held = route(name="held", urls=(SECOND,), quiet=NIGHT, timezone="Asia/Karachi")

@@ -157,7 +157,21 @@ async def test_a_list_without_events_says_what_was_decided() -> None:
     async with client(world.publisher(now=clock), store) as asking:
         seen = words_of((await asking.get("/events?country=PK&days=7")).text)
         nobody = words_of((await asking.get("/events?country=BR&days=7")).text)
+        of_a_state = words_of((await asking.get("/events?country=PK&state=ended")).text)
+    assert "That does not prove that nothing was blocked" in of_a_state
     assert "No events in this time. No block in 3 of 3 cycles on 1 network." in seen
     assert "more were not measured." in seen
     assert "No events in this time. Not watched in this time." in nobody
     assert "No block" not in nobody
+
+
+@pytest.mark.parametrize("path", ["/", "/countries/PK"])
+async def test_an_event_that_nobody_sees_now_is_marked(path: str) -> None:
+    """It stays as it was last seen; beside it stands that there are no current results."""
+    clock = world.Clock()
+    publisher = world.x_blocked_on_two_of_three(now=clock)
+    assert "Not watched now" not in words_of((await get(publisher, path)).text)
+    clock.advance(3600)
+    seen = words_of((await get(publisher, path)).text)
+    assert "X is blocked in Pakistan" in seen
+    assert "Not watched now: there are no current results." in seen
