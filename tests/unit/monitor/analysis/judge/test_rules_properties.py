@@ -42,6 +42,7 @@ from probes.measurement import (
     Purpose,
     QuicObservation,
 )
+from tests.properties import examples
 from tests.worlds.build import (
     START,
     V4,
@@ -60,13 +61,10 @@ from tests.worlds.build import (
     tls,
 )
 
-FACTOR = int(os.environ.get("SHUTWATCH_PROPERTY_FACTOR", "1"))
-"""How many times as many cases as usual are searched."""
 
-
-def searching(examples: int) -> settings:
-    """So many cases, times FACTOR."""
-    return settings(max_examples=examples * FACTOR)
+def searching(usual: int) -> settings:
+    """So many cases, or as many as `make soak` asks for."""
+    return settings(max_examples=examples(usual))
 
 
 CONTROL_IDS = ("ctl-fra", "ctl-ams")
@@ -399,11 +397,11 @@ cases = st.one_of(
 )
 
 
-def rules_met(of: st.SearchStrategy[Case], examples: int) -> Counter[str]:
+def rules_met(of: st.SearchStrategy[Case], cases: int) -> Counter[str]:
     """Rule → how often it decided so many cases, always the same ones."""
     met: Counter[str] = Counter()
 
-    @settings(max_examples=examples, derandomize=True, database=None)
+    @settings(max_examples=cases, derandomize=True, database=None)
     @given(of)
     def collect(any_case: Case) -> None:
         met[judge(any_case).rule_id] += 1
