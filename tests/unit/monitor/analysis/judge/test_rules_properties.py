@@ -7,13 +7,9 @@ that got through over QUIC, a control that was shown the same known words.
 `make soak` searches a hundred times as long.
 """
 
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -636,17 +632,6 @@ def test_an_unwell_vantage_accuses_nobody(any_case: Case, state: VantageState) -
     unwell: VantageHealth = changed(any_case.health, state=state)
     verdict = judge(changed(any_case, health=unwell))
     assert verdict.state in (State.OK, State.INSUFFICIENT)
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(7200)
-def test_all_of_it_a_hundred_times_as_long() -> None:
-    """The same properties hold over a hundred times as many cases, drawn anew."""
-    argv = [sys.executable, "-m", "pytest", "-q", "-m", "not soak", "--timeout=7000", __file__]
-    environ = {**os.environ, "SHUTWATCH_PROPERTY_FACTOR": "100"}
-    root = Path(__file__).parents[5]
-    done = subprocess.run(argv, env=environ, cwd=root, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-6000:]
 
 
 @pytest.mark.soak
