@@ -37,8 +37,9 @@ check: lint test ## lint and test: what a commit must pass
 bench: $(VENV)/.dev ## measure the prober beside what a user would pick instead
 	$(BIN)/python benchmarks/probe.py
 
-soak: $(VENV)/.dev ## the long proofs, minutes to hours; writes their output under docs/
+soak: $(VENV)/.dev ## the long proofs, hours; writes their output under docs/
 	$(BIN)/python -m pytest -m soak $(ARGS)
+	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=soak --timeout=0 $(ARGS)
 
 fresh: ## try run and test on a new Debian machine (SUITE=trixie); needs root and debootstrap
 	ARGS="$(ARGS)" sh tests/fresh/run.sh

@@ -291,6 +291,13 @@ def _ended(stretch: Stretch | Event) -> str:
     )
 
 
+def _over(event: Event) -> str:
+    """When the event ended; nothing is known of that while nobody observes it."""
+    if event.state is EventState.UNOBSERVED:
+        return "not known: nobody saw it end"
+    return "not" if event.active else _ended(event)
+
+
 def print_event(whole: WholeEvent) -> None:
     """Print an event with its log, reviews and annotations."""
     event, words = whole.event, words_in()

@@ -9,7 +9,7 @@ from tests.truth.coverage import EVENTS_PAGE
 from tests.truth.phrases import When
 from tests.truth.reading import Reading, Scope
 from tests.truth.sentences import LINES, SENTENCES, fact
-from tests.truth.surfaces import Command, Surfaces, json_lines
+from tests.truth.surfaces import WRONG, Command, Surfaces, json_lines
 from tests.truth.truth import Range, Seen, Truth, bounds, moment
 from tests.truth.world import INTERVAL, PLATFORM
 from tests.worlds.build import START
@@ -27,7 +27,9 @@ _OTHER = "that platform was never blocked"
 def command(truth: Truth, printed: Command) -> Reading:
     """What a command printed."""
     reading = Reading(truth, f"command {' '.join(printed.arguments[:2])}", scope=_EVERYTHING)
-    if printed.arguments[1] == "show":
+    if printed.arguments[2:] and printed.arguments[2].removeprefix("--") in dict(WRONG):
+        _refused(reading, printed)
+    elif printed.arguments[1] == "show":
         if f"block {PLATFORM}" in printed.text and "withdrawn by" not in printed.text:
             for line in printed.text.splitlines():
                 _shown(reading, line)
@@ -38,6 +40,13 @@ def command(truth: Truth, printed: Command) -> Reading:
         for line in printed.text.splitlines():
             _listed(reading, line)
     return reading
+
+
+def _refused(reading: Reading, printed: Command) -> None:
+    """A mistyped filter is an error that names it, and not an empty success."""
+    told = f"{' '.join(printed.arguments)}: exit code {printed.code}, {printed.text.strip()}"
+    named = printed.arguments[3] in printed.text
+    reading.check(told, "" if printed.code == 2 and named else "that filter is mistyped")
 
 
 def _listed(reading: Reading, line: str) -> None:
@@ -86,6 +95,12 @@ def events(truth: Truth, said: Surfaces) -> Reading:
     """Events as the API and the CSV file have them."""
     reading = Reading(truth, "API and CSV of events", scope=_EVERYTHING)
     for answer in said.answers:
+        if "?" in answer.path:
+            named = answer.path.rpartition("=")[2] in str(answer.body)
+            refused = answer.status == 400 and named
+            told = f"{answer.path}: {answer.status}"
+            reading.check(told, "" if refused else "that filter is mistyped")
+            continue
         for row in answer.body["data"] if answer.path.endswith("/events") else ():
             _event(reading, row)
         if "coverage" in answer.body and answer.path.endswith("/events"):
@@ -143,7 +158,7 @@ def stretches(truth: Truth, said: Surfaces) -> Reading:
         since, until = _bounds(row)
         told = f"asn={asn} {_told(row)}"
         reading.check(told, truth.a_stretch(since, until, asn))
-        if row["goes_on"] == "true":
+        if row["goes_on"] == "true" and row["state"] != "unobserved":
             reading.check(f"{told} goes on", truth.going_on())
     return reading
 

@@ -52,12 +52,27 @@ def _pages(truth: Truth, said: Surfaces) -> Iterator[Reading]:
 
 
 def _message(now: Living, sent: Sent) -> Reading:
+    """A message tells what was known when the line of the log was written that it is about: a
+    digest waits for an hour."""
+    reading = _sent(now, sent, sent.seconds)
+    if reading.false:
+        then = _sent(now, sent, max(0.0, sent.seconds - DIGEST))
+        known = {one.sentence for one in then.false}
+        reading.false = [one for one in reading.false if one.sentence in known]
+    return reading
+
+
+def _sent(now: Living, sent: Sent, seconds: float) -> Reading:
     code = sent.route.removeprefix("inbox-")
-    reading = Reading(Truth(now.world, sent.seconds), f"message ({code})", code)
+    reading = Reading(Truth(now.world, seconds), f"message ({code})", code)
     text = [sent.message.title, *sent.message.body.splitlines()]
     if any(TITLES[PLATFORM] in line for line in text[:3]):
         read(reading, map(plain, text), MESSAGE_LINES)
     return reading
+
+
+DIGEST = 3600.0
+"""Seconds for which a notice of further networks waits."""
 
 
 # -- report --------------------------------------------------------------------------------------

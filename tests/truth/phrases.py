@@ -147,7 +147,7 @@ class Phrases:
                 return "|".join(re.escape(self.words.country(c)) for c in (COUNTRY, ELSEWHERE))
             case _ if name in NUMBERS:
                 return r"\d[\d.,٬]*"
-            case "all" | "decided" | "networks" | "signs":
+            case "all" | "decided" | "networks" | "signs" | "verdicts":
                 return r"(?:[^.۔·:]|\.(?=\d))+?"
         return ".+?"
 

@@ -12,25 +12,45 @@ from tests.properties import examples
 from tests.truth.check import told
 from tests.truth.generate import worlds
 from tests.truth.world import World
-from tests.truth.worlds import NAMED
+from tests.truth.worlds import NAMED, WITH_ALERTS
 
 _LEAST = 20
 """Claims that the surfaces make about any world, at least: else nothing was read."""
 
 
-def all_is_true(world: World) -> None:
+def all_is_true(world: World, *, with_alerts: bool = False) -> None:
     """No surface says anything false of that world."""
-    false, claims = told(world)
+    false, claims = told(world, with_alerts=with_alerts)
     assert claims >= _LEAST, "hardly anything was understood"
     assert not false, "\n".join([f"{len(false)} false claims of {claims}", *map(str, false)])
 
 
-@pytest.mark.parametrize("world", NAMED, ids=lambda world: world.name.replace(" ", "-"))
+_UNSEEN = pytest.mark.xfail(
+    strict=True,
+    reason="an event is called unobserved only when another vantage of its country measures: where"
+    " the only one says nothing any more, the block is still told in the present tense",
+)
+
+
+@pytest.mark.parametrize(
+    "world",
+    [pytest.param(one, marks=_UNSEEN) if one.name == "lost from sight" else one for one in NAMED],
+    ids=lambda world: world.name.replace(" ", "-"),
+)
 def test_every_sentence_about_a_named_world_is_true(world: World) -> None:
     """One world for each way in which a sentence was once false, and each cause of not knowing."""
     all_is_true(world)
 
 
+@pytest.mark.prometheus
+@pytest.mark.alertmanager
+@pytest.mark.parametrize("world", WITH_ALERTS, ids=lambda world: world.name.replace(" ", "-"))
+def test_every_alert_about_a_named_world_is_true(world: World) -> None:
+    """What Alertmanager says while it lasts, when it comes back, and when it is over."""
+    all_is_true(world, with_alerts=True)
+
+
+@pytest.mark.timeout(900)
 @given(world=worlds())
 @settings(
     max_examples=examples(16, most=400),

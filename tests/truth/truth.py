@@ -315,6 +315,10 @@ class Truth:
         for one in self.stretches(asn):
             over = one.until < self.seconds
             ended = until is None or (over and until.holds(self.world.wall(one.until)))
+            if until is not None and until.latest is None and until.earliest is not None:
+                # Nobody saw when: it may even go on.
+                now = min(one.until, self.seconds)
+                ended = until.earliest <= self.world.wall(now)
             if since.holds(self.world.wall(one.since)) and ended:
                 return ""
         told = ", ".join(

@@ -149,3 +149,16 @@ NAMED: tuple[World, ...] = (
         seen_at=(16,),
     ),
 )
+
+WITH_ALERTS = tuple(
+    world
+    for world in NAMED
+    if world.name
+    in (
+        "blocked by dns.hijack, then over",
+        "reopened twice",
+        "nobody sees the end",
+        "blocked before it was watched",
+    )
+)
+"""Those whose alerts are read too."""

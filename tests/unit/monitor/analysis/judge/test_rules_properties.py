@@ -7,13 +7,9 @@ that got through over QUIC, a control that was shown the same known words.
 `make soak` searches a hundred times as long.
 """
 
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -42,6 +38,7 @@ from probes.measurement import (
     Purpose,
     QuicObservation,
 )
+from tests.properties import examples
 from tests.worlds.build import (
     START,
     V4,
@@ -60,13 +57,10 @@ from tests.worlds.build import (
     tls,
 )
 
-FACTOR = int(os.environ.get("SHUTWATCH_PROPERTY_FACTOR", "1"))
-"""How many times as many cases as usual are searched."""
 
-
-def searching(examples: int) -> settings:
-    """So many cases, times FACTOR."""
-    return settings(max_examples=examples * FACTOR)
+def searching(usual: int) -> settings:
+    """So many cases, or as many as `make soak` asks for."""
+    return settings(max_examples=examples(usual))
 
 
 CONTROL_IDS = ("ctl-fra", "ctl-ams")
@@ -399,11 +393,11 @@ cases = st.one_of(
 )
 
 
-def rules_met(of: st.SearchStrategy[Case], examples: int) -> Counter[str]:
+def rules_met(of: st.SearchStrategy[Case], cases: int) -> Counter[str]:
     """Rule → how often it decided so many cases, always the same ones."""
     met: Counter[str] = Counter()
 
-    @settings(max_examples=examples, derandomize=True, database=None)
+    @settings(max_examples=cases, derandomize=True, database=None)
     @given(of)
     def collect(any_case: Case) -> None:
         met[judge(any_case).rule_id] += 1
@@ -638,17 +632,6 @@ def test_an_unwell_vantage_accuses_nobody(any_case: Case, state: VantageState) -
     unwell: VantageHealth = changed(any_case.health, state=state)
     verdict = judge(changed(any_case, health=unwell))
     assert verdict.state in (State.OK, State.INSUFFICIENT)
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(7200)
-def test_all_of_it_a_hundred_times_as_long() -> None:
-    """The same properties hold over a hundred times as many cases, drawn anew."""
-    argv = [sys.executable, "-m", "pytest", "-q", "-m", "not soak", "--timeout=7000", __file__]
-    environ = {**os.environ, "SHUTWATCH_PROPERTY_FACTOR": "100"}
-    root = Path(__file__).parents[5]
-    done = subprocess.run(argv, env=environ, cwd=root, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-6000:]
 
 
 @pytest.mark.soak
