@@ -256,12 +256,21 @@ class Truth:
         ]
 
     def _gap_seen(self, gap: Span, networks: Sequence[Network]) -> bool:
-        """Whether a cycle found each network open within the gap that blocked before it."""
-        blocked = [one for one in networks if any(b.until <= gap.until for b in one.blocks)]
-        return all(
-            any(cycle.seconds in gap and cycle.seen is Seen.OPEN for cycle in self.cycles[one.asn])
-            for one in blocked
-        )
+        """Whether cycles show that all networks were open at once: each that had blocked was found
+        open within the gap, and after that the one that blocks next, unless it never was."""
+        opened = list[float]()
+        for one in networks:
+            if any(block.until <= gap.until for block in one.blocks):
+                found = [cycle.seconds for cycle in self._open(one) if cycle.seconds in gap]
+                if not found:
+                    return False
+                opened.append(min(found))
+        following = [n for n in networks if any(b.since == gap.until for b in n.blocks)]
+        before = [c.seconds for n in following for c in self._open(n) if c.seconds < gap.until]
+        return not before or max(before) >= max(opened)
+
+    def _open(self, network: Network) -> list[Cycle]:
+        return [one for one in self.cycles[network.asn] if one.seen is Seen.OPEN]
 
     def _noticed(self, span: Span, asn: int | None) -> bool:
         seen = 0
