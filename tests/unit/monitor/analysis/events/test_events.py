@@ -613,7 +613,8 @@ def test_what_nobody_measures_any_more_is_unobserved() -> None:
     assert story.changes[-2:] == ["network_unobserved", "unobserved"]
     for n in (40, 41):
         story.take(advance(story.book, [verdict("B", n)], DEFAULTS))
-    assert story.only.state is EventState.CONFIRMED
+    back = story.only
+    assert back.state is EventState.CONFIRMED
     (straight,) = told(
         [*cycles(by_vantage({"ptcl": ".BBB"})), verdict("B", 40), verdict("B", 41)]
     ).events.values()
