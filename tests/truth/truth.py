@@ -313,8 +313,10 @@ class Truth:
     def a_stretch(self, since: When, until: When | None, asn: int | None = None) -> str:
         """There was a stretch between these bounds."""
         for one in self.stretches(asn):
-            over = one.until < self.seconds
-            ended = until is None or (over and until.holds(self.world.wall(one.until)))
+            # An end that nobody saw has no later bound: it may still go on.
+            over = one.until < self.seconds or (until is not None and until.latest is None)
+            end = self.world.wall(min(one.until, self.seconds))
+            ended = until is None or (over and until.holds(end))
             if since.holds(self.world.wall(one.since)) and ended:
                 return ""
         told = ", ".join(
