@@ -227,11 +227,11 @@ def metrics(truth: Truth, said: Surfaces) -> Reading:
             _event_state(reading, labels)
     for labels, value in _samples(said, "shutwatch_blocking_event_onset_timestamp_seconds"):
         at = datetime.fromtimestamp(value, tz=START.tzinfo)
-        told = f"onset_timestamp{labels} {at}"
-        reading.check(told, truth.first_seen(bounds(at, at), first=True))
-    for labels, value in _samples(said, "shutwatch_blocking_event_stretch_onset_timestamp_seconds"):
+        reading.check(f"onset_timestamp{labels} {at}", truth.first_seen(bounds(at, at)))
+    for labels, value in _samples(said, "shutwatch_blocking_event_first_onset_timestamp_seconds"):
         at = datetime.fromtimestamp(value, tz=START.tzinfo)
-        reading.check(f"stretch_onset{labels} {at}", truth.first_seen(bounds(at, at)))
+        told = f"first_onset_timestamp{labels} {at}"
+        reading.check(told, truth.first_seen(bounds(at, at), first=True))
     for labels, value in _samples(said, "shutwatch_blocking_event_ended_timestamp_seconds"):
         at = datetime.fromtimestamp(value, tz=START.tzinfo)
         _ended(reading, labels, at)
