@@ -230,7 +230,7 @@ def metrics(truth: Truth, said: Surfaces) -> Reading:
         reading.check(f"onset_timestamp{labels} {at}", truth.first_seen(bounds(at, at)))
     for labels, value in _samples(said, "shutwatch_blocking_event_first_onset_timestamp_seconds"):
         at = datetime.fromtimestamp(value, tz=START.tzinfo)
-        told = f"first_onset_timestamp{labels} {at}"
+        told = f"first_onset{labels} {at}"
         reading.check(told, truth.first_seen(bounds(at, at), first=True))
     for labels, value in _samples(said, "shutwatch_blocking_event_ended_timestamp_seconds"):
         at = datetime.fromtimestamp(value, tz=START.tzinfo)

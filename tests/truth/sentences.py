@@ -29,7 +29,7 @@ def read(reading: Reading, lines: Iterable[str], more: Mapping[str, Claim]) -> N
 def fact(reading: Reading, name: str, value: str) -> None:
     """`Since`, and what is told of it."""
     told, when = f"{name}: {value}", reading.phrases.when(value)
-    lasts = any(reading.whole(value, message) for message in _NOT_ENDED)
+    lasts = any(reading.whole(value, message) for message in NOT_ENDED)
     if when is not None and any(reading.whole(name, message) for message in ("Since", "Began")):
         reading.check(told, reading.truth.since(when))
     if when is not None and not lasts and reading.whole(name, "Ended"):
@@ -42,7 +42,7 @@ def fact(reading: Reading, name: str, value: str) -> None:
 
 def length(reading: Reading, text: str) -> tuple[timedelta | None, timedelta | None]:
     """How long something lasted, at least and at most."""
-    for message in _LENGTHS:
+    for message in LENGTHS:
         for found in reading.phrases.find(text, message):
             told = {name: reading.phrases.lengths(part) for name, part in found.holes.items()}
             least, most = (next(iter(told.get(name, ())), None) for name in ("least", "most"))
@@ -51,17 +51,19 @@ def length(reading: Reading, text: str) -> tuple[timedelta | None, timedelta | N
     return None, None
 
 
-_LENGTHS = (
+LENGTHS = (
     "at least %(least)s so far",
     "at least %(least)s, at most %(most)s",
     "at least %(least)s",
     "at most %(most)s",
 )
-_NOT_ENDED = (
+"""How long something lasted, the surest form first."""
+NOT_ENDED = (
     "not yet at the last test, %(when)s",
     "not yet; blocked when last tested, at %(when)s",
     "not certain yet: it seems open again, and was last blocked at %(when)s",
 )
+"""That something has not ended, with the time of the last test."""
 
 
 def _of(certainty: Certainty) -> Claim:
