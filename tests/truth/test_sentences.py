@@ -39,7 +39,7 @@ def test_every_phrase_that_claims_something_is_read() -> None:
     """Of a phrase with two forms, the one of many counts."""
     with (LOCALES / "ur.po").open("rb") as source:
         ids = [one.id for one in read_po(source, locale="ur") if one.id]
-    phrases = {one[-1] if isinstance(one, tuple) else one for one in ids}
+    phrases = {str(one[-1] if isinstance(one, tuple | list) else one) for one in ids}
     read = {*SENTENCES, *LINES, *MESSAGE_LINES, *EVENTS_PAGE, *LENGTHS, *NOT_ENDED}
     claiming = {one for one in phrases if _PLACES.search(one) and _CLAIMS.search(one)}
     assert claiming - read == set(_UNREAD)
