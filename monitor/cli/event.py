@@ -271,6 +271,7 @@ def _print_list(listed: Sequence[_Reviewed]) -> None:
 
 
 def _over(event: Event) -> str:
+    """When the event ended; nothing is known of that while nobody observes it."""
     if not event.active:
         return _ended(event)
     if event.state in (EventState.RECOVERING, EventState.UNOBSERVED):
@@ -289,13 +290,6 @@ def _ended(stretch: Stretch | Event) -> str:
     return f"between {minute(stretch.end_earliest) or '?'} and " + (
         minute(stretch.end_latest) or "unknown"
     )
-
-
-def _over(event: Event) -> str:
-    """When the event ended; nothing is known of that while nobody observes it."""
-    if event.state is EventState.UNOBSERVED:
-        return "not known: nobody saw it end"
-    return "not" if event.active else _ended(event)
 
 
 def print_event(whole: WholeEvent) -> None:

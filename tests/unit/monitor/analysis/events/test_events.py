@@ -606,14 +606,16 @@ def test_what_nobody_measures_any_more_is_unobserved() -> None:
     story = tell(ptcl=".BBB")
     elsewhere = msgspec.structs.replace(health(vantage="ams"), country="NL", at=judged(30))
     story.take(advance(story.book, (), DEFAULTS, health=elsewhere))
-    assert story.only.state is EventState.UNOBSERVED
-    assert story.only.networks[0].unobserved
-    assert not story.only.networks[0].blocked_now
-    assert story.only.networks[0].stretches[-1].end_earliest == at(3)
+    lost = story.only
+    assert lost.state is EventState.UNOBSERVED
+    assert lost.networks[0].unobserved
+    assert not lost.networks[0].blocked_now
+    assert lost.networks[0].stretches[-1].end_earliest == at(3)
     assert story.changes[-2:] == ["network_unobserved", "unobserved"]
     for n in (40, 41):
         story.take(advance(story.book, [verdict("B", n)], DEFAULTS))
-    assert story.only.state is EventState.CONFIRMED
+    back = story.only
+    assert back.state is EventState.CONFIRMED
     (straight,) = told(
         [*cycles(by_vantage({"ptcl": ".BBB"})), verdict("B", 40), verdict("B", 41)]
     ).events.values()
