@@ -4,7 +4,9 @@ The list is requirements/test-tools.txt, which `make test` installs from.
 """
 
 import os
+import re
 import shutil
+import subprocess
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -59,6 +61,16 @@ def _strace_refused() -> str:
     return f"system calls cannot be traced here: {reason}" if reason else ""
 
 
+def _alertmanager_too_old() -> str:
+    """The shipped configuration has secrets in files, as Alertmanager 0.26 first allows."""
+    program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager") or ""
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    version = re.search(r"version (\d+)\.(\d+)", done.stdout + done.stderr)
+    if version is None or (int(version[1]), int(version[2])) >= (0, 26):
+        return ""
+    return f"Alertmanager 0.26 or newer is needed, here is {version[1]}.{version[2]}"
+
+
 def _no_checkout() -> str:
     return "" if (ROOT / ".git").exists() else "this is not a git checkout"
 
@@ -68,6 +80,7 @@ def _not_root() -> str:
 
 
 REFUSED: Mapping[str, Callable[[], str]] = {
+    "alertmanager": _alertmanager_too_old,
     "lab": _namespaces_refused,
     "postgres": postgresql.why_refused,
     "strace": _strace_refused,
