@@ -177,6 +177,8 @@ def placed(
         network=f"Network {asn}",
         measurement=f"m-{cycle}",
         started_at=started_at,
+        measured_at=started_at,
+        measured_until=started_at + timedelta(seconds=duration),
         judged_at=started_at + timedelta(seconds=duration),
     )
 

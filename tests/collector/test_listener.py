@@ -1,6 +1,7 @@
 """Where agents connect: TLS with a certificate that may change, connections that may not linger."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from datetime import UTC, datetime
@@ -141,7 +142,9 @@ async def test_a_connection_that_asks_nothing_is_closed() -> None:
             second.write(bytes([character]))
             await asyncio.sleep(0.05)
         assert await silent.read() == b""
-        assert await gone == b""
+        # What is on its way when the connection is closed is answered with a reset.
+        with contextlib.suppress(ConnectionResetError):
+            assert await gone == b""
         assert loop.time() - began < 3
         for writer in (first, second):
             writer.close()

@@ -79,6 +79,9 @@ enter() {
       ln -s pts/ptmx dev/ptmx
       mount -t tmpfs -o mode=1777 tmpfs dev/shm
       ln -s /proc/self/fd dev/fd
+      for stream in stdin:0 stdout:1 stderr:2; do
+        ln -s "/proc/self/fd/${stream#*:}" "dev/${stream%:*}"
+      done
       mkdir host
       pivot_root . host
       cd /

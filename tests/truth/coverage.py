@@ -81,13 +81,15 @@ def _no_events(self: Reading, _: Found, text: str) -> Iterator[str]:
 
 
 def _no_results(self: Reading, _: Found, __: str) -> Iterator[str]:
-    decided = [found for found in self.truth.cycles.values() if found and found[-1].decided]
+    now = [self.truth.current(asn) for asn in self.truth.cycles]
+    decided = any(one is not None and one.decided for one in now)
     yield "a network has decided results" if decided else ""
 
 
 def _some_without(self: Reading, found: Found, _: str) -> Iterator[str]:
     known = [asn for asn in self.truth.cycles if self.truth.certainly(asn)]
-    without = sum(not (one and one[-1].decided) for one in self.truth.cycles.values())
+    now = [self.truth.current(asn) for asn in self.truth.cycles]
+    without = sum(one is None or not one.decided for one in now)
     if known:
         yield f"blocked on AS{known[0]}"
     else:

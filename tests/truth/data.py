@@ -279,7 +279,7 @@ def _event_state(reading: Reading, labels: Mapping[str, str]) -> None:
 
 def _platform_state(reading: Reading, labels: Mapping[str, str]) -> None:
     truth, asn = reading.truth, int(labels["asn"])
-    last = truth.cycles[asn][-1] if truth.cycles.get(asn) else None
+    last = truth.current(asn)
     if last is None or last.seen is Seen.EITHER or truth.seconds - last.seconds > INTERVAL:
         return
     states = {"ok": Seen.OPEN, "blocked": Seen.BLOCKED, "insufficient": Seen.UNDECIDED}

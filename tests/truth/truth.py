@@ -119,6 +119,12 @@ class Truth:
         """The truth about a country without networks."""
         return cls(msgspec.structs.replace(world, networks=()), seconds)
 
+    def current(self, asn: int) -> Cycle | None:
+        """The cycle of a network whose verdicts are present: a skipped one has none."""
+        found = self.cycles.get(asn, [])
+        known = [one for one in found if one.measured] or found
+        return known[-1] if known else None
+
     # -- blocked ---------------------------------------------------------------------------------
 
     def certainly(self, asn: int) -> bool:
@@ -192,8 +198,8 @@ class Truth:
         known = [asn for asn in self.cycles if self.certainly(asn)]
         if known:
             return f"blocked on AS{known[0]}"
-        for asn, found in self.cycles.items():
-            last = found[-1] if found else None
+        for asn in self.cycles:
+            last = self.current(asn)
             if last is None or self.seconds - last.seconds > 2 * INTERVAL:
                 return f"AS{asn} is not watched, which is left out"
             if last.seen is Seen.UNDECIDED:
@@ -214,7 +220,10 @@ class Truth:
         """The verdicts of all networks, or the current ones; with `beside` on both platforms."""
         found = Verdicts()
         for asn, cycles in self.cycles.items():
-            wanted = cycles[-1:] if now else cycles
+            wanted = cycles
+            if now:
+                last = self.current(asn)
+                wanted = [last] if last is not None else []
             for one in wanted:
                 old = now and self.seconds - one.seconds > INTERVAL
                 found.add(asn, one.seen, sure=one.measured and not old)
