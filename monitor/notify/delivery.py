@@ -223,8 +223,8 @@ class Delivery:
     async def _deliver(
         self, route: Route, target: Target, waiting: Sequence[Notice], events: Collection[str]
     ) -> None:
-        """Send or drop those of the notices waiting for this target that are about these events, or
-        about one that continues as one of them: what waits is told together."""
+        """Send or drop the notices that wait for this target and are about these events, or about
+        an event that continues as one of them. All of them become one message."""
         entries = await self._lines(events)
         families = RelatedEvents(entries.values())
         names = {families.name(event) for event in events}

@@ -102,7 +102,7 @@ def _in_the_past(networks: str) -> str:
 
 
 def unheard(alert: Alert) -> Alert:
-    """The same alert, resolved because the monitor was not heard of for a day: no end is known."""
+    """The same alert, resolved after a day without data from the monitor: no end is known."""
     return alert | {"status": "resolved", "endsAt": OVER}
 
 

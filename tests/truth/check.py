@@ -20,9 +20,9 @@ Read = Callable[[Living, Surfaces], None]
 def told(
     world: World, *, with_alerts: bool = False, on_read: Read = lambda _, __: None
 ) -> tuple[list[FalseClaim], int]:
-    """Every false claim that any surface makes at any moment the world is looked at, each once, and
-    how many claims were compared. `on_read` gets what was said each time. What Alertmanager says
-    needs promtool and amtool."""
+    """Every false claim of any surface at any moment at which the surfaces are read, each once, and
+    the number of claims that were compared. `on_read` gets what the surfaces said each time. The
+    text of Alertmanager needs promtool and amtool."""
     found: dict[FalseClaim, None] = {}
     claims = 0
     scrapes: dict[int, Samples] = {}
