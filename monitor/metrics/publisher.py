@@ -154,8 +154,8 @@ class Publisher:
         self._swap(**self._by_kind(active_events))
 
     def show_ended(self, events: Iterable[Event]) -> None:
-        """Show closed events among these for a day, beside those shown before. An event that goes on
-        again is no longer shown as ended."""
+        """Show closed events among these for a day, beside those shown before. An event that
+        goes on again is no longer shown as ended."""
         known = {event.id: event for event in self._snapshot.ended_at(self._now())}
         for event in events:
             known.pop(event.id, None)
