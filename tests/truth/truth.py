@@ -254,15 +254,16 @@ class Truth:
         return found
 
     def _seen_blocks(self, network: Network) -> list[Block]:
-        found = self.cycles[network.asn]
-        return [
-            block
-            for block in network.blocks
-            if any(
-                cycle.seen is Seen.EITHER or (cycle.seen is Seen.BLOCKED and cycle.seconds in block)
-                for cycle in found
-            )
-        ]
+        return [one for one in network.blocks if self._saw(network, one)]
+
+    def _saw(self, network: Network, block: Block) -> bool:
+        """Whether any cycle saw it, or began so shortly before it that it may have."""
+        maybe = Span(block.since - CHANGING, block.until)
+        return any(
+            cycle.seconds in (block if cycle.seen is Seen.BLOCKED else maybe)
+            for cycle in self.cycles[network.asn]
+            if cycle.seen in (Seen.BLOCKED, Seen.EITHER)
+        )
 
     def _gap_seen(self, gap: Span, networks: Sequence[Network]) -> bool:
         """Whether cycles show that all networks were open at once: each that had blocked was found
