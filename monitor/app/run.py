@@ -7,9 +7,9 @@ docs/adr/0014-one-path.md.
 from contextlib import AsyncExitStack
 
 from monitor.app.measuring_setup import measuring
-from monitor.app.monitor import Monitor, opened_store, publisher_of, show
 from monitor.app.notify_setup import Notifications
 from monitor.app.program import keep_running, run_until_stopped
+from monitor.app.shared_with_collector import Monitor, opened_store, publisher_of, show
 from monitor.config.settings import Settings
 from monitor.recording.recorder import Recorder
 from storage.values.times import utc_now

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from monitor.analysis.events.event import Event
-from monitor.app.monitor import show
+from monitor.app.shared_with_collector import show
 from monitor.collector.judging_queue import JudgingQueue, wait_of
 from monitor.collector.received_cycles import REMEMBERED, ReceivedCycles
 from monitor.collector.watched_vantages import WatchedVantages

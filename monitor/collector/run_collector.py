@@ -8,9 +8,9 @@ own vantages → local_cycles ─┴→ store → judging_queue → judge → re
 from contextlib import AsyncExitStack
 
 from monitor.app.measuring_setup import measuring
-from monitor.app.monitor import Monitor, opened_store, publisher_of
 from monitor.app.notify_setup import Notifications
 from monitor.app.program import run_until_stopped
+from monitor.app.shared_with_collector import Monitor, opened_store, publisher_of
 from monitor.collector.agents_api import AgentApi
 from monitor.collector.certificate import certificate_of
 from monitor.collector.connection_limits import AgentConnection

@@ -16,8 +16,8 @@ from probes.layers.dns_message import Reply
 from probes.layers.proxy import ProxyError
 from probes.measure.concurrently import all_of
 from probes.measure.connect_through_proxy import ProxiedConnections
-from probes.measure.measurement_record import MeasurementRecord
 from probes.measure.stream_query import stream_query, with_rcode
+from probes.measure.unscrubbed_record import UnscrubbedRecord
 from probes.measurement import DOH, DnsObservation
 from probes.sockets.system_resolvers import ResolverAddress
 
@@ -32,7 +32,7 @@ class Resolution:
     """Resolves each name of a measurement once."""
 
     def __init__(
-        self, record: MeasurementRecord, proxy: ProxiedConnections, ask_doh: AskDoh
+        self, record: UnscrubbedRecord, proxy: ProxiedConnections, ask_doh: AskDoh
     ) -> None:
         self._record = record
         self._context = record.context
