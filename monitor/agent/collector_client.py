@@ -220,9 +220,7 @@ class CollectorClient:
             raise UnreachableError("a certificate that has expired")
 
     def _new_client(self) -> httpx.AsyncClient:
-        context = ssl.create_default_context()
-        for file in self._setup.trust_anchors:
-            context.load_verify_locations(file)
+        context = _context(self._setup.trust_anchors)
         if not self._dates:
             context.verify_flags |= ssl.VerifyFlags(_NO_DATES)
         headers = {"User-Agent": BROWSER["User-Agent"], "Accept": "*/*", "Accept-Encoding": "gzip"}
@@ -236,6 +234,22 @@ class CollectorClient:
                 max_connections=8, max_keepalive_connections=2, keepalive_expiry=KEPT
             ),
         )
+
+
+def _context(anchors: Sequence[str]) -> ssl.SSLContext:
+    """TLS that trusts the anchors alone, or the system's authorities where there is none.
+
+    Whoever can add an authority to the system reads along otherwise. An anchor may be an
+    authority, or the very certificate of a collector.
+    """
+    if not anchors:
+        return ssl.create_default_context()
+    # With its authorities named, the default context loads none of the system's.
+    context = ssl.create_default_context(cafile=anchors[0])
+    for file in anchors[1:]:
+        context.load_verify_locations(file)
+    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+    return context
 
 
 def _refusal(status: int, headers: httpx.Headers, body: bytes, now: datetime) -> Exception:

@@ -122,7 +122,7 @@ class AgentSetup(msgspec.Struct, frozen=True, kw_only=True):
     proxy: str = ""
     """URL of the proxy to send through; empty: none."""
     trust_anchors: tuple[str, ...] = ()
-    """Extra PEM files for the collectors' certificates."""
+    """PEM files that collectors are trusted by, in place of the system's; empty: the system's."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

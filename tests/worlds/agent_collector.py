@@ -185,9 +185,16 @@ class Collector:
 class Server:
     """Serves a collector, which may be taken away and come back with another certificate."""
 
-    def __init__(self, collector: Collector, authority: trustme.CA) -> None:
+    def __init__(
+        self,
+        collector: Collector,
+        authority: trustme.CA,
+        certificate: trustme.LeafCert | None = None,
+    ) -> None:
+        """A new certificate of the authority at each start, unless one is given."""
         self.collector = collector
         self.authority = authority
+        self.certificate = certificate
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -202,7 +209,8 @@ class Server:
         )
         config.load()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.authority.issue_cert(self.collector.name).configure_cert(context)
+        own = self.certificate or self.authority.issue_cert(self.collector.name)
+        own.configure_cert(context)
         config.ssl = context
         self._server = uvicorn.Server(config)
         self._task = asyncio.create_task(self._server._serve())
@@ -220,10 +228,12 @@ class Server:
 
 
 @asynccontextmanager
-async def collecting(authority: trustme.CA) -> AsyncIterator[tuple[Collector, Server]]:
+async def collecting(
+    authority: trustme.CA, certificate: trustme.LeafCert | None = None
+) -> AsyncIterator[tuple[Collector, Server]]:
     """A collector on loopback for as long as the context lasts."""
     collector = Collector()
-    server = Server(collector, authority)
+    server = Server(collector, authority, certificate)
     await server.start()
     try:
         yield collector, server
