@@ -18,6 +18,7 @@ from monitor.logs import logger
 from monitor.wire.answers import AgentSettings
 from monitor.wire.signing import is_answer
 from probes.catalog.catalog import Catalog
+from storage.private_file import write_private
 
 log = logger(__name__)
 
@@ -78,11 +79,8 @@ class Orders:
 
     def keep(self, signed: Signed) -> None:
         """Store them for the next process. If that fails, it will request them again."""
-        partial = self._file.with_name(f"{self._file.name}.partial")
         try:
-            partial.write_bytes(msgspec.json.encode(signed))
-            partial.chmod(0o600)
-            partial.replace(self._file)
+            write_private(self._file, msgspec.json.encode(signed))
         except OSError as error:
             log.warning("settings of the collector were not kept", reason=error.strerror)
 

@@ -1,6 +1,7 @@
 """`shutwatch agent`: measure from one vantage and send the results to collectors."""
 
 import asyncio
+import os
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -20,8 +21,10 @@ from monitor.cli.options import JsonOption, load_settings
 from monitor.config.settings import Settings
 from monitor.keys.keys import KeyFileError, fingerprint, grouped, load, load_or_make, public_text
 from monitor.logs import configure
+from storage.private_file import PRIVATE
 from storage.store import StorageError
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 CONFIG_NAME = "agent.toml"
 KEY_NAME = "agent-key.pem"
 
@@ -50,9 +53,8 @@ def init(
     content = files("monitor.agent").joinpath("example_agent.toml").read_bytes()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        with config.open("xb") as out:
+        with os.fdopen(os.open(config, _NEW, PRIVATE), "wb") as out:
             out.write(content)
-        config.chmod(0o600)
         typer.echo(f"Wrote {config}. Fill in the vantage, the collectors and their key.")
     except FileExistsError:
         typer.echo(f"{config} exists already and stays as it is.")

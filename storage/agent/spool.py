@@ -29,6 +29,7 @@ from typing import TypeVar
 
 import msgspec
 
+from storage.private_file import make_database_private
 from storage.store import StorageError
 
 T = TypeVar("T")
@@ -209,6 +210,7 @@ class Spool:
 
     def _open(self) -> bool:
         sound = True
+        make_database_private(self._file)
         with _errors(self._file):
             try:
                 self._database = _connect(self._file)
@@ -216,6 +218,7 @@ class Spool:
                 if not error.sqlite_errorname.startswith(_DAMAGED):
                     raise
                 _move_aside(self._file)
+                make_database_private(self._file)
                 self._database = _connect(self._file)
                 sound = False
         return sound

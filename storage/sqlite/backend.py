@@ -17,6 +17,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from storage.private_file import make_database_private
 from storage.sql.backend import Backend
 from storage.sql.migrate import migrate
 from storage.sqlite.errors import storage_errors
@@ -56,6 +57,7 @@ class SqliteBackend(Backend):
                 f"database {self.name} does not exist yet: `shutwatch run` makes it; check "
                 "`database` and the folder you are in"
             )
+        make_database_private(Path(self.name))
 
     def read_engine(self, size: int) -> Engine:
         return self._engine(size, "BEGIN", write=False)
