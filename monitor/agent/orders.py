@@ -18,7 +18,7 @@ from monitor.logs import logger
 from monitor.wire.answers import AgentSettings
 from monitor.wire.signing import is_answer
 from probes.catalog.catalog import Catalog
-from storage.private_file import write_private
+from storage.values.private_file import write_private
 
 log = logger(__name__)
 

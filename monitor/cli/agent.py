@@ -21,8 +21,8 @@ from monitor.cli.options import JsonOption, load_settings
 from monitor.config.settings import Settings
 from monitor.keys.keys import KeyFileError, fingerprint, grouped, load, load_or_make, public_text
 from monitor.logs import configure
-from storage.private_file import PRIVATE
 from storage.store import StorageError
+from storage.values.private_file import PRIVATE
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 CONFIG_NAME = "agent.toml"

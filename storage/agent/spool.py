@@ -29,8 +29,8 @@ from typing import TypeVar
 
 import msgspec
 
-from storage.private_file import make_database_private
 from storage.store import StorageError
+from storage.values.private_file import make_database_private
 
 T = TypeVar("T")
 

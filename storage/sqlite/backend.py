@@ -17,11 +17,11 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from storage.private_file import make_database_private
 from storage.sql.backend import Backend
 from storage.sql.migrate import migrate
 from storage.sqlite.errors import storage_errors
 from storage.store import StorageError
+from storage.values.private_file import make_database_private
 
 LEAD = ".lead"
 """Ends the name of the empty file next to a database on which the leader holds a lock."""

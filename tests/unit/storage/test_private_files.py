@@ -10,7 +10,7 @@ import pytest
 from monitor.logs import LogSettings, configure, logger
 from storage.agent.spool import Spool
 from storage.open_store import open_store
-from storage.private_file import write_private
+from storage.values.private_file import write_private
 
 
 @pytest.fixture(params=[0o022, 0o000], ids=["usual", "none"], autouse=True)
@@ -23,6 +23,12 @@ def _umask(request: pytest.FixtureRequest) -> Iterator[None]:
 def modes(folder: Path) -> dict[str, int]:
     """Each file's, by its name."""
     return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+
+
+def open_to_all(folder: Path) -> None:
+    """As an earlier version left its files."""
+    for file in folder.iterdir():
+        file.chmod(0o644)
 
 
 def private(folder: Path) -> bool:
@@ -47,8 +53,7 @@ async def test_a_database_that_others_could_read_is_closed_to_them(tmp_path: Pat
         await store.open()
         assert private(tmp_path), modes(tmp_path)
         await store.close()
-        for file in tmp_path.iterdir():
-            file.chmod(0o644)
+        open_to_all(tmp_path)
 
 
 @pytest.mark.parametrize("damaged", [False, True])
