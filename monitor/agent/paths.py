@@ -45,20 +45,6 @@ class AgentFiles(msgspec.Struct, frozen=True, kw_only=True):
         """Locked by the running agent; it holds its process id."""
         return self.spool.with_name(f"{self.spool.name}.lock")
 
-    @property
-    def secret(self) -> tuple[Path, ...]:
-        """All files that show what the agent did, the key first."""
-        name = self.spool.name
-        of_spool = [f"{name}{end}" for end in ("", "-wal", "-shm", "-journal")]
-        of_damaged = [f"{name}.damaged{end}" for end in ("", "-wal", "-shm")]
-        orders = self.orders
-        return (
-            self.key,
-            *(self.spool.with_name(each) for each in (*of_spool, *of_damaged)),
-            *(orders, orders.with_name(f"{orders.name}.partial")),
-            self.pause,
-        )
-
 
 def files_of(settings: Settings) -> AgentFiles:
     """The files that an agent's settings name."""

@@ -13,11 +13,15 @@ from monitor.agent.collector_clock import this_machine
 from monitor.agent.paths import AgentFiles, RunsAlreadyError, files_of
 from monitor.agent.run_agent import run as run_agent
 from monitor.agent.status import lines, status_of
-from monitor.agent.wipe import LIMITS, StillRunsError, stop
+from monitor.agent.traces import CONFIG as CONFIG_NAME
+from monitor.agent.traces import KEY as KEY_NAME
+from monitor.agent.traces import Traces, is_of_another_kind, traces_at
+from monitor.agent.wipe import LIMITS
 from monitor.agent.wipe import wipe as wipe_files
-from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, fail
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import JsonOption, load_settings
+from monitor.config.load import find_config
 from monitor.config.settings import Settings
 from monitor.keys.keys import KeyFileError, fingerprint, grouped, load, load_or_make, public_text
 from monitor.logs import configure
@@ -25,8 +29,6 @@ from storage.store import StorageError
 from storage.values.private_file import PRIVATE
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-CONFIG_NAME = "agent.toml"
-KEY_NAME = "agent-key.pem"
 
 AgentConfig = Annotated[
     Path | None,
@@ -119,20 +121,41 @@ def wipe(
         bool, typer.Option("--keep-config", help="Keep the configuration file.")
     ] = False,
 ) -> None:
-    """Stop the agent, then overwrite and delete its key and data."""
-    _, paths = _agent(config)
+    """Stop the agent, then overwrite and delete its key and data, whatever is left of its file."""
+    traces = _traces(config)
     if not yes:
+        for file in (*traces.keys, *traces.others, *(() if keep_config else traces.config)):
+            typer.echo(f"  {file}")
         typer.confirm(
-            f"Delete the key {paths.key}, {paths.spool} and the files next to them? Results not "
-            "sent yet are lost, and the agent must be enrolled again",
+            "Delete these files? Results not sent yet are lost, and the agent must be enrolled "
+            "again",
             abort=True,
         )
-    with exit_on(StillRunsError), exit_on(OSError, prefix="deleted all files but one: "):
-        if stop(paths):
-            typer.echo("The agent was stopped.")
-        for deleted in wipe_files(paths, config=not keep_config):
-            typer.echo(f"Deleted {deleted}")
+    done = wipe_files(traces, config=not keep_config)
+    if done.stopped:
+        typer.echo("The agent was stopped.")
+    for deleted in done.deleted:
+        typer.echo(f"Deleted {deleted}")
+    for left in traces.left:
+        typer.echo(f"Left, not known to be the agent's: {left}")
     typer.echo(LIMITS)
+    if done.failed:
+        raise fail("not everything was wiped:\n" + "\n".join(f"- {one}" for one in done.failed))
+
+
+def _traces(config: Path | None) -> Traces:
+    """What there is of the agent, without reading its file as one. Exits where there is none."""
+    named = find_config(config, os.environ)
+    if named is None:
+        raise bad_usage("name the agent's folder or file: --config /var/lib/shutwatch-agent")
+    file = named / CONFIG_NAME if named.is_dir() else named
+    with exit_on(OSError, code=BAD_USAGE):
+        if is_of_another_kind(file):
+            raise bad_usage(f"{file} is no agent's: it has no [agent] table")
+        traces = traces_at(file)
+    if not traces.found:
+        raise bad_usage(f"{file.parent} holds nothing of an agent")
+    return traces
 
 
 def _agent(config: Path | None) -> tuple[Settings, AgentFiles]:
