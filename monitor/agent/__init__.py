@@ -8,6 +8,7 @@
      ├─ ask_controls ── asks a collector for measurements of controls
      ├─ orders, reconfigure ── what collectors may change, within what the agent's own file allows
      ├─ pause_and_clock, collector_clock ── the host's pause, and the collectors' time
+     ├─ revocation ── it ends once its key was revoked
      └─ paths, saved_state, status, upload_traffic, wipe ── its files
 
 It imports neither the server nor numpy nor a database library, and must run in 80 MB. Only

@@ -25,7 +25,8 @@ log = logger(__name__)
 DEADLINE = 15.0
 """Seconds to wait for an answer."""
 AWAY = 60.0
-"""Seconds for which no collector is asked after none could be reached."""
+"""Seconds for which no collector is asked after none could be reached, or one refused without
+saying when to come back."""
 AT_ONCE = 4
 """Requests under way; more wait."""
 
@@ -114,6 +115,8 @@ class RemoteControls:
                 return self._in_own_time(answer.read(ControlAnswer), asked)
             except RefusedError as error:
                 log.info("no controls", reason=str(error))
+                wait = AWAY if error.retry_after is None else error.retry_after
+                self._away_until = asyncio.get_running_loop().time() + wait
                 return None
             except UnreachableError as error:
                 log.info("no controls", reason=str(error))

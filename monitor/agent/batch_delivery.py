@@ -17,7 +17,13 @@ from functools import partial
 from typing import Any
 
 from monitor.agent.batch_body import SHARE, freeze
-from monitor.agent.collector_client import CollectorClient, RefusedError, Signed, UnreachableError
+from monitor.agent.collector_client import (
+    CollectorClient,
+    RefusedError,
+    RevokedError,
+    Signed,
+    UnreachableError,
+)
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.orders import Orders
 from monitor.agent.saved_state import ANCHOR, RECEIPT, TROUBLE, LastReceipt, Trouble, as_note
@@ -157,8 +163,8 @@ class BatchDelivery:
                 await self._note(str(error))
                 if error.reason in _WAIT and error.retry_after is not None:
                     wait = max(wait or 0.0, error.retry_after)
-                if error.reason is Reason.TOO_FAST:
-                    break  # all collectors share the limit
+                if error.reason is Reason.TOO_FAST or isinstance(error, RevokedError):
+                    break  # all collectors share the limit, and the enrolments
             else:
                 self._backoff.failures = 0
                 await self._note("")

@@ -2,13 +2,15 @@
 
 HTTPS over HTTP/1.1 that does not stand out: a browser's User-Agent, connections that are kept open
 for a while. An agent acts only on answers with a signature of the collectors' key; TLS only keeps
-others from reading along.
+others from reading along. The same holds for the news that its key was revoked, after which it
+sends nothing any more: anybody on the way could refuse without a signature.
 
 On a machine with a wrong clock no certificate seems valid. So while the clock is not known to be
 right, certificates are verified without their dates. Once the collectors' time is known, the dates
 are checked here by that time.
 """
 
+import asyncio
 import random
 import ssl
 from collections.abc import Sequence
@@ -66,6 +68,10 @@ class RefusedError(Exception):
         self.retry_after = retry_after
 
 
+class RevokedError(RefusedError):
+    """The agent's key was revoked, as the collectors' signature proves."""
+
+
 class Signed(msgspec.Struct, frozen=True, kw_only=True):
     """An answer whose signature by the collectors was checked."""
 
@@ -100,6 +106,8 @@ class CollectorClient:
         self._rng = rng
         self._dates = True
         self._client = self._new_client()
+        self.revoked = asyncio.Event()
+        """Set once the agent's key was revoked: nothing is sent any more."""
         self.carried = 0
         """Bytes of bodies and headers, both ways, about."""
 
@@ -134,6 +142,8 @@ class CollectorClient:
 
         Raises UnreachableError or RefusedError.
         """
+        if self.revoked.is_set():
+            raise RevokedError(Reason.REVOKED_KEY, "earlier", None)
         request = request or str(uuid_utils.uuid7())
         headers = {REQUEST: request}
         if signed:
@@ -148,10 +158,17 @@ class CollectorClient:
                 body=body,
             )
         status, given, found = await self._send(collector + path, method, headers, body)
-        if not httpx.codes.is_success(status):
-            raise _refusal(status, given, found, self._clock.best_now())
         signature = given.get(SIGNATURE, "")
-        if not is_answer(self._setup.collector_key, signature, request, found):
+        signed_by_them = is_answer(self._setup.collector_key, signature, request, found)
+        if not httpx.codes.is_success(status):
+            error = _refusal(status, given, found, self._clock.best_now())
+            if not signed_by_them or not isinstance(error, RefusedError):
+                raise error
+            if error.reason is not Reason.REVOKED_KEY:
+                raise error
+            self.revoked.set()
+            raise RevokedError(error.reason, error.detail, None)
+        if not signed_by_them:
             raise UnreachableError("an answer without the collectors' signature")
         return Signed(request=request, signature=signature, body=found)
 

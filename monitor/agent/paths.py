@@ -41,6 +41,11 @@ class AgentFiles(msgspec.Struct, frozen=True, kw_only=True):
         return self.spool.with_name(f"{self.spool.name}.paused")
 
     @property
+    def revoked(self) -> Path:
+        """The fingerprint of a key of the agent's that was revoked."""
+        return self.spool.with_name(f"{self.spool.name}.revoked")
+
+    @property
     def lock(self) -> Path:
         """Locked by the running agent; it holds its process id."""
         return self.spool.with_name(f"{self.spool.name}.lock")

@@ -14,6 +14,7 @@ from monitor.agent.orders import Orders, OrdersError, follow
 from monitor.agent.paths import files_of, running
 from monitor.agent.pause_and_clock import AgentCycles, PauseAndClock
 from monitor.agent.reconfigure import AgentReconfiguration
+from monitor.agent.revocation import RevokedKeyError, end_when_revoked, is_revoked
 from monitor.agent.saved_state import ANCHOR, TRAFFIC, TrafficOfDay, recalled
 from monitor.agent.spooling import LogCounter, SpoolRecorder
 from monitor.agent.upload_traffic import DayTraffic
@@ -25,7 +26,7 @@ from monitor.budget.ledger import Ledger
 from monitor.config.load import load_config
 from monitor.config.reload import Reloader
 from monitor.config.settings import Settings
-from monitor.keys.keys import load
+from monitor.keys.keys import fingerprint, load, public_text
 from monitor.logs import logger
 from storage.agent.spool import Spool
 
@@ -35,18 +36,22 @@ log = logger(__name__)
 async def run(settings: Settings, machine: Machine | None = None) -> None:
     """Measure and deliver until SIGTERM or SIGINT; `machine` is the one we run on unless given.
 
-    Raises KeyFileError, RunsAlreadyError, StorageError or OSError when it cannot start.
+    Raises KeyFileError, RunsAlreadyError, StorageError or OSError when it cannot start, and
+    RevokedKeyError once its key was revoked.
     """
     files, setup = files_of(settings), settings.agent
     assert setup is not None  # noqa: S101 # asked of agents alone
     machine = machine or this_machine()
     async with AsyncExitStack() as stack:
         stack.enter_context(running(files))
+        key = load(files.key)
+        own = fingerprint(public_text(key))
+        if is_revoked(files, own):
+            raise RevokedKeyError
         spool = Spool(files.spool, limit=setup.spool_limit)
         stack.push_async_callback(spool.close)
         if not await spool.open():
             log.error("the spool was damaged; it was moved aside, and a new one begun")
-        key = load(files.key)
         (vantage,) = settings.vantages
         notes = await spool.notes()
         clock = AgentClock(machine, recalled(notes, ANCHOR, Anchor))
@@ -86,6 +91,7 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
             watch.run(),
             reloader.run(),
             delivery.run(watch.allowed),
+            end_when_revoked(client, files, own),
         )
 
 

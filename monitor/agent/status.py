@@ -1,6 +1,7 @@
 """The status of an agent, read from its files whether or not it runs, and in lines for its host."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -8,6 +9,7 @@ import msgspec
 from monitor.agent.collector_client import Signed
 from monitor.agent.collector_clock import AgentClock, Anchor, Machine
 from monitor.agent.paths import AgentFiles, process_of
+from monitor.agent.revocation import is_revoked
 from monitor.agent.saved_state import (
     ANCHOR,
     LAST_CYCLE,
@@ -20,6 +22,7 @@ from monitor.agent.saved_state import (
     Trouble,
     recalled,
 )
+from monitor.keys.keys import KeyFileError, fingerprint, load, public_text
 from monitor.wire.answers import AgentSettings
 from storage.agent.spool import Aside, read_spool
 
@@ -38,6 +41,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool
     """By the host."""
     paused_by_collector: bool
+    revoked: bool
+    """The operator revoked the agent's key, so it does not run again."""
     spooled: int
     """Measurements that wait for delivery."""
     spool_bytes: int
@@ -69,6 +74,7 @@ def status_of(vantage: str, files: AgentFiles, machine: Machine) -> Status:
         running=process_of(files) is not None,
         paused=files.pause.exists(),
         paused_by_collector=current is not None and current.paused,
+        revoked=_revoked(files),
         spooled=holding.measurements,
         spool_bytes=holding.size,
         dropped=holding.dropped,
@@ -81,6 +87,12 @@ def status_of(vantage: str, files: AgentFiles, machine: Machine) -> Status:
         settings_version="" if current is None else current.version,
         settings_issued_at=None if current is None else current.issued_at,
     )
+
+
+def _revoked(files: AgentFiles) -> bool:
+    with suppress(KeyFileError):
+        return is_revoked(files, fingerprint(public_text(load(files.key))))
+    return False
 
 
 def _settings_in(files: AgentFiles) -> AgentSettings | None:
@@ -121,6 +133,8 @@ def lines(status: Status) -> Iterator[str]:
 
 
 def _state(status: Status) -> str:
+    if status.revoked:
+        return "not running: the operator revoked its key"
     if not status.running:
         return "not running" + (", and paused" if status.paused else "")
     if status.paused:

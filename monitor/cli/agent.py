@@ -11,6 +11,7 @@ import typer
 
 from monitor.agent.collector_clock import this_machine
 from monitor.agent.paths import AgentFiles, RunsAlreadyError, files_of
+from monitor.agent.revocation import RevokedKeyError
 from monitor.agent.run_agent import run as run_agent
 from monitor.agent.status import lines, status_of
 from monitor.agent.traces import CONFIG as CONFIG_NAME
@@ -70,7 +71,7 @@ def init(
 
 @app.command("run")
 @exit_on(StorageError, OSError)
-@exit_on(KeyFileError, RunsAlreadyError, code=BAD_USAGE)
+@exit_on(KeyFileError, RunsAlreadyError, RevokedKeyError, code=BAD_USAGE)
 def run(config: AgentConfig = None) -> None:
     """Measure and send until stopped."""
     settings, _ = _agent(config)

@@ -1,9 +1,10 @@
 """The agents' API: the four routes of `monitor.wire.answers`, and nothing else.
 
-The sender is known before a byte of the body is read, so a stranger costs nothing but headers. The
-body is unpacked after its signature was checked, and stored after all in it was found to be what
-its sender may say. Every answer of 2xx is signed. A refusal says why, is counted by reason, and
-logged with the vantage and never with an address.
+The sender is known, and the signature checked, before a byte of the body is read, so a stranger
+costs nothing but headers and takes nobody's place. The body is unpacked after it was found to be
+the one that was signed, and stored after all in it was found to be what its sender may say. Every
+answer of 2xx is signed, and so is the refusal of a revoked key. A refusal says why, is counted by
+reason, and logged with the vantage and never with an address.
 """
 
 import time
@@ -24,12 +25,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from monitor.collector.admission import Room, Slots, VantageRate
+from monitor.collector.admission import Answered, Room, Slots, VantageRate
 from monitor.collector.agent_settings import SettingsForAgents
 from monitor.collector.answer_controls import ControlRequests
 from monitor.collector.batch_checks import frame_of, is_id, read_batch
 from monitor.collector.enrolments import EnrolledKeys
-from monitor.collector.requests import PATIENCE, Sender, check_age, claim_in, read_body
+from monitor.collector.requests import (
+    PATIENCE,
+    Sender,
+    check_age,
+    check_body,
+    claim_in,
+    read_body,
+)
 from monitor.config.settings import Settings
 from monitor.logs import logger
 from monitor.measuring.controls import Controls
@@ -128,6 +136,7 @@ class AgentApi:
         self._enrolled = EnrolledKeys(store, clock)
         self._settings_for_agents = SettingsForAgents(store, settings, now=now, clock=clock)
         self._control_requests = ControlRequests(store, settings, controls, now)
+        self._questions = Answered(clock)
         self._slots = Slots(limits.requests_at_once)
         self._room = Room(UNPACKED_AT_ONCE)
         self._bytes_pace = VantageRate(limits.hourly_bytes, 3600.0, clock)
@@ -158,9 +167,10 @@ class AgentApi:
         """A route for enrolled agents: bodies of at most `most` bytes, `per_minute` requests of one
         vantage."""
         pace = VantageRate(per_minute, 60.0, self._clock)
-        return Route(
-            path, partial(self._answered, handler=handler, most=most, pace=pace), methods=[method]
-        )
+        # A batch may come again, under its id and with its body: its agent may have got no receipt.
+        answered = None if path == BATCHES else self._questions
+        endpoint = partial(self._answered, handler=handler, most=most, pace=pace, answered=answered)
+        return Route(path, endpoint, methods=[method])
 
     async def time(self, request: Request) -> Response:
         """The time, for anybody; signed for the id that the request names, if it names one."""
@@ -177,20 +187,32 @@ class AgentApi:
             return self._refusal(refused, "")
 
     async def _answered(
-        self, request: Request, handler: _Handler, most: int, pace: VantageRate
+        self,
+        request: Request,
+        handler: _Handler,
+        most: int,
+        pace: VantageRate,
+        answered: Answered | None,
     ) -> Response:
         vantage = ""
         try:
             began = self._clock()
             claim = claim_in(request)
             enrolment = await self._enrolled.find(claim.vantage, claim.key)
+            if not is_signed(claim, enrolment.key):
+                raise Refused(Reason.BAD_SIGNATURE, "the signature does not fit the request")
             vantage = enrolment.vantage
+            if enrolment.revoked_at is not None:
+                return self._revoked(claim.request)
+            check_age(claim.sent_at, self._now())
+            if answered is not None:
+                answered.check(vantage, claim.request)
+            pace.take(vantage, "requests")
             with self._slots.one(vantage):
+                if answered is not None:
+                    answered.note(vantage, claim.request)
                 body = await read_body(request, most, self._patience)
-                if not is_signed(claim, enrolment.key, body):
-                    raise Refused(Reason.BAD_SIGNATURE, "the signature does not fit the request")
-                check_age(claim.sent_at, self._now())
-                pace.take(vantage, "requests")
+                check_body(claim, body)
                 sender = Sender(claim=claim, enrolment=enrolment, began=began)
                 return self._signed(claim.request, await handler(sender, body))
         except Refused as refused:
@@ -255,6 +277,13 @@ class AgentApi:
     def _signed(self, request: str, answer: msgspec.Struct) -> Response:
         body = _encode(answer)
         return _json(body, 200, {SIGNATURE: sign_answer(self._key, request, body)})
+
+    def _revoked(self, request: str) -> Response:
+        """The refusal of a revoked key, signed: the agent ends on it, so nobody else may say it."""
+        refused = Refused(Reason.REVOKED_KEY, "this key was revoked; ask for a new enrolment")
+        response = self._refusal(refused, "")
+        response.headers[SIGNATURE] = sign_answer(self._key, request, bytes(response.body))
+        return response
 
     def _refusal(self, refused: Refused, vantage: str) -> Response:
         self._counts.refused(refused.reason)

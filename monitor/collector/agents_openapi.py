@@ -26,7 +26,7 @@ from monitor.wire.answers import (
 )
 from monitor.wire.batch import ENCODINGS, Batch
 from monitor.wire.openapi import SCHEMA, parameter, refusals, response, write_document
-from monitor.wire.signing import KEY, REQUEST, SENT, SIGNATURE, VANTAGE
+from monitor.wire.signing import BODY, KEY, REQUEST, SENT, SIGNATURE, VANTAGE
 
 _Schemas = Mapping[Any, dict[str, Any]]
 """By the type they describe."""
@@ -37,6 +37,10 @@ _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     KEY: ("Fingerprint of the key.", {"type": "string", "pattern": "^[0-9a-f]{64}$"}),
     REQUEST: ("UUIDv7; for a batch, the batch's id.", {"type": "string", "pattern": _UUID}),
     SENT: ("UTC, with microseconds.", {"type": "string", "format": "date-time"}),
+    BODY: (
+        "SHA-256 of the body as it is sent, hexadecimal.",
+        {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+    ),
     SIGNATURE: ("Ed25519, base64; see the text.", {"type": "string"}),
 }
 _LIMITS = frozenset({Reason.TOO_FAST, Reason.BUSY, Reason.STORAGE})

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from monitor.collector.batch_checks import is_id
 from monitor.wire.answers import AGE_LIMIT, Reason
 from monitor.wire.refusal import BUSY_FOR, Refused, malformed
-from monitor.wire.signing import Claim, IncompleteError, claim_of
+from monitor.wire.signing import Claim, IncompleteError, body_digest, claim_of
 from storage.values.fleet import Enrolment
 from storage.values.times import text_time, time_text
 
@@ -55,6 +55,12 @@ def check_age(sent_at: str, now: datetime) -> None:
         raise Refused(Reason.STALE, f"sent more than {AGE_LIMIT:.0f} seconds ago")
     if age < -AGE_LIMIT:
         raise Refused(Reason.FUTURE, f"sent more than {AGE_LIMIT:.0f} seconds from now")
+
+
+def check_body(claim: Claim, body: bytes) -> None:
+    """Refused for another body than the claim, whose signature was checked, is about."""
+    if body_digest(body) != claim.body:
+        raise Refused(Reason.BAD_SIGNATURE, "the body is not the one that was signed")
 
 
 async def read_body(request: Request, most: int, patience: float = PATIENCE) -> bytes:

@@ -6,7 +6,8 @@
     GET  /agent/v1/time                          → Moment; the only request without a signature
 
 Answers of 2xx carry the collectors' signature in the header `shutwatch-signature`, over the id of
-the request and the body. A refusal is a Refusal, with the status of its reason.
+the request and the body. A refusal is a Refusal, with the status of its reason; the one that a
+key was revoked is signed in the same way, since the agent ends for good on it.
 """
 
 from datetime import datetime
@@ -37,7 +38,8 @@ class Reason(StrEnum):
     FUTURE = "future"
     """Its time of sending, or a time in it, is in the future."""
     REPLAY = "replay"
-    """It has the id of a stored batch, and another body."""
+    """It has the id of a stored batch, and another body; or it is a question that was answered
+    before."""
     OTHER_VANTAGE = "other_vantage"
     """It is about a vantage that is not the sender's, or describes the sender's wrongly."""
     OVERSIZE = "oversize"

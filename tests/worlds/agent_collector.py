@@ -42,7 +42,14 @@ from monitor.wire.answers import (
     Refusal,
 )
 from monitor.wire.batch import Batch
-from monitor.wire.signing import REQUEST, SIGNATURE, claim_of, is_signed, sign_answer
+from monitor.wire.signing import (
+    REQUEST,
+    SIGNATURE,
+    body_digest,
+    claim_of,
+    is_signed,
+    sign_answer,
+)
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"c" * 32)
 AGENT_KEY = Ed25519PrivateKey.from_private_bytes(b"a" * 32)
@@ -79,6 +86,10 @@ class Collector:
         self.orders: AgentSettings | None = None
         self.controls: ControlAnswer | None = None
         self.asked: list[ControlRequest] = []
+        self.revoked = False
+        """Whether the agent's key was revoked."""
+        self.signs_refusals = True
+        """Whether the news of that is signed."""
         self.stall = 0.0
         """Seconds before anything is answered."""
 
@@ -158,8 +169,14 @@ class Collector:
         self._note(request)
         body = await request.body()
         claim = claim_of(request.method, request.url.path, request.headers)
-        if not is_signed(claim, self.known, body):
+        if not is_signed(claim, self.known) or claim.body != body_digest(body):
             return self._refuse(Reason.BAD_SIGNATURE)
+        if self.revoked:
+            refused = self._refuse(Reason.REVOKED_KEY)
+            if self.signs_refusals:
+                signature = sign_answer(KEY, request.headers[REQUEST], bytes(refused.body))
+                refused.headers[SIGNATURE] = signature
+            return refused
         age = (self.now() - datetime.fromisoformat(claim.sent_at)).total_seconds()
         if abs(age) > AGE_LIMIT:
             return self._refuse(Reason.STALE if age > 0 else Reason.FUTURE)
