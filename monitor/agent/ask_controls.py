@@ -107,7 +107,7 @@ class RemoteControls:
         return None
 
     async def _ask_each(self, request: ControlRequest) -> ControlAnswer | None:
-        body = _encode(request)
+        body = self._client.sealed(_encode(request))
         for collector in self._client.collectors():
             asked = self._clock.now().timestamp()
             try:

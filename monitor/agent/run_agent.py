@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 from monitor.agent.ask_controls import RemoteControls
+from monitor.agent.batch_body import BatchMaker
 from monitor.agent.batch_delivery import Backoff, BatchDelivery
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock, Anchor, Machine, this_machine
@@ -65,12 +66,13 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
         traffic = DayTraffic(vantage.id, ledger, lambda: client.carried, clock.now)
         traffic.resume(recalled(notes, TRAFFIC, TrafficOfDay))
         controls = RemoteControls(client, clock)
+        maker = BatchMaker(vantage.id, setup.sealing_key, clock)
         how = partial(cycle_runner, ledger=ledger, controls=controls, now=clock.now)
         runners = await stack.enter_async_context(
             CycleRunners(partial(how, scheduled_controls=True))
         )
         woken = asyncio.Event()
-        recorder = SpoolRecorder(in_use, spool, clock, traffic.today, woken.set)
+        recorder = SpoolRecorder(in_use, spool, maker, clock, traffic.today, woken.set)
         jobs = AgentCycles(await runners.begin(in_use, ()), recorder, LogCounter(), ledger)
         schedule = Schedule(in_use, jobs)
         change = AgentReconfiguration(
@@ -78,7 +80,7 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
         )
         backoff = Backoff(rng)
         delivery = BatchDelivery(
-            vantage.id, spool, client, clock, orders, backoff, woken=woken, ordered=change.ordered
+            spool, maker, client, clock, orders, backoff, woken=woken, ordered=change.ordered
         )
         read = partial(load_config, environ=os.environ)
         # Of a file that is refused, the log says why.

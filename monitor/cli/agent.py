@@ -25,6 +25,7 @@ from monitor.cli.options import JsonOption, load_settings
 from monitor.config.load import find_config
 from monitor.config.settings import Settings
 from monitor.keys.keys import KeyFileError, fingerprint, grouped, load, load_or_make, public_text
+from monitor.keys.sealing import keys_fingerprint
 from monitor.logs import configure
 from storage.store import StorageError
 from storage.values.private_file import PRIVATE
@@ -91,9 +92,13 @@ def status(config: AgentConfig = None, json: JsonOption = False) -> None:
 
 @app.command("key")
 def key(config: AgentConfig = None) -> None:
-    """Print the agent's public key and its fingerprint."""
-    _, paths = _agent(config)
+    """Print the agent's public key, and the fingerprints to compare with the operator."""
+    settings, paths = _agent(config)
     _print_key(paths.key)
+    setup = settings.agent
+    assert setup is not None  # noqa: S101 # asked of agents alone
+    collectors = keys_fingerprint(setup.collector_key, setup.sealing_key)
+    typer.echo(f"Fingerprint of the collectors' keys: {grouped(collectors)}")
 
 
 @app.command("pause")

@@ -1,10 +1,11 @@
 """The agents' API: the four routes of `monitor.wire.answers`, and nothing else.
 
-The sender is known, and the signature checked, before a byte of the body is read, so a stranger
-costs nothing but headers and takes nobody's place. The body is unpacked after it was found to be
-the one that was signed, and stored after all in it was found to be what its sender may say. Every
-answer of 2xx is signed, and so is the refusal of a revoked key. A refusal says why, is counted by
-reason, and logged with the vantage and never with an address.
+The sealed headers are opened, the sender is known, and the signature checked, before a byte of the
+body is read, so a stranger costs nothing but headers and takes nobody's place. The body is opened
+and unpacked after it was found to be the one that was signed, and stored after all in it was found
+to be what its sender may say. Every answer of 2xx is signed and sealed, and the refusal of a
+revoked key is signed. A refusal says why, is counted by reason, and logged with the vantage and
+never with an address.
 """
 
 import time
@@ -19,8 +20,6 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -35,10 +34,12 @@ from monitor.collector.requests import (
     Sender,
     check_age,
     check_body,
-    claim_in,
+    open_sealed,
+    opened,
     read_body,
 )
 from monitor.config.settings import Settings
+from monitor.keys.sealing import sealing_key
 from monitor.logs import logger
 from monitor.measuring.controls import Controls
 from monitor.metrics.ingest_counts import IngestCounts, Spool
@@ -54,6 +55,7 @@ from monitor.wire.answers import (
     Refusal,
 )
 from monitor.wire.batch import MOST_PACKED, MOST_UNPACKED
+from monitor.wire.envelope import seal_answer, sealed_size
 from monitor.wire.refusal import BUSY_FOR, DOWN_FOR, Refused, malformed
 from monitor.wire.signing import REQUEST, SIGNATURE, is_signed, sign_answer
 from monitor.wire.unpacking import unpack
@@ -128,6 +130,7 @@ class AgentApi:
         limits = settings().collector
         self._store = store
         self._key = key
+        self._sealing = sealing_key(key)
         self._settings = settings
         self._counts = counts
         self._now = now
@@ -158,7 +161,6 @@ class AgentApi:
                 Route(TIME, self.time, methods=["GET"]),
             ],
             exception_handlers={HTTPException: _plain, Exception: _fault},
-            middleware=[Middleware(GZipMiddleware, minimum_size=1000)],
         )
 
     def _route(
@@ -197,7 +199,8 @@ class AgentApi:
         vantage = ""
         try:
             began = self._clock()
-            claim = claim_in(request)
+            envelope = opened(request, self._sealing)
+            claim = envelope.claim
             enrolment = await self._enrolled.find(claim.vantage, claim.key)
             if not is_signed(claim, enrolment.key):
                 raise Refused(Reason.BAD_SIGNATURE, "the signature does not fit the request")
@@ -211,10 +214,12 @@ class AgentApi:
             with self._slots.one(vantage):
                 if answered is not None:
                     answered.note(vantage, claim.request)
-                body = await read_body(request, most, self._patience)
+                sealed = await read_body(request, sealed_size(most), self._patience)
+                body = open_sealed(self._sealing, sealed)
                 check_body(claim, body)
-                sender = Sender(claim=claim, enrolment=enrolment, began=began)
-                return self._signed(claim.request, await handler(sender, body))
+                sender = Sender(claim=claim, spool=envelope.spool, enrolment=enrolment, began=began)
+                answer = await handler(sender, body)
+                return self._sealed(claim.request, answer, envelope.answer_key)
         except Refused as refused:
             return self._refusal(refused, vantage)
         except StorageError as error:
@@ -257,7 +262,7 @@ class AgentApi:
             raise Refused(Reason.REPLAY, "a batch of that id is stored, and it has another body")
         if not reception.known:
             self._counts.stored(reception.measurements, seen.backfilled)
-        spool = Spool(waiting=seen.spooled, dropped=seen.dropped)
+        spool = sender.spool or Spool(waiting=0, dropped=0)
         self._counts.acknowledged(enrolment.vantage, spool, self._clock() - sender.began)
         return Receipt(
             batch=claim.request,
@@ -277,6 +282,14 @@ class AgentApi:
     def _signed(self, request: str, answer: msgspec.Struct) -> Response:
         body = _encode(answer)
         return _json(body, 200, {SIGNATURE: sign_answer(self._key, request, body)})
+
+    def _sealed(self, request: str, answer: msgspec.Struct, key: bytes) -> Response:
+        """The answer to the sender alone, signed as it is before it is sealed."""
+        body = _encode(answer)
+        signature = {SIGNATURE: sign_answer(self._key, request, body)}
+        response = _json(seal_answer(key, request, body), 200, signature)
+        response.headers["content-type"] = "application/octet-stream"
+        return response
 
     def _revoked(self, request: str) -> Response:
         """The refusal of a revoked key, signed: the agent ends on it, so nobody else may say it."""

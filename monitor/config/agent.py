@@ -20,6 +20,7 @@ from monitor.keys.keys import is_public
 _REQUIRED = {
     "collectors": 'say where to send to: collectors = ["https://collector.example.org"]',
     "collector_key": "the collectors' public key, as the operator gave it to you",
+    "sealing_key": "the key to seal batches to, as the operator gave it to you",
 }
 
 
@@ -76,6 +77,7 @@ def _proxy_url(written: str) -> str:
 AGENT: Shapes = {
     "collectors": listed(parsed(_origin)),
     "collector_key": _public_key,
+    "sealing_key": _public_key,
     "key": filled,
     "spool": filled,
     "spool_limit": size("1MB", "100GB"),

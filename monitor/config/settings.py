@@ -113,6 +113,8 @@ class AgentSetup(msgspec.Struct, frozen=True, kw_only=True):
     """Origins, `https://` and a host; the agent uses any of them."""
     collector_key: str
     """The collectors' public key, base64 of 32 bytes."""
+    sealing_key: str
+    """The key that batches are sealed to for the collectors, base64 of 32 bytes."""
     key: str = "agent-key.pem"
     """File of the agent's key, relative to the folder of the configuration file."""
     spool: str = "spool.db"

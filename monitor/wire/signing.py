@@ -97,8 +97,10 @@ def signed_headers(
     sent_at: str,
     encoding: str = "identity",
     body: bytes = b"",
+    digest: str = "",
 ) -> dict[str, str]:
-    """The headers of a request with that body as it is sent; parameters as in Claim."""
+    """The headers of a request with that body, or with a body of that `digest` which is sealed
+    already; parameters as in Claim."""
     claim = Claim(
         method=method,
         path=path,
@@ -107,7 +109,7 @@ def signed_headers(
         request=request,
         sent_at=sent_at,
         encoding=encoding,
-        body=body_digest(body),
+        body=digest or body_digest(body),
         signature="",
     )
     headers = {

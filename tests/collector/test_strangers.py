@@ -20,6 +20,7 @@ from tests.collector.world import (
     new_id,
     refusal,
     request,
+    sealed_request,
     settings,
 )
 from tests.worlds.http_client import httpx
@@ -29,7 +30,8 @@ def _stalled(collector: Collector, headers: dict[str, str]) -> socket.socket:
     """A connection that sends headers, a part of a body, and then nothing more."""
     url = httpx.URL(collector.url)
     stalled = socket.create_connection((url.host, url.port or 0))
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    sealed, _ = sealed_request(headers, b"")
+    lines = "".join(f"{name}: {value}\r\n" for name, value in sealed.items())
     head = f"POST {BATCHES} HTTP/1.1\r\nhost: c\r\ncontent-length: 4000000\r\n{lines}\r\n"
     stalled.sendall(head.encode() + b"x" * 100)
     return stalled

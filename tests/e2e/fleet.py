@@ -17,6 +17,7 @@ import zstandard
 
 from monitor.analysis.events.event import Event, EventKind
 from monitor.keys.keys import fingerprint, load_or_make, public_text
+from monitor.keys.sealing import sealing_key, sealing_text
 from monitor.recording.continuations import goes_on_now
 from monitor.wire.batch import Batch
 from storage.open_store import open_store
@@ -70,7 +71,8 @@ class Fleet:
         self.folder = lab.directory / folder
         self.folder.mkdir()
         (self.folder / "collector.pem").write_text(honest(NAME))
-        self.key = public_text(load_or_make(self.folder / "signing.pem"))
+        signing = load_or_make(self.folder / "signing.pem")
+        self.key, self.sealing = public_text(signing), sealing_text(sealing_key(signing))
         self._stack = ExitStack()
 
     def __enter__(self) -> "Fleet":
@@ -155,6 +157,7 @@ class Fleet:
         name = network.name
         extra = (
             f'[agent]\ncollectors = ["https://{NAME}:{at}"]\ncollector_key = "{self.key}"\n'
+            f'sealing_key = "{self.sealing}"\n'
             f'key = "{name}.pem"\nspool = "{spool or f"{name}.db"}"\n'
             f'trust_anchors = ["{self.lab.ca}"]\n{more}'
         )

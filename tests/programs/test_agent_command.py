@@ -15,7 +15,7 @@ from monitor.config.load import load_config
 from monitor.keys.keys import fingerprint, load, public_text
 from storage.agent.spool import Spool
 from tests.unit.monitor.agent.test_agent_orders import AGENT
-from tests.unit.storage.test_spool import ROOM, cycle, make
+from tests.unit.storage.test_spool import batch
 
 HOLDS_THE_LOCK = """
 import fcntl, os, sys, time
@@ -83,11 +83,9 @@ async def test_status_tells_what_waits_what_was_given_up_and_what_was_refused(
     """From the files alone, while something else has them open."""
     spool = Spool(folder / "spool.db", limit=10**6)
     await spool.open()
-    await spool.put(cycle(1))
-    frozen = await spool.freeze(ROOM, make)
-    assert frozen is not None
-    await spool.put_aside(frozen.id, "malformed", "as the test says")
-    await spool.put(cycle(2))
+    await spool.put(batch(1))
+    await spool.put_aside("batch 1", "malformed", "as the test says")
+    await spool.put(batch(2))
     await spool.give_up(7)
     done = shutwatch("status", "--json", "-c", str(folder / "agent.toml"))
     told = json.loads(done.stdout)

@@ -26,6 +26,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitor.keys.keys import public_text
+from monitor.keys.sealing import sealing_key
 from monitor.wire.answers import (
     AGE_LIMIT,
     BATCHES,
@@ -42,6 +43,15 @@ from monitor.wire.answers import (
     Refusal,
 )
 from monitor.wire.batch import Batch
+from monitor.wire.envelope import (
+    ANSWER_KEY,
+    SEALED,
+    SPOOL,
+    answer_key_in,
+    open_body,
+    open_headers,
+    seal_answer,
+)
 from monitor.wire.signing import (
     REQUEST,
     SIGNATURE,
@@ -52,6 +62,7 @@ from monitor.wire.signing import (
 )
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"c" * 32)
+SEALING = sealing_key(KEY)
 AGENT_KEY = Ed25519PrivateKey.from_private_bytes(b"a" * 32)
 NAME = "localhost"
 
@@ -68,11 +79,13 @@ class Collector:
         self.known = public_text(AGENT_KEY)
         """Of the one agent there is."""
         self.bodies: dict[str, bytes] = {}
-        """Batch → body as it was sent."""
+        """Batch → opened body."""
         self.batches: list[Batch] = []
         """Each once, in the order they came."""
         self.sent: list[tuple[str, bytes]] = []
-        """Batch and body of every attempt."""
+        """Batch and opened body of every attempt."""
+        self.spools: list[str] = []
+        """What waited and what was dropped, by each attempt."""
         self.headers: list[dict[str, str]] = []
         """Of every request."""
         self.paths: Counter[str] = Counter()
@@ -126,15 +139,15 @@ class Collector:
         body = await self._signed_body(request)
         if isinstance(body, Response):
             return body
-        batch = request.headers[REQUEST]
+        batch = self._inside(request)[REQUEST]
         self.sent.append((batch, body))
+        self.spools.append(self._inside(request)[SPOOL])
         if self.refusals:
             return self._refuse(self.refusals.popleft())
         known = batch in self.bodies
         if known and self.bodies[batch] != body:
             return self._refuse(Reason.REPLAY)
         if not known:
-            assert request.headers["content-encoding"] == "gzip"
             self.bodies[batch] = body
             self.batches.append(msgspec.json.decode(gzip.decompress(body), type=Batch))
         if self.lose_receipts > 0:
@@ -167,14 +180,15 @@ class Collector:
 
     async def _signed_body(self, request: Request) -> bytes | Response:
         self._note(request)
-        body = await request.body()
-        claim = claim_of(request.method, request.url.path, request.headers)
+        inside = self._inside(request)
+        body = open_body(SEALING, await request.body())
+        claim = claim_of(request.method, request.url.path, inside)
         if not is_signed(claim, self.known) or claim.body != body_digest(body):
             return self._refuse(Reason.BAD_SIGNATURE)
         if self.revoked:
             refused = self._refuse(Reason.REVOKED_KEY)
             if self.signs_refusals:
-                signature = sign_answer(KEY, request.headers[REQUEST], bytes(refused.body))
+                signature = sign_answer(KEY, inside[REQUEST], bytes(refused.body))
                 refused.headers[SIGNATURE] = signature
             return refused
         age = (self.now() - datetime.fromisoformat(claim.sent_at)).total_seconds()
@@ -187,10 +201,18 @@ class Collector:
         self.paths[request.url.path] += 1
         self.headers.append(dict(request.headers))
 
+    @staticmethod
+    def _inside(request: Request) -> dict[str, str]:
+        """The sealed headers; those in clear of the one request that has none."""
+        sealed = request.headers.get(SEALED)
+        return dict(request.headers) if sealed is None else open_headers(SEALING, sealed)
+
     def _signed(self, request: Request, answer: msgspec.Struct) -> Response:
+        inside = self._inside(request)
         body = msgspec.json.encode(answer)
-        key = AGENT_KEY if self.forge else KEY
-        signature = sign_answer(key, request.headers[REQUEST], body)
+        signature = sign_answer(AGENT_KEY if self.forge else KEY, inside[REQUEST], body)
+        if ANSWER_KEY in inside:
+            body = seal_answer(answer_key_in(inside), inside[REQUEST], body)
         return Response(body, headers={SIGNATURE: signature})
 
     def _refuse(self, reason: Reason) -> Response:

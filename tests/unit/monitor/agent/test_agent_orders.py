@@ -11,9 +11,10 @@ from monitor.agent.orders import Orders, OrdersError, follow
 from monitor.config.load import load_config
 from monitor.config.settings import Settings
 from monitor.keys.keys import public_text
+from monitor.keys.sealing import sealing_text
 from monitor.wire.answers import AgentSettings
 from monitor.wire.signing import sign_answer
-from tests.worlds.agent_collector import AGENT_KEY, KEY
+from tests.worlds.agent_collector import AGENT_KEY, KEY, SEALING
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 TOLD = AgentSettings(
@@ -32,6 +33,7 @@ country = "PK"
 [agent]
 collectors = ["https://c.example"]
 collector_key = "{public_text(KEY)}"
+sealing_key = "{sealing_text(SEALING)}"
 """
 
 

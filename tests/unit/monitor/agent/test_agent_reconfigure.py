@@ -15,6 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from monitor.agent.ask_controls import RemoteControls
+from monitor.agent.batch_body import BatchMaker
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.orders import Orders
@@ -59,7 +60,8 @@ async def agent(
         traffic = DayTraffic(VANTAGE, ledger, lambda: line.carried, clock.now)
         how = partial(cycle_runner, ledger=ledger, controls=controls, now=clock.now)
         async with CycleRunners(partial(how, scheduled_controls=True)) as runners:
-            recorder = SpoolRecorder(mine, spool, clock, traffic.today, lambda: None)
+            maker = BatchMaker(VANTAGE, mine.agent.sealing_key, clock)
+            recorder = SpoolRecorder(mine, spool, maker, clock, traffic.today, lambda: None)
             jobs = AgentCycles(await runners.begin(mine, ()), recorder, LogCounter(), ledger)
             schedule = Schedule(mine, jobs)
             measuring = Measuring(runners, schedule)

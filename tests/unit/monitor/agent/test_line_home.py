@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -12,10 +13,17 @@ import msgspec
 import pytest
 import trustme
 
+from monitor.agent.ask_controls import RemoteControls
 from monitor.agent.collector_clock import AgentClock
+from monitor.keys.keys import fingerprint, public_text
+from monitor.wire.answers import CONTROLS, AgentSettings, Reason
+from monitor.wire.envelope import SEALED
+from monitor.wire.signing import REQUEST, SIGNATURE
+from probes.measurement import TcpObservation
 from tests.lab.certificates import authority, interceptor
-from tests.worlds.agent_collector import NAME, Collector, collecting
-from tests.worlds.agent_world import World, until, until_empty, world
+from tests.unit.monitor.agent.test_ask_controls import CYCLE, TARGET
+from tests.worlds.agent_collector import AGENT_KEY, NAME, Collector, collecting
+from tests.worlds.agent_world import VANTAGE, World, until, until_empty, world
 
 STATE = "National Certification Centre"
 
@@ -113,3 +121,86 @@ async def test_the_collectors_own_certificate_may_be_the_anchor(tmp_path: Path) 
             await until_empty(one.spool)
         await one.spool.close()
     assert set(collector.measurements()) == one.put
+
+
+async def test_a_state_authority_that_is_trusted_reads_neither_who_nor_what(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing is pinned the middlebox passes all on, in clear to itself: no byte of it names
+    the vantage, its key, a measurement, a platform, or what controls and orders say."""
+    async with intercepted(tmp_path, monkeypatch, pinned=False) as (one, collector, middlebox):
+        clock = AgentClock(one.time.machine)
+        collector.orders = AgentSettings(
+            version="1",
+            issued_at=collector.now(),
+            interval=300.0,
+            platforms=("telegram", "x"),
+            daily_bytes=10**7,
+        )
+        await one.fill(3, clock)
+        async with one.courier(clock) as courier:
+            await until_empty(one.spool)
+            await until(lambda: one.ordered)
+            controls = RemoteControls(courier._client, clock)
+            await controls.measure(TARGET, after=0.0, cycle=CYCLE)
+    assert set(collector.measurements()) == one.put
+    assert collector.paths[CONTROLS] == 1
+    assert b"POST /agent/v1/batches" in middlebox.read
+    bodies = list(collector.bodies.values())
+    fields = (b'"measurements"', b'"platforms"', b'"target"', b'"looks"', b'"batch"')
+    assert all(b'"measurements"' in gzip.decompress(body) for body in bodies)
+    secrets = [
+        *(VANTAGE.encode(), fingerprint(public_text(AGENT_KEY)).encode()),
+        *(id_.encode() for id_ in (*one.put, *collector.bodies)),
+        *(platform.encode() for platform in ("telegram", "facebook", "x.com")),
+        *(body[start : start + 16] for body in bodies for start in range(0, 320, 16)),
+        *fields,
+    ]
+    assert [one for one in secrets if one in middlebox.read] == []
+    lines = {line.split(b":")[0] for line in middlebox.read.split(b"\r\n") if b": " in line}
+    assert {name for name in lines if name.startswith(b"shutwatch-")} == {
+        *(SEALED.encode(), REQUEST.encode(), SIGNATURE.encode())
+    }
+
+
+async def test_a_seized_spool_yields_no_measurement_no_address_and_no_collector(
+    tmp_path: Path,
+) -> None:
+    """Nor who the vantage is: in no byte of its files, free pages and write-ahead log included,
+    while cycles wait with and without a date, after some were sent, and after others were
+    refused."""
+    async with collecting(authority()) as (collector, _):
+        one = world(tmp_path, authority(), collector)
+        await one.spool.open()
+        clock = AgentClock(one.time.machine)
+        await one.fill(3, clock)
+        kept = [seized(tmp_path)]
+        collector.refusals.append(Reason.MALFORMED)
+        async with one.courier(clock):
+            await until_empty(one.spool)
+        one.allowed.clear()
+        await one.fill(20, clock)
+        kept.append(seized(tmp_path))
+        await one.spool.close()
+        kept.append(seized(tmp_path))
+    (whole, *_) = collector.batches
+    (report, *_) = whole.reports
+    look = report.measurements[0]
+    secrets = {
+        *one.put,
+        *(VANTAGE, report.cycle, look.platform, look.endpoint, look.network, look.country),
+        *(seen.address for seen in look.observations if isinstance(seen, TcpObservation)),
+        *(NAME, "127.0.0.1", collector.url, one.setup.collector_key, one.setup.sealing_key),
+    }
+    assert len(secrets) > 70
+    for files in kept:
+        assert len(files) > 20_000
+        found = [secret for secret in secrets if len(secret) > 2 and secret.encode() in files]
+        assert found == []
+    pieces = [body[at : at + 16] for body in collector.bodies.values() for at in (0, 40, 80)]
+    assert not any(piece in files for files in kept for piece in (b"observations", *pieces))
+
+
+def seized(folder: Path) -> bytes:
+    """All bytes of a spool's files, as they lie there."""
+    return b"".join(file.read_bytes() for file in sorted(folder.glob("spool.db*")))

@@ -44,7 +44,7 @@ def test_a_batch_survives_the_wire() -> None:
         health=whole.health,
         measurements=whole.measurements,
     )
-    batch = Batch(vantage=whole.vantage, version="1", dropped=3, reports=(report,))
+    batch = Batch(vantage=whole.vantage, version="1", reports=(report,))
     assert report.measurements
     assert msgspec.json.decode(encode_batch(batch), type=Batch) == batch
 
