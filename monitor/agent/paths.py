@@ -36,6 +36,16 @@ class AgentFiles(msgspec.Struct, frozen=True, kw_only=True):
         return self.spool.with_name(f"{self.spool.name}.settings")
 
     @property
+    def accepted(self) -> Path:
+        """The endpoints that the host accepted from an order."""
+        return self.spool.with_name(f"{self.spool.name}.accepted")
+
+    @property
+    def signers(self) -> Path:
+        """The newest signing key and catalogue of each offline key."""
+        return self.spool.with_name(f"{self.spool.name}.signers")
+
+    @property
     def pause(self) -> Path:
         """Exists while the host has paused the agent."""
         return self.spool.with_name(f"{self.spool.name}.paused")
@@ -61,6 +71,7 @@ class AgentFiles(msgspec.Struct, frozen=True, kw_only=True):
             self.key,
             *(self.spool.with_name(each) for each in (*of_spool, *of_damaged)),
             *(orders, orders.with_name(f"{orders.name}.partial")),
+            *(self.accepted, self.signers),
             self.pause,
             self.revoked,
         )

@@ -18,6 +18,7 @@ from monitor.config.settings import Settings
 from monitor.config.toml_node import did_you_mean
 from monitor.config.values import LARGEST_ASN, is_vantage_id
 from monitor.keys.keys import (
+    ORDERS_KEY_NAME,
     KeyFileError,
     fingerprint,
     grouped,
@@ -248,7 +249,8 @@ def _unknown(vantage: str, known: dict[str, str]) -> str:
 
 def _collectors_key(settings: Settings) -> str:
     """The collectors' public key that agents need; made when there is none yet."""
-    path = key_path(settings.signing_key, settings.source, settings.database)
+    setting = settings.collector.orders_key
+    path = key_path(setting, settings.source, settings.database, ORDERS_KEY_NAME)
     with exit_on(KeyFileError):
         return public_text(load_or_make(path))
 

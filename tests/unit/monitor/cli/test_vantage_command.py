@@ -53,7 +53,7 @@ def test_enrolling_stores_the_key_and_tells_the_host(here: Installation) -> None
     done = enroll(here, "lhe-ptcl", key, "--profile", "quiet")
     assert done.exit_code == 0, done.output
     assert grouped(fingerprint(key)) in done.stdout
-    signing = public_text(load_or_make(here.file.with_name("shutwatch-signing.pem")))
+    signing = public_text(load_or_make(here.file.with_name("shutwatch-orders.pem")))
     start, end = done.stdout.index("[[vantage]]"), done.stdout.index("with the names")
     given = tomllib.loads(done.stdout[start:end])
     wanted = {
