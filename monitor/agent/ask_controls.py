@@ -39,9 +39,19 @@ class RemoteControls:
     available = True
 
     def __init__(
-        self, client: CollectorClient, clock: AgentClock, *, deadline: float = DEADLINE
+        self,
+        client: CollectorClient,
+        clock: AgentClock,
+        *,
+        deadline: float = DEADLINE,
+        addresses_dialled: bool = False,
     ) -> None:
-        """No collector is asked before its clock is known; `deadline` is in seconds."""
+        """No collector is asked before its clock is known; `deadline` is in seconds.
+
+        `addresses_dialled` is whether the host lets the agent dial addresses that only collectors
+        name: they could be anybody's.
+        """
+        self.addresses_dialled = addresses_dialled
         self._client = client
         self._clock = clock
         self._deadline = deadline

@@ -36,6 +36,16 @@ class AgentFiles(msgspec.Struct, frozen=True, kw_only=True):
         return self.spool.with_name(f"{self.spool.name}.settings")
 
     @property
+    def accepted(self) -> Path:
+        """The endpoints that the host accepted from an order."""
+        return self.spool.with_name(f"{self.spool.name}.accepted")
+
+    @property
+    def signers(self) -> Path:
+        """The newest signing key and catalogue of each offline key."""
+        return self.spool.with_name(f"{self.spool.name}.signers")
+
+    @property
     def pause(self) -> Path:
         """Exists while the host has paused the agent."""
         return self.spool.with_name(f"{self.spool.name}.paused")

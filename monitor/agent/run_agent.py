@@ -11,10 +11,12 @@ from monitor.agent.batch_body import BatchMaker
 from monitor.agent.batch_delivery import Backoff, BatchDelivery
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock, Anchor, Machine, this_machine
-from monitor.agent.orders import Orders, OrdersError, follow
+from monitor.agent.consent import Consent, consent_of
+from monitor.agent.ordered_catalog import Allowed, OrdersError
+from monitor.agent.orders import Orders, follow
 from monitor.agent.paths import files_of, running
 from monitor.agent.pause_and_clock import AgentCycles, PauseAndClock
-from monitor.agent.reconfigure import AgentReconfiguration
+from monitor.agent.reconfigure import AgentReconfiguration, log_unused
 from monitor.agent.revocation import RevokedKeyError, end_when_revoked, is_revoked
 from monitor.agent.saved_state import ANCHOR, TRAFFIC, TrafficOfDay, recalled
 from monitor.agent.spooling import LogCounter, SpoolRecorder
@@ -29,6 +31,7 @@ from monitor.config.reload import Reloader
 from monitor.config.settings import Settings
 from monitor.keys.keys import fingerprint, load, public_text
 from monitor.logs import logger
+from probes.measure.ordered_limits import OrderedLimits
 from storage.agent.spool import Spool
 
 log = logger(__name__)
@@ -57,7 +60,9 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
         notes = await spool.notes()
         clock = AgentClock(machine, recalled(notes, ANCHOR, Anchor))
         orders = Orders(files.orders, setup.collector_key)
-        in_use = _restored(settings, orders)
+        consent = consent_of(settings, files, clock.latest_now)
+        limits = OrderedLimits(clock.now)
+        in_use = _restored(settings, orders, consent, limits)
         ledger = Ledger(in_use, now=clock.now)
         rng = random.Random()  # noqa: S311 # spreads requests, guards nothing
         client = await stack.enter_async_context(
@@ -65,9 +70,9 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
         )
         traffic = DayTraffic(vantage.id, ledger, lambda: client.carried, clock.now)
         traffic.resume(recalled(notes, TRAFFIC, TrafficOfDay))
-        controls = RemoteControls(client, clock)
+        controls = RemoteControls(client, clock, addresses_dialled=setup.addresses_of_controls)
         maker = BatchMaker(vantage.id, setup.sealing_key, clock)
-        how = partial(cycle_runner, ledger=ledger, controls=controls, now=clock.now)
+        how = partial(cycle_runner, ledger=ledger, controls=controls, limits=limits, now=clock.now)
         runners = await stack.enter_async_context(
             CycleRunners(partial(how, scheduled_controls=True))
         )
@@ -76,7 +81,8 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
         jobs = AgentCycles(await runners.begin(in_use, ()), recorder, LogCounter(), ledger)
         schedule = Schedule(in_use, jobs)
         change = AgentReconfiguration(
-            settings, orders, controls, Measuring(runners, schedule), jobs, recorder, in_use
+            *(settings, orders, controls, Measuring(runners, schedule), jobs, recorder),
+            *(in_use, consent, limits),
         )
         backoff = Backoff(rng)
         delivery = BatchDelivery(
@@ -97,11 +103,15 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
         )
 
 
-def _restored(own: Settings, orders: Orders) -> Settings:
+def _restored(own: Settings, orders: Orders, consent: Consent, limits: OrderedLimits) -> Settings:
     """The settings to begin with."""
     orders.restore()
+    new = orders.current
     try:
-        return follow(own, orders.current)
+        allowed = Allowed() if new is None else consent.allowed(new)
+        followed = follow(own, new, allowed, limits.admit)
+        log_unused(followed.unused)
+        return followed.settings
     except OrdersError as error:
         log.error("settings of the collector not taken", reason=str(error))
         orders.current = None

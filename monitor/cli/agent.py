@@ -2,6 +2,9 @@
 
 import asyncio
 import os
+import signal
+import sys
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +12,10 @@ from typing import Annotated
 import msgspec
 import typer
 
-from monitor.agent.collector_clock import this_machine
-from monitor.agent.paths import AgentFiles, RunsAlreadyError, files_of
+from monitor.agent.collector_clock import AgentClock, this_machine
+from monitor.agent.consent import consent_of
+from monitor.agent.ordered_status import addresses, ordered_of
+from monitor.agent.paths import AgentFiles, RunsAlreadyError, files_of, process_of
 from monitor.agent.revocation import RevokedKeyError
 from monitor.agent.run_agent import run as run_agent
 from monitor.agent.status import lines, status_of
@@ -85,9 +90,49 @@ def run(config: AgentConfig = None) -> None:
 def status(config: AgentConfig = None, json: JsonOption = False) -> None:
     """Show the agent's state, running or not."""
     settings, paths = _agent(config)
-    found = status_of(settings.vantages[0].id, paths, this_machine())
+    configure(settings.log, sys.stderr)
+    found = status_of(settings, paths, this_machine())
     for line in [msgspec.json.encode(found).decode()] if json else lines(found):
         typer.echo(line)
+
+
+@app.command("accept")
+@exit_on(OSError)
+def accept(
+    config: AgentConfig = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Take back all that was accepted.")
+    ] = False,
+) -> None:
+    """Show which new endpoints a collector ordered, and allow them."""
+    settings, paths = _agent(config)
+    configure(settings.log, sys.stderr)
+    consent = consent_of(settings, paths, AgentClock(this_machine()).latest_now)
+    if forget:
+        consent.forget()
+        typer.echo("Nothing is accepted any more.")
+    else:
+        ordered = ordered_of(settings, paths, consent)
+        new = [part for part in ordered.unused if part.acceptable] if ordered else []
+        if not new:
+            typer.echo("No order waits for you to accept it.")
+            return
+        for part in new:
+            typer.echo(f"{part.name}:")
+            for address in addresses(part):
+                typer.echo(f"  {address}")
+        if not yes:
+            typer.confirm("Measure all of these from this line", abort=True)
+        consent.accept(
+            [one for part in new for one in part.endpoints],
+            [one for part in new for one in part.references],
+        )
+        typer.echo("Accepted.")
+    process = process_of(paths)
+    if process is not None:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGHUP)  # it reads its files again
 
 
 @app.command("key")

@@ -18,6 +18,7 @@ from monitor.config.settings import Settings
 from monitor.config.toml_node import did_you_mean
 from monitor.config.values import LARGEST_ASN, is_vantage_id
 from monitor.keys.keys import (
+    ORDERS_KEY_NAME,
     KeyFileError,
     fingerprint,
     grouped,
@@ -250,7 +251,8 @@ def _unknown(vantage: str, known: dict[str, str]) -> str:
 def _collectors_keys(settings: Settings) -> tuple[str, str]:
     """The collectors' public keys that agents need, to check answers by and to seal to; made when
     there are none yet."""
-    path = key_path(settings.signing_key, settings.source, settings.database)
+    setting = settings.collector.orders_key
+    path = key_path(setting, settings.source, settings.database, ORDERS_KEY_NAME)
     with exit_on(KeyFileError):
         key = load_or_make(path)
     return public_text(key), sealing_text(sealing_key(key))

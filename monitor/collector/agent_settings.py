@@ -68,6 +68,7 @@ class SettingsForAgents:
             interval=settings.interval,
             platforms=tuple(platform.name for platform in settings.catalog.platforms),
             catalog=settings.catalog_text,
+            catalog_proof=settings.catalog_proof,
             daily_bytes=settings.probe.daily_bytes,
             paused=vantage in settings.collector.paused,
         )

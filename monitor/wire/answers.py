@@ -12,10 +12,12 @@ key was revoked is signed in the same way, since the agent ends for good on it.
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
 from monitor.analysis.verdict import VantageHealth
+from monitor.wire.catalog_proof import CatalogProof
 from probes.measurement import Measurement
 from probes.target import Reduction, Target
 
@@ -141,19 +143,22 @@ class ControlAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The settings that a collector gives an agent. They can make the agent measure less, or other
-    platforms, but never more than the agent's own file allows."""
+    """The settings that a collector gives an agent. They can make the agent measure less, or choose
+    among what it ships and its host allows, but never more than the agent's own file says."""
 
     version: str
     """Digest of all other fields except `issued_at` and `known`."""
-    issued_at: datetime
+    issued_at: Annotated[datetime, msgspec.Meta(tz=True)]
     """UTC, by the collector's clock; an agent ignores settings older than its own."""
     interval: float
     """Seconds between two cycles."""
     platforms: tuple[str, ...]
     """Names of the platforms to measure."""
     catalog: str = ""
-    """TOML of the operator's own catalogue file, which adds to the shipped one."""
+    """TOML of the operator's own catalogue file, which adds to the shipped one. An agent uses of it
+    what its host allows: see `monitor.agent.ordered_catalog`."""
+    catalog_proof: CatalogProof | None = None
+    """The signatures of the catalogue, from an offline key down; None for none."""
     daily_bytes: int
     """Limit of traffic per day; the lower of this and the agent's own limit holds."""
     paused: bool = False

@@ -67,6 +67,7 @@ class FakeControls:
 
     def __init__(self, *, available: bool = True, spent: bool = False) -> None:
         self.available = available
+        self.addresses_dialled = True
         self._spent = spent
         self.asked: list[tuple[Target, float, str, bool, Reduction | None]] = []
 

@@ -140,7 +140,7 @@ def test_every_setting_can_be_given() -> None:
         set(Settings.__struct_fields__)
         - listener
         - tables
-        - {"catalog", "catalog_text", "source", "fingerprints", "chosen"}
+        - {"catalog", "catalog_text", "catalog_proof", "source", "fingerprints", "chosen"}
     )
     assert top | {"listen"} == TABLES[""]
 

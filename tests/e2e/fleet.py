@@ -71,7 +71,7 @@ class Fleet:
         self.folder = lab.directory / folder
         self.folder.mkdir()
         (self.folder / "collector.pem").write_text(honest(NAME))
-        signing = load_or_make(self.folder / "signing.pem")
+        signing = load_or_make(self.folder / "orders.pem")
         self.key, self.sealing = public_text(signing), sealing_text(sealing_key(signing))
         self._stack = ExitStack()
 
@@ -131,7 +131,7 @@ class Fleet:
         extra = (
             f'{HASTY}\n\n[collector]\nlisten = "127.0.0.1:{agents}"\n'
             f'certificate = "collector.pem"\ncertificate_key = "collector.pem"\n'
-            f'control_wait = "10s"\n{route if told else ""}{more}'
+            f'control_wait = "10s"\norders_key = "orders.pem"\n{route if told else ""}{more}'
         )
         page = 10200 + number
         config = self._config(f"collector-{number}.toml", networks=(), listen=page, extra=extra)

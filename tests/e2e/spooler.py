@@ -48,7 +48,7 @@ class Put(msgspec.Struct, frozen=True, kw_only=True):
 
 def reports(spool: Path) -> list[CycleReport]:
     """The cycles that wait in a spool, oldest first, as the collectors beside it can read them."""
-    key = sealing_key(load(spool.with_name("signing.pem")))
+    key = sealing_key(load(spool.with_name("orders.pem")))
     with closing(sqlite3.connect(spool)) as database:
         rows = database.execute("SELECT body FROM batch ORDER BY number").fetchall()
     bodies = (gzip.decompress(open_body(key, row[0])) for row in rows)

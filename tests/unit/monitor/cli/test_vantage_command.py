@@ -54,7 +54,7 @@ def test_enrolling_stores_the_key_and_tells_the_host(here: Installation) -> None
     done = enroll(here, "lhe-ptcl", key, "--profile", "quiet")
     assert done.exit_code == 0, done.output
     assert grouped(fingerprint(key)) in done.stdout
-    made = load_or_make(here.file.with_name("shutwatch-signing.pem"))
+    made = load_or_make(here.file.with_name("shutwatch-orders.pem"))
     signing, sealing = public_text(made), sealing_text(sealing_key(made))
     start, end = done.stdout.index("[[vantage]]"), done.stdout.index("with the names")
     given = tomllib.loads(done.stdout[start:end])
