@@ -12,7 +12,7 @@ together.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,8 +28,18 @@ from monitor.agent.collector_clock import AgentClock
 from monitor.agent.orders import Orders
 from monitor.agent.saved_state import ANCHOR, RECEIPT, TROUBLE, LastReceipt, Trouble, as_note
 from monitor.logs import logger
-from monitor.wire.answers import BATCHES, FOR_GOOD, SETTINGS, AgentSettings, Reason, Receipt
+from monitor.wire.answers import (
+    BATCHES,
+    FOR_GOOD,
+    KNOWN,
+    SETTINGS,
+    AgentSettings,
+    KnownControls,
+    Reason,
+    Receipt,
+)
 from monitor.wire.envelope import SealedBody
+from probes.measurement import Measurement
 from storage.agent.spool import Spool, Waiting
 from storage.store import StorageError
 
@@ -89,9 +99,10 @@ class BatchDelivery:
         *,
         woken: asyncio.Event,
         ordered: Callable[[AgentSettings, Signed], Awaitable[None]],
+        known: Callable[[Sequence[Measurement]], None],
     ) -> None:
         """`woken` is set whenever something new waits in the spool; `ordered` gets the settings
-        that a collector gave."""
+        that a collector gave, `known` what its controls measured last."""
         self._spool = spool
         self._maker = maker
         self._client = client
@@ -99,6 +110,7 @@ class BatchDelivery:
         self._orders = orders
         self._backoff = backoff
         self._ordered = ordered
+        self._known = known
         self._woken = woken
         self._ask_at = 0.0
         """When to request settings, in the event loop's seconds."""
@@ -185,6 +197,8 @@ class BatchDelivery:
             await self._spool.note({ANCHOR: as_note(self._clock.anchor)})
 
     async def _ask_for_settings(self, collector: str) -> None:
+        known = await self._timely(collector, "GET", KNOWN)
+        self._known(known.read(KnownControls).looks)
         answer = await self._timely(collector, "GET", SETTINGS)
         self._ask_at = asyncio.get_running_loop().time() + ASK_AGAIN
         await self._ordered(answer.read(AgentSettings), answer)

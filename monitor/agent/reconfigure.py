@@ -3,7 +3,6 @@ what its host allows."""
 
 from collections.abc import Sequence
 
-from monitor.agent.ask_controls import RemoteControls
 from monitor.agent.collector_client import Signed
 from monitor.agent.consent import Consent
 from monitor.agent.ordered_catalog import Allowed, OrdersError, Unused
@@ -26,7 +25,6 @@ class AgentReconfiguration:
         self,
         own: Settings,
         orders: Orders,
-        controls: RemoteControls,
         measuring: Measuring,
         jobs: AgentCycles,
         recorder: SpoolRecorder,
@@ -39,12 +37,11 @@ class AgentReconfiguration:
         self._limits = limits
         self._own = own
         self._orders = orders
-        self._controls = controls
         self._measuring = measuring
         self._jobs = jobs
         self._recorder = recorder
         self._in_use = in_use
-        self._apply_pause_and_controls()
+        self._apply_pause()
 
     async def ordered(self, new: AgentSettings, signed: Signed) -> None:
         """Use settings that a collector gave."""
@@ -59,7 +56,7 @@ class AgentReconfiguration:
             return
         self._orders.keep(signed)
         self._consent.remember(new)
-        self._apply_pause_and_controls()
+        self._apply_pause()
         await self._use(in_use)
 
     async def reloaded(self, old: Settings, new: Settings) -> None:
@@ -76,10 +73,8 @@ class AgentReconfiguration:
         log_unused(followed.unused)
         return followed.settings
 
-    def _apply_pause_and_controls(self) -> None:
-        """Apply what only collectors set."""
+    def _apply_pause(self) -> None:
         self._jobs.paused_by_collector = self._orders.paused
-        self._controls.use(() if self._orders.current is None else self._orders.current.known)
 
     async def _use(self, new: Settings) -> None:
         before = self._jobs.runner

@@ -81,12 +81,15 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
         jobs = AgentCycles(await runners.begin(in_use, ()), recorder, LogCounter(), ledger)
         schedule = Schedule(in_use, jobs)
         change = AgentReconfiguration(
-            *(settings, orders, controls, Measuring(runners, schedule), jobs, recorder),
+            *(settings, orders, Measuring(runners, schedule), jobs, recorder),
             *(in_use, consent, limits),
         )
         backoff = Backoff(rng)
         delivery = BatchDelivery(
-            spool, maker, client, clock, orders, backoff, woken=woken, ordered=change.ordered
+            *(spool, maker, client, clock, orders, backoff),
+            woken=woken,
+            ordered=change.ordered,
+            known=controls.use,
         )
         read = partial(load_config, environ=os.environ)
         # Of a file that is refused, the log says why.

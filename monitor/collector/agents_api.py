@@ -1,4 +1,4 @@
-"""The agents' API: the four routes of `monitor.wire.answers`, and nothing else.
+"""The agents' API: the five routes of `monitor.wire.answers`, and nothing else.
 
 The sealed headers are opened, the sender is known, and the signature checked, before a byte of the
 body is read, so a stranger costs nothing but headers and takes nobody's place. The body is opened
@@ -46,9 +46,11 @@ from monitor.metrics.ingest_counts import IngestCounts, Spool
 from monitor.wire.answers import (
     BATCHES,
     CONTROLS,
+    KNOWN,
     SETTINGS,
     STATUS,
     TIME,
+    KnownControls,
     Moment,
     Reason,
     Receipt,
@@ -158,6 +160,7 @@ class AgentApi:
                 self._route(
                     SETTINGS, "GET", self._give_settings, MOST_ASKED, limits.batches_per_minute
                 ),
+                self._route(KNOWN, "GET", self._give_known, MOST_ASKED, limits.batches_per_minute),
                 Route(TIME, self.time, methods=["GET"]),
             ],
             exception_handlers={HTTPException: _plain, Exception: _fault},
@@ -277,7 +280,12 @@ class AgentApi:
     async def _give_settings(self, sender: Sender, body: bytes) -> msgspec.Struct:
         if body:
             raise malformed("a question for settings has no body")
-        return await self._settings_for_agents.for_agent(sender.enrolment.vantage)
+        return self._settings_for_agents.for_agent(sender.enrolment.vantage)
+
+    async def _give_known(self, _: Sender, body: bytes) -> msgspec.Struct:
+        if body:
+            raise malformed("a question for what is known has no body")
+        return KnownControls(looks=tuple(await self._settings_for_agents.known()))
 
     def _signed(self, request: str, answer: msgspec.Struct) -> Response:
         body = _encode(answer)

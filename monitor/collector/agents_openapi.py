@@ -13,12 +13,14 @@ import msgspec
 from monitor.wire.answers import (
     BATCHES,
     CONTROLS,
+    KNOWN,
     SETTINGS,
     STATUS,
     TIME,
     AgentSettings,
     ControlAnswer,
     ControlRequest,
+    KnownControls,
     Moment,
     Reason,
     Receipt,
@@ -39,7 +41,7 @@ _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     REQUEST: ("UUIDv7; for a batch, the batch's id.", {"type": "string", "pattern": _UUID}),
     SENT: ("UTC, with microseconds.", {"type": "string", "format": "date-time"}),
     BODY: (
-        "SHA-256 of the body as it is sent, hexadecimal.",
+        "SHA-256 of the body inside, hexadecimal.",
         {"type": "string", "pattern": "^[0-9a-f]{64}$"},
     ),
     SIGNATURE: ("Ed25519, base64; see the text.", {"type": "string"}),
@@ -58,7 +60,9 @@ _OF_BATCHES = frozenset({Reason.REPLAY, Reason.OTHER_VANTAGE, Reason.TOO_OLD})
 
 def document() -> dict[str, Any]:
     """The whole document, as JSON has it."""
-    values = (Batch, Receipt, ControlRequest, ControlAnswer, AgentSettings, Moment, Refusal)
+    asked = (Batch, ControlRequest)
+    answers = (Receipt, ControlAnswer, AgentSettings, KnownControls, Moment, Refusal)
+    values = (*asked, *answers)
     schemas, components = msgspec.json.schema_components(values, ref_template=SCHEMA)
     for schema in components.values():
         if "description" in schema:
@@ -81,6 +85,9 @@ def document() -> dict[str, Any]:
                 )
             },
             SETTINGS: {"get": _operation("settings", "Agent settings", of, None, AgentSettings)},
+            KNOWN: {
+                "get": _operation("known", "What controls measured last", of, None, KnownControls)
+            },
             TIME: {"get": _time(of)},
         },
         schemas={**components, "SealedHeaders": _sealed_headers()},

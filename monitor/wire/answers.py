@@ -3,6 +3,7 @@
     POST /agent/v1/batches    a Batch            → Receipt
     POST /agent/v1/controls   a ControlRequest   → ControlAnswer: measured by controls, now
     GET  /agent/v1/settings                      → AgentSettings
+    GET  /agent/v1/known                         → KnownControls: what controls measured last
     GET  /agent/v1/time                          → Moment; the only request without a signature
 
 Answers of 2xx carry the collectors' signature in the header `shutwatch-signature`, over the id of
@@ -22,7 +23,7 @@ from probes.measurement import Measurement
 from probes.target import Reduction, Target
 
 BATCHES, CONTROLS = "/agent/v1/batches", "/agent/v1/controls"
-SETTINGS, TIME = "/agent/v1/settings", "/agent/v1/time"
+SETTINGS, KNOWN, TIME = "/agent/v1/settings", "/agent/v1/known", "/agent/v1/time"
 
 AGE_LIMIT = 300.0
 """Seconds that the time of sending may be before or after the collector's clock."""
@@ -147,7 +148,7 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     among what it ships and its host allows, but never more than the agent's own file says."""
 
     version: str
-    """Digest of all other fields except `issued_at` and `known`."""
+    """Digest of all other fields except `issued_at`."""
     issued_at: Annotated[datetime, msgspec.Meta(tz=True)]
     """UTC, by the collector's clock; an agent ignores settings older than its own."""
     interval: float
@@ -163,6 +164,11 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """Limit of traffic per day; the lower of this and the agent's own limit holds."""
     paused: bool = False
     """Measure nothing until settings say otherwise."""
-    known: tuple[Measurement, ...] = ()
+
+
+class KnownControls(msgspec.Struct, frozen=True, kw_only=True):
+    """What controls measured last. An agent keeps it in memory alone: it names addresses."""
+
+    looks: tuple[Measurement, ...]
     """The newest control measurement of each endpoint. It tells which follow-ups make sense when no
     control can be reached. It cannot be the control of a failure, since it is older."""

@@ -13,6 +13,7 @@ from monitor.wire.answers import (
     BATCHES,
     CONTROLS,
     FOR_GOOD,
+    KNOWN,
     SETTINGS,
     STATUS,
     TIME,
@@ -64,4 +65,4 @@ def test_the_openapi_document_is_the_one_of_this_version() -> None:
     route."""
     written = json.loads((DOCS / "agents-api.json").read_text("utf-8"))
     assert written == json.loads(msgspec.json.encode(document()))
-    assert set(written["paths"]) == {BATCHES, CONTROLS, SETTINGS, TIME}
+    assert set(written["paths"]) == {BATCHES, CONTROLS, SETTINGS, KNOWN, TIME}

@@ -31,12 +31,14 @@ from monitor.wire.answers import (
     AGE_LIMIT,
     BATCHES,
     CONTROLS,
+    KNOWN,
     SETTINGS,
     STATUS,
     TIME,
     AgentSettings,
     ControlAnswer,
     ControlRequest,
+    KnownControls,
     Moment,
     Reason,
     Receipt,
@@ -60,6 +62,7 @@ from monitor.wire.signing import (
     is_signed,
     sign_answer,
 )
+from probes.measurement import Measurement
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"c" * 32)
 SEALING = sealing_key(KEY)
@@ -99,6 +102,8 @@ class Collector:
         self.orders: AgentSettings | None = None
         self.controls: ControlAnswer | None = None
         self.asked: list[ControlRequest] = []
+        self.looks: tuple[Measurement, ...] = ()
+        """What controls measured last."""
         self.revoked = False
         """Whether the agent's key was revoked."""
         self.signs_refusals = True
@@ -125,12 +130,13 @@ class Collector:
         )
 
     def app(self) -> Starlette:
-        """The four routes."""
+        """The five routes."""
         return Starlette(
             routes=[
                 Route(BATCHES, self._take, methods=["POST"]),
                 Route(CONTROLS, self._control, methods=["POST"]),
                 Route(SETTINGS, self._settings, methods=["GET"]),
+                Route(KNOWN, self._known, methods=["GET"]),
                 Route(TIME, self._time, methods=["GET"]),
             ]
         )
@@ -172,6 +178,12 @@ class Collector:
         if self.orders is None:
             return Response(status_code=404)
         return self._signed(request, self.orders)
+
+    async def _known(self, request: Request) -> Response:
+        body = await self._signed_body(request)
+        if isinstance(body, Response):
+            return body
+        return self._signed(request, KnownControls(looks=self.looks))
 
     async def _time(self, request: Request) -> Response:
         self._note(request)

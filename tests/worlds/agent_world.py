@@ -21,6 +21,7 @@ from monitor.config.settings import AgentSetup
 from monitor.keys.keys import public_text
 from monitor.keys.sealing import sealing_text
 from monitor.wire.answers import AgentSettings
+from probes.measurement import Measurement
 from storage.agent.spool import Spool
 from storage.values.cycle import Cycle
 from tests.contract.cycles import cycle
@@ -114,6 +115,8 @@ class World:
         self.orders = Orders(folder / "orders", self.setup.collector_key)
         self.backoff = Eager()
         self.ordered: list[AgentSettings] = []
+        self.known: list[Measurement] = []
+        """What controls measured, as collectors told."""
         self.woken = asyncio.Event()
         self.allowed = asyncio.Event()
         self.allowed.set()
@@ -149,6 +152,7 @@ class World:
                 *(self.spool, self.maker(clock), line, clock, self.orders, self.backoff),
                 woken=self.woken,
                 ordered=self.take,
+                known=self.known.extend,
             )
             task = asyncio.create_task(courier.run(self.allowed))
             try:

@@ -74,7 +74,7 @@ async def agent(
             consent = consent_of(mine, files, clock.latest_now)
             consent.accept(OURS.endpoints, ())
             change = AgentReconfiguration(
-                *(mine, orders, controls, measuring, jobs, recorder, mine),
+                *(mine, orders, measuring, jobs, recorder, mine),
                 *(consent, OrderedLimits(clock.now)),
             )
             yield change, jobs

@@ -7,6 +7,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -20,12 +21,20 @@ from monitor.wire.answers import CONTROLS, AgentSettings, Reason
 from monitor.wire.envelope import SEALED
 from monitor.wire.signing import REQUEST, SIGNATURE
 from probes.measurement import TcpObservation
+from tests.contract.cycles import measurement
 from tests.lab.certificates import authority, interceptor
 from tests.unit.monitor.agent.test_ask_controls import CYCLE, TARGET
 from tests.worlds.agent_collector import AGENT_KEY, NAME, Collector, collecting
 from tests.worlds.agent_world import VANTAGE, World, until, until_empty, world
 
 STATE = "National Certification Centre"
+ORDERS = AgentSettings(
+    version="1",
+    issued_at=datetime(2026, 3, 1, tzinfo=UTC),
+    interval=300.0,
+    platforms=("telegram", "x"),
+    daily_bytes=10**7,
+)
 
 
 class Middlebox:
@@ -130,13 +139,7 @@ async def test_a_state_authority_that_is_trusted_reads_neither_who_nor_what(
     the vantage, its key, a measurement, a platform, or what controls and orders say."""
     async with intercepted(tmp_path, monkeypatch, pinned=False) as (one, collector, middlebox):
         clock = AgentClock(one.time.machine)
-        collector.orders = AgentSettings(
-            version="1",
-            issued_at=collector.now(),
-            interval=300.0,
-            platforms=("telegram", "x"),
-            daily_bytes=10**7,
-        )
+        collector.orders = ORDERS
         await one.fill(3, clock)
         async with one.courier(clock) as courier:
             await until_empty(one.spool)
@@ -173,11 +176,15 @@ async def test_a_seized_spool_yields_no_measurement_no_address_and_no_collector(
         one = world(tmp_path, authority(), collector)
         await one.spool.open()
         clock = AgentClock(one.time.machine)
+        collector.orders = ORDERS
+        collector.looks = (measurement("of a control", 300),)
         await one.fill(3, clock)
         kept = [seized(tmp_path)]
         collector.refusals.append(Reason.MALFORMED)
         async with one.courier(clock):
             await until_empty(one.spool)
+            await until(lambda: one.ordered)
+        assert one.known == list(collector.looks)
         one.allowed.clear()
         await one.fill(20, clock)
         kept.append(seized(tmp_path))
@@ -186,7 +193,9 @@ async def test_a_seized_spool_yields_no_measurement_no_address_and_no_collector(
     (whole, *_) = collector.batches
     (report, *_) = whole.reports
     look = report.measurements[0]
+    assert any(isinstance(seen, TcpObservation) for seen in look.observations)
     secrets = {
+        "of a control",
         *one.put,
         *(VANTAGE, report.cycle, look.platform, look.endpoint, look.network, look.country),
         *(seen.address for seen in look.observations if isinstance(seen, TcpObservation)),
@@ -202,5 +211,6 @@ async def test_a_seized_spool_yields_no_measurement_no_address_and_no_collector(
 
 
 def seized(folder: Path) -> bytes:
-    """All bytes of a spool's files, as they lie there."""
-    return b"".join(file.read_bytes() for file in sorted(folder.glob("spool.db*")))
+    """All bytes of the spool's files and of the stored orders, as they lie there."""
+    files = [*folder.glob("spool.db*"), *folder.glob("orders*")]
+    return b"".join(file.read_bytes() for file in files)
