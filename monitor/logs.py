@@ -4,7 +4,10 @@ A log line holds ids and states, never an address of the vantage or of a client.
 """
 
 import logging
+import os
+import stat
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 import msgspec
@@ -20,7 +23,11 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def configure(settings: LogSettings, stream: TextIO = sys.stderr) -> None:
-    """Set up logging for the process, library logs included."""
+    """Set up logging for the process, library logs included.
+
+    A file that it writes to, and that everybody may read, is its owner's alone from now on.
+    """
+    _keep_private(stream)
     as_json = settings.format == "json" or (settings.format == "auto" and not stream.isatty())
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
@@ -56,6 +63,14 @@ def configure(settings: LogSettings, stream: TextIO = sys.stderr) -> None:
     # At info these repeat what shutwatch logs itself, or name the client's address.
     for noisy in ("apscheduler", "httpx", "httpcore", "uvicorn", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _keep_private(stream: TextIO) -> None:
+    with suppress(OSError, ValueError):  # no file, or somebody else's
+        descriptor = stream.fileno()
+        found = os.fstat(descriptor).st_mode
+        if stat.S_ISREG(found) and found & 0o007:
+            os.fchmod(descriptor, 0o600)
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -15,6 +15,7 @@ from monitor.measuring.http3 import Http3
 from monitor.measuring.probers import MakeNetwork, Probers
 from monitor.measuring.scheduled_controls import ScheduledControls
 from monitor.measuring.transfers import Transfers
+from probes.measure.ordered_limits import OrderedLimits
 from probes.vantage import VantageRole
 from storage.values.times import utc_now
 
@@ -31,6 +32,7 @@ async def cycle_runner(
     ledger: Ledger | None = None,
     controls: Controls | None = None,
     scheduled_controls: bool = False,
+    limits: OrderedLimits | None = None,
     now: Callable[[], datetime] = utc_now,
 ) -> AsyncIterator[CycleRunner]:
     """A CycleRunner with all it needs, for as long as the context lasts.
@@ -38,10 +40,10 @@ async def cycle_runner(
     `force_transfers` measures the speed of every platform in every cycle, `force_quic` tests
     HTTP/3 wherever it is offered. `latest` are the newest verdicts of an earlier process, if any.
     Without `ledger` nothing limits the bytes that are used. Without `controls` they are those of
-    the settings; with `scheduled_controls` they measure every endpoint by the clock. `now` gives
-    UTC.
+    the settings; with `scheduled_controls` they measure every endpoint by the clock. `limits` are
+    those on ordered endpoints. `now` gives UTC.
     """
-    probers = Probers(settings, now=now, make_network=make_network, ledger=ledger)
+    probers = Probers(settings, now=now, make_network=make_network, ledger=ledger, limits=limits)
     async with probers:
         own = [v for v in settings.vantages if v.role is VantageRole.CONTROL]
         rng = random.Random()  # noqa: S311 # orders tests, guards nothing

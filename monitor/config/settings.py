@@ -14,6 +14,7 @@ from monitor.config.fingerprints import shipped_fingerprints
 from monitor.keys.passwords import User
 from monitor.logs import LogSettings
 from monitor.notify.settings import NotifySettings
+from monitor.wire.catalog_proof import CatalogProof
 from probes.catalog.catalog import Catalog
 from probes.settings import ProbeSettings
 from probes.vantage import VantagePoint, VantageRole
@@ -90,6 +91,8 @@ class CollectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Unpacked bytes of one vantage's batches; also the burst allowed."""
     requests_at_once: int = 64
     """Concurrent requests of all vantages."""
+    orders_key: str = ""
+    """File of the key that signs answers to agents; empty: next to the database."""
     paused: tuple[str, ...] = ()
     """Vantages that must measure nothing."""
     control_wait: float = -1.0
@@ -113,6 +116,12 @@ class AgentSetup(msgspec.Struct, frozen=True, kw_only=True):
     """Origins, `https://` and a host; the agent uses any of them."""
     collector_key: str
     """The collectors' public key, base64 of 32 bytes."""
+    sealing_key: str
+    """The key that batches are sealed to for the collectors, base64 of 32 bytes."""
+    catalog_keys: tuple[str, ...] = ()
+    """Fingerprints of offline keys whose catalogues the host trusts: 64 hexadecimal digits each."""
+    addresses_of_controls: bool = False
+    """Whether what fails is tested too at addresses that only collectors name."""
     key: str = "agent-key.pem"
     """File of the agent's key, relative to the folder of the configuration file."""
     spool: str = "spool.db"
@@ -122,7 +131,7 @@ class AgentSetup(msgspec.Struct, frozen=True, kw_only=True):
     proxy: str = ""
     """URL of the proxy to send through; empty: none."""
     trust_anchors: tuple[str, ...] = ()
-    """Extra PEM files for the collectors' certificates."""
+    """PEM files that collectors are trusted by, in place of the system's; empty: the system's."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +144,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database: str = "sqlite:///shutwatch.db"
     """SQLAlchemy URL."""
     signing_key: str = ""
-    """File of the key that signs reports and answers to agents; empty: next to the database."""
+    """File of the key that signs reports; empty: next to the database."""
     listen_host: str = "127.0.0.1"
     listen_port: int = 10100
     public_url: str = ""
@@ -156,6 +165,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Only the platforms and references that this configuration measures."""
     catalog_text: str = ""
     """Text of the operator's own catalogue file, which agents get too."""
+    catalog_proof: CatalogProof | None = None
+    """Its signatures, from the file beside it; None where there is no such file."""
     fingerprints: tuple[Fingerprint, ...] = msgspec.field(default_factory=shipped_fingerprints)
     """Known block pages and filtering products: the shipped ones, and those in the files that
     `[fingerprints]` names."""

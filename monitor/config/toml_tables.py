@@ -111,6 +111,7 @@ COLLECTOR: Shapes = {
     "controls_per_minute": whole(1, 100_000),
     "hourly_bytes": size("64MB", "1000GB"),
     "requests_at_once": whole(1, 10_000),
+    "orders_key": text,
     "paused": listed(vantage_id),
     "control_wait": duration("0s", "1d"),
 }

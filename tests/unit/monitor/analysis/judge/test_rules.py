@@ -71,6 +71,12 @@ def unwell(state: VantageState, rule_id: str = "", *, times: int = 2) -> Case:
     return case(*repeated(*RESET, times=times), field=health(state, rule_id=rule_id))
 
 
+def test_an_endpoint_that_was_not_dialled_accuses_nobody() -> None:
+    """An ordered endpoint at an address that too many reach: names resolve, and nothing follows."""
+    found = judge(failing(dns()))
+    assert (found.state, found.evidence) == (State.INSUFFICIENT, Evidence.NONE)
+
+
 def cleartext(**page: object) -> tuple[AnyObservation, ...]:
     """A look at example.com without encryption."""
     seen = http(url=CLEAR, **page)  # type: ignore[arg-type]
