@@ -94,6 +94,10 @@ class JudgingQueue:
         self._received.use(settings)
         self._wait = timedelta(seconds=wait_of(settings))
 
+    def believe(self, settings: Settings) -> None:
+        """Weigh the word of controls by these settings from now on; all else stays."""
+        self._received.believe(settings)
+
     async def judge_waiting(self) -> int:
         """Judge and record all that need not wait; returns how many. StorageError: then what was
         judged and not stored still waits."""

@@ -86,12 +86,11 @@ class Leader:
     async def use(self, settings: Settings) -> None:
         """Use other settings from now on."""
         self._watched.use(settings)
-        if self._recorder is not None:
-            await self._recorder.use(self._watched.settings)
+        await self._judge_by(self._watched.settings)
+        if self._queue is not None:
+            self._queue.use(self._watched.settings)
         show(self._publisher, self._watched.settings, self._active)
         self._shown_at = None
-        if self._queue is not None:
-            self._queue.use(settings)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -130,10 +129,15 @@ class Leader:
 
     async def _show_watched(self) -> None:
         settings = self._watched.settings
-        if self._recorder is not None:
-            await self._recorder.use(settings)
+        await self._judge_by(settings)
         self._publisher.watch(settings.vantages, self._active)
         self._shown_at = None
+
+    async def _judge_by(self, settings: Settings) -> None:
+        if self._recorder is not None:
+            await self._recorder.use(settings)
+        if self._queue is not None:
+            self._queue.believe(settings)
 
     # -- this one leads ------------------------------------------------------------------------
 

@@ -74,6 +74,10 @@ class ReceivedCycles:
         self._settings = settings
         self._stored = StoredCycles(settings)
 
+    def believe(self, settings: Settings) -> None:
+        """Weigh the word of controls by these settings from now on; all else stays."""
+        self._stored.trust = settings.events.trust
+
     def refresh(self) -> None:
         """Read what controls measured anew: more may have arrived."""
         self._measured.clear()

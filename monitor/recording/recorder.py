@@ -288,13 +288,13 @@ class Recorder:
 
     def _show_outliers(self, countries: Iterable[str]) -> None:
         """Show on how many platforms of its country each vantage differs from its network."""
-        now, detector = self._now(), self._settings.events.detector
+        now, settings = self._now(), self._settings.events
         for country in countries:
             platforms = Counter(
                 outlier.vantage
                 for place, timeline in self.book.places.items()
                 if place[0] == country
-                for outlier in outliers(timeline.current.streams.values(), now, detector)
+                for outlier in outliers(timeline.current.streams.values(), now, settings)
             )
             quarantined = partial(self._quarantined.covers, at=now)
             self._publisher.mark_outliers(country, platforms, quarantined)

@@ -346,6 +346,9 @@ enrolment = Table(
     *_text("network", "role", "profile", "key", "fingerprint", "enrolled_at"),
     *_maybe_text("revoked_at"),
     *_text("reason"),
+    Column("held_by", TEXT, nullable=False, server_default=""),
+    Column("agreed", Float, nullable=False, server_default="0"),
+    *_maybe_text("established_at"),
     PrimaryKeyConstraint("fingerprint"),
 )
 Index(

@@ -11,6 +11,8 @@ from enum import StrEnum
 
 import msgspec
 
+from monitor.analysis.trust import network_key
+
 
 class EventKind(StrEnum):
     BLOCK = "block"
@@ -190,11 +192,6 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 def event_id(*parts: str) -> str:
     """The id of an event: a hash of what it is about and how it began."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
-
-
-def network_key(asn: int, network: str) -> tuple[int, str]:
-    """What tells networks apart: the AS number, or the name without one."""
-    return asn, "" if asn else network
 
 
 def confirmed(event: Event, now: datetime, detail: str) -> Change:
