@@ -18,6 +18,8 @@ import msgspec
 
 NEW = 0.25
 """Weight of a key that has not agreed with others for long. A known key weighs 1."""
+OWN_VOTES = 2
+"""Votes of a control of the operator's own; an agent has one at most."""
 Network = tuple[int, str]
 
 
@@ -86,6 +88,10 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
                 source = f"host {host}" if host else f"network {one.network}"
             weights[source] = max(weights.get(source, 0.0), self.weight(one.vantage, at))
         return weights
+
+    def related(self, one: Voice, other: Voice, at: datetime) -> bool:
+        """Whether one person may control both: the same vantage, or agents of one source."""
+        return one.vantage == other.vantage or len(self.by_source((one, other), at)) == 1
 
     def _key(self, vantage: str, at: datetime) -> KeyPeriod | None:
         keys = self.agents.get(vantage)

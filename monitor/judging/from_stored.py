@@ -67,7 +67,7 @@ class StoredCycles:
         vantage = vantage_of(cycle)
         references = references_of(own, self._catalog, cycle.country)
         early = early_health(cycle, references)
-        choice = ControlChoice(cycle, early.families, self._patience)
+        choice = ControlChoice(cycle, early.families, self._patience, self.trust)
         endpoints, witnesses = _endpoints(cycle, own, references, early, surroundings, choice)
         reached = [m for one in endpoints for m in one.attempts if m.reached]
         skew = cycle.health.clock_skew

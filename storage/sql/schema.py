@@ -234,6 +234,9 @@ def _event_columns() -> Iterable[Column[str] | Column[str | None] | Column[int] 
         *_text("updated_at", "first_measurement", "rules_version"),
         Column("reopened", Integer, nullable=False),
         Column("share_affected", Float),
+        Column("weight", Float),
+        Column("weight_needed", Integer, nullable=False, server_default="0"),
+        Column("doubts", TEXT, nullable=False, server_default="[]"),
         *_text("pattern", "roles", "methods", "networks"),
     ]
 

@@ -41,6 +41,7 @@ from monitor.analysis.events.recurring_hours import pattern_of
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.stream import Run, Stream, observe, stream_of
 from monitor.analysis.events.stretches import onset_of, went_on
+from monitor.analysis.events.support import Support, heavier, is_settled, support_of
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict
 
 PROGRESS, LONGEST_PROGRESS = 0.1, timedelta(minutes=10)
@@ -222,9 +223,28 @@ def _updated(
             key=lambda e: EVIDENCE_ORDER[Evidence(e)],
         ),
     )
+    event = _weighed(event, support_of(streams, verdict.judged_at, settings), settings)
     firsts = [status.stretches[0] for status in networks if status.stretches]
     earliest, latest = onset_of(firsts)
     return _at(event, verdict, onset_earliest=earliest, onset_latest=latest)
+
+
+def _weighed(event: Event, support: Support | None, settings: EventSettings) -> Event:
+    """The event with what its accusers have weighed at most, and why not more."""
+    if support is None:
+        return event
+    networks = tuple(
+        msgspec.structs.replace(one, weight=heavier(one.weight, support.by_network.get(one.key)))
+        for one in event.networks
+    )
+    rising = event.weight is None or support.weight > event.weight
+    return msgspec.structs.replace(
+        event,
+        networks=networks,
+        weight=heavier(event.weight, support.weight),
+        weight_needed=settings.agreement,
+        doubts=support.doubts if rising else event.doubts,
+    )
 
 
 def _runs(streams: Iterable[Stream]) -> list[Run]:
@@ -278,6 +298,7 @@ def _network(
         unobserved=unobserved,
         stretches=now,
         pattern=pattern_of(now) if old is None or now != before else old.pattern,
+        weight=old.weight if old is not None else None,
     )
 
 
@@ -368,7 +389,7 @@ def _confirmation(
     event: Event, streams: Sequence[Stream], now: datetime, settings: EventSettings
 ) -> str:
     """Why the event is certain; empty while it is not."""
-    accusing = [stream for stream in streams if stream.suspected and _is_settled(stream)]
+    accusing = [stream for stream in streams if stream.suspected and is_settled(stream)]
     if settings.trust.total((stream.voice for stream in accusing), now) < settings.agreement:
         return ""
     blocked = [status for status in event.networks if status.blocked_now]
@@ -378,10 +399,6 @@ def _confirmation(
     if any(not outvoted(stream, streams, now, settings) for stream in certain):
         return "repeated measurements on one network"
     return ""
-
-
-def _is_settled(stream: Stream) -> bool:
-    return stream.run is not None and stream.run.settled
 
 
 def _closed(event: Event, verdict: _Judged) -> Change:

@@ -25,16 +25,12 @@ from monitor.analysis.judge.cleartext_pages import (
     redirects_elsewhere,
 )
 from monitor.analysis.outcome import TIMEOUT, Summary, best, rank, summarise, usable
-from monitor.analysis.trust import Trust, Voice, network_key
+from monitor.analysis.trust import OWN_VOTES, Trust, Voice, network_key
 from monitor.analysis.verdict import VantageState
 from probes.measurement import LEGAL_REASONS, HttpObservation, Measurement
 
 ABLE = (VantageState.OK, VantageState.LOSSY)
 """Health states in which a vantage, field or control, can accuse."""
-
-
-OWN_VOTES = 2
-"""Votes of a control that the operator runs; an agent has one at most."""
 
 
 class Controls(msgspec.Struct, frozen=True, kw_only=True):
