@@ -234,10 +234,10 @@ def _event_columns() -> Iterable[Column[str] | Column[str | None] | Column[int] 
         *_text("updated_at", "first_measurement", "rules_version"),
         Column("reopened", Integer, nullable=False),
         Column("share_affected", Float),
+        *_text("pattern", "roles", "methods", "networks"),
         Column("weight", Float),
         Column("weight_needed", Integer, nullable=False, server_default="0"),
         Column("doubts", TEXT, nullable=False, server_default="[]"),
-        *_text("pattern", "roles", "methods", "networks"),
     ]
 
 
