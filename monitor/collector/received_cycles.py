@@ -48,20 +48,33 @@ class Lack(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: float
     """POSIX seconds."""
     trust: Trust
-    needed: float
-    """Weight of agents' measurements that is enough; one of an own control is."""
+    heard: tuple[Voice, ...] = ()
+    """Controls that are expected to measure it: those that reported of late."""
     at: datetime
     """UTC; when they are weighed."""
 
     def met_by(self, controls: Iterable[Measurement]) -> bool:
-        """Whether these measurements of controls have what was missing."""
+        """Whether these measurements of controls have what was missing: one of an own control, or
+        agents' that decide a vote, or one of every control that is expected."""
         after = [
-            Voice(vantage=one.vantage, network=network_key(one.asn, one.network))
+            one
             for one in controls
             if one.endpoint == self.endpoint and one.started_at.timestamp() >= self.ended_at
         ]
-        own = any(self.trust.is_own(one.vantage) for one in after)
-        return own or (bool(after) and self.trust.total(after, self.at) >= self.needed)
+        if any(self.trust.is_own(one.vantage) for one in after):
+            return True
+        if not after or any(self.trust.is_own(one.vantage) for one in self.heard):
+            return False
+        sides = [
+            self.trust.total(map(_voice, (m for m in after if m.reached is reached)), self.at)
+            for reached in (True, False)
+        ]
+        decided = max(sides) >= self.trust.agreement and sides[0] != sides[1]
+        return decided or {one.vantage for one in self.heard} <= {one.vantage for one in after}
+
+
+def _voice(seen: Measurement | VantageHealth) -> Voice:
+    return Voice(vantage=seen.vantage, network=network_key(seen.asn, seen.network))
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,21 +158,18 @@ class ReceivedCycles:
         return judge_cycle(nothing, self._settings.catalog, ())
 
     def _lacking(self, seen: Seen, families: tuple[str, ...]) -> tuple[Lack, ...]:
-        trust, at = self._stored.trust, seen.finished_at
-        heard = [
-            Voice(vantage=one.vantage, network=network_key(one.asn, one.network))
-            for one in self._controls.values()
-            if at - one.at <= CONTROLS_HEARD
-        ]
-        needed = min(float(trust.agreement), trust.total(heard, at))
+        at = seen.finished_at
+        heard = tuple(
+            _voice(one) for one in self._controls.values() if at - one.at <= CONTROLS_HEARD
+        )
         found = []
         for one in seen.endpoints:
             failed = one.attempts[-1]
             lack = Lack(
                 endpoint=one.endpoint,
                 ended_at=failed.ended_at,
-                trust=trust,
-                needed=needed,
+                trust=self._stored.trust,
+                heard=heard,
                 at=at,
             )
             if suspicious(failed, families) and not lack.met_by(one.controls):
