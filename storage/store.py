@@ -249,6 +249,12 @@ class FleetStore(Protocol):
     async def enrolments(self) -> list[Enrolment]:
         """Every key ever enrolled, by vantage and time."""
 
+    async def agree(
+        self, fingerprints: Collection[str], seconds: float, needed: float, at: datetime
+    ) -> None:
+        """Note that the results of these valid keys agreed with those of others for so many seconds
+        more. Whichever has `needed` seconds by now weighs in full from `at` (UTC)."""
+
     async def receive(self, batch: ReceivedBatch, cycles: Sequence[SeenCycle]) -> Reception:
         """Store a batch, its measurements, the newest measurement of each vantage and endpoint,
         hourly counts, and its cycles as waiting to be judged, in one durable transaction.

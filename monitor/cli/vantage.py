@@ -54,6 +54,13 @@ def enroll(
         VantageRole, typer.Option(help="field: blocking may happen there. control: it does not.")
     ] = VantageRole.FIELD,
     profile: Annotated[Profile, typer.Option(help="quiet for hosts at risk.")] = Profile.NORMAL,
+    host: Annotated[
+        str,
+        typer.Option(
+            metavar="LABEL",
+            help="A label of your own for whoever runs it: vantages of one host count as one.",
+        ),
+    ] = "",
     config: ConfigOption = None,
 ) -> None:
     """Enroll a new vantage with its agent's key; print its configuration."""
@@ -61,6 +68,8 @@ def enroll(
     _check_id(vantage, settings)
     if not network.strip() or not network.isprintable():
         raise bad_usage("--network must be a name, such as PTCL")
+    if not is_vantage_id(host or "none"):
+        raise bad_usage("--host must be lower-case letters, digits and single dashes, as in host-7")
     public = _public(key)
     with exit_on(ValueError, code=BAD_USAGE, prefix=f"--country {country!r}: "):
         code = country_code(country)
@@ -74,6 +83,7 @@ def enroll(
         key=public,
         fingerprint=fingerprint(public),
         enrolled_at=utc_now(),
+        held_by=host,
     )
 
     async def add(store: CollectorStore) -> None:
@@ -89,6 +99,12 @@ def enroll(
     keys = _collectors_keys(settings)
     with_store(settings.database, add, create=True)
     _print_instructions(enrolment, *keys)
+    if role is VantageRole.CONTROL:
+        typer.echo(
+            "A control decides for others. Two of unrelated hosts must agree, or one of this "
+            "collector's own configuration, before anything is certain.",
+            err=True,
+        )
 
 
 @app.command("rotate")

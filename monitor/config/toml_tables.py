@@ -70,6 +70,7 @@ EVENTS: Shapes = {
     "forget_after": duration("1h", "365d"),
     "fast_lane": duration("0s", "10m"),
     "agreement": whole(1, 100),
+    "probation": duration("0s", "90d"),
     "shares": user_shares,
 }
 """`[events]`."""

@@ -26,7 +26,7 @@ from storage.values.rollup import DEFINITION, Availability
 
 T = TypeVar("T")
 
-FRACTIONS = frozenset({"llr", "share_affected", "availability", "coverage", "share_open"})
+FRACTIONS = frozenset({"llr", "share_affected", "weight", "availability", "coverage", "share_open"})
 """Columns of unit `number` that are no whole numbers."""
 
 
@@ -144,6 +144,7 @@ EVENT_COLUMNS: tuple[Column[Event], ...] = _columns(
     event_id=attrgetter("id"),
     roles=_listed("roles"),
     methods=_listed("methods"),
+    doubts=_listed("doubts"),
     networks_affected=_numbers(attrgetter("affected")),
     networks_affected_count=lambda event: len(event.networks_affected),
     networks_blocked_now=_numbers(attrgetter("blocked_now")),

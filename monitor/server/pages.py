@@ -267,7 +267,10 @@ async def _page(
 
 
 def _may_see(reader: Reader, event: Event) -> bool:
-    return reader.operator or event.kind is not EventKind.VANTAGE_SILENT
+    return reader.operator or event.kind not in (
+        EventKind.VANTAGE_SILENT,
+        EventKind.CONTROL_DIFFERS,
+    )
 
 
 def titles_of(snapshot: Snapshot) -> dict[str, str]:

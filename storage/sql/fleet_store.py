@@ -1,7 +1,7 @@
 """The part of an SQL store that implements `storage.store.FleetStore`."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -85,6 +85,21 @@ class SqlFleet(SqlDatabase):
 
     async def enrolments(self) -> list[Enrolment]:
         return await self._all(listings.ENROLMENTS)
+
+    async def agree(
+        self, fingerprints: Collection[str], seconds: float, needed: float, at: datetime
+    ) -> None:
+        table = schema.enrolment
+        valid = (table.c.fingerprint.in_(list(fingerprints)), table.c.revoked_at.is_(None))
+        longer = update(table).where(*valid).values(agreed=table.c.agreed + seconds)
+        enough = (table.c.agreed >= needed, table.c.established_at.is_(None))
+        established = update(table).where(*valid, *enough).values(established_at=time_text(at))
+
+        def agree(connection: Connection) -> None:
+            connection.execute(longer)
+            connection.execute(established)
+
+        await self._write(agree)
 
     async def receive(self, batch: ReceivedBatch, cycles: Sequence[SeenCycle]) -> Reception:
         return await self._arriving.put(Arrival(batch=batch, cycles=tuple(cycles)))

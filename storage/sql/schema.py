@@ -235,6 +235,9 @@ def _event_columns() -> Iterable[Column[str] | Column[str | None] | Column[int] 
         Column("reopened", Integer, nullable=False),
         Column("share_affected", Float),
         *_text("pattern", "roles", "methods", "networks"),
+        Column("weight", Float),
+        Column("weight_needed", Integer, nullable=False, server_default="0"),
+        Column("doubts", TEXT, nullable=False, server_default="[]"),
     ]
 
 
@@ -346,6 +349,9 @@ enrolment = Table(
     *_text("network", "role", "profile", "key", "fingerprint", "enrolled_at"),
     *_maybe_text("revoked_at"),
     *_text("reason"),
+    Column("held_by", TEXT, nullable=False, server_default=""),
+    Column("agreed", Float, nullable=False, server_default="0"),
+    *_maybe_text("established_at"),
     PrimaryKeyConstraint("fingerprint"),
 )
 Index(

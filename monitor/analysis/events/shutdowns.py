@@ -47,9 +47,9 @@ from monitor.analysis.events.event import (
     closed,
     confirmed,
     event_id,
-    network_key,
 )
 from monitor.analysis.events.stretches import onset_of
+from monitor.analysis.trust import network_key
 from monitor.analysis.verdict import Evidence, VantageHealth, VantageState
 from probes.vantage import VantageRole
 
