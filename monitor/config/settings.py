@@ -59,6 +59,10 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """SHA-256 digests of the tokens that programs may sign in with."""
     public: bool = False
     """Whether everybody may read, in no finer detail than a network."""
+    public_delay: float = 3600.0
+    """Seconds until everybody may read a measurement."""
+    public_bucket: float = 300.0
+    """Seconds of the buckets into which the times of public measurements are put."""
     reload: bool = False
     """Whether operators may reload the configuration by `POST /-/reload`."""
 

@@ -28,6 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.config.loopback import LOOPBACK_NAMES
 from monitor.config.settings import ServerSettings
+from monitor.export.public_view import PublicView
 from monitor.keys.passwords import NOBODY, User, digest
 from monitor.logs import logger
 
@@ -93,6 +94,12 @@ class Access:
         self._settings = settings
         self._users = {user.name: user for user in settings.users}
         self._known: OrderedDict[bytes, None] = OrderedDict()
+
+    @property
+    def public_view(self) -> PublicView:
+        """What readers see who are no operators."""
+        settings = self._settings
+        return PublicView(delay=settings.public_delay, bucket=settings.public_bucket)
 
     @property
     def reload_allowed(self) -> bool:

@@ -197,6 +197,12 @@ def network_key(asn: int, network: str) -> tuple[int, str]:
     return asn, "" if asn else network
 
 
+def label_of(status: NetworkStatus) -> str:
+    """A network, as log lines name it."""
+    number = f"AS{status.asn}" if status.asn else ""
+    return " ".join(filter(None, (number, status.network)))
+
+
 def confirmed(event: Event, now: datetime, detail: str) -> Change:
     event = msgspec.structs.replace(
         event, state=EventState.CONFIRMED, confirmed_at=now, updated_at=now

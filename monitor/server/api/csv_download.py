@@ -16,7 +16,7 @@ from monitor.export.no_rows import why_no_rows
 from monitor.server.api.request import Query
 from monitor.server.api.resources import Resource
 from monitor.wording.coverage import coverage_headline
-from monitor.wording.no_rows import no_rows_text
+from monitor.wording.no_rows import NoRows, no_rows_text
 from monitor.wording.words import words_in
 from storage.store import Store
 from storage.values.times import utc_now
@@ -52,7 +52,7 @@ async def csv_file(
     }
     if request.method == "HEAD":
         return Response(headers=headers)
-    file = file_of(resource.export, store, query.selection, hidden=query.hidden_columns)
+    file = file_of(query.seen(resource.export), store, query.selection)
     # Before anything is sent, so that a store that fails at once gets an error response.
     first = await _lines(file, readers)
     if not first:
@@ -60,7 +60,7 @@ async def csv_file(
             headers |= await empty_headers(resource, store, query)
     if first is None and query.covered:
         async with readers:
-            known = await stored_coverage(store, query.selection, interval, utc_now())
+            known = await stored_coverage(store, query.counted, interval, utc_now())
         headers[COVERAGE] = coverage_headline(words_in(), known)
     return StreamingResponse(_body(first, file, resource, readers), headers=headers)
 
@@ -68,6 +68,8 @@ async def csv_file(
 async def empty_headers(resource: Resource, store: Store, query: Query) -> dict[str, str]:
     """The header that says why an answer has no rows. Raises StorageError."""
     why = await why_no_rows(resource.export, store, query.selection)
+    if query.hidden and why is NoRows.ANOTHER_TIME:
+        why = NoRows.NOT_YET
     return {NO_ROWS: no_rows_text(words_in(), why)}
 
 
