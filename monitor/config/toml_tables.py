@@ -100,6 +100,7 @@ SERVER: Shapes = {
     "public": flag,
     "public_delay": duration("0s", "30d"),
     "public_bucket": duration("1m", "1d"),
+    "proxies": listed(network),
     "reload": flag,
 }
 """`[server]`."""

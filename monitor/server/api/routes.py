@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from monitor.export.public_view import PublicView
 from monitor.logs import logger
-from monitor.server.api.csv_download import csv_file
+from monitor.server.api.csv_download import Downloads, csv_file
 from monitor.server.api.cursor import Cursors
 from monitor.server.api.json_page import json_page, tagged
 from monitor.server.api.openapi import document
@@ -49,6 +49,7 @@ def create_api(
     """
     cursors = Cursors()
     readers = asyncio.Semaphore(READERS)
+    downloads = Downloads()
 
     def read(request: Request, resource: Resource, *, paged: bool) -> Awaitable[Query]:
         seen = None if sees_vantages(request) else view()
@@ -64,7 +65,7 @@ def create_api(
     def file(resource: Resource) -> Handler:
         async def get(request: Request) -> Response:
             query = await read(request, resource, paged=False)
-            return await csv_file(request, resource, store, query, readers, interval())
+            return await csv_file(request, resource, store, query, readers, interval(), downloads)
 
         return get
 

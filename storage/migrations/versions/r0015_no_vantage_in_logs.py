@@ -24,9 +24,10 @@ def upgrade() -> None:
     on_table = " ON event_log" if dialect == "postgresql" else ""
     op.execute(f"DROP TRIGGER {_TRIGGER}{on_table}")
     op.execute(
-        "UPDATE event_log SET detail = '' WHERE detail <> '' AND EXISTS (SELECT 1 FROM event "
+        "UPDATE event_log SET detail = '' WHERE detail <> '' "  # noqa: S608 # constants
+        "AND EXISTS (SELECT 1 FROM event "
         "WHERE event.country = event_log.country AND event.id = event_log.event "
-        f"AND event.kind IN ({_KINDS}))"  # noqa: S608 # constants
+        f"AND event.kind IN ({_KINDS}))"
     )
     for statement in refusal("event_log", dialect):
         if _TRIGGER in statement:
