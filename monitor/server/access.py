@@ -175,12 +175,13 @@ class Access:
         address = client[0] if client else ""
         passed_on = Headers(scope=scope).getlist("x-forwarded-for")
         for before in reversed(",".join(passed_on).split(",")):
-            if not self._is_proxy(address):
+            if not self.is_proxy(address):
                 break
             address = before.strip() or address
         return source_of(address)
 
-    def _is_proxy(self, address: str) -> bool:
+    def is_proxy(self, address: str) -> bool:
+        """Whether it is that of a trusted proxy in front."""
         try:
             found = ipaddress.ip_address(address)
         except ValueError:

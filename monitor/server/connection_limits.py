@@ -9,11 +9,13 @@ see `monitor.server.turns`. Which connection makes room for another one is decid
 
 import asyncio
 import logging
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from monitor.server.crowd import Crowd
 from monitor.server.turns import Turns
 
 _QUIET = logging.getLogger("monitor.server.connection_limits")
@@ -22,6 +24,7 @@ _IPV6_NETWORK = 64
 """Bits of an IPv6 address that tell one host or site from another."""
 
 
+@lru_cache(4096)
 def source_of(address: str) -> str:
     """Where a connection comes from, for fairness between such places: kept in memory alone, for as
     long as it is connected or its wrong passwords count. Of an IPv6 address its /64."""
@@ -53,7 +56,8 @@ class LimitedConnection(HttpToolsProtocol):
     """Of all connections together; 0 for no limit."""
 
     turns: Turns | None = None
-    """Shared by all connections of a listener."""
+    crowd: Crowd
+    """Both are shared by all connections of a listener."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -66,8 +70,7 @@ class LimitedConnection(HttpToolsProtocol):
         self.source = ""
         self.requests = 0
         """How many it made so far."""
-        self.silent_since = self.loop.time()
-        self._began = self._progressed = self.silent_since
+        self._began = self._progressed = self.loop.time()
 
     @property
     def under_way(self) -> bool:
@@ -81,13 +84,21 @@ class LimitedConnection(HttpToolsProtocol):
         """Since when the client takes nothing of its answer; None while all was sent."""
         return self._progressed if self._unsent else None
 
+    def close_now(self) -> None:
+        """Close it, whatever is under way."""
+        self.crowd.busy(self)
+        if self.transport is not None:
+            self.transport.abort()
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.source = source_of((transport.get_extra_info("peername") or ("",))[0])
+        self.crowd.came(self)
         self._expect_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self.crowd.left(self)
         if self.turns is not None:
             self.turns.leave(self)
         super().connection_lost(exc)
@@ -133,12 +144,13 @@ class LimitedConnection(HttpToolsProtocol):
         self._stop_waiting()
         self.requests += 1
         self._began = self.loop.time()
+        self.crowd.busy(self)
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
         """The connection is idle from now on."""
         self._admitted = False
-        self.silent_since = self.loop.time()
+        self.crowd.idle(self)
         super().on_response_complete()
 
     def resume_writing(self) -> None:
@@ -155,7 +167,7 @@ class LimitedConnection(HttpToolsProtocol):
         self._unsent = unsent
         stalled = unsent and now - self._progressed > self.stalled_after
         if stalled or (self.under_way and now - self._began > self.longest_answer):
-            self.transport.abort()
+            self.close_now()
 
     def _expect_headers(self) -> None:
         self._deadline = self.loop.call_later(self.headers_within, self._give_up)
@@ -167,8 +179,7 @@ class LimitedConnection(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         self._deadline = None
-        if self.transport is not None:
-            self.transport.abort()
+        self.close_now()
 
     def _weigh(self, *parts: bytes) -> None:
         self._header_bytes += sum(map(len, parts))

@@ -9,12 +9,13 @@ import asyncio
 import errno
 import socket
 import ssl
-from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from monitor.logs import logger
+from monitor.server.allowance import Allowance
 from monitor.server.connection_limits import LimitedConnection, source_of
+from monitor.server.crowd import Crowd
 
 log = logger(__name__)
 
@@ -29,8 +30,12 @@ _BACKLOG = 1024
 """Connections that wait in the kernel."""
 _AT_ONCE = 32
 """Connections accepted before anything else is done."""
-_PER_SECOND, _BURST = 200.0, 400.0
-"""Connections of one source."""
+_PER_SECOND, _BURST = 10.0, 100.0
+"""Connections of one source; trusted proxies may have as many as they like."""
+_REST = 2.0
+"""How much longer accepting rests than it took, when more than `_AT_ONCE` wait."""
+_CLOSINGS, _CLOSINGS_BURST = 50.0, 100.0
+"""Connections a second that are closed for another of a source that has its share."""
 _MOST_SOURCES = 4096
 _PAUSE = 0.5
 """Seconds until the next try where there is no descriptor, or no memory, for a connection."""
@@ -47,19 +52,25 @@ class Listener:
         listening: socket.socket,
         make: Callable[[], LimitedConnection],
         connections: Callable[[], Iterable[object]],
+        crowd: Crowd,
         most: int,
         tls: ssl.SSLContext | None,
+        trusted: Callable[[str], bool],
     ) -> None:
-        """`make` makes the protocol of a connection, `connections` gives those that are open, and
-        `most` is how many there may be."""
+        """`make` makes the protocol of a connection, `connections` gives those that are open,
+        `crowd` knows where they come from, `most` is how many there may be, and `trusted` says
+        whether an address is that of a proxy in front."""
         self._loop = asyncio.get_running_loop()
         self._socket = listening
         self._make = make
         self._connections = connections
         self._most = most
         self._tls = tls
+        self._trusted = trusted
         self._entering: set[asyncio.Task[None]] = set()
-        self._sources: dict[str, float] = {}
+        self._crowd = crowd
+        self._closings = Allowance(_CLOSINGS, _CLOSINGS_BURST, self._loop.time)
+        self._sources: dict[str, Allowance] = {}
         self._failures = 0
         self._logged_at = -_LOG_EVERY
         self._again: asyncio.TimerHandle | None = None
@@ -84,6 +95,7 @@ class Listener:
         self._loop.add_reader(self._socket.fileno(), self._accept)
 
     def _accept(self) -> None:
+        began = self._loop.time()
         for _ in range(_AT_ONCE):
             try:
                 accepted, address = self._socket.accept()
@@ -92,9 +104,10 @@ class Listener:
             except OSError as error:
                 if error.errno not in _EXHAUSTED:
                     raise
-                self._pause(error)
+                self._fail(error)
                 return
-            if not self._may_enter(source_of(address[0])) or not self._room():
+            source = source_of(address[0])
+            if not (self._trusted(source) or self._may_enter(source)) or not self._room(source):
                 accepted.close()
                 continue
             accepted.setblocking(False)
@@ -102,6 +115,8 @@ class Listener:
             task = self._loop.create_task(self._enter(accepted))
             self._entering.add(task)
             task.add_done_callback(self._entering.discard)
+        # What measures gets its part of the time, however many wait.
+        self._pause(_REST * (self._loop.time() - began))
 
     async def _enter(self, accepted: socket.socket) -> None:
         encrypted = self._tls is not None
@@ -117,38 +132,44 @@ class Listener:
 
     def _may_enter(self, source: str) -> bool:
         """Whether it connects no more often than it may."""
-        now = self._loop.time()
-        free_at = max(now, self._sources.pop(source, now)) + 1 / _PER_SECOND
+        bucket = self._sources.pop(source, None) or Allowance(_PER_SECOND, _BURST, self._loop.time)
         if len(self._sources) >= _MOST_SOURCES:
             del self._sources[next(iter(self._sources))]
-        allowed = free_at - now <= _BURST / _PER_SECOND
-        self._sources[source] = free_at if allowed else free_at - 1 / _PER_SECOND
-        return allowed
+        self._sources[source] = bucket
+        return bool(bucket.take())
 
-    def _room(self) -> bool:
-        """Whether there is room for one more, if need be by closing another: of those of the source
-        that has most of the idle ones, the one idle for longest; then the one whose client has
-        taken nothing of its answer for longest."""
-        open_ones = [one for one in self._connections() if isinstance(one, LimitedConnection)]
-        if len(open_ones) + len(self._entering) < self._most:
+    def _room(self, source: str) -> bool:
+        """Whether there is room for one more, if need be by closing another: of the source that has
+        most of the idle ones, the one idle for longest; then the one whose client has taken nothing
+        of its answer for longest. A source with more than its share has others closed seldom."""
+        if self._crowd.count + len(self._entering) < self._most:
             return True
-        idle = [one for one in open_ones if not one.under_way]
-        of_source = Counter(one.source for one in idle)
-        if idle:
-            least = min(idle, key=lambda one: (-of_source[one.source], one.silent_since))
-        else:
-            stalled = [(one.stalled_since, one) for one in open_ones if one.stalled_since]
-            if not stalled:
-                return False
-            _, least = min(stalled, key=lambda pair: pair[0])
-        least.transport.abort()
-        # Its descriptor is free once the event loop comes round.
-        return len(open_ones) + len(self._entering) < self._most + _AT_ONCE
+        share = self._crowd.fair_share(self._most)
+        if self._crowd.of_source[source] >= share and not self._closings.take():
+            return False
+        least = self._crowd.longest_idle() or self._stalled()
+        if least is None:
+            return False
+        least.close_now()
+        return True
 
-    def _pause(self, error: OSError) -> None:
-        self._failures += 1
+    def _stalled(self) -> LimitedConnection | None:
+        stalled = [
+            (one.stalled_since, one)
+            for one in self._connections()
+            if isinstance(one, LimitedConnection)
+            and one.stalled_since
+            and not one.transport.is_closing()
+        ]
+        return min(stalled, key=lambda pair: pair[0], default=(0.0, None))[1]
+
+    def _pause(self, seconds: float) -> None:
         self._loop.remove_reader(self._socket.fileno())
-        self._again = self._loop.call_later(_PAUSE, self._start)
+        self._again = self._loop.call_later(seconds, self._start)
+
+    def _fail(self, error: OSError) -> None:
+        self._failures += 1
+        self._pause(_PAUSE)
         if self._loop.time() - self._logged_at >= _LOG_EVERY:
             log.error("cannot accept connections", reason=error.strerror, number=self._failures)
             self._failures, self._logged_at = 0, self._loop.time()

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from monitor import descriptors
 from monitor.server.connection_limits import LimitedConnection
+from monitor.server.crowd import Crowd
 from monitor.server.listener import Listener
 from monitor.server.turns import Turns
 
@@ -43,13 +44,16 @@ class _Server(uvicorn.Server):
         started: Callable[[], None],
         connection: type[LimitedConnection],
         tls: ssl.SSLContext | None,
+        trusted: Callable[[str], bool],
     ) -> None:
         super().__init__(config)
         self._started = started
         self._kind = connection
         self._tls = tls
+        self._trusted = trusted
         rate = connection.requests_per_second
         self._turns = Turns.of_loop(rate) if rate else None
+        self._crowd = Crowd()
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -57,8 +61,17 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         most = min(self._kind.most_connections, descriptors.share())
+        state = self.server_state
         self.servers = [  # type: ignore[assignment] # it closes them, and no more
-            Listener(one, self._connection, lambda: self.server_state.connections, most, self._tls)
+            Listener(
+                one,
+                self._connection,
+                lambda: state.connections,
+                self._crowd,
+                most,
+                self._tls,
+                self._trusted,
+            )
             for one in sockets or []
         ]
         self.started = True
@@ -74,7 +87,7 @@ class _Server(uvicorn.Server):
 
     def _connection(self) -> LimitedConnection:
         made = self._kind(config=self.config, server_state=self.server_state, app_state={})
-        made.turns = self._turns
+        made.turns, made.crowd = self._turns, self._crowd
         return made
 
 
@@ -86,12 +99,14 @@ async def serve(
     listening: Callable[[str, int], None] | None = None,
     connection: type[LimitedConnection] = LimitedConnection,
     tls: ssl.SSLContext | None = None,
+    trusted: Callable[[str], bool] = lambda _: False,
 ) -> None:
     """Serve until cancelled, then stop within two seconds, even with open connections.
 
     `listening` is called with the address and port once connections are accepted; port 0 takes a
-    free one. `connection` is the protocol class of a connection; `tls` encrypts it. Raises
-    ListenError when it cannot listen on the address.
+    free one. `connection` is the protocol class of a connection; `tls` encrypts it. `trusted` says
+    whether an address is that of a proxy in front. Raises ListenError when it cannot listen on the
+    address.
     """
     sockets = await _bind(host, port)
     config = uvicorn.Config(
@@ -111,7 +126,7 @@ async def serve(
         if listening:
             listening(*sockets[0].getsockname()[:2])
 
-    server = _Server(config, started, connection, tls)
+    server = _Server(config, started, connection, tls, trusted)
     task = asyncio.create_task(server.serve(sockets))
     try:
         await asyncio.shield(task)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from heapq import nsmallest
 from typing import Protocol
 
+from monitor.server.allowance import Allowance
+
 _BURST = 1.0
 """Seconds of the rate that may be used at once."""
 _TICK = 0.02
@@ -42,11 +44,9 @@ class Turns:
     ) -> None:
         """`rate` is requests a second; `clock` gives seconds and `later` calls after some, as an
         event loop's do."""
-        self._rate = rate
         self._clock = clock
         self._later = later
-        self._free = rate * _BURST
-        self._counted_at = clock()
+        self._free = Allowance(rate, rate * _BURST, clock)
         self._asked: dict[str, tuple[float, float]] = {}
         self._waiting: dict[Waiting, int] = {}
         self._arrivals = 0
@@ -60,7 +60,7 @@ class Turns:
 
     def may_go(self, one: Waiting) -> bool:
         """Whether its request may be read now. Else `go` is called when its turn comes."""
-        if not self._waiting and self._take() == 1:
+        if not self._waiting and self._free.take():
             self._count(one)
             return True
         self._arrivals += 1
@@ -79,7 +79,7 @@ class Turns:
 
     def _tick(self) -> None:
         self._ticking = False
-        turns = self._take(len(self._waiting))
+        turns = self._free.take(len(self._waiting))
         for one in nsmallest(turns, self._waiting, key=self._rank):
             # The turn of one may have closed another.
             if self._waiting.pop(one, None) is not None:
@@ -90,15 +90,6 @@ class Turns:
 
     def _rank(self, one: Waiting) -> tuple[float, int, int]:
         return round(self._recent(one.source)), one.requests, self._waiting[one]
-
-    def _take(self, most: int = 1) -> int:
-        now = self._clock()
-        gained = (now - self._counted_at) * self._rate
-        self._free = min(self._rate * _BURST, self._free + gained)
-        self._counted_at = now
-        taken = min(most, int(self._free))
-        self._free -= taken
-        return taken
 
     def _recent(self, source: str) -> float:
         asked, at = self._asked.get(source, (0.0, 0.0))

@@ -2,8 +2,8 @@
 
 It holds 1,500 connections idle and 600 downloads that it does not read, sends 5,000 requests a
 second, and guesses passwords from eight places, each crowd from addresses of its own. Meanwhile
-operators sign in, each for the first time: PASSWORDS is a file with a line `name:password` for each.
-Prints what came of it as JSON.
+operators sign in, each for the first time: PASSWORDS is a file with a line `name:password` for
+each. Prints what came of it as JSON.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _BURST = 25
 """Requests sent at once on one of the connections that do not wait for answers."""
 _PATHS = ("/", "/events", "/countries/PK", "/api/v1/events", "/nowhere", "/vantages")
 _FILE = "/api/v1/measurements.csv"
-_PAUSE = 0.5
+_PAUSE = 5.0
 """Seconds until whoever was closed comes again."""
 
 
@@ -168,13 +168,11 @@ class Crowd:
         ]
 
 
-async def main() -> None:
+async def main(port: int, seconds: float, users: list[str]) -> None:
     """Do harm for so many seconds."""
-    port, seconds, passwords = sys.argv[1:]
-    users = Path(passwords).read_text().split()
-    crowd = Crowd(int(port))
-    tasks = [asyncio.create_task(one) for one in crowd.everybody(float(seconds), users)]
-    await asyncio.sleep(float(seconds))
+    crowd = Crowd(port)
+    tasks = [asyncio.create_task(one) for one in crowd.everybody(seconds, users)]
+    await asyncio.sleep(seconds)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -184,4 +182,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3]).read_text().split()))

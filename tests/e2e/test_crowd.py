@@ -28,7 +28,7 @@ from tests.scenarios.story import write_config
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 60.0
+SECONDS = float(os.environ.get("SHUTWATCH_CROWD_SECONDS", "60"))
 """Of each part, with and without a crowd."""
 OPERATORS = 8
 LONGEST_SIGN_IN = 2.0
@@ -49,9 +49,9 @@ _TEXT = """# The page under attack
 Written by `make soak` (`pytest -m soak`). A real `shutwatch run` with two vantages in the lab of
 network namespaces (tests/lab), a database of 60,000 measurements, and for a minute all at once:
 {idle:,} connections that say nothing, {stalled:,} downloads that nobody reads, {offered:,} requests
-a second, and {guessers} who guess passwords, each from addresses of its own. Whoever is closed comes
-again. Meanwhile {operators} operators sign in, each for the first time. The crowd and the monitor
-share one machine with two processors.
+a second, and {guessers} who guess passwords, each from addresses of its own. Whoever is closed
+comes again. Meanwhile {operators} operators sign in, each for the first time. The crowd and the
+monitor share one machine with two processors.
 
 """
 
@@ -105,7 +105,7 @@ def _attack(lab: Lab, monitor: Monitor, passwords: Path) -> tuple[dict[str, Any]
 
 
 @pytest.mark.soak
-def test_a_crowd_does_not_blind_the_monitor(tmp_path: Path) -> None:
+def test_a_crowd_does_not_blind_the_monitor() -> None:
     """Cycles keep their pace, memory and the log stay bounded, no vantage is called offline, and
     whoever has the right password signs in within two seconds."""
     with Lab([LabNetwork("ptcl", 17557)], controls=1) as lab:
@@ -120,10 +120,8 @@ def test_a_crowd_does_not_blind_the_monitor(tmp_path: Path) -> None:
             quiet_memory, quiet_descriptors = _of_process(monitor)
             before, lines = _cycles(monitor), len(monitor.log)
             came, descriptors = _attack(lab, monitor, passwords)
-            crowded, logged = (
-                _cycles(monitor) - before,
-                len(monitor.log) - lines - (_cycles(monitor) - before),
-            )
+            crowded = _cycles(monitor) - before
+            logged = len(monitor.log) - lines - crowded
             memory, _ = _of_process(monitor)
             offline = [one for one in monitor.said("event") if "vantage" in one.get("kind", "")]
             written = sum(len(msgspec.json.encode(line)) for line in monitor.log[lines:])
@@ -142,7 +140,7 @@ def test_a_crowd_does_not_blind_the_monitor(tmp_path: Path) -> None:
     text = _TEXT.format(
         idle=IDLE, stalled=STALLED, offered=OFFERED, guessers=GUESSERS, operators=OPERATORS
     ) + table(("", "a quiet minute", "a minute with a crowd"), rows)
-    print(text, came)  # noqa: T201 # shown where it fails
+    print(text, came, offline)  # noqa: T201 # shown where it fails
     assert came["refused"] == []
     assert max(came["signed_in"]) <= LONGEST_SIGN_IN
     assert crowded >= quiet * (1 - PACE)
