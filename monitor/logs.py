@@ -7,6 +7,8 @@ import logging
 import os
 import stat
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
@@ -20,6 +22,45 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     level: str = "info"
     format: str = "auto"
     """`json`, `text`, or `auto`: text on a terminal."""
+
+
+class BoundedRate(logging.Filter):
+    """Lets through a bounded number of lines of one kind, and says how many it left out: whoever
+    causes a line must not fill the disk by it."""
+
+    burst = 200.0
+    """Lines of a kind at once."""
+    per_second = 10.0
+    most_kinds = 1000
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds."""
+        super().__init__()
+        self._clock = clock
+        self._kinds: dict[tuple[str, object], tuple[float, float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to write it."""
+        event = record.msg
+        # Our own lines have constant events; others are told apart by the place they come from.
+        kind = event.get("event") if isinstance(event, dict) else (record.pathname, record.lineno)
+        key = (record.name, kind)
+        now = self._clock()
+        allowed, at, left_out = self._kinds.pop(key, (self.burst, now, 0))
+        allowed = min(self.burst, allowed + (now - at) * self.per_second)
+        written = allowed >= 1
+        if written and left_out:
+            self._add(record, left_out)
+        self._kinds[key] = (allowed - 1, now, 0) if written else (allowed, now, left_out + 1)
+        if len(self._kinds) > self.most_kinds:
+            del self._kinds[next(iter(self._kinds))]
+        return written
+
+    def _add(self, record: logging.LogRecord, left_out: int) -> None:
+        if isinstance(record.msg, dict):
+            record.msg = {**record.msg, "left_out_before": left_out}
+        else:
+            record.msg = f"{record.msg} ({left_out} such lines left out before)"
 
 
 def configure(settings: LogSettings, stream: TextIO = sys.stderr) -> None:
@@ -47,6 +88,7 @@ def configure(settings: LogSettings, stream: TextIO = sys.stderr) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream)
+    handler.addFilter(BoundedRate())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

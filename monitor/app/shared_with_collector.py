@@ -118,7 +118,7 @@ class Monitor:
         annotations = partial(show_annotations, self._store, self._publisher, now=utc_now)
         address = self._settings.listen_host, self._settings.listen_port
         return [
-            serve(app, *address, listening=_listening),
+            serve(app, *address, listening=_listening, trusted=self._access.is_proxy),
             self._measuring.run(),
             self.reloader.run(),
             keep_running(annotations),

@@ -60,6 +60,12 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """SHA-256 digests of the tokens that programs may sign in with."""
     public: bool = False
     """Whether everybody may read, in no finer detail than a network."""
+    public_delay: float = 3600.0
+    """Seconds until everybody may read a measurement."""
+    public_bucket: float = 300.0
+    """Seconds of the buckets into which the times of public measurements are put."""
+    proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Addresses and networks of proxies in front, which say where a request comes from."""
     reload: bool = False
     """Whether operators may reload the configuration by `POST /-/reload`."""
 

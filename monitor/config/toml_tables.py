@@ -99,6 +99,9 @@ SERVER: Shapes = {
     "users": users_file,
     "tokens": tokens_file,
     "public": flag,
+    "public_delay": duration("0s", "30d"),
+    "public_bucket": duration("1m", "1d"),
+    "proxies": listed(network),
     "reload": flag,
 }
 """`[server]`."""

@@ -38,6 +38,8 @@ class Column(msgspec.Struct, Generic[T], frozen=True):
     """As docs/csv.md gives it: `text`, `number`, `ms`, `UTC time`, `yes or no`, `list`, …"""
     meaning: str
     value: Callable[[T], Value]
+    change: Callable[[Value], Value] | None = None
+    """What `value` does last for a reader who may see less; None for all others."""
 
 
 class SummarisedMeasurement(msgspec.Struct, frozen=True):

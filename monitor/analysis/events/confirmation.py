@@ -36,6 +36,7 @@ from monitor.analysis.events.event import (
     Stretch,
     closed,
     event_id,
+    label_of,
 )
 from monitor.analysis.events.recurring_hours import pattern_of
 from monitor.analysis.events.settings import EventSettings
@@ -451,12 +452,6 @@ def _at(event: Event, verdict: _Judged, **changes: object) -> Event:
 def _opening(event: Event) -> str:
     labels = ", ".join(label_of(status) for status in event.networks if status.blocked_now)
     return f"{labels}: {', '.join(event.methods)}"
-
-
-def label_of(status: NetworkStatus) -> str:
-    """A network, as log lines name it."""
-    number = f"AS{status.asn}" if status.asn else ""
-    return " ".join(filter(None, (number, status.network)))
 
 
 def _scope(runs: Iterable[Run]) -> Scope:

@@ -205,6 +205,12 @@ def event_id(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
 
 
+def label_of(status: NetworkStatus) -> str:
+    """A network, as log lines name it."""
+    number = f"AS{status.asn}" if status.asn else ""
+    return " ".join(filter(None, (number, status.network)))
+
+
 def confirmed(event: Event, now: datetime, detail: str) -> Change:
     event = msgspec.structs.replace(
         event, state=EventState.CONFIRMED, confirmed_at=now, updated_at=now
