@@ -11,11 +11,12 @@ import asyncio
 
 import uuid_utils
 
+from probes.catalog.catalog import ReferenceScope
 from probes.layers.dns_message import Reply
 from probes.measure.doh import ask_doh
 from probes.measure.measurement_run import MeasurementRun
 from probes.measure.vantage_context import VantageContext
-from probes.measurement import Layer, Measurement, Purpose
+from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, Purpose
 from probes.target import Reduction, Target
 
 
@@ -40,6 +41,10 @@ class Prober(VantageContext):
         greets = reduction is not None and reduction.only_handshake(target.endpoint)
         omitted = (Layer.HTTP,) if greets else ()
         run = MeasurementRun(self, asyncio.get_running_loop().time(), reduction)
+        # A country's own reference might name another's address to have it hidden from evidence.
+        run.record.learns = (
+            target.platform == REFERENCE_PLATFORM and target.role != ReferenceScope.DOMESTIC
+        )
         started_at = self.now()
         try:
             reached = await run.run(target.endpoint)
