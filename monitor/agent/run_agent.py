@@ -60,13 +60,13 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
         traffic = DayTraffic(vantage.id, ledger, lambda: client.carried, clock.now)
         traffic.resume(recalled(notes, TRAFFIC, TrafficOfDay))
         controls = RemoteControls(client, clock)
-        how = partial(cycle_runner, ledger=ledger, controls=controls, now=clock.now)
+        how = partial(cycle_runner, ledger=ledger, controls=controls, clock=clock)
         runners = await stack.enter_async_context(
             CycleRunners(partial(how, scheduled_controls=True))
         )
         woken = asyncio.Event()
         recorder = SpoolRecorder(in_use, spool, clock, traffic.today, woken.set)
-        jobs = AgentCycles(await runners.begin(in_use, ()), recorder, LogCounter(), ledger)
+        jobs = AgentCycles(await runners.begin(in_use, ()), recorder, LogCounter(), ledger, clock)
         schedule = Schedule(in_use, jobs)
         change = AgentReconfiguration(
             settings, orders, controls, Measuring(runners, schedule), jobs, recorder, in_use

@@ -9,14 +9,12 @@ interference. The prober judges nothing. It records what failed and goes on wher
 
 import asyncio
 
-import uuid_utils
-
 from probes.catalog.catalog import ReferenceScope
 from probes.layers.dns_message import Reply
 from probes.measure.doh import ask_doh
 from probes.measure.measurement_run import MeasurementRun
 from probes.measure.vantage_context import VantageContext
-from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, Purpose
+from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, Purpose, id_at
 from probes.target import Reduction, Target
 
 
@@ -55,7 +53,7 @@ class Prober(VantageContext):
         finally:
             await run.close()
         return Measurement(
-            id=str(uuid_utils.uuid7()),
+            id=id_at(started_at),
             cycle=cycle,
             **self.vantage.origin,
             platform=target.platform,
