@@ -119,7 +119,7 @@ class RemoteControls:
     async def _ask_each(self, request: ControlRequest) -> ControlAnswer | None:
         body = self._client.sealed(_encode(request))
         for collector in self._client.collectors():
-            asked = self._clock.now().timestamp()
+            asked = self._clock.now_in_cycles().timestamp()
             try:
                 answer = await self._client.ask(collector, "POST", CONTROLS, body=body)
                 return self._in_own_time(answer.read(ControlAnswer), asked)
@@ -138,7 +138,7 @@ class RemoteControls:
         made = (*answer.looks, *(one for check in answer.checks for one in check.measurements))
         if not made:
             return answer
-        shift = -(self._clock.offset() or 0.0)
+        shift = -(self._clock.offset_in_cycles() or 0.0)
         earliest = min(one.started_at.timestamp() for one in made) + shift
         by = timedelta(seconds=shift + max(0.0, asked - earliest))
         return ControlAnswer(

@@ -4,41 +4,34 @@ The time that a collector gives is stored next to the time since the machine sta
 (CLOCK_BOOTTIME), which no change of the wall clock affects and which continues while the machine
 sleeps. So a cycle can be dated later than it was made, unless the machine restarted in between.
 
-The agent's own clock is the wall clock without its steps while a cycle is under way: the times of
-one cycle are all right, or all wrong by the same amount.
+The agent's own clock is steady: the times of one cycle are all right, or all wrong by the same
+amount.
 """
 
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
+from storage.values.steady_clock import Clocks, SteadyClock, clocks_of_this_machine
+
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _DRIFT = 1e-4
 """Seconds by which a cheap clock drifts each second."""
-_STEP = 0.5
-"""Seconds by which the wall clock may differ from ours before ours follows."""
 
 
-class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """The clocks of the machine."""
+class Machine(Clocks, frozen=True, kw_only=True):
+    """The clocks of the machine, and which start of it they belong to."""
 
     boot: str
     """Id of this start of the machine."""
-    since_boot: Callable[[], float]
-    """Seconds since then."""
-    wall: Callable[[], float]
-    """POSIX seconds, which may be wrong."""
 
 
 def this_machine() -> Machine:
     """The machine we run on."""
+    clocks = clocks_of_this_machine()
     return Machine(
-        boot=_BOOT_ID.read_text().strip(),
-        since_boot=lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
-        wall=time.time,
+        boot=_BOOT_ID.read_text().strip(), since_boot=clocks.since_boot, wall=clocks.wall
     )
 
 
@@ -54,34 +47,14 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds by which that may be wrong: half the duration of the exchange."""
 
 
-class AgentClock:
-    """Both clocks: the agent's own, and the collectors' once it is known."""
+class AgentClock(SteadyClock):
+    """Both clocks: the agent's own, which is steady, and the collectors' once it is known."""
 
     def __init__(self, machine: Machine, anchor: Anchor | None = None) -> None:
         """`anchor` is from an earlier process; it is used if the machine did not restart since."""
+        super().__init__(machine)
         self.machine = machine
-        self._wall, self._since_boot = machine.wall(), machine.since_boot()
         self.anchor = anchor if anchor is not None and anchor.boot == machine.boot else None
-
-    # -- the agent's own -----------------------------------------------------------------------
-
-    def now(self) -> datetime:
-        """UTC by the agent's own clock."""
-        seconds = self._wall + self.machine.since_boot() - self._since_boot
-        return datetime.fromtimestamp(seconds, UTC)
-
-    def follow(self) -> bool:
-        """Follow the wall clock if it was set meanwhile; whether it was. Call it between two
-        cycles."""
-        wall, since_boot = self.machine.wall(), self.machine.since_boot()
-        stepped = abs(wall - (self._wall + since_boot - self._since_boot)) > _STEP
-        if stepped:
-            self._wall, self._since_boot = wall, since_boot
-        return stepped
-
-    def since_boot(self, own: datetime) -> float:
-        """Seconds from the machine's start to a moment of the agent's own clock."""
-        return own.timestamp() - self._wall + self._since_boot
 
     # -- the collectors' -----------------------------------------------------------------------
 
@@ -125,6 +98,11 @@ class AgentClock:
         """Seconds to add to the agent's own clock now; None while not known."""
         known = self.collectors_now()
         return None if known is None else known.timestamp() - self.now().timestamp()
+
+    def offset_in_cycles(self) -> float | None:
+        """The same for the times of cycles that are under way."""
+        known = self.offset()
+        return None if known is None else known + self.correction
 
     def offset_of(self, boot: str, since_boot: float, own: datetime) -> float | None:
         """Seconds to add to the times of a cycle whose own clock showed `own` so long after that

@@ -17,8 +17,6 @@ log = logger(__name__)
 
 EVERY = 2.0
 """Seconds between two checks."""
-_STEP = 5.0
-"""A smaller step of the wall clock, in seconds, does not matter to the schedule."""
 
 
 class AgentCycles(CycleJobs):
@@ -61,7 +59,7 @@ class PauseAndClock:
         client: CollectorClient,
     ) -> None:
         self._files = files
-        self._machine = clock.machine
+        self._clock = clock
         self._schedule = schedule
         self._jobs = jobs
         self._controls = controls
@@ -74,7 +72,6 @@ class PauseAndClock:
 
     async def run(self) -> None:
         """Until cancelled."""
-        before = self._wall_at_boot()
         while True:
             await asyncio.sleep(EVERY)
             paused = self._files.pause.exists()
@@ -84,10 +81,9 @@ class PauseAndClock:
                 self.allowed.set()
                 self._pass_on()
                 log.info("resumed")
-            now = self._wall_at_boot()
-            if abs(now - before) > _STEP:
-                self._schedule.clock_was_set()
-                before = now
+            step = self._clock.look()
+            if step:
+                log.warning("the machine's clock was set", seconds=round(step))
 
     async def _pause(self) -> None:
         """At once: a cycle under way is given up."""
@@ -100,7 +96,3 @@ class PauseAndClock:
     def _pass_on(self) -> None:
         self._jobs.paused_by_host = not self.allowed.is_set()
         self._controls.allowed = self.allowed.is_set()
-
-    def _wall_at_boot(self) -> float:
-        """The wall clock's time of the machine's start."""
-        return self._machine.wall() - self._machine.since_boot()

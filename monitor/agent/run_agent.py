@@ -72,13 +72,13 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
         traffic.resume(recalled(notes, TRAFFIC, TrafficOfDay))
         controls = RemoteControls(client, clock, addresses_dialled=setup.addresses_of_controls)
         maker = BatchMaker(vantage.id, setup.sealing_key, clock)
-        how = partial(cycle_runner, ledger=ledger, controls=controls, limits=limits, now=clock.now)
+        how = partial(cycle_runner, ledger=ledger, controls=controls, limits=limits, clock=clock)
         runners = await stack.enter_async_context(
             CycleRunners(partial(how, scheduled_controls=True))
         )
         woken = asyncio.Event()
         recorder = SpoolRecorder(in_use, spool, maker, clock, traffic.today, woken.set)
-        jobs = AgentCycles(await runners.begin(in_use, ()), recorder, LogCounter(), ledger)
+        jobs = AgentCycles(await runners.begin(in_use, ()), recorder, LogCounter(), ledger, clock)
         schedule = Schedule(in_use, jobs)
         change = AgentReconfiguration(
             *(settings, orders, Measuring(runners, schedule), jobs, recorder),

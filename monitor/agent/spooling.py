@@ -5,6 +5,7 @@ and counted, and the measuring continues.
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from monitor.agent.batch_body import BatchMaker, TooLargeError
 from monitor.agent.collector_clock import AgentClock
@@ -18,6 +19,8 @@ from storage.store import StorageError
 from storage.values.cycle import Cycle
 
 log = logger(__name__)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SpoolRecorder:
@@ -40,6 +43,7 @@ class SpoolRecorder:
         self._clock = clock
         self._traffic = traffic
         self._kept = kept
+        self._start = clock.since_boot(_EPOCH)
         self.book = EventBook()
         """The agent's own detectors, since it started."""
 
@@ -49,6 +53,10 @@ class SpoolRecorder:
 
     async def record(self, cycle: Cycle) -> None:
         """Spool one cycle, or count it as given up."""
+        start = self._clock.since_boot(_EPOCH)
+        if start != self._start:
+            # By our time as it is now, earlier cycles would be in the future, or long ago.
+            self.book, self._start = EventBook(), start
         self.book = advance(
             self.book, cycle.platforms, self._settings.events, health=cycle.health
         ).book
@@ -60,10 +68,6 @@ class SpoolRecorder:
                 measurements=sum(one.vantage == cycle.vantage for one in cycle.measurements),
                 reason=str(error),
             )
-        if self._clock.follow():
-            log.warning("the machine's clock was set")
-            # Earlier cycles would seem to be in the future, or long ago.
-            self.book = EventBook()
 
     async def _put(self, cycle: Cycle) -> None:
         last = LastCycle(

@@ -7,18 +7,21 @@ schedule says when a cycle is due; from the cycle that a job returns it learns w
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from monitor.analysis.events.detection import EventBook
+from monitor.analysis.seen import Seen
 from monitor.budget.budget import Effort
 from monitor.budget.ledger import BudgetSpentError, Ledger
 from monitor.judging.judge import judge_cycle
 from monitor.logs import logger
 from monitor.measuring.cycle import CycleRunner
+from monitor.measuring.dating import dated, servers_dates
 from probes.vantage import VantagePoint
 from storage.values.cycle import Cycle
+from storage.values.steady_clock import PROCESS_CLOCK, SteadyClock
 
 log = logger(__name__)
 
@@ -55,11 +58,12 @@ async def measure_and_judge(
     vantage_id: str,
     effort: Effort = Effort.WHOLE,
     only: Collection[str] = (),
+    date: Callable[[Seen], Seen] = lambda seen: seen,
 ) -> Cycle:
     """One cycle with its verdicts; the runner learns from them. The arguments are those of
-    `CycleRunner.run`. Raises BudgetSpentError."""
+    `CycleRunner.run`; `date` corrects the times of what was seen. Raises BudgetSpentError."""
     seen = await runner.run(vantage_id, effort, only)
-    cycle = judge_cycle(seen, runner.settings.catalog, runner.settings.fingerprints)
+    cycle = judge_cycle(date(seen), runner.settings.catalog, runner.settings.fingerprints)
     runner.learn(seen, cycle)
     return cycle
 
@@ -68,8 +72,15 @@ class CycleJobs:
     """Runs the cycles of every vantage, each in a task of its own."""
 
     def __init__(
-        self, runner: CycleRunner, recorder: CycleRecorder, counter: CycleCounter, ledger: Ledger
+        self,
+        runner: CycleRunner,
+        recorder: CycleRecorder,
+        counter: CycleCounter,
+        ledger: Ledger,
+        clock: SteadyClock = PROCESS_CLOCK,
     ) -> None:
+        """`clock` dates the cycles, and learns from them whether it is right."""
+        self.clock = clock
         self.recorder = recorder
         self.counter = counter
         self.ledger = ledger
@@ -83,6 +94,9 @@ class CycleJobs:
         """Those that have finished measuring and are being stored."""
         self._in_use: Counter[CycleRunner] = Counter()
         self._runner_released = asyncio.Condition()
+        self._by_clock = 0
+        """Cycles that are measuring, all by the same time."""
+        self._none_measures = asyncio.Condition()
 
     async def run_scheduled(self, vantage: VantagePoint) -> Cycle | None:
         """A scheduled cycle; None when it was skipped or failed."""
@@ -149,8 +163,8 @@ class CycleJobs:
         self, vantage: VantagePoint, effort: Effort, only: frozenset[str] = frozenset()
     ) -> Cycle | None:
         try:
-            async with self._measuring[vantage.id], self._using() as runner:
-                cycle = await measure_and_judge(runner, vantage.id, effort, only)
+            async with self._measuring[vantage.id], self._using() as runner, self._one_clock():
+                cycle = await measure_and_judge(runner, vantage.id, effort, only, self._dated)
             self.ledger.cycle_done(vantage.id, effort, cycle.measurements)
             self.counter.cycle_taken(vantage.id, effort, self.ledger.spent(vantage.id).total)
             await self._record(cycle)
@@ -178,6 +192,36 @@ class CycleJobs:
                 del self._in_use[runner]
             async with self._runner_released:
                 self._runner_released.notify_all()
+
+    @asynccontextmanager
+    async def _one_clock(self) -> AsyncIterator[None]:
+        """Cycles under way have one time. After it was corrected, new ones wait until those that
+        began before are over."""
+        async with self._none_measures:
+            await self._none_measures.wait_for(
+                lambda: not self._by_clock or not self.clock.correction
+            )
+            if not self._by_clock:
+                self.clock.settle()
+            self._by_clock += 1
+        try:
+            yield
+        finally:
+            self._by_clock -= 1
+            async with self._none_measures:
+                self._none_measures.notify_all()
+
+    def _dated(self, seen: Seen) -> Seen:
+        """What was seen, by the time as it is now known."""
+        dates = servers_dates(seen)
+        moved = self.clock.compare(dates.skew, dates.servers, proven=dates.proven)
+        if moved:
+            log.warning(
+                "time corrected by what servers say",
+                vantage=seen.vantage.id,
+                seconds=round(self.clock.correction),
+            )
+        return dated(seen, self.clock.correction)
 
     async def _record(self, cycle: Cycle) -> None:
         task = asyncio.current_task()

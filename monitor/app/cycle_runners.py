@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from datetime import datetime
 
 from monitor.analysis.verdict import Verdict
 from monitor.budget.ledger import Ledger
@@ -17,7 +16,7 @@ from monitor.measuring.scheduled_controls import ScheduledControls
 from monitor.measuring.transfers import Transfers
 from probes.measure.ordered_limits import OrderedLimits
 from probes.vantage import VantageRole
-from storage.values.times import utc_now
+from storage.values.steady_clock import PROCESS_CLOCK, SteadyClock
 
 
 @asynccontextmanager
@@ -33,7 +32,7 @@ async def cycle_runner(
     controls: Controls | None = None,
     scheduled_controls: bool = False,
     limits: OrderedLimits | None = None,
-    now: Callable[[], datetime] = utc_now,
+    clock: SteadyClock = PROCESS_CLOCK,
 ) -> AsyncIterator[CycleRunner]:
     """A CycleRunner with all it needs, for as long as the context lasts.
 
@@ -41,9 +40,16 @@ async def cycle_runner(
     HTTP/3 wherever it is offered. `latest` are the newest verdicts of an earlier process, if any.
     Without `ledger` nothing limits the bytes that are used. Without `controls` they are those of
     the settings; with `scheduled_controls` they measure every endpoint by the clock. `limits` are
-    those on ordered endpoints. `now` gives UTC.
+    those on ordered endpoints. `clock` dates what is measured.
     """
-    probers = Probers(settings, now=now, make_network=make_network, ledger=ledger, limits=limits)
+    probers = Probers(
+        settings,
+        now=clock.now_in_cycles,
+        clock_ahead=lambda: clock.ahead,
+        make_network=make_network,
+        ledger=ledger,
+        limits=limits,
+    )
     async with probers:
         own = [v for v in settings.vantages if v.role is VantageRole.CONTROL]
         rng = random.Random()  # noqa: S311 # orders tests, guards nothing

@@ -1,15 +1,13 @@
-"""When each vantage measures: one job for each, and one more where the detector cannot decide.
+"""When each vantage measures: at a steady pace, and once more where the detector cannot decide.
 
-A cycle that takes longer than the interval makes the next one be missed, which is counted and
-logged.
+Everything here goes by the event loop's time, which no change of the machine's clock moves. A cycle
+that takes longer than the interval makes the next one be missed, which is counted and logged.
 """
 
 import asyncio
-from collections.abc import Iterable
-from datetime import UTC, timedelta
-
-from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
+import random
+from collections.abc import Coroutine, Iterable
+from typing import Any
 
 from monitor.app.cycle_job import CycleJobs
 from monitor.config.settings import Settings
@@ -18,7 +16,6 @@ from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.fast_lane import FastLane
 from probes.vantage import VantagePoint
 from storage.values.cycle import Cycle
-from storage.values.times import utc_now
 
 log = logger(__name__)
 
@@ -30,8 +27,13 @@ class Schedule:
         self.jobs = jobs
         self._settings = settings
         self._fast_lane = FastLane(settings, jobs.ledger)
-        self._scheduler = AsyncIOScheduler(timezone=UTC)
-        self._scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+        self._rng = random.Random()  # noqa: S311 # spreads cycles, guards nothing
+        self._running = False
+        self._turns: dict[str, _Turns] = {}
+        """Of each vantage, by id."""
+        self._soon: dict[str, asyncio.TimerHandle] = {}
+        """The next cycle out of turn of each vantage."""
+        self._cycles: set[asyncio.Task[None]] = set()
 
     @property
     def vantages(self) -> tuple[VantagePoint, ...]:
@@ -39,10 +41,10 @@ class Schedule:
         return self._settings.vantages
 
     def start(self) -> None:
-        """Add the jobs, spread over a moment so that they do not all start at once."""
+        """Begin, spread over a moment so that not all start at once."""
+        self._running = True
         for vantage in self._settings.vantages:
             self._add(vantage)
-        self._scheduler.start()
 
     async def run(self) -> None:
         """From `start` until cancelled, then `stop`."""
@@ -54,96 +56,138 @@ class Schedule:
 
     async def stop(self) -> None:
         """No new cycles; those under way end."""
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+        self._running = False
+        self._forget(tuple(self._turns))
         await self.jobs.stop()
+        for task in self._cycles:
+            task.cancel()
+        await asyncio.gather(*self._cycles, return_exceptions=True)
 
     async def remove(self, vantages: Iterable[str]) -> None:
         """No further cycles of these vantages. One under way is given up, unless it is being
         stored: then it is waited for."""
         gone = frozenset(vantages)
-        for vantage in gone:
-            for job in (vantage, _out_of_turn(vantage)):
-                if self._scheduler.get_job(job) is not None:
-                    self._scheduler.remove_job(job)
+        self._forget(gone)
         await self.jobs.give_up(gone)
 
     def use(self, settings: Settings, runner: CycleRunner) -> None:
         """Use other settings from now on. Vantages that stay keep their next cycle, or have it
         sooner where the interval became shorter."""
-        before = self._pace()
         self._settings = settings
         self.jobs.runner = runner
         self._fast_lane.use(settings)
-        if not self._scheduler.running:
+        if not self._running:
             return
-        latest = utc_now() + timedelta(seconds=settings.interval)
         for vantage in settings.vantages:
-            job = self._scheduler.get_job(vantage.id)
-            if job is None:
+            if vantage.id in self._turns:
+                self._turns[vantage.id].use(vantage, settings)
+            else:
                 self._add(vantage)
-            elif self._pace() != before:
-                due = min(job.next_run_time, latest)
-                self._scheduler.reschedule_job(vantage.id, trigger="interval", **self._pace())
-                grace = max(1, int(settings.interval))
-                self._scheduler.modify_job(vantage.id, next_run_time=due, misfire_grace_time=grace)
-
-    def clock_was_set(self) -> None:
-        """No vantage waits for longer than its interval, wherever the machine's clock went."""
-        latest = utc_now() + timedelta(seconds=self._settings.interval)
-        for vantage in self._settings.vantages:
-            for name in (vantage.id, _out_of_turn(vantage.id)):
-                job = self._scheduler.get_job(name)
-                if job is not None and job.next_run_time > latest:
-                    self._scheduler.modify_job(name, next_run_time=latest)
 
     def _add(self, vantage: VantagePoint) -> None:
-        interval = self._settings.interval
         vantages = self._settings.vantages
-        spread = min(interval, 2.0) * vantages.index(vantage) / len(vantages)
-        self._scheduler.add_job(
-            self._cycle,
-            "interval",
-            args=[vantage],
-            id=vantage.id,
-            **self._pace(),
-            max_instances=1,
-            coalesce=True,
-            misfire_grace_time=max(1, int(interval)),
-            next_run_time=utc_now() + timedelta(seconds=spread),
-        )
+        spread = min(self._settings.interval, 2.0) * vantages.index(vantage) / len(vantages)
+        self._turns[vantage.id] = _Turns(self, vantage, self._settings, self._rng, spread)
 
-    def _pace(self) -> dict[str, float | None]:
-        interval, jitter = self._settings.interval, self._settings.jitter
-        return {"seconds": interval, "jitter": (jitter if jitter >= 0 else interval / 10) or None}
+    def _forget(self, vantages: Iterable[str]) -> None:
+        for vantage in vantages:
+            if vantage in self._turns:
+                self._turns.pop(vantage).stop()
+            if vantage in self._soon:
+                self._soon.pop(vantage).cancel()
 
-    async def _cycle(self, vantage: VantagePoint) -> None:
-        self._repeat_soon(vantage, await self.jobs.run_scheduled(vantage))
+    def begin(self, vantage: VantagePoint) -> asyncio.Task[None]:
+        """A scheduled cycle, now."""
+        return self._begin(self._follow_up(vantage, self.jobs.run_scheduled(vantage)))
 
-    async def _cycle_out_of_turn(self, vantage: VantagePoint, platforms: frozenset[str]) -> None:
-        self._repeat_soon(vantage, await self.jobs.run_out_of_turn(vantage, platforms))
+    def missed(self, vantage: VantagePoint) -> None:
+        """A cycle was due while the one before is still under way."""
+        self.jobs.counter.cycle_missed(vantage.id)
+        log.warning("cycle missed, the one before is still under way", vantage=vantage.id)
 
-    def _repeat_soon(self, vantage: VantagePoint, cycle: Cycle | None) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._cycles.add(task)
+        task.add_done_callback(self._cycles.discard)
+        return task
+
+    async def _follow_up(
+        self, vantage: VantagePoint, cycle: Coroutine[Any, Any, Cycle | None]
+    ) -> None:
         """Measure again soon where the detector could not decide."""
-        if cycle is None or vantage not in self._settings.vantages:
+        try:
+            made = await cycle
+        except Exception:
+            log.exception("cycle failed, our own fault", vantage=vantage.id)
             return
-        platforms = self._fast_lane.wanted(vantage, cycle, self.jobs.recorder.book)
-        if platforms and self._scheduler.running:
-            self._scheduler.add_job(
-                self._cycle_out_of_turn,
-                "date",
-                args=[vantage, platforms],
-                id=_out_of_turn(vantage.id),
-                replace_existing=True,
-                run_date=utc_now() + timedelta(seconds=self._fast_lane.pace),
-                misfire_grace_time=None,
+        if made is None or vantage not in self._settings.vantages or not self._running:
+            return
+        platforms = self._fast_lane.wanted(vantage, made, self.jobs.recorder.book)
+        if platforms:
+            if vantage.id in self._soon:
+                self._soon[vantage.id].cancel()
+            loop = asyncio.get_running_loop()
+            self._soon[vantage.id] = loop.call_later(
+                self._fast_lane.pace, self._out_of_turn, vantage, platforms
             )
 
-    def _missed(self, event: JobEvent) -> None:
-        self.jobs.counter.cycle_missed(event.job_id)
-        log.warning("cycle missed, the one before is still under way", vantage=event.job_id)
+    def _out_of_turn(self, vantage: VantagePoint, platforms: frozenset[str]) -> None:
+        self._soon.pop(vantage.id, None)
+        self._begin(self._follow_up(vantage, self.jobs.run_out_of_turn(vantage, platforms)))
 
 
-def _out_of_turn(vantage: str) -> str:
-    """Id of the job that measures again soon."""
-    return f"{vantage} out of turn"
+class _Turns:
+    """The turns of one vantage: one each interval, moved at random by the jitter and no more, so
+    that the pace stays what it is."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        vantage: VantagePoint,
+        settings: Settings,
+        rng: random.Random,
+        wait: float,
+    ) -> None:
+        """The first comes after `wait` seconds."""
+        self._schedule = schedule
+        self._vantage = vantage
+        self._rng = rng
+        self._loop = asyncio.get_running_loop()
+        self._cycle: asyncio.Task[None] | None = None
+        self._interval, self._jitter = _pace(settings)
+        self._due = self._at = self._loop.time() + wait
+        """When the next turn is due, and when it comes."""
+        self._timer = self._loop.call_at(self._at, self._turn)
+
+    def use(self, vantage: VantagePoint, settings: Settings) -> None:
+        """Keep the next turn, or have it sooner where the interval became shorter."""
+        self._vantage = vantage
+        if _pace(settings) != (self._interval, self._jitter):
+            self._interval, self._jitter = _pace(settings)
+            self._due = min(self._at, self._loop.time() + self._interval)
+            self._wait(self._due)
+
+    def stop(self) -> None:
+        """No more turns."""
+        self._timer.cancel()
+
+    def _turn(self) -> None:
+        if self._cycle is None or self._cycle.done():
+            self._cycle = self._schedule.begin(self._vantage)
+        else:
+            self._schedule.missed(self._vantage)
+        # Turns that passed while the process stood still are not made up for.
+        late = max(0.0, self._loop.time() - self._due)
+        self._due += self._interval * max(1.0, late // self._interval)
+        self._wait(self._due + self._rng.uniform(-self._jitter, self._jitter))
+
+    def _wait(self, until: float) -> None:
+        self._timer.cancel()
+        self._at = until
+        self._timer = self._loop.call_at(until, self._turn)
+
+
+def _pace(settings: Settings) -> tuple[float, float]:
+    """Seconds from one turn to the next, and by how many each is moved at most."""
+    interval, jitter = settings.interval, settings.jitter
+    return interval, jitter if jitter >= 0 else interval / 10

@@ -200,11 +200,8 @@ def _fingerprints(node: Node) -> tuple[Fingerprint, ...]:
 
 
 def _vantage_check(node: Node) -> VantageCheckSettings:
-    """`[vantage_check]`; an exit address is of use only with files that locate it."""
-    values = read_table(node, VANTAGE_CHECK)
-    if values.get("echo") and not values.get("mmdb"):
-        raise node.table()["echo"].fail("mmdb as well: files that locate an address")
-    return VantageCheckSettings(**values)
+    """`[vantage_check]`; without files that locate an exit address the scrubber alone uses it."""
+    return VantageCheckSettings(**read_table(node, VANTAGE_CHECK))
 
 
 def _private(root: Node, values: Mapping[str, Any]) -> None:

@@ -17,7 +17,6 @@ import random
 from collections.abc import Callable, Collection, Sequence
 
 import msgspec
-import uuid_utils
 
 from monitor.analysis.judge.second_attempt import answered, suspicious
 from monitor.analysis.outcome import working_families
@@ -38,7 +37,7 @@ from monitor.measuring.transfers import Transfers
 from monitor.wire.answers import ControlState
 from probes.layers.bogon import NO_NAT64
 from probes.measure.follow_up import plan_http3
-from probes.measurement import Measurement
+from probes.measurement import Measurement, id_at
 from probes.target import Reduction, Target
 from probes.vantage import VantageRole
 from storage.values.cycle import Cycle
@@ -102,7 +101,7 @@ class CycleRunner:
         vantage = self.probers.vantage(vantage_id)
         now = self.probers.now()
         return Seen(
-            cycle=str(uuid_utils.uuid7()),
+            cycle=id_at(now),
             vantage=vantage,
             started_at=now,
             finished_at=now,
@@ -147,8 +146,8 @@ class _CycleSteps:
             for platform in runner.settings.catalog.platforms
             if effort is not Effort.OUT_OF_TURN or platform.name in only
         )
-        self._cycle = str(uuid_utils.uuid7())
         self._started_at = runner.probers.now()
+        self._cycle = id_at(self._started_at)
         self._pace = pace_of(self._vantage, runner.settings.interval)
         self._last_begun = asyncio.get_running_loop().time() + self._pace.last_begun
         self._nat64: tuple[str, ...] = ()
@@ -209,7 +208,8 @@ class _CycleSteps:
     ) -> VantageHealth:
         """The vantage's health as these measurements show it."""
         where = self._probers.exits.of(self._vantage)
-        health = assess(self._vantage, references, witnesses, self._probers.now(), where)
+        ahead = float(round(self._probers.clock_ahead())) or None
+        health = assess(self._vantage, references, witnesses, self._probers.now(), where, ahead)
         return msgspec.structs.replace(health, nat64=self._nat64)
 
     # -- a control's own cycle ---------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Where the packets of vantages come out: servers say the address, the operator's files the place.
 
-An address is looked up at once and then dropped. What stays is the country and the network, and of
-those only where they differ from the configuration. Nothing here stores, logs or shows an address.
+An address is looked up at once and then dropped; the probes' scrubber alone remembers it. What
+stays is the country and the network, and of those only where they differ from the configuration.
+Nothing here stores, logs or shows an address.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -32,6 +33,8 @@ class _Exit(msgspec.Struct, kw_only=True):
 
     cycles: int = 0
     """Cycles begun since a server was last asked."""
+    answered: bool = False
+    """Whether a server that was asked said an address: the scrubber knows it then."""
     echo: ExitLocation | None = None
     """From the servers that are asked for it, over verified HTTPS."""
     stun: ExitLocation | None = None
@@ -69,19 +72,22 @@ class Exits:
         known.stun = None
         known.cycles += 1
         wrong = self.of(self._vantages[vantage_id]) != AS_CONFIGURED
-        if known.echo is None or wrong or known.cycles >= self._settings.every:
+        unknown = known.echo is None if self.checked else not known.answered
+        if unknown or wrong or known.cycles >= self._settings.every:
             await self.ask(vantage_id)
 
     async def ask(self, vantage_id: str) -> None:
         """Ask where this vantage's packets come out; without an answer nothing is known."""
-        if not self.checked or not self._settings.echo:
+        if not self._settings.echo:
             return
         known = self._exits[vantage_id]
         known.cycles = 0
         known.echo = None
         for url in self._settings.echo:
-            known.echo = self._place(await self._ask(vantage_id, url))
-            if known.echo is not None:
+            address = await self._ask(vantage_id, url)
+            known.answered = bool(address)
+            known.echo = self._place(address)
+            if known.echo is not None or (known.answered and not self.checked):
                 break
 
     def heard(self, vantage_id: str, address: str) -> None:

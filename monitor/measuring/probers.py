@@ -39,16 +39,20 @@ class Probers:
         settings: Settings,
         *,
         now: Callable[[], datetime],
+        clock_ahead: Callable[[], float] = lambda: 0.0,
         make_network: MakeNetwork | None = None,
         ledger: Ledger | None = None,
         limits: OrderedLimits | None = None,
     ) -> None:
-        """`make_network` replaces real sockets, for tests; by default each egress gets its own.
+        """`clock_ahead` gives the seconds by which the machine's clock, by which certificates are
+        checked, is ahead of `now`. `make_network` replaces real sockets, for tests; by default each
+        egress gets its own.
 
         Every measurement is counted in `ledger`; by default nothing limits them. `limits` go on
         from one configuration to the next, for endpoints that are measured by an order.
         """
         self.now = now
+        self.clock_ahead = clock_ahead
         self.ledger = ledger or Ledger(settings, now=now, limited=False)
         self._catalog = settings.catalog
         self._client = HttpClient()

@@ -7,6 +7,9 @@
     stun, telegram, app_answer     applications, and what they answer
     bogon, nat64                   addresses no service can have; made-up IPv6 addresses
     scrub                          removes addresses from what peers send
+     ├─ shown_text                 a text as its reader sees it
+     ├─ address_search             what looks like anybody's address
+     └─ address_spellings          how a known address is written
     machine_pauses                 pauses of this machine
 
 probes.measure composes them. They import probes.sockets and the values of probes.

@@ -5,8 +5,11 @@ public address (NAT). So *every* address is removed, except the tested ones, and
 addresses are removed in every encoding seen in practice. In doubt, a harmless number that looks
 like an address is removed too.
 
-Escapes (%2E, &#46;, \\u002e, [.]) are decoded before the search, and base64 is searched in every
-alignment. What is found is cut out of the text as it was written.
+What is searched is the text as its reader sees it, and base64 in every alignment, also within
+base64. What is found is cut out of the text as it was written.
+
+    text ── shown_text ── address_search     what looks like an address
+                       └─ address_spellings  what is a known one
 """
 
 import base64
@@ -19,6 +22,9 @@ from itertools import chain
 
 import msgspec
 
+from probes.layers.address_search import Found, in_tags, natural, plain
+from probes.layers.address_spellings import IpAddress, spellings_of
+from probes.layers.shown_text import shown, tags_matter, with_marks_for_tags, without_tags
 from probes.measurement import (
     AnyObservation,
     DnsAnswer,
@@ -32,33 +38,15 @@ from probes.measurement import (
 
 PLACEHOLDER = "[address]"
 
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Span = tuple[int, int]
 
-_ESCAPE = re.compile(
-    r"%(?:25)?([0-9A-Fa-f]{2})|&\#[xX]0*([0-9A-Fa-f]{2});|\\(?:u00|x)([0-9A-Fa-f]{2})"
-    r"|&\#0*(\d{2,3});|([\[({]\.[\])}]|&period;)|(&colon;)"
-)
-_OCTET = r"(?:25[0-5]|2[0-4]\d|[01]?\d?\d)"
-# A run of more than four numbers is removed whole: it may be an address and a port.
-_V4 = re.compile(rf"(?<!\d){_OCTET}(?:[.\-_]{_OCTET}){{3}}(?!\d)(?:[.\-_]\d{{1,5}}(?!\d))*")
-_DOTTED = re.compile(r"[0-9][.\-_][0-9]")
-_GROUP = "[0-9A-Fa-f]{1,4}"
-_V6 = re.compile(rf"(?:::(?!:)|{_GROUP}::|{_GROUP}:{_GROUP}::?)(?:{_GROUP}::?)*(?:{_GROUP})?")
-_V6_GROUPS = 8
-_EIGHT_GROUPS = re.compile(rf"(?:{_GROUP}:){{{_V6_GROUPS - 1}}}")
-_V6_LONGEST_RUN = 100
-"""Groups of a run that are searched one by one; a longer run is removed whole."""
-_NUMBERS = re.compile(r"[0-9A-Fa-fxX.:_ -]{4,}")
+_NUMBERS = re.compile(r"[0-9A-Fa-fxX.:_ -]{4,}|\d")
 """A text without a match holds no spelling of an address, not even as one number."""
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{10,}={0,2}")
 _BASE64_SIGN = re.compile(r"[LMNOQRYZ][A-Za-z0-9+/_-]{3}[LMNOQRYZ]")
 """Digits, letters and dots of an address have these letters in base64, every fourth character."""
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_LOWER = str.maketrans(_LETTERS, _LETTERS.lower())
-"""Unlike `str.lower` this keeps every character in its place."""
-_BASE64_ALPHABET = (*_LETTERS, *_LETTERS.lower(), *"0123456789", "+-", "/_")
-"""Position 62 and 63 differ between the two alphabets in use."""
+_TWICE = 16
+"""Characters that base64 of base64 of an address has at least."""
 
 
 class Scrubber:
@@ -73,7 +61,7 @@ class Scrubber:
         the catalogue, which cannot contain our address.
         """
         known = frozenset(_parsed(address) for address in own if address)
-        self._own = _own(frozenset(address for address in known if not address.is_loopback))
+        self._own = spellings_of(frozenset(one for one in known if not one.is_loopback))
         self._given = frozenset(given)
         self._keep = frozenset(_parsed(address) for address in tested) - self._own.addresses
 
@@ -81,25 +69,19 @@ class Scrubber:
         """`text` without addresses."""
         if not text or text in self._given:
             return text
-        view, positions = _unescaped(text)
-        spans = sorted(self._spans(view))
-        if not spans:
-            return text
-        if positions is not None:
-            spans = [(positions[start], positions[end]) for start, end in spans]
-        return _cut(text, spans)
+        spans = sorted(self._spans(text))
+        return _cut(text, spans) if spans else text
 
     def own_only(self, text: str) -> str:
         """`text` without the vantage's own addresses; others stay."""
-        if self._own.written is None:
-            return text
-        return _cut(text, sorted(self._own_spans(text)))
+        return _cut(text, sorted(self._own.spans(text)))
 
     def finds(self, *texts: str) -> bool:
         """True when one of `texts` holds something to remove; cheaper than removing it."""
-        # No address crosses the end of a line, so one search covers all.
-        text = "\n".join([text for text in texts if text and text not in self._given])
-        return bool(text) and next(self._spans(_unescaped(text)[0]), None) is not None
+        return any(
+            text and text not in self._given and next(self._spans(text), None) is not None
+            for text in texts
+        )
 
     def shows_own(self, data: bytes) -> bool:
         """True when binary `data` (a certificate) holds one of the vantage's own addresses."""
@@ -116,42 +98,31 @@ class Scrubber:
         return "::" if ":" in address else "0.0.0.0"  # noqa: S104 # means no address
 
     def _spans(self, text: str) -> Iterator[Span]:
-        if self._own.encoded is not None:
-            yield from (match.span() for match in self._own.encoded.finditer(text))
+        view = shown(text)
+        if view.text is not text:
+            yield from self._own.spans(text)
+        yield from (view.written(*span) for span in self._in_view(view.text))
+        if tags_matter(view):
+            joined, marked = without_tags(view), with_marks_for_tags(view)
+            yield from (joined.written(*span) for span in self._in_view(joined.text))
+            yield from (marked.written(*span) for span in self._unless_kept(in_tags(marked.text)))
+            yield from (marked.written(*span) for span in self._own.spans(marked.text))
+
+    def _in_view(self, text: str) -> Iterator[Span]:
+        yield from self._own.spans_in_base64(text)
         if _NUMBERS.search(text) is not None:
-            yield from self._own_spans(text)
-            yield from self._plain(text)
-        if _BASE64_SIGN.search(text) is not None:
-            for match in _BASE64.finditer(text):
-                if self._shows_address(match.group()):
-                    yield match.span()
-
-    def _own_spans(self, text: str) -> Iterator[Span]:
-        if self._own.written is not None:
-            lower = text.translate(_LOWER)
-            yield from (match.span() for match in self._own.written.finditer(lower))
-
-    def _plain(self, text: str) -> Iterator[Span]:
-        """Addresses in their usual spelling, except those that may stay."""
-        if _DOTTED.search(text) is not None:
-            yield from self._plain_v4(text)
-        if "::" in text or _EIGHT_GROUPS.search(text) is not None:
-            yield from self._plain_v6(text)
-
-    def _plain_v4(self, text: str) -> Iterator[Span]:
-        for match in _V4.finditer(text):
-            numbers = re.split(r"[.\-_]", match.group())
-            # "02-17-10-20" is a date: addresses are not padded to two digits.
-            dated = any(len(number) == 2 and number[0] == "0" for number in numbers[:4])
-            address = ".".join(str(int(number)) for number in numbers)
-            if not dated and (len(numbers) > 4 or not self._may_stay(address)):
+            yield from self._own.spans(text)
+            yield from self._unless_kept(plain(text))
+            yield from self._unless_kept(natural(text))
+        for match in _BASE64.finditer(text):
+            if self._shows_address(match.group()):
                 yield match.span()
 
-    def _plain_v6(self, text: str) -> Iterator[Span]:
-        for match in _V6.finditer(text):
-            for start, end in _v6_spans(text, *match.span()):
-                if not self._may_stay(text[start:end]):
-                    yield start, end
+    def _unless_kept(self, found: Iterable[Found]) -> Iterator[Span]:
+        """Without those that may stay."""
+        for start, end, address in found:
+            if not (address and self._may_stay(address)):
+                yield start, end
 
     def _may_stay(self, address: str) -> bool:
         try:
@@ -159,50 +130,23 @@ class Scrubber:
         except ValueError:
             return False
 
-    def _shows_address(self, token: str) -> bool:
-        if _BASE64_SIGN.search(token) is None:
+    def _shows_address(self, token: str, *, inner: bool = False) -> bool:
+        """Whether base64 holds an address, or base64 that does."""
+        signed = _BASE64_SIGN.search(token) is not None
+        if not signed and (inner or len(token) < _TWICE):
             return False
         standard = token.rstrip("=").replace("-", "+").replace("_", "/")
         # Other text may directly precede the encoded part, so every alignment is tried.
-        decoded = (_decoded(standard[start:]) for start in range(4))
-        return any(next(self._plain(text), None) is not None for text in decoded)
-
-
-class _Own(msgspec.Struct, frozen=True, kw_only=True):
-    """The vantage's own addresses and the patterns that recognise them."""
-
-    addresses: frozenset[IpAddress]
-    written: re.Pattern[str] | None = None
-    """Finds them in lower-case text without escapes."""
-    encoded: re.Pattern[str] | None = None
-    """Finds them in base64."""
-    needles: tuple[bytes, ...] = ()
-    """Their forms in binary data."""
-
-
-@lru_cache(maxsize=256)
-def _own(addresses: frozenset[IpAddress]) -> _Own:
-    """Built once for the addresses that many measurements share."""
-    if not addresses:
-        return _Own(addresses=addresses)
-    texts = {text for address in addresses for text in _spellings(address)}
-    # The longest first, so that no spelling leaves the tail of a longer one. Each pattern starts
-    # with a plain character, so that the search can skip ahead.
-    written = sorted(texts | {text.encode().hex() for text in texts}, key=len, reverse=True)
-    plain = [re.escape(text) for text in written]
-    plain += [pattern for address in addresses for pattern in _as_number(address)]
-    encoded = [
-        pattern
-        for address in addresses
-        for data in (address.packed, str(address).encode(), address.exploded.encode())
-        for pattern in _in_base64(data)
-    ]
-    return _Own(
-        addresses=addresses,
-        written=re.compile("|".join(plain)),
-        encoded=re.compile("|".join(encoded)),
-        needles=tuple(sorted({*(t.encode() for t in texts), *(a.packed for a in addresses)})),
-    )
+        for text in (_decoded(standard[start:]) for start in range(4)):
+            if signed and next(self._unless_kept(plain(text)), None) is not None:
+                return True
+            if next(self._own.spans_in_base64(text), None) is not None:
+                return True
+            if not inner and any(
+                self._shows_address(match.group(), inner=True) for match in _BASE64.finditer(text)
+            ):
+                return True
+        return False
 
 
 @lru_cache(maxsize=4096)
@@ -212,58 +156,6 @@ def _parsed(address: str) -> IpAddress:
     return (parsed.ipv4_mapped if parsed.version == 6 else None) or parsed
 
 
-def _spellings(address: IpAddress) -> Iterator[str]:
-    yield address.reverse_pointer
-    if isinstance(address, ipaddress.IPv4Address):
-        octets = str(address).split(".")
-        padded = [octet.zfill(3) for octet in octets]
-        for parts in (octets, octets[::-1], padded, padded[::-1]):
-            for separator in (".", "-", "_"):
-                yield separator.join(parts)
-    else:
-        yield address.reverse_pointer.removesuffix(".ip6.arpa")
-        groups = address.exploded.split(":")
-        short = [group.lstrip("0") or "0" for group in groups]
-        for separator in (":", "-", "_", "."):
-            yield separator.join(groups)
-            yield separator.join(short)
-            yield str(address).replace(":", separator)
-
-
-def _as_number(address: IpAddress) -> Iterator[str]:
-    """Patterns for an address as one number, decimal or hexadecimal."""
-    octets = [f"{octet:02x}" for octet in address.packed]
-    yield "[-:. ]?".join(octets)
-    yield rf"{int(address)}(?!\d)"
-    if isinstance(address, ipaddress.IPv4Address):
-        yield r"\.".join(rf"0x0*{octet:x}(?![0-9a-f])" for octet in address.packed)
-
-
-def _in_base64(data: bytes) -> Iterator[str]:
-    """Patterns for `data` inside longer base64, one for each alignment.
-
-    A first character that shares bits with what precedes is omitted; a last one that shares bits
-    with what follows may be any that agrees.
-    """
-    bits = "".join(f"{octet:08b}" for octet in data)
-    for skipped in (0, 4, 2):
-        known = bits[skipped:]
-        known += "." * (-len(known) % 6)
-        first, *rest = [_agreeing(known[at : at + 6]) for at in range(0, len(known), 6)]
-        behind = "".join(f"[{re.escape(letters)}]" for letters in rest)
-        yield from (re.escape(letter) + behind for letter in first)
-
-
-@lru_cache(maxsize=1024)
-def _agreeing(known: str) -> str:
-    """The base64 characters that agree with six bits, where `.` is any bit."""
-    return "".join(
-        letters
-        for value, letters in enumerate(_BASE64_ALPHABET)
-        if re.fullmatch(known, f"{value:06b}")
-    )
-
-
 def _decoded(token: str) -> str:
     """`token` decoded from base64, one character for each octet."""
     whole = token[: len(token) - (len(token) % 4 == 1)]
@@ -271,86 +163,6 @@ def _decoded(token: str) -> str:
         return base64.b64decode(whole + "=" * (-len(whole) % 4)).decode("latin-1")
     except (binascii.Error, ValueError):
         return ""
-
-
-def _v6_spans(text: str, start: int, end: int) -> Iterator[Span]:
-    """The spans of IPv6 addresses in a run of hexadecimal groups and colons."""
-    groups = text[start:end].split(":")
-    # Groups that continue beyond the run belong to words: `d` in `std::`, `be` in `::before`.
-    if start and text[start - 1].isalnum():
-        start += len(groups.pop(0)) + 1
-    follows = text[end : end + 2]
-    if groups and (follows[:1].isalnum() or (follows[:1] == "." and follows[1:].isdigit())):
-        groups.pop()
-    if len(groups) > _V6_GROUPS + 1 and all(len(group) == 2 for group in groups):
-        return  # a fingerprint
-    if len(groups) > _V6_LONGEST_RUN:
-        yield start, end
-        return
-    offsets = [start]
-    for group in groups:
-        offsets.append(offsets[-1] + len(group) + 1)
-    first = 0
-    while first < len(groups):
-        last = _v6_end(groups, first)
-        if last:
-            yield offsets[first], offsets[last] - 1
-            first = last
-        else:
-            first += 1
-
-
-def _v6_end(groups: Sequence[str], first: int) -> int:
-    """The group after the longest address that starts at group `first`; 0 for none."""
-    for last in range(min(len(groups), first + _V6_GROUPS + 1), first + 2, -1):
-        inside = groups[first:last]
-        written = ":".join(inside)
-        gaps = written.count("::")
-        # With fewer than two numbers it is punctuation; with two gaps it is no address.
-        if (
-            len(inside) - inside.count("") < 2
-            or gaps > 1
-            or (not gaps and len(inside) != _V6_GROUPS)
-        ):
-            continue
-        try:
-            ipaddress.IPv6Address(written)
-        except ValueError:
-            continue
-        return last
-    return 0
-
-
-def _unescaped(text: str) -> tuple[str, list[int] | None]:
-    """`text` with its escapes decoded, and the position in `text` of each character of it."""
-    # Searching for single characters is much faster than for whole escapes.
-    marked = "%" in text or "&" in text or "\\" in text
-    if not (marked or ".]" in text or ".)" in text or ".}" in text):
-        return text, None
-    escapes = list(_ESCAPE.finditer(text))
-    if not escapes:
-        return text, None
-    parts: list[str] = []
-    positions: list[int] = []
-    reached = 0
-    for escape in escapes:
-        start, end = escape.span()
-        parts.append(text[reached:start])
-        positions.extend(range(reached, start + 1))
-        parts.append(_decoded_escape(escape))
-        reached = end
-    parts.append(text[reached:])
-    positions.extend(range(reached, len(text) + 1))
-    return "".join(parts), positions
-
-
-def _decoded_escape(escape: re.Match[str]) -> str:
-    hexadecimal = escape[1] or escape[2] or escape[3]
-    if hexadecimal:
-        return chr(int(hexadecimal, 16))
-    if escape[4]:
-        return chr(int(escape[4]))
-    return "." if escape[5] else ":"
 
 
 def _cut(text: str, spans: Sequence[Span]) -> str:

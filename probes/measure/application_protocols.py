@@ -52,7 +52,7 @@ class Applications:
             port,
             timeout=self._record.settings.http_timeout,
             on_local_address=self._record.own.add,
-            on_exit=self._context.on_exit,
+            on_exit=self._context.heard_exit,
         )
         return self._note(start, binding, "stun", address, port)
 

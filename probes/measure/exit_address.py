@@ -1,19 +1,17 @@
 """The public address a vantage's packets leave from, as a server that echoes it reports.
 
-The address is the vantage's own. Only the caller gets it, and nobody may keep, log or show it.
+The address is the vantage's own. Only the caller and the scrubber get it, and nobody may store, log
+or show it.
 """
-
-import re
-from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from probes.layers.bogon import BogonList
 from probes.layers.http import Exchange
 from probes.measure.fetch import fetch
+from probes.measure.learnt_exits import in_words
 from probes.measure.vantage_context import VantageContext
 
 _LIMIT = 16 * 1024
 """Bytes read of an answer, which is one line or a small document."""
-_WORD = re.compile(r"[0-9A-Fa-f:.]{3,45}")
 
 
 async def ask_echo(context: VantageContext, url: str) -> str:
@@ -24,7 +22,9 @@ async def ask_echo(context: VantageContext, url: str) -> str:
     answer = await fetch(context, url, limit=_LIMIT)
     if answer is None or answer.failure or answer.status != 200:
         return ""
-    return exit_address(answer, context.bogons)
+    found = exit_address(answer, context.bogons)
+    context.exits.add(found)
+    return found
 
 
 def exit_address(answer: Exchange, bogons: BogonList) -> str:
@@ -34,25 +34,7 @@ def exit_address(answer: Exchange, bogons: BogonList) -> str:
     """
     in_headers = "\n".join(value for _, value in answer.headers)
     for text in (answer.body.decode("utf-8", "replace"), in_headers):
-        found = {address for address in _addresses(text) if address not in bogons}
+        found = {address for address in in_words(text) if address not in bogons}
         if found:
             return found.pop() if len(found) == 1 else ""
     return ""
-
-
-def _parsed(word: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(word)
-    except ValueError:
-        return None
-
-
-def _addresses(text: str) -> set[str]:
-    found = set()
-    for word in _WORD.findall(text):
-        address = _parsed(word) or _parsed(word.strip(".:"))
-        if address is None:
-            continue
-        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-        found.add(str(mapped or address))
-    return found

@@ -23,7 +23,6 @@ from functools import partial
 from urllib.parse import urlsplit
 
 import msgspec
-import uuid_utils
 
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.catalog.host import is_literal
@@ -47,6 +46,7 @@ from probes.measurement import (
     TcpObservation,
     TlsObservation,
     family_of,
+    id_at,
 )
 from probes.sockets.system_resolvers import ResolverAddress
 from probes.target import Target
@@ -151,7 +151,7 @@ async def follow_up(context: VantageContext, plan: FollowUpPlan, *, cycle: str) 
     finally:
         observations = await _collect(questions)
     return Measurement(
-        id=str(uuid_utils.uuid7()),
+        id=id_at(started_at),
         cycle=cycle,
         **context.vantage.origin,
         platform=plan.target.platform,

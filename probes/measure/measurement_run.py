@@ -61,6 +61,7 @@ class MeasurementRun:
         await self.connections.settle()
         record = self.record
         record.close_streams()
+        record.own.update(self.context.exits)
         observations = list(record.observations)
         observations += await self.resolution.finish()
         scrubber = Scrubber(record.own, record.tested, (record.given, record.endpoint))

@@ -9,13 +9,12 @@ interference. The prober judges nothing. It records what failed and goes on wher
 
 import asyncio
 
-import uuid_utils
-
+from probes.catalog.catalog import ReferenceScope
 from probes.layers.dns_message import Reply
 from probes.measure.doh import ask_doh
 from probes.measure.measurement_run import MeasurementRun
 from probes.measure.vantage_context import VantageContext
-from probes.measurement import Layer, Measurement, Purpose
+from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, Purpose, id_at
 from probes.target import Reduction, Target
 
 
@@ -40,6 +39,10 @@ class Prober(VantageContext):
         greets = reduction is not None and reduction.only_handshake(target.endpoint)
         omitted = (Layer.HTTP,) if greets else ()
         run = MeasurementRun(self, asyncio.get_running_loop().time(), reduction)
+        # A country's own reference might name another's address to have it hidden from evidence.
+        run.record.learns = (
+            target.platform == REFERENCE_PLATFORM and target.role != ReferenceScope.DOMESTIC
+        )
         started_at = self.now()
         try:
             reached = await run.run(target.endpoint)
@@ -50,7 +53,7 @@ class Prober(VantageContext):
         finally:
             await run.close()
         return Measurement(
-            id=str(uuid_utils.uuid7()),
+            id=id_at(started_at),
             cycle=cycle,
             **self.vantage.origin,
             platform=target.platform,

@@ -56,6 +56,8 @@ class RedirectChain:
                 self._record.tested.add(named)
             last = not onward or hop == MAX_REDIRECTS
             expected = not last or as_stated(endpoint, answer)
+            if self._record.learns and secure and expected and answer.failure is None:
+                self._context.exits.learn_from(answer.headers, self._context.bogons)
             observation = HttpObservation(
                 start=start,
                 duration=answer.duration,

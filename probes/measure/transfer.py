@@ -16,7 +16,6 @@ import asyncio
 from collections.abc import Mapping
 
 import msgspec
-import uuid_utils
 
 from probes.catalog.catalog import Endpoint
 from probes.failure import Failure
@@ -34,6 +33,7 @@ from probes.measurement import (
     Purpose,
     TransferObservation,
     family_of,
+    id_at,
 )
 from probes.sockets.network import ByteStream
 
@@ -80,7 +80,7 @@ async def transfer(
     finally:
         await run.close()
     return Measurement(
-        id=str(uuid_utils.uuid7()),
+        id=id_at(started_at),
         cycle=cycle,
         **context.vantage.origin,
         platform=plan.platform,

@@ -24,6 +24,8 @@ class UnscrubbedRecord:
         """Addresses of others: they are evidence wherever they appear."""
         self.given = ""
         """The endpoint's own host, as opposed to hosts that redirects name."""
+        self.learns = False
+        """Whether an answer over verified TLS may say which public address is ours."""
         self.endpoint = ""
         """Id of the endpoint."""
         self._loop = asyncio.get_running_loop()

@@ -15,6 +15,7 @@ from probes.layers.dns import DnsLookup
 from probes.layers.dns_message import Reply
 from probes.layers.http import HttpClient
 from probes.layers.nat64 import WELL_KNOWN_NAME, Nat64, learn
+from probes.measure.learnt_exits import LearntExits
 from probes.measure.ordered_limits import OrderedLimits
 from probes.measurement import Layer
 from probes.settings import ProbeSettings
@@ -50,9 +51,18 @@ class VantageContext(ABC):
         self.nat64 = NO_NAT64
         self.now = now
         self._bootstrap: Self | None = None
+        self.exits = LearntExits()
+        """For the scrubber alone."""
         self.on_exit: Callable[[str], None] | None = None
         """Called with the vantage's public address when a server reports it; the address must not
         be kept, logged or shown."""
+
+    def heard_exit(self, address: str) -> None:
+        """A server said that the vantage's packets come from this address."""
+        if address not in self.bogons:
+            self.exits.add(address)
+        if self.on_exit is not None:
+            self.on_exit(address)
 
     @abstractmethod
     async def ask_doh(self, url: str, name: str, rtype: str) -> Reply:
@@ -131,6 +141,7 @@ class VantageContext(ABC):
                 resolvers=self.resolvers,
                 now=self.now,
             )
+            self._bootstrap.exits = self.exits
         return self._bootstrap
 
 

@@ -9,10 +9,12 @@ is short, and is tried again later, so that readers notice nothing.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
+
+from storage.values.times import utc_now
 
 TIMES = {
     "verdict": "judged_at",
@@ -42,7 +44,7 @@ def month_of(moment: str) -> str:
 
 def months_ahead(now: datetime | None = None) -> list[str]:
     """The current month and those to make ahead."""
-    first = _number(now or datetime.now(UTC))
+    first = _number(now or utc_now())
     return [_month(number) for number in range(first, first + AHEAD + 1)]
 
 
@@ -57,7 +59,7 @@ def ensure(connection: Connection, table: str, months: Iterable[str]) -> None:
         known[table] = _partitions(connection, table)
     missing = set(months) - known[table]
     if missing or _OTHER not in known[table]:
-        now = _number(datetime.now(UTC))
+        now = _number(utc_now())
         near = {_month(number) for number in range(now - _BACK, now + AHEAD + 1)}
         _make_all(connection, table, sorted(missing & near))
         # This connection does not try again what could not be made, or is too far away.

@@ -26,6 +26,12 @@ def clock_skew(measurements: Iterable[Measurement], *, cleartext: bool = False) 
 
     `cleartext` uses answers without encryption instead, which anybody could have forged.
     """
+    found = skews(measurements, cleartext=cleartext)
+    return float(round(median(found))) if found else None
+
+
+def skews(measurements: Iterable[Measurement], *, cleartext: bool = False) -> list[float]:
+    """The same in seconds, from each host."""
     scheme = "http" if cleartext else "https"
     by_host: dict[str, list[float]] = {}
     for measurement in measurements:
@@ -34,9 +40,7 @@ def clock_skew(measurements: Iterable[Measurement], *, cleartext: bool = False) 
                 ahead = _ahead(measurement, page)
                 if ahead is not None:
                     by_host.setdefault(urlsplit(page.url).hostname or "", []).append(ahead)
-    if not by_host:
-        return None
-    return float(round(median(median(several) for several in by_host.values())))
+    return [median(several) for several in by_host.values()]
 
 
 def _ahead(measurement: Measurement, page: HttpObservation) -> float | None:

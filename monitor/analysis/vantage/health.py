@@ -111,8 +111,8 @@ def assess(
     `witnesses` are measurements of platforms in the same cycle. Only those that reached their
     endpoint count, so blocking cannot pass for loss. `at` is when the last reference measurement
     ended, `where` how the exit differs from the configuration, and `skew` the seconds by which the
-    vantage itself found its clock ahead: corrected times no longer show that. Never raises; without
-    references the state is unknown.
+    vantage itself found its clock ahead: corrected and steady times do not show that. Never raises;
+    without references the state is unknown.
     """
     seen = _references(references, witnesses, where)
     known = [one for one in (seen.clock_skew, skew) if one is not None]

@@ -61,7 +61,7 @@ async def agent(
     async with CollectorClient(mine.agent, VANTAGE, AGENT_KEY, clock, chance) as line:
         controls = RemoteControls(line, clock)
         traffic = DayTraffic(VANTAGE, ledger, lambda: line.carried, clock.now)
-        how = partial(cycle_runner, ledger=ledger, controls=controls, now=clock.now)
+        how = partial(cycle_runner, ledger=ledger, controls=controls, clock=clock)
         async with CycleRunners(partial(how, scheduled_controls=True)) as runners:
             maker = BatchMaker(VANTAGE, mine.agent.sealing_key, clock)
             recorder = SpoolRecorder(mine, spool, maker, clock, traffic.today, lambda: None)

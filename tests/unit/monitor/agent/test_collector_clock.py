@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from monitor.agent.collector_clock import AgentClock, Anchor, Machine
 from storage.values.times import time_text
 
@@ -59,19 +57,6 @@ def test_what_an_earlier_process_heard_holds_while_the_machine_runs() -> None:
     first.heard(TRUE, hands.ticks, hands.ticks)
     hands.pass_by(60)
     assert AgentClock(hands.machine(), first.anchor).collectors_now() == TRUE + timedelta(minutes=1)
-
-
-def test_times_of_one_cycle_are_by_one_clock_though_the_wall_clock_is_set() -> None:
-    """Between two cycles the agent's clock follows."""
-    hands = Hands()
-    clock = AgentClock(hands.machine())
-    began = clock.now()
-    hands.pass_by(10)
-    hands.wall += 1e9
-    assert clock.now() == began + timedelta(seconds=10)
-    assert clock.follow()
-    assert clock.now().timestamp() == pytest.approx(hands.wall)
-    assert not clock.follow()
 
 
 def test_a_slow_answer_does_not_replace_a_quick_one_unless_the_clock_was_set() -> None:

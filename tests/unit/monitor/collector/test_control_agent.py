@@ -26,6 +26,7 @@ from probes.testing import Peer, VirtualClockLoop, reset_by_peer
 from probes.vantage import VantagePoint, VantageRole
 from storage.values.cycle import Cycle
 from storage.values.fleet import Enrolment, SeenCycle, WaitingCycle
+from storage.values.steady_clock import SteadyClock
 from tests.unit.monitor.collector.test_received_cycles import Shelf
 from tests.unit.monitor.measuring.test_cycle import ADDRESS, CONTROL, FIELD, World, now
 from tests.unit.monitor.measuring.test_scheduled_controls import EVERYTHING, seen_by
@@ -33,6 +34,15 @@ from tests.worlds.agent_collector import AGENT_KEY, SEALING
 from tests.worlds.build import START
 
 LOOP = VirtualClockLoop
+
+
+def machine() -> Machine:
+    """A machine whose clock is right."""
+    return Machine(
+        boot="first",
+        since_boot=lambda: 100.0 + (now() - START).total_seconds(),
+        wall=lambda: now().timestamp(),
+    )
 
 
 async def as_agent(world: World, vantage: VantagePoint) -> Cycle:
@@ -44,7 +54,7 @@ async def as_agent(world: World, vantage: VantagePoint) -> Cycle:
             make_network=lambda one: world.networks[one.id],
             controls=LocalControls(nobody, ()),
             scheduled_controls=True,
-            now=now,
+            clock=SteadyClock(machine()),
         )
         async with runner as looks:
             return await measure_and_judge(looks, vantage.id)
@@ -53,12 +63,7 @@ async def as_agent(world: World, vantage: VantagePoint) -> Cycle:
 def taken_in(cycle: Cycle, vantage: VantagePoint, role: VantageRole | None = None) -> SeenCycle:
     """The cycle as the collector reads it from the agent's batch; the key is enrolled as `role`,
     that of the vantage unless given. Raises Refused."""
-    machine = Machine(
-        boot="first",
-        since_boot=lambda: 100.0 + (now() - START).total_seconds(),
-        wall=lambda: now().timestamp(),
-    )
-    clock = AgentClock(machine)
+    clock = AgentClock(machine())
     batch = BatchMaker(vantage.id, sealing_text(SEALING), clock).make(cycle)
     key = public_text(AGENT_KEY)
     sender = Enrolment(

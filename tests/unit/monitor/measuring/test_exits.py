@@ -125,6 +125,16 @@ async def test_servers_are_asked_in_turn_and_only_now_and_then(files: Sequence[s
     assert servers.asked == [URL, OTHER_URL] * 2
 
 
+async def test_without_files_servers_are_asked_for_the_scrubber_alone() -> None:
+    """The first that answers is enough, as rarely, and nothing is claimed about the exit."""
+    servers = Servers(**{URL: "", OTHER_URL: ABROAD})
+    told = exits((), servers, echo=(URL, OTHER_URL), every=3)
+    for _ in range(4):
+        await told.begin(FIELD.id)
+    assert servers.asked == [URL, OTHER_URL] * 2
+    assert told.of(FIELD) == AS_CONFIGURED
+
+
 async def test_a_wrong_exit_is_asked_after_in_every_cycle(files: Sequence[str]) -> None:
     """A VPN that was switched off is noticed in the next cycle."""
     servers = Servers(**{URL: ABROAD})

@@ -1,0 +1,169 @@
+"""How a known address is written: as text, as one number, within names, hashed, in base64."""
+
+import base64
+import hashlib
+import ipaddress
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+import msgspec
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_BASE64_ALPHABET = (*_LETTERS, *_LETTERS.lower(), *"0123456789", "+-", "/_")
+"""Position 62 and 63 differ between the two alphabets in use."""
+_LOWER = str.maketrans(_LETTERS, _LETTERS.lower())
+"""Unlike `str.lower` this keeps every character in its place."""
+_APART = r"(?:[^0-9a-z]{1,8}0{0,3}|[^0-9a-z]?dot[^0-9a-z]?)"
+"""Between two octets."""
+_PERHAPS_APART = r"(?:[^0-9a-z]{0,4}(?:0?x)?)"
+_PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
+
+
+class Own(msgspec.Struct, frozen=True, kw_only=True):
+    """The vantage's own addresses and the patterns that recognise them."""
+
+    addresses: frozenset[IpAddress]
+    written: re.Pattern[str] | None = None
+    """Finds them in lower-case text without escapes."""
+    encoded: re.Pattern[str] | None = None
+    """Finds them in base64."""
+    needles: tuple[bytes, ...] = ()
+    """Their forms in binary data."""
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where they stand in `text`, which has no escapes, but not in base64."""
+        if self.written is not None:
+            lower = text.translate(_LOWER)
+            yield from (match.span() for match in self.written.finditer(lower))
+
+    def spans_in_base64(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where they stand in base64."""
+        if self.encoded is not None:
+            yield from (match.span() for match in self.encoded.finditer(text))
+
+
+@lru_cache(maxsize=256)
+def spellings_of(addresses: frozenset[IpAddress]) -> Own:
+    """Built once for the addresses that many measurements share."""
+    if not addresses:
+        return Own(addresses=addresses)
+    texts = {text for address in addresses for text in _spellings(address)}
+    named = {digest for address in addresses for digest in _digests(address)}
+    # The longest first, so that no spelling leaves the tail of a longer one. Each pattern starts
+    # with a plain character, so that the search can skip ahead.
+    written = sorted(texts | named | {text.encode().hex() for text in texts}, key=len, reverse=True)
+    plain = [re.escape(text) for text in written]
+    plain += [pattern for address in addresses for pattern in _patterns(address)]
+    encoded = [
+        pattern
+        for address in addresses
+        for data in (address.packed, str(address).encode(), address.exploded.encode())
+        for pattern in _in_base64(data)
+    ]
+    return Own(
+        addresses=addresses,
+        written=re.compile("|".join(plain)),
+        encoded=re.compile("|".join(encoded)),
+        needles=tuple(sorted({*(t.encode() for t in texts), *(a.packed for a in addresses)})),
+    )
+
+
+def _spellings(address: IpAddress) -> Iterator[str]:
+    yield address.reverse_pointer
+    if isinstance(address, ipaddress.IPv4Address):
+        octets = str(address).split(".")
+        padded = [octet.zfill(3) for octet in octets]
+        for parts in (octets, octets[::-1], padded, padded[::-1]):
+            for separator in (".", "-", "_"):
+                yield separator.join(parts)
+        yield "".join(padded)
+    else:
+        yield address.reverse_pointer.removesuffix(".ip6.arpa")
+        yield ".".join(address.exploded.replace(":", ""))
+        groups = address.exploded.split(":")
+        short = [group.lstrip("0") or "0" for group in groups]
+        for separator in (":", "-", "_", "."):
+            yield separator.join(groups)
+            yield separator.join(short)
+            yield str(address).replace(":", separator)
+        # The halves are as telling as the whole: the line, and the device.
+        if address in _PUBLIC_V6:
+            yield ":".join(short[:4])
+        if int(address) & 0xFFFF_FFFF_FFFF_FFFF > 0xFFFF_FFFF:
+            yield ":".join(short[4:])
+            yield ":".join(groups[4:])
+
+
+def _digests(address: IpAddress) -> Iterator[str]:
+    """There are so few addresses that a digest of one is the address."""
+    for text in (str(address), address.exploded):
+        for name in ("md5", "sha1", "sha256"):
+            yield hashlib.new(name, text.encode(), usedforsecurity=False).hexdigest()
+        yield base64.b32encode(text.encode()).decode().rstrip("=").lower()
+
+
+def _patterns(address: IpAddress) -> Iterator[str]:
+    """Patterns for an address as one number, and for its octets one by one."""
+    packed = address.packed
+    yield _hexadecimal(packed)
+    yield rf"{int(address)}(?!\d)"
+    if isinstance(address, ipaddress.IPv4Address):
+        yield from _patterns_v4(packed)
+        return
+    if address in _PUBLIC_V6:
+        yield _hexadecimal(packed[:8])
+    if int.from_bytes(packed[8:], "big") > 0xFFFF_FFFF:
+        yield _hexadecimal(packed[8:])
+    if packed[11:13] == b"\xff\xfe":
+        yield _hexadecimal(bytes([packed[8] ^ 2]) + packed[9:11] + packed[13:])
+
+
+def _patterns_v4(packed: bytes) -> Iterator[str]:
+    yield r"\.".join(rf"0x0*{octet:x}(?![0-9a-f])" for octet in packed)
+    for octets in (packed, packed[::-1]):
+        for written in (map(str, octets), (f"{octet:o}" for octet in octets)):
+            yield _APART.join(written) + r"(?!\d)"
+    yield _PERHAPS_APART.join(f"{octet:08b}" for octet in packed)
+    backwards = int.from_bytes(packed, "little")
+    if backwards >= 1 << 24:
+        yield _hexadecimal(packed[::-1])
+        yield rf"{backwards}(?!\d)"
+    if packed[0] >= 0x80:
+        yield rf"-{(1 << 32) - int.from_bytes(packed, 'big')}(?!\d)"
+    # Short ones would be version numbers.
+    for parts in (1, 2):
+        rest = int.from_bytes(packed[parts:], "big")
+        if rest >= 1 << (8 * (3 - parts)):
+            yield r"\.".join((*map(str, packed[:parts]), rf"{rest}(?!\d)"))
+
+
+def _hexadecimal(octets: bytes) -> str:
+    return _PERHAPS_APART.join(f"{octet:02x}" for octet in octets)
+
+
+def _in_base64(data: bytes) -> Iterator[str]:
+    """Patterns for `data` inside longer base64, one for each alignment.
+
+    A first character that shares bits with what precedes is omitted; a last one that shares bits
+    with what follows may be any that agrees.
+    """
+    bits = "".join(f"{octet:08b}" for octet in data)
+    for skipped in (0, 4, 2):
+        known = bits[skipped:]
+        known += "." * (-len(known) % 6)
+        first, *rest = [_agreeing(known[at : at + 6]) for at in range(0, len(known), 6)]
+        behind = "".join(f"[{re.escape(letters)}]" for letters in rest)
+        yield from (re.escape(letter) + behind for letter in first)
+
+
+@lru_cache(maxsize=1024)
+def _agreeing(known: str) -> str:
+    """The base64 characters that agree with six bits, where `.` is any bit."""
+    return "".join(
+        letters
+        for value, letters in enumerate(_BASE64_ALPHABET)
+        if re.fullmatch(known, f"{value:06b}")
+    )

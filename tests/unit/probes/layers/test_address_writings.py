@@ -1,0 +1,124 @@
+"""How many ways of writing the vantage's address come through the scrubber."""
+
+import ipaddress
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probes.layers.scrub import PLACEHOLDER, Scrubber
+from probes.layers.shown_text import shown
+from tests.worlds.address_writings import BEYOND, ENCODINGS, Encoding
+
+BEHIND_NAT = "10.0.0.5"
+"""All that the sockets of a vantage behind NAT know."""
+EXITS = {4: "198.51.100.77", 6: "2001:db8:7:41:21a:2bff:fe3c:4d5e"}
+
+
+def comes_through(encoding: Encoding, address: str, scrubber: Scrubber) -> bool:
+    """Whether enough of the address is left to recognise it."""
+    written = encoding.write(address)
+    scrubbed = scrubber.text(f"<p>x {written} y</p>")
+    rest = re.sub(r"[^0-9]", "", shown(scrubbed).text)
+    # A port, a mask or the 32 of its name tells nothing.
+    return PLACEHOLDER not in scrubbed or written in scrubbed or len(rest) > 6
+
+
+def test_the_table_is_long_enough_to_mean_something() -> None:
+    """The table has at least 131 ways, of both families, most of them natural."""
+    assert len({encoding.name for encoding in ENCODINGS}) == len(ENCODINGS) >= 131
+    assert {encoding.version for encoding in ENCODINGS} == {4, 6}
+    assert sum(encoding.natural for encoding in ENCODINGS) >= 100
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS, ids=lambda one: one.name)
+def test_no_natural_way_comes_through_behind_nat(encoding: Encoding) -> None:
+    """Attack: a block page, a provider's name for the line or a token writes the public address in
+    another script, in tags, in an array, in base64 twice. 134 of 189 ways came through whole while
+    the address was not known, 109 of them when it was."""
+    address = EXITS[encoding.version]
+    if encoding.natural:
+        assert not comes_through(encoding, address, Scrubber([BEHIND_NAT]))
+    assert comes_through(encoding, address, Scrubber([address])) == (encoding.name in BEYOND)
+
+
+lines = st.tuples(st.integers(100, 223), *[st.integers(16, 255)] * 3).map(
+    lambda octets: ".".join(map(str, octets))
+)
+
+
+@given(lines, st.sampled_from([e for e in ENCODINGS if e.natural and e.version == 4]))
+def test_no_natural_way_of_any_ipv4_address_comes_through(address: str, way: Encoding) -> None:
+    """The ways hold for every address of a line, not for that of the table alone."""
+    if ipaddress.ip_address(address).packed.hex().isalpha():
+        return  # a word to whoever does not know better
+    assert not comes_through(way, address, Scrubber([BEHIND_NAT]))
+
+
+STAYING = ("plain", "octets in tags", "groups in tags", "JSON array", "hexadecimal name")
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [one for one in ENCODINGS if one.name.partition(" ")[2] in STAYING],
+    ids=lambda one: one.name,
+)
+def test_a_tested_address_may_stay(encoding: Encoding) -> None:
+    """The address of a block page's server is evidence, in every view of the page."""
+    address = EXITS[encoding.version]
+    written = encoding.write(address)
+    assert Scrubber([BEHIND_NAT], [address]).text(written) == written
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<tr><td>1</td><td>2</td><td>3</td><td>4</td></tr>",
+        "rgba(255, 128, 64, 1) rgb(255, 0, 0)",
+        "[1, 2, 3]",
+        "[255, 0, 0, 255, 17]",
+        "main.0a1b2c3d.js chunk-1a2b3c4d.min.css",
+        "2024-02-17--2024-02-20",
+        "session=deadbeef01&zip=12345678",
+        "d41d8cd98f00b204e9800998ecf8427e.cloudfront.example",
+        "3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+        "۱۴۰۳/۱۱/۲۸ ساعت ۱۰:۲۰",
+        "می‌خواهم این صفحه را ببینم، شماره ۱۲",
+        "1. Open the page. 2. Read it. 3. Close it. 4. Go home.",
+        "x = a[0] + b[1]; if (x &lt; 3 &amp;&amp; y &gt; 4) { z = '\\u00e9'; }",
+        "50% of 100%, i.e. 3 of 6 (dot) by dot",
+        "TWFueSBoYW5kcyBtYWtlIGxpZ2h0IHdvcmsgYW5kIG1vcmU=",
+    ],
+)
+def test_what_only_resembles_such_a_way_stays(text: str) -> None:
+    """Tables, colours, file names, dates and prose of other scripts are not changed."""
+    assert Scrubber(["198.51.100.7", "2001:db8:7::7"], ["203.0.113.10"]).text(text) == text
+
+
+HOSTILE = {
+    "tags": "1<b>" * 120_000,
+    "open tags": "1<b" * 160_000,
+    "comments": "1<!--" * 100_000,
+    "backslashes": "\\" * 500_000,
+    "percent of percent": "%25" * 160_000,
+    "zero-width": "1\u200b" * 250_000,
+    "arrays": "[1,2," * 100_000,
+    "digits": "1" * 500_000,
+    "hexadecimal names": "0a1b2c3d." * 50_000,
+    "ampersands": "&amp;" * 100_000,
+    "spaces and dots": "1 . " * 120_000,
+    "parameters": "ip=" * 160_000,
+    "letters before a parameter": "a" * 500_000,
+    "base64 that decodes to base64": "TVRr" * 120_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_no_page_keeps_the_scrubber_busy(text: str) -> None:
+    """Attack: a page made to slow down the search. Its cost grows with its length alone."""
+    scrubber = Scrubber(["198.51.100.7", "2001:db8:7::7"], ["203.0.113.10"])
+    started = time.process_time()
+    scrubber.text(text)
+    assert time.process_time() - started < 6.0
