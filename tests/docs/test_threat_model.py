@@ -1,4 +1,4 @@
-"""docs/threat-model.md has every attacker, a whole row for each threat, and only tests that exist."""
+"""docs/threat-model.md has each attacker, a whole row for each threat, and tests that exist."""
 
 import ast
 import re
