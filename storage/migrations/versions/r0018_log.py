@@ -76,6 +76,7 @@ def _rows(
     connection: sa.Connection, table: str, names: tuple[str, ...], time: str
 ) -> Iterator[Any]:
     """Rows with the columns of this version, whatever columns come later."""
+    row: Any
     for row in connection.execute(sa.select(*map(sa.column, names)).select_from(sa.table(table))):
         cells = row._asdict()
         yield SimpleNamespace(**{**cells, time: text_time(cells[time])})

@@ -18,6 +18,7 @@ from monitor.keys.keys import fingerprint, public_text
 from monitor.report.batches import BATCHES, KEYS
 from monitor.report.bounded_unzip import NotAsMadeError
 from monitor.report.collect import gather
+from monitor.report.log_file import LOG
 from monitor.report.signatures_text import how_much_is_signed, signature_limits
 from monitor.report.verify import verify
 from monitor.report.verify_batches import MEASUREMENTS
@@ -25,6 +26,7 @@ from monitor.wording.words import words_in
 from probes.measurement import Measurement
 from storage.open_store import open_store
 from storage.sql import schema
+from storage.store import StorageError
 from storage.values.fleet import Quarantine
 from tests.collector.world import NOW, OTHER_KEY
 from tests.contract.listing import EVERYTHING, flat
@@ -176,7 +178,7 @@ async def test_batches_of_revoked_and_quarantined_vantages_are_marked(
     findings = await gather(store, WANTED, tmp_path, 300.0)
     files = {
         name: (await asyncio.to_thread((tmp_path / name).read_bytes)).splitlines()
-        for name in (BATCHES, KEYS, MEASUREMENTS)
+        for name in (BATCHES, KEYS, MEASUREMENTS, LOG)
     }
     assert all(line_of(files, n).key_revoked_at == NOW for n in range(2))
     assert all(line_of(files, n).quarantined for n in range(2))
@@ -263,7 +265,8 @@ def test_whatever_is_signed_cannot_be_changed(files: Files, changed: dict[str, A
 
 def test_a_swapped_key_is_found(files: Files) -> None:
     """Another key under the old fingerprint, another key with its own, one for another vantage, and
-    none at all."""
+    none at all. None of them is said to be in the log, where it would be missed."""
+    files = edited(files, KEYS, 0, lambda key: {**key, "place": None})
     other = public_text(OTHER_KEY)
     swapped = edited(files, KEYS, 0, lambda key: {**key, "key": other})
     assert "was never enrolled" in _complaint(swapped)
@@ -377,3 +380,95 @@ def test_a_changed_byte_names_the_file(whole: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["verify", str(broken)])
     assert done.exit_code == 3
     assert BATCHES in done.output
+
+
+# The log.
+
+
+def test_batches_and_keys_are_in_the_log(whole: Path, files: Files) -> None:
+    """Each is proved to be in the one whose head the report has."""
+    verified = verify(whole)
+    assert verified.signed is not None
+    assert verified.log is not None
+    # Three keys were enrolled, and two batches received.
+    assert (verified.signed.logged, verified.log.file.size) == (2, 5)
+    assert all(line_of(files, number).place for number in range(2))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"position": 0},
+        {"position": 5},
+        {"position": -1},
+        {"path": []},
+        {"path": ["00" * 32] * 3},
+        {"path": ["no digits"]},
+    ],
+)
+@pytest.mark.parametrize("name", [BATCHES, KEYS])
+def test_a_changed_place_is_found(files: Files, name: str, changed: dict[str, Any]) -> None:
+    """For batches and for keys: the log's head allows one place only."""
+    (place,) = [msgspec.json.decode(files[name][0])["place"]]
+    if place["position"] == changed.get("position"):
+        changed = {"position": place["position"] + 1}
+    moved = edited(files, name, 0, lambda line: {**line, "place": {**place, **changed}})
+    complaint = _complaint(moved)
+    assert complaint.startswith(name)
+    assert f"is not where it should be in the log of {LOG}" in complaint
+
+
+@pytest.mark.parametrize(
+    "field", ["received_at", "id", "sent_at", "country", "body_sha256", "signature"]
+)
+def test_what_the_log_has_of_a_batch_cannot_be_changed(files: Files, field: str) -> None:
+    """Neither what the vantage signed, nor when the collector says it came."""
+    other, line = line_of(files, 1).batch, line_of(files, 0)
+    values: dict[str, Any] = {
+        **msgspec.structs.asdict(other),
+        "country": "BR",
+        "sent_at": "2026-03-01T12:00:01.000000Z",
+        "received_at": NOW - BEHIND,
+    }
+    assert values[field] != getattr(line.batch, field)
+    batch = msgspec.structs.replace(line.batch, **{field: values[field]})
+    forged = msgspec.structs.replace(line, batch=batch)
+    lines = [msgspec.json.encode(forged), *files[BATCHES][1:]]
+    assert _complaint({**files, BATCHES: lines}).startswith(BATCHES)
+
+
+def test_a_batch_that_was_never_logged_is_not_called_logged(files: Files) -> None:
+    """Its maker may leave the place out, and is then one short."""
+    signed = checked(edited(files, BATCHES, 0, lambda line: {**line, "place": None}))
+    assert (signed.batches, signed.logged) == (2, 1)
+
+
+async def test_a_later_report_continues_the_log_of_an_earlier_one(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    """Its head is in the later one, with a proof; a rewritten log makes no report at all."""
+    first = verify(await make(store, tmp_path / "first.zip")).log
+    await store.revoke("khi-ptcl", NOW, "stolen")
+    second = verify(await make(store, tmp_path / "second.zip")).log
+    assert first is not None
+    assert second is not None
+    assert second.file.size > first.file.size
+    assert [(one.size, one.root) for one in second.file.heads] == [
+        (first.file.size, first.file.root)
+    ]
+    change = schema.log_head.update().values(root="ab" * 32)
+    await store._write(lambda database: database.execute(change))
+    with pytest.raises(StorageError, match="was rewritten since its head of 5 entries"):
+        await make(store, tmp_path / "third.zip")
+    assert not (tmp_path / "third.zip").exists()
+
+
+def test_a_forged_log_does_not_verify(files: Files) -> None:
+    """Whoever signs reports can enclose another head, but no earlier one that it does not
+    continue."""
+    log = msgspec.json.decode(b"\n".join(files[LOG]))
+    log["heads"] = [{"size": 2, "root": "ab" * 32, "path": ["00" * 32]}]
+    forged = {**files, LOG: [msgspec.json.encode(log)]}
+    assert "does not continue that of 2 entries" in _complaint(forged)
+    for broken in (b"{", b"[" * 100_000, b'{"format":9,"size":1,"root":""}'):
+        assert _complaint({**files, LOG: [broken]}).startswith(LOG)

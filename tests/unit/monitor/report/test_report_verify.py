@@ -77,7 +77,7 @@ def test_a_report_as_it_was_made(report: Path) -> None:
     assert verified.signed is None
     assert manifest.fingerprint == FINGERPRINT
     assert [one.name for one in manifest.files] == [
-        *("README.txt", "report.pdf", "report.html"),
+        *("README.txt", "log.json", "report.pdf", "report.html"),
         *("charts/timeline.png", "charts/timeline.svg"),
         *("charts/availability.png", "charts/availability.svg"),
         *("data/availability.csv", "data/datapackage.json"),
