@@ -42,4 +42,5 @@ async def run(settings: Settings) -> None:
             *monitor.tasks(),
             keep_running(notifications.run),
             keep_running(monitor.retention.run),
+            keep_running(monitor.stamping.run),
         )

@@ -49,7 +49,7 @@ async def run(settings: Settings) -> None:
             publisher,
             now=utc_now,
             notifier=notifications.delivery,
-            duties=(notifications.run, monitor.retention.run),
+            duties=(notifications.run, monitor.retention.run, monitor.stamping.run),
         )
         certificate = certificate_of(settings.collector)
         counts = IngestCounts()

@@ -84,6 +84,8 @@ class Seals(msgspec.Struct, frozen=True, kw_only=True):
 
     countersignatures: tuple[Countersignature, ...] = ()
     times: Times = Times()
+    proofs: tuple[bytes, ...] = ()
+    """Those of OpenTimestamps, as they are."""
 
 
 class Trusted(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +136,8 @@ def read_seals(seals: Iterable[tuple[str, str, bytes]], manifest: bytes, trusted
         else:
             stamps.append((name, kind, data))
     times = times_of(stamps, manifest, trusted)
-    return Seals(countersignatures=tuple(signed.values()), times=times)
+    proofs = tuple(data for _, kind, data in stamps if kind == OPENTIMESTAMPS)
+    return Seals(countersignatures=tuple(signed.values()), times=times, proofs=proofs)
 
 
 def _countersignature(name: str, data: bytes, manifest: bytes) -> Countersignature:

@@ -28,7 +28,7 @@ from storage.open_store import open_store
 from storage.sql import schema
 from storage.store import StorageError
 from storage.values.fleet import Quarantine
-from tests.collector.world import NOW, OTHER_KEY
+from tests.collector.world import AGENT_KEY, NOW, OTHER_KEY
 from tests.contract.listing import EVERYTHING, flat
 from tests.worlds.memory_store import MemoryStore
 from tests.worlds.report_batches_world import (
@@ -114,13 +114,23 @@ def test_batches_travel_as_they_were_sent_and_verify(whole: Path, files: Files) 
 
 
 def test_the_command_tells_how_much_is_signed(whole: Path) -> None:
-    """In one line, and what is not."""
+    """In one line; and that only the maker says whose key it is, until its owner is known."""
     done = CliRunner().invoke(app, ["verify", str(whole)])
     assert done.exit_code == 0
     assert (
-        "6 of 7 measurements are exactly as the vantage that made them signed them, in 2 batches "
-        "by 1 vantage. Not signed by a vantage: 1 measurement." in done.output
+        "6 of 7 measurements are as 1 other key signed them, in 2 batches. 2 of 2 batches are in "
+        "its maker's append-only log." in done.output
     )
+    assert "That 1 key belongs to a vantage, only the maker says." in done.output
+    assert "the vantage that made them" not in done.output
+    known = ["verify", str(whole), "--vantage-key", fingerprint(public_text(AGENT_KEY))]
+    done = CliRunner().invoke(app, known)
+    assert done.exit_code == 0
+    assert "You named 1 of the keys of vantages." in done.output
+    assert "only the maker says" not in done.output
+    known[-1] = fingerprint(public_text(OTHER_KEY))
+    done = CliRunner().invoke(app, known)
+    assert (done.exit_code, "no batch is signed by" in done.output) == (3, True)
 
 
 async def test_without_vantages_no_batch_is_enclosed(store: MemoryStore, tmp_path: Path) -> None:
@@ -128,7 +138,7 @@ async def test_without_vantages_no_batch_is_enclosed(store: MemoryStore, tmp_pat
     wanted = msgspec.structs.replace(WANTED, with_vantages=False, signed_batches=False)
     findings = await gather(store, wanted, tmp_path, 300.0)
     told = how_much_is_signed(words_in(), findings.signed)
-    assert "Of 6 measurements, 6 are in this report exactly" in told
+    assert "Of 6 measurements, 6 are in this report exactly as they were signed" in told
     assert "not enclosed, because each names its vantage" in told
     written = await asyncio.to_thread(lambda: list((tmp_path / "data").iterdir()))
     assert {BATCHES, KEYS}.isdisjoint(f"data/{one.name}" for one in written)
@@ -163,7 +173,8 @@ async def test_the_command_encloses_them_when_asked_to(tmp_path: Path) -> None:
     assert (signed.compared, signed.signed, signed.batches) == (6, 6, 2)
     with zipfile.ZipFile(out) as archive:
         page = archive.read("report.html").decode()
-    assert "6 are in this report exactly as the vantage that made them signed them" in page
+    assert "6 are in this report exactly as they were signed, in 2 batches, with the keys" in page
+    assert "Whose keys these are, the report does not prove." in page
     assert BATCHES in page
 
 
