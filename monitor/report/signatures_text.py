@@ -49,7 +49,7 @@ def signature_limits(words: Words, signed: Signed) -> Iterator[str]:
     marks = _marks(words, signed)
     if signed.enclosed and marks:
         yield words.gettext(
-            "Whether a vantage told the truth: a signature shows who made a statement. Of the "
+            "Whether a vantage told the truth: a signature shows which key signed it. Of the "
             "enclosed batches: %(marks)s.",
             marks=words.joined(marks),
         )
