@@ -23,7 +23,7 @@ from monitor.judging.rejudge import Rejudge, Rejudged
 from storage.store import StorageError
 from storage.values.rejudging import Rejudging
 from storage.values.selection import Selection
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 
 def rejudge(

@@ -14,7 +14,7 @@ from monitor.config.proof_file import proof_path
 from monitor.config.toml_problem import ConfigError
 from monitor.keys.keys import KeyFileError, fingerprint, grouped, load, load_or_make, public_text
 from monitor.wire.catalog_proof import LONGEST, Signer, fault_of, make_signer, prove
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 _WEEKS = 5 * 7
 

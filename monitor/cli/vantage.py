@@ -30,7 +30,7 @@ from monitor.keys.sealing import keys_fingerprint, sealing_key, sealing_text
 from probes.vantage import Profile, VantageRole
 from storage.store import CollectorStore
 from storage.values.fleet import Enrolment, Quarantine
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the vantage.")]
 Key = Annotated[

@@ -63,7 +63,7 @@ from monitor.wire.signing import REQUEST, SIGNATURE, is_signed, sign_answer
 from monitor.wire.unpacking import unpack
 from storage.store import FleetStore, StorageError
 from storage.values.fleet import ReceivedBatch
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 log = logger(__name__)
 

@@ -30,7 +30,7 @@ from monitor.keys.keys import (
 from monitor.logs import logger
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.server.serve import serve
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 log = logger(__name__)
 
@@ -58,7 +58,7 @@ async def run(settings: Settings) -> None:
             publisher,
             now=utc_now,
             notifier=notifications.delivery,
-            duties=(notifications.run, monitor.retention.run),
+            duties=(notifications.run, monitor.retention.run, monitor.stamping.run),
         )
         certificate = certificate_of(settings.collector)
         counts = IngestCounts()

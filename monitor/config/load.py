@@ -30,6 +30,7 @@ from monitor.config.settings import (
     ServerSettings,
     Settings,
     ThrottlingSettings,
+    TimestampSettings,
     VantageCheckSettings,
 )
 from monitor.config.toml_node import (
@@ -53,6 +54,7 @@ from monitor.config.toml_tables import (
     RETENTION,
     SERVER,
     THROTTLING,
+    TIMESTAMPS,
     TOP,
     VANTAGE,
     VANTAGE_CHECK,
@@ -132,6 +134,7 @@ def _values(root: Node, catalog: Catalog) -> dict[str, Any]:
                 "fingerprints": _fingerprints,
                 "vantage_check": _vantage_check,
                 "retention": _section(RetentionSettings, RETENTION, "raw", "hourly"),
+                "timestamps": _section(TimestampSettings, TIMESTAMPS),
                 "log": _section(LogSettings, LOG),
                 "server": _section(ServerSettings, SERVER),
                 "collector": read_collector,

@@ -115,6 +115,20 @@ class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that hourly availability is kept."""
 
 
+class TimestampSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `[timestamps]` table: who proves since when reports and the append-only log exist."""
+
+    authorities: tuple[str, ...] = ()
+    """URLs of time authorities (RFC 3161)."""
+    calendars: tuple[str, ...] = ()
+    """URLs of calendars of OpenTimestamps, without a final slash."""
+    roots: tuple[str, ...] = ()
+    """PEM files; a reply must lead to one of their certificates. Empty: replies are kept unchecked,
+    for readers to check."""
+    every: float = 86400.0
+    """Seconds between two stamps of the log's head."""
+
+
 class AgentSetup(msgspec.Struct, frozen=True, kw_only=True):
     """The `[agent]` table: where an agent sends its measurements, and what it keeps until then."""
 
@@ -162,6 +176,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     events: EventSettings = EventSettings()
     vantage_check: VantageCheckSettings = VantageCheckSettings()
     retention: RetentionSettings = RetentionSettings()
+    timestamps: TimestampSettings = TimestampSettings()
     log: LogSettings = LogSettings()
     server: ServerSettings = ServerSettings()
     collector: CollectorSettings = CollectorSettings()

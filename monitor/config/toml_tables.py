@@ -28,6 +28,7 @@ from monitor.config.values import (
     pem_file,
     public_url,
     resolver,
+    server_url,
     size,
     tokens_file,
     user_shares,
@@ -124,6 +125,14 @@ COLLECTOR: Shapes = {
 RETENTION: Shapes = {"raw": kept("7d", "36500d"), "hourly": kept("7d", "36500d")}
 """`[retention]`."""
 
+TIMESTAMPS: Shapes = {
+    "authorities": listed(server_url),
+    "calendars": listed(server_url),
+    "roots": listed(pem_file),
+    "every": duration("10m", "30d"),
+}
+"""`[timestamps]`."""
+
 LOG: Shapes = {
     "level": one_of(["debug", "info", "warning", "error", "critical"]),
     "format": one_of(["auto", "text", "json"]),
@@ -166,6 +175,7 @@ TABLES: Mapping[str, frozenset[str]] = {
         "throttling": THROTTLING,
         "events": EVENTS,
         "retention": RETENTION,
+        "timestamps": TIMESTAMPS,
         "log": LOG,
         "server": SERVER,
         "collector": COLLECTOR,

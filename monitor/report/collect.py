@@ -30,6 +30,7 @@ from monitor.export.stretches import rows_of
 from monitor.report.batches import BATCHES, KEYS, Enclosed, enclose
 from monitor.report.data_files import TIMELINE, describe_files
 from monitor.report.findings import Applied, Example, Findings, Lane, Network, Story, Wanted
+from monitor.report.log_file import LOG, encoded_log, log_file
 from monitor.report.tables import some_stretches
 from monitor.report.time_slots import Slots
 from monitor.wording.no_rows import NoRows
@@ -76,9 +77,12 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         store, wanted, windows, folder / "data/verdicts.csv"
     )
     measured = await _measurements(store, wanted, windows, chosen, folder / "data")
-    signed = await enclose(
-        store, measured.enclosed, wanted.platform, folder if wanted.signed_batches else None
-    )
+    # Last, so that all that is enclosed is in it.
+    log = await store.append_to_log()
+    enclosed_log = await log_file(store, log)
+    (folder / LOG).write_bytes(encoded_log(enclosed_log))
+    batches_to = folder if wanted.signed_batches else None
+    signed = await enclose(store, measured.enclosed, wanted.platform, batches_to, log.size)
     controls, control_unwell, unwell = await _health(store, wanted)
     with _new(folder / "data/timeline.csv") as out:
         rows["data/timeline.csv"] = _timeline(lanes.slots, out)
@@ -113,6 +117,7 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         rows=rows,
         no_rows=await _no_rows(store, wanted, rows),
         signed=signed,
+        log=log,
         windows=windows,
     )
 

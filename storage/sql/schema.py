@@ -432,7 +432,27 @@ look_hour = Table(
     sqlite_with_rowid=False,
 )
 
-for _table in (event_log, review):
+log_entry = Table(
+    "log_entry",
+    metadata,
+    Column("position", BigInteger, nullable=False, autoincrement=False),
+    *_text("digest", "nodes"),
+    PrimaryKeyConstraint("position"),
+    Index(None, "digest", unique=True),
+)
+
+log_waiting = Table("log_waiting", metadata, *_text("digest"), PrimaryKeyConstraint("digest"))
+
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("size", BigInteger, nullable=False, autoincrement=False),
+    *_text("root", "kind", "authority", "at"),
+    Column("proof", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("size", "kind", "authority"),
+)
+
+for _table in (event_log, review, log_entry):
     for _dialect in ("sqlite", "postgresql"):
         for _statement in refusal(_table.name, _dialect):
             # DDL takes a percent sign for the beginning of a name.

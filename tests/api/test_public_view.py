@@ -18,7 +18,7 @@ from starlette.routing import Mount
 from monitor.export.public_view import PublicView, earlier, later
 from monitor.server.api import create_api
 from storage.store import Store
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 from tests.contract.cycles import START, at, cycle, event, measurement, verdict
 from tests.worlds.http_client import httpx
 from tests.worlds.memory_store import MemoryStore

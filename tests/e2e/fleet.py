@@ -24,7 +24,7 @@ from storage.open_store import open_store
 from storage.store import CollectorStore
 from storage.values.fleet import Enrolment, WaitingCycle
 from storage.values.outbox import Notice
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 from tests.contract.listing import EVERYTHING, flat
 from tests.e2e.running import Monitor, wait_for
 from tests.lab.certificates import honest

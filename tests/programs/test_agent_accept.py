@@ -13,7 +13,7 @@ from monitor.agent.paths import AgentFiles
 from monitor.config.load import load_config
 from monitor.keys.keys import fingerprint, grouped, public_text
 from monitor.wire.answers import AgentSettings
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 from tests.unit.monitor.agent.test_agent_orders import AGENT, TOLD, signed
 from tests.worlds.agent_collector import KEY
 

@@ -21,7 +21,7 @@ from monitor.wording.coverage import coverage_headline
 from monitor.wording.no_rows import NoRows, no_rows_text
 from monitor.wording.words import words_in
 from storage.store import Store
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 COVERAGE = "Shutwatch-Coverage"
 """Header with the statement of the coverage."""

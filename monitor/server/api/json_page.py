@@ -17,7 +17,7 @@ from monitor.server.api.request import Query
 from monitor.server.api.resources import Resource
 from storage.first_rows import first_rows
 from storage.store import Store
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 
 async def json_page(

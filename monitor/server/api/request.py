@@ -20,7 +20,7 @@ from storage.first_rows import first_rows
 from storage.store import Store
 from storage.values.names import Names
 from storage.values.selection import Selection
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 _TICK = timedelta(microseconds=1)
 _ATTEMPTS = timedelta(minutes=10)

@@ -9,7 +9,7 @@ from alembic import op
 
 from storage.sql.append_only import refusal
 
-revision = "0015"
+revision = "0013"
 down_revision = "0012"
 branch_labels = None
 depends_on = None

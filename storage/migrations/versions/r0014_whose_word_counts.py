@@ -9,8 +9,8 @@ from alembic import op
 
 from storage.sql.columns import TEXT
 
-revision = "0016"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
