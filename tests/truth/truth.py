@@ -402,6 +402,9 @@ def _cycles(world: World, network: Network, number: int) -> Iterator[Cycle]:
 
 
 def _seen(world: World, network: Network, start: float) -> Seen:
+    faults = (network.fault_at(start), network.fault_at(start + CHANGING))
+    if all(one is not None and one.trouble is not Trouble.LOSSY for one in faults):
+        return Seen.UNDECIDED
     moments = [*network.moments]
     for one in world.control_faults:
         moments += [one.since, one.until]
