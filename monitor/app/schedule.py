@@ -1,13 +1,19 @@
-"""When each vantage measures: at a steady pace, and once more where the detector cannot decide.
+"""When each vantage measures: one job for each, and one more where the detector cannot decide.
 
 Everything here goes by the event loop's time, which no change of the machine's clock moves. A cycle
 that takes longer than the interval makes the next one be missed, which is counted and logged.
 """
 
 import asyncio
+import math
 import random
 from collections.abc import Coroutine, Iterable
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
+
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobEvent
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
 
 from monitor.app.cycle_job import CycleJobs
 from monitor.config.settings import Settings
@@ -19,6 +25,12 @@ from storage.values.cycle import Cycle
 
 log = logger(__name__)
 
+_EPOCH = datetime(2000, 1, 1)  # noqa: DTZ001 # no moment of any clock: the loop's time is added
+_TICK = 1e-6
+"""Seconds: what a datetime can tell apart."""
+_PATIENCE = 1.0
+"""Seconds for jobs to end once their cycles have."""
+
 
 class Schedule:
     """Has every vantage run its cycles from `start` until `stop`."""
@@ -28,12 +40,13 @@ class Schedule:
         self._settings = settings
         self._fast_lane = FastLane(settings, jobs.ledger)
         self._rng = random.Random()  # noqa: S311 # spreads cycles, guards nothing
-        self._running = False
-        self._turns: dict[str, _Turns] = {}
-        """Of each vantage, by id."""
-        self._soon: dict[str, asyncio.TimerHandle] = {}
-        """The next cycle out of turn of each vantage."""
-        self._cycles: set[asyncio.Task[None]] = set()
+        # A turn that comes late, as after the machine slept, is taken all the same, and once.
+        self._scheduler = AsyncIOScheduler(
+            timezone=_LoopTime(),
+            job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
+        )
+        self._scheduler.add_listener(self._missed, EVENT_JOB_MAX_INSTANCES)
+        self._under_way: set[asyncio.Task[Any]] = set()
 
     @property
     def vantages(self) -> tuple[VantagePoint, ...]:
@@ -41,10 +54,10 @@ class Schedule:
         return self._settings.vantages
 
     def start(self) -> None:
-        """Begin, spread over a moment so that not all start at once."""
-        self._running = True
+        """Add the jobs, spread over a moment so that they do not all start at once."""
         for vantage in self._settings.vantages:
             self._add(vantage)
+        self._scheduler.start()
 
     async def run(self) -> None:
         """From `start` until cancelled, then `stop`."""
@@ -56,135 +69,132 @@ class Schedule:
 
     async def stop(self) -> None:
         """No new cycles; those under way end."""
-        self._running = False
-        self._forget(tuple(self._turns))
+        if not self._scheduler.running:
+            return
+        self._scheduler.pause()
         await self.jobs.stop()
-        for task in self._cycles:
-            task.cancel()
-        await asyncio.gather(*self._cycles, return_exceptions=True)
+        # What APScheduler itself ends, it logs as an error.
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=_PATIENCE)
+        self._scheduler.shutdown(wait=False)
 
     async def remove(self, vantages: Iterable[str]) -> None:
         """No further cycles of these vantages. One under way is given up, unless it is being
         stored: then it is waited for."""
         gone = frozenset(vantages)
-        self._forget(gone)
+        for vantage in gone:
+            for job in (vantage, _out_of_turn(vantage)):
+                if self._scheduler.get_job(job) is not None:
+                    self._scheduler.remove_job(job)
         await self.jobs.give_up(gone)
 
     def use(self, settings: Settings, runner: CycleRunner) -> None:
         """Use other settings from now on. Vantages that stay keep their next cycle, or have it
         sooner where the interval became shorter."""
+        before = _pace(self._settings)
         self._settings = settings
         self.jobs.runner = runner
         self._fast_lane.use(settings)
-        if not self._running:
+        if not self._scheduler.running:
             return
         for vantage in settings.vantages:
-            if vantage.id in self._turns:
-                self._turns[vantage.id].use(vantage, settings)
-            else:
+            job = self._scheduler.get_job(vantage.id)
+            if job is None:
                 self._add(vantage)
+            elif _pace(settings) != before:
+                due = min(job.next_run_time, self._in(settings.interval))
+                self._scheduler.reschedule_job(vantage.id, trigger=self._turns(due))
+                self._scheduler.modify_job(vantage.id, next_run_time=due)
 
     def _add(self, vantage: VantagePoint) -> None:
         vantages = self._settings.vantages
         spread = min(self._settings.interval, 2.0) * vantages.index(vantage) / len(vantages)
-        self._turns[vantage.id] = _Turns(self, vantage, self._settings, self._rng, spread)
+        due = self._in(spread)
+        self._scheduler.add_job(
+            self._cycle, self._turns(due), args=[vantage], id=vantage.id, next_run_time=due
+        )
 
-    def _forget(self, vantages: Iterable[str]) -> None:
-        for vantage in vantages:
-            if vantage in self._turns:
-                self._turns.pop(vantage).stop()
-            if vantage in self._soon:
-                self._soon.pop(vantage).cancel()
+    def _turns(self, first: datetime) -> "_Turns":
+        return _Turns(first, *_pace(self._settings), self._rng)
 
-    def begin(self, vantage: VantagePoint) -> asyncio.Task[None]:
-        """A scheduled cycle, now."""
-        return self._begin(self._follow_up(vantage, self.jobs.run_scheduled(vantage)))
+    def _in(self, seconds: float) -> datetime:
+        return datetime.now(self._scheduler.timezone) + timedelta(seconds=seconds)
 
-    def missed(self, vantage: VantagePoint) -> None:
-        """A cycle was due while the one before is still under way."""
-        self.jobs.counter.cycle_missed(vantage.id)
-        log.warning("cycle missed, the one before is still under way", vantage=vantage.id)
+    async def _cycle(self, vantage: VantagePoint) -> None:
+        await self._run(vantage, self.jobs.run_scheduled(vantage))
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._cycles.add(task)
-        task.add_done_callback(self._cycles.discard)
-        return task
+    async def _cycle_out_of_turn(self, vantage: VantagePoint, platforms: frozenset[str]) -> None:
+        await self._run(vantage, self.jobs.run_out_of_turn(vantage, platforms))
 
-    async def _follow_up(
-        self, vantage: VantagePoint, cycle: Coroutine[Any, Any, Cycle | None]
-    ) -> None:
+    async def _run(self, vantage: VantagePoint, cycle: Coroutine[None, None, Cycle | None]) -> None:
+        if (task := asyncio.current_task()) is not None:
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        self._repeat_soon(vantage, await cycle)
+
+    def _repeat_soon(self, vantage: VantagePoint, cycle: Cycle | None) -> None:
         """Measure again soon where the detector could not decide."""
-        try:
-            made = await cycle
-        except Exception:
-            log.exception("cycle failed, our own fault", vantage=vantage.id)
+        if cycle is None or vantage not in self._settings.vantages:
             return
-        if made is None or vantage not in self._settings.vantages or not self._running:
-            return
-        platforms = self._fast_lane.wanted(vantage, made, self.jobs.recorder.book)
-        if platforms:
-            if vantage.id in self._soon:
-                self._soon[vantage.id].cancel()
-            loop = asyncio.get_running_loop()
-            self._soon[vantage.id] = loop.call_later(
-                self._fast_lane.pace, self._out_of_turn, vantage, platforms
+        platforms = self._fast_lane.wanted(vantage, cycle, self.jobs.recorder.book)
+        if platforms and self._scheduler.running:
+            self._scheduler.add_job(
+                self._cycle_out_of_turn,
+                "date",
+                args=[vantage, platforms],
+                id=_out_of_turn(vantage.id),
+                replace_existing=True,
+                run_date=self._in(self._fast_lane.pace),
             )
 
-    def _out_of_turn(self, vantage: VantagePoint, platforms: frozenset[str]) -> None:
-        self._soon.pop(vantage.id, None)
-        self._begin(self._follow_up(vantage, self.jobs.run_out_of_turn(vantage, platforms)))
+    def _missed(self, event: JobEvent) -> None:
+        self.jobs.counter.cycle_missed(event.job_id)
+        log.warning("cycle missed, the one before is still under way", vantage=event.job_id)
 
 
-class _Turns:
-    """The turns of one vantage: one each interval, moved at random by the jitter and no more, so
-    that the pace stays what it is."""
+def _out_of_turn(vantage: str) -> str:
+    """Id of the job that measures again soon."""
+    return f"{vantage} out of turn"
 
-    def __init__(
-        self,
-        schedule: Schedule,
-        vantage: VantagePoint,
-        settings: Settings,
-        rng: random.Random,
-        wait: float,
-    ) -> None:
-        """The first comes after `wait` seconds."""
-        self._schedule = schedule
-        self._vantage = vantage
+
+class _LoopTime(tzinfo):
+    """The clock of APScheduler, which takes the current time from `datetime.now(timezone)`: the
+    event loop's time, whatever the machine's clock shows."""
+
+    def fromutc(self, _: datetime) -> datetime:
+        # Rounded up, so that a job is due when the timer that waited for it has come.
+        seconds = asyncio.get_running_loop().time() + _TICK
+        return (_EPOCH + timedelta(seconds=seconds)).replace(tzinfo=self)
+
+    def utcoffset(self, _: datetime | None) -> timedelta:
+        return timedelta()
+
+    def dst(self, _: datetime | None) -> timedelta:
+        return timedelta()
+
+    def tzname(self, _: datetime | None) -> str:
+        return "loop"
+
+
+class _Turns(BaseTrigger):  # type: ignore[misc] # APScheduler has no types
+    """One turn each interval, moved at random by the jitter and no more, so that the pace stays
+    what it is. Turns that passed while the process stood still are not made up for."""
+
+    def __init__(self, first: datetime, interval: float, jitter: float, rng: random.Random) -> None:
+        self._first = first
+        self._interval = interval
+        self._jitter = jitter
         self._rng = rng
-        self._loop = asyncio.get_running_loop()
-        self._cycle: asyncio.Task[None] | None = None
-        self._interval, self._jitter = _pace(settings)
-        self._due = self._at = self._loop.time() + wait
-        """When the next turn is due, and when it comes."""
-        self._timer = self._loop.call_at(self._at, self._turn)
 
-    def use(self, vantage: VantagePoint, settings: Settings) -> None:
-        """Keep the next turn, or have it sooner where the interval became shorter."""
-        self._vantage = vantage
-        if _pace(settings) != (self._interval, self._jitter):
-            self._interval, self._jitter = _pace(settings)
-            self._due = min(self._at, self._loop.time() + self._interval)
-            self._wait(self._due)
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        """The turn after `previous`, as APScheduler asks for it."""
+        turn = 1 + round(self._turns_until(previous or self._first))
+        turn = max(turn, math.ceil(self._turns_until(now)))
+        moved = self._rng.uniform(-self._jitter, self._jitter)
+        return self._first + timedelta(seconds=turn * self._interval + moved)
 
-    def stop(self) -> None:
-        """No more turns."""
-        self._timer.cancel()
-
-    def _turn(self) -> None:
-        if self._cycle is None or self._cycle.done():
-            self._cycle = self._schedule.begin(self._vantage)
-        else:
-            self._schedule.missed(self._vantage)
-        # Turns that passed while the process stood still are not made up for.
-        late = max(0.0, self._loop.time() - self._due)
-        self._due += self._interval * max(1.0, late // self._interval)
-        self._wait(self._due + self._rng.uniform(-self._jitter, self._jitter))
-
-    def _wait(self, until: float) -> None:
-        self._timer.cancel()
-        self._at = until
-        self._timer = self._loop.call_at(until, self._turn)
+    def _turns_until(self, moment: datetime) -> float:
+        return (moment - self._first).total_seconds() / self._interval
 
 
 def _pace(settings: Settings) -> tuple[float, float]:
