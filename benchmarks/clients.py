@@ -36,7 +36,7 @@ from probes.target import Target
 from probes.vantage import Egress, EgressKind, VantagePoint
 from storage.open_store import sql_store
 from storage.values.cycle import Cycle
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 CONCURRENCY = 100
 """Of plain httpx, which never waits for anything but the server."""

@@ -4,7 +4,12 @@ A log line holds ids and states, never an address of the vantage or of a client.
 """
 
 import logging
+import os
+import stat
 import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TextIO
 
 import msgspec
@@ -19,8 +24,51 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`json`, `text`, or `auto`: text on a terminal."""
 
 
+class BoundedRate(logging.Filter):
+    """Lets through a bounded number of lines of one kind, and says how many it left out: whoever
+    causes a line must not fill the disk by it."""
+
+    burst = 200.0
+    """Lines of a kind at once."""
+    per_second = 10.0
+    most_kinds = 1000
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds."""
+        super().__init__()
+        self._clock = clock
+        self._kinds: dict[tuple[str, object], tuple[float, float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to write it."""
+        event = record.msg
+        # Our own lines have constant events; others are told apart by the place they come from.
+        kind = event.get("event") if isinstance(event, dict) else (record.pathname, record.lineno)
+        key = (record.name, kind)
+        now = self._clock()
+        allowed, at, left_out = self._kinds.pop(key, (self.burst, now, 0))
+        allowed = min(self.burst, allowed + (now - at) * self.per_second)
+        written = allowed >= 1
+        if written and left_out:
+            self._add(record, left_out)
+        self._kinds[key] = (allowed - 1, now, 0) if written else (allowed, now, left_out + 1)
+        if len(self._kinds) > self.most_kinds:
+            del self._kinds[next(iter(self._kinds))]
+        return written
+
+    def _add(self, record: logging.LogRecord, left_out: int) -> None:
+        if isinstance(record.msg, dict):
+            record.msg = {**record.msg, "left_out_before": left_out}
+        else:
+            record.msg = f"{record.msg} ({left_out} such lines left out before)"
+
+
 def configure(settings: LogSettings, stream: TextIO = sys.stderr) -> None:
-    """Set up logging for the process, library logs included."""
+    """Set up logging for the process, library logs included.
+
+    A file that it writes to, and that everybody may read, is its owner's alone from now on.
+    """
+    _keep_private(stream)
     as_json = settings.format == "json" or (settings.format == "auto" and not stream.isatty())
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
@@ -40,6 +88,7 @@ def configure(settings: LogSettings, stream: TextIO = sys.stderr) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream)
+    handler.addFilter(BoundedRate())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -56,6 +105,14 @@ def configure(settings: LogSettings, stream: TextIO = sys.stderr) -> None:
     # At info these repeat what shutwatch logs itself, or name the client's address.
     for noisy in ("httpx", "httpcore", "uvicorn", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _keep_private(stream: TextIO) -> None:
+    with suppress(OSError, ValueError):  # no file, or somebody else's
+        descriptor = stream.fileno()
+        found = os.fstat(descriptor).st_mode
+        if stat.S_ISREG(found) and found & 0o007:
+            os.fchmod(descriptor, 0o600)
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:

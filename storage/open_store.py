@@ -9,7 +9,7 @@ from storage.sql.store import SqlStore
 from storage.sqlite.backend import BUSY_TIMEOUT, SqliteBackend
 from storage.sqlite.memory import MemoryBackend
 from storage.store import CollectorStore, StorageError
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 
 def open_store(url: str, *, create: bool = True) -> CollectorStore:

@@ -22,6 +22,7 @@ from storage.values.fleet import (
     SeenCycle,
     WaitingCycle,
 )
+from storage.values.log import HeadStamp, LogHead, LogPlace
 from storage.values.names import Names
 from storage.values.outbox import Notice, NoticeState
 from storage.values.prunable import Prunable
@@ -249,6 +250,12 @@ class FleetStore(Protocol):
     async def enrolments(self) -> list[Enrolment]:
         """Every key ever enrolled, by vantage and time."""
 
+    async def agree(
+        self, fingerprints: Collection[str], seconds: float, needed: float, at: datetime
+    ) -> None:
+        """Note that the results of these valid keys agreed with those of others for so many seconds
+        more. Whichever has `needed` seconds by now weighs in full from `at` (UTC)."""
+
     async def receive(self, batch: ReceivedBatch, cycles: Sequence[SeenCycle]) -> Reception:
         """Store a batch, its measurements, the newest measurement of each vantage and endpoint,
         hourly counts, and its cycles as waiting to be judged, in one durable transaction.
@@ -291,5 +298,32 @@ class FleetStore(Protocol):
         """Current quarantines, by vantage."""
 
 
-class CollectorStore(Store, FleetStore, Protocol):
+class LogStore(Protocol):
+    """The append-only log of signed batches, keys and revocations. All methods raise
+    StorageError.
+
+    `enrol`, `revoke` and `receive` note what they store for the log in their own transaction.
+    """
+
+    async def append_to_log(self) -> LogHead:
+        """Add what was noted since the last call; returns the head after it."""
+
+    async def log_places(self, digests: Sequence[str], size: int) -> dict[str, LogPlace]:
+        """Where these entries are among the first `size`, with proofs; entries that are not there
+        are left out."""
+
+    async def log_consistency(
+        self, sizes: Collection[int], size: int
+    ) -> dict[int, tuple[str, ...]]:
+        """Proofs that the log of each of `sizes` begins that of `size`, which the log has."""
+
+    async def add_head_stamp(self, stamp: HeadStamp) -> None:
+        """Store that a head was given away; it replaces the stamp of the same size, kind and
+        authority."""
+
+    async def head_stamps(self) -> list[HeadStamp]:
+        """All of them, by size."""
+
+
+class CollectorStore(Store, FleetStore, LogStore, Protocol):
     """Everything a collector stores, in one place."""

@@ -6,8 +6,11 @@
      │   ├─ batch_body ── some cycles become the body of a batch
      │   └─ collector_client ── one signed request to one collector, and its answer
      ├─ ask_controls ── asks a collector for measurements of controls
-     ├─ orders, reconfigure ── what collectors may change, within what the agent's own file allows
+     ├─ orders, reconfigure ── what collectors may change, within what the agent's host allows
+     │   ├─ ordered_catalog ── what is measured by an order
+     │   └─ consent ── what the host accepted, and the offline keys it trusts
      ├─ pause_and_clock, collector_clock ── the host's pause, and the collectors' time
+     ├─ revocation ── it ends once its key was revoked
      └─ paths, saved_state, status, upload_traffic, wipe ── its files
 
 It imports neither the server nor numpy nor a database library, and must run in 80 MB. Only

@@ -25,7 +25,8 @@ log = logger(__name__)
 DEADLINE = 15.0
 """Seconds to wait for an answer."""
 AWAY = 60.0
-"""Seconds for which no collector is asked after none could be reached."""
+"""Seconds for which no collector is asked after none could be reached, or one refused without
+saying when to come back."""
 AT_ONCE = 4
 """Requests under way; more wait."""
 
@@ -38,9 +39,19 @@ class RemoteControls:
     available = True
 
     def __init__(
-        self, client: CollectorClient, clock: AgentClock, *, deadline: float = DEADLINE
+        self,
+        client: CollectorClient,
+        clock: AgentClock,
+        *,
+        deadline: float = DEADLINE,
+        addresses_dialled: bool = False,
     ) -> None:
-        """No collector is asked before its clock is known; `deadline` is in seconds."""
+        """No collector is asked before its clock is known; `deadline` is in seconds.
+
+        `addresses_dialled` is whether the host lets the agent dial addresses that only collectors
+        name: they could be anybody's.
+        """
+        self.addresses_dialled = addresses_dialled
         self._client = client
         self._clock = clock
         self._deadline = deadline
@@ -106,7 +117,7 @@ class RemoteControls:
         return None
 
     async def _ask_each(self, request: ControlRequest) -> ControlAnswer | None:
-        body = _encode(request)
+        body = self._client.sealed(_encode(request))
         for collector in self._client.collectors():
             asked = self._clock.now_in_cycles().timestamp()
             try:
@@ -114,6 +125,8 @@ class RemoteControls:
                 return self._in_own_time(answer.read(ControlAnswer), asked)
             except RefusedError as error:
                 log.info("no controls", reason=str(error))
+                wait = AWAY if error.retry_after is None else error.retry_after
+                self._away_until = asyncio.get_running_loop().time() + wait
                 return None
             except UnreachableError as error:
                 log.info("no controls", reason=str(error))

@@ -1,112 +1,101 @@
-"""Makes the body of a batch from some cycles of the spool, one after the other, so that they are
-never all in memory."""
+"""Makes a batch of each cycle as soon as it ends, sealed to the collectors: what waits in the spool
+is nothing that the agent, or whoever takes the machine, can read.
 
-import zlib
-from collections.abc import Iterator, Sequence
+A cycle whose time nobody knows yet, since no collector answered since the machine started, must be
+dated later. So it is kept a second time, encrypted with a key that is in this process's memory
+alone. What an earlier process left like that stays undated.
+"""
+
+import gzip
+import os
+import struct
+from datetime import datetime
 
 import msgspec
 import uuid_utils
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from monitor import __version__
 from monitor.agent.collector_clock import AgentClock
-from monitor.wire.batch import FORMAT, MOST_PACKED, MOST_REPORTS, MOST_UNPACKED, CycleReport
-from storage.agent.spool import Frozen, Share, Spooled
+from monitor.wire.batch import MOST_PACKED, MOST_UNPACKED, Batch, CycleReport, encode_batch
+from monitor.wire.envelope import seal_body
+from storage.agent.spool import Waiting
 from storage.values.cycle import Cycle
 from storage.values.storable_text import storable
 
-SHARE = Share(
-    cycles=min(25, MOST_REPORTS),
-    measurements=10_000,
-    packed=384 * 1024,
-    unpacked=MOST_UNPACKED // 4,
-)
-"""Of one batch: far less than a collector accepts, so that a bad connection carries it, a proxy in
-front of the collector lets it pass, and little is lost with a refused batch."""
-_LARGEST = MOST_UNPACKED - 4096
-"""Bytes of one report that still make a batch."""
-_LARGEST_PACKED = MOST_PACKED - 4096
-_GZIP = 16 + zlib.MAX_WBITS
-_ENCODER = msgspec.json.Encoder()
+ENCODING = "gzip"
+_NONCE = 12
+_SINCE_BOOT = struct.Struct("<d")
 
 
 class TooLargeError(Exception):
     """A cycle that no batch can hold."""
 
 
-class _Waiting(CycleReport, frozen=True, kw_only=True):
-    """A report of which the largest parts stay JSON."""
+class BatchMaker:
+    """Makes the batches of one vantage, for as long as the process lives."""
 
-    health: msgspec.Raw  # type: ignore[assignment] # on purpose
-    measurements: msgspec.Raw = msgspec.Raw(b"[]")  # type: ignore[assignment] # on purpose
+    def __init__(self, vantage: str, sealing_key: str, clock: AgentClock) -> None:
+        """`sealing_key` is the collectors' public one."""
+        self._vantage = vantage
+        self._sealing_key = sealing_key
+        self._clock = clock
+        self._memory = ChaCha20Poly1305(ChaCha20Poly1305.generate_key())
 
+    def make(self, cycle: Cycle) -> Waiting:
+        """The batch of a finished cycle: the vantage's own measurements. Raises TooLargeError."""
+        clock = self._clock
+        since_boot = clock.since_boot(cycle.finished_at)
+        offset = self._offset(since_boot, cycle.finished_at)
+        report = CycleReport(
+            cycle=cycle.id,
+            started_at=cycle.started_at,
+            finished_at=cycle.finished_at,
+            offset=offset or 0.0,
+            dated=offset is not None,
+            hurried=cycle.hurried,
+            health=cycle.health,
+            measurements=tuple(one for one in cycle.measurements if one.vantage == cycle.vantage),
+        )
+        packed = self._packed(storable(report, CycleReport))
+        made = self._sealed(str(uuid_utils.uuid7()), len(report.measurements), packed)
+        if report.dated:
+            return made
+        nonce = os.urandom(_NONCE)
+        text = _SINCE_BOOT.pack(since_boot) + packed
+        undated = nonce + self._memory.encrypt(nonce, text, made.id.encode())
+        return msgspec.structs.replace(made, undated=undated)
 
-_DECODER = msgspec.json.Decoder(_Waiting)
+    def dated(self, waiting: Waiting) -> Waiting | None:
+        """The same batch with its date, now that the collectors' time is known; None where this
+        process did not make it."""
+        nonce, sealed = waiting.undated[:_NONCE], waiting.undated[_NONCE:]
+        try:
+            text = self._memory.decrypt(nonce, sealed, waiting.id.encode())
+        except InvalidTag:
+            return None
+        (since_boot,) = _SINCE_BOOT.unpack_from(text)
+        body = gzip.decompress(text[_SINCE_BOOT.size :])
+        (report,) = msgspec.json.decode(body, type=Batch).reports
+        offset = self._offset(since_boot, report.finished_at)
+        if offset is None:
+            return None
+        report = msgspec.structs.replace(report, offset=offset, dated=True)
+        return self._sealed(waiting.id, waiting.measurements, self._packed(report))
 
+    def _offset(self, since_boot: float, own: datetime) -> float | None:
+        """Seconds to add to the times of a cycle, to the millisecond; None while not known."""
+        offset = self._clock.offset_of(self._clock.machine.boot, since_boot, own)
+        return None if offset is None else round(offset, 3)
 
-def spooled(cycle: Cycle, clock: AgentClock) -> Spooled:
-    """A finished cycle for the spool: the vantage's own measurements, and the clock they were made
-    by. Raises TooLargeError."""
-    own = tuple(one for one in cycle.measurements if one.vantage == cycle.vantage)
-    report = CycleReport(
-        cycle=cycle.id,
-        started_at=cycle.started_at,
-        finished_at=cycle.finished_at,
-        hurried=cycle.hurried,
-        health=cycle.health,
-        measurements=own,
-    )
-    body = _ENCODER.encode(storable(report, CycleReport))
-    may_be_too_large = len(body) > _LARGEST_PACKED
-    if len(body) > _LARGEST or (may_be_too_large and len(zlib.compress(body)) > _LARGEST_PACKED):
-        raise TooLargeError(cycle.id)
-    return Spooled(
-        id=cycle.id,
-        boot=clock.machine.boot,
-        boottime=clock.since_boot(cycle.finished_at),
-        measurements=len(own),
-        report=body,
-    )
+    def _packed(self, report: CycleReport) -> bytes:
+        body = encode_batch(Batch(vantage=self._vantage, version=__version__, reports=(report,)))
+        packed = gzip.compress(body)
+        if len(body) > MOST_UNPACKED or len(packed) > MOST_PACKED:
+            raise TooLargeError(report.cycle)
+        return packed
 
-
-def freeze(
-    vantage: str, clock: AgentClock, cycles: Sequence[Spooled], behind: int, dropped: int
-) -> Frozen:
-    """The batch of these cycles, with dates where the collectors' time is known; `behind` and
-    `dropped` are the measurements that wait behind it, and those ever given up."""
-    packer = zlib.compressobj(wbits=_GZIP)
-    parts = (packer.compress(part) for part in _parts(vantage, clock, cycles, behind, dropped))
-    body = b"".join(parts) + packer.flush()
-    return Frozen(
-        id=str(uuid_utils.uuid7()),
-        encoding="gzip",
-        measurements=sum(cycle.measurements for cycle in cycles),
-        body=body,
-    )
-
-
-def _parts(
-    vantage: str, clock: AgentClock, cycles: Sequence[Spooled], behind: int, dropped: int
-) -> Iterator[bytes]:
-    """The JSON of a `monitor.wire.batch.Batch`."""
-    head = {
-        "format": FORMAT,
-        "vantage": vantage,
-        "version": __version__,
-        "spooled": behind,
-        "dropped": dropped,
-        "reports": (),
-    }
-    yield _ENCODER.encode(head).removesuffix(b"]}")
-    for number, cycle in enumerate(cycles):
-        if number:
-            yield b","
-        yield _ENCODER.encode(_dated(cycle, clock))
-    yield b"]}"
-
-
-def _dated(cycle: Spooled, clock: AgentClock) -> _Waiting:
-    waiting = _DECODER.decode(cycle.report)
-    offset = clock.offset_of(cycle.boot, cycle.boottime, waiting.finished_at)
-    if offset is None:
-        return msgspec.structs.replace(waiting, dated=False)
-    return msgspec.structs.replace(waiting, offset=round(offset, 3))
+    def _sealed(self, id_: str, measurements: int, packed: bytes) -> Waiting:
+        body = seal_body(self._sealing_key, packed, ENCODING)
+        return Waiting(id=id_, measurements=measurements, digest=body.digest, body=body.sealed)

@@ -12,18 +12,35 @@ together.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-from monitor.agent.batch_body import SHARE, freeze
-from monitor.agent.collector_client import CollectorClient, RefusedError, Signed, UnreachableError
+from monitor.agent.batch_body import ENCODING, BatchMaker
+from monitor.agent.collector_client import (
+    CollectorClient,
+    RefusedError,
+    RevokedError,
+    Signed,
+    UnreachableError,
+)
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.orders import Orders
 from monitor.agent.saved_state import ANCHOR, RECEIPT, TROUBLE, LastReceipt, Trouble, as_note
 from monitor.logs import logger
-from monitor.wire.answers import BATCHES, FOR_GOOD, SETTINGS, AgentSettings, Reason, Receipt
-from storage.agent.spool import Frozen, Spool
+from monitor.wire.answers import (
+    BATCHES,
+    FOR_GOOD,
+    KNOWN,
+    SETTINGS,
+    AgentSettings,
+    KnownControls,
+    Reason,
+    Receipt,
+)
+from monitor.wire.envelope import SealedBody
+from probes.measurement import Measurement
+from storage.agent.spool import Spool, Waiting
 from storage.store import StorageError
 
 log = logger(__name__)
@@ -73,8 +90,8 @@ class BatchDelivery:
 
     def __init__(
         self,
-        vantage: str,
         spool: Spool,
+        maker: BatchMaker,
         client: CollectorClient,
         clock: AgentClock,
         orders: Orders,
@@ -82,22 +99,26 @@ class BatchDelivery:
         *,
         woken: asyncio.Event,
         ordered: Callable[[AgentSettings, Signed], Awaitable[None]],
+        known: Callable[[Sequence[Measurement]], None],
     ) -> None:
         """`woken` is set whenever something new waits in the spool; `ordered` gets the settings
-        that a collector gave."""
-        self._vantage = vantage
+        that a collector gave, `known` what its controls measured last."""
         self._spool = spool
+        self._maker = maker
         self._client = client
         self._clock = clock
         self._orders = orders
         self._backoff = backoff
         self._ordered = ordered
+        self._known = known
         self._woken = woken
         self._ask_at = 0.0
         """When to request settings, in the event loop's seconds."""
         self._untimely = ("", 0)
         """A batch, and how often it was refused as from the future."""
         self._trouble = ""
+        self._all_dated = False
+        """Whether what waited undated when the time became known has its dates."""
 
     async def run(self, allowed: asyncio.Event) -> None:
         """Deliver until cancelled; nothing begins while it is not `allowed`."""
@@ -131,13 +152,16 @@ class BatchDelivery:
         """One request; returns the seconds to wait before the next, None when there is none."""
         loop = asyncio.get_running_loop()
         if self._clock.anchor is None:
-            # A batch is dated when it is made, so the time comes first.
+            # Times of sending are by the collectors' clock, so that comes first.
             return await self._try(self._learn_time)
+        if not self._all_dated:
+            await self._spool.date(self._maker.dated)
+            self._all_dated = True
         if loop.time() >= self._ask_at:
             # Set before the answer: also after a failure, batches come next.
             self._ask_at = loop.time() + ASK_AGAIN_SOON
             return await self._try(self._ask_for_settings)
-        batch = await self._spool.freeze(SHARE, partial(freeze, self._vantage, self._clock))
+        batch = await self._spool.next()
         if batch is None:
             return None
         return await self._try(partial(self._deliver, batch))
@@ -157,8 +181,8 @@ class BatchDelivery:
                 await self._note(str(error))
                 if error.reason in _WAIT and error.retry_after is not None:
                     wait = max(wait or 0.0, error.retry_after)
-                if error.reason is Reason.TOO_FAST:
-                    break  # all collectors share the limit
+                if error.reason is Reason.TOO_FAST or isinstance(error, RevokedError):
+                    break  # all collectors share the limit, and the enrolments
             else:
                 self._backoff.failures = 0
                 await self._note("")
@@ -173,17 +197,19 @@ class BatchDelivery:
             await self._spool.note({ANCHOR: as_note(self._clock.anchor)})
 
     async def _ask_for_settings(self, collector: str) -> None:
+        known = await self._timely(collector, "GET", KNOWN)
+        self._known(known.read(KnownControls).looks)
         answer = await self._timely(collector, "GET", SETTINGS)
         self._ask_at = asyncio.get_running_loop().time() + ASK_AGAIN
         await self._ordered(answer.read(AgentSettings), answer)
 
-    async def _deliver(self, batch: Frozen, collector: str) -> None:
+    async def _deliver(self, batch: Waiting, collector: str) -> None:
+        holding = await self._spool.holding()
+        body = SealedBody(sealed=batch.body, digest=batch.digest, encoding=ENCODING)
+        spool = f"{holding.measurements - batch.measurements} {holding.dropped}"
         try:
             answer = await self._timely(
-                *(collector, "POST", BATCHES),
-                request=batch.id,
-                body=batch.body,
-                encoding=batch.encoding,
+                *(collector, "POST", BATCHES), request=batch.id, body=body, spool=spool
             )
         except RefusedError as error:
             if not self._permanent(batch, error.reason):
@@ -217,7 +243,7 @@ class BatchDelivery:
             log.info("asked for the time", took=round(since_boot() - asked, 2))
         return await ask()
 
-    def _permanent(self, batch: Frozen, reason: Reason) -> bool:
+    def _permanent(self, batch: Waiting, reason: Reason) -> bool:
         """Whether sending it again is useless."""
         if reason is Reason.FUTURE:
             known, times = self._untimely

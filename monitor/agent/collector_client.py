@@ -1,14 +1,17 @@
 """One signed request to one collector, and its checked answer.
 
 HTTPS over HTTP/1.1 that does not stand out: a browser's User-Agent, connections that are kept open
-for a while. An agent acts only on answers with a signature of the collectors' key; TLS only keeps
-others from reading along.
+for a while. Who sends, what it says and the answer are sealed besides (`monitor.wire.envelope`):
+whoever ends TLS on the way reads an address and sizes. An agent acts only on answers with a
+signature of the collectors' key. The same holds for the news that its key was revoked, after which
+it sends nothing any more: anybody on the way could refuse without a signature.
 
 On a machine with a wrong clock no certificate seems valid. So while the clock is not known to be
 right, certificates are verified without their dates. Once the collectors' time is known, the dates
 are checked here by that time.
 """
 
+import asyncio
 import random
 import ssl
 from collections.abc import Sequence
@@ -23,7 +26,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.agent.collector_clock import AgentClock
 from monitor.config.settings import AgentSetup
+from monitor.keys.sealing import SealError
 from monitor.wire.answers import STATUS, TIME, Moment, Reason, Refusal
+from monitor.wire.envelope import (
+    ANSWER_KEY,
+    NO_BODY,
+    SPOOL,
+    SealedBody,
+    answer_key_text,
+    new_answer_key,
+    open_answer,
+    seal_body,
+    seal_headers,
+)
 from monitor.wire.signing import REQUEST, SIGNATURE, is_answer, signed_headers
 from probes.layers.http import BROWSER
 from probes.sockets.http_client import httpx
@@ -66,6 +81,10 @@ class RefusedError(Exception):
         self.retry_after = retry_after
 
 
+class RevokedError(RefusedError):
+    """The agent's key was revoked, as the collectors' signature proves."""
+
+
 class Signed(msgspec.Struct, frozen=True, kw_only=True):
     """An answer whose signature by the collectors was checked."""
 
@@ -100,6 +119,8 @@ class CollectorClient:
         self._rng = rng
         self._dates = True
         self._client = self._new_client()
+        self.revoked = asyncio.Event()
+        """Set once the agent's key was revoked: nothing is sent any more."""
         self.carried = 0
         """Bytes of bodies and headers, both ways, about."""
 
@@ -126,34 +147,54 @@ class CollectorClient:
         path: str,
         *,
         request: str = "",
-        body: bytes = b"",
-        encoding: str = "identity",
+        body: SealedBody = NO_BODY,
+        spool: str = "",
         signed: bool = True,
     ) -> Signed:
-        """The answer to a request, which gets a new id unless `request` gives one.
+        """The answer to a request, which gets a new id unless `request` gives one; `spool` is what
+        waits and what was ever dropped.
 
         Raises UnreachableError or RefusedError.
         """
+        if self.revoked.is_set():
+            raise RevokedError(Reason.REVOKED_KEY, "earlier", None)
         request = request or str(uuid_utils.uuid7())
-        headers = {REQUEST: request}
+        headers, answer_key = {REQUEST: request}, b""
         if signed:
-            headers = signed_headers(
+            answer_key = new_answer_key()
+            inside = signed_headers(
                 self._key,
                 method=method,
                 path=path,
                 vantage=self._vantage,
                 request=request,
                 sent_at=time_text(self._clock.best_now()),
-                encoding=encoding,
-                body=body,
+                encoding=body.encoding,
+                digest=body.digest,
             )
-        status, given, found = await self._send(collector + path, method, headers, body)
-        if not httpx.codes.is_success(status):
-            raise _refusal(status, given, found, self._clock.best_now())
+            inside |= {ANSWER_KEY: answer_key_text(answer_key), SPOOL: spool}
+            headers = seal_headers(self._setup.sealing_key, inside)
+        sealed = body.sealed
+        status, given, found = await self._send(collector + path, method, headers, sealed)
+        if answer_key and httpx.codes.is_success(status):
+            found = _opened(answer_key, request, found)
         signature = given.get(SIGNATURE, "")
-        if not is_answer(self._setup.collector_key, signature, request, found):
+        signed_by_them = is_answer(self._setup.collector_key, signature, request, found)
+        if not httpx.codes.is_success(status):
+            error = _refusal(status, given, found, self._clock.best_now())
+            if not signed_by_them or not isinstance(error, RefusedError):
+                raise error
+            if error.reason is not Reason.REVOKED_KEY:
+                raise error
+            self.revoked.set()
+            raise RevokedError(error.reason, error.detail, None)
+        if not signed_by_them:
             raise UnreachableError("an answer without the collectors' signature")
         return Signed(request=request, signature=signature, body=found)
+
+    def sealed(self, body: bytes) -> SealedBody:
+        """A body for `ask`."""
+        return seal_body(self._setup.sealing_key, body)
 
     async def learn_time(self, collector: str) -> bool:
         """Ask for the time; whether that is more precise than before. Raises as `ask` does."""
@@ -220,9 +261,7 @@ class CollectorClient:
             raise UnreachableError("a certificate that has expired")
 
     def _new_client(self) -> httpx.AsyncClient:
-        context = ssl.create_default_context()
-        for file in self._setup.trust_anchors:
-            context.load_verify_locations(file)
+        context = _context(self._setup.trust_anchors)
         if not self._dates:
             context.verify_flags |= ssl.VerifyFlags(_NO_DATES)
         headers = {"User-Agent": BROWSER["User-Agent"], "Accept": "*/*", "Accept-Encoding": "gzip"}
@@ -236,6 +275,29 @@ class CollectorClient:
                 max_connections=8, max_keepalive_connections=2, keepalive_expiry=KEPT
             ),
         )
+
+
+def _opened(key: bytes, request: str, sealed: bytes) -> bytes:
+    try:
+        return open_answer(key, request, sealed, LARGEST_ANSWER)
+    except SealError as error:
+        raise UnreachableError(str(error)) from error
+
+
+def _context(anchors: Sequence[str]) -> ssl.SSLContext:
+    """TLS that trusts the anchors alone, or the system's authorities where there is none.
+
+    Whoever can add an authority to the system reads along otherwise. An anchor may be an
+    authority, or the very certificate of a collector.
+    """
+    if not anchors:
+        return ssl.create_default_context()
+    # With its authorities named, the default context loads none of the system's.
+    context = ssl.create_default_context(cafile=anchors[0])
+    for file in anchors[1:]:
+        context.load_verify_locations(file)
+    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+    return context
 
 
 def _refusal(status: int, headers: httpx.Headers, body: bytes, now: datetime) -> Exception:

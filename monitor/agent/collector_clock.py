@@ -88,6 +88,12 @@ class AgentClock(SteadyClock):
         """By the collectors' clock if that is known, else by the wall clock."""
         return self.collectors_now() or datetime.fromtimestamp(self.machine.wall(), UTC)
 
+    def latest_now(self) -> datetime:
+        """The later of the wall clock and the collectors' clock: what has ended by either has
+        ended, whichever of the two is set back."""
+        wall = datetime.fromtimestamp(self.machine.wall(), UTC)
+        return max(wall, self.collectors_now() or wall)
+
     def offset(self) -> float | None:
         """Seconds to add to the agent's own clock now; None while not known."""
         known = self.collectors_now()

@@ -4,30 +4,25 @@ They are stored next to the spool with their signature, and used again only if i
 access to the file gives nobody control. Settings older than the current ones are ignored.
 """
 
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from monitor.agent.collector_client import Signed
-from monitor.config.catalog import parse_catalog, shipped_catalog
-from monitor.config.load import measured_from
+from monitor.agent.ordered_catalog import Allowed, Unused, choose
 from monitor.config.settings import Settings
-from monitor.config.toml_problem import ConfigError
 from monitor.logs import logger
 from monitor.wire.answers import AgentSettings
 from monitor.wire.signing import is_answer
-from probes.catalog.catalog import Catalog
+from storage.values.private_file import write_private
 
 log = logger(__name__)
 
 _LONGEST_INTERVAL = 7 * 86400.0
 _FEWEST_BYTES = 1_000_000
 """Bounds of the configuration file."""
-
-
-class OrdersError(Exception):
-    """Settings that cannot be used; the message says why."""
 
 
 class Orders:
@@ -78,48 +73,40 @@ class Orders:
 
     def keep(self, signed: Signed) -> None:
         """Store them for the next process. If that fails, it will request them again."""
-        partial = self._file.with_name(f"{self._file.name}.partial")
         try:
-            partial.write_bytes(msgspec.json.encode(signed))
-            partial.chmod(0o600)
-            partial.replace(self._file)
+            write_private(self._file, msgspec.json.encode(signed))
         except OSError as error:
             log.warning("settings of the collector were not kept", reason=error.strerror)
 
 
-def follow(own: Settings, new: AgentSettings | None) -> Settings:
+class Followed(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of settings that a collector gave."""
+
+    settings: Settings
+    """Those to use."""
+    unused: tuple[Unused, ...] = ()
+
+
+def follow(
+    own: Settings,
+    new: AgentSettings | None,
+    allowed: Allowed,
+    admit: Callable[[Collection[str]], bool] = lambda _: True,
+) -> Followed:
     """The settings to use: those of the agent's own file, with what collectors may change: fewer
-    bytes, longer intervals, and the platforms and references. Raises OrdersError."""
+    bytes, longer intervals, and a choice of platforms and references (see `choose`). Raises
+    OrdersError."""
     if new is None:
-        return own
+        return Followed(settings=own)
     daily_bytes = min(own.probe.daily_bytes, max(new.daily_bytes, _FEWEST_BYTES))
     probe = msgspec.structs.replace(own.probe, daily_bytes=daily_bytes)
     interval = max(own.interval, min(new.interval, _LONGEST_INTERVAL))
-    return msgspec.structs.replace(
+    choice = choose(own, new, allowed, admit)
+    used = msgspec.structs.replace(
         own,
         interval=interval,
         events=msgspec.structs.replace(own.events, interval=interval),
         probe=probe,
-        catalog=_catalog(own, new),
+        catalog=choice.catalog,
     )
-
-
-def _catalog(own: Settings, new: AgentSettings) -> Catalog:
-    """The platforms that both name, if the agent's own file names any. Where its own file changes
-    a shipped platform or the references, its version is used."""
-    shipped = shipped_catalog()
-    try:
-        known = parse_catalog(new.catalog, "the collector's catalogue", shipped)
-    except ConfigError as error:
-        raise OrdersError(f"a catalogue that cannot be read: {error.problems[0]}") from error
-    platforms = {platform.name: platform for platform in known.platforms}
-    platforms |= {one.name: one for one in own.catalog.platforms if one not in shipped.platforms}
-    wanted = dict.fromkeys(name for name in new.platforms if name in platforms)
-    allowed = {platform.name for platform in own.catalog.platforms} if own.chosen else wanted
-    references = own.catalog.references
-    if references == measured_from(own.vantages, shipped).references:
-        references = measured_from(own.vantages, known).references
-    return Catalog(
-        platforms=tuple(platforms[name] for name in wanted if name in allowed),
-        references=references,
-    )
+    return Followed(settings=used, unused=choice.unused)

@@ -36,28 +36,29 @@ class AgentFiles(msgspec.Struct, frozen=True, kw_only=True):
         return self.spool.with_name(f"{self.spool.name}.settings")
 
     @property
+    def accepted(self) -> Path:
+        """The endpoints that the host accepted from an order."""
+        return self.spool.with_name(f"{self.spool.name}.accepted")
+
+    @property
+    def signers(self) -> Path:
+        """The newest signing key and catalogue of each offline key."""
+        return self.spool.with_name(f"{self.spool.name}.signers")
+
+    @property
     def pause(self) -> Path:
         """Exists while the host has paused the agent."""
         return self.spool.with_name(f"{self.spool.name}.paused")
 
     @property
+    def revoked(self) -> Path:
+        """The fingerprint of a key of the agent's that was revoked."""
+        return self.spool.with_name(f"{self.spool.name}.revoked")
+
+    @property
     def lock(self) -> Path:
         """Locked by the running agent; it holds its process id."""
         return self.spool.with_name(f"{self.spool.name}.lock")
-
-    @property
-    def secret(self) -> tuple[Path, ...]:
-        """All files that show what the agent did, the key first."""
-        name = self.spool.name
-        of_spool = [f"{name}{end}" for end in ("", "-wal", "-shm", "-journal")]
-        of_damaged = [f"{name}.damaged{end}" for end in ("", "-wal", "-shm")]
-        orders = self.orders
-        return (
-            self.key,
-            *(self.spool.with_name(each) for each in (*of_spool, *of_damaged)),
-            *(orders, orders.with_name(f"{orders.name}.partial")),
-            self.pause,
-        )
 
 
 def files_of(settings: Settings) -> AgentFiles:

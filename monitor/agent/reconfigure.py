@@ -1,15 +1,19 @@
 """Takes new settings into use while the agent runs: from its own file, or from collectors within
-what that file allows."""
+what its host allows."""
 
-from monitor.agent.ask_controls import RemoteControls
+from collections.abc import Sequence
+
 from monitor.agent.collector_client import Signed
-from monitor.agent.orders import Orders, OrdersError, follow
+from monitor.agent.consent import Consent
+from monitor.agent.ordered_catalog import Allowed, OrdersError, Unused
+from monitor.agent.orders import Orders, follow
 from monitor.agent.pause_and_clock import AgentCycles
 from monitor.agent.spooling import SpoolRecorder
 from monitor.app.measuring_setup import Measuring
 from monitor.config.settings import Settings
 from monitor.logs import configure, logger
 from monitor.wire.answers import AgentSettings
+from probes.measure.ordered_limits import OrderedLimits
 
 log = logger(__name__)
 
@@ -21,26 +25,28 @@ class AgentReconfiguration:
         self,
         own: Settings,
         orders: Orders,
-        controls: RemoteControls,
         measuring: Measuring,
         jobs: AgentCycles,
         recorder: SpoolRecorder,
         in_use: Settings,
+        consent: Consent,
+        limits: OrderedLimits,
     ) -> None:
         """`own` are the settings of the agent's file, `in_use` those the rest was made with."""
+        self._consent = consent
+        self._limits = limits
         self._own = own
         self._orders = orders
-        self._controls = controls
         self._measuring = measuring
         self._jobs = jobs
         self._recorder = recorder
         self._in_use = in_use
-        self._apply_pause_and_controls()
+        self._apply_pause()
 
     async def ordered(self, new: AgentSettings, signed: Signed) -> None:
         """Use settings that a collector gave."""
         try:
-            in_use = follow(self._own, new)
+            in_use = self._followed(self._own, new)
         except OrdersError as error:
             log.error("settings of the collector not taken", reason=str(error))
             self._orders.decline(new)
@@ -49,21 +55,26 @@ class AgentReconfiguration:
             log.warning("settings of the collector not taken, it has given newer ones before")
             return
         self._orders.keep(signed)
-        self._apply_pause_and_controls()
+        self._consent.remember(new)
+        self._apply_pause()
         await self._use(in_use)
 
     async def reloaded(self, old: Settings, new: Settings) -> None:
         """Use a changed file of the agent's own."""
-        in_use = follow(new, self._orders.current)
+        in_use = self._followed(new, self._orders.current)
         self._own = new
         await self._use(in_use)
         if new.log != old.log:
             configure(new.log)
 
-    def _apply_pause_and_controls(self) -> None:
-        """Apply what only collectors set."""
+    def _followed(self, own: Settings, new: AgentSettings | None) -> Settings:
+        allowed = Allowed() if new is None else self._consent.allowed(new)
+        followed = follow(own, new, allowed, self._limits.admit)
+        log_unused(followed.unused)
+        return followed.settings
+
+    def _apply_pause(self) -> None:
         self._jobs.paused_by_collector = self._orders.paused
-        self._controls.use(() if self._orders.current is None else self._orders.current.known)
 
     async def _use(self, new: Settings) -> None:
         before = self._jobs.runner
@@ -78,3 +89,9 @@ class AgentReconfiguration:
                 platforms=len(new.catalog.platforms),
                 daily_bytes=new.probe.daily_bytes,
             )
+
+
+def log_unused(unused: Sequence[Unused]) -> None:
+    """Log what of an order is not used."""
+    for one in unused:
+        log.warning("part of the collector's order not used", part=one.name, reason=one.why)

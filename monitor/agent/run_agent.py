@@ -7,13 +7,17 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 from monitor.agent.ask_controls import RemoteControls
+from monitor.agent.batch_body import BatchMaker
 from monitor.agent.batch_delivery import Backoff, BatchDelivery
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock, Anchor, Machine, this_machine
-from monitor.agent.orders import Orders, OrdersError, follow
+from monitor.agent.consent import Consent, consent_of
+from monitor.agent.ordered_catalog import Allowed, OrdersError
+from monitor.agent.orders import Orders, follow
 from monitor.agent.paths import files_of, running
 from monitor.agent.pause_and_clock import AgentCycles, PauseAndClock
-from monitor.agent.reconfigure import AgentReconfiguration
+from monitor.agent.reconfigure import AgentReconfiguration, log_unused
+from monitor.agent.revocation import RevokedKeyError, end_when_revoked, is_revoked
 from monitor.agent.saved_state import ANCHOR, TRAFFIC, TrafficOfDay, recalled
 from monitor.agent.spooling import LogCounter, SpoolRecorder
 from monitor.agent.upload_traffic import DayTraffic
@@ -25,8 +29,9 @@ from monitor.budget.ledger import Ledger
 from monitor.config.load import load_config
 from monitor.config.reload import Reloader
 from monitor.config.settings import Settings
-from monitor.keys.keys import load
+from monitor.keys.keys import fingerprint, load, public_text
 from monitor.logs import logger
+from probes.measure.ordered_limits import OrderedLimits
 from storage.agent.spool import Spool
 
 log = logger(__name__)
@@ -35,23 +40,29 @@ log = logger(__name__)
 async def run(settings: Settings, machine: Machine | None = None) -> None:
     """Measure and deliver until SIGTERM or SIGINT; `machine` is the one we run on unless given.
 
-    Raises KeyFileError, RunsAlreadyError, StorageError or OSError when it cannot start.
+    Raises KeyFileError, RunsAlreadyError, StorageError or OSError when it cannot start, and
+    RevokedKeyError once its key was revoked.
     """
     files, setup = files_of(settings), settings.agent
     assert setup is not None  # noqa: S101 # asked of agents alone
     machine = machine or this_machine()
     async with AsyncExitStack() as stack:
         stack.enter_context(running(files))
+        key = load(files.key)
+        own = fingerprint(public_text(key))
+        if is_revoked(files, own):
+            raise RevokedKeyError
         spool = Spool(files.spool, limit=setup.spool_limit)
         stack.push_async_callback(spool.close)
         if not await spool.open():
             log.error("the spool was damaged; it was moved aside, and a new one begun")
-        key = load(files.key)
         (vantage,) = settings.vantages
         notes = await spool.notes()
         clock = AgentClock(machine, recalled(notes, ANCHOR, Anchor))
         orders = Orders(files.orders, setup.collector_key)
-        in_use = _restored(settings, orders)
+        consent = consent_of(settings, files, clock.latest_now)
+        limits = OrderedLimits(clock.now)
+        in_use = _restored(settings, orders, consent, limits)
         ledger = Ledger(in_use, now=clock.now)
         rng = random.Random()  # noqa: S311 # spreads requests, guards nothing
         client = await stack.enter_async_context(
@@ -59,21 +70,26 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
         )
         traffic = DayTraffic(vantage.id, ledger, lambda: client.carried, clock.now)
         traffic.resume(recalled(notes, TRAFFIC, TrafficOfDay))
-        controls = RemoteControls(client, clock)
-        how = partial(cycle_runner, ledger=ledger, controls=controls, clock=clock)
+        controls = RemoteControls(client, clock, addresses_dialled=setup.addresses_of_controls)
+        maker = BatchMaker(vantage.id, setup.sealing_key, clock)
+        how = partial(cycle_runner, ledger=ledger, controls=controls, limits=limits, clock=clock)
         runners = await stack.enter_async_context(
             CycleRunners(partial(how, scheduled_controls=True))
         )
         woken = asyncio.Event()
-        recorder = SpoolRecorder(in_use, spool, clock, traffic.today, woken.set)
+        recorder = SpoolRecorder(in_use, spool, maker, clock, traffic.today, woken.set)
         jobs = AgentCycles(await runners.begin(in_use, ()), recorder, LogCounter(), ledger, clock)
         schedule = Schedule(in_use, jobs)
         change = AgentReconfiguration(
-            settings, orders, controls, Measuring(runners, schedule), jobs, recorder, in_use
+            *(settings, orders, Measuring(runners, schedule), jobs, recorder),
+            *(in_use, consent, limits),
         )
         backoff = Backoff(rng)
         delivery = BatchDelivery(
-            vantage.id, spool, client, clock, orders, backoff, woken=woken, ordered=change.ordered
+            *(spool, maker, client, clock, orders, backoff),
+            woken=woken,
+            ordered=change.ordered,
+            known=controls.use,
         )
         read = partial(load_config, environ=os.environ)
         # Of a file that is refused, the log says why.
@@ -86,14 +102,19 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
             watch.run(),
             reloader.run(),
             delivery.run(watch.allowed),
+            end_when_revoked(client, files, own),
         )
 
 
-def _restored(own: Settings, orders: Orders) -> Settings:
+def _restored(own: Settings, orders: Orders, consent: Consent, limits: OrderedLimits) -> Settings:
     """The settings to begin with."""
     orders.restore()
+    new = orders.current
     try:
-        return follow(own, orders.current)
+        allowed = Allowed() if new is None else consent.allowed(new)
+        followed = follow(own, new, allowed, limits.admit)
+        log_unused(followed.unused)
+        return followed.settings
     except OrdersError as error:
         log.error("settings of the collector not taken", reason=str(error))
         orders.current = None

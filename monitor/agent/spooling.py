@@ -7,7 +7,7 @@ and counted, and the measuring continues.
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from monitor.agent.batch_body import TooLargeError, spooled
+from monitor.agent.batch_body import BatchMaker, TooLargeError
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.saved_state import LAST_CYCLE, TRAFFIC, LastCycle, TrafficOfDay, as_note
 from monitor.analysis.events.detection import EventBook, advance
@@ -30,6 +30,7 @@ class SpoolRecorder:
         self,
         settings: Settings,
         spool: Spool,
+        maker: BatchMaker,
         clock: AgentClock,
         traffic: Callable[[], TrafficOfDay],
         kept: Callable[[], None],
@@ -38,6 +39,7 @@ class SpoolRecorder:
         deliver."""
         self._settings = settings
         self._spool = spool
+        self._maker = maker
         self._clock = clock
         self._traffic = traffic
         self._kept = kept
@@ -73,7 +75,7 @@ class SpoolRecorder:
         )
         notes = {LAST_CYCLE: as_note(last), TRAFFIC: as_note(self._traffic())}
         try:
-            waiting = spooled(cycle, self._clock)
+            waiting = self._maker.make(cycle)
         except TooLargeError:
             log.error("cycle given up, no batch can hold it", cycle=cycle.id)
             await self._spool.give_up(len(cycle.measurements))

@@ -1,13 +1,17 @@
 """The status of an agent, read from its files whether or not it runs, and in lines for its host."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
 
-from monitor.agent.collector_client import Signed
 from monitor.agent.collector_clock import AgentClock, Anchor, Machine
+from monitor.agent.consent import consent_of
+from monitor.agent.ordered_status import Ordered, ordered_of
+from monitor.agent.ordered_status import lines as ordered_lines
 from monitor.agent.paths import AgentFiles, process_of
+from monitor.agent.revocation import is_revoked
 from monitor.agent.saved_state import (
     ANCHOR,
     LAST_CYCLE,
@@ -20,7 +24,8 @@ from monitor.agent.saved_state import (
     Trouble,
     recalled,
 )
-from monitor.wire.answers import AgentSettings
+from monitor.config.settings import Settings
+from monitor.keys.keys import KeyFileError, fingerprint, load, public_text
 from storage.agent.spool import Aside, read_spool
 
 _MEGABYTE = 1e6
@@ -38,6 +43,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool
     """By the host."""
     paused_by_collector: bool
+    revoked: bool
+    """The operator revoked the agent's key, so it does not run again."""
     spooled: int
     """Measurements that wait for delivery."""
     spool_bytes: int
@@ -54,21 +61,22 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     answered since the machine started."""
     traffic: TrafficOfDay | None
     """Of the newest day on which there was a cycle."""
-    settings_version: str
-    """Of the newest settings from a collector; empty for none."""
-    settings_issued_at: datetime | None
+    ordered: Ordered | None
+    """The newest settings from a collector; None for none."""
 
 
-def status_of(vantage: str, files: AgentFiles, machine: Machine) -> Status:
-    """The status of the agent with these files. Raises StorageError."""
+def status_of(settings: Settings, files: AgentFiles, machine: Machine) -> Status:
+    """The status of the agent with these settings and files. Raises StorageError."""
     holding, notes = read_spool(files.spool)
     trouble = recalled(notes, TROUBLE, Trouble)
-    current = _settings_in(files)
+    clock = AgentClock(machine, recalled(notes, ANCHOR, Anchor))
+    ordered = ordered_of(settings, files, consent_of(settings, files, clock.latest_now))
     return Status(
-        vantage=vantage,
+        vantage=settings.vantages[0].id,
         running=process_of(files) is not None,
         paused=files.pause.exists(),
-        paused_by_collector=current is not None and current.paused,
+        paused_by_collector=ordered is not None and ordered.paused,
+        revoked=_revoked(files),
         spooled=holding.measurements,
         spool_bytes=holding.size,
         dropped=holding.dropped,
@@ -76,20 +84,16 @@ def status_of(vantage: str, files: AgentFiles, machine: Machine) -> Status:
         last_receipt=recalled(notes, RECEIPT, LastReceipt),
         last_error=trouble if trouble is not None and trouble.what else None,
         last_cycle=recalled(notes, LAST_CYCLE, LastCycle),
-        clock_offset=AgentClock(machine, recalled(notes, ANCHOR, Anchor)).offset(),
+        clock_offset=clock.offset(),
         traffic=recalled(notes, TRAFFIC, TrafficOfDay),
-        settings_version="" if current is None else current.version,
-        settings_issued_at=None if current is None else current.issued_at,
+        ordered=ordered,
     )
 
 
-def _settings_in(files: AgentFiles) -> AgentSettings | None:
-    """The stored settings. Their signature is not checked here: only the agent acts on them."""
-    try:
-        kept = msgspec.json.decode(files.orders.read_bytes(), type=Signed)
-        return msgspec.json.decode(kept.body, type=AgentSettings)
-    except (OSError, msgspec.DecodeError):
-        return None
+def _revoked(files: AgentFiles) -> bool:
+    with suppress(KeyFileError):
+        return is_revoked(files, fingerprint(public_text(load(files.key))))
+    return False
 
 
 def lines(status: Status) -> Iterator[str]:
@@ -118,9 +122,13 @@ def lines(status: Status) -> Iterator[str]:
         looks = sum(day.looks.values()) / _MEGABYTE
         uploaded = day.uploaded / _MEGABYTE
         yield f"Traffic on {day.day} (UTC): {looks:.1f} MB measuring, {uploaded:.1f} MB uploading"
+    if status.ordered is not None:
+        yield from ordered_lines(status.ordered)
 
 
 def _state(status: Status) -> str:
+    if status.revoked:
+        return "not running: the operator revoked its key"
     if not status.running:
         return "not running" + (", and paused" if status.paused else "")
     if status.paused:

@@ -3,9 +3,13 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from monitor.agent.paths import AgentFiles, process_of
+from monitor.agent.traces import Traces
 
 PATIENCE = 10.0
 """Seconds that a running agent gets to end by itself."""
@@ -23,6 +27,39 @@ What this cannot promise:
 
 class StillRunsError(Exception):
     """The agent could not be stopped; the message says why."""
+
+
+class Wiped(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an agent and its files."""
+
+    stopped: bool
+    """Whether one ran, and was stopped."""
+    deleted: tuple[Path, ...]
+    failed: tuple[str, ...]
+    """What could not be done, each with its reason."""
+
+
+def wipe(traces: Traces, *, config: bool) -> Wiped:
+    """Stop the agent; then overwrite and delete its key, its other files and, with `config`, its
+    configuration. Whatever fails, the rest is done."""
+    stopped = False
+    failed: list[str] = []
+    deleted: list[Path] = []
+    for agent in traces.agents:
+        try:
+            stopped |= stop(agent)
+        except StillRunsError as error:
+            failed.append(f"the agent was not stopped: {error}")
+    # The key first: without it nobody reads on, or speaks for the vantage.
+    for file in (*traces.keys, *(traces.config if config else ()), *traces.others):
+        try:
+            if _overwrite_and_delete(file, failed.append):
+                deleted.append(file)
+        except OSError as error:
+            failed.append(f"{file} was not deleted: {error.strerror}")
+    for folder in {file.parent for file in deleted}:
+        _to_disk(folder)
+    return Wiped(stopped=stopped, deleted=tuple(deleted), failed=tuple(failed))
 
 
 def stop(files: AgentFiles) -> bool:
@@ -45,27 +82,30 @@ def stop(files: AgentFiles) -> bool:
     raise StillRunsError(f"process {process} does not end")
 
 
-def wipe(files: AgentFiles, *, config: bool) -> list[Path]:
-    """Overwrite and delete all that is secret, and with `config` the configuration file; returns
-    what was deleted. Raises OSError after everything else was deleted."""
-    gone: list[Path] = []
-    failed: OSError | None = None
-    for file in (*files.secret, files.lock, *((files.config,) if config else ())):
-        try:
-            if _overwrite_and_delete(file):
-                gone.append(file)
-        except OSError as error:
-            failed = error
-    if failed is not None:
-        raise failed
-    return gone
-
-
-def _overwrite_and_delete(file: Path) -> bool:
+def _overwrite_and_delete(file: Path, fail: Callable[[str], None]) -> bool:
+    """Whether there was one; `fail` gets what was deleted without being overwritten."""
+    if file.is_symlink():
+        target = file.resolve()
+        file.unlink()
+        if target.is_file():
+            fail(f"{target} was not deleted: {file.name} was only a link to it")
+        return True
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_NOFOLLOW)
+        file.chmod(0o600)
+        _overwrite(file)
     except FileNotFoundError:
         return False
+    except OSError as error:
+        fail(f"{file} was not overwritten: {error.strerror}")
+    # Under another name the old one does not stay in the folder either.
+    anonymous = file.with_name(f"{os.urandom(8).hex()}")
+    file.rename(anonymous)
+    anonymous.unlink()
+    return True
+
+
+def _overwrite(file: Path) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_NOFOLLOW)
     try:
         left = os.fstat(descriptor).st_size
         while left > 0:
@@ -73,8 +113,14 @@ def _overwrite_and_delete(file: Path) -> bool:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    # Under another name the old one does not stay in the folder either.
-    anonymous = file.with_name(f"{os.urandom(8).hex()}")
-    file.rename(anonymous)
-    anonymous.unlink()
-    return True
+
+
+def _to_disk(folder: Path) -> None:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,9 +1,9 @@
 """The composition root: the only place that wires the parts of a long-running program together.
 
     run ── `shutwatch run`
-    monitor ── what `run` and `shutwatch collector` have in common: store, page, configuration
+    shared_with_collector ── what `shutwatch collector` needs too: store, page, configuration
      ├─ measuring_setup ── schedule, runner and ledger, from one configuration to the next
-     └─ notifications, heartbeat ── delivery of notices, and a ping while all is well
+     └─ notify_setup, heartbeat ── delivery of notices, and a ping while all is well
     program ── runs the tasks of a program until a signal stops it
     schedule ── when each vantage measures
      └─ cycle_job ── one cycle: measured, judged, recorded, paid for

@@ -14,6 +14,7 @@ from monitor.measuring.http3 import Http3
 from monitor.measuring.probers import MakeNetwork, Probers
 from monitor.measuring.scheduled_controls import ScheduledControls
 from monitor.measuring.transfers import Transfers
+from probes.measure.ordered_limits import OrderedLimits
 from probes.vantage import VantageRole
 from storage.values.steady_clock import PROCESS_CLOCK, SteadyClock
 
@@ -30,6 +31,7 @@ async def cycle_runner(
     ledger: Ledger | None = None,
     controls: Controls | None = None,
     scheduled_controls: bool = False,
+    limits: OrderedLimits | None = None,
     clock: SteadyClock = PROCESS_CLOCK,
 ) -> AsyncIterator[CycleRunner]:
     """A CycleRunner with all it needs, for as long as the context lasts.
@@ -37,8 +39,8 @@ async def cycle_runner(
     `force_transfers` measures the speed of every platform in every cycle, `force_quic` tests
     HTTP/3 wherever it is offered. `latest` are the newest verdicts of an earlier process, if any.
     Without `ledger` nothing limits the bytes that are used. Without `controls` they are those of
-    the settings; with `scheduled_controls` they measure every endpoint by the clock. `clock` dates
-    what is measured.
+    the settings; with `scheduled_controls` they measure every endpoint by the clock. `limits` are
+    those on ordered endpoints. `clock` dates what is measured.
     """
     probers = Probers(
         settings,
@@ -46,6 +48,7 @@ async def cycle_runner(
         clock_ahead=lambda: clock.ahead,
         make_network=make_network,
         ledger=ledger,
+        limits=limits,
     )
     async with probers:
         own = [v for v in settings.vantages if v.role is VantageRole.CONTROL]

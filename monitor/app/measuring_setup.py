@@ -14,7 +14,7 @@ from monitor.logs import logger
 from monitor.measuring.controls import Controls
 from monitor.measuring.cycle import CycleRunner
 from storage.store import Store
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 log = logger(__name__)
 

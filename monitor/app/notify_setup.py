@@ -10,7 +10,7 @@ from monitor.notify.apprise_service import AppriseService
 from monitor.notify.delivery import Delivery
 from monitor.notify.settings import NotifySettings
 from storage.store import Store
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 
 class Notifications:

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from monitor.descriptors import raise_limit
 from monitor.logs import logger
 
 log = logger(__name__)
@@ -34,6 +35,7 @@ async def run_until_stopped(
 ) -> None:
     """Run all `tasks` until SIGTERM or SIGINT, or until one of them ends; then cancel the others
     and wait for them. SIGHUP calls `reload`. Raises what ended a task."""
+    raise_limit()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -7,12 +7,12 @@ docs/adr/0014-one-path.md.
 from contextlib import AsyncExitStack
 
 from monitor.app.measuring_setup import measuring
-from monitor.app.monitor import Monitor, opened_store, publisher_of, show
 from monitor.app.notify_setup import Notifications
 from monitor.app.program import keep_running, run_until_stopped
+from monitor.app.shared_with_collector import Monitor, opened_store, publisher_of, show
 from monitor.config.settings import Settings
 from monitor.recording.recorder import Recorder
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 
 async def run(settings: Settings) -> None:
@@ -42,4 +42,5 @@ async def run(settings: Settings) -> None:
             *monitor.tasks(),
             keep_running(notifications.run),
             keep_running(monitor.retention.run),
+            keep_running(monitor.stamping.run),
         )

@@ -37,8 +37,8 @@ _USUAL_CHAIN = 4_000
 """Where the length of the certificates is not recorded, as in older measurements."""
 _DOH = 10_000
 """One query over a connection of its own, whose handshake is not recorded."""
-_QUIC, _QUIC_SILENT = 12_500, 13_000
-"""One request over HTTP/3, answered, or sent again until the timeout."""
+_QUIC, _INITIAL = 12_500, 1_260
+"""One request over HTTP/3; and one Initial, which QUIC fills up to this length."""
 _REQUEST, _HEAD = 700, 1_500
 _IN_FLIGHT, _IN_FLIGHT_FAST = 17_000, 34_000
 """Bytes under way when the rest of an answer was no longer wanted: a server's first flight, and
@@ -103,7 +103,7 @@ def _bytes_of(observation: Observation) -> float:
                 return hello + 2 * _PACKET
             return hello + _server_hello() + (observation.chain_bytes or _USUAL_CHAIN)
         case QuicObservation():
-            return _QUIC_SILENT if silent else _QUIC
+            return _INITIAL * _sent(observation.duration, _DATA_AGAIN) if silent else _QUIC
         case HttpObservation():
             head = _HEAD if observation.status else 0
             rest = _IN_FLIGHT if observation.body_truncated else 0

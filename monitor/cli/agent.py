@@ -1,6 +1,10 @@
 """`shutwatch agent`: measure from one vantage and send the results to collectors."""
 
 import asyncio
+import os
+import signal
+import sys
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -8,22 +12,30 @@ from typing import Annotated
 import msgspec
 import typer
 
-from monitor.agent.collector_clock import this_machine
-from monitor.agent.paths import AgentFiles, RunsAlreadyError, files_of
+from monitor.agent.collector_clock import AgentClock, this_machine
+from monitor.agent.consent import consent_of
+from monitor.agent.ordered_status import addresses, ordered_of
+from monitor.agent.paths import AgentFiles, RunsAlreadyError, files_of, process_of
+from monitor.agent.revocation import RevokedKeyError
 from monitor.agent.run_agent import run as run_agent
 from monitor.agent.status import lines, status_of
-from monitor.agent.wipe import LIMITS, StillRunsError, stop
+from monitor.agent.traces import CONFIG as CONFIG_NAME
+from monitor.agent.traces import KEY as KEY_NAME
+from monitor.agent.traces import Traces, is_of_another_kind, traces_at
+from monitor.agent.wipe import LIMITS
 from monitor.agent.wipe import wipe as wipe_files
-from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, fail
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import JsonOption, load_settings
+from monitor.config.load import find_config
 from monitor.config.settings import Settings
 from monitor.keys.keys import KeyFileError, fingerprint, grouped, load, load_or_make, public_text
+from monitor.keys.sealing import keys_fingerprint
 from monitor.logs import configure
 from storage.store import StorageError
+from storage.values.private_file import PRIVATE
 
-CONFIG_NAME = "agent.toml"
-KEY_NAME = "agent-key.pem"
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 AgentConfig = Annotated[
     Path | None,
@@ -50,9 +62,8 @@ def init(
     content = files("monitor.agent").joinpath("example_agent.toml").read_bytes()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        with config.open("xb") as out:
+        with os.fdopen(os.open(config, _NEW, PRIVATE), "wb") as out:
             out.write(content)
-        config.chmod(0o600)
         typer.echo(f"Wrote {config}. Fill in the vantage, the collectors and their key.")
     except FileExistsError:
         typer.echo(f"{config} exists already and stays as it is.")
@@ -66,7 +77,7 @@ def init(
 
 @app.command("run")
 @exit_on(StorageError, OSError)
-@exit_on(KeyFileError, RunsAlreadyError, code=BAD_USAGE)
+@exit_on(KeyFileError, RunsAlreadyError, RevokedKeyError, code=BAD_USAGE)
 def run(config: AgentConfig = None) -> None:
     """Measure and send until stopped."""
     settings, _ = _agent(config)
@@ -79,16 +90,60 @@ def run(config: AgentConfig = None) -> None:
 def status(config: AgentConfig = None, json: JsonOption = False) -> None:
     """Show the agent's state, running or not."""
     settings, paths = _agent(config)
-    found = status_of(settings.vantages[0].id, paths, this_machine())
+    configure(settings.log, sys.stderr)
+    found = status_of(settings, paths, this_machine())
     for line in [msgspec.json.encode(found).decode()] if json else lines(found):
         typer.echo(line)
 
 
+@app.command("accept")
+@exit_on(OSError)
+def accept(
+    config: AgentConfig = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Take back all that was accepted.")
+    ] = False,
+) -> None:
+    """Show which new endpoints a collector ordered, and allow them."""
+    settings, paths = _agent(config)
+    configure(settings.log, sys.stderr)
+    consent = consent_of(settings, paths, AgentClock(this_machine()).latest_now)
+    if forget:
+        consent.forget()
+        typer.echo("Nothing is accepted any more.")
+    else:
+        ordered = ordered_of(settings, paths, consent)
+        new = [part for part in ordered.unused if part.acceptable] if ordered else []
+        if not new:
+            typer.echo("No order waits for you to accept it.")
+            return
+        for part in new:
+            typer.echo(f"{part.name}:")
+            for address in addresses(part):
+                typer.echo(f"  {address}")
+        if not yes:
+            typer.confirm("Measure all of these from this line", abort=True)
+        consent.accept(
+            [one for part in new for one in part.endpoints],
+            [one for part in new for one in part.references],
+        )
+        typer.echo("Accepted.")
+    process = process_of(paths)
+    if process is not None:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGHUP)  # it reads its files again
+
+
 @app.command("key")
 def key(config: AgentConfig = None) -> None:
-    """Print the agent's public key and its fingerprint."""
-    _, paths = _agent(config)
+    """Print the agent's public key, and the fingerprints to compare with the operator."""
+    settings, paths = _agent(config)
     _print_key(paths.key)
+    setup = settings.agent
+    assert setup is not None  # noqa: S101 # asked of agents alone
+    collectors = keys_fingerprint(setup.collector_key, setup.sealing_key)
+    typer.echo(f"Fingerprint of the collectors' keys: {grouped(collectors)}")
 
 
 @app.command("pause")
@@ -117,20 +172,41 @@ def wipe(
         bool, typer.Option("--keep-config", help="Keep the configuration file.")
     ] = False,
 ) -> None:
-    """Stop the agent, then overwrite and delete its key and data."""
-    _, paths = _agent(config)
+    """Stop the agent, then overwrite and delete its key and data, whatever is left of its file."""
+    traces = _traces(config)
     if not yes:
+        for file in (*traces.keys, *traces.others, *(() if keep_config else traces.config)):
+            typer.echo(f"  {file}")
         typer.confirm(
-            f"Delete the key {paths.key}, {paths.spool} and the files next to them? Results not "
-            "sent yet are lost, and the agent must be enrolled again",
+            "Delete these files? Results not sent yet are lost, and the agent must be enrolled "
+            "again",
             abort=True,
         )
-    with exit_on(StillRunsError), exit_on(OSError, prefix="deleted all files but one: "):
-        if stop(paths):
-            typer.echo("The agent was stopped.")
-        for deleted in wipe_files(paths, config=not keep_config):
-            typer.echo(f"Deleted {deleted}")
+    done = wipe_files(traces, config=not keep_config)
+    if done.stopped:
+        typer.echo("The agent was stopped.")
+    for deleted in done.deleted:
+        typer.echo(f"Deleted {deleted}")
+    for left in traces.left:
+        typer.echo(f"Left, not known to be the agent's: {left}")
     typer.echo(LIMITS)
+    if done.failed:
+        raise fail("not everything was wiped:\n" + "\n".join(f"- {one}" for one in done.failed))
+
+
+def _traces(config: Path | None) -> Traces:
+    """What there is of the agent, without reading its file as one. Exits where there is none."""
+    named = find_config(config, os.environ)
+    if named is None:
+        raise bad_usage("name the agent's folder or file: --config /var/lib/shutwatch-agent")
+    file = named / CONFIG_NAME if named.is_dir() else named
+    with exit_on(OSError, code=BAD_USAGE):
+        if is_of_another_kind(file):
+            raise bad_usage(f"{file} is no agent's: it has no [agent] table")
+        traces = traces_at(file)
+    if not traces.found:
+        raise bad_usage(f"{file.parent} holds nothing of an agent")
+    return traces
 
 
 def _agent(config: Path | None) -> tuple[Settings, AgentFiles]:

@@ -18,7 +18,7 @@ from monitor.config.settings import Settings
 from monitor.wording.visible_text import visible
 from storage.store import Store
 from storage.values.reviews import Annotation
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 app = command_group("Import, list and remove dated facts: elections, court orders, denials.")
 

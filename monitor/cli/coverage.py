@@ -6,7 +6,7 @@ from monitor.export.coverage import stored_coverage
 from monitor.wording.coverage import coverage_text
 from monitor.wording.words import words_in
 from storage.values.selection import Selection
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 
 def coverage_in_words(settings: Settings, selection: Selection) -> str:

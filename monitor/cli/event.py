@@ -32,7 +32,7 @@ from monitor.wording.words import Words, words_in
 from storage.store import Store
 from storage.values.reviews import Annotation, Mark, Review, deciding_review
 from storage.values.selection import Selection
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 NOTE_LIMIT, NAME_LIMIT = 4000, 200
 """Characters."""

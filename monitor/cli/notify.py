@@ -19,7 +19,7 @@ from monitor.notify.settings import NotifySettings, Route, Target
 from monitor.notify.timing import ready_at
 from monitor.wording.local_time import utc_text
 from storage.values.outbox import Notice, NoticeState
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 NOT_TAKEN = 3
 """Exit code when a service did not take a test message."""

@@ -30,7 +30,7 @@ from probes.measurement import (
     layer_of,
 )
 from probes.target import Target
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 _MILLI = 1000.0
 

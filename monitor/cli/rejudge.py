@@ -17,12 +17,13 @@ from monitor.cli.store_options import opened
 from monitor.config.filters import Filters
 from monitor.config.settings import Settings
 from monitor.judging.differences import Change, ChangeCounter
+from monitor.judging.key_periods import with_agents
 from monitor.judging.quarantine import Quarantined
 from monitor.judging.rejudge import Rejudge, Rejudged
 from storage.store import StorageError
 from storage.values.rejudging import Rejudging
 from storage.values.selection import Selection
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 
 def rejudge(
@@ -56,6 +57,8 @@ def rejudge(
 
 async def _rejudge(settings: Settings, selection: Selection, *, keep: bool, json: bool) -> Rejudged:
     async with opened(settings.database) as store:
+        events = with_agents(settings.events, await store.enrolments())
+        settings = msgspec.structs.replace(settings, events=events)
         with progress_bar() as progress:
             task = progress.add_task("cycles", total=None)
             return await Rejudge(

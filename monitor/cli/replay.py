@@ -29,6 +29,7 @@ from monitor.config.filters import Filters
 from monitor.config.settings import Settings
 from monitor.export.cells import cell
 from monitor.export.columns import EVENT_COLUMNS
+from monitor.judging.key_periods import with_agents
 from monitor.judging.quarantine import Quarantined
 from monitor.replay.database import replay_store
 from monitor.replay.formats import RowCounts, RowFilter, RowReader
@@ -120,7 +121,8 @@ async def _from_database(url: str, wanted: RowFilter, settings: Settings) -> Rep
     )
     async with opened(url) as store:
         quarantined = Quarantined(await store.quarantines())
-        return await replay_store(store, selection, settings.events, quarantined)
+        events = with_agents(settings.events, await store.enrolments())
+        return await replay_store(store, selection, events, quarantined)
 
 
 def _from_api(

@@ -8,8 +8,10 @@ import typer
 
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.options import ConfigOption, load_settings
+from monitor.cli.report_seals import add_stamps, countersign, stamp
 from monitor.cli.selection import Country, Platform, Since, selection_of
 from monitor.cli.store_options import with_store
+from monitor.cli.verify import checked
 from monitor.config.filters import Filters, platform_titles
 from monitor.keys.keys import KeyFileError, grouped, key_path, load_or_make
 from monitor.report.archive import TooLargeError
@@ -17,14 +19,21 @@ from monitor.report.build import Made, NothingKnownError, build
 from monitor.report.findings import Wanted
 from monitor.report.optional_libraries import MissingExtraError
 from monitor.report.report_words import unmarked
+from monitor.report.seals import Trusted
 from monitor.wording.languages import BY_CODE, ENGLISH
 from storage.store import CollectorStore
 
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app.command()(countersign)
+app.command()(stamp)
 
+
+@app.callback(invoke_without_command=True)
 def report(
-    country: Country,
-    platform: Platform,
-    since: Since,
+    context: typer.Context,
+    country: Country = "",
+    platform: Platform = "",
+    since: Since = "",
     until: Annotated[str, typer.Option(help="Time before which to stop, UTC. Default: now.")] = "",
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path(
         "report.zip"
@@ -66,6 +75,8 @@ def report(
     config: ConfigOption = None,
 ) -> None:
     """Write one signed file to publish: PDF, web page, charts and the data behind them."""
+    if context.invoked_subcommand is not None:
+        return
     if signed_batches and not with_vantages:
         raise bad_usage("--signed-batches needs --with-vantages: a signed batch names its vantage")
     if language not in BY_CODE:
@@ -117,3 +128,6 @@ def report(
             ) from error
     typer.echo(f"{output}: {unmarked(made.headline)}", err=True)
     typer.echo(f"signed by {grouped(made.manifest.fingerprint)} ({path})", err=True)
+    if settings.timestamps.authorities or settings.timestamps.calendars:
+        # A report without a stamp is a report all the same; why there is none is said.
+        add_stamps(output, output, checked(output, "", Trusted()), settings.timestamps)

@@ -17,7 +17,7 @@ from probes.measurement import REFERENCE_PLATFORM
 from storage.store import StorageError
 from storage.values.names import Names
 from storage.values.selection import Selection
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 Since = Annotated[str, typer.Option(help="Earliest time, UTC: 2024-02-17 or 2024-02-17T18:00.")]
 Until = Annotated[str, typer.Option(help="Time before which to stop, UTC.")]

@@ -18,6 +18,7 @@ from monitor.config.settings import Settings
 from monitor.config.toml_node import did_you_mean
 from monitor.config.values import LARGEST_ASN, is_vantage_id
 from monitor.keys.keys import (
+    ORDERS_KEY_NAME,
     KeyFileError,
     fingerprint,
     grouped,
@@ -25,10 +26,11 @@ from monitor.keys.keys import (
     load_or_make,
     public_text,
 )
+from monitor.keys.sealing import keys_fingerprint, sealing_key, sealing_text
 from probes.vantage import Profile, VantageRole
 from storage.store import CollectorStore
 from storage.values.fleet import Enrolment, Quarantine
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the vantage.")]
 Key = Annotated[
@@ -52,6 +54,13 @@ def enroll(
         VantageRole, typer.Option(help="field: blocking may happen there. control: it does not.")
     ] = VantageRole.FIELD,
     profile: Annotated[Profile, typer.Option(help="quiet for hosts at risk.")] = Profile.NORMAL,
+    host: Annotated[
+        str,
+        typer.Option(
+            metavar="LABEL",
+            help="A label of your own for whoever runs it: vantages of one host count as one.",
+        ),
+    ] = "",
     config: ConfigOption = None,
 ) -> None:
     """Enroll a new vantage with its agent's key; print its configuration."""
@@ -59,6 +68,8 @@ def enroll(
     _check_id(vantage, settings)
     if not network.strip() or not network.isprintable():
         raise bad_usage("--network must be a name, such as PTCL")
+    if not is_vantage_id(host or "none"):
+        raise bad_usage("--host must be lower-case letters, digits and single dashes, as in host-7")
     public = _public(key)
     with exit_on(ValueError, code=BAD_USAGE, prefix=f"--country {country!r}: "):
         code = country_code(country)
@@ -72,6 +83,7 @@ def enroll(
         key=public,
         fingerprint=fingerprint(public),
         enrolled_at=utc_now(),
+        held_by=host,
     )
 
     async def add(store: CollectorStore) -> None:
@@ -84,9 +96,15 @@ def enroll(
             )
         await store.enrol(enrolment)
 
-    collectors = _collectors_key(settings)
+    keys = _collectors_keys(settings)
     with_store(settings.database, add, create=True)
-    _print_instructions(enrolment, collectors)
+    _print_instructions(enrolment, *keys)
+    if role is VantageRole.CONTROL:
+        typer.echo(
+            "A control decides for others. Two of unrelated hosts must agree, or one of this "
+            "collector's own configuration, before anything is certain.",
+            err=True,
+        )
 
 
 @app.command("rotate")
@@ -246,14 +264,17 @@ def _unknown(vantage: str, known: dict[str, str]) -> str:
     return f"there is no vantage {vantage!r}: {hint}; nothing was changed"
 
 
-def _collectors_key(settings: Settings) -> str:
-    """The collectors' public key that agents need; made when there is none yet."""
-    path = key_path(settings.signing_key, settings.source, settings.database)
+def _collectors_keys(settings: Settings) -> tuple[str, str]:
+    """The collectors' public keys that agents need, to check answers by and to seal to; made when
+    there are none yet."""
+    setting = settings.collector.orders_key
+    path = key_path(setting, settings.source, settings.database, ORDERS_KEY_NAME)
     with exit_on(KeyFileError):
-        return public_text(load_or_make(path))
+        key = load_or_make(path)
+    return public_text(key), sealing_text(sealing_key(key))
 
 
-def _print_instructions(enrolment: Enrolment, collectors: str) -> None:
+def _print_instructions(enrolment: Enrolment, signing: str, sealing: str) -> None:
     """What the agent's host must compare, and put into agent.toml."""
     text = {
         name: msgspec.json.encode(getattr(enrolment, name)).decode()
@@ -264,7 +285,9 @@ def _print_instructions(enrolment: Enrolment, collectors: str) -> None:
         "Its host compares this with `shutwatch agent key`, and adds to agent.toml:\n\n"
         f"[[vantage]]\nid = {text['vantage']}\ncountry = {text['country']}\nasn = {enrolment.asn}\n"
         f"network = {text['network']}\nrole = {text['role']}\nprofile = {text['profile']}\n\n"
-        f'[agent]\ncollectors = ["https://…"]\ncollector_key = "{collectors}"\n\n'
-        "with the names of your collectors. Send the fingerprint of their key over another\n"
-        f"channel than these lines:\n  {grouped(fingerprint(collectors))}"
+        f'[agent]\ncollectors = ["https://…"]\ncollector_key = "{signing}"\n'
+        f'sealing_key = "{sealing}"\n\n'
+        "with the names of your collectors. Send the fingerprint of these two keys over another\n"
+        "channel than these lines; `shutwatch agent key` shows it to the host:\n"
+        f"  {grouped(keys_fingerprint(signing, sealing))}"
     )

@@ -79,6 +79,8 @@ def _row(one: Known) -> tuple[str, ...]:
     role = last.role if last.profile == "normal" else f"{last.role}, {last.profile}"
     if last.revoked_at is None:
         valid = f"since {minute(last.enrolled_at)}"
+        if last.established_at is None:
+            valid += f", new: agreed for {last.agreed / 86400:.1f} d"
     else:
         valid = f"no, since {minute(last.revoked_at)}: {visible(last.reason)}"
     return (

@@ -5,52 +5,101 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.exits import BAD_USAGE, exit_on, fail
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, fail
 from monitor.keys.keys import grouped, same_fingerprint
 from monitor.report.bounded_unzip import NotAsMadeError
-from monitor.report.signatures_text import checked
+from monitor.report.proven_text import Named, proven
+from monitor.report.seals import Trusted
+from monitor.report.verify import Verified
 from monitor.report.verify import verify as check
+from monitor.stamps.opentimestamps import headers_in
+from monitor.stamps.time_authority import roots_in
 from monitor.wording.visible_text import visible
-from monitor.wording.words import words_in
 
 NOT_AS_MADE = 3
-"""Exit code for a report that was changed after it was made."""
+"""Exit code for a report that was changed after it was made, or lacks what was asked for."""
+
+KeyOption = Annotated[
+    str, typer.Option(help="Expected fingerprint of the key, 64 hexadecimal digits.")
+]
 
 
 def verify(
     file: Annotated[Path, typer.Argument(help="Report made by `shutwatch report`.")],
-    key: Annotated[
-        str, typer.Option(help="Expected fingerprint of the key, 64 hexadecimal digits.")
-    ] = "",
+    key: KeyOption = "",
+    countersigned_by: Annotated[
+        list[str] | None,
+        typer.Option(help="Fingerprint of a key that must have countersigned it. Repeatable."),
+    ] = None,
+    vantage_key: Annotated[
+        list[str] | None,
+        typer.Option(help="Fingerprint of a vantage's key that must have signed. Repeatable."),
+    ] = None,
+    time_root: Annotated[
+        Path | None,
+        typer.Option(help="PEM file of the roots of time authorities that you trust."),
+    ] = None,
+    bitcoin_headers: Annotated[
+        Path | None,
+        typer.Option(help="File of lines HEIGHT HEADER, of blocks that you looked up."),
+    ] = None,
 ) -> None:
     """Check every byte of a report, offline. Exit code 3 when it was changed."""
-    if key:
-        with exit_on(ValueError, code=BAD_USAGE, prefix="--key: "):
-            same_fingerprint(key, "")
+    countersigners = {_digits("--countersigned-by", one) for one in countersigned_by or ()}
+    vantages = {_digits("--vantage-key", one) for one in vantage_key or ()}
+    verified = checked(file, key, _trusted(time_root, bitcoin_headers))
+    signers = {one.fingerprint for one in verified.seals.countersignatures}
+    for missing in sorted(countersigners - signers):
+        raise fail(f"{file}: no countersignature by {grouped(missing)}", NOT_AS_MADE)
+    measured = set(verified.signed.fingerprints if verified.signed else ())
+    for missing in sorted(vantages - measured):
+        raise fail(f"{file}: no batch is signed by {grouped(missing)}", NOT_AS_MADE)
+    if (time_root or bitcoin_headers) and not _is_dated(verified):
+        raise fail(f"{file}: no stamp leads to what you trust", NOT_AS_MADE)
+    named = Named(
+        maker=bool(key), countersigners=frozenset(countersigners), vantages=frozenset(vantages)
+    )
+    manifest = verified.manifest
+    about = f"{manifest.platform} in {manifest.country}, {manifest.since} to {manifest.until}"
+    typer.echo(f"A report on {visible(about)}, by {visible(manifest.made_by)}.")
+    for line in proven(verified, named):
+        typer.echo(line)
+
+
+def checked(file: Path, key: str, trusted: Trusted) -> Verified:
+    """The verified report; exits with 3 when it was changed, or `key` is not empty and another
+    fingerprint than that of the key which signed it."""
+    digits = _digits("--key", key) if key else ""
     try:
         with exit_on(OSError, code=BAD_USAGE):
-            verified = check(file)
+            verified = check(file, trusted)
     except NotAsMadeError as error:
         raise fail(f"{file}: {visible(str(error))}", NOT_AS_MADE) from error
-    manifest = verified.manifest
-    if key and not same_fingerprint(key, manifest.fingerprint):
-        raise fail(
-            f"{file}: MANIFEST.sig is by another key: {grouped(manifest.fingerprint)}",
-            NOT_AS_MADE,
-        )
-    about = f"{manifest.platform} in {manifest.country}, {manifest.since} to {manifest.until}"
-    typer.echo(
-        f"The report is unchanged: {len(manifest.files)} files, made by "
-        f"{visible(manifest.made_by)} at {visible(manifest.generated_at)}."
-    )
-    typer.echo(f"About {visible(about)}.")
-    if verified.signed is not None:
-        typer.echo(checked(words_in(), verified.signed))
-    typer.echo(f"Signed by {grouped(manifest.fingerprint)}")
-    if key:
-        typer.echo("That is the key you named.")
-    else:
-        typer.echo(
-            "Compare this fingerprint with the one you know from elsewhere, or give that one "
-            "with --key: only so you know whose key this is."
-        )
+    found = verified.manifest.fingerprint
+    if digits and digits != found:
+        raise fail(f"{file}: MANIFEST.sig is by another key: {grouped(found)}", NOT_AS_MADE)
+    return verified
+
+
+def _digits(option: str, written: str) -> str:
+    """The digits of a fingerprint that a person wrote."""
+    bare = "".join(written.replace(":", "").split()).lower()
+    with exit_on(ValueError, code=BAD_USAGE, prefix=f"{option}: "):
+        same_fingerprint(written, "")
+    return bare
+
+
+def _trusted(time_root: Path | None, bitcoin_headers: Path | None) -> Trusted:
+    try:
+        with exit_on(OSError, code=BAD_USAGE):
+            return Trusted(
+                roots=tuple(roots_in(time_root)) if time_root else (),
+                headers=headers_in(bitcoin_headers.read_text("utf-8")) if bitcoin_headers else {},
+            )
+    except ValueError as error:
+        raise bad_usage(f"{time_root or bitcoin_headers}: {error}") from error
+
+
+def _is_dated(verified: Verified) -> bool:
+    stamps = [times for _, times in verified.log.stamped] if verified.log else []
+    return any(times.trusted is not None for times in (verified.seals.times, *stamps))

@@ -1,7 +1,7 @@
 """`shutwatch collector`: it receives what agents send, judges it and shows it.
 
     run_collector ── what the program is made of
-    agents_api ── the four routes of `monitor.wire.answers`, and nothing else
+    agents_api ── the five routes of `monitor.wire.answers`, and nothing else
      ├─ admission, connection_limits ── how much at once, and how fast
      ├─ enrolments ── which key may speak for which vantage
      ├─ requests ── the sender, age and body of a request

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from monitor.wire.answers import Reason
+from monitor.wire.answers import AGE_LIMIT, Reason
 from monitor.wire.refusal import BUSY_FOR, Refused
 
 EACH_AT_ONCE = 4
@@ -66,6 +66,33 @@ class VantageRate:
                 Reason.TOO_FAST, f"too many {what} from this vantage", retry_after=max(1.0, wait)
             )
         self._left[name] = (left - amount, now)
+
+
+class Answered:
+    """The questions that were answered while they are fresh: one that was recorded on the way and
+    is sent again gets no second answer. A question's id is signed, and serves as its nonce.
+
+    Each collector remembers its own. What it holds is bounded by what `VantageRate` lets through.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock` gives seconds and never goes back."""
+        self._clock = clock
+        self._until: dict[tuple[str, str], float] = {}
+        """Vantage and id → when its time of sending is too old; the oldest first."""
+
+    def check(self, vantage: str, request: str) -> None:
+        """Refused for a question that was answered."""
+        now = self._clock()
+        while self._until and next(iter(self._until.values())) < now:
+            del self._until[next(iter(self._until))]
+        if (vantage, request) in self._until:
+            raise Refused(Reason.REPLAY, "this question was answered before")
+
+    def note(self, vantage: str, request: str) -> None:
+        """It is answered from now on."""
+        # It may have been sent by a clock that is ahead by as much as one may be behind.
+        self._until[vantage, request] = self._clock() + 2 * AGE_LIMIT
 
 
 class Room:

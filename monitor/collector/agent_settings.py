@@ -52,14 +52,10 @@ class SettingsForAgents:
             self._versions[paused] = _version_of(self._made(settings, vantage))
         return self._versions[paused]
 
-    async def for_agent(self, vantage: str) -> AgentSettings:
-        """The settings for the agent of that vantage. Raises StorageError."""
-        known = await self._newest()
-        return msgspec.structs.replace(
-            self._made(self._settings(), vantage),
-            version=self.version(vantage),
-            known=tuple(known),
-        )
+    def for_agent(self, vantage: str) -> AgentSettings:
+        """The settings for the agent of that vantage."""
+        made = self._made(self._settings(), vantage)
+        return msgspec.structs.replace(made, version=self.version(vantage))
 
     def _made(self, settings: Settings, vantage: str) -> AgentSettings:
         return AgentSettings(
@@ -68,11 +64,13 @@ class SettingsForAgents:
             interval=settings.interval,
             platforms=tuple(platform.name for platform in settings.catalog.platforms),
             catalog=settings.catalog_text,
+            catalog_proof=settings.catalog_proof,
             daily_bytes=settings.probe.daily_bytes,
             paused=vantage in settings.collector.paused,
         )
 
-    async def _newest(self) -> Sequence[Measurement]:
+    async def known(self) -> Sequence[Measurement]:
+        """The newest measurements of controls. Raises StorageError."""
         if self._clock() - self._known_at >= KNOWN_FOR:
             back = max(LOOK_BACK, timedelta(seconds=_INTERVALS * self._settings().interval))
             self._known = await self._store.latest_control_measurements(self._now() - back)
@@ -81,6 +79,6 @@ class SettingsForAgents:
 
 
 def _version_of(made: AgentSettings) -> str:
-    """Digest of everything that an agent acts on, except the time and what controls measured."""
-    timeless = msgspec.structs.replace(made, version="", issued_at=_NEVER, known=())
+    """Digest of everything that an agent acts on, except the time."""
+    timeless = msgspec.structs.replace(made, version="", issued_at=_NEVER)
     return hashlib.sha256(_encode(timeless)).hexdigest()[:32]

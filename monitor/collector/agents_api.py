@@ -1,9 +1,11 @@
-"""The agents' API: the four routes of `monitor.wire.answers`, and nothing else.
+"""The agents' API: the five routes of `monitor.wire.answers`, and nothing else.
 
-The sender is known before a byte of the body is read, so a stranger costs nothing but headers. The
-body is unpacked after its signature was checked, and stored after all in it was found to be what
-its sender may say. Every answer of 2xx is signed. A refusal says why, is counted by reason, and
-logged with the vantage and never with an address.
+The sealed headers are opened, the sender is known, and the signature checked, before a byte of the
+body is read, so a stranger costs nothing but headers and takes nobody's place. The body is opened
+and unpacked after it was found to be the one that was signed, and stored after all in it was found
+to be what its sender may say. Every answer of 2xx is signed and sealed, and the refusal of a
+revoked key is signed. A refusal says why, is counted by reason, and logged with the vantage and
+never with an address.
 """
 
 import time
@@ -18,40 +20,50 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from monitor.collector.admission import Room, Slots, VantageRate
+from monitor.collector.admission import Answered, Room, Slots, VantageRate
 from monitor.collector.agent_settings import SettingsForAgents
 from monitor.collector.answer_controls import ControlRequests
 from monitor.collector.batch_checks import frame_of, is_id, read_batch
 from monitor.collector.enrolments import EnrolledKeys
-from monitor.collector.requests import PATIENCE, Sender, check_age, claim_in, read_body
+from monitor.collector.requests import (
+    PATIENCE,
+    Sender,
+    check_age,
+    check_body,
+    open_sealed,
+    opened,
+    read_body,
+)
 from monitor.config.settings import Settings
+from monitor.keys.sealing import sealing_key
 from monitor.logs import logger
 from monitor.measuring.controls import Controls
 from monitor.metrics.ingest_counts import IngestCounts, Spool
 from monitor.wire.answers import (
     BATCHES,
     CONTROLS,
+    KNOWN,
     SETTINGS,
     STATUS,
     TIME,
+    KnownControls,
     Moment,
     Reason,
     Receipt,
     Refusal,
 )
 from monitor.wire.batch import MOST_PACKED, MOST_UNPACKED
+from monitor.wire.envelope import seal_answer, sealed_size
 from monitor.wire.refusal import BUSY_FOR, DOWN_FOR, Refused, malformed
 from monitor.wire.signing import REQUEST, SIGNATURE, is_signed, sign_answer
 from monitor.wire.unpacking import unpack
 from storage.store import FleetStore, StorageError
 from storage.values.fleet import ReceivedBatch
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 log = logger(__name__)
 
@@ -120,6 +132,7 @@ class AgentApi:
         limits = settings().collector
         self._store = store
         self._key = key
+        self._sealing = sealing_key(key)
         self._settings = settings
         self._counts = counts
         self._now = now
@@ -128,6 +141,7 @@ class AgentApi:
         self._enrolled = EnrolledKeys(store, clock)
         self._settings_for_agents = SettingsForAgents(store, settings, now=now, clock=clock)
         self._control_requests = ControlRequests(store, settings, controls, now)
+        self._questions = Answered(clock)
         self._slots = Slots(limits.requests_at_once)
         self._room = Room(UNPACKED_AT_ONCE)
         self._bytes_pace = VantageRate(limits.hourly_bytes, 3600.0, clock)
@@ -146,10 +160,10 @@ class AgentApi:
                 self._route(
                     SETTINGS, "GET", self._give_settings, MOST_ASKED, limits.batches_per_minute
                 ),
+                self._route(KNOWN, "GET", self._give_known, MOST_ASKED, limits.batches_per_minute),
                 Route(TIME, self.time, methods=["GET"]),
             ],
             exception_handlers={HTTPException: _plain, Exception: _fault},
-            middleware=[Middleware(GZipMiddleware, minimum_size=1000)],
         )
 
     def _route(
@@ -158,9 +172,10 @@ class AgentApi:
         """A route for enrolled agents: bodies of at most `most` bytes, `per_minute` requests of one
         vantage."""
         pace = VantageRate(per_minute, 60.0, self._clock)
-        return Route(
-            path, partial(self._answered, handler=handler, most=most, pace=pace), methods=[method]
-        )
+        # A batch may come again, under its id and with its body: its agent may have got no receipt.
+        answered = None if path == BATCHES else self._questions
+        endpoint = partial(self._answered, handler=handler, most=most, pace=pace, answered=answered)
+        return Route(path, endpoint, methods=[method])
 
     async def time(self, request: Request) -> Response:
         """The time, for anybody; signed for the id that the request names, if it names one."""
@@ -177,22 +192,37 @@ class AgentApi:
             return self._refusal(refused, "")
 
     async def _answered(
-        self, request: Request, handler: _Handler, most: int, pace: VantageRate
+        self,
+        request: Request,
+        handler: _Handler,
+        most: int,
+        pace: VantageRate,
+        answered: Answered | None,
     ) -> Response:
         vantage = ""
         try:
             began = self._clock()
-            claim = claim_in(request)
+            envelope = opened(request, self._sealing)
+            claim = envelope.claim
             enrolment = await self._enrolled.find(claim.vantage, claim.key)
+            if not is_signed(claim, enrolment.key):
+                raise Refused(Reason.BAD_SIGNATURE, "the signature does not fit the request")
             vantage = enrolment.vantage
+            if enrolment.revoked_at is not None:
+                return self._revoked(claim.request)
+            check_age(claim.sent_at, self._now())
+            if answered is not None:
+                answered.check(vantage, claim.request)
+            pace.take(vantage, "requests")
             with self._slots.one(vantage):
-                body = await read_body(request, most, self._patience)
-                if not is_signed(claim, enrolment.key, body):
-                    raise Refused(Reason.BAD_SIGNATURE, "the signature does not fit the request")
-                check_age(claim.sent_at, self._now())
-                pace.take(vantage, "requests")
-                sender = Sender(claim=claim, enrolment=enrolment, began=began)
-                return self._signed(claim.request, await handler(sender, body))
+                if answered is not None:
+                    answered.note(vantage, claim.request)
+                sealed = await read_body(request, sealed_size(most), self._patience)
+                body = open_sealed(self._sealing, sealed)
+                check_body(claim, body)
+                sender = Sender(claim=claim, spool=envelope.spool, enrolment=enrolment, began=began)
+                answer = await handler(sender, body)
+                return self._sealed(claim.request, answer, envelope.answer_key)
         except Refused as refused:
             return self._refusal(refused, vantage)
         except StorageError as error:
@@ -235,7 +265,7 @@ class AgentApi:
             raise Refused(Reason.REPLAY, "a batch of that id is stored, and it has another body")
         if not reception.known:
             self._counts.stored(reception.measurements, seen.backfilled)
-        spool = Spool(waiting=seen.spooled, dropped=seen.dropped)
+        spool = sender.spool or Spool(waiting=0, dropped=0)
         self._counts.acknowledged(enrolment.vantage, spool, self._clock() - sender.began)
         return Receipt(
             batch=claim.request,
@@ -250,11 +280,31 @@ class AgentApi:
     async def _give_settings(self, sender: Sender, body: bytes) -> msgspec.Struct:
         if body:
             raise malformed("a question for settings has no body")
-        return await self._settings_for_agents.for_agent(sender.enrolment.vantage)
+        return self._settings_for_agents.for_agent(sender.enrolment.vantage)
+
+    async def _give_known(self, _: Sender, body: bytes) -> msgspec.Struct:
+        if body:
+            raise malformed("a question for what is known has no body")
+        return KnownControls(looks=tuple(await self._settings_for_agents.known()))
 
     def _signed(self, request: str, answer: msgspec.Struct) -> Response:
         body = _encode(answer)
         return _json(body, 200, {SIGNATURE: sign_answer(self._key, request, body)})
+
+    def _sealed(self, request: str, answer: msgspec.Struct, key: bytes) -> Response:
+        """The answer to the sender alone, signed as it is before it is sealed."""
+        body = _encode(answer)
+        signature = {SIGNATURE: sign_answer(self._key, request, body)}
+        response = _json(seal_answer(key, request, body), 200, signature)
+        response.headers["content-type"] = "application/octet-stream"
+        return response
+
+    def _revoked(self, request: str) -> Response:
+        """The refusal of a revoked key, signed: the agent ends on it, so nobody else may say it."""
+        refused = Refused(Reason.REVOKED_KEY, "this key was revoked; ask for a new enrolment")
+        response = self._refusal(refused, "")
+        response.headers[SIGNATURE] = sign_answer(self._key, request, bytes(response.body))
+        return response
 
     def _refusal(self, refused: Refused, vantage: str) -> Response:
         self._counts.refused(refused.reason)

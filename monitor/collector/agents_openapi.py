@@ -13,20 +13,23 @@ import msgspec
 from monitor.wire.answers import (
     BATCHES,
     CONTROLS,
+    KNOWN,
     SETTINGS,
     STATUS,
     TIME,
     AgentSettings,
     ControlAnswer,
     ControlRequest,
+    KnownControls,
     Moment,
     Reason,
     Receipt,
     Refusal,
 )
 from monitor.wire.batch import ENCODINGS, Batch
+from monitor.wire.envelope import ANSWER_KEY, MOST_HEADERS, SEALED, SPOOL
 from monitor.wire.openapi import SCHEMA, parameter, refusals, response, write_document
-from monitor.wire.signing import KEY, REQUEST, SENT, SIGNATURE, VANTAGE
+from monitor.wire.signing import BODY, HEADERS, KEY, REQUEST, SENT, SIGNATURE, VANTAGE
 
 _Schemas = Mapping[Any, dict[str, Any]]
 """By the type they describe."""
@@ -37,15 +40,29 @@ _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     KEY: ("Fingerprint of the key.", {"type": "string", "pattern": "^[0-9a-f]{64}$"}),
     REQUEST: ("UUIDv7; for a batch, the batch's id.", {"type": "string", "pattern": _UUID}),
     SENT: ("UTC, with microseconds.", {"type": "string", "format": "date-time"}),
+    BODY: (
+        "SHA-256 of the body inside, hexadecimal.",
+        {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+    ),
     SIGNATURE: ("Ed25519, base64; see the text.", {"type": "string"}),
+    ANSWER_KEY: ("32 random bytes that the answer is sealed with, base64.", {"type": "string"}),
+    SPOOL: (
+        "Of a batch: measurements that wait behind it, and those ever dropped.",
+        {"type": "string", "pattern": "^([0-9]{1,15} [0-9]{1,15})?$"},
+    ),
+    "content-encoding": ("Of the body inside.", {"type": "string", "enum": list(ENCODINGS)}),
 }
+"""Inside the sealed header."""
+_REQUIRED = (*HEADERS, ANSWER_KEY)
 _LIMITS = frozenset({Reason.TOO_FAST, Reason.BUSY, Reason.STORAGE})
 _OF_BATCHES = frozenset({Reason.REPLAY, Reason.OTHER_VANTAGE, Reason.TOO_OLD})
 
 
 def document() -> dict[str, Any]:
     """The whole document, as JSON has it."""
-    values = (Batch, Receipt, ControlRequest, ControlAnswer, AgentSettings, Moment, Refusal)
+    asked = (Batch, ControlRequest)
+    answers = (Receipt, ControlAnswer, AgentSettings, KnownControls, Moment, Refusal)
+    values = (*asked, *answers)
     schemas, components = msgspec.json.schema_components(values, ref_template=SCHEMA)
     for schema in components.values():
         if "description" in schema:
@@ -55,8 +72,11 @@ def document() -> dict[str, Any]:
     return write_document(
         "shutwatch, for agents",
         "How agents in the field send their measurements. Requests are signed over method, path, "
-        "vantage, key, id, time, Content-Encoding and the SHA-256 of the body as it is sent, each "
-        "on a line of its own.",
+        "vantage, key, id, time, Content-Encoding and the SHA-256 of the body inside, each on a "
+        f"line of its own. The headers named in SealedHeaders are sealed into {SEALED}, and the "
+        "body by itself (HPKE: X25519, HKDF-SHA256, ChaCha20-Poly1305), to the collectors' key. "
+        "Answers are packed by zlib and sealed with the key of the request (ChaCha20-Poly1305, "
+        "the nonce of 12 bytes before it, the id of the request as associated data).",
         paths={
             BATCHES: {"post": _operation("batches", "Store cycles", of, Batch, Receipt)},
             CONTROLS: {
@@ -65,9 +85,12 @@ def document() -> dict[str, Any]:
                 )
             },
             SETTINGS: {"get": _operation("settings", "Agent settings", of, None, AgentSettings)},
+            KNOWN: {
+                "get": _operation("known", "What controls measured last", of, None, KnownControls)
+            },
             TIME: {"get": _time(of)},
         },
-        schemas=components,
+        schemas={**components, "SealedHeaders": _sealed_headers()},
         responses={status: _refusal(status, of) for status in sorted(set(STATUS.values()))},
     )
 
@@ -79,36 +102,61 @@ def _operation(
     operation: dict[str, Any] = {
         "operationId": name,
         "summary": summary,
-        "parameters": [_header(header, required=True) for header in _HEADERS],
-        "responses": {"200": _answer(of[answer]), **_refusals(reasons)},
+        "parameters": [
+            parameter(
+                SEALED,
+                "header",
+                {"type": "string", "maxLength": MOST_HEADERS},
+                description="SealedHeaders as JSON, sealed, base64.",
+                required=True,
+            )
+        ],
+        "responses": {"200": _sealed_answer(of[answer]), **_refusals(reasons)},
     }
     if body is not None:
-        encodings = {"enum": list(ENCODINGS)}
-        operation["parameters"].append(parameter("content-encoding", "header", encodings))
-        operation["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": of[body]}},
-        }
+        operation["requestBody"] = {"required": True, "content": _sealed(of[body])}
     return operation
+
+
+def _sealed(inside: dict[str, Any]) -> dict[str, Any]:
+    """Bytes, with what is inside."""
+    encoded = {"contentMediaType": "application/json", "contentSchema": inside}
+    return {"application/octet-stream": {"schema": {"type": "string", **encoded}}}
+
+
+def _sealed_headers() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": list(_REQUIRED),
+        "properties": {
+            name: {**schema, "description": description}
+            for name, (description, schema) in _HEADERS.items()
+        },
+    }
 
 
 def _time(of: _Schemas) -> dict[str, Any]:
     return {
         "operationId": "time",
         "summary": "The collector's time",
-        "parameters": [_header(REQUEST, required=False)],
+        "parameters": [_request_id()],
         "responses": {"200": _answer(of[Moment]), **_refusals({Reason.MALFORMED, Reason.BUSY})},
     }
 
 
-def _header(name: str, *, required: bool) -> dict[str, Any]:
-    description, schema = _HEADERS[name]
-    return parameter(name, "header", schema, description=description, required=required)
+def _request_id() -> dict[str, Any]:
+    description, schema = _HEADERS[REQUEST]
+    return parameter(REQUEST, "header", schema, description=description)
 
 
 def _answer(schema: dict[str, Any]) -> dict[str, Any]:
     headers = {SIGNATURE: {"required": True, "schema": {"type": "string"}}}
     return response("Signed for the id of the request.", schema, headers=headers)
+
+
+def _sealed_answer(schema: dict[str, Any]) -> dict[str, Any]:
+    words = "Signed for the id of the request, and sealed."
+    return {**_answer(schema), "description": words, "content": _sealed(schema)}
 
 
 def _refusals(reasons: set[Reason]) -> dict[str, Any]:

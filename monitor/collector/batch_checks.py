@@ -45,7 +45,6 @@ _LONGEST_ENDPOINT = 2048
 _LONGEST_FAILURE = 1024
 _MOST_ATTEMPTS = 1000
 _LARGEST_STATUS = 9999
-_LARGEST_COUNT = 2**53
 _MOST_WORDS = 64
 _FAILURES = frozenset(Failure)
 
@@ -97,9 +96,6 @@ class CheckedBatch(msgspec.Struct, frozen=True, kw_only=True):
     measurements: int
     backfilled: int
     """Measurements of late cycles."""
-    spooled: int
-    dropped: int
-    """See `monitor.wire.batch.Batch`."""
 
 
 def is_id(text: str) -> bool:
@@ -119,8 +115,6 @@ def read_batch(body: bytes, sender: Enrolment, frame: Frame) -> CheckedBatch:
         cycles=cycles,
         measurements=len(seen),
         backfilled=sum(len(one.measurements) for one in cycles if one.backfilled),
-        spooled=batch.spooled,
-        dropped=batch.dropped,
     )
 
 
@@ -155,8 +149,6 @@ def _check_head(batch: Batch, sender: Enrolment) -> None:
         raise malformed(f"1 to {MOST_REPORTS} reports in one batch")
     if sum(len(report.measurements) for report in batch.reports) > MOST_MEASUREMENTS:
         raise malformed(f"more than {MOST_MEASUREMENTS} measurements in one batch")
-    if not (0 <= batch.spooled <= _LARGEST_COUNT and 0 <= batch.dropped <= _LARGEST_COUNT):
-        raise malformed("spooled and dropped are counts")
     if not _WORD(batch.version):
         raise malformed("version is a short word")
 

@@ -35,15 +35,14 @@ class EnrolledKeys:
         self._reading = asyncio.Lock()
 
     async def find(self, vantage: str, fingerprint: str) -> Enrolment:
-        """The enrolment of a key that may speak for the vantage. Refused when there is none."""
+        """The enrolment of a key that speaks for the vantage, or did until it was revoked. Refused
+        when there is none."""
         known = await self._read(FRESH)
         found = known.get((vantage, fingerprint))
         if found is None:
             found = (await self._read(MISSES)).get((vantage, fingerprint))
         if found is None:
             raise Refused(Reason.UNKNOWN_KEY, "no vantage of that name has that key")
-        if found.revoked_at is not None:
-            raise Refused(Reason.REVOKED_KEY, "this key was revoked; ask for a new enrolment")
         return found
 
     async def _read(self, believed: float) -> Keys:

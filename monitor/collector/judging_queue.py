@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from monitor.collector.received_cycles import Lack, ReceivedCycles
+from monitor.collector.received_cycles import CONTROLS_HEARD, Lack, ReceivedCycles
 from monitor.config.settings import Settings
 from monitor.logs import logger
 from probes.measurement import Measurement
@@ -25,8 +25,6 @@ log = logger(__name__)
 
 AT_ONCE = 200
 """Cycles read in one step. At most so many late ones are recorded together."""
-CONTROLS_HEARD = timedelta(hours=1)
-"""A control that reported so recently is expected to measure again."""
 
 
 def wait_of(settings: Settings) -> float:
@@ -94,6 +92,10 @@ class JudgingQueue:
         self._received.use(settings)
         self._wait = timedelta(seconds=wait_of(settings))
 
+    def believe(self, settings: Settings) -> None:
+        """Weigh the word of controls by these settings from now on; all else stays."""
+        self._received.believe(settings)
+
     async def judge_waiting(self) -> int:
         """Judge and record all that need not wait; returns how many. StorageError: then what was
         judged and not stored still waits."""
@@ -127,7 +129,7 @@ class JudgingQueue:
             for vantage, held in self._held.items()
             if controlled
             and now < held.until
-            and not all(any(map(lack.met_by, measurements)) for lack in held.lacking)
+            and not all(lack.met_by(measurements) for lack in held.lacking)
         }
 
     async def _record(self, found: Sequence[WaitingCycle], *, controlled: bool) -> int:

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from monitor.analysis.events.event import Event
-from monitor.app.monitor import show
+from monitor.app.shared_with_collector import show
+from monitor.collector.agreement_watch import AgreementWatch
 from monitor.collector.judging_queue import JudgingQueue, wait_of
 from monitor.collector.received_cycles import REMEMBERED, ReceivedCycles
 from monitor.collector.watched_vantages import WatchedVantages
@@ -64,6 +65,8 @@ class Leader:
         self._watched = WatchedVantages(settings, store)
         self._recorder: Recorder | None = None
         self._queue: JudgingQueue | None = None
+        self.agreement: AgreementWatch | None = None
+        """Compares agents while this process leads."""
         self._shown_at: datetime | None = None
         self._well = False
 
@@ -86,12 +89,11 @@ class Leader:
     async def use(self, settings: Settings) -> None:
         """Use other settings from now on."""
         self._watched.use(settings)
-        if self._recorder is not None:
-            await self._recorder.use(self._watched.settings)
+        await self._judge_by(self._watched.settings)
+        if self._queue is not None:
+            self._queue.use(self._watched.settings)
         show(self._publisher, self._watched.settings, self._active)
         self._shown_at = None
-        if self._queue is not None:
-            self._queue.use(settings)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -130,10 +132,15 @@ class Leader:
 
     async def _show_watched(self) -> None:
         settings = self._watched.settings
-        if self._recorder is not None:
-            await self._recorder.use(settings)
+        await self._judge_by(settings)
         self._publisher.watch(settings.vantages, self._active)
         self._shown_at = None
+
+    async def _judge_by(self, settings: Settings) -> None:
+        if self._recorder is not None:
+            await self._recorder.use(settings)
+        if self._queue is not None:
+            self._queue.believe(settings)
 
     # -- this one leads ------------------------------------------------------------------------
 
@@ -165,13 +172,15 @@ class Leader:
             now=self._now,
             settle=self._settle,
         )
-        self._recorder, self._queue = recorder, queue
+        agreement = AgreementWatch(self._store, lambda: self._watched.settings, recorder, self._now)
+        self._recorder, self._queue, self.agreement = recorder, queue, agreement
         self._publisher.lead(leading=True)
         log.info("leading the analysis", vantages=len(settings.vantages))
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_the_lead(recorder))
                 tasks.create_task(self._judge_queue(queue))
+                tasks.create_task(agreement.run())
                 for duty in self._duties:
                     tasks.create_task(duty())
         except* StorageError as errors:
@@ -179,7 +188,7 @@ class Leader:
                 log.warning("no longer leading the analysis", reason=str(error))
         finally:
             self._publisher.lead(leading=False)
-            self._recorder = self._queue = None
+            self._recorder = self._queue = self.agreement = None
             self._shown_at = None
 
     async def _keep_the_lead(self, recorder: Recorder) -> None:

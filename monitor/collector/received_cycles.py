@@ -3,18 +3,21 @@
 An agent can ask for a control at once, and what controls measured for it is stored before it sends
 its cycle. Where it could not ask, measurements that controls make by the clock serve, if they began
 after the failure. They may arrive after the cycle does. So a cycle says which controls it still
-lacks, and `monitor.collector.judging_queue` decides how long to wait.
+lacks, and `monitor.collector.judging_queue` decides how long to wait. Where controls are agents,
+one does not settle anything: it lacks as many as can be expected, up to those that decide a vote.
 
 Cycles are judged by their end time on the collectors' clock, even when they arrive late, so the
 verdicts depend on nothing but what was measured.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import msgspec
 
 from monitor.analysis.judge.second_attempt import suspicious
 from monitor.analysis.seen import Seen
+from monitor.analysis.trust import Trust, Voice, network_key
 from monitor.analysis.vantage.health import HOPELESS, assess
 from monitor.analysis.verdict import VantageHealth
 from monitor.config.settings import Settings
@@ -32,21 +35,46 @@ from storage.store import FleetStore
 from storage.values.cycle import Cycle
 from storage.values.fleet import WaitingCycle
 
+CONTROLS_HEARD = timedelta(hours=1)
+"""A control that reported so recently is expected to measure again."""
 REMEMBERED = timedelta(hours=6)
 """How long a control's own cycles are remembered, to know them from rounds made for others."""
 
 
 class Lack(msgspec.Struct, frozen=True, kw_only=True):
-    """A failure without a control measurement after it."""
+    """A failure without enough control measurements after it."""
 
     endpoint: str
     ended_at: float
     """POSIX seconds."""
+    trust: Trust
+    heard: tuple[Voice, ...] = ()
+    """Controls that are expected to measure it: those that reported of late."""
+    at: datetime
+    """UTC; when they are weighed."""
 
-    def met_by(self, control: Measurement) -> bool:
-        """Whether that measurement of a control is what was missing."""
-        after = control.started_at.timestamp() >= self.ended_at
-        return control.endpoint == self.endpoint and after
+    def met_by(self, controls: Iterable[Measurement]) -> bool:
+        """Whether these measurements of controls have what was missing: one of an own control, or
+        agents' that decide a vote, or one of every control that is expected."""
+        after = [
+            one
+            for one in controls
+            if one.endpoint == self.endpoint and one.started_at.timestamp() >= self.ended_at
+        ]
+        if any(self.trust.is_own(one.vantage) for one in after):
+            return True
+        if not after or any(self.trust.is_own(one.vantage) for one in self.heard):
+            return False
+        sides = [
+            self.trust.total(map(_voice, (m for m in after if m.reached is reached)), self.at)
+            for reached in (True, False)
+        ]
+        decided = max(sides) >= self.trust.agreement and sides[0] != sides[1]
+        return decided or {one.vantage for one in self.heard} <= {one.vantage for one in after}
+
+
+def _voice(seen: Measurement | VantageHealth) -> Voice:
+    return Voice(vantage=seen.vantage, network=network_key(seen.asn, seen.network))
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +101,10 @@ class ReceivedCycles:
         """Use other settings from now on. Verdicts on speed that still hold are forgotten."""
         self._settings = settings
         self._stored = StoredCycles(settings)
+
+    def believe(self, settings: Settings) -> None:
+        """Weigh the word of controls by these settings from now on; all else stays."""
+        self._stored.trust = settings.events.trust
 
     def refresh(self) -> None:
         """Read what controls measured anew: more may have arrived."""
@@ -102,7 +134,7 @@ class ReceivedCycles:
         seen = self._stored.seen(
             waiting, measurements, surroundings, waiting.finished_at, out_of_turn=waiting.hurried
         )
-        lacking = () if hopeless else _lacking(seen, early.families)
+        lacking = () if hopeless else self._lacking(seen, early.families)
         return Opened(waiting=waiting, seen=seen, lacking=lacking)
 
     def judge(self, opened: Opened) -> Cycle:
@@ -125,6 +157,25 @@ class ReceivedCycles:
         )
         return judge_cycle(nothing, self._settings.catalog, ())
 
+    def _lacking(self, seen: Seen, families: tuple[str, ...]) -> tuple[Lack, ...]:
+        at = seen.finished_at
+        heard = tuple(
+            _voice(one) for one in self._controls.values() if at - one.at <= CONTROLS_HEARD
+        )
+        found = []
+        for one in seen.endpoints:
+            failed = one.attempts[-1]
+            lack = Lack(
+                endpoint=one.endpoint,
+                ended_at=failed.ended_at,
+                trust=self._stored.trust,
+                heard=heard,
+                at=at,
+            )
+            if suspicious(failed, families) and not lack.met_by(one.controls):
+                found.append(lack)
+        return tuple(found)
+
     async def _surroundings(self, waiting: WaitingCycle) -> Surroundings:
         """What controls measured, from their last rounds before it until it no longer counts."""
         patience = patience_of(self._settings)
@@ -143,16 +194,6 @@ class ReceivedCycles:
         references = [one for one in measurements if one.look is Purpose.REFERENCE]
         rounds = control_rounds(references, self._own)
         return Surroundings(controls=controls, rounds=rounds, health=self._controls)
-
-
-def _lacking(seen: Seen, families: tuple[str, ...]) -> tuple[Lack, ...]:
-    found = []
-    for one in seen.endpoints:
-        failed = one.attempts[-1]
-        lack = Lack(endpoint=one.endpoint, ended_at=failed.ended_at)
-        if suspicious(failed, families) and not any(map(lack.met_by, one.controls)):
-            found.append(lack)
-    return tuple(found)
 
 
 def _floor(moment: datetime, step: float) -> datetime:

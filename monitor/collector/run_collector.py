@@ -7,21 +7,30 @@ own vantages → local_cycles ─┴→ store → judging_queue → judge → re
 
 from contextlib import AsyncExitStack
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from monitor.app.measuring_setup import measuring
-from monitor.app.monitor import Monitor, opened_store, publisher_of
 from monitor.app.notify_setup import Notifications
 from monitor.app.program import run_until_stopped
+from monitor.app.shared_with_collector import Monitor, opened_store, publisher_of
 from monitor.collector.agents_api import AgentApi
 from monitor.collector.certificate import certificate_of
 from monitor.collector.connection_limits import AgentConnection
 from monitor.collector.leader import Leader
 from monitor.collector.local_cycles import LocalCycles
 from monitor.config.settings import Settings
-from monitor.keys.keys import key_path, load_or_make
+from monitor.keys.keys import (
+    KEY_NAME,
+    ORDERS_KEY_NAME,
+    KeyFileError,
+    key_path,
+    load_or_make,
+    public_text,
+)
 from monitor.logs import logger
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.server.serve import serve
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 log = logger(__name__)
 
@@ -49,13 +58,13 @@ async def run(settings: Settings) -> None:
             publisher,
             now=utc_now,
             notifier=notifications.delivery,
-            duties=(notifications.run, monitor.retention.run),
+            duties=(notifications.run, monitor.retention.run, monitor.stamping.run),
         )
         certificate = certificate_of(settings.collector)
         counts = IngestCounts()
         if certificate is not None:
             counts.certificate_expires_at = lambda: certificate.expires_at
-        key = load_or_make(key_path(settings.signing_key, settings.source, settings.database))
+        key = orders_key(settings)
         tasks = [*monitor.tasks(leader.ready, counts), leader.run()]
         if settings.collector.listen[0]:
             in_use, controls = lambda: monitor.reloader.settings, lambda: own.controls
@@ -68,6 +77,25 @@ async def run(settings: Settings) -> None:
             if certificate is not None:
                 tasks.append(certificate.watch())
         await run_until_stopped(monitor.reloader.ask, *tasks)
+
+
+def orders_key(settings: Settings) -> Ed25519PrivateKey:
+    """The key that signs answers to agents, made when there is none yet. Raises KeyFileError, too
+    when it is the key of reports: whoever is shown a report's key must not order anything."""
+    made = [
+        load_or_make(key_path(setting, settings.source, settings.database, name))
+        for setting, name in (
+            (settings.collector.orders_key, ORDERS_KEY_NAME),
+            (settings.signing_key, KEY_NAME),
+        )
+    ]
+    orders, reports = made
+    if public_text(orders) == public_text(reports):
+        raise KeyFileError(
+            "signing_key and collector.orders_key are the same key: move one of the files away, "
+            "and a new key is made"
+        )
+    return orders
 
 
 def _listening(host: str, port: int) -> None:

@@ -7,6 +7,7 @@ configuration names it.
 import msgspec
 
 from monitor.config.settings import Settings
+from monitor.judging.key_periods import with_agents
 from probes.vantage import Profile, VantagePoint, VantageRole
 from storage.store import FleetStore
 from storage.values.fleet import Enrolment
@@ -18,9 +19,10 @@ class WatchedVantages:
     def __init__(self, settings: Settings, store: FleetStore) -> None:
         self._configured = settings
         self._store = store
-        self._enrolled: tuple[VantagePoint, ...] = ()
+        self._enrolments: tuple[Enrolment, ...] = ()
         self.settings = settings
-        """The configuration, its vantages followed by those enrolled."""
+        """The configuration, its vantages followed by those enrolled, and what each one's word
+        weighs."""
 
     def use(self, settings: Settings) -> None:
         """Use another configuration from now on."""
@@ -29,20 +31,27 @@ class WatchedVantages:
 
     async def refresh(self) -> bool:
         """Read the enrolments; whether anything changed. Raises StorageError."""
-        known = await self._store.enrolments()
-        enrolled = tuple(_point_of(one) for one in known if one.revoked_at is None)
-        if enrolled == self._enrolled:
+        known = tuple(_without_progress(one) for one in await self._store.enrolments())
+        if known == self._enrolments:
             return False
-        self._enrolled = enrolled
+        self._enrolments = known
         self._renew()
         return True
 
     def _renew(self) -> None:
         own = {vantage.id for vantage in self._configured.vantages}
-        more = tuple(vantage for vantage in self._enrolled if vantage.id not in own)
+        valid = (_point_of(one) for one in self._enrolments if one.revoked_at is None)
+        more = tuple(vantage for vantage in valid if vantage.id not in own)
         self.settings = msgspec.structs.replace(
-            self._configured, vantages=(*self._configured.vantages, *more)
+            self._configured,
+            vantages=(*self._configured.vantages, *more),
+            events=with_agents(self._configured.events, self._enrolments),
         )
+
+
+def _without_progress(enrolment: Enrolment) -> Enrolment:
+    """Nothing changes while a key is on its way to be believed."""
+    return msgspec.structs.replace(enrolment, agreed=0.0)
 
 
 def _point_of(enrolment: Enrolment) -> VantagePoint:

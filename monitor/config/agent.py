@@ -8,6 +8,7 @@ from monitor.config.toml_node import (
     Node,
     Shapes,
     filled,
+    flag,
     listed,
     optional,
     parsed,
@@ -15,11 +16,12 @@ from monitor.config.toml_node import (
     text,
 )
 from monitor.config.values import pem_file, size, split_url
-from monitor.keys.keys import is_public
+from monitor.keys.keys import is_fingerprint, is_public
 
 _REQUIRED = {
     "collectors": 'say where to send to: collectors = ["https://collector.example.org"]',
     "collector_key": "the collectors' public key, as the operator gave it to you",
+    "sealing_key": "the key to seal batches to, as the operator gave it to you",
 }
 
 
@@ -63,6 +65,13 @@ def _public_key(node: Node) -> str:
     return value
 
 
+def _fingerprint(written: str) -> str:
+    bare = "".join(written.replace(":", "").split()).lower()
+    if not is_fingerprint(bare):
+        raise ValueError("the fingerprint of an offline key: 64 hexadecimal digits")
+    return bare
+
+
 def _proxy_url(written: str) -> str:
     found = split_url(written, ("http", "https", "socks5"))
     if found is None or not found.port or not written.isascii():
@@ -76,6 +85,9 @@ def _proxy_url(written: str) -> str:
 AGENT: Shapes = {
     "collectors": listed(parsed(_origin)),
     "collector_key": _public_key,
+    "sealing_key": _public_key,
+    "catalog_keys": listed(parsed(_fingerprint)),
+    "addresses_of_controls": flag,
     "key": filled,
     "spool": filled,
     "spool_limit": size("1MB", "100GB"),

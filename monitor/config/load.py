@@ -23,12 +23,14 @@ from monitor.config.environ import expander
 from monitor.config.fingerprints import merged, shipped_fingerprints
 from monitor.config.loopback import is_loopback
 from monitor.config.notify import read_notify
+from monitor.config.proof_file import read_proof
 from monitor.config.settings import (
     COLLECTED_AGREEMENT,
     RetentionSettings,
     ServerSettings,
     Settings,
     ThrottlingSettings,
+    TimestampSettings,
     VantageCheckSettings,
 )
 from monitor.config.toml_node import (
@@ -52,6 +54,7 @@ from monitor.config.toml_tables import (
     RETENTION,
     SERVER,
     THROTTLING,
+    TIMESTAMPS,
     TOP,
     VANTAGE,
     VANTAGE_CHECK,
@@ -61,6 +64,7 @@ from monitor.config.toml_tables import (
 from monitor.config.values import existing_file
 from monitor.logs import LogSettings
 from monitor.notify.settings import NotifySettings
+from monitor.wire.catalog_proof import CatalogProof
 from probes.catalog.catalog import Catalog, ReferenceScope
 from probes.settings import ProbeSettings
 from probes.vantage import VantagePoint, VantageRole
@@ -110,6 +114,7 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Settings:
         vantages=vantages,
         catalog=measured_from(vantages, catalog),
         catalog_text=_catalog_text(root),
+        catalog_proof=_catalog_proof(root),
         chosen="platforms" in root.raw.get("catalog", {}),
         source=str(path),
     )
@@ -129,6 +134,7 @@ def _values(root: Node, catalog: Catalog) -> dict[str, Any]:
                 "fingerprints": _fingerprints,
                 "vantage_check": _vantage_check,
                 "retention": _section(RetentionSettings, RETENTION, "raw", "hourly"),
+                "timestamps": _section(TimestampSettings, TIMESTAMPS),
                 "log": _section(LogSettings, LOG),
                 "server": _section(ServerSettings, SERVER),
                 "collector": read_collector,
@@ -289,7 +295,15 @@ def _with_file(node: Node, catalog: Catalog, in_file: list[Problem]) -> tuple[Ca
     if "file" not in table:
         return catalog, True
     try:
-        return load_catalog(existing_file(table["file"]), catalog), True
+        path = existing_file(table["file"])
+        merged = load_catalog(path, catalog)
+        try:
+            read_proof(path)
+        except ValueError as error:
+            raise table["file"].fail(
+                "sign it with `shutwatch sign catalog`", wrong=str(error)
+            ) from error
+        return merged, True
     except Invalid:
         return catalog, False
     except ConfigError as error:
@@ -303,6 +317,14 @@ def _catalog_text(root: Node) -> str:
     if "file" not in table:
         return ""
     return existing_file(root.table()["catalog"].table()["file"]).read_text(encoding="utf-8")
+
+
+def _catalog_proof(root: Node) -> CatalogProof | None:
+    """The signatures of that file; None where there are none."""
+    table = root.raw.get("catalog", {})
+    if "file" not in table:
+        return None
+    return read_proof(existing_file(root.table()["catalog"].table()["file"]))
 
 
 def _platform_names(node: Node, catalog: Catalog | None) -> Sequence[str] | None:

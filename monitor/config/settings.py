@@ -14,6 +14,7 @@ from monitor.config.fingerprints import shipped_fingerprints
 from monitor.keys.passwords import User
 from monitor.logs import LogSettings
 from monitor.notify.settings import NotifySettings
+from monitor.wire.catalog_proof import CatalogProof
 from probes.catalog.catalog import Catalog
 from probes.settings import ProbeSettings
 from probes.vantage import VantagePoint, VantageRole
@@ -59,6 +60,12 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """SHA-256 digests of the tokens that programs may sign in with."""
     public: bool = False
     """Whether everybody may read, in no finer detail than a network."""
+    public_delay: float = 3600.0
+    """Seconds until everybody may read a measurement."""
+    public_bucket: float = 300.0
+    """Seconds of the buckets into which the times of public measurements are put."""
+    proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Addresses and networks of proxies in front, which say where a request comes from."""
     reload: bool = False
     """Whether operators may reload the configuration by `POST /-/reload`."""
 
@@ -90,6 +97,8 @@ class CollectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Unpacked bytes of one vantage's batches; also the burst allowed."""
     requests_at_once: int = 64
     """Concurrent requests of all vantages."""
+    orders_key: str = ""
+    """File of the key that signs answers to agents; empty: next to the database."""
     paused: tuple[str, ...] = ()
     """Vantages that must measure nothing."""
     control_wait: float = -1.0
@@ -106,6 +115,20 @@ class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that hourly availability is kept."""
 
 
+class TimestampSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `[timestamps]` table: who proves since when reports and the append-only log exist."""
+
+    authorities: tuple[str, ...] = ()
+    """URLs of time authorities (RFC 3161)."""
+    calendars: tuple[str, ...] = ()
+    """URLs of calendars of OpenTimestamps, without a final slash."""
+    roots: tuple[str, ...] = ()
+    """PEM files; a reply must lead to one of their certificates. Empty: replies are kept unchecked,
+    for readers to check."""
+    every: float = 86400.0
+    """Seconds between two stamps of the log's head."""
+
+
 class AgentSetup(msgspec.Struct, frozen=True, kw_only=True):
     """The `[agent]` table: where an agent sends its measurements, and what it keeps until then."""
 
@@ -113,6 +136,12 @@ class AgentSetup(msgspec.Struct, frozen=True, kw_only=True):
     """Origins, `https://` and a host; the agent uses any of them."""
     collector_key: str
     """The collectors' public key, base64 of 32 bytes."""
+    sealing_key: str
+    """The key that batches are sealed to for the collectors, base64 of 32 bytes."""
+    catalog_keys: tuple[str, ...] = ()
+    """Fingerprints of offline keys whose catalogues the host trusts: 64 hexadecimal digits each."""
+    addresses_of_controls: bool = False
+    """Whether what fails is tested too at addresses that only collectors name."""
     key: str = "agent-key.pem"
     """File of the agent's key, relative to the folder of the configuration file."""
     spool: str = "spool.db"
@@ -122,7 +151,7 @@ class AgentSetup(msgspec.Struct, frozen=True, kw_only=True):
     proxy: str = ""
     """URL of the proxy to send through; empty: none."""
     trust_anchors: tuple[str, ...] = ()
-    """Extra PEM files for the collectors' certificates."""
+    """PEM files that collectors are trusted by, in place of the system's; empty: the system's."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +164,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database: str = "sqlite:///shutwatch.db"
     """SQLAlchemy URL."""
     signing_key: str = ""
-    """File of the key that signs reports and answers to agents; empty: next to the database."""
+    """File of the key that signs reports; empty: next to the database."""
     listen_host: str = "127.0.0.1"
     listen_port: int = 10100
     public_url: str = ""
@@ -147,6 +176,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     events: EventSettings = EventSettings()
     vantage_check: VantageCheckSettings = VantageCheckSettings()
     retention: RetentionSettings = RetentionSettings()
+    timestamps: TimestampSettings = TimestampSettings()
     log: LogSettings = LogSettings()
     server: ServerSettings = ServerSettings()
     collector: CollectorSettings = CollectorSettings()
@@ -156,6 +186,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Only the platforms and references that this configuration measures."""
     catalog_text: str = ""
     """Text of the operator's own catalogue file, which agents get too."""
+    catalog_proof: CatalogProof | None = None
+    """Its signatures, from the file beside it; None where there is no such file."""
     fingerprints: tuple[Fingerprint, ...] = msgspec.field(default_factory=shipped_fingerprints)
     """Known block pages and filtering products: the shipped ones, and those in the files that
     `[fingerprints]` names."""

@@ -28,6 +28,7 @@ from monitor.config.values import (
     pem_file,
     public_url,
     resolver,
+    server_url,
     size,
     tokens_file,
     user_shares,
@@ -70,6 +71,7 @@ EVENTS: Shapes = {
     "forget_after": duration("1h", "365d"),
     "fast_lane": duration("0s", "10m"),
     "agreement": whole(1, 100),
+    "probation": duration("0s", "90d"),
     "shares": user_shares,
 }
 """`[events]`."""
@@ -98,6 +100,9 @@ SERVER: Shapes = {
     "users": users_file,
     "tokens": tokens_file,
     "public": flag,
+    "public_delay": duration("0s", "30d"),
+    "public_bucket": duration("1m", "1d"),
+    "proxies": listed(network),
     "reload": flag,
 }
 """`[server]`."""
@@ -111,6 +116,7 @@ COLLECTOR: Shapes = {
     "controls_per_minute": whole(1, 100_000),
     "hourly_bytes": size("64MB", "1000GB"),
     "requests_at_once": whole(1, 10_000),
+    "orders_key": text,
     "paused": listed(vantage_id),
     "control_wait": duration("0s", "1d"),
 }
@@ -118,6 +124,14 @@ COLLECTOR: Shapes = {
 
 RETENTION: Shapes = {"raw": kept("7d", "36500d"), "hourly": kept("7d", "36500d")}
 """`[retention]`."""
+
+TIMESTAMPS: Shapes = {
+    "authorities": listed(server_url),
+    "calendars": listed(server_url),
+    "roots": listed(pem_file),
+    "every": duration("10m", "30d"),
+}
+"""`[timestamps]`."""
 
 LOG: Shapes = {
     "level": one_of(["debug", "info", "warning", "error", "critical"]),
@@ -161,6 +175,7 @@ TABLES: Mapping[str, frozenset[str]] = {
         "throttling": THROTTLING,
         "events": EVENTS,
         "retention": RETENTION,
+        "timestamps": TIMESTAMPS,
         "log": LOG,
         "server": SERVER,
         "collector": COLLECTOR,

@@ -344,6 +344,8 @@ optional_listen = optional(listen, ("", 0))
 """`host:port`; empty text is no address."""
 public_url = optional(parsed(_public_url), "")
 """An http or https address without a final slash, or empty."""
+server_url = parsed(_public_url)
+"""An http or https address without a final slash."""
 database = parsed(database_url.checked)
 """The URL of a database that this version can use."""
 address = parsed(_address)

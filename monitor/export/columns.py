@@ -26,7 +26,7 @@ from storage.values.rollup import DEFINITION, Availability
 
 T = TypeVar("T")
 
-FRACTIONS = frozenset({"llr", "share_affected", "availability", "coverage", "share_open"})
+FRACTIONS = frozenset({"llr", "share_affected", "weight", "availability", "coverage", "share_open"})
 """Columns of unit `number` that are no whole numbers."""
 
 
@@ -38,6 +38,8 @@ class Column(msgspec.Struct, Generic[T], frozen=True):
     """As docs/csv.md gives it: `text`, `number`, `ms`, `UTC time`, `yes or no`, `list`, …"""
     meaning: str
     value: Callable[[T], Value]
+    change: Callable[[Value], Value] | None = None
+    """What `value` does last for a reader who may see less; None for all others."""
 
 
 class SummarisedMeasurement(msgspec.Struct, frozen=True):
@@ -144,6 +146,7 @@ EVENT_COLUMNS: tuple[Column[Event], ...] = _columns(
     event_id=attrgetter("id"),
     roles=_listed("roles"),
     methods=_listed("methods"),
+    doubts=_listed("doubts"),
     networks_affected=_numbers(attrgetter("affected")),
     networks_affected_count=lambda event: len(event.networks_affected),
     networks_blocked_now=_numbers(attrgetter("blocked_now")),

@@ -10,7 +10,6 @@ import io
 from collections.abc import (
     AsyncGenerator,
     Callable,
-    Collection,
     Iterable,
     Mapping,
     Sequence,
@@ -31,10 +30,10 @@ from monitor.export.kinds import columns as columns
 from monitor.export.stored_columns import STORED, Stored
 from storage.store import StorageError, Store
 from storage.values.selection import Selection
+from storage.values.times import text_time
 
 _NOT_NUMBERS = frozenset({"text", "hex", "UTC time", "list", "names", "yes or no"})
 """Units of columns in which equal values look alike. Numbers need not: 1 and 1.0, 0.0 and -0.0."""
-_EMPTY = Stored((), lambda: None)
 
 
 class File(NamedTuple):
@@ -52,9 +51,8 @@ def file_of(
     selection: Selection,
     *,
     rejudging: str = "",
-    hidden: Collection[str] = (),
 ) -> File:
-    """A file of one kind, of stored cells where it can be; `hidden` columns stay empty.
+    """A file of one kind, of stored cells where it can be.
 
     With `rejudging` the results of the recomputation of that id, in place of the first ones;
     ValueError for what is never recomputed.
@@ -64,12 +62,11 @@ def file_of(
     if export.stored is None:
         return File(
             cast("AsyncGenerator[Sequence[Any], None]", values),
-            lambda batch: value_lines(columns, map(export.prepare, batch), hidden),
+            lambda batch: value_lines(columns, map(export.prepare, batch)),
         )
     stored = STORED[export.stored]
     sources = [
-        _EMPTY if column.name in hidden else stored.get(column.name, Stored((column.name,)))
-        for column in columns
+        _changed(stored.get(column.name, Stored((column.name,))), column) for column in columns
     ]
     names = tuple(dict.fromkeys(name for source in sources for name in source.of))
 
@@ -153,12 +150,10 @@ def header(columns: Sequence[Column[Any]]) -> str:
     return _written([[column.name for column in columns]])
 
 
-def value_lines(
-    columns: Sequence[Column[Any]], values: Iterable[Any], hidden: Collection[str] = ()
-) -> str:
-    """A line for each value; `hidden` columns stay empty."""
+def value_lines(columns: Sequence[Column[Any]], values: Iterable[Any]) -> str:
+    """A line for each value."""
     listed = list(values)
-    return _written(zip(*(_cells(c, listed, c.name in hidden) for c in columns), strict=True))
+    return _written(zip(*(_cells(column, listed) for column in columns), strict=True))
 
 
 class _Cells(dict[Any, str]):
@@ -173,11 +168,24 @@ class _Cells(dict[Any, str]):
         return text
 
 
-def _cells(column: Column[Any], values: Sequence[Any], hide: bool) -> Iterable[str]:
-    if hide:
-        return repeat("", len(values))
+def _cells(column: Column[Any], values: Sequence[Any]) -> Iterable[str]:
     make = _Cells(cell).__getitem__ if column.unit in _NOT_NUMBERS else cell
     return map(make, map(column.value, values))
+
+
+def _changed(source: Stored, column: Column[Any]) -> Stored:
+    """With the column's change."""
+    change, value = column.change, source.value
+    if change is None:
+        return source
+
+    def changed(*cells: Any) -> Value:
+        if value is not None:
+            return change(value(*cells))
+        (one,) = cells
+        return change(text_time(one) if one and column.unit == "UTC time" else one)
+
+    return Stored(source.of, changed)
 
 
 def _stored_cells(

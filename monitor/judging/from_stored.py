@@ -46,6 +46,8 @@ class StoredCycles:
         self._catalog = settings.catalog
         self._fingerprints = settings.fingerprints
         self._patience = patience_of(settings)
+        self.trust = settings.events.trust
+        """What the word of each control weighs."""
         objects = (one for platform in settings.catalog.platforms for one in objects_of(platform))
         self._histories = SpeedHistories(objects, settings.throttling.every)
 
@@ -65,7 +67,7 @@ class StoredCycles:
         vantage = vantage_of(cycle)
         references = references_of(own, self._catalog, cycle.country)
         early = early_health(cycle, references)
-        choice = ControlChoice(cycle, early.families, self._patience)
+        choice = ControlChoice(cycle, early.families, self._patience, self.trust)
         endpoints, witnesses = _endpoints(cycle, own, references, early, surroundings, choice)
         reached = [m for one in endpoints for m in one.attempts if m.reached]
         skew = cycle.health.clock_skew
@@ -93,7 +95,7 @@ class StoredCycles:
     def judge(self, seen: Seen) -> Cycle:
         """The cycle with its verdicts. What transfers showed is remembered for the vantage's next
         cycles: call it once for each."""
-        judged = judge_cycle(seen, self._catalog, self._fingerprints)
+        judged = judge_cycle(seen, self._catalog, self._fingerprints, self.trust)
         self._histories.learn(seen, judged.transfers)
         return judged
 

@@ -19,6 +19,7 @@ from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
 from monitor.analysis.throttling.throttling import combine, judge_transfers
 from monitor.analysis.throttling.transfer_facts import TransferCase
 from monitor.analysis.transfer_verdict import TransferVerdict
+from monitor.analysis.trust import OWN_ALONE, Trust
 from monitor.analysis.verdict import PlatformVerdict, VantageState, Verdict
 from probes.catalog.catalog import Catalog, Platform, Role
 from probes.catalog.endpoint import parse_endpoint
@@ -26,15 +27,21 @@ from probes.measurement import QuicObservation
 from storage.values.cycle import Cycle
 
 
-def judge_cycle(seen: Seen, catalog: Catalog, fingerprints: tuple[Fingerprint, ...]) -> Cycle:
-    """The cycle with its verdicts; `fingerprints` are those of known block pages.
+def judge_cycle(
+    seen: Seen,
+    catalog: Catalog,
+    fingerprints: tuple[Fingerprint, ...],
+    trust: Trust = OWN_ALONE,
+) -> Cycle:
+    """The cycle with its verdicts; `fingerprints` are those of known block pages, and `trust` tells
+    what each control's word weighs.
 
     A control's cycle has no verdicts, nor has one that measured no platform.
     """
     transfers = tuple(_transfer_verdict(one, seen) for one in seen.transfers)
     over_udp = answered_over_udp(seen.own)
     verdicts = combine(
-        [_verdict(one, seen, over_udp, fingerprints) for one in seen.endpoints],
+        [_verdict(one, seen, over_udp, fingerprints, trust) for one in seen.endpoints],
         (*transfers, *_still_accused(seen)),
     )
     return Cycle(
@@ -57,6 +64,7 @@ def _verdict(
     seen: Seen,
     over_udp: frozenset[str],
     fingerprints: tuple[Fingerprint, ...],
+    trust: Trust,
 ) -> Verdict:
     health = seen.health
     if one.health is not None and one.health.state not in ABLE:
@@ -79,6 +87,7 @@ def _verdict(
             udp_works=bool(over_udp - {one.endpoint}),
             health=health,
             control_health=seen.control_health,
+            trust=trust,
             judged_at=seen.judged_at,
         )
     )

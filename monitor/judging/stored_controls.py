@@ -4,7 +4,8 @@ A measurement of a control carries the cycle it was first made for, though sever
 it. So the next measurement of each control at the same endpoint counts after the first and after
 the last failed attempt, whichever cycle it was made for, if it ended within the cycle. Where none
 did, as when an agent could not reach any control, those count that ended soon enough after the
-failure (`patience`).
+failure (`patience`); so they do where only agents did, for one that answers fast must not speak for
+all others.
 
 The health of a control comes from its round of references for this cycle, else from its next round
 after its own failure, or from its last round when it did not fail.
@@ -17,6 +18,7 @@ import msgspec
 
 from monitor.analysis.judge.second_attempt import answered, suspicious
 from monitor.analysis.seen import EndpointMeasurements
+from monitor.analysis.trust import OWN_ALONE, Trust
 from monitor.analysis.vantage.exit_location import ExitMismatch
 from monitor.analysis.vantage.health import ReferenceMeasurements, assess
 from monitor.analysis.verdict import VantageHealth
@@ -116,8 +118,15 @@ def exit_of(health: VantageHealth) -> ExitMismatch:
 class ControlChoice:
     """Chooses the controls of one cycle, and knows until when any could count."""
 
-    def __init__(self, cycle: StoredCycle, families: tuple[str, ...], patience: timedelta) -> None:
+    def __init__(
+        self,
+        cycle: StoredCycle,
+        families: tuple[str, ...],
+        patience: timedelta,
+        trust: Trust = OWN_ALONE,
+    ) -> None:
         """`families` are the address families that work from the vantage."""
+        self._trust = trust
         self._cycle = cycle.id
         self._finished = cycle.finished_at.timestamp()
         self._families = families
@@ -164,11 +173,13 @@ class ControlChoice:
         timely = [
             one for one in after if one.cycle == self._cycle or one.ended_at <= self._finished
         ]
-        if timely or not suspicious(failed, self._families):
+        # An agent that answers fast must not speak for the others.
+        believed = any(self._trust.is_own(one.vantage) for one in timely)
+        if believed or not suspicious(failed, self._families):
             return timely
         limit = failed.ended_at + self._patience
-        late = [one for one in after if one.ended_at <= limit]
-        if late:
+        late = [one for one in after if one in timely or one.ended_at <= limit]
+        if len(late) > len(timely):
             self._until = max(self._until, limit)
         return late
 

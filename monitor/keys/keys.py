@@ -1,8 +1,8 @@
 """Ed25519 keys in files, made when first needed, and signatures by them.
 
-An installation's key proves that two reports, or two answers to an agent, come from the same
-installation and are unchanged. An agent's key proves the same of its batches. A key does not tell
-who owns it: for that people exchange its fingerprint over another channel.
+An installation has two keys: one proves that two reports come from the same installation and are
+unchanged, the other proves the same of answers to agents. An agent's key proves it of its batches.
+A key does not tell who owns it: for that people exchange its fingerprint over another channel.
 """
 
 import base64
@@ -23,6 +23,9 @@ from cryptography.hazmat.primitives.serialization import (
 from storage import url as database_url
 
 KEY_NAME = "shutwatch-signing.pem"
+"""Of the key that signs reports."""
+ORDERS_KEY_NAME = "shutwatch-orders.pem"
+"""Of the key that signs answers to agents."""
 _HEX = frozenset("0123456789abcdef")
 _DIGITS = 64
 
@@ -31,8 +34,9 @@ class KeyFileError(Exception):
     """The key cannot be used; the message names the file and the remedy."""
 
 
-def key_path(setting: str, source: str, database: str) -> Path:
-    """Path of the key: the setting, relative to the folder of the configuration file (`source`).
+def key_path(setting: str, source: str, database: str, name: str = KEY_NAME) -> Path:
+    """Path of the key of that name: the setting, relative to the folder of the configuration file
+    (`source`).
 
     Without the setting it is next to the database, or in the current folder when the database is
     not a file.
@@ -40,7 +44,7 @@ def key_path(setting: str, source: str, database: str) -> Path:
     if setting:
         return Path(source).parent / setting
     file = database_url.file_of(database)
-    return Path(file).parent / KEY_NAME if file else Path(KEY_NAME)
+    return Path(file).parent / name if file else Path(name)
 
 
 class _NoKeyFileError(KeyFileError):
@@ -122,13 +126,18 @@ def grouped(digits: str) -> str:
     return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
 
 
+def is_fingerprint(text: str) -> bool:
+    """Whether it is a fingerprint as `fingerprint` writes it."""
+    return len(text) == _DIGITS and _HEX.issuperset(text)
+
+
 def same_fingerprint(written: str, digits: str) -> bool:
     """Whether a person wrote that fingerprint; spaces and colons do not matter.
 
     Raises ValueError for less than a whole fingerprint, since a part proves nothing.
     """
     bare = "".join(written.replace(":", "").split()).lower()
-    if len(bare) != _DIGITS or not _HEX.issuperset(bare):
+    if not is_fingerprint(bare):
         raise ValueError(f"a fingerprint has {_DIGITS} hexadecimal digits")
     return bare == digits
 

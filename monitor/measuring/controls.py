@@ -71,6 +71,10 @@ class Controls(Protocol):
     def available(self) -> bool:
         """True when there is any control to ask."""
 
+    @property
+    def addresses_dialled(self) -> bool:
+        """Whether field vantages may dial addresses that only these controls know."""
+
     def known(self, target: Target) -> tuple[Measurement, ...]:
         """Earlier measurements of it by controls. They may decide what else to test where no
         control can be asked now. They are no control of a failure: they are older."""
@@ -100,6 +104,7 @@ class LocalControls:
         self._probers = probers
         self._controls = tuple(controls)
         self.available = bool(controls)
+        self.addresses_dialled = True
         self._measurements: dict[tuple[str, str, bool, Reduction | None], Shared[Measurement]] = {}
         self._checks: dict[str, Shared[ControlState]] = {}
 

@@ -237,7 +237,13 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             return ()
         made[place] += 1
         elsewhere = self._innocuous_host(target.endpoint.host)
-        plan = plan_follow_up(target, failed, controls, elsewhere=elsewhere)
+        plan = plan_follow_up(
+            target,
+            failed,
+            controls,
+            elsewhere=elsewhere,
+            dials_known=self.controls.addresses_dialled,
+        )
         return (await self.probers.follow_up(asked, plan, cycle=self.cycle),)
 
     def _innocuous_host(self, suspected: str) -> str:

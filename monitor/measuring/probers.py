@@ -16,6 +16,7 @@ from probes.layers.bogon import BogonList, is_stub
 from probes.layers.http import HttpClient
 from probes.measure.exit_address import ask_echo
 from probes.measure.follow_up import FollowUpPlan, follow_up
+from probes.measure.ordered_limits import OrderedLimits
 from probes.measure.prober import Prober
 from probes.measure.runner import Runner, Start, Urgency
 from probes.measure.transfer import TransferPlan, transfer
@@ -41,12 +42,14 @@ class Probers:
         clock_ahead: Callable[[], float] = lambda: 0.0,
         make_network: MakeNetwork | None = None,
         ledger: Ledger | None = None,
+        limits: OrderedLimits | None = None,
     ) -> None:
         """`clock_ahead` gives the seconds by which the machine's clock, by which certificates are
         checked, is ahead of `now`. `make_network` replaces real sockets, for tests; by default each
         egress gets its own.
 
-        Every measurement is counted in `ledger`; by default nothing limits them.
+        Every measurement is counted in `ledger`; by default nothing limits them. `limits` go on
+        from one configuration to the next, for endpoints that are measured by an order.
         """
         self.now = now
         self.clock_ahead = clock_ahead
@@ -67,6 +70,9 @@ class Probers:
             )
             for vantage in settings.vantages
         }
+        for prober in self._probers.values():
+            prober.ordered = settings.catalog.ordered
+            prober.limits = limits or prober.limits
         self.exits = Exits(settings, self._ask_echo)
         if self.exits.checked:
             for vantage_id, prober in self._probers.items():

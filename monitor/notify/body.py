@@ -17,6 +17,7 @@ from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import grade_and_meaning
 from monitor.wording.networks import network_names
+from monitor.wording.support import doubts, weight
 from monitor.wording.times import moment
 from monitor.wording.words import Words
 
@@ -126,3 +127,6 @@ def _how(words: Words, event: Event) -> Iterator[str]:
         else:
             yield words.gettext("How: %(method)s", method=method)
     yield words.gettext("Evidence: %(grade)s", grade=grade_and_meaning(words, event.evidence))
+    if event.weight is not None:
+        yield words.gettext("Weight of the evidence: %(weight)s", weight=weight(words, event))
+        yield from doubts(words, event)

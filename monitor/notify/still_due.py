@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
-from monitor.analysis.events.confirmation import label_of
+from monitor.analysis.events.event import label_of
 from monitor.notify.notice_kinds import CORRECTIONS, OPENING, NoticeKind
 from monitor.notify.related_events import RelatedEvents
 from storage.values.outbox import Notice, NoticeState

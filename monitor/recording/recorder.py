@@ -18,15 +18,17 @@ import msgspec
 
 from monitor.analysis.events.agreement import outliers
 from monitor.analysis.events.continuation import without_events
+from monitor.analysis.events.control_differs import DifferingControl
 from monitor.analysis.events.detection import (
     CountryPlatformKey,
     EventBook,
     Rebuild,
     Step,
     key_of,
+    note_controls,
     watch_only,
 )
-from monitor.analysis.events.event import Event, EventLogEntry, EventState
+from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState
 from monitor.analysis.verdict import PlatformVerdict
 from monitor.config.settings import Settings
 from monitor.judging.quarantine import NOBODY, Quarantined
@@ -118,6 +120,16 @@ class Recorder:
             self._unsaved += steps
             self.book = watch_only(self.book, self._watched())
 
+    async def note_controls(self, compared: Sequence[DifferingControl]) -> None:
+        """Detect which controls differ from the others. What that changes is stored, and people are
+        notified, with the next cycle."""
+        async with self._lock:
+            step = note_controls(self.book, compared, self._settings.events, self._now())
+            self.book = step.book
+            if step.changed:
+                self._unsaved.append(step)
+                self._publisher.show_events(self.book.active)
+
     def _watched(self) -> set[str]:
         return {
             vantage.id
@@ -132,6 +144,7 @@ class Recorder:
             await self._go_on(saved)
         else:
             await self._from_history()
+        await self._controls_from_store()
         self._publisher.restore(
             await self._store.latest_platforms(),
             await self._store.latest_health(),
@@ -153,6 +166,17 @@ class Recorder:
             return
         logged = {event.id: await self._last_logged(event.id) for event in changeable(book)}
         self.book = msgspec.structs.replace(book, logged=logged)
+
+    async def _controls_from_store(self) -> None:
+        """The events of controls that differ, which follow from no verdict."""
+        active = await self._store.active_events()
+        known = [event for event in active if event.kind is EventKind.CONTROL_DIFFERS]
+        logged = {event.id: await self._last_logged(event.id) for event in known}
+        self.book = msgspec.structs.replace(
+            self.book,
+            controls={event.vantage: event for event in known},
+            logged={**self.book.logged, **logged},
+        )
 
     async def _from_history(self) -> None:
         """Detect everything anew: nothing is stored, or another version stored it."""
@@ -288,13 +312,13 @@ class Recorder:
 
     def _show_outliers(self, countries: Iterable[str]) -> None:
         """Show on how many platforms of its country each vantage differs from its network."""
-        now, detector = self._now(), self._settings.events.detector
+        now, settings = self._now(), self._settings.events
         for country in countries:
             platforms = Counter(
                 outlier.vantage
                 for place, timeline in self.book.places.items()
                 if place[0] == country
-                for outlier in outliers(timeline.current.streams.values(), now, detector)
+                for outlier in outliers(timeline.current.streams.values(), now, settings)
             )
             quarantined = partial(self._quarantined.covers, at=now)
             self._publisher.mark_outliers(country, platforms, quarantined)

@@ -3,7 +3,7 @@
 A plain ZIP file that any program opens. It can be checked to the last byte because there is only
 one way to write it: nothing before, between or after the files, no comments, no extra fields. The
 manifest is the last file but one, and has the SHA-256 of every file and of its packed bytes; the
-last file is the manifest's signature.
+last file is the manifest's signature. Only seals of others may follow it (`monitor.report.seals`).
 """
 
 import hashlib
@@ -101,7 +101,7 @@ def write_archive(
             files=files,
             **about,
         )
-        text = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+        text = manifest_text(manifest)
         with zipfile.ZipFile(out, "a") as archive:
             archive.writestr(entry(MANIFEST, zipfile.ZIP_STORED), text)
             signature = f"{sign(key, PURPOSE, text)}\n"
@@ -111,6 +111,11 @@ def write_archive(
     if out.stat().st_size > LARGEST:
         raise TooLargeError("the report would be larger than 2 GiB")
     return manifest
+
+
+def manifest_text(manifest: Manifest) -> bytes:
+    """The manifest as it is in the archive."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
 
 
 def _pack(archive: zipfile.ZipFile, path: Path, name: str) -> None:

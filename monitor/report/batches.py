@@ -6,7 +6,7 @@ therefore finds either that, or a change.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from itertools import islice
@@ -19,6 +19,7 @@ from monitor.wire.proof import EvidenceError, digest, fault_of, measurements_in,
 from probes.measurement import Measurement
 from storage.store import CollectorStore
 from storage.values.fleet import Enrolment, Quarantine, ReceivedBatch
+from storage.values.log import LogPlace, batch_digest, enrolment_digest
 
 BATCHES, KEYS = "data/batches.jsonl", "data/keys.jsonl"
 MOST_PACKED = 256 * 2**20
@@ -36,8 +37,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of `BATCHES`. Those of `KEYS` are `storage.values.fleet.Enrolment` without its
-    reason."""
+    """A line of `BATCHES`."""
 
     batch: ReceivedBatch
     """The body in base64."""
@@ -45,6 +45,15 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """UTC; when the key that signed it was revoked, if it was by the time of the report."""
     quarantined: bool = False
     """Whether its vantage was in quarantine at any time."""
+    place: LogPlace | None = None
+    """Where the log of the report has it; None where it does not."""
+
+
+class KeyLine(Enrolment, frozen=True, kw_only=True):
+    """A line of `KEYS`: a key without the reason of its revocation."""
+
+    place: LogPlace | None = None
+    """As in `Line`."""
 
 
 class Signed(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +79,14 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
     """Batches whose key was revoked since."""
     quarantined: int = 0
     """Batches of vantages in quarantine."""
+    fingerprints: tuple[str, ...] = ()
+    """Of the keys that signed these batches, in order."""
+    logged: int = 0
+    """Enclosed batches that are in the log of the report."""
+    dated: int = 0
+    """Those of them that somebody whom the reader trusts says were there by some time."""
+    dated_by: datetime | None = None
+    """The latest of these times, UTC."""
     broken: int = 0
     """Batches that are not valid."""
     not_enclosed: int = 0
@@ -111,10 +128,10 @@ class Enclosed:
 
 
 async def enclose(
-    store: CollectorStore, measurements: Enclosed, platform: str, folder: Path | None
+    store: CollectorStore, measurements: Enclosed, platform: str, folder: Path | None, log_size: int
 ) -> Signed:
     """Find the batches of these measurements, and write them to files in `folder`, unless that is
-    None. StorageError, OSError."""
+    None, with their places among the first `log_size` entries of the log. StorageError, OSError."""
     signatures = _Signatures(
         measurements,
         platform,
@@ -127,10 +144,16 @@ async def enclose(
         out = files.enter_context((folder / BATCHES).open("wb")) if folder else None
         while some := list(islice(cycles, _AT_ONCE)):
             batches = await store.received_batches(some)
-            await asyncio.to_thread(signatures.add, batches, out)
+            places = await store.log_places(list(map(batch_digest, batches)), log_size)
+            await asyncio.to_thread(signatures.add, batches, places, out)
     if folder:
         keys = signatures.used()
-        (folder / KEYS).write_bytes(b"".join(_encode(key) + b"\n" for key in keys))
+        places = await store.log_places(list(map(enrolment_digest, keys)), log_size)
+        lines = (
+            KeyLine(**msgspec.structs.asdict(key), place=places.get(enrolment_digest(key)))
+            for key in keys
+        )
+        (folder / KEYS).write_bytes(b"".join(_encode(line) + b"\n" for line in lines))
     return signatures.result()
 
 
@@ -160,14 +183,19 @@ class _Signatures:
             enclosed=enclosed, compared=measurements.count, not_compared=measurements.not_compared
         )
 
-    def add(self, batches: Sequence[ReceivedBatch], out: BinaryIO | None) -> None:
+    def add(
+        self,
+        batches: Sequence[ReceivedBatch],
+        places: Mapping[str, LogPlace],
+        out: BinaryIO | None,
+    ) -> None:
         for batch in batches:
             place = (batch.country, batch.vantage, batch.id)
             if place not in self._seen and batch.fingerprint:
                 self._seen.add(place)
-                self._add(batch, out)
+                self._add(batch, places.get(batch_digest(batch)), out)
 
-    def _add(self, batch: ReceivedBatch, out: BinaryIO | None) -> None:
+    def _add(self, batch: ReceivedBatch, place: LogPlace | None, out: BinaryIO | None) -> None:
         key = self._keys.get(batch.fingerprint)
         if fault_of(batch, key) or key is None:
             self._count(broken=1)
@@ -190,9 +218,13 @@ class _Signatures:
         self._signed |= agreeing
         self._used[key.fingerprint] = msgspec.structs.replace(key, reason="")
         quarantined = batch.vantage in self._quarantined
-        self._count(batches=1, revoked=key.revoked_at is not None, quarantined=quarantined)
+        logged = place is not None
+        revoked = key.revoked_at is not None
+        self._count(batches=1, revoked=revoked, quarantined=quarantined, logged=logged)
         if out is not None:
-            line = Line(batch=batch, key_revoked_at=key.revoked_at, quarantined=quarantined)
+            line = Line(
+                batch=batch, key_revoked_at=key.revoked_at, quarantined=quarantined, place=place
+            )
             out.write(_encode(line) + b"\n")
 
     def _compared(self, batch: ReceivedBatch, body: bytes) -> tuple[int, set[str], set[str]]:
@@ -223,5 +255,6 @@ class _Signatures:
             signed=len(self._signed),
             differing=len(self._differing - self._signed),
             keys=len(self._used),
+            fingerprints=tuple(sorted(self._used)),
             vantages=len({key.vantage for key in self._used.values()}),
         )

@@ -1,5 +1,6 @@
 """From the store to a signed archive."""
 
+import hashlib
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -11,16 +12,18 @@ from monitor import __version__
 from monitor.export.output_file import filled_file
 from monitor.keys.keys import fingerprint, public_text
 from monitor.report import charts, html, pdf
-from monitor.report.archive import Manifest, write_archive
+from monitor.report.archive import Manifest, manifest_text, write_archive
 from monitor.report.collect import gather
 from monitor.report.compose import document
 from monitor.report.findings import Findings, Imprint, Wanted
+from monitor.report.log_file import LOG
 from monitor.report.optional_libraries import library
 from monitor.report.report_words import report_words
 from monitor.wording.coverage import coverage_headline
 from monitor.wording.languages import ENGLISH, Language
 from monitor.wording.words import words_in
 from storage.store import CollectorStore
+from storage.values.log import HeadStamp
 from storage.values.times import time_text
 
 HTML, PDF, README = "report.html", "report.pdf", "README.txt"
@@ -84,7 +87,7 @@ async def build(
         (folder / PDF).write_bytes(pdf.render(page, folder, generated_at))
         (folder / README).write_text(_readme(imprint), encoding="utf-8")
         data = sorted(f"data/{path.name}" for path in (folder / "data").iterdir())
-        names = [README, PDF, HTML, *drawn, *data]
+        names = [README, LOG, PDF, HTML, *drawn, *data]
         about = {
             "made_by": f"shutwatch {__version__}",
             "rules_versions": findings.rules_versions,
@@ -95,6 +98,15 @@ async def build(
             "until": time_text(wanted.until),
         }
         manifest = write_archive(whole, folder, names, about, key)
+    # The log cannot be rewritten before this head without whoever has the report noticing.
+    given = HeadStamp(
+        size=findings.log.size,
+        root=findings.log.root,
+        kind="report",
+        authority=hashlib.sha256(manifest_text(manifest)).hexdigest(),
+        at=generated_at,
+    )
+    await store.add_head_stamp(given)
     return Made(manifest, findings, page.title)
 
 
@@ -105,8 +117,10 @@ report.pdf    to read and to print
 report.html   the same as a web page; it loads nothing from anywhere
 charts/       the pictures, PNG and SVG
 data/         what it rests on; data/dictionary.csv says what every column means
+log.json      the head of the installation's append-only log, and how it continues earlier ones
 MANIFEST.json every file with its SHA-256, and the key that signed it
 MANIFEST.sig  the signature
+seals/        where there are any: what others sign or stamp about MANIFEST.json
 
 To see that nothing was changed, offline:
 

@@ -30,10 +30,11 @@ from monitor.export.stretches import rows_of
 from monitor.report.batches import BATCHES, KEYS, Enclosed, enclose
 from monitor.report.data_files import TIMELINE, describe_files
 from monitor.report.findings import Applied, Example, Findings, Lane, Network, Story, Wanted
+from monitor.report.log_file import LOG, encoded_log, log_file
 from monitor.report.tables import some_stretches
 from monitor.report.time_slots import Slots
 from monitor.wording.no_rows import NoRows
-from probes.measurement import Measurement, Purpose
+from probes.measurement import AnyObservation, DnsObservation, Measurement, Purpose
 from probes.vantage import VantageRole
 from storage.store import CollectorStore, Store
 from storage.values.rollup import Availability
@@ -76,9 +77,12 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         store, wanted, windows, folder / "data/verdicts.csv"
     )
     measured = await _measurements(store, wanted, windows, chosen, folder / "data")
-    signed = await enclose(
-        store, measured.enclosed, wanted.platform, folder if wanted.signed_batches else None
-    )
+    # Last, so that all that is enclosed is in it.
+    log = await store.append_to_log()
+    enclosed_log = await log_file(store, log)
+    (folder / LOG).write_bytes(encoded_log(enclosed_log))
+    batches_to = folder if wanted.signed_batches else None
+    signed = await enclose(store, measured.enclosed, wanted.platform, batches_to, log.size)
     controls, control_unwell, unwell = await _health(store, wanted)
     with _new(folder / "data/timeline.csv") as out:
         rows["data/timeline.csv"] = _timeline(lanes.slots, out)
@@ -113,6 +117,7 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         rows=rows,
         no_rows=await _no_rows(store, wanted, rows),
         signed=signed,
+        log=log,
         windows=windows,
     )
 
@@ -153,7 +158,17 @@ def _marked(wanted: Wanted, one: Where) -> Where:
         return one
     if isinstance(one, Event):
         return msgspec.structs.replace(one, vantage="")
+    if isinstance(one, Measurement):
+        one = msgspec.structs.replace(
+            one, observations=tuple(map(_without_own_resolver, one.observations))
+        )
     return msgspec.structs.replace(one, vantage=network_id(one.asn, one.vantage_role))
+
+
+def _without_own_resolver(one: AnyObservation) -> AnyObservation:
+    """A small resolver serves few people; those of follow-ups are open to all."""
+    own = isinstance(one, DnsObservation) and not one.reason
+    return msgspec.structs.replace(one, resolver="") if own else one
 
 
 def network_id(asn: int, role: str) -> str:
@@ -390,11 +405,12 @@ async def _measurements(
         def write(pairs: Sequence[tuple[Measurement, Measurement | None]]) -> None:
             _write(Kind.MEASUREMENTS, table, wanted, [one for one, _ in pairs])
             for measurement, control in pairs:
+                named, beside = _marked(wanted, measurement), control and _marked(wanted, control)
                 measured.count += 1
                 measured.controls += measurement.look is Purpose.CONTROL
                 measured.enclosed.add(measurement)
-                raw.write(_encode(_marked(wanted, measurement)) + b"\n")
-                ooni.write(_encode(ooni_measurement(measurement, control)) + b"\n")
+                raw.write(_encode(named) + b"\n")
+                ooni.write(_encode(ooni_measurement(named, beside)) + b"\n")
 
         for start, end in windows:
             matcher = ControlMatcher(Selection(since=start, until=end, country=wanted.country))

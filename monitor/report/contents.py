@@ -77,6 +77,7 @@ def files(words: Words, findings: Findings, imprint: Imprint) -> Iterator[Block]
     yield Para(" ".join(_measurements(words, findings)))
     if signed := how_much_is_signed(words, findings.signed):
         yield Para(signed)
+    yield Para(_log(words, findings))
     yield Para(
         words.gettext(
             "MANIFEST.json lists every file with its SHA-256 and is signed. The command "
@@ -91,6 +92,18 @@ def files(words: Words, findings: Findings, imprint: Imprint) -> Iterator[Block]
             "A signature shows that the report is as this installation made it. Whose installation "
             "it is, only somebody who knows the fingerprint from elsewhere can say."
         )
+    )
+
+
+def _log(words: Words, findings: Findings) -> str:
+    """The head of the append-only log, in print, where nobody can exchange it."""
+    entries = words.ngettext("%(n)s entry", "%(n)s entries", findings.log.size)
+    return words.gettext(
+        "This installation keeps an append-only log of what agents sign and of their keys. When "
+        "this report was made it had %(entries)s and this head: %(head)s. Later reports must "
+        "continue it.",
+        entries=entries,
+        head=words.ltr(findings.log.root),
     )
 
 

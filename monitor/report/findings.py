@@ -13,6 +13,7 @@ from monitor.report.time_slots import Slot
 from monitor.wording.languages import ENGLISH, Language
 from monitor.wording.no_rows import NoRows
 from probes.measurement import Measurement
+from storage.values.log import LogHead
 from storage.values.reviews import Annotation, Review
 from storage.values.rollup import UTC
 from storage.values.selection import Selection
@@ -126,6 +127,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """Why a data file has none."""
     signed: Signed
     """How many of the raw measurements are signed by the vantage that made them."""
+    log: LogHead
+    """The installation's append-only log when the report was made."""
     windows: tuple[tuple[datetime, datetime], ...]
     """The times whose raw measurements are enclosed."""
 

@@ -13,12 +13,13 @@ def how_much_is_signed(words: Words, signed: Signed) -> str:
     whole = _measurements(words, signed.compared)
     if not signed.batches:
         return words.gettext(
-            "Signed by the vantage that made them: none of %(whole)s. Only agents sign.",
+            "Signed by a key of the vantage: none of %(whole)s. Only agents sign.",
             whole=whole,
         )
     found = words.gettext(
-        "Of %(whole)s, %(signed)s are in this report exactly as the vantage that made them signed "
-        "them with its own key, in %(batches)s by %(vantages)s.",
+        "Of %(whole)s, %(signed)s are in this report exactly as they were signed, in %(batches)s, "
+        "with the keys that this installation enrolled for %(vantages)s. Whose keys these are, the "
+        "report does not prove.",
         whole=whole,
         signed=words.number(signed.signed),
         batches=_batches(words, signed.batches),
@@ -48,35 +49,10 @@ def signature_limits(words: Words, signed: Signed) -> Iterator[str]:
     marks = _marks(words, signed)
     if signed.enclosed and marks:
         yield words.gettext(
-            "Whether a vantage told the truth: a signature shows who made a statement. Of the "
+            "Whether a vantage told the truth: a signature shows which key signed it. Of the "
             "enclosed batches: %(marks)s.",
             marks=words.joined(marks),
         )
-
-
-def checked(words: Words, signed: Signed) -> str:
-    """What `verify` found; a line."""
-    left = signed.compared - signed.signed
-    marks = _marks(words, signed)
-    found = words.gettext(
-        "%(signed)s of %(whole)s are exactly as the vantage that made them signed them, in "
-        "%(batches)s by %(vantages)s.",
-        signed=words.number(signed.signed),
-        whole=_measurements(words, signed.compared),
-        batches=_batches(words, signed.batches),
-        vantages=_vantages(words, signed.vantages),
-    )
-    more = []
-    if marks:
-        more.append(words.gettext("Of the batches: %(marks)s.", marks=words.joined(marks)))
-    if left:
-        more.append(
-            words.gettext(
-                "Not signed by a vantage: %(measurements)s.",
-                measurements=_measurements(words, left),
-            )
-        )
-    return " ".join([found, *more])
 
 
 def _measurements(words: Words, number: int) -> str:

@@ -16,6 +16,7 @@ from monitor.wording.grades import grade_and_meaning
 from monitor.wording.networks import network_name, network_names
 from monitor.wording.reviews import MARKS
 from monitor.wording.states import EVENT_STATES, state_and_meaning
+from monitor.wording.support import doubts, weight
 from monitor.wording.times import moment
 from monitor.wording.words import Words
 from storage.values.reviews import Mark
@@ -63,6 +64,7 @@ def summary(words: Words, findings: Findings, title: str) -> Iterator[Block]:
             (words.gettext("Lasted"), length(words, event)),
             (words.gettext("How"), words.pause.join(methods) or unknown),
             (words.gettext("Evidence"), grade_and_meaning(words, event.evidence)),
+            *_weighed(words, event),
             *(((words.gettext("Hours"), words.ltr(event.pattern)),) if event.pattern else ()),
             (words.gettext("Event"), words.ltr(event.id)),
         )
@@ -70,6 +72,13 @@ def summary(words: Words, findings: Findings, title: str) -> Iterator[Block]:
     yield from _reviewed(words, story)
     if len(findings.stories) > 1 or findings.stories_omitted:
         yield _all_events(words, findings)
+
+
+def _weighed(words: Words, event: Event) -> Iterator[tuple[str, str]]:
+    """What those who find it blocked weigh, and why not more, where that needs saying."""
+    if event.weight is not None:
+        said = (weight(words, event) + ".", *doubts(words, event))
+        yield words.gettext("Weight of the evidence"), " ".join(said)
 
 
 def blocked_networks(event: Event) -> list[NetworkStatus]:

@@ -2,8 +2,10 @@
 
 The file comes from a stranger. Nothing is unpacked to disk, memory holds little more than the
 manifest, and nothing counts before the signature is checked: first the form, which accounts for
-every byte, then the signature of the manifest, then every file against the manifest. Last, where
-batches of vantages are enclosed, the measurements are compared with what their vantages signed.
+every byte, then the signature of the manifest, then every file against the manifest. Then the
+append-only log is followed back to each head that was given away before, and where batches of
+vantages are enclosed, the measurements are compared with what was signed, and the batches and keys
+with the log. Last come the seals behind the signature: what others say about this report.
 """
 
 import hashlib
@@ -33,6 +35,15 @@ from monitor.report.archive import (
 )
 from monitor.report.batches import BATCHES, Signed
 from monitor.report.bounded_unzip import NotAsMadeError, lines, unpacked
+from monitor.report.log_file import LARGEST_LOG, LOG, CheckedLog, check_log
+from monitor.report.seals import (
+    LARGEST_SEAL,
+    MOST_SEALS,
+    Seals,
+    Trusted,
+    kind_of_seal,
+    read_seals,
+)
 from monitor.report.verify_batches import check_batches
 
 MOST_FILES = 1000
@@ -47,25 +58,33 @@ _SIGNATURE_LENGTH = 89
 """Of the last file: 64 bytes in base64, and a line end."""
 _SAFE = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 _SHOWN = 80
+NOBODY = Trusted()
+"""For a reader who knows nothing from elsewhere."""
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
     """A report that is as it was made."""
 
     manifest: Manifest
+    text: bytes
+    """The manifest itself, which the signature and all seals are about."""
     signed: Signed | None
-    """What vantages signed of it; None where no batch is enclosed."""
+    """What keys of vantages signed of it; None where no batch is enclosed."""
+    log: CheckedLog | None
+    """The maker's append-only log; None in reports from before there was one."""
+    seals: Seals
 
 
-def verify(path: Path) -> Verified:
-    """What the signed manifest of a report says, and what vantages signed of it, when every byte
-    is as it was made and every enclosed batch is what its vantage signed.
+def verify(path: Path, trusted: Trusted = NOBODY) -> Verified:
+    """What the signed manifest of a report says, what keys of vantages signed of it, and what
+    others say about it, when every byte is as it was made and every proof in it holds.
 
-    Raises NotAsMadeError; OSError when the file cannot be read.
+    `trusted` is what its reader knows from elsewhere. Raises NotAsMadeError; OSError when the file
+    cannot be read.
     """
     with path.open("rb") as raw:
-        infos = _contents(raw)
-        _check_form(raw, infos)
+        infos, seals = _contents(raw)
+        _check_form(raw, [*infos, *seals])
         text = _whole(raw, infos[-2])
         manifest = _manifest(text)
         signature = _whole(raw, infos[-1]).decode("ascii", "replace")
@@ -85,12 +104,26 @@ def verify(path: Path) -> Verified:
                 raise NotAsMadeError(f"{name} is missing, which {BATCHES} needs")
             return lines(raw, named[name])
 
-        signed = check_batches(lines_of, manifest.platform) if BATCHES in named else None
-    return Verified(manifest=manifest, signed=signed)
+        log = check_log(list(_log_text(raw, named[LOG])), trusted) if LOG in named else None
+        signed = check_batches(lines_of, manifest.platform, log) if BATCHES in named else None
+        contents = [
+            (info.filename, kind_of_seal(info.filename, number), _whole(raw, info))
+            for number, info in enumerate(seals, 1)
+        ]
+    said = read_seals(contents, text, trusted)
+    return Verified(manifest=manifest, text=text, signed=signed, log=log, seals=said)
 
 
-def _contents(raw: BinaryIO) -> list[zipfile.ZipInfo]:
-    """The table of contents, with names that are harmless and all different."""
+def _log_text(raw: BinaryIO, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    if info.file_size > LARGEST_LOG:
+        raise NotAsMadeError(f"{LOG} is larger than any log of ours")
+    for _, data in unpacked(raw, info):
+        yield data
+
+
+def _contents(raw: BinaryIO) -> tuple[list[zipfile.ZipInfo], list[zipfile.ZipInfo]]:
+    """The table of contents up to the signature, and the seals behind it, with names that are
+    harmless and all different."""
     size = raw.seek(0, 2)
     if size > LARGEST:
         raise NotAsMadeError("larger than any report")
@@ -127,16 +160,22 @@ def _contents(raw: BinaryIO) -> list[zipfile.ZipInfo]:
     missing = [name for name in (MANIFEST, SIGNATURE) if name not in seen]
     if missing:
         raise NotAsMadeError(f"{missing[0]} is missing")
-    if [info.filename for info in infos[-2:]] != [MANIFEST, SIGNATURE]:
-        raise NotAsMadeError(f"{infos[-1].filename} was added: {SIGNATURE} is always the last file")
-    return infos
+    end = 1 + max(n for n, info in enumerate(infos) if info.filename == SIGNATURE)
+    if [info.filename for info in infos[end - 2 : end]] != [MANIFEST, SIGNATURE]:
+        raise NotAsMadeError(f"{infos[end - 2].filename} was added: {MANIFEST} comes before")
+    for number, info in enumerate(infos[end:], 1):
+        if not kind_of_seal(info.filename, number) or number > MOST_SEALS:
+            raise NotAsMadeError(
+                f"{info.filename} was added: only seals, numbered from 01, follow {SIGNATURE}"
+            )
+    return infos[:end], infos[end:]
 
 
 def _check_form(raw: BinaryIO, infos: list[zipfile.ZipInfo]) -> None:
     """Whether the archive is written in the one way there is, so that no byte is left over."""
     offset = 0
     for info in infos:
-        ours = info.filename in (MANIFEST, SIGNATURE)
+        ours = info.filename in (MANIFEST, SIGNATURE) or info.filename.startswith("seals/")
         methods = (zipfile.ZIP_STORED,) if ours else (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
         if info.compress_type not in methods:
             raise NotAsMadeError(f"{info.filename} was packed anew, by another method")
@@ -158,8 +197,10 @@ def _expect(raw: BinaryIO, offset: int, wanted: bytes, name: str) -> None:
 
 
 def _whole(raw: BinaryIO, info: zipfile.ZipInfo) -> bytes:
-    """One of the two small files that are stored as they are."""
-    limit = _MANIFEST_LIMIT if info.filename == MANIFEST else _SIGNATURE_LENGTH
+    """One of the small files that are stored as they are."""
+    limit = {MANIFEST: _MANIFEST_LIMIT, SIGNATURE: _SIGNATURE_LENGTH}.get(
+        info.filename, LARGEST_SEAL
+    )
     if info.file_size > limit or info.file_size != info.compress_size:
         raise NotAsMadeError(f"{info.filename} was changed: it is too long")
     text = b"".join(packed_bytes(raw, info))

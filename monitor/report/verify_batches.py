@@ -6,15 +6,17 @@ is not what its vantage signed fails the report, and so does one that unpacks to
 """
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
 
-from monitor.report.batches import BATCHES, KEYS, Line, Room, Signed
+from monitor.report.batches import BATCHES, KEYS, KeyLine, Line, Room, Signed
 from monitor.report.bounded_unzip import NotAsMadeError
+from monitor.report.log_file import LOG, CheckedLog
 from monitor.wire.proof import EvidenceError, digest, fault_of, measurements_in, unpacked
 from probes.measurement import Measurement
-from storage.values.fleet import Enrolment
+from storage.values.log import LogPlace, batch_digest, enrolment_digest
 
 MEASUREMENTS = "data/measurements.jsonl"
 MOST_KEYS = 10_000
@@ -32,12 +34,17 @@ class _Held:
         """Vantage and cycle."""
         self.count = self.revoked = self.quarantined = 0
         self.vantages: set[str] = set()
+        self.fingerprints: set[str] = set()
+        self.logged = 0
+        self.dates: list[datetime] = []
+        """By when each batch was in the log, where somebody trusted says so."""
 
 
-def check_batches(lines_of: _Lines, platform: str) -> Signed:
-    """How many of a report's measurements their vantages signed. `lines_of` gives the lines of one
-    of its files. Raises NotAsMadeError, which names the file and the batch or measurement."""
-    held = _batches(lines_of, platform, _keys(lines_of))
+def check_batches(lines_of: _Lines, platform: str, log: CheckedLog | None) -> Signed:
+    """How many of a report's measurements are signed by enclosed keys, and how many batches are in
+    the log. `lines_of` gives the lines of one of its files. Raises NotAsMadeError, which names the
+    file and the batch or measurement."""
+    held = _batches(lines_of, platform, _keys(lines_of, log), log)
     signed = count = 0
     for number, line in enumerate(lines_of(MEASUREMENTS), 1):
         measurement = _read(line, Measurement, MEASUREMENTS, number)
@@ -61,20 +68,32 @@ def check_batches(lines_of: _Lines, platform: str) -> Signed:
         vantages=len(held.vantages),
         revoked=held.revoked,
         quarantined=held.quarantined,
+        fingerprints=tuple(sorted(held.fingerprints)),
+        logged=held.logged,
+        dated=len(held.dates),
+        dated_by=max(held.dates, default=None),
     )
 
 
-def _keys(lines_of: _Lines) -> dict[str, Enrolment]:
-    keys: dict[str, Enrolment] = {}
+def _keys(lines_of: _Lines, log: CheckedLog | None) -> dict[str, KeyLine]:
+    keys: dict[str, KeyLine] = {}
     for number, line in enumerate(lines_of(KEYS), 1):
-        key = _read(line, Enrolment, KEYS, number)
+        key = _read(line, KeyLine, KEYS, number)
         if key.fingerprint in keys or number > MOST_KEYS:
             raise NotAsMadeError(f"{KEYS}: line {number} is one too many")
+        _check_place(key.place, enrolment_digest(key), log, f"{KEYS}: line {number}")
         keys[key.fingerprint] = key
     return keys
 
 
-def _batches(lines_of: _Lines, platform: str, keys: dict[str, Enrolment]) -> _Held:
+def _check_place(place: LogPlace | None, digest: str, log: CheckedLog | None, name: str) -> None:
+    if place is not None and (log is None or not log.holds(digest, place)):
+        raise NotAsMadeError(f"{name} is not where it should be in the log of {LOG}")
+
+
+def _batches(
+    lines_of: _Lines, platform: str, keys: dict[str, KeyLine], log: CheckedLog | None
+) -> _Held:
     held, room = _Held(), Room()
     seen: set[tuple[str, str]] = set()
     for number, text in enumerate(lines_of(BATCHES), 1):
@@ -89,6 +108,7 @@ def _batches(lines_of: _Lines, platform: str, keys: dict[str, Enrolment]) -> _He
             fault = f"it and {KEYS} differ in whether its key was revoked"
         if fault:
             raise NotAsMadeError(f"{name} does not hold: {fault}")
+        _check_place(line.place, batch_digest(batch), log, name)
         try:
             body = unpacked(batch)
             measurements = _add(held, body, batch.vantage, platform)
@@ -100,6 +120,11 @@ def _batches(lines_of: _Lines, platform: str, keys: dict[str, Enrolment]) -> _He
         held.revoked += line.key_revoked_at is not None
         held.quarantined += line.quarantined
         held.vantages.add(batch.vantage)
+        held.fingerprints.add(batch.fingerprint)
+        if line.place is not None and log is not None:
+            held.logged += 1
+            by_when = log.by_when(line.place.position)
+            held.dates += [] if by_when is None else [by_when]
     return held
 
 

@@ -4,9 +4,9 @@ Without `[server]` everybody is an operator, which the configuration allows on a
 only. With users or tokens only they get in. With `public` everybody may read, but nothing finer
 than a network; handlers ask `sees_vantages`.
 
-Wrong passwords are limited for all readers together: a few at once, then one every two seconds. A
-client's address means little behind a proxy, and is not stored. Tokens, and readers who signed in
-before, are never slowed down.
+Wrong passwords are limited by where they come from, see `monitor.server.sign_in`. Tokens, and
+readers who signed in before, are never slowed down. Readers who are no operators share a bounded
+part of the processor, see `monitor.server.public_share`.
 """
 
 import asyncio
@@ -28,8 +28,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.config.loopback import LOOPBACK_NAMES
 from monitor.config.settings import ServerSettings
+from monitor.export.public_view import PublicView
 from monitor.keys.passwords import NOBODY, User, digest
 from monitor.logs import logger
+from monitor.server.connection_limits import source_of
+from monitor.server.public_share import PublicShare
+from monitor.server.sign_in import PAUSE, Answer, SignIn
 
 log = logger(__name__)
 
@@ -45,12 +49,6 @@ _OPERATOR = "shutwatch.operator"
 """Key of the ASGI scope; the gate sets it for readers who are operators."""
 _WRONG = "Wrong user, password or token.\n"
 _LONGEST_HEADER = 2048
-_BURST = 10
-"""Wrong passwords allowed at once."""
-_PAUSE = 2.0
-"""Seconds until one more is allowed."""
-_WAITING = 4
-"""Passwords being checked or waiting for it; they are checked one at a time."""
 _REMEMBERED = 64
 """Readers who signed in before; for each a keyed digest of the credentials is kept."""
 _LOG_EVERY = 60.0
@@ -80,10 +78,7 @@ class Access:
         self._clock = clock
         self._own_hosts = own_hosts
         self._key = secrets.token_bytes(32)
-        self._checking = asyncio.Lock()
-        self._waiting = 0
-        self._allowed = float(_BURST)
-        self._counted_at = clock()
+        self._sign_in = SignIn(clock)
         self._refused = 0
         self._logged_at = -_LOG_EVERY
         self.use(settings or ServerSettings())
@@ -93,6 +88,12 @@ class Access:
         self._settings = settings
         self._users = {user.name: user for user in settings.users}
         self._known: OrderedDict[bytes, None] = OrderedDict()
+
+    @property
+    def public_view(self) -> PublicView:
+        """What readers see who are no operators."""
+        settings = self._settings
+        return PublicView(delay=settings.public_delay, bucket=settings.public_bucket)
 
     @property
     def reload_allowed(self) -> bool:
@@ -143,22 +144,15 @@ class Access:
             self._known.move_to_end(mark)
             scope[_OPERATOR] = True
             return None
-        if self._waiting >= _WAITING or not self._may_try():
-            return self._slowed_down()
         settings = self._settings
-        self._waiting += 1
-        try:
-            async with self._checking:
-                # Other requests may have used up the allowance meanwhile.
-                if not self._may_try():
-                    return self._slowed_down()
-                right = await asyncio.to_thread(self._is_right, credentials)
-                if not right:
-                    self._allowed -= 1
-                    self._count()
-                    return self._challenge(_WRONG)
-        finally:
-            self._waiting -= 1
+
+        async def is_right() -> bool:
+            return await asyncio.to_thread(self._is_right, credentials)
+
+        answer = await self._sign_in.check(self._source(scope), is_right)
+        if answer is not Answer.RIGHT:
+            self._count()
+            return self._challenge(_WRONG) if answer is Answer.WRONG else _slowed_down()
         if settings is self._settings:
             self._known[mark] = None
             if len(self._known) > _REMEMBERED:
@@ -175,19 +169,24 @@ class Access:
         user: User = self._users.get(name, NOBODY)
         return user.knows(password) and user is not NOBODY
 
-    def _may_try(self) -> bool:
-        now = self._clock()
-        self._allowed = min(_BURST, self._allowed + (now - self._counted_at) / _PAUSE)
-        self._counted_at = now
-        return self._allowed >= 1
+    def _source(self, scope: Scope) -> str:
+        """Where a request comes from: of one that trusted proxies pass on, what they say."""
+        client = scope.get("client")
+        address = client[0] if client else ""
+        passed_on = Headers(scope=scope).getlist("x-forwarded-for")
+        for before in reversed(",".join(passed_on).split(",")):
+            if not self.is_proxy(address):
+                break
+            address = before.strip() or address
+        return source_of(address)
 
-    def _slowed_down(self) -> Response:
-        self._count()
-        return PlainTextResponse(
-            "Too many wrong passwords. Try again in a few seconds.\n",
-            status_code=429,
-            headers={"Retry-After": str(round(_PAUSE))},
-        )
+    def is_proxy(self, address: str) -> bool:
+        """Whether it is that of a trusted proxy in front."""
+        try:
+            found = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(found in ipaddress.ip_network(one) for one in self._settings.proxies)
 
     def _count(self) -> None:
         self._refused += 1
@@ -207,12 +206,21 @@ class Access:
         )
 
 
+def _slowed_down() -> Response:
+    return PlainTextResponse(
+        "Too many wrong passwords. Try again in a few seconds.\n",
+        status_code=429,
+        headers={"Retry-After": str(round(PAUSE))},
+    )
+
+
 class Gate:
     """ASGI middleware: only requests that Access permits reach the application."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
         self._access = access
+        self._public = PublicShare()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -220,6 +228,9 @@ class Gate:
             refusal = await self._access.refusal(scope)
             if refusal is not None:
                 await refusal(scope, receive, send)
+                return
+            if scope.get(_OPERATOR) is not True:
+                await self._public.answer(self._app, scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
+from monitor.export.public_view import PublicView
 from monitor.metrics.publisher import Publisher
 from monitor.server.access import Access, Gate, sees_vantages
 from monitor.server.api import create_api
@@ -63,6 +64,9 @@ def create_app(
     def names() -> Names:
         return shown_names(publisher.snapshot)
 
+    def public_view() -> PublicView:
+        return gate.public_view
+
     def interval() -> float:
         return publisher.snapshot.interval
 
@@ -70,11 +74,11 @@ def create_app(
         []
         if store is None
         else [
-            Mount("/api/v1", create_api(store, sees_vantages, names, interval)),
+            Mount("/api/v1", create_api(store, sees_vantages, names, interval, public_view)),
         ]
     )
-    pages = Pages(publisher, store)
-    return Starlette(
+    pages = Pages(publisher, store, public_view)
+    app = Starlette(
         routes=[
             *pages.routes(),
             Route("/metrics", metrics),
@@ -91,3 +95,6 @@ def create_app(
             Middleware(Gate, access=gate),
         ],
     )
+    # Such a redirect leads to whatever host the request names.
+    app.router.redirect_slashes = False
+    return app

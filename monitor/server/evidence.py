@@ -14,6 +14,7 @@ import msgspec
 
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, NetworkStatus
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, Verdict
+from monitor.export.public_view import PublicView, earlier
 from monitor.recording.continuations import goes_on_now, reviews_of
 from probes.measurement import HttpObservation, Measurement, Purpose, TlsObservation
 from storage.first_rows import first_rows
@@ -59,6 +60,8 @@ class NetworkEvidence(msgspec.Struct, frozen=True, kw_only=True):
     status: NetworkStatus
     endpoints: tuple[EndpointEvidence, ...]
     """Failing endpoints, the strongest evidence first; empty when nothing is stored."""
+    shown_from: datetime | None = None
+    """When everybody is shown these; None where this reader is."""
     accusing: int
     """Number of failing endpoints, shown or not."""
     fine: int
@@ -77,6 +80,32 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     annotations: tuple[Annotation, ...]
     continued_as: str = ""
     """Id of the event that continues this one; empty for none."""
+
+
+def public_evidence(view: PublicView, evidence: Evidence, now: datetime) -> Evidence:
+    """What everybody is shown of it at that moment."""
+    newest = view.newest(now)
+
+    def of_network(network: NetworkEvidence) -> NetworkEvidence:
+        judged = [one.verdict.judged_at for one in network.endpoints]
+        late = max(judged, default=newest) if judged and max(judged) >= newest else None
+        return msgspec.structs.replace(
+            network,
+            shown_from=late and view.shown_from(late),
+            endpoints=()
+            if late
+            else tuple(
+                msgspec.structs.replace(
+                    one,
+                    verdict=msgspec.structs.replace(
+                        one.verdict, judged_at=earlier(one.verdict.judged_at, view.bucket)
+                    ),
+                )
+                for one in network.endpoints
+            ),
+        )
+
+    return msgspec.structs.replace(evidence, networks=tuple(map(of_network, evidence.networks)))
 
 
 class EvidenceReader:

@@ -29,6 +29,7 @@ from monitor.wording.networks import network_name
 from monitor.wording.observations import layer_in_words
 from monitor.wording.reviews import ANNOTATION_KINDS, MARKS
 from monitor.wording.states import EVENT_STATE_MEANINGS, EVENT_STATES, KINDS, STATE_MEANINGS, STATES
+from monitor.wording.support import doubts, network_weight, weight
 from monitor.wording.times import moment
 from monitor.wording.vantage_health import VANTAGE_STATES
 
@@ -171,6 +172,9 @@ def _environment() -> Environment:
         "change": change_in_words,
         "colour": colour,
         "condition": condition,
+        "weight": weight,
+        "doubts": doubts,
+        "network_weight": network_weight,
         "function": function_in_words,
         "grade_and_meaning": grade_and_meaning,
         "interval": interval,

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -23,13 +24,15 @@ from monitor.analysis.verdict import VantageState
 from monitor.config.country_code import probable_code
 from monitor.config.filters import FilterError
 from monitor.export.coverage import stored_coverage
+from monitor.export.kinds import Kind
+from monitor.export.public_view import PublicView, is_public
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import Snapshot, VantageView
 from monitor.server import timeline_chart as timeline
 from monitor.server.access import sees_vantages
 from monitor.server.event_filter import DAYS, LABELS, EventFilter, read_filter, shown_names
-from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader
+from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader, public_evidence
 from monitor.server.matrix import Cell, Overall, Row, country_rows, network_rows, overall
 from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.page import POLICY, Reader, render
@@ -70,10 +73,17 @@ Context = dict[str, Any]
 class Pages:
     """Every page for people."""
 
-    def __init__(self, publisher: Publisher, store: Store | None = None) -> None:
-        """Without a store the pages show the present only."""
+    def __init__(
+        self,
+        publisher: Publisher,
+        store: Store | None = None,
+        view: Callable[[], PublicView] = PublicView,
+    ) -> None:
+        """Without a store the pages show the present only. `view` is what readers see who are no
+        operators."""
         self._publisher = publisher
         self._store = store
+        self._view = view
         self._evidence = EvidenceReader(store) if store is not None else None
 
     def routes(self) -> list[Route]:
@@ -95,7 +105,8 @@ class Pages:
         return await _page("problem.html", reader, at, lambda: shown, status=404)
 
     async def _now(self, request: Request) -> Response:
-        reader, snapshot, at = reader_of(request), self._publisher.snapshot, self._publisher.now()
+        reader, at = reader_of(request), self._publisher.now()
+        snapshot = self._snapshot(reader)
         marks = await self._marks()
         return await _page("now.html", reader, at, lambda: _now(reader, snapshot, at, marks))
 
@@ -113,7 +124,8 @@ class Pages:
         return {event: review.mark for event, review in holding.items() if review is not None}
 
     async def _country(self, request: Request) -> Response:
-        reader, snapshot, at = reader_of(request), self._publisher.snapshot, self._publisher.now()
+        reader, at = reader_of(request), self._publisher.now()
+        snapshot = self._snapshot(reader)
         code = request.path_params["code"]
         if code not in snapshot.countries:
             meant = probable_code(code[:_LONGEST_ID])
@@ -156,20 +168,23 @@ class Pages:
                 selection = wanted.selection(at)
                 async with aclosing(self._store.events(selection)) as batches:  # type: ignore[type-var]
                     async for batch in batches:
-                        found += [one for one in batch if _may_see(reader, one)]
+                        found += [self._seen(reader, one) for one in batch if _may_see(reader, one)]
         except StorageError as error:
             log.error("events cannot be read", error=str(error))
             problem = True
-        snapshot = self._publisher.snapshot
+        snapshot = self._snapshot(reader)
         events = {event.id: event for event in found}
         for event in (*snapshot.events.values(), *snapshot.circumstances):
-            if _may_see(reader, event) and wanted.includes(event):
+            if wanted.includes(event):
                 events.setdefault(event.id, event)
         listed = sorted(events.values(), key=lambda one: (one.onset_latest, one.id), reverse=True)
         coverage: Coverage | None = None
         # With a state an event of another one may be there.
         if not listed and not wanted.state and self._store is not None and not problem:
-            coverage = await self._coverage(wanted.selection(at), at)
+            counted = wanted.selection(at)
+            if not reader.operator:
+                counted = self._view().selection(Kind.VERDICTS, counted, at)
+            coverage = await self._coverage(counted, at)
         shown = {"held": await self._marks(), "problem": problem}
         return await _page(
             "events.html",
@@ -214,19 +229,39 @@ class Pages:
                 event = await self._evidence.event(id_)
                 if event is not None and _may_see(reader, event):
                     evidence = await self._evidence.of(event)
+                    if not reader.operator:
+                        evidence = public_evidence(self._view(), evidence, at)
         except StorageError as error:
             log.error("evidence cannot be read", error=str(error))
             problem = True
-        snapshot = self._publisher.snapshot
+        snapshot = self._snapshot(reader)
         active = (*snapshot.events.values(), *snapshot.circumstances)
+        if event is not None:
+            event = self._seen(reader, event) if _may_see(reader, event) else None
         found = event or next((one for one in active if one.id == id_), None)
-        if found is None or not _may_see(reader, found):
+        if found is None:
             return await self.problem(request, LookupError())
         return await _page(
             "event.html",
             reader,
             at,
             lambda: {**_event(reader, snapshot, at, found, evidence), "problem": problem},
+        )
+
+    def _seen(self, reader: Reader, event: Event) -> Event:
+        """An event as this reader sees it."""
+        return event if reader.operator else self._view().event(event)
+
+    def _snapshot(self, reader: Reader) -> Snapshot:
+        """The present as this reader sees it."""
+        snapshot = self._publisher.snapshot
+        if reader.operator:
+            return snapshot
+        view = self._view()
+        return msgspec.structs.replace(
+            snapshot,
+            events={key: view.event(event) for key, event in snapshot.events.items()},
+            circumstances=tuple(map(view.event, filter(is_public, snapshot.circumstances))),
         )
 
 
@@ -267,7 +302,7 @@ async def _page(
 
 
 def _may_see(reader: Reader, event: Event) -> bool:
-    return reader.operator or event.kind is not EventKind.VANTAGE_SILENT
+    return reader.operator or is_public(event)
 
 
 def titles_of(snapshot: Snapshot) -> dict[str, str]:
@@ -302,7 +337,6 @@ def _now(reader: Reader, snapshot: Snapshot, at: datetime, held: Mapping[str, Ma
                 words.gettext("since %(when)s", when=onset(words, event)),
             )
             for event in snapshot.circumstances
-            if _may_see(reader, event)
         ],
         "rows": country_rows(snapshot, at),
         "country_head": lambda row: Markup('<a href="{}">{}</a><span class="dim">{}</span>').format(

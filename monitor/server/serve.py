@@ -9,15 +9,17 @@ from contextlib import contextmanager, suppress
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from monitor import descriptors
+from monitor.server.connection_limits import LimitedConnection
+from monitor.server.crowd import Crowd
+from monitor.server.listener import Listener
+from monitor.server.turns import Turns
 
 DRAIN = 1
 """Whole seconds for unfinished responses after a cancellation."""
-
-HANDSHAKE = 10.0
-"""Seconds for a TLS handshake; no other timeout covers a connection until it is done."""
-TLS_SHUTDOWN = 5.0
-"""Seconds for the end of a TLS connection."""
+_CHECK = 20
+"""Ticks of uvicorn, a tenth of a second each, between two checks of all connections."""
 
 REASONS = {
     errno.EADDRINUSE: "another program already listens there",
@@ -33,46 +35,59 @@ class ListenError(Exception):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers, since the program handles signals itself."""
+    """uvicorn without its signal handlers, since the program handles signals itself, and with our
+    own listeners, since its own take whatever comes."""
 
     def __init__(
-        self, config: uvicorn.Config, started: Callable[[], None], tls: ssl.SSLContext | None
+        self,
+        config: uvicorn.Config,
+        started: Callable[[], None],
+        connection: type[LimitedConnection],
+        tls: ssl.SSLContext | None,
+        trusted: Callable[[str], bool],
     ) -> None:
         super().__init__(config)
         self._started = started
+        self._kind = connection
         self._tls = tls
+        self._trusted = trusted
+        rate = connection.requests_per_second
+        self._turns = Turns.of_loop(rate) if rate else None
+        self._crowd = Crowd()
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._tls is None:
-            await super().startup(sockets)
-        else:
-            await self._start_tls(sockets or [], self._tls)
-        self._started()
-
-    async def _start_tls(self, sockets: list[socket.socket], tls: ssl.SSLContext) -> None:
-        """Listen with our own TLS context and timeouts, which uvicorn does not accept."""
-        loop = asyncio.get_running_loop()
-        self.servers = [
-            await loop.create_server(
+        most = min(self._kind.most_connections, descriptors.share())
+        state = self.server_state
+        self.servers = [  # type: ignore[assignment] # it closes them, and no more
+            Listener(
+                one,
                 self._connection,
-                sock=one,
-                ssl=tls,
-                ssl_handshake_timeout=HANDSHAKE,
-                ssl_shutdown_timeout=TLS_SHUTDOWN,
-                backlog=self.config.backlog,
+                lambda: state.connections,
+                self._crowd,
+                most,
+                self._tls,
+                self._trusted,
             )
-            for one in sockets
+            for one in sockets or []
         ]
         self.started = True
+        self._started()
 
-    def _connection(self) -> asyncio.Protocol:
-        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg] # uvicorn's own types are looser
-            config=self.config, server_state=self.server_state, app_state={}
-        )
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _CHECK == 0:
+            now = asyncio.get_running_loop().time()
+            for one in list(self.server_state.connections):
+                if isinstance(one, LimitedConnection):
+                    one.check(now)
+        return await super().on_tick(counter)
+
+    def _connection(self) -> LimitedConnection:
+        made = self._kind(config=self.config, server_state=self.server_state, app_state={})
+        made.turns, made.crowd = self._turns, self._crowd
         return made
 
 
@@ -82,14 +97,16 @@ async def serve(
     port: int,
     *,
     listening: Callable[[str, int], None] | None = None,
-    connection: type[HttpToolsProtocol] = HttpToolsProtocol,
+    connection: type[LimitedConnection] = LimitedConnection,
     tls: ssl.SSLContext | None = None,
+    trusted: Callable[[str], bool] = lambda _: False,
 ) -> None:
     """Serve until cancelled, then stop within two seconds, even with open connections.
 
     `listening` is called with the address and port once connections are accepted; port 0 takes a
-    free one. `connection` is the protocol class of a connection; `tls` encrypts it. Raises
-    ListenError when it cannot listen on the address.
+    free one. `connection` is the protocol class of a connection; `tls` encrypts it. `trusted` says
+    whether an address is that of a proxy in front. Raises ListenError when it cannot listen on the
+    address.
     """
     sockets = await _bind(host, port)
     config = uvicorn.Config(
@@ -101,6 +118,7 @@ async def serve(
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=DRAIN,
     )
 
@@ -108,7 +126,7 @@ async def serve(
         if listening:
             listening(*sockets[0].getsockname()[:2])
 
-    server = _Server(config, started, tls)
+    server = _Server(config, started, connection, tls, trusted)
     task = asyncio.create_task(server.serve(sockets))
     try:
         await asyncio.shield(task)

@@ -3,23 +3,27 @@
     POST /agent/v1/batches    a Batch            → Receipt
     POST /agent/v1/controls   a ControlRequest   → ControlAnswer: measured by controls, now
     GET  /agent/v1/settings                      → AgentSettings
+    GET  /agent/v1/known                         → KnownControls: what controls measured last
     GET  /agent/v1/time                          → Moment; the only request without a signature
 
 Answers of 2xx carry the collectors' signature in the header `shutwatch-signature`, over the id of
-the request and the body. A refusal is a Refusal, with the status of its reason.
+the request and the body. A refusal is a Refusal, with the status of its reason; the one that a
+key was revoked is signed in the same way, since the agent ends for good on it.
 """
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
 from monitor.analysis.verdict import VantageHealth
+from monitor.wire.catalog_proof import CatalogProof
 from probes.measurement import Measurement
 from probes.target import Reduction, Target
 
 BATCHES, CONTROLS = "/agent/v1/batches", "/agent/v1/controls"
-SETTINGS, TIME = "/agent/v1/settings", "/agent/v1/time"
+SETTINGS, KNOWN, TIME = "/agent/v1/settings", "/agent/v1/known", "/agent/v1/time"
 
 AGE_LIMIT = 300.0
 """Seconds that the time of sending may be before or after the collector's clock."""
@@ -37,7 +41,8 @@ class Reason(StrEnum):
     FUTURE = "future"
     """Its time of sending, or a time in it, is in the future."""
     REPLAY = "replay"
-    """It has the id of a stored batch, and another body."""
+    """It has the id of a stored batch, and another body; or it is a question that was answered
+    before."""
     OTHER_VANTAGE = "other_vantage"
     """It is about a vantage that is not the sender's, or describes the sender's wrongly."""
     OVERSIZE = "oversize"
@@ -139,23 +144,31 @@ class ControlAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The settings that a collector gives an agent. They can make the agent measure less, or other
-    platforms, but never more than the agent's own file allows."""
+    """The settings that a collector gives an agent. They can make the agent measure less, or choose
+    among what it ships and its host allows, but never more than the agent's own file says."""
 
     version: str
-    """Digest of all other fields except `issued_at` and `known`."""
-    issued_at: datetime
+    """Digest of all other fields except `issued_at`."""
+    issued_at: Annotated[datetime, msgspec.Meta(tz=True)]
     """UTC, by the collector's clock; an agent ignores settings older than its own."""
     interval: float
     """Seconds between two cycles."""
     platforms: tuple[str, ...]
     """Names of the platforms to measure."""
     catalog: str = ""
-    """TOML of the operator's own catalogue file, which adds to the shipped one."""
+    """TOML of the operator's own catalogue file, which adds to the shipped one. An agent uses of it
+    what its host allows: see `monitor.agent.ordered_catalog`."""
+    catalog_proof: CatalogProof | None = None
+    """The signatures of the catalogue, from an offline key down; None for none."""
     daily_bytes: int
     """Limit of traffic per day; the lower of this and the agent's own limit holds."""
     paused: bool = False
     """Measure nothing until settings say otherwise."""
-    known: tuple[Measurement, ...] = ()
+
+
+class KnownControls(msgspec.Struct, frozen=True, kw_only=True):
+    """What controls measured last. An agent keeps it in memory alone: it names addresses."""
+
+    looks: tuple[Measurement, ...]
     """The newest control measurement of each endpoint. It tells which follow-ups make sense when no
     control can be reached. It cannot be the control of a failure, since it is older."""

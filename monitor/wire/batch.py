@@ -46,16 +46,12 @@ class CycleReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Some cycles of one vantage, oldest first, and the state of its spool."""
+    """Some cycles of one vantage, oldest first."""
 
     format: int = FORMAT
     vantage: str
     version: str
     """Version of the agent's program."""
-    spooled: int = 0
-    """Measurements that wait after this batch."""
-    dropped: int = 0
-    """All measurements ever dropped because the spool was full."""
     reports: tuple[CycleReport, ...]
 
 

@@ -171,6 +171,18 @@ _CIRCUMSTANCES: Mapping[tuple[EventKind, Certainty], str] = {
     (EventKind.VANTAGE_SILENT, Certainty.MAY): N_("Vantage %(vantage)s may be offline"),
     (EventKind.VANTAGE_SILENT, Certainty.WAS): N_("Vantage %(vantage)s was offline"),
     (EventKind.VANTAGE_SILENT, Certainty.NO_LONGER): N_("Vantage %(vantage)s is back"),
+    (EventKind.CONTROL_DIFFERS, Certainty.IS): N_(
+        "Control %(vantage)s disagrees with the other controls"
+    ),
+    (EventKind.CONTROL_DIFFERS, Certainty.MAY): N_(
+        "Control %(vantage)s may disagree with the other controls"
+    ),
+    (EventKind.CONTROL_DIFFERS, Certainty.WAS): N_(
+        "Control %(vantage)s disagreed with the other controls"
+    ),
+    (EventKind.CONTROL_DIFFERS, Certainty.NO_LONGER): N_(
+        "Control %(vantage)s agrees with the other controls again"
+    ),
     (EventKind.OUTAGE, Certainty.IS): N_(
         "%(platform)s fails everywhere, at the controls too: an outage"
     ),
@@ -241,6 +253,7 @@ LIMITS: Mapping[EventKind, str] = {
     ),
     EventKind.OUTAGE: N_("a block, because it fails from outside too."),
     EventKind.VANTAGE_SILENT: N_("a block. It accuses nobody."),
+    EventKind.CONTROL_DIFFERS: N_("a block. It accuses nobody."),
     EventKind.INSTRUMENT: N_("a block. It accuses nobody."),
 }
 """What an event is not, for people who might take it for that."""

@@ -15,6 +15,8 @@ class NoRows(StrEnum):
     ELSEWHERE = "elsewhere"
     """Some are stored, but none of what was asked for but the time."""
     ANOTHER_TIME = "another_time"
+    NOT_YET = "not_yet"
+    """As `ANOTHER_TIME`, for readers who see measurements late."""
     DELETED = "deleted"
     EXTRA = "extra"
     """Availability counts no extra cycles, and there were no others."""
@@ -28,6 +30,9 @@ _SENTENCES: Mapping[NoRows, str] = {
         "No rows, because nothing of this kind is stored for what was asked for, at any time."
     ),
     NoRows.ANOTHER_TIME: N_("No rows, because nothing of this kind is stored for this time."),
+    NoRows.NOT_YET: N_(
+        "No rows, because nothing of this kind is stored for this time, or it is not public yet."
+    ),
     NoRows.DELETED: N_(
         "No rows, because those of this time were deleted after the time that they are kept."
     ),

@@ -69,6 +69,7 @@ KINDS: Mapping[str, str] = {
     EventKind.SHUTDOWN: N_("shutdown"),
     EventKind.INTERNATIONAL_CUT: N_("cut off from abroad"),
     EventKind.VANTAGE_SILENT: N_("vantage offline"),
+    EventKind.CONTROL_DIFFERS: N_("control disagrees"),
     EventKind.OUTAGE: N_("outage"),
     EventKind.INSTRUMENT: N_("our own fault"),
 }

@@ -126,6 +126,9 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 class Catalog(msgspec.Struct, frozen=True, kw_only=True):
     platforms: tuple[Platform, ...]
     references: tuple[Reference, ...] = ()
+    ordered: frozenset[str] = frozenset()
+    """Ids of the endpoints that are here by an order alone: they reach public addresses only, and
+    within `probes.measure.ordered_limits`."""
 
     def references_for(self, country: str) -> tuple[Reference, ...]:
         """The references of a vantage in `country`: all but other countries' domestic ones."""

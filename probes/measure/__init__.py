@@ -8,7 +8,7 @@
     runner                 rate, concurrency and order of measurements
     vantage_context        what all measurements of a vantage share
     measurement_run        which questions each kind of endpoint is asked, with:
-      measurement_record   what it has observed so far
+      unscrubbed_record    what it has observed so far
       resolution           host names; stream_query: one question over a stream
       connections          TCP and TLS; connect_through_proxy: through a proxy
       redirect_chain       HTTP requests

@@ -8,14 +8,14 @@ from probes.layers.stun import ask_binding
 from probes.layers.telegram import ask_res_pq
 from probes.measure.concurrently import all_of
 from probes.measure.connections import Connections, Opened
-from probes.measure.measurement_record import MeasurementRecord
+from probes.measure.unscrubbed_record import UnscrubbedRecord
 from probes.measurement import AppObservation
 
 
 class Applications:
     """Asks applications on behalf of one measurement."""
 
-    def __init__(self, record: MeasurementRecord, connections: Connections) -> None:
+    def __init__(self, record: UnscrubbedRecord, connections: Connections) -> None:
         self._record = record
         self._context = record.context
         self._connections = connections

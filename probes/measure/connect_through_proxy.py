@@ -5,7 +5,7 @@ import asyncio
 from probes.catalog.host import is_literal
 from probes.failure import Failure
 from probes.layers.proxy import ProxyError, open_through
-from probes.measure.measurement_record import MeasurementRecord
+from probes.measure.unscrubbed_record import UnscrubbedRecord
 from probes.measurement import EgressObservation
 from probes.sockets.failure_mapping import failure_of
 from probes.sockets.network import Stream
@@ -14,7 +14,7 @@ from probes.sockets.network import Stream
 class ProxiedConnections:
     """Opens streams through the proxy; records an observation only when the proxy itself fails."""
 
-    def __init__(self, record: MeasurementRecord) -> None:
+    def __init__(self, record: UnscrubbedRecord) -> None:
         self._record = record
         self._context = record.context
 

@@ -10,8 +10,8 @@ from probes.catalog.host import is_literal
 from probes.layers.proxy import FarSideError, ProxyError
 from probes.measure.concurrently import all_of
 from probes.measure.connect_through_proxy import ProxiedConnections
-from probes.measure.measurement_record import MeasurementRecord
 from probes.measure.resolution import Resolution
+from probes.measure.unscrubbed_record import UnscrubbedRecord
 from probes.measurement import TcpObservation, TlsObservation, family_of
 from probes.sockets.failure_mapping import failure_of, is_tls_alert
 from probes.sockets.network import Stream, TlsFacts, chain_digest
@@ -34,7 +34,7 @@ class Connections:
 
     def __init__(
         self,
-        record: MeasurementRecord,
+        record: UnscrubbedRecord,
         resolution: Resolution,
         proxy: ProxiedConnections,
         reduction: Reduction | None = None,

@@ -84,9 +84,15 @@ class FollowUpPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_follow_up(
-    target: Target, failed: Measurement, controls: Iterable[Measurement], *, elsewhere: str
+    target: Target,
+    failed: Measurement,
+    controls: Iterable[Measurement],
+    *,
+    elsewhere: str,
+    dials_known: bool = True,
 ) -> FollowUpPlan:
-    """The questions that a failed measurement and the controls after it suggest."""
+    """The questions that a failed measurement and the controls after it suggest; with `dials_known`
+    at addresses that only the controls know, too."""
     endpoint = target.endpoint
     names = [o.name for o in failed.observations if isinstance(o, DnsObservation) and not o.reason]
     host = names[-1] if names else endpoint.host
@@ -103,7 +109,8 @@ def plan_follow_up(
         for o in failed.observations
         if isinstance(o, HttpObservation) and urlsplit(o.url).hostname == host
     ]
-    known = [address for control in controls for address in _addresses_seen(control, host)]
+    sources = controls if dials_known else ()
+    known = [address for control in sources for address in _addresses_seen(control, host)]
     tls = endpoint.kind in (EndpointKind.HTTPS, EndpointKind.TLS) or bool(refused)
     return FollowUpPlan(
         target=target,
@@ -244,6 +251,7 @@ class _HonestAddresses(_Question):
             for address in dict.fromkeys(honest)
             if address not in self.plan.given
             and address not in self.context.bogons
+            and self.context.may_reach(self.plan.target.endpoint.id, address)
             and family_of(address) in families
         ]
         return _first_of_families(usable, _HONEST_PER_FAMILY)

@@ -7,9 +7,9 @@ from probes.layers.scrub import Scrubber, scrub_observation
 from probes.measure.application_protocols import Applications
 from probes.measure.connect_through_proxy import ProxiedConnections
 from probes.measure.connections import Connections
-from probes.measure.measurement_record import MeasurementRecord
 from probes.measure.redirect_chain import RedirectChain
 from probes.measure.resolution import Resolution
+from probes.measure.unscrubbed_record import UnscrubbedRecord
 from probes.measure.vantage_context import VantageContext
 from probes.measurement import AnyObservation
 from probes.target import Reduction
@@ -25,7 +25,7 @@ class MeasurementRun:
     ) -> None:
         """`origin`: the event loop's time at which the measurement starts."""
         self.context = context
-        self.record = MeasurementRecord(context, origin)
+        self.record = UnscrubbedRecord(context, origin)
         self.proxy = ProxiedConnections(self.record)
         self.resolution = Resolution(self.record, self.proxy, context.ask_doh)
         self.connections = Connections(self.record, self.resolution, self.proxy, reduction)

@@ -8,7 +8,7 @@ from probes.layers.http import Exchange, exchange
 from probes.layers.http_answer import as_stated, offers_http3, redirect, trustworthy, with_content
 from probes.layers.scrub import Scrubber
 from probes.measure.connections import Connections
-from probes.measure.measurement_record import MeasurementRecord
+from probes.measure.unscrubbed_record import UnscrubbedRecord
 from probes.measurement import LEGAL_REASONS, HttpObservation
 
 MAX_REDIRECTS = 10
@@ -17,7 +17,7 @@ MAX_REDIRECTS = 10
 class RedirectChain:
     """The HTTP requests of one measurement."""
 
-    def __init__(self, record: MeasurementRecord, connections: Connections) -> None:
+    def __init__(self, record: UnscrubbedRecord, connections: Connections) -> None:
         self._record = record
         self._context = record.context
         self._connections = connections

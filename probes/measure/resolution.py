@@ -16,8 +16,8 @@ from probes.layers.dns_message import Reply
 from probes.layers.proxy import ProxyError
 from probes.measure.concurrently import all_of
 from probes.measure.connect_through_proxy import ProxiedConnections
-from probes.measure.measurement_record import MeasurementRecord
 from probes.measure.stream_query import stream_query, with_rcode
+from probes.measure.unscrubbed_record import UnscrubbedRecord
 from probes.measurement import DOH, DnsObservation
 from probes.sockets.system_resolvers import ResolverAddress
 
@@ -32,7 +32,7 @@ class Resolution:
     """Resolves each name of a measurement once."""
 
     def __init__(
-        self, record: MeasurementRecord, proxy: ProxiedConnections, ask_doh: AskDoh
+        self, record: UnscrubbedRecord, proxy: ProxiedConnections, ask_doh: AskDoh
     ) -> None:
         self._record = record
         self._context = record.context
@@ -44,11 +44,13 @@ class Resolution:
     async def addresses(self, host: str) -> tuple[str, ...]:
         """Addresses to dial for `host`: itself, or resolved once for each measurement.
 
-        Bogons only when the catalogue names them: neither a resolver nor a redirect may send us
-        into the vantage's own network.
+        Bogons only when the catalogue names them: neither a resolver nor a redirect nor an order
+        may send us into the vantage's own network.
         """
         if is_literal(host):
             if host != self._record.given and host in self._context.bogons:
+                return ()
+            if not self._context.may_reach(self._record.endpoint, host):
                 return ()
             dialled = self._context.nat64.dialled((host,))
             self._record.tested.update((host, *dialled))
@@ -62,7 +64,12 @@ class Resolution:
                 found = await self._resolve(host)
             self._record.tested.update(found)
             self._resolved[host] = found
-        honest = tuple(a for a in self._resolved[host] if a not in self._context.bogons)
+        honest = tuple(
+            address
+            for address in self._resolved[host]
+            if address not in self._context.bogons
+            and self._context.may_reach(self._record.endpoint, address)
+        )
         return self._context.nat64.dialled(honest)
 
     async def _resolve(self, host: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import msgspec
 
 from probes.layers.dns import answer_of, failure_of_reply
 from probes.layers.dns_message import Reply
-from probes.measure.measurement_record import MeasurementRecord
+from probes.measure.unscrubbed_record import UnscrubbedRecord
 from probes.measurement import DnsAnswer, DnsObservation
 from probes.sockets.failure_mapping import (
     MalformedReplyError,
@@ -18,7 +18,7 @@ from probes.sockets.failure_mapping import (
 
 
 async def stream_query(
-    record: MeasurementRecord,
+    record: UnscrubbedRecord,
     ask: Callable[[str], Awaitable[Reply]],
     rtype: str,
     *,

@@ -113,7 +113,7 @@ class _Round(MeasurementRun):
 
     async def _fetch(self, plan: TransferPlan, reason: str, endpoint: Endpoint) -> bool:
         """One variant; True when its bytes came as wanted."""
-        self.record.given = endpoint.host
+        self.record.given, self.record.endpoint = endpoint.host, endpoint.id
         opened = await self._reach(endpoint)
         if opened is None:
             return False

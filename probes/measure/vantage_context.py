@@ -16,6 +16,7 @@ from probes.layers.dns_message import Reply
 from probes.layers.http import HttpClient
 from probes.layers.nat64 import WELL_KNOWN_NAME, Nat64, learn
 from probes.measure.learnt_exits import LearntExits
+from probes.measure.ordered_limits import OrderedLimits
 from probes.measurement import Layer
 from probes.settings import ProbeSettings
 from probes.sockets.network import Network
@@ -43,6 +44,10 @@ class VantageContext(ABC):
         self.client = client
         self.resolvers = resolvers
         self.bogons = BogonList(settings.bogon_allow)
+        self._public_only = BogonList()
+        self.ordered: frozenset[str] = frozenset()
+        """Ids of endpoints that are measured by an order alone."""
+        self.limits = OrderedLimits(now)
         self.nat64 = NO_NAT64
         self.now = now
         self._bootstrap: Self | None = None
@@ -114,6 +119,14 @@ class VantageContext(ABC):
         if nat64 != self.nat64:
             self.nat64 = nat64
             self.bogons = BogonList(self.settings.bogon_allow, nat64)
+            self._public_only = BogonList((), nat64)
+
+    def may_reach(self, endpoint: str, address: str) -> bool:
+        """Whether the endpoint of that id may reach the address. An ordered one reaches public
+        addresses alone, whatever `bogon_allow` says: that is about endpoints of the host's own."""
+        if endpoint not in self.ordered:
+            return True
+        return address not in self._public_only and self.limits.reaches(endpoint, address)
 
     @property
     def bootstrap(self) -> Self:

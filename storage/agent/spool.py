@@ -1,17 +1,16 @@
-"""The spool of an agent: cycles that no collector has acknowledged, in one SQLite file of limited
+"""The spool of an agent: batches that no collector has acknowledged, in one SQLite file of limited
 size.
 
-    put → cycle ──freeze──→ batch ──receipt──→ deleted
-                              └──refused for good──→ put aside
+    put → batch ──receipt──→ deleted
+            └──refused for good──→ put aside
 
-A cycle waits as it was measured. Before anything is sent, some of the oldest are *frozen* into a
-batch: its id and its bytes are durable from then on. After a crash at any moment the agent sends
-the same bytes again, and the collector recognises them. At most one batch waits; a batch that was
-refused for good is put aside and blocks nothing.
+Each cycle is a batch, which has its id and its sealed bytes from before it is put: after a crash at
+any moment the agent sends the same again, and the collector recognises them. Nobody can read them
+here. A batch that was refused for good is put aside and blocks nothing.
 
-When the file would exceed its limit, batches put aside are dropped first, and then the oldest
-cycles; the batch that waits is kept, since the collector may have it already. All dropped
-measurements are counted, also those that a full disk did not take.
+When the file would exceed its limit, batches put aside are dropped first, and then the oldest ones;
+the next to be sent is kept, since the collector may have it already. All dropped measurements are
+counted, also those that a full disk did not take.
 
 This module uses the standard library's `sqlite3`: SQLAlchemy alone would take an eighth of the
 memory that an agent may use.
@@ -19,8 +18,7 @@ memory that an agent may use.
 
 import asyncio
 import sqlite3
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
@@ -30,11 +28,14 @@ from typing import TypeVar
 import msgspec
 
 from storage.store import StorageError
+from storage.values.private_file import make_database_private
 
 T = TypeVar("T")
 
-_VERSION = 1
+_VERSION = 2
 """Of the file's format."""
+_UNSEALED = 1
+"""The format before, in which what waited could be read."""
 _SLACK = 16 * 1024
 """Bytes kept free below the limit, for what a row takes besides its contents."""
 _WAL = 4 * 2**20
@@ -42,21 +43,13 @@ _WAL = 4 * 2**20
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 _TABLES = """
-CREATE TABLE cycle (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    boot TEXT NOT NULL,
-    boottime REAL NOT NULL,
-    measurements INTEGER NOT NULL,
-    unpacked INTEGER NOT NULL,
-    report BLOB NOT NULL
-);
 CREATE TABLE batch (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
-    encoding TEXT NOT NULL,
     measurements INTEGER NOT NULL,
+    digest TEXT NOT NULL,
     body BLOB NOT NULL,
+    undated BLOB NOT NULL,
     reason TEXT NOT NULL DEFAULT '',
     detail TEXT NOT NULL DEFAULT ''
 );
@@ -66,41 +59,18 @@ INSERT INTO given_up VALUES (0);
 """
 
 
-class Spooled(msgspec.Struct, frozen=True, kw_only=True):
-    """One cycle that waits."""
-
-    id: str
-    """UUIDv7 of the cycle."""
-    boot: str
-    """The start of the machine during which it was measured."""
-    boottime: float
-    """Seconds from that start to the cycle's `finished_at`."""
-    measurements: int
-    report: bytes
-    """JSON of a `monitor.wire.batch.CycleReport`."""
-
-
-class Frozen(msgspec.Struct, frozen=True, kw_only=True):
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """A batch as it is sent, each time the same."""
 
     id: str
     """UUIDv7."""
-    encoding: str
-    """Content-Encoding of `body`."""
     measurements: int
+    digest: str
+    """SHA-256 of the body inside, 64 hexadecimal digits."""
     body: bytes
-
-
-class Share(msgspec.Struct, frozen=True, kw_only=True):
-    """The limits of one batch, which has at least one cycle. All its cycles are of one start of the
-    machine, so that they can be dated together or not at all."""
-
-    cycles: int
-    measurements: int
-    packed: int
-    """Bytes of cycles, each compressed by itself."""
-    unpacked: int
-    """Bytes."""
+    """Sealed."""
+    undated: bytes = b""
+    """What `Spool.date` needs to date it; empty for a batch with its date."""
 
 
 class Aside(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,21 +85,16 @@ class Aside(msgspec.Struct, frozen=True, kw_only=True):
 class Holding(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a spool."""
 
-    cycles: int = 0
-    """That wait, without those in the frozen batch."""
+    batches: int = 0
+    """That wait."""
     measurements: int = 0
-    """That wait, in cycles and in the frozen batch."""
+    """That wait."""
     size: int = 0
     """Bytes in use of the file."""
     dropped: int = 0
     """Measurements ever dropped."""
     aside: tuple[Aside, ...] = ()
     """Oldest first."""
-
-
-Freeze = Callable[[Sequence[Spooled], int, int], Frozen]
-"""Makes a batch of cycles; gets the number of measurements that wait after it, and of those ever
-dropped."""
 
 
 class Spool:
@@ -158,22 +123,26 @@ class Spool:
             await asyncio.get_running_loop().run_in_executor(thread, self._close)
             thread.shutdown()
 
-    async def put(self, cycle: Spooled, notes: Mapping[str, str] = {}) -> int:
-        """Store a cycle and some notes durably; returns how many measurements were dropped for it.
+    async def put(self, batch: Waiting, notes: Mapping[str, str] = {}) -> int:
+        """Store a batch and some notes durably; returns how many measurements were dropped for it.
 
-        A cycle that cannot be stored counts as dropped.
+        A batch that cannot be stored counts as dropped.
         """
-        return await self._run(partial(self._put, cycle, notes))
+        return await self._run(partial(self._put, batch, notes))
 
     async def give_up(self, measurements: int) -> None:
         """Count measurements as dropped that were never put."""
         self._lost += measurements
         await self._run(partial(self._note, {}))
 
-    async def freeze(self, share: Share, make: Freeze) -> Frozen | None:
-        """The batch to send next: the waiting one, else a new one of the oldest cycles; None when
-        nothing waits."""
-        return await self._run(partial(self._freeze, share, make))
+    async def next(self) -> Waiting | None:
+        """The oldest batch that waits, which is the one to send; None when nothing waits."""
+        return await self._run(self._next)
+
+    async def date(self, dated: Callable[[Waiting], Waiting | None]) -> None:
+        """Replace each undated batch by what `dated` makes of it; None leaves it undated for
+        good."""
+        await self._run(partial(self._date, dated))
 
     async def forget(self, batch: str, notes: Mapping[str, str] = {}) -> None:
         """Delete a batch that a collector has acknowledged."""
@@ -209,6 +178,7 @@ class Spool:
 
     def _open(self) -> bool:
         sound = True
+        make_database_private(self._file)
         with _errors(self._file):
             try:
                 self._database = _connect(self._file)
@@ -216,6 +186,7 @@ class Spool:
                 if not error.sqlite_errorname.startswith(_DAMAGED):
                     raise
                 _move_aside(self._file)
+                make_database_private(self._file)
                 self._database = _connect(self._file)
                 sound = False
         return sound
@@ -243,23 +214,19 @@ class Spool:
                 raise
         self._lost -= lost
 
-    def _put(self, cycle: Spooled, notes: Mapping[str, str]) -> int:
-        packed = zlib.compress(cycle.report)
+    def _put(self, batch: Waiting, notes: Mapping[str, str]) -> int:
         given_up = 0
         try:
             with self._writing() as database:
-                given_up = self._make_room(database, len(packed))
+                given_up = self._make_room(database, len(batch.body) + len(batch.undated))
                 database.execute(
-                    "INSERT INTO cycle (id, boot, boottime, measurements, unpacked, report) "
-                    "VALUES (?, ?, ?, ?, ?, ?)",
-                    (
-                        *(cycle.id, cycle.boot, cycle.boottime, cycle.measurements),
-                        *(len(cycle.report), packed),
-                    ),
+                    "INSERT INTO batch (id, measurements, digest, body, undated) "
+                    "VALUES (?, ?, ?, ?, ?)",
+                    (batch.id, batch.measurements, batch.digest, batch.body, batch.undated),
                 )
                 _write(database, notes)
         except StorageError:
-            self._lost += cycle.measurements
+            self._lost += batch.measurements
             raise
         return given_up
 
@@ -268,52 +235,36 @@ class Spool:
         given_up = 0
         while _size(database) + size + _SLACK > self._limit:
             oldest = database.execute(
-                "SELECT 0, number, measurements FROM batch WHERE reason <> '' "
-                "UNION ALL SELECT 1, number, measurements FROM cycle ORDER BY 1, 2 LIMIT 1"
+                "SELECT number, measurements FROM batch WHERE reason <> '' OR number > "
+                "(SELECT min(number) FROM batch WHERE reason = '') "
+                "ORDER BY reason = '', number LIMIT 1"
             ).fetchone()
             if oldest is None:
                 break
-            table = ("batch", "cycle")[oldest[0]]
-            database.execute(f"DELETE FROM {table} WHERE number = ?", oldest[1:2])  # noqa: S608 # ours
-            given_up += oldest[2]
+            database.execute("DELETE FROM batch WHERE number = ?", oldest[:1])
+            given_up += oldest[1]
         if given_up:
             _count_given_up(database, given_up)
         return given_up
 
-    def _freeze(self, share: Share, make: Freeze) -> Frozen | None:
-        waiting = self._waiting()
-        if waiting is not None:
-            return waiting
-        with self._writing() as database:
-            cycles = list(_oldest(database, share))
-            if not cycles:
-                return None
-            first, last = cycles[0][0], cycles[-1][0]
-            (behind,) = database.execute(
-                "SELECT coalesce(sum(measurements), 0) FROM cycle WHERE number > ?", (last,)
-            ).fetchone()
-            (given_up,) = database.execute("SELECT measurements FROM given_up").fetchone()
-            made = make([cycle for _, cycle in cycles], behind, given_up)
-            database.execute("DELETE FROM cycle WHERE number BETWEEN ? AND ?", (first, last))
-            database.execute(
-                "INSERT INTO batch (id, encoding, measurements, body) VALUES (?, ?, ?, ?)",
-                (made.id, made.encoding, made.measurements, made.body),
-            )
-        return made
-
-    def _waiting(self) -> Frozen | None:
+    def _next(self) -> Waiting | None:
         with _errors(self._file):
-            row = (
-                self._opened()
-                .execute(
-                    "SELECT id, encoding, measurements, body FROM batch WHERE reason = '' "
-                    "ORDER BY number LIMIT 1"
+            row = self._opened().execute(f"{_SELECT} WHERE reason = '' ORDER BY number LIMIT 1")
+            return next(map(_waiting, row), None)
+
+    def _date(self, dated: Callable[[Waiting], Waiting | None]) -> None:
+        with _errors(self._file):
+            found = self._opened().execute("SELECT number FROM batch WHERE undated <> x''")
+            numbers = found.fetchall()
+        for number in numbers:  # one at a time, so that they are never all in memory
+            with self._writing() as database:
+                row = database.execute(f"{_SELECT} WHERE number = ?", number).fetchone()
+                before = _waiting(row)
+                after = dated(before) or before
+                database.execute(
+                    "UPDATE batch SET digest = ?, body = ?, undated = x'' WHERE number = ?",
+                    (after.digest, after.body, *number),
                 )
-                .fetchone()
-            )
-        if row is None:
-            return None
-        return Frozen(id=row[0], encoding=row[1], measurements=row[2], body=row[3])
 
     def _forget(self, batch: str, notes: Mapping[str, str]) -> None:
         with self._writing() as database:
@@ -329,6 +280,13 @@ class Spool:
     def _note(self, notes: Mapping[str, str]) -> None:
         with self._writing() as database:
             _write(database, notes)
+
+
+_SELECT = "SELECT id, measurements, digest, body, undated FROM batch"
+
+
+def _waiting(row: tuple[str, int, str, bytes, bytes]) -> Waiting:
+    return Waiting(id=row[0], measurements=row[1], digest=row[2], body=row[3], undated=row[4])
 
 
 def read_spool(file: Path) -> tuple[Holding, dict[str, str]]:
@@ -351,6 +309,9 @@ def _connect(file: Path) -> sqlite3.Connection:
         # Sent data must not be readable on the machine afterwards.
         database.execute("PRAGMA secure_delete = ON")
         (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version == _UNSEALED and not _holds_anything(database):
+            _begin_anew(database)
+            version = 0
         if version not in (0, _VERSION):
             raise StorageError(
                 f"spool {file} was written by another version of shutwatch: "
@@ -359,11 +320,23 @@ def _connect(file: Path) -> sqlite3.Connection:
         if version == 0:
             begun = f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;"
             database.executescript(begun)
-        database.execute("SELECT count(*) FROM cycle, batch, given_up, note").fetchone()
+        database.execute("SELECT count(*) FROM batch, given_up, note").fetchone()
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _holds_anything(database: sqlite3.Connection) -> bool:
+    """Whether anything waits in a file of the format before."""
+    found = database.execute("SELECT EXISTS (SELECT 1 FROM cycle UNION ALL SELECT 1 FROM batch)")
+    return bool(found.fetchone()[0])
+
+
+def _begin_anew(database: sqlite3.Connection) -> None:
+    tables = ("cycle", "batch", "note", "given_up")
+    database.executescript("".join(f"DROP TABLE {name};" for name in tables))
+    database.execute("PRAGMA user_version = 0")
 
 
 def _move_aside(file: Path) -> None:
@@ -406,51 +379,19 @@ def _notes(database: sqlite3.Connection) -> dict[str, str]:
 
 
 def _holding(database: sqlite3.Connection, lost: int) -> Holding:
-    cycles, waiting = database.execute(
-        "SELECT count(*), coalesce(sum(measurements), 0) FROM cycle"
-    ).fetchone()
-    (frozen,) = database.execute(
-        "SELECT coalesce(sum(measurements), 0) FROM batch WHERE reason = ''"
+    batches, waiting = database.execute(
+        "SELECT count(*), coalesce(sum(measurements), 0) FROM batch WHERE reason = ''"
     ).fetchone()
     (given_up,) = database.execute("SELECT measurements FROM given_up").fetchone()
     aside = database.execute(
         "SELECT id, measurements, reason, detail FROM batch WHERE reason <> '' ORDER BY number"
     )
     return Holding(
-        cycles=cycles,
-        measurements=waiting + frozen,
+        batches=batches,
+        measurements=waiting,
         size=_size(database),
         dropped=given_up + lost,
         aside=tuple(
             Aside(id=row[0], measurements=row[1], reason=row[2], detail=row[3]) for row in aside
         ),
     )
-
-
-def _oldest(database: sqlite3.Connection, share: Share) -> Iterator[tuple[int, Spooled]]:
-    """The oldest cycles with their numbers, as many as fit one batch."""
-    measured = packed = unpacked = 0
-    boots = set()
-    rows = database.execute(
-        "SELECT number, id, boot, boottime, measurements, unpacked, report FROM cycle "
-        "ORDER BY number LIMIT ?",
-        (share.cycles,),
-    )
-    for number, name, boot, boottime, measurements, size, report in rows:
-        boots.add(boot)
-        measured += measurements
-        packed += len(report)
-        unpacked += size
-        much = measured > share.measurements or packed > share.packed or unpacked > share.unpacked
-        if packed > len(report) and (much or len(boots) > 1):
-            return
-        yield (
-            number,
-            Spooled(
-                id=name,
-                boot=boot,
-                boottime=boottime,
-                measurements=measurements,
-                report=zlib.decompress(report),
-            ),
-        )

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, text
 from storage.postgresql.backend import PostgresqlBackend
 from storage.postgresql.partitions import TIMES, months_ahead
 from storage.sql import schema
-from storage.sql.integrity import LOG_GAPS, Fault, batch_problems
+from storage.sql.integrity import LOG_GAPS, LOG_ROWS, Fault, batch_problems, log_problems
 from storage.sql.migrate import version_of
 from storage.values.codecs import BATCH, ENROLMENT
 
@@ -40,7 +40,7 @@ def check_postgresql(url: str, fault: Fault | None = None) -> list[str]:
                 return ["it is no database of shutwatch: it has no tables of it"]
             if found != newest:
                 return [f"its tables are of version {found}, not {newest}: `shutwatch db upgrade`"]
-            problems = list(_problems(connection))
+            problems = [*_problems(connection), *islice(_log(connection), _MOST_PROBLEMS)]
             return [*problems, *(_batches(connection, fault) if fault else [])]
     finally:
         engine.dispose()
@@ -54,6 +54,12 @@ def _batches(connection: Connection, fault: Fault) -> list[str]:
         return list(islice(batch_problems(keys.all(), batches, fault), _MOST_PROBLEMS))
 
 
+def _log(connection: Connection) -> Iterator[str]:
+    piecemeal = connection.execution_options(stream_results=True)
+    with piecemeal.exec_driver_sql(LOG_ROWS) as rows:
+        yield from log_problems(rows)
+
+
 def _problems(connection: Connection) -> Iterator[str]:
     for event in connection.exec_driver_sql(LOG_GAPS).scalars():
         yield f"the log of event {event} has a gap"
@@ -61,7 +67,7 @@ def _problems(connection: Connection) -> Iterator[str]:
         yield f"index {index} is not valid: REINDEX INDEX {index}"
     for table in connection.exec_driver_sql(_UNCHECKED).scalars():
         yield f"not every row of {table} was checked to belong to a row that is there"
-    for table in ("event_log", "review"):
+    for table in ("event_log", "review", "log_entry"):
         for verb in ("update", "delete", "truncate"):
             name = f"{table}_refuses_{verb}"
             if not connection.execute(text(_GUARDED), {"name": name}).scalar():

@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 TIMES = {
     "verdict": "judged_at",

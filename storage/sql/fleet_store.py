@@ -1,14 +1,13 @@
 """The part of an SQL store that implements `storage.store.FleetStore`."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     Connection,
     Delete,
-    Update,
     and_,
     delete,
     literal_column,
@@ -23,6 +22,7 @@ from probes.vantage import VantageRole
 from storage.sql import listing as listings
 from storage.sql import schema
 from storage.sql.backend import Backend
+from storage.sql.log_store import LogWaiting
 from storage.sql.received import AT_ENDPOINTS, Arrival, ArrivalRows, arrival_rows
 from storage.sql.received_group_commit import GroupCommit
 from storage.sql.statements import insert_new, upsert
@@ -39,6 +39,7 @@ from storage.values.fleet import (
     SeenCycle,
     WaitingCycle,
 )
+from storage.values.log import enrolment_digest, revocation_digest
 from storage.values.storable_text import storable
 from storage.values.times import time_text
 
@@ -60,6 +61,7 @@ class SqlFleet(SqlDatabase):
     def __init__(self, backend: Backend, **options: Any) -> None:
         super().__init__(backend, **options)
         self._received = ReceivedWriter(backend)
+        self._logged = LogWaiting(backend)
         self._enrolment = insert_new(schema.enrolment, backend, codecs.ENROLMENT.names)
         self._quarantine = upsert(schema.quarantine, backend, codecs.QUARANTINE.names)
         self._arriving: GroupCommit[Arrival, list[ArrivalRows], Reception] = GroupCommit(
@@ -70,21 +72,51 @@ class SqlFleet(SqlDatabase):
         valid = storable(enrolment, Enrolment)
 
         def enrol(connection: Connection) -> None:
-            connection.execute(_revocation(valid.vantage, valid.enrolled_at, REPLACED))
+            self._revoke(connection, valid.vantage, valid.enrolled_at, REPLACED)
             if not self._enrolment.run(connection, [codecs.ENROLMENT.encode(valid)]):
                 raise StorageError(
                     f"the key {valid.fingerprint} was enrolled before, or vantage {valid.vantage} "
                     "got another at this moment: make a new key for each vantage; nothing was "
                     "changed"
                 )
+            self._logged.add(connection, [enrolment_digest(valid)])
 
         await self._write(enrol)
 
     async def revoke(self, vantage: str, at: datetime, reason: str) -> bool:
-        return await self._changes(_revocation(vantage, at, storable(reason, str)))
+        why = storable(reason, str)
+        return await self._write(lambda one: self._revoke(one, vantage, at, why))
+
+    def _revoke(self, connection: Connection, vantage: str, at: datetime, reason: str) -> bool:
+        """Revoke the vantage's valid key; returns whether there was one."""
+        table = schema.enrolment
+        revoked = connection.execute(
+            update(table)
+            .where(table.c.vantage == vantage, table.c.revoked_at.is_(None))
+            .values(revoked_at=time_text(at), reason=reason)
+            .returning(table.c.fingerprint)
+        ).scalars()
+        digests = [revocation_digest(fingerprint, at) for fingerprint in revoked]
+        self._logged.add(connection, digests)
+        return bool(digests)
 
     async def enrolments(self) -> list[Enrolment]:
         return await self._all(listings.ENROLMENTS)
+
+    async def agree(
+        self, fingerprints: Collection[str], seconds: float, needed: float, at: datetime
+    ) -> None:
+        table = schema.enrolment
+        valid = (table.c.fingerprint.in_(list(fingerprints)), table.c.revoked_at.is_(None))
+        longer = update(table).where(*valid).values(agreed=table.c.agreed + seconds)
+        enough = (table.c.agreed >= needed, table.c.established_at.is_(None))
+        established = update(table).where(*valid, *enough).values(established_at=time_text(at))
+
+        def agree(connection: Connection) -> None:
+            connection.execute(longer)
+            connection.execute(established)
+
+        await self._write(agree)
 
     async def receive(self, batch: ReceivedBatch, cycles: Sequence[SeenCycle]) -> Reception:
         return await self._arriving.put(Arrival(batch=batch, cycles=tuple(cycles)))
@@ -159,7 +191,7 @@ class SqlFleet(SqlDatabase):
     async def quarantines(self) -> list[Quarantine]:
         return await self._all(listings.QUARANTINES)
 
-    async def _changes(self, statement: Update | Delete) -> bool:
+    async def _changes(self, statement: Delete) -> bool:
         """Whether it changed a row."""
         return await self._write(lambda connection: connection.execute(statement).rowcount > 0)
 
@@ -184,9 +216,3 @@ class SqlFleet(SqlDatabase):
             return receptions
 
         return await self._write(receive)
-
-
-def _revocation(vantage: str, at: datetime, reason: str) -> Update:
-    table = schema.enrolment
-    valid = update(table).where(table.c.vantage == vantage, table.c.revoked_at.is_(None))
-    return valid.values(revoked_at=time_text(at), reason=reason)

@@ -1,5 +1,5 @@
-"""Checks for every kind of database: that logs have no gap, and that stored batches are still what
-vantages signed, one in memory at a time.
+"""Checks for every kind of database: that logs have no gap and no changed entry, and that stored
+batches are still what vantages signed, one in memory at a time.
 
 The caller knows what a signature covers; this module only reads.
 """
@@ -7,7 +7,7 @@ The caller knows what a signature covers; this module only reads.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from storage.values import codecs
+from storage.values import codecs, merkle
 from storage.values.compression import PackingError
 from storage.values.fleet import Enrolment, ReceivedBatch
 
@@ -23,6 +23,37 @@ LOG_GAPS = (
 # Names of columns are ours; none is input.
 BATCH_ROWS = f"SELECT {', '.join(codecs.BATCH.names)} FROM batch"  # noqa: S608
 KEY_ROWS = f"SELECT {', '.join(codecs.ENROLMENT.names)} FROM enrolment"  # noqa: S608
+
+
+LOG_ROWS = "SELECT position, digest, nodes FROM log_entry ORDER BY position"
+
+
+def log_problems(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """A sentence for the first entry of the append-only log that is missing or was changed."""
+    edge: dict[int, bytes] = {}
+    """The last complete node of each level: all that the next entries rest on."""
+
+    def last_node(level: int, _: int) -> bytes:
+        return edge[level]
+
+    for expected, (position, digest, nodes) in enumerate(rows):
+        if position != expected:
+            yield f"entry {expected} of the append-only log is missing"
+            return
+        try:
+            leaf = bytes.fromhex(digest)
+            stored = [leaf, *_hashes(bytes.fromhex(nodes))]
+        except (ValueError, TypeError):
+            stored = []
+        if not stored or stored != merkle.completed(position, leaf, last_node):
+            yield f"entry {position} of the append-only log was changed"
+            return
+        edge.update(enumerate(stored))
+
+
+def _hashes(nodes: bytes) -> Iterator[bytes]:
+    for start in range(0, len(nodes), merkle.HASH):
+        yield nodes[start : start + merkle.HASH]
 
 
 def batch_problems(

@@ -11,6 +11,7 @@ from probes.measurement import Measurement, Purpose
 from storage.sql.rows import MEASUREMENT, measurement_row
 from storage.values import codecs
 from storage.values.fleet import ReceivedBatch, SeenCycle, WaitingCycle
+from storage.values.log import batch_digest
 from storage.values.times import time_text
 
 AT_ENDPOINTS = (Purpose.SCHEDULED, Purpose.RETRY, Purpose.CONTROL)
@@ -76,6 +77,8 @@ class ArrivalRows(NamedTuple):
 
     batch: list[Any] | None
     sha256: str
+    digest: str
+    """For the log; empty for what nobody signed."""
     cycles: list[CycleRows]
     measurements: list[MeasurementRows]
 
@@ -91,9 +94,10 @@ def arrival_rows(arrival: Arrival, received: str) -> ArrivalRows:
     batch = arrival.batch
     if batch is None:
         rows = [_measurement_rows(one, received) for one in arrival.measurements]
-        return ArrivalRows(None, "", [], rows)
+        return ArrivalRows(None, "", "", [], rows)
     cycles = [_cycle_rows(batch, cycle, n) for n, cycle in enumerate(arrival.cycles)]
-    return ArrivalRows(codecs.BATCH.encode(batch), batch.body_sha256, cycles, [])
+    digest = batch_digest(batch) if batch.fingerprint else ""
+    return ArrivalRows(codecs.BATCH.encode(batch), batch.body_sha256, digest, cycles, [])
 
 
 def _cycle_rows(batch: ReceivedBatch, cycle: SeenCycle, position: int) -> CycleRows:

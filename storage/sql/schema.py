@@ -235,6 +235,9 @@ def _event_columns() -> Iterable[Column[str] | Column[str | None] | Column[int] 
         Column("reopened", Integer, nullable=False),
         Column("share_affected", Float),
         *_text("pattern", "roles", "methods", "networks"),
+        Column("weight", Float),
+        Column("weight_needed", Integer, nullable=False, server_default="0"),
+        Column("doubts", TEXT, nullable=False, server_default="[]"),
     ]
 
 
@@ -346,6 +349,9 @@ enrolment = Table(
     *_text("network", "role", "profile", "key", "fingerprint", "enrolled_at"),
     *_maybe_text("revoked_at"),
     *_text("reason"),
+    Column("held_by", TEXT, nullable=False, server_default=""),
+    Column("agreed", Float, nullable=False, server_default="0"),
+    *_maybe_text("established_at"),
     PrimaryKeyConstraint("fingerprint"),
 )
 Index(
@@ -426,7 +432,27 @@ look_hour = Table(
     sqlite_with_rowid=False,
 )
 
-for _table in (event_log, review):
+log_entry = Table(
+    "log_entry",
+    metadata,
+    Column("position", BigInteger, nullable=False, autoincrement=False),
+    *_text("digest", "nodes"),
+    PrimaryKeyConstraint("position"),
+    Index(None, "digest", unique=True),
+)
+
+log_waiting = Table("log_waiting", metadata, *_text("digest"), PrimaryKeyConstraint("digest"))
+
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("size", BigInteger, nullable=False, autoincrement=False),
+    *_text("root", "kind", "authority", "at"),
+    Column("proof", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("size", "kind", "authority"),
+)
+
+for _table in (event_log, review, log_entry):
     for _dialect in ("sqlite", "postgresql"):
         for _statement in refusal(_table.name, _dialect):
             # DDL takes a percent sign for the beginning of a name.

@@ -19,6 +19,7 @@ from storage.sql.cycle_rows import Writer
 from storage.sql.fleet_store import SqlFleet
 from storage.sql.listing import Listing, matching, overlapping
 from storage.sql.listing_rollup import availability_page, availability_rows
+from storage.sql.log_store import SqlLog
 from storage.sql.rejudging_store import SqlRejudgings
 from storage.sql.retention import SOUGHT, Batch, delete_rows, old_keys
 from storage.sql.review_store import SqlReviews
@@ -57,7 +58,7 @@ _LISTINGS: dict[tuple[RowKind, bool], Listing[Any]] = {
 """By kind, and whether a recomputation is asked for."""
 
 
-class SqlStore(SqlFleet, SqlReviews, SqlRejudgings):
+class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog):
     """Implements `storage.store.CollectorStore`."""
 
     def __init__(self, backend: Backend, **options: Any) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, or_, select, tuple_
 
 from storage.sql import received, schema
 from storage.sql.backend import Backend
+from storage.sql.log_store import LogWaiting
 from storage.sql.received import ArrivalRows, CycleRows, MeasurementRows
 from storage.sql.rows import MEASUREMENT
 from storage.sql.statements import Statement, add_to, insert_new, upsert
@@ -40,6 +41,7 @@ class ReceivedWriter:
     """The statements that store what comes from agents, compiled for one database."""
 
     def __init__(self, backend: Backend) -> None:
+        self._logged = LogWaiting(backend)
         self._batch = insert_new(schema.batch, backend, received.BATCH)
         self._link = insert_new(schema.batch_cycle, backend, received.BATCH_CYCLE)
         self._inbox = insert_new(schema.inbox, backend, received.INBOX)
@@ -71,6 +73,8 @@ class ReceivedWriter:
                 first.setdefault(one.key, n)
         rows = {key: arrived[n].batch for key, n in sorted(first.items())}
         new = self._insert(connection, self._batch, rows)
+        digests = [arrived[first[key]].digest for key in new]
+        self._logged.add(connection, [one for one in digests if one])
         stored = self._bodies(connection, [key for key in first if key not in new])
         stored |= {key: arrived[first[key]].sha256 for key in new}
         receptions: list[Reception | None] = []

@@ -21,6 +21,7 @@ from storage.sql.backend import Backend
 from storage.sql.migrate import migrate
 from storage.sqlite.errors import storage_errors
 from storage.store import StorageError
+from storage.values.private_file import make_database_private
 
 LEAD = ".lead"
 """Ends the name of the empty file next to a database on which the leader holds a lock."""
@@ -56,6 +57,7 @@ class SqliteBackend(Backend):
                 f"database {self.name} does not exist yet: `shutwatch run` makes it; check "
                 "`database` and the folder you are in"
             )
+        make_database_private(Path(self.name))
 
     def read_engine(self, size: int) -> Engine:
         return self._engine(size, "BEGIN", write=False)

@@ -17,7 +17,15 @@ from pathlib import Path
 
 import msgspec
 
-from storage.sql.integrity import BATCH_ROWS, KEY_ROWS, LOG_GAPS, Fault, batch_problems
+from storage.sql.integrity import (
+    BATCH_ROWS,
+    KEY_ROWS,
+    LOG_GAPS,
+    LOG_ROWS,
+    Fault,
+    batch_problems,
+    log_problems,
+)
 from storage.sqlite.errors import storage_errors
 from storage.store import StorageError
 
@@ -146,6 +154,8 @@ def _problems(connection: sqlite3.Connection) -> list[str]:
         return [*problems, f"it is no database of shutwatch: there is no table {missing[0]}"]
     gaps = connection.execute(LOG_GAPS)
     problems += [f"the log of event {event} has a gap" for (event,) in gaps]
+    if "log_entry" in tables:
+        problems += islice(log_problems(connection.execute(LOG_ROWS)), _MOST_PROBLEMS)
     return problems
 
 

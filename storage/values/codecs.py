@@ -6,6 +6,7 @@ from probes.measurement import Measurement
 from storage.values.checkpoint import Checkpoint
 from storage.values.codec import Codec
 from storage.values.fleet import Enrolment, Quarantine, ReceivedBatch, WaitingCycle
+from storage.values.log import HeadStamp
 from storage.values.outbox import Notice
 from storage.values.rejudging import Rejudging
 from storage.values.reviews import Annotation, Review
@@ -24,4 +25,5 @@ ANNOTATION = Codec(Annotation)
 ENROLMENT = Codec(Enrolment)
 QUARANTINE = Codec(Quarantine)
 BATCH = Codec(ReceivedBatch)
+STAMP = Codec(HeadStamp)
 WAITING = Codec(WaitingCycle)

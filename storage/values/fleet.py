@@ -13,7 +13,8 @@ REPLACED = "replaced by another key"
 
 
 class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
-    """A key of a vantage, and what that vantage is. It never changes, except to be revoked."""
+    """A key of a vantage, and what that vantage is. It never changes, except to be revoked, and to
+    be trusted more the longer it agrees with others."""
 
     vantage: str
     country: str
@@ -33,6 +34,12 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     """UTC; None while it is valid. A vantage has one valid key at most."""
     reason: str = ""
     """Why it was revoked."""
+    held_by: str = ""
+    """Who runs it, in the operator's words: keys of one host count as one. Empty: not said."""
+    agreed: float = 0.0
+    """Seconds for which its results have agreed with those of unrelated vantages."""
+    established_at: datetime | None = None
+    """UTC; from when it weighs in full; None: it is new."""
 
 
 class Quarantine(msgspec.Struct, frozen=True, kw_only=True):

@@ -125,3 +125,9 @@ class SteadyClock:
 
 PROCESS_CLOCK = SteadyClock(clocks_of_this_machine())
 """The clock of this process."""
+
+
+def utc_now() -> datetime:
+    """The current moment, UTC, which no step of the machine's clock moves. Modules below the
+    programs get their clock as an argument."""
+    return PROCESS_CLOCK.now()

@@ -9,8 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from storage.values.steady_clock import PROCESS_CLOCK
-
 LENGTH = len("2026-01-02T03:04:05.678901Z")
 _encode = msgspec.json.Encoder().encode
 _TICK = timedelta(microseconds=1)
@@ -30,12 +28,6 @@ def time_text(moment: datetime) -> str:
 def text_time(text: str) -> datetime:
     """The moment that `time_text` wrote, in UTC."""
     return datetime.fromisoformat(text)
-
-
-def utc_now() -> datetime:
-    """The current moment, UTC, which no step of the machine's clock moves. Modules below the
-    programs get their clock as an argument."""
-    return PROCESS_CLOCK.now()
 
 
 class Arrivals:

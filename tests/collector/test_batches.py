@@ -16,6 +16,7 @@ import zstandard
 from monitor.metrics.ingest_counts import Spool
 from monitor.wire.answers import BATCHES, Reason, Receipt
 from monitor.wire.batch import MOST_PACKED, encode_batch
+from monitor.wire.envelope import SPOOL
 from probes.measurement import HttpObservation, Purpose
 from storage.store import StorageError
 from storage.values.fleet import Enrolment, ReceivedBatch, Reception, SeenCycle
@@ -34,6 +35,7 @@ from tests.collector.world import (
     refusal,
     report,
     request,
+    sealed_request,
     settings,
 )
 from tests.worlds.build import http
@@ -155,8 +157,13 @@ async def test_the_spool_of_an_agent_is_known_by_its_own_word() -> None:
     """How much waits at an agent and how much it gave up is what its last batch said."""
     async with collecting() as collector:
         for waiting in (900, 100):
-            body = encode_batch(batch(spooled=waiting, dropped=7))
-            assert (await collector.send(*request(body))).status_code == 200
+            headers, body = good_request()
+            response = await collector.send({**headers, SPOOL: f"{waiting} 7"}, body)
+            assert response.status_code == 200
+        for odd in ("1", "1 2 3", "-1 2", f"{10**20} 0", "a b"):
+            headers, body = good_request()
+            response = await collector.send({**headers, SPOOL: odd}, body)
+            assert refusal(response).reason is Reason.MALFORMED
         assert collector.counts.spools == {"khi-ptcl": Spool(waiting=100, dropped=7)}
 
 
@@ -281,9 +288,10 @@ async def test_a_connection_cut_in_mid_body_leaves_nothing() -> None:
     """Half a batch is no batch: nothing is stored or counted, and its place is free again."""
     async with collecting(used=settings(requests_at_once=1)) as collector:
         headers, body = good_request()
+        outside, sealed = sealed_request(headers, body)
         for _ in range(3):
             _, writer = await _raw(collector)
-            writer.write(_head(headers, len(body)) + body[: len(body) // 2])
+            writer.write(_head(outside, len(sealed)) + sealed[: len(sealed) // 2])
             await writer.drain()
             await asyncio.sleep(0.05)
             writer.transport.abort()
@@ -297,7 +305,7 @@ async def test_a_body_that_comes_in_drops_loses_its_place() -> None:
     async with collecting(used=settings(requests_at_once=1), patience=0.2) as collector:
         headers, body = good_request()
         reader, writer = await _raw(collector)
-        writer.write(_head(headers, len(body)))
+        writer.write(_head(sealed_request(headers, body)[0], len(body)))
         began = asyncio.get_running_loop().time()
         answer = asyncio.create_task(reader.read())
         for start in range(20):
@@ -321,7 +329,8 @@ async def test_a_body_without_a_length_is_bounded_all_the_same() -> None:
 
     async with collecting() as collector:
         headers, _ = good_request()
-        response = await collector.client.post(BATCHES, headers=headers, content=endless())
+        outside, _ = sealed_request(headers, b"")
+        response = await collector.client.post(BATCHES, headers=outside, content=endless())
         assert (response.status_code, refusal(response).reason) == (413, Reason.OVERSIZE)
 
 
@@ -329,7 +338,8 @@ async def test_strangers_do_not_slow_an_agent_down(tmp_path: Path) -> None:
     """While a thousand requests of strangers come, each with a large body, all batches of an agent
     are taken, each within three seconds."""
     headers, _ = good_request(key=OTHER_KEY)
-    (tmp_path / "headers.json").write_text(json.dumps(headers))
+    outside, _ = sealed_request(headers, b"")
+    (tmp_path / "headers.json").write_text(json.dumps(outside))
     async with collecting(used=settings(batches_per_minute=10_000)) as collector:
         url = httpx.URL(collector.url)
         stranger = await asyncio.create_subprocess_exec(
@@ -415,10 +425,11 @@ async def test_gzip_in_small_pieces_is_as_good() -> None:
     """How a body is cut into packets does not matter."""
     async with collecting() as collector:
         headers, body = request(encode_batch(batch()))
+        outside, sealed = sealed_request(headers, body)
         reader, writer = await _raw(collector)
-        writer.write(_head(headers, len(body)))
-        for start in range(0, len(body), 7):
-            writer.write(body[start : start + 7])
+        writer.write(_head(outside, len(sealed)))
+        for start in range(0, len(sealed), 7):
+            writer.write(sealed[start : start + 7])
             await writer.drain()
             await asyncio.sleep(0)
         assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from monitor.collector.batch_checks import frame_of, read_batch
 from monitor.wire.answers import BATCHES, CONTROLS, SETTINGS, STATUS, TIME
 from monitor.wire.batch import ENCODINGS, MOST_UNPACKED, encode_batch
+from monitor.wire.envelope import SEALED
 from monitor.wire.refusal import Refused
 from monitor.wire.unpacking import unpack
 from storage.open_store import sql_store
@@ -27,6 +28,7 @@ from tests.collector.world import (
     good_request,
     refusal,
     request,
+    sealed_request,
 )
 from tests.properties import examples
 from tests.worlds.http_client import httpx
@@ -144,9 +146,15 @@ async def _ask(collector: Collector, rng: random.Random) -> httpx.Response:
             )
     if rng.random() < 0.1:
         packed = broken(rng, packed)
-    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    outside, sealed = sealed_request(headers, packed)
+    if rng.random() < 0.1:
+        sealed = broken(rng, sealed or b"x")
+    if rng.random() < 0.1:
+        odd = ("", "x", "9" * 5000, outside[SEALED][::-1], "caf\xe9", "a, b")
+        outside[SEALED] = rng.choice(odd)
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in outside.items()]
     query = rng.choice(["", "", "", "", "?a=1", "?%00"])
-    return await collector.client.request(method, path + query, headers=raw, content=packed)
+    return await collector.client.request(method, path + query, headers=raw, content=sealed)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -14,12 +14,14 @@ from monitor.config.load import default_settings
 from monitor.config.settings import Settings
 from monitor.wire.answers import (
     CONTROLS,
+    KNOWN,
     SETTINGS,
     TIME,
     AgentSettings,
     ControlAnswer,
     ControlRequest,
     ControlState,
+    KnownControls,
     Moment,
     Reason,
 )
@@ -67,6 +69,7 @@ class FakeControls:
 
     def __init__(self, *, available: bool = True, spent: bool = False) -> None:
         self.available = available
+        self.addresses_dialled = True
         self._spent = spent
         self.asked: list[tuple[Target, float, str, bool, Reduction | None]] = []
 
@@ -139,7 +142,7 @@ async def _orders(collector: Collector, **changed: Any) -> AgentSettings:
 
 async def test_settings_are_those_of_the_collector() -> None:
     """Interval, platforms, the operator's own catalogue and the limit of bytes come from the file
-    the collector runs on, with the newest looks of controls."""
+    the collector runs on. The newest looks of controls come apart: agents store settings."""
     used = msgspec.structs.replace(
         settings(), interval=120.0, catalog_text="[platform.own]\n", signing_key="secret.pem"
     )
@@ -150,10 +153,14 @@ async def test_settings_are_those_of_the_collector() -> None:
         )
         await collector.store.add_control_measurements([older, seen])
         told = await _orders(collector)
+        headers, _ = request(b"", path=KNOWN, method="GET", encoding="identity")
+        response = await collector.ask(headers, KNOWN)
+        assert is_signed_answer(response, headers["shutwatch-request"])
+        assert msgspec.json.decode(response.content, type=KnownControls).looks == (seen,)
+        assert seen.id.encode() not in msgspec.json.encode(told)
     assert (told.interval, told.catalog, told.issued_at) == (120.0, "[platform.own]\n", NOW)
     assert told.platforms == tuple(one.name for one in used.catalog.platforms)
     assert told.daily_bytes == used.probe.daily_bytes
-    assert told.known == (seen,)
     assert not told.paused
 
 

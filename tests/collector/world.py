@@ -19,12 +19,21 @@ from monitor.collector.connection_limits import AgentConnection
 from monitor.config.load import default_settings
 from monitor.config.settings import CollectorSettings, Settings
 from monitor.keys.keys import fingerprint, public_text
+from monitor.keys.sealing import sealing_key, sealing_text
 from monitor.measuring.controls import Controls
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.server.serve import serve
-from monitor.wire.answers import BATCHES, Refusal
+from monitor.wire.answers import BATCHES, TIME, Refusal
 from monitor.wire.batch import Batch, CycleReport, encode_batch
-from monitor.wire.signing import SIGNATURE, is_answer, signed_headers
+from monitor.wire.envelope import (
+    ANSWER_KEY,
+    SPOOL,
+    answer_key_text,
+    open_answer,
+    seal_body,
+    seal_headers,
+)
+from monitor.wire.signing import REQUEST, SIGNATURE, is_answer, signed_headers
 from probes.measurement import Measurement, Purpose
 from storage.store import CollectorStore
 from storage.values.fleet import Enrolment
@@ -38,6 +47,9 @@ AGENT_KEY = Ed25519PrivateKey.from_private_bytes(b"agent".ljust(32, b"."))
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(b"other".ljust(32, b"."))
 REVOKED_KEY = Ed25519PrivateKey.from_private_bytes(b"revoked".ljust(32, b"."))
 COLLECTOR_KEY = Ed25519PrivateKey.from_private_bytes(b"collector".ljust(32, b"."))
+SEALING = sealing_key(COLLECTOR_KEY)
+ANSWERS = b"answers".ljust(32, b".")
+"""Seals answers; an agent makes a new one for each request."""
 
 
 def new_id() -> str:
@@ -167,16 +179,37 @@ class Collector:
     async def send(
         self, headers: Mapping[str, str], body: bytes, *, path: str = BATCHES
     ) -> httpx.Response:
-        """POST."""
-        return await self.client.post(path, headers=dict(headers), content=body)
+        """POST, sealed as an agent does; gives the opened answer."""
+        outside, sealed = sealed_request(headers, body)
+        return opened_answer(headers, await self.client.post(path, headers=outside, content=sealed))
 
     async def ask(self, headers: Mapping[str, str], path: str) -> httpx.Response:
-        """GET."""
-        return await self.client.get(path, headers=dict(headers))
+        """GET, likewise; the time is asked for and told in clear."""
+        if path == TIME:
+            return await self.client.get(path, headers=dict(headers))
+        outside, _ = sealed_request(headers, b"")
+        return opened_answer(headers, await self.client.get(path, headers=outside))
 
     async def stored(self) -> int:
         """Cycles that wait for judgement."""
         return len(await self.store.waiting(1000))
+
+
+def sealed_request(headers: Mapping[str, str], body: bytes) -> tuple[dict[str, str], bytes]:
+    """Headers and body as an agent sends them."""
+    inside = {ANSWER_KEY: answer_key_text(ANSWERS), SPOOL: "", **headers}
+    sealed = seal_body(sealing_text(SEALING), body).sealed if body else b""
+    return seal_headers(sealing_text(SEALING), inside), sealed
+
+
+def opened_answer(headers: Mapping[str, str], response: httpx.Response) -> httpx.Response:
+    """The answer to a request with those headers inside; a refusal is not sealed."""
+    if not response.is_success:
+        return response
+    assert response.headers["content-type"] == "application/octet-stream"
+    body = open_answer(ANSWERS, headers[REQUEST], response.content, 2**23)
+    kept = {name: response.headers[name] for name in (SIGNATURE, "cache-control")}
+    return httpx.Response(response.status_code, headers=kept, content=body)
 
 
 def refusal(response: httpx.Response) -> Refusal:

@@ -9,7 +9,7 @@ import pytest
 
 from storage.open_store import sql_store
 from storage.store import CollectorStore
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 from tests.worlds.postgresql import Cluster
 
 PAGE = 7

@@ -19,10 +19,12 @@ from storage.sql.store import SqlStore
 from storage.sqlite import copying
 from storage.sqlite.backup import BackupError
 from storage.sqlite.copying import copy
+from storage.values.log import HeadStamp
 from tests.contract import agents
 from tests.contract.cycles import (
     EVERY_OBSERVATION,
     annotation,
+    at,
     cycle,
     event,
     log_entry,
@@ -61,6 +63,12 @@ async def _fill(store: SqlStore, cycles: int) -> None:
     await store.enrol(agents.enrolment())
     await store.quarantine(agents.quarantine())
     await store.receive(agents.batch(1), [agents.seen(cycle(5000))])
+    head = await store.append_to_log()
+    stamp = HeadStamp(
+        size=head.size, root=head.root, kind="report", authority="ab" * 32, at=at(1), proof=b"\0"
+    )
+    await store.add_head_stamp(stamp)
+    await store.receive(agents.batch(2), [])
     await store.close()
 
 

@@ -13,12 +13,14 @@ from monitor.wire.answers import (
     BATCHES,
     CONTROLS,
     FOR_GOOD,
+    KNOWN,
     SETTINGS,
     STATUS,
     TIME,
     Reason,
 )
-from monitor.wire.signing import KEY, REQUEST, SENT, SIGNATURE, VANTAGE
+from monitor.wire.envelope import ANSWER_KEY, SEALED, SPOOL
+from monitor.wire.signing import HEADERS
 from tests.collector.forged import FORGED
 from tests.collector.world import COLLECTOR_KEY, settings
 from tests.worlds.memory_store import MemoryStore
@@ -54,9 +56,8 @@ def test_every_reason_is_explained_with_its_status_and_what_an_agent_does() -> N
 
 def test_every_header_is_documented() -> None:
     """The table of headers is the whole list."""
-    assert re.findall(r"^\| `(shutwatch-\w+)` \|", TEXT, re.M) == [
-        *(VANTAGE, KEY, REQUEST, SENT, SIGNATURE)
-    ]
+    found = re.findall(r"^\| `(shutwatch-[\w-]+)` \|", TEXT, re.M)
+    assert found == [SEALED, *HEADERS, ANSWER_KEY, SPOOL]
 
 
 def test_the_openapi_document_is_the_one_of_this_version() -> None:
@@ -64,4 +65,4 @@ def test_the_openapi_document_is_the_one_of_this_version() -> None:
     route."""
     written = json.loads((DOCS / "agents-api.json").read_text("utf-8"))
     assert written == json.loads(msgspec.json.encode(document()))
-    assert set(written["paths"]) == {BATCHES, CONTROLS, SETTINGS, TIME}
+    assert set(written["paths"]) == {BATCHES, CONTROLS, SETTINGS, KNOWN, TIME}

@@ -19,6 +19,8 @@ def _commands(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     # Typed loosely, since typer brings a command class of its own.
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
+            if command.invoke_without_command:
+                yield f"{prefix}{name}", command
             yield from _commands(command, f"{prefix}{name} ")
         else:
             yield f"{prefix}{name}", command
@@ -29,7 +31,7 @@ COMMANDS = dict(_commands(typer.main.get_command(app)))
 
 def _section(command: str) -> str:
     parts = re.split(r"^## ", CLI, flags=re.MULTILINE)
-    found = [part for part in parts if part.startswith(f"`shutwatch {command}")]
+    found = [part for part in parts if re.match(rf"`shutwatch {command}(?! ?[a-z])", part)]
     assert len(found) == 1, f"{len(found)} sections of docs/cli.md for `shutwatch {command}`"
     return found[0]
 

@@ -58,7 +58,10 @@ MEANT_IN_WORDS = {
 }
 """Defaults that are no value of the file."""
 VANTAGE = 'id = "here"\ncountry = "PK"\n'
-AGENT = f'collectors = ["https://c.example"]\ncollector_key = "{"A" * 43}="\n'
+AGENT = (
+    f'collectors = ["https://c.example"]\ncollector_key = "{"A" * 43}="\n'
+    f'sealing_key = "{"A" * 43}="\n'
+)
 ROUTE = 'name = "ops"\nurls = ["json://127.0.0.1/"]\n'
 
 
@@ -129,15 +132,16 @@ def test_every_setting_can_be_given() -> None:
         "vantage": VantagePoint,
     }
     for table, kind in fields.items():
-        # Events know the interval, which stands at the top of the file; routes are tables.
-        assert set(kind.__struct_fields__) - {"interval", "route"} == TABLES[table]
+        # Events know the interval, which stands at the top of the file, and the agents, which stand
+        # in the database; routes are tables.
+        assert set(kind.__struct_fields__) - {"interval", "agents", "route"} == TABLES[table]
     listener = {"listen_host", "listen_port"}
     tables = {*fields, "vantages"} - {"vantage"}
     top = (
         set(Settings.__struct_fields__)
         - listener
         - tables
-        - {"catalog", "catalog_text", "source", "fingerprints", "chosen"}
+        - {"catalog", "catalog_text", "catalog_proof", "source", "fingerprints", "chosen"}
     )
     assert top | {"listen"} == TABLES[""]
 
@@ -164,6 +168,7 @@ def test_only_these_keys_have_a_default_in_words() -> None:
         ("references", "domestic"),
         ("agent", "collectors"),
         ("agent", "collector_key"),
+        ("agent", "sealing_key"),
         ("notify.route", "name"),
         ("notify.route", "urls"),
     }

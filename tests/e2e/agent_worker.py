@@ -9,7 +9,6 @@ import random
 import sys
 from pathlib import Path
 
-from monitor.agent.batch_body import spooled
 from monitor.agent.collector_clock import AgentClock, Anchor, this_machine
 from monitor.agent.saved_state import ANCHOR, recalled
 from monitor.logs import LogSettings, configure
@@ -27,7 +26,7 @@ async def main() -> None:
     async with world.courier(clock):
         for number in range(10_000):
             cycle = seen(number, at=clock.now())
-            await world.spool.put(spooled(cycle, clock))
+            await world.spool.put(world.maker(clock).make(cycle))
             ids = " ".join(look.id for look in cycle.measurements)
             # In one write: a line in two could lose its end to the kill.
             os.write(1, f"put {ids}\n".encode())

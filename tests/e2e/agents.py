@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from monitor.keys.keys import load_or_make, public_text
+from monitor.keys.sealing import sealing_text
 from tests.e2e.running import Monitor, wait_for
 from tests.lab.certificates import honest
 from tests.lab.lab import Lab
 from tests.scenarios.story import write_config
-from tests.worlds.agent_collector import KEY, NAME
+from tests.worlds.agent_collector import KEY, NAME, SEALING
 
 ROOT = Path(__file__).parents[2]
 PORT = 8443
@@ -44,7 +45,8 @@ def prepare(lab: Lab, **options: Any) -> tuple[Path, Handing]:
     (collector.folder / "agent.pub").write_text(public_text(key))
     table = (
         f'[agent]\ncollectors = ["https://{NAME}:{PORT}"]\n'
-        f'collector_key = "{public_text(KEY)}"\ntrust_anchors = ["{lab.ca}"]\n'
+        f'collector_key = "{public_text(KEY)}"\nsealing_key = "{sealing_text(SEALING)}"\n'
+        f'trust_anchors = ["{lab.ca}"]\n'
     )
     extra = options.pop("extra", "")
     config = write_config(lab, "agent.toml", extra=f"{table}\n{extra}", **options)

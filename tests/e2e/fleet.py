@@ -17,13 +17,14 @@ import zstandard
 
 from monitor.analysis.events.event import Event, EventKind
 from monitor.keys.keys import fingerprint, load_or_make, public_text
+from monitor.keys.sealing import sealing_key, sealing_text
 from monitor.recording.continuations import goes_on_now
 from monitor.wire.batch import Batch
 from storage.open_store import open_store
 from storage.store import CollectorStore
 from storage.values.fleet import Enrolment, WaitingCycle
 from storage.values.outbox import Notice
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 from tests.contract.listing import EVERYTHING, flat
 from tests.e2e.running import Monitor, wait_for
 from tests.lab.certificates import honest
@@ -70,7 +71,8 @@ class Fleet:
         self.folder = lab.directory / folder
         self.folder.mkdir()
         (self.folder / "collector.pem").write_text(honest(NAME))
-        self.key = public_text(load_or_make(self.folder / "signing.pem"))
+        signing = load_or_make(self.folder / "orders.pem")
+        self.key, self.sealing = public_text(signing), sealing_text(sealing_key(signing))
         self._stack = ExitStack()
 
     def __enter__(self) -> "Fleet":
@@ -129,7 +131,7 @@ class Fleet:
         extra = (
             f'{HASTY}\n\n[collector]\nlisten = "127.0.0.1:{agents}"\n'
             f'certificate = "collector.pem"\ncertificate_key = "collector.pem"\n'
-            f'control_wait = "10s"\n{route if told else ""}{more}'
+            f'control_wait = "10s"\norders_key = "orders.pem"\n{route if told else ""}{more}'
         )
         page = 10200 + number
         config = self._config(f"collector-{number}.toml", networks=(), listen=page, extra=extra)
@@ -155,6 +157,7 @@ class Fleet:
         name = network.name
         extra = (
             f'[agent]\ncollectors = ["https://{NAME}:{at}"]\ncollector_key = "{self.key}"\n'
+            f'sealing_key = "{self.sealing}"\n'
             f'key = "{name}.pem"\nspool = "{spool or f"{name}.db"}"\n'
             f'trust_anchors = ["{self.lab.ca}"]\n{more}'
         )

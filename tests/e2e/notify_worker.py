@@ -22,7 +22,7 @@ from monitor.notify.delivery import Delivery
 from monitor.notify.settings import NotifySettings, Route, Target
 from storage.open_store import sql_store
 from storage.values.outbox import NoticeState
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 from tests.contract.cycles import cycle, event, log_entry
 
 

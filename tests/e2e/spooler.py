@@ -7,11 +7,11 @@ durably in the spool is then written to PUT, a line for each cycle. Started agai
 """
 
 import asyncio
+import gzip
 import os
 import random
 import sqlite3
 import sys
-import zlib
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
@@ -20,11 +20,14 @@ from pathlib import Path
 import msgspec
 import uuid_utils
 
-from monitor.agent.batch_body import spooled
+from monitor.agent.batch_body import BatchMaker
 from monitor.agent.collector_clock import AgentClock, this_machine
 from monitor.agent.paths import files_of
 from monitor.config.load import load_config
-from monitor.wire.batch import CycleReport
+from monitor.keys.keys import load
+from monitor.keys.sealing import sealing_key
+from monitor.wire.batch import Batch, CycleReport
+from monitor.wire.envelope import open_body
 from probes.measurement import AnyObservation, HttpObservation
 from probes.vantage import VantagePoint
 from storage.agent.spool import Spool
@@ -44,10 +47,12 @@ class Put(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reports(spool: Path) -> list[CycleReport]:
-    """The cycles that wait in a spool, those in a batch apart, oldest first."""
+    """The cycles that wait in a spool, oldest first, as the collectors beside it can read them."""
+    key = sealing_key(load(spool.with_name("orders.pem")))
     with closing(sqlite3.connect(spool)) as database:
-        rows = database.execute("SELECT report FROM cycle ORDER BY number").fetchall()
-    return [msgspec.json.decode(zlib.decompress(row[0]), type=CycleReport) for row in rows]
+        rows = database.execute("SELECT body FROM batch ORDER BY number").fetchall()
+    bodies = (gzip.decompress(open_body(key, row[0])) for row in rows)
+    return [one for body in bodies for one in msgspec.json.decode(body, type=Batch).reports]
 
 
 def at_another_time(seen: CycleReport, point: VantagePoint, ended: float) -> Cycle:
@@ -103,14 +108,17 @@ async def fill(config: Path, template: Path, count: int, end: float, put: Path) 
     (vantage,) = settings.vantages
     (seen, *_) = reports(template)
     clock = AgentClock(this_machine())
+    asked = clock.machine.since_boot()
+    clock.heard(datetime.now(UTC), asked, asked)  # a collector was reached before
+    maker = BatchMaker(vantage.id, settings.agent.sealing_key, clock)
     spool = Spool(files_of(settings).spool, limit=settings.agent.spool_limit)
     await spool.open()
     try:
         with put.open("ab", buffering=0) as told:
-            while (there := (await spool.holding()).cycles) < count:
+            while (there := (await spool.holding()).batches) < count:
                 ended = end - EVERY * (count - 1 - there)
                 cycle = at_another_time(seen, vantage, ended)
-                await spool.put(spooled(cycle, clock))
+                await spool.put(maker.make(cycle))
                 line = Put(cycle=cycle.id, looks=tuple(look.id for look in cycle.measurements))
                 told.write(msgspec.json.encode(line) + b"\n")
                 await asyncio.sleep(random.uniform(0.0, PAUSE))

@@ -80,7 +80,7 @@ def wait_for_all(fleet: Fleet, networks: Sequence[Network], spooled: Spooled) ->
 
 
 def _is_nearly_empty(spool: Path) -> bool:
-    return read_spool(spool)[0].cycles < FEW
+    return read_spool(spool)[0].batches < FEW
 
 
 def end(fleet: Fleet, networks: Sequence[Network], agents: Sequence[Monitor]) -> Stored:

@@ -15,7 +15,7 @@ from monitor.config.load import load_config
 from monitor.keys.keys import fingerprint, load, public_text
 from storage.agent.spool import Spool
 from tests.unit.monitor.agent.test_agent_orders import AGENT
-from tests.unit.storage.test_spool import ROOM, cycle, make
+from tests.unit.storage.test_spool import batch
 
 HOLDS_THE_LOCK = """
 import fcntl, os, sys, time
@@ -37,6 +37,17 @@ def shutwatch(*words: str, text_in: str = "") -> subprocess.CompletedProcess[str
         check=False,
         timeout=60,
     )
+
+
+LEFTOVERS = (
+    *("spool.db", "spool.db-wal", "spool.db-shm", "spool.db-journal", "spool.db.damaged"),
+    *("spool.db.damaged-wal", "spool.db.settings", "spool.db.settings.partial"),
+    *("spool.db.paused", "agent-key.pem.17.partial", "agent-key.pem~"),
+    *("agent.toml~", "agent.toml.bak", ".agent.toml.swp", ".agent.toml.swo", "#agent.toml#"),
+    *("agent.toml.save", "agent.toml.orig", "agent.toml (copy)"),
+    *("environment", "environment~", ".environment.swp"),
+)
+"""What an agent, SQLite and editors leave."""
 
 
 @pytest.fixture
@@ -72,11 +83,9 @@ async def test_status_tells_what_waits_what_was_given_up_and_what_was_refused(
     """From the files alone, while something else has them open."""
     spool = Spool(folder / "spool.db", limit=10**6)
     await spool.open()
-    await spool.put(cycle(1))
-    frozen = await spool.freeze(ROOM, make)
-    assert frozen is not None
-    await spool.put_aside(frozen.id, "malformed", "as the test says")
-    await spool.put(cycle(2))
+    await spool.put(batch(1))
+    await spool.put_aside("batch 1", "malformed", "as the test says")
+    await spool.put(batch(2))
     await spool.give_up(7)
     done = shutwatch("status", "--json", "-c", str(folder / "agent.toml"))
     told = json.loads(done.stdout)
@@ -102,9 +111,8 @@ def test_wipe_ends_the_agent_and_leaves_nothing(folder: Path) -> None:
     files = AgentFiles(
         config=folder / "agent.toml", key=folder / "agent-key.pem", spool=folder / "spool.db"
     )
-    for file in files.secret:
-        if not file.exists():
-            file.write_bytes(b"secret")
+    for name in LEFTOVERS:
+        (folder / name).write_bytes(b"secret")
     (folder / "mine").write_text("not the agent's")
     holder = subprocess.Popen(
         [
@@ -125,6 +133,77 @@ def test_wipe_ends_the_agent_and_leaves_nothing(folder: Path) -> None:
     holder.stdout.close()
     assert [file.name for file in folder.iterdir()] == ["mine"]
     assert "cannot promise" in done.stdout
+
+
+COLLECTOR = "relay.example.net"
+"""Names the collector in what must not be found afterwards."""
+WORTHLESS = {
+    "missing": None,
+    "empty": "",
+    "cut off": AGENT.replace("c.example", COLLECTOR)[:-30],
+    "not TOML": AGENT.replace("c.example", COLLECTOR) + "\n[[[",
+    "wrong": AGENT.replace("c.example", COLLECTOR).replace("[agent]", "[agent]\nnonsense = 1"),
+    "a variable that is not set": AGENT.replace("c.example", COLLECTOR)
+    + 'proxy = "http://a:${NOT_SET_HERE}@p.example:8080"',
+}
+
+
+@pytest.mark.parametrize("text", WORTHLESS.values(), ids=list(WORTHLESS))
+def test_wipe_needs_no_file_that_can_be_read(folder: Path, text: str | None) -> None:
+    """Attack: a device is seized while its file is half edited. All goes, whatever it is called
+    that tells of the collector; what it cannot know is the agent's is listed."""
+    config = folder / "agent.toml"
+    config.unlink()
+    if text is not None:
+        config.write_text(text)
+    for name in LEFTOVERS:
+        (folder / name).write_bytes(b"secret")
+    (folder / "agent.toml~").write_text(AGENT.replace("c.example", COLLECTOR))
+    (folder / "4913").write_text(f"collectors = ['https://{COLLECTOR}']")
+    (folder / "mine").write_text("not the agent's")
+    done = shutwatch("wipe", "--yes", "-c", str(config if text is not None else folder))
+    assert done.returncode == 0, done.stderr
+    assert [file.name for file in folder.iterdir()] == ["mine"]
+    assert f"Left, not known to be the agent's: {folder / 'mine'}" in done.stdout
+    assert done.stdout.index("Deleted") == done.stdout.index(f"Deleted {folder / 'agent-key.pem'}")
+
+
+def test_wipe_finds_key_and_spool_in_other_folders_by_a_broken_file(folder: Path) -> None:
+    """They are named there; what else lies beside them stays. The authority goes as well."""
+    away = folder.parent / "away"
+    away.mkdir()
+    (folder / "agent-key.pem").rename(away / "k.pem")
+    for name in ("s.db", "s.db-wal", "s.db.lock", "mine"):
+        (away / name).write_bytes(b"secret")
+    (folder / "ca.pem").write_text("Organisation of the collector")
+    (folder / "agent.toml").write_text(
+        f'{AGENT}\nkey = "{away}/k.pem"\nspool = "../away/s.db"\ntrust_anchors = ["ca.pem"]\n[['
+    )
+    assert shutwatch("wipe", "--yes", "-c", str(folder)).returncode == 0
+    assert list(folder.iterdir()) == []
+    assert [file.name for file in away.iterdir()] == ["mine"]
+
+
+def test_wipe_lists_what_it_could_not_and_does_the_rest(folder: Path) -> None:
+    """A configuration that is only a link, and an agent that cannot be stopped, hold up nothing."""
+    real = folder.parent / "elsewhere.toml"
+    (folder / "agent.toml").rename(real)
+    (folder / "agent.toml").symlink_to(real)
+    (folder / "spool.db").write_bytes(b"secret")
+    done = shutwatch("wipe", "--yes", "-c", str(folder))
+    assert done.returncode == 1
+    assert f"{real} was not deleted" in done.stderr
+    assert list(folder.iterdir()) == []
+    assert real.exists()
+
+
+def test_wipe_touches_no_monitors_files(tmp_path: Path) -> None:
+    """A file of another kind, and a folder without an agent, are refused."""
+    (tmp_path / "shutwatch.toml").write_text('interval = "5m"\n')
+    (tmp_path / "shutwatch.db").write_bytes(b"data")
+    for named in (tmp_path / "shutwatch.toml", tmp_path, tmp_path / "nowhere" / "agent.toml"):
+        assert shutwatch("wipe", "--yes", "-c", str(named)).returncode == 2
+    assert {file.name for file in tmp_path.iterdir()} == {"shutwatch.toml", "shutwatch.db"}
 
 
 def test_the_key_is_overwritten_before_it_is_deleted(folder: Path) -> None:

@@ -158,7 +158,7 @@ def scraped(publisher: Publisher) -> Samples:
 # -- the page ------------------------------------------------------------------------------------
 
 
-class _Text(HTMLParser):
+class Text(HTMLParser):
     """The text of a page, a line for each block."""
 
     def __init__(self) -> None:
@@ -190,7 +190,7 @@ class _Text(HTMLParser):
 async def _page(client: httpx.AsyncClient, path: str, code: str) -> Page:
     answer = await client.get(f"/{path}", params={"lang": code})
     assert answer.status_code == 200, (path, answer.status_code)
-    text = _Text()
+    text = Text()
     text.feed(answer.text)
     return Page(path or "front", code, tuple(text.lines))
 

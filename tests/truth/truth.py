@@ -181,10 +181,11 @@ class Truth:
             # What blocked at any time of the event counts while none blocks now.
             most = max(most, sum(map(self.ever, self.cycles)))
         tested = sum(any(one.measured for one in found) for found in self.cycles.values())
-        # A message is about the moment before it was gathered with others.
-        before = self.seconds - GATHERED
+        # A message is about the moment before it was gathered with others. A network that nobody
+        # has watched for a while is no longer among those tested.
+        recently = Span(self.seconds - GATHERED - 2 * INTERVAL, self.seconds - GATHERED)
         sure = sum(
-            any(one.decided and one.seconds < before for one in found)
+            any(one.decided and one.seconds in recently for one in found)
             for found in self.cycles.values()
         )
         if least <= x <= most and sure <= n <= tested:
@@ -254,27 +255,29 @@ class Truth:
         return found
 
     def _seen_blocks(self, network: Network) -> list[Block]:
-        found = self.cycles[network.asn]
-        return [
-            block
-            for block in network.blocks
-            if any(
-                cycle.seen is Seen.EITHER or (cycle.seen is Seen.BLOCKED and cycle.seconds in block)
-                for cycle in found
-            )
-        ]
+        return [one for one in network.blocks if self._saw(network, one)]
+
+    def _saw(self, network: Network, block: Block) -> bool:
+        """Whether any cycle saw it, or began so shortly before it that it may have."""
+        maybe = Span(block.since - CHANGING, block.until)
+        return any(
+            cycle.seconds in (block if cycle.seen is Seen.BLOCKED else maybe)
+            for cycle in self.cycles[network.asn]
+            if cycle.seen in (Seen.BLOCKED, Seen.EITHER)
+        )
 
     def _gap_seen(self, gap: Span, networks: Sequence[Network]) -> bool:
         """Whether cycles show that all networks were open at once: each that had blocked was found
         open within the gap, and after that the one that blocks next, unless it never was."""
         opened = list[float]()
+        seen = {one.asn: self._seen_blocks(one) for one in networks}
         for one in networks:
-            if any(block.until <= gap.until for block in one.blocks):
+            if any(block.until <= gap.until for block in seen[one.asn]):
                 found = [cycle.seconds for cycle in self._open(one) if cycle.seconds in gap]
                 if not found:
                     return False
                 opened.append(min(found))
-        following = [n for n in networks if any(b.since == gap.until for b in n.blocks)]
+        following = [n for n in networks if any(b.since == gap.until for b in seen[n.asn])]
         before = [c.seconds for n in following for c in self._open(n) if c.seconds < gap.until]
         return not before or max(before) >= max(opened)
 
@@ -399,6 +402,9 @@ def _cycles(world: World, network: Network, number: int) -> Iterator[Cycle]:
 
 
 def _seen(world: World, network: Network, start: float) -> Seen:
+    faults = (network.fault_at(start), network.fault_at(start + CHANGING))
+    if all(one is not None and one.trouble is not Trouble.LOSSY for one in faults):
+        return Seen.UNDECIDED
     moments = [*network.moments]
     for one in world.control_faults:
         moments += [one.since, one.until]

@@ -107,6 +107,13 @@ NAMED: tuple[World, ...] = (
         seen_at=(16, 36),
     ),
     World(
+        name="comes back while no control can tell",
+        networks=(ptcl(blocked(5.6, 17.3), blocked(30)),),
+        turns=45,
+        control_faults=(fault(Trouble.OFFLINE, 22.3, 45),),
+        seen_at=(15,),
+    ),
+    World(
         name="lost from sight",
         networks=(ptcl(blocked(7.4), faults=(fault(Trouble.UNWATCHED, 18),)),),
         turns=44,

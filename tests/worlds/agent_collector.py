@@ -26,25 +26,46 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitor.keys.keys import public_text
+from monitor.keys.sealing import sealing_key
 from monitor.wire.answers import (
     AGE_LIMIT,
     BATCHES,
     CONTROLS,
+    KNOWN,
     SETTINGS,
     STATUS,
     TIME,
     AgentSettings,
     ControlAnswer,
     ControlRequest,
+    KnownControls,
     Moment,
     Reason,
     Receipt,
     Refusal,
 )
 from monitor.wire.batch import Batch
-from monitor.wire.signing import REQUEST, SIGNATURE, claim_of, is_signed, sign_answer
+from monitor.wire.envelope import (
+    ANSWER_KEY,
+    SEALED,
+    SPOOL,
+    answer_key_in,
+    open_body,
+    open_headers,
+    seal_answer,
+)
+from monitor.wire.signing import (
+    REQUEST,
+    SIGNATURE,
+    body_digest,
+    claim_of,
+    is_signed,
+    sign_answer,
+)
+from probes.measurement import Measurement
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"c" * 32)
+SEALING = sealing_key(KEY)
 AGENT_KEY = Ed25519PrivateKey.from_private_bytes(b"a" * 32)
 NAME = "localhost"
 
@@ -61,11 +82,13 @@ class Collector:
         self.known = public_text(AGENT_KEY)
         """Of the one agent there is."""
         self.bodies: dict[str, bytes] = {}
-        """Batch → body as it was sent."""
+        """Batch → opened body."""
         self.batches: list[Batch] = []
         """Each once, in the order they came."""
         self.sent: list[tuple[str, bytes]] = []
-        """Batch and body of every attempt."""
+        """Batch and opened body of every attempt."""
+        self.spools: list[str] = []
+        """What waited and what was dropped, by each attempt."""
         self.headers: list[dict[str, str]] = []
         """Of every request."""
         self.paths: Counter[str] = Counter()
@@ -79,6 +102,12 @@ class Collector:
         self.orders: AgentSettings | None = None
         self.controls: ControlAnswer | None = None
         self.asked: list[ControlRequest] = []
+        self.looks: tuple[Measurement, ...] = ()
+        """What controls measured last."""
+        self.revoked = False
+        """Whether the agent's key was revoked."""
+        self.signs_refusals = True
+        """Whether the news of that is signed."""
         self.stall = 0.0
         """Seconds before anything is answered."""
 
@@ -101,12 +130,13 @@ class Collector:
         )
 
     def app(self) -> Starlette:
-        """The four routes."""
+        """The five routes."""
         return Starlette(
             routes=[
                 Route(BATCHES, self._take, methods=["POST"]),
                 Route(CONTROLS, self._control, methods=["POST"]),
                 Route(SETTINGS, self._settings, methods=["GET"]),
+                Route(KNOWN, self._known, methods=["GET"]),
                 Route(TIME, self._time, methods=["GET"]),
             ]
         )
@@ -115,15 +145,15 @@ class Collector:
         body = await self._signed_body(request)
         if isinstance(body, Response):
             return body
-        batch = request.headers[REQUEST]
+        batch = self._inside(request)[REQUEST]
         self.sent.append((batch, body))
+        self.spools.append(self._inside(request)[SPOOL])
         if self.refusals:
             return self._refuse(self.refusals.popleft())
         known = batch in self.bodies
         if known and self.bodies[batch] != body:
             return self._refuse(Reason.REPLAY)
         if not known:
-            assert request.headers["content-encoding"] == "gzip"
             self.bodies[batch] = body
             self.batches.append(msgspec.json.decode(gzip.decompress(body), type=Batch))
         if self.lose_receipts > 0:
@@ -149,6 +179,12 @@ class Collector:
             return Response(status_code=404)
         return self._signed(request, self.orders)
 
+    async def _known(self, request: Request) -> Response:
+        body = await self._signed_body(request)
+        if isinstance(body, Response):
+            return body
+        return self._signed(request, KnownControls(looks=self.looks))
+
     async def _time(self, request: Request) -> Response:
         self._note(request)
         await asyncio.sleep(self.stall)
@@ -156,10 +192,17 @@ class Collector:
 
     async def _signed_body(self, request: Request) -> bytes | Response:
         self._note(request)
-        body = await request.body()
-        claim = claim_of(request.method, request.url.path, request.headers)
-        if not is_signed(claim, self.known, body):
+        inside = self._inside(request)
+        body = open_body(SEALING, await request.body())
+        claim = claim_of(request.method, request.url.path, inside)
+        if not is_signed(claim, self.known) or claim.body != body_digest(body):
             return self._refuse(Reason.BAD_SIGNATURE)
+        if self.revoked:
+            refused = self._refuse(Reason.REVOKED_KEY)
+            if self.signs_refusals:
+                signature = sign_answer(KEY, inside[REQUEST], bytes(refused.body))
+                refused.headers[SIGNATURE] = signature
+            return refused
         age = (self.now() - datetime.fromisoformat(claim.sent_at)).total_seconds()
         if abs(age) > AGE_LIMIT:
             return self._refuse(Reason.STALE if age > 0 else Reason.FUTURE)
@@ -170,10 +213,18 @@ class Collector:
         self.paths[request.url.path] += 1
         self.headers.append(dict(request.headers))
 
+    @staticmethod
+    def _inside(request: Request) -> dict[str, str]:
+        """The sealed headers; those in clear of the one request that has none."""
+        sealed = request.headers.get(SEALED)
+        return dict(request.headers) if sealed is None else open_headers(SEALING, sealed)
+
     def _signed(self, request: Request, answer: msgspec.Struct) -> Response:
+        inside = self._inside(request)
         body = msgspec.json.encode(answer)
-        key = AGENT_KEY if self.forge else KEY
-        signature = sign_answer(key, request.headers[REQUEST], body)
+        signature = sign_answer(AGENT_KEY if self.forge else KEY, inside[REQUEST], body)
+        if ANSWER_KEY in inside:
+            body = seal_answer(answer_key_in(inside), inside[REQUEST], body)
         return Response(body, headers={SIGNATURE: signature})
 
     def _refuse(self, reason: Reason) -> Response:
@@ -185,9 +236,16 @@ class Collector:
 class Server:
     """Serves a collector, which may be taken away and come back with another certificate."""
 
-    def __init__(self, collector: Collector, authority: trustme.CA) -> None:
+    def __init__(
+        self,
+        collector: Collector,
+        authority: trustme.CA,
+        certificate: trustme.LeafCert | None = None,
+    ) -> None:
+        """A new certificate of the authority at each start, unless one is given."""
         self.collector = collector
         self.authority = authority
+        self.certificate = certificate
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -202,7 +260,8 @@ class Server:
         )
         config.load()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.authority.issue_cert(self.collector.name).configure_cert(context)
+        own = self.certificate or self.authority.issue_cert(self.collector.name)
+        own.configure_cert(context)
         config.ssl = context
         self._server = uvicorn.Server(config)
         self._task = asyncio.create_task(self._server._serve())
@@ -220,10 +279,12 @@ class Server:
 
 
 @asynccontextmanager
-async def collecting(authority: trustme.CA) -> AsyncIterator[tuple[Collector, Server]]:
+async def collecting(
+    authority: trustme.CA, certificate: trustme.LeafCert | None = None
+) -> AsyncIterator[tuple[Collector, Server]]:
     """A collector on loopback for as long as the context lasts."""
     collector = Collector()
-    server = Server(collector, authority)
+    server = Server(collector, authority, certificate)
     await server.start()
     try:
         yield collector, server

@@ -12,18 +12,20 @@ import msgspec
 import trustme
 import uuid_utils
 
-from monitor.agent.batch_body import spooled
+from monitor.agent.batch_body import BatchMaker
 from monitor.agent.batch_delivery import Backoff, BatchDelivery
 from monitor.agent.collector_client import CollectorClient, Signed
 from monitor.agent.collector_clock import AgentClock, Machine
 from monitor.agent.orders import Orders
 from monitor.config.settings import AgentSetup
 from monitor.keys.keys import public_text
+from monitor.keys.sealing import sealing_text
 from monitor.wire.answers import AgentSettings
+from probes.measurement import Measurement
 from storage.agent.spool import Spool
 from storage.values.cycle import Cycle
 from tests.contract.cycles import cycle
-from tests.worlds.agent_collector import AGENT_KEY, KEY, Collector
+from tests.worlds.agent_collector import AGENT_KEY, KEY, SEALING, Collector
 
 VANTAGE = "khi-ptcl"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -104,11 +106,17 @@ class World:
         self.folder = folder
         self.spool = Spool(folder / "spool.db", limit=50_000_000)
         self.setup = AgentSetup(
-            collectors=collectors, collector_key=public_text(KEY), trust_anchors=anchors
+            collectors=collectors,
+            collector_key=public_text(KEY),
+            sealing_key=sealing_text(SEALING),
+            trust_anchors=anchors,
         )
+        self._makers: dict[AgentClock, BatchMaker] = {}
         self.orders = Orders(folder / "orders", self.setup.collector_key)
         self.backoff = Eager()
         self.ordered: list[AgentSettings] = []
+        self.known: list[Measurement] = []
+        """What controls measured, as collectors told."""
         self.woken = asyncio.Event()
         self.allowed = asyncio.Event()
         self.allowed.set()
@@ -121,11 +129,17 @@ class World:
             self.orders.keep(signed)
         self.ordered.append(told)
 
+    def maker(self, clock: AgentClock) -> BatchMaker:
+        """Of the process with that clock."""
+        if clock not in self._makers:
+            self._makers[clock] = BatchMaker(VANTAGE, self.setup.sealing_key, clock)
+        return self._makers[clock]
+
     async def fill(self, count: int, clock: AgentClock, *, looks: int = 3) -> None:
         """Put so many cycles."""
         for number in range(count):
             one = seen(number, at=clock.now(), looks=looks)
-            await self.spool.put(spooled(one, clock))
+            await self.spool.put(self.maker(clock).make(one))
             self.put |= {look.id for look in one.measurements}
         self.woken.set()
 
@@ -135,9 +149,10 @@ class World:
         line = _CountingLine(self.setup, VANTAGE, AGENT_KEY, clock, random.Random(1))
         async with line:
             courier = BatchDelivery(
-                *(VANTAGE, self.spool, line, clock, self.orders, self.backoff),
+                *(self.spool, self.maker(clock), line, clock, self.orders, self.backoff),
                 woken=self.woken,
                 ordered=self.take,
+                known=self.known.extend,
             )
             task = asyncio.create_task(courier.run(self.allowed))
             try:

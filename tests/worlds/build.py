@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.fingerprint import Fingerprint
+from monitor.analysis.trust import OWN_ALONE, Trust
 from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.catalog.catalog import Endpoint, EndpointKind, Reference, ReferenceScope
 from probes.measure.follow_up_reasons import Reason
@@ -314,6 +315,7 @@ def case(
     follow_ups: tuple[Measurement, ...] = (),
     udp_works: bool = False,
     fingerprints: tuple[Fingerprint, ...] = (),
+    trust: Trust = OWN_ALONE,
 ) -> Case:
     """A case with a healthy vantage and one working, healthy control unless told otherwise."""
     seen = (control(endpoint=endpoint),) if controls is None else controls
@@ -335,6 +337,7 @@ def case(
         control_health={c.vantage: health(vantage=c.vantage) for c in seen}
         if control_health is None
         else control_health,
+        trust=trust,
         judged_at=START + timedelta(seconds=200),
     )
 

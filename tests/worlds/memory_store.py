@@ -12,7 +12,7 @@ from storage.sql.store import SqlStore
 from storage.sql.transactions import Session
 from storage.sqlite.memory import MemoryBackend
 from storage.url import MEMORY
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 _COPYING = Lock()
 

@@ -13,6 +13,8 @@ from monitor.report.batches import BATCHES, Line, Signed
 from monitor.report.bounded_unzip import NotAsMadeError
 from monitor.report.build import build
 from monitor.report.findings import Wanted
+from monitor.report.log_file import LOG, check_log
+from monitor.report.verify import NOBODY
 from monitor.report.verify_batches import check_batches
 from monitor.wire.answers import BATCHES as ROUTE
 from monitor.wire.batch import encode_batch
@@ -104,9 +106,9 @@ async def make(store: CollectorStore, out: Path, wanted: Wanted = WANTED) -> Pat
 
 
 def files_of(path: Path) -> Files:
-    """The files of data in a report that are read line by line."""
+    """The files of data in a report that are read line by line, and its log."""
     with zipfile.ZipFile(path) as archive:
-        names = [one for one in archive.namelist() if one.endswith(".jsonl")]
+        names = [one for one in archive.namelist() if one.endswith(".jsonl") or one == LOG]
         return {name: archive.read(name).splitlines() for name in names}
 
 
@@ -118,7 +120,7 @@ def checked(files: Files) -> Signed:
             raise NotAsMadeError(f"{name} is missing")
         return iter(files[name])
 
-    return check_batches(lines_of, PLATFORM)
+    return check_batches(lines_of, PLATFORM, check_log(files[LOG], NOBODY))
 
 
 def edited(files: Files, name: str, number: int, edit: Callable[[Any], Any]) -> Files:
@@ -134,8 +136,8 @@ def line_of(files: Files, number: int) -> Line:
 
 
 def with_batch(files: Files, number: int, batch_: ReceivedBatch) -> Files:
-    """The files with one batch in the place of another."""
-    line = msgspec.structs.replace(line_of(files, number), batch=batch_)
+    """The files with one batch instead of another, which is in no log."""
+    line = msgspec.structs.replace(line_of(files, number), batch=batch_, place=None)
     lines = list(files[BATCHES])
     lines[number] = msgspec.json.encode(line)
     return {**files, BATCHES: lines}

@@ -9,12 +9,12 @@ with.
 Two against two is no outlier: the network blocks some of its users, and that is an event.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 import msgspec
 
-from monitor.analysis.events.sequential_test import DetectorSettings
+from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.stream import Stream
 
 WITNESSES = 2
@@ -30,19 +30,24 @@ class Outlier(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def outliers(
-    streams: Iterable[Stream], now: datetime, settings: DetectorSettings
+    streams: Iterable[Stream], now: datetime, settings: EventSettings
 ) -> tuple[Outlier, ...]:
-    """The outliers at `now` (UTC) among the streams of one platform in one country."""
+    """The outliers at `now` (UTC) among the streams of one platform in one country. Agents whose
+    keys are new contradict nobody."""
     networks: dict[tuple[int, str], list[Stream]] = {}
     for stream in streams:
-        if stream.observed(now, settings):
+        if stream.observed(now, settings.detector):
             networks.setdefault(stream.key, []).append(stream)
-    found = [_alone(here) for here in networks.values() if len(here) > WITNESSES]
+    found = [
+        _alone(here, {one.vantage for one in here if not settings.trust.is_new(one.vantage, now)})
+        for here in networks.values()
+        if len(here) > WITNESSES
+    ]
     return tuple(outlier for outlier in found if outlier is not None)
 
 
 def outvoted(
-    stream: Stream, streams: Iterable[Stream], now: datetime, settings: DetectorSettings
+    stream: Stream, streams: Iterable[Stream], now: datetime, settings: EventSettings
 ) -> bool:
     """Whether its network has enough other vantages to contradict it and none agrees. Then it
     confirms nothing alone, even before the others measure again."""
@@ -51,31 +56,36 @@ def outvoted(
         for other in streams
         if other.key == stream.key
         and other.vantage != stream.vantage
-        and other.observed(now, settings)
+        and other.observed(now, settings.detector)
+        and not settings.trust.is_new(other.vantage, now)
     ]
     return len(others) >= WITNESSES and not any(other.suspected for other in others)
 
 
-def _alone(here: list[Stream]) -> Outlier | None:
+def _alone(here: list[Stream], known: Collection[str]) -> Outlier | None:
+    """The outlier of one network; only the `known` vantages of it contradict."""
     accusing = [stream for stream in here if stream.suspected]
     if len(accusing) == 1:
         since = accusing[0].detector.run_at or accusing[0].detector.onset_latest
-        if since is not None and sum(_open_after(one, since) for one in here) >= WITNESSES:
+        against = [one for one in here if one.vantage in known and _open_after(one, since)]
+        if len(against) >= WITNESSES:
             return Outlier(vantage=accusing[0].vantage, accuses=True)
         return None
     if len(accusing) != len(here) - 1:
         return None
     (other,) = (stream for stream in here if not stream.suspected)
     onsets = sorted(s.detector.run_at for s in accusing if s.detector.run_at)
+    if sum(stream.vantage in known for stream in accusing) < WITNESSES:
+        return None
     # This vantage found it open after all others began to find it blocked.
     if onsets and _open_after(other, onsets[-1]):
         return Outlier(vantage=other.vantage, accuses=False)
     return None
 
 
-def _open_after(stream: Stream, moment: datetime) -> bool:
-    """Whether its last result is open, later than `moment`."""
+def _open_after(stream: Stream, moment: datetime | None) -> bool:
+    """Whether its last result is open, later than `moment`; not without one."""
     known = stream.detector
-    if stream.suspected or known.cleared_at is None or known.cleared_at <= moment:
+    if moment is None or stream.suspected or known.cleared_at is None or known.cleared_at <= moment:
         return False
     return known.accused_at is None or known.accused_at < known.cleared_at

@@ -1,5 +1,8 @@
 """One platform in one country: verdict by verdict → one event.
 
+* **Where agents are judged**, `agreement` counts weight instead of vantages: those of one host or
+  one network count once, and new keys count little (`monitor.analysis.trust`). Verdicts whose
+  controls are unsettled suspect and never confirm.
 * **Suspected** as soon as the detector suspects a block on one network (strong evidence once, or
   several weak signs). **Confirmed** when it is certain of one network (conclusive evidence twice,
   or as much from more measurements) or suspects two networks together, and as many vantages agree
@@ -33,11 +36,13 @@ from monitor.analysis.events.event import (
     Stretch,
     closed,
     event_id,
+    label_of,
 )
 from monitor.analysis.events.recurring_hours import pattern_of
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.stream import Run, Stream, observe, stream_of
 from monitor.analysis.events.stretches import onset_of, went_on
+from monitor.analysis.events.support import Support, heavier, is_settled, support_of
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict
 
 PROGRESS, LONGEST_PROGRESS = 0.1, timedelta(minutes=10)
@@ -58,7 +63,7 @@ def take_in(
     """The state after one more verdict, and the changes to events, in order."""
     stream = state.streams.get(verdict.vantage) or stream_of(verdict)
     streams = {**state.streams, verdict.vantage: observe(stream, verdict, settings.detector)}
-    alone = outliers(streams.values(), verdict.judged_at, settings.detector)
+    alone = outliers(streams.values(), verdict.judged_at, settings)
     doubted = {outlier.vantage for outlier in alone if outlier.accuses}
     believed = [stream for stream in streams.values() if stream.vantage not in doubted]
     changes = tuple(_changes(state.event, believed, verdict, settings))
@@ -213,11 +218,34 @@ def _updated(
         networks=networks,
         pattern=_common_pattern(networks),
         share_affected=_share(before.country, networks, settings),
-        evidence=max(before.evidence, _best(runs), key=lambda e: EVIDENCE_ORDER[Evidence(e)]),
+        evidence=max(
+            before.evidence,
+            _grade(streams, verdict.judged_at, settings),
+            key=lambda e: EVIDENCE_ORDER[Evidence(e)],
+        ),
     )
+    event = _weighed(event, support_of(streams, verdict.judged_at, settings), settings)
     firsts = [status.stretches[0] for status in networks if status.stretches]
     earliest, latest = onset_of(firsts)
     return _at(event, verdict, onset_earliest=earliest, onset_latest=latest)
+
+
+def _weighed(event: Event, support: Support | None, settings: EventSettings) -> Event:
+    """The event with what its accusers have weighed at most, and why not more."""
+    if support is None:
+        return event
+    networks = tuple(
+        msgspec.structs.replace(one, weight=heavier(one.weight, support.by_network.get(one.key)))
+        for one in event.networks
+    )
+    rising = event.weight is None or support.weight > event.weight
+    return msgspec.structs.replace(
+        event,
+        networks=networks,
+        weight=heavier(event.weight, support.weight),
+        weight_needed=settings.agreement,
+        doubts=support.doubts if rising else event.doubts,
+    )
 
 
 def _runs(streams: Iterable[Stream]) -> list[Run]:
@@ -271,6 +299,7 @@ def _network(
         unobserved=unobserved,
         stretches=now,
         pattern=pattern_of(now) if old is None or now != before else old.pattern,
+        weight=old.weight if old is not None else None,
     )
 
 
@@ -361,13 +390,14 @@ def _confirmation(
     event: Event, streams: Sequence[Stream], now: datetime, settings: EventSettings
 ) -> str:
     """Why the event is certain; empty while it is not."""
-    if sum(stream.suspected for stream in streams) < settings.agreement:
+    accusing = [stream for stream in streams if stream.suspected and is_settled(stream)]
+    if settings.trust.total((stream.voice for stream in accusing), now) < settings.agreement:
         return ""
     blocked = [status for status in event.networks if status.blocked_now]
     if len(blocked) > 1:
         return f"{len(blocked)} networks"
-    certain = (stream for stream in streams if stream.certain)
-    if any(not outvoted(stream, streams, now, settings.detector) for stream in certain):
+    certain = (stream for stream in accusing if stream.certain)
+    if any(not outvoted(stream, streams, now, settings) for stream in certain):
         return "repeated measurements on one network"
     return ""
 
@@ -424,12 +454,6 @@ def _opening(event: Event) -> str:
     return f"{labels}: {', '.join(event.methods)}"
 
 
-def label_of(status: NetworkStatus) -> str:
-    """A network, as log lines name it."""
-    number = f"AS{status.asn}" if status.asn else ""
-    return " ".join(filter(None, (number, status.network)))
-
-
 def _scope(runs: Iterable[Run]) -> Scope:
     return Scope.FULL if any(run.scope is Scope.FULL for run in runs) else Scope.PARTIAL
 
@@ -442,6 +466,14 @@ def _methods(runs: Iterable[Run]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(method for run in runs for method in run.methods))
 
 
-def _best(runs: Iterable[Run]) -> Evidence:
-    grades = (run.evidence for run in runs)
-    return max(grades, key=EVIDENCE_ORDER.__getitem__, default=Evidence.NONE)
+def _grade(streams: Iterable[Stream], now: datetime, settings: EventSettings) -> Evidence:
+    """The best grade of the vantages that accuse. Where agents are judged, it is conclusive only if
+    enough of them that are unrelated have such evidence: one can sign what nobody measured."""
+    accusing = [(one, one.run) for one in streams if one.suspected and one.run is not None]
+    best = max((run.evidence for _, run in accusing), key=EVIDENCE_ORDER.__getitem__, default=None)
+    if best is not Evidence.CONCLUSIVE:
+        return best or Evidence.NONE
+    trust = settings.trust
+    sure = [one.voice for one, run in accusing if run.evidence is Evidence.CONCLUSIVE]
+    alone = not any(trust.is_own(voice.vantage) for voice in sure)
+    return Evidence.STRONG if alone and trust.total(sure, now) < settings.agreement else best

@@ -18,13 +18,14 @@ from typing import TypeVar
 
 import msgspec
 
-from monitor.analysis.events import confirmation, outage, shutdowns
+from monitor.analysis.events import confirmation, control_differs, outage, shutdowns
 from monitor.analysis.events.confirmation import CountryPlatform
 from monitor.analysis.events.continuation import (
     continuation_of,
     continued_by_detail,
     continued_events_detail,
 )
+from monitor.analysis.events.control_differs import DifferingControl
 from monitor.analysis.events.event import Change, Event, EventLogEntry, EventState
 from monitor.analysis.events.outage import Outages
 from monitor.analysis.events.settings import EventSettings
@@ -58,6 +59,8 @@ class EventBook(msgspec.Struct, frozen=True, kw_only=True):
     places: Mapping[CountryPlatformKey, _Timeline] = {}
     outages: Mapping[str, VerdictOrder[Outages, PlatformVerdict]] = {}
     vantages: VerdictOrder[Connectivity, VantageHealth] = begin(Connectivity())
+    controls: Mapping[str, Event] = {}
+    """Control → the active event that it differs from the others."""
     logged: Mapping[str, int] = {}
     """Event id → sequence of its last log entry."""
 
@@ -68,6 +71,7 @@ class EventBook(msgspec.Struct, frozen=True, kw_only=True):
             *(timeline.current.event for timeline in self.places.values()),
             *(timeline.current.event for timeline in self.outages.values()),
             *self.vantages.current.events.values(),
+            *self.controls.values(),
         ]
         active = [event for event in events if event is not None and event.active]
         return tuple(sorted(active, key=lambda event: (event.detected_at, event.id)))
@@ -119,6 +123,15 @@ def advance(
         if verdict.vantage_role == VantageRole.FIELD:
             taken.outage(verdict)
             taken.place(verdict)
+    return taken.step()
+
+
+def note_controls(
+    book: EventBook, compared: Iterable[DifferingControl], settings: EventSettings, at: datetime
+) -> Step:
+    """Fold how controls compare with each other at `at` (UTC)."""
+    taken = _Taking(book, settings, LATENESS)
+    taken.controls(compared, at)
     return taken.step()
 
 
@@ -181,6 +194,7 @@ class _Taking:
         self.places = dict(book.places)
         self._outages = dict(book.outages)
         self._vantages = book.vantages
+        self._controls = dict(book.controls)
         self._logged = dict(book.logged)
         self._changed: dict[str, Event] = {}
         self._log: list[EventLogEntry] = []
@@ -203,6 +217,7 @@ class _Taking:
                 places=self.places,
                 outages=self._outages,
                 vantages=self._vantages,
+                controls=self._controls,
                 logged=self._logged,
             ),
             changed=tuple(self._changed.values()),
@@ -232,6 +247,10 @@ class _Taking:
             if changes:
                 self.places[place] = msgspec.structs.replace(timeline, current=state)
                 self._log_changes(changes, health.at)
+
+    def controls(self, compared: Iterable[DifferingControl], at: datetime) -> None:
+        self._controls, changes = control_differs.take_in(self._controls, compared, at)
+        self._log_changes(changes, at)
 
     def next_verdict(
         self, timeline: _Timeline, verdict: PlatformVerdict

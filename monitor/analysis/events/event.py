@@ -11,6 +11,8 @@ from enum import StrEnum
 
 import msgspec
 
+from monitor.analysis.trust import network_key
+
 
 class EventKind(StrEnum):
     BLOCK = "block"
@@ -23,6 +25,8 @@ class EventKind(StrEnum):
     """One vantage is offline or no longer reports; it accuses nobody; no platform."""
     OUTAGE = "outage"
     """A platform fails from every vantage, controls included; no country."""
+    CONTROL_DIFFERS = "control_differs"
+    """A control says the opposite of the others; no platform."""
     INSTRUMENT = "instrument"
     """All vantages changed together: more likely a fault of this monitor; no country."""
 
@@ -95,6 +99,8 @@ class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True, rename={"stretche
     """When it blocked, oldest first; of a very long list the first and the newest."""
     pattern: str = ""
     """Recurring hours in a few words, if any (`Mon-Fri 04-08, 10-14 UTC`)."""
+    weight: float | None = None
+    """The most that its vantages which find it blocked have weighed; None where no agents are."""
 
     @property
     def key(self) -> tuple[int, str]:
@@ -140,6 +146,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     share_affected: float | None = None
     """Share (0–1) of the users of networks of known size whose networks block now; None when no
     sizes are configured."""
+    weight: float | None = None
+    """The most that unrelated vantages which find it blocked have weighed together; None where no
+    agents are judged (`monitor.analysis.trust`)."""
+    weight_needed: int = 0
+    """What it must be before the event is confirmed; 0 where no agents are judged."""
+    doubts: tuple[str, ...] = ()
+    """Why it did not weigh more then: `one_source`, `new_keys`, `controls_unsettled`."""
     first_measurement: str = ""
     evidence: str
     """Best evidence grade seen."""
@@ -192,9 +205,10 @@ def event_id(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
 
 
-def network_key(asn: int, network: str) -> tuple[int, str]:
-    """What tells networks apart: the AS number, or the name without one."""
-    return asn, "" if asn else network
+def label_of(status: NetworkStatus) -> str:
+    """A network, as log lines name it."""
+    number = f"AS{status.asn}" if status.asn else ""
+    return " ".join(filter(None, (number, status.network)))
 
 
 def confirmed(event: Event, now: datetime, detail: str) -> Change:

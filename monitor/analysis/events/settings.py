@@ -6,6 +6,7 @@ from functools import lru_cache
 import msgspec
 
 from monitor.analysis.events.sequential_test import DetectorSettings
+from monitor.analysis.trust import KeyPeriod, Trust
 
 SILENT_INTERVALS = 6
 """Cycles without a decided verdict after which nothing is known of a stream, however long they are.
@@ -28,11 +29,22 @@ class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
     fast_lane: float = 30.0
     """Seconds between extra measurements of what is suspicious; 0: none."""
     agreement: int = 1
-    """Vantages that must find a platform blocked before an event is confirmed."""
+    """Vantages that must find a platform blocked before an event is confirmed. Of agents, those of
+    one host or one network count as one, and new keys as a part of one."""
     shares: Mapping[str, Mapping[int, float]] = {}
     """Country → AS number → its part of the country's users (0–1)."""
+    probation: float = 7 * 86400.0
+    """Seconds for which an agent's new key must have agreed with others before it weighs in full;
+    0: a new key weighs in full at once."""
     interval: float = 300.0
     """Seconds between two cycles of one vantage; not in the table, but at the top of the file."""
+    agents: Mapping[str, tuple[KeyPeriod, ...]] = {}
+    """Vantage → its keys, oldest first, as a collector's database has them; not in the file."""
+
+    @property
+    def trust(self) -> Trust:
+        """What stands behind the word of each vantage."""
+        return Trust(agents=self.agents, agreement=self.agreement)
 
     @property
     def detector(self) -> DetectorSettings:

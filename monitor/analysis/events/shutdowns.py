@@ -47,9 +47,10 @@ from monitor.analysis.events.event import (
     closed,
     confirmed,
     event_id,
-    network_key,
+    label_of,
 )
 from monitor.analysis.events.stretches import onset_of
+from monitor.analysis.trust import network_key
 from monitor.analysis.verdict import Evidence, VantageHealth, VantageState
 from probes.vantage import VantageRole
 
@@ -419,23 +420,27 @@ _METHODS = {
 def _update(before: Event | None, finding: _Finding, now: datetime) -> Iterator[Change]:
     event = before or _new(finding, now)
     if before is None:
-        yield Change(name="opened", detail=_names(finding.reports), event=event)
+        yield Change(name="opened", detail=_lost(event), event=event)
     networks = _networks(finding, event.networks)
     if networks != event.networks:
-        new = {n.asn for n in networks if n.affected} - set(event.networks_affected)
+        known = {n.key for n in event.networks if n.affected}
+        new = [label_of(n) for n in networks if n.affected and n.key not in known]
         event = msgspec.structs.replace(event, networks=networks, updated_at=now)
-        named = "network_affected" if new else ""
-        yield Change(name=named, detail=_names(finding.reports) if named else "", event=event)
+        for label in new or [""]:
+            yield Change(name="network_affected" if new else "", detail=label, event=event)
     if finding.sure and event.state is EventState.SUSPECTED:
-        yield confirmed(event, now, _names(finding.reports))
+        yield confirmed(event, now, _lost(event))
 
 
 def _new(finding: _Finding, now: datetime) -> Event:
     # With the last one lost, all were; it began with the first of those lost together.
     last = max(finding.reports, key=lambda report: (report.since, report.vantage))
-    earliest, latest = onset_of(r for r in finding.reports if last.since - r.since <= TOGETHER)
+    together = [r for r in finding.reports if last.since - r.since <= TOGETHER]
+    earliest, latest = onset_of(together)
+    # Two moments of each vantage, to the microsecond: who knows one cannot guess the others.
+    moments = sorted(f"{one.since.isoformat()} {one.before}" for one in together)
     return Event(
-        id=event_id(finding.subject, last.since.isoformat()),
+        id=event_id(finding.subject, *moments),
         kind=finding.kind,
         country=finding.country,
         vantage=finding.vantage,
@@ -489,5 +494,6 @@ def _close(event: Event, reports: Iterable[VantageReport], now: datetime) -> Cha
     return closed(msgspec.structs.replace(event, networks=networks), *bounds, now)
 
 
-def _names(reports: Iterable[VantageReport]) -> str:
-    return ", ".join(sorted(report.vantage for report in reports))
+def _lost(event: Event) -> str:
+    """The lost networks as log lines name them: everybody reads these, so no vantage is named."""
+    return ", ".join(label_of(network) for network in event.networks if network.blocked_now)

@@ -13,7 +13,7 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.analysis.events.event import Scope, network_key
+from monitor.analysis.events.event import Scope
 from monitor.analysis.events.sequential_test import (
     Detector,
     DetectorSettings,
@@ -22,6 +22,8 @@ from monitor.analysis.events.sequential_test import (
     stale,
     update,
 )
+from monitor.analysis.judge.rules import UNSETTLED
+from monitor.analysis.trust import Voice, network_key
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict, State
 
 _ACCUSED = (State.BLOCKED, State.THROTTLED, State.DEGRADED)
@@ -53,6 +55,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence
     scope: Scope
     """Full once a core function was affected."""
+    settled: bool = True
+    """A verdict of it did not depend on controls that disagree, or on one agent's alone."""
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +75,10 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> tuple[int, str]:
         return network_key(self.asn, self.network)
+
+    @property
+    def voice(self) -> Voice:
+        return Voice(vantage=self.vantage, network=self.key)
 
     @property
     def suspected(self) -> bool:
@@ -174,6 +182,7 @@ def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
         roles=tuple(sorted(role.role for role in verdict.roles if role.state in _ACCUSED)),
         evidence=verdict.evidence,
         scope=Scope.PARTIAL if verdict.state is State.DEGRADED else Scope.FULL,
+        settled=verdict.rule_id not in UNSETTLED,
     )
     if run is None or run.at != now.at:
         return now
@@ -186,4 +195,5 @@ def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
         roles=tuple(sorted({*run.roles, *now.roles})),
         evidence=max(run.evidence, now.evidence, key=EVIDENCE_ORDER.__getitem__),
         scope=Scope.FULL if Scope.FULL in (run.scope, now.scope) else Scope.PARTIAL,
+        settled=run.settled or now.settled,
     )

@@ -77,7 +77,7 @@ def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | N
     found = strongest(case, covered)
     if found is None or found.evidence is Evidence.NONE:
         return None
-    doubtful = controls.unstable or found.sign in _INNOCENT
+    doubtful = controls.unstable or controls.unsettled or found.sign in _INNOCENT
     limit = Evidence.WEAK if doubtful else Evidence.STRONG
     return msgspec.structs.replace(found, evidence=capped(found.evidence, limit), family=family)
 

@@ -83,7 +83,7 @@ def find(case: Case, failed: Sequence[Summary], controls: Controls) -> Finding:
         FailedAttempt(
             summary=summary,
             signs=signs_of(case, summary, controls),
-            covered=any(follows(control.measurement, summary) for control in controls.working),
+            covered=any(follows(one.measurement, summary) for one in _asked(controls)),
         )
         for summary in failed
     ]
@@ -97,11 +97,16 @@ def find(case: Case, failed: Sequence[Summary], controls: Controls) -> Finding:
         return Finding(
             sign=None, evidence=Evidence.NONE, summary=last, outcome=decisive_here(case, last)
         )
-    limit = (
-        Evidence.WEAK if controls.unstable or _slow_at_control(found, controls) else Evidence.STRONG
-    )
+    doubtful = controls.unstable or controls.unsettled or _slow_at_control(found, controls)
+    limit = Evidence.WEAK if doubtful else Evidence.STRONG
     evidence = capped(found.evidence, limit) if counted else Evidence.NONE
     return _with_follow_ups(case, found, evidence, counted, controls)
+
+
+def _asked(controls: Controls) -> Sequence[Summary]:
+    """The controls that a failure can be compared with. Unsettled ones tell no more than that it
+    may work elsewhere."""
+    return (*controls.working, *controls.failing) if controls.unsettled else controls.working
 
 
 def _slow_at_control(found: Finding, controls: Controls) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.analysis.judge.fingerprint import Fingerprint
+from monitor.analysis.trust import OWN_ALONE, Trust
 from monitor.analysis.verdict import VantageHealth
 from probes.measurement import Measurement
 
@@ -42,3 +43,5 @@ class Case(EndpointCase, frozen=True, kw_only=True):
     through and its silence means something."""
     control_health: Mapping[str, VantageHealth] = {}
     """Vantage id → health of the control vantages. A missing one counts as unwell."""
+    trust: Trust = OWN_ALONE
+    """What the word of each control weighs."""

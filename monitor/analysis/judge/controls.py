@@ -4,9 +4,16 @@ A control counts when its vantage is well, it is of the same endpoint, and it st
 the end of the field measurement: a platform can go down between two measurements. The latest
 measurement of each control vantage decides. If an earlier one failed, the evidence is weaker: a
 fault that comes and goes at the control can come and go here, too.
+
+Controls of the operator's own configuration are believed. Where agents are controls, they **vote**:
+the side with most weight counts if it weighs enough (`monitor.analysis.trust`), and the other side
+is *outvoted*. One agent alone settles nothing, nor do two that disagree, nor agents against the
+operator's own: then it is neither known to be down nor known to work elsewhere, and the controls
+are *unsettled*.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -18,6 +25,7 @@ from monitor.analysis.judge.cleartext_pages import (
     redirects_elsewhere,
 )
 from monitor.analysis.outcome import TIMEOUT, Summary, best, rank, summarise, usable
+from monitor.analysis.trust import OWN_VOTES, Trust, Voice, network_key
 from monitor.analysis.verdict import VantageState
 from probes.measurement import LEGAL_REASONS, HttpObservation, Measurement
 
@@ -36,11 +44,21 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True):
     """A control failed after a failure here, whatever it found later: the endpoint is unstable."""
     slowest_answer: float = 0.0
     """Longest wait of a working control for an answer, in seconds."""
+    outvoted: tuple[Summary, ...] = ()
+    """Controls that say the opposite of those that count."""
+    unsettled: bool = False
+    """Neither side of the vote weighs enough."""
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Measurement ids, sorted."""
-        return tuple(sorted(c.measurement.id for c in (*self.working, *self.failing)))
+        """Measurement ids, sorted; those that were outvoted included."""
+        every = (*self.working, *self.failing, *self.outvoted)
+        return tuple(sorted(c.measurement.id for c in every))
+
+    @property
+    def down(self) -> bool:
+        """Whether those that count found it failing too."""
+        return bool(self.failing) and not self.working and not self.unsettled
 
 
 def controls_for(case: Case, compared: Sequence[Summary]) -> Controls:
@@ -57,12 +75,54 @@ def controls_for(case: Case, compared: Sequence[Summary]) -> Controls:
     latest: dict[str, Summary] = {}
     for summary in sorted(informative, key=lambda s: (s.measurement.started_at, s.measurement.id)):
         latest[summary.measurement.vantage] = summary
-    return Controls(
-        working=tuple(summary for summary in latest.values() if _works(summary)),
-        failing=tuple(summary for summary in latest.values() if not _works(summary)),
+    working = tuple(summary for summary in latest.values() if _works(summary))
+    failing = tuple(summary for summary in latest.values() if not _works(summary))
+    found = Controls(
+        working=working,
+        failing=failing,
         unstable=not all(map(_works, informative)),
-        slowest_answer=max(map(_slowest, filter(_works, latest.values())), default=0.0),
+        slowest_answer=max(map(_slowest, working), default=0.0),
     )
+    if all(case.trust.is_own(vantage) for vantage in latest):
+        return found
+    return _after_vote(case, found, informative)
+
+
+def _after_vote(case: Case, found: Controls, informative: Sequence[Summary]) -> Controls:
+    """The controls that count once those have voted of which some are agents."""
+    trust, at = case.trust, case.judged_at
+    for_it, against = _votes(trust, found.working, at), _votes(trust, found.failing, at)
+    own = _own(trust, found.working), _own(trust, found.failing)
+    if for_it > against and (own[0] or (for_it >= trust.agreement and not own[1])):
+        counting = {one.measurement.vantage for one in found.working}
+        return msgspec.structs.replace(
+            found,
+            failing=(),
+            outvoted=found.failing,
+            unstable=not all(
+                _works(one) for one in informative if one.measurement.vantage in counting
+            ),
+        )
+    if against > for_it and (own[1] or (against >= trust.agreement and not own[0])):
+        return msgspec.structs.replace(found, working=(), outvoted=found.working)
+    return msgspec.structs.replace(found, unsettled=True)
+
+
+def _votes(trust: Trust, controls: Iterable[Summary], at: datetime) -> float:
+    voices = [
+        Voice(
+            vantage=one.measurement.vantage,
+            network=network_key(one.measurement.asn, one.measurement.network),
+        )
+        for one in controls
+    ]
+    # One line of the operator's outweighs any one agent.
+    own = sum(trust.is_own(voice.vantage) for voice in voices)
+    return trust.total(voices, at) + own * (OWN_VOTES - 1)
+
+
+def _own(trust: Trust, controls: Iterable[Summary]) -> bool:
+    return any(trust.is_own(one.measurement.vantage) for one in controls)
 
 
 def _slowest(control: Summary) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from monitor.analysis.judge.attempt_signs import FailedAttempt, Finding, strongest
 from monitor.analysis.judge.case import Case
-from monitor.analysis.judge.controls import ABLE, follows
+from monitor.analysis.judge.controls import ABLE, controls_for, follows
 from monitor.analysis.judge.evidence_grades import Sign
 from monitor.analysis.outcome import DEPTH, Outcome, Summary, sub_method_of, summarise
 from monitor.analysis.verdict import Evidence
@@ -30,6 +30,9 @@ def quic_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
     if any(not quic_failed(one.measurement, case.health.families) for one in tried):
         return None
     working = [control for control in case.controls if _works(case, control)]
+    if controls_for(case, attempts[-1:]).unsettled:
+        # A single agent's word that QUIC works elsewhere accuses nobody.
+        return None
     covered = [
         FailedAttempt(summary=one, signs=_signs(one, case.health.families), covered=True)
         for one in tried

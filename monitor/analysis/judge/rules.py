@@ -32,7 +32,7 @@ Decisions worth knowing:
   same cycle; calls (method udp) are never more than weak. `monitor.analysis.judge.platform` says
   what a block of QUIC alone means for the platform.
 * *Without a control, with controls that disagree, or on a proxy's report alone*, evidence is never
-  more than weak.
+  more than weak. Where agents are controls, they vote (`monitor.analysis.judge.controls`).
 * *451 over a verified connection* is the platform's own act under a law: blocked, method http,
   never more than weak. When the control gets 451 too, it is insufficient.
 * *An unexpected answer over a verified connection* is insufficient: sites answer robots and regions
@@ -55,9 +55,13 @@ from monitor.analysis.verdict import Evidence, State, TableRule, VantageState, V
 from probes.catalog.catalog import EndpointKind
 from probes.measurement import Layer, Measurement
 
-RULES_VERSION = "4"
+RULES_VERSION = "5"
 """Stored with every verdict. It changes whenever the same case could get another verdict."""
 QUIC_BLOCKED = "quic.blocked"
+CONTROL_UNSETTLED, FAMILY_UNSETTLED = "control.unsettled", "family.unsettled"
+UNSETTLED = (CONTROL_UNSETTLED, FAMILY_UNSETTLED)
+"""Ids of the rules for what may be blocked or down, for the controls do not settle it. They make a
+suspicion, and never a certainty."""
 
 
 class Rule(TableRule, frozen=True, kw_only=True):
@@ -183,6 +187,10 @@ def _family(layer: Layer, meaning: str) -> Rule:
     )
 
 
+def _family_unsettled(facts: Facts) -> bool:
+    return facts.family_finding is not None and facts.controls.unsettled
+
+
 def _vantage(
     name: str,
     meaning: str,
@@ -235,6 +243,16 @@ def _is_stun(facts: Facts) -> bool:
 
 
 _FAMILY_RULES = (
+    Rule(
+        id=FAMILY_UNSETTLED,
+        meaning="The platform answers, but never over one of IPv4 and IPv6, though that family"
+        " works here. Whether it works over it elsewhere is not settled: the controls disagree, or"
+        " too few of them are known well enough to be believed.",
+        state=State.BLOCKED,
+        grade_ceiling=Evidence.WEAK,
+        wrong_when="The platform does not work over that family anywhere.",
+        matches=_family_unsettled,
+    ),
     _family(Layer.DNS, "its name does not resolve correctly"),
     _family(Layer.TCP, "no connection can be made"),
     _family(Layer.TLS, "the TLS handshake fails"),
@@ -365,14 +383,18 @@ RULES: tuple[Rule, ...] = (
         id="http.withheld_everywhere",
         meaning="The site says that the law forbids it, at the control as well as here.",
         wrong_when="The control's country has the same law.",
-        matches=lambda facts: not facts.controls.working and facts.withheld_everywhere,
+        matches=lambda facts: (
+            not facts.controls.working
+            and not facts.controls.unsettled
+            and facts.withheld_everywhere
+        ),
     ),
     Rule(
         id="control.also_fails",
         meaning="It fails here, and afterwards it failed at the control too: it is down.",
         state=State.DOWN,
         wrong_when="It is blocked here and refuses the control's network at the same time.",
-        matches=lambda facts: bool(facts.controls.failing) and not facts.controls.working,
+        matches=lambda facts: facts.controls.down,
     ),
     # Does the sign need no control?
     _accuses(
@@ -431,6 +453,15 @@ RULES: tuple[Rule, ...] = (
         meaning="It fails here, and the control vantage was unhealthy or could not test it.",
         wrong_when="The control's references fail though the control is fine.",
         matches=lambda facts: facts.controls.gap == "dead",
+    ),
+    Rule(
+        id=CONTROL_UNSETTLED,
+        meaning="It fails here. Whether it fails elsewhere too is not settled: the controls"
+        " disagree, or too few of them are known well enough to be believed.",
+        state=State.BLOCKED,
+        grade_ceiling=Evidence.WEAK,
+        wrong_when="It is down: the controls that reach it are lying, or measure another server.",
+        matches=lambda facts: facts.controls.unsettled and facts.accused is not None,
     ),
     # Can packet loss explain it?
     Rule(

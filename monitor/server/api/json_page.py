@@ -17,7 +17,7 @@ from monitor.server.api.request import Query
 from monitor.server.api.resources import Resource
 from storage.first_rows import first_rows
 from storage.store import Store
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 
 async def json_page(
@@ -37,9 +37,10 @@ async def json_page(
             more["coverage"] = None
         # One row more than the page holds shows whether there is another page.
         headers: dict[str, str] = {}
-        found = await first_rows(resource.export.rows(store, query.selection), query.limit + 1)
+        export = query.seen(resource.export)
+        found = await first_rows(export.rows(store, query.selection), query.limit + 1)
         if query.covered:
-            known = await stored_coverage(store, query.selection, interval, utc_now())
+            known = await stored_coverage(store, query.counted, interval, utc_now())
             more["coverage"] = coverage_object(known, any_event=bool(found))
         values, following = found[: query.limit], None
         if len(found) > query.limit:
@@ -51,8 +52,7 @@ async def json_page(
             headers |= await empty_headers(resource, store, query)
 
         def encode() -> bytes:
-            prepared = map(resource.export.prepare, values)
-            rows = json_rows(resource.columns, prepared, query.hidden_columns)
+            rows = json_rows(export.columns, map(export.prepare, values))
             return msgspec.json.encode({"data": rows, "next": following, **more})
 
         body = await asyncio.to_thread(encode)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +10,6 @@ from monitor.export.cells import Value
 from monitor.export.columns import Column
 from monitor.wording.visible_text import visible
 from storage.values.times import time_text
-
-HIDDEN = frozenset({"vantage", "cycle_id", "resolvers"})
-"""Columns that stay empty for readers who see nothing finer than a network: a cycle belongs to one
-vantage, and a small resolver serves few people."""
 
 _BETWEEN_ITEMS = re.compile(r" (?!through proxy)(?<!through )")
 """An item may itself hold the words ` through proxy`."""
@@ -32,19 +28,14 @@ SCHEMAS: Mapping[str, Mapping[str, Any]] = {
 """JSON Schema of a column's values, by its unit."""
 
 
-def json_rows(
-    columns: Sequence[Column[Any]], values: Iterable[Any], hidden: Collection[str]
-) -> list[dict[str, Any]]:
-    """One object for each value, with a member for each column; empty for `hidden` columns."""
-    readers = [(column.name, _json_of(column, column.name in hidden)) for column in columns]
+def json_rows(columns: Sequence[Column[Any]], values: Iterable[Any]) -> list[dict[str, Any]]:
+    """One object for each value, with a member for each column."""
+    readers = [(column.name, _json_of(column)) for column in columns]
     return [{name: read(value) for name, read in readers} for value in values]
 
 
-def _json_of(column: Column[Any], hide: bool) -> Callable[[Any], Any]:
+def _json_of(column: Column[Any]) -> Callable[[Any], Any]:
     several = {"list": _BETWEEN_ITEMS, "names": re.compile(re.escape(" | "))}.get(column.unit)
-    if hide:
-        nothing: Any = None if several is None else []
-        return lambda _: nothing
     if several is None:
         return lambda value: _json_value(column.value(value))
     return lambda value: _items(several, column.value(value))

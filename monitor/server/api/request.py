@@ -7,8 +7,9 @@ from starlette.requests import Request
 
 from monitor.analysis.events.event import Event
 from monitor.config.filters import FilterError, Filters, selection_of
+from monitor.export.kinds import Export, Kind
+from monitor.export.public_view import PublicView, is_public
 from monitor.server.api.cursor import Cursors
-from monitor.server.api.json_rows import HIDDEN
 from monitor.server.api.parameters import PAGE, PAGING, read_query
 from monitor.server.api.problem import ProblemError
 from monitor.server.api.resources import Resource
@@ -19,7 +20,7 @@ from storage.first_rows import first_rows
 from storage.store import Store
 from storage.values.names import Names
 from storage.values.selection import Selection
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 _TICK = timedelta(microseconds=1)
 _ATTEMPTS = timedelta(minutes=10)
@@ -35,16 +36,22 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     selection: Selection
     limit: int
     """Rows of a page."""
-    hidden: bool
-    """Whether this reader sees nothing finer than a network."""
+    view: PublicView | None
+    """What this reader sees; None for all of it."""
+    counted: Selection
+    """The verdicts that a coverage counts."""
     covered: bool = False
     """Whether the coverage of the selection belongs to the answer: of an event it does not, nor to
     a later page."""
 
     @property
-    def hidden_columns(self) -> frozenset[str]:
-        """Columns that stay empty."""
-        return HIDDEN if self.hidden else frozenset()
+    def hidden(self) -> bool:
+        """Whether this reader sees nothing finer than a network."""
+        return self.view is not None
+
+    def seen(self, export: Export) -> Export:
+        """What this reader sees of such rows."""
+        return export if self.view is None else self.view.export(export)
 
 
 async def read_request(
@@ -55,12 +62,14 @@ async def read_request(
     known: Names,
     *,
     paged: bool,
-    hidden: bool,
+    view: PublicView | None,
 ) -> Query:
-    """Read the query string; `known` are names that need no look into the store.
+    """Read the query string; `known` are names that need no look into the store, and `view` is what
+    this reader sees of the rest.
 
     Raises ProblemError, and StorageError if a name or an event must be looked up.
     """
+    hidden, now = view is not None, utc_now()
     if hidden and not resource.public:
         raise ProblemError(403, "only operators may see vantages")
     parameters = (*resource.filters, *(PAGING if paged else ()))
@@ -83,11 +92,15 @@ async def read_request(
     )
     if selection.event:
         events = await first_rows(store.events(Selection(event=selection.event, batch=1)), 1)
-        if not events:
+        if not events or (hidden and not is_public(events[0])):
             raise ProblemError(404, "there is no event with this id", "event")
         if resource.name not in _HISTORIES:
             selection = _during(events[0], selection)
-    return Query(selection=selection, limit=limit, hidden=hidden, covered=covered)
+    counted = selection
+    if view is not None:
+        counted = view.selection(Kind.VERDICTS, selection, now)
+        selection = view.selection(resource.name, selection, now)
+    return Query(selection=selection, limit=limit, view=view, counted=counted, covered=covered)
 
 
 async def _checked(asked: Filters, known: Names, resource: Resource, store: Store) -> Selection:

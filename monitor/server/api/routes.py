@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from monitor.export.public_view import PublicView
 from monitor.logs import logger
-from monitor.server.api.csv_download import csv_file
+from monitor.server.api.csv_download import Downloads, csv_file
 from monitor.server.api.cursor import Cursors
 from monitor.server.api.json_page import json_page, tagged
 from monitor.server.api.openapi import document
@@ -38,19 +39,21 @@ def create_api(
     sees_vantages: Callable[[Request], bool],
     known: Callable[[], Names] = Names,
     interval: Callable[[], float] = lambda: 0.0,
+    view: Callable[[], PublicView] = PublicView,
 ) -> Starlette:
     """The application to mount at `/api/v1`, over an open store.
 
     `sees_vantages` decides whether the reader of a request may see single vantages; others see
-    nothing finer than a network. `known` gives names that may be selected by besides those of
+    only what `view` gives. `known` gives names that may be selected by besides those of
     stored rows. `interval` gives the seconds between two cycles, 0 where it is not known.
     """
     cursors = Cursors()
     readers = asyncio.Semaphore(READERS)
+    downloads = Downloads()
 
     def read(request: Request, resource: Resource, *, paged: bool) -> Awaitable[Query]:
-        hidden = not sees_vantages(request)
-        return read_request(request, resource, store, cursors, known(), paged=paged, hidden=hidden)
+        seen = None if sees_vantages(request) else view()
+        return read_request(request, resource, store, cursors, known(), paged=paged, view=seen)
 
     def page(resource: Resource) -> Handler:
         async def get(request: Request) -> Response:
@@ -62,7 +65,7 @@ def create_api(
     def file(resource: Resource) -> Handler:
         async def get(request: Request) -> Response:
             query = await read(request, resource, paged=False)
-            return await csv_file(request, resource, store, query, readers, interval())
+            return await csv_file(request, resource, store, query, readers, interval(), downloads)
 
         return get
 

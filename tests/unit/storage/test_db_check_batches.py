@@ -95,3 +95,47 @@ def test_a_copy_from_before_there_were_agents_holds(file: Path) -> None:
         for table in ("batch_cycle", "batch", "enrolment"):
             database.execute(f"DROP TABLE {table}")
     assert check(str(file), fault_of) == []
+
+
+def _logged(file: Path) -> None:
+    """Adds what waits to the log, and lets it be changed: what a thief of the file can do."""
+
+    async def append() -> None:
+        store = open_store(f"sqlite:///{file}")
+        await store.open()
+        assert (await store.append_to_log()).size >= 3
+        await store.close()
+
+    asyncio.run(append())
+    with closing(sqlite3.connect(file)) as database:
+        for verb in ("update", "delete"):
+            database.execute(f"DROP TRIGGER log_entry_refuses_{verb}")
+
+
+@pytest.mark.parametrize("verb", ["UPDATE log_entry SET digest = digest", "DELETE FROM log_entry"])
+def test_the_database_refuses_to_change_the_log(file: Path, verb: str) -> None:
+    """Also to somebody in an SQL shell."""
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("INSERT INTO log_entry VALUES (0, 'a', '')")
+        with pytest.raises(sqlite3.IntegrityError, match="log_entry is append-only"):
+            database.execute(verb)
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("DELETE FROM log_entry WHERE position = 1", "entry 1 of the append-only log is missing"),
+        ("UPDATE log_entry SET digest = replace(digest, 'a', 'b')", "log was changed"),
+        ("UPDATE log_entry SET nodes = '' WHERE position = 1", "entry 1 of the append-only log"),
+        ("UPDATE log_entry SET nodes = nodes || nodes", "log was changed"),
+        ("UPDATE log_entry SET digest = 'x' WHERE position = 0", "entry 0 of the append-only log"),
+    ],
+)
+def test_a_changed_log_is_named(file: Path, statement: str, why: str) -> None:
+    """By its first entry that does not follow from those before."""
+    _logged(file)
+    assert _run(file).exit_code == 0
+    _changed(file, statement)
+    done = _run(file)
+    assert done.exit_code == 3, done.output
+    assert why in done.stderr

@@ -2,36 +2,23 @@
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from storage.agent.spool import Frozen, Share, Spool, Spooled, read_spool
+from storage.agent.spool import Spool, Waiting, read_spool
 from storage.store import StorageError
 
-ROOM = Share(cycles=100, measurements=10_000, packed=10**7, unpacked=10**8)
 
-
-def cycle(number: int, *, size: int = 1000, boot: str = "one") -> Spooled:
-    """A cycle of ten measurements whose report does not compress."""
-    return Spooled(
-        id=f"cycle {number}",
-        boot=boot,
-        boottime=float(number),
+def batch(number: int, *, size: int = 1000, undated: bytes = b"") -> Waiting:
+    """A sealed batch of ten measurements, which does not compress."""
+    return Waiting(
+        id=f"batch {number}",
         measurements=10,
-        report=os.urandom(size),
-    )
-
-
-def make(cycles: Sequence[Spooled], behind: int, dropped: int) -> Frozen:
-    """A batch that names what it was made of."""
-    names = ", ".join(one.id for one in cycles)
-    return Frozen(
-        id=f"batch of {names}",
-        encoding="gzip",
-        measurements=sum(one.measurements for one in cycles),
-        body=f"{names}; {behind} behind, {dropped} dropped".encode(),
+        digest=f"{number:064x}",
+        body=os.urandom(size),
+        undated=undated,
     )
 
 
@@ -42,102 +29,87 @@ async def opened(file: Path, limit: int = 10**8) -> Spool:
     return spool
 
 
-async def test_what_is_frozen_stays_the_same_until_it_is_forgotten(tmp_path: Path) -> None:
+async def test_the_next_stays_the_same_until_it_is_forgotten(tmp_path: Path) -> None:
     """However often it is asked for, by this process or the next, while more comes in."""
     spool = await opened(tmp_path / "spool.db")
-    assert await spool.freeze(ROOM, make) is None
-    await spool.put(cycle(1), {"note": "kept"})
-    frozen = await spool.freeze(ROOM, make)
-    await spool.put(cycle(2))
-    assert await spool.freeze(ROOM, make) == frozen
+    assert await spool.next() is None
+    first, second = batch(1), batch(2)
+    await spool.put(first, {"note": "kept"})
+    assert await spool.next() == first
+    await spool.put(second)
+    assert await spool.next() == first
     await spool.close()
     spool = await opened(tmp_path / "spool.db")
     assert await spool.notes() == {"note": "kept"}
-    assert frozen is not None
-    assert await spool.freeze(ROOM, make) == frozen
-    assert (await spool.holding()).measurements == 20
-    await spool.forget(frozen.id)
-    after = await spool.freeze(ROOM, make)
-    assert after is not None
-    assert after.body == b"cycle 2; 0 behind, 0 dropped"
-    await spool.forget(after.id)
+    assert await spool.next() == first
+    holding = await spool.holding()
+    assert (holding.batches, holding.measurements) == (2, 20)
+    await spool.forget(first.id)
+    assert await spool.next() == second
+    await spool.forget(second.id)
     assert (await spool.holding()).measurements == 0
     await spool.close()
 
 
-@pytest.mark.parametrize(
-    ("share", "first"),
-    [
-        (Share(cycles=2, measurements=10**6, packed=10**7, unpacked=10**8), 2),
-        (Share(cycles=100, measurements=35, packed=10**7, unpacked=10**8), 3),
-        (Share(cycles=100, measurements=10**6, packed=4200, unpacked=10**8), 4),
-        (Share(cycles=100, measurements=10**6, packed=10**7, unpacked=5000), 5),
-        (Share(cycles=100, measurements=5, packed=10, unpacked=10), 1),
-    ],
-)
-async def test_a_batch_keeps_every_limit_and_holds_one_cycle_at_least(
-    tmp_path: Path, share: Share, first: int
-) -> None:
-    """The oldest come first; what waits behind is told."""
+async def test_what_has_no_date_is_dated_in_place_and_once(tmp_path: Path) -> None:
+    """In its turn, under its id; what cannot be dated goes as it is. What dated it is not kept."""
     spool = await opened(tmp_path / "spool.db")
-    for number in range(8):
-        await spool.put(cycle(number))
-    frozen = await spool.freeze(share, make)
-    assert frozen is not None
-    assert frozen.measurements == 10 * first
-    assert frozen.body.endswith(f"{80 - 10 * first} behind, 0 dropped".encode())
-    await spool.close()
+    for one in (batch(1, undated=b"one"), batch(2), batch(3, undated=b"lost")):
+        await spool.put(one)
+    asked: list[bytes] = []
 
+    def dated(waiting: Waiting) -> Waiting | None:
+        asked.append(waiting.undated)
+        return (
+            Waiting(id="-", measurements=0, digest="d", body=b"dated") if len(asked) == 1 else None
+        )
 
-async def test_cycles_of_two_starts_of_the_machine_share_no_batch(tmp_path: Path) -> None:
-    """They may be dated differently."""
-    spool = await opened(tmp_path / "spool.db")
-    for number, boot in enumerate(("one", "one", "two")):
-        await spool.put(cycle(number, boot=boot))
-    frozen = await spool.freeze(ROOM, make)
-    assert frozen is not None
-    assert frozen.measurements == 20
+    for _ in range(2):
+        await spool.date(dated)
+    assert asked == [b"one", b"lost"]
+    first = await spool.next()
+    assert first == Waiting(id="batch 1", measurements=10, digest="d", body=b"dated")
+    for name in ("batch 1", "batch 2"):
+        await spool.forget(name)
+    third = await spool.next()
+    assert third is not None
+    assert (third.id, third.digest, third.undated) == ("batch 3", f"{3:064x}", b"")
     await spool.close()
 
 
 async def test_the_file_keeps_its_limit_by_giving_up_the_oldest(tmp_path: Path) -> None:
-    """Two megabytes put into one: the newest are left, every measurement is there or counted, and
-    the next batch tells how many are not."""
+    """Two megabytes put into one: the newest are left, and the one that a collector may have
+    already; every measurement is there or counted."""
     limit = 1_000_000
     spool = await opened(tmp_path / "spool.db", limit)
     given_up = 0
     for number in range(200):
-        given_up += await spool.put(cycle(number, size=10_000))
+        given_up += await spool.put(batch(number, size=10_000))
         assert (tmp_path / "spool.db").stat().st_size <= limit
     holding = await spool.holding()
     assert holding.dropped == given_up > 0
     assert holding.measurements + holding.dropped == 2000
     assert holding.measurements >= 700
-    frozen = await spool.freeze(ROOM, make)
-    assert frozen is not None
-    assert frozen.body.startswith(f"cycle {given_up // 10},".encode())
-    assert frozen.body.endswith(f"0 behind, {given_up} dropped".encode())
+    await spool.forget("batch 0")
+    after = await spool.next()
+    assert after is not None
+    assert after.id == f"batch {given_up // 10 + 1}"
     await spool.close()
 
 
-async def test_what_lies_aside_is_given_up_first_and_what_is_frozen_not_at_all(
-    tmp_path: Path,
-) -> None:
-    """A collector may have the frozen batch already; nobody will ever take the other."""
+async def test_what_lies_aside_is_given_up_first_and_the_next_not_at_all(tmp_path: Path) -> None:
+    """A collector may have the next one already; nobody will ever take the other."""
     spool = await opened(tmp_path / "spool.db", 1_000_000)
-    one = Share(cycles=1, measurements=10, packed=10**6, unpacked=10**6)
-    await spool.put(cycle(0))
-    refused = await spool.freeze(one, make)
-    assert refused is not None
-    await spool.put_aside(refused.id, "malformed", "as the test says")
+    await spool.put(batch(0))
+    await spool.put_aside("batch 0", "malformed", "as the test says")
     (aside,) = (await spool.holding()).aside
     assert (aside.reason, aside.measurements) == ("malformed", 10)
-    await spool.put(cycle(1))
-    frozen = await spool.freeze(one, make)
+    first = batch(1)
+    await spool.put(first)
     for number in range(2, 200):
-        await spool.put(cycle(number, size=10_000))
+        await spool.put(batch(number, size=10_000))
     assert (await spool.holding()).aside == ()
-    assert await spool.freeze(one, make) == frozen
+    assert await spool.next() == first
     await spool.close()
 
 
@@ -145,14 +117,8 @@ async def test_what_was_acknowledged_cannot_be_read_off_the_file(tmp_path: Path)
     """Its pages are overwritten when they are let go of."""
     spool = await opened(tmp_path / "spool.db")
     secret = b"what was seen" * 100
-    await spool.put(
-        Spooled(id="a", boot="one", boottime=1.0, measurements=1, report=os.urandom(100))
-    )
-    frozen = await spool.freeze(
-        ROOM, lambda *_: Frozen(id="b", encoding="gzip", measurements=1, body=secret)
-    )
-    assert frozen is not None
-    await spool.forget(frozen.id)
+    await spool.put(Waiting(id="a", measurements=1, digest="", body=secret, undated=secret))
+    await spool.forget("a")
     await spool.close()  # which empties the write-ahead log into the file
     assert b"what was seen" not in (tmp_path / "spool.db").read_bytes()
 
@@ -171,7 +137,7 @@ async def test_a_damaged_file_is_moved_away_and_a_new_one_begun(tmp_path: Path) 
     file.write_bytes(b"no database at all, and longer than a header would be" * 100)
     spool = Spool(file, limit=10**6)
     assert not await spool.open()
-    await spool.put(cycle(1))
+    await spool.put(batch(1))
     await spool.close()
     assert (tmp_path / "spool.db.damaged").read_bytes().startswith(b"no database")
     assert read_spool(file)[0].measurements == 10
@@ -185,3 +151,26 @@ async def test_the_file_of_another_version_is_left_alone(tmp_path: Path) -> None
     database.close()
     with pytest.raises(StorageError, match="another version"):
         await Spool(file, limit=10**6).open()
+
+
+@pytest.mark.parametrize("holds", [True, False])
+async def test_a_file_of_before_batches_were_sealed_is_left_alone_if_anything_waits(
+    tmp_path: Path, holds: bool
+) -> None:
+    """Else a new one takes its place."""
+    file = tmp_path / "spool.db"
+    with closing(sqlite3.connect(file)) as database:
+        for name in ("cycle", "batch", "note", "given_up"):
+            database.execute(f"CREATE TABLE {name} (a)")
+        database.execute("PRAGMA user_version = 1")
+        if holds:
+            database.execute("INSERT INTO cycle VALUES (1)")
+            database.commit()
+    spool = Spool(file, limit=10**6)
+    if holds:
+        with pytest.raises(StorageError, match="another version"):
+            await spool.open()
+    else:
+        assert await spool.open()
+        await spool.put(batch(1))
+    await spool.close()

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.values.steady_clock import HELD, Clocks, SteadyClock
-from storage.values.times import utc_now
+from storage.values.steady_clock import HELD, Clocks, SteadyClock, utc_now
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HOUR, DAY = 3600.0, 86400.0

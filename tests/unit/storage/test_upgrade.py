@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from alembic import command
 from alembic.config import Config
+from msgspec.structs import replace
 from sqlalchemy import create_engine, text
 
 from monitor.analysis.events.event import EventKind
@@ -17,11 +18,14 @@ from monitor.analysis.verdict import State
 from probes.measurement import HttpObservation, TlsObservation
 from storage.open_store import sql_store
 from storage.sql.migrate import MIGRATIONS
+from storage.values import codecs
 from storage.values.compression import unpack
 from storage.values.cycle import Cycle
+from storage.values.log import batch_digest, enrolment_digest, revocation_digest
 from storage.values.rollup import Period
 from storage.values.selection import Selection
-from tests.contract.cycles import EVERY_OBSERVATION, REACHED, cycle, measurement
+from tests.contract.agents import batch, enrolment
+from tests.contract.cycles import EVERY_OBSERVATION, REACHED, at, cycle, measurement
 from tests.contract.listing import EVERYTHING, flat
 
 TIME = "2024-02-17T12:00:00.000000Z"
@@ -275,3 +279,31 @@ async def test_what_is_shown_is_taken_from_what_was_observed(tmp_path: Path) -> 
             assert [new[place] for place in shown] == ["", None, None]
         else:
             assert new == old
+
+
+async def test_what_agents_sent_before_there_was_a_log_is_added_to_it(tmp_path: Path) -> None:
+    """Each signed batch, key and revocation, by the digest that it would have got."""
+    file = tmp_path / "old.db"
+    at_revision(file, "0012")
+    key = replace(enrolment(1), revoked_at=at(60), reason="stolen")
+    signed, unsigned = batch(1), replace(batch(2), fingerprint="", signature="", body=b"")
+    with closing(sqlite3.connect(file)) as database, database:
+        for table, codec, row in (
+            ("enrolment", codecs.ENROLMENT, key),
+            ("batch", codecs.BATCH, signed),
+            ("batch", codecs.BATCH, unsigned),
+        ):
+            names, marks = ", ".join(codec.names), ", ".join("?" * len(codec.names))
+            statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 # ours
+            database.execute(statement, codec.encode(row))  # type: ignore[attr-defined]
+    store = sql_store(f"sqlite:///{file}")
+    await store.open()
+    head = await store.append_to_log()
+    wanted = [
+        batch_digest(signed),
+        enrolment_digest(key),
+        revocation_digest(key.fingerprint, at(60)),
+    ]
+    assert head.size == len(wanted)
+    assert set(await store.log_places(wanted, head.size)) == set(wanted)
+    await store.close()

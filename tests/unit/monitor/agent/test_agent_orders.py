@@ -7,13 +7,16 @@ import msgspec
 import pytest
 
 from monitor.agent.collector_client import Signed
-from monitor.agent.orders import Orders, OrdersError, follow
+from monitor.agent.ordered_catalog import Allowed, OrdersError
+from monitor.agent.orders import Orders, follow
 from monitor.config.load import load_config
 from monitor.config.settings import Settings
 from monitor.keys.keys import public_text
+from monitor.keys.sealing import sealing_text
 from monitor.wire.answers import AgentSettings
 from monitor.wire.signing import sign_answer
-from tests.worlds.agent_collector import AGENT_KEY, KEY
+from probes.catalog.endpoint import parse_endpoint
+from tests.worlds.agent_collector import AGENT_KEY, KEY, SEALING
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 TOLD = AgentSettings(
@@ -32,6 +35,7 @@ country = "PK"
 [agent]
 collectors = ["https://c.example"]
 collector_key = "{public_text(KEY)}"
+sealing_key = "{sealing_text(SEALING)}"
 """
 
 
@@ -54,9 +58,18 @@ def signed(told: AgentSettings, *, by: object = None) -> Signed:
     return Signed(request="a", signature=sign_answer(key, "a", body), body=body)
 
 
-def test_a_file_that_says_nothing_follows_all(tmp_path: Path) -> None:
-    """Interval, platforms, the collector's own catalogue, bytes."""
-    found = follow(own(tmp_path), TOLD)
+OURS = Allowed(endpoints=frozenset({parse_endpoint("https://ours.example/")}))
+"""The host accepted what TOLD adds."""
+
+
+def used(mine: Settings, told: AgentSettings | None = TOLD, allowed: Allowed = OURS) -> Settings:
+    """The settings that are used."""
+    return follow(mine, told, allowed).settings
+
+
+def test_a_file_that_says_nothing_follows_all_that_its_host_allows(tmp_path: Path) -> None:
+    """Interval, platforms, what the host accepted of the collector's own catalogue, bytes."""
+    found = used(own(tmp_path))
     assert names(found) == ["x", "telegram", "ours"]
     assert (found.interval, found.events.interval) == (600.0, 600.0)
     assert found.probe.daily_bytes == 100_000_000
@@ -69,7 +82,7 @@ def test_a_stricter_file_wins(tmp_path: Path) -> None:
         'interval = "1h"',
         '[probe]\ndaily_bytes = "50MB"\n[catalog]\nplatforms = ["telegram", "youtube"]',
     )
-    found = follow(mine, TOLD)
+    found = used(mine)
     assert (found.interval, found.probe.daily_bytes) == (3600.0, 50_000_000)
     assert names(found) == ["telegram"]
 
@@ -80,7 +93,7 @@ def test_no_order_makes_an_agent_look_more_often_or_never_again(
 ) -> None:
     """Whatever number comes, the interval stays one that a file may have."""
     told = msgspec.structs.replace(TOLD, interval=interval, daily_bytes=-5)
-    found = follow(own(tmp_path), told)
+    found = used(own(tmp_path), told)
     assert 300.0 <= found.interval <= 7 * 86400
     assert found.probe.daily_bytes == 1_000_000
 
@@ -88,14 +101,14 @@ def test_no_order_makes_an_agent_look_more_often_or_never_again(
 def test_without_orders_the_file_is_all_there_is(tmp_path: Path) -> None:
     """An agent that never reached a collector works as its file says."""
     mine = own(tmp_path)
-    assert follow(mine, None) is mine
+    assert used(mine, None) is mine
 
 
 def test_a_catalogue_that_cannot_be_read_is_no_order(tmp_path: Path) -> None:
     """And the reason names the mistake."""
     told = msgspec.structs.replace(TOLD, catalog="[platform.ours]\nnonsense = 1")
     with pytest.raises(OrdersError, match=r"platform\.ours\.role is missing"):
-        follow(own(tmp_path), told)
+        used(own(tmp_path), told)
 
 
 def test_older_orders_are_not_taken(tmp_path: Path) -> None:

@@ -15,9 +15,12 @@ import pytest
 from msgspec.structs import replace
 
 from monitor.agent.ask_controls import RemoteControls
+from monitor.agent.batch_body import BatchMaker
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock
+from monitor.agent.consent import consent_of
 from monitor.agent.orders import Orders
+from monitor.agent.paths import AgentFiles
 from monitor.agent.pause_and_clock import AgentCycles
 from monitor.agent.reconfigure import AgentReconfiguration
 from monitor.agent.spooling import LogCounter, SpoolRecorder
@@ -30,8 +33,9 @@ from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
 from monitor.keys.keys import public_text
 from monitor.logs import LogSettings, configure
+from probes.measure.ordered_limits import OrderedLimits
 from storage.agent.spool import Spool
-from tests.unit.monitor.agent.test_agent_orders import TOLD, own, signed
+from tests.unit.monitor.agent.test_agent_orders import OURS, TOLD, own, signed
 from tests.worlds.agent_collector import AGENT_KEY, KEY
 from tests.worlds.agent_world import VANTAGE, Time
 
@@ -59,11 +63,20 @@ async def agent(
         traffic = DayTraffic(VANTAGE, ledger, lambda: line.carried, clock.now)
         how = partial(cycle_runner, ledger=ledger, controls=controls, clock=clock)
         async with CycleRunners(partial(how, scheduled_controls=True)) as runners:
-            recorder = SpoolRecorder(mine, spool, clock, traffic.today, lambda: None)
+            maker = BatchMaker(VANTAGE, mine.agent.sealing_key, clock)
+            recorder = SpoolRecorder(mine, spool, maker, clock, traffic.today, lambda: None)
             jobs = AgentCycles(await runners.begin(mine, ()), recorder, LogCounter(), ledger)
             schedule = Schedule(mine, jobs)
             measuring = Measuring(runners, schedule)
-            change = AgentReconfiguration(mine, orders, controls, measuring, jobs, recorder, mine)
+            files = AgentFiles(
+                config=folder / "agent.toml", key=folder / "k.pem", spool=folder / "spool.db"
+            )
+            consent = consent_of(mine, files, clock.latest_now)
+            consent.accept(OURS.endpoints, ())
+            change = AgentReconfiguration(
+                *(mine, orders, measuring, jobs, recorder, mine),
+                *(consent, OrderedLimits(clock.now)),
+            )
             yield change, jobs
             # Earlier runners are let go of by tasks, which are to have begun.
             await asyncio.sleep(0.05)

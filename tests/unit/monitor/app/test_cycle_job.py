@@ -18,7 +18,7 @@ from probes.catalog.endpoint import parse_endpoint
 from probes.testing import ScriptedNetwork
 from probes.vantage import Resolver, VantagePoint
 from storage.values.cycle import Cycle
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 FIELD = VantagePoint(
     id="khi-ptcl", country="PK", asn=17557, resolver=Resolver(address="192.0.2.53")

@@ -28,7 +28,7 @@ from probes.vantage import Resolver, VantagePoint, VantageRole
 from storage.store import StorageError
 from storage.values.cycle import Cycle
 from storage.values.selection import Selection
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 from tests.worlds.build import START, dns, health, http, look, tcp, tls
 from tests.worlds.memory_store import MemoryStore
 from tests.worlds.mmdb import country, write_mmdb

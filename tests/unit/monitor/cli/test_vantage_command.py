@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
 from monitor.keys.keys import fingerprint, grouped, load_or_make, public_text
+from monitor.keys.sealing import keys_fingerprint, sealing_key, sealing_text
 from tests.worlds.review_world import Installation
 
 FIXED = "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="
@@ -53,7 +54,8 @@ def test_enrolling_stores_the_key_and_tells_the_host(here: Installation) -> None
     done = enroll(here, "lhe-ptcl", key, "--profile", "quiet")
     assert done.exit_code == 0, done.output
     assert grouped(fingerprint(key)) in done.stdout
-    signing = public_text(load_or_make(here.file.with_name("shutwatch-signing.pem")))
+    made = load_or_make(here.file.with_name("shutwatch-orders.pem"))
+    signing, sealing = public_text(made), sealing_text(sealing_key(made))
     start, end = done.stdout.index("[[vantage]]"), done.stdout.index("with the names")
     given = tomllib.loads(done.stdout[start:end])
     wanted = {
@@ -66,7 +68,8 @@ def test_enrolling_stores_the_key_and_tells_the_host(here: Installation) -> None
     }
     assert given["vantage"] == [wanted]
     assert given["agent"]["collector_key"] == signing
-    assert grouped(fingerprint(signing)) in done.stdout
+    assert given["agent"]["sealing_key"] == sealing
+    assert grouped(keys_fingerprint(signing, sealing)) in done.stdout
     (one,) = listed(here)["lhe-ptcl"]["keys"]
     assert (one["key"], one["fingerprint"]) == (key, fingerprint(key))
     assert {name: one[name] for name in wanted if name != "id"} == {

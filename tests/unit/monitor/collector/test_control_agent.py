@@ -7,7 +7,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from monitor.agent.batch_body import freeze, spooled
+from monitor.agent.batch_body import BatchMaker
 from monitor.agent.collector_clock import AgentClock, Machine
 from monitor.analysis.verdict import State
 from monitor.app.cycle_job import measure_and_judge
@@ -15,9 +15,11 @@ from monitor.app.cycle_runners import cycle_runner
 from monitor.collector.batch_checks import frame_of, read_batch
 from monitor.collector.received_cycles import ReceivedCycles
 from monitor.keys.keys import fingerprint, public_text
+from monitor.keys.sealing import sealing_text
 from monitor.measuring.controls import LocalControls
 from monitor.measuring.probers import Probers
 from monitor.wire.answers import Reason
+from monitor.wire.envelope import open_body
 from monitor.wire.refusal import Refused
 from probes.measurement import Purpose
 from probes.testing import Peer, VirtualClockLoop, reset_by_peer
@@ -28,7 +30,7 @@ from storage.values.steady_clock import SteadyClock
 from tests.unit.monitor.collector.test_received_cycles import Shelf
 from tests.unit.monitor.measuring.test_cycle import ADDRESS, CONTROL, FIELD, World, now
 from tests.unit.monitor.measuring.test_scheduled_controls import EVERYTHING, seen_by
-from tests.worlds.agent_collector import AGENT_KEY
+from tests.worlds.agent_collector import AGENT_KEY, SEALING
 from tests.worlds.build import START
 
 LOOP = VirtualClockLoop
@@ -62,7 +64,7 @@ def taken_in(cycle: Cycle, vantage: VantagePoint, role: VantageRole | None = Non
     """The cycle as the collector reads it from the agent's batch; the key is enrolled as `role`,
     that of the vantage unless given. Raises Refused."""
     clock = AgentClock(machine())
-    batch = freeze(vantage.id, clock, [spooled(cycle, clock)], 0, 0)
+    batch = BatchMaker(vantage.id, sealing_text(SEALING), clock).make(cycle)
     key = public_text(AGENT_KEY)
     sender = Enrolment(
         vantage=vantage.id,
@@ -75,7 +77,7 @@ def taken_in(cycle: Cycle, vantage: VantagePoint, role: VantageRole | None = Non
         enrolled_at=START,
     )
     frame = frame_of(now(), 300.0, float("inf"))
-    (seen,) = read_batch(gzip.decompress(batch.body), sender, frame).cycles
+    (seen,) = read_batch(gzip.decompress(open_body(SEALING, batch.body)), sender, frame).cycles
     return seen
 
 

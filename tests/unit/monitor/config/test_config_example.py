@@ -116,7 +116,9 @@ def test_what_is_switched_off_stands_at_its_default(switched_on: Settings) -> No
     assert told == Route(name="newsroom", urls=told.urls)
     assert msgspec.structs.replace(switched_on.notify, route=()) == built_in.notify
     assert switched_on.jitter == built_in.interval / 10
-    assert switched_on.catalog.platforms == built_in.catalog.platforms
+    # Its list of platforms is short, so that a new platform is not forgotten in it.
+    chosen = [one for one in built_in.catalog.platforms if one.name in ("whatsapp", "x", "youtube")]
+    assert list(switched_on.catalog.platforms) == chosen
 
 
 def test_the_references_it_shows_are_those_that_are_shipped(tmp_path: Path) -> None:

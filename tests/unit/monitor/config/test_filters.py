@@ -17,7 +17,7 @@ from monitor.server import create_app
 from monitor.wording.languages import LANGUAGES
 from storage.open_store import open_store
 from storage.values.names import Names
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 from tests.contract.cycles import cycle, event, log_entry
 from tests.prometheus import world
 from tests.worlds.http_client import httpx

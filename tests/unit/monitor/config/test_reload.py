@@ -21,7 +21,7 @@ from monitor.metrics.families import create_registry
 from monitor.metrics.publisher import Publisher
 from monitor.server import create_app
 from monitor.server.access import Access
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 from tests.contract.cycles import health
 from tests.prometheus import world
 from tests.prometheus.world import FIELD, NOW, Clock

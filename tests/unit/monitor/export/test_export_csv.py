@@ -221,6 +221,9 @@ async def test_events(store: Store) -> None:
         "since_latest": "2024-02-17T12:05:00.000000Z",
         "blocked_seconds_least": "100",
         "blocked_seconds_most": "",
+        "weight": "1.25",
+        "weight_needed": "2",
+        "doubts": "new_keys",
     }
 
 

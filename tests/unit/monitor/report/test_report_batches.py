@@ -18,6 +18,7 @@ from monitor.keys.keys import fingerprint, public_text
 from monitor.report.batches import BATCHES, KEYS
 from monitor.report.bounded_unzip import NotAsMadeError
 from monitor.report.collect import gather
+from monitor.report.log_file import LOG
 from monitor.report.signatures_text import how_much_is_signed, signature_limits
 from monitor.report.verify import verify
 from monitor.report.verify_batches import MEASUREMENTS
@@ -25,8 +26,9 @@ from monitor.wording.words import words_in
 from probes.measurement import Measurement
 from storage.open_store import open_store
 from storage.sql import schema
+from storage.store import StorageError
 from storage.values.fleet import Quarantine
-from tests.collector.world import NOW, OTHER_KEY
+from tests.collector.world import AGENT_KEY, NOW, OTHER_KEY
 from tests.contract.listing import EVERYTHING, flat
 from tests.worlds.memory_store import MemoryStore
 from tests.worlds.report_batches_world import (
@@ -112,13 +114,23 @@ def test_batches_travel_as_they_were_sent_and_verify(whole: Path, files: Files) 
 
 
 def test_the_command_tells_how_much_is_signed(whole: Path) -> None:
-    """In one line, and what is not."""
+    """In one line; and that only the maker says whose key it is, until its owner is known."""
     done = CliRunner().invoke(app, ["verify", str(whole)])
     assert done.exit_code == 0
     assert (
-        "6 of 7 measurements are exactly as the vantage that made them signed them, in 2 batches "
-        "by 1 vantage. Not signed by a vantage: 1 measurement." in done.output
+        "6 of 7 measurements are as 1 other key signed them, in 2 batches. 2 of 2 batches are in "
+        "its maker's append-only log." in done.output
     )
+    assert "That 1 key belongs to a vantage, only the maker says." in done.output
+    assert "the vantage that made them" not in done.output
+    known = ["verify", str(whole), "--vantage-key", fingerprint(public_text(AGENT_KEY))]
+    done = CliRunner().invoke(app, known)
+    assert done.exit_code == 0
+    assert "You named 1 of the keys of vantages." in done.output
+    assert "only the maker says" not in done.output
+    known[-1] = fingerprint(public_text(OTHER_KEY))
+    done = CliRunner().invoke(app, known)
+    assert (done.exit_code, "no batch is signed by" in done.output) == (3, True)
 
 
 async def test_without_vantages_no_batch_is_enclosed(store: MemoryStore, tmp_path: Path) -> None:
@@ -126,7 +138,7 @@ async def test_without_vantages_no_batch_is_enclosed(store: MemoryStore, tmp_pat
     wanted = msgspec.structs.replace(WANTED, with_vantages=False, signed_batches=False)
     findings = await gather(store, wanted, tmp_path, 300.0)
     told = how_much_is_signed(words_in(), findings.signed)
-    assert "Of 6 measurements, 6 are in this report exactly" in told
+    assert "Of 6 measurements, 6 are in this report exactly as they were signed" in told
     assert "not enclosed, because each names its vantage" in told
     written = await asyncio.to_thread(lambda: list((tmp_path / "data").iterdir()))
     assert {BATCHES, KEYS}.isdisjoint(f"data/{one.name}" for one in written)
@@ -161,7 +173,8 @@ async def test_the_command_encloses_them_when_asked_to(tmp_path: Path) -> None:
     assert (signed.compared, signed.signed, signed.batches) == (6, 6, 2)
     with zipfile.ZipFile(out) as archive:
         page = archive.read("report.html").decode()
-    assert "6 are in this report exactly as the vantage that made them signed them" in page
+    assert "6 are in this report exactly as they were signed, in 2 batches, with the keys" in page
+    assert "Whose keys these are, the report does not prove." in page
     assert BATCHES in page
 
 
@@ -176,7 +189,7 @@ async def test_batches_of_revoked_and_quarantined_vantages_are_marked(
     findings = await gather(store, WANTED, tmp_path, 300.0)
     files = {
         name: (await asyncio.to_thread((tmp_path / name).read_bytes)).splitlines()
-        for name in (BATCHES, KEYS, MEASUREMENTS)
+        for name in (BATCHES, KEYS, MEASUREMENTS, LOG)
     }
     assert all(line_of(files, n).key_revoked_at == NOW for n in range(2))
     assert all(line_of(files, n).quarantined for n in range(2))
@@ -263,7 +276,8 @@ def test_whatever_is_signed_cannot_be_changed(files: Files, changed: dict[str, A
 
 def test_a_swapped_key_is_found(files: Files) -> None:
     """Another key under the old fingerprint, another key with its own, one for another vantage, and
-    none at all."""
+    none at all. None of them is said to be in the log, where it would be missed."""
+    files = edited(files, KEYS, 0, lambda key: {**key, "place": None})
     other = public_text(OTHER_KEY)
     swapped = edited(files, KEYS, 0, lambda key: {**key, "key": other})
     assert "was never enrolled" in _complaint(swapped)
@@ -377,3 +391,95 @@ def test_a_changed_byte_names_the_file(whole: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["verify", str(broken)])
     assert done.exit_code == 3
     assert BATCHES in done.output
+
+
+# The log.
+
+
+def test_batches_and_keys_are_in_the_log(whole: Path, files: Files) -> None:
+    """Each is proved to be in the one whose head the report has."""
+    verified = verify(whole)
+    assert verified.signed is not None
+    assert verified.log is not None
+    # Three keys were enrolled, and two batches received.
+    assert (verified.signed.logged, verified.log.file.size) == (2, 5)
+    assert all(line_of(files, number).place for number in range(2))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"position": 0},
+        {"position": 5},
+        {"position": -1},
+        {"path": []},
+        {"path": ["00" * 32] * 3},
+        {"path": ["no digits"]},
+    ],
+)
+@pytest.mark.parametrize("name", [BATCHES, KEYS])
+def test_a_changed_place_is_found(files: Files, name: str, changed: dict[str, Any]) -> None:
+    """For batches and for keys: the log's head allows one place only."""
+    (place,) = [msgspec.json.decode(files[name][0])["place"]]
+    if place["position"] == changed.get("position"):
+        changed = {"position": place["position"] + 1}
+    moved = edited(files, name, 0, lambda line: {**line, "place": {**place, **changed}})
+    complaint = _complaint(moved)
+    assert complaint.startswith(name)
+    assert f"is not where it should be in the log of {LOG}" in complaint
+
+
+@pytest.mark.parametrize(
+    "field", ["received_at", "id", "sent_at", "country", "body_sha256", "signature"]
+)
+def test_what_the_log_has_of_a_batch_cannot_be_changed(files: Files, field: str) -> None:
+    """Neither what the vantage signed, nor when the collector says it came."""
+    other, line = line_of(files, 1).batch, line_of(files, 0)
+    values: dict[str, Any] = {
+        **msgspec.structs.asdict(other),
+        "country": "BR",
+        "sent_at": "2026-03-01T12:00:01.000000Z",
+        "received_at": NOW - BEHIND,
+    }
+    assert values[field] != getattr(line.batch, field)
+    batch = msgspec.structs.replace(line.batch, **{field: values[field]})
+    forged = msgspec.structs.replace(line, batch=batch)
+    lines = [msgspec.json.encode(forged), *files[BATCHES][1:]]
+    assert _complaint({**files, BATCHES: lines}).startswith(BATCHES)
+
+
+def test_a_batch_that_was_never_logged_is_not_called_logged(files: Files) -> None:
+    """Its maker may leave the place out, and is then one short."""
+    signed = checked(edited(files, BATCHES, 0, lambda line: {**line, "place": None}))
+    assert (signed.batches, signed.logged) == (2, 1)
+
+
+async def test_a_later_report_continues_the_log_of_an_earlier_one(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    """Its head is in the later one, with a proof; a rewritten log makes no report at all."""
+    first = verify(await make(store, tmp_path / "first.zip")).log
+    await store.revoke("khi-ptcl", NOW, "stolen")
+    second = verify(await make(store, tmp_path / "second.zip")).log
+    assert first is not None
+    assert second is not None
+    assert second.file.size > first.file.size
+    assert [(one.size, one.root) for one in second.file.heads] == [
+        (first.file.size, first.file.root)
+    ]
+    change = schema.log_head.update().values(root="ab" * 32)
+    await store._write(lambda database: database.execute(change))
+    with pytest.raises(StorageError, match="was rewritten since its head of 5 entries"):
+        await make(store, tmp_path / "third.zip")
+    assert not (tmp_path / "third.zip").exists()
+
+
+def test_a_forged_log_does_not_verify(files: Files) -> None:
+    """Whoever signs reports can enclose another head, but no earlier one that it does not
+    continue."""
+    log = msgspec.json.decode(b"\n".join(files[LOG]))
+    log["heads"] = [{"size": 2, "root": "ab" * 32, "path": ["00" * 32]}]
+    forged = {**files, LOG: [msgspec.json.encode(log)]}
+    assert "does not continue that of 2 entries" in _complaint(forged)
+    for broken in (b"{", b"[" * 100_000, b'{"format":9,"size":1,"root":""}'):
+        assert _complaint({**files, LOG: [broken]}).startswith(LOG)

@@ -77,7 +77,7 @@ def test_a_report_as_it_was_made(report: Path) -> None:
     assert verified.signed is None
     assert manifest.fingerprint == FINGERPRINT
     assert [one.name for one in manifest.files] == [
-        *("README.txt", "report.pdf", "report.html"),
+        *("README.txt", "log.json", "report.pdf", "report.html"),
         *("charts/timeline.png", "charts/timeline.svg"),
         *("charts/availability.png", "charts/availability.svg"),
         *("data/availability.csv", "data/datapackage.json"),
@@ -330,12 +330,24 @@ def test_the_command_says_whose_key_signed(report: Path) -> None:
     assert "from elsewhere" in output
 
 
+def test_the_command_says_in_three_lines_what_is_proven_and_what_is_not(report: Path) -> None:
+    """Of a report that nobody else vouches for: its bytes, and nothing else."""
+    code, output = _run(str(report))
+    assert code == 0
+    _, integrity, whose, since = output.splitlines()
+    assert integrity.startswith("Integrity: proven. Every byte of its 18 files")
+    assert integrity.endswith("Not proven: that what it says is true.")
+    assert whose.startswith("Whose key: not proven. Anybody can make a key.")
+    assert since.startswith("Since when: not proven. Its maker says 2024-02-20T09:00:00")
+    assert since.endswith("Not proven: when it was measured; no clock but the maker's saw it.")
+
+
 @pytest.mark.parametrize("written", [FINGERPRINT, FINGERPRINT.upper(), grouped(FINGERPRINT)])
 def test_the_command_checks_the_key(report: Path, written: str) -> None:
     """However the fingerprint is written."""
     code, output = _run(str(report), "--key", written)
     assert code == 0
-    assert "That is the key you named." in output
+    assert f"Whose key: proven. It is the one you named, {grouped(FINGERPRINT)}." in output
 
 
 def test_another_key_fails_with_3(report: Path) -> None:

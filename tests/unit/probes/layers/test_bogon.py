@@ -29,6 +29,9 @@ from probes.layers.bogon import BogonList
         "fd00::1",
         "fe80::1",
         "fe80::1%eth0",
+        "fec0::1",
+        "2002:7f00:1::",
+        "64:ff9b::169.254.169.254",
         "ff02::1",
     ],
 )
@@ -46,6 +49,7 @@ def test_what_is_not_globally_routable_is_bogon(address: str) -> None:
         "::ffff:8.8.8.8",
         "2606:4700::1111",
         "64:ff9b::1.1.1.1",
+        "2002:808:808::",
     ],
 )
 def test_public_addresses_are_not(address: str) -> None:

@@ -206,6 +206,16 @@ def test_what_is_read_off_a_reset() -> None:
     assert not seen.http3
 
 
+def test_attack_addresses_that_only_a_collector_names_are_not_dialled() -> None:
+    """A hostile collector says that its controls reached x.com at anybody's address: an agent would
+    connect there. Unless its host allows that, only its own resolvers name addresses."""
+    failed = look(dns(addresses=(GIVEN,)), tcp(address=GIVEN), tls("connection_reset"))
+    seen = control(dns(addresses=(TRUE,)), tcp(), tls(address=TRUE_3), http(headers=ALT_SVC))
+    kept = plan_follow_up(TARGET, failed, (seen,), elsewhere="e.example", dials_known=False)
+    assert (kept.known_elsewhere, kept.given) == ((), (GIVEN,))
+    assert plan_follow_up(TARGET, failed, (seen,), elsewhere="").known_elsewhere == (TRUE, TRUE_3)
+
+
 def test_one_address_of_each_family() -> None:
     """The plan has a failed address of each family."""
     failed = look(

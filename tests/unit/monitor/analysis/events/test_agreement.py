@@ -33,7 +33,7 @@ def alone(story: Mapping[str, str]) -> tuple[Outlier, ...]:
     """The outliers at the end of a story."""
     (timeline,) = tell(story).book.places.values()
     now = judged(max(map(len, story.values())) - 1)
-    return outliers(timeline.current.streams.values(), now, EventSettings().detector)
+    return outliers(timeline.current.streams.values(), now, EventSettings())
 
 
 def test_one_liar_makes_no_event_that_stands() -> None:

@@ -9,8 +9,9 @@ import pytest
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.fingerprint import Fingerprint, Scope, Where
 from monitor.analysis.judge.quic_blocked import answered_over_udp
-from monitor.analysis.judge.rules import RULES, RULES_VERSION, Rule, judge
+from monitor.analysis.judge.rules import RULES, RULES_VERSION, UNSETTLED, Rule, judge
 from monitor.analysis.judge.second_attempt import suspicious
+from monitor.analysis.trust import KeyPeriod, Trust
 from monitor.analysis.verdict import Evidence, State, VantageState
 from probes.catalog.catalog import EndpointKind
 from probes.measure.follow_up_reasons import Reason
@@ -24,6 +25,7 @@ from probes.measurement import (
 )
 from tests.worlds.build import (
     HOST,
+    START,
     V4,
     V4_OTHER,
     V6,
@@ -52,6 +54,15 @@ V6_DNS = dns(rtype="AAAA", addresses=(V6,))
 V6_WELL = (V6_DNS, tcp(address=V6), tls(address=V6))
 CONTROL_BOTH = (control(*WELL, *V6_WELL),)
 DEAD_CONTROL = (control(dns(), tcp("connection_refused"), reached=False),)
+TWO_CONTROLS = (*DEAD_CONTROL, control(vantage="ctl-ams"))
+AGENTS = Trust(
+    agents={
+        name: (KeyPeriod(since=START, established_at=START, host=name),)
+        for name in ("ctl-fra", "ctl-ams", "ctl-par")
+    },
+    agreement=2,
+)
+"""Controls that are agents of three hosts, known for long."""
 
 
 def failing(*observations: AnyObservation, **kwargs: object) -> Case:
@@ -69,6 +80,12 @@ def dual(*observations: AnyObservation, **kwargs: object) -> Case:
 def unwell(state: VantageState, rule_id: str = "", *, times: int = 2) -> Case:
     """X resets, as seen from a vantage in this state."""
     return case(*repeated(*RESET, times=times), field=health(state, rule_id=rule_id))
+
+
+def test_an_endpoint_that_was_not_dialled_accuses_nobody() -> None:
+    """An ordered endpoint at an address that too many reach: names resolve, and nothing follows."""
+    found = judge(failing(dns()))
+    assert (found.state, found.evidence) == (State.INSUFFICIENT, Evidence.NONE)
 
 
 def cleartext(**page: object) -> tuple[AnyObservation, ...]:
@@ -179,6 +196,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         dual(dns("dns_nxdomain_error", rtype="AAAA")),
         dual(dns(rtype="AAAA", addresses=())),
     ),
+    "family.unsettled": (
+        dual(V6_DNS, tcp("connection_refused", address=V6), trust=AGENTS),
+        dual(V6_DNS, tcp("connection_refused", address=V6)),
+    ),
     "family.tcp": (
         dual(V6_DNS, tcp("connection_refused", address=V6)),
         dual(V6_DNS, tcp("connection_refused", address=V6), controls=(control(*WELL),)),
@@ -256,6 +277,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "control.also_fails": (
         failing(*RESET, controls=DEAD_CONTROL),
         failing(*RESET, controls=(*DEAD_CONTROL, control(vantage="ctl-ams"))),
+    ),
+    "control.unsettled": (
+        failing(*RESET, controls=TWO_CONTROLS, trust=AGENTS),
+        failing(*RESET, controls=TWO_CONTROLS),
     ),
     "dns.injection": (
         failing(INJECTED, tcp("generic_timeout_error", address=V4_OTHER)),
@@ -421,7 +446,10 @@ def test_rule_decides_its_case(row: Rule) -> None:
     verdict = judge(EXAMPLES[row.id][0])
     assert verdict.rule_id == row.id
     assert verdict.state is row.state
-    assert verdict.method == row.method
+    if row.id in UNSETTLED:  # Its method is that of the sign.
+        assert verdict.method
+    else:
+        assert verdict.method == row.method
     assert verdict.sub_method == (row.sub_method or verdict.sub_method)
     assert (verdict.evidence is Evidence.NONE) == (row.grade_ceiling is Evidence.NONE)
     assert verdict.rules_version == RULES_VERSION
@@ -594,6 +622,44 @@ def test_a_server_taken_down_after_it_failed_is_down() -> None:
     """Where the control fails afterwards as well, a cut and refusals are an outage."""
     looks = (look(*CUT), look(*SHUT, at=2), look(*SHUT, at=4))
     assert judge(case(*looks, controls=DEAD_CONTROL)).rule_id == "control.also_fails"
+
+
+def lying(vantage: str) -> Measurement:
+    """A control that says X fails there too."""
+    return control(dns(), tcp("connection_refused"), reached=False, vantage=vantage)
+
+
+@pytest.mark.parametrize(
+    ("controls", "rule_id", "evidence"),
+    [
+        ((control(), control(vantage="ctl-ams"), lying("ctl-par")), "tls.reset", "strong"),
+        ((control(), control(vantage="ctl-ams")), "tls.reset", "strong"),
+        ((control(), lying("ctl-ams"), lying("ctl-par")), "control.also_fails", "none"),
+        ((control(), lying("ctl-ams")), "control.unsettled", "weak"),
+        ((lying("ctl-ams"),), "control.unsettled", "weak"),
+        ((control(),), "control.unsettled", "weak"),
+        ((control(vantage="own"), lying("ctl-ams")), "tls.reset", "strong"),
+        ((lying("own"), control(vantage="ctl-ams")), "control.also_fails", "none"),
+        ((control(vantage="own"),), "tls.reset", "strong"),
+        (
+            (lying("own"), control(), control(vantage="ctl-ams"), control(vantage="ctl-par")),
+            "control.unsettled",
+            "weak",
+        ),
+    ],
+)
+def test_controls_vote(controls: tuple[Measurement, ...], rule_id: str, evidence: str) -> None:
+    """Two of three agents decide, one alone settles nothing, and the operator's own outweighs one
+    agent and is outvoted by none."""
+    verdict = judge(failing(*RESET, controls=controls, trust=AGENTS))
+    assert (verdict.rule_id, verdict.evidence.value) == (rule_id, evidence)
+    assert len(verdict.controls) == len(controls), "those that were outvoted are named as well"
+
+
+def test_what_needs_no_control_is_not_hidden_by_controls_that_disagree() -> None:
+    """Two contradicting replies to one query accuse by themselves."""
+    seen = (INJECTED, tcp("generic_timeout_error", address=V4_OTHER))
+    assert judge(failing(*seen, controls=TWO_CONTROLS, trust=AGENTS)).rule_id == "dns.injection"
 
 
 def test_a_dead_address_beside_a_live_one_is_no_failure() -> None:

@@ -20,12 +20,13 @@ from monitor.metrics.ingest_counts import IngestCounts
 from monitor.metrics.publisher import Publisher
 from monitor.recording.annotations_poll import show_annotations
 from monitor.recording.scheduled_retention import Retention
+from monitor.recording.scheduled_stamping import Stamping
 from monitor.server.access import Access
 from monitor.server.app import create_app
 from monitor.server.serve import serve
 from storage.open_store import open_store
 from storage.store import CollectorStore
-from storage.values.times import utc_now
+from storage.values.steady_clock import utc_now
 
 log = logger(__name__)
 
@@ -100,6 +101,7 @@ class Monitor:
         self.retention = Retention(
             lambda: self.reloader.settings.retention, store, publisher, now=utc_now
         )
+        self.stamping = Stamping(lambda: self.reloader.settings.timestamps, store, now=utc_now)
 
     def tasks(
         self,
@@ -119,7 +121,7 @@ class Monitor:
         annotations = partial(show_annotations, self._store, self._publisher, now=utc_now)
         address = self._settings.listen_host, self._settings.listen_port
         return [
-            serve(app, *address, listening=_listening),
+            serve(app, *address, listening=_listening, trusted=self._access.is_proxy),
             self._measuring.run(),
             self.reloader.run(),
             keep_running(annotations),

@@ -9,7 +9,7 @@ from probes.measurement import AnyObservation
 from probes.sockets.network import Stream
 
 
-class MeasurementRecord:
+class UnscrubbedRecord:
     """State that all parts of one measurement share. Nothing in it is scrubbed yet."""
 
     def __init__(self, context: VantageContext, origin: float) -> None:

@@ -1,0 +1,47 @@
+"""Files that nobody but their owner may read, whatever the umask."""
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+PRIVATE = 0o600
+_OTHERS = 0o007
+
+
+def make_private(file: Path) -> None:
+    """Make an empty file of mode 0600 if there is none; close one that everybody may read.
+
+    A file that its group alone may read stays as it is: no usual umask makes one, a person did.
+    Whoever opens it next reports what is wrong, so no error is raised here. The file is not opened
+    if it is there: to close it again would drop this process's locks on it.
+    """
+    with suppress(OSError):
+        try:
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
+        except FileExistsError:
+            _close_to_others(file)
+
+
+def make_database_private(file: Path) -> None:
+    """The same for an SQLite file and its companions, which SQLite makes with the file's mode."""
+    make_private(file)
+    for end in ("-wal", "-shm", "-journal"):
+        with suppress(OSError):
+            _close_to_others(file.with_name(file.name + end))
+
+
+def _close_to_others(file: Path) -> None:
+    found = file.stat().st_mode
+    if stat.S_ISREG(found) and found & _OTHERS:
+        file.chmod(PRIVATE)
+
+
+def write_private(file: Path, content: bytes) -> None:
+    """Write a file of mode 0600 that replaces an earlier one at once. Raises OSError."""
+    partial = file.with_name(f"{file.name}.partial")
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(content)
+    partial.replace(file)

@@ -1,0 +1,651 @@
+"""Hostile agents and controls against a real collector: who can make a block, and who can hide one.
+
+Each story enrols keys, and each turn every agent signs a batch and sends it over HTTP to the
+collector's own listener; its leader judges, detects and stores. Honest agents sign what is so, a
+hostile one what it likes: measurements with follow-ups that make conclusive evidence.
+
+`python -m tests.collector.poisoning` writes docs/poisoning.md, which test_poisoning.py checks.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from monitor.analysis.events.event import EventKind
+from monitor.analysis.events.settings import EventSettings
+from monitor.collector.leader import Leader
+from monitor.config.load import default_settings
+from monitor.config.settings import COLLECTED_AGREEMENT, CollectorSettings, Settings
+from monitor.keys.keys import fingerprint, public_text
+from monitor.wire.batch import Batch, CycleReport, encode_batch
+from probes.catalog.catalog import Reference
+from probes.measure.follow_up_reasons import Reason
+from probes.measurement import REFERENCE_PLATFORM, AnyObservation, Measurement, Purpose
+from probes.vantage import VantagePoint, VantageRole
+from storage.store import CollectorStore
+from storage.values.fleet import Enrolment, ReceivedBatch, SeenCycle
+from tests.collector.world import Collector, collecting, health, new_id, request
+from tests.contract.listing import EVERYTHING, flat
+from tests.worlds.build import START, dns, http, look, tcp, tls
+from tests.worlds.collector_world import Clock, leading
+from tests.worlds.memory_store import MemoryStore
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "poisoning.md"
+INTERVAL = 300.0
+QUIET_TURNS = 2
+"""Before anything happens."""
+SHORT, LONG = 10, 28
+"""Turns in all. Where two conclusive signs confirm, they do so in the short ones; a weak sign takes
+21 turns."""
+PROBATION = 3600.0
+"""In stories of sleepers."""
+FIELDS = ((17557, "PTCL"), (45669, "Jazz"), (9541, "Cybernet"), (38264, "Wateen"))
+CONTROLS = ((3320, "DTAG"), (1136, "KPN"), (3215, "Orange"), (2856, "BT"))
+HOSTS = ("x.com", "api.x.com")
+ROLES = {"x.com": "web", "api.x.com": "api"}
+OPEN, BLOCKED, DOWN = "open", "blocked", "down"
+
+
+class Party(NamedTuple):
+    """One key, or one control of the operator's own."""
+
+    network: int
+    """Position in FIELDS or CONTROLS."""
+    says: str = ""
+    """What it signs of the platform, whatever is so; empty: what is so."""
+    control: bool = False
+    new: bool = False
+    own: bool = False
+    host: str = ""
+    sleeps: int = 0
+    """Turns in which a liar is honest."""
+    fast: bool = False
+    """A control that says it measured before the field vantage had ended its cycle."""
+
+
+class Outcome(NamedTuple):
+    """What the collector made of it."""
+
+    block: str
+    """`none`, `suspected` or `confirmed`."""
+    outage: str = "none"
+    differing: int = 0
+    """Controls with an event of their own."""
+
+
+class Story(NamedTuple):
+    """Who holds which keys, and what comes of it."""
+
+    hostile: str
+    """In a few words, for the document."""
+    beside: str
+    truth: str
+    """Of the platform, in the country."""
+    parties: tuple[Party, ...]
+    outcome: Outcome
+    limit: bool = False
+    """It shows what an attacker can do, not what is prevented."""
+    probation: float = EventSettings().probation
+    turns: int = LONG
+
+
+def field(network: int, says: str = "", *, new: bool = False, host: str = "") -> Party:
+    """A field agent."""
+    return Party(network, says, new=new, host=host)
+
+
+def control(network: int, says: str = "", *, new: bool = False, host: str = "") -> Party:
+    """A control that is an agent."""
+    return Party(network, says, control=True, new=new, host=host)
+
+
+def sleeper(network: int, turns: int) -> Party:
+    """A new key that is honest for so long, and lies then."""
+    return Party(network, BLOCKED, new=True, sleeps=turns)
+
+
+OWN_CONTROL = Party(0, control=True, own=True)
+HONEST = (field(0), field(1))
+THREE = (control(0), control(1), control(2))
+LIARS = (control(1, DOWN), control(2, DOWN))
+
+STORIES: Mapping[str, Story] = {
+    # -- nothing is blocked ------------------------------------------------------------------
+    "one_key": Story(
+        "1 key of a field vantage",
+        "2 honest fields, 3 controls",
+        OPEN,
+        (field(2, BLOCKED), *HONEST, *THREE),
+        Outcome("suspected"),
+    ),
+    "two_keys_one_network": Story(
+        "2 keys on one network",
+        "2 honest fields elsewhere, 3 controls",
+        OPEN,
+        (field(2, BLOCKED), field(2, BLOCKED), *HONEST, *THREE),
+        Outcome("suspected"),
+    ),
+    "three_keys_one_network": Story(
+        "3 keys on one network",
+        "2 honest fields elsewhere, 3 controls",
+        OPEN,
+        (field(2, BLOCKED), field(2, BLOCKED), field(2, BLOCKED), *HONEST, *THREE),
+        Outcome("suspected"),
+    ),
+    "two_keys_one_host": Story(
+        "2 keys of one host, on two networks",
+        "2 honest fields, 3 controls",
+        OPEN,
+        (field(2, BLOCKED, host="h1"), field(3, BLOCKED, host="h1"), *HONEST, *THREE),
+        Outcome("suspected"),
+    ),
+    "two_new_keys": Story(
+        "2 new keys on two networks",
+        "2 honest fields, 3 controls",
+        OPEN,
+        (field(2, BLOCKED, new=True), field(3, BLOCKED, new=True), *HONEST, *THREE),
+        Outcome("suspected"),
+    ),
+    "three_new_keys": Story(
+        "3 new keys on three networks",
+        "1 honest field, 3 controls",
+        OPEN,
+        (
+            field(1, BLOCKED, new=True),
+            field(2, BLOCKED, new=True),
+            field(3, BLOCKED, new=True),
+            field(0),
+            *THREE,
+        ),
+        Outcome("suspected"),
+    ),
+    "known_and_new": Story(
+        "1 known and 1 new key on two networks",
+        "2 honest fields, 3 controls",
+        OPEN,
+        (field(2, BLOCKED), field(3, BLOCKED, new=True), *HONEST, *THREE),
+        Outcome("suspected"),
+    ),
+    "one_sleeper": Story(
+        "1 key that was honest for longer than probation",
+        "2 honest fields, 3 controls",
+        OPEN,
+        (sleeper(2, 18), *HONEST, *THREE),
+        Outcome("suspected"),
+        probation=PROBATION,
+    ),
+    "early_sleepers": Story(
+        "2 keys on two networks that were honest for half of probation",
+        "2 honest fields, 3 controls",
+        OPEN,
+        (sleeper(2, 6), sleeper(3, 6), *HONEST, *THREE),
+        Outcome("suspected"),
+        probation=PROBATION,
+    ),
+    "two_sleepers": Story(
+        "2 keys on two networks that were honest for longer than probation",
+        "2 honest fields, 3 controls",
+        OPEN,
+        (sleeper(2, 18), sleeper(3, 18), *HONEST, *THREE),
+        Outcome("confirmed"),
+        limit=True,
+        probation=PROBATION,
+    ),
+    "two_keys": Story(
+        "2 known keys on two networks",
+        "2 honest fields, 3 controls",
+        OPEN,
+        (field(2, BLOCKED), field(3, BLOCKED), *HONEST, *THREE),
+        Outcome("confirmed"),
+        limit=True,
+        turns=SHORT,
+    ),
+    "majority": Story(
+        "3 known keys on three networks",
+        "1 honest field, 3 controls",
+        OPEN,
+        (field(1, BLOCKED), field(2, BLOCKED), field(3, BLOCKED), field(0), *THREE),
+        Outcome("confirmed"),
+        limit=True,
+        turns=SHORT,
+    ),
+    # -- it is down for all -------------------------------------------------------------------
+    "control_denies_outage": Story(
+        "1 control that says it works",
+        "2 honest fields, 2 honest controls",
+        DOWN,
+        (control(2, OPEN), control(0), control(1), *HONEST),
+        Outcome("none", "confirmed", 1),
+        turns=SHORT,
+    ),
+    "only_control_denies_outage": Story(
+        "the only control, which says it works",
+        "2 honest fields",
+        DOWN,
+        (control(2, OPEN), *HONEST),
+        Outcome("suspected"),
+    ),
+    "half_of_controls_deny_outage": Story(
+        "1 control of 2 that says it works",
+        "2 honest fields, 1 honest control",
+        DOWN,
+        (control(2, OPEN), control(0), *HONEST),
+        Outcome("suspected", "none", 2),
+    ),
+    # -- it is blocked ------------------------------------------------------------------------
+    "no_liar": Story(
+        "nobody",
+        "2 honest fields, 3 controls",
+        BLOCKED,
+        (*HONEST, *THREE),
+        Outcome("confirmed"),
+        turns=SHORT,
+    ),
+    "one_control_of_three": Story(
+        "1 control that says it is down",
+        "2 honest fields, 2 honest controls",
+        BLOCKED,
+        (control(2, DOWN), control(0), control(1), *HONEST),
+        Outcome("confirmed", "none", 1),
+        turns=SHORT,
+    ),
+    "fast_control": Story(
+        "1 control that says it is down, and answers before all others",
+        "2 honest fields, 2 honest controls",
+        BLOCKED,
+        (Party(2, DOWN, control=True, fast=True), control(0), control(1), *HONEST),
+        Outcome("confirmed", "none", 1),
+        turns=SHORT,
+    ),
+    "one_control_of_two": Story(
+        "1 control that says it is down",
+        "2 honest fields, 1 honest control",
+        BLOCKED,
+        (control(2, DOWN), control(0), *HONEST),
+        Outcome("suspected", "none", 2),
+    ),
+    "the_only_control": Story(
+        "the only control, which says it is down",
+        "2 honest fields",
+        BLOCKED,
+        (control(2, DOWN), *HONEST),
+        Outcome("suspected"),
+    ),
+    "control_beside_own": Story(
+        "1 control that says it is down",
+        "2 honest fields, a control of the operator's own",
+        BLOCKED,
+        (control(2, DOWN), OWN_CONTROL, *HONEST),
+        Outcome("confirmed", "none", 1),
+        turns=SHORT,
+    ),
+    "two_controls_one_host": Story(
+        "2 controls of one host that say it is down",
+        "2 honest fields, 2 honest controls",
+        BLOCKED,
+        (
+            control(2, DOWN, host="h1"),
+            control(3, DOWN, host="h1"),
+            control(0),
+            control(1),
+            *HONEST,
+        ),
+        Outcome("confirmed", "none", 2),
+        turns=SHORT,
+    ),
+    "two_new_controls": Story(
+        "2 new controls that say it is down",
+        "2 honest fields, 2 honest controls",
+        BLOCKED,
+        (control(2, DOWN, new=True), control(3, DOWN, new=True), control(0), control(1), *HONEST),
+        Outcome("confirmed", "none", 2),
+        turns=SHORT,
+    ),
+    "two_controls_of_three": Story(
+        "2 known controls of 3 that say it is down",
+        "2 honest fields, 1 honest control",
+        BLOCKED,
+        (*LIARS, control(0), *HONEST),
+        Outcome("none", "confirmed", 1),
+        limit=True,
+    ),
+    "one_key_says_open": Story(
+        "1 key that says it is open, on the network of an honest one",
+        "2 honest fields, 3 controls",
+        BLOCKED,
+        (field(0, OPEN), *HONEST, *THREE),
+        Outcome("confirmed"),
+        turns=SHORT,
+    ),
+    "two_new_keys_say_open": Story(
+        "2 new keys that say it is open, on the network of an honest one",
+        "2 honest fields, 3 controls",
+        BLOCKED,
+        (field(0, OPEN, new=True), field(0, OPEN, new=True), *HONEST, *THREE),
+        Outcome("confirmed"),
+        turns=SHORT,
+    ),
+    "two_keys_say_open": Story(
+        "2 known keys that say it is open, on the network of an honest one",
+        "2 honest fields, 3 controls",
+        BLOCKED,
+        (field(0), field(0, OPEN), field(0, OPEN), field(1), *THREE),
+        Outcome("suspected"),
+        limit=True,
+    ),
+}
+
+
+class Agent:
+    """One party at work."""
+
+    def __init__(self, number: int, party: Party) -> None:
+        self.party = party
+        self.number = number
+        asn, network = (CONTROLS if party.control else FIELDS)[party.network]
+        self.point = VantagePoint(
+            id=f"{'own' if party.own else 'ctl' if party.control else 'fld'}-{number}",
+            country="DE" if party.control else "PK",
+            asn=asn,
+            network=network,
+            role=VantageRole.CONTROL if party.control else VantageRole.FIELD,
+        )
+        seed = hashlib.sha256(self.point.id.encode()).digest()
+        self.key = Ed25519PrivateKey.from_private_bytes(seed)
+
+    def enrolment(self) -> Enrolment:
+        """Of its key, a month ago where it is known for long."""
+        known = START - timedelta(days=30)
+        return Enrolment(
+            vantage=self.point.id,
+            country=self.point.country,
+            asn=self.point.asn,
+            network=self.point.network,
+            role=self.point.role.value,
+            key=public_text(self.key),
+            fingerprint=fingerprint(public_text(self.key)),
+            enrolled_at=START if self.party.new else known,
+            established_at=None if self.party.new else known,
+            held_by=self.party.host,
+        )
+
+    def report(self, turn: int, truth: str, references: Sequence[Reference]) -> CycleReport:
+        """Its cycle of this turn."""
+        begun = START + timedelta(seconds=turn * INTERVAL + self.number)
+        cycle = new_id()
+        says = self.party.says
+        if not says or turn < self.party.sleeps:
+            # Controls are where nothing is blocked.
+            says = OPEN if self.party.control and truth == BLOCKED else truth
+        wait = 75.0 if self.party.control and not self.party.fast else 5.0
+        wait += 9.0 if self.party.fast else 0.0
+        seen = [self._at(cycle, begun, wait, host, says) for host in HOSTS]
+        made = [one for several in seen for one in several]
+        made += [self._reference(cycle, begun, wait + 15.0, one) for one in references]
+        return CycleReport(
+            cycle=cycle,
+            started_at=begun,
+            finished_at=begun + timedelta(seconds=wait + 25.0),
+            health=health(
+                **self.point.origin, at=begun + timedelta(seconds=wait + 20.0), measured_at=begun
+            ),
+            measurements=tuple(made),
+        )
+
+    def _at(
+        self, cycle: str, begun: datetime, wait: float, host: str, says: str
+    ) -> list[Measurement]:
+        usual = Purpose.CONTROL if self.party.control else Purpose.SCHEDULED
+        worked = (dns(name=host), tcp(), tls(server_name=host), http(url=f"https://{host}/"))
+        if says == OPEN:
+            return [self._look(cycle, begun, wait, host, usual, worked, reached=True)]
+        if self.party.control:
+            refused = (dns(name=host), tcp("connection_refused"))
+            return [self._look(cycle, begun, wait, host, usual, refused)]
+        if says == DOWN:
+            seen: tuple[AnyObservation, ...] = (dns(name=host), tcp("connection_refused"))
+        else:
+            seen = (dns(name=host), tcp(), tls("connection_reset", server_name=host))
+        attempts = [
+            self._look(cycle, begun, wait + 2.0 * n, host, kind, seen, attempt=n + 1)
+            for n, kind in enumerate((Purpose.SCHEDULED, *(Purpose.RETRY,) * 3))
+        ]
+        if says == DOWN:
+            return attempts
+        innocuous = (tcp(), tls(server_name="innocuous.example"))
+        again = (tcp(), tls("connection_reset", server_name=host))
+        return [
+            *attempts,
+            self._follow_up(cycle, begun, wait + 10.0, host, Reason.INNOCUOUS_SNI, innocuous),
+            self._follow_up(cycle, begun, wait + 12.0, host, Reason.NAME_AGAIN, again),
+        ]
+
+    def _follow_up(
+        self,
+        cycle: str,
+        begun: datetime,
+        wait: float,
+        host: str,
+        reason: Reason,
+        seen: Sequence[AnyObservation],
+    ) -> Measurement:
+        named = tuple(msgspec.structs.replace(one, reason=reason.value) for one in seen)
+        return self._look(cycle, begun, wait, host, Purpose.FOLLOW_UP, named)
+
+    def _look(
+        self,
+        cycle: str,
+        begun: datetime,
+        wait: float,
+        host: str,
+        kind: Purpose,
+        seen: Sequence[AnyObservation],
+        *,
+        attempt: int = 1,
+        reached: bool = False,
+    ) -> Measurement:
+        made = look(
+            *seen,
+            reached=reached,
+            attempt=attempt,
+            endpoint=f"https://{host}/",
+            role=ROLES[host],
+            kind=kind,
+            id=new_id(),
+        )
+        at = begun + timedelta(seconds=wait)
+        return msgspec.structs.replace(made, cycle=cycle, started_at=at, **self.point.origin)
+
+    def _reference(
+        self, cycle: str, begun: datetime, wait: float, reference: Reference
+    ) -> Measurement:
+        endpoint = reference.endpoint
+        made = look(
+            dns(name=endpoint.host),
+            tcp(port=endpoint.port or 443),
+            tls(server_name=endpoint.host),
+            reached=True,
+            endpoint=endpoint.id,
+            platform=REFERENCE_PLATFORM,
+            role=reference.scope.value,
+            kind=Purpose.REFERENCE,
+            id=new_id(),
+        )
+        return msgspec.structs.replace(
+            made, cycle=cycle, started_at=begun + timedelta(seconds=wait), **self.point.origin
+        )
+
+
+def settings(story: Story) -> Settings:
+    """Of a collector with the defaults of one, that watches one platform."""
+    usual = default_settings()
+    platforms = tuple(one for one in usual.catalog.platforms if one.name == "x")
+    events = EventSettings(
+        agreement=COLLECTED_AGREEMENT, interval=INTERVAL, probation=story.probation
+    )
+    own = tuple(Agent(n, one).point for n, one in enumerate(story.parties) if one.own)
+    return msgspec.structs.replace(
+        usual,
+        interval=INTERVAL,
+        events=events,
+        collector=CollectorSettings(listen=("127.0.0.1", 0)),
+        vantages=own,
+        catalog=msgspec.structs.replace(usual.catalog, platforms=platforms),
+    )
+
+
+async def play(story: Story) -> tuple[Outcome, CollectorStore]:
+    """What comes of it, and the store with all of it."""
+    used, store, clock = settings(story), MemoryStore(), Clock()
+    agents = [Agent(number, party) for number, party in enumerate(story.parties)]
+    references = tuple(used.catalog.references_for("PK"))
+    async with collecting(store=store, used=used, now=clock) as collector:
+        for agent in agents:
+            if not agent.party.own:
+                await store.enrol(agent.enrolment())
+        async with leading(used, store, clock) as leader:
+            for turn in range(story.turns):
+                truth = story.truth if turn >= QUIET_TURNS else OPEN
+                clock.at = START + timedelta(seconds=turn * INTERVAL + 130.0)
+                for agent in sorted(agents, key=lambda one: one.party.control):
+                    report = agent.report(turn, truth, references)
+                    if agent.party.own:
+                        await _hand_over(store, agent, report, clock)
+                    else:
+                        await _send(collector, agent, report, clock)
+                await _judged(store)
+                await _compare(leader)
+        outcome = await _outcome(store)
+    return outcome, store
+
+
+async def _send(collector: Collector, agent: Agent, report: CycleReport, clock: Clock) -> None:
+    batch = Batch(vantage=agent.point.id, version="0.1.0", reports=(report,))
+    signed = request(encode_batch(batch), key=agent.key, vantage=agent.point.id, sent_at=clock.at)
+    answer = await collector.send(*signed)
+    assert answer.status_code == 200, answer.text
+
+
+async def _hand_over(
+    store: CollectorStore, agent: Agent, report: CycleReport, clock: Clock
+) -> None:
+    """As a collector hands over what its own control measured on schedule."""
+    seen = SeenCycle(
+        country=agent.point.country,
+        id=report.cycle,
+        vantage=agent.point.id,
+        started_at=report.started_at,
+        finished_at=report.finished_at,
+        health=report.health,
+        measurements=report.measurements,
+    )
+    batch = ReceivedBatch(
+        country=agent.point.country,
+        vantage=agent.point.id,
+        id=report.cycle,
+        fingerprint="",
+        sent_at="",
+        encoding="identity",
+        signature="",
+        body_sha256=hashlib.sha256(b"").hexdigest(),
+        body=b"",
+        received_at=clock.at,
+    )
+    await store.receive(batch, (seen,))
+
+
+async def _judged(store: CollectorStore) -> None:
+    async with asyncio.timeout(60.0):
+        while await store.waiting(1):  # noqa: ASYNC110 # what is waited for knows of no events
+            await asyncio.sleep(0.005)
+
+
+async def _compare(leader: Leader) -> None:
+    assert leader.agreement is not None
+    await leader.agreement.compare()
+
+
+async def _outcome(store: CollectorStore) -> Outcome:
+    events = await flat(store.events(EVERYTHING))
+
+    def furthest(kind: EventKind) -> str:
+        found = [event for event in events if event.kind is kind]
+        if any(event.confirmed_at is not None for event in found):
+            return "confirmed"
+        return "suspected" if found else "none"
+
+    differing = {one.vantage for one in events if one.kind is EventKind.CONTROL_DIFFERS}
+    return Outcome(furthest(EventKind.BLOCK), furthest(EventKind.OUTAGE), len(differing))
+
+
+# -- the document ------------------------------------------------------------------------------
+
+_TOP = """# What hostile keys can do
+
+A collector judges what *agents* sign, and whoever holds an agent's key can sign what nobody
+measured. This page says what follows from that, with the default settings of a collector. Each
+row is a test: forged batches, signed with enrolled keys, go over HTTP to a real collector, which
+judges, detects and stores them (`tests/collector/test_poisoning.py`). This page is generated from
+those tests.
+
+`shutwatch run` measures from your own lines and trusts them. Nothing of this applies there.
+
+## The rules
+
+- **Weight.** An event is confirmed when those who find the platform blocked weigh [`[events]
+  agreement`](config.md#events): 2 at a collector. A known agent weighs 1, a vantage of the
+  collector's own configuration too.
+- **One host, one network: one vote.** Agents of one network, or of one host by your label
+  (`vantage enroll --host`), weigh as much as one. Two labels on one network weigh as two.
+- **New keys weigh a quarter** until their results have agreed with those of unrelated vantages
+  for [`[events] probation`](config.md#events), a week.
+- **Conclusive** is an event whose conclusive evidence weighs as much. A verdict keeps the grade
+  that its own measurements show.
+- **Controls vote.** The side that weighs more counts, if it weighs `agreement`. A control of the
+  collector's own configuration is enough by itself, outweighs one agent, and is never outvoted.
+  Where neither side counts, the rule is `control.unsettled`: a block is suspected, and never
+  confirmed.
+- **Controls are enrolled as such** (`--role control`). Nothing that an agent sends makes it one.
+- **A control that disagrees** with most others has an event of its own, `control_differs`, on the
+  page, in `shutwatch_circumstance_state` and in messages of routes that ask for it. With two
+  controls, both have one.
+
+The page of an event, the API, the CSV files, reports and messages show what those weigh who find
+it blocked, how much is needed, and why it is not more.
+
+"""
+_SEEN = "| who is hostile | who else measures | the platform is | block | outage | controls noted |"
+_RULE = "|---|---|---|---|---|---|"
+
+
+def document() -> str:
+    """docs/poisoning.md."""
+    prevented = [story for story in STORIES.values() if not story.limit]
+    limits = [story for story in STORIES.values() if story.limit]
+    return (
+        f"{_TOP}## What is prevented\n\n"
+        "No single key makes a confirmed block, and no single control hides one.\n\n"
+        f"{_table(prevented)}\n\n## What an attacker can still do\n\n"
+        "Two unrelated people who are patient are believed, as two honest ones are.\n\n"
+        f"{_table(limits)}\n"
+    )
+
+
+def _table(stories: Sequence[Story]) -> str:
+    return "\n".join((_SEEN, _RULE, *map(_row, stories)))
+
+
+def _row(story: Story) -> str:
+    made = story.outcome
+    cells = (story.hostile, story.beside, story.truth, made.block, made.outage)
+    return f"| {' | '.join(cells)} | {made.differing} |"
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(document(), "utf-8")

@@ -1,0 +1,79 @@
+"""docs/threat-model.md has each attacker, a whole row for each threat, and tests that exist."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs/threat-model.md").read_text()
+COLUMNS = ("who", "threat", "defence", "test", "what remains")
+ATTACKERS = (
+    *("host", "network", "state CA", "seized device", "seized collector", "hostile agent"),
+    *("hostile control", "stranger", "reader of published data"),
+)
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def _rows() -> list[dict[str, str]]:
+    """The rows of all tables of threats."""
+    lines = TEXT.split("## The rows")[1].splitlines()
+    cells = [_cells(line) for line in lines if line.startswith("|")]
+    return [
+        dict(zip(COLUMNS, row, strict=True))
+        for row in cells
+        if row != list(COLUMNS) and not row[0].startswith("---")
+    ]
+
+
+ROWS = _rows()
+
+
+@cache
+def _tests_in(file: str) -> frozenset[str]:
+    """Names of the test functions of a file, those in classes as `Class::function`."""
+    tree = ast.parse((ROOT / file).read_text())
+    found = {
+        one.name for one in tree.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    found |= {
+        f"{group.name}::{one.name}"
+        for group in tree.body
+        if isinstance(group, ast.ClassDef)
+        for one in group.body
+        if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    return frozenset(found)
+
+
+def test_every_attacker_is_named_with_what_they_have_and_want() -> None:
+    """The table of attackers has the nine, in order, and each has a heading below."""
+    table = TEXT.split("## The attackers")[1].split("## ")[0]
+    named = [_cells(line)[0] for line in table.splitlines() if line.startswith("|")]
+    assert tuple(named[2:]) == ATTACKERS
+    headings = re.findall(r"^### (.+)$", TEXT, re.MULTILINE)
+    assert [heading.lower() for heading in headings] == [who.lower() for who in ATTACKERS]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row["threat"][:40] for row in ROWS])
+def test_a_row_is_whole_and_its_tests_exist(row: dict[str, str]) -> None:
+    """Every cell says something; every named test is a function in the file that is named."""
+    assert all(row.values()), row
+    named = re.findall(r"`([\w/]+\.py)::([\w:]+)`", row["test"])
+    assert named, f"{row['test']!r} names no test as `file::function`"
+    for file, function in named:
+        assert (ROOT / file).is_file(), file
+        assert function in _tests_in(file), f"{function} is not in {file}"
+
+
+def test_a_threat_stands_below_its_attacker() -> None:
+    """The first cell of a row says what its heading says."""
+    for section in re.split(r"^### ", TEXT, flags=re.MULTILINE)[1:]:
+        heading = section.splitlines()[0].lower()
+        rows = [_cells(line) for line in section.splitlines() if line.startswith("|")]
+        assert {row[0].lower() for row in rows[2:]} <= {heading}, heading

@@ -1,0 +1,104 @@
+"""Attacks by endpoints that only an order names: they reach no address of the host's own network,
+and no address of anybody's many times."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from probes.catalog.endpoint import parse_endpoint
+from probes.measure.follow_up import FollowUpPlan, follow_up
+from probes.measure.follow_up_reasons import Reason
+from probes.measure.ordered_limits import MOST_PER_ADDRESS, OrderedLimits
+from probes.measure.prober import Prober
+from probes.measure.transfer import TransferPlan, transfer
+from probes.measurement import DnsObservation, TcpObservation
+from probes.target import Target
+from probes.testing import DnsReply, ScriptedNetwork, VirtualClockLoop
+from tests.unit.probes.measure.test_prober import RESOLVER, V4, WEB, prober, redirect, replaced
+
+LOOP = VirtualClockLoop
+PUBLIC, VICTIM = "93.184.216.34", "93.184.216.35"
+
+
+def target(endpoint: str) -> Target:
+    """In the catalogue of an order."""
+    return Target(platform="ours", role="web", endpoint=parse_endpoint(endpoint))
+
+
+def resolving(names: dict[str, str]) -> ScriptedNetwork:
+    """A network where these names have these addresses, with a web server at each."""
+    network = ScriptedNetwork(families=("ipv4",))
+    for name, address in names.items():
+        network.resolver(RESOLVER).answers(name, "A", DnsReply(addresses=(address,)))
+        network.peer(address, 443, WEB)
+    return network
+
+
+def ordered(network: ScriptedNetwork, *endpoints: str) -> Prober:
+    """A prober that measures these by an order alone."""
+    made = prober(network)
+    made.ordered = frozenset(endpoints)
+    return made
+
+
+@pytest.mark.parametrize("inside", [V4, "10.0.0.1", "169.254.169.254", "127.0.0.1"])
+async def test_attack_an_ordered_name_that_leads_into_the_hosts_network(inside: str) -> None:
+    """Whoever owns the name lets it lead to the vantage's own network (DNS rebinding). No packet
+    goes there, not even where the host allows that network for endpoints of its own."""
+    network = resolving({"ours.example": inside, "x.com": V4})
+    one = ordered(network, "https://ours.example/")
+    made = await one.measure(target("https://ours.example/"))
+    assert network.connects == []
+    assert not made.reached
+    assert (await one.measure(target("https://x.com/"))).reached
+    assert network.connects == [(V4, 443)]
+
+
+async def test_attack_an_ordered_site_that_redirects_into_the_hosts_network() -> None:
+    """The page of an ordered endpoint sends the vantage to an address, or a name, inside."""
+    for onward in (f"https://{V4}/", "https://inside.example/"):
+        network = resolving({"ours.example": PUBLIC, "inside.example": V4})
+        network.peer(PUBLIC, 443, replaced(WEB, replies=(redirect(onward),)))
+        await ordered(network, "https://ours.example/").measure(target("https://ours.example/"))
+        assert network.connects == [(PUBLIC, 443)]
+
+
+async def test_attack_hundreds_of_ordered_names_at_one_address() -> None:
+    """Each name alone looks harmless. An address is reached by a few in a day; the measurements of
+    the others show no attempt to connect, so they say nothing of a block."""
+    names = {f"n{number}.example": VICTIM for number in range(400)}
+    network = resolving(names)
+    one = ordered(network, *(f"https://{name}/" for name in names))
+    made = [await one.measure(target(f"https://{name}/")) for name in names]
+    assert len(network.connects) == MOST_PER_ADDRESS
+    for left in made[MOST_PER_ADDRESS:]:
+        assert {type(seen) for seen in left.observations} == {DnsObservation}
+        assert all(seen.failure is None for seen in left.observations)
+    # Again and again is no way round: the same few go on, and none other.
+    again = [await one.measure(target(f"https://{name}/")) for name in names]
+    reached = [any(isinstance(seen, TcpObservation) for seen in m.observations) for m in again]
+    assert reached == [True] * MOST_PER_ADDRESS + [False] * (400 - MOST_PER_ADDRESS)
+
+
+async def test_attack_ordered_endpoints_in_transfers_and_follow_ups() -> None:
+    """Downloads for speed and follow-up tests dial by the same rule."""
+    network = resolving({"ours.example": V4})
+    one = ordered(network, "https://ours.example/")
+    there = target("https://ours.example/")
+    await transfer(one, TransferPlan(platform="ours", role="web", object=there.endpoint))
+    plan = FollowUpPlan(
+        target=there, host="ours.example", port=443, tls=True, known_elsewhere=(V4,)
+    )
+    made = await follow_up(one, plan, cycle="c")
+    assert (V4, 443) not in network.connects
+    assert not any(seen.reason == Reason.HONEST_ADDRESS for seen in made.observations)
+
+
+def test_limits_hold_for_a_day_of_the_own_clock() -> None:
+    """Tomorrow other endpoints may reach the address."""
+    now = datetime(2026, 3, 1, 23, tzinfo=UTC)
+    limits = OrderedLimits(lambda: now)
+    ids = [f"https://{number}.example/" for number in range(MOST_PER_ADDRESS + 1)]
+    assert [limits.reaches(one, VICTIM) for one in ids] == [True] * MOST_PER_ADDRESS + [False]
+    now += timedelta(hours=2)
+    assert limits.reaches(ids[-1], VICTIM)

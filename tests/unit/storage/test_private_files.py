@@ -1,0 +1,89 @@
+"""Attack: another user of the machine reads what the monitor or an agent keeps."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monitor.logs import LogSettings, configure, logger
+from storage.agent.spool import Spool
+from storage.open_store import open_store
+from storage.values.private_file import write_private
+
+
+@pytest.fixture(params=[0o022, 0o000], ids=["usual", "none"], autouse=True)
+def _umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """Each file's, by its name."""
+    return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+
+
+def open_to_all(folder: Path) -> None:
+    """As an earlier version left its files."""
+    for file in folder.iterdir():
+        file.chmod(0o644)
+
+
+def private(folder: Path) -> bool:
+    """Whether there are files, all of them the owner's alone."""
+    return set(modes(folder).values()) == {0o600}
+
+
+async def test_the_database_is_its_owners_alone(tmp_path: Path) -> None:
+    """With its companions, while it is open and afterwards."""
+    store = open_store(f"sqlite:///{tmp_path}/shutwatch.db")
+    await store.open()
+    assert private(tmp_path), modes(tmp_path)
+    assert "shutwatch.db-wal" in modes(tmp_path)
+    await store.close()
+    assert private(tmp_path), modes(tmp_path)
+
+
+async def test_a_database_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    """One that an earlier version made."""
+    for _ in range(2):
+        store = open_store(f"sqlite:///{tmp_path}/shutwatch.db")
+        await store.open()
+        assert private(tmp_path), modes(tmp_path)
+        await store.close()
+        open_to_all(tmp_path)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+async def test_the_spool_is_its_owners_alone(tmp_path: Path, damaged: bool) -> None:
+    """A damaged one that was moved aside as well."""
+    file = tmp_path / "spool.db"
+    if damaged:
+        file.write_bytes(b"no database at all, and longer than a header would be" * 100)
+    spool = Spool(file, limit=10**6)
+    assert await spool.open() is not damaged
+    await spool.note({"a": "b"})
+    assert "spool.db-wal" in modes(tmp_path)
+    assert private(tmp_path), modes(tmp_path)
+    await spool.close()
+
+
+def test_a_log_file_is_its_owners_alone(tmp_path: Path) -> None:
+    """Also one that the shell made, by `2> shutwatch.log`."""
+    with (tmp_path / "shutwatch.log").open("w", encoding="utf-8") as file:
+        configure(LogSettings(format="json"), file)
+        logger("test").warning("something")
+    configure(LogSettings())
+    assert "something" in (tmp_path / "shutwatch.log").read_text()
+    assert private(tmp_path), modes(tmp_path)
+
+
+def test_what_is_replaced_is_private_before_it_holds_anything(tmp_path: Path) -> None:
+    """Also where a file that others can read was left by that name."""
+    (tmp_path / "settings.partial").write_bytes(b"left")
+    write_private(tmp_path / "settings", b"one")
+    write_private(tmp_path / "settings", b"two")
+    assert (tmp_path / "settings").read_bytes() == b"two"
+    assert modes(tmp_path) == {"settings": 0o600}
