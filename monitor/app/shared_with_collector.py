@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from monitor.analysis.events.event import Event
+from monitor.app.clock_watch import watch_clock
 from monitor.app.measuring_setup import Measuring
 from monitor.app.notify_setup import Notifications
 from monitor.app.program import keep_running
@@ -124,6 +125,7 @@ class Monitor:
             self._measuring.run(),
             self.reloader.run(),
             keep_running(annotations),
+            keep_running(partial(watch_clock, self._publisher.clock_seen)),
         ]
 
     async def _apply(self, old: Settings, new: Settings) -> None:

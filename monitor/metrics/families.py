@@ -259,6 +259,18 @@ def config_last_reload_success_timestamp_seconds(snapshot: Snapshot, _: datetime
     yield (), _seconds(snapshot.config_used_at)
 
 
+@gauge(everywhere=True)
+def clock_ahead_seconds(snapshot: Snapshot, _: datetime) -> Rows:
+    """Seconds the machine's clock is ahead of the time that this process keeps."""
+    yield (), snapshot.clock_ahead
+
+
+@counter(everywhere=True)
+def clock_steps_total(snapshot: Snapshot, _: datetime) -> Rows:
+    """Times the machine's clock was set since the process started."""
+    yield (), snapshot.clock_steps
+
+
 @gauge()
 def prune_last_success_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
     """Time old rows were last deleted without an error, in seconds since 1970; 0: never."""
@@ -445,6 +457,18 @@ def vantage_quarantined(snapshot: Snapshot, _: datetime) -> Rows:
 def vantage_last_report_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
     """Time the last cycle of a vantage finished, in seconds since 1970; 0: never."""
     return ((_with_role(view), _seconds(view.last_report_at)) for view in snapshot.vantages)
+
+
+@gauge(*VANTAGE_ROLE)
+def vantage_report_age_seconds(snapshot: Snapshot, at: datetime) -> Rows:
+    """Seconds without a finished cycle of a vantage, counted by no clock that can be set."""
+    return ((_with_role(v), v.waited(v.last_report_at, at)) for v in snapshot.vantages)
+
+
+@gauge(*VANTAGE)
+def cycle_success_age_seconds(snapshot: Snapshot, at: datetime) -> Rows:
+    """Seconds without a stored cycle of a vantage, counted by no clock that can be set."""
+    return ((_of(v), v.waited(v.last_success_at, at)) for v in snapshot.vantages)
 
 
 @gauge(*VANTAGE)

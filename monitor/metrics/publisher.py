@@ -88,7 +88,7 @@ class Publisher:
             public_url=public_url,
             runbooks_url=runbooks_url,
             catalog=catalog,
-            vantages=tuple(_silent(point, catalog, interval) for point in vantages),
+            vantages=tuple(_silent(point, catalog, interval, now()) for point in vantages),
             events=frozen_map({}),
             storage_errors=frozen_map(dict.fromkeys(STORAGE_OPERATIONS, 0)),
             config_used_at=now(),
@@ -105,10 +105,19 @@ class Publisher:
         return self._now()
 
     def ready(self) -> tuple[bool, str]:
-        """Whether any vantage has finished a cycle, and a sentence that says so."""
-        if any(view.last_report_at for view in self._snapshot.vantages):
+        """Whether cycles are finished, and a sentence that says so."""
+        reported = [view for view in self._snapshot.vantages if view.last_report_at is not None]
+        if not reported:
+            return False, "not ready: no vantage has finished its first cycle yet"
+        now = self._now()
+        if any(view.waited(view.last_report_at, now) <= view.stale_after for view in reported):
             return True, "ready"
-        return False, "not ready: no vantage has finished its first cycle yet"
+        return False, "not ready: no vantage has finished a cycle lately"
+
+    def clock_seen(self, steps: int, ahead: float) -> None:
+        """Show how often the machine's clock was set, and how many seconds it is ahead of our time
+        now."""
+        self._swap(clock_steps=steps, clock_ahead=ahead)
 
     def publish(self, cycle: Cycle, active_events: Sequence[Event], *, stored: bool = True) -> None:
         """Show a finished cycle and the active events, which replace those shown before.
@@ -176,7 +185,7 @@ class Publisher:
         """Show these vantages; unchanged ones keep all that is known of them."""
         known = {view.point.id: view for view in self._snapshot.vantages}
         catalog, interval = self._snapshot.catalog, self._snapshot.interval
-        fresh = [_silent(point, catalog, interval) for point in vantages]
+        fresh = [_silent(point, catalog, interval, self._now()) for point in vantages]
         self._swap(vantages=tuple(_kept(known.get(view.point.id), view) for view in fresh))
         self.show_events(active_events)
 
@@ -384,7 +393,7 @@ def _stale_after(interval: float, cycle_length: float = 0.0) -> float:
     return max(STALE_INTERVALS * max(interval, cycle_length), STALE_FLOOR)
 
 
-def _silent(point: VantagePoint, catalog: Catalog, interval: float) -> VantageView:
+def _silent(point: VantagePoint, catalog: Catalog, interval: float, now: datetime) -> VantageView:
     names = (*(platform.name for platform in catalog.platforms), REFERENCE_PLATFORM)
     return VantageView(
         point=point,
@@ -395,6 +404,7 @@ def _silent(point: VantagePoint, catalog: Catalog, interval: float) -> VantageVi
         durations=frozen_map(dict.fromkeys(EXPECTED_FAILURES, Histogram())),
         cycles=frozen_map(dict.fromkeys(Effort, 0)),
         stale_after=_stale_after(interval),
+        awaited_since=now,
     )
 
 

@@ -94,6 +94,8 @@ class VantageView(msgspec.Struct, frozen=True, kw_only=True):
     """UTC; when its last cycle finished, also one before this process started; None: never."""
     last_success_at: datetime | None = None
     """UTC; when its last cycle that was also stored finished."""
+    awaited_since: datetime
+    """UTC; since when this process waits for its cycles."""
     cycle_started_at: datetime | None = None
     """UTC; of the last cycle in this process."""
     cycle_finished_at: datetime | None = None
@@ -130,6 +132,12 @@ class VantageView(msgspec.Struct, frozen=True, kw_only=True):
     def network(self) -> tuple[str, int, str]:
         """Country, AS number and name; vantages with equal values are one network."""
         return self.point.country, self.point.asn, self.point.network
+
+    def waited(self, last: datetime | None, at: datetime) -> float:
+        """Seconds since `last`, or since this process waits for this vantage; no step of the
+        machine's clock moves them."""
+        since = max(last or self.awaited_since, self.awaited_since)
+        return max(0.0, (at - since).total_seconds())
 
     def health_at(self, at: datetime) -> VantageHealth | None:
         """Its health if current at that moment, else None."""
@@ -190,6 +198,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Dated facts that people added, by start; never part of detection."""
     config_refused: bool = False
     """Whether the last reloaded configuration could not be used."""
+    clock_steps: int = 0
+    """Times the machine's clock was set since the process started."""
+    clock_ahead: float = 0.0
+    """Seconds by which it is ahead of the time that this process keeps."""
     config_used_at: datetime
     """UTC; when the current configuration was loaded."""
     leading: bool = True

@@ -53,7 +53,7 @@ class SteadyClock:
         """The machine's start, in POSIX seconds: by our time, and by that of cycles under way."""
         self._seen = self._began
         """The same by the machine's clock, when it was last looked at."""
-        self._seen_at = clocks.since_boot()
+        self._set_at = clocks.since_boot()
         self.confirmed = False
         """Whether servers have agreed with our time."""
         self.steps = 0
@@ -86,12 +86,13 @@ class SteadyClock:
         last look, 0.0 when it was not."""
         ticks = self.clocks.since_boot()
         by_machine = self.clocks.wall() - ticks
-        step = by_machine - self._seen
+        # What it gains slowly is no step.
+        step, self._seen = by_machine - self._seen, by_machine
         if abs(step) > STEP:
-            self._seen, self._seen_at = by_machine, ticks
+            self._set_at = ticks
             self.steps += 1
             return step
-        if not self.confirmed and abs(self.ahead) > STEP and ticks - self._seen_at >= HELD:
+        if not self.confirmed and abs(self.ahead) > STEP and ticks - self._set_at >= HELD:
             self._began = by_machine
         return 0.0
 

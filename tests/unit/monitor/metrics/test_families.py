@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import partial
 
 import msgspec
 import pytest
@@ -299,6 +300,31 @@ def test_a_silent_vantage_keeps_its_own_series() -> None:
     assert count(publisher, "platform_state") == 0
 
 
+def test_silence_is_counted_from_the_last_cycle_or_from_when_it_is_waited_for() -> None:
+    """A restart gives every vantage time, and a report of before does not count against it."""
+    clock = Clock()
+    publisher = world.publisher(now=clock)
+    clock.advance(100)
+    age = partial(value, publisher, "vantage_report_age_seconds", vantage="khi-ptcl")
+    stored = partial(value, publisher, "cycle_success_age_seconds", vantage="khi-ptcl")
+    assert (age(), stored()) == (100, 100)
+    late = msgspec.structs.replace(world.cycle(FIELD[0]), finished_at=clock())
+    publisher.publish(late, [], stored=False)
+    clock.advance(50)
+    assert (age(), stored()) == (50, 150)
+    again = world.publisher(now=clock)
+    again.restore([], [world.health(FIELD[0])], [])
+    assert value(again, "vantage_report_age_seconds", vantage="khi-ptcl") == 0
+
+
+def test_the_machines_clock_is_shown_beside_ours() -> None:
+    """How often it was set, and how far it is off now."""
+    publisher = world.publisher()
+    publisher.clock_seen(2, -3600.0)
+    assert value(publisher, "clock_steps_total") == 2
+    assert value(publisher, "clock_ahead_seconds") == -3600
+
+
 def test_a_vantage_that_went_silent_loses_its_platforms_only() -> None:
     """Once stale, platform series and reference ratio go; the last report stays and tells when."""
     clock = Clock()
@@ -490,6 +516,8 @@ def test_a_collector_that_does_not_lead_tells_only_how_it_is_itself() -> None:
     assert told == {
         "shutwatch_analysis_leader",
         "shutwatch_build",
+        "shutwatch_clock_ahead_seconds",
+        "shutwatch_clock_steps",
         "shutwatch_config_last_reload_successful",
         "shutwatch_config_last_reload_success_timestamp_seconds",
         "shutwatch_public_url",

@@ -302,6 +302,20 @@ def test_restore_leaves_out_what_is_not_configured() -> None:
     assert view_of(publisher).last_report_at is None
 
 
+def test_ready_only_while_cycles_are_finished() -> None:
+    """Attack: the clock goes back an hour, and all cycles stop for as long. A monitor that stands
+    still is not ready, whatever it finished before."""
+    clock = Clock()
+    publisher = world.publisher(now=clock)
+    publisher.publish(world.cycle(PTCL), [])
+    clock.advance(900)
+    assert publisher.ready()[0]
+    clock.advance(1)
+    assert publisher.ready() == (False, "not ready: no vantage has finished a cycle lately")
+    publisher.publish(msgspec.structs.replace(world.cycle(PTCL), finished_at=clock()), [])
+    assert publisher.ready()[0]
+
+
 def test_ready_after_the_first_cycle_or_a_restore() -> None:
     """There is something to show once a vantage reported, now or before a restart."""
     publisher = world.publisher()
