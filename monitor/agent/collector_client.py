@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from monitor.agent.collector_clock import AgentClock
 from monitor.config.settings import AgentSetup
 from monitor.wire.answers import STATUS, TIME, Moment, Reason, Refusal
-from monitor.wire.signing import REQUEST, SIGNATURE, is_answer, signed_headers
+from monitor.wire.signing import SIGNATURE, is_answer, signed_headers
 from probes.layers.http import BROWSER
 from probes.sockets.http_client import httpx
 from storage.values.times import time_text
@@ -136,7 +136,6 @@ class CollectorClient:
         request: str = "",
         body: bytes = b"",
         encoding: str = "identity",
-        signed: bool = True,
     ) -> Signed:
         """The answer to a request, which gets a new id unless `request` gives one.
 
@@ -145,18 +144,16 @@ class CollectorClient:
         if self.revoked.is_set():
             raise RevokedError(Reason.REVOKED_KEY, "earlier", None)
         request = request or str(uuid_utils.uuid7())
-        headers = {REQUEST: request}
-        if signed:
-            headers = signed_headers(
-                self._key,
-                method=method,
-                path=path,
-                vantage=self._vantage,
-                request=request,
-                sent_at=time_text(self._clock.best_now()),
-                encoding=encoding,
-                body=body,
-            )
+        headers = signed_headers(
+            self._key,
+            method=method,
+            path=path,
+            vantage=self._vantage,
+            request=request,
+            sent_at=time_text(self._clock.best_now()),
+            encoding=encoding,
+            body=body,
+        )
         status, given, found = await self._send(collector + path, method, headers, body)
         signature = given.get(SIGNATURE, "")
         signed_by_them = is_answer(self._setup.collector_key, signature, request, found)
@@ -176,7 +173,7 @@ class CollectorClient:
         """Ask for the time; whether that is more precise than before. Raises as `ask` does."""
         since_boot = self._clock.machine.since_boot
         asked = since_boot()
-        answer = await self.ask(collector, "GET", TIME, signed=False)
+        answer = await self.ask(collector, "GET", TIME)
         return self._clock.heard(answer.read(Moment).at, asked, since_boot())
 
     # -- the connection ------------------------------------------------------------------------

@@ -100,7 +100,7 @@ def _time(of: _Schemas) -> dict[str, Any]:
     return {
         "operationId": "time",
         "summary": "The collector's time",
-        "parameters": [_header(REQUEST, required=False)],
+        "parameters": [_header(header, required=False) for header in _HEADERS],
         "responses": {"200": _answer(of[Moment]), **_refusals({Reason.MALFORMED, Reason.BUSY})},
     }
 
