@@ -19,7 +19,7 @@ from monitor.agent.collector_clock import AgentClock
 from monitor.keys.keys import fingerprint, public_text
 from monitor.wire.answers import CONTROLS, AgentSettings, Reason
 from monitor.wire.envelope import SEALED
-from monitor.wire.signing import REQUEST, SIGNATURE
+from monitor.wire.signing import SIGNATURE
 from probes.measurement import TcpObservation
 from tests.contract.cycles import measurement
 from tests.lab.certificates import authority, interceptor
@@ -161,9 +161,8 @@ async def test_a_state_authority_that_is_trusted_reads_neither_who_nor_what(
     ]
     assert [one for one in secrets if one in middlebox.read] == []
     lines = {line.split(b":")[0] for line in middlebox.read.split(b"\r\n") if b": " in line}
-    assert {name for name in lines if name.startswith(b"shutwatch-")} == {
-        *(SEALED.encode(), REQUEST.encode(), SIGNATURE.encode())
-    }
+    ours = {name for name in lines if name.startswith(b"shutwatch-")}
+    assert ours == {SEALED.encode(), SIGNATURE.encode()}
 
 
 async def test_a_seized_spool_yields_no_measurement_no_address_and_no_collector(
