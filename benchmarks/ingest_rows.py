@@ -14,8 +14,17 @@ from benchmarks import store_rows
 from benchmarks.store_rows import PLATFORMS, Place, look
 from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.keys.keys import fingerprint, public_text
+from monitor.keys.sealing import sealing_key, sealing_text
 from monitor.wire.answers import BATCHES
 from monitor.wire.batch import Batch, CycleReport, encode_batch
+from monitor.wire.envelope import (
+    ANSWER_KEY,
+    SPOOL,
+    answer_key_text,
+    new_answer_key,
+    seal_body,
+    seal_headers,
+)
 from monitor.wire.signing import signed_headers
 from probes.measurement import Measurement, Purpose
 from storage.values.fleet import Enrolment
@@ -26,6 +35,8 @@ LOOKS = 60
 FAILING = 0.1
 """Part of the looks at which a layer failed; each is followed by two more."""
 LATENCIES = (0.02, 0.2)
+COLLECTOR = Ed25519PrivateKey.from_private_bytes(b"collector".ljust(32, b"."))
+"""The key of the collector that all is sealed to."""
 
 
 class Agent(NamedTuple):
@@ -57,7 +68,7 @@ class Sent(NamedTuple):
     measurements: int
     packed: int
     unpacked: int
-    """Bytes of the body, as sent and as read."""
+    """Bytes of the body, as sealed and as read."""
 
 
 def agents() -> list[Agent]:
@@ -88,9 +99,15 @@ def _sent(agent: Agent, at: datetime, rng: random.Random) -> Sent:
         encoding="gzip",
         body=packed,
     )
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    head = f"POST {BATCHES} HTTP/1.1\r\nhost: c\r\ncontent-length: {len(packed)}\r\n{lines}\r\n"
-    return Sent(head.encode() + packed, len(report.measurements), len(packed), len(body))
+    inside = {**headers, ANSWER_KEY: answer_key_text(new_answer_key()), SPOOL: "0 0"}
+    public = sealing_text(sealing_key(COLLECTOR))
+    sealed = seal_body(public, packed).sealed
+    (header,) = seal_headers(public, inside).items()
+    head = (
+        f"POST {BATCHES} HTTP/1.1\r\nhost: c\r\ncontent-length: {len(sealed)}\r\n"
+        f"{': '.join(header)}\r\n\r\n"
+    )
+    return Sent(head.encode() + sealed, len(report.measurements), len(packed), len(body))
 
 
 def _report(place: Place, at: datetime, rng: random.Random) -> CycleReport:

@@ -11,8 +11,8 @@ import threading
 from pathlib import Path
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from benchmarks.ingest_rows import COLLECTOR
 from monitor.app.program import spare_searches
 from monitor.collector.agents_api import AgentApi
 from monitor.collector.connection_limits import AgentConnection
@@ -36,7 +36,7 @@ async def main(database: str, enrolments: list[Enrolment]) -> None:
     )
     settings = msgspec.structs.replace(default_settings(), collector=collector)
     counts = IngestCounts()
-    app = AgentApi(store, Ed25519PrivateKey.generate(), lambda: settings, counts).app()
+    app = AgentApi(store, COLLECTOR, lambda: settings, counts).app()
     spare_searches()
     server = asyncio.create_task(
         serve(

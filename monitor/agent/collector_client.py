@@ -39,7 +39,7 @@ from monitor.wire.envelope import (
     seal_body,
     seal_headers,
 )
-from monitor.wire.signing import REQUEST, SIGNATURE, is_answer, signed_headers
+from monitor.wire.signing import SIGNATURE, is_answer, signed_headers
 from probes.layers.http import BROWSER
 from probes.sockets.http_client import httpx
 from storage.values.times import time_text
@@ -149,7 +149,6 @@ class CollectorClient:
         request: str = "",
         body: SealedBody = NO_BODY,
         spool: str = "",
-        signed: bool = True,
     ) -> Signed:
         """The answer to a request, which gets a new id unless `request` gives one; `spool` is what
         waits and what was ever dropped.
@@ -159,24 +158,21 @@ class CollectorClient:
         if self.revoked.is_set():
             raise RevokedError(Reason.REVOKED_KEY, "earlier", None)
         request = request or str(uuid_utils.uuid7())
-        headers, answer_key = {REQUEST: request}, b""
-        if signed:
-            answer_key = new_answer_key()
-            inside = signed_headers(
-                self._key,
-                method=method,
-                path=path,
-                vantage=self._vantage,
-                request=request,
-                sent_at=time_text(self._clock.best_now()),
-                encoding=body.encoding,
-                digest=body.digest,
-            )
-            inside |= {ANSWER_KEY: answer_key_text(answer_key), SPOOL: spool}
-            headers = seal_headers(self._setup.sealing_key, inside)
-        sealed = body.sealed
-        status, given, found = await self._send(collector + path, method, headers, sealed)
-        if answer_key and httpx.codes.is_success(status):
+        answer_key = new_answer_key()
+        inside = signed_headers(
+            self._key,
+            method=method,
+            path=path,
+            vantage=self._vantage,
+            request=request,
+            sent_at=time_text(self._clock.best_now()),
+            encoding=body.encoding,
+            digest=body.digest,
+        )
+        inside |= {ANSWER_KEY: answer_key_text(answer_key), SPOOL: spool}
+        headers = seal_headers(self._setup.sealing_key, inside)
+        status, given, found = await self._send(collector + path, method, headers, body.sealed)
+        if httpx.codes.is_success(status):
             found = _opened(answer_key, request, found)
         signature = given.get(SIGNATURE, "")
         signed_by_them = is_answer(self._setup.collector_key, signature, request, found)
@@ -200,7 +196,7 @@ class CollectorClient:
         """Ask for the time; whether that is more precise than before. Raises as `ask` does."""
         since_boot = self._clock.machine.since_boot
         asked = since_boot()
-        answer = await self.ask(collector, "GET", TIME, signed=False)
+        answer = await self.ask(collector, "GET", TIME)
         return self._clock.heard(answer.read(Moment).at, asked, since_boot())
 
     # -- the connection ------------------------------------------------------------------------

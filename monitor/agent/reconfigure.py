@@ -1,6 +1,7 @@
 """Takes new settings into use while the agent runs: from its own file, or from collectors within
 what its host allows."""
 
+import asyncio
 from collections.abc import Sequence
 
 from monitor.agent.collector_client import Signed
@@ -16,6 +17,9 @@ from monitor.wire.answers import AgentSettings
 from probes.measure.ordered_limits import OrderedLimits
 
 log = logger(__name__)
+
+REVIEW_EVERY = 3600.0
+"""Seconds."""
 
 
 class AgentReconfiguration:
@@ -35,6 +39,7 @@ class AgentReconfiguration:
         """`own` are the settings of the agent's file, `in_use` those the rest was made with."""
         self._consent = consent
         self._limits = limits
+        self._turn = asyncio.Lock()
         self._own = own
         self._orders = orders
         self._measuring = measuring
@@ -45,6 +50,10 @@ class AgentReconfiguration:
 
     async def ordered(self, new: AgentSettings, signed: Signed) -> None:
         """Use settings that a collector gave."""
+        async with self._turn:
+            await self._ordered(new, signed)
+
+    async def _ordered(self, new: AgentSettings, signed: Signed) -> None:
         try:
             in_use = self._followed(self._own, new)
         except OrdersError as error:
@@ -60,12 +69,24 @@ class AgentReconfiguration:
         await self._use(in_use)
 
     async def reloaded(self, old: Settings, new: Settings) -> None:
-        """Use a changed file of the agent's own."""
-        in_use = self._followed(new, self._orders.current)
-        self._own = new
-        await self._use(in_use)
+        """Use a changed file of the agent's own, and what its host accepted meanwhile."""
+        async with self._turn:
+            in_use = self._followed(new, self._orders.current)
+            self._own = new
+            await self._use(in_use)
         if new.log != old.log:
             configure(new.log)
+
+    async def review(self) -> None:
+        """Follow the orders in force anew: what their signing key allowed may have ended."""
+        async with self._turn:
+            await self._use(self._followed(self._own, self._orders.current))
+
+    async def run(self) -> None:
+        """Review the orders every hour, until cancelled; also where no collector can be reached."""
+        while True:
+            await asyncio.sleep(REVIEW_EVERY)
+            await self.review()
 
     def _followed(self, own: Settings, new: AgentSettings | None) -> Settings:
         allowed = Allowed() if new is None else self._consent.allowed(new)

@@ -23,7 +23,7 @@ from monitor.agent.spooling import LogCounter, SpoolRecorder
 from monitor.agent.upload_traffic import DayTraffic
 from monitor.app.cycle_runners import CycleRunners, cycle_runner
 from monitor.app.measuring_setup import Measuring
-from monitor.app.program import run_until_stopped
+from monitor.app.program import keep_running, run_until_stopped
 from monitor.app.schedule import Schedule
 from monitor.budget.ledger import Ledger
 from monitor.config.load import load_config
@@ -102,6 +102,7 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
             watch.run(),
             reloader.run(),
             delivery.run(watch.allowed),
+            keep_running(change.run),
             end_when_revoked(client, files, own),
         )
 

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
@@ -90,7 +89,7 @@ def run(config: AgentConfig = None) -> None:
 def status(config: AgentConfig = None, json: JsonOption = False) -> None:
     """Show the agent's state, running or not."""
     settings, paths = _agent(config)
-    configure(settings.log, sys.stderr)
+    configure(settings.log)
     found = status_of(settings, paths, this_machine())
     for line in [msgspec.json.encode(found).decode()] if json else lines(found):
         typer.echo(line)
@@ -107,7 +106,7 @@ def accept(
 ) -> None:
     """Show which new endpoints a collector ordered, and allow them."""
     settings, paths = _agent(config)
-    configure(settings.log, sys.stderr)
+    configure(settings.log)
     consent = consent_of(settings, paths, AgentClock(this_machine()).latest_now)
     if forget:
         consent.forget()

@@ -57,12 +57,12 @@ from monitor.wire.answers import (
     Refusal,
 )
 from monitor.wire.batch import MOST_PACKED, MOST_UNPACKED
-from monitor.wire.envelope import seal_answer, sealed_size
+from monitor.wire.envelope import SEALED, seal_answer, sealed_size
 from monitor.wire.refusal import BUSY_FOR, DOWN_FOR, Refused, malformed
-from monitor.wire.signing import REQUEST, SIGNATURE, is_signed, sign_answer
+from monitor.wire.signing import REQUEST, SIGNATURE, Claim, is_signed, sign_answer
 from monitor.wire.unpacking import unpack
 from storage.store import FleetStore, StorageError
-from storage.values.fleet import ReceivedBatch
+from storage.values.fleet import Enrolment, ReceivedBatch
 from storage.values.steady_clock import utc_now
 
 log = logger(__name__)
@@ -72,8 +72,8 @@ MOST_ASKED = 64 * 1024
 UNPACKED_AT_ONCE = 2 * MOST_UNPACKED
 """Bytes of unpacked batches that are read and stored at once; more wait, packed."""
 TIMES = 50.0
-"""Requests for the time each second, of all senders together: they need no key, and each answer is
-signed."""
+"""Requests for the time each second, of each vantage, and of all strangers together: they need no
+key, and each answer is signed."""
 
 EVERY = 60.0
 """Seconds between two lines about the same refusal: anybody can send requests that are refused."""
@@ -178,18 +178,39 @@ class AgentApi:
         return Route(path, endpoint, methods=[method])
 
     async def time(self, request: Request) -> Response:
-        """The time, for anybody; signed for the id that the request names, if it names one."""
+        """The time, for anybody; signed for the id that the request names, if it names one.
+
+        An agent, which seals and signs its question, has a share of its own, whatever strangers
+        ask. The time of sending does not matter here: an agent without a clock asks before it knows
+        any.
+        """
         try:
-            asked = request.headers.get(REQUEST, "")
+            envelope = opened(request, self._sealing) if SEALED in request.headers else None
+            asked = request.headers.get(REQUEST, "") if envelope is None else envelope.claim.request
             if asked and not is_id(asked):
                 raise malformed(f"{REQUEST} is no UUID")
+            enrolment = None if envelope is None else await self._asker(envelope.claim)
+            if enrolment is not None and enrolment.revoked_at is not None:
+                return self._revoked(asked)
             try:
-                self._time_pace.take("", "questions for the time")
+                name = "" if enrolment is None else enrolment.vantage
+                self._time_pace.take(name, "questions for the time")
             except Refused:
                 raise Refused(Reason.BUSY, "too much to do", retry_after=1) from None
-            return self._signed(asked, Moment(at=self._now()))
+            moment = Moment(at=self._now())
+            if envelope is None:
+                return self._signed(asked, moment)
+            return self._sealed(asked, moment, envelope.answer_key)
         except Refused as refused:
             return self._refusal(refused, "")
+
+    async def _asker(self, claim: Claim) -> Enrolment | None:
+        """Whose valid signature a request for the time carries; None for nobody's."""
+        try:
+            enrolment = await self._enrolled.find(claim.vantage, claim.key)
+        except Refused:
+            return None
+        return enrolment if is_signed(claim, enrolment.key) else None
 
     async def _answered(
         self,

@@ -102,20 +102,22 @@ def _operation(
     operation: dict[str, Any] = {
         "operationId": name,
         "summary": summary,
-        "parameters": [
-            parameter(
-                SEALED,
-                "header",
-                {"type": "string", "maxLength": MOST_HEADERS},
-                description="SealedHeaders as JSON, sealed, base64.",
-                required=True,
-            )
-        ],
+        "parameters": [_sealed_header(required=True)],
         "responses": {"200": _sealed_answer(of[answer]), **_refusals(reasons)},
     }
     if body is not None:
         operation["requestBody"] = {"required": True, "content": _sealed(of[body])}
     return operation
+
+
+def _sealed_header(*, required: bool) -> dict[str, Any]:
+    return parameter(
+        SEALED,
+        "header",
+        {"type": "string", "maxLength": MOST_HEADERS},
+        description="SealedHeaders as JSON, sealed, base64.",
+        required=required,
+    )
 
 
 def _sealed(inside: dict[str, Any]) -> dict[str, Any]:
@@ -139,7 +141,7 @@ def _time(of: _Schemas) -> dict[str, Any]:
     return {
         "operationId": "time",
         "summary": "The collector's time",
-        "parameters": [_request_id()],
+        "parameters": [_sealed_header(required=False), _request_id()],
         "responses": {"200": _answer(of[Moment]), **_refusals({Reason.MALFORMED, Reason.BUSY})},
     }
 

@@ -4,7 +4,7 @@
     POST /agent/v1/controls   a ControlRequest   → ControlAnswer: measured by controls, now
     GET  /agent/v1/settings                      → AgentSettings
     GET  /agent/v1/known                         → KnownControls: what controls measured last
-    GET  /agent/v1/time                          → Moment; the only request without a signature
+    GET  /agent/v1/time                          → Moment; the only request that may be unsigned
 
 Answers of 2xx carry the collectors' signature in the header `shutwatch-signature`, over the id of
 the request and the body. A refusal is a Refusal, with the status of its reason; the one that a

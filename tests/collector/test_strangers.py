@@ -4,10 +4,12 @@ on the way cannot be played again."""
 import asyncio
 import socket
 from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from monitor.wire.answers import BATCHES, CONTROLS, SETTINGS, ControlRequest, Reason
+from monitor.wire.answers import BATCHES, CONTROLS, SETTINGS, TIME, ControlRequest, Reason
 from tests.collector.test_orders import LISTED, FakeControls, asking
 from tests.collector.world import (
     NOW,
@@ -111,3 +113,27 @@ async def test_a_revoked_agent_is_told_so_under_the_collectors_signature() -> No
         response = await collector.send(headers, body)
         assert refusal(response).reason is Reason.BAD_SIGNATURE
         assert "shutwatch-signature" not in response.headers
+
+
+async def test_attack_strangers_who_ask_for_the_time_keep_no_agent_from_it() -> None:
+    """An agent learns the time before it sends anything, so whoever used up all answers to that
+    question kept every agent that was started anew silent. Signed questions have their own share,
+    with whatever time of sending; a signature that does not fit has none."""
+    async with collecting() as collector:
+        for _ in range(60):
+            await collector.ask({}, TIME)
+        assert (await collector.ask({}, TIME)).status_code == 429
+        old = datetime(1970, 1, 2, tzinfo=UTC)
+        asked: dict[str, Any] = {
+            "path": TIME,
+            "method": "GET",
+            "encoding": "identity",
+            "sent_at": old,
+        }
+        headers, _ = request(b"", **asked)
+        response = await collector.ask(headers, TIME)
+        assert response.status_code == 200
+        assert is_signed_answer(response, headers["shutwatch-request"])
+        forged, _ = request(b"", key=OTHER_KEY, **asked)
+        headers["shutwatch-signature"] = forged["shutwatch-signature"]
+        assert (await collector.ask(headers, TIME)).status_code == 429

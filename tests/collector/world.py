@@ -184,8 +184,8 @@ class Collector:
         return opened_answer(headers, await self.client.post(path, headers=outside, content=sealed))
 
     async def ask(self, headers: Mapping[str, str], path: str) -> httpx.Response:
-        """GET, likewise; the time is asked for and told in clear."""
-        if path == TIME:
+        """GET, likewise; strangers ask for the time in clear."""
+        if path == TIME and SIGNATURE not in headers:
             return await self.client.get(path, headers=dict(headers))
         outside, _ = sealed_request(headers, b"")
         return opened_answer(headers, await self.client.get(path, headers=outside))
@@ -195,11 +195,13 @@ class Collector:
         return len(await self.store.waiting(1000))
 
 
-def sealed_request(headers: Mapping[str, str], body: bytes) -> tuple[dict[str, str], bytes]:
-    """Headers and body as an agent sends them."""
+def sealed_request(
+    headers: Mapping[str, str], body: bytes, key: str = sealing_text(SEALING)
+) -> tuple[dict[str, str], bytes]:
+    """Headers and body as an agent sends them, sealed to that key."""
     inside = {ANSWER_KEY: answer_key_text(ANSWERS), SPOOL: "", **headers}
-    sealed = seal_body(sealing_text(SEALING), body).sealed if body else b""
-    return seal_headers(sealing_text(SEALING), inside), sealed
+    sealed = seal_body(key, body).sealed if body else b""
+    return seal_headers(key, inside), sealed
 
 
 def opened_answer(headers: Mapping[str, str], response: httpx.Response) -> httpx.Response:

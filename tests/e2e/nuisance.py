@@ -1,7 +1,8 @@
 """Asks a collector for what it refuses, from an address of its own:
-`python -m tests.e2e.nuisance PORT CA SOURCE OTHER`.
+`python -m tests.e2e.nuisance PORT CA SOURCE OTHER KEY`.
 
-OTHER is an address that it claims to hand on requests for. Prints the statuses that came.
+OTHER is an address that it claims to hand on requests for, KEY what batches are sealed to. Prints
+the statuses that came.
 """
 
 import asyncio
@@ -10,14 +11,14 @@ import sys
 from datetime import UTC, datetime
 
 from monitor.wire.answers import BATCHES, TIME
-from tests.collector.world import new_id, request
+from tests.collector.world import new_id, request, sealed_request
 from tests.e2e.fleet import NAME
 from tests.worlds.http_client import httpx
 
 
 async def main() -> None:
     """Ask."""
-    port, ca, source, other = sys.argv[1:]
+    port, ca, source, other, key = sys.argv[1:]
     passed_on = {
         "X-Forwarded-For": other,
         "X-Real-IP": other,
@@ -37,7 +38,7 @@ async def main() -> None:
     ) as client:
         told = []
         for vantage in ("khi-ptcl", other, "ptcl"):
-            headers, body = request(b"{}", sent_at=now, vantage=vantage)
+            headers, body = sealed_request(*request(b"{}", sent_at=now, vantage=vantage), key)
             told.append(await client.post(BATCHES, headers=headers, content=body))
         told.append(await client.post(BATCHES, content=f"from {other}".encode()))
         told.append(await client.post(f"{BATCHES}?from={other}", headers={"id": new_id()}))

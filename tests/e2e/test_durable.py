@@ -3,15 +3,18 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from monitor.keys.keys import ORDERS_KEY_NAME, load
+from monitor.keys.sealing import sealing_key, sealing_text
 from monitor.wire.answers import BATCHES
 from monitor.wire.batch import encode_batch
+from monitor.wire.envelope import SEALED
 from storage.open_store import open_store
 from tests.collector import world
 from tests.e2e import syscalls
@@ -61,9 +64,11 @@ def _address(log: Path) -> str:
     return ""
 
 
-def _hand_in(url: str) -> list[str]:
-    """Hand in three batches of one cycle each, one after the other; their ids."""
-    sent = []
+def _hand_in(url: str, folder: Path) -> dict[str, str]:
+    """Hand in three batches of one cycle each, one after the other: their ids, and how their sealed
+    headers begin."""
+    sent = {}
+    sealing = sealing_text(sealing_key(load(folder / ORDERS_KEY_NAME)))
     with httpx.Client(base_url=url, trust_env=False) as client:
         for _ in range(3):
             now = datetime.now(UTC)
@@ -78,9 +83,10 @@ def _hand_in(url: str) -> list[str]:
             body = encode_batch(world.batch(report))
             batch = world.new_id()
             headers, packed = world.request(body, sent_at=now, identity=batch)
-            answer = client.post(BATCHES, headers=headers, content=packed)
+            outside, sealed = world.sealed_request(headers, packed, sealing)
+            answer = client.post(BATCHES, headers=outside, content=sealed)
             assert answer.status_code == 200, answer.text
-            sent.append(batch)
+            sent[batch] = outside[SEALED][:60]
     return sent
 
 
@@ -88,12 +94,12 @@ def _trace(file: Path) -> list[syscalls.Call]:
     return syscalls.read(file.read_text(encoding="utf-8", errors="replace").splitlines())
 
 
-def _answered(calls: Sequence[syscalls.Call], batches: Sequence[str]) -> dict[str, float]:
+def _answered(calls: Sequence[syscalls.Call], batches: Mapping[str, str]) -> dict[str, float]:
     """Batch → when its acknowledgement began to be written."""
     found = syscalls.answers(calls, f"POST {BATCHES} ", "HTTP/1.1 200 ")
     assert len(found) == len(batches)
-    for (asked, _), batch in zip(found, batches, strict=True):
-        assert batch in asked.given
+    for (asked, _), begins in zip(found, batches.values(), strict=True):
+        assert begins in asked.given
     return {batch: sent.began for (_, sent), batch in zip(found, batches, strict=True)}
 
 
@@ -103,7 +109,7 @@ def test_sqlite_syncs_its_log_before_the_acknowledgement(tmp_path: Path) -> None
     succeeded before the first byte of the 200 is written to the agent's socket."""
     trace = tmp_path / "trace"
     with _collector(tmp_path, f"sqlite:///{tmp_path / 'shutwatch.db'}", trace) as url:
-        batches = _hand_in(url)
+        batches = _hand_in(url, tmp_path)
     calls = _trace(trace)
     for batch, at in _answered(calls, batches).items():
         assert syscalls.synced(calls, within="shutwatch.db-wal", holding=batch, by=at)
@@ -119,7 +125,7 @@ def test_postgresql_syncs_its_log_before_the_acknowledgement(tmp_path: Path) -> 
         cluster.start()
         database = cluster.url(cluster.new_database())
         with _collector(tmp_path, database, of_collector) as url:
-            batches = _hand_in(url)
+            batches = _hand_in(url, tmp_path)
         cluster.stop()
     finally:
         cluster.remove()

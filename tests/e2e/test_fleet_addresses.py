@@ -66,7 +66,7 @@ def test_no_address_of_an_agent_is_kept_or_logged(lab: Lab, url: str) -> None:
         ]
         wait_for_cycles(agents, 2)
         argv = [sys.executable, "-m", "tests.e2e.nuisance", str(AGENTS), str(lab.ca)]
-        asked = lab.run([*argv, STRANGER, PASSED_ON], env={"PYTHONPATH": str(ROOT)})
+        asked = lab.run([*argv, STRANGER, PASSED_ON, fleet.sealing], env={"PYTHONPATH": str(ROOT)})
         assert asked.returncode == 0, asked.stderr
         assert set(map(int, asked.stdout.split())) >= {200, 400, 401, 404}
         wait_for(partial(agents[0].said, "batch delivered"), "a batch of each", 90)

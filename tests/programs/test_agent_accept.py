@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from monitor.agent.consent import Consent
@@ -76,7 +77,7 @@ def test_status_shows_what_was_ordered_by_which_key_and_accept_allows_it(config:
 def test_attack_a_host_is_not_even_asked_about_its_own_network(config: Path) -> None:
     """Somebody who accepts whatever is shown is asked for nothing that leads inside."""
     inside = TOLD.catalog.replace("https://ours.example/", "http://192.168.1.1/")
-    ordered(config.parent, type(TOLD)(**{**_fields(TOLD), "catalog": inside}))
+    ordered(config.parent, msgspec.structs.replace(TOLD, catalog=inside))
     done = shutwatch("agent", "accept", "--yes", "-c", str(config))
     assert "No order waits" in done.stdout
     assert "192.168.1.1 is no public address" in status(config)[1]
@@ -87,10 +88,6 @@ def test_attack_orders_that_somebody_wrote_beside_the_spool_are_not_shown(config
     ordered(config.parent, TOLD, by="somebody else")
     assert status(config)[0]["ordered"] is None
     assert "No order waits" in shutwatch("agent", "accept", "--yes", "-c", str(config)).stdout
-
-
-def _fields(told: AgentSettings) -> dict[str, object]:
-    return {name: getattr(told, name) for name in told.__struct_fields__}
 
 
 def test_a_catalogue_is_signed_below_an_offline_key_and_read_by_collectors(tmp_path: Path) -> None:
@@ -113,7 +110,7 @@ def test_a_catalogue_is_signed_below_an_offline_key_and_read_by_collectors(tmp_p
     files = AgentFiles(
         config=tmp_path / "a.toml", key=tmp_path / "k.pem", spool=tmp_path / "spool.db"
     )
-    told = type(TOLD)(**{**_fields(TOLD), "catalog_proof": settings.catalog_proof})
+    told = msgspec.structs.replace(TOLD, catalog_proof=settings.catalog_proof)
     assert Consent(files, (digits,), utc_now).allowed(told).everything
     catalog.write_text(CATALOG.replace("ours.example", "other.example"))
     refused = shutwatch("check", str(collector))

@@ -2,8 +2,8 @@
 
 In a test, `async with collecting() as collector`; as a program, `python -m
 tests.worlds.agent_collector
-PORT FOLDER`, which takes from the folder the certificate and whom it knows, and writes to it the
-counts of what came.
+PORT FOLDER`, which takes from the folder the certificate, whom it knows, and if they are there its
+orders and the addresses it claims that controls reached, and writes to it the counts of what came.
 """
 
 import asyncio
@@ -62,7 +62,8 @@ from monitor.wire.signing import (
     is_signed,
     sign_answer,
 )
-from probes.measurement import Measurement
+from probes.measurement import Measurement, Purpose
+from tests.worlds.build import dns, http, look, tcp, tls
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"c" * 32)
 SEALING = sealing_key(KEY)
@@ -101,6 +102,8 @@ class Collector:
         """Sign answers with another key."""
         self.orders: AgentSettings | None = None
         self.controls: ControlAnswer | None = None
+        self.claimed: tuple[str, ...] = ()
+        """Addresses at which controls reached everything, as this collector says."""
         self.asked: list[ControlRequest] = []
         self.looks: tuple[Measurement, ...] = ()
         """What controls measured last."""
@@ -168,8 +171,35 @@ class Collector:
         body = await self._signed_body(request)
         if isinstance(body, Response):
             return body
-        self.asked.append(msgspec.json.decode(body, type=ControlRequest))
-        return self._signed(request, self.controls or ControlAnswer(at=self.now()))
+        asked = msgspec.json.decode(body, type=ControlRequest)
+        self.asked.append(asked)
+        answer = self.controls or ControlAnswer(at=self.now(), looks=self._claimed(asked))
+        return self._signed(request, answer)
+
+    def _claimed(self, asked: ControlRequest) -> tuple[Measurement, ...]:
+        """A control's measurement that reached what was asked for, at the addresses claimed."""
+        if asked.target is None or not self.claimed:
+            return ()
+        name, address = asked.target.endpoint.host, self.claimed[0]
+        made = look(
+            dns(name=name, addresses=tuple(self.claimed)),
+            tcp(address=address),
+            tls(address=address, server_name=name),
+            http(),
+            reached=True,
+        )
+        return (
+            msgspec.structs.replace(
+                made,
+                vantage="ctl-ams",
+                vantage_role="control",
+                look=Purpose.CONTROL,
+                platform=asked.target.platform,
+                role=asked.target.role,
+                endpoint=asked.target.endpoint.id,
+                started_at=self.now(),
+            ),
+        )
 
     async def _settings(self, request: Request) -> Response:
         body = await self._signed_body(request)
@@ -297,6 +327,11 @@ def main() -> None:
     port, folder = int(sys.argv[1]), Path(sys.argv[2])
     collector = Collector()
     collector.known = (folder / "agent.pub").read_text().strip()
+    orders, claimed = folder / "orders.json", folder / "addresses.json"
+    if orders.exists():
+        collector.orders = msgspec.json.decode(orders.read_bytes(), type=AgentSettings)
+    if claimed.exists():
+        collector.claimed = msgspec.json.decode(claimed.read_bytes(), type=tuple[str, ...])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "collector.pem")
 

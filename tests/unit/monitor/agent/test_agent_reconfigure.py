@@ -7,7 +7,7 @@ import random
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from monitor.logs import LogSettings, configure
 from probes.measure.ordered_limits import OrderedLimits
 from storage.agent.spool import Spool
 from tests.unit.monitor.agent.test_agent_orders import OURS, TOLD, own, signed
+from tests.unit.monitor.agent.test_hostile_orders import TRUSTED, proven
 from tests.worlds.agent_collector import AGENT_KEY, KEY
 from tests.worlds.agent_world import VANTAGE, Time
 
@@ -116,6 +117,42 @@ async def test_orders_hold_at_once_and_within_what_the_file_allows(
         await change.ordered(replace(TOLD, version="3"), signed(TOLD))
         assert not jobs.paused_by_collector
         assert changed(capsys) == []
+
+
+async def test_what_the_host_accepts_is_measured_without_a_restart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`accept` has the agent read its files again; consent that is taken back ends it as well."""
+    configure(LogSettings(format="json"), sys.stdout)
+    mine = own(tmp_path)
+    async with agent(mine, tmp_path) as (change, _):
+        consent = change._consent
+        consent.forget()
+        await change.ordered(TOLD, signed(TOLD))
+        consent.accept(OURS.endpoints, ())
+        await change.reloaded(mine, mine)
+        consent.forget()
+        await change.reloaded(mine, mine)
+    assert [platforms for _, platforms, _ in changed(capsys)] == [2, 3, 2]
+
+
+async def test_attack_a_signing_key_that_ended_allows_nothing_while_no_collector_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever keeps an agent from its collectors keeps no catalogue in force beyond its days."""
+    configure(LogSettings(format="json"), sys.stdout)
+    now = datetime.now(UTC)
+    told = replace(proven(begins=now, made_at=now, days=1), issued_at=now)
+    mine = own(tmp_path)
+    async with agent(mine, tmp_path) as (change, _):
+        change._consent.forget()
+        change._consent._trusted = (TRUSTED,)
+        change._consent._now = lambda: now
+        await change.ordered(told, signed(told))
+        await change.review()
+        now += timedelta(days=2)
+        await change.review()
+    assert [platforms for _, platforms, _ in changed(capsys)] == [1, 0]
 
 
 async def test_a_file_that_is_read_again_goes_together_with_orders(

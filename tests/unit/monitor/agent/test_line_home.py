@@ -16,10 +16,12 @@ import trustme
 
 from monitor.agent.ask_controls import RemoteControls
 from monitor.agent.collector_clock import AgentClock
-from monitor.keys.keys import fingerprint, public_text
+from monitor.agent.traces import traces_at
+from monitor.agent.wipe import wipe
+from monitor.keys.keys import fingerprint, load_or_make, public_text
 from monitor.wire.answers import CONTROLS, AgentSettings, Reason
 from monitor.wire.envelope import SEALED
-from monitor.wire.signing import REQUEST, SIGNATURE
+from monitor.wire.signing import SIGNATURE
 from probes.measurement import TcpObservation
 from tests.contract.cycles import measurement
 from tests.lab.certificates import authority, interceptor
@@ -161,9 +163,8 @@ async def test_a_state_authority_that_is_trusted_reads_neither_who_nor_what(
     ]
     assert [one for one in secrets if one in middlebox.read] == []
     lines = {line.split(b":")[0] for line in middlebox.read.split(b"\r\n") if b": " in line}
-    assert {name for name in lines if name.startswith(b"shutwatch-")} == {
-        *(SEALED.encode(), REQUEST.encode(), SIGNATURE.encode())
-    }
+    ours = {name for name in lines if name.startswith(b"shutwatch-")}
+    assert ours == {SEALED.encode(), SIGNATURE.encode()}
 
 
 async def test_a_seized_spool_yields_no_measurement_no_address_and_no_collector(
@@ -214,3 +215,42 @@ def seized(folder: Path) -> bytes:
     """All bytes of the spool's files and of the stored orders, as they lie there."""
     files = [*folder.glob("spool.db*"), *folder.glob("orders*")]
     return b"".join(file.read_bytes() for file in files)
+
+
+async def test_a_seized_agent_yields_nothing_after_wipe(tmp_path: Path) -> None:
+    """Every file it had, held on to under another name by whoever images the disk, is overwritten:
+    no byte of them tells of a measurement, an address, the vantage, its key or a collector."""
+    folder, held = tmp_path / "agent", tmp_path / "held"
+    folder.mkdir()
+    held.mkdir()
+    async with collecting(authority()) as (collector, _):
+        one = world(folder, authority(), collector)
+        await one.spool.open()
+        clock = AgentClock(one.time.machine)
+        collector.orders = ORDERS
+        await one.fill(3, clock)
+        async with one.courier(clock):
+            await until(lambda: one.ordered)
+        await one.fill(2, clock)
+        await one.spool.close()
+        (folder / "orders").rename(folder / "spool.db.settings")
+        load_or_make(folder / "agent-key.pem")
+        secret = f"{collector.url} {VANTAGE} telegram {one.setup.collector_key}"
+        config = (
+            f'[[vantage]]\nid = "{VANTAGE}"\n[agent]\ncollectors = ["{collector.url}"]\n'
+            f'trust_anchors = ["authority.pem"]\n# {secret} and then the editor crashed: [['
+        )
+        for name in ("agent.toml", "agent.toml~", ".agent.toml.swp", "environment", "notes"):
+            (folder / name).write_text(config)
+    for file in folder.iterdir():
+        (held / file.name).hardlink_to(file)
+    before = b"".join(file.read_bytes() for file in held.iterdir())
+    secrets = (VANTAGE, "telegram", NAME, one.setup.collector_key, "PRIVATE", "CERTIFICATE")
+    assert [secret for secret in secrets if secret.encode() not in before] == []
+    done = wipe(traces_at(folder / "agent.toml"), config=True)
+    assert (done.failed, list(folder.iterdir())) == ((), [])
+    after = b"".join(file.read_bytes() for file in held.iterdir())
+    assert len(after) == len(before)
+    assert [secret for secret in secrets if secret.encode() in after] == []
+    assert b"SQLite" in before
+    assert b"SQLite" not in after

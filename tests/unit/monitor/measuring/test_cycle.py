@@ -284,6 +284,7 @@ class OutOfReach:
     """Controls that nobody can ask, and what they once saw."""
 
     available = True
+    addresses_dialled = True
 
     def __init__(self, *known: Measurement) -> None:
         self._known = known
