@@ -80,7 +80,7 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
         schedule = Schedule(in_use, jobs)
         change = AgentReconfiguration(
             *(settings, orders, controls, Measuring(runners, schedule), jobs, recorder),
-            *(in_use, consent, limits),
+            *(in_use, consent, limits, clock.best_now),
         )
         backoff = Backoff(rng)
         delivery = BatchDelivery(

@@ -69,7 +69,7 @@ async def run(settings: Settings) -> None:
         tasks = [*monitor.tasks(leader.ready, counts), leader.run()]
         if settings.collector.listen[0]:
             in_use, controls = lambda: monitor.reloader.settings, lambda: own.controls
-            counts.catalog_ends_at = lambda: catalog_ends_at(in_use())
+            counts.catalog_ends_at = lambda: catalog_ends_at(monitor.reloader.settings)
             api = AgentApi(store, key, in_use, counts, controls=controls).app()
             tls = None if certificate is None else certificate.context
             address = settings.collector.listen

@@ -74,7 +74,7 @@ async def agent(
             consent.accept(OURS.endpoints, ())
             change = AgentReconfiguration(
                 *(mine, orders, controls, measuring, jobs, recorder, mine),
-                *(consent, OrderedLimits(clock.now)),
+                *(consent, OrderedLimits(clock.now), clock.best_now),
             )
             yield change, jobs
             # Earlier runners are let go of by tasks, which are to have begun.
