@@ -125,8 +125,8 @@ class RemoteControls:
                 return self._in_own_time(answer.read(ControlAnswer), asked)
             except RefusedError as error:
                 log.info("no controls", reason=str(error))
-                wait = AWAY if error.retry_after is None else error.retry_after
-                self._away_until = asyncio.get_running_loop().time() + wait
+                if error.retry_after is None:
+                    self._away_until = asyncio.get_running_loop().time() + AWAY
                 return None
             except UnreachableError as error:
                 log.info("no controls", reason=str(error))

@@ -6,6 +6,7 @@ access to the file gives nobody control. Settings older than the current ones ar
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,8 @@ log = logger(__name__)
 _LONGEST_INTERVAL = 7 * 86400.0
 _FEWEST_BYTES = 1_000_000
 """Bounds of the configuration file."""
+_AHEAD = timedelta(days=1)
+"""By how much an order may be ahead of the collectors' clock."""
 
 
 class Orders:
@@ -64,9 +67,14 @@ class Orders:
                 return
         log.warning("settings of the collector are not signed by it, ignored")
 
-    def take(self, new: AgentSettings) -> bool:
-        """Make these the current ones, unless they are older; whether they are."""
-        if self.current is not None and new.issued_at < self.current.issued_at:
+    def take(self, new: AgentSettings, now: datetime) -> bool:
+        """Make these the current ones, unless they are older; whether they are. `now` is UTC.
+
+        Current ones from a time to come do not count: a collector that was seized would be obeyed
+        for ever, also after its operator has it back.
+        """
+        newest = None if self.current is None else self.current.issued_at
+        if newest is not None and new.issued_at < newest <= now + _AHEAD:
             return False
         self.current = new
         return True

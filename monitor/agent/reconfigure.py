@@ -2,7 +2,8 @@
 what its host allows."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from monitor.agent.collector_client import Signed
 from monitor.agent.consent import Consent
@@ -35,8 +36,11 @@ class AgentReconfiguration:
         in_use: Settings,
         consent: Consent,
         limits: OrderedLimits,
+        now: Callable[[], datetime],
     ) -> None:
-        """`own` are the settings of the agent's file, `in_use` those the rest was made with."""
+        """`own` are the settings of the agent's file, `in_use` those the rest was made with. `now`
+        gives UTC by the collectors' clock, if that is known."""
+        self._now = now
         self._consent = consent
         self._limits = limits
         self._turn = asyncio.Lock()
@@ -60,7 +64,7 @@ class AgentReconfiguration:
             log.error("settings of the collector not taken", reason=str(error))
             self._orders.decline(new)
             return
-        if not self._orders.take(new):
+        if not self._orders.take(new, self._now()):
             log.warning("settings of the collector not taken, it has given newer ones before")
             return
         self._orders.keep(signed)

@@ -6,6 +6,7 @@ own vantages → local_cycles ─┴→ store → judging_queue → judge → re
 """
 
 from contextlib import AsyncExitStack
+from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -68,6 +69,7 @@ async def run(settings: Settings) -> None:
         tasks = [*monitor.tasks(leader.ready, counts), leader.run()]
         if settings.collector.listen[0]:
             in_use, controls = lambda: monitor.reloader.settings, lambda: own.controls
+            counts.catalog_ends_at = lambda: catalog_ends_at(monitor.reloader.settings)
             api = AgentApi(store, key, in_use, counts, controls=controls).app()
             tls = None if certificate is None else certificate.context
             address = settings.collector.listen
@@ -77,6 +79,11 @@ async def run(settings: Settings) -> None:
             if certificate is not None:
                 tasks.append(certificate.watch())
         await run_until_stopped(monitor.reloader.ask, *tasks)
+
+
+def catalog_ends_at(settings: Settings) -> datetime | None:
+    """When the signing key of the catalogue for agents ends, UTC; None where it is not signed."""
+    return None if settings.catalog_proof is None else settings.catalog_proof.signer.ends
 
 
 def orders_key(settings: Settings) -> Ed25519PrivateKey:

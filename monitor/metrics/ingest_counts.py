@@ -35,6 +35,8 @@ class IngestCounts:
         """Seconds from a batch's headers to its acknowledgement."""
         self.certificate_expires_at: Callable[[], datetime | None] = lambda: None
         """UTC expiry of the certificate that agents see; None without one."""
+        self.catalog_ends_at: Callable[[], datetime | None] = lambda: None
+        """UTC end of the signing key of the catalogue that agents get; None without one."""
         self._spools: dict[str, Spool] = {}
 
     @property

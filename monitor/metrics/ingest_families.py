@@ -73,3 +73,10 @@ class IngestCollector(Collector):
                 "Expiry of the certificate that agents see, in seconds since 1970.",
                 value=expires_at.timestamp(),
             )
+        catalog_ends_at = counts.catalog_ends_at()
+        if catalog_ends_at is not None:
+            yield GaugeMetricFamily(
+                PREFIX + "agent_catalog_expiry_timestamp_seconds",
+                "End of the signing key of the catalogue that agents get, in seconds since 1970.",
+                value=catalog_ends_at.timestamp(),
+            )

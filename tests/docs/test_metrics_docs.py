@@ -79,6 +79,7 @@ def ingested() -> IngestCounts:
     counts = IngestCounts()
     counts.acknowledged("khi-ptcl", Spool(waiting=1, dropped=2), 0.1)
     counts.certificate_expires_at = lambda: datetime(2027, 1, 1, tzinfo=UTC)
+    counts.catalog_ends_at = lambda: datetime(2027, 2, 1, tzinfo=UTC)
     return counts
 
 

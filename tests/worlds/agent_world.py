@@ -123,9 +123,13 @@ class World:
         self.put: set[str] = set()
         """Ids of measurements in the spool, or once in it."""
 
+    def time_now(self) -> datetime:
+        """UTC as it is."""
+        return datetime.fromtimestamp(self.time.true(), UTC)
+
     async def take(self, told: AgentSettings, signed: Signed) -> None:
         """Settings that came."""
-        if self.orders.take(told):
+        if self.orders.take(told, self.time_now()):
             self.orders.keep(signed)
         self.ordered.append(told)
 

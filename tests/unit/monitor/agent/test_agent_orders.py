@@ -114,12 +114,23 @@ def test_a_catalogue_that_cannot_be_read_is_no_order(tmp_path: Path) -> None:
 def test_older_orders_are_not_taken(tmp_path: Path) -> None:
     """Whoever kept an old answer cannot bring it up again."""
     orders = Orders(tmp_path / "orders", public_text(KEY))
-    assert orders.take(TOLD)
-    assert not orders.take(msgspec.structs.replace(TOLD, issued_at=AT - timedelta(seconds=1)))
-    assert orders.take(msgspec.structs.replace(TOLD, version="2", paused=True))
+    assert orders.take(TOLD, AT)
+    older = msgspec.structs.replace(TOLD, issued_at=AT - timedelta(seconds=1))
+    assert not orders.take(older, AT)
+    assert orders.take(msgspec.structs.replace(TOLD, version="2", paused=True), AT)
     assert orders.paused
     assert orders.knows("2")
     assert not orders.knows("1")
+
+
+def test_attack_an_order_from_the_far_future_is_not_obeyed_for_ever(tmp_path: Path) -> None:
+    """A seized collector dates its orders and its clock a century ahead; when its operator has it
+    back, the agent hears the time, and then the operator."""
+    orders = Orders(tmp_path / "orders", public_text(KEY))
+    ahead = AT + timedelta(days=36525)
+    assert orders.take(msgspec.structs.replace(TOLD, issued_at=ahead, version="seized"), ahead)
+    assert orders.take(msgspec.structs.replace(TOLD, version="2", paused=True), AT)
+    assert orders.paused
 
 
 def test_orders_are_there_again_after_a_restart(tmp_path: Path) -> None:

@@ -75,8 +75,8 @@ async def agent(
             consent = consent_of(mine, files, clock.latest_now)
             consent.accept(OURS.endpoints, ())
             change = AgentReconfiguration(
-                *(mine, orders, measuring, jobs, recorder, mine),
-                *(consent, OrderedLimits(clock.now)),
+                *(mine, orders, controls, measuring, jobs, recorder, mine),
+                *(consent, OrderedLimits(clock.now), clock.best_now),
             )
             yield change, jobs
             # Earlier runners are let go of by tasks, which are to have begun.

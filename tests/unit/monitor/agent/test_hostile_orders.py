@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.agent.consent import Consent
-from monitor.agent.ordered_catalog import Allowed, Choice, choose
+from monitor.agent.ordered_catalog import Allowed, Choice, OrdersError, choose
 from monitor.agent.paths import AgentFiles
 from monitor.config.catalog import parse_catalog, shipped_catalog
 from monitor.config.settings import Settings
@@ -22,6 +22,7 @@ from monitor.wire.answers import AgentSettings
 from monitor.wire.catalog_proof import CatalogProof, make_signer, prove
 from probes.catalog.catalog import Catalog
 from probes.measure.ordered_limits import MOST_PER_ADDRESS, MOST_PER_DAY, OrderedLimits
+from probes.vantage import Egress, EgressKind
 from tests.unit.monitor.agent.test_agent_orders import own
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -163,8 +164,24 @@ def test_what_the_hosts_own_file_holds_may_be_chosen(tmp_path: Path) -> None:
 def test_attack_a_catalogue_of_a_megabyte_is_not_read(tmp_path: Path) -> None:
     """An agent has 80 MB; whoever sends it a huge or deep catalogue gets nothing read."""
     for text in ("# " + "x" * 2**20, f"a = {'[' * 5000}{']' * 5000}"):
-        with pytest.raises(Exception, match="catalogue"):
+        with pytest.raises(OrdersError, match="catalogue"):
             chosen(tmp_path, order(text, "x"))
+
+
+def test_attack_names_that_a_proxy_resolves(tmp_path: Path) -> None:
+    """Nobody sees where a name leads that a proxy resolves, so none comes by order there; what is
+    shipped may still be chosen."""
+    mine = own(tmp_path)
+    (vantage,) = mine.vantages
+    egress = Egress(kind=EgressKind.SOCKS5, proxy_host="proxy.example", proxy_port=1080)
+    proxied = msgspec.structs.replace(
+        mine, vantages=(msgspec.structs.replace(vantage, egress=egress),)
+    )
+    catalog = platform("ours", "https://ours.example/")
+    found = choose(proxied, order(catalog, "x", "ours"), EVERYTHING)
+    assert found.catalog.platforms == (SHIPPED["x"],)
+    assert ["proxy" in one.why for one in found.unused] == [True]
+    assert choose(mine, order(catalog, "ours"), EVERYTHING).catalog.ordered
 
 
 def test_attack_many_endpoints_of_one_host(tmp_path: Path) -> None:

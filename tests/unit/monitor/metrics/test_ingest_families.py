@@ -41,6 +41,7 @@ def test_what_happened_is_counted() -> None:
     for seconds in (0.01, 0.2, 9.0):
         counts.acknowledged("khi-ptcl", Spool(waiting=5, dropped=2), seconds)
     counts.certificate_expires_at = lambda: datetime(2027, 1, 1, tzinfo=UTC)
+    counts.catalog_ends_at = lambda: datetime(2027, 2, 1, tzinfo=UTC)
     scraped = registry(counts)
     found = {
         name: scraped.get_sample_value(f"shutwatch_{name}")
@@ -51,9 +52,11 @@ def test_what_happened_is_counted() -> None:
             "ingest_cut_off_total",
             "ingest_seconds_count",
             "ingest_certificate_expiry_timestamp_seconds",
+            "agent_catalog_expiry_timestamp_seconds",
         )
     }
-    assert list(found.values()) == [2, 100, 20, 1, 3, datetime(2027, 1, 1, tzinfo=UTC).timestamp()]
+    expiries = [datetime(2027, month, 1, tzinfo=UTC).timestamp() for month in (1, 2)]
+    assert list(found.values()) == [2, 100, 20, 1, 3, *expiries]
     stale = {"reason": "stale"}
     assert scraped.get_sample_value("shutwatch_ingest_rejected_total", stale) == 1
     bucket = {"le": "0.25"}
