@@ -27,6 +27,7 @@ from monitor.wording.grades import grade_in_words
 from monitor.wording.networks import network_name
 from monitor.wording.reviews import ANNOTATION_KINDS, MARKS
 from monitor.wording.states import EVENT_STATES, KINDS
+from monitor.wording.support import doubts, weight
 from monitor.wording.visible_text import visible
 from monitor.wording.words import Words, words_in
 from storage.store import Store
@@ -296,6 +297,7 @@ def print_event(whole: WholeEvent) -> None:
     """Print an event with its log, reviews and annotations."""
     event, words = whole.event, words_in()
     every = stretches(event)
+    weighed = [weight(words, event), *doubts(words, event)]
     networks = words.listed(
         f"{network_name(words, one.network, one.asn)}: {condition(words, event, one)}"
         for one in event.networks
@@ -319,6 +321,7 @@ def print_event(whole: WholeEvent) -> None:
         f"  methods   {methods or '-'}",
         f"  networks  {networks or '-'}",
         f"  evidence  {grade_in_words(words, event.evidence)}, rules {event.rules_version}",
+        *([f"  weight    {'. '.join(weighed)}"] if event.weight is not None else []),
         f"  first     measurement {event.first_measurement}",
         "",
         "Log",

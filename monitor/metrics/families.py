@@ -136,7 +136,7 @@ END = ("end_earliest", "end_latest", "end_local")
 
 def _facts(event: Event) -> tuple[str, ...]:
     """The values of `_EVENT`."""
-    confirmed = str(event.confirmed_at is not None).lower()
+    confirmed = str(event.sure).lower()
     what = (event.country, event.platform, event.state, EFFECTS[manner_of(event)], event.id)
     return (*what, confirmed, *_onset(event))
 

@@ -51,7 +51,7 @@ def wanted(route: Route, event: Event, occasion: NoticeKind) -> bool:
         and (not route.platforms or event.platform in ("", *route.platforms))
         and (
             route.minimum == EventState.SUSPECTED
-            or (occasion is not NoticeKind.SUSPECTED and event.confirmed_at is not None)
+            or (occasion is not NoticeKind.SUSPECTED and event.sure)
         )
     )
 

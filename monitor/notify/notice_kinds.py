@@ -56,6 +56,6 @@ def notice_kind_of(entry: EventLogEntry) -> NoticeKind | None:
         case "revised":
             if event.state is EventState.SUSPECTED:
                 return NoticeKind.DOUBTED
-            sure = event.confirmed_at is not None or not event.active
+            sure = event.sure or not event.active
             return _BY_STATE[event.state] if sure else None
     return None

@@ -247,7 +247,7 @@ class _Story:
     def _sure(self, notice: Notice) -> bool:
         """Whether the event that continues this one is certain; else its own end is sent."""
         other = self._families.successor(notice.event)
-        return other is None or other.confirmed_at is not None or not other.active
+        return other is None or other.sure or not other.active
 
 
 def _is_spread(notice: Notice) -> bool:

@@ -28,7 +28,7 @@ def _claim(words: Words, occasion: NoticeKind, event: Event, titles: Mapping[str
         was = claim(words, event, titles, Certainty.WAS)
         return words.gettext("%(was)s when last tested; nobody saw it end", was=was)
     if occasion is NoticeKind.SPREAD:
-        certainty = Certainty.MAY if event.confirmed_at is None else Certainty.IS
+        certainty = Certainty.IS if event.sure else Certainty.MAY
     else:
         certainty = _CERTAINTY[occasion]
     return claim(words, event, titles, certainty)

@@ -124,7 +124,9 @@ class Recorder:
         """Detect which controls differ from the others. What that changes is stored, and people are
         notified, with the next cycle."""
         async with self._lock:
-            step = note_controls(self.book, compared, self._settings.events, self._now())
+            step = note_controls(
+                self.book, compared, self._watched(), self._settings.events, self._now()
+            )
             self.book = step.book
             if step.changed:
                 self._unsaved.append(step)

@@ -126,7 +126,7 @@ def bar_class(event: Event) -> str:
     if event.state in (EventState.DISMISSED, EventState.WITHDRAWN):
         return "doubted"
     grave = event.kind in (EventKind.BLOCK, EventKind.SHUTDOWN)
-    return "certain" if grave and event.confirmed_at is not None else "suspected"
+    return "certain" if grave and event.sure else "suspected"
 
 
 def colour(event: Event, network: NetworkStatus) -> str:

@@ -372,6 +372,6 @@ def condition(words: Words, event: Event, network: NetworkStatus) -> str:
         return words.gettext("seems open again")
     if event.active and network.unobserved:
         return words.gettext("not open when last tested")
-    sure = event.confirmed_at is not None and event.state is not EventState.WITHDRAWN
+    sure = event.sure and event.state is not EventState.WITHDRAWN
     now = event.active and network.blocked_now
     return words.gettext(_CONDITIONS[now, sure, bool(network.methods) and slowed])

@@ -93,6 +93,8 @@ class Story(NamedTuple):
     """It shows what an attacker can do, not what is prevented."""
     probation: float = EventSettings().probation
     turns: int = LONG
+    ends: int = LONG
+    """Turn from which the truth is `open` again."""
 
 
 def field(network: int, says: str = "", *, new: bool = False, host: str = "") -> Party:
@@ -511,7 +513,7 @@ async def play(story: Story) -> tuple[Outcome, CollectorStore]:
                 await store.enrol(agent.enrolment())
         async with leading(used, store, clock) as leader:
             for turn in range(story.turns):
-                truth = story.truth if turn >= QUIET_TURNS else OPEN
+                truth = story.truth if QUIET_TURNS <= turn < story.ends else OPEN
                 clock.at = START + timedelta(seconds=turn * INTERVAL + 130.0)
                 for agent in sorted(agents, key=lambda one: one.party.control):
                     report = agent.report(turn, truth, references)

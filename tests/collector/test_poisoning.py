@@ -3,7 +3,18 @@ says."""
 
 import pytest
 
-from tests.collector.poisoning import BLOCKED, DOCUMENT, STORIES, Story, document, play
+from tests.collector.poisoning import (
+    BLOCKED,
+    DOCUMENT,
+    STORIES,
+    THREE,
+    Outcome,
+    Story,
+    document,
+    field,
+    play,
+    sleeper,
+)
 
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES.keys())
@@ -21,6 +32,22 @@ async def test_it_comes_out_as_the_table_says(story: Story) -> None:
             assert event.weight < event.weight_needed
             assert event.doubts
     await store.close()
+
+
+async def test_one_key_brings_no_confirmed_block_back() -> None:
+    """A block was confirmed and is over. One key that says it is back makes a suspicion of the same
+    event, and nobody is told that it is blocked; with a second network it is confirmed again."""
+    block = (field(0), field(1), *THREE)
+    liars = sleeper(2, 18)._replace(new=False), sleeper(3, 18)._replace(new=False)
+    for hostile, state in ((liars[:1], "suspected"), (liars, "confirmed")):
+        parties = (*hostile, *block)
+        story = Story("", "", BLOCKED, parties, Outcome("confirmed"), turns=22, ends=6)
+        _, store = await play(story)
+        await store.open()
+        (event,) = await store.active_events()
+        assert (event.state.value, event.reopened) == (state, 1)
+        assert event.confirmed_at is not None, "that it once was stays known"
+        await store.close()
 
 
 def test_the_document_is_fresh() -> None:

@@ -52,6 +52,22 @@ async def test_a_new_key_revokes_the_one_before(store: CollectorStore) -> None:
     assert await store.enrolments() == [gone, new, elsewhere]
 
 
+async def test_a_key_counts_in_full_once_it_agreed_for_long_enough(store: CollectorStore) -> None:
+    """From the moment it has, and for good; a revoked key earns nothing."""
+    one, other, gone = enrolment(1), enrolment(2, vantage="lhe-1"), enrolment(3, vantage="isb-1")
+    for each in (one, other, gone):
+        await store.enrol(each)
+    await store.revoke("isb-1", at(1), "lost")
+    keys = [one.fingerprint, gone.fingerprint]
+    for seconds in (600, 1200, 1800):
+        await store.agree(keys, 600.0, 1200.0, at(seconds))
+    await store.agree([], 600.0, 1200.0, at(2400))
+    known = {each.vantage: each for each in await store.enrolments()}
+    assert known["khi-ptcl"] == replace(one, agreed=1800.0, established_at=at(1200))
+    assert known["lhe-1"] == other
+    assert (known["isb-1"].agreed, known["isb-1"].established_at) == (0.0, None)
+
+
 async def test_a_key_is_revoked_once(store: CollectorStore) -> None:
     """From then on, and for the reason given first; a vantage without a key has none to revoke."""
     one = enrolment(1)

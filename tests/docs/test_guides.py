@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -181,8 +182,11 @@ async def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     named = tmp_path / "named.toml"
     named.write_text('[[vantage]]\nid = "khi-ptcl"\ncountry = "PK"\n')
     monkeypatch.setenv("SHUTWATCH_CONFIG", str(named))
-    opened = event(EVENT)
-    confirmed = event(EVENT, state=EventState.CONFIRMED, updated=720)
+    # Of a monitor of its own lines.
+    opened, confirmed = (
+        msgspec.structs.replace(one, weight=None, weight_needed=0, doubts=())
+        for one in (event(EVENT), event(EVENT, state=EventState.CONFIRMED, updated=720))
+    )
     store = sql_store(f"sqlite:///{tmp_path / 'shutwatch.db'}")
     await store.open()
     await store.save(cycle(1), [opened], [log_entry(1, opened)])

@@ -98,6 +98,8 @@ class Fleet:
                     key=key,
                     fingerprint=fingerprint(key),
                     enrolled_at=utc_now(),
+                    # As one that has agreed with others for long.
+                    established_at=utc_now(),
                 )
             )
 

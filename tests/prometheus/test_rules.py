@@ -56,7 +56,7 @@ def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 ABOUT_A_PLATFORM = ("PlatformBlockConfirmed", "PlatformBlockSuspected", "PlatformThrottled")
-ABOUT_A_COUNTRY = ("Country", "International", "Coverage", "Vantage", "Traffic", "Clock")
+ABOUT_A_COUNTRY = ("Country", "International", "Coverage", "Vantage", "Traffic", "Clock", "Control")
 
 
 def told_of(alert: str) -> set[str]:

@@ -130,12 +130,13 @@ def _moves(
 ) -> Iterator[Change]:
     reason = _confirmation(event, streams, verdict.judged_at, settings)
     if event.state is EventState.SUSPECTED and reason:
-        event = _at(event, verdict, state=EventState.CONFIRMED, confirmed_at=verdict.judged_at)
+        since = event.confirmed_at or verdict.judged_at
+        event = _at(event, verdict, state=EventState.CONFIRMED, confirmed_at=since)
         yield Change(name="confirmed", detail=reason, event=event)
     blocked = any(status.blocked_now for status in event.networks)
     if blocked:
         if event.state in (EventState.RECOVERING, EventState.UNOBSERVED):
-            back = EventState.SUSPECTED if event.confirmed_at is None else EventState.CONFIRMED
+            back = _known_to_be_back(event, streams, verdict.judged_at, settings)
             event = _at(event, verdict, state=back)
             yield Change(name="reblocked", detail=_opening(event), event=event)
         return
@@ -166,11 +167,10 @@ def _opened(
     first = _runs(s for s in streams if s.observed(verdict.judged_at, settings.detector))[0]
     if known is not None and _comes_back(known, first, settings):
         name = "reopened"
-        state = EventState.SUSPECTED if known.confirmed_at is None else EventState.CONFIRMED
         event = _at(
             known,
             verdict,
-            state=state,
+            state=_known_to_be_back(known, streams, verdict.judged_at, settings),
             reopened=known.reopened + 1,
             end_earliest=None,
             end_latest=None,
@@ -400,6 +400,16 @@ def _confirmation(
     if any(not outvoted(stream, streams, now, settings) for stream in certain):
         return "repeated measurements on one network"
     return ""
+
+
+def _known_to_be_back(
+    event: Event, streams: Sequence[Stream], now: datetime, settings: EventSettings
+) -> EventState:
+    """The state of an event that comes back. What was confirmed is believed to be back at the first
+    sign, but for agents: one of them alone must not bring a confirmed block back."""
+    support = support_of(streams, now, settings)
+    short = support is not None and support.weight < settings.agreement
+    return EventState.SUSPECTED if event.confirmed_at is None or short else EventState.CONFIRMED
 
 
 def _closed(event: Event, verdict: _Judged) -> Change:

@@ -4,7 +4,7 @@ A control is equipment that everything is compared with, and one that lies can m
 So it has an event of its own, and no event of a platform rests on it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -34,12 +34,17 @@ class DifferingControl(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def take_in(
-    known: Mapping[str, Event], compared: Iterable[DifferingControl], at: datetime
+    known: Mapping[str, Event],
+    compared: Iterable[DifferingControl],
+    watched: Collection[str],
+    at: datetime,
 ) -> tuple[dict[str, Event], tuple[Change, ...]]:
     """The active events by control after a comparison at `at` (UTC), and what changed. A control
-    that could not be compared stays as it was."""
-    active = dict(known)
-    changes: list[Change] = []
+    that could not be compared stays as it was; the end of one that is `watched` no more is not
+    known."""
+    gone = [event for name, event in known.items() if name not in watched]
+    changes = [closed(event, event.updated_at, None, at) for event in gone]
+    active = {name: event for name, event in known.items() if name in watched}
     for one in compared:
         event = active.get(one.vantage)
         if not one.different:

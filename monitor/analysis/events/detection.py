@@ -127,11 +127,15 @@ def advance(
 
 
 def note_controls(
-    book: EventBook, compared: Iterable[DifferingControl], settings: EventSettings, at: datetime
+    book: EventBook,
+    compared: Iterable[DifferingControl],
+    watched: Collection[str],
+    settings: EventSettings,
+    at: datetime,
 ) -> Step:
-    """Fold how controls compare with each other at `at` (UTC)."""
+    """Fold how controls compare with each other at `at` (UTC); `watched` are all that measure."""
     taken = _Taking(book, settings, LATENESS)
-    taken.controls(compared, at)
+    taken.controls(compared, watched, at)
     return taken.step()
 
 
@@ -248,8 +252,10 @@ class _Taking:
                 self.places[place] = msgspec.structs.replace(timeline, current=state)
                 self._log_changes(changes, health.at)
 
-    def controls(self, compared: Iterable[DifferingControl], at: datetime) -> None:
-        self._controls, changes = control_differs.take_in(self._controls, compared, at)
+    def controls(
+        self, compared: Iterable[DifferingControl], watched: Collection[str], at: datetime
+    ) -> None:
+        self._controls, changes = control_differs.take_in(self._controls, compared, watched, at)
         self._log_changes(changes, at)
 
     def next_verdict(

@@ -164,6 +164,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         return self.state in ACTIVE_STATES
 
     @property
+    def sure(self) -> bool:
+        """Whether it was confirmed, and is not merely suspected to have come back."""
+        return self.confirmed_at is not None and self.state is not EventState.SUSPECTED
+
+    @property
     def networks_affected(self) -> tuple[int, ...]:
         """AS numbers of the networks that blocked, sorted."""
         return tuple(network.asn for network in self.networks if network.affected)

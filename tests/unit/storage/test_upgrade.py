@@ -75,7 +75,7 @@ def _taken_back_to(folder: Path, file: Path, revision: str) -> None:
             database.execute(f"DROP {kind} {name}")
         for (table,) in database.execute(
             "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE '%verdict'"
-            " OR name LIKE '%platform' OR name LIKE '%health'"
+            " OR name LIKE '%platform' OR name LIKE '%health' OR name LIKE '%event'"
         ).fetchall():
             with closing(sqlite3.connect(folder / "then.db")) as before:
                 kept = _columns(before, table)

@@ -98,15 +98,15 @@ def compared(*different: str) -> list[DifferingControl]:
 def test_a_control_that_differs_twice_in_a_row_is_confirmed_and_over_when_it_agrees() -> None:
     """One comparison may have hit a moment; what cannot be compared stays as it was."""
     step = timedelta(minutes=10)
-    active, changes = take_in({}, compared("https://x.com/"), START)
+    active, changes = take_in({}, compared("https://x.com/"), "a", START)
     assert [(c.name, c.detail) for c in changes] == [("opened", "https://x.com/")]
     assert active["a"].kind is EventKind.CONTROL_DIFFERS
-    active, changes = take_in(active, compared("https://x.com/"), START + step)
+    active, changes = take_in(active, compared("https://x.com/"), "a", START + step)
     assert [c.name for c in changes] == ["confirmed"]
-    active, changes = take_in(active, compared("https://t.co/"), START + 2 * step)
+    active, changes = take_in(active, compared("https://t.co/"), "a", START + 2 * step)
     assert [c.name for c in changes] == [""]
-    assert take_in(active, [], START + 3 * step) == (active, ())
-    active, changes = take_in(active, compared(), START + 3 * step)
+    assert take_in(active, [], "a", START + 3 * step) == (active, ())
+    active, changes = take_in(active, compared(), "a", START + 3 * step)
     assert active == {}
     (change,) = changes
     assert (change.name, change.event.state) == ("ended", EventState.ENDED)
@@ -118,6 +118,14 @@ def test_a_control_that_differs_twice_in_a_row_is_confirmed_and_over_when_it_agr
 
 def test_a_moment_of_difference_is_dismissed() -> None:
     """It was never confirmed."""
-    active, _ = take_in({}, compared("https://x.com/"), START)
-    _, (change,) = take_in(active, compared(), START + timedelta(minutes=10))
+    active, _ = take_in({}, compared("https://x.com/"), "a", START)
+    _, (change,) = take_in(active, compared(), "a", START + timedelta(minutes=10))
     assert change.event.state is EventState.DISMISSED
+
+
+def test_a_control_that_is_removed_is_no_longer_said_to_differ() -> None:
+    """Nobody saw it agree."""
+    active, _ = take_in({}, compared("https://x.com/"), "a", START)
+    active, (change,) = take_in(active, [], "b", START + timedelta(minutes=10))
+    assert active == {}
+    assert (change.name, change.event.end_latest) == ("dismissed", None)
