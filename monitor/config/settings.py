@@ -64,7 +64,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds until everybody may read a measurement."""
     public_bucket: float = 300.0
     """Seconds of the buckets into which the times of public measurements are put."""
-    proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    proxies: tuple[str, ...] = ("127.0.0.1/32", "::1/128")
     """Addresses and networks of proxies in front, which say where a request comes from."""
     reload: bool = False
     """Whether operators may reload the configuration by `POST /-/reload`."""

@@ -2,7 +2,14 @@
 
     app.py               the routes and the middleware, as one ASGI application
     serve.py             serves it inside the running event loop, over TCP or TLS
+    listener.py          accepts connections, and decides which of them stay
+    connection_limits.py closes connections that are slow or idle
+    crowd.py             who is connected, by where they come from
+    turns.py             whose request is next
+    allowance.py         so many at once, and so many a second
     access.py            the gate: passwords, tokens, and what the public may read
+    sign_in.py           whose password is checked next
+    public_share.py      the public's share of the processor
     headers.py           security headers of every response
     reload_route.py      `POST /-/reload`
     pages.py             the pages

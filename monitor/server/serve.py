@@ -18,7 +18,7 @@ from monitor.server.turns import Turns
 
 DRAIN = 1
 """Whole seconds for unfinished responses after a cancellation."""
-_CHECK = 20
+_CHECK = 10
 """Ticks of uvicorn, a tenth of a second each, between two checks of all connections."""
 
 REASONS = {

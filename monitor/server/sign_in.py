@@ -1,8 +1,9 @@
 """Wrong passwords, counted by where they come from.
 
 Each source may give ten wrong passwords at once, and one more every two seconds after that. So
-guessers slow themselves down, and nobody else. A password takes 0.1 s to check, one is checked at a
-time, and of those that wait the one whose source gave the fewest wrong ones is next.
+guessers slow themselves down, and nobody else. A password takes 0.1 s to check, so one is checked
+at a time, and beside it one of a source that gave no wrong one. Of those that wait, the one whose
+source gave the fewest is next.
 """
 
 import asyncio
@@ -36,6 +37,8 @@ class Answer(StrEnum):
 class _Source(msgspec.Struct):
     allowed: float
     counted_at: float
+    wrong: int = 0
+    """Wrong passwords since the last right one."""
     waiting: int = 0
 
 
@@ -43,6 +46,44 @@ class _Waiting(msgspec.Struct, eq=False):
     source: _Source
     turn: "asyncio.Future[bool]"
     """True when it is its turn, False when it gives way."""
+
+
+class _Lane:
+    """Passwords that are checked one after the other."""
+
+    def __init__(self) -> None:
+        self._queue: list[_Waiting] = []
+        self._checking = False
+
+    async def turn(self, source: _Source) -> bool:
+        """Wait for a turn. False: too many wait."""
+        if not self._checking:
+            self._checking = True
+            return True
+        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        mine = _Waiting(source, turn)
+        self._queue.append(mine)
+        if len(self._queue) > MOST_WAITING:
+            worst = max(reversed(self._queue), key=lambda one: one.source.wrong)
+            self._queue.remove(worst)
+            worst.turn.set_result(False)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            with suppress(ValueError):
+                self._queue.remove(mine)
+            if turn.done() and not turn.cancelled() and turn.result():
+                self.next()
+            raise
+
+    def next(self) -> None:
+        """A turn is over."""
+        if not self._queue:
+            self._checking = False
+            return
+        best = min(self._queue, key=lambda one: one.source.wrong)
+        self._queue.remove(best)
+        best.turn.set_result(True)
 
 
 class SignIn:
@@ -53,58 +94,32 @@ class SignIn:
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._sources: dict[bytes, _Source] = {}
-        self._queue: list[_Waiting] = []
-        self._checking = False
+        self._lanes = {False: _Lane(), True: _Lane()}
 
     async def check(self, source: str, is_right: Callable[[], Awaitable[bool]]) -> Answer:
         """What comes of a password from there; `is_right` checks it."""
         known = self._source(source)
         if known.waiting >= WAITING or not self._may_try(known):
             return Answer.NOT_NOW
+        lane = self._lanes[known.wrong > 0]
         known.waiting += 1
         try:
-            if not await self._turn(known):
+            if not await lane.turn(known):
                 return Answer.NOT_NOW
             try:
                 # Others of this source may have used up its allowance meanwhile.
                 if not self._may_try(known):
                     return Answer.NOT_NOW
                 if await is_right():
+                    known.wrong = 0
                     return Answer.RIGHT
                 known.allowed -= 1
+                known.wrong += 1
                 return Answer.WRONG
             finally:
-                self._next()
+                lane.next()
         finally:
             known.waiting -= 1
-
-    async def _turn(self, source: _Source) -> bool:
-        if not self._checking:
-            self._checking = True
-            return True
-        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        mine = _Waiting(source, turn)
-        self._queue.append(mine)
-        if len(self._queue) > MOST_WAITING:
-            worst = min(reversed(self._queue), key=lambda one: one.source.allowed)
-            self._queue.remove(worst)
-            worst.turn.set_result(False)
-        try:
-            return await turn
-        except asyncio.CancelledError:
-            with suppress(ValueError):
-                self._queue.remove(mine)
-            if turn.done() and not turn.cancelled() and turn.result():
-                self._next()
-            raise
-
-    def _next(self) -> None:
-        if not self._queue:
-            self._checking = False
-            return
-        best = max(self._queue, key=lambda one: one.source.allowed)
-        self._queue.remove(best)
-        best.turn.set_result(True)
 
     def _source(self, address: str) -> _Source:
         mark = hashlib.blake2b(address.encode(), key=self._key, digest_size=16).digest()
