@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 $(addprefix python,$(PYTHONS)); do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test demo check lint lock bench soak fresh pythons clean
+.PHONY: help run test demo check lint lock bench soak fresh pythons release clean
 
 help: ## what there is to type
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -53,7 +53,17 @@ pythons: ## unit tests with each supported Python that is here
 lock: $(VENV)/.dev ## pin every dependency again, with hashes
 	$(BIN)/python -m pip install -q uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate --all-extras pyproject.toml -o requirements/run.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate -c requirements/build.lock requirements/release.in requirements/build.in -o requirements/release.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate --all-extras --group dev -c requirements/run.lock pyproject.toml -o requirements/dev.lock
+
+# Tools of their own, so that nothing of a developer's environment is in a release.
+release: .venv-release/.made ## wheel, source, SBOM, SHA-256 and signature (RELEASE_KEY=…) into dist/release
+	sh requirements/release.sh "$(CURDIR)/.venv-release/bin/python" dist/release
+
+.venv-release/.made: requirements/release.lock
+	$(PYTHON) -m venv .venv-release
+	.venv-release/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements/release.lock
+	@touch $@
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .venv-* dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -31,7 +31,9 @@ COMMANDS = dict(_commands(typer.main.get_command(app)))
 
 def _section(command: str) -> str:
     parts = re.split(r"^## ", CLI, flags=re.MULTILINE)
-    found = [part for part in parts if re.match(rf"`shutwatch {command}(?! ?[a-z])", part)]
+    below = tuple(f"`shutwatch {one}" for one in COMMANDS if one.startswith(f"{command} "))
+    found = [part for part in parts if part.startswith(f"`shutwatch {command}")]
+    found = [part for part in found if not below or not part.startswith(below)]
     assert len(found) == 1, f"{len(found)} sections of docs/cli.md for `shutwatch {command}`"
     return found[0]
 

@@ -17,6 +17,7 @@ from monitor.config.settings import (
     ServerSettings,
     Settings,
     ThrottlingSettings,
+    TimestampSettings,
     VantageCheckSettings,
 )
 from monitor.config.toml_problem import ConfigError
@@ -39,6 +40,7 @@ HEADINGS = {
     "references": "`[references]`",
     "log": "`[log]`",
     "retention": "`[retention]`",
+    "timestamps": "`[timestamps]`",
     "notify": "`[notify]`",
     "notify.route": "`[[notify.route]]`",
     "server": "`[server]`",
@@ -123,6 +125,7 @@ def test_every_setting_can_be_given() -> None:
         "events": EventSettings,
         "log": LogSettings,
         "retention": RetentionSettings,
+        "timestamps": TimestampSettings,
         "server": ServerSettings,
         "collector": CollectorSettings,
         "agent": AgentSetup,

@@ -5,6 +5,7 @@ import gzip
 import zipfile
 import zlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ from sqlalchemy import func, select, update
 from typer.testing import CliRunner
 
 from monitor.cli.main import app
+from monitor.config.settings import TimestampSettings
 from monitor.keys.keys import fingerprint, public_text
+from monitor.recording.scheduled_stamping import Stamping
 from monitor.report.batches import BATCHES, KEYS
 from monitor.report.bounded_unzip import NotAsMadeError
 from monitor.report.collect import gather
 from monitor.report.log_file import LOG
+from monitor.report.seals import Trusted
 from monitor.report.signatures_text import how_much_is_signed, signature_limits
 from monitor.report.verify import verify
 from monitor.report.verify_batches import MEASUREMENTS
@@ -46,6 +50,7 @@ from tests.worlds.report_batches_world import (
     resigned,
     with_batch,
 )
+from tests.worlds.time_world import Authority, clocks
 
 SQLITE = "sqlite:///{}/shutwatch.db"
 
@@ -483,3 +488,32 @@ def test_a_forged_log_does_not_verify(files: Files) -> None:
     assert "does not continue that of 2 entries" in _complaint(forged)
     for broken in (b"{", b"[" * 100_000, b'{"format":9,"size":1,"root":""}'):
         assert _complaint({**files, LOG: [broken]}).startswith(LOG)
+
+
+async def test_a_stamp_of_the_log_dates_the_batches_in_it(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    """By the authority's clock, to a reader who trusts it; a later batch is not dated by it."""
+    authority = Authority(tmp_path / "authority")
+    with clocks(authority) as served:
+        asked = TimestampSettings(authorities=(f"{served.url}/tsr",), every=600.0)
+        await Stamping(lambda: asked, store, now=lambda: NOW).round()
+    path = await make(store, tmp_path / "report.zip")
+    trusted = Trusted(roots=authority.roots)
+    signed = verify(path, trusted).signed
+    assert signed is not None
+    assert (signed.batches, signed.dated) == (2, 2)
+    assert signed.dated_by is not None
+    assert abs(signed.dated_by - datetime.now(UTC)) < timedelta(minutes=5)
+    known = ["verify", str(path), "--time-root", str(authority.root_file)]
+    done = await asyncio.to_thread(CliRunner().invoke, app, known)
+    assert (done.exit_code, "2 of 2 batches were in the log by" in done.output) == (0, True)
+    assert "Since when: not proven. Its maker says" in done.output
+    untrusting = verify(path).signed
+    assert untrusting is not None
+    assert untrusting.dated == 0
+    files = files_of(path)
+    log = msgspec.json.decode(b"\n".join(files[LOG]))
+    log["heads"][0]["stamps"][0]["proof"] = "AAAA"
+    told = _complaint({**files, LOG: [msgspec.json.encode(log)]})
+    assert "a stamp of the head of 5 entries does not hold" in told
