@@ -81,7 +81,7 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
         jobs = AgentCycles(await runners.begin(in_use, ()), recorder, LogCounter(), ledger, clock)
         schedule = Schedule(in_use, jobs)
         change = AgentReconfiguration(
-            *(settings, orders, controls, Measuring(runners, schedule), jobs, recorder),
+            *(settings, orders, Measuring(runners, schedule), jobs, recorder),
             *(in_use, consent, limits, clock.best_now),
         )
         backoff = Backoff(rng)

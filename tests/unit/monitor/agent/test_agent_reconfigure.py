@@ -75,7 +75,7 @@ async def agent(
             consent = consent_of(mine, files, clock.latest_now)
             consent.accept(OURS.endpoints, ())
             change = AgentReconfiguration(
-                *(mine, orders, controls, measuring, jobs, recorder, mine),
+                *(mine, orders, measuring, jobs, recorder, mine),
                 *(consent, OrderedLimits(clock.now), clock.best_now),
             )
             yield change, jobs
