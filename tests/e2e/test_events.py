@@ -7,7 +7,7 @@ a country of its own, or all of them, begins when all is calm, and leaves it so.
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -292,10 +292,10 @@ def test_outage_of_a_platform(watched: Watched) -> None:
 def test_controls_dark_as_well(watched: Watched) -> None:
     """Everything is lost at once, controls included: our own fault, and no country's."""
     begun = watched.mark()
-    cuts = [watched.lab.network(name).cut for name in NETWORKS]
+    cuts: list[Callable[[], object]] = [watched.lab.network(name).cut for name in NETWORKS]
+    cuts += [control.kill for control in watched.lab.controls]
     # At once, however busy the machine: else the first one is a vantage that fell silent alone.
     with ThreadPoolExecutor() as pool:
-        for done in [pool.submit(one) for one in (*cuts, *(c.kill for c in watched.lab.controls))]:
-            done.result()
+        list(pool.map(lambda one: one(), cuts))
     watched.await_confirmed("instrument", country="")
     watched.end(begun, "instrument")

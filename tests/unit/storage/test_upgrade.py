@@ -295,7 +295,7 @@ async def test_what_agents_sent_before_there_was_a_log_is_added_to_it(tmp_path: 
         ):
             names, marks = ", ".join(codec.names), ", ".join("?" * len(codec.names))
             statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 # ours
-            database.execute(statement, codec.encode(row))  # type: ignore[attr-defined]
+            database.execute(statement, codec.encode(row))  # type: ignore[arg-type] # a pair
     store = sql_store(f"sqlite:///{file}")
     await store.open()
     head = await store.append_to_log()
