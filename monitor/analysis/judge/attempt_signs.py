@@ -1,18 +1,19 @@
 """Why the attempts failed: the signs each one shows, and which of them has the best support.
 
-**Which attempts count.** Those with a working control after them, and those whose sign needs no
-control (a bogon, a forged certificate).
+**Which attempts count.** Those with a working control after them, and of others the signs that need
+no control (a bogon, a forged certificate).
 
-**Which sign decides.** The one with the best grade; among equals something that acted (a reset)
-before a timeout, then the more frequent, then the first. Many censors drop or refuse everything for
-minutes after they cut off a connection. So timeouts that loss does not explain, and refusals at an
-address where a handshake or request was cut off before, count as agreeing with the cut. A server
-that fails and is then taken out of service looks the same, but fails for the control too.
+**Which sign decides.** The one that ends with the best grade; among equals something that acted (a
+reset) before a timeout, then the more frequent, then the first. Many censors drop or refuse
+everything for minutes after they cut off a connection. So timeouts that loss does not explain, and
+refusals at an address where a handshake or request was cut off before, count as agreeing with the
+cut. A server that fails and is then taken out of service looks the same, but fails for the control
+too.
 
 `monitor.analysis.judge.follow_up_evidence` then adds the follow-ups.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -87,20 +88,19 @@ def find(case: Case, failed: Sequence[Summary], controls: Controls) -> Finding:
         )
         for summary in failed
     ]
-    counted = [
-        attempt for attempt in attempts if attempt.covered or _needs_no_control(case, attempt)
-    ]
+    counted = [one for one in (_accusing(case, attempt) for attempt in attempts) if one is not None]
     considered = counted or attempts
-    found = strongest(case, considered)
-    if found is None:
-        last = considered[-1].summary
-        return Finding(
-            sign=None, evidence=Evidence.NONE, summary=last, outcome=decisive_here(case, last)
-        )
-    doubtful = controls.unstable or controls.unsettled or _slow_at_control(found, controls)
-    limit = Evidence.WEAK if doubtful else Evidence.STRONG
-    evidence = capped(found.evidence, limit) if counted else Evidence.NONE
-    return _with_follow_ups(case, found, evidence, counted, controls)
+
+    def concluded(found: Finding) -> Finding:
+        doubtful = controls.unstable or controls.unsettled or _slow_at_control(found, controls)
+        limit = Evidence.WEAK if doubtful else Evidence.STRONG
+        evidence = capped(found.evidence, limit) if counted else Evidence.NONE
+        return _with_follow_ups(case, found, evidence, counted, controls)
+
+    last = considered[-1].summary
+    return strongest(case, considered, concluded) or Finding(
+        sign=None, evidence=Evidence.NONE, summary=last, outcome=decisive_here(case, last)
+    )
 
 
 def _asked(controls: Controls) -> Sequence[Summary]:
@@ -141,23 +141,28 @@ def _with_follow_ups(
     return msgspec.structs.replace(found, sign=reading.sign, evidence=evidence)
 
 
-def strongest(case: Case, attempts: Sequence[FailedAttempt]) -> Finding | None:
-    """The finding that these attempts support best; None when they show no sign."""
+def strongest(
+    case: Case,
+    attempts: Sequence[FailedAttempt],
+    concluded: Callable[[Finding], Finding] = lambda found: found,
+) -> Finding | None:
+    """The finding that these attempts support best; None when they show no sign. `concluded` says
+    what becomes of each by controls and follow-ups: that decides, so that a sign which ends as weak
+    hides none that ends as strong."""
     signs = [attempt.signs for attempt in attempts]
-    candidates = [
-        _supported(case, sign, attempts)
+
+    def preference(sign: Sign, finding: Finding) -> tuple[int, int, int, int]:
+        showing = [n for n, shown in enumerate(signs) if sign in shown]
+        agreeing = len(showing)
+        if _leaves_residue(sign):
+            agreeing += len(_refused_since(sign, attempts))
+        return (EVIDENCE_ORDER[finding.evidence], -rank(sign[1]), agreeing, -showing[0])
+
+    found = [
+        (sign, concluded(_supported(case, sign, attempts)))
         for sign in dict.fromkeys(s for shown in signs for s in shown)
     ]
-
-    def preference(finding: Finding) -> tuple[int, int, int, int]:
-        showing = [n for n, shown in enumerate(signs) if finding.sign in shown]
-        sub_method = finding.sign[1] if finding.sign else ""
-        agreeing = len(showing)
-        if finding.sign is not None and _leaves_residue(finding.sign):
-            agreeing += len(_refused_since(finding.sign, attempts))
-        return (EVIDENCE_ORDER[finding.evidence], -rank(sub_method), agreeing, -showing[0])
-
-    return max(candidates, key=preference, default=None)
+    return max(found, key=lambda pair: preference(*pair))[1] if found else None
 
 
 def _supported(case: Case, sign: Sign, attempts: Sequence[FailedAttempt]) -> Finding:
@@ -239,15 +244,23 @@ def _refused_since(sign: Sign, attempts: Sequence[FailedAttempt]) -> frozenset[i
     return frozenset(found)
 
 
-def _needs_no_control(case: Case, attempt: FailedAttempt) -> bool:
-    if BOGON in attempt.signs or KNOWN_PAGE in attempt.signs:
-        return True
-    # A wrong clock breaks certificates too, but then a reference's as well.
-    return (
-        CERTIFICATE in attempt.signs
-        and attempt.signs[CERTIFICATE].failure in FORGED
-        and case.health.state is VantageState.OK
-    )
+def _accusing(case: Case, attempt: FailedAttempt) -> FailedAttempt | None:
+    """The attempt as far as it can accuse: all of it where a control followed, else those of its
+    signs that need none; None where it has none."""
+    if attempt.covered:
+        return attempt
+    signs = {
+        sign: outcome
+        for sign, outcome in attempt.signs.items()
+        if sign in (BOGON, KNOWN_PAGE)
+        # A wrong clock breaks certificates too, but then a reference's as well.
+        or (
+            sign == CERTIFICATE
+            and outcome.failure in FORGED
+            and case.health.state is VantageState.OK
+        )
+    }
+    return msgspec.structs.replace(attempt, signs=signs) if signs else None
 
 
 def decisive_here(case: Case, summary: Summary) -> Outcome | None:

@@ -605,14 +605,52 @@ def test_taking_follow_ups_away_never_raises_evidence(any_case: Case, data: st.D
     assert after.state is before.state or before.only_quic
 
 
+LATER = control(dns(), tcp(), tls(), http(), at=10.0)
+"""A control that works after all attempts."""
+
+
+def test_a_sign_that_ends_as_weak_hides_none_that_ends_as_strong() -> None:
+    """Two failures of the resolver beside a bogon, as the search found it."""
+    failing, bogon = look(dns("dns_servfail_error")), look(dns("dns_bogon_error"))
+    both = judge(case(failing, failing, bogon, controls=(LATER,)))
+    assert (both.rule_id, both.evidence) == ("dns.bogon", Evidence.STRONG)
+    assert judge(case(failing, failing, controls=(LATER,))).evidence is Evidence.WEAK
+
+
+def test_another_failure_hides_no_forged_certificate() -> None:
+    """It needs no control, and counts though the reset at another address needs one."""
+    forged = (dns(), tcp(), tls("ssl_unknown_authority"))
+    cut = (dns(addresses=(V4_OTHER,)), tcp(address=V4_OTHER))
+    seen = look(*forged, *cut, tls("connection_reset", address=V4_OTHER), at=10.0)
+    verdict = judge(case(seen, controls=(LATER,)))
+    assert (verdict.rule_id, verdict.evidence) == ("tls.certificate", Evidence.WEAK)
+
+
+def test_other_resolvers_tell_a_failing_one_from_a_fault_of_its_own() -> None:
+    """It is weak by itself, and conclusive once others lie over UDP and answer over TCP."""
+    failing = (look(dns("dns_servfail_error")), look(dns("dns_servfail_error"), at=2.0, attempt=2))
+    asked = look(
+        changed(dns("dns_nxdomain_error"), reason=Reason.OPEN_RESOLVER.value),
+        changed(dns(), reason=Reason.OPEN_RESOLVER_TCP.value),
+        changed(tls(address=V4_OTHER), reason=Reason.HONEST_ADDRESS.value),
+        at=3.0,
+        kind=Purpose.FOLLOW_UP,
+    )
+    alone = case(*failing, controls=(LATER,))
+    assert judge(alone).evidence is Evidence.WEAK
+    assert judge(changed(alone, follow_ups=(asked,))).evidence is Evidence.CONCLUSIVE
+
+
 @given(st.one_of(agreeing_cases(), cases))
 @searching(150)
 def test_only_follow_ups_make_a_verdict_conclusive(any_case: Case) -> None:
-    """Without them nothing is more than strong, and what is conclusive was strong before."""
-    alone = judge(changed(any_case, follow_ups=()))
+    """Without them nothing is more than strong, and what is conclusive was strong before; but for
+    a resolver that fails, which other resolvers alone tell from a fault of its own."""
+    alone, whole = judge(changed(any_case, follow_ups=())), judge(any_case)
     assert alone.evidence is not Evidence.CONCLUSIVE
-    if judge(any_case).evidence is Evidence.CONCLUSIVE:
-        assert alone.evidence is Evidence.STRONG
+    if whole.evidence is Evidence.CONCLUSIVE:
+        resolvers = whole.rule_id in ("dns.servfail", "dns.timeout")
+        assert alone.evidence is Evidence.STRONG or (resolvers and alone.evidence is Evidence.WEAK)
 
 
 @given(
