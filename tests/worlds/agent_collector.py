@@ -4,6 +4,7 @@ In a test, `async with collecting() as collector`; as a program, `python -m
 tests.worlds.agent_collector
 PORT FOLDER`, which takes from the folder the certificate, whom it knows, and if they are there its
 orders and the addresses it claims that controls reached, and writes to it the counts of what came.
+While there is a file `revoked` the agent's key is.
 """
 
 import asyncio
@@ -338,6 +339,7 @@ def main() -> None:
     async def write() -> None:
         while True:
             await asyncio.sleep(0.2)
+            collector.revoked = (folder / "revoked").exists()
             reports = sum(len(batch.reports) for batch in collector.batches)
             told = {
                 "batches": len(collector.batches),
