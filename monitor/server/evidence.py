@@ -14,6 +14,7 @@ import msgspec
 
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, NetworkStatus
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, Verdict
+from monitor.export.common_text import common_texts, with_common_text
 from monitor.export.public_view import PublicView, earlier
 from monitor.recording.continuations import goes_on_now, reviews_of
 from probes.measurement import HttpObservation, Measurement, Purpose, TlsObservation
@@ -53,6 +54,12 @@ class EndpointEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """Number of control measurements that the verdict used."""
     follow_ups: tuple[Measurement, ...]
 
+    @property
+    def made(self) -> tuple[Measurement, ...]:
+        """All measurements that are shown."""
+        both = (self.measurement, self.control)
+        return (*(one for one in both if one is not None), *self.follow_ups)
+
 
 class NetworkEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """The evidence of one affected network."""
@@ -85,6 +92,11 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 def public_evidence(view: PublicView, evidence: Evidence, now: datetime) -> Evidence:
     """What everybody is shown of it at that moment."""
     newest = view.newest(now)
+    made = [m for network in evidence.networks for one in network.endpoints for m in one.made]
+    common = common_texts(made)
+
+    def shown(measurement: Measurement | None) -> Measurement | None:
+        return measurement and with_common_text(measurement, common)
 
     def of_network(network: NetworkEvidence) -> NetworkEvidence:
         judged = [one.verdict.judged_at for one in network.endpoints]
@@ -100,6 +112,9 @@ def public_evidence(view: PublicView, evidence: Evidence, now: datetime) -> Evid
                     verdict=msgspec.structs.replace(
                         one.verdict, judged_at=earlier(one.verdict.judged_at, view.bucket)
                     ),
+                    measurement=shown(one.measurement),
+                    control=shown(one.control),
+                    follow_ups=tuple(with_common_text(each, common) for each in one.follow_ups),
                 )
                 for one in network.endpoints
             ),

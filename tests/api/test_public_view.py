@@ -64,6 +64,8 @@ async def test_no_row_has_a_moment(store: Store, name: str) -> None:
                 assert float(text) % 10 == 0
             if column in ("vantage", "cycle_id", "resolvers"):
                 assert text == ""
+            if column in ("http_url", "http_title", "http_body_sha256"):
+                assert text == ""
 
 
 async def test_ids_still_join(store: Store) -> None:
