@@ -9,6 +9,7 @@ import mmap
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -75,7 +76,7 @@ def traces_at(config: Path) -> Traces:
             pile = keys
         elif one in of_config and one not in named["spool"] and one.name != ENVIRONMENT:
             pile = kept
-        elif _derives(one.name, stems) or _tells(one, telling):
+        elif _derives(one.name, stems) or (one.parent == folder and _tells(one, telling)):
             pile = others
         else:
             pile = left
@@ -103,7 +104,7 @@ def _entries(folder: Path, *named: Iterable[Path]) -> Iterator[Path]:
     """What lies in the folder, and in the folders of the other files."""
     folders = dict.fromkeys([folder, *(one.parent for group in named for one in group)])
     for each in folders:
-        if each.is_dir():
+        with suppress(OSError):  # gone, or not ours to read
             yield from sorted(each.iterdir())
 
 

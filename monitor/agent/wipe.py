@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from monitor.agent.paths import AgentFiles, process_of
-from monitor.agent.traces import Traces
+from monitor.agent.traces import traces_at
 
 PATIENCE = 10.0
 """Seconds that a running agent gets to end by itself."""
@@ -37,21 +37,27 @@ class Wiped(msgspec.Struct, frozen=True, kw_only=True):
     deleted: tuple[Path, ...]
     failed: tuple[str, ...]
     """What could not be done, each with its reason."""
+    left: tuple[Path, ...]
+    """What lies in the folder and is not known to be the agent's."""
 
 
-def wipe(traces: Traces, *, config: bool) -> Wiped:
-    """Stop the agent; then overwrite and delete its key, its other files and, with `config`, its
-    configuration. Whatever fails, the rest is done."""
+def wipe(config: Path, *, keep_config: bool = False) -> Wiped:
+    """Stop the agent whose configuration is, or was, this file; then overwrite and delete its key,
+    its configuration unless that is kept, and its other files. Whatever fails, the rest is done.
+
+    Raises OSError when its folder cannot be read.
+    """
     stopped = False
     failed: list[str] = []
     deleted: list[Path] = []
-    for agent in traces.agents:
+    for agent in traces_at(config).agents:
         try:
             stopped |= stop(agent)
         except StillRunsError as error:
             failed.append(f"the agent was not stopped: {error}")
-    # The key first: without it nobody reads on, or speaks for the vantage.
-    for file in (*traces.keys, *(traces.config if config else ()), *traces.others):
+    traces = traces_at(config)  # as the agent left it
+    # The key first: without it nobody speaks for the vantage.
+    for file in (*traces.keys, *(() if keep_config else traces.config), *traces.others):
         try:
             if _overwrite_and_delete(file, failed.append):
                 deleted.append(file)
@@ -59,7 +65,7 @@ def wipe(traces: Traces, *, config: bool) -> Wiped:
             failed.append(f"{file} was not deleted: {error.strerror}")
     for folder in {file.parent for file in deleted}:
         _to_disk(folder)
-    return Wiped(stopped=stopped, deleted=tuple(deleted), failed=tuple(failed))
+    return Wiped(stopped=stopped, deleted=tuple(deleted), failed=tuple(failed), left=traces.left)
 
 
 def stop(files: AgentFiles) -> bool:

@@ -172,7 +172,7 @@ def wipe(
     ] = False,
 ) -> None:
     """Stop the agent, then overwrite and delete its key and data, whatever is left of its file."""
-    traces = _traces(config)
+    file, traces = _traces(config)
     if not yes:
         for file in (*traces.keys, *traces.others, *(() if keep_config else traces.config)):
             typer.echo(f"  {file}")
@@ -181,20 +181,22 @@ def wipe(
             "again",
             abort=True,
         )
-    done = wipe_files(traces, config=not keep_config)
+    with exit_on(OSError):
+        done = wipe_files(file, keep_config=keep_config)
     if done.stopped:
         typer.echo("The agent was stopped.")
     for deleted in done.deleted:
         typer.echo(f"Deleted {deleted}")
-    for left in traces.left:
+    for left in done.left:
         typer.echo(f"Left, not known to be the agent's: {left}")
     typer.echo(LIMITS)
     if done.failed:
         raise fail("not everything was wiped:\n" + "\n".join(f"- {one}" for one in done.failed))
 
 
-def _traces(config: Path | None) -> Traces:
-    """What there is of the agent, without reading its file as one. Exits where there is none."""
+def _traces(config: Path | None) -> tuple[Path, Traces]:
+    """The agent's file, which need not be there, and what there is of it. Exits where there is
+    nothing."""
     named = find_config(config, os.environ)
     if named is None:
         raise bad_usage("name the agent's folder or file: --config /var/lib/shutwatch-agent")
@@ -205,7 +207,7 @@ def _traces(config: Path | None) -> Traces:
         traces = traces_at(file)
     if not traces.found:
         raise bad_usage(f"{file.parent} holds nothing of an agent")
-    return traces
+    return file, traces
 
 
 def _agent(config: Path | None) -> tuple[Settings, AgentFiles]:

@@ -16,7 +16,6 @@ import trustme
 
 from monitor.agent.ask_controls import RemoteControls
 from monitor.agent.collector_clock import AgentClock
-from monitor.agent.traces import traces_at
 from monitor.agent.wipe import wipe
 from monitor.keys.keys import fingerprint, load_or_make, public_text
 from monitor.wire.answers import CONTROLS, AgentSettings, Reason
@@ -247,7 +246,7 @@ async def test_a_seized_agent_yields_nothing_after_wipe(tmp_path: Path) -> None:
     before = b"".join(file.read_bytes() for file in held.iterdir())
     secrets = (VANTAGE, "telegram", NAME, one.setup.collector_key, "PRIVATE", "CERTIFICATE")
     assert [secret for secret in secrets if secret.encode() not in before] == []
-    done = wipe(traces_at(folder / "agent.toml"), config=True)
+    done = wipe(folder / "agent.toml")
     assert (done.failed, list(folder.iterdir())) == ((), [])
     after = b"".join(file.read_bytes() for file in held.iterdir())
     assert len(after) == len(before)
