@@ -52,7 +52,7 @@ class LimitedConnection(HttpToolsProtocol):
     """Seconds for which a client may take nothing of its answer."""
     longest_answer = 3600.0
     """Seconds that an answer may take in all."""
-    requests_per_second = 200.0
+    requests_per_second = 100.0
     """Of all connections together; 0 for no limit."""
 
     turns: Turns | None = None

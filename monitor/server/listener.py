@@ -32,8 +32,8 @@ _AT_ONCE = 32
 """Connections accepted before anything else is done."""
 _PER_SECOND, _BURST = 10.0, 100.0
 """Connections of one source; trusted proxies may have as many as they like."""
-_REST = 0.5
-"""For how much of the time that accepting took it rests, when more than `_AT_ONCE` wait."""
+_REST = 2.0
+"""How much longer accepting rests than it took, when more than `_AT_ONCE` wait."""
 _CLOSINGS, _CLOSINGS_BURST = 50.0, 100.0
 """Connections a second that are closed for another of a source that has its share."""
 _MOST_SOURCES = 4096

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 AT_ONCE = 2
 """Answers made at once."""
-_REST = 3.0
+_REST = 5.0
 """How much longer a place rests than its answer took to begin."""
 _LONGEST_REST = 2.0
 """Seconds; an answer may have waited for the store."""

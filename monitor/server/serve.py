@@ -62,8 +62,9 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         most = min(self._kind.most_connections, descriptors.share())
         state = self.server_state
+        # uvicorn closes them and waits for that, and no more.
         self.servers = [
-            Listener(  # type: ignore[misc] # it closes them, and no more
+            Listener(  # type: ignore[misc]
                 one,
                 self._connection,
                 lambda: state.connections,

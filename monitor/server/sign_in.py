@@ -3,7 +3,8 @@
 Each source may give ten wrong passwords at once, and one more every two seconds after that. So
 guessers slow themselves down, and nobody else. A password takes 0.1 s to check, so one is checked
 at a time, and beside it one of a source that gave no wrong one. Of those that wait, the one whose
-source gave the fewest is next.
+source gave the fewest is next, and of several the one that came last. After one of a source that
+gave wrong ones checking rests for twice as long as it took.
 """
 
 import asyncio
@@ -24,6 +25,10 @@ WAITING = 4
 MOST_WAITING = 32
 """Of all sources; then the one with the most wrong ones gives way."""
 _MOST_SOURCES = 4096
+_REST = 2.0
+"""How much longer than a check of a guesser's password took no other one is checked."""
+_LONGEST_REST = 2.0
+"""Seconds."""
 
 
 class Answer(StrEnum):
@@ -51,7 +56,10 @@ class _Waiting(msgspec.Struct, eq=False):
 class _Lane:
     """Passwords that are checked one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, rest: float, clock: Callable[[], float]) -> None:
+        """`rest` is how much longer it rests than a check took; `clock` gives seconds."""
+        self._rest, self._clock = rest, clock
+        self._began = 0.0
         self._queue: list[_Waiting] = []
         self._checking = False
 
@@ -59,6 +67,7 @@ class _Lane:
         """Wait for a turn. False: too many wait."""
         if not self._checking:
             self._checking = True
+            self._began = self._clock()
             return True
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         mine = _Waiting(source, turn)
@@ -78,11 +87,19 @@ class _Lane:
 
     def next(self) -> None:
         """A turn is over."""
+        rest = min(_LONGEST_REST, self._rest * (self._clock() - self._began))
+        if rest > 0:
+            asyncio.get_running_loop().call_later(rest, self._go_on)
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
         if not self._queue:
             self._checking = False
             return
-        best = min(self._queue, key=lambda one: one.source.wrong)
+        best = min(reversed(self._queue), key=lambda one: one.source.wrong)
         self._queue.remove(best)
+        self._began = self._clock()
         best.turn.set_result(True)
 
 
@@ -94,7 +111,7 @@ class SignIn:
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._sources: dict[bytes, _Source] = {}
-        self._lanes = {False: _Lane(), True: _Lane()}
+        self._lanes = {False: _Lane(0.0, clock), True: _Lane(_REST, clock)}
 
     async def check(self, source: str, is_right: Callable[[], Awaitable[bool]]) -> Answer:
         """What comes of a password from there; `is_right` checks it."""

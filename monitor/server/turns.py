@@ -1,5 +1,6 @@
 """Requests take turns: at a bounded rate, and whoever asked least of late goes first.
 
+When the event loop is late, so that what measures waits too, one request at a time has its turn.
 Thousands of requests a second cost the one that measures nothing but the place in which they wait.
 Somebody who comes from elsewhere, or opens another connection, goes before all of them.
 """
@@ -16,6 +17,8 @@ _BURST = 1.0
 """Seconds of the rate that may be used at once."""
 _TICK = 0.02
 """Seconds between two rounds while somebody waits."""
+_LATE = 0.05
+"""Seconds by which a round may be late."""
 _FORGOTTEN = 10.0
 """Seconds in which what somebody asked counts for a third."""
 _MOST_SOURCES = 4096
@@ -51,6 +54,7 @@ class Turns:
         self._waiting: dict[Waiting, int] = {}
         self._arrivals = 0
         self._ticking = False
+        self._next_tick = 0.0
 
     @classmethod
     def of_loop(cls, rate: float) -> "Turns":
@@ -75,11 +79,13 @@ class Turns:
     def _tick_later(self) -> None:
         if not self._ticking:
             self._ticking = True
+            self._next_tick = self._clock() + _TICK
             self._later(_TICK, self._tick)
 
     def _tick(self) -> None:
         self._ticking = False
-        turns = self._free.take(len(self._waiting))
+        late = self._clock() - self._next_tick > _LATE
+        turns = self._free.take(1 if late else len(self._waiting))
         for one in nsmallest(turns, self._waiting, key=self._rank):
             # The turn of one may have closed another.
             if self._waiting.pop(one, None) is not None:

@@ -20,11 +20,11 @@ from typing import Any
 IDLE, STALLED, GUESSERS = 1500, 600, 8
 OFFERED = 5000
 """Requests sent each second."""
-_BURST = 25
+_BURST = 100
 """Requests sent at once on one of the connections that do not wait for answers."""
 _PATHS = ("/", "/events", "/countries/PK", "/api/v1/events", "/nowhere", "/vantages")
 _FILE = "/api/v1/measurements.csv"
-_PAUSE = 5.0
+_PAUSE = 10.0
 """Seconds until whoever was closed comes again."""
 
 
@@ -106,7 +106,8 @@ class Crowd:
                         if not await self._loop.sock_recv(made, 262144):
                             break
             except OSError:
-                await asyncio.sleep(0.05)
+                pass
+            await asyncio.sleep(1)
 
     async def flood(self) -> None:
         """Send the rest of the requests, without waiting for a single answer."""
@@ -137,7 +138,7 @@ class Crowd:
                     await self._loop.sock_recv(made, 65536)
                     self.counts["guesses"] += 1
             except OSError:
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.5)
 
     async def operators(self, users: list[str], every: float) -> None:
         """One after the other signs in, never having done so before."""

@@ -284,7 +284,7 @@ async def test_what_is_shown_is_taken_from_what_was_observed(tmp_path: Path) -> 
 async def test_what_agents_sent_before_there_was_a_log_is_added_to_it(tmp_path: Path) -> None:
     """Each signed batch, key and revocation, by the digest that it would have got."""
     file = tmp_path / "old.db"
-    at_revision(file, "0012")
+    at_revision(file, "0014")
     key = replace(enrolment(1), revoked_at=at(60), reason="stolen")
     signed, unsigned = batch(1), replace(batch(2), fingerprint="", signature="", body=b"")
     with closing(sqlite3.connect(file)) as database, database:
@@ -307,3 +307,21 @@ async def test_what_agents_sent_before_there_was_a_log_is_added_to_it(tmp_path: 
     assert head.size == len(wanted)
     assert set(await store.log_places(wanted, head.size)) == set(wanted)
     await store.close()
+
+
+def test_no_old_log_names_the_vantages_of_a_shutdown(tmp_path: Path) -> None:
+    """Their details are emptied, those of blocks stay, and the log is append-only again."""
+    file = tmp_path / "store.db"
+    at_revision(file, "0012")
+    with closing(sqlite3.connect(file)) as database, database:
+        for kind in ("shutdown", "international_cut", "instrument", "vantage_silent", "block"):
+            _fill(database, "event", {**EVENT, "id": kind, "kind": kind})
+            _fill(database, "event_log", {**LINE, "event": kind, "detail": "khi-ptcl"})
+    at_revision(file, "0013")
+    with closing(sqlite3.connect(file)) as database:
+        found = dict(database.execute("SELECT event, detail FROM event_log"))
+        assert found.pop("block") == "khi-ptcl"
+        assert set(found.values()) == {""}
+        for change in ("UPDATE event_log SET detail = ''", "DELETE FROM event_log"):
+            with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+                database.execute(change)

@@ -180,10 +180,13 @@ async def test_a_flood_of_one_connection_is_slowed() -> None:
         async def ask(source: str) -> None:
             nonlocal answered
             reader, writer = await connect(port, source)
-            while True:
-                writer.write(GET)
-                await reader.readuntil(b"here")
-                answered += 1
+            try:
+                while True:
+                    writer.write(GET)
+                    await reader.readuntil(b"here")
+                    answered += 1
+            finally:
+                writer.close()
 
         tasks = [asyncio.create_task(ask(f"127.0.1.{number + 1}")) for number in range(20)]
         await asyncio.sleep(3)
