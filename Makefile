@@ -19,7 +19,8 @@ run: $(VENV)/.run ## install, then watch from this machine; page and metrics on 
 # (tests/conftest.py). A file's tests stay together, for the labs they share.
 test: $(VENV)/.dev ## install, also what the tests need, then run every test
 	@sh requirements/test-tools.sh
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@sh requirements/prometheus.sh $(VENV)/prometheus
+	PATH="$(abspath $(VENV))/prometheus/usr/bin:$$PATH" $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 demo: $(VENV)/.run ## install, then watch an invented country block X: no root, no internet, a minute
 	$(BIN)/shutwatch demo $(ARGS)

@@ -26,10 +26,12 @@ git archive HEAD | tar -x -C "$work/source"
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 umask 022
-(cd "$work/source" && "$python" -m hatchling build -d "$work/out" >/dev/null)
+(cd "$work/source" && "$python" -m hatchling build -d "$work/out") >"$work/said" 2>&1 ||
+  stop "$(cat "$work/said")"
 version=$("$python" -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["project"]["version"])')
 "$python" -m cyclonedx_py requirements requirements/run.lock --pyproject pyproject.toml \
-  --output-reproducible --of JSON -o "$work/out/shutwatch-$version.cdx.json"
+  --output-reproducible --of JSON -o "$work/out/shutwatch-$version.cdx.json" 2>"$work/said" ||
+  stop "$(cat "$work/said")"
 (cd "$work/out" && sha256sum -- * >SHA256SUMS)
 ssh-keygen -q -Y sign -f "$RELEASE_KEY" -n "$namespace" "$work/out/SHA256SUMS" 2>"$work/said" || stop "$(cat "$work/said")"
 # A release that readers would refuse is none.

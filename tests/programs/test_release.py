@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tarfile
 import zipfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -113,13 +114,14 @@ def test_the_signature_holds_for_this_list_alone(released: Path, key: Path) -> N
         (released / "release-signers").unlink()
 
 
-def test_the_list_of_parts_is_that_of_the_lock(released: Path) -> None:
+def test_the_list_of_parts_is_that_of_the_lock(checkout: Path, released: Path) -> None:
     """CycloneDX: every package that is locked, with its version and hashes."""
     (file,) = released.glob("*.cdx.json")
     sbom: dict[str, Any] = json.loads(file.read_text())
     assert sbom["bomFormat"] == "CycloneDX"
     assert sbom["metadata"]["component"]["name"] == "shutwatch"
-    assert "timestamp" not in sbom["metadata"]
+    committed = _run(checkout, "git", "log", "-1", "--format=%ct").stdout
+    assert datetime.fromisoformat(sbom["metadata"]["timestamp"]).timestamp() == int(committed)
     lock = (ROOT / "requirements/run.lock").read_text()
     locked = set(re.findall(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==([^ ;\\]+)", lock, re.MULTILINE))
     assert len(locked) > 30
