@@ -312,7 +312,9 @@ def with_other_certificates(lab: Lab, template: Path) -> Row:
         agent = fleet.agent(network)
         wait_for_all(fleet, [network], spooled)
         wait_for(
-            lambda: agent.said("batch delivered", known=True), "what was stored to be known", 60
+            lambda: agent.said("batch delivered", known=True),
+            "what was stored to be known",
+            PATIENCE,
         )
         is_well(fleet, network)
         assert any("the connection broke" in why for why in complaints([agent]))
