@@ -607,6 +607,8 @@ those tests.
   (`vantage enroll --host`), weigh as much as one. Two labels on one network weigh as two.
 - **New keys weigh a quarter** until their results have agreed with those of unrelated vantages
   for [`[events] probation`](config.md#events), a week.
+- **A shutdown** is confirmed when the agents that fell silent weigh as much, and a confirmed block
+  that is over is suspected when it comes back, until those who say so do.
 - **Conclusive** is an event whose conclusive evidence weighs as much. A verdict keeps the grade
   that its own measurements show.
 - **Controls vote.** The side that weighs more counts, if it weighs `agreement`. A control of the

@@ -210,7 +210,7 @@ class _Taking:
             outage.take_in, interval=interval
         )
         self._take_health: _Take[Connectivity, VantageHealth] = partial(
-            shutdowns.take_in, interval=interval
+            shutdowns.take_in, interval=interval, trust=settings.trust
         )
         self._late: list[CountryPlatformKey] = []
         self.touched: list[CountryPlatformKey] = []

@@ -7,7 +7,8 @@ lost all its references, its own proxy fails, or it has not reported for `SILENT
 
 * **Shutdown**: every field vantage of a country is dark, on two networks or more, while a vantage
   elsewhere is well. Suspected once that vantage has reported since; confirmed when each was dark
-  for `SURE` cycles or silent.
+  for `SURE` cycles or silent, and where agents are judged, when they weigh enough
+  (`monitor.analysis.trust`).
 * **International cut**: every field vantage of a country is dark or cut, and at least one is cut.
   Confirmed likewise, from two networks on.
 * **Vantage silent**: one vantage alone is dark. It accuses nobody.
@@ -50,7 +51,7 @@ from monitor.analysis.events.event import (
     label_of,
 )
 from monitor.analysis.events.stretches import onset_of
-from monitor.analysis.trust import network_key
+from monitor.analysis.trust import OWN_ALONE, Trust, Voice, network_key
 from monitor.analysis.verdict import Evidence, VantageHealth, VantageState
 from probes.vantage import VantageRole
 
@@ -168,11 +169,12 @@ class _Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def take_in(
-    state: Connectivity, health: VantageHealth, interval: float
+    state: Connectivity, health: VantageHealth, interval: float, trust: Trust = OWN_ALONE
 ) -> tuple[Connectivity, tuple[Change, ...]]:
     """The state after one more report, and the changes to events, in order.
 
-    `interval` is the number of seconds between reports of a vantage.
+    `interval` is the number of seconds between reports of a vantage, `trust` tells what the word of
+    each weighs.
     """
     known = state.reports.get(health.vantage)
     if known is not None and health.at <= known.at:
@@ -183,7 +185,7 @@ def take_in(
     events = dict(state.events)
     findings = {
         finding.subject: finding
-        for finding in _findings(now, events.values(), health.at, interval)
+        for finding in _findings(now, events.values(), health.at, interval, trust)
         if finding.subject in events or finding.witnessed
     }
     changes: list[Change] = []
@@ -274,7 +276,11 @@ def _now(
 
 
 def _findings(
-    reports: Sequence[VantageReport], active: Collection[Event], now: datetime, interval: float
+    reports: Sequence[VantageReport],
+    active: Collection[Event],
+    now: datetime,
+    interval: float,
+    trust: Trust,
 ) -> Iterator[_Finding]:
     lost = [s for s in reports if s.lost]
     dark = [s for s in lost if s.condition is Reachability.DARK]
@@ -295,6 +301,8 @@ def _findings(
         )
     for country in sorted({s.country for s in lost if s.field and s.vantage not in explained}):
         finding = _national(country, reports, national[country], now, interval)
+        if finding is not None and not _weighty(finding.reports, now, trust):
+            finding = msgspec.structs.replace(finding, sure=False)
         if finding is not None:
             explained |= {report.vantage for report in finding.reports}
             yield finding
@@ -353,6 +361,12 @@ def _national(
         against=against,
         witnessed=any(_witnessed(lost, by) for by in well),
     )
+
+
+def _weighty(lost: Iterable[VantageReport], now: datetime, trust: Trust) -> bool:
+    """Whether those that say so weigh enough: whoever holds two keys can make both fall silent."""
+    voices = (Voice(vantage=one.vantage, network=one.key) for one in lost)
+    return not trust.agents or trust.total(voices, now) >= trust.agreement
 
 
 def _agreed(

@@ -13,6 +13,7 @@ from monitor.analysis.events.detection import EventBook, advance
 from monitor.analysis.events.event import Change, Event, EventKind, EventLogEntry, EventState
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.shutdowns import Connectivity, only_vantages, take_in
+from monitor.analysis.trust import OWN_ALONE, KeyPeriod, Trust
 from monitor.analysis.verdict import VantageHealth, VantageState
 from tests.worlds.build import START
 
@@ -60,13 +61,14 @@ def health(letter: str, cycle: int, vantage: str) -> VantageHealth:
     )
 
 
-def tell(**story: str) -> tuple[Connectivity, list[Change]]:
+def tell(trust: Trust = OWN_ALONE, **story: str) -> tuple[Connectivity, list[Change]]:
     """A story by vantage, told to the end."""
     state, changes = Connectivity(), list[Change]()
     for cycle in range(max(map(len, story.values()))):
         for vantage, letters in story.items():
             if letters[cycle : cycle + 1].strip():
-                state, made = take_in(state, health(letters[cycle], cycle, vantage), INTERVAL)
+                now = health(letters[cycle], cycle, vantage)
+                state, made = take_in(state, now, INTERVAL, trust)
                 changes += made
     return state, changes
 
@@ -98,6 +100,29 @@ def test_nothing_happens(story: dict[str, str]) -> None:
     Nor is a silence in which nobody listened: whoever reports first afterwards accuses nobody.
     """
     assert not tell(**story)[1]
+
+
+def agents(*hosts: str, known: bool = True) -> Trust:
+    """Agents `a` and `b` of these hosts, and what a collector needs by default."""
+    at_once = START if known else None
+    keys = [KeyPeriod(since=START, established_at=at_once, host=host) for host in hosts]
+    return Trust(agents={name: (key,) for name, key in zip("ab", keys, strict=True)}, agreement=2)
+
+
+@pytest.mark.parametrize(
+    ("trust", "state"),
+    [
+        (agents("", ""), EventState.CONFIRMED),
+        (agents("h1", "h1"), EventState.SUSPECTED),
+        (agents("", "", known=False), EventState.SUSPECTED),
+    ],
+    ids=["two networks", "one host", "new keys"],
+)
+def test_whoever_holds_two_keys_shuts_no_country_down(trust: Trust, state: EventState) -> None:
+    """Two agents that fall silent are a shutdown only if they are unrelated, and known."""
+    _, changes = tell(trust, a="..ooooo", b="..ooooo", n=".......")
+    event = last(changes)
+    assert (event.kind, event.state) == (EventKind.SHUTDOWN, state)
 
 
 def test_a_country_shut_down() -> None:
