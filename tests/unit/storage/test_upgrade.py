@@ -288,14 +288,17 @@ async def test_what_agents_sent_before_there_was_a_log_is_added_to_it(tmp_path: 
     key = replace(enrolment(1), revoked_at=at(60), reason="stolen")
     signed, unsigned = batch(1), replace(batch(2), fingerprint="", signature="", body=b"")
     with closing(sqlite3.connect(file)) as database, database:
-        for table, codec, row in (
-            ("enrolment", codecs.ENROLMENT, key),
-            ("batch", codecs.BATCH, signed),
-            ("batch", codecs.BATCH, unsigned),
-        ):
-            names, marks = ", ".join(codec.names), ", ".join("?" * len(codec.names))
-            statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 # ours
-            database.execute(statement, codec.encode(row))  # type: ignore[arg-type] # a pair
+        rows = [
+            ("enrolment", codecs.ENROLMENT.names, codecs.ENROLMENT.encode(key)),
+            *(
+                ("batch", codecs.BATCH.names, codecs.BATCH.encode(one))
+                for one in (signed, unsigned)
+            ),
+        ]
+        for table, names, cells in rows:
+            marks = ", ".join("?" * len(names))
+            statement = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608
+            database.execute(statement, cells)
     store = sql_store(f"sqlite:///{file}")
     await store.open()
     head = await store.append_to_log()
