@@ -59,7 +59,7 @@ def taken_in(cycle: Cycle, vantage: VantagePoint, role: VantageRole | None = Non
         wall=lambda: now().timestamp(),
     )
     clock = AgentClock(machine)
-    batch = BatchMaker(vantage.id, sealing_text(SEALING), clock).make(cycle)
+    batch = BatchMaker(vantage.id, sealing_text(SEALING), clock, bytes(32)).make(cycle)
     key = public_text(AGENT_KEY)
     sender = Enrolment(
         vantage=vantage.id,
