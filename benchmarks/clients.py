@@ -21,7 +21,7 @@ from benchmarks.certificates import BOTH_FAMILIES, ONE_FAMILY
 from benchmarks.names import PER_CYCLE, name, new_name
 from benchmarks.namespace import OWN_ADDRESSES, RESOLVER
 from monitor.analysis.verdict import VantageHealth, VantageState
-from monitor.app.program import spare_searches
+from monitor.app.run_until_stopped import spare_searches
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.layers.http import HttpClient
 from probes.measure.prober import Prober

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.ingest_rows import COLLECTOR
-from monitor.app.program import spare_searches
+from monitor.app.run_until_stopped import spare_searches
 from monitor.collector.agents_api import AgentApi
 from monitor.collector.connection_limits import AgentConnection
 from monitor.config.load import default_settings

@@ -46,6 +46,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = kept
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _memory_of_agents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Agents keep a key in memory, where systemd says: of tests none is to stay there."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("RUNTIME_DIRECTORY", str(tmp_path_factory.mktemp("runtime")))
+        yield
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test that has a marker whose tools are missing here."""

@@ -3,7 +3,7 @@
     run_agent ── what the program is made of
      ├─ spooling ── a finished cycle goes into the spool (`storage.agent.spool`)
      ├─ batch_delivery ── batches from the spool go to a collector, as soon as one can be reached
-     │   ├─ batch_body ── a cycle becomes a batch, sealed to the collectors
+     │   ├─ batch_body, boot_key ── a cycle becomes a batch, sealed to the collectors
      │   └─ collector_client ── one signed and sealed request to one collector, and its answer
      ├─ ask_controls ── asks a collector for measurements of controls
      ├─ orders, reconfigure ── what collectors may change, within what the agent's host allows

@@ -2,8 +2,8 @@
 is nothing that the agent, or whoever takes the machine, can read.
 
 A cycle whose time nobody knows yet, since no collector answered since the machine started, must be
-dated later. So it is kept a second time, encrypted with a key that is in this process's memory
-alone. What an earlier process left like that stays undated.
+dated later. So it is kept a second time, encrypted with a key that goes with the machine's power
+(`monitor.agent.boot_key`). What an earlier start of the machine left like that stays undated.
 """
 
 import gzip
@@ -34,14 +34,14 @@ class TooLargeError(Exception):
 
 
 class BatchMaker:
-    """Makes the batches of one vantage, for as long as the process lives."""
+    """Makes the batches of one vantage."""
 
-    def __init__(self, vantage: str, sealing_key: str, clock: AgentClock) -> None:
-        """`sealing_key` is the collectors' public one."""
+    def __init__(self, vantage: str, sealing_key: str, clock: AgentClock, boot_key: bytes) -> None:
+        """`sealing_key` is the collectors' public one; `boot_key` encrypts what has no date."""
         self._vantage = vantage
         self._sealing_key = sealing_key
         self._clock = clock
-        self._memory = ChaCha20Poly1305(ChaCha20Poly1305.generate_key())
+        self._undated = ChaCha20Poly1305(boot_key)
 
     def make(self, cycle: Cycle) -> Waiting:
         """The batch of a finished cycle: the vantage's own measurements. Raises TooLargeError."""
@@ -64,15 +64,15 @@ class BatchMaker:
             return made
         nonce = os.urandom(_NONCE)
         text = _SINCE_BOOT.pack(since_boot) + packed
-        undated = nonce + self._memory.encrypt(nonce, text, made.id.encode())
+        undated = nonce + self._undated.encrypt(nonce, text, self._bound(made.id))
         return msgspec.structs.replace(made, undated=undated)
 
     def dated(self, waiting: Waiting) -> Waiting | None:
-        """The same batch with its date, now that the collectors' time is known; None where this
-        process did not make it."""
+        """The same batch with its date, now that the collectors' time is known; None for one of an
+        earlier start of the machine."""
         nonce, sealed = waiting.undated[:_NONCE], waiting.undated[_NONCE:]
         try:
-            text = self._memory.decrypt(nonce, sealed, waiting.id.encode())
+            text = self._undated.decrypt(nonce, sealed, self._bound(waiting.id))
         except InvalidTag:
             return None
         (since_boot,) = _SINCE_BOOT.unpack_from(text)
@@ -83,6 +83,10 @@ class BatchMaker:
             return None
         report = msgspec.structs.replace(report, offset=offset, dated=True)
         return self._sealed(waiting.id, waiting.measurements, self._packed(report))
+
+    def _bound(self, id_: str) -> bytes:
+        """What an undated text belongs to: its batch, and this start of the machine."""
+        return f"{id_} {self._clock.machine.boot}".encode()
 
     def _offset(self, since_boot: float, own: datetime) -> float | None:
         """Seconds to add to the times of a cycle, to the millisecond; None while not known."""

@@ -9,6 +9,7 @@ from functools import partial
 from monitor.agent.ask_controls import RemoteControls
 from monitor.agent.batch_body import BatchMaker
 from monitor.agent.batch_delivery import Backoff, BatchDelivery
+from monitor.agent.boot_key import boot_key, boot_key_file
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock, Anchor, Machine, this_machine
 from monitor.agent.consent import Consent, consent_of
@@ -23,7 +24,7 @@ from monitor.agent.spooling import LogCounter, SpoolRecorder
 from monitor.agent.upload_traffic import DayTraffic
 from monitor.app.cycle_runners import CycleRunners, cycle_runner
 from monitor.app.measuring_setup import Measuring
-from monitor.app.program import keep_running, run_until_stopped
+from monitor.app.run_until_stopped import keep_running, run_until_stopped
 from monitor.app.schedule import Schedule
 from monitor.budget.ledger import Ledger
 from monitor.config.load import load_config
@@ -71,7 +72,9 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
         traffic = DayTraffic(vantage.id, ledger, lambda: client.carried, clock.now)
         traffic.resume(recalled(notes, TRAFFIC, TrafficOfDay))
         controls = RemoteControls(client, clock, addresses_dialled=setup.addresses_of_controls)
-        maker = BatchMaker(vantage.id, setup.sealing_key, clock)
+        maker = BatchMaker(
+            vantage.id, setup.sealing_key, clock, boot_key(boot_key_file(files.spool))
+        )
         how = partial(cycle_runner, ledger=ledger, controls=controls, limits=limits, clock=clock)
         runners = await stack.enter_async_context(
             CycleRunners(partial(how, scheduled_controls=True))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from monitor.agent.boot_key import boot_key_file
 from monitor.agent.paths import AgentFiles
 
 CONFIG, KEY, SPOOL, ENVIRONMENT = "agent.toml", "agent-key.pem", "spool.db", "environment"
@@ -81,6 +82,7 @@ def traces_at(config: Path) -> Traces:
         else:
             pile = left
         pile.append(one)
+    keys += [file for file in map(boot_key_file, named["spool"]) if file.exists()]
     agents = (AgentFiles(config=config, key=folder / KEY, spool=spool) for spool in named["spool"])
     return Traces(
         agents=tuple(agents),

@@ -1,15 +1,15 @@
 """The composition root: the only place that wires the parts of a long-running program together.
 
     run ── `shutwatch run`
-    shared_with_collector ── what `shutwatch collector` needs too: store, page, configuration
+    wiring_shared_with_collector ── what `shutwatch collector` needs too: store, page, configuration
      ├─ measuring_setup ── schedule, runner and ledger, from one configuration to the next
      └─ notify_setup, heartbeat ── delivery of notices, and a ping while all is well
-    program ── runs the tasks of a program until a signal stops it
+    run_until_stopped ── runs the tasks of a program until a signal stops it
     schedule ── when each vantage measures
      └─ cycle_job ── one cycle: measured, judged, recorded, paid for
          └─ cycle_runners ── what measures, for the settings in use
 
-`program`, `schedule`, `cycle_job` and `cycle_runners` need neither the server nor numpy nor a
-database: agents are made of them too. `monitor.collector`, `monitor.agent`, `monitor.demo` and
-`monitor.cli` may import it.
+`run_until_stopped`, `schedule`, `cycle_job` and `cycle_runners` need neither the server nor numpy
+nor a database: agents are made of them too. `monitor.collector`, `monitor.agent`, `monitor.demo`
+and `monitor.cli` may import it.
 """

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack
 
 from monitor.app.measuring_setup import measuring
 from monitor.app.notify_setup import Notifications
-from monitor.app.program import keep_running, run_until_stopped
-from monitor.app.shared_with_collector import Monitor, opened_store, publisher_of, show
+from monitor.app.run_until_stopped import keep_running, run_until_stopped
+from monitor.app.wiring_shared_with_collector import Monitor, opened_store, publisher_of, show
 from monitor.config.settings import Settings
 from monitor.recording.recorder import Recorder
 from storage.values.steady_clock import utc_now

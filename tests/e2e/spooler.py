@@ -21,6 +21,7 @@ import msgspec
 import uuid_utils
 
 from monitor.agent.batch_body import BatchMaker
+from monitor.agent.boot_key import boot_key, boot_key_file
 from monitor.agent.collector_clock import AgentClock, this_machine
 from monitor.agent.paths import files_of
 from monitor.config.load import load_config
@@ -108,9 +109,8 @@ async def fill(config: Path, template: Path, count: int, end: float, put: Path) 
     (vantage,) = settings.vantages
     (seen, *_) = reports(template)
     clock = AgentClock(this_machine())
-    asked = clock.machine.since_boot()
-    clock.heard(datetime.now(UTC), asked, asked)  # a collector was reached before
-    maker = BatchMaker(vantage.id, settings.agent.sealing_key, clock)
+    key = boot_key(boot_key_file(files_of(settings).spool))
+    maker = BatchMaker(vantage.id, settings.agent.sealing_key, clock, key)
     spool = Spool(files_of(settings).spool, limit=settings.agent.spool_limit)
     await spool.open()
     try:

@@ -28,6 +28,7 @@ from tests.contract.cycles import cycle
 from tests.worlds.agent_collector import AGENT_KEY, KEY, SEALING, Collector
 
 VANTAGE = "khi-ptcl"
+BOOT_KEY = b"boot".ljust(32, b".")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -136,7 +137,7 @@ class World:
     def maker(self, clock: AgentClock) -> BatchMaker:
         """Of the process with that clock."""
         if clock not in self._makers:
-            self._makers[clock] = BatchMaker(VANTAGE, self.setup.sealing_key, clock)
+            self._makers[clock] = BatchMaker(VANTAGE, self.setup.sealing_key, clock, BOOT_KEY)
         return self._makers[clock]
 
     async def fill(self, count: int, clock: AgentClock, *, looks: int = 3) -> None:

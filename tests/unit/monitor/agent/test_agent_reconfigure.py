@@ -64,7 +64,7 @@ async def agent(
         traffic = DayTraffic(VANTAGE, ledger, lambda: line.carried, clock.now)
         how = partial(cycle_runner, ledger=ledger, controls=controls, clock=clock)
         async with CycleRunners(partial(how, scheduled_controls=True)) as runners:
-            maker = BatchMaker(VANTAGE, mine.agent.sealing_key, clock)
+            maker = BatchMaker(VANTAGE, mine.agent.sealing_key, clock, bytes(32))
             recorder = SpoolRecorder(mine, spool, maker, clock, traffic.today, lambda: None)
             jobs = AgentCycles(await runners.begin(mine, ()), recorder, LogCounter(), ledger)
             schedule = Schedule(mine, jobs)

@@ -1,10 +1,12 @@
 """From a cycle to what waits in the spool."""
 
 import gzip
+from pathlib import Path
 
 import msgspec
 
 from monitor.agent.batch_body import BatchMaker
+from monitor.agent.boot_key import boot_key, boot_key_file
 from monitor.agent.collector_clock import AgentClock
 from monitor.keys.sealing import sealing_text
 from monitor.wire.batch import Batch, CycleReport
@@ -13,12 +15,12 @@ from probes.measurement import HttpObservation
 from storage.agent.spool import Waiting
 from tests.contract.cycles import cycle, measurement
 from tests.worlds.agent_collector import SEALING
-from tests.worlds.agent_world import VANTAGE, Time
+from tests.worlds.agent_world import BOOT_KEY, VANTAGE, Time
 
 
 def maker(clock: AgentClock) -> BatchMaker:
     """Of an agent."""
-    return BatchMaker(VANTAGE, sealing_text(SEALING), clock)
+    return BatchMaker(VANTAGE, sealing_text(SEALING), clock, BOOT_KEY)
 
 
 def report_in(waiting: Waiting) -> CycleReport:
@@ -41,20 +43,46 @@ def test_odd_text_costs_its_odd_characters_alone() -> None:
     assert look.id == "one"
 
 
-def test_what_has_no_date_gets_it_from_the_process_that_made_it() -> None:
-    """Once a collector told the time. Another process cannot read it, and leaves it as it is."""
+def test_what_has_no_date_gets_it_as_long_as_the_machine_is_on() -> None:
+    """Once a collector told the time, from the process that made it or the next one. After the
+    machine started anew nobody can read it, or know when it was."""
     clock = AgentClock(Time(behind=3600.0).machine)
-    made = maker(clock)
     whole = cycle(1)
-    waiting = made.make(whole)
+    waiting = maker(clock).make(whole)
     assert (report_in(waiting).dated, report_in(waiting).offset) == (False, 0.0)
-    assert made.dated(waiting) is None
+    assert maker(clock).dated(waiting) is None
     asked = clock.machine.since_boot()
     clock.heard(whole.finished_at.replace(year=2026), asked, asked)
-    dated = made.dated(waiting)
+    dated = maker(clock).dated(waiting)
     assert dated is not None
     assert (dated.id, dated.undated, report_in(dated).dated) == (waiting.id, b"", True)
     assert report_in(dated).offset != 0.0
     assert report_in(dated).measurements == report_in(waiting).measurements
-    assert maker(clock).dated(waiting) is None
-    assert made.make(whole).undated == b""
+    assert maker(clock).make(whole).undated == b""
+    later = AgentClock(Time(boot="second").machine)
+    later.heard(whole.finished_at, asked, asked)
+    assert maker(later).dated(waiting) is None
+    without_the_key = BatchMaker(VANTAGE, sealing_text(SEALING), clock, b"other".ljust(32, b"."))
+    assert without_the_key.dated(waiting) is None
+
+
+def test_the_key_lives_in_memory_for_the_next_process_and_nobody_else(tmp_path: Path) -> None:
+    """In the folder that systemd names for it, else in shared memory; where that is not possible it
+    is a key of the process alone."""
+    spool = Path("/var/lib/agent/spool.db")
+    assert boot_key_file(spool, {}).parent == Path("/dev/shm")  # noqa: S108 # of no program
+    file = boot_key_file(
+        spool, {"RUNTIME_DIRECTORY": f"{tmp_path}:/run/b", "XDG_RUNTIME_DIR": "/x"}
+    )
+    assert file.parent == tmp_path
+    assert file != boot_key_file(Path("/elsewhere/spool.db"), {"RUNTIME_DIRECTORY": str(tmp_path)})
+    key = boot_key(file)
+    assert (len(key), file.stat().st_mode & 0o777) == (32, 0o600)
+    assert boot_key(file) == key
+    file.write_bytes(b"half")
+    again = boot_key(file)
+    assert again == boot_key(file) != key
+    link = tmp_path / "link"
+    link.symlink_to(file)
+    assert boot_key(link) not in (again, boot_key(link))
+    assert boot_key(tmp_path / "nowhere" / "key") != boot_key(tmp_path / "nowhere" / "key")

@@ -5,7 +5,7 @@ import sys
 
 SCRIPT = """
 import gc, weakref
-from monitor.app.program import spare_searches
+from monitor.app.run_until_stopped import spare_searches
 
 class Node:
     pass

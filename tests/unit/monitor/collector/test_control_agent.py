@@ -64,7 +64,7 @@ def taken_in(cycle: Cycle, vantage: VantagePoint, role: VantageRole | None = Non
     """The cycle as the collector reads it from the agent's batch; the key is enrolled as `role`,
     that of the vantage unless given. Raises Refused."""
     clock = AgentClock(machine())
-    batch = BatchMaker(vantage.id, sealing_text(SEALING), clock).make(cycle)
+    batch = BatchMaker(vantage.id, sealing_text(SEALING), clock, bytes(32)).make(cycle)
     key = public_text(AGENT_KEY)
     sender = Enrolment(
         vantage=vantage.id,

@@ -8,7 +8,7 @@ import pytest
 
 SCRIPT = """
 import asyncio, os, signal
-from monitor.app.program import keep_running, run_until_stopped
+from monitor.app.run_until_stopped import keep_running, run_until_stopped
 
 async def forever(name):
     try:

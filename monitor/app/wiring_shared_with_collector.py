@@ -10,7 +10,7 @@ from monitor.analysis.events.event import Event
 from monitor.app.clock_watch import watch_clock
 from monitor.app.measuring_setup import Measuring
 from monitor.app.notify_setup import Notifications
-from monitor.app.program import keep_running
+from monitor.app.run_until_stopped import keep_running
 from monitor.config.load import load_config
 from monitor.config.reload import Reloader
 from monitor.config.settings import Settings
