@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -13,6 +14,9 @@ log = logger(__name__)
 
 _AGAIN = 60.0
 """Seconds after which a task that ended, or failed by our own fault, starts again."""
+_SWITCH = 0.001
+"""Seconds after which a thread that computes lets others run. The event loop lets go of the
+interpreter with each packet, and by default waits 5 ms to get it back."""
 _OBJECTS = 20_000
 """Objects made and not dropped until Python next searches for garbage: a few MB at most."""
 
@@ -36,6 +40,7 @@ async def run_until_stopped(
     """Run all `tasks` until SIGTERM or SIGINT, or until one of them ends; then cancel the others
     and wait for them. SIGHUP calls `reload`. Raises what ended a task."""
     raise_limit()
+    sys.setswitchinterval(_SWITCH)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

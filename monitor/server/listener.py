@@ -34,7 +34,7 @@ _PER_SECOND, _BURST = 10.0, 100.0
 """Connections of one source; trusted proxies may have as many as they like."""
 _REST = 2.0
 """How much longer accepting rests than it took, when more than `_AT_ONCE` wait."""
-_CLOSINGS, _CLOSINGS_BURST = 50.0, 100.0
+_CLOSINGS, _CLOSINGS_BURST = 20.0, 100.0
 """Connections a second that are closed for another of a source that has its share."""
 _MOST_SOURCES = 4096
 _PAUSE = 0.5

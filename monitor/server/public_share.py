@@ -1,6 +1,6 @@
 """The public's share of the processor: whoever reads, however many, measuring goes on.
 
-A few answers for the public are made at once, and after each its place rests for longer than it
+Answers for the public are made one at a time, and after each its place rests for longer than it
 took. Those who wait too long, or in too great a number, get 503 and the time to come back.
 Operators never wait here.
 """
@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-AT_ONCE = 2
-"""Answers made at once."""
-_REST = 5.0
+AT_ONCE = 1
+"""Answers made at once: each thread that computes holds up the event loop."""
+_REST = 2.0
 """How much longer a place rests than its answer took to begin."""
 _LONGEST_REST = 2.0
 """Seconds; an answer may have waited for the store."""
