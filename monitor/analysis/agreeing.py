@@ -94,27 +94,39 @@ def _compare(said: Sequence[_Statement], trust: Trust, at: datetime) -> dict[str
         by_subject.setdefault(one.subject, []).append(one)
     found: dict[str, Compared] = {}
     for subject, here in sorted(by_subject.items()):
+        sources = trust.sources((one.voice for one in here), at)
+        sides: dict[str, dict[str, float]] = {}
         for one in here:
-            majority = _majority(one, here, trust, at)
+            side, source = sides.setdefault(one.side, {}), sources[one.voice.vantage]
+            weight = trust.weight(one.voice.vantage, at)
+            side[source] = max(side.get(source, 0.0), weight)
+        for one in here:
+            vantage = one.voice.vantage
+            majority = _majority(one, sides, sources[vantage], trust)
             if majority is None:
                 continue
-            known = found.get(one.voice.vantage, Compared())
+            known = found.get(vantage, Compared())
             if majority == one.side:
                 known = msgspec.structs.replace(known, same=known.same + 1)
             else:
                 known = msgspec.structs.replace(known, different=(*known.different, subject))
-            found[one.voice.vantage] = known
+            found[vantage] = known
     return found
 
 
-def _majority(of: _Statement, here: Sequence[_Statement], trust: Trust, at: datetime) -> str | None:
-    """The side that most weight of those unrelated to it is on; None when there is none. No single
-    agent contradicts an own vantage."""
-    others = [one for one in here if not trust.related(one.voice, of.voice, at)]
-    sides = {one.side for one in others}
-    weights = {s: trust.total((o.voice for o in others if o.side == s), at) for s in sides}
-    best = max(weights.values(), default=0.0)
+def _majority(
+    of: _Statement, sides: Mapping[str, Mapping[str, float]], source: str, trust: Trust
+) -> str | None:
+    """The side that most weight of those unrelated to it is on; None when there is none. `sides`
+    has the weight of each source by side. No single agent contradicts an own vantage."""
+    weights = {
+        side: sum(weight for name, weight in by_source.items() if name != source)
+        for side, by_source in sides.items()
+    }
+    best = max(weights.values())
     winning = [side for side, weight in weights.items() if weight == best]
+    if best == 0.0 or len(winning) > 1:
+        return None
     if winning != [of.side] and trust.is_own(of.voice.vantage) and best < OWN_VOTES:
         return None
-    return winning[0] if len(winning) == 1 else None
+    return winning[0]

@@ -75,23 +75,26 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
         return sum(self.by_source(voices, at).values())
 
     def by_source(self, voices: Iterable[Voice], at: datetime) -> dict[str, float]:
-        """The weight of each unrelated source among these; sources have no names that last."""
+        """The weight of each unrelated source among these."""
+        weights: dict[str, float] = {}
+        for vantage, source in self.sources(voices, at).items():
+            weights[source] = max(weights.get(source, 0.0), self.weight(vantage, at))
+        return weights
+
+    def sources(self, voices: Iterable[Voice], at: datetime) -> dict[str, str]:
+        """Vantage → its source: those of one source may be one person. The names of sources mean
+        nothing elsewhere."""
         heard = list(voices)
         hosts = {one.network: host for one in heard if (host := self._host(one.vantage, at))}
-        weights: dict[str, float] = {}
+        found: dict[str, str] = {}
         for one in heard:
             if self.is_own(one.vantage):
-                source = f"own {one.vantage}"
+                found[one.vantage] = f"own {one.vantage}"
             else:
                 # Whose host nobody named may be the same as another's on its network.
                 host = self._host(one.vantage, at) or hosts.get(one.network, "")
-                source = f"host {host}" if host else f"network {one.network}"
-            weights[source] = max(weights.get(source, 0.0), self.weight(one.vantage, at))
-        return weights
-
-    def related(self, one: Voice, other: Voice, at: datetime) -> bool:
-        """Whether one person may control both: the same vantage, or agents of one source."""
-        return one.vantage == other.vantage or len(self.by_source((one, other), at)) == 1
+                found[one.vantage] = f"host {host}" if host else f"network {one.network}"
+        return found
 
     def _key(self, vantage: str, at: datetime) -> KeyPeriod | None:
         keys = self.agents.get(vantage)

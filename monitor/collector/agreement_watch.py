@@ -12,9 +12,12 @@ from datetime import datetime, timedelta
 from monitor.analysis.agreeing import compare_controls, compare_fields
 from monitor.analysis.events.control_differs import DifferingControl
 from monitor.config.settings import Settings
+from monitor.logs import logger
 from monitor.recording.recorder import Recorder
-from storage.store import CollectorStore
+from storage.store import CollectorStore, StorageError
 from storage.values.fleet import Enrolment
+
+log = logger(__name__)
 
 EVERY = 600.0
 """Seconds between two comparisons."""
@@ -42,7 +45,13 @@ class AgreementWatch:
     async def run(self) -> None:
         """Until cancelled. StorageError."""
         while True:
-            await self.compare()
+            try:
+                await self.compare()
+            except StorageError:
+                raise
+            except Exception:
+                # Whatever an agent signed must not stop the judging of all others.
+                log.exception("agents cannot be compared, our own fault")
             await asyncio.sleep(EVERY)
 
     async def compare(self) -> None:
