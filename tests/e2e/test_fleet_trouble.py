@@ -375,6 +375,7 @@ def under_way(stories: Mapping[str, Story], folder: Path) -> Iterator[dict[str, 
             fleet.enrol(lab.networks[:1])
             Path(template_of(fleet, lab.networks[0], AGENTS)).rename(template)
             (fleet.folder / "ptcl-template.db-wal").rename(f"{template}-wal")
+            (fleet.folder / "orders.pem").rename(folder / "orders.pem")  # what it was sealed to
 
         def run(story: Story) -> Row:
             with ExitStack() as stack:
