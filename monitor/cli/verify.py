@@ -8,6 +8,7 @@ import typer
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, fail
 from monitor.keys.keys import grouped, same_fingerprint
 from monitor.report.bounded_unzip import NotAsMadeError
+from monitor.report.log_file import follows
 from monitor.report.proven_text import Named, proven
 from monitor.report.seals import Trusted
 from monitor.report.verify import Verified
@@ -39,6 +40,10 @@ def verify(
         Path | None,
         typer.Option(help="PEM file of the roots of time authorities that you trust."),
     ] = None,
+    earlier: Annotated[
+        Path | None,
+        typer.Option(help="Older report of the same maker, whose log this one must continue."),
+    ] = None,
     bitcoin_headers: Annotated[
         Path | None,
         typer.Option(help="File of lines HEIGHT HEADER, of blocks that you looked up."),
@@ -56,8 +61,17 @@ def verify(
         raise fail(f"{file}: no batch is signed by {grouped(missing)}", NOT_AS_MADE)
     if (time_root or bitcoin_headers) and not _is_dated(verified):
         raise fail(f"{file}: no stamp leads to what you trust", NOT_AS_MADE)
+    if earlier and not follows(verified.log, checked(earlier, "", Trusted()).log):
+        raise fail(
+            f"{file}: its maker's log does not continue that of {earlier}: it was rewritten, or is "
+            "another installation's",
+            NOT_AS_MADE,
+        )
     named = Named(
-        maker=bool(key), countersigners=frozenset(countersigners), vantages=frozenset(vantages)
+        maker=bool(key),
+        earlier=bool(earlier),
+        countersigners=frozenset(countersigners),
+        vantages=frozenset(vantages),
     )
     manifest = verified.manifest
     about = f"{manifest.platform} in {manifest.country}, {manifest.since} to {manifest.until}"

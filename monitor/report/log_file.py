@@ -148,6 +148,15 @@ def check_log(parts: Sequence[bytes], trusted: Trusted) -> CheckedLog:
     return CheckedLog(file=log, stamped=tuple(_stamped(log, trusted)))
 
 
+def follows(later: CheckedLog | None, earlier: CheckedLog | None) -> bool:
+    """Whether a report's log is proved to continue that of an earlier report. A maker who rewrote
+    the log would leave the earlier head out, so it must be there."""
+    if later is None or earlier is None:
+        return False
+    proved = {(one.size, one.root) for one in (later.file.head, *later.file.heads)}
+    return earlier.file.size == 0 or (earlier.file.size, earlier.file.root) in proved
+
+
 def _stamped(log: LogFile, trusted: Trusted) -> Iterator[tuple[int, Times]]:
     for earlier in log.heads:
         name = f"{LOG}: a stamp of the head of {earlier.size} entries"

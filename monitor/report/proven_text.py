@@ -18,6 +18,8 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
 
     maker: bool = False
     """Whether it is the maker's, by which the report is signed."""
+    earlier: bool = False
+    """Whether the log was found to continue that of an earlier report."""
     countersigners: frozenset[str] = frozenset()
     vantages: frozenset[str] = frozenset()
 
@@ -25,13 +27,13 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
 def proven(verified: Verified, named: Named) -> tuple[str, str, str]:
     """Integrity, whose key, since when."""
     return (
-        f"Integrity: {_integrity(verified)}",
+        f"Integrity: {_integrity(verified, named)}",
         f"Whose key: {_whose(verified, named)}",
         f"Since when: {_since(verified)}",
     )
 
 
-def _integrity(verified: Verified) -> str:
+def _integrity(verified: Verified, named: Named) -> str:
     files = len(verified.manifest.files)
     found = [f"proven. Every byte of its {files} files is as one key signed it."]
     if verified.signed is not None:
@@ -44,6 +46,8 @@ def _integrity(verified: Verified) -> str:
             f"Its maker's append-only log has {_n(size, 'entry', 'entries')} and continues "
             f"{_n(heads, 'earlier head')}."
         )
+    if named.earlier:
+        found.append("That of the earlier report you named is one of them.")
     return " ".join([*found, "Not proven: that what it says is true."])
 
 

@@ -26,6 +26,7 @@ from monitor.report.seals import Trusted
 from monitor.report.signatures_text import how_much_is_signed, signature_limits
 from monitor.report.verify import verify
 from monitor.report.verify_batches import MEASUREMENTS
+from monitor.stamps.time_authority import roots_in
 from monitor.wording.words import words_in
 from probes.measurement import Measurement
 from storage.open_store import open_store
@@ -472,6 +473,12 @@ async def test_a_later_report_continues_the_log_of_an_earlier_one(
     assert [(one.size, one.root) for one in second.file.heads] == [
         (first.file.size, first.file.root)
     ]
+    older, newer = str(tmp_path / "first.zip"), str(tmp_path / "second.zip")
+    done = await asyncio.to_thread(CliRunner().invoke, app, ["verify", newer, "--earlier", older])
+    assert done.exit_code == 0, done.output
+    assert "That of the earlier report you named is one of them." in done.output
+    done = await asyncio.to_thread(CliRunner().invoke, app, ["verify", older, "--earlier", newer])
+    assert (done.exit_code, "does not continue that of" in done.output) == (3, True)
     change = schema.log_head.update().values(root="ab" * 32)
     await store._write(lambda database: database.execute(change))
     with pytest.raises(StorageError, match="was rewritten since its head of 5 entries"):
@@ -517,3 +524,45 @@ async def test_a_stamp_of_the_log_dates_the_batches_in_it(
     log["heads"][0]["stamps"][0]["proof"] = "AAAA"
     told = _complaint({**files, LOG: [msgspec.json.encode(log)]})
     assert "a stamp of the head of 5 entries does not hold" in told
+
+
+async def test_a_maker_who_rewrote_the_log_is_found_by_an_earlier_report(tmp_path: Path) -> None:
+    """With all keys, and a new database that knows of no earlier head: `verify` alone finds
+    nothing, and with the earlier report it fails."""
+    honest, forged = MemoryStore(), MemoryStore()
+    for store in (honest, forged):
+        await hand_in(store)
+    older = await make(honest, tmp_path / "older.zip")
+    newer = await make(forged, tmp_path / "newer.zip")
+    command = ["verify", str(newer)]
+    assert (await asyncio.to_thread(CliRunner().invoke, app, command)).exit_code == 0
+    done = await asyncio.to_thread(CliRunner().invoke, app, [*command, "--earlier", str(older)])
+    assert (done.exit_code, "it was rewritten, or is another" in done.output) == (3, True)
+    for store in (honest, forged):
+        await store.close()
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+async def test_a_report_is_stamped_where_somebody_is_configured(
+    tmp_path: Path, reachable: bool
+) -> None:
+    """As it is made; where nobody answers there is a report all the same, and why is said."""
+    store = open_store(SQLITE.format(tmp_path))
+    await hand_in(store)
+    await store.close()
+    config, out = tmp_path / "shutwatch.toml", tmp_path / "r.zip"
+    with clocks(Authority(tmp_path / "authority")) as served:
+        url = f"{served.url}/tsr" if reachable else "http://127.0.0.1:1/tsr"
+        config.write_text(
+            f'database = "{SQLITE.format(tmp_path)}"\n'
+            '[[vantage]]\nid = "khi-ptcl"\ncountry = "PK"\n'
+            f'[timestamps]\nauthorities = ["{url}"]\nroots = ["authority/root.pem"]\n'
+        )
+        times = ["--since", "2026-02-28", "--until", "2026-03-01T12:00"]
+        command = ["report", "--country", "PK", "--platform", "x", *times]
+        command += ["--even-if-nothing-known", "-c", str(config), "-o", str(out)]
+        done = await asyncio.to_thread(CliRunner().invoke, app, command)
+    assert done.exit_code == 0, done.output
+    assert ("no stamp by" in done.output) is not reachable
+    trusted = Trusted(roots=tuple(roots_in(tmp_path / "authority/root.pem")))
+    assert (verify(out, trusted).seals.times.trusted is not None) is reachable
