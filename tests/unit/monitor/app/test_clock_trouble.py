@@ -158,13 +158,14 @@ class Day:
         """Whether it said so all day."""
 
 
-async def day(*, wrong: bool) -> Day:
-    """Run a monitor for a day, on a machine whose clock is wrong at times, or is not."""
+async def day(*, wrong: bool, behind: float = 0.0, lasting: float = DAY) -> Day:
+    """Run a monitor for a day, on a machine whose clock is wrong at times, or is not, or is always
+    behind."""
     # The store's threads ask for the time as well.
     seconds = asyncio.get_running_loop().time
 
     def wall() -> float:
-        return START.timestamp() + seconds() + (trouble(seconds()) if wrong else 0.0)
+        return START.timestamp() - behind + seconds() + (trouble(seconds()) if wrong else 0.0)
 
     clock = SteadyClock(Clocks(since_boot=lambda: 1000.0 + seconds(), wall=wall))
     store = MemoryStore(clock=clock.now)
@@ -176,7 +177,7 @@ async def day(*, wrong: bool) -> Day:
     ledger = Ledger(SETTINGS, now=clock.now)
     lines = {v.id: Line(v.role is VantageRole.FIELD) for v in SETTINGS.vantages}
     make = partial(cycle_runner, make_network=lambda v: lines[v.id], ledger=ledger, clock=clock)
-    worst, ready, ends = 0.0, True, passed() + DAY
+    worst, ready, ends = 0.0, True, passed() + lasting
     async with CycleRunners(make) as runners:
         runner = await runners.begin(SETTINGS, ())
         schedule = Schedule(SETTINGS, CycleJobs(runner, recorder, publisher, ledger, clock))
@@ -246,3 +247,19 @@ async def test_a_day_of_clock_trouble_changes_nothing(wrong: bool) -> None:
     assert event.end_earliest <= over <= event.end_latest <= over + late
     assert event.confirmed_at is not None
     assert event.confirmed_at - begun < timedelta(hours=2)
+
+
+@pytest.mark.parametrize("behind", [HOUR, -HOUR, 20 * HOUR])
+async def test_a_monitor_that_starts_with_a_wrong_clock_dates_even_its_first_cycle(
+    behind: float,
+) -> None:
+    """Attack: the monitor is restarted while its machine's clock is wrong. Servers' dates put right
+    what the first cycles saw before it is recorded, so nothing lands in the past or the future."""
+    seen = await day(wrong=False, behind=behind, lasting=HOUR)
+    assert len(seen.cycles) >= 3 * HOUR / SETTINGS.interval
+    for cycle in seen.cycles:
+        late = timedelta(seconds=65)
+        assert START - late <= cycle.started_at <= cycle.finished_at
+        assert cycle.finished_at <= START + timedelta(seconds=HOUR) + late
+        assert abs(cycle.health.at - cycle.finished_at) < late
+    assert not seen.events

@@ -1,98 +1,111 @@
-"""The pace of a schedule, by the event loop's time: hours of it in no time at all."""
+"""Turns keep their pace, whatever the clock shows, however long a cycle takes."""
 
 import asyncio
-import functools
-import itertools
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import cast
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from monitor.app.cycle_job import CycleJobs
-from monitor.app.cycle_runners import CycleRunners, cycle_runner
 from monitor.app.schedule import Schedule
 from monitor.budget.ledger import Ledger
+from monitor.config.settings import Settings
+from monitor.measuring.cycle import CycleRunner
+from probes.catalog.catalog import Catalog
 from probes.testing import VirtualClockLoop
+from probes.vantage import VantagePoint
 from storage.values.cycle import Cycle
 from storage.values.steady_clock import utc_now
-from tests.unit.monitor.app.test_cycle_job import FIELD, SETTINGS, Counted, Spool
+from tests.unit.monitor.app.test_cycle_job import Counted
 
-JITTER = 6.0
-
-
-class Timed(Spool):
-    """Notes when cycles came, and makes some of them take longer."""
-
-    def __init__(self, slow: Callable[[int], float] = lambda _: 0.0) -> None:
-        super().__init__()
-        self.times: list[float] = []
-        self._slow = slow
-
-    async def record(self, cycle: Cycle) -> None:
-        """Keep it, in as many seconds as the cycle with that number takes."""
-        self.times.append(asyncio.get_running_loop().time())
-        await asyncio.sleep(self._slow(len(self.times)))
-        await super().record(cycle)
+LOOP = VirtualClockLoop
+ONE, TWO = (VantagePoint(id=name, country="PK", asn=17557) for name in ("one", "two"))
+SETTINGS = Settings(vantages=(ONE,), catalog=Catalog(platforms=(), references=()), interval=60.0)
 
 
-def scheduled(spool: Timed, story: Callable[[Schedule], Coroutine[Any, Any, None]]) -> Counted:
-    """Have a schedule run for as long as the story takes, in virtual time."""
+class Jobs(CycleJobs):
+    """Cycles that only take their time."""
 
-    async def run() -> Counted:
-        settings = msgspec.structs.replace(SETTINGS, jitter=JITTER)
-        ledger, counter = Ledger(settings, now=utc_now), Counted()
-        async with CycleRunners(functools.partial(cycle_runner, ledger=ledger)) as runners:
-            runner = await runners.begin(settings, ())
-            schedule = Schedule(settings, CycleJobs(runner, spool, counter, ledger))
-            schedule.start()
-            await story(schedule)
-            await schedule.stop()
-        return counter
+    def __init__(self, lasting: float = 1.0) -> None:
+        self.counter = self.counted = Counted()
+        self.ledger = Ledger(SETTINGS, now=utc_now)
+        self.lasting = lasting
+        self.begun: list[tuple[str, float]] = []
 
-    with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
-        return runner.run(run())
+    async def run_scheduled(self, vantage: VantagePoint) -> Cycle | None:
+        """One that finds nothing."""
+        self.begun.append((vantage.id, asyncio.get_running_loop().time()))
+        await asyncio.sleep(self.lasting)
+        return None
 
+    async def give_up(self, vantages: Iterable[str]) -> None:
+        """There is nothing to give up."""
 
-async def _an_hour(_: Schedule) -> None:
-    await asyncio.sleep(3600)
+    async def stop(self) -> None:
+        """Nor to end."""
 
-
-def test_jitter_moves_a_turn_and_not_the_pace() -> None:
-    """Sixty turns in an hour, each within the jitter of its own minute."""
-    spool = Timed()
-    counter = scheduled(spool, _an_hour)
-    assert len(spool.times) in (60, 61)
-    began = spool.times[0]
-    off = [at - began - 60 * turn for turn, at in enumerate(spool.times)]
-    assert max(map(abs, off)) <= JITTER + 0.1
-    assert max(map(abs, off)) > 1
-    assert not counter.missed
+    def times(self, vantage: VantagePoint = ONE) -> list[float]:
+        """When cycles of a vantage began, in seconds from the start."""
+        return [at for name, at in self.begun if name == vantage.id]
 
 
-def test_a_cycle_that_takes_too_long_is_followed_by_the_next_in_its_turn() -> None:
-    """What was due meanwhile is missed, counted, and not made up for."""
-    spool = Timed(lambda number: 200.0 if number == 5 else 0.0)
-    counter = scheduled(spool, _an_hour)
-    assert counter.missed == [FIELD.id] * 3
-    assert 57 <= len(spool.times) <= 58
-    assert spool.times[5] - spool.times[4] == pytest.approx(240, abs=2 * JITTER + 0.1)
+def schedule(jobs: Jobs, **changes: object) -> Schedule:
+    """A schedule that has begun."""
+    begun = Schedule(replace(SETTINGS, **changes), jobs)
+    begun.start()
+    return begun
 
 
-def test_a_shorter_interval_is_used_from_now_on() -> None:
-    """The next cycle comes within the new interval, and then at the new pace."""
-    spool = Timed()
+async def test_jitter_moves_each_turn_and_never_the_pace() -> None:
+    """Each turn lies within the jitter of its place, after a day as after a minute: jitter that
+    adds up turned 60 s into 62.6 s."""
+    jobs = Jobs()
+    turns = schedule(jobs, jitter=6.0)
+    await asyncio.sleep(86_400 + 30)
+    await turns.stop()
+    times = jobs.times()
+    assert len(times) == 1441
+    assert all(abs(at - 60 * number) <= 6.0 for number, at in enumerate(times))
+    assert len({round(later - sooner, 3) for sooner, later in pairwise(times)}) > 1000
 
-    async def story(schedule: Schedule) -> None:
-        await asyncio.sleep(90)
-        shorter = msgspec.structs.replace(SETTINGS, interval=10.0, jitter=0.0)
-        schedule.use(shorter, schedule.jobs.runner)
-        await asyncio.sleep(100)
 
-    scheduled(spool, story)
-    late = [at for at in spool.times if at > 90]
-    assert late[0] <= 100.1
-    assert len(late) in (9, 10, 11)
-    assert [after - before for before, after in itertools.pairwise(late)] == (
-        pytest.approx([10.0] * (len(late) - 1), abs=0.1)
-    )
+async def test_a_cycle_that_takes_long_makes_the_next_ones_be_missed() -> None:
+    """They are counted when they are due, and the pace stays."""
+    jobs = Jobs(lasting=150.0)
+    turns = schedule(jobs, jitter=0.0)
+    await asyncio.sleep(130)
+    assert jobs.counted.missed == ["one", "one"]
+    await asyncio.sleep(120)
+    await turns.stop()
+    assert jobs.times() == pytest.approx([0.0, 180.0], abs=0.001)
+
+
+@pytest.mark.parametrize(("interval", "second"), [(20.0, 30.0), (600.0, 60.0)])
+async def test_another_interval_keeps_the_next_turn_or_has_it_sooner(
+    interval: float, second: float
+) -> None:
+    """From then on it holds; a vantage that is new begins at once, and one that is gone ends."""
+    jobs = Jobs()
+    turns = schedule(jobs, jitter=0.0)
+    await asyncio.sleep(10)
+    other = replace(SETTINGS, vantages=(ONE, TWO), interval=interval, jitter=0.0)
+    turns.use(other, cast("CycleRunner", None))
+    await asyncio.sleep(1210)
+    await turns.remove(["one"])
+    await asyncio.sleep(2 * interval)
+    await turns.stop()
+    assert jobs.times()[:3] == pytest.approx([0.0, second, second + interval], abs=0.001)
+    assert jobs.times(TWO)[0] == pytest.approx(11.0)
+    assert max(jobs.times()) <= 1220 < max(jobs.times(TWO))
+
+
+async def test_nothing_comes_after_the_end() -> None:
+    """A schedule that was stopped leaves no timer behind."""
+    jobs = Jobs()
+    turns = schedule(jobs)
+    await asyncio.sleep(1)
+    await turns.stop()
+    await asyncio.sleep(600)
+    assert len(jobs.begun) == 1
