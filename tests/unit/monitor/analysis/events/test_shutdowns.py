@@ -4,6 +4,7 @@
 (space) no report
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import pytest
@@ -61,8 +62,13 @@ def health(letter: str, cycle: int, vantage: str) -> VantageHealth:
     )
 
 
-def tell(trust: Trust = OWN_ALONE, **story: str) -> tuple[Connectivity, list[Change]]:
+def tell(**story: str) -> tuple[Connectivity, list[Change]]:
     """A story by vantage, told to the end."""
+    return weighed(OWN_ALONE, story)
+
+
+def weighed(trust: Trust, story: Mapping[str, str]) -> tuple[Connectivity, list[Change]]:
+    """The same, of vantages whose word weighs this much."""
     state, changes = Connectivity(), list[Change]()
     for cycle in range(max(map(len, story.values()))):
         for vantage, letters in story.items():
@@ -120,7 +126,7 @@ def agents(*hosts: str, known: bool = True) -> Trust:
 )
 def test_whoever_holds_two_keys_shuts_no_country_down(trust: Trust, state: EventState) -> None:
     """Two agents that fall silent are a shutdown only if they are unrelated, and known."""
-    _, changes = tell(trust, a="..ooooo", b="..ooooo", n=".......")
+    _, changes = weighed(trust, {"a": "..ooooo", "b": "..ooooo", "n": "......."})
     event = last(changes)
     assert (event.kind, event.state) == (EventKind.SHUTDOWN, state)
 
