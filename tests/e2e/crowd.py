@@ -1,9 +1,9 @@
-"""A crowd that means harm: `python -m tests.e2e.crowd PORT SECONDS PASSWORDS`.
+"""A crowd that means harm: `python -m tests.e2e.crowd PORT SECONDS PASSWORDS [quiet]`.
 
 It holds 1,500 connections idle and 600 downloads that it does not read, sends 5,000 requests a
 second, and guesses passwords from eight places, each crowd from addresses of its own. Meanwhile
 operators sign in, each for the first time: PASSWORDS is a file with a line `name:password` for
-each. Prints what came of it as JSON.
+each; with `quiet` they are alone. Prints what came of it as JSON.
 """
 
 import asyncio
@@ -157,22 +157,23 @@ class Crowd:
             if b" 200 " not in answer:
                 self.refused.append(answer.decode())
 
-    def everybody(self, seconds: float, users: list[str]) -> list[Coroutine[Any, Any, None]]:
-        """All of the crowd."""
+    def harmful(self) -> list[Coroutine[Any, Any, None]]:
+        """All who mean harm."""
         return [
             *(self.idle(number) for number in range(IDLE)),
             *(self.stalled(number) for number in range(STALLED)),
             *(self.asking(number) for number in range(60)),
             *(self.flood() for _ in range(4)),
             *(self.guesser(number) for number in range(GUESSERS)),
-            self.operators(users, seconds / (len(users) + 1)),
         ]
 
 
-async def main(port: int, seconds: float, users: list[str]) -> None:
+async def main(port: int, seconds: float, users: list[str], *, quiet: bool) -> None:
     """Do harm for so many seconds."""
     crowd = Crowd(port)
-    tasks = [asyncio.create_task(one) for one in crowd.everybody(seconds, users)]
+    alone = [crowd.operators(users, seconds / (len(users) + 4))]
+    everybody = alone if quiet else [*alone, *crowd.harmful()]
+    tasks = [asyncio.create_task(one) for one in everybody]
     await asyncio.sleep(seconds)
     for task in tasks:
         task.cancel()
@@ -183,4 +184,6 @@ async def main(port: int, seconds: float, users: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3]).read_text().split()))
+    given_port, given_seconds, passwords, *rest = sys.argv[1:]
+    people = Path(passwords).read_text().split()
+    asyncio.run(main(int(given_port), float(given_seconds), people, quiet=bool(rest)))
