@@ -153,7 +153,8 @@ def follows(later: CheckedLog | None, earlier: CheckedLog | None) -> bool:
     the log would leave the earlier head out, so it must be there."""
     if later is None or earlier is None:
         return False
-    proved = {(one.size, one.root) for one in (later.file.head, *later.file.heads)}
+    proved = {(one.size, one.root) for one in later.file.heads}
+    proved.add((later.file.size, later.file.root))
     return earlier.file.size == 0 or (earlier.file.size, earlier.file.root) in proved
 
 
