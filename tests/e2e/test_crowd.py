@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[2]
 SECONDS = float(os.environ.get("SHUTWATCH_CROWD_SECONDS", "60"))
 """Of each part, with and without a crowd."""
-OPERATORS = 8
+OPERATORS = 6
 LONGEST_SIGN_IN = 2.0
 """Seconds."""
 SLOWER = 3.0
