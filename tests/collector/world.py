@@ -246,7 +246,8 @@ async def collecting(
     await kept.revoke("isb-nayatel", NOW - timedelta(days=1), "the machine was taken")
     in_use = used or settings()
     scheme = "https" if certificate else "http"
-    async with httpx.AsyncClient(trust_env=False, verify=trust) as client:
+    # A busy machine may take long for one answer.
+    async with httpx.AsyncClient(trust_env=False, verify=trust, timeout=60) as client:
         collector = Collector(kept, client)
         app = AgentApi(
             kept,

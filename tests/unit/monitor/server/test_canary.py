@@ -15,6 +15,7 @@ import pytest
 from msgspec.structs import replace
 from starlette.applications import Starlette
 
+from monitor.analysis.events.control_differs import DifferingControl
 from monitor.analysis.events.event import EventKind, EventLogEntry
 from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
 from monitor.config.load import default_settings
@@ -63,6 +64,8 @@ KE = [
 CONTROL = [world.vantage("canary-ams", "NL", 1103, "SURF", VantageRole.CONTROL)]
 EVERYBODY = [*PK, *KE, *CONTROL]
 CANARIES = ("canary", "198.51.100.253")
+ONE_VANTAGE = (EventKind.VANTAGE_SILENT, EventKind.CONTROL_DIFFERS)
+"""Kinds of events that are about one vantage."""
 START = world.NOW
 STEP = timedelta(minutes=5)
 RESET, DOWN = world.TLS_RESET, (State.DOWN, "", "")
@@ -158,6 +161,17 @@ def _round(number: int, lost: Sequence[VantagePoint], state: VantageState) -> li
     ]
 
 
+def _differing() -> DifferingControl:
+    (control,) = CONTROL
+    return DifferingControl(
+        vantage=control.id,
+        country=control.country,
+        asn=control.asn,
+        network=control.network,
+        different=("https://x.com/",),
+    )
+
+
 OFFLINE, CUT, OK = VantageState.OFFLINE, VantageState.INTERNATIONAL_CUT, VantageState.OK
 STORY = {
     **dict.fromkeys(range(18, 21), (PK[:4], OFFLINE)),
@@ -167,6 +181,8 @@ STORY = {
     **dict.fromkeys(range(38, 43), (EVERYBODY, OFFLINE)),
 }
 """Cycle → who is lost, and how. Before that X is blocked in Pakistan, and Facebook is down."""
+DIFFERS = range(24, 26)
+"""Cycles in which the control says what no other control says."""
 LAST = 43
 
 
@@ -206,6 +222,8 @@ async def told() -> AsyncIterator[World]:
         for number in range(LAST):
             lost, state = STORY.get(number, ([], OK))
             made.at = START + number * STEP + timedelta(seconds=30)
+            if number in DIFFERS:
+                await recorder.note_controls([_differing()])
             for cycle in _round(number, lost, state):
                 await recorder.record(cycle)
             made.live[f"cycle {number}: /"] = (await anybody.get("/")).text
@@ -263,9 +281,14 @@ async def test_no_public_response_names_a_vantage(told: World) -> None:
 
 
 async def test_an_event_of_one_vantage_is_for_operators(told: World) -> None:
-    """That a network's only vantage is silent is in no list, no file and on no page."""
+    """That a network's only vantage is silent, or a control differs, is in no list, no file and on
+    no page."""
     events = await flat(told.store.events(EVERYTHING))
-    silent = next(one.id for one in events if one.kind is EventKind.VANTAGE_SILENT)
+    for kind in ONE_VANTAGE:
+        await _is_for_operators(told, next(one.id for one in events if one.kind is kind))
+
+
+async def _is_for_operators(told: World, silent: str) -> None:
     async with told.client() as anybody:
         for path in ("events", "events.csv", "stretches", "stretches.csv"):
             text = (await anybody.get(f"/api/v1/{path}")).text
@@ -279,7 +302,7 @@ async def test_an_event_of_one_vantage_is_for_operators(told: World) -> None:
 async def test_no_message_names_a_vantage(told: World) -> None:
     """A message about any line of any event's log, of the kind `spread` too; only what is about one
     vantage names it, for routes that ask for that kind."""
-    lines = [one for one in await _log(told) if one.snapshot.kind is not EventKind.VANTAGE_SILENT]
+    lines = [one for one in await _log(told) if one.snapshot.kind not in ONE_VANTAGE]
     assert any(one.change == "network_affected" for one in lines)
     for language in BY_CODE:
         words = message_words(language)
