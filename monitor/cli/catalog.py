@@ -69,6 +69,7 @@ def _role_json(role: Role) -> dict[str, Any]:
         "core": role.core,
         "need": role.need,
         "canonical": role.canonical,
+        "groups": {group.name: group.endpoints for group in role.groups},
         "sample": role.sample,
         "endpoints": [_endpoint_json(endpoint) for endpoint in role.endpoints],
     }
@@ -96,14 +97,27 @@ def _print_platform(console: Console, platform: Platform) -> None:
 
 def _need(role: Role) -> str:
     number = len(role.endpoints)
+    if role.groups:
+        return f"{role.need} of each"
     return "one" if number == 1 else f"{role.need} of {number}"
 
 
 def _lines(role: Role) -> Iterable[str]:
-    """The endpoints of a function, each followed by what it must answer."""
+    """The endpoints of a function, by groups, each followed by what it must answer."""
+    if not role.groups:
+        yield from _pool_lines(role, role.endpoints)
+    for group, pool in zip(role.groups, role.pools, strict=bool(role.groups)):
+        yield f"[bold]{escape(group.name)}[/bold]"
+        yield from _pool_lines(role, pool)
+    if role.sample:
+        whose = "each group" if role.groups else "them"
+        yield f"[dim]{role.sample} of {whose} each cycle, all once one fails[/dim]"
+
+
+def _pool_lines(role: Role, pool: Iterable[Endpoint]) -> Iterable[str]:
     ports: dict[str, str] = {}
     marks: dict[str, str] = {}
-    for endpoint in role.endpoints:
+    for endpoint in pool:
         host, port = _parted(endpoint)
         ports[host] = ports.get(host, "") + port
         marks.setdefault(host, _mark(endpoint))
@@ -115,8 +129,6 @@ def _lines(role: Role) -> Iterable[str]:
             yield marks[host]
     if shared:
         yield shared.replace("  ", "each: ", 1)
-    if role.sample:
-        yield f"[dim]{role.sample} of them each cycle, all once one fails[/dim]"
 
 
 def _parted(endpoint: Endpoint) -> tuple[str, str]:

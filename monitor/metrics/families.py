@@ -293,6 +293,25 @@ def role_state(snapshot: Snapshot, at: datetime) -> Rows:
             yield (*_of(view), verdict.platform, role.role, role.state), 1
 
 
+@gauge(*VANTAGE, "platform", "role", "group")
+def role_group_blocked(snapshot: Snapshot, at: datetime) -> Rows:
+    """Always 1; the label `group` has a blocked or slow group, such as a data centre, of a role
+    whose other groups work at a field vantage."""
+    for view, verdict in _verdicts(snapshot, at):
+        for role in verdict.roles:
+            for group in role.groups:
+                yield (*_of(view), verdict.platform, role.role, group), 1
+
+
+@gauge(*VANTAGE, "platform", "role")
+def role_blocked_endpoints(snapshot: Snapshot, at: datetime) -> Rows:
+    """Blocked or slow endpoints of a role at a field vantage, also of one that works without them;
+    8 at most, and no sample for none."""
+    for view, verdict in _verdicts(snapshot, at):
+        for role in (role for role in verdict.roles if role.accused):
+            yield (*_of(view), verdict.platform, role.role), len(role.accused)
+
+
 @gauge(*PAIR)
 def platform_blocked_networks_ratio(snapshot: Snapshot, at: datetime) -> Rows:
     """Share of a country's networks that block a platform, among those with a decided verdict."""

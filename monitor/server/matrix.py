@@ -138,7 +138,11 @@ def _cell(
         ),
         roles=tuple(
             dict.fromkeys(
-                role.role for v in deciding for role in v.roles if role.state is not State.OK
+                name
+                for v in deciding
+                for role in v.roles
+                if role.state is not State.OK
+                for name in role.names
             )
         ),
         event=event,
