@@ -33,6 +33,7 @@ from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import Snapshot, VantageView
 from monitor.wording.events import FULL, PARTIAL, SLOWED, manner_of
 from monitor.wording.failures_and_methods import method_label
+from monitor.wording.functions import function_in_words
 from monitor.wording.local_time import local_text, utc_text
 from monitor.wording.visible_text import visible
 from monitor.wording.words import words_in
@@ -130,15 +131,17 @@ def _pairs(snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], Event | None]]
             yield (country, platform), snapshot.events.get((country, platform))
 
 
-_EVENT = (*PAIR, "state", "effect", "event", "confirmed", *ONSET)
+_EVENT = (*PAIR, "state", "effect", "functions", "event", "confirmed", *ONSET)
 END = ("end_earliest", "end_latest", "end_local")
 
 
 def _facts(event: Event) -> tuple[str, ...]:
     """The values of `_EVENT`."""
     confirmed = str(event.sure).lower()
-    what = (event.country, event.platform, event.state, EFFECTS[manner_of(event)], event.id)
-    return (*what, confirmed, *_onset(event))
+    words = words_in()
+    functions = words.listed(function_in_words(words, role) for role in event.roles)
+    what = (event.country, event.platform, event.state, EFFECTS[manner_of(event)])
+    return (*what, functions, event.id, confirmed, *_onset(event))
 
 
 def _onset(event: Event) -> tuple[str, ...]:
