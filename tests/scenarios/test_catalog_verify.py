@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -34,7 +35,7 @@ def lab() -> Iterator[Lab]:
         yield lab
 
 
-def _verified(lab: Lab, **options: object) -> tuple[dict[str, dict[str, str]], int]:
+def _verified(lab: Lab, **options: Any) -> tuple[dict[str, dict[str, str]], int]:
     """Endpoint → its line, and the exit code."""
     path = write_config(lab, probe=UNHURRIED, **options)
     done: subprocess.CompletedProcess[str] = lab.run(
