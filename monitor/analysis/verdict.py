@@ -13,7 +13,8 @@ class State(StrEnum):
     OK = "ok"
     DEGRADED = "degraded"
     """Platforms: the core functions work, but another function is blocked or slow, or QUIC is
-    blocked. Functions: they work, but not over QUIC. Never an endpoint's state."""
+    blocked. Functions: they work, but not over QUIC, or not for everybody: one of several groups of
+    their endpoints is blocked or slow. Never an endpoint's state."""
     THROTTLED = "throttled"
     BLOCKED = "blocked"
     DOWN = "down"
@@ -157,6 +158,16 @@ class RoleVerdict(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence = Evidence.NONE
     tested: tuple[str, ...] = ()
     """What else of it works that not every cycle tests: `quic`, `throttling` (its speed)."""
+    groups: tuple[str, ...] = ()
+    """Its groups (data centres) that are blocked or slow, where others are not."""
+    accused: tuple[str, ...] = ()
+    """Ids of its endpoints that are blocked or slow, whatever the function's own state; of many
+    only the first `MOST_NAMED`."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The function by name, or `function:group` for each group where only some are affected."""
+        return tuple(f"{self.role}:{group}" for group in self.groups) or (self.role,)
 
 
 class PlatformVerdict(msgspec.Struct, frozen=True, kw_only=True):

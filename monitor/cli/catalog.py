@@ -1,18 +1,28 @@
-"""`shutwatch catalog`: what is measured, for people and as JSON."""
+"""`shutwatch catalog`: what is measured, for people and as JSON, and whether it is still true."""
 
+import asyncio
 import os
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from monitor.analysis.catalog_truth import Finding, Truth
+from monitor.cli.exits import OUR_FAULT, bad_usage
+from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import plain_console, print_json
+from monitor.cli.output import plain_console, print_json, table
 from monitor.config.catalog import shipped_catalog
 from monitor.config.load import find_config
+from monitor.config.settings import Settings
+from monitor.logs import LogSettings, configure
+from monitor.measuring.probers import Probers
+from monitor.measuring.verify_catalog import verify_catalog
 from probes.catalog.catalog import (
     Catalog,
     Endpoint,
@@ -22,6 +32,11 @@ from probes.catalog.catalog import (
     ReferenceScope,
     Role,
 )
+from probes.target import Target
+from probes.vantage import VantageRole
+from storage.values.steady_clock import utc_now
+
+_WRONG = (Truth.REFUSED, Truth.DEAD)
 
 _SCOPES = {
     ReferenceScope.UPLINK: "is there internet, or a captive portal?",
@@ -30,8 +45,16 @@ _SCOPES = {
 }
 
 
-def catalog(config: ConfigOption = None, json: JsonOption = False) -> None:
+app = command_group("Show what is measured, or try whether it is still true.")
+
+
+@app.callback(invoke_without_command=True, no_args_is_help=False)
+def catalog(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Show every platform, function, endpoint and reference: all shipped, or a file's."""
+    if context.invoked_subcommand is not None:
+        if config is not None or json:
+            raise bad_usage(f"options go after {context.invoked_subcommand}")
+        return
     named = find_config(config, os.environ) is not None
     shown = load_settings(config).catalog if named else shipped_catalog()
     if json:
@@ -41,6 +64,54 @@ def catalog(config: ConfigOption = None, json: JsonOption = False) -> None:
     for platform in shown.platforms:
         _print_platform(console, platform)
     _print_references(console, shown.references)
+
+
+@app.command()
+def verify(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Try every endpoint once from the controls of a file, or from this machine, where nothing
+    should be blocked. Exit code 1 when one is dead or refuses."""
+    settings = load_settings(config)
+    vantages = [one.id for one in settings.vantages if one.role is VantageRole.CONTROL]
+    if find_config(config, os.environ) is None:
+        settings = msgspec.structs.replace(settings, catalog=shipped_catalog())
+        vantages = [one.id for one in settings.vantages]
+    if not vantages:
+        raise bad_usage('no vantage with role = "control": elsewhere a block looks like a mistake')
+    configure(LogSettings(level="warning", format=settings.log.format))
+    found = asyncio.run(_verify(settings, vantages))
+    if json:
+        print_json(
+            {"platform": target.platform, "role": target.role, **msgspec.structs.asdict(finding)}
+            for target, finding in found
+        )
+    else:
+        _print_findings(found)
+    if any(finding.truth in _WRONG for _, finding in found):
+        raise typer.Exit(OUR_FAULT)
+
+
+async def _verify(settings: Settings, vantages: list[str]) -> list[tuple[Target, Finding]]:
+    async with Probers(settings, now=utc_now) as probers:
+        return await verify_catalog(probers, settings.catalog, vantages)
+
+
+def _print_findings(found: list[tuple[Target, Finding]]) -> None:
+    """A line for each endpoint that is not as it should be, and how many are."""
+    console = plain_console()
+    counts = Counter(finding.truth for _, finding in found)
+    console.print(", ".join(f"{counts[truth]} {truth}" for truth in Truth if counts[truth]))
+    shown = table("platform", "role", "endpoint", "result", "detail")
+    for target, finding in found:
+        if finding.truth is not Truth.OK:
+            shown.add_row(
+                target.platform,
+                target.role,
+                escape(finding.endpoint),
+                f"[red]{finding.truth}[/]" if finding.truth in _WRONG else finding.truth,
+                escape(finding.detail),
+            )
+    if shown.row_count:
+        console.print(shown)
 
 
 def _as_json(catalog: Catalog) -> dict[str, Any]:
@@ -69,6 +140,7 @@ def _role_json(role: Role) -> dict[str, Any]:
         "core": role.core,
         "need": role.need,
         "canonical": role.canonical,
+        "groups": {group.name: group.endpoints for group in role.groups},
         "sample": role.sample,
         "endpoints": [_endpoint_json(endpoint) for endpoint in role.endpoints],
     }
@@ -96,14 +168,27 @@ def _print_platform(console: Console, platform: Platform) -> None:
 
 def _need(role: Role) -> str:
     number = len(role.endpoints)
+    if role.groups:
+        return f"{role.need} of each"
     return "one" if number == 1 else f"{role.need} of {number}"
 
 
 def _lines(role: Role) -> Iterable[str]:
-    """The endpoints of a function, each followed by what it must answer."""
+    """The endpoints of a function, by groups, each followed by what it must answer."""
+    if not role.groups:
+        yield from _pool_lines(role, role.endpoints)
+    for group, pool in zip(role.groups, role.pools, strict=bool(role.groups)):
+        yield f"[bold]{escape(group.name)}[/bold]"
+        yield from _pool_lines(role, pool)
+    if role.sample:
+        whose = "each group" if role.groups else "them"
+        yield f"[dim]{role.sample} of {whose} each cycle, all once one fails[/dim]"
+
+
+def _pool_lines(role: Role, pool: Iterable[Endpoint]) -> Iterable[str]:
     ports: dict[str, str] = {}
     marks: dict[str, str] = {}
-    for endpoint in role.endpoints:
+    for endpoint in pool:
         host, port = _parted(endpoint)
         ports[host] = ports.get(host, "") + port
         marks.setdefault(host, _mark(endpoint))
@@ -115,8 +200,6 @@ def _lines(role: Role) -> Iterable[str]:
             yield marks[host]
     if shared:
         yield shared.replace("  ", "each: ", 1)
-    if role.sample:
-        yield f"[dim]{role.sample} of them each cycle, all once one fails[/dim]"
 
 
 def _parted(endpoint: Endpoint) -> tuple[str, str]:

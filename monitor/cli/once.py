@@ -95,8 +95,12 @@ def json_lines(cycles: list[Cycle]) -> Iterator[dict[str, Any]]:
         for verdict in cycle.verdicts:
             yield {"kind": "endpoint", **_fields(verdict, _ENDPOINT)}
         for platform in cycle.platforms:
-            roles = {role.role: role.state for role in platform.roles}
-            yield {"kind": "platform", **_fields(platform, _PLATFORM), "roles": roles}
+            yield {
+                "kind": "platform",
+                **_fields(platform, _PLATFORM),
+                "roles": {role.role: role.state for role in platform.roles},
+                "groups": {role.role: role.groups for role in platform.roles if role.groups},
+            }
         for transfer in cycle.transfers:
             yield _transfer_line(transfer)
         health = cycle.health
@@ -173,8 +177,12 @@ def print_cycles(settings: Settings, cycles: list[Cycle], console: Console) -> N
 
 def _reason(verdict: PlatformVerdict) -> str:
     if verdict.state is State.OK:
-        return ""
+        return "; ".join(
+            f"{role.role} works, but not through {', '.join(role.accused)}"
+            for role in verdict.roles
+            if role.accused
+        )
     if verdict.rule_id.startswith("vantage."):
         return verdict.rule_id  # its meaning is printed once, above the table
-    roles = ", ".join(role.role for role in verdict.roles if role.state is not State.OK)
+    roles = ", ".join(n for r in verdict.roles if r.state is not State.OK for n in r.names)
     return f"{roles}: {RULE_MEANINGS.get(verdict.rule_id, '')} [dim]({verdict.rule_id})[/dim]"

@@ -18,6 +18,8 @@ from monitor.config.catalog_nodes import (
     check_role_name,
     endpoint,
     endpoint_id,
+    grouped,
+    need,
     reference,
     require_tcp,
     transfer_objects,
@@ -41,6 +43,8 @@ from monitor.config.toml_source import TomlSource, parse_source, read_source
 from probes.catalog.catalog import (
     Catalog,
     Endpoint,
+    EndpointKind,
+    Group,
     Need,
     Platform,
     Protocol,
@@ -174,13 +178,13 @@ def _platform(node: Node, name: str, base: Platform | None) -> Platform:
 
 _ROLE: dict[str, Shape[Any]] = {
     "core": flag,
-    "need": member(Need),
+    "need": need,
     "canonical": flag,
     "sample": whole(0, LARGEST_SAMPLE),
     "verify": flag,
     "protocol": member(Protocol),
-    "endpoints": listed(endpoint),
-    "add": listed(endpoint),
+    "endpoints": grouped(endpoint),
+    "add": grouped(endpoint),
     "remove": listed(endpoint_id),
     "transfer": transfer_objects,
 }
@@ -194,14 +198,41 @@ def _role(node: Node, name: str, base: Role | None) -> Role:
     """`[platform.NAME.role.NAME]`, over the role of that name if there is one."""
     check_role_name(node, name)
     values = read_table(node, _ROLE)
-    endpoints = _all_marked(node, values, _endpoints(node, values, base))
+    members = _members(node, values, base)
+    endpoints = tuple(one for group in members.values() for one in group)
     start = base or Role(name=name, canonical=name == "web", endpoints=())
     own = {field: values[field] for field in _OWN_FIELDS & values.keys()}
-    role = msgspec.structs.replace(start, **own, endpoints=endpoints)
-    if role.sample and role.need is Need.ALL:
-        given = "sample" if "sample" in values else "need"
-        raise node.table()[given].fail('sample = 0 with need = "all": all must be tested')
+    role = msgspec.structs.replace(
+        start,
+        **own,
+        endpoints=_all_marked(node, values, endpoints),
+        groups=tuple(
+            Group(name=group, endpoints=tuple(one.id for one in of))
+            for group, of in members.items()
+            if group
+        ),
+    )
+    _check_role(node, values, role)
     return role
+
+
+def _check_role(node: Node, values: dict[str, Any], role: Role) -> None:
+    """Refuse a role that could not be judged. Raises Invalid."""
+    table = node.table()
+    if role.sample and role.need is not Need.ANY:
+        given = "sample" if "sample" in values else "need"
+        raise table[given].fail('sample = 0 unless need = "any": all must be tested')
+    if isinstance(role.need, int) and any(len(pool) < role.need for pool in role.pools):
+        given = "need" if "need" in values else "endpoints"
+        remedy = f"list at least {role.need} endpoints, in each group"
+        raise table[given].fail(remedy) if given in table else node.lack(given, remedy)
+    if role.canonical and role.groups:
+        given = "canonical" if "canonical" in values else "endpoints"
+        raise table[given].fail("canonical or groups, not both: each group counts by itself")
+    resolved = [one.id for one in role.endpoints if one.kind is EndpointKind.DNS]
+    if role.name == "calls" and resolved:
+        wrong = f"{resolved[0]} proves no call"
+        raise node.lack("endpoints", "a server that answers: stun:host", wrong=wrong)
 
 
 def _all_marked(
@@ -217,33 +248,52 @@ def _all_marked(
     return tuple(msgspec.structs.replace(one, **shared) for one in endpoints)
 
 
-def _endpoints(node: Node, values: dict[str, Any], base: Role | None) -> tuple[Endpoint, ...]:
-    """The endpoints that are listed, or the base's after additions and removals."""
+def _members(
+    node: Node, values: dict[str, Any], base: Role | None
+) -> dict[str, tuple[Endpoint, ...]]:
+    """Group → endpoints: those listed, or the base's after additions and removals; all under ""
+    where there are no groups."""
     table = node.table()
     if base is None or "endpoints" in values:
         for name in ("add", "remove"):
             if name in table:
                 raise table[name].fail("list all endpoints under endpoints instead")
-        if not values.get("endpoints"):
+        members: dict[str, tuple[Endpoint, ...]] = values.get("endpoints", {})
+        if not members or not all(members.values()):
             raise node.lack("endpoints", 'list at least one: ["https://example.org/"]')
-        return tuple(values["endpoints"])
+        return members
     return _changed(table, values, base)
 
 
-def _changed(table: dict[str, Node], values: dict[str, Any], base: Role) -> tuple[Endpoint, ...]:
+def _changed(
+    table: dict[str, Node], values: dict[str, Any], base: Role
+) -> dict[str, tuple[Endpoint, ...]]:
     """The base's endpoints after `remove` and `add`."""
-    known = {one.id: one for one in base.endpoints}
+    names = [group.name for group in base.groups] or [""]
+    members = {
+        name: {one.id: one for one in pool} for name, pool in zip(names, base.pools, strict=True)
+    }
+    known = dict.fromkeys(one.id for one in base.endpoints)
     for entry, gone in zip(_entries(table, "remove"), values.get("remove", ()), strict=True):
-        if known.pop(gone, None) is None:
+        if gone not in known:
             hint = did_you_mean(gone, known)
             raise entry.fail(hint or f"one of: {', '.join(known)}", wrong="is not in this role")
-    for entry, new in zip(_entries(table, "add"), values.get("add", ()), strict=True):
-        if new.id in known:
-            raise entry.fail("leave it out: the role has it already")
-        known[new.id] = new
+        del known[gone]
+        for pool in members.values():
+            pool.pop(gone, None)
+    for name, new in values.get("add", {}).items():
+        if ("" in members) is not (name == ""):
+            right = "a list: this role has no groups" if name else f"its group: add.{names[0]} = …"
+            raise table["add"].fail(right)
+        given = table["add"].table()[name] if name else table["add"]
+        for entry, one in zip(given.entries(), new, strict=True):
+            if one.id in known:
+                raise entry.fail("leave it out: the role has it already")
+            known[one.id] = None
+            members.setdefault(name, {})[one.id] = one
     if not known:
         raise table["remove"].fail("leave at least one endpoint, or add others")
-    return tuple(known.values())
+    return {name: tuple(pool.values()) for name, pool in members.items() if pool}
 
 
 def _entries(table: dict[str, Node], name: str) -> list[Node]:

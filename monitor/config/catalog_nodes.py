@@ -1,7 +1,7 @@
 """The shapes of a catalogue's values: endpoints, references and names."""
 
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,16 +12,26 @@ from monitor.config.toml_node import (
     flag,
     listed,
     member,
+    named,
     parsed,
     read_table,
     whole,
 )
-from probes.catalog.catalog import Endpoint, EndpointKind, Protocol, Reference, ReferenceScope
+from probes.catalog.catalog import (
+    Endpoint,
+    EndpointKind,
+    Need,
+    Protocol,
+    Reference,
+    ReferenceScope,
+)
 from probes.catalog.endpoint import parse_endpoint
 from probes.measurement import REFERENCE_PLATFORM
 
 _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _LONGEST_NAME = 40
+_MOST_NEEDED = 1000
+T = TypeVar("T")
 _FIELDS = {
     "status": "expect_status",
     "body": "expect_body",
@@ -53,6 +63,34 @@ def check_role_name(node: Node, name: str) -> None:
 def endpoint(node: Node) -> Endpoint:
     """One endpoint of a role: text, or a table that also says what it must answer."""
     return _with_options(node, {"verify": flag, "protocol": member(Protocol)})
+
+
+def need(node: Node) -> Need | int:
+    """How many endpoints must work: "any", "all", or a number of them."""
+    if isinstance(node.raw, str):
+        return member(Need)(node)
+    return whole(1, _MOST_NEEDED)(node)
+
+
+def grouped(shape: Shape[T]) -> Shape[dict[str, tuple[T, ...]]]:
+    """A list, under the group ""; or a table of groups, with a list for each."""
+
+    def read(node: Node) -> dict[str, tuple[T, ...]]:
+        if not isinstance(node.raw, dict):
+            return {"": listed(shape)(node)}
+        found = named(lambda name, child: _group(name, child, shape))(node)
+        several = [one for members in found.values() for one in members]
+        twice = next((one for one in several if several.count(one) > 1), None)
+        if twice is not None:
+            raise node.fail("each endpoint in one group only", wrong="lists one twice")
+        return found
+
+    return read
+
+
+def _group(name: str, node: Node, shape: Shape[T]) -> tuple[T, ...]:
+    check_role_name(node, name)
+    return listed(shape)(node)
 
 
 def endpoint_id(node: Node) -> str:

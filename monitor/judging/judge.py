@@ -192,4 +192,6 @@ def _role_as_measured(role: Role, measured: Sequence[str]) -> Role:
         for number, endpoint in enumerate(role.endpoints)
         if endpoint.id in measured or role.sample or (role.canonical and number == 0)
     ]
-    return msgspec.structs.replace(role, endpoints=(*kept, *gone))
+    # A group without a measured member is as new as an endpoint that was not measured.
+    groups = tuple(group for group in role.groups if set(group.endpoints) & set(measured))
+    return msgspec.structs.replace(role, endpoints=(*kept, *gone), groups=groups)

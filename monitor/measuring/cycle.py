@@ -93,7 +93,9 @@ class CycleRunner:
         pace = pace_of(vantage, self.settings.interval)
         roles = (role for platform in self.settings.catalog.platforms for role in platform.roles)
         return sum(
-            len(first_and_rest(role.endpoints, pace.sampled(role.sample))[0]) for role in roles
+            len(first_and_rest(pool, pace.sampled(role.sample))[0])
+            for role in roles
+            for pool in role.pools
         )
 
     def skipped(self, vantage_id: str) -> Seen:

@@ -18,7 +18,7 @@ from monitor.analysis.verdict import State, Verdict
 from monitor.budget.budget import Allotment, Effort
 from monitor.budget.bytes_used import bytes_of
 from monitor.budget.ledger import Ledger
-from probes.catalog.catalog import Endpoint, Platform, Role
+from probes.catalog.catalog import Endpoint, Need, Platform, Role
 from probes.measurement import Layer, Measurement
 from probes.target import Reduction
 
@@ -171,9 +171,14 @@ class CycleEffort:
             return False
         if role.canonical:
             return endpoint == role.endpoints[0]
-        # Half of a role must be found blocked for the role to be.
-        most = (len(role.endpoints) + 1) // 2
-        chosen = self._essential.setdefault(f"{platform.name} {role.name}", set())
+        if role.need is not Need.ANY:
+            return True
+        # Half of a pool must be found blocked for the pool to be.
+        number, pool = next(
+            (number, pool) for number, pool in enumerate(role.pools) if endpoint in pool
+        )
+        most = (len(pool) + 1) // 2
+        chosen = self._essential.setdefault(f"{platform.name} {role.name} {number}", set())
         if len(chosen) < most:
             chosen.add(endpoint.id)
         return endpoint.id in chosen

@@ -27,8 +27,9 @@ from monitor.measuring.http3 import UdpWitness, only_quic_failed, reached_over_q
 from monitor.measuring.pace import Pace
 from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Endpoint, EndpointKind, Platform, ReferenceScope, Role
+from probes.catalog.host import is_literal
 from probes.measure.follow_up import plan_follow_up
-from probes.measurement import Measurement, Purpose
+from probes.measurement import Measurement, Purpose, family_of
 from probes.target import Target
 from probes.vantage import Profile, VantagePoint
 
@@ -118,10 +119,19 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         return [measured for several in results for measured in several]
 
     async def _role(self, platform: Platform, role: Role) -> list[EndpointMeasurements]:
-        """Every endpoint, or of a pool a sample, and the rest only when one of the sample fails."""
-        endpoints = list(role.endpoints)
+        """Every endpoint; of a pool, which every group is, a sample, and the rest of that pool only
+        when one of its sample fails."""
+        pools = await asyncio.gather(*(self._pool(platform, role, pool) for pool in role.pools))
+        return [measured for pool in pools for measured in pool]
+
+    async def _pool(
+        self, platform: Platform, role: Role, pool: Sequence[Endpoint]
+    ) -> list[EndpointMeasurements]:
+        endpoints = list(pool)
         if role.sample:
             self.rng.shuffle(endpoints)
+            # An address of a family that does not work here stands for nobody.
+            endpoints.sort(key=lambda one: not self._may_answer(one))
         first, rest = first_and_rest(endpoints, self.pace.sampled(role.sample))
         measured = await self._each(platform, role, first, self.pace.spread)
         if self.on_endpoint is not None:
@@ -131,6 +141,10 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         if more and any(not one.attempts[-1].reached for one in measured):
             measured += await self._each(platform, role, rest, self.pace.pool)
         return measured
+
+    def _may_answer(self, endpoint: Endpoint) -> bool:
+        families = self.early.families
+        return not families or not is_literal(endpoint.host) or family_of(endpoint.host) in families
 
     async def _each(
         self, platform: Platform, role: Role, endpoints: Iterable[Endpoint], spread: float

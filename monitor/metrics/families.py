@@ -33,6 +33,7 @@ from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import Snapshot, VantageView
 from monitor.wording.events import FULL, PARTIAL, SLOWED, manner_of
 from monitor.wording.failures_and_methods import method_label
+from monitor.wording.functions import function_in_words
 from monitor.wording.local_time import local_text, utc_text
 from monitor.wording.visible_text import visible
 from monitor.wording.words import words_in
@@ -130,15 +131,17 @@ def _pairs(snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], Event | None]]
             yield (country, platform), snapshot.events.get((country, platform))
 
 
-_EVENT = (*PAIR, "state", "effect", "event", "confirmed", *ONSET)
+_EVENT = (*PAIR, "state", "effect", "functions", "event", "confirmed", *ONSET)
 END = ("end_earliest", "end_latest", "end_local")
 
 
 def _facts(event: Event) -> tuple[str, ...]:
     """The values of `_EVENT`."""
     confirmed = str(event.sure).lower()
-    what = (event.country, event.platform, event.state, EFFECTS[manner_of(event)], event.id)
-    return (*what, confirmed, *_onset(event))
+    words = words_in()
+    functions = words.listed(function_in_words(words, role) for role in event.roles)
+    what = (event.country, event.platform, event.state, EFFECTS[manner_of(event)])
+    return (*what, functions, event.id, confirmed, *_onset(event))
 
 
 def _onset(event: Event) -> tuple[str, ...]:
@@ -291,6 +294,25 @@ def role_state(snapshot: Snapshot, at: datetime) -> Rows:
     for view, verdict in _verdicts(snapshot, at):
         for role in verdict.roles:
             yield (*_of(view), verdict.platform, role.role, role.state), 1
+
+
+@gauge(*VANTAGE, "platform", "role", "group")
+def role_group_blocked(snapshot: Snapshot, at: datetime) -> Rows:
+    """Always 1; the label `group` has a blocked or slow group, such as a data centre, of a role
+    whose other groups work at a field vantage."""
+    for view, verdict in _verdicts(snapshot, at):
+        for role in verdict.roles:
+            for group in role.groups:
+                yield (*_of(view), verdict.platform, role.role, group), 1
+
+
+@gauge(*VANTAGE, "platform", "role")
+def role_blocked_endpoints(snapshot: Snapshot, at: datetime) -> Rows:
+    """Blocked or slow endpoints of a role at a field vantage, also of one that works without them;
+    8 at most, and no sample for none."""
+    for view, verdict in _verdicts(snapshot, at):
+        for role in (role for role in verdict.roles if role.accused):
+            yield (*_of(view), verdict.platform, role.role), len(role.accused)
 
 
 @gauge(*PAIR)

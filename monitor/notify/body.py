@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.analysis.events.event import Event, EventKind, EventLogEntry, Scope
+from monitor.analysis.events.event import Event, EventKind, EventLogEntry
 from monitor.notify.notice_kinds import CLOSING, CORRECTIONS, OPENING, NoticeKind
 from monitor.wording.changes import NOTICE_ADVICE, change_in_words
 from monitor.wording.events import LIMITS, ending, onset
@@ -114,7 +114,7 @@ def _where(words: Words, event: Event) -> Iterator[str]:
             "Users affected: %(share)s of those on networks of known size",
             share=words.percent(event.share_affected),
         )
-    if event.scope is Scope.PARTIAL:
+    if event.roles:
         functions = [function_in_words(words, role) for role in event.roles]
         yield words.gettext("Functions: %(names)s", names=words.listed(functions))
 

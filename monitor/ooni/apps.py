@@ -49,21 +49,21 @@ _PAGES: Mapping[tuple[str, str], tuple[str, str]] = {
 """(test, host) → function and path of an HTTPS request."""
 _MESSENGER = {
     "edge-mqtt.facebook.com": "chat",
-    "b-api.facebook.com": "chat",
-    "b-graph.facebook.com": "chat",
-    "star.c10r.facebook.com": "chat",
-    "scontent.xx.fbcdn.net": "media",
-    "external.xx.fbcdn.net": "media",
+    "b-api.facebook.com": "app",
+    "b-graph.facebook.com": "app",
+    "star.c10r.facebook.com": "app",
+    "scontent.xx.fbcdn.net": "pictures",
+    "external.xx.fbcdn.net": "pictures",
 }
 _STUN = "stun.fbsbx.com"
-"""OONI only resolves it."""
+"""OONI only resolves it, which shows a name and no call."""
 _SIGNAL = {
     "chat.signal.org": "chat",
     "textsecure-service.whispersystems.org": "chat",
-    "storage.signal.org": "chat",
-    "api.directory.signal.org": "chat",
-    "cdsi.signal.org": "chat",
-    "sfu.voip.signal.org": "chat",
+    "storage.signal.org": "storage",
+    "api.directory.signal.org": "contacts",
+    "cdsi.signal.org": "contacts",
+    "sfu.voip.signal.org": "group-calls",
     "cdn.signal.org": "media",
     "cdn2.signal.org": "media",
     "cdn3.signal.org": "media",
@@ -103,7 +103,7 @@ def _target(test: str, group: ConnectionGroup) -> tuple[str, Endpoint] | None:
     if test == "signal" and host in _SIGNAL:
         return _SIGNAL[host], _https(host, "/", verify=False)
     if test == "facebook_messenger" and host == _STUN:
-        return "calls", Endpoint(kind=EndpointKind.DNS, host=host, port=0)
+        return "call-names", Endpoint(kind=EndpointKind.DNS, host=host, port=0)
     chat = {
         "telegram": bool(literal(host)) and bool(port),
         "whatsapp": bool(_WHATSAPP_CHAT.fullmatch(host)),

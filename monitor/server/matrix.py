@@ -11,6 +11,7 @@ import msgspec
 
 from monitor.analysis.coverage import Coverage
 from monitor.analysis.events.event import Event, EventState
+from monitor.analysis.outcome import host_of
 from monitor.analysis.verdict import PlatformVerdict, State
 from monitor.metrics.snapshot import Snapshot, VantageView
 from monitor.wording.failures_and_methods import method_name
@@ -28,6 +29,8 @@ WORST_FIRST = (
 """Which of several states is shown. An undecided network counts nothing against a decided one."""
 _RANK = {str(state): rank for rank, state in enumerate(WORST_FIRST)}
 
+_ACCUSED = (State.BLOCKED, State.THROTTLED, State.DEGRADED)
+_LOST_NAMED = 3
 Network = tuple[str, int, str]
 """Country, AS number and name."""
 
@@ -47,7 +50,9 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     methods: tuple[str, ...] = ()
     """Methods of blocking, as `method.sub_method`."""
     roles: tuple[str, ...] = ()
-    """Functions that do not work."""
+    """Functions that are blocked or slow in that state, by names as events have them."""
+    lost: tuple[str, ...] = ()
+    """Hosts that are blocked or slow in functions that work without them; a few of many."""
     event: Event | None = None
     """The active block of this platform in this country."""
 
@@ -138,9 +143,23 @@ def _cell(
         ),
         roles=tuple(
             dict.fromkeys(
-                role.role for v in deciding for role in v.roles if role.state is not State.OK
+                name
+                for v in deciding
+                for role in v.roles
+                if role.state in _ACCUSED
+                for name in role.names
             )
         ),
+        lost=tuple(
+            dict.fromkeys(
+                host_of(endpoint)
+                for _, v in seen
+                if v is not None
+                for role in v.roles
+                if role.state is State.OK
+                for endpoint in role.accused
+            )
+        )[:_LOST_NAMED],
         event=event,
     )
 

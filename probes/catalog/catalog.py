@@ -74,24 +74,47 @@ class Need(StrEnum):
     """How many endpoints of a role must work for the role to work."""
 
     ANY = "any"
+    """One: only where applications fall back from one to the other."""
     ALL = "all"
 
 
-class Role(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of the platform: web, api, media, chat, links, calls."""
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """Endpoints of a role that serve the same people: a data centre. Nobody's application leaves
+    its group for another one."""
 
     name: str
-    need: Need = Need.ANY
+    endpoints: tuple[str, ...]
+    """Their ids."""
+
+
+class Role(msgspec.Struct, frozen=True, kw_only=True):
+    """What people do with the platform: open its website, send messages, see pictures, call."""
+
+    name: str
+    need: Need | int = Need.ANY
+    """How many endpoints must work, in each group where there are groups; a number: so many."""
     core: bool = False
     """A blocked core role makes the platform blocked; any other role makes it degraded."""
     canonical: bool = False
-    """The first endpoint must work, whatever the others do."""
+    """The first endpoint must work, whatever the others do: they only inform."""
     endpoints: tuple[Endpoint, ...]
+    groups: tuple[Group, ...] = ()
+    """Empty, or all endpoints in groups."""
     sample: int = 0
-    """Pools: number of members a cycle measures while all work; 0: every one."""
+    """Pools: number of members, of each group, a cycle measures while all work; 0: every one."""
     transfer: tuple[Endpoint, ...] = ()
     """https objects of at least 64 KiB to measure the speed of. If the platform has none, the first
     endpoint of its role web is used."""
+
+    @property
+    def pools(self) -> tuple[tuple[Endpoint, ...], ...]:
+        """The endpoints, those of each group apart."""
+        if not self.groups:
+            return (self.endpoints,)
+        return tuple(
+            tuple(one for one in self.endpoints if one.id in group.endpoints)
+            for group in self.groups
+        )
 
 
 class Platform(msgspec.Struct, frozen=True, kw_only=True):

@@ -48,7 +48,7 @@ PROBATION = 3600.0
 FIELDS = ((17557, "PTCL"), (45669, "Jazz"), (9541, "Cybernet"), (38264, "Wateen"))
 CONTROLS = ((3320, "DTAG"), (1136, "KPN"), (3215, "Orange"), (2856, "BT"))
 HOSTS = ("x.com", "api.x.com")
-ROLES = {"x.com": "web", "api.x.com": "api"}
+ROLES = {"x.com": "web", "api.x.com": "app"}
 OPEN, BLOCKED, DOWN = "open", "blocked", "down"
 
 

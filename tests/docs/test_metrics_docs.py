@@ -10,7 +10,7 @@ import msgspec
 from prometheus_client.metrics_core import Metric
 
 from monitor.analysis.events.event import EventKind, EventState
-from monitor.analysis.verdict import State, VantageState
+from monitor.analysis.verdict import RoleVerdict, State, VantageState
 from monitor.metrics.families import create_registry
 from monitor.metrics.ingest_counts import IngestCounts, Spool
 from monitor.wire.answers import Reason
@@ -47,11 +47,25 @@ def full_scrape() -> Iterator[Metric]:
     watched = [*(view.point for view in publisher.snapshot.vantages), *neighbours]
     publisher.watch(watched, [])
     publisher.mark_outliers(world.FIELD[0].country, {}, lambda vantage: vantage == "b")
+    degraded = world.cycle(
+        world.FIELD[0],
+        accusations={"x": (State.DEGRADED, "tls", "reset")},
+        transfers=(world.transfer(world.FIELD[0], "x", 1.1),),
+    )
+    in_part = RoleVerdict(
+        role="chat",
+        core=True,
+        state=State.DEGRADED,
+        groups=("dc2",),
+        accused=("tcp://149.154.167.51:443",),
+    )
     publisher.publish(
-        world.cycle(
-            world.FIELD[0],
-            accusations={"x": (State.DEGRADED, "tls", "reset")},
-            transfers=(world.transfer(world.FIELD[0], "x", 1.1),),
+        msgspec.structs.replace(
+            degraded,
+            platforms=tuple(
+                msgspec.structs.replace(one, roles=(*one.roles, in_part))
+                for one in degraded.platforms
+            ),
         ),
         [
             world.event(state=EventState.SUSPECTED),

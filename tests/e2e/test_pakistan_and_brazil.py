@@ -203,11 +203,11 @@ def test_brazil() -> None:
 @pytest.mark.parametrize(
     ("names", "state", "roles"),
     [
-        (["x.com"], "blocked", {"web": "blocked", "media": "ok", "links": "ok"}),
+        (["x.com"], "blocked", {"web": "blocked", "pictures": "ok", "links": "ok"}),
         (
             ["abs.twimg.com", "pbs.twimg.com", "video.twimg.com"],
             "degraded",
-            {"web": "ok", "media": "blocked"},
+            {"web": "ok", "pictures": "blocked", "video": "blocked", "scripts": "blocked"},
         ),
     ],
 )

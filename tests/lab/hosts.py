@@ -125,6 +125,9 @@ TELEGRAM_DATA_CENTRES = (
     "95.161.76.100",
     "2001:67c:4e8:f002::a",
     "2001:b28:f23d:f001::a",
+    "2001:b28:f23d:f003::a",
+    "2001:67c:4e8:f004::a",
+    "2001:b28:f23f:f005::a",
 )
 
 _NO_CONTENT = Page(status=204)
@@ -138,15 +141,12 @@ PLATFORMS: tuple[LabHost, ...] = (
     _site("m.facebook.com", "Facebook mobile", "meta"),
     _small("graph.facebook.com", "meta", 400),
     _small("b-graph.facebook.com", "meta", 400),
-    *(_small(f"{name}.xx.fbcdn.net", "meta") for name in ("static", "scontent", "external")),
-    *(
-        _small(f"{name}.facebook.com", "meta")
-        for name in ("edge-mqtt", "edge-chat", "b-api", "star.c10r")
-    ),
+    *(_small(f"{name}.xx.fbcdn.net", "meta") for name in ("static", "scontent")),
+    *(_small(f"{name}.facebook.com", "meta") for name in ("edge-mqtt", "edge-chat", "b-api")),
     _site("www.messenger.com", "Messenger", "meta"),
     LabHost(name="stun.fbsbx.com", group="meta", raw=True, ports=(), stun=True),
     _site("www.instagram.com", "Instagram", "meta"),
-    *(_small(f"{name}.instagram.com", "meta") for name in ("i", "graph")),
+    _small("i.instagram.com", "meta"),
     *(_small(f"{name}.cdninstagram.com", "meta") for name in ("static", "scontent")),
     _site("www.threads.com", "Threads", "meta"),
     _moved("www.threads.net", "https://www.threads.com/", "meta"),
@@ -158,7 +158,8 @@ PLATFORMS: tuple[LabHost, ...] = (
     ),
     _small("v.whatsapp.net", "meta"),
     _site("web.whatsapp.com", "WhatsApp Web", "meta"),
-    *(_small(f"{name}.whatsapp.net", "meta") for name in ("mmg", "static")),
+    *(_small(f"{name}.whatsapp.net", "meta") for name in ("mmg", "mmg-fallback", "static")),
+    _small("wa.me", "meta"),
     *(
         msgspec.structs.replace(site, https={**site.https, "/generate_204": _NO_CONTENT})
         for site in (
@@ -176,10 +177,13 @@ PLATFORMS: tuple[LabHost, ...] = (
         _small(name, "bytedance")
         for name in (
             "vm.tiktok.com",
-            "api.tiktokv.com",
-            "api16-normal-c-useast1a.tiktokv.com",
+            *(
+                f"api16-normal-c-{region}.tiktokv.com"
+                for region in ("useast1a", "useast2a", "alisg")
+            ),
             "p16-sign-va.tiktokcdn.com",
             "sf16-website-login.neutral.ttwstatic.com",
+            "v16-webapp-prime.tiktok.com",
             "v16m.tiktokcdn.com",
         )
     ),
@@ -196,7 +200,7 @@ PLATFORMS: tuple[LabHost, ...] = (
     _small("api.telegram.org", "telegram"),
     *(
         _small(f"{name}.signal.org", "signal", 404, own_ca=True)
-        for name in ("chat", "storage", "cdsi", "sfu.voip")
+        for name in ("chat", "storage", "cdsi", "sfu.voip", "cdn", "cdn2", "cdn3")
     ),
 )
 

@@ -25,9 +25,11 @@ X = ("x.com", ".x.com", "twitter.com", ".twitter.com")
 TIKTOK = (
     "www.tiktok.com",
     "vm.tiktok.com",
-    "api.tiktokv.com",
     "api16-normal-c-useast1a.tiktokv.com",
+    "api16-normal-c-useast2a.tiktokv.com",
+    "api16-normal-c-alisg.tiktokv.com",
     "p16-sign-va.tiktokcdn.com",
+    "v16-webapp-prime.tiktok.com",
     "v16m.tiktokcdn.com",
 )
 

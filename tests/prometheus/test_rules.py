@@ -64,7 +64,7 @@ def told_of(alert: str) -> set[str]:
     name = alert.removeprefix("Shutwatch")
     if name in ABOUT_A_PLATFORM:
         return {
-            *("country_name", "platform_name", "owner", "effect", "state", "networks"),
+            *("country_name", "platform_name", "owner", "effect", "functions", "state", "networks"),
             *("extent", "since", "until", "event", "event_url", "whole_owner"),
         }
     if name in ("CountryShutdownSuspected", "InternationalCutSuspected"):

@@ -77,7 +77,7 @@ def test_web_rows_that_do_not_say_of_what_are_of_the_platform_around_them(tmp_pa
     [
         ("twitter.com", "x", ""),
         ("mobile.twitter.com", "x", ""),
-        ("abs.twimg.com", "x", "media"),
+        ("pbs.twimg.com", "x", "pictures"),
         ("www.whatsapp.com", "whatsapp", ""),
         ("telegram.org", "telegram", ""),
         ("t.me", "telegram", "links"),

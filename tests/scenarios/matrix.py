@@ -17,11 +17,11 @@ from tests.lab.network import Network
 
 OPEN = "open"
 """The network where nothing is censored: every row is also looked at from there."""
-State = Literal["ok", "blocked", "down", "insufficient", "throttled"]
+State = Literal["ok", "blocked", "degraded", "down", "insufficient", "throttled"]
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What is said of the scenario's endpoint."""
+    """What is said of the scenario's endpoint, or of its platform where one function is blocked."""
 
     state: State
     rule_id: str

@@ -1,8 +1,10 @@
 """The rows that the field does not test itself with."""
 
+import msgspec
+
 from tests.lab.lab import Lab
 from tests.lab.network import Network
-from tests.scenarios.matrix import Answer, Scenario, blocked, insufficient, ok, site
+from tests.scenarios.matrix import Answer, Scenario, State, blocked, insufficient, ok, site
 
 _NEVER = "not covered"
 _INNOCENT = "test_innocent.py::test_an_ailing_vantage_accuses_nobody"
@@ -77,7 +79,63 @@ def _doh_and_name_blocked(_: Lab, network: Network) -> None:
     network.block(dns=["doh-and-name-blocked.example"], how="nxdomain")
 
 
+def _function(name: str, story: str, state: State, rule_id: str, evidence: str) -> Scenario:
+    """One function of a shipped platform is blocked; the answer is the platform's."""
+    method = rule_id.partition(".")[0].replace("app", "udp")
+    proof = f"test_a_blocked_function_is_named_and_the_rest_works[{name}]"
+    return Scenario(
+        name=name,
+        group="beyond",
+        story=story,
+        ooni=_NEVER,
+        answer=msgspec.structs.replace(blocked(rule_id, evidence), state=state, method=method),
+        proved_in=f"test_functions.py::{proof}",
+    )
+
+
+FUNCTIONS: tuple[Scenario, ...] = (
+    _function(
+        "youtube-video",
+        "YouTube's video servers are dropped by name, its pages and thumbnails are not.",
+        "blocked",
+        "tls.timeout",
+        "conclusive",
+    ),
+    _function(
+        "whatsapp-media",
+        "The host of WhatsApp's pictures and voice messages is dropped by name; the fallback and"
+        " messages work.",
+        "degraded",
+        "tls.timeout",
+        "conclusive",
+    ),
+    _function(
+        "facebook-pictures",
+        "The host of Facebook's pictures is reset by name, the one of its scripts is not.",
+        "degraded",
+        "tls.reset",
+        "conclusive",
+    ),
+    _function(
+        "messenger-calls",
+        "UDP to the servers of calls is dropped; their name resolves, and HTTP/3 passes.",
+        "degraded",
+        "app.stun",
+        "weak",
+    ),
+    _function(
+        "telegram-dc2-4",
+        "All addresses of two of Telegram's five data centres are dropped: their accounts are cut"
+        " off, others are not.",
+        "degraded",
+        "tcp.timeout",
+        "strong",
+    ),
+)
+"""Proved in `test_functions.py`, which reads the answers from here; a name is also a network's."""
+
 BEYOND: tuple[Scenario, ...] = (
+    *FUNCTIONS,
     _ailing("vantage-offline", "The vantage's line is dead.", "vantage.offline"),
     _ailing("vantage-unplugged", "The vantage has no link at all.", "vantage.offline"),
     _ailing(

@@ -122,7 +122,7 @@ def test_a_box_that_completes_handshakes_is_not_telegram(
         said = [line[key] for key in ("state", "rule_id", "method", "sub_method", "evidence")]
         assert said == ["blocked", "app.middlebox", "tcp", "middlebox", "strong"], line
     assert {line["failures"]["app"] for line in chat} == {failure}
-    assert telegram["roles"] == {"chat": "blocked", "web": "ok", "links": "ok", "api": "ok"}
+    assert telegram["roles"] == {"chat": "blocked", "web": "ok", "links": "ok", "bots": "ok"}
     assert cycle.platform(network, "messenger")["state"] == "ok"
 
 
@@ -142,11 +142,11 @@ def test_a_refusal_stays_one_of_the_connection(looks: Looks) -> None:
 
 
 def test_calls_blocked_over_udp(looks: Looks, cycle: Seen) -> None:
-    """The name resolves, the datagrams vanish; one endpoint of two still works for the role."""
+    """The name resolves, the datagrams vanish, which is no call: the chat works, calls do not."""
     assert looks.failures("no-calls", STUN) == {"dns": {None}, "app": {"generic_timeout_error"}}
     assert not looks.reached("no-calls", STUN)
     assert cycle.endpoint("no-calls", STUN)["state"] != "ok"
-    assert cycle.platform("no-calls", "messenger")["state"] == "ok"
+    assert cycle.platform("no-calls", "messenger")["roles"]["calls"] != "ok"
 
 
 @pytest.mark.parametrize("network", ["open", "handshakes", "no-udp-443"])

@@ -179,7 +179,7 @@ def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
         measurement=verdict.measurement,
         last=verdict.since,
         methods=(method,) if method else (),
-        roles=tuple(sorted(role.role for role in verdict.roles if role.state in _ACCUSED)),
+        roles=tuple(sorted(n for r in verdict.roles if r.state in _ACCUSED for n in r.names)),
         evidence=verdict.evidence,
         scope=Scope.PARTIAL if verdict.state is State.DEGRADED else Scope.FULL,
         settled=verdict.rule_id not in UNSETTLED,

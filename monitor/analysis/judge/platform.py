@@ -1,10 +1,16 @@
 """Endpoint verdicts → functions → platform.
 
-    function  need any: works while one endpoint works; need all: only while every one does.
-              A canonical first endpoint must work whatever the others do: a redirect page
-              that still loads (twitter.com) proves nothing about its target (x.com).
+    function  works while enough of its endpoints do: any, all, or at least n (`Role.need`). A
+              canonical first endpoint must work whatever the others do, and they only inform:
+              a redirect page that still loads (twitter.com) proves nothing about x.com.
+    group     endpoints that serve the same people, such as a data centre, each with a quorum of its
+              own. All groups blocked: the function is blocked. Some: it is degraded, by these
+              groups. One that is down everywhere beside others that work is nobody's block.
     platform  as bad as its worst core function; with every core function ok, a block of
               another function makes it degraded.
+
+*Nothing found is lost.* A function that works names its blocked endpoints all the same, as
+`RoleVerdict.accused`.
 
 *QUIC alone blocked* keeps nobody from the platform: browsers and most applications fall back to
 TCP. Ok would hide interference that often precedes more, so functions and platform are degraded.
@@ -42,11 +48,13 @@ from monitor.analysis.verdict import (
     State,
     Verdict,
 )
-from probes.catalog.catalog import Need, Platform, Role
+from probes.catalog.catalog import Endpoint, Need, Platform, Role
 
 _BAD = (State.BLOCKED, State.THROTTLED, State.DOWN)
 _WORST_FIRST = (*_BAD, State.INSUFFICIENT, State.DEGRADED, State.OK)
 _ACCUSED = (State.BLOCKED, State.THROTTLED, State.DEGRADED)
+MOST_NAMED = 8
+"""Endpoints that a function names at most, since pools are large."""
 _WORKS = (State.OK, State.DEGRADED)
 """States of a core function in which the platform does what people come for."""
 
@@ -63,6 +71,8 @@ class _Judged(msgspec.Struct, frozen=True, kw_only=True):
     core: bool
     state: State
     decider: Verdict | None
+    groups: tuple[str, ...] = ()
+    accused: tuple[str, ...] = ()
     deciding: tuple[Verdict, ...]
     """All without which the function may not be in this state, the decider included."""
 
@@ -166,13 +176,17 @@ def _role_verdict(judged: _Judged, *, fast: bool, quic: Collection[str]) -> Role
             *(("quic",) if judged.role.name in quic else ()),
             *(("throttling",) if fast else ()),
         ),
+        groups=judged.groups,
+        accused=judged.accused,
     )
 
 
 def _judge_role(role: Role, verdicts: Sequence[Verdict], *, core: bool) -> _Judged:
     by_endpoint = {v.endpoint: v for v in verdicts if v.role == role.name}
-    measured = [by_endpoint[e.id] for e in role.endpoints if e.id in by_endpoint]
-    state = _role_state(role, by_endpoint, measured)
+    pools = [_judge_pool(role, pool, by_endpoint) for pool in role.pools]
+    state = _state_of_groups([state for state, _ in pools])
+    counted = [pool for pool in pools if state is not State.DEGRADED or pool[0] in _ACCUSED]
+    measured = [verdict for _, several in counted for verdict in several]
     named = {endpoint.id for endpoint in role.endpoints}
     slow = [
         verdict
@@ -181,53 +195,89 @@ def _judge_role(role: Role, verdicts: Sequence[Verdict], *, core: bool) -> _Judg
     ]
     without_quic = [verdict for verdict in measured if verdict.only_quic]
     alone = role.canonical or role.need is not Need.ANY
+    parted = state is State.DEGRADED
+    decisive = min((one for one, _ in counted), key=_WORST_FIRST.index) if parted else state
     if state is State.OK and (slow or without_quic):
         alone = True
         state, measured = (State.THROTTLED, slow) if slow else (State.DEGRADED, without_quic)
-    decider = _decider(role, measured, state)
+        decisive = state
+    decider = _decider(role, measured, decisive)
     return _Judged(
         role=role,
         core=core,
         state=state,
         decider=decider,
+        groups=tuple(
+            group.name
+            for group, (one, _) in zip(role.groups, pools, strict=bool(role.groups))
+            if parted and one in _ACCUSED
+        ),
+        accused=tuple(
+            endpoint.id
+            for endpoint in role.endpoints
+            if endpoint.id in by_endpoint and by_endpoint[endpoint.id].state in _ACCUSED
+        )[:MOST_NAMED],
         deciding=tuple(
             verdict
             for verdict in measured
-            if verdict is decider or (_use(verdict) is state and (state is State.OK or not alone))
+            if verdict is decider
+            or (_use(verdict) is decisive and (state is State.OK or not alone))
         ),
     )
 
 
-def _role_state(
-    role: Role, by_endpoint: Mapping[str, Verdict], measured: Sequence[Verdict]
-) -> State:
+def _judge_pool(
+    role: Role, pool: Sequence[Endpoint], by_endpoint: Mapping[str, Verdict]
+) -> tuple[State, list[Verdict]]:
+    """The state of one group, or of a function without groups, and what was measured of it."""
+    measured = [by_endpoint[one.id] for one in pool if one.id in by_endpoint]
     if not measured:
-        return State.INSUFFICIENT
+        return State.INSUFFICIENT, measured
     if role.canonical:
-        canonical = by_endpoint.get(role.endpoints[0].id)
-        if canonical is None:
-            return State.INSUFFICIENT
-        if _use(canonical) is not State.OK:
-            return _use(canonical)
-    states = [_use(verdict) for verdict in measured]
-    if role.need is Need.ANY:
-        # IPv6 members say nothing without IPv6; they must not outvote the others.
-        visible = [_use(v) for v in measured if v.rule_id != FAMILY_MISSING]
-        return _any_works(visible or states)
-    complete = bool(role.sample) or len(measured) == len(role.endpoints)
-    return min(states if complete else [*states, State.INSUFFICIENT], key=_WORST_FIRST.index)
+        canonical = by_endpoint.get(pool[0].id)
+        state = State.INSUFFICIENT if canonical is None else _use(canonical)
+        if state is not State.OK:
+            return state, measured
+    # IPv6 members say nothing without IPv6; they must not outvote the others.
+    visible = [v for v in measured if v.rule_id != FAMILY_MISSING] or measured
+    states = [_use(verdict) for verdict in (visible if role.need is Need.ANY else measured)]
+    if role.need is not Need.ANY:
+        states += [State.INSUFFICIENT] * (len(pool) - len(measured))
+    if isinstance(role.need, Need):
+        return _quorum(states, 1 if role.need is Need.ANY else len(states)), measured
+    return _quorum(states, role.need), measured
 
 
-def _any_works(states: Sequence[State]) -> State:
-    count: Callable[[State], int] = list(states).count
-    blocked, down = count(State.BLOCKED), count(State.DOWN)
-    if count(State.OK):
+def _state_of_groups(states: Sequence[State]) -> State:
+    """A function's state from those of its groups; without groups there is one."""
+    different = set(states)
+    if len(different) == 1:
+        return states[0]
+    if not different - {State.OK, State.DOWN}:
         return State.OK
-    if count(State.THROTTLED):
+    if different & set(_ACCUSED):
+        works = different - {State.BLOCKED, State.THROTTLED}
+        if State.OK in works:
+            return State.DEGRADED
+        return State.THROTTLED if State.THROTTLED in different else _quorum(states, 1)
+    return State.INSUFFICIENT
+
+
+def _quorum(states: Sequence[State], needed: int) -> State:
+    """The state of endpoints of which so many must work."""
+    count: Callable[[State], int] = list(states).count
+    works, slow = count(State.OK), count(State.THROTTLED)
+    blocked, down = count(State.BLOCKED), count(State.DOWN)
+    failing = len(states) - works
+    if works >= needed:
+        return State.OK
+    if works + slow >= needed:
         return State.THROTTLED  # the best that is left to people
-    if 2 * blocked >= len(states) and 2 * down < blocked:
+    if len(states) - blocked < needed or (2 * blocked >= failing and 2 * down < blocked):
         return State.BLOCKED
-    if down and not blocked and 2 * down >= len(states):
+    if len(states) - blocked - slow < needed:
+        return State.THROTTLED
+    if down and not blocked and (len(states) - down < needed or 2 * down >= failing):
         return State.DOWN
     return State.INSUFFICIENT
 

@@ -34,6 +34,7 @@ from tests.lab import chat, stun
 MIDNIGHT = datetime(2024, 2, 17, tzinfo=UTC)
 RESOLVER = "192.0.2.53"
 WEB, ELSEWHERE = ("203.0.113.10", "2001:db8::10"), ("203.0.113.20", "2001:db8::20")
+CHAT = ("203.0.113.30", "2001:db8::30")
 FIELD = VantagePoint(id="here", country="PK", asn=1, resolver=Resolver(address=RESOLVER, port=53))
 CONTROL = VantagePoint(
     id="there",
@@ -89,10 +90,11 @@ def world(*, blocked: bool) -> ScriptedNetwork:
             if endpoint.host[-1].isdigit() or ":" in endpoint.host:
                 network.peer(endpoint.host, endpoint.port, chatty)
                 continue
-            names.answers(endpoint.host, "A", DnsReply(addresses=WEB[:1]))
-            names.answers(endpoint.host, "AAAA", DnsReply(addresses=WEB[1:]))
-            if endpoint.kind is EndpointKind.TCP and endpoint.port not in (80, 443):
-                for address in WEB:
+            talks = endpoint.kind is EndpointKind.TCP
+            names.answers(endpoint.host, "A", DnsReply(addresses=(CHAT if talks else WEB)[:1]))
+            names.answers(endpoint.host, "AAAA", DnsReply(addresses=(CHAT if talks else WEB)[1:]))
+            if talks:
+                for address in CHAT:
                     network.peer(address, endpoint.port, chatty)
             if endpoint.kind is EndpointKind.STUN and not blocked:
                 for address in WEB:

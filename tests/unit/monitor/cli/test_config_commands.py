@@ -145,8 +145,10 @@ def test_the_catalogue_is_readable_at_80_columns() -> None:
     "row",
     [
         "web           core any of 2  https://x.com/  must work",
-        "media              all of 3  https://abs.twimg.com/",
-        "chat          core any of 33 tcp://149.154.175.50 :443 :80 :5222",
+        "video              all of 2  tls://v16-webapp-prime.tiktok.com:443",
+        "chat          core any of each dc1",
+        "                               tcp://149.154.175.50 :443 :80 :5222",
+        "                               1 of each group each cycle, all once one fails",
         "                             2 of them each cycle, all once one fails",
         "                               answers 200 with “Success”",
         "Signal  signal, Signal, measured only when named",

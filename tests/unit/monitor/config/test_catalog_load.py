@@ -140,17 +140,17 @@ def test_a_role_can_be_added_to_a_shipped_platform() -> None:
 
 
 def test_flags_alone_can_be_changed() -> None:
-    """Watching signal, looking at every member of a pool, making media core."""
+    """Watching signal, looking at every member of a pool, making pictures core."""
     catalog = over_shipped(
         "[platform.signal]\ndefault = true\n"
         "[platform.whatsapp.role.chat]\nsample = 0\n"
-        "[platform.x.role.media]\ncore = true\n"
+        "[platform.x.role.pictures]\ncore = true\n"
         "[platform.signal.role.chat]\nverify = true\n"
     )
     assert platform(catalog, "signal").default
     assert role(catalog, "whatsapp", "chat").sample == 0
     assert len(role(catalog, "whatsapp", "chat").endpoints) == 34
-    assert role(catalog, "x", "media").core
+    assert role(catalog, "x", "pictures").core
     assert all(one.verify for one in role(catalog, "signal", "chat").endpoints)
 
 
@@ -176,13 +176,36 @@ def test_endpoints_keep_the_protocol_of_what_is_shipped() -> None:
     """One leaves a pool; the others are asked as before, and a new one if told to."""
     catalog = over_shipped(
         '[platform.telegram.role.chat]\nremove = ["tcp://149.154.175.50:80"]\n'
-        'add = ["tcp://192.0.2.9:443", { endpoint = "tcp://192.0.2.10:443", protocol = "mtproto" }]'
+        'add.dc1 = ["tcp://192.0.2.9:443", '
+        '{ endpoint = "tcp://192.0.2.10:443", protocol = "mtproto" }]'
     )
     chat = role(catalog, "telegram", "chat").endpoints
     kept = [one for one in chat if not one.host.startswith("192.0.2.")]
     assert len(kept) == len(role(SHIPPED, "telegram", "chat").endpoints) - 1
     assert {one.protocol for one in kept} == {Protocol.MTPROTO}
-    assert [one.protocol for one in chat[-2:]] == [None, Protocol.MTPROTO]
+    new = {one.id: one.protocol for one in chat if one.host.startswith("192.0.2.")}
+    assert new == {"tcp://192.0.2.9:443": None, "tcp://192.0.2.10:443": Protocol.MTPROTO}
+    (dc1, *others) = role(catalog, "telegram", "chat").groups
+    assert dc1.endpoints[-2:] == tuple(new)
+    assert "tcp://149.154.175.50:80" not in dc1.endpoints
+    assert others == list(role(SHIPPED, "telegram", "chat").groups[1:])
+
+
+def test_a_number_says_how_many_must_work_and_groups_count_apart() -> None:
+    """Two of three; and groups with endpoints of their own."""
+    catalog = over_shipped(
+        "[platform.news.role.seats]\ncore = true\nneed = 2\n"
+        'endpoints = ["tls://a.example", "tls://b.example", "tls://c.example"]\n'
+        "[platform.news.role.rooms]\n"
+        'endpoints.north = ["tls://n.example"]\nendpoints.south = ["tls://s.example"]\n'
+    )
+    seats, rooms = role(catalog, "news", "seats"), role(catalog, "news", "rooms")
+    assert (seats.need, len(seats.endpoints), seats.groups) == (2, 3, ())
+    assert [(one.name, one.endpoints) for one in rooms.groups] == [
+        ("north", ("tls://n.example:443",)),
+        ("south", ("tls://s.example:443",)),
+    ]
+    assert [[one.host for one in pool] for pool in rooms.pools] == [["n.example"], ["s.example"]]
 
 
 def test_references_replace_only_those_of_their_kind() -> None:
@@ -253,12 +276,45 @@ BROKEN = {
         (2, "platform.x.role.web.need", '"any", "all"'),
     ),
     "sample of a role that needs all": (
-        "[platform.x.role.media]\nsample = 2",
-        (2, "platform.x.role.media.sample", "sample = 0"),
+        "[platform.tiktok.role.video]\nsample = 2",
+        (2, "platform.tiktok.role.video.sample", "sample = 0"),
     ),
     "need all of a sampled pool": (
         '[platform.whatsapp.role.chat]\nneed = "all"',
         (2, "platform.whatsapp.role.chat.need", "sample = 0"),
+    ),
+    "sample of a role that needs two": (
+        "[platform.x.role.web]\nneed = 2\nsample = 1",
+        (3, "platform.x.role.web.sample", "sample = 0"),
+    ),
+    "more needed than there are": (
+        "[platform.x.role.web]\nneed = 3",
+        (2, "platform.x.role.web.need", "list at least 3 endpoints"),
+    ),
+    "none needed": ("[platform.x.role.web]\nneed = 0", (2, "platform.x.role.web.need", "1")),
+    "an unknown need": (
+        '[platform.x.role.web]\nneed = "most"',
+        (2, "platform.x.role.web.need", 'one of "any", "all"'),
+    ),
+    "adding to no group": (
+        '[platform.telegram.role.chat]\nadd = ["tcp://192.0.2.9:443"]',
+        (2, "platform.telegram.role.chat.add", "its group: add.dc1"),
+    ),
+    "a group where there are none": (
+        '[platform.x.role.web]\nadd.one = ["https://x.example/"]',
+        (2, "platform.x.role.web.add", "this role has no groups"),
+    ),
+    "one endpoint in two groups": (
+        '[platform.x.role.app]\nendpoints = { a = ["tls://x.ex"], b = ["tls://x.ex"] }',
+        (2, "platform.x.role.app.endpoints", "each endpoint in one group only"),
+    ),
+    "a canonical endpoint beside groups": (
+        '[platform.x.role.web]\nendpoints.a = ["tls://x.example"]',
+        (2, "platform.x.role.web.endpoints", "canonical or groups"),
+    ),
+    "calls that only resolve": (
+        '[platform.messenger.role.calls]\nadd = ["dns:stun.fbsbx.com"]',
+        (1, "platform.messenger.role.calls.endpoints", "a server that answers"),
     ),
     "removing what is not there": (
         '[platform.x.role.web]\nremove = ["https://twiter.com/"]',

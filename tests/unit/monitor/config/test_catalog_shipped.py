@@ -1,5 +1,8 @@
 """The facts of the shipped catalogue."""
 
+import re
+from importlib.resources import files
+
 import pytest
 
 from monitor.config.catalog import shipped_catalog, watched_by_default
@@ -9,37 +12,37 @@ CATALOG = shipped_catalog()
 PLATFORMS = {platform.name: platform for platform in CATALOG.platforms}
 
 CORE = {
-    "x": {"web", "api"},
-    "facebook": {"web", "api"},
+    "x": {"web", "app"},
+    "facebook": {"web", "app"},
     "messenger": {"chat"},
-    "instagram": {"web", "api"},
+    "instagram": {"web", "app"},
     "threads": {"web"},
     "meta": {"web"},
-    "whatsapp": {"chat", "registration"},
-    "youtube": {"web", "api"},
-    "tiktok": {"web", "api"},
+    "whatsapp": {"chat"},
+    "youtube": {"web", "app", "video"},
+    "tiktok": {"web", "app"},
     "telegram": {"chat"},
     "signal": {"chat"},
     "public-dns": {"doh"},
 }
 OTHER = {
-    "x": {"media", "links"},
-    "facebook": {"media"},
-    "messenger": {"web", "calls"},
-    "instagram": {"media"},
-    "threads": set(),
+    "x": {"pictures", "video", "scripts", "links"},
+    "facebook": {"pictures", "scripts"},
+    "messenger": {"web", "chat-web", "app", "calls"},
+    "instagram": {"media", "scripts"},
+    "threads": {"media"},
     "meta": set(),
-    "whatsapp": {"web", "media"},
-    "youtube": {"links", "media"},
-    "tiktok": {"links", "media"},
-    "telegram": {"web", "links", "api"},
-    "signal": set(),
+    "whatsapp": {"registration", "web", "media", "links"},
+    "youtube": {"pictures", "links"},
+    "tiktok": {"video", "pictures", "scripts", "links"},
+    "telegram": {"web", "links", "bots"},
+    "signal": {"storage", "contacts", "group-calls", "media"},
     "public-dns": {"dot"},
 }
 CANONICAL = {
     "x": "https://x.com/",
     "facebook": "https://www.facebook.com/",
-    "messenger": "https://www.messenger.com/",
+    "messenger": "https://www.facebook.com/messages/",
     "instagram": "https://www.instagram.com/",
     "threads": "https://www.threads.com/",
     "meta": "https://www.meta.com/",
@@ -96,22 +99,43 @@ def test_the_canonical_web_host_must_work_whatever_others_do(name: str) -> None:
     assert web.endpoints[0].id == CANONICAL[name]
 
 
-def test_only_web_roles_have_a_canonical_host() -> None:
-    """Everywhere else one endpoint is as good as another."""
-    others = [role for p in PLATFORMS.values() for role in p.roles if role.name != "web"]
-    assert others
-    assert not any(role.canonical for role in others)
-
-
-def test_all_endpoints_are_needed_only_where_each_serves_something_else() -> None:
-    """X's media hosts and Signal's services; every other role is a pool."""
-    needing_all = {
+def test_any_one_endpoint_suffices_only_where_applications_fall_back() -> None:
+    """Where one host stands for another that carries something else, a block is not seen."""
+    falling_back = {
         (platform.name, role.name)
         for platform in PLATFORMS.values()
         for role in platform.roles
-        if role.need is Need.ALL
+        if role.need is Need.ANY and not role.canonical and len(role.endpoints) > 1
     }
-    assert needing_all == {("x", "media"), ("signal", "chat")}
+    assert falling_back == {
+        ("facebook", "app"),
+        ("whatsapp", "chat"),
+        ("tiktok", "app"),
+        ("telegram", "chat"),
+        ("public-dns", "doh"),
+        ("public-dns", "dot"),
+    }
+
+
+def test_no_call_is_made_by_a_name_that_resolves() -> None:
+    """And no endpoint of the catalogue is a name alone."""
+    kinds = {
+        endpoint.kind for p in PLATFORMS.values() for role in p.roles for endpoint in role.endpoints
+    }
+    assert EndpointKind.DNS not in kinds
+
+
+def test_every_role_names_its_source_and_date() -> None:
+    """Facts about hosts grow old: whoever corrects one must see where it is from."""
+    lines = files("probes.catalog").joinpath("catalog.toml").read_text(encoding="utf-8").split("\n")
+    dated = re.compile(r"# .*20[0-9]{2}-[0-9]{2}")
+    roles = [
+        number
+        for number, line in enumerate(lines)
+        if line.startswith("[platform.") and ".role." in line and "public-dns" not in line
+    ]
+    assert len(roles) > 40
+    assert [lines[number] for number in roles if not dated.match(lines[number - 1])] == []
 
 
 def test_whatsapp_chat_is_a_sampled_pool_of_hosts_on_two_ports() -> None:
@@ -124,26 +148,24 @@ def test_whatsapp_chat_is_a_sampled_pool_of_hosts_on_two_ports() -> None:
     assert chat.sample == 2
 
 
-def test_telegram_chat_is_a_sampled_pool_of_data_centres_by_address() -> None:
-    """Nine IPv4 and two IPv6 data centres on three ports each: no name can be poisoned."""
+def test_telegram_chat_is_five_data_centres_by_address() -> None:
+    """Each over both families and on three ports, a sample of each: no name can be poisoned, and
+    none stands for another."""
     chat = role_of(PLATFORMS["telegram"], "chat")
-    assert chat.sample == 2
-    assert {endpoint.port for endpoint in chat.endpoints} == {443, 80, 5222}
-    hosts = {endpoint.host for endpoint in chat.endpoints}
-    assert hosts == {
-        "149.154.175.50",
-        "149.154.175.53",
-        "149.154.167.51",
-        "149.154.167.91",
-        "149.154.167.92",
-        "149.154.175.100",
-        "91.108.56.130",
-        "149.154.171.5",
-        "95.161.76.100",
-        "2001:67c:4e8:f002::a",
-        "2001:b28:f23d:f001::a",
+    assert chat.sample == 1
+    hosts = {
+        group.name: {endpoint.host for endpoint in pool}
+        for group, pool in zip(chat.groups, chat.pools, strict=True)
     }
-    assert len(chat.endpoints) == 3 * len(hosts)
+    assert hosts == {
+        "dc1": {"149.154.175.50", "149.154.175.53", "2001:b28:f23d:f001::a"},
+        "dc2": {"149.154.167.51", "95.161.76.100", "2001:67c:4e8:f002::a"},
+        "dc3": {"149.154.175.100", "2001:b28:f23d:f003::a"},
+        "dc4": {"149.154.167.91", "149.154.167.92", "2001:67c:4e8:f004::a"},
+        "dc5": {"149.154.171.5", "91.108.56.130", "2001:b28:f23f:f005::a"},
+    }
+    assert {endpoint.port for endpoint in chat.endpoints} == {443, 80, 5222}
+    assert len(chat.endpoints) == 3 * sum(map(len, hosts.values()))
 
 
 def test_only_telegrams_chat_must_answer_in_a_protocol() -> None:
@@ -173,22 +195,32 @@ def test_youtube_proves_itself_by_an_answer_without_content() -> None:
     ("platform", "role", "endpoints"),
     [
         ("x", "web", ["https://x.com/", "https://twitter.com/"]),
-        ("x", "api", ["https://api.x.com/", "https://api.twitter.com/"]),
-        (
-            "x",
-            "media",
-            ["https://abs.twimg.com/", "https://pbs.twimg.com/", "https://video.twimg.com/"],
-        ),
+        ("x", "app", ["https://api.x.com/", "https://api.twitter.com/"]),
+        ("x", "pictures", ["https://pbs.twimg.com/"]),
+        ("x", "video", ["https://video.twimg.com/"]),
+        ("x", "scripts", ["https://abs.twimg.com/"]),
         ("x", "links", ["https://t.co/"]),
-        ("facebook", "api", ["https://graph.facebook.com/", "https://b-graph.facebook.com/"]),
-        ("messenger", "calls", ["dns:stun.fbsbx.com", "stun:stun.fbsbx.com:3478"]),
+        ("facebook", "app", ["https://graph.facebook.com/", "https://b-graph.facebook.com/"]),
+        ("facebook", "pictures", ["tls://scontent.xx.fbcdn.net:443"]),
+        ("messenger", "chat", ["tls://edge-mqtt.facebook.com:443"]),
+        ("messenger", "calls", ["stun:stun.fbsbx.com:3478"]),
         ("whatsapp", "registration", ["https://v.whatsapp.net/v2/register"]),
-        ("whatsapp", "media", ["tls://mmg.whatsapp.net:443", "tls://static.whatsapp.net:443"]),
+        (
+            "whatsapp",
+            "media",
+            [
+                "tls://mmg.whatsapp.net:443",
+                "tls://mmg-fallback.whatsapp.net:443",
+                "tls://static.whatsapp.net:443",
+            ],
+        ),
+        ("youtube", "video", ["https://redirector.googlevideo.com/"]),
+        ("youtube", "pictures", ["https://i.ytimg.com/"]),
         ("telegram", "links", ["https://t.me/", "https://telegram.org/"]),
         (
             "tiktok",
-            "api",
-            ["https://api.tiktokv.com/", "https://api16-normal-c-useast1a.tiktokv.com/"],
+            "video",
+            ["tls://v16-webapp-prime.tiktok.com:443", "tls://v16m.tiktokcdn.com:443"],
         ),
     ],
 )

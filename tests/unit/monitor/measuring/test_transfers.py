@@ -170,13 +170,13 @@ def test_the_object_is_the_first_web_endpoint_unless_the_catalogue_names_others(
     (x,) = SETTINGS.catalog.platforms
     assert [(o.role, o.endpoint.id) for o in objects_of(x)] == [("web", "https://x.com/")]
     named = parse_catalog(
-        '[platform.x.role.media]\ntransfer = ["https://video.twimg.com/a", "https://t.co/b"]\n',
+        '[platform.x.role.video]\ntransfer = ["https://video.twimg.com/a", "https://t.co/b"]\n',
         "mine.toml",
         SETTINGS.catalog,
     )
     assert [(o.role, o.endpoint.id, o.witness) for o in objects_of(named.platforms[0])] == [
-        ("media", "https://video.twimg.com/a", "https://video.twimg.com/"),
-        ("media", "https://t.co/b", "https://t.co/"),
+        ("video", "https://video.twimg.com/a", "https://video.twimg.com/"),
+        ("video", "https://t.co/b", "https://t.co/"),
     ]
 
 

@@ -47,6 +47,7 @@ def test_a_confirmed_block_says_all_there_is_to_know() -> None:
             "Since: between 18:07 and 18:12 UTC on 17 Feb 2024 (23:07–23:12 in Karachi)\n"
             "Networks: 2 of 3 tested: PTCL (AS17557) and Jazz (AS45669)\n"
             "Not on: Cyber Internet (AS9541)\n"
+            "Functions: what its apps connect to, website\n"
             "How: connections are reset when the platform's name appears (tls.reset)\n"
             "Evidence: conclusive: Strong, and follow-up tests ruled out the innocent "
             "explanations.\n"

@@ -220,7 +220,7 @@ def test_messenger_hosts_are_connected_to_and_no_more() -> None:
         (look.platform, look.role, look.endpoint, look.reached) for look in one.measurements
     ] == [
         ("messenger", "chat", "tcp://edge-mqtt.facebook.com:443", True),
-        ("messenger", "calls", "dns:stun.fbsbx.com", True),
+        ("messenger", "call-names", "dns:stun.fbsbx.com", True),
     ]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from monitor.analysis.judge.evidence_grades import llr
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
-from probes.catalog.catalog import Endpoint, EndpointKind, Need, Platform, Role
+from probes.catalog.catalog import Endpoint, EndpointKind, Group, Need, Platform, Role
 from tests.worlds.build import START
 
 JUDGED = START + timedelta(minutes=1)
@@ -39,8 +39,35 @@ TELEGRAM = Platform(
     owner="telegram",
     roles=(Role(name="chat", core=True, endpoints=DATA_CENTRES, sample=2),),
 )
+CENTRES = {name: https(f"{name}-a.example", f"{name}-b.example") for name in ("dc1", "dc2", "dc3")}
+GROUPED = Platform(
+    name="telegram",
+    title="Telegram",
+    owner="telegram",
+    roles=(
+        Role(
+            name="messages",
+            core=True,
+            endpoints=tuple(e for several in CENTRES.values() for e in several),
+            groups=tuple(
+                Group(name=name, endpoints=tuple(e.id for e in several))
+                for name, several in CENTRES.items()
+            ),
+            sample=1,
+        ),
+    ),
+)
+THREE = Platform(
+    name="three",
+    title="Three",
+    owner="three",
+    roles=(Role(name="seats", core=True, need=2, endpoints=https("s1.ex", "s2.ex", "s3.ex")),),
+)
 HOSTS = {
-    e.host: (role.name, e.id) for p in (X, TELEGRAM) for role in p.roles for e in role.endpoints
+    e.host: (role.name, e.id)
+    for p in (X, TELEGRAM, GROUPED, THREE)
+    for role in p.roles
+    for e in role.endpoints
 }
 
 
@@ -218,6 +245,75 @@ def test_pool(states: tuple[State, ...], expected: State) -> None:
     assert telegram(*states).state is expected
 
 
+def centres(**states: State | tuple[State, ...]) -> PlatformVerdict:
+    """Telegram with these states of the addresses of each data centre, in the group's order."""
+    verdicts = []
+    for name, several in CENTRES.items():
+        given = states.get(name, ())
+        given = given if isinstance(given, tuple) else (given,)
+        verdicts += [verdict(e.host, state) for e, state in zip(several, given, strict=False)]
+    return roll_up(GROUPED, verdicts, started_at=START)
+
+
+@pytest.mark.parametrize(
+    ("dc1", "dc2", "dc3", "expected", "groups"),
+    [
+        (OK, OK, OK, State.OK, ()),
+        (OK, (BLOCKED, BLOCKED), OK, State.DEGRADED, ("dc2",)),
+        (OK, (BLOCKED, BLOCKED), (BLOCKED, BLOCKED), State.DEGRADED, ("dc2", "dc3")),
+        (OK, (BLOCKED, OK), OK, State.OK, ()),
+        (OK, (State.THROTTLED, BLOCKED), OK, State.DEGRADED, ("dc2",)),
+        (BLOCKED, BLOCKED, BLOCKED, State.BLOCKED, ()),
+        (BLOCKED, BLOCKED, UNKNOWN, State.BLOCKED, ()),
+        (BLOCKED, BLOCKED, DOWN, State.INSUFFICIENT, ()),
+        (OK, (DOWN, DOWN), OK, State.OK, ()),
+        (DOWN, DOWN, DOWN, State.DOWN, ()),
+        (OK, (), OK, State.INSUFFICIENT, ()),
+        (OK, UNKNOWN, OK, State.INSUFFICIENT, ()),
+        (OK, UNKNOWN, BLOCKED, State.DEGRADED, ("dc3",)),
+    ],
+)
+def test_each_data_centre_counts_by_itself(
+    dc1: State, dc2: State, dc3: State, expected: State, groups: tuple[str, ...]
+) -> None:
+    """An account lives in one of them: that the others work is of no use to it."""
+    seen = centres(dc1=dc1, dc2=dc2, dc3=dc3)
+    assert (seen.state, seen.roles[0].groups) == (expected, groups)
+    if expected is State.DEGRADED:
+        assert (seen.evidence, seen.llr) == (Evidence.STRONG, 13.0)
+        assert seen.measurement in {f"m-{e.host}" for g in groups for e in CENTRES[g]}
+        assert seen.roles[0].names == tuple(f"messages:{group}" for group in groups)
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ((OK, OK, BLOCKED), State.OK),
+        ((OK, BLOCKED, BLOCKED), State.BLOCKED),
+        ((OK, BLOCKED, UNKNOWN), State.BLOCKED),
+        ((OK, BLOCKED, DOWN), State.INSUFFICIENT),
+        ((OK, UNKNOWN, UNKNOWN), State.INSUFFICIENT),
+        ((OK, State.THROTTLED, BLOCKED), State.THROTTLED),
+        ((OK, DOWN, DOWN), State.DOWN),
+        ((OK,), State.INSUFFICIENT),
+        ((OK, BLOCKED), State.BLOCKED),
+    ],
+)
+def test_at_least_two_of_three(states: tuple[State, ...], expected: State) -> None:
+    """A number says how many must work; what was not measured is not counted as working."""
+    verdicts = [verdict(e.host, s) for e, s in zip(THREE.roles[0].endpoints, states, strict=False)]
+    assert roll_up(THREE, verdicts, started_at=START).state is expected
+
+
+def test_a_block_that_changes_no_state_is_named_all_the_same() -> None:
+    """One API host of two blocked leaves the function ok, and the finding stays in its verdict."""
+    seen = x(api_twitter_com=State.BLOCKED)
+    assert seen.state is State.OK
+    (api,) = (role for role in seen.roles if role.role == "api")
+    assert (api.state, api.accused) == (State.OK, ("https://api.twitter.com/",))
+    assert {role.accused for role in seen.roles if role.role != "api"} == {()}
+
+
 def test_members_of_a_missing_family_have_no_vote() -> None:
     """Data centres known by IPv6 address do not hide a block where there is no IPv6."""
     unseen = [
@@ -234,7 +330,8 @@ def test_platform_without_core_roles_is_judged_by_all() -> None:
     bare = msgspec.structs.replace(
         X, roles=tuple(msgspec.structs.replace(role, core=False) for role in X.roles)
     )
-    verdicts = [verdict(host, State.BLOCKED if host == "t.co" else State.OK) for host in HOSTS]
+    hosts = [e.host for role in X.roles for e in role.endpoints]
+    verdicts = [verdict(host, State.BLOCKED if host == "t.co" else State.OK) for host in hosts]
     assert roll_up(bare, verdicts, started_at=START).state is State.BLOCKED
 
 
