@@ -26,6 +26,8 @@ class Protocol(StrEnum):
 
     MTPROTO = "mtproto"
     """Telegram's protocol."""
+    WHATSAPP = "whatsapp"
+    """WhatsApp's handshake in Noise, up to the server's hello."""
 
 
 DEFAULT_PORTS = {

@@ -1,4 +1,5 @@
-"""The questions of one measurement in other protocols than HTTP over TCP: MTProto, STUN, HTTP/3."""
+"""The questions of one measurement in other protocols than HTTP over TCP: those of chat servers,
+STUN, HTTP/3."""
 
 from typing import assert_never
 
@@ -21,19 +22,22 @@ class Applications:
         self._connections = connections
 
     async def ask(self, protocol: Protocol, opened: Opened, endpoint: Endpoint) -> bool:
-        """Ask an endpoint in `protocol` over an open stream; True when it answers."""
+        """Ask an endpoint its protocol's first question over an open stream, then close that; True
+        when it answers."""
+        start = self._record.elapsed()
+        timeout = self._record.settings.http_timeout
         match protocol:
             case Protocol.MTPROTO:
-                return await self._ask_res_pq(opened, endpoint)
+                answer = await ask_res_pq(opened.stream, timeout)
+            case Protocol.WHATSAPP:
+                # Imported here: the library costs memory that most other probing never needs.
+                from probes.layers.whatsapp import ask_server_hello
+
+                answer = await ask_server_hello(opened.stream, timeout)
             case _:
                 assert_never(protocol)
-
-    async def _ask_res_pq(self, opened: Opened, endpoint: Endpoint) -> bool:
-        """Send a Telegram data centre its first question, then close the stream."""
-        start = self._record.elapsed()
-        answer = await ask_res_pq(opened.stream, self._record.settings.http_timeout)
         opened.stream.close()
-        return self._note(start, answer, Protocol.MTPROTO, opened.address, endpoint.port)
+        return self._note(start, answer, protocol, opened.address, endpoint.port)
 
     async def ask_binding(self, endpoint: Endpoint) -> bool:
         """Ask a STUN server at each of its addresses; True when one of them answers."""

@@ -178,6 +178,22 @@ BEYOND: tuple[Scenario, ...] = (
         blocked("tls.eof", "conclusive"),
     ),
     Scenario(
+        name="wa-noise-dpi",
+        group="beyond",
+        story="What begins like WhatsApp's own greeting is dropped; TCP handshakes pass.",
+        ooni="accessible",
+        differs="OONI makes TCP connections to WhatsApp's chat servers and says nothing there.",
+        answer=Answer(
+            state="blocked",
+            rule_id="app.middlebox",
+            method="tcp",
+            sub_method="middlebox",
+            evidence="strong",
+        ),
+        proved_in="test_chat_and_calls.py"
+        "::test_whatsapp_without_an_answer_to_its_greeting_is_blocked",
+    ),
+    Scenario(
         name="stall-16k",
         group="beyond",
         story="The stream goes silent after 16 KiB.",

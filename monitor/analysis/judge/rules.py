@@ -26,8 +26,9 @@ Decisions worth knowing:
   themselves.
 * *Behind a captive portal* a handshake or a resolved name is no answer of the platform; a verified
   certificate or the platform's own protocol is.
-* *MTProto* is spoken by Telegram's servers only. A connection that does not speak it comes from a
-  middlebox: method tcp, sub-method middlebox.
+* *MTProto* is spoken by Telegram's servers only, and *Noise* by WhatsApp's. A connection that does
+  not speak it comes from a middlebox, or is cut off once the app's greeting is recognised: method
+  tcp, sub-method middlebox. The failure of layer app says which: silence, a reset, another answer.
 * *UDP* is closed on many networks. QUIC and calls are accused only where other UDP worked in the
   same cycle; calls (method udp) are never more than weak. `monitor.analysis.judge.platform` says
   what a block of QUIC alone means for the platform.
