@@ -16,7 +16,14 @@ from monitor.config.toml_node import (
     read_table,
     whole,
 )
-from probes.catalog.catalog import Endpoint, EndpointKind, Protocol, Reference, ReferenceScope
+from probes.catalog.catalog import (
+    DATAGRAM_KINDS,
+    Endpoint,
+    EndpointKind,
+    Protocol,
+    Reference,
+    ReferenceScope,
+)
 from probes.catalog.endpoint import parse_endpoint
 from probes.measurement import REFERENCE_PLATFORM
 
@@ -52,7 +59,10 @@ def check_role_name(node: Node, name: str) -> None:
 
 def endpoint(node: Node) -> Endpoint:
     """One endpoint of a role: text, or a table that also says what it must answer."""
-    return _with_options(node, {"verify": flag, "protocol": member(Protocol)})
+    found = _with_options(node, {"verify": flag, "protocol": member(Protocol)})
+    if found.kind is EndpointKind.NTP:
+        raise node.fail("list it as a reference, under udp: no platform is reached by ntp")
+    return found
 
 
 def endpoint_id(node: Node) -> str:
@@ -79,6 +89,8 @@ def reference(scope: ReferenceScope, country: str = "") -> Shape[Reference]:
         found = _with_options(node, {"body": filled})
         if scope is ReferenceScope.UPLINK:
             _require_known_answer(node, found)
+        if (found.kind in DATAGRAM_KINDS) is not (scope is ReferenceScope.UDP):
+            raise node.fail("stun:host or ntp:host under udp, and nothing else there")
         return Reference(scope=scope, endpoint=found, country=country)
 
     return read

@@ -1,12 +1,16 @@
-"""One question in an application's own protocol over a stream, and its result."""
+"""One question in an application's own protocol, over a stream or in datagrams, and its result."""
 
 import asyncio
 from collections.abc import Callable
 
 import msgspec
 
+from probes.failure import Failure
 from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
-from probes.sockets.network import Stream
+from probes.sockets.network import Datagrams, Network, Stream
+
+_TRIES = 3
+"""Datagrams sent, spread evenly over the timeout."""
 
 
 class AppAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,3 +57,63 @@ async def ask_over_stream(
     except (OSError, PeerClosedError) as error:
         failure = failure_of(error)
     return AppAnswer(failure=failure, first_reply=first_reply)
+
+
+async def ask_in_datagrams(
+    network: Network,
+    address: str,
+    port: int,
+    question: bytes,
+    read: Callable[[bytes], str | None],
+    *,
+    otherwise: str,
+    timeout: float,  # noqa: ASYNC109 # spread over several tries
+    on_local_address: Callable[[str], None],
+) -> AppAnswer:
+    """Ask the server at an IP address, up to three times, within `timeout` seconds.
+
+    `read` gets each datagram that comes: None for the right answer, the failure for another one
+    from the same server. It raises MalformedReplyError for what answers no question of ours; where
+    nothing else comes, that becomes the failure `otherwise`.
+
+    Never raises for network failures; may be cancelled at any point.
+    """
+    loop = asyncio.get_running_loop()
+    answered: asyncio.Future[AppAnswer] = loop.create_future()
+    failure = Failure.GENERIC_TIMEOUT.value
+    started = loop.time()
+
+    def settle(outcome: str | None, first_reply: float = 0.0) -> None:
+        if not answered.done():
+            answered.set_result(AppAnswer(failure=outcome, first_reply=first_reply))
+
+    def received(data: bytes) -> None:
+        nonlocal failure
+        if answered.done():
+            return
+        try:
+            outcome = read(data)
+        except MalformedReplyError:
+            # Whoever can send this can also drop the real answer: keep waiting for it.
+            failure = otherwise
+        else:
+            settle(outcome, loop.time() - started)
+
+    socket: Datagrams | None = None
+    try:
+        socket = network.open_datagrams(
+            address, port, received, lambda error: settle(failure_of(error))
+        )
+        on_local_address(socket.local_address)
+        for _ in range(_TRIES):
+            socket.send(question)
+            await asyncio.wait((answered,), timeout=timeout / _TRIES)
+            if answered.done():
+                break
+    except OSError as error:
+        settle(failure_of(error))
+    finally:
+        if socket is not None:
+            socket.close()
+    settle(failure)
+    return answered.result()

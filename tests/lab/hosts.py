@@ -31,7 +31,9 @@ class LabHost(msgspec.Struct, frozen=True, kw_only=True):
     speaks: str = ""
     """What a raw host speaks: mtproto, noise; empty for nothing at all."""
     stun: bool = False
-    """True: answers STUN binding requests on UDP port 3478."""
+    """True: answers STUN binding requests on UDP ports 3478 and 19302."""
+    ntp: bool = False
+    """True: answers NTP requests on UDP port 123."""
     quic: bool = False
     """True: in a lab with QUIC it speaks HTTP/3 as well, and says so in Alt-Svc."""
     ports: tuple[int, ...] = (443, 80)
@@ -227,6 +229,14 @@ REFERENCES: tuple[LabHost, ...] = (
         for name in ("dns.google", "cloudflare-dns.com", "dns.quad9.net")
     ),
     _small("one.one.one.one", "doh", 404, ports=(443, 80, 853)),
+    *(
+        LabHost(name=name, raw=True, ports=(), stun=True)
+        for name in ("stun.cloudflare.com", "stun.l.google.com")
+    ),
+    *(
+        LabHost(name=name, raw=True, ports=(), ntp=True)
+        for name in ("time.cloudflare.com", "time.google.com")
+    ),
     _site("www.pta.gov.pk", "Pakistan Telecommunication Authority", "pta", country="PK"),
     _site("www.dawn.com", "Dawn – breaking news", "dawn", country="PK"),
     _site("www.gov.br", "Governo do Brasil", "govbr", country="BR"),

@@ -257,6 +257,18 @@ def test_international_references_are_three_companies_over_tls() -> None:
     }
 
 
+def test_references_over_udp_are_of_two_owners_and_two_kinds() -> None:
+    """Who blocks all calls leaves the time alone, and who blocks one platform's leaves others'."""
+    over_udp = [one.endpoint for one in CATALOG.references if one.scope is ReferenceScope.UDP]
+    assert {(e.kind, e.host, e.port) for e in over_udp} == {
+        (EndpointKind.STUN, "stun.cloudflare.com", 3478),
+        (EndpointKind.STUN, "stun.l.google.com", 19302),
+        (EndpointKind.NTP, "time.cloudflare.com", 123),
+        (EndpointKind.NTP, "time.google.com", 123),
+    }
+    assert not any(e.host.endswith((".fbsbx.com", ".facebook.com")) for e in over_udp)
+
+
 @pytest.mark.parametrize(
     ("country", "endpoints"),
     [
