@@ -129,6 +129,11 @@ TELEGRAM_DATA_CENTRES = (
     "2001:b28:f23d:f001::a",
 )
 
+TELEGRAM_MEDIA = (
+    *("149.154.167.151", "149.154.164.250"),
+    *("2001:67c:4e8:f002::b", "2001:67c:4e8:f004::b"),
+)
+
 _NO_CONTENT = Page(status=204)
 
 PLATFORMS: tuple[LabHost, ...] = (
@@ -192,6 +197,7 @@ PLATFORMS: tuple[LabHost, ...] = (
         ports=(443, 80, 5222),
         speaks="mtproto",
     ),
+    _raw("telegram-media.lab", "telegram", *TELEGRAM_MEDIA, ports=(443,), speaks="mtproto"),
     _site("web.telegram.org", "Telegram Web", "telegram"),
     _moved("t.me", "https://telegram.org/", "telegram", 302),
     _site("telegram.org", "Telegram Messenger", "telegram"),

@@ -32,7 +32,7 @@ OTHER = {
     "whatsapp": {"web", "media"},
     "youtube": {"links", "media"},
     "tiktok": {"links", "media"},
-    "telegram": {"web", "links", "api"},
+    "telegram": {"web", "media", "links", "api"},
     "signal": set(),
     "public-dns": {"dot"},
 }
@@ -157,6 +157,7 @@ def test_chat_servers_must_answer_in_their_own_protocol() -> None:
     }
     assert asked == {
         ("telegram", "chat", Protocol.MTPROTO),
+        ("telegram", "media", Protocol.MTPROTO),
         ("whatsapp", "chat", Protocol.WHATSAPP),
     }
 
@@ -187,6 +188,16 @@ def test_youtube_proves_itself_by_an_answer_without_content() -> None:
         ("messenger", "calls", ["dns:stun.fbsbx.com", "stun:stun.fbsbx.com:3478"]),
         ("whatsapp", "registration", ["https://v.whatsapp.net/v2/register"]),
         ("whatsapp", "media", ["tls://mmg.whatsapp.net:443", "tls://static.whatsapp.net:443"]),
+        (
+            "telegram",
+            "media",
+            [
+                "tcp://149.154.167.151:443",
+                "tcp://[2001:67c:4e8:f002::b]:443",
+                "tcp://149.154.164.250:443",
+                "tcp://[2001:67c:4e8:f004::b]:443",
+            ],
+        ),
         ("telegram", "links", ["https://t.me/", "https://telegram.org/"]),
         (
             "tiktok",
