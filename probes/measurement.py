@@ -35,7 +35,7 @@ class Layer(StrEnum):
     TLS = "tls"
     HTTP = "http"
     APP = "app"
-    """An application's own protocol: MTProto, STUN."""
+    """An application's own protocol: MTProto, WhatsApp's Noise, STUN, NTP."""
     QUIC = "quic"
     TRANSFER = "transfer"
 
@@ -189,7 +189,7 @@ class AppObservation(_AtAddress, frozen=True, kw_only=True, omit_defaults=True, 
     """
 
     protocol: str
-    """mtproto or stun."""
+    """mtproto, whatsapp, stun or ntp."""
     port: int
     first_reply: float = 0.0
     """Seconds from the question to the first byte of the answer; 0 when none came."""

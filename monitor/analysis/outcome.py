@@ -46,6 +46,7 @@ DEPTH = {Layer.DNS: 0, Layer.TCP: 1, Layer.TLS: 2, Layer.HTTP: 3, Layer.APP: 3}
 NEEDED_DEPTH = {
     EndpointKind.DNS: 1,
     EndpointKind.STUN: 4,
+    EndpointKind.NTP: 4,
     EndpointKind.TCP: 2,
     EndpointKind.HTTP: 2,
     EndpointKind.TLS: 3,
@@ -254,8 +255,8 @@ def host_of(url: str) -> str:
     """The host in a URL or an endpoint's id, lower case; empty when there is none."""
     if url.startswith("dns:"):
         return url.removeprefix("dns:").lower().rstrip(".")
-    if url.startswith("stun:"):
-        url = f"//{url.removeprefix('stun:')}"
+    if url.startswith(("stun:", "ntp:")):
+        url = f"//{url.partition(':')[2]}"
     try:
         return (urlsplit(url).hostname or "").rstrip(".")
     except ValueError:

@@ -42,6 +42,7 @@ _SCOPES = {
     ReferenceScope.UPLINK: "is there internet, or a captive portal?",
     ReferenceScope.INTERNATIONAL: "is the connection abroad open?",
     ReferenceScope.DOMESTIC: "is the connection inside the country open?",
+    ReferenceScope.UDP: "does UDP get out, as calls need?",
 }
 
 

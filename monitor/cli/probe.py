@@ -39,7 +39,8 @@ def probe(
     endpoints: Annotated[
         list[str],
         typer.Argument(
-            help="https://host/, http://host/, tls://host, tcp://host:port, stun:host or dns:name.",
+            help="https://host/, http://host/, tls://host, tcp://host:port, stun:host, ntp:host or "
+            "dns:name.",
             metavar="URL...",
         ),
     ],

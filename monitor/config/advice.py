@@ -138,6 +138,7 @@ def _about_references(settings: Settings) -> Iterator[str]:
     for scope, loss in (
         (ReferenceScope.UPLINK, "a captive portal cannot be detected"),
         (ReferenceScope.INTERNATIONAL, "an offline vantage looks like a block"),
+        (ReferenceScope.UDP, "blocked calls look like a network without UDP"),
     ):
         if (scope, "") not in listed:
             yield f"No {scope} references: {loss}. List some under [references]."

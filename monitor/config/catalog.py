@@ -102,9 +102,10 @@ def read_references(node: Node, base: Sequence[Reference]) -> tuple[Reference, .
             "uplink": listed(reference(ReferenceScope.UPLINK)),
             "international": listed(reference(ReferenceScope.INTERNATIONAL)),
             "domestic": named(_domestic),
+            "udp": listed(reference(ReferenceScope.UDP)),
         },
     )
-    for scope in (ReferenceScope.UPLINK, ReferenceScope.INTERNATIONAL):
+    for scope in (ReferenceScope.UPLINK, ReferenceScope.INTERNATIONAL, ReferenceScope.UDP):
         if scope in tables:
             given[scope, ""] = tables[scope]
     for country, references in tables.get("domestic", {}).items():

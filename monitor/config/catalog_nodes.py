@@ -18,6 +18,7 @@ from monitor.config.toml_node import (
     whole,
 )
 from probes.catalog.catalog import (
+    DATAGRAM_KINDS,
     Endpoint,
     EndpointKind,
     Need,
@@ -62,7 +63,10 @@ def check_role_name(node: Node, name: str) -> None:
 
 def endpoint(node: Node) -> Endpoint:
     """One endpoint of a role: text, or a table that also says what it must answer."""
-    return _with_options(node, {"verify": flag, "protocol": member(Protocol)})
+    found = _with_options(node, {"verify": flag, "protocol": member(Protocol)})
+    if found.kind is EndpointKind.NTP:
+        raise node.fail("list it as a reference, under udp: no platform is reached by ntp")
+    return found
 
 
 def need(node: Node) -> Need | int:
@@ -117,6 +121,8 @@ def reference(scope: ReferenceScope, country: str = "") -> Shape[Reference]:
         found = _with_options(node, {"body": filled})
         if scope is ReferenceScope.UPLINK:
             _require_known_answer(node, found)
+        if (found.kind in DATAGRAM_KINDS) is not (scope is ReferenceScope.UDP):
+            raise node.fail("stun:host or ntp:host under udp, and nothing else there")
         return Reference(scope=scope, endpoint=found, country=country)
 
     return read

@@ -17,7 +17,7 @@ _WAY_OUT = re.compile(r"egr|prox", re.IGNORECASE)
 """Names, misspelt ones too, whose values may hold credentials next to a host worth showing."""
 _ODD_SCHEME = re.compile(
     r"(?<![A-Za-z0-9+.-])"
-    r"(?!(?:https?|tcp|tls|stun|dns|socks5?|connect|postgres|[a-z+]*sql[a-z0-9+]*)://)"
+    r"(?!(?:https?|tcp|tls|stun|ntp|dns|socks5?|connect|postgres|[a-z+]*sql[a-z0-9+]*)://)"
     r"[A-Za-z][A-Za-z0-9+.-]*://",
     re.IGNORECASE,
 )

@@ -21,9 +21,9 @@ from monitor.analysis.throttling.transfer_facts import TransferCase
 from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.trust import OWN_ALONE, Trust
 from monitor.analysis.verdict import PlatformVerdict, VantageState, Verdict
-from probes.catalog.catalog import Catalog, Platform, Role
+from probes.catalog.catalog import Catalog, Platform, ReferenceScope, Role
 from probes.catalog.endpoint import parse_endpoint
-from probes.measurement import QuicObservation
+from probes.measurement import Purpose, QuicObservation
 from storage.values.cycle import Cycle
 
 
@@ -40,8 +40,19 @@ def judge_cycle(
     """
     transfers = tuple(_transfer_verdict(one, seen) for one in seen.transfers)
     over_udp = answered_over_udp(seen.own)
+    udp_references = frozenset(
+        one.endpoint
+        for one in seen.measurements
+        if one.reached
+        and one.look is Purpose.REFERENCE
+        and one.role == ReferenceScope.UDP
+        and one.vantage == seen.vantage.id
+    )
     verdicts = combine(
-        [_verdict(one, seen, over_udp, fingerprints, trust) for one in seen.endpoints],
+        [
+            _verdict(one, seen, over_udp, udp_references, fingerprints, trust)
+            for one in seen.endpoints
+        ],
         (*transfers, *_still_accused(seen)),
     )
     return Cycle(
@@ -63,6 +74,7 @@ def _verdict(
     one: EndpointMeasurements,
     seen: Seen,
     over_udp: frozenset[str],
+    udp_references: frozenset[str],
     fingerprints: tuple[Fingerprint, ...],
     trust: Trust,
 ) -> Verdict:
@@ -85,6 +97,7 @@ def _verdict(
             follow_ups=one.follow_ups,
             fingerprints=fingerprints,
             udp_works=bool(over_udp - {one.endpoint}),
+            udp_references=udp_references,
             health=health,
             control_health=seen.control_health,
             trust=trust,

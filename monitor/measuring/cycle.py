@@ -15,6 +15,7 @@ What a cycle needs to know of earlier ones comes back from the judge: see `Cycle
 import asyncio
 import random
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -35,6 +36,7 @@ from monitor.measuring.probers import Probers
 from monitor.measuring.scheduled_controls import ScheduledControls
 from monitor.measuring.transfers import Transfers
 from monitor.wire.answers import ControlState
+from probes.catalog.catalog import EndpointKind, Reference, ReferenceScope
 from probes.layers.bogon import NO_NAT64
 from probes.measure.follow_up import plan_http3
 from probes.measurement import Measurement, id_at
@@ -161,8 +163,8 @@ class _CycleSteps:
         if self._vantage.role is VantageRole.CONTROL:
             return await self._control(early, first)
         tests = self._endpoint_tests(early)
-        endpoints = await tests.run()
-        references = first + tests.checkups.measurements
+        endpoints, over_udp = await asyncio.gather(tests.run(), self._ask_over_udp())
+        references = first + over_udp + tests.checkups.measurements
         checks: tuple[ControlState, ...] = ()
         if any(suspicious(one.attempts[-1], early.families) for one in endpoints):
             await self._probers.exits.ask(self._vantage.id)
@@ -186,7 +188,9 @@ class _CycleSteps:
             found = await self._measure_references()
         return found
 
-    async def _measure_references(self) -> ReferenceMeasurements:
+    async def _measure_references(
+        self, references: Sequence[Reference] | None = None
+    ) -> ReferenceMeasurements:
         return await self._probers.measure_references(
             self._vantage.id,
             cycle=self._cycle,
@@ -194,7 +198,28 @@ class _CycleSteps:
             # What is left out are pages: references must show which families work.
             reduction=None if self._effort is Effort.WHOLE else Reduction(greet=True),
             allotment=Allotment.SUSPICION if self._effort is Effort.OUT_OF_TURN else None,
+            references=references,
         )
+
+    async def _ask_over_udp(self) -> ReferenceMeasurements:
+        """A server for calls that is no platform's, and the other references over UDP where that
+        is silent: whether UDP gets out. Only where a platform's calls are tested."""
+        kinds = {e.kind for p in self._platforms for role in p.roles for e in role.endpoints}
+        if EndpointKind.STUN not in kinds or self._vantage.egress.proxied:
+            return ()
+        known = [
+            one
+            for one in self._runner.settings.catalog.references
+            if one.scope is ReferenceScope.UDP
+        ]
+        self._runner.rng.shuffle(known)
+        known.sort(key=lambda one: one.endpoint.kind is not EndpointKind.STUN)
+        found: ReferenceMeasurements = ()
+        for several in (known[:1], known[1:]):
+            if several and not any(made.reached for _, made in found):
+                with suppress(BudgetSpentError):
+                    found += await self._measure_references(several)
+        return found
 
     async def _learn_nat64(self, references: ReferenceMeasurements) -> tuple[str, ...]:
         """The prefixes of the network's NAT64; asked for only where something hints at one."""

@@ -11,7 +11,7 @@ from monitor.budget.bytes_used import request_bytes
 from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
 from monitor.measuring.exits import Exits
-from probes.catalog.catalog import Reference
+from probes.catalog.catalog import Reference, ReferenceScope
 from probes.layers.bogon import BogonList, is_stub
 from probes.layers.http import HttpClient
 from probes.measure.exit_address import ask_echo
@@ -155,8 +155,10 @@ class Probers:
         wait: Callable[[], float] | None = None,
         reduction: Reduction | None = None,
         allotment: Allotment | None = None,
+        references: Sequence[Reference] | None = None,
     ) -> ReferenceMeasurements:
-        """One measurement of every reference for the vantage's country, side by side.
+        """One measurement of each of these references, side by side; by default of every reference
+        for the vantage's country, those over UDP left out.
 
         `wait` gives the seconds that each of them waits first; without it none does.
         `reduction` says what to leave out, `allotment` what pays where that is not the routine.
@@ -177,7 +179,9 @@ class Probers:
                 allotment=allotment,
             )
 
-        references = self._catalog.references_for(self.vantage(vantage_id).country)
+        if references is None:
+            known = self._catalog.references_for(self.vantage(vantage_id).country)
+            references = [one for one in known if one.scope is not ReferenceScope.UDP]
         made = await asyncio.gather(*map(at, references))
         return tuple(zip(references, made, strict=True))
 

@@ -19,6 +19,8 @@ class EndpointKind(StrEnum):
     DNS = "dns"
     STUN = "stun"
     """Over UDP: calls ask it how to pass a NAT."""
+    NTP = "ntp"
+    """Over UDP: every machine asks such a server for the time. For references alone."""
 
 
 class Protocol(StrEnum):
@@ -26,6 +28,8 @@ class Protocol(StrEnum):
 
     MTPROTO = "mtproto"
     """Telegram's protocol."""
+    WHATSAPP = "whatsapp"
+    """WhatsApp's handshake in Noise, up to the server's hello."""
 
 
 DEFAULT_PORTS = {
@@ -33,7 +37,10 @@ DEFAULT_PORTS = {
     EndpointKind.HTTP: 80,
     EndpointKind.TLS: 443,
     EndpointKind.STUN: 3478,
+    EndpointKind.NTP: 123,
 }
+DATAGRAM_KINDS = (EndpointKind.STUN, EndpointKind.NTP)
+"""Kinds that are asked over UDP, written without slashes, and never seen through a proxy."""
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,13 +64,13 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def id(self) -> str:
-        """Canonical text: the URL, `tls://host:443`, `tcp://host:port`, `stun:host:port` or
-        `dns:name`."""
+        """Canonical text: the URL, `tls://host:443`, `tcp://host:port`, `stun:host:port`,
+        `ntp:host:port` or `dns:name`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         if self.kind is EndpointKind.DNS:
             return f"dns:{self.host}"
-        if self.kind is EndpointKind.STUN:
-            return f"stun:{host}:{self.port}"
+        if self.kind in DATAGRAM_KINDS:
+            return f"{self.kind}:{host}:{self.port}"
         if self.kind in (EndpointKind.HTTPS, EndpointKind.HTTP):
             port = "" if self.port == DEFAULT_PORTS[self.kind] else f":{self.port}"
             return f"{self.kind}://{host}{port}{self.path}"
@@ -135,6 +142,9 @@ class ReferenceScope(StrEnum):
     """A captive-portal check: cleartext HTTP with a known answer."""
     INTERNATIONAL = "international"
     DOMESTIC = "domestic"
+    UDP = "udp"
+    """Shows whether UDP gets out at all, before anybody is accused of blocking calls. It says
+    nothing about the vantage's health: many networks that are well let no UDP out."""
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 
 import idna
 
-from probes.catalog.catalog import DEFAULT_PORTS, Endpoint, EndpointKind
+from probes.catalog.catalog import DATAGRAM_KINDS, DEFAULT_PORTS, Endpoint, EndpointKind
 from probes.catalog.host import is_literal
 
 _ASCII_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
@@ -20,7 +20,7 @@ def parse_endpoint(text: str) -> Endpoint:
     """The endpoint that `text` names, without a stated answer.
 
     `https://host[:port]/path`, `http://…`, `tls://host[:443]`, `tcp://host:port`,
-    `stun:host[:3478]` or `dns:name`.
+    `stun:host[:3478]`, `ntp:host[:123]` or `dns:name`.
     Raises ValueError whose text says what would be right.
     """
     if text.startswith("dns:"):
@@ -28,20 +28,21 @@ def parse_endpoint(text: str) -> Endpoint:
         if is_literal(name):
             raise ValueError("a name to look up: dns:www.example.org")
         return Endpoint(kind=EndpointKind.DNS, host=name, port=0)
-    if text.startswith("stun:"):
-        # RFC 7064 has no slashes; they are accepted all the same.
-        return _reached_by(EndpointKind.STUN, text.removeprefix("stun:").removeprefix("//"))
+    for kind in DATAGRAM_KINDS:
+        if text.startswith(f"{kind}:"):
+            # RFC 7064 has no slashes; they are accepted all the same.
+            return _reached_by(kind, text.removeprefix(f"{kind}:").removeprefix("//"))
     scheme, separator, rest = text.partition("://")
     try:
-        kind = EndpointKind(scheme) if separator else None
+        named = EndpointKind(scheme) if separator else None
     except ValueError:
-        kind = None
-    if kind is None:
+        named = None
+    if named is None:
         raise ValueError(
             "say how to reach it: https://host/path, http://host/path, tls://host, "
-            "tcp://host:port, stun:host or dns:name"
+            "tcp://host:port, stun:host, ntp:host or dns:name"
         )
-    return _reached_by(kind, rest)
+    return _reached_by(named, rest)
 
 
 def _reached_by(kind: EndpointKind, rest: str) -> Endpoint:
@@ -59,7 +60,7 @@ def _reached_by(kind: EndpointKind, rest: str) -> Endpoint:
     path = url.path + (f"?{url.query}" if url.query else "")
     web = kind in (EndpointKind.HTTPS, EndpointKind.HTTP)
     if not web and path not in ("", "/"):
-        slashes = "" if kind is EndpointKind.STUN else "//"
+        slashes = "" if kind in DATAGRAM_KINDS else "//"
         raise ValueError(f"only a host and a port: {kind}:{slashes}host:port")
     host, port = split_host_port(url.netloc, DEFAULT_PORTS.get(kind, 0))
     if not port:

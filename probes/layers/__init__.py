@@ -4,7 +4,8 @@
     http, http_answer              one request; what its answer proves, offers and redirects to
     quic                           one request over HTTP/3
     proxy                          SOCKS5 and HTTP CONNECT
-    stun, telegram, app_answer     applications, and what they answer
+    stun, ntp, telegram, whatsapp  applications' own protocols
+     └─ app_answer                 a question in one, and what it came to
     bogon, nat64                   addresses no service can have; made-up IPv6 addresses
     scrub                          removes addresses from what peers send
      ├─ shown_text                 a text as its reader sees it

@@ -4,22 +4,19 @@ A server answers a binding request over UDP with the address the request came fr
 the vantage's own. It is read to recognise a real answer, and dropped unless the caller asks for it.
 """
 
-import asyncio
 import secrets
 from collections.abc import Callable
 from enum import Enum, auto
 from ipaddress import ip_address
 
-from probes.failure import Failure, unknown_failure
-from probes.layers.app_answer import AppAnswer
-from probes.sockets.failure_mapping import failure_of
-from probes.sockets.network import Datagrams, Network
+from probes.failure import unknown_failure
+from probes.layers.app_answer import AppAnswer, ask_in_datagrams
+from probes.sockets.failure_mapping import MalformedReplyError
+from probes.sockets.network import Network
 
 NOT_STUN = unknown_failure("not STUN")
 REFUSED = unknown_failure("STUN error response")
 
-_TRIES = 3
-"""Requests sent, spread evenly over the timeout."""
 _HEADER = 20
 _MAGIC = (0x2112A442).to_bytes(4, "big")
 _BINDING_REQUEST, _BINDING_SUCCESS, _BINDING_ERROR = 0x0001, 0x0101, 0x0111
@@ -90,45 +87,23 @@ async def ask_binding(
     `on_exit` gets the address that the server saw, which must not be kept, logged or shown. Never
     raises for network failures; may be cancelled at any point.
     """
-    loop = asyncio.get_running_loop()
     transaction = secrets.token_bytes(12)
-    answered: asyncio.Future[str | None] = loop.create_future()
-    foreign = False
 
-    def settle(failure: str | None) -> None:
-        if not answered.done():
-            answered.set_result(failure)
-
-    def received(data: bytes) -> None:
-        nonlocal foreign
+    def read(data: bytes) -> str | None:
         reply = classify(data, transaction)
         if reply is Reply.FOREIGN:
-            # Whoever can send this can also drop the real answer: keep waiting for it.
-            foreign = True
-        else:
-            if reply is Reply.SUCCESS and on_exit is not None and not answered.done():
-                on_exit(mapped_address(data))
-            settle(None if reply is Reply.SUCCESS else REFUSED)
+            raise MalformedReplyError("no answer to this request")
+        if reply is Reply.SUCCESS and on_exit is not None:
+            on_exit(mapped_address(data))
+        return None if reply is Reply.SUCCESS else REFUSED
 
-    started = loop.time()
-    socket: Datagrams | None = None
-    try:
-        socket = network.open_datagrams(
-            address, port, received, lambda error: settle(failure_of(error))
-        )
-        on_local_address(socket.local_address)
-        for _ in range(_TRIES):
-            socket.send(encode_request(transaction))
-            await asyncio.wait((answered,), timeout=timeout / _TRIES)
-            if answered.done():
-                break
-    except OSError as error:
-        settle(failure_of(error))
-    finally:
-        if socket is not None:
-            socket.close()
-    if not answered.done():
-        return AppAnswer(failure=NOT_STUN if foreign else Failure.GENERIC_TIMEOUT, first_reply=0.0)
-    failure = answered.result()
-    came = failure is None or failure == REFUSED
-    return AppAnswer(failure=failure, first_reply=loop.time() - started if came else 0.0)
+    return await ask_in_datagrams(
+        network,
+        address,
+        port,
+        encode_request(transaction),
+        read,
+        otherwise=NOT_STUN,
+        timeout=timeout,
+        on_local_address=on_local_address,
+    )

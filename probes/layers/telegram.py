@@ -13,13 +13,12 @@ number to factor. A middlebox that completes every handshake, or answers in HTTP
             63 24 16 05  nonce  server nonce  pq  fingerprints of keys
 """
 
-import asyncio
 import secrets
 import time
 
 from probes.failure import unknown_failure
-from probes.layers.app_answer import AppAnswer
-from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
+from probes.layers.app_answer import AppAnswer, ask_over_stream
+from probes.sockets.failure_mapping import MalformedReplyError
 from probes.sockets.network import Stream
 
 NOT_MTPROTO = unknown_failure("not MTProto")
@@ -45,26 +44,15 @@ async def ask_res_pq(stream: Stream, timeout: float) -> AppAnswer:  # noqa: ASYN
 
     Never raises for network failures; may be cancelled at any point.
     """
-    loop = asyncio.get_running_loop()
     nonce = secrets.token_bytes(_NONCE)
-    asked_at = loop.time()
-    first_reply = 0.0
-    received = b""
-    failure: str | None = None
-    try:
-        async with asyncio.timeout(timeout):
-            await stream.send(encode_req_pq(nonce, message_id=_message_id()))
-            while not is_res_pq(received, nonce):
-                data = await stream.receive(_LONGEST)
-                if not data:
-                    raise PeerClosedError
-                first_reply = first_reply or loop.time() - asked_at
-                received += data
-    except MalformedReplyError:
-        failure = NOT_MTPROTO
-    except (OSError, PeerClosedError) as error:
-        failure = failure_of(error)
-    return AppAnswer(failure=failure, first_reply=first_reply)
+    return await ask_over_stream(
+        stream,
+        encode_req_pq(nonce, message_id=_message_id()),
+        lambda received: is_res_pq(received, nonce),
+        otherwise=NOT_MTPROTO,
+        longest=_LONGEST,
+        timeout=timeout,
+    )
 
 
 def _message_id() -> int:

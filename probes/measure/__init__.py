@@ -12,7 +12,7 @@
       resolution           host names; stream_query: one question over a stream
       connections          TCP and TLS; connect_through_proxy: through a proxy
       redirect_chain       HTTP requests
-      application_protocols  MTProto, STUN and HTTP/3
+      application_protocols  chat servers' protocols, STUN and HTTP/3
     fetch, doh             an HTTPS request on the side; DNS over HTTPS
     concurrently           coroutines in parallel
 

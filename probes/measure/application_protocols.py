@@ -1,9 +1,11 @@
-"""The questions of one measurement in other protocols than HTTP over TCP: MTProto, STUN, HTTP/3."""
+"""The questions of one measurement in other protocols than HTTP over TCP: those of chat servers,
+STUN, NTP, HTTP/3."""
 
 from typing import assert_never
 
 from probes.catalog.catalog import Endpoint, EndpointKind, Protocol
 from probes.layers.app_answer import AppAnswer
+from probes.layers.ntp import ask_time
 from probes.layers.stun import ask_binding
 from probes.layers.telegram import ask_res_pq
 from probes.measure.concurrently import all_of
@@ -21,40 +23,43 @@ class Applications:
         self._connections = connections
 
     async def ask(self, protocol: Protocol, opened: Opened, endpoint: Endpoint) -> bool:
-        """Ask an endpoint in `protocol` over an open stream; True when it answers."""
+        """Ask an endpoint its protocol's first question over an open stream, then close that; True
+        when it answers."""
+        start = self._record.elapsed()
+        timeout = self._record.settings.http_timeout
         match protocol:
             case Protocol.MTPROTO:
-                return await self._ask_res_pq(opened, endpoint)
+                answer = await ask_res_pq(opened.stream, timeout)
+            case Protocol.WHATSAPP:
+                # Imported here: the library costs memory that most other probing never needs.
+                from probes.layers.whatsapp import ask_server_hello
+
+                answer = await ask_server_hello(opened.stream, timeout)
             case _:
                 assert_never(protocol)
-
-    async def _ask_res_pq(self, opened: Opened, endpoint: Endpoint) -> bool:
-        """Send a Telegram data centre its first question, then close the stream."""
-        start = self._record.elapsed()
-        answer = await ask_res_pq(opened.stream, self._record.settings.http_timeout)
         opened.stream.close()
-        return self._note(start, answer, Protocol.MTPROTO, opened.address, endpoint.port)
+        return self._note(start, answer, protocol, opened.address, endpoint.port)
 
-    async def ask_binding(self, endpoint: Endpoint) -> bool:
-        """Ask a STUN server at each of its addresses; True when one of them answers."""
+    async def ask_over_udp(self, endpoint: Endpoint) -> bool:
+        """Ask a STUN or NTP server at each of its addresses; True when one of them answers."""
         by_family = await self._connections.by_family(endpoint.host)
         if self._context.vantage.egress.proxied:
             return False
         addresses = [address for family in by_family for address in family]
-        answered = await all_of([self._binding(address, endpoint.port) for address in addresses])
+        answered = await all_of([self._datagram(endpoint, address) for address in addresses])
         return any(answered)
 
-    async def _binding(self, address: str, port: int) -> bool:
+    async def _datagram(self, endpoint: Endpoint, address: str) -> bool:
         start = self._record.elapsed()
-        binding = await ask_binding(
-            self._context.network,
-            address,
-            port,
-            timeout=self._record.settings.http_timeout,
-            on_local_address=self._record.own.add,
-            on_exit=self._context.heard_exit,
-        )
-        return self._note(start, binding, "stun", address, port)
+        where = (self._context.network, address, endpoint.port)
+        timeout, own = self._record.settings.http_timeout, self._record.own.add
+        if endpoint.kind is EndpointKind.NTP:
+            answer = await ask_time(*where, timeout=timeout, on_local_address=own)
+        else:
+            answer = await ask_binding(
+                *where, timeout=timeout, on_local_address=own, on_exit=self._context.heard_exit
+            )
+        return self._note(start, answer, endpoint.kind, address, endpoint.port)
 
     def _note(
         self, start: float, answer: AppAnswer, protocol: str, address: str, port: int

@@ -2,7 +2,7 @@
 
 from operator import attrgetter
 
-from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.catalog.catalog import DATAGRAM_KINDS, Endpoint, EndpointKind
 from probes.layers.scrub import Scrubber, scrub_observation
 from probes.measure.application_protocols import Applications
 from probes.measure.connect_through_proxy import ProxiedConnections
@@ -38,8 +38,8 @@ class MeasurementRun:
         self.record.given, self.record.endpoint = endpoint.host, endpoint.id
         if endpoint.kind is EndpointKind.DNS:
             return bool(await self.resolution.addresses(endpoint.host))
-        if endpoint.kind is EndpointKind.STUN:
-            return await self.applications.ask_binding(endpoint)
+        if endpoint.kind in DATAGRAM_KINDS:  # STUN, NTP
+            return await self.applications.ask_over_udp(endpoint)
         # Nothing is sent to a peer whose certificate is not judged: only the handshake counts.
         asks = endpoint.verify or endpoint.kind is EndpointKind.HTTP
         if self._reduction is not None and self._reduction.only_handshake(endpoint):

@@ -9,7 +9,7 @@ from typing import Self
 
 import msgspec
 
-from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.catalog.catalog import DATAGRAM_KINDS, Endpoint, EndpointKind
 from probes.layers.bogon import NO_NAT64, BogonList
 from probes.layers.dns import DnsLookup
 from probes.layers.dns_message import Reply
@@ -75,7 +75,7 @@ class VantageContext(ABC):
         # A proxy that resolves hides the DNS answer and the TCP handshake, and no proxy carries
         # datagrams.
         hidden = [Layer.DNS] if self.vantage.resolver.system else []
-        if endpoint.kind is EndpointKind.STUN:
+        if endpoint.kind in DATAGRAM_KINDS:  # STUN, NTP
             hidden.append(Layer.APP)
         elif endpoint.kind is not EndpointKind.DNS:
             hidden.append(Layer.TCP)

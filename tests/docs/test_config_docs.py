@@ -56,6 +56,7 @@ MEANT_IN_WORDS = {
     "none",
     "all that are watched by default",
     "3 shipped",
+    "4 shipped",
     "2 each for BR and PK",
 }
 """Defaults that are no value of the file."""
@@ -169,6 +170,7 @@ def test_only_these_keys_have_a_default_in_words() -> None:
         ("references", "uplink"),
         ("references", "international"),
         ("references", "domestic"),
+        ("references", "udp"),
         ("agent", "collectors"),
         ("agent", "collector_key"),
         ("agent", "sealing_key"),
@@ -222,7 +224,13 @@ def test_the_shipped_references_are_counted_right() -> None:
     for one in shipped_catalog().references:
         name = f"{one.scope} {one.country}".strip()
         counts[name] = counts.get(name, 0) + 1
-    assert counts == {"uplink": 3, "international": 3, "domestic BR": 2, "domestic PK": 2}
+    assert counts == {
+        "uplink": 3,
+        "international": 3,
+        "udp": 4,
+        "domestic BR": 2,
+        "domestic PK": 2,
+    }
 
 
 @pytest.mark.parametrize("text", re.findall(r"^```toml\n(.+?)^```", CONFIG, re.M | re.S))

@@ -162,6 +162,10 @@ class Censor:
         for rule in self.rules.of("udp"):
             if rule.covers(packet.destination, packet.destination_port) and rule.acts():
                 return
+        for rule in self.rules.of("payload"):
+            meant = rule.covers(packet.destination, packet.destination_port)
+            if meant and rule.reads(packet.payload, "udp") and rule.acts():
+                return
         if not any(self.rules.of(kind) for kind in ("connect", "quic", "pace")):
             self._pass(INTERNET, packet.frame)
             return
@@ -372,6 +376,8 @@ class Censor:
         if found.protocol not in (MORE, OTHER):
             self._name_rules(found)
             self._judge(found, packet)
+        elif found.protocol == OTHER:
+            self._judge_payload(found, packet)
         held, found.held = found.held, []
         if found.effect is None:
             for waiting in held:
@@ -387,6 +393,12 @@ class Censor:
         kind = {"tls": "hello", "http": "request"}[found.protocol]
         for rule in self.rules.of(kind):
             if rule.names_it(found.name) and rule.covers(*found.server) and rule.acts():
+                self._apply(found, packet, rule)
+                return
+
+    def _judge_payload(self, found: Flow, packet: Packet) -> None:
+        for rule in self.rules.of("payload"):
+            if rule.covers(*found.server) and rule.reads(found.heard, "tcp") and rule.acts():
                 self._apply(found, packet, rule)
                 return
 

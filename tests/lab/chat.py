@@ -4,14 +4,17 @@ Only the first exchange, which proves to a client whom it has reached:
 
 - MTProto over the abridged and the intermediate transport: `req_pq` or `req_pq_multi` gets
   `resPQ` with the client's nonce; what is no such message gets the transport error -404.
-- Noise: the prologue and a client hello frame get a frame of a server hello's shape and size.
+- Noise: the prologue and a client hello frame get a server hello, encrypted for the client's key.
 """
 
 import os
 import random
 import struct
 import time
+from importlib.util import find_spec
 from typing import Protocol
+
+from tests.lab.worker import load_packages
 
 REQ_PQ, REQ_PQ_MULTI, RES_PQ = 0x60469778, 0xBE7E8EF1, 0x05162463
 VECTOR = 0x1CB5C415
@@ -117,15 +120,18 @@ class Noise:
             return None
         if len(rest) < 7 + size:
             return b""
-        if _field(rest[7 : 7 + size], 2) is None:
+        hello = _field(rest[7 : 7 + size], 2)
+        ephemeral = None if hello is None else _field(hello, 1)
+        if ephemeral is None or len(ephemeral) != 32:
             return None
         self._heard = b""
-        hello = b"".join(
-            bytes([number << 3 | 2]) + _varint(length) + os.urandom(length)
-            for number, length in ((1, 32), (2, 48), (3, 249))  # ephemeral, static, payload
-        )
-        frame = bytes([3 << 3 | 2]) + _varint(len(hello)) + hello
-        return len(frame).to_bytes(3, "big") + frame
+        # Loaded when the first client says hello: a lab's children start without packages.
+        if find_spec("cryptography") is None:
+            load_packages()
+        from tests.lab.noise import server_hello
+
+        said = server_hello(rest[:4], ephemeral)
+        return len(said).to_bytes(3, "big") + said
 
 
 def _field(message: bytes, number: int) -> bytes | None:
@@ -134,12 +140,6 @@ def _field(message: bytes, number: int) -> bytes | None:
         return None
     value = message[2 : 2 + message[1]]
     return value if len(value) == message[1] else None
-
-
-def _varint(number: int) -> bytes:
-    if number < 0x80:
-        return bytes([number])
-    return bytes([number & 0x7F | 0x80]) + _varint(number >> 7)
 
 
 class Silent:

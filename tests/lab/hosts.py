@@ -31,7 +31,9 @@ class LabHost(msgspec.Struct, frozen=True, kw_only=True):
     speaks: str = ""
     """What a raw host speaks: mtproto, noise; empty for nothing at all."""
     stun: bool = False
-    """True: answers STUN binding requests on UDP port 3478."""
+    """True: answers STUN binding requests on UDP ports 3478 and 19302."""
+    ntp: bool = False
+    """True: answers NTP requests on UDP port 123."""
     quic: bool = False
     """True: in a lab with QUIC it speaks HTTP/3 as well, and says so in Alt-Svc."""
     ports: tuple[int, ...] = (443, 80)
@@ -130,6 +132,11 @@ TELEGRAM_DATA_CENTRES = (
     "2001:b28:f23f:f005::a",
 )
 
+TELEGRAM_MEDIA = (
+    *("149.154.167.151", "149.154.164.250"),
+    *("2001:67c:4e8:f002::b", "2001:67c:4e8:f004::b"),
+)
+
 _NO_CONTENT = Page(status=204)
 
 PLATFORMS: tuple[LabHost, ...] = (
@@ -194,6 +201,7 @@ PLATFORMS: tuple[LabHost, ...] = (
         ports=(443, 80, 5222),
         speaks="mtproto",
     ),
+    _raw("telegram-media.lab", "telegram", *TELEGRAM_MEDIA, ports=(443,), speaks="mtproto"),
     _site("web.telegram.org", "Telegram Web", "telegram"),
     _moved("t.me", "https://telegram.org/", "telegram", 302),
     _site("telegram.org", "Telegram Messenger", "telegram"),
@@ -231,6 +239,14 @@ REFERENCES: tuple[LabHost, ...] = (
         for name in ("dns.google", "cloudflare-dns.com", "dns.quad9.net")
     ),
     _small("one.one.one.one", "doh", 404, ports=(443, 80, 853)),
+    *(
+        LabHost(name=name, raw=True, ports=(), stun=True)
+        for name in ("stun.cloudflare.com", "stun.l.google.com")
+    ),
+    *(
+        LabHost(name=name, raw=True, ports=(), ntp=True)
+        for name in ("time.cloudflare.com", "time.google.com")
+    ),
     _site("www.pta.gov.pk", "Pakistan Telecommunication Authority", "pta", country="PK"),
     _site("www.dawn.com", "Dawn – breaking news", "dawn", country="PK"),
     _site("www.gov.br", "Governo do Brasil", "govbr", country="BR"),

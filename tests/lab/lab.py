@@ -390,6 +390,7 @@ def _host_fields(
         "raw": host.raw,
         "speaks": host.speaks,
         "stun": host.stun,
+        "ntp": host.ntp,
         "quic": host.quic and quic,
         "rotate": host.rotate,
         "https": msgspec.to_builtins(host.https),

@@ -26,6 +26,7 @@ HOWS = {
     "connect": "drop reset icmp-host icmp-admin icmp-net icmp-port",
     "quic": "drop",
     "udp": "drop",
+    "payload": "reset fin drop",
 }
 UDP_ONLY = ("inject", "truncate")
 ECHO = "You are {client}"
@@ -116,6 +117,8 @@ class Network:
         address: Sequence[str] = (),
         quic: Sequence[str] = (),
         udp: Sequence[int] = (),
+        payload: Sequence[str] = (),
+        at: int = 0,
         ports: Sequence[int] = (),
         family: int = 0,
         resolver: str = "isp",
@@ -131,7 +134,11 @@ class Network:
     ) -> Rule:
         """Interfere with names (dns, sni, http, quic), addresses or UDP ports.
 
-        Exactly one of `dns`, `sni`, `http`, `quic`, `udp` is given, or `address` alone; otherwise
+        `payload` are bytes in hexadecimal digits that stand `at` that place of what a client sends
+        first over TCP, in neither TLS nor HTTP, or of any datagram of its.
+
+        Exactly one of `dns`, `sni`, `http`, `quic`, `udp`, `payload` is given, or `address` alone;
+        otherwise
         `address` (host names, addresses or networks), `ports` and `family` narrow it down.
         What `how` may be is in HOWS. `sni` is what TLS over TCP names, `quic` what QUIC does; an
         address is blocked for both, unless `transports` says tcp or udp.
@@ -142,13 +149,20 @@ class Network:
         two be, and so on, which leaves nothing to it.
         `residual` is how long further connections to the same address suffer `residual_how`.
         """
-        given = {"dns": dns, "hello": sni, "request": http, "quic": quic, "udp": udp}
+        given = {
+            "dns": dns,
+            "hello": sni,
+            "request": http,
+            "quic": quic,
+            "udp": udp,
+            "payload": payload,
+        }
         kinds = [kind for kind, value in given.items() if value] or ["connect"]
         if len(kinds) > 1 or how not in HOWS[kinds[0]].split():
             raise ValueError(f"{' and '.join(kinds)} cannot be blocked by {how}")
         fields: dict[str, Any] = {
             "how": how,
-            "names": [*dns, *sni, *http, *quic],
+            "names": [*dns, *sni, *http, *quic, *payload],
             "networks": self._networks(address, family),
             "ports": [*ports, *udp],
             "chance": chance,
@@ -163,6 +177,8 @@ class Network:
             if not (fields["networks"] or ports):
                 raise ValueError("nothing to block")
             fields["transports"] = list(transports) or ["tcp", "udp"]
+        elif payload:
+            fields |= {"size": at, "transports": list(transports) or ["tcp", "udp"]}
         elif transports:
             raise ValueError(f"{kinds[0]} has a transport of its own")
         return self._add(kinds[0], **fields)

@@ -1,7 +1,7 @@
 """Origin servers: TLS and HTTP/1.1 for one host each, changeable while they run.
 
-Hosts that speak something else (chat, STUN, HTTP/3) are sites too, with the same visits, delays
-and downs.
+Hosts that speak something else (chat, STUN, NTP, HTTP/3) are sites too, with the same visits,
+delays and downs.
 
 TLS runs over memory buffers, so that each connection knows which host's address it came to and
 may be delayed, silenced or refused at any stage.
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.lab import chat, stun
+from tests.lab import chat, ntp, stun
 from tests.lab.listener import Datagrams, Listener, reset, silence
 from tests.lab.overload import Overload
 from tests.lab.sniff import MORE, sniff
@@ -50,6 +50,7 @@ class Site:
     speaks: str = ""
     """What a raw host answers: mtproto, noise, or nothing when empty."""
     stun: bool = False
+    ntp: bool = False
     quic: bool = False
     """Advertises HTTP/3; who sets it puts a server among `listeners`."""
     https: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
@@ -89,7 +90,11 @@ class Site:
                 for port in self.ports
             ]
             if self.stun:
-                self.listeners += [Datagrams(a, stun.PORT, self._bind) for a in self.addresses]
+                self.listeners += [
+                    Datagrams(a, port, self._bind) for a in self.addresses for port in stun.PORTS
+                ]
+            if self.ntp:
+                self.listeners += [Datagrams(a, ntp.PORT, self._tell) for a in self.addresses]
         for listener in self.listeners:
             await listener.open()
 
@@ -124,8 +129,14 @@ class Site:
             self.visited("stun", peer[0])
             here.send(reply, peer)
 
+    def _tell(self, here: Datagrams, data: bytes, peer: Any) -> None:
+        reply = ntp.answer(data, time.time())
+        if reply is not None:
+            self.visited("ntp", peer[0])
+            here.send(reply, peer)
+
     def visited(self, stage: str, peer: str, **seen: Any) -> None:
-        """Note that a client got as far as `stage` (tcp, tls, http, quic, chat or stun)."""
+        """Note that a client got as far as `stage` (tcp, tls, http, quic, chat, stun or ntp)."""
         if len(self.visits) < MOST_VISITS:
             self.visits.append({"stage": stage, "peer": peer, "at": time.time(), **seen})
 

@@ -10,6 +10,7 @@ Kinds, and the `how` each knows:
 | request | the Host of a cleartext HTTP request | page reset fin drop |
 | quic | the server name of a QUIC client's first datagrams | drop |
 | udp | a datagram's address and port | drop |
+| payload | bytes of a datagram, or that a client sends first over TCP | reset fin drop |
 | pace | a flow's name or address | shape police |
 | stall | a flow's name or address | |
 | cut | everything | |
@@ -35,7 +36,8 @@ class Rule:
     kind: str
     how: str = ""
     names: tuple[str, ...] = ()
-    """`x.com` is that name alone, `.x.com` it and all below it; none means every name."""
+    """`x.com` is that name alone, `.x.com` it and all below it; none means every name. payload:
+    the bytes, in hexadecimal digits."""
     networks: tuple[str, ...] = ()
     """Of the server's address, in CIDR notation; none means every address."""
     ports: tuple[int, ...] = ()
@@ -43,7 +45,7 @@ class Rule:
     resolvers: tuple[str, ...] = ()
     """dns: the resolvers asked; none means any."""
     transports: tuple[str, ...] = ("udp", "tcp")
-    """dns, connect: which ones are touched."""
+    """dns, connect, payload: which ones are touched."""
     qtypes: tuple[int, ...] = ()
     """dns: which questions; none means every type."""
     addresses: tuple[str, ...] = ()
@@ -62,7 +64,7 @@ class Rule:
     body: str = ""
     """page, accept: the forged answer; `{client}` stands for the client's address."""
     size: int = 0
-    """stall: bytes the client still gets."""
+    """stall: bytes the client still gets; payload: how many bytes come before those meant."""
     rate: float = 0.0
     """pace: bytes per second; shape: both directions together, police: each."""
     loss: float = 0.0
@@ -93,6 +95,11 @@ class Rule:
     def names_it(self, name: str) -> bool:
         """Whether `name` (lower case) is meant."""
         return not self.names or name in self._exact or name.endswith(self._below)
+
+    def reads(self, payload: bytes, transport: str) -> bool:
+        """Whether the bytes meant stand in this payload."""
+        rest = payload[self.size :].hex()
+        return transport in self.transports and rest.startswith(self.names)
 
     def covers(self, address: bytes, port: int) -> bool:
         """Whether the server's packed address and port are meant."""

@@ -4,6 +4,8 @@ import ipaddress
 import struct
 
 PORT = 3478
+PORTS = (PORT, 19302)
+"""The registered one, and that of a well-known server."""
 COOKIE = 0x2112A442
 REQUEST, SUCCESS = 0x0001, 0x0101
 XOR_MAPPED_ADDRESS = 0x0020

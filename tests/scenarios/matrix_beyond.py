@@ -57,6 +57,21 @@ def _in_time(name: str, story: str, answer: Answer, proved_in: str) -> Scenario:
     )
 
 
+def _calls(name: str, story: str, evidence: str, proof: str) -> Scenario:
+    """The server for calls is silent; its platform is degraded."""
+    return Scenario(
+        name=name,
+        group="beyond",
+        story=story,
+        ooni="accessible",
+        differs="OONI only resolves the name of Messenger's server for calls.",
+        answer=Answer(
+            state="blocked", rule_id="app.stun", method="udp", sub_method="stun", evidence=evidence
+        ),
+        proved_in=f"test_chat_and_calls.py::{proof}",
+    )
+
+
 def _everything_expired(lab: Lab, _: Network) -> None:
     more = ("wrong-clock.example", "connectivitycheck.gstatic.com")
     for host in lab.internet.addresses:
@@ -234,6 +249,49 @@ BEYOND: tuple[Scenario, ...] = (
         "fin",
         "After the greeting with the name the connection is closed.",
         blocked("tls.eof", "conclusive"),
+    ),
+    Scenario(
+        name="wa-noise-dpi",
+        group="beyond",
+        story="What begins like WhatsApp's own greeting is dropped; TCP handshakes pass.",
+        ooni="accessible",
+        differs="OONI makes TCP connections to WhatsApp's chat servers and says nothing there.",
+        answer=Answer(
+            state="blocked",
+            rule_id="app.middlebox",
+            method="tcp",
+            sub_method="middlebox",
+            evidence="strong",
+        ),
+        proved_in="test_chat_and_calls.py"
+        "::test_whatsapp_without_an_answer_to_its_greeting_is_blocked",
+    ),
+    _calls(
+        "stun-ban",
+        "Datagrams that hold STUN's mark are dropped, whoever they are for. The platform's calls"
+        " are blocked and so are all others; its messages work.",
+        "weak",
+        "test_calls_are_told_from_udp_without_http_3",
+    ),
+    _calls(
+        "stun-ban-quic",
+        "The same, looked at over HTTP/3 as well, which passes.",
+        "weak",
+        "test_calls_are_told_from_udp_with_http_3",
+    ),
+    _calls(
+        "own-calls",
+        "Datagrams to one platform's server for calls are dropped; other calls work.",
+        "strong",
+        "test_calls_are_told_from_udp_without_http_3",
+    ),
+    Scenario(
+        name="no-udp",
+        group="beyond",
+        story="No datagram leaves the network but DNS, so no call of any platform is possible.",
+        ooni=_NEVER,
+        answer=insufficient("vantage.no_udp"),
+        proved_in="test_chat_and_calls.py::test_calls_are_told_from_udp_without_http_3",
     ),
     Scenario(
         name="stall-16k",

@@ -215,8 +215,9 @@ def graded(case: Case, sign: Sign, attempts: Sequence[FailedAttempt]) -> Evidenc
             count += residue
     evidence = grade(weight, count, timeout_rate=rate, lossy=lossy)
     if kind_of(case.endpoint) is EndpointKind.STUN and sign[0] is Layer.APP:
-        # Firewalls that allow some UDP but not this port are too common for more.
-        return capped(evidence, Evidence.WEAK)
+        calls_elsewhere = any(kind_of(one) is EndpointKind.STUN for one in case.udp_references)
+        # Firewalls that allow some UDP but no calls are too common for more than weak.
+        return evidence if calls_elsewhere else capped(evidence, Evidence.WEAK)
     return evidence
 
 

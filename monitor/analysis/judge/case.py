@@ -41,6 +41,9 @@ class Case(EndpointCase, frozen=True, kw_only=True):
     udp_works: bool = False
     """HTTP/3 or STUN of another endpoint worked from this vantage in this cycle, so UDP gets
     through and its silence means something."""
+    udp_references: frozenset[str] = frozenset()
+    """Ids of the references that answered over UDP in this cycle: calls need no other proof that
+    UDP gets through."""
     control_health: Mapping[str, VantageHealth] = {}
     """Vantage id → health of the control vantages. A missing one counts as unwell."""
     trust: Trust = OWN_ALONE

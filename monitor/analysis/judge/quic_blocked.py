@@ -13,6 +13,7 @@ from monitor.analysis.judge.controls import ABLE, controls_for, follows
 from monitor.analysis.judge.evidence_grades import Sign
 from monitor.analysis.outcome import DEPTH, Outcome, Summary, sub_method_of, summarise
 from monitor.analysis.verdict import Evidence
+from probes.catalog.catalog import DATAGRAM_KINDS
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import AnyObservation, AppObservation, Layer, Measurement, QuicObservation
 
@@ -48,7 +49,7 @@ def answered_over_udp(measurements: Iterable[Measurement]) -> frozenset[str]:
         m.endpoint
         for m in measurements
         for o in m.observations
-        if o.failure is None and (isinstance(o, QuicObservation) or _is_stun(o))
+        if o.failure is None and (isinstance(o, QuicObservation) or _in_datagrams(o))
     )
 
 
@@ -58,8 +59,8 @@ def quic_failed(measurement: Measurement, families: tuple[str, ...]) -> bool:
     return bool(tries) and all(o.failure is not None for o in tries)
 
 
-def _is_stun(observation: AnyObservation) -> bool:
-    return isinstance(observation, AppObservation) and observation.protocol == "stun"
+def _in_datagrams(observation: AnyObservation) -> bool:
+    return isinstance(observation, AppObservation) and observation.protocol in DATAGRAM_KINDS
 
 
 def _tries(measurement: Measurement, families: tuple[str, ...]) -> list[QuicObservation]:

@@ -26,10 +26,12 @@ Decisions worth knowing:
   themselves.
 * *Behind a captive portal* a handshake or a resolved name is no answer of the platform; a verified
   certificate or the platform's own protocol is.
-* *MTProto* is spoken by Telegram's servers only. A connection that does not speak it comes from a
-  middlebox: method tcp, sub-method middlebox.
+* *MTProto* is spoken by Telegram's servers only, and *Noise* by WhatsApp's. A connection that does
+  not speak it comes from a middlebox, or is cut off once the app's greeting is recognised: method
+  tcp, sub-method middlebox. The failure of layer app says which: silence, a reset, another answer.
 * *UDP* is closed on many networks. QUIC and calls are accused only where other UDP worked in the
-  same cycle; calls (method udp) are never more than weak. `monitor.analysis.judge.platform` says
+  same cycle; calls (method udp) are never more than weak, unless another owner's server for calls
+  answered. `monitor.analysis.judge.platform` says
   what a block of QUIC alone means for the platform.
 * *Without a control, with controls that disagree, or on a proxy's report alone*, evidence is never
   more than weak. Where agents are controls, they vote (`monitor.analysis.judge.controls`).
@@ -468,8 +470,10 @@ RULES: tuple[Rule, ...] = (
         id="vantage.no_udp",
         meaning="The servers for calls do not answer, but nothing else answered over UDP here"
         " either.",
-        wrong_when="Calls are blocked where no other UDP was tried.",
-        matches=lambda facts: _is_stun(facts) and not facts.case.udp_works,
+        wrong_when="Calls are blocked, and so is all other UDP that was tried.",
+        matches=lambda facts: (
+            _is_stun(facts) and not (facts.case.udp_works or facts.case.udp_references)
+        ),
     ),
     Rule(
         id="vantage.lossy",
@@ -612,8 +616,9 @@ RULES: tuple[Rule, ...] = (
         state=State.BLOCKED,
         method="udp",
         sub_method="stun",
-        grade_ceiling=Evidence.WEAK,
-        wrong_when="A firewall lets through some UDP and not this port; never more than weak.",
+        grade_ceiling=Evidence.STRONG,
+        wrong_when="A firewall lets through some UDP and no calls; never more than weak, therefore,"
+        " unless a server for calls that is no platform's answers.",
         matches=lambda facts: _own_protocol(facts.accused) and _is_stun(facts),
     ),
     # Failures that accuse nobody.

@@ -114,6 +114,7 @@ def assess(
     vantage itself found its clock ahead: corrected and steady times do not show that. Never raises;
     without references the state is unknown.
     """
+    references = [one for one in references if one[0].scope is not ReferenceScope.UDP]
     seen = _references(references, witnesses, where)
     known = [one for one in (seen.clock_skew, skew) if one is not None]
     seen = msgspec.structs.replace(seen, clock_skew=max(known, key=abs, default=None))

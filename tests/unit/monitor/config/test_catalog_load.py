@@ -356,6 +356,18 @@ BROKEN = {
         f'{NEWS}endpoints = [{{ endpoint = "tcp://news.example:1", protocol = "mtprot" }}]',
         (3, "platform.news.role.web.endpoints[1].protocol", '"mtproto"'),
     ),
+    "a time server as a platform": (
+        f'{NEWS}endpoints = ["ntp:time.example"]',
+        (3, "platform.news.role.web.endpoints[1]", "as a reference, under udp"),
+    ),
+    "a site as a reference over UDP": (
+        '[references]\nudp = ["https://www.example.org/"]',
+        (2, "references.udp[1]", "stun:host or ntp:host under udp"),
+    ),
+    "a time server as a reference abroad": (
+        '[references]\ninternational = ["ntp:time.example"]',
+        (2, "references.international[1]", "stun:host or ntp:host under udp"),
+    ),
     "status out of range": (
         f'{NEWS}endpoints = [{{ endpoint = "https://news.example/", status = 20 }}]',
         (3, "platform.news.role.web.endpoints[1].status", "from 100 to 599"),

@@ -35,7 +35,7 @@ OTHER = {
     "whatsapp": {"registration", "web", "media", "links"},
     "youtube": {"pictures", "links"},
     "tiktok": {"video", "pictures", "scripts", "links"},
-    "telegram": {"web", "links", "bots"},
+    "telegram": {"web", "media", "links", "bots"},
     "signal": {"storage", "contacts", "group-calls", "media"},
     "public-dns": {"dot"},
 }
@@ -168,8 +168,8 @@ def test_telegram_chat_is_five_data_centres_by_address() -> None:
     assert len(chat.endpoints) == 3 * sum(map(len, hosts.values()))
 
 
-def test_only_telegrams_chat_must_answer_in_a_protocol() -> None:
-    """Every data centre, and no other tcp endpoint: what those speak is not known to us."""
+def test_chat_servers_must_answer_in_their_own_protocol() -> None:
+    """No tcp endpoint counts as reached by a handshake, which any box in between completes."""
     asked = {
         (platform.name, role.name, endpoint.protocol)
         for platform in PLATFORMS.values()
@@ -177,7 +177,11 @@ def test_only_telegrams_chat_must_answer_in_a_protocol() -> None:
         for endpoint in role.endpoints
         if endpoint.kind is EndpointKind.TCP
     }
-    assert asked == {("telegram", "chat", Protocol.MTPROTO), ("whatsapp", "chat", None)}
+    assert asked == {
+        ("telegram", "chat", Protocol.MTPROTO),
+        ("telegram", "media", Protocol.MTPROTO),
+        ("whatsapp", "chat", Protocol.WHATSAPP),
+    }
 
 
 def test_youtube_proves_itself_by_an_answer_without_content() -> None:
@@ -216,6 +220,16 @@ def test_youtube_proves_itself_by_an_answer_without_content() -> None:
         ),
         ("youtube", "video", ["https://redirector.googlevideo.com/"]),
         ("youtube", "pictures", ["https://i.ytimg.com/"]),
+        (
+            "telegram",
+            "media",
+            [
+                "tcp://149.154.167.151:443",
+                "tcp://[2001:67c:4e8:f002::b]:443",
+                "tcp://149.154.164.250:443",
+                "tcp://[2001:67c:4e8:f004::b]:443",
+            ],
+        ),
         ("telegram", "links", ["https://t.me/", "https://telegram.org/"]),
         (
             "tiktok",
@@ -284,6 +298,18 @@ def test_international_references_are_three_companies_over_tls() -> None:
         "www.cloudflare.com",
         "www.gstatic.com",
     }
+
+
+def test_references_over_udp_are_of_two_owners_and_two_kinds() -> None:
+    """Who blocks all calls leaves the time alone, and who blocks one platform's leaves others'."""
+    over_udp = [one.endpoint for one in CATALOG.references if one.scope is ReferenceScope.UDP]
+    assert {(e.kind, e.host, e.port) for e in over_udp} == {
+        (EndpointKind.STUN, "stun.cloudflare.com", 3478),
+        (EndpointKind.STUN, "stun.l.google.com", 19302),
+        (EndpointKind.NTP, "time.cloudflare.com", 123),
+        (EndpointKind.NTP, "time.google.com", 123),
+    }
+    assert not any(e.host.endswith((".fbsbx.com", ".facebook.com")) for e in over_udp)
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,10 @@ def test_the_recommended_set_up_needs_no_advice(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        (
+            f"[references]\nudp = []\n{FIELDS}{CONTROLS}",
+            "No udp references: blocked calls look like a network without UDP",
+        ),
         (FIELDS, "No control vantage: failures alone will be insufficient"),
         (FIELDS + CONTROLS.rpartition("[[vantage]]")[0], "One control vantage only (c)"),
         (FIELDS + CONTROLS.replace("asn = 4", "asn = 3"), "c and d are in the same network"),

@@ -37,6 +37,8 @@ from probes.testing import (
 )
 from probes.vantage import Egress, EgressKind, Profile, Resolver, VantagePoint, VantageRole
 from storage.values.cycle import Cycle
+from tests.lab import ntp as lab_ntp
+from tests.lab import stun as lab_stun
 from tests.lab.certificates import authority
 from tests.worlds.build import START, case, dns, http, look, tcp, tls
 from tests.worlds.scripted_quic import quic_site
@@ -510,3 +512,96 @@ async def test_a_skipped_cycle_is_recorded_and_measures_nothing() -> None:
     )
     assert (cycle.platforms, cycle.measurements, cycle.hurried) == ((), (), True)
     assert world.own.connects == []
+
+
+# -- UDP -----------------------------------------------------------------------------------------
+
+CALLS = "203.0.113.60"
+STUN_REFERENCES, TIME = ("203.0.113.61", "203.0.113.62"), "203.0.113.63"
+
+
+class CallsWorld(World):
+    """A platform's server for calls, and references over UDP; `silent` ones answer nobody."""
+
+    def __init__(self, *silent: str, field: VantagePoint = FIELD, calls: bool = True) -> None:
+        super().__init__(field=field)
+        known = self.settings.catalog
+        role = Role(name="calls", core=True, endpoints=(parse_endpoint(f"stun:{CALLS}"),))
+        platform = Platform(name="messenger", title="Messenger", owner="meta", roles=(role,))
+        over_udp = tuple(
+            Reference(scope=ReferenceScope.UDP, endpoint=parse_endpoint(text))
+            for text in (f"ntp:{TIME}", *(f"stun:{one}" for one in STUN_REFERENCES))
+        )
+        self.settings = msgspec.structs.replace(
+            self.settings,
+            catalog=msgspec.structs.replace(
+                known,
+                platforms=(*known.platforms, platform) if calls else known.platforms,
+                references=(*known.references, *over_udp),
+            ),
+        )
+        servers = {(one, 3478): self._binding for one in (CALLS, *STUN_REFERENCES)}
+        for (address, port), answers in {**servers, (TIME, 123): self._time}.items():
+            for network in self.networks.values():
+                if address not in silent:
+                    network.datagram_peer(address, port, answers)
+
+    @staticmethod
+    def _binding(request: bytes) -> list[bytes]:
+        answer = lab_stun.answer(request, ("198.51.100.7", 40000))
+        return [answer] if answer else []
+
+    @staticmethod
+    def _time(request: bytes) -> list[bytes]:
+        answer = lab_ntp.answer(request, 1_700_000_000.0)
+        return [answer] if answer else []
+
+
+def asked_over_udp(cycle: Cycle) -> dict[str, bool]:
+    """Address of each reference that was asked over UDP → whether it answered."""
+    return {
+        parse_endpoint(m.endpoint).host: m.reached
+        for m in cycle.measurements
+        if (m.look, m.role) == (Purpose.REFERENCE, ReferenceScope.UDP)
+    }
+
+
+async def test_each_cycle_asks_one_server_for_calls_that_is_no_platforms() -> None:
+    """Which one, chance decides; where it answers, nothing else is asked."""
+    cycles = await CallsWorld().cycles(12, share=0.0)
+    asked = [asked_over_udp(cycle) for cycle in cycles]
+    assert [list(one.values()) for one in asked] == [[True]] * 12
+    assert {host for one in asked for host in one} == set(STUN_REFERENCES)
+    assert {rules(cycle)[f"stun:{CALLS}:3478"] for cycle in cycles} == {"endpoint.reached"}
+
+
+@pytest.mark.parametrize(
+    ("silent", "asked", "told"),
+    [
+        (STUN_REFERENCES, 3, "endpoint.reached"),
+        ((*STUN_REFERENCES, CALLS), 3, "app.stun"),
+        ((*STUN_REFERENCES, CALLS, TIME), 3, "vantage.no_udp"),
+    ],
+)
+async def test_where_it_is_silent_all_references_over_udp_are_asked(
+    silent: tuple[str, ...], asked: int, told: str
+) -> None:
+    """Silence of all tells a network without UDP; an answer of one tells blocked calls."""
+    world = CallsWorld(*silent)
+    if CALLS in silent:  # the control still reaches it
+        world.networks[CONTROL.id].datagram_peer(CALLS, 3478, CallsWorld._binding)
+    (cycle,) = await world.cycles(share=0.0)
+    found = asked_over_udp(cycle)
+    assert len(found) == asked
+    assert {host for host, reached in found.items() if not reached} == set(silent) - {CALLS}
+    assert rules(cycle)[f"stun:{CALLS}:3478"] == told
+
+
+async def test_nothing_is_asked_over_udp_where_no_calls_are_tested() -> None:
+    """Nor through a proxy, which carries no datagrams."""
+    (cycle,) = await CallsWorld(calls=False).cycles(share=0.0)
+    assert asked_over_udp(cycle) == {}
+    (cycle,) = await CallsWorld(field=msgspec.structs.replace(PROXIED, role=FIELD.role)).cycles(
+        share=0.0
+    )
+    assert asked_over_udp(cycle) == {}

@@ -21,6 +21,7 @@ from probes.catalog.endpoint import parse_endpoint
 from probes.failure import Failure
 from probes.layers.http import HttpClient
 from probes.layers.telegram import NOT_MTPROTO
+from probes.layers.whatsapp import NOT_NOISE
 from probes.measure.prober import Prober
 from probes.measurement import (
     AppObservation,
@@ -190,6 +191,48 @@ async def test_a_data_centre_is_asked_through_a_proxy_too() -> None:
     assert measurement.reached
     assert layers(measurement) == [(Layer.APP, None)]
     assert measurement.not_observed == (Layer.DNS, Layer.TCP)
+
+
+# -- WhatsApp ------------------------------------------------------------------------------------
+
+
+def chat_server() -> Endpoint:
+    """A chat server that must answer WhatsApp's greeting."""
+    return msgspec.structs.replace(parse_endpoint(f"tcp://{V4}:5222"), protocol=Protocol.WHATSAPP)
+
+
+async def test_a_chat_server_that_answers_is_reached() -> None:
+    """Connection and answer are two observations, which hold nothing of the keys."""
+    network = ScriptedNetwork()
+    network.peer(V4, 5222, Peer(replies=(lambda sent: chat.Noise().feed(sent) or b"", HANG)))
+    measurement = await measure(network, chat_server())
+    assert measurement.reached
+    assert layers(measurement) == [(Layer.TCP, None), (Layer.APP, None)]
+    (app,) = measurement.of(Layer.APP)
+    assert isinstance(app, AppObservation)
+    assert (app.protocol, app.address, app.port, app.family) == ("whatsapp", V4, 5222, "ipv4")
+    key = network.streams[0].sent[-32:]
+    assert key.hex() not in msgspec.json.encode(measurement).decode()
+
+
+@pytest.mark.parametrize(
+    ("says", "failure"),
+    [
+        ((HANG,), Failure.GENERIC_TIMEOUT),
+        ((), Failure.EOF),
+        ((reset_by_peer(),), Failure.CONNECTION_RESET),
+        ((b"HTTP/1.1 400 Bad Request\r\n\r\n", HANG), NOT_NOISE),
+    ],
+)
+async def test_a_box_that_completes_handshakes_is_not_whatsapp(
+    says: tuple[bytes, ...], failure: str
+) -> None:
+    """TCP works; silence, FIN, RST and another answer are told apart."""
+    network = ScriptedNetwork()
+    network.peer(V4, 5222, Peer(replies=says))
+    measurement = await measure(network, chat_server())
+    assert not measurement.reached
+    assert layers(measurement) == [(Layer.TCP, None), (Layer.APP, failure)]
 
 
 # -- STUN ----------------------------------------------------------------------------------------

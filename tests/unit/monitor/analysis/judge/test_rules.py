@@ -165,10 +165,10 @@ def telegram(*observations: AnyObservation, answered: bool = True) -> Case:
     return case(*looks, controls=(genuine,), endpoint=TELEGRAM)
 
 
-def calls(failure: str, **kwargs: object) -> Case:
-    """Two looks at a server for calls, which answers the control."""
+def calls(failure: str, times: int = 2, **kwargs: object) -> Case:
+    """Two looks, or more, at a server for calls, which answers the control."""
     genuine = control(app(protocol="stun"), endpoint=STUN)
-    looks = repeated(app(failure, protocol="stun"), times=2, endpoint=STUN)
+    looks = repeated(app(failure, protocol="stun"), times=times, endpoint=STUN)
     return case(*looks, controls=(genuine,), endpoint=STUN, **kwargs)  # type: ignore[arg-type]
 
 
@@ -893,6 +893,34 @@ def test_udp_that_got_through_is_told_from_dns() -> None:
     assert answered_over_udp(seen) == {"https://x.com/", STUN}
 
 
+@pytest.mark.parametrize(
+    ("answered", "told"),
+    [
+        ((), ("insufficient", "vantage.no_udp", "none")),
+        (("ntp:time.example:123",), ("blocked", "app.stun", "weak")),
+        (("stun:stun.example:3478",), ("blocked", "app.stun", "strong")),
+        (("ntp:time.example:123", "stun:stun.example:3478"), ("blocked", "app.stun", "strong")),
+    ],
+)
+def test_references_tell_blocked_calls_from_blocked_udp(
+    answered: tuple[str, ...], told: tuple[str, ...]
+) -> None:
+    """A firewall that lets no calls out may let the time in; where another owner's server for
+    calls answers, it is this platform's calls that are blocked."""
+    silent = msgspec.structs.replace(
+        calls("generic_timeout_error", times=3), udp_references=frozenset(answered)
+    )
+    verdict = judge(silent)
+    assert (verdict.state, verdict.rule_id, verdict.evidence) == told
+
+
+def test_a_reference_over_udp_accuses_nobody_of_blocking_http_3() -> None:
+    """Networks that drop UDP 443 for everybody let calls and the time pass."""
+    one = over_quic(*NO_QUIC, udp_works=False)
+    heard = msgspec.structs.replace(one, udp_references=frozenset({"stun:stun.example:3478"}))
+    assert judge(heard).rule_id == "endpoint.reached"
+
+
 def test_quic_that_worked_once_is_not_blocked() -> None:
     """A look that got through clears it."""
     looks = (look(*NO_QUIC, reached=True), look(*WELL, quic(), at=2, reached=True))
@@ -1044,7 +1072,7 @@ def test_every_endpoint_kind_is_known() -> None:
     """Each kind of endpoint gets a verdict of ok when it is reached."""
     ids = (
         *("https://x.com/", "http://x.com/", "tls://x.com:443", "tcp://x.com:443"),
-        *("dns:x.com", "stun:x.com:3478"),
+        *("dns:x.com", "stun:x.com:3478", "ntp:x.com:123"),
     )
     assert len(ids) == len(EndpointKind)
     for endpoint in ids:

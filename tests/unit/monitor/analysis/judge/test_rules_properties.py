@@ -323,7 +323,8 @@ def app_cases(draw: st.DrawFn) -> Case:
         for _ in range(draw(st.integers(1, 3)))
     ]
     works = [draw(st.integers(0, 3)) > 0 for _ in range(draw(st.sampled_from([0, 1, 1, 1, 2])))]
-    return case(
+    heard = st.frozensets(st.sampled_from(["stun:stun.example:3478", "ntp:time.example:123"]))
+    made = case(
         *(look(*one, at=2.0 * n, endpoint=endpoint) for n, one in enumerate(failed)),
         controls=tuple(
             control(
@@ -340,6 +341,7 @@ def app_cases(draw: st.DrawFn) -> Case:
         endpoint=endpoint,
         udp_works=draw(st.booleans()),
     )
+    return changed(made, udp_references=draw(heard))
 
 
 NATIONAL = Fingerprint(
@@ -563,8 +565,13 @@ def cleared(look: Measurement) -> bool:
 @searching(60)
 def test_without_udp_no_grade_rises(any_case: Case) -> None:
     """Where no other UDP got through, what goes over UDP is accused no more than before."""
-    before, after = judge(any_case), judge(changed(any_case, udp_works=False))
-    assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
+    before = judge(any_case)
+    for fewer in (
+        changed(any_case, udp_works=False),
+        changed(any_case, udp_references=frozenset()),
+        changed(any_case, udp_works=False, udp_references=frozenset()),
+    ):
+        assert EVIDENCE_ORDER[judge(fewer).evidence] <= EVIDENCE_ORDER[before.evidence]
 
 
 @st.composite

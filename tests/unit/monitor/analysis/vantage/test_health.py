@@ -13,7 +13,7 @@ from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.catalog.catalog import EndpointKind, Reference, ReferenceScope
 from probes.measurement import AnyObservation, HttpObservation, Measurement
 from probes.vantage import VantagePoint
-from tests.worlds.build import START, V4, V6, dns, egress, http, look, reference, tcp, tls
+from tests.worlds.build import START, V4, V6, app, dns, egress, http, look, reference, tcp, tls
 
 Looked = tuple[Reference, Measurement]
 
@@ -351,3 +351,17 @@ def test_an_exit_that_is_elsewhere_outweighs_good_references(
     assert health.rule_id == rule_id
     assert (health.exit_country, health.exit_asn) == (where.country, where.asn)
     assert (health.state is VantageState.OK) == (rule_id == "vantage.ok")
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_references_over_udp_say_nothing_about_health(*, answered: bool) -> None:
+    """Many networks that are well let no UDP out: neither silence nor an answer changes health."""
+    calls = reference("stun.example", ReferenceScope.UDP, EndpointKind.STUN)
+    name = dns(name=calls.endpoint.host)
+    heard = [app(None if answered else "generic_timeout_error", protocol="stun")]
+    over_udp = (calls, look(name, *heard, reached=answered, endpoint=calls.endpoint.id))
+    well = [good(one) for one in ALL]
+    dead = [no_reply(one) for one in ALL]
+    for others in (well, dead, []):
+        alone = assess(VANTAGE, others, (), START)
+        assert assess(VANTAGE, [*others, *[over_udp] * 4], (), START) == alone
