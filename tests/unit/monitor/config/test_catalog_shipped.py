@@ -112,6 +112,7 @@ def test_any_one_endpoint_suffices_only_where_applications_fall_back() -> None:
         ("whatsapp", "chat"),
         ("tiktok", "app"),
         ("telegram", "chat"),
+        ("telegram", "media"),
         ("public-dns", "doh"),
         ("public-dns", "dot"),
     }

@@ -341,7 +341,8 @@ def app_cases(draw: st.DrawFn) -> Case:
         endpoint=endpoint,
         udp_works=draw(st.booleans()),
     )
-    return changed(made, udp_references=draw(heard))
+    made_later: Case = changed(made, udp_references=draw(heard))
+    return made_later
 
 
 NATIONAL = Fingerprint(
