@@ -50,8 +50,10 @@ BY_CLIENT: Mapping[str, DemoNetwork] = {network.client: network for network in N
 PLATFORMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "x": {
         "web": ("https://x.test/", "https://twitter.test/"),
-        "api": ("https://api.x.test/",),
-        "media": ("https://media.x.test/",),
+        "app": ("https://api.x.test/",),
+        "pictures": ("https://pictures.x.test/",),
+        "video": ("https://video.x.test/",),
+        "scripts": ("https://scripts.x.test/",),
         "links": ("https://links.x.test/",),
     },
     "whatsapp": {
@@ -59,12 +61,14 @@ PLATFORMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "registration": ("https://register.whatsapp.test/",),
         "web": ("https://web.whatsapp.test/",),
         "media": ("tls://media.whatsapp.test",),
+        "links": ("tls://links.whatsapp.test",),
     },
     "youtube": {
         "web": ("https://www.youtube.test/",),
         "links": ("https://links.youtube.test/",),
-        "api": ("https://api.youtube.test/",),
-        "media": ("https://media.youtube.test/",),
+        "app": ("https://api.youtube.test/",),
+        "video": ("https://video.youtube.test/",),
+        "pictures": ("https://pictures.youtube.test/",),
     },
 }
 """Platform → role → endpoints, without ports: every role that the shipped catalogue has of them."""
