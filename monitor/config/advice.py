@@ -8,7 +8,7 @@ from pathlib import Path
 from monitor.config.load import UNKNOWN_COUNTRY
 from monitor.config.settings import Settings
 from monitor.wording.vantage_health import HOW_TO_SEE_PAST_STUB, STUB
-from probes.catalog.catalog import ReferenceScope
+from probes.catalog.catalog import EndpointKind, ReferenceScope
 from probes.layers.bogon import BogonList, is_stub
 from probes.sockets.system_resolvers import ResolverAddress
 from probes.vantage import Profile, VantagePoint, VantageRole
@@ -140,7 +140,8 @@ def _about_references(settings: Settings) -> Iterator[str]:
         (ReferenceScope.INTERNATIONAL, "an offline vantage looks like a block"),
         (ReferenceScope.UDP, "blocked calls look like a network without UDP"),
     ):
-        if (scope, "") not in listed:
+        needed = scope is not ReferenceScope.UDP or _tests_calls(settings)
+        if needed and (scope, "") not in listed:
             yield f"No {scope} references: {loss}. List some under [references]."
     countries = {vantage.country for vantage in settings.vantages if _is_field(vantage)}
     for country in sorted(countries - {UNKNOWN_COUNTRY}):
@@ -149,6 +150,11 @@ def _about_references(settings: Settings) -> Iterator[str]:
                 f"No domestic references for {country}: an international cut looks like a vantage "
                 f"that is offline. List some under [references] as domestic.{country}."
             )
+
+
+def _tests_calls(settings: Settings) -> bool:
+    roles = (role for platform in settings.catalog.platforms for role in platform.roles)
+    return any(one.kind is EndpointKind.STUN for role in roles for one in role.endpoints)
 
 
 def _about_database(settings: Settings) -> Iterator[str]:
