@@ -48,6 +48,7 @@ CAUSES: Mapping[str, Cause] = {
     "vantage.offline": Cause.OFFLINE,
     "vantage.captive_portal": Cause.CAPTIVE_PORTAL,
     "vantage.no_tls": Cause.CAPTIVE_PORTAL,
+    "tls.local_authority": Cause.CAPTIVE_PORTAL,
     "vantage.international_cut": Cause.INTERNATIONAL_CUT,
     "vantage.lossy": Cause.LOSSY,
     "loss.possible": Cause.LOSSY,

@@ -12,6 +12,7 @@ import msgspec
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE
 from monitor.analysis.judge.fingerprint import Fingerprint
+from monitor.analysis.judge.interception import local_authorities
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.quic_blocked import answered_over_udp
 from monitor.analysis.judge.rules import judge
@@ -39,9 +40,17 @@ def judge_cycle(
     A control's cycle has no verdicts, nor has one that measured no platform.
     """
     transfers = tuple(_transfer_verdict(one, seen) for one in seen.transfers)
-    over_udp = answered_over_udp(seen.own)
+    shared = _Shared(
+        over_udp=answered_over_udp(seen.own),
+        local_authorities=local_authorities(
+            (m for m in seen.measurements if m.vantage == seen.vantage.id),
+            {platform.name: platform.owner for platform in catalog.platforms},
+        ),
+        fingerprints=fingerprints,
+        trust=trust,
+    )
     verdicts = combine(
-        [_verdict(one, seen, over_udp, fingerprints, trust) for one in seen.endpoints],
+        [_verdict(one, seen, shared) for one in seen.endpoints],
         (*transfers, *_still_accused(seen)),
     )
     return Cycle(
@@ -59,13 +68,17 @@ def judge_cycle(
     )
 
 
-def _verdict(
-    one: EndpointMeasurements,
-    seen: Seen,
-    over_udp: frozenset[str],
-    fingerprints: tuple[Fingerprint, ...],
-    trust: Trust,
-) -> Verdict:
+class _Shared(msgspec.Struct, frozen=True, kw_only=True):
+    """What the verdicts on all endpoints of a cycle share."""
+
+    over_udp: frozenset[str]
+    """Ids of the endpoints that answered over UDP."""
+    local_authorities: frozenset[str]
+    fingerprints: tuple[Fingerprint, ...]
+    trust: Trust
+
+
+def _verdict(one: EndpointMeasurements, seen: Seen, shared: _Shared) -> Verdict:
     health = seen.health
     if one.health is not None and one.health.state not in ABLE:
         # Trouble at the time of a failure outweighs good health later.
@@ -83,11 +96,12 @@ def _verdict(
             attempts=one.attempts,
             controls=one.controls,
             follow_ups=one.follow_ups,
-            fingerprints=fingerprints,
-            udp_works=bool(over_udp - {one.endpoint}),
+            fingerprints=shared.fingerprints,
+            udp_works=bool(shared.over_udp - {one.endpoint}),
+            local_authorities=shared.local_authorities,
             health=health,
             control_health=seen.control_health,
-            trust=trust,
+            trust=shared.trust,
             judged_at=seen.judged_at,
         )
     )

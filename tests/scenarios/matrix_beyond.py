@@ -21,6 +21,18 @@ def _ailing(name: str, story: str, rule_id: str, ooni: str = _NEVER, differs: st
     )
 
 
+def _lasting(name: str, story: str, answer: Answer) -> Scenario:
+    """A fault that lasts and hits one platform alone."""
+    return Scenario(
+        name=name,
+        group="beyond",
+        story=story,
+        ooni=_NEVER,
+        answer=answer,
+        proved_in="test_lasting_faults.py::test_a_lasting_fault_accuses_nobody",
+    )
+
+
 def _greeting(name: str, how: str, story: str, answer: Answer) -> Scenario:
     return Scenario(
         name=name,
@@ -93,6 +105,16 @@ BEYOND: tuple[Scenario, ...] = (
     _ailing("resolver-dead", "The resolver answers for no name at all.", "vantage.resolver_down"),
     _ailing("loss", "Thirty packets in a hundred are lost each way, no censor.", "vantage.lossy"),
     _ailing("slow-line", "Round trips take 800 ms, no censor.", "endpoint.reached"),
+    _lasting(
+        "office-proxy",
+        "An office's proxy decrypts X and two references, and exempts the rest.",
+        insufficient("tls.local_authority"),
+    ),
+    _lasting(
+        "antivirus",
+        "Antivirus software decrypts X and Facebook, and exempts every reference.",
+        insufficient("tls.local_authority"),
+    ),
     Scenario(
         name="full-shutdown",
         group="beyond",

@@ -8,6 +8,7 @@ from monitor.analysis.judge.attempt_signs import FailedAttempt, Finding, failed_
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, controls_for, follows
 from monitor.analysis.judge.evidence_grades import Sign, capped, signs
+from monitor.analysis.judge.interception import intercepted
 from monitor.analysis.outcome import Outcome, Summary, came_late, contradicting, works
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
 from probes.measurement import Layer
@@ -31,7 +32,7 @@ def family_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
     The family must work otherwise from this vantage, and a control must have reached the same host
     over it afterwards. None when it does not, or nothing accuses.
     """
-    if case.health.state not in ABLE:
+    if case.health.state not in ABLE or any(intercepted(case, one) for one in attempts):
         return None
     found = [
         finding

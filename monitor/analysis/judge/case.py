@@ -43,5 +43,8 @@ class Case(EndpointCase, frozen=True, kw_only=True):
     through and its silence means something."""
     control_health: Mapping[str, VantageHealth] = {}
     """Vantage id → health of the control vantages. A missing one counts as unwell."""
+    local_authorities: frozenset[str] = frozenset()
+    """Authorities that open TLS at the vantage's own site; see
+    `monitor.analysis.judge.interception`."""
     trust: Trust = OWN_ALONE
     """What the word of each control weighs."""

@@ -26,6 +26,8 @@ Decisions worth knowing:
   themselves.
 * *Behind a captive portal* a handshake or a resolved name is no answer of the platform; a verified
   certificate or the platform's own protocol is.
+* *Opened at the vantage's own site.* An authority that nobody trusts and that signs for a reference
+  or for platforms of different owners accuses nobody (`monitor.analysis.judge.interception`).
 * *MTProto* is spoken by Telegram's servers only. A connection that does not speak it comes from a
   middlebox: method tcp, sub-method middlebox.
 * *UDP* is closed on many networks. QUIC and calls are accused only where other UDP worked in the
@@ -45,7 +47,7 @@ Decisions worth knowing:
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from monitor.analysis.judge.attempt_signs import Finding
+from monitor.analysis.judge.attempt_signs import INTERCEPTED, Finding
 from monitor.analysis.judge.case import Case, EndpointCase
 from monitor.analysis.judge.evidence_grades import WEIGHTS, Sign, ceiling, llr, signs
 from monitor.analysis.judge.facts import FAMILY_MISSING, Facts, examine
@@ -370,6 +372,14 @@ RULES: tuple[Rule, ...] = (
         meaning="It has only IPv4 or only IPv6 addresses, and that family does not work here.",
         wrong_when="Its addresses of the other family are hidden by a forged DNS reply.",
         matches=lambda facts: facts.family_missing,
+    ),
+    Rule(
+        id="tls.local_authority",
+        meaning="A device at the vantage's own site decrypts this connection: the same authority,"
+        " which nobody trusts, signs for a reference or for platforms of different owners.",
+        wrong_when="The country itself decrypts connections to several platforms, with an authority"
+        " that is not known yet.",
+        matches=lambda facts: facts.sign == INTERCEPTED,
     ),
     # Does the answer itself say that it is blocked?
     _accuses(

@@ -124,6 +124,13 @@ KNOWN = (
 )
 FILTER = (certificate("Example Filter CA"),)
 HONEST_CA = (certificate("Example Trust CA"),)
+AUTHORITY = "CN=Office Gateway"
+MINTED = (
+    dns(),
+    tcp(),
+    tls("ssl_unknown_authority", chain=(certificate(HOST, by="Office Gateway"),)),
+)
+"""What a device shows that mints a certificate for every name."""
 
 
 BLOCKPAGE: dict[str, object] = {"title": "Surf safely", "length": 100}
@@ -255,6 +262,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "vantage.family_missing": (
         failing(V6_DNS, tcp("network_unreachable", address=V6)),
         failing(dns(), tcp("network_unreachable"), V6_DNS),
+    ),
+    "tls.local_authority": (
+        failing(*MINTED, local_authorities=frozenset({AUTHORITY})),
+        failing(*MINTED, local_authorities=frozenset({"CN=Another Gateway"})),
     ),
     "http.withheld_everywhere": (
         failing(
