@@ -52,6 +52,7 @@ CAUSES: Mapping[str, Cause] = {
     "vantage.international_cut": Cause.INTERNATIONAL_CUT,
     "vantage.lossy": Cause.LOSSY,
     "loss.possible": Cause.LOSSY,
+    "path.lossy": Cause.LOSSY,
     "vantage.elsewhere": Cause.UNFIT,
     "vantage.other_network": Cause.UNFIT,
     "vantage.clock_skew": Cause.UNFIT,

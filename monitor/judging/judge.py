@@ -13,6 +13,7 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE
 from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.analysis.judge.interception import local_authorities
+from monitor.analysis.judge.lossy_paths import lossy_platforms
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.quic_blocked import answered_over_udp
 from monitor.analysis.judge.rules import judge
@@ -46,6 +47,7 @@ def judge_cycle(
             (m for m in seen.measurements if m.vantage == seen.vantage.id),
             {platform.name: platform.owner for platform in catalog.platforms},
         ),
+        lossy_platforms=lossy_platforms(seen.own),
         fingerprints=fingerprints,
         trust=trust,
     )
@@ -74,6 +76,7 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     over_udp: frozenset[str]
     """Ids of the endpoints that answered over UDP."""
     local_authorities: frozenset[str]
+    lossy_platforms: frozenset[str]
     fingerprints: tuple[Fingerprint, ...]
     trust: Trust
 
@@ -99,6 +102,7 @@ def _verdict(one: EndpointMeasurements, seen: Seen, shared: _Shared) -> Verdict:
             fingerprints=shared.fingerprints,
             udp_works=bool(shared.over_udp - {one.endpoint}),
             local_authorities=shared.local_authorities,
+            lossy_path=one.platform in shared.lossy_platforms,
             health=health,
             control_health=seen.control_health,
             trust=shared.trust,

@@ -115,6 +115,16 @@ BEYOND: tuple[Scenario, ...] = (
         "Antivirus software decrypts X and Facebook, and exempts every reference.",
         insufficient("tls.local_authority"),
     ),
+    _lasting(
+        "lossy-path",
+        "Every second packet to and from X is lost, both ways; the rest of the line is clean.",
+        insufficient("path.lossy"),
+    ),
+    _lasting(
+        "ipv6-dead",
+        "All IPv6 connections to X are lost; IPv4 works.",
+        ok("family.ipv6_dead"),
+    ),
     Scenario(
         name="full-shutdown",
         group="beyond",

@@ -15,6 +15,10 @@ from tests.scenarios.story import Seen, once
 pytestmark = pytest.mark.lab
 
 X_NAMES = [".x.com", ".twitter.com", ".twimg.com", "t.co"]
+X_HOSTS = [
+    *("x.com", "twitter.com", "api.x.com", "api.twitter.com"),
+    *("abs.twimg.com", "pbs.twimg.com", "video.twimg.com", "t.co"),
+]
 FACEBOOK = [".facebook.com", ".fbcdn.net"]
 
 
@@ -38,6 +42,18 @@ FAULTS = {
     "antivirus": Fault(
         apply=lambda network: network.forge([*X_NAMES, *FACEBOOK], "by Home Antivirus"),
         rules=frozenset({"tls.local_authority"}),
+    ),
+    "lossy-path": Fault(
+        apply=lambda network: network.impair(loss=0.5, address=X_HOSTS, seed=5),
+        states=frozenset({"ok", "insufficient"}),
+        rules=frozenset({"path.lossy", "endpoint.reached_on_retry", "family.ipv6_dead"}),
+    ),
+    "ipv6-dead": Fault(
+        apply=lambda network: network.block(
+            address=X_HOSTS, family=6, how="drop", transports=["tcp"]
+        ),
+        states=frozenset({"ok"}),
+        rules=frozenset({"family.ipv6_dead"}),
     ),
 }
 

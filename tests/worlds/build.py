@@ -318,6 +318,7 @@ def case(
     udp_works: bool = False,
     fingerprints: tuple[Fingerprint, ...] = (),
     local_authorities: frozenset[str] = frozenset(),
+    lossy_path: bool = False,
     trust: Trust = OWN_ALONE,
 ) -> Case:
     """A case with a healthy vantage and one working, healthy control unless told otherwise."""
@@ -337,6 +338,7 @@ def case(
         udp_works=udp_works,
         fingerprints=fingerprints,
         local_authorities=local_authorities,
+        lossy_path=lossy_path,
         health=field or health(),
         control_health={c.vantage: health(vantage=c.vantage) for c in seen}
         if control_health is None

@@ -32,6 +32,7 @@ from monitor.analysis.judge.evidence_grades import (
 )
 from monitor.analysis.judge.follow_up_evidence import FORGED, reread
 from monitor.analysis.judge.interception import intercepted
+from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import TIMEOUT, Outcome, Summary, best, kind_of, rank, usable
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, VantageState
 from probes.catalog.catalog import EndpointKind
@@ -97,7 +98,8 @@ def find(case: Case, failed: Sequence[Summary], controls: Controls) -> Finding:
     def concluded(found: Finding) -> Finding:
         doubtful = controls.unstable or controls.unsettled or _slow_at_control(found, controls)
         limit = Evidence.WEAK if doubtful else Evidence.STRONG
-        evidence = capped(found.evidence, limit) if counted else Evidence.NONE
+        silent = case.lossy_path and lost(found.sign)
+        evidence = capped(found.evidence, limit) if counted and not silent else Evidence.NONE
         return _with_follow_ups(case, found, evidence, counted, controls)
 
     last = considered[-1].summary

@@ -46,5 +46,8 @@ class Case(EndpointCase, frozen=True, kw_only=True):
     local_authorities: frozenset[str] = frozenset()
     """Authorities that open TLS at the vantage's own site; see
     `monitor.analysis.judge.interception`."""
+    lossy_path: bool = False
+    """Many packets get lost between the vantage and this platform; see
+    `monitor.analysis.judge.lossy_paths`."""
     trust: Trust = OWN_ALONE
     """What the word of each control weighs."""

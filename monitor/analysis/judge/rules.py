@@ -5,13 +5,15 @@ The order goes from what settles the question to what needs the most support:
 1. **No measurement?** Nothing is known. No data is never ok.
 2. **Measured from the wrong place?** A VPN left on or a roaming phone says nothing about this
    network.
-3. **Did it answer?** Then it is ok, unless one address family that works here never answers.
+3. **Did it answer?** Then it is ok, unless one address family that works here never answers. IPv6
+   that is merely silent beside a good IPv4 is told, and is ok: it keeps nobody from the platform.
 4. **Could we have seen it?** Our own proxy, the vantage's health or a missing address family
    explains the failure: nobody is accused.
 5. **Does it fail at the control too?** Then it is down.
 6. **Does the sign need no control?** A forged DNS reply, a certificate from nowhere.
 7. **Is there a control?** No other failure accuses unless a control worked after it.
-8. **Can packet loss explain it?** Timeouts must exceed the loss at this vantage.
+8. **Can packet loss explain it?** Timeouts must exceed the loss at this vantage, and count nothing
+   where packets get lost on the path to this platform (`monitor.analysis.judge.lossy_paths`).
 9. **What acted?** The remaining rules name the layer and the kind of interference.
 10. Anything else is insufficient: a failure without a name is not evidence.
 
@@ -52,6 +54,7 @@ from monitor.analysis.judge.case import Case, EndpointCase
 from monitor.analysis.judge.evidence_grades import WEIGHTS, Sign, ceiling, llr, signs
 from monitor.analysis.judge.facts import FAMILY_MISSING, Facts, examine
 from monitor.analysis.judge.follow_up_evidence import CONCLUSIVE
+from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import TIMEOUT, failures, kind_of
 from monitor.analysis.verdict import Evidence, State, TableRule, VantageState, Verdict
 from probes.catalog.catalog import EndpointKind
@@ -60,6 +63,7 @@ from probes.measurement import Layer, Measurement
 RULES_VERSION = "5"
 """Stored with every verdict. It changes whenever the same case could get another verdict."""
 QUIC_BLOCKED = "quic.blocked"
+IPV6_DEAD = "family.ipv6_dead"
 CONTROL_UNSETTLED, FAMILY_UNSETTLED = "control.unsettled", "family.unsettled"
 UNSETTLED = (CONTROL_UNSETTLED, FAMILY_UNSETTLED)
 """Ids of the rules for what may be blocked or down, for the controls do not settle it. They make a
@@ -144,7 +148,7 @@ def _verdict(facts: Facts, rule: Rule) -> Verdict:
 
 
 def _finding(facts: Facts, rule: Rule) -> Finding | None:
-    if rule in _FAMILY_RULES:
+    if rule in _FAMILY_RULES or rule.id == IPV6_DEAD:
         return facts.family_finding
     return facts.quic_finding if rule.id == QUIC_BLOCKED else facts.finding
 
@@ -281,6 +285,16 @@ RULES: tuple[Rule, ...] = (
         "Both networks belong to one operator and are not listed as siblings.",
     ),
     # Did it answer?
+    Rule(
+        id=IPV6_DEAD,
+        meaning="It answers over IPv4. Over IPv6, which works here otherwise, it is silent, though"
+        " it answers elsewhere: that keeps nobody from it.",
+        state=State.OK,
+        wrong_when="Some people have IPv6 alone, and a censor drops its IPv6 addresses.",
+        matches=lambda facts: (
+            facts.family_finding is not None and facts.family_finding.evidence is Evidence.NONE
+        ),
+    ),
     *_FAMILY_RULES,
     Rule(
         id=QUIC_BLOCKED,
@@ -487,6 +501,13 @@ RULES: tuple[Rule, ...] = (
         " proves nothing.",
         wrong_when="It is blocked by dropping packets on a bad line.",
         matches=lambda facts: _timed_out(facts) and facts.case.health.state is VantageState.LOSSY,
+    ),
+    Rule(
+        id="path.lossy",
+        meaning="It did not answer in time, but of the connections to this platform that were made,"
+        " many needed more than one try: packets get lost on the path to it.",
+        wrong_when="The network drops a share of the packets to this platform on purpose.",
+        matches=lambda facts: lost(facts.sign) and facts.case.lossy_path,
     ),
     Rule(
         id="loss.possible",
