@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache, partial
 from typing import Protocol
 
+import certifi
 import msgspec
 
 from probes.measurement import family_of
@@ -106,18 +107,20 @@ class Network(Protocol):
 class TlsContexts:
     """The two client contexts of a process, built once because building one costs milliseconds.
 
-    Both send a peer the same bytes, except for random ones.
+    Both send a peer the same bytes, except for random ones. The roots are Mozilla's, as certifi
+    ships them, and never the machine's own: an office or a state adds its authority to those, and
+    what it intercepts would verify.
     """
 
     def __init__(
         self, trust_anchors: Sequence[str] = (), *, verified: VerifiedChains | None = None
     ) -> None:
-        """`trust_anchors` are files of roots to trust in addition to the system's.
+        """`trust_anchors` are files of roots to trust in addition to Mozilla's.
 
         `verified` is empty or was filled with the same anchors.
         """
         self.verified = VerifiedChains() if verified is None else verified
-        self.verifying = ssl.create_default_context()
+        self.verifying = ssl.create_default_context(cafile=certifi.where())
         for path in trust_anchors:
             self.verifying.load_verify_locations(cafile=path)
         # Proves that the peer holds the key of the chain it presents; the caller decides whether

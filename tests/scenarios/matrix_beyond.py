@@ -126,6 +126,30 @@ BEYOND: tuple[Scenario, ...] = (
         ok("family.ipv6_dead"),
     ),
     Scenario(
+        name="state-ca-trusted",
+        group="beyond",
+        story="A state opens X's TLS with an authority of its own, which the vantage's machine"
+        " trusts.",
+        ooni=_NEVER,
+        answer=Answer(
+            state="blocked",
+            rule_id="tls.known_certificate",
+            method="tls",
+            sub_method="certificate",
+            evidence="conclusive",
+        ),
+        proved_in="test_trusted_interception.py::test_a_trusted_forgery_is_still_one",
+    ),
+    Scenario(
+        name="state-ca-trusted-all",
+        group="beyond",
+        story="The network opens all TLS with an authority that the vantage's machine trusts.",
+        ooni=_NEVER,
+        answer=insufficient("vantage.no_tls"),
+        proved_in="test_trusted_interception.py"
+        "::test_a_network_that_reads_everything_singles_nobody_out",
+    ),
+    Scenario(
         name="full-shutdown",
         group="beyond",
         story="Every network of the country falls silent at once: an event of its own kind.",
