@@ -12,6 +12,7 @@ import msgspec
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE
 from monitor.analysis.judge.fingerprint import Fingerprint
+from monitor.analysis.judge.follow_up_evidence import EXPLAINS
 from monitor.analysis.judge.interception import local_authorities
 from monitor.analysis.judge.lossy_paths import lossy_platforms
 from monitor.analysis.judge.platform import roll_up
@@ -51,10 +52,7 @@ def judge_cycle(
         fingerprints=fingerprints,
         trust=trust,
     )
-    verdicts = combine(
-        [_verdict(one, seen, shared) for one in seen.endpoints],
-        (*transfers, *_still_accused(seen)),
-    )
+    verdicts = combine(_verdicts(seen, shared), (*transfers, *_still_accused(seen)))
     return Cycle(
         id=seen.cycle,
         vantage=seen.vantage.id,
@@ -81,7 +79,22 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     trust: Trust
 
 
-def _verdict(one: EndpointMeasurements, seen: Seen, shared: _Shared) -> Verdict:
+def _verdicts(seen: Seen, shared: _Shared) -> list[Verdict]:
+    """The verdicts on all endpoints: first on those that were followed up, since what follow-ups
+    found at one endpoint of a platform may explain the others."""
+    found: dict[int, Verdict] = {}
+    explained: dict[str, set[str]] = {}
+    for number, one in sorted(enumerate(seen.endpoints), key=lambda n: not n[1].follow_ups):
+        known = frozenset(explained.get(one.platform, ()))
+        found[number] = verdict = _verdict(one, seen, shared, known)
+        if verdict.rule_id in EXPLAINS:
+            explained.setdefault(one.platform, set()).add(verdict.rule_id)
+    return [found[number] for number in range(len(seen.endpoints))]
+
+
+def _verdict(
+    one: EndpointMeasurements, seen: Seen, shared: _Shared, explained: frozenset[str]
+) -> Verdict:
     health = seen.health
     if one.health is not None and one.health.state not in ABLE:
         # Trouble at the time of a failure outweighs good health later.
@@ -102,6 +115,7 @@ def _verdict(one: EndpointMeasurements, seen: Seen, shared: _Shared) -> Verdict:
             fingerprints=shared.fingerprints,
             udp_works=bool(shared.over_udp - {one.endpoint}),
             local_authorities=shared.local_authorities,
+            explained=explained,
             lossy_path=one.platform in shared.lossy_platforms,
             health=health,
             control_health=seen.control_health,

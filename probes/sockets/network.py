@@ -95,8 +95,9 @@ class Network(Protocol):
     def families(self) -> tuple[str, ...]:
         """Address families that this vantage can use."""
 
-    async def connect(self, address: str, port: int) -> Stream:
-        """Open a TCP connection to an IP address. Raises OSError."""
+    async def connect(self, address: str, port: int, segment: int = 0) -> Stream:
+        """Open a TCP connection to an IP address; with `segment` neither side sends segments of
+        more bytes. Raises OSError."""
 
     def open_datagrams(
         self, address: str, port: int, on_datagram: OnDatagram, on_error: OnError
@@ -160,14 +161,16 @@ class SocketNetwork:
             raise
         return sock
 
-    async def connect(self, address: str, port: int) -> "SocketStream":
+    async def connect(self, address: str, port: int, segment: int = 0) -> "SocketStream":
         """Open a TCP connection; the caller sets the deadline and closes the stream."""
-        dial = partial(self._dial, address, port)
+        dial = partial(self._dial, address, port, segment)
         return SocketStream(await dial(), self._contexts, dial)
 
-    async def _dial(self, address: str, port: int) -> WatchedSocket:
+    async def _dial(self, address: str, port: int, segment: int) -> WatchedSocket:
         sock = self._socket(address, socket.SOCK_STREAM)
         try:
+            if segment:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
             try:
                 sock.connect((address, port))
             except BlockingIOError:

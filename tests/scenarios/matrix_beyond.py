@@ -116,6 +116,21 @@ BEYOND: tuple[Scenario, ...] = (
         insufficient("tls.local_authority"),
     ),
     _lasting(
+        "dead-cache",
+        "The resolver leads to a cache of X at the provider, which has died; X works elsewhere.",
+        insufficient("dns.dead_address"),
+    ),
+    _lasting(
+        "private-cache",
+        "The resolver leads to a cache of X at a private address, which proves itself by TLS.",
+        ok("dns.private_address"),
+    ),
+    _lasting(
+        "path-mtu",
+        "Packets of X's servers of more than 1400 bytes are lost, and nobody is told.",
+        insufficient("tls.large_packets"),
+    ),
+    _lasting(
         "lossy-path",
         "Every second packet to and from X is lost, both ways; the rest of the line is clean.",
         insufficient("path.lossy"),

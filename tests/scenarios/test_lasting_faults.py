@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 import pytest
 
+from tests.lab.hosts import PRIVATE_CACHE
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
 from tests.scenarios.story import Seen, once
@@ -20,6 +21,7 @@ X_HOSTS = [
     *("abs.twimg.com", "pbs.twimg.com", "video.twimg.com", "t.co"),
 ]
 FACEBOOK = [".facebook.com", ".fbcdn.net"]
+DEAD_CACHE = ["198.18.200.1", "2001:db8:f:200::1"]
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +34,11 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """Allowed rules of its endpoints that are not plainly reached."""
 
 
+def _dead_cache(network: Network) -> None:
+    network.block(dns=X_NAMES, how="address", answer=DEAD_CACHE)
+    network.block(address=DEAD_CACHE, how="drop")
+
+
 FAULTS = {
     "office-proxy": Fault(
         apply=lambda network: network.forge(
@@ -42,6 +49,19 @@ FAULTS = {
     "antivirus": Fault(
         apply=lambda network: network.forge([*X_NAMES, *FACEBOOK], "by Home Antivirus"),
         rules=frozenset({"tls.local_authority"}),
+    ),
+    "dead-cache": Fault(
+        apply=_dead_cache,
+        rules=frozenset({"dns.dead_address", "look.explained"}),
+    ),
+    "private-cache": Fault(
+        apply=lambda network: network.block(dns=X_NAMES, how="address", answer=list(PRIVATE_CACHE)),
+        states=frozenset({"ok"}),
+        rules=frozenset({"dns.private_address", "look.explained"}),
+    ),
+    "path-mtu": Fault(
+        apply=lambda network: network.path_mtu(1400, X_HOSTS),
+        rules=frozenset({"tls.large_packets", "look.explained"}),
     ),
     "lossy-path": Fault(
         apply=lambda network: network.impair(loss=0.5, address=X_HOSTS, seed=5),

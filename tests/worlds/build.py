@@ -319,6 +319,7 @@ def case(
     fingerprints: tuple[Fingerprint, ...] = (),
     local_authorities: frozenset[str] = frozenset(),
     lossy_path: bool = False,
+    explained: frozenset[str] = frozenset(),
     trust: Trust = OWN_ALONE,
 ) -> Case:
     """A case with a healthy vantage and one working, healthy control unless told otherwise."""
@@ -339,6 +340,7 @@ def case(
         fingerprints=fingerprints,
         local_authorities=local_authorities,
         lossy_path=lossy_path,
+        explained=explained,
         health=field or health(),
         control_health={c.vantage: health(vantage=c.vantage) for c in seen}
         if control_health is None

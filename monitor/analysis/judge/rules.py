@@ -53,7 +53,13 @@ from monitor.analysis.judge.attempt_signs import INTERCEPTED, Finding
 from monitor.analysis.judge.case import Case, EndpointCase
 from monitor.analysis.judge.evidence_grades import WEIGHTS, Sign, ceiling, llr, signs
 from monitor.analysis.judge.facts import FAMILY_MISSING, Facts, examine
-from monitor.analysis.judge.follow_up_evidence import CONCLUSIVE
+from monitor.analysis.judge.follow_up_evidence import (
+    CONCLUSIVE,
+    DEAD_ADDRESS,
+    EXPLAINED,
+    LARGE_PACKETS,
+    PRIVATE_ADDRESS,
+)
 from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import TIMEOUT, failures, kind_of
 from monitor.analysis.verdict import Evidence, State, TableRule, VantageState, Verdict
@@ -328,6 +334,14 @@ RULES: tuple[Rule, ...] = (
         wrong_when="The control gets the same block page.",
         matches=lambda facts: facts.like_control,
     ),
+    Rule(
+        id="dns.private_address",
+        meaning="The network's resolver leads to a private address, and the platform answers there"
+        " with a certificate that verifies.",
+        state=State.OK,
+        wrong_when="Only some of its addresses, or only some visitors, are blocked.",
+        matches=lambda facts: facts.sign == PRIVATE_ADDRESS,
+    ),
     # Could we have seen it?
     Rule(
         id="egress.failed",
@@ -592,7 +606,7 @@ RULES: tuple[Rule, ...] = (
     _accuses(
         "tls.timeout",
         "After the platform's name is sent nothing comes back, more often than loss explains.",
-        "Large packets do not get through on this line (path MTU).",
+        "Large packets do not get through to the platform (path MTU), and no follow-up was made.",
     ),
     _accuses(
         "http.reset",
@@ -648,6 +662,28 @@ RULES: tuple[Rule, ...] = (
         matches=lambda facts: _own_protocol(facts.accused) and _is_stun(facts),
     ),
     # Failures that accuse nobody.
+    Rule(
+        id="dns.dead_address",
+        meaning="The addresses from the network's resolver are silent, or worked before, while the"
+        " platform answers at other addresses from here: a cache of the platform's at the provider"
+        " may have died.",
+        wrong_when="The resolver lies, and leads to an address where nobody answers.",
+        matches=lambda facts: facts.sign == DEAD_ADDRESS,
+    ),
+    Rule(
+        id="tls.large_packets",
+        meaning="It falls silent whatever name is asked for, and answers in small segments: only"
+        " large packets get lost on the way (path MTU).",
+        wrong_when="A censor drops large packets, or acts only where the name is in one packet.",
+        matches=lambda facts: facts.sign == LARGE_PACKETS,
+    ),
+    Rule(
+        id="look.explained",
+        meaning="It fails as another endpoint of the platform does, where follow-ups found an"
+        " ordinary fault; here none were made.",
+        wrong_when="Each of them fails for a reason of its own.",
+        matches=lambda facts: facts.sign is not None and facts.sign[1] == EXPLAINED,
+    ),
     Rule(
         id="dns.other_resolver",
         meaning="This vantage's DNS-over-HTTPS resolver gives no usable address. It is not the"

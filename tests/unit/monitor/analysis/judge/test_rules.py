@@ -123,6 +123,12 @@ KNOWN = (
     ),
 )
 FILTER = (certificate("Example Filter CA"),)
+PRIVATE = dns("dns_bogon_error", addresses=("10.7.0.9",))
+NO_SYN_ACK = (dns(), tcp("generic_timeout_error"))
+DEAF = (
+    follow_up(Reason.INNOCUOUS_SNI, tls("generic_timeout_error", server_name="innocuous.example")),
+)
+"""No name is answered at the address."""
 V6_SILENT = (tcp("generic_timeout_error", address=V6),)
 HONEST_CA = (certificate("Example Trust CA"),)
 AUTHORITY = "CN=Office Gateway"
@@ -313,6 +319,22 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "tls.certificate": (
         failing(dns(), tcp(), tls("ssl_unknown_authority")),
         failing(dns(), tcp(), tls("ssl_unknown_authority"), controls=DEAD_CONTROL),
+    ),
+    "dns.dead_address": (
+        failing(*NO_SYN_ACK, follow_ups=HONEST, controls=CONTROL_OTHER),
+        failing(*NO_SYN_ACK, follow_ups=HONEST),
+    ),
+    "dns.private_address": (
+        failing(PRIVATE, follow_ups=(follow_up(Reason.PRIVATE_ADDRESS, tls(address="10.7.0.9")),)),
+        failing(PRIVATE, follow_ups=(follow_up(Reason.PRIVATE_ADDRESS, tls("eof_error")),)),
+    ),
+    "tls.large_packets": (
+        failing(*SILENT, follow_ups=(*DEAF, follow_up(Reason.SMALL_SEGMENTS, tls()))),
+        failing(*SILENT, follow_ups=DEAF),
+    ),
+    "look.explained": (
+        failing(*NO_SYN_ACK, explained=frozenset({"dns.dead_address"})),
+        failing(*NO_SYN_ACK, explained=frozenset({"tls.large_packets"})),
     ),
     "control.missing": (failing(*RESET, controls=()), failing(*RESET)),
     "control.stale": (
