@@ -31,7 +31,7 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True):
     daily_bytes: int = 300_000_000
     """Most bytes that a vantage uses in one day, UTC."""
     trust_anchors: tuple[str, ...] = ()
-    """PEM files of roots to trust in addition to the system's."""
+    """PEM files of roots to trust in addition to Mozilla's."""
     bogon_allow: tuple[str, ...] = ()
     """Networks in CIDR notation that are no bogons here."""
     open_resolvers: tuple[str, ...] = ("8.8.8.8", "1.1.1.1", "9.9.9.9")

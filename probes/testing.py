@@ -156,6 +156,8 @@ class ScriptedNetwork:
         self.own = dict(own or {"ipv4": "198.51.100.7", "ipv6": "2001:db8:7::7"})
         self.connects: list[tuple[str, int]] = []
         """Every connection attempt, in order."""
+        self.segments: dict[tuple[str, int], list[int]] = {}
+        """The largest segment that each connection asked for; 0: none in particular."""
         self.streams: list[ScriptedStream] = []
         """Every connection that was made, in order."""
         self._families = families
@@ -184,7 +186,8 @@ class ScriptedNetwork:
     def families(self) -> tuple[str, ...]:
         return self._families
 
-    async def connect(self, address: str, port: int) -> "ScriptedStream":
+    async def connect(self, address: str, port: int, segment: int = 0) -> "ScriptedStream":
+        self.segments.setdefault((address, port), []).append(segment)
         self.connects.append((address, port))
         peer = self._next_peer(address, port)
         await asyncio.sleep(peer.connect_delay)

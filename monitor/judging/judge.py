@@ -12,6 +12,9 @@ import msgspec
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE
 from monitor.analysis.judge.fingerprint import Fingerprint
+from monitor.analysis.judge.follow_up_evidence import EXPLAINS
+from monitor.analysis.judge.interception import local_authorities
+from monitor.analysis.judge.lossy_paths import lossy_platforms
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.quic_blocked import answered_over_udp
 from monitor.analysis.judge.rules import judge
@@ -39,22 +42,25 @@ def judge_cycle(
     A control's cycle has no verdicts, nor has one that measured no platform.
     """
     transfers = tuple(_transfer_verdict(one, seen) for one in seen.transfers)
-    over_udp = answered_over_udp(seen.own)
-    udp_references = frozenset(
-        one.endpoint
-        for one in seen.measurements
-        if one.reached
-        and one.look is Purpose.REFERENCE
-        and one.role == ReferenceScope.UDP
-        and one.vantage == seen.vantage.id
+    shared = _Shared(
+        over_udp=answered_over_udp(seen.own),
+        udp_references=frozenset(
+            one.endpoint
+            for one in seen.measurements
+            if one.reached
+            and one.look is Purpose.REFERENCE
+            and one.role == ReferenceScope.UDP
+            and one.vantage == seen.vantage.id
+        ),
+        local_authorities=local_authorities(
+            (m for m in seen.measurements if m.vantage == seen.vantage.id),
+            {platform.name: platform.owner for platform in catalog.platforms},
+        ),
+        lossy_platforms=lossy_platforms(seen.own),
+        fingerprints=fingerprints,
+        trust=trust,
     )
-    verdicts = combine(
-        [
-            _verdict(one, seen, over_udp, udp_references, fingerprints, trust)
-            for one in seen.endpoints
-        ],
-        (*transfers, *_still_accused(seen)),
-    )
+    verdicts = combine(_verdicts(seen, shared), (*transfers, *_still_accused(seen)))
     return Cycle(
         id=seen.cycle,
         vantage=seen.vantage.id,
@@ -70,13 +76,34 @@ def judge_cycle(
     )
 
 
+class _Shared(msgspec.Struct, frozen=True, kw_only=True):
+    """What the verdicts on all endpoints of a cycle share."""
+
+    over_udp: frozenset[str]
+    """Ids of the endpoints that answered over UDP."""
+    udp_references: frozenset[str]
+    """The same of references."""
+    local_authorities: frozenset[str]
+    lossy_platforms: frozenset[str]
+    fingerprints: tuple[Fingerprint, ...]
+    trust: Trust
+
+
+def _verdicts(seen: Seen, shared: _Shared) -> list[Verdict]:
+    """The verdicts on all endpoints: first on those that were followed up, since what follow-ups
+    found at one endpoint of a platform may explain the others."""
+    found: dict[int, Verdict] = {}
+    explained: dict[str, set[str]] = {}
+    for number, one in sorted(enumerate(seen.endpoints), key=lambda n: not n[1].follow_ups):
+        known = frozenset(explained.get(one.platform, ()))
+        found[number] = verdict = _verdict(one, seen, shared, known)
+        if verdict.rule_id in EXPLAINS:
+            explained.setdefault(one.platform, set()).add(verdict.rule_id)
+    return [found[number] for number in range(len(seen.endpoints))]
+
+
 def _verdict(
-    one: EndpointMeasurements,
-    seen: Seen,
-    over_udp: frozenset[str],
-    udp_references: frozenset[str],
-    fingerprints: tuple[Fingerprint, ...],
-    trust: Trust,
+    one: EndpointMeasurements, seen: Seen, shared: _Shared, explained: frozenset[str]
 ) -> Verdict:
     health = seen.health
     if one.health is not None and one.health.state not in ABLE:
@@ -95,12 +122,15 @@ def _verdict(
             attempts=one.attempts,
             controls=one.controls,
             follow_ups=one.follow_ups,
-            fingerprints=fingerprints,
-            udp_works=bool(over_udp - {one.endpoint}),
-            udp_references=udp_references,
+            fingerprints=shared.fingerprints,
+            udp_works=bool(shared.over_udp - {one.endpoint}),
+            udp_references=shared.udp_references,
+            local_authorities=shared.local_authorities,
+            explained=explained,
+            lossy_path=one.platform in shared.lossy_platforms,
             health=health,
             control_health=seen.control_health,
-            trust=trust,
+            trust=shared.trust,
             judged_at=seen.judged_at,
         )
     )

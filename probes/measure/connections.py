@@ -123,15 +123,16 @@ class Connections:
         worked = await all_of([self.handshake(one, port, server_name, verify) for one in others])
         return next((one for one, well in zip(others, worked, strict=True) if well), None)
 
-    async def connect(self, address: str, port: int) -> Opened | None:
-        """A TCP connection to one address, or None; either way it is on record."""
+    async def connect(self, address: str, port: int, segment: int = 0) -> Opened | None:
+        """A TCP connection to one address, or None; either way it is on record. `segment` as for
+        `Network.connect`."""
         start = self._record.elapsed()
         self._record.tested.add(address)
         failure: str | None = None
         stream: Stream | None = None
         try:
             async with asyncio.timeout(self._record.settings.tcp_timeout):
-                stream = await self._context.network.connect(address, port)
+                stream = await self._context.network.connect(address, port, segment)
         except OSError as error:
             failure = failure_of(error)
         retransmits = 0
@@ -204,6 +205,8 @@ class Connections:
         chain = stream.peer_chain()
         if failure is not None:
             stream.close()
+        elif verify:
+            self._context.verified_addresses.add(server_name, opened.address)
         self._record.observations.append(
             TlsObservation(
                 start=start,

@@ -7,9 +7,11 @@ moved service, or a middlebox from a broken server. Each question here changes o
 |---|---|---|
 | address | an innocuous server name | whether the name or the address is blocked |
 | address | the name again, after that | whether the failure was already over |
+| address | small segments | whether only large packets get lost |
 | server name | an innocuous address | whether the name is blocked at every address |
 | name | open resolvers over UDP, TCP and HTTPS | whether our resolver lies, or the path to any |
 | name | an address only honest sources gave, verified | whether those answers were true |
+| name | the private address our resolver gave, verified | whether a server of its own is there |
 | name | QUIC | whether only TCP is blocked |
 
 The number of questions is bounded, they run in parallel, and one deadline ends them all. A vantage
@@ -17,6 +19,7 @@ with a quiet profile asks none.
 """
 
 import asyncio
+import ipaddress
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
@@ -26,6 +29,7 @@ import msgspec
 
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.catalog.host import is_literal
+from probes.failure import TIMEOUTS
 from probes.layers.dns import ask_over_stream
 from probes.layers.dns_message import Reply
 from probes.layers.http_answer import offers_http3
@@ -39,6 +43,7 @@ from probes.measure.vantage_context import VantageContext
 from probes.measurement import (
     DOH,
     AnyObservation,
+    DnsAnswer,
     DnsObservation,
     HttpObservation,
     Measurement,
@@ -58,6 +63,16 @@ _PER_FAMILY = 1
 """Addresses of each family that are tested with an innocuous name."""
 _HONEST_PER_FAMILY = 2
 _DNS_PORT = 53
+SMALL_SEGMENT = 536
+"""Bytes that every path must carry (RFC 9293 section 3.7.1)."""
+_MEMORY = "memory"
+_PRIVATE = tuple(
+    map(
+        ipaddress.ip_network,
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"),
+    )
+)
+"""RFC 1918, RFC 6598 and RFC 4193."""
 
 
 class FollowUpPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +86,8 @@ class FollowUpPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the endpoint speaks TLS."""
     failed_addresses: tuple[str, ...] = ()
     """Addresses that accepted a connection and failed after that."""
+    silent: tuple[str, ...] = ()
+    """Those of them that fell silent in the handshake."""
     given: tuple[str, ...] = ()
     """Addresses the vantage's own resolver gave."""
     known_elsewhere: tuple[str, ...] = ()
@@ -104,6 +121,11 @@ def plan_follow_up(
         for o in failed.observations
         if isinstance(o, TlsObservation) and o.failure and o.server_name == host.rstrip(".")
     ]
+    silent = {
+        o.address
+        for o in failed.observations
+        if isinstance(o, TlsObservation) and not o.reason and o.failure in TIMEOUTS
+    }
     asked = [
         o.address
         for o in failed.observations
@@ -112,12 +134,14 @@ def plan_follow_up(
     sources = controls if dials_known else ()
     known = [address for control in sources for address in _addresses_seen(control, host)]
     tls = endpoint.kind in (EndpointKind.HTTPS, EndpointKind.TLS) or bool(refused)
+    failed_addresses = _first_of_families(filter(None, refused or asked), _PER_FAMILY)
     return FollowUpPlan(
         target=target,
         host=host,
         port=port,
         tls=tls,
-        failed_addresses=_first_of_families(filter(None, refused or asked), _PER_FAMILY),
+        failed_addresses=failed_addresses,
+        silent=tuple(address for address in failed_addresses if address in silent),
         given=given,
         known_elsewhere=tuple(dict.fromkeys(known)),
         elsewhere=elsewhere,
@@ -180,10 +204,13 @@ class _Question(MeasurementRun, ABC):
     async def ask(self) -> None:
         """Ask; the answers are in the observations."""
 
-    async def test_address(self, address: str, name: str, *, verify: bool, reason: str) -> bool:
-        """Connect and, where the endpoint speaks TLS, make a handshake for `name`."""
+    async def test_address(
+        self, address: str, name: str, *, verify: bool, reason: str, segment: int = 0
+    ) -> bool:
+        """Connect and, where the endpoint speaks TLS, make a handshake for `name`; `segment` as for
+        `Network.connect`."""
         since = len(self.record.observations)
-        opened = await self.connections.connect(address, self.plan.port)
+        opened = await self.connections.connect(address, self.plan.port, segment)
         worked = opened is not None
         if opened is not None and self.plan.tls:
             worked = await self.connections.handshake(opened, self.plan.port, name, verify)
@@ -224,6 +251,59 @@ class _InnocuousName(_Question):
         except ProxyError:
             pass  # on record as the proxy's own failure
         self.record.mark(reason, since)
+
+
+class _SmallSegments(_Question):
+    async def ask(self) -> None:
+        for address in self.plan.silent:
+            await self.test_address(
+                address,
+                self.plan.host.rstrip("."),
+                verify=True,
+                reason=Reason.SMALL_SEGMENTS,
+                segment=SMALL_SEGMENT,
+            )
+
+
+class _PrivateAddresses(_Question):
+    """Test private addresses that the vantage's own resolver gave, by a handshake alone."""
+
+    async def ask(self) -> None:
+        families = self.context.network.families()
+        private = [
+            address
+            for address in self.plan.given
+            if _is_private(address)
+            and self.context.may_reach(self.plan.target.endpoint.id, address)
+            and family_of(address) in families
+        ]
+        for address in _first_of_families(private, _PER_FAMILY):
+            await self.test_address(
+                address, self.plan.host.rstrip("."), verify=True, reason=Reason.PRIVATE_ADDRESS
+            )
+
+
+class _VerifiedBefore(_Question):
+    """Put on record which addresses are known from earlier."""
+
+    async def ask(self) -> None:
+        name = self.plan.host.rstrip(".")
+        known = self.context.verified_addresses.among(name, self.plan.given)
+        if not known:
+            return
+        self.record.tested.update(known)
+        self.record.observations.append(
+            DnsObservation(
+                start=self.record.elapsed(),
+                duration=0.0,
+                name=self.plan.host,
+                rtype="A" if family_of(known[0]) == "ipv4" else "AAAA",
+                resolver=_MEMORY,
+                transport=_MEMORY,
+                reason=Reason.VERIFIED_BEFORE,
+                answers=(DnsAnswer(delay=0.0, rcode="NOERROR", addresses=known),),
+            )
+        )
 
 
 class _NameElsewhere(_Question):
@@ -345,7 +425,11 @@ def _questions(context: VantageContext, plan: FollowUpPlan, origin: float) -> li
             asked.append(_InnocuousName(context, plan, origin))
         if plan.failed_addresses and plan.elsewhere and not proxied:
             asked.append(_NameElsewhere(context, plan, origin))
+        if not proxied:
+            asked.append(_SmallSegments(context, plan, origin))
+            asked.append(_PrivateAddresses(context, plan, origin))
     if not proxied and not is_literal(plan.host):
+        asked.append(_VerifiedBefore(context, plan, origin))
         asked.append(_KnownElsewhere(context, plan, origin))
         asked.append(_HonestAnswers(context, plan, origin))
         if plan.http3:
@@ -383,6 +467,12 @@ def _addresses_seen(control: Measurement, host: str) -> Iterable[str]:
             and observation.failure is None
         ):
             yield observation.address
+
+
+def _is_private(address: str) -> bool:
+    """Whether it is an address of a private network, and neither this machine's nor its link's."""
+    parsed = ipaddress.ip_address(address)
+    return any(parsed.version == network.version and parsed in network for network in _PRIVATE)
 
 
 def _first_of_families(addresses: Iterable[str], count: int) -> tuple[str, ...]:

@@ -28,5 +28,15 @@ class Reason(StrEnum):
     HONEST_ADDRESS = "honest_address"
     """A handshake, verified for the name, at an address that the vantage's own resolver did not
     give but a control, an open resolver or DoH did."""
+    SMALL_SEGMENTS = "small_segments"
+    """The endpoint's server name again at the address that failed, in segments of at most 536
+    bytes. If that works where an innocuous name fails as well, large packets get lost on the way,
+    and neither name nor address is blocked."""
+    PRIVATE_ADDRESS = "private_address"
+    """A handshake, verified for the name, at a private address that the vantage's own resolver
+    gave: a provider may have a server of the platform there."""
+    VERIFIED_BEFORE = "verified_before"
+    """No test: which of the addresses that the vantage's own resolver gave have shown a certificate
+    that verifies for the name, earlier, from this vantage."""
     HTTP3 = "http3"
     """The endpoint over QUIC."""

@@ -17,6 +17,7 @@ from probes.layers.http import HttpClient
 from probes.layers.nat64 import WELL_KNOWN_NAME, Nat64, learn
 from probes.measure.learnt_exits import LearntExits
 from probes.measure.ordered_limits import OrderedLimits
+from probes.measure.verified_addresses import VerifiedAddresses
 from probes.measurement import Layer
 from probes.settings import ProbeSettings
 from probes.sockets.network import Network
@@ -51,6 +52,7 @@ class VantageContext(ABC):
         self.nat64 = NO_NAT64
         self.now = now
         self._bootstrap: Self | None = None
+        self.verified_addresses = VerifiedAddresses()
         self.exits = LearntExits()
         """For the scrubber alone."""
         self.on_exit: Callable[[str], None] | None = None

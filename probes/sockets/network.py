@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache, partial
 from typing import Protocol
 
+import certifi
 import msgspec
 
 from probes.measurement import family_of
@@ -94,8 +95,9 @@ class Network(Protocol):
     def families(self) -> tuple[str, ...]:
         """Address families that this vantage can use."""
 
-    async def connect(self, address: str, port: int) -> Stream:
-        """Open a TCP connection to an IP address. Raises OSError."""
+    async def connect(self, address: str, port: int, segment: int = 0) -> Stream:
+        """Open a TCP connection to an IP address; with `segment` neither side sends segments of
+        more bytes. Raises OSError."""
 
     def open_datagrams(
         self, address: str, port: int, on_datagram: OnDatagram, on_error: OnError
@@ -106,18 +108,20 @@ class Network(Protocol):
 class TlsContexts:
     """The two client contexts of a process, built once because building one costs milliseconds.
 
-    Both send a peer the same bytes, except for random ones.
+    Both send a peer the same bytes, except for random ones. The roots are Mozilla's, as certifi
+    ships them, and never the machine's own: an office or a state adds its authority to those, and
+    what it intercepts would verify.
     """
 
     def __init__(
         self, trust_anchors: Sequence[str] = (), *, verified: VerifiedChains | None = None
     ) -> None:
-        """`trust_anchors` are files of roots to trust in addition to the system's.
+        """`trust_anchors` are files of roots to trust in addition to Mozilla's.
 
         `verified` is empty or was filled with the same anchors.
         """
         self.verified = VerifiedChains() if verified is None else verified
-        self.verifying = ssl.create_default_context()
+        self.verifying = ssl.create_default_context(cafile=certifi.where())
         for path in trust_anchors:
             self.verifying.load_verify_locations(cafile=path)
         # Proves that the peer holds the key of the chain it presents; the caller decides whether
@@ -157,14 +161,16 @@ class SocketNetwork:
             raise
         return sock
 
-    async def connect(self, address: str, port: int) -> "SocketStream":
+    async def connect(self, address: str, port: int, segment: int = 0) -> "SocketStream":
         """Open a TCP connection; the caller sets the deadline and closes the stream."""
-        dial = partial(self._dial, address, port)
+        dial = partial(self._dial, address, port, segment)
         return SocketStream(await dial(), self._contexts, dial)
 
-    async def _dial(self, address: str, port: int) -> WatchedSocket:
+    async def _dial(self, address: str, port: int, segment: int) -> WatchedSocket:
         sock = self._socket(address, socket.SOCK_STREAM)
         try:
+            if segment:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
             try:
                 sock.connect((address, port))
             except BlockingIOError:

@@ -21,6 +21,8 @@ CLIENT, INTERNET = 0, 1
 MOST_FLOWS = 20_000
 FORGET_UDP = 30.0
 """Seconds of a client's silence after which its port may mean another conversation."""
+_ETHERNET = 14
+"""Bytes of a frame before its packet."""
 MOST_HELD = 4
 """Segments of an unfinished ClientHello or request."""
 ALERT = bytes.fromhex("15030300020228")
@@ -137,7 +139,12 @@ class Censor:
 
     def _leave(self, side: int, frame: bytes, when: float, impairing: Iterable[Rule]) -> None:
         for rule in impairing:
+            if not _harms(rule, side, frame):
+                continue
             link = self._impairment(rule)
+            if rule.size:
+                rule.hits += 1
+                return
             # What comes over a bad line near the client has been through that already.
             if not (rule.near and side == INTERNET) and link.loses():
                 return
@@ -456,3 +463,15 @@ def _page(rule: Rule, found: Flow) -> bytes:
     ]
     lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
     return "\r\n".join(lines).encode() + body
+
+
+def _harms(rule: Rule, side: int, frame: bytes) -> bool:
+    """Whether a bad line is on the way of this frame, and for one of a maximum size too large."""
+    if rule.size and (side == INTERNET or len(frame) - _ETHERNET <= rule.size):
+        return False
+    if not rule.networks:
+        return True
+    packet = packets.parse(frame)
+    if packet is None:
+        return False
+    return rule.covers(packet.destination if side == INTERNET else packet.source, 0)

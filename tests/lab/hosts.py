@@ -11,6 +11,8 @@ from probes.catalog.host import is_literal
 BLOCK_PAGE = ("203.0.113.80", "2001:db8:c0::80")
 """A web server that answers any name with a block page."""
 TRANSPARENT_PROXY = ("203.0.113.82", "2001:db8:c0::82")
+PRIVATE_CACHE = ("10.77.0.9",)
+"""Another one at a private address, as a provider's cache of a platform may be."""
 """Leads whoever connects on to the host asked for, by SNI or Host."""
 
 

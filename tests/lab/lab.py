@@ -282,7 +282,7 @@ class Lab:
                 _host_fields(host, addresses[host.name], pems, quic=self._quic)
                 for host in self._hosts
             ],
-            relay=hosts.TRANSPARENT_PROXY,
+            relay=[*hosts.TRANSPARENT_PROXY, *hosts.PRIVATE_CACHE],
             resolvers=[*OPEN_RESOLVERS, *(r for p in plans for r in (p.resolver4, p.resolver6))],
             controls=fields,
         )

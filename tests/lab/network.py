@@ -299,14 +299,28 @@ class Network:
         rtt: float = 0.0,
         jitter: float = 0.0,
         near: bool = False,
+        address: Sequence[str] = (),
         seed: int = 1,
     ) -> Rule:
-        """Lose frames at random (each way) and delay them by half of `rtt`, give or take.
+        """Lose frames at random (each way) and delay them by half of `rtt`, give or take; with
+        `address` only those to and from it.
 
         `near` puts the bad line between client and censor: what the censor makes up is lost and
         late as well on its way to the client, and not only what others send.
         """
-        return self._add("impair", loss=loss, delay=rtt / 2, jitter=jitter, near=near, seed=seed)
+        return self._add(
+            "impair",
+            loss=loss,
+            delay=rtt / 2,
+            jitter=jitter,
+            near=near,
+            networks=self._networks(address, 0),
+            seed=seed,
+        )
+
+    def path_mtu(self, size: int, address: Sequence[str]) -> Rule:
+        """Drop packets from these addresses that have more than `size` bytes, and tell nobody."""
+        return self._add("impair", size=size, networks=self._networks(address, 0))
 
     def unplug(self) -> None:
         """Take the link down: no route, errors at once."""

@@ -15,7 +15,7 @@ Kinds, and the `how` each knows:
 | stall | a flow's name or address | |
 | cut | everything | |
 | foreign | everything outside `networks` | |
-| impair | every frame | |
+| impair | every frame, or those of an address | |
 """
 
 import dataclasses
@@ -64,7 +64,8 @@ class Rule:
     body: str = ""
     """page, accept: the forged answer; `{client}` stands for the client's address."""
     size: int = 0
-    """stall: bytes the client still gets; payload: how many bytes come before those meant."""
+    """stall: bytes the client still gets; payload: how many bytes come before those meant; impair:
+    bytes of the largest packet that reaches it."""
     rate: float = 0.0
     """pace: bytes per second; shape: both directions together, police: each."""
     loss: float = 0.0

@@ -18,7 +18,7 @@ from tests.lab.addresses import (
     control_addresses,
     direct_addresses,
 )
-from tests.lab.hosts import TRANSPARENT_PROXY
+from tests.lab.hosts import PRIVATE_CACHE, TRANSPARENT_PROXY
 
 MANAGEMENT, CORE = "mgmt0", "core0"
 """The two ends of the uncensored link, and their hardware addresses."""
@@ -127,7 +127,7 @@ def internet_lines(
 ) -> str:
     """The internet: service addresses on `lo`, one link to each box, one to the controls."""
     service = [host for host in hosts if not ipaddress.ip_address(host).is_loopback]
-    service += [*OPEN_RESOLVERS, *FORGER, *TRANSPARENT_PROXY]
+    service += [*OPEN_RESOLVERS, *FORGER, *TRANSPARENT_PROXY, *PRIVATE_CACHE]
     lines = [
         *_up(CORE),
         f"addr add {MANAGEMENT_FAR}/24 dev {CORE}",

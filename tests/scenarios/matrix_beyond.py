@@ -23,6 +23,18 @@ def _ailing(name: str, story: str, rule_id: str, ooni: str = _NEVER, differs: st
     )
 
 
+def _lasting(name: str, story: str, answer: Answer) -> Scenario:
+    """A fault that lasts and hits one platform alone."""
+    return Scenario(
+        name=name,
+        group="beyond",
+        story=story,
+        ooni=_NEVER,
+        answer=answer,
+        proved_in="test_lasting_faults.py::test_a_lasting_fault_accuses_nobody",
+    )
+
+
 def _greeting(name: str, how: str, story: str, answer: Answer) -> Scenario:
     return Scenario(
         name=name,
@@ -166,6 +178,65 @@ BEYOND: tuple[Scenario, ...] = (
     _ailing("resolver-dead", "The resolver answers for no name at all.", "vantage.resolver_down"),
     _ailing("loss", "Thirty packets in a hundred are lost each way, no censor.", "vantage.lossy"),
     _ailing("slow-line", "Round trips take 800 ms, no censor.", "endpoint.reached"),
+    _lasting(
+        "office-proxy",
+        "An office's proxy decrypts X and two references, and exempts the rest.",
+        insufficient("tls.local_authority"),
+    ),
+    _lasting(
+        "antivirus",
+        "Antivirus software decrypts X and Facebook, and exempts every reference.",
+        insufficient("tls.local_authority"),
+    ),
+    _lasting(
+        "dead-cache",
+        "The resolver leads to a cache of X at the provider, which has died; X works elsewhere.",
+        insufficient("dns.dead_address"),
+    ),
+    _lasting(
+        "private-cache",
+        "The resolver leads to a cache of X at a private address, which proves itself by TLS.",
+        ok("dns.private_address"),
+    ),
+    _lasting(
+        "path-mtu",
+        "Packets of X's servers of more than 1400 bytes are lost, and nobody is told.",
+        insufficient("tls.large_packets"),
+    ),
+    _lasting(
+        "lossy-path",
+        "Every second packet to and from X is lost, both ways; the rest of the line is clean.",
+        insufficient("path.lossy"),
+    ),
+    _lasting(
+        "ipv6-dead",
+        "All IPv6 connections to X are lost; IPv4 works.",
+        ok("family.ipv6_dead"),
+    ),
+    Scenario(
+        name="state-ca-trusted",
+        group="beyond",
+        story="A state opens X's TLS with an authority of its own, which the vantage's machine"
+        " trusts.",
+        ooni=_NEVER,
+        answer=Answer(
+            state="blocked",
+            rule_id="tls.known_certificate",
+            method="tls",
+            sub_method="certificate",
+            evidence="conclusive",
+        ),
+        proved_in="test_trusted_interception.py::test_a_trusted_forgery_is_still_one",
+    ),
+    Scenario(
+        name="state-ca-trusted-all",
+        group="beyond",
+        story="The network opens all TLS with an authority that the vantage's machine trusts.",
+        ooni=_NEVER,
+        answer=insufficient("vantage.no_tls"),
+        proved_in="test_trusted_interception.py"
+        "::test_a_network_that_reads_everything_singles_nobody_out",
+    ),
     Scenario(
         name="full-shutdown",
         group="beyond",

@@ -116,13 +116,15 @@ def tls(
 
 
 @cache
-def certificate(name: str) -> bytes:
-    """A certificate, DER, of its own issuer `name`."""
+def certificate(name: str, *, by: str = "") -> bytes:
+    """A certificate, DER, for `name`, signed by an authority, or without one by itself."""
     key = ec.generate_private_key(ec.SECP256R1())
-    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    subject, issuer = (
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in (name, by or name)
+    )
     return (
         x509.CertificateBuilder()
-        .subject_name(issuer)
+        .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(1)
@@ -315,6 +317,9 @@ def case(
     follow_ups: tuple[Measurement, ...] = (),
     udp_works: bool = False,
     fingerprints: tuple[Fingerprint, ...] = (),
+    local_authorities: frozenset[str] = frozenset(),
+    lossy_path: bool = False,
+    explained: frozenset[str] = frozenset(),
     trust: Trust = OWN_ALONE,
 ) -> Case:
     """A case with a healthy vantage and one working, healthy control unless told otherwise."""
@@ -333,6 +338,9 @@ def case(
         follow_ups=follow_ups,
         udp_works=udp_works,
         fingerprints=fingerprints,
+        local_authorities=local_authorities,
+        lossy_path=lossy_path,
+        explained=explained,
         health=field or health(),
         control_health={c.vantage: health(vantage=c.vantage) for c in seen}
         if control_health is None

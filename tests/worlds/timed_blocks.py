@@ -378,8 +378,9 @@ class TimedNetwork(ScriptedNetwork):
                 return
         await asyncio.get_running_loop().create_future()
 
-    async def connect(self, address: str, port: int) -> ScriptedStream:
+    async def connect(self, address: str, port: int, segment: int = 0) -> ScriptedStream:
         """A connection, once a SYN gets through."""
+        self.segments.setdefault((address, port), []).append(segment)
         self.connects.append((address, port))
         if address not in ADDRESSES.values():
             await asyncio.get_running_loop().create_future()

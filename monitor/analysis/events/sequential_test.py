@@ -25,8 +25,8 @@ so two measurements 30 s apart add little more than one, and what packet loss ca
 confirms sooner than faults go away. The length depends on what is accused (`Persistence`): one
 function can be one server's fault, and weighs less. *Conclusive* readings are exempt, since their
 follow-ups ruled out lasting faults: two confirm. A better grade than all before it in the run adds
-at least the difference in weight. If the control recently saw an outage, an accusation may be part
-of that outage, and weighs as a repeated one.
+at least the difference in weight. If the control recently saw an outage, an accusation that is not
+conclusive may be part of that outage, and weighs as a repeated one.
 
 **The rate of wrong readings is learned** for each stream, of weak and of strong ones, with
 shrinkage: a beta prior worth `prior_wrong` whose mean is exp(−llr). Accusations count only once the
@@ -428,12 +428,13 @@ def _phase(state: Detector, score: float, settings: DetectorSettings) -> Phase:
 
 def _gain(state: Detector, reading: Reading, same: float, alone: float, outage: float) -> float:
     """What an accusing reading adds to the score, given the chances that it is the same fault again
-    and that it is an outage the control met."""
+    and that it is an outage the control met. An outage cuts off no name where another one gets an
+    answer, so it takes nothing from a conclusive one."""
     upgrade = max(0.0, alone - state.best)
     if reading.conclusive:
-        gain = alone if state.conclusive else upgrade
-    else:
-        gain = max(upgrade, _weighed(same, alone))
+        # The readings before it may have weighed next to nothing, in an outage.
+        return alone if state.conclusive else max(upgrade, alone - state.score)
+    gain = max(upgrade, _weighed(same, alone))
     return min(gain, _weighed(outage, alone)) if outage > 0.0 else gain
 
 

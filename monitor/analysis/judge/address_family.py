@@ -8,6 +8,8 @@ from monitor.analysis.judge.attempt_signs import FailedAttempt, Finding, failed_
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, controls_for, follows
 from monitor.analysis.judge.evidence_grades import Sign, capped, signs
+from monitor.analysis.judge.interception import intercepted
+from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import Outcome, Summary, came_late, contradicting, works
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
 from probes.measurement import Layer
@@ -29,9 +31,10 @@ def family_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
     contradicting replies it suffices: an attempt gets through when a forged reply is lost.
 
     The family must work otherwise from this vantage, and a control must have reached the same host
-    over it afterwards. None when it does not, or nothing accuses.
+    over it afterwards. None when it does not, or nothing accuses. IPv6 that is silent where IPv4
+    answers has no evidence: applications use IPv4 within a fraction of a second.
     """
-    if case.health.state not in ABLE:
+    if case.health.state not in ABLE or any(intercepted(case, one) for one in attempts):
         return None
     found = [
         finding
@@ -75,8 +78,10 @@ def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | N
         if any(follows(c.measurement, summary) for c in working)
     ]
     found = strongest(case, covered)
-    if found is None or found.evidence is Evidence.NONE:
+    if found is None or found.evidence is Evidence.NONE or (case.lossy_path and lost(found.sign)):
         return None
+    if family == "ipv6" and found.sign in _INNOCENT:
+        return msgspec.structs.replace(found, evidence=Evidence.NONE, family=family)
     doubtful = controls.unstable or controls.unsettled or found.sign in _INNOCENT
     limit = Evidence.WEAK if doubtful else Evidence.STRONG
     return msgspec.structs.replace(found, evidence=capped(found.evidence, limit), family=family)

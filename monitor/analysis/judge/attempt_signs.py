@@ -31,6 +31,8 @@ from monitor.analysis.judge.evidence_grades import (
     loss_explains,
 )
 from monitor.analysis.judge.follow_up_evidence import FORGED, reread
+from monitor.analysis.judge.interception import intercepted
+from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import TIMEOUT, Outcome, Summary, best, kind_of, rank, usable
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, VantageState
 from probes.catalog.catalog import EndpointKind
@@ -40,6 +42,8 @@ from probes.measurement import LEGAL_REASONS, Layer
 INJECTION: Sign = (Layer.DNS, "injection")
 BOGON: Sign = (Layer.DNS, "bogon")
 CERTIFICATE: Sign = (Layer.TLS, "certificate")
+INTERCEPTED: Sign = (Layer.TLS, "local_authority")
+"""A device at the vantage's own site opened the connection: this accuses nobody."""
 KNOWN_PAGE: Sign = (Layer.HTTP, "known_blockpage")
 OTHER_RESOLVER: Sign = (Layer.DNS, "other_resolver")
 _BLOCKPAGE: Sign = (Layer.HTTP, "blockpage")
@@ -94,7 +98,8 @@ def find(case: Case, failed: Sequence[Summary], controls: Controls) -> Finding:
     def concluded(found: Finding) -> Finding:
         doubtful = controls.unstable or controls.unsettled or _slow_at_control(found, controls)
         limit = Evidence.WEAK if doubtful else Evidence.STRONG
-        evidence = capped(found.evidence, limit) if counted else Evidence.NONE
+        silent = case.lossy_path and lost(found.sign)
+        evidence = capped(found.evidence, limit) if counted and not silent else Evidence.NONE
         return _with_follow_ups(case, found, evidence, counted, controls)
 
     last = considered[-1].summary
@@ -276,6 +281,9 @@ def families_of(case: Case) -> tuple[str, ...]:
 
 def signs_of(case: Case, summary: Summary, controls: Controls) -> dict[Sign, Outcome]:
     """The signs of one failed attempt, and where; empty when no failure has a name."""
+    if intercepted(case, summary):
+        outcome = decisive_here(case, summary)
+        return {INTERCEPTED: outcome} if outcome is not None else {}
     paths = usable(summary.paths, families_of(case))
     outcome = best(paths)
     if outcome is None:

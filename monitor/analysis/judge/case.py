@@ -46,5 +46,14 @@ class Case(EndpointCase, frozen=True, kw_only=True):
     UDP gets through."""
     control_health: Mapping[str, VantageHealth] = {}
     """Vantage id → health of the control vantages. A missing one counts as unwell."""
+    local_authorities: frozenset[str] = frozenset()
+    """Authorities that open TLS at the vantage's own site; see
+    `monitor.analysis.judge.interception`."""
+    lossy_path: bool = False
+    """Many packets get lost between the vantage and this platform; see
+    `monitor.analysis.judge.lossy_paths`."""
+    explained: frozenset[str] = frozenset()
+    """Ids of the rules for ordinary faults that follow-ups found at other endpoints of the platform
+    in this cycle. Not every endpoint is followed up."""
     trust: Trust = OWN_ALONE
     """What the word of each control weighs."""

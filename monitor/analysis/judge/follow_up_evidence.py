@@ -8,10 +8,14 @@ route, a resolver with an old answer. Each follow-up varies one thing and keeps 
   as well, the address is blocked or broken: the rule becomes tls.address at the same grade.
 * *The same name at an unrelated address.* When it fails in the same way, the name is blocked. Only
   resets and timeouts count: some servers answer a foreign name with an alert or hang up.
+* *The same name in small segments.* Where any name falls silent at the address and this works, only
+  large packets get lost (path MTU). Silence for any name is never more than weak without it.
 * *Another source for the name's addresses.* An address is right when the handshake there verifies
   for the name. Large platforms give each network other addresses, so **no rule compares addresses
   to accuse**. A matching address only clears: a false certificate there was inserted on the path,
-  and silence there is not the resolver's fault.
+  and silence there is not the resolver's fault. So does an address where the name's certificate
+  verified here before, or verifies at the private address that looked like a lie. Where only the
+  resolver's addresses are silent, a provider's cache may have died: nobody is accused.
 
 Trusted sources are the control, and resolvers asked over TCP or DoH. A reply over UDP may be
 forged. Missing follow-ups never change a verdict or raise a grade.
@@ -22,7 +26,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from monitor.analysis.judge.case import Case
-from monitor.analysis.judge.evidence_grades import Sign, signs
+from monitor.analysis.judge.evidence_grades import Sign, capped, signs
 from monitor.analysis.outcome import TIMEOUT, Summary, contradicting, sub_method_of
 from monitor.analysis.verdict import Evidence, VantageState
 from probes.failure import Failure
@@ -30,6 +34,19 @@ from probes.measure.follow_up_reasons import Reason
 from probes.measurement import AnyObservation, DnsObservation, Layer, TlsObservation
 
 HIJACK: Sign = (Layer.DNS, "hijack")
+DEAD_ADDRESS: Sign = (Layer.DNS, "dead_address")
+"""Our resolver's addresses are silent, or died, while the platform answers at others from here."""
+PRIVATE_ADDRESS: Sign = (Layer.DNS, "private_address")
+"""The platform answers at the private address that our resolver gives."""
+LARGE_PACKETS: Sign = (Layer.TLS, "large_packets")
+"""Only large packets get lost on the way to the address."""
+EXPLAINS = {
+    "dns.private_address": frozenset(signs("dns.bogon")),
+    "dns.dead_address": frozenset(signs("tcp.timeout tcp.refused tcp.unreachable tls.timeout")),
+    "tls.large_packets": frozenset(signs("tls.timeout http.timeout")),
+}
+"""Rule of an ordinary fault that follow-ups found → the signs that it explains."""
+EXPLAINED = "explained"
 ADDRESS: Sign = (Layer.TLS, "address")
 FORGED = (Failure.SSL_UNKNOWN_AUTHORITY, Failure.SSL_INVALID_HOSTNAME)
 """An expired certificate is a common mistake of genuine sites; these two are not."""
@@ -81,10 +98,16 @@ def reread(
     `evidence` is the grade of the attempts alone, `agreeing` the attempts that show the sign and
     `working` the control measurements that worked. Without follow-ups nothing changes.
     """
-    if evidence is Evidence.NONE or not agreeing or not case.follow_ups:
+    if evidence is Evidence.NONE or not agreeing:
+        return Reading(sign=sign, evidence=evidence)
+    if not case.follow_ups:
+        if any(sign in EXPLAINS.get(rule, ()) for rule in case.explained):
+            return Reading(sign=(sign[0], EXPLAINED), evidence=Evidence.NONE)
         return Reading(sign=sign, evidence=evidence)
     clues = _clues(case, agreeing)
     layer, word = sign
+    if word == "bogon" and _answers_in_private(clues):
+        return Reading(sign=PRIVATE_ADDRESS, evidence=Evidence.NONE)
     honest = _honest_addresses(clues).union(*(_answered_addresses(one) for one in working))
     if layer is Layer.DNS and _only_the_name_lies(clues, word):
         return _conclusive(sign, evidence, agreeing)
@@ -98,11 +121,24 @@ def reread(
     if layer is Layer.TLS and _only_this_name(clues, word):
         return _conclusive(sign, evidence, agreeing)
     if layer in (Layer.TCP, Layer.TLS) and _led_astray(clues, honest):
+        if word == TIMEOUT or _verified_before(clues):
+            return Reading(sign=DEAD_ADDRESS, evidence=Evidence.NONE)
         # The platform may have a server of its own there that is down: not conclusive.
         return Reading(sign=HIJACK, evidence=evidence)
     if layer is Layer.TLS and word in _HELLO and _other_name_fails_too(clues, word):
-        return Reading(sign=ADDRESS, evidence=evidence)
+        return _of_address(clues, word, evidence)
     return Reading(sign=sign, evidence=evidence)
+
+
+def _of_address(clues: _Clues, word: str, evidence: Evidence) -> Reading:
+    """What it means that every name fails at an address."""
+    if word != TIMEOUT:
+        return Reading(sign=ADDRESS, evidence=evidence)
+    small = [o for o in clues.tls if o.reason == Reason.SMALL_SEGMENTS]
+    if any(o.failure is None for o in small):
+        return Reading(sign=LARGE_PACKETS, evidence=Evidence.NONE)
+    # Without this question a path that loses large packets looks the same.
+    return Reading(sign=ADDRESS, evidence=evidence if small else capped(evidence, Evidence.WEAK))
 
 
 def _conclusive(sign: Sign, evidence: Evidence, agreeing: Sequence[Summary]) -> Reading:
@@ -141,6 +177,19 @@ def _verified(clues: _Clues) -> set[str]:
         for o in clues.tls
         if o.reason == Reason.HONEST_ADDRESS and o.failure is None and o.server_name == clues.host
     }
+
+
+def _verified_before(clues: _Clues) -> set[str]:
+    """Addresses of our resolver that were the platform's earlier."""
+    return {a for o in clues.dns if o.reason == Reason.VERIFIED_BEFORE for a in o.addresses}
+
+
+def _answers_in_private(clues: _Clues) -> bool:
+    """Whether the platform proved itself at a private address that our resolver gave."""
+    return any(
+        o.reason == Reason.PRIVATE_ADDRESS and o.failure is None and o.server_name == clues.host
+        for o in clues.tls
+    )
 
 
 def _forged(clues: _Clues) -> bool:

@@ -11,6 +11,7 @@ from monitor.analysis.judge.attempt_signs import FailedAttempt, Finding, stronge
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, controls_for, follows
 from monitor.analysis.judge.evidence_grades import Sign
+from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import DEPTH, Outcome, Summary, sub_method_of, summarise
 from monitor.analysis.verdict import Evidence
 from probes.catalog.catalog import DATAGRAM_KINDS
@@ -40,7 +41,9 @@ def quic_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
         if any(follows(control, one) for control in working)
     ]
     found = strongest(case, covered)
-    return None if found is None or found.evidence is Evidence.NONE else found
+    if found is None or found.evidence is Evidence.NONE or (case.lossy_path and lost(found.sign)):
+        return None
+    return found
 
 
 def answered_over_udp(measurements: Iterable[Measurement]) -> frozenset[str]:

@@ -5,13 +5,15 @@ The order goes from what settles the question to what needs the most support:
 1. **No measurement?** Nothing is known. No data is never ok.
 2. **Measured from the wrong place?** A VPN left on or a roaming phone says nothing about this
    network.
-3. **Did it answer?** Then it is ok, unless one address family that works here never answers.
+3. **Did it answer?** Then it is ok, unless one address family that works here never answers. IPv6
+   that is merely silent beside a good IPv4 is told, and is ok: it keeps nobody from the platform.
 4. **Could we have seen it?** Our own proxy, the vantage's health or a missing address family
    explains the failure: nobody is accused.
 5. **Does it fail at the control too?** Then it is down.
 6. **Does the sign need no control?** A forged DNS reply, a certificate from nowhere.
 7. **Is there a control?** No other failure accuses unless a control worked after it.
-8. **Can packet loss explain it?** Timeouts must exceed the loss at this vantage.
+8. **Can packet loss explain it?** Timeouts must exceed the loss at this vantage, and count nothing
+   where packets get lost on the path to this platform (`monitor.analysis.judge.lossy_paths`).
 9. **What acted?** The remaining rules name the layer and the kind of interference.
 10. Anything else is insufficient: a failure without a name is not evidence.
 
@@ -26,6 +28,8 @@ Decisions worth knowing:
   themselves.
 * *Behind a captive portal* a handshake or a resolved name is no answer of the platform; a verified
   certificate or the platform's own protocol is.
+* *Opened at the vantage's own site.* An authority that nobody trusts and that signs for a reference
+  or for platforms of different owners accuses nobody (`monitor.analysis.judge.interception`).
 * *MTProto* is spoken by Telegram's servers only, and *Noise* by WhatsApp's. A connection that does
   not speak it comes from a middlebox, or is cut off once the app's greeting is recognised: method
   tcp, sub-method middlebox. The failure of layer app says which: silence, a reset, another answer.
@@ -47,11 +51,18 @@ Decisions worth knowing:
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from monitor.analysis.judge.attempt_signs import Finding
+from monitor.analysis.judge.attempt_signs import INTERCEPTED, Finding
 from monitor.analysis.judge.case import Case, EndpointCase
 from monitor.analysis.judge.evidence_grades import WEIGHTS, Sign, ceiling, llr, signs
 from monitor.analysis.judge.facts import FAMILY_MISSING, Facts, examine
-from monitor.analysis.judge.follow_up_evidence import CONCLUSIVE
+from monitor.analysis.judge.follow_up_evidence import (
+    CONCLUSIVE,
+    DEAD_ADDRESS,
+    EXPLAINED,
+    LARGE_PACKETS,
+    PRIVATE_ADDRESS,
+)
+from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import TIMEOUT, failures, kind_of
 from monitor.analysis.verdict import Evidence, State, TableRule, VantageState, Verdict
 from probes.catalog.catalog import EndpointKind
@@ -60,6 +71,7 @@ from probes.measurement import Layer, Measurement
 RULES_VERSION = "5"
 """Stored with every verdict. It changes whenever the same case could get another verdict."""
 QUIC_BLOCKED = "quic.blocked"
+IPV6_DEAD = "family.ipv6_dead"
 CONTROL_UNSETTLED, FAMILY_UNSETTLED = "control.unsettled", "family.unsettled"
 UNSETTLED = (CONTROL_UNSETTLED, FAMILY_UNSETTLED)
 """Ids of the rules for what may be blocked or down, for the controls do not settle it. They make a
@@ -144,7 +156,7 @@ def _verdict(facts: Facts, rule: Rule) -> Verdict:
 
 
 def _finding(facts: Facts, rule: Rule) -> Finding | None:
-    if rule in _FAMILY_RULES:
+    if rule in _FAMILY_RULES or rule.id == IPV6_DEAD:
         return facts.family_finding
     return facts.quic_finding if rule.id == QUIC_BLOCKED else facts.finding
 
@@ -281,6 +293,16 @@ RULES: tuple[Rule, ...] = (
         "Both networks belong to one operator and are not listed as siblings.",
     ),
     # Did it answer?
+    Rule(
+        id=IPV6_DEAD,
+        meaning="It answers over IPv4. Over IPv6, which works here otherwise, it is silent, though"
+        " it answers elsewhere: that keeps nobody from it.",
+        state=State.OK,
+        wrong_when="Some people have IPv6 alone, and a censor drops its IPv6 addresses.",
+        matches=lambda facts: (
+            facts.family_finding is not None and facts.family_finding.evidence is Evidence.NONE
+        ),
+    ),
     *_FAMILY_RULES,
     Rule(
         id=QUIC_BLOCKED,
@@ -313,6 +335,14 @@ RULES: tuple[Rule, ...] = (
         state=State.OK,
         wrong_when="The control gets the same block page.",
         matches=lambda facts: facts.like_control,
+    ),
+    Rule(
+        id="dns.private_address",
+        meaning="The network's resolver leads to a private address, and the platform answers there"
+        " with a certificate that verifies.",
+        state=State.OK,
+        wrong_when="Only some of its addresses, or only some visitors, are blocked.",
+        matches=lambda facts: facts.sign == PRIVATE_ADDRESS,
     ),
     # Could we have seen it?
     Rule(
@@ -372,6 +402,14 @@ RULES: tuple[Rule, ...] = (
         meaning="It has only IPv4 or only IPv6 addresses, and that family does not work here.",
         wrong_when="Its addresses of the other family are hidden by a forged DNS reply.",
         matches=lambda facts: facts.family_missing,
+    ),
+    Rule(
+        id="tls.local_authority",
+        meaning="A device at the vantage's own site decrypts this connection: the same authority,"
+        " which nobody trusts, signs for a reference or for platforms of different owners.",
+        wrong_when="The country itself decrypts connections to several platforms, with an authority"
+        " that is not known yet.",
+        matches=lambda facts: facts.sign == INTERCEPTED,
     ),
     # Does the answer itself say that it is blocked?
     _accuses(
@@ -483,6 +521,13 @@ RULES: tuple[Rule, ...] = (
         matches=lambda facts: _timed_out(facts) and facts.case.health.state is VantageState.LOSSY,
     ),
     Rule(
+        id="path.lossy",
+        meaning="It did not answer in time, but of the connections to this platform that were made,"
+        " many needed more than one try: packets get lost on the path to it.",
+        wrong_when="The network drops a share of the packets to this platform on purpose.",
+        matches=lambda facts: lost(facts.sign) and facts.case.lossy_path,
+    ),
+    Rule(
         id="loss.possible",
         meaning="It did not answer in time, too few times to rule out that packets got lost.",
         wrong_when="It is blocked by dropping packets; more tests, or more references, would show"
@@ -565,7 +610,7 @@ RULES: tuple[Rule, ...] = (
     _accuses(
         "tls.timeout",
         "After the platform's name is sent nothing comes back, more often than loss explains.",
-        "Large packets do not get through on this line (path MTU).",
+        "Large packets do not get through to the platform (path MTU), and no follow-up was made.",
     ),
     _accuses(
         "http.reset",
@@ -622,6 +667,28 @@ RULES: tuple[Rule, ...] = (
         matches=lambda facts: _own_protocol(facts.accused) and _is_stun(facts),
     ),
     # Failures that accuse nobody.
+    Rule(
+        id="dns.dead_address",
+        meaning="The addresses from the network's resolver are silent, or worked before, while the"
+        " platform answers at other addresses from here: a cache of the platform's at the provider"
+        " may have died.",
+        wrong_when="The resolver lies, and leads to an address where nobody answers.",
+        matches=lambda facts: facts.sign == DEAD_ADDRESS,
+    ),
+    Rule(
+        id="tls.large_packets",
+        meaning="It falls silent whatever name is asked for, and answers in small segments: only"
+        " large packets get lost on the way (path MTU).",
+        wrong_when="A censor drops large packets, or acts only where the name is in one packet.",
+        matches=lambda facts: facts.sign == LARGE_PACKETS,
+    ),
+    Rule(
+        id="look.explained",
+        meaning="It fails as another endpoint of the platform does, where follow-ups found an"
+        " ordinary fault; here none were made.",
+        wrong_when="Each of them fails for a reason of its own.",
+        matches=lambda facts: facts.sign is not None and facts.sign[1] == EXPLAINED,
+    ),
     Rule(
         id="dns.other_resolver",
         meaning="This vantage's DNS-over-HTTPS resolver gives no usable address. It is not the"

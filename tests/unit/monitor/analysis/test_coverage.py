@@ -47,6 +47,9 @@ def test_every_rule_that_decides_nothing_has_a_cause_on_purpose() -> None:
     assert undecided - set(CAUSES) == {
         "look.none",
         "look.unexplained",
+        "look.explained",
+        "dns.dead_address",
+        "tls.large_packets",
         "dns.other_resolver",
         "vantage.family_missing",
         "http.refused_by_site",

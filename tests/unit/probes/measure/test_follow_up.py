@@ -13,7 +13,14 @@ import pytest
 from probes.catalog.endpoint import parse_endpoint
 from probes.failure import Failure
 from probes.layers.http import HttpClient
-from probes.measure.follow_up import DEADLINE, FollowUpPlan, follow_up, plan_follow_up, plan_http3
+from probes.measure.follow_up import (
+    DEADLINE,
+    SMALL_SEGMENT,
+    FollowUpPlan,
+    follow_up,
+    plan_follow_up,
+    plan_http3,
+)
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.prober import Prober
 from probes.measurement import (
@@ -65,6 +72,9 @@ SETTINGS = ProbeSettings(
 ENDPOINT = parse_endpoint("https://x.com/")
 TARGET = Target(platform="x", role="web", endpoint=ENDPOINT)
 ALT_SVC = (("alt-svc", 'h3=":443"; ma=86400'),)
+TLS_ENDPOINT = parse_endpoint("tls://x.com:443")
+SILENT_HELLO = tls("generic_timeout_error", address=GIVEN)
+RESET_HELLO = tls("connection_reset", address=GIVEN)
 WELL, RESETS = Peer(), Peer(tls=reset_by_peer())
 WRONG_NAME = bad_certificate(62, "hostname mismatch")
 
@@ -454,6 +464,60 @@ async def test_an_address_given_or_private_is_not_honest() -> None:
     assert not measurement.reached
 
 
+@pytest.mark.parametrize("address", ["10.77.0.9", "192.168.7.7", "100.64.0.9", "fd00::9"])
+async def test_a_private_address_that_our_resolver_gave_is_greeted_once(address: str) -> None:
+    """One handshake that must prove the name, and no request."""
+    network = world()
+    network.peer(address, 443, WELL)
+    measurement = await asked(network, plan(failed_addresses=(), given=(address,)))
+    assert handshakes(measurement, Reason.PRIVATE_ADDRESS) == [(address, "x.com", None)]
+    assert network.connects.count((address, 443)) == 1
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "169.254.1.1", "0.0.0.0", "::1", "fe80::1"])
+async def test_attack_an_answer_does_not_lead_to_the_machine_or_its_link(address: str) -> None:
+    """A resolver that answers with an address of the machine or its link is not followed there."""
+    network = world()
+    await asked(network, plan(failed_addresses=(), given=(address,)))
+    assert address not in {one for one, _ in network.connects}
+
+
+async def test_attack_an_order_leads_to_no_private_address() -> None:
+    """Endpoints that a collector ordered reach public addresses alone."""
+    network = world()
+    network.peer("10.77.0.9", 443, WELL)
+    one = prober(network)
+    one.ordered = frozenset({ENDPOINT.id})
+    await follow_up(one, plan(failed_addresses=(), given=("10.77.0.9",)), cycle="cycle-1")
+    assert "10.77.0.9" not in {address for address, _ in network.connects}
+
+
+async def test_silence_is_asked_again_in_small_segments() -> None:
+    """The name at the address, in segments that every path carries; a reset asks for none."""
+    network = world()
+    network.peer(GIVEN, 443, WELL)
+    measurement = await asked(network, plan(silent=(GIVEN,)))
+    assert handshakes(measurement, Reason.SMALL_SEGMENTS) == [(GIVEN, "x.com", None)]
+    assert SMALL_SEGMENT in network.segments[GIVEN, 443]
+    silent = planned(look(dns(addresses=(GIVEN,)), tcp(address=GIVEN), SILENT_HELLO))
+    assert silent.silent == (GIVEN,)
+    cut = planned(look(dns(addresses=(GIVEN,)), tcp(address=GIVEN), RESET_HELLO))
+    assert (cut.failed_addresses, cut.silent) == ((GIVEN,), ())
+
+
+async def test_what_verified_before_is_on_record() -> None:
+    """A cache that worked in an earlier cycle and died is known again."""
+    network = world()
+    network.peer(GIVEN, 443, WELL)
+    one = prober(network)
+    assert (await one.measure(msgspec.structs.replace(TARGET, endpoint=TLS_ENDPOINT))).reached
+    measurement = await follow_up(one, plan(given=("203.0.113.99", GIVEN)), cycle="cycle-1")
+    (known,) = of(measurement, Reason.VERIFIED_BEFORE)
+    assert isinstance(known, DnsObservation)
+    assert known.addresses == (GIVEN,)
+    assert of(await asked(world()), Reason.VERIFIED_BEFORE) == []
+
+
 async def test_a_family_the_vantage_lacks_is_not_tried() -> None:
     """Addresses of a family that the vantage lacks are not tested."""
     measurement = await asked(world(("ipv4",)))
@@ -598,5 +662,6 @@ async def test_settings_leave_questions_out(
 ) -> None:
     """Settings without innocuous name and resolvers omit these questions only."""
     measurement = await asked(world(), None, changed(**changes))
-    usual = {*Reason} - {Reason.HTTP3, Reason.NAME_AGAIN}
+    rare = {Reason.SMALL_SEGMENTS, Reason.PRIVATE_ADDRESS, Reason.VERIFIED_BEFORE}
+    usual = {*Reason} - {Reason.HTTP3, Reason.NAME_AGAIN} - rare
     assert {o.reason for o in measurement.observations} == usual - missing

@@ -10,12 +10,20 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
+import certifi
 import pytest
 
 from probes.sockets.failure_mapping import PeerClosedError
-from probes.sockets.network import SocketNetwork, SocketStream, chain_digest, receive_exactly
+from probes.sockets.network import (
+    SocketNetwork,
+    SocketStream,
+    TlsContexts,
+    chain_digest,
+    receive_exactly,
+)
 from probes.testing import Peer, ScriptedNetwork
 from probes.vantage import Egress, EgressKind
+from tests.lab.certificates import interceptor
 from tests.worlds.loopback import (
     NAME,
     Conversation,
@@ -368,11 +376,23 @@ def test_the_fake_has_the_real_networks_shape() -> None:
     assert stream <= asyncio.run(connected())
 
 
-def test_a_trust_anchor_is_added_to_those_of_the_system() -> None:
-    """Extra anchors are added to the system's; the recording context has none."""
+def test_a_trust_anchor_is_added_to_mozillas() -> None:
+    """Extra anchors are added to Mozilla's; the recording context has none."""
     contexts = trusting_contexts()
     organisations = str([c["subject"] for c in contexts.verifying.get_ca_certs()])
     assert "Lab Trust" in organisations
-    systems = ssl.create_default_context().get_ca_certs()
-    assert len(contexts.verifying.get_ca_certs()) == 1 + len(systems)
+    mozillas = ssl.create_default_context(cafile=certifi.where()).get_ca_certs()
+    assert len(mozillas) > 100
+    assert len(contexts.verifying.get_ca_certs()) == 1 + len(mozillas)
     assert contexts.recording.get_ca_certs() == []
+
+
+def test_the_machines_own_authorities_are_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an office or a state adds to the machine's store would make its forgeries verify."""
+    system = tmp_path / "system.pem"
+    interceptor("Qaznet Trust Network").cert_pem.write_to_path(str(system))
+    monkeypatch.setenv("SSL_CERT_FILE", str(system))
+    assert "Qaznet" in str(ssl.create_default_context().get_ca_certs())
+    assert "Qaznet" not in str(TlsContexts().verifying.get_ca_certs())

@@ -376,8 +376,17 @@ def test_outage_and_insufficient_change_no_score() -> None:
 def test_an_outage_is_no_block() -> None:
     """While the platform is down at the control, too, every so often, what fails here is the same
     outage, however it looks; half a day later it no longer excuses anything."""
-    assert told(WEEK + "dsdCssdsCsd").phase is Phase.SUSPICIOUS
+    assert told(WEEK + "dsdsssdsSsd").phase is Phase.SUSPICIOUS
     assert told(WEEK + "dsd" + "." * 144 + "ssss").phase is Phase.BLOCKED
+
+
+def test_a_block_that_begins_in_an_outage_is_told() -> None:
+    """Follow-ups that rule out a fault of the platform rule out its outage as well: two conclusive
+    readings confirm within minutes of it, as on any other day."""
+    assert phases(WEEK + "dddC")[-1] is Phase.SUSPECTED
+    assert phases(WEEK + "dddCC")[-1] is Phase.BLOCKED
+    assert phases(WEEK + "dddsC", FAST)[-1] is Phase.SUSPECTED
+    assert phases(WEEK + "dddsCC", FAST)[-1] is Phase.BLOCKED
 
 
 # -- hurry ---------------------------------------------------------------------------------------

@@ -69,6 +69,12 @@ def honest(failure: str | None = None, *, at: float = 50.0, name: str = "x.com")
     return follow_up(Reason.HONEST_ADDRESS, tcp(address=THERE), hello, at=at)
 
 
+def small(failure: str | None = None) -> Measurement:
+    """Our name at the address once more, in small segments."""
+    hello = tls(failure, alert=failure == ALERT)
+    return follow_up(Reason.SMALL_SEGMENTS, tcp(), hello)
+
+
 def asked(reason: Reason, failure: str | None = None, **kwargs: Any) -> Measurement:
     """The name at another resolver."""
     resolver = kwargs.pop("resolver", "9.9.9.9:53")
@@ -130,10 +136,22 @@ def test_an_alert_is_an_answer_but_to_an_alert(failure: str, rule_id: str) -> No
 
 @pytest.mark.parametrize(("failure", "rule_id"), CUTS)
 def test_any_name_is_cut_off_at_the_address(failure: str, rule_id: str) -> None:
-    """Where the innocuous name fails alike, the address is at fault, and evidence stays."""
+    """Where the innocuous name fails alike, the address is at fault, and evidence stays; silence is
+    that of the address only where small segments get no answer either."""
     same = innocuous(failure, alert=failure == ALERT)
-    found = read(*cut(failure, alert=True), follow_ups=(same,))
+    found = read(*cut(failure, alert=True), follow_ups=(same, small(failure)))
     assert found == ("tls.address", Evidence.STRONG), rule_id
+
+
+def test_silence_at_an_address_may_be_a_lack_of_large_packets() -> None:
+    """An answer in small segments shows it; where nobody asked, evidence stays weak. An innocuous
+    name that is answered in large ones shows that the name is cut off."""
+    same = innocuous(SILENCE)
+    assert read(*cut(SILENCE), follow_ups=(same,)) == ("tls.address", Evidence.WEAK)
+    found = read(*cut(SILENCE), follow_ups=(same, small()))
+    assert found == ("tls.large_packets", Evidence.NONE)
+    found = read(*cut(SILENCE), follow_ups=(innocuous(), again(SILENCE), small()))
+    assert found == ("tls.timeout", Evidence.CONCLUSIVE)
 
 
 def test_the_innocuous_name_failing_in_another_way_tells_nothing() -> None:
@@ -328,17 +346,57 @@ def test_an_address_over_udp_is_no_honest_one() -> None:
     "seen",
     [
         (dns(), tcp("connection_refused")),
-        (dns(), tcp(SILENCE)),
         (dns(), tcp(), tls("connection_reset")),
-        (dns(), tcp(), tls(SILENCE)),
     ],
 )
-def test_dead_addresses_of_our_resolver_alone_are_a_hijack(
+def test_wrong_addresses_of_our_resolver_alone_are_a_hijack(
     seen: tuple[AnyObservation, ...],
 ) -> None:
     """The name works from here at an honest address, so neither it nor the platform is cut off."""
     found = read(*seen, follow_ups=(honest(),), controls=CONTROL_THERE)
     assert found == ("dns.hijack", Evidence.STRONG)
+    before = (honest(), verified_before())
+    assert read(*seen, follow_ups=before, controls=CONTROL_THERE) == (
+        "dns.dead_address",
+        Evidence.NONE,
+    )
+
+
+@pytest.mark.parametrize("seen", [(dns(), tcp(SILENCE)), (dns(), tcp(), tls(SILENCE))])
+def test_silent_addresses_of_our_resolver_alone_may_be_a_cache_that_died(
+    seen: tuple[AnyObservation, ...],
+) -> None:
+    """A liar seldom leads to silence, and a provider goes on naming its dead cache for days."""
+    found = read(*seen, follow_ups=(honest(),), controls=CONTROL_THERE)
+    assert found == ("dns.dead_address", Evidence.NONE)
+
+
+def verified_before() -> Measurement:
+    """Our resolver's address showed the platform's certificate in an earlier cycle."""
+    return asked(Reason.VERIFIED_BEFORE, addresses=(HERE,))
+
+
+def test_a_private_address_that_proves_itself_is_no_lie() -> None:
+    """A provider's server of the platform; where it proves nothing the answer is a bogon."""
+    lie = dns("dns_bogon_error", addresses=("10.77.0.9",))
+
+    def private(failure: str | None = None) -> Measurement:
+        shown = tls(failure, address="10.77.0.9")
+        return follow_up(Reason.PRIVATE_ADDRESS, tcp(address="10.77.0.9"), shown)
+
+    found = judge(failing(lie, follow_ups=(private(),)))
+    assert (found.state, found.rule_id) == (State.OK, "dns.private_address")
+    for failure in ("ssl_invalid_hostname", "ssl_unknown_authority", SILENCE):
+        assert read(lie, follow_ups=(private(failure),))[0] == "dns.bogon"
+
+
+def test_what_follow_ups_explained_explains_endpoints_without() -> None:
+    """Few of a platform's endpoints are followed up. Another sign stays what it is."""
+    silent, explained = (dns(), tcp(SILENCE)), frozenset({"dns.dead_address"})
+    assert read(*silent, explained=explained) == ("look.explained", Evidence.NONE)
+    assert read(*cut(), explained=explained) == ("tls.reset", Evidence.STRONG)
+    followed = (asked(Reason.DOH),)
+    assert read(*silent, explained=explained, follow_ups=followed)[0] == "tcp.timeout"
 
 
 def test_dead_addresses_that_are_the_platforms_are_blocked_by_address() -> None:

@@ -123,7 +123,21 @@ KNOWN = (
     ),
 )
 FILTER = (certificate("Example Filter CA"),)
+PRIVATE = dns("dns_bogon_error", addresses=("10.7.0.9",))
+NO_SYN_ACK = (dns(), tcp("generic_timeout_error"))
+DEAF = (
+    follow_up(Reason.INNOCUOUS_SNI, tls("generic_timeout_error", server_name="innocuous.example")),
+)
+"""No name is answered at the address."""
+V6_SILENT = (tcp("generic_timeout_error", address=V6),)
 HONEST_CA = (certificate("Example Trust CA"),)
+AUTHORITY = "CN=Office Gateway"
+MINTED = (
+    dns(),
+    tcp(),
+    tls("ssl_unknown_authority", chain=(certificate(HOST, by="Office Gateway"),)),
+)
+"""What a device shows that mints a certificate for every name."""
 
 
 BLOCKPAGE: dict[str, object] = {"title": "Surf safely", "length": 100}
@@ -196,6 +210,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         dual(dns("dns_nxdomain_error", rtype="AAAA")),
         dual(dns(rtype="AAAA", addresses=())),
     ),
+    "family.ipv6_dead": (
+        dual(V6_DNS, *V6_SILENT),
+        dual(V6_DNS, *V6_SILENT, controls=(control(*WELL),)),
+    ),
     "family.unsettled": (
         dual(V6_DNS, tcp("connection_refused", address=V6), trust=AGENTS),
         dual(V6_DNS, tcp("connection_refused", address=V6)),
@@ -256,6 +274,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         failing(V6_DNS, tcp("network_unreachable", address=V6)),
         failing(dns(), tcp("network_unreachable"), V6_DNS),
     ),
+    "tls.local_authority": (
+        failing(*MINTED, local_authorities=frozenset({AUTHORITY})),
+        failing(*MINTED, local_authorities=frozenset({"CN=Another Gateway"})),
+    ),
     "http.withheld_everywhere": (
         failing(
             dns(), tcp(), tls(), http(status=451),
@@ -298,6 +320,22 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         failing(dns(), tcp(), tls("ssl_unknown_authority")),
         failing(dns(), tcp(), tls("ssl_unknown_authority"), controls=DEAD_CONTROL),
     ),
+    "dns.dead_address": (
+        failing(*NO_SYN_ACK, follow_ups=HONEST, controls=CONTROL_OTHER),
+        failing(*NO_SYN_ACK, follow_ups=HONEST),
+    ),
+    "dns.private_address": (
+        failing(PRIVATE, follow_ups=(follow_up(Reason.PRIVATE_ADDRESS, tls(address="10.7.0.9")),)),
+        failing(PRIVATE, follow_ups=(follow_up(Reason.PRIVATE_ADDRESS, tls("eof_error")),)),
+    ),
+    "tls.large_packets": (
+        failing(*SILENT, follow_ups=(*DEAF, follow_up(Reason.SMALL_SEGMENTS, tls()))),
+        failing(*SILENT, follow_ups=DEAF),
+    ),
+    "look.explained": (
+        failing(*NO_SYN_ACK, explained=frozenset({"dns.dead_address"})),
+        failing(*NO_SYN_ACK, explained=frozenset({"tls.large_packets"})),
+    ),
     "control.missing": (failing(*RESET, controls=()), failing(*RESET)),
     "control.stale": (
         failing(*RESET, controls=(control(at=0.5),)),
@@ -314,6 +352,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "vantage.lossy": (
         case(*repeated(*SILENT, times=4), field=health(VantageState.LOSSY)),
         case(*repeated(*RESET, times=4), field=health(VantageState.LOSSY)),
+    ),
+    "path.lossy": (
+        case(*repeated(*SILENT, times=4), lossy_path=True),
+        case(*repeated(*RESET, times=4), lossy_path=True),
     ),
     "loss.possible": (
         case(*repeated(*SILENT, times=4), field=health(timeout_rate=0.3)),
@@ -991,11 +1033,41 @@ def test_family_verdict_names_the_family() -> None:
     assert verdict.failures == {"tls": "connection_reset"}
 
 
-def test_family_silence_is_weak_at_most() -> None:
+def test_silence_over_ipv4_is_weak_at_most() -> None:
     """A missing route between two networks looks like a block of one family."""
-    looks = repeated(*WELL, V6_DNS, tcp("generic_timeout_error", address=V6), times=4, reached=True)
+    looks = repeated(*V6_WELL, dns(), tcp("generic_timeout_error"), times=4, reached=True)
     verdict = judge(case(*looks, field=health(families=BOTH), controls=CONTROL_BOTH))
     assert (verdict.rule_id, verdict.evidence) == ("family.tcp", Evidence.WEAK)
+
+
+@pytest.mark.parametrize(
+    ("seen", "failures"),
+    [
+        ((tcp("generic_timeout_error", address=V6),), {"tcp": "generic_timeout_error"}),
+        ((tcp("network_unreachable", address=V6),), {"tcp": "network_unreachable"}),
+        (
+            (tcp(address=V6), tls("generic_timeout_error", address=V6)),
+            {"tls": "generic_timeout_error"},
+        ),
+    ],
+)
+def test_dead_ipv6_beside_good_ipv4_blocks_nobody(
+    seen: tuple[AnyObservation, ...], failures: dict[str, str]
+) -> None:
+    """Browsers and apps use IPv4 within a quarter of a second. The verdict is ok and tells it."""
+    looks = repeated(*WELL, V6_DNS, *seen, times=4, reached=True)
+    verdict = judge(case(*looks, field=health(families=BOTH), controls=CONTROL_BOTH))
+    assert (verdict.state, verdict.rule_id) == (State.OK, "family.ipv6_dead")
+    assert verdict.failures == failures
+
+
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+def test_a_lossy_path_blocks_no_family(family: str) -> None:
+    """What one family came to on such a path is luck."""
+    address, well = (V6, WELL) if family == "ipv6" else (V4, V6_WELL)
+    looks = repeated(*well, tcp("generic_timeout_error", address=address), times=4, reached=True)
+    seen = case(*looks, field=health(families=BOTH), controls=CONTROL_BOTH, lossy_path=True)
+    assert judge(seen).rule_id == "endpoint.reached"
 
 
 @pytest.mark.parametrize("forged", [True, False])

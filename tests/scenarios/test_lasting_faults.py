@@ -1,0 +1,106 @@
+"""Ordinary faults that last for hours and hit one platform alone: they must accuse nobody.
+
+Each is one network of one lab, looked at through the real command in one run.
+"""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+import pytest
+
+from tests.lab.hosts import PRIVATE_CACHE
+from tests.lab.lab import Lab
+from tests.lab.network import LabNetwork, Network
+from tests.scenarios.story import Seen, once
+
+pytestmark = pytest.mark.lab
+
+X_NAMES = [".x.com", ".twitter.com", ".twimg.com", "t.co"]
+X_HOSTS = [
+    *("x.com", "twitter.com", "api.x.com", "api.twitter.com"),
+    *("abs.twimg.com", "pbs.twimg.com", "video.twimg.com", "t.co"),
+]
+FACEBOOK = [".facebook.com", ".fbcdn.net"]
+DEAD_CACHE = ["198.18.200.1", "2001:db8:f:200::1"]
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """One innocent fault, and what may be said of X there."""
+
+    apply: Callable[[Network], object]
+    states: frozenset[str] = frozenset({"insufficient"})
+    """Allowed states of the platform."""
+    rules: frozenset[str]
+    """Allowed rules of its endpoints that are not plainly reached."""
+
+
+def _dead_cache(network: Network) -> None:
+    network.block(dns=X_NAMES, how="address", answer=DEAD_CACHE)
+    network.block(address=DEAD_CACHE, how="drop")
+
+
+FAULTS = {
+    "office-proxy": Fault(
+        apply=lambda network: network.forge(
+            [*X_NAMES, "www.wikipedia.org", "www.cloudflare.com"], "by Office Gateway"
+        ),
+        rules=frozenset({"tls.local_authority"}),
+    ),
+    "antivirus": Fault(
+        apply=lambda network: network.forge([*X_NAMES, *FACEBOOK], "by Home Antivirus"),
+        rules=frozenset({"tls.local_authority"}),
+    ),
+    "dead-cache": Fault(
+        apply=_dead_cache,
+        rules=frozenset({"dns.dead_address", "look.explained"}),
+    ),
+    "private-cache": Fault(
+        apply=lambda network: network.block(dns=X_NAMES, how="address", answer=list(PRIVATE_CACHE)),
+        states=frozenset({"ok"}),
+        rules=frozenset({"dns.private_address", "look.explained"}),
+    ),
+    "path-mtu": Fault(
+        apply=lambda network: network.path_mtu(1400, X_HOSTS),
+        rules=frozenset({"tls.large_packets", "look.explained"}),
+    ),
+    "lossy-path": Fault(
+        apply=lambda network: network.impair(loss=0.5, address=X_HOSTS, seed=5),
+        states=frozenset({"ok", "insufficient"}),
+        rules=frozenset({"path.lossy", "endpoint.reached_on_retry", "family.ipv6_dead"}),
+    ),
+    "ipv6-dead": Fault(
+        apply=lambda network: network.block(
+            address=X_HOSTS, family=6, how="drop", transports=["tcp"]
+        ),
+        states=frozenset({"ok"}),
+        rules=frozenset({"family.ipv6_dead"}),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def story() -> Iterator[Seen]:
+    """Every fault in a network of its own, and one network without any."""
+    names = [*FAULTS, "clean"]
+    networks = [LabNetwork(name, asn=64500 + i) for i, name in enumerate(names)]
+    with Lab(networks, controls=2, direct=1) as lab:
+        for name, fault in FAULTS.items():
+            fault.apply(lab.network(name))
+        yield once(lab, egress="interface", timeout=180, platforms=["x", "facebook", "telegram"])
+
+
+@pytest.mark.parametrize("name", [*FAULTS, "clean"])
+def test_a_lasting_fault_accuses_nobody(story: Seen, name: str) -> None:
+    """No platform is blocked, and the rules say what the fault may be."""
+    lines = [one for one in story.lines if one.get("vantage") == name]
+    assert not [one for one in story.accusations() if one["vantage"] == name]
+    fault = FAULTS.get(name)
+    states = fault.states if fault else {"ok"}
+    assert story.platform(name, "x")["state"] in states
+    rules = {
+        one["rule_id"]
+        for one in lines
+        if one["kind"] == "endpoint" and one["rule_id"] != "endpoint.reached"
+    }
+    assert rules <= (fault.rules if fault else set()), rules
+    assert rules or not fault
