@@ -341,7 +341,7 @@ def app_cases(draw: st.DrawFn) -> Case:
         endpoint=endpoint,
         udp_works=draw(st.booleans()),
     )
-    return changed(made, udp_references=draw(heard))
+    return msgspec.structs.replace(made, udp_references=draw(heard))
 
 
 NATIONAL = Fingerprint(
