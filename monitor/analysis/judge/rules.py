@@ -662,8 +662,8 @@ RULES: tuple[Rule, ...] = (
         method="udp",
         sub_method="stun",
         grade_ceiling=Evidence.STRONG,
-        wrong_when="A firewall lets through some UDP and no calls; never more than weak, therefore,"
-        " unless a server for calls that is no platform's answers.",
+        wrong_when="A firewall lets through some UDP and no calls; therefore never more than weak,"
+        " unless another owner's server for calls answers.",
         matches=lambda facts: _own_protocol(facts.accused) and _is_stun(facts),
     ),
     # Failures that accuse nobody.

@@ -341,8 +341,7 @@ def app_cases(draw: st.DrawFn) -> Case:
         endpoint=endpoint,
         udp_works=draw(st.booleans()),
     )
-    made_later: Case = changed(made, udp_references=draw(heard))
-    return made_later
+    return msgspec.structs.replace(made, udp_references=draw(heard))
 
 
 NATIONAL = Fingerprint(
