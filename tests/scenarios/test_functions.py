@@ -43,7 +43,10 @@ ROLES: dict[str, tuple[dict[str, str], dict[str, list[str]]]] = {
     "whatsapp-media": ({"media": "blocked", "chat": "ok", "web": "ok"}, {}),
     "facebook-pictures": ({"pictures": "blocked", "web": "ok", "app": "ok", "scripts": "ok"}, {}),
     "messenger-calls": ({"calls": "blocked", "chat": "ok", "web": "ok"}, {}),
-    "telegram-dc2-4": ({"chat": "degraded", "web": "ok"}, {"chat": ["dc2", "dc4"]}),
+    "telegram-dc2-4": (
+        {"chat": "degraded", "media": "degraded", "web": "ok"},
+        {"chat": ["dc2", "dc4"], "media": ["dc2"]},
+    ),
 }
 """Network → the states of functions, and the groups that are named."""
 NAMED = {
@@ -51,7 +54,7 @@ NAMED = {
     "whatsapp-media": "media",
     "facebook-pictures": "pictures",
     "messenger-calls": "calls",
-    "telegram-dc2-4": "chat:dc2 chat:dc4",
+    "telegram-dc2-4": "chat:dc2 chat:dc4 media:dc2",
 }
 """Network → the column `roles` of its event."""
 SOON = {"youtube": "video", "whatsapp": "media", "facebook": "pictures"}

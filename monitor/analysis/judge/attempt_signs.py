@@ -36,6 +36,7 @@ from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import TIMEOUT, Outcome, Summary, best, kind_of, rank, usable
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, VantageState
 from probes.catalog.catalog import EndpointKind
+from probes.catalog.endpoint import parse_endpoint
 from probes.failure import Failure
 from probes.measurement import LEGAL_REASONS, Layer
 
@@ -220,10 +221,18 @@ def graded(case: Case, sign: Sign, attempts: Sequence[FailedAttempt]) -> Evidenc
             count += residue
     evidence = grade(weight, count, timeout_rate=rate, lossy=lossy)
     if kind_of(case.endpoint) is EndpointKind.STUN and sign[0] is Layer.APP:
-        calls_elsewhere = any(kind_of(one) is EndpointKind.STUN for one in case.udp_references)
-        # Firewalls that allow some UDP but no calls are too common for more than weak.
-        return evidence if calls_elsewhere else capped(evidence, Evidence.WEAK)
+        # Firewalls that allow some UDP but not this port are too common for more than weak.
+        return evidence if _calls_elsewhere(case) else capped(evidence, Evidence.WEAK)
     return evidence
+
+
+def _calls_elsewhere(case: Case) -> bool:
+    """Whether another owner's server for calls answered on the port of this one."""
+    port = parse_endpoint(case.endpoint).port
+    return any(
+        kind_of(one) is EndpointKind.STUN and parse_endpoint(one).port == port
+        for one in case.udp_references
+    )
 
 
 def _leaves_residue(sign: Sign) -> bool:

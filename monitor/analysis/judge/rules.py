@@ -35,7 +35,7 @@ Decisions worth knowing:
   tcp, sub-method middlebox. The failure of layer app says which: silence, a reset, another answer.
 * *UDP* is closed on many networks. QUIC and calls are accused only where other UDP worked in the
   same cycle; calls (method udp) are never more than weak, unless another owner's server for calls
-  answered. `monitor.analysis.judge.platform` says
+  answered on the same port. `monitor.analysis.judge.platform` says
   what a block of QUIC alone means for the platform.
 * *Without a control, with controls that disagree, or on a proxy's report alone*, evidence is never
   more than weak. Where agents are controls, they vote (`monitor.analysis.judge.controls`).
@@ -662,8 +662,8 @@ RULES: tuple[Rule, ...] = (
         method="udp",
         sub_method="stun",
         grade_ceiling=Evidence.STRONG,
-        wrong_when="A firewall lets through some UDP and no calls; therefore never more than weak,"
-        " unless another owner's server for calls answers.",
+        wrong_when="A firewall lets through some UDP and not this port; therefore never more than"
+        " weak, unless another owner's server for calls answers on the same port.",
         matches=lambda facts: _own_protocol(facts.accused) and _is_stun(facts),
     ),
     # Failures that accuse nobody.
