@@ -54,6 +54,7 @@ def about(alertname: str, title: str, owner: str = "Meta", **annotations: str) -
             "state": "suspected" if alertname == SUSPECTED else "confirmed",
             "networks": f"{NAYATEL}; {PTCL}",
             "extent": "2 of 3 networks tested",
+            "functions": "",
             "since": "2026-03-01 11:48 UTC, 2026-03-01 16:48 local time (UTC+05:00); "
             "last seen open 2026-03-01 11:43 UTC",
             "until": "",
@@ -109,6 +110,7 @@ def unheard(alert: Alert) -> Alert:
 X = about(CONFIRMED, "X", "X Corp.")
 STORIES: Mapping[str, Sequence[Alert]] = {
     "one-confirmed": [X],
+    "one-function": [about(CONFIRMED, "YouTube", "Google", functions="videos")],
     "one-suspected": [
         about(
             SUSPECTED,
