@@ -1,9 +1,7 @@
 """One measurement while it runs: which questions each kind of endpoint is asked, in which order."""
 
-from operator import attrgetter
 
 from probes.catalog.catalog import Endpoint, EndpointKind
-from probes.layers.scrub import Scrubber, scrub_observation
 from probes.measure.application_protocols import Applications
 from probes.measure.connect_through_proxy import ProxiedConnections
 from probes.measure.connections import Connections
@@ -59,15 +57,8 @@ class MeasurementRun:
     async def finish(self) -> tuple[AnyObservation, ...]:
         """Wait for the slower family and late DNS answers; all observations, scrubbed, in order."""
         await self.connections.settle()
-        record = self.record
-        record.close_streams()
-        record.own.update(self.context.exits)
-        observations = list(record.observations)
-        observations += await self.resolution.finish()
-        scrubber = Scrubber(record.own, record.tested, (record.given, record.endpoint))
-        observations += self.pages.finish(scrubber)
-        observations.sort(key=attrgetter("start"))
-        return tuple([scrub_observation(observation, scrubber) for observation in observations])
+        self.record.close_streams()
+        return self.record.scrubbed(await self.resolution.finish(), self.pages.finish)
 
     async def close(self) -> None:
         """Release everything; safe to call again."""

@@ -1,16 +1,19 @@
 """What one measurement has observed so far, and the streams it holds open."""
 
 import asyncio
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 
 import msgspec
 
+from probes.layers.scrub import Scrubber, scrub_observation
 from probes.measure.vantage_context import VantageContext
 from probes.measurement import AnyObservation
 from probes.sockets.network import Stream
 
 
 class UnscrubbedRecord:
-    """State that all parts of one measurement share. Nothing in it is scrubbed yet."""
+    """State that all parts of one measurement share. Only what `scrubbed` returns is scrubbed."""
 
     def __init__(self, context: VantageContext, origin: float) -> None:
         """`origin`: the event loop's time at which the measurement started."""
@@ -46,6 +49,18 @@ class UnscrubbedRecord:
             msgspec.structs.replace(observation, reason=reason)
             for observation in self.observations[since:]
         ]
+
+    def scrubbed(
+        self,
+        late: Iterable[AnyObservation],
+        pages: Callable[[Scrubber], Iterable[AnyObservation]],
+    ) -> tuple[AnyObservation, ...]:
+        """All observations in order, the late ones and those of `pages` included, without the
+        vantage's own addresses: what leaves this measurement."""
+        self.own.update(self.context.exits)
+        scrubber = Scrubber(self.own, self.tested, (self.given, self.endpoint))
+        found = sorted([*self.observations, *late, *pages(scrubber)], key=attrgetter("start"))
+        return tuple([scrub_observation(observation, scrubber) for observation in found])
 
     def close_streams(self) -> None:
         """Close every stream; safe to call again."""
