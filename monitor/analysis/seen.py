@@ -1,7 +1,7 @@
 """What one cycle of one vantage showed, before anything is judged.
 
 A cycle that has just finished and a cycle read from the store give the same value, so one judge
-(`monitor.judging.judge`) serves both.
+(`monitor.judging.judge_cycle`) serves both.
 """
 
 import math

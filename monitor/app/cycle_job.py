@@ -15,7 +15,7 @@ from monitor.analysis.events.detection import EventBook
 from monitor.analysis.seen import Seen
 from monitor.budget.budget import Effort
 from monitor.budget.ledger import BudgetSpentError, Ledger
-from monitor.judging.judge import judge_cycle
+from monitor.judging.judge_cycle import judge_cycle
 from monitor.logs import logger
 from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.dating import dated, servers_dates

@@ -22,7 +22,7 @@ from monitor.analysis.vantage.health import HOPELESS, assess
 from monitor.analysis.verdict import VantageHealth
 from monitor.config.settings import Settings
 from monitor.judging.from_stored import StoredCycles, early_health, vantage_of
-from monitor.judging.judge import judge_cycle
+from monitor.judging.judge_cycle import judge_cycle
 from monitor.judging.stored_controls import (
     Surroundings,
     control_rounds,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from monitor.analysis.seen import EndpointMeasurements, Seen
-from monitor.judging.judge import judge_cycle
+from monitor.judging.judge_cycle import judge_cycle
 from monitor.ooni.convert import Imported
 from probes.catalog.catalog import Catalog, Endpoint
 from probes.measurement import Measurement

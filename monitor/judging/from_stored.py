@@ -24,7 +24,7 @@ from monitor.analysis.throttling.objects import led_to, objects_of
 from monitor.analysis.vantage.health import HOPELESS, ReferenceMeasurements, assess
 from monitor.analysis.verdict import VantageHealth, Verdict
 from monitor.config.settings import Settings
-from monitor.judging.judge import judge_cycle
+from monitor.judging.judge_cycle import judge_cycle
 from monitor.judging.stored_controls import (
     ControlChoice,
     Surroundings,

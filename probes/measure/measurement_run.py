@@ -1,6 +1,5 @@
 """One measurement while it runs: which questions each kind of endpoint is asked, in which order."""
 
-
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.measure.application_protocols import Applications
 from probes.measure.connect_through_proxy import ProxiedConnections

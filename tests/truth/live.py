@@ -13,7 +13,7 @@ import msgspec
 
 from monitor.app.cycle_job import measure_and_judge
 from monitor.config.settings import Settings
-from monitor.judging.judge import judge_cycle
+from monitor.judging.judge_cycle import judge_cycle
 from monitor.measuring.controls import LocalControls
 from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.probers import Probers

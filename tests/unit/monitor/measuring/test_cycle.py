@@ -16,7 +16,7 @@ from monitor.app.cycle_job import measure_and_judge
 from monitor.app.cycle_runners import cycle_runner
 from monitor.budget.budget import Effort
 from monitor.config.settings import Settings
-from monitor.judging.judge import judge_cycle
+from monitor.judging.judge_cycle import judge_cycle
 from monitor.measuring.controls import Controls, LocalControls
 from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.http3 import Http3

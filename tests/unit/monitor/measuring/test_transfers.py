@@ -19,7 +19,7 @@ from monitor.budget.bytes_used import bytes_of
 from monitor.budget.ledger import Ledger
 from monitor.config.catalog import parse_catalog, select_platforms, shipped_catalog
 from monitor.config.settings import Settings, ThrottlingSettings
-from monitor.judging.judge import judge_cycle
+from monitor.judging.judge_cycle import judge_cycle
 from monitor.measuring.probers import Probers
 from monitor.measuring.transfers import Transfers
 from probes.measurement import Measurement, Purpose
