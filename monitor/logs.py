@@ -42,7 +42,7 @@ class BoundedRate(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to write it."""
         event = record.msg
-        # Our own lines have constant events; others are told apart by the place they come from.
+        # Our own lines have constant events. Others count by the place in the code that logs them.
         kind = event.get("event") if isinstance(event, dict) else (record.pathname, record.lineno)
         key = (record.name, kind)
         now = self._clock()
