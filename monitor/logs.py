@@ -103,7 +103,7 @@ def configure(settings: LogSettings, stream: TextIO = sys.stderr) -> None:
     root.handlers[:] = [handler]
     root.setLevel(settings.level.upper())
     # At info these repeat what shutwatch logs itself, or name the client's address.
-    for noisy in ("httpx", "httpcore", "uvicorn", "alembic"):
+    for noisy in ("apscheduler", "httpx", "httpcore", "uvicorn", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
