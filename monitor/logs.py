@@ -42,7 +42,7 @@ class BoundedRate(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to write it."""
         event = record.msg
-        # Our own lines have constant events; others are told apart by the place they come from.
+        # Our own lines have constant events. Others count by the place in the code that logs them.
         kind = event.get("event") if isinstance(event, dict) else (record.pathname, record.lineno)
         key = (record.name, kind)
         now = self._clock()
@@ -103,7 +103,7 @@ def configure(settings: LogSettings, stream: TextIO = sys.stderr) -> None:
     root.handlers[:] = [handler]
     root.setLevel(settings.level.upper())
     # At info these repeat what shutwatch logs itself, or name the client's address.
-    for noisy in ("httpx", "httpcore", "uvicorn", "alembic"):
+    for noisy in ("apscheduler", "httpx", "httpcore", "uvicorn", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

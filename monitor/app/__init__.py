@@ -5,7 +5,7 @@
      ├─ measuring_setup ── schedule, runner and ledger, from one configuration to the next
      └─ notify_setup, heartbeat ── delivery of notices, and a ping while all is well
     run_until_stopped ── runs the tasks of a program until a signal stops it
-    schedule ── when each vantage measures
+    schedule ── when each vantage measures: the only module that knows APScheduler
      └─ cycle_job ── one cycle: measured, judged, recorded, paid for
          └─ cycle_runners ── what measures, for the settings in use
 

@@ -79,7 +79,7 @@ class Listener:
         self._start()
 
     def close(self) -> None:
-        """Accept no more."""
+        """Stop accepting connections."""
         if self._again is not None:
             self._again.cancel()
         self._loop.remove_reader(self._socket.fileno())

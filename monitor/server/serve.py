@@ -62,7 +62,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         most = min(self._kind.most_connections, descriptors.share())
         state = self.server_state
-        # uvicorn closes them and waits for that, and no more.
+        # uvicorn only closes them and waits until they are closed.
         self.servers = [
             Listener(  # type: ignore[misc]
                 one,

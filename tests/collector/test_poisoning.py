@@ -36,7 +36,7 @@ async def test_it_comes_out_as_the_table_says(story: Story) -> None:
 
 async def test_one_key_brings_no_confirmed_block_back() -> None:
     """A block was confirmed and is over. One key that says it is back makes a suspicion of the same
-    event, and nobody is told that it is blocked; with a second network it is confirmed again."""
+    event, and no message says that it is blocked; with a second network it is confirmed again."""
     block = (field(0), field(1), *THREE)
     liars = sleeper(2, 18)._replace(new=False), sleeper(3, 18)._replace(new=False)
     for hostile, state in ((liars[:1], "suspected"), (liars, "confirmed")):

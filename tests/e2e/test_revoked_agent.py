@@ -30,10 +30,11 @@ def test_attack_a_revoked_agent_shows_its_host_no_longer() -> None:
                 wait_for(lambda: running.process.poll() is not None, "its end", 60)
                 assert running.process.returncode == 2
                 assert running.said("the operator revoked this agent's key, it ends for good")
-            asked = collector.counts()["paths"]
             packets = [sys.executable, "-m", "tests.e2e.packet_log", str(log)]
             lab.popen(packets, env={"PYTHONPATH": str(ROOT)})
             wait_for(log.exists, "the log of packets")
+            # By now the collector has counted the last answer, too.
+            asked = collector.counts()["paths"]
             time.sleep(SILENCE)
             with agent(lab, config) as again:
                 wait_for(lambda: again.process.poll() is not None, "its refusal to start", 30)

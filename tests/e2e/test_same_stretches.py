@@ -1,4 +1,4 @@
-"""A block that ended and came back is told alike everywhere, after everything was restarted.
+"""Every surface says the same of a block that came back, after everything was restarted.
 
 X is blocked, open and blocked again on one network, with everything real: the packets, the program
 that is killed and started again, Prometheus that is restarted, Alertmanager, and a web server that

@@ -9,7 +9,7 @@ import typer
 from monitor.cli.main import COMMANDS, app
 
 HEAVY = {
-    *("alembic", "babel", "cryptography", "httpx", "jinja2", "monitor.app"),
+    *("alembic", "apscheduler", "babel", "cryptography", "httpx", "jinja2", "monitor.app"),
     *("monitor.config", "numpy", "prometheus_client", "psycopg", "rich", "sqlalchemy"),
     *("starlette", "structlog", "uvicorn"),
 }
