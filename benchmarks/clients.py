@@ -137,7 +137,7 @@ class Ours:
     def _target(self) -> Target:
         host = self._name(next(self._count), self._domain)
         endpoint = Endpoint(kind=EndpointKind.HTTPS, host=host, port=self._port)
-        return Target(platform="bench", role="web", endpoint=endpoint)
+        return Target(platform="bench", function="web", endpoint=endpoint)
 
     async def _save(self, measurements: list[Measurement]) -> None:
         now = utc_now()

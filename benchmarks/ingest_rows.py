@@ -16,7 +16,7 @@ from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.keys.keys import fingerprint, public_text
 from monitor.keys.sealing import sealing_key, sealing_text
 from monitor.wire.answers import BATCHES
-from monitor.wire.batch import Batch, CycleReport, encode_batch
+from monitor.wire.batch import FORMAT, Batch, CycleReport, encode_batch
 from monitor.wire.envelope import (
     ANSWER_KEY,
     SPOOL,
@@ -86,7 +86,7 @@ def batches(agent: Agent, number: int, rng: random.Random) -> Iterator[Sent]:
 
 def _sent(agent: Agent, at: datetime, rng: random.Random) -> Sent:
     report = _report(agent.place, at, rng)
-    batch = Batch(vantage=agent.place.vantage, version="0.1.0", reports=(report,))
+    batch = Batch(format=FORMAT, vantage=agent.place.vantage, version="0.1.0", reports=(report,))
     body = encode_batch(batch)
     packed = gzip.compress(body, 6)
     headers = signed_headers(

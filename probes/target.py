@@ -9,7 +9,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint and its place in the catalogue."""
 
     platform: str
-    role: str
+    function: str
     endpoint: Endpoint
 
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from monitor import __version__
 from monitor.agent.collector_clock import AgentClock
-from monitor.wire.batch import MOST_PACKED, MOST_UNPACKED, Batch, CycleReport, encode_batch
+from monitor.wire.batch import FORMAT, MOST_PACKED, MOST_UNPACKED, Batch, CycleReport, encode_batch
 from monitor.wire.envelope import seal_body
 from storage.agent.spool import Waiting
 from storage.values.cycle import Cycle
@@ -94,7 +94,9 @@ class BatchMaker:
         return None if offset is None else round(offset, 3)
 
     def _packed(self, report: CycleReport) -> bytes:
-        body = encode_batch(Batch(vantage=self._vantage, version=__version__, reports=(report,)))
+        body = encode_batch(
+            Batch(format=FORMAT, vantage=self._vantage, version=__version__, reports=(report,))
+        )
         packed = gzip.compress(body)
         if len(body) > MOST_UNPACKED or len(packed) > MOST_PACKED:
             raise TooLargeError(report.cycle)

@@ -62,6 +62,12 @@ class _Batch(Batch, frozen=True, kw_only=True):
     reports: tuple[_Report, ...]
 
 
+class _Head(msgspec.Struct):
+    format: int = 1
+    """The first format left its own number out."""
+
+
+_READ_HEAD = msgspec.json.Decoder(_Head).decode
 _READ_BATCH = msgspec.json.Decoder(_Batch).decode
 _READ_SMALL_BATCH = msgspec.json.Decoder(Batch).decode
 _READ_MEASUREMENT = msgspec.json.Decoder(Measurement).decode
@@ -124,6 +130,8 @@ def _decoded(body: bytes) -> Batch:
         # the reading below finds the reason.
         with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return _READ_SMALL_BATCH(body)
+    with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        _check_format(_READ_HEAD(body).format)
     return read_json(_READ_BATCH, body, "batch")
 
 
@@ -140,9 +148,13 @@ def read_json(read: Callable[[Json], T], body: Json, what: str) -> T:
     raise malformed(f"no {what}: {reason}")
 
 
+def _check_format(found: int) -> None:
+    if found != FORMAT:
+        raise malformed(f"format {FORMAT} is the one that is read here, not {found}")
+
+
 def _check_head(batch: Batch, sender: Enrolment) -> None:
-    if batch.format != FORMAT:
-        raise malformed(f"format {FORMAT} is the one that is read here")
+    _check_format(batch.format)
     if batch.vantage != sender.vantage:
         raise Refused(Reason.OTHER_VANTAGE, "the batch is of another vantage than its sender")
     if not 0 < len(batch.reports) <= MOST_REPORTS:
@@ -271,8 +283,8 @@ def _check(one: Measurement) -> None:
     """Check what has a column or a label of its own."""
     if not _ID(one.id):
         raise malformed("a measurement's id is no UUID")
-    if not (_NAME(one.platform) and _NAME(one.role)):
-        raise malformed("a platform or a role has no usable name")
+    if not (_NAME(one.platform) and _NAME(one.function)):
+        raise malformed("a platform or a function has no usable name")
     if not (0 < len(one.endpoint) <= _LONGEST_ENDPOINT and one.endpoint.isprintable()):
         raise malformed("an endpoint is no line of text")
     if not (1 <= one.attempt <= _MOST_ATTEMPTS and 0 <= one.duration <= LONGEST):

@@ -153,8 +153,12 @@ def _about_references(settings: Settings) -> Iterator[str]:
 
 
 def _tests_calls(settings: Settings) -> bool:
-    roles = (role for platform in settings.catalog.platforms for role in platform.roles)
-    return any(one.kind is EndpointKind.STUN for role in roles for one in role.endpoints)
+    functions = (
+        function for platform in settings.catalog.platforms for function in platform.functions
+    )
+    return any(
+        one.kind is EndpointKind.STUN for function in functions for one in function.endpoints
+    )
 
 
 def _about_database(settings: Settings) -> Iterator[str]:

@@ -89,7 +89,7 @@ def _annotations(measurement: Measurement) -> dict[str, str]:
     """What OONI has no field for; all text, as OONI requires."""
     return {
         "platform": measurement.platform,
-        "role": measurement.role,
+        "function": measurement.function,
         "look": measurement.look.value,
         "attempt": str(measurement.attempt),
         "vantage_role": measurement.vantage_role,

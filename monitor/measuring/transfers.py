@@ -224,7 +224,7 @@ class Transfers:
         throttling = self._settings.throttling
         return TransferPlan(
             platform=one.platform,
-            role=one.role,
+            function=one.function,
             object=target,
             variants=variants,
             innocuous=self._settings.probe.innocuous,

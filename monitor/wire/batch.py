@@ -12,8 +12,8 @@ import msgspec
 from monitor.analysis.verdict import VantageHealth
 from probes.measurement import Measurement
 
-FORMAT = 1
-"""Version of the body's format. A collector reads this version and all before it."""
+FORMAT = 2
+"""Version of the body's format. A collector reads this one alone."""
 MOST_REPORTS = 500
 """Cycles in one batch."""
 MOST_PACKED = 4 * 2**20
@@ -48,7 +48,7 @@ class CycleReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Some cycles of one vantage, oldest first."""
 
-    format: int = FORMAT
+    format: int
     vantage: str
     version: str
     """Version of the agent's program."""

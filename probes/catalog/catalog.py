@@ -1,4 +1,4 @@
-"""What is measured: Platform → Role → Endpoint, and the references of a vantage's health.
+"""What is measured: Platform → Function → Endpoint, and the references of a vantage's health.
 
 Facts about platforms are data (`catalog.toml`, read by `monitor.config.catalog`). These are their
 types.
@@ -78,7 +78,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Need(StrEnum):
-    """How many endpoints of a role must work for the role to work."""
+    """How many endpoints of a function must work for the function to work."""
 
     ANY = "any"
     """One: only where applications fall back from one to the other."""
@@ -86,22 +86,22 @@ class Need(StrEnum):
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Endpoints of a role that serve the same people: a data centre. Nobody's application leaves
-    its group for another one."""
+    """Endpoints of a function that serve the same people: a data centre. Nobody's application
+    leaves its group for another one."""
 
     name: str
     endpoints: tuple[str, ...]
     """Their ids."""
 
 
-class Role(msgspec.Struct, frozen=True, kw_only=True):
+class Function(msgspec.Struct, frozen=True, kw_only=True):
     """What people do with the platform: open its website, send messages, see pictures, call."""
 
     name: str
     need: Need | int = Need.ANY
     """How many endpoints must work, in each group where there are groups; a number: so many."""
     core: bool = False
-    """A blocked core role makes the platform blocked; any other role makes it degraded."""
+    """A blocked core function makes the platform blocked; any other function makes it degraded."""
     canonical: bool = False
     """The first endpoint must work, whatever the others do: they only inform."""
     endpoints: tuple[Endpoint, ...]
@@ -111,7 +111,7 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     """Pools: number of members, of each group, a cycle measures while all work; 0: every one."""
     transfer: tuple[Endpoint, ...] = ()
     """https objects of at least 64 KiB to measure the speed of. If the platform has none, the first
-    endpoint of its role web is used."""
+    endpoint of its function web is used."""
 
     @property
     def pools(self) -> tuple[tuple[Endpoint, ...], ...]:
@@ -130,7 +130,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str
     owner: str
-    roles: tuple[Role, ...]
+    functions: tuple[Function, ...]
     default: bool = True
     """False: measured only when the configuration names it."""
 

@@ -179,7 +179,7 @@ async def follow_up(context: VantageContext, plan: FollowUpPlan, *, cycle: str) 
         cycle=cycle,
         **context.vantage.origin,
         platform=plan.target.platform,
-        role=plan.target.role,
+        function=plan.target.function,
         endpoint=plan.target.endpoint.id,
         look=Purpose.FOLLOW_UP,
         started_at=started_at,

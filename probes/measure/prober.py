@@ -41,7 +41,7 @@ class Prober(VantageContext):
         run = MeasurementRun(self, asyncio.get_running_loop().time(), reduction)
         # A country's own reference might name another's address to have it hidden from evidence.
         run.record.learns = (
-            target.platform == REFERENCE_PLATFORM and target.role != ReferenceScope.DOMESTIC
+            target.platform == REFERENCE_PLATFORM and target.function != ReferenceScope.DOMESTIC
         )
         started_at = self.now()
         try:
@@ -57,7 +57,7 @@ class Prober(VantageContext):
             cycle=cycle,
             **self.vantage.origin,
             platform=target.platform,
-            role=target.role,
+            function=target.function,
             endpoint=run.record.endpoint,
             look=purpose,
             attempt=attempt,

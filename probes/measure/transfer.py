@@ -50,7 +50,7 @@ class TransferPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What one round requests."""
 
     platform: str
-    role: str
+    function: str
     object: Endpoint
     """An https endpoint."""
     variants: tuple[str, ...] = (TRANSFER_TARGET,)
@@ -84,7 +84,7 @@ async def transfer(
         cycle=cycle,
         **context.vantage.origin,
         platform=plan.platform,
-        role=plan.role,
+        function=plan.function,
         endpoint=plan.object.id,
         look=Purpose.TRANSFER,
         attempt=attempt,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import zstandard
 
 from monitor.wire.answers import BATCHES, Reason
-from monitor.wire.batch import MOST_PACKED, MOST_UNPACKED, encode_batch
+from monitor.wire.batch import FORMAT, MOST_PACKED, MOST_UNPACKED, encode_batch
 from monitor.wire.signing import KEY, REQUEST, SENT, VANTAGE, signed_headers
 from probes.measurement import Purpose
 from storage.values.times import time_text
@@ -404,7 +404,8 @@ FORGED: dict[str, Forged] = {
         Reason.MALFORMED,
         lambda: _zstd(zstandard.compress(encode_batch(batch())) + b"more"),
     ),
-    "format": Forged("of a format to come", Reason.MALFORMED, lambda: _of(format=2)),
+    "format": Forged("of a format to come", Reason.MALFORMED, lambda: _of(format=FORMAT + 1)),
+    "first_format": Forged("of the first format", Reason.MALFORMED, lambda: _of(format=1)),
     "missing_field": Forged(
         "without a field that must be there",
         Reason.MALFORMED,

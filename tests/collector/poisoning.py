@@ -23,7 +23,7 @@ from monitor.collector.leader import Leader
 from monitor.config.load import default_settings
 from monitor.config.settings import COLLECTED_AGREEMENT, CollectorSettings, Settings
 from monitor.keys.keys import fingerprint, public_text
-from monitor.wire.batch import Batch, CycleReport, encode_batch
+from monitor.wire.batch import FORMAT, Batch, CycleReport, encode_batch
 from probes.catalog.catalog import Reference
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import REFERENCE_PLATFORM, AnyObservation, Measurement, Purpose
@@ -48,7 +48,7 @@ PROBATION = 3600.0
 FIELDS = ((17557, "PTCL"), (45669, "Jazz"), (9541, "Cybernet"), (38264, "Wateen"))
 CONTROLS = ((3320, "DTAG"), (1136, "KPN"), (3215, "Orange"), (2856, "BT"))
 HOSTS = ("x.com", "api.x.com")
-ROLES = {"x.com": "web", "api.x.com": "app"}
+FUNCTIONS = {"x.com": "web", "api.x.com": "app"}
 OPEN, BLOCKED, DOWN = "open", "blocked", "down"
 
 
@@ -457,7 +457,7 @@ class Agent:
             reached=reached,
             attempt=attempt,
             endpoint=f"https://{host}/",
-            role=ROLES[host],
+            function=FUNCTIONS[host],
             kind=kind,
             id=new_id(),
         )
@@ -475,7 +475,7 @@ class Agent:
             reached=True,
             endpoint=endpoint.id,
             platform=REFERENCE_PLATFORM,
-            role=reference.scope.value,
+            function=reference.scope.value,
             kind=Purpose.REFERENCE,
             id=new_id(),
         )
@@ -528,7 +528,7 @@ async def play(story: Story) -> tuple[Outcome, CollectorStore]:
 
 
 async def _send(collector: Collector, agent: Agent, report: CycleReport, clock: Clock) -> None:
-    batch = Batch(vantage=agent.point.id, version="0.1.0", reports=(report,))
+    batch = Batch(format=FORMAT, vantage=agent.point.id, version="0.1.0", reports=(report,))
     signed = request(encode_batch(batch), key=agent.key, vantage=agent.point.id, sent_at=clock.at)
     answer = await collector.send(*signed)
     assert answer.status_code == 200, answer.text

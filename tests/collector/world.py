@@ -24,7 +24,7 @@ from monitor.measuring.controls import Controls
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.server.serve import serve
 from monitor.wire.answers import BATCHES, TIME, Refusal
-from monitor.wire.batch import Batch, CycleReport, encode_batch
+from monitor.wire.batch import FORMAT, Batch, CycleReport, encode_batch
 from monitor.wire.envelope import (
     ANSWER_KEY,
     SPOOL,
@@ -115,7 +115,7 @@ def report(looks: int = 3, **changed: Any) -> CycleReport:
 
 def batch(*reports: CycleReport, **changed: Any) -> Batch:
     """A batch of one healthy cycle, or of those given; with any of its fields changed."""
-    usual: dict[str, Any] = {"vantage": "khi-ptcl", "version": "0.1.0"}
+    usual: dict[str, Any] = {"format": FORMAT, "vantage": "khi-ptcl", "version": "0.1.0"}
     return Batch(**{**usual, **changed}, reports=reports or (report(),))
 
 

@@ -115,8 +115,8 @@ def test_the_shipped_catalogue_is_served(lab: Lab) -> None:
     endpoints = [
         endpoint
         for platform in catalog.platforms
-        for role in platform.roles
-        for endpoint in role.endpoints
+        for function in platform.functions
+        for endpoint in function.endpoints
     ]
     endpoints += [reference.endpoint for reference in catalog.references]
     kinds = {

@@ -118,7 +118,7 @@ def verdict_on(
         network=case.network,
         vantage_role="field",
         platform=case.platform,
-        role=case.role,
+        function=case.function,
         endpoint=case.endpoint,
         state=state,
         method=method,

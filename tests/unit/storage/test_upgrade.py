@@ -74,13 +74,17 @@ def _taken_back_to(folder: Path, file: Path, revision: str) -> None:
         for name, kind in sorted(added, key=lambda one: one[1]):
             database.execute(f"DROP {kind} {name}")
         for (table,) in database.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE '%verdict'"
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND (name LIKE '%verdict'"
             " OR name LIKE '%platform' OR name LIKE '%health' OR name LIKE '%event'"
+            " OR name IN ('measurement', 'latest_look'))"
         ).fetchall():
             with closing(sqlite3.connect(folder / "then.db")) as before:
                 kept = _columns(before, table)
             for column in _columns(database, table):
-                if column not in kept:
+                was = {"function": "role", "functions": "roles"}.get(column[0])
+                if was:
+                    database.execute(f"ALTER TABLE {table} RENAME {column[0]} TO {was}")
+                elif column not in kept:
                     database.execute(f"ALTER TABLE {table} DROP COLUMN {column[0]}")
         database.execute("UPDATE alembic_version SET version_num = ?", (revision,))
         database.commit()
@@ -270,7 +274,9 @@ async def test_what_is_shown_is_taken_from_what_was_observed(tmp_path: Path) -> 
     _without_what_is_shown(tmp_path, file)
     at_revision(file, "0010")
     with closing(sqlite3.connect(file)) as database:
-        assert [name for name, _ in _columns(database, "measurement")] == columns
+        assert [name for name, _ in _columns(database, "measurement")] == [
+            {"function": "role"}.get(name, name) for name in columns
+        ]
         after = everything(database)
     for old, new in zip(before, after, strict=True):
         if old[columns.index("id")] == "m-3":

@@ -23,7 +23,7 @@ from tests.worlds.agent_collector import AGENT_KEY, Collector, collecting
 from tests.worlds.agent_world import VANTAGE, Time, World, world
 from tests.worlds.build import http, look, tcp, tls
 
-TARGET = Target(platform="x", role="web", endpoint=parse_endpoint("https://x.com/"))
+TARGET = Target(platform="x", function="web", endpoint=parse_endpoint("https://x.com/"))
 CYCLE = "01900000-0000-7000-8000-000000000001"
 
 

@@ -31,7 +31,7 @@ PROXIED = VantagePoint(
     role=VantageRole.CONTROL,
     egress=Egress(kind=EgressKind.SOCKS5, proxy_host="192.0.2.1", proxy_port=1080),
 )
-TARGET = Target(platform="x", role="web", endpoint=parse_endpoint(f"https://{SITE}/"))
+TARGET = Target(platform="x", function="web", endpoint=parse_endpoint(f"https://{SITE}/"))
 
 
 def now() -> datetime:

@@ -215,7 +215,7 @@ class Asker:
 def target(host: str) -> Target:
     """A start page."""
     endpoint = parse_endpoint(f"https://{host}/")
-    return Target(platform=host, role="web", endpoint=endpoint)
+    return Target(platform=host, function="web", endpoint=endpoint)
 
 
 async def watched(

@@ -132,7 +132,7 @@ def _verdict(look: Measurement, at: datetime, accusation: world.Accusation) -> V
         network=look.network,
         vantage_role=look.vantage_role,
         platform=look.platform,
-        role=look.role,
+        function=look.function,
         endpoint=look.endpoint,
         state=state,
         method=method,

@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.keys.keys import fingerprint, public_text
 from monitor.wire.answers import FOR_GOOD, STATUS, ControlRequest, Reason
-from monitor.wire.batch import Batch, CycleReport, encode_batch
+from monitor.wire.batch import FORMAT, Batch, CycleReport, encode_batch
 from monitor.wire.signing import (
     IncompleteError,
     body_digest,
@@ -44,7 +44,7 @@ def test_a_batch_survives_the_wire() -> None:
         health=whole.health,
         measurements=whole.measurements,
     )
-    batch = Batch(vantage=whole.vantage, version="1", reports=(report,))
+    batch = Batch(format=FORMAT, vantage=whole.vantage, version="1", reports=(report,))
     assert report.measurements
     assert msgspec.json.decode(encode_batch(batch), type=Batch) == batch
 
@@ -105,6 +105,6 @@ def test_every_reason_has_a_status() -> None:
 
 def test_a_target_survives_the_wire() -> None:
     """What a control is to look at arrives as it was."""
-    target = Target(platform="x", role="web", endpoint=parse_endpoint("https://x.com/"))
+    target = Target(platform="x", function="web", endpoint=parse_endpoint("https://x.com/"))
     asked = ControlRequest(cycle="0193", target=target, reduction=Reduction(greet=True))
     assert msgspec.json.decode(msgspec.json.encode(asked), type=ControlRequest) == asked

@@ -45,7 +45,7 @@ async def reduced(
         now=lambda: datetime(2024, 2, 17, 12, tzinfo=UTC),
     )
     measurement = await prober.measure(
-        Target(platform="x", role="web", endpoint=found), reduction=reduction
+        Target(platform="x", function="web", endpoint=found), reduction=reduction
     )
     assert network.left_open == 0
     return network, measurement

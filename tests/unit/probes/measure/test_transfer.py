@@ -46,7 +46,7 @@ SIZE = 64 * 1024
 ALL = (TRANSFER_TARGET, TRANSFER_INNOCUOUS, TRANSFER_REFERENCE)
 PLAN = TransferPlan(
     platform="x",
-    role="web",
+    function="web",
     object=Endpoint(kind=EndpointKind.HTTPS, host="x.com", port=443),
     variants=ALL,
     innocuous="www.example.com",
