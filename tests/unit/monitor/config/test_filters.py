@@ -219,7 +219,7 @@ def test_the_page_says_which_filter_is_wrong(here: Installation) -> None:
         text = unescape(answer.text).replace('<bdi dir="auto">', "").replace("</bdi>", "")
         text = text.replace('<bdi dir="ltr">', "")
         assert answer.status_code == 400, query
-        assert 'function="alert"' in text
+        assert 'role="alert"' in text
         assert said in text, query
         assert "No events in this time" not in text
     assert 'href="events?country=PK&amp;days=7"' in here.get("/events?country=Pakistan&days=7").text

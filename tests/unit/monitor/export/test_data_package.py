@@ -85,7 +85,7 @@ class _Resource(_Shape):
 
 class _Contributor(_Shape):
     title: str
-    functions: list[str]
+    roles: list[str]
 
 
 class _Package(_Shape):

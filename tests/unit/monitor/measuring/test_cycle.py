@@ -603,7 +603,7 @@ async def test_nothing_is_asked_over_udp_where_no_calls_are_tested() -> None:
     """Nor through a proxy, which carries no datagrams."""
     (cycle,) = await CallsWorld(calls=False).cycles(share=0.0)
     assert asked_over_udp(cycle) == {}
-    (cycle,) = await CallsWorld(field=msgspec.structs.replace(PROXIED, function=FIELD.role)).cycles(
+    (cycle,) = await CallsWorld(field=msgspec.structs.replace(PROXIED, role=FIELD.role)).cycles(
         share=0.0
     )
     assert asked_over_udp(cycle) == {}
