@@ -67,7 +67,7 @@ OWNERS = {
 }
 
 
-def role_of(platform: Platform, name: str) -> Function:
+def function_of(platform: Platform, name: str) -> Function:
     """The function of that name."""
     return next(function for function in platform.functions if function.name == name)
 
@@ -94,7 +94,7 @@ def test_a_platform_is_blocked_by_its_core_functions_alone(name: str) -> None:
 @pytest.mark.parametrize("name", CANONICAL)
 def test_the_canonical_web_host_must_work_whatever_others_do(name: str) -> None:
     """An old name that still redirects proves nothing about the new one."""
-    web = role_of(PLATFORMS[name], "web")
+    web = function_of(PLATFORMS[name], "web")
     assert web.canonical
     assert web.endpoints[0].id == CANONICAL[name]
 
@@ -144,7 +144,7 @@ def test_every_function_names_its_source_and_date() -> None:
 
 def test_whatsapp_chat_is_a_sampled_pool_of_hosts_on_two_ports() -> None:
     """e1 to e16 and g, each on 443 and 5222, two looked at while all is well."""
-    chat = role_of(PLATFORMS["whatsapp"], "chat")
+    chat = function_of(PLATFORMS["whatsapp"], "chat")
     hosts = [f"e{number}" for number in range(1, 17)] + ["g"]
     assert sorted(ids(chat)) == sorted(
         f"tcp://{host}.whatsapp.net:{port}" for host in hosts for port in (443, 5222)
@@ -155,7 +155,7 @@ def test_whatsapp_chat_is_a_sampled_pool_of_hosts_on_two_ports() -> None:
 def test_telegram_chat_is_five_data_centres_by_address() -> None:
     """Each over both families and on three ports, a sample of each: no name can be poisoned, and
     none stands for another."""
-    chat = role_of(PLATFORMS["telegram"], "chat")
+    chat = function_of(PLATFORMS["telegram"], "chat")
     assert chat.sample == 1
     hosts = {
         group.name: {endpoint.host for endpoint in pool}
@@ -190,7 +190,7 @@ def test_chat_servers_must_answer_in_their_own_protocol() -> None:
 
 def test_youtube_proves_itself_by_an_answer_without_content() -> None:
     """generate_204 must answer 204: a block page answers something else."""
-    web = role_of(PLATFORMS["youtube"], "web")
+    web = function_of(PLATFORMS["youtube"], "web")
     expected = {endpoint.id: endpoint.expect_status for endpoint in web.endpoints}
     assert expected == {
         "https://www.youtube.com/": (),
@@ -246,17 +246,17 @@ def test_functions_answer_where_they_are_known_to(
     platform: str, function: str, endpoints: list[str]
 ) -> None:
     """The endpoints that decide, as the platforms' operators publish them."""
-    assert ids(role_of(PLATFORMS[platform], function)) == endpoints
+    assert ids(function_of(PLATFORMS[platform], function)) == endpoints
 
 
 def test_encrypted_dns_is_asked_of_three_providers_in_both_ways() -> None:
     """Any provider that is left will do; over TLS it is asked at its own port."""
     public = PLATFORMS["public-dns"]
-    assert ids(role_of(public, "doh")) == [
+    assert ids(function_of(public, "doh")) == [
         f"https://{host}/dns-query"
         for host in ("dns.google", "cloudflare-dns.com", "dns.quad9.net")
     ]
-    assert ids(role_of(public, "dot")) == [
+    assert ids(function_of(public, "dot")) == [
         f"tls://{host}:853" for host in ("dns.google", "one.one.one.one", "dns.quad9.net")
     ]
     assert {function.need for function in public.functions} == {Need.ANY}
