@@ -2,7 +2,8 @@
 
 import msgspec
 
-from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):

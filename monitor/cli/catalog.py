@@ -23,15 +23,8 @@ from monitor.config.settings import Settings
 from monitor.logs import LogSettings, configure
 from monitor.measuring.probers import Probers
 from monitor.measuring.verify_catalog import verify_catalog
-from probes.catalog.catalog import (
-    Catalog,
-    Endpoint,
-    EndpointKind,
-    Function,
-    Platform,
-    Reference,
-    ReferenceScope,
-)
+from probes.catalog.catalog import Catalog, Endpoint, Function, Platform, Reference, ReferenceScope
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.target import Target
 from probes.vantage import VantageRole
 from storage.values.steady_clock import utc_now

@@ -13,8 +13,9 @@ from monitor.cli.output import print_json, table
 from monitor.config.settings import Settings
 from monitor.logs import LogSettings, configure
 from monitor.measuring.probers import Probers
-from probes.catalog.catalog import Catalog, Endpoint, EndpointKind
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Catalog, Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import (
     AnyObservation,
     AppObservation,

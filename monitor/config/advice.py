@@ -8,7 +8,8 @@ from pathlib import Path
 from monitor.config.load import UNKNOWN_COUNTRY
 from monitor.config.settings import Settings
 from monitor.wording.vantage_health import HOW_TO_SEE_PAST_STUB, STUB
-from probes.catalog.catalog import EndpointKind, ReferenceScope
+from probes.catalog.catalog import ReferenceScope
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.layers.bogon import BogonList, is_stub
 from probes.sockets.system_resolvers import ResolverAddress
 from probes.vantage import Profile, VantagePoint, VantageRole

@@ -43,15 +43,14 @@ from monitor.config.toml_source import TomlSource, parse_source, read_source
 from probes.catalog.catalog import (
     Catalog,
     Endpoint,
-    EndpointKind,
     Function,
     Group,
     Need,
     Platform,
-    Protocol,
     Reference,
     ReferenceScope,
 )
+from probes.catalog.endpoint_kinds import EndpointKind, Protocol
 
 M = TypeVar("M", Platform, Function)
 

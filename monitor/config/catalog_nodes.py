@@ -17,16 +17,9 @@ from monitor.config.toml_node import (
     read_table,
     whole,
 )
-from probes.catalog.catalog import (
-    DATAGRAM_KINDS,
-    Endpoint,
-    EndpointKind,
-    Need,
-    Protocol,
-    Reference,
-    ReferenceScope,
-)
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Endpoint, Need, Reference, ReferenceScope
+from probes.catalog.endpoint_kinds import DATAGRAM_KINDS, EndpointKind, Protocol
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import REFERENCE_PLATFORM
 
 _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")

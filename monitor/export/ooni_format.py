@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from monitor import __version__
-from probes.catalog.catalog import DEFAULT_PORTS, EndpointKind
+from probes.catalog.endpoint_kinds import DEFAULT_PORTS, EndpointKind
 from probes.measurement import (
     AnyObservation,
     DnsAnswer,

@@ -25,7 +25,7 @@ from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.trust import OWN_ALONE, Trust
 from monitor.analysis.verdict import PlatformVerdict, VantageState, Verdict
 from probes.catalog.catalog import Catalog, Function, Platform, ReferenceScope
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import Purpose, QuicObservation
 from storage.values.cycle import Cycle
 

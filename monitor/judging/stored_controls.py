@@ -24,7 +24,7 @@ from monitor.analysis.vantage.health import ReferenceMeasurements, assess
 from monitor.analysis.verdict import VantageHealth
 from monitor.config.settings import Settings
 from probes.catalog.catalog import Catalog, Reference, ReferenceScope
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import Measurement, Purpose
 from probes.vantage import VantagePoint, VantageRole
 from storage.values.cycle import StoredCycle

@@ -26,7 +26,8 @@ from monitor.measuring.effort import CycleEffort
 from monitor.measuring.http3 import UdpWitness, only_quic_failed, reached_over_quic, tries_quic
 from monitor.measuring.pace import Pace
 from monitor.measuring.probers import Probers
-from probes.catalog.catalog import Endpoint, EndpointKind, Function, Platform, ReferenceScope
+from probes.catalog.catalog import Endpoint, Function, Platform, ReferenceScope
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.host import is_literal
 from probes.measure.follow_up import plan_follow_up
 from probes.measurement import Measurement, Purpose, family_of

@@ -30,7 +30,7 @@ from monitor.config.settings import Settings
 from monitor.logs import logger
 from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Endpoint
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import TIMEOUTS
 from probes.measure.transfer import TransferPlan
 from probes.measurement import (

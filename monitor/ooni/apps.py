@@ -19,7 +19,8 @@ from monitor.ooni.entries import (
 )
 from monitor.ooni.observations import Reader, literal, url_of
 from monitor.ooni.ooni_format import WireKeys
-from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import (
     LEGAL_REASONS,
     AnyObservation,

@@ -29,8 +29,9 @@ from monitor.ooni.entries import TestedEndpoint
 from monitor.ooni.observations import Reader
 from monitor.ooni.ooni_format import Flag, OoniError, WireKeys, WireMeasurement
 from monitor.ooni.web import helper_answered, read_web
-from probes.catalog.catalog import Catalog, Endpoint, EndpointKind, Function, Platform
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Catalog, Endpoint, Function, Platform
+from probes.catalog.endpoint_kinds import EndpointKind
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import TIMEOUTS
 from probes.layers.bogon import BogonList
 from probes.measurement import Measurement, Purpose

@@ -36,7 +36,8 @@ from monitor.ooni.ooni_format import (
     WireTransaction,
     header_pairs,
 )
-from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.failure import Failure
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (

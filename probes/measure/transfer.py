@@ -22,8 +22,8 @@ from probes.failure import Failure
 from probes.layers.http import exchange
 from probes.layers.machine_pauses import PauseMeter
 from probes.layers.proxy import ProxyError
-from probes.measure.connections import Opened
-from probes.measure.measurement_run import MeasurementRun
+from probes.measure.connect_directly_or_through_proxy import Opened
+from probes.measure.questions_by_kind import MeasurementRun
 from probes.measure.vantage_context import VantageContext
 from probes.measurement import (
     TRANSFER_INNOCUOUS,

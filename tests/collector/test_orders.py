@@ -25,7 +25,8 @@ from monitor.wire.answers import (
     Moment,
     Reason,
 )
-from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import REFERENCE_PLATFORM, Measurement, Purpose
 from probes.target import Reduction, Target
 from storage.store import StorageError

@@ -9,6 +9,7 @@ import pytest
 
 from monitor.analysis.events.settings import EventSettings
 from monitor.config.catalog import parse_catalog, shipped_catalog
+from monitor.config.keys_by_table import TABLES
 from monitor.config.load import default_settings, load_config
 from monitor.config.settings import (
     AgentSetup,
@@ -21,7 +22,6 @@ from monitor.config.settings import (
     VantageCheckSettings,
 )
 from monitor.config.toml_problem import ConfigError
-from monitor.config.toml_tables import TABLES
 from monitor.logs import LogSettings
 from monitor.notify.settings import NotifySettings, Route
 from probes.settings import ProbeSettings

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monitor.config.catalog import shipped_catalog
-from probes.catalog.catalog import EndpointKind
+from probes.catalog.endpoint_kinds import EndpointKind
 from tests.lab import dns_wire, hosts
 from tests.lab.hosts import LabHost, Page
 from tests.lab.lab import Lab

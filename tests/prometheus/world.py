@@ -15,7 +15,8 @@ from monitor.analysis.verdict import (
     Verdict,
 )
 from monitor.metrics.publisher import Publisher
-from probes.catalog.catalog import Catalog, Endpoint, EndpointKind, Function, Platform
+from probes.catalog.catalog import Catalog, Endpoint, Function, Platform
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import (
     DnsObservation,
     HttpObservation,

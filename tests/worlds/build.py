@@ -19,7 +19,8 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.analysis.trust import OWN_ALONE, Trust
 from monitor.analysis.verdict import VantageHealth, VantageState
-from probes.catalog.catalog import Endpoint, EndpointKind, Reference, ReferenceScope
+from probes.catalog.catalog import Endpoint, Reference, ReferenceScope
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     AnyObservation,

@@ -29,7 +29,7 @@ from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.fast_lane import FastLane
 from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Catalog, Function, Need, Platform, Reference, ReferenceScope
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.settings import ProbeSettings
 from probes.sockets.network import TlsFacts
 from probes.testing import (

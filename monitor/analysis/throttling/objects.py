@@ -2,8 +2,9 @@
 
 import msgspec
 
-from probes.catalog.catalog import Endpoint, EndpointKind, Platform
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Endpoint, Platform
+from probes.catalog.endpoint_kinds import EndpointKind
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import HttpObservation, Layer, Measurement
 
 

@@ -15,7 +15,7 @@ from monitor.keys.keys import public_text
 from monitor.keys.sealing import sealing_text
 from monitor.wire.answers import AgentSettings
 from monitor.wire.signing import sign_answer
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from tests.worlds.agent_collector import AGENT_KEY, KEY, SEALING
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)

@@ -15,7 +15,7 @@ from monitor.agent.ask_controls import DEADLINE, RemoteControls
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock
 from monitor.wire.answers import CONTROLS, ControlAnswer
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import Measurement, Purpose
 from probes.target import Target
 from tests.lab.certificates import authority

@@ -20,7 +20,7 @@ from monitor.config.settings import Settings
 from monitor.metrics.publisher import Publisher
 from monitor.recording.recorder import Recorder
 from probes.catalog.catalog import Catalog, Function, Platform, Reference, ReferenceScope
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.settings import ProbeSettings
 from probes.testing import DnsReply, Peer, ScriptedNetwork, VirtualClockLoop, reset_by_peer
 from probes.vantage import Resolver, VantagePoint, VantageRole

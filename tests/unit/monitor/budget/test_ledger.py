@@ -20,7 +20,7 @@ from monitor.measuring.probers import Probers
 from monitor.metrics.publisher import Publisher
 from monitor.recording.recorder import Recorder
 from probes.catalog.catalog import Catalog, Function, Platform, Reference, ReferenceScope
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import Measurement, Purpose
 from probes.settings import ProbeSettings
 from probes.testing import DnsReply, Peer, ScriptedNetwork

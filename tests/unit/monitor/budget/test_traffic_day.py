@@ -24,7 +24,7 @@ from monitor.measuring.controls import LocalControls
 from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.probers import Probers
 from monitor.measuring.transfers import Transfers
-from probes.catalog.catalog import EndpointKind
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.settings import ProbeSettings
 from probes.testing import HANG, DnsReply, Peer, ScriptedNetwork, VirtualClockLoop
 from probes.vantage import Resolver, VantagePoint, VantageRole

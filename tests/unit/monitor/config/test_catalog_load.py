@@ -12,16 +12,8 @@ from monitor.config.catalog import (
 )
 from monitor.config.country_code import country_code
 from monitor.config.toml_problem import ConfigError, Problem
-from probes.catalog.catalog import (
-    Catalog,
-    Endpoint,
-    EndpointKind,
-    Function,
-    Need,
-    Platform,
-    Protocol,
-    ReferenceScope,
-)
+from probes.catalog.catalog import Catalog, Endpoint, Function, Need, Platform, ReferenceScope
+from probes.catalog.endpoint_kinds import EndpointKind, Protocol
 
 SHIPPED = shipped_catalog()
 

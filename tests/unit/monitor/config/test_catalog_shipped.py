@@ -6,7 +6,8 @@ from importlib.resources import files
 import pytest
 
 from monitor.config.catalog import shipped_catalog, watched_by_default
-from probes.catalog.catalog import EndpointKind, Function, Need, Platform, Protocol, ReferenceScope
+from probes.catalog.catalog import Function, Need, Platform, ReferenceScope
+from probes.catalog.endpoint_kinds import EndpointKind, Protocol
 
 CATALOG = shipped_catalog()
 PLATFORMS = {platform.name: platform for platform in CATALOG.platforms}

@@ -16,7 +16,7 @@ from monitor.judging.quarantine import Quarantined
 from monitor.judging.rejudge import Rejudge, Rejudged
 from monitor.judging.stored_history import History, survey
 from probes.catalog.catalog import Need, Platform
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import Purpose
 from probes.testing import VirtualClockLoop
 from storage.store import Store

@@ -11,7 +11,7 @@ from monitor.config.settings import Settings
 from monitor.measuring.controls import LocalControls
 from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Catalog
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import Failure
 from probes.measurement import Layer, Measurement, Purpose
 from probes.settings import ProbeSettings

@@ -23,7 +23,7 @@ from monitor.measuring.http3 import Http3
 from monitor.measuring.probers import Probers
 from monitor.wire.answers import ControlState
 from probes.catalog.catalog import Catalog, Endpoint, Function, Platform, Reference, ReferenceScope
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import Failure
 from probes.measurement import Layer, Measurement, Purpose, QuicObservation
 from probes.settings import ProbeSettings

@@ -10,7 +10,7 @@ import pytest
 from monitor.analysis.judge.rules import QUIC_BLOCKED, judge
 from monitor.analysis.verdict import VantageState, Verdict
 from monitor.measuring.http3 import LONGEST_REST, Http3, UdpWitness, only_quic_failed
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import Failure
 from probes.measurement import Measurement, Purpose
 from probes.target import Target

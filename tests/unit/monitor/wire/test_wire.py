@@ -16,7 +16,7 @@ from monitor.wire.signing import (
     sign_answer,
     signed_headers,
 )
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.target import Reduction, Target
 from tests.contract.cycles import cycle
 

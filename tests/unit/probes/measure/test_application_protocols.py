@@ -16,8 +16,9 @@ from typing import cast
 import msgspec
 import pytest
 
-from probes.catalog.catalog import Endpoint, Protocol
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import Protocol
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import Failure
 from probes.layers.http import HttpClient
 from probes.layers.telegram import NOT_MTPROTO

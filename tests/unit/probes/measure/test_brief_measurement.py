@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from probes.catalog.catalog import Endpoint
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
 from probes.measurement import HttpObservation, Layer, Measurement, TcpObservation, TlsObservation

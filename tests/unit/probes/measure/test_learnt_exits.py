@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from probes.catalog.catalog import ReferenceScope
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.layers.bogon import BogonList
 from probes.layers.http import HttpClient
 from probes.measure.learnt_exits import MOST, LearntExits

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measure.follow_up import FollowUpPlan, follow_up
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.ordered_limits import MOST_PER_ADDRESS, OrderedLimits

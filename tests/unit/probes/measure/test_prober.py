@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.analysis.outcome import summarise
-from probes.catalog.catalog import Endpoint, EndpointKind
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.layers.dns import RESOLUTION_DELAY
 from probes.layers.http import HttpClient
 from probes.measure.prober import Prober

@@ -12,8 +12,9 @@ import dns.message
 import msgspec
 import pytest
 
-from probes.catalog.catalog import Endpoint, EndpointKind
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
 from probes.measure.runner import Runner

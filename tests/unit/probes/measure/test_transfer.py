@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
 from probes.measure.transfer import MARKS, TransferPlan, transfer

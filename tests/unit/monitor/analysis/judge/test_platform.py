@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from monitor.analysis.judge.evidence_grades import llr
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
-from probes.catalog.catalog import Endpoint, EndpointKind, Function, Group, Need, Platform
+from probes.catalog.catalog import Endpoint, Function, Group, Need, Platform
+from probes.catalog.endpoint_kinds import EndpointKind
 from tests.worlds.build import START
 
 JUDGED = START + timedelta(minutes=1)

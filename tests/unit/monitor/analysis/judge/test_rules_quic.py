@@ -7,7 +7,8 @@ from monitor.analysis.judge.evidence_grades import llr
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.rules import judge
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
-from probes.catalog.catalog import Endpoint, EndpointKind, Function, Need, Platform
+from probes.catalog.catalog import Endpoint, Function, Need, Platform
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import AnyObservation
 from tests.worlds.build import (

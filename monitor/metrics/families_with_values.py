@@ -29,8 +29,8 @@ from monitor.analysis.events.stretches import first, newest, stretches
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth, VantageState
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.metrics.ingest_families import IngestCollector
+from monitor.metrics.published_state import Snapshot, VantageView
 from monitor.metrics.publisher import Publisher
-from monitor.metrics.snapshot import Snapshot, VantageView
 from monitor.wording.events import FULL, PARTIAL, SLOWED, manner_of
 from monitor.wording.failures_and_methods import method_label
 from monitor.wording.functions import function_in_words
