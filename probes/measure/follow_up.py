@@ -12,6 +12,7 @@ moved service, or a middlebox from a broken server. Each question here changes o
 | name | open resolvers over UDP, TCP and HTTPS | whether our resolver lies, or the path to any |
 | name | an address only honest sources gave, verified | whether those answers were true |
 | name | the private address our resolver gave, verified | whether a server of its own is there |
+| network | another host beside a silent address, verified | whether the route there works |
 | name | QUIC | whether only TCP is blocked |
 
 The number of questions is bounded, they run in parallel, and one deadline ends them all. A vantage
@@ -29,7 +30,7 @@ import msgspec
 
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.catalog.host import is_literal
-from probes.failure import TIMEOUTS
+from probes.failure import TIMEOUTS, UNANSWERED
 from probes.layers.dns import ask_over_stream
 from probes.layers.dns_message import Reply
 from probes.layers.http_answer import offers_http3
@@ -62,7 +63,8 @@ DEADLINE = 20.0
 _PER_FAMILY = 1
 """Addresses of each family that are tested with an innocuous name."""
 _HONEST_PER_FAMILY = 2
-_DNS_PORT = 53
+_NEIGHBOURS_PER_FAMILY = 2
+_DNS_PORT, _HTTPS_PORT = 53, 443
 SMALL_SEGMENT = 536
 """Bytes that every path must carry (RFC 9293 section 3.7.1)."""
 _MEMORY = "memory"
@@ -88,6 +90,8 @@ class FollowUpPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Addresses that accepted a connection and failed after that."""
     silent: tuple[str, ...] = ()
     """Those of them that fell silent in the handshake."""
+    unreached: tuple[str, ...] = ()
+    """Addresses that made no connection in time."""
     given: tuple[str, ...] = ()
     """Addresses the vantage's own resolver gave."""
     known_elsewhere: tuple[str, ...] = ()
@@ -126,6 +130,7 @@ def plan_follow_up(
         for o in failed.observations
         if isinstance(o, TlsObservation) and not o.reason and o.failure in TIMEOUTS
     }
+    unreached = [o.address for o in connected if o.failure in UNANSWERED]
     asked = [
         o.address
         for o in failed.observations
@@ -142,6 +147,7 @@ def plan_follow_up(
         tls=tls,
         failed_addresses=failed_addresses,
         silent=tuple(address for address in failed_addresses if address in silent),
+        unreached=tuple(dict.fromkeys(unreached)),
         given=given,
         known_elsewhere=tuple(dict.fromkeys(known)),
         elsewhere=elsewhere,
@@ -306,6 +312,32 @@ class _VerifiedBefore(_Question):
         )
 
 
+class _Neighbours(_Question):
+    """Test hosts beside the addresses that made no connection. They verified earlier, so no host is
+    asked that this vantage does not ask anyhow."""
+
+    async def ask(self) -> None:
+        silent = {*self.plan.unreached, *self.plan.silent}
+        beside = {
+            address: name
+            for name, address in reversed(self.context.verified_addresses.beside(silent))
+            if self.context.may_reach(self.plan.target.endpoint.id, address)
+        }
+        await asyncio.gather(
+            *(
+                self._greet(address, beside[address])
+                for address in _first_of_families(reversed(beside), _NEIGHBOURS_PER_FAMILY)
+            )
+        )
+
+    async def _greet(self, address: str, name: str) -> None:
+        opened = await self.connections.connect(address, _HTTPS_PORT)
+        if opened is not None:
+            await self.connections.handshake(opened, _HTTPS_PORT, name, verify=True)
+            opened.stream.close()
+        self.record.mark(Reason.NEIGHBOUR)
+
+
 class _NameElsewhere(_Question):
     async def ask(self) -> None:
         families = {family_of(address) for address in self.plan.failed_addresses}
@@ -428,6 +460,8 @@ def _questions(context: VantageContext, plan: FollowUpPlan, origin: float) -> li
         if not proxied:
             asked.append(_SmallSegments(context, plan, origin))
             asked.append(_PrivateAddresses(context, plan, origin))
+    if not proxied:
+        asked.append(_Neighbours(context, plan, origin))
     if not proxied and not is_literal(plan.host):
         asked.append(_VerifiedBefore(context, plan, origin))
         asked.append(_KnownElsewhere(context, plan, origin))

@@ -38,5 +38,9 @@ class Reason(StrEnum):
     VERIFIED_BEFORE = "verified_before"
     """No test: which of the addresses that the vantage's own resolver gave have shown a certificate
     that verifies for the name, earlier, from this vantage."""
+    NEIGHBOUR = "neighbour"
+    """A handshake with another host, verified for its own name, in the routed network of an address
+    that made no connection. If it works, the route there is open, and the silence is about that
+    address."""
     HTTP3 = "http3"
     """The endpoint over QUIC."""

@@ -319,6 +319,7 @@ def case(
     fingerprints: tuple[Fingerprint, ...] = (),
     local_authorities: frozenset[str] = frozenset(),
     lossy_path: bool = False,
+    silent_from_here: frozenset[str] = frozenset(),
     explained: frozenset[str] = frozenset(),
     trust: Trust = OWN_ALONE,
 ) -> Case:
@@ -340,6 +341,7 @@ def case(
         fingerprints=fingerprints,
         local_authorities=local_authorities,
         lossy_path=lossy_path,
+        silent_from_here=silent_from_here,
         explained=explained,
         health=field or health(),
         control_health={c.vantage: health(vantage=c.vantage) for c in seen}

@@ -15,6 +15,9 @@ from probes.measurement import Layer, Measurement, TcpObservation
 MIN_RESENT = 2
 """Connections with a resend; one alone happens on any line."""
 
+_OTHER_HOSTS = (Reason.SNI_ELSEWHERE, Reason.NEIGHBOUR)
+"""Of connections that do not go to the platform."""
+
 Sign = tuple[Layer, str]
 
 
@@ -25,9 +28,7 @@ def lossy_platforms(measurements: Iterable[Measurement]) -> frozenset[str]:
         resent.setdefault(measurement.platform, []).extend(
             o.retransmits > 0
             for o in measurement.observations
-            if isinstance(o, TcpObservation)
-            and o.failure is None
-            and o.reason != Reason.SNI_ELSEWHERE
+            if isinstance(o, TcpObservation) and o.failure is None and o.reason not in _OTHER_HOSTS
         )
     return frozenset(
         platform

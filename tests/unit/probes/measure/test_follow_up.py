@@ -663,5 +663,65 @@ async def test_settings_leave_questions_out(
     """Settings without innocuous name and resolvers omit these questions only."""
     measurement = await asked(world(), None, changed(**changes))
     rare = {Reason.SMALL_SEGMENTS, Reason.PRIVATE_ADDRESS, Reason.VERIFIED_BEFORE}
+    rare.add(Reason.NEIGHBOUR)
     usual = {*Reason} - {Reason.HTTP3, Reason.NAME_AGAIN} - rare
     assert {o.reason for o in measurement.observations} == usual - missing
+
+
+# -- neighbours ----------------------------------------------------------------------------------
+
+BESIDE, OTHER_NETWORK = "203.0.113.250", "192.0.2.200"
+
+
+async def _after_these(known: dict[str, str], **changes: object) -> Measurement:
+    """A follow-up of a silent address by a vantage to which these names proved themselves."""
+    network = world()
+    for address in known.values():
+        network.peer(address, 443, WELL)
+    one = prober(network, changed(innocuous=""))
+    for name, address in known.items():
+        one.verified_addresses.add(name, address)
+    what = plan(failed_addresses=(), unreached=(GIVEN,), **changes)
+    return await follow_up(one, what, cycle="cycle-1")
+
+
+def test_the_plan_has_the_addresses_that_made_no_connection() -> None:
+    """A refusal is an answer of the address, or of whoever speaks for it."""
+    failed = look(
+        dns(addresses=(GIVEN, TRUE, TRUE_2)),
+        tcp("generic_timeout_error", address=GIVEN),
+        tcp("host_unreachable", address=TRUE),
+        tcp("connection_refused", address=TRUE_2),
+        tcp(address=TRUE_3),
+    )
+    assert planned(failed).unreached == (GIVEN, TRUE)
+
+
+async def test_hosts_beside_a_silent_address_are_asked_for_their_own_names() -> None:
+    """Two of each family, those first that proved themselves last, in the routed network alone."""
+    known = {
+        **{f"n{number}.example": f"203.0.113.{240 + number}" for number in range(4)},
+        "far.example": OTHER_NETWORK,
+        "x.com": GIVEN,
+    }
+    made = await _after_these(known)
+    assert handshakes(made, Reason.NEIGHBOUR) == [
+        ("203.0.113.243", "n3.example", None),
+        ("203.0.113.242", "n2.example", None),
+    ]
+
+
+async def test_nobody_is_asked_that_the_vantage_does_not_know() -> None:
+    """Without a host that proved itself beside the address there is nothing to compare with."""
+    made = await _after_these({"far.example": OTHER_NETWORK})
+    assert not of(made, Reason.NEIGHBOUR)
+
+
+async def test_attack_an_order_reaches_no_private_neighbour() -> None:
+    """An endpoint that an order named reaches public addresses alone, beside it as well."""
+    network = world()
+    one = prober(network)
+    one.ordered = frozenset({ENDPOINT.id})
+    one.verified_addresses.add("office.example", BESIDE)
+    made = await follow_up(one, plan(failed_addresses=(), unreached=(GIVEN,)), cycle="cycle-1")
+    assert not of(made, Reason.NEIGHBOUR)
