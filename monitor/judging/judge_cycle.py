@@ -18,7 +18,7 @@ from monitor.analysis.judge.lossy_paths import lossy_platforms
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.quic_blocked import answered_over_udp
 from monitor.analysis.judge.rules import judge
-from monitor.analysis.judge.silent_addresses import silent_from_here
+from monitor.analysis.judge.silent_addresses import cut_off_addresses
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
 from monitor.analysis.throttling.throttling import combine, judge_transfers
 from monitor.analysis.throttling.transfer_facts import TransferCase
@@ -58,7 +58,7 @@ def judge_cycle(
             {platform.name: platform.owner for platform in catalog.platforms},
         ),
         lossy_platforms=lossy_platforms(seen.own),
-        silent_from_here=silent_from_here(seen.endpoints),
+        cut_off=cut_off_addresses(seen.endpoints),
         fingerprints=fingerprints,
         trust=trust,
     )
@@ -87,7 +87,7 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     """The same of references."""
     local_authorities: frozenset[str]
     lossy_platforms: frozenset[str]
-    silent_from_here: Mapping[str, frozenset[str]]
+    cut_off: Mapping[str, frozenset[str]]
     fingerprints: tuple[Fingerprint, ...]
     trust: Trust
 
@@ -131,7 +131,7 @@ def _verdict(
             local_authorities=shared.local_authorities,
             explained=explained,
             lossy_path=one.platform in shared.lossy_platforms,
-            silent_from_here=shared.silent_from_here[one.platform],
+            cut_off=shared.cut_off[one.platform],
             health=health,
             control_health=seen.control_health,
             trust=shared.trust,

@@ -13,6 +13,7 @@ moved service, or a middlebox from a broken server. Each question here changes o
 | name | an address only honest sources gave, verified | whether those answers were true |
 | name | the private address our resolver gave, verified | whether a server of its own is there |
 | network | another host beside a silent address, verified | whether the route there works |
+| address | packets that pass few routers | how far they come |
 | name | QUIC | whether only TCP is blocked |
 
 The number of questions is bounded, they run in parallel, and one deadline ends them all. A vantage
@@ -30,7 +31,7 @@ import msgspec
 
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.catalog.host import is_literal
-from probes.failure import TIMEOUTS, UNANSWERED
+from probes.failure import TIMEOUTS, UNANSWERED, Failure
 from probes.layers.dns import ask_over_stream
 from probes.layers.dns_message import Reply
 from probes.layers.http_answer import offers_http3
@@ -41,6 +42,7 @@ from probes.measure.follow_up_reasons import Reason
 from probes.measure.measurement_run import MeasurementRun
 from probes.measure.stream_query import stream_query, with_rcode
 from probes.measure.vantage_context import VantageContext
+from probes.measure.way import COMPARED, shared, way_to
 from probes.measurement import (
     DOH,
     AnyObservation,
@@ -92,6 +94,8 @@ class FollowUpPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Those of them that fell silent in the handshake."""
     unreached: tuple[str, ...] = ()
     """Addresses that made no connection in time."""
+    way: bool = False
+    """Find out how far packets come on the way to one of these, unless a neighbour answers."""
     given: tuple[str, ...] = ()
     """Addresses the vantage's own resolver gave."""
     known_elsewhere: tuple[str, ...] = ()
@@ -111,9 +115,11 @@ def plan_follow_up(
     *,
     elsewhere: str,
     dials_known: bool = True,
+    way: bool = False,
 ) -> FollowUpPlan:
     """The questions that a failed measurement and the controls after it suggest; with `dials_known`
-    at addresses that only the controls know, too."""
+    at addresses that only the controls know, too, and with `way` about the way to one that is
+    silent."""
     endpoint = target.endpoint
     names = [o.name for o in failed.observations if isinstance(o, DnsObservation) and not o.reason]
     host = names[-1] if names else endpoint.host
@@ -148,6 +154,7 @@ def plan_follow_up(
         failed_addresses=failed_addresses,
         silent=tuple(address for address in failed_addresses if address in silent),
         unreached=tuple(dict.fromkeys(unreached)),
+        way=way,
         given=given,
         known_elsewhere=tuple(dict.fromkeys(known)),
         elsewhere=elsewhere,
@@ -313,8 +320,8 @@ class _VerifiedBefore(_Question):
 
 
 class _Neighbours(_Question):
-    """Test hosts beside the addresses that made no connection. They verified earlier, so no host is
-    asked that this vantage does not ask anyhow."""
+    """Test hosts beside the addresses that made no connection; where none answers, the way to one
+    of these. Hosts verified earlier, so none is asked that this vantage does not ask anyhow."""
 
     async def ask(self) -> None:
         silent = {*self.plan.unreached, *self.plan.silent}
@@ -323,19 +330,43 @@ class _Neighbours(_Question):
             for name, address in reversed(self.context.verified_addresses.beside(silent))
             if self.context.may_reach(self.plan.target.endpoint.id, address)
         }
-        await asyncio.gather(
+        asked = _first_of_families(reversed(beside), _NEIGHBOURS_PER_FAMILY)
+        answered = await asyncio.gather(*(self._greet(one, beside[one]) for one in asked))
+        self.record.mark(Reason.NEIGHBOUR)
+        if self.plan.way and self.plan.unreached and not any(answered):
+            await self._follow(min(self.plan.unreached, key=family_of))
+
+    async def _greet(self, address: str, name: str) -> bool:
+        opened = await self.connections.connect(address, _HTTPS_PORT)
+        if opened is None:
+            return False
+        worked = await self.connections.handshake(opened, _HTTPS_PORT, name, verify=True)
+        opened.stream.close()
+        return worked
+
+    async def _follow(self, address: str) -> None:
+        network, patience = self.context.network, self.record.settings.tcp_timeout / 2
+        start = self.record.elapsed()
+        way, *others = await asyncio.gather(
+            way_to(network, address, self.plan.port, patience),
             *(
-                self._greet(address, beside[address])
-                for address in _first_of_families(reversed(beside), _NEIGHBOURS_PER_FAMILY)
+                way_to(network, other, _HTTPS_PORT, patience)
+                for other in self.context.verified_addresses.apart(address, COMPARED)
+            ),
+        )
+        routers, ways = shared(way, others)
+        self.record.observations.append(
+            TcpObservation(
+                start=start,
+                duration=self.record.elapsed() - start,
+                failure=None if address in way else Failure.GENERIC_TIMEOUT,
+                address=address,
+                port=self.plan.port,
+                routers=routers,
+                ways=ways,
+                reason=Reason.WAY,
             )
         )
-
-    async def _greet(self, address: str, name: str) -> None:
-        opened = await self.connections.connect(address, _HTTPS_PORT)
-        if opened is not None:
-            await self.connections.handshake(opened, _HTTPS_PORT, name, verify=True)
-            opened.stream.close()
-        self.record.mark(Reason.NEIGHBOUR)
 
 
 class _NameElsewhere(_Question):

@@ -9,6 +9,8 @@ memory is the process's own: after a restart nothing is known.
 import ipaddress
 from collections.abc import Collection, Iterable
 
+from probes.measurement import family_of
+
 _MOST_NAMES, _MOST_ADDRESSES = 2000, 32
 _ROUTED = {4: 24, 6: 48}
 """Bits of the smallest networks that routers of different providers tell apart."""
@@ -56,3 +58,13 @@ class VerifiedAddresses:
             for address in reversed(self._known[name])
             if address not in addresses and routed_network(address) in networks
         )
+
+    def apart(self, address: str, count: int) -> tuple[str, ...]:
+        """Addresses of the same family that verified last, so many, each in a routed network of its
+        own, which is not the one of `address`."""
+        found: dict[str, str] = {routed_network(address): ""}
+        for name in reversed(self._known):
+            for other in reversed(self._known[name]):
+                if family_of(other) == family_of(address):
+                    found.setdefault(routed_network(other), other)
+        return tuple(found.values())[1 : count + 1]

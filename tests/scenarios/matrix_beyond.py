@@ -240,6 +240,26 @@ BEYOND: tuple[Scenario, ...] = (
         "conclusive",
     ),
     _drop(
+        "prefix-drop",
+        "The whole network that X is in is dropped behind the provider's second router, from where"
+        " all other ways go on together.",
+        "tcp.timeout",
+        "conclusive",
+    ),
+    _drop(
+        "dead-link",
+        "The same, where packets get lost after the way to X has parted from the others: a broken"
+        " link, or a censor at the border. One vantage alone never confirms it.",
+        "tcp.timeout",
+        "strong",
+    ),
+    _drop(
+        "home-filter",
+        "The same, at the vantage's own router. One vantage alone never confirms it.",
+        "tcp.timeout",
+        "strong",
+    ),
+    _drop(
         "dead-route",
         "The whole network that X is in is silent: a censor's list, or a broken route. Nobody can"
         " tell from outside, so one vantage alone never confirms it.",

@@ -319,7 +319,7 @@ def case(
     fingerprints: tuple[Fingerprint, ...] = (),
     local_authorities: frozenset[str] = frozenset(),
     lossy_path: bool = False,
-    silent_from_here: frozenset[str] = frozenset(),
+    cut_off: frozenset[str] = frozenset(),
     explained: frozenset[str] = frozenset(),
     trust: Trust = OWN_ALONE,
 ) -> Case:
@@ -341,7 +341,7 @@ def case(
         fingerprints=fingerprints,
         local_authorities=local_authorities,
         lossy_path=lossy_path,
-        silent_from_here=silent_from_here,
+        cut_off=cut_off,
         explained=explained,
         health=field or health(),
         control_health={c.vantage: health(vantage=c.vantage) for c in seen}

@@ -52,8 +52,8 @@ class Case(EndpointCase, frozen=True, kw_only=True):
     lossy_path: bool = False
     """Many packets get lost between the vantage and this platform; see
     `monitor.analysis.judge.lossy_paths`."""
-    silent_from_here: frozenset[str] = frozenset()
-    """The platform's addresses that answer elsewhere and not here; see
+    cut_off: frozenset[str] = frozenset()
+    """The platform's addresses that are silent here, and no ordinary fault explains it; see
     `monitor.analysis.judge.silent_addresses`."""
     explained: frozenset[str] = frozenset()
     """Ids of the rules for ordinary faults that follow-ups found at other endpoints of the platform

@@ -10,8 +10,8 @@ route, a resolver with an old answer. Each follow-up varies one thing and keeps 
   resets and timeouts count: some servers answer a foreign name with an alert or hang up.
 * *The same name in small segments.* Where any name falls silent at the address and this works, only
   large packets get lost (path MTU). Silence for any name is never more than weak without it.
-* *Another host beside a silent address.* When it answers, the addresses are silent and not the
-  route to them, as `monitor.analysis.judge.silent_addresses` explains.
+* *Another host beside a silent address, and how far packets to it come.* They tell silent addresses
+  from a dead route to them, as `monitor.analysis.judge.silent_addresses` explains.
 * *Another source for the name's addresses.* An address is right when the handshake there verifies
   for the name. Large platforms give each network other addresses, so **no rule compares addresses
   to accuse**. A matching address only clears: a false certificate there was inserted on the path,
@@ -29,7 +29,6 @@ import msgspec
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.evidence_grades import Sign, capped, signs
-from monitor.analysis.judge.silent_addresses import only_these
 from monitor.analysis.outcome import TIMEOUT, Summary, contradicting, sub_method_of
 from monitor.analysis.verdict import Evidence, VantageState
 from probes.failure import Failure
@@ -90,7 +89,7 @@ class _Clues(msgspec.Struct, frozen=True, kw_only=True):
     dns: tuple[DnsObservation, ...]
     tls: tuple[TlsObservation, ...]
     only_these: bool
-    """Nothing but the addresses that failed explains their silence."""
+    """Nothing but being these addresses explains the silence of those that failed."""
 
 
 def reread(
@@ -110,7 +109,8 @@ def reread(
     if not case.follow_ups:
         if any(sign in EXPLAINS.get(rule, ()) for rule in case.explained):
             return Reading(sign=(sign[0], EXPLAINED), evidence=Evidence.NONE)
-        return Reading(sign=sign, evidence=evidence)
+        if not case.cut_off:
+            return Reading(sign=sign, evidence=evidence)
     clues = _clues(case, agreeing)
     layer, word = sign
     if word == "bogon" and _answers_in_private(clues):
@@ -274,7 +274,7 @@ def _clues(case: Case, agreeing: Sequence[Summary]) -> _Clues:
             o for o in seen if isinstance(o, DnsObservation) and o.name.lower().rstrip(".") == host
         ),
         tls=tuple(o for o in seen if isinstance(o, TlsObservation)),
-        only_these=only_these(case.silent_from_here, tried, seen),
+        only_these=bool(tried & case.cut_off),
     )
 
 

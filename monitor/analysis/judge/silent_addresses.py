@@ -1,14 +1,19 @@
-"""Addresses of a platform that are silent from here alone.
+"""Addresses of a platform that are silent from here, where no ordinary fault explains it.
 
 That nothing answers has many innocent causes, and some last: a server died, the resolver names one
 that was retired, the route is broken. A control that gets an answer at the very addresses rules
-out the first two. What answers beside them, in the same routed network, rules out the third, for
-routers of different providers exchange no routes of smaller networks. So does a way that ends
-before it parts from the ways to everything else: no fault of the platform or of those between
-reaches so far. Nobody but who carries the packets drops them there, or for these addresses alone.
+out the first two. Either of these rules out the third:
+
+* *A neighbour.* Another host answers in the same routed network. Routers of different providers
+  exchange no routes of smaller networks, so the route there works.
+* *The way.* Packets end before the way parts from those to everything else: beyond the vantage's
+  own router, and where several ways to other networks all go on through one and the same next
+  router. No fault of the platform, or of the links to it, reaches so far back.
+
+What is left is a filter, or several servers of the platform's that died for this region alone.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from monitor.analysis.seen import EndpointMeasurements
 from probes.failure import TIMEOUTS, UNANSWERED
@@ -24,59 +29,75 @@ from probes.measurement import (
 
 SEVERAL = 2
 """Addresses of one family that must be silent: one alone is one server."""
+LEFT_HOME = 2
+"""Routers that packets must have passed: the first is often the vantage's own."""
+WAYS = 3
+"""Ways to other networks that must go on together."""
 
 
-def silent_from_here(
-    endpoints: Iterable[EndpointMeasurements],
+def cut_off_addresses(
+    endpoints: Sequence[EndpointMeasurements],
 ) -> Mapping[str, frozenset[str]]:
     """Platform → its addresses that gave no answer in any attempt of a cycle, while a control got
-    one there after the last."""
-    found: dict[str, set[str]] = {}
+    one there afterwards and follow-ups ruled out the route."""
+    by_platform: dict[str, list[EndpointMeasurements]] = {}
     for one in endpoints:
-        silent = _silent(o for attempt in one.attempts for o in attempt.observations)
-        ended = one.attempts[-1].ended_at
-        after = [m for m in one.controls if m.started_at.timestamp() >= ended]
-        alive = {address for control in after for address in _answering(control)}
-        found.setdefault(one.platform, set()).update(silent & alive)
-    return {platform: frozenset(addresses) for platform, addresses in found.items()}
+        by_platform.setdefault(one.platform, []).append(one)
+    return {platform: _cut_off(measured) for platform, measured in by_platform.items()}
 
 
-def only_these(
-    silent: Collection[str], mine: Collection[str], seen: Sequence[AnyObservation]
-) -> bool:
-    """Whether nothing but the addresses explains their silence: `silent` are the platform's as
-    above, `mine` those of the endpoint, and `seen` what follow-ups observed there."""
+def _cut_off(endpoints: Sequence[EndpointMeasurements]) -> frozenset[str]:
+    silent = {address for one in endpoints for address in _silent_from_here(one)}
     families = [family_of(address) for address in silent]
-    suspected = {
-        address
-        for address in mine
-        if address in silent and families.count(family_of(address)) >= SEVERAL
-    }
-    networks = {routed_network(address) for address in suspected}
-    return any(
-        isinstance(o, TlsObservation)
+    asked = [o for one in endpoints for m in one.follow_ups for o in m.observations]
+    open_networks = {
+        routed_network(o.address)
+        for o in asked
+        if isinstance(o, TlsObservation)
         and o.reason == Reason.NEIGHBOUR
         and o.failure is None
         and o.address not in silent
-        and routed_network(o.address) in networks
-        for o in seen
+    }
+    dropped_near = {
+        family_of(o.address)
+        for o in asked
+        if isinstance(o, TcpObservation)
+        and o.reason == Reason.WAY
+        and o.address in silent
+        and o.failure in TIMEOUTS
+        and o.routers >= LEFT_HOME
+        and o.ways >= WAYS
+    }
+    return frozenset(
+        address
+        for address in silent
+        if families.count(family_of(address)) >= SEVERAL
+        and (routed_network(address) in open_networks or family_of(address) in dropped_near)
     )
+
+
+def _silent_from_here(one: EndpointMeasurements) -> set[str]:
+    """The endpoint's addresses that are silent here and answered a control afterwards."""
+    ended = one.attempts[-1].ended_at
+    after = [m for m in one.controls if m.started_at.timestamp() >= ended]
+    alive = {address for control in after for address in _answering(control)}
+    return alive & _silent(o for attempt in one.attempts for o in attempt.observations)
 
 
 def _silent(observations: Iterable[AnyObservation]) -> set[str]:
     """Addresses that made no connection, or fell silent in every handshake."""
-    connects: dict[str, list[str | None]] = {}
-    handshakes: dict[str, list[str | None]] = {}
+    connects: dict[str, set[str | None]] = {}
+    handshakes: dict[str, set[str | None]] = {}
     for o in observations:
         if isinstance(o, TcpObservation) and o.address and not o.reason:
-            connects.setdefault(o.address, []).append(o.failure)
+            connects.setdefault(o.address, set()).add(o.failure)
         elif isinstance(o, TlsObservation) and o.address and not o.reason:
-            handshakes.setdefault(o.address, []).append(o.failure)
+            handshakes.setdefault(o.address, set()).add(o.failure)
     return {
         address
         for address, failures in connects.items()
-        if set(failures) <= UNANSWERED
-        or (None in failures and set(handshakes.get(address, [None])) <= TIMEOUTS)
+        if failures <= UNANSWERED
+        or (None in failures and handshakes.get(address, {None}) <= TIMEOUTS)
     }
 
 

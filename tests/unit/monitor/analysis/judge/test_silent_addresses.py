@@ -1,14 +1,17 @@
 """A plain drop of a platform's addresses is told from ordinary faults that last, and only then."""
 
+import msgspec
 import pytest
 
 from monitor.analysis.judge.rules import judge
-from monitor.analysis.judge.silent_addresses import silent_from_here
+from monitor.analysis.judge.silent_addresses import cut_off_addresses
 from monitor.analysis.seen import EndpointMeasurements
 from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import AnyObservation, Measurement
+from probes.measurement import AnyObservation, Measurement, TcpObservation
 from tests.worlds.build import (
+    ENDPOINT,
+    START,
     V4,
     V4_OTHER,
     V6,
@@ -18,7 +21,6 @@ from tests.worlds.build import (
     follow_up,
     health,
     http,
-    look,
     repeated,
     tcp,
     tls,
@@ -27,8 +29,13 @@ from tests.worlds.build import (
 SILENCE = "generic_timeout_error"
 BESIDE, FAR = "203.0.113.200", "198.51.100.7"
 """In the routed network of the platform's addresses, and in another."""
-SILENT = frozenset({V4, V4_OTHER})
+OTHER_ENDPOINT = "https://api.x.com/"
 DROPPED: tuple[AnyObservation, ...] = (dns(), tcp(SILENCE))
+ALIVE = (
+    control(),
+    control(dns(), tcp(address=V4_OTHER), tls(address=V4_OTHER), http(), endpoint=OTHER_ENDPOINT),
+)
+"""A control gets answers at both of the platform's addresses."""
 
 
 def neighbour(failure: str | None = None, address: str = BESIDE) -> Measurement:
@@ -37,17 +44,59 @@ def neighbour(failure: str | None = None, address: str = BESIDE) -> Measurement:
     return follow_up(Reason.NEIGHBOUR, tcp(address=address), shown)
 
 
+def way(routers: int, ways: int, failure: str | None = SILENCE, address: str = V4) -> Measurement:
+    """How far packets come."""
+    seen = msgspec.structs.replace(tcp(failure, address=address), routers=routers, ways=ways)
+    return follow_up(Reason.WAY, seen)
+
+
+def endpoints(
+    *follow_ups: Measurement,
+    seen: tuple[AnyObservation, ...],
+    times: int,
+    controls: tuple[Measurement, ...] = ALIVE,
+    other: str = V4_OTHER,
+) -> tuple[EndpointMeasurements, ...]:
+    """Two endpoints of X that fail alike; the first is followed up."""
+    there = tuple(
+        msgspec.structs.replace(o, address=other) if isinstance(o, TcpObservation) else o
+        for o in DROPPED
+    )
+    return tuple(
+        EndpointMeasurements(
+            platform="x",
+            role="web",
+            endpoint=endpoint,
+            attempts=repeated(*shown, times=times, endpoint=endpoint),
+            controls=tuple(one for one in controls if one.endpoint == endpoint),
+            follow_ups=follow_ups if endpoint == ENDPOINT else (),
+        )
+        for endpoint, shown in ((ENDPOINT, seen), (OTHER_ENDPOINT, there))
+    )
+
+
 def read(
     *follow_ups: Measurement,
     seen: tuple[AnyObservation, ...] = DROPPED,
     times: int = 3,
-    silent: frozenset[str] = SILENT,
     rate: float = 0.05,
+    controls: tuple[Measurement, ...] = ALIVE,
+    other: str = V4_OTHER,
+    endpoint: str = ENDPOINT,
 ) -> tuple[str, Evidence]:
-    """Rule and evidence of such attempts."""
-    attempts = repeated(*seen, times=times)
-    field = health(timeout_rate=rate)
-    verdict = judge(case(*attempts, follow_ups=follow_ups, silent_from_here=silent, field=field))
+    """Rule and evidence on one endpoint of such a cycle."""
+    measured = endpoints(*follow_ups, seen=seen, times=times, controls=controls, other=other)
+    (one,) = (one for one in measured if one.endpoint == endpoint)
+    verdict = judge(
+        case(
+            *one.attempts,
+            controls=one.controls or (control(endpoint=endpoint),),
+            follow_ups=one.follow_ups,
+            cut_off=cut_off_addresses(measured)["x"],
+            field=health(timeout_rate=rate),
+            endpoint=endpoint,
+        )
+    )
     return verdict.rule_id, verdict.evidence
 
 
@@ -73,17 +122,49 @@ def test_attack_a_forged_neighbour_is_none() -> None:
     assert read(neighbour("ssl_unknown_authority"))[1] is Evidence.STRONG
 
 
+def test_packets_that_end_before_their_way_parts_from_others_are_dropped() -> None:
+    """They left the vantage's own router, and no fault of a route to X reaches so far back."""
+    assert read(way(2, 3)) == ("tcp.timeout", Evidence.CONCLUSIVE)
+
+
+def test_attack_a_link_to_the_platform_that_died_is_no_block() -> None:
+    """The packets end where the ways part, or at few other ways; or at the vantage's own router,
+    whose owner may filter. An answer after all shows that the silence is over."""
+    for follow_ups in (way(5, 0), way(2, 2), way(1, 4), way(0, 0), way(2, 4, failure=None)):
+        assert read(follow_ups) == ("tcp.timeout", Evidence.STRONG)
+    assert read(way(2, 4, address=FAR))[1] is Evidence.STRONG
+
+
+def test_endpoints_that_were_not_followed_up_are_told_alike() -> None:
+    """Two of a function are followed up. Of the others in the same network as much is known."""
+    for follow_ups in (neighbour(), way(2, 3)):
+        assert read(follow_ups, endpoint=OTHER_ENDPOINT) == ("tcp.timeout", Evidence.CONCLUSIVE)
+
+
 def test_attack_retired_addresses_are_no_block() -> None:
     """The resolver names addresses at which no control gets an answer either."""
-    assert read(neighbour(), silent=frozenset())[1] is Evidence.STRONG
-    assert read(neighbour(), silent=frozenset({V4_OTHER, V6}))[1] is Evidence.STRONG
+    assert read(neighbour(), controls=())[1] is Evidence.STRONG
+    early = tuple(msgspec.structs.replace(one, started_at=START) for one in ALIVE)
+    assert cut_off_addresses(endpoints(neighbour(), seen=DROPPED, times=3, controls=early)) == {
+        "x": frozenset()
+    }
+    broken = control(dns(), tcp(), tls("connection_reset"), reached=False)
+    assert read(neighbour(), controls=(broken, ALIVE[1]))[0] == "control.also_fails"
 
 
 def test_attack_one_dead_server_is_no_block() -> None:
     """One address alone is one server, which may have died near the vantage only. An IPv6 address
     beside it may be the same machine."""
-    assert read(neighbour(), silent=frozenset({V4}))[1] is Evidence.STRONG
-    assert read(neighbour(), silent=frozenset({V4, V6}))[1] is Evidence.STRONG
+    assert read(neighbour(), other=V4)[1] is Evidence.STRONG
+    assert read(neighbour(), other=V6)[1] is Evidence.STRONG
+
+
+def test_attack_an_address_that_answered_once_is_not_silent() -> None:
+    """It refused, or reset, or answered in an earlier attempt of the cycle."""
+    for failure in ("connection_refused", "connection_reset", None):
+        seen = (*DROPPED, tcp(failure))
+        measured = endpoints(neighbour(), seen=seen, times=3)
+        assert cut_off_addresses(measured) == {"x": frozenset()}
 
 
 def test_attack_loss_is_no_block() -> None:
@@ -94,19 +175,11 @@ def test_attack_loss_is_no_block() -> None:
 
 def test_attack_a_dead_cache_beside_hosts_that_work_is_no_block() -> None:
     """The platform answers at another address from here: the resolver's own may have died."""
-    shown = tls(address=V4_OTHER)
-    honest = follow_up(Reason.HONEST_ADDRESS, tcp(address=V4_OTHER), shown)
-    attempts = repeated(*DROPPED, times=3)
-    there = control(dns(addresses=(V4_OTHER,)), tcp(address=V4_OTHER), tls(address=V4_OTHER))
-    found = judge(
-        case(
-            *attempts,
-            controls=(there,),
-            follow_ups=(honest, neighbour()),
-            silent_from_here=SILENT,
-        )
-    )
-    assert (found.rule_id, found.evidence) == ("dns.dead_address", Evidence.NONE)
+    alive = "203.0.113.77"
+    honest = follow_up(Reason.HONEST_ADDRESS, tcp(address=alive), tls(address=alive))
+    there = control(dns(addresses=(alive,)), tcp(address=alive), tls(address=alive))
+    found = read(honest, neighbour(), controls=(there, ALIVE[1]))
+    assert found == ("dns.dead_address", Evidence.NONE)
 
 
 def test_silence_for_every_name_is_told_alike() -> None:
@@ -120,26 +193,3 @@ def test_silence_for_every_name_is_told_alike() -> None:
     assert read(innocuous, small, neighbour(), seen=seen) == ("tls.address", Evidence.CONCLUSIVE)
     # Where nobody asked in small segments, large packets may get lost.
     assert read(innocuous, neighbour(), seen=seen) == ("tls.address", Evidence.WEAK)
-
-
-def silent(attempts: tuple[Measurement, ...], *controls: Measurement) -> frozenset[str]:
-    """The silent addresses of such a cycle."""
-    one = EndpointMeasurements(
-        platform="x", role="web", endpoint="https://x.com/", attempts=attempts, controls=controls
-    )
-    return silent_from_here((one,))["x"]
-
-
-def test_which_addresses_are_silent_from_here_alone() -> None:
-    """Those that answered in no attempt, and a control after the last."""
-    attempts = repeated(*DROPPED, tcp(SILENCE, address=V4_OTHER), times=3)
-    assert silent(attempts, control()) == {V4}
-    both = control(dns(), tcp(), tls(), tcp(address=V4_OTHER), tls(address=V4_OTHER), http())
-    assert silent(attempts, both) == SILENT
-    assert silent(attempts) == frozenset()
-    assert silent(attempts, control(at=0.0)) == frozenset()
-    assert silent(attempts, control(dns(), tcp(), tls("connection_reset"))) == frozenset()
-    assert silent((*attempts, look(dns(), tcp(), tls(), at=9.0)), control()) == frozenset()
-    assert silent((*attempts, look(dns(), tcp(), tls(SILENCE), at=9.0)), control()) == {V4}
-    refused = look(dns(), tcp("connection_refused"), at=9.0)
-    assert silent((*attempts, refused), control()) == frozenset()
