@@ -236,8 +236,8 @@ BEYOND: tuple[Scenario, ...] = (
     Scenario(
         name="br-ip-drop",
         group="beyond",
-        story="All addresses of X are dropped, X moves to new ones, and those are dropped as well: one"
-        " event, which recovers in between.",
+        story="All addresses of X are dropped, X moves to new ones, and those are dropped as well:"
+        " one event, which recovers in between.",
         ooni="blocked (tcp_ip)",
         answer=blocked("tcp.timeout", "conclusive"),
         proved_in="../e2e/test_moving_addresses.py::test_addresses_dropped_twice_are_one_block",
