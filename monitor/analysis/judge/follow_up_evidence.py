@@ -29,6 +29,7 @@ import msgspec
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.evidence_grades import Sign, capped, signs
+from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import TIMEOUT, Summary, contradicting, sub_method_of
 from monitor.analysis.verdict import Evidence, VantageState
 from probes.failure import Failure
@@ -104,6 +105,19 @@ def reread(
     `evidence` is the grade of the attempts alone, `agreeing` the attempts that show the sign and
     `working` the control measurements that worked. Without follow-ups nothing changes.
     """
+    reading = _reread(case, sign, evidence, agreeing, working)
+    if case.perhaps_lossy_path and lost(sign):
+        return msgspec.structs.replace(reading, evidence=capped(reading.evidence, Evidence.STRONG))
+    return reading
+
+
+def _reread(
+    case: Case,
+    sign: Sign,
+    evidence: Evidence,
+    agreeing: Sequence[Summary],
+    working: Iterable[Summary],
+) -> Reading:
     if evidence is Evidence.NONE or not agreeing:
         return Reading(sign=sign, evidence=evidence)
     if not case.follow_ups:
