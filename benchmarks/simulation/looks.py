@@ -18,7 +18,7 @@ from monitor.analysis.vantage.health import assess
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, VantageHealth, Verdict
 from monitor.config.catalog import shipped_catalog
 from monitor.judging.judge_cycle import judge_cycle
-from probes.catalog.catalog import Catalog, Platform, Reference, Role
+from probes.catalog.catalog import Catalog, Function, Platform, Reference
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import AnyObservation, HttpObservation, Measurement, TlsObservation
 from probes.vantage import VantagePoint, VantageRole
@@ -121,12 +121,12 @@ def platform() -> Platform:
 
 
 @cache
-def endpoints() -> tuple[tuple[Role, str, str], ...]:
-    """Role, endpoint id and host of everything looked at."""
+def endpoints() -> tuple[tuple[Function, str, str], ...]:
+    """Function, endpoint id and host of everything looked at."""
     return tuple(
-        (role, endpoint.id, endpoint.host)
-        for role in platform().roles
-        for endpoint in role.endpoints
+        (function, endpoint.id, endpoint.host)
+        for function in platform().functions
+        for endpoint in function.endpoints
     )
 
 
@@ -184,7 +184,7 @@ def verdict_on(looks: CycleLooks) -> PlatformVerdict:
     if not looks.throttled:
         return judged.platforms[0]
     verdicts = [
-        _throttled(v) if v.state is State.OK and v.role == "web" else v for v in judged.verdicts
+        _throttled(v) if v.state is State.OK and v.function == "web" else v for v in judged.verdicts
     ]
     return roll_up(platform(), verdicts, started_at=build.START)
 
@@ -246,10 +246,10 @@ def _reference_looks(
 
 @cache
 def _measured(number: int, looks: EndpointLooks) -> EndpointMeasurements:
-    role, endpoint, host = endpoints()[number]
+    function, endpoint, host = endpoints()[number]
     return EndpointMeasurements(
         platform=PLATFORM,
-        role=role.name,
+        function=function.name,
         endpoint=endpoint,
         attempts=tuple(
             _look(number, fate, 15.0 * place, attempt=place + 1)
@@ -273,7 +273,7 @@ def _catalog() -> Catalog:
 def _look(
     number: int, fate: str, at: float, *, attempt: int = 1, vantage: str = "khi-ptcl"
 ) -> Measurement:
-    role, endpoint, host = endpoints()[number]
+    function, endpoint, host = endpoints()[number]
     control = vantage in CONTROLS
     return build.look(
         *_observations(fate, host, endpoint, number),
@@ -286,7 +286,7 @@ def _look(
         vantage_role="control" if control else "field",
         country="DE" if control else "PK",
         platform=PLATFORM,
-        role=role.name,
+        function=function.name,
     )
 
 
@@ -354,7 +354,7 @@ def _reference_look(reference: Reference, fate: str, at: float, skewed: bool) ->
         duration=LONGEST if fate.endswith("timeout") else 0.5,
         endpoint=endpoint.id,
         platform="reference",
-        role=reference.scope.value,
+        function=reference.scope.value,
     )
 
 

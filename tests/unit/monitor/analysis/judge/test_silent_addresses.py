@@ -65,7 +65,7 @@ def endpoints(
     return tuple(
         EndpointMeasurements(
             platform="x",
-            role="web",
+            function="web",
             endpoint=endpoint,
             attempts=repeated(*shown, times=times, endpoint=endpoint),
             controls=tuple(one for one in controls if one.endpoint == endpoint),
