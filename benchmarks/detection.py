@@ -17,10 +17,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.simulation.blocks import KINDS, Block, Kind
-from benchmarks.simulation.noise import DAY, FITTED, HELD_OUT, YEAR, Family, draw
+from benchmarks.simulation.noise import DAY, FITTED, HELD_OUT, LASTING, ODD, YEAR, Family, draw
 from benchmarks.simulation.report import write_report
 from benchmarks.simulation.rivals import Alarm
 from benchmarks.simulation.run import simulate
@@ -36,14 +38,33 @@ SETS: Mapping[str, tuple[tuple[Family, ...], float, int]] = {
     "as assumed": (FITTED, 1.0, 0),
     "twice the noise": (FITTED, 2.0, 1_000_000),
     "held out": ((*FITTED, *HELD_OUT), 1.0, 2_000_000),
+    "faults that last": ((*FITTED, *LASTING), 1.0, 3_000_000),
 }
 """Families, how much of them, and what is added to the seed."""
+TIMES = 10.0
+"""How far off each assumption may be."""
+
+
+def _sensitivity() -> Mapping[str, tuple[Family, ...]]:
+    """What is wrong in each row: one assumption of those in `FITTED`, or one that is left out."""
+    rows: dict[str, tuple[Family, ...]] = {}
+    for one in FITTED:
+        others = [other for other in FITTED if other is not one]
+        more = msgspec.structs.replace(one, a_year=one.a_year * TIMES)
+        longer = msgspec.structs.replace(one, median=one.median * TIMES)
+        rows[f"{one.name}: {TIMES:g} times as many"] = (*others, more)
+        rows[f"{one.name}: {TIMES:g} times as long"] = (*others, longer)
+    return rows | {one.name: (*FITTED, one) for one in ODD}
+
+
+SENSITIVITY = _sensitivity()
 
 
 def clean_year(task: tuple[str, int]) -> CleanYear:
     """Simulate a year of noise alone."""
     name, number = task
-    families, times, offset = SETS[name]
+    # The same seeds in every row of the sensitivity table.
+    families, times, offset = SETS.get(name, (SENSITIVITY.get(name, ()), 1.0, 4_000_000))
     seed = offset + number
     episodes = draw(
         random.Random(seed),
@@ -53,7 +74,12 @@ def clean_year(task: tuple[str, int]) -> CleanYear:
         seconds=YEAR,
         times=times,
     )
-    outcome = simulate(World(seed, episodes, NETWORKS), int(YEAR // BUCKET), EventSettings())
+    outcome = simulate(
+        World(seed, episodes, NETWORKS),
+        int(YEAR // BUCKET),
+        EventSettings(),
+        rivals=name in SETS,
+    )
     return CleanYear(
         suspected={rule: len(alarms) for rule, alarms in outcome.alarms.items()},
         confirmed={
@@ -92,7 +118,8 @@ def main() -> None:
     """Simulate, print, and write the document."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--years", type=int, default=300, help="clean years of each set")
-    parser.add_argument("--harder-years", type=int, default=100, help="of the other two sets")
+    parser.add_argument("--harder-years", type=int, default=100, help="of the other sets")
+    parser.add_argument("--sensitivity-years", type=int, default=50, help="of each of its rows")
     parser.add_argument("--trials", type=int, default=200, help="blocks of each kind")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0, help="added to every seed")
@@ -103,6 +130,11 @@ def main() -> None:
         for name in SETS
         for number in range(asked.years if name == "as assumed" else asked.harder_years)
     ]
+    years += [
+        (name, asked.seed + number)
+        for number in range(asked.sensitivity_years)
+        for name in SENSITIVITY
+    ]
     trials = [
         (kind, asked.seed + number) for number in range(asked.trials) for kind in range(len(KINDS))
     ]
@@ -110,11 +142,12 @@ def main() -> None:
     with multiprocessing.Pool(asked.jobs) as pool:
         found = list(_counted(pool.imap(trial, trials, 4), len(trials), "blocks"))
         clean = list(_counted(pool.imap(clean_year, years, 2), len(years), "years"))
-    by_set: dict[str, list[CleanYear]] = {name: [] for name in SETS}
+    by_set: dict[str, list[CleanYear]] = {name: [] for name in (*SETS, *SENSITIVITY)}
     for (name, _), year in zip(years, clean, strict=True):
         by_set[name].append(year)
     command = " ".join(["benchmarks/detection.py", *sys.argv[1:]])
-    text = write_report(by_set, found, command)
+    sets = {name: by_set[name] for name in SETS}
+    text = write_report(sets, {name: by_set[name] for name in SENSITIVITY}, found, command)
     print(text)
     print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
     if asked.write:

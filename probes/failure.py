@@ -50,6 +50,14 @@ UNKNOWN_PREFIX = "unknown_failure: "
 TIMEOUTS = frozenset({Failure.GENERIC_TIMEOUT, Failure.TIMED_OUT})
 """Failures that packet loss alone can cause, so they are evidence only when loss is known."""
 
+UNREACHABLE = frozenset(
+    {Failure.HOST_UNREACHABLE, Failure.NETWORK_UNREACHABLE, Failure.PERMISSION_DENIED}
+)
+"""Failures from ICMP errors. ICMPv6 "administratively prohibited" becomes permission denied."""
+
+UNANSWERED = TIMEOUTS | UNREACHABLE
+"""Failures of a connection to which the address itself answered nothing."""
+
 CERTIFICATE_FAILURES = frozenset(
     {Failure.SSL_INVALID_CERTIFICATE, Failure.SSL_INVALID_HOSTNAME, Failure.SSL_UNKNOWN_AUTHORITY}
 )

@@ -136,6 +136,12 @@ class TcpObservation(_AtAddress, frozen=True, kw_only=True, omit_defaults=True, 
     port: int
     retransmits: int = 0
     """Segments sent again while connecting, where the kernel reports it."""
+    routers: int = 0
+    """How many routers away the last one is that reported the end of a connection request which may
+    not go further; 0: none did, or none was asked."""
+    ways: int = 0
+    """How many ways to other addresses share that router and go on, all through the same next one;
+    0 where they part there."""
 
 
 class TlsObservation(_AtAddress, frozen=True, kw_only=True, omit_defaults=True, tag="tls"):

@@ -158,6 +158,9 @@ class ScriptedNetwork:
         """Every connection attempt, in order."""
         self.segments: dict[tuple[str, int], list[int]] = {}
         """The largest segment that each connection asked for; 0: none in particular."""
+        self.ways: dict[str, tuple[str, ...]] = {}
+        """Address → the routers on the way there, nearest first; empty for one that says nothing.
+        """
         self.streams: list[ScriptedStream] = []
         """Every connection that was made, in order."""
         self._families = families
@@ -196,6 +199,17 @@ class ScriptedNetwork:
         stream = ScriptedStream(self.own.get(family_of(address), ""), peer, resolver, self._open)
         self.streams.append(stream)
         return stream
+
+    async def connect_within(self, address: str, port: int, routers: int) -> str:
+        """The router of `ways` at which the request ends, or what the server does."""
+        way = self.ways.get(address, ())
+        if routers <= len(way):
+            if not way[routers - 1]:
+                await _play(HANG)
+            return way[routers - 1]
+        peer = self._next_peer(address, port)
+        await _play(peer.connect)
+        return address
 
     def open_datagrams(
         self, address: str, port: int, on_datagram: OnDatagram, on_error: OnError

@@ -1,9 +1,8 @@
 """From what happens to packets to a platform verdict, through the real rules.
 
 A *fate* is a word for what became of one look. Fates are turned into the measurement that such a
-look leaves, measurements into a case, and the case goes to `monitor.analysis.judge.rules.judge` and
-`monitor.analysis.judge.platform.roll_up` as in a running monitor. Since the same fates always give
-the same verdict, each pattern is judged once.
+look leaves, and the measurements of a cycle go to `monitor.judging.judge_cycle` as in a running
+monitor. Since the same fates always give the same verdict, each pattern is judged once.
 """
 
 from collections.abc import Mapping
@@ -12,14 +11,14 @@ from functools import cache
 
 import msgspec
 
-from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.platform import roll_up
-from monitor.analysis.judge.rules import judge
 from monitor.analysis.judge.second_attempt import attempts_agree, looks_overloaded, suspicious
+from monitor.analysis.seen import EndpointMeasurements, Seen
 from monitor.analysis.vantage.health import assess
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, VantageHealth, Verdict
 from monitor.config.catalog import shipped_catalog
-from probes.catalog.catalog import Function, Platform, Reference
+from monitor.judging.judge_cycle import judge_cycle
+from probes.catalog.catalog import Catalog, Function, Platform, Reference
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import AnyObservation, HttpObservation, Measurement, TlsObservation
 from probes.vantage import VantagePoint, VantageRole
@@ -31,6 +30,7 @@ LONGEST = 10.0
 """Seconds a look waits for an answer."""
 FATES: Mapping[str, str] = {
     "ok": "answered",
+    "away": "answered, at another address",
     "resent": "answered, after packets were sent again",
     "dns_timeout": "the name's lookup got no answer",
     "dns_servfail": "the resolver reported a fault",
@@ -39,9 +39,11 @@ FATES: Mapping[str, str] = {
     "tcp_timeout": "no connection",
     "tcp_refused": "connection refused",
     "tls_timeout": "silence after the ClientHello",
+    "tls_lost_timeout": "the same, on a connection that took more than one try",
     "tls_reset": "reset after the ClientHello",
     "tls_alert": "handshake refused",
     "tls_forged": "a certificate from an unknown authority",
+    "tls_opened": "a certificate that an office's own authority made for the name",
     "tls_expired": "a certificate that looks expired",
     "http_timeout": "the page did not come",
     "http_503": "the site answered that it is overloaded",
@@ -55,12 +57,17 @@ FAILED_DNS = {
 FAILED_TCP = {"tcp_timeout": "generic_timeout_error", "tcp_refused": "connection_refused"}
 FAILED_TLS = {
     "tls_timeout": "generic_timeout_error",
+    "tls_lost_timeout": "generic_timeout_error",
     "tls_reset": "connection_reset",
     "tls_alert": "ssl_failed_handshake",
     "tls_forged": "ssl_unknown_authority",
+    "tls_opened": "ssl_unknown_authority",
     "tls_expired": "ssl_invalid_certificate",
 }
-WELL = frozenset({"ok", "resent"})
+WELL = frozenset({"ok", "away", "resent"})
+_REFERENCE = 100
+"""Stands for the number of an endpoint in the address of a reference."""
+_VANTAGE = VantagePoint(id="khi-ptcl", country="PK", asn=17557, role=VantageRole.FIELD)
 SKEW = 30 * 86400.0
 """Seconds by which a clock in trouble is behind."""
 
@@ -78,6 +85,10 @@ class FollowUps(msgspec.Struct, frozen=True):
     """An open resolver over UDP."""
     honest: str = ""
     """An address that only honest sources give."""
+    small: str = ""
+    """The name there in small segments."""
+    route: bool = False
+    """A neighbour of the silent address answers, or its way ends before it parts from others."""
 
 
 class EndpointLooks(msgspec.Struct, frozen=True):
@@ -147,15 +158,34 @@ def enough(fates: tuple[str, ...]) -> bool:
 @cache
 def verdict_on(looks: CycleLooks) -> PlatformVerdict:
     """The verdict on the platform; times, cycle and place are another's."""
+    measured = tuple(_measured(number, one) for number, one in enumerate(looks.endpoints))
+    references_seen = _reference_looks(tuple(looks.before), tuple(looks.after), looks.skewed)
     health = _health(looks)
+    every = [m for one in measured for m in (*one.attempts, *one.controls, *one.follow_ups)]
+    judged = judge_cycle(
+        Seen(
+            cycle="cycle-1",
+            vantage=_VANTAGE,
+            started_at=build.START,
+            finished_at=build.START + timedelta(seconds=200),
+            judged_at=build.START + timedelta(seconds=200),
+            health=health,
+            endpoints=measured,
+            control_health={
+                name: build.health(vantage=name)
+                for name, well in zip(CONTROLS, looks.control_well, strict=True)
+                if well
+            },
+            measurements=(*every, *(m for _, m in references_seen)),
+        ),
+        _catalog(),
+        (),
+    )
+    if not looks.throttled:
+        return judged.platforms[0]
     verdicts = [
-        _endpoint_verdict(number, one, looks.control_well, health)
-        for number, one in enumerate(looks.endpoints)
+        _throttled(v) if v.state is State.OK and v.function == "web" else v for v in judged.verdicts
     ]
-    if looks.throttled:
-        verdicts = [
-            _throttled(v) if v.state is State.OK and v.function == "web" else v for v in verdicts
-        ]
     return roll_up(platform(), verdicts, started_at=build.START)
 
 
@@ -199,51 +229,44 @@ def _health(looks: CycleLooks) -> VantageHealth:
 def _assessed(
     before: tuple[str, ...], after: tuple[str, ...], witnesses: tuple[str, ...], skewed: bool
 ) -> VantageHealth:
-    seen = []
-    for number, fates in enumerate((before, after)):
-        for reference, fate in zip(references(), fates, strict=bool(fates)):
-            seen.append((reference, _reference_look(reference, fate, 100.0 * number, skewed)))
-    vantage = VantagePoint(id="khi-ptcl", country="PK", asn=17557, role=VantageRole.FIELD)
+    seen = _reference_looks(before, after, skewed)
     looks = [_look(0, fate, float(number)) for number, fate in enumerate(witnesses)]
-    return assess(vantage, seen, looks, build.START + timedelta(seconds=200))
+    return assess(_VANTAGE, seen, looks, build.START + timedelta(seconds=200))
+
+
+def _reference_looks(
+    before: tuple[str, ...], after: tuple[str, ...], skewed: bool
+) -> list[tuple[Reference, Measurement]]:
+    return [
+        (reference, _reference_look(reference, fate, 100.0 * number, skewed))
+        for number, fates in enumerate((before, after))
+        for reference, fate in zip(references(), fates, strict=bool(fates))
+    ]
 
 
 @cache
-def _endpoint_verdict(
-    number: int, looks: EndpointLooks, control_well: tuple[bool, ...], health: VantageHealth
-) -> Verdict:
+def _measured(number: int, looks: EndpointLooks) -> EndpointMeasurements:
     function, endpoint, host = endpoints()[number]
-    attempts = tuple(
-        _look(number, fate, 15.0 * place, attempt=place + 1)
-        for place, fate in enumerate(looks.attempts)
+    return EndpointMeasurements(
+        platform=PLATFORM,
+        function=function.name,
+        endpoint=endpoint,
+        attempts=tuple(
+            _look(number, fate, 15.0 * place, attempt=place + 1)
+            for place, fate in enumerate(looks.attempts)
+        ),
+        controls=tuple(
+            _look(number, fate, 100.0, vantage=name)
+            for name, fate in zip(CONTROLS, looks.controls, strict=False)
+            if fate
+        ),
+        follow_ups=_follow_ups(number, looks, host),
     )
-    controls = tuple(
-        _look(number, fate, 100.0, vantage=name)
-        for name, fate in zip(CONTROLS, looks.controls, strict=False)
-        if fate
-    )
-    return judge(
-        Case(
-            cycle="cycle-1",
-            vantage="khi-ptcl",
-            country="PK",
-            asn=17557,
-            network="PTCL",
-            platform=PLATFORM,
-            function=function.name,
-            endpoint=endpoint,
-            attempts=attempts,
-            controls=controls,
-            follow_ups=_follow_ups(number, looks, host),
-            health=health,
-            control_health={
-                name: build.health(vantage=name)
-                for name, well in zip(CONTROLS, control_well, strict=True)
-                if well
-            },
-            judged_at=build.START + timedelta(seconds=200),
-        )
-    )
+
+
+@cache
+def _catalog() -> Catalog:
+    return msgspec.structs.replace(shipped_catalog(), platforms=(platform(),))
 
 
 @cache
@@ -253,7 +276,7 @@ def _look(
     function, endpoint, host = endpoints()[number]
     control = vantage in CONTROLS
     return build.look(
-        *_observations(fate, host, endpoint),
+        *_observations(fate, host, endpoint, number),
         reached=fate in WELL,
         at=at,
         duration=LONGEST if fate.endswith("timeout") else 0.5,
@@ -267,8 +290,13 @@ def _look(
     )
 
 
-def _observations(fate: str, host: str, url: str) -> tuple[AnyObservation, ...]:
-    resent = fate == "resent"
+def _address(number: int, fate: str = "") -> str:
+    """Of an endpoint: what the resolver gives, or another one."""
+    return f"203.0.113.{10 + 2 * number + (fate == 'away')}"
+
+
+def _observations(fate: str, host: str, url: str, number: int) -> tuple[AnyObservation, ...]:
+    resent, here = fate in ("resent", "tls_lost_timeout"), _address(number, fate)
     if fate in FAILED_DNS:
         bogon = ("10.10.34.35",) if fate == "dns_bogon" else ()
         if not bogon:
@@ -277,24 +305,28 @@ def _observations(fate: str, host: str, url: str) -> tuple[AnyObservation, ...]:
             build.dns(FAILED_DNS[fate], name=host, addresses=bogon),
             build.tcp("generic_timeout_error", address=bogon[0]),
         )
-    name = build.dns(name=host, tries=2 if resent else 1)
+    name = build.dns(name=host, tries=2 if resent else 1, addresses=(here,))
     if fate in FAILED_TCP:
-        return (name, build.tcp(FAILED_TCP[fate]))
-    connected = build.tcp(retransmits=int(resent))
+        return (name, build.tcp(FAILED_TCP[fate], address=here))
+    connected = build.tcp(retransmits=int(resent), address=here)
     if fate in FAILED_TLS:
         alert = fate == "tls_alert"
         chain = (build.certificate("Filter"),) if fate == "tls_forged" else ()
-        shook = build.tls(FAILED_TLS[fate], server_name=host, alert=alert, chain=chain)
+        if fate == "tls_opened":
+            chain = (build.certificate(host, by="Office Gateway"),)
+        shook = build.tls(
+            FAILED_TLS[fate], server_name=host, alert=alert, chain=chain, address=here
+        )
         return (name, connected, shook)
-    handshake = build.tls(server_name=host)
+    handshake = build.tls(server_name=host, address=here)
     if not url.startswith("http"):
         return (name, connected, handshake)
     if fate == "http_timeout":
-        page = build.http("generic_timeout_error", url=url)
+        page = build.http("generic_timeout_error", url=url, address=here)
     elif fate == "http_503":
-        page = build.http(url=url, status=503, expected=False)
+        page = build.http(url=url, status=503, expected=False, address=here)
     else:
-        page = build.http(url=url)
+        page = build.http(url=url, address=here)
     return (name, connected, handshake, page)
 
 
@@ -304,7 +336,7 @@ def _reference_look(reference: Reference, fate: str, at: float, skewed: bool) ->
     cleartext = endpoint.id.startswith("http://")
     if cleartext and fate == "tls_expired":
         fate = "ok"
-    seen = _observations(fate, endpoint.host, endpoint.id)
+    seen = _observations(fate, endpoint.host, endpoint.id, _REFERENCE)
     if cleartext:
         seen = tuple(o for o in seen if not isinstance(o, TlsObservation))
     if skewed:
@@ -328,6 +360,7 @@ def _reference_look(reference: Reference, fate: str, at: float, skewed: bool) ->
 
 def _follow_ups(number: int, looks: EndpointLooks, host: str) -> tuple[Measurement, ...]:
     asked, (_, endpoint, _) = looks.follow_ups, endpoints()[number]
+    here, other = _address(number), _address(number, "away")
     made: list[Measurement] = []
 
     def add(reason: Reason, *observations: AnyObservation) -> None:
@@ -337,15 +370,16 @@ def _follow_ups(number: int, looks: EndpointLooks, host: str) -> tuple[Measureme
         failed = FAILED_TLS.get(fate)
         if fate in FAILED_TCP:
             return (build.tcp(FAILED_TCP[fate], address=address),)
+        late = fate in ("resent", "tls_lost_timeout")
         return (
-            build.tcp(address=address),
+            build.tcp(address=address, retransmits=int(late)),
             build.tls(failed, address=address, server_name=name, alert=fate == "tls_alert"),
         )
 
     if asked.innocuous:
-        add(Reason.INNOCUOUS_SNI, *shaken(asked.innocuous, build.V4, "innocuous.example"))
+        add(Reason.INNOCUOUS_SNI, *shaken(asked.innocuous, here, "innocuous.example"))
     if asked.again:
-        add(Reason.NAME_AGAIN, *shaken(asked.again, build.V4, host))
+        add(Reason.NAME_AGAIN, *shaken(asked.again, here, host))
     if asked.elsewhere:
         add(Reason.SNI_ELSEWHERE, *shaken(asked.elsewhere, "198.51.100.7", host))
     if asked.resolver:
@@ -354,9 +388,14 @@ def _follow_ups(number: int, looks: EndpointLooks, host: str) -> tuple[Measureme
             build.dns(FAILED_DNS.get(asked.resolver), name=host, resolver="192.0.2.99:53"),
         )
         for reason in (Reason.OPEN_RESOLVER_TCP, Reason.DOH):
-            add(reason, build.dns(name=host, resolver="192.0.2.99:53", addresses=(build.V4,)))
+            add(reason, build.dns(name=host, resolver="192.0.2.99:53", addresses=(here,)))
     if asked.honest:
-        add(Reason.HONEST_ADDRESS, *shaken(asked.honest, build.V4_OTHER, host))
+        add(Reason.HONEST_ADDRESS, *shaken(asked.honest, other, host))
+    if asked.small:
+        add(Reason.SMALL_SEGMENTS, *shaken(asked.small, here, host))
+    if asked.route:
+        beside = shaken("ok", "203.0.113.250", "neighbour.example")
+        add(Reason.NEIGHBOUR, *beside)
     return tuple(made)
 
 

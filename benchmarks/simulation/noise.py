@@ -31,6 +31,13 @@ class Strikes(StrEnum):
     """Some of the platform's servers, as seen from one vantage, with `fate` in `level` of looks."""
     LARGE = "large"
     """Large packets on one line: handshakes stay silent, in `level` of servers."""
+    EDGE = "edge"
+    """The addresses that one vantage's resolver gives for the platform, with `fate`; it works at
+    others."""
+    PATH = "path"
+    """Everything between one vantage and the platform, as loss: `level` is the share of packets."""
+    OPENED = "opened"
+    """TLS of one vantage, which a device at its site opens: the platform's and one reference's."""
     CLOCK = "clock"
     """The vantage's clock."""
     CONTROL = "control"
@@ -59,6 +66,11 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     hosts: tuple[int, ...] = ()
     """Numbers of endpoints; empty for all."""
 
+    @property
+    def luck(self) -> float:
+        """0–1, uniform over episodes, and the same whenever one is looked at."""
+        return self.start * 997 % 1.0
+
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of noise."""
@@ -79,6 +91,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     """Which endpoints, with weights."""
     hours: tuple[float, float] | None = None
     """Only begins between these hours of the day."""
+    shared: bool = False
+    """All vantages meet the same episodes."""
     source: str
 
 
@@ -244,6 +258,87 @@ HELD_OUT: tuple[Family, ...] = (
         source="Our assumption",
     ),
 )
+MONTHLY = 12.0
+LASTING: tuple[Family, ...] = (
+    Family(
+        name="dead caches of the platform at the provider",
+        strikes=Strikes.EDGE,
+        a_year=MONTHLY,
+        median=6 * HOUR,
+        spread=1.0,
+        fates=(("tcp_timeout", 0.8), ("tls_timeout", 0.2)),
+        source="Our assumption, an upper one: one a month",
+    ),
+    Family(
+        name="paths that lose large packets",
+        strikes=Strikes.LARGE,
+        a_year=MONTHLY,
+        median=2 * HOUR,
+        spread=1.0,
+        levels=(0.3, 1.0),
+        source="As among those held out, once a month",
+    ),
+    Family(
+        name="lossy links to the platform",
+        strikes=Strikes.PATH,
+        a_year=MONTHLY,
+        median=3 * HOUR,
+        spread=1.0,
+        levels=(0.1, 0.6),
+        source="Our assumption, an upper one",
+    ),
+    Family(
+        name="office proxies and antivirus software",
+        strikes=Strikes.OPENED,
+        a_year=MONTHLY,
+        median=8 * HOUR,
+        spread=1.0,
+        source="Our assumption, an upper one",
+    ),
+)
+"""Ordinary faults that last, as often as once a month."""
+
+ODD: tuple[Family, ...] = (
+    Family(
+        name="faults of paths that a country's networks share",
+        strikes=Strikes.HOSTS,
+        a_year=1.0,
+        median=2 * MINUTE,
+        spread=1.2,
+        fates=(("tcp_timeout", 0.8), ("tls_timeout", 0.2)),
+        hosts=(*_SERVICES, ((), 1.0)),
+        shared=True,
+        source="As many as each network has of its own",
+    ),
+    Family(
+        name="filters at home or at work",
+        strikes=Strikes.BLOCK,
+        a_year=0.1,
+        median=7 * DAY,
+        spread=1.0,
+        fates=(("dns_nxdomain", 0.4), ("dns_bogon", 0.4), ("tls_reset", 0.2)),
+        source="One switched on in ten vantage years; nothing tells it from the network's own",
+    ),
+    Family(
+        name="walls against robots",
+        strikes=Strikes.HOSTS,
+        a_year=2.0,
+        median=12 * HOUR,
+        spread=1.0,
+        fates=(("http_503", 1.0),),
+        source="Our assumption",
+    ),
+    Family(
+        name="a VPN left on, in a country that blocks the platform",
+        strikes=Strikes.BLOCK,
+        a_year=0.05,
+        median=6 * HOUR,
+        spread=1.0,
+        fates=(("tls_reset", 0.6), ("dns_nxdomain", 0.4)),
+        source="One in twenty years of a vantage whose exit is not checked (`[vantage_check]`)",
+    ),
+)
+"""What the rates above leave out."""
 FLAKY_SHARE, FLAKY_TIMES = 1 / 6, 6.0
 """Of vantages, and how many times as often their lines and uplinks fail: our assumption."""
 
@@ -261,7 +356,7 @@ def draw(
     flaky = [rng.random() < FLAKY_SHARE for _ in range(vantages)]
     found: list[Episode] = []
     for family in families:
-        for place in _places(family.strikes, vantages, controls):
+        for place in _places(family, vantages, controls):
             worse = (
                 FLAKY_TIMES
                 if family.strikes in (Strikes.LINE, Strikes.UPLINK) and flaky[place]
@@ -276,10 +371,10 @@ def draw(
     return found
 
 
-def _places(strikes: Strikes, vantages: int, controls: int) -> range:
-    if strikes in (Strikes.OUTAGE, Strikes.REGION):
+def _places(family: Family, vantages: int, controls: int) -> range:
+    if family.shared or family.strikes in (Strikes.OUTAGE, Strikes.REGION):
         return range(-1, 0)
-    return range(controls if strikes is Strikes.CONTROL else vantages)
+    return range(controls if family.strikes is Strikes.CONTROL else vantages)
 
 
 def _one(rng: random.Random, family: Family, place: int, seconds: float) -> Episode | None:

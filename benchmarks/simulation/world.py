@@ -34,11 +34,16 @@ CYCLE = 150.0
 """Seconds no cycle outlasts."""
 SAME_SERVER = 0.97
 """Chance that a server that just failed fails again under another name: our assumption."""
+ROUTE_SHOWN, ROUTE_MISTAKEN = 0.7, 0.02
+"""Share of networks that drop addresses where a neighbour answers, or routers tell where packets
+end; and of dead routes that look so: our assumptions."""
 QUIET = 4.0
 LEAKY = 0.2
 """Share of cycles in which some looks get past a filter."""
 RETRIES, PAUSE, OVERLOAD_PAUSE = 2, 2.0, 3.0
 FOLLOW_UPS_PER_FUNCTION = 2
+_OTHER_SERVER = 100
+"""Stands for the references in an episode that strikes some servers."""
 _SEND_AGAIN = (0.0, 1.0, 3.0, 7.0)
 """Seconds at which a connection's first packet goes out."""
 _BY_NAME = frozenset({"tls_reset", "tls_timeout", "tls_alert"})
@@ -107,15 +112,17 @@ class World:
             ]
             censor = active[0].strikes in (Strikes.BLOCK, Strikes.SLOW)
             if len(active) == 1 and censor and active[0].start <= at and active[0].end > at + CYCLE:
-                return _standing(active[0].strikes, active[0].fate, active[0].hosts)
+                shown = active[0].luck < ROUTE_SHOWN
+                return _standing(active[0].strikes, active[0].fate, active[0].hosts, shown)
         return _Cycle(active, rng).run(at)
 
 
 @cache
-def _standing(strikes: Strikes, fate: str, hosts: tuple[int, ...]) -> Seen:
+def _standing(strikes: Strikes, fate: str, hosts: tuple[int, ...], shown: bool) -> Seen:
     """A cycle amid nothing but one block that lets nothing through; all of them are alike."""
-    alone = Episode(strikes=strikes, start=0.0, end=2 * CYCLE, fate=fate, hosts=hosts)
-    return _Cycle([alone], random.Random(1)).run(0.0)
+    start = 0.0 if shown else (1.0 + ROUTE_SHOWN) / 2 / 997
+    alone = Episode(strikes=strikes, start=start, end=2 * CYCLE, fate=fate, hosts=hosts)
+    return _Cycle([alone], random.Random(1)).run(1.0)
 
 
 class _Cycle:
@@ -161,8 +168,14 @@ class _Cycle:
     # -- looks -----------------------------------------------------------------------------
 
     def _at_references(self, at: float) -> tuple[str, ...]:
+        over_tls = [r for r in references() if r.endpoint.port != 80]
         return tuple(
-            self._fate(at + self._rng.uniform(0.0, 0.5), None, cleartext=r.endpoint.port == 80)
+            self._fate(
+                at + self._rng.uniform(0.0, 0.5),
+                None,
+                cleartext=r.endpoint.port == 80,
+                opened=r == over_tls[0],
+            )
             for r in references()
         )
 
@@ -193,7 +206,9 @@ class _Cycle:
 
     def _at_controls(self, at: float) -> tuple[str, ...]:
         return tuple(
-            self._platform_outage(at) or "ok" if self._control_well(number, at) else "dns_timeout"
+            self._platform_outage(at) or ("away" if self._any(Strikes.EDGE, at) else "ok")
+            if self._control_well(number, at)
+            else "dns_timeout"
             for number in range(len(CONTROLS))
         )
 
@@ -202,12 +217,16 @@ class _Cycle:
         if self._asked[function] >= FOLLOW_UPS_PER_FUNCTION:
             return FollowUps()
         self._asked[function] += 1
-        innocuous = again = elsewhere = resolver = honest = ""
+        innocuous = again = elsewhere = resolver = honest = small = ""
         if fate.startswith("tls"):
             innocuous = self._fate(at, number, name=False)
             if innocuous in WELL or innocuous == "tls_alert":
                 again = self._fate(at + _lasts(innocuous), number)
             elsewhere = self._fate(at, number, address=False)
+        if fate in ("tls_timeout", "tls_lost_timeout"):
+            small = self._fate(at, number, large=False)
+        if fate in ("tcp_timeout", "tls_timeout") and self._any(Strikes.EDGE, at):
+            honest = self._fate(at, number, resolver=False)
         if fate.startswith("dns") or fate == "tls_forged":
             resolver = "dns_timeout" if self._line(at, 3) == "dns_timeout" else "ok"
             honest = self._fate(at, number, resolver=False)
@@ -217,7 +236,22 @@ class _Cycle:
             elsewhere="" if elsewhere in ("dns_timeout",) else elsewhere,
             resolver=resolver,
             honest="" if honest in ("dns_timeout",) else honest,
+            small="" if small in ("dns_timeout",) else small,
+            route=fate == "tcp_timeout" and self._route_shown(number, at),
         )
+
+    def _route_shown(self, number: int, at: float) -> bool:
+        """Whether a neighbour answers, or the way ends before it parts from others."""
+        if self._line(at, 4) not in WELL:
+            return False
+        for one in self._now(at):
+            if one.hosts and number not in one.hosts:
+                continue
+            if one.strikes is Strikes.HOSTS and one.fate in ("tcp_timeout", "tls_timeout"):
+                return one.luck < ROUTE_MISTAKEN
+            if one.strikes is Strikes.BLOCK and one.fate == "tcp_timeout":
+                return one.luck < ROUTE_SHOWN
+        return True
 
     # -- fates -----------------------------------------------------------------------------
 
@@ -230,12 +264,17 @@ class _Cycle:
         name: bool = True,
         address: bool = True,
         resolver: bool = True,
+        large: bool = True,
+        opened: bool = True,
     ) -> str:
         """Of a look at an endpoint (None: at a reference), or at what a follow-up varies: without
-        the name, at another address, without the resolver."""
+        the name, at another address, without the resolver, in small segments. `opened`: where TLS
+        is opened at the vantage's site, this one is too."""
         if self._any(Strikes.UPLINK, at):
             return "dns_timeout"
         line = self._line(at, 4)
+        if number is not None and address and line in WELL:
+            line = self._line(at, 4, Strikes.PATH) if line == "ok" else line
         if line not in WELL:
             return line
         struck = ""
@@ -243,8 +282,15 @@ class _Cycle:
             struck = self._names(at, number)
         if not struck and number is not None:
             struck = self._struck(at, number, name=name, address=address)
+        if not struck and number is not None and resolver and address:
+            struck = self._edge(at)
+        if not struck and not cleartext and opened and self._any(Strikes.OPENED, at):
+            struck = "tls_opened"
         if not struck and not cleartext:
-            struck = self._large(at) or ("tls_expired" if self._any(Strikes.CLOCK, at) else "")
+            server = number if address and number is not None else _OTHER_SERVER
+            struck = (self._large(at, server) if large else "") or (
+                "tls_expired" if self._any(Strikes.CLOCK, at) else ""
+            )
         return struck or line
 
     def _struck(self, at: float, number: int, *, name: bool, address: bool) -> str:
@@ -283,30 +329,40 @@ class _Cycle:
     def _hits(self, one: Episode) -> bool:
         return one.level >= 1.0 or self._rng.random() < one.level
 
-    def _line(self, at: float, tries: int) -> str:
-        """What loss on the line makes of a look: each try is lost with chance 1 − (1 − p)²."""
+    def _edge(self, at: float) -> str:
+        """What becomes of a look at the address that the vantage's resolver gives."""
+        return next((one.fate for one in self._now(at) if one.strikes is Strikes.EDGE), "")
+
+    def _line(self, at: float, tries: int, strikes: Strikes = Strikes.LINE) -> str:
+        """What loss on the line, or on the path, makes of a look: each try is lost with chance
+        1 − (1 − p)². Resolvers are on another path."""
         lost = 0.0
         until = 0.0
         for one in self._now(at):
-            if one.strikes is Strikes.LINE:
+            if one.strikes is strikes:
                 lost = 1.0 - (1.0 - lost) * (1.0 - one.level)
                 until = max(until, one.end)
         if lost == 0.0:
             return "ok"
         chance = 1.0 - (1.0 - lost) ** 2
-        again = False
-        for layer, most in (("dns", 3), ("tcp", tries), ("tls", 4)):
+        again = connected_late = False
+        layers = (("dns", 3), ("tcp", tries), ("tls", 4))
+        for layer, most in layers[strikes is Strikes.PATH :]:
             for number in range(most):
                 if at + _SEND_AGAIN[number] > until or self._rng.random() >= chance:
                     break
                 again = True
+                connected_late |= layer == "tcp"
             else:
-                return f"{layer}_timeout"
+                return (
+                    "tls_lost_timeout" if layer == "tls" and connected_late else f"{layer}_timeout"
+                )
         return "resent" if again else "ok"
 
-    def _large(self, at: float) -> str:
+    def _large(self, at: float, server: int) -> str:
+        """The same servers throughout an episode: packets of one route get lost, or they do not."""
         for one in self._now(at):
-            if one.strikes is Strikes.LARGE and self._hits(one):
+            if one.strikes is Strikes.LARGE and one.luck * (server + 7) * 613 % 1.0 < one.level:
                 return "tls_timeout"
         return ""
 

@@ -17,7 +17,7 @@ import msgspec
 
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.host import is_literal
-from probes.failure import CERTIFICATE_FAILURES, TIMEOUTS, Failure
+from probes.failure import CERTIFICATE_FAILURES, TIMEOUTS, UNREACHABLE, Failure
 from probes.measurement import (
     DOH,
     LATE_ANSWER,
@@ -57,9 +57,6 @@ only be seen to work up to the layer below."""
 
 _KINDS = {kind.value: kind for kind in EndpointKind}
 _FAMILY_OF_RTYPE = {"A": "ipv4", "AAAA": "ipv6"}
-_UNREACHABLE = (Failure.HOST_UNREACHABLE, Failure.NETWORK_UNREACHABLE, Failure.PERMISSION_DENIED)
-"""Failures from ICMP errors. ICMPv6 "administratively prohibited" becomes permission denied."""
-
 _SUB_METHODS: dict[tuple[Layer, str], str] = {
     (Layer.DNS, Failure.DNS_NXDOMAIN): "nxdomain",
     (Layer.DNS, Failure.DNS_REFUSED): "refused",
@@ -68,7 +65,7 @@ _SUB_METHODS: dict[tuple[Layer, str], str] = {
     (Layer.DNS, Failure.DNS_BOGON): "bogon",
     (Layer.TCP, Failure.CONNECTION_REFUSED): "refused",
     (Layer.TCP, Failure.CONNECTION_RESET): "reset",
-    **{(Layer.TCP, failure): "unreachable" for failure in _UNREACHABLE},
+    **{(Layer.TCP, failure): "unreachable" for failure in UNREACHABLE},
     (Layer.TLS, Failure.CONNECTION_RESET): "reset",
     (Layer.TLS, Failure.EOF): "eof",
     (Layer.TLS, Failure.SSL_FAILED_HANDSHAKE): "handshake",
@@ -78,7 +75,7 @@ _SUB_METHODS: dict[tuple[Layer, str], str] = {
     (Layer.APP, Failure.CONNECTION_RESET): "reset",
     (Layer.APP, Failure.EOF): "eof",
     (Layer.QUIC, Failure.CONNECTION_REFUSED): "refused",
-    **{(Layer.QUIC, failure): "unreachable" for failure in _UNREACHABLE},
+    **{(Layer.QUIC, failure): "unreachable" for failure in UNREACHABLE},
     **{(Layer.QUIC, failure): "certificate" for failure in CERTIFICATE_FAILURES},
     **{
         (layer, failure): TIMEOUT

@@ -75,13 +75,17 @@ becomes *conclusive* when at least {AGREEING} tests agree and
   address from another source; where the resolver reports an error or times out, an open resolver
   must be kept from answering over UDP as well;
 - replies are injected, and a resolver asked over TCP or DoH answers, or such an address works;
+- several addresses of the platform are silent, or unreachable, here and answer the control, and
+  another host answers in the same routed network (/24 or /48), or packets to them end beyond the
+  vantage's own router and before the way parts from those to other networks: then no route is dead;
 - a false certificate is shown at an address that the platform really has, while the vantage is
   healthy;
 - a false certificate is shown at the resolver's address, and the platform answers elsewhere.
 
-Follow-ups never raise *weak*, and missing ones lower nothing. Low-traffic vantages make none. A
-resolver that reports an error or times out has too many innocent causes to be more than *weak* by
-itself.
+Follow-ups never raise *weak*, and missing ones lower nothing. But a resolver that leads astray, a
+timeout and an unreachable address are confirmed by one vantage alone only when *conclusive*, for
+some ordinary faults last for days. Low-traffic vantages make no follow-ups. A resolver that
+reports an error or times out has too many innocent causes to be more than *weak* by itself.
 
 The evidence column below is the best grade a rule can give.
 

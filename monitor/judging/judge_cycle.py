@@ -14,10 +14,11 @@ from monitor.analysis.judge.controls import ABLE
 from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.analysis.judge.follow_up_evidence import EXPLAINS
 from monitor.analysis.judge.interception import local_authorities
-from monitor.analysis.judge.lossy_paths import lossy_platforms
+from monitor.analysis.judge.lossy_paths import lossy_platforms, perhaps_lossy_platforms
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.quic_blocked import answered_over_udp
 from monitor.analysis.judge.rules import judge
+from monitor.analysis.judge.silent_addresses import cut_off_addresses
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
 from monitor.analysis.throttling.throttling import combine, judge_transfers
 from monitor.analysis.throttling.transfer_facts import TransferCase
@@ -57,6 +58,8 @@ def judge_cycle(
             {platform.name: platform.owner for platform in catalog.platforms},
         ),
         lossy_platforms=lossy_platforms(seen.own),
+        perhaps_lossy=perhaps_lossy_platforms(seen.own),
+        cut_off=cut_off_addresses(seen.endpoints),
         fingerprints=fingerprints,
         trust=trust,
     )
@@ -85,6 +88,8 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     """The same of references."""
     local_authorities: frozenset[str]
     lossy_platforms: frozenset[str]
+    perhaps_lossy: frozenset[str]
+    cut_off: Mapping[str, frozenset[str]]
     fingerprints: tuple[Fingerprint, ...]
     trust: Trust
 
@@ -128,6 +133,8 @@ def _verdict(
             local_authorities=shared.local_authorities,
             explained=explained,
             lossy_path=one.platform in shared.lossy_platforms,
+            perhaps_lossy_path=one.platform in shared.perhaps_lossy,
+            cut_off=shared.cut_off[one.platform],
             health=health,
             control_health=seen.control_health,
             trust=shared.trust,

@@ -106,6 +106,8 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
     next one is due."""
     _follow_ups: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
     """Those made so far, by platform and function."""
+    _ways: set[str] = msgspec.field(default_factory=set)
+    """Platforms the way to one of whose silent addresses was asked about."""
 
     @property
     def late(self) -> bool:
@@ -264,7 +266,10 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             controls,
             elsewhere=elsewhere,
             dials_known=self.controls.addresses_dialled,
+            way=target.platform not in self._ways,
         )
+        if plan.unreached:
+            self._ways.add(target.platform)
         return (await self.probers.follow_up(asked, plan, cycle=self.cycle),)
 
     def _innocuous_host(self, suspected: str) -> str:

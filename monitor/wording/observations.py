@@ -39,6 +39,8 @@ FOLLOW_UPS: Mapping[str, str] = {
     Reason.DOH: N_("Same name, encrypted DNS (DoH)"),
     Reason.HONEST_ADDRESS: N_("An address of the platform that others gave"),
     Reason.SMALL_SEGMENTS: N_("Same server, the platform's name in small packets"),
+    Reason.NEIGHBOUR: N_("Another server on the same network, its own name"),
+    Reason.WAY: N_("How far packets to the server come"),
     Reason.PRIVATE_ADDRESS: N_("The private address that the resolver gave"),
     Reason.VERIFIED_BEFORE: N_("Addresses that were the platform's earlier"),
     Reason.HTTP3: N_("The same over HTTP/3 (QUIC)"),

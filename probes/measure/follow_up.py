@@ -12,6 +12,8 @@ moved service, or a middlebox from a broken server. Each question here changes o
 | name | open resolvers over UDP, TCP and HTTPS | whether our resolver lies, or the path to any |
 | name | an address only honest sources gave, verified | whether those answers were true |
 | name | the private address our resolver gave, verified | whether a server of its own is there |
+| network | another host beside a silent address, verified | whether the route there works |
+| address | packets that pass few routers | how far they come |
 | name | QUIC | whether only TCP is blocked |
 
 The number of questions is bounded, they run in parallel, and one deadline ends them all. A vantage
@@ -30,7 +32,7 @@ import msgspec
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.host import is_literal
-from probes.failure import TIMEOUTS
+from probes.failure import TIMEOUTS, UNANSWERED, Failure
 from probes.layers.dns import ask_over_stream
 from probes.layers.dns_message import Reply
 from probes.layers.http_answer import offers_http3
@@ -41,6 +43,7 @@ from probes.measure.follow_up_reasons import Reason
 from probes.measure.questions_by_kind import MeasurementRun
 from probes.measure.stream_query import stream_query, with_rcode
 from probes.measure.vantage_context import VantageContext
+from probes.measure.way import COMPARED, shared, way_to
 from probes.measurement import (
     DOH,
     AnyObservation,
@@ -63,7 +66,8 @@ DEADLINE = 20.0
 _PER_FAMILY = 1
 """Addresses of each family that are tested with an innocuous name."""
 _HONEST_PER_FAMILY = 2
-_DNS_PORT = 53
+_NEIGHBOURS_PER_FAMILY = 2
+_DNS_PORT, _HTTPS_PORT = 53, 443
 SMALL_SEGMENT = 536
 """Bytes that every path must carry (RFC 9293 section 3.7.1)."""
 _MEMORY = "memory"
@@ -89,6 +93,10 @@ class FollowUpPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Addresses that accepted a connection and failed after that."""
     silent: tuple[str, ...] = ()
     """Those of them that fell silent in the handshake."""
+    unreached: tuple[str, ...] = ()
+    """Addresses that made no connection in time."""
+    way: bool = False
+    """Find out how far packets come on the way to one of these, unless a neighbour answers."""
     given: tuple[str, ...] = ()
     """Addresses the vantage's own resolver gave."""
     known_elsewhere: tuple[str, ...] = ()
@@ -108,9 +116,11 @@ def plan_follow_up(
     *,
     elsewhere: str,
     dials_known: bool = True,
+    way: bool = False,
 ) -> FollowUpPlan:
     """The questions that a failed measurement and the controls after it suggest; with `dials_known`
-    at addresses that only the controls know, too."""
+    at addresses that only the controls know, too, and with `way` about the way to one that is
+    silent."""
     endpoint = target.endpoint
     names = [o.name for o in failed.observations if isinstance(o, DnsObservation) and not o.reason]
     host = names[-1] if names else endpoint.host
@@ -127,6 +137,7 @@ def plan_follow_up(
         for o in failed.observations
         if isinstance(o, TlsObservation) and not o.reason and o.failure in TIMEOUTS
     }
+    unreached = [o.address for o in connected if o.failure in UNANSWERED]
     asked = [
         o.address
         for o in failed.observations
@@ -143,6 +154,8 @@ def plan_follow_up(
         tls=tls,
         failed_addresses=failed_addresses,
         silent=tuple(address for address in failed_addresses if address in silent),
+        unreached=tuple(dict.fromkeys(unreached)),
+        way=way,
         given=given,
         known_elsewhere=tuple(dict.fromkeys(known)),
         elsewhere=elsewhere,
@@ -307,6 +320,56 @@ class _VerifiedBefore(_Question):
         )
 
 
+class _Neighbours(_Question):
+    """Test hosts beside the addresses that made no connection; where none answers, the way to one
+    of these. Hosts verified earlier, so none is asked that this vantage does not ask anyhow."""
+
+    async def ask(self) -> None:
+        silent = {*self.plan.unreached, *self.plan.silent}
+        beside = {
+            address: name
+            for name, address in reversed(self.context.verified_addresses.beside(silent))
+            if self.context.may_reach(self.plan.target.endpoint.id, address)
+        }
+        asked = _first_of_families(reversed(beside), _NEIGHBOURS_PER_FAMILY)
+        answered = await asyncio.gather(*(self._greet(one, beside[one]) for one in asked))
+        self.record.mark(Reason.NEIGHBOUR)
+        if self.plan.way and self.plan.unreached and not any(answered):
+            await self._follow(min(self.plan.unreached, key=family_of))
+
+    async def _greet(self, address: str, name: str) -> bool:
+        opened = await self.connections.connect(address, _HTTPS_PORT)
+        if opened is None:
+            return False
+        worked = await self.connections.handshake(opened, _HTTPS_PORT, name, verify=True)
+        opened.stream.close()
+        return worked
+
+    async def _follow(self, address: str) -> None:
+        network, patience = self.context.network, self.record.settings.tcp_timeout / 2
+        start = self.record.elapsed()
+        way, *others = await asyncio.gather(
+            way_to(network, address, self.plan.port, patience),
+            *(
+                way_to(network, other, _HTTPS_PORT, patience)
+                for other in self.context.verified_addresses.apart(address, COMPARED)
+            ),
+        )
+        routers, ways = shared(way, others)
+        self.record.observations.append(
+            TcpObservation(
+                start=start,
+                duration=self.record.elapsed() - start,
+                failure=None if address in way else Failure.GENERIC_TIMEOUT,
+                address=address,
+                port=self.plan.port,
+                routers=routers,
+                ways=ways,
+                reason=Reason.WAY,
+            )
+        )
+
+
 class _NameElsewhere(_Question):
     async def ask(self) -> None:
         families = {family_of(address) for address in self.plan.failed_addresses}
@@ -429,6 +492,8 @@ def _questions(context: VantageContext, plan: FollowUpPlan, origin: float) -> li
         if not proxied:
             asked.append(_SmallSegments(context, plan, origin))
             asked.append(_PrivateAddresses(context, plan, origin))
+    if not proxied:
+        asked.append(_Neighbours(context, plan, origin))
     if not proxied and not is_literal(plan.host):
         asked.append(_VerifiedBefore(context, plan, origin))
         asked.append(_KnownElsewhere(context, plan, origin))

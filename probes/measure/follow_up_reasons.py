@@ -38,5 +38,13 @@ class Reason(StrEnum):
     VERIFIED_BEFORE = "verified_before"
     """No test: which of the addresses that the vantage's own resolver gave have shown a certificate
     that verifies for the name, earlier, from this vantage."""
+    NEIGHBOUR = "neighbour"
+    """A handshake with another host, verified for its own name, in the routed network of an address
+    that made no connection. If it works, the route there is open, and the silence is about that
+    address."""
+    WAY = "way"
+    """How far requests for a connection come on the way to an address that made none, and whether
+    the ways to others part there. If they do not, no fault of a route to this address explains that
+    they end."""
     HTTP3 = "http3"
     """The endpoint over QUIC."""

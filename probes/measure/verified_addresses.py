@@ -2,12 +2,26 @@
 
 A provider's cache of a platform is known to nobody but the provider's resolver. When it dies, the
 resolver goes on naming it, and looks like one that lies. That it was right before tells the two
-apart. The memory is the process's own: after a restart nothing is known.
+apart. And what answers beside an address that is silent shows that the route there works. The
+memory is the process's own: after a restart nothing is known.
 """
 
-from collections.abc import Iterable
+import ipaddress
+from collections.abc import Collection, Iterable
+
+from probes.measurement import family_of
 
 _MOST_NAMES, _MOST_ADDRESSES = 2000, 32
+_ROUTED = {4: 24, 6: 48}
+"""Bits of the smallest networks that routers of different providers tell apart."""
+
+
+def routed_network(address: str) -> str:
+    """The smallest network of its own route that an address can be in; empty for no address."""
+    if not address:
+        return ""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    return str(ipaddress.ip_network((parsed, _ROUTED[parsed.version]), strict=False))
 
 
 class VerifiedAddresses:
@@ -33,3 +47,24 @@ class VerifiedAddresses:
         """Those of these addresses that verified for the name."""
         found = self._known.get(name, {})
         return tuple(address for address in dict.fromkeys(addresses) if address in found)
+
+    def beside(self, addresses: Collection[str]) -> tuple[tuple[str, str], ...]:
+        """Names and addresses in the routed networks of these, and none of them; those that
+        verified last come first."""
+        networks = {routed_network(address) for address in addresses}
+        return tuple(
+            (name, address)
+            for name in reversed(self._known)
+            for address in reversed(self._known[name])
+            if address not in addresses and routed_network(address) in networks
+        )
+
+    def apart(self, address: str, count: int) -> tuple[str, ...]:
+        """Addresses of the same family that verified last, so many, each in a routed network of its
+        own, which is not the one of `address`."""
+        found: dict[str, str] = {routed_network(address): ""}
+        for name in reversed(self._known):
+            for other in reversed(self._known[name]):
+                if family_of(other) == family_of(address):
+                    found.setdefault(routed_network(other), other)
+        return tuple(found.values())[1 : count + 1]

@@ -30,6 +30,17 @@ _TOTAL_RETRANS_OFFSET = 100
 """Offset of `tcpi_total_retrans` in struct tcp_info of linux/tcp.h."""
 
 
+_LIFETIME = {
+    "ipv4": (socket.IPPROTO_IP, socket.IP_TTL, 11),
+    "ipv6": (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 25),
+}
+"""Level of the socket options for how many routers a packet may pass, and IP_RECVERR of
+linux/in.h, for the ICMP errors that come back."""
+_ERROR_QUEUE = 0x2000
+"""MSG_ERRQUEUE of linux/socket.h."""
+_TIME_EXCEEDED = ((2, 11), (3, 3))
+"""Origin and type in struct sock_extended_err, of IPv4 and IPv6."""
+
 OnDatagram = Callable[[bytes], None]
 OnError = Callable[[OSError], None]
 
@@ -98,6 +109,10 @@ class Network(Protocol):
     async def connect(self, address: str, port: int, segment: int = 0) -> Stream:
         """Open a TCP connection to an IP address; with `segment` neither side sends segments of
         more bytes. Raises OSError."""
+
+    async def connect_within(self, address: str, port: int, routers: int) -> str:
+        """Ask for a TCP connection with packets that pass fewer than `routers` routers: who
+        answered, `address` or the router at which they ended. Raises OSError."""
 
     def open_datagrams(
         self, address: str, port: int, on_datagram: OnDatagram, on_error: OnError
@@ -182,6 +197,25 @@ class SocketNetwork:
             raise
         return sock
 
+    async def connect_within(self, address: str, port: int, routers: int) -> str:
+        """As `Network.connect_within`; the caller sets the deadline. Needs no privilege."""
+        sock = self._socket(address, socket.SOCK_STREAM)
+        level, lifetime, errors = _LIFETIME[family_of(address)]
+        try:
+            sock.setsockopt(level, lifetime, routers)
+            sock.setsockopt(level, errors, 1)
+            try:
+                sock.connect((address, port))
+            except BlockingIOError:
+                await sock.connected()
+        except OSError:
+            if not (router := _ended_at(sock)):
+                raise
+            return router
+        finally:
+            sock.close()
+        return address
+
     def open_datagrams(
         self, address: str, port: int, on_datagram: OnDatagram, on_error: OnError
     ) -> "SocketDatagrams":
@@ -193,6 +227,21 @@ class SocketNetwork:
             sock.close()
             raise
         return SocketDatagrams(sock, on_datagram, on_error)
+
+
+def _ended_at(sock: socket.socket) -> str:
+    """The router that reported that a packet had passed too many; empty for any other error."""
+    try:
+        _, found, _, _ = sock.recvmsg(0, 512, _ERROR_QUEUE)
+    except OSError:
+        return ""
+    for _, _, data in found:
+        # struct sock_extended_err, then the address of who sent the error.
+        _, origin, kind, _, _, _, _, family = struct.unpack_from("=IBBBBIIH", data)
+        if (origin, kind) in _TIME_EXCEEDED:
+            start, size = (20, 4) if family == socket.AF_INET else (24, 16)
+            return socket.inet_ntop(family, data[start : start + size])
+    return ""
 
 
 class SocketDatagrams:

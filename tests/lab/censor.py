@@ -85,7 +85,7 @@ class Censor:
         packet = packets.parse(frame)
         if packet is None:
             self._pass(INTERNET, frame)
-        elif self._swallowed(packet.destination):
+        elif self._expires(packet, lambda rule: rule.before) or self._swallowed(packet.destination):
             return
         elif packet.protocol == TCP:
             self._tcp_out(packet)
@@ -120,8 +120,27 @@ class Censor:
             return rule.acts()
         return any(not rule.covers(server, 0) and rule.acts() for rule in self.rules.of("foreign"))
 
+    def _expires(self, packet: Packet, passed: Callable[[Rule], int]) -> bool:
+        """Whether the packet ends at one of the routers passed so far, which then says so."""
+        for rule in self.rules.of("routers"):
+            if packet.hops_left > passed(rule):
+                return False
+            hop, six = packet.hops_left, len(packet.source) == 16
+            own = rule.covers(packet.destination, 0) and bool(rule.networks) and hop > rule.shared
+            router = f"2001:db8:fe:{own:x}::{hop:x}" if six else f"100.64.{own:d}.{hop}"
+            ethernet = packets.ethernet_back(packet.frame)
+            packed = ipaddress.ip_address(router).packed
+            self._forge(packets.icmp_time_exceeded(ethernet, packed, packet))
+            rule.hits += 1
+            return True
+        return False
+
     def _pass(self, side: int, frame: bytes, paced: list[Rule] | None = None) -> None:
         """Let a frame go its way, as well as the link allows."""
+        if side == INTERNET and self.rules.of("routers"):
+            packet = packets.parse(frame)
+            if packet is not None and self._expires(packet, lambda rule: rule.total):
+                return
         when = self._now
         for rule in paced or ():
             when = self._pacer(rule, side).departure(when, len(frame))

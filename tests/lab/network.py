@@ -318,6 +318,14 @@ class Network:
             seed=seed,
         )
 
+    def routers(self, *, before: int, total: int, own: Sequence[str] = (), shared: int = 0) -> Rule:
+        """Let packets pass `total` routers, the first `before` of them on the client's side of the
+        censor. A packet that may pass fewer ends there, and its sender is told. The way to the
+        hosts or networks `own` has the first `shared` routers in common with all others.
+        """
+        networks = self._networks(own, 0)
+        return self._add("routers", before=before, total=total, shared=shared, networks=networks)
+
     def path_mtu(self, size: int, address: Sequence[str]) -> Rule:
         """Drop packets from these addresses that have more than `size` bytes, and tell nobody."""
         return self._add("impair", size=size, networks=self._networks(address, 0))

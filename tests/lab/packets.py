@@ -72,6 +72,11 @@ class Packet:
         return self.frame[self.transport_at + 20 : self.payload_at]
 
     @property
+    def hops_left(self) -> int:
+        """How many routers it may still pass."""
+        return self.frame[22] if len(self.source) == 4 else self.frame[21]
+
+    @property
     def network_packet(self) -> bytes:
         """The IP packet without its Ethernet header and padding."""
         return self.frame[14 : self.end]
@@ -161,9 +166,18 @@ def udp(
 
 def icmp_unreachable(ethernet: bytes, router: bytes, code: int, about: Packet) -> bytes:
     """A frame that tells the sender of `about` that it cannot be delivered."""
+    return _icmp(ethernet, router, 3 if len(about.source) == 4 else 1, code, about)
+
+
+def icmp_time_exceeded(ethernet: bytes, router: bytes, about: Packet) -> bytes:
+    """A frame that tells the sender of `about` that it has passed too many routers."""
+    return _icmp(ethernet, router, 11 if len(about.source) == 4 else 3, 0, about)
+
+
+def _icmp(ethernet: bytes, router: bytes, kind: int, code: int, about: Packet) -> bytes:
     family4 = len(about.source) == 4
     quoted = about.network_packet[:576]
-    message = struct.pack("!BBHI", 3 if family4 else 1, code, 0, 0) + quoted
+    message = struct.pack("!BBHI", kind, code, 0, 0) + quoted
     to = (about.source, 0)
     if family4:
         total = _checksum(message)

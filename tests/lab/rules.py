@@ -16,6 +16,7 @@ Kinds, and the `how` each knows:
 | cut | everything | |
 | foreign | everything outside `networks` | |
 | impair | every frame, or those of an address | |
+| routers | how many routers a client's packet may still pass | |
 """
 
 import dataclasses
@@ -75,6 +76,12 @@ class Rule:
     """impair: the delay varies by up to this much either way."""
     near: bool = False
     """impair: the line is bad on the client's side, so that what the box forges suffers as well."""
+    before: int = 0
+    """routers: how many stand between the client and the censor."""
+    total: int = 0
+    """routers: how many stand between the client and the servers."""
+    shared: int = 0
+    """routers: how many of them the way to `networks` shares with all others."""
     chance: float = 1.0
     """How often the rule acts when it matches."""
     turns: tuple[int, ...] = ()

@@ -35,6 +35,19 @@ def _lasting(name: str, story: str, answer: Answer) -> Scenario:
     )
 
 
+def _drop(name: str, story: str, rule: str, evidence: str, differs: str = "") -> Scenario:
+    """A plain drop of all addresses of one platform, or what looks like one."""
+    return Scenario(
+        name=name,
+        group="beyond",
+        story=story,
+        ooni="blocked (tcp_ip)",
+        differs=differs,
+        answer=blocked(rule, evidence),
+        proved_in="test_plain_drops.py::test_a_drop_is_told_from_a_dead_route",
+    )
+
+
 def _greeting(name: str, how: str, story: str, answer: Answer) -> Scenario:
     return Scenario(
         name=name,
@@ -212,6 +225,55 @@ BEYOND: tuple[Scenario, ...] = (
         "ipv6-dead",
         "All IPv6 connections to X are lost; IPv4 works.",
         ok("family.ipv6_dead"),
+    ),
+    _drop(
+        "address-drop",
+        "All addresses of X are dropped; the control gets answers there, and a host beside them"
+        " answers here.",
+        "tcp.timeout",
+        "conclusive",
+    ),
+    Scenario(
+        name="br-ip-drop",
+        group="beyond",
+        story="All addresses of X are dropped, X moves to new ones, and those are dropped as well:"
+        " one event, which recovers in between.",
+        ooni="blocked (tcp_ip)",
+        answer=blocked("tcp.timeout", "conclusive"),
+        proved_in="../e2e/test_moving_addresses.py::test_addresses_dropped_twice_are_one_block",
+    ),
+    _drop(
+        "address-unreachable",
+        "The same, by forged reports that they are unreachable.",
+        "tcp.unreachable",
+        "conclusive",
+    ),
+    _drop(
+        "prefix-drop",
+        "The whole network that X is in is dropped behind the provider's second router, from where"
+        " all other ways go on together.",
+        "tcp.timeout",
+        "conclusive",
+    ),
+    _drop(
+        "dead-link",
+        "The same, where packets get lost after the way to X has parted from the others: a broken"
+        " link, or a censor at the border. One vantage alone never confirms it.",
+        "tcp.timeout",
+        "strong",
+    ),
+    _drop(
+        "home-filter",
+        "The same, at the vantage's own router. One vantage alone never confirms it.",
+        "tcp.timeout",
+        "strong",
+    ),
+    _drop(
+        "dead-route",
+        "The whole network that X is in is silent: a censor's list, or a broken route. Nobody can"
+        " tell from outside, so one vantage alone never confirms it.",
+        "tcp.timeout",
+        "strong",
     ),
     Scenario(
         name="state-ca-trusted",

@@ -320,6 +320,8 @@ def case(
     fingerprints: tuple[Fingerprint, ...] = (),
     local_authorities: frozenset[str] = frozenset(),
     lossy_path: bool = False,
+    perhaps_lossy_path: bool = False,
+    cut_off: frozenset[str] = frozenset(),
     explained: frozenset[str] = frozenset(),
     trust: Trust = OWN_ALONE,
 ) -> Case:
@@ -341,6 +343,8 @@ def case(
         fingerprints=fingerprints,
         local_authorities=local_authorities,
         lossy_path=lossy_path,
+        perhaps_lossy_path=perhaps_lossy_path,
+        cut_off=cut_off,
         explained=explained,
         health=field or health(),
         control_health={c.vantage: health(vantage=c.vantage) for c in seen}

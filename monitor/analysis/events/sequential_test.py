@@ -25,7 +25,9 @@ so two measurements 30 s apart add little more than one, and what packet loss ca
 confirms sooner than faults go away. The length depends on what is accused (`Persistence`): one
 function can be one server's fault, and weighs less. *Conclusive* readings are exempt, since their
 follow-ups ruled out lasting faults: two confirm. A better grade than all before it in the run adds
-at least the difference in weight. If the control recently saw an outage, an accusation that is not
+at least the difference in weight. Silence, and resolvers that lead astray, never confirm alone
+unless they are conclusive: a dead route or cache lasts for days, and repetition tells nothing of
+it (docs/adr/0034). If the control recently saw an outage, an accusation that is not
 conclusive may be part of that outage, and weighs as a repeated one.
 
 **The rate of wrong readings is learned** for each stream, of weak and of strong ones, with
@@ -74,8 +76,12 @@ _ANSWERED = frozenset(
 )
 """Sub-methods whose innocent cause is one faulty server. Others come from faulty paths or from
 resolvers, which cache a wrong answer."""
+_UNTOLD = frozenset({"timeout", "unreachable", "address", "servfail", "hijack"})
+"""Sub-methods that faults without an end show as well, unless follow-ups ruled them out."""
 _ACCUSED = (State.BLOCKED, State.THROTTLED)
 _STRONG = (Evidence.STRONG, Evidence.CONCLUSIVE)
+SHORT = 1.0
+"""Score (nats) by which what another vantage must confirm stays below the threshold."""
 FORGOTTEN = 1.0
 """Score (nats) below which a fading suspicion is dropped."""
 
@@ -128,6 +134,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """Log-likelihood ratio of a fresh reading, in nats: > 0 when it accuses, < 0 when it clears."""
     evidence: Evidence = Evidence.NONE
     persistence: Persistence = Persistence.NONE
+    alone: bool = True
+    """Enough readings of this kind confirm without another vantage."""
     control_failed: bool = False
     """The control could not reach the platform either."""
 
@@ -292,6 +300,7 @@ def reading_of(verdict: PlatformVerdict) -> Reading:
         llr=weight,
         evidence=evidence if kind is Kind.ACCUSES else Evidence.NONE,
         persistence=persistence,
+        alone=evidence is Evidence.CONCLUSIVE or throttled or verdict.sub_method not in _UNTOLD,
         control_failed=state is State.DOWN,
     )
 
@@ -345,6 +354,8 @@ def _accused(state: Detector, reading: Reading, settings: DetectorSettings) -> D
     alone = _alone(state, reading, settings)
     outage = settings.outage.same(_seconds(state.down_at, reading.at))
     score = state.score + _gain(state, reading, same, alone, outage)
+    if not reading.alone:
+        score = min(score, max(state.score, settings.confirm_at - SHORT))
     fresh = 0.0 if reading.conclusive else (1.0 - same) * (1.0 - outage)
     return _with(
         state,

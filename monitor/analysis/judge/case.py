@@ -52,6 +52,11 @@ class Case(EndpointCase, frozen=True, kw_only=True):
     lossy_path: bool = False
     """Many packets get lost between the vantage and this platform; see
     `monitor.analysis.judge.lossy_paths`."""
+    perhaps_lossy_path: bool = False
+    """More packets than usual get lost between the vantage and this platform."""
+    cut_off: frozenset[str] = frozenset()
+    """The platform's addresses that are silent here, and no ordinary fault explains it; see
+    `monitor.analysis.judge.silent_addresses`."""
     explained: frozenset[str] = frozenset()
     """Ids of the rules for ordinary faults that follow-ups found at other endpoints of the platform
     in this cycle. Not every endpoint is followed up."""

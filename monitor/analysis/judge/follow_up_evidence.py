@@ -10,6 +10,8 @@ route, a resolver with an old answer. Each follow-up varies one thing and keeps 
   resets and timeouts count: some servers answer a foreign name with an alert or hang up.
 * *The same name in small segments.* Where any name falls silent at the address and this works, only
   large packets get lost (path MTU). Silence for any name is never more than weak without it.
+* *Another host beside a silent address, and how far packets to it come.* They tell silent addresses
+  from a dead route to them, as `monitor.analysis.judge.silent_addresses` explains.
 * *Another source for the name's addresses.* An address is right when the handshake there verifies
   for the name. Large platforms give each network other addresses, so **no rule compares addresses
   to accuse**. A matching address only clears: a false certificate there was inserted on the path,
@@ -27,6 +29,7 @@ import msgspec
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.evidence_grades import Sign, capped, signs
+from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import TIMEOUT, Summary, contradicting, sub_method_of
 from monitor.analysis.verdict import Evidence, VantageState
 from probes.failure import Failure
@@ -54,7 +57,8 @@ FORGED = (Failure.SSL_UNKNOWN_AUTHORITY, Failure.SSL_INVALID_HOSTNAME)
 CONCLUSIVE: frozenset[Sign] = frozenset(
     signs(
         "dns.hijack dns.injection dns.bogon dns.nxdomain dns.refused dns.servfail dns.no_answer"
-        " dns.timeout tls.certificate tls.reset tls.eof tls.alert tls.timeout"
+        " dns.timeout tcp.timeout tcp.unreachable tls.address"
+        " tls.certificate tls.reset tls.eof tls.alert tls.timeout"
     )
 )
 """Signs that follow-ups can make conclusive."""
@@ -64,6 +68,7 @@ AGREEING = 2
 
 _HELLO = ("reset", "eof", "alert", TIMEOUT)
 _CUT_OFF = ("reset", TIMEOUT)
+_UNANSWERED = (TIMEOUT, "unreachable")
 _RESOLVERS_FAULT = ("servfail", TIMEOUT)
 """Failures of a resolver that cannot reach the platform's name servers."""
 _HONEST = (Reason.OPEN_RESOLVER_TCP, Reason.DOH)
@@ -84,6 +89,8 @@ class _Clues(msgspec.Struct, frozen=True, kw_only=True):
     """The attempts that agree on the sign, in the order made."""
     dns: tuple[DnsObservation, ...]
     tls: tuple[TlsObservation, ...]
+    only_these: bool
+    """Nothing but being these addresses explains the silence of those that failed."""
 
 
 def reread(
@@ -98,12 +105,26 @@ def reread(
     `evidence` is the grade of the attempts alone, `agreeing` the attempts that show the sign and
     `working` the control measurements that worked. Without follow-ups nothing changes.
     """
+    reading = _reread(case, sign, evidence, agreeing, working)
+    if case.perhaps_lossy_path and lost(sign):
+        return msgspec.structs.replace(reading, evidence=capped(reading.evidence, Evidence.STRONG))
+    return reading
+
+
+def _reread(
+    case: Case,
+    sign: Sign,
+    evidence: Evidence,
+    agreeing: Sequence[Summary],
+    working: Iterable[Summary],
+) -> Reading:
     if evidence is Evidence.NONE or not agreeing:
         return Reading(sign=sign, evidence=evidence)
     if not case.follow_ups:
         if any(sign in EXPLAINS.get(rule, ()) for rule in case.explained):
             return Reading(sign=(sign[0], EXPLAINED), evidence=Evidence.NONE)
-        return Reading(sign=sign, evidence=evidence)
+        if not case.cut_off:
+            return Reading(sign=sign, evidence=evidence)
     clues = _clues(case, agreeing)
     layer, word = sign
     if word == "bogon" and _answers_in_private(clues):
@@ -125,20 +146,28 @@ def reread(
             return Reading(sign=DEAD_ADDRESS, evidence=Evidence.NONE)
         # The platform may have a server of its own there that is down: not conclusive.
         return Reading(sign=HIJACK, evidence=evidence)
+    if layer is Layer.TCP and word in _UNANSWERED and clues.only_these:
+        return _conclusive(sign, evidence, agreeing)
     if layer is Layer.TLS and word in _HELLO and _other_name_fails_too(clues, word):
-        return _of_address(clues, word, evidence)
+        return _of_address(clues, word, evidence, agreeing)
     return Reading(sign=sign, evidence=evidence)
 
 
-def _of_address(clues: _Clues, word: str, evidence: Evidence) -> Reading:
+def _of_address(
+    clues: _Clues, word: str, evidence: Evidence, agreeing: Sequence[Summary]
+) -> Reading:
     """What it means that every name fails at an address."""
     if word != TIMEOUT:
         return Reading(sign=ADDRESS, evidence=evidence)
     small = [o for o in clues.tls if o.reason == Reason.SMALL_SEGMENTS]
     if any(o.failure is None for o in small):
         return Reading(sign=LARGE_PACKETS, evidence=Evidence.NONE)
-    # Without this question a path that loses large packets looks the same.
-    return Reading(sign=ADDRESS, evidence=evidence if small else capped(evidence, Evidence.WEAK))
+    if not small:
+        # Without this question a path that loses large packets looks the same.
+        return Reading(sign=ADDRESS, evidence=capped(evidence, Evidence.WEAK))
+    if clues.only_these:
+        return _conclusive(ADDRESS, evidence, agreeing)
+    return Reading(sign=ADDRESS, evidence=evidence)
 
 
 def _conclusive(sign: Sign, evidence: Evidence, agreeing: Sequence[Summary]) -> Reading:
@@ -250,13 +279,16 @@ def _clues(case: Case, agreeing: Sequence[Summary]) -> _Clues:
         for o in m.observations
         if o.reason
     ]
+    summaries = tuple(summary for summary in agreeing if summary.last_hop.host == host)
+    tried = {o.address for s in summaries for o in s.last_hop.tcp}
     return _Clues(
         host=host,
-        summaries=tuple(summary for summary in agreeing if summary.last_hop.host == host),
+        summaries=summaries,
         dns=tuple(
             o for o in seen if isinstance(o, DnsObservation) and o.name.lower().rstrip(".") == host
         ),
         tls=tuple(o for o in seen if isinstance(o, TlsObservation)),
+        only_these=bool(tried & case.cut_off),
     )
 
 

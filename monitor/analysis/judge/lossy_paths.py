@@ -3,6 +3,8 @@
 A congested or broken link between two networks lasts for hours, and each of its timeouts looks like
 a censor's. It also makes the kernel send again what a censor lets through: of the connections that
 were made, many needed more than one try. No block does that, for what it drops never gets through.
+Where some did, no follow-up settles what a timeout means: an innocuous name, or a neighbour, may
+have been lucky.
 """
 
 from collections.abc import Iterable
@@ -13,26 +15,38 @@ from probes.measure.follow_up_reasons import Reason
 from probes.measurement import Layer, Measurement, TcpObservation
 
 MIN_RESENT = 2
-"""Connections with a resend; one alone happens on any line."""
+"""Connections with a resend that prove loss; one alone happens on any line."""
+
+DOUBTFUL_RESENDS = 0.1
+"""Share of connections with a resend from which no timeout is conclusive."""
+_OTHER_HOSTS = (Reason.SNI_ELSEWHERE, Reason.NEIGHBOUR)
+"""Of connections that do not go to the platform."""
 
 Sign = tuple[Layer, str]
 
 
 def lossy_platforms(measurements: Iterable[Measurement]) -> frozenset[str]:
     """The platforms on whose connections many packets get lost, in one cycle of one vantage."""
+    return _resent(measurements, MIN_RESENT, LOSSY_RESENDS)
+
+
+def perhaps_lossy_platforms(measurements: Iterable[Measurement]) -> frozenset[str]:
+    """Those on whose connections more packets get lost than on any ordinary line."""
+    return _resent(measurements, 1, DOUBTFUL_RESENDS)
+
+
+def _resent(measurements: Iterable[Measurement], least: int, share: float) -> frozenset[str]:
     resent: dict[str, list[bool]] = {}
     for measurement in measurements:
         resent.setdefault(measurement.platform, []).extend(
             o.retransmits > 0
             for o in measurement.observations
-            if isinstance(o, TcpObservation)
-            and o.failure is None
-            and o.reason != Reason.SNI_ELSEWHERE
+            if isinstance(o, TcpObservation) and o.failure is None and o.reason not in _OTHER_HOSTS
         )
     return frozenset(
         platform
         for platform, found in resent.items()
-        if sum(found) >= MIN_RESENT and sum(found) >= LOSSY_RESENDS * len(found)
+        if sum(found) >= least and sum(found) >= share * len(found)
     )
 
 

@@ -578,7 +578,8 @@ RULES: tuple[Rule, ...] = (
     _accuses(
         "tcp.timeout",
         "Connections to the platform's addresses get no answer, more often than loss explains.",
-        "The network has a routing fault towards the platform.",
+        "The network has a routing fault towards the platform, or several of its servers died for"
+        " this region alone.",
     ),
     _accuses(
         "tls.reset",

@@ -17,8 +17,8 @@ from benchmarks.simulation.looks import (
     references,
     verdict_on,
 )
-from benchmarks.simulation.noise import DAY, FITTED, HOUR, Episode, Strikes, draw
-from benchmarks.simulation.rivals import Ewma, InARow, OoniCusum, Rule, Sample
+from benchmarks.simulation.noise import DAY, FITTED, HOUR, LASTING, Episode, Family, Strikes, draw
+from benchmarks.simulation.rivals import OURS, Ewma, InARow, OoniCusum, Rule, Sample
 from benchmarks.simulation.run import TEST_ALONE, joint_score, simulate
 from benchmarks.simulation.score import held_against, poisson_upper, quantile
 from benchmarks.simulation.world import BUCKET, CLEAN, World
@@ -35,7 +35,11 @@ def cycle(fate: str, attempts: int, follow_ups: FollowUps) -> CycleLooks:
     return CycleLooks((one,) * len(endpoints()), well, well)
 
 
-@pytest.mark.parametrize("fate", sorted(set(FATES) - {"ok", "resent", "http_503"}))
+INNOCENT = {"ok", "away", "resent", "http_503", "tls_lost_timeout"}
+"""Fates that accuse nobody."""
+
+
+@pytest.mark.parametrize("fate", sorted(set(FATES) - INNOCENT))
 def test_what_fails_here_and_works_elsewhere_is_accused(fate: str) -> None:
     """Simulated looks are real to the rules: each failure gets a verdict that accuses its layer."""
     verdict = verdict_on(cycle(fate, 4 if once_more(fate) else 3, FollowUps()))
@@ -54,6 +58,32 @@ def test_follow_ups_prove_what_names_are_blocked_for(fate: str) -> None:
     looks = 4 if once_more(fate) else 3
     verdict = verdict_on(cycle(fate, looks, tls if fate.startswith("tls") else dns))
     assert verdict.evidence is Evidence.CONCLUSIVE
+
+
+def test_follow_ups_tell_dropped_addresses_from_dead_routes() -> None:
+    """An open route makes silence conclusive, and without it the network alone suspects."""
+    shown = verdict_on(cycle("tcp_timeout", 3, FollowUps(route=True)))
+    assert shown.evidence is Evidence.CONCLUSIVE
+    assert verdict_on(cycle("tcp_timeout", 3, FollowUps())).evidence is Evidence.STRONG
+
+
+@pytest.mark.parametrize("family", LASTING, ids=lambda one: one.name)
+def test_simulated_faults_that_last_accuse_nobody(family: Family) -> None:
+    """A day of each, on every network: no event, as in the lab."""
+    faults = [
+        Episode(
+            strikes=family.strikes,
+            start=DAY + place,
+            end=2 * DAY,
+            place=place,
+            fate=fate,
+            level=family.levels[1],
+        )
+        for place in range(NETWORKS)
+        for fate in [family.fates[place % len(family.fates)][0]]
+    ]
+    outcome = simulate(World(7, faults, NETWORKS), int(3 * DAY // BUCKET), EventSettings())
+    assert not outcome.alarms[OURS]
 
 
 def test_jumping_over_clean_cycles_changes_nothing() -> None:

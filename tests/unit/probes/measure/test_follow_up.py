@@ -3,7 +3,7 @@
 import asyncio
 import base64
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
@@ -663,5 +663,131 @@ async def test_settings_leave_questions_out(
     """Settings without innocuous name and resolvers omit these questions only."""
     measurement = await asked(world(), None, changed(**changes))
     rare = {Reason.SMALL_SEGMENTS, Reason.PRIVATE_ADDRESS, Reason.VERIFIED_BEFORE}
+    rare |= {Reason.NEIGHBOUR, Reason.WAY}
     usual = {*Reason} - {Reason.HTTP3, Reason.NAME_AGAIN} - rare
     assert {o.reason for o in measurement.observations} == usual - missing
+
+
+# -- neighbours ----------------------------------------------------------------------------------
+
+BESIDE, OTHER_NETWORK = "203.0.113.250", "192.0.2.200"
+
+
+async def _after_these(known: dict[str, str], **changes: object) -> Measurement:
+    """A follow-up of a silent address by a vantage to which these names proved themselves."""
+    network = world()
+    for address in known.values():
+        network.peer(address, 443, WELL)
+    one = prober(network, changed(innocuous=""))
+    for name, address in known.items():
+        one.verified_addresses.add(name, address)
+    what = plan(failed_addresses=(), unreached=(GIVEN,), **changes)
+    return await follow_up(one, what, cycle="cycle-1")
+
+
+def test_the_plan_has_the_addresses_that_made_no_connection() -> None:
+    """A refusal is an answer of the address, or of whoever speaks for it."""
+    failed = look(
+        dns(addresses=(GIVEN, TRUE, TRUE_2)),
+        tcp("generic_timeout_error", address=GIVEN),
+        tcp("host_unreachable", address=TRUE),
+        tcp("connection_refused", address=TRUE_2),
+        tcp(address=TRUE_3),
+    )
+    assert planned(failed).unreached == (GIVEN, TRUE)
+
+
+async def test_hosts_beside_a_silent_address_are_asked_for_their_own_names() -> None:
+    """Two of each family, those first that proved themselves last, in the routed network alone."""
+    known = {
+        **{f"n{number}.example": f"203.0.113.{240 + number}" for number in range(4)},
+        "far.example": OTHER_NETWORK,
+        "x.com": GIVEN,
+    }
+    made = await _after_these(known)
+    assert handshakes(made, Reason.NEIGHBOUR) == [
+        ("203.0.113.243", "n3.example", None),
+        ("203.0.113.242", "n2.example", None),
+    ]
+
+
+async def test_nobody_is_asked_that_the_vantage_does_not_know() -> None:
+    """Without a host that proved itself beside the address there is nothing to compare with."""
+    made = await _after_these({"far.example": OTHER_NETWORK})
+    assert not of(made, Reason.NEIGHBOUR)
+
+
+async def test_attack_an_order_reaches_no_private_neighbour() -> None:
+    """An endpoint that an order named reaches public addresses alone, beside it as well."""
+    network = world()
+    one = prober(network)
+    one.ordered = frozenset({ENDPOINT.id})
+    one.verified_addresses.add("office.example", BESIDE)
+    made = await follow_up(one, plan(failed_addresses=(), unreached=(GIVEN,)), cycle="cycle-1")
+    assert not of(made, Reason.NEIGHBOUR)
+
+
+# -- the way -------------------------------------------------------------------------------------
+
+APART = ("198.51.100.7", "192.0.2.77", "198.18.5.5", "198.19.6.6", "203.0.112.9")
+HOME, PROVIDER, BORDER, LINK = "10.0.0.1", "100.64.0.1", "198.51.100.129", "198.51.100.133"
+
+
+async def _way(way: tuple[str, ...], others: Mapping[str, tuple[str, ...]]) -> TcpObservation:
+    """What is said of the way to the silent address, where those to others are such."""
+    network = world()
+    network.peer(GIVEN, 443, Peer(connect=HANG))
+    network.ways = {GIVEN: way, **others}
+    one = prober(network, changed(innocuous=""))
+    for address in others:
+        network.peer(address, 443, WELL)
+        one.verified_addresses.add(f"host-{address}.example", address)
+    what = plan(failed_addresses=(), unreached=(GIVEN,), way=True)
+    made = await follow_up(one, what, cycle="cycle-1")
+    text = repr(made)
+    assert not [router for router in (HOME, PROVIDER, BORDER, LINK) if router in text]
+    (found,) = of(made, Reason.WAY)
+    assert isinstance(found, TcpObservation)
+    assert found.failure == Failure.GENERIC_TIMEOUT
+    return found
+
+
+async def test_where_packets_end_is_compared_with_ways_that_go_on() -> None:
+    """Two counts, and no address of a router: those show where the vantage is."""
+    beyond = (HOME, PROVIDER, BORDER)
+    found = await _way((HOME, PROVIDER, *[""] * 10), dict.fromkeys(APART[:4], (*beyond, LINK)))
+    assert (found.address, found.routers, found.ways) == (GIVEN, 2, 4)
+
+
+async def test_ways_that_part_where_packets_end_count_for_nothing() -> None:
+    """The last router that all share may have sent them to a dead link."""
+    ways = {a: (HOME, PROVIDER, BORDER if n else LINK) for n, a in enumerate(APART[:4])}
+    found = await _way((HOME, PROVIDER, *[""] * 10), ways)
+    assert (found.routers, found.ways) == (2, 0)
+    # One that ends at the router's own neighbour parts there, too.
+    ends = {a: (HOME, PROVIDER, BORDER) if n else (HOME, PROVIDER) for n, a in enumerate(APART[:4])}
+    assert (await _way((HOME, PROVIDER, *[""] * 10), ends)).ways == 0
+
+
+async def test_ways_by_other_routers_tell_nothing() -> None:
+    """Those that do not come by the last router, and a way on which no router says anything."""
+    others = dict.fromkeys(APART[:4], (HOME, BORDER, LINK))
+    assert (await _way((HOME, PROVIDER, *[""] * 10), others)).ways == 0
+    found = await _way(("",) * 12, others)
+    assert (found.routers, found.ways) == (0, 0)
+
+
+async def test_hosts_of_one_network_are_one_way() -> None:
+    """Three addresses of one routed network say no more than one."""
+    others = {f"198.51.100.{n}": (HOME, PROVIDER, BORDER) for n in (7, 8, 9)}
+    assert (await _way((HOME, PROVIDER, *[""] * 10), others)).ways == 1
+
+
+async def test_nobody_asks_for_the_way_where_a_neighbour_answers() -> None:
+    """It says enough, and costs less; nor where the plan does not ask."""
+    network = world()
+    network.peer(BESIDE, 443, WELL)
+    one = prober(network)
+    one.verified_addresses.add("beside.example", BESIDE)
+    for what in (plan(unreached=(GIVEN,), way=True), plan(unreached=(), way=True)):
+        assert not of(await follow_up(one, what, cycle="cycle-1"), Reason.WAY)

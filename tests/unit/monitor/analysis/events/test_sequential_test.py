@@ -40,6 +40,9 @@ LETTERS: dict[str, tuple[State, Evidence, str, str]] = {
     "s": (State.BLOCKED, Evidence.STRONG, "tls", "reset"),
     "S": (State.BLOCKED, Evidence.STRONG, "tls", "timeout"),
     "o": (State.BLOCKED, Evidence.STRONG, "tls", "reset"),
+    "r": (State.BLOCKED, Evidence.WEAK, "tls", "reset"),
+    "h": (State.BLOCKED, Evidence.STRONG, "dns", "hijack"),
+    "a": (State.BLOCKED, Evidence.STRONG, "tls", "address"),
     "C": (State.BLOCKED, Evidence.CONCLUSIVE, "tls", "reset"),
     "p": (State.DEGRADED, Evidence.CONCLUSIVE, "tls", "reset"),
     "t": (State.THROTTLED, Evidence.STRONG, "throttling", "stall"),
@@ -237,10 +240,19 @@ def test_one_function_is_believed_less() -> None:
     assert told(WEEK + "o" * 36).phase is Phase.BLOCKED
 
 
-@pytest.mark.parametrize("letter", ["w", "o", "S", "t"])
+@pytest.mark.parametrize("letter", ["r", "o", "t"])
 def test_what_lasts_is_confirmed(letter: str) -> None:
-    """A standing block that shows only weakly, silently or slowly is confirmed all the same."""
+    """A standing block that shows weakly, in one function or slowly is confirmed all the same."""
     assert told(WEEK + letter * 60).phase is Phase.BLOCKED
+
+
+@pytest.mark.parametrize("letter", ["w", "S", "h", "a"])
+def test_attack_a_fault_without_an_end_is_not_confirmed_alone(letter: str) -> None:
+    """A dead route or cache, for three days: another vantage, or a follow-up, must confirm it."""
+    day = letter * 288
+    assert told(WEEK + day * 3).phase is Phase.SUSPECTED
+    assert told(WEEK + day + "C").phase is Phase.BLOCKED
+    assert told(WEEK + day + "." * 12).phase is Phase.CLEAR
 
 
 def test_one_network_does_not_alarm_for_the_weak_now_and_then() -> None:
@@ -275,8 +287,8 @@ def test_a_standing_block_is_never_learned() -> None:
 
 def test_exam_hours_are_never_learned() -> None:
     """Four weeks of a block of four hours a day, weak as can be, weigh no less at the end."""
-    day = "w" * 48 + "." * 240
-    first, last = told(WEEK + "w" * 48), told(WEEK + day * 28 + "w" * 48)
+    day = "r" * 48 + "." * 240
+    first, last = told(WEEK + "r" * 48), told(WEEK + day * 28 + "r" * 48)
     assert first.phase is last.phase is Phase.BLOCKED
     assert last.baseline.wrong == 0.0
 

@@ -2,9 +2,11 @@
 
 import pytest
 
-from monitor.analysis.judge.lossy_paths import lossy_platforms
+from monitor.analysis.judge.lossy_paths import lossy_platforms, perhaps_lossy_platforms
+from monitor.analysis.judge.rules import judge
+from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason
-from tests.worlds.build import dns, follow_up, look, tcp, tls
+from tests.worlds.build import case, dns, follow_up, look, repeated, tcp, tls
 
 DEAD = tcp("generic_timeout_error")
 
@@ -18,6 +20,35 @@ def test_many_connections_that_needed_another_try(clean: int, resent: int, lossy
     made = [tcp() for _ in range(clean)] + [tcp(retransmits=1) for _ in range(resent)]
     seen = [look(dns(), *made), look(dns(), *[DEAD] * 9)]
     assert lossy_platforms(seen) == (frozenset({"x"}) if lossy else frozenset())
+
+
+@pytest.mark.parametrize(
+    ("clean", "resent", "doubtful"),
+    [(0, 1, True), (9, 1, True), (10, 1, False), (20, 0, False), (0, 0, False)],
+)
+def test_a_few_that_needed_another_try(clean: int, resent: int, doubtful: bool) -> None:
+    """One in ten, and one suffices: an innocuous name may have been lucky."""
+    made = [tcp() for _ in range(clean)] + [tcp(retransmits=1) for _ in range(resent)]
+    found = perhaps_lossy_platforms([look(dns(), *made), look(dns(), *[DEAD] * 9)])
+    assert found == (frozenset({"x"}) if doubtful else frozenset())
+
+
+def test_attack_a_lucky_innocuous_name_is_no_proof() -> None:
+    """On a link that loses packets one name is answered and the other is not, by chance. A reset
+    is sent by somebody, whatever gets lost."""
+    for failure, grade in (
+        ("generic_timeout_error", Evidence.STRONG),
+        ("connection_reset", Evidence.CONCLUSIVE),
+    ):
+        attempts = repeated(dns(), tcp(), tls(failure), times=4)
+        shown = tls(server_name="innocuous.example")
+        asked = (
+            follow_up(Reason.INNOCUOUS_SNI, tcp(), shown),
+            follow_up(Reason.NAME_AGAIN, tcp(), tls(failure)),
+        )
+        sure = judge(case(*attempts, follow_ups=asked))
+        doubtful = judge(case(*attempts, follow_ups=asked, perhaps_lossy_path=True))
+        assert (sure.evidence, doubtful.evidence) == (Evidence.CONCLUSIVE, grade)
 
 
 def test_another_sites_path_does_not_count() -> None:

@@ -1,0 +1,108 @@
+"""Addresses of a platform that are silent from here, where no ordinary fault explains it.
+
+That nothing answers has many innocent causes, and some last: a server died, the resolver names one
+that was retired, the route is broken. A control that gets an answer at the very addresses rules
+out the first two. Either of these rules out the third:
+
+* *A neighbour.* Another host answers in the same routed network. Routers of different providers
+  exchange no routes of smaller networks, so the route there works.
+* *The way.* Packets end before the way parts from those to everything else: beyond the vantage's
+  own router, and where several ways to other networks all go on through one and the same next
+  router. No fault of the platform, or of the links to it, reaches so far back.
+
+What is left is a filter, or several servers of the platform's that died for this region alone.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from monitor.analysis.seen import EndpointMeasurements
+from probes.failure import TIMEOUTS, UNANSWERED
+from probes.measure.follow_up_reasons import Reason
+from probes.measure.verified_addresses import routed_network
+from probes.measurement import (
+    AnyObservation,
+    Measurement,
+    TcpObservation,
+    TlsObservation,
+    family_of,
+)
+
+SEVERAL = 2
+"""Addresses of one family that must be silent: one alone is one server."""
+LEFT_HOME = 2
+"""Routers that packets must have passed: the first is often the vantage's own."""
+WAYS = 3
+"""Ways to other networks that must go on together."""
+
+
+def cut_off_addresses(
+    endpoints: Sequence[EndpointMeasurements],
+) -> Mapping[str, frozenset[str]]:
+    """Platform → its addresses that gave no answer in any attempt of a cycle, while a control got
+    one there afterwards and follow-ups ruled out the route."""
+    by_platform: dict[str, list[EndpointMeasurements]] = {}
+    for one in endpoints:
+        by_platform.setdefault(one.platform, []).append(one)
+    return {platform: _cut_off(measured) for platform, measured in by_platform.items()}
+
+
+def _cut_off(endpoints: Sequence[EndpointMeasurements]) -> frozenset[str]:
+    silent = {address for one in endpoints for address in _silent_from_here(one)}
+    families = [family_of(address) for address in silent]
+    asked = [o for one in endpoints for m in one.follow_ups for o in m.observations]
+    open_networks = {
+        routed_network(o.address)
+        for o in asked
+        if isinstance(o, TlsObservation)
+        and o.reason == Reason.NEIGHBOUR
+        and o.failure is None
+        and o.address not in silent
+    }
+    dropped_near = {
+        family_of(o.address)
+        for o in asked
+        if isinstance(o, TcpObservation)
+        and o.reason == Reason.WAY
+        and o.address in silent
+        and o.failure in TIMEOUTS
+        and o.routers >= LEFT_HOME
+        and o.ways >= WAYS
+    }
+    return frozenset(
+        address
+        for address in silent
+        if families.count(family_of(address)) >= SEVERAL
+        and (routed_network(address) in open_networks or family_of(address) in dropped_near)
+    )
+
+
+def _silent_from_here(one: EndpointMeasurements) -> set[str]:
+    """The endpoint's addresses that are silent here and answered a control afterwards."""
+    ended = one.attempts[-1].ended_at
+    after = [m for m in one.controls if m.started_at.timestamp() >= ended]
+    alive = {address for control in after for address in _answering(control)}
+    return alive & _silent(o for attempt in one.attempts for o in attempt.observations)
+
+
+def _silent(observations: Iterable[AnyObservation]) -> set[str]:
+    """Addresses that made no connection, or fell silent in every handshake."""
+    connects: dict[str, set[str | None]] = {}
+    handshakes: dict[str, set[str | None]] = {}
+    for o in observations:
+        if isinstance(o, TcpObservation) and o.address and not o.reason:
+            connects.setdefault(o.address, set()).add(o.failure)
+        elif isinstance(o, TlsObservation) and o.address and not o.reason:
+            handshakes.setdefault(o.address, set()).add(o.failure)
+    return {
+        address
+        for address, failures in connects.items()
+        if failures <= UNANSWERED
+        or (None in failures and handshakes.get(address, {None}) <= TIMEOUTS)
+    }
+
+
+def _answering(control: Measurement) -> set[str]:
+    """Addresses at which the endpoint answered a control: with a handshake, where there was one."""
+    shaken = [o for o in control.observations if isinstance(o, TlsObservation)]
+    dialled = [o for o in control.observations if isinstance(o, TcpObservation)]
+    return {o.address for o in shaken or dialled if o.address and o.failure is None}
