@@ -6,7 +6,7 @@ Kinds, and the `how` each knows:
 |---|---|---|
 | dns | a question's name | nxdomain refused servfail empty truncate address inject drop reset |
 | connect | the address of a connection or datagram | drop reset accept and every icmp-… |
-| hello | the server name of a ClientHello | reset fin alert drop forge |
+| hello | the server name of a ClientHello | reset fin alert drop forge page |
 | request | the Host of a cleartext HTTP request | page reset fin drop |
 | quic | the server name of a QUIC client's first datagrams | drop |
 | udp | a datagram's address and port | drop |
@@ -75,6 +75,8 @@ class Rule:
     """impair: the delay varies by up to this much either way."""
     near: bool = False
     """impair: the line is bad on the client's side, so that what the box forges suffers as well."""
+    segments: str = ""
+    """hello: only those in `one` segment, or in `several`; empty: both."""
     chance: float = 1.0
     """How often the rule acts when it matches."""
     turns: tuple[int, ...] = ()
