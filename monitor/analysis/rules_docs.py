@@ -73,15 +73,20 @@ becomes *conclusive* when at least {AGREEING} tests agree and
   platform's name is cut off in the same way at an unrelated address (resets and timeouts only);
 - the name fails to resolve, but the platform answers, with a certificate that verifies, at an
   address from another source; where the resolver reports an error or times out, an open resolver
-  must be kept from answering over UDP as well;
+  must be kept from answering over UDP as well, and where it cuts off questions over TCP, it must
+  answer such questions for another name;
 - replies are injected, and a resolver asked over TCP or DoH answers, or such an address works;
 - a false certificate is shown at an address that the platform really has, while the vantage is
   healthy;
 - a false certificate is shown at the resolver's address, and the platform answers elsewhere.
 
 Follow-ups never raise *weak*, and missing ones lower nothing. Low-traffic vantages make none. A
-resolver that reports an error or times out has too many innocent causes to be more than *weak* by
-itself.
+resolver that reports an error, times out or cuts off questions over TCP has too many innocent
+causes to be more than *weak* by itself; so has an answer that is not TLS.
+
+A control at which the name is cut off, and an innocuous one answered at the same address, is
+censored itself and says nothing. Contradicting replies and impossible addresses need no control,
+so one in trouble does not weaken them.
 
 The evidence column below is the best grade a rule can give.
 
@@ -94,7 +99,8 @@ _VANTAGES = """\
 ## Vantages
 
 Whether the vantage itself works, judged from its references before anybody is accused. Only *ok*
-and *lossy* vantages accuse, and *lossy* ones never by timeouts.
+and *lossy* vantages accuse, *lossy* ones never by timeouts, and one whose clock alone is wrong by
+anything but certificates.
 """
 
 _SPEED = f"""\

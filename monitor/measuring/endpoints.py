@@ -9,12 +9,13 @@ import msgspec
 
 from monitor.analysis.judge.quic_blocked import quic_failed
 from monitor.analysis.judge.second_attempt import (
-    answered,
     attempts_agree,
+    deepest,
     looks_overloaded,
     retry_may_tell,
     suspicious,
 )
+from monitor.analysis.judge.server_errors import errs
 from monitor.analysis.seen import EndpointMeasurements
 from monitor.analysis.vantage.health import HOPELESS, ReferenceMeasurements
 from monitor.analysis.verdict import VantageHealth
@@ -176,7 +177,8 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
                 last = attempts[-1]
                 if suspicious(last, self.early.families):
                     controls += await self._at_controls(target, last, quic=quic)
-                    follow_ups = await self._follow_up(target, last, controls or known)
+                    telling = deepest(attempts, self.early.families)
+                    follow_ups = await self._follow_up(target, telling, controls or known)
                     if self.pace.spread:
                         health = await self.checkups.after(last.ended_at)
         return EndpointMeasurements(
@@ -239,9 +241,10 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         platform is down for everybody, as controls see it now or, where none could be asked, saw it
         before. Never where TCP works, for the questions are about TCP.
         """
-        if self.vantage.profile is Profile.QUIET or not any(map(answered, controls)):
+        quiet = self.vantage.profile is Profile.QUIET
+        if quiet or not controls or not retry_may_tell(failed, controls):
             return ()
-        if only_quic_failed(failed, self.early.families):
+        if only_quic_failed(failed, self.early.families) or errs(failed):
             return ()
         ledger, asked = self.probers.ledger, self.vantage.id
         if self.late or not ledger.affords(asked, Allotment.SUSPICION, _FOLLOW_UP_BYTES):

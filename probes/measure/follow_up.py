@@ -9,6 +9,7 @@ moved service, or a middlebox from a broken server. Each question here changes o
 | address | the name again, after that | whether the failure was already over |
 | address | small segments | whether only large packets get lost |
 | server name | an innocuous address | whether the name is blocked at every address |
+| resolver, over TCP | an innocuous name | whether it serves TCP at all |
 | name | open resolvers over UDP, TCP and HTTPS | whether our resolver lies, or the path to any |
 | name | an address only honest sources gave, verified | whether those answers were true |
 | name | the private address our resolver gave, verified | whether a server of its own is there |
@@ -29,7 +30,7 @@ import msgspec
 
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.catalog.host import is_literal
-from probes.failure import TIMEOUTS
+from probes.failure import TIMEOUTS, Failure
 from probes.layers.dns import ask_over_stream
 from probes.layers.dns_message import Reply
 from probes.layers.http_answer import offers_http3
@@ -94,8 +95,12 @@ class FollowUpPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Addresses that controls used for the name."""
     elsewhere: str = ""
     """Host name of an innocuous server, which gets the endpoint's name."""
+    resolver_cut: bool = False
+    """The vantage's own resolver, asked over TCP, was cut off."""
     http3: bool = False
     """This host and port offer HTTP/3."""
+    only_innocuous: bool = False
+    """Test an innocuous name alone."""
     only_http3: bool = False
     """Test HTTP/3 alone, to show that datagrams leave the vantage."""
 
@@ -145,8 +150,29 @@ def plan_follow_up(
         given=given,
         known_elsewhere=tuple(dict.fromkeys(known)),
         elsewhere=elsewhere,
+        resolver_cut=any(
+            isinstance(o, DnsObservation)
+            and not o.reason
+            and o.failure in (Failure.CONNECTION_RESET, Failure.EOF)
+            for o in failed.observations
+        ),
         http3=any(_offers_http3(control, host, port) for control in controls),
     )
+
+
+def plan_innocuous(target: Target, failed: Measurement) -> FollowUpPlan | None:
+    """A plan that tests an innocuous name alone, where a handshake was cut off or fell silent; None
+    where none was."""
+    cut = any(
+        isinstance(o, TlsObservation)
+        and not o.reason
+        and (o.failure in TIMEOUTS or o.failure == Failure.CONNECTION_RESET)
+        for o in failed.observations
+    )
+    if failed.reached or not cut:
+        return None
+    plan = plan_follow_up(target, failed, (), elsewhere="")
+    return msgspec.structs.replace(plan, only_innocuous=True)
 
 
 def plan_http3(target: Target) -> FollowUpPlan:
@@ -405,6 +431,28 @@ class _HonestAnswers(_HonestAddresses):
         return tuple(found)
 
 
+class _ResolverOverTcp(_Question):
+    async def ask(self) -> None:
+        innocuous = self.record.settings.innocuous
+        for resolver in self.context.resolvers()[:1]:
+
+            async def ask(rtype: str, resolver: ResolverAddress = resolver) -> Reply:
+                stream = await self.context.network.connect(resolver.address, resolver.port)
+                self.record.keep(stream)
+                return await ask_over_stream(stream, innocuous, rtype)
+
+            observation = await stream_query(
+                self.record,
+                ask,
+                "A",
+                name=innocuous,
+                resolver=resolver.label,
+                transport="tcp",
+                reason=Reason.RESOLVER_TCP,
+            )
+            self.record.observations.append(observation)
+
+
 class _Http3(_Question):
     async def ask(self) -> None:
         endpoint = Endpoint(kind=EndpointKind.HTTPS, host=self.plan.host, port=self.plan.port)
@@ -423,6 +471,8 @@ def _questions(context: VantageContext, plan: FollowUpPlan, origin: float) -> li
     if plan.tls and not is_literal(plan.host):
         if context.settings.innocuous and (plan.failed_addresses or proxied):
             asked.append(_InnocuousName(context, plan, origin))
+        if plan.only_innocuous:
+            return asked
         if plan.failed_addresses and plan.elsewhere and not proxied:
             asked.append(_NameElsewhere(context, plan, origin))
         if not proxied:
@@ -432,6 +482,8 @@ def _questions(context: VantageContext, plan: FollowUpPlan, origin: float) -> li
         asked.append(_VerifiedBefore(context, plan, origin))
         asked.append(_KnownElsewhere(context, plan, origin))
         asked.append(_HonestAnswers(context, plan, origin))
+        if plan.resolver_cut and context.settings.innocuous:
+            asked.append(_ResolverOverTcp(context, plan, origin))
         if plan.http3:
             asked.append(_Http3(context, plan, origin))
     return asked

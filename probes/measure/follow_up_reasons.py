@@ -23,6 +23,9 @@ class Reason(StrEnum):
     """The name at an open resolver, over UDP."""
     OPEN_RESOLVER_TCP = "open_resolver_tcp"
     """The same over TCP, where injection is harder."""
+    RESOLVER_TCP = "resolver_tcp"
+    """An innocuous name at the vantage's own resolver over TCP, where asking for the endpoint's
+    name over TCP was cut off. An answer shows that the resolver serves TCP."""
     DOH = "doh"
     """The name over DNS over HTTPS."""
     HONEST_ADDRESS = "honest_address"

@@ -11,6 +11,7 @@ from monitor.analysis.judge.cleartext_pages import Likeness, cleartext_page
 from monitor.analysis.judge.controls import Controls, controls_for, likenesses, redirected_elsewhere
 from monitor.analysis.judge.evidence_grades import Sign
 from monitor.analysis.judge.quic_blocked import quic_finding
+from monitor.analysis.judge.server_errors import errs, forbidden, server_error
 from monitor.analysis.outcome import Summary, summarise, usable
 from monitor.analysis.verdict import Evidence, VantageState
 from probes.measurement import LEGAL_REASONS, Layer
@@ -63,7 +64,12 @@ def examine(case: Case) -> Facts:
     attempts = [one for one in every if one.egress_failure is None]
     last = attempts[-1] if attempts else None
     for_last = controls_for(case, [last]) if last else Controls(gap="missing")
-    answered = last is not None and _answered(last, for_last) and not _by_captive_portal(case, last)
+    answered = (
+        last is not None
+        and _answered(last, for_last)
+        and not _by_captive_portal(case, last)
+        and not _refused(last, for_last)
+    )
     like_control = last is not None and _like_control(last, for_last)
     failed = _trailing_failures(attempts) if not (answered or like_control) else []
     controls = controls_for(case, failed) if failed else for_last
@@ -100,6 +106,14 @@ def _by_captive_portal(case: Case, summary: Summary) -> bool:
     if case.health.state is not VantageState.CAPTIVE_PORTAL:
         return False
     return not any(o.failure is None for o in (*summary.last_hop.tls, *summary.last_hop.app))
+
+
+def _refused(summary: Summary, controls: Controls) -> bool:
+    """Whether the platform answered with an error: its server's own, or a refusal that no control
+    got."""
+    if not errs(summary.measurement):
+        return False
+    return server_error(summary) or not any(map(forbidden, controls.working))
 
 
 def _like_control(summary: Summary, controls: Controls) -> bool:

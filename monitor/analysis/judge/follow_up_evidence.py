@@ -54,7 +54,8 @@ FORGED = (Failure.SSL_UNKNOWN_AUTHORITY, Failure.SSL_INVALID_HOSTNAME)
 CONCLUSIVE: frozenset[Sign] = frozenset(
     signs(
         "dns.hijack dns.injection dns.bogon dns.nxdomain dns.refused dns.servfail dns.no_answer"
-        " dns.timeout tls.certificate tls.reset tls.eof tls.alert tls.timeout"
+        " dns.timeout dns.reset dns.eof"
+        " tls.certificate tls.handshake tls.reset tls.eof tls.alert tls.timeout"
     )
 )
 """Signs that follow-ups can make conclusive."""
@@ -62,10 +63,12 @@ CONCLUSIVE: frozenset[Sign] = frozenset(
 AGREEING = 2
 """Attempts that must agree before anything is conclusive."""
 
-_HELLO = ("reset", "eof", "alert", TIMEOUT)
+_HELLO = ("reset", "eof", "alert", "handshake", TIMEOUT)
 _CUT_OFF = ("reset", TIMEOUT)
 _RESOLVERS_FAULT = ("servfail", TIMEOUT)
 """Failures of a resolver that cannot reach the platform's name servers."""
+_NO_TCP = ("reset", "eof")
+"""Failures of a resolver that serves nobody over TCP, where its answers are too long for UDP."""
 _HONEST = (Reason.OPEN_RESOLVER_TCP, Reason.DOH)
 
 
@@ -84,6 +87,8 @@ class _Clues(msgspec.Struct, frozen=True, kw_only=True):
     """The attempts that agree on the sign, in the order made."""
     dns: tuple[DnsObservation, ...]
     tls: tuple[TlsObservation, ...]
+    resolver_serves_tcp: bool
+    """The vantage's own resolver answered for another name over TCP."""
 
 
 def reread(
@@ -155,6 +160,8 @@ def _only_the_name_lies(clues: _Clues, word: str) -> bool:
     on_the_way = answered_well and bool(over_udp) and len(spoiled) == len(over_udp)
     if word == "injection":
         return bool(_verified(clues)) or answered_well
+    if word in _NO_TCP:
+        return bool(_verified(clues)) and clues.resolver_serves_tcp
     return bool(_verified(clues)) and (word not in _RESOLVERS_FAULT or on_the_way)
 
 
@@ -257,6 +264,9 @@ def _clues(case: Case, agreeing: Sequence[Summary]) -> _Clues:
             o for o in seen if isinstance(o, DnsObservation) and o.name.lower().rstrip(".") == host
         ),
         tls=tuple(o for o in seen if isinstance(o, TlsObservation)),
+        resolver_serves_tcp=any(
+            o.reason == Reason.RESOLVER_TCP and o.failure is None for o in seen
+        ),
     )
 
 

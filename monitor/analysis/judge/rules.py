@@ -39,6 +39,10 @@ Decisions worth knowing:
   what a block of QUIC alone means for the platform.
 * *Without a control, with controls that disagree, or on a proxy's report alone*, evidence is never
   more than weak. Where agents are controls, they vote (`monitor.analysis.judge.controls`).
+* *A server's error over a verified connection*, from the platform itself, is no block: down where
+  the control gets one too, else insufficient (`monitor.analysis.judge.server_errors`).
+* *A wrong clock* explains certificates and nothing else.
+* *A control that is censored itself* says nothing (`monitor.analysis.judge.controls`).
 * *451 over a verified connection* is the platform's own act under a law: blocked, method http,
   never more than weak. When the control gets 451 too, it is insufficient.
 * *An unexpected answer over a verified connection* is insufficient: sites answer robots and regions
@@ -51,7 +55,13 @@ Decisions worth knowing:
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from monitor.analysis.judge.attempt_signs import INTERCEPTED, Finding
+from monitor.analysis.judge.attempt_signs import (
+    CERTIFICATE,
+    INJECTION,
+    INTERCEPTED,
+    REFUSED_HERE,
+    Finding,
+)
 from monitor.analysis.judge.case import Case, EndpointCase
 from monitor.analysis.judge.evidence_grades import WEIGHTS, Sign, ceiling, llr, signs
 from monitor.analysis.judge.facts import FAMILY_MISSING, Facts, examine
@@ -63,12 +73,14 @@ from monitor.analysis.judge.follow_up_evidence import (
     PRIVATE_ADDRESS,
 )
 from monitor.analysis.judge.lossy_paths import lost
+from monitor.analysis.judge.server_errors import server_error
 from monitor.analysis.outcome import TIMEOUT, failures, kind_of
+from monitor.analysis.vantage.health import wrong_clock
 from monitor.analysis.verdict import Evidence, State, TableRule, VantageState, Verdict
 from probes.catalog.catalog import EndpointKind
 from probes.measurement import Layer, Measurement
 
-RULES_VERSION = "5"
+RULES_VERSION = "6"
 """Stored with every verdict. It changes whenever the same case could get another verdict."""
 QUIC_BLOCKED = "quic.blocked"
 IPV6_DEAD = "family.ipv6_dead"
@@ -353,10 +365,14 @@ RULES: tuple[Rule, ...] = (
             facts.egress_failed or facts.case.health.rule_id == "vantage.egress_failed"
         ),
     ),
-    _vantage(
-        "clock_skew",
-        "The vantage's clock is more than a day off, which makes valid certificates look invalid.",
-        "Somebody breaks the references' certificates and forges dates in cleartext.",
+    Rule(
+        id="vantage.clock_skew",
+        meaning="The vantage's clock is more than a day off, which makes valid certificates look"
+        " invalid.",
+        wrong_when="Somebody breaks the references' certificates and forges dates in cleartext.",
+        matches=lambda facts: (
+            wrong_clock(facts.case.health) and facts.sign in (None, CERTIFICATE, INTERCEPTED)
+        ),
     ),
     _vantage(
         "resolver_down",
@@ -391,11 +407,14 @@ RULES: tuple[Rule, ...] = (
         " blocks all of it.",
         "The few TLS references are down or blocked by themselves.",
     ),
-    _vantage(
-        "no_references",
-        "No reference was tested, so this failure could be the vantage's own.",
-        "The configuration names no reference that this vantage may test.",
-        any_rule=True,
+    Rule(
+        id="vantage.no_references",
+        meaning="No reference was tested, so this failure could be the vantage's own.",
+        wrong_when="The configuration names no reference that this vantage may test.",
+        matches=lambda facts: (
+            facts.case.health.state is VantageState.UNKNOWN
+            and facts.case.health.rule_id != "vantage.clock_skew"
+        ),
     ),
     Rule(
         id=FAMILY_MISSING,
@@ -430,11 +449,32 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        id="control.down_and_injected",
+        meaning="It fails here, and afterwards it failed at the control too: it is down. Besides,"
+        " one DNS query for it got two contradicting replies here: somebody else answers too.",
+        state=State.DOWN,
+        wrong_when="A faulty resolver answers twice.",
+        matches=lambda facts: facts.controls.down and facts.sign == INJECTION,
+    ),
+    Rule(
         id="control.also_fails",
         meaning="It fails here, and afterwards it failed at the control too: it is down.",
         state=State.DOWN,
         wrong_when="It is blocked here and refuses the control's network at the same time.",
         matches=lambda facts: facts.controls.down,
+    ),
+    Rule(
+        id="control.also_errs",
+        meaning="The platform itself answers with a server's error, over a verified connection, and"
+        " does so at the control too: it is down.",
+        state=State.DOWN,
+        wrong_when="It answers whatever it takes for a robot with such an error.",
+        matches=lambda facts: (
+            facts.sign == REFUSED_HERE
+            and bool(facts.controls.working)
+            and not facts.controls.unsettled
+            and all(map(server_error, facts.controls.working))
+        ),
     ),
     # Does the sign need no control?
     _accuses(
@@ -493,6 +533,13 @@ RULES: tuple[Rule, ...] = (
         meaning="It fails here, and the control vantage was unhealthy or could not test it.",
         wrong_when="The control's references fail though the control is fine.",
         matches=lambda facts: facts.controls.gap == "dead",
+    ),
+    Rule(
+        id="control.censored",
+        meaning="It fails here, and at the control under its own name alone, while another name is"
+        " answered at the same address: the control is censored itself.",
+        wrong_when="The platform's servers fail for its own name only.",
+        matches=lambda facts: facts.controls.gap == "censored",
     ),
     Rule(
         id=CONTROL_UNSETTLED,
@@ -561,6 +608,18 @@ RULES: tuple[Rule, ...] = (
         "The platform's name servers are slow to answer this resolver.",
     ),
     _accuses(
+        "dns.reset",
+        "The network's resolver is asked over TCP, as its reply over UDP is cut short, and the"
+        " connection is reset.",
+        "The resolver serves nobody over TCP, and no follow-up asked it for another name.",
+    ),
+    _accuses(
+        "dns.eof",
+        "The network's resolver is asked over TCP, as its reply over UDP is cut short, and the"
+        " connection is closed.",
+        "The resolver serves nobody over TCP, and no follow-up asked it for another name.",
+    ),
+    _accuses(
         "tcp.refused",
         "Connections to the platform's addresses are refused, though they work elsewhere.",
         "The resolver sent us to a server that is being taken out of service.",
@@ -605,7 +664,8 @@ RULES: tuple[Rule, ...] = (
     _accuses(
         "tls.handshake",
         "What answers in the platform's place does not speak the encrypted protocol.",
-        "A faulty server or middlebox; never more than weak.",
+        "A faulty server or middlebox; never more than weak, unless another name gets an encrypted"
+        " answer at the same address.",
     ),
     _accuses(
         "tls.timeout",
@@ -702,6 +762,14 @@ RULES: tuple[Rule, ...] = (
         " robots.",
         wrong_when="A censor imitates the site's headers.",
         matches=lambda facts: facts.sign == (Layer.HTTP, "refused_by_site"),
+    ),
+    Rule(
+        id="http.withheld_here",
+        meaning="The platform itself answers with an error here, over a verified connection, and"
+        " not at the control: its servers near here fail, or it withholds its service. No network"
+        " is accused.",
+        wrong_when="It takes this visitor, or this network, for a robot.",
+        matches=lambda facts: facts.sign == REFUSED_HERE,
     ),
     Rule(
         id="http.unexpected",

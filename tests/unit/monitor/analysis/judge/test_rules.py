@@ -45,6 +45,18 @@ from tests.worlds.build import (
     tls,
 )
 
+EXPIRED = (dns(), tcp(), tls("ssl_invalid_certificate"))
+ERROR = (dns(), tcp(), tls(), http(status=503))
+CENSORED_CONTROL = control(
+    *(dns(), tcp(), tls("connection_reset")),
+    *follow_up(Reason.INNOCUOUS_SNI, tls(server_name="innocuous.example")).observations,
+    *follow_up(Reason.NAME_AGAIN, tls("connection_reset")).observations,
+    reached=False,
+)
+"""A control that is cut off by the endpoint's name and answered under another."""
+WRONG_CLOCK = msgspec.structs.replace(
+    health(VantageState.UNKNOWN, rule_id="vantage.clock_skew"), clock_skew=-2 * 365 * 86400.0
+)
 BOTH = ("ipv4", "ipv6")
 CLEAR = "http://example.com/"
 RESET = (dns(), tcp(), tls("connection_reset"))
@@ -259,8 +271,8 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         unwell(VantageState.INTERNATIONAL_CUT, times=0),
     ),
     "vantage.clock_skew": (
-        unwell(VantageState.UNKNOWN, "vantage.clock_skew"),
-        unwell(VantageState.UNKNOWN, "vantage.no_tls"),
+        case(*repeated(*EXPIRED, times=2), field=WRONG_CLOCK),
+        case(*repeated(*RESET, times=4), field=WRONG_CLOCK),
     ),
     "vantage.no_tls": (
         unwell(VantageState.UNKNOWN, "vantage.no_tls"),
@@ -299,6 +311,18 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "control.also_fails": (
         failing(*RESET, controls=DEAD_CONTROL),
         failing(*RESET, controls=(*DEAD_CONTROL, control(vantage="ctl-ams"))),
+    ),
+    "control.down_and_injected": (
+        failing(INJECTED, tcp("connection_refused", address=V4_OTHER), controls=DEAD_CONTROL),
+        failing(TWO_QUERIES, tcp("connection_refused", address=V4_OTHER), controls=DEAD_CONTROL),
+    ),
+    "control.also_errs": (
+        failing(*ERROR, controls=(control(*ERROR),)),
+        failing(*ERROR, controls=(control(*ERROR), control(vantage="ctl-ams"))),
+    ),
+    "control.censored": (
+        failing(*RESET, controls=(CENSORED_CONTROL,)),
+        failing(*RESET, controls=(CENSORED_CONTROL, control(vantage="ctl-ams"))),
     ),
     "control.unsettled": (
         failing(*RESET, controls=TWO_CONTROLS, trust=AGENTS),
@@ -381,6 +405,11 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         failing(dns("generic_timeout_error")),
         case(look(dns("generic_timeout_error"))),
     ),
+    "dns.reset": (
+        failing(dns("connection_reset")),
+        failing(dns("connection_refused")),
+    ),
+    "dns.eof": (failing(dns("eof_error")), failing(dns("connection_reset"))),
     "tcp.refused": (
         failing(dns(), tcp("connection_refused")),
         failing(dns(), tcp("connection_refused"), *OTHER_ADDRESS_EOF),
@@ -461,6 +490,7 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         failing(over_https("dns_bogon_error", addresses=("10.0.0.1",))),
         failing(dns("dns_bogon_error", addresses=("10.0.0.1",))),
     ),
+    "http.withheld_here": (failing(*ERROR), failing(*ERROR, controls=())),
     "http.unexpected": (
         failing(dns(), tcp(), tls(), http(status=403, expected=False)),
         failing(dns(), tcp(), tls(), http(status=403)),
