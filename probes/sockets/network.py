@@ -6,10 +6,12 @@ recognised instead of verified again (docs/adr/0004).
 """
 
 import contextlib
+import fcntl
 import hashlib
 import socket
 import ssl
 import struct
+import termios
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache, partial
 from typing import Protocol
@@ -19,6 +21,7 @@ import msgspec
 
 from probes.measurement import family_of
 from probes.sockets.failure_mapping import PeerClosedError
+from probes.sockets.parting import part
 from probes.sockets.readiness import INPUT, WatchedSocket
 from probes.sockets.verified_chains import VerifiedChains
 from probes.vantage import Egress, EgressKind
@@ -231,7 +234,7 @@ class SocketStream:
     """Stream over a non-blocking socket, in cleartext until `start_tls`."""
 
     __slots__ = (
-        *("_chain", "_contexts", "_dial", "_incoming", "_outgoing", "_sock", "_tls"),
+        *("_chain", "_contexts", "_dial", "_incoming", "_outgoing", "_secured", "_sock", "_tls"),
         "_used",
     )
 
@@ -248,6 +251,8 @@ class SocketStream:
         self._used = False
         """Whether cleartext was exchanged, so that a new connection would not be equivalent."""
         self._tls: ssl.SSLObject | None = None
+        self._secured = False
+        """Whether the handshake was finished; before that, nothing more may go to the peer."""
         self._chain: tuple[bytes, ...] = ()
 
     @property
@@ -318,6 +323,7 @@ class SocketStream:
             else:
                 finished = True
         self._recognise(known, server_name, finished=True)
+        self._secured = True
         await self._flush()
         cipher = tls.cipher()
         return TlsFacts(
@@ -387,11 +393,21 @@ class SocketStream:
             await self._flush()
 
     def close(self) -> None:
-        """Close without a TLS close_notify: the measurement needs nothing more from the peer."""
-        if self._tls is not None and self._tls.version() is None and self._sock.fileno() >= 0:
+        """End the connection as browsers do; see `probes.sockets.parting`."""
+        sock, self._sock = self._sock, _CLOSED
+        if sock.fileno() < 0:
+            return
+        if self._tls is not None and self._secured:
+            with contextlib.suppress(OSError):  # ssl.SSLError is one
+                self._tls.unwrap()
+            with contextlib.suppress(OSError):
+                sock.send(self._outgoing.read())
+        elif self._tls is not None and _unacknowledged(sock):
             # Otherwise the kernel would keep sending an unanswered hello for a minute.
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
-        self._sock.close()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+            sock.close()
+            return
+        part(sock)
 
     async def _fill(self) -> bool:
         """Feed TLS the next bytes; False at the end of the stream."""
@@ -406,6 +422,15 @@ class SocketStream:
 
 _ABORT = struct.pack("ii", 1, 0)
 """struct linger: on, zero seconds."""
+_CLOSED = WatchedSocket(socket.AF_INET, socket.SOCK_STREAM)
+"""In place of a socket that was closed, or that others close."""
+_CLOSED.close()
+
+
+def _unacknowledged(sock: WatchedSocket) -> bool:
+    """Whether the peer has not even acknowledged what was sent (SIOCOUTQ of Linux, tcp(7))."""
+    waiting = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, struct.pack("i", 0))
+    return bool(struct.unpack("i", waiting)[0])
 
 
 class _UnknownChainError(Exception):

@@ -673,8 +673,8 @@ def test_only_follow_ups_make_a_verdict_conclusive(any_case: Case) -> None:
 )
 @searching(100)
 def test_an_unwell_vantage_accuses_nobody(any_case: Case, state: VantageState) -> None:
-    """From a vantage that is offline, captive, cut off or unknown nothing is blocked or down, unless
-    all that is wrong is its clock."""
+    """From a vantage that is offline, captive, cut off or unknown nothing is blocked or down,
+    unless all that is wrong is its clock."""
     assume(any_case.health.rule_id != "vantage.clock_skew")
     unwell: VantageHealth = changed(any_case.health, state=state)
     verdict = judge(changed(any_case, health=unwell))
