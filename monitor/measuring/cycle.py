@@ -30,6 +30,7 @@ from monitor.config.settings import Settings
 from monitor.measuring.controls import Controls
 from monitor.measuring.effort import EffortPlanner
 from monitor.measuring.endpoints import Checkups, EndpointTests, first_and_rest
+from monitor.measuring.hellos import Hellos
 from monitor.measuring.http3 import Http3, UdpWitness
 from monitor.measuring.pace import pace_of
 from monitor.measuring.probers import Probers
@@ -58,11 +59,13 @@ class CycleRunner:
         transfers: Transfers | None = None,
         http3: Http3 | None = None,
         scheduled_controls: ScheduledControls | None = None,
+        hellos: Hellos | None = None,
     ) -> None:
         """`rng` orders the measurements and picks pool members; it need not be secret.
 
         `on_endpoint` gets the vantage whenever one of the `endpoints_per_cycle` is finished.
-        Without `transfers` no speed is measured; without `http3` nothing is tested over HTTP/3.
+        Without `transfers` no speed is measured; without `http3` nothing is tested over HTTP/3, and
+        without `hellos` nothing is greeted in another form.
         With `scheduled_controls` controls measure every endpoint by the clock, else only on demand.
         """
         self.settings = settings
@@ -73,16 +76,19 @@ class CycleRunner:
         self.transfers = transfers
         self.http3 = http3 or Http3(0.0, rng)
         self.scheduled_controls = scheduled_controls
+        self.hellos = hellos or Hellos(rng, 0.0)
         self.effort_planner = EffortPlanner(probers.ledger)
 
     def remember(self, latest: Sequence[Verdict]) -> None:
         """Continue with what an earlier process found; `latest` are the newest stored verdicts."""
         self.http3.remember(latest)
+        self.hellos.remember(latest)
         self.effort_planner.remember(latest)
 
     def inherit(self, before: "CycleRunner", vantages: Collection[str]) -> None:
         """Continue with what the runner of other settings knows of these vantages."""
         self.http3.inherit(before.http3, vantages)
+        self.hellos.inherit(before.hellos, vantages)
         self.effort_planner.inherit(before.effort_planner, vantages)
         if self.transfers is not None and before.transfers is not None:
             self.transfers.inherit(before.transfers, vantages)
@@ -129,6 +135,7 @@ class CycleRunner:
     def learn(self, seen: Seen, judged: Cycle) -> None:
         """Remember for the vantage's next cycles what the judge made of this one."""
         self.http3.learn(seen.vantage.id, seen.own, judged.verdicts)
+        self.hellos.learn(seen.vantage.id, seen.own, judged.verdicts)
         last = [one.attempts[-1] for one in seen.endpoints]
         self.effort_planner.learn(seen.vantage.id, last, judged.verdicts)
         if self.transfers is not None:
@@ -268,6 +275,7 @@ class _CycleSteps:
     def _endpoint_tests(self, early: VantageHealth) -> EndpointTests:
         runner, vantage = self._runner, self._vantage
         roles = (role for platform in self._platforms for role in platform.roles)
+        endpoints = [endpoint for role in roles for endpoint in role.endpoints]
         return EndpointTests(
             settings=runner.settings,
             probers=runner.probers,
@@ -285,7 +293,8 @@ class _CycleSteps:
                 lambda: self._probers.now().timestamp(),
                 self._pace.references,
             ),
-            http3=runner.http3.draw(vantage, early, (e for role in roles for e in role.endpoints)),
+            http3=runner.http3.draw(vantage, early, endpoints),
+            hellos=runner.hellos.draw(vantage, early, endpoints),
             udp=UdpWitness(self._ask_http3, runner.rng, runner.http3.offering(vantage.id)),
             effort=runner.effort_planner.begin(vantage.id, self._effort, early.families),
             last_begun=self._last_begun,

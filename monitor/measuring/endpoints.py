@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from monitor.analysis.judge.hello_forms import greets_otherwise, other_hello_failed
 from monitor.analysis.judge.quic_blocked import quic_failed
 from monitor.analysis.judge.second_attempt import (
     attempts_agree,
@@ -99,6 +100,8 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
     checkups: Checkups
     http3: frozenset[str]
     """Ids of the endpoints that are tested over HTTP/3 too."""
+    hellos: frozenset[str]
+    """Ids of the endpoints that are greeted in another form too."""
     udp: UdpWitness
     effort: CycleEffort
     last_begun: float
@@ -200,6 +203,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             cycle=self.cycle,
             quic=endpoint.id in self.http3 and not (reduction and reduction.greet),
             unadvertised=False,
+            otherwise=endpoint.id in self.hellos,
             reduction=reduction,
             allotment=allotment,
         )
@@ -245,6 +249,8 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         if quiet or not controls or not retry_may_tell(failed, controls):
             return ()
         if only_quic_failed(failed, self.early.families) or errs(failed):
+            return ()
+        if failed.reached and other_hello_failed(failed):
             return ()
         ledger, asked = self.probers.ledger, self.vantage.id
         if self.late or not ledger.affords(asked, Allotment.SUSPICION, _FOLLOW_UP_BYTES):
@@ -300,15 +306,17 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
                     purpose=Purpose.RETRY,
                     attempt=retry + 2,
                     quic=tries_quic(first),
+                    otherwise=greets_otherwise(first),
                     reduction=reduction,
                 ),
             )
             if not suspicious(attempts[-1], self.early.families):
                 break
-            # What TCP came to is no news where QUIC fails, and attempts that time out never agree.
-            if attempts_agree(attempts, self.early.families) and not quic_failed(
-                attempts[-1], self.early.families
-            ):
+            # What TCP came to is no news where QUIC or another greeting fails, and attempts that
+            # time out never agree.
+            last = attempts[-1]
+            beside = quic_failed(last, self.early.families) or other_hello_failed(last)
+            if attempts_agree(attempts, self.early.families) and not beside:
                 break
         return attempts[1:]
 

@@ -8,6 +8,7 @@ moved service, or a middlebox from a broken server. Each question here changes o
 | address | an innocuous server name | whether the name or the address is blocked |
 | address | the name again, after that | whether the failure was already over |
 | address | small segments | whether only large packets get lost |
+| address | the name in another form of greeting | whether only one form is cut off |
 | server name | an innocuous address | whether the name is blocked at every address |
 | resolver, over TCP | an innocuous name | whether it serves TCP at all |
 | name | open resolvers over UDP, TCP and HTTPS | whether our resolver lies, or the path to any |
@@ -39,6 +40,7 @@ from probes.measure.connections import Opened
 from probes.measure.doh import ask_doh
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.measurement_run import MeasurementRun
+from probes.measure.other_hello import other_hello
 from probes.measure.stream_query import stream_query, with_rcode
 from probes.measure.vantage_context import VantageContext
 from probes.measurement import (
@@ -46,6 +48,7 @@ from probes.measurement import (
     AnyObservation,
     DnsAnswer,
     DnsObservation,
+    Hello,
     HttpObservation,
     Measurement,
     Purpose,
@@ -66,6 +69,7 @@ _HONEST_PER_FAMILY = 2
 _DNS_PORT = 53
 SMALL_SEGMENT = 536
 """Bytes that every path must carry (RFC 9293 section 3.7.1)."""
+_CUT_OFF = (Failure.CONNECTION_RESET, Failure.EOF)
 _MEMORY = "memory"
 _PRIVATE = tuple(
     map(
@@ -89,6 +93,10 @@ class FollowUpPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Addresses that accepted a connection and failed after that."""
     silent: tuple[str, ...] = ()
     """Those of them that fell silent in the handshake."""
+    cut: tuple[str, ...] = ()
+    """Those of them that cut the handshake off, or fell silent in it."""
+    other_hello: Hello = Hello.SHORT
+    """The form of greeting that differs from the usual one in its number of packets."""
     given: tuple[str, ...] = ()
     """Addresses the vantage's own resolver gave."""
     known_elsewhere: tuple[str, ...] = ()
@@ -126,11 +134,9 @@ def plan_follow_up(
         for o in failed.observations
         if isinstance(o, TlsObservation) and o.failure and o.server_name == host.rstrip(".")
     ]
-    silent = {
-        o.address
-        for o in failed.observations
-        if isinstance(o, TlsObservation) and not o.reason and o.failure in TIMEOUTS
-    }
+    handshakes = [o for o in failed.observations if isinstance(o, TlsObservation) and not o.reason]
+    silent = {o.address for o in handshakes if o.failure in TIMEOUTS}
+    cut = silent | {o.address for o in handshakes if o.failure in _CUT_OFF}
     asked = [
         o.address
         for o in failed.observations
@@ -147,13 +153,13 @@ def plan_follow_up(
         tls=tls,
         failed_addresses=failed_addresses,
         silent=tuple(address for address in failed_addresses if address in silent),
+        other_hello=other_hello(handshakes),
+        cut=tuple(address for address in failed_addresses if address in cut),
         given=given,
         known_elsewhere=tuple(dict.fromkeys(known)),
         elsewhere=elsewhere,
         resolver_cut=any(
-            isinstance(o, DnsObservation)
-            and not o.reason
-            and o.failure in (Failure.CONNECTION_RESET, Failure.EOF)
+            isinstance(o, DnsObservation) and not o.reason and o.failure in _CUT_OFF
             for o in failed.observations
         ),
         http3=any(_offers_http3(control, host, port) for control in controls),
@@ -231,7 +237,14 @@ class _Question(MeasurementRun, ABC):
         """Ask; the answers are in the observations."""
 
     async def test_address(
-        self, address: str, name: str, *, verify: bool, reason: str, segment: int = 0
+        self,
+        address: str,
+        name: str,
+        *,
+        verify: bool,
+        reason: str,
+        segment: int = 0,
+        hello: Hello = Hello.USUAL,
     ) -> bool:
         """Connect and, where the endpoint speaks TLS, make a handshake for `name`; `segment` as for
         `Network.connect`."""
@@ -239,7 +252,7 @@ class _Question(MeasurementRun, ABC):
         opened = await self.connections.connect(address, self.plan.port, segment)
         worked = opened is not None
         if opened is not None and self.plan.tls:
-            worked = await self.connections.handshake(opened, self.plan.port, name, verify)
+            worked = await self.connections.handshake(opened, self.plan.port, name, verify, hello)
             opened.stream.close()
         self.record.mark(reason, since)
         return worked
@@ -289,6 +302,19 @@ class _SmallSegments(_Question):
                 reason=Reason.SMALL_SEGMENTS,
                 segment=SMALL_SEGMENT,
             )
+
+
+class _OtherHellos(_Question):
+    async def ask(self) -> None:
+        name = self.plan.host.rstrip(".")
+        for address in self.plan.cut:
+            test = partial(self.test_address, address, name, verify=True)
+            other = partial(test, reason=Reason.OTHER_HELLO)
+            if await other(hello=self.plan.other_hello):
+                await test(reason=Reason.USUAL_HELLO)
+                if self.plan.other_hello is Hello.SHORT:
+                    # Whether it is the number of packets or what is in them.
+                    await other(hello=Hello.PARTS)
 
 
 class _PrivateAddresses(_Question):
@@ -477,6 +503,7 @@ def _questions(context: VantageContext, plan: FollowUpPlan, origin: float) -> li
             asked.append(_NameElsewhere(context, plan, origin))
         if not proxied:
             asked.append(_SmallSegments(context, plan, origin))
+            asked.append(_OtherHellos(context, plan, origin))
             asked.append(_PrivateAddresses(context, plan, origin))
     if not proxied and not is_literal(plan.host):
         asked.append(_VerifiedBefore(context, plan, origin))

@@ -14,9 +14,9 @@ from probes.sockets.readiness import WatchedSocket
 
 PATIENCE = 2.0
 """Seconds that the peer gets to end its side."""
-MOST = 64 * 1024
-"""Bytes that are still read. A page of which only the start was wanted ends by a reset, as one does
-whose loading is stopped."""
+MOST = 20 * 1024
+"""Bytes that are still read, about what is under way in any case. A page of which only the start
+was wanted ends by a reset, as one does whose loading is stopped."""
 
 _by_loop: dict[asyncio.AbstractEventLoop, set["_Parting"]] = {}
 

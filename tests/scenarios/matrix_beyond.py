@@ -503,6 +503,25 @@ BEYOND: tuple[Scenario, ...] = (
         answer=blocked("dns.nxdomain", "conclusive"),
     ),
     _more(
+        "short-hello-dropped",
+        "Greetings with the name that come in one packet are dropped, longer ones pass: a box that"
+        " does not put packets together. Browsers get through, many apps do not.",
+        blocked("tls.short_hello", "strong"),
+        lambda _, network: network.block(
+            sni=["short-hello-dropped.example"], how="drop", segments="one"
+        ),
+        platform="degraded",
+    ),
+    _more(
+        "large-hello-dropped",
+        "Greetings with the name that come in several packets are dropped, as browsers send them;"
+        " short ones pass.",
+        blocked("tls.large_hello", "conclusive"),
+        lambda _, network: network.block(
+            sni=["large-hello-dropped.example"], how="drop", segments="several"
+        ),
+    ),
+    _more(
         "cleartext-400",
         "The greeting with the name is answered by HTTP's error 400 in cleartext.",
         blocked("tls.handshake", "conclusive"),

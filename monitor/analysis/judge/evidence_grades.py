@@ -64,7 +64,7 @@ WEIGHTS: Mapping[Sign, Weight] = {
         (Weight.REPEAT, "tcp.unreachable tls.certificate tls.handshake app.middlebox"),
         (Weight.REPEAT, "http.status_451 http.blockpage http.known_blockpage"),
         (Weight.REPEAT, "quic.refused quic.unreachable quic.certificate"),
-        (Weight.OVERLOAD, "dns.reset dns.eof"),
+        (Weight.OVERLOAD, "dns.reset dns.eof tls.short_hello tls.large_hello"),
         (Weight.OVERLOAD, "tcp.refused tcp.reset tls.reset tls.eof tls.alert tls.address"),
         (Weight.OVERLOAD, "http.reset http.eof app.reset app.eof"),
         (Weight.SILENCE, "dns.timeout tcp.timeout tls.timeout http.timeout"),

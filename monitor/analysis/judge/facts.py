@@ -10,6 +10,7 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import Likeness, cleartext_page
 from monitor.analysis.judge.controls import Controls, controls_for, likenesses, redirected_elsewhere
 from monitor.analysis.judge.evidence_grades import Sign
+from monitor.analysis.judge.hello_forms import hello_finding
 from monitor.analysis.judge.quic_blocked import quic_finding
 from monitor.analysis.judge.server_errors import errs, forbidden, server_error
 from monitor.analysis.outcome import Summary, summarise, usable
@@ -70,10 +71,12 @@ def examine(case: Case) -> Facts:
         and not _by_captive_portal(case, last)
         and not _refused(last, for_last)
     )
+    other_hello = hello_finding(case, attempts) if answered and _settled(for_last) else None
+    answered = answered and other_hello is None
     like_control = last is not None and _like_control(last, for_last)
     failed = _trailing_failures(attempts) if not (answered or like_control) else []
     controls = controls_for(case, failed) if failed else for_last
-    finding = find(case, failed, controls) if failed else None
+    finding = other_hello or (find(case, failed, controls) if failed else None)
     return Facts(
         case=case,
         measured=bool(every),
@@ -91,6 +94,11 @@ def examine(case: Case) -> Facts:
         last=last or (every[-1] if every else None),
         decisive=tuple(failed or attempts[-1:] or every[-1:]),
     )
+
+
+def _settled(controls: Controls) -> bool:
+    """Whether the endpoint is known to work elsewhere."""
+    return bool(controls.working) and not controls.unsettled
 
 
 def _answered(summary: Summary, controls: Controls) -> bool:

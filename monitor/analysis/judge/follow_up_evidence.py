@@ -8,6 +8,8 @@ route, a resolver with an old answer. Each follow-up varies one thing and keeps 
   as well, the address is blocked or broken: the rule becomes tls.address at the same grade.
 * *The same name at an unrelated address.* When it fails in the same way, the name is blocked. Only
   resets and timeouts count: some servers answer a foreign name with an alert or hang up.
+* *The same name in another form of greeting.* When that works and the usual one fails again, where
+  an innocuous name in the usual form gets an answer, one form alone is cut off.
 * *The same name in small segments.* Where any name falls silent at the address and this works, only
   large packets get lost (path MTU). Silence for any name is never more than weak without it.
 * *Another source for the name's addresses.* An address is right when the handshake there verifies
@@ -31,13 +33,23 @@ from monitor.analysis.outcome import TIMEOUT, Summary, contradicting, sub_method
 from monitor.analysis.verdict import Evidence, VantageState
 from probes.failure import Failure
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import AnyObservation, DnsObservation, Layer, TlsObservation
+from probes.measurement import (
+    ONE_PACKET,
+    AnyObservation,
+    DnsObservation,
+    Layer,
+    TlsObservation,
+)
 
 HIJACK: Sign = (Layer.DNS, "hijack")
 DEAD_ADDRESS: Sign = (Layer.DNS, "dead_address")
 """Our resolver's addresses are silent, or died, while the platform answers at others from here."""
 PRIVATE_ADDRESS: Sign = (Layer.DNS, "private_address")
 """The platform answers at the private address that our resolver gives."""
+SHORT_HELLO: Sign = (Layer.TLS, "short_hello")
+"""Greetings with our name that come in one packet are cut off, others are not."""
+LARGE_HELLO: Sign = (Layer.TLS, "large_hello")
+"""The contrary."""
 LARGE_PACKETS: Sign = (Layer.TLS, "large_packets")
 """Only large packets get lost on the way to the address."""
 EXPLAINS = {
@@ -54,8 +66,8 @@ FORGED = (Failure.SSL_UNKNOWN_AUTHORITY, Failure.SSL_INVALID_HOSTNAME)
 CONCLUSIVE: frozenset[Sign] = frozenset(
     signs(
         "dns.hijack dns.injection dns.bogon dns.nxdomain dns.refused dns.servfail dns.no_answer"
-        " dns.timeout dns.reset dns.eof"
-        " tls.certificate tls.handshake tls.reset tls.eof tls.alert tls.timeout"
+        " dns.timeout dns.reset dns.eof tls.short_hello tls.large_hello tls.certificate"
+        " tls.handshake tls.reset tls.eof tls.alert tls.timeout"
     )
 )
 """Signs that follow-ups can make conclusive."""
@@ -124,7 +136,8 @@ def reread(
         if at_home and case.health.state is VantageState.OK:
             return _conclusive(sign, evidence, agreeing)
     if layer is Layer.TLS and _only_this_name(clues, word):
-        return _conclusive(sign, evidence, agreeing)
+        form = _form_cut_off(clues, word)
+        return _conclusive((layer, form) if form else sign, evidence, agreeing)
     if layer in (Layer.TCP, Layer.TLS) and _led_astray(clues, honest):
         if word == TIMEOUT or _verified_before(clues):
             return Reading(sign=DEAD_ADDRESS, evidence=Evidence.NONE)
@@ -139,7 +152,8 @@ def _of_address(clues: _Clues, word: str, evidence: Evidence) -> Reading:
     """What it means that every name fails at an address."""
     if word != TIMEOUT:
         return Reading(sign=ADDRESS, evidence=evidence)
-    small = [o for o in clues.tls if o.reason == Reason.SMALL_SEGMENTS]
+    smaller = (Reason.SMALL_SEGMENTS, Reason.OTHER_HELLO)
+    small = [o for o in clues.tls if o.reason in smaller]
     if any(o.failure is None for o in small):
         return Reading(sign=LARGE_PACKETS, evidence=Evidence.NONE)
     # Without this question a path that loses large packets looks the same.
@@ -226,6 +240,17 @@ def _fails_again(clues: _Clues) -> set[str]:
     again = [o for o in clues.tls if o.reason == Reason.NAME_AGAIN]
     worked = {o.address for o in again if o.failure is None}
     return {o.address for o in again if sub_method_of(o) in _HELLO} - worked
+
+
+def _form_cut_off(clues: _Clues, word: str) -> str:
+    """The form of greeting that is cut off with our name, where another form of it works; empty
+    where none does. At the same address an innocuous name works in the form that is cut off."""
+    answered = _other_name_answers(clues, word)
+    again = [o for o in clues.tls if o.reason == Reason.USUAL_HELLO and o.address in answered]
+    others = {o.address for o in clues.tls if o.reason == Reason.OTHER_HELLO and o.failure is None}
+    if not again or not all(sub_method_of(o) == word and o.address in others for o in again):
+        return ""
+    return LARGE_HELLO[1] if max(o.hello_bytes for o in again) > ONE_PACKET else SHORT_HELLO[1]
 
 
 def _other_name_fails_too(clues: _Clues, word: str) -> bool:

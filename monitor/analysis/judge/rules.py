@@ -655,6 +655,18 @@ RULES: tuple[Rule, ...] = (
         "The platform's nearest server is set up differently from the one the control met.",
     ),
     _accuses(
+        "tls.short_hello",
+        "The connection is cut off when the platform's name is sent in a short greeting, as many"
+        " apps send it, and not in a long one, as browsers do.",
+        "The platform's nearest server fails on short greetings with its own name.",
+    ),
+    _accuses(
+        "tls.large_hello",
+        "The connection is cut off when the platform's name is sent in a long greeting of several"
+        " packets, as browsers send it, and not in a short one.",
+        "The platform's nearest server fails on long greetings with its own name.",
+    ),
+    _accuses(
         "tls.address",
         "TLS handshakes with the platform's address fail whatever name is sent, so the address"
         " is blocked and not the name.",

@@ -9,6 +9,7 @@ from monitor.analysis.judge.cleartext_pages import (
     redirects_elsewhere,
 )
 from monitor.analysis.judge.evidence_grades import AGREEING_ATTEMPTS, WEIGHTS, Weight
+from monitor.analysis.judge.hello_forms import other_hello_failed
 from monitor.analysis.judge.quic_blocked import quic_failed
 from monitor.analysis.judge.server_errors import errs
 from monitor.analysis.outcome import Outcome, came_late, decisive, rank, summarise, works
@@ -19,13 +20,13 @@ from probes.measurement import Layer, Measurement
 def suspicious(measurement: Measurement, families: tuple[str, ...]) -> bool:
     """Whether the endpoint was not reached, or not over a family that works from here, or not over
     QUIC where that was tried, or only by a cleartext redirect that anybody could forge, or answered
-    with an error.
+    with an error, or not in another form of greeting where that was tried.
 
     `families` are those over which a reference answered.
     """
     if not measurement.reached or redirects_elsewhere(measurement, None):
         return True
-    if quic_failed(measurement, families) or errs(measurement):
+    if quic_failed(measurement, families) or errs(measurement) or other_hello_failed(measurement):
         return True
     return bool(failing_families(measurement, families))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import certifi
 import pytest
 
+from probes.measurement import ONE_PACKET, Hello
 from probes.sockets.failure_mapping import PeerClosedError
 from probes.sockets.network import (
     SocketNetwork,
@@ -108,6 +109,24 @@ async def test_a_handshake_tells_what_was_agreed_and_shown() -> None:
         stream.close()
     assert chain_digest(chain) == hashlib.sha256(b"".join(chain)).hexdigest()
     assert chain_digest(()) == ""
+
+
+@pytest.mark.parametrize("verify", [True, False])
+async def test_each_form_of_greeting_is_what_it_says(*, verify: bool) -> None:
+    """The short one fits into one packet, the one in parts is as short; a usual one is as OpenSSL
+    makes it. All are finished, and the length is told."""
+    sizes: dict[Hello, int] = {}
+    for hello in Hello:
+        async with serving(forever, tls=honest_context()) as port:
+            stream = await network().connect("127.0.0.1", port)
+            assert stream.hello_bytes == 0
+            facts = await stream.start_tls(NAME, verify=verify, hello=hello)
+            assert facts.version == "TLSv1.3"
+            sizes[hello] = stream.hello_bytes
+            stream.close()
+    assert sizes[Hello.SHORT] == sizes[Hello.PARTS] <= ONE_PACKET
+    assert sizes[Hello.USUAL] > ONE_PACKET or ssl.OPENSSL_VERSION_INFO < (3, 5)
+    await asyncio.wait_for(parted(), PATIENCE + 1)
 
 
 async def test_recording_shakes_hands_with_anyone() -> None:

@@ -57,6 +57,18 @@ CENSORED_CONTROL = control(
 WRONG_CLOCK = msgspec.structs.replace(
     health(VantageState.UNKNOWN, rule_id="vantage.clock_skew"), clock_skew=-2 * 365 * 86400.0
 )
+SHORT_CUT = follow_up(Reason.OTHER_HELLO, tls("connection_reset")).observations
+(SHORT_INNOCUOUS,) = follow_up(
+    Reason.OTHER_HELLO_INNOCUOUS, tls(server_name="innocuous.example")
+).observations
+LARGE_CUT = (
+    follow_up(Reason.INNOCUOUS_SNI, tls(server_name="innocuous.example")),
+    follow_up(Reason.NAME_AGAIN, tls("connection_reset")),
+    follow_up(Reason.OTHER_HELLO, tls()),
+    follow_up(
+        Reason.USUAL_HELLO, msgspec.structs.replace(tls("connection_reset"), hello_bytes=1540)
+    ),
+)
 BOTH = ("ipv4", "ipv6")
 CLEAR = "http://example.com/"
 RESET = (dns(), tcp(), tls("connection_reset"))
@@ -434,6 +446,14 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "tls.alert": (
         failing(dns(), tcp(), tls("ssl_failed_handshake", alert=True)),
         failing(dns(), tcp(), tls("ssl_failed_handshake")),
+    ),
+    "tls.short_hello": (
+        case(*repeated(*WELL, *SHORT_CUT, SHORT_INNOCUOUS, times=4, reached=True)),
+        case(*repeated(*WELL, *SHORT_CUT, times=4, reached=True)),
+    ),
+    "tls.large_hello": (
+        failing(*RESET, follow_ups=LARGE_CUT),
+        failing(*RESET, follow_ups=LARGE_CUT[:-1]),
     ),
     "tls.address": (
         failing(*RESET, follow_ups=(innocuous("connection_reset"),)),

@@ -514,7 +514,7 @@ def test_without_controls_no_failure_becomes_ok(any_case: Case, data: st.DataObj
     """
     kept = tuple(c for c in any_case.controls if data.draw(st.booleans()))
     before, after = judge(any_case), judge(changed(any_case, controls=kept))
-    answered = before.state is State.OK or before.family or before.only_quic
+    answered = before.state is State.OK or before.family or before.spares_browsers
     assert after.state is not State.OK or answered
 
 
@@ -609,7 +609,7 @@ def test_taking_follow_ups_away_never_raises_evidence(any_case: Case, data: st.D
     after = judge(changed(any_case, follow_ups=tuple(map(thinned, any_case.follow_ups))))
     assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
     # Over QUIC follow-ups are looks.
-    assert after.state is before.state or before.only_quic
+    assert after.state is before.state or before.spares_browsers
 
 
 LATER = control(dns(), tcp(), tls(), http(), at=10.0)

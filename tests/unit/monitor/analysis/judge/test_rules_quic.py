@@ -80,8 +80,8 @@ def test_the_endpoint_is_blocked_by_quic() -> None:
     verdict = over_tcp_only()
     assert (verdict.state, verdict.method, verdict.sub_method) == (State.BLOCKED, "quic", "timeout")
     assert verdict.evidence is Evidence.STRONG
-    assert verdict.only_quic
-    assert not seen("x.com", State.BLOCKED).only_quic
+    assert verdict.spares_browsers
+    assert not seen("x.com", State.BLOCKED).spares_browsers
 
 
 @pytest.mark.parametrize("host", ["x_com", "old_x_com", "api_x_com", "m1_x_com"])
