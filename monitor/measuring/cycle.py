@@ -31,7 +31,7 @@ from monitor.measuring.controls import Controls
 from monitor.measuring.effort import EffortPlanner
 from monitor.measuring.endpoints import Checkups, EndpointTests, first_and_rest
 from monitor.measuring.hellos import Hellos
-from monitor.measuring.http3 import Http3, UdpWitness
+from monitor.measuring.http3 import Http3, QuicWitness
 from monitor.measuring.pace import pace_of
 from monitor.measuring.probers import Probers
 from monitor.measuring.scheduled_controls import ScheduledControls
@@ -40,7 +40,7 @@ from monitor.wire.answers import ControlState
 from probes.catalog.catalog import EndpointKind, Reference, ReferenceScope
 from probes.layers.bogon import NO_NAT64
 from probes.measure.follow_up import plan_http3
-from probes.measurement import Measurement, id_at
+from probes.measurement import REFERENCE_PLATFORM, Measurement, id_at
 from probes.target import Reduction, Target
 from probes.vantage import VantageRole
 from storage.values.cycle import Cycle
@@ -181,7 +181,7 @@ class _CycleSteps:
             references, [m for one in endpoints for m in one.attempts if m.reached]
         )
         transfers = await self._measure_transfers(health, endpoints)
-        return self._seen(health, references, endpoints, tests.udp.measurements, checks, transfers)
+        return self._seen(health, references, endpoints, tests.quic.measurements, checks, transfers)
 
     # -- the vantage itself ------------------------------------------------------------------
 
@@ -295,10 +295,24 @@ class _CycleSteps:
             ),
             http3=runner.http3.draw(vantage, early, endpoints),
             hellos=runner.hellos.draw(vantage, early, endpoints),
-            udp=UdpWitness(self._ask_http3, runner.rng, runner.http3.offering(vantage.id)),
+            quic=QuicWitness(
+                self._ask_http3,
+                runner.rng,
+                runner.http3.offering(vantage.id),
+                self._references_over_tls(),
+            ),
             effort=runner.effort_planner.begin(vantage.id, self._effort, early.families),
             last_begun=self._last_begun,
         )
+
+    def _references_over_tls(self) -> list[Target]:
+        """Foreign references that may answer over HTTP/3."""
+        return [
+            Target(platform=REFERENCE_PLATFORM, role=one.scope, endpoint=one.endpoint)
+            for one in self._runner.settings.catalog.references_for(self._vantage.country)
+            if one.scope is ReferenceScope.INTERNATIONAL
+            and one.endpoint.kind in (EndpointKind.TLS, EndpointKind.HTTPS)
+        ]
 
     async def _ask_http3(self, target: Target) -> Measurement:
         plan = plan_http3(target)

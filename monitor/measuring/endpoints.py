@@ -25,7 +25,7 @@ from monitor.budget.ledger import BudgetSpentError
 from monitor.config.settings import Settings
 from monitor.measuring.controls import Controls, Shared, Work
 from monitor.measuring.effort import CycleEffort
-from monitor.measuring.http3 import UdpWitness, only_quic_failed, reached_over_quic, tries_quic
+from monitor.measuring.http3 import QuicWitness, only_quic_failed, reached_over_quic, tries_quic
 from monitor.measuring.pace import Pace
 from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Endpoint, EndpointKind, Platform, ReferenceScope, Role
@@ -102,7 +102,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
     """Ids of the endpoints that are tested over HTTP/3 too."""
     hellos: frozenset[str]
     """Ids of the endpoints that are greeted in another form too."""
-    udp: UdpWitness
+    quic: QuicWitness
     effort: CycleEffort
     last_begun: float
     """Time of the event loop after which nothing further begins, so that the cycle ends before the
@@ -207,7 +207,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             reduction=reduction,
             allotment=allotment,
         )
-        return await self.udp.first_attempt(target, attempt)
+        return await self.quic.first_attempt(target, attempt)
 
     async def _at_controls(
         self, target: Target, failed: Measurement, *, quic: bool
@@ -233,7 +233,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         if only_quic_failed(first, self.early.families):
             if not any(map(reached_over_quic, controls)):
                 return False
-            return await self.udp.others_answer(endpoint)
+            return await self.quic.others_answer(endpoint)
         return retry_may_tell(first, controls)
 
     async def _follow_up(

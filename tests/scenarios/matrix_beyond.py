@@ -469,6 +469,14 @@ BEYOND: tuple[Scenario, ...] = (
         proved_in="test_http3.py::test_quic_only_and_no_control_that_could_ask",
     ),
     Scenario(
+        name="quic-everywhere",
+        group="beyond",
+        story="QUIC is dropped for all addresses; calls pass.",
+        ooni=_NEVER,
+        answer=ok("quic.everywhere"),
+        proved_in="test_http3.py::test_quic_blocked_as_a_protocol_singles_no_platform_out",
+    ),
+    Scenario(
         name="udp-closed",
         group="beyond",
         story="No datagram leaves the network but DNS.",

@@ -11,7 +11,7 @@ from monitor.analysis.judge.cleartext_pages import Likeness, cleartext_page
 from monitor.analysis.judge.controls import Controls, controls_for, likenesses, redirected_elsewhere
 from monitor.analysis.judge.evidence_grades import Sign
 from monitor.analysis.judge.hello_forms import hello_finding
-from monitor.analysis.judge.quic_blocked import quic_finding
+from monitor.analysis.judge.quic_blocked import quic_fails_everywhere, quic_finding
 from monitor.analysis.judge.server_errors import errs, forbidden, server_error
 from monitor.analysis.outcome import Summary, summarise, usable
 from monitor.analysis.verdict import Evidence, VantageState
@@ -43,6 +43,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Set when the endpoint answers, but never over one family that works otherwise."""
     quic_finding: Finding | None
     """Set when the endpoint answers over TCP, but not over QUIC."""
+    quic_fails_everywhere: bool
+    """Set when it does, and QUIC works to nobody from here, though other UDP does."""
     last: Summary | None
     decisive: tuple[Summary, ...]
     """The attempts since the last one that worked, or that one where it is the very last."""
@@ -91,6 +93,7 @@ def examine(case: Case) -> Facts:
         finding=finding,
         family_finding=family_finding(case, attempts) if answered else None,
         quic_finding=quic_finding(case, attempts) if answered else None,
+        quic_fails_everywhere=answered and quic_fails_everywhere(case, attempts),
         last=last or (every[-1] if every else None),
         decisive=tuple(failed or attempts[-1:] or every[-1:]),
     )

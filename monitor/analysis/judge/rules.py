@@ -33,10 +33,10 @@ Decisions worth knowing:
 * *MTProto* is spoken by Telegram's servers only, and *Noise* by WhatsApp's. A connection that does
   not speak it comes from a middlebox, or is cut off once the app's greeting is recognised: method
   tcp, sub-method middlebox. The failure of layer app says which: silence, a reset, another answer.
-* *UDP* is closed on many networks. QUIC and calls are accused only where other UDP worked in the
-  same cycle; calls (method udp) are never more than weak, unless another owner's server for calls
-  answered on the same port. `monitor.analysis.judge.platform` says
-  what a block of QUIC alone means for the platform.
+* *UDP* is closed on many networks. QUIC is accused only where another's QUIC worked in the same
+  cycle, and calls where other UDP did; calls (method udp) are never more than weak, unless another
+  owner's server for calls answered on the same port. `monitor.analysis.judge.platform` says what a
+  block of QUIC alone means for the platform.
 * *Without a control, with controls that disagree, or on a proxy's report alone*, evidence is never
   more than weak. Where agents are controls, they vote (`monitor.analysis.judge.controls`).
 * *A server's error over a verified connection*, from the platform itself, is no block: down where
@@ -326,6 +326,15 @@ RULES: tuple[Rule, ...] = (
         wrong_when="The platform's nearest server does not speak QUIC, or the network limits the"
         " rate of UDP.",
         matches=lambda facts: facts.quic_finding is not None,
+    ),
+    Rule(
+        id="quic.everywhere",
+        meaning="It answers over TCP, and not over QUIC, as nobody does here, though other UDP"
+        " works: the network blocks the protocol, and no platform.",
+        state=State.OK,
+        wrong_when="QUIC is blocked for these platforms, and the others that were asked do not"
+        " speak it.",
+        matches=lambda facts: facts.quic_fails_everywhere,
     ),
     Rule(
         id="endpoint.reached",

@@ -213,7 +213,7 @@ def calls(failure: str, times: int = 2, **kwargs: object) -> Case:
 def over_quic(*observations: AnyObservation, **kwargs: object) -> Case:
     """Two looks that reach X over TCP."""
     kwargs.setdefault("controls", CONTROL_QUIC)
-    kwargs.setdefault("udp_works", True)
+    kwargs.setdefault("quic_works", True)
     return case(*repeated(*observations, times=2, reached=True), **kwargs)  # type: ignore[arg-type]
 
 
@@ -250,7 +250,11 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         dual(V6_DNS, tcp(address=V6), tls("connection_reset", address=V6)),
         dual(V6_DNS, tcp(address=V6), tls("unknown_failure: odd", address=V6)),
     ),
-    "quic.blocked": (over_quic(*NO_QUIC), over_quic(*NO_QUIC, udp_works=False)),
+    "quic.blocked": (over_quic(*NO_QUIC), over_quic(*NO_QUIC, quic_works=False)),
+    "quic.everywhere": (
+        over_quic(*NO_QUIC, quic_works=False, udp_works=True),
+        over_quic(*NO_QUIC, quic_works=False),
+    ),
     "endpoint.reached": (case(look(*WELL, reached=True)), case(look(*WELL))),
     "endpoint.reached_on_retry": (
         case(look(*RESET), look(*WELL, at=2, reached=True)),
@@ -943,11 +947,11 @@ def test_an_old_ok_is_no_control() -> None:
 
 def test_silence_over_quic_is_gated_by_loss() -> None:
     """One lost datagram accuses nobody; silence that loss does not explain grows with looks."""
-    once = case(look(*NO_QUIC, reached=True), controls=CONTROL_QUIC, udp_works=True)
+    once = case(look(*NO_QUIC, reached=True), controls=CONTROL_QUIC, quic_works=True)
     assert judge(once).state is State.OK
     assert judge(over_quic(*NO_QUIC)).evidence is Evidence.WEAK
     thrice = repeated(*NO_QUIC, times=4, reached=True)
-    verdict = judge(case(*thrice, controls=CONTROL_QUIC, udp_works=True))
+    verdict = judge(case(*thrice, controls=CONTROL_QUIC, quic_works=True))
     assert (verdict.method, verdict.sub_method) == ("quic", "timeout")
     assert verdict.evidence is Evidence.STRONG
     assert verdict.failures == {"quic": "generic_timeout_error"}
@@ -1008,15 +1012,16 @@ def test_references_tell_blocked_calls_from_blocked_udp(
 
 def test_a_reference_over_udp_accuses_nobody_of_blocking_http_3() -> None:
     """Networks that drop UDP 443 for everybody let calls and the time pass."""
-    one = over_quic(*NO_QUIC, udp_works=False)
+    one = over_quic(*NO_QUIC, quic_works=False)
     heard = msgspec.structs.replace(one, udp_references=frozenset({"stun:stun.example:3478"}))
-    assert judge(heard).rule_id == "endpoint.reached"
+    assert judge(heard).rule_id == "quic.everywhere"
+    assert judge(heard).state is State.OK
 
 
 def test_quic_that_worked_once_is_not_blocked() -> None:
     """A look that got through clears it."""
     looks = (look(*NO_QUIC, reached=True), look(*WELL, quic(), at=2, reached=True))
-    assert judge(case(*looks, controls=CONTROL_QUIC, udp_works=True)).state is State.OK
+    assert judge(case(*looks, controls=CONTROL_QUIC, quic_works=True)).state is State.OK
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,7 @@ def wild_cases(draw: st.DrawFn) -> Case:
         endpoint=endpoint,
         follow_ups=tuple(draw(st.lists(follow_ups(endpoint), max_size=2))),
         udp_works=draw(st.booleans()),
+        quic_works=draw(st.booleans()),
     )
 
 
@@ -264,6 +265,7 @@ def telling_cases(draw: st.DrawFn, *, sensible: bool = False) -> Case:
         endpoint=endpoint,
         follow_ups=tuple(draw(st.lists(follow_ups(endpoint), max_size=2))),
         udp_works=draw(st.booleans()),
+        quic_works=draw(st.booleans()),
     )
 
 
@@ -300,7 +302,8 @@ def quic_cases(draw: st.DrawFn) -> Case:
         field=draw(able),
         control_health=dict.fromkeys(CONTROL_IDS, health()),
         follow_ups=tuple(draw(st.lists(follow_ups("https://x.com/"), max_size=2))),
-        udp_works=draw(st.sampled_from([True, True, False])),
+        udp_works=draw(st.booleans()),
+        quic_works=draw(st.sampled_from([True, True, False])),
     )
 
 
@@ -340,6 +343,7 @@ def app_cases(draw: st.DrawFn) -> Case:
         control_health=dict.fromkeys(CONTROL_IDS, health()),
         endpoint=endpoint,
         udp_works=draw(st.booleans()),
+        quic_works=draw(st.booleans()),
     )
     return msgspec.structs.replace(made, udp_references=draw(heard))
 
@@ -568,6 +572,7 @@ def test_without_udp_no_grade_rises(any_case: Case) -> None:
     before = judge(any_case)
     for fewer in (
         changed(any_case, udp_works=False),
+        changed(any_case, quic_works=False),
         changed(any_case, udp_references=frozenset()),
         changed(any_case, udp_works=False, udp_references=frozenset()),
     ):

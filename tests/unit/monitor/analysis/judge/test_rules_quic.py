@@ -50,7 +50,7 @@ ROLES = {e.host: role.name for role in VIDEO.roles for e in role.endpoints}
 def over_tcp_only(*, times: int = 4) -> Verdict:
     """What is said of X when it answers over TCP and never over QUIC."""
     looks = repeated(*WELL, SILENT, times=times, reached=True)
-    return judge(case(*looks, controls=WITNESS, udp_works=True))
+    return judge(case(*looks, controls=WITNESS, quic_works=True))
 
 
 def seen(host: str, like: Verdict | State) -> Verdict:
@@ -157,7 +157,7 @@ def test_tcp_blocked_alone_is_named_by_what_stops_tcp(
     extra = (follow_up(Reason.HTTP3, quic()),) if asked == "follow-up" else ()
     beside = (quic(),) if asked == "look" else ()
     looks = repeated(*seen_over_tcp, *beside, times=4)
-    verdict = judge(case(*looks, controls=WITNESS, follow_ups=extra, udp_works=True))
+    verdict = judge(case(*looks, controls=WITNESS, follow_ups=extra, quic_works=True))
     assert (verdict.rule_id, verdict.evidence) == (rule_id, evidence)
     assert verdict == msgspec.structs.replace(
         judge(case(*repeated(*seen_over_tcp, times=4), controls=WITNESS)),
@@ -171,6 +171,6 @@ def test_tcp_blocked_alone_is_named_by_what_stops_tcp(
 def test_both_blocked_is_named_by_what_stops_tcp() -> None:
     """Where neither works, TCP is what people would fall back to."""
     looks = repeated(dns(), tcp(), tls("connection_reset"), SILENT, times=4)
-    verdict = judge(case(*looks, controls=WITNESS, udp_works=True))
+    verdict = judge(case(*looks, controls=WITNESS, quic_works=True))
     assert (verdict.rule_id, verdict.state) == ("tls.reset", State.BLOCKED)
     assert video(x_com=verdict).state is State.BLOCKED
