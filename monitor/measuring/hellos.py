@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 from monitor.analysis.judge.follow_up_evidence import LARGE_HELLO, SHORT_HELLO
 from monitor.analysis.judge.hello_forms import greets_otherwise, other_hello_failed
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
-from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import Measurement, Purpose
 from probes.vantage import Profile, VantagePoint
 

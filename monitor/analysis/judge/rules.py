@@ -77,7 +77,7 @@ from monitor.analysis.judge.server_errors import server_error
 from monitor.analysis.outcome import TIMEOUT, failures, kind_of
 from monitor.analysis.vantage.health import wrong_clock
 from monitor.analysis.verdict import Evidence, State, TableRule, VantageState, Verdict
-from probes.catalog.catalog import EndpointKind
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import Layer, Measurement
 
 RULES_VERSION = "6"
@@ -130,7 +130,7 @@ def verdict_on(
         network=case.network,
         vantage_role="field",
         platform=case.platform,
-        role=case.role,
+        function=case.function,
         endpoint=case.endpoint,
         state=state,
         method=method,

@@ -36,7 +36,7 @@ def errs(measurement: Measurement) -> bool:
     if not measurement.reached or not hops(measurement):
         return False
     summary = summarise(measurement)
-    return server_error(summary) or (measurement.role == _START_PAGE and forbidden(summary))
+    return server_error(summary) or (measurement.function == _START_PAGE and forbidden(summary))
 
 
 def _verified_page(summary: Summary) -> HttpObservation | None:

@@ -8,7 +8,7 @@ import pytest
 from monitor.analysis.judge.rules import judge
 from monitor.analysis.verdict import VantageState, Verdict
 from monitor.measuring.hellos import Hellos
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import Measurement
 from probes.vantage import Egress, EgressKind, Profile, VantagePoint

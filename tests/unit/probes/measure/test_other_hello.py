@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.layers.http import HttpClient
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.prober import Prober
@@ -43,7 +43,7 @@ async def measured(peer: Peer, *, egress: Egress | None = None) -> Measurement:
         resolvers=lambda: [ResolverAddress(address=RESOLVER)],
         now=lambda: datetime(2024, 2, 17, 12, tzinfo=UTC),
     )
-    target = Target(platform="x", role="web", endpoint=parse_endpoint("tls://x.com"))
+    target = Target(platform="x", function="web", endpoint=parse_endpoint("tls://x.com"))
     measurement = await prober.measure(target, otherwise=True)
     assert network.left_open == 0
     return measurement
