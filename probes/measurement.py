@@ -144,11 +144,30 @@ class TcpObservation(_AtAddress, frozen=True, kw_only=True, omit_defaults=True, 
     0 where they part there."""
 
 
+class Hello(StrEnum):
+    """The form of a TLS greeting (ClientHello)."""
+
+    USUAL = ""
+    """OpenSSL's own. From version 3.5 on that is nearest to a browser's: with a post-quantum key
+    share it takes two packets."""
+    SHORT = "short"
+    """With a key share for X25519 alone, as of many apps and older programs: one packet."""
+    PARTS = "parts"
+    """The short one in two packets."""
+
+
+ONE_PACKET = 1400
+"""Bytes of a greeting that fit into one packet on nearly every line."""
+
+
 class TlsObservation(_AtAddress, frozen=True, kw_only=True, omit_defaults=True, tag="tls"):
     """One TLS handshake with verification on."""
 
     port: int
     server_name: str
+    hello: Hello = Hello.USUAL
+    hello_bytes: int = 0
+    """Length of the greeting; 0 where it is not known."""
     version: str = ""
     cipher: str = ""
     alpn: str = ""

@@ -35,7 +35,7 @@ from typing import Any, TypeVar, TypeVarTuple
 import msgspec
 
 from probes.layers.dns_message import TYPES, encode_name
-from probes.measurement import family_of
+from probes.measurement import Hello, family_of
 from probes.sockets.network import OnDatagram, OnError, TlsFacts
 
 T = TypeVar("T")
@@ -90,6 +90,8 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """The result or exception of the handshake; HANG stays silent after the client's hello."""
     tls_delay: float = 0.0
     """Seconds."""
+    short: Mapping[str, TlsFacts | OSError | Hang] = {}
+    """Of greetings that are not the usual ones, by server name; by default as `tls`."""
     chain: tuple[bytes, ...] = (b"certificate of the peer",)
     """DER certificates it presents; () when a reset or hang comes before them."""
     replies: tuple[PeerReply, ...] = ()
@@ -304,12 +306,21 @@ class ScriptedStream:
     def retransmits(self) -> int:
         return self._peer.retransmits
 
-    async def start_tls(self, server_name: str, *, verify: bool) -> TlsFacts:
+    @property
+    def hello_bytes(self) -> int:
+        """As of a usual greeting: more than a packet holds."""
+        return 1540 if self._handshake_tried else 0
+
+    async def start_tls(
+        self, server_name: str, *, verify: bool, hello: Hello = Hello.USUAL
+    ) -> TlsFacts:
         """Make the scripted handshake; without `verify` a bad certificate is no failure."""
         self.server_names.append(server_name)
         await asyncio.sleep(self._peer.tls_delay)
         self._handshake_tried = True
         outcome = self._peer.tls
+        if hello is not Hello.USUAL and server_name in self._peer.short:
+            outcome = self._peer.short[server_name]
         if isinstance(outcome, ssl.SSLCertVerificationError) and not verify:
             return TLS_1_3
         await _play(outcome)

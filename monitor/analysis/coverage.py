@@ -43,6 +43,7 @@ CAUSES: Mapping[str, Cause] = {
     "control.missing": Cause.NO_CONTROL,
     "control.stale": Cause.CONTROL_FAILED,
     "control.dead": Cause.CONTROL_FAILED,
+    "control.censored": Cause.CONTROL_FAILED,
     "egress.failed": Cause.OFFLINE,
     "vantage.resolver_down": Cause.OFFLINE,
     "vantage.offline": Cause.OFFLINE,

@@ -63,6 +63,8 @@ _SUB_METHODS: dict[tuple[Layer, str], str] = {
     (Layer.DNS, Failure.DNS_SERVFAIL): "servfail",
     (Layer.DNS, Failure.DNS_NO_ANSWER): "no_answer",
     (Layer.DNS, Failure.DNS_BOGON): "bogon",
+    (Layer.DNS, Failure.CONNECTION_RESET): "reset",
+    (Layer.DNS, Failure.EOF): "eof",
     (Layer.TCP, Failure.CONNECTION_REFUSED): "refused",
     (Layer.TCP, Failure.CONNECTION_RESET): "reset",
     **{(Layer.TCP, failure): "unreachable" for failure in UNREACHABLE},

@@ -73,7 +73,8 @@ becomes *conclusive* when at least {AGREEING} tests agree and
   platform's name is cut off in the same way at an unrelated address (resets and timeouts only);
 - the name fails to resolve, but the platform answers, with a certificate that verifies, at an
   address from another source; where the resolver reports an error or times out, an open resolver
-  must be kept from answering over UDP as well;
+  must be kept from answering over UDP as well, and where it cuts off questions over TCP, it must
+  answer such questions for another name;
 - replies are injected, and a resolver asked over TCP or DoH answers, or such an address works;
 - several addresses of the platform are silent, or unreachable, here and answer the control, and
   another host answers in the same routed network (/24 or /48), or packets to them end beyond the
@@ -85,7 +86,12 @@ becomes *conclusive* when at least {AGREEING} tests agree and
 Follow-ups never raise *weak*, and missing ones lower nothing. But a resolver that leads astray, a
 timeout and an unreachable address are confirmed by one vantage alone only when *conclusive*, for
 some ordinary faults last for days. Low-traffic vantages make no follow-ups. A resolver that
-reports an error or times out has too many innocent causes to be more than *weak* by itself.
+reports an error, times out or cuts off questions over TCP has too many innocent causes to be more
+than *weak* by itself; so has an answer that is not TLS.
+
+A control at which the name is cut off, and an innocuous one answered at the same address, is
+censored itself and says nothing. Contradicting replies and impossible addresses need no control,
+so one in trouble does not weaken them.
 
 The evidence column below is the best grade a rule can give.
 
@@ -98,7 +104,8 @@ _VANTAGES = """\
 ## Vantages
 
 Whether the vantage itself works, judged from its references before anybody is accused. Only *ok*
-and *lossy* vantages accuse, and *lossy* ones never by timeouts.
+and *lossy* vantages accuse, *lossy* ones never by timeouts, and one whose clock alone is wrong by
+anything but certificates.
 """
 
 _SPEED = f"""\

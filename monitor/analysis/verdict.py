@@ -142,9 +142,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """UTC; when the last of these attempts ended."""
 
     @property
-    def only_quic(self) -> bool:
-        """Whether only QUIC is blocked: programs fall back to TCP, which works."""
-        return self.state is State.BLOCKED and self.method == "quic"
+    def spares_browsers(self) -> bool:
+        """Whether only QUIC is blocked, so that programs fall back to TCP, or only short TLS
+        greetings are, which browsers do not send."""
+        narrow = self.method == "quic" or self.sub_method == "short_hello"
+        return self.state is State.BLOCKED and narrow
 
 
 class FunctionVerdict(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
 from monitor.measuring.controls import Controls, LocalControls
 from monitor.measuring.cycle import CycleRunner
+from monitor.measuring.hellos import SHARE, Hellos
 from monitor.measuring.http3 import Http3
 from monitor.measuring.probers import MakeNetwork, Probers
 from monitor.measuring.scheduled_controls import ScheduledControls
@@ -27,6 +28,7 @@ async def cycle_runner(
     on_endpoint: Callable[[str], None] | None = None,
     force_transfers: bool = False,
     force_quic: bool = False,
+    force_hellos: bool = False,
     latest: Sequence[Verdict] = (),
     ledger: Ledger | None = None,
     controls: Controls | None = None,
@@ -37,10 +39,11 @@ async def cycle_runner(
     """A CycleRunner with all it needs, for as long as the context lasts.
 
     `force_transfers` measures the speed of every platform in every cycle, `force_quic` tests
-    HTTP/3 wherever it is offered. `latest` are the newest verdicts of an earlier process, if any.
-    Without `ledger` nothing limits the bytes that are used. Without `controls` they are those of
-    the settings; with `scheduled_controls` they measure every endpoint by the clock. `limits` are
-    those on ordered endpoints. `clock` dates what is measured.
+    HTTP/3 wherever it is offered, `force_hellos` greets every endpoint in another form too.
+    `latest` are the newest verdicts of an earlier process, if any. Without `ledger` nothing limits
+    the bytes that are used. Without `controls` they are those of the settings; with
+    `scheduled_controls` they measure every endpoint by the clock. `limits` are those on ordered
+    endpoints. `clock` dates what is measured.
     """
     probers = Probers(
         settings,
@@ -63,6 +66,7 @@ async def cycle_runner(
             Transfers(settings, probers, own, rng, forced=force_transfers),
             http3,
             ScheduledControls(probers, rng, settings.interval) if scheduled_controls else None,
+            Hellos(rng, 1.0 if force_hellos else SHARE),
         )
         runner.remember(latest)
         yield runner

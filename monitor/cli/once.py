@@ -63,6 +63,7 @@ async def measure_once(
         on_endpoint=lambda vantage: progress.advance(tasks[vantage]),
         force_transfers=transfers,
         force_quic=quic,
+        force_hellos=True,
     ) as runner:
         with progress:
             for vantage in settings.vantages:

@@ -16,7 +16,7 @@ from monitor.analysis.judge.follow_up_evidence import EXPLAINS
 from monitor.analysis.judge.interception import local_authorities
 from monitor.analysis.judge.lossy_paths import lossy_platforms, perhaps_lossy_platforms
 from monitor.analysis.judge.platform import roll_up
-from monitor.analysis.judge.quic_blocked import answered_over_udp
+from monitor.analysis.judge.quic_blocked import answered_over_quic, answered_over_udp
 from monitor.analysis.judge.rules import judge
 from monitor.analysis.judge.silent_addresses import cut_off_addresses
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
@@ -45,6 +45,7 @@ def judge_cycle(
     transfers = tuple(_transfer_verdict(one, seen) for one in seen.transfers)
     shared = _Shared(
         over_udp=answered_over_udp(seen.own),
+        over_quic=answered_over_quic(seen.own),
         udp_references=frozenset(
             one.endpoint
             for one in seen.measurements
@@ -84,6 +85,8 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
 
     over_udp: frozenset[str]
     """Ids of the endpoints that answered over UDP."""
+    over_quic: frozenset[str]
+    """Ids of those that answered over QUIC, references included."""
     udp_references: frozenset[str]
     """The same of references."""
     local_authorities: frozenset[str]
@@ -129,6 +132,7 @@ def _verdict(
             follow_ups=one.follow_ups,
             fingerprints=shared.fingerprints,
             udp_works=bool(shared.over_udp - {one.endpoint}),
+            quic_works=bool(shared.over_quic - {one.endpoint}),
             udp_references=shared.udp_references,
             local_authorities=shared.local_authorities,
             explained=explained,

@@ -10,9 +10,12 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
+import msgspec
+
 from monitor.analysis.vantage.health import assess
 from monitor.measuring.probers import Probers
 from monitor.wire.answers import ControlState
+from probes.measure.follow_up import plan_innocuous
 from probes.measurement import Measurement, Purpose
 from probes.target import Reduction, Target
 from probes.vantage import VantagePoint
@@ -124,12 +127,34 @@ class LocalControls:
         """
 
         def at(control: VantagePoint) -> Shared[Measurement]:
-            how = partial(self._probers.measure, control.id, target, cycle=cycle)
-            work = partial(how, purpose=Purpose.CONTROL, quic=quic, reduction=reduction)
+            how = partial(self._measure, control.id, target, cycle=cycle)
+            work = partial(how, quic=quic, reduction=reduction)
             key = (control.id, target.endpoint.id, quic, reduction)
             return self._shared(self._measurements, key, after, work)
 
         return await _results(map(at, self._controls))
+
+    async def _measure(
+        self, control: str, target: Target, *, cycle: str, quic: bool, reduction: Reduction | None
+    ) -> Measurement:
+        """One measurement; where the name was cut off, with an innocuous name at the same address
+        as well: the control may be censored itself."""
+        made = await self._probers.measure(
+            control, target, cycle=cycle, purpose=Purpose.CONTROL, quic=quic, reduction=reduction
+        )
+        plan = plan_innocuous(target, made)
+        if plan is None:
+            return made
+        asked = await self._probers.follow_up(control, plan, cycle=cycle)
+        later = asked.started_at.timestamp() - made.started_at.timestamp()
+        return msgspec.structs.replace(
+            made,
+            duration=later + asked.duration,
+            observations=(
+                *made.observations,
+                *(msgspec.structs.replace(o, start=o.start + later) for o in asked.observations),
+            ),
+        )
 
     def known(self, target: Target) -> tuple[Measurement, ...]:  # noqa: ARG002 # of Controls
         """Nothing: these controls can always be asked."""

@@ -30,7 +30,8 @@ from monitor.config.settings import Settings
 from monitor.measuring.controls import Controls
 from monitor.measuring.effort import EffortPlanner
 from monitor.measuring.endpoints import Checkups, EndpointTests, first_and_rest
-from monitor.measuring.http3 import Http3, UdpWitness
+from monitor.measuring.hellos import Hellos
+from monitor.measuring.http3 import Http3, QuicWitness
 from monitor.measuring.pace import pace_of
 from monitor.measuring.probers import Probers
 from monitor.measuring.scheduled_controls import ScheduledControls
@@ -40,7 +41,7 @@ from probes.catalog.catalog import Reference, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.layers.bogon import NO_NAT64
 from probes.measure.follow_up import plan_http3
-from probes.measurement import Measurement, id_at
+from probes.measurement import REFERENCE_PLATFORM, Measurement, id_at
 from probes.target import Reduction, Target
 from probes.vantage import VantageRole
 from storage.values.cycle import Cycle
@@ -59,11 +60,13 @@ class CycleRunner:
         transfers: Transfers | None = None,
         http3: Http3 | None = None,
         scheduled_controls: ScheduledControls | None = None,
+        hellos: Hellos | None = None,
     ) -> None:
         """`rng` orders the measurements and picks pool members; it need not be secret.
 
         `on_endpoint` gets the vantage whenever one of the `endpoints_per_cycle` is finished.
-        Without `transfers` no speed is measured; without `http3` nothing is tested over HTTP/3.
+        Without `transfers` no speed is measured; without `http3` nothing is tested over HTTP/3, and
+        without `hellos` nothing is greeted in another form.
         With `scheduled_controls` controls measure every endpoint by the clock, else only on demand.
         """
         self.settings = settings
@@ -74,16 +77,19 @@ class CycleRunner:
         self.transfers = transfers
         self.http3 = http3 or Http3(0.0, rng)
         self.scheduled_controls = scheduled_controls
+        self.hellos = hellos or Hellos(rng, 0.0)
         self.effort_planner = EffortPlanner(probers.ledger)
 
     def remember(self, latest: Sequence[Verdict]) -> None:
         """Continue with what an earlier process found; `latest` are the newest stored verdicts."""
         self.http3.remember(latest)
+        self.hellos.remember(latest)
         self.effort_planner.remember(latest)
 
     def inherit(self, before: "CycleRunner", vantages: Collection[str]) -> None:
         """Continue with what the runner of other settings knows of these vantages."""
         self.http3.inherit(before.http3, vantages)
+        self.hellos.inherit(before.hellos, vantages)
         self.effort_planner.inherit(before.effort_planner, vantages)
         if self.transfers is not None and before.transfers is not None:
             self.transfers.inherit(before.transfers, vantages)
@@ -134,6 +140,7 @@ class CycleRunner:
     def learn(self, seen: Seen, judged: Cycle) -> None:
         """Remember for the vantage's next cycles what the judge made of this one."""
         self.http3.learn(seen.vantage.id, seen.own, judged.verdicts)
+        self.hellos.learn(seen.vantage.id, seen.own, judged.verdicts)
         last = [one.attempts[-1] for one in seen.endpoints]
         self.effort_planner.learn(seen.vantage.id, last, judged.verdicts)
         if self.transfers is not None:
@@ -179,7 +186,7 @@ class _CycleSteps:
             references, [m for one in endpoints for m in one.attempts if m.reached]
         )
         transfers = await self._measure_transfers(health, endpoints)
-        return self._seen(health, references, endpoints, tests.udp.measurements, checks, transfers)
+        return self._seen(health, references, endpoints, tests.quic.measurements, checks, transfers)
 
     # -- the vantage itself ------------------------------------------------------------------
 
@@ -275,6 +282,7 @@ class _CycleSteps:
     def _endpoint_tests(self, early: VantageHealth) -> EndpointTests:
         runner, vantage = self._runner, self._vantage
         functions = (function for platform in self._platforms for function in platform.functions)
+        endpoints = [endpoint for function in functions for endpoint in function.endpoints]
         return EndpointTests(
             settings=runner.settings,
             probers=runner.probers,
@@ -292,13 +300,26 @@ class _CycleSteps:
                 lambda: self._probers.now().timestamp(),
                 self._pace.references,
             ),
-            http3=runner.http3.draw(
-                vantage, early, (e for function in functions for e in function.endpoints)
+            http3=runner.http3.draw(vantage, early, endpoints),
+            hellos=runner.hellos.draw(vantage, early, endpoints),
+            quic=QuicWitness(
+                self._ask_http3,
+                runner.rng,
+                runner.http3.offering(vantage.id),
+                self._references_over_tls(),
             ),
-            udp=UdpWitness(self._ask_http3, runner.rng, runner.http3.offering(vantage.id)),
             effort=runner.effort_planner.begin(vantage.id, self._effort, early.families),
             last_begun=self._last_begun,
         )
+
+    def _references_over_tls(self) -> list[Target]:
+        """Foreign references that may answer over HTTP/3."""
+        return [
+            Target(platform=REFERENCE_PLATFORM, function=one.scope, endpoint=one.endpoint)
+            for one in self._runner.settings.catalog.references_for(self._vantage.country)
+            if one.scope is ReferenceScope.INTERNATIONAL
+            and one.endpoint.kind in (EndpointKind.TLS, EndpointKind.HTTPS)
+        ]
 
     async def _ask_http3(self, target: Target) -> Measurement:
         plan = plan_http3(target)

@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from monitor.analysis.judge.hello_forms import greets_otherwise, other_hello_failed
 from monitor.analysis.judge.quic_blocked import quic_failed
 from monitor.analysis.judge.second_attempt import (
-    answered,
     attempts_agree,
+    deepest,
     looks_overloaded,
     retry_may_tell,
     suspicious,
 )
+from monitor.analysis.judge.server_errors import errs
 from monitor.analysis.seen import EndpointMeasurements
 from monitor.analysis.vantage.health import HOPELESS, ReferenceMeasurements
 from monitor.analysis.verdict import VantageHealth
@@ -23,7 +25,7 @@ from monitor.budget.ledger import BudgetSpentError
 from monitor.config.settings import Settings
 from monitor.measuring.controls import Controls, Shared, Work
 from monitor.measuring.effort import CycleEffort
-from monitor.measuring.http3 import UdpWitness, only_quic_failed, reached_over_quic, tries_quic
+from monitor.measuring.http3 import QuicWitness, only_quic_failed, reached_over_quic, tries_quic
 from monitor.measuring.pace import Pace
 from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Endpoint, Function, Platform, ReferenceScope
@@ -99,7 +101,9 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
     checkups: Checkups
     http3: frozenset[str]
     """Ids of the endpoints that are tested over HTTP/3 too."""
-    udp: UdpWitness
+    hellos: frozenset[str]
+    """Ids of the endpoints that are greeted in another form too."""
+    quic: QuicWitness
     effort: CycleEffort
     last_begun: float
     """Time of the event loop after which nothing further begins, so that the cycle ends before the
@@ -185,7 +189,8 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
                 last = attempts[-1]
                 if suspicious(last, self.early.families):
                     controls += await self._at_controls(target, last, quic=quic)
-                    follow_ups = await self._follow_up(target, last, controls or known)
+                    telling = deepest(attempts, self.early.families)
+                    follow_ups = await self._follow_up(target, telling, controls or known)
                     if self.pace.spread:
                         health = await self.checkups.after(last.ended_at)
         return EndpointMeasurements(
@@ -207,10 +212,11 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             cycle=self.cycle,
             quic=endpoint.id in self.http3 and not (reduction and reduction.greet),
             unadvertised=False,
+            otherwise=endpoint.id in self.hellos,
             reduction=reduction,
             allotment=allotment,
         )
-        return await self.udp.first_attempt(target, attempt)
+        return await self.quic.first_attempt(target, attempt)
 
     async def _at_controls(
         self, target: Target, failed: Measurement, *, quic: bool
@@ -236,7 +242,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         if only_quic_failed(first, self.early.families):
             if not any(map(reached_over_quic, controls)):
                 return False
-            return await self.udp.others_answer(endpoint)
+            return await self.quic.others_answer(endpoint)
         return retry_may_tell(first, controls)
 
     async def _follow_up(
@@ -248,9 +254,12 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         platform is down for everybody, as controls see it now or, where none could be asked, saw it
         before. Never where TCP works, for the questions are about TCP.
         """
-        if self.vantage.profile is Profile.QUIET or not any(map(answered, controls)):
+        quiet = self.vantage.profile is Profile.QUIET
+        if quiet or not controls or not retry_may_tell(failed, controls):
             return ()
-        if only_quic_failed(failed, self.early.families):
+        if only_quic_failed(failed, self.early.families) or errs(failed):
+            return ()
+        if failed.reached and other_hello_failed(failed):
             return ()
         ledger, asked = self.probers.ledger, self.vantage.id
         if self.late or not ledger.affords(asked, Allotment.SUSPICION, _FOLLOW_UP_BYTES):
@@ -309,15 +318,17 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
                     purpose=Purpose.RETRY,
                     attempt=retry + 2,
                     quic=tries_quic(first),
+                    otherwise=greets_otherwise(first),
                     reduction=reduction,
                 ),
             )
             if not suspicious(attempts[-1], self.early.families):
                 break
-            # What TCP came to is no news where QUIC fails, and attempts that time out never agree.
-            if attempts_agree(attempts, self.early.families) and not quic_failed(
-                attempts[-1], self.early.families
-            ):
+            # What TCP came to is no news where QUIC or another greeting fails, and attempts that
+            # time out never agree.
+            last = attempts[-1]
+            beside = quic_failed(last, self.early.families) or other_hello_failed(last)
+            if attempts_agree(attempts, self.early.families) and not beside:
                 break
         return attempts[1:]
 

@@ -6,12 +6,12 @@ change the draw:
 
 * Where QUIC was found blocked, one endpoint of the platform is tested in every cycle until it
   answers, so that an event is confirmed, and ends, in time.
-* Where nothing answers a vantage over UDP no platform can be accused. Such a vantage stops testing
+* Where nothing answers a vantage over QUIC no platform can be accused. Such a vantage stops testing
   HTTP/3 for some cycles, twice as many each time.
 * A quiet vantage, one behind a proxy, and one that is not well never test it.
 
-When QUIC alone fails, an answer of another endpoint over UDP must show that datagrams leave the
-vantage before anything is tested again: `UdpWitness`.
+When QUIC alone fails, another endpoint or a reference must answer over it, so that the network is
+known to let it pass, before anything is tested again: `QuicWitness`.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 import msgspec
 
-from monitor.analysis.judge.quic_blocked import answered_over_udp, quic_failed
+from monitor.analysis.judge.quic_blocked import answered_over_quic, quic_failed
 from monitor.analysis.judge.rules import QUIC_BLOCKED
 from monitor.analysis.judge.second_attempt import suspicious
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
@@ -34,7 +34,8 @@ from probes.vantage import Profile, VantagePoint
 LONGEST_REST = 64
 """Cycles: some five hours, at five minutes each."""
 WITNESSES = 2
-"""How many other endpoints are asked over HTTP/3, one after the other, to show that UDP works."""
+"""How many references, and how many other endpoints, are asked over HTTP/3, one after the other, to
+show that QUIC works."""
 
 AskWitness = Callable[[Target], Awaitable[Measurement]]
 
@@ -100,7 +101,7 @@ class Http3:
     ) -> None:
         """`measurements` are those of one cycle from this vantage, by start, follow-ups too."""
         memory = self._memory(vantage_id)
-        if answered_over_udp(measurements):
+        if answered_over_quic(measurements):
             memory.rest, memory.next_rest = 0, 1
         elif any(map(tries_quic, measurements)):
             memory.next_rest = min(2 * memory.next_rest, LONGEST_REST)
@@ -122,13 +123,19 @@ class Http3:
         return self._memories.setdefault(vantage_id, _Memory())
 
 
-class UdpWitness:
-    """Whether anything but DNS answered over UDP in one cycle of one vantage."""
+class QuicWitness:
+    """Whether anybody answered over QUIC in one cycle of one vantage. Calls and the time say
+    nothing about that: networks that drop UDP port 443 for everybody let them pass."""
 
     def __init__(
-        self, ask: AskWitness, rng: random.Random, known: dict[str, Target] | None = None
+        self,
+        ask: AskWitness,
+        rng: random.Random,
+        known: dict[str, Target] | None = None,
+        references: Sequence[Target] = (),
     ) -> None:
-        """`ask` asks an endpoint over HTTP/3; `rng` picks which.
+        """`ask` asks an endpoint over HTTP/3; `rng` picks which. `references` are asked first: a
+        censor of several platforms spares them.
 
         `known` is what offered HTTP/3 in earlier cycles: modest cycles do not ask for an offer. It
         is kept up to date.
@@ -137,8 +144,11 @@ class UdpWitness:
         self._rng = rng
         self._answered: set[str] = set()
         self._known = {} if known is None else known
+        self._references = rng.sample(references, min(WITNESSES, len(references)))
         self._unable: set[str] = set()
         """Endpoints that are no witness in this cycle: not reached, or asked already."""
+        self._asked = 0
+        """Endpoints of platforms that were asked as witnesses."""
         self._under_way = 0
         self._changed = asyncio.Event()
         self._asking = asyncio.Lock()
@@ -150,7 +160,7 @@ class UdpWitness:
         self._under_way += 1
         try:
             made = await attempt
-            self._answered |= answered_over_udp([made])
+            self._answered |= answered_over_quic([made])
             if _offers(made, target.endpoint):
                 self._known[target.endpoint.id] = target
             elif made.reached and made.of(Layer.HTTP):
@@ -163,15 +173,18 @@ class UdpWitness:
             self._changed.set()
 
     async def others_answer(self, endpoint: Endpoint) -> bool:
-        """Whether another endpoint answered over UDP, as soon as that is known.
+        """Whether another endpoint answered over QUIC, as soon as that is known.
 
-        Where none did, once all first attempts are done, some that offer HTTP/3 are asked.
+        Where none did, once all first attempts are done, references and some endpoints that offer
+        HTTP/3 are asked.
         """
         while not self._others(endpoint) and self._under_way:
             self._changed.clear()
             await self._changed.wait()
         async with self._asking:
-            while not self._others(endpoint) and len(self.measurements) < WITNESSES:
+            while self._references and not self._others(endpoint):
+                await self._witness(self._references.pop())
+            while not self._others(endpoint) and self._asked < WITNESSES:
                 able = [
                     target
                     for one, target in self._known.items()
@@ -181,9 +194,13 @@ class UdpWitness:
                     break
                 target = self._rng.choice(able)
                 self._unable.add(target.endpoint.id)
-                self.measurements.append(await self._ask(target))
-                self._answered |= answered_over_udp(self.measurements)
+                self._asked += 1
+                await self._witness(target)
         return self._others(endpoint)
+
+    async def _witness(self, target: Target) -> None:
+        self.measurements.append(await self._ask(target))
+        self._answered |= answered_over_quic(self.measurements)
 
     def _others(self, endpoint: Endpoint) -> bool:
         return bool(self._answered - {endpoint.id})

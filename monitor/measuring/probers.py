@@ -109,11 +109,13 @@ class Probers:
         attempt: int = 1,
         quic: bool = False,
         unadvertised: bool = True,
+        otherwise: bool = False,
         reduction: Reduction | None = None,
         allotment: Allotment | None = None,
     ) -> Measurement:
         """One measurement, when the rate lets it; with `quic` over HTTP/3 too (without
-        `unadvertised` only where that is offered). `reduction` says what to leave out.
+        `unadvertised` only where that is offered), with `otherwise` in another form of TLS greeting
+        too. `reduction` says what to leave out.
 
         `allotment` pays for it where that is not the one of its purpose. Raises BudgetSpentError.
         """
@@ -124,7 +126,7 @@ class Probers:
         paid_from = allotment or allotment_of(purpose)
         with self.ledger.holding(vantage_id, paid_from, target.endpoint.id):
             measured = await self._runner.run(
-                partial(how, target, quic=quic, unadvertised=unadvertised),
+                partial(how, target, quic=quic, unadvertised=unadvertised, otherwise=otherwise),
                 _URGENCY.get(purpose, Urgency.SCHEDULED),
             )
             self.ledger.count(measured, paid_from)

@@ -34,6 +34,10 @@ FOLLOW_UPS: Mapping[str, str] = {
     Reason.INNOCUOUS_SNI: N_("Same server, harmless name"),
     Reason.NAME_AGAIN: N_("Same server, the platform's name again right afterwards"),
     Reason.SNI_ELSEWHERE: N_("Unrelated server, the platform's name"),
+    Reason.OTHER_HELLO: N_("Same server, the platform's name in another form of greeting"),
+    Reason.OTHER_HELLO_INNOCUOUS: N_("Same server, harmless name in that form"),
+    Reason.USUAL_HELLO: N_("Same server, the platform's name in the usual form again"),
+    Reason.RESOLVER_TCP: N_("Harmless name, the network's resolver over TCP"),
     Reason.OPEN_RESOLVER: N_("Same name, another resolver"),
     Reason.OPEN_RESOLVER_TCP: N_("Same name, another resolver over TCP"),
     Reason.DOH: N_("Same name, encrypted DNS (DoH)"),
@@ -49,7 +53,7 @@ FOLLOW_UPS: Mapping[str, str] = {
 
 _ADDRESSES = 4
 """Addresses of one answer that are shown."""
-_NOT_JUDGED = (Reason.INNOCUOUS_SNI, Reason.SNI_ELSEWHERE)
+_NOT_JUDGED = (Reason.INNOCUOUS_SNI, Reason.SNI_ELSEWHERE, Reason.OTHER_HELLO_INNOCUOUS)
 """Tests that accept any certificate."""
 
 

@@ -12,7 +12,7 @@ from probes.measure.concurrently import all_of
 from probes.measure.connect_through_proxy import ProxiedConnections
 from probes.measure.resolution import Resolution
 from probes.measure.unscrubbed_record import UnscrubbedRecord
-from probes.measurement import TcpObservation, TlsObservation, family_of
+from probes.measurement import Hello, TcpObservation, TlsObservation, family_of
 from probes.sockets.failure_mapping import failure_of, is_tls_alert
 from probes.sockets.network import Stream, TlsFacts, chain_digest
 from probes.target import Reduction
@@ -188,7 +188,14 @@ class Connections:
             pass  # on record as the proxy's own failure
         return None
 
-    async def handshake(self, opened: Opened, port: int, server_name: str, verify: bool) -> bool:
+    async def handshake(
+        self,
+        opened: Opened,
+        port: int,
+        server_name: str,
+        verify: bool,
+        hello: Hello = Hello.USUAL,
+    ) -> bool:
         """A TLS handshake over an open stream, which is closed if it fails; True if it worked."""
         start = self._record.elapsed()
         stream = opened.stream
@@ -197,7 +204,7 @@ class Connections:
         facts = TlsFacts(version="", cipher="", alpn="")
         try:
             async with asyncio.timeout(self._record.settings.tls_timeout):
-                facts = await stream.start_tls(server_name, verify=verify)
+                facts = await stream.start_tls(server_name, verify=verify, hello=hello)
         except OSError as error:  # ssl.SSLError is one
             failure = failure_of(error)
             alert = is_tls_alert(error)
@@ -215,6 +222,8 @@ class Connections:
                 address=opened.address,
                 port=port,
                 server_name=server_name,
+                hello=hello,
+                hello_bytes=stream.hello_bytes,
                 version=facts.version,
                 cipher=facts.cipher,
                 alpn=facts.alpn,

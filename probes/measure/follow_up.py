@@ -8,7 +8,9 @@ moved service, or a middlebox from a broken server. Each question here changes o
 | address | an innocuous server name | whether the name or the address is blocked |
 | address | the name again, after that | whether the failure was already over |
 | address | small segments | whether only large packets get lost |
+| address | the name in another form of greeting | whether only one form is cut off |
 | server name | an innocuous address | whether the name is blocked at every address |
+| resolver, over TCP | an innocuous name | whether it serves TCP at all |
 | name | open resolvers over UDP, TCP and HTTPS | whether our resolver lies, or the path to any |
 | name | an address only honest sources gave, verified | whether those answers were true |
 | name | the private address our resolver gave, verified | whether a server of its own is there |
@@ -40,6 +42,7 @@ from probes.layers.proxy import FarSideError, ProxyError
 from probes.measure.connect_directly_or_through_proxy import Opened
 from probes.measure.doh import ask_doh
 from probes.measure.follow_up_reasons import Reason
+from probes.measure.other_hello import other_hello
 from probes.measure.questions_by_kind import MeasurementRun
 from probes.measure.stream_query import stream_query, with_rcode
 from probes.measure.vantage_context import VantageContext
@@ -49,6 +52,7 @@ from probes.measurement import (
     AnyObservation,
     DnsAnswer,
     DnsObservation,
+    Hello,
     HttpObservation,
     Measurement,
     Purpose,
@@ -70,6 +74,7 @@ _NEIGHBOURS_PER_FAMILY = 2
 _DNS_PORT, _HTTPS_PORT = 53, 443
 SMALL_SEGMENT = 536
 """Bytes that every path must carry (RFC 9293 section 3.7.1)."""
+_CUT_OFF = (Failure.CONNECTION_RESET, Failure.EOF)
 _MEMORY = "memory"
 _PRIVATE = tuple(
     map(
@@ -97,14 +102,22 @@ class FollowUpPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Addresses that made no connection in time."""
     way: bool = False
     """Find out how far packets come on the way to one of these, unless a neighbour answers."""
+    cut: tuple[str, ...] = ()
+    """Those of them that cut the handshake off, or fell silent in it."""
+    other_hello: Hello = Hello.SHORT
+    """The form of greeting that differs from the usual one in its number of packets."""
     given: tuple[str, ...] = ()
     """Addresses the vantage's own resolver gave."""
     known_elsewhere: tuple[str, ...] = ()
     """Addresses that controls used for the name."""
     elsewhere: str = ""
     """Host name of an innocuous server, which gets the endpoint's name."""
+    resolver_cut: bool = False
+    """The vantage's own resolver, asked over TCP, was cut off."""
     http3: bool = False
     """This host and port offer HTTP/3."""
+    only_innocuous: bool = False
+    """Test an innocuous name alone."""
     only_http3: bool = False
     """Test HTTP/3 alone, to show that datagrams leave the vantage."""
 
@@ -132,12 +145,10 @@ def plan_follow_up(
         for o in failed.observations
         if isinstance(o, TlsObservation) and o.failure and o.server_name == host.rstrip(".")
     ]
-    silent = {
-        o.address
-        for o in failed.observations
-        if isinstance(o, TlsObservation) and not o.reason and o.failure in TIMEOUTS
-    }
     unreached = [o.address for o in connected if o.failure in UNANSWERED]
+    handshakes = [o for o in failed.observations if isinstance(o, TlsObservation) and not o.reason]
+    silent = {o.address for o in handshakes if o.failure in TIMEOUTS}
+    cut = silent | {o.address for o in handshakes if o.failure in _CUT_OFF}
     asked = [
         o.address
         for o in failed.observations
@@ -156,11 +167,32 @@ def plan_follow_up(
         silent=tuple(address for address in failed_addresses if address in silent),
         unreached=tuple(dict.fromkeys(unreached)),
         way=way,
+        other_hello=other_hello(handshakes),
+        cut=tuple(address for address in failed_addresses if address in cut),
         given=given,
         known_elsewhere=tuple(dict.fromkeys(known)),
         elsewhere=elsewhere,
+        resolver_cut=any(
+            isinstance(o, DnsObservation) and not o.reason and o.failure in _CUT_OFF
+            for o in failed.observations
+        ),
         http3=any(_offers_http3(control, host, port) for control in controls),
     )
+
+
+def plan_innocuous(target: Target, failed: Measurement) -> FollowUpPlan | None:
+    """A plan that tests an innocuous name alone, where a handshake was cut off or fell silent; None
+    where none was."""
+    cut = any(
+        isinstance(o, TlsObservation)
+        and not o.reason
+        and (o.failure in TIMEOUTS or o.failure == Failure.CONNECTION_RESET)
+        for o in failed.observations
+    )
+    if failed.reached or not cut:
+        return None
+    plan = plan_follow_up(target, failed, (), elsewhere="")
+    return msgspec.structs.replace(plan, only_innocuous=True)
 
 
 def plan_http3(target: Target) -> FollowUpPlan:
@@ -219,7 +251,14 @@ class _Question(MeasurementRun, ABC):
         """Ask; the answers are in the observations."""
 
     async def test_address(
-        self, address: str, name: str, *, verify: bool, reason: str, segment: int = 0
+        self,
+        address: str,
+        name: str,
+        *,
+        verify: bool,
+        reason: str,
+        segment: int = 0,
+        hello: Hello = Hello.USUAL,
     ) -> bool:
         """Connect and, where the endpoint speaks TLS, make a handshake for `name`; `segment` as for
         `Network.connect`."""
@@ -227,7 +266,7 @@ class _Question(MeasurementRun, ABC):
         opened = await self.connections.connect(address, self.plan.port, segment)
         worked = opened is not None
         if opened is not None and self.plan.tls:
-            worked = await self.connections.handshake(opened, self.plan.port, name, verify)
+            worked = await self.connections.handshake(opened, self.plan.port, name, verify, hello)
             opened.stream.close()
         self.record.mark(reason, since)
         return worked
@@ -277,6 +316,19 @@ class _SmallSegments(_Question):
                 reason=Reason.SMALL_SEGMENTS,
                 segment=SMALL_SEGMENT,
             )
+
+
+class _OtherHellos(_Question):
+    async def ask(self) -> None:
+        name = self.plan.host.rstrip(".")
+        for address in self.plan.cut:
+            test = partial(self.test_address, address, name, verify=True)
+            other = partial(test, reason=Reason.OTHER_HELLO)
+            if await other(hello=self.plan.other_hello):
+                await test(reason=Reason.USUAL_HELLO)
+                if self.plan.other_hello is Hello.SHORT:
+                    # Whether it is the number of packets or what is in them.
+                    await other(hello=Hello.PARTS)
 
 
 class _PrivateAddresses(_Question):
@@ -469,6 +521,28 @@ class _HonestAnswers(_HonestAddresses):
         return tuple(found)
 
 
+class _ResolverOverTcp(_Question):
+    async def ask(self) -> None:
+        innocuous = self.record.settings.innocuous
+        for resolver in self.context.resolvers()[:1]:
+
+            async def ask(rtype: str, resolver: ResolverAddress = resolver) -> Reply:
+                stream = await self.context.network.connect(resolver.address, resolver.port)
+                self.record.keep(stream)
+                return await ask_over_stream(stream, innocuous, rtype)
+
+            observation = await stream_query(
+                self.record,
+                ask,
+                "A",
+                name=innocuous,
+                resolver=resolver.label,
+                transport="tcp",
+                reason=Reason.RESOLVER_TCP,
+            )
+            self.record.observations.append(observation)
+
+
 class _Http3(_Question):
     async def ask(self) -> None:
         endpoint = Endpoint(kind=EndpointKind.HTTPS, host=self.plan.host, port=self.plan.port)
@@ -487,10 +561,13 @@ def _questions(context: VantageContext, plan: FollowUpPlan, origin: float) -> li
     if plan.tls and not is_literal(plan.host):
         if context.settings.innocuous and (plan.failed_addresses or proxied):
             asked.append(_InnocuousName(context, plan, origin))
+        if plan.only_innocuous:
+            return asked
         if plan.failed_addresses and plan.elsewhere and not proxied:
             asked.append(_NameElsewhere(context, plan, origin))
         if not proxied:
             asked.append(_SmallSegments(context, plan, origin))
+            asked.append(_OtherHellos(context, plan, origin))
             asked.append(_PrivateAddresses(context, plan, origin))
     if not proxied:
         asked.append(_Neighbours(context, plan, origin))
@@ -498,6 +575,8 @@ def _questions(context: VantageContext, plan: FollowUpPlan, origin: float) -> li
         asked.append(_VerifiedBefore(context, plan, origin))
         asked.append(_KnownElsewhere(context, plan, origin))
         asked.append(_HonestAnswers(context, plan, origin))
+        if plan.resolver_cut and context.settings.innocuous:
+            asked.append(_ResolverOverTcp(context, plan, origin))
         if plan.http3:
             asked.append(_Http3(context, plan, origin))
     return asked

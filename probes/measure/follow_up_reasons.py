@@ -19,10 +19,22 @@ class Reason(StrEnum):
     SNI_ELSEWHERE = "sni_elsewhere"
     """The endpoint's server name at an innocuous address; the certificate is not judged. If that
     fails too, the name is blocked, whatever address it is sent to."""
+    OTHER_HELLO = "other_hello"
+    """The endpoint's server name at the same address in another form of greeting; which one the
+    observation says. A censor that does not put packets together, or looks only at those that it
+    did, acts on one form alone."""
+    OTHER_HELLO_INNOCUOUS = "other_hello_innocuous"
+    """An innocuous name in that form at the same address, where the endpoint's failed. An answer
+    shows that the server takes this form."""
+    USUAL_HELLO = "usual_hello"
+    """The endpoint's server name in the usual form again, right after the other form worked."""
     OPEN_RESOLVER = "open_resolver"
     """The name at an open resolver, over UDP."""
     OPEN_RESOLVER_TCP = "open_resolver_tcp"
     """The same over TCP, where injection is harder."""
+    RESOLVER_TCP = "resolver_tcp"
+    """An innocuous name at the vantage's own resolver over TCP, where asking for the endpoint's
+    name over TCP was cut off. An answer shows that the resolver serves TCP."""
     DOH = "doh"
     """The name over DNS over HTTPS."""
     HONEST_ADDRESS = "honest_address"

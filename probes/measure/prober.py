@@ -12,6 +12,7 @@ import asyncio
 from probes.catalog.catalog import ReferenceScope
 from probes.layers.dns_message import Reply
 from probes.measure.doh import ask_doh
+from probes.measure.other_hello import greet_otherwise
 from probes.measure.questions_by_kind import MeasurementRun
 from probes.measure.vantage_context import VantageContext
 from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, Purpose, id_at
@@ -28,13 +29,15 @@ class Prober(VantageContext):
         attempt: int = 1,
         quic: bool = False,
         unadvertised: bool = True,
+        otherwise: bool = False,
         reduction: Reduction | None = None,
     ) -> Measurement:
         """One measurement. Never raises for network failures; may be cancelled at any point.
 
         `quic` tests an https endpoint over HTTP/3 too, which never changes `reached`. Without
-        `unadvertised` that happens only where the answer over TCP offers HTTP/3. `reduction` says
-        which parts to omit.
+        `unadvertised` that happens only where the answer over TCP offers HTTP/3. `otherwise`
+        greets it in another form of TLS greeting too, where the usual one worked; that never
+        changes `reached` either. `reduction` says which parts to omit.
         """
         greets = reduction is not None and reduction.only_handshake(target.endpoint)
         omitted = (Layer.HTTP,) if greets else ()
@@ -49,6 +52,10 @@ class Prober(VantageContext):
             asks = quic and (unadvertised or run.pages.offered_http3(target.endpoint))
             if asks and not self.vantage.egress.proxied:
                 await run.applications.ask_over_quic(target.endpoint)
+            if otherwise and not self.vantage.egress.proxied:
+                await greet_otherwise(
+                    run.record, run.connections, target.endpoint.host, verify=target.endpoint.verify
+                )
             observations = await run.finish()
         finally:
             await run.close()

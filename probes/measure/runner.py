@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from asyncio_throttle.throttler import Throttler
 
 from probes.measurement import Measurement
+from probes.sockets.parting import parted
 
 T = TypeVar("T")
 Start = Callable[[], Coroutine[Any, Any, Measurement]]
@@ -62,6 +63,7 @@ class Runner:
         await asyncio.gather(*tasks, return_exceptions=True)
         while not self._waiting.empty():
             self._waiting.get_nowait()[3].cancel()
+        await parted()
 
     async def run(
         self, start: Callable[[], Coroutine[Any, Any, T]], urgency: Urgency = Urgency.SCHEDULED

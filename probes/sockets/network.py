@@ -6,19 +6,22 @@ recognised instead of verified again (docs/adr/0004).
 """
 
 import contextlib
+import fcntl
 import hashlib
 import socket
 import ssl
 import struct
+import termios
 from collections.abc import Awaitable, Callable, Sequence
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import Protocol
 
 import certifi
 import msgspec
 
-from probes.measurement import family_of
+from probes.measurement import Hello, family_of
 from probes.sockets.failure_mapping import PeerClosedError
+from probes.sockets.parting import part
 from probes.sockets.readiness import INPUT, WatchedSocket
 from probes.sockets.verified_chains import VerifiedChains
 from probes.vantage import Egress, EgressKind
@@ -76,7 +79,13 @@ class Stream(ByteStream, Protocol):
     def retransmits(self) -> int:
         """Segments sent more than once so far; 0 where the kernel does not report it."""
 
-    async def start_tls(self, server_name: str, *, verify: bool) -> TlsFacts:
+    @property
+    def hello_bytes(self) -> int:
+        """Bytes of the TLS greeting sent last; 0 where none was."""
+
+    async def start_tls(
+        self, server_name: str, *, verify: bool, hello: Hello = Hello.USUAL
+    ) -> TlsFacts:
         """Make the TLS handshake. Raises ssl.SSLError or OSError; after that nothing is sent."""
 
     def peer_chain(self) -> tuple[bytes, ...]:
@@ -121,11 +130,11 @@ class Network(Protocol):
 
 
 class TlsContexts:
-    """The two client contexts of a process, built once because building one costs milliseconds.
+    """The client contexts of a process, built once because building one costs milliseconds.
 
-    Both send a peer the same bytes, except for random ones. The roots are Mozilla's, as certifi
-    ships them, and never the machine's own: an office or a state adds its authority to those, and
-    what it intercepts would verify.
+    Those of one form of greeting send a peer the same bytes, except for random ones. The roots are
+    Mozilla's, as certifi ships them, and never the machine's own: an office or a state adds its
+    authority to those, and what it intercepts would verify.
     """
 
     def __init__(
@@ -139,13 +148,39 @@ class TlsContexts:
         self.verifying = ssl.create_default_context(cafile=certifi.where())
         for path in trust_anchors:
             self.verifying.load_verify_locations(cafile=path)
-        # Proves that the peer holds the key of the chain it presents; the caller decides whether
-        # to trust that chain. With roots loaded, OpenSSL would verify it needlessly.
-        self.recording = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self.recording.check_hostname = False
-        self.recording.verify_mode = ssl.CERT_NONE
-        for context in (self.verifying, self.recording):
-            context.set_alpn_protocols(["http/1.1"])
+        self.recording = _recording()
+        _offer(self.verifying, self.recording)
+
+    def of(self, hello: Hello, *, verify: bool) -> ssl.SSLContext:
+        """The context that greets in this form, and verifies or only records what it is shown."""
+        if hello is Hello.USUAL:
+            return self.verifying if verify else self.recording
+        verifying, recording = self._short
+        return verifying if verify else recording
+
+    @cached_property
+    def _short(self) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+        """The contexts of short greetings, which few processes need."""
+        roots = b"".join(self.verifying.get_ca_certs(binary_form=True))
+        pair = ssl.create_default_context(cadata=roots), _recording()
+        for context in pair:
+            context.set_ecdh_curve("X25519")
+        _offer(*pair)
+        return pair
+
+
+def _recording() -> ssl.SSLContext:
+    """Proves that the peer holds the key of the chain it presents; the caller decides whether to
+    trust that chain. With roots loaded, OpenSSL would verify it needlessly."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _offer(*contexts: ssl.SSLContext) -> None:
+    for context in contexts:
+        context.set_alpn_protocols(["http/1.1"])
 
 
 class SocketNetwork:
@@ -280,8 +315,8 @@ class SocketStream:
     """Stream over a non-blocking socket, in cleartext until `start_tls`."""
 
     __slots__ = (
-        *("_chain", "_contexts", "_dial", "_incoming", "_outgoing", "_sock", "_tls"),
-        "_used",
+        *("_chain", "_contexts", "_dial", "_hello_bytes", "_in_parts", "_incoming", "_outgoing"),
+        *("_secured", "_sock", "_tls", "_used"),
     )
 
     def __init__(
@@ -296,7 +331,11 @@ class SocketStream:
         self._dial = dial
         self._used = False
         """Whether cleartext was exchanged, so that a new connection would not be equivalent."""
+        self._hello_bytes = 0
+        self._in_parts = False
         self._tls: ssl.SSLObject | None = None
+        self._secured = False
+        """Whether the handshake was finished; before that, nothing more may go to the peer."""
         self._chain: tuple[bytes, ...] = ()
 
     @property
@@ -313,7 +352,13 @@ class SocketStream:
         except (OSError, struct.error):
             return 0
 
-    async def start_tls(self, server_name: str, *, verify: bool) -> TlsFacts:
+    @property
+    def hello_bytes(self) -> int:
+        return self._hello_bytes
+
+    async def start_tls(
+        self, server_name: str, *, verify: bool, hello: Hello = Hello.USUAL
+    ) -> TlsFacts:
         """Make the TLS handshake, with verification unless `verify` is false.
 
         When it fails not even an alert is sent: nothing goes to an unverified peer.
@@ -322,18 +367,20 @@ class SocketStream:
         If the peer presents another one, the handshake stops after the hello and is made again on
         a new connection, whose result counts.
         """
+        self._in_parts = hello is Hello.PARTS
+        recording = self._contexts.of(hello, verify=False)
         if not verify:
-            return await self._handshake(self._contexts.recording, server_name)
+            return await self._handshake(recording, server_name)
         known = self._contexts.verified
         if not self._used and known.expects(server_name):
             with contextlib.suppress(_UnknownChainError):
-                return await self._handshake(self._contexts.recording, server_name, known)
+                return await self._handshake(recording, server_name, known)
             self.close()
             self._tls, self._chain = None, ()
         try:
             if self._sock.fileno() < 0:
                 self._sock = await self._dial()
-            facts = await self._handshake(self._contexts.verifying, server_name)
+            facts = await self._handshake(self._contexts.of(hello, verify=True), server_name)
         except BaseException:
             # The next measurement must see this failure without a second connection.
             known.forget(server_name)
@@ -357,6 +404,8 @@ class SocketStream:
             except ssl.SSLWantReadError:
                 if answered:
                     self._recognise(known, server_name)
+                if not answered:
+                    await self._greet()
                 answered = True
                 await self._flush()
                 if not await self._fill():
@@ -367,6 +416,7 @@ class SocketStream:
             else:
                 finished = True
         self._recognise(known, server_name, finished=True)
+        self._secured = True
         await self._flush()
         cipher = tls.cipher()
         return TlsFacts(
@@ -374,6 +424,12 @@ class SocketStream:
             cipher=cipher[0] if cipher else "",
             alpn=tls.selected_alpn_protocol() or "",
         )
+
+    async def _greet(self) -> None:
+        """Send the greeting: the kernel sends what it is given at once, in packets of its own."""
+        self._hello_bytes = self._outgoing.pending
+        if self._in_parts:
+            await self._sock.send_all(self._outgoing.read(self._hello_bytes // 2))
 
     def _recognise(
         self, known: VerifiedChains | None, server_name: str, *, finished: bool = False
@@ -436,11 +492,21 @@ class SocketStream:
             await self._flush()
 
     def close(self) -> None:
-        """Close without a TLS close_notify: the measurement needs nothing more from the peer."""
-        if self._tls is not None and self._tls.version() is None and self._sock.fileno() >= 0:
+        """End the connection as browsers do; see `probes.sockets.parting`."""
+        sock, self._sock = self._sock, _CLOSED
+        if sock.fileno() < 0:
+            return
+        if self._tls is not None and self._secured:
+            with contextlib.suppress(OSError):  # ssl.SSLError is one
+                self._tls.unwrap()
+            with contextlib.suppress(OSError):
+                sock.send(self._outgoing.read())
+        elif self._tls is not None and _unacknowledged(sock):
             # Otherwise the kernel would keep sending an unanswered hello for a minute.
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
-        self._sock.close()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+            sock.close()
+            return
+        part(sock)
 
     async def _fill(self) -> bool:
         """Feed TLS the next bytes; False at the end of the stream."""
@@ -455,6 +521,15 @@ class SocketStream:
 
 _ABORT = struct.pack("ii", 1, 0)
 """struct linger: on, zero seconds."""
+_CLOSED = WatchedSocket(socket.AF_INET, socket.SOCK_STREAM)
+"""In place of a socket that was closed, or that others close."""
+_CLOSED.close()
+
+
+def _unacknowledged(sock: WatchedSocket) -> bool:
+    """Whether the peer has not even acknowledged what was sent (SIOCOUTQ of Linux, tcp(7))."""
+    waiting = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, struct.pack("i", 0))
+    return bool(struct.unpack("i", waiting)[0])
 
 
 class _UnknownChainError(Exception):

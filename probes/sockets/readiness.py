@@ -30,6 +30,9 @@ class _Readiness:
         self._epoll.register(descriptor, events)
         self._callbacks[descriptor] = on_event
 
+    def rewatch(self, descriptor: int, on_event: Callable[[int], None]) -> None:
+        self._callbacks[descriptor] = on_event
+
     def unwatch(self, descriptor: int) -> None:
         self._epoll.unregister(descriptor)
         del self._callbacks[descriptor]
@@ -118,6 +121,13 @@ class WatchedSocket(socket.socket):
         readiness = _of_running_loop()
         readiness.watch(self.fileno(), events, on_event)
         self._readiness = readiness
+
+    def rewatch(self, on_event: Callable[[int], None]) -> None:
+        """Call `on_event` from now on, at every edge; no task may wait any more."""
+        if self._readiness is None:
+            self.watch(ANY_EDGE, on_event)
+        else:
+            self._readiness.rewatch(self.fileno(), on_event)
 
     def close(self) -> None:
         """Close; safe to call again."""

@@ -417,8 +417,10 @@ class Censor:
             self._judge_dns(found, packet)
             return
         kind = {"tls": "hello", "http": "request"}[found.protocol]
+        segments = "one" if len(found.held) == 1 else "several"
         for rule in self.rules.of(kind):
-            if rule.names_it(found.name) and rule.covers(*found.server) and rule.acts():
+            meant = rule.names_it(found.name) and rule.covers(*found.server)
+            if meant and rule.segments in ("", segments) and rule.acts():
                 self._apply(found, packet, rule)
                 return
 

@@ -21,7 +21,7 @@ BOGON = ("10.10.34.36", "fd00::10:10:34:36")
 
 HOWS = {
     "dns": "nxdomain refused servfail empty truncate bogon address inject drop reset",
-    "hello": "reset fin alert drop",
+    "hello": "reset fin alert drop page",
     "request": "reset fin drop",
     "connect": "drop reset icmp-host icmp-admin icmp-net icmp-port",
     "quic": "drop",
@@ -128,6 +128,7 @@ class Network:
         after: float = 0.05,
         residual: float = 0.0,
         residual_how: str = "reset",
+        segments: str = "",
         chance: float = 1.0,
         turns: tuple[int, int] | None = None,
         seed: int = 1,
@@ -148,6 +149,8 @@ class Network:
         `chance` leaves each connection to luck; `turns=(8, 2)` interferes with eight in a row, lets
         two be, and so on, which leaves nothing to it.
         `residual` is how long further connections to the same address suffer `residual_how`.
+        `segments="one"` spares a ClientHello that comes in several, `"several"` one that does not.
+        `page` answers a ClientHello by an HTTP error in cleartext.
         """
         given = {
             "dns": dns,
@@ -170,7 +173,10 @@ class Network:
             "seed": seed,
             "residual": residual,
             "residual_how": residual_how,
+            "segments": segments,
         }
+        if how == "page":
+            fields |= {"status": 400, "headers": {"Content-Type": "text/html"}}
         if dns:
             fields |= self._dns_fields(how, resolver, transports, qtypes, answer, after)
         elif kinds == ["connect"]:

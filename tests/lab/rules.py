@@ -6,7 +6,7 @@ Kinds, and the `how` each knows:
 |---|---|---|
 | dns | a question's name | nxdomain refused servfail empty truncate address inject drop reset |
 | connect | the address of a connection or datagram | drop reset accept and every icmp-… |
-| hello | the server name of a ClientHello | reset fin alert drop forge |
+| hello | the server name of a ClientHello | reset fin alert drop forge page |
 | request | the Host of a cleartext HTTP request | page reset fin drop |
 | quic | the server name of a QUIC client's first datagrams | drop |
 | udp | a datagram's address and port | drop |
@@ -82,6 +82,8 @@ class Rule:
     """routers: how many stand between the client and the servers."""
     shared: int = 0
     """routers: how many of them the way to `networks` shares with all others."""
+    segments: str = ""
+    """hello: only those in `one` segment, or in `several`; empty: both."""
     chance: float = 1.0
     """How often the rule acts when it matches."""
     turns: tuple[int, ...] = ()

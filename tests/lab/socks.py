@@ -36,7 +36,8 @@ class Control:
     resolver: str
     """Which resolver's answers it believes."""
     troubles: dict[str, str] = dataclasses.field(default_factory=dict)
-    """refused, unreachable, silent (never answers), reset (after the client's first bytes)."""
+    """refused, unreachable, silent (never answers), reset (after the client's first bytes), hello
+    (the same where these name the host)."""
     visits: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -101,6 +102,12 @@ class Control:
             return
         self._live.add(far_writer)
         try:
+            if trouble == "hello":
+                first = await reader.read(65536)
+                if host.encode() in first:
+                    listener.reset(writer.transport)  # type: ignore[arg-type]
+                    return
+                far_writer.write(first)
             await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
         finally:
             self._live.discard(far_writer)

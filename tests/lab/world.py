@@ -199,7 +199,7 @@ class Control:
         """What goes wrong at this control, by host name or address it is asked for.
 
         refused, unreachable (reply codes), silent (no reply), reset (after the client's first
-        bytes). Replaces what was set before.
+        bytes), hello (the same where these name the host). Replaces what was set before.
         """
         self._ask("trouble", troubles=dict(troubles))
 

@@ -52,6 +52,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """What there is; by default one site under the scenario's name."""
     elsewhere: State | None = None
     """The state on the open network; by default ok, or for a site's own story the answer's."""
+    platform: State | None = None
+    """The platform's state, where it is not its endpoint's."""
     run: str = ""
     """Rows of one run share a lab and a look; see `look`."""
     proved_in: str = ""

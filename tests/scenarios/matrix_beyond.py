@@ -1,7 +1,10 @@
 """The rows that the field does not test itself with."""
 
+from collections.abc import Callable
+
 import msgspec
 
+from tests.lab.hosts import Page, web_page
 from tests.lab.lab import Lab
 from tests.lab.network import Network
 from tests.scenarios.matrix import Answer, Scenario, State, blocked, insufficient, ok, site
@@ -98,7 +101,7 @@ def _calls(name: str, story: str, evidence: str, proof: str) -> Scenario:
 
 
 def _everything_expired(lab: Lab, _: Network) -> None:
-    more = ("wrong-clock.example", "connectivitycheck.gstatic.com")
+    more = ("wrong-clock.example", "clock-and-reset.example", "connectivitycheck.gstatic.com")
     for host in lab.internet.addresses:
         if host.startswith("www.") or host in more:
             lab.internet.certificate(host, "expired")
@@ -117,6 +120,71 @@ def _block_and_one_control_blocked(lab: Lab, network: Network) -> None:
 def _doh_and_name_blocked(_: Lab, network: Network) -> None:
     network.block(sni=["dns.google", "cloudflare-dns.com", "dns.quad9.net"], how="reset")
     network.block(dns=["doh-and-name-blocked.example"], how="nxdomain")
+
+
+def _more(
+    name: str,
+    story: str,
+    answer: Answer,
+    build: Callable[[Lab, Network], object],
+    *,
+    network: str = "forms",
+    run: str = "forms",
+    elsewhere: State | None = None,
+    platform: State | None = None,
+) -> Scenario:
+    """A way of blocking that is easily misread, beside a control without a proxy."""
+    return Scenario(
+        name=name,
+        group="beyond",
+        story=story,
+        ooni=_NEVER,
+        network=network,
+        run=run,
+        build=build,
+        answer=answer,
+        elsewhere=elsewhere,
+        platform=platform,
+    )
+
+
+def _clock_and_reset(lab: Lab, network: Network) -> None:
+    """By the vantage's clock every certificate has expired, and one name is cut off."""
+    _everything_expired(lab, network)
+    for host in ("captive.apple.com", "detectportal.firefox.com", "connectivitycheck.gstatic.com"):
+        lab.internet.clock(host, -2 * 365 * 86400.0)
+    network.block(sni=["clock-and-reset.example"], how="reset")
+
+
+def _truncated_and_reset(_: Lab, network: Network) -> None:
+    names = ["truncated-and-reset.example"]
+    network.block(dns=names, how="truncate")
+    network.block(dns=names, how="reset", transports=["tcp"])
+
+
+def _injected_while_down(lab: Lab, network: Network) -> None:
+    network.block(dns=["injected-while-down.example"], how="inject", after=0.03)
+    lab.internet.down("injected-while-down.example")
+
+
+def _injected_while_controls_fail(lab: Lab, network: Network) -> None:
+    host = "injected-controls-fail.example"
+    network.block(dns=[host], how="inject", after=0.03)
+    for control in lab.controls:
+        control.troubles({host: "unreachable"})
+
+
+def _controls_censored(lab: Lab, network: Network) -> None:
+    host = "controls-censored.example"
+    network.block(sni=[host], how="reset")
+    for control in lab.controls:
+        control.troubles({host: "hello"})
+
+
+def _errs(name: str, status: int, to: str | tuple[()] = ()) -> Callable[[Lab, Network], object]:
+    """The site answers with an error over TLS: to everybody, or to one network."""
+    page = Page(status=status, body=web_page("Sorry"))
+    return lambda lab, _: lab.internet.page(f"{name}.example", page, to=to)
 
 
 def _function(name: str, story: str, state: State, rule_id: str, evidence: str) -> Scenario:
@@ -463,6 +531,14 @@ BEYOND: tuple[Scenario, ...] = (
         proved_in="test_http3.py::test_quic_only_and_no_control_that_could_ask",
     ),
     Scenario(
+        name="quic-everywhere",
+        group="beyond",
+        story="QUIC is dropped for all addresses; calls pass.",
+        ooni=_NEVER,
+        answer=ok("quic.everywhere"),
+        proved_in="test_http3.py::test_quic_blocked_as_a_protocol_singles_no_platform_out",
+    ),
+    Scenario(
         name="udp-closed",
         group="beyond",
         story="No datagram leaves the network but DNS.",
@@ -495,6 +571,93 @@ BEYOND: tuple[Scenario, ...] = (
         network="doh",
         build=_doh_and_name_blocked,
         answer=blocked("dns.nxdomain", "conclusive"),
+    ),
+    _more(
+        "short-hello-dropped",
+        "Greetings with the name that come in one packet are dropped, longer ones pass: a box that"
+        " does not put packets together. Browsers get through, many apps do not.",
+        blocked("tls.short_hello", "strong"),
+        lambda _, network: network.block(
+            sni=["short-hello-dropped.example"], how="drop", segments="one"
+        ),
+        platform="degraded",
+    ),
+    _more(
+        "large-hello-dropped",
+        "Greetings with the name that come in several packets are dropped, as browsers send them;"
+        " short ones pass.",
+        blocked("tls.large_hello", "conclusive"),
+        lambda _, network: network.block(
+            sni=["large-hello-dropped.example"], how="drop", segments="several"
+        ),
+    ),
+    _more(
+        "cleartext-400",
+        "The greeting with the name is answered by HTTP's error 400 in cleartext.",
+        blocked("tls.handshake", "conclusive"),
+        lambda _, network: network.block(sni=["cleartext-400.example"], how="page"),
+    ),
+    _more(
+        "residual-silence",
+        "The greeting with the name is dropped, and then all to that address for 30 s.",
+        blocked("tls.timeout", "conclusive"),
+        lambda _, network: network.block(
+            sni=["residual-silence.example"], how="drop", residual=30.0, residual_how="drop"
+        ),
+    ),
+    _more(
+        "truncated-and-reset",
+        "The resolver's answer over UDP is cut short, and asking over TCP is reset for this name.",
+        blocked("dns.reset", "conclusive"),
+        _truncated_and_reset,
+    ),
+    _more(
+        "injected-while-down",
+        "The site refuses connections from everywhere, and its DNS answers are forged here.",
+        Answer(state="down", rule_id="control.down_and_injected"),
+        _injected_while_down,
+        elsewhere="down",
+    ),
+    _more(
+        "injected-controls-fail",
+        "DNS answers are forged here; two of three controls cannot reach the site.",
+        blocked("dns.injection", "conclusive"),
+        _injected_while_controls_fail,
+    ),
+    _more(
+        "controls-censored",
+        "The name is cut off here and at both controls; another network reaches it.",
+        insufficient("control.censored"),
+        _controls_censored,
+        run="censored-controls",
+    ),
+    _more(
+        "errors-everywhere",
+        "The site answers everybody with error 503, over verified TLS.",
+        Answer(state="down", rule_id="control.also_errs"),
+        _errs("errors-everywhere", 503),
+        elsewhere="down",
+    ),
+    _more(
+        "errors-here",
+        "The site answers this network alone with error 503, over verified TLS.",
+        insufficient("http.withheld_here"),
+        _errs("errors-here", 503, to="forms"),
+    ),
+    _more(
+        "refused-here",
+        "The site answers this network alone with error 403, over verified TLS, and nothing shows"
+        " that it takes the visitor for a robot.",
+        insufficient("http.withheld_here"),
+        _errs("refused-here", 403, to="forms"),
+    ),
+    _more(
+        "clock-and-reset",
+        "The name is cut off, and the vantage's clock is two years off.",
+        blocked("tls.reset", "conclusive"),
+        _clock_and_reset,
+        run="clock-and-reset",
+        elsewhere="insufficient",
     ),
     _residual("residual-drop", "drop", blocked("tls.reset", "strong")),
     _residual("residual-reset", "reset", blocked("tls.reset", "strong")),

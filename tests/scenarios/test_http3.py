@@ -16,7 +16,7 @@ from tests.scenarios.story import UNHURRIED, Line, Seen, seen, write_config
 pytestmark = pytest.mark.lab
 
 YOUTUBE, X = "https://www.youtube.com/", "https://x.com/"
-NETWORKS = ("open", "quic-name", "quic-address", "no-udp", "tcp-only")
+NETWORKS = ("open", "quic-name", "quic-address", "quic-everywhere", "no-udp", "tcp-only")
 OK = ("ok", "endpoint.reached", "", "", "none")
 
 
@@ -27,7 +27,7 @@ def told(line: Line) -> tuple[str, ...]:
 
 def look(lab: Lab) -> Seen:
     """One cycle that asks over HTTP/3 wherever it is offered."""
-    path = write_config(lab, platforms=["x", "youtube"], probe=UNHURRIED)
+    path = write_config(lab, platforms=["x", "youtube", "messenger"], probe=UNHURRIED)
     argv = ["shutwatch", "once", "--quic", "--config", str(path), "--json"]
     return seen(lab.run(argv, timeout=120))
 
@@ -68,7 +68,8 @@ def story() -> Iterator[Story]:
         rules = [
             lab.network("quic-name").block(quic=["www.youtube.com"], how="drop"),
             lab.network("quic-address").block(**youtube, how="icmp-port"),
-            lab.network("no-udp").block(udp=[443, 3478], how="drop"),
+            lab.network("quic-everywhere").block(udp=[443], how="drop"),
+            lab.network("no-udp").block(udp=[443, 3478, 19302, 123], how="drop"),
             lab.network("tcp-only").block(sni=["x.com"], how="reset"),
         ]
         cycle = look(lab)
@@ -101,10 +102,24 @@ def test_quic_only(story: Story, network: str, sub_method: str) -> None:
     assert story.over_quic("www.youtube.com", "direct-1")
 
 
+def test_quic_blocked_as_a_protocol_singles_no_platform_out(story: Story) -> None:
+    """No datagram to port 443 gets out, whoever it is for, and calls do: STUN proves that UDP
+    works, and not that anybody's QUIC does."""
+    assert story.cycle.states("quic-everywhere") == {"x": "ok", "youtube": "ok", "messenger": "ok"}
+    assert {
+        line["rule_id"]
+        for line in story.cycle.lines
+        if line["kind"] == "endpoint" and line["vantage"] == "quic-everywhere"
+    } == {"endpoint.reached", "quic.everywhere"}
+    assert story.cycle.endpoint("quic-everywhere", X)["rule_id"] == "quic.everywhere"
+
+
 def test_no_udp_at_all(story: Story) -> None:
     """A network that lets no datagrams out but DNS is none of the platforms' matter."""
-    assert story.not_ok("no-udp") == {}
-    assert story.cycle.states("no-udp") == {"x": "ok", "youtube": "ok"}
+    # Calls need UDP, and nobody's can be made.
+    assert {rule for _, rule, *_ in story.not_ok("no-udp").values()} == {"vantage.no_udp"}
+    states = story.cycle.states("no-udp")
+    assert (states["x"], states["youtube"]) == ("ok", "ok")
     assert not story.over_quic("www.youtube.com", "no-udp")
     assert not story.over_quic("x.com", "no-udp")
 
@@ -126,5 +141,5 @@ def test_quic_only_and_no_control_that_could_ask() -> None:
         # Two endpoints of that host, two families, and not asked again: nothing could come of it.
         assert 0 < rule.hits <= 4
     assert told(cycle.endpoint("ptcl", YOUTUBE)) == OK
-    assert cycle.states("ptcl") == {"x": "ok", "youtube": "ok"}
+    assert cycle.states("ptcl") == {"x": "ok", "youtube": "ok", "messenger": "ok"}
     assert {cycle.vantage(f"control-{i}")["state"] for i in (1, 2)} == {"ok"}

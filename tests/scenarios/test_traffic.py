@@ -1,6 +1,7 @@
 """What a cycle takes of a line, on real packets: the estimate holds, modest cycles are modest."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -95,3 +96,34 @@ def test_the_estimate_holds_over_http_3(offering: Lab, blocked: bool) -> None:
     assert len(said["quic"]) > 40
     assert all(map(bool, said["quic"])) if blocked else not any(said["quic"])
     assert real <= said["estimate"] <= 1.25 * real
+
+
+def endings(lab: Lab, effort: str) -> tuple[dict[str, int], list[str]]:
+    """How many connections a cycle opened and how many it ended by a reset; the states it found."""
+    command = ["python", "-m", "tests.scenarios.endings", lab.network("line").interface]
+    watcher = lab.popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert watcher.stdout is not None
+    assert watcher.stdin is not None
+    assert watcher.stdout.readline() == "ready\n"
+    _, said = counted(lab, effort)
+    watcher.stdin.close()
+    ended: dict[str, int] = json.loads(watcher.stdout.readline())
+    return ended, said["states"]
+
+
+@pytest.mark.parametrize("effort", ["whole", "modest"])
+def test_no_healthy_connection_ends_in_a_reset(running: Lab, effort: str) -> None:
+    """What was answered is closed as browsers close it: resets show whoever keeps records that
+    something other than a browser was there, and where something is blocked."""
+    ended, states = endings(running, effort)
+    assert states == ["ok"]
+    assert ended["opened"] > 60
+    assert ended["reset"] == 0
+
+
+def test_a_hello_that_nobody_acknowledges_is_not_sent_on(running: Lab) -> None:
+    """Closed in the ordinary way, the kernel would send it again for a minute, name included."""
+    with running.network("line").block(sni=["x.com"], how="drop") as rule:
+        ended, _ = endings(running, "modest")
+        assert rule.hits
+    assert 0 < ended["reset"] <= 2 * rule.hits

@@ -30,6 +30,7 @@ from monitor.measuring.fast_lane import FastLane
 from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Catalog, Function, Need, Platform, Reference, ReferenceScope
 from probes.catalog.endpoint_text import parse_endpoint
+from probes.measurement import Hello
 from probes.settings import ProbeSettings
 from probes.sockets.network import TlsFacts
 from probes.testing import (
@@ -398,14 +399,16 @@ class _TimedStream(ScriptedStream):
         self._network = network
         self._address = address
 
-    async def start_tls(self, server_name: str, *, verify: bool) -> TlsFacts:
+    async def start_tls(
+        self, server_name: str, *, verify: bool, hello: Hello = Hello.USUAL
+    ) -> TlsFacts:
         """A handshake, as the censor lets it pass when its first packet is sent."""
         platform = server_name in HOSTS
         if platform and self._network.acts(self._address, "tls_reset"):
             await asyncio.sleep(self._network.wait())
             raise reset_by_peer()
         await self._network.sent(lambda: platform and self._network.acts(self._address, "tls_drop"))
-        return await super().start_tls(server_name, verify=verify)
+        return await super().start_tls(server_name, verify=verify, hello=hello)
 
 
 class _TimedResolver(ScriptedResolver):

@@ -1,8 +1,8 @@
 """A platform that fails from every vantage: its own outage, and nobody's block.
 
 Every field vantage with a recent verdict says *down*, which needs a control that failed too
-(`control.also_fails`). Suspected when all of them say so, confirmed when each said so `SURE` times
-in a row, over as soon as one vantage reaches the platform again.
+(`control.also_fails` and its like). Suspected when all of them say so, confirmed when each said so
+`SURE` times in a row, over as soon as one vantage reaches the platform again.
 """
 
 from collections.abc import Sequence

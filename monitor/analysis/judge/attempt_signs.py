@@ -7,8 +7,8 @@ no control (a bogon, a forged certificate).
 reset) before a timeout, then the more frequent, then the first. Many censors drop or refuse
 everything for minutes after they cut off a connection. So timeouts that loss does not explain, and
 refusals at an address where a handshake or request was cut off before, count as agreeing with the
-cut. A server that fails and is then taken out of service looks the same, but fails for the control
-too.
+cut, and so does silence of connections to an address that fell silent in a handshake before. A
+server that fails and is then taken out of service looks the same, but fails for the control too.
 
 `monitor.analysis.judge.follow_up_evidence` then adds the follow-ups.
 """
@@ -29,10 +29,12 @@ from monitor.analysis.judge.evidence_grades import (
     capped,
     grade,
     loss_explains,
+    signs,
 )
 from monitor.analysis.judge.follow_up_evidence import FORGED, reread
 from monitor.analysis.judge.interception import intercepted
 from monitor.analysis.judge.lossy_paths import lost
+from monitor.analysis.judge.server_errors import forbidden, server_error
 from monitor.analysis.outcome import TIMEOUT, Outcome, Summary, best, kind_of, rank, usable
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, VantageState
 from probes.catalog.endpoint_kinds import EndpointKind
@@ -46,13 +48,20 @@ CERTIFICATE: Sign = (Layer.TLS, "certificate")
 INTERCEPTED: Sign = (Layer.TLS, "local_authority")
 """A device at the vantage's own site opened the connection: this accuses nobody."""
 KNOWN_PAGE: Sign = (Layer.HTTP, "known_blockpage")
+REFUSED_HERE: Sign = (Layer.HTTP, "refused_here")
+"""The platform itself answered with an error, over verified TLS."""
 OTHER_RESOLVER: Sign = (Layer.DNS, "other_resolver")
 _BLOCKPAGE: Sign = (Layer.HTTP, "blockpage")
 
-_RESOLVERS_FAULT: tuple[Sign, ...] = ((Layer.DNS, TIMEOUT), (Layer.DNS, "servfail"))
-_CUT_OFF = ("reset", "eof")
+_COMMON_FAULTS = frozenset(signs("dns.timeout dns.servfail dns.reset dns.eof tls.handshake"))
+"""Signs that repetition does not make strong, but follow-ups can prove: resolvers are slow, are cut
+off from the platform's name servers or serve no TCP, and servers near by are faulty."""
+_NEED_NO_CONTROL: tuple[Sign, ...] = (INJECTION, BOGON)
+"""Signs that a control cannot weaken: whatever it meets, they were made here."""
 _REFUSALS = ("refused", "reset")
 """Refused connections: a censor answers for the address."""
+_RESIDUE = {"reset": _REFUSALS, "eof": _REFUSALS, TIMEOUT: (TIMEOUT,)}
+"""What a handshake or request was stopped by → what connections to the address meet afterwards."""
 
 SLOW, SLOW_SHARE = 1.0, 0.25
 """A control's wait is long from this many seconds, and this share of the wait that failed here."""
@@ -97,7 +106,8 @@ def find(case: Case, failed: Sequence[Summary], controls: Controls) -> Finding:
     considered = counted or attempts
 
     def concluded(found: Finding) -> Finding:
-        doubtful = controls.unstable or controls.unsettled or _slow_at_control(found, controls)
+        unstable = controls.unstable and found.sign not in _NEED_NO_CONTROL
+        doubtful = unstable or controls.unsettled or _slow_at_control(found, controls)
         limit = Evidence.WEAK if doubtful else Evidence.STRONG
         silent = case.lossy_path and lost(found.sign)
         evidence = capped(found.evidence, limit) if counted and not silent else Evidence.NONE
@@ -133,16 +143,16 @@ def _with_follow_ups(
 ) -> Finding:
     if found.sign is None:
         return msgspec.structs.replace(found, evidence=evidence)
+    residue = _residue_of(found.sign, counted) if _leaves_residue(found.sign) else ()
     reading = reread(
         case,
         found.sign,
         evidence,
-        [attempt.summary for attempt in counted if found.sign in attempt.signs],
+        [a.summary for n, a in enumerate(counted) if found.sign in a.signs or n in residue],
         controls.working,
     )
     evidence = reading.evidence
-    if reading.sign in _RESOLVERS_FAULT and evidence is Evidence.STRONG:
-        # A slow resolver, or one cut off from the platform's name servers, does the same.
+    if reading.sign in _COMMON_FAULTS and evidence is Evidence.STRONG:
         evidence = Evidence.WEAK
     return msgspec.structs.replace(found, sign=reading.sign, evidence=evidence)
 
@@ -161,7 +171,7 @@ def strongest(
         showing = [n for n, shown in enumerate(signs) if sign in shown]
         agreeing = len(showing)
         if _leaves_residue(sign):
-            agreeing += len(_refused_since(sign, attempts))
+            agreeing += len(_residue_of(sign, attempts))
         return (EVIDENCE_ORDER[finding.evidence], -rank(sign[1]), agreeing, -showing[0])
 
     found = [
@@ -212,7 +222,7 @@ def graded(case: Case, sign: Sign, attempts: Sequence[FailedAttempt]) -> Evidenc
     lossy = case.health.state is VantageState.LOSSY
     rate = case.health.timeout_rate
     count = len(silent) if weight is Weight.SILENCE else len(showing)
-    refused = _refused_since(sign, attempts) if _leaves_residue(sign) else frozenset()
+    refused = _residue_of(sign, attempts) if _leaves_residue(sign) else frozenset()
     if weight in AGREEING_ATTEMPTS:
         count += len(refused)
     if weight in AGREEING_ATTEMPTS and sign[0] is not Layer.DNS and not lossy:
@@ -237,11 +247,12 @@ def _calls_elsewhere(case: Case) -> bool:
 
 def _leaves_residue(sign: Sign) -> bool:
     """Whether a handshake or request was cut off, which may block the address for a while."""
-    return sign[0] in (Layer.TLS, Layer.HTTP) and sign[1] in _CUT_OFF
+    return sign[0] in (Layer.TLS, Layer.HTTP) and sign[1] in _RESIDUE
 
 
-def _refused_since(sign: Sign, attempts: Sequence[FailedAttempt]) -> frozenset[int]:
-    """Positions of attempts refused at an address where this sign cut off an earlier attempt."""
+def _residue_of(sign: Sign, attempts: Sequence[FailedAttempt]) -> frozenset[int]:
+    """Positions of attempts that met refusals, or silence after silence, at an address where this
+    sign cut off an earlier attempt."""
     cut: set[str] = set()
     found = set()
     for position, attempt in enumerate(attempts):
@@ -252,7 +263,7 @@ def _refused_since(sign: Sign, attempts: Sequence[FailedAttempt]) -> frozenset[i
                 if p.address and (p.layer, p.sub_method) == sign
             }
         elif any(
-            path.layer is Layer.TCP and path.sub_method in _REFUSALS and path.address in cut
+            path.layer is Layer.TCP and path.sub_method in _RESIDUE[sign[1]] and path.address in cut
             for path in attempt.summary.paths
         ):
             found.add(position)
@@ -342,4 +353,6 @@ def _page_sign(summary: Summary, controls: Controls) -> Sign | None:
             return _BLOCKPAGE
         if Likeness.REFUSED_BY_SITE in alike:
             return Layer.HTTP, "refused_by_site"
-    return None if page.expected else (Layer.HTTP, "unexpected")
+    if not page.expected:
+        return Layer.HTTP, "unexpected"
+    return REFUSED_HERE if server_error(summary) or forbidden(summary) else None

@@ -41,6 +41,8 @@ class Case(EndpointCase, frozen=True, kw_only=True):
     udp_works: bool = False
     """HTTP/3 or STUN of another endpoint worked from this vantage in this cycle, so UDP gets
     through and its silence means something."""
+    quic_works: bool = False
+    """HTTP/3 of another endpoint, or of a reference, worked from this vantage in this cycle."""
     udp_references: frozenset[str] = frozenset()
     """Ids of the references that answered over UDP in this cycle: calls need no other proof that
     UDP gets through."""

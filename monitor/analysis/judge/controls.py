@@ -10,6 +10,8 @@ the side with most weight counts if it weighs enough (`monitor.analysis.trust`),
 is *outvoted*. One agent alone settles nothing, nor do two that disagree, nor agents against the
 operator's own: then it is neither known to be down nor known to work elsewhere, and the controls
 are *unsettled*.
+
+A control behind a censor of its own says nothing: another name is answered there.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,11 +26,16 @@ from monitor.analysis.judge.cleartext_pages import (
     compare,
     redirects_elsewhere,
 )
-from monitor.analysis.outcome import TIMEOUT, Summary, best, rank, summarise, usable
+from monitor.analysis.outcome import TIMEOUT, Summary, best, rank, sub_method_of, summarise, usable
 from monitor.analysis.trust import OWN_VOTES, Trust, Voice, network_key
-from monitor.analysis.verdict import VantageState
-from probes.measurement import LEGAL_REASONS, HttpObservation, Measurement
+from monitor.analysis.vantage.health import wrong_clock
+from monitor.analysis.verdict import VantageHealth, VantageState
+from probes.failure import Failure
+from probes.measure.follow_up_reasons import Reason
+from probes.measurement import LEGAL_REASONS, HttpObservation, Measurement, TlsObservation
 
+_BY_NAME = ("reset", TIMEOUT)
+"""Failures of a handshake that a censor at the control causes. Servers refuse a name in others."""
 ABLE = (VantageState.OK, VantageState.LOSSY)
 """Health states in which a vantage, field or control, can accuse."""
 
@@ -39,7 +46,7 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True):
     working: tuple[Summary, ...] = ()
     failing: tuple[Summary, ...] = ()
     gap: str = ""
-    """Why none counts: `missing`, `stale` or `dead`; empty when one counts."""
+    """Why none counts: `missing`, `stale`, `dead` or `censored`; empty when one counts."""
     unstable: bool = False
     """A control failed after a failure here, whatever it found later: the endpoint is unstable."""
     slowest_answer: float = 0.0
@@ -69,18 +76,23 @@ def controls_for(case: Case, compared: Sequence[Summary]) -> Controls:
     timely = [m for m in same if any(follows(m, one) for one in compared)]
     if not timely:
         return Controls(gap="stale")
-    informative = [summary for summary in map(summarise, timely) if _counts(case, summary)]
+    summaries = [summarise(one) for one in timely]
+    informative = [one for one in summaries if _counts(case, one) and not _censored(one)]
     if not informative:
-        return Controls(gap="dead")
+        return Controls(gap="censored" if any(map(_censored, summaries)) else "dead")
     latest: dict[str, Summary] = {}
     for summary in sorted(informative, key=lambda s: (s.measurement.started_at, s.measurement.id)):
         latest[summary.measurement.vantage] = summary
-    working = tuple(summary for summary in latest.values() if _works(summary))
-    failing = tuple(summary for summary in latest.values() if not _works(summary))
+    works = {
+        one.measurement.id: _works(one) or _only_too_late(one, _health(case, one))
+        for one in informative
+    }
+    working = tuple(summary for summary in latest.values() if works[summary.measurement.id])
+    failing = tuple(summary for summary in latest.values() if not works[summary.measurement.id])
     found = Controls(
         working=working,
         failing=failing,
-        unstable=not all(map(_works, informative)),
+        unstable=not all(works.values()),
         slowest_answer=max(map(_slowest, working), default=0.0),
     )
     if all(case.trust.is_own(vantage) for vantage in latest):
@@ -144,12 +156,29 @@ def _works(control: Summary) -> bool:
     return page is not None and page.expected and page.status != LEGAL_REASONS
 
 
+def _only_too_late(control: Summary, health: VantageHealth | None) -> bool:
+    """Whether all that is wrong is the control's own clock, which spoils every certificate."""
+    outcome = best(control.outcomes)
+    return (
+        health is not None
+        and wrong_clock(health)
+        and outcome is not None
+        and outcome.failure == Failure.SSL_INVALID_CERTIFICATE
+    )
+
+
+def _health(case: Case, control: Summary) -> VantageHealth | None:
+    return case.control_health.get(control.measurement.vantage)
+
+
 def _counts(case: Case, control: Summary) -> bool:
     """Whether a control says something about the endpoint rather than about its own vantage."""
-    health = case.control_health.get(control.measurement.vantage)
-    if health is None or health.state not in ABLE or control.egress_failure is not None:
+    health = _health(case, control)
+    if health is None or control.egress_failure is not None:
         return False
-    if _works(control):
+    if health.state not in ABLE and not wrong_clock(health):
+        return False
+    if _works(control) or _only_too_late(control, health):
         return True
     outcome = best(usable(control.outcomes, health.families))
     if outcome is None:
@@ -159,6 +188,24 @@ def _counts(case: Case, control: Summary) -> bool:
     if outcome.sub_method == TIMEOUT and health.state is VantageState.LOSSY:
         return False
     return outcome.failure is None or rank(outcome.sub_method) < 2
+
+
+def _censored(control: Summary) -> bool:
+    """Whether the endpoint's name alone was cut off at the control: another name got an answer at
+    the same address, and after that the endpoint's own did not."""
+    cut = {o.address: o.failure for o in control.last_hop.tls if sub_method_of(o) in _BY_NAME}
+    asked = [
+        o
+        for o in control.measurement.observations
+        if isinstance(o, TlsObservation) and o.address in cut
+    ]
+    again = [o for o in asked if o.reason == Reason.NAME_AGAIN]
+    return (
+        not control.measurement.reached
+        and any(o.reason == Reason.INNOCUOUS_SNI and (o.failure is None or o.alert) for o in asked)
+        and bool(again)
+        and all(o.failure == cut[o.address] for o in again)
+    )
 
 
 def _got_response(control: Summary) -> bool:

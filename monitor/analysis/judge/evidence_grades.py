@@ -61,14 +61,15 @@ WEIGHTS: Mapping[Sign, Weight] = {
     for weight, names in (
         (Weight.PROOF, "dns.injection dns.bogon"),
         (Weight.REPEAT, "dns.nxdomain dns.refused dns.servfail dns.no_answer dns.hijack"),
-        (Weight.REPEAT, "tcp.unreachable tls.certificate app.middlebox"),
+        (Weight.REPEAT, "tcp.unreachable tls.certificate tls.handshake app.middlebox"),
         (Weight.REPEAT, "http.status_451 http.blockpage http.known_blockpage"),
         (Weight.REPEAT, "quic.refused quic.unreachable quic.certificate"),
+        (Weight.OVERLOAD, "dns.reset dns.eof tls.short_hello tls.large_hello"),
         (Weight.OVERLOAD, "tcp.refused tcp.reset tls.reset tls.eof tls.alert tls.address"),
         (Weight.OVERLOAD, "http.reset http.eof app.reset app.eof"),
         (Weight.SILENCE, "dns.timeout tcp.timeout tls.timeout http.timeout"),
         (Weight.SILENCE, "app.timeout quic.timeout"),
-        (Weight.HINT, "tls.handshake http.withheld"),
+        (Weight.HINT, "http.withheld"),
     )
     for sign in signs(names)
 }

@@ -10,7 +10,9 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import Likeness, cleartext_page
 from monitor.analysis.judge.controls import Controls, controls_for, likenesses, redirected_elsewhere
 from monitor.analysis.judge.evidence_grades import Sign
-from monitor.analysis.judge.quic_blocked import quic_finding
+from monitor.analysis.judge.hello_forms import hello_finding
+from monitor.analysis.judge.quic_blocked import quic_fails_everywhere, quic_finding
+from monitor.analysis.judge.server_errors import errs, forbidden, server_error
 from monitor.analysis.outcome import Summary, summarise, usable
 from monitor.analysis.verdict import Evidence, VantageState
 from probes.measurement import LEGAL_REASONS, Layer
@@ -41,6 +43,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Set when the endpoint answers, but never over one family that works otherwise."""
     quic_finding: Finding | None
     """Set when the endpoint answers over TCP, but not over QUIC."""
+    quic_fails_everywhere: bool
+    """Set when it does, and QUIC works to nobody from here, though other UDP does."""
     last: Summary | None
     decisive: tuple[Summary, ...]
     """The attempts since the last one that worked, or that one where it is the very last."""
@@ -63,11 +67,18 @@ def examine(case: Case) -> Facts:
     attempts = [one for one in every if one.egress_failure is None]
     last = attempts[-1] if attempts else None
     for_last = controls_for(case, [last]) if last else Controls(gap="missing")
-    answered = last is not None and _answered(last, for_last) and not _by_captive_portal(case, last)
+    answered = (
+        last is not None
+        and _answered(last, for_last)
+        and not _by_captive_portal(case, last)
+        and not _refused(last, for_last)
+    )
+    other_hello = hello_finding(case, attempts) if answered and _settled(for_last) else None
+    answered = answered and other_hello is None
     like_control = last is not None and _like_control(last, for_last)
     failed = _trailing_failures(attempts) if not (answered or like_control) else []
     controls = controls_for(case, failed) if failed else for_last
-    finding = find(case, failed, controls) if failed else None
+    finding = other_hello or (find(case, failed, controls) if failed else None)
     return Facts(
         case=case,
         measured=bool(every),
@@ -82,9 +93,15 @@ def examine(case: Case) -> Facts:
         finding=finding,
         family_finding=family_finding(case, attempts) if answered else None,
         quic_finding=quic_finding(case, attempts) if answered else None,
+        quic_fails_everywhere=answered and quic_fails_everywhere(case, attempts),
         last=last or (every[-1] if every else None),
         decisive=tuple(failed or attempts[-1:] or every[-1:]),
     )
+
+
+def _settled(controls: Controls) -> bool:
+    """Whether the endpoint is known to work elsewhere."""
+    return bool(controls.working) and not controls.unsettled
 
 
 def _answered(summary: Summary, controls: Controls) -> bool:
@@ -100,6 +117,14 @@ def _by_captive_portal(case: Case, summary: Summary) -> bool:
     if case.health.state is not VantageState.CAPTIVE_PORTAL:
         return False
     return not any(o.failure is None for o in (*summary.last_hop.tls, *summary.last_hop.app))
+
+
+def _refused(summary: Summary, controls: Controls) -> bool:
+    """Whether the platform answered with an error: its server's own, or a refusal that no control
+    got."""
+    if not errs(summary.measurement):
+        return False
+    return server_error(summary) or not any(map(forbidden, controls.working))
 
 
 def _like_control(summary: Summary, controls: Controls) -> bool:

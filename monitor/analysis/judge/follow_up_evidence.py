@@ -8,6 +8,8 @@ route, a resolver with an old answer. Each follow-up varies one thing and keeps 
   as well, the address is blocked or broken: the rule becomes tls.address at the same grade.
 * *The same name at an unrelated address.* When it fails in the same way, the name is blocked. Only
   resets and timeouts count: some servers answer a foreign name with an alert or hang up.
+* *The same name in another form of greeting.* When that works and the usual one fails again, where
+  an innocuous name in the usual form gets an answer, one form alone is cut off.
 * *The same name in small segments.* Where any name falls silent at the address and this works, only
   large packets get lost (path MTU). Silence for any name is never more than weak without it.
 * *Another host beside a silent address, and how far packets to it come.* They tell silent addresses
@@ -34,13 +36,23 @@ from monitor.analysis.outcome import TIMEOUT, Summary, contradicting, sub_method
 from monitor.analysis.verdict import Evidence, VantageState
 from probes.failure import Failure
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import AnyObservation, DnsObservation, Layer, TlsObservation
+from probes.measurement import (
+    ONE_PACKET,
+    AnyObservation,
+    DnsObservation,
+    Layer,
+    TlsObservation,
+)
 
 HIJACK: Sign = (Layer.DNS, "hijack")
 DEAD_ADDRESS: Sign = (Layer.DNS, "dead_address")
 """Our resolver's addresses are silent, or died, while the platform answers at others from here."""
 PRIVATE_ADDRESS: Sign = (Layer.DNS, "private_address")
 """The platform answers at the private address that our resolver gives."""
+SHORT_HELLO: Sign = (Layer.TLS, "short_hello")
+"""Greetings with our name that come in one packet are cut off, others are not."""
+LARGE_HELLO: Sign = (Layer.TLS, "large_hello")
+"""The contrary."""
 LARGE_PACKETS: Sign = (Layer.TLS, "large_packets")
 """Only large packets get lost on the way to the address."""
 EXPLAINS = {
@@ -57,8 +69,8 @@ FORGED = (Failure.SSL_UNKNOWN_AUTHORITY, Failure.SSL_INVALID_HOSTNAME)
 CONCLUSIVE: frozenset[Sign] = frozenset(
     signs(
         "dns.hijack dns.injection dns.bogon dns.nxdomain dns.refused dns.servfail dns.no_answer"
-        " dns.timeout tcp.timeout tcp.unreachable tls.address"
-        " tls.certificate tls.reset tls.eof tls.alert tls.timeout"
+        " dns.timeout dns.reset dns.eof tcp.timeout tcp.unreachable tls.short_hello tls.large_hello"
+        " tls.address tls.certificate tls.handshake tls.reset tls.eof tls.alert tls.timeout"
     )
 )
 """Signs that follow-ups can make conclusive."""
@@ -66,11 +78,13 @@ CONCLUSIVE: frozenset[Sign] = frozenset(
 AGREEING = 2
 """Attempts that must agree before anything is conclusive."""
 
-_HELLO = ("reset", "eof", "alert", TIMEOUT)
+_HELLO = ("reset", "eof", "alert", "handshake", TIMEOUT)
 _CUT_OFF = ("reset", TIMEOUT)
 _UNANSWERED = (TIMEOUT, "unreachable")
 _RESOLVERS_FAULT = ("servfail", TIMEOUT)
 """Failures of a resolver that cannot reach the platform's name servers."""
+_NO_TCP = ("reset", "eof")
+"""Failures of a resolver that serves nobody over TCP, where its answers are too long for UDP."""
 _HONEST = (Reason.OPEN_RESOLVER_TCP, Reason.DOH)
 
 
@@ -91,6 +105,8 @@ class _Clues(msgspec.Struct, frozen=True, kw_only=True):
     tls: tuple[TlsObservation, ...]
     only_these: bool
     """Nothing but being these addresses explains the silence of those that failed."""
+    resolver_serves_tcp: bool
+    """The vantage's own resolver answered for another name over TCP."""
 
 
 def reread(
@@ -140,7 +156,8 @@ def _reread(
         if at_home and case.health.state is VantageState.OK:
             return _conclusive(sign, evidence, agreeing)
     if layer is Layer.TLS and _only_this_name(clues, word):
-        return _conclusive(sign, evidence, agreeing)
+        form = _form_cut_off(clues, word)
+        return _conclusive((layer, form) if form else sign, evidence, agreeing)
     if layer in (Layer.TCP, Layer.TLS) and _led_astray(clues, honest):
         if word == TIMEOUT or _verified_before(clues):
             return Reading(sign=DEAD_ADDRESS, evidence=Evidence.NONE)
@@ -159,7 +176,8 @@ def _of_address(
     """What it means that every name fails at an address."""
     if word != TIMEOUT:
         return Reading(sign=ADDRESS, evidence=evidence)
-    small = [o for o in clues.tls if o.reason == Reason.SMALL_SEGMENTS]
+    smaller = (Reason.SMALL_SEGMENTS, Reason.OTHER_HELLO)
+    small = [o for o in clues.tls if o.reason in smaller]
     if any(o.failure is None for o in small):
         return Reading(sign=LARGE_PACKETS, evidence=Evidence.NONE)
     if not small:
@@ -184,6 +202,8 @@ def _only_the_name_lies(clues: _Clues, word: str) -> bool:
     on_the_way = answered_well and bool(over_udp) and len(spoiled) == len(over_udp)
     if word == "injection":
         return bool(_verified(clues)) or answered_well
+    if word in _NO_TCP:
+        return bool(_verified(clues)) and clues.resolver_serves_tcp
     return bool(_verified(clues)) and (word not in _RESOLVERS_FAULT or on_the_way)
 
 
@@ -250,6 +270,17 @@ def _fails_again(clues: _Clues) -> set[str]:
     return {o.address for o in again if sub_method_of(o) in _HELLO} - worked
 
 
+def _form_cut_off(clues: _Clues, word: str) -> str:
+    """The form of greeting that is cut off with our name, where another form of it works; empty
+    where none does. At the same address an innocuous name works in the form that is cut off."""
+    answered = _other_name_answers(clues, word)
+    again = [o for o in clues.tls if o.reason == Reason.USUAL_HELLO and o.address in answered]
+    others = {o.address for o in clues.tls if o.reason == Reason.OTHER_HELLO and o.failure is None}
+    if not again or not all(sub_method_of(o) == word and o.address in others for o in again):
+        return ""
+    return LARGE_HELLO[1] if max(o.hello_bytes for o in again) > ONE_PACKET else SHORT_HELLO[1]
+
+
 def _other_name_fails_too(clues: _Clues, word: str) -> bool:
     tried = _innocuous(clues, word)
     return bool(tried) and all(sub_method_of(o) == word for o in tried)
@@ -289,6 +320,9 @@ def _clues(case: Case, agreeing: Sequence[Summary]) -> _Clues:
         ),
         tls=tuple(o for o in seen if isinstance(o, TlsObservation)),
         only_these=bool(tried & case.cut_off),
+        resolver_serves_tcp=any(
+            o.reason == Reason.RESOLVER_TCP and o.failure is None for o in seen
+        ),
     )
 
 

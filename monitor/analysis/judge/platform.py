@@ -15,6 +15,7 @@
 
 *QUIC alone blocked* keeps nobody from the platform: browsers and most applications fall back to
 TCP. Ok would hide interference that often precedes more, so functions and platform are degraded.
+The same holds where only short TLS greetings are cut off, which browsers do not send.
 HTTP/3 is tried in some measurements only, so one endpoint with such a verdict suffices. While TCP
 is blocked and HTTP/3 works, the platform is blocked by what stops TCP: browsers find HTTP/3 through
 an answer over TCP.
@@ -61,8 +62,8 @@ _WORKS = (State.OK, State.DEGRADED)
 
 
 def _use(verdict: Verdict) -> State:
-    """The state of an endpoint for users, who do not notice a QUIC block."""
-    return State.OK if verdict.only_quic else verdict.state
+    """The state of an endpoint for most users, who notice no block that spares browsers."""
+    return State.OK if verdict.spares_browsers else verdict.state
 
 
 class _Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,7 +216,7 @@ def _judge_function(function: Function, verdicts: Sequence[Verdict], *, core: bo
         for endpoint, verdict in by_endpoint.items()
         if endpoint not in named and verdict.state is State.THROTTLED
     ]
-    without_quic = [verdict for verdict in measured if verdict.only_quic]
+    without_quic = [verdict for verdict in measured if verdict.spares_browsers]
     alone = function.canonical or function.need is not Need.ANY
     parted = state is State.DEGRADED
     decisive = min((one for one, _ in counted), key=_WORST_FIRST.index) if parted else state

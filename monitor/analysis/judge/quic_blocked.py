@@ -1,8 +1,9 @@
 """QUIC blocked while the platform answers over TCP.
 
 Browsers fall back to TCP, so only measurement shows such a block. Many networks let through no UDP
-but DNS: QUIC is accused only where another endpoint's UDP worked from the same vantage in the same
-cycle, and a control reached this endpoint over HTTP/3 afterwards.
+but DNS, and some block QUIC whoever it is for: QUIC is accused only where another endpoint's QUIC
+worked from the same vantage in the same cycle, and a control reached this endpoint over HTTP/3
+afterwards. Calls that work (STUN) show that UDP does, and no more than that.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,25 +26,38 @@ def quic_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
     `attempts` are the measurements of the endpoint in the order made. Follow-ups count as attempts
     here.
     """
-    if not case.udp_works or case.health.state not in ABLE:
-        return None
-    extra = [summarise(one) for one in case.follow_ups if one.endpoint == case.endpoint]
-    tried = [one for one in (*attempts, *extra) if _tries(one.measurement, case.health.families)]
-    if any(not quic_failed(one.measurement, case.health.families) for one in tried):
-        return None
-    working = [control for control in case.controls if _works(case, control)]
-    if controls_for(case, attempts[-1:]).unsettled:
-        # A single agent's word that QUIC works elsewhere accuses nobody.
-        return None
+    failed = _failed(case, attempts) if case.quic_works else []
     covered = [
         FailedAttempt(summary=one, signs=_signs(one, case.health.families), covered=True)
-        for one in tried
-        if any(follows(control, one) for control in working)
+        for one in failed
     ]
     found = strongest(case, covered)
     if found is None or found.evidence is Evidence.NONE or (case.lossy_path and lost(found.sign)):
         return None
     return found
+
+
+def quic_fails_everywhere(case: Case, attempts: Sequence[Summary]) -> bool:
+    """Whether QUIC to this endpoint fails as it does to all others, while other UDP works: the
+    network blocks the protocol, and no platform."""
+    over_udp = case.udp_works or bool(case.udp_references)
+    return over_udp and not case.quic_works and bool(_failed(case, attempts))
+
+
+def _failed(case: Case, attempts: Sequence[Summary]) -> list[Summary]:
+    """The attempts and follow-ups in which QUIC failed though it works from a control; none where
+    one of them worked."""
+    if case.health.state not in ABLE:
+        return []
+    extra = [summarise(one) for one in case.follow_ups if one.endpoint == case.endpoint]
+    tried = [one for one in (*attempts, *extra) if _tries(one.measurement, case.health.families)]
+    if any(not quic_failed(one.measurement, case.health.families) for one in tried):
+        return []
+    if controls_for(case, attempts[-1:]).unsettled:
+        # A single agent's word that QUIC works elsewhere accuses nobody.
+        return []
+    working = [control for control in case.controls if _works(case, control)]
+    return [one for one in tried if any(follows(control, one) for control in working)]
 
 
 def answered_over_udp(measurements: Iterable[Measurement]) -> frozenset[str]:
@@ -53,6 +67,16 @@ def answered_over_udp(measurements: Iterable[Measurement]) -> frozenset[str]:
         for m in measurements
         for o in m.observations
         if o.failure is None and (isinstance(o, QuicObservation) or _in_datagrams(o))
+    )
+
+
+def answered_over_quic(measurements: Iterable[Measurement]) -> frozenset[str]:
+    """Ids of the endpoints that answered over QUIC."""
+    return frozenset(
+        m.endpoint
+        for m in measurements
+        for o in m.observations
+        if o.failure is None and isinstance(o, QuicObservation)
     )
 
 

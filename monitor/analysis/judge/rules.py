@@ -33,12 +33,16 @@ Decisions worth knowing:
 * *MTProto* is spoken by Telegram's servers only, and *Noise* by WhatsApp's. A connection that does
   not speak it comes from a middlebox, or is cut off once the app's greeting is recognised: method
   tcp, sub-method middlebox. The failure of layer app says which: silence, a reset, another answer.
-* *UDP* is closed on many networks. QUIC and calls are accused only where other UDP worked in the
-  same cycle; calls (method udp) are never more than weak, unless another owner's server for calls
-  answered on the same port. `monitor.analysis.judge.platform` says
-  what a block of QUIC alone means for the platform.
+* *UDP* is closed on many networks. QUIC is accused only where another's QUIC worked in the same
+  cycle, and calls where other UDP did; calls (method udp) are never more than weak, unless another
+  owner's server for calls answered on the same port. `monitor.analysis.judge.platform` says what a
+  block of QUIC alone means for the platform.
 * *Without a control, with controls that disagree, or on a proxy's report alone*, evidence is never
   more than weak. Where agents are controls, they vote (`monitor.analysis.judge.controls`).
+* *A server's error over a verified connection*, from the platform itself, is no block: down where
+  the control gets one too, else insufficient (`monitor.analysis.judge.server_errors`).
+* *A wrong clock* explains certificates and nothing else.
+* *A control that is censored itself* says nothing (`monitor.analysis.judge.controls`).
 * *451 over a verified connection* is the platform's own act under a law: blocked, method http,
   never more than weak. When the control gets 451 too, it is insufficient.
 * *An unexpected answer over a verified connection* is insufficient: sites answer robots and regions
@@ -51,7 +55,13 @@ Decisions worth knowing:
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from monitor.analysis.judge.attempt_signs import INTERCEPTED, Finding
+from monitor.analysis.judge.attempt_signs import (
+    CERTIFICATE,
+    INJECTION,
+    INTERCEPTED,
+    REFUSED_HERE,
+    Finding,
+)
 from monitor.analysis.judge.case import Case, EndpointCase
 from monitor.analysis.judge.evidence_grades import WEIGHTS, Sign, ceiling, llr, signs
 from monitor.analysis.judge.facts import FAMILY_MISSING, Facts, examine
@@ -63,12 +73,14 @@ from monitor.analysis.judge.follow_up_evidence import (
     PRIVATE_ADDRESS,
 )
 from monitor.analysis.judge.lossy_paths import lost
+from monitor.analysis.judge.server_errors import server_error
 from monitor.analysis.outcome import TIMEOUT, failures, kind_of
+from monitor.analysis.vantage.health import wrong_clock
 from monitor.analysis.verdict import Evidence, State, TableRule, VantageState, Verdict
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import Layer, Measurement
 
-RULES_VERSION = "5"
+RULES_VERSION = "6"
 """Stored with every verdict. It changes whenever the same case could get another verdict."""
 QUIC_BLOCKED = "quic.blocked"
 IPV6_DEAD = "family.ipv6_dead"
@@ -316,6 +328,15 @@ RULES: tuple[Rule, ...] = (
         matches=lambda facts: facts.quic_finding is not None,
     ),
     Rule(
+        id="quic.everywhere",
+        meaning="It answers over TCP, and not over QUIC, as nobody does here, though other UDP"
+        " works: the network blocks the protocol, and no platform.",
+        state=State.OK,
+        wrong_when="QUIC is blocked for these platforms, and the others that were asked do not"
+        " speak it.",
+        matches=lambda facts: facts.quic_fails_everywhere,
+    ),
+    Rule(
         id="endpoint.reached",
         meaning="It answered as expected in the first test.",
         state=State.OK,
@@ -353,10 +374,14 @@ RULES: tuple[Rule, ...] = (
             facts.egress_failed or facts.case.health.rule_id == "vantage.egress_failed"
         ),
     ),
-    _vantage(
-        "clock_skew",
-        "The vantage's clock is more than a day off, which makes valid certificates look invalid.",
-        "Somebody breaks the references' certificates and forges dates in cleartext.",
+    Rule(
+        id="vantage.clock_skew",
+        meaning="The vantage's clock is more than a day off, which makes valid certificates look"
+        " invalid.",
+        wrong_when="Somebody breaks the references' certificates and forges dates in cleartext.",
+        matches=lambda facts: (
+            wrong_clock(facts.case.health) and facts.sign in (None, CERTIFICATE, INTERCEPTED)
+        ),
     ),
     _vantage(
         "resolver_down",
@@ -391,11 +416,14 @@ RULES: tuple[Rule, ...] = (
         " blocks all of it.",
         "The few TLS references are down or blocked by themselves.",
     ),
-    _vantage(
-        "no_references",
-        "No reference was tested, so this failure could be the vantage's own.",
-        "The configuration names no reference that this vantage may test.",
-        any_rule=True,
+    Rule(
+        id="vantage.no_references",
+        meaning="No reference was tested, so this failure could be the vantage's own.",
+        wrong_when="The configuration names no reference that this vantage may test.",
+        matches=lambda facts: (
+            facts.case.health.state is VantageState.UNKNOWN
+            and facts.case.health.rule_id != "vantage.clock_skew"
+        ),
     ),
     Rule(
         id=FAMILY_MISSING,
@@ -430,11 +458,32 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        id="control.down_and_injected",
+        meaning="It fails here, and afterwards it failed at the control too: it is down. Besides,"
+        " one DNS query for it got two contradicting replies here: somebody else answers too.",
+        state=State.DOWN,
+        wrong_when="A faulty resolver answers twice.",
+        matches=lambda facts: facts.controls.down and facts.sign == INJECTION,
+    ),
+    Rule(
         id="control.also_fails",
         meaning="It fails here, and afterwards it failed at the control too: it is down.",
         state=State.DOWN,
         wrong_when="It is blocked here and refuses the control's network at the same time.",
         matches=lambda facts: facts.controls.down,
+    ),
+    Rule(
+        id="control.also_errs",
+        meaning="The platform itself answers with a server's error, over a verified connection, and"
+        " does so at the control too: it is down.",
+        state=State.DOWN,
+        wrong_when="It answers whatever it takes for a robot with such an error.",
+        matches=lambda facts: (
+            facts.sign == REFUSED_HERE
+            and bool(facts.controls.working)
+            and not facts.controls.unsettled
+            and all(map(server_error, facts.controls.working))
+        ),
     ),
     # Does the sign need no control?
     _accuses(
@@ -493,6 +542,13 @@ RULES: tuple[Rule, ...] = (
         meaning="It fails here, and the control vantage was unhealthy or could not test it.",
         wrong_when="The control's references fail though the control is fine.",
         matches=lambda facts: facts.controls.gap == "dead",
+    ),
+    Rule(
+        id="control.censored",
+        meaning="It fails here, and at the control under its own name alone, while another name is"
+        " answered at the same address: the control is censored itself.",
+        wrong_when="The platform's servers fail for its own name only.",
+        matches=lambda facts: facts.controls.gap == "censored",
     ),
     Rule(
         id=CONTROL_UNSETTLED,
@@ -561,6 +617,18 @@ RULES: tuple[Rule, ...] = (
         "The platform's name servers are slow to answer this resolver.",
     ),
     _accuses(
+        "dns.reset",
+        "The network's resolver is asked over TCP, as its reply over UDP is cut short, and the"
+        " connection is reset.",
+        "The resolver serves nobody over TCP, and no follow-up asked it for another name.",
+    ),
+    _accuses(
+        "dns.eof",
+        "The network's resolver is asked over TCP, as its reply over UDP is cut short, and the"
+        " connection is closed.",
+        "The resolver serves nobody over TCP, and no follow-up asked it for another name.",
+    ),
+    _accuses(
         "tcp.refused",
         "Connections to the platform's addresses are refused, though they work elsewhere.",
         "The resolver sent us to a server that is being taken out of service.",
@@ -597,6 +665,18 @@ RULES: tuple[Rule, ...] = (
         "The platform's nearest server is set up differently from the one the control met.",
     ),
     _accuses(
+        "tls.short_hello",
+        "The connection is cut off when the platform's name is sent in a short greeting, as many"
+        " apps send it, and not in a long one, as browsers do.",
+        "The platform's nearest server fails on short greetings with its own name.",
+    ),
+    _accuses(
+        "tls.large_hello",
+        "The connection is cut off when the platform's name is sent in a long greeting of several"
+        " packets, as browsers send it, and not in a short one.",
+        "The platform's nearest server fails on long greetings with its own name.",
+    ),
+    _accuses(
         "tls.address",
         "TLS handshakes with the platform's address fail whatever name is sent, so the address"
         " is blocked and not the name.",
@@ -606,7 +686,8 @@ RULES: tuple[Rule, ...] = (
     _accuses(
         "tls.handshake",
         "What answers in the platform's place does not speak the encrypted protocol.",
-        "A faulty server or middlebox; never more than weak.",
+        "A faulty server or middlebox; never more than weak, unless another name gets an encrypted"
+        " answer at the same address.",
     ),
     _accuses(
         "tls.timeout",
@@ -703,6 +784,14 @@ RULES: tuple[Rule, ...] = (
         " robots.",
         wrong_when="A censor imitates the site's headers.",
         matches=lambda facts: facts.sign == (Layer.HTTP, "refused_by_site"),
+    ),
+    Rule(
+        id="http.withheld_here",
+        meaning="The platform itself answers with an error here, over a verified connection, and"
+        " not at the control: its servers near here fail, or it withholds its service. No network"
+        " is accused.",
+        wrong_when="It takes this visitor, or this network, for a robot.",
+        matches=lambda facts: facts.sign == REFUSED_HERE,
     ),
     Rule(
         id="http.unexpected",

@@ -9,20 +9,24 @@ from monitor.analysis.judge.cleartext_pages import (
     redirects_elsewhere,
 )
 from monitor.analysis.judge.evidence_grades import AGREEING_ATTEMPTS, WEIGHTS, Weight
+from monitor.analysis.judge.hello_forms import other_hello_failed
 from monitor.analysis.judge.quic_blocked import quic_failed
+from monitor.analysis.judge.server_errors import errs
 from monitor.analysis.outcome import Outcome, came_late, decisive, rank, summarise, works
+from probes.failure import Failure
 from probes.measurement import Layer, Measurement
 
 
 def suspicious(measurement: Measurement, families: tuple[str, ...]) -> bool:
     """Whether the endpoint was not reached, or not over a family that works from here, or not over
-    QUIC where that was tried, or only by a cleartext redirect that anybody could forge.
+    QUIC where that was tried, or only by a cleartext redirect that anybody could forge, or answered
+    with an error, or not in another form of greeting where that was tried.
 
     `families` are those over which a reference answered.
     """
     if not measurement.reached or redirects_elsewhere(measurement, None):
         return True
-    if quic_failed(measurement, families):
+    if quic_failed(measurement, families) or errs(measurement) or other_hello_failed(measurement):
         return True
     return bool(failing_families(measurement, families))
 
@@ -73,6 +77,18 @@ def attempts_agree(attempts: tuple[Measurement, ...], families: tuple[str, ...])
     return len(came_to) == 1 and (last.failure is None or rank(last.sub_method) == 0)
 
 
+def deepest(attempts: Sequence[Measurement], families: tuple[str, ...]) -> Measurement:
+    """The attempt to ask further about: the last of those that failed furthest on. A censor that
+    cut off a handshake may answer for the address, or silence it, for minutes."""
+    failed = [one for one in attempts if suspicious(one, families)] or attempts
+    depths = [outcome.depth if (outcome := decisive(one, families)) else 0 for one in failed]
+    return next(
+        one
+        for one, depth in reversed(list(zip(failed, depths, strict=True)))
+        if depth == max(depths)
+    )
+
+
 def answered(measurement: Measurement) -> bool:
     """Whether an answer came, even if only a comparison can tell what it is."""
     outcome = decisive(measurement)
@@ -91,8 +107,24 @@ def same_page_as_control(measurement: Measurement, controls: Iterable[Measuremen
 def retry_may_tell(first: Measurement, controls: Sequence[Measurement]) -> bool:
     """True when another attempt could change the verdict; `controls` were made after the first.
 
-    It cannot when the endpoint failed for every control too, nor when they read the same.
+    It cannot when the endpoint failed for every control too, or answered each with an error as it
+    did here, nor when they read the same.
     """
-    return (not controls or any(map(answered, controls))) and not same_page_as_control(
-        first, controls
+    if controls and not any(_meets(first, control) for control in controls):
+        return False
+    if errs(first) and controls and all(map(errs, controls)):
+        return False
+    return not same_page_as_control(first, controls)
+
+
+def _meets(failed: Measurement, control: Measurement) -> bool:
+    """Whether a control got further than what failed here. Its clock may spoil the certificate that
+    it got, which tells all the same that the server is there."""
+    if answered(control):
+        return True
+    here, there = decisive(failed), decisive(control)
+    return (
+        there is not None
+        and there.failure == Failure.SSL_INVALID_CERTIFICATE
+        and (here is None or here.depth < there.depth or here.failure != there.failure)
     )

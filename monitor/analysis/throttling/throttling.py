@@ -100,7 +100,7 @@ def combine(verdicts: Sequence[Verdict], speeds: Sequence[TransferVerdict]) -> l
 
 
 def _yields(verdict: Verdict) -> bool:
-    works = verdict.state is State.OK or verdict.only_quic
+    works = verdict.state is State.OK or verdict.spares_browsers
     return works or verdict.failures.get(Layer.HTTP.value, "") in TIMEOUTS
 
 

@@ -63,9 +63,18 @@ class ReferenceView(msgspec.Struct, frozen=True, kw_only=True):
     summary: Summary
     outcome: Outcome | None
 
+    wrong_clock: bool = False
+    """Our clock is known to be so wrong that certificates look invalid."""
+
     @property
     def reached(self) -> bool:
-        return self.summary.measurement.reached
+        """Whether it answered, if need be with a certificate that our own clock spoils."""
+        spoiled = (
+            self.wrong_clock
+            and self.outcome is not None
+            and self.outcome.failure == Failure.SSL_INVALID_CERTIFICATE
+        )
+        return self.summary.measurement.reached or spoiled
 
     @property
     def over_tls(self) -> bool:
@@ -118,14 +127,17 @@ def assess(
     references = [one for one in references if one[0].scope is not ReferenceScope.UDP]
     seen = _references(references, witnesses, where)
     known = [one for one in (seen.clock_skew, skew) if one is not None]
-    seen = msgspec.structs.replace(seen, clock_skew=max(known, key=abs, default=None))
+    skew = max(known, key=abs, default=None)
+    wrong = abs(skew or 0.0) > WRONG_CLOCK
+    latest = tuple(msgspec.structs.replace(view, wrong_clock=wrong) for view in seen.latest)
+    seen = msgspec.structs.replace(seen, clock_skew=skew, latest=latest)
     rule = next(rule for rule in HEALTH_RULES if rule.matches(seen))
     families = {f for view in seen.latest for f in working_families(view.summary.measurement)}
     return VantageHealth(
         **vantage.origin,
         state=rule.state,
         rule_id=rule.id,
-        references_ok=sum(view.reached for view in seen.latest),
+        references_ok=sum(view.summary.measurement.reached for view in seen.latest),
         references_total=len(seen.latest),
         timeout_rate=seen.loss.timeout_rate,
         families=tuple(sorted(families)),
@@ -136,6 +148,11 @@ def assess(
         at=at,
         measured_at=min((m.started_at for _, m in references), default=None),
     )
+
+
+def wrong_clock(health: VantageHealth) -> bool:
+    """Whether certificates fail, or pass, because of the vantage's clock alone."""
+    return abs(health.clock_skew or 0.0) > WRONG_CLOCK
 
 
 def hints_at_nat64(references: Sequence[tuple[Reference, Measurement]]) -> bool:
@@ -337,13 +354,6 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         matches=_captive_portal,
     ),
     HealthRule(
-        id="vantage.clock_skew",
-        meaning="The vantage's clock is more than a day off, so valid certificates look expired"
-        " or not yet valid.",
-        wrong_when="Somebody breaks the references' certificates and forges dates in cleartext.",
-        matches=lambda seen: abs(seen.clock_skew or 0.0) > WRONG_CLOCK,
-    ),
-    HealthRule(
         id="vantage.resolver_down",
         meaning="No reference's name resolves, though the network itself works.",
         state=VantageState.OFFLINE,
@@ -378,6 +388,13 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         state=VantageState.LOSSY,
         wrong_when="Several references are themselves blocked by dropping packets.",
         matches=lambda seen: seen.loss.lossy,
+    ),
+    HealthRule(
+        id="vantage.clock_skew",
+        meaning="The vantage's clock is more than a day off, so valid certificates look expired"
+        " or not yet valid. Otherwise it works.",
+        wrong_when="Somebody breaks the references' certificates and forges dates in cleartext.",
+        matches=lambda seen: abs(seen.clock_skew or 0.0) > WRONG_CLOCK,
     ),
     HealthRule(
         id="vantage.ok",

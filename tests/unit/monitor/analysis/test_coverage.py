@@ -54,6 +54,7 @@ def test_every_rule_that_decides_nothing_has_a_cause_on_purpose() -> None:
         "vantage.family_missing",
         "http.refused_by_site",
         "http.unexpected",
+        "http.withheld_here",
         "http.withheld_everywhere",
         "vantage.no_udp",
     }

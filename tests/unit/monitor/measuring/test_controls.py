@@ -1,10 +1,12 @@
 """Control on demand: begun late enough, shared by who may share it, and over HTTP/3 if wanted."""
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 
 from monitor.config.settings import Settings
@@ -13,10 +15,11 @@ from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Catalog
 from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import Failure
-from probes.measurement import Layer, Measurement, Purpose
+from probes.measure.follow_up_reasons import Reason
+from probes.measurement import Layer, Measurement, Purpose, TlsObservation
 from probes.settings import ProbeSettings
 from probes.target import Target
-from probes.testing import HANG, Peer, ScriptedNetwork, VirtualClockLoop
+from probes.testing import HANG, Peer, ScriptedNetwork, VirtualClockLoop, reset_by_peer
 from probes.vantage import Egress, EgressKind, VantagePoint, VantageRole
 from tests.worlds.build import START
 
@@ -115,6 +118,35 @@ async def test_a_control_behind_a_proxy_says_that_it_saw_no_quic() -> None:
     assert seen.of(Layer.QUIC) == ()
     assert Layer.QUIC in seen.not_observed
     assert world.visits == 0
+
+
+@pytest.mark.parametrize(
+    ("site", "asks"),
+    [
+        (Peer(replies=SOCKS, tls=reset_by_peer()), True),
+        (Peer(replies=SOCKS, tls=HANG), True),
+        (Peer(replies=(*SOCKS, PAGE)), False),
+        (Peer(connect=ConnectionRefusedError(errno.ECONNREFUSED, "refused")), False),
+    ],
+    ids=["cut", "silent", "answered", "refused"],
+)
+async def test_a_control_that_is_cut_off_asks_under_another_name(site: Peer, *, asks: bool) -> None:
+    """Whether the control is censored itself is part of what it saw, and takes no second look."""
+    world = World()
+    world.network.peer("192.0.2.1", 1080, site)
+    named = msgspec.structs.replace(TARGET, endpoint=parse_endpoint("https://x.com/"))
+    async with world.local(PROXIED) as controls:
+        (seen,) = await controls.measure(named, after=START.timestamp(), cycle="cycle-1")
+    names = [
+        o.server_name
+        for o in seen.observations
+        if isinstance(o, TlsObservation) and o.reason == Reason.INNOCUOUS_SNI
+    ]
+    assert names == (["www.example.com"] if asks else [])
+    assert seen.look is Purpose.CONTROL
+    assert seen.ended_at >= max(
+        seen.started_at.timestamp() + o.start + o.duration for o in seen.observations
+    )
 
 
 async def test_nobody_waits_any_more() -> None:

@@ -25,7 +25,7 @@ from monitor.wire.answers import ControlState
 from probes.catalog.catalog import Catalog, Endpoint, Function, Platform, Reference, ReferenceScope
 from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import Failure
-from probes.measurement import Layer, Measurement, Purpose, QuicObservation
+from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, Purpose, QuicObservation
 from probes.settings import ProbeSettings
 from probes.target import Target
 from probes.testing import (
@@ -411,7 +411,8 @@ def trust(tmp_path: Path) -> str:
 
 async def test_one_look_over_http_3_that_fails_is_made_conclusive(trust: str) -> None:
     """Only one site's QUIC is asked for, and dropped. The control is asked over it too, another
-    site shows that datagrams leave the vantage, and two retries make the evidence strong."""
+    site shows that QUIC leaves the vantage, since no reference speaks it, and two retries make the
+    evidence strong."""
     world = World(site=OFFERING, trust_anchors=(trust,))
     for host in SITES[1:]:
         world.own.datagram_peer(ADDRESS[host], 443, quic_site(host))
@@ -424,7 +425,10 @@ async def test_one_look_over_http_3_that_fails_is_made_conclusive(trust: str) ->
         (Purpose.RETRY, 3, [Failure.GENERIC_TIMEOUT]),
     ]
     assert [over_quic([m]) for m in at_x if m.vantage == CONTROL.id] == [[None]] * 2
-    (witness,) = (m for m in cycle.measurements if m.look is Purpose.FOLLOW_UP)
+    *references, witness = (m for m in cycle.measurements if m.look is Purpose.FOLLOW_UP)
+    assert [(m.platform, over_quic([m])) for m in references] == [
+        (REFERENCE_PLATFORM, [Failure.GENERIC_TIMEOUT])
+    ] * 2
     assert witness.endpoint in {f"https://{host}/" for host in SITES[1:]}
     assert over_quic([witness]) == [None]
     (verdict,) = (v for v in cycle.verdicts if v.endpoint == "https://x.com/")
@@ -480,12 +484,13 @@ async def test_a_block_of_quic_is_taken_up_after_a_restart(effort: Effort) -> No
 
 
 async def test_a_network_without_udp_is_told_from_a_block(trust: str) -> None:
-    """One site asked, nobody's datagrams come back: two witnesses, no retry, nobody accused."""
+    """One site asked, nobody's datagrams come back: two references and two other sites are asked,
+    nothing is tried again, and nobody is accused."""
     world = World(site=OFFERING, trust_anchors=(trust,))
     world.networks[CONTROL.id].datagram_peer(ADDRESS["x.com"], 443, quic_site("x.com"))
     (cycle,) = await world.cycles(share=1e-9, asked=["https://x.com/"])
     made = kinds(cycle)
-    assert (made[Purpose.FOLLOW_UP], made[Purpose.RETRY], made[Purpose.CONTROL]) == (2, 0, 1)
+    assert (made[Purpose.FOLLOW_UP], made[Purpose.RETRY], made[Purpose.CONTROL]) == (4, 0, 1)
     assert set(rules(cycle).values()) == {"endpoint.reached"}
 
 

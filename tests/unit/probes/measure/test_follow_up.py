@@ -25,6 +25,7 @@ from probes.measure.follow_up_reasons import Reason
 from probes.measure.prober import Prober
 from probes.measurement import (
     DnsObservation,
+    Hello,
     Measurement,
     Observation,
     Purpose,
@@ -37,6 +38,7 @@ from probes.sockets.system_resolvers import ResolverAddress
 from probes.target import Target
 from probes.testing import (
     HANG,
+    TLS_1_3,
     DnsReply,
     Peer,
     ScriptedNetwork,
@@ -591,6 +593,58 @@ async def test_a_witness_is_asked_over_http_3_alone() -> None:
     assert network.resolver(OPEN).queries == []
 
 
+@pytest.mark.parametrize(
+    ("sizes", "forms"),
+    [
+        ((1540,), [Hello.SHORT, Hello.PARTS]),
+        ((520,), [Hello.PARTS]),
+        ((0,), [Hello.SHORT, Hello.PARTS]),
+    ],
+)
+async def test_another_form_of_greeting_and_the_usual_one_again(
+    sizes: tuple[int, ...], forms: list[Hello]
+) -> None:
+    """The other form takes another number of packets than the one that failed; after it worked, the
+    usual one shows whether the failure is over, and a third form what makes the difference."""
+    network = world()
+    network.peer(GIVEN, 443, Peer(tls=reset_by_peer(), short={"x.com": TLS_1_3}))
+    failed = [msgspec.structs.replace(RESET_HELLO, hello_bytes=size) for size in sizes]
+    what = planned(look(dns(addresses=(GIVEN,)), tcp(address=GIVEN), *failed))
+    measurement = await asked(network, what)
+    others = [o for o in of(measurement, Reason.OTHER_HELLO) if isinstance(o, TlsObservation)]
+    assert [(o.hello, o.failure) for o in others] == [(form, None) for form in forms]
+    assert handshakes(measurement, Reason.USUAL_HELLO) == [(GIVEN, "x.com", "connection_reset")]
+
+
+async def test_where_no_form_works_the_usual_one_is_not_repeated() -> None:
+    """A name that is cut off in every form has been tried often enough."""
+    what = planned(look(dns(addresses=(GIVEN,)), tcp(address=GIVEN), RESET_HELLO))
+    measurement = await asked(world(), what)
+    assert len(handshakes(measurement, Reason.OTHER_HELLO)) == 1
+    assert not of(measurement, Reason.USUAL_HELLO)
+
+
+@pytest.mark.parametrize(
+    ("failure", "over_tcp"),
+    [("connection_reset", True), ("eof_error", True), ("dns_nxdomain_error", False)],
+)
+async def test_a_resolver_that_cuts_off_is_asked_for_another_name(
+    failure: str, *, over_tcp: bool
+) -> None:
+    """It may serve nobody over TCP."""
+    network = world()
+    network.resolver(RESOLVER).answers_over_tcp(
+        "innocuous.example", "A", DnsReply(addresses=(ELSEWHERE,))
+    )
+    measurement = await asked(network, planned(look(dns(failure))))
+    answered = [
+        (o.name, o.addresses)
+        for o in of(measurement, Reason.RESOLVER_TCP)
+        if isinstance(o, DnsObservation)
+    ]
+    assert answered == ([("innocuous.example", (ELSEWHERE,))] if over_tcp else [])
+
+
 # -- what is not asked ---------------------------------------------------------------------------
 
 
@@ -664,6 +718,8 @@ async def test_settings_leave_questions_out(
     measurement = await asked(world(), None, changed(**changes))
     rare = {Reason.SMALL_SEGMENTS, Reason.PRIVATE_ADDRESS, Reason.VERIFIED_BEFORE}
     rare |= {Reason.NEIGHBOUR, Reason.WAY}
+    rare |= {Reason.RESOLVER_TCP, Reason.USUAL_HELLO}
+    rare |= {Reason.OTHER_HELLO, Reason.OTHER_HELLO_INNOCUOUS}
     usual = {*Reason} - {Reason.HTTP3, Reason.NAME_AGAIN} - rare
     assert {o.reason for o in measurement.observations} == usual - missing
 

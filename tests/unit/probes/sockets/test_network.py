@@ -13,6 +13,7 @@ from pathlib import Path
 import certifi
 import pytest
 
+from probes.measurement import ONE_PACKET, Hello
 from probes.sockets.failure_mapping import PeerClosedError
 from probes.sockets.network import (
     SocketNetwork,
@@ -21,6 +22,7 @@ from probes.sockets.network import (
     chain_digest,
     receive_exactly,
 )
+from probes.sockets.parting import PATIENCE, parted
 from probes.testing import Peer, ScriptedNetwork
 from probes.vantage import Egress, EgressKind
 from tests.lab.certificates import interceptor
@@ -107,6 +109,24 @@ async def test_a_handshake_tells_what_was_agreed_and_shown() -> None:
         stream.close()
     assert chain_digest(chain) == hashlib.sha256(b"".join(chain)).hexdigest()
     assert chain_digest(()) == ""
+
+
+@pytest.mark.parametrize("verify", [True, False])
+async def test_each_form_of_greeting_is_what_it_says(*, verify: bool) -> None:
+    """The short one fits into one packet, the one in parts is as short; a usual one is as OpenSSL
+    makes it. All are finished, and the length is told."""
+    sizes: dict[Hello, int] = {}
+    for hello in Hello:
+        async with serving(forever, tls=honest_context()) as port:
+            stream = await network().connect("127.0.0.1", port)
+            assert stream.hello_bytes == 0
+            facts = await stream.start_tls(NAME, verify=verify, hello=hello)
+            assert facts.version == "TLSv1.3"
+            sizes[hello] = stream.hello_bytes
+            stream.close()
+    assert sizes[Hello.SHORT] == sizes[Hello.PARTS] <= ONE_PACKET
+    assert sizes[Hello.USUAL] > ONE_PACKET or ssl.OPENSSL_VERSION_INFO < (3, 5)
+    await asyncio.wait_for(parted(), PATIENCE + 1)
 
 
 async def test_recording_shakes_hands_with_anyone() -> None:
@@ -291,19 +311,17 @@ async def test_a_stream_may_be_closed_again() -> None:
         assert stream.peer_chain() == ()
 
 
-@pytest.mark.parametrize(
-    ("gives_up_in", "seen"), [("clear", b""), ("handshake", ConnectionResetError), ("tls", b"")]
-)
-async def test_only_a_handshake_that_is_given_up_ends_in_a_reset(
-    gives_up_in: str, seen: bytes | type[OSError]
-) -> None:
-    """Closed in mid-handshake the kernel would send the hello again for a minute, to nobody; a
-    stream in clear, or one whose handshake is done, ends as any other does."""
+@pytest.mark.parametrize("gives_up_in", ["clear", "handshake", "tls", "certificate"])
+async def test_a_stream_ends_as_a_browsers_does(gives_up_in: str) -> None:
+    """Whatever was reached, and though the server says more than is read (a TLS 1.3 server always
+    does): it sees the end of the stream and no reset, and the socket lives no longer than that."""
     told: asyncio.Future[bytes | type[OSError]] = asyncio.get_running_loop().create_future()
 
     async def end_of(peer: Conversation) -> None:
         try:
-            told.set_result(await peer.receive())
+            while await peer.receive():
+                pass
+            told.set_result(b"")
         except OSError as error:
             told.set_result(type(error))
 
@@ -312,17 +330,23 @@ async def test_only_a_handshake_that_is_given_up_ends_in_a_reset(
             await peer.client_hello()
         await end_of(peer)
 
-    context = honest_context() if gives_up_in == "tls" else None
-    async with serving(end_of if gives_up_in == "tls" else silent, tls=context) as port:
+    secure = gives_up_in in ("tls", "certificate")
+    context = honest_context() if secure else None
+    async with serving(end_of if secure else silent, tls=context) as port:
         stream = await network().connect("127.0.0.1", port)
         if gives_up_in == "tls":
             await stream.start_tls(NAME, verify=True)
+        elif gives_up_in == "certificate":
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await stream.start_tls("another.example", verify=True)
+            told.set_result(b"")  # the server's own handshake fails, so it is told of no end
         elif gives_up_in == "handshake":
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.05):
                     await stream.start_tls(NAME, verify=True)
         stream.close()
-        assert await asyncio.wait_for(told, 5) == seen
+        assert await asyncio.wait_for(told, 5) == b""
+        await asyncio.wait_for(parted(), PATIENCE + 1)
 
 
 # -- datagrams -----------------------------------------------------------------------------------

@@ -45,6 +45,30 @@ from tests.worlds.build import (
     tls,
 )
 
+EXPIRED = (dns(), tcp(), tls("ssl_invalid_certificate"))
+ERROR = (dns(), tcp(), tls(), http(status=503))
+CENSORED_CONTROL = control(
+    *(dns(), tcp(), tls("connection_reset")),
+    *follow_up(Reason.INNOCUOUS_SNI, tls(server_name="innocuous.example")).observations,
+    *follow_up(Reason.NAME_AGAIN, tls("connection_reset")).observations,
+    reached=False,
+)
+"""A control that is cut off by the endpoint's name and answered under another."""
+WRONG_CLOCK = msgspec.structs.replace(
+    health(VantageState.UNKNOWN, rule_id="vantage.clock_skew"), clock_skew=-2 * 365 * 86400.0
+)
+SHORT_CUT = follow_up(Reason.OTHER_HELLO, tls("connection_reset")).observations
+(SHORT_INNOCUOUS,) = follow_up(
+    Reason.OTHER_HELLO_INNOCUOUS, tls(server_name="innocuous.example")
+).observations
+LARGE_CUT = (
+    follow_up(Reason.INNOCUOUS_SNI, tls(server_name="innocuous.example")),
+    follow_up(Reason.NAME_AGAIN, tls("connection_reset")),
+    follow_up(Reason.OTHER_HELLO, tls()),
+    follow_up(
+        Reason.USUAL_HELLO, msgspec.structs.replace(tls("connection_reset"), hello_bytes=1540)
+    ),
+)
 BOTH = ("ipv4", "ipv6")
 CLEAR = "http://example.com/"
 RESET = (dns(), tcp(), tls("connection_reset"))
@@ -189,7 +213,7 @@ def calls(failure: str, times: int = 2, **kwargs: object) -> Case:
 def over_quic(*observations: AnyObservation, **kwargs: object) -> Case:
     """Two looks that reach X over TCP."""
     kwargs.setdefault("controls", CONTROL_QUIC)
-    kwargs.setdefault("udp_works", True)
+    kwargs.setdefault("quic_works", True)
     return case(*repeated(*observations, times=2, reached=True), **kwargs)  # type: ignore[arg-type]
 
 
@@ -226,7 +250,11 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         dual(V6_DNS, tcp(address=V6), tls("connection_reset", address=V6)),
         dual(V6_DNS, tcp(address=V6), tls("unknown_failure: odd", address=V6)),
     ),
-    "quic.blocked": (over_quic(*NO_QUIC), over_quic(*NO_QUIC, udp_works=False)),
+    "quic.blocked": (over_quic(*NO_QUIC), over_quic(*NO_QUIC, quic_works=False)),
+    "quic.everywhere": (
+        over_quic(*NO_QUIC, quic_works=False, udp_works=True),
+        over_quic(*NO_QUIC, quic_works=False),
+    ),
     "endpoint.reached": (case(look(*WELL, reached=True)), case(look(*WELL))),
     "endpoint.reached_on_retry": (
         case(look(*RESET), look(*WELL, at=2, reached=True)),
@@ -259,8 +287,8 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         unwell(VantageState.INTERNATIONAL_CUT, times=0),
     ),
     "vantage.clock_skew": (
-        unwell(VantageState.UNKNOWN, "vantage.clock_skew"),
-        unwell(VantageState.UNKNOWN, "vantage.no_tls"),
+        case(*repeated(*EXPIRED, times=2), field=WRONG_CLOCK),
+        case(*repeated(*RESET, times=4), field=WRONG_CLOCK),
     ),
     "vantage.no_tls": (
         unwell(VantageState.UNKNOWN, "vantage.no_tls"),
@@ -299,6 +327,18 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "control.also_fails": (
         failing(*RESET, controls=DEAD_CONTROL),
         failing(*RESET, controls=(*DEAD_CONTROL, control(vantage="ctl-ams"))),
+    ),
+    "control.down_and_injected": (
+        failing(INJECTED, tcp("connection_refused", address=V4_OTHER), controls=DEAD_CONTROL),
+        failing(TWO_QUERIES, tcp("connection_refused", address=V4_OTHER), controls=DEAD_CONTROL),
+    ),
+    "control.also_errs": (
+        failing(*ERROR, controls=(control(*ERROR),)),
+        failing(*ERROR, controls=(control(*ERROR), control(vantage="ctl-ams"))),
+    ),
+    "control.censored": (
+        failing(*RESET, controls=(CENSORED_CONTROL,)),
+        failing(*RESET, controls=(CENSORED_CONTROL, control(vantage="ctl-ams"))),
     ),
     "control.unsettled": (
         failing(*RESET, controls=TWO_CONTROLS, trust=AGENTS),
@@ -381,6 +421,11 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         failing(dns("generic_timeout_error")),
         case(look(dns("generic_timeout_error"))),
     ),
+    "dns.reset": (
+        failing(dns("connection_reset")),
+        failing(dns("connection_refused")),
+    ),
+    "dns.eof": (failing(dns("eof_error")), failing(dns("connection_reset"))),
     "tcp.refused": (
         failing(dns(), tcp("connection_refused")),
         failing(dns(), tcp("connection_refused"), *OTHER_ADDRESS_EOF),
@@ -405,6 +450,14 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "tls.alert": (
         failing(dns(), tcp(), tls("ssl_failed_handshake", alert=True)),
         failing(dns(), tcp(), tls("ssl_failed_handshake")),
+    ),
+    "tls.short_hello": (
+        case(*repeated(*WELL, *SHORT_CUT, SHORT_INNOCUOUS, times=4, reached=True)),
+        case(*repeated(*WELL, *SHORT_CUT, times=4, reached=True)),
+    ),
+    "tls.large_hello": (
+        failing(*RESET, follow_ups=LARGE_CUT),
+        failing(*RESET, follow_ups=LARGE_CUT[:-1]),
     ),
     "tls.address": (
         failing(*RESET, follow_ups=(innocuous("connection_reset"),)),
@@ -461,6 +514,7 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         failing(over_https("dns_bogon_error", addresses=("10.0.0.1",))),
         failing(dns("dns_bogon_error", addresses=("10.0.0.1",))),
     ),
+    "http.withheld_here": (failing(*ERROR), failing(*ERROR, controls=())),
     "http.unexpected": (
         failing(dns(), tcp(), tls(), http(status=403, expected=False)),
         failing(dns(), tcp(), tls(), http(status=403)),
@@ -893,11 +947,11 @@ def test_an_old_ok_is_no_control() -> None:
 
 def test_silence_over_quic_is_gated_by_loss() -> None:
     """One lost datagram accuses nobody; silence that loss does not explain grows with looks."""
-    once = case(look(*NO_QUIC, reached=True), controls=CONTROL_QUIC, udp_works=True)
+    once = case(look(*NO_QUIC, reached=True), controls=CONTROL_QUIC, quic_works=True)
     assert judge(once).state is State.OK
     assert judge(over_quic(*NO_QUIC)).evidence is Evidence.WEAK
     thrice = repeated(*NO_QUIC, times=4, reached=True)
-    verdict = judge(case(*thrice, controls=CONTROL_QUIC, udp_works=True))
+    verdict = judge(case(*thrice, controls=CONTROL_QUIC, quic_works=True))
     assert (verdict.method, verdict.sub_method) == ("quic", "timeout")
     assert verdict.evidence is Evidence.STRONG
     assert verdict.failures == {"quic": "generic_timeout_error"}
@@ -958,15 +1012,16 @@ def test_references_tell_blocked_calls_from_blocked_udp(
 
 def test_a_reference_over_udp_accuses_nobody_of_blocking_http_3() -> None:
     """Networks that drop UDP 443 for everybody let calls and the time pass."""
-    one = over_quic(*NO_QUIC, udp_works=False)
+    one = over_quic(*NO_QUIC, quic_works=False)
     heard = msgspec.structs.replace(one, udp_references=frozenset({"stun:stun.example:3478"}))
-    assert judge(heard).rule_id == "endpoint.reached"
+    assert judge(heard).rule_id == "quic.everywhere"
+    assert judge(heard).state is State.OK
 
 
 def test_quic_that_worked_once_is_not_blocked() -> None:
     """A look that got through clears it."""
     looks = (look(*NO_QUIC, reached=True), look(*WELL, quic(), at=2, reached=True))
-    assert judge(case(*looks, controls=CONTROL_QUIC, udp_works=True)).state is State.OK
+    assert judge(case(*looks, controls=CONTROL_QUIC, quic_works=True)).state is State.OK
 
 
 @pytest.mark.parametrize(

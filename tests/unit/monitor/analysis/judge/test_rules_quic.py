@@ -53,7 +53,7 @@ FUNCTIONS = {e.host: function.name for function in VIDEO.functions for e in func
 def over_tcp_only(*, times: int = 4) -> Verdict:
     """What is said of X when it answers over TCP and never over QUIC."""
     looks = repeated(*WELL, SILENT, times=times, reached=True)
-    return judge(case(*looks, controls=WITNESS, udp_works=True))
+    return judge(case(*looks, controls=WITNESS, quic_works=True))
 
 
 def seen(host: str, like: Verdict | State) -> Verdict:
@@ -83,8 +83,8 @@ def test_the_endpoint_is_blocked_by_quic() -> None:
     verdict = over_tcp_only()
     assert (verdict.state, verdict.method, verdict.sub_method) == (State.BLOCKED, "quic", "timeout")
     assert verdict.evidence is Evidence.STRONG
-    assert verdict.only_quic
-    assert not seen("x.com", State.BLOCKED).only_quic
+    assert verdict.spares_browsers
+    assert not seen("x.com", State.BLOCKED).spares_browsers
 
 
 @pytest.mark.parametrize("host", ["x_com", "old_x_com", "api_x_com", "m1_x_com"])
@@ -164,7 +164,7 @@ def test_tcp_blocked_alone_is_named_by_what_stops_tcp(
     extra = (follow_up(Reason.HTTP3, quic()),) if asked == "follow-up" else ()
     beside = (quic(),) if asked == "look" else ()
     looks = repeated(*seen_over_tcp, *beside, times=4)
-    verdict = judge(case(*looks, controls=WITNESS, follow_ups=extra, udp_works=True))
+    verdict = judge(case(*looks, controls=WITNESS, follow_ups=extra, quic_works=True))
     assert (verdict.rule_id, verdict.evidence) == (rule_id, evidence)
     assert verdict == msgspec.structs.replace(
         judge(case(*repeated(*seen_over_tcp, times=4), controls=WITNESS)),
@@ -178,6 +178,6 @@ def test_tcp_blocked_alone_is_named_by_what_stops_tcp(
 def test_both_blocked_is_named_by_what_stops_tcp() -> None:
     """Where neither works, TCP is what people would fall back to."""
     looks = repeated(dns(), tcp(), tls("connection_reset"), SILENT, times=4)
-    verdict = judge(case(*looks, controls=WITNESS, udp_works=True))
+    verdict = judge(case(*looks, controls=WITNESS, quic_works=True))
     assert (verdict.rule_id, verdict.state) == ("tls.reset", State.BLOCKED)
     assert video(x_com=verdict).state is State.BLOCKED

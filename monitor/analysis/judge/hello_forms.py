@@ -1,0 +1,91 @@
+"""One form of TLS greeting cut off while another works.
+
+In some measurements an endpoint that answered is greeted once more, in a form that takes another
+number of packets (`probes.measure.other_hello`). Where that fails again and again, and an innocuous
+name in the same form is answered at the same address, a box on the way reads names in that form
+alone. No server does that, so nothing has to be compared with a control.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from monitor.analysis.judge.attempt_signs import FailedAttempt, Finding, strongest
+from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.controls import ABLE
+from monitor.analysis.judge.evidence_grades import Sign, signs
+from monitor.analysis.judge.follow_up_evidence import LARGE_HELLO, SHORT_HELLO
+from monitor.analysis.judge.lossy_paths import lost
+from monitor.analysis.outcome import DEPTH, Outcome, Summary, sub_method_of
+from monitor.analysis.verdict import Evidence
+from probes.measure.follow_up_reasons import Reason
+from probes.measurement import Hello, Layer, Measurement, TlsObservation
+
+_CUT_OFF = frozenset(signs("tls.reset tls.eof tls.timeout"))
+"""Failures that a server which dislikes a greeting does not show: that one sends an alert."""
+
+
+def hello_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
+    """What cuts off another form of greeting, at an endpoint that answers the usual one; None when
+    nothing accuses. `attempts` are in the order made."""
+    if case.health.state not in ABLE:
+        return None
+    tried = [one for one in attempts if greets_otherwise(one.measurement)]
+    if any(not other_hello_failed(one.measurement) for one in tried):
+        return None
+    if not any(_server_takes_it(one.measurement) for one in tried):
+        return None
+    failed = [
+        FailedAttempt(summary=one, signs=shown, covered=True)
+        for one in tried
+        if (shown := _signs(one.measurement))
+    ]
+    found = strongest(case, failed)
+    if found is None or found.evidence is Evidence.NONE or (case.lossy_path and lost(found.sign)):
+        return None
+    in_parts = any(o.hello is Hello.PARTS for o in _otherwise(found.summary.measurement))
+    return msgspec.structs.replace(found, sign=LARGE_HELLO if in_parts else SHORT_HELLO)
+
+
+def greets_otherwise(measurement: Measurement) -> bool:
+    """Whether a measurement greeted its endpoint in another form too."""
+    return bool(_otherwise(measurement))
+
+
+def other_hello_failed(measurement: Measurement) -> bool:
+    """Whether it did, and the handshake was cut off."""
+    tried = _otherwise(measurement)
+    return bool(tried) and all((Layer.TLS, sub_method_of(o)) in _CUT_OFF for o in tried)
+
+
+def _server_takes_it(measurement: Measurement) -> bool:
+    """Whether an innocuous name was answered in that form, where the endpoint's own was not."""
+    return any(
+        isinstance(o, TlsObservation)
+        and o.reason == Reason.OTHER_HELLO_INNOCUOUS
+        and (o.failure is None or o.alert)
+        for o in measurement.observations
+    )
+
+
+def _otherwise(measurement: Measurement) -> list[TlsObservation]:
+    return [
+        o
+        for o in measurement.observations
+        if isinstance(o, TlsObservation) and o.reason == Reason.OTHER_HELLO
+    ]
+
+
+def _signs(measurement: Measurement) -> dict[Sign, Outcome]:
+    return {
+        (Layer.TLS, sub_method_of(o)): Outcome(
+            family=o.family,
+            depth=DEPTH[Layer.TLS],
+            layer=Layer.TLS,
+            failure=o.failure,
+            sub_method=sub_method_of(o),
+            address=o.address,
+        )
+        for o in _otherwise(measurement)
+        if (Layer.TLS, sub_method_of(o)) in _CUT_OFF
+    }

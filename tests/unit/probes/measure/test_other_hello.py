@@ -1,0 +1,99 @@
+"""An endpoint greeted once more in another form, after the usual one worked."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from probes.catalog.endpoint_text import parse_endpoint
+from probes.layers.http import HttpClient
+from probes.measure.follow_up_reasons import Reason
+from probes.measure.prober import Prober
+from probes.measurement import Hello, Layer, Measurement, TlsObservation
+from probes.settings import ProbeSettings
+from probes.sockets.system_resolvers import ResolverAddress
+from probes.target import Target
+from probes.testing import (
+    HANG,
+    TLS_1_3,
+    DnsReply,
+    Peer,
+    ScriptedNetwork,
+    VirtualClockLoop,
+    reset_by_peer,
+)
+from probes.vantage import Egress, EgressKind, VantagePoint
+
+LOOP = VirtualClockLoop
+RESOLVER, SITE, PROXY = "192.0.2.53", "203.0.113.10", "192.0.2.1"
+SETTINGS = ProbeSettings(innocuous="innocuous.example", bogon_allow=("203.0.113.0/24",))
+SOCKS = (b"\x05\x00", b"\x05\x00\x00\x01" + bytes(6))
+
+
+async def measured(peer: Peer, *, egress: Egress | None = None) -> Measurement:
+    """x.com, greeted in both forms, at a site like this; nothing is left open."""
+    network = ScriptedNetwork(families=("ipv4",))
+    network.resolver(RESOLVER).answers("x.com", "A", DnsReply(addresses=(SITE,)))
+    network.peer(SITE, 443, peer)
+    network.peer(PROXY, 1080, Peer(replies=SOCKS))
+    prober = Prober(
+        VantagePoint(id="khi-ptcl", country="PK", egress=egress or Egress()),
+        network,
+        SETTINGS,
+        HttpClient(),
+        resolvers=lambda: [ResolverAddress(address=RESOLVER)],
+        now=lambda: datetime(2024, 2, 17, 12, tzinfo=UTC),
+    )
+    target = Target(platform="x", function="web", endpoint=parse_endpoint("tls://x.com"))
+    measurement = await prober.measure(target, otherwise=True)
+    assert network.left_open == 0
+    return measurement
+
+
+def greetings(measurement: Measurement) -> list[tuple[str, str, Hello, str | None]]:
+    """Reason, name, form and failure of each handshake, in order."""
+    return [
+        (o.reason, o.server_name, o.hello, o.failure)
+        for o in measurement.observations
+        if isinstance(o, TlsObservation)
+    ]
+
+
+async def test_the_other_form_is_greeted_once_where_it_works() -> None:
+    """One handshake more, which is no observation of the measurement itself."""
+    measurement = await measured(Peer())
+    assert greetings(measurement) == [
+        ("", "x.com", Hello.USUAL, None),
+        (Reason.OTHER_HELLO, "x.com", Hello.SHORT, None),
+    ]
+    assert measurement.reached
+    assert len(measurement.of(Layer.TLS)) == len(measurement.of(Layer.TCP)) == 1
+
+
+@pytest.mark.parametrize(
+    ("short", "failure"),
+    [(reset_by_peer(), "connection_reset"), (HANG, "generic_timeout_error")],
+)
+async def test_where_it_is_cut_off_an_innocuous_name_tells_whether_the_server_takes_it(
+    short: object, failure: str
+) -> None:
+    """The endpoint stays reached: the usual form worked."""
+    peer = Peer(short={"x.com": short, "innocuous.example": TLS_1_3})  # type: ignore[dict-item]
+    measurement = await measured(peer)
+    assert greetings(measurement)[1:] == [
+        (Reason.OTHER_HELLO, "x.com", Hello.SHORT, failure),
+        (Reason.OTHER_HELLO_INNOCUOUS, "innocuous.example", Hello.SHORT, None),
+    ]
+    assert measurement.reached
+
+
+async def test_nothing_is_greeted_again_where_the_usual_form_failed() -> None:
+    """Follow-ups ask that, once retries have shown that it lasts."""
+    measurement = await measured(Peer(tls=reset_by_peer()))
+    assert [reason for reason, *_ in greetings(measurement)] == [""]
+
+
+async def test_behind_a_proxy_nothing_is_greeted_again() -> None:
+    """The address is not known there."""
+    egress = Egress(kind=EgressKind.SOCKS5, proxy_host=PROXY, proxy_port=1080)
+    measurement = await measured(Peer(), egress=egress)
+    assert [reason for reason, *_ in greetings(measurement)] == [""]
