@@ -41,6 +41,8 @@ _WRONG = (Truth.REFUSED, Truth.DEAD)
 _SCOPES = {
     ReferenceScope.UPLINK: "is there internet, or a captive portal?",
     ReferenceScope.INTERNATIONAL: "is the connection abroad open?",
+    ReferenceScope.POPULAR: "is it open to what an allowlist would spare?",
+    ReferenceScope.ADDRESS: "are connections abroad made where names do not resolve?",
     ReferenceScope.DOMESTIC: "is the connection inside the country open?",
     ReferenceScope.UDP: "does UDP get out, as calls need?",
 }

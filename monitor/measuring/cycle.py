@@ -16,6 +16,7 @@ import asyncio
 import random
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 
@@ -33,6 +34,7 @@ from monitor.measuring.endpoints import Checkups, EndpointTests, first_and_rest
 from monitor.measuring.http3 import Http3, UdpWitness
 from monitor.measuring.pace import pace_of
 from monitor.measuring.probers import Probers
+from monitor.measuring.references import alarming, failed, first_of, others
 from monitor.measuring.scheduled_controls import ScheduledControls
 from monitor.measuring.transfers import Transfers
 from monitor.wire.answers import ControlState
@@ -43,6 +45,9 @@ from probes.measurement import Measurement, id_at
 from probes.target import Reduction, Target
 from probes.vantage import VantageRole
 from storage.values.cycle import Cycle
+
+_MAY_BE_OVER = (VantageState.OFFLINE, VantageState.INTERNATIONAL_CUT, VantageState.ALLOWLIST)
+"""States that a line which came back in mid-cycle seems to be in, until references answer again."""
 
 
 class CycleRunner:
@@ -162,17 +167,18 @@ class _CycleSteps:
         early = self._assess(first)
         if self._vantage.role is VantageRole.CONTROL:
             return await self._control(early, first)
-        tests = self._endpoint_tests(early)
+        tests = self._endpoint_tests(early, first)
         endpoints, over_udp = await asyncio.gather(tests.run(), self._ask_over_udp())
         references = first + over_udp + tests.checkups.measurements
         checks: tuple[ControlState, ...] = ()
+        reached = [m for one in endpoints for m in one.attempts if m.reached]
         if any(suspicious(one.attempts[-1], early.families) for one in endpoints):
             await self._probers.exits.ask(self._vantage.id)
-            references += await self._measure_references()
+            references += await self._measure_references_again(first)
             checks = await self._check_controls(endpoints)
-        health = self._assess(
-            references, [m for one in endpoints for m in one.attempts if m.reached]
-        )
+        elif reached and early.state in _MAY_BE_OVER:
+            references += await self._measure_references_again(first)
+        health = self._assess(references, reached)
         transfers = await self._measure_transfers(health, endpoints)
         return self._seen(health, references, endpoints, tests.udp.measurements, checks, transfers)
 
@@ -186,7 +192,23 @@ class _CycleSteps:
         self._nat64 = await self._learn_nat64(found)
         if self._nat64 and self._assess(found).state is not VantageState.OK:
             found = await self._measure_references()
-        return found
+        return found + await self._measure_all_references(found) if alarming(found) else found
+
+    async def _measure_all_references(self, found: ReferenceMeasurements) -> ReferenceMeasurements:
+        """All others, and again what failed: whether that lasts tells a loss from a list."""
+        chosen = first_of(self._probers.references(self._vantage.id), self._cycle)
+        more = others(self._probers.references(self._vantage.id), chosen)
+        with suppress(BudgetSpentError):
+            return await self._measure_references([*more, *failed(found)])
+        return ()
+
+    async def _measure_references_again(
+        self, found: ReferenceMeasurements
+    ) -> ReferenceMeasurements:
+        """A further round: what the first one measured, and whatever failed last."""
+        chosen = first_of(self._probers.references(self._vantage.id), self._cycle)
+        more = [one for one in failed(found) if one not in chosen]
+        return await self._measure_references([*chosen, *more])
 
     async def _measure_references(
         self, references: Sequence[Reference] | None = None
@@ -259,13 +281,13 @@ class _CycleSteps:
                 self._vantage, self._cycle, platforms, health.families
             )
         if not all(map(answered, scheduled)):
-            references += await self._measure_references()
+            references += await self._measure_references_again(references)
             health = self._assess(references)
         return self._seen(health, references, scheduled=scheduled)
 
     # -- platforms -----------------------------------------------------------------------------
 
-    def _endpoint_tests(self, early: VantageHealth) -> EndpointTests:
+    def _endpoint_tests(self, early: VantageHealth, first: ReferenceMeasurements) -> EndpointTests:
         runner, vantage = self._runner, self._vantage
         roles = (role for platform in self._platforms for role in platform.roles)
         return EndpointTests(
@@ -280,7 +302,7 @@ class _CycleSteps:
             early=early,
             pace=self._pace,
             checkups=Checkups(
-                self._measure_references,
+                partial(self._measure_references_again, first),
                 self._assess,
                 lambda: self._probers.now().timestamp(),
                 self._pace.references,

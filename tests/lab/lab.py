@@ -66,7 +66,8 @@ class Lab:
         more_hosts: Sequence[LabHost] = (),
         quic: bool = False,
     ) -> None:
-        """`more_hosts` are served beside hosts.ALL, and instead of those with the same name.
+        """Served are hosts.ALL, the shipped references of the networks' countries, and `more_hosts`
+        instead of those with the same name.
 
         `direct` controls have no proxy, so that their UDP works as well.
         With `quic`, hosts that can do so speak HTTP/3; it takes a quarter of a second to start.
@@ -75,7 +76,8 @@ class Lab:
         self._specs = tuple(networks)
         self._control_count = controls
         self.direct = [DirectControl(index) for index in range(direct)]
-        table = {host.name: host for host in (*hosts.ALL, *more_hosts)}
+        at_home = [h for spec in networks for h in hosts.domestic(spec.country)]
+        table = {host.name: host for host in (*hosts.ALL, *at_home, *more_hosts)}
         self._hosts = tuple(table.values())
         self._stack = ExitStack()
         self._running: list[subprocess.Popen[Any]] = []

@@ -8,7 +8,7 @@ were made, many needed more than one try. No block does that, for what it drops 
 from collections.abc import Iterable
 
 from monitor.analysis.outcome import TIMEOUT
-from monitor.analysis.vantage.health import LOSSY_RESENDS
+from monitor.analysis.vantage.loss import LOSSY_RESENDS
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import Layer, Measurement, TcpObservation
 

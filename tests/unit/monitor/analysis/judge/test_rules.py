@@ -258,6 +258,14 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         unwell(VantageState.INTERNATIONAL_CUT),
         unwell(VantageState.INTERNATIONAL_CUT, times=0),
     ),
+    "vantage.allowlist": (
+        unwell(VantageState.ALLOWLIST, "vantage.allowlist_by_name"),
+        unwell(VantageState.OK),
+    ),
+    "vantage.resolver_cut_off": (
+        unwell(VantageState.UNKNOWN, "vantage.resolver_cut_off"),
+        unwell(VantageState.UNKNOWN, "vantage.no_tls"),
+    ),
     "vantage.clock_skew": (
         unwell(VantageState.UNKNOWN, "vantage.clock_skew"),
         unwell(VantageState.UNKNOWN, "vantage.no_tls"),
