@@ -217,13 +217,15 @@ class Lab:
         control_resolver: str = "",
         platforms: Sequence[str] = (),
         probe: Mapping[str, Any] | None = None,
+        few_references: bool = True,
         extra: str = "",
     ) -> str:
         """TOML with one vantage per network and per control.
 
         `egress` is source, interface or direct; `resolver` is isp (each network's own), system
         or an address; `control_resolver` is left out when empty; `probe` adds to or overrides
-        the [probe] table; `extra` is appended as it is.
+        the [probe] table; with `few_references` three international ones replace those shipped;
+        `extra` is appended as it is.
         """
         return settings_text(
             self.networks,
@@ -238,6 +240,7 @@ class Lab:
             control_resolver=control_resolver,
             platforms=platforms,
             probe=probe or {},
+            few_references=few_references,
             extra=extra,
         )
 
