@@ -79,6 +79,9 @@ class CycleRunner:
         self.http3 = http3 or Http3(0.0, rng)
         self.scheduled_controls = scheduled_controls
         self.effort_planner = EffortPlanner(probers.ledger)
+        self.in_doubt: set[str] = set()
+        """Vantages that measure all references in their next cycle: a few may be on a list of sites
+        that was in force in the last one."""
 
     def remember(self, latest: Sequence[Verdict]) -> None:
         """Continue with what an earlier process found; `latest` are the newest stored verdicts."""
@@ -89,6 +92,7 @@ class CycleRunner:
         """Continue with what the runner of other settings knows of these vantages."""
         self.http3.inherit(before.http3, vantages)
         self.effort_planner.inherit(before.effort_planner, vantages)
+        self.in_doubt = before.in_doubt.intersection(vantages)
         if self.transfers is not None and before.transfers is not None:
             self.transfers.inherit(before.transfers, vantages)
 
@@ -133,6 +137,10 @@ class CycleRunner:
 
     def learn(self, seen: Seen, judged: Cycle) -> None:
         """Remember for the vantage's next cycles what the judge made of this one."""
+        if seen.health.state in _MAY_BE_OVER:
+            self.in_doubt.add(seen.vantage.id)
+        else:
+            self.in_doubt.discard(seen.vantage.id)
         self.http3.learn(seen.vantage.id, seen.own, judged.verdicts)
         last = [one.attempts[-1] for one in seen.endpoints]
         self.effort_planner.learn(seen.vantage.id, last, judged.verdicts)
@@ -174,7 +182,8 @@ class _CycleSteps:
         reached = [m for one in endpoints for m in one.attempts if m.reached]
         if any(suspicious(one.attempts[-1], early.families) for one in endpoints):
             await self._probers.exits.ask(self._vantage.id)
-            references += await self._measure_references_again(first)
+            whole = self._fails_together(endpoints, early)
+            references += await self._measure_references_again(first, whole=whole)
             checks = await self._check_controls(endpoints)
         elif reached and early.state in _MAY_BE_OVER:
             references += await self._measure_references_again(first)
@@ -192,23 +201,42 @@ class _CycleSteps:
         self._nat64 = await self._learn_nat64(found)
         if self._nat64 and self._assess(found).state is not VantageState.OK:
             found = await self._measure_references()
-        return found + await self._measure_all_references(found) if alarming(found) else found
+        if alarming(found) or self._vantage.id in self._runner.in_doubt:
+            found += await self._measure_all_references(found)
+        return found
 
     async def _measure_all_references(self, found: ReferenceMeasurements) -> ReferenceMeasurements:
         """All others, and again what failed: whether that lasts tells a loss from a list."""
-        chosen = first_of(self._probers.references(self._vantage.id), self._cycle)
-        more = others(self._probers.references(self._vantage.id), chosen)
         with suppress(BudgetSpentError):
-            return await self._measure_references([*more, *failed(found)])
+            return await self._measure_references([*self._others(found), *failed(found)])
         return ()
 
     async def _measure_references_again(
-        self, found: ReferenceMeasurements
+        self, found: ReferenceMeasurements, *, whole: bool = False
     ) -> ReferenceMeasurements:
-        """A further round: what the first one measured, and whatever failed last."""
+        """A further round: what the first one measured, and whatever failed last. A `whole` one
+        measures what was not measured yet, too."""
         chosen = first_of(self._probers.references(self._vantage.id), self._cycle)
         more = [one for one in failed(found) if one not in chosen]
-        return await self._measure_references([*chosen, *more])
+        rest = self._others(found) if whole else []
+        return await self._measure_references([*chosen, *more, *rest])
+
+    def _others(self, found: ReferenceMeasurements) -> Sequence[Reference]:
+        known = self._probers.references(self._vantage.id)
+        return others(known, {reference for reference, _ in found})
+
+    def _fails_together(
+        self, endpoints: Sequence[EndpointMeasurements], early: VantageHealth
+    ) -> bool:
+        """Whether platforms of several owners fail, or all that there are: then the line may let
+        only a list of sites pass, on which the few references measured may be."""
+        owners = {one.name: one.owner for one in self._platforms}
+        failing = {
+            owners[one.platform]
+            for one in endpoints
+            if suspicious(one.attempts[-1], early.families)
+        }
+        return len(failing) > 1 or failing == set(owners.values())
 
     async def _measure_references(
         self, references: Sequence[Reference] | None = None

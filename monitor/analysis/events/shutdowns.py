@@ -390,8 +390,8 @@ def _listed(
     """Whether a network of a country has lost all but a list of sites."""
     here = [s for s in reports if s.field and s.country == country]
     begun = any(e.kind is EventKind.ALLOWLIST and e.country == country for e in active)
-    listed = [s for s in here if s.condition is Reachability.LISTED and (begun or s.count >= SURE)]
-    if not listed:
+    listed = [s for s in here if s.condition is Reachability.LISTED]
+    if not listed or not (begun or any(report.count >= SURE for report in listed)):
         return None
     # Where not even the list answers, less does.
     less = [s for s in here if s.condition is Reachability.CUT]
@@ -565,7 +565,11 @@ def _close(event: Event, reports: Iterable[VantageReport], now: datetime) -> Cha
     first = min(back, key=lambda report: report.since, default=None)
     still = [s.last_lost for s in concerned if s.lost]
     bounds: tuple[datetime | None, datetime | None] = (event.updated_at, None)
-    if first is not None:
+    if event.kind is EventKind.ALLOWLIST and back and not still:
+        # Its networks are lost each for itself: it is over when the last of them is back.
+        last = max(back, key=lambda report: report.since)
+        bounds = (last.before or event.onset_latest, last.since)
+    elif first is not None:
         # Another may have been back before it, since its last report.
         others = (at for at in still if at > event.onset_latest)
         bounds = (min((first.before or event.onset_latest, *others)), first.since)
