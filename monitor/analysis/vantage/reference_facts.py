@@ -8,7 +8,8 @@ from monitor.analysis.outcome import Outcome, Summary, best, host_of, summarise
 from monitor.analysis.vantage.clock import clock_skew
 from monitor.analysis.vantage.exit_location import ExitMismatch
 from monitor.analysis.vantage.loss import Loss, estimate_loss
-from probes.catalog.catalog import EndpointKind, Reference, ReferenceScope
+from probes.catalog.catalog import Reference, ReferenceScope
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.failure import TIMEOUTS, Failure
 from probes.measurement import DnsObservation, Layer, Measurement, TcpObservation
 

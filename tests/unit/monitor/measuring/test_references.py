@@ -15,7 +15,8 @@ from monitor.measuring.controls import LocalControls
 from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.probers import Probers
 from monitor.measuring.references import alarming, failed, first_of
-from probes.catalog.catalog import EndpointKind, Reference, ReferenceScope
+from probes.catalog.catalog import Reference, ReferenceScope
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import Purpose
 from probes.testing import DnsReply, Peer, VirtualClockLoop, reset_by_peer
 from storage.values.cycle import Cycle
