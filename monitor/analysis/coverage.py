@@ -30,6 +30,7 @@ class Cause(StrEnum):
     OFFLINE = "offline"
     CAPTIVE_PORTAL = "captive_portal"
     INTERNATIONAL_CUT = "international_cut"
+    ALLOWLIST = "allowlist"
     LOSSY = "lossy"
     UNFIT = "unfit"
     """The vantage's clock, exit or references do not allow a judgement."""
@@ -51,6 +52,8 @@ CAUSES: Mapping[str, Cause] = {
     "vantage.no_tls": Cause.CAPTIVE_PORTAL,
     "tls.local_authority": Cause.CAPTIVE_PORTAL,
     "vantage.international_cut": Cause.INTERNATIONAL_CUT,
+    "vantage.allowlist": Cause.ALLOWLIST,
+    "vantage.resolver_cut_off": Cause.UNFIT,
     "vantage.lossy": Cause.LOSSY,
     "loss.possible": Cause.LOSSY,
     "path.lossy": Cause.LOSSY,

@@ -57,6 +57,8 @@ class VantageState(StrEnum):
     CAPTIVE_PORTAL = "captive_portal"
     INTERNATIONAL_CUT = "international_cut"
     """Foreign references fail while domestic ones answer."""
+    ALLOWLIST = "allowlist"
+    """Most foreign references fail while some sites answer: only a list of sites passes."""
     UNKNOWN = "unknown"
     """No reference was measured, only cleartext ones answer, or the clock is days off."""
 
@@ -86,6 +88,8 @@ class VantageHealth(msgspec.Struct, frozen=True, kw_only=True):
     nat64: tuple[str, ...] = ()
     """Prefixes in CIDR notation under which the network translates IPv6 to IPv4; `withheld`
     replaces one that would show the vantage's own network."""
+    passing: tuple[str, ...] = ()
+    """Hosts that answer where only a list of sites passes; of many only the first."""
     exit_country: str = ""
     """Country from which its traffic leaves, when that is not the configured one; else empty."""
     exit_asn: int = 0

@@ -34,6 +34,8 @@ _WRONG = (Truth.REFUSED, Truth.DEAD)
 _SCOPES = {
     ReferenceScope.UPLINK: "is there internet, or a captive portal?",
     ReferenceScope.INTERNATIONAL: "is the connection abroad open?",
+    ReferenceScope.POPULAR: "is it open to what an allowlist would spare?",
+    ReferenceScope.ADDRESS: "are connections abroad made where names do not resolve?",
     ReferenceScope.DOMESTIC: "is the connection inside the country open?",
     ReferenceScope.UDP: "does UDP get out, as calls need?",
 }
@@ -223,27 +225,27 @@ def _mark(endpoint: Endpoint) -> str:
 
 def _print_references(console: Console, references: tuple[Reference, ...]) -> None:
     console.print("[bold]References[/bold]  of the vantage's own health")
-    table = _table()
+    table = _table(needs=False)
     shown = ("", "")
     for one in references:
         scope = (str(one.scope), one.country)
         if one.scope != shown[0]:
-            table.add_row("", "", "", f"[dim]{_SCOPES[one.scope]}[/dim]")
+            table.add_row("", "", f"[dim]{_SCOPES[one.scope]}[/dim]")
         table.add_row(
             *(scope if scope != shown else ("", "")),
-            "",
             escape(one.endpoint.id),
         )
         if mark := _mark(one.endpoint):
-            table.add_row("", "", "", mark)
+            table.add_row("", "", mark)
         shown = scope
     console.print(table)
 
 
-def _table() -> Table:
-    """A table without lines; its column widths are the same for every platform."""
+def _table(*, needs: bool = True) -> Table:
+    """A table without lines; its column widths are the same for every platform. References have no
+    needs."""
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1, 0, 0))
-    for name, width in (("function", 13), ("core", 4), ("works with", 9)):
+    for name, width in (("function", 13), ("core", 4), *((("works with", 9),) if needs else ())):
         table.add_column(name, min_width=width, overflow="fold")
     table.add_column("endpoint", overflow="fold")
     return table

@@ -21,7 +21,7 @@ from monitor.cli.store_options import with_store
 from monitor.config.filters import Filters
 from monitor.recording.continuations import reviews_of
 from monitor.wording.changes import change_in_words
-from monitor.wording.events import condition, length
+from monitor.wording.events import condition, length, passing
 from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.grades import grade_in_words
 from monitor.wording.networks import network_name
@@ -320,6 +320,7 @@ def print_event(whole: WholeEvent) -> None:
         ),
         f"  methods   {methods or '-'}",
         f"  networks  {networks or '-'}",
+        *([f"  passing   {passing(words, event)}"] if event.passing else []),
         f"  evidence  {grade_in_words(words, event.evidence)}, rules {event.rules_version}",
         *([f"  weight    {'. '.join(weighed)}"] if event.weight is not None else []),
         f"  first     measurement {event.first_measurement}",

@@ -85,7 +85,7 @@ _PLATFORM = (
 _TRANSFER = ("vantage", "country", "asn", "platform", "function")
 _HEALTH = (
     *("state", "rule_id", "references_ok", "references_total", "clock_skew", "stub_resolver"),
-    *("nat64", "exit_country", "exit_asn"),
+    *("nat64", "exit_country", "exit_asn", "passing"),
 )
 """Fields of each kind of line, in their order."""
 

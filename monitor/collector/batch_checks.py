@@ -16,6 +16,7 @@ from typing import TypeVar, cast
 import msgspec
 from msgspec.structs import force_setattr
 
+from monitor.analysis.vantage.health import MOST_PASSING
 from monitor.analysis.verdict import VantageHealth
 from monitor.wire.answers import Reason
 from monitor.wire.batch import FORMAT, MOST_REPORTS, Batch, CycleReport
@@ -41,6 +42,7 @@ LONGEST = 86400.0
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _NAME = re.compile(r"(?=.{1,40}\Z)[a-z0-9]+(?:[-_][a-z0-9]+)*").fullmatch
 _WORD = re.compile(r"[\x20-\x7e]{0,64}").fullmatch
+_HOST = re.compile(r"[a-z0-9.:_-]{1,253}").fullmatch
 _LONGEST_ENDPOINT = 2048
 _LONGEST_FAILURE = 1024
 _MOST_ATTEMPTS = 1000
@@ -225,6 +227,8 @@ def _health(health: VantageHealth, sender: Enrolment, times: _Times) -> VantageH
     if whose != _whose(sender):
         raise Refused(Reason.OTHER_VANTAGE, "the health is of another vantage than its sender")
     words = (health.rule_id, health.exit_country, *health.families, *health.nat64)
+    if len(health.passing) > MOST_PASSING or not all(map(_HOST, health.passing)):
+        raise malformed("health holds what is no host")
     numbers = (health.timeout_rate, health.clock_skew or 0.0)
     counts = (health.references_ok, health.references_total, health.exit_asn)
     if len(words) > _MOST_WORDS or not all(map(_WORD, words)):

@@ -125,7 +125,8 @@ class ReceivedCycles:
         """Read all that bears on it. StorageError."""
         measurements = await self._store.measurements_of(waiting)
         own = [one for one in measurements if one.vantage == waiting.vantage]
-        early = early_health(waiting, references_of(own, self._settings.catalog, waiting.country))
+        references = references_of(own, self._settings.catalog, waiting.country)
+        early = early_health(waiting, references, own)
         attempts = (one for one in own if one.look in (Purpose.SCHEDULED, Purpose.RETRY))
         hopeless = early.state in HOPELESS
         surroundings = Surroundings()

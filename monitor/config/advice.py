@@ -139,6 +139,7 @@ def _about_references(settings: Settings) -> Iterator[str]:
     for scope, loss in (
         (ReferenceScope.UPLINK, "a captive portal cannot be detected"),
         (ReferenceScope.INTERNATIONAL, "an offline vantage looks like a block"),
+        (ReferenceScope.POPULAR, "a network cut down to a list of sites looks like a bad line"),
         (ReferenceScope.UDP, "blocked calls look like a network without UDP"),
     ):
         needed = scope is not ReferenceScope.UDP or _tests_calls(settings)

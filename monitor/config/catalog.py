@@ -100,12 +100,14 @@ def read_references(node: Node, base: Sequence[Reference]) -> tuple[Reference, .
         {
             "uplink": listed(reference(ReferenceScope.UPLINK)),
             "international": listed(reference(ReferenceScope.INTERNATIONAL)),
+            "popular": listed(reference(ReferenceScope.POPULAR)),
+            "address": listed(reference(ReferenceScope.ADDRESS)),
             "domestic": named(_domestic),
             "udp": listed(reference(ReferenceScope.UDP)),
         },
     )
-    for scope in (ReferenceScope.UPLINK, ReferenceScope.INTERNATIONAL, ReferenceScope.UDP):
-        if scope in tables:
+    for scope in ReferenceScope:
+        if scope in tables and scope is not ReferenceScope.DOMESTIC:
             given[scope, ""] = tables[scope]
     for country, references in tables.get("domestic", {}).items():
         given[ReferenceScope.DOMESTIC, country] = references

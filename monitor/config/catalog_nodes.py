@@ -20,6 +20,7 @@ from monitor.config.toml_node import (
 from probes.catalog.catalog import Endpoint, Need, Reference, ReferenceScope
 from probes.catalog.endpoint_kinds import DATAGRAM_KINDS, EndpointKind, Protocol
 from probes.catalog.endpoint_text import parse_endpoint
+from probes.catalog.host import is_literal
 from probes.measurement import REFERENCE_PLATFORM
 
 _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
@@ -108,14 +109,16 @@ def _object(node: Node) -> Endpoint:
 
 
 def reference(scope: ReferenceScope, country: str = "") -> Shape[Reference]:
-    """One reference: text, or a table with `endpoint`, `status` and `body`."""
+    """One reference: text, or a table with `endpoint`, `status`, `body` and `verify`."""
 
     def read(node: Node) -> Reference:
-        found = _with_options(node, {"body": filled})
+        found = _with_options(node, {"body": filled, "verify": flag})
         if scope is ReferenceScope.UPLINK:
             _require_known_answer(node, found)
         if (found.kind in DATAGRAM_KINDS) is not (scope is ReferenceScope.UDP):
             raise node.fail("stun:host or ntp:host under udp, and nothing else there")
+        if scope is ReferenceScope.ADDRESS and not is_literal(found.host):
+            raise node.fail("an address in place of a name: names may not resolve")
         return Reference(scope=scope, endpoint=found, country=country)
 
     return read

@@ -184,7 +184,7 @@ TABLES: Mapping[str, frozenset[str]] = {
         "notify.route": ROUTE,
         "vantage_check": VANTAGE_CHECK,
         "vantage": VANTAGE,
-        "references": ("uplink", "international", "domestic", "udp"),
+        "references": ("uplink", "international", "popular", "address", "domestic", "udp"),
         "catalog": ("platforms", "file"),
         "fingerprints": FINGERPRINTS,
     }.items()

@@ -66,7 +66,7 @@ class StoredCycles:
         own = [one for one in measurements if one.vantage == cycle.vantage]
         vantage = vantage_of(cycle)
         references = references_of(own, self._catalog, cycle.country)
-        early = early_health(cycle, references)
+        early = early_health(cycle, references, own)
         choice = ControlChoice(cycle, early.families, self._patience, self.trust)
         endpoints, witnesses = _endpoints(cycle, own, references, early, surroundings, choice)
         reached = [m for one in endpoints for m in one.attempts if m.reached]
@@ -146,11 +146,20 @@ def vantage_of(cycle: StoredCycle) -> VantagePoint:
     )
 
 
-def early_health(cycle: StoredCycle, references: ReferenceMeasurements) -> VantageHealth:
-    """The health before any endpoint was measured; `references` are all of the cycle."""
-    rounds = _rounds(references)
-    first = rounds[0] if rounds else ()
-    return assess(vantage_of(cycle), first, (), cycle.health.at, exit_of(cycle.health))
+def early_health(
+    cycle: StoredCycle, references: ReferenceMeasurements, own: Iterable[Measurement]
+) -> VantageHealth:
+    """The health before any endpoint was measured; `references` and `own` are all of the cycle."""
+    before = _before_endpoints(references, own)
+    return assess(vantage_of(cycle), before, (), cycle.health.at, exit_of(cycle.health))
+
+
+def _before_endpoints(
+    references: ReferenceMeasurements, own: Iterable[Measurement]
+) -> ReferenceMeasurements:
+    tests = (Purpose.SCHEDULED, Purpose.RETRY)
+    began = min((one.started_at for one in own if one.look in tests), default=None)
+    return tuple(one for one in references if began is None or one[1].started_at < began)
 
 
 def _endpoints(
@@ -162,7 +171,8 @@ def _endpoints(
     choice: ControlChoice,
 ) -> tuple[list[EndpointMeasurements], list[Measurement]]:
     """The measurements of each endpoint, and those made only to show that UDP works."""
-    rounds = _rounds(references)
+    before = _before_endpoints(references, own)
+    rounds = [before, *_rounds([one for one in references if one not in before])]
     follow_ups = _grouped(own, (Purpose.FOLLOW_UP,))
     endpoints: list[EndpointMeasurements] = []
     witnesses: list[Measurement] = []
@@ -219,7 +229,7 @@ def _only_http3(asked: Measurement) -> bool:
     return reasons == {Reason.HTTP3.value}
 
 
-def _rounds(references: ReferenceMeasurements) -> list[ReferenceMeasurements]:
+def _rounds(references: Iterable[tuple[Reference, Measurement]]) -> list[ReferenceMeasurements]:
     """The first measurement of each reference, then the second of each, and so on."""
     counted: dict[tuple[str, str], int] = {}
     rounds: list[list[tuple[Reference, Measurement]]] = []

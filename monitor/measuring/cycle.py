@@ -16,6 +16,7 @@ import asyncio
 import random
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 
@@ -34,6 +35,7 @@ from monitor.measuring.hellos import Hellos
 from monitor.measuring.http3 import Http3, QuicWitness
 from monitor.measuring.pace import pace_of
 from monitor.measuring.probers import Probers
+from monitor.measuring.references import alarming, failed, first_of, others
 from monitor.measuring.scheduled_controls import ScheduledControls
 from monitor.measuring.transfers import Transfers
 from monitor.wire.answers import ControlState
@@ -45,6 +47,9 @@ from probes.measurement import REFERENCE_PLATFORM, Measurement, id_at
 from probes.target import Reduction, Target
 from probes.vantage import VantageRole
 from storage.values.cycle import Cycle
+
+_MAY_BE_OVER = (VantageState.OFFLINE, VantageState.INTERNATIONAL_CUT, VantageState.ALLOWLIST)
+"""States that a line which came back in mid-cycle seems to be in, until references answer again."""
 
 
 class CycleRunner:
@@ -79,6 +84,9 @@ class CycleRunner:
         self.scheduled_controls = scheduled_controls
         self.hellos = hellos or Hellos(rng, 0.0)
         self.effort_planner = EffortPlanner(probers.ledger)
+        self.in_doubt: set[str] = set()
+        """Vantages that measure all references in their next cycle: a few may be on a list of sites
+        that was in force in the last one."""
 
     def remember(self, latest: Sequence[Verdict]) -> None:
         """Continue with what an earlier process found; `latest` are the newest stored verdicts."""
@@ -91,6 +99,7 @@ class CycleRunner:
         self.http3.inherit(before.http3, vantages)
         self.hellos.inherit(before.hellos, vantages)
         self.effort_planner.inherit(before.effort_planner, vantages)
+        self.in_doubt = before.in_doubt.intersection(vantages)
         if self.transfers is not None and before.transfers is not None:
             self.transfers.inherit(before.transfers, vantages)
 
@@ -139,6 +148,10 @@ class CycleRunner:
 
     def learn(self, seen: Seen, judged: Cycle) -> None:
         """Remember for the vantage's next cycles what the judge made of this one."""
+        if seen.health.state in _MAY_BE_OVER:
+            self.in_doubt.add(seen.vantage.id)
+        else:
+            self.in_doubt.discard(seen.vantage.id)
         self.http3.learn(seen.vantage.id, seen.own, judged.verdicts)
         self.hellos.learn(seen.vantage.id, seen.own, judged.verdicts)
         last = [one.attempts[-1] for one in seen.endpoints]
@@ -174,17 +187,19 @@ class _CycleSteps:
         early = self._assess(first)
         if self._vantage.role is VantageRole.CONTROL:
             return await self._control(early, first)
-        tests = self._endpoint_tests(early)
+        tests = self._endpoint_tests(early, first)
         endpoints, over_udp = await asyncio.gather(tests.run(), self._ask_over_udp())
         references = first + over_udp + tests.checkups.measurements
         checks: tuple[ControlState, ...] = ()
+        reached = [m for one in endpoints for m in one.attempts if m.reached]
         if any(suspicious(one.attempts[-1], early.families) for one in endpoints):
             await self._probers.exits.ask(self._vantage.id)
-            references += await self._measure_references()
+            whole = self._fails_together(endpoints, early)
+            references += await self._measure_references_again(first, whole=whole)
             checks = await self._check_controls(endpoints)
-        health = self._assess(
-            references, [m for one in endpoints for m in one.attempts if m.reached]
-        )
+        elif reached and early.state in _MAY_BE_OVER:
+            references += await self._measure_references_again(first)
+        health = self._assess(references, reached)
         transfers = await self._measure_transfers(health, endpoints)
         return self._seen(health, references, endpoints, tests.quic.measurements, checks, transfers)
 
@@ -198,7 +213,42 @@ class _CycleSteps:
         self._nat64 = await self._learn_nat64(found)
         if self._nat64 and self._assess(found).state is not VantageState.OK:
             found = await self._measure_references()
+        if alarming(found) or self._vantage.id in self._runner.in_doubt:
+            found += await self._measure_all_references(found)
         return found
+
+    async def _measure_all_references(self, found: ReferenceMeasurements) -> ReferenceMeasurements:
+        """All others, and again what failed: whether that lasts tells a loss from a list."""
+        with suppress(BudgetSpentError):
+            return await self._measure_references([*self._others(found), *failed(found)])
+        return ()
+
+    async def _measure_references_again(
+        self, found: ReferenceMeasurements, *, whole: bool = False
+    ) -> ReferenceMeasurements:
+        """A further round: what the first one measured, and whatever failed last. A `whole` one
+        measures what was not measured yet, too."""
+        chosen = first_of(self._probers.references(self._vantage.id), self._cycle)
+        more = [one for one in failed(found) if one not in chosen]
+        rest = self._others(found) if whole else []
+        return await self._measure_references([*chosen, *more, *rest])
+
+    def _others(self, found: ReferenceMeasurements) -> Sequence[Reference]:
+        known = self._probers.references(self._vantage.id)
+        return others(known, {reference for reference, _ in found})
+
+    def _fails_together(
+        self, endpoints: Sequence[EndpointMeasurements], early: VantageHealth
+    ) -> bool:
+        """Whether platforms of several owners fail, or all that there are: then the line may let
+        only a list of sites pass, on which the few references measured may be."""
+        owners = {one.name: one.owner for one in self._platforms}
+        failing = {
+            owners[one.platform]
+            for one in endpoints
+            if suspicious(one.attempts[-1], early.families)
+        }
+        return len(failing) > 1 or failing == set(owners.values())
 
     async def _measure_references(
         self, references: Sequence[Reference] | None = None
@@ -273,13 +323,13 @@ class _CycleSteps:
                 self._vantage, self._cycle, platforms, health.families
             )
         if not all(map(answered, scheduled)):
-            references += await self._measure_references()
+            references += await self._measure_references_again(references)
             health = self._assess(references)
         return self._seen(health, references, scheduled=scheduled)
 
     # -- platforms -----------------------------------------------------------------------------
 
-    def _endpoint_tests(self, early: VantageHealth) -> EndpointTests:
+    def _endpoint_tests(self, early: VantageHealth, first: ReferenceMeasurements) -> EndpointTests:
         runner, vantage = self._runner, self._vantage
         functions = (function for platform in self._platforms for function in platform.functions)
         endpoints = [endpoint for function in functions for endpoint in function.endpoints]
@@ -295,7 +345,7 @@ class _CycleSteps:
             early=early,
             pace=self._pace,
             checkups=Checkups(
-                self._measure_references,
+                partial(self._measure_references_again, first),
                 self._assess,
                 lambda: self._probers.now().timestamp(),
                 self._pace.references,

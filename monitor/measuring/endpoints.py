@@ -282,11 +282,15 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         return (await self.probers.follow_up(asked, plan, cycle=self.cycle),)
 
     def _innocuous_host(self, suspected: str) -> str:
-        """A foreign reference to send the suspected name to; empty when there is none."""
+        """A foreign reference to send the suspected name to, best a popular one, which is hardly
+        ever down; empty when there is none."""
+        known = self.settings.catalog.references_for(self.vantage.country)
+        popular = any(one.scope is ReferenceScope.POPULAR for one in known)
         hosts = [
             reference.endpoint.host
-            for reference in self.settings.catalog.references_for(self.vantage.country)
-            if reference.scope is ReferenceScope.INTERNATIONAL
+            for reference in known
+            if reference.scope
+            is (ReferenceScope.POPULAR if popular else ReferenceScope.INTERNATIONAL)
             and reference.endpoint.kind in (EndpointKind.HTTPS, EndpointKind.TLS)
             and reference.endpoint.host != suspected
         ]

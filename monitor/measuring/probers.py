@@ -11,7 +11,8 @@ from monitor.budget.bytes_used import request_bytes
 from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
 from monitor.measuring.exits import Exits
-from probes.catalog.catalog import Reference, ReferenceScope
+from monitor.measuring.references import first_of
+from probes.catalog.catalog import Reference
 from probes.layers.bogon import BogonList, is_stub
 from probes.layers.http import HttpClient
 from probes.measure.exit_address import ask_echo
@@ -93,6 +94,10 @@ class Probers:
         """The prober of that vantage."""
         return self._probers[vantage_id]
 
+    def references(self, vantage_id: str) -> tuple[Reference, ...]:
+        """Every reference for the vantage's country."""
+        return self._catalog.references_for(self.vantage(vantage_id).country)
+
     async def _ask_echo(self, vantage_id: str, url: str) -> str:
         """Empty, too, where no bytes of the day are left to ask with."""
         if not self.ledger.buy(vantage_id, Allotment.ROUTINE, request_bytes()):
@@ -159,8 +164,8 @@ class Probers:
         allotment: Allotment | None = None,
         references: Sequence[Reference] | None = None,
     ) -> ReferenceMeasurements:
-        """One measurement of each of these references, side by side; by default of every reference
-        for the vantage's country, those over UDP left out.
+        """One measurement of each of these references, side by side; by default of those that a
+        round of this cycle measures from the vantage's country.
 
         `wait` gives the seconds that each of them waits first; without it none does.
         `reduction` says what to leave out, `allotment` what pays where that is not the routine.
@@ -182,8 +187,7 @@ class Probers:
             )
 
         if references is None:
-            known = self._catalog.references_for(self.vantage(vantage_id).country)
-            references = [one for one in known if one.scope is not ReferenceScope.UDP]
+            references = first_of(self.references(vantage_id), cycle)
         made = await asyncio.gather(*map(at, references))
         return tuple(zip(references, made, strict=True))
 

@@ -12,7 +12,7 @@ import msgspec
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry
 from monitor.notify.notice_kinds import CLOSING, CORRECTIONS, OPENING, NoticeKind
 from monitor.wording.changes import NOTICE_ADVICE, change_in_words
-from monitor.wording.events import LIMITS, ending, onset
+from monitor.wording.events import LIMITS, ending, onset, passing
 from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import grade_and_meaning
@@ -49,6 +49,8 @@ def lines_of(words: Words, notice: NoticeContent, public_url: str = "") -> Itera
     yield from _where(words, event)
     if event.kind is EventKind.BLOCK:
         yield from _how(words, event)
+    if event.passing:
+        yield words.gettext("Still answered: %(hosts)s", hosts=passing(words, event))
     if notice.occasion in OPENING:
         yield words.gettext("What it is not: %(limit)s", limit=words.gettext(LIMITS[event.kind]))
         yield words.gettext(NOTICE_ADVICE[notice.occasion])

@@ -46,6 +46,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         EventKind.BLOCK,
         EventKind.SHUTDOWN,
         EventKind.INTERNATIONAL_CUT,
+        EventKind.ALLOWLIST,
     )
     minimum: str = EventState.CONFIRMED.value
     """`suspected` or `confirmed`: the least certain event that gets a message."""

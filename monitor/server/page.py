@@ -19,7 +19,7 @@ from monitor import __version__
 from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus
 from monitor.wording.changes import change_in_words
 from monitor.wording.durations import ago, interval
-from monitor.wording.events import condition
+from monitor.wording.events import condition, passing
 from monitor.wording.failures_and_methods import method_in_words, method_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import GRADES, grade_and_meaning
@@ -174,6 +174,7 @@ def _environment() -> Environment:
         "condition": condition,
         "weight": weight,
         "doubts": doubts,
+        "passing": passing,
         "network_weight": network_weight,
         "function": function_in_words,
         "grade_and_meaning": grade_and_meaning,

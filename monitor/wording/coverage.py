@@ -12,6 +12,7 @@ CAUSES: Mapping[Cause, str] = {
     Cause.OFFLINE: N_("the vantage was offline"),
     Cause.CAPTIVE_PORTAL: N_("a login page or filter answered for everything"),
     Cause.INTERNATIONAL_CUT: N_("nothing abroad could be reached"),
+    Cause.ALLOWLIST: N_("only a list of sites could be reached"),
     Cause.LOSSY: N_("too many packets were lost"),
     Cause.UNFIT: N_("the vantage's clock, exit or references allowed no judgement"),
     Cause.UNCLEAR: N_("the results were unclear"),

@@ -12,6 +12,7 @@ from monitor.analysis.events.event import (
     Scope,
     Stretch,
 )
+from monitor.analysis.events.shutdowns import NO_NAMES
 from monitor.analysis.events.stretches import first, least, most, newest, stretches
 from monitor.wording.durations import duration
 from monitor.wording.languages import N_
@@ -167,6 +168,17 @@ _CIRCUMSTANCES: Mapping[tuple[EventKind, Certainty], str] = {
     (EventKind.INTERNATIONAL_CUT, Certainty.NO_LONGER): N_(
         "%(country)s is no longer cut off from abroad"
     ),
+    (EventKind.ALLOWLIST, Certainty.IS): N_(
+        "Only a list of sites answers in %(country)s, on %(x)s of %(n)s tested networks"
+    ),
+    (EventKind.ALLOWLIST, Certainty.MAY): N_(
+        "It may be that only a list of sites answers in %(country)s, on %(x)s of %(n)s tested"
+        " networks"
+    ),
+    (EventKind.ALLOWLIST, Certainty.WAS): N_("Only a list of sites answered in %(country)s"),
+    (EventKind.ALLOWLIST, Certainty.NO_LONGER): N_(
+        "More than a list of sites answers in %(country)s again"
+    ),
     (EventKind.VANTAGE_SILENT, Certainty.IS): N_("Vantage %(vantage)s is offline"),
     (EventKind.VANTAGE_SILENT, Certainty.MAY): N_("Vantage %(vantage)s may be offline"),
     (EventKind.VANTAGE_SILENT, Certainty.WAS): N_("Vantage %(vantage)s was offline"),
@@ -213,6 +225,13 @@ _PARTLY_OFFLINE: Mapping[Certainty, str] = {
     ),
 }
 """A shutdown with some networks that are not offline."""
+_NO_NAMES: Mapping[Certainty, str] = {
+    Certainty.IS: N_("In %(country)s no name resolves on any tested network"),
+    Certainty.MAY: N_("In %(country)s no name seems to resolve on any tested network"),
+    Certainty.WAS: N_("In %(country)s no name resolved on any tested network"),
+    Certainty.NO_LONGER: N_("In %(country)s names resolve again"),
+}
+"""A shutdown in which the networks work, and their resolvers do not."""
 
 
 def _circumstance(
@@ -226,7 +245,9 @@ def _circumstance(
         return words.gettext("Never confirmed: %(claim)s", claim=suspicion)
     offline, tested = _affected(event), len(event.networks)
     message = _CIRCUMSTANCES[event.kind, certainty]
-    if event.kind is EventKind.SHUTDOWN and offline < tested:
+    if event.methods == (NO_NAMES,):
+        message = _NO_NAMES[certainty]
+    elif event.kind is EventKind.SHUTDOWN and offline < tested:
         message = _PARTLY_OFFLINE.get(certainty, message)
     return words.gettext(
         message,
@@ -251,12 +272,29 @@ LIMITS: Mapping[EventKind, str] = {
     EventKind.INTERNATIONAL_CUT: N_(
         "a block of one platform. It does not tell an order from a cut cable."
     ),
+    EventKind.ALLOWLIST: N_(
+        "a block of one platform. Where connections to other sites are not made at all, cut lines "
+        "look the same when caches inside the country answer for popular sites. It says nothing "
+        "about who ordered it."
+    ),
     EventKind.OUTAGE: N_("a block, because it fails from outside too."),
     EventKind.VANTAGE_SILENT: N_("a block. It accuses nobody."),
     EventKind.CONTROL_DIFFERS: N_("a block. It accuses nobody."),
     EventKind.INSTRUMENT: N_("a block. It accuses nobody."),
 }
 """What an event is not, for people who might take it for that."""
+
+
+_PASSING_NAMED = 12
+
+
+def passing(words: Words, event: Event) -> str:
+    """The hosts that a list of sites lets pass; empty for an event of another kind."""
+    named = words.listed(map(words.ltr, event.passing[:_PASSING_NAMED]))
+    if len(event.passing) <= _PASSING_NAMED:
+        return named
+    more = len(event.passing) - _PASSING_NAMED
+    return words.ngettext("%(names)s and %(n)s more", "%(names)s and %(n)s more", more, names=named)
 
 
 # -- when ----------------------------------------------------------------------------------------
@@ -361,6 +399,10 @@ _CONDITIONS: Mapping[tuple[bool, bool, bool], str] = {
     (False, False, True): N_("seemed slowed down"),
 }
 """Whether it is so now, whether that is certain, whether it is slowed down → the phrase."""
+_LISTED: Mapping[bool, str] = {
+    True: N_("only a list of sites answers"),
+    False: N_("only a list of sites answered"),
+}
 
 
 def condition(words: Words, event: Event, network: NetworkStatus) -> str:
@@ -374,4 +416,6 @@ def condition(words: Words, event: Event, network: NetworkStatus) -> str:
         return words.gettext("not open when last tested")
     sure = event.sure and event.state is not EventState.WITHDRAWN
     now = event.active and network.blocked_now
+    if event.kind is EventKind.ALLOWLIST:
+        return words.gettext(_LISTED[now])
     return words.gettext(_CONDITIONS[now, sure, bool(network.methods) and slowed])

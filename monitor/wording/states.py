@@ -68,6 +68,7 @@ KINDS: Mapping[str, str] = {
     EventKind.BLOCK: N_("block"),
     EventKind.SHUTDOWN: N_("shutdown"),
     EventKind.INTERNATIONAL_CUT: N_("cut off from abroad"),
+    EventKind.ALLOWLIST: N_("only a list of sites"),
     EventKind.VANTAGE_SILENT: N_("vantage offline"),
     EventKind.CONTROL_DIFFERS: N_("control disagrees"),
     EventKind.OUTAGE: N_("outage"),

@@ -16,6 +16,7 @@ VANTAGE_STATES: Mapping[str, str] = {
     VantageState.OFFLINE: N_("offline"),
     VantageState.CAPTIVE_PORTAL: N_("login page"),
     VantageState.INTERNATIONAL_CUT: N_("cut off from abroad"),
+    VantageState.ALLOWLIST: N_("only a list of sites"),
     VantageState.UNKNOWN: N_("not known"),
 }
 
@@ -25,6 +26,7 @@ VANTAGE_MEANINGS: Mapping[str, str] = {
     VantageState.OFFLINE: N_("its own link is down; nothing is judged"),
     VantageState.CAPTIVE_PORTAL: N_("a login page answers for everything; nothing is judged"),
     VantageState.INTERNATIONAL_CUT: N_("only references within the country answer"),
+    VantageState.ALLOWLIST: N_("only a list of sites answers"),
     VantageState.UNKNOWN: N_("no recent test of a reference"),
 }
 
@@ -36,6 +38,8 @@ def notes(words: "Words", health: VantageHealth) -> Iterator[str]:
     """One clause, without a full stop, for each thing to know, next to the state."""
     if health.stub_resolver:
         yield words.gettext(STUB)
+    if health.passing:
+        yield words.gettext("only these answer: %(hosts)s", hosts=words.pause.join(health.passing))
     if health.nat64:
         yield words.gettext("its network has IPv6 only and translates it to IPv4 (NAT64)")
     if health.exit_country:

@@ -109,6 +109,11 @@ class ReferenceScope(StrEnum):
     UPLINK = "uplink"
     """A captive-portal check: cleartext HTTP with a known answer."""
     INTERNATIONAL = "international"
+    """Abroad, and nothing that a list of sites to spare would name."""
+    POPULAR = "popular"
+    """Abroad, and likely on such a list. What the two kinds show differs where one is in force."""
+    ADDRESS = "address"
+    """Abroad, by literal address: whether connections are made where names do not resolve."""
     DOMESTIC = "domestic"
     UDP = "udp"
     """Shows whether UDP gets out at all, before anybody is accused of blocking calls. It says

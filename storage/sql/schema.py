@@ -122,6 +122,10 @@ def _platform_columns() -> Iterable[Column[str] | Column[int] | Column[float]]:
     ]
 
 
+def _passing() -> Column[str]:
+    return Column("passing", TEXT, nullable=False, server_default="[]")
+
+
 def _health_columns() -> Iterable[Column[str] | Column[int] | Column[float] | Column[bool]]:
     return [
         *_text("country", "at", "cycle"),
@@ -135,6 +139,7 @@ def _health_columns() -> Iterable[Column[str] | Column[int] | Column[float] | Co
         Column("stub_resolver", Boolean, nullable=False),
         *_text("nat64", "exit_country"),
         Column("exit_asn", BigInteger, nullable=False),
+        _passing(),
     ]
 
 
@@ -238,6 +243,7 @@ def _event_columns() -> Iterable[Column[str] | Column[str | None] | Column[int] 
         Column("weight", Float),
         Column("weight_needed", Integer, nullable=False, server_default="0"),
         Column("doubts", TEXT, nullable=False, server_default="[]"),
+        _passing(),
     ]
 
 

@@ -184,7 +184,7 @@ async def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SHUTWATCH_CONFIG", str(named))
     # Of a monitor of its own lines.
     opened, confirmed = (
-        msgspec.structs.replace(one, weight=None, weight_needed=0, doubts=())
+        msgspec.structs.replace(one, weight=None, weight_needed=0, doubts=(), passing=())
         for one in (event(EVENT), event(EVENT, state=EventState.CONFIRMED, updated=720))
     )
     store = sql_store(f"sqlite:///{tmp_path / 'shutwatch.db'}")

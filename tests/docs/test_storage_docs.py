@@ -76,7 +76,7 @@ def test_every_table_and_column_is_documented(file: Path) -> None:
         }
     documented = _documented()
     for table, history in LATEST.items():
-        later = [name for name in documented[history] if name.startswith("measured_")]
+        later = [name for name in documented[history] if name.startswith(("measured_", "passing"))]
         first = [name for name in documented[history] if name not in later]
         documented[table] = first + documented[table] + later
     for table, history in REJUDGED.items():

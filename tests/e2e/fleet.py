@@ -118,6 +118,7 @@ class Fleet:
             control_resolver="",
             platforms=["x", "telegram"],
             probe=QUICK,
+            few_references=True,
             extra=extra,
         )
         path = self.folder / name

@@ -1,7 +1,7 @@
 """What answers in the lab's internet: every host a shipped catalogue may name, and references."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -272,20 +272,34 @@ PROVIDER: tuple[LabHost, ...] = (
 _WRITTEN = (*PLATFORMS, *REFERENCES, *PROVIDER)
 
 
-def _unwritten() -> tuple[LabHost, ...]:
-    """The named hosts of the shipped catalogue that have no story of their own above."""
+def _unwritten() -> Iterator[LabHost]:
+    """The hosts of the shipped catalogue that have no story of their own above, but for references
+    of countries."""
     written = {host.name for host in _WRITTEN}
-    return tuple(
-        _small(name, platform.name)
-        for platform in shipped_catalog().platforms
+    for platform in shipped_catalog().platforms:
         for name in dict.fromkeys(
             endpoint.host for function in platform.functions for endpoint in function.endpoints
-        )
-        if name not in written and not is_literal(name)
-    )
+        ):
+            if name not in written and not is_literal(name):
+                yield _small(name, platform.name)
+    for reference in shipped_catalog().references:
+        name = reference.endpoint.host
+        if name not in written and not reference.country:
+            literal = (name,) if is_literal(name) else ()
+            yield _site(name, name, f"owner of {name}", literal=literal)
 
 
 ALL: tuple[LabHost, ...] = (*_WRITTEN, *_unwritten())
+
+
+def domestic(country: str) -> Iterator[LabHost]:
+    """The hosts of the shipped references of a country, where none of ALL is one."""
+    known = {host.name for host in ALL}
+    for reference in shipped_catalog().references:
+        name = reference.endpoint.host
+        if country and reference.country == country and name not in known:
+            yield _site(name, name, f"owner of {name}", country=country)
+
 
 GHOST = "ghost.example.org"
 """A name that nobody knows any more: only catalogues and censors do."""

@@ -66,7 +66,8 @@ class Lab:
         more_hosts: Sequence[LabHost] = (),
         quic: bool = False,
     ) -> None:
-        """`more_hosts` are served beside hosts.ALL, and instead of those with the same name.
+        """Served are hosts.ALL, the shipped references of the networks' countries, and `more_hosts`
+        instead of those with the same name.
 
         `direct` controls have no proxy, so that their UDP works as well.
         With `quic`, hosts that can do so speak HTTP/3; it takes a quarter of a second to start.
@@ -75,7 +76,8 @@ class Lab:
         self._specs = tuple(networks)
         self._control_count = controls
         self.direct = [DirectControl(index) for index in range(direct)]
-        table = {host.name: host for host in (*hosts.ALL, *more_hosts)}
+        at_home = [h for spec in networks for h in hosts.domestic(spec.country)]
+        table = {host.name: host for host in (*hosts.ALL, *at_home, *more_hosts)}
         self._hosts = tuple(table.values())
         self._stack = ExitStack()
         self._running: list[subprocess.Popen[Any]] = []
@@ -215,13 +217,15 @@ class Lab:
         control_resolver: str = "",
         platforms: Sequence[str] = (),
         probe: Mapping[str, Any] | None = None,
+        few_references: bool = True,
         extra: str = "",
     ) -> str:
         """TOML with one vantage per network and per control.
 
         `egress` is source, interface or direct; `resolver` is isp (each network's own), system
         or an address; `control_resolver` is left out when empty; `probe` adds to or overrides
-        the [probe] table; `extra` is appended as it is.
+        the [probe] table; with `few_references` three international ones replace those shipped;
+        `extra` is appended as it is.
         """
         return settings_text(
             self.networks,
@@ -236,6 +240,7 @@ class Lab:
             control_resolver=control_resolver,
             platforms=platforms,
             probe=probe or {},
+            few_references=few_references,
             extra=extra,
         )
 

@@ -295,8 +295,13 @@ class Network:
 
     def cut_foreign(self) -> Rule:
         """Drop everything but the country's own addresses and the network's resolver."""
+        return self.pass_only()
+
+    def pass_only(self, address: Sequence[str] = (), *, domestic: bool = True) -> Rule:
+        """Drop everything but these addresses, the network's resolver and the country's own."""
         home = [self.plan.resolver4, self.plan.resolver6, self.plan.gateway4, self.plan.gateway6]
-        return self._add("foreign", networks=[*self._domestic, *home, *BLOCK_PAGE])
+        passing = [*home, *BLOCK_PAGE, *self._networks(address, 0)]
+        return self._add("foreign", networks=passing + [*self._domestic] * domestic)
 
     def impair(
         self,

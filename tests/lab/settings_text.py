@@ -40,6 +40,7 @@ def settings_text(
     control_resolver: str,
     platforms: Sequence[str],
     probe: Mapping[str, Any],
+    few_references: bool,
     extra: str,
 ) -> str:
     """One vantage per network and control; arguments as `Lab.config` documents them."""
@@ -58,7 +59,7 @@ def settings_text(
         *(_control(control, control_resolver) for control in controls),
         # The machine's own resolver is the censored network's.
         *(_control(control, control_resolver or OPEN_RESOLVERS[0]) for control in direct),
-        _references(networks),
+        _references(networks, few=few_references),
     ]
     if platforms:
         sections.append(_table("[catalog]", {"platforms": list(platforms)}))
@@ -90,8 +91,8 @@ def _control(control: Control | DirectControl, resolver: str) -> str:
     return _table("[[vantage]]", {**fields, **({"resolver": resolver} if resolver else {})})
 
 
-def _references(networks: Sequence[Network]) -> str:
-    lines = [f"international = {_toml(list(INTERNATIONAL))}"]
+def _references(networks: Sequence[Network], *, few: bool) -> str:
+    lines = [f"international = {_toml(list(INTERNATIONAL))}"] if few else []
     for country in sorted({network.spec.country for network in networks} & set(DOMESTIC)):
         urls = [f"https://{host}/" for host in DOMESTIC[country]]
         lines.append(f"domestic.{country} = {_toml(urls)}")

@@ -23,6 +23,7 @@ NEWSROOM = {
     "ShutwatchPlatformThrottled",
     "ShutwatchCountryShutdownSuspected",
     "ShutwatchInternationalCutSuspected",
+    "ShutwatchAllowlistConfirmed",
 }
 BLOCKS = ("PlatformBlockConfirmed", "PlatformBlockSuspected", "PlatformThrottled")
 

@@ -67,7 +67,7 @@ def told_of(alert: str) -> set[str]:
             *("country_name", "platform_name", "owner", "effect", "functions", "state", "networks"),
             *("extent", "since", "until", "event", "event_url", "whole_owner"),
         }
-    if name in ("CountryShutdownSuspected", "InternationalCutSuspected"):
+    if name in ("CountryShutdownSuspected", "InternationalCutSuspected", "AllowlistConfirmed"):
         return {"country_name", "until"}
     if name == "PlatformDegraded":
         return {"country_name", "platform_name", "networks"}

@@ -33,6 +33,7 @@ VANTAGE_STATES: States = (
     ("lossy", AMBER),
     ("captive_portal", PURPLE),
     ("offline", ORANGE),
+    ("allowlist", RED),
     ("international_cut", RED),
 )
 

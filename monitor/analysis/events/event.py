@@ -21,6 +21,9 @@ class EventKind(StrEnum):
     """All measured networks of a country are offline together; no platform."""
     INTERNATIONAL_CUT = "international_cut"
     """A country's networks reach nothing abroad; no platform."""
+    ALLOWLIST = "allowlist"
+    """On networks of a country most of what is abroad fails and a list of sites passes; no
+    platform."""
     VANTAGE_SILENT = "vantage_silent"
     """One vantage is offline or no longer reports; it accuses nobody; no platform."""
     OUTAGE = "outage"
@@ -153,6 +156,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """What it must be before the event is confirmed; 0 where no agents are judged."""
     doubts: tuple[str, ...] = ()
     """Why it did not weigh more then: `one_source`, `new_keys`, `controls_unsettled`."""
+    passing: tuple[str, ...] = ()
+    """Hosts that answered at any time on a network where only a list of sites passes; of many only
+    the first."""
     first_measurement: str = ""
     evidence: str
     """Best evidence grade seen."""

@@ -1,17 +1,22 @@
 """Events of the vantages themselves: one silent vantage, a shutdown, cut international lines, a
-fault of our own.
+list of sites that pass, a fault of our own.
 
 They come from the health of every vantage and from missing reports. A vantage is *dark* when it
 lost all its references, its own proxy fails, or it has not reported for `SILENT` intervals. It is
-*cut* when only domestic references answer.
+*nameless* when its network works and no name resolves, *cut* when only domestic references answer,
+and *listed* when only a list of sites does.
 
-* **Shutdown**: every field vantage of a country is dark, on two networks or more, while a vantage
-  elsewhere is well. Suspected once that vantage has reported since; confirmed when each was dark
-  for `SURE` cycles or silent, and where agents are judged, when they weigh enough
+* **Shutdown**: every field vantage of a country is dark or nameless, on two networks or more, while
+  a vantage elsewhere is well. Suspected once that vantage has reported since; confirmed when each
+  was dark for `SURE` cycles or silent, and where agents are judged, when they weigh enough
   (`monitor.analysis.trust`).
 * **International cut**: every field vantage of a country is dark or cut, and at least one is cut.
   Confirmed likewise, from two networks on.
-* **Vantage silent**: one vantage alone is dark. It accuses nobody.
+* **Allowlist**: a field vantage of a country is listed for `SURE` cycles, whatever the others are.
+  Confirmed from two networks on, listed or cut: one network alone may have lost a line abroad and
+  have caches of popular sites, or a filter of its own site.
+* **Vantage silent**: one vantage alone is dark. It accuses nobody. One that is nameless alone has a
+  faulty resolver, which its health says.
 * **Instrument**: all vantages, controls included, went dark within `TOGETHER`. No government does
   that in several places; our own line or fault does.
 
@@ -52,6 +57,7 @@ from monitor.analysis.events.event import (
 )
 from monitor.analysis.events.stretches import onset_of
 from monitor.analysis.trust import OWN_ALONE, Trust, Voice, network_key
+from monitor.analysis.vantage.health import ALLOWLIST_BY_NAME, MOST_PASSING, RESOLVER_DOWN
 from monitor.analysis.verdict import Evidence, VantageHealth, VantageState
 from probes.vantage import VantageRole
 
@@ -75,7 +81,11 @@ _NATIONAL = (EventKind.SHUTDOWN, EventKind.INTERNATIONAL_CUT)
 
 class Reachability(StrEnum):
     WELL = "well"
+    LISTED = "listed"
+    """Only a list of sites answers."""
     CUT = "cut"
+    NAMELESS = "nameless"
+    """The network works, and no name resolves."""
     DARK = "dark"
     UNCLEAR = "unclear"
     """A login page or an unknown exit: neither lost nor well."""
@@ -86,7 +96,10 @@ _REACHABILITY: Mapping[VantageState, Reachability] = {
     VantageState.LOSSY: Reachability.WELL,
     VantageState.OFFLINE: Reachability.DARK,
     VantageState.INTERNATIONAL_CUT: Reachability.CUT,
+    VantageState.ALLOWLIST: Reachability.LISTED,
 }
+_DARK = (Reachability.DARK, Reachability.NAMELESS)
+_LOST = (*_DARK, Reachability.CUT, Reachability.LISTED)
 
 
 class VantageReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,11 +125,15 @@ class VantageReport(msgspec.Struct, frozen=True, kw_only=True):
     """Reports in a row of this condition."""
     sure_at: datetime | None = None
     """When the `SURE`th report in a row came; None before."""
+    by_name: bool = False
+    """Of a listed one: connections are made, and go silent once a name is sent."""
+    passing: tuple[str, ...] = ()
+    """Of a listed one: the hosts that answer."""
 
     @property
     def lost(self) -> bool:
-        """Whether it reaches nothing, or nothing abroad."""
-        return self.condition in (Reachability.DARK, Reachability.CUT)
+        """Whether it reaches nothing, nothing abroad, or only a list of sites."""
+        return self.condition in _LOST
 
     @property
     def key(self) -> tuple[int, str]:
@@ -221,6 +238,8 @@ def _report(
     known: VantageReport | None, health: VantageHealth, listening: datetime, interval: float
 ) -> VantageReport:
     condition = _REACHABILITY.get(health.state, Reachability.UNCLEAR)
+    if health.rule_id == RESOLVER_DOWN:
+        condition = Reachability.NAMELESS
     new = VantageReport(
         vantage=health.vantage,
         country=health.country,
@@ -233,6 +252,8 @@ def _report(
         known_at=health.at,
         at=health.at,
         began_at=health.since,
+        by_name=health.rule_id == ALLOWLIST_BY_NAME,
+        passing=health.passing,
     )
     if known is None:
         return new
@@ -284,6 +305,7 @@ def _findings(
 ) -> Iterator[_Finding]:
     lost = [s for s in reports if s.lost]
     dark = [s for s in lost if s.condition is Reachability.DARK]
+    active = list(active)
     explained: set[str] = set()
     national = {
         country: [e for e in active if e.kind in _NATIONAL and e.country == country]
@@ -293,7 +315,7 @@ def _findings(
     held = {c for c, events in national.items() if any(map(_is_confirmed, events))}
     free = [s for s in reports if not (s.field and s.country in held)]
     everywhere = any(not s.field for s in free) or len({s.country for s in free}) > 1
-    ours = [s for s in free if s.condition is Reachability.DARK]
+    ours = [s for s in free if s.condition in _DARK]
     if len(ours) == len(free) > 1 and everywhere and _together(ours):
         explained |= {report.vantage for report in ours}
         yield _Finding(
@@ -301,6 +323,7 @@ def _findings(
         )
     for country in sorted({s.country for s in lost if s.field and s.vantage not in explained}):
         finding = _national(country, reports, national[country], now, interval)
+        finding = finding or _listed(country, reports, active)
         if finding is not None and not _weighty(finding.reports, now, trust):
             finding = msgspec.structs.replace(finding, sure=False)
         if finding is not None:
@@ -329,9 +352,7 @@ def _national(
     here = [s for s in reports if s.field and s.country == country]
     last_loss = max(s.since for s in here if s.lost)
     loss = min((event.onset_latest for event in active), default=last_loss)
-    counting = [
-        s for s in here if s.condition is not Reachability.DARK or loss - s.since <= REMEMBERED
-    ]
+    counting = [s for s in here if s.condition not in _DARK or loss - s.since <= REMEMBERED]
     agreed = _agreed(counting)
     if agreed is None:
         return None
@@ -363,6 +384,28 @@ def _national(
     )
 
 
+def _listed(
+    country: str, reports: Sequence[VantageReport], active: Collection[Event]
+) -> _Finding | None:
+    """Whether a network of a country has lost all but a list of sites."""
+    here = [s for s in reports if s.field and s.country == country]
+    begun = any(e.kind is EventKind.ALLOWLIST and e.country == country for e in active)
+    listed = [s for s in here if s.condition is Reachability.LISTED]
+    if not listed or not (begun or any(report.count >= SURE for report in listed)):
+        return None
+    # Where not even the list answers, less does.
+    less = [s for s in here if s.condition is Reachability.CUT]
+    affected = (*listed, *less)
+    return _Finding(
+        kind=EventKind.ALLOWLIST,
+        country=country,
+        vantage="",
+        reports=affected,
+        sure=len({report.key for report in affected}) > 1 and _sure(affected),
+        against=tuple(s for s in here if s.condition is Reachability.WELL),
+    )
+
+
 def _weighty(lost: Iterable[VantageReport], now: datetime, trust: Trust) -> bool:
     """Whether those that say so weigh enough: whoever holds two keys can make both fall silent."""
     voices = (Voice(vantage=one.vantage, network=one.key) for one in lost)
@@ -373,7 +416,7 @@ def _agreed(
     counting: Sequence[VantageReport],
 ) -> tuple[tuple[VantageReport, ...], tuple[VantageReport, ...]] | None:
     """The lost vantages and the outvoted one; None when the country is not lost."""
-    for conditions in ((Reachability.DARK,), (Reachability.DARK, Reachability.CUT)):
+    for conditions in (_DARK, (*_DARK, Reachability.CUT)):
         lost = tuple(report for report in counting if report.condition in conditions)
         against = tuple(report for report in counting if report.condition not in conditions)
         if lost and (not against or (len(against) == 1 and _outvoting(lost))):
@@ -423,9 +466,12 @@ def _sure(reports: Iterable[VantageReport]) -> bool:
 
 # -- events ------------------------------------------------------------------------------------
 
+NO_NAMES = "shutdown.no_names"
+"""Method of a shutdown in which the networks work and no name resolves."""
 _METHODS = {
     EventKind.SHUTDOWN: "shutdown.offline",
     EventKind.INTERNATIONAL_CUT: "shutdown.international_cut",
+    EventKind.ALLOWLIST: "shutdown.allowlist",
     EventKind.VANTAGE_SILENT: "shutdown.vantage",
     EventKind.INSTRUMENT: "shutdown.instrument",
 }
@@ -436,6 +482,11 @@ def _update(before: Event | None, finding: _Finding, now: datetime) -> Iterator[
     if before is None:
         yield Change(name="opened", detail=_lost(event), event=event)
     networks = _networks(finding, event.networks)
+    passing = _passing(finding, event.passing)
+    if passing != event.passing:
+        event = msgspec.structs.replace(event, passing=passing, updated_at=now)
+        if networks == event.networks:
+            yield Change(name="", event=event)
     if networks != event.networks:
         known = {n.key for n in event.networks if n.affected}
         new = [label_of(n) for n in networks if n.affected and n.key not in known]
@@ -459,14 +510,30 @@ def _new(finding: _Finding, now: datetime) -> Event:
         country=finding.country,
         vantage=finding.vantage,
         state=EventState.SUSPECTED,
-        methods=(_METHODS[finding.kind],),
+        methods=(_method(finding),),
         networks=_networks(finding, ()),
+        passing=_passing(finding, ()),
         onset_earliest=earliest,
         onset_latest=latest,
         detected_at=now,
         updated_at=now,
         evidence=Evidence.STRONG.value,
     )
+
+
+def _method(finding: _Finding) -> str:
+    listed = [s for s in finding.reports if s.condition is Reachability.LISTED]
+    if listed and all(report.by_name for report in listed):
+        return "shutdown.allowlist_by_name"
+    if all(report.condition is Reachability.NAMELESS for report in finding.reports):
+        return NO_NAMES
+    return _METHODS[finding.kind]
+
+
+def _passing(finding: _Finding, before: Iterable[str]) -> tuple[str, ...]:
+    """What passes, in the order first seen: pools are sampled, so one cycle does not show all."""
+    hosts = (host for report in finding.reports for host in report.passing)
+    return tuple(dict.fromkeys((*before, *hosts)))[:MOST_PASSING]
 
 
 def _networks(finding: _Finding, before: Iterable[NetworkStatus]) -> tuple[NetworkStatus, ...]:
@@ -498,7 +565,11 @@ def _close(event: Event, reports: Iterable[VantageReport], now: datetime) -> Cha
     first = min(back, key=lambda report: report.since, default=None)
     still = [s.last_lost for s in concerned if s.lost]
     bounds: tuple[datetime | None, datetime | None] = (event.updated_at, None)
-    if first is not None:
+    if event.kind is EventKind.ALLOWLIST and back and not still:
+        # Its networks are lost each for itself: it is over when the last of them is back.
+        last = max(back, key=lambda report: report.since)
+        bounds = (last.before or event.onset_latest, last.since)
+    elif first is not None:
         # Another may have been back before it, since its last report.
         others = (at for at in still if at > event.onset_latest)
         bounds = (min((first.before or event.onset_latest, *others)), first.since)

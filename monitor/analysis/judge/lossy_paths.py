@@ -10,7 +10,7 @@ have been lucky.
 from collections.abc import Iterable
 
 from monitor.analysis.outcome import TIMEOUT
-from monitor.analysis.vantage.health import LOSSY_RESENDS
+from monitor.analysis.vantage.loss import LOSSY_RESENDS
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import Layer, Measurement, TcpObservation
 

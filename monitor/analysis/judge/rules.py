@@ -411,6 +411,18 @@ RULES: tuple[Rule, ...] = (
         any_rule=True,
     ),
     _vantage(
+        "allowlist",
+        "Only a list of sites passes here, so this platform is not singled out.",
+        "The platform is blocked for itself as well.",
+        VantageState.ALLOWLIST,
+        any_rule=True,
+    ),
+    _vantage(
+        "resolver_cut_off",
+        "The resolver resolves no foreign name, so the failure of this one says nothing.",
+        "The country makes all foreign names fail on purpose.",
+    ),
+    _vantage(
         "no_tls",
         "No encrypted site can be reached from here: a device decrypts all traffic, or a filter"
         " blocks all of it.",

@@ -150,10 +150,10 @@ def test_the_catalogue_is_readable_at_80_columns() -> None:
         "                               tcp://149.154.175.50 :443 :80 :5222",
         "                               1 of each group each cycle, all once one fails",
         "                             2 of them each cycle, all once one fails",
-        "                               answers 200 with “Success”",
+        "                     answers 200 with “Success”",
         "Signal  signal, Signal, measured only when named",
         "                             each: certificate recorded, not judged",
-        "domestic      PK             https://www.pta.gov.pk/",
+        "domestic      PK   https://www.pta.gov.pk/",
     ],
 )
 def test_the_catalogue_tells_all_there_is_to_know(row: str) -> None:

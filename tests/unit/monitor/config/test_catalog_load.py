@@ -212,7 +212,7 @@ def test_references_replace_only_those_of_their_kind() -> None:
     assert found[ReferenceScope.DOMESTIC, "PK"] == ["https://www.geo.tv/"]
     assert found[ReferenceScope.DOMESTIC, "KE"] == ["https://www.nation.africa/"]
     assert len(found[ReferenceScope.DOMESTIC, "BR"]) == 2
-    assert len(found[ReferenceScope.INTERNATIONAL, ""]) == 3
+    assert len(found[ReferenceScope.INTERNATIONAL, ""]) == 15
     assert found[ReferenceScope.UPLINK, ""] == ["http://portal.example/"]
 
 

@@ -6,8 +6,10 @@ from importlib.resources import files
 import pytest
 
 from monitor.config.catalog import shipped_catalog, watched_by_default
-from probes.catalog.catalog import Function, Need, Platform, ReferenceScope
+from probes.catalog.catalog import Endpoint, Function, Need, Platform, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind, Protocol
+from probes.catalog.host import is_literal
+from probes.measurement import family_of
 
 CATALOG = shipped_catalog()
 PLATFORMS = {platform.name: platform for platform in CATALOG.platforms}
@@ -292,17 +294,59 @@ def test_uplink_references_have_answers_nobody_else_would_give() -> None:
     }
 
 
-def test_international_references_are_three_companies_over_tls() -> None:
-    """Foreign reach, proven by a certificate."""
-    international = [
-        one.endpoint for one in CATALOG.references if one.scope is ReferenceScope.INTERNATIONAL
-    ]
-    assert {endpoint.kind for endpoint in international} == {EndpointKind.TLS}
-    assert {endpoint.host for endpoint in international} == {
-        "www.wikipedia.org",
-        "www.cloudflare.com",
-        "www.gstatic.com",
+def of_scope(scope: ReferenceScope) -> list[Endpoint]:
+    """The references of a scope, of all countries."""
+    return [one.endpoint for one in CATALOG.references if one.scope is scope]
+
+
+def test_foreign_references_are_many_and_of_two_kinds() -> None:
+    """Sites that a list would name and others, all proven by certificates, no host twice; files
+    longer than 32 KB among those that no list names, and nothing that a censor would spare."""
+    unlisted = of_scope(ReferenceScope.INTERNATIONAL)
+    popular = of_scope(ReferenceScope.POPULAR)
+    both = [*unlisted, *popular]
+    assert (len(unlisted), len(popular)) == (15, 5)
+    assert len({endpoint.host for endpoint in both}) == 20
+    assert all(endpoint.verify for endpoint in both)
+    assert {endpoint.kind for endpoint in both} == {EndpointKind.TLS, EndpointKind.HTTPS}
+    assert sum(endpoint.kind is EndpointKind.HTTPS for endpoint in unlisted) >= 5
+    assert not any(
+        e.host.endswith(("google.com", "cloudflare.com", "gstatic.com")) for e in unlisted
+    )
+    hosts = {
+        e.host for p in CATALOG.platforms for function in p.functions for e in function.endpoints
     }
+    assert hosts.isdisjoint(endpoint.host for endpoint in both)
+
+
+def test_foreign_addresses_are_literal_and_of_both_families() -> None:
+    """They answer where no name does; their certificates are of hosts, so nobody judges them."""
+    addresses = of_scope(ReferenceScope.ADDRESS)
+    assert all(is_literal(endpoint.host) and not endpoint.verify for endpoint in addresses)
+    assert {family_of(endpoint.host) for endpoint in addresses} == {"ipv4", "ipv6"}
+
+
+def test_countries_at_risk_have_domestic_references() -> None:
+    """Sixty countries and more, each with a site of its own."""
+    countries = {one.country for one in CATALOG.references if one.country}
+    assert len(countries) >= 60
+    assert {
+        "AF",
+        "BD",
+        "CU",
+        "ET",
+        "IN",
+        "IQ",
+        "IR",
+        "KZ",
+        "MM",
+        "RU",
+        "SD",
+        "SY",
+        "UG",
+    } <= countries
+    home = [one for one in CATALOG.references if one.scope is ReferenceScope.DOMESTIC]
+    assert len({one.endpoint.host for one in home}) >= len(home) - 2
 
 
 def test_references_over_udp_are_of_two_owners_and_two_kinds() -> None:
@@ -322,13 +366,14 @@ def test_references_over_udp_are_of_two_owners_and_two_kinds() -> None:
     [
         ("PK", {"https://www.pta.gov.pk/", "https://www.dawn.com/"}),
         ("BR", {"https://www.gov.br/", "https://www.uol.com.br/"}),
-        ("KE", set()),
+        ("KE", {"tls://ca.go.ke:443", "tls://safaricom.co.ke:443"}),
+        ("FJ", set()),
     ],
 )
 def test_domestic_references_are_asked_only_from_their_country(
     country: str, endpoints: set[str]
 ) -> None:
-    """Each country has its own, and none is shipped for most."""
+    """Each country has its own, and none is shipped for some."""
     asked = {
         one.endpoint.id
         for one in CATALOG.references_for(country)

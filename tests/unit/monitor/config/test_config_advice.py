@@ -64,7 +64,8 @@ def test_the_recommended_set_up_needs_no_advice(tmp_path: Path) -> None:
         (FIELDS.replace("asn = 2", "") + CONTROLS, "No asn for b"),
         (FIELDS + CONTROLS + "[references]\nuplink = []\n", "No uplink references"),
         (FIELDS + CONTROLS + "[references]\ninternational = []\n", "No international references"),
-        (FIELDS.replace("PK", "KE") + CONTROLS, "No domestic references for KE"),
+        (FIELDS + CONTROLS + "[references]\npopular = []\n", "No popular references"),
+        (FIELDS.replace("PK", "FJ") + CONTROLS, "No domestic references for FJ"),
         ('database = "sqlite:////no/such/data.db"\n' + FIELDS + CONTROLS, "/no/such"),
     ],
 )

@@ -214,7 +214,7 @@ def test_references_given_replace_those_of_their_kind(everything: Settings) -> N
     assert by_scope["international"] == ["https://www.example.org/"]
     assert by_scope["domestic PK"] == ["tls://news.example.pk:443"]
     assert len(by_scope["uplink"]) == 3
-    assert set(by_scope) == {"uplink", "international", "domestic PK", "udp"}
+    assert set(by_scope) == {"uplink", "international", "popular", "address", "domestic PK", "udp"}
 
 
 def test_a_short_file_leaves_every_default(tmp_path: Path) -> None:

@@ -224,6 +224,7 @@ async def test_events(store: Store) -> None:
         "weight": "1.25",
         "weight_needed": "2",
         "doubts": "new_keys",
+        "passing": "www.google.com",
     }
 
 

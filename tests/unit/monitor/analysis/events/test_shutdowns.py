@@ -1,7 +1,7 @@
 """What befalls the vantages themselves: stories of health, one letter per cycle of five minutes.
 
 .  ok    o  offline    c  international cut    l  lossy    p  captive portal    u  nothing known
-(space) no report
+w  allowlist    v  allowlist by name    r  resolver down    (space) no report
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from monitor.analysis.events.event import Change, Event, EventKind, EventLogEntr
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.shutdowns import Connectivity, only_vantages, take_in
 from monitor.analysis.trust import OWN_ALONE, KeyPeriod, Trust
+from monitor.analysis.vantage.health import ALLOWLIST_BY_NAME, RESOLVER_DOWN
 from monitor.analysis.verdict import VantageHealth, VantageState
 from tests.worlds.build import START
 
@@ -26,7 +27,12 @@ STATES = {
     "l": VantageState.LOSSY,
     "p": VantageState.CAPTIVE_PORTAL,
     "u": VantageState.UNKNOWN,
+    "w": VantageState.ALLOWLIST,
+    "v": VantageState.ALLOWLIST,
+    "r": VantageState.OFFLINE,
 }
+RULES = {"v": ALLOWLIST_BY_NAME, "r": RESOLVER_DOWN}
+PASSING = {"w": ("www.google.com", "www.dawn.com"), "v": ("www.google.com", "www.visa.com")}
 PLACES = {
     "a": ("PK", 17557, "field"),
     "b": ("PK", 59257, "field"),
@@ -53,7 +59,8 @@ def health(letter: str, cycle: int, vantage: str) -> VantageHealth:
         network=f"net {asn}",
         vantage_role=role,
         state=STATES[letter],
-        rule_id="vantage.test",
+        rule_id=RULES.get(letter, "vantage.test"),
+        passing=PASSING.get(letter, ()),
         references_ok=0,
         references_total=3,
         timeout_rate=0.01,
@@ -140,6 +147,87 @@ def test_a_country_shut_down() -> None:
     assert event.state is EventState.CONFIRMED
     assert event.networks_affected == (17557, 59257)
     assert (event.onset_earliest, event.onset_latest) == (at(1), at(2))
+
+
+def test_networks_cut_down_to_a_list() -> None:
+    """Two networks on which only a list passes, a third is well: suspected once one of them is
+    sure, confirmed once both are, with what passes; over when the last is back."""
+    _, changes = tell(a="..wwww..", b="..wwwww.", c="........", n="........")
+    event = last(changes)
+    assert [change.name for change in changes if change.name] == ["opened", "confirmed", "ended"]
+    assert (event.kind, event.country, event.platform) == (EventKind.ALLOWLIST, "PK", "")
+    assert (event.detected_at, event.confirmed_at) == (at(3), at(3) + timedelta(seconds=1))
+    assert event.networks_affected == (17557, 59257)
+    assert [network.affected for network in event.networks] == [True, False, True]
+    assert event.passing == ("www.google.com", "www.dawn.com")
+    assert event.methods == ("shutdown.allowlist",)
+    assert (event.onset_earliest, event.onset_latest) == (at(1), at(2))
+    second = timedelta(seconds=1)
+    assert (event.end_earliest, event.end_latest) == (at(6) + second, at(7) + second)
+
+
+@pytest.mark.parametrize(
+    ("story", "state"),
+    [
+        ({"a": "..wwwwww", "b": "........", "n": "........"}, EventState.SUSPECTED),
+        ({"a": "..wwwwww", "k": "..wwwwww", "n": "........"}, EventState.SUSPECTED),
+        ({"c": "..wwwwww", "d": "..wwwwww", "n": "........"}, EventState.SUSPECTED),
+        ({"a": "..wwwwww", "b": "..cccccc", "n": "........"}, EventState.CONFIRMED),
+        ({"a": "wwwwwwww", "b": "wwwwwwww", "n": "........"}, EventState.CONFIRMED),
+    ],
+    ids=[
+        "one network",
+        "two countries",
+        "one network twice",
+        "one cut",
+        "from the start",
+    ],
+)
+def test_one_network_alone_confirms_no_list(story: dict[str, str], state: EventState) -> None:
+    """It may have lost its line abroad and have caches of popular sites, or be behind a filter."""
+    _, changes = tell(**story)
+    event = last([c for c in changes if c.event.country == "PK"])
+    assert (event.kind, event.state) == (EventKind.ALLOWLIST, state)
+
+
+def test_a_list_by_name_is_told_as_such_and_what_passes_is_kept() -> None:
+    """Connections that are made and go silent once a name is sent are no cut line."""
+    _, changes = tell(a="..vvvv", b="..vvvv", n="......")
+    assert last(changes).methods == ("shutdown.allowlist_by_name",)
+    assert last(changes).passing == ("www.google.com", "www.visa.com")
+    _, changes = tell(a="..wwww", b="..vvvv", n="......")
+    assert last(changes).methods == ("shutdown.allowlist",)
+    assert last(changes).passing == ("www.google.com", "www.dawn.com", "www.visa.com")
+
+
+def test_a_list_that_becomes_a_shutdown_has_no_measured_end() -> None:
+    """First little passes, then nothing: two events, and nobody measured the end of the first."""
+    _, changes = tell(a="..wwwoooo", b="..wwwoooo", n=".........")
+    by_kind = {change.event.kind: change.event for change in changes}
+    assert set(by_kind) == {EventKind.ALLOWLIST, EventKind.SHUTDOWN}
+    assert by_kind[EventKind.ALLOWLIST].state is EventState.ENDED
+    assert by_kind[EventKind.ALLOWLIST].end_latest is None
+    assert by_kind[EventKind.SHUTDOWN].state is EventState.CONFIRMED
+
+
+def test_one_cycle_on_a_list_is_no_event() -> None:
+    """A line that came back in mid-cycle may look like one."""
+    assert tell(a="..w...", b="..w...", n="......")[1] == []
+
+
+def test_a_dead_resolver_is_no_silent_vantage() -> None:
+    """The line lives, and the vantage's health says what is wrong."""
+    assert tell(a="..rrrrr", b=".......", n=".......")[1] == []
+
+
+def test_where_no_network_resolves_names_the_country_is_shut_down_by_them() -> None:
+    """Resolvers of several networks do not die together; the event says that names are gone."""
+    _, changes = tell(a="..rrrr", b="..rrrr", n="......")
+    event = last(changes)
+    assert (event.kind, event.state) == (EventKind.SHUTDOWN, EventState.CONFIRMED)
+    assert event.methods == ("shutdown.no_names",)
+    _, changes = tell(a="..rrrr", b="..oooo", n="......")
+    assert last(changes).methods == ("shutdown.offline",)
 
 
 def test_a_country_fallen_silent() -> None:

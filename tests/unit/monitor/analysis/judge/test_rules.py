@@ -286,6 +286,14 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         unwell(VantageState.INTERNATIONAL_CUT),
         unwell(VantageState.INTERNATIONAL_CUT, times=0),
     ),
+    "vantage.allowlist": (
+        unwell(VantageState.ALLOWLIST, "vantage.allowlist_by_name"),
+        unwell(VantageState.OK),
+    ),
+    "vantage.resolver_cut_off": (
+        unwell(VantageState.UNKNOWN, "vantage.resolver_cut_off"),
+        unwell(VantageState.UNKNOWN, "vantage.no_tls"),
+    ),
     "vantage.clock_skew": (
         case(*repeated(*EXPIRED, times=2), field=WRONG_CLOCK),
         case(*repeated(*RESET, times=4), field=WRONG_CLOCK),

@@ -1,6 +1,6 @@
 """The vantage's own health: each rule's case and near miss, and the arithmetic of loss."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from monitor.analysis.vantage.exit_location import ExitMismatch
-from monitor.analysis.vantage.health import HEALTH_RULES, assess, estimate_loss
+from monitor.analysis.vantage.health import HEALTH_RULES, assess
+from monitor.analysis.vantage.loss import estimate_loss
 from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.catalog.catalog import Reference, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
@@ -107,6 +108,53 @@ def exiting(where: ExitMismatch) -> VantageHealth:
     return assess(VANTAGE, [good(ref) for ref in ALL], (), START, where)
 
 
+UNLISTED = tuple(
+    reference(host)
+    for host in ("ftp.ripe.net", "ftp.apnic.net", "ftp.gnu.org", "home.cern", "www.w3.org")
+)
+GOOGLE, APPLE_WEB, VISA = POPULAR = tuple(
+    reference(host, ReferenceScope.POPULAR)
+    for host in ("www.google.com", "www.apple.com", "www.visa.com")
+)
+LITERAL = reference(V4, ReferenceScope.ADDRESS)
+
+
+def twice(looked: Callable[[Reference], Looked], *refs: Reference) -> list[Looked]:
+    """Two measurements of each that end the same way."""
+    return [one for ref in refs for one in (looked(ref), looked(ref))]
+
+
+def muted(ref: Reference) -> Looked:
+    """A connection is made, and nothing answers the name."""
+    host = ref.endpoint.host
+    return bad(ref, dns(name=host), tcp(), tls("generic_timeout_error", server_name=host))
+
+
+def forged(ref: Reference) -> Looked:
+    """A device on the way shows a certificate of its own."""
+    host = ref.endpoint.host
+    return bad(ref, dns(name=host), tcp(), tls("ssl_unknown_authority", server_name=host))
+
+
+def servfail(ref: Reference) -> Looked:
+    """The resolver reports a fault."""
+    return unresolved(ref, "dns_servfail_error")
+
+
+def answered(host: str, *, over_tls: bool = True) -> Measurement:
+    """A platform's endpoint that answered."""
+    seen: list[AnyObservation] = [dns(name=host), tcp()]
+    if over_tls:
+        seen.append(tls(server_name=host))
+    return look(*seen, reached=True, endpoint=f"tls://{host}:443")
+
+
+def by_address(*, reached: bool) -> Looked:
+    """A foreign server of a literal address."""
+    seen = [tcp(), tls(server_name="")] if reached else [tcp("generic_timeout_error")]
+    return LITERAL, look(*seen, reached=reached, endpoint=LITERAL.endpoint.id)
+
+
 BY_ADDRESS = look(tcp(), reached=True, endpoint=f"tcp://{V4}:443")
 SLOW = tuple(good(ref, retransmits=1) for ref in ALL)
 CLEAN = tuple(good(ref, at=60.0 * n) for n in range(1, 4) for ref in ALL)
@@ -130,6 +178,18 @@ EXAMPLES: dict[str, tuple[VantageHealth, VantageHealth]] = {
     "vantage.offline": (
         assessed(*(no_reply(ref) for ref in ALL)),
         assessed(*(no_reply(ref) for ref in ALL[1:]), good(APPLE)),
+    ),
+    "vantage.resolver_cut_off": (
+        assessed(good(DAWN), by_address(reached=True), *map(servfail, (*UNLISTED, *POPULAR))),
+        assessed(good(DAWN), by_address(reached=False), *map(servfail, (*UNLISTED, *POPULAR))),
+    ),
+    "vantage.allowlist": (
+        assessed(good(DAWN), good(GOOGLE), *twice(no_reply, *UNLISTED, VISA)),
+        assessed(good(DAWN), good(GOOGLE), *twice(no_reply, *UNLISTED[2:]), *map(good, UNLISTED)),
+    ),
+    "vantage.allowlist_by_name": (
+        assessed(good(DAWN), good(GOOGLE), *twice(muted, *UNLISTED, VISA)),
+        assessed(good(DAWN), good(GOOGLE), *twice(forged, *UNLISTED, VISA)),
     ),
     "vantage.international_cut": (
         assessed(good(DAWN), *(no_reply(ref) for ref in (*UPLINK, *FOREIGN))),
@@ -248,6 +308,89 @@ def test_counts_are_of_the_latest_round() -> None:
     assert (health.references_ok, health.references_total) == (1, 2)
 
 
+# -- lists -----------------------------------------------------------------------------------
+
+
+def test_what_a_list_lets_pass_is_named() -> None:
+    """References and platforms that answer, by host; none where all is well."""
+    listed = assessed(
+        good(DAWN),
+        good(GOOGLE),
+        *twice(no_reply, *UNLISTED, APPLE_WEB),
+        witnesses=[answered("i.ytimg.com"), answered("mirror.example", over_tls=False)],
+    )
+    assert listed.state is VantageState.ALLOWLIST
+    assert listed.passing == ("www.google.com", "www.dawn.com", "i.ytimg.com")
+    assert assessed(*map(good, (*UNLISTED, *POPULAR))).passing == ()
+
+
+def test_a_bundle_that_lets_one_platform_pass_is_not_offline() -> None:
+    """Verified TLS to anybody shows that the line lives; a bare handshake of TCP does not."""
+    dead = twice(no_reply, *UPLINK, *UNLISTED, *POPULAR, DAWN)
+    bundle = assessed(*dead, witnesses=[answered("www.facebook.com")])
+    assert (bundle.state, bundle.passing) == (VantageState.ALLOWLIST, ("www.facebook.com",))
+    box = assessed(*dead, witnesses=[answered("www.facebook.com", over_tls=False)])
+    assert box.state is VantageState.OFFLINE
+
+
+def test_a_lossy_line_is_no_list() -> None:
+    """References that fail at every try beside others that needed many tries were lost."""
+    resent = [good(ref, retransmits=1, at=60.0 * n) for n in range(3) for ref in (DAWN, GOOGLE)]
+    health = assessed(*resent, *twice(no_reply, *UNLISTED, VISA))
+    assert health.state is VantageState.LOSSY
+
+
+def test_references_that_came_back_are_no_list() -> None:
+    """Whatever answered once in the cycle was not kept out by a list."""
+    after = [no_reply(ref, at=60.0) for ref in UNLISTED]
+    health = assessed(good(DAWN), good(GOOGLE), *map(good, UNLISTED), *after)
+    assert health.state is not VantageState.ALLOWLIST
+
+
+def test_few_references_show_no_list() -> None:
+    """Two of three that fail may be down or blocked by themselves."""
+    health = assessed(good(DAWN), good(GOOGLE), *twice(no_reply, WIKIPEDIA, CLOUDFLARE))
+    assert health.state is not VantageState.ALLOWLIST
+
+
+def test_names_dropped_abroad_are_no_cut() -> None:
+    """Where connections to foreign addresses are made the lines are whole, whatever TLS says."""
+    health = assessed(good(DAWN), *twice(muted, *UNLISTED, *POPULAR))
+    assert (health.rule_id, health.passing) == ("vantage.allowlist_by_name", ("www.dawn.com",))
+    few = assessed(good(DAWN), *map(muted, FOREIGN))
+    assert few.state is not VantageState.INTERNATIONAL_CUT
+
+
+def test_a_resolver_without_foreign_names_is_no_cut_and_one_that_lies_is_a_list() -> None:
+    """A fault of the resolver is told by foreign addresses that answer; a lie is no fault."""
+    foreign = (*UNLISTED, *POPULAR)
+    timeouts = [unresolved(ref, "generic_timeout_error") for ref in foreign]
+    dead = assessed(good(DAWN), by_address(reached=True), *timeouts)
+    assert (dead.rule_id, dead.state) == ("vantage.resolver_cut_off", VantageState.UNKNOWN)
+    lies = [unresolved(ref, "dns_nxdomain_error") for ref in foreign]
+    assert assessed(good(DAWN), by_address(reached=True), *lies).rule_id == "vantage.allowlist"
+    cached = [unresolved(ref, "dns_servfail_error") for ref in foreign if ref is not GOOGLE]
+    remembered = assessed(good(DAWN), good(GOOGLE), by_address(reached=True), *cached)
+    assert remembered.rule_id == "vantage.resolver_cut_off"
+
+
+def test_a_dead_resolver_is_told_by_a_foreign_address() -> None:
+    """With silence for every name, an address that answers names the resolver; none: offline."""
+    silent = [unresolved(ref, "generic_timeout_error") for ref in (*ALL, *UNLISTED)]
+    assert assessed(*silent, by_address(reached=True)).rule_id == "vantage.resolver_down"
+    assert assessed(*silent, by_address(reached=False)).rule_id == "vantage.offline"
+    faults = [unresolved(ref, "dns_servfail_error") for ref in ALL]
+    assert assessed(*faults, by_address(reached=False)).rule_id == "vantage.offline"
+
+
+def test_unjudged_certificates_do_not_outvote_a_captive_portal() -> None:
+    """A portal may show any certificate, and fakes none that is judged."""
+    unjudged = msgspec.structs.replace(DAWN.endpoint, verify=False)
+    home = msgspec.structs.replace(DAWN, endpoint=unjudged)
+    seen = [good(home), *(portal(ref) for ref in UPLINK), *map(untrusted, FOREIGN)]
+    assert assessed(*seen).rule_id == "vantage.captive_portal"
+
+
 # -- loss --------------------------------------------------------------------------------------
 
 
@@ -326,6 +469,21 @@ def test_one_dead_reference_tells_nothing_about_loss() -> None:
     assert estimate_loss([*rounds, *dead], []).timeout_rate == pytest.approx(0.5 / 11)
     once = [no_reply(APPLE), good(APPLE, at=60.0)]
     assert estimate_loss([*rounds, *once], []).timeout_rate == pytest.approx(1.5 / 13)
+
+
+def test_dead_references_on_a_clean_line_tell_nothing_about_loss() -> None:
+    """Up to half of the references may be silent where nothing was resent: at both tries, or at
+    their only one where many round trips went well."""
+    rounds = [good(ref, at=at) for at in (0.0, 60.0) for ref in ALL[2:]]
+    dead = twice(no_reply, *UPLINK)
+    assert estimate_loss([*rounds, *dead], []).timeout_rate == pytest.approx(0.5 / 9)
+    resent = [good(DAWN, retransmits=1, at=90.0)]
+    assert estimate_loss([*rounds, *dead, *resent], []).timeout_rate > 0.2
+    most = [good(ref, at=at) for at in (0.0, 60.0, 90.0, 120.0) for ref in ALL[:2]]
+    assert estimate_loss([*most, *twice(no_reply, *ALL[2:])], []).timeout_rate > 0.2
+    once = [no_reply(ref) for ref in UPLINK]
+    assert estimate_loss([*rounds, *once], []).timeout_rate > 0.2
+    assert estimate_loss([*rounds, *once], slow_connects(0, 8)).timeout_rate < 0.1
 
 
 def test_looks_that_died_at_the_proxy_are_no_looks() -> None:
