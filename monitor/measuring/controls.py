@@ -14,7 +14,7 @@ from monitor.analysis.vantage.health import assess
 from monitor.measuring.probers import Probers
 from monitor.wire.answers import ControlState
 from probes.measurement import Measurement, Purpose
-from probes.target import Reduction, Target
+from probes.target import Dial, Reduction, Target
 from probes.vantage import VantagePoint
 
 GATHERING = 0.2
@@ -23,6 +23,8 @@ GATHERING = 0.2
 K = TypeVar("K")
 T = TypeVar("T")
 Work = Callable[[], Coroutine[Any, Any, T]]
+_Question = tuple[str, str, bool, Reduction | None, Dial | None]
+"""Control, endpoint, and what else is asked: requests that share a measurement ask the same."""
 
 
 class Shared(Generic[T]):
@@ -87,10 +89,12 @@ class Controls(Protocol):
         cycle: str,
         quic: bool = False,
         reduction: Reduction | None = None,
+        also: Dial | None = None,
     ) -> tuple[Measurement, ...]:
         """The endpoint from controls, each measurement begun at or after `after` (POSIX seconds).
 
-        With `quic` over HTTP/3 too. `reduction` says what to leave out.
+        With `quic` over HTTP/3 too. `reduction` says what to leave out, and `also` which addresses
+        to connect to besides.
         """
 
     async def health(self, *, after: float, cycle: str) -> tuple[ControlState, ...]:
@@ -105,7 +109,7 @@ class LocalControls:
         self._controls = tuple(controls)
         self.available = bool(controls)
         self.addresses_dialled = True
-        self._measurements: dict[tuple[str, str, bool, Reduction | None], Shared[Measurement]] = {}
+        self._measurements: dict[_Question, Shared[Measurement]] = {}
         self._checks: dict[str, Shared[ControlState]] = {}
 
     async def measure(
@@ -116,6 +120,7 @@ class LocalControls:
         cycle: str,
         quic: bool = False,
         reduction: Reduction | None = None,
+        also: Dial | None = None,
     ) -> tuple[Measurement, ...]:
         """The endpoint from every control.
 
@@ -125,8 +130,8 @@ class LocalControls:
 
         def at(control: VantagePoint) -> Shared[Measurement]:
             how = partial(self._probers.measure, control.id, target, cycle=cycle)
-            work = partial(how, purpose=Purpose.CONTROL, quic=quic, reduction=reduction)
-            key = (control.id, target.endpoint.id, quic, reduction)
+            work = partial(how, purpose=Purpose.CONTROL, quic=quic, reduction=reduction, also=also)
+            key = (control.id, target.endpoint.id, quic, reduction, also)
             return self._shared(self._measurements, key, after, work)
 
         return await _results(map(at, self._controls))

@@ -41,13 +41,16 @@ FOLLOW_UPS: Mapping[str, str] = {
     Reason.SMALL_SEGMENTS: N_("Same server, the platform's name in small packets"),
     Reason.PRIVATE_ADDRESS: N_("The private address that the resolver gave"),
     Reason.VERIFIED_BEFORE: N_("Addresses that were the platform's earlier"),
+    Reason.SAME_ADDRESS: N_("The address that failed, from a control"),
+    Reason.FLOW_NAME: N_("Many connections to the same server, the platform's name"),
+    Reason.FLOW_INNOCUOUS: N_("Many connections to the same server, harmless name"),
     Reason.HTTP3: N_("The same over HTTP/3 (QUIC)"),
 }
 """Tests that tell causes apart."""
 
 _ADDRESSES = 4
 """Addresses of one answer that are shown."""
-_NOT_JUDGED = (Reason.INNOCUOUS_SNI, Reason.SNI_ELSEWHERE)
+_NOT_JUDGED = (Reason.INNOCUOUS_SNI, Reason.SNI_ELSEWHERE, Reason.FLOW_INNOCUOUS)
 """Tests that accept any certificate."""
 
 

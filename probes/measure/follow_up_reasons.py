@@ -38,5 +38,14 @@ class Reason(StrEnum):
     VERIFIED_BEFORE = "verified_before"
     """No test: which of the addresses that the vantage's own resolver gave have shown a certificate
     that verifies for the name, earlier, from this vantage."""
+    SAME_ADDRESS = "same_address"
+    """In a control's measurement: the endpoint at an address that failed at the field vantage. What
+    answers there is neither dead nor given by a resolver that lies."""
+    FLOW_NAME = "flow_name"
+    """One of many handshakes with the endpoint's server name, at an address where one failed and
+    another worked. How many of them fail is the share of connections that is cut off."""
+    FLOW_INNOCUOUS = "flow_innocuous"
+    """One of as many with an innocuous name, made in turn with these; the certificate is not
+    judged."""
     HTTP3 = "http3"
     """The endpoint over QUIC."""

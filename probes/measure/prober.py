@@ -15,7 +15,7 @@ from probes.measure.doh import ask_doh
 from probes.measure.measurement_run import MeasurementRun
 from probes.measure.vantage_context import VantageContext
 from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, Purpose, id_at
-from probes.target import Reduction, Target
+from probes.target import Dial, Reduction, Target
 
 
 class Prober(VantageContext):
@@ -29,12 +29,13 @@ class Prober(VantageContext):
         quic: bool = False,
         unadvertised: bool = True,
         reduction: Reduction | None = None,
+        also: Dial | None = None,
     ) -> Measurement:
         """One measurement. Never raises for network failures; may be cancelled at any point.
 
         `quic` tests an https endpoint over HTTP/3 too, which never changes `reached`. Without
         `unadvertised` that happens only where the answer over TCP offers HTTP/3. `reduction` says
-        which parts to omit.
+        which parts to omit, and `also` which addresses to connect to besides.
         """
         greets = reduction is not None and reduction.only_handshake(target.endpoint)
         omitted = (Layer.HTTP,) if greets else ()
@@ -49,6 +50,8 @@ class Prober(VantageContext):
             asks = quic and (unadvertised or run.pages.offered_http3(target.endpoint))
             if asks and not self.vantage.egress.proxied:
                 await run.applications.ask_over_quic(target.endpoint)
+            if also is not None:
+                await run.dial(target.endpoint, also)
             observations = await run.finish()
         finally:
             await run.close()

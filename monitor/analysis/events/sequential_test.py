@@ -74,7 +74,7 @@ _ANSWERED = frozenset(
 )
 """Sub-methods whose innocent cause is one faulty server. Others come from faulty paths or from
 resolvers, which cache a wrong answer."""
-_ACCUSED = (State.BLOCKED, State.THROTTLED)
+_ACCUSED = (State.BLOCKED, State.THROTTLED, State.PARTIAL)
 _STRONG = (Evidence.STRONG, Evidence.CONCLUSIVE)
 FORGOTTEN = 1.0
 """Score (nats) below which a fading suspicion is dropped."""
@@ -271,7 +271,8 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
 def reading_of(verdict: PlatformVerdict) -> Reading:
     """The reading of a verdict, weighed by today's table, however old it is."""
     state, evidence = verdict.state, verdict.evidence
-    blocked = state in (State.BLOCKED, State.DEGRADED) and evidence is not Evidence.NONE
+    signs = (State.BLOCKED, State.DEGRADED, State.PARTIAL)
+    blocked = state in signs and evidence is not Evidence.NONE
     throttled = state is State.THROTTLED and evidence in _STRONG
     kind = Kind.NEITHER
     weight = 0.0

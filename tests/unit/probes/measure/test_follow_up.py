@@ -663,5 +663,6 @@ async def test_settings_leave_questions_out(
     """Settings without innocuous name and resolvers omit these questions only."""
     measurement = await asked(world(), None, changed(**changes))
     rare = {Reason.SMALL_SEGMENTS, Reason.PRIVATE_ADDRESS, Reason.VERIFIED_BEFORE}
+    rare |= {Reason.FLOW_NAME, Reason.FLOW_INNOCUOUS, Reason.SAME_ADDRESS}
     usual = {*Reason} - {Reason.HTTP3, Reason.NAME_AGAIN} - rare
     assert {o.reason for o in measurement.observations} == usual - missing
