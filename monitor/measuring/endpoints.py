@@ -43,7 +43,7 @@ OVERLOAD_PAUSE = 3.0
 may last for some seconds."""
 FLOWS_PER_CYCLE = 8
 """Functions of which connections are counted in one cycle, each at one address."""
-_FLOW_BYTES = 400_000
+_FLOW_BYTES = 500_000
 """Bytes of one such count at most, about."""
 _FOLLOW_UP_BYTES = 100_000
 """Bytes of one follow-up at most, about."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import AnyObservation, Measurement, TlsObservation
 
-FIRST_FLOWS, FLOWS = 8, 24
+FIRST_FLOWS, FLOWS = 8, 32
 """Handshakes with each name, to count how many are cut off; where it is none or all of the first,
 these suffice."""
 

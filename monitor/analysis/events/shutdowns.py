@@ -11,7 +11,7 @@ lost all its references, its own proxy fails, or it has not reported for `SILENT
   (`monitor.analysis.trust`).
 * **International cut**: every field vantage of a country is dark or cut, and at least one is cut.
   Confirmed likewise, from two networks on.
-* **Vantage silent**: one vantage alone is dark. It accuses nobody.
+* **Vantage silent**: one vantage alone is dark. It accuses nobody. A control's has no country.
 * **Instrument**: all vantages, controls included, went dark within `TOGETHER`. No government does
   that in several places; our own line or fault does.
 
@@ -310,7 +310,8 @@ def _findings(
         if report.vantage not in explained and _sure([report]):
             yield _Finding(
                 kind=EventKind.VANTAGE_SILENT,
-                country=report.country,
+                # A control is equipment: where it stands says nothing about that country.
+                country=report.country if report.field else "",
                 vantage=report.vantage,
                 reports=(report,),
                 sure=True,
@@ -453,6 +454,7 @@ def _new(finding: _Finding, now: datetime) -> Event:
     earliest, latest = onset_of(together)
     # Two moments of each vantage, to the microsecond: who knows one cannot guess the others.
     moments = sorted(f"{one.since.isoformat()} {one.before}" for one in together)
+    networks = _networks(finding, ())
     return Event(
         id=event_id(finding.subject, *moments),
         kind=finding.kind,
@@ -460,18 +462,19 @@ def _new(finding: _Finding, now: datetime) -> Event:
         vantage=finding.vantage,
         state=EventState.SUSPECTED,
         methods=(_METHODS[finding.kind],),
-        networks=_networks(finding, ()),
+        networks=networks,
         onset_earliest=earliest,
         onset_latest=latest,
         detected_at=now,
         updated_at=now,
-        evidence=Evidence.STRONG.value,
+        evidence=(Evidence.STRONG if networks else Evidence.NONE).value,
     )
 
 
 def _networks(finding: _Finding, before: Iterable[NetworkStatus]) -> tuple[NetworkStatus, ...]:
     statuses = {(n.asn, n.network): msgspec.structs.replace(n, blocked_now=False) for n in before}
-    for report in finding.reports:
+    ours = finding.kind is EventKind.VANTAGE_SILENT
+    for report in (r for r in finding.reports if r.field or not ours):
         statuses[report.asn, report.network] = NetworkStatus(
             asn=report.asn, network=report.network, affected=True, blocked_now=True
         )
@@ -488,12 +491,10 @@ def _close(event: Event, reports: Iterable[VantageReport], now: datetime) -> Cha
     or its vantages were removed. In the last two cases its end stays unknown."""
     lost = {(network.asn, network.network) for network in event.networks if network.affected}
     concerned = [
-        s
-        for s in reports
-        if (s.asn, s.network) in lost
-        and event.country in ("", s.country)
-        and event.vantage in ("", s.vantage)
+        s for s in reports if (s.asn, s.network) in lost and event.country in ("", s.country)
     ]
+    if event.vantage:
+        concerned = [s for s in reports if s.vantage == event.vantage]
     back = [s for s in concerned if s.since > event.onset_latest and not s.lost]
     first = min(back, key=lambda report: report.since, default=None)
     still = [s.last_lost for s in concerned if s.lost]
