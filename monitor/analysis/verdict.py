@@ -120,7 +120,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     network: str
     vantage_role: str
     platform: str
-    role: str
+    function: str
     endpoint: str
     state: State
     method: str = ""
@@ -153,10 +153,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         return self.state is State.BLOCKED and self.method == "quic"
 
 
-class RoleVerdict(msgspec.Struct, frozen=True, kw_only=True):
+class FunctionVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """The state of one function of a platform at one vantage."""
 
-    role: str
+    function: str
     core: bool
     state: State
     method: str = ""
@@ -173,7 +173,7 @@ class RoleVerdict(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def names(self) -> tuple[str, ...]:
         """The function by name, or `function:group` for each group where only some are affected."""
-        return tuple(f"{self.role}:{group}" for group in self.groups) or (self.role,)
+        return tuple(f"{self.function}:{group}" for group in self.groups) or (self.function,)
 
 
 class PlatformVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,7 +198,7 @@ class PlatformVerdict(msgspec.Struct, frozen=True, kw_only=True):
     share: float | None = None
     """Share (0–1) of the connections, or of the addresses, that failed, when the state is partial;
     None else, and where it was not counted."""
-    roles: tuple[RoleVerdict, ...]
+    functions: tuple[FunctionVerdict, ...]
     measurement: str = ""
     """Id of the deciding measurement."""
     started_at: datetime

@@ -30,7 +30,7 @@ from monitor.config.settings import Settings
 from monitor.logs import logger
 from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Endpoint
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import TIMEOUTS
 from probes.measure.transfer import TransferPlan
 from probes.measurement import (
@@ -224,7 +224,7 @@ class Transfers:
         throttling = self._settings.throttling
         return TransferPlan(
             platform=one.platform,
-            role=one.role,
+            function=one.function,
             object=target,
             variants=variants,
             innocuous=self._settings.probe.innocuous,

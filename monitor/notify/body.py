@@ -116,8 +116,8 @@ def _where(words: Words, event: Event) -> Iterator[str]:
         )
     if part := extent(words, event):
         yield words.gettext("Affected: %(part)s", part=part)
-    if event.roles:
-        functions = [function_in_words(words, role) for role in event.roles]
+    if event.functions:
+        functions = [function_in_words(words, function) for function in event.functions]
         yield words.gettext("Functions: %(names)s", names=words.listed(functions))
 
 

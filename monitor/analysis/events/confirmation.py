@@ -217,7 +217,7 @@ def _updated(
         scope=scope,
         family=_common_family(before, runs) if scope is Scope.SOME else "",
         share=_greatest_share(before, runs) if scope is Scope.SOME else None,
-        roles=tuple(sorted({*before.roles, *_roles(runs)})),
+        functions=tuple(sorted({*before.functions, *_functions(runs)})),
         methods=tuple(dict.fromkeys((*before.methods, *_methods(runs)))),
         networks=networks,
         pattern=_common_pattern(networks),
@@ -454,7 +454,7 @@ def _named_changes(before: Event, after: Event) -> Iterator[tuple[str, str]]:
         if method not in before.methods:
             yield "method_added", method
     if after.scope is not before.scope:
-        yield "scope_widened", ", ".join(after.roles)
+        yield "scope_widened", ", ".join(after.functions)
 
 
 def _at(event: Event, verdict: _Judged, **changes: object) -> Event:
@@ -480,8 +480,8 @@ def _greatest_share(before: Event, runs: Iterable[Run]) -> float | None:
     return max((share for share in shares if share is not None), default=None)
 
 
-def _roles(runs: Iterable[Run]) -> tuple[str, ...]:
-    return tuple(sorted({role for run in runs for role in run.roles}))
+def _functions(runs: Iterable[Run]) -> tuple[str, ...]:
+    return tuple(sorted({function for run in runs for function in run.functions}))
 
 
 def _methods(runs: Iterable[Run]) -> tuple[str, ...]:

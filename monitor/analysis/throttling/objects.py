@@ -2,14 +2,15 @@
 
 import msgspec
 
-from probes.catalog.catalog import Endpoint, EndpointKind, Platform
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Endpoint, Platform
+from probes.catalog.endpoint_kinds import EndpointKind
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import HttpObservation, Layer, Measurement
 
 
 class TransferObject(msgspec.Struct, frozen=True, kw_only=True):
     platform: str
-    role: str
+    function: str
     endpoint: Endpoint
     """The catalogue's. Redirects may lead from it to the real object."""
     witness: str
@@ -18,33 +19,35 @@ class TransferObject(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def place(self) -> tuple[str, str, str]:
-        return (self.platform, self.role, self.endpoint.id)
+        return (self.platform, self.function, self.endpoint.id)
 
 
 def objects_of(platform: Platform) -> tuple[TransferObject, ...]:
-    """The objects that the catalogue names for a platform, else the first endpoint of its role
+    """The objects that the catalogue names for a platform, else the first endpoint of its function
     web."""
-    named = [(role, endpoint) for role in platform.roles for endpoint in role.transfer]
+    named = [
+        (function, endpoint) for function in platform.functions for endpoint in function.transfer
+    ]
     if not named:
         named = [
-            (role, role.endpoints[0])
-            for role in platform.roles
-            if role.name == "web"
-            and role.endpoints[0].kind is EndpointKind.HTTPS
-            and role.endpoints[0].verify
+            (function, function.endpoints[0])
+            for function in platform.functions
+            if function.name == "web"
+            and function.endpoints[0].kind is EndpointKind.HTTPS
+            and function.endpoints[0].verify
         ]
-    endpoints = [endpoint for role in platform.roles for endpoint in role.endpoints]
+    endpoints = [endpoint for function in platform.functions for endpoint in function.endpoints]
     return tuple(
         TransferObject(
             platform=platform.name,
-            role=role.name,
+            function=function.name,
             endpoint=endpoint,
             witness=next(
                 (one.id for one in endpoints if one == endpoint),
                 next((one.id for one in endpoints if one.host == endpoint.host), ""),
             ),
         )
-        for role, endpoint in named
+        for function, endpoint in named
     )
 
 

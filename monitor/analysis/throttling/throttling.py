@@ -90,9 +90,9 @@ def combine(verdicts: Sequence[Verdict], speeds: Sequence[TransferVerdict]) -> l
     TCP or timed out half-way, which a stall explains better. An object that is no endpoint of the
     catalogue gets a verdict of its own.
     """
-    combined = {(v.platform, v.role, v.endpoint): v for v in verdicts}
+    combined = {(v.platform, v.function, v.endpoint): v for v in verdicts}
     for speed in speeds:
-        key = (speed.verdict.platform, speed.verdict.role, speed.verdict.endpoint)
+        key = (speed.verdict.platform, speed.verdict.function, speed.verdict.endpoint)
         known = combined.get(key)
         if known is None or (speed.accuses and _yields(known)):
             combined[key] = speed.verdict

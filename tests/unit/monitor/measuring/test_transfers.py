@@ -135,7 +135,7 @@ async def cycle(
         health=health(state),
         endpoints=tuple(
             EndpointMeasurements(
-                platform=one.platform, role=one.role, endpoint=one.endpoint, attempts=(one,)
+                platform=one.platform, function=one.function, endpoint=one.endpoint, attempts=(one,)
             )
             for one in looks
         ),
@@ -166,15 +166,15 @@ def rounds(made: Cycle, vantage: VantagePoint = FIELD) -> int:
 
 
 def test_the_object_is_the_first_web_endpoint_unless_the_catalogue_names_others() -> None:
-    """A start page by default; named objects take its place, each under its own role."""
+    """A start page by default; named objects take its place, each under its own function."""
     (x,) = SETTINGS.catalog.platforms
-    assert [(o.role, o.endpoint.id) for o in objects_of(x)] == [("web", "https://x.com/")]
+    assert [(o.function, o.endpoint.id) for o in objects_of(x)] == [("web", "https://x.com/")]
     named = parse_catalog(
-        '[platform.x.role.video]\ntransfer = ["https://video.twimg.com/a", "https://t.co/b"]\n',
+        '[platform.x.function.video]\ntransfer = ["https://video.twimg.com/a", "https://t.co/b"]\n',
         "mine.toml",
         SETTINGS.catalog,
     )
-    assert [(o.role, o.endpoint.id, o.witness) for o in objects_of(named.platforms[0])] == [
+    assert [(o.function, o.endpoint.id, o.witness) for o in objects_of(named.platforms[0])] == [
         ("video", "https://video.twimg.com/a", "https://video.twimg.com/"),
         ("video", "https://t.co/b", "https://t.co/"),
     ]
