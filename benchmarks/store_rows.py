@@ -25,7 +25,7 @@ from probes.measurement import (
 )
 from storage.values import codecs
 from storage.values.measurement_summary import Summary, summarise
-from storage.values.rollup import COUNTS, KEY
+from storage.values.rollup import COUNTS, KEY, counted_as
 from storage.values.times import time_text
 
 END = datetime(2026, 5, 1, tzinfo=UTC)
@@ -243,8 +243,8 @@ def _hours() -> Iterator[tuple[Any, ...]]:
         state = _state(look(place, platform, 0))
         for hour in range(DAYS * 24):
             at = time_text(END - timedelta(hours=DAYS * 24 - hour))
-            counts = dict.fromkeys(COUNTS, 0)
-            counts[state] = 11
+            counts: dict[State, int] = dict.fromkeys(COUNTS, 0)
+            counts[counted_as(state)] = 11
             counts[State.INSUFFICIENT] += hour % 2
             whose = (place.country, platform, at, place.asn, f"Network {place.asn}")
             yield (*whose, *counts.values())

@@ -14,6 +14,17 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: Endpoint
 
 
+class Dial(msgspec.Struct, frozen=True, kw_only=True):
+    """Addresses to connect to besides those that a name resolves to."""
+
+    host: str
+    """The name to ask for there."""
+    port: int
+    addresses: tuple[str, ...]
+    times: int = 1
+    """How often each."""
+
+
 class Reduction(msgspec.Struct, frozen=True, kw_only=True):
     """What a measurement omits to cost less: never what decides whether the endpoint is reached."""
 

@@ -13,7 +13,7 @@ import msgspec
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State
 
 HOUR = 3600.0
-_ACCUSED = (State.BLOCKED, State.DEGRADED, State.THROTTLED)
+_ACCUSED = (State.BLOCKED, State.DEGRADED, State.PARTIAL, State.THROTTLED)
 
 
 class Sample(msgspec.Struct, frozen=True):

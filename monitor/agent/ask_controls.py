@@ -17,7 +17,7 @@ from monitor.analysis.judge.second_attempt import answered
 from monitor.logs import logger
 from monitor.wire.answers import CONTROLS, ControlAnswer, ControlRequest, ControlState
 from probes.measurement import Measurement
-from probes.target import Reduction, Target
+from probes.target import Dial, Reduction, Target
 from probes.vantage import VantageRole
 
 log = logger(__name__)
@@ -81,6 +81,7 @@ class RemoteControls:
         cycle: str,
         quic: bool = False,
         reduction: Reduction | None = None,
+        also: Dial | None = None,  # noqa: ARG002 # an agent sends a collector's controls nowhere
     ) -> tuple[Measurement, ...]:
         """The endpoint from the collectors' controls, from now on; none when none can be asked."""
         request = ControlRequest(cycle=cycle, target=target, quic=quic, reduction=reduction)

@@ -21,6 +21,7 @@ _SIDES: Mapping[State, str] = {
     State.OK: "open",
     State.BLOCKED: "accused",
     State.THROTTLED: "accused",
+    State.PARTIAL: "accused",
     State.DEGRADED: "accused",
     State.DOWN: "down",
 }

@@ -64,7 +64,7 @@ CAUSES: Mapping[str, Cause] = {
 }
 """Rule of an undecided verdict → its cause; every other rule is unclear."""
 
-SIGNS = (State.BLOCKED, State.THROTTLED, State.DEGRADED)
+SIGNS = (State.BLOCKED, State.THROTTLED, State.PARTIAL, State.DEGRADED)
 """Decided states that show a block, or a part of one."""
 
 

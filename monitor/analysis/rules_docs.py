@@ -40,6 +40,7 @@ no data is never *ok*, and a missing control never turns a failure into *ok*.
 |---|---|
 | ok | it answered as expected |
 | blocked | it fails here, works elsewhere at the same time, and nothing innocent explains it |
+| partial | it works, but not for some connections, at some addresses or over one address family |
 | throttled | far slower than everything else on the line, or stalled half-way |
 | down | it fails at the control too |
 | insufficient | too little is known; the rule's id says what is missing |

@@ -15,6 +15,9 @@ class State(StrEnum):
     """Platforms: the core functions work, but another function is blocked or slow, or QUIC is
     blocked. Functions: they work, but not over QUIC, or not for everybody: one of several groups of
     their endpoints is blocked or slow. Never an endpoint's state."""
+    PARTIAL = "partial"
+    """It works for some and fails for others: over one address family, at a share of its addresses,
+    or for a share of its connections."""
     THROTTLED = "throttled"
     BLOCKED = "blocked"
     DOWN = "down"
@@ -130,6 +133,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """nxdomain, bogon, reset, timeout, certificate, blockpage, …"""
     family: str = ""
     """`ipv4` or `ipv6` when only that family is affected."""
+    share: float | None = None
+    """Share (0–1) of the connections, or of the addresses, that failed, when only a part did; None
+    else, and where it was not counted."""
     rule_id: str
     evidence: Evidence = Evidence.NONE
     llr: float = 0.0
@@ -193,6 +199,11 @@ class PlatformVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """Of the deciding endpoint verdict."""
     evidence: Evidence = Evidence.NONE
     llr: float = 0.0
+    family: str = ""
+    """`ipv4` or `ipv6` when the state is partial and only that family is affected."""
+    share: float | None = None
+    """Share (0–1) of the connections, or of the addresses, that failed, when the state is partial;
+    None else, and where it was not counted."""
     functions: tuple[FunctionVerdict, ...]
     measurement: str = ""
     """Id of the deciding measurement."""

@@ -17,6 +17,7 @@ from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import print_json, progress_bar, table
 from monitor.config.settings import Settings
 from monitor.logs import LogSettings, configure
+from monitor.wording.events import extent
 from monitor.wording.failures_and_methods import method_and_name, method_name
 from monitor.wording.grades import grade_in_words
 from monitor.wording.networks import network_name
@@ -76,11 +77,11 @@ async def measure_once(
 
 _ENDPOINT = (
     *("vantage", "country", "asn", "platform", "function", "endpoint", "state", "method"),
-    *("sub_method", "family", "rule_id", "evidence", "failures"),
+    *("sub_method", "family", "share", "rule_id", "evidence", "failures"),
 )
 _PLATFORM = (
-    *("vantage", "country", "asn", "platform", "state", "method", "sub_method", "rule_id"),
-    "evidence",
+    *("vantage", "country", "asn", "platform", "state", "method", "sub_method", "family"),
+    *("share", "rule_id", "evidence"),
 )
 _TRANSFER = ("vantage", "country", "asn", "platform", "function")
 _HEALTH = (
@@ -190,4 +191,6 @@ def _reason(verdict: PlatformVerdict) -> str:
     if verdict.rule_id.startswith("vantage."):
         return verdict.rule_id  # its meaning is printed once, above the table
     functions = ", ".join(n for r in verdict.functions if r.state is not State.OK for n in r.names)
+    if part := extent(words_in(), verdict):
+        functions = f"{functions}, {part}"
     return f"{functions}: {RULE_MEANINGS.get(verdict.rule_id, '')} [dim]({verdict.rule_id})[/dim]"

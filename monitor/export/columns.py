@@ -26,7 +26,9 @@ from storage.values.rollup import DEFINITION, Availability
 
 T = TypeVar("T")
 
-FRACTIONS = frozenset({"llr", "share_affected", "weight", "availability", "coverage", "share_open"})
+FRACTIONS = frozenset(
+    {"llr", "share", "share_affected", "weight", "availability", "coverage", "share_open"}
+)
 """Columns of unit `number` that are no whole numbers."""
 
 

@@ -73,7 +73,7 @@ SCHEMA: Mapping[str, Any] = {
         **_COUNTS,
         "signs": {
             **_COUNT,
-            "description": "Decided verdicts of blocked, throttled or degraded.",
+            "description": "Decided verdicts of blocked, throttled, partial or degraded.",
         },
         "not_measured": {
             "type": ["integer", "null"],

@@ -185,7 +185,8 @@ def _endpoints(
         health: VantageHealth | None = None
         if early.state not in HOPELESS and suspicious(attempts[0], early.families):
             controls = choice.controls(attempts, surroundings.controls.get(place[2], ()))
-            if failed and (len(attempts) > 1 or retry_may_tell(attempts[0], controls)):
+            more_told = len(attempts) > 1 or retry_may_tell(attempts[0], controls, early.families)
+            if failed and more_told:
                 health = _checkup(cycle, rounds, attempts[-1])
         endpoints.append(
             EndpointMeasurements(

@@ -17,7 +17,7 @@ from monitor.measuring.probers import Probers
 from monitor.wire.answers import ControlState
 from probes.measure.follow_up import plan_innocuous
 from probes.measurement import Measurement, Purpose
-from probes.target import Reduction, Target
+from probes.target import Dial, Reduction, Target
 from probes.vantage import VantagePoint
 
 GATHERING = 0.2
@@ -26,6 +26,8 @@ GATHERING = 0.2
 K = TypeVar("K")
 T = TypeVar("T")
 Work = Callable[[], Coroutine[Any, Any, T]]
+_Question = tuple[str, str, bool, Reduction | None, Dial | None]
+"""Control, endpoint, and what else is asked: requests that share a measurement ask the same."""
 
 
 class Shared(Generic[T]):
@@ -90,10 +92,12 @@ class Controls(Protocol):
         cycle: str,
         quic: bool = False,
         reduction: Reduction | None = None,
+        also: Dial | None = None,
     ) -> tuple[Measurement, ...]:
         """The endpoint from controls, each measurement begun at or after `after` (POSIX seconds).
 
-        With `quic` over HTTP/3 too. `reduction` says what to leave out.
+        With `quic` over HTTP/3 too. `reduction` says what to leave out, and `also` which addresses
+        to connect to besides.
         """
 
     async def health(self, *, after: float, cycle: str) -> tuple[ControlState, ...]:
@@ -108,7 +112,7 @@ class LocalControls:
         self._controls = tuple(controls)
         self.available = bool(controls)
         self.addresses_dialled = True
-        self._measurements: dict[tuple[str, str, bool, Reduction | None], Shared[Measurement]] = {}
+        self._measurements: dict[_Question, Shared[Measurement]] = {}
         self._checks: dict[str, Shared[ControlState]] = {}
 
     async def measure(
@@ -119,6 +123,7 @@ class LocalControls:
         cycle: str,
         quic: bool = False,
         reduction: Reduction | None = None,
+        also: Dial | None = None,
     ) -> tuple[Measurement, ...]:
         """The endpoint from every control.
 
@@ -128,19 +133,32 @@ class LocalControls:
 
         def at(control: VantagePoint) -> Shared[Measurement]:
             how = partial(self._measure, control.id, target, cycle=cycle)
-            work = partial(how, quic=quic, reduction=reduction)
-            key = (control.id, target.endpoint.id, quic, reduction)
+            work = partial(how, quic=quic, reduction=reduction, also=also)
+            key = (control.id, target.endpoint.id, quic, reduction, also)
             return self._shared(self._measurements, key, after, work)
 
         return await _results(map(at, self._controls))
 
     async def _measure(
-        self, control: str, target: Target, *, cycle: str, quic: bool, reduction: Reduction | None
+        self,
+        control: str,
+        target: Target,
+        *,
+        cycle: str,
+        quic: bool,
+        reduction: Reduction | None,
+        also: Dial | None,
     ) -> Measurement:
         """One measurement; where the name was cut off, with an innocuous name at the same address
         as well: the control may be censored itself."""
         made = await self._probers.measure(
-            control, target, cycle=cycle, purpose=Purpose.CONTROL, quic=quic, reduction=reduction
+            control,
+            target,
+            cycle=cycle,
+            purpose=Purpose.CONTROL,
+            quic=quic,
+            reduction=reduction,
+            also=also,
         )
         plan = plan_innocuous(target, made)
         if plan is None:

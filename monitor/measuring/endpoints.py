@@ -10,10 +10,13 @@ import msgspec
 from monitor.analysis.judge.hello_forms import greets_otherwise, other_hello_failed
 from monitor.analysis.judge.quic_blocked import quic_failed
 from monitor.analysis.judge.second_attempt import (
+    answered,
     attempts_agree,
+    cut_off_at_times,
     deepest,
     looks_overloaded,
     retry_may_tell,
+    same_addresses,
     suspicious,
 )
 from monitor.analysis.judge.server_errors import errs
@@ -31,9 +34,10 @@ from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Endpoint, Function, Platform, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.host import is_literal
-from probes.measure.follow_up import plan_follow_up
+from probes.measure.flow_counts import FLOWS, cut_off_in_part
+from probes.measure.follow_up import plan_flows, plan_follow_up
 from probes.measurement import Measurement, Purpose, family_of
-from probes.target import Target
+from probes.target import Dial, Target
 from probes.vantage import Profile, VantagePoint
 
 FOLLOW_UPS_PER_FUNCTION, FOLLOW_UPS_PER_CYCLE = 2, 16
@@ -41,6 +45,10 @@ FOLLOW_UPS_PER_FUNCTION, FOLLOW_UPS_PER_CYCLE = 2, 16
 OVERLOAD_PAUSE = 3.0
 """Times as long is the pause before the last attempt at what may be an overloaded server: overload
 may last for some seconds."""
+FLOWS_PER_CYCLE = 8
+"""Functions of which connections are counted in one cycle, each at one address."""
+_FLOW_BYTES = 500_000
+"""Bytes of one such count at most, about."""
 _FOLLOW_UP_BYTES = 100_000
 """Bytes of one follow-up at most, about."""
 
@@ -112,6 +120,8 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
     """Those made so far, by platform and function."""
     _ways: set[str] = msgspec.field(default_factory=set)
     """Platforms the way to one of whose silent addresses was asked about."""
+    _counted: set[tuple[str, str]] = msgspec.field(default_factory=set)
+    """Where connections were counted so far: platforms and functions, by name."""
 
     @property
     def late(self) -> bool:
@@ -187,10 +197,18 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             if await self._worth_more(endpoint, first, controls or known):
                 attempts += await self._again(platform, function, target, first)
                 last = attempts[-1]
-                if suspicious(last, self.early.families):
+                at_times = cut_off_at_times(attempts, self.early.families)
+                if at_times is not None:
+                    follow_ups = await self._count_flows(
+                        function, target, at_times, controls or known
+                    )
+                if at_times is not None and any(map(cut_off_in_part, follow_ups)):
+                    also = msgspec.structs.replace(at_times, times=FLOWS)
+                    controls += await self._at_controls(target, last, quic=quic, also=also)
+                elif suspicious(last, self.early.families):
                     controls += await self._at_controls(target, last, quic=quic)
                     telling = deepest(attempts, self.early.families)
-                    follow_ups = await self._follow_up(target, telling, controls or known)
+                    follow_ups += await self._follow_up(target, telling, controls or known)
                     if self.pace.spread:
                         health = await self.checkups.after(last.ended_at)
         return EndpointMeasurements(
@@ -219,10 +237,11 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         return await self.quic.first_attempt(target, attempt)
 
     async def _at_controls(
-        self, target: Target, failed: Measurement, *, quic: bool
+        self, target: Target, failed: Measurement, *, quic: bool, also: Dial | None = None
     ) -> tuple[Measurement, ...]:
-        """The endpoint from the controls, after an attempt that failed; none once the day's bytes
-        are spent. `quic` is whether to test HTTP/3 too."""
+        """The endpoint from the controls after an attempt that failed, and at the addresses that
+        failed, or `also` at these; none once the day's bytes are spent. `quic` is whether to test
+        HTTP/3 too."""
         try:
             return await self.controls.measure(
                 target,
@@ -230,6 +249,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
                 cycle=self.cycle,
                 quic=quic,
                 reduction=self.effort.at_control(failed),
+                also=also or same_addresses(failed, self.early.families),
             )
         except BudgetSpentError:
             return ()
@@ -243,7 +263,25 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             if not any(map(reached_over_quic, controls)):
                 return False
             return await self.quic.others_answer(endpoint)
-        return retry_may_tell(first, controls)
+        return retry_may_tell(first, controls, self.early.families)
+
+    async def _count_flows(
+        self, function: Function, target: Target, where: Dial, controls: Sequence[Measurement]
+    ) -> tuple[Measurement, ...]:
+        """How many connections are cut off where some are, at one endpoint of a function, and at
+        none that merely informs; see `_follow_up` for where never."""
+        if self.vantage.profile is Profile.QUIET or not any(map(answered, controls)):
+            return ()
+        ledger, asked = self.probers.ledger, self.vantage.id
+        if self.late or not ledger.affords(asked, Allotment.SUSPICION, _FLOW_BYTES):
+            return ()
+        place, informs = (target.platform, function.name), target.endpoint != function.endpoints[0]
+        if place in self._counted or len(self._counted) >= FLOWS_PER_CYCLE:
+            return ()
+        if function.canonical and informs:
+            return ()
+        self._counted.add(place)
+        return (await self.probers.follow_up(asked, plan_flows(target, where), cycle=self.cycle),)
 
     async def _follow_up(
         self, target: Target, failed: Measurement, controls: Sequence[Measurement]
@@ -255,7 +293,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         before. Never where TCP works, for the questions are about TCP.
         """
         quiet = self.vantage.profile is Profile.QUIET
-        if quiet or not controls or not retry_may_tell(failed, controls):
+        if quiet or not controls or not retry_may_tell(failed, controls, self.early.families):
             return ()
         if only_quic_failed(failed, self.early.families) or errs(failed):
             return ()

@@ -24,7 +24,7 @@ from probes.measure.transfer import TransferPlan, transfer
 from probes.measurement import REFERENCE_PLATFORM, Measurement, Purpose
 from probes.sockets.network import Network, SocketNetwork, TlsContexts
 from probes.sockets.system_resolvers import ResolverAddress, system_resolvers
-from probes.target import Reduction, Target
+from probes.target import Dial, Reduction, Target
 from probes.vantage import VantagePoint
 
 MakeNetwork = Callable[[VantagePoint], Network]
@@ -116,17 +116,23 @@ class Probers:
         unadvertised: bool = True,
         otherwise: bool = False,
         reduction: Reduction | None = None,
+        also: Dial | None = None,
         allotment: Allotment | None = None,
     ) -> Measurement:
         """One measurement, when the rate lets it; with `quic` over HTTP/3 too (without
         `unadvertised` only where that is offered), with `otherwise` in another form of TLS greeting
-        too. `reduction` says what to leave out.
+        too. `reduction` says what to leave out, and `also` which addresses to connect to besides.
 
         `allotment` pays for it where that is not the one of its purpose. Raises BudgetSpentError.
         """
         prober = self._probers[vantage_id]
         how = partial(
-            prober.measure, cycle=cycle, purpose=purpose, attempt=attempt, reduction=reduction
+            prober.measure,
+            cycle=cycle,
+            purpose=purpose,
+            attempt=attempt,
+            reduction=reduction,
+            also=also,
         )
         paid_from = allotment or allotment_of(purpose)
         with self.ledger.holding(vantage_id, paid_from, target.endpoint.id):

@@ -23,6 +23,7 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from monitor import __version__
+from monitor.analysis.coverage import SIGNS
 from monitor.analysis.events.agreement import WITNESSES
 from monitor.analysis.events.event import Event, EventKind
 from monitor.analysis.events.stretches import first, newest, stretches
@@ -31,7 +32,7 @@ from monitor.metrics.ingest_counts import IngestCounts
 from monitor.metrics.ingest_families import IngestCollector
 from monitor.metrics.published_state import Snapshot, VantageView
 from monitor.metrics.publisher import Publisher
-from monitor.wording.events import FULL, PARTIAL, SLOWED, manner_of
+from monitor.wording.events import FULL, PARTIAL, SLOWED, SOME, manner_of
 from monitor.wording.failures_and_methods import method_label
 from monitor.wording.functions import function_in_words
 from monitor.wording.local_time import local_text, utc_text
@@ -47,7 +48,7 @@ VANTAGE_FUNCTION = (*VANTAGE, "vantage_role")
 PAIR = ("country", "platform")
 ONSET = ("onset_earliest", "onset_latest", "onset_local", "first_blocked")
 
-EFFECTS = {FULL: "blocked", PARTIAL: "partial", SLOWED: "throttled"}
+EFFECTS = {FULL: "blocked", SOME: "some", PARTIAL: "partial", SLOWED: "throttled"}
 """The effect of an event on people, as one word for messages that must not claim more."""
 
 Rows = Iterable[tuple[tuple[str, ...], float]]
@@ -185,9 +186,9 @@ def build(_: Snapshot, __: datetime) -> Rows:
 
 @info(*VANTAGE, "platform", "method", "sub_method", "meaning", "meaning_past")
 def platform_blocked_method(snapshot: Snapshot, at: datetime) -> Rows:
-    """Method by which a platform is blocked, degraded or throttled at a vantage."""
+    """Method by which a platform is blocked, partial, degraded or throttled at a vantage."""
     for view, verdict in _verdicts(snapshot, at):
-        if verdict.state in (State.BLOCKED, State.DEGRADED, State.THROTTLED):
+        if verdict.state in SIGNS:
             method, sub_method = verdict.method, verdict.sub_method
             meaning = method_label(method, sub_method)
             past = method_label(method, sub_method, past=True)
@@ -294,6 +295,15 @@ def function_state(snapshot: Snapshot, at: datetime) -> Rows:
     for view, verdict in _verdicts(snapshot, at):
         for function in verdict.functions:
             yield (*_of(view), verdict.platform, function.function, function.state), 1
+
+
+@gauge(*VANTAGE, "platform")
+def platform_partial_ratio(snapshot: Snapshot, at: datetime) -> Rows:
+    """Share (0 to 1) of the connections, or of the addresses, of a platform that fails at a field
+    vantage where its state is partial; no sample where it was not counted."""
+    for view, verdict in _verdicts(snapshot, at):
+        if verdict.share is not None:
+            yield (*_of(view), verdict.platform), verdict.share
 
 
 @gauge(*VANTAGE, "platform", "function", "group")

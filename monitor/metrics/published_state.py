@@ -41,7 +41,7 @@ ENDED_SHOWN = timedelta(days=1)
 MOST_ENDED = 1_000
 """Closed events shown, the newest."""
 
-_REACHED = (State.OK, State.DEGRADED, State.THROTTLED)
+_REACHED = (State.OK, State.DEGRADED, State.PARTIAL, State.THROTTLED)
 
 K = TypeVar("K")
 V = TypeVar("V")

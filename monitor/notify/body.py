@@ -12,7 +12,7 @@ import msgspec
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry
 from monitor.notify.notice_kinds import CLOSING, CORRECTIONS, OPENING, NoticeKind
 from monitor.wording.changes import NOTICE_ADVICE, change_in_words
-from monitor.wording.events import LIMITS, ending, onset, passing
+from monitor.wording.events import LIMITS, ending, extent, onset, passing
 from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import grade_and_meaning
@@ -116,6 +116,8 @@ def _where(words: Words, event: Event) -> Iterator[str]:
             "Users affected: %(share)s of those on networks of known size",
             share=words.percent(event.share_affected),
         )
+    if part := extent(words, event):
+        yield words.gettext("Affected: %(part)s", part=part)
     if event.functions:
         functions = [function_in_words(words, function) for function in event.functions]
         yield words.gettext("Functions: %(names)s", names=words.listed(functions))

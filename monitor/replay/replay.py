@@ -20,7 +20,7 @@ from probes.vantage import VantageRole
 NetworkKey = tuple[str, str, int, str]
 """Country, platform, AS number, name of the network without a number."""
 
-_BLOCKED = (State.BLOCKED, State.DEGRADED, State.THROTTLED)
+_BLOCKED = (State.BLOCKED, State.DEGRADED, State.PARTIAL, State.THROTTLED)
 _MOST_GAP, _LEAST_GAP = timedelta(days=3), timedelta(hours=1)
 _APART = 5 * 86400.0
 """Seconds between two decisions about a rarely measured network."""

@@ -37,7 +37,7 @@ from monitor.wording.no_rows import NoRows
 from probes.measurement import AnyObservation, DnsObservation, Measurement, Purpose
 from probes.vantage import VantageRole
 from storage.store import CollectorStore, Store
-from storage.values.rollup import Availability
+from storage.values.rollup import COUNTS, Availability
 from storage.values.selection import Selection
 
 MOST_STORIES = 40
@@ -52,6 +52,7 @@ AROUND = timedelta(hours=1)
 Where = TypeVar("Where", Verdict, Measurement, Event)
 _encode = msgspec.json.Encoder().encode
 _WELL = (VantageState.OK, VantageState.LOSSY)
+_ACCUSED = (State.BLOCKED, State.THROTTLED, State.PARTIAL)
 
 
 async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: float) -> Findings:
@@ -264,7 +265,7 @@ class _Lanes:
 
     def add_hour(self, hour: Availability) -> None:
         """The counts of one network in one hour whose verdicts were deleted."""
-        states = {state: getattr(hour, state.value) for state in State}
+        states: dict[State, int] = {state: getattr(hour, state.value) for state in COUNTS}
         if any(states.values()):
             at = hour.counted_from or hour.starts_at
             self.add((hour.asn or 0, hour.network), at, states)
@@ -339,8 +340,9 @@ async def _verdicts(
             for one in batch:
                 network = (one.asn, one.network)
                 counts[network, one.rule_id, one.state.value] += 1
-                accused = one.state in (State.BLOCKED, State.THROTTLED)
-                if accused and any(start <= one.judged_at < end for start, end in windows):
+                if one.state in _ACCUSED and any(
+                    start <= one.judged_at < end for start, end in windows
+                ):
                     kind = (network, one.method, one.sub_method)
                     # Of equally good ones the first.
                     examples[kind] = max(examples.get(kind, one), one, key=_worth)

@@ -17,7 +17,7 @@ from monitor.wording.words import Words
 from probes.measurement import AnyObservation, Layer, Measurement, Observation, TcpObservation
 
 _MOST_RULES = 30
-_ORDER = ("blocked", "throttled", "insufficient", "down", "ok")
+_ORDER = ("blocked", "throttled", "partial", "insufficient", "down", "ok")
 """States by how much they matter to a reader."""
 
 

@@ -9,7 +9,7 @@ from monitor.report.findings import UNPROVEN, Findings, Lane, Story
 from monitor.report.tables import short, short_span, some_stretches
 from monitor.wording.coverage import coverage_headline, coverage_text
 from monitor.wording.durations import duration
-from monitor.wording.events import began, ending, length, onset, what_happened
+from monitor.wording.events import began, ending, extent, length, onset, what_happened
 from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import grade_and_meaning
@@ -58,6 +58,7 @@ def summary(words: Words, findings: Findings, title: str) -> Iterator[Block]:
         (
             (words.gettext("What"), what_happened(words, event, {event.platform: title})),
             (words.gettext("Functions"), words.listed(functions) or unknown),
+            *(((words.gettext("Affected"), part),) if (part := extent(words, event)) else ()),
             (words.gettext("State"), state_and_meaning(words, event.state)),
             (words.gettext("Began"), onset(words, event, exact=True)),
             (words.gettext("Ended"), _ended(words, event)),

@@ -42,6 +42,7 @@ _GROUP = {
     State.DEGRADED: "open",
     State.BLOCKED: "blocked",
     State.THROTTLED: "blocked",
+    State.PARTIAL: "open",
     State.DOWN: "down",
     State.INSUFFICIENT: "undecided",
 }

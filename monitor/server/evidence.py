@@ -35,7 +35,7 @@ _AFTER = timedelta(hours=2)
 """Verdicts are read this long before and after the first moment known to be blocked."""
 _MEASURED_BEFORE = timedelta(minutes=30)
 """How long before its verdict a measurement may have started, where its id holds no time."""
-_FAILING = (State.BLOCKED, State.THROTTLED)
+_FAILING = (State.BLOCKED, State.THROTTLED, State.PARTIAL)
 _REMEMBERED = 32
 """Events whose evidence is kept in memory."""
 _READERS = 2

@@ -20,6 +20,7 @@ from monitor.wording.states import NO_DATA
 WORST_FIRST = (
     State.BLOCKED,
     State.THROTTLED,
+    State.PARTIAL,
     State.DEGRADED,
     State.DOWN,
     State.OK,
@@ -29,7 +30,7 @@ WORST_FIRST = (
 """Which of several states is shown. An undecided network counts nothing against a decided one."""
 _RANK = {str(state): rank for rank, state in enumerate(WORST_FIRST)}
 
-_ACCUSED = (State.BLOCKED, State.THROTTLED, State.DEGRADED)
+_ACCUSED = (State.BLOCKED, State.THROTTLED, State.PARTIAL, State.DEGRADED)
 _LOST_NAMED = 3
 Network = tuple[str, int, str]
 """Country, AS number and name."""

@@ -19,7 +19,7 @@ from monitor import __version__
 from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus
 from monitor.wording.changes import change_in_words
 from monitor.wording.durations import ago, interval
-from monitor.wording.events import condition, passing
+from monitor.wording.events import condition, extent, passing
 from monitor.wording.failures_and_methods import method_in_words, method_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import GRADES, grade_and_meaning
@@ -177,6 +177,7 @@ def _environment() -> Environment:
         "passing": passing,
         "network_weight": network_weight,
         "function": function_in_words,
+        "extent": extent,
         "grade_and_meaning": grade_and_meaning,
         "interval": interval,
         "layer": layer_in_words,

@@ -9,11 +9,11 @@ from monitor.analysis.events.event import (
     EventKind,
     EventState,
     NetworkStatus,
-    Scope,
     Stretch,
 )
 from monitor.analysis.events.shutdowns import NO_NAMES
 from monitor.analysis.events.stretches import first, least, most, newest, stretches
+from monitor.analysis.verdict import PlatformVerdict
 from monitor.wording.durations import duration
 from monitor.wording.languages import N_
 from monitor.wording.times import between, moment
@@ -33,20 +33,26 @@ class Certainty(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-FULL, PARTIAL, SLOWED = "full", "partial", "slowed"
+FULL, SOME, PARTIAL, SLOWED = "full", "some", "partial", "slowed"
 """In what manner a platform is blocked."""
 
 CLAIMS: Mapping[tuple[Certainty, str], str] = {
     (Certainty.IS, FULL): N_("%(platform)s is blocked in %(country)s"),
+    (Certainty.IS, SOME): N_("Some connections to %(platform)s are blocked in %(country)s"),
     (Certainty.IS, PARTIAL): N_("Parts of %(platform)s are blocked in %(country)s"),
     (Certainty.IS, SLOWED): N_("%(platform)s is slowed down in %(country)s"),
     (Certainty.MAY, FULL): N_("%(platform)s may be blocked in %(country)s"),
+    (Certainty.MAY, SOME): N_("Some connections to %(platform)s may be blocked in %(country)s"),
     (Certainty.MAY, PARTIAL): N_("Parts of %(platform)s may be blocked in %(country)s"),
     (Certainty.MAY, SLOWED): N_("%(platform)s may be slowed down in %(country)s"),
     (Certainty.WAS, FULL): N_("%(platform)s was blocked in %(country)s"),
+    (Certainty.WAS, SOME): N_("Some connections to %(platform)s were blocked in %(country)s"),
     (Certainty.WAS, PARTIAL): N_("Parts of %(platform)s were blocked in %(country)s"),
     (Certainty.WAS, SLOWED): N_("%(platform)s was slowed down in %(country)s"),
     (Certainty.NO_LONGER, FULL): N_("%(platform)s is no longer blocked in %(country)s"),
+    (Certainty.NO_LONGER, SOME): N_(
+        "Connections to %(platform)s are no longer blocked in %(country)s"
+    ),
     (Certainty.NO_LONGER, PARTIAL): N_(
         "Parts of %(platform)s are no longer blocked in %(country)s"
     ),
@@ -109,10 +115,24 @@ def certainty_of(event: Event) -> Certainty:
 
 
 def manner_of(event: Event) -> str:
-    """What the event does to the platform: `full`, `partial` or `slowed`."""
+    """What the event does to the platform: `full`, `some`, `partial` or `slowed`."""
     if event.methods and all(method.startswith("throttling") for method in event.methods):
         return SLOWED
-    return PARTIAL if event.scope is Scope.PARTIAL else FULL
+    return str(event.scope)
+
+
+def extent(words: Words, value: Event | PlatformVerdict) -> str:
+    """What part is affected where some connections fail and others work; empty for the rest, and
+    where it was not counted."""
+    if value.family:
+        return words.gettext(
+            "only over %(family)s", family={"ipv4": "IPv4", "ipv6": "IPv6"}[value.family]
+        )
+    if value.share is None:
+        return ""
+    return words.gettext(
+        "%(share)s of the connections or addresses tested", share=words.percent(value.share)
+    )
 
 
 def claim(words: Words, event: Event, titles: Mapping[str, str], certainty: Certainty) -> str:

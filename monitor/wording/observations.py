@@ -47,13 +47,21 @@ FOLLOW_UPS: Mapping[str, str] = {
     Reason.WAY: N_("How far packets to the server come"),
     Reason.PRIVATE_ADDRESS: N_("The private address that the resolver gave"),
     Reason.VERIFIED_BEFORE: N_("Addresses that were the platform's earlier"),
+    Reason.SAME_ADDRESS: N_("The address that failed, from a control"),
+    Reason.FLOW_NAME: N_("Many connections to the same server, the platform's name"),
+    Reason.FLOW_INNOCUOUS: N_("Many connections to the same server, harmless name"),
     Reason.HTTP3: N_("The same over HTTP/3 (QUIC)"),
 }
 """Tests that tell causes apart."""
 
 _ADDRESSES = 4
 """Addresses of one answer that are shown."""
-_NOT_JUDGED = (Reason.INNOCUOUS_SNI, Reason.SNI_ELSEWHERE, Reason.OTHER_HELLO_INNOCUOUS)
+_NOT_JUDGED = (
+    Reason.INNOCUOUS_SNI,
+    Reason.SNI_ELSEWHERE,
+    Reason.OTHER_HELLO_INNOCUOUS,
+    Reason.FLOW_INNOCUOUS,
+)
 """Tests that accept any certificate."""
 
 

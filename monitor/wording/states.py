@@ -13,6 +13,7 @@ NO_DATA = "no_data"
 STATES: Mapping[str, str] = {
     State.OK: N_("ok"),
     State.DEGRADED: N_("degraded"),
+    State.PARTIAL: N_("partly blocked"),
     State.THROTTLED: N_("slowed down"),
     State.BLOCKED: N_("blocked"),
     State.DOWN: N_("down"),
@@ -24,6 +25,7 @@ STATES: Mapping[str, str] = {
 STATE_STYLES = {
     State.OK: "green",
     State.DEGRADED: "yellow",
+    State.PARTIAL: "yellow",
     State.THROTTLED: "yellow",
     State.BLOCKED: "bold red",
     State.DOWN: "magenta",
@@ -34,6 +36,7 @@ STATE_STYLES = {
 STATE_MEANINGS: Mapping[str, str] = {
     State.OK: N_("reached, and the answer proves to be the platform's own"),
     State.DEGRADED: N_("functions that are not essential, or HTTP/3 alone, are blocked"),
+    State.PARTIAL: N_("fails for some connections, at some addresses, or over IPv4 or IPv6 alone"),
     State.THROTTLED: N_("slowed down while other things are not"),
     State.BLOCKED: N_("an essential function fails here and works at a control elsewhere"),
     State.DOWN: N_("fails at the control too, so nobody here is blocking it"),

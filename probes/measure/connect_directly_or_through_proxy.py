@@ -156,6 +156,15 @@ class Connections:
             )
         )
 
+    async def at(self, address: str, port: int) -> Opened | None:
+        """A TCP connection to one address, through the vantage's proxy where it has one."""
+        if not self._context.vantage.egress.proxied:
+            return await self.connect(address, port)
+        try:
+            return await self.connect_through_proxy(address, port)
+        except ProxyError:
+            return None  # on record as the proxy's own failure
+
     async def connect_through_proxy(self, host: str, port: int) -> Opened | None:
         """A connection through the proxy to a name or address; None when the proxy reports that it
         cannot reach it, which is on record. Raises ProxyError when the proxy itself fails."""

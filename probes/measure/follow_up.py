@@ -17,6 +17,7 @@ moved service, or a middlebox from a broken server. Each question here changes o
 | network | another host beside a silent address, verified | whether the route there works |
 | address | packets that pass few routers | how far they come |
 | name | QUIC | whether only TCP is blocked |
+| address | both names, many times in turn | what share of connections is cut off |
 
 The number of questions is bounded, they run in parallel, and one deadline ends them all. A vantage
 with a quiet profile asks none.
@@ -39,8 +40,10 @@ from probes.layers.dns import ask_over_stream
 from probes.layers.dns_message import Reply
 from probes.layers.http_answer import offers_http3
 from probes.layers.proxy import FarSideError, ProxyError
+from probes.measure.concurrently import all_of
 from probes.measure.connect_directly_or_through_proxy import Opened
 from probes.measure.doh import ask_doh
+from probes.measure.flow_counts import FIRST_FLOWS, FLOWS, named_flows
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.other_hello import other_hello
 from probes.measure.questions_by_kind import MeasurementRun
@@ -62,11 +65,15 @@ from probes.measurement import (
     id_at,
 )
 from probes.sockets.system_resolvers import ResolverAddress
-from probes.target import Target
+from probes.target import Dial, Target
 from probes.vantage import Profile
 
 DEADLINE = 20.0
 """Seconds after which unanswered questions are given up."""
+FLOWS_DEADLINE = 40.0
+"""The same as `DEADLINE`: silence takes its time twice."""
+FLOW_PAUSE = 0.05
+"""Seconds from the start of one to the next."""
 _PER_FAMILY = 1
 """Addresses of each family that are tested with an innocuous name."""
 _HONEST_PER_FAMILY = 2
@@ -120,6 +127,8 @@ class FollowUpPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Test an innocuous name alone."""
     only_http3: bool = False
     """Test HTTP/3 alone, to show that datagrams leave the vantage."""
+    flows_at: str = ""
+    """Ask nothing else, but count how many handshakes are cut off at this address."""
 
 
 def plan_follow_up(
@@ -203,6 +212,12 @@ def plan_http3(target: Target) -> FollowUpPlan:
     )
 
 
+def plan_flows(target: Target, where: Dial) -> FollowUpPlan:
+    """A plan that counts how many handshakes with a name are cut off at one address."""
+    (address,) = where.addresses
+    return FollowUpPlan(target=target, host=where.host, port=where.port, tls=True, flows_at=address)
+
+
 async def follow_up(context: VantageContext, plan: FollowUpPlan, *, cycle: str) -> Measurement:
     """Ask everything in the plan. Never raises for network failures; may be cancelled.
 
@@ -214,7 +229,7 @@ async def follow_up(context: VantageContext, plan: FollowUpPlan, *, cycle: str) 
     started_at = context.now()
     questions = _questions(context, plan, origin)
     try:
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(FLOWS_DEADLINE if plan.flows_at else DEADLINE):
             await asyncio.gather(*(question.ask() for question in questions))
     except TimeoutError:
         pass  # the observations made until then are kept
@@ -543,6 +558,38 @@ class _ResolverOverTcp(_Question):
             self.record.observations.append(observation)
 
 
+class _Flows(_Question):
+    """Many handshakes with both names, in turn: how many of each are cut off."""
+
+    async def ask(self) -> None:
+        await self._round(FIRST_FLOWS)
+        cut = sum(o.failure is not None for o in named_flows(self.record.observations))
+        if 0 < cut < FIRST_FLOWS:
+            await self._round(FLOWS - FIRST_FLOWS)
+
+    async def _round(self, count: int) -> None:
+        kinds = (
+            (self.plan.host.rstrip("."), True, Reason.FLOW_NAME),
+            (self.record.settings.innocuous, False, Reason.FLOW_INNOCUOUS),
+        )
+        await all_of(
+            [
+                self._one(number, *kind)
+                for number, kind in enumerate(kind for _ in range(count) for kind in kinds)
+            ]
+        )
+
+    async def _one(self, number: int, name: str, verify: bool, reason: str) -> None:
+        await asyncio.sleep(number * FLOW_PAUSE)
+        opened = await self.connections.connect(self.plan.flows_at, self.plan.port)
+        # Others are under way, but the last observation is the one just made.
+        self.record.mark(reason, len(self.record.observations) - 1)
+        if opened is not None:
+            await self.connections.handshake(opened, self.plan.port, name, verify)
+            self.record.mark(reason, len(self.record.observations) - 1)
+            opened.stream.close()
+
+
 class _Http3(_Question):
     async def ask(self) -> None:
         endpoint = Endpoint(kind=EndpointKind.HTTPS, host=self.plan.host, port=self.plan.port)
@@ -557,6 +604,8 @@ def _questions(context: VantageContext, plan: FollowUpPlan, origin: float) -> li
     proxied = context.vantage.egress.proxied
     if plan.only_http3:
         return [] if proxied else [_Http3(context, plan, origin)]
+    if plan.flows_at:
+        return [_Flows(context, plan, origin)] if context.settings.innocuous and not proxied else []
     asked: list[_Question] = []
     if plan.tls and not is_literal(plan.host):
         if context.settings.innocuous and (plan.failed_addresses or proxied):

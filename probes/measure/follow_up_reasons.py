@@ -58,5 +58,14 @@ class Reason(StrEnum):
     """How far requests for a connection come on the way to an address that made none, and whether
     the ways to others part there. If they do not, no fault of a route to this address explains that
     they end."""
+    SAME_ADDRESS = "same_address"
+    """In a control's measurement: the endpoint at an address that failed at the field vantage. What
+    answers there is neither dead nor given by a resolver that lies."""
+    FLOW_NAME = "flow_name"
+    """One of many handshakes with the endpoint's server name, at an address where one failed and
+    another worked. How many of them fail is the share of connections that is cut off."""
+    FLOW_INNOCUOUS = "flow_innocuous"
+    """One of as many with an innocuous name, made in turn with these; the certificate is not
+    judged."""
     HTTP3 = "http3"
     """The endpoint over QUIC."""

@@ -16,7 +16,7 @@ from probes.measure.other_hello import greet_otherwise
 from probes.measure.questions_by_kind import MeasurementRun
 from probes.measure.vantage_context import VantageContext
 from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, Purpose, id_at
-from probes.target import Reduction, Target
+from probes.target import Dial, Reduction, Target
 
 
 class Prober(VantageContext):
@@ -31,13 +31,15 @@ class Prober(VantageContext):
         unadvertised: bool = True,
         otherwise: bool = False,
         reduction: Reduction | None = None,
+        also: Dial | None = None,
     ) -> Measurement:
         """One measurement. Never raises for network failures; may be cancelled at any point.
 
         `quic` tests an https endpoint over HTTP/3 too, which never changes `reached`. Without
         `unadvertised` that happens only where the answer over TCP offers HTTP/3. `otherwise`
         greets it in another form of TLS greeting too, where the usual one worked; that never
-        changes `reached` either. `reduction` says which parts to omit.
+        changes `reached` either. `reduction` says which parts to omit, and `also` which addresses
+        to connect to besides.
         """
         greets = reduction is not None and reduction.only_handshake(target.endpoint)
         omitted = (Layer.HTTP,) if greets else ()
@@ -56,6 +58,8 @@ class Prober(VantageContext):
                 await greet_otherwise(
                     run.record, run.connections, target.endpoint.host, verify=target.endpoint.verify
                 )
+            if also is not None:
+                await run.dial(target.endpoint, also)
             observations = await run.finish()
         finally:
             await run.close()

@@ -3,14 +3,16 @@
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import DATAGRAM_KINDS, EndpointKind
 from probes.measure.application_protocols import Applications
+from probes.measure.concurrently import all_of
 from probes.measure.connect_directly_or_through_proxy import Connections
 from probes.measure.connect_through_proxy import ProxiedConnections
+from probes.measure.follow_up_reasons import Reason
 from probes.measure.redirect_chain import RedirectChain
 from probes.measure.resolution import Resolution
 from probes.measure.unscrubbed_record import UnscrubbedRecord
 from probes.measure.vantage_context import VantageContext
 from probes.measurement import AnyObservation
-from probes.target import Reduction
+from probes.target import Dial, Reduction
 
 _WEB = (EndpointKind.HTTP, EndpointKind.HTTPS)
 
@@ -53,6 +55,27 @@ class MeasurementRun:
         if opened is None or endpoint.protocol is None:
             return opened is not None
         return await self.applications.ask(endpoint.protocol, opened, endpoint)
+
+    async def dial(self, endpoint: Endpoint, also: Dial) -> None:
+        """Connect to these addresses too, with a handshake where the endpoint speaks TLS. That
+        changes nothing of what is reached: the observations carry a reason."""
+        await self.connections.settle()  # else what is still connecting would get the reason, too
+        known = frozenset(self.record.tested) if also.times == 1 else frozenset()
+        for address in also.addresses:
+            if address in known or address in self.context.bogons:
+                continue
+            since = len(self.record.observations)
+            await all_of([self._dial_once(endpoint, also, address) for _ in range(also.times)])
+            self.record.mark(Reason.SAME_ADDRESS, since)
+
+    async def _dial_once(self, endpoint: Endpoint, also: Dial, address: str) -> None:
+        opened = await self.connections.at(address, also.port)
+        if opened is None:
+            return
+        if endpoint.kind in (EndpointKind.TLS, EndpointKind.HTTPS):
+            name = also.host.rstrip(".")
+            await self.connections.handshake(opened, also.port, name, endpoint.verify)
+        opened.stream.close()
 
     async def finish(self) -> tuple[AnyObservation, ...]:
         """Wait for the slower family and late DNS answers; all observations, scrubbed, in order."""

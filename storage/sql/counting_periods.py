@@ -18,7 +18,7 @@ from probes.vantage import VantageRole
 from storage.sql import schema
 from storage.sql.listing import driver_rows
 from storage.values.periods import HOUR, Period, Span
-from storage.values.rollup import COUNTS, Availability, clock_hours
+from storage.values.rollup import COUNTS, Availability, clock_hours, counted_as
 from storage.values.selection import Selection
 from storage.values.times import text_time, time_text
 
@@ -202,7 +202,7 @@ class PeriodCounter:
             )
         )
         for at, asn, network, state in driver_rows(self._connection, query):
-            yield text_time(at), (asn, network), State(state)
+            yield text_time(at), (asn, network), counted_as(State(state))
 
 
 def _within(time: Column[Any], stretch: Span) -> Sequence[ColumnElement[bool]]:

@@ -126,6 +126,11 @@ def _passing() -> Column[str]:
     return Column("passing", TEXT, nullable=False, server_default="[]")
 
 
+def _part_columns() -> Iterable[Column[str] | Column[float]]:
+    """What part is affected, in verdicts on platforms and in events."""
+    return [Column("family", TEXT, nullable=False, server_default=""), Column("share", Float)]
+
+
 def _health_columns() -> Iterable[Column[str] | Column[int] | Column[float] | Column[bool]]:
     return [
         *_text("country", "at", "cycle"),
@@ -153,6 +158,7 @@ verdict = Table(
     metadata,
     *_verdict_columns(),
     *_maybe_text("measured_at", "measured_until"),
+    Column("share", Float),
     PrimaryKeyConstraint(
         "country", "judged_at", "cycle", "vantage", "platform", "function", "endpoint"
     ),
@@ -165,6 +171,7 @@ platform_verdict = Table(
     metadata,
     *_platform_columns(),
     *_maybe_text("measured_at", "measured_until"),
+    *_part_columns(),
     PrimaryKeyConstraint("country", "judged_at", "cycle", "vantage", "platform"),
     Index(None, "judged_at"),
     postgresql_partition_by="RANGE (judged_at)",
@@ -208,6 +215,7 @@ latest_verdict = Table(
     *_verdict_columns(),
     *_latest_columns(),
     *_maybe_text("measured_at", "measured_until"),
+    Column("share", Float),
     PrimaryKeyConstraint("country", "vantage", "platform", "function", "endpoint"),
 )
 
@@ -217,6 +225,7 @@ latest_platform = Table(
     *_platform_columns(),
     *_latest_columns(),
     *_maybe_text("measured_at", "measured_until"),
+    *_part_columns(),
     PrimaryKeyConstraint("country", "vantage", "platform"),
 )
 
@@ -244,6 +253,7 @@ def _event_columns() -> Iterable[Column[str] | Column[str | None] | Column[int] 
         Column("weight_needed", Integer, nullable=False, server_default="0"),
         Column("doubts", TEXT, nullable=False, server_default="[]"),
         _passing(),
+        *_part_columns(),
     ]
 
 
@@ -325,6 +335,7 @@ rejudged_verdict = Table(
     *_text("rejudging"),
     *_verdict_columns(),
     *_maybe_text("measured_at", "measured_until"),
+    Column("share", Float),
     PrimaryKeyConstraint(
         "rejudging", "judged_at", "country", "cycle", "vantage", "platform", "function", "endpoint"
     ),
@@ -336,6 +347,7 @@ rejudged_platform = Table(
     *_text("rejudging"),
     *_platform_columns(),
     *_maybe_text("measured_at", "measured_until"),
+    *_part_columns(),
     PrimaryKeyConstraint("rejudging", "judged_at", "country", "cycle", "vantage", "platform"),
 )
 

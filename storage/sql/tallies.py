@@ -18,7 +18,7 @@ from monitor.analysis.coverage import Cause, Tally, cause_by_rule
 from monitor.analysis.verdict import State
 from probes.vantage import VantageRole
 from storage.sql import schema
-from storage.values.rollup import COUNTS
+from storage.values.rollup import COUNTS, counted_as
 from storage.values.selection import Selection
 from storage.values.times import time_text
 
@@ -139,7 +139,8 @@ def _of_verdicts(selection: Selection, since: _Bound, until: _Bound) -> Select[A
     c = _VERDICTS.c
     place = [c[name] for name in _PLACE]
     hours = func.count(func.substr(c.judged_at, 1, _HOUR_LENGTH).distinct())
-    counts = (func.sum(case((c.state == state.value, 1), else_=0)) for state in COUNTS)
+    names = {one: [s.value for s in State if counted_as(s) is one] for one in COUNTS}
+    counts = (func.sum(case((c.state.in_(names[one]), 1), else_=0)) for one in COUNTS)
     where = _of_verdicts_in_turn(selection, since, until)
     return select(*place, hours, *counts).where(*where).group_by(*place)
 

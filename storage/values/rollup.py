@@ -122,8 +122,13 @@ def clock_hours(start: datetime, end: datetime) -> int:
     return -((from_ - end) // timedelta(hours=1))
 
 
-COUNTS = tuple(State)
+COUNTS = tuple(state for state in State if state is not State.PARTIAL)
 """The states counted, in the order of the columns."""
+
+
+def counted_as(state: State) -> State:
+    """The column that a verdict counts in: what fails for some people works for others."""
+    return State.DEGRADED if state is State.PARTIAL else state
 
 
 class Counted(NamedTuple):
@@ -164,5 +169,5 @@ def counted(verdicts: Iterable[PlatformVerdict]) -> Iterator[Counted]:
                 verdict.asn,
                 verdict.network,
                 hour,
-                verdict.state,
+                counted_as(verdict.state),
             )

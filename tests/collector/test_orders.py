@@ -28,7 +28,7 @@ from monitor.wire.answers import (
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import REFERENCE_PLATFORM, Measurement, Purpose
-from probes.target import Reduction, Target
+from probes.target import Dial, Reduction, Target
 from storage.store import StorageError
 from tests.collector.world import (
     NOW,
@@ -86,6 +86,7 @@ class FakeControls:
         cycle: str,
         quic: bool = False,
         reduction: Reduction | None = None,
+        also: Dial | None = None,  # noqa: ARG002 # no test of orders asks where it dials
     ) -> tuple[Measurement, ...]:
         """One look."""
         if self._spent:

@@ -7,11 +7,11 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from monitor.analysis.verdict import State
+from monitor.analysis.verdict import PlatformVerdict, State
 from storage.store import Store
 from storage.values.cursor import LENGTHS, place_of
 from storage.values.cycle import Cycle
-from storage.values.rollup import Availability, Period
+from storage.values.rollup import COUNTS, Availability, Period, counted_as
 from storage.values.selection import Selection
 from tests.contract.cycles import START, at, cycle
 from tests.contract.listing import flat
@@ -50,20 +50,27 @@ async def days(store: Store, **wanted: object) -> list[Availability]:
 
 async def test_every_state_is_counted_in_its_hour_and_day(store: Store) -> None:
     """Twelve cycles an hour; each state ends up in its own column, in both tables."""
-    for number, state in enumerate([*State, State.OK, State.OK]):
+    for number, state in enumerate([*COUNTS, State.OK, State.OK]):
         await store.save(judged(number, state))
     await store.save(judged(12, State.BLOCKED))
     first, second = await hours(store)
     assert (first.starts_at, second.starts_at) == (at(0), at(HOUR))
-    assert [getattr(first, state) for state in State] == [3, 1, 1, 1, 1, 1]
+    assert [getattr(first, state) for state in COUNTS] == [3, 1, 1, 1, 1, 1]
     assert (second.blocked, second.judged, second.availability) == (1, 1, 0.0)
     assert (first.judged, first.reachable) == (7, 4)
     assert first.availability == 4 / 7
     assert first.coverage == 7 / 8
     (day,) = await days(store)
     assert (day.starts_at, day.hours) == (START.replace(hour=0), 2)
-    assert [getattr(day, state) for state in State] == [3, 1, 1, 2, 1, 1]
+    assert [getattr(day, state) for state in COUNTS] == [3, 1, 1, 2, 1, 1]
     assert day.coverage == 8 / 9 * 2 / 24
+
+
+async def test_what_works_for_a_part_counts_as_degraded(store: Store) -> None:
+    """A verdict of partial is no verdict of blocked."""
+    await store.save(judged(0, State.PARTIAL))
+    (row,) = await hours(store)
+    assert (row.degraded, row.blocked, row.judged, row.availability) == (1, 0, 1, 1.0)
 
 
 async def test_what_cannot_be_told_is_neither_reachable_nor_unreachable(store: Store) -> None:
@@ -188,10 +195,10 @@ async def test_counts_are_what_counting_the_verdicts_gives(store: Store) -> None
                 and row.starts_at <= v.judged_at < row.starts_at + length
             ]
             seen += len(of)
-            assert {s: getattr(row, s) for s in State} == {s: _count(of, s) for s in State}
+            assert {s: getattr(row, s) for s in COUNTS} == {s: _count(of, s) for s in COUNTS}
             assert row.hours == len({v.judged_at.replace(minute=0) for v in of})
         assert seen == len(verdicts) == 240
 
 
-def _count(verdicts: Sequence[object], state: State) -> int:
-    return sum(getattr(one, "state", None) is state for one in verdicts)
+def _count(verdicts: Sequence[PlatformVerdict], state: State) -> int:
+    return sum(counted_as(one.state) is state for one in verdicts)

@@ -63,7 +63,9 @@ def full_scrape() -> Iterator[Metric]:
         msgspec.structs.replace(
             degraded,
             platforms=tuple(
-                msgspec.structs.replace(one, functions=(*one.functions, in_part))
+                msgspec.structs.replace(
+                    one, functions=(*one.functions, in_part), state=State.PARTIAL, share=0.5
+                )
                 for one in degraded.platforms
             ),
         ),

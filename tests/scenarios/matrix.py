@@ -17,7 +17,7 @@ from tests.lab.network import Network
 
 OPEN = "open"
 """The network where nothing is censored: every row is also looked at from there."""
-State = Literal["ok", "blocked", "degraded", "down", "insufficient", "throttled"]
+State = Literal["ok", "blocked", "degraded", "down", "insufficient", "partial", "throttled"]
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

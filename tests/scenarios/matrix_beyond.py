@@ -301,9 +301,94 @@ LISTS: tuple[Scenario, ...] = (
 )
 """Proved in `test_allowlists.py`, which reads the answers from here; a name is also a network's."""
 
+
+def _part(name: str, story: str, sign: str, rule_id: str, evidence: str) -> Scenario:
+    """X fails for a part of people; the answer is the platform's."""
+    proof = "test_a_part_that_fails_is_told_with_its_share"
+    if rule_id == "partial.flows":
+        proof = "test_a_share_of_connections_is_told"
+    answer = blocked(sign, evidence)
+    return Scenario(
+        name=name,
+        group="beyond",
+        story=story,
+        ooni=_NEVER,
+        answer=msgspec.structs.replace(answer, state="partial", rule_id=rule_id),
+        proved_in=f"test_partial.py::{proof}",
+    )
+
+
+PARTIAL: tuple[Scenario, ...] = (
+    _part(
+        "v4-ip-drop",
+        "All IPv4 packets to X are dropped; IPv6 works. Most people have IPv4 alone.",
+        "tcp.timeout",
+        "family.tcp",
+        "strong",
+    ),
+    _part(
+        "v4-ip-refused",
+        "Connections to X over IPv4 are answered with a reset; IPv6 works.",
+        "tcp.refused",
+        "family.tcp",
+        "strong",
+    ),
+    _part(
+        "v4-sni-drop",
+        "Over IPv4 nothing comes back after X's name; IPv6 works, for the box reads IPv4 alone.",
+        "tls.timeout",
+        "family.tls",
+        "conclusive",
+    ),
+    _part(
+        "v4-sni-reset",
+        "Over IPv4 connections are reset after X's name; IPv6 works.",
+        "tls.reset",
+        "family.tls",
+        "conclusive",
+    ),
+    _part(
+        "v6-sni-reset",
+        "Over IPv6 connections are reset after X's name; IPv4 works.",
+        "tls.reset",
+        "family.tls",
+        "conclusive",
+    ),
+    _part(
+        "half-reset",
+        "Every second connection that names X is reset, by chance.",
+        "tls.reset",
+        "partial.flows",
+        "conclusive",
+    ),
+    _part(
+        "half-drop",
+        "Every second connection that names X falls silent, by chance.",
+        "tls.timeout",
+        "partial.flows",
+        "conclusive",
+    ),
+    _part(
+        "one-of-two-dropped",
+        "Packets to one of x.com's two addresses are dropped, over both families.",
+        "tcp.timeout",
+        "partial.addresses",
+        "weak",
+    ),
+    _part(
+        "one-of-two-refused",
+        "Connections to one of x.com's two addresses are answered with a reset.",
+        "tcp.refused",
+        "partial.addresses",
+        "weak",
+    ),
+)
+"""Proved in `test_partial.py`, which reads the answers from here; a name is also a network's."""
+
 BEYOND: tuple[Scenario, ...] = (
     *FUNCTIONS,
     *LISTS,
+    *PARTIAL,
     _ailing("vantage-offline", "The vantage's line is dead.", "vantage.offline"),
     _ailing("vantage-unplugged", "The vantage has no link at all.", "vantage.offline"),
     _ailing(
@@ -750,9 +835,15 @@ BEYOND: tuple[Scenario, ...] = (
     ),
     _in_time(
         "intermittent-block",
-        "Three connections in ten are reset, cycle after cycle. Who tries again gets through, so"
-        " there is no event.",
-        ok("endpoint.reached_on_retry"),
+        "Three connections in ten are reset, cycle after cycle. Who tries again gets through, and"
+        " the share is counted: an event of some connections.",
+        Answer(
+            state="partial",
+            rule_id="partial.flows",
+            method="tls",
+            sub_method="reset",
+            evidence="strong",
+        ),
         "../e2e/test_events.py::test_intermittent_block",
     ),
     _in_time(

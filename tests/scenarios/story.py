@@ -64,7 +64,9 @@ class Seen:
     def accusations(self) -> list[Line]:
         """Every line that says blocked, throttled or degraded."""
         return [
-            line for line in self.lines if line["state"] in ("blocked", "throttled", "degraded")
+            line
+            for line in self.lines
+            if line["state"] in ("blocked", "throttled", "partial", "degraded")
         ]
 
     def _one(self, **wanted: str) -> Line:

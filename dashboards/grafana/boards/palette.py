@@ -23,6 +23,7 @@ PLATFORM_STATES: States = (
     ("ok", GREEN),
     ("down", PURPLE),
     ("degraded", AMBER),
+    ("partial", AMBER),
     ("throttled", ORANGE),
     ("blocked", RED),
 )

@@ -37,6 +37,7 @@ from monitor.analysis.events.event import (
     closed,
     event_id,
     label_of,
+    widest,
 )
 from monitor.analysis.events.recurring_hours import pattern_of
 from monitor.analysis.events.settings import EventSettings
@@ -209,10 +210,13 @@ def _updated(
     """The event as the streams show it now; its state stays."""
     runs = _runs(streams)
     networks = _networks(before.networks, streams, verdict, settings)
+    scope = widest((before.scope, *(run.scope for run in runs)))
     event = _at(
         before,
         verdict,
-        scope=Scope.FULL if before.scope is Scope.FULL else _scope(runs),
+        scope=scope,
+        family=_common_family(before, runs) if scope is Scope.SOME else "",
+        share=_greatest_share(before, runs) if scope is Scope.SOME else None,
         functions=tuple(sorted({*before.functions, *_functions(runs)})),
         methods=tuple(dict.fromkeys((*before.methods, *_methods(runs)))),
         networks=networks,
@@ -464,8 +468,16 @@ def _opening(event: Event) -> str:
     return f"{labels}: {', '.join(event.methods)}"
 
 
-def _scope(runs: Iterable[Run]) -> Scope:
-    return Scope.FULL if any(run.scope is Scope.FULL for run in runs) else Scope.PARTIAL
+def _common_family(before: Event, runs: Iterable[Run]) -> str:
+    """The address family that alone was affected, in every run."""
+    known = {before.family} if before.scope is Scope.SOME else set()
+    found = known | {run.family for run in runs if run.scope is Scope.SOME}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _greatest_share(before: Event, runs: Iterable[Run]) -> float | None:
+    shares = (before.share, *(run.share for run in runs))
+    return max((share for share in shares if share is not None), default=None)
 
 
 def _functions(runs: Iterable[Run]) -> tuple[str, ...]:

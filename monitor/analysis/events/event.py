@@ -6,6 +6,7 @@ instrument are events of their own kinds.
 """
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
@@ -57,10 +58,20 @@ ACTIVE_STATES = (
 
 
 class Scope(StrEnum):
-    """Core functions blocked (full) or only others (partial)."""
+    """How much of the platform people lose."""
 
     FULL = "full"
+    """Core functions."""
+    SOME = "some"
+    """Core functions, but only over one address family, at a share of their addresses, or for a
+    share of the connections."""
     PARTIAL = "partial"
+    """Only functions that are not core."""
+
+
+def widest(scopes: Iterable[Scope]) -> Scope:
+    """The scope in which people lose most; partial without any."""
+    return min(scopes, key=list(Scope).index, default=Scope.PARTIAL)
 
 
 class Stretch(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +141,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """`method.sub_method` over the event, in the order first seen."""
     networks: tuple[NetworkStatus, ...]
     """Every network of the country seen during the event, sorted by AS number."""
+    family: str = ""
+    """`ipv4` or `ipv6` where, in scope `some`, only that family was affected."""
+    share: float | None = None
+    """In scope `some` the greatest share (0–1) of connections, or of addresses, that failed; None
+    else, and where it was not counted."""
     onset_earliest: datetime | None
     """Last moment known to be not blocked; None: blocked before monitoring."""
     onset_latest: datetime

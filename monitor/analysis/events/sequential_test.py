@@ -30,6 +30,12 @@ unless they are conclusive: a dead route or cache lasts for days, and repetition
 it (docs/adr/0034). If the control recently saw an outage, an accusation that is not
 conclusive may be part of that outage, and weighs as a repeated one.
 
+**Interference that comes and goes.** A censor that acts for seconds in each minute is found open by
+most readings, and each run of accusations comes to nothing. Against such a block a clearing reading
+weighs only ln(1 − d), where d is the share of time in which it acts, and an accusing one ln d less.
+So what a run showed that somebody must have sent, or that was conclusive, is carried into the next
+run for an hour. Silence is not: bad lines come and go as well.
+
 **The rate of wrong readings is learned** for each stream, of weak and of strong ones, with
 shrinkage: a beta prior worth `prior_wrong` whose mean is exp(−llr). Accusations count only once the
 stream cleared without having been suspected, so that no block is learned as normal. The rate is
@@ -78,7 +84,10 @@ _ANSWERED = frozenset(
 resolvers, which cache a wrong answer."""
 _UNTOLD = frozenset({"timeout", "unreachable", "address", "servfail", "hijack"})
 """Sub-methods that faults without an end show as well, unless follow-ups ruled them out."""
-_ACCUSED = (State.BLOCKED, State.THROTTLED)
+ACTS, CARRIED = 0.1, 3600.0
+"""The least share of time (0–1) in which interference that comes and goes is expected to act, and
+the seconds for which a run counts that came to nothing."""
+_ACCUSED = (State.BLOCKED, State.THROTTLED, State.PARTIAL)
 _STRONG = (Evidence.STRONG, Evidence.CONCLUSIVE)
 SHORT = 1.0
 """Score (nats) by which what another vantage must confirm stays below the threshold."""
@@ -263,6 +272,12 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     """Accusations of the run that count as wrong if it comes to nothing; repeats within an episode
     count as part of one."""
     wrong_strong: float = 0.0
+    sent: float = 0.0
+    """The highest weight of a reading of the run that no silence explains."""
+    sent_at: datetime | None = None
+    """Of the last such reading, of whatever run."""
+    carried: float = 0.0
+    """Nats from the runs of the last hour that came to nothing."""
     baseline: Baseline = Baseline()
 
     @property
@@ -279,7 +294,8 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
 def reading_of(verdict: PlatformVerdict) -> Reading:
     """The reading of a verdict, weighed by today's table, however old it is."""
     state, evidence = verdict.state, verdict.evidence
-    blocked = state in (State.BLOCKED, State.DEGRADED) and evidence is not Evidence.NONE
+    signs = (State.BLOCKED, State.DEGRADED, State.PARTIAL)
+    blocked = state in signs and evidence is not Evidence.NONE
     throttled = state is State.THROTTLED and evidence in _STRONG
     kind = Kind.NEITHER
     weight = 0.0
@@ -346,6 +362,8 @@ def _accused(state: Detector, reading: Reading, settings: DetectorSettings) -> D
             conclusive=0,
             wrong=0.0,
             wrong_strong=0.0,
+            sent=0.0,
+            carried=_carried(state, reading.at),
         )
     elif state.open_since is not None:
         # It was measured open since the run began.
@@ -354,6 +372,9 @@ def _accused(state: Detector, reading: Reading, settings: DetectorSettings) -> D
     alone = _alone(state, reading, settings)
     outage = settings.outage.same(_seconds(state.down_at, reading.at))
     score = state.score + _gain(state, reading, same, alone, outage)
+    sent = reading.conclusive or (reading.persistence is Persistence.BRIEF and reading.strong)
+    if sent and not state.sent:
+        score += state.carried
     if not reading.alone:
         score = min(score, max(state.score, settings.confirm_at - SHORT))
     fresh = 0.0 if reading.conclusive else (1.0 - same) * (1.0 - outage)
@@ -361,6 +382,8 @@ def _accused(state: Detector, reading: Reading, settings: DetectorSettings) -> D
         state,
         phase=_phase(state, score, settings),
         score=score,
+        sent=max(state.sent, alone) if sent else state.sent,
+        sent_at=reading.at if sent else state.sent_at,
         accused_at=reading.at,
         accused_since=reading.since or reading.at,
         open_since=None,
@@ -392,11 +415,14 @@ def _cleared(state: Detector, reading: Reading, settings: DetectorSettings) -> D
     score = max(0.0, state.score + reading.llr)
     open_since = state.open_since or reading.until or reading.at
     wrong = strong = 0.0
+    carried = max(0.0, state.carried + math.log(1.0 - ACTS))
     over: dict[str, object] = {}
     if score == 0.0 and state.phase is Phase.SUSPICIOUS:
         wrong, strong = state.wrong, state.wrong_strong
     if score == 0.0 and state.phase in (Phase.SUSPICIOUS, Phase.SUSPECTED):
         over = {"end_earliest": state.accused_since, "end_latest": open_since}
+        if state.sent:
+            carried += state.sent + math.log(ACTS)
     return _with(
         state,
         phase=state.phase if score > 0.0 else Phase.CLEAR,
@@ -404,6 +430,7 @@ def _cleared(state: Detector, reading: Reading, settings: DetectorSettings) -> D
         cleared_at=reading.at,
         cleared_since=reading.since or reading.at,
         open_since=open_since,
+        carried=carried,
         baseline=_learned(state.baseline, settings, right=1.0, wrong=wrong, strong=strong),
         **over,
     )
@@ -429,8 +456,13 @@ def _cleared_again(state: Detector, reading: Reading, settings: DetectorSettings
     )
 
 
+def _carried(state: Detector, at: datetime) -> float:
+    """What runs of the last hour add to one that begins now."""
+    return state.carried if _seconds(state.sent_at, at) <= CARRIED else 0.0
+
+
 def _phase(state: Detector, score: float, settings: DetectorSettings) -> Phase:
-    if score >= settings.confirm_at and state.score > 0.0:
+    if score >= settings.confirm_at and (state.score > 0.0 or state.carried > 0.0):
         return Phase.BLOCKED
     if score >= settings.suspect_at or state.phase is Phase.SUSPECTED:
         return Phase.SUSPECTED

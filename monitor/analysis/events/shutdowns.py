@@ -15,8 +15,8 @@ and *listed* when only a list of sites does.
 * **Allowlist**: a field vantage of a country is listed for `SURE` cycles, whatever the others are.
   Confirmed from two networks on, listed or cut: one network alone may have lost a line abroad and
   have caches of popular sites, or a filter of its own site.
-* **Vantage silent**: one vantage alone is dark. It accuses nobody. One that is nameless alone has a
-  faulty resolver, which its health says.
+* **Vantage silent**: one vantage alone is dark. It accuses nobody, and a control's has no country.
+  One that is nameless alone has a faulty resolver, which its health says.
 * **Instrument**: all vantages, controls included, went dark within `TOGETHER`. No government does
   that in several places; our own line or fault does.
 
@@ -333,7 +333,8 @@ def _findings(
         if report.vantage not in explained and _sure([report]):
             yield _Finding(
                 kind=EventKind.VANTAGE_SILENT,
-                country=report.country,
+                # A control is equipment: where it stands says nothing about that country.
+                country=report.country if report.field else "",
                 vantage=report.vantage,
                 reports=(report,),
                 sure=True,
@@ -504,6 +505,7 @@ def _new(finding: _Finding, now: datetime) -> Event:
     earliest, latest = onset_of(together)
     # Two moments of each vantage, to the microsecond: who knows one cannot guess the others.
     moments = sorted(f"{one.since.isoformat()} {one.before}" for one in together)
+    networks = _networks(finding, ())
     return Event(
         id=event_id(finding.subject, *moments),
         kind=finding.kind,
@@ -511,13 +513,13 @@ def _new(finding: _Finding, now: datetime) -> Event:
         vantage=finding.vantage,
         state=EventState.SUSPECTED,
         methods=(_method(finding),),
-        networks=_networks(finding, ()),
+        networks=networks,
         passing=_passing(finding, ()),
         onset_earliest=earliest,
         onset_latest=latest,
         detected_at=now,
         updated_at=now,
-        evidence=Evidence.STRONG.value,
+        evidence=(Evidence.STRONG if networks else Evidence.NONE).value,
     )
 
 
@@ -538,7 +540,8 @@ def _passing(finding: _Finding, before: Iterable[str]) -> tuple[str, ...]:
 
 def _networks(finding: _Finding, before: Iterable[NetworkStatus]) -> tuple[NetworkStatus, ...]:
     statuses = {(n.asn, n.network): msgspec.structs.replace(n, blocked_now=False) for n in before}
-    for report in finding.reports:
+    ours = finding.kind is EventKind.VANTAGE_SILENT
+    for report in (r for r in finding.reports if r.field or not ours):
         statuses[report.asn, report.network] = NetworkStatus(
             asn=report.asn, network=report.network, affected=True, blocked_now=True
         )
@@ -555,12 +558,10 @@ def _close(event: Event, reports: Iterable[VantageReport], now: datetime) -> Cha
     or its vantages were removed. In the last two cases its end stays unknown."""
     lost = {(network.asn, network.network) for network in event.networks if network.affected}
     concerned = [
-        s
-        for s in reports
-        if (s.asn, s.network) in lost
-        and event.country in ("", s.country)
-        and event.vantage in ("", s.vantage)
+        s for s in reports if (s.asn, s.network) in lost and event.country in ("", s.country)
     ]
+    if event.vantage:
+        concerned = [s for s in reports if s.vantage == event.vantage]
     back = [s for s in concerned if s.since > event.onset_latest and not s.lost]
     first = min(back, key=lambda report: report.since, default=None)
     still = [s.last_lost for s in concerned if s.lost]

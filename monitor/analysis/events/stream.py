@@ -13,7 +13,7 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.analysis.events.event import Scope
+from monitor.analysis.events.event import Scope, widest
 from monitor.analysis.events.sequential_test import (
     Detector,
     DetectorSettings,
@@ -22,11 +22,12 @@ from monitor.analysis.events.sequential_test import (
     stale,
     update,
 )
-from monitor.analysis.judge.rules import UNSETTLED
+from monitor.analysis.judge.rules import SOME_ADDRESSES, UNSETTLED
 from monitor.analysis.trust import Voice, network_key
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict, State
 
-_ACCUSED = (State.BLOCKED, State.THROTTLED, State.DEGRADED)
+_ACCUSED = (State.BLOCKED, State.THROTTLED, State.PARTIAL, State.DEGRADED)
+_SCOPES = {State.DEGRADED: Scope.PARTIAL, State.PARTIAL: Scope.SOME}
 _OWN_TEST = ("quic", "throttling")
 """Methods whose absence not every cycle tests: see `FunctionVerdict.tested`."""
 
@@ -54,7 +55,13 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """Functions blocked or throttled at any time, sorted."""
     evidence: Evidence
     scope: Scope
-    """Full once a core function was affected."""
+    """Full once a core function was affected, some while that was so for a part of people only."""
+    family: str = ""
+    """The address family, where only one was affected."""
+    share: float | None = None
+    """The greatest share (0–1) of connections or addresses that failed, where it was counted."""
+    lead: bool = False
+    """All its verdicts are of silence at some addresses, which an ordinary fault explains too."""
     settled: bool = True
     """A verdict of it did not depend on controls that disagree, or on one agent's alone."""
 
@@ -190,7 +197,10 @@ def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
             sorted(n for r in verdict.functions if r.state in _ACCUSED for n in r.names)
         ),
         evidence=verdict.evidence,
-        scope=Scope.PARTIAL if verdict.state is State.DEGRADED else Scope.FULL,
+        scope=_SCOPES.get(verdict.state, Scope.FULL),
+        family=verdict.family,
+        share=verdict.share,
+        lead=verdict.rule_id == SOME_ADDRESSES and verdict.evidence is Evidence.WEAK,
         settled=verdict.rule_id not in UNSETTLED,
     )
     if run is None or run.at != now.at:
@@ -203,6 +213,9 @@ def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
         methods=tuple(dict.fromkeys((*run.methods, *now.methods))),
         functions=tuple(sorted({*run.functions, *now.functions})),
         evidence=max(run.evidence, now.evidence, key=EVIDENCE_ORDER.__getitem__),
-        scope=Scope.FULL if Scope.FULL in (run.scope, now.scope) else Scope.PARTIAL,
+        scope=widest((run.scope, now.scope)),
+        family=run.family if run.family == now.family else "",
+        share=max((s for s in (run.share, now.share) if s is not None), default=None),
+        lead=run.lead and now.lead,
         settled=run.settled or now.settled,
     )

@@ -38,7 +38,7 @@ def support_of(streams: Iterable[Stream], now: datetime, settings: EventSettings
     found = {
         ONE_SOURCE: len(sources) == 1,
         NEW_KEYS: any(trust.is_new(one.vantage, now) for one in accusing),
-        UNSETTLED: len(accusing) < len(suspecting),
+        UNSETTLED: any(one.run is not None and not one.run.settled for one in suspecting),
     }
     return Support(
         weight=sum(sources.values()),
@@ -48,8 +48,9 @@ def support_of(streams: Iterable[Stream], now: datetime, settings: EventSettings
 
 
 def is_settled(stream: Stream) -> bool:
-    """Whether its block does not rest on controls that disagree, or on one agent's alone."""
-    return stream.run is not None and stream.run.settled
+    """Whether its block does not rest on controls that disagree, or on one agent's alone, or on
+    what is a mere lead."""
+    return stream.run is not None and stream.run.settled and not stream.run.lead
 
 
 def heavier(known: float | None, now: float | None) -> float | None:

@@ -6,21 +6,22 @@ import msgspec
 
 from monitor.analysis.judge.attempt_signs import FailedAttempt, Finding, failed_at, strongest
 from monitor.analysis.judge.case import Case
-from monitor.analysis.judge.controls import ABLE, controls_for, follows
+from monitor.analysis.judge.controls import ABLE, Controls, controls_for, follows, reached_at
 from monitor.analysis.judge.evidence_grades import Sign, capped, signs
+from monitor.analysis.judge.follow_up_evidence import reread
 from monitor.analysis.judge.interception import intercepted
 from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import Outcome, Summary, came_late, contradicting, works
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
 from probes.measurement import Layer
 
-_INNOCENT: frozenset[Sign] = frozenset(
-    signs(
-        "dns.refused dns.servfail dns.no_answer dns.timeout tcp.timeout tcp.unreachable tls.timeout"
-    )
-)
-"""Never more than weak for one family: resolvers fail on one record type, and two networks may not
-exchange routes of one family."""
+_RESOLVERS: frozenset[Sign] = frozenset(signs("dns.refused dns.servfail dns.no_answer dns.timeout"))
+"""Never more than weak for one family: resolvers fail on one record type."""
+_SILENT: frozenset[Sign] = frozenset(signs("tcp.timeout tcp.unreachable tls.timeout"))
+"""Nobody sends these. Two networks may not exchange routes of one family, and over IPv6 some do
+not: there they keep nobody from the platform. Over IPv4 they are weak unless a control was answered
+at the very address, like silence over every family."""
+_RTYPES = {"ipv4": "A", "ipv6": "AAAA"}
 
 
 def family_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
@@ -31,8 +32,9 @@ def family_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
     contradicting replies it suffices: an attempt gets through when a forged reply is lost.
 
     The family must work otherwise from this vantage, and a control must have reached the same host
-    over it afterwards. None when it does not, or nothing accuses. IPv6 that is silent where IPv4
-    answers has no evidence: applications use IPv4 within a fraction of a second.
+    over it afterwards, at the addresses that failed where it tried them. None when it does not, or
+    nothing accuses. IPv6 that is silent where IPv4 answers has no evidence: applications use IPv4
+    within a fraction of a second.
     """
     if case.health.state not in ABLE or any(intercepted(case, one) for one in attempts):
         return None
@@ -65,31 +67,82 @@ def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | N
     ):
         return None
     controls = controls_for(case, attempts[-1:])
+    dialled = {
+        p.address
+        for summary, _ in failed
+        for p in summary.paths
+        if p.family == family and p.address
+    }
     working = [
-        control for control in controls.working if _works_over(control, family, attempts[-1])
+        control
+        for control in controls.working
+        if _is_witness(control, family, attempts[-1], dialled)
     ]
     covered = [
         FailedAttempt(
-            summary=summary,
+            summary=_only(summary, family),
             signs=failed_at([p for p in summary.paths if p.family == family], outcome.depth),
             covered=True,
         )
         for summary, outcome in failed
         if any(follows(c.measurement, summary) for c in working)
     ]
-    found = strongest(case, covered)
-    if found is None or found.evidence is Evidence.NONE or (case.lossy_path and lost(found.sign)):
+
+    def concluded(found: Finding) -> Finding:
+        found = msgspec.structs.replace(found, family=family)
+        return _concluded(case, found, covered, controls, working, dialled)
+
+    found = strongest(case, covered, concluded)
+    if found is None or found.evidence is Evidence.NONE:
         return None
-    if family == "ipv6" and found.sign in _INNOCENT:
-        return msgspec.structs.replace(found, evidence=Evidence.NONE, family=family)
-    doubtful = controls.unstable or controls.unsettled or found.sign in _INNOCENT
-    limit = Evidence.WEAK if doubtful else Evidence.STRONG
-    return msgspec.structs.replace(found, evidence=capped(found.evidence, limit), family=family)
+    if family == "ipv6" and found.sign in _SILENT | _RESOLVERS:
+        return msgspec.structs.replace(found, evidence=Evidence.NONE)
+    return found
+
+
+def _concluded(
+    case: Case,
+    found: Finding,
+    covered: Sequence[FailedAttempt],
+    controls: Controls,
+    working: Sequence[Summary],
+    dialled: set[str],
+) -> Finding:
+    """The finding with what controls and follow-ups make of it."""
+    if found.sign is None or (case.lossy_path and lost(found.sign)):
+        return msgspec.structs.replace(found, evidence=Evidence.NONE)
+    there = any(reached_at(control).get(address) for control in working for address in dialled)
+    doubtful = (
+        controls.unstable
+        or controls.unsettled
+        or found.sign in _RESOLVERS
+        or (found.sign in _SILENT and not there)
+    )
+    evidence = capped(found.evidence, Evidence.WEAK if doubtful else Evidence.STRONG)
+    if found.family == "ipv6" and found.sign in _SILENT | _RESOLVERS:
+        return msgspec.structs.replace(found, evidence=evidence)
+    agreeing = [one.summary for one in covered if found.sign in one.signs]
+    reading = reread(case, found.sign, evidence, agreeing, working)
+    return msgspec.structs.replace(found, sign=reading.sign, evidence=reading.evidence)
+
+
+def _only(summary: Summary, family: str) -> Summary:
+    """The attempt as far as this family goes: what the other one showed explains nothing here."""
+    hop = summary.last_hop
+    return msgspec.structs.replace(
+        summary,
+        last_hop=msgspec.structs.replace(
+            hop,
+            dns=tuple(o for o in hop.dns if o.rtype == _RTYPES[family]),
+            tcp=tuple(o for o in hop.tcp if o.family == family),
+            tls=tuple(o for o in hop.tls if o.family == family),
+        ),
+    )
 
 
 def _contradicted(summary: Summary, family: str) -> bool:
     """Whether the query for this family's addresses got contradicting replies."""
-    rtype = {"ipv4": "A", "ipv6": "AAAA"}[family]
+    rtype = _RTYPES[family]
     return any(o.rtype == rtype and contradicting(o.answers) for o in summary.last_hop.dns)
 
 
@@ -97,12 +150,13 @@ def _of_family(summary: Summary, family: str) -> Outcome | None:
     return next((o for o in summary.outcomes if o.family == family), None)
 
 
-def _works_over(control: Summary, family: str, field: Summary) -> bool:
-    """Whether a control reached the same host over this family."""
+def _is_witness(control: Summary, family: str, field: Summary, dialled: set[str]) -> bool:
+    """Whether a control reached the same host over this family: at an address that failed here
+    where it tried one. One behind a proxy that resolves can show it in no other way."""
+    if not control.measurement.reached or control.last_hop.host != field.last_hop.host:
+        return False
+    tried = [well for address, well in reached_at(control).items() if address in dialled]
+    if tried:
+        return any(tried)
     outcome = _of_family(control, family)
-    return (
-        control.measurement.reached
-        and control.last_hop.host == field.last_hop.host
-        and outcome is not None
-        and works(outcome, control.measurement)
-    )
+    return outcome is not None and works(outcome, control.measurement)

@@ -82,6 +82,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     family: str = ""
     fingerprint: str = ""
     """Id of the fingerprint that supports the sign."""
+    share: float | None = None
+    """Share (0–1) of connections or addresses that show the sign, where others work."""
 
 
 class FailedAttempt(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,7 +32,13 @@ from monitor.analysis.vantage.health import wrong_clock
 from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.failure import Failure
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import LEGAL_REASONS, HttpObservation, Measurement, TlsObservation
+from probes.measurement import (
+    LEGAL_REASONS,
+    HttpObservation,
+    Measurement,
+    TcpObservation,
+    TlsObservation,
+)
 
 _BY_NAME = ("reset", TIMEOUT)
 """Failures of a handshake that a censor at the control causes. Servers refuse a name in others."""
@@ -141,6 +147,27 @@ def _slowest(control: Summary) -> float:
     last_hop = control.last_hop
     waits = [o.duration for o in (*last_hop.tcp, *last_hop.tls, *last_hop.app) if o.failure is None]
     return max(waits, default=0.0)
+
+
+def reached_at(control: Summary) -> dict[str, bool]:
+    """Address → whether the endpoint answered a control there: the addresses of its own resolver,
+    and those that failed at the field vantage."""
+    found: dict[str, bool] = {}
+    host = control.last_hop.host.rstrip(".")
+    of_host = [
+        o
+        for o in control.measurement.observations
+        if isinstance(o, TcpObservation | TlsObservation) and o.reason in ("", Reason.SAME_ADDRESS)
+    ]
+    encrypted = any(isinstance(o, TlsObservation) for o in of_host)
+    for one in of_host:
+        if not one.address or (isinstance(one, TlsObservation) and one.server_name != host):
+            continue
+        if one.failure is not None:
+            found.setdefault(one.address, False)
+        elif isinstance(one, TlsObservation) or not encrypted:
+            found[one.address] = True
+    return found
 
 
 def follows(control: Measurement, summary: Summary) -> bool:

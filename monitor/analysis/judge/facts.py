@@ -13,6 +13,8 @@ from monitor.analysis.judge.evidence_grades import Sign
 from monitor.analysis.judge.hello_forms import hello_finding
 from monitor.analysis.judge.quic_blocked import quic_fails_everywhere, quic_finding
 from monitor.analysis.judge.server_errors import errs, forbidden, server_error
+from monitor.analysis.judge.some_addresses import addresses_finding
+from monitor.analysis.judge.some_flows import any_name_cut_off, flows_finding
 from monitor.analysis.outcome import Summary, summarise, usable
 from monitor.analysis.verdict import Evidence, VantageState
 from probes.measurement import LEGAL_REASONS, Layer
@@ -41,6 +43,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """None when no attempt failed."""
     family_finding: Finding | None
     """Set when the endpoint answers, but never over one family that works otherwise."""
+    some_finding: Finding | None
+    """Set when the endpoint answers, but not every connection to it, or not at every address."""
+    flows: bool
+    """That finding is about connections, and not about addresses."""
+    any_name: bool
+    """Connections are cut off at times, whatever name they send."""
     quic_finding: Finding | None
     """Set when the endpoint answers over TCP, but not over QUIC."""
     quic_fails_everywhere: bool
@@ -79,6 +87,11 @@ def examine(case: Case) -> Facts:
     failed = _trailing_failures(attempts) if not (answered or like_control) else []
     controls = controls_for(case, failed) if failed else for_last
     finding = other_hello or (find(case, failed, controls) if failed else None)
+    flows, any_name = flows_finding(case), any_name_cut_off(case)
+    of_family = family_finding(case, attempts) if answered else None
+    if any_name and of_family and of_family.sign and of_family.sign[0] is Layer.TLS:
+        of_family = None  # by chance
+    addresses = addresses_finding(case, attempts) if answered and flows is None else None
     return Facts(
         case=case,
         measured=bool(every),
@@ -91,7 +104,10 @@ def examine(case: Case) -> Facts:
         withheld_everywhere=_withheld_everywhere(finding, controls),
         controls=controls,
         finding=finding,
-        family_finding=family_finding(case, attempts) if answered else None,
+        family_finding=of_family,
+        some_finding=flows or addresses,
+        flows=flows is not None,
+        any_name=any_name,
         quic_finding=quic_finding(case, attempts) if answered else None,
         quic_fails_everywhere=answered and quic_fails_everywhere(case, attempts),
         last=last or (every[-1] if every else None),

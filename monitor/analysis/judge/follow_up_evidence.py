@@ -30,6 +30,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.controls import reached_at
 from monitor.analysis.judge.evidence_grades import Sign, capped, signs
 from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import TIMEOUT, Summary, contradicting, sub_method_of
@@ -114,7 +115,7 @@ def reread(
     sign: Sign,
     evidence: Evidence,
     agreeing: Sequence[Summary],
-    working: Iterable[Summary],
+    working: Sequence[Summary],
 ) -> Reading:
     """The sign and grade of attempts that agree, given the case's follow-ups.
 
@@ -145,7 +146,10 @@ def _reread(
     layer, word = sign
     if word == "bogon" and _answers_in_private(clues):
         return Reading(sign=PRIVATE_ADDRESS, evidence=Evidence.NONE)
-    honest = _honest_addresses(clues).union(*(_answered_addresses(one) for one in working))
+    honest = _honest_addresses(clues).union(
+        *(_answered_addresses(one) for one in working),
+        (address for one in working for address, well in reached_at(one).items() if well),
+    )
     if layer is Layer.DNS and _only_the_name_lies(clues, word):
         return _conclusive(sign, evidence, agreeing)
     if layer is Layer.TLS and word == "certificate" and _forged(clues):
@@ -265,7 +269,7 @@ def _other_name_answers(clues: _Clues, word: str) -> set[str]:
 
 def _fails_again(clues: _Clues) -> set[str]:
     """Addresses where our name was cut off again after the innocuous one."""
-    again = [o for o in clues.tls if o.reason == Reason.NAME_AGAIN]
+    again = [o for o in clues.tls if o.reason in (Reason.NAME_AGAIN, Reason.FLOW_NAME)]
     worked = {o.address for o in again if o.failure is None}
     return {o.address for o in again if sub_method_of(o) in _HELLO} - worked
 

@@ -9,6 +9,8 @@
     platform  as bad as its worst core function; with every core function ok, a block of
               another function makes it degraded. While more functions are unknown than work, it is
               unknown itself: a portal that lets one port through proves one function.
+    partial   an endpoint that works over one address family, at some addresses or for some
+              connections. It counts less than one that works and more than one that is slow.
 
 *Nothing found is lost.* A function that works names its blocked endpoints all the same, as
 `FunctionVerdict.accused`.
@@ -52,9 +54,9 @@ from monitor.analysis.verdict import (
 )
 from probes.catalog.catalog import Endpoint, Function, Need, Platform
 
-_BAD = (State.BLOCKED, State.THROTTLED, State.DOWN)
+_BAD = (State.BLOCKED, State.THROTTLED, State.PARTIAL, State.DOWN)
 _WORST_FIRST = (*_BAD, State.INSUFFICIENT, State.DEGRADED, State.OK)
-_ACCUSED = (State.BLOCKED, State.THROTTLED, State.DEGRADED)
+_ACCUSED = (State.BLOCKED, State.THROTTLED, State.PARTIAL, State.DEGRADED)
 MOST_NAMED = 8
 """Endpoints that a function names at most, since pools are large."""
 _WORKS = (State.OK, State.DEGRADED)
@@ -137,7 +139,9 @@ def roll_up(
         sub_method=accused.sub_method if accused else "",
         rule_id=decider.rule_id if decider else "look.none",
         evidence=evidence if state in _ACCUSED else Evidence.NONE,
-        llr=llr(State.BLOCKED if state is State.DEGRADED else state, evidence),
+        llr=llr(State.BLOCKED if state in (State.DEGRADED, State.PARTIAL) else state, evidence),
+        family=accused.family if accused and state is State.PARTIAL else "",
+        share=accused.share if accused and state is State.PARTIAL else None,
         functions=tuple(
             _function_verdict(
                 function,
@@ -280,27 +284,32 @@ def _state_of_groups(states: Sequence[State]) -> State:
     if not different - {State.OK, State.DOWN}:
         return State.OK
     if different & set(_ACCUSED):
-        works = different - {State.BLOCKED, State.THROTTLED}
-        if State.OK in works:
+        if State.OK in different:
             return State.DEGRADED
-        return State.THROTTLED if State.THROTTLED in different else _quorum(states, 1)
+        best = (State.PARTIAL, State.THROTTLED)
+        return next((state for state in best if state in different), _quorum(states, 1))
     return State.INSUFFICIENT
 
 
 def _quorum(states: Sequence[State], needed: int) -> State:
     """The state of endpoints of which so many must work."""
     count: Callable[[State], int] = list(states).count
-    works, slow = count(State.OK), count(State.THROTTLED)
+    works, slow, partly = count(State.OK), count(State.THROTTLED), count(State.PARTIAL)
     blocked, down = count(State.BLOCKED), count(State.DOWN)
     failing = len(states) - works
     if works >= needed:
         return State.OK
-    if works + slow >= needed:
-        return State.THROTTLED  # the best that is left to people
+    # The best that is left to people.
+    if works + partly >= needed:
+        return State.PARTIAL
+    if works + partly + slow >= needed:
+        return State.THROTTLED
     if len(states) - blocked < needed or (2 * blocked >= failing and 2 * down < blocked):
         return State.BLOCKED
     if len(states) - blocked - slow < needed:
         return State.THROTTLED
+    if len(states) - blocked - slow - partly < needed:
+        return State.PARTIAL
     if down and not blocked and (len(states) - down < needed or 2 * down >= failing):
         return State.DOWN
     return State.INSUFFICIENT

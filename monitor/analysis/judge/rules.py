@@ -84,6 +84,7 @@ RULES_VERSION = "6"
 """Stored with every verdict. It changes whenever the same case could get another verdict."""
 QUIC_BLOCKED = "quic.blocked"
 IPV6_DEAD = "family.ipv6_dead"
+SOME_FLOWS, SOME_ADDRESSES = "partial.flows", "partial.addresses"
 CONTROL_UNSETTLED, FAMILY_UNSETTLED = "control.unsettled", "family.unsettled"
 UNSETTLED = (CONTROL_UNSETTLED, FAMILY_UNSETTLED)
 """Ids of the rules for what may be blocked or down, for the controls do not settle it. They make a
@@ -117,6 +118,7 @@ def verdict_on(
     method: str = "",
     sub_method: str = "",
     family: str = "",
+    share: float | None = None,
 ) -> Verdict:
     """The verdict; `decided_by` are the measurements that show its state."""
     ends = (one.started_at + timedelta(seconds=one.duration) for one in decided_by)
@@ -136,9 +138,10 @@ def verdict_on(
         method=method,
         sub_method=sub_method,
         family=family,
+        share=share,
         rule_id=rule_id,
         evidence=evidence,
-        llr=llr(state, evidence),
+        llr=llr(State.BLOCKED if state is State.PARTIAL else state, evidence),
         failures=failures,
         judged_at=case.judged_at,
         rules_version=RULES_VERSION,
@@ -150,7 +153,7 @@ def verdict_on(
 def _verdict(facts: Facts, rule: Rule) -> Verdict:
     finding = _finding(facts, rule)
     summary = finding.summary if finding is not None else facts.last
-    accused = finding if rule.state is State.BLOCKED else None
+    accused = finding if rule.state in (State.BLOCKED, State.PARTIAL) else None
     layer, sub_method = accused.sign if accused is not None and accused.sign else ("", "")
     return verdict_on(
         facts.case,
@@ -164,12 +167,15 @@ def _verdict(facts: Facts, rule: Rule) -> Verdict:
         method=(rule.method or str(layer)) if accused is not None else "",
         sub_method=(rule.sub_method or sub_method) if accused is not None else "",
         family=accused.family if accused is not None else "",
+        share=accused.share if accused is not None else None,
     )
 
 
 def _finding(facts: Facts, rule: Rule) -> Finding | None:
     if rule in _FAMILY_RULES or rule.id == IPV6_DEAD:
         return facts.family_finding
+    if rule.id in (SOME_FLOWS, SOME_ADDRESSES):
+        return facts.some_finding
     return facts.quic_finding if rule.id == QUIC_BLOCKED else facts.finding
 
 
@@ -177,9 +183,9 @@ def _decided_by(facts: Facts, rule: Rule) -> tuple[Measurement, ...]:
     """The attempts that show the state: the last one where it worked, else those that failed since
     the last that worked. A part of them alone is not enough to accuse, so which of them failed
     for another reason, before the block or after it, is not known."""
-    if rule in _FAMILY_RULES:
+    if rule in _FAMILY_RULES or rule.id == SOME_ADDRESSES:
         return facts.case.attempts
-    if rule.id == QUIC_BLOCKED:
+    if rule.id in (QUIC_BLOCKED, SOME_FLOWS):
         return (*facts.case.attempts, *facts.case.follow_ups)
     return tuple(one.measurement for one in facts.decisive)
 
@@ -200,11 +206,12 @@ def _family(layer: Layer, meaning: str) -> Rule:
         id=f"family.{layer}",
         meaning=f"The platform answers, but over one of IPv4 and IPv6 {meaning} in every test,"
         " though that family works here and the platform works over it elsewhere.",
-        state=State.BLOCKED,
+        state=State.PARTIAL,
         method=layer.value,
-        grade_ceiling=Evidence.STRONG,
+        grade_ceiling=Evidence.STRONG if layer is Layer.TCP else Evidence.CONCLUSIVE,
         wrong_when="The network and the platform's network do not exchange routes of that family;"
-        " timeouts and unreachable addresses are therefore never more than weak here.",
+        " timeouts and unreachable addresses are therefore never more than weak over IPv4, unless a"
+        " control is answered at the very address.",
         matches=lambda facts: (
             facts.family_finding is not None
             and facts.family_finding.sign is not None
@@ -274,7 +281,7 @@ _FAMILY_RULES = (
         meaning="The platform answers, but never over one of IPv4 and IPv6, though that family"
         " works here. Whether it works over it elsewhere is not settled: the controls disagree, or"
         " too few of them are known well enough to be believed.",
-        state=State.BLOCKED,
+        state=State.PARTIAL,
         grade_ceiling=Evidence.WEAK,
         wrong_when="The platform does not work over that family anywhere.",
         matches=_family_unsettled,
@@ -304,6 +311,18 @@ RULES: tuple[Rule, ...] = (
         " this one.",
         "Both networks belong to one operator and are not listed as siblings.",
     ),
+    # Does it answer some connections, and cut off others?
+    Rule(
+        id=SOME_FLOWS,
+        meaning="Of many connections that send the platform's name, a share is cut off. Of as many"
+        " with an innocuous name to the same address, made in between, none is, or far fewer.",
+        state=State.PARTIAL,
+        method=Layer.TLS.value,
+        grade_ceiling=Evidence.CONCLUSIVE,
+        wrong_when="The platform's own server limits how many connections one visitor makes under"
+        " its name; without many connections from a control this is never more than strong.",
+        matches=lambda facts: facts.flows,
+    ),
     # Did it answer?
     Rule(
         id=IPV6_DEAD,
@@ -316,6 +335,16 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     *_FAMILY_RULES,
+    Rule(
+        id=SOME_ADDRESSES,
+        meaning="It answers at some of its addresses. Others of the same family fail in every test,"
+        " while a control is answered at these very addresses.",
+        state=State.PARTIAL,
+        grade_ceiling=Evidence.CONCLUSIVE,
+        wrong_when="A server of the platform near by, or the route to it, is broken; what fails"
+        " before the name is sent is therefore never more than weak.",
+        matches=lambda facts: facts.some_finding is not None,
+    ),
     Rule(
         id=QUIC_BLOCKED,
         meaning="The platform answers over TCP, but not over QUIC, though it does elsewhere and"
@@ -442,6 +471,13 @@ RULES: tuple[Rule, ...] = (
         meaning="It has only IPv4 or only IPv6 addresses, and that family does not work here.",
         wrong_when="Its addresses of the other family are hidden by a forged DNS reply.",
         matches=lambda facts: facts.family_missing,
+    ),
+    Rule(
+        id="partial.any_name",
+        meaning="It answered before in this cycle, and of many connections to it a share is cut"
+        " off, whatever name they send: a server, or the line to it, is faulty.",
+        wrong_when="A censor cuts off a share of all connections to the platform's addresses.",
+        matches=lambda facts: facts.any_name,
     ),
     Rule(
         id="tls.local_authority",

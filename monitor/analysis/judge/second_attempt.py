@@ -1,5 +1,6 @@
 """Whether an endpoint needs another attempt in the same cycle."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from monitor.analysis.judge.cleartext_pages import (
@@ -8,19 +9,36 @@ from monitor.analysis.judge.cleartext_pages import (
     compare,
     redirects_elsewhere,
 )
+from monitor.analysis.judge.controls import reached_at
 from monitor.analysis.judge.evidence_grades import AGREEING_ATTEMPTS, WEIGHTS, Weight
 from monitor.analysis.judge.hello_forms import other_hello_failed
 from monitor.analysis.judge.quic_blocked import quic_failed
 from monitor.analysis.judge.server_errors import errs
-from monitor.analysis.outcome import Outcome, came_late, decisive, rank, summarise, works
+from monitor.analysis.outcome import (
+    Outcome,
+    best,
+    came_late,
+    decisive,
+    rank,
+    summarise,
+    usable,
+    works,
+)
 from probes.failure import Failure
-from probes.measurement import Layer, Measurement
+from probes.measurement import Layer, Measurement, TlsObservation
+from probes.target import Dial
+
+_AT_ADDRESS = frozenset({"timeout", "refused", "reset", "unreachable", "eof", "alert"})
+"""Failures that a control can find at the same address, or not."""
+_DIALLED = 2
+"""Addresses of each family that a control tries, at most."""
 
 
 def suspicious(measurement: Measurement, families: tuple[str, ...]) -> bool:
-    """Whether the endpoint was not reached, or not over a family that works from here, or not over
-    QUIC where that was tried, or only by a cleartext redirect that anybody could forge, or answered
-    with an error, or not in another form of greeting where that was tried.
+    """Whether the endpoint was not reached, or not over a family that works from here, or not at
+    every address, or not over QUIC where that was tried, or only by a cleartext redirect that
+    anybody could forge, or answered with an error, or not in another form of greeting where that
+    was tried.
 
     `families` are those over which a reference answered.
     """
@@ -28,7 +46,7 @@ def suspicious(measurement: Measurement, families: tuple[str, ...]) -> bool:
         return True
     if quic_failed(measurement, families) or errs(measurement) or other_hello_failed(measurement):
         return True
-    return bool(failing_families(measurement, families))
+    return bool(failing_families(measurement, families) or failing_addresses(measurement, families))
 
 
 def failing_families(measurement: Measurement, families: tuple[str, ...]) -> frozenset[str]:
@@ -41,15 +59,72 @@ def failing_families(measurement: Measurement, families: tuple[str, ...]) -> fro
     return frozenset(failed | (came_late(measurement) & set(families)))
 
 
+def failing_addresses(measurement: Measurement, families: tuple[str, ...]) -> frozenset[str]:
+    """The addresses that failed though the endpoint was reached, over `families` that worked."""
+    if not measurement.reached:
+        return frozenset()
+    summary = summarise(measurement)
+    well = {one.family for one in summary.outcomes if works(one, measurement)}
+    return frozenset(
+        path.address
+        for path in usable(summary.paths, families)
+        if path.address and path.family in well and path.sub_method in _AT_ADDRESS
+    )
+
+
+def cut_off_at_times(attempts: Sequence[Measurement], families: tuple[str, ...]) -> Dial | None:
+    """The address where attempts were most often cut off in the handshake, though the endpoint was
+    reached: there it pays to count how many connections are. None where there is none."""
+    if not any(one.reached for one in attempts):
+        return None
+    cut = Counter(
+        (summary.last_hop.host, path.address)
+        for summary in map(summarise, attempts)
+        for path in usable(summary.paths, families)
+        if path.layer is Layer.TLS and path.sub_method in _AT_ADDRESS and path.address
+    )
+    if not cut:
+        return None
+    host, address = max(sorted(cut), key=cut.__getitem__)
+    ports = [
+        o.port
+        for one in attempts
+        for o in one.observations
+        if isinstance(o, TlsObservation) and o.address == address
+    ]
+    return Dial(host=host, port=ports[0], addresses=(address,))
+
+
 def _untried(outcome: Outcome) -> bool:
     """The name resolved but no address was tried: low-traffic measurements use one family only."""
     return outcome.layer is Layer.DNS and outcome.failure is None
 
 
+def same_addresses(failed: Measurement, families: tuple[str, ...]) -> Dial | None:
+    """Where a control should try the addresses that failed here; None without any. Never one where
+    a false certificate was shown: a resolver that lies may have led there."""
+    summary = summarise(failed)
+    paths = [
+        path
+        for path in usable(summary.paths, families)
+        if path.address and path.sub_method in _AT_ADDRESS
+    ]
+    addresses = tuple(
+        address
+        for family in ("ipv4", "ipv6")
+        for address in sorted({p.address for p in paths if p.family == family})[:_DIALLED]
+    )
+    last_hop = summary.last_hop
+    ports = [o.port for o in last_hop.tcp if o.address in addresses]
+    if not ports:
+        return None
+    return Dial(host=last_hop.host, port=ports[0], addresses=addresses)
+
+
 def looks_overloaded(attempts: Sequence[Measurement], families: tuple[str, ...]) -> bool:
     """Whether an attempt shows what an overloaded server does too: that takes one more attempt than
     other failures, and some time between them."""
-    came_to = (decisive(m, families) for m in attempts)
+    came_to = (_came_to(m, families) for m in attempts)
     return any(
         one is not None and WEIGHTS.get((one.layer, one.sub_method)) is Weight.OVERLOAD
         for one in came_to
@@ -63,7 +138,7 @@ def attempts_agree(attempts: tuple[Measurement, ...], families: tuple[str, ...])
     Another attempt would add nothing. Timeouts never agree: each further one makes loss a worse
     explanation.
     """
-    last = decisive(attempts[-1], families)
+    last = _came_to(attempts[-1], families)
     if last is None:
         return False
     weight = WEIGHTS.get((last.layer, last.sub_method), Weight.REPEAT)
@@ -72,7 +147,7 @@ def attempts_agree(attempts: tuple[Measurement, ...], families: tuple[str, ...])
         return False
     came_to = {
         (one.layer, one.failure, one.sub_method) if one is not None else None
-        for one in (decisive(m, families) for m in attempts[-needed:])
+        for one in (_came_to(m, families) for m in attempts[-needed:])
     }
     return len(came_to) == 1 and (last.failure is None or rank(last.sub_method) == 0)
 
@@ -87,6 +162,14 @@ def deepest(attempts: Sequence[Measurement], families: tuple[str, ...]) -> Measu
         for one, depth in reversed(list(zip(failed, depths, strict=True)))
         if depth == max(depths)
     )
+
+
+def _came_to(measurement: Measurement, families: tuple[str, ...]) -> Outcome | None:
+    """What an attempt came to, over the family that failed where the other one answered: else what
+    fails would look settled as soon as the endpoint was reached twice."""
+    failed = failing_families(measurement, families) if measurement.reached else frozenset()
+    outcome = best(one for one in summarise(measurement).outcomes if one.family in failed)
+    return outcome or decisive(measurement, families)
 
 
 def answered(measurement: Measurement) -> bool:
@@ -104,12 +187,19 @@ def same_page_as_control(measurement: Measurement, controls: Iterable[Measuremen
     )
 
 
-def retry_may_tell(first: Measurement, controls: Sequence[Measurement]) -> bool:
+def retry_may_tell(
+    first: Measurement, controls: Sequence[Measurement], families: tuple[str, ...]
+) -> bool:
     """True when another attempt could change the verdict; `controls` were made after the first.
 
     It cannot when the endpoint failed for every control too, or answered each with an error as it
-    did here, nor when they read the same.
+    did here, nor when they read the same, nor when all that failed were addresses where no control
+    is answered.
     """
+    some = failing_addresses(first, families)
+    if some and not failing_families(first, families) and not redirects_elsewhere(first, None):
+        places = [reached_at(summarise(control)) for control in controls]
+        return any(place.get(address) for place in places for address in some)
     if controls and not any(_meets(first, control) for control in controls):
         return False
     if errs(first) and controls and all(map(errs, controls)):

@@ -6,7 +6,7 @@ from alembic import op
 from storage.sql.columns import TEXT
 
 revision = "0018"
-down_revision = "0015"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 

@@ -140,7 +140,9 @@ async def test_verdicts(store: Store) -> None:
     """State, rule, evidence, controls and the failure of each layer; a negative llr is a number."""
     looks = (measurement("m-1", cycle="c-1"), measurement("m-2", endpoint="https://x.com/2"))
     blocked, ok = verdict(looks[0], 60, state=State.BLOCKED), verdict(looks[1], 61)
-    blocked = msgspec.structs.replace(blocked, measured_at=at(2), measured_until=at(12.5))
+    blocked = msgspec.structs.replace(
+        blocked, measured_at=at(2), measured_until=at(12.5), share=0.25
+    )
     await store.save(msgspec.structs.replace(cycle(1, measurements=looks), verdicts=(ok, blocked)))
     first, second = await _rows(store, Kind.VERDICTS)
     assert first == {
@@ -173,6 +175,7 @@ async def test_verdicts(store: Store) -> None:
         "rules_version": "2024.1",
         "measured_at": "2024-02-17T12:00:02.000000Z",
         "measured_until": "2024-02-17T12:00:12.500000Z",
+        "share": "0.25",
     }
     # As in rows of earlier releases.
     assert (second["measured_at"], second["measured_until"]) == ("", "")
@@ -182,6 +185,7 @@ async def test_verdicts(store: Store) -> None:
 async def test_events(store: Store) -> None:
     """Networks affected out of networks seen, methods, and every bound of onset and end."""
     ended = event(state=EventState.ENDED, end_latest=5000, methods=("tls.reset", "dns.bogon"))
+    ended = msgspec.structs.replace(ended, family="ipv4", share=0.5)
     await store.save(cycle(1), [ended])
     (row,) = await _rows(store, Kind.EVENTS)
     assert row == {
@@ -225,6 +229,8 @@ async def test_events(store: Store) -> None:
         "weight_needed": "2",
         "doubts": "new_keys",
         "passing": "www.google.com",
+        "family": "ipv4",
+        "share": "0.5",
     }
 
 

@@ -720,6 +720,7 @@ async def test_settings_leave_questions_out(
     rare |= {Reason.NEIGHBOUR, Reason.WAY}
     rare |= {Reason.RESOLVER_TCP, Reason.USUAL_HELLO}
     rare |= {Reason.OTHER_HELLO, Reason.OTHER_HELLO_INNOCUOUS}
+    rare |= {Reason.FLOW_NAME, Reason.FLOW_INNOCUOUS, Reason.SAME_ADDRESS}
     usual = {*Reason} - {Reason.HTTP3, Reason.NAME_AGAIN} - rare
     assert {o.reason for o in measurement.observations} == usual - missing
 

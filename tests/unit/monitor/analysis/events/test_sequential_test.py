@@ -41,9 +41,10 @@ LETTERS: dict[str, tuple[State, Evidence, str, str]] = {
     "S": (State.BLOCKED, Evidence.STRONG, "tls", "timeout"),
     "o": (State.BLOCKED, Evidence.STRONG, "tls", "reset"),
     "r": (State.BLOCKED, Evidence.WEAK, "tls", "reset"),
-    "h": (State.BLOCKED, Evidence.STRONG, "dns", "hijack"),
+    "k": (State.BLOCKED, Evidence.STRONG, "dns", "hijack"),
     "a": (State.BLOCKED, Evidence.STRONG, "tls", "address"),
     "C": (State.BLOCKED, Evidence.CONCLUSIVE, "tls", "reset"),
+    "h": (State.PARTIAL, Evidence.CONCLUSIVE, "tls", "reset"),
     "p": (State.DEGRADED, Evidence.CONCLUSIVE, "tls", "reset"),
     "t": (State.THROTTLED, Evidence.STRONG, "throttling", "stall"),
     "u": (State.THROTTLED, Evidence.WEAK, "throttling", "rate"),
@@ -125,6 +126,7 @@ def phases(story: str, every: float = BASE) -> list[Phase]:
         ("o", Kind.ACCUSES, Persistence.NARROW),
         ("C", Kind.ACCUSES, Persistence.NONE),
         ("p", Kind.ACCUSES, Persistence.NONE),
+        ("h", Kind.ACCUSES, Persistence.NONE),
         ("t", Kind.ACCUSES, Persistence.SLOW),
         ("u", Kind.NEITHER, Persistence.NONE),
         ("n", Kind.NEITHER, Persistence.NONE),
@@ -246,7 +248,7 @@ def test_what_lasts_is_confirmed(letter: str) -> None:
     assert told(WEEK + letter * 60).phase is Phase.BLOCKED
 
 
-@pytest.mark.parametrize("letter", ["w", "S", "h", "a"])
+@pytest.mark.parametrize("letter", ["w", "S", "k", "a"])
 def test_attack_a_fault_without_an_end_is_not_confirmed_alone(letter: str) -> None:
     """A dead route or cache, for three days: another vantage, or a follow-up, must confirm it."""
     day = letter * 288
@@ -267,6 +269,34 @@ def test_a_block_that_leaks_is_confirmed() -> None:
 
 
 # -- habits --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("every", [FAST, BASE])
+def test_bursts_of_resets_confirm_within_the_hour(every: float) -> None:
+    """A name cut off for seconds in each minute is found open most of the time. Each run comes to
+    nothing, and the second proof confirms all the same."""
+    seen = phases(f"{WEEK}C......")
+    assert (seen[-7], seen[-1]) == (Phase.SUSPECTED, Phase.CLEAR)
+    assert told(f"{WEEK}C.......C", every).phase is Phase.BLOCKED
+    assert told(f"{WEEK}s....s....s", every).phase is Phase.BLOCKED
+
+
+def test_bursts_hours_apart_are_no_block() -> None:
+    """A proof of yesterday adds nothing to one of today."""
+    apart = "." * 15
+    assert told(f"{WEEK}C{apart}C").phase is Phase.SUSPECTED
+    assert told(f"{WEEK}s{apart}s").phase is Phase.SUSPICIOUS
+
+
+@pytest.mark.parametrize("letter", ["S", "w", "o", "t"])
+def test_what_nobody_has_to_send_adds_up_to_nothing(letter: str) -> None:
+    """Bad lines, faulty servers and congestion come and go as well."""
+    assert told(WEEK + f"{letter}....." * 4).phase in (Phase.CLEAR, Phase.SUSPICIOUS)
+
+
+def test_half_of_the_connections_reset_for_five_minutes_is_decisive() -> None:
+    """Two counts of connections confirm, five minutes apart."""
+    assert phases(f"{WEEK}hh")[-2:] == [Phase.SUSPECTED, Phase.BLOCKED]
 
 
 def test_a_noisy_stream_is_believed_less() -> None:

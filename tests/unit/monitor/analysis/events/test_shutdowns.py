@@ -370,6 +370,19 @@ def test_one_vantage_is_never_a_country() -> None:
     assert (event.kind, event.state) == (EventKind.INTERNATIONAL_CUT, EventState.SUSPECTED)
 
 
+def test_a_silent_control_is_no_countrys() -> None:
+    """It is equipment of the operator's. The event names it, and neither the country where it
+    stands nor its network, and claims no evidence; it ends when the control is back."""
+    event = last(tell(a=".........", b=".........", n="..ooooo..")[1])
+    assert (event.kind, event.vantage) == (EventKind.VANTAGE_SILENT, "n")
+    assert (event.country, event.networks, event.evidence) == ("", (), "none")
+    assert event.state is EventState.ENDED
+    assert event.onset_earliest is not None
+    assert event.end_earliest is not None
+    assert event.end_latest is not None
+    assert event.onset_earliest < event.onset_latest <= event.end_earliest < event.end_latest
+
+
 def test_two_broken_at_different_times_are_no_shutdown() -> None:
     """A vantage that broke hours before the other says nothing of the country."""
     _, changes = tell(a=".." + 40 * "o", b=40 * "." + "oo", n=42 * ".")

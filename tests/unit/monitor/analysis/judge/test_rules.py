@@ -1,6 +1,7 @@
 """Each rule of judgement: a case it decides, and one as near as possible that it does not."""
 
 from datetime import timedelta
+from math import comb
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from monitor.analysis.judge.fingerprint import Fingerprint, Scope, Where
 from monitor.analysis.judge.quic_blocked import answered_over_udp
 from monitor.analysis.judge.rules import RULES, RULES_VERSION, UNSETTLED, Rule, judge
 from monitor.analysis.judge.second_attempt import suspicious
+from monitor.analysis.judge.some_flows import by_chance
 from monitor.analysis.trust import KeyPeriod, Trust
 from monitor.analysis.verdict import Evidence, State, VantageState
 from probes.catalog.endpoint_kinds import EndpointKind
@@ -22,6 +24,7 @@ from probes.measurement import (
     DnsObservation,
     Layer,
     Measurement,
+    Purpose,
 )
 from tests.worlds.build import (
     HOST,
@@ -99,6 +102,53 @@ def dual(*observations: AnyObservation, **kwargs: object) -> Case:
     kwargs.setdefault("controls", CONTROL_BOTH)
     looks = repeated(*WELL, *observations, times=2, reached=True)
     return case(*looks, field=health(families=BOTH), **kwargs)  # type: ignore[arg-type]
+
+
+def flows(reason: Reason, made: int, cut: int, failure: str) -> list[AnyObservation]:
+    """So many handshakes at one address, of which some were cut off."""
+    name = "innocuous.example" if reason is Reason.FLOW_INNOCUOUS else HOST
+    return [
+        msgspec.structs.replace(one, reason=reason.value)
+        for n in range(made)
+        for one in (tcp(), tls(failure if n < cut else None, server_name=name))
+    ]
+
+
+def counted(
+    cut: int,
+    *,
+    others: int = 0,
+    elsewhere: int | None = 0,
+    failure: str = "connection_reset",
+    last: tuple[AnyObservation, ...] = WELL,
+) -> Case:
+    """Reached on the second attempt, and then many connections made with two names, of which so
+    many were cut off, and at a control."""
+    asked = look(
+        *flows(Reason.FLOW_NAME, 24, cut, failure),
+        *flows(Reason.FLOW_INNOCUOUS, 24, others, failure),
+        at=50,
+        kind=Purpose.FOLLOW_UP,
+    )
+    more = () if elsewhere is None else flows(Reason.SAME_ADDRESS, 24, elsewhere, failure)
+    attempts = (
+        look(*RESET),
+        look(*WELL, at=2, attempt=2, reached=True),
+        look(*last, at=4, attempt=3, reached=last == WELL),
+    )
+    return case(*attempts, follow_ups=(asked,), controls=(control(*WELL, *more),))
+
+
+TWO_ADDRESSES = (dns(addresses=(V4, V4_OTHER)), tcp())
+REACHED_AT_BOTH = (
+    control(*TWO_ADDRESSES, tcp(address=V4_OTHER), tls(), tls(address=V4_OTHER), http()),
+)
+
+
+def one_of_two(failure: str = "generic_timeout_error", **kwargs: object) -> Case:
+    """Three attempts, each answered at one address and not at the other."""
+    seen = (*TWO_ADDRESSES, tcp(failure, address=V4_OTHER), tls(), http())
+    return case(*repeated(*seen, times=3, reached=True), **kwargs)  # type: ignore[arg-type]
 
 
 def unwell(state: VantageState, rule_id: str = "", *, times: int = 2) -> Case:
@@ -249,6 +299,21 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "family.tls": (
         dual(V6_DNS, tcp(address=V6), tls("connection_reset", address=V6)),
         dual(V6_DNS, tcp(address=V6), tls("unknown_failure: odd", address=V6)),
+    ),
+    "partial.flows": (counted(12), counted(12, others=12)),
+    "partial.any_name": (
+        counted(12, others=11, last=RESET),
+        counted(12, others=0, last=RESET),
+    ),
+    "partial.addresses": (
+        one_of_two(controls=REACHED_AT_BOTH),
+        one_of_two(
+            controls=(
+                control(
+                    *TWO_ADDRESSES, tcp("generic_timeout_error", address=V4_OTHER), tls(), http()
+                ),
+            )
+        ),
     ),
     "quic.blocked": (over_quic(*NO_QUIC), over_quic(*NO_QUIC, quic_works=False)),
     "quic.everywhere": (
@@ -550,7 +615,7 @@ def test_rule_decides_its_case(row: Rule) -> None:
     verdict = judge(EXAMPLES[row.id][0])
     assert verdict.rule_id == row.id
     assert verdict.state is row.state
-    if row.id in UNSETTLED:  # Its method is that of the sign.
+    if row.id in (*UNSETTLED, "partial.addresses"):  # Its method is that of the sign.
         assert verdict.method
     else:
         assert verdict.method == row.method
@@ -1089,18 +1154,122 @@ def test_silence_where_the_control_waited_long_is_weak(took: float, evidence: Ev
 
 
 def test_family_verdict_names_the_family() -> None:
-    """A block of IPv6 alone is blocked, and says which family."""
+    """A block of IPv6 alone is partial, and says which family."""
     verdict = judge(EXAMPLES["family.tls"][0])
-    assert (verdict.state, verdict.family) == (State.BLOCKED, "ipv6")
+    assert (verdict.state, verdict.family) == (State.PARTIAL, "ipv6")
     assert (verdict.method, verdict.sub_method) == ("tls", "reset")
     assert verdict.failures == {"tls": "connection_reset"}
 
 
-def test_silence_over_ipv4_is_weak_at_most() -> None:
-    """A missing route between two networks looks like a block of one family."""
-    looks = repeated(*V6_WELL, dns(), tcp("generic_timeout_error"), times=4, reached=True)
-    verdict = judge(case(*looks, field=health(families=BOTH), controls=CONTROL_BOTH))
+V4_SILENT = repeated(*V6_WELL, dns(), tcp("generic_timeout_error"), times=4, reached=True)
+SAME_V4 = tuple(
+    msgspec.structs.replace(one, reason=Reason.SAME_ADDRESS.value) for one in (tcp(), tls())
+)
+HIDDEN = control(tcp(address=""), tls(address=""), http(address=""))
+"""A control behind a proxy that resolves: it shows no address."""
+
+
+def test_silence_over_ipv4_is_weak_without_a_control_at_the_address() -> None:
+    """A server that is dead for everybody looks like a block of one family."""
+    elsewhere = control(dns(addresses=(V4_OTHER,)), tcp(address=V4_OTHER), tls(address=V4_OTHER))
+    verdict = judge(case(*V4_SILENT, field=health(families=BOTH), controls=(elsewhere,)))
     assert (verdict.rule_id, verdict.evidence) == ("family.tcp", Evidence.WEAK)
+
+
+@pytest.mark.parametrize("controls", [CONTROL_BOTH, (control(*HIDDEN.observations, *SAME_V4),)])
+def test_silence_over_ipv4_is_strong_where_a_control_is_answered(
+    controls: tuple[Measurement, ...],
+) -> None:
+    """People who have IPv4 alone are kept from the platform, and the server is there. A control
+    behind a proxy shows it by the address alone."""
+    verdict = judge(case(*V4_SILENT, field=health(families=BOTH), controls=controls))
+    assert (verdict.rule_id, verdict.evidence) == ("family.tcp", Evidence.STRONG)
+    assert (verdict.state, verdict.family) == (State.PARTIAL, "ipv4")
+
+
+def test_an_ipv4_address_dead_for_the_control_too_is_no_block() -> None:
+    """Whether the control reaches the host at another IPv4 address then says nothing."""
+    dead = msgspec.structs.replace(tcp("generic_timeout_error"), reason=Reason.SAME_ADDRESS.value)
+    seen = control(dns(addresses=(V4_OTHER,)), tcp(address=V4_OTHER), tls(address=V4_OTHER), dead)
+    verdict = judge(case(*V4_SILENT, field=health(families=BOTH), controls=(seen,)))
+    assert verdict.state is State.OK
+
+
+def test_a_control_behind_a_proxy_shows_no_family_without_the_address() -> None:
+    """It reached the host over a family that nobody knows."""
+    verdict = judge(case(*V4_SILENT, field=health(families=BOTH), controls=(HIDDEN,)))
+    assert verdict.state is State.OK
+
+
+def test_a_name_cut_off_over_ipv4_alone_is_conclusive_with_follow_ups() -> None:
+    """An innocuous name is answered at the address, and the name is cut off again after it."""
+    cut = (*V6_WELL, dns(), tcp(), tls("connection_reset"))
+    again = follow_up(Reason.NAME_AGAIN, tcp(), tls("connection_reset"), at=51)
+    seen = case(
+        *repeated(*cut, times=4, reached=True),
+        field=health(families=BOTH),
+        controls=(control(*HIDDEN.observations, *SAME_V4),),
+        follow_ups=(innocuous(), again),
+    )
+    verdict = judge(seen)
+    assert (verdict.rule_id, verdict.evidence) == ("family.tls", Evidence.CONCLUSIVE)
+    assert (verdict.state, verdict.family, verdict.sub_method) == (State.PARTIAL, "ipv4", "reset")
+
+
+# -- a share of connections, or of addresses ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cut", "others", "elsewhere", "evidence"),
+    [
+        (12, 0, 0, Evidence.CONCLUSIVE),
+        (12, 0, None, Evidence.STRONG),
+        (12, 0, 12, Evidence.NONE),
+        (12, 3, 0, Evidence.STRONG),
+        (7, 0, 0, Evidence.STRONG),
+        (7, 0, None, Evidence.WEAK),
+        (5, 0, 0, Evidence.NONE),
+        (12, 10, 0, Evidence.NONE),
+        (0, 0, 0, Evidence.NONE),
+    ],
+)
+def test_a_share_of_connections_accuses_by_the_odds(
+    cut: int, others: int, elsewhere: int | None, evidence: Evidence
+) -> None:
+    """Against an innocuous name at the same address, and against a control that asks as often."""
+    verdict = judge(counted(cut, others=others, elsewhere=elsewhere))
+    assert verdict.evidence is evidence
+    if evidence is Evidence.NONE:
+        assert (verdict.state, verdict.share) == (State.OK, None)
+    else:
+        assert (verdict.state, verdict.share) == (State.PARTIAL, round(cut / 24, 4))
+        assert (verdict.method, verdict.sub_method) == ("tls", "reset")
+
+
+@pytest.mark.parametrize(("cut", "others"), [(3, 3), (10, 3), (24, 0), (0, 5), (8, 0)])
+def test_the_odds_are_those_of_fisher(cut: int, others: int) -> None:
+    """The sum over all tables that are as telling, of those with the same totals."""
+    every, made = cut + others, 24
+    tables = {k: comb(made, k) * comb(made, every - k) for k in range(every + 1)}
+    wanted = sum(ways for k, ways in tables.items() if k >= cut) / sum(tables.values())
+    assert by_chance(made, cut, made, others) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("failure", ["generic_timeout_error", "connection_refused"])
+def test_one_of_two_addresses_is_partial_and_weak(failure: str) -> None:
+    """A server near by that died looks the same."""
+    verdict = judge(one_of_two(failure, controls=REACHED_AT_BOTH))
+    assert (verdict.state, verdict.rule_id) == (State.PARTIAL, "partial.addresses")
+    assert (verdict.evidence, verdict.share) == (Evidence.WEAK, 0.5)
+
+
+def test_an_address_that_worked_once_is_not_blocked() -> None:
+    """It failed by accident."""
+    failing_once = look(
+        *TWO_ADDRESSES, tcp("generic_timeout_error", address=V4_OTHER), tls(), reached=True
+    )
+    well = look(*TWO_ADDRESSES, tcp(address=V4_OTHER), tls(), at=2, attempt=2, reached=True)
+    assert judge(case(failing_once, well)).state is State.OK
 
 
 @pytest.mark.parametrize(
@@ -1149,7 +1318,7 @@ def test_one_forged_answer_is_enough_where_another_got_lost(forged: bool) -> Non
     if not forged:
         assert verdict.state is State.OK
         return
-    assert (verdict.state, verdict.rule_id) == (State.BLOCKED, "family.dns")
+    assert (verdict.state, verdict.rule_id) == (State.PARTIAL, "family.dns")
     assert (verdict.family, verdict.sub_method) == ("ipv4", "bogon")
 
 

@@ -79,5 +79,5 @@ def test_only_errors_that_a_control_can_explain_cost_a_control(
 def test_nothing_is_tried_again_where_a_control_meets_the_same_error() -> None:
     """An outage is not made worse by those who watch it."""
     failed = look(*page(503), reached=True)
-    assert not retry_may_tell(failed, [control(*page(503))])
-    assert retry_may_tell(failed, [control(*page(200))])
+    assert not retry_may_tell(failed, [control(*page(503))], ("ipv4",))
+    assert retry_may_tell(failed, [control(*page(200))], ("ipv4",))

@@ -1,0 +1,63 @@
+"""Some of a platform's addresses blocked while others of the same family work.
+
+Applications try another address after a pause, so people wait or give up. A control that is
+answered at the very address tells it from one that is dead everywhere. A platform's server near by
+may be dead all the same, and one address may stand for many servers: what fails before the name is
+sent is never more than weak. What is cut off once the name is sent is counted, with another name
+beside it (`monitor.analysis.judge.some_flows`).
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from monitor.analysis.judge.attempt_signs import (
+    FailedAttempt,
+    Finding,
+    failed_at,
+    families_of,
+    strongest,
+)
+from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.controls import ABLE, controls_for, follows, reached_at
+from monitor.analysis.judge.evidence_grades import capped
+from monitor.analysis.judge.lossy_paths import lost
+from monitor.analysis.judge.second_attempt import failing_addresses
+from monitor.analysis.judge.some_flows import evidence_at
+from monitor.analysis.outcome import Summary
+from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
+from probes.measurement import Layer
+
+
+def addresses_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
+    """What fails at addresses that never worked in this cycle, though others of their family did,
+    and a control was answered there; None where there is no such address."""
+    families = families_of(case)
+    if case.health.state not in ABLE or not attempts:
+        return None
+    failing = {a for one in attempts for a in failing_addresses(one.measurement, families)}
+    tried = {p.address for one in attempts for p in one.paths if p.address}
+    failing -= {p.address for one in attempts for p in one.paths if p.failure is None and p.address}
+    controls = controls_for(case, attempts[-1:])
+    found = []
+    for address in sorted(failing):
+        working = [one for one in controls.working if reached_at(one).get(address)]
+        covered = [
+            FailedAttempt(summary=one, signs=failed_at(there, there[0].depth), covered=True)
+            for one in attempts
+            for there in [[p for p in one.paths if p.address == address]]
+            if there and any(follows(c.measurement, one) for c in working)
+        ]
+        if (finding := strongest(case, covered)) is None or finding.sign is None:
+            continue
+        if case.lossy_path and lost(finding.sign):
+            continue
+        evidence = finding.evidence
+        if finding.sign[0] is not Layer.TCP:
+            evidence = evidence_at(case, address)
+        if finding.sign[0] is Layer.TCP or controls.unstable or controls.unsettled:
+            evidence = capped(evidence, Evidence.WEAK)
+        if evidence is not Evidence.NONE:
+            found.append(msgspec.structs.replace(finding, evidence=evidence))
+    best = max(found, key=lambda one: EVIDENCE_ORDER[one.evidence], default=None)
+    return best and msgspec.structs.replace(best, share=round(len(found) / len(tried), 4))

@@ -1,0 +1,112 @@
+"""What fails for a part of people: one address family, some addresses, some connections.
+
+Each is one network of one lab, tested by the real command in one run. There are two runs: every
+control is behind a proxy that resolves names, or one of them is not.
+"""
+
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+
+from tests.lab.lab import Lab
+from tests.lab.network import LabNetwork, Network
+from tests.scenarios.matrix import Scenario
+from tests.scenarios.matrix_beyond import PARTIAL
+from tests.scenarios.story import Seen, once
+from tests.scenarios.test_lasting_faults import X_HOSTS
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+
+X_NAMES = ["x.com", ".x.com", "twitter.com", ".twitter.com", ".twimg.com", "t.co"]
+ANY_V4 = ["0.0.0.0/0"]
+
+BLOCKS: dict[str, Callable[[Network], object]] = {
+    "v4-ip-drop": lambda n: n.block(address=X_HOSTS, family=4, how="drop", transports=["tcp"]),
+    "v4-ip-refused": lambda n: n.block(address=X_HOSTS, family=4, how="reset", transports=["tcp"]),
+    "v4-sni-drop": lambda n: n.block(sni=X_NAMES, address=ANY_V4, how="drop"),
+    "v4-sni-reset": lambda n: n.block(sni=X_NAMES, address=ANY_V4, how="reset"),
+    "v6-sni-reset": lambda n: n.block(sni=X_NAMES, address=["::/0"], how="reset"),
+    "half-reset": lambda n: n.block(sni=X_NAMES, how="reset", chance=0.5, seed=11),
+    "half-drop": lambda n: n.block(sni=X_NAMES, how="drop", chance=0.5, seed=12),
+    "half-of-all-reset": lambda n: n.block(
+        sni=[*X_NAMES, "www.example.com"], how="reset", chance=0.5, seed=13
+    ),
+}
+"""Network → what happens there. In the last it is the server, or the line, and not the name."""
+ONE_ADDRESS = {"one-of-two-dropped": "drop", "one-of-two-refused": "reset"}
+EVERY = [*BLOCKS, *ONE_ADDRESS]
+
+
+def _seen(direct: int) -> Seen:
+    names = [*EVERY, "clean"]
+    networks = [LabNetwork(name, asn=64500 + i) for i, name in enumerate(names)]
+    with Lab(networks, controls=2, direct=direct) as lab:
+        for name, apply in BLOCKS.items():
+            apply(lab.network(name))
+        first = [lab.internet.address("x.com"), lab.internet.address("x.com", 6)]
+        for name, how in ONE_ADDRESS.items():
+            lab.network(name).block(address=first, how=how, transports=["tcp"])
+        return once(lab, egress="interface", timeout=240, platforms=["x", "telegram"])
+
+
+@pytest.fixture(scope="module")
+def runs() -> Callable[[int], Seen]:
+    """The run with so many controls that are not behind a proxy."""
+    return cache(_seen)
+
+
+BY_CHANCE = [row for row in PARTIAL if row.answer.rule_id == "partial.flows"]
+"""Where luck decides which functions notice."""
+
+
+@pytest.mark.parametrize("direct", [0, 1], ids=["proxies", "direct"])
+@pytest.mark.parametrize(
+    "row", [row for row in PARTIAL if row not in BY_CHANCE], ids=lambda row: row.name
+)
+def test_a_part_that_fails_is_told_with_its_share(
+    runs: Callable[[int], Seen], row: Scenario, direct: int
+) -> None:
+    """The state is partial, whatever controls there are, and says which part."""
+    platform = runs(direct).platform(row.name, "x")
+    keys = ("state", "rule_id", "method", "sub_method", "evidence")
+    assert {key: platform[key] for key in keys} == {key: getattr(row.answer, key) for key in keys}
+    assert platform["family"] == {"v4": "ipv4", "v6": "ipv6"}.get(row.name[:2], "")
+    assert platform["share"] == (None if platform["family"] else 0.5)
+
+
+@pytest.mark.parametrize("direct", [0, 1], ids=["proxies", "direct"])
+@pytest.mark.parametrize("row", BY_CHANCE, ids=lambda row: row.name)
+def test_a_share_of_connections_is_told(
+    runs: Callable[[int], Seen], row: Scenario, direct: int
+) -> None:
+    """Who tries again gets through, so each function that notices counts, and says how many."""
+    seen = runs(direct)
+    assert seen.platform(row.name, "x")["state"] in ("partial", "degraded")
+    counted = [
+        one
+        for one in seen.lines
+        if (one["vantage"], one.get("rule_id")) == (row.name, "partial.flows")
+    ]
+    assert {one["state"] for one in counted} == {"partial"}
+    assert "conclusive" in {one["evidence"] for one in counted if one["kind"] == "endpoint"}
+    assert {(one["method"], one["sub_method"]) for one in counted} == {
+        (row.answer.method, row.answer.sub_method)
+    }
+    shares = [one["share"] for one in counted if one["kind"] == "endpoint"]
+    assert all(0.15 <= share <= 0.85 for share in shares)
+
+
+@pytest.mark.parametrize("direct", [0, 1], ids=["proxies", "direct"])
+def test_what_fails_for_every_name_accuses_nobody(runs: Callable[[int], Seen], direct: int) -> None:
+    """Half of the connections are cut off, with the innocuous name as often: a faulty server."""
+    seen = runs(direct)
+    assert seen.platform("half-of-all-reset", "x")["state"] in ("ok", "insufficient")
+
+
+@pytest.mark.parametrize("direct", [0, 1], ids=["proxies", "direct"])
+def test_nobody_else_is_accused(runs: Callable[[int], Seen], direct: int) -> None:
+    """Neither the platform that works, nor anybody on the clean network."""
+    seen = runs(direct)
+    accused = {(one["vantage"], one["platform"]) for one in seen.accusations()}
+    assert accused == {(row.name, "x") for row in PARTIAL}
