@@ -252,8 +252,8 @@ def _event_columns() -> Iterable[Column[str] | Column[str | None] | Column[int] 
         Column("weight", Float),
         Column("weight_needed", Integer, nullable=False, server_default="0"),
         Column("doubts", TEXT, nullable=False, server_default="[]"),
-        _passing(),
         *_part_columns(),
+        _passing(),
     ]
 
 
