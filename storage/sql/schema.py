@@ -144,7 +144,6 @@ def _health_columns() -> Iterable[Column[str] | Column[int] | Column[float] | Co
         Column("stub_resolver", Boolean, nullable=False),
         *_text("nat64", "exit_country"),
         Column("exit_asn", BigInteger, nullable=False),
-        _passing(),
     ]
 
 
@@ -182,6 +181,7 @@ vantage_health = Table(
     metadata,
     *_health_columns(),
     *_maybe_text("measured_at"),
+    _passing(),
     PrimaryKeyConstraint("country", "at", "cycle", "vantage"),
     Index(None, "country", "cycle"),
     postgresql_partition_by="RANGE (at)",
@@ -235,6 +235,7 @@ latest_health = Table(
     *_health_columns(),
     *_latest_columns(),
     *_maybe_text("measured_at"),
+    _passing(),
     PrimaryKeyConstraint("country", "vantage"),
 )
 
