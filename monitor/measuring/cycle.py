@@ -21,7 +21,7 @@ from functools import partial
 import msgspec
 
 from monitor.analysis.judge.second_attempt import answered, suspicious
-from monitor.analysis.outcome import working_families
+from monitor.analysis.outcome import decisive, working_families
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
 from monitor.analysis.vantage.health import ReferenceMeasurements, assess, hints_at_nat64
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
@@ -41,6 +41,7 @@ from monitor.measuring.transfers import Transfers
 from monitor.wire.answers import ControlState
 from probes.catalog.catalog import Reference, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
+from probes.failure import CERTIFICATE_FAILURES
 from probes.layers.bogon import NO_NAT64
 from probes.measure.follow_up import plan_http3
 from probes.measurement import REFERENCE_PLATFORM, Measurement, id_at
@@ -194,7 +195,7 @@ class _CycleSteps:
         reached = [m for one in endpoints for m in one.attempts if m.reached]
         if any(suspicious(one.attempts[-1], early.families) for one in endpoints):
             await self._probers.exits.ask(self._vantage.id)
-            whole = self._fails_together(endpoints, early)
+            whole = self._asks_for_all_references(endpoints, early)
             references += await self._measure_references_again(first, whole=whole)
             checks = await self._check_controls(endpoints)
         elif reached and early.state in _MAY_BE_OVER:
@@ -237,18 +238,21 @@ class _CycleSteps:
         known = self._probers.references(self._vantage.id)
         return others(known, {reference for reference, _ in found})
 
-    def _fails_together(
+    def _asks_for_all_references(
         self, endpoints: Sequence[EndpointMeasurements], early: VantageHealth
     ) -> bool:
         """Whether platforms of several owners fail, or all that there are: then the line may let
-        only a list of sites pass, on which the few references measured may be."""
+        only a list of sites pass, on which the few references measured may be. So does a forged
+        certificate: whoever forges those of references too is a device at the vantage's own site.
+        """
         owners = {one.name: one.owner for one in self._platforms}
-        failing = {
-            owners[one.platform]
-            for one in endpoints
-            if suspicious(one.attempts[-1], early.families)
-        }
-        return len(failing) > 1 or failing == set(owners.values())
+        failing = [one for one in endpoints if suspicious(one.attempts[-1], early.families)]
+        forged = any(
+            outcome is not None and outcome.failure in CERTIFICATE_FAILURES
+            for outcome in (decisive(one.attempts[-1], early.families) for one in failing)
+        )
+        troubled = {owners[one.platform] for one in failing}
+        return forged or len(troubled) > 1 or troubled == set(owners.values())
 
     async def _measure_references(
         self, references: Sequence[Reference] | None = None

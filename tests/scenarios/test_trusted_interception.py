@@ -7,11 +7,12 @@ from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 from tests.scenarios.story import UNHURRIED, Seen, seen, write_config
 from tests.scenarios.test_lasting_faults import X_NAMES
+from tests.scenarios.test_vantage_truth import POPULAR
 
 pytestmark = pytest.mark.lab
 
 KNOWN, WHOLE = "Qaznet Trust Network", "Russian Trusted Root CA"
-REFERENCES = ["www.wikipedia.org", "www.cloudflare.com", "www.gstatic.com"]
+REFERENCES = ["www.cloudflare.com", "www.gstatic.com", *POPULAR]
 
 
 @pytest.fixture(scope="module")

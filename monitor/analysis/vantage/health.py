@@ -130,7 +130,7 @@ def _captive_portal(seen: References) -> bool:
 
 def _no_tls(seen: References) -> bool:
     over_tls = [view for view in seen.latest if view.over_tls]
-    return not seen.platforms and bool(over_tls) and not any(view.reached for view in over_tls)
+    return bool(over_tls) and not any(view.reached for view in over_tls)
 
 
 HEALTH_RULES: tuple[HealthRule, ...] = (
