@@ -728,6 +728,23 @@ BEYOND: tuple[Scenario, ...] = (
         platform="degraded",
     ),
     _more(
+        "short-hello-reset",
+        "Greetings with the name that come in one packet are reset, longer ones pass.",
+        blocked("tls.short_hello", "strong"),
+        lambda _, network: network.block(
+            sni=["short-hello-reset.example"], how="reset", segments="one"
+        ),
+        platform="degraded",
+    ),
+    _more(
+        "large-hello-reset",
+        "Greetings with the name that come in several packets are reset; short ones pass.",
+        blocked("tls.large_hello", "conclusive"),
+        lambda _, network: network.block(
+            sni=["large-hello-reset.example"], how="reset", segments="several"
+        ),
+    ),
+    _more(
         "large-hello-dropped",
         "Greetings with the name that come in several packets are dropped, as browsers send them;"
         " short ones pass.",

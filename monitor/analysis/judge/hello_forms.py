@@ -16,7 +16,7 @@ from monitor.analysis.judge.controls import ABLE
 from monitor.analysis.judge.evidence_grades import Sign, signs
 from monitor.analysis.judge.follow_up_evidence import LARGE_HELLO, SHORT_HELLO
 from monitor.analysis.judge.lossy_paths import lost
-from monitor.analysis.outcome import DEPTH, Outcome, Summary, sub_method_of
+from monitor.analysis.outcome import DEPTH, TIMEOUT, Outcome, Summary, sub_method_of
 from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import Hello, Layer, Measurement, TlsObservation
@@ -35,16 +35,16 @@ def hello_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
         return None
     if not any(_server_takes_it(one.measurement) for one in tried):
         return None
+    in_parts = any(o.hello is Hello.PARTS for one in tried for o in _otherwise(one.measurement))
+    sign = LARGE_HELLO if in_parts else SHORT_HELLO
     failed = [
-        FailedAttempt(summary=one, signs=shown, covered=True)
+        FailedAttempt(summary=one, signs=_signs(one.measurement, sign), covered=True)
         for one in tried
-        if (shown := _signs(one.measurement))
     ]
     found = strongest(case, failed)
     if found is None or found.evidence is Evidence.NONE or (case.lossy_path and lost(found.sign)):
         return None
-    in_parts = any(o.hello is Hello.PARTS for o in _otherwise(found.summary.measurement))
-    return msgspec.structs.replace(found, sign=LARGE_HELLO if in_parts else SHORT_HELLO)
+    return msgspec.structs.replace(found, sign=sign)
 
 
 def greets_otherwise(measurement: Measurement) -> bool:
@@ -76,9 +76,11 @@ def _otherwise(measurement: Measurement) -> list[TlsObservation]:
     ]
 
 
-def _signs(measurement: Measurement) -> dict[Sign, Outcome]:
+def _signs(measurement: Measurement, sign: Sign) -> dict[Sign, Outcome]:
+    """What a greeting in the other form met: `sign` where something cut it off, which no overloaded
+    server does with one name in one form, and silence, which loss may explain."""
     return {
-        (Layer.TLS, sub_method_of(o)): Outcome(
+        (Layer.TLS, TIMEOUT) if sub_method_of(o) == TIMEOUT else sign: Outcome(
             family=o.family,
             depth=DEPTH[Layer.TLS],
             layer=Layer.TLS,
@@ -87,5 +89,4 @@ def _signs(measurement: Measurement) -> dict[Sign, Outcome]:
             address=o.address,
         )
         for o in _otherwise(measurement)
-        if (Layer.TLS, sub_method_of(o)) in _CUT_OFF
     }

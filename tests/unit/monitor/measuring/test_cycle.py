@@ -333,6 +333,17 @@ async def test_what_controls_saw_before_lets_a_cycle_ask_on_but_judges_nothing(
     assert found.state is State.INSUFFICIENT
 
 
+async def test_a_servers_errors_are_an_outage_in_modest_cycles_too() -> None:
+    """Everybody gets error 503 over TLS. A modest cycle, which asks for no page while all is well,
+    goes on asking, so that an outage neither ends nor flickers."""
+    errs = Peer(replies=(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n",))
+    world = World(site=errs)
+    for cycle in await world.cycles(3, share=0.0, effort=Effort.MODEST):
+        (found,) = (v for v in cycle.verdicts if v.endpoint == "https://x.com/")
+        assert (found.state, found.rule_id) == (State.DOWN, "control.also_errs")
+        assert kinds(cycle)[Purpose.RETRY] == kinds(cycle)[Purpose.FOLLOW_UP] == 0
+
+
 @pytest.mark.parametrize(
     "block",
     [
