@@ -32,6 +32,7 @@ from monitor.analysis.verdict import PlatformVerdict
 from monitor.app.cycle_job import measure_and_judge
 from monitor.app.cycle_runners import cycle_runner
 from monitor.config.load import load_config
+from monitor.logs import LogSettings, configure
 from monitor.measuring.fast_lane import IN_A_ROW
 from probes.vantage import VantageRole
 from tests.lab.lab import Lab
@@ -158,6 +159,7 @@ def _taken(book: EventBook, one: PlatformVerdict, begun: datetime, lasted: float
 
 async def _serve(path: Path) -> None:
     settings = load_config(path, os.environ)
+    configure(LogSettings(level="warning"))  # on standard error
     field = [one.id for one in settings.vantages if one.role is VantageRole.FIELD]
     async with cycle_runner(settings) as runner:
         while await asyncio.to_thread(sys.stdin.readline):

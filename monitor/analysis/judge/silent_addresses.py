@@ -21,6 +21,7 @@ from probes.measure.follow_up_reasons import Reason
 from probes.measure.verified_addresses import routed_network
 from probes.measurement import (
     AnyObservation,
+    AppObservation,
     Measurement,
     TcpObservation,
     TlsObservation,
@@ -102,7 +103,9 @@ def _silent(observations: Iterable[AnyObservation]) -> set[str]:
 
 
 def _answering(control: Measurement) -> set[str]:
-    """Addresses at which the endpoint answered a control: with a handshake, where there was one."""
-    shaken = [o for o in control.observations if isinstance(o, TlsObservation)]
-    dialled = [o for o in control.observations if isinstance(o, TcpObservation)]
-    return {o.address for o in shaken or dialled if o.address and o.failure is None}
+    """Addresses at which the endpoint answered a control: in TLS or in the application's own
+    protocol, where it was asked so."""
+    seen = control.observations
+    proven = [o for o in seen if isinstance(o, TlsObservation | AppObservation)]
+    dialled = [o for o in seen if isinstance(o, TcpObservation)]
+    return {o.address for o in proven or dialled if o.address and o.failure is None}

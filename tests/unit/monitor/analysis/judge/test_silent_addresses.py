@@ -15,6 +15,7 @@ from tests.worlds.build import (
     V4,
     V4_OTHER,
     V6,
+    app,
     case,
     control,
     dns,
@@ -150,6 +151,17 @@ def test_attack_retired_addresses_are_no_block() -> None:
     }
     broken = control(dns(), tcp(), tls("connection_reset"), reached=False)
     assert read(neighbour(), controls=(broken, ALIVE[1]))[0] == "control.also_fails"
+
+
+def test_what_answers_a_control_in_its_own_protocol_is_alive() -> None:
+    """A chat server has no TLS, and a control behind a proxy sees no connection, only the answer.
+    One that completes handshakes and says nothing is dead, or another's."""
+    for failure, alive in ((None, {V4}), (SILENCE, set())):
+        there = control(app(failure), tcp(address=V4), reached=failure is None)
+        chat = msgspec.structs.replace(endpoints(seen=DROPPED, times=3)[0], controls=(there,))
+        other = endpoints(neighbour(), seen=DROPPED, times=3)[1]
+        beside = msgspec.structs.replace(chat, follow_ups=(neighbour(),))
+        assert cut_off_addresses((beside, other))["x"] == (alive and {V4, V4_OTHER})
 
 
 def test_attack_one_dead_server_is_no_block() -> None:
