@@ -65,6 +65,13 @@ def _about_controls(
             f"One control vantage only ({control[0].id}): while it does not work nothing can be "
             f"judged{others}. Add a second in another network."
         )
+    blind = [one for one in control if one.egress.proxied and one.resolver.system]
+    if enrolled and control and len(blind) == len(control):
+        yield (
+            "Every control of the collector's own is behind a proxy that resolves names, so none "
+            "shows agents over which of IPv4 and IPv6 it reached a platform: a block of one of "
+            "them alone goes unseen there. Give a control no proxy, or a resolver of its own."
+        )
     for one, other in combinations(control, 2):
         if _same_network(one, other):
             yield (

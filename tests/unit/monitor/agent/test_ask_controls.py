@@ -17,7 +17,7 @@ from monitor.agent.collector_clock import AgentClock
 from monitor.wire.answers import CONTROLS, ControlAnswer
 from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import Measurement, Purpose
-from probes.target import Target
+from probes.target import Dial, Target
 from tests.lab.certificates import authority
 from tests.worlds.agent_collector import AGENT_KEY, Collector, collecting
 from tests.worlds.agent_world import VANTAGE, Time, World, world
@@ -67,6 +67,17 @@ async def test_what_controls_saw_is_told_in_the_agents_own_time_and_began_after_
             assert 0 <= found.started_at.timestamp() - failed < 5
         (asked,) = collector.asked
         assert (asked.cycle, asked.target, asked.quic) == (CYCLE, TARGET, True)
+
+
+async def test_attack_an_agent_sends_no_address_for_controls_to_dial(tmp_path: Path) -> None:
+    """A stolen key would send the collector's controls to anybody: requests have no room for it."""
+    async with collecting(authority()) as (collector, _):
+        one = world(tmp_path, authority(), collector)
+        async with at_controls(one, collector, Time()) as (controls, _clock):
+            where = Dial(host="x.com", port=443, addresses=("203.0.113.66",))
+            await controls.measure(TARGET, after=0.0, cycle=CYCLE, also=where)
+        (asked,) = collector.asked
+        assert "203.0.113.66" not in msgspec.json.encode(asked).decode()
 
 
 async def test_what_is_no_controls_look_at_the_endpoint_is_left_out(tmp_path: Path) -> None:

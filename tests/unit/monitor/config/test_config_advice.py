@@ -148,3 +148,21 @@ def test_a_configured_address_on_loopback_is_a_stub_too(tmp_path: Path) -> None:
     allowed = '[probe]\nbogon_allow = ["127.0.0.0/24"]\n'
     path.write_text(allowed + path.read_text())
     assert advice(load_config(path, {})) == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "resolver", "told"),
+    [("", "", False), ("proxy", "", True), ("proxy", "192.0.2.53", False)],
+)
+def test_a_collector_hears_when_its_controls_see_no_family(
+    tmp_path: Path, line: str, resolver: str, told: bool
+) -> None:
+    """Agents' failures over IPv4 alone need a control that shows which family it used. For its own
+    field vantages a control tries the very address, so nothing is missing there."""
+    more = 'egress = "socks5://127.0.0.1:1080"\n' if line else ""
+    more += f'resolver = "{resolver}"\n' if resolver else ""
+    controls = CONTROLS.replace('role = "control"\n', f'role = "control"\n{more}')
+    collector = '[collector]\nlisten = "127.0.0.1:8443"\n'
+    words = "so none shows agents over which of IPv4 and IPv6"
+    assert (words in " ".join(advised(tmp_path, collector + FIELDS + controls))) is told
+    assert words not in " ".join(advised(tmp_path, FIELDS + controls))

@@ -1,7 +1,17 @@
 """What calls for another look in the same cycle, and what does not."""
 
-from monitor.analysis.judge.second_attempt import same_page_as_control, suspicious
-from tests.worlds.build import V4, V6, control, dns, http, look, tcp, tls
+import pytest
+
+from monitor.analysis.judge.second_attempt import (
+    attempts_agree,
+    cut_off_at_times,
+    retry_may_tell,
+    same_addresses,
+    same_page_as_control,
+    suspicious,
+)
+from probes.measurement import AnyObservation
+from tests.worlds.build import V4, V4_OTHER, V6, control, dns, http, look, tcp, tls
 
 BOTH = ("ipv4", "ipv6")
 PLAIN = "http://x.com/"
@@ -24,3 +34,52 @@ def test_a_family_that_fails_is_looked_at_again_though_the_page_is_right() -> No
     assert suspicious(seen, BOTH)
     assert not suspicious(seen, ("ipv4",))
     assert not same_page_as_control(seen, [control(dns(), tcp(), tls(), http())])
+
+
+V6_CUT = (dns(rtype="AAAA", addresses=(V6,)), tcp(address=V6), tls("connection_reset", address=V6))
+SILENT_OTHER = (dns(addresses=(V4, V4_OTHER)), tcp(), tls())
+ONE_SILENT = (*SILENT_OTHER, tcp("generic_timeout_error", address=V4_OTHER))
+
+
+def test_one_family_that_is_cut_off_takes_four_attempts_that_agree() -> None:
+    """The other one answers each time, which settles nothing about it."""
+    seen = look(dns(), tcp(), tls(), *V6_CUT, reached=True)
+    assert [attempts_agree((seen,) * n, BOTH) for n in (2, 3, 4)] == [False, False, True]
+
+
+def test_a_silent_address_is_tried_again_unless_it_is_dead_for_the_control_too() -> None:
+    """A platform's retired address costs one control measurement, and no attempts."""
+    seen = look(*ONE_SILENT, reached=True)
+    assert suspicious(seen, BOTH)
+    alive = control(*SILENT_OTHER, tcp(address=V4_OTHER), tls(address=V4_OTHER))
+    dead = control(*ONE_SILENT)
+    assert retry_may_tell(seen, [dead, alive], BOTH)
+    assert not retry_may_tell(seen, [dead], BOTH)
+
+
+@pytest.mark.parametrize(
+    ("seen", "addresses"),
+    [
+        ((dns(), tcp("generic_timeout_error")), (V4,)),
+        ((dns(), tcp(), tls("connection_reset"), *V6_CUT), (V4, V6)),
+        ((dns(), tcp(), tls("ssl_unknown_authority")), None),
+        ((dns("dns_nxdomain_error"),), None),
+        ((dns(), tcp(), tls(), http()), None),
+    ],
+)
+def test_controls_are_sent_where_something_failed(
+    seen: tuple[AnyObservation, ...], addresses: tuple[str, ...] | None
+) -> None:
+    """Never where a false certificate was shown: a liar's resolver may lead there."""
+    where = same_addresses(look(*seen), BOTH)
+    assert (where.addresses if where else None) == addresses
+
+
+def test_connections_are_counted_only_where_some_worked() -> None:
+    """A name that is cut off every time needs no share."""
+    cut, well = look(dns(), tcp(), tls("connection_reset")), look(dns(), tcp(), tls(), reached=True)
+    assert cut_off_at_times((cut, cut), BOTH) is None
+    assert cut_off_at_times((well, well), BOTH) is None
+    where = cut_off_at_times((cut, well), BOTH)
+    assert where is not None
+    assert (where.host, where.port, where.addresses) == ("x.com", 443, (V4,))
