@@ -18,6 +18,7 @@ from monitor.analysis.vantage.health import assess
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, VantageHealth, Verdict
 from monitor.config.catalog import shipped_catalog
 from monitor.judging.judge_cycle import judge_cycle
+from monitor.measuring.references import first_of
 from probes.catalog.catalog import Catalog, Function, Platform, Reference
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import AnyObservation, HttpObservation, Measurement, TlsObservation
@@ -132,8 +133,8 @@ def endpoints() -> tuple[tuple[Function, str, str], ...]:
 
 @cache
 def references() -> tuple[Reference, ...]:
-    """The references of a vantage in Pakistan."""
-    return tuple(shipped_catalog().references_for("PK"))
+    """The references that a cycle of a vantage in Pakistan measures while all is well."""
+    return first_of(shipped_catalog().references_for("PK"), "")
 
 
 @cache

@@ -15,7 +15,7 @@ from tests.scenarios.story import UNHURRIED, write_config
 pytestmark = pytest.mark.lab
 
 OWN = f"""
-[platform.old.role.web]
+[platform.old.function.web]
 core = true
 need = "all"
 endpoints = [
@@ -71,7 +71,7 @@ def test_what_is_wrong_is_told_apart(lab: Lab) -> None:
     )
     assert code == 1
     mine = {
-        e: (line["truth"], line["detail"]) for e, line in found.items() if line["role"] == "web"
+        e: (line["truth"], line["detail"]) for e, line in found.items() if line["function"] == "web"
     }
     assert mine == {
         f"https://{GHOST}/": ("dead", "dns: dns_nxdomain_error"),

@@ -18,7 +18,7 @@ from monitor.measuring.references import alarming, failed, first_of
 from probes.catalog.catalog import Reference, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import Purpose
-from probes.testing import DnsReply, Peer, VirtualClockLoop, reset_by_peer
+from probes.testing import DnsReply, Peer, VirtualClockLoop, bad_certificate, reset_by_peer
 from storage.values.cycle import Cycle
 from tests.unit.monitor.measuring.test_cycle import (
     ADDRESS,
@@ -145,6 +145,18 @@ async def test_a_cycle_measures_all_once_one_fails_and_in_the_cycle_after_a_list
         after = await measure_and_judge(runner, FIELD.id)
         assert (after.health.state, foreign(after)) == (VantageState.OK, everything)
         assert len(foreign(await measure_and_judge(runner, FIELD.id))) == 3
+
+
+@pytest.mark.parametrize("forged", [False, True])
+async def test_a_forged_certificate_asks_for_all_references(*, forged: bool) -> None:
+    """A device at the vantage's own site may exempt the few that a cycle measures; one platform
+    that is reset says nothing of the kind."""
+    line = Line()
+    async with line.runner() as runner:
+        how = bad_certificate(20, "no issuer") if forged else reset_by_peer()
+        line.world.own.peer(ADDRESS["www.facebook.com"], 443, Peer(tls=how))
+        cycle = await measure_and_judge(runner, FIELD.id)
+        assert len(foreign(cycle)) == (len(NAMED) if forged else 3)
 
 
 async def test_platforms_that_fail_together_ask_for_all_references() -> None:
