@@ -26,6 +26,8 @@ _KEPT_TITLE = 200
 """Characters of a title that are kept."""
 _ORDINARY_HEADERS = frozenset(
     {"content-type", "content-length", "date", "location", "server", "via", "alt-svc"}
+    # With these a site's robot check asks for a person.
+    | {"cf-mitigated", "x-amzn-waf-action"}
 )
 """Headers kept of a healthy answer; of a suspicious one all are kept."""
 _NEVER_KEPT = frozenset({"set-cookie"})

@@ -822,7 +822,7 @@ BEYOND: tuple[Scenario, ...] = (
         elsewhere="insufficient",
     ),
     _residual("residual-drop", "drop", blocked("tls.reset", "strong")),
-    _residual("residual-reset", "reset", blocked("tls.reset", "strong")),
+    _residual("residual-reset", "reset", blocked("tls.reset", "conclusive")),
     Scenario(
         name="cdn-rotation",
         group="beyond",

@@ -1091,6 +1091,25 @@ def test_a_reference_over_udp_accuses_nobody_of_blocking_http_3() -> None:
     assert judge(heard).state is State.OK
 
 
+@pytest.mark.parametrize("days", [-730, -1.25, 2, 730])
+def test_a_clock_resets_nothing(days: float) -> None:
+    """One clock serves the vantages of a machine: the control's is as wrong, and may find every
+    certificate invalid, which shows that the server is there all the same."""
+    wrong = msgspec.structs.replace(WRONG_CLOCK, clock_skew=days * 86400.0)
+    for seen, reached in ((EXPIRED, False), (WELL, True)):
+        verdict = judge(
+            case(
+                *repeated(*RESET, times=4),
+                controls=(control(*seen, reached=reached),),
+                field=wrong,
+                control_health={"ctl-fra": wrong},
+            )
+        )
+        assert (verdict.rule_id, verdict.evidence) == ("tls.reset", Evidence.STRONG)
+    expired = judge(case(*repeated(*EXPIRED, times=4), field=wrong))
+    assert (expired.rule_id, expired.evidence) == ("vantage.clock_skew", Evidence.NONE)
+
+
 def test_quic_that_worked_once_is_not_blocked() -> None:
     """A look that got through clears it."""
     looks = (look(*NO_QUIC, reached=True), look(*WELL, quic(), at=2, reached=True))
