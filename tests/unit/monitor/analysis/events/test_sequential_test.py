@@ -41,7 +41,7 @@ LETTERS: dict[str, tuple[State, Evidence, str, str]] = {
     "S": (State.BLOCKED, Evidence.STRONG, "tls", "timeout"),
     "o": (State.BLOCKED, Evidence.STRONG, "tls", "reset"),
     "r": (State.BLOCKED, Evidence.WEAK, "tls", "reset"),
-    "k": (State.BLOCKED, Evidence.STRONG, "dns", "hijack"),
+    "j": (State.BLOCKED, Evidence.STRONG, "dns", "hijack"),
     "a": (State.BLOCKED, Evidence.STRONG, "tls", "address"),
     "C": (State.BLOCKED, Evidence.CONCLUSIVE, "tls", "reset"),
     "h": (State.PARTIAL, Evidence.CONCLUSIVE, "tls", "reset"),
@@ -248,7 +248,7 @@ def test_what_lasts_is_confirmed(letter: str) -> None:
     assert told(WEEK + letter * 60).phase is Phase.BLOCKED
 
 
-@pytest.mark.parametrize("letter", ["w", "S", "k", "a"])
+@pytest.mark.parametrize("letter", ["w", "S", "j", "a"])
 def test_attack_a_fault_without_an_end_is_not_confirmed_alone(letter: str) -> None:
     """A dead route or cache, for three days: another vantage, or a follow-up, must confirm it."""
     day = letter * 288

@@ -194,6 +194,21 @@ def test_attack_a_dead_cache_beside_hosts_that_work_is_no_block() -> None:
     assert found == ("dns.dead_address", Evidence.NONE)
 
 
+def test_attack_a_dead_cache_that_a_control_reaches_is_no_block() -> None:
+    """A control that dials the provider's cache on purpose may reach it. No honest source names it,
+    and the platform answers elsewhere from here: what is broken may be the way to the cache."""
+    alive = "203.0.113.77"
+    honest = follow_up(Reason.HONEST_ADDRESS, tcp(address=alive), tls(address=alive))
+    there = control(
+        dns(addresses=(alive,)),
+        tcp(address=alive),
+        tls(address=alive),
+        *(msgspec.structs.replace(o, reason="same_address") for o in (tcp(), tls())),
+    )
+    found = read(honest, neighbour(), controls=(there, ALIVE[1]))
+    assert found == ("dns.dead_address", Evidence.NONE)
+
+
 def test_silence_for_every_name_is_told_alike() -> None:
     """A censor who lets connections be made and drops the rest, whatever name is asked for."""
     seen = (dns(), tcp(), tls(SILENCE))
