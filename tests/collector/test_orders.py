@@ -28,7 +28,7 @@ from monitor.wire.answers import (
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import REFERENCE_PLATFORM, Measurement, Purpose
-from probes.target import Reduction, Target
+from probes.target import Dial, Reduction, Target
 from storage.store import StorageError
 from tests.collector.world import (
     NOW,
@@ -86,8 +86,10 @@ class FakeControls:
         cycle: str,
         quic: bool = False,
         reduction: Reduction | None = None,
+        also: Dial | None = None,
     ) -> tuple[Measurement, ...]:
         """One look."""
+        assert also is None
         if self._spent:
             raise BudgetSpentError("ams")
         self.asked.append((target, after, cycle, quic, reduction))
