@@ -18,6 +18,7 @@ from monitor.analysis.judge.second_attempt import (
     retry_may_tell,
     same_addresses,
     suspicious,
+    worked_again,
 )
 from monitor.analysis.judge.server_errors import errs
 from monitor.analysis.seen import EndpointMeasurements
@@ -197,20 +198,24 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             if await self._worth_more(endpoint, first, controls or known):
                 attempts += await self._again(platform, function, target, first)
                 last = attempts[-1]
-                at_times = cut_off_at_times(attempts, self.early.families)
-                if at_times is not None:
-                    follow_ups = await self._count_flows(
-                        function, target, at_times, controls or known
-                    )
-                if at_times is not None and any(map(cut_off_in_part, follow_ups)):
-                    also = msgspec.structs.replace(at_times, times=FLOWS)
-                    controls += await self._at_controls(target, last, quic=quic, also=also)
-                elif suspicious(last, self.early.families):
+                where = cut_off_at_times(attempts, self.early.families)
+                if where is not None:
+                    follow_ups = await self._count_flows(function, target, where, controls or known)
+                in_part = any(map(cut_off_in_part, follow_ups))
+                if not in_part and suspicious(last, self.early.families):
                     controls += await self._at_controls(target, last, quic=quic)
                     telling = deepest(attempts, self.early.families)
                     follow_ups += await self._follow_up(target, telling, controls or known)
                     if self.pace.spread:
                         health = await self.checkups.after(last.ended_at)
+                if where is None and (where := worked_again(last, follow_ups)) is not None:
+                    follow_ups += await self._count_flows(
+                        function, target, where, controls or known
+                    )
+                    in_part = any(map(cut_off_in_part, follow_ups))
+                if where is not None and in_part:
+                    also = msgspec.structs.replace(where, times=FLOWS)
+                    controls += await self._at_controls(target, last, quic=quic, also=also)
         return EndpointMeasurements(
             platform=platform.name,
             function=function.name,

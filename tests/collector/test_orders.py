@@ -86,9 +86,10 @@ class FakeControls:
         cycle: str,
         quic: bool = False,
         reduction: Reduction | None = None,
-        also: Dial | None = None,  # noqa: ARG002 # no test of orders asks where it dials
+        also: Dial | None = None,
     ) -> tuple[Measurement, ...]:
         """One look."""
+        assert also is None
         if self._spent:
             raise BudgetSpentError("ams")
         self.asked.append((target, after, cycle, quic, reduction))

@@ -356,14 +356,14 @@ PARTIAL: tuple[Scenario, ...] = (
     ),
     _part(
         "half-reset",
-        "Every second connection that names X is reset, by chance.",
+        "Four in ten connections that name X are reset, by chance.",
         "tls.reset",
         "partial.flows",
         "conclusive",
     ),
     _part(
         "half-drop",
-        "Every second connection that names X falls silent, by chance.",
+        "Four in ten connections that name X fall silent, by chance.",
         "tls.timeout",
         "partial.flows",
         "conclusive",

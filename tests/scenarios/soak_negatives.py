@@ -21,7 +21,7 @@ from tests.scenarios.soak import PATIENT, Said, counted, look, said, table
 
 LINES = 10
 """Vantages, and so runs, in a cycle."""
-DARK = ("blocked", "throttled", "degraded")
+DARK = ("blocked", "throttled", "partial", "degraded")
 
 
 Event = tuple[float, Callable[[], object]]

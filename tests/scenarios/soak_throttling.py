@@ -102,7 +102,7 @@ def right(way: Way, run: Run) -> bool:
     if way.sub_method:
         found = (run.platform.state, run.platform.method, run.sub_method)
         return found == ("throttled", "throttling", way.sub_method)
-    return run.platform.state not in ("throttled", "blocked", "degraded")
+    return run.platform.state not in ("throttled", "blocked", "partial", "degraded")
 
 
 def missed(runs: Runs) -> dict[str, list[int]]:

@@ -66,7 +66,9 @@ FAULTS = {
     "lossy-path": Fault(
         apply=lambda network: network.impair(loss=0.5, address=X_HOSTS, seed=5),
         states=frozenset({"ok", "insufficient"}),
-        rules=frozenset({"path.lossy", "endpoint.reached_on_retry", "family.ipv6_dead"}),
+        rules=frozenset(
+            {"path.lossy", "partial.any_name", "endpoint.reached_on_retry", "family.ipv6_dead"}
+        ),
     ),
     "ipv6-dead": Fault(
         apply=lambda network: network.block(

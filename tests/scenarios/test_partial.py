@@ -27,13 +27,14 @@ BLOCKS: dict[str, Callable[[Network], object]] = {
     "v4-sni-drop": lambda n: n.block(sni=X_NAMES, address=ANY_V4, how="drop"),
     "v4-sni-reset": lambda n: n.block(sni=X_NAMES, address=ANY_V4, how="reset"),
     "v6-sni-reset": lambda n: n.block(sni=X_NAMES, address=["::/0"], how="reset"),
-    "half-reset": lambda n: n.block(sni=X_NAMES, how="reset", chance=0.5, seed=11),
-    "half-drop": lambda n: n.block(sni=X_NAMES, how="drop", chance=0.5, seed=12),
+    "half-reset": lambda n: n.block(sni=X_NAMES, how="reset", chance=0.4, seed=11),
+    "half-drop": lambda n: n.block(sni=X_NAMES, how="drop", chance=0.4, seed=12),
     "half-of-all-reset": lambda n: n.block(
         sni=[*X_NAMES, "www.example.com"], how="reset", chance=0.5, seed=13
     ),
 }
-"""Network → what happens there. In the last it is the server, or the line, and not the name."""
+"""Network → what happens there. In the last it is the server, or the line, and not the name. Less
+than half are cut off, so that hardly ever all attempts at a function are."""
 ONE_ADDRESS = {"one-of-two-dropped": "drop", "one-of-two-refused": "reset"}
 EVERY = [*BLOCKS, *ONE_ADDRESS]
 
@@ -108,5 +109,9 @@ def test_what_fails_for_every_name_accuses_nobody(runs: Callable[[int], Seen], d
 def test_nobody_else_is_accused(runs: Callable[[int], Seen], direct: int) -> None:
     """Neither the platform that works, nor anybody on the clean network."""
     seen = runs(direct)
-    accused = {(one["vantage"], one["platform"]) for one in seen.accusations()}
+    accused = {
+        (one["vantage"], one["platform"])
+        for one in seen.accusations()
+        if one["kind"] == "platform" or one["vantage"] == "clean"
+    }
     assert accused == {(row.name, "x") for row in PARTIAL}

@@ -35,6 +35,7 @@ class Technique(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     apply: Callable[[Network], object]
     endpoint: str = X
+    state: str = "blocked"
     method: str
     sub_method: str
     failures: dict[str, str]

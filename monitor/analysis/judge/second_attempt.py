@@ -25,6 +25,7 @@ from monitor.analysis.outcome import (
     works,
 )
 from probes.failure import Failure
+from probes.measure.follow_up_reasons import Reason
 from probes.measurement import Layer, Measurement, TlsObservation
 from probes.target import Dial
 
@@ -93,6 +94,16 @@ def cut_off_at_times(attempts: Sequence[Measurement], families: tuple[str, ...])
         if isinstance(o, TlsObservation) and o.address == address
     ]
     return Dial(host=host, port=ports[0], addresses=(address,))
+
+
+def worked_again(failed: Measurement, follow_ups: Iterable[Measurement]) -> Dial | None:
+    """An address where the name was cut off every time and worked in a follow-up: there it pays to
+    count as well."""
+    host = summarise(failed).last_hop.host
+    for one in (o for asked in follow_ups for o in asked.observations):
+        if isinstance(one, TlsObservation) and one.reason == Reason.NAME_AGAIN and not one.failure:
+            return Dial(host=host, port=one.port, addresses=(one.address,)) if one.address else None
+    return None
 
 
 def _untried(outcome: Outcome) -> bool:

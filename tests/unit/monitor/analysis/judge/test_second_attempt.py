@@ -9,9 +9,11 @@ from monitor.analysis.judge.second_attempt import (
     same_addresses,
     same_page_as_control,
     suspicious,
+    worked_again,
 )
+from probes.measure.follow_up_reasons import Reason
 from probes.measurement import AnyObservation
-from tests.worlds.build import V4, V4_OTHER, V6, control, dns, http, look, tcp, tls
+from tests.worlds.build import V4, V4_OTHER, V6, control, dns, follow_up, http, look, tcp, tls
 
 BOTH = ("ipv4", "ipv6")
 PLAIN = "http://x.com/"
@@ -83,3 +85,14 @@ def test_connections_are_counted_only_where_some_worked() -> None:
     where = cut_off_at_times((cut, well), BOTH)
     assert where is not None
     assert (where.host, where.port, where.addresses) == ("x.com", 443, (V4,))
+
+
+def test_a_name_that_works_again_in_a_follow_up_is_counted() -> None:
+    """All attempts were cut off, by chance."""
+    cut = look(dns(), tcp(), tls("connection_reset"))
+    again = follow_up(Reason.NAME_AGAIN, tcp(), tls())
+    where = worked_again(cut, [again])
+    assert where is not None
+    assert (where.host, where.addresses) == ("x.com", (V4,))
+    assert worked_again(cut, [follow_up(Reason.NAME_AGAIN, tcp(), tls("connection_reset"))]) is None
+    assert worked_again(cut, [follow_up(Reason.INNOCUOUS_SNI, tcp(), tls())]) is None
