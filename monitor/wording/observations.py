@@ -38,6 +38,7 @@ FOLLOW_UPS: Mapping[str, str] = {
     Reason.OPEN_RESOLVER_TCP: N_("Same name, another resolver over TCP"),
     Reason.DOH: N_("Same name, encrypted DNS (DoH)"),
     Reason.HONEST_ADDRESS: N_("An address of the platform that others gave"),
+    Reason.PATIENCE: N_("Same server, the platform's name, with more time to answer"),
     Reason.SMALL_SEGMENTS: N_("Same server, the platform's name in small packets"),
     Reason.PRIVATE_ADDRESS: N_("The private address that the resolver gave"),
     Reason.VERIFIED_BEFORE: N_("Addresses that were the platform's earlier"),

@@ -8,6 +8,7 @@ moved service, or a middlebox from a broken server. Each question here changes o
 | address | an innocuous server name | whether the name or the address is blocked |
 | address | the name again, after that | whether the failure was already over |
 | address | small segments | whether only large packets get lost |
+| address | patience | whether the answer only comes late |
 | server name | an innocuous address | whether the name is blocked at every address |
 | name | open resolvers over UDP, TCP and HTTPS | whether our resolver lies, or the path to any |
 | name | an address only honest sources gave, verified | whether those answers were true |
@@ -65,6 +66,9 @@ _HONEST_PER_FAMILY = 2
 _DNS_PORT = 53
 SMALL_SEGMENT = 536
 """Bytes that every path must carry (RFC 9293 section 3.7.1)."""
+PATIENCE = 12.0
+"""Seconds for a handshake that is given time. The queue of a line that is held to 128 kbit/s, which
+the other tests filled, runs empty in four."""
 _MEMORY = "memory"
 _PRIVATE = tuple(
     map(
@@ -205,15 +209,24 @@ class _Question(MeasurementRun, ABC):
         """Ask; the answers are in the observations."""
 
     async def test_address(
-        self, address: str, name: str, *, verify: bool, reason: str, segment: int = 0
+        self,
+        address: str,
+        name: str,
+        *,
+        verify: bool,
+        reason: str,
+        segment: int = 0,
+        patience: float = 0.0,
     ) -> bool:
         """Connect and, where the endpoint speaks TLS, make a handshake for `name`; `segment` as for
-        `Network.connect`."""
+        `Network.connect`, `patience` as for `Connections.handshake`."""
         since = len(self.record.observations)
         opened = await self.connections.connect(address, self.plan.port, segment)
         worked = opened is not None
         if opened is not None and self.plan.tls:
-            worked = await self.connections.handshake(opened, self.plan.port, name, verify)
+            worked = await self.connections.handshake(
+                opened, self.plan.port, name, verify, patience=patience
+            )
             opened.stream.close()
         self.record.mark(reason, since)
         return worked
@@ -262,6 +275,20 @@ class _SmallSegments(_Question):
                 verify=True,
                 reason=Reason.SMALL_SEGMENTS,
                 segment=SMALL_SEGMENT,
+            )
+
+
+class _Patience(_Question):
+    """Give the handshake time, over one family: two would slow each other down."""
+
+    async def ask(self) -> None:
+        for address in self.plan.silent[:1]:
+            await self.test_address(
+                address,
+                self.plan.host.rstrip("."),
+                verify=True,
+                reason=Reason.PATIENCE,
+                patience=PATIENCE,
             )
 
 
@@ -427,6 +454,7 @@ def _questions(context: VantageContext, plan: FollowUpPlan, origin: float) -> li
             asked.append(_NameElsewhere(context, plan, origin))
         if not proxied:
             asked.append(_SmallSegments(context, plan, origin))
+            asked.append(_Patience(context, plan, origin))
             asked.append(_PrivateAddresses(context, plan, origin))
     if not proxied and not is_literal(plan.host):
         asked.append(_VerifiedBefore(context, plan, origin))

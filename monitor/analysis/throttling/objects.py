@@ -1,8 +1,13 @@
-"""The objects whose transfer speed is measured."""
+"""The objects whose transfer speed is measured: at least one of each function.
+
+A function whose catalogue entry names no object has that of its first endpoint, or of each where
+it needs them all. That may be a start page, or the few words with which a server of pictures
+answers a request for nothing; it is requested several times then (`probes.measure.transfer`).
+"""
 
 import msgspec
 
-from probes.catalog.catalog import Endpoint, EndpointKind, Platform
+from probes.catalog.catalog import Endpoint, EndpointKind, Need, Platform, Role
 from probes.catalog.endpoint import parse_endpoint
 from probes.measurement import HttpObservation, Layer, Measurement
 
@@ -10,42 +15,61 @@ from probes.measurement import HttpObservation, Layer, Measurement
 class TransferObject(msgspec.Struct, frozen=True, kw_only=True):
     platform: str
     role: str
+    core: bool
     endpoint: Endpoint
-    """The catalogue's. Redirects may lead from it to the real object."""
+    """What to request. Redirects may lead from it to the real object."""
+    of: str
+    """Id of the catalogue's endpoint whose verdict it is about."""
     witness: str
     """Id of the endpoint whose measurements show whether the object can be reached; empty for
     none."""
+    follows: bool
+    """Whether an object that redirects led to, at another host, stands for this one."""
+    page: bool
+    """The catalogue names it, or it is a site's own page: a browser might request it."""
 
     @property
     def place(self) -> tuple[str, str, str]:
-        return (self.platform, self.role, self.endpoint.id)
+        return (self.platform, self.role, self.of)
 
 
 def objects_of(platform: Platform) -> tuple[TransferObject, ...]:
-    """The objects that the catalogue names for a platform, else the first endpoint of its role
-    web."""
-    named = [(role, endpoint) for role in platform.roles for endpoint in role.transfer]
-    if not named:
-        named = [
-            (role, role.endpoints[0])
-            for role in platform.roles
-            if role.name == "web"
-            and role.endpoints[0].kind is EndpointKind.HTTPS
-            and role.endpoints[0].verify
-        ]
+    """The objects of a platform's functions, in the order of the catalogue."""
+    found = []
     endpoints = [endpoint for role in platform.roles for endpoint in role.endpoints]
-    return tuple(
-        TransferObject(
-            platform=platform.name,
-            role=role.name,
-            endpoint=endpoint,
-            witness=next(
+    for role in platform.roles:
+        for endpoint in role.transfer or _own(role):
+            witness = next(
                 (one.id for one in endpoints if one == endpoint),
                 next((one.id for one in endpoints if one.host == endpoint.host), ""),
-            ),
-        )
-        for role, endpoint in named
-    )
+            )
+            page = bool(role.transfer) or role.name == "web"
+            found.append(
+                TransferObject(
+                    platform=platform.name,
+                    role=role.name,
+                    core=role.core,
+                    endpoint=_as_object(endpoint),
+                    of=endpoint.id,
+                    witness=witness,
+                    follows=page,
+                    page=page,
+                )
+            )
+    return tuple(found)
+
+
+def _own(role: Role) -> tuple[Endpoint, ...]:
+    """The endpoints of a function that may serve as its objects."""
+    needed = role.endpoints if role.need is Need.ALL else role.endpoints[:1]
+    kinds = (EndpointKind.HTTPS, EndpointKind.TLS)
+    return tuple(one for one in needed if one.kind in kinds and one.verify)
+
+
+def _as_object(endpoint: Endpoint) -> Endpoint:
+    if endpoint.kind is EndpointKind.HTTPS:
+        return endpoint
+    return Endpoint(kind=EndpointKind.HTTPS, host=endpoint.host, port=endpoint.port)
 
 
 def led_to(one: TransferObject, measurement: Measurement | None) -> Endpoint | None:
@@ -57,4 +81,7 @@ def led_to(one: TransferObject, measurement: Measurement | None) -> Endpoint | N
         found = parse_endpoint(hops[-1].url) if hops else None
     except ValueError:
         return one.endpoint
-    return one.endpoint if found and found.kind is not EndpointKind.HTTPS else found
+    if found is None:
+        return None
+    fits = found.kind is EndpointKind.HTTPS and (one.follows or found.host == one.endpoint.host)
+    return found if fits else one.endpoint
