@@ -57,8 +57,9 @@ GLANCE = 48 * 1024
 PER_CYCLE = 6
 """Objects measured in one cycle at most, so that cycles keep their interval."""
 CALM = 15.0
-"""Seconds of silence after a handshake that did not come, at most. A queue of 64 KiB takes that
-long at 32 kbit/s."""
+"""Seconds of silence after a slow transfer, or one that did not come, at most."""
+QUEUE = 64 * 1024
+"""Bytes that may wait in the queue of a slow line, as shapers let them."""
 SPARE = 1 / 8
 """Share of the interval."""
 TIME_SHARE = 1 / 3
@@ -226,14 +227,14 @@ class Transfers:
         made: list[Measurement] = []
         if not earlier:
             if witness is not None and _silent(witness):
-                await self._calm()
+                await self._calm(None)
             made.append(await self._glance(vantage, one, target, cycle))
         if earlier or (
             not self._suffices(one, witness, round_of(made[0], distance))
             and self._affordable(vantage, one, urgency, glanced=True)
         ):
-            if made and round_of(made[-1]).missing:
-                await self._calm()
+            if made:
+                await self._calm(made[-1])
             made += await self._rounds(vantage, one, target, cycle, reached)
         now, every = self._now(), self._settings.throttling.every
         transfers = self._histories.transfers(vantage.id, one.place, made, (), reached, now)
@@ -254,10 +255,13 @@ class Transfers:
             return witness is not None and _silent(witness) and not _late(witness)
         return glance.fast or (glance.unhindered and not one.core)
 
-    async def _calm(self) -> None:
-        """Let the queue of a slow line run empty, which tests of several endpoints at once, and
-        what their servers repeat, have filled."""
-        await asyncio.sleep(min(CALM, self._spare))
+    async def _calm(self, last: Measurement | None) -> None:
+        """Let the queue of a slow line run empty, which the `last` transfer filled, or tests of
+        several endpoints at once, with what their servers repeat."""
+        target = None if last is None else round_of(last).target
+        rate = target.rate if target is not None and target.rate else 0.0
+        drained = 8 * QUEUE / rate if rate else math.inf
+        await asyncio.sleep(min(CALM, drained, self._spare))
 
     async def _glance(
         self, vantage: VantagePoint, one: TransferObject, target: Endpoint, cycle: str
@@ -285,8 +289,7 @@ class Transfers:
             # Wrong for the first time, or well again: one round alone proves neither.
             for attempt in range(2, ROUNDS + 1):
                 # Queues that the round before filled run empty meanwhile.
-                if round_of(made[-1]).missing:
-                    await self._calm()
+                await self._calm(made[-1])
                 pause = self._settings.probe.retry_pause
                 await asyncio.sleep(pause * self._rng.uniform(0.5, 1.5))
                 made.append(await self._round(vantage, one, target, cycle, attempt))

@@ -46,6 +46,8 @@ from probes.sockets.network import Stream
 MARKS = 64
 IDLE_SHARE = 0.5
 """Share of the deadline without a byte after which a transfer has stalled."""
+IDLE_HELLOS = 3.0
+"""Times as long as the handshake took, which suffice as well where that is longer."""
 MOST_REQUESTS = 256
 """Requests on one connection at most. Answers of 200 bytes then get past 32 KiB."""
 LEAST_ANSWER = 200
@@ -146,7 +148,8 @@ class _Round(MeasurementRun):
         start = self.record.elapsed()
         # Where the handshake came late, so will the answer.
         hello = self.record.observations[-1].duration
-        counted = CountedStream(opened.stream, idle=max(plan.deadline * IDLE_SHARE, hello))
+        idle = max(plan.deadline * IDLE_SHARE, IDLE_HELLOS * hello)
+        counted = CountedStream(opened.stream, idle=idle)
         with PauseMeter() as machine:
             failure = await self._download(plan, endpoint, counted)
         opened.stream.close()

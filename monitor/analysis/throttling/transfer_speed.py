@@ -27,6 +27,8 @@ ENOUGH = 16 * 1024
 """Bytes after SKIP that give a rate; fewer do after ENOUGH_SECONDS."""
 ENOUGH_SECONDS = 2.0
 """Seconds in which any number of bytes gives a rate."""
+BEGUN = 1024
+"""Bytes that must have come before a transfer can be said to have stopped."""
 FURTHER = 4 * 1024
 """Bytes that another transfer must get beyond the point where the target stalled."""
 FIRST_FLIGHT = 14_600
@@ -76,7 +78,7 @@ def speed_of(seen: TransferObservation, round_trip: float = 0.0) -> TransferSpee
     """The speed of one transfer. Never raises."""
     speed = TransferSpeed(
         carried=seen.bytes_before + seen.bytes_read,
-        stalled=seen.failure is not None and seen.failure in TIMEOUTS,
+        stalled=seen.failure in TIMEOUTS and seen.bytes_read >= BEGUN,
         rate=None,
         held_up=seen.held_up,
     )
