@@ -12,7 +12,7 @@ import msgspec
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE
 from monitor.analysis.judge.fingerprint import Fingerprint
-from monitor.analysis.judge.follow_up_evidence import EXPLAINS, SLOW
+from monitor.analysis.judge.follow_up_evidence import EXPLAINS, LATE_RULE, SLOW
 from monitor.analysis.judge.interception import local_authorities
 from monitor.analysis.judge.lossy_paths import lossy_platforms
 from monitor.analysis.judge.platform import roll_up
@@ -76,6 +76,9 @@ def judge_cycle(
     )
 
 
+_SILENT = ("tls.timeout", "http.timeout")
+
+
 class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     """What the verdicts on all endpoints of a cycle share."""
 
@@ -105,6 +108,11 @@ def _verdicts(seen: Seen, shared: _Shared, transfers: Sequence[TransferVerdict])
         found[number] = verdict = _verdict(one, seen, shared, known)
         if verdict.rule_id in EXPLAINS:
             explained.setdefault(one.platform, set()).add(verdict.rule_id)
+    for number, one in enumerate(seen.endpoints):
+        # Which of them was late is not known before all were judged.
+        known = frozenset(explained.get(one.platform, ()))
+        if found[number].rule_id in _SILENT and LATE_RULE in known:
+            found[number] = _verdict(one, seen, shared, known)
     return [found[number] for number in range(len(seen.endpoints))]
 
 

@@ -174,6 +174,13 @@ SPEED: tuple[Scenario, ...] = (
         "test_the_harder_the_throttling_the_surer_the_verdict[32k-object]",
     ),
     _speed(
+        "x-128k-shared",
+        "All hosts of X share 128 kbit/s: handshakes time out beside each other.",
+        "throttled",
+        "rate",
+        "test_a_shared_line_is_slow_and_nothing_is_dropped",
+    ),
+    _speed(
         "tiktok-pictures-frozen",
         "Connections to a server of TikTok's pictures fall silent after 20 KB, whatever the name.",
         "degraded",

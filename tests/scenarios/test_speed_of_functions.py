@@ -121,6 +121,23 @@ def test_the_harder_the_throttling_the_surer_the_verdict(line: Lab, kbit: int, n
     assert speeds["bits_per_second"]["target"]["high"] < 1100 * kbit
 
 
+def test_a_shared_line_is_slow_and_nothing_is_dropped(line: Lab) -> None:
+    """All hosts of X share 128 kbit/s, and their tests fill its queue: handshakes time out. Given
+    time one comes; the rate says the rest, though nobody asked for speeds."""
+    config = write_config(line, platforms=["x"], probe=UNHURRIED, interval="5m")
+    names = ["x.com", "api.x.com", ".twitter.com", ".twimg.com", "t.co"]
+    with line.network(SLOWEST).throttle(kbit=128, sni=names) as rule:
+        found = seen(
+            line.run(["shutwatch", "once", "--config", str(config), "--json"], timeout=240)
+        )
+        assert rule.hits
+    verdict = found.platform(SLOWEST, "x")
+    assert (verdict["state"], verdict["rule_id"]) == ("throttled", "throttling.rate")
+    accused = [ln for ln in found.accusations() if ln["kind"] == "endpoint"]
+    surest = {ln["evidence"] for ln in accused if ln["method"] == "tls"}
+    assert surest <= {"weak"}
+
+
 @pytest.mark.parametrize(
     ("network", "after"), [("youtube-video-frozen", FREEZE), ("tiktok-pictures-frozen", 20_000)]
 )

@@ -51,6 +51,7 @@ LARGE_PACKETS: Sign = (Layer.TLS, "large_packets")
 """Only large packets get lost on the way to the address."""
 LATE: Sign = (Layer.TLS, "late")
 """The handshake comes, but takes longer than a test waits."""
+LATE_RULE = "tls.late"
 SLOW = "throttling.rate"
 """The rule by which another endpoint of the function was found slow in this cycle. Where tests
 share a line that is held to a rate, some of them wait longer than they can."""
@@ -60,7 +61,7 @@ EXPLAINS = {
     "dns.private_address": frozenset(signs("dns.bogon")),
     "dns.dead_address": frozenset(signs("tcp.timeout tcp.refused tcp.unreachable tls.timeout")),
     "tls.large_packets": frozenset(signs("tls.timeout http.timeout")),
-    "tls.late": frozenset(signs("tls.timeout http.timeout")),
+    LATE_RULE: frozenset(signs("tls.timeout http.timeout")),
 }
 """Rule of an ordinary fault that follow-ups found → the signs that it explains."""
 EXPLAINED = "explained"
@@ -117,10 +118,13 @@ def reread(
     """
     if evidence is Evidence.NONE or not agreeing:
         return Reading(sign=sign, evidence=evidence)
-    if sign in EXPLAINS["tls.late"] and (
+    if sign in EXPLAINS[LATE_RULE] and (
         SLOW in case.explained or _comes_late(case, agreeing[0].last_hop.host)
     ):
         return Reading(sign=LATE, evidence=Evidence.NONE)
+    if case.follow_ups and sign in EXPLAINS[LATE_RULE] and LATE_RULE in case.explained:
+        # It may share a slow line with an endpoint whose handshake came.
+        return Reading(sign=sign, evidence=capped(evidence, Evidence.WEAK))
     if not case.follow_ups:
         if any(sign in EXPLAINS.get(rule, ()) for rule in case.explained):
             return Reading(sign=(sign[0], EXPLAINED), evidence=Evidence.NONE)

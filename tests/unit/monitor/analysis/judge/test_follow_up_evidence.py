@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from monitor.analysis.judge.case import Case
-from monitor.analysis.judge.follow_up_evidence import SLOW
+from monitor.analysis.judge.follow_up_evidence import LATE_RULE, SLOW
 from monitor.analysis.judge.rules import judge
 from monitor.analysis.verdict import Evidence, State, VantageState
 from probes.measure.follow_up_reasons import Reason
@@ -137,6 +137,17 @@ def test_what_transfers_found_slow_explains_silence_beside_it() -> None:
         found = read(*cut(SILENCE), follow_ups=more, explained=frozenset({SLOW}))
         assert found == ("tls.late", Evidence.NONE)
     assert read(*cut("connection_reset"), explained=frozenset({SLOW}))[0] == "tls.reset"
+
+
+def test_a_late_handshake_at_another_endpoint_weakens_silence() -> None:
+    """Hosts of a platform may share a slow line, and only some handshakes come in time."""
+    more = (innocuous(), again(SILENCE))
+    late = frozenset({LATE_RULE})
+    assert read(*cut(SILENCE), follow_ups=more, explained=late) == ("tls.timeout", Evidence.WEAK)
+    assert read(*cut(), follow_ups=(innocuous(), again("connection_reset")), explained=late) == (
+        "tls.reset",
+        Evidence.CONCLUSIVE,
+    )
 
 
 # -- the name or the address -------------------------------------------------------------------
