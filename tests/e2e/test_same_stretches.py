@@ -237,11 +237,13 @@ def test_a_return_is_told_alike_everywhere_after_restarts(newsroom: Newsroom) ->
         wait_for(lambda: len(told.receiver.letters()) > 3, "the last message", LONG)
         wait_for(lambda: (told.alert("resolved") or {}).get("since") == since, "the mail", LONG)
         event = told.event()
+        over = newest(event)
+        assert over.end_latest is not None
+        end = over.end_latest.timestamp()
+        ended = "shutwatch_blocking_event_ended_timestamp_seconds"
+        wait_for(lambda: told.newest(ended)[1] == end, "the end in the metrics", LONG)
+        labels, _ = told.newest(ended)
         tell_the_same(told, event, report="over.zip")
-    labels, value = told.newest("shutwatch_blocking_event_ended_timestamp_seconds")
-    over = newest(event)
-    assert over.end_latest is not None
-    assert value == over.end_latest.timestamp()
     assert labels["onset_latest"] == utc_text(over.onset_latest)
     assert labels["end_latest"] == utc_text(over.end_latest)
     last = told.receiver.letters()[3]["message"]

@@ -7,7 +7,8 @@
               own. All groups blocked: the function is blocked. Some: it is degraded, by these
               groups. One that is down everywhere beside others that work is nobody's block.
     platform  as bad as its worst core function; with every core function ok, a block of
-              another function makes it degraded.
+              another function makes it degraded. While more functions are unknown than work, it is
+              unknown itself: a portal that lets one port through proves one function.
 
 *Nothing found is lost.* A function that works names its blocked endpoints all the same, as
 `RoleVerdict.accused`.
@@ -73,6 +74,8 @@ class _Judged(msgspec.Struct, frozen=True, kw_only=True):
     decider: Verdict | None
     groups: tuple[str, ...] = ()
     accused: tuple[str, ...] = ()
+    measured: bool
+    """Whether any of its endpoints was measured."""
     deciding: tuple[Verdict, ...]
     """All without which the function may not be in this state, the decider included."""
 
@@ -148,7 +151,12 @@ def _platform_state(judged: Sequence[_Judged]) -> tuple[State, _Judged | None]:
     if worst is None or worst.state not in _WORKS:
         return (worst.state if worst is not None else State.INSUFFICIENT), worst
     spoiled = _worst([role for role in judged if role.state in _ACCUSED])
-    return (State.DEGRADED, spoiled) if spoiled is not None else (State.OK, worst)
+    if spoiled is not None:
+        return State.DEGRADED, spoiled
+    open_questions = [role for role in judged if role.measured and role.state is State.INSUFFICIENT]
+    if len(open_questions) > sum(role.state in _WORKS for role in judged):
+        return State.INSUFFICIENT, _worst(open_questions)
+    return State.OK, worst
 
 
 def _worst(judged: Sequence[_Judged]) -> _Judged | None:
@@ -207,6 +215,7 @@ def _judge_role(role: Role, verdicts: Sequence[Verdict], *, core: bool) -> _Judg
         core=core,
         state=state,
         decider=decider,
+        measured=bool(by_endpoint),
         groups=tuple(
             group.name
             for group, (one, _) in zip(role.groups, pools, strict=bool(role.groups))

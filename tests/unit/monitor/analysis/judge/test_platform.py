@@ -190,6 +190,33 @@ def test_a_failing_side_role_does_not_spoil_ok(state: State) -> None:
     assert roles(seen)["links"] == state.value
 
 
+def test_a_platform_of_which_most_is_unknown_is_not_ok() -> None:
+    """One port that a portal lets through proves one function, and no platform."""
+    portal = Platform(
+        name="x",
+        title="X",
+        owner="x",
+        roles=(X.roles[0], *(Role(name=n, endpoints=https(f"{n}.ex")) for n in ("a", "b", "c"))),
+    )
+
+    def seen(*side: State) -> State:
+        verdicts = [verdict("x.com"), verdict("twitter.com")]
+        verdicts += [
+            msgspec.structs.replace(
+                verdict("t.co", state), role=name, endpoint=f"https://{name}.ex/"
+            )
+            for name, state in zip("abc", side, strict=False)
+        ]
+        return roll_up(portal, verdicts, started_at=START).state
+
+    unknown = State.INSUFFICIENT
+    assert seen(State.OK, unknown, unknown) is State.OK
+    assert seen(unknown, unknown, unknown) is unknown
+    assert seen(unknown, unknown) is unknown  # what was not measured at all has no vote
+    assert seen(unknown) is State.OK
+    assert seen() is State.OK
+
+
 @pytest.mark.parametrize(
     ("states", "expected"),
     [
