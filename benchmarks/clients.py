@@ -22,7 +22,8 @@ from benchmarks.names import PER_CYCLE, name, new_name
 from benchmarks.namespace import OWN_ADDRESSES, RESOLVER
 from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.app.run_until_stopped import spare_searches
-from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
 from probes.measure.runner import Runner
@@ -137,7 +138,7 @@ class Ours:
     def _target(self) -> Target:
         host = self._name(next(self._count), self._domain)
         endpoint = Endpoint(kind=EndpointKind.HTTPS, host=host, port=self._port)
-        return Target(platform="bench", role="web", endpoint=endpoint)
+        return Target(platform="bench", function="web", endpoint=endpoint)
 
     async def _save(self, measurements: list[Measurement]) -> None:
         now = utc_now()

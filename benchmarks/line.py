@@ -57,8 +57,8 @@ def block_everything(network: Network) -> None:
     hosts = {
         endpoint.host
         for platform in watched_by_default(shipped_catalog()).platforms
-        for role in platform.roles
-        for endpoint in role.endpoints
+        for function in platform.functions
+        for endpoint in function.endpoints
     }
     network.block(sni=sorted(hosts), how="drop")
     chat = {host for host in hosts if host[-1].isdigit() or ":" in host}

@@ -114,7 +114,7 @@ def _event(number: int) -> Event:
         platform=platform,
         state=EventState.CONFIRMED if last else EventState.ENDED,
         scope=Scope.FULL,
-        roles=("web",),
+        functions=("web",),
         methods=("tls.reset",),
         networks=networks,
         onset_earliest=begun,

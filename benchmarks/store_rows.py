@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from monitor.analysis.verdict import Evidence, PlatformVerdict, RoleVerdict, State, Verdict
+from monitor.analysis.verdict import Evidence, FunctionVerdict, PlatformVerdict, State, Verdict
 from probes.measurement import (
     AnyObservation,
     DnsAnswer,
@@ -115,7 +115,7 @@ def look(place: Place, platform: str, number: int) -> Measurement:
         network=f"Network {place.asn}",
         vantage_role="field",
         platform=platform,
-        role="web",
+        function="web",
         endpoint=f"https://{number}.{platform}.example/",
         look=Purpose.SCHEDULED,
         started_at=END,
@@ -138,7 +138,7 @@ def verdict(of: Measurement, state: State) -> Verdict:
         network=of.network,
         vantage_role="field",
         platform=of.platform,
-        role=of.role,
+        function=of.function,
         endpoint=of.endpoint,
         state=state,
         method="tls" if blocked else "",
@@ -159,8 +159,8 @@ def platform_verdict(of: Verdict) -> PlatformVerdict:
         for name in PlatformVerdict.__struct_fields__
         if name in Verdict.__struct_fields__
     }
-    role = RoleVerdict(role=of.role, core=True, state=of.state)
-    return PlatformVerdict(roles=(role,), started_at=END, **shared)
+    function = FunctionVerdict(function=of.function, core=True, state=of.state)
+    return PlatformVerdict(functions=(function,), started_at=END, **shared)
 
 
 MEASUREMENT = (*codecs.MEASUREMENT.names, "received_at", *Summary.__struct_fields__)

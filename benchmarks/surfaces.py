@@ -17,9 +17,9 @@ from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from monitor.metrics.families import FAMILIES, PREFIX, VANTAGE, create_registry
+from monitor.metrics.families_with_values import FAMILIES, PREFIX, VANTAGE, create_registry
+from monitor.metrics.published_state import BUCKETS
 from monitor.metrics.publisher import Publisher
-from monitor.metrics.snapshot import BUCKETS
 from monitor.server.app import create_app
 from probes.sockets.http_client import httpx
 from tests.prometheus import world

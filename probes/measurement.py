@@ -293,8 +293,8 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """field or control."""
     platform: str
     """A platform's name, or `reference`."""
-    role: str
-    """A role's name; for references the scope."""
+    function: str
+    """A function's name; for references the scope."""
     endpoint: str
     """`Endpoint.id`."""
     look: Purpose = Purpose.SCHEDULED

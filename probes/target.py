@@ -2,14 +2,15 @@
 
 import msgspec
 
-from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint and its place in the catalogue."""
 
     platform: str
-    role: str
+    function: str
     endpoint: Endpoint
 
 

@@ -282,7 +282,7 @@ class FleetStore(Protocol):
 
     async def latest_control_measurements(self, since: datetime) -> list[Measurement]:
         """The newest measurement of any control at each endpoint, none started before `since`, by
-        platform, role and endpoint."""
+        platform, function and endpoint."""
 
     async def received_batches(self, cycles: Sequence[str]) -> list[ReceivedBatch]:
         """The batches in which these cycles came, by the time received, for people who check the

@@ -19,7 +19,7 @@ from monitor.analysis.judge.second_attempt import attempts_agree, looks_overload
 from monitor.analysis.vantage.health import assess
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, VantageHealth, Verdict
 from monitor.config.catalog import shipped_catalog
-from probes.catalog.catalog import Platform, Reference, Role
+from probes.catalog.catalog import Function, Platform, Reference
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import AnyObservation, HttpObservation, Measurement, TlsObservation
 from probes.vantage import VantagePoint, VantageRole
@@ -110,12 +110,12 @@ def platform() -> Platform:
 
 
 @cache
-def endpoints() -> tuple[tuple[Role, str, str], ...]:
-    """Role, endpoint id and host of everything looked at."""
+def endpoints() -> tuple[tuple[Function, str, str], ...]:
+    """Function, endpoint id and host of everything looked at."""
     return tuple(
-        (role, endpoint.id, endpoint.host)
-        for role in platform().roles
-        for endpoint in role.endpoints
+        (function, endpoint.id, endpoint.host)
+        for function in platform().functions
+        for endpoint in function.endpoints
     )
 
 
@@ -154,7 +154,7 @@ def verdict_on(looks: CycleLooks) -> PlatformVerdict:
     ]
     if looks.throttled:
         verdicts = [
-            _throttled(v) if v.state is State.OK and v.role == "web" else v for v in verdicts
+            _throttled(v) if v.state is State.OK and v.function == "web" else v for v in verdicts
         ]
     return roll_up(platform(), verdicts, started_at=build.START)
 
@@ -212,7 +212,7 @@ def _assessed(
 def _endpoint_verdict(
     number: int, looks: EndpointLooks, control_well: tuple[bool, ...], health: VantageHealth
 ) -> Verdict:
-    role, endpoint, host = endpoints()[number]
+    function, endpoint, host = endpoints()[number]
     attempts = tuple(
         _look(number, fate, 15.0 * place, attempt=place + 1)
         for place, fate in enumerate(looks.attempts)
@@ -230,7 +230,7 @@ def _endpoint_verdict(
             asn=17557,
             network="PTCL",
             platform=PLATFORM,
-            role=role.name,
+            function=function.name,
             endpoint=endpoint,
             attempts=attempts,
             controls=controls,
@@ -250,7 +250,7 @@ def _endpoint_verdict(
 def _look(
     number: int, fate: str, at: float, *, attempt: int = 1, vantage: str = "khi-ptcl"
 ) -> Measurement:
-    role, endpoint, host = endpoints()[number]
+    function, endpoint, host = endpoints()[number]
     control = vantage in CONTROLS
     return build.look(
         *_observations(fate, host, endpoint),
@@ -263,7 +263,7 @@ def _look(
         vantage_role="control" if control else "field",
         country="DE" if control else "PK",
         platform=PLATFORM,
-        role=role.name,
+        function=function.name,
     )
 
 
@@ -322,7 +322,7 @@ def _reference_look(reference: Reference, fate: str, at: float, skewed: bool) ->
         duration=LONGEST if fate.endswith("timeout") else 0.5,
         endpoint=endpoint.id,
         platform="reference",
-        role=reference.scope.value,
+        function=reference.scope.value,
     )
 
 

@@ -257,8 +257,8 @@ _LIMITS = """
   that act on some customers or some servers of a pool only are found later or not at all.
 * Speed is not simulated as transfers: *throttled* cycles take the verdict that the rules on
   transfers give, once the hourly measurement is due.
-* One platform (X, eight endpoints in four roles) stands for all. One with a single role gives less
-  to go by where follow-ups cannot be made.
+* One platform (X, eight endpoints in four functions) stands for all. One with one function gives
+  less to go by where follow-ups cannot be made.
 * Recovery is not scored.
 * The weights were set on the families *as assumed*; only *held out* tells what is new.
 """

@@ -38,7 +38,7 @@ QUIET = 4.0
 LEAKY = 0.2
 """Share of cycles in which some looks get past a filter."""
 RETRIES, PAUSE, OVERLOAD_PAUSE = 2, 2.0, 3.0
-FOLLOW_UPS_PER_ROLE = 2
+FOLLOW_UPS_PER_FUNCTION = 2
 _SEND_AGAIN = (0.0, 1.0, 3.0, 7.0)
 """Seconds at which a connection's first packet goes out."""
 _BY_NAME = frozenset({"tls_reset", "tls_timeout", "tls_alert"})
@@ -198,10 +198,10 @@ class _Cycle:
         )
 
     def _follow_up(self, number: int, fate: str, at: float) -> FollowUps:
-        role = endpoints()[number][0].name
-        if self._asked[role] >= FOLLOW_UPS_PER_ROLE:
+        function = endpoints()[number][0].name
+        if self._asked[function] >= FOLLOW_UPS_PER_FUNCTION:
             return FollowUps()
-        self._asked[role] += 1
+        self._asked[function] += 1
         innocuous = again = elsewhere = resolver = honest = ""
         if fate.startswith("tls"):
             innocuous = self._fate(at, number, name=False)

@@ -185,9 +185,9 @@ def _parsed(text: str, shipped: Catalog) -> Catalog:
 
 
 def _endpoints(platform: Platform) -> Iterator[Endpoint]:
-    for role in platform.roles:
-        yield from role.endpoints
-        yield from role.transfer
+    for function in platform.functions:
+        yield from function.endpoints
+        yield from function.transfer
 
 
 def _never(new: Iterable[Endpoint], hosts: Counter[str], own: Settings) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from probes.catalog.catalog import EndpointKind
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.host import is_literal
 from probes.failure import CERTIFICATE_FAILURES, TIMEOUTS, Failure
 from probes.measurement import (

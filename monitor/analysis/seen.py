@@ -16,14 +16,14 @@ from probes.measurement import Measurement
 from probes.vantage import VantagePoint
 
 Place = tuple[str, str, str]
-"""Platform, role and endpoint, by name and id."""
+"""Platform, function and endpoint, by name and id."""
 
 
 class EndpointMeasurements(msgspec.Struct, frozen=True, kw_only=True):
     """All measurements of one endpoint in one cycle."""
 
     platform: str
-    role: str
+    function: str
     endpoint: str
     """`Endpoint.id`."""
     attempts: tuple[Measurement, ...]
@@ -38,7 +38,7 @@ class ObjectTransfers(msgspec.Struct, frozen=True, kw_only=True):
     """The transfers of one object in one cycle, with what earlier cycles add to them."""
 
     platform: str
-    role: str
+    function: str
     endpoint: str
     """Id of the catalogue's endpoint. Redirects may have led to another one."""
     made: tuple[Measurement, ...]
@@ -53,7 +53,7 @@ class ObjectTransfers(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def place(self) -> Place:
-        return (self.platform, self.role, self.endpoint)
+        return (self.platform, self.function, self.endpoint)
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):

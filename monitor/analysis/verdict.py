@@ -117,7 +117,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     network: str
     vantage_role: str
     platform: str
-    role: str
+    function: str
     endpoint: str
     state: State
     method: str = ""
@@ -147,10 +147,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         return self.state is State.BLOCKED and self.method == "quic"
 
 
-class RoleVerdict(msgspec.Struct, frozen=True, kw_only=True):
+class FunctionVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """The state of one function of a platform at one vantage."""
 
-    role: str
+    function: str
     core: bool
     state: State
     method: str = ""
@@ -167,7 +167,7 @@ class RoleVerdict(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def names(self) -> tuple[str, ...]:
         """The function by name, or `function:group` for each group where only some are affected."""
-        return tuple(f"{self.role}:{group}" for group in self.groups) or (self.role,)
+        return tuple(f"{self.function}:{group}" for group in self.groups) or (self.function,)
 
 
 class PlatformVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,7 +187,7 @@ class PlatformVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """Of the deciding endpoint verdict."""
     evidence: Evidence = Evidence.NONE
     llr: float = 0.0
-    roles: tuple[RoleVerdict, ...]
+    functions: tuple[FunctionVerdict, ...]
     measurement: str = ""
     """Id of the deciding measurement."""
     started_at: datetime

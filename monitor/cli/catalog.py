@@ -23,15 +23,8 @@ from monitor.config.settings import Settings
 from monitor.logs import LogSettings, configure
 from monitor.measuring.probers import Probers
 from monitor.measuring.verify_catalog import verify_catalog
-from probes.catalog.catalog import (
-    Catalog,
-    Endpoint,
-    EndpointKind,
-    Platform,
-    Reference,
-    ReferenceScope,
-    Role,
-)
+from probes.catalog.catalog import Catalog, Endpoint, Function, Platform, Reference, ReferenceScope
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.target import Target
 from probes.vantage import VantageRole
 from storage.values.steady_clock import utc_now
@@ -82,7 +75,11 @@ def verify(config: ConfigOption = None, json: JsonOption = False) -> None:
     found = asyncio.run(_verify(settings, vantages))
     if json:
         print_json(
-            {"platform": target.platform, "role": target.role, **msgspec.structs.asdict(finding)}
+            {
+                "platform": target.platform,
+                "function": target.function,
+                **msgspec.structs.asdict(finding),
+            }
             for target, finding in found
         )
     else:
@@ -101,12 +98,12 @@ def _print_findings(found: list[tuple[Target, Finding]]) -> None:
     console = plain_console()
     counts = Counter(finding.truth for _, finding in found)
     console.print(", ".join(f"{counts[truth]} {truth}" for truth in Truth if counts[truth]))
-    shown = table("platform", "role", "endpoint", "result", "detail")
+    shown = table("platform", "function", "endpoint", "result", "detail")
     for target, finding in found:
         if finding.truth is not Truth.OK:
             shown.add_row(
                 target.platform,
-                target.role,
+                target.function,
                 escape(finding.endpoint),
                 f"[red]{finding.truth}[/]" if finding.truth in _WRONG else finding.truth,
                 escape(finding.detail),
@@ -124,7 +121,7 @@ def _as_json(catalog: Catalog) -> dict[str, Any]:
                 "title": platform.title,
                 "owner": platform.owner,
                 "default": platform.default,
-                "roles": [_role_json(role) for role in platform.roles],
+                "functions": [_function_json(function) for function in platform.functions],
             }
             for platform in catalog.platforms
         ],
@@ -135,15 +132,15 @@ def _as_json(catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _role_json(role: Role) -> dict[str, Any]:
+def _function_json(function: Function) -> dict[str, Any]:
     return {
-        "role": role.name,
-        "core": role.core,
-        "need": role.need,
-        "canonical": role.canonical,
-        "groups": {group.name: group.endpoints for group in role.groups},
-        "sample": role.sample,
-        "endpoints": [_endpoint_json(endpoint) for endpoint in role.endpoints],
+        "function": function.name,
+        "core": function.core,
+        "need": function.need,
+        "canonical": function.canonical,
+        "groups": {group.name: group.endpoints for group in function.groups},
+        "sample": function.sample,
+        "endpoints": [_endpoint_json(endpoint) for endpoint in function.endpoints],
     }
 
 
@@ -158,35 +155,35 @@ def _print_platform(console: Console, platform: Platform) -> None:
         f"[bold]{escape(platform.title)}[/bold]  {platform.name}, {escape(platform.owner)}{named}"
     )
     table = _table()
-    for role in platform.roles:
-        first = (role.name, "core" if role.core else "", _need(role))
-        for line in _lines(role):
+    for function in platform.functions:
+        first = (function.name, "core" if function.core else "", _need(function))
+        for line in _lines(function):
             table.add_row(*first, line)
             first = ("", "", "")
     console.print(table)
     console.print()
 
 
-def _need(role: Role) -> str:
-    number = len(role.endpoints)
-    if role.groups:
-        return f"{role.need} of each"
-    return "one" if number == 1 else f"{role.need} of {number}"
+def _need(function: Function) -> str:
+    number = len(function.endpoints)
+    if function.groups:
+        return f"{function.need} of each"
+    return "one" if number == 1 else f"{function.need} of {number}"
 
 
-def _lines(role: Role) -> Iterable[str]:
+def _lines(function: Function) -> Iterable[str]:
     """The endpoints of a function, by groups, each followed by what it must answer."""
-    if not role.groups:
-        yield from _pool_lines(role, role.endpoints)
-    for group, pool in zip(role.groups, role.pools, strict=bool(role.groups)):
+    if not function.groups:
+        yield from _pool_lines(function, function.endpoints)
+    for group, pool in zip(function.groups, function.pools, strict=bool(function.groups)):
         yield f"[bold]{escape(group.name)}[/bold]"
-        yield from _pool_lines(role, pool)
-    if role.sample:
-        whose = "each group" if role.groups else "them"
-        yield f"[dim]{role.sample} of {whose} each cycle, all once one fails[/dim]"
+        yield from _pool_lines(function, pool)
+    if function.sample:
+        whose = "each group" if function.groups else "them"
+        yield f"[dim]{function.sample} of {whose} each cycle, all once one fails[/dim]"
 
 
-def _pool_lines(role: Role, pool: Iterable[Endpoint]) -> Iterable[str]:
+def _pool_lines(function: Function, pool: Iterable[Endpoint]) -> Iterable[str]:
     ports: dict[str, str] = {}
     marks: dict[str, str] = {}
     for endpoint in pool:
@@ -195,7 +192,7 @@ def _pool_lines(role: Role, pool: Iterable[Endpoint]) -> Iterable[str]:
         marks.setdefault(host, _mark(endpoint))
     shared = "" if len(marks) == 1 or len(set(marks.values())) > 1 else marks[next(iter(marks))]
     for number, host in enumerate(ports):
-        must = role.canonical and number == 0 and len(ports) > 1
+        must = function.canonical and number == 0 and len(ports) > 1
         yield escape(host) + ports[host] + ("  [dim]must work[/dim]" if must else "")
         if marks[host] and not shared:
             yield marks[host]
@@ -246,7 +243,7 @@ def _print_references(console: Console, references: tuple[Reference, ...]) -> No
 def _table() -> Table:
     """A table without lines; its column widths are the same for every platform."""
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1, 0, 0))
-    for name, width in (("role", 13), ("core", 4), ("works with", 9)):
+    for name, width in (("function", 13), ("core", 4), ("works with", 9)):
         table.add_column(name, min_width=width, overflow="fold")
     table.add_column("endpoint", overflow="fold")
     return table

@@ -74,14 +74,14 @@ async def measure_once(
 
 
 _ENDPOINT = (
-    *("vantage", "country", "asn", "platform", "role", "endpoint", "state", "method"),
+    *("vantage", "country", "asn", "platform", "function", "endpoint", "state", "method"),
     *("sub_method", "family", "rule_id", "evidence", "failures"),
 )
 _PLATFORM = (
     *("vantage", "country", "asn", "platform", "state", "method", "sub_method", "rule_id"),
     "evidence",
 )
-_TRANSFER = ("vantage", "country", "asn", "platform", "role")
+_TRANSFER = ("vantage", "country", "asn", "platform", "function")
 _HEALTH = (
     *("state", "rule_id", "references_ok", "references_total", "clock_skew", "stub_resolver"),
     *("nat64", "exit_country", "exit_asn"),
@@ -98,8 +98,12 @@ def json_lines(cycles: list[Cycle]) -> Iterator[dict[str, Any]]:
             yield {
                 "kind": "platform",
                 **_fields(platform, _PLATFORM),
-                "roles": {role.role: role.state for role in platform.roles},
-                "groups": {role.role: role.groups for role in platform.roles if role.groups},
+                "functions": {function.function: function.state for function in platform.functions},
+                "groups": {
+                    function.function: function.groups
+                    for function in platform.functions
+                    if function.groups
+                },
             }
         for transfer in cycle.transfers:
             yield _transfer_line(transfer)
@@ -178,11 +182,11 @@ def print_cycles(settings: Settings, cycles: list[Cycle], console: Console) -> N
 def _reason(verdict: PlatformVerdict) -> str:
     if verdict.state is State.OK:
         return "; ".join(
-            f"{role.role} works, but not through {', '.join(role.accused)}"
-            for role in verdict.roles
-            if role.accused
+            f"{function.function} works, but not through {', '.join(function.accused)}"
+            for function in verdict.functions
+            if function.accused
         )
     if verdict.rule_id.startswith("vantage."):
         return verdict.rule_id  # its meaning is printed once, above the table
-    roles = ", ".join(n for r in verdict.roles if r.state is not State.OK for n in r.names)
-    return f"{roles}: {RULE_MEANINGS.get(verdict.rule_id, '')} [dim]({verdict.rule_id})[/dim]"
+    functions = ", ".join(n for r in verdict.functions if r.state is not State.OK for n in r.names)
+    return f"{functions}: {RULE_MEANINGS.get(verdict.rule_id, '')} [dim]({verdict.rule_id})[/dim]"

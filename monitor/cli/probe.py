@@ -13,8 +13,9 @@ from monitor.cli.output import print_json, table
 from monitor.config.settings import Settings
 from monitor.logs import LogSettings, configure
 from monitor.measuring.probers import Probers
-from probes.catalog.catalog import Catalog, Endpoint, EndpointKind
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Catalog, Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import (
     AnyObservation,
     AppObservation,
@@ -77,8 +78,8 @@ def _endpoint(text: str, catalog: Catalog) -> Endpoint:
     """The endpoint that `text` names; from the catalogue, with what it must answer, if there."""
     with exit_on(ValueError, code=BAD_USAGE, prefix=f"cannot test {text!r}: "):
         endpoint = parse_endpoint(text if ":" in text else f"https://{text}/")
-    roles = (role for platform in catalog.platforms for role in platform.roles)
-    known = (one for role in roles for one in role.endpoints if one.id == endpoint.id)
+    functions = (function for platform in catalog.platforms for function in platform.functions)
+    known = (one for function in functions for one in function.endpoints if one.id == endpoint.id)
     return next(known, endpoint)
 
 
@@ -90,7 +91,7 @@ async def _measure(
             *(
                 probers.measure(
                     vantage,
-                    Target(platform="adhoc", role="adhoc", endpoint=endpoint),
+                    Target(platform="adhoc", function="adhoc", endpoint=endpoint),
                     purpose=Purpose.ADHOC,
                     quic=quic,
                 )

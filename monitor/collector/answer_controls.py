@@ -85,12 +85,12 @@ class ControlRequests:
 
 def listed(catalog: Catalog, target: Target) -> Target | None:
     """The target of that place and endpoint as the catalogue has it; None when it has none."""
-    place = (target.platform, target.role, target.endpoint.id)
+    place = (target.platform, target.function, target.endpoint.id)
     for platform in catalog.platforms:
-        for role in platform.roles:
-            for endpoint in role.endpoints:
-                if (platform.name, role.name, endpoint.id) == place:
-                    return Target(platform=platform.name, role=role.name, endpoint=endpoint)
+        for function in platform.functions:
+            for endpoint in function.endpoints:
+                if (platform.name, function.name, endpoint.id) == place:
+                    return Target(platform=platform.name, function=function.name, endpoint=endpoint)
     return None
 
 

@@ -271,8 +271,8 @@ def _check(one: Measurement) -> None:
     """Check what has a column or a label of its own."""
     if not _ID(one.id):
         raise malformed("a measurement's id is no UUID")
-    if not (_NAME(one.platform) and _NAME(one.role)):
-        raise malformed("a platform or a role has no usable name")
+    if not (_NAME(one.platform) and _NAME(one.function)):
+        raise malformed("a platform or a function has no usable name")
     if not (0 < len(one.endpoint) <= _LONGEST_ENDPOINT and one.endpoint.isprintable()):
         raise malformed("an endpoint is no line of text")
     if not (1 <= one.attempt <= _MOST_ATTEMPTS and 0 <= one.duration <= LONGEST):

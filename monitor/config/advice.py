@@ -8,7 +8,8 @@ from pathlib import Path
 from monitor.config.load import UNKNOWN_COUNTRY
 from monitor.config.settings import Settings
 from monitor.wording.vantage_health import HOW_TO_SEE_PAST_STUB, STUB
-from probes.catalog.catalog import EndpointKind, ReferenceScope
+from probes.catalog.catalog import ReferenceScope
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.layers.bogon import BogonList, is_stub
 from probes.sockets.system_resolvers import ResolverAddress
 from probes.vantage import Profile, VantagePoint, VantageRole
@@ -153,8 +154,12 @@ def _about_references(settings: Settings) -> Iterator[str]:
 
 
 def _tests_calls(settings: Settings) -> bool:
-    roles = (role for platform in settings.catalog.platforms for role in platform.roles)
-    return any(one.kind is EndpointKind.STUN for role in roles for one in role.endpoints)
+    functions = (
+        function for platform in settings.catalog.platforms for function in platform.functions
+    )
+    return any(
+        one.kind is EndpointKind.STUN for function in functions for one in function.endpoints
+    )
 
 
 def _about_database(settings: Settings) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Read catalogues: the shipped one, and the operator's file that adds to it or overrides it.
 
-docs/catalog.md describes the format. A file is merged platform by platform and role by role:
+docs/catalog.md describes the format. A file is merged by platform and function:
 what it gives replaces what was there, and everything it does not mention stays.
 """
 
@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from monitor.config.catalog_nodes import (
+    check_function_name,
     check_platform_name,
-    check_role_name,
     endpoint,
     endpoint_id,
     grouped,
@@ -43,17 +43,16 @@ from monitor.config.toml_source import TomlSource, parse_source, read_source
 from probes.catalog.catalog import (
     Catalog,
     Endpoint,
-    EndpointKind,
+    Function,
     Group,
     Need,
     Platform,
-    Protocol,
     Reference,
     ReferenceScope,
-    Role,
 )
+from probes.catalog.endpoint_kinds import EndpointKind, Protocol
 
-M = TypeVar("M", Platform, Role)
+M = TypeVar("M", Platform, Function)
 
 LARGEST_SAMPLE = 1000
 
@@ -152,32 +151,32 @@ def _over(base: Sequence[M], read: Callable[[Node, str, M | None], M]) -> Shape[
 def _platform(node: Node, name: str, base: Platform | None) -> Platform:
     """`[platform.NAME]`, over the platform of that name if there is one."""
     check_platform_name(node, name)
-    example = f'[platform.{name}.role.web] core = true, endpoints = ["https://example.org/"]'
+    example = f'[platform.{name}.function.web] core = true, endpoints = ["https://example.org/"]'
     values = read_table(
         node,
         {
             "title": filled,
             "owner": filled,
             "default": flag,
-            "role": _over(base.roles if base else (), _role),
+            "function": _over(base.functions if base else (), _function),
         },
-        required=None if base else {"role": f"say where it answers: {example}"},
+        required=None if base else {"function": f"say where it answers: {example}"},
     )
     title = values.get("title", name)
-    start = base or Platform(name=name, title=title, owner=title, roles=())
-    if "role" in values:
-        values["roles"] = values.pop("role")
+    start = base or Platform(name=name, title=title, owner=title, functions=())
+    if "function" in values:
+        values["functions"] = values.pop("function")
     platform = msgspec.structs.replace(start, **values)
-    if not any(role.core for role in platform.roles):
+    if not any(function.core for function in platform.functions):
         raise node.lack(
-            "role",
-            "add core = true to the roles without which the platform does not work",
-            wrong="has no core role, so it could never be called blocked",
+            "function",
+            "add core = true to the functions without which the platform does not work",
+            wrong="has no core function, so it could never be called blocked",
         )
     return platform
 
 
-_ROLE: dict[str, Shape[Any]] = {
+_FUNCTION: dict[str, Shape[Any]] = {
     "core": flag,
     "need": need,
     "canonical": flag,
@@ -192,18 +191,18 @@ _ROLE: dict[str, Shape[Any]] = {
 
 
 _OWN_FIELDS = {"core", "need", "canonical", "sample", "transfer"}
-"""Keys that are fields of a role; the others are about its endpoints."""
+"""Keys that are fields of a function; the others are about its endpoints."""
 
 
-def _role(node: Node, name: str, base: Role | None) -> Role:
-    """`[platform.NAME.role.NAME]`, over the role of that name if there is one."""
-    check_role_name(node, name)
-    values = read_table(node, _ROLE)
+def _function(node: Node, name: str, base: Function | None) -> Function:
+    """`[platform.NAME.function.NAME]`, over the function of that name if there is one."""
+    check_function_name(node, name)
+    values = read_table(node, _FUNCTION)
     members = _members(node, values, base)
     endpoints = tuple(one for group in members.values() for one in group)
-    start = base or Role(name=name, canonical=name == "web", endpoints=())
+    start = base or Function(name=name, canonical=name == "web", endpoints=())
     own = {field: values[field] for field in _OWN_FIELDS & values.keys()}
-    role = msgspec.structs.replace(
+    function = msgspec.structs.replace(
         start,
         **own,
         endpoints=_all_marked(node, values, endpoints),
@@ -213,25 +212,25 @@ def _role(node: Node, name: str, base: Role | None) -> Role:
             if group
         ),
     )
-    _check_role(node, values, role)
-    return role
+    _check_function(node, values, function)
+    return function
 
 
-def _check_role(node: Node, values: dict[str, Any], role: Role) -> None:
-    """Refuse a role that could not be judged. Raises Invalid."""
+def _check_function(node: Node, values: dict[str, Any], function: Function) -> None:
+    """Refuse a function that could not be judged. Raises Invalid."""
     table = node.table()
-    if role.sample and role.need is not Need.ANY:
+    if function.sample and function.need is not Need.ANY:
         given = "sample" if "sample" in values else "need"
         raise table[given].fail('sample = 0 unless need = "any": all must be tested')
-    if isinstance(role.need, int) and any(len(pool) < role.need for pool in role.pools):
+    if isinstance(function.need, int) and any(len(pool) < function.need for pool in function.pools):
         given = "need" if "need" in values else "endpoints"
-        remedy = f"list at least {role.need} endpoints, in each group"
+        remedy = f"list at least {function.need} endpoints, in each group"
         raise table[given].fail(remedy) if given in table else node.lack(given, remedy)
-    if role.canonical and role.groups:
+    if function.canonical and function.groups:
         given = "canonical" if "canonical" in values else "endpoints"
         raise table[given].fail("canonical or groups, not both: each group counts by itself")
-    resolved = [one.id for one in role.endpoints if one.kind is EndpointKind.DNS]
-    if role.name == "calls" and resolved:
+    resolved = [one.id for one in function.endpoints if one.kind is EndpointKind.DNS]
+    if function.name == "calls" and resolved:
         wrong = f"{resolved[0]} proves no call"
         raise node.lack("endpoints", "a server that answers: stun:host", wrong=wrong)
 
@@ -239,7 +238,7 @@ def _check_role(node: Node, values: dict[str, Any], role: Role) -> None:
 def _all_marked(
     node: Node, values: dict[str, Any], endpoints: tuple[Endpoint, ...]
 ) -> tuple[Endpoint, ...]:
-    """The endpoints of a role, each with the role's own `verify` and `protocol`."""
+    """The endpoints of a function, each with the function's own `verify` and `protocol`."""
     shared = {name: values[name] for name in ("verify", "protocol") if name in values}
     if "protocol" in shared:
         for one in endpoints:
@@ -250,7 +249,7 @@ def _all_marked(
 
 
 def _members(
-    node: Node, values: dict[str, Any], base: Role | None
+    node: Node, values: dict[str, Any], base: Function | None
 ) -> dict[str, tuple[Endpoint, ...]]:
     """Group → endpoints: those listed, or the base's after additions and removals; all under ""
     where there are no groups."""
@@ -267,7 +266,7 @@ def _members(
 
 
 def _changed(
-    table: dict[str, Node], values: dict[str, Any], base: Role
+    table: dict[str, Node], values: dict[str, Any], base: Function
 ) -> dict[str, tuple[Endpoint, ...]]:
     """The base's endpoints after `remove` and `add`."""
     names = [group.name for group in base.groups] or [""]
@@ -278,18 +277,20 @@ def _changed(
     for entry, gone in zip(_entries(table, "remove"), values.get("remove", ()), strict=True):
         if gone not in known:
             hint = did_you_mean(gone, known)
-            raise entry.fail(hint or f"one of: {', '.join(known)}", wrong="is not in this role")
+            raise entry.fail(hint or f"one of: {', '.join(known)}", wrong="is not in this function")
         del known[gone]
         for pool in members.values():
             pool.pop(gone, None)
     for name, new in values.get("add", {}).items():
         if ("" in members) is not (name == ""):
-            right = "a list: this role has no groups" if name else f"its group: add.{names[0]} = …"
+            right = (
+                "a list: this function has no groups" if name else f"its group: add.{names[0]} = …"
+            )
             raise table["add"].fail(right)
         given = table["add"].table()[name] if name else table["add"]
         for entry, one in zip(given.entries(), new, strict=True):
             if one.id in known:
-                raise entry.fail("leave it out: the role has it already")
+                raise entry.fail("leave it out: the function has it already")
             known[one.id] = None
             members.setdefault(name, {})[one.id] = one
     if not known:

@@ -17,16 +17,9 @@ from monitor.config.toml_node import (
     read_table,
     whole,
 )
-from probes.catalog.catalog import (
-    DATAGRAM_KINDS,
-    Endpoint,
-    EndpointKind,
-    Need,
-    Protocol,
-    Reference,
-    ReferenceScope,
-)
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Endpoint, Need, Reference, ReferenceScope
+from probes.catalog.endpoint_kinds import DATAGRAM_KINDS, EndpointKind, Protocol
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import REFERENCE_PLATFORM
 
 _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
@@ -47,13 +40,13 @@ _plain = parsed(parse_endpoint)
 
 def check_platform_name(node: Node, name: str) -> None:
     """Refuse a platform name that cannot be a label. Raises Invalid."""
-    check_role_name(node, name)
+    check_function_name(node, name)
     if name == REFERENCE_PLATFORM:
         raise node.fail("another name: this one means references in all data")
 
 
-def check_role_name(node: Node, name: str) -> None:
-    """Refuse a role name that cannot be a label. Raises Invalid."""
+def check_function_name(node: Node, name: str) -> None:
+    """Refuse a function name that cannot be a label. Raises Invalid."""
     if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise node.fail(
             "a name of lower-case letters and digits, separated by dashes",
@@ -62,7 +55,7 @@ def check_role_name(node: Node, name: str) -> None:
 
 
 def endpoint(node: Node) -> Endpoint:
-    """One endpoint of a role: text, or a table that also says what it must answer."""
+    """One endpoint of a function: text, or a table that also says what it must answer."""
     found = _with_options(node, {"verify": flag, "protocol": member(Protocol)})
     if found.kind is EndpointKind.NTP:
         raise node.fail("list it as a reference, under udp: no platform is reached by ntp")
@@ -93,7 +86,7 @@ def grouped(shape: Shape[T]) -> Shape[dict[str, tuple[T, ...]]]:
 
 
 def _group(name: str, node: Node, shape: Shape[T]) -> tuple[T, ...]:
-    check_role_name(node, name)
+    check_function_name(node, name)
     return listed(shape)(node)
 
 

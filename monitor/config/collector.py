@@ -4,10 +4,10 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
+from monitor.config.keys_by_table import COLLECTOR
 from monitor.config.loopback import is_loopback
 from monitor.config.settings import CollectorSettings
 from monitor.config.toml_node import Node, read_table
-from monitor.config.toml_tables import COLLECTOR
 
 
 def read_collector(node: Node) -> CollectorSettings:

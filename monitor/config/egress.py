@@ -4,7 +4,7 @@ import re
 from ipaddress import ip_address
 from urllib.parse import unquote
 
-from probes.catalog.endpoint import split_host_port
+from probes.catalog.endpoint_text import split_host_port
 from probes.vantage import Egress, EgressKind
 
 DEFAULT_PROXY_PORTS = {EgressKind.SOCKS5: 1080, EgressKind.CONNECT: 3128}

@@ -225,7 +225,7 @@ def _called() -> dict[str, str]:
     """What people call the platforms of the shipped catalogue, by title and by domain → name."""
     called: dict[str, str] = {}
     for platform in shipped_catalog().platforms:
-        hosts = [one.host for role in platform.roles for one in role.endpoints]
+        hosts = [one.host for function in platform.functions for one in function.endpoints]
         domains = [host.split(".")[-2] for host in hosts if not is_literal(host)]
         called = dict.fromkeys([platform.title, *domains], platform.name) | called
     return called

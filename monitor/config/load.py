@@ -21,6 +21,21 @@ from monitor.config.catalog import (
 from monitor.config.collector import read_collector
 from monitor.config.environ import expander
 from monitor.config.fingerprints import merged, shipped_fingerprints
+from monitor.config.keys_by_table import (
+    EVENTS,
+    FINGERPRINTS,
+    LOG,
+    PROBE,
+    RETENTION,
+    SERVER,
+    THROTTLING,
+    TIMESTAMPS,
+    TOP,
+    VANTAGE,
+    VANTAGE_CHECK,
+    VANTAGE_REQUIRED,
+    elsewhere,
+)
 from monitor.config.loopback import is_loopback
 from monitor.config.notify import read_notify
 from monitor.config.proof_file import read_proof
@@ -46,21 +61,6 @@ from monitor.config.toml_node import (
 )
 from monitor.config.toml_problem import ConfigError, Problem
 from monitor.config.toml_source import read_source
-from monitor.config.toml_tables import (
-    EVENTS,
-    FINGERPRINTS,
-    LOG,
-    PROBE,
-    RETENTION,
-    SERVER,
-    THROTTLING,
-    TIMESTAMPS,
-    TOP,
-    VANTAGE,
-    VANTAGE_CHECK,
-    VANTAGE_REQUIRED,
-    elsewhere,
-)
 from monitor.config.values import existing_file
 from monitor.logs import LogSettings
 from monitor.notify.settings import NotifySettings

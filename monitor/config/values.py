@@ -32,8 +32,8 @@ from monitor.config.toml_node import (
 )
 from monitor.config.toml_problem import ConfigError
 from monitor.keys.passwords import read_tokens, read_users
-from probes.catalog.catalog import EndpointKind
-from probes.catalog.endpoint import parse_endpoint, parse_host, split_host_port
+from probes.catalog.endpoint_kinds import EndpointKind
+from probes.catalog.endpoint_text import parse_endpoint, parse_host, split_host_port
 from probes.vantage import Resolver
 from storage import url as database_url
 

@@ -121,11 +121,11 @@ def catalog_text(ports: Ports) -> str:
     """`catalog.toml`: the shipped platforms, at hosts of the demonstration."""
     sections = [
         _table(
-            f"[platform.{platform}.role.{role}]",
+            f"[platform.{platform}.function.{function}]",
             {"sample": 0, "endpoints": [_with_port(one, ports.tls) for one in endpoints]},
         )
-        for platform, roles in PLATFORMS.items()
-        for role, endpoints in roles.items()
+        for platform, functions in PLATFORMS.items()
+        for function, endpoints in functions.items()
     ]
     return _HEAD + "\n\n".join(sections) + "\n"
 

@@ -71,7 +71,7 @@ PLATFORMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "pictures": ("https://pictures.youtube.test/",),
     },
 }
-"""Platform → role → endpoints, without ports: every role that the shipped catalogue has of them."""
+"""Platform → function → endpoints, without ports: all that the shipped catalogue has of them."""
 VICTIM = "x"
 
 PORTAL = "portal.test"
@@ -88,7 +88,7 @@ def host_of(endpoint: str) -> str:
 
 def hosts_of(platform: str) -> tuple[str, ...]:
     """Every host of a platform."""
-    return tuple(host_of(one) for role in PLATFORMS[platform].values() for one in role)
+    return tuple(host_of(one) for function in PLATFORMS[platform].values() for one in function)
 
 
 _HOSTS = (

@@ -144,7 +144,7 @@ VERDICT_COLUMNS: tuple[Column[Verdict], ...] = _columns(
 EVENT_COLUMNS: tuple[Column[Event], ...] = _columns(
     "events",
     event_id=attrgetter("id"),
-    roles=_listed("roles"),
+    functions=_listed("functions"),
     methods=_listed("methods"),
     doubts=_listed("doubts"),
     networks_affected=_numbers(attrgetter("affected")),

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from monitor import __version__
-from probes.catalog.catalog import DEFAULT_PORTS, EndpointKind
+from probes.catalog.endpoint_kinds import DEFAULT_PORTS, EndpointKind
 from probes.measurement import (
     AnyObservation,
     DnsAnswer,
@@ -89,7 +89,7 @@ def _annotations(measurement: Measurement) -> dict[str, str]:
     """What OONI has no field for; all text, as OONI requires."""
     return {
         "platform": measurement.platform,
-        "role": measurement.role,
+        "function": measurement.function,
         "look": measurement.look.value,
         "attempt": str(measurement.attempt),
         "vantage_role": measurement.vantage_role,

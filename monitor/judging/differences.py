@@ -16,7 +16,7 @@ _OF_VERDICT = ("state", "method", "sub_method", "family", "rule_id", "evidence")
 _OF_PLATFORM = ("state", "method", "sub_method", "rule_id", "evidence")
 _ABOUT = ("kind", "country", "platform", "vantage")
 _OF_EVENT = (
-    *("id", "state", "scope", "roles", "methods", "evidence", "networks_affected"),
+    *("id", "state", "scope", "functions", "methods", "evidence", "networks_affected"),
     *("onset_earliest", "onset_latest", "detected_at", "confirmed_at"),
     *("end_earliest", "end_latest", "reopened", "pattern"),
 )
@@ -76,11 +76,11 @@ class ChangeCounter:
 
 def verdict_changes(old: Iterable[Verdict], new: Iterable[Verdict]) -> Iterator[Change]:
     """Of one cycle, endpoint by endpoint."""
-    before = {(v.platform, v.role, v.endpoint): v for v in old}
-    after = {(v.platform, v.role, v.endpoint): v for v in new}
+    before = {(v.platform, v.function, v.endpoint): v for v in old}
+    after = {(v.platform, v.function, v.endpoint): v for v in new}
     for key in sorted(before.keys() | after.keys()):
         either = after.get(key) or before[key]
-        where = _fields(either, (*_PLACE, "role", "endpoint"))
+        where = _fields(either, (*_PLACE, "function", "endpoint"))
         yield from _compare(ChangeKind.VERDICT, where, before.get(key), after.get(key), _OF_VERDICT)
 
 

@@ -13,13 +13,13 @@ from storage.values.cycle import Cycle
 def judge_imported(imported: Imported) -> Cycle:
     """The cycle: its measurements, a verdict on each endpoint, and one on the platform.
 
-    The platform's verdict is about the roles that the OONI test measured, and no other. A test that
+    The platform's verdict is about the functions that the OONI test measured. A test that
     measured nothing of our catalogue has no verdicts.
     """
     endpoints = tuple(
         EndpointMeasurements(
             platform=imported.platform.name,
-            role=role.name,
+            function=function.name,
             endpoint=endpoint.id,
             attempts=tuple(
                 sorted(_of(endpoint, imported.measurements), key=lambda one: one.attempt)
@@ -27,8 +27,8 @@ def judge_imported(imported: Imported) -> Cycle:
             controls=_of(endpoint, imported.controls),
             follow_ups=_of(endpoint, imported.follow_ups),
         )
-        for role in imported.platform.roles
-        for endpoint in role.endpoints
+        for function in imported.platform.functions
+        for endpoint in function.endpoints
     )
     seen = Seen(
         cycle=imported.id,

@@ -118,7 +118,7 @@ class StoredCycles:
         able = [
             one
             for one in self._histories.objects
-            if (one.platform, one.role) == (first.platform, first.role)
+            if (one.platform, one.function) == (first.platform, first.function)
         ]
         ids = {one.id for one in made}
         judged = {verdict.endpoint for verdict in old if verdict.measurement in ids}
@@ -131,7 +131,7 @@ class StoredCycles:
                 return one.place
         if len(able) == 1:
             return able[0].place
-        return (first.platform, first.role, first.endpoint)
+        return (first.platform, first.function, first.endpoint)
 
 
 def vantage_of(cycle: StoredCycle) -> VantagePoint:
@@ -180,7 +180,7 @@ def _endpoints(
         endpoints.append(
             EndpointMeasurements(
                 platform=place[0],
-                role=place[1],
+                function=place[1],
                 endpoint=place[2],
                 attempts=attempts,
                 controls=controls,
@@ -197,9 +197,9 @@ def _grouped(
 ) -> dict[Place, tuple[Measurement, ...]]:
     wanted = sorted(
         (one for one in measurements if one.look in purposes),
-        key=lambda m: (m.platform, m.role, m.endpoint, m.attempt, m.started_at, m.id),
+        key=lambda m: (m.platform, m.function, m.endpoint, m.attempt, m.started_at, m.id),
     )
-    grouped = groupby(wanted, key=lambda m: (m.platform, m.role, m.endpoint))
+    grouped = groupby(wanted, key=lambda m: (m.platform, m.function, m.endpoint))
     return {place: tuple(several) for place, several in grouped}
 
 

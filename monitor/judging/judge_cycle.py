@@ -24,8 +24,8 @@ from monitor.analysis.throttling.transfer_facts import TransferCase
 from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.trust import OWN_ALONE, Trust
 from monitor.analysis.verdict import PlatformVerdict, VantageState, Verdict
-from probes.catalog.catalog import Catalog, Platform, ReferenceScope, Role
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Catalog, Function, Platform, ReferenceScope
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import Purpose, QuicObservation
 from storage.values.cycle import Cycle
 
@@ -49,7 +49,7 @@ def judge_cycle(
             for one in seen.measurements
             if one.reached
             and one.look is Purpose.REFERENCE
-            and one.role == ReferenceScope.UDP
+            and one.function == ReferenceScope.UDP
             and one.vantage == seen.vantage.id
         ),
         local_authorities=local_authorities(
@@ -99,11 +99,13 @@ def _verdicts(seen: Seen, shared: _Shared, transfers: Sequence[TransferVerdict])
     found: dict[int, Verdict] = {}
     explained: dict[str, set[str]] = {}
     slow = {
-        (one.verdict.platform, one.verdict.role) for one in transfers if one.verdict.rule_id == SLOW
+        (one.verdict.platform, one.verdict.function)
+        for one in transfers
+        if one.verdict.rule_id == SLOW
     }
     for number, one in sorted(enumerate(seen.endpoints), key=lambda n: not n[1].follow_ups):
         known = frozenset(explained.get(one.platform, ()))
-        if (one.platform, one.role) in slow:
+        if (one.platform, one.function) in slow:
             known |= {SLOW}
         found[number] = verdict = _verdict(one, seen, shared, known)
         if verdict.rule_id in EXPLAINS:
@@ -131,7 +133,7 @@ def _verdict(
             asn=seen.vantage.asn,
             network=seen.vantage.network,
             platform=one.platform,
-            role=one.role,
+            function=one.function,
             endpoint=one.endpoint,
             attempts=one.attempts,
             controls=one.controls,
@@ -159,7 +161,7 @@ def _transfer_verdict(one: ObjectTransfers, seen: Seen) -> TransferVerdict:
             asn=seen.vantage.asn,
             network=seen.vantage.network,
             platform=one.platform,
-            role=one.role,
+            function=one.function,
             endpoint=one.endpoint,
             rounds=one.rounds,
             controls=one.controls,
@@ -180,7 +182,7 @@ def _still_accused(seen: Seen) -> Iterable[TransferVerdict]:
     platforms = {one.platform for one in seen.endpoints}
     for known in seen.accusations:
         old = known.verdict
-        if old.platform in platforms and (old.platform, old.role, old.endpoint) not in measured:
+        if old.platform in platforms and (old.platform, old.function, old.endpoint) not in measured:
             verdict = msgspec.structs.replace(old, cycle=seen.cycle, judged_at=seen.judged_at)
             yield msgspec.structs.replace(known, verdict=verdict)
 
@@ -197,7 +199,7 @@ def _platforms(
     for one in seen.endpoints:
         at = one.attempts[0].started_at
         began[one.platform] = min(at, began.get(one.platform, at))
-        endpoints.setdefault(one.platform, {}).setdefault(one.role, []).append(one.endpoint)
+        endpoints.setdefault(one.platform, {}).setdefault(one.function, []).append(one.endpoint)
     return tuple(
         roll_up(
             _as_measured(platform, endpoints[platform.name]),
@@ -214,7 +216,7 @@ def _platforms(
 def _over_quic(seen: Seen, platform: str) -> frozenset[str]:
     """The functions of a platform of which an endpoint answered over QUIC."""
     return frozenset(
-        one.role
+        one.function
         for one in seen.endpoints
         if one.platform == platform
         and any(
@@ -226,29 +228,29 @@ def _over_quic(seen: Seen, platform: str) -> frozenset[str]:
 
 
 def _as_measured(platform: Platform, measured: Mapping[str, Sequence[str]]) -> Platform:
-    """The platform with the roles and endpoints that the cycle knew; `measured` are its endpoints
-    by role.
+    """The platform with the functions and endpoints that the cycle knew; `measured` are its
+    endpoints by function.
 
     The catalogue changes. An endpoint that it got since was not measured, which says nothing about
     the platform, and one that it lost since is still part of what was seen. A canonical endpoint
     stays: no other can stand for it.
     """
-    roles = tuple(
-        _role_as_measured(role, measured[role.name])
-        for role in platform.roles
-        if role.name in measured
+    functions = tuple(
+        _function_as_measured(function, measured[function.name])
+        for function in platform.functions
+        if function.name in measured
     )
-    return msgspec.structs.replace(platform, roles=roles) if roles else platform
+    return msgspec.structs.replace(platform, functions=functions) if functions else platform
 
 
-def _role_as_measured(role: Role, measured: Sequence[str]) -> Role:
-    named = {endpoint.id for endpoint in role.endpoints}
+def _function_as_measured(function: Function, measured: Sequence[str]) -> Function:
+    named = {endpoint.id for endpoint in function.endpoints}
     gone = [parse_endpoint(text) for text in sorted(measured) if text not in named]
     kept = [
         endpoint
-        for number, endpoint in enumerate(role.endpoints)
-        if endpoint.id in measured or role.sample or (role.canonical and number == 0)
+        for number, endpoint in enumerate(function.endpoints)
+        if endpoint.id in measured or function.sample or (function.canonical and number == 0)
     ]
     # A group without a measured member is as new as an endpoint that was not measured.
-    groups = tuple(group for group in role.groups if set(group.endpoints) & set(measured))
-    return msgspec.structs.replace(role, endpoints=(*kept, *gone), groups=groups)
+    groups = tuple(group for group in function.groups if set(group.endpoints) & set(measured))
+    return msgspec.structs.replace(function, endpoints=(*kept, *gone), groups=groups)

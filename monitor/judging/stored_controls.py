@@ -24,7 +24,7 @@ from monitor.analysis.vantage.health import ReferenceMeasurements, assess
 from monitor.analysis.verdict import VantageHealth
 from monitor.config.settings import Settings
 from probes.catalog.catalog import Catalog, Reference, ReferenceScope
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import Measurement, Purpose
 from probes.vantage import VantagePoint, VantageRole
 from storage.values.cycle import StoredCycle
@@ -77,9 +77,9 @@ def control_rounds(
     by_cycle: dict[tuple[str, str], list[list[Measurement]]] = {}
     for measurement in measurements:
         rounds = by_cycle.setdefault((measurement.vantage, measurement.cycle), [])
-        same = (measurement.role, measurement.endpoint)
+        same = (measurement.function, measurement.endpoint)
         for known in rounds:
-            if all((one.role, one.endpoint) != same for one in known):
+            if all((one.function, one.endpoint) != same for one in known):
                 known.append(measurement)
                 break
         else:
@@ -105,7 +105,7 @@ def references_of(
     found: list[tuple[Reference, Measurement]] = []
     for one in sorted(measurements, key=lambda m: (m.started_at, m.id)):
         if one.look is Purpose.REFERENCE:
-            reference = known.get((one.role, one.endpoint)) or _made_up(one)
+            reference = known.get((one.function, one.endpoint)) or _made_up(one)
             found += [(reference, one)] if reference is not None else []
     return tuple(found)
 
@@ -196,7 +196,7 @@ class ControlChoice:
 
 def _made_up(measurement: Measurement) -> Reference | None:
     try:
-        scope, endpoint = ReferenceScope(measurement.role), parse_endpoint(measurement.endpoint)
+        scope, endpoint = ReferenceScope(measurement.function), parse_endpoint(measurement.endpoint)
     except ValueError:
         return None
     return Reference(scope=scope, endpoint=endpoint, country=measurement.country)

@@ -36,7 +36,8 @@ from monitor.measuring.probers import Probers
 from monitor.measuring.scheduled_controls import ScheduledControls
 from monitor.measuring.transfers import Transfers
 from monitor.wire.answers import ControlState
-from probes.catalog.catalog import EndpointKind, Reference, ReferenceScope
+from probes.catalog.catalog import Reference, ReferenceScope
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.layers.bogon import NO_NAT64
 from probes.measure.follow_up import plan_http3
 from probes.measurement import Measurement, id_at
@@ -93,11 +94,15 @@ class CycleRunner:
         if vantage.role is VantageRole.CONTROL:
             return 0
         pace = pace_of(vantage, self.settings.interval)
-        roles = (role for platform in self.settings.catalog.platforms for role in platform.roles)
+        functions = (
+            function
+            for platform in self.settings.catalog.platforms
+            for function in platform.functions
+        )
         return sum(
-            len(first_and_rest(pool, pace.sampled(role.sample))[0])
-            for role in roles
-            for pool in role.pools
+            len(first_and_rest(pool, pace.sampled(function.sample))[0])
+            for function in functions
+            for pool in function.pools
         )
 
     def skipped(self, vantage_id: str) -> Seen:
@@ -204,7 +209,9 @@ class _CycleSteps:
     async def _ask_over_udp(self) -> ReferenceMeasurements:
         """A server for calls that is no platform's, and the other references over UDP where that
         is silent: whether UDP gets out. Only where a platform's calls are tested."""
-        endpoints = [e for p in self._platforms for role in p.roles for e in role.endpoints]
+        endpoints = [
+            e for p in self._platforms for function in p.functions for e in function.endpoints
+        ]
         ports = {one.port for one in endpoints if one.kind is EndpointKind.STUN}
         if not ports or self._vantage.egress.proxied:
             return ()
@@ -267,7 +274,7 @@ class _CycleSteps:
 
     def _endpoint_tests(self, early: VantageHealth) -> EndpointTests:
         runner, vantage = self._runner, self._vantage
-        roles = (role for platform in self._platforms for role in platform.roles)
+        functions = (function for platform in self._platforms for function in platform.functions)
         return EndpointTests(
             settings=runner.settings,
             probers=runner.probers,
@@ -285,7 +292,9 @@ class _CycleSteps:
                 lambda: self._probers.now().timestamp(),
                 self._pace.references,
             ),
-            http3=runner.http3.draw(vantage, early, (e for role in roles for e in role.endpoints)),
+            http3=runner.http3.draw(
+                vantage, early, (e for function in functions for e in function.endpoints)
+            ),
             udp=UdpWitness(self._ask_http3, runner.rng, runner.http3.offering(vantage.id)),
             effort=runner.effort_planner.begin(vantage.id, self._effort, early.families),
             last_begun=self._last_begun,

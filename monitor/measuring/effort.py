@@ -1,11 +1,11 @@
 """How thorough each test of a cycle is, so that bytes go where something may be wrong.
 
 A modest cycle only shakes hands, over one address family, and over the other one in the next cycle.
-Where anything of a role looked wrong or was accused in the last cycle, all of the role is tested in
+Where anything of a function looked wrong or was accused in the last cycle, all of it is tested in
 full, so that no block seems over because less was tested; retries go before routine. Where not even
 the bytes kept for suspicion suffice, as when everything is blocked by silence day and night, half
-the endpoints of each core role are still retried, over one family, so that its verdict keeps its
-evidence, and so is whatever costs next to nothing.
+the endpoints of each core function are still retried, over one family, so that its verdict keeps
+its evidence, and so is whatever costs next to nothing.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from monitor.analysis.verdict import State, Verdict
 from monitor.budget.budget import Allotment, Effort
 from monitor.budget.bytes_used import bytes_of
 from monitor.budget.ledger import Ledger
-from probes.catalog.catalog import Endpoint, Need, Platform, Role
+from probes.catalog.catalog import Endpoint, Function, Need, Platform
 from probes.measurement import Layer, Measurement
 from probes.target import Reduction
 
@@ -30,9 +30,9 @@ page."""
 _REPEAT_ADDRESSES = 1
 
 
-_Role = tuple[str, str]
-"""Platform and role, by name."""
-_Suspected = dict[_Role, frozenset[str]]
+_Function = tuple[str, str]
+"""Platform and function, by name."""
+_Suspected = dict[_Function, frozenset[str]]
 """Where something was wrong, and over which address families; empty: not known, so any."""
 
 
@@ -50,7 +50,7 @@ class EffortPlanner:
         for verdict in verdicts:
             if verdict.state is State.BLOCKED:
                 suspected = self._suspected.setdefault(verdict.vantage, {})
-                suspected[verdict.platform, verdict.role] = frozenset()
+                suspected[verdict.platform, verdict.function] = frozenset()
 
     def inherit(self, before: "EffortPlanner", vantages: Collection[str]) -> None:
         """Continue with what another one knows of these vantages."""
@@ -96,19 +96,19 @@ class CycleEffort:
         self._families = families
         self._family = family
         self._suspected = suspected
-        self._reduced: dict[_Role, str] = {}
-        """Family over which a suspicious role was tested, where a full test was too dear."""
+        self._reduced: dict[_Function, str] = {}
+        """Family over which a suspicious function was tested, where a full test was too dear."""
         self._essential: dict[str, set[str]] = {}
 
     def first(
-        self, platform: Platform, role: Role, endpoint: Endpoint
+        self, platform: Platform, function: Function, endpoint: Endpoint
     ) -> tuple[Reduction | None, Allotment | None]:
         """What to leave out of the first attempt, and what pays when it is not the routine."""
         if self._effort is Effort.OUT_OF_TURN:
             return None, Allotment.SUSPICION
         if self._effort is not Effort.MODEST:
             return None, None
-        key = (platform.name, role.name)
+        key = (platform.name, function.name)
         if key not in self._suspected:
             return Reduction(family=self._family, greet=True), None
         full_cost = _CLOSER * self._ledger.usual(self._vantage, endpoint.id)
@@ -119,14 +119,14 @@ class CycleEffort:
         return reduction, None
 
     def again(
-        self, platform: Platform, role: Role, endpoint: Endpoint, first: Measurement
+        self, platform: Platform, function: Function, endpoint: Endpoint, first: Measurement
     ) -> tuple[bool, Reduction | None]:
         """Whether the bytes allow for a retry of an attempt that went wrong, and its reduction."""
         cost = bytes_of(first)
         full_cost = _CLOSER * cost if self._effort is Effort.MODEST else cost
         if self._ledger.affords(self._vantage, Allotment.SUSPICION, full_cost):
             return True, None
-        needed = cost <= _CHEAP or self._is_essential(platform, role, endpoint)
+        needed = cost <= _CHEAP or self._is_essential(platform, function, endpoint)
         reduction = self._telling(failing_families(first, self._families))
         reduction = msgspec.structs.replace(reduction, addresses=_REPEAT_ADDRESSES)
         return needed and self._ledger.lasts(self._vantage, cost), reduction
@@ -141,10 +141,10 @@ class CycleEffort:
     def learn(self, measurements: Iterable[Measurement], verdicts: Iterable[Verdict]) -> None:
         """Remember how the cycle went; `measurements` are its last of each endpoint."""
         blocked = {one.endpoint for one in verdicts if one.state is State.BLOCKED}
-        by_role: dict[_Role, list[Measurement]] = {}
+        by_function: dict[_Function, list[Measurement]] = {}
         for one in measurements:
-            by_role.setdefault((one.platform, one.role), []).append(one)
-        for key, seen in by_role.items():
+            by_function.setdefault((one.platform, one.function), []).append(one)
+        for key, seen in by_function.items():
             wrong = [
                 failing_families(last, self._families)
                 for last in seen
@@ -166,19 +166,19 @@ class CycleEffort:
             return Reduction(family=min(failed))
         return Reduction(addresses=_REPEAT_ADDRESSES)
 
-    def _is_essential(self, platform: Platform, role: Role, endpoint: Endpoint) -> bool:
-        if not role.core and any(one.core for one in platform.roles):
+    def _is_essential(self, platform: Platform, function: Function, endpoint: Endpoint) -> bool:
+        if not function.core and any(one.core for one in platform.functions):
             return False
-        if role.canonical:
-            return endpoint == role.endpoints[0]
-        if role.need is not Need.ANY:
+        if function.canonical:
+            return endpoint == function.endpoints[0]
+        if function.need is not Need.ANY:
             return True
         # Half of a pool must be found blocked for the pool to be.
         number, pool = next(
-            (number, pool) for number, pool in enumerate(role.pools) if endpoint in pool
+            (number, pool) for number, pool in enumerate(function.pools) if endpoint in pool
         )
         most = (len(pool) + 1) // 2
-        chosen = self._essential.setdefault(f"{platform.name} {role.name} {number}", set())
+        chosen = self._essential.setdefault(f"{platform.name} {function.name} {number}", set())
         if len(chosen) < most:
             chosen.add(endpoint.id)
         return endpoint.id in chosen

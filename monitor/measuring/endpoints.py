@@ -26,14 +26,15 @@ from monitor.measuring.effort import CycleEffort
 from monitor.measuring.http3 import UdpWitness, only_quic_failed, reached_over_quic, tries_quic
 from monitor.measuring.pace import Pace
 from monitor.measuring.probers import Probers
-from probes.catalog.catalog import Endpoint, EndpointKind, Platform, ReferenceScope, Role
+from probes.catalog.catalog import Endpoint, Function, Platform, ReferenceScope
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.host import is_literal
 from probes.measure.follow_up import plan_follow_up
 from probes.measurement import Measurement, Purpose, family_of
 from probes.target import Target
 from probes.vantage import Profile, VantagePoint
 
-FOLLOW_UPS_PER_ROLE, FOLLOW_UPS_PER_CYCLE = 2, 16
+FOLLOW_UPS_PER_FUNCTION, FOLLOW_UPS_PER_CYCLE = 2, 16
 """A national block fails everything at once; a few follow-ups tell as much as one for each."""
 OVERLOAD_PAUSE = 3.0
 """Times as long is the pause before the last attempt at what may be an overloaded server: overload
@@ -104,7 +105,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
     """Time of the event loop after which nothing further begins, so that the cycle ends before the
     next one is due."""
     _follow_ups: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
-    """Those made so far, by platform and role."""
+    """Those made so far, by platform and function."""
 
     @property
     def late(self) -> bool:
@@ -113,33 +114,39 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
 
     async def run(self) -> list[EndpointMeasurements]:
         """Every endpoint of the cycle's platforms, in random order."""
-        roles = [(platform, role) for platform in self.platforms for role in platform.roles]
-        self.rng.shuffle(roles)
-        results = await asyncio.gather(*(self._role(platform, role) for platform, role in roles))
+        functions = [
+            (platform, function) for platform in self.platforms for function in platform.functions
+        ]
+        self.rng.shuffle(functions)
+        results = await asyncio.gather(
+            *(self._function(platform, function) for platform, function in functions)
+        )
         return [measured for several in results for measured in several]
 
-    async def _role(self, platform: Platform, role: Role) -> list[EndpointMeasurements]:
+    async def _function(self, platform: Platform, function: Function) -> list[EndpointMeasurements]:
         """Every endpoint; of a pool, which every group is, a sample, and the rest of that pool only
         when one of its sample fails."""
-        pools = await asyncio.gather(*(self._pool(platform, role, pool) for pool in role.pools))
+        pools = await asyncio.gather(
+            *(self._pool(platform, function, pool) for pool in function.pools)
+        )
         return [measured for pool in pools for measured in pool]
 
     async def _pool(
-        self, platform: Platform, role: Role, pool: Sequence[Endpoint]
+        self, platform: Platform, function: Function, pool: Sequence[Endpoint]
     ) -> list[EndpointMeasurements]:
         endpoints = list(pool)
-        if role.sample:
+        if function.sample:
             self.rng.shuffle(endpoints)
             # An address of a family that does not work here stands for nobody.
             endpoints.sort(key=lambda one: not self._may_answer(one))
-        first, rest = first_and_rest(endpoints, self.pace.sampled(role.sample))
-        measured = await self._each(platform, role, first, self.pace.spread)
+        first, rest = first_and_rest(endpoints, self.pace.sampled(function.sample))
+        measured = await self._each(platform, function, first, self.pace.spread)
         if self.on_endpoint is not None:
             for _ in first:
                 self.on_endpoint(self.vantage.id)
         more = rest and self.early.state not in HOPELESS and not self.late
         if more and any(not one.attempts[-1].reached for one in measured):
-            measured += await self._each(platform, role, rest, self.pace.pool)
+            measured += await self._each(platform, function, rest, self.pace.pool)
         return measured
 
     def _may_answer(self, endpoint: Endpoint) -> bool:
@@ -147,22 +154,22 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         return not families or not is_literal(endpoint.host) or family_of(endpoint.host) in families
 
     async def _each(
-        self, platform: Platform, role: Role, endpoints: Iterable[Endpoint], spread: float
+        self, platform: Platform, function: Function, endpoints: Iterable[Endpoint], spread: float
     ) -> list[EndpointMeasurements]:
         """Each at a random moment of the next `spread` seconds."""
 
         async def at(endpoint: Endpoint) -> EndpointMeasurements:
             await asyncio.sleep(self.rng.uniform(0, spread))
-            return await self._endpoint(platform, role, endpoint)
+            return await self._endpoint(platform, function, endpoint)
 
         return await asyncio.gather(*map(at, endpoints))
 
     async def _endpoint(
-        self, platform: Platform, role: Role, endpoint: Endpoint
+        self, platform: Platform, function: Function, endpoint: Endpoint
     ) -> EndpointMeasurements:
         """One test, and where that is suspicious more, between two control measurements."""
-        target = Target(platform=platform.name, role=role.name, endpoint=endpoint)
-        first = await self._first(platform, role, target)
+        target = Target(platform=platform.name, function=function.name, endpoint=endpoint)
+        first = await self._first(platform, function, target)
         attempts: tuple[Measurement, ...] = (first,)
         controls: tuple[Measurement, ...] = ()
         follow_ups: tuple[Measurement, ...] = ()
@@ -172,7 +179,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             controls = await self._at_controls(target, first, quic=quic)
             known = self.controls.known(target)
             if await self._worth_more(endpoint, first, controls or known):
-                attempts += await self._again(platform, role, target, first)
+                attempts += await self._again(platform, function, target, first)
                 last = attempts[-1]
                 if suspicious(last, self.early.families):
                     controls += await self._at_controls(target, last, quic=quic)
@@ -181,7 +188,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
                         health = await self.checkups.after(last.ended_at)
         return EndpointMeasurements(
             platform=platform.name,
-            role=role.name,
+            function=function.name,
             endpoint=endpoint.id,
             attempts=attempts,
             controls=controls,
@@ -189,9 +196,9 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             health=health,
         )
 
-    async def _first(self, platform: Platform, role: Role, target: Target) -> Measurement:
+    async def _first(self, platform: Platform, function: Function, target: Target) -> Measurement:
         endpoint = target.endpoint
-        reduction, allotment = self.effort.first(platform, role, endpoint)
+        reduction, allotment = self.effort.first(platform, function, endpoint)
         attempt = self.probers.measure(
             self.vantage.id,
             target,
@@ -246,8 +253,8 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         ledger, asked = self.probers.ledger, self.vantage.id
         if self.late or not ledger.affords(asked, Allotment.SUSPICION, _FOLLOW_UP_BYTES):
             return ()
-        place, made = (target.platform, target.role), self._follow_ups
-        if made[place] >= FOLLOW_UPS_PER_ROLE or made.total() >= FOLLOW_UPS_PER_CYCLE:
+        place, made = (target.platform, target.function), self._follow_ups
+        if made[place] >= FOLLOW_UPS_PER_FUNCTION or made.total() >= FOLLOW_UPS_PER_CYCLE:
             return ()
         made[place] += 1
         elsewhere = self._innocuous_host(target.endpoint.host)
@@ -272,7 +279,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         return self.rng.choice(hosts) if hosts else ""
 
     async def _again(
-        self, platform: Platform, role: Role, target: Target, first: Measurement
+        self, platform: Platform, function: Function, target: Target, first: Measurement
     ) -> tuple[Measurement, ...]:
         """The further attempts."""
         attempts: tuple[Measurement, ...] = (first,)
@@ -286,7 +293,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             await asyncio.sleep(
                 max(pause * self.rng.uniform(0.5, 1.5), least * self.rng.uniform(1, 2))
             )
-            allowed, reduction = self.effort.again(platform, role, target.endpoint, first)
+            allowed, reduction = self.effort.again(platform, function, target.endpoint, first)
             if self.late or not allowed:
                 break
             attempts += (

@@ -108,5 +108,5 @@ class FastLane:
         return frozenset(taken)
 
     def _cost(self, vantage: VantagePoint, platform: Platform) -> int:
-        endpoints = (endpoint for role in platform.roles for endpoint in role.endpoints)
+        endpoints = (endpoint for function in platform.functions for endpoint in function.endpoints)
         return _TWICE * sum(self._ledger.usual(vantage.id, one.id) for one in endpoints)

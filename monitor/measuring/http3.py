@@ -24,7 +24,8 @@ from monitor.analysis.judge.quic_blocked import answered_over_udp, quic_failed
 from monitor.analysis.judge.rules import QUIC_BLOCKED
 from monitor.analysis.judge.second_attempt import suspicious
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
-from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.layers.http_answer import offers_http3
 from probes.measurement import HttpObservation, Layer, Measurement, Purpose, QuicObservation
 from probes.target import Target

@@ -168,7 +168,7 @@ class Probers:
             if wait is not None:
                 await asyncio.sleep(wait())
             target = Target(
-                platform=REFERENCE_PLATFORM, role=reference.scope, endpoint=reference.endpoint
+                platform=REFERENCE_PLATFORM, function=reference.scope, endpoint=reference.endpoint
             )
             return await self.measure(
                 vantage_id,

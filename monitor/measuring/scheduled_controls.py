@@ -48,10 +48,10 @@ class ScheduledControls:
         """Every endpoint of `platforms`; fewer, or none, where bytes run short. `families` are the
         address families that work from there."""
         targets = [
-            Target(platform=platform.name, role=role.name, endpoint=endpoint)
+            Target(platform=platform.name, function=function.name, endpoint=endpoint)
             for platform in platforms
-            for role in platform.roles
-            for endpoint in role.endpoints
+            for function in platform.functions
+            for endpoint in function.endpoints
         ]
         self._cycles[vantage.id] += 1
         whole = self._affords(vantage.id, targets, whole=True)

@@ -33,7 +33,7 @@ from monitor.config.settings import Settings
 from monitor.logs import logger
 from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Endpoint
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import TIMEOUTS
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.transfer import TransferPlan
@@ -312,7 +312,7 @@ class Transfers:
         throttling = self._settings.throttling
         return TransferPlan(
             platform=one.platform,
-            role=one.role,
+            function=one.function,
             object=target,
             permit=one.of,
             variants=variants,

@@ -30,10 +30,12 @@ async def verify_catalog(
 
 
 def targets_of(catalog: Catalog) -> Iterator[Target]:
-    """Every endpoint under every role that names it, then every reference, of all countries."""
+    """Every endpoint under every function that names it, then every reference, of all countries."""
     for platform in catalog.platforms:
-        for role in platform.roles:
-            for endpoint in role.endpoints:
-                yield Target(platform=platform.name, role=role.name, endpoint=endpoint)
+        for function in platform.functions:
+            for endpoint in function.endpoints:
+                yield Target(platform=platform.name, function=function.name, endpoint=endpoint)
     for reference in catalog.references:
-        yield Target(platform=REFERENCE_PLATFORM, role=reference.scope, endpoint=reference.endpoint)
+        yield Target(
+            platform=REFERENCE_PLATFORM, function=reference.scope, endpoint=reference.endpoint
+        )

@@ -1,8 +1,8 @@
 """What Prometheus reads, from one snapshot that the publisher replaces.
 
-- `snapshot`: everything known now, as one immutable value; the page reads it, too.
+- `published_state`: everything known now, as one immutable value; the page reads it, too.
 - `publisher`: the only writer of the snapshot.
-- `families`, `ingest_families`: the families and their values.
+- `families_with_values`, `ingest_families`: the families and their values.
 - `ingest_counts`: counts of batches from agents.
 
 `server`, `recording`, `notify` programs and `app` may import this package.

@@ -13,7 +13,7 @@ from monitor.analysis.events.event import Event, EventKind
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.budget.budget import Effort
 from monitor.budget.bytes_used import bytes_of
-from monitor.metrics.snapshot import (
+from monitor.metrics.published_state import (
     MOST_ENDED,
     STALE_FLOOR,
     STALE_INTERVALS,

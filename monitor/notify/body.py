@@ -114,8 +114,8 @@ def _where(words: Words, event: Event) -> Iterator[str]:
             "Users affected: %(share)s of those on networks of known size",
             share=words.percent(event.share_affected),
         )
-    if event.roles:
-        functions = [function_in_words(words, role) for role in event.roles]
+    if event.functions:
+        functions = [function_in_words(words, function) for function in event.functions]
         yield words.gettext("Functions: %(names)s", names=words.listed(functions))
 
 

@@ -19,7 +19,8 @@ from monitor.ooni.entries import (
 )
 from monitor.ooni.observations import Reader, literal, url_of
 from monitor.ooni.ooni_format import WireKeys
-from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import (
     LEGAL_REASONS,
     AnyObservation,
@@ -97,9 +98,9 @@ def _target(test: str, group: ConnectionGroup) -> tuple[str, Endpoint] | None:
     """Function and endpoint of a group; None for a target that this monitor does not measure."""
     host, port = group.host, group.port
     if (test, host) in _PAGES:
-        role, path = _PAGES[test, host]
+        function, path = _PAGES[test, host]
         # Without the cleartext page: anybody can answer it, and it only leads to this one.
-        return (role, _https(host, path)) if port in (0, _TLS_PORT) else None
+        return (function, _https(host, path)) if port in (0, _TLS_PORT) else None
     if test == "signal" and host in _SIGNAL:
         return _SIGNAL[host], _https(host, "/", verify=False)
     if test == "facebook_messenger" and host == _STUN:
@@ -111,8 +112,8 @@ def _target(test: str, group: ConnectionGroup) -> tuple[str, Endpoint] | None:
     }
     if not chat.get(test):
         return None
-    role = _MESSENGER.get(host, "chat")
-    return role, Endpoint(kind=EndpointKind.TCP, host=host, port=port or _TLS_PORT)
+    function = _MESSENGER.get(host, "chat")
+    return function, Endpoint(kind=EndpointKind.TCP, host=host, port=port or _TLS_PORT)
 
 
 def _https(host: str, path: str, *, verify: bool = True) -> Endpoint:
@@ -120,7 +121,7 @@ def _https(host: str, path: str, *, verify: bool = True) -> Endpoint:
 
 
 def _tested_endpoint(
-    role: str, endpoint: Endpoint, group: ConnectionGroup, reader: Reader
+    function: str, endpoint: Endpoint, group: ConnectionGroup, reader: Reader
 ) -> TestedEndpoint:
     below = _below_http(endpoint, group, reader)
     observations = [*below, *_request(endpoint, group, below, reader)]
@@ -129,7 +130,7 @@ def _tested_endpoint(
     resolved = all(o.failure is None for o in own if isinstance(o, DnsObservation))
     undialled = endpoint.kind is not EndpointKind.DNS and resolved and not tcp_seen
     return TestedEndpoint(
-        role=role,
+        function=function,
         endpoint=endpoint,
         observations=tuple(observations),
         reached=_reached(endpoint, own),

@@ -29,8 +29,9 @@ from monitor.ooni.entries import TestedEndpoint
 from monitor.ooni.observations import Reader
 from monitor.ooni.ooni_format import Flag, OoniError, WireKeys, WireMeasurement
 from monitor.ooni.web import helper_answered, read_web
-from probes.catalog.catalog import Catalog, Endpoint, EndpointKind, Platform, Role
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Catalog, Endpoint, Function, Platform
+from probes.catalog.endpoint_kinds import EndpointKind
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import TIMEOUTS
 from probes.layers.bogon import BogonList
 from probes.measurement import Measurement, Purpose
@@ -85,8 +86,8 @@ def convert(
         platform = _platform(PLATFORMS[wire.test_name], catalog)
     else:
         endpoint = _endpoint(wire.input)
-        platform, role = _place(endpoint, catalog)
-        both = read_web(endpoint, role.name, wire.test_keys, reader)
+        platform, function = _place(endpoint, catalog)
+        both = read_web(endpoint, function.name, wire.test_keys, reader)
         seen, follow_up, control = [both.field], both.follow_up, both.control
     cycle = _Cycle(
         id=_uuid7(started_at, uid), uid=uid, platform=platform.name, started_at=started_at
@@ -165,35 +166,39 @@ def _endpoint(url: str | None) -> Endpoint:
     return endpoint
 
 
-def _place(endpoint: Endpoint, catalog: Catalog) -> tuple[Platform, Role]:
+def _place(endpoint: Endpoint, catalog: Catalog) -> tuple[Platform, Function]:
     """Platform and function with this host, of any kind; else the site by itself."""
     bare = endpoint.host.removeprefix("www.")
     for host in dict.fromkeys((endpoint.host, bare, f"www.{bare}")):
         for platform in catalog.platforms:
-            for role in platform.roles:
-                if any(one.host == host for one in role.endpoints):
-                    return platform, role
-    role = Role(name="web", core=True, endpoints=(endpoint,))
+            for function in platform.functions:
+                if any(one.host == host for one in function.endpoints):
+                    return platform, function
+    function = Function(name="web", core=True, endpoints=(endpoint,))
     name = f"{_SITE}{endpoint.host}"
-    return Platform(name=name, title=endpoint.host, owner=endpoint.host, roles=(role,)), role
+    return Platform(
+        name=name, title=endpoint.host, owner=endpoint.host, functions=(function,)
+    ), function
 
 
 def _platform(name: str, catalog: Catalog) -> Platform:
-    unknown = Platform(name=name, title=name, owner=name, roles=())
+    unknown = Platform(name=name, title=name, owner=name, functions=())
     return next((one for one in catalog.platforms if one.name == name), unknown)
 
 
 def _as_measured(platform: Platform, seen: Sequence[TestedEndpoint]) -> Platform:
     """The platform with the functions and endpoints that were measured, in the order measured."""
-    known = {role.name: role for role in platform.roles}
-    roles = []
-    for name in dict.fromkeys(one.role for one in seen):
-        role = known.get(name) or Role(name=name, endpoints=())
-        here = {one.endpoint.id: one.endpoint for one in seen if one.role == name}
+    known = {function.name: function for function in platform.functions}
+    functions = []
+    for name in dict.fromkeys(one.function for one in seen):
+        function = known.get(name) or Function(name=name, endpoints=())
+        here = {one.endpoint.id: one.endpoint for one in seen if one.function == name}
         endpoints = tuple(here.values())
-        canonical = role.canonical and endpoints[:1] == role.endpoints[:1]
-        roles.append(msgspec.structs.replace(role, endpoints=endpoints, canonical=canonical))
-    return msgspec.structs.replace(platform, roles=tuple(roles))
+        canonical = function.canonical and endpoints[:1] == function.endpoints[:1]
+        functions.append(
+            msgspec.structs.replace(function, endpoints=endpoints, canonical=canonical)
+        )
+    return msgspec.structs.replace(platform, functions=tuple(functions))
 
 
 class _Cycle(msgspec.Struct, frozen=True, kw_only=True):
@@ -225,7 +230,7 @@ class _Cycle(msgspec.Struct, frozen=True, kw_only=True):
             cycle=self.id,
             **vantage.origin,
             platform=self.platform,
-            role=tested.role,
+            function=tested.function,
             endpoint=endpoint,
             look=purpose,
             attempt=attempt,

@@ -28,7 +28,7 @@ _BELOW_HTTP = (Layer.DNS, Layer.TCP, Layer.TLS)
 class TestedEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One tested endpoint, its observations, and whether it answered as expected."""
 
-    role: str
+    function: str
     endpoint: Endpoint
     observations: tuple[AnyObservation, ...]
     """Times count from the start of OONI's measurement."""

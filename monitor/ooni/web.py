@@ -36,7 +36,8 @@ from monitor.ooni.ooni_format import (
     WireTransaction,
     header_pairs,
 )
-from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.failure import Failure
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
@@ -70,23 +71,25 @@ class WebMeasurement(msgspec.Struct, frozen=True, kw_only=True):
     """The helper's measurement; None when it did not answer."""
 
 
-def read_web(endpoint: Endpoint, role: str, keys: WireKeys, reader: Reader) -> WebMeasurement:
+def read_web(endpoint: Endpoint, function: str, keys: WireKeys, reader: Reader) -> WebMeasurement:
     test = _FieldTest(endpoint, keys, reader)
     every = test.observations()
     own = tuple(o for o in every if o.reason not in _FOLLOW_UP_REASONS)
     extra = tuple(o for o in every if o.reason in _FOLLOW_UP_REASONS)
     field = TestedEndpoint(
-        role=role,
+        function=function,
         endpoint=endpoint,
         observations=own,
         reached=test.reached,
         not_observed=test.not_observed,
     )
-    follow_up = TestedEndpoint(role=role, endpoint=endpoint, observations=extra, reached=False)
+    follow_up = TestedEndpoint(
+        function=function, endpoint=endpoint, observations=extra, reached=False
+    )
     return WebMeasurement(
         field=field,
         follow_up=follow_up if extra else None,
-        control=_control(endpoint, role, keys, test.pages, reader),
+        control=_control(endpoint, function, keys, test.pages, reader),
     )
 
 
@@ -268,7 +271,11 @@ def helper_answered(keys: WireKeys) -> bool:
 
 
 def _control(
-    endpoint: Endpoint, role: str, keys: WireKeys, pages: Sequence[HttpObservation], reader: Reader
+    endpoint: Endpoint,
+    function: str,
+    keys: WireKeys,
+    pages: Sequence[HttpObservation],
+    reader: Reader,
 ) -> TestedEndpoint | None:
     control = keys.control
     if control is None or not helper_answered(keys):
@@ -283,7 +290,7 @@ def _control(
         and last.status not in (0, LEGAL_REASONS)
     )
     return TestedEndpoint(
-        role=role, endpoint=endpoint, observations=(*below, *asked), reached=reached
+        function=function, endpoint=endpoint, observations=(*below, *asked), reached=reached
     )
 
 

@@ -12,7 +12,7 @@ from statistics import median_low
 
 import msgspec
 
-from monitor.analysis.verdict import Evidence, PlatformVerdict, RoleVerdict, State
+from monitor.analysis.verdict import Evidence, FunctionVerdict, PlatformVerdict, State
 from monitor.replay.imported_row import Row
 from monitor.replay.platform_of import WEB_TEST, PlatformLookup
 from monitor.replay.two_sided_test import (
@@ -281,8 +281,8 @@ class ImportedVerdicts:
             method, sub_method = ("app" if row.test != WEB_TEST else "http"), "failure"
         evidence = Evidence.CONCLUSIVE if call.confirmed else Evidence.STRONG
         blocked = State.DEGRADED if row.part else State.BLOCKED
-        role = RoleVerdict(
-            role=row.part or "web",
+        function = FunctionVerdict(
+            function=row.part or "web",
             core=not row.part,
             state=State.BLOCKED if call.blocked else State.OK,
             method=method,
@@ -302,9 +302,9 @@ class ImportedVerdicts:
             method=method,
             sub_method=sub_method,
             rule_id="crowd.blocked" if call.blocked else "crowd.ok",
-            evidence=role.evidence,
+            evidence=function.evidence,
             llr=call.llr,
-            roles=(role,),
+            functions=(function,),
             measurement=call.sample.measurement,
             started_at=call.at,
             judged_at=call.called_at,

@@ -6,9 +6,9 @@ from monitor.ooni.apps import PLATFORMS
 from probes.catalog.catalog import Catalog
 
 WEB_TEST = "web_connectivity"
-_MAIN_ROLES = ("web",)
+_MAIN_FUNCTIONS = ("web",)
 """Functions besides core ones that count as the platform: a blocked site is a blocked platform."""
-_SITE_ROLES = ("web", "chat")
+_SITE_FUNCTIONS = ("web", "chat")
 """Functions whose hosts are under a name of the platform's own; an api may be under its host's."""
 
 
@@ -27,15 +27,15 @@ class PlatformLookup:
         self._web: dict[str, tuple[str, ...]] = {}
         self._sites: dict[str, PlatformPart] = {}
         for platform in catalog.platforms:
-            any_core = any(role.core for role in platform.roles)
-            for role in platform.roles:
-                main = role.core or not any_core or role.name in _MAIN_ROLES
-                subject = PlatformPart(platform.name, "" if main else role.name)
-                for endpoint in role.endpoints:
+            any_core = any(function.core for function in platform.functions)
+            for function in platform.functions:
+                main = function.core or not any_core or function.name in _MAIN_FUNCTIONS
+                subject = PlatformPart(platform.name, "" if main else function.name)
+                for endpoint in function.endpoints:
                     self._hosts.setdefault(_bare(endpoint.host), subject)
-                    if role.name in _SITE_ROLES:
+                    if function.name in _SITE_FUNCTIONS:
                         self._sites.setdefault(_site(endpoint.host), subject)
-                    if endpoint.kind in ("https", "http") and role.name in _MAIN_ROLES:
+                    if endpoint.kind in ("https", "http") and function.name in _MAIN_FUNCTIONS:
                         known = self._web.get(platform.name, ())
                         self._web[platform.name] = tuple(dict.fromkeys((*known, endpoint.host)))
 

@@ -44,7 +44,7 @@ def json_lines(replayed: Replayed) -> Iterator[dict[str, Any]]:
             ],
             "kind": event.kind,
             "id": event.id,
-            "roles": event.roles,
+            "functions": event.functions,
             "evidence": event.evidence,
             "blocks": [
                 {"asn": timeline.asn, "network": timeline.network, "start": start, "end": end}

@@ -171,9 +171,9 @@ def _without_own_resolver(one: AnyObservation) -> AnyObservation:
     return msgspec.structs.replace(one, resolver="") if own else one
 
 
-def network_id(asn: int, role: str) -> str:
+def network_id(asn: int, function: str) -> str:
     """What replaces the id of a vantage that is not named."""
-    return f"AS{asn}" if role == VantageRole.FIELD else "control"
+    return f"AS{asn}" if function == VantageRole.FIELD else "control"
 
 
 def _write(kind: Kind, out: TextIO, wanted: Wanted, values: Sequence[Any]) -> None:
@@ -353,7 +353,7 @@ async def _verdicts(
 
 def _worth(verdict: Verdict) -> tuple[int, bool, bool]:
     """How good an example it is: by its evidence, then with a control, then a website."""
-    return EVIDENCE_ORDER[verdict.evidence], bool(verdict.controls), verdict.role == "web"
+    return EVIDENCE_ORDER[verdict.evidence], bool(verdict.controls), verdict.function == "web"
 
 
 class _Measured:

@@ -102,7 +102,7 @@ def _table(table: Table, label: str) -> str:
     )
     # Wide tables scroll by themselves; with a tab stop the keyboard can do it too.
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">'
+        f'<div class="scroll" tabindex="0" function="region" aria-label="{escape(label)}">'
         f"<table><caption>{_text(table.caption)}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )

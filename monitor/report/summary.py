@@ -51,7 +51,7 @@ def summary(words: Words, findings: Findings, title: str) -> Iterator[Block]:
         yield Para(sentence, lead=True)
     if findings.lanes:
         yield _timeline(words, findings, title)
-    functions = [function_in_words(words, role) for role in event.roles]
+    functions = [function_in_words(words, function) for function in event.functions]
     methods = [method_and_name(words, name, past=not event.active) for name in event.methods]
     unknown = words.gettext("not known")
     yield Facts(

@@ -13,7 +13,7 @@ from monitor.analysis.coverage import Coverage
 from monitor.analysis.events.event import Event, EventState
 from monitor.analysis.outcome import host_of
 from monitor.analysis.verdict import PlatformVerdict, State
-from monitor.metrics.snapshot import Snapshot, VantageView
+from monitor.metrics.published_state import Snapshot, VantageView
 from monitor.wording.failures_and_methods import method_name
 from monitor.wording.states import NO_DATA
 
@@ -49,7 +49,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """Number of all networks."""
     methods: tuple[str, ...] = ()
     """Methods of blocking, as `method.sub_method`."""
-    roles: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
     """Functions that are blocked or slow in that state, by names as events have them."""
     lost: tuple[str, ...] = ()
     """Hosts that are blocked or slow in functions that work without them; a few of many."""
@@ -141,13 +141,13 @@ def _cell(
         methods=tuple(
             dict.fromkeys(method_name(v.method, v.sub_method) for v in deciding if v.method)
         ),
-        roles=tuple(
+        functions=tuple(
             dict.fromkeys(
                 name
                 for v in deciding
-                for role in v.roles
-                if role.state in _ACCUSED
-                for name in role.names
+                for function in v.functions
+                if function.state in _ACCUSED
+                for name in function.names
             )
         ),
         lost=tuple(
@@ -155,9 +155,9 @@ def _cell(
                 host_of(endpoint)
                 for _, v in seen
                 if v is not None
-                for role in v.roles
-                if role.state is State.OK
-                for endpoint in role.accused
+                for function in v.functions
+                if function.state is State.OK
+                for endpoint in function.accused
             )
         )[:_LOST_NAMED],
         event=event,

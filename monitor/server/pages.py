@@ -27,8 +27,8 @@ from monitor.export.coverage import stored_coverage
 from monitor.export.kinds import Kind
 from monitor.export.public_view import PublicView, is_public
 from monitor.logs import logger
+from monitor.metrics.published_state import Snapshot, VantageView
 from monitor.metrics.publisher import Publisher
-from monitor.metrics.snapshot import Snapshot, VantageView
 from monitor.server import timeline_chart as timeline
 from monitor.server.access import sees_vantages
 from monitor.server.event_filter import DAYS, LABELS, EventFilter, read_filter, shown_names

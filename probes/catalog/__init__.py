@@ -1,6 +1,6 @@
 """The types of the catalogue: what is measured.
 
-    catalog        Platform → Role → Endpoint, and References
+    catalog        Platform → Function → Endpoint, and References
     endpoint       text → Endpoint
     host           what counts as a host name or an address
     countries      country codes

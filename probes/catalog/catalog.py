@@ -1,4 +1,4 @@
-"""What is measured: Platform → Role → Endpoint, and the references of a vantage's health.
+"""What is measured: Platform → Function → Endpoint, and the references of a vantage's health.
 
 Facts about platforms are data (`catalog.toml`, read by `monitor.config.catalog`). These are their
 types.
@@ -8,39 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-
-class EndpointKind(StrEnum):
-    """How an endpoint is reached."""
-
-    HTTPS = "https"
-    HTTP = "http"
-    TLS = "tls"
-    TCP = "tcp"
-    DNS = "dns"
-    STUN = "stun"
-    """Over UDP: calls ask it how to pass a NAT."""
-    NTP = "ntp"
-    """Over UDP: every machine asks such a server for the time. For references alone."""
-
-
-class Protocol(StrEnum):
-    """The protocol in which a tcp endpoint must answer, beyond the handshake."""
-
-    MTPROTO = "mtproto"
-    """Telegram's protocol."""
-    WHATSAPP = "whatsapp"
-    """WhatsApp's handshake in Noise, up to the server's hello."""
-
-
-DEFAULT_PORTS = {
-    EndpointKind.HTTPS: 443,
-    EndpointKind.HTTP: 80,
-    EndpointKind.TLS: 443,
-    EndpointKind.STUN: 3478,
-    EndpointKind.NTP: 123,
-}
-DATAGRAM_KINDS = (EndpointKind.STUN, EndpointKind.NTP)
-"""Kinds that are asked over UDP, written without slashes, and never seen through a proxy."""
+from probes.catalog.endpoint_kinds import DATAGRAM_KINDS, DEFAULT_PORTS, EndpointKind, Protocol
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +46,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Need(StrEnum):
-    """How many endpoints of a role must work for the role to work."""
+    """How many endpoints of a function must work for the function to work."""
 
     ANY = "any"
     """One: only where applications fall back from one to the other."""
@@ -86,22 +54,22 @@ class Need(StrEnum):
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Endpoints of a role that serve the same people: a data centre. Nobody's application leaves
-    its group for another one."""
+    """Endpoints of a function that serve the same people: a data centre. Nobody's application
+    leaves its group for another one."""
 
     name: str
     endpoints: tuple[str, ...]
     """Their ids."""
 
 
-class Role(msgspec.Struct, frozen=True, kw_only=True):
+class Function(msgspec.Struct, frozen=True, kw_only=True):
     """What people do with the platform: open its website, send messages, see pictures, call."""
 
     name: str
     need: Need | int = Need.ANY
     """How many endpoints must work, in each group where there are groups; a number: so many."""
     core: bool = False
-    """A blocked core role makes the platform blocked; any other role makes it degraded."""
+    """A blocked core function makes the platform blocked; any other function makes it degraded."""
     canonical: bool = False
     """The first endpoint must work, whatever the others do: they only inform."""
     endpoints: tuple[Endpoint, ...]
@@ -111,7 +79,7 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     """Pools: number of members, of each group, a cycle measures while all work; 0: every one."""
     transfer: tuple[Endpoint, ...] = ()
     """https objects of at least 64 KiB to measure the speed of. If the platform has none, the first
-    endpoint of its role web is used."""
+    endpoint of its function web is used."""
 
     @property
     def pools(self) -> tuple[tuple[Endpoint, ...], ...]:
@@ -130,7 +98,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str
     owner: str
-    roles: tuple[Role, ...]
+    functions: tuple[Function, ...]
     default: bool = True
     """False: measured only when the configuration names it."""
 

@@ -7,7 +7,8 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.host import is_host
 from probes.failure import Failure
 from probes.layers.http import Exchange

@@ -3,13 +3,14 @@ STUN, NTP, HTTP/3."""
 
 from typing import assert_never
 
-from probes.catalog.catalog import Endpoint, EndpointKind, Protocol
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind, Protocol
 from probes.layers.app_answer import AppAnswer
 from probes.layers.ntp import ask_time
 from probes.layers.stun import ask_binding
 from probes.layers.telegram import ask_res_pq
 from probes.measure.concurrently import all_of
-from probes.measure.connections import Connections, Opened
+from probes.measure.connect_directly_or_through_proxy import Connections, Opened
 from probes.measure.unscrubbed_record import UnscrubbedRecord
 from probes.measurement import AppObservation
 

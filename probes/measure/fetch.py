@@ -7,7 +7,7 @@ import asyncio
 from urllib.parse import urlsplit
 
 from probes.layers.http import Exchange, exchange
-from probes.measure.measurement_run import MeasurementRun
+from probes.measure.questions_by_kind import MeasurementRun
 from probes.measure.vantage_context import VantageContext
 
 _HTTPS_PORT = 443

@@ -28,17 +28,18 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.host import is_literal
 from probes.failure import TIMEOUTS
 from probes.layers.dns import ask_over_stream
 from probes.layers.dns_message import Reply
 from probes.layers.http_answer import offers_http3
 from probes.layers.proxy import FarSideError, ProxyError
-from probes.measure.connections import Opened
+from probes.measure.connect_directly_or_through_proxy import Opened
 from probes.measure.doh import ask_doh
 from probes.measure.follow_up_reasons import Reason
-from probes.measure.measurement_run import MeasurementRun
+from probes.measure.questions_by_kind import MeasurementRun
 from probes.measure.stream_query import stream_query, with_rcode
 from probes.measure.vantage_context import VantageContext
 from probes.measurement import (
@@ -183,7 +184,7 @@ async def follow_up(context: VantageContext, plan: FollowUpPlan, *, cycle: str) 
         cycle=cycle,
         **context.vantage.origin,
         platform=plan.target.platform,
-        role=plan.target.role,
+        function=plan.target.function,
         endpoint=plan.target.endpoint.id,
         look=Purpose.FOLLOW_UP,
         started_at=started_at,

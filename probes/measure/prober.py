@@ -12,7 +12,7 @@ import asyncio
 from probes.catalog.catalog import ReferenceScope
 from probes.layers.dns_message import Reply
 from probes.measure.doh import ask_doh
-from probes.measure.measurement_run import MeasurementRun
+from probes.measure.questions_by_kind import MeasurementRun
 from probes.measure.vantage_context import VantageContext
 from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, Purpose, id_at
 from probes.target import Reduction, Target
@@ -41,7 +41,7 @@ class Prober(VantageContext):
         run = MeasurementRun(self, asyncio.get_running_loop().time(), reduction)
         # A country's own reference might name another's address to have it hidden from evidence.
         run.record.learns = (
-            target.platform == REFERENCE_PLATFORM and target.role != ReferenceScope.DOMESTIC
+            target.platform == REFERENCE_PLATFORM and target.function != ReferenceScope.DOMESTIC
         )
         started_at = self.now()
         try:
@@ -57,7 +57,7 @@ class Prober(VantageContext):
             cycle=cycle,
             **self.vantage.origin,
             platform=target.platform,
-            role=target.role,
+            function=target.function,
             endpoint=run.record.endpoint,
             look=purpose,
             attempt=attempt,

@@ -28,8 +28,8 @@ from probes.failure import Failure
 from probes.layers.http import BROWSER, exchange, repeat
 from probes.layers.machine_pauses import PauseMeter
 from probes.layers.proxy import ProxyError
-from probes.measure.connections import Opened
-from probes.measure.measurement_run import MeasurementRun
+from probes.measure.connect_directly_or_through_proxy import Opened
+from probes.measure.questions_by_kind import MeasurementRun
 from probes.measure.vantage_context import VantageContext
 from probes.measurement import (
     TRANSFER_INNOCUOUS,
@@ -65,7 +65,7 @@ class TransferPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What one round requests."""
 
     platform: str
-    role: str
+    function: str
     object: Endpoint
     """An https endpoint."""
     permit: str = ""
@@ -103,7 +103,7 @@ async def transfer(
         cycle=cycle,
         **context.vantage.origin,
         platform=plan.platform,
-        role=plan.role,
+        function=plan.function,
         endpoint=plan.object.id,
         look=Purpose.TRANSFER,
         attempt=attempt,

@@ -9,7 +9,8 @@ from typing import Self
 
 import msgspec
 
-from probes.catalog.catalog import DATAGRAM_KINDS, Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import DATAGRAM_KINDS, EndpointKind
 from probes.layers.bogon import NO_NAT64, BogonList
 from probes.layers.dns import DnsLookup
 from probes.layers.dns_message import Reply

@@ -164,7 +164,7 @@ class SqlFleet(SqlDatabase):
         ]
         found = await self._all(listings.MEASUREMENTS, where)
         # They come by start, so the last one of each endpoint stays.
-        newest = {(look.platform, look.role, look.endpoint): look for look in found}
+        newest = {(look.platform, look.function, look.endpoint): look for look in found}
         return [look for _, look in sorted(newest.items())]
 
     async def received_batches(self, cycles: Sequence[str]) -> list[ReceivedBatch]:

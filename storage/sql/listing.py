@@ -195,7 +195,7 @@ MEASUREMENTS = Listing(
     *("started_at", "country", "id"),
     weigh=_measurement_weight,
 )
-VERDICTS = Listing(schema.verdict, codecs.VERDICT, *_JUDGEMENT, "role", "endpoint")
+VERDICTS = Listing(schema.verdict, codecs.VERDICT, *_JUDGEMENT, "function", "endpoint")
 PLATFORMS = Listing(schema.platform_verdict, codecs.PLATFORM, *_JUDGEMENT)
 RECEIVED_PLATFORMS = Listing(
     schema.platform_verdict,
@@ -247,12 +247,12 @@ WAITING = Listing(
 )
 REJUDGINGS = Listing(schema.rejudging, codecs.REJUDGING, "at", "id")
 REJUDGED_VERDICTS = Listing(
-    schema.rejudged_verdict, codecs.VERDICT, *_JUDGEMENT, "role", "endpoint"
+    schema.rejudged_verdict, codecs.VERDICT, *_JUDGEMENT, "function", "endpoint"
 )
 REJUDGED_PLATFORMS = Listing(schema.rejudged_platform, codecs.PLATFORM, *_JUDGEMENT)
 REJUDGED_EVENTS = Listing(schema.rejudged_event, codecs.EVENT, "detected_at", "country", "id")
 LATEST_VERDICTS = Listing(
-    schema.latest_verdict, codecs.VERDICT, "country", "vantage", "platform", "role", "endpoint"
+    schema.latest_verdict, codecs.VERDICT, "country", "vantage", "platform", "function", "endpoint"
 )
 LATEST_PLATFORMS = Listing(
     schema.latest_platform, codecs.PLATFORM, "country", "vantage", "platform"

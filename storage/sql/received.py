@@ -23,7 +23,7 @@ BATCH = codecs.BATCH.names
 BATCH_CYCLE = ("country", "vantage", "batch", "cycle")
 INBOX = (*codecs.WAITING.names, "batch", "position")
 LATEST = (
-    *("country", "vantage", "platform", "role", "endpoint", "asn", "network", "vantage_role"),
+    *("country", "vantage", "platform", "function", "endpoint", "asn", "network", "vantage_role"),
     *("look", "started_at", "measurement", "cycle", "reached", *_FAILURES, "received_at"),
 )
 LATEST_KEY, NEWEST = slice(0, 5), slice(9, 11)

@@ -74,7 +74,7 @@ measurement = Table(
     metadata,
     *_text("country", "started_at", "id", "cycle"),
     *_where(),
-    *_text("platform", "role", "endpoint", "look"),
+    *_text("platform", "function", "endpoint", "look"),
     Column("attempt", Integer, nullable=False),
     *_text("received_at"),
     Column("duration", Float, nullable=False),
@@ -105,7 +105,7 @@ def _verdict_columns() -> Iterable[Column[str] | Column[int] | Column[float]]:
     return [
         *_text("country", "judged_at", "cycle"),
         *_where(),
-        *_text("platform", "role", "endpoint"),
+        *_text("platform", "function", "endpoint"),
         *_text("state", "method", "sub_method", "family", "rule_id", "evidence"),
         Column("llr", Float, nullable=False),
         *_text("rules_version", "measurement", "controls", "failures"),
@@ -118,7 +118,7 @@ def _platform_columns() -> Iterable[Column[str] | Column[int] | Column[float]]:
         *_where(),
         *_text("platform", "state", "method", "sub_method", "rule_id", "evidence"),
         Column("llr", Float, nullable=False),
-        *_text("rules_version", "measurement", "started_at", "roles"),
+        *_text("rules_version", "measurement", "started_at", "functions"),
     ]
 
 
@@ -149,7 +149,7 @@ verdict = Table(
     *_verdict_columns(),
     *_maybe_text("measured_at", "measured_until"),
     PrimaryKeyConstraint(
-        "country", "judged_at", "cycle", "vantage", "platform", "role", "endpoint"
+        "country", "judged_at", "cycle", "vantage", "platform", "function", "endpoint"
     ),
     Index(None, "judged_at"),
     postgresql_partition_by="RANGE (judged_at)",
@@ -203,7 +203,7 @@ latest_verdict = Table(
     *_verdict_columns(),
     *_latest_columns(),
     *_maybe_text("measured_at", "measured_until"),
-    PrimaryKeyConstraint("country", "vantage", "platform", "role", "endpoint"),
+    PrimaryKeyConstraint("country", "vantage", "platform", "function", "endpoint"),
 )
 
 latest_platform = Table(
@@ -234,7 +234,7 @@ def _event_columns() -> Iterable[Column[str] | Column[str | None] | Column[int] 
         *_text("updated_at", "first_measurement", "rules_version"),
         Column("reopened", Integer, nullable=False),
         Column("share_affected", Float),
-        *_text("pattern", "roles", "methods", "networks"),
+        *_text("pattern", "functions", "methods", "networks"),
         Column("weight", Float),
         Column("weight_needed", Integer, nullable=False, server_default="0"),
         Column("doubts", TEXT, nullable=False, server_default="[]"),
@@ -320,7 +320,7 @@ rejudged_verdict = Table(
     *_verdict_columns(),
     *_maybe_text("measured_at", "measured_until"),
     PrimaryKeyConstraint(
-        "rejudging", "judged_at", "country", "cycle", "vantage", "platform", "role", "endpoint"
+        "rejudging", "judged_at", "country", "cycle", "vantage", "platform", "function", "endpoint"
     ),
 )
 
@@ -412,13 +412,13 @@ inbox = Table(
 latest_look = Table(
     "latest_look",
     metadata,
-    *_text("country", "vantage", "platform", "role", "endpoint"),
+    *_text("country", "vantage", "platform", "function", "endpoint"),
     Column("asn", BigInteger, nullable=False),
     *_text("network", "vantage_role", "look", "started_at", "measurement", "cycle"),
     Column("reached", Boolean, nullable=False),
     *_maybe_text("egress_failure", "dns_failure", "tcp_failure", "tls_failure", "http_failure"),
     *_text("received_at"),
-    PrimaryKeyConstraint("country", "vantage", "platform", "role", "endpoint"),
+    PrimaryKeyConstraint("country", "vantage", "platform", "function", "endpoint"),
 )
 
 look_hour = Table(

@@ -24,7 +24,7 @@ def place_of(value: Event | Verdict | Measurement | Availability) -> tuple[str, 
         case Verdict():
             return (
                 *(time_text(value.judged_at), value.country, value.cycle, value.vantage),
-                *(value.platform, value.role, value.endpoint),
+                *(value.platform, value.function, value.endpoint),
             )
         case Measurement():
             return (time_text(value.started_at), value.country, value.id)

@@ -48,7 +48,7 @@ PROBATION = 3600.0
 FIELDS = ((17557, "PTCL"), (45669, "Jazz"), (9541, "Cybernet"), (38264, "Wateen"))
 CONTROLS = ((3320, "DTAG"), (1136, "KPN"), (3215, "Orange"), (2856, "BT"))
 HOSTS = ("x.com", "api.x.com")
-ROLES = {"x.com": "web", "api.x.com": "app"}
+FUNCTIONS = {"x.com": "web", "api.x.com": "app"}
 OPEN, BLOCKED, DOWN = "open", "blocked", "down"
 
 
@@ -457,7 +457,7 @@ class Agent:
             reached=reached,
             attempt=attempt,
             endpoint=f"https://{host}/",
-            role=ROLES[host],
+            function=FUNCTIONS[host],
             kind=kind,
             id=new_id(),
         )
@@ -475,7 +475,7 @@ class Agent:
             reached=True,
             endpoint=endpoint.id,
             platform=REFERENCE_PLATFORM,
-            role=reference.scope.value,
+            function=reference.scope.value,
             kind=Purpose.REFERENCE,
             id=new_id(),
         )

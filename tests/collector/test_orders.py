@@ -25,7 +25,8 @@ from monitor.wire.answers import (
     Moment,
     Reason,
 )
-from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import REFERENCE_PLATFORM, Measurement, Purpose
 from probes.target import Reduction, Target
 from storage.store import StorageError
@@ -46,7 +47,7 @@ from tests.collector.world import (
 from tests.worlds.memory_store import MemoryStore
 
 X = next(one for one in default_settings().catalog.platforms if one.name == "x")
-LISTED = Target(platform="x", role=X.roles[0].name, endpoint=X.roles[0].endpoints[0])
+LISTED = Target(platform="x", function=X.functions[0].name, endpoint=X.functions[0].endpoints[0])
 
 
 def control_look(cycle: str, endpoint: str, **changed: Any) -> Measurement:
@@ -101,7 +102,7 @@ class FakeControls:
             cycle,
             "https://www.wikipedia.org/",
             platform=REFERENCE_PLATFORM,
-            role="international",
+            function="international",
             look=Purpose.REFERENCE,
         )
         return (ControlState(health=health(vantage="ams"), measurements=(seen,)),)
@@ -245,7 +246,7 @@ INTERNAL = Endpoint(kind=EndpointKind.HTTP, host="169.254.169.254", port=80)
     [
         elsewhere(endpoint=INTERNAL),
         elsewhere(platform="nobody"),
-        elsewhere(role="nothing"),
+        elsewhere(function="nothing"),
         elsewhere(endpoint=msgspec.structs.replace(LISTED.endpoint, port=22)),
         elsewhere(endpoint=msgspec.structs.replace(LISTED.endpoint, path="/elsewhere")),
     ],

@@ -12,8 +12,8 @@ from monitor.analysis.events.event import (
 )
 from monitor.analysis.verdict import (
     Evidence,
+    FunctionVerdict,
     PlatformVerdict,
-    RoleVerdict,
     State,
     VantageHealth,
     VantageState,
@@ -199,7 +199,7 @@ def measurement(
         network=network,
         vantage_role="field",
         platform=platform,
-        role="web",
+        function="web",
         endpoint=endpoint,
         look=look,
         started_at=at(seconds),
@@ -223,7 +223,7 @@ def verdict(look: Measurement, seconds: float, *, state: State = State.OK) -> Ve
         network=look.network,
         vantage_role=look.vantage_role,
         platform=look.platform,
-        role=look.role,
+        function=look.function,
         endpoint=look.endpoint,
         state=state,
         method="tls" if blocked else "",
@@ -240,8 +240,8 @@ def verdict(look: Measurement, seconds: float, *, state: State = State.OK) -> Ve
 
 def platform_verdict(of: Verdict) -> PlatformVerdict:
     """The platform of one endpoint verdict, rolled up from it alone."""
-    role = RoleVerdict(
-        role=of.role,
+    function = FunctionVerdict(
+        function=of.function,
         core=True,
         state=of.state,
         method=of.method,
@@ -262,7 +262,10 @@ def platform_verdict(of: Verdict) -> PlatformVerdict:
         rule_id=of.rule_id,
         evidence=of.evidence,
         llr=of.llr,
-        roles=(role, RoleVerdict(role="media", core=False, state=State.INSUFFICIENT)),
+        functions=(
+            function,
+            FunctionVerdict(function="media", core=False, state=State.INSUFFICIENT),
+        ),
         measurement=of.measurement,
         started_at=of.judged_at - timedelta(seconds=5),
         judged_at=of.judged_at,
@@ -360,7 +363,7 @@ def event(
         platform=platform,
         state=state,
         scope=Scope.FULL,
-        roles=("api", "web"),
+        functions=("api", "web"),
         methods=methods,
         networks=(
             NetworkStatus(

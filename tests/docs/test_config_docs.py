@@ -9,6 +9,7 @@ import pytest
 
 from monitor.analysis.events.settings import EventSettings
 from monitor.config.catalog import parse_catalog, shipped_catalog
+from monitor.config.keys_by_table import TABLES
 from monitor.config.load import default_settings, load_config
 from monitor.config.settings import (
     AgentSetup,
@@ -21,7 +22,6 @@ from monitor.config.settings import (
     VantageCheckSettings,
 )
 from monitor.config.toml_problem import ConfigError
-from monitor.config.toml_tables import TABLES
 from monitor.logs import LogSettings
 from monitor.notify.settings import NotifySettings, Route
 from probes.settings import ProbeSettings
@@ -280,7 +280,7 @@ def test_every_catalogue_in_the_document_is_right(text: str) -> None:
 
 
 def test_the_platforms_in_the_document_are_those_that_are_shipped() -> None:
-    """Names, core roles and other roles, platform by platform."""
+    """Names, core functions and other functions, platform by platform."""
     table = re.findall(
         r"^\| `([\w-]+)` \| (.+?) \| (.*?) ?\|$", section(CATALOG, "What is shipped"), re.MULTILINE
     )
@@ -290,22 +290,22 @@ def test_the_platforms_in_the_document_are_those_that_are_shipped() -> None:
     }
     assert documented == {
         platform.name: (
-            {role.name for role in platform.roles if role.core},
-            {role.name for role in platform.roles if not role.core},
+            {function.name for function in platform.functions if function.core},
+            {function.name for function in platform.functions if not function.core},
         )
         for platform in shipped_catalog().platforms
     }
 
 
-def test_every_key_of_a_role_is_documented() -> None:
-    """What a role may say, as the loader names it when it is given anything else."""
+def test_every_key_of_a_function_is_documented() -> None:
+    """What a function may say, as the loader names it when it is given anything else."""
     documented = [
         key
-        for cell in re.findall(r"^\| (`[^|]+`) \|", section(CATALOG, "Roles"), re.MULTILINE)
+        for cell in re.findall(r"^\| (`[^|]+`) \|", section(CATALOG, "Functions"), re.MULTILINE)
         for key in re.findall(r"`(\w+)`", cell)
     ]
     with pytest.raises(ConfigError, match=f"use one of: {', '.join(documented)}$"):
-        parse_catalog("[platform.x.role.web]\nzzz = 1\n", "mine.toml", shipped_catalog())
+        parse_catalog("[platform.x.function.web]\nzzz = 1\n", "mine.toml", shipped_catalog())
 
 
 def test_the_shipped_file_needs_no_loader_to_be_read() -> None:

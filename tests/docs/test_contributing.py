@@ -50,4 +50,4 @@ def test_the_example_of_a_platform_can_be_used() -> None:
         re.sub(r"^ +", "", block, flags=re.MULTILINE), "the example", shipped_catalog()
     )
     (bluesky,) = (one for one in made.platforms if one.name == "bluesky")
-    assert {role.name for role in bluesky.roles} == {"web", "app", "pictures"}
+    assert {function.name for function in bluesky.functions} == {"web", "app", "pictures"}

@@ -10,8 +10,8 @@ import msgspec
 from prometheus_client.metrics_core import Metric
 
 from monitor.analysis.events.event import EventKind, EventState
-from monitor.analysis.verdict import RoleVerdict, State, VantageState
-from monitor.metrics.families import create_registry
+from monitor.analysis.verdict import FunctionVerdict, State, VantageState
+from monitor.metrics.families_with_values import create_registry
 from monitor.metrics.ingest_counts import IngestCounts, Spool
 from monitor.wire.answers import Reason
 from tests.contract.cycles import annotation
@@ -52,8 +52,8 @@ def full_scrape() -> Iterator[Metric]:
         accusations={"x": (State.DEGRADED, "tls", "reset")},
         transfers=(world.transfer(world.FIELD[0], "x", 1.1),),
     )
-    in_part = RoleVerdict(
-        role="chat",
+    in_part = FunctionVerdict(
+        function="chat",
         core=True,
         state=State.DEGRADED,
         groups=("dc2",),
@@ -63,7 +63,7 @@ def full_scrape() -> Iterator[Metric]:
         msgspec.structs.replace(
             degraded,
             platforms=tuple(
-                msgspec.structs.replace(one, roles=(*one.roles, in_part))
+                msgspec.structs.replace(one, functions=(*one.functions, in_part))
                 for one in degraded.platforms
             ),
         ),

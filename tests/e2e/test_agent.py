@@ -22,7 +22,7 @@ MOST = 80_000_000
 HEAVY = {
     *("alembic", "apprise", "fpdf", "httpx._main", "jinja2", "matplotlib", "monitor.cli.run"),
     *(
-        "monitor.metrics.families",
+        "monitor.metrics.families_with_values",
         "monitor.metrics.publisher",
         "monitor.recording.recorder",
         "monitor.server",

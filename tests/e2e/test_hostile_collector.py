@@ -42,7 +42,7 @@ def orders(victim: str) -> str:
     }
     text = '[references]\ninternational = ["https://victim.example/"]\n'
     for name, endpoints in platforms.items():
-        text += f"[platform.{name}.role.web]\ncore = true\n"
+        text += f"[platform.{name}.function.web]\ncore = true\n"
         text += f"endpoints = {msgspec.json.encode(endpoints).decode()}\n"
     return text
 
@@ -115,8 +115,8 @@ def shipped_hosts(lab: Lab) -> set[str]:
     """Names and addresses of all that an agent reaches by itself: the shipped catalogue, and what
     its own file names, references and resolvers among them."""
     catalog = shipped_catalog()
-    platforms = (role for one in catalog.platforms for role in one.roles)
-    endpoints = [one for role in platforms for one in (*role.endpoints, *role.transfer)]
+    platforms = (function for one in catalog.platforms for function in one.functions)
+    endpoints = [one for function in platforms for one in (*function.endpoints, *function.transfer)]
     hosts = {one.host for one in endpoints} | {one.endpoint.host for one in catalog.references}
     own = (lab.directory / "agent.toml").read_text()
     more = {name for name in lab.internet.addresses if name in own}

@@ -201,7 +201,7 @@ def test_brazil() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "state", "roles"),
+    ("names", "state", "functions"),
     [
         (["x.com"], "blocked", {"web": "blocked", "pictures": "ok", "links": "ok"}),
         (
@@ -212,11 +212,11 @@ def test_brazil() -> None:
     ],
 )
 def test_parts_of_a_platform(
-    pakistan: Lab, names: list[str], state: str, roles: dict[str, str]
+    pakistan: Lab, names: list[str], state: str, functions: dict[str, str]
 ) -> None:
     """x.com alone is X blocked, whatever twitter.com does; media alone is degraded, and says so."""
     with pakistan.network("ptcl").block(sni=names, how="reset"):
         story = once(pakistan, platforms=["x"])
     verdict = story.platform("ptcl", "x")
     assert verdict["state"] == state
-    assert {role: verdict["roles"][role] for role in roles} == roles
+    assert {function: verdict["functions"][function] for function in functions} == functions

@@ -279,7 +279,7 @@ def _unwritten() -> tuple[LabHost, ...]:
         _small(name, platform.name)
         for platform in shipped_catalog().platforms
         for name in dict.fromkeys(
-            endpoint.host for role in platform.roles for endpoint in role.endpoints
+            endpoint.host for function in platform.functions for endpoint in function.endpoints
         )
         if name not in written and not is_literal(name)
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monitor.config.catalog import shipped_catalog
-from probes.catalog.catalog import EndpointKind
+from probes.catalog.endpoint_kinds import EndpointKind
 from tests.lab import dns_wire, hosts
 from tests.lab.hosts import LabHost, Page
 from tests.lab.lab import Lab
@@ -115,8 +115,8 @@ def test_the_shipped_catalogue_is_served(lab: Lab) -> None:
     endpoints = [
         endpoint
         for platform in catalog.platforms
-        for role in platform.roles
-        for endpoint in role.endpoints
+        for function in platform.functions
+        for endpoint in function.endpoints
     ]
     endpoints += [reference.endpoint for reference in catalog.references]
     kinds = {

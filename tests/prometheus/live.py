@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from monitor.metrics.families import create_registry
+from monitor.metrics.families_with_values import create_registry
 from monitor.metrics.publisher import Publisher
 from monitor.server import create_app, serve
 from tests.prometheus import world

@@ -70,18 +70,18 @@ async def reader(cluster: Cluster, database: str) -> AsyncIterator[psycopg.Conne
         [log_entry(1, found)],
     )
     await store.close()
-    role = f"reader_{database}"
+    function = f"reader_{database}"
     with psycopg.connect(cluster.url(database), autocommit=True) as owner:
-        owner.execute(f"CREATE ROLE {role} LOGIN")
-        owner.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
-        owner.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
-    url = cluster.url(database).replace("shutwatch@", f"{role}@", 1)
+        owner.execute(f"CREATE ROLE {function} LOGIN")
+        owner.execute(f"GRANT USAGE ON SCHEMA public TO {function}")
+        owner.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {function}")
+    url = cluster.url(database).replace("shutwatch@", f"{function}@", 1)
     with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
         connection.execute("SET TIME ZONE 'Asia/Karachi'")
         yield connection
     with psycopg.connect(cluster.url(database), autocommit=True) as owner:
-        owner.execute(f"DROP OWNED BY {role}")
-        owner.execute(f"DROP ROLE {role}")
+        owner.execute(f"DROP OWNED BY {function}")
+        owner.execute(f"DROP ROLE {function}")
 
 
 def ask(reader: psycopg.Connection[Row], title: str, **chosen: tuple[str, ...]) -> list[Row]:

@@ -104,7 +104,7 @@ def test_the_states_on_the_boards_are_the_true_ones(prometheus: PrometheusServer
         ("Jazz", "youtube"): "throttled",
     }
     parts = {
-        one.labels["role"]: words[int(one.value)]
+        one.labels["function"]: words[int(one.value)]
         for one in samples_of(prometheus, EVIDENCE, "Functions of platforms", platform="x")
     }
     assert parts == {"web": "blocked", "api": "ok", "media": "ok"}

@@ -8,7 +8,7 @@ from monitor.analysis.events.event import EventState
 from monitor.analysis.verdict import State
 from tests.prometheus import world
 from tests.prometheus.world import FIELD
-from tests.unit.monitor.metrics.test_families import text_of
+from tests.unit.monitor.metrics.test_families_with_values import text_of
 
 
 @pytest.mark.prometheus

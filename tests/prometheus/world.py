@@ -7,15 +7,16 @@ from monitor.analysis.events.event import Event, EventState, NetworkStatus, Scop
 from monitor.analysis.transfer_verdict import Spread, TransferClass, TransferVerdict
 from monitor.analysis.verdict import (
     Evidence,
+    FunctionVerdict,
     PlatformVerdict,
-    RoleVerdict,
     State,
     VantageHealth,
     VantageState,
     Verdict,
 )
 from monitor.metrics.publisher import Publisher
-from probes.catalog.catalog import Catalog, Endpoint, EndpointKind, Platform, Role
+from probes.catalog.catalog import Catalog, Endpoint, Function, Platform
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import (
     DnsObservation,
     HttpObservation,
@@ -80,23 +81,25 @@ class Clock:
 
 
 def catalog(names: Iterable[str] = TITLES) -> Catalog:
-    """Platforms with a core web role, a core API and a media role each."""
+    """Platforms with a core web function, a core API and a media function each."""
     return Catalog(
         platforms=tuple(
-            Platform(name=name, title=TITLES[name], owner=OWNERS[name], roles=_roles(name))
+            Platform(name=name, title=TITLES[name], owner=OWNERS[name], functions=_functions(name))
             for name in names
         )
     )
 
 
-def _roles(name: str) -> tuple[Role, ...]:
+def _functions(name: str) -> tuple[Function, ...]:
     return tuple(
-        Role(
-            name=role,
-            core=role != "media",
-            endpoints=(Endpoint(kind=EndpointKind.HTTPS, host=f"{role}.{name}.example", port=443),),
+        Function(
+            name=function,
+            core=function != "media",
+            endpoints=(
+                Endpoint(kind=EndpointKind.HTTPS, host=f"{function}.{name}.example", port=443),
+            ),
         )
-        for role in ("web", "api", "media")
+        for function in ("web", "api", "media")
     )
 
 
@@ -198,7 +201,7 @@ def health(
 def verdict(
     point: VantagePoint, platform: str, accusation: Accusation = OK, at: datetime = NOW
 ) -> PlatformVerdict:
-    """One platform at one vantage; an accusation hits its web role, or media when degraded."""
+    """One platform at one vantage; an accusation hits its web function, or media when degraded."""
     state, method, sub_method = accusation
     hit = "media" if state is State.DEGRADED else "web"
     hit_state = State.BLOCKED if state is State.DEGRADED else state
@@ -215,11 +218,13 @@ def verdict(
         sub_method=sub_method,
         rule_id="test",
         evidence=Evidence.STRONG if state is State.BLOCKED else Evidence.NONE,
-        roles=tuple(
-            RoleVerdict(
-                role=role, core=role != "media", state=hit_state if role == hit else State.OK
+        functions=tuple(
+            FunctionVerdict(
+                function=function,
+                core=function != "media",
+                state=hit_state if function == hit else State.OK,
             )
-            for role in ("web", "api", "media")
+            for function in ("web", "api", "media")
         ),
         started_at=at - timedelta(seconds=20),
         judged_at=at,
@@ -264,7 +269,7 @@ def look(
         network=point.network,
         vantage_role=point.role,
         platform=platform,
-        role="web",
+        function="web",
         endpoint=f"https://web.{platform}.example/",
         started_at=NOW,
         duration=1.0,
@@ -318,7 +323,7 @@ def transfer(point: VantagePoint, platform: str, ratio: float) -> TransferVerdic
             network=point.network,
             vantage_role=point.role,
             platform=platform,
-            role="web",
+            function="web",
             endpoint=f"https://web.{platform}.example/",
             state=State.OK,
             rule_id="throttling.none",
@@ -355,7 +360,7 @@ def event(
         platform=platform,
         state=state,
         scope=Scope.FULL,
-        roles=("api", "web"),
+        functions=("api", "web"),
         methods=("tls.reset", "dns.nxdomain"),
         networks=networks,
         onset_earliest=at - timedelta(minutes=17) if onset_known else None,

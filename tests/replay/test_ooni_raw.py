@@ -183,8 +183,8 @@ def test_telegram_data_centres_are_those_of_the_catalogue() -> None:
         endpoint.id
         for platform in shipped_catalog().platforms
         if platform.name == "telegram"
-        for role in platform.roles
-        for endpoint in role.endpoints
+        for function in platform.functions
+        for endpoint in function.endpoints
     }
     seen = {look.endpoint for look in _imported("telegram_US_ok_20221110102858").measurements}
     assert len(seen) == 13
@@ -226,7 +226,7 @@ def test_one_family_that_fails_here_spoils_nothing() -> None:
     """Instagram answers over IPv4 though IPv6 times out on the probe's line."""
     cycle = _cycle("web_connectivity_US_ok_20230307142542")
     (verdict,) = cycle.verdicts
-    assert (verdict.platform, verdict.role, verdict.state) == ("instagram", "web", State.OK)
+    assert (verdict.platform, verdict.function, verdict.state) == ("instagram", "web", State.OK)
 
 
 @pytest.mark.parametrize("name", [*AGREES, *DIFFERS])

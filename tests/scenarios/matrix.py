@@ -118,7 +118,7 @@ SAME = ok("http.same_as_control")
 def catalogue(rows: Mapping[str, str]) -> str:
     """An operator's catalogue file with one platform for each name → URL."""
     tables = [
-        f'[platform.{name}]\ntitle = "{name}"\n\n[platform.{name}.role.web]\ncore = true\n'
+        f'[platform.{name}]\ntitle = "{name}"\n\n[platform.{name}.function.web]\ncore = true\n'
         f'endpoints = ["{url}"]\n'
         for name, url in rows.items()
     ]

@@ -28,7 +28,7 @@ CHAT = f"""
 title = "A data centre that speaks its own protocol"
 owner = "Nobody"
 
-[platform.chat.role.chat]
+[platform.chat.function.chat]
 core = true
 protocol = "mtproto"
 endpoints = ["{CENTRE}"]

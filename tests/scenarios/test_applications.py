@@ -113,7 +113,7 @@ def test_a_box_that_completes_handshakes_is_not_telegram(
     chat = [
         line
         for line in cycle.lines
-        if (line["kind"], line["vantage"], line.get("role")) == ("endpoint", network, "chat")
+        if (line["kind"], line["vantage"], line.get("function")) == ("endpoint", network, "chat")
         and line["platform"] == "telegram"
     ]
     assert len(chat) > 2  # one failed, so the whole pool was tried
@@ -123,7 +123,7 @@ def test_a_box_that_completes_handshakes_is_not_telegram(
         assert said == ["blocked", "app.middlebox", "tcp", "middlebox", "strong"], line
     assert {line["failures"]["app"] for line in chat} == {failure}
     working = dict.fromkeys(("web", "links", "bots"), "ok")
-    assert telegram["roles"] == {"chat": "blocked", "media": "blocked", **working}
+    assert telegram["functions"] == {"chat": "blocked", "media": "blocked", **working}
     assert cycle.platform(network, "messenger")["state"] == "ok"
 
 
@@ -147,7 +147,7 @@ def test_calls_blocked_over_udp(looks: Looks, cycle: Seen) -> None:
     assert looks.failures("no-calls", STUN) == {"dns": {None}, "app": {"generic_timeout_error"}}
     assert not looks.reached("no-calls", STUN)
     assert cycle.endpoint("no-calls", STUN)["state"] != "ok"
-    assert cycle.platform("no-calls", "messenger")["roles"]["calls"] != "ok"
+    assert cycle.platform("no-calls", "messenger")["functions"]["calls"] != "ok"
 
 
 @pytest.mark.parametrize("network", ["open", "handshakes", "no-udp-443"])

@@ -55,7 +55,7 @@ def _chat(cycle: Seen, network: str) -> list[Line]:
     return [
         line
         for line in cycle.lines
-        if (line["kind"], line["vantage"], line.get("role")) == ("endpoint", network, "chat")
+        if (line["kind"], line["vantage"], line.get("function")) == ("endpoint", network, "chat")
     ]
 
 
@@ -74,8 +74,8 @@ def test_whatsapp_without_an_answer_to_its_greeting_is_blocked(
         said = [line[key] for key in ("state", "rule_id", "method", "sub_method", "evidence")]
         assert said == ["blocked", "app.middlebox", "tcp", "middlebox", "strong"], line
     assert {line["failures"]["app"] for line in chat} == {FAILURES[network]}
-    assert whatsapp["roles"]["chat"] == "blocked"
-    assert whatsapp["roles"]["registration"] == whatsapp["roles"]["web"] == "ok"
+    assert whatsapp["functions"]["chat"] == "blocked"
+    assert whatsapp["functions"]["registration"] == whatsapp["functions"]["web"] == "ok"
 
 
 @pytest.mark.parametrize("network", ["open", "wa-5222"])
@@ -95,7 +95,7 @@ COOKIE = "2112a442"
 STUN = "stun:stun.fbsbx.com:3478"
 FACEBOOK = ("stun.fbsbx.com",)
 CALLS = """
-[platform.messenger.role.calls]
+[platform.messenger.function.calls]
 endpoints = ["stun:stun.fbsbx.com:3478"]
 """
 

@@ -45,7 +45,7 @@ def test_blocked_doh_is_a_finding_of_its_own(story: Seen) -> None:
     line = story.platform("doh", "public-dns")
     assert (line["method"], line["sub_method"]) == ("tls", "reset")
     assert (line["rule_id"], line["evidence"]) == ("tls.reset", "conclusive")
-    assert line["roles"] == {"doh": "blocked", "dot": "ok"}
+    assert line["functions"] == {"doh": "blocked", "dot": "ok"}
 
 
 def test_blocked_dot_degrades(story: Seen) -> None:
@@ -53,7 +53,7 @@ def test_blocked_dot_degrades(story: Seen) -> None:
     assert story.states("dot") == {"x": "ok", "messenger": "ok", "public-dns": "degraded"}
     line = story.platform("dot", "public-dns")
     assert (line["rule_id"], line["evidence"]) == ("tcp.refused", "strong")
-    assert line["roles"] == {"doh": "ok", "dot": "blocked"}
+    assert line["functions"] == {"doh": "ok", "dot": "blocked"}
 
 
 def test_one_provider_blocked_shows_at_its_endpoint(story: Seen) -> None:
@@ -75,4 +75,4 @@ def test_blocked_doh_neither_makes_nor_clears_another_block(story: Seen) -> None
 def test_where_nothing_is_blocked_nobody_is_accused(story: Seen) -> None:
     """All of it answers, over HTTPS and over TLS at port 853."""
     assert set(story.states("open").values()) == {"ok"}
-    assert story.platform("open", "public-dns")["roles"] == {"doh": "ok", "dot": "ok"}
+    assert story.platform("open", "public-dns")["functions"] == {"doh": "ok", "dot": "ok"}

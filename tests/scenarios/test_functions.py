@@ -38,7 +38,7 @@ BLOCKS: dict[str, tuple[str, str, Callable[[Network], Any]]] = {
     "telegram-dc2-4": ("telegram", "KZ", lambda n: n.block(address=DC2_AND_4_WHOLE, how="drop")),
 }
 """Network → platform, country, and what the censor does."""
-ROLES: dict[str, tuple[dict[str, str], dict[str, list[str]]]] = {
+WORKING: dict[str, tuple[dict[str, str], dict[str, list[str]]]] = {
     "youtube-video": ({"video": "blocked", "web": "ok", "app": "ok", "pictures": "ok"}, {}),
     "whatsapp-media": ({"media": "blocked", "chat": "ok", "web": "ok"}, {}),
     "facebook-pictures": ({"pictures": "blocked", "web": "ok", "app": "ok", "scripts": "ok"}, {}),
@@ -56,7 +56,7 @@ NAMED = {
     "messenger-calls": "calls",
     "telegram-dc2-4": "chat:dc2 chat:dc4 media:dc2",
 }
-"""Network → the column `roles` of its event."""
+"""Network → the column `functions` of its event."""
 SOON = {"youtube": "video", "whatsapp": "media", "facebook": "pictures"}
 """Platform → functions of its event, where the evidence is conclusive. What is weaker, or may be
 an ordinary fault of one function that lasts, needs an hour or two."""
@@ -90,13 +90,13 @@ def cycle(lab: Lab) -> Seen:
 @pytest.mark.parametrize("network", BLOCKS)
 def test_a_blocked_function_is_named_and_the_rest_works(cycle: Seen, network: str) -> None:
     """What people can do is lost with the hosts that serve it, whatever other hosts answer."""
-    roles, groups = ROLES[network]
+    functions, groups = WORKING[network]
     answer = next(row.answer for row in FUNCTIONS if row.name == network)
     verdict = cycle.platform(network, BLOCKS[network][0])
     said = {name: verdict[name] for name in msgspec.structs.asdict(answer)}
     assert said == msgspec.structs.asdict(answer)
     assert verdict["groups"] == groups
-    assert {role: verdict["roles"][role] for role in roles} == roles
+    assert {function: verdict["functions"][function] for function in functions} == functions
 
 
 @pytest.mark.parametrize("network", BLOCKS)
@@ -113,7 +113,7 @@ def test_nothing_is_accused_where_nothing_is_censored(cycle: Seen) -> None:
     asked = [
         line
         for line in cycle.lines
-        if (line["kind"], line["vantage"], line.get("platform"), line.get("role"))
+        if (line["kind"], line["vantage"], line.get("platform"), line.get("function"))
         == ("endpoint", "open", "telegram", "chat")
     ]
     assert len(asked) == 5
@@ -126,35 +126,35 @@ def test_a_data_centre_with_an_address_left_still_works(lab: Lab) -> None:
         done = lab.run(["shutwatch", "once", "--config", str(config), "--json"], timeout=240)
     story = seen(done)
     verdict = story.platform("telegram-dc2-4", "telegram")
-    assert (verdict["state"], verdict["roles"]["chat"], verdict["groups"]) == ("ok", "ok", {})
+    assert (verdict["state"], verdict["functions"]["chat"], verdict["groups"]) == ("ok", "ok", {})
     assert story.platform("open", "telegram")["state"] == "ok"
 
 
 def _named(monitor: Monitor) -> dict[str, str]:
-    """Network → the blocked roles and groups that metrics name."""
+    """Network → the blocked functions and groups that metrics name."""
     now: Scrape = monitor.scrape()
     named = {}
     for network, (platform, _, _) in BLOCKS.items():
         of = {"vantage": network, "platform": platform}
-        roles = [
-            dict(labels)["role"]
-            for labels in now.samples("shutwatch_role_state", **of, state="blocked")
+        functions = [
+            dict(labels)["function"]
+            for labels in now.samples("shutwatch_function_state", **of, state="blocked")
         ]
         groups = [
-            f"{dict(labels)['role']}:{dict(labels)['group']}"
-            for labels in now.samples("shutwatch_role_group_blocked", **of)
+            f"{dict(labels)['function']}:{dict(labels)['group']}"
+            for labels in now.samples("shutwatch_function_group_blocked", **of)
         ]
-        named[network] = " ".join(sorted(roles + groups))
+        named[network] = " ".join(sorted(functions + groups))
     return named
 
 
 def _confirmed(lab: Lab, config: Path) -> dict[str, str]:
-    """Platform → the column `roles` of its confirmed event."""
+    """Platform → the column `functions` of its confirmed event."""
     done = lab.run(
         ["shutwatch", "export", "csv", "events", "--config", str(config), "-o", "-"], check=True
     )
     rows = csv.DictReader(io.StringIO(done.stdout))
-    return {row["platform"]: row["roles"] for row in rows if row["state"] == "confirmed"}
+    return {row["platform"]: row["functions"] for row in rows if row["state"] == "confirmed"}
 
 
 def test_the_running_monitor_names_the_function_everywhere(lab: Lab) -> None:
@@ -180,7 +180,7 @@ def test_the_running_monitor_names_the_function_everywhere(lab: Lab) -> None:
             check=True,
         )
         blocked = {
-            (row["vantage"], row["role"])
+            (row["vantage"], row["function"])
             for row in csv.DictReader(io.StringIO(rows.stdout))
             if row["state"] == "blocked"
         }

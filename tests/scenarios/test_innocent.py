@@ -84,7 +84,7 @@ def test_an_ailing_vantage_accuses_nobody(ailing: Seen, name: str) -> None:
     if name == "resolver-dead":
         # Known by address alone, its data centres show that the line lives when no name resolves.
         telegram = ailing.platform(name, "telegram")
-        assert (telegram["roles"]["chat"], telegram["state"]) == ("ok", "insufficient")
+        assert (telegram["functions"]["chat"], telegram["state"]) == ("ok", "insufficient")
     assert set(states.values()) <= platform_states
     lines = [one for one in ailing.lines if one["kind"] == "endpoint" and one["vantage"] == name]
     assert lines

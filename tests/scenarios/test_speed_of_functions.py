@@ -39,7 +39,7 @@ PATIENT_RUNS = 3
 SLOWEST = "whatsapp-media-16k"
 PATIENT = {**UNHURRIED, "tcp_timeout": "10s", "tls_timeout": "10s", "http_timeout": "10s"}
 OBJECT = """
-[platform.whatsapp.role.media]
+[platform.whatsapp.function.media]
 transfer = "https://mmg.whatsapp.net/lab/bytes/200000"
 """
 SMALL = '[throttling]\nobject_bytes = "96KiB"\ndeadline = "5s"\n'
@@ -67,12 +67,12 @@ def story() -> Iterator[Seen]:
 
 def speed(story: Seen, network: str) -> Line:
     """What the transfers of the function came to that this network slows down."""
-    platform, role, _ = STORIES[network]
+    platform, function, _ = STORIES[network]
     (line,) = [
         line
         for line in story.lines
-        if (line["kind"], line["vantage"], line.get("platform"), line.get("role"))
-        == ("transfer", network, platform, role)
+        if (line["kind"], line["vantage"], line.get("platform"), line.get("function"))
+        == ("transfer", network, platform, function)
     ]
     return line
 
@@ -80,12 +80,12 @@ def speed(story: Seen, network: str) -> Line:
 @pytest.mark.parametrize("network", STORIES)
 def test_a_slowed_function_is_named_and_the_rest_is_ok(story: Seen, network: str) -> None:
     """People lose what the function does, however fast the start page is."""
-    platform, role, _ = STORIES[network]
+    platform, function, _ = STORIES[network]
     answer = next(row.answer for row in SPEED if row.name == network)
     verdict = story.platform(network, platform)
     said = {name: verdict[name] for name in msgspec.structs.asdict(answer)}
     assert said == msgspec.structs.asdict(answer)
-    assert {name for name, state in verdict["roles"].items() if state != "ok"} == {role}
+    assert {name for name, state in verdict["functions"].items() if state != "ok"} == {function}
     others = story.states(network)
     del others[platform]
     assert set(others.values()) == {"ok"}
@@ -116,8 +116,8 @@ def test_the_harder_the_throttling_the_surer_the_verdict(line: Lab, kbit: int, n
         assert rule.hits
     verdict = found.platform(SLOWEST, "whatsapp")
     assert (verdict["state"], verdict["rule_id"]) == ("degraded", "throttling.rate")
-    assert verdict["roles"]["media"] == "throttled"
-    (speeds,) = [ln for ln in found.lines if ln["kind"] == "transfer" and ln["role"] == "media"]
+    assert verdict["functions"]["media"] == "throttled"
+    (speeds,) = [ln for ln in found.lines if ln["kind"] == "transfer" and ln["function"] == "media"]
     assert speeds["bits_per_second"]["target"]["high"] < 1100 * kbit
 
 

@@ -23,7 +23,7 @@ CATALOG = """
 title = "A site without encryption"
 owner = "Nobody"
 
-[platform.plain.role.web]
+[platform.plain.function.web]
 core = true
 endpoints = ["http://plain.example/"]
 """
@@ -300,7 +300,7 @@ def test_technique(story: Seen, name: str) -> None:
     }, verdict
     assert verdict["failures"] == technique.failures
     platform = story.platform(name, "plain" if technique.endpoint == PLAIN else "x")
-    assert (platform["state"], platform["roles"]["web"]) == ("blocked", "blocked")
+    assert (platform["state"], platform["functions"]["web"]) == ("blocked", "blocked")
 
 
 @pytest.mark.parametrize("name", [*BY_NAME, "open"])

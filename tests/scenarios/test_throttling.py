@@ -77,7 +77,7 @@ def speed(story: Seen, network: str) -> Line:
     ("network", "sub_method"), list(zip(ACCUSED, ("rate", "rate", "stall", "stall"), strict=True))
 )
 def test_slowed_down_platforms_are_throttled(story: Seen, network: str, sub_method: str) -> None:
-    """A throttled or stalled page makes endpoint, role and platform throttled, with evidence."""
+    """A throttled or stalled page throttles endpoint, function and platform, with evidence."""
     for line in (story.endpoint(network, X), story.platform(network, "x")):
         assert (line["state"], line["method"], line["sub_method"]) == (
             "throttled",
@@ -85,7 +85,7 @@ def test_slowed_down_platforms_are_throttled(story: Seen, network: str, sub_meth
             sub_method,
         )
         assert (line["rule_id"], line["evidence"]) == (f"throttling.{sub_method}", "strong")
-    assert story.platform(network, "x")["roles"]["web"] == "throttled"
+    assert story.platform(network, "x")["functions"]["web"] == "throttled"
 
 
 @pytest.mark.parametrize(("network", "rate"), [("slow-128k", 128_000), ("slow-1m", 1_000_000)])

@@ -27,8 +27,8 @@ PLATFORM = tuple(
             endpoint.host
             for platform in shipped_catalog().platforms
             if platform.name == "x"
-            for role in platform.roles
-            for endpoint in role.endpoints
+            for function in platform.functions
+            for endpoint in function.endpoints
         }
     )
 )

@@ -22,7 +22,7 @@ from monitor.notify.delivery import Delivery
 from monitor.notify.message_value import Message
 from monitor.notify.settings import NotifySettings, Route, Target
 from monitor.recording.recorder import Recorder
-from probes.catalog.catalog import Catalog, Platform, Reference, ReferenceScope, Role
+from probes.catalog.catalog import Catalog, Function, Platform, Reference, ReferenceScope
 from probes.settings import ProbeSettings
 from probes.testing import HANG, DnsReply, Peer, ScriptedNetwork, refused, reset_by_peer
 from probes.vantage import Resolver, VantagePoint, VantageRole
@@ -71,8 +71,8 @@ def catalogue() -> Catalog:
             name=name,
             title=TITLES[name],
             owner=TITLES[name],
-            roles=(
-                Role(
+            functions=(
+                Function(
                     name="web",
                     core=True,
                     endpoints=tuple(endpoint(f"https://{host}/") for host in hosts),

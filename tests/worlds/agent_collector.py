@@ -196,7 +196,7 @@ class Collector:
                 vantage_role="control",
                 look=Purpose.CONTROL,
                 platform=asked.target.platform,
-                role=asked.target.role,
+                function=asked.target.function,
                 endpoint=asked.target.endpoint.id,
                 started_at=self.now(),
             ),

@@ -19,7 +19,8 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.analysis.trust import OWN_ALONE, Trust
 from monitor.analysis.verdict import VantageHealth, VantageState
-from probes.catalog.catalog import Endpoint, EndpointKind, Reference, ReferenceScope
+from probes.catalog.catalog import Endpoint, Reference, ReferenceScope
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     AnyObservation,
@@ -221,7 +222,7 @@ def look(
     asn: int = 17557,
     network: str = "PTCL",
     platform: str = "x",
-    role: str = "web",
+    function: str = "web",
     kind: Purpose = Purpose.SCHEDULED,
     not_observed: tuple[Layer, ...] = (),
     id: str = "",  # noqa: A002 # the field's own name
@@ -236,7 +237,7 @@ def look(
         network=network,
         vantage_role=vantage_role,
         platform=platform,
-        role=role,
+        function=function,
         endpoint=endpoint,
         look=kind,
         attempt=attempt,
@@ -331,7 +332,7 @@ def case(
         asn=17557,
         network="PTCL",
         platform="x",
-        role="web",
+        function="web",
         endpoint=endpoint,
         attempts=attempts,
         controls=seen,

@@ -35,7 +35,7 @@ def block(state: EventState = EventState.CONFIRMED, **changes: Any) -> Event:
         platform="x",
         state=state,
         scope=Scope.FULL,
-        roles=("api", "web"),
+        functions=("api", "web"),
         methods=("tls.reset",),
         networks=(CYBER, PTCL, JAZZ),
         onset_earliest=ONSET - timedelta(minutes=5),
@@ -87,7 +87,7 @@ def came_back(*, over: bool = False) -> Event:
 def shutdown(kind: EventKind = EventKind.SHUTDOWN, **changes: Any) -> Event:
     """All networks watched in Pakistan cut off, or another thing of the kind."""
     methods = ("shutdown.offline",)
-    return block(kind=kind, **({"platform": "", "roles": (), "methods": methods} | changes))
+    return block(kind=kind, **({"platform": "", "functions": (), "methods": methods} | changes))
 
 
 def entry(change: str, snapshot: Event, *, sequence: int = 1, detail: str = "") -> EventLogEntry:

@@ -28,8 +28,8 @@ from monitor.measuring.controls import LocalControls
 from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.fast_lane import FastLane
 from monitor.measuring.probers import Probers
-from probes.catalog.catalog import Catalog, Need, Platform, Reference, ReferenceScope, Role
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Catalog, Function, Need, Platform, Reference, ReferenceScope
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.settings import ProbeSettings
 from probes.sockets.network import TlsFacts
 from probes.testing import (
@@ -303,8 +303,8 @@ def _now() -> datetime:
 
 
 def _catalogue(shape: str) -> Catalog:
-    roles = tuple(
-        Role(
+    functions = tuple(
+        Function(
             name=name,
             core=name == "web" or shape == "core",
             need=Need.ANY if shape == "any" else Need.ALL,
@@ -318,7 +318,7 @@ def _catalogue(shape: str) -> Catalog:
     ]
     uplink = msgspec.structs.replace(parse_endpoint("http://uplink.example/"), expect_status=(200,))
     return Catalog(
-        platforms=(Platform(name="x", title="X", owner="x", roles=roles),),
+        platforms=(Platform(name="x", title="X", owner="x", functions=functions),),
         references=(
             *international,
             Reference(scope=ReferenceScope.UPLINK, endpoint=uplink),

@@ -56,7 +56,7 @@ WITH failed AS (
 SELECT
   failed.started_at::timestamptz AS "Time", failed.country AS "Country",
   failed.network AS "Network", failed.vantage AS "Vantage", failed.platform AS "Platform",
-  failed.role AS "Role", failed.endpoint AS "Endpoint", failed.attempt AS "Try",
+  failed.function AS "Function", failed.endpoint AS "Endpoint", failed.attempt AS "Try",
   {_layer("failed")} AS "Layer", {_failure("failed")} AS "Failure",
   CASE WHEN control.id IS NULL THEN 'not measured' WHEN control.reached THEN 'reached'
        ELSE coalesce({_failure("control")}, 'failed') END AS "Control",
@@ -76,7 +76,7 @@ ORDER BY failed.started_at DESC"""  # noqa: S608 # words of our own
 VERDICTS_NOW = f"""\
 SELECT
   judged_at::timestamptz AS "Time", country AS "Country", network AS "Network",
-  vantage AS "Vantage", platform AS "Platform", role AS "Role", endpoint AS "Endpoint",
+  vantage AS "Vantage", platform AS "Platform", function AS "Function", endpoint AS "Endpoint",
   state AS "State", concat_ws('.', nullif(method, ''), nullif(sub_method, '')) AS "Method",
   rule_id AS "Rule", evidence AS "Evidence", failures AS "Failures", measurement AS "Measurement"
 FROM latest_verdict AS v

@@ -32,15 +32,15 @@ BY = "vantage_role, layer"
 
 def parts() -> list[Any]:
     """Which functions of the platforms fail, and the methods."""
-    roles = history(
+    functions = history(
         "Functions of platforms",
         "The worst state of each function of a platform on any chosen network: web, api, media, "
         "chat and so on. Which functions fail tells a block from a broken measurement.",
-        coded("shutwatch_role_state", STATE, PLATFORM_STATES, "country, platform, role"),
+        coded("shutwatch_function_state", STATE, PLATFORM_STATES, "country, platform, function"),
         PLATFORM_STATES,
         14,
     )
-    return [methods(), roles]
+    return [methods(), functions]
 
 
 def comparison() -> list[Any]:

@@ -213,7 +213,7 @@ def _updated(
         before,
         verdict,
         scope=Scope.FULL if before.scope is Scope.FULL else _scope(runs),
-        roles=tuple(sorted({*before.roles, *_roles(runs)})),
+        functions=tuple(sorted({*before.functions, *_functions(runs)})),
         methods=tuple(dict.fromkeys((*before.methods, *_methods(runs)))),
         networks=networks,
         pattern=_common_pattern(networks),
@@ -450,7 +450,7 @@ def _named_changes(before: Event, after: Event) -> Iterator[tuple[str, str]]:
         if method not in before.methods:
             yield "method_added", method
     if after.scope is not before.scope:
-        yield "scope_widened", ", ".join(after.roles)
+        yield "scope_widened", ", ".join(after.functions)
 
 
 def _at(event: Event, verdict: _Judged, **changes: object) -> Event:
@@ -468,8 +468,8 @@ def _scope(runs: Iterable[Run]) -> Scope:
     return Scope.FULL if any(run.scope is Scope.FULL for run in runs) else Scope.PARTIAL
 
 
-def _roles(runs: Iterable[Run]) -> tuple[str, ...]:
-    return tuple(sorted({role for run in runs for role in run.roles}))
+def _functions(runs: Iterable[Run]) -> tuple[str, ...]:
+    return tuple(sorted({function for run in runs for function in run.functions}))
 
 
 def _methods(runs: Iterable[Run]) -> tuple[str, ...]:

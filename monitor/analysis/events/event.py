@@ -121,7 +121,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """The vantage it is about; empty for all other kinds."""
     state: EventState
     scope: Scope = Scope.FULL
-    roles: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
     """Functions blocked at any time during the event, sorted."""
     methods: tuple[str, ...] = ()
     """`method.sub_method` over the event, in the order first seen."""

@@ -524,7 +524,7 @@ def _persistence(verdict: PlatformVerdict) -> Persistence:
         return Persistence.NONE
     if verdict.state is State.THROTTLED:
         return Persistence.SLOW
-    if sum(role.state in _ACCUSED for role in verdict.roles) == 1:
+    if sum(function.state in _ACCUSED for function in verdict.functions) == 1:
         return Persistence.NARROW
     if verdict.evidence is Evidence.STRONG and verdict.sub_method in _ANSWERED:
         return Persistence.BRIEF

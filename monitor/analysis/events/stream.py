@@ -28,7 +28,7 @@ from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict, 
 
 _ACCUSED = (State.BLOCKED, State.THROTTLED, State.DEGRADED)
 _OWN_TEST = ("quic", "throttling")
-"""Methods whose absence not every cycle tests: see `RoleVerdict.tested`."""
+"""Methods whose absence not every cycle tests: see `FunctionVerdict.tested`."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds between accusing measurements in which it was found open, or nothing was known."""
     methods: tuple[str, ...]
     """`method.sub_method` in the order first seen."""
-    roles: tuple[str, ...]
+    functions: tuple[str, ...]
     """Functions blocked or throttled at any time, sorted."""
     evidence: Evidence
     scope: Scope
@@ -145,17 +145,24 @@ def _unsure(stream: Stream, now: datetime, settings: DetectorSettings) -> float:
 
 def _open(verdict: PlatformVerdict) -> dict[str, datetime]:
     """What an ok verdict shows to be open, and since when at the latest."""
-    roles = [role for role in verdict.roles if role.state is State.OK]
-    names = [*(r.role for r in roles), *(f"{r.role} {what}" for r in roles for what in r.tested)]
+    functions = [function for function in verdict.functions if function.state is State.OK]
+    names = [
+        *(r.function for r in functions),
+        *(f"{r.function} {what}" for r in functions for what in r.tested),
+    ]
     return dict.fromkeys(names, verdict.since)
 
 
 def _accused(verdict: PlatformVerdict) -> Iterator[str]:
     """What an accusing verdict accuses, by the names of `_open`."""
-    roles = [role for role in verdict.roles if role.state in _ACCUSED]
-    core = [role for role in roles if role.core]
-    for role in roles if verdict.state is State.DEGRADED else core or roles:
-        yield f"{role.role} {role.method}" if role.method in _OWN_TEST else role.role
+    functions = [function for function in verdict.functions if function.state in _ACCUSED]
+    core = [function for function in functions if function.core]
+    for function in functions if verdict.state is State.DEGRADED else core or functions:
+        yield (
+            f"{function.function} {function.method}"
+            if function.method in _OWN_TEST
+            else function.function
+        )
 
 
 def _last_open(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> datetime | None:
@@ -179,7 +186,9 @@ def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
         measurement=verdict.measurement,
         last=verdict.since,
         methods=(method,) if method else (),
-        roles=tuple(sorted(n for r in verdict.roles if r.state in _ACCUSED for n in r.names)),
+        functions=tuple(
+            sorted(n for r in verdict.functions if r.state in _ACCUSED for n in r.names)
+        ),
         evidence=verdict.evidence,
         scope=Scope.PARTIAL if verdict.state is State.DEGRADED else Scope.FULL,
         settled=verdict.rule_id not in UNSETTLED,
@@ -192,7 +201,7 @@ def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
         last=now.last,
         suspected=run.suspected or suspected,
         methods=tuple(dict.fromkeys((*run.methods, *now.methods))),
-        roles=tuple(sorted({*run.roles, *now.roles})),
+        functions=tuple(sorted({*run.functions, *now.functions})),
         evidence=max(run.evidence, now.evidence, key=EVIDENCE_ORDER.__getitem__),
         scope=Scope.FULL if Scope.FULL in (run.scope, now.scope) else Scope.PARTIAL,
         settled=run.settled or now.settled,

@@ -35,8 +35,8 @@ from monitor.analysis.judge.interception import intercepted
 from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import TIMEOUT, Outcome, Summary, best, kind_of, rank, usable
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, VantageState
-from probes.catalog.catalog import EndpointKind
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import Failure
 from probes.measurement import LEGAL_REASONS, Layer
 

@@ -20,7 +20,7 @@ class EndpointCase(msgspec.Struct, frozen=True, kw_only=True):
     asn: int
     network: str
     platform: str
-    role: str
+    function: str
     endpoint: str
     """`Endpoint.id`."""
     health: VantageHealth

@@ -1,6 +1,6 @@
 """Endpoint verdicts → functions → platform.
 
-    function  works while enough of its endpoints do: any, all, or at least n (`Role.need`). A
+    function  works while enough of its endpoints do: any, all, or at least n (`Function.need`). A
               canonical first endpoint must work whatever the others do, and they only inform:
               a redirect page that still loads (twitter.com) proves nothing about x.com.
     group     endpoints that serve the same people, such as a data centre, each with a quorum of its
@@ -11,7 +11,7 @@
               unknown itself: a portal that lets one port through proves one function.
 
 *Nothing found is lost.* A function that works names its blocked endpoints all the same, as
-`RoleVerdict.accused`.
+`FunctionVerdict.accused`.
 
 *QUIC alone blocked* keeps nobody from the platform: browsers and most applications fall back to
 TCP. Ok would hide interference that often precedes more, so functions and platform are degraded.
@@ -44,12 +44,12 @@ from monitor.analysis.judge.facts import FAMILY_MISSING
 from monitor.analysis.verdict import (
     EVIDENCE_ORDER,
     Evidence,
+    FunctionVerdict,
     PlatformVerdict,
-    RoleVerdict,
     State,
     Verdict,
 )
-from probes.catalog.catalog import Endpoint, Need, Platform, Role
+from probes.catalog.catalog import Endpoint, Function, Need, Platform
 
 _BAD = (State.BLOCKED, State.THROTTLED, State.DOWN)
 _WORST_FIRST = (*_BAD, State.INSUFFICIENT, State.DEGRADED, State.OK)
@@ -68,7 +68,7 @@ def _use(verdict: Verdict) -> State:
 class _Judged(msgspec.Struct, frozen=True, kw_only=True):
     """A function, its state and the endpoint verdicts that decided it."""
 
-    role: Role
+    function: Function
     core: bool
     state: State
     decider: Verdict | None
@@ -96,20 +96,26 @@ def roll_up(
     """
     if not verdicts:
         raise ValueError(f"no verdicts on {platform.name}")
-    any_core = any(role.core for role in platform.roles)
+    any_core = any(function.core for function in platform.functions)
     judged = [
-        _judge_role(role, verdicts, core=role.core or not any_core) for role in platform.roles
+        _judge_function(function, verdicts, core=function.core or not any_core)
+        for function in platform.functions
     ]
     state, deciding = _platform_state(judged)
     decider = deciding.decider if deciding is not None else None
     evidence = decider.evidence if decider is not None else Evidence.NONE
-    if any(role.core and role.state is State.DOWN for role in judged):
+    if any(function.core and function.state is State.DOWN for function in judged):
         # While one core function is down everywhere, the failure of another may be the same outage.
         evidence = capped(evidence, Evidence.WEAK)
     fast = [speed for speed in speeds if speed.state is State.OK]
     decided_by = (
         [
-            *(verdict for role in judged for verdict in role.deciding if _use(verdict) is State.OK),
+            *(
+                verdict
+                for function in judged
+                for verdict in function.deciding
+                if _use(verdict) is State.OK
+            ),
             *fast,
         ]
         if state is State.OK
@@ -131,9 +137,13 @@ def roll_up(
         rule_id=decider.rule_id if decider else "look.none",
         evidence=evidence if state in _ACCUSED else Evidence.NONE,
         llr=llr(State.BLOCKED if state is State.DEGRADED else state, evidence),
-        roles=tuple(
-            _role_verdict(role, fast=any(speed.role == role.role.name for speed in fast), quic=quic)
-            for role in judged
+        functions=tuple(
+            _function_verdict(
+                function,
+                fast=any(speed.function == function.function.name for speed in fast),
+                quic=quic,
+            )
+            for function in judged
         ),
         measurement=decider.measurement if decider else "",
         started_at=started_at,
@@ -147,14 +157,18 @@ def roll_up(
 
 
 def _platform_state(judged: Sequence[_Judged]) -> tuple[State, _Judged | None]:
-    worst = _worst([role for role in judged if role.core])
+    worst = _worst([function for function in judged if function.core])
     if worst is None or worst.state not in _WORKS:
         return (worst.state if worst is not None else State.INSUFFICIENT), worst
-    spoiled = _worst([role for role in judged if role.state in _ACCUSED])
+    spoiled = _worst([function for function in judged if function.state in _ACCUSED])
     if spoiled is not None:
         return State.DEGRADED, spoiled
-    open_questions = [role for role in judged if role.measured and role.state is State.INSUFFICIENT]
-    if len(open_questions) > sum(role.state in _WORKS for role in judged):
+    open_questions = [
+        function
+        for function in judged
+        if function.measured and function.state is State.INSUFFICIENT
+    ]
+    if len(open_questions) > sum(function.state in _WORKS for function in judged):
         return State.INSUFFICIENT, _worst(open_questions)
     return State.OK, worst
 
@@ -163,25 +177,25 @@ def _worst(judged: Sequence[_Judged]) -> _Judged | None:
     """The worst function; among equals the one with the best evidence, then the first."""
     return min(
         judged,
-        key=lambda role: (
-            _WORST_FIRST.index(role.state),
-            -EVIDENCE_ORDER[role.decider.evidence] if role.decider is not None else 0,
+        key=lambda function: (
+            _WORST_FIRST.index(function.state),
+            -EVIDENCE_ORDER[function.decider.evidence] if function.decider is not None else 0,
         ),
         default=None,
     )
 
 
-def _role_verdict(judged: _Judged, *, fast: bool, quic: Collection[str]) -> RoleVerdict:
+def _function_verdict(judged: _Judged, *, fast: bool, quic: Collection[str]) -> FunctionVerdict:
     decider = judged.decider if judged.state in _ACCUSED else None
-    return RoleVerdict(
-        role=judged.role.name,
-        core=judged.role.core,
+    return FunctionVerdict(
+        function=judged.function.name,
+        core=judged.function.core,
         state=judged.state,
         method=decider.method if decider is not None else "",
         sub_method=decider.sub_method if decider is not None else "",
         evidence=decider.evidence if decider is not None else Evidence.NONE,
         tested=(
-            *(("quic",) if judged.role.name in quic else ()),
+            *(("quic",) if judged.function.name in quic else ()),
             *(("throttling",) if fast else ()),
         ),
         groups=judged.groups,
@@ -189,41 +203,41 @@ def _role_verdict(judged: _Judged, *, fast: bool, quic: Collection[str]) -> Role
     )
 
 
-def _judge_role(role: Role, verdicts: Sequence[Verdict], *, core: bool) -> _Judged:
-    by_endpoint = {v.endpoint: v for v in verdicts if v.role == role.name}
-    pools = [_judge_pool(role, pool, by_endpoint) for pool in role.pools]
+def _judge_function(function: Function, verdicts: Sequence[Verdict], *, core: bool) -> _Judged:
+    by_endpoint = {v.endpoint: v for v in verdicts if v.function == function.name}
+    pools = [_judge_pool(function, pool, by_endpoint) for pool in function.pools]
     state = _state_of_groups([state for state, _ in pools])
     counted = [pool for pool in pools if state is not State.DEGRADED or pool[0] in _ACCUSED]
     measured = [verdict for _, several in counted for verdict in several]
-    named = {endpoint.id for endpoint in role.endpoints}
+    named = {endpoint.id for endpoint in function.endpoints}
     slow = [
         verdict
         for endpoint, verdict in by_endpoint.items()
         if endpoint not in named and verdict.state is State.THROTTLED
     ]
     without_quic = [verdict for verdict in measured if verdict.only_quic]
-    alone = role.canonical or role.need is not Need.ANY
+    alone = function.canonical or function.need is not Need.ANY
     parted = state is State.DEGRADED
     decisive = min((one for one, _ in counted), key=_WORST_FIRST.index) if parted else state
     if state is State.OK and (slow or without_quic):
         alone = True
         state, measured = (State.THROTTLED, slow) if slow else (State.DEGRADED, without_quic)
         decisive = state
-    decider = _decider(role, measured, decisive)
+    decider = _decider(function, measured, decisive)
     return _Judged(
-        role=role,
+        function=function,
         core=core,
         state=state,
         decider=decider,
         measured=bool(by_endpoint),
         groups=tuple(
             group.name
-            for group, (one, _) in zip(role.groups, pools, strict=bool(role.groups))
+            for group, (one, _) in zip(function.groups, pools, strict=bool(function.groups))
             if parted and one in _ACCUSED
         ),
         accused=tuple(
             endpoint.id
-            for endpoint in role.endpoints
+            for endpoint in function.endpoints
             if endpoint.id in by_endpoint and by_endpoint[endpoint.id].state in _ACCUSED
         )[:MOST_NAMED],
         deciding=tuple(
@@ -236,25 +250,25 @@ def _judge_role(role: Role, verdicts: Sequence[Verdict], *, core: bool) -> _Judg
 
 
 def _judge_pool(
-    role: Role, pool: Sequence[Endpoint], by_endpoint: Mapping[str, Verdict]
+    function: Function, pool: Sequence[Endpoint], by_endpoint: Mapping[str, Verdict]
 ) -> tuple[State, list[Verdict]]:
     """The state of one group, or of a function without groups, and what was measured of it."""
     measured = [by_endpoint[one.id] for one in pool if one.id in by_endpoint]
     if not measured:
         return State.INSUFFICIENT, measured
-    if role.canonical:
+    if function.canonical:
         canonical = by_endpoint.get(pool[0].id)
         state = State.INSUFFICIENT if canonical is None else _use(canonical)
         if state is not State.OK:
             return state, measured
     # IPv6 members say nothing without IPv6; they must not outvote the others.
     visible = [v for v in measured if v.rule_id != FAMILY_MISSING] or measured
-    states = [_use(verdict) for verdict in (visible if role.need is Need.ANY else measured)]
-    if role.need is not Need.ANY:
+    states = [_use(verdict) for verdict in (visible if function.need is Need.ANY else measured)]
+    if function.need is not Need.ANY:
         states += [State.INSUFFICIENT] * (len(pool) - len(measured))
-    if isinstance(role.need, Need):
-        return _quorum(states, 1 if role.need is Need.ANY else len(states)), measured
-    return _quorum(states, role.need), measured
+    if isinstance(function.need, Need):
+        return _quorum(states, 1 if function.need is Need.ANY else len(states)), measured
+    return _quorum(states, function.need), measured
 
 
 def _state_of_groups(states: Sequence[State]) -> State:
@@ -291,7 +305,7 @@ def _quorum(states: Sequence[State], needed: int) -> State:
     return State.INSUFFICIENT
 
 
-def _decider(role: Role, measured: Sequence[Verdict], state: State) -> Verdict | None:
+def _decider(function: Function, measured: Sequence[Verdict], state: State) -> Verdict | None:
     """The endpoint verdict that decides the function: canonical, then best evidence, then first.
 
     None when the state comes from members without a measurement.
@@ -301,7 +315,7 @@ def _decider(role: Role, measured: Sequence[Verdict], state: State) -> Verdict |
     else:
         same = [verdict for verdict in measured if _use(verdict) is state]
     doubtful = [v for v in measured if v.state not in (State.OK, State.BLOCKED)]
-    canonical = role.endpoints[0].id if role.canonical else ""
+    canonical = function.endpoints[0].id if function.canonical else ""
     return min(
         same or doubtful,
         key=lambda v: (v.endpoint != canonical, -EVIDENCE_ORDER[v.evidence]),

@@ -14,7 +14,7 @@ from monitor.analysis.judge.evidence_grades import Sign
 from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import DEPTH, Outcome, Summary, sub_method_of, summarise
 from monitor.analysis.verdict import Evidence
-from probes.catalog.catalog import DATAGRAM_KINDS
+from probes.catalog.endpoint_kinds import DATAGRAM_KINDS
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import AnyObservation, AppObservation, Layer, Measurement, QuicObservation
 

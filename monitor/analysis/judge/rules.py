@@ -66,7 +66,7 @@ from monitor.analysis.judge.follow_up_evidence import (
 from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import TIMEOUT, failures, kind_of
 from monitor.analysis.verdict import Evidence, State, TableRule, VantageState, Verdict
-from probes.catalog.catalog import EndpointKind
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import Layer, Measurement
 
 RULES_VERSION = "5"
@@ -119,7 +119,7 @@ def verdict_on(
         network=case.network,
         vantage_role="field",
         platform=case.platform,
-        role=case.role,
+        function=case.function,
         endpoint=case.endpoint,
         state=state,
         method=method,

@@ -98,10 +98,10 @@ class SpeedHistories:
         history = self.of(vantage, place)
         # A cycle makes more than one round only to judge those by themselves.
         rounds = made if len(made) > 1 else (*history.earlier(now), *made)
-        platform, role, endpoint = place
+        platform, function, endpoint = place
         return ObjectTransfers(
             platform=platform,
-            role=role,
+            function=function,
             endpoint=endpoint,
             made=tuple(made),
             rounds=tuple(rounds),

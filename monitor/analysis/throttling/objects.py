@@ -7,14 +7,15 @@ answers a request for nothing; it is requested several times then (`probes.measu
 
 import msgspec
 
-from probes.catalog.catalog import Endpoint, EndpointKind, Need, Platform, Role
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Endpoint, Function, Need, Platform
+from probes.catalog.endpoint_kinds import EndpointKind
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import HttpObservation, Layer, Measurement
 
 
 class TransferObject(msgspec.Struct, frozen=True, kw_only=True):
     platform: str
-    role: str
+    function: str
     core: bool
     endpoint: Endpoint
     """What to request. Redirects may lead from it to the real object."""
@@ -30,25 +31,25 @@ class TransferObject(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def place(self) -> tuple[str, str, str]:
-        return (self.platform, self.role, self.of)
+        return (self.platform, self.function, self.of)
 
 
 def objects_of(platform: Platform) -> tuple[TransferObject, ...]:
     """The objects of a platform's functions, in the order of the catalogue."""
     found = []
-    endpoints = [endpoint for role in platform.roles for endpoint in role.endpoints]
-    for role in platform.roles:
-        for endpoint in role.transfer or _own(role):
+    endpoints = [endpoint for function in platform.functions for endpoint in function.endpoints]
+    for function in platform.functions:
+        for endpoint in function.transfer or _own(function):
             witness = next(
                 (one.id for one in endpoints if one == endpoint),
                 next((one.id for one in endpoints if one.host == endpoint.host), ""),
             )
-            page = bool(role.transfer) or role.name == "web"
+            page = bool(function.transfer) or function.name == "web"
             found.append(
                 TransferObject(
                     platform=platform.name,
-                    role=role.name,
-                    core=role.core,
+                    function=function.name,
+                    core=function.core,
                     endpoint=_as_object(endpoint),
                     of=endpoint.id,
                     witness=witness,
@@ -59,9 +60,9 @@ def objects_of(platform: Platform) -> tuple[TransferObject, ...]:
     return tuple(found)
 
 
-def _own(role: Role) -> tuple[Endpoint, ...]:
+def _own(function: Function) -> tuple[Endpoint, ...]:
     """The endpoints of a function that may serve as its objects."""
-    needed = role.endpoints if role.need is Need.ALL else role.endpoints[:1]
+    needed = function.endpoints if function.need is Need.ALL else function.endpoints[:1]
     kinds = (EndpointKind.HTTPS, EndpointKind.TLS)
     return tuple(one for one in needed if one.kind in kinds and one.verify)
 

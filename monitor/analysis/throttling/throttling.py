@@ -98,9 +98,9 @@ def combine(
     to a speed that was measured after it: the handshake came, when it was given time. An object
     that is no endpoint of the catalogue gets a verdict of its own.
     """
-    combined = {(v.platform, v.role, v.endpoint): v for v in verdicts}
+    combined = {(v.platform, v.function, v.endpoint): v for v in verdicts}
     for speed in (*measured, *standing):
-        key = (speed.verdict.platform, speed.verdict.role, speed.verdict.endpoint)
+        key = (speed.verdict.platform, speed.verdict.function, speed.verdict.endpoint)
         known = combined.get(key)
         layers = (Layer.HTTP, Layer.TLS) if speed in measured else (Layer.HTTP,)
         if known is None or (speed.accuses and _yields(known, layers)):

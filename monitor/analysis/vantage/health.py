@@ -23,7 +23,8 @@ from monitor.analysis.outcome import (
 from monitor.analysis.vantage.clock import clock_skew
 from monitor.analysis.vantage.exit_location import AS_CONFIGURED, ExitMismatch
 from monitor.analysis.verdict import TableRule, VantageHealth, VantageState
-from probes.catalog.catalog import EndpointKind, Reference, ReferenceScope
+from probes.catalog.catalog import Reference, ReferenceScope
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.failure import TIMEOUTS, Failure
 from probes.measurement import DnsObservation, Layer, Measurement, TcpObservation
 from probes.vantage import VantagePoint

@@ -15,7 +15,7 @@ from monitor.keys.keys import public_text
 from monitor.keys.sealing import sealing_text
 from monitor.wire.answers import AgentSettings
 from monitor.wire.signing import sign_answer
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from tests.worlds.agent_collector import AGENT_KEY, KEY, SEALING
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -24,7 +24,7 @@ TOLD = AgentSettings(
     issued_at=AT,
     interval=600.0,
     platforms=("x", "telegram", "ours", "nobody-knows"),
-    catalog='[platform.ours]\ntitle = "Ours"\n[platform.ours.role.web]\n'
+    catalog='[platform.ours]\ntitle = "Ours"\n[platform.ours.function.web]\n'
     'core = true\nendpoints = ["https://ours.example/"]\n',
     daily_bytes=100_000_000,
 )
@@ -107,7 +107,7 @@ def test_without_orders_the_file_is_all_there_is(tmp_path: Path) -> None:
 def test_a_catalogue_that_cannot_be_read_is_no_order(tmp_path: Path) -> None:
     """And the reason names the mistake."""
     told = msgspec.structs.replace(TOLD, catalog="[platform.ours]\nnonsense = 1")
-    with pytest.raises(OrdersError, match=r"platform\.ours\.role is missing"):
+    with pytest.raises(OrdersError, match=r"platform\.ours\.function is missing"):
         used(own(tmp_path), told)
 
 

@@ -15,7 +15,7 @@ from monitor.agent.ask_controls import DEADLINE, RemoteControls
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock
 from monitor.wire.answers import CONTROLS, ControlAnswer
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import Measurement, Purpose
 from probes.target import Target
 from tests.lab.certificates import authority
@@ -23,7 +23,7 @@ from tests.worlds.agent_collector import AGENT_KEY, Collector, collecting
 from tests.worlds.agent_world import VANTAGE, Time, World, world
 from tests.worlds.build import http, look, tcp, tls
 
-TARGET = Target(platform="x", role="web", endpoint=parse_endpoint("https://x.com/"))
+TARGET = Target(platform="x", function="web", endpoint=parse_endpoint("https://x.com/"))
 CYCLE = "01900000-0000-7000-8000-000000000001"
 
 

@@ -37,7 +37,7 @@ SHIPPED = {one.name: one for one in shipped_catalog().platforms}
 def platform(name: str, *endpoints: str) -> str:
     """TOML of a platform with these endpoints alone."""
     listed = ", ".join(f'"{one}"' for one in endpoints)
-    return f"[platform.{name}.role.web]\ncore = true\nendpoints = [{listed}]\n"
+    return f"[platform.{name}.function.web]\ncore = true\nendpoints = [{listed}]\n"
 
 
 def order(catalog: str, *platforms: str, proof: CatalogProof | None = None) -> AgentSettings:
@@ -58,8 +58,8 @@ def ids(catalog: Catalog) -> set[str]:
     of_platforms = {
         one.id
         for each in catalog.platforms
-        for role in each.roles
-        for one in (*role.endpoints, *role.transfer)
+        for function in each.functions
+        for one in (*function.endpoints, *function.transfer)
     }
     return of_platforms | {one.endpoint.id for one in catalog.references}
 
@@ -117,10 +117,10 @@ def test_attack_no_order_reaches_the_hosts_own_network(
     "catalog",
     [
         platform("x", "https://victim.example/"),
-        '[platform.x.role.web]\nadd = ["https://victim.example/"]\n',
-        '[platform.x.role.web]\nadd = ["https://x.com:8443/"]\n',
-        '[platform.x.role.web]\nadd = ["https://x.com/another/path"]\n',
-        '[platform.x.role.web]\ntransfer = "https://victim.example/large"\n',
+        '[platform.x.function.web]\nadd = ["https://victim.example/"]\n',
+        '[platform.x.function.web]\nadd = ["https://x.com:8443/"]\n',
+        '[platform.x.function.web]\nadd = ["https://x.com/another/path"]\n',
+        '[platform.x.function.web]\ntransfer = "https://victim.example/large"\n',
     ],
 )
 def test_attack_no_platform_is_redefined_under_its_own_name(tmp_path: Path, catalog: str) -> None:
@@ -144,10 +144,10 @@ def test_attack_no_reference_leads_elsewhere(tmp_path: Path) -> None:
 def test_an_order_chooses_among_what_is_shipped(tmp_path: Path) -> None:
     """That needs nobody's consent: fewer endpoints of a platform, or other references of the
     shipped ones."""
-    first = SHIPPED["x"].roles[0].endpoints[0]
+    first = SHIPPED["x"].functions[0].endpoints[0]
     found = chosen(tmp_path, order(platform("x", first.id), "x", "telegram"))
     assert [one.name for one in found.catalog.platforms] == ["x", "telegram"]
-    assert found.catalog.platforms[0].roles[0].endpoints == (first,)
+    assert found.catalog.platforms[0].functions[0].endpoints == (first,)
     assert not found.unused
     assert not found.catalog.ordered
 
@@ -265,7 +265,7 @@ def test_attack_consent_cannot_be_had_for_what_no_host_would_allow(tmp_path: Pat
     lead into the host's network."""
     told = order(platform("ours", "http://192.168.77.1/"), "ours")
     assert not accepted(tmp_path, told, own(tmp_path)).catalog.platforms
-    (endpoint,) = parse_catalog(told.catalog, "c").platforms[0].roles[0].endpoints
+    (endpoint,) = parse_catalog(told.catalog, "c").platforms[0].functions[0].endpoints
     consent(tmp_path).accept([endpoint], [])
     assert not accepted(tmp_path, told, own(tmp_path)).catalog.platforms
 

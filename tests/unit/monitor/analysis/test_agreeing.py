@@ -28,7 +28,7 @@ def verdict(vantage: str, asn: int, platform: str, state: State) -> PlatformVerd
         platform=platform,
         state=state,
         rule_id="endpoint.reached",
-        roles=(),
+        functions=(),
         started_at=START,
         judged_at=START,
         rules_version="5",

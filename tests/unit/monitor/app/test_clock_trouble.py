@@ -19,8 +19,8 @@ from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
 from monitor.metrics.publisher import Publisher
 from monitor.recording.recorder import Recorder
-from probes.catalog.catalog import Catalog, Platform, Reference, ReferenceScope, Role
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Catalog, Function, Platform, Reference, ReferenceScope
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.settings import ProbeSettings
 from probes.testing import DnsReply, Peer, ScriptedNetwork, VirtualClockLoop, reset_by_peer
 from probes.vantage import Resolver, VantagePoint, VantageRole
@@ -84,7 +84,9 @@ SETTINGS = Settings(
                 name="x",
                 title="X",
                 owner="x",
-                roles=(Role(name="web", core=True, endpoints=(parse_endpoint("https://x.com/"),)),),
+                functions=(
+                    Function(name="web", core=True, endpoints=(parse_endpoint("https://x.com/"),)),
+                ),
             ),
         ),
         references=tuple(

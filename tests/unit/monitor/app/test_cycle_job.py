@@ -14,7 +14,7 @@ from monitor.budget.budget import Effort
 from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
 from probes.catalog.catalog import Catalog, Reference, ReferenceScope
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.testing import ScriptedNetwork
 from probes.vantage import Resolver, VantagePoint
 from storage.values.cycle import Cycle

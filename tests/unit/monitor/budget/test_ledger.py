@@ -19,8 +19,8 @@ from monitor.config.settings import Settings, VantageCheckSettings
 from monitor.measuring.probers import Probers
 from monitor.metrics.publisher import Publisher
 from monitor.recording.recorder import Recorder
-from probes.catalog.catalog import Catalog, Platform, Reference, ReferenceScope, Role
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Catalog, Function, Platform, Reference, ReferenceScope
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import Measurement, Purpose
 from probes.settings import ProbeSettings
 from probes.testing import DnsReply, Peer, ScriptedNetwork
@@ -48,8 +48,10 @@ SETTINGS = Settings(
                 name="x",
                 title="X",
                 owner="x",
-                roles=(
-                    Role(name="web", core=True, endpoints=(parse_endpoint(f"https://{HOST}/"),)),
+                functions=(
+                    Function(
+                        name="web", core=True, endpoints=(parse_endpoint(f"https://{HOST}/"),)
+                    ),
                 ),
             ),
         ),

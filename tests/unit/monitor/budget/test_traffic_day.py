@@ -24,7 +24,7 @@ from monitor.measuring.controls import LocalControls
 from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.probers import Probers
 from monitor.measuring.transfers import Transfers
-from probes.catalog.catalog import EndpointKind
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.settings import ProbeSettings
 from probes.testing import HANG, DnsReply, Peer, ScriptedNetwork, VirtualClockLoop
 from probes.vantage import Resolver, VantagePoint, VantageRole
@@ -54,9 +54,9 @@ START_PAGES = {
     *(
         endpoint.host
         for platform in SETTINGS.catalog.platforms
-        for role in platform.roles
-        for endpoint in role.endpoints
-        if role.name in ("web", "links")
+        for function in platform.functions
+        for endpoint in function.endpoints
+        if function.name in ("web", "links")
     ),
     *(one.endpoint.host for one in SETTINGS.catalog.references),
 }
@@ -85,7 +85,7 @@ def world(*, blocked: bool) -> ScriptedNetwork:
             for port in (80, 443):
                 network.peer(address, port, peer)
     for one in SETTINGS.catalog.platforms:
-        for endpoint in (e for role in one.roles for e in role.endpoints):
+        for endpoint in (e for function in one.functions for e in function.endpoints):
             chatty = Peer(connect=HANG) if blocked else Peer(replies=(_speak,))
             if endpoint.host[-1].isdigit() or ":" in endpoint.host:
                 network.peer(endpoint.host, endpoint.port, chatty)

@@ -126,14 +126,14 @@ def test_check_takes_the_file_from_the_environment(
 
 @pytest.mark.usefixtures("folder")
 def test_the_catalogue_is_readable_at_80_columns() -> None:
-    """Every platform, role and endpoint, no line longer, no endpoint broken in two."""
+    """Every platform, function and endpoint, no line longer, no endpoint broken in two."""
     result = typed("catalog")
     assert result.exit_code == 0
     assert max(map(len, result.stdout.splitlines())) <= 80
     for platform in shipped_catalog().platforms:
         assert f"{platform.title}  {platform.name}, {platform.owner}" in result.stdout
-        for role in platform.roles:
-            for endpoint in role.endpoints:
+        for function in platform.functions:
+            for endpoint in function.endpoints:
                 shown = endpoint.id.rpartition(":")[0] if endpoint.kind == "tcp" else endpoint.id
                 assert shown in result.stdout
     for reference in shipped_catalog().references:
@@ -157,7 +157,7 @@ def test_the_catalogue_is_readable_at_80_columns() -> None:
     ],
 )
 def test_the_catalogue_tells_all_there_is_to_know(row: str) -> None:
-    """Core roles, needs, canonical hosts, samples, expectations and countries are marked."""
+    """Core functions, needs, canonical hosts, samples, expectations and countries are marked."""
     lines = [line.rstrip() for line in typed("catalog").stdout.splitlines()]
     assert row in lines
 
@@ -172,12 +172,17 @@ def test_the_catalogue_of_a_configuration_is_what_it_watches(folder: Path) -> No
 
 @pytest.mark.usefixtures("folder")
 def test_the_catalogue_as_json_holds_everything() -> None:
-    """Programs get every platform, role, endpoint and expectation that people do."""
+    """Programs get every platform, function, endpoint and expectation that people do."""
     document = json.loads(typed("catalog", "--json").stdout)
     shipped = shipped_catalog()
     assert [one["name"] for one in document["platforms"]] == [p.name for p in shipped.platforms]
-    web = document["platforms"][0]["roles"][0]
-    assert (web["role"], web["core"], web["need"], web["canonical"]) == ("web", True, "any", True)
+    web = document["platforms"][0]["functions"][0]
+    assert (web["function"], web["core"], web["need"], web["canonical"]) == (
+        "web",
+        True,
+        "any",
+        True,
+    )
     assert web["endpoints"][0]["endpoint"] == "https://x.com/"
     uplink = document["references"][0]
     assert (uplink["scope"], uplink["expect_status"]) == ("uplink", [200])

@@ -147,7 +147,7 @@ def test_json_has_an_object_per_change_and_a_summary(improved: Installation) -> 
     assert summary["differing"] == len(verdicts) > 0
     assert {line["old"]["rule_id"] for line in verdicts} == {"old.unclear"}
     assert {line["platform"] for line in changes} == {"x"}
-    assert {"cycle", "judged_at", "vantage", "asn", "role", "endpoint"} <= verdicts[0].keys()
+    assert {"cycle", "judged_at", "vantage", "asn", "function", "endpoint"} <= verdicts[0].keys()
     (event,) = [line for line in changes if line["kind"] == "event"]
     assert (event["change"], event["event_kind"], event["old"]) == ("added", "block", None)
     assert (summary["events_added"], summary["platform"]) == (1, "x")

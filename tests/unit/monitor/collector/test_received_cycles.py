@@ -103,9 +103,12 @@ async def test_handed_in_it_comes_to_the_same(lived: MemoryStore, configured: Se
     is what the monitor on the spot concluded, ids of controls included."""
     cycles = await received_batches(lived, configured, await flat(lived.measurements(EVERYTHING)))
     live = {
-        (v.cycle, v.platform, v.role, v.endpoint): v for v in await flat(lived.verdicts(EVERYTHING))
+        (v.cycle, v.platform, v.function, v.endpoint): v
+        for v in await flat(lived.verdicts(EVERYTHING))
     }
-    judged = {(v.cycle, v.platform, v.role, v.endpoint): v for one in cycles for v in one.verdicts}
+    judged = {
+        (v.cycle, v.platform, v.function, v.endpoint): v for one in cycles for v in one.verdicts
+    }
     assert {key: timeless(one) for key, one in judged.items()} == {
         key: timeless(one) for key, one in live.items()
     }

@@ -12,16 +12,8 @@ from monitor.config.catalog import (
 )
 from monitor.config.country_code import country_code
 from monitor.config.toml_problem import ConfigError, Problem
-from probes.catalog.catalog import (
-    Catalog,
-    Endpoint,
-    EndpointKind,
-    Need,
-    Platform,
-    Protocol,
-    ReferenceScope,
-    Role,
-)
+from probes.catalog.catalog import Catalog, Endpoint, Function, Need, Platform, ReferenceScope
+from probes.catalog.endpoint_kinds import EndpointKind, Protocol
 
 SHIPPED = shipped_catalog()
 
@@ -43,9 +35,9 @@ def platform(catalog: Catalog, name: str) -> Platform:
     return next(one for one in catalog.platforms if one.name == name)
 
 
-def role(catalog: Catalog, platform_name: str, name: str) -> Role:
-    """The role of that name."""
-    return next(one for one in platform(catalog, platform_name).roles if one.name == name)
+def function(catalog: Catalog, platform_name: str, name: str) -> Function:
+    """The function of that name."""
+    return next(one for one in platform(catalog, platform_name).functions if one.name == name)
 
 
 def test_a_platform_of_ones_own_is_added_at_the_end() -> None:
@@ -55,13 +47,13 @@ def test_a_platform_of_ones_own_is_added_at_the_end() -> None:
         [platform.our-news]
         title = "Our news"
         owner = "Our office"
-        [platform.our-news.role.web]
+        [platform.our-news.function.web]
         core = true
         endpoints = [
           "https://bücher.example/",
           { endpoint = "https://news.example/alive", status = [200, 204], verify = false },
         ]
-        [platform.our-news.role.chat]
+        [platform.our-news.function.chat]
         need = "all"
         endpoints = ["tcp://[2001:db8::7]:5222", "tls://chat.example", "dns:chat.example"]
         """
@@ -72,8 +64,8 @@ def test_a_platform_of_ones_own_is_added_at_the_end() -> None:
         name="our-news",
         title="Our news",
         owner="Our office",
-        roles=(
-            Role(
+        functions=(
+            Function(
                 name="web",
                 core=True,
                 canonical=True,
@@ -89,7 +81,7 @@ def test_a_platform_of_ones_own_is_added_at_the_end() -> None:
                     ),
                 ),
             ),
-            Role(
+            Function(
                 name="chat",
                 need=Need.ALL,
                 endpoints=(
@@ -105,101 +97,101 @@ def test_a_platform_of_ones_own_is_added_at_the_end() -> None:
 def test_title_and_owner_may_be_left_out() -> None:
     """The name stands in for the title, the title for the owner."""
     catalog = over_shipped(
-        '[platform.news.role.web]\ncore = true\nendpoints = ["https://news.example/"]'
+        '[platform.news.function.web]\ncore = true\nendpoints = ["https://news.example/"]'
     )
     news = platform(catalog, "news")
     assert (news.title, news.owner, news.default) == ("news", "news", True)
 
 
-def test_one_role_can_be_replaced_and_the_rest_stays() -> None:
+def test_one_function_can_be_replaced_and_the_rest_stays() -> None:
     """What the file does not mention keeps its place and its values."""
-    catalog = over_shipped('[platform.x.role.web]\nendpoints = ["https://x.com/home"]')
-    web = role(catalog, "x", "web")
+    catalog = over_shipped('[platform.x.function.web]\nendpoints = ["https://x.com/home"]')
+    web = function(catalog, "x", "web")
     assert [one.id for one in web.endpoints] == ["https://x.com/home"]
     assert (web.core, web.need, web.canonical) == (True, Need.ANY, True)
-    assert platform(catalog, "x").roles[1:] == platform(SHIPPED, "x").roles[1:]
+    assert platform(catalog, "x").functions[1:] == platform(SHIPPED, "x").functions[1:]
     assert [one.name for one in catalog.platforms] == [one.name for one in SHIPPED.platforms]
 
 
 def test_endpoints_can_be_taken_out_and_put_in() -> None:
     """Only what changes has to be written; spelling does not have to match to the letter."""
     catalog = over_shipped(
-        '[platform.x.role.web]\nremove = ["https://Twitter.com"]\nadd = ["https://mobile.x.com/"]'
+        '[platform.x.function.web]\nremove = ["https://Twitter.com"]\nadd = ["https://mobile.x.com/"]'
     )
-    assert [one.id for one in role(catalog, "x", "web").endpoints] == [
+    assert [one.id for one in function(catalog, "x", "web").endpoints] == [
         "https://x.com/",
         "https://mobile.x.com/",
     ]
 
 
-def test_a_role_can_be_added_to_a_shipped_platform() -> None:
-    """A new role stands after the shipped ones."""
-    catalog = over_shipped('[platform.x.role.grok]\nendpoints = ["https://grok.com/"]')
-    assert platform(catalog, "x").roles[:-1] == platform(SHIPPED, "x").roles
-    assert platform(catalog, "x").roles[-1].name == "grok"
+def test_a_function_can_be_added_to_a_shipped_platform() -> None:
+    """A new function stands after the shipped ones."""
+    catalog = over_shipped('[platform.x.function.grok]\nendpoints = ["https://grok.com/"]')
+    assert platform(catalog, "x").functions[:-1] == platform(SHIPPED, "x").functions
+    assert platform(catalog, "x").functions[-1].name == "grok"
 
 
 def test_flags_alone_can_be_changed() -> None:
     """Watching signal, looking at every member of a pool, making pictures core."""
     catalog = over_shipped(
         "[platform.signal]\ndefault = true\n"
-        "[platform.whatsapp.role.chat]\nsample = 0\n"
-        "[platform.x.role.pictures]\ncore = true\n"
-        "[platform.signal.role.chat]\nverify = true\n"
+        "[platform.whatsapp.function.chat]\nsample = 0\n"
+        "[platform.x.function.pictures]\ncore = true\n"
+        "[platform.signal.function.chat]\nverify = true\n"
     )
     assert platform(catalog, "signal").default
-    assert role(catalog, "whatsapp", "chat").sample == 0
-    assert len(role(catalog, "whatsapp", "chat").endpoints) == 34
-    assert role(catalog, "x", "pictures").core
-    assert all(one.verify for one in role(catalog, "signal", "chat").endpoints)
+    assert function(catalog, "whatsapp", "chat").sample == 0
+    assert len(function(catalog, "whatsapp", "chat").endpoints) == 34
+    assert function(catalog, "x", "pictures").core
+    assert all(one.verify for one in function(catalog, "signal", "chat").endpoints)
 
 
-def test_a_protocol_is_said_of_one_endpoint_or_of_a_whole_role() -> None:
+def test_a_protocol_is_said_of_one_endpoint_or_of_a_whole_function() -> None:
     """It changes nothing about which endpoint it is."""
     catalog = over_shipped(
-        "[platform.signal.role.calls]\n"
+        "[platform.signal.function.calls]\n"
         'endpoints = ["tcp://192.0.2.7:443", '
         '{ endpoint = "tcp://192.0.2.8:443", protocol = "mtproto" }, "stun:turn.signal.org"]\n'
-        "[platform.signal.role.more]\n"
+        "[platform.signal.function.more]\n"
         'protocol = "mtproto"\nendpoints = ["tcp://192.0.2.9:443", "tcp://192.0.2.9:80"]\n'
     )
-    calls = role(catalog, "signal", "calls").endpoints
+    calls = function(catalog, "signal", "calls").endpoints
     assert [one.id for one in calls] == [
         *("tcp://192.0.2.7:443", "tcp://192.0.2.8:443", "stun:turn.signal.org:3478"),
     ]
     assert [one.protocol for one in calls] == [None, Protocol.MTPROTO, None]
-    more = role(catalog, "signal", "more").endpoints
+    more = function(catalog, "signal", "more").endpoints
     assert [one.protocol for one in more] == [Protocol.MTPROTO] * 2
 
 
 def test_endpoints_keep_the_protocol_of_what_is_shipped() -> None:
     """One leaves a pool; the others are asked as before, and a new one if told to."""
     catalog = over_shipped(
-        '[platform.telegram.role.chat]\nremove = ["tcp://149.154.175.50:80"]\n'
+        '[platform.telegram.function.chat]\nremove = ["tcp://149.154.175.50:80"]\n'
         'add.dc1 = ["tcp://192.0.2.9:443", '
         '{ endpoint = "tcp://192.0.2.10:443", protocol = "mtproto" }]'
     )
-    chat = role(catalog, "telegram", "chat").endpoints
+    chat = function(catalog, "telegram", "chat").endpoints
     kept = [one for one in chat if not one.host.startswith("192.0.2.")]
-    assert len(kept) == len(role(SHIPPED, "telegram", "chat").endpoints) - 1
+    assert len(kept) == len(function(SHIPPED, "telegram", "chat").endpoints) - 1
     assert {one.protocol for one in kept} == {Protocol.MTPROTO}
     new = {one.id: one.protocol for one in chat if one.host.startswith("192.0.2.")}
     assert new == {"tcp://192.0.2.9:443": None, "tcp://192.0.2.10:443": Protocol.MTPROTO}
-    (dc1, *others) = role(catalog, "telegram", "chat").groups
+    (dc1, *others) = function(catalog, "telegram", "chat").groups
     assert dc1.endpoints[-2:] == tuple(new)
     assert "tcp://149.154.175.50:80" not in dc1.endpoints
-    assert others == list(role(SHIPPED, "telegram", "chat").groups[1:])
+    assert others == list(function(SHIPPED, "telegram", "chat").groups[1:])
 
 
 def test_a_number_says_how_many_must_work_and_groups_count_apart() -> None:
     """Two of three; and groups with endpoints of their own."""
     catalog = over_shipped(
-        "[platform.news.role.seats]\ncore = true\nneed = 2\n"
+        "[platform.news.function.seats]\ncore = true\nneed = 2\n"
         'endpoints = ["tls://a.example", "tls://b.example", "tls://c.example"]\n'
-        "[platform.news.role.rooms]\n"
+        "[platform.news.function.rooms]\n"
         'endpoints.north = ["tls://n.example"]\nendpoints.south = ["tls://s.example"]\n'
     )
-    seats, rooms = role(catalog, "news", "seats"), role(catalog, "news", "rooms")
+    seats, rooms = function(catalog, "news", "seats"), function(catalog, "news", "rooms")
     assert (seats.need, len(seats.endpoints), seats.groups) == (2, 3, ())
     assert [(one.name, one.endpoints) for one in rooms.groups] == [
         ("north", ("tls://n.example:443",)),
@@ -236,28 +228,28 @@ def test_platforms_are_selected_in_the_order_of_the_catalogue() -> None:
     assert chosen.references == SHIPPED.references
 
 
-NEWS = "[platform.news.role.web]\ncore = true\n"
+NEWS = "[platform.news.function.web]\ncore = true\n"
 BROKEN = {
     "unknown key": (
         f'{NEWS}endpoint = ["https://news.example/"]',
-        (3, "platform.news.role.web.endpoint", 'did you mean "endpoints"?'),
+        (3, "platform.news.function.web.endpoint", 'did you mean "endpoints"?'),
     ),
-    "no endpoints": (NEWS, (1, "platform.news.role.web.endpoints", "list at least one")),
+    "no endpoints": (NEWS, (1, "platform.news.function.web.endpoints", "list at least one")),
     "empty endpoints": (
         f"{NEWS}endpoints = []",
-        (3, "platform.news.role.web.endpoints", "list at least one"),
+        (3, "platform.news.function.web.endpoints", "list at least one"),
     ),
-    "no role": (
+    "no function": (
         '[platform.news]\ntitle = "News"',
-        (1, "platform.news.role", "[platform.news.role.web]"),
+        (1, "platform.news.function", "[platform.news.function.web]"),
     ),
-    "no core role": (
-        '[platform.news.role.web]\nendpoints = ["https://news.example/"]',
-        (1, "platform.news.role", "core = true"),
+    "no core function": (
+        '[platform.news.function.web]\nendpoints = ["https://news.example/"]',
+        (1, "platform.news.function", "core = true"),
     ),
-    "core taken from the last core role": (
-        "[platform.threads.role.web]\ncore = false",
-        (1, "platform.threads.role", "core = true"),
+    "core taken from the last core function": (
+        "[platform.threads.function.web]\ncore = false",
+        (1, "platform.threads.function", "core = true"),
     ),
     "name with capitals": (
         f'{NEWS.replace("news", "News")}endpoints = ["https://news.example/"]',
@@ -268,97 +260,100 @@ BROKEN = {
         (1, "platform.reference", "another name"),
     ),
     "role name with spaces": (
-        '[platform.x.role."my role"]\nendpoints = ["https://x.com/"]',
-        (1, 'platform.x.role."my role"', "lower-case"),
+        '[platform.x.function."my function"]\nendpoints = ["https://x.com/"]',
+        (1, 'platform.x.function."my function"', "lower-case"),
     ),
     "need misspelt": (
-        '[platform.x.role.web]\nneed = "one"',
-        (2, "platform.x.role.web.need", '"any", "all"'),
+        '[platform.x.function.web]\nneed = "one"',
+        (2, "platform.x.function.web.need", '"any", "all"'),
     ),
-    "sample of a role that needs all": (
-        "[platform.tiktok.role.video]\nsample = 2",
-        (2, "platform.tiktok.role.video.sample", "sample = 0"),
+    "sample of a function that needs all": (
+        "[platform.tiktok.function.video]\nsample = 2",
+        (2, "platform.tiktok.function.video.sample", "sample = 0"),
     ),
     "need all of a sampled pool": (
-        '[platform.whatsapp.role.chat]\nneed = "all"',
-        (2, "platform.whatsapp.role.chat.need", "sample = 0"),
+        '[platform.whatsapp.function.chat]\nneed = "all"',
+        (2, "platform.whatsapp.function.chat.need", "sample = 0"),
     ),
-    "sample of a role that needs two": (
-        "[platform.x.role.web]\nneed = 2\nsample = 1",
-        (3, "platform.x.role.web.sample", "sample = 0"),
+    "sample of a function that needs two": (
+        "[platform.x.function.web]\nneed = 2\nsample = 1",
+        (3, "platform.x.function.web.sample", "sample = 0"),
     ),
     "more needed than there are": (
-        "[platform.x.role.web]\nneed = 3",
-        (2, "platform.x.role.web.need", "list at least 3 endpoints"),
+        "[platform.x.function.web]\nneed = 3",
+        (2, "platform.x.function.web.need", "list at least 3 endpoints"),
     ),
-    "none needed": ("[platform.x.role.web]\nneed = 0", (2, "platform.x.role.web.need", "1")),
+    "none needed": (
+        "[platform.x.function.web]\nneed = 0",
+        (2, "platform.x.function.web.need", "1"),
+    ),
     "an unknown need": (
-        '[platform.x.role.web]\nneed = "most"',
-        (2, "platform.x.role.web.need", 'one of "any", "all"'),
+        '[platform.x.function.web]\nneed = "most"',
+        (2, "platform.x.function.web.need", 'one of "any", "all"'),
     ),
     "adding to no group": (
-        '[platform.telegram.role.chat]\nadd = ["tcp://192.0.2.9:443"]',
-        (2, "platform.telegram.role.chat.add", "its group: add.dc1"),
+        '[platform.telegram.function.chat]\nadd = ["tcp://192.0.2.9:443"]',
+        (2, "platform.telegram.function.chat.add", "its group: add.dc1"),
     ),
     "a group where there are none": (
-        '[platform.x.role.web]\nadd.one = ["https://x.example/"]',
-        (2, "platform.x.role.web.add", "this role has no groups"),
+        '[platform.x.function.web]\nadd.one = ["https://x.example/"]',
+        (2, "platform.x.function.web.add", "this function has no groups"),
     ),
     "one endpoint in two groups": (
-        '[platform.x.role.app]\nendpoints = { a = ["tls://x.ex"], b = ["tls://x.ex"] }',
-        (2, "platform.x.role.app.endpoints", "each endpoint in one group only"),
+        '[platform.x.function.app]\nendpoints = { a = ["tls://x.ex"], b = ["tls://x.ex"] }',
+        (2, "platform.x.function.app.endpoints", "each endpoint in one group only"),
     ),
     "a canonical endpoint beside groups": (
-        '[platform.x.role.web]\nendpoints.a = ["tls://x.example"]',
-        (2, "platform.x.role.web.endpoints", "canonical or groups"),
+        '[platform.x.function.web]\nendpoints.a = ["tls://x.example"]',
+        (2, "platform.x.function.web.endpoints", "canonical or groups"),
     ),
     "calls that only resolve": (
-        '[platform.messenger.role.calls]\nadd = ["dns:stun.fbsbx.com"]',
-        (1, "platform.messenger.role.calls.endpoints", "a server that answers"),
+        '[platform.messenger.function.calls]\nadd = ["dns:stun.fbsbx.com"]',
+        (1, "platform.messenger.function.calls.endpoints", "a server that answers"),
     ),
     "removing what is not there": (
-        '[platform.x.role.web]\nremove = ["https://twiter.com/"]',
-        (2, "platform.x.role.web.remove[1]", 'did you mean "https://twitter.com/"?'),
+        '[platform.x.function.web]\nremove = ["https://twiter.com/"]',
+        (2, "platform.x.function.web.remove[1]", 'did you mean "https://twitter.com/"?'),
     ),
     "removing everything": (
-        '[platform.x.role.links]\nremove = ["https://t.co/"]',
-        (2, "platform.x.role.links.remove", "leave at least one"),
+        '[platform.x.function.links]\nremove = ["https://t.co/"]',
+        (2, "platform.x.function.links.remove", "leave at least one"),
     ),
     "adding what is there": (
-        '[platform.x.role.web]\nadd = ["https://x.com/"]',
-        (2, "platform.x.role.web.add[1]", "has it already"),
+        '[platform.x.function.web]\nadd = ["https://x.com/"]',
+        (2, "platform.x.function.web.add[1]", "has it already"),
     ),
     "adding to endpoints given": (
-        '[platform.x.role.web]\nendpoints = ["https://x.com/"]\nadd = ["https://y.com/"]',
-        (3, "platform.x.role.web.add", "under endpoints instead"),
+        '[platform.x.function.web]\nendpoints = ["https://x.com/"]\nadd = ["https://y.com/"]',
+        (3, "platform.x.function.web.add", "under endpoints instead"),
     ),
-    "adding to a new role": (
-        '[platform.x.role.new]\nadd = ["https://y.com/"]',
-        (2, "platform.x.role.new.add", "under endpoints instead"),
+    "adding to a new function": (
+        '[platform.x.function.new]\nadd = ["https://y.com/"]',
+        (2, "platform.x.function.new.add", "under endpoints instead"),
     ),
     "endpoint twice": (
         f'{NEWS}endpoints = ["https://news.example/", "https://NEWS.example"]',
-        (3, "platform.news.role.web.endpoints[2]", "remove one of the two"),
+        (3, "platform.news.function.web.endpoints[2]", "remove one of the two"),
     ),
     "status of something that has none": (
         f'{NEWS}endpoints = [\n  {{ endpoint = "tls://news.example", status = 200 }},\n]',
-        (4, "platform.news.role.web.endpoints[1].status", "only http and https"),
+        (4, "platform.news.function.web.endpoints[1].status", "only http and https"),
     ),
     "protocol of something that has one": (
         f'{NEWS}endpoints = [{{ endpoint = "tls://news.example", protocol = "mtproto" }}]',
-        (3, "platform.news.role.web.endpoints[1].protocol", "only tcp endpoints"),
+        (3, "platform.news.function.web.endpoints[1].protocol", "only tcp endpoints"),
     ),
-    "protocol of a role with others in it": (
+    "protocol of a function with others in it": (
         f'{NEWS}protocol = "mtproto"\nendpoints = ["tcp://news.example:1", "dns:news.example"]',
-        (3, "platform.news.role.web.protocol", "not dns:news.example"),
+        (3, "platform.news.function.web.protocol", "not dns:news.example"),
     ),
     "unknown protocol": (
         f'{NEWS}endpoints = [{{ endpoint = "tcp://news.example:1", protocol = "mtprot" }}]',
-        (3, "platform.news.role.web.endpoints[1].protocol", '"mtproto"'),
+        (3, "platform.news.function.web.endpoints[1].protocol", '"mtproto"'),
     ),
     "a time server as a platform": (
         f'{NEWS}endpoints = ["ntp:time.example"]',
-        (3, "platform.news.role.web.endpoints[1]", "as a reference, under udp"),
+        (3, "platform.news.function.web.endpoints[1]", "as a reference, under udp"),
     ),
     "a site as a reference over UDP": (
         '[references]\nudp = ["https://www.example.org/"]',
@@ -370,23 +365,23 @@ BROKEN = {
     ),
     "status out of range": (
         f'{NEWS}endpoints = [{{ endpoint = "https://news.example/", status = 20 }}]',
-        (3, "platform.news.role.web.endpoints[1].status", "from 100 to 599"),
+        (3, "platform.news.function.web.endpoints[1].status", "from 100 to 599"),
     ),
     "no status at all": (
         f'{NEWS}endpoints = [{{ endpoint = "https://news.example/", status = [] }}]',
-        (3, "platform.news.role.web.endpoints[1].status", "at least one status"),
+        (3, "platform.news.function.web.endpoints[1].status", "at least one status"),
     ),
     "body outside references": (
         f'{NEWS}endpoints = [{{ endpoint = "https://news.example/", body = "x" }}]',
-        (3, "platform.news.role.web.endpoints[1].body", "endpoint, status, verify, protocol"),
+        (3, "platform.news.function.web.endpoints[1].body", "endpoint, status, verify, protocol"),
     ),
     "endpoint table without endpoint": (
         f"{NEWS}endpoints = [{{ status = 200 }}]",
-        (3, "platform.news.role.web.endpoints[1].endpoint", "name it"),
+        (3, "platform.news.function.web.endpoints[1].endpoint", "name it"),
     ),
     "number for an endpoint": (
         f"{NEWS}endpoints = [443]",
-        (3, "platform.news.role.web.endpoints[1]", "quotation marks"),
+        (3, "platform.news.function.web.endpoints[1]", "quotation marks"),
     ),
     "platforms as a list": (
         '[[platform]]\nname = "news"',
@@ -407,10 +402,10 @@ def test_a_mistake_is_shown_with_file_key_line_and_remedy(name: str) -> None:
 
 
 def test_several_mistakes_are_all_shown_in_order() -> None:
-    """One reading finds them all, over platforms, roles and references."""
+    """One reading finds them all, over platforms, functions and references."""
     problems = refused(
-        '[platform.x.role.web]\nneed = "one"\nsample = -1\n'
-        '[platform.news.role.web]\nendpoints = ["ftp://x", "https://ok.example/", "y"]\n'
+        '[platform.x.function.web]\nneed = "one"\nsample = -1\n'
+        '[platform.news.function.web]\nendpoints = ["ftp://x", "https://ok.example/", "y"]\n'
         "[references]\ninternational = [1]\n[platfrom]\n"
     )
     assert [problem.line for problem in problems] == [2, 3, 5, 5, 7, 8]

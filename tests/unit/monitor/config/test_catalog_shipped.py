@@ -6,7 +6,8 @@ from importlib.resources import files
 import pytest
 
 from monitor.config.catalog import shipped_catalog, watched_by_default
-from probes.catalog.catalog import EndpointKind, Need, Platform, Protocol, ReferenceScope, Role
+from probes.catalog.catalog import Function, Need, Platform, ReferenceScope
+from probes.catalog.endpoint_kinds import EndpointKind, Protocol
 
 CATALOG = shipped_catalog()
 PLATFORMS = {platform.name: platform for platform in CATALOG.platforms}
@@ -67,14 +68,14 @@ OWNERS = {
 }
 
 
-def role_of(platform: Platform, name: str) -> Role:
-    """The role of that name."""
-    return next(role for role in platform.roles if role.name == name)
+def function_of(platform: Platform, name: str) -> Function:
+    """The function of that name."""
+    return next(function for function in platform.functions if function.name == name)
 
 
-def ids(role: Role) -> list[str]:
-    """The endpoints of a role as text."""
-    return [endpoint.id for endpoint in role.endpoints]
+def ids(function: Function) -> list[str]:
+    """The endpoints of a function as text."""
+    return [endpoint.id for endpoint in function.endpoints]
 
 
 def test_these_are_the_platforms_and_owners() -> None:
@@ -84,17 +85,17 @@ def test_these_are_the_platforms_and_owners() -> None:
 
 
 @pytest.mark.parametrize("name", CORE)
-def test_a_platform_is_blocked_by_its_core_roles_alone(name: str) -> None:
-    """Core are the roles without which nobody can use the platform."""
-    roles = PLATFORMS[name].roles
-    assert {role.name for role in roles if role.core} == CORE[name]
-    assert {role.name for role in roles if not role.core} == OTHER[name]
+def test_a_platform_is_blocked_by_its_core_functions_alone(name: str) -> None:
+    """Core are the functions without which nobody can use the platform."""
+    functions = PLATFORMS[name].functions
+    assert {function.name for function in functions if function.core} == CORE[name]
+    assert {function.name for function in functions if not function.core} == OTHER[name]
 
 
 @pytest.mark.parametrize("name", CANONICAL)
 def test_the_canonical_web_host_must_work_whatever_others_do(name: str) -> None:
     """An old name that still redirects proves nothing about the new one."""
-    web = role_of(PLATFORMS[name], "web")
+    web = function_of(PLATFORMS[name], "web")
     assert web.canonical
     assert web.endpoints[0].id == CANONICAL[name]
 
@@ -102,10 +103,10 @@ def test_the_canonical_web_host_must_work_whatever_others_do(name: str) -> None:
 def test_any_one_endpoint_suffices_only_where_applications_fall_back() -> None:
     """Where one host stands for another that carries something else, a block is not seen."""
     falling_back = {
-        (platform.name, role.name)
+        (platform.name, function.name)
         for platform in PLATFORMS.values()
-        for role in platform.roles
-        if role.need is Need.ANY and not role.canonical and len(role.endpoints) > 1
+        for function in platform.functions
+        if function.need is Need.ANY and not function.canonical and len(function.endpoints) > 1
     }
     assert falling_back == {
         ("facebook", "app"),
@@ -121,27 +122,30 @@ def test_any_one_endpoint_suffices_only_where_applications_fall_back() -> None:
 def test_no_call_is_made_by_a_name_that_resolves() -> None:
     """And no endpoint of the catalogue is a name alone."""
     kinds = {
-        endpoint.kind for p in PLATFORMS.values() for role in p.roles for endpoint in role.endpoints
+        endpoint.kind
+        for p in PLATFORMS.values()
+        for function in p.functions
+        for endpoint in function.endpoints
     }
     assert EndpointKind.DNS not in kinds
 
 
-def test_every_role_names_its_source_and_date() -> None:
+def test_every_function_names_its_source_and_date() -> None:
     """Facts about hosts grow old: whoever corrects one must see where it is from."""
     lines = files("probes.catalog").joinpath("catalog.toml").read_text(encoding="utf-8").split("\n")
     dated = re.compile(r"# .*20[0-9]{2}-[0-9]{2}")
-    roles = [
+    functions = [
         number
         for number, line in enumerate(lines)
-        if line.startswith("[platform.") and ".role." in line and "public-dns" not in line
+        if line.startswith("[platform.") and ".function." in line and "public-dns" not in line
     ]
-    assert len(roles) > 40
-    assert [lines[number] for number in roles if not dated.match(lines[number - 1])] == []
+    assert len(functions) > 40
+    assert [lines[number] for number in functions if not dated.match(lines[number - 1])] == []
 
 
 def test_whatsapp_chat_is_a_sampled_pool_of_hosts_on_two_ports() -> None:
     """e1 to e16 and g, each on 443 and 5222, two looked at while all is well."""
-    chat = role_of(PLATFORMS["whatsapp"], "chat")
+    chat = function_of(PLATFORMS["whatsapp"], "chat")
     hosts = [f"e{number}" for number in range(1, 17)] + ["g"]
     assert sorted(ids(chat)) == sorted(
         f"tcp://{host}.whatsapp.net:{port}" for host in hosts for port in (443, 5222)
@@ -152,7 +156,7 @@ def test_whatsapp_chat_is_a_sampled_pool_of_hosts_on_two_ports() -> None:
 def test_telegram_chat_is_five_data_centres_by_address() -> None:
     """Each over both families and on three ports, a sample of each: no name can be poisoned, and
     none stands for another."""
-    chat = role_of(PLATFORMS["telegram"], "chat")
+    chat = function_of(PLATFORMS["telegram"], "chat")
     assert chat.sample == 1
     hosts = {
         group.name: {endpoint.host for endpoint in pool}
@@ -172,10 +176,10 @@ def test_telegram_chat_is_five_data_centres_by_address() -> None:
 def test_chat_servers_must_answer_in_their_own_protocol() -> None:
     """No tcp endpoint counts as reached by a handshake, which any box in between completes."""
     asked = {
-        (platform.name, role.name, endpoint.protocol)
+        (platform.name, function.name, endpoint.protocol)
         for platform in PLATFORMS.values()
-        for role in platform.roles
-        for endpoint in role.endpoints
+        for function in platform.functions
+        for endpoint in function.endpoints
         if endpoint.kind is EndpointKind.TCP
     }
     assert asked == {
@@ -187,7 +191,7 @@ def test_chat_servers_must_answer_in_their_own_protocol() -> None:
 
 def test_youtube_proves_itself_by_an_answer_without_content() -> None:
     """generate_204 must answer 204: a block page answers something else."""
-    web = role_of(PLATFORMS["youtube"], "web")
+    web = function_of(PLATFORMS["youtube"], "web")
     expected = {endpoint.id: endpoint.expect_status for endpoint in web.endpoints}
     assert expected == {
         "https://www.youtube.com/": (),
@@ -197,7 +201,7 @@ def test_youtube_proves_itself_by_an_answer_without_content() -> None:
 
 
 @pytest.mark.parametrize(
-    ("platform", "role", "endpoints"),
+    ("platform", "function", "endpoints"),
     [
         ("x", "web", ["https://x.com/", "https://twitter.com/"]),
         ("x", "app", ["https://api.x.com/", "https://api.twitter.com/"]),
@@ -239,24 +243,24 @@ def test_youtube_proves_itself_by_an_answer_without_content() -> None:
         ),
     ],
 )
-def test_roles_answer_where_they_are_known_to(
-    platform: str, role: str, endpoints: list[str]
+def test_functions_answer_where_they_are_known_to(
+    platform: str, function: str, endpoints: list[str]
 ) -> None:
     """The endpoints that decide, as the platforms' operators publish them."""
-    assert ids(role_of(PLATFORMS[platform], role)) == endpoints
+    assert ids(function_of(PLATFORMS[platform], function)) == endpoints
 
 
 def test_encrypted_dns_is_asked_of_three_providers_in_both_ways() -> None:
     """Any provider that is left will do; over TLS it is asked at its own port."""
     public = PLATFORMS["public-dns"]
-    assert ids(role_of(public, "doh")) == [
+    assert ids(function_of(public, "doh")) == [
         f"https://{host}/dns-query"
         for host in ("dns.google", "cloudflare-dns.com", "dns.quad9.net")
     ]
-    assert ids(role_of(public, "dot")) == [
+    assert ids(function_of(public, "dot")) == [
         f"tls://{host}:853" for host in ("dns.google", "one.one.one.one", "dns.quad9.net")
     ]
-    assert {role.need for role in public.roles} == {Need.ANY}
+    assert {function.need for function in public.functions} == {Need.ANY}
 
 
 def test_signal_and_public_dns_are_shipped_and_not_watched_unless_named() -> None:
@@ -267,8 +271,8 @@ def test_signal_and_public_dns_are_shipped_and_not_watched_unless_named() -> Non
     unjudged = {
         platform.name
         for platform in PLATFORMS.values()
-        for role in platform.roles
-        for endpoint in role.endpoints
+        for function in platform.functions
+        for endpoint in function.endpoints
         if not endpoint.verify
     }
     assert unjudged == {"signal"}

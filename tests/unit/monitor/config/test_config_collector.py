@@ -104,7 +104,7 @@ def test_the_text_of_the_operators_catalogue_is_kept_for_agents(tmp_path: Path) 
     """Agents read the same file, so they get it as it stands."""
     text = (
         '[platform.own]\ntitle = "Own"\nowner = "us"\n'
-        '[platform.own.role.web]\ncore = true\nendpoints = ["https://own.example/"]\n'
+        '[platform.own.function.web]\ncore = true\nendpoints = ["https://own.example/"]\n'
     )
     write(tmp_path, "mine.toml", text.encode())
     found = load(tmp_path, f'[catalog]\nfile = "mine.toml"\n[collector]\n{CONTROL}')

@@ -442,7 +442,7 @@ def test_mistakes_of_several_kinds_do_not_hide_each_other(tmp_path: Path) -> Non
 def test_mistakes_in_the_catalogue_file_name_that_file(tmp_path: Path) -> None:
     """One check covers both files, each mistake under the name of its own."""
     mine = tmp_path / "mine.toml"
-    mine.write_text('[platform.news.role.web]\ncore = true\nendpoints = ["news.example"]\n')
+    mine.write_text('[platform.news.function.web]\ncore = true\nendpoints = ["news.example"]\n')
     found = problems(tmp_path, f'listen = "x"\n{VANTAGE}[catalog]\nfile = "mine.toml"\n')
     assert [(Path(problem.file).name, problem.line) for problem in found] == [
         ("shutwatch.toml", 1),

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from monitor.config.advice import advice
+from monitor.config.keys_by_table import TABLES
 from monitor.config.load import default_settings, load_config
 from monitor.config.settings import Settings
-from monitor.config.toml_tables import TABLES
 from monitor.notify.settings import Route
 from probes.vantage import EgressKind, VantagePoint, VantageRole
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from monitor.config.keys_by_table import TABLES
 from monitor.config.load import load_config
 from monitor.config.settings import Settings
 from monitor.config.toml_problem import ConfigError
-from monitor.config.toml_tables import TABLES
 
 KNOWN = sorted({name for keys in TABLES.values() for name in keys} | {"PK", "endpoint", "status"})
 TABLE_NAMES = [name for name in TABLES if name] + ["references.domestic", "probe.x", "platform"]

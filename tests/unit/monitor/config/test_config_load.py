@@ -173,7 +173,7 @@ def test_every_setting_arrives(everything: Settings, tmp_path: Path) -> None:
 
 
 def test_every_part_of_a_vantage_arrives(everything: Settings) -> None:
-    """Role, egress and resolver become values, defaults fill what is left out."""
+    """Function, egress and resolver become values, defaults fill what is left out."""
     assert everything.vantages == (
         VantagePoint(
             id="khi-ptcl",
@@ -256,7 +256,7 @@ def test_files_are_sought_from_the_folder_of_the_configuration(
     """It does not matter where shutwatch is started."""
     (tmp_path / "ca.pem").write_bytes(authority)
     (tmp_path / "mine.toml").write_text(
-        '[platform.news.role.web]\ncore = true\nendpoints = ["https://news.example/"]\n'
+        '[platform.news.function.web]\ncore = true\nendpoints = ["https://news.example/"]\n'
     )
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

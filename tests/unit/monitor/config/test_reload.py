@@ -17,7 +17,7 @@ from monitor.config.load import load_config
 from monitor.config.reload import Reloaded, Reloader, same_measuring, unchangeable
 from monitor.config.settings import ServerSettings, Settings
 from monitor.keys.passwords import digest
-from monitor.metrics.families import create_registry
+from monitor.metrics.families_with_values import create_registry
 from monitor.metrics.publisher import Publisher
 from monitor.server import create_app
 from monitor.server.access import Access

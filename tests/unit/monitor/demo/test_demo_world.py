@@ -96,21 +96,26 @@ async def test_the_configuration_is_good_and_leads_nowhere_else(tmp_path: Path) 
         settings = load_config(write(wanted(tmp_path, made.ports, made.anchor)), {})
     assert advice(settings) == ()
     platforms = settings.catalog.platforms
-    endpoints = [one for platform in platforms for role in platform.roles for one in role.endpoints]
+    endpoints = [
+        one
+        for platform in platforms
+        for function in platform.functions
+        for one in function.endpoints
+    ]
     endpoints += [reference.endpoint for reference in settings.catalog.references]
     assert {endpoint.host for endpoint in endpoints} == ADDRESSES.keys()
-    assert not [one for p in platforms for role in p.roles for one in role.transfer]
+    assert not [one for p in platforms for function in p.functions for one in function.transfer]
     assert {vantage.egress.source for vantage in settings.vantages} == {n.client for n in NETWORKS}
     assert settings.probe.open_resolvers == settings.probe.doh_resolvers == ()
     assert settings.throttling.every == 0
     assert not settings.throttling.on_suspicion
 
 
-def test_roles_are_those_of_the_shipped_catalogue() -> None:
-    """Every role that is shipped is led to the world, so that none is left to the real hosts."""
+def test_functions_are_those_of_the_shipped_catalogue() -> None:
+    """Every shipped function is led to the world, so that none is left to the real hosts."""
     shipped = {platform.name: platform for platform in shipped_catalog().platforms}
-    for name, roles in PLATFORMS.items():
-        assert {role.name for role in shipped[name].roles} == roles.keys()
+    for name, functions in PLATFORMS.items():
+        assert {function.name for function in shipped[name].functions} == functions.keys()
 
 
 def test_only_a_hurried_demonstration_is_hasty(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from monitor.judging.quarantine import Quarantined
 from monitor.judging.rejudge import Rejudge, Rejudged
 from monitor.judging.stored_history import History, survey
 from probes.catalog.catalog import Need, Platform
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import Purpose
 from probes.testing import VirtualClockLoop
 from storage.store import Store
@@ -101,7 +101,7 @@ async def test_judged_again_by_the_same_rules_nothing_changes(
 
 
 def _by_key(verdicts: Sequence[Verdict]) -> dict[tuple[str, ...], Verdict]:
-    return {(v.cycle, v.platform, v.role, v.endpoint): v for v in verdicts}
+    return {(v.cycle, v.platform, v.function, v.endpoint): v for v in verdicts}
 
 
 # -- other rules -------------------------------------------------------------------------------
@@ -296,16 +296,16 @@ async def test_a_platform_no_longer_watched_keeps_its_verdicts(
 async def test_an_endpoint_added_since_says_nothing_about_the_past(
     lived: MemoryStore, configured: Settings
 ) -> None:
-    """A role that needs all of its endpoints was complete with those it had; one taken out since
-    still counts for what was seen."""
+    """A function that needs all of its endpoints was complete with those it had; one taken out
+    since still counts for what was seen."""
     x, *others = configured.catalog.platforms
-    (web,) = x.roles
+    (web,) = x.functions
     more = (*web.endpoints, parse_endpoint("https://new.example/"))
-    added = replace(x, roles=(replace(web, endpoints=more),))
-    for changed in (added, replace(x, roles=(replace(web, endpoints=web.endpoints[:1]),))):
+    added = replace(x, functions=(replace(web, endpoints=more),))
+    for changed in (added, replace(x, functions=(replace(web, endpoints=web.endpoints[:1]),))):
         _, said = await again(lived, _with(configured, changed, *others))
         assert said == []
-    strict = replace(added, roles=(replace(web, need=Need.ALL, endpoints=more),))
+    strict = replace(added, functions=(replace(web, need=Need.ALL, endpoints=more),))
     well = Selection(until=START + timedelta(seconds=7 * INTERVAL))
     _, said = await again(lived, _with(configured, strict, *others), well)
     now = {c.new["state"] for c in said if c.kind is ChangeKind.PLATFORM and c.new}

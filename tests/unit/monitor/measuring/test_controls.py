@@ -11,7 +11,7 @@ from monitor.config.settings import Settings
 from monitor.measuring.controls import LocalControls
 from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Catalog
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import Failure
 from probes.measurement import Layer, Measurement, Purpose
 from probes.settings import ProbeSettings
@@ -31,7 +31,7 @@ PROXIED = VantagePoint(
     role=VantageRole.CONTROL,
     egress=Egress(kind=EgressKind.SOCKS5, proxy_host="192.0.2.1", proxy_port=1080),
 )
-TARGET = Target(platform="x", role="web", endpoint=parse_endpoint(f"https://{SITE}/"))
+TARGET = Target(platform="x", function="web", endpoint=parse_endpoint(f"https://{SITE}/"))
 
 
 def now() -> datetime:

@@ -22,8 +22,8 @@ from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.http3 import Http3
 from monitor.measuring.probers import Probers
 from monitor.wire.answers import ControlState
-from probes.catalog.catalog import Catalog, Endpoint, Platform, Reference, ReferenceScope, Role
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Catalog, Endpoint, Function, Platform, Reference, ReferenceScope
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import Failure
 from probes.measurement import Layer, Measurement, Purpose, QuicObservation
 from probes.settings import ProbeSettings
@@ -82,8 +82,8 @@ def catalogue() -> Catalog:
             name=name,
             title=name,
             owner=name,
-            roles=(
-                Role(
+            functions=(
+                Function(
                     name="web",
                     core=True,
                     endpoints=tuple(endpoint(f"https://{host}/") for host in hosts),
@@ -92,13 +92,13 @@ def catalogue() -> Catalog:
         )
         for name, hosts in (("x", SITES[:2]), ("facebook", SITES[2:3]), ("youtube", SITES[3:]))
     ]
-    pool = Role(
+    pool = Function(
         name="chat",
         core=True,
         sample=2,
         endpoints=tuple(endpoint(f"tcp://{address}:443") for address in POOL),
     )
-    chat = Platform(name="telegram", title="Telegram", owner="telegram", roles=(pool,))
+    chat = Platform(name="telegram", title="Telegram", owner="telegram", functions=(pool,))
     references = [
         Reference(scope=ReferenceScope.INTERNATIONAL, endpoint=endpoint(f"https://{host}/"))
         for host in REFERENCES[:2]
@@ -343,7 +343,7 @@ async def test_what_controls_saw_before_lets_a_cycle_ask_on_but_judges_nothing(
 )
 async def test_a_modest_cycle_finds_what_a_whole_one_found_blocked(block: Peer) -> None:
     """An event does not end because less was looked at, also where only a page tells the block:
-    the other site of its role is looked at as closely, all others are greeted."""
+    the other site of its function is looked at as closely, all others are greeted."""
     world = World()
     world.own.peer(ADDRESS["x.com"], 443, block)
     first, *modest = await world.cycles(3, share=0.0, effort=Effort.MODEST)
@@ -526,8 +526,10 @@ class CallsWorld(World):
     def __init__(self, *silent: str, field: VantagePoint = FIELD, calls: bool = True) -> None:
         super().__init__(field=field)
         known = self.settings.catalog
-        role = Role(name="calls", core=True, endpoints=(parse_endpoint(f"stun:{CALLS}"),))
-        platform = Platform(name="messenger", title="Messenger", owner="meta", roles=(role,))
+        function = Function(name="calls", core=True, endpoints=(parse_endpoint(f"stun:{CALLS}"),))
+        platform = Platform(
+            name="messenger", title="Messenger", owner="meta", functions=(function,)
+        )
         over_udp = tuple(
             Reference(scope=ReferenceScope.UDP, endpoint=parse_endpoint(text))
             for text in (f"ntp:{TIME}", *(f"stun:{one}" for one in STUN_REFERENCES))
@@ -562,7 +564,7 @@ def asked_over_udp(cycle: Cycle) -> dict[str, bool]:
     return {
         parse_endpoint(m.endpoint).host: m.reached
         for m in cycle.measurements
-        if (m.look, m.role) == (Purpose.REFERENCE, ReferenceScope.UDP)
+        if (m.look, m.function) == (Purpose.REFERENCE, ReferenceScope.UDP)
     }
 
 

@@ -11,8 +11,8 @@ from monitor.budget.budget import Allotment, Effort
 from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
 from monitor.measuring.effort import CycleEffort, EffortPlanner
-from probes.catalog.catalog import Catalog, Endpoint, Platform, Role
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Catalog, Endpoint, Function, Platform
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import Failure
 from probes.measurement import AnyObservation, Measurement
 from probes.settings import ProbeSettings
@@ -22,8 +22,8 @@ from tests.worlds.build import case, dns, http, look, tcp, tls
 
 VANTAGE = VantagePoint(id="khi-ptcl", country="PK")
 SITES = tuple(parse_endpoint(f"https://{host}/") for host in ("x.com", "t.co"))
-ROLE = Role(name="web", core=True, endpoints=SITES)
-X = Platform(name="x", title="X", owner="x", roles=(ROLE,))
+FUNCTION = Function(name="web", core=True, endpoints=SITES)
+X = Platform(name="x", title="X", owner="x", functions=(FUNCTION,))
 BOTH = ("ipv4", "ipv6")
 NAMES = (dns(), dns("2001:db8::10"))
 V4, V6 = "203.0.113.10", "2001:db8::10"
@@ -69,17 +69,17 @@ def after(known: EffortPlanner, *looks: Measurement) -> CycleEffort:
 
 
 @pytest.mark.parametrize("endpoint", SITES)
-def test_all_of_a_role_is_looked_at_closely_after_a_failure(endpoint: Endpoint) -> None:
+def test_all_of_a_function_is_looked_at_closely_after_a_failure(endpoint: Endpoint) -> None:
     """Of a pool other members are sampled in each cycle: they are to show the same block."""
     cycle = after(modesty(rich=True), blocked_over("ipv4"), WELL)
-    assert cycle.first(X, ROLE, endpoint) == (None, Allotment.SUSPICION)
+    assert cycle.first(X, FUNCTION, endpoint) == (None, Allotment.SUSPICION)
 
 
 def test_what_was_well_is_greeted_over_one_family_in_turn() -> None:
     """The next cycle takes the other family."""
     known = modesty(rich=True)
-    glances = [after(known, blocked_over(), WELL).first(X, ROLE, SITES[0])[0]]
-    glances.append(known.begin(VANTAGE.id, Effort.MODEST, BOTH).first(X, ROLE, SITES[0])[0])
+    glances = [after(known, blocked_over(), WELL).first(X, FUNCTION, SITES[0])[0]]
+    glances.append(known.begin(VANTAGE.id, Effort.MODEST, BOTH).first(X, FUNCTION, SITES[0])[0])
     assert [reduction.greet for reduction in glances if reduction] == [True, True]
     assert {reduction.family for reduction in glances if reduction} == set(BOTH)
 
@@ -89,8 +89,8 @@ def test_without_bytes_a_block_of_one_family_is_looked_at_over_that_family(famil
     """Over the other one it would seem to be over; so would it be if the repeat went there."""
     cycle = after(modesty(rich=False), blocked_over(family), WELL)
     for _ in range(3):
-        assert cycle.first(X, ROLE, SITES[0]) == (Reduction(family=family), None)
-    allowed, reduction = cycle.again(X, ROLE, SITES[0], blocked_over(family))
+        assert cycle.first(X, FUNCTION, SITES[0]) == (Reduction(family=family), None)
+    allowed, reduction = cycle.again(X, FUNCTION, SITES[0], blocked_over(family))
     assert allowed
     assert reduction is not None
     assert reduction.family == family
@@ -98,7 +98,7 @@ def test_without_bytes_a_block_of_one_family_is_looked_at_over_that_family(famil
 
 def test_without_bytes_one_family_speaks_for_both_where_both_are_blocked() -> None:
     """And no page is left out of the look, so that what tells the block can be seen."""
-    reduction, purse = after(modesty(rich=False), blocked_over(*BOTH)).first(X, ROLE, SITES[0])
+    reduction, purse = after(modesty(rich=False), blocked_over(*BOTH)).first(X, FUNCTION, SITES[0])
     assert reduction is not None
     assert reduction.family in BOTH
     assert not reduction.greet
@@ -109,7 +109,7 @@ def test_a_family_that_was_not_looked_at_stays_suspect() -> None:
     """Both were blocked; one is open again: the next look goes over the other one."""
     known = modesty(rich=False)
     cycle = after(known, blocked_over(*BOTH))
-    reduction, _ = cycle.first(X, ROLE, SITES[0])
+    reduction, _ = cycle.first(X, FUNCTION, SITES[0])
     assert reduction is not None
     (other,) = set(BOTH) - {reduction.family}
     address = V4 if reduction.family == "ipv4" else V6
@@ -117,13 +117,13 @@ def test_a_family_that_was_not_looked_at_stays_suspect() -> None:
         [at(SITES[0], tcp(address=address), tls(address=address), reached=True)], verdicts=[]
     )
     cycle = known.begin(VANTAGE.id, Effort.MODEST, BOTH)
-    assert cycle.first(X, ROLE, SITES[0]) == (Reduction(family=other), None)
+    assert cycle.first(X, FUNCTION, SITES[0]) == (Reduction(family=other), None)
 
 
 def accused(look: Measurement) -> Verdict:
     """That the endpoint of a look is blocked, whatever the look shows."""
     return msgspec.structs.replace(
-        judge(case(look, endpoint=look.endpoint)), state=State.BLOCKED, role=ROLE.name
+        judge(case(look, endpoint=look.endpoint)), state=State.BLOCKED, function=FUNCTION.name
     )
 
 
@@ -133,7 +133,7 @@ def test_a_verdict_is_enough_to_be_wary() -> None:
     look = blocked_over()
     known.begin(VANTAGE.id, Effort.WHOLE, BOTH).learn([look], [accused(look)])
     cycle = known.begin(VANTAGE.id, Effort.MODEST, BOTH)
-    assert cycle.first(X, ROLE, SITES[0]) == (Reduction(addresses=1), None)
+    assert cycle.first(X, FUNCTION, SITES[0]) == (Reduction(addresses=1), None)
 
 
 def test_what_an_earlier_process_found_blocked_is_looked_at_closely() -> None:
@@ -142,15 +142,15 @@ def test_what_an_earlier_process_found_blocked_is_looked_at_closely() -> None:
     verdict = accused(blocked_over())
     known.remember([msgspec.structs.replace(verdict, vantage=VANTAGE.id, platform=X.name)])
     cycle = known.begin(VANTAGE.id, Effort.MODEST, BOTH)
-    assert cycle.first(X, ROLE, SITES[0]) == (None, Allotment.SUSPICION)
+    assert cycle.first(X, FUNCTION, SITES[0]) == (None, Allotment.SUSPICION)
 
 
 def test_what_works_again_is_trusted_again() -> None:
     """A cycle of close looks that are all well ends the wariness, at once."""
     known = modesty(rich=True)
     cycle = after(known, blocked_over("ipv4"), WELL)
-    cycle.first(X, ROLE, SITES[0])
+    cycle.first(X, FUNCTION, SITES[0])
     cycle.learn([blocked_over(), WELL], [])
-    reduction, _ = known.begin(VANTAGE.id, Effort.MODEST, BOTH).first(X, ROLE, SITES[0])
+    reduction, _ = known.begin(VANTAGE.id, Effort.MODEST, BOTH).first(X, FUNCTION, SITES[0])
     assert reduction is not None
     assert reduction.greet

@@ -10,7 +10,7 @@ import pytest
 from monitor.analysis.judge.rules import QUIC_BLOCKED, judge
 from monitor.analysis.verdict import VantageState, Verdict
 from monitor.measuring.http3 import LONGEST_REST, Http3, UdpWitness, only_quic_failed
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import Failure
 from probes.measurement import Measurement, Purpose
 from probes.target import Target
@@ -215,7 +215,7 @@ class Asker:
 def target(host: str) -> Target:
     """A start page."""
     endpoint = parse_endpoint(f"https://{host}/")
-    return Target(platform=host, role="web", endpoint=endpoint)
+    return Target(platform=host, function="web", endpoint=endpoint)
 
 
 async def watched(

@@ -47,7 +47,7 @@ CONTROL = msgspec.structs.replace(FIELD, id="ctl", country="DE", role=VantageRol
 SETTINGS = Settings(
     vantages=(FIELD, CONTROL),
     catalog=parse_catalog(
-        '[platform.x.role.web]\ncore = true\nendpoints = ["https://x.com/"]\n', "x.toml"
+        '[platform.x.function.web]\ncore = true\nendpoints = ["https://x.com/"]\n', "x.toml"
     ),
     probe=ProbeSettings(
         dns_window=0.0,
@@ -129,7 +129,7 @@ async def cycle(
     looks = looks or (page(),)
     endpoints = tuple(
         EndpointMeasurements(
-            platform=one.platform, role=one.role, endpoint=one.endpoint, attempts=(one,)
+            platform=one.platform, function=one.function, endpoint=one.endpoint, attempts=(one,)
         )
         for one in looks
     )
@@ -174,23 +174,29 @@ def test_each_function_has_an_object_of_its_own() -> None:
     first endpoint, and where it needs every endpoint each is an object."""
     shipped = {one.name: one for one in shipped_catalog().platforms}
     found = {
-        name: [(o.role, o.endpoint.id, o.of) for o in objects_of(shipped[name])] for name in shipped
+        name: [(o.function, o.endpoint.id, o.of) for o in objects_of(shipped[name])]
+        for name in shipped
     }
     mmg = ("media", "https://mmg.whatsapp.net/", "tls://mmg.whatsapp.net:443")
     assert mmg in found["whatsapp"]
-    assert [role for role, *_ in found["whatsapp"]] == ["registration", "web", "media", "links"]
+    assert [function for function, *_ in found["whatsapp"]] == [
+        "registration",
+        "web",
+        "media",
+        "links",
+    ]
     video = "https://redirector.googlevideo.com/"
     assert ("video", video, video) in found["youtube"]
-    assert [role for role, *_ in found["tiktok"]].count("video") == 2
-    assert [role for role, *_ in found["telegram"]] == ["web", "links", "bots"]
+    assert [function for function, *_ in found["tiktok"]].count("video") == 2
+    assert [function for function, *_ in found["telegram"]] == ["web", "links", "bots"]
     assert found["signal"] == []  # its certificates are not judged
     named = parse_catalog(
-        '[platform.x.role.video]\ntransfer = ["https://video.twimg.com/a", "https://t.co/b"]\n',
+        '[platform.x.function.video]\ntransfer = ["https://video.twimg.com/a", "https://t.co/b"]\n',
         "mine.toml",
         shipped_catalog(),
     )
     (x,) = [one for one in named.platforms if one.name == "x"]
-    assert [(o.endpoint.id, o.witness) for o in objects_of(x) if o.role == "video"] == [
+    assert [(o.endpoint.id, o.witness) for o in objects_of(x) if o.function == "video"] == [
         ("https://video.twimg.com/a", "https://video.twimg.com/"),
         ("https://t.co/b", "https://t.co/"),
     ]
@@ -271,14 +277,14 @@ async def test_a_quiet_vantage_requests_nothing_that_a_browser_would_not() -> No
         looks = tuple(
             EndpointMeasurements(
                 platform="x",
-                role=role,
+                function=function,
                 endpoint=host,
-                attempts=(msgspec.structs.replace(page(), role=role, endpoint=host),),
+                attempts=(msgspec.structs.replace(page(), function=function, endpoint=host),),
             )
-            for role, host in (("web", "https://x.com/"), ("video", "https://video.twimg.com/"))
+            for function, host in (("web", "https://x.com/"), ("video", "https://video.twimg.com/"))
         )
         made = await cycles.transfers.run(quiet, "c", health(), looks)
-    assert {one.role for one in made} == {"web"}
+    assert {one.function for one in made} == {"web"}
 
 
 async def test_what_looks_wrong_is_made_conclusive_in_the_same_cycle() -> None:

@@ -291,7 +291,7 @@ def test_no_message_of_several_is_too_long(sizes: list[int]) -> None:
 
 
 def test_the_largest_single_message_fits_a_telegram() -> None:
-    """Everything long at once: names, methods, roles."""
+    """Everything long at once: names, methods, functions."""
     networks = tuple(replace(PTCL, asn=4294967295 - n, network="N" * 500) for n in range(50))
     event = block(
         networks=(*networks, *(replace(one, affected=False) for one in networks)),
@@ -342,7 +342,7 @@ def test_a_hostile_name_is_nothing_but_a_name() -> None:
     network = replace(PTCL, asn=0, network=HOSTILE)
     event = block(
         networks=(network,), methods=("tls.reset", f"tls.{HOSTILE}", HOSTILE), evidence=HOSTILE,
-        platform=HOSTILE, country=f"P{HOSTILE}", roles=(HOSTILE,),
+        platform=HOSTILE, country=f"P{HOSTILE}", functions=(HOSTILE,),
         scope=Scope.PARTIAL, pattern=HOSTILE, vantage=HOSTILE,
     )  # fmt: skip
     plain = say(told(NoticeKind.SPREAD, block(), detail="AS1 A"))

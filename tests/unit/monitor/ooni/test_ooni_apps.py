@@ -46,7 +46,11 @@ def test_data_centre_that_answers_is_reached() -> None:
         report("telegram", tcp_connect=[connect(DATA_CENTRE)], requests=[_question(DATA_CENTRE)])
     )
     (look,) = one.measurements
-    assert (look.endpoint, look.role, look.reached) == (f"tcp://{DATA_CENTRE}:443", "chat", True)
+    assert (look.endpoint, look.function, look.reached) == (
+        f"tcp://{DATA_CENTRE}:443",
+        "chat",
+        True,
+    )
 
 
 @pytest.mark.parametrize("failure", ["eof_error", "connection_reset", "generic_timeout_error"])
@@ -120,7 +124,7 @@ def test_what_answers_is_the_witness_for_what_does_not() -> None:
         )
     )
     assert (cycle.health.state, cycle.health.references_ok) == (VantageState.OK, 2)
-    (web,) = [v for v in cycle.verdicts if v.role == "web"]
+    (web,) = [v for v in cycle.verdicts if v.function == "web"]
     assert (web.state, web.rule_id) == (State.INSUFFICIENT, "control.missing")
     assert web.failures == {"dns": "dns_nxdomain_error"}
 
@@ -181,7 +185,7 @@ def test_registration_and_web_are_pages() -> None:
             )
         )
     )
-    assert {(look.endpoint, look.role, look.reached) for look in looks.values()} == {
+    assert {(look.endpoint, look.function, look.reached) for look in looks.values()} == {
         ("https://v.whatsapp.net/v2/register", "registration", True),
         ("https://web.whatsapp.com/", "web", True),
     }
@@ -217,7 +221,7 @@ def test_messenger_hosts_are_connected_to_and_no_more() -> None:
         )
     )
     assert [
-        (look.platform, look.role, look.endpoint, look.reached) for look in one.measurements
+        (look.platform, look.function, look.endpoint, look.reached) for look in one.measurements
     ] == [
         ("messenger", "chat", "tcp://edge-mqtt.facebook.com:443", True),
         ("messenger", "call-names", "dns:stun.fbsbx.com", True),
@@ -263,7 +267,11 @@ def _signal(host: str, failure: str | None = None, status: int = 404) -> Importe
 def test_signal_answers_whatever_the_status() -> None:
     """Its servers say 404 to everybody."""
     (look,) = _signal("chat.signal.org").measurements
-    assert (look.role, look.endpoint, look.reached) == ("chat", "https://chat.signal.org/", True)
+    assert (look.function, look.endpoint, look.reached) == (
+        "chat",
+        "https://chat.signal.org/",
+        True,
+    )
 
 
 def test_signal_certificate_is_recorded_and_not_judged() -> None:

@@ -50,7 +50,7 @@ def test_healthy_look_has_every_layer_and_its_times() -> None:
     """`t0` is the start and `t - t0` the duration, counted from where the look began."""
     (look,) = imported(_healthy()).measurements
     assert look.reached
-    assert (look.platform, look.role, look.endpoint) == ("x", "web", URL)
+    assert (look.platform, look.function, look.endpoint) == ("x", "web", URL)
     assert (look.vantage, look.country, look.asn, look.network) == (
         "ooni-pk-as17557",
         "PK",
@@ -351,7 +351,7 @@ def test_legal_reasons_are_no_success() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "platform", "role"),
+    ("url", "platform", "function"),
     [
         ("https://twitter.com/", "x", "web"),
         ("https://www.x.com/", "x", "web"),
@@ -362,10 +362,10 @@ def test_legal_reasons_are_no_success() -> None:
         ("https://пример.example/", "site:xn--e1afmkfd.example", "web"),
     ],
 )
-def test_platform_is_the_one_that_has_the_host(url: str, platform: str, role: str) -> None:
+def test_platform_is_the_one_that_has_the_host(url: str, platform: str, function: str) -> None:
     """With or without `www.`, over either scheme; anything else is a site by itself."""
     (look,) = imported(web(url, control={})).measurements
-    assert (look.platform, look.role) == (platform, role)
+    assert (look.platform, look.function) == (platform, function)
 
 
 def test_nothing_seen_is_insufficient() -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from monitor.metrics.families import ANNOTATION_TEXT, create_registry
+from monitor.metrics.families_with_values import ANNOTATION_TEXT, create_registry
 from monitor.metrics.publisher import Publisher
 from monitor.recording.annotations_poll import BACK, MOST, show_annotations
 from tests.contract.cycles import START, annotation

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from monitor.config.settings import ServerSettings
-from monitor.metrics.families import create_registry
+from monitor.metrics.families_with_values import create_registry
 from monitor.metrics.publisher import Publisher
 from monitor.server import create_app
 from monitor.server.access import Access

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from monitor.metrics.families import create_registry
+from monitor.metrics.families_with_values import create_registry
 from monitor.metrics.publisher import Publisher
 from monitor.server import create_app
 from tests.prometheus import world

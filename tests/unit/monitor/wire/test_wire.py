@@ -16,7 +16,7 @@ from monitor.wire.signing import (
     sign_answer,
     signed_headers,
 )
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.target import Reduction, Target
 from tests.contract.cycles import cycle
 
@@ -105,6 +105,6 @@ def test_every_reason_has_a_status() -> None:
 
 def test_a_target_survives_the_wire() -> None:
     """What a control is to look at arrives as it was."""
-    target = Target(platform="x", role="web", endpoint=parse_endpoint("https://x.com/"))
+    target = Target(platform="x", function="web", endpoint=parse_endpoint("https://x.com/"))
     asked = ControlRequest(cycle="0193", target=target, reduction=Reduction(greet=True))
     assert msgspec.json.decode(msgspec.json.encode(asked), type=ControlRequest) == asked

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from probes.catalog.catalog import Endpoint, EndpointKind
-from probes.catalog.endpoint import parse_endpoint, parse_host, split_host_port
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
+from probes.catalog.endpoint_text import parse_endpoint, parse_host, split_host_port
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from typing import cast
 import msgspec
 import pytest
 
-from probes.catalog.catalog import Endpoint, Protocol
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import Protocol
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import Failure
 from probes.layers.http import HttpClient
 from probes.layers.telegram import NOT_MTPROTO
@@ -94,7 +95,7 @@ async def measure(
 ) -> Measurement:
     """One measurement, which must leave nothing open."""
     one = prober(network, egress=egress, resolver=resolver)
-    target = Target(platform="telegram", role="chat", endpoint=endpoint)
+    target = Target(platform="telegram", function="chat", endpoint=endpoint)
     measurement = await one.measure(target, quic=quic)
     assert network.left_open == 0
     assert len(asyncio.all_tasks()) == 1
@@ -176,7 +177,7 @@ async def test_an_unknown_protocol_is_never_asked_as_mtproto() -> None:
     network = ScriptedNetwork()
     network.peer(V4, 443, Peer(replies=(HANG,)))
     endpoint = msgspec.structs.replace(centre(), protocol=cast("Protocol", "matrix"))
-    target = Target(platform="x", role="chat", endpoint=endpoint)
+    target = Target(platform="x", function="chat", endpoint=endpoint)
     with pytest.raises(AssertionError, match="matrix"):
         await prober(network).measure(target)
     assert network.streams[0].sent == b""
@@ -392,7 +393,7 @@ async def test_http_3_is_asked_only_when_told_to(trust: Path, *, quic: bool) -> 
     )
     async with loopback.serving(web_page, tls=context) as port:
         endpoint = parse_endpoint(f"https://127.0.0.1:{port}/")
-        target = Target(platform="x", role="web", endpoint=endpoint)
+        target = Target(platform="x", function="web", endpoint=endpoint)
         measurement = await real_prober(trust).measure(target, quic=quic)
     assert measurement.reached
     extra = [(Layer.QUIC, Failure.CONNECTION_REFUSED)] if quic else []
@@ -429,7 +430,7 @@ async def test_http_3_where_it_is_offered(offer: str, *, asked: bool) -> None:
     network = ScriptedNetwork()
     head = f"HTTP/1.1 200 OK\r\nAlt-Svc: {offer}\r\nContent-Length: 0\r\n\r\n"
     network.peer(V4, 443, Peer(replies=(head.encode(),)))
-    target = Target(platform="x", role="web", endpoint=parse_endpoint(f"https://{V4}/"))
+    target = Target(platform="x", function="web", endpoint=parse_endpoint(f"https://{V4}/"))
     measurement = await prober(network).measure(target, quic=True, unadvertised=False)
     assert measurement.reached
     assert bool(measurement.of(Layer.QUIC)) is asked
@@ -442,7 +443,7 @@ async def test_http_3_is_not_asked_for_where_nothing_can_offer_it() -> None:
     offer = b'HTTP/1.1 200 OK\r\nAlt-Svc: h3=":443"\r\nContent-Length: 0\r\n\r\n'
     network.peer(V4, 443, Peer(replies=(onward,)), Peer(tls=closed_by_peer()))
     network.peer("203.0.113.11", 443, Peer(replies=(offer,)))
-    target = Target(platform="x", role="web", endpoint=parse_endpoint(f"https://{V4}/"))
+    target = Target(platform="x", function="web", endpoint=parse_endpoint(f"https://{V4}/"))
     for reached in (True, False):
         measurement = await prober(network).measure(target, quic=True, unadvertised=False)
         assert (measurement.reached, measurement.of(Layer.QUIC)) == (reached, ())
@@ -559,7 +560,7 @@ async def test_nothing_is_left_of_mtproto_measurements_cancelled_at_any_moment(t
     """A measurement cancelled at any moment leaves nothing open."""
     async with no_trouble(), loopback.serving(telegram) as port:
         target = Target(
-            platform="telegram", role="chat", endpoint=centre(f"tcp://127.0.0.1:{port}")
+            platform="telegram", function="chat", endpoint=centre(f"tcp://127.0.0.1:{port}")
         )
         one = real_prober(trust)
         assert (await one.measure(target)).reached
@@ -578,5 +579,5 @@ async def test_nothing_is_left_of_stun_and_quic_measurements_cancelled_at_any_mo
             one = real_prober(trust, 0.02)
             for text in (f"stun:127.0.0.1:{port}", f"https://127.0.0.1:{port}/"):
                 endpoint = parse_endpoint(text)
-                target = Target(platform="x", role="web", endpoint=endpoint)
+                target = Target(platform="x", function="web", endpoint=endpoint)
                 await each_cancelled(partial(one.measure, target, quic=True), 0.05)

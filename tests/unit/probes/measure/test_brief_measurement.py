@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from probes.catalog.catalog import Endpoint
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
 from probes.measurement import HttpObservation, Layer, Measurement, TcpObservation, TlsObservation
@@ -45,7 +45,7 @@ async def reduced(
         now=lambda: datetime(2024, 2, 17, 12, tzinfo=UTC),
     )
     measurement = await prober.measure(
-        Target(platform="x", role="web", endpoint=found), reduction=reduction
+        Target(platform="x", function="web", endpoint=found), reduction=reduction
     )
     assert network.left_open == 0
     return network, measurement

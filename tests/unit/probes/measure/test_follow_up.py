@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import Failure
 from probes.layers.http import HttpClient
 from probes.measure.follow_up import (
@@ -70,7 +70,7 @@ SETTINGS = ProbeSettings(
     innocuous="innocuous.example",
 )
 ENDPOINT = parse_endpoint("https://x.com/")
-TARGET = Target(platform="x", role="web", endpoint=ENDPOINT)
+TARGET = Target(platform="x", function="web", endpoint=ENDPOINT)
 ALT_SVC = (("alt-svc", 'h3=":443"; ma=86400'),)
 TLS_ENDPOINT = parse_endpoint("tls://x.com:443")
 SILENT_HELLO = tls("generic_timeout_error", address=GIVEN)
@@ -304,7 +304,7 @@ async def test_a_reset_is_asked_about_in_every_way_but_once_each() -> None:
     network = world()
     measurement = await asked(network, plan(known_elsewhere=(TRUE_2,)))
     assert (measurement.look, measurement.cycle) == (Purpose.FOLLOW_UP, "cycle-1")
-    assert (measurement.platform, measurement.role, measurement.endpoint) == (
+    assert (measurement.platform, measurement.function, measurement.endpoint) == (
         *("x", "web"),
         ENDPOINT.id,
     )

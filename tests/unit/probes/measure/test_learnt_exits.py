@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from probes.catalog.catalog import ReferenceScope
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.layers.bogon import BogonList
 from probes.layers.http import HttpClient
 from probes.measure.learnt_exits import MOST, LearntExits
@@ -78,7 +78,7 @@ def http(*headers: str, status: str = "200 OK", body: str = "") -> Peer:
 
 async def kept(one: Prober, endpoint: str) -> str:
     """Everything that is kept of one measurement."""
-    target = Target(platform="x", role="web", endpoint=parse_endpoint(endpoint))
+    target = Target(platform="x", function="web", endpoint=parse_endpoint(endpoint))
     return msgspec.json.encode(await one.measure(target)).decode()
 
 
@@ -87,10 +87,12 @@ async def learn_by_stun(one: Prober) -> None:
     assert EXIT not in await kept(one, "stun:stun.example:3478")
 
 
-async def learn_from(one: Prober, platform: str, role: str) -> None:
+async def learn_from(one: Prober, platform: str, function: str) -> None:
     """Measure a server over verified TLS that says who asked."""
     endpoint = parse_endpoint("https://www.wikipedia.org/")
-    assert (await one.measure(Target(platform=platform, role=role, endpoint=endpoint))).reached
+    assert (
+        await one.measure(Target(platform=platform, function=function, endpoint=endpoint))
+    ).reached
 
 
 def network_of_nat() -> ScriptedNetwork:
@@ -146,14 +148,14 @@ async def test_a_reference_that_says_who_asked_is_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    ("platform", "role"),
+    ("platform", "function"),
     [(REFERENCE_PLATFORM, ReferenceScope.DOMESTIC), ("x", "web")],
 )
-async def test_nobody_else_may_say_what_to_hide(platform: str, role: str) -> None:
+async def test_nobody_else_may_say_what_to_hide(platform: str, function: str) -> None:
     """Attack: a server in the country names its block page's address as ours, so that evidence
     of it is scrubbed."""
     one = prober(network_of_nat())
-    await learn_from(one, platform, role)
+    await learn_from(one, platform, function)
     assert not list(one.exits)
 
 

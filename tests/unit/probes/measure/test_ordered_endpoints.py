@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measure.follow_up import FollowUpPlan, follow_up
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.ordered_limits import MOST_PER_ADDRESS, OrderedLimits
@@ -22,7 +22,7 @@ PUBLIC, VICTIM = "93.184.216.34", "93.184.216.35"
 
 def target(endpoint: str) -> Target:
     """In the catalogue of an order."""
-    return Target(platform="ours", role="web", endpoint=parse_endpoint(endpoint))
+    return Target(platform="ours", function="web", endpoint=parse_endpoint(endpoint))
 
 
 def resolving(names: dict[str, str]) -> ScriptedNetwork:
@@ -85,7 +85,7 @@ async def test_attack_ordered_endpoints_in_transfers_and_follow_ups() -> None:
     network = resolving({"ours.example": V4})
     one = ordered(network, "https://ours.example/")
     there = target("https://ours.example/")
-    await transfer(one, TransferPlan(platform="ours", role="web", object=there.endpoint))
+    await transfer(one, TransferPlan(platform="ours", function="web", object=there.endpoint))
     plan = FollowUpPlan(
         target=there, host="ours.example", port=443, tls=True, known_elsewhere=(V4,)
     )

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.analysis.outcome import summarise
-from probes.catalog.catalog import Endpoint, EndpointKind
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.layers.dns import RESOLUTION_DELAY
 from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
@@ -140,7 +141,7 @@ async def measure(
     """One measurement, which must leave nothing open."""
     found = parse_endpoint(endpoint) if isinstance(endpoint, str) else endpoint
     one = prober(network, settings=settings, resolvers=resolvers, egress=egress, resolver=resolver)
-    measurement = await one.measure(Target(platform="x", role="web", endpoint=found))
+    measurement = await one.measure(Target(platform="x", function="web", endpoint=found))
     assert network.left_open == 0
     assert len(asyncio.all_tasks()) == 1
     return measurement
@@ -184,12 +185,12 @@ async def test_the_measurement_says_who_looked_at_what() -> None:
     """Vantage, target, cycle and reason are copied into the measurement."""
     network = scripted(V4)
     network.peer(V4, 443, WEB)
-    target = Target(platform="x", role="web", endpoint=parse_endpoint(X))
+    target = Target(platform="x", function="web", endpoint=parse_endpoint(X))
     measurement = await prober(network).measure(
         target, cycle="c1", purpose=Purpose.RETRY, attempt=3
     )
     assert (measurement.vantage, measurement.country, measurement.asn) == ("khi-ptcl", "PK", 17557)
-    assert (measurement.platform, measurement.role, measurement.endpoint) == ("x", "web", X)
+    assert (measurement.platform, measurement.function, measurement.endpoint) == ("x", "web", X)
     assert (measurement.cycle, measurement.look, measurement.attempt) == ("c1", Purpose.RETRY, 3)
     assert measurement.vantage_role == "field"
     assert len(measurement.id) == 36
@@ -1118,7 +1119,7 @@ async def test_a_cancelled_measurement_lets_go_of_everything(stage: str) -> None
     network.peer(V4, 443, hanging)
     network.peer(V6, 443, Peer(tls=HANG))
     slow = ProbeSettings(dns_window=60.0, bogon_allow=FAST.bogon_allow)
-    target = Target(platform="x", role="web", endpoint=parse_endpoint(X))
+    target = Target(platform="x", function="web", endpoint=parse_endpoint(X))
     task = asyncio.create_task(prober(network, settings=slow).measure(target))
     await asyncio.sleep(0.03)
     assert network.left_open > 0
@@ -1134,7 +1135,7 @@ async def test_a_bug_is_raised_and_lets_go_of_everything() -> None:
     network = scripted(V4, V6)
     network.peer(V4, 443, Peer(tls=HANG))
     network.peer(V6, 443, Peer(tls="not what a peer does"))  # type: ignore[arg-type]
-    target = Target(platform="x", role="web", endpoint=parse_endpoint(X))
+    target = Target(platform="x", function="web", endpoint=parse_endpoint(X))
     with pytest.raises(AssertionError):
         await prober(network).measure(target)
     assert network.left_open == 0
@@ -1261,7 +1262,7 @@ async def test_an_ipv4_endpoint_is_reached_through_a_learnt_nat64() -> None:
     resolver.answers("x.com", "AAAA", DnsReply(addresses=(f"{prefix}cb00:710a",)))
     network.peer(f"{prefix}cb00:710a", 443, WEB)
     one = prober(network)
-    target = Target(platform="x", role="web", endpoint=parse_endpoint(X))
+    target = Target(platform="x", function="web", endpoint=parse_endpoint(X))
     bogon = await one.measure(target)
     assert {o.failure for o in seen(bogon, DnsObservation) if o.rtype == "AAAA"} == {
         "dns_bogon_error"

@@ -12,8 +12,9 @@ import dns.message
 import msgspec
 import pytest
 
-from probes.catalog.catalog import Endpoint, EndpointKind
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
 from probes.measure.runner import Runner
@@ -128,7 +129,7 @@ def prober(resolver_port: int, settings: ProbeSettings = QUICK) -> Prober:
 
 def target(endpoint: str) -> Target:
     """The target at this URL."""
-    return Target(platform="x", role="web", endpoint=parse_endpoint(endpoint))
+    return Target(platform="x", function="web", endpoint=parse_endpoint(endpoint))
 
 
 def shown(measurement: Measurement) -> list[str | None]:
@@ -225,7 +226,7 @@ async def test_a_chain_with_an_authority_of_its_own_is_recorded() -> None:
     async with resolving(names) as resolver, serving(page, tls=tls) as port:
         endpoint = Endpoint(kind=EndpointKind.HTTPS, host="chat.example", port=port, verify=False)
         measurement = await prober(resolver, PATIENT).measure(
-            Target(platform="signal", role="chat", endpoint=endpoint)
+            Target(platform="signal", function="chat", endpoint=endpoint)
         )
     assert measurement.reached
     (handshake,) = [o for o in measurement.observations if isinstance(o, TlsObservation)]

@@ -23,7 +23,7 @@ def measured(number: int = 0) -> Measurement:
         network="PTCL",
         vantage_role="field",
         platform="x",
-        role="web",
+        function="web",
         endpoint="https://x.com/",
         started_at=datetime(2024, 2, 17, tzinfo=UTC),
         duration=0.0,

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
 from probes.measure.transfer import MARKS, MOST_REQUESTS, TransferPlan, transfer
@@ -47,7 +48,7 @@ SIZE = 64 * 1024
 ALL = (TRANSFER_TARGET, TRANSFER_INNOCUOUS, TRANSFER_REFERENCE)
 PLAN = TransferPlan(
     platform="x",
-    role="web",
+    function="web",
     object=Endpoint(kind=EndpointKind.HTTPS, host="x.com", port=443),
     variants=ALL,
     innocuous="www.example.com",

@@ -16,7 +16,7 @@ from monitor.analysis.events.sequential_test import (
 )
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.stream import Stream, observe, stream_of
-from monitor.analysis.verdict import Evidence, PlatformVerdict, RoleVerdict, State
+from monitor.analysis.verdict import Evidence, FunctionVerdict, PlatformVerdict, State
 from tests.worlds.build import START
 
 DEFAULTS = DetectorSettings()
@@ -58,9 +58,9 @@ def said(
         sub_method="reset" if accused else "",
         rule_id="rule",
         evidence=evidence,
-        roles=tuple(
-            RoleVerdict(
-                role=name,
+        functions=tuple(
+            FunctionVerdict(
+                function=name,
                 core=name == "web",
                 state=found,
                 method=method if found not in (State.OK, State.INSUFFICIENT) else "",

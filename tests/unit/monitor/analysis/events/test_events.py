@@ -18,7 +18,7 @@ from monitor.analysis.events.detection import EventBook, Rebuild, Step, advance,
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState, Scope
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.stretches import newest
-from monitor.analysis.verdict import Evidence, PlatformVerdict, RoleVerdict, State
+from monitor.analysis.verdict import Evidence, FunctionVerdict, PlatformVerdict, State
 from monitor.recording.checkpoints import checkpoints_of, restored, since
 from tests.properties import examples
 from tests.worlds.build import START, health
@@ -54,7 +54,7 @@ def verdict(
     state, evidence, named = LETTERS[letter]
     method, _, sub_method = named.partition(".")
     asn, name = network or NETWORKS.get(vantage, (0, ""))
-    roles = ("media",) if letter == "p" else ("api", "web")
+    functions = ("media",) if letter == "p" else ("api", "web")
     blocked = state in (State.BLOCKED, State.DEGRADED, State.THROTTLED)
     return PlatformVerdict(
         cycle=f"{vantage}-{cycle}",
@@ -69,11 +69,13 @@ def verdict(
         sub_method=sub_method,
         rule_id=named or f"rule.{state}",
         evidence=evidence,
-        roles=tuple(
-            RoleVerdict(
-                role=role, core=role != "media", state=State.BLOCKED if blocked else State.OK
+        functions=tuple(
+            FunctionVerdict(
+                function=function,
+                core=function != "media",
+                state=State.BLOCKED if blocked else State.OK,
             )
-            for role in roles
+            for function in functions
         ),
         measurement=f"m-{platform}-{vantage}-{cycle}",
         started_at=at(cycle),
@@ -180,13 +182,13 @@ def test_a_platform_slowed_down_for_long_is_an_event() -> None:
 
 
 def test_opening_tells_who_how_and_when() -> None:
-    """A new event names network, method, roles, evidence and the bounds of its onset."""
+    """A new event names network, method, functions, evidence and the bounds of its onset."""
     event = tell(ptcl="..B").only
     assert (event.country, event.platform, event.scope) == ("PK", "x", Scope.FULL)
     assert event.networks_affected == (17557,)
     assert event.networks[0].network == "PTCL"
     assert event.networks[0].blocked_now
-    assert (event.methods, event.roles) == (("tls.reset",), ("api", "web"))
+    assert (event.methods, event.functions) == (("tls.reset",), ("api", "web"))
     assert event.evidence == "conclusive"
     assert (event.onset_earliest, event.onset_latest) == (at(1), at(2))
     assert event.detected_at == judged(2)
@@ -439,7 +441,7 @@ def test_scope_widens_and_never_narrows() -> None:
     """Media first, then the core: the event is full from then on."""
     story = tell(ptcl=".ppBBpp")
     assert story.only.scope is Scope.FULL
-    assert story.only.roles == ("api", "media", "web")
+    assert story.only.functions == ("api", "media", "web")
     assert tell(ptcl=".pp").only.scope is Scope.PARTIAL
 
 

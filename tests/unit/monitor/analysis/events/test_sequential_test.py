@@ -1,7 +1,7 @@
 """The sequential test: stories of readings, one letter each.
 
 .  ok        w  weak       s  strong reset    S  strong timeout   C  conclusive
-o  strong reset of one role only              t  throttled (strong)
+o  strong reset of one function only              t  throttled (strong)
 ?  insufficient               d  down         (space) no cycle
 """
 
@@ -27,7 +27,7 @@ from monitor.analysis.events.sequential_test import (
     suspicious,
     update,
 )
-from monitor.analysis.verdict import Evidence, PlatformVerdict, RoleVerdict, State
+from monitor.analysis.verdict import Evidence, FunctionVerdict, PlatformVerdict, State
 from tests.worlds.build import START
 
 BASE, FAST = 300.0, 30.0
@@ -66,9 +66,9 @@ def verdict(letter: str, at: datetime) -> PlatformVerdict:
         sub_method=sub_method,
         rule_id="rule",
         evidence=evidence,
-        roles=tuple(
-            RoleVerdict(role=role, core=role == "web", state=State.BLOCKED)
-            for role in (("web",) if letter == "o" else ("web", "api"))
+        functions=tuple(
+            FunctionVerdict(function=function, core=function == "web", state=State.BLOCKED)
+            for function in (("web",) if letter == "o" else ("web", "api"))
         ),
         started_at=at,
         judged_at=at + timedelta(seconds=20),
@@ -140,7 +140,7 @@ def test_verdicts_accuse_clear_or_neither(
 
 
 def test_better_evidence_weighs_more() -> None:
-    """Weak, strong and conclusive readings rise in weight; several roles weigh more than one."""
+    """Weak, strong and conclusive readings rise in weight; two functions weigh more than one."""
     weak, one, strong, conclusive = (reading_of(verdict(x, START)).llr for x in "wosC")
     assert weak < one < strong < conclusive
 
@@ -231,8 +231,8 @@ def test_looking_more_often_does_not_multiply(letter: str) -> None:
     assert told(letter * 11, FAST).score < told(letter * 3, DEFAULTS.gap).score
 
 
-def test_one_role_is_believed_less() -> None:
-    """One role may be one server's fault: an hour of strong readings, not ten minutes of them."""
+def test_one_function_is_believed_less() -> None:
+    """One function may be one server's fault: an hour of strong readings, not ten minutes."""
     assert told(WEEK + "o" * 12).phase is Phase.SUSPICIOUS
     assert told(WEEK + "o" * 36).phase is Phase.BLOCKED
 

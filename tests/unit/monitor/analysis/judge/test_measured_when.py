@@ -9,8 +9,8 @@ import pytest
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.rules import judge
 from monitor.analysis.verdict import Evidence, State, Verdict
-from probes.catalog.catalog import Need, Platform, Role
-from probes.catalog.endpoint import parse_endpoint
+from probes.catalog.catalog import Function, Need, Platform
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import Measurement
 from tests.worlds.build import START, case, control, dns, http, look, tcp, tls
 
@@ -70,8 +70,8 @@ def test_nothing_measured_has_no_time() -> None:
 
 def platform(need: Need) -> Platform:
     endpoints = tuple(parse_endpoint(f"https://{host}/") for host in HOSTS)
-    role = Role(name="web", core=True, need=need, endpoints=endpoints)
-    return Platform(name="x", title="X", owner="x", roles=(role,))
+    function = Function(name="web", core=True, need=need, endpoints=endpoints)
+    return Platform(name="x", title="X", owner="x", functions=(function,))
 
 
 def verdict(host: str, state: State, since: float, until: float) -> Verdict:
@@ -86,7 +86,7 @@ def verdict(host: str, state: State, since: float, until: float) -> Verdict:
         network="PTCL",
         vantage_role="field",
         platform="x",
-        role="web",
+        function="web",
         endpoint=f"https://{host}/",
         state=state,
         method="tls" if accused else "",
@@ -134,7 +134,7 @@ def test_a_fast_transfer_dates_an_open_platform_too() -> None:
     speed = verdict("one.example", State.OK, 30.0, 45.0)
     seen = roll_up(platform(Need.ALL), given, started_at=START, speeds=[speed])
     assert seen.until == START + timedelta(seconds=45)
-    assert [role.tested for role in seen.roles] == [("throttling",)]
+    assert [function.tested for function in seen.functions] == [("throttling",)]
 
 
 def test_old_verdicts_fall_back_on_their_cycle() -> None:

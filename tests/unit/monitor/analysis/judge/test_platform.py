@@ -1,4 +1,4 @@
-"""Endpoint verdicts rolled up to roles, platforms and owners."""
+"""Endpoint verdicts rolled up to functions, platforms and owners."""
 
 from datetime import timedelta
 
@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from monitor.analysis.judge.evidence_grades import llr
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
-from probes.catalog.catalog import Endpoint, EndpointKind, Group, Need, Platform, Role
+from probes.catalog.catalog import Endpoint, Function, Group, Need, Platform
+from probes.catalog.endpoint_kinds import EndpointKind
 from tests.worlds.build import START
 
 JUDGED = START + timedelta(minutes=1)
@@ -25,11 +26,11 @@ X = Platform(
     name="x",
     title="X",
     owner="x",
-    roles=(
-        Role(name="web", core=True, canonical=True, endpoints=https("x.com", "twitter.com")),
-        Role(name="api", core=True, endpoints=https("api.x.com", "api.twitter.com")),
-        Role(name="media", need=Need.ALL, endpoints=https("abs.twimg.com", "pbs.twimg.com")),
-        Role(name="links", endpoints=https("t.co")),
+    functions=(
+        Function(name="web", core=True, canonical=True, endpoints=https("x.com", "twitter.com")),
+        Function(name="api", core=True, endpoints=https("api.x.com", "api.twitter.com")),
+        Function(name="media", need=Need.ALL, endpoints=https("abs.twimg.com", "pbs.twimg.com")),
+        Function(name="links", endpoints=https("t.co")),
     ),
 )
 DATA_CENTRES = https(*(f"dc{n}.telegram.example" for n in range(8)))
@@ -37,15 +38,15 @@ TELEGRAM = Platform(
     name="telegram",
     title="Telegram",
     owner="telegram",
-    roles=(Role(name="chat", core=True, endpoints=DATA_CENTRES, sample=2),),
+    functions=(Function(name="chat", core=True, endpoints=DATA_CENTRES, sample=2),),
 )
 CENTRES = {name: https(f"{name}-a.example", f"{name}-b.example") for name in ("dc1", "dc2", "dc3")}
 GROUPED = Platform(
     name="telegram",
     title="Telegram",
     owner="telegram",
-    roles=(
-        Role(
+    functions=(
+        Function(
             name="messages",
             core=True,
             endpoints=tuple(e for several in CENTRES.values() for e in several),
@@ -61,13 +62,15 @@ THREE = Platform(
     name="three",
     title="Three",
     owner="three",
-    roles=(Role(name="seats", core=True, need=2, endpoints=https("s1.ex", "s2.ex", "s3.ex")),),
+    functions=(
+        Function(name="seats", core=True, need=2, endpoints=https("s1.ex", "s2.ex", "s3.ex")),
+    ),
 )
 HOSTS = {
-    e.host: (role.name, e.id)
+    e.host: (function.name, e.id)
     for p in (X, TELEGRAM, GROUPED, THREE)
-    for role in p.roles
-    for e in role.endpoints
+    for function in p.functions
+    for e in function.endpoints
 }
 
 
@@ -79,7 +82,7 @@ def verdict(
     sub_method: str = "reset",
 ) -> Verdict:
     """A verdict on one endpoint; a block is strong unless told otherwise."""
-    role, endpoint = HOSTS[host]
+    function, endpoint = HOSTS[host]
     accused = state in (State.BLOCKED, State.THROTTLED)
     grade = evidence or (Evidence.STRONG if accused else Evidence.NONE)
     return Verdict(
@@ -91,7 +94,7 @@ def verdict(
         network="PTCL",
         vantage_role="field",
         platform="x",
-        role=role,
+        function=function,
         endpoint=endpoint,
         state=state,
         method="tls" if accused else "",
@@ -107,7 +110,7 @@ def verdict(
 def x(**states: State | tuple[State, Evidence]) -> PlatformVerdict:
     """X with every endpoint ok but those named, dots written as underscores."""
     named = {name.replace("_", "."): given for name, given in states.items()}
-    hosts = [e.host for role in X.roles for e in role.endpoints]
+    hosts = [e.host for function in X.functions for e in function.endpoints]
     verdicts = []
     for host in hosts:
         state = named.pop(host, State.OK)
@@ -122,9 +125,9 @@ def telegram(*states: State) -> PlatformVerdict:
     return roll_up(TELEGRAM, verdicts, started_at=START)
 
 
-def roles(platform: PlatformVerdict) -> dict[str, str]:
-    """Role → state."""
-    return {role.role: role.state.value for role in platform.roles}
+def functions(platform: PlatformVerdict) -> dict[str, str]:
+    """Function → state."""
+    return {function.function: function.state.value for function in platform.functions}
 
 
 def test_all_ok_is_ok() -> None:
@@ -139,12 +142,12 @@ def test_canonical_host_decides_alone() -> None:
     """Only x.com blocked is X blocked, though twitter.com answers."""
     seen = x(x_com=State.BLOCKED)
     assert seen.state is State.BLOCKED
-    assert roles(seen) == {"web": "blocked", "api": "ok", "media": "ok", "links": "ok"}
+    assert functions(seen) == {"web": "blocked", "api": "ok", "media": "ok", "links": "ok"}
     assert (seen.method, seen.sub_method, seen.evidence) == ("tls", "reset", Evidence.STRONG)
     assert (seen.rule_id, seen.measurement, seen.llr) == ("rule.blocked.x.com", "m-x.com", 13.0)
 
 
-def test_other_hosts_of_a_canonical_role_do_not_matter() -> None:
+def test_other_hosts_of_a_canonical_function_do_not_matter() -> None:
     """Only twitter.com blocked leaves X ok."""
     assert x(twitter_com=State.BLOCKED).state is State.OK
 
@@ -156,17 +159,17 @@ def test_canonical_host_not_looked_at_is_no_data() -> None:
     assert seen.rule_id == "look.none"
 
 
-def test_any_role_works_while_one_endpoint_does() -> None:
+def test_any_function_works_while_one_endpoint_does() -> None:
     """One API host of two is enough."""
     assert x(api_x_com=State.BLOCKED).state is State.OK
     assert x(api_x_com=State.BLOCKED, api_twitter_com=State.BLOCKED).state is State.BLOCKED
 
 
-def test_all_role_needs_every_endpoint() -> None:
-    """One media host of two blocked blocks the role, and degrades the platform."""
+def test_all_function_needs_every_endpoint() -> None:
+    """One media host of two blocked blocks the function, and degrades the platform."""
     seen = x(pbs_twimg_com=State.BLOCKED)
     assert seen.state is State.DEGRADED
-    assert roles(seen)["media"] == "blocked"
+    assert functions(seen)["media"] == "blocked"
     assert (seen.rule_id, seen.evidence, seen.llr) == (
         "rule.blocked.pbs.twimg.com",
         Evidence.STRONG,
@@ -174,20 +177,20 @@ def test_all_role_needs_every_endpoint() -> None:
     )
 
 
-def test_all_role_with_a_member_not_looked_at_is_insufficient() -> None:
+def test_all_function_with_a_member_not_looked_at_is_insufficient() -> None:
     """A host nobody looked at is no data where every host is needed."""
     verdicts = [verdict(h) for h in ("x.com", "twitter.com", "api.x.com", "abs.twimg.com", "t.co")]
     seen = roll_up(X, verdicts, started_at=START)
-    assert roles(seen)["media"] == "insufficient"
+    assert functions(seen)["media"] == "insufficient"
     assert seen.state is State.OK
 
 
 @pytest.mark.parametrize("state", [State.DOWN, State.INSUFFICIENT])
-def test_a_failing_side_role_does_not_spoil_ok(state: State) -> None:
+def test_a_failing_side_function_does_not_spoil_ok(state: State) -> None:
     """A link shortener that is down or unknown leaves the platform ok."""
     seen = x(t_co=state)
     assert seen.state is State.OK
-    assert roles(seen)["links"] == state.value
+    assert functions(seen)["links"] == state.value
 
 
 def test_a_platform_of_which_most_is_unknown_is_not_ok() -> None:
@@ -196,14 +199,17 @@ def test_a_platform_of_which_most_is_unknown_is_not_ok() -> None:
         name="x",
         title="X",
         owner="x",
-        roles=(X.roles[0], *(Role(name=n, endpoints=https(f"{n}.ex")) for n in ("a", "b", "c"))),
+        functions=(
+            X.functions[0],
+            *(Function(name=n, endpoints=https(f"{n}.ex")) for n in ("a", "b", "c")),
+        ),
     )
 
     def seen(*side: State) -> State:
         verdicts = [verdict("x.com"), verdict("twitter.com")]
         verdicts += [
             msgspec.structs.replace(
-                verdict("t.co", state), role=name, endpoint=f"https://{name}.ex/"
+                verdict("t.co", state), function=name, endpoint=f"https://{name}.ex/"
             )
             for name, state in zip("abc", side, strict=False)
         ]
@@ -229,11 +235,11 @@ def test_a_platform_of_which_most_is_unknown_is_not_ok() -> None:
     ],
 )
 def test_core_decides_first(states: dict[str, State], expected: State) -> None:
-    """A platform is as bad as its worst core role; others matter once core is ok."""
+    """A platform is as bad as its worst core function; others matter once core is ok."""
     assert x(**states).state is expected
 
 
-def test_best_evidence_stands_for_the_role() -> None:
+def test_best_evidence_stands_for_the_function() -> None:
     """Of several blocked endpoints the strongest names method and evidence."""
     seen = x(
         api_x_com=(State.BLOCKED, Evidence.WEAK), api_twitter_com=(State.BLOCKED, Evidence.STRONG)
@@ -241,7 +247,7 @@ def test_best_evidence_stands_for_the_role() -> None:
     assert (seen.rule_id, seen.evidence) == ("rule.blocked.api.twitter.com", Evidence.STRONG)
 
 
-def test_an_outage_of_another_core_role_keeps_it_weak() -> None:
+def test_an_outage_of_another_core_function_keeps_it_weak() -> None:
     """The web blocked while the API is down everywhere may be the same outage."""
     seen = x(x_com=State.BLOCKED, api_x_com=State.DOWN, api_twitter_com=State.DOWN)
     assert (seen.state, seen.evidence, seen.llr) == (State.BLOCKED, Evidence.WEAK, 8.5)
@@ -305,11 +311,11 @@ def test_each_data_centre_counts_by_itself(
 ) -> None:
     """An account lives in one of them: that the others work is of no use to it."""
     seen = centres(dc1=dc1, dc2=dc2, dc3=dc3)
-    assert (seen.state, seen.roles[0].groups) == (expected, groups)
+    assert (seen.state, seen.functions[0].groups) == (expected, groups)
     if expected is State.DEGRADED:
         assert (seen.evidence, seen.llr) == (Evidence.STRONG, 13.0)
         assert seen.measurement in {f"m-{e.host}" for g in groups for e in CENTRES[g]}
-        assert seen.roles[0].names == tuple(f"messages:{group}" for group in groups)
+        assert seen.functions[0].names == tuple(f"messages:{group}" for group in groups)
 
 
 @pytest.mark.parametrize(
@@ -328,7 +334,9 @@ def test_each_data_centre_counts_by_itself(
 )
 def test_at_least_two_of_three(states: tuple[State, ...], expected: State) -> None:
     """A number says how many must work; what was not measured is not counted as working."""
-    verdicts = [verdict(e.host, s) for e, s in zip(THREE.roles[0].endpoints, states, strict=False)]
+    verdicts = [
+        verdict(e.host, s) for e, s in zip(THREE.functions[0].endpoints, states, strict=False)
+    ]
     assert roll_up(THREE, verdicts, started_at=START).state is expected
 
 
@@ -336,9 +344,9 @@ def test_a_block_that_changes_no_state_is_named_all_the_same() -> None:
     """One API host of two blocked leaves the function ok, and the finding stays in its verdict."""
     seen = x(api_twitter_com=State.BLOCKED)
     assert seen.state is State.OK
-    (api,) = (role for role in seen.roles if role.role == "api")
+    (api,) = (function for function in seen.functions if function.function == "api")
     assert (api.state, api.accused) == (State.OK, ("https://api.twitter.com/",))
-    assert {role.accused for role in seen.roles if role.role != "api"} == {()}
+    assert {function.accused for function in seen.functions if function.function != "api"} == {()}
 
 
 def test_members_of_a_missing_family_have_no_vote() -> None:
@@ -352,12 +360,13 @@ def test_members_of_a_missing_family_have_no_vote() -> None:
     assert roll_up(TELEGRAM, unseen, started_at=START).state is State.INSUFFICIENT
 
 
-def test_platform_without_core_roles_is_judged_by_all() -> None:
-    """An operator's platform that marks nothing as core is as bad as its worst role."""
+def test_platform_without_core_functions_is_judged_by_all() -> None:
+    """An operator's platform that marks nothing as core is as bad as its worst function."""
     bare = msgspec.structs.replace(
-        X, roles=tuple(msgspec.structs.replace(role, core=False) for role in X.roles)
+        X,
+        functions=tuple(msgspec.structs.replace(function, core=False) for function in X.functions),
     )
-    hosts = [e.host for role in X.roles for e in role.endpoints]
+    hosts = [e.host for function in X.functions for e in function.endpoints]
     verdicts = [verdict(host, State.BLOCKED if host == "t.co" else State.OK) for host in hosts]
     assert roll_up(bare, verdicts, started_at=START).state is State.BLOCKED
 
@@ -370,18 +379,18 @@ def test_no_verdicts_is_an_error() -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from([e.host for role in X.roles for e in role.endpoints]),
+        st.sampled_from([e.host for function in X.functions for e in function.endpoints]),
         st.sampled_from([OK, BLOCKED, DOWN, UNKNOWN, State.THROTTLED]),
         min_size=1,
     )
 )
 def test_roll_up_is_total_and_ignores_order(states: dict[str, State]) -> None:
-    """Any verdicts in any order give the same platform verdict, ok only with every core role ok."""
+    """Any verdicts in any order give the same verdict, ok only with every core function ok."""
     verdicts = [verdict(host, state) for host, state in states.items()]
     seen = roll_up(X, verdicts, started_at=START)
     assert seen == roll_up(X, verdicts[::-1], started_at=START)
     if seen.state is State.OK:
-        assert all(role.state is State.OK for role in seen.roles if role.core)
+        assert all(function.state is State.OK for function in seen.functions if function.core)
     assert (seen.evidence is not Evidence.NONE) == (
         seen.state in (BLOCKED, State.DEGRADED, State.THROTTLED)
     )

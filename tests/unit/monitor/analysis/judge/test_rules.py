@@ -13,7 +13,7 @@ from monitor.analysis.judge.rules import RULES, RULES_VERSION, UNSETTLED, Rule, 
 from monitor.analysis.judge.second_attempt import suspicious
 from monitor.analysis.trust import KeyPeriod, Trust
 from monitor.analysis.verdict import Evidence, State, VantageState
-from probes.catalog.catalog import EndpointKind
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     LATE_ANSWER,

@@ -7,7 +7,8 @@ from monitor.analysis.judge.evidence_grades import llr
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.rules import judge
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
-from probes.catalog.catalog import Endpoint, EndpointKind, Need, Platform, Role
+from probes.catalog.catalog import Endpoint, Function, Need, Platform
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import AnyObservation
 from tests.worlds.build import (
@@ -38,13 +39,15 @@ VIDEO = Platform(
     name="video",
     title="Video",
     owner="video",
-    roles=(
-        Role(name="web", core=True, canonical=True, endpoints=(site("x.com"), site("old.x.com"))),
-        Role(name="api", core=True, endpoints=(site("api.x.com"),)),
-        Role(name="media", need=Need.ALL, endpoints=(site("m1.x.com"), site("m2.x.com"))),
+    functions=(
+        Function(
+            name="web", core=True, canonical=True, endpoints=(site("x.com"), site("old.x.com"))
+        ),
+        Function(name="api", core=True, endpoints=(site("api.x.com"),)),
+        Function(name="media", need=Need.ALL, endpoints=(site("m1.x.com"), site("m2.x.com"))),
     ),
 )
-ROLES = {e.host: role.name for role in VIDEO.roles for e in role.endpoints}
+FUNCTIONS = {e.host: function.name for function in VIDEO.functions for e in function.endpoints}
 
 
 def over_tcp_only(*, times: int = 4) -> Verdict:
@@ -63,7 +66,7 @@ def seen(host: str, like: Verdict | State) -> Verdict:
             plain, state=like, method=method, evidence=grade, llr=llr(like, grade)
         )
     return msgspec.structs.replace(
-        like, platform="video", role=ROLES[host], endpoint=f"https://{host}/"
+        like, platform="video", function=FUNCTIONS[host], endpoint=f"https://{host}/"
     )
 
 
@@ -71,7 +74,7 @@ def video(**hosts: Verdict | State) -> PlatformVerdict:
     """The platform with all hosts ok but those named, dots written as underscores."""
     named = {name.replace("_", "."): like for name, like in hosts.items()}
     return roll_up(
-        VIDEO, [seen(host, named.get(host, State.OK)) for host in ROLES], started_at=START
+        VIDEO, [seen(host, named.get(host, State.OK)) for host in FUNCTIONS], started_at=START
     )
 
 
@@ -85,23 +88,27 @@ def test_the_endpoint_is_blocked_by_quic() -> None:
 
 
 @pytest.mark.parametrize("host", ["x_com", "old_x_com", "api_x_com", "m1_x_com"])
-def test_quic_alone_degrades_the_platform_whatever_the_role(host: str) -> None:
+def test_quic_alone_degrades_the_platform_whatever_the_function(host: str) -> None:
     """People can use it over TCP, so it is not blocked; the interference stays in sight."""
     platform = video(**{host: over_tcp_only()})
     assert platform.state is State.DEGRADED
     assert (platform.method, platform.sub_method) == ("quic", "timeout")
     assert (platform.rule_id, platform.evidence) == ("quic.blocked", Evidence.STRONG)
     assert platform.llr == llr(State.BLOCKED, Evidence.STRONG)
-    (role,) = (role for role in platform.roles if role.state is not State.OK)
-    assert role.role == ROLES[host.replace("_", ".")]
-    assert (role.state, role.method, role.evidence) == (State.DEGRADED, "quic", Evidence.STRONG)
+    (function,) = (function for function in platform.functions if function.state is not State.OK)
+    assert function.function == FUNCTIONS[host.replace("_", ".")]
+    assert (function.state, function.method, function.evidence) == (
+        State.DEGRADED,
+        "quic",
+        Evidence.STRONG,
+    )
 
 
 def test_every_host_without_quic_is_still_degraded() -> None:
     """A country that drops UDP port 443 keeps nobody from anything that falls back."""
-    platform = video(**{host.replace(".", "_"): over_tcp_only() for host in ROLES})
+    platform = video(**{host.replace(".", "_"): over_tcp_only() for host in FUNCTIONS})
     assert platform.state is State.DEGRADED
-    assert {role.state for role in platform.roles} == {State.DEGRADED}
+    assert {function.state for function in platform.functions} == {State.DEGRADED}
 
 
 @pytest.mark.parametrize(
@@ -119,16 +126,16 @@ def test_every_host_without_quic_is_still_degraded() -> None:
 def test_whatever_keeps_people_out_comes_before_quic(
     hosts: dict[str, State], state: State, method: str
 ) -> None:
-    """Beside a role that fails over TCP, the block of QUIC neither hides nor softens it."""
+    """Beside a function that fails over TCP, the block of QUIC neither hides nor softens it."""
     platform = video(x_com=over_tcp_only(), **hosts)
     assert (platform.state, platform.method) == (state, method)
 
 
 def test_a_host_blocked_by_name_is_no_better_for_its_sibling() -> None:
-    """In a role that any host serves, one that lacks QUIC alone serves it."""
+    """In a function that any host serves, one that lacks QUIC alone serves it."""
     pool = msgspec.structs.replace(
         VIDEO,
-        roles=(Role(name="web", core=True, endpoints=(site("x.com"), site("old.x.com"))),),
+        functions=(Function(name="web", core=True, endpoints=(site("x.com"), site("old.x.com"))),),
     )
     verdicts = [seen("x.com", State.BLOCKED), seen("old.x.com", over_tcp_only())]
     platform = roll_up(pool, verdicts, started_at=START)

@@ -137,7 +137,7 @@ def case(
         asn=17557,
         network="PTCL",
         platform="x",
-        role="web",
+        function="web",
         endpoint=ENDPOINT,
         rounds=rounds(*made),
         controls=tuple(controls),

@@ -10,7 +10,8 @@ import pytest
 from monitor.analysis.vantage.exit_location import ExitMismatch
 from monitor.analysis.vantage.health import HEALTH_RULES, assess, estimate_loss
 from monitor.analysis.verdict import VantageHealth, VantageState
-from probes.catalog.catalog import EndpointKind, Reference, ReferenceScope
+from probes.catalog.catalog import Reference, ReferenceScope
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import AnyObservation, HttpObservation, Measurement
 from probes.vantage import VantagePoint
 from tests.worlds.build import START, V4, V6, app, dns, egress, http, look, reference, tcp, tls

@@ -29,8 +29,8 @@ from monitor.analysis.events.stretches import first, newest, stretches
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth, VantageState
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.metrics.ingest_families import IngestCollector
+from monitor.metrics.published_state import Snapshot, VantageView
 from monitor.metrics.publisher import Publisher
-from monitor.metrics.snapshot import Snapshot, VantageView
 from monitor.wording.events import FULL, PARTIAL, SLOWED, manner_of
 from monitor.wording.failures_and_methods import method_label
 from monitor.wording.functions import function_in_words
@@ -43,7 +43,7 @@ ANNOTATION_TEXT = 120
 """Characters of an annotation in a label, at most."""
 
 VANTAGE = ("country", "network", "asn", "vantage")
-VANTAGE_ROLE = (*VANTAGE, "vantage_role")
+VANTAGE_FUNCTION = (*VANTAGE, "vantage_role")
 PAIR = ("country", "platform")
 ONSET = ("onset_earliest", "onset_latest", "onset_local", "first_blocked")
 
@@ -105,7 +105,7 @@ def _of(view: VantageView) -> tuple[str, ...]:
     return point.country, point.network, str(point.asn), point.id
 
 
-def _with_role(view: VantageView) -> tuple[str, ...]:
+def _with_function(view: VantageView) -> tuple[str, ...]:
     return (*_of(view), str(view.point.role))
 
 
@@ -116,7 +116,7 @@ def _seconds(moment: datetime | None) -> float:
 def _health(snapshot: Snapshot, at: datetime) -> Iterator[tuple[tuple[str, ...], VantageHealth]]:
     for view in snapshot.vantages:
         if health := view.health_at(at):
-            yield _with_role(view), health
+            yield _with_function(view), health
 
 
 def _verdicts(snapshot: Snapshot, at: datetime) -> Iterator[tuple[VantageView, PlatformVerdict]]:
@@ -139,7 +139,7 @@ def _facts(event: Event) -> tuple[str, ...]:
     """The values of `_EVENT`."""
     confirmed = str(event.sure).lower()
     words = words_in()
-    functions = words.listed(function_in_words(words, role) for role in event.roles)
+    functions = words.listed(function_in_words(words, function) for function in event.functions)
     what = (event.country, event.platform, event.state, EFFECTS[manner_of(event)])
     return (*what, functions, event.id, confirmed, *_onset(event))
 
@@ -194,12 +194,12 @@ def platform_blocked_method(snapshot: Snapshot, at: datetime) -> Rows:
             yield (*_of(view), verdict.platform, method, sub_method, meaning, past), 1
 
 
-@info(*VANTAGE_ROLE, "egress", "country_name")
+@info(*VANTAGE_FUNCTION, "egress", "country_name")
 def vantage(snapshot: Snapshot, _: datetime) -> Rows:
     """Facts about a configured vantage; always 1."""
     for view in snapshot.vantages:
         country = words_in().country(view.point.country)
-        yield (*_with_role(view), view.point.egress.kind, country), 1
+        yield (*_with_function(view), view.point.egress.kind, country), 1
 
 
 @info("url", everywhere=True)
@@ -288,31 +288,31 @@ def platform_state(snapshot: Snapshot, at: datetime) -> Rows:
             yield (*_of(view), verdict.platform, state), verdict.state is state
 
 
-@gauge(*VANTAGE, "platform", "role", "state")
-def role_state(snapshot: Snapshot, at: datetime) -> Rows:
-    """Always 1; the label `state` has the state of one role of a platform at a field vantage."""
+@gauge(*VANTAGE, "platform", "function", "state")
+def function_state(snapshot: Snapshot, at: datetime) -> Rows:
+    """Always 1; the label `state` has the state of a function of a platform at a field vantage."""
     for view, verdict in _verdicts(snapshot, at):
-        for role in verdict.roles:
-            yield (*_of(view), verdict.platform, role.role, role.state), 1
+        for function in verdict.functions:
+            yield (*_of(view), verdict.platform, function.function, function.state), 1
 
 
-@gauge(*VANTAGE, "platform", "role", "group")
-def role_group_blocked(snapshot: Snapshot, at: datetime) -> Rows:
-    """Always 1; the label `group` has a blocked or slow group, such as a data centre, of a role
+@gauge(*VANTAGE, "platform", "function", "group")
+def function_group_blocked(snapshot: Snapshot, at: datetime) -> Rows:
+    """Always 1; the label `group` has a blocked or slow group, such as a data centre, of a function
     whose other groups work at a field vantage."""
     for view, verdict in _verdicts(snapshot, at):
-        for role in verdict.roles:
-            for group in role.groups:
-                yield (*_of(view), verdict.platform, role.role, group), 1
+        for function in verdict.functions:
+            for group in function.groups:
+                yield (*_of(view), verdict.platform, function.function, group), 1
 
 
-@gauge(*VANTAGE, "platform", "role")
-def role_blocked_endpoints(snapshot: Snapshot, at: datetime) -> Rows:
-    """Blocked or slow endpoints of a role at a field vantage, also of one that works without them;
+@gauge(*VANTAGE, "platform", "function")
+def function_blocked_endpoints(snapshot: Snapshot, at: datetime) -> Rows:
+    """Blocked or slow endpoints of a function at a field vantage, even if it works without them;
     8 at most, and no sample for none."""
     for view, verdict in _verdicts(snapshot, at):
-        for role in (role for role in verdict.roles if role.accused):
-            yield (*_of(view), verdict.platform, role.role), len(role.accused)
+        for function in (function for function in verdict.functions if function.accused):
+            yield (*_of(view), verdict.platform, function.function), len(function.accused)
 
 
 @gauge(*PAIR)
@@ -399,15 +399,15 @@ def circumstance_ended_timestamp_seconds(snapshot: Snapshot, at: datetime) -> Ro
         yield (*what, *_end(event)), seconds
 
 
-@gauge(*VANTAGE_ROLE, "state")
+@gauge(*VANTAGE_FUNCTION, "state")
 def vantage_state(snapshot: Snapshot, at: datetime) -> Rows:
     """1 for the current health state of a vantage, 0 for every other state."""
     for view in snapshot.vantages:
         for state in VantageState:
-            yield (*_with_role(view), state), view.state_at(at) is state
+            yield (*_with_function(view), state), view.state_at(at) is state
 
 
-@gauge(*VANTAGE_ROLE)
+@gauge(*VANTAGE_FUNCTION)
 def vantage_reference_success_ratio(snapshot: Snapshot, at: datetime) -> Rows:
     """Share of references that worked in a vantage's last cycle."""
     for labels, health in _health(snapshot, at):
@@ -428,12 +428,12 @@ def platform_transfer_ratio(snapshot: Snapshot, at: datetime) -> Rows:
             yield (*_of(view), platform, against), ratio
 
 
-@gauge(*VANTAGE_ROLE)
+@gauge(*VANTAGE_FUNCTION)
 def vantage_daily_bytes(snapshot: Snapshot, at: datetime) -> Rows:
     """Bytes a vantage sent and received today (UTC), approximate."""
     for view in snapshot.vantages:
         day, used = view.day_bytes or (None, 0)
-        yield _with_role(view), used if day == at.date() else 0
+        yield _with_function(view), used if day == at.date() else 0
 
 
 @gauge()
@@ -442,7 +442,7 @@ def vantage_daily_bytes_limit(snapshot: Snapshot, _: datetime) -> Rows:
     yield (), snapshot.daily_bytes
 
 
-@gauge(*VANTAGE_ROLE)
+@gauge(*VANTAGE_FUNCTION)
 def vantage_clock_skew_seconds(snapshot: Snapshot, at: datetime) -> Rows:
     """Seconds the clock of a vantage is ahead of servers' clocks; negative: behind."""
     for labels, health in _health(snapshot, at):
@@ -450,41 +450,41 @@ def vantage_clock_skew_seconds(snapshot: Snapshot, at: datetime) -> Rows:
             yield labels, health.clock_skew
 
 
-@gauge(*VANTAGE_ROLE)
+@gauge(*VANTAGE_FUNCTION)
 def vantage_exit_as_configured(snapshot: Snapshot, at: datetime) -> Rows:
     """1 if a vantage's exit is in its configured country and network, else 0."""
     for labels, health in _health(snapshot, at):
         yield labels, not (health.exit_country or health.exit_asn)
 
 
-@gauge(*VANTAGE_ROLE)
+@gauge(*VANTAGE_FUNCTION)
 def vantage_outlier_platforms(snapshot: Snapshot, _: datetime) -> Rows:
     """Number of platforms on which a vantage disagrees with all others of its network."""
     fields = [view for view in snapshot.vantages if view.is_field]
     sizes = Counter(view.network for view in fields)
     for view in fields:
         if sizes[view.network] > WITNESSES:
-            yield _with_role(view), view.outlier_platforms
+            yield _with_function(view), view.outlier_platforms
 
 
-@gauge(*VANTAGE_ROLE)
+@gauge(*VANTAGE_FUNCTION)
 def vantage_quarantined(snapshot: Snapshot, _: datetime) -> Rows:
     """1 while a vantage is in quarantine, else absent."""
     for view in snapshot.vantages:
         if view.quarantined:
-            yield _with_role(view), 1
+            yield _with_function(view), 1
 
 
-@gauge(*VANTAGE_ROLE)
+@gauge(*VANTAGE_FUNCTION)
 def vantage_last_report_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
     """Time the last cycle of a vantage finished, in seconds since 1970; 0: never."""
-    return ((_with_role(view), _seconds(view.last_report_at)) for view in snapshot.vantages)
+    return ((_with_function(view), _seconds(view.last_report_at)) for view in snapshot.vantages)
 
 
-@gauge(*VANTAGE_ROLE)
+@gauge(*VANTAGE_FUNCTION)
 def vantage_report_age_seconds(snapshot: Snapshot, at: datetime) -> Rows:
     """Seconds without a finished cycle of a vantage, counted by no clock that can be set."""
-    return ((_with_role(v), v.waited(v.last_report_at, at)) for v in snapshot.vantages)
+    return ((_with_function(v), v.waited(v.last_report_at, at)) for v in snapshot.vantages)
 
 
 @gauge(*VANTAGE)
@@ -551,10 +551,10 @@ def ping_failures(snapshot: Snapshot, _: datetime) -> Rows:
     yield (), snapshot.ping_failures
 
 
-@counter(*VANTAGE_ROLE)
+@counter(*VANTAGE_FUNCTION)
 def vantage_bytes(snapshot: Snapshot, _: datetime) -> Rows:
     """Bytes a vantage sent and received, estimated from its measurements."""
-    return ((_with_role(view), view.bytes_used) for view in snapshot.vantages)
+    return ((_with_function(view), view.bytes_used) for view in snapshot.vantages)
 
 
 @counter(*VANTAGE, "platform")

@@ -1,9 +1,10 @@
 """One measurement while it runs: which questions each kind of endpoint is asked, in which order."""
 
-from probes.catalog.catalog import DATAGRAM_KINDS, Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import DATAGRAM_KINDS, EndpointKind
 from probes.measure.application_protocols import Applications
+from probes.measure.connect_directly_or_through_proxy import Connections
 from probes.measure.connect_through_proxy import ProxiedConnections
-from probes.measure.connections import Connections
 from probes.measure.redirect_chain import RedirectChain
 from probes.measure.resolution import Resolution
 from probes.measure.unscrubbed_record import UnscrubbedRecord

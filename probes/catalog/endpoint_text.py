@@ -6,7 +6,8 @@ from urllib.parse import quote, urlsplit
 
 import idna
 
-from probes.catalog.catalog import DATAGRAM_KINDS, DEFAULT_PORTS, Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint
+from probes.catalog.endpoint_kinds import DATAGRAM_KINDS, DEFAULT_PORTS, EndpointKind
 from probes.catalog.host import is_literal
 
 _ASCII_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")

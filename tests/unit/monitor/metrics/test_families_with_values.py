@@ -15,7 +15,7 @@ from monitor.analysis.events.event import EventState, Scope
 from monitor.analysis.verdict import State, VantageState
 from monitor.budget.budget import Effort
 from monitor.budget.bytes_used import bytes_of
-from monitor.metrics.families import create_registry, families
+from monitor.metrics.families_with_values import create_registry, families
 from monitor.metrics.publisher import Publisher
 from probes.failure import Failure
 from probes.measurement import Layer
@@ -98,13 +98,13 @@ def test_methods_are_those_of_each_network() -> None:
     assert value(publisher, info, vantage="khi-ptcl", meaning=said) == 1
 
 
-def test_role_states_tell_which_part() -> None:
-    """A degraded platform names the role that is blocked and shows the others as ok."""
+def test_function_states_tell_which_part() -> None:
+    """A degraded platform names the function that is blocked and shows the others as ok."""
     publisher = world.publisher()
     publisher.publish(world.cycle(PTCL, accusations={"x": (State.DEGRADED, "tls", "reset")}), [])
-    assert value(publisher, "role_state", role="media", state="blocked", **X_AT_PTCL) == 1
-    assert value(publisher, "role_state", role="web", state="ok", **X_AT_PTCL) == 1
-    assert value(publisher, "role_state", role="web", state="blocked", **X_AT_PTCL) is None
+    assert value(publisher, "function_state", function="media", state="blocked", **X_AT_PTCL) == 1
+    assert value(publisher, "function_state", function="web", state="ok", **X_AT_PTCL) == 1
+    assert value(publisher, "function_state", function="web", state="blocked", **X_AT_PTCL) is None
 
 
 def test_blocked_networks_are_a_ratio_of_those_that_can_tell() -> None:
@@ -285,7 +285,7 @@ def test_controls_report_health_but_no_platforms() -> None:
     control = {"vantage": "ams-control"}
     assert value(publisher, "vantage_state", state="ok", **control) == 1
     assert value(publisher, "vantage_last_report_timestamp_seconds", **control) == NOW.timestamp()
-    for name in ("platform_state", "role_state"):
+    for name in ("platform_state", "function_state"):
         assert value(publisher, name, platform="x", state="blocked", **control) is None
 
 
