@@ -252,9 +252,12 @@ class TransferObservation(
     verified: bool = True
     """False when the certificate was not judged, as for an innocuous name."""
     first_byte: float = 0.0
-    """Seconds from the request to the first byte of the answer."""
+    """Seconds from the request to the first byte that came after it."""
+    bytes_before: int = 0
+    """Bytes that came before the request: the handshake. Older measurements do not count them."""
     bytes_wanted: int = 0
     bytes_read: int = 0
+    """Bytes that came after it, as TCP carries them."""
     marks: tuple[tuple[float, int], ...] = ()
     """(seconds since the request, bytes read so far), at most 64 of them, the last one included."""
     held_up: float | None = None

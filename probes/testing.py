@@ -291,6 +291,8 @@ class ScriptedStream:
         self.server_names: list[str] = []
         """Names asked for in handshakes."""
         self.closed = False
+        self.received = 0
+        self.on_received: Callable[[], None] | None = None
         self._own = own
         self._peer = peer
         self._resolver = resolver
@@ -348,6 +350,9 @@ class ScriptedStream:
         assert isinstance(reply, bytes)  # noqa: S101 # narrows for the type checker
         if len(reply) > limit:
             self._replies_left.insert(0, reply[limit:])
+        self.received += len(reply[:limit])
+        if self.on_received is not None:
+            self.on_received()
         return reply[:limit]
 
     def close(self) -> None:

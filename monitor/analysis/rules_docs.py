@@ -18,7 +18,12 @@ from monitor.analysis.judge.rules import RULES, RULES_VERSION, Rule
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES, TransferRule
 from monitor.analysis.throttling.transfer_facts import ROUNDS_NEEDED
 from monitor.analysis.throttling.transfer_pauses import LEAST, UNSEEN
-from monitor.analysis.throttling.transfer_round import NAME_RATIO, SITE_RATIO
+from monitor.analysis.throttling.transfer_round import (
+    FAST,
+    NAME_RATIO,
+    PAST_FREEZES,
+    SITE_RATIO,
+)
 from monitor.analysis.vantage.health import HEALTH_RULES
 from monitor.analysis.verdict import Evidence
 
@@ -112,9 +117,13 @@ anything but certificates.
 _SPEED = f"""\
 ## Speed
 
-To find out whether a platform is throttled, an object of it is fetched in rounds: under its own
-name, under an innocuous name at the same address, and an object elsewhere, in random order. One
-round suffices to say that all is well; when it looks wrong two more follow, and then a control.
+To find out whether a function of a platform is throttled, an object of it is fetched. When it comes
+at {FAST / 1e6:g} Mbit/s, and the connection carries more than {PAST_FREEZES // 1024} KiB, after
+which known freezes have begun, all is well; where the function is not core, also when only the
+distance holds it up. Else it is fetched in rounds: under its own name, under an innocuous name at
+the same address, and an object elsewhere, in random order. One round suffices to say that all is
+well; when it looks wrong two more follow, and then a control. Bytes are those of the connection, so
+that a trickle is a rate, and a stall is dated by the byte at which the censor stops.
 Slow means less than {NAME_RATIO:g} of the rate of the innocuous name; where that gives no rate,
 less than {SITE_RATIO:g} of the object elsewhere and of the control, and slower than the distance
 explains. At least {ROUNDS_NEEDED} rounds, and two thirds of all, have to agree. A transfer that
@@ -126,9 +135,9 @@ from the time of what seems slow and added to the others' time. What is not slow
 stalled for longer than that, is *insufficient*; so are rates that swing between rounds by as much
 as they differ.
 
-An accusation changes the verdict on an endpoint that was *ok*, or that timed out half-way, to
-*throttled*. It is *weak* when no control could compare, when an object elsewhere was the only
-comparison, or when rates overlap or stalls lie apart.
+An accusation changes the verdict on an endpoint that was *ok*, or that timed out half-way or in its
+handshake, to *throttled*. It is *weak* when no control could compare, when an object elsewhere was
+the only comparison, or when rates overlap or stalls lie apart.
 """
 
 _ACCUSING = ("rule", "meaning", "state", "method", "evidence", "wrong when")

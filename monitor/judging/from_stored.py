@@ -123,7 +123,7 @@ class StoredCycles:
         ids = {one.id for one in made}
         judged = {verdict.endpoint for verdict in old if verdict.measurement in ids}
         for one in able:
-            if one.endpoint.id == first.endpoint or one.endpoint.id in judged:
+            if one.endpoint.id == first.endpoint or one.of in judged:
                 return one.place
         for one in able:
             led = led_to(one, last.get((one.platform, one.endpoint.id)))

@@ -12,7 +12,7 @@ import msgspec
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE
 from monitor.analysis.judge.fingerprint import Fingerprint
-from monitor.analysis.judge.follow_up_evidence import EXPLAINS
+from monitor.analysis.judge.follow_up_evidence import EXPLAINS, LATE_RULE, SLOW
 from monitor.analysis.judge.interception import local_authorities
 from monitor.analysis.judge.lossy_paths import lossy_platforms, perhaps_lossy_platforms
 from monitor.analysis.judge.platform import roll_up
@@ -64,7 +64,7 @@ def judge_cycle(
         fingerprints=fingerprints,
         trust=trust,
     )
-    verdicts = combine(_verdicts(seen, shared), (*transfers, *_still_accused(seen)))
+    verdicts = combine(_verdicts(seen, shared, transfers), transfers, tuple(_still_accused(seen)))
     return Cycle(
         id=seen.cycle,
         vantage=seen.vantage.id,
@@ -78,6 +78,9 @@ def judge_cycle(
         hurried=seen.out_of_turn,
         transfers=transfers,
     )
+
+
+_SILENT = ("tls.timeout", "http.timeout")
 
 
 class _Shared(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,16 +100,29 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     trust: Trust
 
 
-def _verdicts(seen: Seen, shared: _Shared) -> list[Verdict]:
+def _verdicts(seen: Seen, shared: _Shared, transfers: Sequence[TransferVerdict]) -> list[Verdict]:
     """The verdicts on all endpoints: first on those that were followed up, since what follow-ups
-    found at one endpoint of a platform may explain the others."""
+    found at one endpoint of a platform may explain the others. What transfers found explains others
+    of the function."""
     found: dict[int, Verdict] = {}
     explained: dict[str, set[str]] = {}
+    slow = {
+        (one.verdict.platform, one.verdict.function)
+        for one in transfers
+        if one.verdict.rule_id == SLOW
+    }
     for number, one in sorted(enumerate(seen.endpoints), key=lambda n: not n[1].follow_ups):
         known = frozenset(explained.get(one.platform, ()))
+        if (one.platform, one.function) in slow:
+            known |= {SLOW}
         found[number] = verdict = _verdict(one, seen, shared, known)
         if verdict.rule_id in EXPLAINS:
             explained.setdefault(one.platform, set()).add(verdict.rule_id)
+    for number, one in enumerate(seen.endpoints):
+        # Which of them was late is not known before all were judged.
+        known = frozenset(explained.get(one.platform, ()))
+        if found[number].rule_id in _SILENT and LATE_RULE in known:
+            found[number] = _verdict(one, seen, shared, known)
     return [found[number] for number in range(len(seen.endpoints))]
 
 

@@ -400,8 +400,7 @@ class _CycleSteps:
         transfers = self._runner.transfers
         if transfers is None or self._effort is Effort.OUT_OF_TURN:
             return ()
-        last = [one.attempts[-1] for one in endpoints]
-        return await transfers.run(self._vantage, self._cycle, health, last)
+        return await transfers.run(self._vantage, self._cycle, health, endpoints)
 
     # -- the result ------------------------------------------------------------------------------
 

@@ -1,16 +1,18 @@
 """When to measure transfer speed, of which objects, and in how many rounds.
 
-One object of each platform is measured by the clock. It is measured at once when a test of it
-worked but took far longer than usual, or stopped half-way. One round shows that all is well. After
-a round that looks wrong come two more and then control, so that the judge can be certain. While a
-platform is throttled each cycle measures one round, which counts together with the two before it.
-Once the day's bytes are spent, the last verdict holds for as long as it would have taken to measure
-again.
+An object of each function is measured by the clock. It is measured at once when a test of it worked
+but took far longer than usual, stopped half-way, or got its handshake late. First comes a glance:
+the object alone, past the bytes after which connections are known to be frozen. Where that is fast
+all is well. Else come rounds that compare; after one that looks wrong two more and then control, so
+that the judge can be certain. While a function is throttled each cycle measures one round, which
+counts together with the two before it. Once the day's bytes are spent, the last verdict holds for
+as long as it would have taken to measure again.
 
 Transfers of one vantage never run side by side: they would slow each other down.
 """
 
 import asyncio
+import math
 import random
 from collections import deque
 from collections.abc import Collection, Sequence
@@ -18,10 +20,11 @@ from statistics import median
 
 from msgspec import structs
 
-from monitor.analysis.seen import ObjectTransfers, Place, Seen
+from monitor.analysis.judge.follow_up_evidence import LATE_FOR_DISTANCE, LATE_HANDSHAKE
+from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Place, Seen
 from monitor.analysis.throttling.history import HISTORY, ROUNDS, SpeedHistories
 from monitor.analysis.throttling.objects import TransferObject, led_to, objects_of
-from monitor.analysis.throttling.transfer_round import round_of
+from monitor.analysis.throttling.transfer_round import Round, round_of
 from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.budget.budget import Allotment
@@ -32,6 +35,7 @@ from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import TIMEOUTS
+from probes.measure.follow_up_reasons import Reason
 from probes.measure.transfer import TransferPlan
 from probes.measurement import (
     TRANSFER_INNOCUOUS,
@@ -40,6 +44,7 @@ from probes.measurement import (
     HttpObservation,
     Layer,
     Measurement,
+    TcpObservation,
     TlsObservation,
 )
 from probes.vantage import Profile, VantagePoint
@@ -47,8 +52,16 @@ from probes.vantage import Profile, VantagePoint
 log = logger(__name__)
 
 VARIANTS = 3
-PER_CYCLE = 4
+GLANCE = 48 * 1024
+"""Bytes that a glance requests."""
+PER_CYCLE = 6
 """Objects measured in one cycle at most, so that cycles keep their interval."""
+CALM = 15.0
+"""Seconds of silence after a slow transfer, or one that did not come, at most."""
+QUEUE = 64 * 1024
+"""Bytes that may wait in the queue of a slow line, as shapers let them."""
+SPARE = 1 / 8
+"""Share of the interval."""
 TIME_SHARE = 1 / 3
 """Share of the interval after which no further object is begun."""
 FIRST_WITHIN = 1 / 4
@@ -57,6 +70,8 @@ LEAST_HISTORY = 5
 """With fewer measurements nothing is known to be usual."""
 TIMES_SLOWER, SECONDS_SLOWER = 4.0, 1.5
 """Both against the usual time make a measurement suspicious."""
+SUSPECTED_AGAIN = 3.0
+"""Intervals after which late handshakes are suspicious again, once they turned out to be honest."""
 
 
 class _Schedule:
@@ -66,6 +81,8 @@ class _Schedule:
         self.due = due
         self.times: deque[float] = deque(maxlen=HISTORY)
         """Seconds that tests of the page lately took."""
+        self.trusted_until = 0.0
+        """Until then late handshakes are not suspicious."""
         self.leads_to: Endpoint | None = None
         """Where redirects led the last test that sent a request."""
 
@@ -105,27 +122,32 @@ class Transfers:
         vantage: VantagePoint,
         cycle: str,
         health: VantageHealth,
-        measurements: Sequence[Measurement],
+        endpoints: Sequence[EndpointMeasurements],
     ) -> tuple[ObjectTransfers, ...]:
-        """The transfers of one cycle of a field vantage; `measurements` are its last of each
-        endpoint."""
-        last = {(one.platform, one.endpoint): one for one in measurements}
-        wanted: list[tuple[int, float, TransferObject, Measurement | None]] = []
+        """The transfers of one cycle of a field vantage, which measured these endpoints."""
+        seen = {(one.platform, one.endpoint): one for one in endpoints}
+        wanted: list[tuple[int, bool, float, TransferObject]] = []
         for one in self._histories.objects:
-            reached = last.get((one.platform, one.witness))
-            urgency = self._urgency(vantage, one, reached)
+            urgency = self._urgency(vantage, one, seen.get((one.platform, one.witness)))
             if urgency is not None:
-                wanted.append((urgency, self._rng.random(), one, reached))
-        wanted.sort(key=lambda entry: entry[:2])
+                wanted.append((urgency, not one.core, self._rng.random(), one))
+        wanted.sort(key=lambda entry: entry[:3])
         made: list[ObjectTransfers] = []
         # A rate says nothing while the vantage itself is in trouble.
-        if health.state is VantageState.OK:
-            began = self._now()
-            for urgency, _, one, reached in wanted if self._forced else wanted[:PER_CYCLE]:
-                late = self._now() - began > TIME_SHARE * self._settings.interval
-                if (late and not self._forced) or not self._affordable(vantage, urgency):
-                    break
-                made.append(await self._measure(vantage, cycle, one, reached))
+        if health.state is not VantageState.OK:
+            return ()
+        began = self._now()
+        given_up: set[str] = set()
+        for urgency, *_, one in wanted if self._forced else wanted[:PER_CYCLE]:
+            late = self._now() - began > TIME_SHARE * self._settings.interval
+            if (late and not self._forced) or not self._affordable(vantage, one, urgency):
+                break
+            witness = seen.get((one.platform, one.witness))
+            if witness is not None and _silent(witness) and one.platform in given_up:
+                continue
+            made.append(await self._measure(vantage, cycle, one, witness, urgency))
+            if round_of(made[-1].made[-1]).missing:
+                given_up.add(one.platform)
         return tuple(made)
 
     def accusations(self, vantage: VantagePoint) -> tuple[TransferVerdict, ...]:
@@ -141,29 +163,38 @@ class Transfers:
     # -- when ------------------------------------------------------------------------------
 
     def _urgency(
-        self, vantage: VantagePoint, one: TransferObject, reached: Measurement | None
+        self, vantage: VantagePoint, one: TransferObject, witness: EndpointMeasurements | None
     ) -> int | None:
         """0: at once, 1: its time has come, None: not now."""
-        schedule = self._schedule(vantage, one)
+        if vantage.profile is Profile.QUIET and not one.page:
+            return None  # no person would request it
+        schedule, now = self._schedule(vantage, one), self._now()
+        reached = None if witness is None else witness.attempts[-1]
         cut_short = reached is not None and _cut_short(reached)
-        if one.witness and (reached is None or not (reached.reached or cut_short)):
+        late = witness is not None and (_late(witness) or _silent(witness))
+        if one.witness and (reached is None or not (reached.reached or cut_short or late)):
             return None  # blocked or down: there is nothing to measure
         asked = reached is not None and bool(reached.of(Layer.HTTP))
         slow = asked and reached is not None and _unusual(reached, schedule.times)
         if asked and reached is not None and reached.reached and not slow:
             schedule.times.append(_seconds(reached))
         history = self._histories.of(vantage.id, one.place)
-        if self._forced or history.accusation(self._now()) is not None:
+        if self._forced or history.accusation(now) is not None:
             return 0
-        if self._settings.throttling.on_suspicion and (cut_short or slow):
+        late = late and now >= schedule.trusted_until
+        if self._settings.throttling.on_suspicion and (cut_short or slow or late):
             return 0
-        by_clock = self._settings.throttling.every > 0 and self._now() >= schedule.due
+        by_clock = self._settings.throttling.every > 0 and now >= schedule.due
         return 1 if by_clock else None
 
-    def _affordable(self, vantage: VantagePoint, urgency: int) -> bool:
-        """Whether the day's bytes allow for one more object, which may take every round."""
-        ledger = self._probers.ledger
-        cost = ROUNDS * VARIANTS * fetch_bytes(self._settings.throttling.object_bytes)
+    def _affordable(
+        self, vantage: VantagePoint, one: TransferObject, urgency: int, *, glanced: bool = False
+    ) -> bool:
+        """Whether the day's bytes allow for what comes next: a glance, or every round."""
+        ledger, history = self._probers.ledger, self._histories.of(vantage.id, one.place)
+        every = ROUNDS * VARIANTS * fetch_bytes(self._settings.throttling.object_bytes)
+        begins = not (glanced or history.earlier(self._now()))
+        cost = fetch_bytes(GLANCE) if begins else every
         allowed = ledger.affords(vantage.id, Allotment.SPEED, cost) or (
             urgency == 0 and ledger.affords(vantage.id, Allotment.SUSPICION, cost)
         )
@@ -181,11 +212,74 @@ class Transfers:
     # -- measuring -------------------------------------------------------------------------
 
     async def _measure(
-        self, vantage: VantagePoint, cycle: str, one: TransferObject, reached: Measurement | None
+        self,
+        vantage: VantagePoint,
+        cycle: str,
+        one: TransferObject,
+        witness: EndpointMeasurements | None,
+        urgency: int,
     ) -> ObjectTransfers:
+        reached = None if witness is None else witness.attempts[-1]
         schedule = self._schedule(vantage, one)
         history = self._histories.of(vantage.id, one.place)
         target = schedule.leads_to = led_to(one, reached) or schedule.leads_to or one.endpoint
+        distance, earlier = history.distance(reached), history.earlier(self._now())
+        made: list[Measurement] = []
+        if not earlier:
+            if witness is not None and _silent(witness):
+                await self._calm(None)
+            made.append(await self._glance(vantage, one, target, cycle))
+        if earlier or (
+            not self._suffices(one, witness, round_of(made[0], distance))
+            and self._affordable(vantage, one, urgency, glanced=True)
+        ):
+            if made:
+                await self._calm(made[-1])
+            made += await self._rounds(vantage, one, target, cycle, reached)
+        now, every = self._now(), self._settings.throttling.every
+        transfers = self._histories.transfers(vantage.id, one.place, made, (), reached, now)
+        schedule.due = now + every * self._rng.uniform(0.9, 1.1)
+        if any(round_of(each, distance).suspicious for each in transfers.rounds):
+            plan, ask = self._plan(one, target, (TRANSFER_TARGET,)), self._probers.transfer
+            controls = [await ask(control.id, plan, cycle=cycle) for control in self._controls]
+            return structs.replace(transfers, controls=tuple(controls))
+        schedule.trusted_until = now + SUSPECTED_AGAIN * self._settings.interval
+        return transfers
+
+    def _suffices(
+        self, one: TransferObject, witness: EndpointMeasurements | None, glance: Round
+    ) -> bool:
+        """Whether a glance leaves nothing to compare. What the distance explains is compared only
+        where the platform is for that; and what stays silent is blocked, and not slow."""
+        if glance.missing:
+            return witness is not None and _silent(witness) and not _late(witness)
+        return glance.fast or (glance.unhindered and not one.core)
+
+    async def _calm(self, last: Measurement | None) -> None:
+        """Let the queue of a slow line run empty, which the `last` transfer filled, or tests of
+        several endpoints at once, with what their servers repeat."""
+        target = None if last is None else round_of(last).target
+        rate = target.rate if target is not None and target.rate else 0.0
+        drained = 8 * QUEUE / rate if rate else math.inf
+        await asyncio.sleep(min(CALM, drained, self._spare))
+
+    async def _glance(
+        self, vantage: VantagePoint, one: TransferObject, target: Endpoint, cycle: str
+    ) -> Measurement:
+        plan = self._plan(one, target, (TRANSFER_TARGET,))
+        plan = structs.replace(plan, bytes_wanted=min(GLANCE, plan.bytes_wanted))
+        return await self._probers.transfer(vantage.id, plan, cycle=cycle)
+
+    async def _rounds(
+        self,
+        vantage: VantagePoint,
+        one: TransferObject,
+        target: Endpoint,
+        cycle: str,
+        reached: Measurement | None,
+    ) -> list[Measurement]:
+        """One round, and more of them where that looks otherwise than before."""
+        history = self._histories.of(vantage.id, one.place)
         distance, earlier = history.distance(reached), history.earlier(self._now())
         made = [await self._round(vantage, one, target, cycle, 1)]
         first = round_of(made[0], distance)
@@ -195,17 +289,11 @@ class Transfers:
             # Wrong for the first time, or well again: one round alone proves neither.
             for attempt in range(2, ROUNDS + 1):
                 # Queues that the round before filled run empty meanwhile.
+                await self._calm(made[-1])
                 pause = self._settings.probe.retry_pause
                 await asyncio.sleep(pause * self._rng.uniform(0.5, 1.5))
                 made.append(await self._round(vantage, one, target, cycle, attempt))
-        now, every = self._now(), self._settings.throttling.every
-        transfers = self._histories.transfers(vantage.id, one.place, made, (), reached, now)
-        schedule.due = now + every * self._rng.uniform(0.9, 1.1)
-        if any(round_of(each, distance).suspicious for each in transfers.rounds):
-            plan, ask = self._plan(one, target, (TRANSFER_TARGET,)), self._probers.transfer
-            controls = [await ask(control.id, plan, cycle=cycle) for control in self._controls]
-            return structs.replace(transfers, controls=tuple(controls))
-        return transfers
+        return made
 
     async def _round(
         self, vantage: VantagePoint, one: TransferObject, target: Endpoint, cycle: str, attempt: int
@@ -216,7 +304,7 @@ class Transfers:
             variants.append(TRANSFER_INNOCUOUS)
         self._rng.shuffle(variants)
         plan = self._plan(one, target, tuple(variants))
-        return await self._probers.transfer(vantage.id, plan, cycle=cycle, attempt=attempt)
+        return await self._probers.transfer(vantage.id, plan, cycle=cycle, attempt=attempt + 1)
 
     def _plan(
         self, one: TransferObject, target: Endpoint, variants: tuple[str, ...]
@@ -226,12 +314,19 @@ class Transfers:
             platform=one.platform,
             function=one.function,
             object=target,
+            permit=one.of,
             variants=variants,
             innocuous=self._settings.probe.innocuous,
             reference=self._reference,
             bytes_wanted=throttling.object_bytes,
             deadline=throttling.deadline,
+            patience=max(throttling.deadline, min(2 * throttling.deadline, self._spare)),
         )
+
+    @property
+    def _spare(self) -> float:
+        """Seconds of a cycle that may be spent on waiting for something at a time."""
+        return math.inf if self._forced else SPARE * self._settings.interval
 
     def _now(self) -> float:
         return self._probers.now().timestamp()
@@ -260,6 +355,36 @@ def _cut_short(measurement: Measurement) -> bool:
         and hop.status > 0
         for hop in measurement.of(Layer.HTTP)
     )
+
+
+def _silent(witness: EndpointMeasurements) -> bool:
+    """The handshake fell silent. Where a line is slow and several tests share it, one alone that is
+    given time may come."""
+    tried = witness.attempts[-1].of(Layer.TLS)
+    return bool(tried) and all(one.failure in TIMEOUTS for one in tried)
+
+
+def _late(witness: EndpointMeasurements) -> bool:
+    """A handshake came late, for the distance, or only when it was tried once more or waited for
+    longer."""
+    tried = [o for m in witness.attempts for o in m.of(Layer.TLS) if isinstance(o, TlsObservation)]
+    waited = [
+        o
+        for m in witness.follow_ups
+        for o in m.observations
+        if isinstance(o, TlsObservation) and o.reason == Reason.PATIENCE
+    ]
+    worked = [one for one in (*tried, *waited) if one.failure is None]
+    if worked and any(one.failure in TIMEOUTS for one in tried):
+        return True
+    connects = [
+        o.duration
+        for m in witness.attempts
+        for o in m.of(Layer.TCP)
+        if isinstance(o, TcpObservation) and o.failure is None
+    ]
+    usual = LATE_FOR_DISTANCE * min(connects, default=math.inf)
+    return any(one.duration > max(usual, LATE_HANDSHAKE) for one in worked)
 
 
 def _report(verdict: TransferVerdict) -> None:

@@ -42,6 +42,7 @@ FOLLOW_UPS: Mapping[str, str] = {
     Reason.OPEN_RESOLVER_TCP: N_("Same name, another resolver over TCP"),
     Reason.DOH: N_("Same name, encrypted DNS (DoH)"),
     Reason.HONEST_ADDRESS: N_("An address of the platform that others gave"),
+    Reason.PATIENCE: N_("Same server, the platform's name, with more time to answer"),
     Reason.SMALL_SEGMENTS: N_("Same server, the platform's name in small packets"),
     Reason.NEIGHBOUR: N_("Another server on the same network, its own name"),
     Reason.WAY: N_("How far packets to the server come"),

@@ -63,6 +63,13 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
         return next((value for key, value in self.headers if key == name), "")
 
     @property
+    def lasts(self) -> bool:
+        """Whether the connection can carry another request: the answer has an end of its own."""
+        whole = self.failure is None and self.status >= 200 and not self.truncated
+        framed = self.header("content-length") or self.header("transfer-encoding")
+        return whole and bool(framed) and self.header("connection").lower() != "close"
+
+    @property
     def title(self) -> str:
         """The text of the first title element, white space folded."""
         start = _TITLE_START.search(self.body)
@@ -200,6 +207,53 @@ class _Decoder:
             self._inflate.eof or len(plain) < room
         )
         return plain
+
+
+class _Answers:
+    """Counts the responses of one connection; httptools' parser calls the `on_` methods."""
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self.whole = 0
+
+    def on_message_complete(self) -> None:
+        self.whole += self._parser.get_status_code() >= 200  # 100 and 103 come before the answer
+
+    def feed(self, data: bytes) -> None:
+        """Raises MalformedReplyError."""
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            raise MalformedReplyError("response is not HTTP") from error
+
+
+async def repeat(
+    client: HttpClient,
+    stream: ByteStream,
+    url: str,
+    count: int,
+    *,
+    headers: Mapping[str, str],
+    timeout: float,  # noqa: ASYNC109 # a failure by our deadline is data here, not an exception
+) -> tuple[str | None, bool]:
+    """GET `url` again `count` times at once (RFC 9112 section 9.3.2) over a connection whose last
+    answer lasts. Answers are read and forgotten.
+
+    The failure, and whether the connection may carry more: servers close one after so many
+    requests, which is none. Never raises for network failures.
+    """
+    answers = _Answers()
+    try:
+        async with asyncio.timeout(timeout):
+            await stream.send(client.request(url, headers) * count)
+            while answers.whole < count:
+                data = await stream.receive(_CHUNK)
+                if not data:
+                    return None, False
+                answers.feed(data)
+    except (OSError, MalformedReplyError) as error:
+        return failure_of(error), False
+    return None, True
 
 
 async def exchange(

@@ -204,15 +204,20 @@ class Connections:
         server_name: str,
         verify: bool,
         hello: Hello = Hello.USUAL,
+        *,
+        patience: float = 0.0,
     ) -> bool:
-        """A TLS handshake over an open stream, which is closed if it fails; True if it worked."""
+        """A TLS handshake over an open stream, which is closed if it fails; True if it worked.
+
+        `patience` is how many seconds it may take, where that is not the usual time.
+        """
         start = self._record.elapsed()
         stream = opened.stream
         failure: str | None = None
         alert, verify_error = False, ""
         facts = TlsFacts(version="", cipher="", alpn="")
         try:
-            async with asyncio.timeout(self._record.settings.tls_timeout):
+            async with asyncio.timeout(patience or self._record.settings.tls_timeout):
                 facts = await stream.start_tls(server_name, verify=verify, hello=hello)
         except OSError as error:  # ssl.SSLError is one
             failure = failure_of(error)

@@ -9,6 +9,7 @@ moved service, or a middlebox from a broken server. Each question here changes o
 | address | the name again, after that | whether the failure was already over |
 | address | small segments | whether only large packets get lost |
 | address | the name in another form of greeting | whether only one form is cut off |
+| address | patience | whether the answer only comes late |
 | server name | an innocuous address | whether the name is blocked at every address |
 | resolver, over TCP | an innocuous name | whether it serves TCP at all |
 | name | open resolvers over UDP, TCP and HTTPS | whether our resolver lies, or the path to any |
@@ -82,6 +83,9 @@ _DNS_PORT, _HTTPS_PORT = 53, 443
 SMALL_SEGMENT = 536
 """Bytes that every path must carry (RFC 9293 section 3.7.1)."""
 _CUT_OFF = (Failure.CONNECTION_RESET, Failure.EOF)
+PATIENCE = 12.0
+"""Seconds for a handshake that is given time. The queue of a line that is held to 128 kbit/s, which
+the other tests filled, runs empty in four."""
 _MEMORY = "memory"
 _PRIVATE = tuple(
     map(
@@ -274,14 +278,17 @@ class _Question(MeasurementRun, ABC):
         reason: str,
         segment: int = 0,
         hello: Hello = Hello.USUAL,
+        patience: float = 0.0,
     ) -> bool:
         """Connect and, where the endpoint speaks TLS, make a handshake for `name`; `segment` as for
-        `Network.connect`."""
+        `Network.connect`, `patience` as for `Connections.handshake`."""
         since = len(self.record.observations)
         opened = await self.connections.connect(address, self.plan.port, segment)
         worked = opened is not None
         if opened is not None and self.plan.tls:
-            worked = await self.connections.handshake(opened, self.plan.port, name, verify, hello)
+            worked = await self.connections.handshake(
+                opened, self.plan.port, name, verify, hello, patience=patience
+            )
             opened.stream.close()
         self.record.mark(reason, since)
         return worked
@@ -344,6 +351,20 @@ class _OtherHellos(_Question):
                 if self.plan.other_hello is Hello.SHORT:
                     # Whether it is the number of packets or what is in them.
                     await other(hello=Hello.PARTS)
+
+
+class _Patience(_Question):
+    """Give the handshake time, over one family: two would slow each other down."""
+
+    async def ask(self) -> None:
+        for address in self.plan.silent[:1]:
+            await self.test_address(
+                address,
+                self.plan.host.rstrip("."),
+                verify=True,
+                reason=Reason.PATIENCE,
+                patience=PATIENCE,
+            )
 
 
 class _PrivateAddresses(_Question):
@@ -617,6 +638,7 @@ def _questions(context: VantageContext, plan: FollowUpPlan, origin: float) -> li
         if not proxied:
             asked.append(_SmallSegments(context, plan, origin))
             asked.append(_OtherHellos(context, plan, origin))
+            asked.append(_Patience(context, plan, origin))
             asked.append(_PrivateAddresses(context, plan, origin))
     if not proxied:
         asked.append(_Neighbours(context, plan, origin))

@@ -44,6 +44,9 @@ class Reason(StrEnum):
     """The endpoint's server name again at the address that failed, in segments of at most 536
     bytes. If that works where an innocuous name fails as well, large packets get lost on the way,
     and neither name nor address is blocked."""
+    PATIENCE = "patience"
+    """The endpoint's server name at the address that fell silent, with several times as long for
+    the handshake as usual. If it comes, nobody drops it: the way there is slow."""
     PRIVATE_ADDRESS = "private_address"
     """A handshake, verified for the name, at a private address that the vantage's own resolver
     gave: a provider may have a server of the platform there."""

@@ -8,18 +8,24 @@ not compete for the line, in an order the caller shuffles:
     reference   another object elsewhere, over the same line
 
 Certificates are verified except for the innocuous name, for which a platform's server cannot have
-one. That connection carries only this one request, which holds no secret: no cookie, no account
-and no address of ours.
+one. That connection carries only this request, which holds no secret: no cookie, no account and no
+address of ours.
+
+*Bytes* are those that TCP carries, since a censor counts these, and since of a TLS record nothing
+can be read before all 16 KiB of it are here. *Short objects*, as the error page of a server of
+pictures, are requested again on the same connection, more of them at once each time, until enough
+bytes came. *Patience*: a handshake may take longer than usual, for a throttled one takes seconds.
 """
 
 import asyncio
+import math
 from collections.abc import Mapping
 
 import msgspec
 
 from probes.catalog.catalog import Endpoint
 from probes.failure import Failure
-from probes.layers.http import exchange
+from probes.layers.http import BROWSER, exchange, repeat
 from probes.layers.machine_pauses import PauseMeter
 from probes.layers.proxy import ProxyError
 from probes.measure.connect_directly_or_through_proxy import Opened
@@ -35,14 +41,23 @@ from probes.measurement import (
     family_of,
     id_at,
 )
-from probes.sockets.network import ByteStream
+from probes.sockets.network import Stream
 
 MARKS = 64
 IDLE_SHARE = 0.5
-"""Share of the deadline without a byte after which a transfer has stalled. It lets a line of
-30 kbit/s finish a TLS record of 16 KiB, which arrives as one piece."""
+"""Share of the deadline without a byte after which a transfer has stalled."""
+IDLE_HELLOS = 3.0
+"""Times as long as the handshake took, which suffice as well where that is longer."""
+MOST_REQUESTS = 256
+"""Requests on one connection at most. Answers of 200 bytes then get past 32 KiB."""
+LEAST_ANSWER = 200
+"""Bytes that an answer is taken to have at least."""
+AT_ONCE = 4
+"""Requests at once, and how many times as many the next time, while answers take less than SOON."""
+SOON = 0.5
+"""Seconds."""
 
-_PLAIN: Mapping[str, str] = {"Accept-Encoding": "identity"}
+_PLAIN: Mapping[str, str] = {"Accept-Encoding": "identity", "Connection": "keep-alive"}
 """Uncompressed: a start page is then large enough to measure."""
 
 
@@ -53,6 +68,8 @@ class TransferPlan(msgspec.Struct, frozen=True, kw_only=True):
     function: str
     object: Endpoint
     """An https endpoint."""
+    permit: str = ""
+    """Id of the catalogue's endpoint by which the object may be reached; empty: its own."""
     variants: tuple[str, ...] = (TRANSFER_TARGET,)
     """Reasons, in the order in which to make them."""
     innocuous: str = ""
@@ -62,6 +79,8 @@ class TransferPlan(msgspec.Struct, frozen=True, kw_only=True):
     bytes_wanted: int = 128 * 1024
     deadline: float = 10.0
     """Seconds from the request; the bytes read until then give the rate."""
+    patience: float = 0.0
+    """Seconds for a handshake, where that is longer than usual."""
 
 
 async def transfer(
@@ -113,40 +132,40 @@ class _Round(MeasurementRun):
 
     async def _fetch(self, plan: TransferPlan, reason: str, endpoint: Endpoint) -> bool:
         """One variant; True when its bytes came as wanted."""
-        self.record.given, self.record.endpoint = endpoint.host, endpoint.id
+        own = reason != TRANSFER_REFERENCE
+        self.record.given = endpoint.host
+        self.record.endpoint = plan.permit if own and plan.permit else endpoint.id
         opened = await self._reach(endpoint)
         if opened is None:
             return False
         verified = reason != TRANSFER_INNOCUOUS
         name = endpoint.host.rstrip(".") if verified else plan.innocuous
-        if not await self.connections.handshake(opened, endpoint.port, name, verified):
+        patience = max(plan.patience, self.record.settings.tls_timeout)
+        if not await self.connections.handshake(
+            opened, endpoint.port, name, verified, patience=patience
+        ):
             return False
         start = self.record.elapsed()
-        counted = CountedStream(opened.stream, idle=plan.deadline * IDLE_SHARE)
+        # Where the handshake came late, so will the answer.
+        hello = self.record.observations[-1].duration
+        idle = max(plan.deadline * IDLE_SHARE, IDLE_HELLOS * hello)
+        counted = CountedStream(opened.stream, idle=idle)
         with PauseMeter() as machine:
-            answer = await exchange(
-                self.context.client,
-                counted,
-                endpoint.id,
-                user_agent=self.record.settings.user_agent,
-                timeout=plan.deadline,
-                body_limit=plan.bytes_wanted,
-                more_headers=_PLAIN,
-            )
+            failure = await self._download(plan, endpoint, counted)
         opened.stream.close()
-        failure = answer.failure
-        if failure == Failure.GENERIC_TIMEOUT and counted.marks and not counted.stalled:
-            failure = None  # bytes kept coming until the deadline
+        if failure == Failure.GENERIC_TIMEOUT and not counted.stalled:
+            failure = None  # bytes kept coming until the deadline, or were not due yet
         self.record.observations.append(
             TransferObservation(
                 start=start,
-                duration=answer.duration,
+                duration=self.record.elapsed() - start,
                 failure=failure,
                 url=endpoint.id,
                 address=opened.address,
                 server_name=name,
                 verified=verified,
                 first_byte=counted.marks[0][0] if counted.marks else 0.0,
+                bytes_before=counted.before,
                 bytes_wanted=plan.bytes_wanted,
                 bytes_read=counted.total,
                 marks=tuple(counted.marks),
@@ -154,6 +173,42 @@ class _Round(MeasurementRun):
             )
         )
         return failure is None
+
+    async def _download(
+        self, plan: TransferPlan, endpoint: Endpoint, counted: "CountedStream"
+    ) -> str | None:
+        """Read the object, a short one several times; the failure."""
+        client, agent = self.context.client, self.record.settings.user_agent
+        loop = asyncio.get_running_loop()
+        until = loop.time() + plan.deadline
+        answer = await exchange(
+            client,
+            counted,
+            endpoint.id,
+            user_agent=agent,
+            timeout=plan.deadline,
+            body_limit=plan.bytes_wanted,
+            more_headers=_PLAIN,
+        )
+        if not answer.lasts or self.record.endpoint in self.context.ordered:
+            return answer.failure
+        # Short ones: what is sent takes its share of a line that is held to a rate.
+        headers = {"User-Agent": agent or BROWSER["User-Agent"], "Accept": "*/*"}
+        each, made, several = max(LEAST_ANSWER, counted.total), 1, AT_ONCE
+        more, failure = True, None
+        while more and failure is None and counted.total < plan.bytes_wanted:
+            missing = math.ceil((plan.bytes_wanted - counted.total) / each)
+            count = min(several, missing, MOST_REQUESTS - made)
+            if not count:
+                break
+            began = loop.time()
+            failure, more = await repeat(
+                client, counted, endpoint.id, count, headers=headers, timeout=until - began
+            )
+            made += count
+            if loop.time() - began < SOON:
+                several *= AT_ONCE
+        return failure
 
     async def _reach(self, endpoint: Endpoint) -> Opened | None:
         """A connection to the host, each time at the same address."""
@@ -188,36 +243,46 @@ class _Round(MeasurementRun):
 class CountedStream:
     """A ByteStream that notes how many bytes came by when, and gives up on silence."""
 
-    def __init__(self, stream: ByteStream, *, idle: float) -> None:
+    def __init__(self, stream: Stream, *, idle: float) -> None:
         """`idle`: seconds without a byte after which `receive` raises TimeoutError."""
-        self.total = 0
+        self.before = stream.received
+        """Bytes that came earlier on this connection."""
         self.marks: list[tuple[float, int]] = []
         """(seconds since this was made, bytes so far), at most MARKS, thinned evenly."""
         self.stalled = False
         self._stream = stream
         self._idle = idle
+        self._patience: asyncio.Timeout | None = None
         self._loop = asyncio.get_running_loop()
         self._origin = self._loop.time()
+        stream.on_received = self._note
+
+    @property
+    def total(self) -> int:
+        """Bytes that came since this was made."""
+        return self._stream.received - self.before
 
     async def send(self, data: bytes) -> None:
         await self._stream.send(data)
 
     async def receive(self, limit: int) -> bytes:
-        """As the stream, and note it. Raises TimeoutError after `idle` seconds without a byte."""
-        patience = asyncio.timeout(self._idle)
+        """As the stream. Raises TimeoutError after `idle` seconds without a byte, even a part of
+        what cannot be read yet."""
+        self._patience = asyncio.timeout(self._idle)
         try:
-            async with patience:
-                data = await self._stream.receive(limit)
+            async with self._patience:
+                return await self._stream.receive(limit)
         except TimeoutError:
-            self.stalled = patience.expired()
+            self.stalled = self._patience.expired()
             raise
-        if data:
-            self._note(len(data))
-        return data
+        finally:
+            self._patience = None
 
-    def _note(self, count: int) -> None:
-        self.total += count
+    def _note(self) -> None:
+        now = self._loop.time()
+        if self._patience is not None:
+            self._patience.reschedule(now + self._idle)
         if len(self.marks) == MARKS:
             # Drop every other one, never the first: it holds the delay of the first byte.
             del self.marks[1::2]
-        self.marks.append((self._loop.time() - self._origin, self.total))
+        self.marks.append((now - self._origin, self.total))

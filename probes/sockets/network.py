@@ -72,6 +72,12 @@ class Stream(ByteStream, Protocol):
     `close` may be called any number of times, but not while a task waits on the stream.
     """
 
+    received: int
+    """Bytes the peer sent, as TCP carries them: the handshake and the frames of TLS count."""
+    on_received: Callable[[], None] | None
+    """Called whenever `received` grows. Of a TLS record, nothing can be read before all of it is
+    here, which may take seconds on a slow line."""
+
     @property
     def local_address(self) -> str:
         """The vantage's own address on this stream, for scrubbing only; empty when closed."""
@@ -316,7 +322,7 @@ class SocketStream:
 
     __slots__ = (
         *("_chain", "_contexts", "_dial", "_hello_bytes", "_in_parts", "_incoming", "_outgoing"),
-        *("_secured", "_sock", "_tls", "_used"),
+        *("_secured", "_sock", "_tls", "_used", "on_received", "received"),
     )
 
     def __init__(
@@ -326,6 +332,8 @@ class SocketStream:
         dial: Callable[[], Awaitable[WatchedSocket]],
     ) -> None:
         """`dial` opens another connection to the same address."""
+        self.received = 0
+        self.on_received: Callable[[], None] | None = None
         self._sock = sock
         self._contexts = contexts
         self._dial = dial
@@ -379,7 +387,7 @@ class SocketStream:
             self._tls, self._chain = None, ()
         try:
             if self._sock.fileno() < 0:
-                self._sock = await self._dial()
+                self._sock, self.received = await self._dial(), 0
             facts = await self._handshake(self._contexts.of(hello, verify=True), server_name)
         except BaseException:
             # The next measurement must see this failure without a second connection.
@@ -479,7 +487,7 @@ class SocketStream:
     async def receive(self, limit: int) -> bytes:
         if self._tls is None:
             self._used = True
-            return await self._sock.receive(limit)
+            return self._counted(await self._sock.receive(limit))
         while True:
             try:
                 return self._tls.read(limit)
@@ -510,9 +518,15 @@ class SocketStream:
 
     async def _fill(self) -> bool:
         """Feed TLS the next bytes; False at the end of the stream."""
-        data = await self._sock.receive(_READ)
+        data = self._counted(await self._sock.receive(_READ))
         self._incoming.write(data)
         return bool(data)
+
+    def _counted(self, data: bytes) -> bytes:
+        self.received += len(data)
+        if data and self.on_received is not None:
+            self.on_received()
+        return data
 
     async def _flush(self) -> None:
         if self._outgoing.pending:

@@ -201,6 +201,74 @@ def _function(name: str, story: str, state: State, rule_id: str, evidence: str) 
     )
 
 
+def _speed(name: str, story: str, state: State, sub_method: str, proof: str = "") -> Scenario:
+    """One function of a shipped platform is slow; the answer is the platform's."""
+    proof = proof or f"test_a_slowed_function_is_named_and_the_rest_is_ok[{name}]"
+    return Scenario(
+        name=name,
+        group="beyond",
+        story=story,
+        ooni=_NEVER,
+        answer=Answer(
+            state=state,
+            rule_id=f"throttling.{sub_method}",
+            method="throttling",
+            sub_method=sub_method,
+            evidence="strong",
+        ),
+        proved_in=f"test_speed_of_functions.py::{proof}",
+    )
+
+
+SPEED: tuple[Scenario, ...] = (
+    _speed(
+        "youtube-video-128k",
+        "YouTube's video servers are held to 128 kbit/s by name, its pages and thumbnails are not.",
+        "throttled",
+        "rate",
+    ),
+    _speed(
+        "youtube-video-frozen",
+        "Each connection to YouTube's video servers falls silent after 16 KiB, by name.",
+        "throttled",
+        "stall",
+    ),
+    _speed(
+        "whatsapp-media-32k",
+        "All connections to the hosts of WhatsApp's pictures and voice messages share 32 kbit/s.",
+        "degraded",
+        "rate",
+    ),
+    _speed(
+        "whatsapp-media-16k",
+        "All connections to the host of WhatsApp's pictures share 16 kbit/s: a handshake takes"
+        " seconds.",
+        "degraded",
+        "rate",
+        "test_the_harder_the_throttling_the_surer_the_verdict[16k]",
+    ),
+    _speed(
+        "whatsapp-media-32k-object",
+        "The same at 32 kbit/s, with an object that the operator names.",
+        "degraded",
+        "rate",
+        "test_the_harder_the_throttling_the_surer_the_verdict[32k-object]",
+    ),
+    _speed(
+        "x-128k-shared",
+        "All hosts of X share 128 kbit/s: handshakes time out beside each other.",
+        "throttled",
+        "rate",
+        "test_a_shared_line_is_slow_and_nothing_is_dropped",
+    ),
+    _speed(
+        "tiktok-pictures-frozen",
+        "Connections to a server of TikTok's pictures fall silent after 20 KB, whatever the name.",
+        "degraded",
+        "stall",
+    ),
+)
+
 FUNCTIONS: tuple[Scenario, ...] = (
     _function(
         "youtube-video",
@@ -389,6 +457,7 @@ BEYOND: tuple[Scenario, ...] = (
     *FUNCTIONS,
     *LISTS,
     *PARTIAL,
+    *SPEED,
     _ailing("vantage-offline", "The vantage's line is dead.", "vantage.offline"),
     _ailing("vantage-unplugged", "The vantage has no link at all.", "vantage.offline"),
     _ailing(

@@ -14,6 +14,9 @@ route, a resolver with an old answer. Each follow-up varies one thing and keeps 
   large packets get lost (path MTU). Silence for any name is never more than weak without it.
 * *Another host beside a silent address, and how far packets to it come.* They tell silent addresses
   from a dead route to them, as `monitor.analysis.judge.silent_addresses` explains.
+* *The same name, given time.* Where a handshake comes after all, or came in an attempt before, and
+  late for the distance, nobody drops it: the way there is slow, which
+  `monitor.analysis.throttling` judges.
 * *Another source for the name's addresses.* An address is right when the handshake there verifies
   for the name. Large platforms give each network other addresses, so **no rule compares addresses
   to accuse**. A matching address only clears: a false certificate there was inserted on the path,
@@ -42,6 +45,7 @@ from probes.measurement import (
     AnyObservation,
     DnsObservation,
     Layer,
+    TcpObservation,
     TlsObservation,
 )
 
@@ -56,10 +60,19 @@ LARGE_HELLO: Sign = (Layer.TLS, "large_hello")
 """The contrary."""
 LARGE_PACKETS: Sign = (Layer.TLS, "large_packets")
 """Only large packets get lost on the way to the address."""
+LATE: Sign = (Layer.TLS, "late")
+"""The handshake comes, but takes longer than a test waits."""
+LATE_RULE = "tls.late"
+SLOW = "throttling.rate"
+"""The rule by which another endpoint of the function was found slow in this cycle. Where tests
+share a line that is held to a rate, some of them wait longer than they can."""
+LATE_HANDSHAKE, LATE_FOR_DISTANCE = 1.0, 8.0
+"""A handshake is late that takes so many seconds, and so many times as long as connecting did."""
 EXPLAINS = {
     "dns.private_address": frozenset(signs("dns.bogon")),
     "dns.dead_address": frozenset(signs("tcp.timeout tcp.refused tcp.unreachable tls.timeout")),
     "tls.large_packets": frozenset(signs("tls.timeout http.timeout")),
+    LATE_RULE: frozenset(signs("tls.timeout http.timeout")),
 }
 """Rule of an ordinary fault that follow-ups found → the signs that it explains."""
 EXPLAINED = "explained"
@@ -137,6 +150,13 @@ def _reread(
 ) -> Reading:
     if evidence is Evidence.NONE or not agreeing:
         return Reading(sign=sign, evidence=evidence)
+    if sign in EXPLAINS[LATE_RULE] and (
+        SLOW in case.explained or _comes_late(case, agreeing[0].last_hop.host)
+    ):
+        return Reading(sign=LATE, evidence=Evidence.NONE)
+    if case.follow_ups and sign in EXPLAINS[LATE_RULE] and LATE_RULE in case.explained:
+        # It may share a slow line with an endpoint whose handshake came.
+        return Reading(sign=sign, evidence=capped(evidence, Evidence.WEAK))
     if not case.follow_ups:
         if any(sign in EXPLAINS.get(rule, ()) for rule in case.explained):
             return Reading(sign=(sign[0], EXPLAINED), evidence=Evidence.NONE)
@@ -230,6 +250,23 @@ def _verified(clues: _Clues) -> set[str]:
         for o in clues.tls
         if o.reason == Reason.HONEST_ADDRESS and o.failure is None and o.server_name == clues.host
     }
+
+
+def _comes_late(case: Case, host: str) -> bool:
+    """Whether the host's handshake came in this cycle, and late for the distance: where it was
+    given time, or in an attempt before."""
+    own = ("", Reason.PATIENCE)
+    made = (*case.attempts, *case.follow_ups)
+    seen = [o for m in made for o in m.observations if o.reason in own]
+    connects = [o.duration for o in seen if isinstance(o, TcpObservation) and not o.failure]
+    late = max(LATE_HANDSHAKE, LATE_FOR_DISTANCE * min(connects, default=0.0))
+    return any(
+        isinstance(o, TlsObservation)
+        and o.failure is None
+        and o.server_name == host
+        and o.duration >= late
+        for o in seen
+    )
 
 
 def _verified_before(clues: _Clues) -> set[str]:

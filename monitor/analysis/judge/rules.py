@@ -70,6 +70,7 @@ from monitor.analysis.judge.follow_up_evidence import (
     DEAD_ADDRESS,
     EXPLAINED,
     LARGE_PACKETS,
+    LATE,
     PRIVATE_ADDRESS,
 )
 from monitor.analysis.judge.lossy_paths import lost
@@ -811,6 +812,13 @@ RULES: tuple[Rule, ...] = (
         " large packets get lost on the way (path MTU).",
         wrong_when="A censor drops large packets, or acts only where the name is in one packet.",
         matches=lambda facts: facts.sign == LARGE_PACKETS,
+    ),
+    Rule(
+        id="tls.late",
+        meaning="The handshake comes when it is given time: the way there is slow, and nothing is"
+        " dropped. Whether it is throttled shows in the speed of transfers.",
+        wrong_when="The name is dropped on some connections, and another one was slow by chance.",
+        matches=lambda facts: facts.sign == LATE,
     ),
     Rule(
         id="look.explained",

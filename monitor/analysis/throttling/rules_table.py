@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from monitor.analysis.throttling.transfer_facts import TransferFacts
+from monitor.analysis.throttling.transfer_round import FAST
 from monitor.analysis.transfer_verdict import TransferClass
 from monitor.analysis.verdict import Evidence, State, TableRule
 
@@ -29,6 +30,14 @@ THROTTLING_RULES: tuple[TransferRule, ...] = (
         " is known about the platform's speed.",
         wrong_when="Never: it claims nothing.",
         matches=lambda facts: not facts.able or not facts.informative,
+    ),
+    TransferRule(
+        id="throttling.unhindered",
+        meaning="It loads past the bytes at which connections are known to be frozen, at"
+        f" {FAST / 1e6:g} Mbit/s or as fast as the distance allows.",
+        kind=TransferClass.OK,
+        wrong_when="It is throttled to more than that, or only beyond the part that was requested.",
+        matches=lambda facts: facts.unhindered,
     ),
     TransferRule(
         id="throttling.machine",

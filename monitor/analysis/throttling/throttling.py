@@ -27,8 +27,10 @@ Slow at the address under either name accuses nobody: congestion does the same. 
 not stop transfers: one that stalls where another continues is a stall under any name. At least two
 rounds, and two of three, must agree, and loss measured at the vantage must not explain them.
 
-N in "stalls at N bytes" counts bytes of the answer. The network also carries the handshake (some 3
-to 6 KB) and any incomplete TLS record.
+N in "stalls at N bytes" counts what the connection carried from the server, the handshake (some 3
+to 6 KB) included: censors count that.
+
+*A glance* comes first: the object alone. It suffices to say that all is well, and never accuses.
 """
 
 from collections.abc import Iterable, Sequence
@@ -83,25 +85,32 @@ def judge_transfers(case: TransferCase) -> TransferVerdict:
     )
 
 
-def combine(verdicts: Sequence[Verdict], speeds: Sequence[TransferVerdict]) -> list[Verdict]:
-    """The verdicts of a cycle combined with those on speed, one for each endpoint.
+def combine(
+    verdicts: Sequence[Verdict],
+    measured: Sequence[TransferVerdict],
+    standing: Sequence[TransferVerdict] = (),
+) -> list[Verdict]:
+    """The verdicts of a cycle combined with those on speed that it `measured`, and with `standing`
+    ones of earlier cycles: one for each endpoint.
 
     Speed changes an endpoint's own verdict only to accuse, and only where the endpoint works over
-    TCP or timed out half-way, which a stall explains better. An object that is no endpoint of the
-    catalogue gets a verdict of its own.
+    TCP, or timed out half-way, which a stall explains better. Silence in the handshake gives way
+    to a speed that was measured after it: the handshake came, when it was given time. An object
+    that is no endpoint of the catalogue gets a verdict of its own.
     """
     combined = {(v.platform, v.function, v.endpoint): v for v in verdicts}
-    for speed in speeds:
+    for speed in (*measured, *standing):
         key = (speed.verdict.platform, speed.verdict.function, speed.verdict.endpoint)
         known = combined.get(key)
-        if known is None or (speed.accuses and _yields(known)):
+        layers = (Layer.HTTP, Layer.TLS) if speed in measured else (Layer.HTTP,)
+        if known is None or (speed.accuses and _yields(known, layers)):
             combined[key] = speed.verdict
     return list(combined.values())
 
 
-def _yields(verdict: Verdict) -> bool:
+def _yields(verdict: Verdict, layers: Sequence[Layer]) -> bool:
     works = verdict.state is State.OK or verdict.spares_browsers
-    return works or verdict.failures.get(Layer.HTTP.value, "") in TIMEOUTS
+    return works or any(verdict.failures.get(layer.value, "") in TIMEOUTS for layer in layers)
 
 
 def _evidence(facts: TransferFacts, rule: TransferRule) -> Evidence:

@@ -126,6 +126,12 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
         return bool(fine) and 2 * len(fine) > len(self.informative)
 
     @property
+    def unhindered(self) -> bool:
+        """Only the target was requested, and nothing held it up."""
+        seen = self.informative
+        return bool(seen) and all(one.alone and one.unhindered for one in seen)
+
+    @property
     def slow_line(self) -> bool:
         """Fine, but nothing was fast."""
         rates = [r.rate(v) for r in self.informative for v in VARIANTS.values()]
@@ -135,9 +141,10 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 def examine(case: TransferCase) -> TransferFacts:
     """Reduce a case to the facts that the rules ask about. Never raises."""
-    informative = tuple(
-        r for r in (round_of(m, case.distance) for m in case.rounds) if r.informative
-    )
+    rounds = [round_of(m, case.distance) for m in case.rounds]
+    # A glance only asks whether there is anything to compare.
+    rounds = [r for r in rounds if not r.alone] or rounds
+    informative = tuple(r for r in rounds if r.informative)
     by_name = tuple(r for r in informative if r.slow_by_name)
     by_site = tuple(r for r in informative if r.slow_site and r.ratio("innocuous") is None)
     if len(case.usual_ratios) >= ENOUGH_RATIOS:
@@ -163,8 +170,8 @@ def examine(case: TransferCase) -> TransferFacts:
 
 
 def stall_point(stalled: Round) -> int:
-    """Bytes after which the target of a round stalled."""
-    return stalled.speeds["target"].bytes_read
+    """Bytes that the connection had carried when the target of a round stalled."""
+    return stalled.speeds["target"].carried
 
 
 def _name_got_past(stalled: Round) -> bool:

@@ -7,12 +7,16 @@ import msgspec
 
 from monitor.analysis.throttling.transfer_pauses import at_least, at_most, silence_explained
 from monitor.analysis.throttling.transfer_speed import TransferSpeed, gets_past, speeds
-from probes.measurement import Measurement
+from probes.measurement import TRANSFER_INNOCUOUS, TRANSFER_REFERENCE, Measurement
 
 NAME_RATIO = 0.3
 """Target's rate / rate of the innocuous name on the same address, below which it is slow."""
 SITE_RATIO = 0.2
 """Target's rate / rate of an object elsewhere or at the control, below which it is slow."""
+PAST_FREEZES = 32 * 1024
+"""Bytes that a connection carried where it is not frozen: known freezes begin at 12 to 20 KB."""
+FAST = 2_000_000.0
+"""Bits per second at which a transfer is fast, whatever others are."""
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,11 +53,32 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         return self.ratio("innocuous") is not None or self.ratio("reference") is not None
 
     @property
+    def alone(self) -> bool:
+        """Only the target was requested: a glance, which can show that all is well."""
+        others = (TRANSFER_INNOCUOUS, TRANSFER_REFERENCE)
+        return not any(o.reason in others for o in self.measurement.observations)
+
+    @property
+    def fast(self) -> bool:
+        """Fast by any standard, and past the bytes at which connections are frozen."""
+        return self._got_past and at_least(self.speeds["target"]) >= FAST
+
+    @property
+    def unhindered(self) -> bool:
+        """Fast, or as fast as the distance allows."""
+        return self.fast or (self._got_past and self.speeds["target"].only_distance)
+
+    @property
+    def _got_past(self) -> bool:
+        target = self.target
+        return target is not None and target.rate is not None and target.carried >= PAST_FREEZES
+
+    @property
     def stalled_alone(self) -> bool:
         """The target stalled where another transfer of the round continued."""
         if self.target is None or not self.target.stalled:
             return False
-        point = self.target.bytes_read
+        point = self.target.carried
         return any(gets_past(o, point) for name, o in self.speeds.items() if name != "target")
 
     @property

@@ -1,7 +1,8 @@
 """The rate of one transfer, or that it stalled.
 
 Rates are bits per second from the first mark at or after SKIP bytes, so that neither the wait for
-the first byte nor the first flight of packets counts.
+the first byte nor the first flight of packets counts. Where too little came for that in so long,
+what did come gives a rate all the same, from the first mark on: the line is no faster than that.
 """
 
 import math
@@ -25,6 +26,9 @@ SKIP = 8 * 1024
 ENOUGH = 16 * 1024
 """Bytes after SKIP that give a rate; fewer do after ENOUGH_SECONDS."""
 ENOUGH_SECONDS = 2.0
+"""Seconds in which any number of bytes gives a rate."""
+BEGUN = 1024
+"""Bytes that must have come before a transfer can be said to have stopped."""
 FURTHER = 4 * 1024
 """Bytes that another transfer must get beyond the point where the target stalled."""
 FIRST_FLIGHT = 14_600
@@ -38,7 +42,8 @@ VARIANTS: Mapping[str, str] = {
 
 
 class TransferSpeed(msgspec.Struct, frozen=True, kw_only=True):
-    bytes_read: int
+    carried: int
+    """Bytes that the connection carried from the server, its handshake included."""
     stalled: bool
     """No more data came, without an error."""
     rate: float | None
@@ -56,34 +61,43 @@ class TransferSpeed(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def distance_explains(self) -> bool:
         """Whether the round trip alone explains the rate: a TCP window that opens does that."""
-        trips = math.log2(self.counted / FIRST_FLIGHT + 1) + 1
-        return self.seconds <= 2 * self.round_trip * trips
+        return self.seconds <= 2 * self._opening
+
+    @property
+    def only_distance(self) -> bool:
+        """Whether nothing but the round trip held it up."""
+        return self.seconds <= self._opening
+
+    @property
+    def _opening(self) -> float:
+        """Seconds in which a TCP window opens wide enough for these bytes."""
+        return self.round_trip * (math.log2(self.counted / FIRST_FLIGHT + 1) + 1)
 
 
 def speed_of(seen: TransferObservation, round_trip: float = 0.0) -> TransferSpeed:
     """The speed of one transfer. Never raises."""
-    stalled = seen.failure is not None and seen.failure in TIMEOUTS
-    start = next(((t, n) for t, n in seen.marks if n >= SKIP), None)
-    if seen.failure is not None or start is None:
-        return TransferSpeed(
-            bytes_read=seen.bytes_read,
-            stalled=stalled,
-            rate=None,
-            silence=max(0.0, seen.duration - (seen.marks[-1][0] if seen.marks else 0.0)),
-            held_up=seen.held_up,
-        )
-    end, total = seen.marks[-1]
-    counted, seconds = total - start[1], end - start[0]
-    enough = counted >= ENOUGH or (counted > 0 and seconds >= ENOUGH_SECONDS)
-    return TransferSpeed(
-        bytes_read=seen.bytes_read,
-        stalled=False,
-        rate=8 * counted / max(seconds, 1e-6) if enough else None,
-        counted=counted,
-        seconds=seconds,
-        round_trip=round_trip,
+    speed = TransferSpeed(
+        carried=seen.bytes_before + seen.bytes_read,
+        stalled=seen.failure in TIMEOUTS and seen.bytes_read >= BEGUN,
+        rate=None,
         held_up=seen.held_up,
     )
+    if seen.failure is not None or not seen.marks:
+        silence = max(0.0, seen.duration - (seen.marks[-1][0] if seen.marks else 0.0))
+        return msgspec.structs.replace(speed, silence=silence)
+    end, total = seen.marks[-1]
+    later = next(((t, n) for t, n in seen.marks if n >= SKIP), seen.marks[-1])
+    for (start, before), enough in ((later, ENOUGH), (seen.marks[0], math.inf)):
+        counted, seconds = total - before, end - start
+        if counted >= enough or (counted > 0 and seconds >= ENOUGH_SECONDS):
+            return msgspec.structs.replace(
+                speed,
+                rate=8 * counted / max(seconds, 1e-6),
+                counted=counted,
+                seconds=seconds,
+                round_trip=round_trip,
+            )
+    return speed
 
 
 def speeds(measurement: Measurement, distance: float = math.inf) -> dict[str, TransferSpeed]:
@@ -116,4 +130,4 @@ def _round_trip(measurement: Measurement, reason: str) -> float:
 
 def gets_past(other: TransferSpeed, point: int) -> bool:
     """Whether a transfer got clearly beyond the byte at which another one stalled."""
-    return other.bytes_read >= point + FURTHER
+    return other.carried >= point + FURTHER

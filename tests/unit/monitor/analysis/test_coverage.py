@@ -50,6 +50,7 @@ def test_every_rule_that_decides_nothing_has_a_cause_on_purpose() -> None:
         "look.explained",
         "dns.dead_address",
         "tls.large_packets",
+        "tls.late",
         "dns.other_resolver",
         "vantage.family_missing",
         "http.refused_by_site",

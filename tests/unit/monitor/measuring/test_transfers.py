@@ -13,6 +13,7 @@ import pytest
 from monitor.analysis.seen import EndpointMeasurements, Seen
 from monitor.analysis.throttling.history import ROUNDS
 from monitor.analysis.throttling.objects import objects_of
+from monitor.analysis.throttling.transfer_round import PAST_FREEZES
 from monitor.analysis.transfer_verdict import TransferClass
 from monitor.analysis.verdict import State, VantageState
 from monitor.budget.bytes_used import bytes_of
@@ -22,7 +23,7 @@ from monitor.config.settings import Settings, ThrottlingSettings
 from monitor.judging.judge_cycle import judge_cycle
 from monitor.measuring.probers import Probers
 from monitor.measuring.transfers import Transfers
-from probes.measurement import Measurement, Purpose
+from probes.measurement import TRANSFER_TARGET, Measurement, Purpose, TransferObservation
 from probes.settings import ProbeSettings
 from probes.testing import (
     HANG,
@@ -32,7 +33,7 @@ from probes.testing import (
     ScriptedNetwork,
     VirtualClockLoop,
 )
-from probes.vantage import Resolver, VantagePoint, VantageRole
+from probes.vantage import Profile, Resolver, VantagePoint, VantageRole
 from storage.values.cycle import Cycle
 from tests.worlds.build import START, dns, health, http, look, tcp, tls
 
@@ -45,7 +46,9 @@ FIELD = VantagePoint(
 CONTROL = msgspec.structs.replace(FIELD, id="ctl", country="DE", role=VantageRole.CONTROL)
 SETTINGS = Settings(
     vantages=(FIELD, CONTROL),
-    catalog=select_platforms(shipped_catalog(), ["x"]),
+    catalog=parse_catalog(
+        '[platform.x.function.web]\ncore = true\nendpoints = ["https://x.com/"]\n', "x.toml"
+    ),
     probe=ProbeSettings(
         dns_window=0.0,
         retry_pause=0.0,
@@ -124,7 +127,13 @@ async def cycle(
 ) -> Cycle:
     """One cycle in which the page loaded, unless told otherwise; it holds transfers alone."""
     looks = looks or (page(),)
-    made = await cycles.transfers.run(FIELD, "cycle-1", health(state), looks)
+    endpoints = tuple(
+        EndpointMeasurements(
+            platform=one.platform, function=one.function, endpoint=one.endpoint, attempts=(one,)
+        )
+        for one in looks
+    )
+    made = await cycles.transfers.run(FIELD, "cycle-1", health(state), endpoints)
     now = cycles.world.now()
     seen = Seen(
         cycle="cycle-1",
@@ -133,12 +142,7 @@ async def cycle(
         finished_at=now,
         judged_at=now,
         health=health(state),
-        endpoints=tuple(
-            EndpointMeasurements(
-                platform=one.platform, function=one.function, endpoint=one.endpoint, attempts=(one,)
-            )
-            for one in looks
-        ),
+        endpoints=endpoints,
         transfers=made,
         accusations=cycles.transfers.accusations(FIELD),
         measurements=tuple(m for one in made for m in (*one.made, *one.controls)),
@@ -165,32 +169,126 @@ def rounds(made: Cycle, vantage: VantagePoint = FIELD) -> int:
     return sum(m.vantage == vantage.id for m in made.measurements)
 
 
-def test_the_object_is_the_first_web_endpoint_unless_the_catalogue_names_others() -> None:
-    """A start page by default; named objects take its place, each under its own function."""
-    (x,) = SETTINGS.catalog.platforms
-    assert [(o.function, o.endpoint.id) for o in objects_of(x)] == [("web", "https://x.com/")]
+def test_each_function_has_an_object_of_its_own() -> None:
+    """Throttled videos do not show on a start page. Named objects come in place of a function's
+    first endpoint, and where it needs every endpoint each is an object."""
+    shipped = {one.name: one for one in shipped_catalog().platforms}
+    found = {
+        name: [(o.function, o.endpoint.id, o.of) for o in objects_of(shipped[name])]
+        for name in shipped
+    }
+    mmg = ("media", "https://mmg.whatsapp.net/", "tls://mmg.whatsapp.net:443")
+    assert mmg in found["whatsapp"]
+    assert [function for function, *_ in found["whatsapp"]] == [
+        "registration",
+        "web",
+        "media",
+        "links",
+    ]
+    video = "https://redirector.googlevideo.com/"
+    assert ("video", video, video) in found["youtube"]
+    assert [function for function, *_ in found["tiktok"]].count("video") == 2
+    assert [function for function, *_ in found["telegram"]] == ["web", "links", "bots"]
+    assert found["signal"] == []  # its certificates are not judged
     named = parse_catalog(
         '[platform.x.function.video]\ntransfer = ["https://video.twimg.com/a", "https://t.co/b"]\n',
         "mine.toml",
-        SETTINGS.catalog,
+        shipped_catalog(),
     )
-    assert [(o.function, o.endpoint.id, o.witness) for o in objects_of(named.platforms[0])] == [
-        ("video", "https://video.twimg.com/a", "https://video.twimg.com/"),
-        ("video", "https://t.co/b", "https://t.co/"),
+    (x,) = [one for one in named.platforms if one.name == "x"]
+    assert [(o.endpoint.id, o.witness) for o in objects_of(x) if o.function == "video"] == [
+        ("https://video.twimg.com/a", "https://video.twimg.com/"),
+        ("https://t.co/b", "https://t.co/"),
     ]
 
 
-async def test_all_well_takes_one_round_and_no_control() -> None:
-    """A healthy measurement costs three fetches."""
+async def test_where_all_is_well_a_glance_suffices() -> None:
+    """One fetch, past the bytes after which connections are frozen, and no control."""
     async with World().transfers(forced=True) as cycles:
         made = await cycle(cycles)
-    assert [v.kind for v in made.transfers] == [TransferClass.OK]
+    assert [v.verdict.rule_id for v in made.transfers] == ["throttling.unhindered"]
     assert (rounds(made), rounds(made, CONTROL)) == (1, 0)
-    assert all(m.look is Purpose.TRANSFER for m in made.measurements)
+    (glance,) = made.measurements
+    (fetched,) = [o for o in glance.observations if isinstance(o, TransferObservation)]
+    assert fetched.reason == TRANSFER_TARGET
+    assert PAST_FREEZES < fetched.bytes_read < SIZE
+    assert glance.look is Purpose.TRANSFER
+
+
+async def test_what_a_glance_finds_slow_is_compared() -> None:
+    """A line on which everything is slow takes one round more."""
+    world = World()
+    slow = Peer(replies=answer(SIZE), reply_delay=0.03)
+    for network in world.networks.values():
+        network.peer(PLATFORM, 443, slow)
+        network.peer(ELSEWHERE, 443, slow)
+    throttling = msgspec.structs.replace(SETTINGS.throttling, deadline=1.0)
+    world.settings = msgspec.structs.replace(SETTINGS, throttling=throttling)
+    async with world.transfers(forced=True) as cycles:
+        made = await cycle(cycles)
+    assert [v.kind for v in made.transfers] == [TransferClass.OK]
+    assert [v.verdict.rule_id for v in made.transfers] == ["throttling.none"]
+    assert rounds(made) == 2
+
+
+async def test_a_handshake_that_came_late_is_measured_at_once() -> None:
+    """Throttling slows the handshake down first. One that was honest is not suspected again for
+    some cycles, and one that is slow from afar never."""
+    throttling = msgspec.structs.replace(SETTINGS.throttling, every=0.0)
+    world = World(msgspec.structs.replace(SETTINGS, throttling=throttling))
+    hello = msgspec.structs.replace(tls(), duration=1.4)
+    async with world.transfers() as cycles:
+        far = msgspec.structs.replace(tcp(), duration=0.3)
+        assert not rounds(await cycle(cycles, look(dns(), far, hello, http(), reached=True)))
+        late = look(dns(), tcp(), hello, http(), reached=True)
+        assert [rounds(await cycle(cycles, late)) for _ in range(3)] == [1, 0, 0]
+        world.at += timedelta(seconds=4 * SETTINGS.interval)
+        assert rounds(await cycle(cycles, late)) == 1
+
+
+async def test_a_silent_handshake_is_given_time_once_in_a_while() -> None:
+    """Alone it may come where several shared a slow line; where it stays silent nothing follows."""
+    throttling = msgspec.structs.replace(SETTINGS.throttling, every=0.0, deadline=4.0)
+    world = World(msgspec.structs.replace(SETTINGS, throttling=throttling))
+    silent = look(dns(), tcp(), tls("generic_timeout_error"))
+    world.platform(Peer(tls=HANG))
+    async with world.transfers() as cycles:
+        made = await cycle(cycles, silent)
+        assert [v.verdict.rule_id for v in made.transfers] == ["throttling.insufficient"]
+        assert rounds(made) == 1
+        assert rounds(await cycle(cycles, silent)) == 0
+        world.at += timedelta(seconds=4 * SETTINGS.interval)
+        # It comes after a while, and as slowly the answer, under any name.
+        world.platform(Peer(tls_delay=2.0, replies=answer(SIZE), reply_delay=0.9))
+        made = await cycle(cycles, silent)
+        assert [v.verdict.rule_id for v in made.transfers] == ["throttling.slow_address"]
+        assert rounds(made) > 1
+
+
+async def test_a_quiet_vantage_requests_nothing_that_a_browser_would_not() -> None:
+    """Servers of videos are not asked for nothing, however often a day they would be."""
+    quiet = msgspec.structs.replace(FIELD, profile=Profile.QUIET)
+    world = World(
+        msgspec.structs.replace(
+            SETTINGS, catalog=select_platforms(shipped_catalog(), ["x"]), vantages=(quiet, CONTROL)
+        )
+    )
+    async with world.transfers(forced=True) as cycles:
+        looks = tuple(
+            EndpointMeasurements(
+                platform="x",
+                function=function,
+                endpoint=host,
+                attempts=(msgspec.structs.replace(page(), function=function, endpoint=host),),
+            )
+            for function, host in (("web", "https://x.com/"), ("video", "https://video.twimg.com/"))
+        )
+        made = await cycles.transfers.run(quiet, "c", health(), looks)
+    assert {one.function for one in made} == {"web"}
 
 
 async def test_what_looks_wrong_is_made_conclusive_in_the_same_cycle() -> None:
-    """Three rounds and then control, begun after them."""
+    """A glance, three rounds and then control, begun after them."""
     world = World()
     world.platform(STALLS)
     async with world.transfers(forced=True) as cycles:
@@ -198,7 +296,7 @@ async def test_what_looks_wrong_is_made_conclusive_in_the_same_cycle() -> None:
     (verdict,) = made.transfers
     # The scripted server stalls under any name, so control is what tells.
     assert verdict.verdict.rule_id == "throttling.stall"
-    assert (rounds(made), rounds(made, CONTROL)) == (ROUNDS, 1)
+    assert (rounds(made), rounds(made, CONTROL)) == (1 + ROUNDS, 1)
     assert made.measurements[-1].vantage == CONTROL.id
 
 
@@ -206,10 +304,10 @@ async def test_a_page_that_was_reached_and_cannot_be_measured_is_tried_again() -
     """One lost connection does not end a measurement."""
     world = World()
     lost = Peer(connect=HANG)
-    world.networks[FIELD.id].peer(PLATFORM, 443, lost, lost, WELL)
+    world.networks[FIELD.id].peer(PLATFORM, 443, lost, WELL)
     async with world.transfers(forced=True) as cycles:
         made = await cycle(cycles)
-    assert rounds(made) == ROUNDS
+    assert rounds(made) == 2
     assert [v.kind for v in made.transfers] == [TransferClass.OK]
 
 
@@ -291,7 +389,7 @@ async def test_a_verdict_stands_where_the_days_bytes_are_spent() -> None:
     world.platform(STALLS)
     async with world.transfers(forced=True, limited=True) as cycles:
         made = [await cycle(cycles) for _ in range(20)]
-        assert rounds(made[0]) == ROUNDS
+        assert rounds(made[0]) == 1 + ROUNDS
         assert (made[-1].measurements, made[-1].transfers) == ((), ())
         last = next(one.transfers[0] for one in reversed(made) if one.transfers)
         assert throttled(made[-1]) == [last.verdict.measurement]

@@ -501,6 +501,8 @@ async def test_silence_is_asked_again_in_small_segments() -> None:
     measurement = await asked(network, plan(silent=(GIVEN,)))
     assert handshakes(measurement, Reason.SMALL_SEGMENTS) == [(GIVEN, "x.com", None)]
     assert SMALL_SEGMENT in network.segments[GIVEN, 443]
+    # One of them gets several times as long as a test.
+    assert handshakes(measurement, Reason.PATIENCE) == [(GIVEN, "x.com", None)]
     silent = planned(look(dns(addresses=(GIVEN,)), tcp(address=GIVEN), SILENT_HELLO))
     assert silent.silent == (GIVEN,)
     cut = planned(look(dns(addresses=(GIVEN,)), tcp(address=GIVEN), RESET_HELLO))
@@ -716,7 +718,7 @@ async def test_settings_leave_questions_out(
 ) -> None:
     """Settings without innocuous name and resolvers omit these questions only."""
     measurement = await asked(world(), None, changed(**changes))
-    rare = {Reason.SMALL_SEGMENTS, Reason.PRIVATE_ADDRESS, Reason.VERIFIED_BEFORE}
+    rare = {Reason.SMALL_SEGMENTS, Reason.PATIENCE, Reason.PRIVATE_ADDRESS, Reason.VERIFIED_BEFORE}
     rare |= {Reason.NEIGHBOUR, Reason.WAY}
     rare |= {Reason.RESOLVER_TCP, Reason.USUAL_HELLO}
     rare |= {Reason.OTHER_HELLO, Reason.OTHER_HELLO_INNOCUOUS}

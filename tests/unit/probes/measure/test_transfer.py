@@ -1,6 +1,7 @@
 """One round of transfers on a scripted network: requests and observations."""
 
 import asyncio
+import math
 import time
 from datetime import UTC, datetime
 
@@ -11,7 +12,7 @@ from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
-from probes.measure.transfer import MARKS, TransferPlan, transfer
+from probes.measure.transfer import MARKS, MOST_REQUESTS, TransferPlan, transfer
 from probes.measurement import (
     TRANSFER_INNOCUOUS,
     TRANSFER_REFERENCE,
@@ -64,18 +65,20 @@ def answer(size: int, sent: int | None = None, *, piece: int = 4096) -> tuple[Pe
     return (head, *(body[at : at + piece] for at in range(0, len(body), piece)))
 
 
-def network(platform: Peer, *others: Peer) -> ScriptedNetwork:
+def network(platform: Peer, *others: Peer, at: str = PLATFORM) -> ScriptedNetwork:
     """Both hosts; the platform's server plays the peers in turn, the other always works."""
     made = ScriptedNetwork(families=("ipv4",))
     names = made.resolver(RESOLVER)
-    names.answers("x.com", "A", DnsReply(addresses=(PLATFORM,)))
+    names.answers("x.com", "A", DnsReply(addresses=(at,)))
     names.answers("www.wikipedia.org", "A", DnsReply(addresses=(ELSEWHERE,)))
-    made.peer(PLATFORM, 443, platform, *others)
+    made.peer(at, 443, platform, *others)
     made.peer(ELSEWHERE, 443, Peer(replies=answer(SIZE)))
     return made
 
 
-async def made_on(scripted: ScriptedNetwork, plan: TransferPlan = PLAN) -> Measurement:
+async def made_on(
+    scripted: ScriptedNetwork, plan: TransferPlan = PLAN, *, ordered: frozenset[str] = frozenset()
+) -> Measurement:
     """One round, after which no socket is open."""
     prober = Prober(
         VantagePoint(id="khi-ptcl", country="PK"),
@@ -85,6 +88,7 @@ async def made_on(scripted: ScriptedNetwork, plan: TransferPlan = PLAN) -> Measu
         resolvers=lambda: (ResolverAddress(address=RESOLVER, port=53),),
         now=lambda: datetime(2024, 2, 17, tzinfo=UTC),
     )
+    prober.ordered = ordered
     measurement = await transfer(prober, plan, cycle="c", attempt=2)
     assert scripted.left_open == 0
     return measurement
@@ -157,6 +161,62 @@ async def test_reading_ends_at_what_was_wanted() -> None:
     seen = transfers(await made_on(scripted))[TRANSFER_TARGET]
     assert seen.failure is None
     assert SIZE <= seen.bytes_read <= SIZE + 8192
+
+
+SHORT = sum(len(piece) for piece in answer(300) if isinstance(piece, bytes))
+"""Bytes of a short answer."""
+
+
+async def test_a_short_answer_is_requested_again_until_enough_came() -> None:
+    """Servers of videos answer a request for nothing with a few words. More requests at once each
+    time get past the bytes at which connections are frozen, on one connection."""
+    scripted = network(Peer(replies=answer(300) * 300))
+    plan = msgspec.structs.replace(PLAN, variants=(TRANSFER_TARGET,), bytes_wanted=40 * 1024)
+    seen = transfers(await made_on(scripted, plan))[TRANSFER_TARGET]
+    (stream,) = scripted.streams
+    requests = stream.sent.count(b"GET / HTTP/1.1")
+    assert 40 * 1024 <= seen.bytes_read < 42 * 1024
+    assert requests == math.ceil(seen.bytes_read / SHORT)
+    assert requests < MOST_REQUESTS
+    assert seen.failure is None
+    # The next ones are short: they take their share of a slow line.
+    assert len(stream.sent) < 260 * requests
+
+
+async def test_a_server_that_ends_a_connection_has_said_enough() -> None:
+    """Servers close a connection after so many requests. That is no failure, nor is one that wants
+    no second request asked for one."""
+    scripted = network(Peer(replies=answer(300) * 7))
+    plan = msgspec.structs.replace(PLAN, variants=(TRANSFER_TARGET,))
+    seen = transfers(await made_on(scripted, plan))[TRANSFER_TARGET]
+    assert (seen.failure, seen.bytes_read) == (None, 7 * SHORT)
+    last = b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno"
+    scripted = network(Peer(replies=(last,)))
+    await made_on(scripted, plan)
+    assert scripted.streams[0].sent.count(b"GET ") == 1
+
+
+async def test_attack_an_order_multiplies_no_requests() -> None:
+    """Whoever orders endpoints could have had each vantage request something of a stranger's 256
+    times an hour. What is measured by an order alone is requested once."""
+    scripted = network(Peer(replies=answer(300) * 300))
+    plan = msgspec.structs.replace(PLAN, variants=(TRANSFER_TARGET,), permit="tls://x.com:443")
+    await made_on(scripted, plan, ordered=frozenset({"tls://x.com:443"}))
+    # Its address is none of the public ones, which is another limit of ordered endpoints.
+    assert scripted.streams == []
+    scripted = network(Peer(replies=answer(300) * 300), at="8.8.8.8")
+    await made_on(scripted, plan, ordered=frozenset({"tls://x.com:443"}))
+    assert scripted.streams[0].sent.count(b"GET ") == 1
+
+
+async def test_a_late_handshake_is_waited_for() -> None:
+    """A throttled handshake takes seconds, and the answer after it as long."""
+    slow = Peer(tls_delay=0.5, replies=answer(SIZE), reply_delay=0.4)
+    plan = msgspec.structs.replace(PLAN, variants=(TRANSFER_TARGET,), patience=0.6, deadline=0.5)
+    seen = transfers(await made_on(network(slow), plan))[TRANSFER_TARGET]
+    assert (seen.failure, seen.bytes_read > 0) == (None, True)
+    hasty = msgspec.structs.replace(plan, patience=0.0)
+    assert not transfers(await made_on(network(slow), hasty))
 
 
 async def test_silence_half_way_is_a_timeout_that_says_where() -> None:

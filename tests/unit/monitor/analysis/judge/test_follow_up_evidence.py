@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.follow_up_evidence import LATE_RULE, SLOW
 from monitor.analysis.judge.rules import judge
 from monitor.analysis.verdict import Evidence, State, VantageState
 from probes.measure.follow_up_reasons import Reason
@@ -75,6 +77,12 @@ def small(failure: str | None = None) -> Measurement:
     return follow_up(Reason.SMALL_SEGMENTS, tcp(), hello)
 
 
+def given_time(seconds: float, failure: str | None = None) -> Measurement:
+    """Our name at the address once more, with more time to answer."""
+    hello = msgspec.structs.replace(tls(failure), duration=seconds)
+    return follow_up(Reason.PATIENCE, tcp(), hello)
+
+
 def asked(reason: Reason, failure: str | None = None, **kwargs: Any) -> Measurement:
     """The name at another resolver."""
     resolver = kwargs.pop("resolver", "9.9.9.9:53")
@@ -90,6 +98,56 @@ def read(*args: Any, **kwargs: Any) -> tuple[str, Evidence]:
     """Rule and evidence of the verdict on such a case."""
     verdict = judge(failing(*args, **kwargs))
     return verdict.rule_id, verdict.evidence
+
+
+# -- slow or silent ----------------------------------------------------------------------------
+
+
+def test_attack_a_shaper_that_delays_handshakes_is_no_drop() -> None:
+    """A line held to 128 kbit/s, shared by all tests of a platform, read as a conclusive block by
+    name. Its handshake comes when it is given time, and speed is judged by transfers."""
+    seen = cut(SILENCE)
+    more = (innocuous(), again(SILENCE))
+    assert read(*seen, follow_ups=more) == ("tls.timeout", Evidence.CONCLUSIVE)
+    assert read(*seen, follow_ups=(*more, given_time(4.0))) == ("tls.late", Evidence.NONE)
+    assert read(*seen, follow_ups=(*more, given_time(12.0, SILENCE))) == (
+        "tls.timeout",
+        Evidence.CONCLUSIVE,
+    )
+
+
+def test_a_drop_now_and_then_is_no_delay() -> None:
+    """What lets some connections through drops the others: those come as quickly as ever."""
+    more = (innocuous(), again(SILENCE), given_time(0.05))
+    assert read(*cut(SILENCE), follow_ups=more) == ("tls.timeout", Evidence.CONCLUSIVE)
+
+
+def test_a_far_server_is_not_late() -> None:
+    """A handshake takes some round trips, however long they are."""
+    far = msgspec.structs.replace(tcp(), duration=0.5)
+    slow = msgspec.structs.replace(tls(), duration=2.0)
+    waited = follow_up(Reason.PATIENCE, far, slow)
+    seen = (dns(), far, tls(SILENCE))
+    assert read(*seen, follow_ups=(innocuous(), again(SILENCE), waited))[0] == "tls.timeout"
+
+
+def test_what_transfers_found_slow_explains_silence_beside_it() -> None:
+    """Several hosts of a function share a line that is held to a rate, and some wait too long."""
+    for more in ((), (innocuous(), again(SILENCE))):
+        found = read(*cut(SILENCE), follow_ups=more, explained=frozenset({SLOW}))
+        assert found == ("tls.late", Evidence.NONE)
+    assert read(*cut("connection_reset"), explained=frozenset({SLOW}))[0] == "tls.reset"
+
+
+def test_a_late_handshake_at_another_endpoint_weakens_silence() -> None:
+    """Hosts of a platform may share a slow line, and only some handshakes come in time."""
+    more = (innocuous(), again(SILENCE))
+    late = frozenset({LATE_RULE})
+    assert read(*cut(SILENCE), follow_ups=more, explained=late) == ("tls.timeout", Evidence.WEAK)
+    assert read(*cut(), follow_ups=(innocuous(), again("connection_reset")), explained=late) == (
+        "tls.reset",
+        Evidence.CONCLUSIVE,
+    )
 
 
 # -- the name or the address -------------------------------------------------------------------

@@ -76,6 +76,7 @@ BOTH = ("ipv4", "ipv6")
 CLEAR = "http://example.com/"
 RESET = (dns(), tcp(), tls("connection_reset"))
 SILENT = (dns(), tcp(), tls("generic_timeout_error"))
+LATE = msgspec.structs.replace(tls(), duration=3.0)
 WELL = (dns(), tcp(), tls(), http())
 V6_DNS = dns(rtype="AAAA", addresses=(V6,))
 V6_WELL = (V6_DNS, tcp(address=V6), tls(address=V6))
@@ -444,6 +445,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "tls.large_packets": (
         failing(*SILENT, follow_ups=(*DEAF, follow_up(Reason.SMALL_SEGMENTS, tls()))),
         failing(*SILENT, follow_ups=DEAF),
+    ),
+    "tls.late": (
+        failing(*SILENT, follow_ups=(follow_up(Reason.PATIENCE, tcp(), LATE),)),
+        failing(*SILENT, follow_ups=(follow_up(Reason.PATIENCE, tcp(), tls()),)),
     ),
     "look.explained": (
         failing(*NO_SYN_ACK, explained=frozenset({"dns.dead_address"})),

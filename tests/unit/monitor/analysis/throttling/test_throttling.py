@@ -72,6 +72,14 @@ def flow(
     )
 
 
+def fine_flow(rate: float) -> TransferObservation:
+    """One transfer at a low rate, in packets, for ten seconds."""
+    marks = [(0.3 + n * 1400 * 8 / rate, n * 1400) for n in range(1, 40)]
+    marks = [mark for mark in marks if mark[0] < SECONDS]
+    seen = flow(MBIT)
+    return msgspec.structs.replace(seen, marks=tuple(marks), bytes_read=marks[-1][1])
+
+
 def connect(seconds: float, reason: str = TRANSFER_TARGET) -> AnyObservation:
     """Connecting took so long."""
     return msgspec.structs.replace(tcp(), duration=seconds, reason=reason)
@@ -169,6 +177,47 @@ def test_too_little_makes_no_rate() -> None:
     assert speed_of(SHORT).rate is None
     assert speed_of(flow(MBIT, size=20 * 1024)).rate is None
     assert speed_of(flow(MBIT, failure="connection_reset")).rate is None
+
+
+@pytest.mark.parametrize("rate", [4 * KBIT, 16 * KBIT, 32 * KBIT])
+def test_attack_throttled_below_one_record_is_still_a_rate(rate: float) -> None:
+    """Harder throttling was less visible: what came before the rate began to count gave none."""
+    trickle = fine_flow(rate)
+    assert trickle.bytes_read < 48 * 1024
+    assert speed_of(trickle).rate == pytest.approx(rate, rel=0.1)
+    made = round_(trickle, flow(20 * MBIT), flow(15 * MBIT))
+    verdict = judge_transfers(case([made] * 3)).verdict
+    assert (verdict.rule_id, verdict.evidence) == ("throttling.rate", Evidence.STRONG)
+    # Nobody is accused where everything trickles.
+    assert judged([round_(trickle, trickle, trickle)] * 3) != "throttling.rate"
+    assert judged([made] * 3, [at_control(trickle)]) == "throttling.slow_everywhere"
+
+
+def test_a_stall_counts_the_connections_bytes() -> None:
+    """A censor counts the handshake as well."""
+    stalled = msgspec.structs.replace(flow(None, stalled_at=12288), bytes_before=4500)
+    found = judge_transfers(case([round_(stalled, flow(20 * MBIT), flow(15 * MBIT))] * 3))
+    assert found.stalled_at is not None
+    assert found.stalled_at.high == 12288 + 4500
+
+
+def test_a_glance_acquits_and_never_accuses() -> None:
+    """The object alone, fast and past the bytes of known freezes, is ok. Slow or frozen it says
+    that rounds must follow, and beside them it counts nothing."""
+    assert judged([round_(flow(20 * MBIT))], []) == "throttling.unhindered"
+    assert judged([round_(flow(20 * MBIT, size=30 * 1024))], []) == "throttling.unclear"
+    for slow in (flow(300 * KBIT), flow(None, stalled_at=12288)):
+        assert judged([round_(slow)] * 3, []) == "throttling.unclear"
+    assert judged([round_(flow(20 * MBIT)), SLOW, SLOW, SLOW]) == "throttling.rate"
+    assert judged([round_(flow(130 * KBIT)), FAST, FAST, FAST]) == "throttling.none"
+
+
+def test_a_glance_from_afar_is_as_fast_as_the_distance_allows() -> None:
+    """With a round trip of 0.3 s 48 KiB take a second or so, and a tenth of the rate does not."""
+    far, throttled_too = flow(MBIT, size=48 * 1024), flow(100 * KBIT, size=48 * 1024)
+    assert judged([round_(far, round_trip=0.3)], []) == "throttling.unhindered"
+    assert judged([round_(far, round_trip=0.01)], []) == "throttling.unclear"
+    assert judged([round_(throttled_too, round_trip=0.3)], []) == "throttling.unclear"
 
 
 def test_only_silence_is_a_stall() -> None:
@@ -572,11 +621,12 @@ def throttled(endpoint: str = ENDPOINT) -> TransferVerdict:
     [
         (verdict_of(State.OK), True),
         (verdict_of(State.BLOCKED, http=TIMEOUT), True),
+        (verdict_of(State.BLOCKED, tls=TIMEOUT), True),
         (verdict_of(State.BLOCKED, tls="connection_reset"), False),
         (verdict_of(State.DOWN, tcp=TIMEOUT), False),
         (without_quic(), True),
     ],
-    ids=["ok", "silent", "blocked", "down", "only-quic"],
+    ids=["ok", "silent", "late", "blocked", "down", "only-quic"],
 )
 def test_speed_accuses_only_what_worked_or_fell_silent(own: Verdict, prevails: bool) -> None:
     """A block of another kind is the better explanation; a stall is, of silence half-way.
@@ -585,6 +635,12 @@ def test_speed_accuses_only_what_worked_or_fell_silent(own: Verdict, prevails: b
     """
     (found,) = combine([own], [throttled()])
     assert found.rule_id == ("throttling.rate" if prevails else "own")
+
+
+def test_an_earlier_speed_does_not_excuse_silence_now() -> None:
+    """A handshake that fell silent after the last transfer may be a block that followed."""
+    own = verdict_of(State.BLOCKED, tls=TIMEOUT)
+    assert combine([own], (), [throttled()]) == [own]
 
 
 def test_speed_that_accuses_nobody_changes_nothing() -> None:

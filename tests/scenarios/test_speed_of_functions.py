@@ -1,0 +1,169 @@
+"""One function of a platform slowed down or frozen, with the catalogue as shipped.
+
+Servers of pictures and videos answer a request for nothing with a few words, as the real ones do;
+one of them serves a real object. Each network slows down something else, and one nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.lab.hosts import Page, web_page
+from tests.lab.lab import Lab
+from tests.lab.network import LabNetwork, Network
+from tests.scenarios.matrix_beyond import SPEED
+from tests.scenarios.story import UNHURRIED, Line, Seen, seen, write_config
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+
+FREEZE = 16 * 1024
+VIDEO = ".googlevideo.com"
+MEDIA = ["mmg.whatsapp.net", "static.whatsapp.net"]
+STORIES: dict[str, tuple[str, str, Callable[[Network], Any]]] = {
+    "youtube-video-128k": ("youtube", "video", lambda n: n.throttle(kbit=128, sni=[VIDEO])),
+    "youtube-video-frozen": ("youtube", "video", lambda n: n.stall(after=FREEZE, sni=[VIDEO])),
+    "whatsapp-media-32k": ("whatsapp", "media", lambda n: n.throttle(kbit=32, sni=MEDIA)),
+    "tiktok-pictures-frozen": (
+        "tiktok",
+        "pictures",
+        lambda n: n.stall(after=20_000, address=["p16-sign-va.tiktokcdn.com"]),
+    ),
+}
+"""Network → platform, function, and what the censor does."""
+PLATFORMS = sorted({platform for platform, _, _ in STORIES.values()})
+NOTHING_SLOW = "open"
+SLOW_LINE = "slow-line"
+PATIENT_RUNS = 3
+SLOWEST = "whatsapp-media-16k"
+PATIENT = {**UNHURRIED, "tcp_timeout": "10s", "tls_timeout": "10s", "http_timeout": "10s"}
+OBJECT = """
+[platform.whatsapp.function.media]
+transfer = "https://mmg.whatsapp.net/lab/bytes/200000"
+"""
+SMALL = '[throttling]\nobject_bytes = "96KiB"\ndeadline = "5s"\n'
+
+
+@pytest.fixture(scope="module")
+def story() -> Iterator[Seen]:
+    """All networks in one run, with the speed of each function."""
+    names = (*STORIES, NOTHING_SLOW, SLOW_LINE)
+    networks = [LabNetwork(name, asn=64500 + number) for number, name in enumerate(names)]
+    with Lab(networks, controls=2) as lab:
+        lab.internet.page("www.wikipedia.org", Page(body=web_page("Wikipedia", 200 * 1024)))
+        for name, (_, _, apply) in STORIES.items():
+            apply(lab.network(name))
+        lab.network(SLOW_LINE).throttle(kbit=600, address=["0.0.0.0/0", "::/0"])
+        config = write_config(lab, platforms=PLATFORMS, probe=UNHURRIED)
+        command = ["shutwatch", "once", "--transfers", "--config", str(config), "--json"]
+        for _ in range(PATIENT_RUNS):
+            found = seen(lab.run(command, timeout=300))
+            busy = {"throttling.machine", "throttling.insufficient"}
+            if not any(speed(found, name)["rule_id"] in busy for name in STORIES):
+                break
+        yield found
+
+
+def speed(story: Seen, network: str) -> Line:
+    """What the transfers of the function came to that this network slows down."""
+    platform, function, _ = STORIES[network]
+    (line,) = [
+        line
+        for line in story.lines
+        if (line["kind"], line["vantage"], line.get("platform"), line.get("function"))
+        == ("transfer", network, platform, function)
+    ]
+    return line
+
+
+@pytest.mark.parametrize("network", STORIES)
+def test_a_slowed_function_is_named_and_the_rest_is_ok(story: Seen, network: str) -> None:
+    """People lose what the function does, however fast the start page is."""
+    platform, function, _ = STORIES[network]
+    answer = next(row.answer for row in SPEED if row.name == network)
+    verdict = story.platform(network, platform)
+    said = {name: verdict[name] for name in msgspec.structs.asdict(answer)}
+    assert said == msgspec.structs.asdict(answer)
+    assert {name for name, state in verdict["functions"].items() if state != "ok"} == {function}
+    others = story.states(network)
+    del others[platform]
+    assert set(others.values()) == {"ok"}
+
+
+@pytest.fixture(scope="module")
+def line() -> Iterator[Lab]:
+    """One network where each connection to WhatsApp's media host is held to very little."""
+    with Lab([LabNetwork(SLOWEST)], controls=2) as lab:
+        lab.internet.page("www.wikipedia.org", Page(body=web_page("Wikipedia", 200 * 1024)))
+        yield lab
+        lab.reset()
+
+
+@pytest.mark.parametrize(("kbit", "named"), [(16, False), (32, True)], ids=["16k", "32k-object"])
+def test_the_harder_the_throttling_the_surer_the_verdict(line: Lab, kbit: int, named: bool) -> None:
+    """What came in ten seconds, or in five, is a rate, though it is less than one TLS record."""
+    extra = SMALL
+    if named:
+        (line.directory / "object.toml").write_text(OBJECT)
+        extra = f'[catalog]\nfile = "object.toml"\nplatforms = ["whatsapp"]\n{SMALL}'
+    config = write_config(
+        line, platforms=[] if named else ["whatsapp"], probe=PATIENT, extra=extra if named else ""
+    )
+    command = ["shutwatch", "once", "--transfers", "--config", str(config), "--json"]
+    with line.network(SLOWEST).throttle(kbit=kbit, sni=[MEDIA[0]]) as rule:
+        found = seen(line.run(command, timeout=240))
+        assert rule.hits
+    verdict = found.platform(SLOWEST, "whatsapp")
+    assert (verdict["state"], verdict["rule_id"]) == ("degraded", "throttling.rate")
+    assert verdict["functions"]["media"] == "throttled"
+    (speeds,) = [ln for ln in found.lines if ln["kind"] == "transfer" and ln["function"] == "media"]
+    assert speeds["bits_per_second"]["target"]["high"] < 1100 * kbit
+
+
+def test_a_shared_line_is_slow_and_nothing_is_dropped(line: Lab) -> None:
+    """All hosts of X share 128 kbit/s, and their tests fill its queue: handshakes time out. Given
+    time one comes; the rate says the rest, though nobody asked for speeds."""
+    config = write_config(line, platforms=["x"], probe=UNHURRIED, interval="5m")
+    names = ["x.com", "api.x.com", ".twitter.com", ".twimg.com", "t.co"]
+    with line.network(SLOWEST).throttle(kbit=128, sni=names) as rule:
+        found = seen(
+            line.run(["shutwatch", "once", "--config", str(config), "--json"], timeout=240)
+        )
+        assert rule.hits
+    verdict = found.platform(SLOWEST, "x")
+    assert (verdict["state"], verdict["rule_id"]) == ("throttled", "throttling.rate")
+    accused = [ln for ln in found.accusations() if ln["kind"] == "endpoint"]
+    surest = {ln["evidence"] for ln in accused if ln["method"] == "tls"}
+    assert surest <= {"weak"}
+
+
+@pytest.mark.parametrize(
+    ("network", "after"), [("youtube-video-frozen", FREEZE), ("tiktok-pictures-frozen", 20_000)]
+)
+def test_a_freeze_is_told_with_its_bytes(story: Seen, network: str, after: int) -> None:
+    """The connection's bytes are counted as the censor counts them, to within a packet or two."""
+    line = speed(story, network)
+    assert line["class"] == "stalled"
+    assert after - 3000 <= line["stalled_at"]["low"] <= line["stalled_at"]["high"] <= after
+
+
+@pytest.mark.parametrize(
+    ("network", "kbit"), [("youtube-video-128k", 128), ("whatsapp-media-32k", 32)]
+)
+def test_the_rate_is_the_one_the_censor_allows(story: Seen, network: str, kbit: int) -> None:
+    """No more than that: requests and other hosts take their share of it."""
+    target = speed(story, network)["bits_per_second"]["target"]
+    assert 150 * kbit < target["low"] <= target["high"] < 1100 * kbit
+
+
+@pytest.mark.parametrize("network", [NOTHING_SLOW, SLOW_LINE])
+def test_nobody_is_accused_where_nobody_slows_anything(story: Seen, network: str) -> None:
+    """A line on which everything is slow is honest; where all is fast a glance suffices."""
+    assert set(story.states(network).values()) == {"ok"}
+    speeds = [ln for ln in story.lines if (ln["kind"], ln["vantage"]) == ("transfer", network)]
+    assert len(speeds) > 15
+    rules = {line["rule_id"] for line in speeds}
+    if network == NOTHING_SLOW:
+        assert "throttling.unhindered" in rules
+    assert not rules & {"throttling.rate", "throttling.stall"}
