@@ -122,6 +122,16 @@ def test_a_confirmed_block_says_all_there_is_to_know() -> None:
             "Confirmed: Pakistan is cut off from abroad",
         ),
         (
+            NoticeKind.CONFIRMED,
+            shutdown(methods=("shutdown.no_names",)),
+            "Confirmed: In Pakistan no name resolves on any tested network",
+        ),
+        (
+            NoticeKind.ENDED,
+            shutdown(EventKind.ALLOWLIST, end_latest=ONSET),
+            "Over: More than a list of sites answers in Pakistan again",
+        ),
+        (
             NoticeKind.ENDED,
             shutdown(EventKind.INTERNATIONAL_CUT, end_latest=ONSET),
             "Over: Pakistan is no longer cut off from abroad",
@@ -174,6 +184,17 @@ def test_every_kind_of_event_can_be_told_on_every_occasion(
     said = say(told(occasion, block(kind=kind)))
     assert said.title
     assert ("What it is not: " in said.body) == (occasion in OPENING)
+
+
+def test_a_list_of_sites_is_told_with_what_is_on_it() -> None:
+    """The first hosts by name and the rest by number, and that cut lines may look the same."""
+    hosts = tuple(f"site{number}.example" for number in range(15))
+    text = say(told(NoticeKind.CONFIRMED, shutdown(EventKind.ALLOWLIST, passing=hosts))).body
+    assert "Still answered: site0.example, site1.example" in text
+    assert "site11.example and 3 more" in text
+    assert "site12.example" not in text
+    assert "cut lines look the same" in text
+    assert "Still answered" not in say(told(NoticeKind.CONFIRMED, shutdown())).body
 
 
 def test_what_is_suspected_asks_for_patience() -> None:
