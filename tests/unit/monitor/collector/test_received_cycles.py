@@ -6,17 +6,19 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from monitor.analysis.outcome import host_of
 from monitor.analysis.verdict import PlatformVerdict, State, Verdict
 from monitor.collector.received_cycles import ReceivedCycles
 from monitor.config.settings import Settings
-from probes.measurement import Measurement, Purpose
+from probes.failure import Failure
+from probes.measurement import Layer, Measurement, Purpose
 from probes.testing import VirtualClockLoop
 from probes.vantage import VantageRole
 from storage.values.cycle import Cycle, StoredCycle
 from storage.values.fleet import WaitingCycle
 from tests.contract.listing import EVERYTHING, flat
 from tests.lab.certificates import authority
-from tests.worlds.build import START
+from tests.worlds.build import START, dns, tcp, tls
 from tests.worlds.memory_store import MemoryStore
 from tests.worlds.rejudge_world import INTERVAL, QUIET, recorded, settings
 
@@ -129,20 +131,25 @@ async def test_it_is_judged_at_the_end_of_the_cycle(
     assert all(v.judged_at == one.finished_at for one in cycles for v in one.platforms)
 
 
-async def test_a_clock_that_was_wrong_accuses_nobody(
+async def test_a_clock_that_was_wrong_excuses_certificates_and_no_lie(
     lived: MemoryStore, configured: Settings
 ) -> None:
     """With a clock years off certificates fail for the clock's sake. The times that come in are
     corrected and show nothing of it; that the vantage's own word tells, and it is believed."""
     accused = await _accused(lived, QUIET.id)
-    judge = ReceivedCycles(configured, Shelf(await flat(lived.measurements(EVERYTHING))))
-    assert any(
-        v.state is State.BLOCKED for v in _of_x(judge.judge(await judge.open(waiting(accused))))
-    )
+    looks = await flat(lived.measurements(EVERYTHING))
     off = replace(accused, health=replace(accused.health, clock_skew=-86400.0 * 365))
-    judged = judge.judge(await judge.open(waiting(off)))
-    assert judged.health.rule_id == "vantage.clock_skew"
-    assert {v.state for v in _of_x(judged)} == {State.INSUFFICIENT}
+    found = {}
+    for clock, cycle in (("right", accused), ("wrong", off)):
+        for name, seen in (("lies", looks), ("spoiled", [_spoiled(look) for look in looks])):
+            judge = ReceivedCycles(configured, Shelf(seen))
+            judged = judge.judge(await judge.open(waiting(cycle)))
+            found[clock, name] = {verdict.state for verdict in _of_x(judged)}
+            if clock == "wrong":
+                assert judged.health.rule_id == "vantage.clock_skew"
+    assert found["right", "lies"] == found["wrong", "lies"] == {State.BLOCKED}
+    assert found["right", "spoiled"] == {State.BLOCKED}
+    assert found["wrong", "spoiled"] == {State.INSUFFICIENT}
 
 
 async def test_a_control_that_looked_afterwards_serves(
@@ -199,6 +206,15 @@ async def _accused(lived: MemoryStore, vantage: str) -> StoredCycle:
 
 def _of_x(cycle: Cycle) -> list[PlatformVerdict]:
     return [verdict for verdict in cycle.platforms if verdict.platform == "x"]
+
+
+def _spoiled(look: Measurement) -> Measurement:
+    """The same with a certificate that is not valid in place of a name that does not exist."""
+    if not any(o.failure == Failure.DNS_NXDOMAIN for o in look.of(Layer.DNS)):
+        return look
+    host = host_of(look.endpoint)
+    invalid = tls(Failure.SSL_INVALID_CERTIFICATE.value, server_name=host)
+    return replace(look, observations=(dns(name=host), tcp(), invalid))
 
 
 def _moved(look: Measurement, by: timedelta, cycle: str) -> Measurement:
