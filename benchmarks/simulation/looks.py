@@ -21,7 +21,13 @@ from monitor.judging.judge_cycle import judge_cycle
 from monitor.measuring.references import first_of
 from probes.catalog.catalog import Catalog, Function, Platform, Reference
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import AnyObservation, HttpObservation, Measurement, TlsObservation
+from probes.measurement import (
+    AnyObservation,
+    HttpObservation,
+    Measurement,
+    Purpose,
+    TlsObservation,
+)
 from probes.vantage import VantagePoint, VantageRole
 from tests.worlds import build
 
@@ -89,7 +95,8 @@ class FollowUps(msgspec.Struct, frozen=True):
     small: str = ""
     """The name there in small segments."""
     route: bool = False
-    """A neighbour of the silent address answers, or its way ends before it parts from others."""
+    """A neighbour of the silent address answers and it does not once more, or its way ends before
+    it parts from others."""
 
 
 class EndpointLooks(msgspec.Struct, frozen=True):
@@ -396,7 +403,11 @@ def _follow_ups(number: int, looks: EndpointLooks, host: str) -> tuple[Measureme
         add(Reason.SMALL_SEGMENTS, *shaken(asked.small, here, host))
     if asked.route:
         beside = shaken("ok", "203.0.113.250", "neighbour.example")
-        add(Reason.NEIGHBOUR, *beside)
+        beside = tuple(msgspec.structs.replace(o, reason=Reason.NEIGHBOUR) for o in beside)
+        again = build.tcp("generic_timeout_error", address=here, start=1.0)
+        again = msgspec.structs.replace(again, reason=Reason.ADDRESS_AGAIN)
+        one = build.look(*beside, again, at=60.0 + len(made), endpoint=endpoint)
+        made.append(msgspec.structs.replace(one, look=Purpose.FOLLOW_UP))
     return tuple(made)
 
 

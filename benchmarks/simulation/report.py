@@ -293,6 +293,11 @@ _LIMITS = """
   who looks from outside; its rate above goes straight into false alarms.
 * Blocks are as clean as the table says: whole networks at a time, one technique at a time. Filters
   that act on some customers or some servers of a pool only are found later or not at all.
+* *Faults that last* come so often that two meet on one line. A device that opens TLS hides that
+  the platform answers at other addresses, so a dead cache behind it accuses: most suspected events
+  there are such pairs.
+* How many dead routes look like dropped addresses is a guess, and what it says of paths at fault is
+  no better than that.
 * Speed is not simulated as transfers: *throttled* cycles take the verdict that the rules on
   transfers give, once the hourly measurement is due.
 * One platform (X, eight endpoints in four functions) stands for all. One with one function gives

@@ -242,7 +242,7 @@ class _Cycle:
 
     def _route_shown(self, number: int, at: float) -> bool:
         """Whether a neighbour answers, or the way ends before it parts from others."""
-        if self._line(at, 4) not in WELL:
+        if self._line(at, 4) not in WELL or self._fate(at + 0.5, number) != "tcp_timeout":
             return False
         for one in self._now(at):
             if one.hosts and number not in one.hosts:

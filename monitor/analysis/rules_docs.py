@@ -83,8 +83,9 @@ becomes *conclusive* when at least {AGREEING} tests agree and
   answer such questions for another name;
 - replies are injected, and a resolver asked over TCP or DoH answers, or such an address works;
 - several addresses of the platform are silent, or unreachable, here and answer the control, and
-  another host answers in the same routed network (/24 or /48), or packets to them end beyond the
-  vantage's own router and before the way parts from those to other networks: then no route is dead;
+  another host answers in the same routed network (/24 or /48) before they are silent once more, or
+  packets to them end beyond the vantage's own router and before the way parts from those to other
+  networks: then no route is dead;
 - a false certificate is shown at an address that the platform really has, while the vantage is
   healthy;
 - a false certificate is shown at the resolver's address, and the platform answers elsewhere.

@@ -45,6 +45,7 @@ FOLLOW_UPS: Mapping[str, str] = {
     Reason.PATIENCE: N_("Same server, the platform's name, with more time to answer"),
     Reason.SMALL_SEGMENTS: N_("Same server, the platform's name in small packets"),
     Reason.NEIGHBOUR: N_("Another server on the same network, its own name"),
+    Reason.ADDRESS_AGAIN: N_("The silent address again right afterwards"),
     Reason.WAY: N_("How far packets to the server come"),
     Reason.PRIVATE_ADDRESS: N_("The private address that the resolver gave"),
     Reason.VERIFIED_BEFORE: N_("Addresses that were the platform's earlier"),

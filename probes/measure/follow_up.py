@@ -16,6 +16,7 @@ moved service, or a middlebox from a broken server. Each question here changes o
 | name | an address only honest sources gave, verified | whether those answers were true |
 | name | the private address our resolver gave, verified | whether a server of its own is there |
 | network | another host beside a silent address, verified | whether the route there works |
+| address | the endpoint again, after that | whether the silence was already over |
 | address | packets that pass few routers | how far they come |
 | name | QUIC | whether only TCP is blocked |
 | address | both names, many times in turn | what share of connections is cut off |
@@ -422,7 +423,11 @@ class _Neighbours(_Question):
         asked = _first_of_families(reversed(beside), _NEIGHBOURS_PER_FAMILY)
         answered = await asyncio.gather(*(self._greet(one, beside[one]) for one in asked))
         self.record.mark(Reason.NEIGHBOUR)
-        if self.plan.way and self.plan.unreached and not any(answered):
+        if any(answered):
+            name = self.plan.host.rstrip(".")
+            for one in _first_of_families((*self.plan.unreached, *self.plan.silent), _PER_FAMILY):
+                await self.test_address(one, name, verify=True, reason=Reason.ADDRESS_AGAIN)
+        elif self.plan.way and self.plan.unreached:
             await self._follow(min(self.plan.unreached, key=family_of))
 
     async def _greet(self, address: str, name: str) -> bool:

@@ -57,6 +57,9 @@ class Reason(StrEnum):
     """A handshake with another host, verified for its own name, in the routed network of an address
     that made no connection. If it works, the route there is open, and the silence is about that
     address."""
+    ADDRESS_AGAIN = "address_again"
+    """The endpoint at that address again, right after the neighbour answered. If it works now, the
+    silence is over, and may have been that of the whole line."""
     WAY = "way"
     """How far requests for a connection come on the way to an address that made none, and whether
     the ways to others part there. If they do not, no fault of a route to this address explains that

@@ -137,7 +137,7 @@ def reread(
     """
     reading = _reread(case, sign, evidence, agreeing, working)
     if case.perhaps_lossy_path and lost(sign):
-        return msgspec.structs.replace(reading, evidence=capped(reading.evidence, Evidence.STRONG))
+        return msgspec.structs.replace(reading, evidence=capped(reading.evidence, Evidence.WEAK))
     return reading
 
 

@@ -3,8 +3,8 @@
 A congested or broken link between two networks lasts for hours, and each of its timeouts looks like
 a censor's. It also makes the kernel send again what a censor lets through: of the connections that
 were made, many needed more than one try. No block does that, for what it drops never gets through.
-Where some did, no follow-up settles what a timeout means: an innocuous name, or a neighbour, may
-have been lucky.
+Where some did, a timeout is weak and no follow-up settles what it means: an innocuous name, or a
+neighbour, may have been lucky.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ MIN_RESENT = 2
 """Connections with a resend that prove loss; one alone happens on any line."""
 
 DOUBTFUL_RESENDS = 0.1
-"""Share of connections with a resend from which no timeout is conclusive."""
+"""Share of connections with a resend from which timeouts are weak."""
 _OTHER_HOSTS = (Reason.SNI_ELSEWHERE, Reason.NEIGHBOUR)
 """Of connections that do not go to the platform."""
 

@@ -4,8 +4,9 @@ That nothing answers has many innocent causes, and some last: a server died, the
 that was retired, the route is broken. A control that gets an answer at the very addresses rules
 out the first two. Either of these rules out the third:
 
-* *A neighbour.* Another host answers in the same routed network. Routers of different providers
-  exchange no routes of smaller networks, so the route there works.
+* *A neighbour.* Another host answers in the same routed network, and the address is silent once
+  more right after it. Routers of different providers exchange no routes of smaller networks, so the
+  route there works. Without the second look the whole line may have been silent for a minute.
 * *The way.* Packets end before the way parts from those to everything else: beyond the vantage's
   own router, and where several ways to other networks all go on through one and the same next
   router. No fault of the platform, or of the links to it, reaches so far back.
@@ -14,6 +15,9 @@ What is left is a filter, or several servers of the platform's that died for thi
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
+
+import msgspec
 
 from monitor.analysis.seen import EndpointMeasurements
 from probes.failure import TIMEOUTS, UNANSWERED
@@ -52,12 +56,7 @@ def _cut_off(endpoints: Sequence[EndpointMeasurements]) -> frozenset[str]:
     families = [family_of(address) for address in silent]
     asked = [o for one in endpoints for m in one.follow_ups for o in m.observations]
     open_networks = {
-        routed_network(o.address)
-        for o in asked
-        if isinstance(o, TlsObservation)
-        and o.reason == Reason.NEIGHBOUR
-        and o.failure is None
-        and o.address not in silent
+        network for one in endpoints for m in one.follow_ups for network in _open_networks(m)
     }
     dropped_near = {
         family_of(o.address)
@@ -75,6 +74,24 @@ def _cut_off(endpoints: Sequence[EndpointMeasurements]) -> frozenset[str]:
         if families.count(family_of(address)) >= SEVERAL
         and (routed_network(address) in open_networks or family_of(address) in dropped_near)
     )
+
+
+def _open_networks(follow_up: Measurement) -> set[str]:
+    """Routed networks in which a neighbour answered, and a silent address did not after it."""
+    answered: dict[str, float] = {}
+    for o in follow_up.observations:
+        if isinstance(o, TlsObservation) and o.reason == Reason.NEIGHBOUR and o.failure is None:
+            answered.setdefault(routed_network(o.address), o.start)
+    again: dict[str, list[AnyObservation]] = {}
+    for o in follow_up.observations:
+        if isinstance(o, TcpObservation | TlsObservation) and o.reason == Reason.ADDRESS_AGAIN:
+            again.setdefault(o.address, []).append(msgspec.structs.replace(o, reason=""))
+    return {
+        routed_network(address)
+        for address, seen in again.items()
+        if _silent(seen)
+        and answered.get(routed_network(address), inf) <= min(o.start for o in seen)
+    }
 
 
 def _silent_from_here(one: EndpointMeasurements) -> set[str]:

@@ -719,7 +719,7 @@ async def test_settings_leave_questions_out(
     """Settings without innocuous name and resolvers omit these questions only."""
     measurement = await asked(world(), None, changed(**changes))
     rare = {Reason.SMALL_SEGMENTS, Reason.PATIENCE, Reason.PRIVATE_ADDRESS, Reason.VERIFIED_BEFORE}
-    rare |= {Reason.NEIGHBOUR, Reason.WAY}
+    rare |= {Reason.NEIGHBOUR, Reason.ADDRESS_AGAIN, Reason.WAY}
     rare |= {Reason.RESOLVER_TCP, Reason.USUAL_HELLO}
     rare |= {Reason.OTHER_HELLO, Reason.OTHER_HELLO_INNOCUOUS}
     rare |= {Reason.FLOW_NAME, Reason.FLOW_INNOCUOUS, Reason.SAME_ADDRESS}
@@ -768,6 +768,10 @@ async def test_hosts_beside_a_silent_address_are_asked_for_their_own_names() -> 
         ("203.0.113.243", "n3.example", None),
         ("203.0.113.242", "n2.example", None),
     ]
+    # The silent address is asked again after them.
+    again = of(made, Reason.ADDRESS_AGAIN)
+    assert [o.address for o in again if isinstance(o, TcpObservation)] == [GIVEN]
+    assert min(o.start for o in again) >= max(o.start for o in of(made, Reason.NEIGHBOUR))
 
 
 async def test_nobody_is_asked_that_the_vantage_does_not_know() -> None:
@@ -849,4 +853,5 @@ async def test_nobody_asks_for_the_way_where_a_neighbour_answers() -> None:
     one = prober(network)
     one.verified_addresses.add("beside.example", BESIDE)
     for what in (plan(unreached=(GIVEN,), way=True), plan(unreached=(), way=True)):
-        assert not of(await follow_up(one, what, cycle="cycle-1"), Reason.WAY)
+        made = await follow_up(one, what, cycle="cycle-1")
+        assert not of(made, Reason.WAY)

@@ -39,10 +39,19 @@ ALIVE = (
 """A control gets answers at both of the platform's addresses."""
 
 
-def neighbour(failure: str | None = None, address: str = BESIDE) -> Measurement:
-    """Another host's own name at another address."""
-    shown = tls(failure, address=address, server_name="other.example")
-    return follow_up(Reason.NEIGHBOUR, tcp(address=address), shown)
+def neighbour(
+    failure: str | None = None,
+    address: str = BESIDE,
+    again: tuple[AnyObservation, ...] = (tcp(SILENCE, start=1.0),),
+) -> Measurement:
+    """Another host's own name at another address, and ours again after it."""
+    shown = (
+        tcp(address=address),
+        tls(failure, address=address, server_name="other.example"),
+    )
+    made = follow_up(Reason.NEIGHBOUR, *shown)
+    after = tuple(msgspec.structs.replace(o, reason=Reason.ADDRESS_AGAIN.value) for o in again)
+    return msgspec.structs.replace(made, observations=(*made.observations, *after))
 
 
 def way(routers: int, ways: int, failure: str | None = SILENCE, address: str = V4) -> Measurement:
@@ -109,6 +118,18 @@ def test_addresses_silent_beside_one_that_answers_are_blocked(failure: str, rule
     """The control got an answer at these very addresses, and the route to them is open."""
     seen = (dns(), tcp(failure))
     assert read(neighbour(), seen=seen) == (rule, Evidence.CONCLUSIVE)
+
+
+def test_attack_a_line_that_was_silent_for_a_minute_is_no_block() -> None:
+    """The uplink died in the attempts and is back: a neighbour answers, and so does the platform,
+    or nobody asked it again, or only before."""
+    for again in (
+        (tcp(start=1.0), tls(start=1.1)),
+        (),
+        (tcp(SILENCE, start=0.0),),
+        (tcp(SILENCE, address=FAR, start=1.0),),
+    ):
+        assert read(neighbour(again=again))[1] is Evidence.STRONG
 
 
 def test_attack_a_dead_route_is_no_block() -> None:
