@@ -5,8 +5,10 @@ The order goes from what settles the question to what needs the most support:
 1. **No measurement?** Nothing is known. No data is never ok.
 2. **Measured from the wrong place?** A VPN left on or a roaming phone says nothing about this
    network.
-3. **Did it answer?** Then it is ok, unless one address family that works here never answers. IPv6
-   that is merely silent beside a good IPv4 is told, and is ok: it keeps nobody from the platform.
+3. **Did it answer?** Then it is ok, unless a part of it fails: one address family that works here,
+   some of its addresses, or a share of many connections made to count them. Then it is partial.
+   IPv6 that is merely silent beside a good IPv4 is told, and is ok: it keeps nobody from the
+   platform.
 4. **Could we have seen it?** Our own proxy, the vantage's health or a missing address family
    explains the failure: nobody is accused.
 5. **Does it fail at the control too?** Then it is down.

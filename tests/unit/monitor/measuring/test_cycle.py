@@ -25,6 +25,7 @@ from monitor.wire.answers import ControlState
 from probes.catalog.catalog import Catalog, Endpoint, Function, Platform, Reference, ReferenceScope
 from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import Failure
+from probes.measure.flow_counts import FLOWS
 from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, Purpose, QuicObservation
 from probes.settings import ProbeSettings
 from probes.target import Target
@@ -511,6 +512,30 @@ async def test_a_quiet_vantage_sends_no_datagram_but_to_its_resolver() -> None:
     (cycle,) = await world.cycles(share=1.0, forced=True)
     assert over_quic(cycle.measurements) == []
     assert not world.datagrams
+
+
+@pytest.mark.parametrize("profile", [Profile.NORMAL, Profile.QUIET])
+async def test_connections_are_counted_where_some_are_cut_off_but_not_from_a_quiet_vantage(
+    profile: Profile,
+) -> None:
+    """Every second connection that names X is cut off, and none of those with another name. So many
+    handshakes within seconds would single out a host that keeps quiet."""
+    world = World(field=msgspec.structs.replace(FIELD, profile=profile))
+    every_fourth = (Peer(tls=reset_by_peer()), page(), page(), page())
+    world.own.peer(ADDRESS["x.com"], 443, *every_fourth * 20)
+    (cycle,) = await world.cycles(share=0.0)
+    (found,) = (one for one in cycle.verdicts if one.endpoint == "https://x.com/")
+    if profile is Profile.QUIET:
+        assert (found.state, found.rule_id) == (State.OK, "endpoint.reached_on_retry")
+        assert not kinds(cycle)[Purpose.FOLLOW_UP]
+        assert world.own.connects.count((ADDRESS["x.com"], 443)) <= 4
+        return
+    assert (found.state, found.rule_id) == (State.PARTIAL, "partial.flows")
+    assert (found.evidence, found.share) == (Evidence.CONCLUSIVE, 0.5)
+    (x,) = (one for one in cycle.platforms if one.platform == "x")
+    # Any endpoint of the function would do, and another one works.
+    assert (x.state, x.functions[0].accused) == (State.OK, ("https://x.com/",))
+    assert world.own.connects.count((ADDRESS["x.com"], 443)) == 2 + 2 * FLOWS
 
 
 async def test_a_skipped_cycle_is_recorded_and_measures_nothing() -> None:

@@ -83,7 +83,7 @@ def verdict(
 ) -> Verdict:
     """A verdict on one endpoint; a block is strong unless told otherwise."""
     function, endpoint = HOSTS[host]
-    accused = state in (State.BLOCKED, State.THROTTLED)
+    accused = state in (State.BLOCKED, State.THROTTLED, State.PARTIAL)
     grade = evidence or (Evidence.STRONG if accused else Evidence.NONE)
     return Verdict(
         measurement=f"m-{host}",
@@ -101,6 +101,7 @@ def verdict(
         sub_method=sub_method if accused else "",
         rule_id=f"rule.{state}.{host}",
         evidence=grade,
+        share=0.5 if state is State.PARTIAL else None,
         llr=llr(state, grade),
         judged_at=JUDGED,
         rules_version="1",
@@ -380,7 +381,7 @@ def test_no_verdicts_is_an_error() -> None:
 @given(
     st.dictionaries(
         st.sampled_from([e.host for function in X.functions for e in function.endpoints]),
-        st.sampled_from([OK, BLOCKED, DOWN, UNKNOWN, State.THROTTLED]),
+        st.sampled_from([OK, BLOCKED, DOWN, UNKNOWN, State.THROTTLED, State.PARTIAL]),
         min_size=1,
     )
 )
@@ -392,5 +393,38 @@ def test_roll_up_is_total_and_ignores_order(states: dict[str, State]) -> None:
     if seen.state is State.OK:
         assert all(function.state is State.OK for function in seen.functions if function.core)
     assert (seen.evidence is not Evidence.NONE) == (
-        seen.state in (BLOCKED, State.DEGRADED, State.THROTTLED)
+        seen.state in (BLOCKED, State.DEGRADED, State.THROTTLED, State.PARTIAL)
     )
+
+
+PARTLY = State.PARTIAL
+
+
+def test_a_core_function_that_works_for_a_part_makes_the_platform_partial() -> None:
+    """It says which part, and weighs as a block does."""
+    seen = x(x_com=PARTLY)
+    assert (seen.state, seen.share, functions(seen)["web"]) == (State.PARTIAL, 0.5, "partial")
+    assert (seen.method, seen.evidence, seen.llr) == ("tls", Evidence.STRONG, 13.0)
+
+
+@pytest.mark.parametrize(
+    ("states", "state"),
+    [
+        ({"x_com": PARTLY, "api_x_com": State.BLOCKED, "api_twitter_com": State.BLOCKED}, BLOCKED),
+        ({"abs_twimg_com": PARTLY}, State.DEGRADED),
+        ({"api_x_com": PARTLY}, State.OK),
+        ({"api_x_com": PARTLY, "api_twitter_com": State.BLOCKED}, State.PARTIAL),
+        ({"api_x_com": PARTLY, "api_twitter_com": State.THROTTLED}, State.PARTIAL),
+        ({"x_com": PARTLY, "api_x_com": State.DOWN, "api_twitter_com": State.DOWN}, State.PARTIAL),
+    ],
+)
+def test_the_best_that_is_left_to_people_decides(states: dict[str, State], state: State) -> None:
+    """An endpoint that works for a part is worth more than a slow one, and less than a good one."""
+    seen = x(**states)
+    assert seen.state is state
+    assert (seen.share is not None) == (state is State.PARTIAL)
+
+
+def test_a_share_is_told_of_partial_alone() -> None:
+    """A platform that is degraded by a part of a function has no share of its own."""
+    assert x(pbs_twimg_com=PARTLY).share is None
