@@ -67,7 +67,7 @@ _HONEST_PER_FAMILY = 2
 _DNS_PORT = 53
 SMALL_SEGMENT = 536
 """Bytes that every path must carry (RFC 9293 section 3.7.1)."""
-PATIENCE = 12.0
+PATIENCE = 10.0
 """Seconds for a handshake that is given time. The queue of a line that is held to 128 kbit/s, which
 the other tests filled, runs empty in four."""
 _MEMORY = "memory"
