@@ -175,6 +175,8 @@ class FunctionVerdict(msgspec.Struct, frozen=True, kw_only=True):
     accused: tuple[str, ...] = ()
     """Ids of its endpoints that are blocked or slow, whatever the function's own state; of many
     only the first `MOST_NAMED`."""
+    stalled_after: int = 0
+    """Bytes that a connection carries before its transfers stall; 0 where they do not."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from monitor.analysis.judge.silent_addresses import cut_off_addresses
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
 from monitor.analysis.throttling.throttling import combine, judge_transfers
 from monitor.analysis.throttling.transfer_facts import TransferCase
-from monitor.analysis.transfer_verdict import TransferVerdict
+from monitor.analysis.transfer_verdict import TransferClass, TransferVerdict
 from monitor.analysis.trust import OWN_ALONE, Trust
 from monitor.analysis.verdict import PlatformVerdict, VantageState, Verdict
 from probes.catalog.catalog import Catalog, Function, Platform, ReferenceScope
@@ -64,7 +64,8 @@ def judge_cycle(
         fingerprints=fingerprints,
         trust=trust,
     )
-    verdicts = combine(_verdicts(seen, shared, transfers), transfers, tuple(_still_accused(seen)))
+    standing = tuple(_still_accused(seen))
+    verdicts = combine(_verdicts(seen, shared, transfers), transfers, standing)
     return Cycle(
         id=seen.cycle,
         vantage=seen.vantage.id,
@@ -74,7 +75,7 @@ def judge_cycle(
         health=seen.health,
         measurements=seen.measurements,
         verdicts=tuple(verdicts),
-        platforms=_platforms(seen, verdicts, transfers, catalog.platforms),
+        platforms=_platforms(seen, verdicts, transfers, standing, catalog.platforms),
         hurried=seen.out_of_turn,
         transfers=transfers,
     )
@@ -202,6 +203,7 @@ def _platforms(
     seen: Seen,
     verdicts: Sequence[Verdict],
     transfers: Sequence[TransferVerdict],
+    standing: Sequence[TransferVerdict],
     platforms: Iterable[Platform],
 ) -> tuple[PlatformVerdict, ...]:
     """A verdict on each of `platforms` that the cycle measured."""
@@ -218,6 +220,13 @@ def _platforms(
             started_at=began[platform.name],
             speeds=[one.verdict for one in transfers if one.verdict.platform == platform.name],
             quic=_over_quic(seen, platform.name),
+            stalls={
+                one.verdict.function: round(one.stalled_at.median)
+                for one in (*standing, *transfers)
+                if one.verdict.platform == platform.name
+                and one.kind is TransferClass.STALLED
+                and one.stalled_at is not None
+            },
         )
         for platform in platforms
         if platform.name in began

@@ -70,8 +70,9 @@ LEAST_HISTORY = 5
 """With fewer measurements nothing is known to be usual."""
 TIMES_SLOWER, SECONDS_SLOWER = 4.0, 1.5
 """Both against the usual time make a measurement suspicious."""
-SUSPECTED_AGAIN = 3.0
-"""Intervals after which late handshakes are suspicious again, once they turned out to be honest."""
+SUSPECTED_AGAIN, SILENT_AGAIN = 3.0, 12.0
+"""Intervals after which late handshakes are suspicious again, once they turned out to be honest;
+and silent ones, once they stayed silent."""
 
 
 class _Schedule:
@@ -194,7 +195,8 @@ class Transfers:
         ledger, history = self._probers.ledger, self._histories.of(vantage.id, one.place)
         every = ROUNDS * VARIANTS * fetch_bytes(self._settings.throttling.object_bytes)
         begins = not (glanced or history.earlier(self._now()))
-        cost = fetch_bytes(GLANCE) if begins else every
+        glance = fetch_bytes(GLANCE) * (2 if _is_start_page(one) else 1)
+        cost = glance if begins else every
         allowed = ledger.affords(vantage.id, Allotment.SPEED, cost) or (
             urgency == 0 and ledger.affords(vantage.id, Allotment.SUSPICION, cost)
         )
@@ -243,7 +245,8 @@ class Transfers:
             plan, ask = self._plan(one, target, (TRANSFER_TARGET,)), self._probers.transfer
             controls = [await ask(control.id, plan, cycle=cycle) for control in self._controls]
             return structs.replace(transfers, controls=tuple(controls))
-        schedule.trusted_until = now + SUSPECTED_AGAIN * self._settings.interval
+        again = SILENT_AGAIN if round_of(made[-1]).missing else SUSPECTED_AGAIN
+        schedule.trusted_until = now + again * self._settings.interval
         return transfers
 
     def _suffices(
@@ -253,7 +256,7 @@ class Transfers:
         where the platform is for that; and what stays silent is blocked, and not slow."""
         if glance.missing:
             return witness is not None and _silent(witness) and not _late(witness)
-        return glance.fast or (glance.unhindered and not one.core)
+        return not glance.suspicious and (glance.fast or (glance.unhindered and not one.core))
 
     async def _calm(self, last: Measurement | None) -> None:
         """Let the queue of a slow line run empty, which the `last` transfer filled, or tests of
@@ -266,7 +269,9 @@ class Transfers:
     async def _glance(
         self, vantage: VantagePoint, one: TransferObject, target: Endpoint, cycle: str
     ) -> Measurement:
-        plan = self._plan(one, target, (TRANSFER_TARGET,))
+        # A site's start page is compared each time, for the metric of speed.
+        variants = (TRANSFER_TARGET, TRANSFER_REFERENCE) if _is_start_page(one) else None
+        plan = self._plan(one, target, variants or (TRANSFER_TARGET,))
         plan = structs.replace(plan, bytes_wanted=min(GLANCE, plan.bytes_wanted))
         return await self._probers.transfer(vantage.id, plan, cycle=cycle)
 
@@ -355,6 +360,10 @@ def _cut_short(measurement: Measurement) -> bool:
         and hop.status > 0
         for hop in measurement.of(Layer.HTTP)
     )
+
+
+def _is_start_page(one: TransferObject) -> bool:
+    return one.page and one.core
 
 
 def _silent(witness: EndpointMeasurements) -> bool:

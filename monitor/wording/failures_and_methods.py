@@ -138,6 +138,13 @@ _NAME = re.compile(r"[a-z]{1,20}(?:\.[a-z0-9_]{0,30})?")
 """A name as the rules make it, which holds no markup."""
 
 
+_STALL = re.compile(r"throttling\.stall_(?P<size>\d{1,6})k")
+STALLS, STALLED = (
+    N_("connections carry about %(size)s KB, and then nothing more"),
+    N_("connections carried about %(size)s KB, and then nothing more"),
+)
+
+
 def method_name(method: str, sub_method: str) -> str:
     """`tls.reset`, `quic`, or empty when nothing is accused."""
     return ".".join(filter(None, (method, sub_method)))
@@ -146,6 +153,9 @@ def method_name(method: str, sub_method: str) -> str:
 def method_in_words(words: Words, name: str, *, past: bool = False) -> str:
     """`tls.reset` as a phrase, in the past tense for what is over; the name itself when it has
     none."""
+    stall = _STALL.fullmatch(name)
+    if stall is not None:
+        return words.gettext(STALLED if past else STALLS, size=words.number(int(stall["size"])))
     phrases = METHODS_PAST if past else METHODS
     message = phrases.get(name) or phrases.get(name.partition(".")[0])
     return words.gettext(message) if message else words.name(name, 60)

@@ -84,7 +84,7 @@ _DNS_PORT, _HTTPS_PORT = 53, 443
 SMALL_SEGMENT = 536
 """Bytes that every path must carry (RFC 9293 section 3.7.1)."""
 _CUT_OFF = (Failure.CONNECTION_RESET, Failure.EOF)
-PATIENCE = 12.0
+PATIENCE = 10.0
 """Seconds for a handshake that is given time. The queue of a line that is held to 128 kbit/s, which
 the other tests filled, runs empty in four."""
 _MEMORY = "memory"

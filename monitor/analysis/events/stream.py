@@ -8,6 +8,7 @@ tests speed or QUIC. So the onset counts from the last clearing verdict in which
 tested, not merely from the last one.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
@@ -181,10 +182,19 @@ def _last_open(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> 
     return min(known, default=None)
 
 
+def _stalls(verdict: PlatformVerdict) -> Iterator[str]:
+    """After about how many bytes transfers stall, as `throttling.stall_16k`: in powers of two, for
+    one censor's count differs a little from one connection to the next."""
+    for function in verdict.functions:
+        if function.state in _ACCUSED and function.stalled_after:
+            yield f"throttling.stall_{2 ** max(0, round(math.log2(function.stalled_after / 1024)))}k"
+
+
 def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
     run = stream.run
     suspected = detector.phase in (Phase.SUSPECTED, Phase.BLOCKED)
     method = f"{verdict.method}.{verdict.sub_method}" if verdict.method else ""
+    methods = (method, *_stalls(verdict)) if method else ()
     now = Run(
         at=detector.run_at,
         onset_earliest=_last_open(stream, detector, verdict),
@@ -192,7 +202,7 @@ def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
         suspected=suspected,
         measurement=verdict.measurement,
         last=verdict.since,
-        methods=(method,) if method else (),
+        methods=methods,
         functions=tuple(
             sorted(n for r in verdict.functions if r.state in _ACCUSED for n in r.names)
         ),

@@ -90,12 +90,14 @@ def roll_up(
     started_at: datetime,
     speeds: Sequence[Verdict] = (),
     quic: Collection[str] = (),
+    stalls: Mapping[str, int] | None = None,
 ) -> PlatformVerdict:
     """The platform verdict from the endpoint verdicts of one vantage and one cycle.
 
     `verdicts` may be in any order and lack unmeasured pool members. `started_at` (UTC) is when the
     first measurement began. `speeds` are the verdicts on transfers that this cycle measured, `quic`
-    the names of the functions that answered over QUIC. Raises ValueError without verdicts.
+    the names of the functions that answered over QUIC, `stalls` the bytes after which transfers of
+    a function stall. Raises ValueError without verdicts.
     """
     if not verdicts:
         raise ValueError(f"no verdicts on {platform.name}")
@@ -147,6 +149,7 @@ def roll_up(
                 function,
                 fast=any(speed.function == function.function.name for speed in fast),
                 quic=quic,
+                stalls=stalls or {},
             )
             for function in judged
         ),
@@ -190,7 +193,9 @@ def _worst(judged: Sequence[_Judged]) -> _Judged | None:
     )
 
 
-def _function_verdict(judged: _Judged, *, fast: bool, quic: Collection[str]) -> FunctionVerdict:
+def _function_verdict(
+    judged: _Judged, *, fast: bool, quic: Collection[str], stalls: Mapping[str, int]
+) -> FunctionVerdict:
     decider = judged.decider if judged.state in _ACCUSED else None
     return FunctionVerdict(
         function=judged.function.name,
@@ -205,6 +210,7 @@ def _function_verdict(judged: _Judged, *, fast: bool, quic: Collection[str]) -> 
         ),
         groups=judged.groups,
         accused=judged.accused,
+        stalled_after=stalls.get(judged.function.name, 0) if decider is not None else 0,
     )
 
 

@@ -143,7 +143,8 @@ def examine(case: TransferCase) -> TransferFacts:
     """Reduce a case to the facts that the rules ask about. Never raises."""
     rounds = [round_of(m, case.distance) for m in case.rounds]
     # A glance only asks whether there is anything to compare.
-    rounds = [r for r in rounds if not r.alone] or rounds
+    compared = [r for r in rounds if not r.alone]
+    rounds = [r for r in compared if r.tried_names] or compared or rounds
     informative = tuple(r for r in rounds if r.informative)
     by_name = tuple(r for r in informative if r.slow_by_name)
     by_site = tuple(r for r in informative if r.slow_site and r.ratio("innocuous") is None)

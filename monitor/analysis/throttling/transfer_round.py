@@ -59,6 +59,11 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         return not any(o.reason in others for o in self.measurement.observations)
 
     @property
+    def tried_names(self) -> bool:
+        """The innocuous name was tried: a whole round, where that is allowed."""
+        return any(o.reason == TRANSFER_INNOCUOUS for o in self.measurement.observations)
+
+    @property
     def fast(self) -> bool:
         """Fast by any standard, and past the bytes at which connections are frozen."""
         return self._got_past and at_least(self.speeds["target"]) >= FAST

@@ -23,7 +23,13 @@ from monitor.config.settings import Settings, ThrottlingSettings
 from monitor.judging.judge_cycle import judge_cycle
 from monitor.measuring.probers import Probers
 from monitor.measuring.transfers import Transfers
-from probes.measurement import TRANSFER_TARGET, Measurement, Purpose, TransferObservation
+from probes.measurement import (
+    TRANSFER_REFERENCE,
+    TRANSFER_TARGET,
+    Measurement,
+    Purpose,
+    TransferObservation,
+)
 from probes.settings import ProbeSettings
 from probes.testing import (
     HANG,
@@ -203,16 +209,27 @@ def test_each_function_has_an_object_of_its_own() -> None:
 
 
 async def test_where_all_is_well_a_glance_suffices() -> None:
-    """One fetch, past the bytes after which connections are frozen, and no control."""
-    async with World().transfers(forced=True) as cycles:
-        made = await cycle(cycles)
-    assert [v.verdict.rule_id for v in made.transfers] == ["throttling.unhindered"]
-    assert (rounds(made), rounds(made, CONTROL)) == (1, 0)
-    (glance,) = made.measurements
-    (fetched,) = [o for o in glance.observations if isinstance(o, TransferObservation)]
-    assert fetched.reason == TRANSFER_TARGET
-    assert PAST_FREEZES < fetched.bytes_read < SIZE
-    assert glance.look is Purpose.TRANSFER
+    """One fetch, past the bytes after which connections are frozen, and no control. Of a start page
+    the ratio to an object elsewhere is shown, so that is fetched as well."""
+    text = '[platform.x.function.app]\ncore = true\nendpoints = ["https://x.com/"]\n'
+    app = msgspec.structs.replace(SETTINGS, catalog=parse_catalog(text, "x.toml"))
+    found = []
+    for settings, look_at in (
+        (SETTINGS, page()),
+        (app, msgspec.structs.replace(page(), function="app")),
+    ):
+        async with World(settings).transfers(forced=True) as cycles:
+            made = await cycle(cycles, look_at)
+        assert (rounds(made), rounds(made, CONTROL)) == (1, 0)
+        (glance,) = made.measurements
+        assert glance.look is Purpose.TRANSFER
+        fetched = [o for o in glance.observations if isinstance(o, TransferObservation)]
+        assert all(PAST_FREEZES < one.bytes_read < SIZE for one in fetched)
+        found.append(([one.reason for one in fetched], made.transfers[0].verdict.rule_id))
+    assert found == [
+        ([TRANSFER_TARGET, TRANSFER_REFERENCE], "throttling.none"),
+        ([TRANSFER_TARGET], "throttling.unhindered"),
+    ]
 
 
 async def test_what_a_glance_finds_slow_is_compared() -> None:
@@ -257,7 +274,7 @@ async def test_a_silent_handshake_is_given_time_once_in_a_while() -> None:
         assert [v.verdict.rule_id for v in made.transfers] == ["throttling.insufficient"]
         assert rounds(made) == 1
         assert rounds(await cycle(cycles, silent)) == 0
-        world.at += timedelta(seconds=4 * SETTINGS.interval)
+        world.at += timedelta(seconds=13 * SETTINGS.interval)
         # It comes after a while, and as slowly the answer, under any name.
         world.platform(Peer(tls_delay=2.0, replies=answer(SIZE), reply_delay=0.9))
         made = await cycle(cycles, silent)

@@ -28,6 +28,15 @@ def test_no_words_are_left_over() -> None:
     assert set(WORDS) <= said
 
 
+def test_a_stall_is_told_with_its_bytes() -> None:
+    """An event says after how much a connection freezes; a number of nonsense stays as it is."""
+    assert method_label("throttling", "stall_16k") == (
+        "connections carry about 16 KB, and then nothing more"
+    )
+    assert "carried about 128 KB" in method_label("throttling", "stall_128k", past=True)
+    assert method_label("throttling", "stall_k") == "throttling.stall_k"
+
+
 def test_what_has_no_words_stays_readable() -> None:
     """An unknown way of a known method has the general words; an unknown method stays as it is."""
     assert method_label("quic", "handshake") == WORDS["quic"]

@@ -65,6 +65,11 @@ def answer(size: int, sent: int | None = None, *, piece: int = 4096) -> tuple[Pe
     return (head, *(body[at : at + piece] for at in range(0, len(body), piece)))
 
 
+def size_of(replies: tuple[PeerReply, ...]) -> int:
+    """Bytes of an answer."""
+    return sum(len(one) for one in replies if isinstance(one, bytes))
+
+
 def network(platform: Peer, *others: Peer, at: str = PLATFORM) -> ScriptedNetwork:
     """Both hosts; the platform's server plays the peers in turn, the other always works."""
     made = ScriptedNetwork(families=("ipv4",))
@@ -163,10 +168,6 @@ async def test_reading_ends_at_what_was_wanted() -> None:
     assert SIZE <= seen.bytes_read <= SIZE + 8192
 
 
-SHORT = sum(len(piece) for piece in answer(300) if isinstance(piece, bytes))
-"""Bytes of a short answer."""
-
-
 async def test_a_short_answer_is_requested_again_until_enough_came() -> None:
     """Servers of videos answer a request for nothing with a few words. More requests at once each
     time get past the bytes at which connections are frozen, on one connection."""
@@ -176,7 +177,7 @@ async def test_a_short_answer_is_requested_again_until_enough_came() -> None:
     (stream,) = scripted.streams
     requests = stream.sent.count(b"GET / HTTP/1.1")
     assert 40 * 1024 <= seen.bytes_read < 42 * 1024
-    assert requests == math.ceil(seen.bytes_read / SHORT)
+    assert requests == math.ceil(seen.bytes_read / size_of(answer(300)))
     assert requests < MOST_REQUESTS
     assert seen.failure is None
     # The next ones are short: they take their share of a slow line.
@@ -189,7 +190,7 @@ async def test_a_server_that_ends_a_connection_has_said_enough() -> None:
     scripted = network(Peer(replies=answer(300) * 7))
     plan = msgspec.structs.replace(PLAN, variants=(TRANSFER_TARGET,))
     seen = transfers(await made_on(scripted, plan))[TRANSFER_TARGET]
-    assert (seen.failure, seen.bytes_read) == (None, 7 * SHORT)
+    assert (seen.failure, seen.bytes_read) == (None, 7 * size_of(answer(300)))
     last = b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno"
     scripted = network(Peer(replies=(last,)))
     await made_on(scripted, plan)

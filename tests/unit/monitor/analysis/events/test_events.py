@@ -181,6 +181,38 @@ def test_a_platform_slowed_down_for_long_is_an_event() -> None:
     assert story.only.onset_latest == at(3)
 
 
+def test_an_event_says_after_how_many_bytes_transfers_stall() -> None:
+    """What one censor counts differs a little from cycle to cycle, and is one number all the same;
+    a censor that counts otherwise later is told."""
+    frozen = [
+        msgspec.structs.replace(
+            one,
+            functions=tuple(
+                msgspec.structs.replace(function, stalled_after=size) for function in one.functions
+            ),
+        )
+        for one, size in zip(
+            cycles(by_vantage({"ptcl": 30 * "t"})), 15 * [15_100, 17_900], strict=False
+        )
+    ]
+    story = told(frozen)
+    assert story.only.methods == ("throttling.stall", "throttling.stall_16k")
+    later = msgspec.structs.replace(frozen[0].functions[0], stalled_after=65_000)
+    more = [
+        msgspec.structs.replace(
+            one,
+            cycle=f"later-{number}",
+            functions=(later,),
+            started_at=at(30 + number),
+            judged_at=judged(30 + number),
+            measured_at=at(30 + number),
+            measured_until=at(30 + number),
+        )
+        for number, one in enumerate(frozen[:3])
+    ]
+    assert told([*frozen, *more]).only.methods[-1] == "throttling.stall_64k"
+
+
 def test_opening_tells_who_how_and_when() -> None:
     """A new event names network, method, functions, evidence and the bounds of its onset."""
     event = tell(ptcl="..B").only

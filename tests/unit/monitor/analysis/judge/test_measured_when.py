@@ -137,6 +137,16 @@ def test_a_fast_transfer_dates_an_open_platform_too() -> None:
     assert [function.tested for function in seen.functions] == [("throttling",)]
 
 
+def test_a_stalled_function_keeps_its_bytes() -> None:
+    """Where it is accused; one that works again has none."""
+    slow = verdict("one.example", State.THROTTLED, 30.0, 45.0)
+    function = platform(Need.ALL).functions[0].name
+    for given, bytes_ in ((slow, 16_222), (verdict("one.example", State.OK, 0.0, 1.0), 0)):
+        both = [given, verdict("two.example", State.OK, 0.0, 2.0)]
+        seen = roll_up(platform(Need.ALL), both, started_at=START, stalls={function: 16_222})
+        assert [one.stalled_after for one in seen.functions] == [bytes_]
+
+
 def test_old_verdicts_fall_back_on_their_cycle() -> None:
     """A stored verdict without the times was measured between its first measurement and its
     judgement, whatever decided it."""
