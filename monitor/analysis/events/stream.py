@@ -187,7 +187,8 @@ def _stalls(verdict: PlatformVerdict) -> Iterator[str]:
     one censor's count differs a little from one connection to the next."""
     for function in verdict.functions:
         if function.state in _ACCUSED and function.stalled_after:
-            yield f"throttling.stall_{2 ** max(0, round(math.log2(function.stalled_after / 1024)))}k"
+            kilobytes = 2 ** max(0, round(math.log2(function.stalled_after / 1024)))
+            yield f"throttling.stall_{kilobytes}k"
 
 
 def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
