@@ -17,7 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.analysis.events.sequential_test import (
+    ACTS,
+    CARRIED,
     FORGOTTEN,
+    SHORT,
     Baseline,
     Detector,
     DetectorSettings,
@@ -41,6 +44,7 @@ PHASES, KINDS, CLINGS = tuple(Phase), tuple(Kind), tuple(Persistence)
 GRADES = tuple(EVIDENCE_ORDER)
 _UNKNOWN, _CLEAR, _SUSPICIOUS, _SUSPECTED, _BLOCKED, _RECOVERING = range(len(PHASES))
 _ACCUSES, _CLEARS, _NEITHER = range(len(KINDS))
+_BRIEF = CLINGS.index(Persistence.BRIEF)
 _STRONG = EVIDENCE_ORDER[Evidence.STRONG]
 _CONCLUSIVE = EVIDENCE_ORDER[Evidence.CONCLUSIVE]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -61,6 +65,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     """Rank of the evidence."""
     persistence: Codes
     """Place in `CLINGS`."""
+    alone: Bools
     control_failed: Bools
 
 
@@ -88,6 +93,9 @@ class Streams(msgspec.Struct, frozen=True, kw_only=True):
     """How many; no time."""
     wrong: Floats
     wrong_strong: Floats
+    sent: Floats
+    sent_at: Times
+    carried: Floats
     known_readings: Floats
     known_wrong: Floats
     known_wrong_strong: Floats
@@ -134,6 +142,9 @@ def streams_of(states: Sequence[Detector]) -> Streams:
         conclusive=np.array([state.conclusive for state in states], dtype=np.int64),
         wrong=floats("wrong"),
         wrong_strong=floats("wrong_strong"),
+        sent=floats("sent"),
+        sent_at=times("sent_at"),
+        carried=floats("carried"),
         known_readings=known("readings"),
         known_wrong=known("wrong"),
         known_wrong_strong=known("wrong_strong"),
@@ -168,6 +179,9 @@ def detector_of(streams: Streams, row: int) -> Detector:
         conclusive=int(streams.conclusive[row]),
         wrong=float(streams.wrong[row]),
         wrong_strong=float(streams.wrong_strong[row]),
+        sent=float(streams.sent[row]),
+        sent_at=time(streams.sent_at),
+        carried=float(streams.carried[row]),
         baseline=Baseline(
             readings=float(streams.known_readings[row]),
             wrong=float(streams.known_wrong[row]),
@@ -190,6 +204,7 @@ def readings_of(readings: Sequence[Reading | None]) -> Readings:
         llr=np.array([r.llr for r in given], dtype=np.float64),
         grade=np.array([EVIDENCE_ORDER[r.evidence] for r in given], dtype=np.int8),
         persistence=np.array([CLINGS.index(r.persistence) for r in given], dtype=np.int8),
+        alone=np.array([r.alone for r in given], dtype=np.bool_),
         control_failed=np.array([r.control_failed for r in given], dtype=np.bool_),
     )
 
@@ -234,8 +249,9 @@ def _accuse(s: Streams, rows: Rows, readings: Readings, settings: DetectorSettin
     late = rows[fresh_run | (s.open_since[rows] != NEVER)]
     s.onset_latest[late] = readings.until[late]
     s.end_earliest[new] = s.end_latest[new] = NEVER
-    s.best[new] = s.wrong[new] = s.wrong_strong[new] = 0.0
+    s.best[new] = s.wrong[new] = s.wrong_strong[new] = s.sent[new] = 0.0
     s.conclusive[new] = 0
+    s.carried[new[_seconds(s.sent_at[new], readings.at[new]) > CARRIED]] = 0.0
     grade = readings.grade[rows]
     conclusive, strong = grade == _CONCLUSIVE, grade >= _STRONG
     before = s.score[rows]
@@ -249,11 +265,18 @@ def _accuse(s: Streams, rows: Rows, readings: Readings, settings: DetectorSettin
     gain = np.where(outage > 0.0, np.minimum(gain, _weighed(outage, alone)), gain)
     gain = np.where(conclusive, proof, gain)
     score = before + gain
+    sent = conclusive | ((readings.persistence[rows] == _BRIEF) & strong)
+    carried = s.carried[rows]
+    score = np.where(sent & (s.sent[rows] == 0.0), score + carried, score)
+    capped = np.minimum(score, np.maximum(before, settings.confirm_at - SHORT))
+    score = np.where(readings.alone[rows], score, capped)
     suspected = (score >= settings.suspect_at) | (s.phase[rows] == _SUSPECTED)
-    confirmed = (score >= settings.confirm_at) & (before > 0.0)
+    confirmed = (score >= settings.confirm_at) & ((before > 0.0) | (carried > 0.0))
     phase = np.where(suspected, _SUSPECTED, _SUSPICIOUS)
     s.phase[rows] = np.where(confirmed, _BLOCKED, phase)
     s.score[rows] = score
+    s.sent[rows] = np.where(sent, np.maximum(s.sent[rows], alone), s.sent[rows])
+    s.sent_at[rows[sent]] = at[sent]
     s.accused_at[rows] = at
     s.accused_since[rows] = readings.since[rows]
     s.open_since[rows] = NEVER
@@ -292,6 +315,9 @@ def _clear(s: Streams, rows: Rows, readings: Readings, settings: DetectorSetting
     s.end_latest[over] = s.open_since[over]
     wrong = np.where(dropped, s.wrong[rows], 0.0)
     strong = np.where(dropped, s.wrong_strong[rows], 0.0)
+    s.carried[rows] = np.maximum(0.0, s.carried[rows] + math.log(1.0 - ACTS))
+    showed = over[s.sent[over] != 0.0]
+    s.carried[showed] += s.sent[showed] + math.log(ACTS)
     s.phase[rows[nothing]] = _CLEAR
     s.cleared_at[rows] = at
     s.cleared_since[rows] = readings.since[rows]
