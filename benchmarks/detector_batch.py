@@ -66,6 +66,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     persistence: Codes
     """Place in `CLINGS`."""
     alone: Bools
+    """Enough of this kind confirm without another vantage."""
     control_failed: Bools
 
 

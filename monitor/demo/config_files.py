@@ -84,11 +84,11 @@ def config_text(wanted: Wanted) -> str:
     database = (wanted.folder / DATABASE).absolute()
     portal = f"http://{PORTAL}:{ports.http}{PORTAL_PATH}"
     uplink = f"{{ endpoint = {_toml(portal)}, status = 200, body = {_toml(PORTAL_WORD)} }}"
-    international = [f"tls://{host}:{ports.tls}" for host in INTERNATIONAL]
+    *international, popular = [f"tls://{host}:{ports.tls}" for host in INTERNATIONAL]
     domestic = [f"https://{host}:{ports.tls}/" for host in DOMESTIC]
     references = (
         f"[references]\nuplink = [{uplink}]\ninternational = {_toml(international)}\n"
-        f"domestic.{COUNTRY} = {_toml(domestic)}\nudp = []"
+        f"popular = {_toml([popular])}\naddress = []\ndomestic.{COUNTRY} = {_toml(domestic)}\nudp = []"
     )
     events: dict[str, Any] = {"fast_lane": f"{wanted.fast_lane * 1000:.0f}ms"}
     if wanted.quick_ends:

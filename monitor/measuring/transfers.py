@@ -172,7 +172,9 @@ class Transfers:
         schedule, now = self._schedule(vantage, one), self._now()
         reached = None if witness is None else witness.attempts[-1]
         cut_short = reached is not None and _cut_short(reached)
-        late = witness is not None and (_late(witness) or _silent(witness))
+        # To wait for a silent handshake must not make a cycle much longer.
+        patient = self._spare >= self._settings.throttling.deadline
+        late = witness is not None and (_late(witness) or (patient and _silent(witness)))
         if one.witness and (reached is None or not (reached.reached or cut_short or late)):
             return None  # blocked or down: there is nothing to measure
         asked = reached is not None and bool(reached.of(Layer.HTTP))

@@ -165,7 +165,8 @@ def _finish(words: ReportWords, axis: Any, findings: Findings, title: str) -> No
         _mark(axis, story.event)
     start, end = _bounds(findings)
     dates = library("matplotlib.dates")
-    locator = dates.AutoDateLocator(maxticks=9, tz=UTC)
+    # With the usual five ticks at least, nothing fits a span of four to five hours.
+    locator = dates.AutoDateLocator(minticks=3, maxticks=9, tz=UTC)
     axis.xaxis.set_major_locator(locator)
     axis.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, tz=UTC))
     axis.set_xlim(start, end)

@@ -166,9 +166,9 @@ def _reread(
     layer, word = sign
     if word == "bogon" and _answers_in_private(clues):
         return Reading(sign=PRIVATE_ADDRESS, evidence=Evidence.NONE)
-    honest = _honest_addresses(clues).union(
-        *(_answered_addresses(one) for one in working),
-        (address for one in working for address, well in reached_at(one).items() if well),
+    named = _honest_addresses(clues).union(*(_answered_addresses(one) for one in working))
+    honest = named.union(
+        address for one in working for address, well in reached_at(one).items() if well
     )
     if layer is Layer.DNS and _only_the_name_lies(clues, word):
         return _conclusive(sign, evidence, agreeing)
@@ -182,8 +182,9 @@ def _reread(
     if layer is Layer.TLS and _only_this_name(clues, word):
         form = _form_cut_off(clues, word)
         return _conclusive((layer, form) if form else sign, evidence, agreeing)
-    if layer in (Layer.TCP, Layer.TLS) and _led_astray(clues, honest):
-        if word == TIMEOUT or _verified_before(clues):
+    silent = word == TIMEOUT
+    if layer in (Layer.TCP, Layer.TLS) and _led_astray(clues, named if silent else honest):
+        if silent or _verified_before(clues):
             return Reading(sign=DEAD_ADDRESS, evidence=Evidence.NONE)
         # The platform may have a server of its own there that is down: not conclusive.
         return Reading(sign=HIJACK, evidence=evidence)

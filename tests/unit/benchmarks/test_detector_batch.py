@@ -21,10 +21,12 @@ from benchmarks.detector_batch import (
     update_all,
 )
 from monitor.analysis.events.sequential_test import (
+    Baseline,
     Detector,
     DetectorSettings,
     Kind,
     Persistence,
+    Phase,
     Reading,
     suspicious,
     update,
@@ -38,7 +40,7 @@ DEFAULTS = DetectorSettings()
 _GRADES = (Evidence.WEAK, Evidence.STRONG, Evidence.CONCLUSIVE)
 
 
-def accusing(evidence: Evidence, persistence: Persistence) -> Reading:
+def accusing(evidence: Evidence, persistence: Persistence, *, alone: bool = True) -> Reading:
     """An accusation; conclusive ones do not persistence."""
     return Reading(
         at=START,
@@ -47,12 +49,19 @@ def accusing(evidence: Evidence, persistence: Persistence) -> Reading:
         llr=llr(State.BLOCKED, evidence),
         evidence=evidence,
         persistence=Persistence.NONE if evidence is Evidence.CONCLUSIVE else persistence,
+        alone=alone,
     )
 
 
 ACCUSING = [
     accusing(grade, persistence) for grade in _GRADES for persistence in list(Persistence)[1:]
 ]
+UNTOLD = [
+    accusing(grade, persistence, alone=False)
+    for grade in (Evidence.WEAK, Evidence.STRONG)
+    for persistence in (Persistence.LASTING, Persistence.NARROW)
+]
+"""Silence, and resolvers that lead astray."""
 CLEARING = Reading(at=START, cycle="", kind=Kind.CLEARS, llr=llr(State.OK, Evidence.NONE))
 NEITHER = Reading(at=START, cycle="", kind=Kind.NEITHER)
 DOWN = Reading(at=START, cycle="", kind=Kind.NEITHER, control_failed=True)
@@ -60,7 +69,7 @@ DOWN = Reading(at=START, cycle="", kind=Kind.NEITHER, control_failed=True)
 _ONE = st.one_of(
     st.none(),
     st.sampled_from(ACCUSING),
-    st.sampled_from(ACCUSING),
+    st.sampled_from(ACCUSING + UNTOLD),
     st.just(CLEARING),
     st.just(CLEARING),
     st.sampled_from([NEITHER, DOWN]),
@@ -91,6 +100,37 @@ def test_rows_equal_the_scalar_test(
         for row, state in enumerate(states):
             same(detector_of(streams, row), state)
         assert suspicious_rows(streams).tolist() == [suspicious(state) for state in states]
+
+
+def test_what_comes_and_goes_is_carried() -> None:
+    """Runs that come to nothing confirm together on a quiet stream, where somebody must have sent
+    something; silence does not."""
+    sent, silent = accusing(Evidence.STRONG, Persistence.BRIEF), UNTOLD[2]
+    cycles = [[sent, silent], *[[CLEARING] * 2] * 5]
+    states = [Detector(baseline=Baseline(readings=2016.0))] * 2
+    streams = streams_of(states)
+    phases: list[set[Phase]] = [set(), set()]
+    for number in range(30):
+        at = START + timedelta(seconds=300 * number)
+        given_ = [_made(kind, at, number) for kind in cycles[number % 6]]
+        states = [update(s, r, DEFAULTS) for s, r in zip(states, given_, strict=True)]
+        streams = update_all(streams, readings_of(given_), DEFAULTS)
+        for row, state in enumerate(states):
+            same(detector_of(streams, row), state)
+            phases[row].add(state.phase)
+    assert Phase.BLOCKED in phases[0]
+    assert Phase.BLOCKED not in phases[1]
+
+
+def test_silence_alone_stays_below_the_threshold() -> None:
+    """However many readings, what another vantage must confirm stays suspected."""
+    state, streams = Detector(), new_streams(1)
+    for number in range(40):
+        reading = _made(UNTOLD[2], START + timedelta(seconds=900 * number), number)
+        state = update(state, reading, DEFAULTS)
+        streams = update_all(streams, readings_of([reading]), DEFAULTS)
+        same(detector_of(streams, 0), state)
+    assert state.phase is Phase.SUSPECTED
 
 
 def _made(kind: Reading, at: datetime, number: int) -> Reading:

@@ -179,11 +179,12 @@ STORY = {
     **dict.fromkeys(range(26, 30), (KE, CUT)),
     **dict.fromkeys(range(32, 36), (PK[:1], OFFLINE)),
     **dict.fromkeys(range(38, 43), (EVERYBODY, OFFLINE)),
+    **dict.fromkeys(range(45, 49), (KE, VantageState.ALLOWLIST)),
 }
 """Cycle → who is lost, and how. Before that X is blocked in Pakistan, and Facebook is down."""
 DIFFERS = range(24, 26)
 """Cycles in which the control says what no other control says."""
-LAST = 43
+LAST = 49
 
 
 class World:
