@@ -88,7 +88,8 @@ def config_text(wanted: Wanted) -> str:
     domestic = [f"https://{host}:{ports.tls}/" for host in DOMESTIC]
     references = (
         f"[references]\nuplink = [{uplink}]\ninternational = {_toml(international)}\n"
-        f"popular = {_toml([popular])}\naddress = []\ndomestic.{COUNTRY} = {_toml(domestic)}\nudp = []"
+        f"popular = {_toml([popular])}\naddress = []\n"
+        f"domestic.{COUNTRY} = {_toml(domestic)}\nudp = []"
     )
     events: dict[str, Any] = {"fast_lane": f"{wanted.fast_lane * 1000:.0f}ms"}
     if wanted.quick_ends:

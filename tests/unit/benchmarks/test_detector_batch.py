@@ -123,14 +123,19 @@ def test_what_comes_and_goes_is_carried() -> None:
 
 
 def test_silence_alone_stays_below_the_threshold() -> None:
-    """However many readings, what another vantage must confirm stays suspected."""
-    state, streams = Detector(), new_streams(1)
-    for number in range(40):
+    """However many readings, what another vantage must confirm stays suspected, and it takes
+    nothing from a score that others brought nearer to the threshold."""
+    near = Detector(phase=Phase.SUSPECTED, score=DEFAULTS.confirm_at - 0.5, accused_at=START)
+    states = [Detector(), near]
+    streams = streams_of(states)
+    for number in range(1, 40):
         reading = _made(UNTOLD[2], START + timedelta(seconds=900 * number), number)
-        state = update(state, reading, DEFAULTS)
-        streams = update_all(streams, readings_of([reading]), DEFAULTS)
-        same(detector_of(streams, 0), state)
-    assert state.phase is Phase.SUSPECTED
+        states = [update(state, reading, DEFAULTS) for state in states]
+        streams = update_all(streams, readings_of([reading] * 2), DEFAULTS)
+        for row, state in enumerate(states):
+            same(detector_of(streams, row), state)
+    assert [state.phase for state in states] == [Phase.SUSPECTED] * 2
+    assert states[1].score == near.score
 
 
 def _made(kind: Reading, at: datetime, number: int) -> Reading:
