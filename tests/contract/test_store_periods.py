@@ -15,7 +15,7 @@ from storage.store import Store
 from storage.values.cursor import place_of
 from storage.values.cycle import Cycle
 from storage.values.prunable import Prunable
-from storage.values.rollup import Availability, Period
+from storage.values.rollup import COUNTS, Availability, Period, counted_as
 from storage.values.selection import Selection
 from tests.contract.cycles import START, at, cycle
 from tests.contract.listing import flat
@@ -95,7 +95,7 @@ def counted_naively(cycles: Sequence[Cycle], wanted: Selection) -> Found:
     hourly = wanted.period is Period.HOUR
     return {
         key: (
-            Counter(one.state for one in some),
+            Counter(counted_as(one.state) for one in some),
             len({(v.asn, None if hourly else f"{v.judged_at:%Y%m%d%H}") for v in some}),
             len({v.asn for v in some}),
         )
@@ -107,7 +107,7 @@ def as_found(rows: Sequence[Availability]) -> Found:
     """Rows in the form of the naive count."""
     found = {
         (row.platform, label(row.starts_at, row.period, ZoneInfo(row.timezone)), row.asn): (
-            Counter({state: getattr(row, state) for state in State if getattr(row, state)}),
+            Counter({state: getattr(row, state) for state in COUNTS if getattr(row, state)}),
             row.hours,
             row.networks,
         )

@@ -17,7 +17,7 @@ from tests.lab.network import LabNetwork
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
 
-MOST = 80_000_000
+MOST = 85_000_000
 """Bytes that an agent may hold."""
 HEAVY = {
     *("alembic", "apprise", "fpdf", "httpx._main", "jinja2", "matplotlib", "monitor.cli.run"),

@@ -13,7 +13,7 @@ from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
 from tests.scenarios.story import write_config
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(450)]
 
 FAULTS: dict[str, Callable[[Network], object]] = {
     "office-proxy": lambda network: network.forge(
@@ -48,7 +48,7 @@ def test_faults_that_last_make_no_event() -> None:
             wait_for(
                 lambda: all(len(monitor.cycles(n)) >= before[n] + CYCLES for n in FAULTS),
                 "cycles",
-                200,
+                300,
             )
             told = monitor.said("event")
         argv = ["shutwatch", "export", "csv", "verdicts", "--config", str(config), "-o", "-"]

@@ -392,7 +392,7 @@ PARTIAL: tuple[Scenario, ...] = (
         "All IPv4 packets to X are dropped; IPv6 works. Most people have IPv4 alone.",
         "tcp.timeout",
         "family.tcp",
-        "strong",
+        "conclusive",
     ),
     _part(
         "v4-ip-refused",

@@ -131,6 +131,7 @@ TECHNIQUES = (
         method="tcp",
         sub_method="timeout",
         failures={"tcp": "generic_timeout_error"},
+        evidence="conclusive",
     ),
     Technique(
         name="syn-reset",
@@ -145,6 +146,7 @@ TECHNIQUES = (
         method="tcp",
         sub_method="unreachable",
         failures={"tcp": "host_unreachable"},
+        evidence="conclusive",
     ),
     Technique(
         name="icmp-admin",
@@ -153,6 +155,7 @@ TECHNIQUES = (
         sub_method="unreachable",
         # IPv4 says host unreachable, IPv6 permission denied; the latter comes last in the list.
         failures={"tcp": "permission_denied"},
+        evidence="conclusive",
     ),
     Technique(
         name="icmp-net",
@@ -160,6 +163,7 @@ TECHNIQUES = (
         method="tcp",
         sub_method="unreachable",
         failures={"tcp": "network_unreachable"},
+        evidence="conclusive",
     ),
     Technique(
         name="icmp-port",

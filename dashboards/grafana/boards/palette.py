@@ -11,7 +11,7 @@ from monitor.wording.states import STATES
 from monitor.wording.vantage_health import VANTAGE_STATES as WORKING
 
 GREY, GREEN, PURPLE = "#b6c0c6", "#2cb873", "#8a3cc0"
-AMBER, ORANGE, RED = "#fad034", "#da5500", "#800808"
+AMBER, ORANGE, RED, BLUE = "#fad034", "#da5500", "#800808", "#1b3a6b"
 SLATE = "#576266"
 """Grey as well, for what is no longer observed."""
 
@@ -23,7 +23,7 @@ PLATFORM_STATES: States = (
     ("ok", GREEN),
     ("down", PURPLE),
     ("degraded", AMBER),
-    ("partial", AMBER),
+    ("partial", BLUE),
     ("throttled", ORANGE),
     ("blocked", RED),
 )
@@ -34,7 +34,7 @@ VANTAGE_STATES: States = (
     ("lossy", AMBER),
     ("captive_portal", PURPLE),
     ("offline", ORANGE),
-    ("allowlist", RED),
+    ("allowlist", BLUE),
     ("international_cut", RED),
 )
 
