@@ -400,7 +400,7 @@ class _CycleSteps:
         transfers = self._runner.transfers
         if transfers is None or self._effort is Effort.OUT_OF_TURN:
             return ()
-        return await transfers.run(self._vantage, self._cycle, health, endpoints)
+        return await transfers.run(self._vantage, self._cycle, self._started_at, health, endpoints)
 
     # -- the result ------------------------------------------------------------------------------
 

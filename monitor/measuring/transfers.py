@@ -8,7 +8,8 @@ that the judge can be certain. While a function is throttled each cycle measures
 counts together with the two before it. Once the day's bytes are spent, the last verdict holds for
 as long as it would have taken to measure again.
 
-Transfers of one vantage never run side by side: they would slow each other down.
+Transfers of one vantage never run side by side: they would slow each other down. What is silent
+comes last, and only while it would end before the next cycle is due.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import math
 import random
 from collections import deque
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from statistics import median
 
 from msgspec import structs
@@ -64,6 +66,9 @@ SPARE = 1 / 8
 """Share of the interval."""
 TIME_SHARE = 1 / 3
 """Share of the interval after which no further object is begun."""
+NEXT_DUE = 0.8
+"""Share of the interval after which the next cycle may begin: each comes up to a tenth early or
+late."""
 FIRST_WITHIN = 1 / 4
 """Share of the time between measurements within which the first ones come."""
 LEAST_HISTORY = 5
@@ -122,30 +127,40 @@ class Transfers:
         self,
         vantage: VantagePoint,
         cycle: str,
+        started_at: datetime,
         health: VantageHealth,
         endpoints: Sequence[EndpointMeasurements],
     ) -> tuple[ObjectTransfers, ...]:
         """The transfers of one cycle of a field vantage, which measured these endpoints."""
         seen = {(one.platform, one.endpoint): one for one in endpoints}
-        wanted: list[tuple[int, bool, float, TransferObject]] = []
+        wanted: list[tuple[int, bool, bool, float, TransferObject]] = []
         for one in self._histories.objects:
-            urgency = self._urgency(vantage, one, seen.get((one.platform, one.witness)))
+            witness = seen.get((one.platform, one.witness))
+            urgency = self._urgency(vantage, one, witness)
             if urgency is not None:
-                wanted.append((urgency, not one.core, self._rng.random(), one))
-        wanted.sort(key=lambda entry: entry[:3])
+                # What is silent takes longest, and most of it stays so.
+                silent = witness is not None and _silent(witness)
+                wanted.append((urgency, silent, not one.core, self._rng.random(), one))
+        wanted.sort(key=lambda entry: entry[:4])
         made: list[ObjectTransfers] = []
         # A rate says nothing while the vantage itself is in trouble.
         if health.state is not VantageState.OK:
             return ()
-        began = self._now()
+        interval, began = self._settings.interval, self._now()
+        next_due = math.inf if self._forced else started_at.timestamp() + NEXT_DUE * interval
+        last_silent = next_due - min(CALM, self._spare) - self._patience
         given_up: set[str] = set()
-        for urgency, *_, one in wanted if self._forced else wanted[:PER_CYCLE]:
-            late = self._now() - began > TIME_SHARE * self._settings.interval
-            if (late and not self._forced) or not self._affordable(vantage, one, urgency):
+        for urgency, silent, *_, one in wanted:
+            late = not self._forced and self._now() - began > TIME_SHARE * interval
+            if silent and (one.platform in given_up or self._now() > last_silent):
+                continue
+            # One of the silent ones has its turn, however long the others took.
+            if late and (given_up or not silent):
+                continue
+            full = not self._forced and len(made) == PER_CYCLE
+            if full or not self._affordable(vantage, one, urgency):
                 break
             witness = seen.get((one.platform, one.witness))
-            if witness is not None and _silent(witness) and one.platform in given_up:
-                continue
             made.append(await self._measure(vantage, cycle, one, witness, urgency))
             if round_of(made[-1].made[-1]).missing:
                 given_up.add(one.platform)
@@ -327,8 +342,14 @@ class Transfers:
             reference=self._reference,
             bytes_wanted=throttling.object_bytes,
             deadline=throttling.deadline,
-            patience=max(throttling.deadline, min(2 * throttling.deadline, self._spare)),
+            patience=self._patience,
         )
+
+    @property
+    def _patience(self) -> float:
+        """Seconds for a handshake."""
+        deadline = self._settings.throttling.deadline
+        return max(deadline, min(2 * deadline, self._spare))
 
     @property
     def _spare(self) -> float:

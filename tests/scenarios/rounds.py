@@ -28,7 +28,7 @@ from monitor.analysis.events.detection import EventBook, advance
 from monitor.analysis.events.event import Event
 from monitor.analysis.events.sequential_test import suspicious
 from monitor.analysis.events.settings import EventSettings
-from monitor.analysis.verdict import PlatformVerdict
+from monitor.analysis.verdict import PlatformVerdict, State
 from monitor.app.cycle_job import measure_and_judge
 from monitor.app.cycle_runners import cycle_runner
 from monitor.config.load import load_config
@@ -127,7 +127,8 @@ def told(
         begun, vantage = due.pop(0)
         if (begun - onset).total_seconds() > hours * 3600:
             continue
-        book = _taken(book, next(turns[vantage]), begun, cycle)
+        verdict = next(turns[vantage])
+        book = _taken(book, verdict, begun, cycle)
         ended = begun + timedelta(seconds=cycle)
         place = next(iter(book.places.values())).current
         event = place.event or event
@@ -136,7 +137,8 @@ def told(
             suspected = since
         if event is not None and event.confirmed_at is not None and confirmed is None:
             confirmed = since
-        hurried = suspicious(place.streams[vantage].detector) and row[vantage] < IN_A_ROW
+        undecided = suspicious(place.streams[vantage].detector)
+        hurried = undecided and row[vantage] < IN_A_ROW and verdict.state is not State.THROTTLED
         row[vantage] = row[vantage] + 1 if hurried else 0
         pause = fast if hurried else max(0.0, interval - cycle)
         due.append((ended + timedelta(seconds=pause), vantage))

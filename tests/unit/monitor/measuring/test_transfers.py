@@ -139,7 +139,8 @@ async def cycle(
         )
         for one in looks
     )
-    made = await cycles.transfers.run(FIELD, "cycle-1", health(state), endpoints)
+    began = cycles.world.now()
+    made = await cycles.transfers.run(FIELD, "cycle-1", began, health(state), endpoints)
     now = cycles.world.now()
     seen = Seen(
         cycle="cycle-1",
@@ -300,7 +301,7 @@ async def test_a_quiet_vantage_requests_nothing_that_a_browser_would_not() -> No
             )
             for function, host in (("web", "https://x.com/"), ("video", "https://video.twimg.com/"))
         )
-        made = await cycles.transfers.run(quiet, "c", health(), looks)
+        made = await cycles.transfers.run(quiet, "c", world.now(), health(), looks)
     assert {one.function for one in made} == {"web"}
 
 
