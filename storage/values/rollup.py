@@ -122,7 +122,7 @@ def clock_hours(start: datetime, end: datetime) -> int:
     return -((from_ - end) // timedelta(hours=1))
 
 
-COUNTS = tuple(state for state in State if state is not State.PARTIAL)
+COUNTS: tuple[State, ...] = tuple(state for state in State if state is not State.PARTIAL)
 """The states counted, in the order of the columns."""
 
 

@@ -13,7 +13,7 @@ from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
 from tests.scenarios.story import write_config
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(450)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(540)]
 
 FAULTS: dict[str, Callable[[Network], object]] = {
     "office-proxy": lambda network: network.forge(
@@ -25,7 +25,7 @@ FAULTS: dict[str, Callable[[Network], object]] = {
     "lossy-path": lambda network: network.impair(loss=0.5, address=X_HOSTS, seed=3),
     "ipv6-dead": lambda network: network.block(address=X_HOSTS, family=6, how="drop"),
 }
-CYCLES = 8
+CYCLES = 6
 """Two suffice for an event where the evidence is conclusive, and five where it is strong."""
 
 
@@ -48,7 +48,7 @@ def test_faults_that_last_make_no_event() -> None:
             wait_for(
                 lambda: all(len(monitor.cycles(n)) >= before[n] + CYCLES for n in FAULTS),
                 "cycles",
-                300,
+                400,
             )
             told = monitor.said("event")
         argv = ["shutwatch", "export", "csv", "verdicts", "--config", str(config), "-o", "-"]

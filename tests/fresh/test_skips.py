@@ -13,6 +13,7 @@ KINDS = {
     "lab": "tests/lab/test_lab_basics.py",
     "prometheus": "tests/prometheus/test_grafana_alerting.py",
     "alertmanager": "tests/prometheus/test_alertmanager.py",
+    "blackbox": "tests/scenarios/test_blackbox_beside.py",
     "postgres": "tests/unit/storage/test_db_check_batches.py",
     "pdf": "tests/programs/test_pdf_words.py",
     "strace": "tests/e2e/test_durable.py",

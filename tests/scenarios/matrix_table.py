@@ -6,6 +6,7 @@ python -m tests.scenarios.matrix_table > docs/scenarios.md
 import sys
 from collections.abc import Iterable
 
+from tests.scenarios import blackbox_said
 from tests.scenarios.matrix import Answer, Scenario
 from tests.scenarios.matrix_beyond import BEYOND
 from tests.scenarios.matrix_ooni import OONI
@@ -22,23 +23,33 @@ by `shutwatch once`, and compared with this table; [rules.md](rules.md) explains
 
 OONI's column is what its own tests state as the right result: *accessible*, *blocked* by a method,
 *down* (neither accessible nor blocked), or *no verdict*.
+
+blackbox_exporter's column is what its modules `http_2xx` / `tcp_connect`, set as its own example
+sets them (the first prefers IPv4, the second IPv6), said of the scenario's URL and of that URL's
+host and port, by way of the same network and its resolver in the same laboratory; of a scenario
+about a whole platform they were asked about its start page. *up* means that a page came with a
+status of 2xx, or that a connection was made. It does not mean open to people: a block page that
+answers 200 is *up*, and so is the start page of a platform whose videos, calls or messages are
+blocked; and *down* does not tell a block from a site that fails for everybody. After – stands why
+there is no answer. `make soak` asks again; the answers here are those of version {version}.
 """
 _HEAD = (
-    "| scenario | what happens | OONI | shutwatch | rule | evidence | why another answer"
-    " | proved by |"
+    "| scenario | what happens | OONI | blackbox_exporter | shutwatch | rule | evidence"
+    " | why another answer | proved by |"
 )
 _MATRIX = "test_matrix_answers.py"
 
 
 def render() -> str:
     """The whole document."""
-    parts = [_INTRODUCTION, "## What OONI tests", _table(OONI), "## What else happens"]
+    introduction = _INTRODUCTION.format(version=blackbox_said.recording().version)
+    parts = [introduction, "## What OONI tests", _table(OONI), "## What else happens"]
     parts.append(_table(BEYOND))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
 def _table(rows: Iterable[Scenario]) -> str:
-    lines = [_HEAD, "|---" * 8 + "|"]
+    lines = [_HEAD, "|---" * 9 + "|"]
     for row in rows:
         answer = row.answer
         proof = row.proved_in or f"{_MATRIX}::test_scenario[{row.name}]"
@@ -46,6 +57,7 @@ def _table(rows: Iterable[Scenario]) -> str:
             f"`{row.name}`",
             row.story,
             row.ooni,
+            blackbox_said.cell(row.name),
             _said(answer),
             f"`{answer.rule_id}`",
             answer.evidence if answer.evidence != "none" else "",
