@@ -163,6 +163,13 @@ async def test_every_state_has_a_colour_and_a_meaning(state: State) -> None:
     assert f'<dt class="tag {state}">{STATES[state]}</dt>' in text
 
 
+@pytest.mark.parametrize("state", [one for one in VantageState if one is not VantageState.UNKNOWN])
+async def test_every_health_of_a_vantage_has_a_colour(state: VantageState) -> None:
+    """One that is unknown stays grey."""
+    style = (await get(world.publisher())).text.partition("</style>")[0]
+    assert f".tag.health-{state.replace('_', '-')}" in style
+
+
 async def test_silence_is_grey_not_green() -> None:
     """Before any report every cell says no data and the headline claims nothing."""
     text = (await get(world.publisher())).text
