@@ -196,6 +196,7 @@ def test_with_the_shipped_settings(watched: Watched, network: str) -> None:
     _is_confirmed_in_time(verdicts[0], [hit], BY_CLOCK + SETTINGS.interval)
 
 
+@pytest.mark.soak
 def test_16k_with_the_shipped_settings() -> None:
     """The first cycle after the start accuses, since the handshake came late, or not at all until
     it was given time. It still ends before the next is due."""

@@ -100,6 +100,7 @@ def line() -> Iterator[Lab]:
         lab.reset()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("kbit", "named"), [(16, False), (32, True)], ids=["16k", "32k-object"])
 def test_the_harder_the_throttling_the_surer_the_verdict(line: Lab, kbit: int, named: bool) -> None:
     """What came in ten seconds, or in five, is a rate, though it is less than one TLS record."""
@@ -121,6 +122,7 @@ def test_the_harder_the_throttling_the_surer_the_verdict(line: Lab, kbit: int, n
     assert speeds["bits_per_second"]["target"]["high"] < 1100 * kbit
 
 
+@pytest.mark.soak
 def test_a_shared_line_is_slow_and_nothing_is_dropped(line: Lab) -> None:
     """All hosts of X share 128 kbit/s, and their tests fill its queue: handshakes time out. Given
     time one comes; the rate says the rest, though nobody asked for speeds."""
