@@ -57,6 +57,7 @@ CAUSES: Mapping[str, Cause] = {
     "vantage.lossy": Cause.LOSSY,
     "loss.possible": Cause.LOSSY,
     "path.lossy": Cause.LOSSY,
+    "line.slow": Cause.LOSSY,
     "vantage.elsewhere": Cause.UNFIT,
     "vantage.other_network": Cause.UNFIT,
     "vantage.clock_skew": Cause.UNFIT,

@@ -19,6 +19,7 @@ from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.quic_blocked import answered_over_quic, answered_over_udp
 from monitor.analysis.judge.rules import judge
 from monitor.analysis.judge.silent_addresses import cut_off_addresses
+from monitor.analysis.judge.slow_line import slow_line
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
 from monitor.analysis.throttling.throttling import combine, judge_transfers
 from monitor.analysis.throttling.transfer_facts import TransferCase
@@ -27,7 +28,7 @@ from monitor.analysis.trust import OWN_ALONE, Trust
 from monitor.analysis.verdict import PlatformVerdict, VantageState, Verdict
 from probes.catalog.catalog import Catalog, Function, Platform, ReferenceScope
 from probes.catalog.endpoint_text import parse_endpoint
-from probes.measurement import Purpose, QuicObservation
+from probes.measurement import Measurement, Purpose, QuicObservation
 from storage.values.cycle import Cycle
 
 
@@ -48,17 +49,15 @@ def judge_cycle(
         over_quic=answered_over_quic(seen.own),
         udp_references=frozenset(
             one.endpoint
-            for one in seen.measurements
-            if one.reached
-            and one.look is Purpose.REFERENCE
-            and one.function == ReferenceScope.UDP
-            and one.vantage == seen.vantage.id
+            for one in _references(seen)
+            if one.reached and one.function == ReferenceScope.UDP
         ),
         local_authorities=local_authorities(
             (m for m in seen.measurements if m.vantage == seen.vantage.id),
             {platform.name: platform.owner for platform in catalog.platforms},
         ),
         lossy_platforms=lossy_platforms(seen.own),
+        slow_line=slow_line(_references(seen), (m for one in seen.endpoints for m in one.attempts)),
         perhaps_lossy=perhaps_lossy_platforms(seen.own),
         cut_off=cut_off_addresses(seen.endpoints),
         fingerprints=fingerprints,
@@ -84,6 +83,15 @@ def judge_cycle(
 _SILENT = ("tls.timeout", "http.timeout")
 
 
+def _references(seen: Seen) -> list[Measurement]:
+    """The measurements of references from the vantage itself."""
+    return [
+        one
+        for one in seen.measurements
+        if one.look is Purpose.REFERENCE and one.vantage == seen.vantage.id
+    ]
+
+
 class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     """What the verdicts on all endpoints of a cycle share."""
 
@@ -95,6 +103,7 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     """The same of references."""
     local_authorities: frozenset[str]
     lossy_platforms: frozenset[str]
+    slow_line: bool
     perhaps_lossy: frozenset[str]
     cut_off: Mapping[str, frozenset[str]]
     fingerprints: tuple[Fingerprint, ...]
@@ -154,6 +163,7 @@ def _verdict(
             local_authorities=shared.local_authorities,
             explained=explained,
             lossy_path=one.platform in shared.lossy_platforms,
+            slow_line=shared.slow_line,
             perhaps_lossy_path=one.platform in shared.perhaps_lossy,
             cut_off=shared.cut_off[one.platform],
             health=health,

@@ -25,16 +25,17 @@ HOSTS = {
 }
 NETWORKS = ("ptcl", "zong", "jazz")
 LOOPS = 3
-"""Busy loops for each processor: the prober gets a quarter of one."""
-CYCLES = 5
+"""Busy loops for each processor, and so many more in each further cycle: the prober gets a quarter
+of one, then a seventh, and so on."""
+CYCLES = 6
 """At most, until a transfer was held up long enough to be in doubt."""
 
 
 @contextmanager
-def busy() -> Iterator[None]:
+def busy(loops_each: int) -> Iterator[None]:
     """Every processor has more to do than it can."""
     command = [sys.executable, "-c", "while True: pass"]
-    loops = [subprocess.Popen(command) for _ in range(LOOPS * (os.cpu_count() or 1))]
+    loops = [subprocess.Popen(command) for _ in range(loops_each * (os.cpu_count() or 1))]
     try:
         yield
     finally:
@@ -56,9 +57,9 @@ def cycles() -> Iterator[list[Seen]]:
         )
         command = ["shutwatch", "once", "--config", str(path), "--json", "--transfers"]
         found: list[Seen] = []
-        with busy():
-            while len(found) < CYCLES and "throttling.machine" not in rules(found):
-                found.append(seen(lab.run(command, timeout=180)))
+        while len(found) < CYCLES and "throttling.machine" not in rules(found):
+            with busy(LOOPS * (len(found) + 1)):
+                found.append(seen(lab.run(command, timeout=240)))
         yield found
 
 

@@ -10,7 +10,6 @@ from monitor.analysis.judge.controls import ABLE, Controls, controls_for, follow
 from monitor.analysis.judge.evidence_grades import Sign, capped, signs
 from monitor.analysis.judge.follow_up_evidence import reread
 from monitor.analysis.judge.interception import intercepted
-from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import Outcome, Summary, came_late, contradicting, works
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
 from probes.measurement import Layer
@@ -109,7 +108,7 @@ def _concluded(
     dialled: set[str],
 ) -> Finding:
     """The finding with what controls and follow-ups make of it."""
-    if found.sign is None or (case.lossy_path and lost(found.sign)):
+    if found.sign is None or case.excuses(found.sign):
         return msgspec.structs.replace(found, evidence=Evidence.NONE)
     there = any(reached_at(control).get(address) for control in working for address in dialled)
     doubtful = (

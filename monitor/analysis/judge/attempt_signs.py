@@ -33,7 +33,6 @@ from monitor.analysis.judge.evidence_grades import (
 )
 from monitor.analysis.judge.follow_up_evidence import FORGED, reread
 from monitor.analysis.judge.interception import intercepted
-from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.judge.server_errors import forbidden, server_error
 from monitor.analysis.outcome import TIMEOUT, Outcome, Summary, best, kind_of, rank, usable
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, VantageState
@@ -111,8 +110,8 @@ def find(case: Case, failed: Sequence[Summary], controls: Controls) -> Finding:
         unstable = controls.unstable and found.sign not in _NEED_NO_CONTROL
         doubtful = unstable or controls.unsettled or _slow_at_control(found, controls)
         limit = Evidence.WEAK if doubtful else Evidence.STRONG
-        silent = case.lossy_path and lost(found.sign)
-        evidence = capped(found.evidence, limit) if counted and not silent else Evidence.NONE
+        excused = not counted or case.excuses(found.sign)
+        evidence = Evidence.NONE if excused else capped(found.evidence, limit)
         return _with_follow_ups(case, found, evidence, counted, controls)
 
     last = considered[-1].summary

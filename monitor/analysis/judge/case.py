@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.analysis.judge.fingerprint import Fingerprint
+from monitor.analysis.judge.lossy_paths import Sign, lost
 from monitor.analysis.trust import OWN_ALONE, Trust
 from monitor.analysis.verdict import VantageHealth
 from probes.measurement import Measurement
@@ -56,6 +57,9 @@ class Case(EndpointCase, frozen=True, kw_only=True):
     `monitor.analysis.judge.lossy_paths`."""
     perhaps_lossy_path: bool = False
     """More packets than usual get lost between the vantage and this platform."""
+    slow_line: bool = False
+    """Spared hosts took nearly as long to answer as tests here waited in vain; see
+    `monitor.analysis.judge.slow_line`."""
     cut_off: frozenset[str] = frozenset()
     """The platform's addresses that are silent here, and no ordinary fault explains it; see
     `monitor.analysis.judge.silent_addresses`."""
@@ -64,3 +68,7 @@ class Case(EndpointCase, frozen=True, kw_only=True):
     in this cycle. Not every endpoint is followed up."""
     trust: Trust = OWN_ALONE
     """What the word of each control weighs."""
+
+    def excuses(self, sign: Sign | None) -> bool:
+        """Whether the line, or the path to the platform, explains this sign."""
+        return (self.lossy_path or self.slow_line) and lost(sign)

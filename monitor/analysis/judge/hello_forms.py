@@ -15,7 +15,6 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE
 from monitor.analysis.judge.evidence_grades import Sign, signs
 from monitor.analysis.judge.follow_up_evidence import LARGE_HELLO, SHORT_HELLO
-from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import DEPTH, TIMEOUT, Outcome, Summary, sub_method_of
 from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason
@@ -42,7 +41,7 @@ def hello_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
         for one in tried
     ]
     found = strongest(case, failed)
-    if found is None or found.evidence is Evidence.NONE or (case.lossy_path and lost(found.sign)):
+    if found is None or found.evidence is Evidence.NONE or case.excuses(found.sign):
         return None
     return msgspec.structs.replace(found, sign=sign)
 

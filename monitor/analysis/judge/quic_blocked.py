@@ -12,7 +12,6 @@ from monitor.analysis.judge.attempt_signs import FailedAttempt, Finding, stronge
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, controls_for, follows
 from monitor.analysis.judge.evidence_grades import Sign
-from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import DEPTH, Outcome, Summary, sub_method_of, summarise
 from monitor.analysis.verdict import Evidence
 from probes.catalog.endpoint_kinds import DATAGRAM_KINDS
@@ -32,7 +31,7 @@ def quic_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
         for one in failed
     ]
     found = strongest(case, covered)
-    if found is None or found.evidence is Evidence.NONE or (case.lossy_path and lost(found.sign)):
+    if found is None or found.evidence is Evidence.NONE or case.excuses(found.sign):
         return None
     return found
 

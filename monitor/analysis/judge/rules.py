@@ -15,7 +15,8 @@ The order goes from what settles the question to what needs the most support:
 6. **Does the sign need no control?** A forged DNS reply, a certificate from nowhere.
 7. **Is there a control?** No other failure accuses unless a control worked after it.
 8. **Can packet loss explain it?** Timeouts must exceed the loss at this vantage, and count nothing
-   where packets get lost on the path to this platform (`monitor.analysis.judge.lossy_paths`).
+   where packets get lost on the path to this platform (`monitor.analysis.judge.lossy_paths`), or
+   where spared hosts answer as slowly (`monitor.analysis.judge.slow_line`).
 9. **What acted?** The remaining rules name the layer and the kind of interference.
 10. Anything else is insufficient: a failure without a name is not evidence.
 
@@ -83,7 +84,7 @@ from monitor.analysis.verdict import Evidence, State, TableRule, VantageState, V
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import Layer, Measurement
 
-RULES_VERSION = "6"
+RULES_VERSION = "7"
 """Stored with every verdict. It changes whenever the same case could get another verdict."""
 QUIC_BLOCKED = "quic.blocked"
 IPV6_DEAD = "family.ipv6_dead"
@@ -633,6 +634,13 @@ RULES: tuple[Rule, ...] = (
         " many needed more than one try: packets get lost on the path to it.",
         wrong_when="The network drops a share of the packets to this platform on purpose.",
         matches=lambda facts: lost(facts.sign) and facts.case.lossy_path,
+    ),
+    Rule(
+        id="line.slow",
+        meaning="It did not answer in time, but hosts that nobody blocks took nearly as long: this"
+        " line is too slow, or too busy, for a timeout to prove anything.",
+        wrong_when="It is blocked by dropping packets on a slow line.",
+        matches=lambda facts: lost(facts.sign) and facts.case.slow_line,
     ),
     Rule(
         id="loss.possible",

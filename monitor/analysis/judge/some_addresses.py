@@ -21,7 +21,6 @@ from monitor.analysis.judge.attempt_signs import (
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, controls_for, follows, reached_at
 from monitor.analysis.judge.evidence_grades import capped
-from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.judge.second_attempt import failing_addresses
 from monitor.analysis.judge.some_flows import evidence_at
 from monitor.analysis.outcome import Summary
@@ -50,7 +49,7 @@ def addresses_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None
         ]
         if (finding := strongest(case, covered)) is None or finding.sign is None:
             continue
-        if case.lossy_path and lost(finding.sign):
+        if case.excuses(finding.sign):
             continue
         evidence = finding.evidence
         if finding.sign[0] is not Layer.TCP:

@@ -475,6 +475,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         case(*repeated(*SILENT, times=4), lossy_path=True),
         case(*repeated(*RESET, times=4), lossy_path=True),
     ),
+    "line.slow": (
+        case(*repeated(*SILENT, times=4), slow_line=True),
+        case(*repeated(*RESET, times=4), slow_line=True),
+    ),
     "loss.possible": (
         case(*repeated(*SILENT, times=4), field=health(timeout_rate=0.3)),
         case(*repeated(*SILENT, times=4), field=health(timeout_rate=0.1)),
