@@ -97,7 +97,7 @@ def _functions() -> dict[str, Beside]:
     made: dict[str, Beside] = {}
     for name, (platform, country, apply) in test_functions.BLOCKS.items():
         made |= _own(name, apply, START[platform], country=country)
-    for name, (platform, _, apply) in test_speed_of_functions.STORIES.items():
+    for name, (_, platform, _, apply) in test_speed_of_functions.STORIES.items():
         made |= _own(name, apply, START[platform])
     media = test_speed_of_functions.MEDIA[:1]
     whatsapp = START["whatsapp"]

@@ -1,7 +1,7 @@
 """One function of a platform slowed down or frozen, with the catalogue as shipped.
 
 Servers of pictures and videos answer a request for nothing with a few words, as the real ones do;
-one of them serves a real object. Each network slows down something else, and one nothing.
+one of them serves a real object. Two networks censor it, one slows down all and one nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,18 +21,25 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
 FREEZE = 16 * 1024
 VIDEO = ".googlevideo.com"
 MEDIA = ["mmg.whatsapp.net", "static.whatsapp.net"]
-STORIES: dict[str, tuple[str, str, Callable[[Network], Any]]] = {
-    "youtube-video-128k": ("youtube", "video", lambda n: n.throttle(kbit=128, sni=[VIDEO])),
-    "youtube-video-frozen": ("youtube", "video", lambda n: n.stall(after=FREEZE, sni=[VIDEO])),
-    "whatsapp-media-32k": ("whatsapp", "media", lambda n: n.throttle(kbit=32, sni=MEDIA)),
+SLOWED, FROZEN = "slowed", "frozen"
+STORIES: dict[str, tuple[str, str, str, Callable[[Network], Any]]] = {
+    "youtube-video-128k": (SLOWED, "youtube", "video", lambda n: n.throttle(kbit=128, sni=[VIDEO])),
+    "youtube-video-frozen": (
+        FROZEN,
+        "youtube",
+        "video",
+        lambda n: n.stall(after=FREEZE, sni=[VIDEO]),
+    ),
+    "whatsapp-media-32k": (SLOWED, "whatsapp", "media", lambda n: n.throttle(kbit=32, sni=MEDIA)),
     "tiktok-pictures-frozen": (
+        FROZEN,
         "tiktok",
         "pictures",
         lambda n: n.stall(after=20_000, address=["p16-sign-va.tiktokcdn.com"]),
     ),
 }
-"""Network → platform, function, and what the censor does."""
-PLATFORMS = sorted({platform for platform, _, _ in STORIES.values()})
+"""Story → network, platform, function, and what the censor does."""
+PLATFORMS = sorted({platform for _, platform, _, _ in STORIES.values()})
 NOTHING_SLOW = "open"
 SLOW_LINE = "slow-line"
 PATIENT_RUNS = 3
@@ -53,14 +60,14 @@ SMALL = '[throttling]\nobject_bytes = "96KiB"\ndeadline = "5s"\n'
 @pytest.fixture(scope="module")
 def story() -> Iterator[Seen]:
     """All networks in one run, with the speed of each function."""
-    names = (*STORIES, NOTHING_SLOW, SLOW_LINE)
+    names = (SLOWED, FROZEN, NOTHING_SLOW, SLOW_LINE)
     networks = [LabNetwork(name, asn=64500 + number) for number, name in enumerate(names)]
     with Lab(networks, controls=2) as lab:
         lab.internet.page("www.wikipedia.org", Page(body=web_page("Wikipedia", 200 * 1024)))
-        for name, (_, _, apply) in STORIES.items():
-            apply(lab.network(name))
+        for network, _, _, apply in STORIES.values():
+            apply(lab.network(network))
         lab.network(SLOW_LINE).throttle(kbit=600, address=["0.0.0.0/0", "::/0"])
-        config = write_config(lab, platforms=PLATFORMS, probe=UNHURRIED)
+        config = write_config(lab, platforms=PLATFORMS, probe=UNHURRIED, extra=SMALL)
         command = ["shutwatch", "once", "--transfers", "--config", str(config), "--json"]
         for _ in range(PATIENT_RUNS):
             found = seen(lab.run(command, timeout=300))
@@ -70,9 +77,9 @@ def story() -> Iterator[Seen]:
         yield found
 
 
-def speed(story: Seen, network: str) -> Line:
-    """What the transfers of the function came to that this network slows down."""
-    platform, function, _ = STORIES[network]
+def speed(story: Seen, name: str) -> Line:
+    """What the transfers of the function came to that this story is about."""
+    network, platform, function, _ = STORIES[name]
     (line,) = [
         line
         for line in story.lines
@@ -82,17 +89,18 @@ def speed(story: Seen, network: str) -> Line:
     return line
 
 
-@pytest.mark.parametrize("network", STORIES)
-def test_a_slowed_function_is_named_and_the_rest_is_ok(story: Seen, network: str) -> None:
+@pytest.mark.parametrize("name", STORIES)
+def test_a_slowed_function_is_named_and_the_rest_is_ok(story: Seen, name: str) -> None:
     """People lose what the function does, however fast the start page is."""
-    platform, function, _ = STORIES[network]
-    answer = next(row.answer for row in SPEED if row.name == network)
+    network, platform, function, _ = STORIES[name]
+    answer = next(row.answer for row in SPEED if row.name == name)
     verdict = story.platform(network, platform)
-    said = {name: verdict[name] for name in msgspec.structs.asdict(answer)}
+    said = {key: verdict[key] for key in msgspec.structs.asdict(answer)}
     assert said == msgspec.structs.asdict(answer)
-    assert {name for name, state in verdict["functions"].items() if state != "ok"} == {function}
+    assert {key for key, state in verdict["functions"].items() if state != "ok"} == {function}
     others = story.states(network)
-    del others[platform]
+    for censored in {one for there, one, _, _ in STORIES.values() if there == network}:
+        del others[censored]
     assert set(others.values()) == {"ok"}
 
 
@@ -146,29 +154,31 @@ def test_a_shared_line_is_slow_and_nothing_is_dropped(line: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "after"), [("youtube-video-frozen", FREEZE), ("tiktok-pictures-frozen", 20_000)]
+    ("name", "after"), [("youtube-video-frozen", FREEZE), ("tiktok-pictures-frozen", 20_000)]
 )
-def test_a_freeze_is_told_with_its_bytes(story: Seen, network: str, after: int) -> None:
+def test_a_freeze_is_told_with_its_bytes(story: Seen, name: str, after: int) -> None:
     """The connection's bytes are counted as the censor counts them, to within a packet or two."""
-    line = speed(story, network)
+    line = speed(story, name)
     assert line["class"] == "stalled"
     assert after - 3000 <= line["stalled_at"]["low"] <= line["stalled_at"]["high"] <= after
 
 
 @pytest.mark.parametrize(
-    ("network", "kbit"), [("youtube-video-128k", 128), ("whatsapp-media-32k", 32)]
+    ("name", "kbit"), [("youtube-video-128k", 128), ("whatsapp-media-32k", 32)]
 )
-def test_the_rate_is_the_one_the_censor_allows(story: Seen, network: str, kbit: int) -> None:
+def test_the_rate_is_the_one_the_censor_allows(story: Seen, name: str, kbit: int) -> None:
     """No more than that: requests and other hosts take their share of it."""
-    target = speed(story, network)["bits_per_second"]["target"]
+    target = speed(story, name)["bits_per_second"]["target"]
     assert 150 * kbit < target["low"] <= target["high"] < 1100 * kbit
 
 
 def _speeds(story: Seen, network: str) -> set[str]:
     """The rules that judged the speeds of one network's functions."""
-    speeds = [ln for ln in story.lines if (ln["kind"], ln["vantage"]) == ("transfer", network)]
-    assert len(speeds) > 15
-    return {line["rule_id"] for line in speeds}
+    return {
+        line["rule_id"]
+        for line in story.lines
+        if (line["kind"], line["vantage"]) == ("transfer", network)
+    }
 
 
 def test_where_all_is_fast_a_glance_suffices(story: Seen) -> None:
@@ -180,7 +190,8 @@ def test_where_all_is_fast_a_glance_suffices(story: Seen) -> None:
 
 
 def test_a_line_on_which_everything_is_slow_accuses_nobody(story: Seen) -> None:
-    """Tests queue behind each other until some end unanswered: spared hosts are as slow."""
+    """Tests queue behind each other until some end unanswered: spared hosts are as slow. Where too
+    many do, no speed is measured."""
     assert not _speeds(story, SLOW_LINE) & ACCUSING
     for platform, state in story.states(SLOW_LINE).items():
         said = story.platform(SLOW_LINE, platform)
