@@ -11,9 +11,9 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True):
     tls_timeout: float = 10.0
     http_timeout: float = 10.0
     rate: int = 20
-    """Measurements started per second, in the whole process."""
+    """Measurements started per second at each vantage."""
     concurrency: int = 100
-    """Measurements that run at the same time."""
+    """Measurements that run at the same time at each vantage."""
     dns_window: float = 1.0
     """Seconds to listen for a second, injected answer after the first."""
     retries: int = 2

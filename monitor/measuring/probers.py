@@ -102,7 +102,8 @@ class Probers:
         """Empty, too, where no bytes of the day are left to ask with."""
         if not self.ledger.buy(vantage_id, Allotment.ROUTINE, request_bytes()):
             return ""
-        return await self._runner.run(partial(ask_echo, self._probers[vantage_id], url))
+        work = partial(ask_echo, self._probers[vantage_id], url)
+        return await self._runner.run(work, vantage=vantage_id)
 
     async def measure(
         self,
@@ -139,6 +140,7 @@ class Probers:
             measured = await self._runner.run(
                 partial(how, target, quic=quic, unadvertised=unadvertised, otherwise=otherwise),
                 _URGENCY.get(purpose, Urgency.SCHEDULED),
+                vantage_id,
             )
             self.ledger.count(measured, paid_from)
         return measured
@@ -146,17 +148,18 @@ class Probers:
     async def follow_up(self, vantage_id: str, plan: FollowUpPlan, *, cycle: str) -> Measurement:
         """Ask what `plan` says about a failed attempt, when the rate lets it."""
         prober = self._probers[vantage_id]
-        return await self._counted(partial(follow_up, prober, plan, cycle=cycle))
+        return await self._counted(vantage_id, partial(follow_up, prober, plan, cycle=cycle))
 
     async def transfer(
         self, vantage_id: str, plan: TransferPlan, *, cycle: str = "", attempt: int = 1
     ) -> Measurement:
         """One round of transfers, when the rate lets it."""
         prober = self._probers[vantage_id]
-        return await self._counted(partial(transfer, prober, plan, cycle=cycle, attempt=attempt))
+        work = partial(transfer, prober, plan, cycle=cycle, attempt=attempt)
+        return await self._counted(vantage_id, work)
 
-    async def _counted(self, work: Start) -> Measurement:
-        made = await self._runner.run(work, Urgency.RETRY)
+    async def _counted(self, vantage_id: str, work: Start) -> Measurement:
+        made = await self._runner.run(work, Urgency.RETRY, vantage_id)
         self.ledger.count(made)
         return made
 

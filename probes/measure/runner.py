@@ -1,19 +1,18 @@
 """Rate, concurrency and order of measurements: one dispatcher for the whole process.
 
-Every measurement and follow-up of every vantage passes through here, so that the configured rate
-and concurrency hold for the process. One task takes the next job, waits for the throttler (which
-polls, so only one task may wait on it) and for a free place, and starts the job.
+Every measurement and follow-up of every vantage passes through here. The configured rate and
+concurrency hold for each vantage, since what they limit is what its line shows. The whole process
+does at most `VANTAGES_AT_ONCE` times as much, so that the machine keeps up. Vantages take turns:
+one that has much to do, as when everything is met with silence, delays no other.
 """
 
 import asyncio
+import heapq
 import itertools
-import math
 from collections.abc import Callable, Coroutine
 from enum import IntEnum
 from functools import partial
 from typing import Any, TypeVar
-
-from asyncio_throttle.throttler import Throttler
 
 from probes.measurement import Measurement
 from probes.sockets.parting import parted
@@ -23,9 +22,15 @@ Start = Callable[[], Coroutine[Any, Any, Measurement]]
 """Makes the coroutine of one measurement; called when it may start."""
 _Start = Callable[[], Coroutine[Any, Any, Any]]
 
+VANTAGES_AT_ONCE = 5
+"""Times the rate and the concurrency of one vantage that the process starts and runs at most. At
+the shipped rate that is a third of a processor core."""
+LATE = 0.01
+"""Seconds of starts that are made up for when the dispatcher comes late. More would be a burst."""
+
 
 class Urgency(IntEnum):
-    """The order of jobs when the rate is the bottleneck."""
+    """The order of jobs of one vantage when the rate is the bottleneck."""
 
     CONTROL = 0
     """A field measurement waits for it."""
@@ -33,23 +38,54 @@ class Urgency(IntEnum):
     SCHEDULED = 2
 
 
+class _Pace:
+    """A rate and a number of places."""
+
+    def __init__(self, rate: float, places: int) -> None:
+        self._rest = 1 / rate
+        self._places = places
+        self.running = 0
+        self.due = 0.0
+        """The event loop's time at which the next job may start."""
+
+    @property
+    def full(self) -> bool:
+        """Whether every place is taken."""
+        return self.running >= self._places
+
+    def begin(self, now: float) -> None:
+        """A job starts."""
+        self.running += 1
+        self.due = max(self.due, now - LATE) + self._rest
+
+
+class _Lane(_Pace):
+    """What one vantage waits for and does."""
+
+    def __init__(self, rate: float, places: int) -> None:
+        super().__init__(rate, places)
+        self.waiting: list[tuple[Urgency, int, _Start, asyncio.Future[Any]]] = []
+        self.served = 0
+        """Number of the last job started, so that vantages take turns."""
+
+    def drop_cancelled(self) -> None:
+        """Forget jobs at the head whose callers gave up."""
+        while self.waiting and self.waiting[0][3].cancelled():
+            heapq.heappop(self.waiting)
+
+
 class Runner:
     """Runs jobs at a bounded rate and concurrency. Use as an async context manager."""
 
     def __init__(self, *, rate: float, concurrency: int) -> None:
-        """`rate` in starts per second, `concurrency` in jobs that run at the same time."""
-        # A small bucket spreads the starts: a burst of a second's worth would look like a scan.
-        bucket = max(1, math.ceil(rate / 20))
-        period = bucket / rate
-        self._throttler = Throttler(
-            rate_limit=bucket, period=period, retry_interval=max(0.001, period / 5)
-        )
-        self._places = asyncio.Semaphore(concurrency)
-        self._waiting: asyncio.PriorityQueue[tuple[Urgency, int, _Start, asyncio.Future[Any]]] = (
-            asyncio.PriorityQueue()
-        )
-        self._order = itertools.count()
+        """`rate` in starts per second, `concurrency` in jobs that run at the same time, both of
+        each vantage."""
+        self._limits = (rate, concurrency)
+        self._all = _Pace(rate * VANTAGES_AT_ONCE, concurrency * VANTAGES_AT_ONCE)
+        self._lanes: dict[str, _Lane] = {}
+        self._order = itertools.count(1)
         self._running: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
         self._dispatcher: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Runner":
@@ -61,41 +97,63 @@ class Runner:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        while not self._waiting.empty():
-            self._waiting.get_nowait()[3].cancel()
+        for lane in self._lanes.values():
+            for *_, done in lane.waiting:
+                done.cancel()
         await parted()
 
     async def run(
-        self, start: Callable[[], Coroutine[Any, Any, T]], urgency: Urgency = Urgency.SCHEDULED
+        self,
+        start: Callable[[], Coroutine[Any, Any, T]],
+        urgency: Urgency = Urgency.SCHEDULED,
+        vantage: str = "",
     ) -> T:
-        """Run one job and return its result. Cancelling this cancels the job."""
+        """Run one job of this vantage and return its result. Cancelling this cancels the job."""
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.put_nowait((urgency, next(self._order), start, done))
+        lane = self._lanes.setdefault(vantage, _Lane(*self._limits))
+        heapq.heappush(lane.waiting, (urgency, next(self._order), start, done))
+        self._changed.set()
         return await done
 
     async def _dispatch(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            await self._places.acquire()
-            _, _, start, done = await self._next()
+            self._changed.clear()
+            now = loop.time()
+            ready = [] if self._all.full else self._ready()
+            # Of those whose rate lets them, the one that waited longest for its turn.
+            lane = min(ready, key=lambda one: (max(one.due, now), one.served), default=None)
+            due = 0.0 if lane is None else max(lane.due, self._all.due)
+            if lane is not None and due <= now:
+                self._begin(lane, now)
+                continue
             try:
-                await self._throttler.acquire()  # type: ignore[no-untyped-call] # untyped library
-            except asyncio.CancelledError:
-                done.cancel()
-                raise
-            task = asyncio.create_task(self._run_job(start, done))
-            self._running.add(task)
-            task.add_done_callback(self._finished)
-            done.add_done_callback(partial(_cancel_with, task))
+                async with asyncio.timeout(None if lane is None else due - now):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass  # the rate lets the next one start
 
-    async def _next(self) -> tuple[Urgency, int, _Start, "asyncio.Future[Any]"]:
-        while True:
-            entry = await self._waiting.get()
-            if not entry[3].cancelled():
-                return entry
+    def _ready(self) -> list[_Lane]:
+        """Vantages that wait for something and have a place for it."""
+        for lane in self._lanes.values():
+            lane.drop_cancelled()
+        return [lane for lane in self._lanes.values() if lane.waiting and not lane.full]
 
-    def _finished(self, task: "asyncio.Task[None]") -> None:
+    def _begin(self, lane: _Lane, now: float) -> None:
+        _, _, start, done = heapq.heappop(lane.waiting)
+        lane.served = next(self._order)
+        for pace in (lane, self._all):
+            pace.begin(now)
+        task = asyncio.create_task(self._run_job(start, done))
+        self._running.add(task)
+        task.add_done_callback(partial(self._finished, lane))
+        done.add_done_callback(partial(_cancel_with, task))
+
+    def _finished(self, lane: _Lane, task: "asyncio.Task[None]") -> None:
         self._running.discard(task)
-        self._places.release()
+        for pace in (lane, self._all):
+            pace.running -= 1
+        self._changed.set()
 
     @staticmethod
     async def _run_job(start: _Start, done: "asyncio.Future[Any]") -> None:

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
-from probes.measure.runner import Runner, Start, Urgency
+from probes.measure.runner import VANTAGES_AT_ONCE, Runner, Start, Urgency
 from probes.measurement import Measurement
 
 FAST = 10_000
@@ -214,3 +215,54 @@ async def test_a_cancelled_user_leaves_no_measurement_behind() -> None:
     await settled()
     assert sorted(work.cancelled) == list(range(5))
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_silent_vantage_takes_no_place_of_another() -> None:
+    """Starvation: a vantage at which everything is silent held every place of the process for ten
+    seconds, and the healthy ones waited."""
+    silent, healthy = Work(), Work()
+    healthy.go.set()
+    async with Runner(rate=FAST, concurrency=3) as runner:
+        asking = [
+            asyncio.create_task(runner.run(silent.start(n), vantage="silent")) for n in range(30)
+        ]
+        await settled()
+        assert silent.under_way == 3
+        made = (runner.run(healthy.start(n), vantage="healthy") for n in range(10))
+        assert len(await asyncio.wait_for(asyncio.gather(*made), 5.0)) == 10
+        silent.go.set()
+        await asyncio.gather(*asking)
+
+
+async def test_vantages_take_turns() -> None:
+    """Starvation: sixty starts asked for first were made first, whoever else waited."""
+    loop = asyncio.get_running_loop()
+    ended: dict[str, float] = {}
+
+    async def noted(vantage: str) -> Measurement:
+        ended[vantage] = loop.time()
+        return measured()
+
+    began = loop.time()
+    async with Runner(rate=20, concurrency=100) as runner:
+        many = [
+            runner.run(partial(noted, f"busy-{n % 5}"), vantage=f"busy-{n % 5}") for n in range(60)
+        ]
+        few = [runner.run(partial(noted, "other"), vantage="other") for _ in range(3)]
+        await asyncio.gather(*many, *few)
+    assert ended["other"] - began < 0.4  # six vantages share 100 starts a second
+    assert max(ended.values()) - began > 0.45
+
+
+async def test_the_process_keeps_to_a_rate_of_its_own() -> None:
+    """However many vantages there are, the machine must keep up with them."""
+    work = Work()
+    async with Runner(rate=FAST, concurrency=2) as runner:
+        asking = [
+            asyncio.create_task(runner.run(work.start(n), vantage=str(n % 10))) for n in range(40)
+        ]
+        await settled()
+        assert work.under_way == 2 * VANTAGES_AT_ONCE
+        work.go.set()
+        await asyncio.gather(*asking)
+    assert work.most == 2 * VANTAGES_AT_ONCE
