@@ -1,4 +1,4 @@
-"""Rate, concurrency and order of measurements: one dispatcher for the whole process.
+"""Rate, concurrency and order of measurements: a dispatcher for each vantage.
 
 Every measurement and follow-up of every vantage passes through here. The configured rate and
 concurrency hold for each vantage, since what they limit is what its line shows. The whole process
@@ -7,12 +7,14 @@ one that has much to do, as when everything is met with silence, delays no other
 """
 
 import asyncio
-import heapq
 import itertools
+import math
 from collections.abc import Callable, Coroutine
 from enum import IntEnum
 from functools import partial
 from typing import Any, TypeVar
+
+from asyncio_throttle.throttler import Throttler
 
 from probes.measurement import Measurement
 from probes.sockets.parting import parted
@@ -21,12 +23,11 @@ T = TypeVar("T")
 Start = Callable[[], Coroutine[Any, Any, Measurement]]
 """Makes the coroutine of one measurement; called when it may start."""
 _Start = Callable[[], Coroutine[Any, Any, Any]]
+_Job = tuple["Urgency", int, _Start, "asyncio.Future[Any]"]
 
 VANTAGES_AT_ONCE = 5
 """Times the rate and the concurrency of one vantage that the process starts and runs at most. At
 the shipped rate that is a third of a processor core."""
-LATE = 0.01
-"""Seconds of starts that are made up for when the dispatcher comes late. More would be a burst."""
 
 
 class Urgency(IntEnum):
@@ -38,40 +39,50 @@ class Urgency(IntEnum):
     SCHEDULED = 2
 
 
-class _Pace:
-    """A rate and a number of places."""
+class _Limits:
+    """A rate and a number of places. Who asks first is let in first."""
 
     def __init__(self, rate: float, places: int) -> None:
-        self._rest = 1 / rate
-        self._places = places
-        self.running = 0
-        self.due = 0.0
-        """The event loop's time at which the next job may start."""
+        # A small bucket spreads the starts: a burst of a second's worth would look like a scan.
+        bucket = max(1, math.ceil(rate / 20))
+        period = bucket / rate
+        self._throttler = Throttler(
+            rate_limit=bucket, period=period, retry_interval=max(0.001, period / 5)
+        )
+        # The throttler polls: of several that wait on it, any may come first.
+        self._turn = asyncio.Lock()
+        self._places = asyncio.Semaphore(places)
 
-    @property
-    def full(self) -> bool:
-        """Whether every place is taken."""
-        return self.running >= self._places
+    async def enter(self) -> None:
+        """Wait for a place, and until the rate allows another start."""
+        await self._places.acquire()
+        async with self._turn:
+            await self._throttler.acquire()  # type: ignore[no-untyped-call] # untyped library
 
-    def begin(self, now: float) -> None:
-        """A job starts."""
-        self.running += 1
-        self.due = max(self.due, now - LATE) + self._rest
+    def leave(self) -> None:
+        """Give the place back."""
+        self._places.release()
 
 
-class _Lane(_Pace):
-    """What one vantage waits for and does."""
+class _Lane:
+    """What one vantage waits for."""
 
-    def __init__(self, rate: float, places: int) -> None:
-        super().__init__(rate, places)
-        self.waiting: list[tuple[Urgency, int, _Start, asyncio.Future[Any]]] = []
-        self.served = 0
-        """Number of the last job started, so that vantages take turns."""
+    def __init__(self, limits: _Limits) -> None:
+        self.limits = limits
+        self.waiting: asyncio.PriorityQueue[_Job] = asyncio.PriorityQueue()
 
-    def drop_cancelled(self) -> None:
-        """Forget jobs at the head whose callers gave up."""
-        while self.waiting and self.waiting[0][3].cancelled():
-            heapq.heappop(self.waiting)
+    async def asked(self) -> None:
+        """Wait for a job. It stays in line: a more urgent one may come before it starts."""
+        job = await self.waiting.get()
+        self.waiting.put_nowait(job)
+
+    def next(self) -> _Job | None:
+        """The most urgent job whose caller still waits."""
+        while not self.waiting.empty():
+            job = self.waiting.get_nowait()
+            if not job[3].cancelled():
+                return job
+        return None
 
 
 class Runner:
@@ -80,26 +91,24 @@ class Runner:
     def __init__(self, *, rate: float, concurrency: int) -> None:
         """`rate` in starts per second, `concurrency` in jobs that run at the same time, both of
         each vantage."""
-        self._limits = (rate, concurrency)
-        self._all = _Pace(rate * VANTAGES_AT_ONCE, concurrency * VANTAGES_AT_ONCE)
+        self._limits_of_one = partial(_Limits, rate, concurrency)
+        self._process = _Limits(rate * VANTAGES_AT_ONCE, concurrency * VANTAGES_AT_ONCE)
         self._lanes: dict[str, _Lane] = {}
-        self._order = itertools.count(1)
+        self._order = itertools.count()
         self._running: set[asyncio.Task[None]] = set()
-        self._changed = asyncio.Event()
-        self._dispatcher: asyncio.Task[None] | None = None
+        self._dispatchers: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Runner":
-        self._dispatcher = asyncio.create_task(self._dispatch(), name="measurement dispatcher")
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        tasks = [*self._running, *([self._dispatcher] if self._dispatcher else [])]
+        tasks = [*self._running, *self._dispatchers]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for lane in self._lanes.values():
-            for *_, done in lane.waiting:
-                done.cancel()
+            while not lane.waiting.empty():
+                lane.waiting.get_nowait()[3].cancel()
         await parted()
 
     async def run(
@@ -110,50 +119,39 @@ class Runner:
     ) -> T:
         """Run one job of this vantage and return its result. Cancelling this cancels the job."""
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        lane = self._lanes.setdefault(vantage, _Lane(*self._limits))
-        heapq.heappush(lane.waiting, (urgency, next(self._order), start, done))
-        self._changed.set()
+        self._lane(vantage).waiting.put_nowait((urgency, next(self._order), start, done))
         return await done
 
-    async def _dispatch(self) -> None:
-        loop = asyncio.get_running_loop()
+    def _lane(self, vantage: str) -> _Lane:
+        if vantage not in self._lanes:
+            lane = self._lanes[vantage] = _Lane(self._limits_of_one())
+            self._dispatchers.append(
+                asyncio.create_task(self._dispatch(lane), name=f"measurement dispatcher {vantage}")
+            )
+        return self._lanes[vantage]
+
+    async def _dispatch(self, lane: _Lane) -> None:
         while True:
-            self._changed.clear()
-            now = loop.time()
-            ready = [] if self._all.full else self._ready()
-            # Of those whose rate lets them, the one that waited longest for its turn.
-            lane = min(ready, key=lambda one: (max(one.due, now), one.served), default=None)
-            due = 0.0 if lane is None else max(lane.due, self._all.due)
-            if lane is not None and due <= now:
-                self._begin(lane, now)
+            await lane.asked()
+            await lane.limits.enter()
+            await self._process.enter()
+            job = lane.next()
+            if job is None:
+                self._leave(lane)
                 continue
-            try:
-                async with asyncio.timeout(None if lane is None else due - now):
-                    await self._changed.wait()
-            except TimeoutError:
-                pass  # the rate lets the next one start
-
-    def _ready(self) -> list[_Lane]:
-        """Vantages that wait for something and have a place for it."""
-        for lane in self._lanes.values():
-            lane.drop_cancelled()
-        return [lane for lane in self._lanes.values() if lane.waiting and not lane.full]
-
-    def _begin(self, lane: _Lane, now: float) -> None:
-        _, _, start, done = heapq.heappop(lane.waiting)
-        lane.served = next(self._order)
-        for pace in (lane, self._all):
-            pace.begin(now)
-        task = asyncio.create_task(self._run_job(start, done))
-        self._running.add(task)
-        task.add_done_callback(partial(self._finished, lane))
-        done.add_done_callback(partial(_cancel_with, task))
+            _, _, start, done = job
+            task = asyncio.create_task(self._run_job(start, done))
+            self._running.add(task)
+            task.add_done_callback(partial(self._finished, lane))
+            done.add_done_callback(partial(_cancel_with, task))
 
     def _finished(self, lane: _Lane, task: "asyncio.Task[None]") -> None:
         self._running.discard(task)
-        for pace in (lane, self._all):
-            pace.running -= 1
-        self._changed.set()
+        self._leave(lane)
+
+    def _leave(self, lane: _Lane) -> None:
+        lane.limits.leave()
+        self._process.leave()
 
     @staticmethod
     async def _run_job(start: _Start, done: "asyncio.Future[Any]") -> None:
