@@ -268,10 +268,23 @@ class FleetStore(Protocol):
     async def add_control_measurements(self, measurements: Sequence[Measurement]) -> None:
         """Store, durably, control measurements made for a cycle that is received later."""
 
-    async def waiting(self, limit: int, skip: Sequence[str] = ()) -> list[WaitingCycle]:
-        """Cycles that wait to be judged, in the order they were received, except those of the
-        vantages in `skip`. `Store.save` of a cycle removes it from this list in its own
-        transaction."""
+    async def waiting(
+        self,
+        limit: int,
+        skip: Sequence[str] = (),
+        *,
+        backfilled: bool | None = None,
+        now: datetime | None = None,
+        order_wait: float = 0.0,
+    ) -> list[WaitingCycle]:
+        """Cycles that wait to be judged, in the order they ended, except those of the vantages in
+        `skip`. `Store.save` of a cycle removes it from this list in its own transaction.
+
+        With `backfilled`, only those that arrived long after they were measured, or only the
+        others. With `now` (UTC), only those that need not wait for cycles that ended before them
+        any more: that ended or were received `order_wait` seconds ago, or were received later than
+        `now`, by a collector whose clock is ahead.
+        """
 
     async def measurements_of(self, cycle: WaitingCycle) -> list[Measurement]:
         """All measurements with a waiting cycle's id, of its vantage and of controls."""

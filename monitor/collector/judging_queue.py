@@ -1,4 +1,9 @@
-"""Judges the received cycles that wait in the store, about in the order they were received.
+"""Judges the received cycles that wait in the store, in the order they ended.
+
+Agents send a cycle some seconds after its end. So each waits until `order_wait` after its end for
+those that ended before it, and only what arrives later than that is judged out of order. Cycles
+that arrive long after they were measured come last: however many an agent sends after a day without
+a line, the present does not wait for them.
 
 A cycle with a failure that no control measured afterwards waits: for the measurements that controls
 make by the clock, or until `control_wait` after it was received. The later cycles of its vantage
@@ -25,6 +30,8 @@ log = logger(__name__)
 
 AT_ONCE = 200
 """Cycles read in one step. At most so many late ones are recorded together."""
+LIVE, LATE = False, True
+"""Whether they are backfilled, in the order in which they are judged."""
 
 
 def wait_of(settings: Settings) -> float:
@@ -51,11 +58,6 @@ class _Held(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime
 
 
-def _ended(waiting: WaitingCycle) -> tuple[datetime, str]:
-    """The order in which events count cycles."""
-    return (waiting.finished_at, waiting.id)
-
-
 class JudgingQueue:
     """Judges what waits, and records it."""
 
@@ -66,20 +68,16 @@ class JudgingQueue:
         recorder: JudgedCycleRecorder,
         *,
         control_wait: float,
+        order_wait: float,
         now: Callable[[], datetime],
-        settle: float = 0.0,
     ) -> None:
-        """`control_wait` and `settle` are in seconds; `now` gives UTC.
-
-        What arrives within `settle` is judged in the order it ended: two agents that finish
-        together must not begin an event twice, once for each order in which they may arrive.
-        """
+        """`control_wait` and `order_wait` are in seconds; `now` gives UTC."""
         self._store = store
         self._received = received
         self._recorder = recorder
         self._wait = timedelta(seconds=control_wait)
         self._now = now
-        self._settle = timedelta(seconds=settle)
+        self._order_wait = order_wait
         self._held: dict[str, _Held] = {}
 
     @property
@@ -91,6 +89,7 @@ class JudgingQueue:
         """Use other settings from now on."""
         self._received.use(settings)
         self._wait = timedelta(seconds=wait_of(settings))
+        self._order_wait = settings.collector.order_wait
 
     def believe(self, settings: Settings) -> None:
         """Weigh the word of controls by these settings from now on; all else stays."""
@@ -104,17 +103,21 @@ class JudgingQueue:
         await self._release(controlled=controlled)
         done = 0
         while True:
-            found = await self._store.waiting(AT_ONCE, tuple(self._held))
-            settled = sorted(filter(self._is_settled, found), key=_ended)
-            if not settled:
+            found = await self._due(LIVE) or await self._due(LATE)
+            if not found:
                 return done
             # These brought measurements of controls, maybe after others of this pass were judged.
             self._received.refresh()
-            done += await self._record(settled, controlled=controlled)
+            done += await self._record(found, controlled=controlled)
 
-    def _is_settled(self, waiting: WaitingCycle) -> bool:
-        # One from the future was received by a collector whose clock is ahead.
-        return not timedelta(0) <= self._now() - waiting.received_at < self._settle
+    async def _due(self, backfilled: bool) -> list[WaitingCycle]:
+        return await self._store.waiting(
+            AT_ONCE,
+            tuple(self._held),
+            backfilled=backfilled,
+            now=self._now(),
+            order_wait=self._order_wait,
+        )
 
     async def _release(self, *, controlled: bool) -> None:
         """Release vantages whose controls have measured, or that waited long enough."""
@@ -138,9 +141,6 @@ class JudgingQueue:
         for waiting in found:
             if waiting.vantage in self._held:
                 continue
-            if late and not waiting.backfilled:
-                await self._recorder.record_late(late)
-                late = []
             cycle = await self._judged(waiting, controlled=controlled)
             if cycle is None:
                 continue

@@ -31,8 +31,6 @@ ASK_EVERY = 3.0
 """Seconds between two requests for the lead, and for the enrolled vantages."""
 PAUSE = 0.5
 """Seconds until the queue is read again, when nothing waited."""
-SETTLE = 2.0
-"""Seconds after its reception for which a cycle waits for others that ended before it."""
 
 
 class Leader:
@@ -49,11 +47,9 @@ class Leader:
         duties: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
         ask_every: float = ASK_EVERY,
         pause: float = PAUSE,
-        settle: float = SETTLE,
     ) -> None:
         """`now` gives UTC. Without a `notifier` nobody is notified. `duties` are what only the
-        leader does besides judging, each until cancelled. `ask_every`, `pause` and `settle` are
-        seconds."""
+        leader does besides judging, each until cancelled. `ask_every` and `pause` are seconds."""
         self._store = store
         self._publisher = publisher
         self._now = now
@@ -61,7 +57,6 @@ class Leader:
         self._duties = duties
         self._ask_every = ask_every
         self._pause = pause
-        self._settle = settle
         self._watched = WatchedVantages(settings, store)
         self._recorder: Recorder | None = None
         self._queue: JudgingQueue | None = None
@@ -169,8 +164,8 @@ class Leader:
             received,
             recorder,
             control_wait=wait_of(settings),
+            order_wait=settings.collector.order_wait,
             now=self._now,
-            settle=self._settle,
         )
         agreement = AgreementWatch(self._store, lambda: self._watched.settings, recorder, self._now)
         self._recorder, self._queue, self.agreement = recorder, queue, agreement

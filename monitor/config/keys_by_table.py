@@ -119,6 +119,7 @@ COLLECTOR: Shapes = {
     "orders_key": text,
     "paused": listed(vantage_id),
     "control_wait": duration("0s", "1d"),
+    "order_wait": duration("0s", "5m"),
 }
 """`[collector]`."""
 

@@ -104,6 +104,8 @@ class CollectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     control_wait: float = -1.0
     """Seconds that a failure waits, from its reception, for a control measurement; negative: two
     intervals."""
+    order_wait: float = 10.0
+    """Seconds after its end for which a cycle waits for others that ended before it."""
 
 
 class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -124,8 +124,23 @@ class SqlFleet(SqlDatabase):
     async def add_control_measurements(self, measurements: Sequence[Measurement]) -> None:
         await self._arriving.put(Arrival(measurements=tuple(measurements)))
 
-    async def waiting(self, limit: int, skip: Sequence[str] = ()) -> list[WaitingCycle]:
-        where = [schema.inbox.c.vantage.not_in(list(skip))] if skip else []
+    async def waiting(
+        self,
+        limit: int,
+        skip: Sequence[str] = (),
+        *,
+        backfilled: bool | None = None,
+        now: datetime | None = None,
+        order_wait: float = 0.0,
+    ) -> list[WaitingCycle]:
+        inbox = schema.inbox.c
+        where = [inbox.vantage.not_in(list(skip))] if skip else []
+        if backfilled is not None:
+            where.append(inbox.backfilled == backfilled)
+        if now is not None:
+            due = time_text(now - timedelta(seconds=order_wait))
+            ahead = inbox.received_at > time_text(now)
+            where.append(or_(inbox.finished_at <= due, inbox.received_at <= due, ahead))
         found, _ = await self._read(
             lambda connection: listings.WAITING.page(connection, where, limit=limit)
         )

@@ -242,9 +242,7 @@ BATCHES = Listing(
     *("received_at", "country", "vantage", "id"),
     weigh=lambda batch: len(batch.body),
 )
-WAITING = Listing(
-    schema.inbox, codecs.WAITING, "received_at", "country", "vantage", "batch", "position"
-)
+WAITING = Listing(schema.inbox, codecs.WAITING, "finished_at", "id", "country")
 REJUDGINGS = Listing(schema.rejudging, codecs.REJUDGING, "at", "id")
 REJUDGED_VERDICTS = Listing(
     schema.rejudged_verdict, codecs.VERDICT, *_JUDGEMENT, "function", "endpoint"

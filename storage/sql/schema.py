@@ -425,7 +425,7 @@ inbox = Table(
     Column("backfilled", Boolean, nullable=False),
     *_text("health"),
     PrimaryKeyConstraint("country", "id"),
-    Index(None, "received_at"),
+    Index(None, "finished_at", "id", "country"),
 )
 
 latest_look = Table(

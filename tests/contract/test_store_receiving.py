@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -109,18 +110,40 @@ async def test_a_measurement_in_two_cycles_is_stored_once(store: CollectorStore)
     assert len(await flat(store.measurements(EVERYTHING))) == 2 * LOOKS
 
 
-async def test_cycles_wait_in_the_order_they_came(store: CollectorStore) -> None:
-    """By when the batch came, then as they lie in it, and never by when they were begun."""
+async def test_cycles_wait_in_the_order_they_ended(store: CollectorStore) -> None:
+    """Whenever their batches came, and however they lie in them."""
     late = [seen_cycle(number) for number in (9, 3, 7)]
     await store.receive(batch(1, seconds=5000), late)
     await store.receive(batch(2, seconds=4000), [seen_cycle(20)])
     other = [seen_cycle(number, vantage="gru", country="BR") for number in range(1, 12)]
     await store.receive(batch(1, vantage="gru", country="BR", seconds=6000), other)
-    wanted = ids([waits(one, FIRST) for one in (seen_cycle(20), *late, *other)])
+    cycles = sorted((seen_cycle(20), *late, *other), key=lambda one: (one.finished_at, one.id))
+    wanted = [one.id for one in cycles]
     assert ids(await store.waiting(100)) == wanted
     assert ids(await store.waiting(5)) == wanted[:5]
-    assert ids(await store.waiting(5, skip=["khi-ptcl"])) == wanted[4:9]
+    there = [one.id for one in cycles if one.vantage == "gru"]
+    assert ids(await store.waiting(5, skip=["khi-ptcl"])) == there[:5]
     assert await store.waiting(5, skip=["khi-ptcl", "gru"]) == []
+
+
+async def test_a_cycle_waits_for_those_that_ended_before_it(store: CollectorStore) -> None:
+    """Until `order_wait` after its end, or after it came where its end is yet to come, or not at
+    all where a collector whose clock is ahead received it. Late ones are asked for apart."""
+    one, two, late = seen_cycle(1), seen_cycle(2), seen_cycle(3)
+    ended = two.finished_at
+    await store.receive(replace(FIRST, received_at=ended), [one, two])
+    await store.receive(
+        replace(SECOND, received_at=ended + timedelta(days=1)), [replace(late, backfilled=True)]
+    )
+    soon = {"now": ended + timedelta(seconds=9.9), "order_wait": 10.0}
+    assert ids(await store.waiting(9, backfilled=False, **soon)) == [one.id]
+    then = {"now": ended + timedelta(seconds=10), "order_wait": 10.0}
+    assert ids(await store.waiting(9, backfilled=False, **then)) == [one.id, two.id]
+    assert ids(await store.waiting(9, backfilled=True, **then)) == [late.id]
+    before = {"now": one.finished_at - timedelta(days=1), "order_wait": 10.0}
+    assert len(await store.waiting(9, **before)) == 3
+    received = {"now": ended + timedelta(days=1), "order_wait": 0.0}
+    assert len(await store.waiting(9, **received)) == 3
 
 
 @pytest.mark.parametrize("again", [False, True])

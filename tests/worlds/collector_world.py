@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
+import msgspec
+
 from monitor.analysis.events.event import EventLogEntry
 from monitor.collector.leader import Leader
 from monitor.config.settings import Settings
@@ -117,15 +119,15 @@ async def leading(
     settings: Settings, store: CollectorStore, clock: Clock, publisher: Publisher | None = None
 ) -> AsyncIterator[Leader]:
     """A collector's judging half, at work as long as the context lasts."""
+    at_once = msgspec.structs.replace(settings.collector, order_wait=0.0)
     leader = Leader(
-        settings,
+        msgspec.structs.replace(settings, collector=at_once),
         store,
         publisher or publisher_of(settings, clock),
         now=clock,
         notifier=Herald(clock),
         ask_every=0.05,
         pause=0.01,
-        settle=0.0,
     )
     task = asyncio.create_task(leader.run())
     try:

@@ -28,6 +28,7 @@ class SpeedHistory:
         self._connects: deque[float] = deque(maxlen=HISTORY)
         self._accusation: TransferVerdict | None = None
         self._until = 0.0
+        self._learned_at = 0.0
         self.usual_ratios: deque[float] = deque(maxlen=HISTORY)
 
     def distance(self, measurement: Measurement | None = None) -> float:
@@ -51,7 +52,11 @@ class SpeedHistory:
     def learn(
         self, made: Sequence[Measurement], verdict: TransferVerdict, now: float, every: float
     ) -> None:
-        """Count new rounds and their verdict; `every` is the time between measurements."""
+        """Count new rounds and their verdict; `every` is the time between measurements. What is
+        older than what was counted before, as of a cycle that came late, says nothing of now."""
+        if now < self._learned_at:
+            return
+        self._learned_at = now
         self._rounds.extend(made)
         for one in made:
             seen = round_of(one, self.distance())

@@ -215,7 +215,7 @@ async def test_what_is_asked_all_the_time_is_found_by_an_index(store: SqlStore, 
         "measurement_by_cycle": store.measurements_of(waits(one, batch(1))),
         "measurement_of_controls_by_started_at": store.control_measurements(at(0), at(900)),
         "batch_cycle_by_cycle": store.received_batches([one.id]),
-        "inbox_by_received_at": store.waiting(10),
+        "inbox_by_finished_at": store.waiting(10),
     }
     for index, question in questions.items():
         with asked() as statements:

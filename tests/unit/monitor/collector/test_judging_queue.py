@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from random import Random
 
 import pytest
 from msgspec.structs import replace
 
+from monitor.agent.batch_delivery import AFTER_A_CYCLE
 from monitor.analysis.verdict import State, VantageState
 from monitor.collector.judging_queue import JudgingQueue
 from monitor.collector.received_cycles import ReceivedCycles
@@ -100,7 +102,10 @@ class QueueWorld:
         self.kept = Kept(self.store)
         self.judge = ReceivedCycles(configured, self.store)
         self.queue = JudgingQueue(
-            self.store, self.judge, self.kept, control_wait=2 * INTERVAL, now=self.clock
+            *(self.store, self.judge, self.kept),
+            control_wait=2 * INTERVAL,
+            order_wait=0.0,
+            now=self.clock,
         )
 
     async def bring(self, one: Told, *, controls: bool = True, backfilled: bool = False) -> None:
@@ -213,26 +218,44 @@ async def test_what_comes_late_is_judged_by_what_controls_saw_then(
     assert collector.queue.held == 0
 
 
-async def test_those_that_come_together_are_judged_in_the_order_they_ended(
+async def test_cycles_handed_in_in_any_order_are_judged_in_the_order_they_ended(
     collector: QueueWorld, told: list[Told]
 ) -> None:
-    """Whichever of them came first: for two seconds a cycle waits for others that ended before."""
+    """Agents hand in half a second to eight seconds after the end: with a wait of ten seconds none
+    of a fleet's cycles is judged out of order, where four in ten were."""
     queue = JudgingQueue(
         *(collector.store, collector.judge, collector.kept),
         control_wait=2 * INTERVAL,
+        order_wait=10.0,
         now=collector.clock,
-        settle=2.0,
     )
-    both = [of(told, FIELD.id)[1], of(told, JAZZ.id)[1]]
-    early, late = sorted(both, key=lambda one: (one[0].finished_at, one[0].id))
-    await collector.bring(late)
-    assert await queue.judge_waiting() == 0
-    collector.clock.at += timedelta(seconds=1)
-    await collector.bring(early)
-    assert await queue.judge_waiting() == 0
-    collector.clock.at += timedelta(seconds=2)
-    assert await queue.judge_waiting() == 2
-    assert [cycle.id for cycle in collector.kept.cycles] == [early[0].id, late[0].id]
+    rng, (cycle, _) = Random(7), of(told, FIELD.id)[0]
+    ends = [cycle.finished_at + timedelta(seconds=1.5 * number) for number in range(200)]
+    due = sorted((end + timedelta(seconds=rng.uniform(*AFTER_A_CYCLE)), end) for end in ends)
+    brought, wanted = 0, []
+    for second in range(330):
+        collector.clock.at = cycle.finished_at + timedelta(seconds=second)
+        while brought < len(due) and due[brought][0] <= collector.clock.at:
+            end = due[brought][1]
+            one = replace(cycle, id=f"{cycle.id}-{end}", vantage=f"v{brought}", finished_at=end)
+            await hand_in(collector.store, one, (), collector.clock)
+            brought += 1
+            wanted.append(end)
+        await queue.judge_waiting()
+    judged = [one.finished_at for one in collector.kept.cycles]
+    assert sorted(judged) == judged == ends
+    assert wanted != ends
+
+
+async def test_the_present_does_not_wait_for_the_past(
+    collector: QueueWorld, told: list[Told]
+) -> None:
+    """What an agent hands in after a day without a line is judged after all that is of now."""
+    old, now = of(told, JAZZ.id)[0], of(told, FIELD.id)[3]
+    await collector.bring(now)
+    await collector.bring(old, backfilled=True)
+    assert await collector.queue.judge_waiting() == 2
+    assert [cycle.id for cycle in collector.kept.cycles] == [now[0].id, old[0].id]
 
 
 async def test_a_cycle_that_rules_break_on_holds_nobody_up(
