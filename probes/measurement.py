@@ -1,7 +1,8 @@
 """Measurement and Observation: what each layer showed, without any judgement.
 
 These values never change and so never form a reference cycle. Python's garbage collector skips
-them (`gc=False`), which saves measurable time over thousands of them.
+observations (`gc=False`), which saves measurable time over thousands of them. A Measurement allows
+weak references instead, so that what it came to is remembered for as long as it lives.
 
 Times inside a measurement are seconds relative to its start; `started_at` is UTC. No value holds
 the vantage's own address: `probes.layers.scrub` removes it before a Measurement leaves the probes.
@@ -303,7 +304,7 @@ def id_at(moment: datetime) -> str:
     return str(uuid_utils.uuid7(nanoseconds=int(moment.timestamp() * 1e9)))
 
 
-class Measurement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Measurement(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     """One endpoint, one vantage, one moment."""
 
     id: str

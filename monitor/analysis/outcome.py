@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
+from monitor.analysis.remembered import remembered
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.host import is_literal
 from probes.failure import CERTIFICATE_FAILURES, TIMEOUTS, UNREACHABLE, Failure
@@ -121,10 +122,9 @@ class LastHop(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.dns) and all(o.transport == DOH for o in self.dns)
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
+class Outline(msgspec.Struct, frozen=True, kw_only=True):
     """One measurement, reduced to what the rules need."""
 
-    measurement: Measurement
     egress_failure: str | None
     """Why our own proxy failed; then nothing is known about the endpoint."""
     last_hop: LastHop
@@ -136,14 +136,32 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """One query got contradicting replies."""
 
 
+class Summary(Outline, frozen=True, kw_only=True):
+    """A measurement with its outline."""
+
+    measurement: Measurement
+
+
 def summarise(measurement: Measurement) -> Summary:
-    """Reduce a measurement. Never raises."""
+    """Reduce a measurement, once for as long as it lives. Never raises."""
+    outline = _outline(measurement)
+    return Summary(
+        measurement=measurement,
+        egress_failure=outline.egress_failure,
+        last_hop=outline.last_hop,
+        paths=outline.paths,
+        outcomes=outline.outcomes,
+        injected=outline.injected,
+    )
+
+
+@remembered
+def _outline(measurement: Measurement) -> Outline:
     last_hop = last_hop_of(measurement)
     egress = sorted(measurement.of(Layer.EGRESS), key=lambda o: (o.start, o.failure or ""))
     failure = next((o.failure for o in egress if o.failure), None)
     paths = _paths(last_hop)
-    return Summary(
-        measurement=measurement,
+    return Outline(
         egress_failure=None if measurement.reached else failure,
         last_hop=last_hop,
         paths=paths,
