@@ -43,7 +43,8 @@ def judge_cycle(
 
     A control's cycle has no verdicts, nor has one that measured no platform.
     """
-    transfers = tuple(_transfer_verdict(one, seen) for one in seen.transfers)
+    lossy = lossy_platforms(seen.own)
+    transfers = tuple(_transfer_verdict(one, seen, lossy) for one in seen.transfers)
     shared = _Shared(
         over_udp=answered_over_udp(seen.own),
         over_quic=answered_over_quic(seen.own),
@@ -56,7 +57,7 @@ def judge_cycle(
             (m for m in seen.measurements if m.vantage == seen.vantage.id),
             {platform.name: platform.owner for platform in catalog.platforms},
         ),
-        lossy_platforms=lossy_platforms(seen.own),
+        lossy_platforms=lossy,
         slow_line=slow_line(_references(seen), (m for one in seen.endpoints for m in one.attempts)),
         perhaps_lossy=perhaps_lossy_platforms(seen.own),
         cut_off=cut_off_addresses(seen.endpoints),
@@ -174,7 +175,7 @@ def _verdict(
     )
 
 
-def _transfer_verdict(one: ObjectTransfers, seen: Seen) -> TransferVerdict:
+def _transfer_verdict(one: ObjectTransfers, seen: Seen, lossy: frozenset[str]) -> TransferVerdict:
     return judge_transfers(
         TransferCase(
             cycle=seen.cycle,
@@ -189,6 +190,7 @@ def _transfer_verdict(one: ObjectTransfers, seen: Seen) -> TransferVerdict:
             controls=one.controls,
             distance=one.distance,
             usual_ratios=one.usual_ratios,
+            lossy_path=one.platform in lossy,
             health=seen.health,
             judged_at=seen.judged_at,
         )

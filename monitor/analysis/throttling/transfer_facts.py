@@ -35,6 +35,9 @@ class TransferCase(EndpointCase, frozen=True, kw_only=True):
     """Shortest recent time to connect to the object's host, in seconds."""
     usual_ratios: tuple[float, ...] = ()
     """Earlier ratios of this object to the reference from here, of rounds that were not slow."""
+    lossy_path: bool = False
+    """Many packets get lost between the vantage and this platform; see
+    `monitor.analysis.judge.lossy_paths`."""
 
 
 class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +92,10 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def loss_explains(self) -> bool:
+        """Lost packets slow down every transfer on their path, under whatever name."""
+        by_name = self.stalled_by_name if self.stall else self.slow is self.by_name
+        if self.case.lossy_path and not by_name:
+            return True
         rounds = len(self.stalls) if self.stall else len(self.slow)
         return loss_explains(self.case.health.timeout_rate, rounds)
 

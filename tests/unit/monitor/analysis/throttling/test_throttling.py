@@ -128,6 +128,7 @@ def case(
     *,
     usual_ratios: Sequence[float] = (),
     field: VantageHealth | None = None,
+    lossy_path: bool = False,
 ) -> TransferCase:
     """A case from a healthy vantage with a control that got the object quickly."""
     return TransferCase(
@@ -142,6 +143,7 @@ def case(
         rounds=rounds(*made),
         controls=tuple(controls),
         usual_ratios=tuple(usual_ratios),
+        lossy_path=lossy_path,
         health=field or health(),
         judged_at=START + timedelta(seconds=100),
     )
@@ -363,6 +365,15 @@ def test_loss_that_may_explain_it_accuses_nobody() -> None:
     """Where one look in five times out by itself, three silent ones are no sign."""
     for made in (SLOW, STALLED):
         assert judged([made] * 3, field=health(timeout_rate=0.2)) == "throttling.loss"
+
+
+def test_a_path_that_loses_packets_is_slow_under_any_name() -> None:
+    """Beside an object elsewhere it seems throttled. Where only its own name is slow, it is."""
+    elsewhere = round_(flow(130 * KBIT), SHORT, flow(15 * MBIT))
+    assert judged([elsewhere] * 3) == "throttling.rate"
+    assert judged([elsewhere] * 3, lossy_path=True) == "throttling.loss"
+    assert judged([SLOW] * 3, lossy_path=True) == "throttling.rate"
+    assert judged([STALLED] * 3, lossy_path=True) == "throttling.stall"
 
 
 def test_nothing_seen_is_insufficient() -> None:
