@@ -18,6 +18,7 @@ from monitor.analysis.judge.lossy_paths import lossy_platforms, perhaps_lossy_pl
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.quic_blocked import answered_over_quic, answered_over_udp
 from monitor.analysis.judge.rules import judge
+from monitor.analysis.judge.siblings import sampled_out
 from monitor.analysis.judge.silent_addresses import cut_off_addresses
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
 from monitor.analysis.throttling.throttling import combine, judge_transfers
@@ -61,6 +62,7 @@ def judge_cycle(
         lossy_platforms=lossy_platforms(seen.own),
         perhaps_lossy=perhaps_lossy_platforms(seen.own),
         cut_off=cut_off_addresses(seen.endpoints),
+        sampled_out=sampled_out(seen.endpoints),
         fingerprints=fingerprints,
         trust=trust,
     )
@@ -97,6 +99,7 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     lossy_platforms: frozenset[str]
     perhaps_lossy: frozenset[str]
     cut_off: Mapping[str, frozenset[str]]
+    sampled_out: frozenset[tuple[str, str, str]]
     fingerprints: tuple[Fingerprint, ...]
     trust: Trust
 
@@ -156,6 +159,7 @@ def _verdict(
             lossy_path=one.platform in shared.lossy_platforms,
             perhaps_lossy_path=one.platform in shared.perhaps_lossy,
             cut_off=shared.cut_off[one.platform],
+            sampled_out=(one.platform, one.function, one.endpoint) in shared.sampled_out,
             health=health,
             control_health=seen.control_health,
             trust=shared.trust,

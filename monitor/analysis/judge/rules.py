@@ -83,7 +83,7 @@ from monitor.analysis.verdict import Evidence, State, TableRule, VantageState, V
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import Layer, Measurement
 
-RULES_VERSION = "6"
+RULES_VERSION = "7"
 """Stored with every verdict. It changes whenever the same case could get another verdict."""
 QUIC_BLOCKED = "quic.blocked"
 IPV6_DEAD = "family.ipv6_dead"
@@ -576,6 +576,13 @@ RULES: tuple[Rule, ...] = (
         " software at the vantage intercepts encryption for some sites.",
     ),
     # Is there a control?
+    Rule(
+        id="siblings.silent",
+        meaning="It stayed silent once, as others of this function did that were tested in full:"
+        " those stand for it.",
+        wrong_when="The others are blocked, and this one is not.",
+        matches=lambda facts: facts.case.sampled_out,
+    ),
     Rule(
         id="control.missing",
         meaning="It fails here, and no control vantage tested it, so it may be down.",
