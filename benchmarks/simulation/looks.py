@@ -204,8 +204,9 @@ def placed(
     asn: int,
     started_at: datetime,
     duration: float,
+    judged: float,
 ) -> PlatformVerdict:
-    """The same verdict of another vantage and time."""
+    """The same verdict of another vantage and time, judged so many seconds after the start."""
     cycle = f"{vantage}-{started_at.timestamp():.3f}"
     return msgspec.structs.replace(
         verdict,
@@ -217,7 +218,7 @@ def placed(
         started_at=started_at,
         measured_at=started_at,
         measured_until=started_at + timedelta(seconds=duration),
-        judged_at=started_at + timedelta(seconds=duration),
+        judged_at=started_at + timedelta(seconds=judged),
     )
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from benchmarks.simulation.cycle_times import begins, lasts
 from benchmarks.simulation.looks import placed
 from benchmarks.simulation.rivals import OURS, RULES, Alarm, Rule, merged, sample_of
 from benchmarks.simulation.world import BUCKET, CLEAN, Seen, World
@@ -31,8 +32,8 @@ from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import Evidence, PlatformVerdict
 
 START = datetime(2025, 1, 6, tzinfo=UTC)
-FAST = 30.0
-JITTER = 30.0
+FAST = EventSettings().fast_lane
+"""Seconds from the start of a hurried cycle to that of the next."""
 WARM_UP = 2016
 """Clean cycles after which a stream remembers nothing else: its detector's `memory`."""
 CALM = 3
@@ -97,9 +98,9 @@ def simulate(
 
 
 def start_of(world: World, vantage: int, bucket: int) -> float:
-    """When the base cycle of a vantage in this bucket starts: at random, up to a tenth late."""
+    """When the base cycle of a vantage in this bucket starts: as the schedule has it."""
     rng = random.Random(hash((world.seed, vantage, bucket, 1)) & 0xFFFFFFFF)
-    return bucket * BUCKET + vantage * 40.0 + rng.uniform(0.0, JITTER)
+    return bucket * BUCKET + begins(vantage, world.vantages, rng)
 
 
 def _base_cycles(world: World, vantage: int, buckets: int) -> list[tuple[int, float, Seen]]:
@@ -128,7 +129,7 @@ def _alarms(
         if bucket - last > 1:
             until = (bucket - 1) * BUCKET
             state = _note(changes, state, rule.rest(bucket - last - 1, until), until)
-        judged = at + seen.duration
+        judged = at + lasts(seen)
         state = _note(changes, state, rule.take(sample_of(seen.verdict, judged)), judged)
         last = bucket
     if buckets - 1 > last:
@@ -215,13 +216,15 @@ class _Ours:
             base = start_of(self._world, vantage, number)
             self.fast += at > base
             seen = self._world.cycle(vantage, at)
-            self._take(vantage, at, seen)
+            hurried = at > base
+            self._take(vantage, at, seen, hurried=hurried)
             following = start_of(self._world, vantage, number + 1)
-            soon = at + max(FAST, seen.duration + 1.0)
+            ended = at + lasts(seen, hurried=hurried)
+            soon = max(at + FAST, ended + 1.0)
             if self._fast_lane and suspicious(self._streams[vantage]) and soon < following - 1.0:
                 heapq.heappush(due, (soon, vantage, number))
             else:
-                after = max(following, at + seen.duration + 1.0)
+                after = max(following, ended + 1.0)
                 heapq.heappush(due, (after, vantage, number + 1))
         self._done = bucket - 1
 
@@ -230,12 +233,12 @@ class _Ours:
             stream.phase not in (Phase.CLEAR, Phase.UNKNOWN) for stream in self._streams
         )
 
-    def _take(self, vantage: int, at: float, seen: Seen) -> None:
-        verdict = _placed(seen, vantage, at)
+    def _take(self, vantage: int, at: float, seen: Seen, *, hurried: bool = False) -> None:
+        verdict = _placed(seen, vantage, at, hurried=hurried)
         self._streams[vantage] = update(
             self._streams[vantage], reading_of(verdict), self._detecting
         )
-        self.test.take(self._streams, at + seen.duration)
+        self.test.take(self._streams, at + lasts(seen, hurried=hurried))
         step = advance(self._book, [verdict], self._settings)
         self._book = step.book
         for event in step.changed:
@@ -273,13 +276,14 @@ class _TestAlone:
         self._open = alarm if alarm.over == math.inf else None
 
 
-def _placed(seen: Seen, vantage: int, at: float) -> PlatformVerdict:
+def _placed(seen: Seen, vantage: int, at: float, *, hurried: bool = False) -> PlatformVerdict:
     return placed(
         seen.verdict,
         vantage=f"v{vantage}",
         asn=ASNS[vantage],
         started_at=START + timedelta(seconds=at),
         duration=seen.duration,
+        judged=lasts(seen, hurried=hurried),
     )
 
 
@@ -294,7 +298,7 @@ def _warm(vantages: int, settings: EventSettings) -> tuple[EventBook, tuple[Dete
         streams = [Detector()] * vantages
         for number in range(-WARM_UP, 0):
             for vantage in range(vantages):
-                verdict = _placed(CLEAN, vantage, number * BUCKET + vantage * 40.0)
+                verdict = _placed(CLEAN, vantage, number * BUCKET + BUCKET * vantage / vantages)
                 streams[vantage] = update(streams[vantage], reading_of(verdict), detecting)
                 book = advance(book, [verdict], settings).book
         _WARM[key] = (book, tuple(streams))

@@ -12,10 +12,11 @@ from monitor.measuring.controls import Controls, LocalControls
 from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.hellos import SHARE, Hellos
 from monitor.measuring.http3 import Http3
-from monitor.measuring.probers import MakeNetwork, Probers
+from monitor.measuring.probers import MakeNetwork, MakeRunner, Probers
 from monitor.measuring.scheduled_controls import ScheduledControls
 from monitor.measuring.transfers import Transfers
 from probes.measure.ordered_limits import OrderedLimits
+from probes.measure.runner import Runner
 from probes.vantage import VantageRole
 from storage.values.steady_clock import PROCESS_CLOCK, SteadyClock
 
@@ -35,6 +36,7 @@ async def cycle_runner(
     scheduled_controls: bool = False,
     limits: OrderedLimits | None = None,
     clock: SteadyClock = PROCESS_CLOCK,
+    make_runner: MakeRunner = Runner,
 ) -> AsyncIterator[CycleRunner]:
     """A CycleRunner with all it needs, for as long as the context lasts.
 
@@ -43,7 +45,7 @@ async def cycle_runner(
     `latest` are the newest verdicts of an earlier process, if any. Without `ledger` nothing limits
     the bytes that are used. Without `controls` they are those of the settings; with
     `scheduled_controls` they measure every endpoint by the clock. `limits` are those on ordered
-    endpoints. `clock` dates what is measured.
+    endpoints. `clock` dates what is measured. `make_runner` is for tests in virtual time.
     """
     probers = Probers(
         settings,
@@ -52,6 +54,7 @@ async def cycle_runner(
         make_network=make_network,
         ledger=ledger,
         limits=limits,
+        make_runner=make_runner,
     )
     async with probers:
         own = [v for v in settings.vantages if v.role is VantageRole.CONTROL]

@@ -1,5 +1,9 @@
 """When each vantage measures: one job for each, and one more where the detector cannot decide.
 
+All vantages measure once as soon as they can. From then on those of a country come one after the
+other, evenly spread over the interval: so a block shows soon at one of them, which has the others
+measure at once (`monitor.measuring.fast_lane`), and they do not all need the machine together.
+
 Everything here goes by the event loop's time, which no change of the machine's clock moves. A cycle
 that takes longer than the interval makes the next one be missed, which is counted and logged.
 """
@@ -7,7 +11,7 @@ that takes longer than the interval makes the next one be missed, which is count
 import asyncio
 import math
 import random
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
@@ -28,6 +32,14 @@ log = logger(__name__)
 _EPOCH = datetime(2000, 1, 1)  # noqa: DTZ001 # no moment of any clock: the loop's time is added
 _TICK = 1e-6
 """Seconds: what a datetime can tell apart."""
+_SPREAD_FROM = 60.0
+"""Seconds; with shorter intervals a cycle may take longer than what would be between vantages."""
+_FIRST_GAP = 0.25
+"""Share of the interval between a vantage's first cycle and its second, at least."""
+_GOLDEN = 0.618
+"""Shares of the interval by which countries are apart, so that few meet."""
+_BREATH = 1.0
+"""Seconds between the end of a cycle and the next of the same vantage, at least."""
 _PATIENCE = 1.0
 """Seconds for jobs to end once their cycles have."""
 
@@ -110,12 +122,15 @@ class Schedule:
         vantages = self._settings.vantages
         spread = min(self._settings.interval, 2.0) * vantages.index(vantage) / len(vantages)
         due = self._in(spread)
+        interval = self._settings.interval
+        after = offset(vantage, vantages) if interval >= _SPREAD_FROM else 1.0
+        second = due + timedelta(seconds=after * interval)
         self._scheduler.add_job(
-            self._cycle, self._turns(due), args=[vantage], id=vantage.id, next_run_time=due
+            self._cycle, self._turns(due, second), args=[vantage], id=vantage.id, next_run_time=due
         )
 
-    def _turns(self, first: datetime) -> "_Turns":
-        return _Turns(first, *_pace(self._settings), self._rng)
+    def _turns(self, first: datetime, second: datetime | None = None) -> "_Turns":
+        return _Turns(first, second or first, *_pace(self._settings), self._rng)
 
     def _in(self, seconds: float) -> datetime:
         return datetime.now(self._scheduler.timezone) + timedelta(seconds=seconds)
@@ -130,13 +145,25 @@ class Schedule:
         if (task := asyncio.current_task()) is not None:
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
-        self._repeat_soon(vantage, await cycle)
+        begun = self._in(0.0)
+        self._repeat_soon(vantage, await cycle, begun)
 
-    def _repeat_soon(self, vantage: VantagePoint, cycle: Cycle | None) -> None:
+    def _repeat_soon(self, vantage: VantagePoint, cycle: Cycle | None, begun: datetime) -> None:
         """Measure again soon where the detector could not decide."""
         if cycle is None or vantage not in self._settings.vantages:
             return
-        platforms = self._fast_lane.wanted(vantage, cycle, self.jobs.recorder.book)
+        book = self.jobs.recorder.book
+        platforms = self._fast_lane.wanted(vantage, cycle, book)
+        # From one beginning to the next, as the settings say: a cycle takes some of that time.
+        following = begun + timedelta(seconds=self._fast_lane.pace)
+        self._add_out_of_turn(vantage, platforms, max(following, self._in(_BREATH)))
+        for other, named in self._fast_lane.witnesses(vantage, cycle, book):
+            if self._scheduler.get_job(_out_of_turn(other.id)) is None:
+                self._add_out_of_turn(other, named, self._in(0.0))
+
+    def _add_out_of_turn(
+        self, vantage: VantagePoint, platforms: frozenset[str], due: datetime
+    ) -> None:
         if platforms and self._scheduler.running:
             self._scheduler.add_job(
                 self._cycle_out_of_turn,
@@ -144,7 +171,7 @@ class Schedule:
                 args=[vantage, platforms],
                 id=_out_of_turn(vantage.id),
                 replace_existing=True,
-                run_date=self._in(self._fast_lane.pace),
+                run_date=due,
             )
 
     def _missed(self, event: JobEvent) -> None:
@@ -180,7 +207,16 @@ class _Turns(BaseTrigger):  # type: ignore[misc] # APScheduler has no types
     """One turn each interval, moved at random by the jitter and no more, so that the pace stays
     what it is. Turns that passed while the process stood still are not made up for."""
 
-    def __init__(self, first: datetime, interval: float, jitter: float, rng: random.Random) -> None:
+    def __init__(
+        self,
+        begin: datetime,
+        first: datetime,
+        interval: float,
+        jitter: float,
+        rng: random.Random,
+    ) -> None:
+        """`begin` is when the job runs first, by itself; `first` is the turn all others go by."""
+        self._begin = begin
         self._first = first
         self._interval = interval
         self._jitter = jitter
@@ -188,13 +224,24 @@ class _Turns(BaseTrigger):  # type: ignore[misc] # APScheduler has no types
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
         """The turn after `previous`, as APScheduler asks for it."""
-        turn = 1 + round(self._turns_until(previous or self._first))
+        previous = previous or self._first
+        begins = previous <= self._begin < self._first
+        turn = 0 if begins else 1 + round(self._turns_until(previous))
         turn = max(turn, math.ceil(self._turns_until(now)))
         moved = self._rng.uniform(-self._jitter, self._jitter)
         return self._first + timedelta(seconds=turn * self._interval + moved)
 
     def _turns_until(self, moment: datetime) -> float:
         return (moment - self._first).total_seconds() / self._interval
+
+
+def offset(vantage: VantagePoint, vantages: Sequence[VantagePoint]) -> float:
+    """Intervals from a vantage's first cycle to its second: those of one country are evenly apart
+    from then on."""
+    countries = list(dict.fromkeys(one.country for one in vantages))
+    beside = [one.id for one in vantages if one.country == vantage.country]
+    share = beside.index(vantage.id) / len(beside) + _GOLDEN * countries.index(vantage.country)
+    return _FIRST_GAP + (1 - _FIRST_GAP + share) % 1
 
 
 def _pace(settings: Settings) -> tuple[float, float]:

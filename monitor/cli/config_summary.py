@@ -1,5 +1,6 @@
 """Summary of a configuration for `shutwatch check`: vantages, platforms, references, warnings."""
 
+import math
 from collections import Counter
 
 from rich.markup import escape
@@ -10,6 +11,7 @@ from monitor.cli.output import plain_console, table
 from monitor.config.advice import advice
 from monitor.config.settings import Settings
 from monitor.config.values import DNS_PORT
+from monitor.measuring.worst_case import DUE_EARLY, Worst, worst_case
 from probes.sockets.system_resolvers import system_resolvers
 from probes.vantage import Egress, EgressKind, Resolver, VantagePoint
 from storage.url import shown
@@ -32,6 +34,10 @@ def print_summary(settings: Settings) -> None:
     console.print(Padding(names, (0, 0, 0, 2)))
     console.print("\n[bold]References[/bold]")
     console.print(Padding(_references(settings), (0, 0, 0, 2)))
+    worst = worst_case(settings)
+    if worst.seconds:
+        console.print("\n[bold]Cycles[/bold]")
+        console.print(Padding(_cycles(settings, worst), (0, 0, 0, 2)))
     warnings = advice(settings, system_resolvers())
     if warnings:
         console.print("\n[bold yellow]Warnings[/bold yellow]")
@@ -39,6 +45,26 @@ def print_summary(settings: Settings) -> None:
         item = Table.grid(padding=(0, 1))
         item.add_row("  -", escape(warning))
         console.print(item)
+
+
+def _cycles(settings: Settings, worst: Worst) -> str:
+    """How long a cycle takes at worst, and what fits."""
+    most = DUE_EARLY * settings.interval
+    text = (
+        f"When every platform is met with silence, on a slow line, a cycle takes up to "
+        f"{_length(round(worst.seconds))}. "
+    )
+    if worst.seconds <= most:
+        return text + (
+            f"That fits the interval of {_length(settings.interval)}; so it does with up to "
+            f"{worst.fits} such vantages."
+        )
+    needed = f"{_length(math.ceil(worst.seconds / DUE_EARLY / _MINUTE) * _MINUTE)}"
+    others = f", or at most {worst.fits} such vantages" if worst.fits else ""
+    return text + (
+        f"[bold yellow]That does not fit the interval of {_length(settings.interval)}[/bold "
+        f"yellow]: cycles would be missed. Set interval to {needed} or more{others}."
+    )
 
 
 def _destination(settings: Settings) -> str:

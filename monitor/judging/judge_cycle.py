@@ -18,6 +18,7 @@ from monitor.analysis.judge.lossy_paths import lossy_platforms, perhaps_lossy_pl
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.quic_blocked import answered_over_quic, answered_over_udp
 from monitor.analysis.judge.rules import judge
+from monitor.analysis.judge.siblings import sampled_out
 from monitor.analysis.judge.silent_addresses import cut_off_addresses
 from monitor.analysis.judge.slow_line import slow_line
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
@@ -61,6 +62,7 @@ def judge_cycle(
         slow_line=slow_line(_references(seen), (m for one in seen.endpoints for m in one.attempts)),
         perhaps_lossy=perhaps_lossy_platforms(seen.own),
         cut_off=cut_off_addresses(seen.endpoints),
+        sampled_out=sampled_out(seen.endpoints),
         fingerprints=fingerprints,
         trust=trust,
     )
@@ -107,6 +109,7 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     slow_line: bool
     perhaps_lossy: frozenset[str]
     cut_off: Mapping[str, frozenset[str]]
+    sampled_out: frozenset[tuple[str, str, str]]
     fingerprints: tuple[Fingerprint, ...]
     trust: Trust
 
@@ -167,6 +170,7 @@ def _verdict(
             slow_line=shared.slow_line,
             perhaps_lossy_path=one.platform in shared.perhaps_lossy,
             cut_off=shared.cut_off[one.platform],
+            sampled_out=(one.platform, one.function, one.endpoint) in shared.sampled_out,
             health=health,
             control_health=seen.control_health,
             trust=shared.trust,

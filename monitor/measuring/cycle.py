@@ -21,6 +21,7 @@ from functools import partial
 import msgspec
 
 from monitor.analysis.judge.second_attempt import answered, suspicious
+from monitor.analysis.judge.siblings import unconnected
 from monitor.analysis.outcome import decisive, working_families
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
 from monitor.analysis.vantage.health import ReferenceMeasurements, assess, hints_at_nat64
@@ -85,6 +86,8 @@ class CycleRunner:
         self.scheduled_controls = scheduled_controls
         self.hellos = hellos or Hellos(rng, 0.0)
         self.effort_planner = EffortPlanner(probers.ledger)
+        self.silent: dict[str, frozenset[tuple[str, str]]] = {}
+        """Vantage → platform and endpoint of those to which its last cycle made no connection."""
         self.in_doubt: set[str] = set()
         """Vantages that measure all references in their next cycle: a few may be on a list of sites
         that was in force in the last one."""
@@ -157,6 +160,9 @@ class CycleRunner:
         self.hellos.learn(seen.vantage.id, seen.own, judged.verdicts)
         last = [one.attempts[-1] for one in seen.endpoints]
         self.effort_planner.learn(seen.vantage.id, last, judged.verdicts)
+        self.silent[seen.vantage.id] = frozenset(
+            (one.platform, one.endpoint) for one in last if unconnected(one)
+        )
         if self.transfers is not None:
             self.transfers.learn(seen, judged.transfers)
 
@@ -364,6 +370,11 @@ class _CycleSteps:
             ),
             effort=runner.effort_planner.begin(vantage.id, self._effort, early.families),
             last_begun=self._last_begun,
+            silent_before=(
+                runner.silent.get(vantage.id, frozenset())
+                if self._effort is Effort.OUT_OF_TURN
+                else frozenset()
+            ),
         )
 
     def _references_over_tls(self) -> list[Target]:

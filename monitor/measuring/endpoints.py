@@ -21,6 +21,8 @@ from monitor.analysis.judge.second_attempt import (
     worked_again,
 )
 from monitor.analysis.judge.server_errors import errs
+from monitor.analysis.judge.siblings import full_tests, silent_at, unconnected
+from monitor.analysis.judge.silent_addresses import SEVERAL
 from monitor.analysis.seen import EndpointMeasurements
 from monitor.analysis.vantage.health import HOPELESS, ReferenceMeasurements
 from monitor.analysis.verdict import VantageHealth
@@ -37,12 +39,15 @@ from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.host import is_literal
 from probes.measure.flow_counts import FLOWS, cut_off_in_part
 from probes.measure.follow_up import plan_flows, plan_follow_up
-from probes.measurement import Measurement, Purpose, family_of
+from probes.measurement import Layer, Measurement, Purpose, family_of
 from probes.target import Dial, Target
 from probes.vantage import Profile, VantagePoint
 
 FOLLOW_UPS_PER_FUNCTION, FOLLOW_UPS_PER_CYCLE = 2, 16
 """A national block fails everything at once; a few follow-ups tell as much as one for each."""
+FOLLOW_UPS_PER_PLATFORM = 2
+"""Those of a platform that are made however many others were: without any, silence is never
+conclusive, and the last platforms of a national block waited for half an hour."""
 OVERLOAD_PAUSE = 3.0
 """Times as long is the pause before the last attempt at what may be an overloaded server: overload
 may last for some seconds."""
@@ -114,6 +119,8 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
     """Ids of the endpoints that are greeted in another form too."""
     quic: QuicWitness
     effort: CycleEffort
+    silent_before: frozenset[tuple[str, str]]
+    """Platform and endpoint of those to which the vantage's last cycle made no connection."""
     last_begun: float
     """Time of the event loop after which nothing further begins, so that the cycle ends before the
     next one is due."""
@@ -121,6 +128,10 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
     """Those made so far, by platform and function."""
     _ways: set[str] = msgspec.field(default_factory=set)
     """Platforms the way to one of whose silent addresses was asked about."""
+    _stand: dict[tuple[str, str, int, Layer], set[str]] = msgspec.field(default_factory=dict)
+    """Silent members of a pool that are tested in full, by platform, function, pool and layer."""
+    _aside: dict[tuple[str, str, str], Target] = msgspec.field(default_factory=dict)
+    """Those they stand for, by platform, function and endpoint."""
     _counted: set[tuple[str, str]] = msgspec.field(default_factory=set)
     """Where connections were counted so far: platforms and functions, by name."""
 
@@ -157,43 +168,111 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             # An address of a family that does not work here stands for nobody.
             endpoints.sort(key=lambda one: not self._may_answer(one))
         first, rest = first_and_rest(endpoints, self.pace.sampled(function.sample))
-        measured = await self._each(platform, function, first, self.pace.spread)
+        # As many again suffice where the first ones stay silent, and these too.
+        more, rest = rest[: len(first)], rest[len(first) :]
+        full = full_tests(function, pool, len(first) + len(more))
+        measured = await self._each(platform, function, first, self.pace.spread, full)
         if self.on_endpoint is not None:
             for _ in first:
                 self.on_endpoint(self.vantage.id)
-        more = rest and self.early.state not in HOPELESS and not self.late
-        if more and any(not one.attempts[-1].reached for one in measured):
-            measured += await self._each(platform, function, rest, self.pace.pool)
-        return measured
+        for several in (more, rest):
+            failed = [one for one in measured if not one.attempts[-1].reached]
+            silent = all(silent_at(one.attempts[-1]) for one in measured)
+            given_up = self.early.state in HOPELESS or self.late
+            if not failed or not several or given_up or (silent and several is rest):
+                break
+            full = full_tests(function, pool, len(measured) + len(several))
+            brisk = all(unconnected(one.attempts[-1]) for one in measured)
+            measured += await self._each(
+                platform, function, several, self.pace.pool, full, brisk=brisk
+            )
+        return await self._settled(platform, function, measured)
 
     def _may_answer(self, endpoint: Endpoint) -> bool:
         families = self.early.families
         return not families or not is_literal(endpoint.host) or family_of(endpoint.host) in families
 
     async def _each(
-        self, platform: Platform, function: Function, endpoints: Iterable[Endpoint], spread: float
+        self,
+        platform: Platform,
+        function: Function,
+        endpoints: Iterable[Endpoint],
+        spread: float,
+        full: int,
+        *,
+        brisk: bool = False,
     ) -> list[EndpointMeasurements]:
-        """Each at a random moment of the next `spread` seconds."""
+        """Each at a random moment of the next `spread` seconds; of the function's silent ones
+        `full` in full."""
 
         async def at(endpoint: Endpoint) -> EndpointMeasurements:
             await asyncio.sleep(self.rng.uniform(0, spread))
-            return await self._endpoint(platform, function, endpoint)
+            target = Target(platform=platform.name, function=function.name, endpoint=endpoint)
+            first = await self._first(platform, function, target, brisk=brisk)
+            if self._others_stand_for(function, target, first, full):
+                return EndpointMeasurements(
+                    platform=platform.name,
+                    function=function.name,
+                    endpoint=endpoint.id,
+                    attempts=(first,),
+                )
+            return await self._endpoint(platform, function, target, first)
 
         return await asyncio.gather(*map(at, endpoints))
 
+    def _others_stand_for(
+        self, function: Function, target: Target, first: Measurement, full: int
+    ) -> bool:
+        """Whether enough of the pool that are silent alike are tested in full."""
+        layer, endpoint = silent_at(first), target.endpoint
+        if layer is None or self.early.state in HOPELESS:
+            return False
+        number = next(n for n, pool in enumerate(function.pools) if endpoint in pool)
+        stand = self._stand.setdefault((target.platform, function.name, number, layer), set())
+        decides = endpoint == function.endpoints[0] if function.canonical else len(stand) < full
+        of_platform = sum(
+            len(several) for key, several in self._stand.items() if key[0] == target.platform
+        )
+        # Of one address alone nobody can tell whether it is dropped or dead.
+        if decides or of_platform < SEVERAL:
+            stand.add(endpoint.id)
+            return False
+        self._aside[target.platform, function.name, endpoint.id] = target
+        return True
+
+    async def _settled(
+        self, platform: Platform, function: Function, measured: list[EndpointMeasurements]
+    ) -> list[EndpointMeasurements]:
+        """With those that were tested once tested in full, unless one that stands for them stayed
+        silent alike."""
+
+        def aside(one: EndpointMeasurements) -> Target | None:
+            return self._aside.get((one.platform, one.function, one.endpoint))
+
+        held = {silent_at(one.attempts[-1]) for one in measured if aside(one) is None}
+
+        async def settled(one: EndpointMeasurements) -> EndpointMeasurements:
+            target, first = aside(one), one.attempts[0]
+            if target is None or silent_at(first) in held or self.late:
+                return one
+            return await self._endpoint(platform, function, target, first)
+
+        return await asyncio.gather(*map(settled, measured))
+
     async def _endpoint(
-        self, platform: Platform, function: Function, endpoint: Endpoint
+        self, platform: Platform, function: Function, target: Target, first: Measurement
     ) -> EndpointMeasurements:
         """One test, and where that is suspicious more, between two control measurements."""
-        target = Target(platform=platform.name, function=function.name, endpoint=endpoint)
-        first = await self._first(platform, function, target)
+        endpoint = target.endpoint
         attempts: tuple[Measurement, ...] = (first,)
         controls: tuple[Measurement, ...] = ()
         follow_ups: tuple[Measurement, ...] = ()
         health: VantageHealth | None = None
         if self.early.state not in HOPELESS and suspicious(first, self.early.families):
             quic = tries_quic(first)
-            controls = await self._at_controls(target, first, quic=quic)
+            # What stays silent is tested as often whatever controls see: they are asked afterwards.
+            if not silent_at(first):
+                controls = await self._at_controls(target, first, quic=quic)
             known = self.controls.known(target)
             if await self._worth_more(endpoint, first, controls or known):
                 attempts += await self._again(platform, function, target, first)
@@ -226,7 +305,10 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             health=health,
         )
 
-    async def _first(self, platform: Platform, function: Function, target: Target) -> Measurement:
+    async def _first(
+        self, platform: Platform, function: Function, target: Target, *, brisk: bool
+    ) -> Measurement:
+        """The first attempt. It is brisk where patience showed nothing a moment ago."""
         endpoint = target.endpoint
         reduction, allotment = self.effort.first(platform, function, endpoint)
         attempt = self.probers.measure(
@@ -237,6 +319,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             unadvertised=False,
             otherwise=endpoint.id in self.hellos,
             reduction=reduction,
+            brisk=brisk or (platform.name, endpoint.id) in self.silent_before,
             allotment=allotment,
         )
         return await self.quic.first_attempt(target, attempt)
@@ -308,7 +391,9 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         if self.late or not ledger.affords(asked, Allotment.SUSPICION, _FOLLOW_UP_BYTES):
             return ()
         place, made = (target.platform, target.function), self._follow_ups
-        if made[place] >= FOLLOW_UPS_PER_FUNCTION or made.total() >= FOLLOW_UPS_PER_CYCLE:
+        of_platform = sum(n for (platform, _), n in made.items() if platform == target.platform)
+        spent = made.total() >= FOLLOW_UPS_PER_CYCLE and of_platform >= FOLLOW_UPS_PER_PLATFORM
+        if made[place] >= FOLLOW_UPS_PER_FUNCTION or spent:
             return ()
         made[place] += 1
         elsewhere = self._innocuous_host(target.endpoint.host)
@@ -367,6 +452,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
                     quic=tries_quic(first),
                     otherwise=greets_otherwise(first),
                     reduction=reduction,
+                    brisk=unconnected(first),
                 ),
             )
             if not suspicious(attempts[-1], self.early.families):

@@ -9,6 +9,9 @@ Limits:
   nothing new, and the platform is measured on schedule until something changes;
 * a quiet vantage makes none: they would show on the line;
 * throttling has a schedule of its own: these cycles would only repeat its last verdict.
+
+When a platform becomes suspicious at one vantage, the others of the country measure it once at
+once: what two networks see is worth more than what one sees twice.
 """
 
 from collections import deque
@@ -40,6 +43,8 @@ class FastLane:
         self._ledger = ledger
         self._recent: dict[str, deque[datetime]] = {}
         self._row: dict[tuple[str, str], tuple[Phase, int]] = {}
+        self._called: set[tuple[str, str]] = set()
+        """Country and platform for which the other vantages were asked, until it is clear."""
 
     def use(self, settings: Settings) -> None:
         """Use other settings from now on."""
@@ -67,6 +72,32 @@ class FastLane:
         if affordable:
             self._recent.setdefault(vantage.id, deque()).append(cycle.finished_at)
         return affordable
+
+    def witnesses(
+        self, vantage: VantagePoint, cycle: Cycle, book: EventBook
+    ) -> list[tuple[VantagePoint, frozenset[str]]]:
+        """The other vantages of the country that should measure now, and what, once a cycle of this
+        one is recorded: each platform once, until it is clear everywhere again."""
+        new = set()
+        for platform in {verdict.platform for verdict in cycle.platforms}:
+            place = (vantage.country, platform)
+            timeline = book.places.get(place)
+            streams = timeline.current.streams.values() if timeline is not None else ()
+            phases = {stream.detector.phase for stream in streams}
+            if phases <= {Phase.CLEAR, Phase.UNKNOWN}:
+                self._called.discard(place)
+            elif place not in self._called and phases & {Phase.SUSPICIOUS, Phase.SUSPECTED}:
+                self._called.add(place)
+                new.add(platform)
+        found = []
+        for other in self._settings.vantages if new else ():
+            beside = other.country == vantage.country and other.id != vantage.id
+            if beside and self._allowed(other, cycle.finished_at):
+                affordable = self._affordable(other, new)
+                if affordable:
+                    self._recent.setdefault(other.id, deque()).append(cycle.finished_at)
+                    found.append((other, affordable))
+        return found
 
     def _allowed(self, vantage: VantagePoint, now: datetime) -> bool:
         if not 0 < self.pace < self._settings.interval:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 
 from monitor.analysis.vantage.health import ReferenceMeasurements
 from monitor.budget.budget import Allotment, allotment_of
@@ -29,6 +30,13 @@ from probes.vantage import VantagePoint
 
 MakeNetwork = Callable[[VantagePoint], Network]
 
+
+class MakeRunner(Protocol):
+    """Makes the runner that keeps to a rate and a number of measurements."""
+
+    def __call__(self, *, rate: float, concurrency: int) -> Runner: ...
+
+
 _URGENCY = {Purpose.CONTROL: Urgency.CONTROL, Purpose.RETRY: Urgency.RETRY}
 
 
@@ -44,6 +52,7 @@ class Probers:
         make_network: MakeNetwork | None = None,
         ledger: Ledger | None = None,
         limits: OrderedLimits | None = None,
+        make_runner: MakeRunner = Runner,
     ) -> None:
         """`clock_ahead` gives the seconds by which the machine's clock, by which certificates are
         checked, is ahead of `now`. `make_network` replaces real sockets, for tests; by default each
@@ -51,13 +60,14 @@ class Probers:
 
         Every measurement is counted in `ledger`; by default nothing limits them. `limits` go on
         from one configuration to the next, for endpoints that are measured by an order.
+        `make_runner` is for tests in virtual time.
         """
         self.now = now
         self.clock_ahead = clock_ahead
         self.ledger = ledger or Ledger(settings, now=now, limited=False)
         self._catalog = settings.catalog
         self._client = HttpClient()
-        self._runner = Runner(rate=settings.probe.rate, concurrency=settings.probe.concurrency)
+        self._runner = make_runner(rate=settings.probe.rate, concurrency=settings.probe.concurrency)
         contexts = TlsContexts(settings.probe.trust_anchors)
         network_of = make_network or (lambda vantage: SocketNetwork(vantage.egress, contexts))
         self._probers: Mapping[str, Prober] = {
@@ -118,11 +128,13 @@ class Probers:
         otherwise: bool = False,
         reduction: Reduction | None = None,
         also: Dial | None = None,
+        brisk: bool = False,
         allotment: Allotment | None = None,
     ) -> Measurement:
         """One measurement, when the rate lets it; with `quic` over HTTP/3 too (without
         `unadvertised` only where that is offered), with `otherwise` in another form of TLS greeting
-        too. `reduction` says what to leave out, and `also` which addresses to connect to besides.
+        too. `reduction` says what to leave out, and `also` which addresses to connect to besides; a
+        `brisk` one waits for what stays silent only as long as tells something on this line.
 
         `allotment` pays for it where that is not the one of its purpose. Raises BudgetSpentError.
         """
@@ -134,6 +146,7 @@ class Probers:
             attempt=attempt,
             reduction=reduction,
             also=also,
+            brisk=brisk,
         )
         paid_from = allotment or allotment_of(purpose)
         with self.ledger.holding(vantage_id, paid_from, target.endpoint.id):

@@ -27,7 +27,7 @@ class Applications:
         """Ask an endpoint its protocol's first question over an open stream, then close that; True
         when it answers."""
         start = self._record.elapsed()
-        timeout = self._record.settings.http_timeout
+        timeout = self._record.app_timeout
         match protocol:
             case Protocol.MTPROTO:
                 answer = await ask_res_pq(opened.stream, timeout)
@@ -53,7 +53,7 @@ class Applications:
     async def _datagram(self, endpoint: Endpoint, address: str) -> bool:
         start = self._record.elapsed()
         where = (self._context.network, address, endpoint.port)
-        timeout, own = self._record.settings.http_timeout, self._record.own.add
+        timeout, own = self._record.app_timeout, self._record.own.add
         if endpoint.kind is EndpointKind.NTP:
             answer = await ask_time(*where, timeout=timeout, on_local_address=own)
         else:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from probes.catalog.host import is_literal
+from probes.failure import UNANSWERED
 from probes.layers.proxy import FarSideError, ProxyError
 from probes.measure.concurrently import all_of
 from probes.measure.connect_through_proxy import ProxiedConnections
@@ -135,10 +136,13 @@ class Connections:
                 stream = await self._context.network.connect(address, port, segment)
         except OSError as error:
             failure = failure_of(error)
+            if failure in UNANSWERED:
+                self._context.verified_addresses.unanswered(address)
         retransmits = 0
         if stream is not None:
             self._record.keep(stream)
             retransmits = stream.retransmits()
+            self._context.line.worked(self._record.elapsed() - start)
         self._note_connect(start, failure, address, port, retransmits)
         return None if stream is None else Opened(stream=stream, address=address)
 
@@ -226,7 +230,9 @@ class Connections:
         chain = stream.peer_chain()
         if failure is not None:
             stream.close()
-        elif verify:
+        else:
+            self._context.line.worked(self._record.elapsed() - start)
+        if failure is None and verify:
             self._context.verified_addresses.add(server_name, opened.address)
         self._record.observations.append(
             TlsObservation(

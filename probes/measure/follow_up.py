@@ -262,7 +262,7 @@ class _Question(MeasurementRun, ABC):
     """Whether success shows that the endpoint itself works."""
 
     def __init__(self, context: VantageContext, plan: FollowUpPlan, origin: float) -> None:
-        super().__init__(context, origin)
+        super().__init__(context, origin, brisk=True)
         self.plan = plan
         self.worked = False
 

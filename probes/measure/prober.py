@@ -32,6 +32,7 @@ class Prober(VantageContext):
         otherwise: bool = False,
         reduction: Reduction | None = None,
         also: Dial | None = None,
+        brisk: bool = False,
     ) -> Measurement:
         """One measurement. Never raises for network failures; may be cancelled at any point.
 
@@ -39,11 +40,12 @@ class Prober(VantageContext):
         `unadvertised` that happens only where the answer over TCP offers HTTP/3. `otherwise`
         greets it in another form of TLS greeting too, where the usual one worked; that never
         changes `reached` either. `reduction` says which parts to omit, and `also` which addresses
-        to connect to besides.
+        to connect to besides. A `brisk` one waits for what stays silent only as long as tells
+        something on this line (`probes.measure.line_pace`).
         """
         greets = reduction is not None and reduction.only_handshake(target.endpoint)
         omitted = (Layer.HTTP,) if greets else ()
-        run = MeasurementRun(self, asyncio.get_running_loop().time(), reduction)
+        run = MeasurementRun(self, asyncio.get_running_loop().time(), reduction, brisk=brisk)
         # A country's own reference might name another's address to have it hidden from evidence.
         run.record.learns = (
             target.platform == REFERENCE_PLATFORM and target.function != ReferenceScope.DOMESTIC

@@ -21,11 +21,17 @@ class MeasurementRun:
     """One measurement. The caller must close it, whatever happens."""
 
     def __init__(
-        self, context: VantageContext, origin: float, reduction: Reduction | None = None
+        self,
+        context: VantageContext,
+        origin: float,
+        reduction: Reduction | None = None,
+        *,
+        brisk: bool = False,
     ) -> None:
-        """`origin`: the event loop's time at which the measurement starts."""
+        """`origin`: the event loop's time at which the measurement starts; `brisk` as for
+        `UnscrubbedRecord`."""
         self.context = context
-        self.record = UnscrubbedRecord(context, origin)
+        self.record = UnscrubbedRecord(context, origin, brisk=brisk)
         self.proxy = ProxiedConnections(self.record)
         self.resolution = Resolution(self.record, self.proxy, context.ask_doh)
         self.connections = Connections(self.record, self.resolution, self.proxy, reduction)

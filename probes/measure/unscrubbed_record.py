@@ -15,10 +15,21 @@ from probes.sockets.network import Stream
 class UnscrubbedRecord:
     """State that all parts of one measurement share. Only what `scrubbed` returns is scrubbed."""
 
-    def __init__(self, context: VantageContext, origin: float) -> None:
-        """`origin`: the event loop's time at which the measurement started."""
+    def __init__(self, context: VantageContext, origin: float, *, brisk: bool = False) -> None:
+        """`origin`: the event loop's time at which the measurement started. A `brisk` one waits
+        for what stays silent only as long as tells something on this line."""
         self.context = context
         self.settings = context.settings
+        self.app_timeout = self.settings.http_timeout
+        """Seconds for an answer in another protocol than HTTP."""
+        if brisk and not context.vantage.egress.proxied:
+            patience = context.line.patience
+            self.app_timeout = patience(self.app_timeout)
+            self.settings = msgspec.structs.replace(
+                self.settings,
+                tcp_timeout=patience(self.settings.tcp_timeout),
+                tls_timeout=patience(self.settings.tls_timeout),
+            )
         self.origin = origin
         self.observations: list[AnyObservation] = []
         self.own: set[str] = set()

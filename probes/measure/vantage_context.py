@@ -17,6 +17,7 @@ from probes.layers.dns_message import Reply
 from probes.layers.http import HttpClient
 from probes.layers.nat64 import WELL_KNOWN_NAME, Nat64, learn
 from probes.measure.learnt_exits import LearntExits
+from probes.measure.line_pace import LinePace
 from probes.measure.ordered_limits import OrderedLimits
 from probes.measure.verified_addresses import VerifiedAddresses
 from probes.measurement import Layer
@@ -54,6 +55,7 @@ class VantageContext(ABC):
         self.now = now
         self._bootstrap: Self | None = None
         self.verified_addresses = VerifiedAddresses()
+        self.line = LinePace(lambda: asyncio.get_running_loop().time())
         self.exits = LearntExits()
         """For the scrubber alone."""
         self.on_exit: Callable[[str], None] | None = None

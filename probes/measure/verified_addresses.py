@@ -29,6 +29,8 @@ class VerifiedAddresses:
 
     def __init__(self) -> None:
         self._known: dict[str, dict[str, None]] = {}
+        self._silent: set[str] = set()
+        """Those to which no connection could be made since."""
 
     def add(self, name: str, address: str) -> None:
         """A handshake at this address verified for the name; one through a proxy has none."""
@@ -37,11 +39,18 @@ class VerifiedAddresses:
         found = self._known.pop(name, {})
         found.pop(address, None)
         found[address] = None
+        self._silent.discard(address)
         self._known[name] = found
         if len(found) > _MOST_ADDRESSES:
             del found[next(iter(found))]
         if len(self._known) > _MOST_NAMES:
             del self._known[next(iter(self._known))]
+
+    def unanswered(self, address: str) -> None:
+        """No connection could be made to this address."""
+        if len(self._silent) >= _MOST_NAMES:
+            self._silent.clear()
+        self._silent.add(address)
 
     def among(self, name: str, addresses: Iterable[str]) -> tuple[str, ...]:
         """Those of these addresses that verified for the name."""
@@ -60,11 +69,11 @@ class VerifiedAddresses:
         )
 
     def apart(self, address: str, count: int) -> tuple[str, ...]:
-        """Addresses of the same family that verified last, so many, each in a routed network of its
-        own, which is not the one of `address`."""
+        """Addresses of the same family that verified last and are not silent now, so many, each in
+        a routed network of its own, which is not the one of `address`."""
         found: dict[str, str] = {routed_network(address): ""}
         for name in reversed(self._known):
             for other in reversed(self._known[name]):
-                if family_of(other) == family_of(address):
+                if family_of(other) == family_of(address) and other not in self._silent:
                     found.setdefault(routed_network(other), other)
         return tuple(found.values())[1 : count + 1]

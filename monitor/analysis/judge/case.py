@@ -66,6 +66,9 @@ class Case(EndpointCase, frozen=True, kw_only=True):
     explained: frozenset[str] = frozenset()
     """Ids of the rules for ordinary faults that follow-ups found at other endpoints of the platform
     in this cycle. Not every endpoint is followed up."""
+    sampled_out: bool = False
+    """Others of the function, which stayed silent alike, stand for this endpoint; see
+    `monitor.analysis.judge.siblings`."""
     trust: Trust = OWN_ALONE
     """What the word of each control weighs."""
 

@@ -578,6 +578,13 @@ RULES: tuple[Rule, ...] = (
     ),
     # Is there a control?
     Rule(
+        id="siblings.silent",
+        meaning="It stayed silent once, as others of this function did that were tested in full:"
+        " those stand for it.",
+        wrong_when="The others are blocked, and this one is not.",
+        matches=lambda facts: facts.case.sampled_out,
+    ),
+    Rule(
         id="control.missing",
         meaning="It fails here, and no control vantage tested it, so it may be down.",
         wrong_when="No control vantage is configured.",

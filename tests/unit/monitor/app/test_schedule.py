@@ -109,3 +109,20 @@ async def test_nothing_comes_after_the_end() -> None:
     await turns.stop()
     await asyncio.sleep(600)
     assert len(jobs.begun) == 1
+
+
+async def test_vantages_of_one_country_come_one_after_the_other() -> None:
+    """All started within two seconds of each other, so that all measured a block just before it,
+    and needed the machine together ever after."""
+    several = tuple(replace(ONE, id=f"v{number}") for number in range(4))
+    jobs = Jobs()
+    turns = schedule(jobs, vantages=several, jitter=0.0)
+    await asyncio.sleep(600)
+    await turns.stop()
+    assert all(jobs.times(one)[0] <= 2.0 for one in several)
+    assert all(15.0 <= jobs.times(one)[1] <= 75.0 + 2.0 for one in several)
+    later = sorted(at for one in several for at in jobs.times(one) if 300 <= at < 360)
+    assert [b - a for a, b in pairwise(later)] == pytest.approx([15.0] * 3, abs=2.0)
+    for one in several:
+        gaps = [b - a for a, b in pairwise(jobs.times(one)[1:])]
+        assert gaps == pytest.approx([60.0] * len(gaps), abs=0.001)

@@ -226,3 +226,14 @@ def test_a_terminal_without_unicode_still_gets_tables(folder: Path) -> None:
     assert checked.returncode == 0
     assert b"no mistakes" in checked.stdout
     assert in_ascii("catalog").returncode == 0
+
+
+def test_check_says_what_fits_the_interval(folder: Path) -> None:
+    """Twenty vantages at five minutes finished no cycle while all was dropped, and nobody knew."""
+    (folder / "good.toml").write_text(VANTAGE, encoding="utf-8")
+    fits = in_ascii("check", "good.toml").stdout.decode()
+    assert "When every platform is met with silence" in fits
+    assert "That fits the interval of 5m" in " ".join(fits.split())
+    (folder / "short.toml").write_text(f'interval = "1m"\n{VANTAGE}', encoding="utf-8")
+    short = " ".join(in_ascii("check", "short.toml").stdout.decode().split())
+    assert "That does not fit the interval of 1m: cycles would be missed. Set interval to" in short

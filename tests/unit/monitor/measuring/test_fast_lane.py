@@ -51,6 +51,7 @@ class Story:
         cycle: Cycle = msgspec.structs.replace(
             any_cycle(self.number), platforms=verdicts, finished_at=moment + timedelta(seconds=6)
         )
+        self.last = cycle
         return self.lane.wanted(self.vantage, cycle, self.book)
 
 
@@ -126,3 +127,26 @@ def test_throttling_keeps_its_own_clock() -> None:
     """A speed is not measured again by looking again."""
     story = Story()
     assert not any(story.goes_on(x=letter) for letter in "." + 5 * "t")
+
+
+BESIDE = msgspec.structs.replace(FIELD, id="khi-zong", asn=59257)
+ABROAD = msgspec.structs.replace(FIELD, id="gru-vivo", country="BR")
+HIDDEN = msgspec.structs.replace(BESIDE, id="lhe-quiet", profile=Profile.QUIET)
+
+
+def test_the_other_vantages_of_the_country_are_asked_once() -> None:
+    """At the first sign, for the platform alone; again only once all is clear."""
+    everywhere = (FIELD, BESIDE, ABROAD, HIDDEN)
+    story = Story(msgspec.structs.replace(SETTINGS, vantages=everywhere))
+
+    def asked(letter: str) -> list[tuple[str, frozenset[str]]]:
+        story.goes_on(x=letter, facebook=".")
+        found = story.lane.witnesses(FIELD, story.last, story.book)
+        return [(vantage.id, names) for vantage, names in found]
+
+    assert asked(".") == []
+    assert asked("B") == [("khi-zong", frozenset({"x"}))]
+    assert [asked("B"), asked("?"), asked("B")] == [[], [], []]
+    for _ in range(60):
+        assert asked(".") == []
+    assert asked("B") == [("khi-zong", frozenset({"x"}))]

@@ -1,0 +1,167 @@
+"""The day every address of every platform is dropped: cycles end in time, and events are made.
+
+All is the program's own but for the network and the clock (`tests.worlds.dropped_world`).
+"""
+
+import asyncio
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+import msgspec
+import pytest
+
+from probes.testing import VirtualClockLoop
+from tests.worlds.dropped_world import CATALOG, PLATFORMS, Watched, vantages, watch
+
+INTERVAL = 300.0
+SUSPECTED, CONFIRMED = 240.0, 480.0
+"""Seconds from the block to the first event suspected, and to one confirmed."""
+WARM_UP = 700.0
+"""Seconds before the block, at least: two cycles of each vantage."""
+DOCS = Path(__file__).parents[4] / "docs"
+
+
+def watched(
+    count: int,
+    *,
+    begins: float = WARM_UP,
+    lasting: float = 900.0,
+    dropped: frozenset[str] = PLATFORMS,
+    rtt: float = 0.04,
+) -> Watched:
+    """So many vantages for `lasting` seconds after the block began."""
+    with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
+        return runner.run(
+            watch(
+                vantages(count, 5 if count >= 10 else 1),
+                begins=begins,
+                lasting=begins + lasting,
+                dropped=dropped,
+                rtt=rtt,
+            )
+        )
+
+
+class Day(msgspec.Struct, frozen=True, kw_only=True):
+    """How one run went; seconds from the block."""
+
+    longest: float
+    hurried: float
+    missed: int
+    suspected: float
+    confirmed: float
+    every: float
+    """Until every platform was confirmed in every country."""
+
+
+def day(seen: Watched) -> Day:
+    """What became of it."""
+    folded, places = seen.folded, {v.country for v in seen.settings.vantages if v.role == "field"}
+    confirmed = folded.confirmed.values()
+    return Day(
+        longest=max(seen.lengths()),
+        hurried=max(seen.lengths(hurried=True), default=0.0),
+        missed=len(seen.missed),
+        suspected=min(folded.suspected.values(), default=float("inf")) - seen.begins,
+        confirmed=min(confirmed, default=float("inf")) - seen.begins,
+        every=max(confirmed) - seen.begins
+        if len(confirmed) == len(seen.dropped) * len(places)
+        else float("inf"),
+    )
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_cycles_end_in_time_and_every_platform_is_confirmed(count: int) -> None:
+    """A cycle took 82 s (one vantage) and some platforms waited 769 s: each was tested in full at
+    each of its endpoints, and follow-ups ended before the last ones."""
+    made = day(watched(count))
+    assert made.missed == 0
+    assert made.longest <= 60.0
+    assert made.hurried <= 30.0  # the fast lane's own interval
+    assert made.suspected <= INTERVAL + 60.0
+    assert made.confirmed <= CONFIRMED
+    assert made.every <= INTERVAL + 300.0
+
+
+def test_healthy_platforms_are_not_forgotten() -> None:
+    """With some platforms dropped the others are tested in each interval, and are well."""
+    dropped = frozenset({"x", "telegram"})
+    assert dropped < PLATFORMS
+    seen = watched(2, dropped=dropped)
+    assert seen.missed == []
+    for vantage in ("v0", "v1"):
+        for platform in PLATFORMS - dropped:
+            times = [
+                seen.at(one.started_at)
+                for one in seen.folded.cycles
+                if one.vantage == vantage
+                and any(p.platform == platform and p.state == "ok" for p in one.platforms)
+            ]
+            assert max(b - a for a, b in pairwise(times)) <= 1.25 * INTERVAL
+    assert not {platform for _, platform in seen.folded.suspected} - dropped
+
+
+@pytest.mark.parametrize("rtt", [0.7, 2.0])
+def test_a_slow_line_is_accused_of_nothing(rtt: float) -> None:
+    """Slow lines accused: where every answer takes seconds, patience stays what it was."""
+    seen = watched(1, dropped=frozenset(), rtt=rtt, lasting=700.0)
+    assert not seen.folded.suspected
+    states = {p.state for cycle in seen.folded.cycles for p in cycle.platforms}
+    assert "blocked" not in states
+
+
+# -- many of them --------------------------------------------------------------------------------
+
+PHASES = 10
+_INTRODUCTION = """# Everything dropped
+
+Written by `make soak ARGS=tests/unit/monitor/measuring/test_everything_dropped.py`. All addresses
+of all {platforms} platforms are dropped at every vantage at once: {phases} runs each, in which the
+block begins at another moment of the interval. Settings are those shipped, with a cycle every five
+minutes. Schedule, cycles, judge, sequential test and events are the program's own; time is virtual
+and the network is scripted. Figures are seconds from the block; of cycles, the seconds that the
+longest one took. *Every platform* is when all were confirmed in every country, *in time* counts
+runs with an event suspected within {suspected:.0f} s and confirmed within {confirmed:.0f} s.
+
+"""
+_HEAD = (
+    *("vantages", "countries", "longest cycle", "longest out of turn", "turns missed"),
+    *("suspected, median", "worst", "confirmed, median", "worst", "every platform", "in time"),
+)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_nine_of_ten_are_told_in_time() -> None:
+    """1, 5, 10 and 20 vantages, ten moments each; writes docs/soak-dropped.md."""
+    rows, good = [], {}
+    for count in (1, 5, 10, 20):
+        days = [
+            day(watched(count, begins=WARM_UP + INTERVAL * phase / PHASES))
+            for phase in range(PHASES)
+        ]
+        in_time = sum(d.suspected <= SUSPECTED and d.confirmed <= CONFIRMED for d in days)
+        good[count] = in_time
+        assert all(d.missed == 0 for d in days)
+        waits = [[one.suspected for one in days], [one.confirmed for one in days]]
+        figures = [
+            *(max(one.longest for one in days), max(one.hurried for one in days)),
+            *(sum(one.missed for one in days),),
+            *(figure for wait in waits for figure in (median(wait), max(wait))),
+            median(one.every for one in days),
+        ]
+        rows.append(
+            (
+                *(count, 5 if count >= 10 else 1),
+                *(f"{figure:.0f}" for figure in figures),
+                f"{in_time} of {PHASES}",
+            )
+        )
+    text = _INTRODUCTION.format(
+        platforms=len(CATALOG.platforms), phases=PHASES, suspected=SUSPECTED, confirmed=CONFIRMED
+    )
+    lines = [_HEAD, ["---"] * len(_HEAD), *rows]
+    body = "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+    (DOCS / "soak-dropped.md").write_text(text + body, encoding="utf-8")
+    assert all(good[count] >= 9 for count in (5, 10, 20)), good
