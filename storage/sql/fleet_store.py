@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Delete,
     and_,
@@ -134,7 +135,7 @@ class SqlFleet(SqlDatabase):
         order_wait: float = 0.0,
     ) -> list[WaitingCycle]:
         inbox = schema.inbox.c
-        where = [inbox.vantage.not_in(list(skip))] if skip else []
+        where: list[ColumnElement[bool]] = [inbox.vantage.not_in(list(skip))] if skip else []
         if backfilled is not None:
             where.append(inbox.backfilled == backfilled)
         if now is not None:
