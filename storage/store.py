@@ -108,6 +108,19 @@ class Store(Protocol):
     async def checkpoints(self) -> list[Checkpoint]:
         """The checkpoints saved last."""
 
+    async def keep_checkpoints(self, checkpoints: Sequence[Checkpoint], since: datetime) -> None:
+        """Store these, all with an `until`, beside those kept before, and forget the older ones of
+        the same timelines, of before `since`, in one durable transaction."""
+
+    async def earlier_checkpoint(
+        self, country: str, platform: str, kind: str, before: datetime
+    ) -> Checkpoint | None:
+        """The newest kept checkpoint of a timeline, of that kind, with `until` before a moment."""
+
+    async def drop_checkpoints(self, country: str, platform: str, since: datetime) -> None:
+        """Forget those kept of a timeline with `until` at or after a moment: they lack something
+        that came late."""
+
     async def active_events(self) -> list[Event]:
         """Events that have neither ended nor been dismissed, by detection time."""
 

@@ -61,8 +61,9 @@ class AgreementWatch:
         trust = settings.events.trust
         verdicts = [v for v in await self._store.latest_platforms() if v.judged_at >= recent]
         measured = await self._store.control_measurements(recent, now)
-        controls = compare_controls(measured, trust, now)
-        compared = {**compare_fields(verdicts, trust, now), **controls}
+        controls = await asyncio.to_thread(compare_controls, measured, trust, now)
+        fields = await asyncio.to_thread(compare_fields, verdicts, trust, now)
+        compared = {**fields, **controls}
         valid = [one for one in await self._store.enrolments() if one.revoked_at is None]
         agreeing = [one for one in valid if one.vantage in compared]
         await self._credit([one for one in agreeing if compared[one.vantage].agrees], now)

@@ -167,7 +167,7 @@ class JudgingQueue:
                     endpoints=len(opened.lacking),
                 )
                 return None
-            return self._received.judge(opened)
+            return await self._received.judge(opened)
         except StorageError:
             raise
         except Exception:

@@ -6,11 +6,15 @@ after the failure. They may arrive after the cycle does. So a cycle says which c
 lacks, and `monitor.collector.judging_queue` decides how long to wait. Where controls are agents,
 one does not settle anything: it lacks as many as can be expected, up to those that decide a vote.
 
+All that is computed here is computed in a thread, one cycle at a time: the event loop answers
+agents meanwhile.
+
 Cycles are judged by their end time on the collectors' clock, even when they arrive late, so the
 verdicts depend on nothing but what was measured.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -124,23 +128,38 @@ class ReceivedCycles:
     async def open(self, waiting: WaitingCycle) -> Opened:
         """Read all that bears on it. StorageError."""
         measurements = await self._store.measurements_of(waiting)
+        early, failed = await asyncio.to_thread(self._early, waiting, measurements)
+        surroundings = await self._surroundings(waiting) if failed else Surroundings()
+        return await asyncio.to_thread(self._opened, waiting, measurements, early, surroundings)
+
+    def _early(
+        self, waiting: WaitingCycle, measurements: Sequence[Measurement]
+    ) -> tuple[VantageHealth, bool]:
+        """The health before any endpoint was measured, and whether anything failed after it that
+        controls can tell about."""
         own = [one for one in measurements if one.vantage == waiting.vantage]
         references = references_of(own, self._settings.catalog, waiting.country)
         early = early_health(waiting, references, own)
         attempts = (one for one in own if one.look in (Purpose.SCHEDULED, Purpose.RETRY))
         hopeless = early.state in HOPELESS
-        surroundings = Surroundings()
-        if not hopeless and any(suspicious(one, early.families) for one in attempts):
-            surroundings = await self._surroundings(waiting)
+        return early, not hopeless and any(suspicious(one, early.families) for one in attempts)
+
+    def _opened(
+        self,
+        waiting: WaitingCycle,
+        measurements: Sequence[Measurement],
+        early: VantageHealth,
+        surroundings: Surroundings,
+    ) -> Opened:
         seen = self._stored.seen(
             waiting, measurements, surroundings, waiting.finished_at, out_of_turn=waiting.hurried
         )
-        lacking = () if hopeless else self._lacking(seen, early.families)
+        lacking = () if early.state in HOPELESS else self._lacking(seen, early.families)
         return Opened(waiting=waiting, seen=seen, lacking=lacking)
 
-    def judge(self, opened: Opened) -> Cycle:
+    async def judge(self, opened: Opened) -> Cycle:
         """The cycle with its verdicts. Call it once for each."""
-        judged = self._stored.judge(opened.seen)
+        judged = await asyncio.to_thread(self._stored.judge, opened.seen)
         self.learn(judged.id, judged.finished_at, judged.health)
         return judged
 

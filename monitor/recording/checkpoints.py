@@ -1,18 +1,26 @@
 """The state of the detectors, stored for the next process.
 
-The state of every timeline before its last hour is stored with each cycle, in the cycle's own
-transaction; after a restart that hour is read again and added. So a restart changes nothing,
-whenever it comes. States that another version wrote are not used: then all of history is read anew.
+The state of every timeline before its last hour is stored with a cycle, in the cycle's own
+transaction, every few minutes; after a restart what came since is read again and added. So a
+restart changes nothing, whenever it comes. States that another version wrote are not used: then all
+of history is read anew.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
 
+from monitor.analysis.events import confirmation, outage
 from monitor.analysis.events.confirmation import CountryPlatform
-from monitor.analysis.events.detection import VANTAGES_KEY, CountryPlatformKey, EventBook, advance
+from monitor.analysis.events.detection import (
+    VANTAGES_KEY,
+    CountryPlatformKey,
+    EventBook,
+    go_on,
+    going_on,
+)
 from monitor.analysis.events.event import Event
 from monitor.analysis.events.outage import Outages
 from monitor.analysis.events.settings import EventSettings
@@ -25,8 +33,61 @@ from storage.values.checkpoint import Checkpoint
 KIND = "timeline-2"
 """Change it whenever what is stored could mean something else."""
 
+KEPT_EVERY, KEPT_FOR = timedelta(hours=6), timedelta(days=3)
+"""Of how many moments an earlier state is kept. What comes late by less than `KEPT_FOR` has a few
+hours of its platform and country folded again, and not all of history."""
+EVERY = timedelta(minutes=5)
+"""How much older a stored state may be than the one it stands for. It has the last verdict of every
+vantage of a fleet in it, so it is not stored with every cycle."""
+
 _S = TypeVar("_S")
 _State = CountryPlatform | Outages | Connectivity
+
+
+class DueCheckpoints:
+    """Which timelines changed by so much that their state must be stored."""
+
+    def __init__(self) -> None:
+        self._stored: dict[CountryPlatformKey, datetime | None] = {}
+        self._touched: set[CountryPlatformKey] = set()
+
+    def touch(self, places: Iterable[CountryPlatformKey]) -> None:
+        """These changed."""
+        self._touched.update(places)
+
+    def rebuild(self, place: CountryPlatformKey) -> None:
+        """This one was detected anew: whatever is stored of it no longer holds."""
+        self._stored.pop(place, None)
+
+    def stored(self, saved: Iterable[Checkpoint]) -> None:
+        """These are stored."""
+        for one in saved:
+            self._stored[one.country, one.platform] = one.until
+
+    def to_keep(self, due: Iterable[Checkpoint]) -> tuple[Checkpoint, ...]:
+        """Those that are the first of their timeline after one of the moments of `KEPT_EVERY`."""
+        return tuple(
+            one
+            for one in due
+            if one.country
+            and one.until is not None
+            and _moment(one.until) != _moment(self._stored.get((one.country, one.platform)))
+        )
+
+    def due(self, book: EventBook) -> tuple[CountryPlatformKey, ...]:
+        """Those to store now, by what the book has of them."""
+        self._touched = {place for place in self._touched if self._is_due(book, place)}
+        return tuple(sorted(self._touched))
+
+    def _is_due(self, book: EventBook, place: CountryPlatformKey) -> bool:
+        if place not in self._stored:
+            return True
+        until, stored = _timeline(book, place).until, self._stored[place]
+        return until is not None and (stored is None or until[0] - stored >= EVERY)
+
+
+def _moment(until: datetime | None) -> float | None:
+    return None if until is None else until.timestamp() // KEPT_EVERY.total_seconds()
 
 
 def checkpoints_of(
@@ -60,24 +121,33 @@ def restored(
             condition = _restore(conclusion, only_vantages(known, vantages))
         elif not conclusion.country:
             worldwide = msgspec.json.decode(conclusion.state, type=Outages)
-            outages[conclusion.platform] = _restore(conclusion, worldwide)
+            outages[conclusion.platform] = _restore(conclusion, outage.recounted(worldwide))
         else:
-            state = msgspec.json.decode(conclusion.state, type=CountryPlatform)
-            places[conclusion.country, conclusion.platform] = _restore(conclusion, state)
-    book = EventBook(places=places, outages=outages, vantages=condition)
-    for one in health:
-        if one.vantage in vantages:
-            book = advance(book, (), settings, health=one).book
-    for verdict in verdicts:
-        book = advance(book, (verdict,), settings).book
+            places[conclusion.country, conclusion.platform] = order_of(conclusion)
+    book = EventBook(places=places, going_on=going_on(places), outages=outages, vantages=condition)
+    watched = (one for one in health if one.vantage in vantages)
+    book = go_on(book, verdicts, watched, settings)
     return msgspec.structs.replace(book, logged=dict(logged))
+
+
+def kind_of(place: CountryPlatformKey, quarantined: Quarantined) -> str:
+    """The kind of the checkpoints of a timeline. Quarantines change neither vantages themselves nor
+    platforms worldwide."""
+    digest = quarantined.digest(place[0]) if all(place) else ""
+    return f"{KIND} without {digest}" if digest else KIND
+
+
+def order_of(checkpoint: Checkpoint) -> VerdictOrder[CountryPlatform, PlatformVerdict]:
+    """A platform in a country as it was. ValueError for a state that cannot be read."""
+    state = msgspec.json.decode(checkpoint.state, type=CountryPlatform)
+    return _restore(checkpoint, confirmation.recounted(state))
 
 
 def readable(saved: Iterable[Checkpoint], quarantined: Quarantined = NOBODY) -> bool:
     """Whether all of this was written by a version that detects as this one does, with the same
     quarantines."""
     return all(
-        conclusion.kind == _kind((conclusion.country, conclusion.platform), quarantined)
+        conclusion.kind == kind_of((conclusion.country, conclusion.platform), quarantined)
         for conclusion in saved
     )
 
@@ -106,12 +176,6 @@ def _timeline(book: EventBook, place: CountryPlatformKey) -> VerdictOrder[Any, A
     return book.places[place] if country else book.outages[platform]
 
 
-def _kind(place: CountryPlatformKey, quarantined: Quarantined) -> str:
-    """Quarantines change neither vantages themselves nor platforms worldwide."""
-    digest = quarantined.digest(place[0]) if all(place) else ""
-    return f"{KIND} without {digest}" if digest else KIND
-
-
 def _conclusion(
     place: CountryPlatformKey, timeline: VerdictOrder[_State, Any], quarantined: Quarantined
 ) -> Checkpoint:
@@ -119,7 +183,7 @@ def _conclusion(
     return Checkpoint(
         country=place[0],
         platform=place[1],
-        kind=_kind(place, quarantined),
+        kind=kind_of(place, quarantined),
         until=at,
         until_key=key,
         state=msgspec.json.encode(timeline.settled).decode(),
@@ -128,4 +192,4 @@ def _conclusion(
 
 def _restore(conclusion: Checkpoint, state: _S) -> VerdictOrder[_S, Any]:
     until = None if conclusion.until is None else (conclusion.until, conclusion.until_key)
-    return VerdictOrder(settled=state, until=until, current=state)
+    return VerdictOrder(until=until, current=state)

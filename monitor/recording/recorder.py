@@ -17,6 +17,7 @@ from typing import Protocol
 import msgspec
 
 from monitor.analysis.events.agreement import outliers
+from monitor.analysis.events.confirmation import CountryPlatform
 from monitor.analysis.events.continuation import without_events
 from monitor.analysis.events.control_differs import DifferingControl
 from monitor.analysis.events.detection import (
@@ -29,13 +30,24 @@ from monitor.analysis.events.detection import (
     watch_only,
 )
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState
+from monitor.analysis.events.verdict_order import VerdictOrder
 from monitor.analysis.verdict import PlatformVerdict
 from monitor.config.settings import Settings
 from monitor.judging.quarantine import NOBODY, Quarantined
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
 from monitor.recording.backlog import Backlog
-from monitor.recording.checkpoints import changeable, checkpoints_of, readable, restored, since
+from monitor.recording.checkpoints import (
+    KEPT_FOR,
+    DueCheckpoints,
+    changeable,
+    checkpoints_of,
+    kind_of,
+    order_of,
+    readable,
+    restored,
+    since,
+)
 from monitor.recording.recent_events import recent_events
 from storage.store import StorageError, Store
 from storage.values.checkpoint import Checkpoint
@@ -88,6 +100,7 @@ class Recorder:
         self._quarantined = NOBODY
         self._unsaved: list[Step] = []
         """Steps to be stored with the next cycle."""
+        self._checkpoints = DueCheckpoints()
         self._backlog = Backlog[Pending](
             self._save, lambda one: one.cycle.id, publisher.storage_error
         )
@@ -161,13 +174,16 @@ class Recorder:
         health = await self._store.recent_health(begun)
         try:
             watched = self._watched()
-            book = restored(saved, verdicts, health, self._settings.events, {}, watched)
+            book = await asyncio.to_thread(
+                restored, saved, verdicts, health, self._settings.events, {}, watched
+            )
         except (ValueError, msgspec.DecodeError) as error:
             log.warning("checkpoints cannot be read", error=str(error))
             await self._from_history()
             return
         logged = {event.id: await self._last_logged(event.id) for event in changeable(book)}
         self.book = msgspec.structs.replace(book, logged=logged)
+        self._checkpoints.stored(saved)
 
     async def _controls_from_store(self) -> None:
         """The events of controls that differ, which follow from no verdict."""
@@ -214,9 +230,9 @@ class Recorder:
             if not live:
                 steps = without_unpublished(steps)
             self._unsaved.clear()
+            self._checkpoints.touch(place for step in steps for place in step.touched)
             pending = [
-                self._pending(cycle, () if number else steps, steps)
-                for number, cycle in enumerate(cycles)
+                self._pending(cycle, () if number else steps) for number, cycle in enumerate(cycles)
             ]
             error = await self._backlog.add(*pending)
             if error is not None and not self._keep:
@@ -243,8 +259,10 @@ class Recorder:
                 # The event may be reopened: then its log continues.
                 logged = {**book.logged, event.id: await self._last_logged(event.id)}
                 book = msgspec.structs.replace(book, logged=logged)
-        step = self._quarantined.advance(
-            book, cycle, cycle.platforms, cycle.health, self._settings.events
+        # Not on the event loop, which must answer agents meanwhile.
+        step = await asyncio.to_thread(
+            self._quarantined.advance,
+            *(book, cycle, cycle.platforms, cycle.health, self._settings.events),
         )
         self.book = step.book
         return step
@@ -253,7 +271,8 @@ class Recorder:
         self, place: CountryPlatformKey, more: Sequence[Cycle] = (), steps: Sequence[Step] = ()
     ) -> Step:
         """One platform in one country, detected from all that is stored and from `more` cycles,
-        of which these steps were made already."""
+        of which these steps were made already. What comes before all of `more` is not gone through
+        where an earlier state is kept."""
         wanted = Selection(country=place[0], platform=place[1])
         known = {e.id: e async for page in self._store.events(wanted) for e in page}
         unstored = [pending.changed for pending in self._backlog] + [s.changed for s in steps]
@@ -263,17 +282,46 @@ class Recorder:
         for event_id in known.keys() - logged.keys():
             logged[event_id] = await self._last_logged(event_id)
         book = msgspec.structs.replace(self.book, logged=logged)
+        base = await self._before(place, more)
+        after = base.until if base is not None else None
         rebuild = Rebuild(
             book,
             place,
             known.values(),
             self._settings.events,
             quarantined=self._quarantined.__contains__,
+            since=base,
         )
         cycles = [*(pending.cycle for pending in self._backlog), *more]
+        if after is not None:
+            wanted = msgspec.structs.replace(wanted, since=after[0])
         async for verdicts in self._history(wanted, cycles):
-            rebuild.take(verdicts)
+            new = [one for one in verdicts if after is None or key_of(one) > after]
+            await asyncio.to_thread(rebuild.take, new)
+        self._checkpoints.rebuild(place)
         return rebuild.step()
+
+    async def _before(
+        self, place: CountryPlatformKey, more: Sequence[Cycle]
+    ) -> VerdictOrder[CountryPlatform, PlatformVerdict] | None:
+        """The state of a platform in a country before the first verdict of these cycles, as far
+        back as states are kept. Those after it lack that verdict, and are forgotten."""
+        late = [
+            verdict.judged_at
+            for cycle in more
+            for verdict in cycle.platforms
+            if (verdict.country, verdict.platform) == place
+        ]
+        if not late:
+            return None
+        await self._store.drop_checkpoints(*place, min(late))
+        kind = kind_of(place, self._quarantined)
+        kept = await self._store.earlier_checkpoint(*place, kind, min(late))
+        try:
+            return order_of(kept) if kept is not None else None
+        except (ValueError, msgspec.DecodeError) as error:
+            log.warning("checkpoint cannot be read", error=str(error))
+            return None
 
     async def _history(
         self, wanted: Selection, cycles: Iterable[Cycle]
@@ -301,14 +349,15 @@ class Recorder:
 
     async def _save(self, pending: Pending) -> None:
         # Checkpoints describe the book as it is now, so only the last pending cycle may carry them.
-        touched = pending.touched if len(self._backlog) == 1 else ()
+        due = self._checkpoints.due(self.book) if len(self._backlog) == 1 else ()
+        # They grow with the fleet, and so does the time it takes to write them down.
+        checkpoints = await asyncio.to_thread(checkpoints_of, self.book, due, self._quarantined)
         await self._store.save(
-            pending.cycle,
-            pending.changed,
-            pending.log,
-            checkpoints_of(self.book, touched, self._quarantined),
-            pending.notices,
+            pending.cycle, pending.changed, pending.log, checkpoints, pending.notices
         )
+        if kept := self._checkpoints.to_keep(checkpoints):
+            await self._store.keep_checkpoints(kept, pending.cycle.finished_at - KEPT_FOR)
+        self._checkpoints.stored(checkpoints)
         if pending.notices and self._notifier is not None:
             self._notifier.wake()
 
@@ -319,22 +368,21 @@ class Recorder:
             platforms = Counter(
                 outlier.vantage
                 for place, timeline in self.book.places.items()
-                if place[0] == country
+                # Whoever differs suspects a block, or is alone in not suspecting one.
+                if place[0] == country and timeline.current.suspected
                 for outlier in outliers(timeline.current.streams.values(), now, settings)
             )
             quarantined = partial(self._quarantined.covers, at=now)
             self._publisher.mark_outliers(country, platforms, quarantined)
 
-    def _pending(self, cycle: Cycle, steps: Sequence[Step], touching: Sequence[Step]) -> Pending:
-        """A cycle that carries the changes of `steps`; checkpoints follow from all of
-        `touching`."""
+    def _pending(self, cycle: Cycle, steps: Sequence[Step]) -> Pending:
+        """A cycle that carries the changes of `steps`."""
         changed = {event.id: event for step in steps for event in step.changed}
         entries = tuple(entry for step in steps for entry in step.log)
         return Pending(
             cycle=cycle,
             changed=tuple(changed.values()),
             log=entries,
-            touched=tuple(dict.fromkeys(place for step in touching for place in step.touched)),
             notices=tuple(self._notifier.announce(entries)) if self._notifier else (),
         )
 
@@ -345,8 +393,6 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     cycle: Cycle
     changed: tuple[Event, ...]
     log: tuple[EventLogEntry, ...]
-    touched: tuple[CountryPlatformKey, ...]
-    """Whose checkpoints are stored with it."""
     notices: tuple[Notice, ...]
 
 

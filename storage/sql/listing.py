@@ -228,6 +228,9 @@ EVENTS = Listing(schema.event_table, codecs.EVENT, "detected_at", "country", "id
 EVENT_LOG = Listing(schema.event_log, codecs.EVENT_LOG, "sequence", "country")
 HEALTH = Listing(schema.vantage_health, codecs.HEALTH, "at", "country", "cycle", "vantage")
 CHECKPOINTS = Listing(schema.conclusion, codecs.CHECKPOINT, "country", "platform")
+EARLIER_CHECKPOINTS = Listing(
+    schema.earlier_conclusion, codecs.CHECKPOINT, "until", "country", "platform"
+)
 OUTBOX = Listing(
     *(schema.outbox, codecs.NOTICE),
     *("created_at", "country", "event", "sequence", "route", "target"),

@@ -281,6 +281,13 @@ conclusion = Table(
     PrimaryKeyConstraint("country", "platform"),
 )
 
+earlier_conclusion = Table(
+    "earlier_conclusion",
+    metadata,
+    *_text("country", "platform", "until", "until_key", "kind", "state"),
+    PrimaryKeyConstraint("country", "platform", "until"),
+)
+
 review = Table(
     "review",
     metadata,

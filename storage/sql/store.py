@@ -8,6 +8,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from sqlalchemy import Connection, delete, tuple_
+
 from monitor.analysis.coverage import Tally
 from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
@@ -23,10 +25,12 @@ from storage.sql.log_store import SqlLog
 from storage.sql.rejudging_store import SqlRejudgings
 from storage.sql.retention import SOUGHT, Batch, delete_rows, old_keys
 from storage.sql.review_store import SqlReviews
+from storage.sql.statements import upsert
 from storage.sql.stored_names import stored_names
 from storage.sql.tallies import tallies
 from storage.sql.transactions import PageReader, Session
 from storage.store import StorageError
+from storage.values import codecs
 from storage.values.checkpoint import Checkpoint
 from storage.values.cycle import Cycle, StoredCycle
 from storage.values.names import Names
@@ -65,6 +69,7 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog):
         """`options` as in `storage.sql.transactions.SqlDatabase`."""
         super().__init__(backend, **options)
         self._writer = Writer(backend)
+        self._earlier = upsert(schema.earlier_conclusion, backend, codecs.CHECKPOINT.names)
 
     # --- cycles, events and notices ----------------------------------------------------
 
@@ -125,6 +130,36 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog):
 
     async def checkpoints(self) -> list[Checkpoint]:
         return await self._all(listings.CHECKPOINTS)
+
+    async def keep_checkpoints(self, checkpoints: Sequence[Checkpoint], since: datetime) -> None:
+        table = schema.earlier_conclusion
+        valid = storable(tuple(checkpoints), tuple[Checkpoint, ...])
+        keys = [(one.country, one.platform) for one in valid]
+        old = delete(table).where(
+            tuple_(table.c.country, table.c.platform).in_(keys), table.c.until < time_text(since)
+        )
+
+        def keep(connection: Connection) -> None:
+            connection.execute(old)
+            self._earlier.run(connection, map(codecs.CHECKPOINT.encode, valid))
+
+        await self._write(keep, leader_only=True)
+
+    async def earlier_checkpoint(
+        self, country: str, platform: str, kind: str, before: datetime
+    ) -> Checkpoint | None:
+        kept = schema.earlier_conclusion.c
+        where = [kept.country == country, kept.platform == platform, kept.kind == kind]
+        found = await self._all(
+            listings.EARLIER_CHECKPOINTS, [*where, kept.until < time_text(before)]
+        )
+        return found[-1] if found else None
+
+    async def drop_checkpoints(self, country: str, platform: str, since: datetime) -> None:
+        table = schema.earlier_conclusion
+        of_timeline = (table.c.country == country, table.c.platform == platform)
+        late = delete(table).where(*of_timeline, table.c.until >= time_text(since))
+        await self._write(lambda connection: connection.execute(late), leader_only=True)
 
     async def active_events(self) -> list[Event]:
         return await self._all(listings.EVENTS, [listings.ACTIVE])

@@ -32,6 +32,27 @@ async def test_a_conclusion_replaces_the_one_before(store: Store) -> None:
     assert await store.checkpoints() == [later]
 
 
+async def test_earlier_states_are_kept_until_something_comes_before_them(store: Store) -> None:
+    """The newest before a moment, of the same timeline and kind. One that lacks what came late is
+    dropped, and so are those of long ago."""
+    moments = [at(300), at(600), at(900)]
+    kept = [msgspec.structs.replace(X, until=moment) for moment in moments]
+    for one in kept:
+        await store.keep_checkpoints([one], at(0))
+    assert await store.earlier_checkpoint("PK", "x", "test-1", at(900)) == kept[1]
+    assert await store.earlier_checkpoint("PK", "x", "test-1", at(901)) == kept[2]
+    for other in (("BR", "x", "test-1"), ("PK", "facebook", "test-1"), ("PK", "x", "test-2")):
+        assert await store.earlier_checkpoint(*other, at(901)) is None
+    await store.drop_checkpoints("PK", "x", at(600))
+    assert await store.earlier_checkpoint("PK", "x", "test-1", at(901)) == kept[0]
+    other = msgspec.structs.replace(X, country="BR")
+    await store.keep_checkpoints([other], at(500))
+    assert await store.earlier_checkpoint("PK", "x", "test-1", at(901)) == kept[0]
+    await store.keep_checkpoints([kept[1]], at(500))
+    assert await store.earlier_checkpoint("PK", "x", "test-1", at(600)) is None
+    assert await store.checkpoints() == []
+
+
 async def test_history_since_a_moment(store: Store) -> None:
     """Verdicts and health from a moment on, that moment included, oldest first."""
     cycles = [cycle(number) for number in (1, 2, 3)]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -135,14 +136,14 @@ async def test_a_cycle_waits_for_those_that_ended_before_it(store: CollectorStor
     await store.receive(
         replace(SECOND, received_at=ended + timedelta(days=1)), [replace(late, backfilled=True)]
     )
-    soon = {"now": ended + timedelta(seconds=9.9), "order_wait": 10.0}
+    soon: dict[str, Any] = {"now": ended + timedelta(seconds=9.9), "order_wait": 10.0}
     assert ids(await store.waiting(9, backfilled=False, **soon)) == [one.id]
-    then = {"now": ended + timedelta(seconds=10), "order_wait": 10.0}
+    then: dict[str, Any] = {"now": ended + timedelta(seconds=10), "order_wait": 10.0}
     assert ids(await store.waiting(9, backfilled=False, **then)) == [one.id, two.id]
     assert ids(await store.waiting(9, backfilled=True, **then)) == [late.id]
-    before = {"now": one.finished_at - timedelta(days=1), "order_wait": 10.0}
+    before: dict[str, Any] = {"now": one.finished_at - timedelta(days=1), "order_wait": 10.0}
     assert len(await store.waiting(9, **before)) == 3
-    received = {"now": ended + timedelta(days=1), "order_wait": 0.0}
+    received: dict[str, Any] = {"now": ended + timedelta(days=1), "order_wait": 0.0}
     assert len(await store.waiting(9, **received)) == 3
 
 

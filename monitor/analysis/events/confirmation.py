@@ -54,6 +54,8 @@ this much: an event is not stored with every measurement."""
 class CountryPlatform(msgspec.Struct, frozen=True, kw_only=True):
     streams: dict[str, Stream] = {}
     """By vantage. Never changed in place."""
+    suspected: int = 0
+    """How many of them are suspected."""
     event: Event | None = None
     """The active one, or the last that ended: it may be reopened."""
 
@@ -63,13 +65,24 @@ def take_in(
 ) -> tuple[CountryPlatform, tuple[Change, ...]]:
     """The state after one more verdict, and the changes to events, in order."""
     stream = state.streams.get(verdict.vantage) or stream_of(verdict)
-    streams = {**state.streams, verdict.vantage: observe(stream, verdict, settings.detector)}
+    after = observe(stream, verdict, settings.detector)
+    streams = {**state.streams, verdict.vantage: after}
+    suspected = state.suspected + after.suspected - stream.suspected
+    if not suspected and (state.event is None or not state.event.active):
+        # Nothing to open, and nothing to go on with, whatever the other vantages found.
+        return CountryPlatform(streams=streams, event=state.event), ()
     alone = outliers(streams.values(), verdict.judged_at, settings)
     doubted = {outlier.vantage for outlier in alone if outlier.accuses}
     believed = [stream for stream in streams.values() if stream.vantage not in doubted]
     changes = tuple(_changes(state.event, believed, verdict, settings))
     event = changes[-1].event if changes else state.event
-    return CountryPlatform(streams=streams, event=event), changes
+    return CountryPlatform(streams=streams, suspected=suspected, event=event), changes
+
+
+def recounted(state: CountryPlatform) -> CountryPlatform:
+    """The state with its vantages counted anew, as after it was stored."""
+    suspected = sum(stream.suspected for stream in state.streams.values())
+    return msgspec.structs.replace(state, suspected=suspected)
 
 
 def pass_time(

@@ -13,7 +13,7 @@ An event that changes because an item came late is *revised*. One that has no re
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import TypeVar
 
 import msgspec
@@ -34,18 +34,22 @@ from monitor.analysis.events.verdict_order import (
     LATENESS,
     Arrival,
     Key,
+    Span,
+    Take,
     VerdictOrder,
     begin,
     insert,
 )
-from monitor.analysis.verdict import PlatformVerdict, VantageHealth
+from monitor.analysis.verdict import FunctionVerdict, PlatformVerdict, VantageHealth
 from probes.vantage import VantageRole
 
 _S = TypeVar("_S")
 _T = TypeVar("_T")
-_Take = Callable[[_S, _T], tuple[_S, tuple[Change, ...]]]
-"""One step: state and item → state and changes to events."""
 _Timeline = VerdictOrder[CountryPlatform, PlatformVerdict]
+
+HELD = 150
+"""Verdicts on a platform that are kept at most for each vantage, on average: one every 30 seconds,
+for an hour and a quarter. Whoever sends more only shortens the time for which they are kept."""
 
 CountryPlatformKey = tuple[str, str]
 """Country and platform."""
@@ -57,6 +61,8 @@ class EventBook(msgspec.Struct, frozen=True, kw_only=True):
     """All checkpoints. Never changed in place."""
 
     places: Mapping[CountryPlatformKey, _Timeline] = {}
+    going_on: frozenset[CountryPlatformKey] = frozenset()
+    """Those of `places` with an active event."""
     outages: Mapping[str, VerdictOrder[Outages, PlatformVerdict]] = {}
     vantages: VerdictOrder[Connectivity, VantageHealth] = begin(Connectivity())
     controls: Mapping[str, Event] = {}
@@ -68,7 +74,7 @@ class EventBook(msgspec.Struct, frozen=True, kw_only=True):
     def active(self) -> tuple[Event, ...]:
         """Events that have not ended, oldest first."""
         events = [
-            *(timeline.current.event for timeline in self.places.values()),
+            *(self.places[place].current.event for place in self.going_on),
             *(timeline.current.event for timeline in self.outages.values()),
             *self.vantages.current.events.values(),
             *self.controls.values(),
@@ -80,15 +86,31 @@ class EventBook(msgspec.Struct, frozen=True, kw_only=True):
 def watch_only(book: EventBook, vantages: Collection[str]) -> EventBook:
     """The book when only these vantages measure: removed ones are not silent."""
     known = book.vantages
-    return msgspec.structs.replace(
-        book,
-        vantages=msgspec.structs.replace(
-            known,
-            settled=only_vantages(known.settled, vantages),
-            recent=tuple(one for one in known.recent if one[1].vantage in vantages),
-            current=only_vantages(known.current, vantages),
-        ),
+    spans = (
+        Span(
+            only_vantages(span.before, vantages),
+            tuple(one for one in span.items if one.item.vantage in vantages),
+        )
+        for span in known.spans
     )
+    kept = tuple(span for span in spans if span.items)
+    after = msgspec.structs.replace(
+        known,
+        held=sum(len(span.items) for span in kept),
+        spans=kept,
+        current=only_vantages(known.current, vantages),
+    )
+    return msgspec.structs.replace(book, vantages=after)
+
+
+def going_on(places: Mapping[CountryPlatformKey, _Timeline]) -> frozenset[CountryPlatformKey]:
+    """The places with an active event."""
+    return frozenset(place for place, one in places.items() if _goes_on(one))
+
+
+def _goes_on(timeline: _Timeline) -> bool:
+    event = timeline.current.event
+    return event is not None and event.active
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,11 +141,22 @@ def advance(
     taken = _Taking(book, settings, lateness)
     if health is not None:
         taken.health(health)
-    for verdict in verdicts:
-        if verdict.vantage_role == VantageRole.FIELD:
-            taken.outage(verdict)
-            taken.place(verdict)
+    taken.verdicts(verdicts)
     return taken.step()
+
+
+def go_on(
+    book: EventBook,
+    verdicts: Iterable[PlatformVerdict],
+    health: Iterable[VantageHealth],
+    settings: EventSettings,
+) -> EventBook:
+    """The book after what an earlier process has folded and logged, oldest first."""
+    taken = _Taking(book, settings, LATENESS)
+    taken.verdicts(verdicts)
+    for one in health:
+        taken.health(one)
+    return taken.step().book
 
 
 def note_controls(
@@ -140,7 +173,7 @@ def note_controls(
 
 
 class Rebuild:
-    """Folds one platform in one country anew from its whole history."""
+    """Folds one platform in one country anew, from its whole history or from an earlier state."""
 
     def __init__(
         self,
@@ -151,17 +184,24 @@ class Rebuild:
         *,
         lateness: timedelta = LATENESS,
         quarantined: Callable[[PlatformVerdict], bool] = lambda _: False,
+        since: VerdictOrder[CountryPlatform, PlatformVerdict] | None = None,
     ) -> None:
         """`known` are all stored events of this country and platform. Verdicts that are
-        `quarantined` are part of the history but neither accuse nor clear."""
+        `quarantined` are part of the history but neither accuse nor clear. `since` is the state
+        that led to the first verdict taken, where that is not the first of all."""
         self._quarantined = quarantined
         self._taking = _Taking(book, settings, lateness)
         self._place = place
         self._known = {event.id: event for event in known}
         self._older: dict[str, Event] = {}
-        self._timeline: _Timeline | None = None
+        self._timeline = since
         self._changes: list[Change] = []
         self._last: datetime | None = None
+        if since is not None and since.until is not None:
+            self._last = at = since.until[0]
+            self._older = {e.id: e for e in self._known.values() if e.detected_at <= at}
+            if (event := since.current.event) is not None:
+                self._older[event.id] = event
 
     def take(self, verdicts: Iterable[PlatformVerdict]) -> None:
         """Fold these, in the order of `key_of`. Verdicts of control vantages do not count."""
@@ -185,7 +225,7 @@ class Rebuild:
     def step(self) -> Step:
         """The book with the new timeline. Events that differ are revised, withdrawn or new."""
         if self._timeline is not None and self._last is not None:
-            self._taking.places[self._place] = self._timeline
+            self._taking.put(self._place, self._timeline)
             self._taking.touched.append(self._place)
             self._taking.log_differences(self._known, self._older, self._changes, self._last)
         return self._taking.step()
@@ -195,7 +235,8 @@ class _Taking:
     def __init__(self, book: EventBook, settings: EventSettings, lateness: timedelta) -> None:
         self._lateness = lateness
         self._settings = settings
-        self.places = dict(book.places)
+        self._places = dict(book.places)
+        self._going_on = set(book.going_on)
         self._outages = dict(book.outages)
         self._vantages = book.vantages
         self._controls = dict(book.controls)
@@ -203,13 +244,13 @@ class _Taking:
         self._changed: dict[str, Event] = {}
         self._log: list[EventLogEntry] = []
         interval = settings.detector.base_interval
-        self._take_verdict: _Take[CountryPlatform, PlatformVerdict] = partial(
+        self._take_verdict: Take[CountryPlatform, PlatformVerdict] = partial(
             confirmation.take_in, settings=settings
         )
-        self._take_outage: _Take[Outages, PlatformVerdict] = partial(
+        self._take_outage: Take[Outages, PlatformVerdict] = partial(
             outage.take_in, interval=interval
         )
-        self._take_health: _Take[Connectivity, VantageHealth] = partial(
+        self._take_health: Take[Connectivity, VantageHealth] = partial(
             shutdowns.take_in, interval=interval, trust=settings.trust
         )
         self._late: list[CountryPlatformKey] = []
@@ -218,7 +259,8 @@ class _Taking:
     def step(self) -> Step:
         return Step(
             book=EventBook(
-                places=self.places,
+                places=self._places,
+                going_on=frozenset(self._going_on),
                 outages=self._outages,
                 vantages=self._vantages,
                 controls=self._controls,
@@ -230,26 +272,46 @@ class _Taking:
             touched=tuple(dict.fromkeys(self.touched)),
         )
 
-    def place(self, verdict: PlatformVerdict) -> None:
-        place = (verdict.country, verdict.platform)
-        timeline = self.places.get(place) or begin(CountryPlatform())
-        self.places[place] = self._insert(
-            place, timeline, key_of(verdict), verdict, self._take_verdict
-        )
+    def verdicts(self, verdicts: Iterable[PlatformVerdict]) -> None:
+        for verdict in verdicts:
+            if verdict.vantage_role == VantageRole.FIELD:
+                kept = msgspec.structs.replace(verdict, functions=_shared(verdict.functions))
+                self._outage(kept)
+                self._place(kept)
 
-    def outage(self, verdict: PlatformVerdict) -> None:
+    def _place(self, verdict: PlatformVerdict) -> None:
+        place = (verdict.country, verdict.platform)
+        timeline = self._places.get(place) or begin(CountryPlatform())
+        most = HELD * (len(timeline.current.streams) + 1)
+        after = self._insert(place, timeline, key_of(verdict), verdict, self._take_verdict, most)
+        self.put(place, after)
+
+    def put(self, place: CountryPlatformKey, timeline: _Timeline) -> None:
+        self._places[place] = timeline
+        if _goes_on(timeline):
+            self._going_on.add(place)
+        else:
+            self._going_on.discard(place)
+
+    def _outage(self, verdict: PlatformVerdict) -> None:
         timeline = self._outages.get(verdict.platform) or begin(Outages())
+        place, key = ("", verdict.platform), key_of(verdict)
+        most = HELD * (len(timeline.current.last_verdicts) + 1)
         self._outages[verdict.platform] = self._insert(
-            ("", verdict.platform), timeline, key_of(verdict), verdict, self._take_outage
+            place, timeline, key, verdict, self._take_outage, most
         )
 
     def health(self, health: VantageHealth) -> None:
         key = (health.at, health.vantage)
-        self._vantages = self._insert(VANTAGES_KEY, self._vantages, key, health, self._take_health)
-        for place, timeline in self.places.items():
+        most = HELD * (len(self._vantages.current.reports) + 1)
+        self._vantages = self._insert(
+            VANTAGES_KEY, self._vantages, key, health, self._take_health, most
+        )
+        for place in sorted(self._going_on):
+            timeline = self._places[place]
             state, changes = confirmation.pass_time(timeline.current, health.at, self._settings)
             if changes:
-                self.places[place] = msgspec.structs.replace(timeline, current=state)
+                self.put(place, msgspec.structs.replace(timeline, current=state))
                 self._log_changes(changes, health.at)
 
     def controls(
@@ -260,10 +322,9 @@ class _Taking:
 
     def next_verdict(
         self, timeline: _Timeline, verdict: PlatformVerdict
-    ) -> tuple[_Timeline, tuple[Change, ...]]:
-        return self._next(timeline, key_of(verdict), verdict, self._take_verdict)
-
-    # -- timelines ---------------------------------------------------------------------------
+    ) -> tuple[_Timeline, Iterable[Change]]:
+        done = insert(timeline, key_of(verdict), verdict, self._take_verdict, self._lateness)
+        return done.order, done.changes
 
     def _insert(
         self,
@@ -271,40 +332,22 @@ class _Taking:
         timeline: VerdictOrder[_S, _T],
         key: Key,
         item: _T,
-        take: _Take[_S, _T],
+        take: Take[_S, _T],
+        most: int,
     ) -> VerdictOrder[_S, _T]:
-        last = timeline.recent[-1][0] if timeline.recent else timeline.until
-        if last is None or key > last:
-            timeline, changes = self._next(timeline, key, item, take)
-            self._log_changes(changes, key[0])
+        done = insert(timeline, key, item, take, self._lateness, most)
+        if done.arrival is Arrival.NEXT:
+            self._log_changes(done.changes, key[0])
             self.touched.append(place)
-            return timeline
-        before = timeline
-        timeline, arrival = insert(
-            timeline, key, item, lambda state, one: take(state, one)[0], self._lateness
-        )
-        if arrival is Arrival.TOO_LATE and all(place):
+        elif done.arrival is Arrival.TOO_LATE and all(place):
             self._late.append(place)
-        elif arrival is Arrival.BETWEEN:
+        elif done.arrival is Arrival.BETWEEN:
             self.touched.append(place)
-            known = _events_of(before.settled)
-            old = known | {change.event.id: change.event for change in _walk(before, take)}
-            at = timeline.recent[-1][0][0]
-            self.log_differences(old, known, _walk(timeline, take), at)
-        return timeline
-
-    def _next(
-        self, timeline: VerdictOrder[_S, _T], key: Key, item: _T, take: _Take[_S, _T]
-    ) -> tuple[VerdictOrder[_S, _T], tuple[Change, ...]]:
-        """One step, computed once though both timeline and log need it."""
-        state, changes = take(timeline.current, item)
-        start = timeline.current
-
-        def step(known: _S, one: _T) -> _S:
-            return state if known is start and one is item else take(known, one)[0]
-
-        timeline, _ = insert(timeline, key, item, step, self._lateness)
-        return timeline, changes
+            known = _events_of(done.base)
+            old = known | {change.event.id: change.event for change in done.replaced}
+            newest = done.order.last or key
+            self.log_differences(old, known, done.changes, newest[0])
+        return done.order
 
     # -- log -------------------------------------------------------------------------------------
 
@@ -374,18 +417,15 @@ class _Taking:
                 self._log_changes([Change(name="revised", detail=detail, event=after)], moment)
 
 
+@lru_cache(maxsize=8192)
+def _shared(functions: tuple[FunctionVerdict, ...]) -> tuple[FunctionVerdict, ...]:
+    """One value for all that are equal: most cycles of most vantages find the same."""
+    return functions
+
+
 def key_of(verdict: PlatformVerdict) -> Key:
     """The place of a verdict on its timeline."""
     return (verdict.judged_at, f"{verdict.cycle} {verdict.vantage}")
-
-
-def _walk(timeline: VerdictOrder[_S, _T], take: _Take[_S, _T]) -> list[Change]:
-    changes: list[Change] = []
-    state = timeline.settled
-    for _, item in timeline.recent:
-        state, made = take(state, item)
-        changes += made
-    return changes
 
 
 def _events_of(state: object) -> dict[str, Event]:

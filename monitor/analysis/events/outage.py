@@ -5,7 +5,7 @@ Every field vantage with a recent verdict says *down*, which needs a control tha
 `SURE` times in a row, over as soon as one vantage reaches the platform again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -44,9 +44,18 @@ class LastVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outages(msgspec.Struct, frozen=True, kw_only=True, rename={"last_verdicts": "words"}):
-    """One platform, all countries. Never changed in place."""
+    """One platform, all countries. Never changed in place.
+
+    One vantage that reaches the platform is enough to know that there is no outage. So all of them
+    are read only where none does.
+    """
 
     last_verdicts: dict[str, LastVerdict] = {}
+    """By vantage."""
+    newest_at: datetime | None = None
+    """`at` of the newest of them; None before the first."""
+    reached_at: datetime | None = None
+    """The same of those that are not down."""
     event: Event | None = None
 
 
@@ -61,23 +70,53 @@ def take_in(
         or (known is not None and verdict.started_at <= known.at)
     ):
         return state, ()
-    last_verdicts = {**state.last_verdicts, verdict.vantage: _last_verdict(known, verdict)}
+    last = _last_verdict(known, verdict)
+    after = Outages(
+        last_verdicts={**state.last_verdicts, verdict.vantage: last},
+        newest_at=last.at if state.newest_at is None else max(state.newest_at, last.at),
+        reached_at=state.reached_at,
+        event=state.event,
+    )
+    if not last.down:
+        reached_at = last.at if state.reached_at is None else max(state.reached_at, last.at)
+        after = msgspec.structs.replace(after, reached_at=reached_at)
+    elif known is not None and not known.down and known.at == state.reached_at:
+        after = recounted(after)
     horizon = verdict.judged_at - timedelta(seconds=FRESH * interval)
-    fresh = [last for last in last_verdicts.values() if last.at >= horizon]
-    changes: list[Change] = []
+    changes = tuple(_changes(after, verdict, last, horizon))
+    if not changes:
+        return after, ()
+    event = changes[-1].event
+    return msgspec.structs.replace(after, event=event if event.active else None), changes
+
+
+def recounted(state: Outages) -> Outages:
+    """The state with what follows from all vantages found anew, as after it was stored."""
+    known = state.last_verdicts.values()
+    return msgspec.structs.replace(
+        state,
+        newest_at=max((one.at for one in known), default=None),
+        reached_at=max((one.at for one in known if not one.down), default=None),
+    )
+
+
+def _changes(
+    state: Outages, verdict: PlatformVerdict, last: LastVerdict, horizon: datetime
+) -> Iterator[Change]:
+    """What follows from the verdicts since `horizon`, of which `last` is the newest vantage's."""
     event = state.event
-    if fresh and all(last.down for last in fresh):
+    known = state.newest_at is not None and state.newest_at >= horizon
+    reached = state.reached_at is not None and state.reached_at >= horizon
+    if reached or not known:
+        if event is not None:
+            yield closed(event, last.before, verdict.until, verdict.judged_at)
+    elif event is None or event.state is EventState.SUSPECTED:
+        fresh = [one for one in state.last_verdicts.values() if one.at >= horizon]
         if event is None:
             event = _new(verdict, fresh)
-            changes.append(Change(name="opened", detail=f"{len(fresh)} vantages", event=event))
-        if event.state is EventState.SUSPECTED and all(last.count >= SURE for last in fresh):
-            changes.append(confirmed(event, verdict.judged_at, f"{len(fresh)} vantages"))
-            event = changes[-1].event
-    elif event is not None:
-        before = last_verdicts[verdict.vantage].before
-        changes.append(closed(event, before, verdict.until, verdict.judged_at))
-        event = None
-    return Outages(last_verdicts=last_verdicts, event=event), tuple(changes)
+            yield Change(name="opened", detail=f"{len(fresh)} vantages", event=event)
+        if all(one.count >= SURE for one in fresh):
+            yield confirmed(event, verdict.judged_at, f"{len(fresh)} vantages")
 
 
 def _last_verdict(known: LastVerdict | None, verdict: PlatformVerdict) -> LastVerdict:

@@ -38,6 +38,7 @@ its first network. An event whose vantages go on to be lost as part of another e
 bound: nobody measured an end.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -157,13 +158,28 @@ class VantageReport(msgspec.Struct, frozen=True, kw_only=True):
 
 class Connectivity(msgspec.Struct, frozen=True, kw_only=True, rename={"reports": "sights"}):
     """The last condition of every vantage, and the active events about them. Never changed in
-    place."""
+    place.
+
+    Most vantages of a fleet are well. So what a report changes follows from those that are not, and
+    from counts; all reports are read only to find who fell silent, which is seldom, and where a
+    country may be lost.
+    """
 
     reports: dict[str, VantageReport] = {}
     events: dict[str, Event] = {}
     """By subject: kind and country or vantage."""
     listening_since: datetime | None = None
     """Since when vantages have reported without a pause; None before the first report."""
+    newest_at: datetime | None = None
+    """Of the last report of any vantage; None before the first."""
+    fields: dict[str, tuple[str, ...]] = {}
+    """Country → its field vantages."""
+    lost: frozenset[str] = frozenset()
+    """Vantages whose last report says that they are."""
+    silent: frozenset[str] = frozenset()
+    """Vantages that have not reported for so long that they count as silent."""
+    quiet_until: datetime | None = None
+    """No other falls silent before this moment; None: not known."""
 
 
 class _Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,31 +212,90 @@ def take_in(
     known = state.reports.get(health.vantage)
     if known is not None and health.at <= known.at:
         return state, ()
-    listening = _listening_since(state, health.at, interval)
-    reports = {**state.reports, health.vantage: _report(known, health, listening, interval)}
-    now = [_now(report, health.at, listening, interval) for report in reports.values()]
-    events = dict(state.events)
+    state = _reported(state, known, health, interval)
     findings = {
         finding.subject: finding
-        for finding in _findings(now, events.values(), health.at, interval, trust)
-        if finding.subject in events or finding.witnessed
+        for finding in _findings(state, health.at, interval, trust)
+        if finding.subject in state.events or finding.witnessed
     }
+    events = dict(state.events)
     changes: list[Change] = []
     for subject, finding in findings.items():
+        if finding.vantage not in ("", health.vantage) and subject in events:
+            continue  # One vantage's own silence: nothing is new of it.
         for change in _update(events.get(subject), finding, health.at):
             events[subject] = change.event
             changes.append(change)
     for subject in sorted(events.keys() - findings.keys()):
-        change = _close(events.pop(subject), now, health.at)
-        changes.append(change)
-    after = Connectivity(reports=reports, events=events, listening_since=listening)
-    return after, tuple(changes)
+        view = _View(state, health.at, interval)
+        changes.append(_close(events.pop(subject), view.everywhere(), health.at))
+    return (msgspec.structs.replace(state, events=events) if changes else state), tuple(changes)
 
 
 def only_vantages(state: Connectivity, vantages: Collection[str]) -> Connectivity:
-    """The state with only these vantages: removed ones are not silent."""
+    """The state with only these vantages: removed ones are not silent. What follows from all of
+    them is found anew, as it must be after the state was stored."""
     reports = {name: report for name, report in state.reports.items() if name in vantages}
-    return msgspec.structs.replace(state, reports=reports)
+    fields: dict[str, tuple[str, ...]] = {}
+    for name, report in reports.items():
+        if report.field:
+            fields[report.country] = (*fields.get(report.country, ()), name)
+    return msgspec.structs.replace(
+        state,
+        reports=reports,
+        newest_at=max((report.at for report in reports.values()), default=None),
+        fields=fields,
+        lost=frozenset(name for name, report in reports.items() if report.lost),
+        silent=frozenset(),
+        quiet_until=None,
+    )
+
+
+def _reported(
+    state: Connectivity, known: VantageReport | None, health: VantageHealth, interval: float
+) -> Connectivity:
+    """The state with one more report, and those counted that fell silent by then."""
+    listening = _listening_since(state, health.at, interval)
+    report = _report(known, health, listening, interval)
+    fields = state.fields
+    before = known.country if known is not None and known.field else ""
+    now = report.country if report.field else ""
+    if before != now:
+        fields = dict(fields)
+        if before:
+            fields[before] = tuple(name for name in fields[before] if name != report.vantage)
+        if now:
+            fields[now] = (*fields.get(now, ()), report.vantage)
+    silent, quiet_until = state.silent - {report.vantage}, state.quiet_until
+    if listening != state.listening_since:
+        silent, quiet_until = frozenset(), listening + _longest_pause(interval)
+    lost = state.lost - {report.vantage}
+    after = msgspec.structs.replace(
+        state,
+        reports={**state.reports, report.vantage: report},
+        listening_since=listening,
+        newest_at=health.at if state.newest_at is None else max(state.newest_at, health.at),
+        fields=fields,
+        lost=lost | {report.vantage} if report.lost else lost,
+        silent=silent,
+        quiet_until=quiet_until,
+    )
+    if quiet_until is None or health.at > quiet_until:
+        after = _with_silent(after, listening, health.at, interval)
+    return after
+
+
+def _with_silent(
+    state: Connectivity, listening: datetime, now: datetime, interval: float
+) -> Connectivity:
+    """The state with those counted that are silent at `now`."""
+    pause = _longest_pause(interval)
+    counts = {name: max(one.at, listening) + pause for name, one in state.reports.items()}
+    return msgspec.structs.replace(
+        state,
+        silent=frozenset(name for name, at in counts.items() if now > at),
+        quiet_until=min((at for at in counts.values() if now <= at), default=now + pause),
+    )
 
 
 def _longest_pause(interval: float) -> timedelta:
@@ -228,10 +303,10 @@ def _longest_pause(interval: float) -> timedelta:
 
 
 def _listening_since(state: Connectivity, now: datetime, interval: float) -> datetime:
-    newest = max((report.at for report in state.reports.values()), default=None)
-    if newest is None or now - newest > _longest_pause(interval):
+    newest, since = state.newest_at, state.listening_since
+    if newest is None or since is None or now - newest > _longest_pause(interval):
         return now
-    return state.listening_since or min(report.at for report in state.reports.values())
+    return since
 
 
 def _report(
@@ -257,7 +332,7 @@ def _report(
     )
     if known is None:
         return new
-    before = _now(known, health.at, listening, interval)
+    before = _at(known, health.at, listening, interval)
     if before.condition is not condition:
         return new
     count = before.count + 1
@@ -273,6 +348,12 @@ def _report(
 
 
 def _now(
+    report: VantageReport, now: datetime, state: Connectivity, interval: float
+) -> VantageReport:
+    return _at(report, now, state.listening_since or report.at, interval)
+
+
+def _at(
     report: VantageReport, now: datetime, listening: datetime, interval: float
 ) -> VantageReport:
     """The condition at `now`: a vantage that no longer reports is dark since its last report."""
@@ -296,61 +377,99 @@ def _now(
 # -- what is so now ----------------------------------------------------------------------------
 
 
+class _View:
+    """The vantages at one moment: those that are lost, and the others when they are asked for."""
+
+    def __init__(self, state: Connectivity, now: datetime, interval: float) -> None:
+        self._state, self._interval = state, interval
+        self.now = now
+        concerned = [state.reports[name] for name in sorted(state.lost | state.silent)]
+        reports = [_now(report, now, state, interval) for report in concerned]
+        self.lost = [report for report in reports if report.lost]
+        self._lost_of = Counter(one.country for one in self.lost if one.field)
+
+    def __len__(self) -> int:
+        return len(self._state.reports)
+
+    def field_vantages(self, countries: Iterable[str]) -> int:
+        """How many there are in these countries."""
+        return sum(len(self._state.fields.get(country, ())) for country in countries)
+
+    def able(self, country: str) -> int:
+        """How many of its field vantages are not lost."""
+        return self.field_vantages((country,)) - self._lost_of[country]
+
+    def here(self, country: str) -> list[VantageReport]:
+        """Its field vantages."""
+        return [self._report(name) for name in self._state.fields.get(country, ())]
+
+    def everywhere(self) -> list[VantageReport]:
+        """All vantages."""
+        return [self._report(name) for name in self._state.reports]
+
+    def _report(self, name: str) -> VantageReport:
+        return _now(self._state.reports[name], self.now, self._state, self._interval)
+
+
 def _findings(
-    reports: Sequence[VantageReport],
-    active: Collection[Event],
-    now: datetime,
-    interval: float,
-    trust: Trust,
+    state: Connectivity, now: datetime, interval: float, trust: Trust
 ) -> Iterator[_Finding]:
-    lost = [s for s in reports if s.lost]
-    dark = [s for s in lost if s.condition is Reachability.DARK]
-    active = list(active)
+    if not state.lost and not state.silent:
+        return
+    view = _View(state, now, interval)
+    lost = view.lost
+    active = list(state.events.values())
     explained: set[str] = set()
-    national = {
-        country: [e for e in active if e.kind in _NATIONAL and e.country == country]
-        for country in {report.country for report in reports}
-    }
+    national: dict[str, list[Event]] = {}
+    for event in active:
+        if event.kind in _NATIONAL:
+            national.setdefault(event.country, []).append(event)
     # A confirmed event of a country stays so when others are lost later.
     held = {c for c, events in national.items() if any(map(_is_confirmed, events))}
-    free = [s for s in reports if not (s.field and s.country in held)]
-    everywhere = any(not s.field for s in free) or len({s.country for s in free}) > 1
-    ours = [s for s in free if s.condition in _DARK]
-    if len(ours) == len(free) > 1 and everywhere and _together(ours):
-        explained |= {report.vantage for report in ours}
-        yield _Finding(
-            kind=EventKind.INSTRUMENT, country="", vantage="", reports=tuple(ours), sure=_sure(ours)
-        )
+    free = len(view) - view.field_vantages(held)
+    ours = [s for s in lost if s.condition in _DARK and not (s.field and s.country in held)]
+    if len(ours) == free > 1:
+        everywhere = any(not s.field for s in ours) or len({s.country for s in ours}) > 1
+        if everywhere and _together(ours):
+            explained |= {report.vantage for report in ours}
+            yield _Finding(
+                kind=EventKind.INSTRUMENT,
+                country="",
+                vantage="",
+                reports=tuple(ours),
+                sure=_sure(ours),
+            )
     for country in sorted({s.country for s in lost if s.field and s.vantage not in explained}):
-        finding = _national(country, reports, national[country], now, interval)
-        finding = finding or _listed(country, reports, active)
+        finding = _national(country, view, national.get(country, ()), interval)
+        finding = finding or _listed(country, view, active)
         if finding is not None and not _weighty(finding.reports, now, trust):
             finding = msgspec.structs.replace(finding, sure=False)
         if finding is not None:
             explained |= {report.vantage for report in finding.reports}
             yield finding
-    for report in dark:
-        if report.vantage not in explained and _sure([report]):
-            yield _Finding(
+    for report in lost:
+        dark = report.condition is Reachability.DARK and _sure([report])
+        if dark and report.vantage not in explained:
+            finding = _Finding(
                 kind=EventKind.VANTAGE_SILENT,
                 # A control is equipment: where it stands says nothing about that country.
                 country=report.country if report.field else "",
                 vantage=report.vantage,
                 reports=(report,),
                 sure=True,
-                witnessed=_alone(report, reports),
             )
+            if finding.subject not in state.events:
+                finding = msgspec.structs.replace(finding, witnessed=_alone(report, view))
+            yield finding
 
 
 def _national(
-    country: str,
-    reports: Sequence[VantageReport],
-    active: Collection[Event],
-    now: datetime,
-    interval: float,
+    country: str, view: _View, active: Collection[Event], interval: float
 ) -> _Finding | None:
     """Whether all of a country is lost, as far as it is measured; `active` are its events."""
-    here = [s for s in reports if s.field and s.country == country]
+    if view.able(country) > 1:
+        return None  # At most one can be outvoted.
+    here = view.here(country)
     last_loss = max(s.since for s in here if s.lost)
     loss = min((event.onset_latest for event in active), default=last_loss)
     counting = [s for s in here if s.condition not in _DARK or loss - s.since <= REMEMBERED]
@@ -368,11 +487,18 @@ def _national(
             sure=networks > 1 and _sure(lost),
             against=against,
         )
-    recent = timedelta(seconds=max(2 * interval, SILENT_FLOOR))
-    elsewhere = [s for s in reports if s not in here and s.condition is Reachability.WELL]
-    well = [report for report in elsewhere if now - report.at <= recent]
     confirmed = any(map(_is_confirmed, active))
-    if networks < 2 or not (confirmed or (well and _together(lost))):
+    if networks < 2 or not (confirmed or _together(lost)):
+        return None
+    recent = timedelta(seconds=max(2 * interval, SILENT_FLOOR))
+    well = [
+        one
+        for one in view.everywhere()
+        if one.condition is Reachability.WELL
+        and view.now - one.at <= recent
+        and not (one.field and one.country == country)
+    ]
+    if not confirmed and not well:
         return None
     return _Finding(
         kind=EventKind.SHUTDOWN,
@@ -385,14 +511,15 @@ def _national(
     )
 
 
-def _listed(
-    country: str, reports: Sequence[VantageReport], active: Collection[Event]
-) -> _Finding | None:
+def _listed(country: str, view: _View, active: Collection[Event]) -> _Finding | None:
     """Whether a network of a country has lost all but a list of sites."""
-    here = [s for s in reports if s.field and s.country == country]
+    lost = [one for one in view.lost if one.field and one.country == country]
+    if not any(one.condition is Reachability.LISTED for one in lost):
+        return None
+    here = view.here(country)
     begun = any(e.kind is EventKind.ALLOWLIST and e.country == country for e in active)
     listed = [s for s in here if s.condition is Reachability.LISTED]
-    if not listed or not (begun or any(report.count >= SURE for report in listed)):
+    if not (begun or any(report.count >= SURE for report in listed)):
         return None
     # Where not even the list answers, less does.
     less = [s for s in here if s.condition is Reachability.CUT]
@@ -433,12 +560,11 @@ def _outvoting(lost: Sequence[VantageReport]) -> bool:
     )
 
 
-def _alone(report: VantageReport, reports: Sequence[VantageReport]) -> bool:
+def _alone(report: VantageReport, view: _View) -> bool:
     """Whether a dark vantage is dark while its neighbours are not; where all are, others count."""
-    others = [s for s in reports if s.vantage != report.vantage]
-    here = [s for s in others if s.field and s.country == report.country]
-    for witnesses in (here, others):
-        able = [s for s in witnesses if not s.lost]
+    for near in (True, False):
+        others = view.here(report.country) if near else view.everywhere()
+        able = [s for s in others if not s.lost]
         if able:
             return any(_witnessed([report], by) for by in able)
     return True

@@ -1,16 +1,20 @@
 """Folds items in the order they were judged, whatever order they arrive in.
 
 Results come late: two vantages finish in the same second, an agent sends in the evening what it
-measured in the morning. Conclusions must not depend on that. So a timeline keeps the items of the
-last hour and the state before them. A late item is put in its place and the hour is folded again.
-An older one cannot be used from here: the whole history must be folded anew.
+measured in the morning. Conclusions must not depend on that. So an order keeps the items of the
+last hour in *spans*, with the state before each. A late item is put in its place, and only what
+follows the state before its span is folded again. An item from before the hour cannot be used from
+here: the whole history must be folded anew.
+
+Spans are short where late items are likely and long where they are not: the older a span, the
+longer it may be. So a few seconds of lateness cost a few steps, and few states are kept.
 """
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -19,9 +23,16 @@ T = TypeVar("T")
 
 Key = tuple[datetime, str]
 """When it was judged (UTC), and what tells it from others of the same moment."""
+Take = Callable[[S, T], tuple[S, tuple[Any, ...]]]
+"""One step, which must be pure: state and item → state and changes to events."""
 
 LATENESS = timedelta(hours=1)
 """How late an item may be and still be put in its place without the whole history."""
+LONGEST = 4
+"""Part of the lateness allowed that a span lasts at most; nor longer than the time since it ended.
+"""
+NEWEST = 8
+"""Most items of a span that was never made one with its neighbour."""
 
 
 class Arrival(Enum):
@@ -35,67 +46,144 @@ class Arrival(Enum):
     """It belongs before the oldest remembered item; nothing changed."""
 
 
+class Placed(NamedTuple, Generic[T]):
+    """An item in its place, and the changes it made there."""
+
+    key: Key
+    item: T
+    changes: tuple[Any, ...]
+
+
+class Span(NamedTuple, Generic[S, T]):
+    """Items in a row, one at least, and the state before them."""
+
+    before: S
+    items: tuple[Placed[T], ...]
+
+
 class VerdictOrder(msgspec.Struct, Generic[S, T], frozen=True, kw_only=True):
     """A state, and the recent items that led to it."""
 
-    settled: S
-    """The state before everything in `recent`."""
     until: Key | None = None
     """Key of the last item folded into `settled`."""
-    recent: tuple[tuple[Key, T], ...] = ()
+    held: int = 0
+    """How many items there are in `spans`."""
+    spans: tuple[Span[S, T], ...] = ()
     current: S
 
+    @property
+    def settled(self) -> S:
+        """The state before every recent item."""
+        return self.spans[0].before if self.spans else self.current
 
-def begin(state: S) -> VerdictOrder[S, T]:
-    return VerdictOrder(settled=state, current=state)
+    @property
+    def recent(self) -> Iterator[Placed[T]]:
+        """The items that are remembered, oldest first."""
+        return (placed for span in self.spans for placed in span.items)
+
+    @property
+    def last(self) -> Key | None:
+        """Key of the newest item; None before the first."""
+        return self.spans[-1].items[-1].key if self.spans else self.until
+
+
+class Inserted(NamedTuple, Generic[S, T]):
+    """What came of one more item."""
+
+    order: VerdictOrder[S, T]
+    arrival: Arrival
+    base: S
+    """The state from which items were folded."""
+    changes: Sequence[Any] = ()
+    """All changes since `base`, in order."""
+    replaced: Sequence[Any] = ()
+    """Those that were known, of items folded again."""
+
+
+def begin(state: S) -> VerdictOrder[S, Any]:
+    return VerdictOrder(current=state)
 
 
 def insert(
-    timeline: VerdictOrder[S, T],
+    order: VerdictOrder[S, T],
     key: Key,
     item: T,
-    step: Callable[[S, T], S],
+    take: Take[S, T],
     lateness: timedelta = LATENESS,
-) -> tuple[VerdictOrder[S, T], Arrival]:
-    """The timeline with one more item in its place, and how it fitted in.
-
-    `step` must be pure; it may be called again for the same item.
+    most: int | None = None,
+) -> Inserted[S, T]:
+    """The order with one more item in its place, and how it fitted in. `take` may be called again
+    for items that are known. Of more than `most` items the oldest are settled before their time.
     """
-    recent = timeline.recent
-    if timeline.until is not None and key <= timeline.until:
-        return timeline, Arrival.KNOWN if key == timeline.until else Arrival.TOO_LATE
-    if not recent or key > recent[-1][0]:
-        current, arrival = step(timeline.current, item), Arrival.NEXT
-        recent = (*recent, (key, item))
-    else:
-        place = bisect_left(recent, key, key=lambda pair: pair[0])
-        if recent[place][0] == key:
-            return timeline, Arrival.KNOWN
-        recent = (*recent[:place], (key, item), *recent[place:])
-        current, arrival = _fold(timeline.settled, recent, step), Arrival.BETWEEN
+    last = order.last
+    if last is None or key > last:
+        after, changes = _appended(order, key, item, take, lateness)
+        return Inserted(_settle(after, lateness, most), Arrival.NEXT, order.current, changes)
+    if order.until is not None and key <= order.until:
+        arrival = Arrival.KNOWN if key == order.until else Arrival.TOO_LATE
+        return Inserted(order, arrival, order.current)
+    number = max(0, bisect_right(order.spans, key, key=lambda span: span.items[0].key) - 1)
+    base = order.spans[number].before
+    again = [placed for span in order.spans[number:] for placed in span.items]
+    place = bisect_left(again, key, key=lambda placed: placed.key)
+    if again[place].key == key:
+        return Inserted(order, Arrival.KNOWN, order.current)
+    replaced = [change for placed in again for change in placed.changes]
+    again.insert(place, Placed(key, item, ()))
     after = VerdictOrder(
-        settled=timeline.settled, until=timeline.until, recent=recent, current=current
+        until=order.until,
+        held=order.held + 1 - len(again),
+        spans=order.spans[:number],
+        current=base,
     )
-    return _settle(after, step, lateness), arrival
+    made: list[Any] = []
+    for placed in again:
+        after, changes = _appended(after, placed.key, placed.item, take, lateness)
+        made += changes
+    return Inserted(_settle(after, lateness, most), Arrival.BETWEEN, base, made, replaced)
 
 
-def _settle(
-    timeline: VerdictOrder[S, T], step: Callable[[S, T], S], lateness: timedelta
-) -> VerdictOrder[S, T]:
-    """Fold items into `settled` that are older than a late one may be."""
-    horizon = timeline.recent[-1][0][0] - lateness
-    gone = next(
-        (n for n, (key, _) in enumerate(timeline.recent) if key[0] > horizon), len(timeline.recent)
-    )
+def _appended(
+    order: VerdictOrder[S, T], key: Key, item: T, take: Take[S, T], lateness: timedelta
+) -> tuple[VerdictOrder[S, T], tuple[Any, ...]]:
+    """The order with an item that is newer than all others."""
+    state, changes = take(order.current, item)
+    placed, spans = Placed(key, item, changes), order.spans
+    if spans and len(spans[-1].items) < NEWEST and _fits(spans[-1], key, lateness):
+        spans = (*spans[:-1], Span(spans[-1].before, (*spans[-1].items, placed)))
+    else:
+        spans = (*_joined(spans, key[0], lateness), Span(order.current, (placed,)))
+    after = VerdictOrder(until=order.until, held=order.held + 1, spans=spans, current=state)
+    return after, changes
+
+
+def _fits(span: Span[S, T], key: Key, lateness: timedelta) -> bool:
+    return key[0] - span.items[0].key[0] <= lateness / LONGEST
+
+
+def _joined(spans: Sequence[Span[S, T]], now: datetime, lateness: timedelta) -> list[Span[S, T]]:
+    """The spans, neighbours made one where they are old enough to be that long together."""
+    found: list[Span[S, T]] = []
+    for span in spans:
+        ended = span.items[-1].key[0]
+        longest = min(now - ended, lateness / LONGEST)
+        if found and ended - found[-1].items[0].key[0] <= longest:
+            found[-1] = Span(found[-1].before, found[-1].items + span.items)
+        else:
+            found.append(span)
+    return found
+
+
+def _settle(order: VerdictOrder[S, T], lateness: timedelta, most: int | None) -> VerdictOrder[S, T]:
+    """Forget the items of spans that ended before a late one may be, and of too many."""
+    horizon = order.spans[-1].items[-1].key[0] - lateness
+    held, until = order.held, order.until
+    gone = 0
+    for span in order.spans:
+        last = span.items[-1].key
+        if last[0] > horizon and (most is None or held <= most):
+            break
+        gone, held, until = gone + 1, held - len(span.items), last
     if not gone:
-        return timeline
-    old, kept = timeline.recent[:gone], timeline.recent[gone:]
-    # With nothing kept, the present state is the settled one.
-    settled = _fold(timeline.settled, old, step) if kept else timeline.current
-    return VerdictOrder(settled=settled, until=old[-1][0], recent=kept, current=timeline.current)
-
-
-def _fold(state: S, items: Iterable[tuple[Key, T]], step: Callable[[S, T], S]) -> S:
-    for _, item in items:
-        state = step(state, item)
-    return state
+        return order
+    return VerdictOrder(until=until, held=held, spans=order.spans[gone:], current=order.current)

@@ -126,14 +126,14 @@ async def test_a_failure_in_the_field_is_held_against_it() -> None:
     alone = ReceivedCycles(world.settings, Shelf(list(failed.measurements)))
     opened = await alone.open(waiting(failed))
     assert {lack.endpoint for lack in opened.lacking} == {"https://x.com/"}
-    states = {one.endpoint: one.state for one in alone.judge(opened).verdicts}
+    states = {one.endpoint: one.state for one in (await alone.judge(opened)).verdicts}
     assert states["https://x.com/"] is State.INSUFFICIENT
 
     judge = ReceivedCycles(world.settings, Shelf([*failed.measurements, *control.measurements]))
-    judge.judge(await judge.open(waiting(control)))
+    await judge.judge(await judge.open(waiting(control)))
     opened = await judge.open(waiting(failed))
     assert opened.lacking == ()
-    (verdict,) = [one for one in judge.judge(opened).verdicts if one.state is State.BLOCKED]
+    (verdict,) = [one for one in (await judge.judge(opened)).verdicts if one.state is State.BLOCKED]
     assert verdict.endpoint == "https://x.com/"
     assert verdict.controls
     assert set(verdict.controls) <= {one.id for one in control.measurements}

@@ -1,8 +1,9 @@
 """What waits for judgement waits for controls where that can help, and never longer than that."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 import pytest
@@ -232,7 +233,7 @@ async def test_cycles_handed_in_in_any_order_are_judged_in_the_order_they_ended(
     rng, (cycle, _) = Random(7), of(told, FIELD.id)[0]
     ends = [cycle.finished_at + timedelta(seconds=1.5 * number) for number in range(200)]
     due = sorted((end + timedelta(seconds=rng.uniform(*AFTER_A_CYCLE)), end) for end in ends)
-    brought, wanted = 0, []
+    brought, wanted = 0, list[datetime]()
     for second in range(330):
         collector.clock.at = cycle.finished_at + timedelta(seconds=second)
         while brought < len(due) and due[brought][0] <= collector.clock.at:
@@ -245,6 +246,19 @@ async def test_cycles_handed_in_in_any_order_are_judged_in_the_order_they_ended(
     judged = [one.finished_at for one in collector.kept.cycles]
     assert sorted(judged) == judged == ends
     assert wanted != ends
+
+
+async def test_judging_leaves_the_event_loop_to_those_who_must_be_answered(
+    collector: QueueWorld, told: list[Told]
+) -> None:
+    """Of the processor's time that judging takes, little is the event loop's own: agents are
+    answered meanwhile, where they waited for up to 38 seconds."""
+    for one in told:
+        await collector.bring(one)
+    loop, everything = time.thread_time(), time.process_time()
+    assert await collector.queue.judge_waiting() == len(told)
+    loop, everything = time.thread_time() - loop, time.process_time() - everything
+    assert loop < everything / 3
 
 
 async def test_the_present_does_not_wait_for_the_past(

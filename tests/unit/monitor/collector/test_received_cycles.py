@@ -86,7 +86,8 @@ async def received_batches(
     """Every cycle judged by a collector that stored these looks."""
     judge = ReceivedCycles(configured, Shelf(looks))
     return [
-        judge.judge(await judge.open(waiting(one))) for one in await flat(lived.cycles(EVERYTHING))
+        await judge.judge(await judge.open(waiting(one)))
+        for one in await flat(lived.cycles(EVERYTHING))
     ]
 
 
@@ -143,7 +144,7 @@ async def test_a_clock_that_was_wrong_excuses_certificates_and_no_lie(
     for clock, cycle in (("right", accused), ("wrong", off)):
         for name, seen in (("lies", looks), ("spoiled", [_spoiled(look) for look in looks])):
             judge = ReceivedCycles(configured, Shelf(seen))
-            judged = judge.judge(await judge.open(waiting(cycle)))
+            judged = await judge.judge(await judge.open(waiting(cycle)))
             found[clock, name] = {verdict.state for verdict in _of_x(judged)}
             if clock == "wrong":
                 assert judged.health.rule_id == "vantage.clock_skew"
@@ -175,7 +176,7 @@ async def test_a_control_that_looked_afterwards_serves(
     judge = ReceivedCycles(configured, Shelf([*own, *rounds]))
     alone = await judge.open(waiting(accused))
     assert alone.lacking
-    assert not any(v.state is State.BLOCKED for v in _of_x(judge.judge(alone)))
+    assert not any(v.state is State.BLOCKED for v in _of_x(await judge.judge(alone)))
 
     last = max(lack.ended_at for lack in alone.lacking)
     later = [
@@ -185,13 +186,13 @@ async def test_a_control_that_looked_afterwards_serves(
     judge = ReceivedCycles(configured, Shelf([*own, *rounds, *later]))
     opened = await judge.open(waiting(accused))
     assert opened.lacking == ()
-    assert any(v.state is State.BLOCKED for v in _of_x(judge.judge(opened)))
+    assert any(v.state is State.BLOCKED for v in _of_x(await judge.judge(opened)))
 
     earlier = [_moved(look, timedelta(seconds=-INTERVAL), cycle="before") for look in of_controls]
     judge = ReceivedCycles(configured, Shelf([*own, *rounds, *earlier]))
     opened = await judge.open(waiting(accused))
     assert opened.lacking == alone.lacking
-    assert not any(v.state is State.BLOCKED for v in _of_x(judge.judge(opened)))
+    assert not any(v.state is State.BLOCKED for v in _of_x(await judge.judge(opened)))
 
 
 async def _accused(lived: MemoryStore, vantage: str) -> StoredCycle:

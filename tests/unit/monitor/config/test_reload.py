@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from monitor.analysis.events.detection import EventBook, watch_only
+from monitor.analysis.events.event import Change
 from monitor.analysis.events.shutdowns import Connectivity, take_in
 from monitor.analysis.events.verdict_order import VerdictOrder, begin, insert
 from monitor.analysis.verdict import VantageHealth, VantageState
@@ -193,8 +194,8 @@ def test_what_is_shown_goes_on_for_what_stays() -> None:
     assert {platform for _, platform in shown.events} <= {"x", "tiktok"}
 
 
-def _taken_in(state: Connectivity, item: VantageHealth) -> Connectivity:
-    return take_in(state, item, 60.0)[0]
+def _taken_in(state: Connectivity, item: VantageHealth) -> tuple[Connectivity, tuple[Change, ...]]:
+    return take_in(state, item, 60.0)
 
 
 def test_a_vantage_taken_out_has_not_fallen_silent() -> None:
@@ -204,13 +205,13 @@ def test_a_vantage_taken_out_has_not_fallen_silent() -> None:
     for minute in range(90):
         for name in ("here", "there"):
             one = health(60.0 * minute, vantage=name, state=VantageState.OK)
-            timeline, _ = insert(timeline, (one.at, name), one, _taken_in)
+            timeline = insert(timeline, (one.at, name), one, _taken_in).order
     book = EventBook(vantages=timeline, logged={"event-1": 3})
     after = watch_only(book, {"here"})
     assert set(book.vantages.current.reports) == {"here", "there"}
     assert set(after.vantages.settled.reports) == {"here"}
     assert set(after.vantages.current.reports) == {"here"}
-    assert {one.vantage for _, one in after.vantages.recent} == {"here"}
+    assert {one.item.vantage for one in after.vantages.recent} == {"here"}
     assert (after.logged, after.vantages.until) == (book.logged, book.vantages.until)
 
 

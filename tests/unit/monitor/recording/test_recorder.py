@@ -1,18 +1,22 @@
 """What the recorder does with cycles that come late, come again, or come after a restart."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import timedelta
 
 import msgspec
 import pytest
 
-from monitor.analysis.events.event import Event, EventKind, EventState
+from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState
+from monitor.analysis.verdict import PlatformVerdict
 from monitor.config.load import default_settings
 from monitor.config.settings import Settings
 from monitor.metrics.publisher import Publisher
 from monitor.recording.recorder import Recorder
 from probes.vantage import VantagePoint, VantageRole
+from storage.values.checkpoint import Checkpoint
 from storage.values.cycle import Cycle
+from storage.values.outbox import Notice
+from storage.values.selection import Selection
 from tests.contract.cycles import cycle as any_cycle
 from tests.contract.listing import EVERYTHING, flat
 from tests.unit.monitor.analysis.events.test_events import at, judged, verdict
@@ -37,6 +41,34 @@ def cycle(letter: str, number: int, vantage: str = "khi-ptcl") -> Cycle:
         verdicts=(),
         platforms=(platform,),
     )
+
+
+class CountingStore(MemoryStore):
+    """A store that counts the states written with each cycle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[int] = []
+        self.read = 0
+        """Verdicts listed."""
+
+    async def platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
+        """As every store does."""
+        async for page in super().platforms(selection):
+            self.read += len(page)
+            yield page
+
+    async def save(
+        self,
+        cycle: Cycle,
+        events: Sequence[Event] = (),
+        log: Sequence[EventLogEntry] = (),
+        checkpoints: Sequence[Checkpoint] = (),
+        notices: Sequence[Notice] = (),
+    ) -> None:
+        """As every store does."""
+        self.written.append(len(checkpoints))
+        await super().save(cycle, events, log, checkpoints, notices)
 
 
 async def recorder(store: MemoryStore, settings: Settings = SETTINGS) -> Recorder:
@@ -79,6 +111,27 @@ async def test_a_day_in_reverse() -> None:
     assert await after([*STORY[30:], *STORY[:30]]) == straight
 
 
+async def test_what_comes_hours_late_is_folded_from_an_earlier_state() -> None:
+    """Not from the first verdict of all: of two days of a country, one cycle that comes three hours
+    late has a few hours gone through again. The events are those of the right order."""
+    letters = "." * 300 + "BB" + "." * 100 + "BBBB" + "." * 170
+    story = [cycle(letter, number) for number, letter in enumerate(letters)]
+    held = list(range(540, 545))
+    store = CountingStore()
+    await store.open()
+    process = await recorder(store)
+    for number, one in enumerate(story):
+        if number not in held:
+            await process.record(one)
+    for restarted in (False, True):
+        process = await recorder(store) if restarted else process
+        for number in held[: 2 if not restarted else None]:
+            store.read = 0
+            await process.record_late([story[number]])
+            assert store.read <= 12 * 15
+    assert await blocks(store) == await after(story)
+
+
 async def test_the_same_cycles_again() -> None:
     """Sent twice, hours apart, nothing counts twice."""
     assert await after([*STORY, *STORY]) == await after(STORY)
@@ -90,6 +143,30 @@ async def test_restarts_anywhere() -> None:
     assert await after(STORY, restart_every=1) == straight
     assert await after(STORY, restart_every=7) == straight
     assert await after(reversed(STORY), restart_every=5) == straight
+
+
+async def test_states_are_stored_when_they_moved_on() -> None:
+    """They hold all vantages of a fleet, so they are not written with each cycle: of sixty cycles
+    30 seconds apart, a few carry them once the first hour has passed."""
+    store = CountingStore()
+    await store.open()
+    process = await recorder(store)
+    for number in range(240):
+        one = cycle(".", 0)
+        at_ = at(0) + timedelta(seconds=30 * number)
+        health = msgspec.structs.replace(one.health, at=at_)
+        platform = msgspec.structs.replace(
+            one.platforms[0], cycle=f"c-{number}", started_at=at_, judged_at=at_
+        )
+        await process.record(
+            msgspec.structs.replace(
+                one, id=f"c-{number}", finished_at=at_, health=health, platforms=(platform,)
+            )
+        )
+    # A state each of the platform here, of it worldwide, and of the vantages.
+    assert store.written[0] == 3
+    assert sum(store.written[1:120]) == 0
+    assert 0 < sum(store.written[120:]) <= 3 * 60 / 5 + 3
 
 
 async def test_the_end_of_an_event_is_shown_after_a_restart_too() -> None:

@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.analysis.events.verdict_order import Arrival, VerdictOrder, begin, insert
+from monitor.analysis.events.verdict_order import NEWEST, Arrival, VerdictOrder, begin, insert
 
 START = datetime(2024, 2, 17, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -13,12 +14,13 @@ HOUR = timedelta(hours=1)
 Numbers = VerdictOrder[tuple[int, ...], int]
 
 
-def _step(state: tuple[int, ...], item: int) -> tuple[int, ...]:
-    return (*state, item)
+def _step(state: tuple[int, ...], item: int) -> tuple[tuple[int, ...], tuple[()]]:
+    return (*state, item), ()
 
 
 def _put(timeline: Numbers, minute: int) -> tuple[Numbers, Arrival]:
-    return insert(timeline, (START + timedelta(minutes=minute), "a"), minute, _step, HOUR)
+    done = insert(timeline, (START + timedelta(minutes=minute), "a"), minute, _step, HOUR)
+    return done.order, done.arrival
 
 
 def _all(minutes: list[int]) -> tuple[Numbers, list[Arrival]]:
@@ -61,3 +63,59 @@ def test_between_is_said() -> None:
     """A report that belongs between others is told apart from the newest."""
     _, arrivals = _all([0, 30, 10])
     assert arrivals[-1] is Arrival.BETWEEN
+
+
+def _hour(items: int) -> Numbers:
+    """Numbers that came evenly over two hours, `items` an hour."""
+    order: Numbers = begin(())
+    for number in range(2 * items):
+        key = (START + 2 * HOUR * number / (2 * items), "a")
+        order = insert(order, key, 0, lambda state, _: (state, ()), HOUR).order
+    return order
+
+
+@pytest.mark.parametrize("items", [1200, 4800])
+def test_a_few_seconds_late_cost_a_few_steps(items: int) -> None:
+    """What comes four seconds late in a fleet of 100 or 400 vantages has a few steps taken again,
+    not all of an hour. The older the place of an item, the more, and the states kept stay few."""
+    order = _hour(items)
+    steps = 0
+
+    def counted(state: tuple[int, ...], _: int) -> tuple[tuple[int, ...], tuple[()]]:
+        nonlocal steps
+        steps += 1
+        return state, ()
+
+    newest = order.last
+    assert newest is not None
+    for late in (4.0, 60.0, 1800.0):
+        steps = 0
+        key = (newest[0] - timedelta(seconds=late), "late")
+        assert insert(order, key, 1, counted, HOUR).arrival is Arrival.BETWEEN
+        since = items * late / 3600
+        assert steps <= 2 * since + 2 * NEWEST, late
+    assert len(order.spans) <= 30
+
+
+def test_a_flood_is_settled_before_its_time() -> None:
+    """Of too many items the oldest are no longer kept, and the state is still that of all."""
+    order: Numbers = begin(())
+    for number in range(1000):
+        key = (START + timedelta(seconds=number), "a")
+        order = insert(order, key, number, _step, HOUR, 100).order
+        assert order.held == sum(1 for _ in order.recent) <= 100
+    assert order.current == tuple(range(1000))
+    assert len(order.settled) == 1000 - order.held
+    late = insert(order, (START + timedelta(seconds=10), "late"), 0, _step, HOUR, 100)
+    assert late.arrival is Arrival.TOO_LATE
+
+
+def test_spans_hold_the_state_before_them() -> None:
+    """Whatever was made one, each span begins with the state that its forerunners lead to."""
+    order, _ = _all([*range(0, 55, 2), 3, 17, 54, 200, 201, 230])
+    state = order.settled
+    for span in order.spans:
+        assert span.before == state
+        for placed in span.items:
+            state = (*state, placed.item)
+    assert order.current == state
