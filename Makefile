@@ -35,8 +35,9 @@ lint: $(VENV)/.dev ## style, types and import rules
 
 check: lint test ## lint and test: what a commit must pass
 
-bench: $(VENV)/.dev ## measure the prober beside what a user would pick instead
+bench: $(VENV)/.dev ## measure the prober beside what a user would pick instead, and a fleet
 	$(BIN)/python benchmarks/probe.py
+	$(BIN)/python benchmarks/fleet.py
 
 soak: $(VENV)/.dev ## the long proofs, hours; writes their output under docs/
 	$(BIN)/python -m pytest -m soak $(ARGS)

@@ -15,9 +15,9 @@ from monitor.config.load import load_config
 from monitor.config.reload import Reloader
 from monitor.config.settings import Settings
 from monitor.logs import configure, logger
-from monitor.metrics.families_with_values import create_registry
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.metrics.publisher import Publisher
+from monitor.metrics.scrapes import create_registry
 from monitor.recording.annotations_poll import show_annotations
 from monitor.recording.scheduled_retention import Retention
 from monitor.recording.scheduled_stamping import Stamping

@@ -3,6 +3,7 @@
 - `published_state`: everything known now, as one immutable value; the page reads it, too.
 - `publisher`: the only writer of the snapshot.
 - `families_with_values`, `ingest_families`: the families and their values.
+- `scrapes`: writes them, what did not change from memory.
 - `ingest_counts`: counts of batches from agents.
 
 `server`, `recording`, `notify` programs and `app` may import this package.

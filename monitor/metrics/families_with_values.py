@@ -1,7 +1,7 @@
-"""Prometheus families, built anew from one snapshot on every scrape.
+"""Prometheus families, built from one snapshot: those of each vantage, and those of all together.
 
-docs/metrics.md explains each family; a test compares it with this file. Nothing is kept between
-scrapes, so a removed vantage or platform leaves no series behind.
+docs/metrics.md explains each family; a test compares it with this file. `monitor.metrics.scrapes`
+writes them.
 """
 
 import platform as python_platform
@@ -12,7 +12,6 @@ from functools import partial
 from math import inf
 from typing import Any, NamedTuple
 
-from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -20,18 +19,14 @@ from prometheus_client.metrics_core import (
     InfoMetricFamily,
     Metric,
 )
-from prometheus_client.registry import Collector
 
 from monitor import __version__
 from monitor.analysis.coverage import SIGNS
 from monitor.analysis.events.agreement import WITNESSES
 from monitor.analysis.events.event import Event, EventKind
 from monitor.analysis.events.stretches import first, newest, stretches
-from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth, VantageState
-from monitor.metrics.ingest_counts import IngestCounts
-from monitor.metrics.ingest_families import IngestCollector
-from monitor.metrics.published_state import Snapshot, VantageView
-from monitor.metrics.publisher import Publisher
+from monitor.analysis.verdict import State, VantageState
+from monitor.metrics.published_state import Histogram, Snapshot, VantageView
 from monitor.wording.events import FULL, PARTIAL, SLOWED, SOME, manner_of
 from monitor.wording.failures_and_methods import method_label
 from monitor.wording.functions import function_in_words
@@ -51,33 +46,41 @@ ONSET = ("onset_earliest", "onset_latest", "onset_local", "first_blocked")
 EFFECTS = {FULL: "blocked", SOME: "some", PARTIAL: "partial", SLOWED: "throttled"}
 """The effect of an event on people, as one word for messages that must not claim more."""
 
-Rows = Iterable[tuple[tuple[str, ...], float]]
+Rows = Iterable[tuple[tuple[str, ...], float | Histogram]]
+"""The values of a family's labels, and the value of the sample."""
 Samples = Callable[[Snapshot, datetime], Rows]
+VantageSamples = Callable[[VantageView, datetime], Rows]
 
 
 class Family(NamedTuple):
     """One family: its name and its help text are the name and the docstring of the function that
     gives its samples."""
 
-    kind: type[InfoMetricFamily | GaugeMetricFamily | CounterMetricFamily]
+    kind: type[Any]
+    name: str
+    text: str
     labels: tuple[str, ...]
     samples: Samples
     everywhere: bool
     """True for facts about this process. Every collector exposes them; all other families come from
     the leader alone, so that nothing is counted twice."""
+    of_vantage: VantageSamples | None
+    """The samples of one vantage, which stay as they are until its view changes or
+    `VantageView.holds_until`; None where the family is about more than one, or always changes."""
 
-    def metric(self, snapshot: Snapshot, at: datetime) -> Metric:
-        """The family with its samples at that moment (UTC)."""
-        name, text = PREFIX + self.samples.__name__, self.samples.__doc__ or ""
-        kind = self.kind
-        if issubclass(kind, InfoMetricFamily):
-            info = kind(name, text)
-            for labels, _ in self.samples(snapshot, at):
+    def metric(self, rows: Rows) -> Metric:
+        """The family with these samples."""
+        if self.kind is InfoMetricFamily:
+            info = InfoMetricFamily(self.name, self.text)
+            for labels, _ in rows:
                 info.add_metric((), dict(zip(self.labels, labels, strict=True)))
             return info
-        metric = kind(name, text, labels=self.labels)
-        for labels, value in self.samples(snapshot, at):
-            metric.add_metric(labels, float(value))
+        metric: Metric = self.kind(self.name, self.text, labels=self.labels)
+        for labels, value in rows:
+            if isinstance(value, Histogram):
+                metric.add_metric(labels, value.cumulative(), value.total)  # type: ignore[attr-defined]
+            else:
+                metric.add_metric(labels, float(value))  # type: ignore[attr-defined]
         return metric
 
 
@@ -90,8 +93,23 @@ def _family(
     """The decorated function gives the samples of a family of this kind."""
 
     def add(samples: Samples) -> Samples:
-        FAMILIES.append(Family(kind, labels, samples, everywhere))
+        name, text = PREFIX + samples.__name__, samples.__doc__ or ""
+        FAMILIES.append(Family(kind, name, text, labels, samples, everywhere, None))
         return samples
+
+    return add
+
+
+def _vantage_family(kind: type[Any], *labels: str) -> Callable[[VantageSamples], VantageSamples]:
+    """The decorated function gives the samples of one vantage."""
+
+    def add(own: VantageSamples) -> VantageSamples:
+        def samples(snapshot: Snapshot, at: datetime) -> Rows:
+            return (row for view in snapshot.vantages for row in own(view, at))
+
+        name, text = PREFIX + own.__name__, own.__doc__ or ""
+        FAMILIES.append(Family(kind, name, text, labels, samples, False, own))
+        return own
 
     return add
 
@@ -99,6 +117,10 @@ def _family(
 info = partial(_family, InfoMetricFamily)
 gauge = partial(_family, GaugeMetricFamily)
 counter = partial(_family, CounterMetricFamily)
+vantage_info = partial(_vantage_family, InfoMetricFamily)
+vantage_gauge = partial(_vantage_family, GaugeMetricFamily)
+vantage_counter = partial(_vantage_family, CounterMetricFamily)
+vantage_histogram = partial(_vantage_family, HistogramMetricFamily)
 
 
 def _of(view: VantageView) -> tuple[str, ...]:
@@ -112,18 +134,6 @@ def _with_function(view: VantageView) -> tuple[str, ...]:
 
 def _seconds(moment: datetime | None) -> float:
     return moment.timestamp() if moment else 0.0
-
-
-def _health(snapshot: Snapshot, at: datetime) -> Iterator[tuple[tuple[str, ...], VantageHealth]]:
-    for view in snapshot.vantages:
-        if health := view.health_at(at):
-            yield _with_function(view), health
-
-
-def _verdicts(snapshot: Snapshot, at: datetime) -> Iterator[tuple[VantageView, PlatformVerdict]]:
-    for view in snapshot.vantages:
-        for verdict in view.platforms_at(at):
-            yield view, verdict
 
 
 def _pairs(snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], Event | None]]:
@@ -184,10 +194,10 @@ def build(_: Snapshot, __: datetime) -> Rows:
     yield (__version__, python_platform.python_version()), 1
 
 
-@info(*VANTAGE, "platform", "method", "sub_method", "meaning", "meaning_past")
-def platform_blocked_method(snapshot: Snapshot, at: datetime) -> Rows:
+@vantage_info(*VANTAGE, "platform", "method", "sub_method", "meaning", "meaning_past")
+def platform_blocked_method(view: VantageView, at: datetime) -> Rows:
     """Method by which a platform is blocked, partial, degraded or throttled at a vantage."""
-    for view, verdict in _verdicts(snapshot, at):
+    for verdict in view.platforms_at(at):
         if verdict.state in SIGNS:
             method, sub_method = verdict.method, verdict.sub_method
             meaning = method_label(method, sub_method)
@@ -195,12 +205,11 @@ def platform_blocked_method(snapshot: Snapshot, at: datetime) -> Rows:
             yield (*_of(view), verdict.platform, method, sub_method, meaning, past), 1
 
 
-@info(*VANTAGE_FUNCTION, "egress", "country_name")
-def vantage(snapshot: Snapshot, _: datetime) -> Rows:
+@vantage_info(*VANTAGE_FUNCTION, "egress", "country_name")
+def vantage(view: VantageView, _: datetime) -> Rows:
     """Facts about a configured vantage; always 1."""
-    for view in snapshot.vantages:
-        country = words_in().country(view.point.country)
-        yield (*_with_function(view), view.point.egress.kind, country), 1
+    country = words_in().country(view.point.country)
+    yield (*_with_function(view), view.point.egress.kind, country), 1
 
 
 @info("url", everywhere=True)
@@ -281,46 +290,46 @@ def prune_last_success_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Row
     yield (), _seconds(snapshot.prune_done_at)
 
 
-@gauge(*VANTAGE, "platform", "state")
-def platform_state(snapshot: Snapshot, at: datetime) -> Rows:
+@vantage_gauge(*VANTAGE, "platform", "state")
+def platform_state(view: VantageView, at: datetime) -> Rows:
     """1 for the current state of a platform at a field vantage, 0 for every other state."""
-    for view, verdict in _verdicts(snapshot, at):
+    for verdict in view.platforms_at(at):
         for state in State:
             yield (*_of(view), verdict.platform, state), verdict.state is state
 
 
-@gauge(*VANTAGE, "platform", "function", "state")
-def function_state(snapshot: Snapshot, at: datetime) -> Rows:
+@vantage_gauge(*VANTAGE, "platform", "function", "state")
+def function_state(view: VantageView, at: datetime) -> Rows:
     """Always 1; the label `state` has the state of a function of a platform at a field vantage."""
-    for view, verdict in _verdicts(snapshot, at):
+    for verdict in view.platforms_at(at):
         for function in verdict.functions:
             yield (*_of(view), verdict.platform, function.function, function.state), 1
 
 
-@gauge(*VANTAGE, "platform")
-def platform_partial_ratio(snapshot: Snapshot, at: datetime) -> Rows:
+@vantage_gauge(*VANTAGE, "platform")
+def platform_partial_ratio(view: VantageView, at: datetime) -> Rows:
     """Share (0 to 1) of the connections, or of the addresses, of a platform that fails at a field
     vantage where its state is partial; no sample where it was not counted."""
-    for view, verdict in _verdicts(snapshot, at):
+    for verdict in view.platforms_at(at):
         if verdict.share is not None:
             yield (*_of(view), verdict.platform), verdict.share
 
 
-@gauge(*VANTAGE, "platform", "function", "group")
-def function_group_blocked(snapshot: Snapshot, at: datetime) -> Rows:
+@vantage_gauge(*VANTAGE, "platform", "function", "group")
+def function_group_blocked(view: VantageView, at: datetime) -> Rows:
     """Always 1; the label `group` has a blocked or slow group, such as a data centre, of a function
     whose other groups work at a field vantage."""
-    for view, verdict in _verdicts(snapshot, at):
+    for verdict in view.platforms_at(at):
         for function in verdict.functions:
             for group in function.groups:
                 yield (*_of(view), verdict.platform, function.function, group), 1
 
 
-@gauge(*VANTAGE, "platform", "function")
-def function_blocked_endpoints(snapshot: Snapshot, at: datetime) -> Rows:
+@vantage_gauge(*VANTAGE, "platform", "function")
+def function_blocked_endpoints(view: VantageView, at: datetime) -> Rows:
     """Blocked or slow endpoints of a function at a field vantage, even if it works without them;
     8 at most, and no sample for none."""
-    for view, verdict in _verdicts(snapshot, at):
+    for verdict in view.platforms_at(at):
         for function in (function for function in verdict.functions if function.accused):
             yield (*_of(view), verdict.platform, function.function), len(function.accused)
 
@@ -409,41 +418,38 @@ def circumstance_ended_timestamp_seconds(snapshot: Snapshot, at: datetime) -> Ro
         yield (*what, *_end(event)), seconds
 
 
-@gauge(*VANTAGE_FUNCTION, "state")
-def vantage_state(snapshot: Snapshot, at: datetime) -> Rows:
+@vantage_gauge(*VANTAGE_FUNCTION, "state")
+def vantage_state(view: VantageView, at: datetime) -> Rows:
     """1 for the current health state of a vantage, 0 for every other state."""
-    for view in snapshot.vantages:
-        for state in VantageState:
-            yield (*_with_function(view), state), view.state_at(at) is state
+    for state in VantageState:
+        yield (*_with_function(view), state), view.state_at(at) is state
 
 
-@gauge(*VANTAGE_FUNCTION)
-def vantage_reference_success_ratio(snapshot: Snapshot, at: datetime) -> Rows:
+@vantage_gauge(*VANTAGE_FUNCTION)
+def vantage_reference_success_ratio(view: VantageView, at: datetime) -> Rows:
     """Share of references that worked in a vantage's last cycle."""
-    for labels, health in _health(snapshot, at):
-        if health.references_total:
-            yield labels, health.references_ok / health.references_total
+    health = view.health_at(at)
+    if health and health.references_total:
+        yield _with_function(view), health.references_ok / health.references_total
 
 
-@gauge(*VANTAGE, "platform", "against")
-def platform_transfer_ratio(snapshot: Snapshot, at: datetime) -> Rows:
+@vantage_gauge(*VANTAGE, "platform", "against")
+def platform_transfer_ratio(view: VantageView, at: datetime) -> Rows:
     """Speed of a platform's transfer at a field vantage, divided by that of another transfer."""
-    for view in snapshot.vantages:
-        lowest: dict[tuple[str, str], float] = {}
-        for transfer in view.transfers_at(at):
-            if transfer.ratio is not None:
-                key = (transfer.verdict.platform, transfer.ratio[0])
-                lowest[key] = min(transfer.ratio[1].median, lowest.get(key, inf))
-        for (platform, against), ratio in lowest.items():
-            yield (*_of(view), platform, against), ratio
+    lowest: dict[tuple[str, str], float] = {}
+    for transfer in view.transfers_at(at):
+        if transfer.ratio is not None:
+            key = (transfer.verdict.platform, transfer.ratio[0])
+            lowest[key] = min(transfer.ratio[1].median, lowest.get(key, inf))
+    for (platform, against), ratio in lowest.items():
+        yield (*_of(view), platform, against), ratio
 
 
-@gauge(*VANTAGE_FUNCTION)
-def vantage_daily_bytes(snapshot: Snapshot, at: datetime) -> Rows:
+@vantage_gauge(*VANTAGE_FUNCTION)
+def vantage_daily_bytes(view: VantageView, at: datetime) -> Rows:
     """Bytes a vantage sent and received today (UTC), approximate."""
-    for view in snapshot.vantages:
-        day, used = view.day_bytes or (None, 0)
-        yield _with_function(view), used if day == at.date() else 0
+    day, used = view.day_bytes or (None, 0)
+    yield _with_function(view), used if day == at.date() else 0
 
 
 @gauge()
@@ -452,19 +458,19 @@ def vantage_daily_bytes_limit(snapshot: Snapshot, _: datetime) -> Rows:
     yield (), snapshot.daily_bytes
 
 
-@gauge(*VANTAGE_FUNCTION)
-def vantage_clock_skew_seconds(snapshot: Snapshot, at: datetime) -> Rows:
+@vantage_gauge(*VANTAGE_FUNCTION)
+def vantage_clock_skew_seconds(view: VantageView, at: datetime) -> Rows:
     """Seconds the clock of a vantage is ahead of servers' clocks; negative: behind."""
-    for labels, health in _health(snapshot, at):
-        if health.clock_skew is not None:
-            yield labels, health.clock_skew
+    health = view.health_at(at)
+    if health and health.clock_skew is not None:
+        yield _with_function(view), health.clock_skew
 
 
-@gauge(*VANTAGE_FUNCTION)
-def vantage_exit_as_configured(snapshot: Snapshot, at: datetime) -> Rows:
+@vantage_gauge(*VANTAGE_FUNCTION)
+def vantage_exit_as_configured(view: VantageView, at: datetime) -> Rows:
     """1 if a vantage's exit is in its configured country and network, else 0."""
-    for labels, health in _health(snapshot, at):
-        yield labels, not (health.exit_country or health.exit_asn)
+    if health := view.health_at(at):
+        yield _with_function(view), not (health.exit_country or health.exit_asn)
 
 
 @gauge(*VANTAGE_FUNCTION)
@@ -477,18 +483,17 @@ def vantage_outlier_platforms(snapshot: Snapshot, _: datetime) -> Rows:
             yield _with_function(view), view.outlier_platforms
 
 
-@gauge(*VANTAGE_FUNCTION)
-def vantage_quarantined(snapshot: Snapshot, _: datetime) -> Rows:
+@vantage_gauge(*VANTAGE_FUNCTION)
+def vantage_quarantined(view: VantageView, _: datetime) -> Rows:
     """1 while a vantage is in quarantine, else absent."""
-    for view in snapshot.vantages:
-        if view.quarantined:
-            yield _with_function(view), 1
+    if view.quarantined:
+        yield _with_function(view), 1
 
 
-@gauge(*VANTAGE_FUNCTION)
-def vantage_last_report_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
+@vantage_gauge(*VANTAGE_FUNCTION)
+def vantage_last_report_timestamp_seconds(view: VantageView, _: datetime) -> Rows:
     """Time the last cycle of a vantage finished, in seconds since 1970; 0: never."""
-    return ((_with_function(view), _seconds(view.last_report_at)) for view in snapshot.vantages)
+    yield _with_function(view), _seconds(view.last_report_at)
 
 
 @gauge(*VANTAGE_FUNCTION)
@@ -503,32 +508,30 @@ def cycle_success_age_seconds(snapshot: Snapshot, at: datetime) -> Rows:
     return ((_of(v), v.waited(v.last_success_at, at)) for v in snapshot.vantages)
 
 
-@gauge(*VANTAGE)
-def cycle_last_success_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
+@vantage_gauge(*VANTAGE)
+def cycle_last_success_timestamp_seconds(view: VantageView, _: datetime) -> Rows:
     """Time the last stored cycle of a vantage finished, in seconds since 1970; 0: never."""
-    return ((_of(view), _seconds(view.last_success_at)) for view in snapshot.vantages)
+    yield _of(view), _seconds(view.last_success_at)
 
 
-@gauge(*VANTAGE)
-def cycle_duration_seconds(snapshot: Snapshot, _: datetime) -> Rows:
+@vantage_gauge(*VANTAGE)
+def cycle_duration_seconds(view: VantageView, _: datetime) -> Rows:
     """Duration of the last cycle of a vantage, in seconds."""
-    for view in snapshot.vantages:
-        if view.cycle_started_at and view.cycle_finished_at:
-            yield _of(view), (view.cycle_finished_at - view.cycle_started_at).total_seconds()
+    if view.cycle_started_at and view.cycle_finished_at:
+        yield _of(view), (view.cycle_finished_at - view.cycle_started_at).total_seconds()
 
 
-@counter(*VANTAGE)
-def schedule_missed(snapshot: Snapshot, _: datetime) -> Rows:
+@vantage_counter(*VANTAGE)
+def schedule_missed(view: VantageView, _: datetime) -> Rows:
     """Scheduled cycles that did not start because the one before was still running."""
-    return ((_of(view), view.schedule_missed) for view in snapshot.vantages)
+    yield _of(view), view.schedule_missed
 
 
-@counter(*VANTAGE, "effort")
-def cycles(snapshot: Snapshot, _: datetime) -> Rows:
+@vantage_counter(*VANTAGE, "effort")
+def cycles(view: VantageView, _: datetime) -> Rows:
     """Cycles of a vantage by effort; effort `none`: skipped to save the day's bytes."""
-    for view in snapshot.vantages:
-        for effort, count in view.cycles.items():
-            yield (*_of(view), effort), count
+    for effort, count in view.cycles.items():
+        yield (*_of(view), effort), count
 
 
 @counter("operation", everywhere=True)
@@ -561,69 +564,39 @@ def ping_failures(snapshot: Snapshot, _: datetime) -> Rows:
     yield (), snapshot.ping_failures
 
 
-@counter(*VANTAGE_FUNCTION)
-def vantage_bytes(snapshot: Snapshot, _: datetime) -> Rows:
+@vantage_counter(*VANTAGE_FUNCTION)
+def vantage_bytes(view: VantageView, _: datetime) -> Rows:
     """Bytes a vantage sent and received, estimated from its measurements."""
-    return ((_with_function(view), view.bytes_used) for view in snapshot.vantages)
+    yield _with_function(view), view.bytes_used
 
 
-@counter(*VANTAGE, "platform")
-def probes(snapshot: Snapshot, _: datetime) -> Rows:
+@vantage_counter(*VANTAGE, "platform")
+def probes(view: VantageView, _: datetime) -> Rows:
     """Measurements of endpoints of a platform, or of references."""
-    for view in snapshot.vantages:
-        for platform, count in view.probes.items():
-            yield (*_of(view), platform), count
+    for platform, count in view.probes.items():
+        yield (*_of(view), platform), count
 
 
-@counter(*VANTAGE, "layer", "failure")
-def probe_failures(snapshot: Snapshot, _: datetime) -> Rows:
+@vantage_counter(*VANTAGE, "layer", "failure")
+def probe_failures(view: VantageView, _: datetime) -> Rows:
     """Failed observations of a vantage by layer and failure."""
-    for view in snapshot.vantages:
-        for (layer, failure), count in view.failures.items():
-            yield (*_of(view), layer, failure), count
+    for (layer, failure), count in view.failures.items():
+        yield (*_of(view), layer, failure), count
+
+
+@vantage_histogram(*VANTAGE, "layer")
+def probe_duration_seconds(view: VantageView, _: datetime) -> Rows:
+    """Duration of one layer of a measurement, failed or not, in seconds."""
+    for layer, histogram in view.durations.items():
+        yield (*_of(view), layer), histogram
+
+
+def shown_families(snapshot: Snapshot) -> Iterator[Family]:
+    """Those that this process exposes; without the lead, only those about the process."""
+    return (family for family in FAMILIES if snapshot.leading or family.everywhere)
 
 
 def families(snapshot: Snapshot, at: datetime) -> Iterator[Metric]:
-    """Every family with its samples at that moment (UTC); without the lead, only the families about
-    this process."""
-    for family in FAMILIES:
-        if snapshot.leading or family.everywhere:
-            yield family.metric(snapshot, at)
-    if snapshot.leading:
-        yield _durations(snapshot)
-
-
-def _durations(snapshot: Snapshot) -> Metric:
-    metric = HistogramMetricFamily(
-        PREFIX + "probe_duration_seconds",
-        "Duration of one layer of a measurement, failed or not, in seconds.",
-        labels=(*VANTAGE, "layer"),
-    )
-    for view in snapshot.vantages:
-        for layer, histogram in view.durations.items():
-            metric.add_metric((*_of(view), layer), histogram.cumulative(), histogram.total)
-    return metric
-
-
-class SnapshotCollector(Collector):
-    """Reads the publisher's newest snapshot once per scrape."""
-
-    def __init__(self, publisher: Publisher) -> None:
-        self._publisher = publisher
-
-    def collect(self) -> Iterator[Metric]:
-        """All families, from one snapshot at one moment."""
-        return families(self._publisher.snapshot, self._publisher.now())
-
-
-def create_registry(publisher: Publisher, ingest: IngestCounts | None = None) -> CollectorRegistry:
-    """A new registry with our families and this process's memory, CPU and descriptors.
-
-    `ingest` counts what agents sent; None where no agents are served.
-    """
-    registry = CollectorRegistry()
-    registry.register(SnapshotCollector(publisher))
-    if ingest is not None:
-        registry.register(IngestCollector(ingest))
-    ProcessCollector(registry=registry)
-    return registry
+    """Every family that this process exposes, with its samples at that moment (UTC)."""
+    for family in shown_families(snapshot):
+        yield family.metric(family.samples(snapshot, at))

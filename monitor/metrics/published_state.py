@@ -7,7 +7,7 @@ such as staleness, take that moment as an argument.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import accumulate
 from types import MappingProxyType
 from typing import TypeVar
@@ -148,6 +148,16 @@ class VantageView(msgspec.Struct, frozen=True, kw_only=True):
         if not self.is_field:
             return ()
         return tuple(v for v in self.platforms if self._recent(v.judged_at, at))
+
+    def holds_until(self, at: datetime) -> datetime:
+        """Until when what it shows at that moment (UTC) stays so, if nothing is heard of it: the
+        next moment at which something turns stale, or the end of the day."""
+        moments = [verdict.judged_at for verdict in self.platforms]
+        if self.health is not None:
+            moments.append(self.health.at)
+        stale = (moment + timedelta(seconds=self.stale_after) for moment in moments)
+        day_ends = datetime.combine(at.date(), time.max, at.tzinfo)
+        return min([day_ends, *(end for end in stale if end >= at)])
 
     def transfers_at(self, at: datetime) -> tuple[TransferVerdict, ...]:
         """The last transfer verdict of each object while its platform is reached."""

@@ -1,11 +1,13 @@
 """Merges all vantages into one immutable Snapshot and replaces it on each change.
 
-Only the event loop's thread calls the methods; any thread may read `snapshot`.
+Only the event loop's thread calls the methods; any thread may read `snapshot`. What a cycle costs
+does not depend on the number of vantages: the tuple of all of them is made when somebody reads.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from threading import Lock
 
 import msgspec
 
@@ -81,6 +83,14 @@ class Publisher:
         the page, `runbooks_url` that of the runbooks; `leading` is true when this process judges.
         """
         self._now = now
+        self._lock = Lock()
+        """Between the event loop, which changes, and threads that read."""
+        self._views: dict[str, VantageView] = {}
+        """By vantage, in the order of the configuration: as they are now."""
+        self._read = True
+        """Whether the snapshot has all of them as they are now."""
+        self._active: tuple[Event, ...] | None = None
+        """The events that the snapshot shows, with those that are not configured."""
         self._snapshot = Snapshot(
             at=now(),
             interval=interval,
@@ -88,17 +98,26 @@ class Publisher:
             public_url=public_url,
             runbooks_url=runbooks_url,
             catalog=catalog,
-            vantages=tuple(_silent(point, catalog, interval, now()) for point in vantages),
+            vantages=(),
             events=frozen_map({}),
             storage_errors=frozen_map(dict.fromkeys(STORAGE_OPERATIONS, 0)),
             config_used_at=now(),
             leading=leading,
         )
+        self._watched = self._watch_all(
+            [_silent(point, catalog, interval, now()) for point in vantages]
+        )
 
     @property
     def snapshot(self) -> Snapshot:
         """The newest snapshot."""
-        return self._snapshot
+        with self._lock:
+            if not self._read:
+                self._snapshot = msgspec.structs.replace(
+                    self._snapshot, vantages=tuple(self._views.values())
+                )
+                self._read = True
+            return self._snapshot
 
     def now(self) -> datetime:
         """The current UTC time by the publisher's clock, for reading a snapshot."""
@@ -106,7 +125,7 @@ class Publisher:
 
     def ready(self) -> tuple[bool, str]:
         """Whether cycles are finished, and a sentence that says so."""
-        reported = [view for view in self._snapshot.vantages if view.last_report_at is not None]
+        reported = [view for view in self._views.values() if view.last_report_at is not None]
         if not reported:
             return False, "not ready: no vantage has finished its first cycle yet"
         now = self._now()
@@ -130,29 +149,29 @@ class Publisher:
             if measurement.cycle != cycle.id:
                 continue  # a control measurement shared with another cycle, which counts it
             by_vantage.setdefault(measurement.vantage, []).append(measurement)
-        views = (
-            _counted(view, by_vantage.get(view.point.id, ())) for view in self._snapshot.vantages
-        )
-        self._swap(
-            vantages=tuple(
-                self._reported(view, cycle, stored) if view.point.id == cycle.vantage else view
-                for view in views
-            ),
-            **self._by_kind(active_events),
-        )
+        changed = {
+            vantage: _counted(self._views[vantage], measurements)
+            for vantage, measurements in by_vantage.items()
+            if vantage in self._views
+        }
+        own = changed.get(cycle.vantage) or self._views.get(cycle.vantage)
+        if own is not None:
+            changed[cycle.vantage] = self._reported(own, cycle, stored)
+        self._swap(changed.values(), **self._by_kind(active_events))
 
     def mark_outliers(
         self, country: str, outliers: Mapping[str, int], quarantined: Callable[[str], bool]
     ) -> None:
         """Show on how many platforms each vantage of a country disagrees with its network, and
         which vantages are in quarantine."""
-        self._change(
-            lambda view: view.point.country == country,
-            lambda view: {
-                "outlier_platforms": outliers.get(view.point.id, 0),
-                "quarantined": quarantined(view.point.id),
-            },
-        )
+        for vantage in self._watched.by_country.get(country, ()):
+            self._change(
+                vantage,
+                lambda view: {
+                    "outlier_platforms": outliers.get(view.point.id, 0),
+                    "quarantined": quarantined(view.point.id),
+                },
+            )
 
     def lead(self, *, leading: bool) -> None:
         """Show from now on whether this process judges."""
@@ -174,33 +193,32 @@ class Publisher:
         self._swap(ended=tuple(ended[-MOST_ENDED:]))
 
     def _is_configured(self, event: Event) -> bool:
-        points = [view.point for view in self._snapshot.vantages]
+        """Whether an event is about what is configured; any other could never end."""
+        watched = self._watched
         return (
-            event.platform in ("", *self._snapshot.platforms)
-            and event.country in ("", *(point.country for point in points))
-            and event.vantage in ("", *(point.id for point in points))
+            (not event.platform or event.platform in watched.platforms)
+            and (not event.country or event.country in watched.by_country)
+            and (not event.vantage or event.vantage in self._views)
         )
 
     def watch(self, vantages: Sequence[VantagePoint], active_events: Sequence[Event]) -> None:
         """Show these vantages; unchanged ones keep all that is known of them."""
-        known = {view.point.id: view for view in self._snapshot.vantages}
         catalog, interval = self._snapshot.catalog, self._snapshot.interval
         fresh = [_silent(point, catalog, interval, self._now()) for point in vantages]
-        self._swap(vantages=tuple(_kept(known.get(view.point.id), view) for view in fresh))
+        self._watched = self._watch_all(
+            [_kept(self._views.get(view.point.id), view) for view in fresh]
+        )
         self.show_events(active_events)
 
     def cycle_missed(self, vantage: str) -> None:
         """Count a scheduled cycle that did not run."""
-        self._change(
-            lambda view: view.point.id == vantage,
-            lambda view: {"schedule_missed": view.schedule_missed + 1},
-        )
+        self._change(vantage, lambda view: {"schedule_missed": view.schedule_missed + 1})
 
     def cycle_taken(self, vantage: str, effort: Effort, spent: int) -> None:
         """Count a cycle of a vantage and show the bytes it has used today (UTC)."""
         day = self._now().date()
         self._change(
-            lambda view: view.point.id == vantage,
+            vantage,
             lambda view: {
                 "cycles": frozen_map({**view.cycles, effort: view.cycles[effort] + 1}),
                 "day_bytes": (day, spent),
@@ -310,16 +328,16 @@ class Publisher:
                 platforms.setdefault(verdict.vantage, []).append(verdict)
         health = {one.vantage: one for one in latest_health}
         self._swap(
-            vantages=tuple(
-                _restored(view, platforms.get(view.point.id, []), health.get(view.point.id))
-                for view in self._snapshot.vantages
-            ),
+            [
+                _restored(view, platforms.get(vantage, []), health.get(vantage))
+                for vantage, view in self._views.items()
+            ],
             **self._by_kind(active_events),
         )
 
     def _reported(self, view: VantageView, cycle: Cycle, stored: bool) -> VantageView:
         length = (cycle.finished_at - cycle.started_at).total_seconds()
-        watched = self._snapshot.platforms
+        watched = self._watched.platforms
         platforms = tuple(v for v in cycle.platforms if v.platform in watched)
         if cycle.hurried:
             seen = {verdict.platform for verdict in platforms}
@@ -347,46 +365,66 @@ class Publisher:
         )
 
     def _by_kind(self, events: Sequence[Event]) -> dict[str, object]:
-        """Active blocks by country and platform, and active events of other kinds. Only what is
-        configured: other events could never end."""
-        snapshot = self._snapshot
-        fields, platforms = snapshot.countries, ("", *snapshot.platforms)
-        countries = ("", *fields, *(view.point.country for view in snapshot.vantages))
-        vantages = ("", *(view.point.id for view in snapshot.vantages))
-        active = [event for event in events if event.active and event.platform in platforms]
+        """What changes in the snapshot: active blocks by country and platform, and active events of
+        other kinds."""
+        if self._active is not None and tuple(events) == self._active:
+            return {}
+        self._active = tuple(events)
+        active = [event for event in events if event.active and self._is_configured(event)]
         blocks = [event for event in active if event.kind is EventKind.BLOCK]
         return {
             "events": frozen_map(
                 {
                     (event.country, event.platform): event
                     for event in sorted(blocks, key=lambda event: event.detected_at)
-                    if event.country in fields and event.platform
+                    if event.country in self._watched.fields and event.platform
                 }
             ),
-            "circumstances": tuple(
-                event
-                for event in active
-                if event.kind is not EventKind.BLOCK
-                and event.country in countries
-                and event.vantage in vantages
-            ),
+            "circumstances": tuple(e for e in active if e.kind is not EventKind.BLOCK),
         }
 
-    def _change(
-        self,
-        which: Callable[[VantageView], bool],
-        changes: Callable[[VantageView], dict[str, object]],
-    ) -> None:
-        """Change some vantages."""
-        self._swap(
-            vantages=tuple(
-                msgspec.structs.replace(view, **changes(view)) if which(view) else view
-                for view in self._snapshot.vantages
-            )
+    def _change(self, vantage: str, changes: Callable[[VantageView], dict[str, object]]) -> None:
+        """Change one vantage, where it is known. A view that stays the same is not replaced: what
+        was made of it still holds."""
+        view = self._views.get(vantage)
+        if view is None:
+            return
+        made = changes(view)
+        if any(getattr(view, name) != value for name, value in made.items()):
+            self._swap([msgspec.structs.replace(view, **made)])
+
+    def _watch_all(self, views: Sequence[VantageView]) -> "_Watched":
+        """Show these vantages, and no others. Events are chosen anew afterwards."""
+        self._active = None
+        with self._lock:
+            self._views = {view.point.id: view for view in views}
+            self._read = False
+        by_country: dict[str, list[str]] = {}
+        for view in views:
+            by_country.setdefault(view.point.country, []).append(view.point.id)
+        return _Watched(
+            platforms=frozenset(self._snapshot.platforms),
+            by_country=by_country,
+            fields=frozenset(view.point.country for view in views if view.is_field),
         )
 
-    def _swap(self, **changes: object) -> None:
-        self._snapshot = msgspec.structs.replace(self._snapshot, at=self._now(), **changes)
+    def _swap(self, views: Iterable[VantageView] = (), /, **changes: object) -> None:
+        """Replace these vantages' views, and anything else of the snapshot."""
+        with self._lock:
+            for view in views:
+                self._views[view.point.id] = view
+                self._read = False
+            self._snapshot = msgspec.structs.replace(self._snapshot, at=self._now(), **changes)
+
+
+class _Watched(msgspec.Struct, frozen=True, kw_only=True):
+    """What is configured, for asking."""
+
+    platforms: frozenset[str]
+    by_country: Mapping[str, Sequence[str]]
+    """The ids of the vantages of each country, controls' too."""
+    fields: frozenset[str]
+    """Countries with a field vantage."""
 
 
 def _stale_after(interval: float, cycle_length: float = 0.0) -> float:

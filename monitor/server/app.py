@@ -1,9 +1,8 @@
 """The routes that browsers and Prometheus use."""
 
+import gzip
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -13,6 +12,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from monitor.export.public_view import PublicView
 from monitor.metrics.publisher import Publisher
+from monitor.metrics.scrapes import Scrapes
 from monitor.server.access import Access, Gate, sees_vantages
 from monitor.server.api import create_api
 from monitor.server.event_filter import shown_names
@@ -23,10 +23,13 @@ from monitor.server.reload_route import Reload, reload_route
 from storage.store import Store
 from storage.values.names import Names
 
+METRICS_EFFORT = 1
+"""How hard metrics are compressed: an eighth of the usual time for a quarter more bytes."""
+
 
 def create_app(
     publisher: Publisher,
-    registry: CollectorRegistry,
+    scrapes: Scrapes,
     ready: Callable[[], tuple[bool, str]] | None = None,
     *,
     access: Access | None = None,
@@ -48,8 +51,13 @@ def create_app(
     gate = access or Access()
 
     def metrics(request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(registry), headers={"Content-Type": content_type, "Vary": "Accept"})
+        text, content_type = scrapes.scrape(request.headers.get("accept", ""))
+        headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            # Here, in a thread: the middleware would do it on the event loop.
+            text = gzip.compress(text, METRICS_EFFORT)
+            headers["Content-Encoding"] = "gzip"
+        return Response(text, headers=headers)
 
     def healthy(_: Request) -> Response:
         return PlainTextResponse("healthy\n")

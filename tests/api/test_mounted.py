@@ -2,7 +2,7 @@
 
 from monitor.config.settings import ServerSettings
 from monitor.keys.passwords import digest
-from monitor.metrics.families_with_values import create_registry
+from monitor.metrics.scrapes import create_registry
 from monitor.server.access import Access
 from monitor.server.app import create_app
 from storage.store import Store

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
 
-from monitor.metrics.families_with_values import create_registry
+from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app, serve
 from storage.open_store import sql_store
 from tests.browser import seed

@@ -11,8 +11,8 @@ from prometheus_client.metrics_core import Metric
 
 from monitor.analysis.events.event import EventKind, EventState
 from monitor.analysis.verdict import FunctionVerdict, State, VantageState
-from monitor.metrics.families_with_values import create_registry
 from monitor.metrics.ingest_counts import IngestCounts, Spool
+from monitor.metrics.scrapes import create_registry
 from monitor.wire.answers import Reason
 from tests.contract.cycles import annotation
 from tests.prometheus import world

@@ -24,6 +24,7 @@ HEAVY = {
     *(
         "monitor.metrics.families_with_values",
         "monitor.metrics.publisher",
+        "monitor.metrics.scrapes",
         "monitor.recording.recorder",
         "monitor.server",
         "numpy",

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from monitor.metrics.families_with_values import create_registry
 from monitor.metrics.publisher import Publisher
+from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app, serve
 from tests.prometheus import world
 

@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 
 from monitor.cli.main import app as command_line
 from monitor.config.settings import Settings
-from monitor.metrics.families_with_values import create_registry, families
+from monitor.metrics.families_with_values import families
 from monitor.metrics.publisher import Publisher
+from monitor.metrics.scrapes import create_registry
 from monitor.report.collect import gather
 from monitor.report.compose import document
 from monitor.report.document import Block, Bullets, Facts, Heading, Para, Picture, Table

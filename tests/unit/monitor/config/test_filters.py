@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
 from monitor.config.filters import FilterError, Filters, checked
-from monitor.metrics.families_with_values import create_registry
+from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app
 from monitor.wording.languages import LANGUAGES
 from storage.open_store import open_store

@@ -18,8 +18,8 @@ from monitor.config.load import load_config
 from monitor.config.reload import Reloaded, Reloader, same_measuring, unchangeable
 from monitor.config.settings import ServerSettings, Settings
 from monitor.keys.passwords import digest
-from monitor.metrics.families_with_values import create_registry
 from monitor.metrics.publisher import Publisher
+from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app
 from monitor.server.access import Access
 from storage.values.steady_clock import utc_now

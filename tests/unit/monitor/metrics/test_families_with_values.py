@@ -15,8 +15,9 @@ from monitor.analysis.events.event import EventState, Scope
 from monitor.analysis.verdict import State, VantageState
 from monitor.budget.budget import Effort
 from monitor.budget.bytes_used import bytes_of
-from monitor.metrics.families_with_values import create_registry, families
+from monitor.metrics.families_with_values import families
 from monitor.metrics.publisher import Publisher
+from monitor.metrics.scrapes import create_registry
 from probes.failure import Failure
 from probes.measurement import Layer
 from probes.vantage import VantagePoint

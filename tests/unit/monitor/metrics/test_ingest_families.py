@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry
 
-from monitor.metrics.families_with_values import create_registry
 from monitor.metrics.ingest_counts import IngestCounts, Spool
+from monitor.metrics.scrapes import create_registry
 from monitor.wire.answers import Reason
 from tests.prometheus import world
 

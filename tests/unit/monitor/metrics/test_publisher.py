@@ -1,11 +1,16 @@
 """The publisher and the snapshots it swaps."""
 
+import sys
 from datetime import timedelta
+from threading import Event as Event_
+from threading import Thread
+from types import FrameType
+from typing import Any
 
 import msgspec
 import pytest
 
-from monitor.analysis.events.event import Event, EventState
+from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.analysis.verdict import State, VantageState
 from monitor.budget.budget import Effort
 from monitor.metrics.published_state import BUCKETS, Histogram, VantageView
@@ -374,3 +379,74 @@ def test_expected_failures_fit_their_layers() -> None:
     """Only failures a layer can show are counted from zero for it."""
     assert all(str(f).startswith(("dns_", "generic")) for f in EXPECTED_FAILURES[Layer.DNS])
     assert not any(str(f).startswith(("dns_", "ssl_")) for f in EXPECTED_FAILURES[Layer.TCP])
+
+
+def test_a_cycle_costs_the_same_among_many_vantages() -> None:
+    """What a cycle changes is worked out for its vantage alone: as many functions run among two
+    thousand vantages as among twenty, whatever the cycle changes. The tuple of all of them is made
+    when somebody reads. Before, each of five changes went through every vantage."""
+
+    def calls(number: int) -> int:
+        fields = [
+            world.vantage(f"v{n}", chr(65 + n % 20) * 2, 64500 + n, f"Net {n}")
+            for n in range(number)
+        ]
+        publisher = world.publisher(vantages=fields)
+        outage = msgspec.structs.replace(
+            world.event(), id="outage", kind=EventKind.OUTAGE, country="", platform="x"
+        )
+        cycle = world.cycle(fields[3], accusations={"x": TLS_RESET})
+        ran = 0
+
+        def count(_: FrameType, event: str, __: Any) -> None:
+            nonlocal ran
+            ran += event == "call"
+
+        sys.setprofile(count)
+        try:
+            publisher.cycle_taken(fields[3].id, Effort.WHOLE, 1000)
+            publisher.publish(cycle, [outage])
+            publisher.cycle_missed(fields[3].id)
+            publisher.show_ended([])
+        finally:
+            sys.setprofile(None)
+        assert publisher.snapshot.circumstances == (outage,)
+        return ran
+
+    assert calls(20) == calls(2000) > 100
+
+
+def test_a_mark_that_changes_nothing_leaves_the_view() -> None:
+    """After each cycle all vantages of its country are marked; those that stay as they were keep
+    their view, so that nothing is rendered again for them."""
+    publisher = world.x_blocked_on_two_of_three()
+    before = [view_of(publisher, point.id) for point in FIELD]
+    publisher.mark_outliers("PK", {FIELD[1].id: 2}, lambda _: False)
+    after = [view_of(publisher, point.id) for point in FIELD]
+    assert [one is other for one, other in zip(before, after, strict=True)] == [True, False, True]
+    assert after[1].outlier_platforms == 2
+
+
+def test_threads_read_whole_snapshots_while_cycles_come() -> None:
+    """A reader in another thread sees a cycle's verdicts and its events together or not at all."""
+    publisher = world.publisher()
+    blocked = world.cycle(PTCL, accusations={"x": TLS_RESET}), [world.event()]
+    well = world.cycle(PTCL), list[Event]()
+    seen = set()
+    over = Event_()
+
+    def read() -> None:
+        while not over.is_set():
+            snapshot = publisher.snapshot
+            states = {v.state for v in snapshot.vantages[0].platforms if v.platform == "x"}
+            seen.add((frozenset(states), bool(snapshot.events)))
+
+    publisher.publish(*well)
+    reader = Thread(target=read)
+    reader.start()
+    for _ in range(300):
+        publisher.publish(*blocked)
+        publisher.publish(*well)
+    over.set()
+    reader.join()
+    assert seen <= {(frozenset({State.BLOCKED}), True), (frozenset({State.OK}), False)}

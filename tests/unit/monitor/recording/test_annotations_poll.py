@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from monitor.metrics.families_with_values import ANNOTATION_TEXT, create_registry
+from monitor.metrics.families_with_values import ANNOTATION_TEXT
 from monitor.metrics.publisher import Publisher
+from monitor.metrics.scrapes import create_registry
 from monitor.recording.annotations_poll import BACK, MOST, show_annotations
 from tests.contract.cycles import START, annotation
 from tests.prometheus import world

@@ -6,8 +6,8 @@ from math import inf
 import pytest
 
 from monitor.config.settings import RetentionSettings
-from monitor.metrics.families_with_values import create_registry
 from monitor.metrics.publisher import Publisher
+from monitor.metrics.scrapes import create_registry
 from monitor.recording.scheduled_retention import Retention
 from storage.values.rollup import Period
 from storage.values.selection import Selection

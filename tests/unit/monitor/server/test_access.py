@@ -14,7 +14,7 @@ from monitor.config.load import load_config
 from monitor.config.settings import ServerSettings
 from monitor.config.toml_problem import ConfigError
 from monitor.keys.passwords import User, digest, new_user, read_tokens, read_users
-from monitor.metrics.families_with_values import create_registry
+from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app
 from monitor.server.access import Access
 from tests.prometheus import world

@@ -20,7 +20,7 @@ from monitor.analysis.events.event import EventKind, EventLogEntry
 from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
 from monitor.config.load import default_settings
 from monitor.config.settings import ServerSettings
-from monitor.metrics.families_with_values import create_registry
+from monitor.metrics.scrapes import create_registry
 from monitor.notify.body import NoticeContent
 from monitor.notify.message import message, section
 from monitor.notify.message_words import message_words

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from monitor import descriptors
 from monitor.config.settings import ServerSettings
-from monitor.metrics.families_with_values import create_registry
+from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app, serve
 from monitor.server.access import Access
 from monitor.server.api.csv_download import AT_ONCE, Downloads

@@ -14,8 +14,8 @@ from monitor.analysis.events.event import EventState
 from monitor.analysis.verdict import State, VantageState
 from monitor.config.settings import ServerSettings
 from monitor.keys.passwords import digest
-from monitor.metrics.families_with_values import create_registry
 from monitor.metrics.publisher import Publisher
+from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app
 from monitor.server.access import Access
 from monitor.wording.durations import ago, interval

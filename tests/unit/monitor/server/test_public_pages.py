@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from monitor.config.settings import ServerSettings
-from monitor.metrics.families_with_values import create_registry
 from monitor.metrics.publisher import Publisher
+from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app
 from monitor.server.access import Access
 from storage.store import Store

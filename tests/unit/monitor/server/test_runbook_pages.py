@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from monitor.metrics.families_with_values import create_registry
+from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app
 from monitor.server.runbook_pages import FOLDER, names, runbook
 from tests.prometheus import world

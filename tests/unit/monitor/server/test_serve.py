@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from monitor.metrics.families_with_values import create_registry
+from monitor.metrics.scrapes import create_registry
 from monitor.server import ListenError, create_app, serve
 from tests.prometheus import world
 from tests.worlds.http_client import httpx

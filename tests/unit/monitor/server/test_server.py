@@ -7,8 +7,8 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from monitor.metrics.families_with_values import create_registry
 from monitor.metrics.publisher import Publisher
+from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app
 from tests.prometheus import world
 from tests.prometheus.world import FIELD

@@ -7,7 +7,7 @@ import pytest
 
 from monitor.config.settings import ServerSettings
 from monitor.keys.passwords import User, new_user
-from monitor.metrics.families_with_values import create_registry
+from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app
 from monitor.server.access import Access
 from monitor.server.connection_limits import source_of

@@ -1,0 +1,25 @@
+"""The benchmark of a fleet, run small: what counts here is that it is right, not how fast."""
+
+import pytest
+
+from benchmarks.fleet import run
+
+
+@pytest.mark.timeout(180)
+def test_a_small_fleet_out_of_order_is_judged_whole_and_once() -> None:
+    """Twelve agents in three countries hand in over real HTTP, each half a second to eight seconds
+    late. Whatever was acknowledged is judged once; the one block is one event, which is confirmed
+    and names its country and platform; nothing else is told."""
+    ran = run(12, interval=10.0, seconds=40.0)
+    assert ran.refused == 0
+    assert len(ran.handed_in) > 50
+    assert sorted(ran.judged) == sorted(ran.handed_in)
+    told = {(event["kind"], event["country"], event["platform"]) for event in ran.events}
+    assert told == {("block", "PK", "x")}
+    last = {event["event_id"]: event["state"] for event in ran.events}
+    assert sorted(last.values())[0] == "confirmed"
+    assert set(last.values()) <= {"confirmed", "withdrawn"}
+    assert list(last.values()).count("confirmed") == 1
+    assert min(ran.lag) > 0
+    assert ran.size > 1000
+    assert ran.memory > 10_000_000
