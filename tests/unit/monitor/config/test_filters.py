@@ -53,8 +53,10 @@ PLACE = {
     **{f"platform={given}": said for given, said in PLATFORM.items()},
 }
 COMMANDS = (
-    *(f"export csv {kind}" for kind in ("events", "verdicts", "measurements", "availability")),
-    *("export csv reviews", "export ooni", "event list", "replay db", "rejudge --dry-run"),
+    *(f"export csv {kind}" for kind in ("events", "stretches", "verdicts", "measurements")),
+    *("export csv availability", "export csv reviews", "export parquet verdicts"),
+    *("export xlsx events", "export package", "export ooni", "event list", "replay db"),
+    "rejudge --dry-run",
 )
 
 
@@ -83,7 +85,8 @@ class Installation:
         """A command with the options of a query string."""
         options = [part for one in query.split("&") for part in one.split("=", 1)]
         named = [f"--{part}" if n % 2 == 0 else part for n, part in enumerate(options)]
-        named += ["-o", str(self.out)] if command.startswith("export") else []
+        if command.startswith("export"):
+            named += [str(self.out)] if command.endswith("package") else ["-o", str(self.out)]
         return CliRunner().invoke(app, [*command.split(), *named, "-c", str(self.config)])
 
     def get(self, path: str) -> httpx.Response:
@@ -173,7 +176,9 @@ def test_a_report_refuses_a_mistyped_filter(here: Installation) -> None:
     assert not (here.folder / "r.zip").exists()
 
 
-@pytest.mark.parametrize("path", ["events", "verdicts", "measurements", "availability"])
+@pytest.mark.parametrize(
+    "path", ["events", "stretches", "verdicts", "measurements", "availability"]
+)
 @pytest.mark.parametrize("end", ["", ".csv"])
 def test_the_api_refuses_a_mistyped_filter(here: Installation, path: str, end: str) -> None:
     """Status 400 and a problem that names the parameter, and the value that may be meant."""
