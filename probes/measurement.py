@@ -133,13 +133,17 @@ class _AtAddress(Observation, frozen=True, kw_only=True, omit_defaults=True):
         return family_of(self.address)
 
 
+FURTHER = 2
+"""Routers away, or more: a larger number would tell something of where the vantage is."""
+
+
 class TcpObservation(_AtAddress, frozen=True, kw_only=True, omit_defaults=True, tag="tcp"):
     port: int
     retransmits: int = 0
     """Segments sent again while connecting, where the kernel reports it."""
     routers: int = 0
     """How many routers away the last one is that reported the end of a connection request which may
-    not go further; 0: none did, or none was asked."""
+    not go further, up to FURTHER; 0: none did, or none was asked."""
     ways: int = 0
     """How many ways to other addresses share that router and go on, all through the same next one;
     0 where they part there."""

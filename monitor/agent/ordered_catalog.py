@@ -1,9 +1,11 @@
 """What an agent measures by an order: what it ships, what its host's own file holds, and what its
 host allows besides.
 
-A platform is used as ordered when all its endpoints are among those; else as shipped, or not at
-all. Whatever is allowed, no order names a private or reserved address, or many endpoints of one
-host.
+What it ships counts where its own file has it measured: the platforms that the file names, or all
+but those that are measured only where they are named. A platform is used as ordered when all its
+endpoints are among those; else as the file has it, or not at all. Whatever is allowed, no order
+names a private or reserved address, or many endpoints of one host, or has more tested in a cycle
+than the file does.
 Pure: values in, values out.
 """
 
@@ -24,6 +26,8 @@ from probes.measure.ordered_limits import MOST_PER_ADDRESS
 
 LARGEST = 256 * 1024
 """Characters of a catalogue: an agent has little memory to read one."""
+MOST_TIMES = 3
+"""Times that one endpoint may be among those of an order."""
 REFERENCES = "references"
 """Name of the references among what is not used."""
 
@@ -76,7 +80,7 @@ def choose(
 
     The platforms are those that both name, where the agent's own file names any. Where that file
     changes a shipped platform or the references, its version is used. `admit` is whether endpoints
-    with these ids may be added today. Raises OrdersError.
+    with these ids may be added today. Raises OrdersError, also where a cycle would test more.
     """
     return _Choosing(own, new, allowed, admit).choice()
 
@@ -95,7 +99,9 @@ class _Choosing:
         self._admit = admit
         self._shipped = shipped_catalog()
         self._known = _parsed(new.catalog, self._shipped)
-        platforms = (*self._shipped.platforms, *own.catalog.platforms)
+        self._named = {one.name: one for one in own.catalog.platforms}
+        shipped = (one for one in self._shipped.platforms if one.name in self._named)
+        platforms = (*shipped, *own.catalog.platforms)
         self._held = frozenset(one for each in platforms for one in _endpoints(each))
         self._hosts: Counter[str] = Counter()
         self._ordered: set[str] = set()
@@ -103,6 +109,7 @@ class _Choosing:
 
     def choice(self) -> Choice:
         platforms = tuple(self._platforms())
+        _check_amount(platforms, _tests(self._own.catalog.platforms) + len(self._ordered))
         references = self._references()
         return Choice(
             catalog=Catalog(
@@ -114,17 +121,16 @@ class _Choosing:
     def _platforms(self) -> Iterator[Platform]:
         shipped = {one.name: one for one in self._shipped.platforms}
         known = {one.name: one for one in self._known.platforms}
-        named = {one.name: one for one in self._own.catalog.platforms}
         for name in dict.fromkeys(self._new.platforms):
-            if self._own.chosen and name not in named:
+            mine = self._named.get(name)
+            if mine is None and self._own.chosen:
                 continue
-            mine = named.get(name)
             if mine is not None and mine != shipped.get(name):
                 yield mine
             elif name in known and self._take(name, _endpoints(known[name])):
                 yield known[name]
-            elif name in shipped:
-                yield shipped[name]
+            elif mine is not None:
+                yield mine
 
     def _references(self) -> tuple[Reference, ...]:
         own, vantages = self._own.catalog.references, self._own.vantages
@@ -188,6 +194,28 @@ def _endpoints(platform: Platform) -> Iterator[Endpoint]:
     for function in platform.functions:
         yield from function.endpoints
         yield from function.transfer
+
+
+def _tests(platforms: Iterable[Platform]) -> int:
+    """Endpoints that a cycle tests while all works."""
+    return sum(
+        min(function.sample or len(pool), len(pool))
+        for platform in platforms
+        for function in platform.functions
+        for pool in function.pools
+    )
+
+
+def _check_amount(platforms: Collection[Platform], most: int) -> None:
+    tests = _tests(platforms)
+    if tests > most:
+        raise OrdersError(f"{tests} tests in a cycle, and the agent's own file allows {most}")
+    times = Counter(
+        one.id for each in platforms for function in each.functions for one in function.endpoints
+    )
+    for endpoint, count in times.most_common(1):
+        if count > MOST_TIMES:
+            raise OrdersError(f"{endpoint} {count} times, and {MOST_TIMES} is the most")
 
 
 def _never(new: Iterable[Endpoint], hosts: Counter[str], own: Settings) -> str:

@@ -618,6 +618,7 @@ class _Flows(_Question):
 
 class _Http3(_Question):
     async def ask(self) -> None:
+        self.record.endpoint = self.plan.target.endpoint.id  # what an order alone names is limited
         endpoint = Endpoint(kind=EndpointKind.HTTPS, host=self.plan.host, port=self.plan.port)
         await self.applications.ask_over_quic(endpoint, reason=Reason.HTTP3)
 

@@ -24,6 +24,7 @@ from probes.failure import TIMEOUTS, UNANSWERED
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.verified_addresses import routed_network
 from probes.measurement import (
+    FURTHER,
     AnyObservation,
     AppObservation,
     Measurement,
@@ -34,8 +35,6 @@ from probes.measurement import (
 
 SEVERAL = 2
 """Addresses of one family that must be silent: one alone is one server."""
-LEFT_HOME = 2
-"""Routers that packets must have passed: the first is often the vantage's own."""
 WAYS = 3
 """Ways to other networks that must go on together."""
 
@@ -65,7 +64,8 @@ def _cut_off(endpoints: Sequence[EndpointMeasurements]) -> frozenset[str]:
         and o.reason == Reason.WAY
         and o.address in silent
         and o.failure in TIMEOUTS
-        and o.routers >= LEFT_HOME
+        # The first router is often the vantage's own.
+        and o.routers >= FURTHER
         and o.ways >= WAYS
     }
     return frozenset(

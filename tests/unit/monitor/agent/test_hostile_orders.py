@@ -152,6 +152,65 @@ def test_an_order_chooses_among_what_is_shipped(tmp_path: Path) -> None:
     assert not found.catalog.ordered
 
 
+def test_attack_a_name_the_host_chose_lends_itself_to_no_other_platform(tmp_path: Path) -> None:
+    """A host who has X alone measured, since others stand out on its line, was sent to WhatsApp and
+    Telegram by an order that called them X: all that is shipped counted as chosen."""
+    mine = own(tmp_path, more='[catalog]\nplatforms = ["x"]\n')
+    for other in ("https://web.telegram.org/", "https://web.whatsapp.com/"):
+        assert other in shipped_ids()
+        found = choose(mine, order(platform("x", other), "x"), NOTHING)
+        assert found.catalog.platforms == (SHIPPED["x"],)
+        assert [(one.name, one.acceptable) for one in found.unused] == [("x", True)]
+    accept = consent(tmp_path)
+    accept.accept(found.unused[0].endpoints, ())
+    told = order(platform("x", other), "x")
+    assert "https://web.whatsapp.com/" in ids(choose(mine, told, accept.allowed(told)).catalog)
+
+
+@pytest.mark.parametrize("name", ["signal", "public-dns"])
+def test_attack_what_is_measured_only_where_it_is_named(tmp_path: Path, name: str) -> None:
+    """Asking it looks like getting round a block. An order had every agent do so whose file names
+    no platforms, under its own name or as a part of another."""
+    assert not SHIPPED[name].default
+    told = order("", "x", name)
+    found = chosen(tmp_path, told)
+    assert found.catalog.platforms == (SHIPPED["x"],)
+    assert [(one.name, one.acceptable) for one in found.unused] == [(name, True)]
+    named = own(tmp_path, more=f'[catalog]\nplatforms = ["x", "{name}"]\n')
+    assert choose(named, told, NOTHING).catalog.platforms == (SHIPPED["x"], SHIPPED[name])
+    consent(tmp_path).accept(found.unused[0].endpoints, ())
+    allowed = consent(tmp_path).allowed(told)
+    both = choose(own(tmp_path), told, allowed).catalog
+    assert both.platforms == (SHIPPED["x"], SHIPPED[name])
+
+
+@pytest.mark.parametrize(
+    "catalog",
+    [
+        "".join(platform("x", "https://x.com/").replace("web", f"f{n}") for n in range(3000)),
+        "[platform.telegram.function.chat]\nsample = 0\n",
+        "".join(platform(f"p{number}", "https://x.com/") for number in range(4)),
+    ],
+    ids=["an endpoint in thousands of functions", "whole pools", "one in several platforms"],
+)
+def test_attack_an_order_has_more_tested_in_a_cycle(tmp_path: Path, catalog: str) -> None:
+    """Nothing new was named, so nobody was asked: an agent tested one site 3,000 times in a cycle,
+    or every server of a pool of which it tests a few. That draws looks at its host, and many agents
+    together would bring a site down."""
+    names = ("x", "telegram", *(f"p{number}" for number in range(4)))
+    mine = own(tmp_path, more='[catalog]\nplatforms = ["telegram"]\n')
+    settings = mine if "telegram" in catalog else own(tmp_path)
+    with pytest.raises(OrdersError, match=r"tests in a cycle|5 times"):
+        choose(settings, order(catalog, *names), NOTHING)
+
+
+def test_an_order_may_have_as_much_tested_as_the_agents_own_file(tmp_path: Path) -> None:
+    """All shipped platforms, as they are, and what the host accepted besides."""
+    every = tuple(name for name, one in SHIPPED.items() if one.default)
+    told = order(platform("ours", *(f"https://h{n}.example/" for n in range(9))), *every, "ours")
+    assert len(chosen(tmp_path, told, EVERYTHING).catalog.platforms) == len(every) + 1
+
+
 def test_what_the_hosts_own_file_holds_may_be_chosen(tmp_path: Path) -> None:
     """An endpoint of the agent's own catalogue is its host's choice, whatever it is."""
     (tmp_path / "mine.toml").write_text(platform("mine", "https://mine.example/"))

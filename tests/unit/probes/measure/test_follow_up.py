@@ -822,6 +822,21 @@ async def test_where_packets_end_is_compared_with_ways_that_go_on() -> None:
     assert (found.address, found.routers, found.ways) == (GIVEN, 2, 4)
 
 
+async def test_attack_the_way_tells_neither_routers_nor_their_number() -> None:
+    """Whoever reads batches, files or a seized database would learn how many routers lie between a
+    host and the filter, and so how its line is built. Wherever beyond the first router packets end,
+    the same is recorded; `_way` looks for addresses of routers in all of it."""
+    found = set()
+    for more in range(1, 9):
+        way = (HOME, *[PROVIDER] * more)
+        others = dict.fromkeys(APART[:4], (*way, LINK, BORDER))
+        one = await _way((*way, *[""] * (11 - more)), others)
+        found.add((one.routers, one.ways))
+    assert found == {(2, 4)}
+    near = dict.fromkeys(APART[:4], (HOME, PROVIDER, BORDER))
+    assert (await _way((HOME, *[""] * 11), near)).routers == 1
+
+
 async def test_ways_that_part_where_packets_end_count_for_nothing() -> None:
     """The last router that all share may have sent them to a dead link."""
     ways = {a: (HOME, PROVIDER, BORDER if n else LINK) for n, a in enumerate(APART[:4])}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from probes.catalog.endpoint_text import parse_endpoint
-from probes.measure.follow_up import FollowUpPlan, follow_up
+from probes.measure.follow_up import FollowUpPlan, follow_up, plan_http3
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.ordered_limits import MOST_PER_ADDRESS, OrderedLimits
 from probes.measure.prober import Prober
@@ -92,6 +92,31 @@ async def test_attack_ordered_endpoints_in_transfers_and_follow_ups() -> None:
     made = await follow_up(one, plan, cycle="c")
     assert (V4, 443) not in network.connects
     assert not any(seen.reason == Reason.HONEST_ADDRESS for seen in made.observations)
+
+
+async def test_attack_ordered_endpoints_over_http3() -> None:
+    """That controls were offered HTTP/3 is a collector's word. A host lets endpoints of its own
+    reach a private network; the ordered name led there, and a greeting went to the machine behind
+    it. One address got as many as there were names, too."""
+    there = target("https://ours.example/")
+    for plan in (
+        plan_http3(there),
+        FollowUpPlan(target=there, host="ours.example", port=443, tls=True, http3=True),
+    ):
+        network = resolving({"ours.example": V4})
+        made = await follow_up(ordered(network, there.endpoint.id), plan, cycle="c")
+        assert not [seen for seen in made.observations if seen.reason == Reason.HTTP3]
+        # An endpoint of the host's own file may.
+        made = await follow_up(prober(network), plan, cycle="c")
+        assert [seen for seen in made.observations if seen.reason == Reason.HTTP3]
+    names = {f"n{number}.example": PUBLIC for number in range(MOST_PER_ADDRESS + 4)}
+    one = ordered(resolving(names), *(f"https://{name}/" for name in names))
+    asked = [
+        [o for o in made.observations if o.reason == Reason.HTTP3]
+        for name in names
+        for made in [await follow_up(one, plan_http3(target(f"https://{name}/")), cycle="c")]
+    ]
+    assert len(list(filter(None, asked))) == MOST_PER_ADDRESS
 
 
 def test_limits_hold_for_a_day_of_the_own_clock() -> None:
