@@ -42,11 +42,11 @@ class Urgency(IntEnum):
 class _Limits:
     """A rate and a number of places. Who asks first is let in first."""
 
-    def __init__(self, rate: float, places: int) -> None:
+    def __init__(self, rate: float, places: int, throttler: type[Throttler]) -> None:
         # A small bucket spreads the starts: a burst of a second's worth would look like a scan.
         bucket = max(1, math.ceil(rate / 20))
         period = bucket / rate
-        self._throttler = Throttler(
+        self._throttler = throttler(
             rate_limit=bucket, period=period, retry_interval=max(0.001, period / 5)
         )
         # The throttler polls: of several that wait on it, any may come first.
@@ -88,11 +88,13 @@ class _Lane:
 class Runner:
     """Runs jobs at a bounded rate and concurrency. Use as an async context manager."""
 
-    def __init__(self, *, rate: float, concurrency: int) -> None:
+    def __init__(
+        self, *, rate: float, concurrency: int, throttler: type[Throttler] = Throttler
+    ) -> None:
         """`rate` in starts per second, `concurrency` in jobs that run at the same time, both of
-        each vantage."""
-        self._limits_of_one = partial(_Limits, rate, concurrency)
-        self._process = _Limits(rate * VANTAGES_AT_ONCE, concurrency * VANTAGES_AT_ONCE)
+        each vantage. The library's `throttler` goes by the machine's clock."""
+        self._limits_of_one = partial(_Limits, rate, concurrency, throttler)
+        self._process = _Limits(rate * VANTAGES_AT_ONCE, concurrency * VANTAGES_AT_ONCE, throttler)
         self._lanes: dict[str, _Lane] = {}
         self._order = itertools.count()
         self._running: set[asyncio.Task[None]] = set()

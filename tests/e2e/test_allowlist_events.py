@@ -123,6 +123,7 @@ def test_networks_cut_down_to_a_list_are_an_event_of_their_own(watched: Watched)
     assert not watched.events("BR")
 
 
+@pytest.mark.soak
 def test_one_network_on_a_list_stays_suspected(watched: Watched) -> None:
     """It may be a filter of its own, or a lost line beside caches."""
     before = len(watched.events("PK"))
@@ -134,6 +135,7 @@ def test_one_network_on_a_list_stays_suspected(watched: Watched) -> None:
     assert watched.events("PK")[before]["state"] == "dismissed"
 
 
+@pytest.mark.soak
 def test_lines_abroad_lost_one_after_the_other_are_a_cut_and_no_shutdown(watched: Watched) -> None:
     """The shipped domestic references of the country answer until the end."""
     for name in ("ir1", "ir2", "ir3"):
