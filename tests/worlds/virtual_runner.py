@@ -102,12 +102,12 @@ class VirtualRunner(Runner):
         while True:
             self._changed.clear()
             now = loop.time()
-            ready = [] if self._in_all.full else self._ready()
+            ready = [] if self._in_all.full else self._can_start()
             # Of those whose rate lets them, the one that waited longest for its turn.
             lane = min(ready, key=lambda one: (max(one.due, now), one.served), default=None)
             due = 0.0 if lane is None else max(lane.due, self._in_all.due)
             if lane is not None and due <= now:
-                self._begin(lane, now)
+                self._start(lane, now)
                 continue
             try:
                 async with asyncio.timeout(None if lane is None else due - now):
@@ -115,23 +115,23 @@ class VirtualRunner(Runner):
             except TimeoutError:
                 pass  # the rate lets the next one start
 
-    def _ready(self) -> list[_Lane]:
+    def _can_start(self) -> list[_Lane]:
         """Vantages that wait for something and have a place for it."""
         for lane in self._by_vantage.values():
             lane.drop_cancelled()
         return [lane for lane in self._by_vantage.values() if lane.waiting and not lane.full]
 
-    def _begin(self, lane: _Lane, now: float) -> None:
+    def _start(self, lane: _Lane, now: float) -> None:
         _, _, start, done = heapq.heappop(lane.waiting)
         lane.served = next(self._order)
         for pace in (lane, self._in_all):
             pace.begin(now)
         task = asyncio.create_task(_run_job(start, done))
         self._running.add(task)
-        task.add_done_callback(partial(self._finished, lane))
+        task.add_done_callback(partial(self._ended, lane))
         done.add_done_callback(partial(_cancel_with, task))
 
-    def _finished(self, lane: _Lane, task: "asyncio.Task[None]") -> None:
+    def _ended(self, lane: _Lane, task: "asyncio.Task[None]") -> None:
         self._running.discard(task)
         for pace in (lane, self._in_all):
             pace.running -= 1
