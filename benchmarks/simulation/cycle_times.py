@@ -23,8 +23,9 @@ from tests.worlds.dropped_world import Watched, vantages, watch
 JITTER = BUCKET / 10
 """Seconds by which each turn is moved at most, as shipped."""
 _NETWORKS = 3
-_BEGINS, _LASTING = 700.0, 650.0
-"""Seconds until X is blocked, and for which it is: two cycles before, and two after."""
+_BEGINS, _LASTING = 3700.0, 650.0
+"""Seconds until X is blocked, and for which it is: an hour before, in which the speed of everything
+is measured for the first time, and two cycles after."""
 _MEETS: Mapping[str, Peer] = {
     "dropped": Peer(connect=HANG),
     "silenced": Peer(connect_delay=0.04, tls=HANG),

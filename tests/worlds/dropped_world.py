@@ -5,7 +5,7 @@ judge, sequential test and events. Time is virtual, so hours take seconds.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -40,7 +40,7 @@ RESOLVER = "192.0.2.53"
 _NEAR = ("192.0.2.1", "100.64.0.1", "100.64.0.2")
 """Routers before the one that drops."""
 _FAR = (*_NEAR, "100.64.0.3", "100.64.0.4")
-_PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+_PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n\r\n" + bytes(65536)
 _KNOWN = {
     b"/hotspot-detect.html": b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nSuccess",
     b"/success.txt": b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nsuccess",
@@ -110,11 +110,12 @@ def network(drops: Drops, rtt: float) -> DroppingNetwork:
     """Every host of the catalogue, `rtt` seconds away."""
     made = DroppingNetwork(drops)
     hosts, _ = addresses()
-    resolver = made.resolver(RESOLVER)
+    resolvers = [made.resolver(one) for one in (RESOLVER, *ProbeSettings().open_resolvers)]
     well = Peer(connect_delay=rtt, tls_delay=2 * rtt, replies=(_served,), reply_delay=rtt)
     chatty = Peer(connect_delay=rtt, replies=(_speak,), reply_delay=rtt)
     for host, several in hosts.items():
-        resolver.answers(host, "A", DnsReply(addresses=several, delay=rtt / 2))
+        for resolver in resolvers:
+            resolver.answers(host, "A", DnsReply(addresses=several, delay=rtt / 2))
         for address in several:
             for port in (80, 443):
                 made.peer(address, port, well)
@@ -126,7 +127,8 @@ def network(drops: Drops, rtt: float) -> DroppingNetwork:
         for address in hosts[endpoint.host]:
             made.datagram_peer(address, endpoint.port, partial(_datagrams, drops, address))
     innocuous = ("198.18.0.10",)
-    resolver.answers("www.example.com", "A", DnsReply(addresses=innocuous, delay=rtt / 2))
+    for resolver in resolvers:
+        resolver.answers("www.example.com", "A", DnsReply(addresses=innocuous, delay=rtt / 2))
     return made
 
 
@@ -246,7 +248,6 @@ async def watch(
     dropped: frozenset[str] = PLATFORMS,
     meets: Peer = Peer(connect=HANG),  # noqa: B008 # never changed
     rtt: float = 0.04,
-    probe: Mapping[str, float] | None = None,
     change: Callable[[Settings], Settings] = lambda settings: settings,
 ) -> Watched:
     """`run` with the settings as shipped, for `lasting` seconds; from `begins` on the platforms
@@ -262,7 +263,11 @@ async def watch(
         for address in hosts[endpoint.host]
     )
     # The vantages' resolver has an address of documentation.
+<<<<<<< HEAD
     shipped = msgspec.structs.replace(ProbeSettings(bogon_allow=("192.0.2.0/24",)), **(probe or {}))
+=======
+    shipped = ProbeSettings(bogon_allow=("192.0.2.0/24",))
+>>>>>>> prompt
     settings = change(Settings(vantages=tuple(watching), catalog=CATALOG, probe=shipped))
     here, elsewhere = network(Drops(silent, begins, meets), rtt), network(Drops(), rtt)
     clock = SteadyClock(Clocks(since_boot=loop.time, wall=lambda: START.timestamp() + loop.time()))

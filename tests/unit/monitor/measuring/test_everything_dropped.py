@@ -48,6 +48,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
 
     longest: float
     hurried: float
+    """In the median."""
     missed: int
     suspected: float
     confirmed: float
@@ -61,7 +62,7 @@ def day(seen: Watched) -> Day:
     confirmed = folded.confirmed.values()
     return Day(
         longest=max(seen.lengths()),
-        hurried=max(seen.lengths(hurried=True), default=0.0),
+        hurried=median(seen.lengths(hurried=True) or [0.0]),
         missed=len(seen.missed),
         suspected=min(folded.suspected.values(), default=float("inf")) - seen.begins,
         confirmed=min(confirmed, default=float("inf")) - seen.begins,
