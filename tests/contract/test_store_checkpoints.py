@@ -41,8 +41,8 @@ async def test_earlier_states_are_kept_until_something_comes_before_them(store: 
         await store.keep_checkpoints([one], at(0))
     assert await store.earlier_checkpoint("PK", "x", "test-1", at(900)) == kept[1]
     assert await store.earlier_checkpoint("PK", "x", "test-1", at(901)) == kept[2]
-    for of in (("BR", "x", "test-1"), ("PK", "facebook", "test-1"), ("PK", "x", "test-2")):
-        assert await store.earlier_checkpoint(*of, at(901)) is None
+    for place in (("BR", "x", "test-1"), ("PK", "facebook", "test-1"), ("PK", "x", "test-2")):
+        assert await store.earlier_checkpoint(*place, at(901)) is None
     await store.drop_checkpoints("PK", "x", at(600))
     assert await store.earlier_checkpoint("PK", "x", "test-1", at(901)) == kept[0]
     other = msgspec.structs.replace(X, country="BR")

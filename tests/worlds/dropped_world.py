@@ -263,11 +263,7 @@ async def watch(
         for address in hosts[endpoint.host]
     )
     # The vantages' resolver has an address of documentation.
-<<<<<<< HEAD
-    shipped = msgspec.structs.replace(ProbeSettings(bogon_allow=("192.0.2.0/24",)), **(probe or {}))
-=======
     shipped = ProbeSettings(bogon_allow=("192.0.2.0/24",))
->>>>>>> prompt
     settings = change(Settings(vantages=tuple(watching), catalog=CATALOG, probe=shipped))
     here, elsewhere = network(Drops(silent, begins, meets), rtt), network(Drops(), rtt)
     clock = SteadyClock(Clocks(since_boot=loop.time, wall=lambda: START.timestamp() + loop.time()))
