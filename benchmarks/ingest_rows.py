@@ -147,11 +147,11 @@ def _looks(place: Place, cycle: str, at: datetime, rng: random.Random) -> Iterat
             else (Purpose.SCHEDULED,)
         )
         for attempt, kind in enumerate(kinds, 1):
-            yield _varied(one, cycle, at, kind, attempt, failing=failing, rng=rng)
+            yield varied(one, cycle, at, kind, attempt, failing=failing, rng=rng)
             made += 1
 
 
-def _varied(
+def varied(
     one: Measurement,
     cycle: str,
     at: datetime,

@@ -2,28 +2,36 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 from storage import url as database_url
+from storage.archive.folder_place import FolderPlace
+from storage.archive.place import Place
 from storage.sql.backend import Backend
 from storage.sql.store import SqlStore
 from storage.sqlite.backend import BUSY_TIMEOUT, SqliteBackend
 from storage.sqlite.memory import MemoryBackend
 from storage.store import CollectorStore, StorageError
+from storage.values.archive_place import NO_ARCHIVE, ArchivePlace
 from storage.values.steady_clock import utc_now
 
 
-def open_store(url: str, *, create: bool = True) -> CollectorStore:
+def open_store(
+    url: str, archive: ArchivePlace = NO_ARCHIVE, *, create: bool = True
+) -> CollectorStore:
     """The store that `url` names; the caller awaits its `open`.
 
     `url` is `memory:`, an SQLite URL such as `sqlite:///shutwatch.db`, or a PostgreSQL URL such as
-    `postgresql://user:password@host/database`. Without `create`, a missing database is an error
-    when opened. StorageError for any other URL, with advice.
+    `postgresql://user:password@host/database`. Where `archive` is a place, old rows move there and
+    are listed from there. Without `create`, a missing database is an error when opened.
+    StorageError for any other URL, with advice.
     """
-    return sql_store(url, create=create)
+    return sql_store(url, archive, create=create)
 
 
 def sql_store(
     url: str,
+    archive: ArchivePlace = NO_ARCHIVE,
     *,
     clock: Callable[[], datetime] = utc_now,
     busy_timeout: float = BUSY_TIMEOUT,
@@ -35,7 +43,22 @@ def sql_store(
     `busy_timeout` is how many seconds to wait for another program's lock; for the other options
     see `storage.sql.transactions.SqlDatabase`.
     """
-    return SqlStore(_backend_of(url, busy_timeout), clock=clock, page=page, create=create)
+    backend = _backend_of(url, busy_timeout)
+    if not archive.shown:
+        return SqlStore(backend, clock=clock, page=page, create=create)
+    # Only those who have an archive have memory to spare for what reads it.
+    from storage.archive.archived_store import ArchivedStore
+
+    return ArchivedStore(backend, lambda: place_of(archive), clock=clock, page=page, create=create)
+
+
+def place_of(archive: ArchivePlace) -> Place:
+    """The folder or bucket of an archive. StorageError when it cannot be used."""
+    if archive.folder:
+        return FolderPlace(Path(archive.folder))
+    from storage.archive.bucket_place import bucket_place  # imports the library for buckets
+
+    return bucket_place(archive)
 
 
 def _backend_of(url: str, busy_timeout: float) -> Backend:

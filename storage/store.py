@@ -216,7 +216,17 @@ class Store(Protocol):
     def prune(self, what: Prunable, before: datetime) -> AsyncIterator[int]:
         """Delete rows of one table that are older than `before`: whole partitions where there are
         any, else a few rows in each of many short transactions. Gives how many were deleted after
-        each step. A caller that stops early leaves the rest undeleted."""
+        each step. A caller that stops early leaves the rest undeleted.
+
+        Where there is an archive, rows of `ARCHIVED_TABLES` move there, whole days at a time, and
+        are listed as before."""
+
+    async def used_bytes(self) -> int:
+        """Bytes of the database that hold something; an archive is not in it."""
+
+    async def oldest_measurement(self) -> datetime | None:
+        """The start of the oldest measurement in the database; None when there is none. An archive
+        is not asked."""
 
     async def save_rejudged(
         self,

@@ -34,7 +34,7 @@ log = logger(__name__)
 @asynccontextmanager
 async def opened_store(settings: Settings) -> AsyncIterator[CollectorStore]:
     """The store of these settings, open for as long as the context lasts. StorageError."""
-    store = open_store(settings.database)
+    store = open_store(settings.database, settings.archive)
     await store.open()
     try:
         yield store
@@ -99,7 +99,11 @@ class Monitor:
             publisher.config_refused,
         )
         self.retention = Retention(
-            lambda: self.reloader.settings.retention, store, publisher, now=utc_now
+            lambda: self.reloader.settings.retention,
+            store,
+            publisher,
+            now=utc_now,
+            database_limit=settings.archive.database_limit,
         )
         self.stamping = Stamping(lambda: self.reloader.settings.timestamps, store, now=utc_now)
 

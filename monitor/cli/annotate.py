@@ -31,7 +31,7 @@ def import_file(
     """Add the annotations of a CSV file that are not stored yet."""
     settings = load_settings(config)
     annotations = _read(file, settings)
-    new = with_store(settings.database, lambda store: store.add_annotations(annotations))
+    new = with_store(settings, lambda store: store.add_annotations(annotations))
     typer.echo(f"{new} added, {len(annotations) - new} there already", err=True)
 
 
@@ -51,7 +51,7 @@ def show(
     filters = Filters(since=since, until=until, country=country, platform=platform)
     wanted = selection_of(settings, filters, ahead=True)
     found = with_store(
-        settings.database,
+        settings,
         lambda store: store.annotations(
             wanted.country, wanted.since, wanted.until, wanted.platform
         ),
@@ -81,7 +81,7 @@ def remove(
             )
         return await store.remove_annotations(ids)
 
-    typer.echo(f"{with_store(load_settings(config).database, delete)} removed", err=True)
+    typer.echo(f"{with_store(load_settings(config), delete)} removed", err=True)
 
 
 @exit_on(OSError, code=BAD_USAGE)

@@ -13,7 +13,7 @@ def coverage_in_words(settings: Settings, selection: Selection) -> str:
     """How much of a selection without events was decided, as sentences; exits with 1 when the store
     cannot be read."""
     found = with_store(
-        settings.database,
+        settings,
         lambda store: stored_coverage(store, selection, settings.interval, utc_now()),
     )
     return coverage_text(words_in(), found, controls=settings.may_have_controls)

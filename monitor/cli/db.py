@@ -1,8 +1,11 @@
 """`shutwatch db`: backups of the database, its version, and its integrity."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from math import isinf
 from pathlib import Path
 from typing import Annotated
 
@@ -15,12 +18,17 @@ from monitor.cli.options import ConfigOption, load_settings
 from monitor.cli.output import progress_bar
 from monitor.cli.store_options import with_store
 from monitor.config.environ import expander
+from monitor.config.settings import Settings
 from monitor.wire.proof import fault_of
 from monitor.wording.visible_text import visible
 from storage import url as database_url
+from storage.archive.place import PlaceError
+from storage.open_store import place_of
 from storage.sqlite.backend import migrate_file
 from storage.sqlite.backup import BackupError, Copied, DamagedError, backup, check, restore
 from storage.store import StorageError, Store
+from storage.values.prunable import ARCHIVED_TABLES
+from storage.values.steady_clock import utc_now
 
 DAMAGED = 3
 """Exit code for a database, or a copy, that is damaged."""
@@ -88,13 +96,15 @@ def examine(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Check a database or a backup, and the signatures of agents' batches.
+    """Check a database or a backup, the signatures of agents' batches, and the archive.
 
     Exit code 3 when something is damaged.
     """
     url = f"sqlite:///{file}" if file is not None else _database(config)
     name = str(file) if file is not None else _named(url)
     problems = _problems(url)
+    if file is None and not problems:
+        problems = _problems_of_archive(load_settings(config))
     for problem in problems:
         typer.echo(f"{name}: {visible(problem)}", err=True)
     if problems:
@@ -110,8 +120,53 @@ def upgrade(config: ConfigOption = None) -> None:
         """Opening the store does it."""
 
     url = _database(config)
-    with_store(url, upgraded, create=True)
+    with_store(load_settings(config), upgraded, create=True)
     typer.echo(f"{_named(url)}: has the tables of this version")
+
+
+@app.command("archive")
+@_exits()
+def move_to_archive(
+    older_than: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME",
+            help="Move days that ended longer ago, such as 30d. Default: retention.raw.",
+            show_default=False,
+        ),
+    ] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Move old measurements, verdicts and batches from the database to the archive now."""
+    settings = load_settings(config)
+    if not settings.archive.shown:
+        raise bad_usage("there is no archive: set [archive] in the configuration, docs/archive.md")
+    seconds = _age(older_than) if older_than else settings.retention.raw
+    if isinf(seconds):
+        raise bad_usage('retention.raw is "forever": say what to move with --older-than')
+    before = utc_now() - timedelta(seconds=seconds)
+    with progress_bar(TextColumn("moving {task.description}"), TimeElapsedColumn()) as progress:
+        task = progress.add_task("", total=None)
+
+        async def move(store: Store) -> dict[str, int]:
+            moved: dict[str, int] = {}
+            for what in ARCHIVED_TABLES:
+                async for rows in store.prune(what, before):
+                    moved[what] = moved.get(what, 0) + rows
+                    progress.update(task, description=f"{what}: {moved[what]:,} rows")
+            return moved
+
+        moved = with_store(settings, move)
+    named = (
+        ", ".join(f"{what} {rows:,}" for what, rows in moved.items()) or "nothing was old enough"
+    )
+    typer.echo(f"{settings.archive.shown}: {named}")
+
+
+def _age(written: str) -> float:
+    if not re.fullmatch(r"\d{1,5}d", written, re.ASCII):
+        raise bad_usage(f'--older-than {written!r}: a number of days, such as "30d"')
+    return int(written[:-1]) * 86400.0
 
 
 @app.command("copy")
@@ -159,6 +214,17 @@ def _problems(url: str) -> list[str]:
     from storage.postgresql.integrity import check_postgresql  # imports PostgreSQL's driver
 
     return check_postgresql(url, fault_of)
+
+
+def _problems_of_archive(settings: Settings) -> list[str]:
+    if not settings.archive.shown:
+        return []
+    # Loads DuckDB, which only those who have an archive need.
+    from storage.archive.archive_check import archive_problems
+
+    keys = with_store(settings, lambda store: store.enrolments())
+    with exit_on(PlaceError):
+        return archive_problems(place_of(settings.archive), keys, fault_of)
 
 
 def _target(written: str) -> str:

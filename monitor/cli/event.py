@@ -66,7 +66,7 @@ def show_all(
     selection = selection_of(
         settings, Filters(since=since, until=until, country=country, platform=platform)
     )
-    listed = with_store(settings.database, lambda store: _reviewed(store, selection))
+    listed = with_store(settings, lambda store: _reviewed(store, selection))
     if not listed:
         typer.echo(f"No events. {coverage_in_words(settings, selection)}", err=True)
     elif json:
@@ -89,7 +89,7 @@ def show(event: EventArgument, json: JsonOption = False, config: ConfigOption = 
             annotations=await _annotations(store, found),
         )
 
-    whole = with_store(load_settings(config).database, read)
+    whole = with_store(load_settings(config), read)
     if json:
         print_json([whole.as_json()])
     else:
@@ -128,7 +128,7 @@ def review(
         await store.add_review(made)
         return found, made
 
-    found, made = with_store(load_settings(config).database, add)
+    found, made = with_store(load_settings(config), add)
     typer.echo(f"{_event_line(found)}\n{_review_line(made)}")
 
 

@@ -248,7 +248,7 @@ def package(
         return await write_folder(store, selection, wanted, folder)
 
     with exit_on(OSError), exit_on(FileExistsError, code=BAD_USAGE):
-        counts = with_store(settings.database, write)
+        counts = with_store(settings, write)
     for kind, rows in counts.items():
         _report(rows, kind.value)
         if not rows:
@@ -271,7 +271,7 @@ def _settings(config: Path | None, kind: Kind, rejudging: str) -> Settings:
         return settings
     if EXPORTS[kind].recomputed is None:
         raise bad_usage(f"{kind} is never recomputed: leave --rejudging out")
-    stored = with_store(settings.database, lambda store: store.rejudgings())
+    stored = with_store(settings, lambda store: store.rejudgings())
     known = {one.id: one for one in stored}
     if rejudging not in known:
         newest = ", ".join(list(known)[-3:])
@@ -288,7 +288,7 @@ def _settings(config: Path | None, kind: Kind, rejudging: str) -> Settings:
 def _explain(settings: Settings, kind: Kind, selection: Selection, rejudging: str = "") -> None:
     """Say why there are no rows, and what their absence is worth."""
     why = with_store(
-        settings.database,
+        settings,
         lambda store: why_no_rows(EXPORTS[kind], store, selection, rejudging),
     )
     typer.echo(no_rows_text(words_in(), why), err=True)
@@ -308,7 +308,7 @@ def _export(
     """Let `write` fill the file; exits with 1 when it cannot, with 2 without its library."""
 
     async def run(out: BinaryIO) -> int:
-        async with opened(settings.database) as store:
+        async with opened(settings.database, settings.archive) as store:
             return await write(store, out)
 
     with opened_file(output) as out:

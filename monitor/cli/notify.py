@@ -56,7 +56,7 @@ def show(
     """List notifications, oldest first, and their delivery."""
     settings = load_settings(config)
     routes = {one.name: one for one in settings.notify.route}
-    notices = with_store(settings.database, lambda store: store.outbox(state))
+    notices = with_store(settings, lambda store: store.outbox(state))
     together: dict[tuple[str, str, str], list[Notice]] = {}
     for notice in notices:
         if notice.state is NoticeState.PENDING:

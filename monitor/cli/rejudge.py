@@ -56,7 +56,7 @@ def rejudge(
 
 
 async def _rejudge(settings: Settings, selection: Selection, *, keep: bool, json: bool) -> Rejudged:
-    async with opened(settings.database) as store:
+    async with opened(settings.database, settings.archive) as store:
         events = with_agents(settings.events, await store.enrolments())
         settings = msgspec.structs.replace(settings, events=events)
         with progress_bar() as progress:

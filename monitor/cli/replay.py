@@ -41,6 +41,7 @@ from monitor.replay.replay import Replayed, replay_rows
 from monitor.replay.results import CREDIT, json_lines, text_lines
 from monitor.replay.row_files import rows_in, rows_of
 from storage.store import StorageError
+from storage.values.archive_place import NO_ARCHIVE
 from storage.values.selection import Selection
 
 _DATABASE, _OONI = "db", "ooni"
@@ -119,7 +120,8 @@ async def _from_database(url: str, wanted: RowFilter, settings: Settings) -> Rep
     selection = Selection(
         since=wanted.since, until=wanted.until, country=wanted.country, platform=wanted.platform
     )
-    async with opened(url) as store:
+    archive = settings.archive if url == settings.database else NO_ARCHIVE
+    async with opened(url, archive) as store:
         quarantined = Quarantined(await store.quarantines())
         events = with_agents(settings.events, await store.enrolments())
         return await replay_store(store, selection, events, quarantined)

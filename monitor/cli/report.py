@@ -120,7 +120,7 @@ def report(
 
     with exit_on(KeyFileError, TooLargeError, OSError), exit_on(MissingExtraError, code=BAD_USAGE):
         try:
-            made = with_store(settings.database, work)
+            made = with_store(settings, work)
         except NothingKnownError as error:
             raise bad_usage(
                 f"nothing is known about {title} in {wanted.country} in this time: {error}; "

@@ -6,16 +6,21 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from monitor.cli.exits import exit_on
+from monitor.config.settings import Settings
 from storage.open_store import open_store
 from storage.store import CollectorStore, StorageError
+from storage.values.archive_place import NO_ARCHIVE, ArchivePlace
 
 T = TypeVar("T")
 
 
 @asynccontextmanager
-async def opened(database: str, *, create: bool = False) -> AsyncIterator[CollectorStore]:
-    """The store at that URL, open. StorageError when there is none and `create` is false."""
-    store = open_store(database, create=create)
+async def opened(
+    database: str, archive: ArchivePlace = NO_ARCHIVE, *, create: bool = False
+) -> AsyncIterator[CollectorStore]:
+    """The store at that URL, open, with what is in its archive. StorageError when there is none and
+    `create` is false."""
+    store = open_store(database, archive, create=create)
     await store.open()
     try:
         yield store
@@ -25,12 +30,12 @@ async def opened(database: str, *, create: bool = False) -> AsyncIterator[Collec
 
 @exit_on(StorageError)
 def with_store(
-    database: str, work: Callable[[CollectorStore], Awaitable[T]], *, create: bool = False
+    settings: Settings, work: Callable[[CollectorStore], Awaitable[T]], *, create: bool = False
 ) -> T:
-    """The result of `work` on the store at that URL; exits with 1 on a StorageError."""
+    """The result of `work` on the store of these settings; exits with 1 on a StorageError."""
 
     async def run() -> T:
-        async with opened(database, create=create) as store:
+        async with opened(settings.database, settings.archive, create=create) as store:
             return await work(store)
 
     return asyncio.run(run())

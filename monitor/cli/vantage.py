@@ -97,7 +97,7 @@ def enroll(
         await store.enrol(enrolment)
 
     keys = _collectors_keys(settings)
-    with_store(settings.database, add, create=True)
+    with_store(settings, add, create=True)
     _print_instructions(enrolment, *keys)
     if role is VantageRole.CONTROL:
         typer.echo(
@@ -128,7 +128,7 @@ def rotate(vantage: Id, key: Key, config: ConfigOption = None) -> None:
             )
         )
 
-    with_store(settings.database, replace_key)
+    with_store(settings, replace_key)
     typer.echo(f"{vantage}: from now on only this key is accepted:")
     typer.echo(f"  {grouped(fingerprint(public))}")
 
@@ -143,7 +143,7 @@ def revoke(vantage: Id, reason: Reason, config: ConfigOption = None) -> None:
         if not await store.revoke(vantage, utc_now(), _reason(reason)):
             raise bad_usage(f"{vantage} has no valid key; nothing was changed")
 
-    with_store(load_settings(config).database, revoke_key)
+    with_store(load_settings(config), revoke_key)
     typer.echo(f"{vantage}: its key is revoked")
     typer.echo(
         "Its earlier measurements still count; `shutwatch vantage quarantine` excludes them.",
@@ -185,7 +185,7 @@ def quarantine(
             )
         )
 
-    with_store(settings.database, add)
+    with_store(settings, add)
     typer.echo(f"{vantage}: in quarantine{time_range(begin, end) or ', all its results'}")
 
 
@@ -199,14 +199,14 @@ def release(vantage: Id, config: ConfigOption = None) -> None:
             hint = did_you_mean(vantage, held) or "`shutwatch vantage list` shows all"
             raise bad_usage(f"{vantage} is not in quarantine: {hint}")
 
-    with_store(load_settings(config).database, end)
+    with_store(load_settings(config), end)
     typer.echo(f"{vantage}: counts again")
 
 
 @app.command("list")
 def show(json: JsonOption = False, config: ConfigOption = None) -> None:
     """List vantages that have a key or are in quarantine."""
-    found = with_store(load_settings(config).database, known_vantages)
+    found = with_store(load_settings(config), known_vantages)
     if json:
         print_json(found.values())
     elif found:

@@ -11,11 +11,13 @@ from monitor.config.toml_node import Shapes, flag, listed, member, number, one_o
 from monitor.config.values import (
     address,
     as_number,
+    bucket,
     country,
     database,
     duration,
     egress,
     fingerprint_file,
+    folder,
     header_value,
     host_name,
     https_url,
@@ -30,6 +32,7 @@ from monitor.config.values import (
     resolver,
     server_url,
     size,
+    storage_url,
     tokens_file,
     user_shares,
     users_file,
@@ -126,6 +129,15 @@ COLLECTOR: Shapes = {
 RETENTION: Shapes = {"raw": kept("7d", "36500d"), "hourly": kept("7d", "36500d")}
 """`[retention]`."""
 
+ARCHIVE: Shapes = {
+    "folder": folder,
+    "bucket": bucket,
+    "endpoint": storage_url,
+    "region": text,
+    "database_limit": size("0GB", "1000000GB"),
+}
+"""`[archive]`."""
+
 TIMESTAMPS: Shapes = {
     "authorities": listed(server_url),
     "calendars": listed(server_url),
@@ -176,6 +188,7 @@ TABLES: Mapping[str, frozenset[str]] = {
         "throttling": THROTTLING,
         "events": EVENTS,
         "retention": RETENTION,
+        "archive": ARCHIVE,
         "timestamps": TIMESTAMPS,
         "log": LOG,
         "server": SERVER,

@@ -22,6 +22,7 @@ from monitor.config.collector import read_collector
 from monitor.config.environ import expander
 from monitor.config.fingerprints import merged, shipped_fingerprints
 from monitor.config.keys_by_table import (
+    ARCHIVE,
     EVENTS,
     FINGERPRINTS,
     LOG,
@@ -68,6 +69,7 @@ from monitor.wire.catalog_proof import CatalogProof
 from probes.catalog.catalog import Catalog, ReferenceScope
 from probes.settings import ProbeSettings
 from probes.vantage import VantagePoint, VantageRole
+from storage.values.archive_place import ArchivePlace
 
 CONFIG_VARIABLE = "SHUTWATCH_CONFIG"
 """Names the file when `--config` is absent."""
@@ -134,6 +136,7 @@ def _values(root: Node, catalog: Catalog) -> dict[str, Any]:
                 "fingerprints": _fingerprints,
                 "vantage_check": _vantage_check,
                 "retention": _section(RetentionSettings, RETENTION, "raw", "hourly"),
+                "archive": _archive,
                 "timestamps": _section(TimestampSettings, TIMESTAMPS),
                 "log": _section(LogSettings, LOG),
                 "server": _section(ServerSettings, SERVER),
@@ -193,6 +196,16 @@ def _events(node: Node) -> EventSettings:
     if "collector" in node.document.root.raw:
         values.setdefault("agreement", COLLECTED_AGREEMENT)
     return EventSettings(**values)
+
+
+def _archive(node: Node) -> ArchivePlace:
+    """`[archive]`: a folder, or a bucket of a service."""
+    place = ArchivePlace(**read_table(node, ARCHIVE))
+    if place.folder and (place.bucket or place.endpoint or place.region):
+        raise node.fail("keep folder, or bucket and endpoint", wrong="names two places")
+    if bool(place.bucket) != bool(place.endpoint) or (place.region and not place.bucket):
+        raise node.fail("name both a bucket and its endpoint", wrong="names half a place")
+    return place
 
 
 def _fingerprints(node: Node) -> tuple[Fingerprint, ...]:

@@ -18,6 +18,7 @@ from monitor.wire.catalog_proof import CatalogProof
 from probes.catalog.catalog import Catalog
 from probes.settings import ProbeSettings
 from probes.vantage import VantagePoint, VantageRole
+from storage.values.archive_place import NO_ARCHIVE, ArchivePlace
 
 COLLECTED_AGREEMENT = 2
 """Default of `events.agreement` for a collector."""
@@ -112,7 +113,7 @@ class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The `[retention]` table: how long data is kept. Infinite means forever."""
 
     raw: float = 90 * 86400.0
-    """Seconds that measurements, verdicts and the health of vantages are kept."""
+    """Seconds that measurements, verdicts and the health of vantages are kept in the database."""
     hourly: float = inf
     """Seconds that hourly availability is kept."""
 
@@ -178,6 +179,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     events: EventSettings = EventSettings()
     vantage_check: VantageCheckSettings = VantageCheckSettings()
     retention: RetentionSettings = RetentionSettings()
+    archive: ArchivePlace = NO_ARCHIVE
+    """Where raw data goes that `retention` no longer keeps in the database."""
     timestamps: TimestampSettings = TimestampSettings()
     log: LogSettings = LogSettings()
     server: ServerSettings = ServerSettings()

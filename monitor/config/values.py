@@ -19,6 +19,7 @@ from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.config.country_code import country_code
 from monitor.config.egress import parse_egress
 from monitor.config.fingerprints import load_fingerprints
+from monitor.config.loopback import is_loopback
 from monitor.config.toml_node import (
     Node,
     Shape,
@@ -54,6 +55,9 @@ _SIZES = {
 _SIZE = re.compile(r"(\d{1,9})(B|KB|MB|GB|KiB|MiB|GiB)", re.ASCII)
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LONGEST_ID = 63
+_BUCKET = re.compile(
+    r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9_=-][A-Za-z0-9_.=-]*)*", re.ASCII
+)
 DNS_PORT = 53
 LARGEST_ASN = 2**32 - 1
 
@@ -243,6 +247,38 @@ def optional_file(node: Node) -> str:
     return str(existing_file(node)) if text(node) else ""
 
 
+def folder(node: Node) -> str:
+    """The path of a folder, which need not be there yet; relative to the file's own folder. Empty
+    for none."""
+    if not text(node):
+        return ""
+    path = node.document.folder / filled(node)
+    if path.exists() and not path.is_dir():
+        raise node.fail("a folder", wrong="is a file")
+    return str(path)
+
+
+def _bucket(written: str) -> str:
+    if not _BUCKET.fullmatch(written):
+        raise ValueError(
+            'the name of a bucket, and a prefix after a slash if you want one, as in "evidence" or '
+            '"evidence/shutwatch"'
+        )
+    return written
+
+
+def _storage_url(written: str) -> str:
+    found = split_url(written, ("https", "http"))
+    more = found and (found.path.strip("/") or found.query or found.fragment)
+    safe = found and (found.scheme == "https" or is_loopback(found.hostname or ""))
+    if found is None or more or not safe or "@" in found.netloc or not written.isascii():
+        raise ValueError(
+            "https:// and the host of the service, without the bucket and without keys, as in "
+            '"https://s3.example.org"; http:// on this machine alone'
+        )
+    return f"{found.scheme}://{found.netloc.lower()}"
+
+
 def _resolver(written: str) -> Resolver:
     if written == "system":
         return Resolver()
@@ -346,6 +382,10 @@ public_url = optional(parsed(_public_url), "")
 """An http or https address without a final slash, or empty."""
 server_url = parsed(_public_url)
 """An http or https address without a final slash."""
+bucket = optional(parsed(_bucket), "")
+"""A bucket of an S3-compatible service, with a prefix or without; or empty."""
+storage_url = optional(parsed(_storage_url), "")
+"""The origin of such a service: encrypted, unless it is on this machine; or empty."""
 database = parsed(database_url.checked)
 """The URL of a database that this version can use."""
 address = parsed(_address)

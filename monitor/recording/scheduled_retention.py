@@ -9,7 +9,7 @@ from monitor.config.settings import RetentionSettings
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
 from storage.store import StorageError, Store
-from storage.values.prunable import HOURLY, RAW, Prunable
+from storage.values.prunable import ARCHIVED_TABLES, HOURLY, RAW, Prunable
 
 log = logger(__name__)
 
@@ -19,6 +19,9 @@ SOON = 60.0
 """Seconds after the start until the first round: the first cycles matter more."""
 PAUSE = 0.1
 """Seconds between two transactions, in which others can write and read."""
+
+KEPT_ANYWAY = timedelta(days=7)
+"""What the size of a database never moves: detectors and late cycles need it."""
 
 
 class Retention:
@@ -31,12 +34,15 @@ class Retention:
         publisher: Publisher,
         *,
         now: Callable[[], datetime],
+        database_limit: int = 0,
     ) -> None:
-        """`settings` gives those in use; each round asks anew."""
+        """`settings` gives those in use; each round asks anew. Above `database_limit` bytes, unless
+        that is 0, the oldest days move to the archive before their time."""
         self._settings = settings
         self._store = store
         self._publisher = publisher
         self._now = now
+        self._database_limit = database_limit
 
     async def run(self) -> None:
         """A round soon, then one every hour, until cancelled."""
@@ -50,10 +56,12 @@ class Retention:
         gone: dict[str, int] = {}
         try:
             for what, before in self._limits():
-                async for rows in self._store.prune(what, before):
-                    gone[what] = gone.get(what, 0) + rows
-                    self._publisher.pruned(rows)
-                    await asyncio.sleep(PAUSE)
+                await self._prune(what, before, gone)
+            moved: datetime | None = None
+            while (end := await self._beyond_limit()) and end != moved:
+                for what in ARCHIVED_TABLES:
+                    await self._prune(what, end, gone)
+                moved = end
         except StorageError as error:
             self._publisher.storage_error("prune")
             log.error("old rows not deleted", error=str(error))
@@ -61,6 +69,22 @@ class Retention:
         self._publisher.prune_done()
         if gone:
             log.info("old rows deleted", **gone)
+
+    async def _prune(self, what: Prunable, before: datetime, gone: dict[str, int]) -> None:
+        async for rows in self._store.prune(what, before):
+            gone[what] = gone.get(what, 0) + rows
+            self._publisher.pruned(rows)
+            await asyncio.sleep(PAUSE)
+
+    async def _beyond_limit(self) -> datetime | None:
+        """The end of the oldest day, when the database is too large and that day may move."""
+        if not self._database_limit or await self._store.used_bytes() <= self._database_limit:
+            return None
+        oldest = await self._store.oldest_measurement()
+        if oldest is None:
+            return None
+        end = oldest.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        return end if end <= self._now() - KEPT_ANYWAY else None
 
     def _limits(self) -> Iterator[tuple[Prunable, datetime]]:
         settings = self._settings()

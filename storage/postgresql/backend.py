@@ -9,8 +9,8 @@ connection can write nothing. Both ends notice within 30 seconds that the other 
 by probes on the connection, the server also when a leader's process hangs.
 """
 
-from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal
 
 from psycopg.types.string import StrDumper
@@ -62,6 +62,8 @@ _SILENCE = "SET idle_session_timeout = '20s'"
 """How long a leader may be silent before the server ends its session, and so its lead."""
 _LEAD = 0x73687574_6C656164
 """The advisory lock of the leader; one for each database."""
+_ARCHIVING = 0x73687574_61726368
+"""The advisory lock of who moves rows to the archive."""
 _LEADING = "leading"
 _NUL = "\x00"
 _MAY_PASS = ("40001", "40P01", "23514")
@@ -160,6 +162,28 @@ class PostgresqlBackend(Backend):
                 return False
             raise
         return True
+
+    def drop_empty_partitions(self, write: Engine, what: Prunable, before: str) -> None:
+        if what in partitions.TIMES:
+            partitions.drop_empty(write, what, before)
+
+    def used_bytes(self, connection: Connection) -> int:
+        # Room of deleted rows counts until its month is dropped: the server does not tell it apart.
+        size = text("SELECT pg_database_size(current_database())")
+        return int(connection.execute(size).scalar_one())
+
+    @contextmanager
+    def archiving(self) -> Iterator[bool]:
+        engine = self.read_engine(1)
+        try:
+            with self.errors(), engine.connect() as connection:
+                taken = text("SELECT pg_try_advisory_lock(:key)")
+                mine = connection.execute(taken, {"key": _ARCHIVING}).scalar_one()
+                # The session keeps the lock. In a transaction it would be ended for being idle.
+                connection.commit()
+                yield mine
+        finally:
+            engine.dispose()
 
     def _engine(self, size: int, also: str) -> Engine:
         engine = create_engine(

@@ -122,6 +122,28 @@ def drop(connection: Connection, table: str, month: str) -> None:
     forget(connection)
 
 
+def drop_empty(engine: Engine, table: str, before: str) -> None:
+    """Drop the months that ended by `before` and have no rows left. One that another program uses
+    stays until the next time."""
+    with engine.connect() as connection:
+        months = sorted(_partitions(connection, table) - {_OTHER})
+    for month in months:
+        if _bounds(month)[1] > before:
+            return
+        try:
+            with engine.begin() as connection:
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
+                name = _name(table, month)
+                # Under this lock no late row comes in between.
+                connection.exec_driver_sql(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")
+                left = connection.exec_driver_sql(f"SELECT EXISTS (SELECT 1 FROM {name})")  # noqa: S608 # our own name
+                if not left.scalar_one():
+                    drop(connection, table, month)
+        except DBAPIError as error:
+            if not is_locked(error):
+                raise
+
+
 def _partitions(connection: Connection, table: str) -> set[str]:
     names = connection.execute(
         text(

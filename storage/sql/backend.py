@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Dialect, Engine, Table
@@ -97,3 +97,17 @@ class Backend(ABC):
     def drop_partition(self, write: Engine, what: Prunable, partition: str) -> bool:
         """Drop a partition; False when another program uses it, so that it must be tried later."""
         raise AssertionError(f"no partition {partition} of {what} in {write.url.database}")
+
+    def drop_empty_partitions(self, write: Engine, what: Prunable, before: str) -> None:
+        """Drop the partitions whose time is over before `before` and that have no rows left, but
+        for those that another program uses."""
+        del write, what, before
+
+    @abstractmethod
+    def used_bytes(self, connection: Connection) -> int:
+        """Bytes of the database that hold something, as far as the database tells."""
+
+    def archiving(self) -> AbstractContextManager[bool]:
+        """For as long as the context lasts, no other process moves rows of this database to an
+        archive; gives False when one does so now."""
+        return nullcontext(True)

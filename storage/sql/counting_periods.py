@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, and_, literal, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, and_, literal, select
 
 from monitor.analysis.verdict import State
 from probes.vantage import VantageRole
 from storage.sql import schema
-from storage.sql.listing import driver_rows
+from storage.sql.listing import driver_rows, of_verdicts
 from storage.values.periods import HOUR, Period, Span
 from storage.values.rollup import COUNTS, Availability, clock_hours, counted_as
 from storage.values.selection import Selection
@@ -191,7 +191,7 @@ class PeriodCounter:
         """Those that availability counts."""
         p, cycle = schema.platform_verdict.c, schema.cycle.c
         of_cycle = and_(cycle.country == p.country, cycle.id == p.cycle)
-        query = (
+        query: Select[Any] = (
             select(p.judged_at, p.asn, p.network, p.state)
             .join_from(schema.platform_verdict, schema.cycle, of_cycle)
             .where(
@@ -201,6 +201,8 @@ class PeriodCounter:
                 cycle.hurried.is_(False),
             )
         )
+        place = Selection(country=self._place[0], platform=self._place[1])
+        query = of_verdicts(query, place, stretch.start, stretch.end)
         for at, asn, network, state in driver_rows(self._connection, query):
             yield text_time(at), (asn, network), counted_as(State(state))
 

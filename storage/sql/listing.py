@@ -5,6 +5,7 @@ memory.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -64,7 +65,7 @@ class Listing(Generic[T]):
         self.order = [table.c[name] if isinstance(name, str) else name for name in order]
         self.time = self.order[0]
         """The time of a row, where the listing is by time."""
-        self._weigh = weigh
+        self.weigh = weigh
 
     def reader(
         self,
@@ -93,8 +94,8 @@ class Listing(Generic[T]):
         weight = 0
         with connection.execute(query) as rows:
             for row in rows:
-                found.append(self._decode(row))
-                weight += self._weigh(found[-1])
+                found.append(self.decoded(row))
+                weight += self.weigh(found[-1])
                 if weight > PAGE_WEIGHT or len(found) == limit:
                     return found, tuple(row[-len(self.order) :])
         return found, None
@@ -129,7 +130,9 @@ class Listing(Generic[T]):
             return query.where(tuple_(*self.order) > tuple_(*after))
         return query if start is None else query.where(start)
 
-    def _decode(self, row: Sequence[Any]) -> T:
+    def decoded(self, row: Sequence[Any]) -> T:
+        """The value of a row that ends in its place. StorageError when this version cannot read
+        it."""
         try:
             return self.codec.decode(row)
         except (ValueError, PackingError) as error:
@@ -259,6 +262,21 @@ LATEST_PLATFORMS = Listing(
     schema.latest_platform, codecs.PLATFORM, "country", "vantage", "platform"
 )
 LATEST_HEALTH = Listing(schema.latest_health, codecs.HEALTH, "country", "vantage")
+
+
+VERDICTS_OF = "verdicts_of"
+"""Among the execution options of a query that counts platform verdicts: which it counts."""
+
+
+def of_verdicts(
+    query: Select[Any], selection: Selection, since: datetime | None, until: datetime | None
+) -> Select[Any]:
+    """The query, with a note that it counts the selected platform verdicts of that time. Some of
+    them may be elsewhere."""
+    place = Selection(
+        since=since, until=until, country=selection.country, platform=selection.platform
+    )
+    return query.execution_options(**{VERDICTS_OF: place})
 
 
 def active(table: Table) -> ColumnElement[bool]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, delete, tuple_
+from sqlalchemy import Connection, delete, func, select, tuple_
 
 from monitor.analysis.coverage import Tally
 from monitor.analysis.events.event import Event, EventLogEntry
@@ -40,7 +40,7 @@ from storage.values.rollup import Availability
 from storage.values.row_kind import RowKind
 from storage.values.selection import Selection
 from storage.values.storable_text import storable
-from storage.values.times import time_text
+from storage.values.times import text_time, time_text
 
 _DROPS = 60
 """Times to try to drop a partition that other programs use, about a second apart."""
@@ -54,7 +54,7 @@ _Saved = tuple[
     tuple[Checkpoint, ...],
     tuple[Notice, ...],
 ]
-_LISTINGS: dict[tuple[RowKind, bool], Listing[Any]] = {
+LISTINGS: dict[tuple[RowKind, bool], Listing[Any]] = {
     (RowKind.MEASUREMENTS, False): listings.MEASUREMENTS,
     (RowKind.VERDICTS, False): listings.VERDICTS,
     (RowKind.VERDICTS, True): listings.REJUDGED_VERDICTS,
@@ -201,7 +201,7 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog):
         self, kind: RowKind, columns: Sequence[str], selection: Selection, rejudging: str = ""
     ) -> AsyncIterator[Sequence[Sequence[Any]]]:
         read: PageReader[Sequence[Any]]
-        if listing := _LISTINGS.get((kind, bool(rejudging))):
+        if listing := LISTINGS.get((kind, bool(rejudging))):
             where, start = matching(listing.time, selection)
             if rejudging:
                 where.append(listing.table.c.rejudging == rejudging)
@@ -217,6 +217,14 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog):
 
     async def names(self) -> Names:
         return await self._read(stored_names)
+
+    async def used_bytes(self) -> int:
+        return await self._read(self._backend.used_bytes)
+
+    async def oldest_measurement(self) -> datetime | None:
+        query = select(func.min(schema.measurement.c.started_at))
+        oldest = await self._read(lambda connection: connection.execute(query).scalar())
+        return None if oldest is None else text_time(oldest)
 
     # --- retention ---------------------------------------------------------------------
 

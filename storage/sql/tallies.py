@@ -18,6 +18,7 @@ from monitor.analysis.coverage import Cause, Tally, cause_by_rule
 from monitor.analysis.verdict import State
 from probes.vantage import VantageRole
 from storage.sql import schema
+from storage.sql.listing import of_verdicts
 from storage.values.rollup import COUNTS, counted_as
 from storage.values.selection import Selection
 from storage.values.times import time_text
@@ -142,7 +143,8 @@ def _of_verdicts(selection: Selection, since: _Bound, until: _Bound) -> Select[A
     names = {one: [s.value for s in State if counted_as(s) is one] for one in COUNTS}
     counts = (func.sum(case((c.state.in_(names[one]), 1), else_=0)) for one in COUNTS)
     where = _of_verdicts_in_turn(selection, since, until)
-    return select(*place, hours, *counts).where(*where).group_by(*place)
+    query = select(*place, hours, *counts).where(*where).group_by(*place)
+    return of_verdicts(query, selection, since, until)
 
 
 def _of_verdicts_in_turn(
@@ -165,6 +167,7 @@ def _causes(connection: Connection, selection: Selection) -> dict[Place, Counter
     where = _of_verdicts_in_turn(selection, selection.since, selection.until)
     where.append(c.state == State.INSUFFICIENT.value)
     query: Select[Any] = select(*key, func.count()).where(*where).group_by(*key)
+    query = of_verdicts(query, selection, selection.since, selection.until)
     found: dict[Place, Counter[Cause]] = {}
     for country, platform, asn, network, rule, number in connection.execute(query):
         place = (country, platform, int(asn), network)

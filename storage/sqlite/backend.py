@@ -8,7 +8,8 @@ schema change is one transaction like any other.
 import fcntl
 import os
 import sqlite3
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from storage.values.private_file import make_database_private
 
 LEAD = ".lead"
 """Ends the name of the empty file next to a database on which the leader holds a lock."""
+ARCHIVING = ".archiving"
+"""Ends the name of the same for who moves rows to the archive."""
 BUSY_TIMEOUT = 10.0
 """Seconds to wait for another program's lock."""
 _PAGE_SIZE = 8192
@@ -93,6 +96,22 @@ class SqliteBackend(Backend):
         lead, self._lead = self._lead, None
         if lead is not None:
             os.close(lead)
+
+    def used_bytes(self, connection: Connection) -> int:
+        def pragma(name: str) -> int:
+            return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
+
+        return (pragma("page_count") - pragma("freelist_count")) * pragma("page_size")
+
+    @contextmanager
+    def archiving(self) -> Iterator[bool]:
+        with self.errors():
+            lock = _locked(self.name + ARCHIVING)
+        try:
+            yield lock is not None
+        finally:
+            if lock is not None:
+                os.close(lock)
 
     def _engine(self, size: int, begin: str, *, write: bool) -> Engine:
         engine = create_engine(

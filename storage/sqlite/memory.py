@@ -1,6 +1,8 @@
 """An SQLite database in memory alone, which is lost with the store."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 from sqlalchemy import URL, Connection
@@ -37,6 +39,10 @@ class MemoryBackend(SqliteBackend):
     def leads(self, connection: Connection) -> bool:
         del connection
         return True
+
+    @contextmanager
+    def archiving(self) -> Iterator[bool]:
+        yield True
 
     def _url(self) -> URL:
         return URL.create("sqlite", database=self._database, query={"vfs": "memdb", "uri": "true"})

@@ -83,7 +83,8 @@ def _json_converters(hint: Any) -> tuple[Convert, Convert]:
 
 def _packed_converters(hint: Any) -> tuple[Convert, Convert]:
     decode = msgspec.json.Decoder(hint).decode
-    return _pack, lambda cell: decode(unpack(cell))
+    # The archive has the JSON itself.
+    return _pack, lambda cell: decode(cell if isinstance(cell, str) else unpack(cell))
 
 
 def _pack(value: Any) -> bytes:

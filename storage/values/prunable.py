@@ -32,5 +32,14 @@ RAW = (
     Prunable.REJUDGING,
 )
 """Single measurements, verdicts and batches; and recomputations, each as a whole by its age."""
+ARCHIVED_TABLES = (
+    Prunable.VERDICT,
+    Prunable.PLATFORM_VERDICT,
+    Prunable.MEASUREMENT,
+    Prunable.VANTAGE_HEALTH,
+    Prunable.BATCH,
+)
+"""What moves to an archive, where there is one. Recomputations are deleted all the same: they can
+be made again from these."""
 HOURLY = (Prunable.CYCLE, Prunable.AVAILABILITY_HOUR, Prunable.LOOK_HOUR)
 """Hourly counts, and the cycles that keep them right."""

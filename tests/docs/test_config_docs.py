@@ -26,6 +26,7 @@ from monitor.logs import LogSettings
 from monitor.notify.settings import NotifySettings, Route
 from probes.settings import ProbeSettings
 from probes.vantage import VantagePoint
+from storage.values.archive_place import ArchivePlace
 
 DOCS = Path(__file__).parents[2] / "docs"
 CONFIG = (DOCS / "config.md").read_text(encoding="utf-8")
@@ -40,6 +41,7 @@ HEADINGS = {
     "references": "`[references]`",
     "log": "`[log]`",
     "retention": "`[retention]`",
+    "archive": "`[archive]`",
     "timestamps": "`[timestamps]`",
     "notify": "`[notify]`",
     "notify.route": "`[[notify.route]]`",
@@ -104,6 +106,9 @@ def shown_in(table: str, key: str, value: str) -> str:
     if table == "agent":
         kept = "".join(f"{row}\n" for row in AGENT.splitlines() if not row.startswith(f"{key} "))
         return f"{vantage}[agent]\n{kept}{line}"
+    if table == "archive" and key in ("bucket", "endpoint", "region") and value != '""':
+        whole = {"bucket": '"evidence"', "endpoint": '"https://s3.example.org"', key: value}
+        line = "".join(f"{name} = {given}\n" for name, given in whole.items())
     return f"{line}{vantage}" if not table else f"{vantage}[{table}]\n{line}"
 
 
@@ -129,6 +134,7 @@ def test_every_setting_can_be_given() -> None:
         "events": EventSettings,
         "log": LogSettings,
         "retention": RetentionSettings,
+        "archive": ArchivePlace,
         "timestamps": TimestampSettings,
         "server": ServerSettings,
         "collector": CollectorSettings,

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from math import inf
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,8 @@ from monitor.config.settings import RetentionSettings
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
 from monitor.recording.scheduled_retention import Retention
+from storage.open_store import sql_store
+from storage.values.archive_place import ArchivePlace
 from storage.values.rollup import Period
 from storage.values.selection import Selection
 from tests.contract.cycles import START, cycle
@@ -102,3 +105,28 @@ async def test_a_store_that_fails_is_counted_and_nothing_is_claimed(store: Memor
     counted = registry.get_sample_value("shutwatch_storage_errors_total", {"operation": "prune"})
     assert counted == 1
     assert samples(publisher, "prune_last_success_timestamp_seconds") == 0
+
+
+async def test_a_large_database_moves_its_oldest_days(tmp_path: Path) -> None:
+    """Before their time, as many as it takes, and none of the last seven; all is still listed."""
+    store = sql_store(f"sqlite:///{tmp_path / 'a.db'}", ArchivePlace(folder=str(tmp_path / "old")))
+    await store.open()
+    for number in range(14):
+        await store.save(cycle(number, seconds=number * DAY, endpoints=200))
+    full = await store.used_bytes()
+    whole = await flat(store.measurements(EVERYTHING))
+    at, publisher = START + timedelta(days=13), world.x_blocked_on_two_of_three()
+
+    async def oldest_after(limit: int) -> int:
+        settings = Settings()
+        await Retention(settings, store, publisher, now=lambda: at, database_limit=limit).round()
+        oldest = await store.oldest_measurement()
+        assert oldest is not None
+        return (oldest - START).days
+
+    assert await oldest_after(0) == 0
+    assert await oldest_after(full) == 0
+    assert 0 < await oldest_after(int(full * 0.8)) < 6
+    assert await oldest_after(1) == 6
+    assert await flat(store.measurements(EVERYTHING)) == whole
+    await store.close()

@@ -1,0 +1,64 @@
+"""Checks of an archive: that every file is what was written, and every batch in it what a vantage
+signed."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from sqlalchemy import select
+
+from storage.archive.archived_tables import BY_NAME
+from storage.archive.duckdb_session import DuckDB, with_files
+from storage.archive.manifest import ArchivedFile, Manifests
+from storage.archive.place import Place, PlaceError
+from storage.sql import schema
+from storage.sql.integrity import Fault, batch_problems
+from storage.values import codecs
+from storage.values.fleet import Enrolment
+
+_MOST = 20
+"""Problems named."""
+_AT_ONCE = 20
+"""Batches in memory: each may be megabytes."""
+
+
+def archive_problems(place: Place, keys: Sequence[Enrolment], fault: Fault) -> list[str]:
+    """The first problems found, a sentence each. StorageError, PlaceError."""
+    duckdb = DuckDB()
+    try:
+        return list(islice(_problems(place, keys, fault, duckdb), _MOST))
+    finally:
+        duckdb.close()
+        place.close()
+
+
+def _problems(
+    place: Place, keys: Sequence[Enrolment], fault: Fault, duckdb: DuckDB
+) -> Iterator[str]:
+    for one in Manifests(place).files():
+        changed = _changed(place, one)
+        if changed:
+            yield changed
+        elif one.table == schema.batch.name:
+            enrolled = map(codecs.ENROLMENT.encode, keys)
+            yield from batch_problems(enrolled, _batches(place, one, duckdb), fault)
+
+
+def _changed(place: Place, one: ArchivedFile) -> str:
+    try:
+        file = place.local(one.name, one.sha256)
+        with file.open("rb") as content:
+            found = hashlib.file_digest(content, "sha256").hexdigest()
+    except PlaceError as error:
+        return str(error)
+    except OSError as error:
+        return f"{one.name} of the archive cannot be read: {error.strerror}"
+    return "" if found == one.sha256 else f"{one.name} of the archive was changed"
+
+
+def _batches(place: Place, one: ArchivedFile, duckdb: DuckDB) -> Iterator[Sequence[object]]:
+    query = select(*(schema.batch.c[name] for name in codecs.BATCH.names))
+    with duckdb.cursor() as cursor:
+        cursor.execute(*with_files(BY_NAME["batch"], [place.local(one.name, one.sha256)], query))
+        while rows := cursor.fetchmany(_AT_ONCE):
+            yield from rows
