@@ -527,7 +527,7 @@ class Agent:
         """Three rounds: slow under the platform's name, fast under another at the same address."""
         rounds = []
         for number in range(3):
-            seen = [
+            seen: list[AnyObservation] = [
                 tcp(address=ADDRESSES[host]),
                 _flow(host, TRANSFER_TARGET, 0.1 * MBIT),
                 _flow(host, TRANSFER_INNOCUOUS, 50 * MBIT),
