@@ -48,6 +48,10 @@ class StoredCycles:
         self._patience = patience_of(settings)
         self.trust = settings.events.trust
         """What the word of each control weighs."""
+        functions = (one for platform in self._catalog.platforms for one in platform.functions)
+        listed = [endpoint for function in functions for endpoint in function.endpoints]
+        listed += [reference.endpoint for reference in self._catalog.references]
+        self._hosts = frozenset(endpoint.host for endpoint in listed)
         objects = (one for platform in settings.catalog.platforms for one in objects_of(platform))
         self._histories = SpeedHistories(objects, settings.throttling.every)
 
@@ -79,7 +83,12 @@ class StoredCycles:
             started_at=cycle.started_at,
             finished_at=cycle.finished_at,
             judged_at=judged_at,
-            health=msgspec.structs.replace(health, nat64=cycle.health.nat64),
+            health=msgspec.structs.replace(
+                health,
+                nat64=cycle.health.nat64,
+                # An agent may name others, and some are its host's own: they go on no page.
+                passing=tuple(host for host in health.passing if host in self._hosts),
+            ),
             endpoints=tuple(endpoints),
             witnesses=tuple(witnesses),
             control_health=choice.health(endpoints, surroundings, self._catalog) if checked else {},

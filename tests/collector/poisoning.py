@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,9 +25,17 @@ from monitor.config.load import default_settings
 from monitor.config.settings import COLLECTED_AGREEMENT, CollectorSettings, Settings
 from monitor.keys.keys import fingerprint, public_text
 from monitor.wire.batch import FORMAT, Batch, CycleReport, encode_batch
-from probes.catalog.catalog import Reference
+from probes.catalog.catalog import Reference, ReferenceScope
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import REFERENCE_PLATFORM, AnyObservation, Measurement, Purpose
+from probes.measurement import (
+    REFERENCE_PLATFORM,
+    TRANSFER_INNOCUOUS,
+    TRANSFER_TARGET,
+    AnyObservation,
+    Measurement,
+    Purpose,
+    TransferObservation,
+)
 from probes.vantage import VantagePoint, VantageRole
 from storage.store import CollectorStore
 from storage.values.fleet import Enrolment, ReceivedBatch, SeenCycle
@@ -49,7 +58,17 @@ FIELDS = ((17557, "PTCL"), (45669, "Jazz"), (9541, "Cybernet"), (38264, "Wateen"
 CONTROLS = ((3320, "DTAG"), (1136, "KPN"), (3215, "Orange"), (2856, "BT"))
 HOSTS = ("x.com", "api.x.com")
 FUNCTIONS = {"x.com": "web", "api.x.com": "app"}
+ADDRESSES = {"x.com": "203.0.113.1", "api.x.com": "203.0.113.2"}
+NEIGHBOUR = "203.0.113.9"
+NAMED = "somebody.example"
+"""A host that no catalogue lists and that a key says it reached."""
 OPEN, BLOCKED, DOWN = "open", "blocked", "down"
+DROPPED, SHARE, SLOW, LISTED = "dropped", "cut off in part", "slow", "off the list"
+"""Addresses fall silent while a neighbour answers; a share of connections is cut off; pages are
+slow under the platform's name alone; only a list of sites passes."""
+HINDERED = frozenset({BLOCKED, DROPPED, SHARE, SLOW, LISTED})
+"""Where vantages without this fault find it open."""
+MBIT = 1_000_000
 
 
 class Party(NamedTuple):
@@ -77,6 +96,8 @@ class Outcome(NamedTuple):
     outage: str = "none"
     differing: int = 0
     """Controls with an event of their own."""
+    allowlist: str = "none"
+    """That only a list of sites passes in the country."""
 
 
 class Story(NamedTuple):
@@ -217,6 +238,21 @@ STORIES: Mapping[str, Story] = {
         limit=True,
         turns=SHORT,
     ),
+    **{
+        f"one_key_{name}": Story(
+            f"1 key that says it is {says}",
+            "2 honest fields, 3 controls",
+            OPEN,
+            (field(2, says), *HONEST, *THREE),
+            outcome,
+        )
+        for name, says, outcome in (
+            ("drops", DROPPED, Outcome("suspected")),
+            ("cuts_off_a_share", SHARE, Outcome("suspected")),
+            ("is_slow", SLOW, Outcome("none")),
+            ("lets_a_list_pass", LISTED, Outcome("none", allowlist="suspected")),
+        )
+    },
     # -- it is down for all -------------------------------------------------------------------
     "control_denies_outage": Story(
         "1 control that says it works",
@@ -240,6 +276,21 @@ STORIES: Mapping[str, Story] = {
         (control(2, OPEN), control(0), *HONEST),
         Outcome("suspected", "none", 2),
     ),
+    # -- it is blocked in other ways ----------------------------------------------------------
+    **{
+        f"one_control_hides_{name}": Story(
+            f"1 control that says it is {says}",
+            "2 honest fields, 2 honest controls",
+            truth,
+            (control(2, says), control(0), control(1), *HONEST),
+            outcome,
+        )
+        for name, truth, says, outcome in (
+            ("drops", DROPPED, DOWN, Outcome("confirmed", "none", 1)),
+            ("a_share", SHARE, DOWN, Outcome("confirmed", "none", 1)),
+            ("a_list", LISTED, LISTED, Outcome("none", allowlist="confirmed")),
+        )
+    },
     # -- it is blocked ------------------------------------------------------------------------
     "no_liar": Story(
         "nobody",
@@ -384,12 +435,15 @@ class Agent:
         says = self.party.says
         if not says or turn < self.party.sleeps:
             # Controls are where nothing is blocked.
-            says = OPEN if self.party.control and truth == BLOCKED else truth
+            says = OPEN if self.party.control and truth in HINDERED else truth
         wait = 75.0 if self.party.control and not self.party.fast else 5.0
         wait += 9.0 if self.party.fast else 0.0
         seen = [self._at(cycle, begun, wait, host, says) for host in HOSTS]
         made = [one for several in seen for one in several]
-        made += [self._reference(cycle, begun, wait + 15.0, one) for one in references]
+        made += [
+            self._reference(cycle, begun, wait - 4.0 if says == LISTED else wait + 15.0, one, says)
+            for one in references
+        ]
         return CycleReport(
             cycle=cycle,
             started_at=begun,
@@ -404,29 +458,83 @@ class Agent:
         self, cycle: str, begun: datetime, wait: float, host: str, says: str
     ) -> list[Measurement]:
         usual = Purpose.CONTROL if self.party.control else Purpose.SCHEDULED
-        worked = (dns(name=host), tcp(), tls(server_name=host), http(url=f"https://{host}/"))
+        at = ADDRESSES[host]
+        name = dns(name=host, addresses=(at,))
+        worked = (
+            name,
+            tcp(address=at),
+            tls(server_name=host, address=at),
+            http(url=f"https://{host}/", address=at),
+        )
+        opened = [self._look(cycle, begun, wait, host, usual, worked, reached=True)]
+        if says == LISTED:
+            more = f"https://{NAMED}/{host}"
+            (first,) = opened
+            return [*opened, msgspec.structs.replace(first, id=new_id(), endpoint=more)]
         if says == OPEN:
-            return [self._look(cycle, begun, wait, host, usual, worked, reached=True)]
+            return opened
+        if says == SLOW:
+            return opened + self._transfers(cycle, begun, wait, host)
         if self.party.control:
-            refused = (dns(name=host), tcp("connection_refused"))
+            refused = (name, tcp("connection_refused", address=at))
             return [self._look(cycle, begun, wait, host, usual, refused)]
         if says == DOWN:
-            seen: tuple[AnyObservation, ...] = (dns(name=host), tcp("connection_refused"))
+            seen: tuple[AnyObservation, ...] = (name, tcp("connection_refused", address=at))
+        elif says == DROPPED:
+            seen = (name, tcp("generic_timeout_error", address=at))
         else:
-            seen = (dns(name=host), tcp(), tls("connection_reset", server_name=host))
+            cut = tls("connection_reset", server_name=host, address=at)
+            seen = (name, tcp(address=at), cut)
         attempts = [
             self._look(cycle, begun, wait + 2.0 * n, host, kind, seen, attempt=n + 1)
             for n, kind in enumerate((Purpose.SCHEDULED, *(Purpose.RETRY,) * 3))
         ]
         if says == DOWN:
             return attempts
-        innocuous = (tcp(), tls(server_name="innocuous.example"))
-        again = (tcp(), tls("connection_reset", server_name=host))
+        ask = partial(self._follow_up, cycle, begun)
+        if says == DROPPED:
+            beside = (
+                tcp(address=NEIGHBOUR),
+                tls(server_name="beside.example", address=NEIGHBOUR),
+            )
+            silent = (tcp("generic_timeout_error", address=at, start=3.0),)
+            asked = (*_for(Reason.NEIGHBOUR, beside), *_for(Reason.ADDRESS_AGAIN, silent))
+            follow_up = self._look(cycle, begun, wait + 10.0, host, Purpose.FOLLOW_UP, asked)
+            return [*attempts, follow_up]
+        if says == SHARE:
+            named = [
+                tls("connection_reset" if n % 2 else None, server_name=host, address=at)
+                for n in range(32)
+            ]
+            others = [tls(server_name="innocuous.example", address=at) for _ in range(32)]
+            return [
+                *attempts[:1],
+                self._look(
+                    cycle, begun, wait + 4.0, host, Purpose.RETRY, worked, attempt=2, reached=True
+                ),
+                ask(wait + 10.0, host, Reason.FLOW_NAME, named),
+                ask(wait + 12.0, host, Reason.FLOW_INNOCUOUS, others),
+            ]
+        innocuous = (tcp(address=at), tls(server_name="innocuous.example", address=at))
+        again = (tcp(address=at), tls("connection_reset", server_name=host, address=at))
         return [
             *attempts,
-            self._follow_up(cycle, begun, wait + 10.0, host, Reason.INNOCUOUS_SNI, innocuous),
-            self._follow_up(cycle, begun, wait + 12.0, host, Reason.NAME_AGAIN, again),
+            ask(wait + 10.0, host, Reason.INNOCUOUS_SNI, innocuous),
+            ask(wait + 12.0, host, Reason.NAME_AGAIN, again),
         ]
+
+    def _transfers(self, cycle: str, begun: datetime, wait: float, host: str) -> list[Measurement]:
+        """Three rounds: slow under the platform's name, fast under another at the same address."""
+        rounds = []
+        for number in range(3):
+            seen: list[AnyObservation] = [
+                tcp(address=ADDRESSES[host]),
+                _flow(host, TRANSFER_TARGET, 0.1 * MBIT),
+                _flow(host, TRANSFER_INNOCUOUS, 50 * MBIT),
+            ]
+            at = wait + 2.0 + 5.0 * number
+            rounds.append(self._look(cycle, begun, at, host, Purpose.TRANSFER, seen, reached=True))
+        return rounds
 
     def _follow_up(
         self,
@@ -437,8 +545,7 @@ class Agent:
         reason: Reason,
         seen: Sequence[AnyObservation],
     ) -> Measurement:
-        named = tuple(msgspec.structs.replace(one, reason=reason.value) for one in seen)
-        return self._look(cycle, begun, wait, host, Purpose.FOLLOW_UP, named)
+        return self._look(cycle, begun, wait, host, Purpose.FOLLOW_UP, _for(reason, seen))
 
     def _look(
         self,
@@ -465,14 +572,18 @@ class Agent:
         return msgspec.structs.replace(made, cycle=cycle, started_at=at, **self.point.origin)
 
     def _reference(
-        self, cycle: str, begun: datetime, wait: float, reference: Reference
+        self, cycle: str, begun: datetime, wait: float, reference: Reference, says: str
     ) -> Measurement:
         endpoint = reference.endpoint
-        made = look(
+        barred = says == LISTED and reference.scope is ReferenceScope.INTERNATIONAL
+        worked = (
             dns(name=endpoint.host),
             tcp(port=endpoint.port or 443),
             tls(server_name=endpoint.host),
-            reached=True,
+        )
+        made = look(
+            *((dns(name=endpoint.host), tcp("generic_timeout_error")) if barred else worked),
+            reached=not barred,
             endpoint=endpoint.id,
             platform=REFERENCE_PLATFORM,
             function=reference.scope.value,
@@ -482,6 +593,28 @@ class Agent:
         return msgspec.structs.replace(
             made, cycle=cycle, started_at=begun + timedelta(seconds=wait), **self.point.origin
         )
+
+
+def _for(reason: Reason, seen: Sequence[AnyObservation]) -> list[AnyObservation]:
+    return [msgspec.structs.replace(one, reason=reason.value) for one in seen]
+
+
+def _flow(host: str, reason: str, rate: float) -> TransferObservation:
+    """128 KiB, or what of it comes within ten seconds, at so many bit/s."""
+    marks = [(0.1 + n * 4096 * 8 / rate, n * 4096) for n in range(1, 33)]
+    marks = [mark for mark in marks if mark[0] < 10.0]
+    return TransferObservation(
+        start=0.5,
+        duration=marks[-1][0],
+        reason=reason,
+        url=f"https://{host}/",
+        address=ADDRESSES[host],
+        server_name=host if reason == TRANSFER_TARGET else "innocuous.example",
+        verified=reason == TRANSFER_TARGET,
+        bytes_wanted=32 * 4096,
+        bytes_read=marks[-1][1],
+        marks=tuple(marks),
+    )
 
 
 def settings(story: Story) -> Settings:
@@ -583,7 +716,12 @@ async def _outcome(store: CollectorStore) -> Outcome:
         return "suspected" if found else "none"
 
     differing = {one.vantage for one in events if one.kind is EventKind.CONTROL_DIFFERS}
-    return Outcome(furthest(EventKind.BLOCK), furthest(EventKind.OUTAGE), len(differing))
+    return Outcome(
+        furthest(EventKind.BLOCK),
+        furthest(EventKind.OUTAGE),
+        len(differing),
+        furthest(EventKind.ALLOWLIST),
+    )
 
 
 # -- the document ------------------------------------------------------------------------------
@@ -624,8 +762,11 @@ The page of an event, the API, the CSV files, reports and messages show what tho
 it blocked, how much is needed, and why it is not more.
 
 """
-_SEEN = "| who is hostile | who else measures | the platform is | block | outage | controls noted |"
-_RULE = "|---|---|---|---|---|---|"
+_SEEN = (
+    "| who is hostile | who else measures | the platform is | block | outage | list of sites"
+    " | controls noted |"
+)
+_RULE = "|---|---|---|---|---|---|---|"
 
 
 def document() -> str:
@@ -647,7 +788,7 @@ def _table(stories: Sequence[Story]) -> str:
 
 def _row(story: Story) -> str:
     made = story.outcome
-    cells = (story.hostile, story.beside, story.truth, made.block, made.outage)
+    cells = (story.hostile, story.beside, story.truth, made.block, made.outage, made.allowlist)
     return f"| {' | '.join(cells)} | {made.differing} |"
 
 

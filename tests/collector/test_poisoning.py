@@ -3,9 +3,12 @@ says."""
 
 import pytest
 
+from monitor.analysis.events.event import EventKind
 from tests.collector.poisoning import (
     BLOCKED,
     DOCUMENT,
+    HINDERED,
+    NAMED,
     STORIES,
     THREE,
     Outcome,
@@ -15,6 +18,7 @@ from tests.collector.poisoning import (
     play,
     sleeper,
 )
+from tests.contract.listing import EVERYTHING, flat
 
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES.keys())
@@ -25,7 +29,7 @@ async def test_it_comes_out_as_the_table_says(story: Story) -> None:
     hostile = [party for party in story.parties if party.says]
     await store.open()
     for event in await store.active_events():
-        if event.platform and event.country and len(hostile) == 1 and story.truth != BLOCKED:
+        if event.platform and event.country and len(hostile) == 1 and story.truth not in HINDERED:
             # No surer on any surface than one key can make it.
             assert (event.confirmed_at, event.evidence != "conclusive") == (None, True)
             assert event.weight is not None
@@ -50,6 +54,21 @@ async def test_one_key_brings_no_confirmed_block_back() -> None:
         await store.close()
 
 
+async def test_attack_a_key_puts_no_host_of_its_own_on_the_page() -> None:
+    """What still answers where only a list of sites passes is shown to everybody. A key that says
+    it reached somebody's host, or a host whose own file names a machine at home, put that name on
+    the page, into files and into messages; what the collector's catalogue lists stays."""
+    _, store = await play(STORIES["one_key_lets_a_list_pass"])
+    await store.open()
+    (event,) = [one for one in await store.active_events() if one.kind is EventKind.ALLOWLIST]
+    assert {"x.com", "api.x.com"} <= set(event.passing)
+    assert NAMED not in event.passing
+    cycles = await flat(store.cycles(EVERYTHING))
+    assert [one for one in cycles if one.health.passing]
+    assert not [one for one in cycles if NAMED in one.health.passing]
+    await store.close()
+
+
 def test_the_document_is_fresh() -> None:
     """It is what these stories generate."""
     assert DOCUMENT.read_text("utf-8") == document()
@@ -62,9 +81,10 @@ def test_no_single_key_makes_a_block_and_no_single_control_hides_one() -> None:
         for story in STORIES.values()
         if sum(bool(party.says) for party in story.parties) == 1
     ]
-    making = [story for story, _ in alone if story.truth != BLOCKED]
-    hiding = [story for story, (one,) in alone if story.truth == BLOCKED and one.control]
-    assert len(making) >= 5
-    assert len(hiding) >= 5
-    assert {story.outcome.block for story in making} <= {"none", "suspected"}
-    assert {story.outcome.block for story in hiding} <= {"suspected", "confirmed"}
+    making = [story for story, _ in alone if story.truth not in HINDERED]
+    hiding = [story for story, (one,) in alone if story.truth in HINDERED and one.control]
+    assert len(making) >= 9
+    assert len(hiding) >= 8
+    seen = {(story.outcome.block, story.outcome.allowlist) for story in making}
+    assert "confirmed" not in {one for both in seen for one in both}
+    assert ("none", "none") not in {(s.outcome.block, s.outcome.allowlist) for s in hiding}
