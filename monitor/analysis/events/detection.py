@@ -276,14 +276,15 @@ class _Taking:
         for verdict in verdicts:
             if verdict.vantage_role == VantageRole.FIELD:
                 kept = msgspec.structs.replace(verdict, functions=_shared(verdict.functions))
-                self._outage(kept)
-                self._place(kept)
+                key = key_of(kept)
+                self._outage(key, kept)
+                self._place(key, kept)
 
-    def _place(self, verdict: PlatformVerdict) -> None:
+    def _place(self, key: Key, verdict: PlatformVerdict) -> None:
         place = (verdict.country, verdict.platform)
         timeline = self._places.get(place) or begin(CountryPlatform())
         most = HELD * (len(timeline.current.streams) + 1)
-        after = self._insert(place, timeline, key_of(verdict), verdict, self._take_verdict, most)
+        after = self._insert(place, timeline, key, verdict, self._take_verdict, most)
         self.put(place, after)
 
     def put(self, place: CountryPlatformKey, timeline: _Timeline) -> None:
@@ -293,9 +294,9 @@ class _Taking:
         else:
             self._going_on.discard(place)
 
-    def _outage(self, verdict: PlatformVerdict) -> None:
+    def _outage(self, key: Key, verdict: PlatformVerdict) -> None:
         timeline = self._outages.get(verdict.platform) or begin(Outages())
-        place, key = ("", verdict.platform), key_of(verdict)
+        place = ("", verdict.platform)
         most = HELD * (len(timeline.current.last_verdicts) + 1)
         self._outages[verdict.platform] = self._insert(
             place, timeline, key, verdict, self._take_outage, most
