@@ -28,6 +28,8 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[ArchivePlace]:
     """A bucket with a prefix, and keys to it in the environment."""
     monkeypatch.setenv(KEY, "key")
     monkeypatch.setenv(SECRET, "secret")
+    # The mover waits this long after each day.
+    monkeypatch.setattr(module.BucketPlace, "stale", 0.05)
     server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
