@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.applications import Starlette
@@ -18,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from monitor.metrics.scrapes import create_registry
+from monitor.metrics.scrapes import Scrapes, create_registry
 from monitor.server import ListenError, create_app, serve
 from tests.prometheus import world
 from tests.worlds.http_client import httpx
@@ -171,10 +170,9 @@ class ThreadNoter(Collector):
 
 async def test_scrapes_do_not_hold_up_the_loop() -> None:
     """A scrape is rendered outside the event loop's thread, where the probes run."""
-    registry = CollectorRegistry()
     noter = ThreadNoter()
-    registry.register(noter)
-    async with serving(create_app(world.publisher(), registry)) as (host, port, _):
+    publisher = world.publisher()
+    async with serving(create_app(publisher, Scrapes(publisher, (noter,)))) as (host, port, _):
         noter.threads.clear()
         async with httpx.AsyncClient(trust_env=False) as client:
             await client.get(f"http://{host}:{port}/metrics")
