@@ -172,7 +172,7 @@ async def test_scrapes_do_not_hold_up_the_loop() -> None:
     """A scrape is rendered outside the event loop's thread, where the probes run."""
     noter = ThreadNoter()
     publisher = world.publisher()
-    async with serving(create_app(publisher, Scrapes(publisher, [noter]))) as (host, port, _):
+    async with serving(create_app(publisher, Scrapes(publisher, (noter,)))) as (host, port, _):
         noter.threads.clear()
         async with httpx.AsyncClient(trust_env=False) as client:
             await client.get(f"http://{host}:{port}/metrics")
