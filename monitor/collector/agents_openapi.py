@@ -95,6 +95,12 @@ def document() -> dict[str, Any]:
     )
 
 
+_OF_SENDERS = frozenset(
+    {Reason.MALFORMED, Reason.UNKNOWN_KEY, Reason.REVOKED_KEY, Reason.BAD_SIGNATURE, Reason.STORAGE}
+)
+"""Why a request is refused for what its headers say, whatever it asks."""
+
+
 def _operation(
     name: str, summary: str, of: _Schemas, body: type | None, answer: type
 ) -> dict[str, Any]:
@@ -142,7 +148,8 @@ def _time(of: _Schemas) -> dict[str, Any]:
         "operationId": "time",
         "summary": "The collector's time",
         "parameters": [_sealed_header(required=False), _request_id()],
-        "responses": {"200": _answer(of[Moment]), **_refusals({Reason.MALFORMED, Reason.BUSY})},
+        # What is sealed and signed is checked as in any other request.
+        "responses": {"200": _answer(of[Moment]), **_refusals({*_OF_SENDERS, Reason.BUSY})},
     }
 
 
