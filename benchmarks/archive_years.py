@@ -152,10 +152,11 @@ def _years(folder: Path, rows: int) -> None:
         _make(folder, rows)
     connection = duckdb.connect()
     tree = f"{folder}/measurement/country=PK/*/*.parquet"
-    (count,) = connection.execute(
+    counted = connection.execute(
         f"SELECT sum(n) FROM (SELECT max(row_group_num_rows) AS n FROM "  # noqa: S608 # a path of our own
         f"parquet_metadata('{folder}/measurement/*/*/*.parquet') GROUP BY file_name, row_group_id)"
-    ).fetchone()
+    ).fetchall()
+    ((count,),) = counted
     question = (
         "SELECT date, count(*), count(*) FILTER (NOT reached), median(tls_ms) "  # noqa: S608 # as above
         f"FROM read_parquet('{tree}', hive_partitioning = true) "

@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from monitor.collector.batch_checks import frame_of, read_batch
 from monitor.config.load import default_settings
 from monitor.export.kinds import EXPORTS
-from monitor.metrics.families_with_values import create_registry
+from monitor.metrics.scrapes import create_registry
 from monitor.wire.answers import BATCHES, CONTROLS, SETTINGS, STATUS, TIME
 from monitor.wire.batch import ENCODINGS, MOST_UNPACKED, Batch, encode_batch
 from monitor.wire.envelope import SEALED

@@ -66,7 +66,10 @@ async def test_rows_come_back_from_a_bucket(service: ArchivePlace, tmp_path: Pat
     """Also to a program that starts later, and rows that came late."""
     url = f"sqlite:///{tmp_path / 'store.db'}"
     store = await _filled(url, service)
-    before = [await flat(store.measurements(EVERYTHING)), await flat(store.verdicts(EVERYTHING))]
+    looks, verdicts = (
+        await flat(store.measurements(EVERYTHING)),
+        await flat(store.verdicts(EVERYTHING)),
+    )
     await _move(store)
     await store.save(cycle(99, seconds=100.0))
     await _move(store)
@@ -76,8 +79,8 @@ async def test_rows_come_back_from_a_bucket(service: ArchivePlace, tmp_path: Pat
     found = await flat(again.measurements(EVERYTHING))
     late = [one for one in found if one.cycle == "cycle-khi-ptcl-000099"]
     assert len(late) == 4
-    assert [one for one in found if one not in late] == before[0]
-    assert len(await flat(again.verdicts(Selection(country="BR")))) == len(before[1]) / 2
+    assert [one for one in found if one not in late] == looks
+    assert len(await flat(again.verdicts(Selection(country="BR")))) == len(verdicts) / 2
     await again.close()
 
 
