@@ -189,8 +189,8 @@ def _make(folder: Path, rows: int) -> None:
         "cycle": "md5((n // 48)::VARCHAR) AS cycle",
         "http_body_sha256": "sha256((n * 7919 + attempt)::VARCHAR) AS http_body_sha256",
         **{name: f"round(random() * 200, 3) AS {name}" for name in ("dns_ms", "tcp_ms", "tls_ms")},
-        "started_at": "at + to_milliseconds((n * 86400000) // {each}) AS started_at",
-        "received_at": "at + to_milliseconds((n * 86400000) // {each} + 900) AS received_at",
+        "started_at": "midnight + to_milliseconds((n * 86400000) // {each}) AS started_at",
+        "received_at": "midnight + to_milliseconds((n * 86400000) // {each} + 900) AS received_at",
         "reached": "random() > 0.02 AS reached",
     }
     names = [name for name in MEASUREMENT.names if name != "country"]
@@ -203,7 +203,7 @@ def _make(folder: Path, rows: int) -> None:
             place = folder / f"measurement/country={country}/date={day}"
             place.mkdir(parents=True)
             connection.execute(
-                f"COPY (SELECT {cells} FROM (SELECT *, TIMESTAMPTZ '{day} 00:00:00+00' AS at "  # noqa: S608 # words of our own
+                f"COPY (SELECT {cells} FROM (SELECT *, TIMESTAMPTZ '{day} 00:00:00+00' AS midnight "  # noqa: S608 # words of our own
                 "FROM (SELECT * FROM looks ORDER BY platform, function, endpoint), "
                 f"range({each}) AS r(n))) TO '{place}/measurement-made.parquet' "
                 "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 40960)"

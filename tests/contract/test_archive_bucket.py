@@ -93,6 +93,7 @@ async def test_what_the_service_changed_is_refused(service: ArchivePlace, tmp_pa
     place = bucket_place(service)
     (name,) = place.names("measurement/country=PK/date=2024-02-17")
     place.write(name, place.read(name) + b"x")
+    place.close()
     again = sql_store(url, service)
     await again.open()
     with pytest.raises(StorageError, match="checksum differs"):
