@@ -437,7 +437,8 @@ class Truth:
             for one in found
             if one.seconds >= onset and one.seen is Seen.BLOCKED
         )
-        earliest, latest = self.world.wall(onset), self.world.wall(min(seen, default=onset) + CHANGING)
+        earliest = self.world.wall(onset)
+        latest = self.world.wall(min(seen, default=onset) + CHANGING)
         late = when.earliest is not None and when.earliest > latest
         early = when.latest is not None and when.latest <= earliest
         return f"it began at {self._text(onset)}" if late or early else ""
