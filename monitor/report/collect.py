@@ -280,6 +280,7 @@ class _Lanes:
                 slots=self.slots.of(network),
                 verdicts=states.total(),
                 blocked=states[State.BLOCKED] + states[State.THROTTLED],
+                in_part=states[State.DEGRADED] + states[State.PARTIAL],
                 undecided=states[State.INSUFFICIENT],
                 vantages=len(self.vantages.get(network, ())),
                 first=self.times[network][0],

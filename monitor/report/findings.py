@@ -60,6 +60,8 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: int
     """Verdicts on the platform; each is of one cycle of one vantage."""
     blocked: int
+    in_part: int
+    """Verdicts that some functions, addresses or connections are blocked, and not all."""
     undecided: int
     vantages: int
     first: datetime

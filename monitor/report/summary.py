@@ -359,3 +359,10 @@ def _lane_sentences(words: Words, findings: Findings) -> Iterator[str]:
                 x=words.number(lane.blocked),
                 **names,
             )
+        if lane.in_part:
+            yield words.ngettext(
+                "%(network)s: blocked in part in %(n)s verdict.",
+                "%(network)s: blocked in part in %(n)s verdicts.",
+                lane.in_part,
+                network=names["network"],
+            )

@@ -14,24 +14,29 @@ from tempfile import TemporaryDirectory
 import msgspec
 import yaml
 
+from monitor.wording.events import FULL, PARTIAL, SOME
 from tests.truth.phrases import When
 from tests.truth.reading import Reading
+from tests.truth.sentences import in_manner
 from tests.truth.surfaces import Samples
 from tests.truth.truth import Truth
-from tests.truth.world import INTERVAL, World
+from tests.truth.world import INTERVAL, Trouble, World
 from tests.worlds.build import START
 
 DASHBOARDS = Path(__file__).parents[2] / "dashboards"
 RULES = DASHBOARDS / "prometheus" / "shutwatch.rules.yml"
 TEMPLATES = DASHBOARDS / "alertmanager" / "shutwatch.tmpl"
+ON_A_LIST = "ShutwatchAllowlistConfirmed"
 NAMES = (
     "ShutwatchPlatformBlockConfirmed",
     "ShutwatchPlatformBlockSuspected",
     "ShutwatchPlatformThrottled",
+    ON_A_LIST,
 )
 _MINUTES = int(INTERVAL // 60)
 _FAMILIES = (
     "shutwatch_blocking_event",
+    "shutwatch_circumstance",
     "shutwatch_platform_blocked",
     "shutwatch_platform_state",
     "shutwatch_vantage_info",
@@ -65,7 +70,7 @@ def alerts(world: World, scrapes: Mapping[int, Samples]) -> list[Alert]:
             "tests": [
                 {
                     "interval": "1m",
-                    "input_series": list(_series(scrapes, world.turns, last)),
+                    "input_series": list(series(scrapes, world.turns, last, _FAMILIES)),
                     "alert_rule_test": [
                         {"eval_time": f"{minute}m", "alertname": name, "exp_alerts": []}
                         for minute in range(2, last)
@@ -91,11 +96,14 @@ def _blocking() -> dict[str, object]:
     return {**group, "rules": wanted}
 
 
-def _series(scrapes: Mapping[int, Samples], turns: int, last: int) -> Iterator[dict[str, str]]:
+def series(
+    scrapes: Mapping[int, Samples], turns: int, last: int, families: tuple[str, ...]
+) -> Iterator[dict[str, str]]:
+    """The series of these families as promtool wants them, from the second minute on."""
     every: dict[str, dict[int, float]] = {}
     for turn, samples in scrapes.items():
         for name, labels, value in samples:
-            if name.startswith(_FAMILIES):
+            if name.startswith(families):
                 inner = {"job": "shutwatch", "instance": "i", **labels}
                 shown = ",".join(f"{key}={json.dumps(str(text))}" for key, text in inner.items())
                 every.setdefault(f"{name}{{{shown}}}", {})[turn] = value
@@ -111,7 +119,7 @@ def _series(scrapes: Mapping[int, Samples], turns: int, last: int) -> Iterator[d
 
 def _value(value: float | None) -> str:
     """The samples of the five minutes that begin with a scrape."""
-    return " ".join(["stale" if value is None else f"{value:g}"] * _MINUTES)
+    return " ".join(["stale" if value is None else f"{value:.17g}"] * _MINUTES)
 
 
 def _parsed(text: str) -> Iterator[Alert]:
@@ -125,12 +133,13 @@ def _parsed(text: str) -> Iterator[Alert]:
             yield Alert(
                 minute=minute,
                 status="firing",
-                labels=tuple(_pairs(labels)),
-                annotations=tuple(_pairs(line)),
+                labels=tuple(pairs(labels)),
+                annotations=tuple(pairs(line)),
             )
 
 
-def _pairs(line: str) -> Iterator[tuple[str, str]]:
+def pairs(line: str) -> Iterator[tuple[str, str]]:
+    """The labels in a line of promtool."""
     for name, text in _PAIR.findall(line):
         yield name, json.loads(f'"{text}"')
 
@@ -203,24 +212,28 @@ def reading(world: World, found: Iterable[Alert]) -> Reading:
     whole = Reading(Truth(world, 0.0), "Alertmanager")
     for alert, text in texts(found):
         one = Reading(Truth(world, alert.minute * 60.0), "Alertmanager")
+        of_a_list = dict(alert.labels)["alertname"] == ON_A_LIST
         for line in text.splitlines():
-            _line(one, line.strip())
-        whole.false += one.false
-        whole.claims += one.claims
+            (_list_line if of_a_list else _line)(one, line.strip())
+        whole.add(one)
     return whole
 
 
 _PRESENT = (": blocked (confirmed)", ": maybe blocked (suspected: a lead, not a finding)")
+_MANNERS = {"parts of ": PARTIAL, "some connections to ": SOME}
+"""What stands before the platform's name where it is not blocked as a whole."""
 _OVER = ("the block is over", "no longer suspected")
 
 
 def _line(one: Reading, line: str) -> None:
     truth = one.truth
     name, _, rest = line.partition(": ")
-    if line.endswith(_PRESENT):
-        one.check(line, truth.is_blocked())
-    elif rest in _OVER:
-        one.check(line, truth.no_longer_blocked())
+    if line.endswith(_PRESENT) or rest in _OVER:
+        one.check(
+            line, truth.is_blocked() if line.endswith(_PRESENT) else truth.no_longer_blocked()
+        )
+        manner = next((m for start, m in _MANNERS.items() if line.startswith(start)), FULL)
+        one.check(line, in_manner(one, manner))
     elif name == "Extent":
         x, n = one.phrases.numbers(rest)
         one.check(line, truth.networks(x, n, now=False))
@@ -232,6 +245,20 @@ def _line(one: Reading, line: str) -> None:
             one.check(line, truth.first_seen(first, first=True))
     elif name == "Until" and (when := _until(one, rest)) is not None:
         one.check(line, truth.until(when))
+
+
+_ON_A_LIST = "Only a list of sites answers in Pakistan"
+
+
+def _list_line(one: Reading, line: str) -> None:
+    """A line about networks that let only a list of sites pass."""
+    truth, (name, _, rest) = one.truth, line.partition(": ")
+    if line == _ON_A_LIST:
+        one.check(line, truth.troubled(Trouble.ALLOWLIST, now=True))
+    elif (name, rest) == ("Over", _ON_A_LIST):
+        one.check(line, truth.trouble_over(Trouble.ALLOWLIST))
+    elif name == "Until" and (when := _until(one, rest)) is not None:
+        one.check(line, truth.trouble_ended(when, Trouble.ALLOWLIST))
 
 
 def _since(one: Reading, text: str) -> When | None:
@@ -255,6 +282,6 @@ def _until(one: Reading, text: str) -> When | None:
     assert first is not None
     if text.startswith("after"):
         return When(first.earliest, None)
-    blocked = re.search(rf"last seen blocked ({_TIME})", text)
+    blocked = re.search(rf"last seen (?:blocked|so) ({_TIME})", text)
     earliest = one.phrases.when(blocked[1]) if blocked else None
     return When(earliest.earliest if earliest else first.earliest, first.latest)

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from probes.testing import VirtualClockLoop
 from storage.open_store import sql_store
-from tests.truth import alerts
+from tests.truth import alerts, boards
 from tests.truth.extract import false_claims
 from tests.truth.live import Living, live, settings
 from tests.truth.reading import FalseClaim
@@ -22,7 +22,7 @@ def told(
 ) -> tuple[list[FalseClaim], int]:
     """Every false claim of any surface at any moment at which the surfaces are read, each once, and
     the number of claims that were compared. `on_read` gets what the surfaces said each time. The
-    text of Alertmanager needs promtool and amtool."""
+    text of Alertmanager and the boards of Grafana need promtool and amtool."""
     found: dict[FalseClaim, None] = {}
     claims = 0
     scrapes: dict[int, Samples] = {}
@@ -55,7 +55,10 @@ def told(
         with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
             runner.run(all_of_it())
     if with_alerts:
-        said = alerts.reading(world, alerts.alerts(world, scrapes))
-        found.update(dict.fromkeys(said.false))
-        claims += said.claims
+        for said in (
+            alerts.reading(world, alerts.alerts(world, scrapes)),
+            boards.reading(world, scrapes),
+        ):
+            found.update(dict.fromkeys(said.false))
+            claims += said.claims
     return list(found), claims

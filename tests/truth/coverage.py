@@ -7,12 +7,12 @@ from tests.truth.reading import Claim, Reading, Scope
 from tests.truth.truth import Range, Verdicts
 from tests.truth.world import COUNTRY, INTERVAL
 
-_NOW = Scope(now=True, beside=True)
+_NOW = Scope(now=True)
 
 
 def _verdicts(self: Reading) -> Verdicts:
     scope = self.scope or _NOW
-    return self.truth.verdicts(now=scope.now, beside=scope.beside)
+    return self.truth.verdicts(now=scope.now, platforms=scope.platforms)
 
 
 def _compared(self: Reading, found: Found, name: str, truth: Range, what: str) -> str:
@@ -75,8 +75,12 @@ def _none_detected(self: Reading, found: Found, _: str) -> Iterator[str]:
 
 
 def _no_events(self: Reading, _: Found, text: str) -> Iterator[str]:
-    """No events, without what was tested."""
-    if not self.has(text, COVERAGE):
+    """No events, without what was tested; or none of that state, which is said of events alone."""
+    if self.scope and self.scope.state:
+        known = map(self.truth.certainly, self.truth.cycles)
+        there = self.scope.state == "confirmed" and any(known)
+        yield "a block must be confirmed by now" if there else ""
+    elif not self.has(text, COVERAGE):
         yield self.truth.none_detected(0, self.truth.seconds)
 
 
@@ -101,7 +105,7 @@ def _unmeasured(self: Reading, found: Found, _: str) -> Iterator[str]:
     """An hour without a verdict counts as not measured: the number is about right."""
     scope = self.scope or _NOW
     if not scope.now:
-        most = (self.truth.unmeasured(scope.since) + 3600 / INTERVAL) * (2 if scope.beside else 1)
+        most = (self.truth.unmeasured(scope.since) + 3600 / INTERVAL) * len(scope.platforms)
         number = self.phrases.number(found.holes["n"])
         yield "" if number <= most else f"at most {most} were not"
 

@@ -7,17 +7,18 @@ from typing import Any
 
 from tests.truth.coverage import EVENTS_PAGE
 from tests.truth.phrases import When
-from tests.truth.reading import Reading, Scope
+from tests.truth.reading import Reading, Scope, chosen
 from tests.truth.sentences import LINES, SENTENCES, fact
 from tests.truth.surfaces import WRONG, Command, Surfaces, json_lines
-from tests.truth.truth import Range, Seen, Truth, bounds, moment
+from tests.truth.truth import Range, Seen, Truth, bounds, moment, state_of
 from tests.truth.world import INTERVAL, PLATFORM
 from tests.worlds.build import START
 
 _TIME = r"(\d{4}-\d\d-\d\d \d\d:\d\d)Z"
-_EVERYTHING = Scope(now=False, beside=True)
+_EVERYTHING = Scope(now=False)
 _ACTIVE = ("suspected", "confirmed", "recovering", "unobserved")
 _BOUNDS = ("onset_earliest", "onset_latest", "end_earliest", "end_latest")
+_OTHER_ASKED = "that platform was not asked for"
 _OTHER = "that platform was never blocked"
 
 
@@ -26,8 +27,16 @@ _OTHER = "that platform was never blocked"
 
 def command(truth: Truth, printed: Command) -> Reading:
     """What a command printed."""
-    reading = Reading(truth, f"command {' '.join(printed.arguments[:2])}", scope=_EVERYTHING)
-    if printed.arguments[2:] and printed.arguments[2].removeprefix("--") in dict(WRONG):
+    surface, scope = f"command {' '.join(printed.arguments[:2])}", _EVERYTHING
+    if printed.chosen is not None:
+        surface += f" {' '.join(printed.arguments[2:])}"
+        truth, scope = chosen(truth, scope, printed.chosen)
+    reading = Reading(truth, surface, scope=scope)
+    if printed.chosen is not None:
+        reading.check(f"exit code {printed.code}", "" if not printed.code else "it is asked so")
+        for line in printed.text.splitlines():
+            _listed(reading, line)
+    elif printed.arguments[2:] and printed.arguments[2].removeprefix("--") in dict(WRONG):
         _refused(reading, printed)
     elif printed.arguments[1] == "show":
         if f"block {PLATFORM}" in printed.text and "withdrawn by" not in printed.text:
@@ -52,7 +61,9 @@ def _refused(reading: Reading, printed: Command) -> None:
 def _listed(reading: Reading, line: str) -> None:
     """A line of `event list`: one moment stands for the onset."""
     told = re.search(_TIME, line)
-    if told and f"block {PLATFORM}" in line and "withdrawn" not in line:
+    if told and reading.scope and PLATFORM not in reading.scope.platforms:
+        reading.check(line, "that platform was not asked for")
+    elif told and f"block {PLATFORM}" in line and "withdrawn" not in line:
         when = reading.phrases.when(told[1])
         assert when is not None
         reading.check(line, reading.truth.first_seen(when))
@@ -95,6 +106,18 @@ def events(truth: Truth, said: Surfaces) -> Reading:
     """Events as the API and the CSV file have them."""
     reading = Reading(truth, "API and CSV of events", scope=_EVERYTHING)
     for answer in said.answers:
+        if answer.chosen is not None:
+            of, scope = chosen(truth, _EVERYTHING, answer.chosen)
+            filtered = Reading(of, reading.surface, scope=scope)
+            told = f"{answer.path}: {answer.status}"
+            filtered.check(told, "" if answer.status == 200 else "it is asked so")
+            for row in answer.body["data"]:
+                left = {answer.chosen.platform or row["platform"], row["platform"]}
+                filtered.check(told, _OTHER_ASKED if len(left) > 1 else "")
+                _event(filtered, row)
+            _coverage(filtered, answer.body["coverage"])
+            reading.add(filtered)
+            continue
         if "?" in answer.path:
             named = answer.path.rpartition("=")[2] in str(answer.body)
             refused = answer.status == 400 and named
@@ -177,7 +200,8 @@ def _told(row: Mapping[str, Any]) -> str:
 
 def _coverage(reading: Reading, told: Mapping[str, Any]) -> None:
     """How much of all that was measured is decided."""
-    truth = reading.truth.verdicts(now=False, beside=True)
+    platforms = (reading.scope or _EVERYTHING).platforms
+    truth = reading.truth.verdicts(now=False, platforms=platforms)
     for name, range_ in (("cycles", truth.all), ("decided", truth.decided), ("signs", truth.signs)):
         number = told[name]
         reading.check(f"{name}={number}", "" if range_.holds(number) else f"it is {range_}")
@@ -196,23 +220,22 @@ def availability(truth: Truth, said: Surfaces) -> Reading:
     return reading
 
 
-_COUNTS_OF_AN_HOUR = ("starts_at", "asn", "ok", "blocked", "insufficient")
+_COUNTS_OF_AN_HOUR = ("starts_at", "asn", "ok", "degraded", "blocked", "insufficient")
 
 
 def _hour(truth: Truth, row: Mapping[str, str]) -> Iterator[tuple[str, Range]]:
     begin = moment(row["starts_at"])
     assert begin is not None
     end = begin + timedelta(hours=1)
-    for name, seen in (
-        ("ok", Seen.OPEN),
-        ("blocked", Seen.BLOCKED),
-        ("insufficient", Seen.UNDECIDED),
-    ):
+    asn = int(row["asn"])
+    network = truth.network_of(asn)
+    for name in _COUNTS_OF_AN_HOUR[2:]:
         found = Range()
-        for one in truth.cycles[int(row["asn"])]:
+        for one in truth.cycles[asn]:
+            state = state_of(network, one, PLATFORM)
             here = one.measured and begin <= truth.world.wall(one.seconds) < end
-            if here and one.seen in (seen, Seen.EITHER):
-                found.add(sure=one.seen is seen)
+            if here and state in (name, ""):
+                found.add(sure=state == name)
         yield name, found
 
 
@@ -282,6 +305,6 @@ def _platform_state(reading: Reading, labels: Mapping[str, str]) -> None:
     last = truth.current(asn)
     if last is None or last.seen is Seen.EITHER or truth.seconds - last.seconds > INTERVAL:
         return
-    states = {"ok": Seen.OPEN, "blocked": Seen.BLOCKED, "insufficient": Seen.UNDECIDED}
-    right = states.get(labels["state"]) is last.seen
-    reading.check(f"platform_state{labels}", "" if right else f"the last cycle was {last.seen}")
+    state = state_of(truth.network_of(asn), last, PLATFORM)
+    right = labels["state"] == state
+    reading.check(f"platform_state{labels}", "" if right else f"the last cycle was {state}")

@@ -3,21 +3,25 @@
 import re
 from collections.abc import Iterator
 
+import msgspec
+
 from monitor.report.document import Facts, Table
-from tests.truth import data
+from monitor.wording.states import STATES
+from tests.truth import data, once
+from tests.truth.circumstances import CIRCUMSTANCES
 from tests.truth.coverage import EVENTS_PAGE
 from tests.truth.live import ADDRESS, FALSE_ADDRESS, TITLES, Living, Sent
 from tests.truth.phrases import When, plain
-from tests.truth.reading import FalseClaim, Reading, Scope
+from tests.truth.reading import FalseClaim, Reading, Scope, chosen
 from tests.truth.sentences import LINES, MESSAGE_LINES, SENTENCES, fact, read
-from tests.truth.surfaces import Report, Surfaces, lines_of
-from tests.truth.truth import Truth
+from tests.truth.surfaces import WRONG_ON_THE_PAGE, Cell, Page, Report, Surfaces, lines_of
+from tests.truth.truth import ANY, Truth
 from tests.truth.world import COUNTRY, PLATFORM, Method
 
-_NOW = Scope(now=True, beside=True)
-_MONTH = Scope(now=False, beside=True, since=-30 * 86400.0)
+_NOW = Scope(now=True)
+_MONTH = Scope(now=False, since=-30 * 86400.0)
 """What the list of events is about, unless another time is chosen."""
-_ABOUT_IT = Scope(now=False, beside=False)
+_ABOUT_IT = Scope(now=False, platforms=(PLATFORM,))
 
 
 def false_claims(now: Living, said: Surfaces) -> tuple[list[FalseClaim], int]:
@@ -32,6 +36,7 @@ def false_claims(now: Living, said: Surfaces) -> tuple[list[FalseClaim], int]:
         data.stretches(truth, said),
         data.availability(truth, said),
         data.metrics(truth, said),
+        *once.readings(now),
     ]
     return [one for reading in readings for one in reading.false], sum(r.claims for r in readings)
 
@@ -40,15 +45,49 @@ def _pages(truth: Truth, said: Surfaces) -> Iterator[Reading]:
     kinds = {row["event_id"]: row["kind"] for row in said.tables["events"]}
     for page in said.pages:
         folder, _, event = page.name.partition("/")
-        if kinds.get(event, "block") != "block":
-            continue
         name = "event" if event in kinds else folder
         scope = _MONTH if folder == "events" else _NOW
-        reading = Reading(truth, f"page {name} ({page.language})", page.language, scope)
-        more = EVENTS_PAGE if name == "events" else {}
-        # The list of events has all kinds of them; only blocks are read here.
-        read(reading, (line for line in page.lines if "shutdown." not in line), more)
+        about, surface = truth, f"page {name} ({page.language})"
+        if page.chosen is not None:
+            surface += f" {msgspec.to_builtins(page.chosen)}"
+            about, scope = chosen(truth, scope, page.chosen)
+        reading = Reading(about, surface, page.language, scope)
+        if page.status != 200:
+            _refused(reading, page)
+        elif page.chosen in WRONG_ON_THE_PAGE:
+            reading.check("a list of events", "that filter is mistyped")
+        elif kinds.get(event, "block") != "block":
+            reading.read(page.lines[0], CIRCUMSTANCES, {})
+        else:
+            more = EVENTS_PAGE if name == "events" else {}
+            # The list of events has all kinds of them; only blocks are read so.
+            read(reading, (line for line in page.lines if "shutdown." not in line), more)
+            for line in page.lines:
+                reading.read(line, CIRCUMSTANCES, {})
+            for cell in page.cells:
+                _cell(reading, cell)
         yield reading
+
+
+def _refused(reading: Reading, page: Page) -> None:
+    """A filter is refused only where it is mistyped, by its name; every other page is there."""
+    given = msgspec.to_builtins(page.chosen) if page.chosen in WRONG_ON_THE_PAGE else {}
+    named = any(value in line for value in given.values() for line in page.lines)
+    reading.check(f"status {page.status}", "" if page.status == 400 and named else "it is asked so")
+
+
+def _cell(reading: Reading, cell: Cell) -> None:
+    """A cell of the matrix, of a country or of a network."""
+    platform = next(name for name, title in TITLES.items() if title == cell.title)
+    asn = re.search(r"\(AS(\d+)\)", cell.head)
+    truth = reading.truth
+    wanted = truth.states(int(asn[1]), platform) if asn else truth.worst(platform)
+    states = (state for state, word in STATES.items() if reading.whole(cell.state, word))
+    told = next(states, cell.state)
+    if wanted is not ANY:
+        right = told in wanted
+        sentence = f"{cell.head}, {cell.title}: {cell.state}"
+        reading.check(sentence, "" if right else f"it is {' or '.join(sorted(wanted))}")
 
 
 def _message(now: Living, sent: Sent) -> Reading:
@@ -68,6 +107,7 @@ def _sent(now: Living, sent: Sent, seconds: float) -> Reading:
     text = [sent.message.title, *sent.message.body.splitlines()]
     if any(TITLES[PLATFORM] in line for line in text[:3]):
         read(reading, map(plain, text), MESSAGE_LINES)
+    reading.read(plain(text[0]), CIRCUMSTANCES, {})
     return reading
 
 

@@ -6,7 +6,7 @@ than detection takes, nobody can claim. For the same reason it is of a kind that
 
 from hypothesis import strategies as st
 
-from tests.truth.world import INTERVAL, Block, Fault, Method, Network, Trouble, World
+from tests.truth.world import INTERVAL, Block, Fault, Method, Network, Part, Trouble, World
 
 PLACES = (
     ("khi-ptcl", 17557, "PTCL"),
@@ -23,8 +23,9 @@ _WITHIN = st.sampled_from((0.0, 0.3, 0.6, 0.98))
 
 @st.composite
 def blocks(draw: st.DrawFn, turns: int) -> tuple[Block, ...]:
-    """Up to three blocks of one network, by one method."""
+    """Up to three blocks of one network, by one method and of one part."""
     method = draw(st.sampled_from((Method.NXDOMAIN, Method.HIJACK)))
+    part = draw(st.sampled_from((Part.ALL, Part.ALL, Part.MEDIA)))
     found: list[Block] = []
     at = draw(st.sampled_from((0, 0, 5, 9)))
     while at < turns - 4 and len(found) < draw(st.integers(0, 3)):
@@ -32,7 +33,7 @@ def blocks(draw: st.DrawFn, turns: int) -> tuple[Block, ...]:
         at += draw(_LATER)
         lasts = at >= turns - 4
         until = float("inf") if lasts else (at + draw(_WITHIN)) * INTERVAL
-        found.append(Block(since * INTERVAL, until, method))
+        found.append(Block(since * INTERVAL, until, method, part))
         at += draw(_LATER)
     return tuple(found)
 

@@ -16,6 +16,7 @@ from monitor.config.settings import Settings
 from monitor.judging.judge_cycle import judge_cycle
 from monitor.measuring.controls import LocalControls
 from monitor.measuring.cycle import CycleRunner
+from monitor.measuring.hellos import Hellos
 from monitor.measuring.probers import Probers
 from monitor.metrics.publisher import Publisher
 from monitor.notify.delivery import Delivery
@@ -35,14 +36,20 @@ from tests.truth.world import (
     PLATFORM,
     Method,
     Network,
+    Part,
     Trouble,
     World,
 )
 from tests.unit.monitor.measuring.test_cycle import OPEN, RESOLVER, endpoint
 
-X_HOSTS, OPEN_HOST = ("x.com", "t.co"), "www.facebook.com"
-REFERENCES, UPLINK = ("one.example", "two.example"), "uplink.example"
-HOSTS = (*X_HOSTS, OPEN_HOST, *REFERENCES, UPLINK)
+WEB_HOSTS, MEDIA_HOSTS = ("x.com", "t.co"), ("pbs.twimg.com", "video.twimg.com")
+X_HOSTS, OPEN_HOST = (*WEB_HOSTS, *MEDIA_HOSTS), "www.facebook.com"
+REFERENCES = ("one.example", "two.example", "three.example", "four.example")
+POPULAR, UPLINK = "popular.example", "uplink.example"
+HOSTS = (*X_HOSTS, OPEN_HOST, *REFERENCES, POPULAR, UPLINK)
+LISTED = (OPEN_HOST, POPULAR)
+"""What a list of sites lets pass."""
+BLOCKED_HOSTS = {Part.ALL: X_HOSTS, Part.MEDIA: MEDIA_HOSTS}
 ADDRESS = {host: f"203.0.113.{10 + number}" for number, host in enumerate(HOSTS)}
 FALSE_ADDRESS = "203.0.113.90"
 """Where a hijacked name leads."""
@@ -65,25 +72,34 @@ CONTROLS = tuple(
 
 
 def catalogue() -> Catalog:
-    """A platform that may be blocked, and one that never is."""
+    """A platform that may be blocked, whose pictures and video need servers of their own, and one
+    that never is."""
+    functions: dict[str, dict[str, tuple[str, ...]]] = {
+        PLATFORM: {"web": WEB_HOSTS, "pictures": MEDIA_HOSTS[:1], "video": MEDIA_HOSTS[1:]},
+        OPEN_PLATFORM: {"web": (OPEN_HOST,)},
+    }
     platforms = [
         Platform(
             name=name,
             title=TITLES[name],
             owner=TITLES[name],
-            functions=(
+            functions=tuple(
                 Function(
-                    name="web",
-                    core=True,
+                    name=function,
+                    core=function == "web",
                     endpoints=tuple(endpoint(f"https://{host}/") for host in hosts),
-                ),
+                )
+                for function, hosts in own.items()
             ),
         )
-        for name, hosts in ((PLATFORM, X_HOSTS), (OPEN_PLATFORM, (OPEN_HOST,)))
+        for name, own in functions.items()
     ]
     foreign = [
-        Reference(scope=ReferenceScope.INTERNATIONAL, endpoint=endpoint(f"https://{host}/"))
-        for host in REFERENCES
+        Reference(
+            scope=ReferenceScope.POPULAR if host == POPULAR else ReferenceScope.INTERNATIONAL,
+            endpoint=endpoint(f"https://{host}/"),
+        )
+        for host in (*REFERENCES, POPULAR)
     ]
     uplink = Reference(scope=ReferenceScope.UPLINK, endpoint=endpoint(f"http://{UPLINK}/", 200))
     return Catalog(platforms=tuple(platforms), references=(*foreign, uplink))
@@ -148,6 +164,14 @@ class Inbox:
         return ""
 
 
+class Once(msgspec.Struct, frozen=True, kw_only=True):
+    """What `shutwatch once` measured."""
+
+    seconds: float
+    """When it began, in the world's time."""
+    cycles: list[Cycle]
+
+
 class Living(msgspec.Struct, frozen=True, kw_only=True):
     """A world being lived through, as it is at one moment."""
 
@@ -160,6 +184,8 @@ class Living(msgspec.Struct, frozen=True, kw_only=True):
     """All of them so far."""
     seconds: float
     """Now, in the world's time."""
+    once: "Once"
+    """What somebody measured by hand shortly before."""
 
     @property
     def at(self) -> datetime:
@@ -196,8 +222,10 @@ async def live(
                 for number, vantage in enumerate(configured.vantages)
             )
         )
+        wanted = turn in world.seen_at or turn == world.turns - 1
+        by_hand = await _once(world, configured, networks) if wanted else None
         await asyncio.sleep(max(0.0, (turn + 1) * INTERVAL - 1 - loop.time()))
-        if turn in world.seen_at or turn == world.turns - 1:
+        if by_hand is not None:
             now = Living(
                 world=world,
                 settings=configured,
@@ -206,6 +234,7 @@ async def live(
                 inbox=inbox,
                 cycles=cycles,
                 seconds=loop.time(),
+                once=by_hand,
             )
             await look(now)
         await asyncio.sleep(max(0.0, (turn + 1) * INTERVAL - loop.time()))
@@ -287,6 +316,29 @@ class _Process:
         return self._world.wall(self._loop.time())
 
 
+async def _once(world: World, configured: Settings, networks: dict[str, ScriptedNetwork]) -> Once:
+    """One cycle of every vantage by a program of its own, as `shutwatch once` makes it."""
+    loop = asyncio.get_running_loop()
+    seconds, rng = loop.time(), random.Random(2)
+    controls = CONTROLS if world.controls else ()
+    async with Probers(
+        configured,
+        now=lambda: world.wall(loop.time()),
+        make_network=lambda vantage: networks[vantage.id],
+    ) as probers:
+        runner = CycleRunner(
+            configured,
+            probers,
+            LocalControls(probers, controls),
+            rng,
+            hellos=Hellos(rng, 1.0),
+        )
+        cycles = await asyncio.gather(
+            *(measure_and_judge(runner, vantage.id) for vantage in configured.vantages)
+        )
+    return Once(seconds=seconds, cycles=list(cycles))
+
+
 # -- networks ------------------------------------------------------------------------------------
 
 
@@ -296,6 +348,8 @@ def _page(world: World, **changes: Any) -> Peer:
     return msgspec.structs.replace(usual, **changes)
 
 
+_REACHING = (None, Trouble.LOSSY, Trouble.UNWATCHED, Trouble.SKIPPED)
+"""With these troubles packets reach whoever blocks."""
 _LOGIN = b"HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -318,12 +372,15 @@ def _apply(world: World, truth: Network, network: ScriptedNetwork, seconds: floa
         names.answers(host, "A", DnsReply(addresses=(ADDRESS[host],)))
         network.resolver(OPEN).answers(host, "A", DnsReply(addresses=(ADDRESS[host],)))
         peers = _healthy(world, trouble)
-        judged = trouble in (None, Trouble.LOSSY)
-        if judged and host in X_HOSTS and block is not None:
+        if trouble is Trouble.ALLOWLIST and host not in LISTED:
+            peers = (Peer(connect_delay=0.02, tls=HANG),)
+        if block is not None and trouble in _REACHING and host in BLOCKED_HOSTS[block.part]:
             peers = (_cut(world, network, host, block.method, trouble),)
         network.peer(ADDRESS[host], 443, *peers)
         portal = (_page(world, replies=(_LOGIN,)),)
         plain = portal if trouble is Trouble.PORTAL else _healthy(world, trouble)
+        if trouble is Trouble.ALLOWLIST and host not in LISTED:
+            plain = (Peer(connect_delay=0.02, replies=(HANG,)),)
         network.peer(ADDRESS[host], 80, *plain)
 
 

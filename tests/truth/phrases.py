@@ -32,6 +32,9 @@ ONE_OF = {
         "Blocked in %(n)s stretch, the last from %(when)s."
     ),
     "%(length)s, in %(n)s stretches": "%(length)s, in %(n)s stretch",
+    "%(network)s: blocked in part in %(n)s verdicts.": (
+        "%(network)s: blocked in part in %(n)s verdict."
+    ),
 }
 """The form of one, of messages that have two."""
 
@@ -145,6 +148,10 @@ class Phrases:
                 return "|".join(TITLES.values())
             case "country":
                 return "|".join(re.escape(self.words.country(c)) for c in (COUNTRY, ELSEWHERE))
+            case "vantage":
+                return r"[\w-]+"
+            case "family":
+                return "IPv[46]"
             case _ if name in NUMBERS:
                 return r"\d[\d.,٬]*"
             case "all" | "decided" | "networks" | "signs" | "verdicts":

@@ -9,6 +9,7 @@ import msgspec
 from monitor.wording.events import _CONDITIONS
 from tests.truth.phrases import Found, Phrases, phrases_in
 from tests.truth.truth import Truth
+from tests.truth.world import COUNTRY, OPEN_PLATFORM, PLATFORM
 
 _NETWORK = re.compile(r"^(?:.*?)\(AS(?P<asn>\d+)\): (?P<rest>.+)$")
 
@@ -32,10 +33,29 @@ class Scope(msgspec.Struct, frozen=True):
 
     now: bool
     """The present, and not all of the time."""
-    beside: bool
-    """Also the platform that nobody blocks."""
+    platforms: tuple[str, ...] = (PLATFORM, OPEN_PLATFORM)
+    """Those that are chosen."""
     since: float = 0.0
     """When the time begins, in seconds of the world."""
+    state: str = ""
+    """The state of events that is chosen; empty for every one."""
+
+
+class Chosen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a reader filters by; empty for everything."""
+
+    country: str = ""
+    platform: str = ""
+    state: str = ""
+    days: str = ""
+
+
+def chosen(truth: Truth, scope: Scope, filters: Chosen) -> tuple[Truth, Scope]:
+    """What a surface is about that is filtered so."""
+    if filters.country.upper() not in ("", COUNTRY):
+        truth = Truth.of_nothing(truth.world, truth.seconds)
+    platforms = (filters.platform,) if filters.platform else scope.platforms
+    return truth, msgspec.structs.replace(scope, platforms=platforms, state=filters.state)
 
 
 Claim: TypeAlias = "Callable[[Reading, Found, str], Iterator[str]]"
@@ -69,6 +89,11 @@ class Reading:
             world, seconds = self.truth.world, self.truth.seconds
             at = f"{world.wall(seconds):%d %b %H:%M}"
             self.false.append(FalseClaim(world.name, self.surface, sentence[:400], why, at))
+
+    def add(self, other: "Reading") -> None:
+        """Count what another one has read."""
+        self.false += other.false
+        self.claims += other.claims
 
     def whole(self, text: str, message: str) -> bool:
         """Whether the text is that message."""

@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 
-from monitor.wording.events import _UNSURE, CLAIMS, Certainty
+from monitor.wording.events import _UNSURE, CLAIMS, FULL, PARTIAL, Certainty
+from monitor.wording.functions import function_in_words
 from tests.truth.coverage import COVERAGE, NEGATIVE
 from tests.truth.live import TITLES
 from tests.truth.phrases import Found, plain
 from tests.truth.reading import Claim, Reading
-from tests.truth.truth import Seen
-from tests.truth.world import COUNTRY, PLATFORM
+from tests.truth.truth import STATE_OF, Range, state_of
+from tests.truth.world import COUNTRY, PLATFORM, Part
 
 ABOUT_A_BLOCK = (*CLAIMS.values(), *_UNSURE.values())
 """Messages that say that a platform is blocked, or was, or may be."""
@@ -38,6 +39,18 @@ def fact(reading: Reading, name: str, value: str) -> None:
         least, most = length(reading, value)
         if least is not None or most is not None:
             reading.check(told, reading.truth.lasted(least or timedelta(), most))
+    if reading.whole(name, "Functions"):
+        reading.check(told, _functions(reading, value))
+
+
+def _functions(self: Reading, text: str) -> str:
+    """Why one of the functions that are named was never blocked, or nothing."""
+    parts = self.truth.world.parts
+    if not parts - {Part.MEDIA}:
+        web = plain(function_in_words(self.phrases.words, "web"))
+        if web in text or not parts:
+            return f"blocked were {' and '.join(parts) or 'none'}"
+    return ""
 
 
 def length(reading: Reading, text: str) -> tuple[timedelta | None, timedelta | None]:
@@ -66,9 +79,25 @@ NOT_ENDED = (
 """That something has not ended, with the time of the last test."""
 
 
-def _of(certainty: Certainty) -> Claim:
+_MANNERS = {Part.ALL: FULL, Part.MEDIA: PARTIAL}
+"""In what manner the platform is blocked of which that part is."""
+
+
+def in_manner(self: Reading, manner: str) -> str:
+    """Why it was not blocked in that manner at any time, or nothing."""
+    manners = {_MANNERS[part] for part in self.truth.world.parts}
+    return "" if manner in manners else f"it was blocked {' and '.join(manners) or 'never'}"
+
+
+def _of(certainty: Certainty, manner: str = "") -> Claim:
+    # `X may be blocked` stands in `Parts of X may be blocked`.
+    longer = [one for (how, of), one in CLAIMS.items() if how is certainty and of != FULL]
+
     def claim(self: Reading, found: Found, text: str) -> Iterator[str]:
-        del text
+        if manner and not (manner == FULL and self.has(text, longer)):
+            yield in_manner(self, manner)
+        if self.scope and PLATFORM not in self.scope.platforms:
+            yield "that platform was not asked for"
         if found.holes["platform"] != TITLES[PLATFORM]:
             yield "that platform was never blocked"
         elif found.holes["country"] != plain(str(self.phrases.words.country(COUNTRY))):
@@ -93,6 +122,14 @@ def _on_networks(self: Reading, found: Found, text: str) -> Iterator[str]:
 
 
 _PRESENT = (Certainty.IS, Certainty.MAY)
+
+
+def _some_connections(_: Reading, __: Found, ___: str) -> Iterator[str]:
+    yield "all connections were blocked alike"
+
+
+def _functions_line(self: Reading, found: Found, _: str) -> Iterator[str]:
+    yield _functions(self, found.holes["names"])
 
 
 def _on_the_only(self: Reading, _: Found, __: str) -> Iterator[str]:
@@ -169,11 +206,25 @@ def _blocked_in(self: Reading, found: Found, _: str) -> Iterator[str]:
     named = re.findall(r"\(AS(\d+)\)", found.holes["network"])
     if not named:
         return
-    seen = self.truth.cycles[int(named[-1])]
-    sure = sum(one.seen is Seen.BLOCKED for one in seen)
-    most = sure + sum(one.seen is Seen.EITHER for one in seen)
     x = self.phrases.number(found.holes["x"])
-    yield "" if sure <= x <= most else f"it was blocked in {sure} to {most} cycles"
+    yield _cycles_in(self, int(named[-1]), x, STATE_OF[Part.ALL])
+
+
+def _blocked_in_part(self: Reading, found: Found, _: str) -> Iterator[str]:
+    named = re.findall(r"\(AS(\d+)\)", found.holes["network"])
+    if named:
+        n = self.phrases.number(found.holes["n"])
+        yield _cycles_in(self, int(named[-1]), n, STATE_OF[Part.MEDIA])
+
+
+def _cycles_in(self: Reading, asn: int, number: int, wanted: str) -> str:
+    """Why not so many cycles found it in that state, or nothing."""
+    counted, network = Range(), self.truth.network_of(asn)
+    for one in self.truth.cycles[asn]:
+        state = state_of(network, one, PLATFORM)
+        if one.measured and state in ("", wanted):
+            counted.add(sure=bool(state))
+    return "" if counted.holds(number) else f"it was so in {counted} cycles"
 
 
 def _none_decided(self: Reading, found: Found, _: str) -> Iterator[str]:
@@ -184,11 +235,13 @@ def _none_decided(self: Reading, found: Found, _: str) -> Iterator[str]:
 
 
 SENTENCES: Mapping[str, Claim] = {
-    **{message: _of(certainty) for (certainty, _), message in CLAIMS.items()},
+    **{message: _of(certainty, manner) for (certainty, manner), message in CLAIMS.items()},
     **{message: _of(certainty) for certainty, message in _UNSURE.items()},
     "%(what)s on %(x)s of %(n)s networks": _on_networks,
     "%(what)s on the only network tested there": _on_the_only,
     "%(what)s again": _again,
+    "only over %(family)s": _some_connections,
+    "%(share)s of the connections or addresses tested": _some_connections,
     "%(what)s, since %(when)s": _since,
     "%(what)s; blocked from %(when)s": _since,
     "%(since)s; first blocked %(when)s": _first,
@@ -202,6 +255,7 @@ SENTENCES: Mapping[str, Claim] = {
     "The controls themselves worked throughout.": _controls_worked,
     "%(network)s: blocked in %(x)s of %(verdicts)s.": _blocked_in,
     "%(network)s: blocked in %(x)s of %(decided)s that were decided, of %(verdicts)s.": _blocked_in,
+    "%(network)s: blocked in part in %(n)s verdicts.": _blocked_in_part,
     "%(network)s: %(verdicts)s, and none was decided.": _none_decided,
     **COVERAGE,
 }
@@ -214,5 +268,6 @@ LINES: Mapping[str, Claim] = dict(NEGATIVE)
 MESSAGE_LINES: Mapping[str, Claim] = {
     "Since: %(when)s": _since_line,
     "Until: %(when)s": _until_line,
+    "Functions: %(names)s": _functions_line,
 }
 """Lines of messages; other surfaces have the same words for other things in some languages."""

@@ -5,10 +5,11 @@ import csv
 import io
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from typer.testing import CliRunner
@@ -28,6 +29,7 @@ from storage.open_store import sql_store
 from storage.values.selection import Selection
 from tests.truth.live import LANGUAGES, TITLES, Living
 from tests.truth.phrases import plain
+from tests.truth.reading import Chosen
 from tests.truth.world import COUNTRY, ELSEWHERE, OPEN_PLATFORM, PLATFORM
 from tests.worlds.build import START
 from tests.worlds.http_client import httpx
@@ -55,12 +57,24 @@ Samples = list[tuple[str, dict[str, str], float]]
 """Name, labels and value of each sample."""
 
 
+class Cell(msgspec.Struct, frozen=True):
+    """A cell of the matrix: the head of its row, the platform's own name, and its first words."""
+
+    head: str
+    title: str
+    state: str
+
+
 class Page(msgspec.Struct, frozen=True):
-    """A page as the lines that a reader sees."""
+    """A page as the lines that a reader sees, and the cells of its matrix."""
 
     name: str
     language: str
     lines: tuple[str, ...]
+    cells: tuple[Cell, ...] = ()
+    chosen: Chosen | None = None
+    """The filters, where it has any."""
+    status: int = 200
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -78,6 +92,7 @@ class Command(msgspec.Struct, frozen=True):
     arguments: tuple[str, ...]
     text: str
     code: int
+    chosen: Chosen | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -86,6 +101,7 @@ class Answer(msgspec.Struct, frozen=True):
     path: str
     status: int
     body: Any
+    chosen: Chosen | None = None
 
 
 class Surfaces(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,9 +138,17 @@ async def _read(now: Living, config: Path, *, everything: bool) -> Surfaces:
                 for code in LANGUAGES
                 for path in ("", f"countries/{COUNTRY}", "events", *(f"events/{i}" for i in ids))
             ]
+            if everything:
+                pages += [
+                    await _page(client, "events", code, chosen)
+                    for code in LANGUAGES
+                    for chosen in (*CHOICES, *WRONG_ON_THE_PAGE)
+                ]
             kinds = ("events", "availability", "stretches") if everything else ("events",)
             tables = {name: await _table(client, f"api/v1/{name}.csv") for name in kinds}
             answers = [await _answer(client, f"api/v1/{name}") for name in kinds]
+            if everything:
+                answers += [await _answer(client, "api/v1/events", one) for one in DATA_CHOICES]
             answers += [
                 await _answer(client, f"api/v1/{kind}?{name}={value}")
                 for kind in ("events", "availability")
@@ -160,26 +184,37 @@ def scraped(publisher: Publisher) -> Samples:
 
 
 class Text(HTMLParser):
-    """The text of a page, a line for each block."""
+    """The text of a page, a line for each block, and the cells of its matrix."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []
+        self.cells: list[Cell] = []
         self._line = ""
         self._unread = 0
+        self._head = ""
+        self._platform: str | None = None
+        self._bold = False
 
     def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
-        del attrs
         self._unread += tag in _UNREAD
         self._line_ends(tag)
+        if tag == "td":
+            self._platform = dict(attrs).get("data-platform")
+        self._bold = tag == "b"
 
     def handle_endtag(self, tag: str) -> None:
         self._unread -= tag in _UNREAD
+        if tag == "th":
+            self._head = plain(self._line)
         self._line_ends(tag)
+        self._bold = False
 
     def handle_data(self, data: str) -> None:
         if not self._unread:
             self._line += data
+        if self._bold and self._platform is not None:
+            self.cells.append(Cell(self._head, self._platform, plain(data)))
 
     def _line_ends(self, tag: str) -> None:
         if tag in _LINES:
@@ -188,12 +223,21 @@ class Text(HTMLParser):
             self._line = ""
 
 
-async def _page(client: httpx.AsyncClient, path: str, code: str) -> Page:
-    answer = await client.get(f"/{path}", params={"lang": code})
-    assert answer.status_code == 200, (path, answer.status_code)
+async def _page(
+    client: httpx.AsyncClient, path: str, code: str, chosen: Chosen | None = None
+) -> Page:
+    filters = msgspec.to_builtins(chosen) if chosen is not None else {}
+    answer = await client.get(f"/{path}", params={"lang": code, **filters})
     text = Text()
     text.feed(answer.text)
-    return Page(path or "front", code, tuple(text.lines))
+    return Page(
+        path or "front",
+        code,
+        tuple(text.lines),
+        cells=tuple(text.cells),
+        chosen=chosen,
+        status=answer.status_code,
+    )
 
 
 # -- report --------------------------------------------------------------------------------------
@@ -236,9 +280,10 @@ def lines_of(block: Block) -> list[str]:
 # -- API and files -------------------------------------------------------------------------------
 
 
-async def _answer(client: httpx.AsyncClient, path: str) -> Answer:
-    answer = await client.get(f"/{path}")
-    return Answer(path, answer.status_code, answer.json())
+async def _answer(client: httpx.AsyncClient, path: str, chosen: Chosen | None = None) -> Answer:
+    query = f"?{urlencode(msgspec.to_builtins(chosen))}" if chosen is not None else ""
+    answer = await client.get(f"/{path}{query}")
+    return Answer(f"{path}{query}", answer.status_code, answer.json(), chosen)
 
 
 async def _table(client: httpx.AsyncClient, path: str) -> list[dict[str, str]]:
@@ -269,6 +314,25 @@ WRONG = (
     ("platform", "twitter"),
 )
 """Filters with a mistake in their value: none may be answered as if nothing were found."""
+WRONG_ON_THE_PAGE = (
+    *(Chosen(**{name: value}) for name, value in WRONG),
+    Chosen(state="blocked"),
+    Chosen(days="8"),
+)
+DATA_CHOICES = (
+    Chosen(country=COUNTRY.lower()),
+    Chosen(country=ELSEWHERE),
+    Chosen(platform=PLATFORM),
+    Chosen(platform=OPEN_PLATFORM),
+)
+"""Filters without a mistake."""
+CHOICES = (
+    *DATA_CHOICES,
+    Chosen(country=COUNTRY, platform=PLATFORM, days="7"),
+    Chosen(state="confirmed"),
+    Chosen(state="ended"),
+)
+"""Those of the page."""
 
 
 def _commands(config: Path, ids: Sequence[str]) -> list[Command]:
@@ -278,7 +342,16 @@ def _commands(config: Path, ids: Sequence[str]) -> list[Command]:
         ("event", "list", "--json"),
         *(("event", "show", one) for one in ids),
     ]
-    return [run(config, *arguments) for arguments in asked]
+    filtered = [
+        msgspec.structs.replace(run(config, "event", "list", *_options(one)), chosen=one)
+        for one in DATA_CHOICES
+    ]
+    return [*(run(config, *arguments) for arguments in asked), *filtered]
+
+
+def _options(chosen: Chosen) -> Iterator[str]:
+    for name, value in msgspec.to_builtins(chosen).items():
+        yield from (f"--{name}", value)
 
 
 def run(config: Path, *arguments: str) -> Command:

@@ -35,7 +35,8 @@ def test_every_sentence_about_a_named_world_is_true(world: World) -> None:
 @pytest.mark.alertmanager
 @pytest.mark.parametrize("world", WITH_ALERTS, ids=lambda world: world.name.replace(" ", "-"))
 def test_every_alert_about_a_named_world_is_true(world: World) -> None:
-    """What Alertmanager says while it lasts, when it comes back, and when it is over."""
+    """What Alertmanager and the boards of Grafana say while it lasts, when it comes back, and when
+    it is over."""
     all_is_true(world, with_alerts=True)
 
 

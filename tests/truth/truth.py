@@ -5,15 +5,28 @@ Detection takes a few cycles, so a claim about the present may be as old as they
 is claimed may contradict what the cycles before them could see.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import product
 
 import msgspec
 
 from tests.truth.live import STAGGER
 from tests.truth.phrases import When
-from tests.truth.world import INTERVAL, Block, Method, Network, Span, Trouble, World, stretches_of
+from tests.truth.world import (
+    INTERVAL,
+    OPEN_PLATFORM,
+    Block,
+    Fault,
+    Method,
+    Network,
+    Part,
+    Span,
+    Trouble,
+    World,
+    stretches_of,
+)
 
 LAG = 4
 """Cycles after which a change of the world must have been noticed."""
@@ -24,6 +37,14 @@ CHANGING = 100.0
 GATHERED = 90.0
 """Seconds that a message may wait."""
 SECOND = timedelta(seconds=1)
+
+
+STATE_OF = {Part.ALL: "blocked", Part.MEDIA: "degraded"}
+"""The state of a platform of which that part is blocked, by its name in data."""
+WORST_LAST = ("insufficient", "ok", "degraded", "blocked")
+"""Of several networks' states the last counts."""
+ANY: frozenset[str] = frozenset()
+"""States of which nothing is sure."""
 
 
 class Seen(StrEnum):
@@ -125,6 +146,103 @@ class Truth:
         known = [one for one in found if one.measured] or found
         return known[-1] if known else None
 
+    def network_of(self, asn: int) -> Network:
+        """The network with that number."""
+        return next(one for one in self.world.networks if one.asn == asn)
+
+    # -- the present state -----------------------------------------------------------------------
+
+    def states(self, asn: int, platform: str, cycles: int = 1) -> frozenset[str]:
+        """The states that a surface may show of a platform on a network, which knows the last cycle
+        or one of the last few; `ANY` where nothing is sure."""
+        found: set[str] = set()
+        measured = [one for one in self.cycles[asn] if one.measured]
+        if len(measured) < cycles or self.seconds - self.cycles[asn][-1].seconds > INTERVAL:
+            return ANY
+        if any(not one.measured for one in self.cycles[asn][-cycles:]):
+            return ANY
+        for one in measured[-cycles:]:
+            state = state_of(self.network_of(asn), one, platform)
+            if not state:
+                return ANY
+            found.add(state)
+        return frozenset(found)
+
+    def worst(self, platform: str, cycles: int = 1) -> frozenset[str]:
+        """The same of the country: the worst of its networks."""
+        found = [self.states(asn, platform, cycles) for asn in self.cycles]
+        if ANY in found or not found:
+            return ANY
+        worst = (max(each, key=WORST_LAST.index) for each in product(*found))
+        return frozenset(worst)
+
+    # -- circumstances ---------------------------------------------------------------------------
+
+    def troubled(
+        self, *troubles: Trouble, vantage: str = "", now: bool, every: bool = False
+    ) -> str:
+        """A network, or each, has one of these troubles, or had it at any time."""
+        found = [
+            any(self._has(fault, troubles, now=now) for fault in faults)
+            for faults in self._faults(vantage)
+        ]
+        if found and (all(found) if every else any(found)):
+            return ""
+        return f"no such trouble: {', '.join(troubles) or 'none'}"
+
+    def count_troubled(self, *troubles: Trouble) -> int:
+        """Networks that had one of these troubles at any time."""
+        names = (one.vantage for one in self.world.networks)
+        return sum(not self.troubled(*troubles, vantage=name, now=False) for name in names)
+
+    def trouble_began(self, when: When, troubles: Collection[Trouble], vantage: str = "") -> str:
+        """One of these troubles began then; one that was there from the start began before it."""
+        began = [
+            max(fault.since, 0.0)
+            for faults in self._faults(vantage)
+            for fault in faults
+            if fault.trouble in troubles and fault.since < self.seconds
+        ]
+        if any(when.holds(self.world.wall(one)) for one in began):
+            return ""
+        return f"it began at {', '.join(map(self._text, began)) or 'no time'}"
+
+    def trouble_over(self, trouble: Trouble) -> str:
+        """It was there, and is no longer."""
+        lately = self.seconds - LAG * INTERVAL
+        for faults in self._faults(""):
+            if any(
+                one.trouble is trouble and one.since < lately < self.seconds < one.until
+                for one in faults
+            ):
+                return "it is still there"
+        return self.troubled(trouble, now=False)
+
+    def trouble_ended(self, when: When, trouble: Trouble) -> str:
+        """It ended then."""
+        ended = [
+            one.until
+            for faults in self._faults("")
+            for one in faults
+            if one.trouble is trouble and one.until < self.seconds
+        ]
+        if any(when.holds(self.world.wall(one)) for one in ended):
+            return ""
+        return f"it ended at {', '.join(map(self._text, ended)) or 'no time'}"
+
+    def _faults(self, vantage: str) -> list[tuple[Fault, ...]]:
+        """Those of each network, or of one vantage, which may be a control."""
+        own = {one.vantage: one.faults for one in self.world.networks}
+        if not vantage:
+            return list(own.values())
+        return [own.get(vantage, self.world.control_faults)]
+
+    def _has(self, fault: Fault, troubles: Collection[Trouble], *, now: bool) -> bool:
+        late = fault.until + LAG * INTERVAL + CHANGING
+        return fault.trouble in troubles and fault.since < self.seconds <= (
+            late if now else float("inf")
+        )
+
     # -- blocked ---------------------------------------------------------------------------------
 
     def certainly(self, asn: int) -> bool:
@@ -217,8 +335,8 @@ class Truth:
                 return f"AS{asn} decided nothing, which is left out"
         return "" if self.cycles else "nobody watched"
 
-    def verdicts(self, *, now: bool, beside: bool) -> "Verdicts":
-        """The verdicts of all networks, or the current ones; with `beside` on both platforms."""
+    def verdicts(self, *, now: bool, platforms: Collection[str]) -> "Verdicts":
+        """The verdicts of all networks on these platforms, or the current ones."""
         found = Verdicts()
         for asn, cycles in self.cycles.items():
             wanted = cycles
@@ -227,9 +345,9 @@ class Truth:
                 wanted = [last] if last is not None else []
             for one in wanted:
                 old = now and self.seconds - one.seconds > INTERVAL
-                found.add(asn, one.seen, sure=one.measured and not old)
-                if beside:
-                    found.add(asn, one.beside, sure=one.measured and not old)
+                for platform in platforms:
+                    seen = one.beside if platform == OPEN_PLATFORM else one.seen
+                    found.add(asn, seen, sure=one.measured and not old)
         return found
 
     def unmeasured(self, since: float) -> int:
@@ -308,14 +426,19 @@ class Truth:
         known = [one for one in self.stretches() if self._noticed(one, None)]
         if not known:
             return "" if self.stretches() else "it was never blocked"
-        onset = known[0 if first else -1].since
+        newest = self.stretches()[-1].since
+        if not first and when.earliest is not None and when.earliest >= self.world.wall(newest):
+            onset = newest  # known by one cycle alone
+        else:
+            onset = known[0 if first else -1].since
         seen = (
             one.seconds
             for found in self.cycles.values()
             for one in found
             if one.seconds >= onset and one.seen is Seen.BLOCKED
         )
-        earliest, latest = self.world.wall(onset), self.world.wall(min(seen) + CHANGING)
+        earliest = self.world.wall(onset)
+        latest = self.world.wall(min(seen, default=onset) + CHANGING)
         late = when.earliest is not None and when.earliest > latest
         early = when.latest is not None and when.latest <= earliest
         return f"it began at {self._text(onset)}" if late or early else ""
@@ -419,14 +542,43 @@ def _seen(world: World, network: Network, start: float) -> Seen:
     return Seen.BLOCKED if network.block_at(start) else Seen.OPEN
 
 
+def by_hand(world: World, network: Network, start: float) -> Cycle:
+    """A cycle that a person begins, whatever keeps the program from it."""
+    own = [one for one in network.faults if one.trouble not in (Trouble.UNWATCHED, Trouble.SKIPPED)]
+    network = msgspec.structs.replace(network, faults=tuple(own))
+    fault = network.fault_at(start)
+    return Cycle(
+        start,
+        _seen(world, network, start),
+        _beside(network, start),
+        measured=True,
+        fault=fault.trouble if fault else None,
+    )
+
+
+def state_of(network: Network, cycle: Cycle, platform: str) -> str:
+    """The state of a platform by one cycle; empty where it is not sure."""
+    match cycle.beside if platform == OPEN_PLATFORM else cycle.seen:
+        case Seen.OPEN:
+            return "ok"
+        case Seen.UNDECIDED:
+            return "insufficient"
+        case Seen.BLOCKED:
+            block = network.block_at(cycle.seconds)
+            return STATE_OF[block.part] if block is not None else ""
+    return ""
+
+
 def _beside(network: Network, start: float) -> Seen:
-    """A block changes nothing for the other platform, and an open one needs no control."""
+    """A block changes nothing for the other platform, and an open one needs no control. A list of
+    sites has it."""
     if any(
         start < at <= start + CHANGING for one in network.faults for at in (one.since, one.until)
     ):
         return Seen.EITHER
     fault = network.fault_at(start)
-    return Seen.OPEN if fault is None or fault.trouble is Trouble.LOSSY else Seen.UNDECIDED
+    reached = (Trouble.LOSSY, Trouble.ALLOWLIST)
+    return Seen.OPEN if fault is None or fault.trouble in reached else Seen.UNDECIDED
 
 
 def moment(text: str | None) -> datetime | None:

@@ -29,12 +29,29 @@ class Method(StrEnum):
     SILENCE = "tcp.timeout"
 
 
+METHODS = {
+    **{one: frozenset({str(one)}) for one in Method},
+    Method.RESET: frozenset({"tls.reset", "tls.address"}),
+}
+"""How it may be called: the reset comes whatever name is asked for, which follow-ups find out."""
+
+
+class Part(StrEnum):
+    """What of the platform is blocked."""
+
+    ALL = "all"
+    MEDIA = "media"
+    """Pictures and video alone; the site itself opens."""
+
+
 class Trouble(StrEnum):
     """Why a cycle decides nothing."""
 
     OFFLINE = "offline"
     PORTAL = "captive_portal"
     LOSSY = "lossy"
+    ALLOWLIST = "allowlist"
+    """Only a list of sites answers, the open platform among them."""
     UNWATCHED = "unwatched"
     """The program does not run, so there is no cycle at all."""
     SKIPPED = "skipped"
@@ -55,6 +72,7 @@ class Block(Span, frozen=True):
     """The platform is blocked."""
 
     method: Method = Method.RESET
+    part: Part = Part.ALL
 
 
 class Fault(Span, frozen=True):
@@ -112,6 +130,11 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
         """What the program's clock shows then."""
         set_by = sum(step for at, step in self.steps if at <= seconds)
         return START + timedelta(seconds=seconds + set_by)
+
+    @property
+    def parts(self) -> frozenset[Part]:
+        """What is blocked at any time, anywhere."""
+        return frozenset(block.part for network in self.networks for block in network.blocks)
 
     # -- what is true of the country ---------------------------------------------------------
 

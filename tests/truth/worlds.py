@@ -1,7 +1,7 @@
 """The worlds by name: one for each way in which a sentence was once false, and each cause of not
 knowing."""
 
-from tests.truth.world import INTERVAL, Block, Fault, Method, Network, Trouble, World
+from tests.truth.world import INTERVAL, Block, Fault, Method, Network, Part, Trouble, World
 
 T = INTERVAL
 FOREVER = float("inf")
@@ -17,9 +17,14 @@ def jazz(*blocks: Block, faults: tuple[Fault, ...] = ()) -> Network:
     return Network(vantage="lhe-jazz", asn=45669, name="Jazz", blocks=blocks, faults=faults)
 
 
-def blocked(since: float, until: float = FOREVER, method: Method = Method.NXDOMAIN) -> Block:
+def blocked(
+    since: float,
+    until: float = FOREVER,
+    method: Method = Method.NXDOMAIN,
+    part: Part = Part.ALL,
+) -> Block:
     """Blocked from one turn to another; parts of turns are allowed."""
-    return Block(since * T, until * T, method)
+    return Block(since * T, until * T, method, part)
 
 
 def fault(trouble: Trouble, since: float = 0, until: float = FOREVER) -> Fault:
@@ -149,6 +154,45 @@ NAMED: tuple[World, ...] = (
         for seconds in (1.01, 2.5)
     ),
     World(
+        name="pictures and video blocked, then over",
+        networks=(ptcl(blocked(7.4, 20.3, part=Part.MEDIA)), jazz()),
+        turns=34,
+        seen_at=(16,),
+    ),
+    World(
+        name="pictures and video blocked, no control",
+        networks=(ptcl(blocked(0, part=Part.MEDIA)), jazz()),
+        turns=14,
+        controls=False,
+    ),
+    World(
+        name="pictures blocked, then all",
+        networks=(
+            ptcl(blocked(7.4, 20.3, part=Part.MEDIA), blocked(20.3, 34.2)),
+            jazz(blocked(9.4, 34.2, part=Part.MEDIA)),
+        ),
+        turns=48,
+        seen_at=(16, 28),
+    ),
+    World(
+        name="only a list of sites, then over",
+        networks=(
+            ptcl(blocked(0, 6.5), faults=(fault(Trouble.ALLOWLIST, 11.5, 24.5),)),
+            jazz(faults=(fault(Trouble.ALLOWLIST, 11.5, 24.5),)),
+        ),
+        turns=40,
+        seen_at=(9, 18),
+    ),
+    World(
+        name="only a list of sites on one network, blocked on the other",
+        networks=(
+            ptcl(faults=(fault(Trouble.ALLOWLIST, 4.5, 26.5),)),
+            jazz(blocked(8.3, 22.6)),
+        ),
+        turns=40,
+        seen_at=(16, 24),
+    ),
+    World(
         name="slow answers",
         networks=(ptcl(blocked(7.4, 20 + 15 / T, Method.HIJACK)), jazz()),
         turns=34,
@@ -166,6 +210,8 @@ WITH_ALERTS = tuple(
         "reopened twice",
         "nobody sees the end",
         "blocked before it was watched",
+        "pictures blocked, then all",
+        "only a list of sites, then over",
     )
 )
-"""Those whose alerts are read too."""
+"""Those whose alerts and boards are read too."""
