@@ -81,8 +81,10 @@ def pytest_terminal_summary(
         )
 
 
-def _packages(report: pytest.TestReport) -> list[str]:
-    return [str(value) for name, value in report.user_properties if name == PACKAGE]
+def _packages(report: pytest.TestReport | pytest.CollectReport) -> list[str]:
+    # What a whole file was skipped for has no properties.
+    properties = getattr(report, "user_properties", ())
+    return [str(value) for name, value in properties if name == PACKAGE]
 
 
 def _mixed(items: list[pytest.Item]) -> list[pytest.Item]:
