@@ -348,14 +348,12 @@ def test_other_engines_read_the_tree_as_it_is(tmp_path: Path) -> None:
 
     asyncio.run(make())
     tree = f"{archive}/measurement/*/*/*.parquet"
-    rows = (
-        duckdb.connect()
-        .execute(
-            f"SELECT country, date::VARCHAR, count(*), typeof(min(started_at)), typeof(min(dns_ms)), "  # noqa: S608 # a path of our own
-            f"typeof(bool_and(reached)) FROM read_parquet('{tree}') GROUP BY 1, 2 ORDER BY 1, 2"
-        )
-        .fetchall()
+    question = (
+        "SELECT country, date::VARCHAR, count(*), typeof(min(started_at)), "  # noqa: S608 # a path of our own
+        "typeof(min(dns_ms)), typeof(bool_and(reached)) "
+        f"FROM read_parquet('{tree}') GROUP BY 1, 2 ORDER BY 1, 2"
     )
+    rows = duckdb.connect().execute(question).fetchall()
     assert [row[:3] for row in rows][:2] == [("BR", "2024-02-17", 12), ("BR", "2024-02-18", 24)]
     assert {row[3:] for row in rows} == {("TIMESTAMP WITH TIME ZONE", "DOUBLE", "BOOLEAN")}
     chdb = pytest.importorskip("chdb")
