@@ -79,6 +79,13 @@ class Seen:
         return found[0]
 
 
+def in_full(pool: Sequence[Line]) -> list[Line]:
+    """Those that were tested in full: at least half of a pool, which stand for the others."""
+    found = [line for line in pool if line["rule_id"] != "siblings.silent"]
+    assert 2 * len(found) >= len(pool)
+    return found
+
+
 def write_config(lab: Lab, name: str = "shutwatch.toml", **options: Any) -> Path:
     """A configuration file for the lab with quick timeouts; `options` as for `Lab.config`."""
     options["probe"] = {**QUICK, **options.get("probe", {})}

@@ -11,7 +11,7 @@ import pytest
 
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
-from tests.scenarios.story import UNHURRIED, Line, Seen, once, seen, write_config
+from tests.scenarios.story import UNHURRIED, Line, Seen, in_full, once, seen, write_config
 
 pytestmark = pytest.mark.lab
 
@@ -70,7 +70,7 @@ def test_whatsapp_without_an_answer_to_its_greeting_is_blocked(
     chat = _chat(cycle, network)
     assert len(chat) > 2  # one failed, so the whole pool was tried
     whatsapp = cycle.platform(network, "whatsapp")
-    for line in (*chat, whatsapp):
+    for line in (*in_full(chat), whatsapp):
         said = [line[key] for key in ("state", "rule_id", "method", "sub_method", "evidence")]
         assert said == ["blocked", "app.middlebox", "tcp", "middlebox", "strong"], line
     assert {line["failures"]["app"] for line in chat} == {FAILURES[network]}
