@@ -197,8 +197,10 @@ class Fleet:
         return self._asked(_stored)
 
     def all_judged(self) -> "Stored":
-        """The same, once all that came in has been judged."""
-        wait_for(lambda: not self._waiting(), "all to be judged")
+        """The same, once all that came in until now has been judged. A collector's own control goes
+        on, and what it measured last always waits for those that ended before it."""
+        came = {one.id for one in self._waiting()}
+        wait_for(lambda: not came & {one.id for one in self._waiting()}, "all to be judged")
         return self.stored()
 
     def blocks(self) -> list[Event]:
