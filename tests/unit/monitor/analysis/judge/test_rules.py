@@ -601,6 +601,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         failing(dns(), tcp(), tls(), http(status=403, expected=False)),
         failing(dns(), tcp(), tls(), http(status=403)),
     ),
+    "siblings.silent": (
+        case(*repeated(*SILENT, times=1), controls=(), sampled_out=True),
+        case(*repeated(*SILENT, times=1), controls=()),
+    ),
     "look.unexplained": (
         failing(dns(), tcp(), tls("unknown_failure: odd")),
         failing(dns(), tcp(), tls("unknown_failure: odd"), controls=()),
