@@ -60,10 +60,10 @@ def _row(reading: Reading, network: Network, true: TrueCycle, row: Mapping[str, 
                     _compare(reading, told, state, _endpoint(network, true, _FUNCTIONS[function]))
         case "endpoint":
             host = row["endpoint"].split("/")[2]
-            right = _endpoint(network, true, host)
-            if (row["rule_id"], right) == ("siblings.silent", "blocked"):
-                right = "insufficient"  # others of its function were tested in full, and say so
-            _compare(reading, told, row["state"], right)
+            here = _endpoint(network, true, host)
+            if (row["rule_id"], here) == ("siblings.silent", "blocked"):
+                here = "insufficient"  # others of its function were tested in full, and say so
+            _compare(reading, told, row["state"], here)
         case "vantage":
             _compare(reading, told, row["state"], _health(network, true))
 

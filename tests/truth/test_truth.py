@@ -43,7 +43,7 @@ def test_every_alert_about_a_named_world_is_true(world: World) -> None:
 @pytest.mark.timeout(900)
 @given(world=worlds())
 @settings(
-    max_examples=examples(16, most=400),
+    max_examples=examples(8, most=400),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 def test_every_sentence_about_any_world_is_true(world: World) -> None:
