@@ -144,7 +144,9 @@ def _verdict(
     one: EndpointMeasurements, seen: Seen, shared: _Shared, explained: frozenset[str]
 ) -> Verdict:
     health = seen.health
-    if one.health is not None and one.health.state not in ABLE:
+    # Whatever controls happened to measure, others stand for it.
+    sampled = (one.platform, one.function, one.endpoint) in shared.sampled_out
+    if not sampled and one.health is not None and one.health.state not in ABLE:
         # Trouble at the time of a failure outweighs good health later.
         health = one.health
     return judge(
@@ -158,7 +160,7 @@ def _verdict(
             function=one.function,
             endpoint=one.endpoint,
             attempts=one.attempts,
-            controls=one.controls,
+            controls=() if sampled else one.controls,
             follow_ups=one.follow_ups,
             fingerprints=shared.fingerprints,
             udp_works=bool(shared.over_udp - {one.endpoint}),
@@ -170,7 +172,7 @@ def _verdict(
             slow_line=shared.slow_line,
             perhaps_lossy_path=one.platform in shared.perhaps_lossy,
             cut_off=shared.cut_off[one.platform],
-            sampled_out=(one.platform, one.function, one.endpoint) in shared.sampled_out,
+            sampled_out=sampled,
             health=health,
             control_health=seen.control_health,
             trust=shared.trust,

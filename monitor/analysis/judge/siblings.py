@@ -55,7 +55,6 @@ def sampled_out(endpoints: Sequence[EndpointMeasurements]) -> frozenset[tuple[st
         (one.platform, one.function, one.endpoint)
         for one in endpoints
         if len(one.attempts) == 1
-        and not one.controls
         and (layer := silent_at(one.attempts[0])) is not None
         and (one.platform, one.function, layer) in full
     )
