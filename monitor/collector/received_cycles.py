@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from monitor.analysis.judge.second_attempt import suspicious
+from monitor.analysis.judge.siblings import sampled_out
 from monitor.analysis.seen import Seen
 from monitor.analysis.trust import Trust, Voice, network_key
 from monitor.analysis.vantage.health import HOPELESS, assess
@@ -183,7 +184,10 @@ class ReceivedCycles:
             _voice(one) for one in self._controls.values() if at - one.at <= CONTROLS_HEARD
         )
         found = []
+        stood_for = sampled_out(seen.endpoints)
         for one in seen.endpoints:
+            if (one.platform, one.function, one.endpoint) in stood_for:
+                continue
             failed = one.attempts[-1]
             lack = Lack(
                 endpoint=one.endpoint,

@@ -127,7 +127,7 @@ async def test_a_file_read_again_while_a_block_is_on() -> None:
                 "database",
             ]
             assert _posted(lab).startswith("422 not reloaded")
-            assert len(monitor.said(said)) == 3
+            wait_for(lambda: len(monitor.said(said)) == 3, "the third complaint")
             done = len(monitor.cycles("zong"))
             wait_for(lambda: len(monitor.cycles("zong")) > done, "cycles to go on")
 
