@@ -97,7 +97,8 @@ def story() -> Iterator[Seen]:
 def test_a_lasting_fault_accuses_nobody(story: Seen, name: str) -> None:
     """No platform is blocked, and the rules say what the fault may be."""
     lines = [one for one in story.lines if one.get("vantage") == name]
-    assert not [one for one in story.accusations() if one["vantage"] == name]
+    accused = [one for one in story.accusations() if one["vantage"] == name]
+    assert not accused, accused
     fault = FAULTS.get(name)
     states = fault.states if fault else {"ok"}
     assert story.platform(name, "x")["state"] in states
