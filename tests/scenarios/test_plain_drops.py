@@ -11,14 +11,14 @@ from tests.lab.network import LabNetwork, Network
 from tests.scenarios.story import Seen, once
 from tests.scenarios.test_lasting_faults import X_HOSTS
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
 X_PREFIXES = ["104.244.42.0/24", "2606:1f80:f000::/48"]
 BESIDE = "www.wikipedia.org"
 """Stands for another customer of the network that X is in."""
 
 
-LOOKS = 2
+LOOKS = 4
 """A machine that others keep busy answers late, and a neighbour that was asked is no proof then."""
 APART = ("www.cloudflare.com", "www.gstatic.com", "telegram.org", "web.telegram.org")
 """Stand for what is reached by other ways."""
