@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/fleet.py [--agents 100 300] [--seconds 300] [--database URL]
 
 A real `shutwatch collector` on loopback takes in, judges, detects and shows; this program is its
-agents. Each measures at the interval, begun at a moment of its own, and hands in between half a
+agents. Each measures at the interval, begun at a moment of its own, and sends between half a
 second and eight seconds after its cycle ended (`monitor.agent.batch_delivery`). Three agents are
 controls. At the middle of the measured time one country blocks one platform.
 
@@ -45,7 +45,7 @@ CONTROLS_EVERY = 20.0
 """Seconds between two rounds of a control."""
 SCRAPE_EVERY = 30.0
 AFTERWARDS = 120.0
-"""Seconds for which cycles that were handed in may still wait to be judged, at most."""
+"""Seconds for which cycles that were sent may still wait to be judged, at most."""
 
 
 class Ran(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,7 +201,7 @@ class Fleet:
         return process
 
     async def live(self, pid: int, said: Said, seconds: float) -> Ran:
-        """Until all is over, and all that was handed in is judged."""
+        """Until all is over, and all that was sent is judged."""
         begun = time.time()
         until = begun + self.interval + seconds
         self.blocked_from = begun + self.interval + seconds / 2
@@ -265,7 +265,7 @@ class Fleet:
         )
 
     async def _agent(self, agent: Agent, begun: float, every: float, until: float) -> None:
-        """Its cycles, and each handed in some seconds after its end."""
+        """Its cycles, and each sent some seconds after its end."""
         ends = begun + self.rng.uniform(0, every)
         while ends < until:
             await asyncio.sleep(max(0.0, ends - time.time()))

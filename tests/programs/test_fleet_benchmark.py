@@ -7,7 +7,7 @@ from benchmarks.fleet import run
 
 @pytest.mark.timeout(180)
 def test_a_small_fleet_out_of_order_is_judged_whole_and_once() -> None:
-    """Twelve agents in three countries hand in over real HTTP, each half a second to eight seconds
+    """Twelve agents in three countries send over real HTTP, each half a second to eight seconds
     late. Whatever was acknowledged is judged once; the one block is one event, which is confirmed
     and names its country and platform; nothing else is told."""
     ran = run(12, interval=10.0, seconds=40.0)
