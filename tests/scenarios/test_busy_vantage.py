@@ -1,10 +1,10 @@
 """A vantage whose own machine has no time: what seems slow there accuses nobody."""
 
-import os
+import signal
 import subprocess
-import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -22,25 +22,31 @@ HOSTS = {
     "tiktok": "www.tiktok.com",
 }
 NETWORKS = ("ptcl", "zong")
-LAST = ["nice", "-n", "19"]
-"""The prober comes after everything else on this machine."""
-BUSIER = (14, 10, 7, 5, 3, 1)
-"""How nice the busy loops are, one for each processor, in each further cycle: the prober gets a
-quarter of what is left over, then an eighth, and so on, until a transfer was held up long enough to
-be in doubt. What else is tested on this machine goes first."""
+RUNS = 0.02
+"""Seconds for which the prober runs at a time."""
+WAITS = (0.08, 0.16, 0.24, 0.32, 0.4)
+"""Seconds for which it then stands still, in each further cycle, until a transfer was held up long
+enough to be in doubt. It is stopped from outside, as a machine without time does, and the machine
+of the tests has its time."""
 
 
-@contextmanager
-def busy(nice: int) -> Iterator[None]:
-    """Every processor has more to do than it can."""
-    command = ["nice", "-n", str(nice), sys.executable, "-c", "while True: pass"]
-    loops = [subprocess.Popen(command) for _ in range(os.cpu_count() or 1)]
-    try:
-        yield
-    finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
+def starved(program: subprocess.Popen[str], wait: float) -> None:
+    """Let a program run for a moment at a time, to its end."""
+    while program.poll() is None:
+        time.sleep(RUNS)
+        program.send_signal(signal.SIGSTOP)
+        time.sleep(wait)
+        program.send_signal(signal.SIGCONT)
+
+
+def seen_starved(lab: Lab, config: Path, wait: float) -> Seen:
+    """A cycle of a prober that stands still again and again."""
+    said = lab.directory / f"said-{wait}"
+    command = ["shutwatch", "once", "--config", str(config), "--json", "--transfers"]
+    with said.open("w") as out:
+        program = lab.popen(command, stdout=out)
+        starved(program, wait)
+    return seen(subprocess.CompletedProcess(command, program.returncode, said.read_text(), ""))
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +60,9 @@ def cycles() -> Iterator[list[Seen]]:
         path.write_text(
             lab.config(platforms=list(HOSTS), egress="interface", probe=ROOMY, extra=THROTTLING)
         )
-        command = [*LAST, "shutwatch", "once", "--config", str(path), "--json", "--transfers"]
         found: list[Seen] = []
-        for nice in BUSIER:
-            with busy(nice):
-                found.append(seen(lab.run(command, timeout=240)))
+        for wait in WAITS:
+            found.append(seen_starved(lab, path, wait))
             if "throttling.machine" in rules(found):
                 break
         yield found
