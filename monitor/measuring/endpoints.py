@@ -53,7 +53,7 @@ OVERLOAD_PAUSE = 3.0
 may last for some seconds."""
 FLOWS_PER_CYCLE = 8
 """Functions of which connections are counted in one cycle, each at one address."""
-_FLOW_BYTES = 500_000
+_FLOW_BYTES = 1_000_000
 """Bytes of one such count at most, about."""
 _FOLLOW_UP_BYTES = 100_000
 """Bytes of one follow-up at most, about."""
@@ -132,7 +132,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
     """Silent members of a pool that are tested in full, by platform, function, pool and layer."""
     _aside: dict[tuple[str, str, str], Target] = msgspec.field(default_factory=dict)
     """Those they stand for, by platform, function and endpoint."""
-    _counted: set[tuple[str, str]] = msgspec.field(default_factory=set)
+    _counted: set[tuple[str, str, bool]] = msgspec.field(default_factory=set)
     """Where connections were counted so far: platforms and functions, by name."""
 
     @property
@@ -361,16 +361,18 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         self, function: Function, target: Target, where: Dial, controls: Sequence[Measurement]
     ) -> tuple[Measurement, ...]:
         """How many connections are cut off where some are, at one endpoint of a function, and at
-        none that merely informs; see `_follow_up` for where never."""
+        one that merely informs where none of the platform was counted; see `_follow_up` for where
+        never."""
         if self.vantage.profile is Profile.QUIET or not any(map(answered, controls)):
             return ()
         ledger, asked = self.probers.ledger, self.vantage.id
         if self.late or not ledger.affords(asked, Allotment.SUSPICION, _FLOW_BYTES):
             return ()
-        place, informs = (target.platform, function.name), target.endpoint != function.endpoints[0]
+        informs = function.canonical and target.endpoint != function.endpoints[0]
+        place = (target.platform, function.name, informs)
         if place in self._counted or len(self._counted) >= FLOWS_PER_CYCLE:
             return ()
-        if function.canonical and informs:
+        if informs and any(platform == target.platform for platform, *_ in self._counted):
             return ()
         self._counted.add(place)
         return (await self.probers.follow_up(asked, plan_flows(target, where), cycle=self.cycle),)
