@@ -133,6 +133,13 @@ class Ledger:
         budget = self._budgets[vantage]
         return not self._limited or budget.affords(allotment, cost, self.spent(vantage), self._at())
 
+    def spares(self, vantage: str, cost: int) -> bool:
+        """Whether the routine has `cost` bytes to spare beside those of the next modest cycle."""
+        modest = Costs(
+            whole=self._dearest(vantage, Effort.WHOLE), modest=self._dearest(vantage, Effort.MODEST)
+        ).expected(Effort.MODEST)
+        return self.affords(vantage, Allotment.ROUTINE, modest + cost)
+
     def lasts(self, vantage: str, cost: int) -> bool:
         """Whether the day's bytes suffice for `cost` more, whatever for."""
         return not self._limited or cost <= self._budgets[vantage].left(self.spent(vantage))
