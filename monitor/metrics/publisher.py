@@ -165,13 +165,11 @@ class Publisher:
         """Show on how many platforms each vantage of a country disagrees with its network, and
         which vantages are in quarantine."""
         for vantage in self._watched.by_country.get(country, ()):
-            self._change(
-                vantage,
-                lambda view: {
-                    "outlier_platforms": outliers.get(view.point.id, 0),
-                    "quarantined": quarantined(view.point.id),
-                },
-            )
+            view, alone, out = self._views[vantage], outliers.get(vantage, 0), quarantined(vantage)
+            # A view that stays the same is not replaced: what was made of it still holds.
+            if view.outlier_platforms != alone or view.quarantined is not out:
+                changes = {"outlier_platforms": alone, "quarantined": out}
+                self._swap([msgspec.structs.replace(view, **changes)])
 
     def lead(self, *, leading: bool) -> None:
         """Show from now on whether this process judges."""
@@ -384,14 +382,10 @@ class Publisher:
         }
 
     def _change(self, vantage: str, changes: Callable[[VantageView], dict[str, object]]) -> None:
-        """Change one vantage, where it is known. A view that stays the same is not replaced: what
-        was made of it still holds."""
+        """Change one vantage, where it is known."""
         view = self._views.get(vantage)
-        if view is None:
-            return
-        made = changes(view)
-        if any(getattr(view, name) != value for name, value in made.items()):
-            self._swap([msgspec.structs.replace(view, **made)])
+        if view is not None:
+            self._swap([msgspec.structs.replace(view, **changes(view))])
 
     def _watch_all(self, views: Sequence[VantageView]) -> "_Watched":
         """Show these vantages, and no others. Events are chosen anew afterwards."""
