@@ -182,6 +182,9 @@ class PostgresqlBackend(Backend):
                 # The session keeps the lock. In a transaction it would be ended for being idle.
                 connection.commit()
                 yield mine
+                if mine:
+                    # A server takes its time to notice that a session is over.
+                    connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ARCHIVING})
         finally:
             engine.dispose()
 
