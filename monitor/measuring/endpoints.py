@@ -119,6 +119,8 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
     """Ids of the endpoints that are greeted in another form too."""
     quic: QuicWitness
     effort: CycleEffort
+    answered_before: frozenset[tuple[str, str]]
+    """Platform and endpoint of those that answered in the cycle before."""
     silent_before: frozenset[tuple[str, str]]
     """Platform and endpoint of those to which the vantage's last cycle made no connection."""
     last_begun: float
@@ -168,6 +170,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             # An address of a family that does not work here stands for nobody.
             endpoints.sort(key=lambda one: not self._may_answer(one))
         first, rest = first_and_rest(endpoints, self.pace.sampled(function.sample))
+        rest = sorted(elsewhere_first(rest, first), key=lambda one: not self._may_answer(one))
         # As many again suffice where the first ones stay silent, and these too.
         more, rest = rest[: len(first)], rest[len(first) :]
         full = full_tests(function, pool, len(first) + len(more))
@@ -179,8 +182,9 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             failed = [one for one in measured if not one.attempts[-1].reached]
             silent = all(silent_at(one.attempts[-1]) for one in measured)
             given_up = self.early.state in HOPELESS or self.late
-            # The cycle before asked further members already.
-            asked = any((platform.name, one.id) in self.silent_before for one in pool)
+            # The cycle before asked further members already, in vain.
+            places = {(platform.name, one.id) for one in pool}
+            asked = places & self.silent_before and not places & self.answered_before
             if not failed or not several or given_up:
                 break
             if silent and (asked or several is rest):
@@ -477,3 +481,14 @@ def first_and_rest(
 ) -> tuple[Sequence[Endpoint], Sequence[Endpoint]]:
     """The endpoints to measure first, and those kept back; a sample of 0 keeps none back."""
     return (endpoints[:sample], endpoints[sample:]) if sample else (endpoints, ())
+
+
+def elsewhere_first(rest: Sequence[Endpoint], tried: Sequence[Endpoint]) -> list[Endpoint]:
+    """The others of a pool, those first that stand for something else than the members tried: an
+    address of another family, then another address, then another port."""
+
+    def family(one: Endpoint) -> str:
+        return family_of(one.host) if is_literal(one.host) else ""
+
+    families, hosts = {family(one) for one in tried}, {one.host for one in tried}
+    return sorted(rest, key=lambda one: (family(one) in families, one.host in hosts))
