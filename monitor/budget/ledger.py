@@ -134,11 +134,9 @@ class Ledger:
         return not self._limited or budget.affords(allotment, cost, self.spent(vantage), self._at())
 
     def spares(self, vantage: str, cost: int) -> bool:
-        """Whether the routine has `cost` bytes to spare beside those of the next modest cycle."""
-        modest = Costs(
-            whole=self._dearest(vantage, Effort.WHOLE), modest=self._dearest(vantage, Effort.MODEST)
-        ).expected(Effort.MODEST)
-        return self.affords(vantage, Allotment.ROUTINE, modest + cost)
+        """Whether suspicion has `cost` bytes to spare while nothing is suspicious."""
+        spent = self.spent(vantage)
+        return not self._limited or self._budgets[vantage].spares(cost, spent, self._at())
 
     def lasts(self, vantage: str, cost: int) -> bool:
         """Whether the day's bytes suffice for `cost` more, whatever for."""

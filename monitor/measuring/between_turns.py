@@ -7,7 +7,7 @@ and a greeting, no page. What does not answer is measured at once, in a cycle ou
 
 Such a test accuses nobody and is not recorded: nothing shows at that moment that the vantage's line
 is well, no control was asked, and a packet may have been lost. Only the cycle that follows is
-judged. Its bytes are those that the routine does not need for the next turn.
+judged. Its bytes are those kept for suspicion, as far as a block could do without them.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from datetime import datetime
 
 import msgspec
 
+from monitor.budget.budget import Allotment
 from monitor.budget.ledger import BudgetSpentError
 from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Endpoint, Function, Platform
@@ -55,7 +56,12 @@ async def short_tests(
 
     async def reached(target: Target) -> bool | None:
         try:
-            made = await probers.measure(vantage.id, target, reduction=_SLIGHT, brisk=True)
+            made = await probers.measure(
+                *(vantage.id, target),
+                reduction=_SLIGHT,
+                brisk=True,
+                allotment=Allotment.SUSPICION,
+            )
         except BudgetSpentError:
             return None
         return made.reached

@@ -75,8 +75,8 @@ async def test_what_does_not_answer_is_named_within_seconds(platform: str, meets
     assert asyncio.get_running_loop().time() < 2 * FLOOR
 
 
-async def test_the_next_turn_has_its_bytes_first() -> None:
-    """Where the day's bytes are scarce nothing is tested, and nobody called silent."""
+async def test_a_block_has_its_bytes_first() -> None:
+    """Where few are kept for suspicion nothing is tested, and nobody called silent."""
     made = network(Drops(), 0.04)
     assert await round_of_tests(made, daily_bytes=100_000) == ShortTests(at=START)
     assert not made.connects
