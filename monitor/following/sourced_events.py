@@ -108,16 +108,16 @@ def merged(
     return changed
 
 
-def _same(event: Event, known: Mapping[str, SourcedEvent], now: datetime) -> SourcedEvent | None:
-    """The known event that this one continues: about the same, and at the same time."""
+def _same(event: Event, known: Mapping[str, SourcedEvent], now: datetime) -> str:
+    """Id of the known event that this one continues, about the same and at the same time; empty
+    for none."""
     begins, ends = _span(event, now)
     for one in sorted(known.values(), key=lambda one: one.event.onset_latest, reverse=True):
         if (one.country, one.platform) != (event.country, event.platform):
             continue
         began, ended = _span(one.event, now)
-        if one.event.state is not EventState.WITHDRAWN and began <= ends and begins <= ended:
-            return one.id
-        if one.id == event.id:
+        overlaps = began <= ends and begins <= ended
+        if one.id == event.id or (overlaps and one.event.state is not EventState.WITHDRAWN):
             return one.id
     return ""
 
