@@ -66,7 +66,7 @@ FAULTS = {
         rules=frozenset({"tls.large_packets", "look.explained"}),
     ),
     "lossy-path": Fault(
-        apply=lambda network: network.impair(loss=0.5, address=X_HOSTS, seed=5),
+        apply=lambda network: network.impair(loss=0.3, address=X_HOSTS, seed=5),
         states=frozenset({"ok", "insufficient"}),
         rules=frozenset(
             {"path.lossy", "partial.any_name", "endpoint.reached_on_retry", "family.ipv6_dead"}
