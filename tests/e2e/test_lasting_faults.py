@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.running import running, wait_for
-from tests.e2e.test_events import BRISK, HASTY, X_HOSTS, X_NAMES
+from tests.e2e.watching import BRISK, HASTY, X_HOSTS, X_NAMES
 from tests.lab.hosts import TRANSPARENT_PROXY
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tests.e2e.running import running, wait_for
-from tests.e2e.test_events import BRISK, X_HOSTS
+from tests.e2e.watching import BRISK, X_HOSTS
 from tests.lab import hosts
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.running import Monitor, running, wait_for
-from tests.e2e.test_events import BRISK
+from tests.e2e.watching import BRISK
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
 from tests.scenarios.story import write_config

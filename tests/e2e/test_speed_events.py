@@ -31,7 +31,7 @@ from monitor.measuring.transfers import NEXT_DUE
 from storage.open_store import open_store
 from storage.values.selection import Selection
 from tests.e2e.running import Monitor, running, wait_for
-from tests.e2e.test_events import HASTY
+from tests.e2e.watching import HASTY
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
 from tests.scenarios.rounds import SETTINGS, SLOW_CYCLE, Rounds, told
