@@ -184,7 +184,8 @@ class FunctionVerdict(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(f"{self.function}:{group}" for group in self.groups) or (self.function,)
 
 
-class PlatformVerdict(msgspec.Struct, frozen=True, kw_only=True):
+# As many are kept as a fleet has vantages and platforms, and none is part of a circle.
+class PlatformVerdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The verdict on one platform at one vantage in one cycle."""
 
     cycle: str

@@ -39,7 +39,7 @@ ANNOTATION_TEXT = 120
 """Characters of an annotation in a label, at most."""
 
 VANTAGE = ("country", "network", "asn", "vantage")
-VANTAGE_FUNCTION = (*VANTAGE, "vantage_role")
+ROLE = "vantage_role"
 PAIR = ("country", "platform")
 ONSET = ("onset_earliest", "onset_latest", "onset_local", "first_blocked")
 
@@ -65,8 +65,9 @@ class Family(NamedTuple):
     """True for facts about this process. Every collector exposes them; all other families come from
     the leader alone, so that nothing is counted twice."""
     of_vantage: VantageSamples | None
-    """The samples of one vantage, which stay as they are until its view changes or
-    `VantageView.holds_until`; None where the family is about more than one, or always changes."""
+    """The samples of one vantage, without the values of `VANTAGE`. They stay as they are until its
+    view changes or `VantageView.holds_until`; None where the family is about more than one, or
+    always changes."""
 
     def metric(self, rows: Rows) -> Metric:
         """The family with these samples."""
@@ -101,14 +102,18 @@ def _family(
 
 
 def _vantage_family(kind: type[Any], *labels: str) -> Callable[[VantageSamples], VantageSamples]:
-    """The decorated function gives the samples of one vantage."""
+    """The decorated function gives the samples of one vantage; `labels` follow those of `VANTAGE`,
+    whose values it leaves out."""
 
     def add(own: VantageSamples) -> VantageSamples:
         def samples(snapshot: Snapshot, at: datetime) -> Rows:
-            return (row for view in snapshot.vantages for row in own(view, at))
+            for view in snapshot.vantages:
+                of = of_vantage(view)
+                for rest, value in own(view, at):
+                    yield (*of, *rest), value
 
         name, text = PREFIX + own.__name__, own.__doc__ or ""
-        FAMILIES.append(Family(kind, name, text, labels, samples, False, own))
+        FAMILIES.append(Family(kind, name, text, (*VANTAGE, *labels), samples, False, own))
         return own
 
     return add
@@ -123,13 +128,18 @@ vantage_counter = partial(_vantage_family, CounterMetricFamily)
 vantage_histogram = partial(_vantage_family, HistogramMetricFamily)
 
 
-def _of(view: VantageView) -> tuple[str, ...]:
+def of_vantage(view: VantageView) -> tuple[str, ...]:
+    """The values of `VANTAGE`."""
     point = view.point
     return point.country, point.network, str(point.asn), point.id
 
 
-def _with_function(view: VantageView) -> tuple[str, ...]:
-    return (*_of(view), str(view.point.role))
+def _role(view: VantageView) -> tuple[str, ...]:
+    return (str(view.point.role),)
+
+
+def _with_role(view: VantageView) -> tuple[str, ...]:
+    return (*of_vantage(view), *_role(view))
 
 
 def _seconds(moment: datetime | None) -> float:
@@ -194,7 +204,7 @@ def build(_: Snapshot, __: datetime) -> Rows:
     yield (__version__, python_platform.python_version()), 1
 
 
-@vantage_info(*VANTAGE, "platform", "method", "sub_method", "meaning", "meaning_past")
+@vantage_info("platform", "method", "sub_method", "meaning", "meaning_past")
 def platform_blocked_method(view: VantageView, at: datetime) -> Rows:
     """Method by which a platform is blocked, partial, degraded or throttled at a vantage."""
     for verdict in view.platforms_at(at):
@@ -202,14 +212,14 @@ def platform_blocked_method(view: VantageView, at: datetime) -> Rows:
             method, sub_method = verdict.method, verdict.sub_method
             meaning = method_label(method, sub_method)
             past = method_label(method, sub_method, past=True)
-            yield (*_of(view), verdict.platform, method, sub_method, meaning, past), 1
+            yield (verdict.platform, method, sub_method, meaning, past), 1
 
 
-@vantage_info(*VANTAGE_FUNCTION, "egress", "country_name")
+@vantage_info(ROLE, "egress", "country_name")
 def vantage(view: VantageView, _: datetime) -> Rows:
     """Facts about a configured vantage; always 1."""
     country = words_in().country(view.point.country)
-    yield (*_with_function(view), view.point.egress.kind, country), 1
+    yield (*_role(view), view.point.egress.kind, country), 1
 
 
 @info("url", everywhere=True)
@@ -290,48 +300,48 @@ def prune_last_success_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Row
     yield (), _seconds(snapshot.prune_done_at)
 
 
-@vantage_gauge(*VANTAGE, "platform", "state")
+@vantage_gauge("platform", "state")
 def platform_state(view: VantageView, at: datetime) -> Rows:
     """1 for the current state of a platform at a field vantage, 0 for every other state."""
     for verdict in view.platforms_at(at):
         for state in State:
-            yield (*_of(view), verdict.platform, state), verdict.state is state
+            yield (verdict.platform, state), verdict.state is state
 
 
-@vantage_gauge(*VANTAGE, "platform", "function", "state")
+@vantage_gauge("platform", "function", "state")
 def function_state(view: VantageView, at: datetime) -> Rows:
     """Always 1; the label `state` has the state of a function of a platform at a field vantage."""
     for verdict in view.platforms_at(at):
         for function in verdict.functions:
-            yield (*_of(view), verdict.platform, function.function, function.state), 1
+            yield (verdict.platform, function.function, function.state), 1
 
 
-@vantage_gauge(*VANTAGE, "platform")
+@vantage_gauge("platform")
 def platform_partial_ratio(view: VantageView, at: datetime) -> Rows:
     """Share (0 to 1) of the connections, or of the addresses, of a platform that fails at a field
     vantage where its state is partial; no sample where it was not counted."""
     for verdict in view.platforms_at(at):
         if verdict.share is not None:
-            yield (*_of(view), verdict.platform), verdict.share
+            yield (verdict.platform,), verdict.share
 
 
-@vantage_gauge(*VANTAGE, "platform", "function", "group")
+@vantage_gauge("platform", "function", "group")
 def function_group_blocked(view: VantageView, at: datetime) -> Rows:
     """Always 1; the label `group` has a blocked or slow group, such as a data centre, of a function
     whose other groups work at a field vantage."""
     for verdict in view.platforms_at(at):
         for function in verdict.functions:
             for group in function.groups:
-                yield (*_of(view), verdict.platform, function.function, group), 1
+                yield (verdict.platform, function.function, group), 1
 
 
-@vantage_gauge(*VANTAGE, "platform", "function")
+@vantage_gauge("platform", "function")
 def function_blocked_endpoints(view: VantageView, at: datetime) -> Rows:
     """Blocked or slow endpoints of a function at a field vantage, even if it works without them;
     8 at most, and no sample for none."""
     for verdict in view.platforms_at(at):
         for function in (function for function in verdict.functions if function.accused):
-            yield (*_of(view), verdict.platform, function.function), len(function.accused)
+            yield (verdict.platform, function.function), len(function.accused)
 
 
 @gauge(*PAIR)
@@ -418,22 +428,23 @@ def circumstance_ended_timestamp_seconds(snapshot: Snapshot, at: datetime) -> Ro
         yield (*what, *_end(event)), seconds
 
 
-@vantage_gauge(*VANTAGE_FUNCTION, "state")
+@vantage_gauge(ROLE, "state")
 def vantage_state(view: VantageView, at: datetime) -> Rows:
     """1 for the current health state of a vantage, 0 for every other state."""
+    now = view.state_at(at)
     for state in VantageState:
-        yield (*_with_function(view), state), view.state_at(at) is state
+        yield (*_role(view), state), now is state
 
 
-@vantage_gauge(*VANTAGE_FUNCTION)
+@vantage_gauge(ROLE)
 def vantage_reference_success_ratio(view: VantageView, at: datetime) -> Rows:
     """Share of references that worked in a vantage's last cycle."""
     health = view.health_at(at)
     if health and health.references_total:
-        yield _with_function(view), health.references_ok / health.references_total
+        yield _role(view), health.references_ok / health.references_total
 
 
-@vantage_gauge(*VANTAGE, "platform", "against")
+@vantage_gauge("platform", "against")
 def platform_transfer_ratio(view: VantageView, at: datetime) -> Rows:
     """Speed of a platform's transfer at a field vantage, divided by that of another transfer."""
     lowest: dict[tuple[str, str], float] = {}
@@ -441,15 +452,14 @@ def platform_transfer_ratio(view: VantageView, at: datetime) -> Rows:
         if transfer.ratio is not None:
             key = (transfer.verdict.platform, transfer.ratio[0])
             lowest[key] = min(transfer.ratio[1].median, lowest.get(key, inf))
-    for (platform, against), ratio in lowest.items():
-        yield (*_of(view), platform, against), ratio
+    yield from lowest.items()
 
 
-@vantage_gauge(*VANTAGE_FUNCTION)
+@vantage_gauge(ROLE)
 def vantage_daily_bytes(view: VantageView, at: datetime) -> Rows:
     """Bytes a vantage sent and received today (UTC), approximate."""
     day, used = view.day_bytes or (None, 0)
-    yield _with_function(view), used if day == at.date() else 0
+    yield _role(view), used if day == at.date() else 0
 
 
 @gauge()
@@ -458,80 +468,80 @@ def vantage_daily_bytes_limit(snapshot: Snapshot, _: datetime) -> Rows:
     yield (), snapshot.daily_bytes
 
 
-@vantage_gauge(*VANTAGE_FUNCTION)
+@vantage_gauge(ROLE)
 def vantage_clock_skew_seconds(view: VantageView, at: datetime) -> Rows:
     """Seconds the clock of a vantage is ahead of servers' clocks; negative: behind."""
     health = view.health_at(at)
     if health and health.clock_skew is not None:
-        yield _with_function(view), health.clock_skew
+        yield _role(view), health.clock_skew
 
 
-@vantage_gauge(*VANTAGE_FUNCTION)
+@vantage_gauge(ROLE)
 def vantage_exit_as_configured(view: VantageView, at: datetime) -> Rows:
     """1 if a vantage's exit is in its configured country and network, else 0."""
     if health := view.health_at(at):
-        yield _with_function(view), not (health.exit_country or health.exit_asn)
+        yield _role(view), not (health.exit_country or health.exit_asn)
 
 
-@gauge(*VANTAGE_FUNCTION)
+@gauge(*VANTAGE, ROLE)
 def vantage_outlier_platforms(snapshot: Snapshot, _: datetime) -> Rows:
     """Number of platforms on which a vantage disagrees with all others of its network."""
     fields = [view for view in snapshot.vantages if view.is_field]
     sizes = Counter(view.network for view in fields)
     for view in fields:
         if sizes[view.network] > WITNESSES:
-            yield _with_function(view), view.outlier_platforms
+            yield _with_role(view), view.outlier_platforms
 
 
-@vantage_gauge(*VANTAGE_FUNCTION)
+@vantage_gauge(ROLE)
 def vantage_quarantined(view: VantageView, _: datetime) -> Rows:
     """1 while a vantage is in quarantine, else absent."""
     if view.quarantined:
-        yield _with_function(view), 1
+        yield _role(view), 1
 
 
-@vantage_gauge(*VANTAGE_FUNCTION)
+@vantage_gauge(ROLE)
 def vantage_last_report_timestamp_seconds(view: VantageView, _: datetime) -> Rows:
     """Time the last cycle of a vantage finished, in seconds since 1970; 0: never."""
-    yield _with_function(view), _seconds(view.last_report_at)
+    yield _role(view), _seconds(view.last_report_at)
 
 
-@gauge(*VANTAGE_FUNCTION)
+@gauge(*VANTAGE, ROLE)
 def vantage_report_age_seconds(snapshot: Snapshot, at: datetime) -> Rows:
     """Seconds without a finished cycle of a vantage, counted by no clock that can be set."""
-    return ((_with_function(v), v.waited(v.last_report_at, at)) for v in snapshot.vantages)
+    return ((_with_role(v), v.waited(v.last_report_at, at)) for v in snapshot.vantages)
 
 
 @gauge(*VANTAGE)
 def cycle_success_age_seconds(snapshot: Snapshot, at: datetime) -> Rows:
     """Seconds without a stored cycle of a vantage, counted by no clock that can be set."""
-    return ((_of(v), v.waited(v.last_success_at, at)) for v in snapshot.vantages)
+    return ((of_vantage(v), v.waited(v.last_success_at, at)) for v in snapshot.vantages)
 
 
-@vantage_gauge(*VANTAGE)
+@vantage_gauge()
 def cycle_last_success_timestamp_seconds(view: VantageView, _: datetime) -> Rows:
     """Time the last stored cycle of a vantage finished, in seconds since 1970; 0: never."""
-    yield _of(view), _seconds(view.last_success_at)
+    yield (), _seconds(view.last_success_at)
 
 
-@vantage_gauge(*VANTAGE)
+@vantage_gauge()
 def cycle_duration_seconds(view: VantageView, _: datetime) -> Rows:
     """Duration of the last cycle of a vantage, in seconds."""
     if view.cycle_started_at and view.cycle_finished_at:
-        yield _of(view), (view.cycle_finished_at - view.cycle_started_at).total_seconds()
+        yield (), (view.cycle_finished_at - view.cycle_started_at).total_seconds()
 
 
-@vantage_counter(*VANTAGE)
+@vantage_counter()
 def schedule_missed(view: VantageView, _: datetime) -> Rows:
     """Scheduled cycles that did not start because the one before was still running."""
-    yield _of(view), view.schedule_missed
+    yield (), view.schedule_missed
 
 
-@vantage_counter(*VANTAGE, "effort")
+@vantage_counter("effort")
 def cycles(view: VantageView, _: datetime) -> Rows:
     """Cycles of a vantage by effort; effort `none`: skipped to save the day's bytes."""
     for effort, count in view.cycles.items():
-        yield (*_of(view), effort), count
+        yield (effort,), count
 
 
 @counter("operation", everywhere=True)
@@ -564,31 +574,89 @@ def ping_failures(snapshot: Snapshot, _: datetime) -> Rows:
     yield (), snapshot.ping_failures
 
 
-@vantage_counter(*VANTAGE_FUNCTION)
+@vantage_counter(ROLE)
 def vantage_bytes(view: VantageView, _: datetime) -> Rows:
     """Bytes a vantage sent and received, estimated from its measurements."""
-    yield _with_function(view), view.bytes_used
+    yield _role(view), view.bytes_used
 
 
-@vantage_counter(*VANTAGE, "platform")
+@vantage_counter("platform")
 def probes(view: VantageView, _: datetime) -> Rows:
     """Measurements of endpoints of a platform, or of references."""
     for platform, count in view.probes.items():
-        yield (*_of(view), platform), count
+        yield (platform,), count
 
 
-@vantage_counter(*VANTAGE, "layer", "failure")
+@vantage_counter("layer", "failure")
 def probe_failures(view: VantageView, _: datetime) -> Rows:
     """Failed observations of a vantage by layer and failure."""
-    for (layer, failure), count in view.failures.items():
-        yield (*_of(view), layer, failure), count
+    yield from view.failures.items()
 
 
-@vantage_histogram(*VANTAGE, "layer")
+@vantage_histogram("layer")
 def probe_duration_seconds(view: VantageView, _: datetime) -> Rows:
     """Duration of one layer of a measurement, failed or not, in seconds."""
     for layer, histogram in view.durations.items():
-        yield (*_of(view), layer), histogram
+        yield (layer,), histogram
+
+
+@gauge("source")
+def source_up(snapshot: Snapshot, at: datetime) -> Rows:
+    """1 if a source of others' measurements was read as a whole lately, else 0."""
+    return (((one.kind,), one.answers(at)) for one in snapshot.sources)
+
+
+@gauge("source")
+def source_last_answer_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
+    """Time a source was last read as a whole, in seconds since 1970; 0: never."""
+    return (((one.kind,), _seconds(one.state.answered_at)) for one in snapshot.sources)
+
+
+@gauge("source")
+def source_newest_row_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
+    """Time the newest measurement of a source was taken, in seconds since 1970; 0: none."""
+    return (((one.kind,), _seconds(one.state.newest_at)) for one in snapshot.sources)
+
+
+@gauge("source")
+def source_budget_used_ratio(snapshot: Snapshot, at: datetime) -> Rows:
+    """Share of a source's budget that was used in this hour."""
+    for one in snapshot.sources:
+        now = at.replace(minute=0, second=0, microsecond=0)
+        yield (one.kind,), one.state.units / one.budget if one.state.hour == now else 0.0
+
+
+@counter("source")
+def source_requests(snapshot: Snapshot, _: datetime) -> Rows:
+    """Requests to a source."""
+    return (((one.kind,), one.state.requests) for one in snapshot.sources)
+
+
+@counter("source")
+def source_rows(snapshot: Snapshot, _: datetime) -> Rows:
+    """Measurements of a source that were new."""
+    return (((one.kind,), one.state.rows) for one in snapshot.sources)
+
+
+@counter("source")
+def source_malformed_rows(snapshot: Snapshot, _: datetime) -> Rows:
+    """Measurements of a source that could not be read."""
+    return (((one.kind,), one.state.malformed) for one in snapshot.sources)
+
+
+@counter("source")
+def source_judged_rows(snapshot: Snapshot, _: datetime) -> Rows:
+    """Measurements of a source that our rules judged."""
+    return (((one.kind,), one.state.judged) for one in snapshot.sources)
+
+
+@gauge("source", *PAIR, "state")
+def source_event_state(snapshot: Snapshot, _: datetime) -> Rows:
+    """1 for an active event that measurements of a source show, by its state."""
+    for one in snapshot.sources:
+        for found in one.events:
+            if found.active:
+                yield (one.kind, found.country, found.platform, found.event.state), 1
 
 
 def shown_families(snapshot: Snapshot) -> Iterator[Family]:

@@ -25,6 +25,7 @@ from monitor.metrics.published_state import (
     VantageView,
     frozen_map,
 )
+from monitor.metrics.source_view import SourceView
 from probes.catalog.catalog import Catalog
 from probes.failure import Failure, failure_class
 from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, layer_of
@@ -125,6 +126,11 @@ class Publisher:
 
     def ready(self) -> tuple[bool, str]:
         """Whether cycles are finished, and a sentence that says so."""
+        sources = self._snapshot.sources
+        if not self._views and sources:
+            if any(source.answers(self._now()) for source in sources):
+                return True, "ready"
+            return False, "not ready: no source has been read lately"
         reported = [view for view in self._views.values() if view.last_report_at is not None]
         if not reported:
             return False, "not ready: no vantage has finished its first cycle yet"
@@ -165,13 +171,11 @@ class Publisher:
         """Show on how many platforms each vantage of a country disagrees with its network, and
         which vantages are in quarantine."""
         for vantage in self._watched.by_country.get(country, ()):
-            self._change(
-                vantage,
-                lambda view: {
-                    "outlier_platforms": outliers.get(view.point.id, 0),
-                    "quarantined": quarantined(view.point.id),
-                },
-            )
+            view, alone, out = self._views[vantage], outliers.get(vantage, 0), quarantined(vantage)
+            # A view that stays the same is not replaced: what was made of it still holds.
+            if view.outlier_platforms != alone or view.quarantined is not out:
+                changes = {"outlier_platforms": alone, "quarantined": out}
+                self._swap([msgspec.structs.replace(view, **changes)])
 
     def lead(self, *, leading: bool) -> None:
         """Show from now on whether this process judges."""
@@ -307,6 +311,11 @@ class Publisher:
         if shown != self._snapshot.annotations:
             self._swap(annotations=shown)
 
+    def sources_seen(self, sources: tuple[SourceView, ...]) -> None:
+        """Show these sources of others' measurements instead of those shown before."""
+        if sources != self._snapshot.sources:
+            self._swap(sources=sources)
+
     def config_refused(self) -> None:
         """Show that a reloaded configuration could not be used."""
         self._swap(config_refused=True)
@@ -384,14 +393,10 @@ class Publisher:
         }
 
     def _change(self, vantage: str, changes: Callable[[VantageView], dict[str, object]]) -> None:
-        """Change one vantage, where it is known. A view that stays the same is not replaced: what
-        was made of it still holds."""
+        """Change one vantage, where it is known."""
         view = self._views.get(vantage)
-        if view is None:
-            return
-        made = changes(view)
-        if any(getattr(view, name) != value for name, value in made.items()):
-            self._swap([msgspec.structs.replace(view, **made)])
+        if view is not None:
+            self._swap([msgspec.structs.replace(view, **changes(view))])
 
     def _watch_all(self, views: Sequence[VantageView]) -> "_Watched":
         """Show these vantages, and no others. Events are chosen anew afterwards."""

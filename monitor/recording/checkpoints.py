@@ -24,6 +24,7 @@ from monitor.analysis.events.detection import (
 from monitor.analysis.events.event import Event
 from monitor.analysis.events.outage import Outages
 from monitor.analysis.events.settings import EventSettings
+from monitor.analysis.events.shared_map import decoded, encoded
 from monitor.analysis.events.shutdowns import Connectivity, only_vantages
 from monitor.analysis.events.verdict_order import VerdictOrder, begin
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
@@ -117,10 +118,10 @@ def restored(
     condition: VerdictOrder[Connectivity, VantageHealth] = begin(Connectivity())
     for conclusion in saved:
         if (conclusion.country, conclusion.platform) == VANTAGES_KEY:
-            known = msgspec.json.decode(conclusion.state, type=Connectivity)
+            known = decoded(conclusion.state, Connectivity)
             condition = _restore(conclusion, only_vantages(known, vantages))
         elif not conclusion.country:
-            worldwide = msgspec.json.decode(conclusion.state, type=Outages)
+            worldwide = decoded(conclusion.state, Outages)
             outages[conclusion.platform] = _restore(conclusion, outage.recounted(worldwide))
         else:
             places[conclusion.country, conclusion.platform] = order_of(conclusion)
@@ -139,7 +140,7 @@ def kind_of(place: CountryPlatformKey, quarantined: Quarantined) -> str:
 
 def order_of(checkpoint: Checkpoint) -> VerdictOrder[CountryPlatform, PlatformVerdict]:
     """A platform in a country as it was. ValueError for a state that cannot be read."""
-    state = msgspec.json.decode(checkpoint.state, type=CountryPlatform)
+    state = decoded(checkpoint.state, CountryPlatform)
     return _restore(checkpoint, confirmation.recounted(state))
 
 
@@ -186,7 +187,7 @@ def _conclusion(
         kind=kind_of(place, quarantined),
         until=at,
         until_key=key,
-        state=msgspec.json.encode(timeline.settled).decode(),
+        state=encoded(timeline.settled),
     )
 
 

@@ -41,6 +41,7 @@ from monitor.analysis.events.event import (
 )
 from monitor.analysis.events.recurring_hours import pattern_of
 from monitor.analysis.events.settings import EventSettings
+from monitor.analysis.events.shared_map import SharedMap
 from monitor.analysis.events.stream import Run, Stream, observe, stream_of
 from monitor.analysis.events.stretches import onset_of, went_on
 from monitor.analysis.events.support import Support, heavier, is_settled, support_of
@@ -52,8 +53,8 @@ this much: an event is not stored with every measurement."""
 
 
 class CountryPlatform(msgspec.Struct, frozen=True, kw_only=True):
-    streams: dict[str, Stream] = {}
-    """By vantage. Never changed in place."""
+    streams: SharedMap[Stream] = SharedMap()
+    """By vantage."""
     suspected: int = 0
     """How many of them are suspected."""
     event: Event | None = None
@@ -66,7 +67,7 @@ def take_in(
     """The state after one more verdict, and the changes to events, in order."""
     stream = state.streams.get(verdict.vantage) or stream_of(verdict)
     after = observe(stream, verdict, settings.detector)
-    streams = {**state.streams, verdict.vantage: after}
+    streams = state.streams.with_entry(verdict.vantage, after)
     suspected = state.suspected + after.suspected - stream.suspected
     if not suspected and (state.event is None or not state.event.active):
         # Nothing to open, and nothing to go on with, whatever the other vantages found.

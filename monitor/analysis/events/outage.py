@@ -20,6 +20,7 @@ from monitor.analysis.events.event import (
     confirmed,
     event_id,
 )
+from monitor.analysis.events.shared_map import SharedMap
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State
 from probes.vantage import VantageRole
 
@@ -50,7 +51,7 @@ class Outages(msgspec.Struct, frozen=True, kw_only=True, rename={"last_verdicts"
     are read only where none does.
     """
 
-    last_verdicts: dict[str, LastVerdict] = {}
+    last_verdicts: SharedMap[LastVerdict] = SharedMap()
     """By vantage."""
     newest_at: datetime | None = None
     """`at` of the newest of them; None before the first."""
@@ -72,7 +73,7 @@ def take_in(
         return state, ()
     last = _last_verdict(known, verdict)
     after = Outages(
-        last_verdicts={**state.last_verdicts, verdict.vantage: last},
+        last_verdicts=state.last_verdicts.with_entry(verdict.vantage, last),
         newest_at=last.at if state.newest_at is None else max(state.newest_at, last.at),
         reached_at=state.reached_at,
         event=state.event,

@@ -233,7 +233,8 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     """Readings at which the control failed too."""
 
 
-class Detector(msgspec.Struct, frozen=True, kw_only=True):
+# As many are kept as a fleet has vantages and platforms, and none is part of a circle.
+class Detector(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The state of one stream. Never changed in place."""
 
     phase: Phase = Phase.UNKNOWN

@@ -56,6 +56,7 @@ from monitor.analysis.events.event import (
     event_id,
     label_of,
 )
+from monitor.analysis.events.shared_map import SharedMap
 from monitor.analysis.events.stretches import onset_of
 from monitor.analysis.trust import OWN_ALONE, Trust, Voice, network_key
 from monitor.analysis.vantage.health import ALLOWLIST_BY_NAME, MOST_PASSING, RESOLVER_DOWN
@@ -165,7 +166,7 @@ class Connectivity(msgspec.Struct, frozen=True, kw_only=True, rename={"reports":
     country may be lost.
     """
 
-    reports: dict[str, VantageReport] = {}
+    reports: SharedMap[VantageReport] = SharedMap()
     events: dict[str, Event] = {}
     """By subject: kind and country or vantage."""
     listening_since: datetime | None = None
@@ -242,7 +243,7 @@ def only_vantages(state: Connectivity, vantages: Collection[str]) -> Connectivit
             fields[report.country] = (*fields.get(report.country, ()), name)
     return msgspec.structs.replace(
         state,
-        reports=reports,
+        reports=SharedMap(reports),
         newest_at=max((report.at for report in reports.values()), default=None),
         fields=fields,
         lost=frozenset(name for name, report in reports.items() if report.lost),
@@ -272,7 +273,7 @@ def _reported(
     lost = state.lost - {report.vantage}
     after = msgspec.structs.replace(
         state,
-        reports={**state.reports, report.vantage: report},
+        reports=state.reports.with_entry(report.vantage, report),
         listening_since=listening,
         newest_at=health.at if state.newest_at is None else max(state.newest_at, health.at),
         fields=fields,

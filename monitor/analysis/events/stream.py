@@ -67,7 +67,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """A verdict of it did not depend on controls that disagree, or on one agent's alone."""
 
 
-class Stream(msgspec.Struct, frozen=True, kw_only=True):
+# As many are kept as a fleet has vantages and platforms, and none is part of a circle.
+class Stream(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     vantage: str
     asn: int
     network: str

@@ -46,15 +46,19 @@ class Arrival(Enum):
     """It belongs before the oldest remembered item; nothing changed."""
 
 
-class Placed(NamedTuple, Generic[T]):
-    """An item in its place, and the changes it made there."""
+class Placed(msgspec.Struct, Generic[T], frozen=True, gc=False):
+    """An item in its place, and the changes it made there.
+
+    There is one for every verdict of an hour. It cannot be part of a circle of references, so the
+    garbage collector need not search it (`gc=False`).
+    """
 
     key: Key
     item: T
     changes: tuple[Any, ...]
 
 
-class Span(NamedTuple, Generic[S, T]):
+class Span(msgspec.Struct, Generic[S, T], frozen=True, gc=False):
     """Items in a row, one at least, and the state before them."""
 
     before: S
