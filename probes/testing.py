@@ -92,6 +92,8 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds."""
     short: Mapping[str, TlsFacts | OSError | Hang] = {}
     """Of greetings that are not the usual ones, by server name; by default as `tls`."""
+    named: Mapping[str, OSError | Hang] = {}
+    """Of every greeting with one of these server names; by default as the others."""
     chain: tuple[bytes, ...] = (b"certificate of the peer",)
     """DER certificates it presents; () when a reset or hang comes before them."""
     replies: tuple[PeerReply, ...] = ()
@@ -323,6 +325,7 @@ class ScriptedStream:
         outcome = self._peer.tls
         if hello is not Hello.USUAL and server_name in self._peer.short:
             outcome = self._peer.short[server_name]
+        outcome = self._peer.named.get(server_name, outcome)
         if isinstance(outcome, ssl.SSLCertVerificationError) and not verify:
             return TLS_1_3
         await _play(outcome)

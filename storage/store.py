@@ -31,6 +31,7 @@ from storage.values.reviews import Annotation, Review
 from storage.values.rollup import Availability
 from storage.values.row_kind import RowKind
 from storage.values.selection import Selection
+from storage.values.sourced import SourcedCount, SourcedEvent, SourcedRow, SourceState
 
 
 class StorageError(Exception):
@@ -41,7 +42,39 @@ class NotLeadingError(StorageError):
     """Another process leads; nothing was written."""
 
 
-class Store(Protocol):
+class SourceStore(Protocol):
+    """What others measured, apart from our own. All methods raise StorageError."""
+
+    async def add_sourced(self, rows: Sequence[SourcedRow], source: str, state: SourceState) -> int:
+        """Store measurements of a source, and how far it was read, in one durable transaction.
+        Returns how many were new: one that is stored already stays as it is."""
+
+    async def judge_sourced(self, row: SourcedRow, state: SourceState) -> None:
+        """Replace a stored row by one that our rules judged, in one durable transaction."""
+
+    async def save_sourced_events(self, events: Sequence[SourcedEvent]) -> None:
+        """Store events of sources; each replaces its form before."""
+
+    async def source_states(self) -> dict[str, SourceState]:
+        """Source → how far it was read."""
+
+    def sourced_rows(self, source: str, since: datetime) -> AsyncIterator[Sequence[SourcedRow]]:
+        """Rows of a source measured at or after `since`, by that time, in batches."""
+
+    async def sourced_events(
+        self, source: str = "", *, since: datetime | None = None
+    ) -> list[SourcedEvent]:
+        """Events of one source, or of all, by the time they were first seen; with `since` only
+        those that are active or were updated at or after it."""
+
+    async def sourced_counts(
+        self, country: str, platform: str, since: datetime, until: datetime
+    ) -> list[SourcedCount]:
+        """What sources have of a country, by source, platform and network, measured from `since`
+        to before `until`; of one platform, or of all."""
+
+
+class Store(SourceStore, Protocol):
     """Measurements, verdicts and events of one installation. All methods raise StorageError."""
 
     async def open(self) -> None:

@@ -1,6 +1,7 @@
 """Shared by all tests: a skip of a required kind is a failure."""
 
 import asyncio
+import gc
 import logging
 import os
 from collections.abc import Generator, Iterator
@@ -18,6 +19,9 @@ hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("default", deadline=None)
 properties.register()
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+# Nothing of what is imported and collected becomes garbage: to look through it takes time.
+gc.disable()
 
 TESTS = Path(__file__).parent
 WAITING = ("e2e", "scenarios", "prometheus", "lab", "image", "browser")
@@ -44,6 +48,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = [item for item in items if item.get_closest_marker("soak") is None]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays, and need not be looked through again for each test's garbage."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

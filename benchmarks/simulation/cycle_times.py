@@ -18,7 +18,7 @@ from benchmarks.simulation.world import BUCKET, Seen
 from monitor.analysis.verdict import Evidence
 from monitor.app.schedule import offset
 from probes.testing import HANG, Peer, VirtualClockLoop, reset_by_peer
-from tests.worlds.dropped_world import Watched, vantages, watch
+from tests.worlds.dropped_world import Watched, by_name, vantages, watch
 
 JITTER = BUCKET / 10
 """Seconds by which each turn is moved at most, as shipped."""
@@ -28,7 +28,7 @@ _BEGINS, _LASTING = 3700.0, 650.0
 is measured for the first time, and two cycles after."""
 _MEETS: Mapping[str, Peer] = {
     "dropped": Peer(connect=HANG),
-    "silenced": Peer(connect_delay=0.04, tls=HANG),
+    "silenced": by_name(HANG),
     "cut off": Peer(connect_delay=0.04, tls=reset_by_peer()),
 }
 

@@ -6,7 +6,6 @@ closed form, ours one by one, or, after more of them than a stream remembers, by
 of a country that has seen nothing else. A test holds this equal to going through every cycle.
 """
 
-import heapq
 import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,10 +29,13 @@ from monitor.analysis.events.sequential_test import (
 )
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import Evidence, PlatformVerdict
+from probes.measure.line_pace import FLOOR
 
 START = datetime(2025, 1, 6, tzinfo=UTC)
 FAST = EventSettings().fast_lane
 """Seconds from the start of a hurried cycle to that of the next."""
+SHORT = FLOOR
+"""Seconds until a short test between two turns is given up."""
 WARM_UP = 2016
 """Clean cycles after which a stream remembers nothing else: its detector's `memory`."""
 CALM = 3
@@ -82,7 +84,10 @@ def simulate(
     """So many base intervals of one country. Without `jump` every cycle is gone through."""
     base = [_base_cycles(world, vantage, buckets) for vantage in range(world.vantages)]
     ours = _Ours(world, settings, buckets, fast_lane=fast_lane, jump=jump)
-    accusing = sorted({bucket for one in base for bucket, _, seen in one if _accuses(seen)})
+    accusing = sorted(
+        {bucket for one in base for bucket, _, seen in one if _accuses(seen)}
+        | (_met_between(world, buckets) if fast_lane else set())
+    )
     ours.run(accusing if jump else range(buckets))
     alarms: dict[str, list[Alarm]] = {OURS: ours.alarms(), TEST_ALONE: ours.test.alarms}
     if rivals:
@@ -101,6 +106,24 @@ def start_of(world: World, vantage: int, bucket: int) -> float:
     """When the base cycle of a vantage in this bucket starts: as the schedule has it."""
     rng = random.Random(hash((world.seed, vantage, bucket, 1)) & 0xFFFFFFFF)
     return bucket * BUCKET + begins(vantage, world.vantages, rng)
+
+
+def between(world: World, vantage: int, bucket: int) -> float:
+    """When the short test half-way to the next base cycle of a vantage starts."""
+    rng = random.Random(hash((world.seed, vantage, bucket, 3)) & 0xFFFFFFFF)
+    return (bucket + 0.5) * BUCKET + begins(vantage, world.vantages, rng)
+
+
+def _met_between(world: World, buckets: int) -> set[int]:
+    """Buckets in which a short test has a cycle begin that accuses."""
+    return {
+        bucket
+        for vantage in range(world.vantages)
+        for bucket in {later for one in world.dirty(vantage) for later in (one - 1, one)}
+        if 0 <= bucket < buckets
+        and not world.answers(vantage, between(world, vantage, bucket))
+        and _accuses(world.cycle(vantage, between(world, vantage, bucket) + SHORT))
+    }
 
 
 def _base_cycles(world: World, vantage: int, buckets: int) -> list[tuple[int, float, Seen]]:
@@ -198,15 +221,24 @@ class _Ours:
 
     def _window(self, interesting: set[int], first: int) -> None:
         """Cycle by cycle from this bucket on until nothing is left open."""
-        due = [
-            (start_of(self._world, vantage, first), vantage, first)
+        due = {
+            vantage: (start_of(self._world, vantage, first), first)
             for vantage in range(self._world.vantages)
-        ]
-        heapq.heapify(due)
+        }
+        short: dict[int, float] = {}
+        """Short tests to come."""
         calm = 0
         bucket = first
-        while due:
-            at, vantage, number = heapq.heappop(due)
+        while True:
+            events = [(at, False, vantage) for vantage, (at, _) in due.items()]
+            at, is_short, vantage = min([*events, *((at, True, one) for one, at in short.items())])
+            _, number = due[vantage]
+            if is_short:
+                del short[vantage]
+                clear = self._streams[vantage].phase in (Phase.CLEAR, Phase.UNKNOWN)
+                if clear and not self._world.answers(vantage, at):
+                    due[vantage] = (at + SHORT, number - 1)
+                continue
             if number > bucket:
                 bucket = number
                 ahead = any(number + more in interesting for more in range(CALM + 2))
@@ -214,18 +246,19 @@ class _Ours:
                 if calm > CALM or number >= self._buckets:
                     break
             base = start_of(self._world, vantage, number)
-            self.fast += at > base
-            seen = self._world.cycle(vantage, at)
             hurried = at > base
+            self.fast += hurried
+            seen = self._world.cycle(vantage, at)
             self._take(vantage, at, seen, hurried=hurried)
             following = start_of(self._world, vantage, number + 1)
             ended = at + lasts(seen, hurried=hurried)
+            if self._fast_lane and at <= base:
+                short[vantage] = max(between(self._world, vantage, number), ended)
             soon = max(at + FAST, ended + 1.0)
             if self._fast_lane and suspicious(self._streams[vantage]) and soon < following - 1.0:
-                heapq.heappush(due, (soon, vantage, number))
+                due[vantage] = (soon, number)
             else:
-                after = max(following, ended + 1.0)
-                heapq.heappush(due, (after, vantage, number + 1))
+                due[vantage] = (max(following, ended + 1.0), number + 1)
         self._done = bucket - 1
 
     def _open(self) -> bool:

@@ -84,17 +84,29 @@ class World:
         """Numbers of the buckets in which a cycle of this vantage may see anything."""
         return sorted({*self._buckets[vantage], *self._shared})
 
-    def cycle(self, vantage: int, at: float) -> Seen:
-        """The cycle of a vantage that starts at this second."""
+    def answers(self, vantage: int, at: float) -> bool:
+        """Whether a single test at this second succeeds, as one between two turns."""
+        active = self._active(vantage, at)
+        if not any(one.start <= at and one.strikes is not Strikes.CONTROL for one in active):
+            return True
+        rng = random.Random(hash((self.seed, vantage, round(at * 1000), 2)))
+        return _Cycle(active, rng).answers(at)
+
+    def _active(self, vantage: int, at: float) -> list[Episode]:
+        """The episodes that a cycle which starts at this second may meet."""
         number = int(at // BUCKET)
         here = self._buckets[vantage].get(number, [])
         if not here and number not in self._shared:
-            return _CLEAN
-        active = [
+            return []
+        return [
             one
             for one in (*here, *self._everywhere.get(number, ()))
             if one.start < at + CYCLE and one.end > at
         ]
+
+    def cycle(self, vantage: int, at: float) -> Seen:
+        """The cycle of a vantage that starts at this second."""
+        active = self._active(vantage, at)
         # A cycle in which nothing has failed yet is over in less than QUIET seconds.
         if not any(one.strikes is not Strikes.CONTROL and one.start < at + QUIET for one in active):
             return _CLEAN
@@ -132,6 +144,11 @@ class _Cycle:
         self._active = active
         self._rng = rng
         self._asked: dict[str, int] = defaultdict(int)
+
+    def answers(self, at: float) -> bool:
+        """Whether a single test of one of the core functions succeeds."""
+        core = [number for number, (function, *_) in enumerate(endpoints()) if function.core]
+        return self._fate(at, self._rng.choice(core)) in WELL
 
     def run(self, at: float) -> Seen:
         before = self._at_references(at)

@@ -10,6 +10,7 @@ from monitor.agent.paths import AgentFiles
 from monitor.app.cycle_job import CycleJobs
 from monitor.app.schedule import Schedule
 from monitor.logs import logger
+from monitor.measuring.between_turns import ShortTests
 from probes.vantage import VantagePoint
 from storage.values.cycle import Cycle
 
@@ -44,6 +45,14 @@ class AgentCycles(CycleJobs):
         if self.paused_by_host or self.paused_by_collector:
             return None
         return await super().run_out_of_turn(vantage, platforms)
+
+    async def test_between_turns(
+        self, vantage: VantagePoint, platforms: frozenset[str]
+    ) -> ShortTests | None:
+        """Short tests between two scheduled cycles."""
+        if self.paused_by_host or self.paused_by_collector:
+            return None
+        return await super().test_between_turns(vantage, platforms)
 
 
 class PauseAndClock:

@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from monitor.analysis.events.detection import EventBook
 from monitor.analysis.seen import Seen
@@ -17,12 +17,14 @@ from monitor.budget.budget import Effort
 from monitor.budget.ledger import BudgetSpentError, Ledger
 from monitor.judging.judge_cycle import judge_cycle
 from monitor.logs import logger
+from monitor.measuring.between_turns import ShortTests, short_tests
 from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.dating import dated, servers_dates
 from probes.vantage import VantagePoint
 from storage.values.cycle import Cycle
 from storage.values.steady_clock import PROCESS_CLOCK, SteadyClock
 
+T = TypeVar("T")
 log = logger(__name__)
 
 GIVE_UP_DEADLINE = 30.0
@@ -88,7 +90,7 @@ class CycleJobs:
         """The one that new cycles use; those under way keep theirs."""
         self._measuring: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         """Held while a vantage measures: one cycle of it at a time."""
-        self._under_way: dict[asyncio.Task[Cycle | None], str] = {}
+        self._under_way: dict[asyncio.Task[Any], str] = {}
         """Each with its vantage."""
         self._recording: set[asyncio.Task[Any] | None] = set()
         """Those that have finished measuring and are being stored."""
@@ -97,6 +99,10 @@ class CycleJobs:
         self._by_clock = 0
         """Cycles that are measuring, all by the same time."""
         self._none_measures = asyncio.Condition()
+
+    def measures(self, vantage: VantagePoint) -> bool:
+        """Whether a cycle of this vantage is measuring now."""
+        return self._measuring[vantage.id].locked()
 
     async def run_scheduled(self, vantage: VantagePoint) -> Cycle | None:
         """A scheduled cycle; None when it was skipped or failed."""
@@ -107,9 +113,17 @@ class CycleJobs:
     ) -> Cycle | None:
         """A cycle between two scheduled ones, for these platforms alone."""
         # A scheduled cycle that began meanwhile measures these too, and is followed up again.
-        if self._measuring[vantage.id].locked():
+        if self.measures(vantage):
             return None
         return await self._protected(self._run(vantage, Effort.OUT_OF_TURN, platforms), vantage)
+
+    async def test_between_turns(
+        self, vantage: VantagePoint, platforms: frozenset[str]
+    ) -> ShortTests | None:
+        """A short test of each of these platforms; None while a cycle measures them anyhow."""
+        if self.measures(vantage):
+            return None
+        return await self._protected(self._short_tests(vantage, platforms), vantage)
 
     async def give_up(self, vantages: Iterable[str]) -> None:
         """Give up cycles of these vantages that are under way. One that is being stored is waited
@@ -135,8 +149,8 @@ class CycleJobs:
             await asyncio.wait(self._under_way, timeout=STOP_DEADLINE)
 
     async def _protected(
-        self, work: Coroutine[None, None, Cycle | None], vantage: VantagePoint
-    ) -> Cycle | None:
+        self, work: Coroutine[None, None, T | None], vantage: VantagePoint
+    ) -> T | None:
         """Do it, even if the scheduler gives up on it; `stop` ends it."""
         task = asyncio.create_task(work, name=f"cycle {vantage.id}")
         self._under_way[task] = vantage.id
@@ -150,6 +164,18 @@ class CycleJobs:
             raise
         finally:
             self._under_way.pop(task, None)
+
+    async def _short_tests(
+        self, vantage: VantagePoint, platforms: frozenset[str]
+    ) -> ShortTests | None:
+        try:
+            async with self._using() as runner:
+                known = runner.settings.catalog.platforms
+                named = [platform for platform in known if platform.name in platforms]
+                return await short_tests(runner.probers, vantage, named, runner.rng)
+        except Exception:
+            log.exception("tests between two turns failed", vantage=vantage.id)
+            return None
 
     async def _scheduled(self, vantage: VantagePoint) -> Cycle | None:
         effort = self.ledger.begin_cycle(vantage.id)

@@ -20,11 +20,14 @@ TIMEOUT = 20.0
 
 
 def is_well(snapshot: Snapshot, at: datetime) -> bool:
-    """Whether a cycle was completed and stored so recently that the next is not overdue.
+    """Whether a cycle was completed and stored so recently that the next is not overdue; without
+    vantages, whether a source was read lately.
 
     One vantage suffices: events and alerts report that others are silent, as long as the monitor
     runs.
     """
+    if not snapshot.vantages and snapshot.sources:
+        return any(source.answers(at) for source in snapshot.sources)
     return any(
         view.last_success_at is not None
         and (at - view.last_success_at).total_seconds() <= view.stale_after

@@ -43,4 +43,5 @@ async def run(settings: Settings) -> None:
             keep_running(notifications.run),
             keep_running(monitor.retention.run),
             keep_running(monitor.stamping.run),
+            keep_running(monitor.sources.run),
         )

@@ -3,6 +3,7 @@
 All vantages measure once as soon as they can. From then on those of a country come one after the
 other, evenly spread over the interval: so a block shows soon at one of them, which has the others
 measure at once (`monitor.measuring.fast_lane`), and they do not all need the machine together.
+Half-way between two turns each platform is tested shortly (`monitor.measuring.between_turns`).
 
 Everything here goes by the event loop's time, which no change of the machine's clock moves. A cycle
 that takes longer than the interval makes the next one be missed, which is counted and logged.
@@ -34,6 +35,8 @@ _TICK = 1e-6
 """Seconds: what a datetime can tell apart."""
 _SPREAD_FROM = 60.0
 """Seconds; with shorter intervals a cycle may take longer than what would be between vantages."""
+BETWEEN_FROM = 120.0
+"""Seconds; with shorter intervals the next turn comes soon enough."""
 _FIRST_GAP = 0.25
 """Share of the interval between a vantage's first cycle and its second, at least."""
 _GOLDEN = 0.618
@@ -95,7 +98,7 @@ class Schedule:
         stored: then it is waited for."""
         gone = frozenset(vantages)
         for vantage in gone:
-            for job in (vantage, _out_of_turn(vantage)):
+            for job in (vantage, _between(vantage), _out_of_turn(vantage)):
                 if self._scheduler.get_job(job) is not None:
                     self._scheduler.remove_job(job)
         await self.jobs.give_up(gone)
@@ -117,6 +120,7 @@ class Schedule:
                 due = min(job.next_run_time, self._in(settings.interval))
                 self._scheduler.reschedule_job(vantage.id, trigger=self._turns(due))
                 self._scheduler.modify_job(vantage.id, next_run_time=due)
+                self._add_between(vantage, due)
 
     def _add(self, vantage: VantagePoint) -> None:
         vantages = self._settings.vantages
@@ -127,6 +131,24 @@ class Schedule:
         second = due + timedelta(seconds=after * interval)
         self._scheduler.add_job(
             self._cycle, self._turns(due, second), args=[vantage], id=vantage.id, next_run_time=due
+        )
+        self._add_between(vantage, second)
+
+    def _add_between(self, vantage: VantagePoint, turn: datetime) -> None:
+        """Short tests half-way between this turn and the next one, and so on."""
+        job, interval = _between(vantage.id), self._settings.interval
+        if self._scheduler.get_job(job) is not None:
+            self._scheduler.remove_job(job)
+        if interval < BETWEEN_FROM or not self._fast_lane.measures(vantage):
+            return
+        first = turn + timedelta(seconds=interval / 2)
+        self._scheduler.add_job(
+            self._test_between,
+            self._turns(first),
+            args=[vantage],
+            id=job,
+            next_run_time=first,
+            max_instances=2,  # one that is under way is no turn that was missed
         )
 
     def _turns(self, first: datetime, second: datetime | None = None) -> "_Turns":
@@ -141,10 +163,26 @@ class Schedule:
     async def _cycle_out_of_turn(self, vantage: VantagePoint, platforms: frozenset[str]) -> None:
         await self._run(vantage, self.jobs.run_out_of_turn(vantage, platforms))
 
-    async def _run(self, vantage: VantagePoint, cycle: Coroutine[None, None, Cycle | None]) -> None:
+    async def _test_between(self, vantage: VantagePoint) -> None:
+        platforms = self._fast_lane.short_tests(vantage, self.jobs.recorder.book)
+        if not platforms:
+            return
+        self._note_under_way()
+        found = await self.jobs.test_between_turns(vantage, platforms)
+        if found is None or vantage not in self._settings.vantages:
+            return
+        silent = self._fast_lane.unanswered(vantage, found)
+        if silent:
+            log.info("no answer between two turns", vantage=vantage.id, platforms=sorted(silent))
+        self._ask_at_once(vantage, silent)
+
+    def _note_under_way(self) -> None:
         if (task := asyncio.current_task()) is not None:
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
+
+    async def _run(self, vantage: VantagePoint, cycle: Coroutine[None, None, Cycle | None]) -> None:
+        self._note_under_way()
         begun = self._in(0.0)
         self._repeat_soon(vantage, await cycle, begun)
 
@@ -158,25 +196,40 @@ class Schedule:
         following = begun + timedelta(seconds=self._fast_lane.pace)
         self._add_out_of_turn(vantage, platforms, max(following, self._in(_BREATH)))
         for other, named in self._fast_lane.witnesses(vantage, cycle, book):
-            if self._scheduler.get_job(_out_of_turn(other.id)) is None:
-                self._add_out_of_turn(other, named, self._in(0.0))
+            self._ask_at_once(other, named)
+
+    def _ask_at_once(self, vantage: VantagePoint, platforms: frozenset[str]) -> None:
+        """Measure these platforms too, now or soon after a cycle that is under way."""
+        busy = self.jobs.measures(vantage)
+        self._add_out_of_turn(vantage, platforms, self._in(self._fast_lane.pace if busy else 0.0))
 
     def _add_out_of_turn(
         self, vantage: VantagePoint, platforms: frozenset[str], due: datetime
     ) -> None:
-        if platforms and self._scheduler.running:
-            self._scheduler.add_job(
-                self._cycle_out_of_turn,
-                "date",
-                args=[vantage, platforms],
-                id=_out_of_turn(vantage.id),
-                replace_existing=True,
-                run_date=due,
-            )
+        if not platforms or not self._scheduler.running:
+            return
+        job = _out_of_turn(vantage.id)
+        waiting = self._scheduler.get_job(job)
+        if waiting is not None:
+            platforms, due = platforms | waiting.args[1], min(due, waiting.next_run_time)
+        self._scheduler.add_job(
+            self._cycle_out_of_turn,
+            "date",
+            args=[vantage, platforms],
+            id=job,
+            replace_existing=True,
+            run_date=due,
+            max_instances=2,  # one that comes while another measures is no turn that was missed
+        )
 
     def _missed(self, event: JobEvent) -> None:
         self.jobs.counter.cycle_missed(event.job_id)
         log.warning("cycle missed, the one before is still under way", vantage=event.job_id)
+
+
+def _between(vantage: str) -> str:
+    """Id of the job that tests shortly between two turns."""
+    return f"{vantage} between turns"
 
 
 def _out_of_turn(vantage: str) -> str:

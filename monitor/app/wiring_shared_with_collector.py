@@ -14,6 +14,8 @@ from monitor.app.run_until_stopped import keep_running
 from monitor.config.load import load_config
 from monitor.config.reload import Reloader
 from monitor.config.settings import Settings
+from monitor.following.shown_sources import show_sources
+from monitor.following.source_jobs import SourceJobs
 from monitor.logs import configure, logger
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.metrics.publisher import Publisher
@@ -105,6 +107,7 @@ class Monitor:
             now=utc_now,
             database_limit=settings.archive.database_limit,
         )
+        self.sources = SourceJobs(lambda: self.reloader.settings, store, now=utc_now)
         self.stamping = Stamping(lambda: self.reloader.settings.timestamps, store, now=utc_now)
 
     def tasks(
@@ -123,12 +126,20 @@ class Monitor:
             reload=self.reloader.reload,
         )
         annotations = partial(show_annotations, self._store, self._publisher, now=utc_now)
+        sources = partial(
+            show_sources,
+            self._store,
+            self._publisher,
+            lambda: self.reloader.settings,
+            now=utc_now,
+        )
         address = self._settings.listen_host, self._settings.listen_port
         return [
             serve(app, *address, listening=_listening, trusted=self._access.is_proxy),
             self._measuring.run(),
             self.reloader.run(),
             keep_running(annotations),
+            keep_running(sources),
             keep_running(partial(watch_clock, self._publisher.clock_seen)),
         ]
 

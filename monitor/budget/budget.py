@@ -5,7 +5,8 @@ so that none of the three purposes starves another:
 
 * **looks**: the routine, every platform and every reference once a cycle;
 * **speed**: objects fetched to measure throttling;
-* **suspicion**: retries and follow-ups where something looks wrong.
+* **suspicion**: retries and follow-ups where something looks wrong, and whether anything does
+  between two turns.
 
 Each fills evenly over the day, with a head start at midnight. So the bytes last until midnight, and
 cycles are spread evenly, whatever they cost. The routine's allotment decides what a cycle may do:
@@ -17,8 +18,9 @@ cycles are spread evenly, whatever they cost. The routine's allotment decides wh
                                  suffices, a modest cycle comes all the same
 
 Suspicion starts the day with a third of its allotment, for a block that begins at midnight, and may
-use what speed left over: where platforms are blocked no speed can be measured. A little is kept
-back, since the cost of a measurement is known only afterwards.
+use what speed left over: where platforms are blocked no speed can be measured. Short tests between
+two turns use what it has beyond that third. A little is kept back, since the cost of a measurement
+is known only afterwards.
 
 Before a measurement beyond the routine, ask `affords` with `Allotment.SUSPICION`. Count or hold
 each one before you ask about the next.
@@ -162,6 +164,11 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
             # Also when overdrawn, or speed measured on suspicion would take the same bytes twice.
             credit += self.credit(Allotment.SPEED, spent, at)
         return cost <= min(credit, self.left(spent))
+
+    def spares(self, cost: int, spent: Spent, at: float) -> bool:
+        """Whether suspicion has `cost` bytes beyond those that a block at midnight would find."""
+        reserve = self.credit(Allotment.SUSPICION, NOTHING, 0.0)
+        return cost + reserve <= min(self.credit(Allotment.SUSPICION, spent, at), self.left(spent))
 
     def effort(self, costs: Costs, spent: Spent, at: float, since: float) -> Effort:
         """What a cycle `at` seconds after midnight may do, the last one `since` seconds ago."""

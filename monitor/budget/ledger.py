@@ -133,6 +133,11 @@ class Ledger:
         budget = self._budgets[vantage]
         return not self._limited or budget.affords(allotment, cost, self.spent(vantage), self._at())
 
+    def spares(self, vantage: str, cost: int) -> bool:
+        """Whether suspicion has `cost` bytes to spare while nothing is suspicious."""
+        spent = self.spent(vantage)
+        return not self._limited or self._budgets[vantage].spares(cost, spent, self._at())
+
     def lasts(self, vantage: str, cost: int) -> bool:
         """Whether the day's bytes suffice for `cost` more, whatever for."""
         return not self._limited or cost <= self._budgets[vantage].left(self.spent(vantage))

@@ -98,17 +98,22 @@ class JudgingQueue:
     async def judge_waiting(self) -> int:
         """Judge and record all that need not wait; returns how many. StorageError: then what was
         judged and not stored still waits."""
-        recently = self._now() - CONTROLS_HEARD
-        controlled = bool(await self._store.latest_control_measurements(recently))
-        await self._release(controlled=controlled)
+        if self._held:
+            await self._release(controlled=await self._controlled())
+        controlled: bool | None = None
         done = 0
-        while True:
-            found = await self._due(LIVE) or await self._due(LATE)
-            if not found:
-                return done
+        while found := await self._due(LIVE) or await self._due(LATE):
+            # Whether controls report is a question for when something waits: mostly nothing does.
+            controlled = await self._controlled() if controlled is None else controlled
             # These brought measurements of controls, maybe after others of this pass were judged.
             self._received.refresh()
             done += await self._record(found, controlled=controlled)
+        return done
+
+    async def _controlled(self) -> bool:
+        """Whether a control reported of late."""
+        recently = self._now() - CONTROLS_HEARD
+        return bool(await self._store.latest_control_measurements(recently))
 
     async def _due(self, backfilled: bool) -> list[WaitingCycle]:
         return await self._store.waiting(

@@ -59,7 +59,12 @@ async def run(settings: Settings) -> None:
             publisher,
             now=utc_now,
             notifier=notifications.delivery,
-            duties=(notifications.run, monitor.retention.run, monitor.stamping.run),
+            duties=(
+                notifications.run,
+                monitor.retention.run,
+                monitor.stamping.run,
+                monitor.sources.run,
+            ),
         )
         certificate = certificate_of(settings.collector)
         counts = IngestCounts()

@@ -10,6 +10,7 @@ from monitor.config.notify import NOTIFY, ROUTE
 from monitor.config.toml_node import Shapes, flag, listed, member, number, one_of, text, whole
 from monitor.config.values import (
     address,
+    api_url,
     as_number,
     bucket,
     country,
@@ -30,6 +31,7 @@ from monitor.config.values import (
     pem_file,
     public_url,
     resolver,
+    run_link,
     server_url,
     size,
     storage_url,
@@ -38,6 +40,7 @@ from monitor.config.values import (
     users_file,
     vantage_id,
 )
+from monitor.sources.terms import SourceKind
 from probes.vantage import Profile, VantageRole
 
 _MEBIBYTE = 1024 * 1024
@@ -169,6 +172,23 @@ VANTAGE_REQUIRED = {
     "country": 'name its country: country = "PK"',
 }
 
+SOURCE: Shapes = {
+    "kind": member(SourceKind),
+    "countries": listed(country),
+    "platforms": listed(text),
+    "beside": listed(country),
+    "budget": whole(60, 100_000),
+    "every": duration("1m", "1d"),
+    "run_link": run_link,
+    "url": api_url,
+}
+"""`[[source]]`."""
+
+SOURCE_REQUIRED = {
+    "kind": 'say whose measurements: kind = "ooni"',
+    "countries": 'name the countries: countries = ["PK"]',
+}
+
 TOP: Shapes = {
     "interval": duration("1s", "7d"),
     "jitter": duration("0s", "7d"),
@@ -198,6 +218,7 @@ TABLES: Mapping[str, frozenset[str]] = {
         "notify.route": ROUTE,
         "vantage_check": VANTAGE_CHECK,
         "vantage": VANTAGE,
+        "source": SOURCE,
         "references": ("uplink", "international", "popular", "address", "domestic", "udp"),
         "catalog": ("platforms", "file"),
         "fingerprints": FINGERPRINTS,
@@ -217,4 +238,5 @@ def elsewhere(table: str) -> dict[str, str]:
 def _place(table: str) -> str:
     if not table:
         return "at the top of the file, before the first line in [brackets]"
-    return f"under {f'[[{table}]]' if table in ('vantage', 'notify.route') else f'[{table}]'}"
+    several = table in ("vantage", "source", "notify.route")
+    return f"under [[{table}]]" if several else f"under [{table}]"

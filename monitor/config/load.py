@@ -45,10 +45,12 @@ from monitor.config.settings import (
     RetentionSettings,
     ServerSettings,
     Settings,
+    SourceSettings,
     ThrottlingSettings,
     TimestampSettings,
     VantageCheckSettings,
 )
+from monitor.config.sources import read_sources
 from monitor.config.toml_node import (
     Document,
     Invalid,
@@ -111,9 +113,11 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Settings:
     if problems:
         raise ConfigError(problems)
     vantages = values.pop("vantage", ())
+    sources = values.pop("source", ())
     return Settings(
         **_with_interval(_with_listener(values)),
         vantages=vantages,
+        sources=sources,
         catalog=measured_from(vantages, catalog),
         catalog_text=_catalog_text(root),
         catalog_proof=_catalog_proof(root),
@@ -144,11 +148,12 @@ def _values(root: Node, catalog: Catalog) -> dict[str, Any]:
                 "notify": partial(_notify, catalog),
                 "agent": read_agent,
                 "vantage": _vantages,
+                "source": partial(_sources, catalog),
                 "references": _read_apart,
                 "catalog": _read_apart,
             },
-            # A collector's agents may do all the measuring.
-            required={} if "collector" in root.raw else {"vantage": _NO_VANTAGE},
+            # A collector's agents may do all the measuring, and so may those who are followed.
+            required={} if {"collector", "source"} & set(root.raw) else {"vantage": _NO_VANTAGE},
         )
     _in_order(root, TOP, Settings, "jitter", "interval")
     _private(root, values)
@@ -237,6 +242,14 @@ def _notify(catalog: Catalog, node: Node) -> NotifySettings:
     # With mistakes in it a catalogue is not complete, so nothing is checked against it.
     platforms = () if node.document.problems else [one.name for one in catalog.platforms]
     return read_notify(node, platforms)
+
+
+def _sources(catalog: Catalog, node: Node) -> tuple[SourceSettings, ...]:
+    """Every `[[source]]`."""
+    if "agent" in node.document.root.raw:
+        raise node.fail("leave it to the collector", wrong="is no part of an agent's file")
+    # With mistakes in it a catalogue is not complete, so nothing is checked against it.
+    return read_sources(None if node.document.problems else catalog, node)
 
 
 def _vantages(node: Node) -> tuple[VantagePoint, ...]:

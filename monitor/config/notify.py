@@ -96,6 +96,9 @@ def quiet(node: Node) -> Quiet:
     return Quiet(start=start, end=end)
 
 
+_APART = (EventKind.SEEN_BY_VOLUNTEERS,)
+"""Kinds that have no notices: they are kept apart from our own events."""
+
 NOTIFY: Shapes = {
     "give_up": duration("1m", "30d"),
     "timeout": duration("1s", "5m"),
@@ -110,7 +113,7 @@ ROUTE: Shapes = {
     "url_file": optional(address_file, ("", ())),
     "countries": listed(country),
     "platforms": listed(filled),
-    "kinds": listed(one_of([kind.value for kind in EventKind])),
+    "kinds": listed(one_of([kind.value for kind in EventKind if kind not in _APART])),
     "minimum": one_of([EventState.SUSPECTED.value, EventState.CONFIRMED.value]),
     "language": one_of([language.code for language in LANGUAGES]),
     "timezone": time_zone,

@@ -14,6 +14,7 @@ from monitor.config.fingerprints import shipped_fingerprints
 from monitor.keys.passwords import User
 from monitor.logs import LogSettings
 from monitor.notify.settings import NotifySettings
+from monitor.sources.terms import TERMS, SourceKind
 from monitor.wire.catalog_proof import CatalogProof
 from probes.catalog.catalog import Catalog
 from probes.settings import ProbeSettings
@@ -132,6 +133,31 @@ class TimestampSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds between two stamps of the log's head."""
 
 
+class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One `[[source]]`: measurements of others that are followed."""
+
+    kind: SourceKind
+    countries: tuple[str, ...]
+    """Countries watched through it."""
+    platforms: tuple[str, ...] = ()
+    """Empty: all that are watched."""
+    beside: tuple[str, ...] = ()
+    """Countries asked for too, to compare with: what fails there as well is no block."""
+    budget: int = 1000
+    """Units of the source's quota that may be used in an hour."""
+    every: float = 600.0
+    """Seconds between two polls."""
+    run_link: str = ""
+    """Number of the OONI Run link whose measurements alone are followed; empty: everybody's."""
+    url: str = ""
+    """Origin of its API, without a final slash; empty: the public one."""
+
+    @property
+    def api(self) -> str:
+        """Origin of the API that is asked."""
+        return self.url or TERMS[self.kind].api
+
+
 class AgentSetup(msgspec.Struct, frozen=True, kw_only=True):
     """The `[agent]` table: where an agent sends its measurements, and what it keeps until then."""
 
@@ -186,6 +212,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     server: ServerSettings = ServerSettings()
     collector: CollectorSettings = CollectorSettings()
     notify: NotifySettings = NotifySettings()
+    sources: tuple[SourceSettings, ...] = ()
+    """Whose measurements are followed beside our own."""
     vantages: tuple[VantagePoint, ...]
     catalog: Catalog
     """Only the platforms and references that this configuration measures."""

@@ -267,16 +267,37 @@ def _bucket(written: str) -> str:
     return written
 
 
-def _storage_url(written: str) -> str:
+def _safe_origin(written: str) -> str:
+    """An origin that is encrypted or on this machine; empty for other text."""
     found = split_url(written, ("https", "http"))
     more = found and (found.path.strip("/") or found.query or found.fragment)
     safe = found and (found.scheme == "https" or is_loopback(found.hostname or ""))
     if found is None or more or not safe or "@" in found.netloc or not written.isascii():
-        raise ValueError(
-            "https:// and the host of the service, without the bucket and without keys, as in "
-            '"https://s3.example.org"; http:// on this machine alone'
-        )
+        return ""
     return f"{found.scheme}://{found.netloc.lower()}"
+
+
+def _storage_url(written: str) -> str:
+    if origin := _safe_origin(written):
+        return origin
+    raise ValueError(
+        "https:// and the host of the service, without the bucket and without keys, as in "
+        '"https://s3.example.org"; http:// on this machine alone'
+    )
+
+
+def _api_url(written: str) -> str:
+    if origin := _safe_origin(written):
+        return origin
+    raise ValueError(
+        'https:// and the host alone, as in "https://api.ooni.io"; http:// on this machine alone'
+    )
+
+
+def _run_link(written: str) -> str:
+    if not re.fullmatch(r"\d{1,20}", written, re.ASCII):
+        raise ValueError('the number at the end of the link, as in "10042"')
+    return written
 
 
 def _resolver(written: str) -> Resolver:
@@ -386,6 +407,10 @@ bucket = optional(parsed(_bucket), "")
 """A bucket of an S3-compatible service, with a prefix or without; or empty."""
 storage_url = optional(parsed(_storage_url), "")
 """The origin of such a service: encrypted, unless it is on this machine; or empty."""
+api_url = optional(parsed(_api_url), "")
+"""The origin of another's API: encrypted, unless it is on this machine; or empty."""
+run_link = optional(parsed(_run_link), "")
+"""The number of an OONI Run link, or empty."""
 database = parsed(database_url.checked)
 """The URL of a database that this version can use."""
 address = parsed(_address)

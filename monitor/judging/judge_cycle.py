@@ -11,6 +11,7 @@ import msgspec
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE
+from monitor.analysis.judge.cut_by_chance import cut_shares
 from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.analysis.judge.follow_up_evidence import EXPLAINS, LATE_RULE, SLOW
 from monitor.analysis.judge.interception import local_authorities
@@ -62,6 +63,7 @@ def judge_cycle(
         slow_line=slow_line(_references(seen), (m for one in seen.endpoints for m in one.attempts)),
         perhaps_lossy=perhaps_lossy_platforms(seen.own),
         cut_off=cut_off_addresses(seen.endpoints),
+        cut_shares=cut_shares(seen.endpoints),
         sampled_out=sampled_out(seen.endpoints),
         fingerprints=fingerprints,
         trust=trust,
@@ -109,6 +111,7 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     slow_line: bool
     perhaps_lossy: frozenset[str]
     cut_off: Mapping[str, frozenset[str]]
+    cut_shares: Mapping[str, float]
     sampled_out: frozenset[tuple[str, str, str]]
     fingerprints: tuple[Fingerprint, ...]
     trust: Trust
@@ -172,6 +175,7 @@ def _verdict(
             slow_line=shared.slow_line,
             perhaps_lossy_path=one.platform in shared.perhaps_lossy,
             cut_off=shared.cut_off[one.platform],
+            cut_share=shared.cut_shares.get(one.platform, 0.0),
             sampled_out=sampled,
             health=health,
             control_health=seen.control_health,

@@ -88,6 +88,8 @@ class CycleRunner:
         self.effort_planner = EffortPlanner(probers.ledger)
         self.silent: dict[str, frozenset[tuple[str, str]]] = {}
         """Vantage → platform and endpoint of those to which its last cycle made no connection."""
+        self.answered: dict[str, frozenset[tuple[str, str]]] = {}
+        """The same of those that answered."""
         self.in_doubt: set[str] = set()
         """Vantages that measure all references in their next cycle: a few may be on a list of sites
         that was in force in the last one."""
@@ -162,6 +164,9 @@ class CycleRunner:
         self.effort_planner.learn(seen.vantage.id, last, judged.verdicts)
         self.silent[seen.vantage.id] = frozenset(
             (one.platform, one.endpoint) for one in last if unconnected(one)
+        )
+        self.answered[seen.vantage.id] = frozenset(
+            (one.platform, one.endpoint) for one in last if one.reached
         )
         if self.transfers is not None:
             self.transfers.learn(seen, judged.transfers)
@@ -370,6 +375,7 @@ class _CycleSteps:
             ),
             effort=runner.effort_planner.begin(vantage.id, self._effort, early.families),
             last_begun=self._last_begun,
+            answered_before=runner.answered.get(vantage.id, frozenset()),
             silent_before=(
                 runner.silent.get(vantage.id, frozenset())
                 if self._effort is Effort.OUT_OF_TURN

@@ -53,7 +53,7 @@ OVERLOAD_PAUSE = 3.0
 may last for some seconds."""
 FLOWS_PER_CYCLE = 8
 """Functions of which connections are counted in one cycle, each at one address."""
-_FLOW_BYTES = 500_000
+_FLOW_BYTES = 1_000_000
 """Bytes of one such count at most, about."""
 _FOLLOW_UP_BYTES = 100_000
 """Bytes of one follow-up at most, about."""
@@ -119,6 +119,8 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
     """Ids of the endpoints that are greeted in another form too."""
     quic: QuicWitness
     effort: CycleEffort
+    answered_before: frozenset[tuple[str, str]]
+    """Platform and endpoint of those that answered in the cycle before."""
     silent_before: frozenset[tuple[str, str]]
     """Platform and endpoint of those to which the vantage's last cycle made no connection."""
     last_begun: float
@@ -132,7 +134,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
     """Silent members of a pool that are tested in full, by platform, function, pool and layer."""
     _aside: dict[tuple[str, str, str], Target] = msgspec.field(default_factory=dict)
     """Those they stand for, by platform, function and endpoint."""
-    _counted: set[tuple[str, str]] = msgspec.field(default_factory=set)
+    _counted: set[tuple[str, str, bool]] = msgspec.field(default_factory=set)
     """Where connections were counted so far: platforms and functions, by name."""
 
     @property
@@ -168,6 +170,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             # An address of a family that does not work here stands for nobody.
             endpoints.sort(key=lambda one: not self._may_answer(one))
         first, rest = first_and_rest(endpoints, self.pace.sampled(function.sample))
+        rest = sorted(elsewhere_first(rest, first), key=lambda one: not self._may_answer(one))
         # As many again suffice where the first ones stay silent, and these too.
         more, rest = rest[: len(first)], rest[len(first) :]
         full = full_tests(function, pool, len(first) + len(more))
@@ -179,8 +182,9 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             failed = [one for one in measured if not one.attempts[-1].reached]
             silent = all(silent_at(one.attempts[-1]) for one in measured)
             given_up = self.early.state in HOPELESS or self.late
-            # The cycle before asked further members already.
-            asked = any((platform.name, one.id) in self.silent_before for one in pool)
+            # The cycle before asked further members already, in vain.
+            places = {(platform.name, one.id) for one in pool}
+            asked = places & self.silent_before and not places & self.answered_before
             if not failed or not several or given_up:
                 break
             if silent and (asked or several is rest):
@@ -361,16 +365,18 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         self, function: Function, target: Target, where: Dial, controls: Sequence[Measurement]
     ) -> tuple[Measurement, ...]:
         """How many connections are cut off where some are, at one endpoint of a function, and at
-        none that merely informs; see `_follow_up` for where never."""
+        one that merely informs where none of the platform was counted; see `_follow_up` for where
+        never."""
         if self.vantage.profile is Profile.QUIET or not any(map(answered, controls)):
             return ()
         ledger, asked = self.probers.ledger, self.vantage.id
         if self.late or not ledger.affords(asked, Allotment.SUSPICION, _FLOW_BYTES):
             return ()
-        place, informs = (target.platform, function.name), target.endpoint != function.endpoints[0]
+        informs = function.canonical and target.endpoint != function.endpoints[0]
+        place = (target.platform, function.name, informs)
         if place in self._counted or len(self._counted) >= FLOWS_PER_CYCLE:
             return ()
-        if function.canonical and informs:
+        if informs and any(platform == target.platform for platform, *_ in self._counted):
             return ()
         self._counted.add(place)
         return (await self.probers.follow_up(asked, plan_flows(target, where), cycle=self.cycle),)
@@ -475,3 +481,14 @@ def first_and_rest(
 ) -> tuple[Sequence[Endpoint], Sequence[Endpoint]]:
     """The endpoints to measure first, and those kept back; a sample of 0 keeps none back."""
     return (endpoints[:sample], endpoints[sample:]) if sample else (endpoints, ())
+
+
+def elsewhere_first(rest: Sequence[Endpoint], tried: Sequence[Endpoint]) -> list[Endpoint]:
+    """The others of a pool, those first that stand for something else than the members tried: an
+    address of another family, then another address, then another port."""
+
+    def family(one: Endpoint) -> str:
+        return family_of(one.host) if is_literal(one.host) else ""
+
+    families, hosts = {family(one) for one in tried}, {one.host for one in tried}
+    return sorted(rest, key=lambda one: (family(one) in families, one.host in hosts))

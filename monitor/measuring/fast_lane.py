@@ -10,6 +10,10 @@ Limits:
 * a quiet vantage makes none: they would show on the line;
 * throttling has a schedule of its own: these cycles would only repeat its last verdict.
 
+Half-way between two turns each vantage tests every platform about which nothing is suspicious, once
+(`monitor.measuring.between_turns`), and measures those that did not answer. Where that comes to
+nothing, such tests of the platform pause, each time for twice as long.
+
 When a platform becomes suspicious at one vantage, the others of the country measure it once at
 once: what two networks see is worth more than what one sees twice.
 """
@@ -24,12 +28,15 @@ from monitor.analysis.verdict import State
 from monitor.budget.budget import Allotment
 from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
+from monitor.measuring.between_turns import ShortTests
 from probes.catalog.catalog import Platform
 from probes.vantage import Profile, VantagePoint, VantageRole
 from storage.values.cycle import Cycle
 
 PER_HOUR = 60
 IN_A_ROW = 12
+SPARED_AT_MOST = 16
+"""Short tests of a platform that are left out in a row because earlier ones came to nothing."""
 _HOUR = timedelta(hours=1)
 _TWICE = 2
 """Expected tests of an endpoint: what is suspicious is repeated."""
@@ -45,6 +52,9 @@ class FastLane:
         self._row: dict[tuple[str, str], tuple[Phase, int]] = {}
         self._called: set[tuple[str, str]] = set()
         """Country and platform for which the other vantages were asked, until it is clear."""
+        self._in_vain: dict[tuple[str, str], tuple[int, int]] = {}
+        """How many short tests to leave out, and how many were left out since, by vantage and
+        platform."""
 
     def use(self, settings: Settings) -> None:
         """Use other settings from now on."""
@@ -73,6 +83,37 @@ class FastLane:
             self._recent.setdefault(vantage.id, deque()).append(cycle.finished_at)
         return affordable
 
+    def short_tests(self, vantage: VantagePoint, book: EventBook) -> frozenset[str]:
+        """The platforms to test now, half-way between two turns of this vantage."""
+        if not self.measures(vantage):
+            return frozenset()
+        wanted = set()
+        for platform in self._settings.catalog.platforms:
+            key = (vantage.id, platform.name)
+            if self._phase(vantage, platform.name, book) not in (Phase.CLEAR, Phase.UNKNOWN):
+                self._in_vain.pop(key, None)  # measured soon anyhow, or known to be blocked
+                continue
+            most, left_out = self._in_vain.get(key, (0, 0))
+            if left_out < most:
+                self._in_vain[key] = (most, left_out + 1)
+                continue
+            wanted.add(platform.name)
+        return frozenset(wanted)
+
+    def unanswered(self, vantage: VantagePoint, found: ShortTests) -> frozenset[str]:
+        """The platforms to measure at once, after the short tests of this vantage."""
+        for name in found.answered:
+            self._in_vain.pop((vantage.id, name), None)
+        if not self._allowed(vantage, found.at):
+            return frozenset()
+        affordable = self._affordable(vantage, found.silent)
+        for name in affordable:
+            most, _ = self._in_vain.get((vantage.id, name), (0, 0))
+            self._in_vain[vantage.id, name] = (min(2 * most or 1, SPARED_AT_MOST), 0)
+        if affordable:
+            self._recent.setdefault(vantage.id, deque()).append(found.at)
+        return affordable
+
     def witnesses(
         self, vantage: VantagePoint, cycle: Cycle, book: EventBook
     ) -> list[tuple[VantagePoint, frozenset[str]]]:
@@ -99,15 +140,24 @@ class FastLane:
                     found.append((other, affordable))
         return found
 
-    def _allowed(self, vantage: VantagePoint, now: datetime) -> bool:
+    def measures(self, vantage: VantagePoint) -> bool:
+        """Whether this vantage measures out of turn at all."""
         if not 0 < self.pace < self._settings.interval:
             return False
-        if vantage.role is VantageRole.CONTROL or vantage.profile is Profile.QUIET:
+        return vantage.role is VantageRole.FIELD and vantage.profile is not Profile.QUIET
+
+    def _allowed(self, vantage: VantagePoint, now: datetime) -> bool:
+        if not self.measures(vantage):
             return False
         recent = self._recent.get(vantage.id, deque())
         while recent and now - recent[0] > _HOUR:
             recent.popleft()
         return len(recent) < PER_HOUR
+
+    def _phase(self, vantage: VantagePoint, platform: str, book: EventBook) -> Phase:
+        timeline = book.places.get((vantage.country, platform))
+        stream = timeline.current.streams.get(vantage.id) if timeline is not None else None
+        return Phase.UNKNOWN if stream is None else stream.detector.phase
 
     def _undecided(self, vantage: VantagePoint, platform: str, book: EventBook) -> bool:
         timeline = book.places.get((vantage.country, platform))

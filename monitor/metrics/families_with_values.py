@@ -600,6 +600,65 @@ def probe_duration_seconds(view: VantageView, _: datetime) -> Rows:
         yield (layer,), histogram
 
 
+@gauge("source")
+def source_up(snapshot: Snapshot, at: datetime) -> Rows:
+    """1 if a source of others' measurements was read as a whole lately, else 0."""
+    return (((one.kind,), one.answers(at)) for one in snapshot.sources)
+
+
+@gauge("source")
+def source_last_answer_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
+    """Time a source was last read as a whole, in seconds since 1970; 0: never."""
+    return (((one.kind,), _seconds(one.state.answered_at)) for one in snapshot.sources)
+
+
+@gauge("source")
+def source_newest_row_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
+    """Time the newest measurement of a source was taken, in seconds since 1970; 0: none."""
+    return (((one.kind,), _seconds(one.state.newest_at)) for one in snapshot.sources)
+
+
+@gauge("source")
+def source_budget_used_ratio(snapshot: Snapshot, at: datetime) -> Rows:
+    """Share of a source's budget that was used in this hour."""
+    for one in snapshot.sources:
+        now = at.replace(minute=0, second=0, microsecond=0)
+        yield (one.kind,), one.state.units / one.budget if one.state.hour == now else 0.0
+
+
+@counter("source")
+def source_requests(snapshot: Snapshot, _: datetime) -> Rows:
+    """Requests to a source."""
+    return (((one.kind,), one.state.requests) for one in snapshot.sources)
+
+
+@counter("source")
+def source_rows(snapshot: Snapshot, _: datetime) -> Rows:
+    """Measurements of a source that were new."""
+    return (((one.kind,), one.state.rows) for one in snapshot.sources)
+
+
+@counter("source")
+def source_malformed_rows(snapshot: Snapshot, _: datetime) -> Rows:
+    """Measurements of a source that could not be read."""
+    return (((one.kind,), one.state.malformed) for one in snapshot.sources)
+
+
+@counter("source")
+def source_judged_rows(snapshot: Snapshot, _: datetime) -> Rows:
+    """Measurements of a source that our rules judged."""
+    return (((one.kind,), one.state.judged) for one in snapshot.sources)
+
+
+@gauge("source", *PAIR, "state")
+def source_event_state(snapshot: Snapshot, _: datetime) -> Rows:
+    """1 for an active event that measurements of a source show, by its state."""
+    for one in snapshot.sources:
+        for found in one.events:
+            if found.active:
+                yield (one.kind, found.country, found.platform, found.event.state), 1
+
+
 def shown_families(snapshot: Snapshot) -> Iterator[Family]:
     """Those that this process exposes; without the lead, only those about the process."""
     return (family for family in FAMILIES if snapshot.leading or family.everywhere)

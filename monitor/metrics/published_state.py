@@ -19,6 +19,7 @@ from monitor.analysis.events.event import Event
 from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth, VantageState
 from monitor.budget.budget import Effort
+from monitor.metrics.source_view import SourceView
 from probes.catalog.catalog import Catalog
 from probes.measurement import Layer
 from probes.vantage import VantagePoint, VantageRole
@@ -206,6 +207,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """UTC; when the last round of deleting ended well; None: none yet in this process."""
     annotations: tuple[Annotation, ...] = ()
     """Dated facts that people added, by start; never part of detection."""
+    sources: tuple[SourceView, ...] = ()
+    """Configured sources of measurements that others take, in the order of the configuration."""
     config_refused: bool = False
     """Whether the last reloaded configuration could not be used."""
     clock_steps: int = 0

@@ -25,6 +25,7 @@ from monitor.metrics.published_state import (
     VantageView,
     frozen_map,
 )
+from monitor.metrics.source_view import SourceView
 from probes.catalog.catalog import Catalog
 from probes.failure import Failure, failure_class
 from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, layer_of
@@ -125,6 +126,11 @@ class Publisher:
 
     def ready(self) -> tuple[bool, str]:
         """Whether cycles are finished, and a sentence that says so."""
+        sources = self._snapshot.sources
+        if not self._views and sources:
+            if any(source.answers(self._now()) for source in sources):
+                return True, "ready"
+            return False, "not ready: no source has been read lately"
         reported = [view for view in self._views.values() if view.last_report_at is not None]
         if not reported:
             return False, "not ready: no vantage has finished its first cycle yet"
@@ -304,6 +310,11 @@ class Publisher:
         shown = tuple(annotations)
         if shown != self._snapshot.annotations:
             self._swap(annotations=shown)
+
+    def sources_seen(self, sources: tuple[SourceView, ...]) -> None:
+        """Show these sources of others' measurements instead of those shown before."""
+        if sources != self._snapshot.sources:
+            self._swap(sources=sources)
 
     def config_refused(self) -> None:
         """Show that a reloaded configuration could not be used."""

@@ -33,6 +33,7 @@ from monitor.report.findings import Applied, Example, Findings, Lane, Network, S
 from monitor.report.log_file import LOG, encoded_log, log_file
 from monitor.report.tables import some_stretches
 from monitor.report.time_slots import Slots
+from monitor.sources.witnesses import second_witnesses
 from monitor.wording.no_rows import NoRows
 from probes.measurement import AnyObservation, DnsObservation, Measurement, Purpose
 from probes.vantage import VantageRole
@@ -106,6 +107,12 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         stories_omitted=omitted,
         related=related,
         annotations=tuple(annotations[:MOST_NOTES]),
+        witnesses=tuple(
+            [
+                (story.event, await second_witnesses(store, story.event, wanted.until))
+                for story in stories
+            ]
+        ),
         lanes=lanes.found(unwell),
         slot=lanes.slots.width,
         coverage=coverage_of(lanes.tallies.made(), wanted.since, wanted.until, interval),

@@ -4,7 +4,7 @@ The document says nothing that the findings do not hold, and nothing about who i
 """
 
 from monitor.report.contents import files, method
-from monitor.report.context import history, people, related_events
+from monitor.report.context import history, people, related_events, second_witnesses
 from monitor.report.document import Block, Document
 from monitor.report.findings import Findings, Imprint
 from monitor.report.limitations import limits
@@ -25,6 +25,7 @@ def document(findings: Findings, imprint: Imprint) -> Document:
         *how(words, findings),
         *limits(words, findings, title),
         *related_events(words, findings, title),
+        *second_witnesses(words, findings),
         *people(words, findings),
         *history(words, findings),
         *method(words, findings, imprint),

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
-from monitor.report.document import Block, Heading, Para, Table
+from monitor.report.document import Block, Bullets, Heading, Para, Table
 from monitor.report.findings import Findings
 from monitor.report.tables import short
 from monitor.wording.changes import change_in_words
 from monitor.wording.events import what_happened
 from monitor.wording.networks import network_names
 from monitor.wording.reviews import ANNOTATION_KINDS, MARKS
+from monitor.wording.sources import witness_lines
 from monitor.wording.states import EVENT_STATES, KINDS
 from monitor.wording.words import Words
 
@@ -47,6 +48,31 @@ def related_events(words: Words, findings: Findings, title: str) -> Iterator[Blo
         ),
         (36, 14, 20, 20, 24),
     )
+
+
+def second_witnesses(words: Words, findings: Findings) -> Iterator[Block]:
+    """What others measured in the same time, apart from what was detected."""
+    told = [(event, several) for event, several in findings.witnesses if several]
+    if not told:
+        return
+    yield Heading(words.gettext("What others measured in this time"))
+    yield Para(
+        words.gettext(
+            "A second witness. It never confirms, changes or ends the event, and may have tested "
+            "other hours and places."
+        )
+    )
+    lines = []
+    for event, several in told:
+        for one in several:
+            sentence, *networks = witness_lines(words, one, event)
+            about = words.gettext(
+                "%(what)s (from %(when)s)", what=sentence, when=short(words, event.onset_latest)
+            )
+            lines.append(words.pause.join((about, *networks)))
+    yield Bullets(tuple(lines))
+    asked_for = dict.fromkeys(one.credit for _, several in told for one in several)
+    yield Para(words.pause.join(asked_for))
 
 
 def people(words: Words, findings: Findings) -> Iterator[Block]:

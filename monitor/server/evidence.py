@@ -13,10 +13,12 @@ from uuid import UUID
 import msgspec
 
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, NetworkStatus
+from monitor.analysis.second_witness import Witness
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, Verdict
 from monitor.export.common_text import common_texts, with_common_text
 from monitor.export.public_view import PublicView, earlier
 from monitor.recording.continuations import goes_on_now, reviews_of
+from monitor.sources.witnesses import second_witnesses
 from probes.measurement import HttpObservation, Measurement, Purpose, TlsObservation
 from storage.first_rows import first_rows
 from storage.store import Store
@@ -85,6 +87,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     reviews: tuple[Review, ...]
     """Reviews of the event and of those it continues, the oldest first."""
     annotations: tuple[Annotation, ...]
+    witnesses: tuple[Witness, ...] = ()
+    """What sources of others' measurements have of the same time."""
     continued_as: str = ""
     """Id of the event that continues this one; empty for none."""
 
@@ -136,8 +140,8 @@ class EvidenceReader:
         found = await first_rows(self._store.events(Selection(event=event_id, batch=1)), 1)
         return found[0] if found else None
 
-    async def of(self, event: Event) -> Evidence:
-        """The evidence for an event. Raises StorageError."""
+    async def of(self, event: Event, now: datetime) -> Evidence:
+        """The evidence for an event, as of now (UTC). Raises StorageError."""
         async with self._readers:
             affected = [network for network in event.networks if network.affected]
             shown = affected[:MOST_NETWORKS] if event.kind is EventKind.BLOCK else []
@@ -149,6 +153,7 @@ class EvidenceReader:
                 more_networks=len(affected) - len(shown),
                 log=tuple(log),
                 reviews=tuple(await reviews_of(self._store, event.id, log)),
+                witnesses=await second_witnesses(self._store, event, now),
                 continued_as=await goes_on_now(self._store, event),
                 annotations=tuple(
                     await self._store.annotations(

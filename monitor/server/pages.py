@@ -37,6 +37,7 @@ from monitor.server.matrix import Cell, Overall, Row, country_rows, network_rows
 from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.page import POLICY, Reader, render
 from monitor.server.runbook_pages import runbook
+from monitor.server.sources_page import event_lines, sources_shown
 from monitor.wording.coverage import coverage_now, coverage_remarks, coverage_sentences
 from monitor.wording.events import (
     ending,
@@ -51,6 +52,7 @@ from monitor.wording.filters import WrongFilter, filter_problem
 from monitor.wording.languages import BY_CODE, language_of
 from monitor.wording.networks import network_name
 from monitor.wording.rules import HEALTH_RULE_MEANINGS, rule_doubt, rule_meaning, sentence
+from monitor.wording.sources import witness_lines
 from monitor.wording.states import EVENT_STATES
 from monitor.wording.vantage_health import VANTAGE_MEANINGS, notes
 from monitor.wording.words import Words
@@ -94,6 +96,7 @@ class Pages:
             Route("/events/{id}", self._event),
             Route("/countries/{code}", self._country),
             Route("/vantages", self._vantages),
+            Route("/sources", self._sources),
             Route("/runbooks/{name}", self._runbook),
         ]
 
@@ -149,6 +152,11 @@ class Pages:
             for view in self._publisher.snapshot.vantages
         ]
         return await _page("vantages.html", reader, at, lambda: {"vantages": vantages})
+
+    async def _sources(self, request: Request) -> Response:
+        reader, at = reader_of(request), self._publisher.now()
+        snapshot = self._publisher.snapshot
+        return await _page("sources.html", reader, at, lambda: sources_shown(reader, snapshot, at))
 
     async def _events(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()
@@ -228,7 +236,7 @@ class Pages:
             if self._evidence is not None and len(id_) <= _LONGEST_ID and id_.isprintable():
                 event = await self._evidence.event(id_)
                 if event is not None and _may_see(reader, event):
-                    evidence = await self._evidence.of(event)
+                    evidence = await self._evidence.of(event, at)
                     if not reader.operator:
                         evidence = public_evidence(self._view(), evidence, at)
         except StorageError as error:
@@ -337,6 +345,10 @@ def _now(reader: Reader, snapshot: Snapshot, at: datetime, held: Mapping[str, Ma
                 words.gettext("since %(when)s", when=onset(words, event)),
             )
             for event in snapshot.circumstances
+        ],
+        "volunteers": [
+            (source, [line for line in event_lines(words, source, titles) if line[0].active])
+            for source in snapshot.sources
         ],
         "rows": country_rows(snapshot, at),
         "country_head": lambda row: Markup('<a href="{}">{}</a><span class="dim">{}</span>').format(
@@ -539,6 +551,11 @@ def _event(
         "until": ending(words, event),
         "length": length(words, event),
         "evidence": evidence,
+        "witnesses": [
+            (one, sentence, networks)
+            for one in evidence.witnesses
+            for sentence, *networks in [witness_lines(words, one, event)]
+        ],
         "time_axis": axis,
         "tick_label": _tick_label(words, axis),
         "networks": [_network(words, axis, event, one) for one in event.networks],

@@ -233,6 +233,18 @@ _CIRCUMSTANCES: Mapping[tuple[EventKind, Certainty], str] = {
     ),
     (EventKind.INSTRUMENT, Certainty.WAS): N_("All vantages were lost at once"),
     (EventKind.INSTRUMENT, Certainty.NO_LONGER): N_("The vantages are back"),
+    (EventKind.SEEN_BY_VOLUNTEERS, Certainty.IS): N_(
+        "Volunteers find %(platform)s blocked in %(country)s, on %(x)s of %(n)s networks"
+    ),
+    (EventKind.SEEN_BY_VOLUNTEERS, Certainty.MAY): N_(
+        "%(platform)s fails for volunteers in %(country)s, on %(x)s of %(n)s networks"
+    ),
+    (EventKind.SEEN_BY_VOLUNTEERS, Certainty.WAS): N_(
+        "Volunteers found %(platform)s blocked in %(country)s"
+    ),
+    (EventKind.SEEN_BY_VOLUNTEERS, Certainty.NO_LONGER): N_(
+        "Volunteers no longer find %(platform)s blocked in %(country)s"
+    ),
 }
 
 
@@ -301,6 +313,10 @@ LIMITS: Mapping[EventKind, str] = {
     EventKind.VANTAGE_SILENT: N_("a block. It accuses nobody."),
     EventKind.CONTROL_DIFFERS: N_("a block. It accuses nobody."),
     EventKind.INSTRUMENT: N_("a block. It accuses nobody."),
+    EventKind.SEEN_BY_VOLUNTEERS: N_(
+        "a result of our own vantage points. Anybody can upload such tests, and nobody saw the "
+        "networks where none was taken."
+    ),
 }
 """What an event is not, for people who might take it for that."""
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from monitor.analysis.events.event import EventKind, EventState
 from monitor.analysis.verdict import State
 from monitor.wording.languages import N_
+from monitor.wording.sources import LABEL
 from monitor.wording.words import Words
 
 NO_DATA = "no_data"
@@ -76,6 +77,7 @@ KINDS: Mapping[str, str] = {
     EventKind.CONTROL_DIFFERS: N_("control disagrees"),
     EventKind.OUTAGE: N_("outage"),
     EventKind.INSTRUMENT: N_("our own fault"),
+    EventKind.SEEN_BY_VOLUNTEERS: LABEL,
 }
 
 

@@ -117,12 +117,23 @@ class Connections:
         opened = [one for one in connected if one is not None]
         if not opened or not server_name:
             return opened[0] if opened else None
-        if await self.handshake(opened[0], port, server_name, verify):
-            return opened[0]
-        # In parallel: one after the other, the last would be idle so long that its server closes.
-        others = opened[1:]
-        worked = await all_of([self.handshake(one, port, server_name, verify) for one in others])
-        return next((one for one, well in zip(others, worked, strict=True) if well), None)
+        if len(opened) == 1:
+            worked = await self.handshake(opened[0], port, server_name, verify)
+            return opened[0] if worked else None
+        # On a line that answers fast, one that is silent for a while holds up no other.
+        patience = self._context.line.patience(self._record.settings.tls_timeout)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self.handshake(opened[0], port, server_name, verify))]
+            await asyncio.wait(tasks, timeout=patience)
+            if tasks[0].done() and tasks[0].result():
+                return opened[0]
+            # In parallel: one after the other, the last would be idle so long that its server
+            # closes.
+            tasks += [
+                group.create_task(self.handshake(one, port, server_name, verify))
+                for one in opened[1:]
+            ]
+        return next((one for one, t in zip(opened, tasks, strict=True) if t.result()), None)
 
     async def connect(self, address: str, port: int, segment: int = 0) -> Opened | None:
         """A TCP connection to one address, or None; either way it is on record. `segment` as for

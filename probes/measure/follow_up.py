@@ -45,7 +45,7 @@ from probes.layers.proxy import FarSideError, ProxyError
 from probes.measure.concurrently import all_of
 from probes.measure.connect_directly_or_through_proxy import Opened
 from probes.measure.doh import ask_doh
-from probes.measure.flow_counts import FIRST_FLOWS, FLOWS, named_flows
+from probes.measure.flow_counts import FIRST_FLOWS, FLOWS, MOST_FLOWS, named_flows, seems_named
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.other_hello import other_hello
 from probes.measure.questions_by_kind import MeasurementRun
@@ -72,8 +72,8 @@ from probes.vantage import Profile
 
 DEADLINE = 20.0
 """Seconds after which unanswered questions are given up."""
-FLOWS_DEADLINE = 40.0
-"""The same as `DEADLINE`: silence takes its time twice."""
+FLOWS_DEADLINE = 50.0
+"""The same as `DEADLINE`: silence takes its time three times."""
 FLOW_PAUSE = 0.05
 """Seconds from the start of one to the next."""
 _PER_FAMILY = 1
@@ -592,6 +592,8 @@ class _Flows(_Question):
         cut = sum(o.failure is not None for o in named_flows(self.record.observations))
         if 0 < cut < FIRST_FLOWS:
             await self._round(FLOWS - FIRST_FLOWS)
+            if seems_named(self.record.observations):
+                await self._round(MOST_FLOWS - FLOWS)
 
     async def _round(self, count: int) -> None:
         kinds = (

@@ -7,7 +7,7 @@ once. An archive that cannot be read is an error: no listing is silently shorter
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from operator import itemgetter
@@ -23,7 +23,7 @@ from storage.archive.archived_tables import ARCHIVED, BY_NAME, Archived
 from storage.archive.duckdb_session import DuckDB, arrow_table, with_files
 from storage.archive.manifest import ArchivedFile, Manifests
 from storage.archive.merged import merged
-from storage.archive.moving import Day
+from storage.archive.moving import Day, Workplace
 from storage.archive.place import Place, PlaceError
 from storage.sql import listing as listings
 from storage.sql import schema
@@ -169,11 +169,18 @@ class ArchivedStore(SqlStore):
                     f"another program moves rows of {self._backend.name} to the archive now"
                 )
             days = await self._read(partial(archived.days_before, before=limit))
-            for day, country in days:
-                if not _SAFE.fullmatch(f"{country} {day}"):
-                    continue  # it would be no path; no vantage can have such a country
-                async for rows in self._move(archived, what, country, day):
-                    yield rows
+            # It would be no path; no vantage can have such a country.
+            safe = [one for one in days if _SAFE.fullmatch(f"{one[1]} {one[0]}")]
+            if safe:
+                workplace = await asyncio.to_thread(Workplace)
+                try:
+                    for day, country in safe:
+                        moving = self._move(workplace, archived, country, day)
+                        async with contextlib.aclosing(moving):
+                            async for rows in moving:
+                                yield rows
+                finally:
+                    await asyncio.to_thread(workplace.close)
         await self._in_writer(partial(self._tidy_partitions, what=what, before=limit))
 
     def _tidy_partitions(self, session: Session, what: Prunable, before: str) -> None:
@@ -182,14 +189,14 @@ class ArchivedStore(SqlStore):
             self._backend.drop_empty_partitions(session.write, what, before)
 
     async def _move(
-        self, archived: Archived, what: Prunable, country: str, day: str
-    ) -> AsyncIterator[int]:
+        self, workplace: Workplace, archived: Archived, country: str, day: str
+    ) -> AsyncGenerator[int, None]:
         """Move one day: delete what was read back from the archive, and nothing else."""
-        archive = self._opened_archive()
+        archive, what = self._opened_archive(), Prunable(archived.name)
         read = partial(
             archived.day_rows, country=country, since=f"{day}T", until=f"{_next_day(day)}T"
         )
-        moving = await asyncio.to_thread(Day, archived, country, day)
+        moving = await asyncio.to_thread(Day, workplace, archived, country, day)
         keys = moving.keys()
         try:
             async for page in self._pages(read, limit=_GIVEN):
@@ -207,7 +214,6 @@ class ArchivedStore(SqlStore):
                     yield len(some)
         finally:
             await asyncio.to_thread(keys.close)
-            await asyncio.to_thread(moving.close)
 
     async def _read(self, work: Callable[[Connection], R]) -> R:
         archive = self._opened_archive()

@@ -24,26 +24,33 @@ _KEYS = 2000
 """Keys given at once."""
 
 
-class Day:
-    """The rows of one table, country and day on their way into the archive. Its methods block."""
+class Workplace:
+    """Where days are made, one after another. Its methods block."""
 
-    def __init__(self, archived: Archived, country: str, day: str) -> None:
-        self._archived = archived
-        self._country = country
-        self._day = day
+    def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="shutwatch-archiving-")
-        self._duckdb = DuckDB(self._path("rows.duckdb"))
-        columns = ", ".join(f'"{name}" {archived.kind(name)}' for name in archived.names)
-        with self._duckdb.cursor() as cursor:
-            cursor.execute(f"CREATE TABLE given ({columns})")
+        self.made = Path(self._folder.name) / "made.parquet"
+        """The file of the day on which work goes on."""
+        self.duckdb = DuckDB(Path(self._folder.name) / "rows.duckdb")
 
     def close(self) -> None:
         """Remove what was collected."""
-        self._duckdb.close()
+        self.duckdb.close()
         self._folder.cleanup()
 
-    def _path(self, name: str) -> Path:
-        return Path(self._folder.name) / name
+
+class Day:
+    """The rows of one table, country and day on their way into the archive. Its methods block."""
+
+    def __init__(self, at: Workplace, archived: Archived, country: str, day: str) -> None:
+        self._archived = archived
+        self._country = country
+        self._day = day
+        self._duckdb = at.duckdb
+        self._made = at.made
+        columns = ", ".join(f'"{name}" {archived.kind(name)}' for name in archived.names)
+        with self._duckdb.cursor() as cursor:
+            cursor.execute(f"CREATE OR REPLACE TABLE given ({columns})")
 
     def add(self, rows: Sequence[Sequence[Any]]) -> None:
         """More rows, as the database stores them."""
@@ -61,7 +68,7 @@ class Day:
         before = manifests.of(self._country, self._day)
         known = (archived.name, self._day)
         old = next((one for one in before.files if (one.table, one.day) == known), None)
-        made = self._path("made.parquet")
+        made = self._made
         with self._duckdb.cursor() as cursor:
             cursor.execute("CREATE OR REPLACE TABLE whole AS SELECT * FROM given")
             if old is not None:

@@ -10,7 +10,7 @@ by probes on the connection, the server also when a leader's process hangs.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Literal
 
 from psycopg.types.string import StrDumper
@@ -181,7 +181,13 @@ class PostgresqlBackend(Backend):
                 mine = connection.execute(taken, {"key": _ARCHIVING}).scalar_one()
                 # The session keeps the lock. In a transaction it would be ended for being idle.
                 connection.commit()
-                yield mine
+                try:
+                    yield mine
+                finally:
+                    # The server notices a closed session later than the next who asks. Where the
+                    # connection is lost, so is the lock.
+                    with suppress(DBAPIError):
+                        connection.execute(text("SELECT pg_advisory_unlock_all()"))
         finally:
             engine.dispose()
 

@@ -27,6 +27,7 @@ TIMES = {
     Prunable.CYCLE: schema.cycle.c.finished_at,
     Prunable.AVAILABILITY_HOUR: schema.availability_hour.c.starts_at,
     Prunable.LOOK_HOUR: schema.look_hour.c.starts_at,
+    Prunable.SOURCED_ROW: schema.sourced_row.c.measured_at,
 }
 """The time that makes a row old."""
 PARTS = {

@@ -478,6 +478,33 @@ log_head = Table(
     PrimaryKeyConstraint("size", "kind", "authority"),
 )
 
+sourced_row = Table(
+    "sourced_row",
+    metadata,
+    *_text("country", "source", "uid", "measured_at", "received_at"),
+    Column("asn", BigInteger, nullable=False),
+    *_text("platform", "part", "test"),
+    Column("failed", Float, nullable=False),
+    Column("confirmed", Boolean, nullable=False),
+    *_text("methods", "judged", "left_out", "licence"),
+    PrimaryKeyConstraint("country", "source", "uid"),
+    Index(None, "measured_at", "country", "source", "uid"),
+    Index(None, "country", "platform", "measured_at"),
+)
+
+source_state = Table(
+    "source_state", metadata, *_text("source", "state"), PrimaryKeyConstraint("source")
+)
+
+sourced_event = Table(
+    "sourced_event",
+    metadata,
+    *_text("country", "source", "id", "platform"),
+    Column("active", Boolean, nullable=False),
+    *_text("first_seen_at", "event"),
+    PrimaryKeyConstraint("country", "source", "id"),
+)
+
 for _table in (event_log, review, log_entry):
     for _dialect in ("sqlite", "postgresql"):
         for _statement in refusal(_table.name, _dialect):

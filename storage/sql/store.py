@@ -25,6 +25,7 @@ from storage.sql.log_store import SqlLog
 from storage.sql.rejudging_store import SqlRejudgings
 from storage.sql.retention import SOUGHT, Batch, delete_rows, old_keys
 from storage.sql.review_store import SqlReviews
+from storage.sql.source_store import SqlSources
 from storage.sql.statements import upsert
 from storage.sql.stored_names import stored_names
 from storage.sql.tallies import tallies
@@ -62,7 +63,7 @@ LISTINGS: dict[tuple[RowKind, bool], Listing[Any]] = {
 """By kind, and whether a recomputation is asked for."""
 
 
-class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog):
+class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources):
     """Implements `storage.store.CollectorStore`."""
 
     def __init__(self, backend: Backend, **options: Any) -> None:

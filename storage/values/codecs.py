@@ -10,6 +10,7 @@ from storage.values.log import HeadStamp
 from storage.values.outbox import Notice
 from storage.values.rejudging import Rejudging
 from storage.values.reviews import Annotation, Review
+from storage.values.sourced import SourcedEvent, SourcedRow, StoredSource
 
 MEASUREMENT = Codec(Measurement, packed=("observations",))
 VERDICT = Codec(Verdict)
@@ -26,4 +27,7 @@ ENROLMENT = Codec(Enrolment)
 QUARANTINE = Codec(Quarantine)
 BATCH = Codec(ReceivedBatch)
 STAMP = Codec(HeadStamp)
+SOURCED_ROW = Codec(SourcedRow)
+SOURCED_EVENT = Codec(SourcedEvent)
+SOURCE_STATE = Codec(StoredSource)
 WAITING = Codec(WaitingCycle)

@@ -18,6 +18,7 @@ class Prunable(StrEnum):
     CYCLE = "cycle"
     AVAILABILITY_HOUR = "availability_hour"
     LOOK_HOUR = "look_hour"
+    SOURCED_ROW = "sourced_row"
 
 
 RAW = (
@@ -30,8 +31,10 @@ RAW = (
     Prunable.REJUDGED_PLATFORM,
     Prunable.REJUDGED_EVENT,
     Prunable.REJUDGING,
+    Prunable.SOURCED_ROW,
 )
-"""Single measurements, verdicts and batches; and recomputations, each as a whole by its age."""
+"""Single measurements, verdicts and batches, those of others too; and recomputations, each as a
+whole by its age."""
 ARCHIVED_TABLES = (
     Prunable.VERDICT,
     Prunable.PLATFORM_VERDICT,

@@ -648,16 +648,30 @@ async def play(story: Story) -> tuple[Outcome, CollectorStore]:
             for turn in range(story.turns):
                 truth = story.truth if QUIET_TURNS <= turn < story.ends else OPEN
                 clock.at = START + timedelta(seconds=turn * INTERVAL + 130.0)
-                for agent in sorted(agents, key=lambda one: one.party.control):
-                    report = agent.report(turn, truth, references)
-                    if agent.party.own:
-                        await _hand_over(store, agent, report, clock)
-                    else:
-                        await _send(collector, agent, report, clock)
+                bring = partial(_bring, collector, turn, truth, references, clock)
+                # What is seen in the field comes first, and waits for a control.
+                for controls in (False, True):
+                    side = [one for one in agents if one.party.control is controls]
+                    await asyncio.gather(*map(bring, side))
                 await _judged(store)
                 await _compare(leader)
         outcome = await _outcome(store)
     return outcome, store
+
+
+async def _bring(
+    collector: Collector,
+    turn: int,
+    truth: str,
+    references: Sequence[Reference],
+    clock: Clock,
+    agent: Agent,
+) -> None:
+    report = agent.report(turn, truth, references)
+    if agent.party.own:
+        await _hand_over(collector.store, agent, report, clock)
+    else:
+        await _send(collector, agent, report, clock)
 
 
 async def _send(collector: Collector, agent: Agent, report: CycleReport, clock: Clock) -> None:
@@ -698,7 +712,7 @@ async def _hand_over(
 async def _judged(store: CollectorStore) -> None:
     async with asyncio.timeout(60.0):
         while await store.waiting(1):  # noqa: ASYNC110 # what is waited for knows of no events
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)
 
 
 async def _compare(leader: Leader) -> None:

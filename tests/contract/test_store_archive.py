@@ -1,8 +1,9 @@
 """Rows that moved to an archive are listed as if they were still in the database."""
 
 import asyncio
+import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -117,22 +118,25 @@ TIMES = [
     (at(DAY + 100), at(DAY + 1700)),
     (at(DAY / 3), None),
 ]
+COUNTED = 30
+"""Rows of availability in a page: each of them is counted from several queries."""
 _COLUMNS = ["id", "started_at", "reached", "dns_ms", "not_observed", "http_title", "resolvers"]
 
 
-async def _listed(store: CollectorStore) -> dict[str, Any]:
-    """Everything that the store lists of what can be archived."""
+async def _listed(store: CollectorStore, few: int | None = None) -> dict[str, Any]:
+    """Everything that the store lists of what can be archived; only the first few selections and
+    times where a test is not about them."""
     found: dict[str, Any] = {
         "received_cycles": await flat(store.received_cycles("")),
         "received_cycles_of": await flat(store.received_cycles("BR")),
     }
-    for number, (since, until) in enumerate(TIMES):
+    for number, (since, until) in enumerate(TIMES[:few]):
         wanted = Selection(since=since, until=until)
         found[f"tallies {number}"] = await store.tallies(wanted)
         for period, zone in itertools.product(Period, (UTC, "Asia/Kathmandu")):
-            counted = msgspec.structs.replace(wanted, period=period, timezone=zone)
+            counted = msgspec.structs.replace(wanted, period=period, timezone=zone, batch=COUNTED)
             found[f"{period} {zone} {number}"] = await flat(store.availability(counted))
-    for number, one in enumerate(SELECTIONS):
+    for number, one in enumerate(SELECTIONS[:few]):
         found[f"measurements {number}"] = await flat(store.measurements(one))
         found[f"verdicts {number}"] = await flat(store.verdicts(one))
         found[f"platforms {number}"] = await flat(store.platforms(one))
@@ -186,15 +190,16 @@ async def test_a_reader_continues_where_it_stopped(store: CollectorStore, number
     whole = await flat(store.measurements(Selection(platform="x")))
     found: list[Any] = []
     after: tuple[str, ...] = ()
-    while True:
-        wanted = Selection(platform="x", after=after, batch=number)
-        page = [one async for some in store.measurements(wanted) for one in [some]][:1]
-        if not page:
-            break
-        assert len(page[0]) <= number
-        found += page[0]
-        after = place_of(page[0][-1])
+    while page := await _first_page(store, Selection(platform="x", after=after, batch=number)):
+        assert len(page) <= number
+        found += page
+        after = place_of(page[-1])
     assert found == whole
+
+
+async def _first_page(store: Store, wanted: Selection) -> Sequence[Any] | None:
+    async with contextlib.aclosing(store.measurements(wanted)) as pages:  # type: ignore[type-var]
+        return await anext(pages, None)
 
 
 async def test_late_rows_join_their_day(store: CollectorStore, place: ArchivePlace) -> None:
@@ -202,24 +207,24 @@ async def test_late_rows_join_their_day(store: CollectorStore, place: ArchivePla
     await _fill(store)
     await _move(store)
     await store.save(cycle(7777, seconds=1000.0))
-    whole = await _listed(store)
+    whole = await _listed(store, 2)
     assert len(whole["measurements 0"]) == 3 * 6 * 2 * 4 + 1 + 4
     moved = await _move(store)
     assert moved[Prunable.MEASUREMENT] == 4
-    assert await _listed(store) == whole
+    assert await _listed(store, 2) == whole
     assert len(_files(place, "measurement/country=PK/date=2024-02-17/*")) == 1
 
 
 async def test_stopped_half_way_nothing_is_lost_or_doubled(store: CollectorStore, url: str) -> None:
     """After the file and before the end of deleting: rows in both places are listed once."""
     await _fill(store)
-    before = await _listed(store)
+    before = await _listed(store, 2)
     steps = store.prune(Prunable.MEASUREMENT, LATER)
     await anext(steps)
     await steps.aclose()  # type: ignore[attr-defined]
-    assert await _listed(store) == before
+    assert await _listed(store, 2) == before
     await _move(store)
-    assert await _listed(store) == before
+    assert await _listed(store, 2) == before
     assert await _plain(url, lambda plain: flat(plain.measurements(EVERYTHING))) == []
 
 
@@ -263,7 +268,7 @@ async def test_rows_that_move_while_they_are_read_are_not_missed(
 ) -> None:
     """Another program lists while this one moves: between any two pages, everything moves."""
     await _fill(store)
-    whole = await _listed(store)
+    whole = await flat(store.measurements(EVERYTHING)), await flat(store.cycles(EVERYTHING))
     other = make_reader()
     await other.open()
     found: list[Any] = []
@@ -275,8 +280,7 @@ async def test_rows_that_move_while_they_are_read_are_not_missed(
     found += await flat(listing)
     cycles += await flat(of_cycles)
     await other.close()
-    assert found == whole["measurements 0"]
-    assert cycles == whole["cycles 0"]
+    assert (found, cycles) == whole
 
 
 async def test_an_archive_that_is_gone_is_an_error(

@@ -50,6 +50,7 @@ async def test_what_is_old_goes_and_the_rest_stays(store: Store) -> None:
         Prunable.REJUDGED_PLATFORM: 0,
         Prunable.REJUDGED_EVENT: 0,
         Prunable.REJUDGING: 0,
+        Prunable.SOURCED_ROW: 0,
     }
     assert await flat(store.measurements(EVERYTHING)) == looks
     assert await flat(store.verdicts(EVERYTHING)) == verdicts

@@ -17,6 +17,7 @@ from monitor.config.settings import (
     RetentionSettings,
     ServerSettings,
     Settings,
+    SourceSettings,
     ThrottlingSettings,
     TimestampSettings,
     VantageCheckSettings,
@@ -34,6 +35,7 @@ CATALOG = (DOCS / "catalog.md").read_text(encoding="utf-8")
 HEADINGS = {
     "": "The top of the file",
     "vantage": "`[[vantage]]`",
+    "source": "`[[source]]`",
     "probe": "`[probe]`",
     "throttling": "`[throttling]`",
     "events": "`[events]`",
@@ -70,6 +72,7 @@ AGENT = (
     f'collectors = ["https://c.example"]\ncollector_key = "{"A" * 43}="\n'
     f'sealing_key = "{"A" * 43}="\n'
 )
+SOURCE = 'kind = "ooni"\ncountries = ["PK"]\n'
 ROUTE = 'name = "ops"\nurls = ["json://127.0.0.1/"]\n'
 
 
@@ -103,6 +106,9 @@ def shown_in(table: str, key: str, value: str) -> str:
     if table == "notify.route":
         kept = "".join(f"{row}\n" for row in ROUTE.splitlines() if not row.startswith(f"{key} "))
         return f"{vantage}[[notify.route]]\n{kept}{line}"
+    if table == "source":
+        kept = "".join(f"{row}\n" for row in SOURCE.splitlines() if not row.startswith(f"{key} "))
+        return f"{vantage}[[source]]\n{kept}{line}"
     if table == "agent":
         kept = "".join(f"{row}\n" for row in AGENT.splitlines() if not row.startswith(f"{key} "))
         return f"{vantage}[agent]\n{kept}{line}"
@@ -143,13 +149,14 @@ def test_every_setting_can_be_given() -> None:
         "notify": NotifySettings,
         "notify.route": Route,
         "vantage": VantagePoint,
+        "source": SourceSettings,
     }
     for table, kind in fields.items():
         # Events know the interval, which stands at the top of the file, and the agents, which stand
         # in the database; routes are tables.
         assert set(kind.__struct_fields__) - {"interval", "agents", "route"} == TABLES[table]
     listener = {"listen_host", "listen_port"}
-    tables = {*fields, "vantages"} - {"vantage"}
+    tables = {*fields, "vantages", "sources"} - {"vantage"}
     top = (
         set(Settings.__struct_fields__)
         - listener
@@ -174,6 +181,8 @@ def test_only_these_keys_have_a_default_in_words() -> None:
         ("collector", "control_wait"),
         ("vantage", "id"),
         ("vantage", "country"),
+        ("source", "kind"),
+        ("source", "countries"),
         ("catalog", "platforms"),
         ("catalog", "file"),
         ("references", "uplink"),
@@ -200,6 +209,7 @@ def test_every_default_is_the_one_in_force(table: str, key: str, tmp_path: Path)
     empty = {
         "notify.route": f"[[notify.route]]\n{ROUTE}",
         "collector": "[collector]\n",
+        "source": f"[[source]]\n{SOURCE}",
         "agent": f"[agent]\n{AGENT}",
     }
     left_out = load(tmp_path, f"[[vantage]]\n{VANTAGE}{empty.get(table, '')}")

@@ -13,7 +13,9 @@ from monitor.analysis.events.event import EventKind, EventState
 from monitor.analysis.verdict import FunctionVerdict, State, VantageState
 from monitor.metrics.ingest_counts import IngestCounts, Spool
 from monitor.metrics.scrapes import create_registry
+from monitor.metrics.source_view import SourceView
 from monitor.wire.answers import Reason
+from storage.values.sourced import SourcedEvent, SourceState
 from tests.contract.cycles import annotation
 from tests.prometheus import world
 
@@ -87,7 +89,35 @@ def full_scrape() -> Iterator[Metric]:
     )
     publisher.notifications_pending({"newsroom": [datetime(2024, 2, 17, tzinfo=UTC)]})
     publisher.annotated([annotation()])
+    publisher.sources_seen((followed(),))
     return iter(create_registry(publisher, ingested()).collect())
+
+
+def followed() -> SourceView:
+    """A source with an event."""
+    event = msgspec.structs.replace(world.event(), kind=EventKind.SEEN_BY_VOLUNTEERS)
+    return SourceView(
+        kind="ooni",
+        title="OONI",
+        credit="Data: OONI",
+        home="https://explorer.ooni.org/",
+        countries=("PK",),
+        platforms=("x",),
+        every=600.0,
+        budget=1000,
+        state=SourceState(answered_at=world.NOW, requests=3, rows=7),
+        events=(
+            SourcedEvent(
+                country="PK",
+                source="ooni",
+                id=event.id,
+                platform="x",
+                active=True,
+                first_seen_at=world.NOW,
+                event=event,
+            ),
+        ),
+    )
 
 
 def ingested() -> IngestCounts:

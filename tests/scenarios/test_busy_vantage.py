@@ -1,10 +1,10 @@
 """A vantage whose own machine has no time: what seems slow there accuses nobody."""
 
-import os
+import random
+import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -22,30 +22,37 @@ HOSTS = {
     "tiktok": "www.tiktok.com",
 }
 NETWORKS = ("ptcl", "zong")
-LAST = ["nice", "-n", "19"]
-"""The prober comes after everything else on this machine."""
-BUSIER = (14, 10, 7, 5, 3, 1)
-"""How nice the busy loops are, one for each processor, in each further cycle: the prober gets a
-quarter of what is left over, then an eighth, and so on, until a transfer was held up long enough to
-be in doubt. What else is tested on this machine goes first."""
+CYCLES = 6
+"""At most, until a transfer was held up long enough to be in doubt."""
+GIVEN = 0.03
+"""Seconds, on average, that the prober has a processor for."""
+TAKEN = 0.15
+"""Seconds, on average, until it gets one again. Both vary, as turns on a busy machine do."""
+PATIENCE = 240.0
+"""Seconds for a cycle."""
 
 
-@contextmanager
-def busy(nice: int) -> Iterator[None]:
-    """Every processor has more to do than it can."""
-    command = ["nice", "-n", str(nice), sys.executable, "-c", "while True: pass"]
-    loops = [subprocess.Popen(command) for _ in range(os.cpu_count() or 1)]
-    try:
-        yield
-    finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
+def starved(lab: Lab, command: Sequence[str]) -> Seen:
+    """What the prober sees that seldom gets a processor, and never knows when: it is stopped again
+    and again, which takes no time from what else is tested on this machine."""
+    chance = random.Random(7)
+    said, errors = lab.directory / "said", lab.directory / "errors"
+    with said.open("w") as out, errors.open("w") as also:
+        child = lab.popen(command, stdout=out, stderr=also)
+    ends = time.monotonic() + PATIENCE
+    while child.poll() is None:
+        assert time.monotonic() < ends
+        time.sleep(chance.expovariate(1 / GIVEN))
+        child.send_signal(signal.SIGSTOP)
+        time.sleep(chance.expovariate(1 / TAKEN))
+        child.send_signal(signal.SIGCONT)
+    done = (child.args, child.returncode, said.read_text(), errors.read_text())
+    return seen(subprocess.CompletedProcess(*done))
 
 
 @pytest.fixture(scope="module")
 def cycles() -> Iterator[list[Seen]]:
-    """Cycles with transfers from three networks that slow nothing down."""
+    """Cycles with transfers from two networks that slow nothing down."""
     networks = [LabNetwork(name, asn=64500 + i) for i, name in enumerate(NETWORKS)]
     with Lab(networks, controls=1) as lab:
         for host in (*HOSTS.values(), "www.wikipedia.org"):
@@ -54,13 +61,10 @@ def cycles() -> Iterator[list[Seen]]:
         path.write_text(
             lab.config(platforms=list(HOSTS), egress="interface", probe=ROOMY, extra=THROTTLING)
         )
-        command = [*LAST, "shutwatch", "once", "--config", str(path), "--json", "--transfers"]
+        command = ["shutwatch", "once", "--config", str(path), "--json", "--transfers"]
         found: list[Seen] = []
-        for nice in BUSIER:
-            with busy(nice):
-                found.append(seen(lab.run(command, timeout=240)))
-            if "throttling.machine" in rules(found):
-                break
+        while len(found) < CYCLES and "throttling.machine" not in rules(found):
+            found.append(starved(lab, command))
         yield found
 
 

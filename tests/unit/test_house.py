@@ -86,17 +86,14 @@ def test_every_room_has_its_floor() -> None:
         if path.name != "__init__.py" and (path.suffix == ".py" or (path / "__init__.py").exists())
     }
     assert rooms - floors == set()
-    assert floors - rooms <= {"storage", "probes", "monitor.sources"}
+    assert floors - rooms <= {"storage", "probes"}
 
 
 def test_the_architecture_has_the_same_floors() -> None:
     """docs/architecture.md draws them for people."""
     text = (ROOT / "docs" / "architecture.md").read_text()
     drawn = text.split("holds this order:")[1].split("```")[1].strip().splitlines()
-    floors = [
-        [name.removeprefix("monitor.") for name in layer if name != "monitor.sources"]
-        for layer in _layers()
-    ]
+    floors = [[name.removeprefix("monitor.") for name in layer] for layer in _layers()]
     assert [line.split(", ") for line in drawn] == floors[1:]  # the first is `python -m monitor`
 
 

@@ -25,7 +25,7 @@ from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.host import is_literal
 from probes.settings import ProbeSettings
-from probes.testing import HANG, DnsReply, Peer, ScriptedNetwork
+from probes.testing import HANG, DnsReply, Hang, Peer, ScriptedNetwork
 from probes.vantage import Resolver, VantagePoint, VantageRole
 from storage.values.cycle import Cycle
 from storage.values.steady_clock import Clocks, SteadyClock
@@ -130,6 +130,14 @@ def network(drops: Drops, rtt: float) -> DroppingNetwork:
     for resolver in resolvers:
         resolver.answers("www.example.com", "A", DnsReply(addresses=innocuous, delay=rtt / 2))
     return made
+
+
+def by_name(outcome: OSError | Hang) -> Peer:
+    """A server of a platform whose names come to this in every greeting; others work."""
+    named = dict.fromkeys(addresses()[0], outcome)
+    return Peer(
+        connect_delay=0.04, tls_delay=0.08, replies=(_served,), reply_delay=0.04, named=named
+    )
 
 
 def _datagram_endpoints() -> Sequence[Endpoint]:

@@ -49,9 +49,8 @@ class MemoryStore(SqlStore):
 
 
 def _release(session: Session) -> None:
-    # This may run in one of the threads, which cannot wait for itself.
-    for threads in (session.makers, session.writers, session.readers):
-        threads.shutdown(wait=False)
+    # The threads end with the session. To end them here takes a lock that whoever makes garbage
+    # collection run may hold.
     session.read.dispose()
     session.write.dispose()
 

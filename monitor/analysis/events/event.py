@@ -33,6 +33,8 @@ class EventKind(StrEnum):
     """A control says the opposite of the others; no platform."""
     INSTRUMENT = "instrument"
     """All vantages changed together: more likely a fault of this monitor; no country."""
+    SEEN_BY_VOLUNTEERS = "seen_by_volunteers"
+    """One platform in one country, as measurements of others show it; never among our own."""
 
 
 class EventState(StrEnum):

@@ -63,6 +63,9 @@ class Case(EndpointCase, frozen=True, kw_only=True):
     cut_off: frozenset[str] = frozenset()
     """The platform's addresses that are silent here, and no ordinary fault explains it; see
     `monitor.analysis.judge.silent_addresses`."""
+    cut_share: float = 0.0
+    """Share (0 to 1) of connections to the platform that is cut off with any name, where that was
+    counted; see `monitor.analysis.judge.cut_by_chance`."""
     explained: frozenset[str] = frozenset()
     """Ids of the rules for ordinary faults that follow-ups found at other endpoints of the platform
     in this cycle. Not every endpoint is followed up."""

@@ -14,6 +14,9 @@ route, a resolver with an old answer. Each follow-up varies one thing and keeps 
   large packets get lost (path MTU). Silence for any name is never more than weak without it.
 * *Another host beside a silent address, and how far packets to it come.* They tell silent addresses
   from a dead route to them, as `monitor.analysis.judge.silent_addresses` explains.
+* *Many connections with both names.* Where a share of all connections to the platform is cut off,
+  an endpoint accuses only with what that share does not explain
+  (`monitor.analysis.judge.cut_by_chance`).
 * *The same name, given time.* Where a handshake comes after all, or came in an attempt before, and
   late for the distance, nobody drops it: the way there is slow, which
   `monitor.analysis.throttling` judges.
@@ -34,6 +37,7 @@ import msgspec
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import reached_at
+from monitor.analysis.judge.cut_by_chance import ANY_NAME, cut_by_chance
 from monitor.analysis.judge.evidence_grades import Sign, capped, signs
 from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import TIMEOUT, Summary, contradicting, sub_method_of
@@ -150,6 +154,9 @@ def _reread(
 ) -> Reading:
     if evidence is Evidence.NONE or not agreeing:
         return Reading(sign=sign, evidence=evidence)
+    over = {o.family for one in agreeing for o in one.last_hop.tls if o.failure}
+    if cut_by_chance(case, sign, over):
+        return Reading(sign=ANY_NAME, evidence=Evidence.NONE)
     if sign in EXPLAINS[LATE_RULE] and (
         SLOW in case.explained or _comes_late(case, agreeing[0].last_hop.host)
     ):

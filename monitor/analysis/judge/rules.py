@@ -66,6 +66,7 @@ from monitor.analysis.judge.attempt_signs import (
     Finding,
 )
 from monitor.analysis.judge.case import Case, EndpointCase
+from monitor.analysis.judge.cut_by_chance import ANY_NAME
 from monitor.analysis.judge.evidence_grades import WEIGHTS, Sign, ceiling, llr, signs
 from monitor.analysis.judge.facts import FAMILY_MISSING, Facts, examine
 from monitor.analysis.judge.follow_up_evidence import (
@@ -84,7 +85,7 @@ from monitor.analysis.verdict import Evidence, State, TableRule, VantageState, V
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import Layer, Measurement
 
-RULES_VERSION = "7"
+RULES_VERSION = "8"
 """Stored with every verdict. It changes whenever the same case could get another verdict."""
 QUIC_BLOCKED = "quic.blocked"
 IPV6_DEAD = "family.ipv6_dead"
@@ -478,10 +479,11 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         id="partial.any_name",
-        meaning="It answered before in this cycle, and of many connections to it a share is cut"
-        " off, whatever name they send: a server, or the line to it, is faulty.",
+        meaning="Of many connections to it, or to another endpoint of the platform, a share is cut"
+        " off, whatever name they send: a server, or the line to it, is faulty. It answered before"
+        " in this cycle, or that share explains what fails here.",
         wrong_when="A censor cuts off a share of all connections to the platform's addresses.",
-        matches=lambda facts: facts.any_name,
+        matches=lambda facts: facts.any_name or facts.sign == ANY_NAME,
     ),
     Rule(
         id="tls.local_authority",

@@ -31,6 +31,7 @@ from probes.target import Dial
 
 _AT_ADDRESS = frozenset({"timeout", "refused", "reset", "unreachable", "eof", "alert"})
 """Failures that a control can find at the same address, or not."""
+_AGAIN = (Reason.NAME_AGAIN, Reason.USUAL_HELLO)
 _DIALLED = 2
 """Addresses of each family that a control tries, at most."""
 
@@ -101,7 +102,7 @@ def worked_again(failed: Measurement, follow_ups: Iterable[Measurement]) -> Dial
     count as well."""
     host = summarise(failed).last_hop.host
     for one in (o for asked in follow_ups for o in asked.observations):
-        if isinstance(one, TlsObservation) and one.reason == Reason.NAME_AGAIN and not one.failure:
+        if isinstance(one, TlsObservation) and one.reason in _AGAIN and not one.failure:
             return Dial(host=host, port=one.port, addresses=(one.address,)) if one.address else None
     return None
 

@@ -9,36 +9,40 @@ The grade follows from Fisher's exact test, one-sided: the chance that so many o
 connections bear the platform's name, if the name made no difference. A server may also turn away
 who calls on one name too often. So controls ask as often at the same address: evidence is
 conclusive only where they were answered far more often, too, and where as many of theirs were cut
-off nobody is accused. Several functions count in one cycle, so a chance of one in a hundred is no
-more than weak.
+off nobody is accused.
+
+A server near by that cuts off whatever name works well for controls, so the comparison with them
+cannot replace the one with the innocuous name. Up to eight functions are counted in one cycle. With
+`RARE` the exact chance that one of them accuses servers that cut off any name alike is under 1 in
+10,000, whatever share they cut off.
 
 Source: R. A. Fisher, The logic of inductive inference, J. Roy. Stat. Soc. 1935.
 """
 
-from collections.abc import Iterable
-from math import comb
-
-import msgspec
-
 from monitor.analysis.judge.attempt_signs import Finding
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE
+from monitor.analysis.judge.counted_flows import (
+    CUT_OFF,
+    RARE,
+    Count,
+    by_chance,
+    count,
+    counted,
+    handshakes,
+    innocuous,
+    share_of_all,
+)
 from monitor.analysis.outcome import Outcome, sub_method_of, summarise
 from monitor.analysis.verdict import Evidence
-from probes.measure.flow_counts import FIRST_FLOWS, named_flows
+from probes.measure.flow_counts import FIRST_FLOWS
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import Layer, TlsObservation
+from probes.measurement import Layer
 
-RARE, VERY_RARE, COMMON = 0.01, 0.001, 0.05
-"""Chances; the tests that made us count are not counted themselves."""
-_CUT_OFF = frozenset({"reset", "eof", "alert", "timeout"})
-
-
-class _Count(msgspec.Struct, frozen=True):
-    """Connections of one kind to one address."""
-
-    made: int
-    cut: int
+VERY_RARE, COMMON = 0.001, 0.05
+"""Chances that the place makes no difference, compared with a control: up to which evidence is
+conclusive, and above which nobody is accused. The tests that made us count are not counted
+themselves."""
 
 
 def flows_finding(case: Case) -> Finding | None:
@@ -46,14 +50,14 @@ def flows_finding(case: Case) -> Finding | None:
     where it is all of them, or where too few connections tell."""
     if case.health.state not in ABLE:
         return None
-    for address, handshakes in _counted(case).items():
-        ours = _count(handshakes)
+    for address, made in counted(case.endpoint, case.follow_ups).items():
+        ours = count(made)
         evidence = evidence_at(case, address)
         if evidence is Evidence.NONE or ours.cut == ours.made:
             continue
-        words = [word for one in handshakes if (word := sub_method_of(one)) in _CUT_OFF]
+        words = [word for one in made if (word := sub_method_of(one)) in CUT_OFF]
         word = max(sorted(set(words)), key=words.count)
-        first = next(one for one in handshakes if sub_method_of(one) == word)
+        first = next(one for one in made if sub_method_of(one) == word)
         return Finding(
             sign=(Layer.TLS, word),
             evidence=evidence,
@@ -74,75 +78,25 @@ def flows_finding(case: Case) -> Finding | None:
 def evidence_at(case: Case, address: str) -> Evidence:
     """How well the connections counted at an address show that the name is cut off there."""
     return _grade(
-        _count(_counted(case).get(address, ())),
-        _count(_follow_ups(case, address, Reason.FLOW_INNOCUOUS)),
-        _count(
+        count(counted(case.endpoint, case.follow_ups).get(address, ())),
+        count(innocuous(case.endpoint, case.follow_ups, address)),
+        count(
             o
             for control in case.controls
             if control.endpoint == case.endpoint
-            for o in _handshakes(control.observations, address, Reason.SAME_ADDRESS)
+            for o in handshakes(control.observations, address, Reason.SAME_ADDRESS)
         ),
     )
 
 
 def any_name_cut_off(case: Case) -> bool:
     """Whether connections with the innocuous name are cut off at an address as often as others."""
-    for address, handshakes in _counted(case).items():
-        ours, others = _count(handshakes), _count(_follow_ups(case, address, Reason.FLOW_INNOCUOUS))
-        if others.cut and by_chance(ours.made, ours.cut, others.made, others.cut) > COMMON:
-            return True
-    return False
+    return share_of_all(case.endpoint, case.follow_ups) > 0
 
 
-def _counted(case: Case) -> dict[str, list[TlsObservation]]:
-    """The connections with the platform's name, by address."""
-    found: dict[str, list[TlsObservation]] = {}
-    for follow_up in case.follow_ups:
-        if follow_up.endpoint == case.endpoint:
-            for one in named_flows(follow_up.observations):
-                found.setdefault(one.address, []).append(one)
-    return found
-
-
-def _follow_ups(case: Case, address: str, reason: str) -> list[TlsObservation]:
-    return [
-        one
-        for follow_up in case.follow_ups
-        if follow_up.endpoint == case.endpoint
-        for one in _handshakes(follow_up.observations, address, reason)
-    ]
-
-
-def _handshakes(seen: Iterable[object], address: str, reason: str) -> list[TlsObservation]:
-    return [
-        o
-        for o in seen
-        if isinstance(o, TlsObservation) and o.address == address and o.reason == reason
-    ]
-
-
-def _count(handshakes: Iterable[TlsObservation]) -> _Count:
-    cut = [sub_method_of(one) in _CUT_OFF for one in handshakes]
-    return _Count(len(cut), sum(cut))
-
-
-def _grade(ours: _Count, others: _Count, elsewhere: _Count) -> Evidence:
-    here = by_chance(ours.made, ours.cut, others.made, others.cut)
-    there = by_chance(ours.made, ours.cut, elsewhere.made, elsewhere.cut)
+def _grade(ours: Count, others: Count, elsewhere: Count) -> Evidence:
+    here = by_chance(ours, others)
+    there = by_chance(ours, elsewhere)
     if here > RARE or (elsewhere.made >= FIRST_FLOWS and there > COMMON):
         return Evidence.NONE
-    if here <= VERY_RARE and there <= VERY_RARE:
-        return Evidence.CONCLUSIVE
-    return Evidence.STRONG if here <= VERY_RARE or there <= RARE else Evidence.WEAK
-
-
-def by_chance(made: int, cut: int, others_made: int, others_cut: int) -> float:
-    """The chance that `cut` or more of the connections cut off are among the `made`, when all are
-    as likely; 1 where nothing was compared."""
-    total, every = made + others_made, cut + others_cut
-    if not made or not others_made:
-        return 1.0
-    ways = sum(
-        comb(made, k) * comb(others_made, every - k) for k in range(cut, made + 1) if k <= every
-    )
-    return ways / comb(total, every)
+    return Evidence.CONCLUSIVE if there <= VERY_RARE else Evidence.STRONG

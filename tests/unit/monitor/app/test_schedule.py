@@ -12,13 +12,15 @@ from monitor.app.cycle_job import CycleJobs
 from monitor.app.schedule import Schedule
 from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
+from monitor.measuring.between_turns import ShortTests
 from monitor.measuring.cycle import CycleRunner
 from probes.catalog.catalog import Catalog
 from probes.testing import VirtualClockLoop
-from probes.vantage import VantagePoint
+from probes.vantage import Profile, VantagePoint
 from storage.values.cycle import Cycle
 from storage.values.steady_clock import utc_now
 from tests.unit.monitor.app.test_cycle_job import Counted
+from tests.worlds.dropped_world import CATALOG, Folded
 
 LOOP = VirtualClockLoop
 ONE, TWO = (VantagePoint(id=name, country="PK", asn=17557) for name in ("one", "two"))
@@ -33,11 +35,36 @@ class Jobs(CycleJobs):
         self.ledger = Ledger(SETTINGS, now=utc_now)
         self.lasting = lasting
         self.begun: list[tuple[str, float]] = []
+        self.recorder = Folded(SETTINGS.events)
+        self.between: list[float] = []
+        self.silent: frozenset[str] = frozenset()
+        self.out_of_turn: list[tuple[float, frozenset[str]]] = []
+
+    def measures(self, vantage: VantagePoint) -> bool:
+        """None measures when another is due."""
+        del vantage
+        return False
 
     async def run_scheduled(self, vantage: VantagePoint) -> Cycle | None:
         """One that finds nothing."""
         self.begun.append((vantage.id, asyncio.get_running_loop().time()))
         await asyncio.sleep(self.lasting)
+        return None
+
+    async def test_between_turns(
+        self, vantage: VantagePoint, platforms: frozenset[str]
+    ) -> ShortTests:
+        """One whose silent platforms are known beforehand."""
+        del vantage
+        self.between.append(asyncio.get_running_loop().time())
+        return ShortTests(at=utc_now(), silent=self.silent, answered=platforms - self.silent)
+
+    async def run_out_of_turn(
+        self, vantage: VantagePoint, platforms: frozenset[str]
+    ) -> Cycle | None:
+        """One that finds nothing."""
+        del vantage
+        self.out_of_turn.append((asyncio.get_running_loop().time(), platforms))
         return None
 
     async def give_up(self, vantages: Iterable[str]) -> None:
@@ -126,3 +153,52 @@ async def test_vantages_of_one_country_come_one_after_the_other() -> None:
     for one in several:
         gaps = [b - a for a, b in pairwise(jobs.times(one)[1:])]
         assert gaps == pytest.approx([60.0] * len(gaps), abs=0.001)
+
+
+async def test_half_way_between_two_turns_platforms_are_tested_shortly() -> None:
+    """What is silent then is measured at once. A vantage that is alone met a block only at its next
+    turn, six minutes later at worst."""
+    jobs = Jobs()
+    turns = schedule(jobs, interval=300.0, jitter=0.0, catalog=CATALOG)
+    await asyncio.sleep(800)
+    assert not jobs.out_of_turn
+    jobs.silent = frozenset({"x"})
+    await asyncio.sleep(450)
+    await turns.stop()
+    middles = [(a + b) / 2 for a, b in pairwise(jobs.times()[1:])]
+    assert jobs.between == pytest.approx(middles, abs=0.01)
+    ((measured, platforms),) = jobs.out_of_turn
+    assert measured == pytest.approx(jobs.between[-1], abs=0.01)
+    assert platforms == jobs.silent
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"interval": 60.0}, {"vantages": (replace(ONE, profile=Profile.QUIET),)}],
+    ids=["short interval", "quiet"],
+)
+async def test_who_needs_no_short_tests_makes_none(change: dict[str, object]) -> None:
+    """Where the next turn comes soon, and where tests between turns would show."""
+    jobs = Jobs()
+    turns = schedule(jobs, **{"interval": 300.0, "catalog": CATALOG} | change)
+    await asyncio.sleep(1200)
+    await turns.stop()
+    assert not jobs.between
+
+
+async def test_short_tests_follow_a_new_interval_and_end_with_the_vantage() -> None:
+    """They stay half-way between two turns, and none comes for a vantage that is gone."""
+    jobs = Jobs()
+    turns = schedule(jobs, interval=600.0, jitter=0.0, catalog=CATALOG)
+    await asyncio.sleep(10)
+    turns.use(
+        replace(SETTINGS, interval=200.0, jitter=0.0, catalog=CATALOG), cast("CycleRunner", None)
+    )
+    await asyncio.sleep(800)
+    middles = [(a + b) / 2 for a, b in pairwise(jobs.times()[1:])]
+    assert jobs.between[: len(middles)] == pytest.approx(middles, abs=0.01)
+    await turns.remove(["one"])
+    before = len(jobs.between)
+    await asyncio.sleep(800)
+    await turns.stop()
+    assert len(jobs.between) == before

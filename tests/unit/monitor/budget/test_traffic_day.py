@@ -20,6 +20,7 @@ from monitor.budget.budget import Effort, Spent
 from monitor.budget.ledger import Ledger
 from monitor.config.catalog import shipped_catalog, watched_by_default
 from monitor.config.settings import Settings
+from monitor.measuring.between_turns import short_tests
 from monitor.measuring.controls import LocalControls
 from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.probers import Probers
@@ -182,6 +183,9 @@ async def _simulated(hours: float, *, blocked: bool) -> Day:
             cycle = await measure_and_judge(runner, FIELD.id, effort)
             ledger.cycle_done(FIELD.id, effort, cycle.measurements)
             cycles.append(cycle)
+            if not blocked:  # what is blocked already is not tested between turns
+                await asyncio.sleep(max(0.0, (turn + 0.5) * SETTINGS.interval - loop.time()))
+                await short_tests(probers, FIELD, SETTINGS.catalog.platforms, rng)
             assert ledger.spent(FIELD.id).total < SETTINGS.probe.daily_bytes
             assert ledger.spent(CONTROL.id).total < SETTINGS.probe.daily_bytes
     return Day(
@@ -233,10 +237,10 @@ _INTRODUCTION = """# A day's bytes
 
 Written by `make soak` (`pytest -m soak`). Whole days of 24 hours of the shipped catalogue and
 settings, one field vantage and one control, a turn every {interval:.0f} minutes from midnight
-(UTC) on, each with {limit:.0f} MB. Time is virtual and the network is scripted
-(`probes/testing.py`): every site answers over both address families, start pages
-with 150 KB, or every platform is met with silence after the connection, chat services before it.
-Bytes are the
+(UTC) on, with short tests between two turns while all is well, each with {limit:.0f} MB. Time is
+virtual and the network is scripted (`probes/testing.py`): every site answers over both address
+families, start pages with 150 KB, or every platform is met with silence after the connection, chat
+services before it. Bytes are the
 estimate that the budget goes by, which a test holds against the counters of an interface, on real
 packets (tests/scenarios/test_traffic.py). A day is good when neither vantage used more than it
 may, every platform was looked at at least every 15 minutes, and always found to be what it was.

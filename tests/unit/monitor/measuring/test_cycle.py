@@ -25,11 +25,12 @@ from monitor.wire.answers import ControlState
 from probes.catalog.catalog import Catalog, Endpoint, Function, Platform, Reference, ReferenceScope
 from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import Failure
-from probes.measure.flow_counts import FLOWS
+from probes.measure.flow_counts import MOST_FLOWS
 from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, Purpose, QuicObservation
 from probes.settings import ProbeSettings
 from probes.target import Target
 from probes.testing import (
+    HANG,
     DnsReply,
     Peer,
     ScriptedNetwork,
@@ -522,7 +523,7 @@ async def test_connections_are_counted_where_some_are_cut_off_but_not_from_a_qui
     handshakes within seconds would single out a host that keeps quiet."""
     world = World(field=msgspec.structs.replace(FIELD, profile=profile))
     every_fourth = (Peer(tls=reset_by_peer()), page(), page(), page())
-    world.own.peer(ADDRESS["x.com"], 443, *every_fourth * 20)
+    world.own.peer(ADDRESS["x.com"], 443, *every_fourth * 40)
     (cycle,) = await world.cycles(share=0.0)
     (found,) = (one for one in cycle.verdicts if one.endpoint == "https://x.com/")
     if profile is Profile.QUIET:
@@ -535,7 +536,30 @@ async def test_connections_are_counted_where_some_are_cut_off_but_not_from_a_qui
     (x,) = (one for one in cycle.platforms if one.platform == "x")
     # Any endpoint of the function would do, and another one works.
     assert (x.state, x.functions[0].accused) == (State.OK, ("https://x.com/",))
-    assert world.own.connects.count((ADDRESS["x.com"], 443)) == 2 + 2 * FLOWS
+    assert world.own.connects.count((ADDRESS["x.com"], 443)) == 2 + 2 * MOST_FLOWS
+
+
+async def test_attack_a_pool_with_an_address_left_is_not_blocked() -> None:
+    """One of two addresses of a data centre is dropped, on every port. Of its six members one is
+    measured, and another where that is silent: which, in twelve cycles, is not left to luck."""
+    world = World()
+    ports = (443, 80, 5222)
+    members = tuple(endpoint(f"tcp://{one}:{port}") for one in POOL[:2] for port in ports)
+    chat = world.settings.catalog.platforms[-1]
+    pool = msgspec.structs.replace(chat.functions[0], sample=1, endpoints=members)
+    catalog = msgspec.structs.replace(
+        world.settings.catalog, platforms=(msgspec.structs.replace(chat, functions=(pool,)),)
+    )
+    world.settings = msgspec.structs.replace(world.settings, catalog=catalog)
+    for network in world.networks.values():
+        for one in members:
+            network.peer(one.host, one.port, Peer())
+    for port in ports:
+        world.own.peer(POOL[0], port, Peer(connect=HANG))
+    cycles = await world.cycles(12, share=0.0)
+    assert {cycle.platforms[0].state for cycle in cycles} == {State.OK}
+    measured = [verdict.endpoint for cycle in cycles for verdict in cycle.verdicts]
+    assert any(POOL[0] in one for one in measured)
 
 
 async def test_a_skipped_cycle_is_recorded_and_measures_nothing() -> None:

@@ -4,6 +4,7 @@ All is the program's own but for the network and the clock (`tests.worlds.droppe
 """
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -11,8 +12,24 @@ from statistics import median
 import msgspec
 import pytest
 
-from probes.testing import VirtualClockLoop
-from tests.worlds.dropped_world import CATALOG, PLATFORMS, Watched, vantages, watch
+from probes.testing import (
+    HANG,
+    Hang,
+    Peer,
+    VirtualClockLoop,
+    closed_by_peer,
+    reset_by_peer,
+    tls_alert,
+)
+from tests.scenarios.soak import table
+from tests.worlds.dropped_world import (
+    CATALOG,
+    PLATFORMS,
+    Watched,
+    by_name,
+    vantages,
+    watch,
+)
 
 INTERVAL = 300.0
 SUSPECTED, CONFIRMED = 240.0, 480.0
@@ -29,6 +46,7 @@ def watched(
     lasting: float = 900.0,
     dropped: frozenset[str] = PLATFORMS,
     rtt: float = 0.04,
+    meets: Peer = Peer(connect=HANG),  # noqa: B008 # never changed
 ) -> Watched:
     """So many vantages for `lasting` seconds after the block began."""
     with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
@@ -39,6 +57,7 @@ def watched(
                 lasting=begins + lasting,
                 dropped=dropped,
                 rtt=rtt,
+                meets=meets,
             )
         )
 
@@ -80,7 +99,7 @@ def test_cycles_end_in_time_and_every_platform_is_confirmed(count: int) -> None:
     assert made.missed == 0
     assert made.longest <= 60.0
     assert made.hurried <= 30.0  # the fast lane's own interval
-    assert made.suspected <= INTERVAL + 60.0
+    assert made.suspected <= SUSPECTED
     assert made.confirmed <= CONFIRMED
     assert made.every <= INTERVAL + 300.0
 
@@ -115,54 +134,109 @@ def test_a_slow_line_is_accused_of_nothing(rtt: float) -> None:
 # -- many of them --------------------------------------------------------------------------------
 
 PHASES = 10
+HOWS: Mapping[str, OSError | Hang] = {
+    "silence": HANG,
+    "a reset": reset_by_peer(),
+    "an alert": tls_alert(),
+    "a FIN": closed_by_peer(),
+}
+UP = 3600.0
+"""Seconds for which `run` has been up: the speed of everything was measured by then."""
 _INTRODUCTION = """# Everything dropped
 
-Written by `make soak ARGS=tests/unit/monitor/measuring/test_everything_dropped.py`. All addresses
-of all {platforms} platforms are dropped at every vantage at once: {phases} runs each, in which the
-block begins at another moment of the interval. Settings are those shipped, with a cycle every five
-minutes. Schedule, cycles, judge, sequential test and events are the program's own; time is virtual
-and the network is scripted. Figures are seconds from the block; of cycles, the seconds that the
-longest one took. *Every platform* is when all were confirmed in every country, *in time* counts
-runs with an event suspected within {suspected:.0f} s and confirmed within {confirmed:.0f} s.
+<!-- Written by `make soak ARGS=tests/unit/monitor/measuring/test_everything_dropped.py`. -->
+
+Settings are those shipped, with a cycle every five minutes. Schedule, cycles, judge, sequential
+test and events are the program's own; time is virtual and the network is scripted, with handshakes
+in 80 ms and two addresses of every host. Figures are seconds from the block; of cycles, the seconds
+that the longest one took. In each row the blocks begin at moments spread evenly over the interval.
+[With real packets](soak-dropped-lab.md) there are fewer runs.
+
+All addresses of all {platforms} platforms are dropped at every vantage at once, {phases} times for
+each row. *Every platform* is when all were confirmed in every country, in the median. *In time*
+are runs with an event suspected within {suspected:.0f} s and confirmed within {confirmed:.0f} s.
 
 """
 _HEAD = (
     *("vantages", "countries", "longest cycle", "longest out of turn", "turns missed"),
     *("suspected, median", "worst", "confirmed, median", "worst", "every platform", "in time"),
 )
+_NAMES = """
+## Blocks by name
+
+X is blocked by its names at every vantage, all in one country, {blocks} times for each row: a
+handshake with one of them meets silence, a reset, an alert or a FIN in turn. `run` has been up for
+an hour. At most 150 s in the median and 330 s in 95 % were asked for.
+
+"""
+_NAMES_HEAD = (
+    *("vantages", "longest cycle", "longest out of turn", "turns missed"),
+    *("suspected, median", "95 %", "confirmed, median", "95 %", "worst"),
+)
+
+
+def _dropped(count: int) -> tuple[int, Sequence[object]]:
+    """How many of the runs were in time, and the row of the table."""
+    days = [
+        day(watched(count, begins=WARM_UP + INTERVAL * phase / PHASES)) for phase in range(PHASES)
+    ]
+    in_time = sum(d.suspected <= SUSPECTED and d.confirmed <= CONFIRMED for d in days)
+    assert all(d.missed == 0 for d in days)
+    waits = [[one.suspected for one in days], [one.confirmed for one in days]]
+    figures = [
+        *(max(one.longest for one in days), max(one.hurried for one in days)),
+        *(sum(one.missed for one in days),),
+        *(figure for wait in waits for figure in (median(wait), max(wait))),
+        median(one.every for one in days),
+    ]
+    countries = 5 if count >= 10 else 1
+    return in_time, (
+        *(count, countries),
+        *(f"{figure:.0f}" for figure in figures),
+        f"{in_time} of {PHASES}",
+    )
+
+
+def _named(count: int) -> tuple[list[float], Sequence[object]]:
+    """When the blocks were confirmed, and the row of the table."""
+    days = [
+        day(
+            watched(
+                count,
+                begins=UP + INTERVAL * (phase + number / len(HOWS)) * len(HOWS) / (2 * PHASES),
+                dropped=frozenset({"x"}),
+                meets=by_name(meets),
+            )
+        )
+        for phase in range(2 * PHASES // len(HOWS))
+        for number, meets in enumerate(HOWS.values())
+    ]
+    assert all(d.missed == 0 for d in days)
+    suspected = sorted(one.suspected for one in days)
+    confirmed = sorted(one.confirmed for one in days)
+    most = len(days) * 95 // 100 - 1
+    figures = [
+        *(max(one.longest for one in days), max(one.hurried for one in days)),
+        *(sum(one.missed for one in days), median(suspected), suspected[most]),
+        *(median(confirmed), confirmed[most], confirmed[-1]),
+    ]
+    return confirmed, (count, *(f"{figure:.0f}" for figure in figures))
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
-def test_nine_of_ten_are_told_in_time() -> None:
-    """1, 5, 10 and 20 vantages, ten moments each; writes docs/soak-dropped.md."""
-    rows, good = [], {}
-    for count in (1, 5, 10, 20):
-        days = [
-            day(watched(count, begins=WARM_UP + INTERVAL * phase / PHASES))
-            for phase in range(PHASES)
-        ]
-        in_time = sum(d.suspected <= SUSPECTED and d.confirmed <= CONFIRMED for d in days)
-        good[count] = in_time
-        assert all(d.missed == 0 for d in days)
-        waits = [[one.suspected for one in days], [one.confirmed for one in days]]
-        figures = [
-            *(max(one.longest for one in days), max(one.hurried for one in days)),
-            *(sum(one.missed for one in days),),
-            *(figure for wait in waits for figure in (median(wait), max(wait))),
-            median(one.every for one in days),
-        ]
-        rows.append(
-            (
-                *(count, 5 if count >= 10 else 1),
-                *(f"{figure:.0f}" for figure in figures),
-                f"{in_time} of {PHASES}",
-            )
-        )
+def test_blocks_are_told_in_time() -> None:
+    """1, 5, 10 and 20 vantages; writes docs/soak-dropped.md."""
+    dropped = {count: _dropped(count) for count in (1, 5, 10, 20)}
+    named = {count: _named(count) for count in (1, 3)}
     text = _INTRODUCTION.format(
         platforms=len(CATALOG.platforms), phases=PHASES, suspected=SUSPECTED, confirmed=CONFIRMED
     )
-    lines = [_HEAD, ["---"] * len(_HEAD), *rows]
-    body = "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
-    (DOCS / "soak-dropped.md").write_text(text + body, encoding="utf-8")
-    assert all(good[count] >= 9 for count in (5, 10, 20)), good
+    text += table(_HEAD, [row for _, row in dropped.values()])
+    text += _NAMES.format(blocks=2 * PHASES)
+    text += table(_NAMES_HEAD, [row for _, row in named.values()])
+    (DOCS / "soak-dropped.md").write_text(text, encoding="utf-8")
+    assert all(in_time >= 9 for in_time, _ in dropped.values()), dropped
+    for confirmed, _ in named.values():
+        assert median(confirmed) <= 150.0
+        assert confirmed[len(confirmed) * 95 // 100 - 1] <= 330.0

@@ -1,6 +1,7 @@
 """What is suspicious is looked at again out of turn, within bounds, and the schedule returns."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ from monitor.budget.ledger import Ledger
 from monitor.config.catalog import select_platforms, shipped_catalog
 from monitor.config.load import default_settings
 from monitor.config.settings import Settings
+from monitor.measuring.between_turns import ShortTests
 from monitor.measuring.fast_lane import IN_A_ROW, PER_HOUR, FastLane
 from probes.vantage import Profile, VantagePoint, VantageRole
 from storage.values.cycle import Cycle
@@ -150,3 +152,66 @@ def test_the_other_vantages_of_the_country_are_asked_once() -> None:
     for _ in range(60):
         assert asked(".") == []
     assert asked("B") == [("khi-zong", frozenset({"x"}))]
+
+
+def short(story: Story, silent: str = "", answered: str = "") -> frozenset[str]:
+    """What is measured at once after short tests of which these went so."""
+    asked = story.lane.short_tests(story.vantage, story.book)
+    found = ShortTests(
+        at=at(0) + timedelta(seconds=30 * story.number),
+        silent=asked & frozenset(silent.split()),
+        answered=asked & frozenset(answered.split()),
+    )
+    return story.lane.unanswered(story.vantage, found)
+
+
+def test_what_is_silent_between_two_turns_is_measured_at_once() -> None:
+    """A vantage that is alone met a block at its next turn, up to six minutes later."""
+    story = Story()
+    story.goes_on(x=".", facebook=".")
+    assert story.lane.short_tests(FIELD, story.book) == {"x", "facebook"}
+    assert short(story, silent="x", answered="facebook") == {"x"}
+
+
+def test_what_is_suspicious_or_blocked_is_not_tested_between() -> None:
+    """It is measured soon anyhow, or a short test would tell nothing new."""
+    story = Story()
+    for letter in ".BB":
+        story.goes_on(x=letter, facebook=".")
+        assert ("x" in story.lane.short_tests(FIELD, story.book)) is (letter == ".")
+
+
+def test_short_tests_that_come_to_nothing_become_rare() -> None:
+    """A test that fails though the platform is well has it measured less and less often; an answer
+    makes up for that."""
+    story = Story()
+    story.goes_on(x=".", facebook=".")
+    measured = []
+    for number in range(40):
+        if short(story, silent="x"):
+            measured.append(number)
+            story.goes_on(x=".", facebook=".")
+    assert [b - a for a, b in pairwise(measured)] == [2, 3, 5, 9, 17]
+    while "x" not in story.lane.short_tests(FIELD, story.book):
+        pass
+    story.lane.unanswered(FIELD, ShortTests(at=at(0), answered=frozenset({"x"})))
+    assert short(story, silent="x") == {"x"}
+
+
+def test_short_tests_keep_to_the_limit_of_an_hour() -> None:
+    """A line that is down fails all of them, and measures no more than else."""
+    story = Story()
+    for _ in range(PER_HOUR):
+        story.goes_on(x=".w"[story.number % 9 == 0])
+    count = sum(bool(short(story, silent="x facebook")) for _ in range(2 * PER_HOUR))
+    assert count < PER_HOUR
+
+
+@pytest.mark.parametrize(
+    "profile_or_role", [{"profile": Profile.QUIET}, {"role": VantageRole.CONTROL}]
+)
+def test_who_is_never_tested_between(profile_or_role: dict[str, object]) -> None:
+    """Quiet vantages and controls."""
+    vantage = msgspec.structs.replace(FIELD, **profile_or_role)
+    story = Story(msgspec.structs.replace(SETTINGS, vantages=(vantage,)), vantage)
+    assert not story.lane.short_tests(vantage, story.book)

@@ -241,11 +241,13 @@ async def _log(told: World) -> list[EventLogEntry]:
 
 async def _paths(told: World) -> list[str]:
     events = await flat(told.store.events(EVERYTHING))
-    assert {event.kind for event in events} == set(EventKind)
+    # What volunteers see is never among our own events.
+    assert {event.kind for event in events} == set(EventKind) - {EventKind.SEEN_BY_VOLUNTEERS}
     api = [f"/api/v1/{one.name}{end}" for one in RESOURCES for end in ("", ".csv")]
     ids = [event.id for event in events]
     return [
         *("/", "/?live=1", "/events", "/events?days=365", "/events?country=XX", "/vantages"),
+        "/sources",
         *("/countries/PK", "/countries/KE", "/countries/canary-khi", "/metrics", "/icon.svg"),
         *("/-/ready", "/-/healthy", "/-/reload", "/nowhere", "/events/", "/api/v1/openapi.json"),
         *(f"/runbooks/{name}" for name in runbooks()),

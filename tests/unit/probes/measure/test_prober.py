@@ -19,6 +19,7 @@ from probes.catalog.endpoint_text import parse_endpoint
 from probes.layers.dns import RESOLUTION_DELAY
 from probes.layers.http import HttpClient
 from probes.measure.follow_up_reasons import Reason
+from probes.measure.line_pace import FEWEST
 from probes.measure.prober import Prober
 from probes.measure.redirect_chain import MAX_REDIRECTS
 from probes.measure.resolution import RESOLVER_FALLBACK
@@ -579,6 +580,41 @@ async def test_after_a_failed_handshake_the_others_are_tried_at_once() -> None:
     measurement = await measure(network)
     assert failures(measurement, TlsObservation) == ["generic_timeout_error"] * 4
     assert measurement.duration < 3 * FAST.tls_timeout
+
+
+@pytest.mark.parametrize(("usual", "longest"), [(0.04, 15.0), (0.7, 21.0)])
+async def test_a_silent_handshake_holds_up_no_other_where_the_line_is_fast(
+    usual: float, longest: float
+) -> None:
+    """Two silent addresses took twenty seconds, three times in a row. On a slow line they still
+    come one after the other: two handshakes would slow each other down."""
+    network = scripted(V4, V4_OTHER)
+    for address in (V4, V4_OTHER):
+        network.peer(address, 443, Peer(connect_delay=0.01, tls=HANG, chain=()))
+    made = prober(network, settings=replaced(FAST, tls_timeout=10.0))
+    for _ in range(FEWEST):
+        made.line.worked(usual)
+    measurement = await made.measure(
+        Target(platform="x", function="web", endpoint=parse_endpoint(X))
+    )
+    tried = seen(measurement, TlsObservation)
+    assert [(o.address, round(o.duration)) for o in tried] == [(V4, 10), (V4_OTHER, 10)]
+    assert longest - 2.0 < measurement.duration < longest
+
+
+async def test_a_late_handshake_counts_though_another_began_beside_it() -> None:
+    """The first address is the one that is reached, as if none had been tried beside it."""
+    network = scripted(V4, V4_OTHER)
+    network.peer(V4, 443, replaced(WEB, tls_delay=6.0))
+    network.peer(V4_OTHER, 443, Peer(connect_delay=0.01, tls=HANG, chain=()))
+    made = prober(network, settings=replaced(FAST, tls_timeout=10.0))
+    for _ in range(FEWEST):
+        made.line.worked(0.04)
+    measurement = await made.measure(
+        Target(platform="x", function="web", endpoint=parse_endpoint(X))
+    )
+    assert measurement.reached
+    assert failures(measurement, TlsObservation) == [None, "generic_timeout_error"]
 
 
 async def test_retransmits_are_recorded() -> None:

@@ -8,14 +8,15 @@ import msgspec
 import pytest
 
 from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.counted_flows import Count, by_chance
 from monitor.analysis.judge.fingerprint import Fingerprint, Scope, Where
 from monitor.analysis.judge.quic_blocked import answered_over_udp
 from monitor.analysis.judge.rules import RULES, RULES_VERSION, UNSETTLED, Rule, judge
 from monitor.analysis.judge.second_attempt import suspicious
-from monitor.analysis.judge.some_flows import by_chance
 from monitor.analysis.trust import KeyPeriod, Trust
 from monitor.analysis.verdict import Evidence, State, VantageState
 from probes.catalog.endpoint_kinds import EndpointKind
+from probes.measure.flow_counts import FLOWS
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     LATE_ANSWER,
@@ -126,12 +127,12 @@ def counted(
     """Reached on the second attempt, and then many connections made with two names, of which so
     many were cut off, and at a control."""
     asked = look(
-        *flows(Reason.FLOW_NAME, 24, cut, failure),
-        *flows(Reason.FLOW_INNOCUOUS, 24, others, failure),
+        *flows(Reason.FLOW_NAME, FLOWS, cut, failure),
+        *flows(Reason.FLOW_INNOCUOUS, FLOWS, others, failure),
         at=50,
         kind=Purpose.FOLLOW_UP,
     )
-    more = () if elsewhere is None else flows(Reason.SAME_ADDRESS, 24, elsewhere, failure)
+    more = () if elsewhere is None else flows(Reason.SAME_ADDRESS, FLOWS, elsewhere, failure)
     attempts = (
         look(*RESET),
         look(*WELL, at=2, attempt=2, reached=True),
@@ -301,7 +302,7 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         dual(V6_DNS, tcp(address=V6), tls("connection_reset", address=V6)),
         dual(V6_DNS, tcp(address=V6), tls("unknown_failure: odd", address=V6)),
     ),
-    "partial.flows": (counted(12), counted(12, others=12)),
+    "partial.flows": (counted(16), counted(16, others=16)),
     "partial.any_name": (
         counted(12, others=11, last=RESET),
         counted(12, others=0, last=RESET),
@@ -1254,14 +1255,14 @@ def test_a_name_cut_off_over_ipv4_alone_is_conclusive_with_follow_ups() -> None:
 @pytest.mark.parametrize(
     ("cut", "others", "elsewhere", "evidence"),
     [
-        (12, 0, 0, Evidence.CONCLUSIVE),
-        (12, 0, None, Evidence.STRONG),
-        (12, 0, 12, Evidence.NONE),
-        (12, 3, 0, Evidence.STRONG),
-        (7, 0, 0, Evidence.STRONG),
-        (7, 0, None, Evidence.WEAK),
-        (5, 0, 0, Evidence.NONE),
-        (12, 10, 0, Evidence.NONE),
+        (16, 0, 0, Evidence.CONCLUSIVE),
+        (16, 0, None, Evidence.STRONG),
+        (16, 0, 5, Evidence.STRONG),
+        (16, 0, 16, Evidence.NONE),
+        (20, 3, 0, Evidence.CONCLUSIVE),
+        (13, 0, 0, Evidence.NONE),
+        (16, 4, 0, Evidence.NONE),
+        (16, 14, 0, Evidence.NONE),
         (0, 0, 0, Evidence.NONE),
     ],
 )
@@ -1274,7 +1275,7 @@ def test_a_share_of_connections_accuses_by_the_odds(
     if evidence is Evidence.NONE:
         assert (verdict.state, verdict.share) == (State.OK, None)
     else:
-        assert (verdict.state, verdict.share) == (State.PARTIAL, round(cut / 24, 4))
+        assert (verdict.state, verdict.share) == (State.PARTIAL, round(cut / FLOWS, 4))
         assert (verdict.method, verdict.sub_method) == ("tls", "reset")
 
 
@@ -1284,7 +1285,7 @@ def test_the_odds_are_those_of_fisher(cut: int, others: int) -> None:
     every, made = cut + others, 24
     tables = {k: comb(made, k) * comb(made, every - k) for k in range(every + 1)}
     wanted = sum(ways for k, ways in tables.items() if k >= cut) / sum(tables.values())
-    assert by_chance(made, cut, made, others) == pytest.approx(wanted)
+    assert by_chance(Count(made, cut), Count(made, others)) == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize("failure", ["generic_timeout_error", "connection_refused"])

@@ -87,10 +87,11 @@ def test_connections_are_counted_only_where_some_worked() -> None:
     assert (where.host, where.port, where.addresses) == ("x.com", 443, (V4,))
 
 
-def test_a_name_that_works_again_in_a_follow_up_is_counted() -> None:
+@pytest.mark.parametrize("reason", [Reason.NAME_AGAIN, Reason.USUAL_HELLO])
+def test_a_name_that_works_again_in_a_follow_up_is_counted(reason: Reason) -> None:
     """All attempts were cut off, by chance."""
     cut = look(dns(), tcp(), tls("connection_reset"))
-    again = follow_up(Reason.NAME_AGAIN, tcp(), tls())
+    again = follow_up(reason, tcp(), tls())
     where = worked_again(cut, [again])
     assert where is not None
     assert (where.host, where.addresses) == ("x.com", (V4,))

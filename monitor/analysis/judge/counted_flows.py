@@ -1,0 +1,86 @@
+"""Connections that were made to one address to count how many are cut off, with two names."""
+
+from collections.abc import Iterable, Mapping
+from math import comb
+
+import msgspec
+
+from monitor.analysis.outcome import sub_method_of
+from probes.measure.flow_counts import named_flows
+from probes.measure.follow_up_reasons import Reason
+from probes.measurement import Measurement, TlsObservation
+
+RARE = 1.5e-5
+"""The chance that the name makes no difference, up to which it does make one."""
+CUT_OFF = frozenset({"reset", "eof", "alert", "timeout"})
+
+
+class Count(msgspec.Struct, frozen=True):
+    """Connections of one kind to one address."""
+
+    made: int
+    cut: int
+
+
+def counted(endpoint: str, follow_ups: Iterable[Measurement]) -> Mapping[str, list[TlsObservation]]:
+    """The connections with the platform's name, by address."""
+    found: dict[str, list[TlsObservation]] = {}
+    for follow_up in follow_ups:
+        if follow_up.endpoint == endpoint:
+            for one in named_flows(follow_up.observations):
+                found.setdefault(one.address, []).append(one)
+    return found
+
+
+def innocuous(
+    endpoint: str, follow_ups: Iterable[Measurement], address: str
+) -> list[TlsObservation]:
+    """Those with the innocuous name to one address."""
+    return [
+        one
+        for follow_up in follow_ups
+        if follow_up.endpoint == endpoint
+        for one in handshakes(follow_up.observations, address, Reason.FLOW_INNOCUOUS)
+    ]
+
+
+def handshakes(seen: Iterable[object], address: str, reason: str) -> list[TlsObservation]:
+    """The handshakes at one address that were made for this reason."""
+    return [
+        o
+        for o in seen
+        if isinstance(o, TlsObservation) and o.address == address and o.reason == reason
+    ]
+
+
+def count(made: Iterable[TlsObservation]) -> Count:
+    """How many they are, and how many of them were cut off."""
+    cut = [sub_method_of(one) in CUT_OFF for one in made]
+    return Count(len(cut), sum(cut))
+
+
+def share_of_all(endpoint: str, follow_ups: Iterable[Measurement]) -> float:
+    """The greatest share (0 to 1) of all connections to one of the addresses that is cut off, where
+    some of those with the innocuous name are, and it is not rare that as few are by chance; 0 where
+    there is none."""
+    made = tuple(follow_ups)
+    found = [0.0]
+    for address, named in counted(endpoint, made).items():
+        ours, others = count(named), count(innocuous(endpoint, made, address))
+        if others.cut and by_chance(ours, others) > RARE:
+            found.append((ours.cut + others.cut) / (ours.made + others.made))
+    return max(found)
+
+
+def by_chance(ours: Count, others: Count) -> float:
+    """The chance that as many or more of the connections cut off are ours, when all are as likely
+    (Fisher's exact test, one-sided); 1 where nothing was compared."""
+    total, every = ours.made + others.made, ours.cut + others.cut
+    if not ours.made or not others.made:
+        return 1.0
+    ways = sum(
+        comb(ours.made, k) * comb(others.made, every - k)
+        for k in range(ours.cut, ours.made + 1)
+        if k <= every
+    )
+    return ways / comb(total, every)

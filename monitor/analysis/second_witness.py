@@ -1,0 +1,65 @@
+"""How measurements of others stand to an event of our own.
+
+They agree, are silent or differ; none of it changes the event. To differ acquits nobody: others may
+have tested other networks and hours.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import msgspec
+
+_FEWEST = 2
+"""Tests that say something; one may be anybody's."""
+_SHARE = 0.5
+"""Share of failing tests from which on they agree."""
+
+
+class Position(StrEnum):
+    AGREES = "agrees"
+    SILENT = "silent"
+    DIFFERS = "differs"
+
+
+class OnNetwork(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source has of one network."""
+
+    asn: int
+    total: int
+    failed: int
+
+
+class Witness(msgspec.Struct, frozen=True, kw_only=True):
+    """What one source measured of the platform in the country while the event lasted."""
+
+    source: str
+    title: str
+    """The source's own name."""
+    credit: str
+    """The attribution that it asks for."""
+    home: str
+    """Where people can read its data."""
+    networks: tuple[OnNetwork, ...]
+    """Every network that it has tests of, by AS number."""
+
+    @property
+    def total(self) -> int:
+        """Its tests."""
+        return sum(one.total for one in self.networks)
+
+    @property
+    def failed(self) -> int:
+        """Those that failed."""
+        return sum(one.failed for one in self.networks)
+
+    @property
+    def position(self) -> Position:
+        """How it stands to the event."""
+        if self.total < _FEWEST:
+            return Position.SILENT
+        return Position.AGREES if self.failed >= self.total * _SHARE else Position.DIFFERS
+
+    def on(self, asns: Sequence[int]) -> tuple[OnNetwork, ...]:
+        """What it has of each of these networks; a network without a row has no test."""
+        known = {one.asn: one for one in self.networks}
+        return tuple(known.get(asn, OnNetwork(asn=asn, total=0, failed=0)) for asn in asns)

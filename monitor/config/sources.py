@@ -1,0 +1,57 @@
+"""`[[source]]`: whose measurements are followed, about which countries, at what pace."""
+
+from contextlib import suppress
+from functools import partial
+
+from monitor.config.keys_by_table import SOURCE, SOURCE_REQUIRED
+from monitor.config.settings import SourceSettings
+from monitor.config.toml_node import Invalid, Node, listed, read_table, suggestion, text
+from probes.catalog.catalog import Catalog
+
+
+def read_sources(catalog: Catalog | None, node: Node) -> tuple[SourceSettings, ...]:
+    """Every `[[source]]`, one of each kind. Platforms are looked up in `catalog`, unless that is
+    None. Raises Invalid."""
+    if isinstance(node.raw, dict):
+        raise node.fail("write [[source]], in double brackets", wrong="is in single brackets")
+    _one_of_each(node)
+    return listed(partial(_source, catalog), distinct=False)(node)
+
+
+def _source(catalog: Catalog | None, node: Node) -> SourceSettings:
+    values = read_table(
+        node,
+        {**SOURCE, "platforms": listed(partial(_platform, catalog))},
+        required=SOURCE_REQUIRED,
+    )
+    source = SourceSettings(**values)
+    if not source.countries:
+        raise node.table()["countries"].fail("at least one country")
+    twice = set(source.countries) & set(source.beside)
+    if twice:
+        remedy = f"leave out {', '.join(sorted(twice))}, which countries names already"
+        raise node.table()["beside"].fail(remedy)
+    return source
+
+
+def _platform(catalog: Catalog | None, node: Node) -> str:
+    value = text(node)
+    if catalog is not None:
+        known = {one.name for one in catalog.platforms}
+        if value not in known:
+            wrong = "is not a platform that this configuration watches"
+            raise node.fail(suggestion(value, known), wrong=wrong)
+    return value
+
+
+def _one_of_each(node: Node) -> None:
+    """Note every kind that an earlier entry has: what both bring would be the same twice."""
+    seen: dict[str, Node] = {}
+    for entry in node.entries():
+        with suppress(Invalid):
+            kind = entry.table().get("kind")
+            if kind is None:
+                continue
+            earlier = seen.setdefault(SOURCE["kind"](kind), entry)
+            if earlier is not entry:
+                raise kind.fail(f"name all countries in {earlier.key}, which has this kind already")

@@ -1,0 +1,232 @@
+"""Follows OONI's measurements: lists from where the last poll ended, whole ones as far as they go.
+
+A poll asks again for the two hours before, since phones upload late, and once a day for three days.
+Whatever comes twice is stored once. Each part of a list is stored, with how far it reaches, before
+the next is asked for, so an interrupted poll goes on where it stopped.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from monitor.config.settings import SourceSettings
+from monitor.following.ooni_questions import questions
+from monitor.following.ooni_rows import UNAVAILABLE, ListReader, judged_row
+from monitor.following.quota import charged, may_judge, may_list
+from monitor.logs import logger
+from monitor.replay.platform_of import PlatformLookup
+from monitor.sources.ooni_client import OoniClient
+from probes.catalog.catalog import Catalog
+from probes.layers.bogon import BogonList
+from storage.store import SourceStore
+from storage.values.sourced import SourcedRow, SourceState
+
+log = logger(__name__)
+
+HISTORY = timedelta(days=14)
+"""How far back the first poll reads: what is usual on a network is learned from it."""
+OVERLAP = timedelta(hours=2)
+SETTLING = timedelta(minutes=10)
+"""The newest measurements are still being processed there."""
+_WINDOW = timedelta(days=7)
+"""Longest time range of one question."""
+SWEEP_EVERY, SWEEP_BACK = timedelta(days=1), timedelta(days=3)
+_LATE = "late "
+"""Begins the name of a question that looks for late uploads."""
+_JUDGED_BACK = timedelta(days=3)
+"""Age of a measurement up to which our rules judge it."""
+_TRIES = 5
+"""Times a whole measurement is asked for that the archive does not have yet."""
+_SURE = 0.5
+_STAMP = "%Y-%m-%dT%H:%M:%S"
+
+
+class OoniFollower:
+    """Reads one `[[source]]` of kind `ooni`."""
+
+    def __init__(
+        self,
+        source: SourceSettings,
+        catalog: Catalog,
+        store: SourceStore,
+        client: OoniClient,
+        *,
+        now: Callable[[], datetime],
+        bogons: BogonList | None = None,
+    ) -> None:
+        """`catalog` names all platforms; `now` gives UTC."""
+        self._source = source
+        self._catalog = catalog
+        self._store = store
+        self._client = client
+        self._now = now
+        self._bogons = bogons or BogonList()
+        countries = (*source.countries, *source.beside)
+        self._questions = questions(catalog, countries, source.run_link)
+        self._reader = ListReader(PlatformLookup(catalog), countries)
+        self._seen: dict[str, datetime] = {}
+        """Ids of recent rows, stored already."""
+        self._pending: dict[str, SourcedRow] = {}
+        """Rows to judge."""
+        self._tries: dict[str, int] = {}
+        self._list_units = self._raw_units = 10
+        self._most_left = 0
+        self.state = SourceState()
+
+    async def restore(self) -> None:
+        """Go on where another process stopped. StorageError."""
+        kind = str(self._source.kind)
+        self.state = (await self._store.source_states()).get(kind, SourceState())
+        async for page in self._store.sourced_rows(kind, self._now() - _JUDGED_BACK):
+            self._remember(page)
+        asked = hashlib.sha256(msgspec.json.encode(self._questions)).hexdigest()[:16]
+        if self.state.asked != asked:
+            self.state = msgspec.structs.replace(
+                self.state, asked=asked, cursors={}, swept_at=self._now()
+            )
+
+    async def poll(self) -> bool:
+        """Read what is new; returns whether any row was added or judged. Raises SourceFault and
+        StorageError; what was read before is stored."""
+        before = (self.state.rows, self.state.judged)
+        try:
+            whole = await self._read_lists()
+            await self._judge()
+        finally:
+            changed = before != (self.state.rows, self.state.judged)
+        if whole:
+            self.state = msgspec.structs.replace(self.state, answered_at=self._now())
+        return changed
+
+    # -- lists -----------------------------------------------------------------------------------
+
+    async def _read_lists(self) -> bool:
+        """Whether everything there was is read; False when the budget ended before."""
+        until = self._now() - SETTLING
+        for name, filters in self._questions:
+            cursor = self.state.cursors.get(name)
+            since = until - HISTORY if cursor is None else cursor - OVERLAP
+            if not await self._read(name, filters, since, until):
+                return False
+        swept = self.state.swept_at
+        if swept is None or self._now() - swept >= SWEEP_EVERY:
+            for name, filters in self._questions:
+                since = self.state.cursors.get(_LATE + name, until - SWEEP_BACK)
+                if not await self._read(_LATE + name, filters, since, until - OVERLAP):
+                    return True  # the present is read; the rest of the past comes later
+            kept = {n: at for n, at in self.state.cursors.items() if not n.startswith(_LATE)}
+            self.state = msgspec.structs.replace(self.state, cursors=kept, swept_at=self._now())
+        return True
+
+    async def _read(
+        self, name: str, filters: dict[str, str], since: datetime, until: datetime
+    ) -> bool:
+        while since < until:
+            end = min(since + _WINDOW, until)
+            query = {
+                **filters,
+                "since": f"{since:{_STAMP}}",
+                "until": f"{end:{_STAMP}}",
+                "order_by": "measurement_start_time",
+                "order": "asc",
+            }
+            offset: int | None = 0
+            while offset is not None:
+                budget, now = self._source.budget, self._now()
+                if not may_list(self.state, budget, self._list_units, now):
+                    return False
+                try:
+                    page = await self._client.page(query, offset)
+                finally:
+                    self._charge(now)
+                self._list_units = self._client.taken
+                offset = page.following
+                rows = self._reader.rows(page.results, now)
+                reached = end if offset is None else _newest(rows, since)
+                await self._keep(name, rows, reached)
+            since = end
+        return True
+
+    def _charge(self, now: datetime) -> None:
+        state = charged(self.state, self._client.taken, now)
+        self.state = msgspec.structs.replace(state, remaining=self._client.remaining)
+        self._most_left = max(self._most_left, self._client.remaining or 0)
+
+    async def _keep(self, name: str, rows: list[SourcedRow], reached: datetime) -> None:
+        new = list({row.uid: row for row in rows if row.uid not in self._seen}.values())
+        at = max(reached, self.state.cursors.get(name, reached))
+        newest = [row.measured_at for row in new]
+        known = [] if self.state.newest_at is None else [self.state.newest_at]
+        state = msgspec.structs.replace(
+            self.state,
+            cursors={**self.state.cursors, name: at},
+            malformed=self.state.malformed + self._reader.malformed,
+            newest_at=max((*newest, *known), default=None),
+        )
+        self._reader.malformed = 0
+        added = await self._store.add_sourced(new, str(self._source.kind), state)
+        self.state = msgspec.structs.replace(
+            state, rows=state.rows + added, repeated=state.repeated + len(rows) - added
+        )
+        self._remember(new)
+
+    def _remember(self, rows: Iterable[SourcedRow]) -> None:
+        """Note rows that are stored, and which of them our rules may judge."""
+        oldest = self._now() - _JUDGED_BACK
+        platforms = self._source.platforms
+        for row in rows:
+            self._seen[row.uid] = row.measured_at
+            if (
+                row.failed > _SURE
+                and not row.judged
+                and not row.left_out
+                and row.measured_at >= oldest
+                and row.country in self._source.countries
+                and (not platforms or row.platform in platforms)
+            ):
+                self._pending[row.uid] = row
+        if len(self._seen) > 2 * max(10_000, len(self._pending)):
+            self._seen = {uid: at for uid, at in self._seen.items() if at >= oldest}
+
+    # -- whole measurements ----------------------------------------------------------------------
+
+    async def _judge(self) -> None:
+        """Judge failing measurements by our rules, the newest first, as far as the budget goes."""
+        oldest = self._now() - _JUDGED_BACK
+        newest_first = sorted(
+            self._pending.values(), key=lambda row: (row.measured_at, row.uid), reverse=True
+        )
+        for row in newest_first:
+            now = self._now()
+            if row.measured_at < oldest:
+                del self._pending[row.uid]
+                continue
+            if not may_judge(
+                self.state, self._source.budget, self._raw_units, self._most_left, now
+            ):
+                return
+            try:
+                raw = await self._client.raw(row.uid)
+            finally:
+                self._charge(now)
+            self._raw_units = self._client.taken
+            if not raw:
+                tries = self._tries[row.uid] = self._tries.get(row.uid, 0) + 1
+                if tries < _TRIES:
+                    continue
+                judged = msgspec.structs.replace(row, judged=UNAVAILABLE)
+            else:
+                judged = await asyncio.to_thread(judged_row, row, raw, self._catalog, self._bogons)
+            self._tries.pop(row.uid, None)
+            state = msgspec.structs.replace(self.state, judged=self.state.judged + 1)
+            await self._store.judge_sourced(judged, state)
+            self.state = state
+            del self._pending[row.uid]
+
+
+def _newest(rows: list[SourcedRow], otherwise: datetime) -> datetime:
+    """How far a part of a list reaches that is not the last: up to its newest row."""
+    return max((row.measured_at for row in rows), default=otherwise).astimezone(UTC)

@@ -1,0 +1,196 @@
+"""One job for each `[[source]]`: it polls in time, leaves a source alone that fails, and folds what
+came into events."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from monitor.config.catalog import shipped_catalog
+from monitor.config.settings import Settings, SourceSettings
+from monitor.following.follow_ooni import OoniFollower
+from monitor.following.sourced_events import WINDOW, events_in, merged, row_of
+from monitor.logs import logger
+from monitor.replay.imported_row import Row
+from monitor.replay.platform_of import PlatformLookup
+from monitor.sources.fault import SourceFault, after_answer, after_fault
+from monitor.sources.ooni_client import OoniClient
+from probes.catalog.catalog import Catalog
+from probes.layers.bogon import BogonList
+from probes.sockets.http_client import httpx
+from storage.store import SourceStore
+from storage.values.sourced import SourceState
+
+log = logger(__name__)
+
+_LOOK = 5.0
+"""Seconds between two looks whether the configuration names other sources."""
+_FOLD_ANYWAY = 3600.0
+"""Seconds after which events are folded though nothing came: silence is news too."""
+
+
+class Follower(Protocol):
+    """Reads one source. Its rows are in the store; what it knows of itself is `state`."""
+
+    state: SourceState
+
+    async def restore(self) -> None:
+        """Go on where another process stopped. StorageError."""
+
+    async def poll(self) -> bool:
+        """Read what is new; returns whether rows changed. Raises SourceFault and StorageError; what
+        was read before is stored."""
+
+
+class SourceJob:
+    """Polls one source until cancelled."""
+
+    def __init__(
+        self,
+        source: SourceSettings,
+        settings: Settings,
+        store: SourceStore,
+        *,
+        now: Callable[[], datetime],
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """`now` gives UTC; `transport` replaces the network."""
+        self._source = source
+        self._settings = settings
+        self._store = store
+        self._now = now
+        catalog = _every_platform(settings.catalog)
+        self._lookup = PlatformLookup(catalog)
+        self._client = OoniClient(source.api, transport)
+        self._follower: Follower = OoniFollower(
+            source,
+            catalog,
+            store,
+            self._client,
+            now=now,
+            bogons=BogonList(settings.probe.bogon_allow),
+        )
+        self._folded_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Until cancelled. StorageError."""
+        try:
+            await self._follower.restore()
+            while True:
+                await self.round()
+                await asyncio.sleep(self._source.every)
+        finally:
+            await self._client.close()
+
+    async def begin(self) -> None:
+        """As `run` begins, for those who call `round` themselves."""
+        await self._follower.restore()
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def round(self) -> None:
+        """One poll, unless the source is to be left alone, and what follows from it."""
+        follower, now = self._follower, self._now()
+        kind = str(self._source.kind)
+        changed = False
+        rest = follower.state.not_before
+        if rest is None or now >= rest:
+            seen = (follower.state.rows, follower.state.judged)
+            try:
+                await follower.poll()
+                follower.state = after_answer(follower.state)
+            except SourceFault as fault:
+                follower.state = after_fault(follower.state, fault, self._now())
+                log.warning(
+                    "source cannot be read, leaving it alone",
+                    source=kind,
+                    reason=str(fault),
+                    until=str(follower.state.not_before),
+                )
+            changed = seen != (follower.state.rows, follower.state.judged)
+            await self._store.add_sourced((), kind, follower.state)
+        last = self._folded_at
+        if changed or last is None or (now - last).total_seconds() >= _FOLD_ANYWAY:
+            await self._fold()
+            self._folded_at = now
+
+    async def _fold(self) -> None:
+        """Have the stored events be those that the stored rows show."""
+        now, kind = self._now(), str(self._source.kind)
+        rows: list[Row] = []
+        async for page in self._store.sourced_rows(kind, now - WINDOW):
+            rows += [row_of(one) for one in page if not one.left_out]
+        platforms = self._source.platforms or tuple(
+            one.name for one in self._settings.catalog.platforms
+        )
+        found = await asyncio.to_thread(
+            events_in,
+            rows,
+            self._lookup,
+            self._settings.events,
+            self._source.countries,
+            platforms,
+            now,
+        )
+        changes = merged(found, await self._store.sourced_events(kind), kind, now)
+        if changes:
+            await self._store.save_sourced_events(changes)
+        for one in changes:
+            log.info(
+                "event seen by volunteers",
+                source=kind,
+                event_id=one.id,
+                country=one.country,
+                platform=one.platform,
+                state=str(one.event.state),
+            )
+
+
+class SourceJobs:
+    """The jobs of all sources in the configuration in use."""
+
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        store: SourceStore,
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
+        """`settings` gives those in use; `now` gives UTC."""
+        self._settings = settings
+        self._store = store
+        self._now = now
+
+    async def run(self) -> None:
+        """Until cancelled; other settings begin the jobs anew. StorageError."""
+        while True:
+            settings = self._settings()
+            if not settings.sources:
+                await asyncio.sleep(_LOOK)
+                continue
+            async with asyncio.TaskGroup() as jobs:
+                tasks = [
+                    jobs.create_task(SourceJob(source, settings, self._store, now=self._now).run())
+                    for source in settings.sources
+                ]
+                # The configuration is replaced as a whole; nobody is told.
+                while _same(settings, self._settings()):  # noqa: ASYNC110
+                    await asyncio.sleep(_LOOK)
+                for task in tasks:
+                    task.cancel()
+
+
+def _same(old: Settings, new: Settings) -> bool:
+    named: Sequence[str] = ("sources", "catalog", "events", "probe")
+    return all(getattr(old, name) == getattr(new, name) for name in named)
+
+
+def _every_platform(catalog: Catalog) -> Catalog:
+    """The configured catalogue, and the shipped platforms that it does not watch: a network where
+    they fail too is no proof of a block."""
+    named = {platform.name for platform in catalog.platforms}
+    rest = (one for one in shipped_catalog().platforms if one.name not in named)
+    return msgspec.structs.replace(catalog, platforms=(*catalog.platforms, *rest))

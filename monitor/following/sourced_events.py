@@ -1,0 +1,159 @@
+"""Rows of a source → its events, and how they go on from those that are known.
+
+The events are a function of the rows of the last weeks: each time some are added, judged or left
+out, all are folded anew by the crowd test of `monitor.replay`. So a row that arrives late counts
+as if it had come in time, and an accusation that newer rows no longer support is withdrawn.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from monitor.analysis.events.event import Event, EventKind, EventState, event_id
+from monitor.analysis.events.settings import EventSettings
+from monitor.replay.imported_row import Row
+from monitor.replay.platform_of import PlatformLookup
+from monitor.replay.replay import replay_rows
+from storage.values.sourced import SourcedEvent, SourcedRow
+
+WINDOW = timedelta(days=21)
+"""Age of the rows that are folded."""
+SILENT = timedelta(days=2)
+"""Without a row for so long, nobody knows how a block goes on."""
+_EDGE = timedelta(days=1)
+"""An event that began so close to the start of the window may lack the rows that began it."""
+_UNSURE = (EventState.DISMISSED, EventState.WITHDRAWN)
+
+
+def row_of(kept: SourcedRow) -> Row:
+    """A kept row as the crowd test reads it."""
+    return Row(
+        at=kept.measured_at,
+        until=kept.measured_at,
+        country=kept.country,
+        asn=kept.asn,
+        platform=kept.platform,
+        part=kept.part,
+        test=kept.test,
+        failed=kept.failed,
+        confirmed=int(kept.confirmed),
+        methods=kept.methods,
+        uid=kept.uid,
+    )
+
+
+def events_in(
+    rows: Sequence[Row],
+    lookup: PlatformLookup,
+    settings: EventSettings,
+    countries: Collection[str],
+    platforms: Collection[str],
+    now: datetime,
+) -> list[Event]:
+    """The events of these countries and platforms that the rows show at `now` (UTC)."""
+    newest: dict[tuple[str, str], datetime] = {}
+    for row in rows:
+        key = (row.country, row.platform)
+        newest[key] = max(row.until, newest.get(key, row.until))
+    return [
+        _by_volunteers(event, silent=now - newest[event.country, event.platform] > SILENT)
+        for event in replay_rows(rows, lookup, settings).events
+        if event.country in countries and event.platform in platforms
+    ]
+
+
+def _by_volunteers(event: Event, *, silent: bool) -> Event:
+    """The event as one of its own kind; `silent` when nobody has measured lately."""
+    kind = EventKind.SEEN_BY_VOLUNTEERS
+    state = EventState.UNOBSERVED if event.active and silent else event.state
+    return msgspec.structs.replace(
+        event,
+        kind=kind,
+        id=event_id(kind, event.country, event.platform, event.first_measurement),
+        state=state,
+    )
+
+
+def merged(
+    found: Iterable[Event],
+    known: Sequence[SourcedEvent],
+    source: str,
+    now: datetime,
+) -> list[SourcedEvent]:
+    """What changed: events found now, in continuation of the known ones they overlap, and known
+    ones that are no longer found."""
+    since = now - WINDOW
+    left = {one.id: one for one in known}
+    changed = []
+    for new in sorted(found, key=lambda one: one.onset_latest):
+        before = left.pop(_same(new, left, now), None)
+        if before is None and new.state in _UNSURE:
+            continue
+        event = new if before is None else _continued(before.event, new, since)
+        after = SourcedEvent(
+            country=event.country,
+            source=source,
+            id=event.id,
+            platform=event.platform,
+            active=event.active,
+            first_seen_at=now if before is None else before.first_seen_at,
+            event=event,
+        )
+        if before is None or not before.event.same_as(event):
+            changed.append(after)
+    changed += [
+        gone for one in left.values() if (gone := _no_longer_found(one, since, now)) is not None
+    ]
+    return changed
+
+
+def _same(event: Event, known: Mapping[str, SourcedEvent], now: datetime) -> str:
+    """Id of the known event that this one continues, about the same and at the same time; empty
+    for none."""
+    begins, ends = _span(event, now)
+    for one in sorted(known.values(), key=lambda one: one.event.onset_latest, reverse=True):
+        if (one.country, one.platform) != (event.country, event.platform):
+            continue
+        began, ended = _span(one.event, now)
+        overlaps = began <= ends and begins <= ended
+        if one.id == event.id or (overlaps and one.event.state is not EventState.WITHDRAWN):
+            return one.id
+    return ""
+
+
+def _span(event: Event, now: datetime) -> tuple[datetime, datetime]:
+    ended = now if event.active else event.end_latest or event.updated_at
+    return event.onset_earliest or event.onset_latest, ended
+
+
+def _continued(before: Event, event: Event, since: datetime) -> Event:
+    """The event in its newest form, with what older rows showed of its beginning."""
+    older = before.onset_latest < since + _EDGE and before.onset_latest <= event.onset_latest
+    onset = before if older else event
+    confirmed = [at for at in (before.confirmed_at, event.confirmed_at) if at is not None]
+    return msgspec.structs.replace(
+        event,
+        id=before.id,
+        onset_earliest=onset.onset_earliest,
+        onset_latest=onset.onset_latest,
+        detected_at=min(before.detected_at, event.detected_at),
+        confirmed_at=min(confirmed, default=None) if event.confirmed_at or older else None,
+        first_measurement=onset.first_measurement,
+    )
+
+
+def _no_longer_found(one: SourcedEvent, since: datetime, now: datetime) -> SourcedEvent | None:
+    """A known event that the rows of the window do not show: withdrawn where they would have to,
+    unobserved where they are too few to tell; None where nothing changes."""
+    event = one.event
+    if event.state is EventState.WITHDRAWN:
+        return None
+    if event.onset_latest >= since + _EDGE:
+        state = EventState.WITHDRAWN
+    elif event.active and event.state is not EventState.UNOBSERVED:
+        state = EventState.UNOBSERVED
+    else:
+        return None
+    event = msgspec.structs.replace(event, state=state, updated_at=now)
+    return msgspec.structs.replace(one, event=event, active=event.active)

@@ -1,0 +1,100 @@
+"""The page about what others measure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from monitor.analysis.events.event import Event, EventState
+from monitor.metrics.published_state import Snapshot
+from monitor.metrics.source_view import SourceView
+from monitor.server.page import Reader
+from monitor.wording.events import onset, what_happened
+from monitor.wording.sources import (
+    EXPLANATION,
+    LABEL,
+    OWN_AGREE,
+    OWN_REACH,
+    OWN_SILENT,
+    health,
+    seen,
+)
+from monitor.wording.words import Words
+
+
+def sources_shown(reader: Reader, snapshot: Snapshot, at: datetime) -> dict[str, Any]:
+    """The values of the page's template."""
+    words = reader.words
+    titles = {platform.name: platform.title for platform in snapshot.catalog.platforms}
+    return {
+        "explanation": EXPLANATION,
+        "label": LABEL,
+        "sources": [
+            {
+                "view": view,
+                "answers": view.answers(at),
+                "health": health(
+                    words,
+                    view.state.problem,
+                    answered=view.state.answered_at is not None,
+                    answers=view.answers(at),
+                ),
+                "events": [
+                    (*line, own_position(words, snapshot, line[0], at))
+                    for line in event_lines(words, view, titles)
+                ],
+                "countries": [
+                    (words.country(country), _cells(words, view, country, titles))
+                    for country in view.countries
+                ],
+            }
+            for view in snapshot.sources
+        ],
+    }
+
+
+def event_lines(
+    words: Words, view: SourceView, titles: dict[str, str]
+) -> list[tuple[Event, str, str]]:
+    """Each event of a source, in words, with since when; the newest first."""
+    return [
+        (
+            one.event,
+            what_happened(words, one.event, titles),
+            words.gettext("since %(when)s", when=onset(words, one.event)),
+        )
+        for one in reversed(view.events)
+    ]
+
+
+def own_position(words: Words, snapshot: Snapshot, event: Event, at: datetime) -> str:
+    """What our own vantage points find now of what volunteers see; empty once that is over."""
+    if not event.active:
+        return ""
+    place = (event.country, event.platform)
+    own = snapshot.events.get(place)
+    if own is not None and own.state is EventState.CONFIRMED:
+        return words.gettext(OWN_AGREE)
+    coverage = snapshot.coverage_by_pair(at).get(place)
+    if own is None and coverage is not None and coverage.decided and not coverage.signs:
+        return words.gettext(OWN_REACH)
+    return words.gettext(OWN_SILENT)
+
+
+def _cells(
+    words: Words, view: SourceView, country: str, titles: dict[str, str]
+) -> Sequence[tuple[str, str, bool]]:
+    """Platform, what was measured of it in the last day, and whether an event is active."""
+    active = {one.platform for one in view.events if one.active and one.country == country}
+    cells = []
+    for platform in view.platforms:
+        counts = [
+            count for where, count in view.counts if (where, count.platform) == (country, platform)
+        ]
+        text = seen(
+            words,
+            sum(one.total for one in counts),
+            sum(one.failed for one in counts),
+            len({one.asn for one in counts}),
+        )
+        cells.append((titles.get(platform, platform), text, platform in active))
+    return cells

@@ -1,0 +1,149 @@
+"""Asks OONI's public API for lists of measurements and for whole ones, one request at a time.
+
+The API counts the time its servers take, in units of 10 ms, for everybody behind one address, and
+says in each answer how much is left. When nothing is left it answers 429 without saying when to
+come back; `monitor.following` waits then. Facts from the API's own source: ooni/backend,
+`rate_limit_quotas.py` and `routers/v1/measurements.py`.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from monitor import __version__
+from monitor.sources.fault import SourceFault
+from probes.sockets.http_client import httpx
+
+USER_AGENT = f"shutwatch/{__version__} (follows OONI data)"
+PAGE = 1000
+_LISTS, _RAW = "/api/v1/measurements", "/api/v1/raw_measurement"
+_UNIT = 0.01
+"""Seconds of the server's time that one unit of quota is."""
+_LONGEST = 32 * 1024 * 1024
+"""Bytes of one answer, unpacked."""
+_GUESS = 10
+"""Units of an answer that does not say what it took."""
+
+
+class ListPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a list of measurements."""
+
+    results: list[dict[str, Any]]
+    following: int | None
+    """Offset of the next part; None at the end."""
+
+
+class _Metadata(msgspec.Struct):
+    next_url: str | None = None
+    query_time: float | None = None
+
+
+class _Wire(msgspec.Struct):
+    results: list[dict[str, Any]]
+    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
+
+
+class OoniClient:
+    """One client for one process."""
+
+    def __init__(
+        self,
+        api: str,
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        timeout: float = 120.0,
+    ) -> None:
+        """`api` is the origin; `transport` replaces the network; `timeout` is in seconds."""
+        self._api = api
+        self._client = httpx.AsyncClient(
+            transport=transport,
+            headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+            timeout=timeout,
+        )
+        self.remaining: int | None = None
+        """Units left of the quota, as the last answer said."""
+        self.taken = 0
+        """Units that the last answer took."""
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def page(self, query: Mapping[str, str], offset: int) -> ListPage:
+        """A part of the list that `query` asks for, from `offset` on. Raises SourceFault."""
+        asked = {**query, "limit": str(PAGE), "offset": str(offset)}
+        body = await self._get(_LISTS, asked)
+        try:
+            wire = msgspec.json.decode(body, type=_Wire)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise SourceFault("malformed", f"list of measurements: {error}") from error
+        if wire.metadata.query_time is not None and math.isfinite(wire.metadata.query_time):
+            self.taken = max(1, math.ceil(wire.metadata.query_time / _UNIT))
+        following = _offset(wire.metadata.next_url) if wire.metadata.next_url else None
+        if following is not None and following <= offset:
+            raise SourceFault("malformed", "the list points back to a part already read")
+        return ListPage(results=wire.results, following=following)
+
+    async def raw(self, uid: str) -> bytes:
+        """One whole measurement; empty where the API does not know it, or not yet. Raises
+        SourceFault."""
+        try:
+            body = await self._get(_RAW, {"measurement_uid": uid})
+        except _NotStoredError:
+            return b""
+        return b"" if body.strip() in (b"{}", b"") else body
+
+    async def _get(self, path: str, query: Mapping[str, str]) -> bytes:
+        before, self.taken = self.remaining, _GUESS
+        try:
+            async with self._client.stream("GET", self._api + path, params=query) as response:
+                body = await _bounded(response)
+        except httpx.HTTPError as error:
+            raise SourceFault("unreachable", f"{type(error).__name__}: {error}") from error
+        left = response.headers.get("X-RateLimit-Remaining", "")
+        self.remaining = int(left) if left.isascii() and left.isdigit() else None
+        if before is not None and self.remaining is not None and self.remaining < before:
+            self.taken = before - self.remaining
+        status = response.status_code
+        if status == httpx.codes.OK:
+            return body
+        if status == httpx.codes.TOO_MANY_REQUESTS:
+            raise SourceFault("limited", "quota exceeded", wait=_asked_wait(response))
+        if status == httpx.codes.INTERNAL_SERVER_ERROR and b"Measurement not found" in body:
+            raise _NotStoredError
+        text = body[:200].decode("utf-8", "replace")
+        if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
+            raise SourceFault(
+                "failing", f"HTTP status {status}: {text}", wait=_asked_wait(response)
+            )
+        raise SourceFault("refused", f"HTTP status {status}: {text}")
+
+
+class _NotStoredError(Exception):
+    """The API knows the measurement, but its archive does not have it yet."""
+
+
+async def _bounded(response: httpx.Response) -> bytes:
+    parts, size = [], 0
+    async for part in response.aiter_bytes():
+        size += len(part)
+        if size > _LONGEST:
+            raise SourceFault("malformed", f"an answer of more than {_LONGEST} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _offset(url: str) -> int:
+    """The offset in the address of a next part. Ours is asked for, not that address."""
+    found = parse_qs(urlsplit(url).query).get("offset", [""])[0]
+    if not (found.isascii() and found.isdigit()):
+        raise SourceFault("malformed", "the next part of the list has no offset")
+    return int(found)
+
+
+def _asked_wait(response: httpx.Response) -> float | None:
+    """Seconds that the server asks to wait; None where it says nothing."""
+    text = response.headers.get("Retry-After", "").strip()
+    return float(text) if text.isascii() and text.isdigit() else None

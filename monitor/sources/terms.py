@@ -1,0 +1,37 @@
+"""The sources there are, and the terms on which each lets others use what it knows."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+
+class SourceKind(StrEnum):
+    OONI = "ooni"
+    """Tests that volunteers run on their phones and computers."""
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What must be said of a source, and what may be done with its data."""
+
+    title: str
+    """Its own name."""
+    api: str
+    """Origin of its public API."""
+    credit: str
+    """The attribution that it asks for, wherever its data is shown."""
+    licence: str
+    """Short name of the licence, stored with every row."""
+    home: str
+    """Where people can read its data."""
+
+
+TERMS: Mapping[SourceKind, Terms] = {
+    SourceKind.OONI: Terms(
+        title="OONI",
+        api="https://api.ooni.io",
+        credit="Data: OONI (ooni.org), CC BY-NC-SA 4.0",
+        licence="CC BY-NC-SA 4.0",
+        home="https://explorer.ooni.org/",
+    ),
+}

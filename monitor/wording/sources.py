@@ -1,0 +1,87 @@
+"""Phrases about measurements of others: what they show, and how their source is."""
+
+from collections.abc import Mapping
+
+from monitor.analysis.events.event import Event
+from monitor.analysis.second_witness import Position, Witness
+from monitor.wording.languages import N_
+from monitor.wording.networks import network_name
+from monitor.wording.words import Words
+
+PROBLEMS: Mapping[str, str] = {
+    "limited": N_("its quota is used up"),
+    "failing": N_("its servers fail"),
+    "unreachable": N_("it cannot be reached"),
+    "malformed": N_("its answers cannot be read"),
+    "refused": N_("it refuses our requests"),
+}
+"""Why a source could not be read, as a clause."""
+LABEL = N_("seen by volunteers")
+EXPLANATION = N_(
+    "Volunteers run these tests on their own phones and computers, when they like. Few tests, or "
+    "none, never mean that nothing is blocked. They are kept apart from the results of our own "
+    "vantage points, and never change them."
+)
+OWN_AGREE = N_("Our own vantage points find it blocked too.")
+OWN_REACH = N_("Our own vantage points reach it.")
+OWN_SILENT = N_("No vantage point of our own can tell.")
+
+
+_MOST_NETWORKS = 12
+_POSITIONS: Mapping[Position, str] = {
+    Position.AGREES: N_("%(source)s agrees: %(seen)s"),
+    Position.SILENT: N_("%(source)s is silent: %(seen)s"),
+    Position.DIFFERS: N_("%(source)s differs: %(seen)s"),
+}
+
+
+def witness_lines(words: Words, one: Witness, event: Event) -> list[str]:
+    """What a source saw during an event, then what it saw of each affected network."""
+    affected = [network for network in event.networks if network.affected and network.asn]
+    names = {network.asn: network.network for network in affected}
+    found = seen(words, one.total, one.failed, len(one.networks))
+    return [
+        words.gettext(_POSITIONS[one.position], source=one.title, seen=found),
+        *(
+            words.gettext(
+                "%(network)s: %(seen)s",
+                network=network_name(words, names[own.asn], own.asn),
+                seen=tests(words, own.total, own.failed),
+            )
+            for own in one.on(list(names)[:_MOST_NETWORKS])
+        ),
+    ]
+
+
+def health(words: Words, problem: str, *, answered: bool, answers: bool) -> str:
+    """How a source is: `problem` as in `SourceState`; whether it ever was read as a whole, and
+    whether it was lately."""
+    if problem:
+        why = words.gettext(PROBLEMS[problem])
+        return words.gettext("Not read at the moment: %(why)s", why=why)
+    if not answered:
+        return words.gettext("Being read for the first time")
+    if not answers:
+        return words.gettext("Not read as a whole lately")
+    return words.gettext("Read regularly")
+
+
+def tests(words: Words, total: int, failed: int) -> str:
+    """How many tests there are, and how many failed; none means not seen."""
+    if not total:
+        return words.gettext("not seen")
+    return words.ngettext(
+        "%(failed)s of %(n)s test failed",
+        "%(failed)s of %(n)s tests failed",
+        total,
+        failed=words.number(failed),
+    )
+
+
+def seen(words: Words, total: int, failed: int, networks: int) -> str:
+    """What volunteers measured of one platform in one country; nothing measured is not seen."""
+    found = tests(words, total, failed)
+    if not total:
+        return found
+    where = words.ngettext("%(n)s network", "%(n)s networks", networks)
+    return words.gettext("%(tests)s, %(where)s", tests=found, where=where)

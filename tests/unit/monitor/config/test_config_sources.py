@@ -1,0 +1,61 @@
+"""`[[source]]` in the configuration: what is read, and what is refused with a reason."""
+
+from pathlib import Path
+
+import pytest
+
+from monitor.config.load import load_config
+from monitor.config.settings import SourceSettings
+from monitor.config.toml_problem import ConfigError
+from monitor.sources.terms import SourceKind
+
+FIELD = '[[vantage]]\nid = "here"\ncountry = "PK"\n'
+SOURCE = '[[source]]\nkind = "ooni"\ncountries = ["PK", "BR"]\n'
+
+
+def _load(folder: Path, text: str) -> tuple[SourceSettings, ...]:
+    path = folder / "shutwatch.toml"
+    path.write_text(text)
+    return load_config(path, {}).sources
+
+
+def test_a_source_needs_no_vantage(tmp_path: Path) -> None:
+    """Whoever has no line in a country may watch it by what others measure there."""
+    (source,) = _load(tmp_path, SOURCE)
+    assert source.kind is SourceKind.OONI
+    assert source.countries == ("PK", "BR")
+    assert source.api == "https://api.ooni.io"
+
+
+def test_another_api_is_asked_when_it_is_named(tmp_path: Path) -> None:
+    """A mirror, or a server on this machine."""
+    (source,) = _load(tmp_path, SOURCE + 'url = "http://127.0.0.1:8099/"\n')
+    assert source.api == "http://127.0.0.1:8099"
+
+
+def test_without_a_source_nobody_is_asked(tmp_path: Path) -> None:
+    """Sources are off by default."""
+    assert _load(tmp_path, FIELD) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (SOURCE.replace("ooni", "oni"), r'source\[1\].kind = "oni" → one of "ooni"'),
+        ('[[source]]\nkind = "ooni"\n', r"source\[1\].countries is missing"),
+        (SOURCE.replace('"PK", "BR"', ""), r"source\[1\].countries.*at least one country"),
+        (SOURCE.replace("PK", "UK"), r'source\[1\].countries\[1\] = "UK".*write "GB"'),
+        (SOURCE + 'platforms = ["twiter"]\n', r'source\[1\].platforms\[1\] = "twiter"'),
+        (SOURCE + 'beside = ["PK"]\n', r"source\[1\].beside.*leave out PK"),
+        (SOURCE + "budget = 5\n", "a whole number from 60 to 100000"),
+        (SOURCE + 'run_link = "https://run.ooni.org/v2/10042"\n', "the number at the end"),
+        (SOURCE + 'url = "http://api.example.org"\n', "https:// and the host alone"),
+        (SOURCE + SOURCE, r"source\[2\].kind.*name all countries in source\[1\]"),
+        (SOURCE.replace("[[source]]", "[source]"), "in double brackets"),
+        (SOURCE + 'key = "x"\n', "is not a setting shutwatch knows"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(text: str, named: str, tmp_path: Path) -> None:
+    """What is wrong, where, and what would be right."""
+    with pytest.raises(ConfigError, match=named):
+        _load(tmp_path, FIELD + text)

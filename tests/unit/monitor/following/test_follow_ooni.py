@@ -1,0 +1,371 @@
+"""OONI followed live, against a server that holds to its shapes, limits and errors."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitor.analysis.events.event import Event, EventKind, EventState
+from monitor.config.load import default_settings
+from monitor.config.settings import SourceSettings
+from monitor.following.source_jobs import SourceJob
+from monitor.sources.scripted_ooni import Reply, ScriptedOoni, hourly, volunteer
+from monitor.sources.terms import SourceKind
+from probes.sockets.http_client import httpx
+from storage.open_store import sql_store
+from storage.store import CollectorStore
+from storage.values.sourced import SourcedRow, SourceState
+
+BEGUN = datetime(2024, 2, 17, 15, tzinfo=UTC)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+X, YOUTUBE = "https://x.com/", "https://www.youtube.com/"
+
+
+class World:
+    """A monitor that follows OONI, its database, and a clock of its own."""
+
+    def __init__(self, store: CollectorStore) -> None:
+        self.clock = BEGUN - HOUR
+        self.store = store
+        self.ooni = ScriptedOoni(lambda: self.clock)
+        self.source = SourceSettings(kind=SourceKind.OONI, countries=("PK", "BR"))
+        self.job: SourceJob | None = None
+
+    async def restart(self) -> None:
+        """Another process goes on."""
+        if self.job is not None:
+            await self.job.close()
+        transport = httpx.MockTransport(self.ooni.handle)
+        self.job = SourceJob(
+            self.source,
+            default_settings(),
+            self.store,
+            now=lambda: self.clock,
+            transport=transport,
+        )
+        await self.job.begin()
+
+    async def round(self, wait: timedelta = timedelta(0)) -> None:
+        """One round of the job, after this wait."""
+        if self.job is None:
+            await self.restart()
+        assert self.job is not None
+        self.clock += wait
+        await self.job.round()
+
+    async def rows(self) -> list[SourcedRow]:
+        """All that is stored, by time."""
+        since = BEGUN - timedelta(days=100)
+        return [one async for page in self.store.sourced_rows("ooni", since) for one in page]
+
+    async def events(self) -> list[Event]:
+        """The events that volunteers saw."""
+        return [one.event for one in await self.store.sourced_events()]
+
+    async def state(self) -> SourceState:
+        """How far OONI is read."""
+        return (await self.store.source_states())["ooni"]
+
+    def tests(
+        self,
+        url: str,
+        asn: int,
+        first: datetime,
+        last: datetime,
+        blocked: tuple[datetime, datetime] | None = None,
+        *,
+        step: timedelta = HOUR,
+        country: str = "PK",
+    ) -> None:
+        """Volunteers on one network test an address again and again."""
+        for at in hourly(first + asn % 50 * MINUTE, last, step):
+            failed = blocked is not None and blocked[0] <= at < blocked[1]
+            self.ooni.add(volunteer(at, url, asn=asn, blocked=failed, country=country))
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """An empty one."""
+    store = sql_store("memory:")
+    await store.open()
+    made = World(store)
+    yield made
+    if made.job is not None:
+        await made.job.close()
+    await store.close()
+
+
+# -- what it is for ------------------------------------------------------------------------------
+
+
+async def test_a_national_block_is_an_event_within_hours(world: World) -> None:
+    """Pakistan, February 2024, as volunteers see it: X is reset on every network at once, for two
+    days, and YouTube is not."""
+    ended = BEGUN + timedelta(days=2)
+    for asn in (17557, 9541, 45669):
+        step = HOUR / 2 if asn == 17557 else HOUR
+        first = BEGUN - timedelta(days=4)
+        world.tests(X, asn, first, ended + 12 * HOUR, (BEGUN, ended), step=step)
+        world.tests(YOUTUBE, asn, first, ended + 12 * HOUR, step=4 * HOUR)
+    failing = sorted(
+        one.listed["measurement_start_time"] for one in world.ooni.uploads if one.listed["anomaly"]
+    )
+    third = datetime.fromisoformat(failing[2])
+    while not await world.events():
+        await world.round(10 * MINUTE)
+        assert world.clock <= third + 3 * HOUR
+    (event,) = await world.events()
+    assert (event.kind, event.country, event.platform) == (
+        EventKind.SEEN_BY_VOLUNTEERS,
+        "PK",
+        "x",
+    )
+    assert event.onset_earliest is not None
+    assert event.onset_earliest < BEGUN <= event.onset_latest <= BEGUN + HOUR
+    assert event.methods == ("tls.reset",)
+    known = event.id
+    while world.clock < ended + 10 * HOUR:
+        await world.round(4 * HOUR)
+    (event,) = await world.events()
+    assert (event.id, event.state) == (known, EventState.ENDED)
+    assert event.end_earliest is not None
+    assert event.end_latest is not None
+    assert event.end_earliest < ended <= event.end_latest
+
+
+async def test_a_block_that_spreads_is_one_event(world: World) -> None:
+    """Brazil, August 2024: one operator after the other blocks X, over a day."""
+    begins = {28573: BEGUN, 26599: BEGUN + 8 * HOUR, 18881: BEGUN + 20 * HOUR}
+    last = BEGUN + timedelta(days=2)
+    for asn, at in begins.items():
+        first = BEGUN - timedelta(days=4)
+        world.tests(X, asn, first, last, (at, last), country="BR", step=HOUR / 2)
+        world.tests(YOUTUBE, asn, first, last, country="BR", step=4 * HOUR)
+    while world.clock < last:
+        await world.round(4 * HOUR)
+    (event,) = await world.events()
+    assert (event.country, event.platform, event.state) == ("BR", "x", EventState.CONFIRMED)
+    assert set(event.networks_affected) == set(begins)
+    assert event.onset_latest < BEGUN + HOUR
+
+
+# -- what must not accuse ------------------------------------------------------------------------
+
+
+async def test_volunteers_in_a_vpn_accuse_nobody(world: World) -> None:
+    """A VPN with a filter of its own fails; where it ends is not where its user is."""
+    world.tests(X, 17557, BEGUN - timedelta(days=4), BEGUN)
+    for at in hourly(BEGUN, BEGUN + 12 * HOUR, HOUR / 2):
+        world.ooni.add(volunteer(at, X, blocked=True, network_type="vpn"))
+    while world.clock < BEGUN + 14 * HOUR:
+        await world.round(HOUR)
+    assert await world.events() == []
+    assert {row.left_out for row in await world.rows() if row.failed} == {"vpn"}
+
+
+async def test_uploads_that_failed_verification_accuse_nobody(world: World) -> None:
+    """Anybody can upload; OONI says which uploads it could not verify."""
+    for at in hourly(BEGUN - timedelta(days=4), BEGUN + 12 * HOUR, HOUR / 2):
+        status = "failed" if at >= BEGUN else "verified"
+        world.ooni.add(volunteer(at, X, blocked=at >= BEGUN, verification_status=status))
+    while world.clock < BEGUN + 14 * HOUR:
+        await world.round(4 * HOUR)
+    assert await world.events() == []
+
+
+async def test_our_rules_decide_where_the_whole_measurement_is_there(world: World) -> None:
+    """OONI calls an anomaly what our rules find reached: a change of wording, a slow answer."""
+    world.tests(X, 17557, BEGUN - timedelta(days=4), BEGUN)
+    for at in hourly(BEGUN, BEGUN + 12 * HOUR, HOUR / 2):
+        world.ooni.add(volunteer(at, X, blocked=False, anomaly=True))
+    while world.clock < BEGUN + 14 * HOUR:
+        await world.round(HOUR)
+    assert await world.events() == []
+    judged = {row.judged for row in await world.rows() if row.measured_at >= BEGUN}
+    assert judged == {"ok"}
+
+
+async def test_a_week_without_an_answer_ends_nothing(world: World) -> None:
+    """The service is gone in the middle of a block. What nobody can see is not over; the page says
+    that the source is silent, and what it has kept comes in once it is back."""
+    world.tests(
+        X,
+        17557,
+        BEGUN - timedelta(days=4),
+        BEGUN + timedelta(days=9),
+        (BEGUN, BEGUN + timedelta(days=9)),
+    )
+    while world.clock < BEGUN + 8 * HOUR:
+        await world.round(HOUR)
+    (before,) = await world.events()
+    assert before.active
+    gone = world.clock
+    while world.clock < gone + timedelta(days=7):
+        world.ooni.failing.append(httpx.ConnectError("no route to host"))
+        await world.round(3 * HOUR)
+    (event,) = await world.events()
+    assert (event.id, event.state, event.end_latest) == (before.id, EventState.UNOBSERVED, None)
+    state = await world.state()
+    assert (state.problem, state.wait) == ("unreachable", 3600.0)
+    world.ooni.failing.clear()
+    await world.round(2 * HOUR)
+    (event,) = await world.events()
+    assert (event.id, event.state) == (before.id, EventState.CONFIRMED)
+    assert (await world.state()).problem == ""
+    assert len({row.uid for row in await world.rows()}) == len(await world.rows())
+
+
+# -- limits and errors ---------------------------------------------------------------------------
+
+
+async def test_an_empty_quota_is_waited_for_ever_longer(world: World) -> None:
+    """429 without a word about when: minutes, then longer, up to an hour; a restart does not ask
+    sooner. Nothing is lost."""
+    world.tests(X, 17557, BEGUN - timedelta(days=2), BEGUN)
+    world.ooni.use_up(4000)
+    waits = []
+    await world.round()
+    for _ in range(5):
+        state = await world.state()
+        assert state.problem == "limited"
+        assert state.not_before is not None
+        waits.append((state.not_before - world.clock).total_seconds())
+        asked = len(world.ooni.asked)
+        await world.restart()
+        await world.round(state.not_before - world.clock - MINUTE)
+        assert len(world.ooni.asked) == asked
+        world.ooni.use_up(4000)
+        await world.round(MINUTE)
+    assert waits == [300, 600, 1200, 2400, 3600]
+    await world.round(timedelta(days=1, minutes=1))
+    assert (await world.state()).problem == ""
+    assert len(await world.rows()) == 48
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Reply(502, b"<html>Bad Gateway</html>"),
+        Reply(200, b'{"results": [{"measure'),
+        Reply(200, b"[]"),
+        Reply(200, b'{"results": {}, "metadata": {}}'),
+        Reply(
+            200,
+            b'{"results": [], "metadata": {"next_url": "https://api.ooni.io/?offset=0"}}',
+        ),
+        Reply(422, b'{"detail": []}'),
+        httpx.ReadTimeout("too slow"),
+    ],
+)
+async def test_an_answer_that_is_none_loses_and_doubles_nothing(
+    world: World, failure: Reply | Exception
+) -> None:
+    """Whichever request it hits, on parts of a list that overlap: every row is there once."""
+    world.ooni = ScriptedOoni(lambda: world.clock, most=7)
+    world.tests(X, 17557, BEGUN - timedelta(days=2), BEGUN)
+    for _ in range(12):
+        world.ooni.failing.append(failure)
+        await world.round(HOUR)
+        world.ooni.failing.clear()
+        await world.round(2 * HOUR)
+    assert len(await world.rows()) == 48
+    assert await world.events() == []
+
+
+async def test_a_line_that_cannot_be_read_loses_no_other(world: World) -> None:
+    """Counted, so that people see that the format changed."""
+    world.tests(X, 17557, BEGUN - 5 * HOUR, BEGUN)
+    world.ooni.add(
+        volunteer(BEGUN - 2 * HOUR, X, asn=1, number=1, anomaly=True, probe_asn="AS-none")
+    )
+    world.ooni.uploads[2].listed["measurement_uid"] = "not an id"
+    await world.round(2 * HOUR)
+    assert len(await world.rows()) == 4
+    assert (await world.state()).malformed >= 2
+
+
+async def test_the_budget_of_an_hour_holds_and_the_rest_comes_later(world: World) -> None:
+    """So many units an hour, whatever is waiting; the lists come before single measurements."""
+    world.source = SourceSettings(kind=SourceKind.OONI, countries=("PK",), budget=60)
+    world.clock = BEGUN + timedelta(minutes=1)
+    world.tests(X, 17557, BEGUN - timedelta(days=2), BEGUN, (BEGUN - 12 * HOUR, BEGUN))
+    units = []
+    for _ in range(30):
+        for _ in range(6):
+            await world.round(10 * MINUTE)
+        units.append((await world.state()).units)
+    assert max(units) <= 60 + 15
+    assert len(await world.rows()) == 48
+    assert sum(bool(row.judged) for row in await world.rows()) > 3
+
+
+async def test_single_measurements_wait_while_the_quota_is_low(world: World) -> None:
+    """Below a fifth of what OONI leaves, only lists are asked for."""
+    world.tests(X, 17557, BEGUN - timedelta(days=1), BEGUN, (BEGUN - 5 * HOUR, BEGUN))
+    world.clock = BEGUN - timedelta(days=2)
+    await world.round()
+    world.clock = BEGUN
+    world.ooni.use_up(3500)
+    await world.round(30 * MINUTE)
+    assert not [one for one in world.ooni.asked if "raw_measurement" in one]
+    assert len(await world.rows()) == 24
+
+
+async def test_a_measurement_that_is_not_archived_yet_is_asked_for_again(world: World) -> None:
+    """500 means: later."""
+    upload = volunteer(BEGUN - 30 * MINUTE, X, blocked=True)
+    world.ooni.add(
+        type(upload)(
+            listed=upload.listed,
+            raw=upload.raw,
+            listed_at=upload.listed_at,
+            stored_at=BEGUN + 2 * HOUR,
+        )
+    )
+    world.clock = BEGUN
+    await world.round()
+    await world.round(HOUR)
+    assert [row.judged for row in await world.rows()] == [""]
+    await world.round(2 * HOUR)
+    assert [row.judged for row in await world.rows()] == ["blocked"]
+
+
+async def test_what_is_uploaded_days_later_is_found(world: World) -> None:
+    """A phone without a line keeps its measurements until it has one."""
+    world.tests(X, 17557, BEGUN - timedelta(days=1), BEGUN)
+    world.ooni.add(volunteer(BEGUN - HOUR, X, number=1, late=timedelta(hours=30)))
+    while world.clock < BEGUN + timedelta(days=3):
+        await world.round(6 * HOUR)
+    assert len(await world.rows()) == 25
+
+
+async def test_a_phone_with_a_wrong_clock_measured_no_later_than_it_uploaded(
+    world: World,
+) -> None:
+    """64 seconds ahead were recorded; a day ahead would date a block into the future."""
+    upload = volunteer(BEGUN - 2 * HOUR, X)
+    upload.listed["measurement_start_time"] = f"{BEGUN + 5 * HOUR:%Y-%m-%dT%H:%M:%S.%fZ}"
+    world.ooni.add(upload)
+    world.clock = BEGUN + 6 * HOUR
+    await world.round()
+    (row,) = await world.rows()
+    assert row.measured_at == (BEGUN - 2 * HOUR + 2 * MINUTE).replace(microsecond=0)
+
+
+async def test_only_a_link_is_followed_when_it_is_named(world: World) -> None:
+    """Volunteers who opened an organisation's own link."""
+    world.source = SourceSettings(kind=SourceKind.OONI, countries=("PK",), run_link="10042")
+    world.ooni.add(volunteer(BEGUN - 2 * HOUR, X, ooni_run_link_id="10042"))
+    world.ooni.add(volunteer(BEGUN - 3 * HOUR, X))
+    await world.round(HOUR)
+    assert len(await world.rows()) == 1
+
+
+async def test_one_question_covers_all_countries_and_platforms(world: World) -> None:
+    """Commas, not requests: a poll of everything takes as many requests as one of a platform."""
+    await world.round()
+    await world.round(10 * MINUTE)
+    asked = len(world.ooni.asked)
+    await world.round(10 * MINUTE)
+    assert len(world.ooni.asked) - asked <= 3
+    assert all("probe_cc=PK%2CBR" in one for one in world.ooni.asked)

@@ -1,0 +1,160 @@
+"""What others measure, as pages show it: apart from our own results, and beside our own events."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from monitor.analysis.events.event import Event, EventKind
+from monitor.config.load import default_settings
+from monitor.config.settings import Settings, SourceSettings
+from monitor.following.shown_sources import show_sources
+from monitor.metrics.publisher import Publisher
+from monitor.metrics.scrapes import create_registry
+from monitor.server import create_app
+from monitor.sources.terms import SourceKind
+from storage.values.sourced import SourcedEvent, SourcedRow, SourceState
+from tests.browser import seed
+from tests.prometheus import world
+from tests.worlds.http_client import httpx
+from tests.worlds.memory_store import MemoryStore
+
+CREDIT = "Data: OONI (ooni.org), CC BY-NC-SA 4.0"
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[MemoryStore]:
+    """Pakistan blocks X, and OONI is followed."""
+    filled = MemoryStore()
+    await filled.open()
+    await seed.fill(filled)
+    yield filled
+    await filled.close()
+
+
+def _settings() -> Settings:
+    source = SourceSettings(kind=SourceKind.OONI, countries=("PK",), platforms=("x",))
+    return msgspec.structs.replace(default_settings(), sources=(source,))
+
+
+async def _rows(store: MemoryStore, state: SourceState, *failed: float, asn: int = 17557) -> None:
+    rows = [
+        SourcedRow(
+            country="PK",
+            source="ooni",
+            uid=f"{asn}-{number}",
+            measured_at=seed.ONSET + timedelta(minutes=5 + number),
+            received_at=seed.NOW,
+            asn=asn,
+            platform="x",
+            test="web_connectivity",
+            failed=one,
+            licence="CC BY-NC-SA 4.0",
+        )
+        for number, one in enumerate(failed)
+    ]
+    await store.add_sourced(rows, "ooni", state)
+
+
+async def _page(store: MemoryStore, path: str, publisher: Publisher | None = None) -> str:
+    shown = publisher or seed.publisher()
+    await show_sources(store, shown, _settings, now=lambda: seed.NOW)
+    app = create_app(shown, create_registry(shown), store=store)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://monitor") as asking:
+        response = await asking.get(path)
+    assert response.status_code == 200
+    return response.text
+
+
+def _event() -> Event:
+    return msgspec.structs.replace(
+        world.event(at=seed.NOW), kind=EventKind.SEEN_BY_VOLUNTEERS, id="seen"
+    )
+
+
+async def test_a_country_without_a_test_is_not_seen(store: MemoryStore) -> None:
+    """No rows are never good news, whether the source answers or not."""
+    await store.add_sourced((), "ooni", SourceState(answered_at=seed.NOW))
+    text = await _page(store, "/sources")
+    assert "not seen" in text
+    assert "Read regularly" in text
+    assert CREDIT in text
+
+
+async def test_a_source_that_fails_says_so(store: MemoryStore) -> None:
+    """For people, and for Prometheus."""
+    await _rows(store, SourceState(problem="limited", answered_at=seed.NOW), 1.0)
+    publisher = seed.publisher()
+    text = await _page(store, "/sources", publisher)
+    assert "its quota is used up" in text
+    assert "1 of 1 test failed, 1 network" in text
+    scrape, _ = create_registry(publisher).scrape("")
+    assert b'shutwatch_source_up{source="ooni"} 0.0' in scrape
+
+
+async def test_events_of_volunteers_are_shown_apart(store: MemoryStore) -> None:
+    """Labelled, with credit, under a heading of their own; never among our own events."""
+    await store.add_sourced((), "ooni", SourceState(answered_at=seed.NOW))
+    event = _event()
+    await store.save_sourced_events(
+        [
+            SourcedEvent(
+                country="PK",
+                source="ooni",
+                id=event.id,
+                platform="x",
+                active=True,
+                first_seen_at=seed.NOW,
+                event=event,
+            )
+        ]
+    )
+    front = await _page(store, "/")
+    claim = 'Volunteers find <bdi dir="auto">X</bdi> blocked in Pakistan'
+    assert claim in front
+    assert front.index("Seen by volunteers") < front.index(claim)
+    assert CREDIT in front
+    own = await _page(store, "/sources")
+    assert "Our own vantage points find it blocked too." in own
+    assert "Volunteers find" not in await _page(store, "/events")
+
+
+@pytest.mark.parametrize(
+    ("failed", "said"),
+    [
+        ((1.0, 1.0, 0.0), "OONI agrees: 2 of 3 tests failed, 1 network"),
+        ((0.0, 0.0, 0.0), "OONI differs: 0 of 3 tests failed, 1 network"),
+        ((1.0,), "OONI is silent: 1 of 1 test failed, 1 network"),
+        ((), "OONI is silent: not seen"),
+    ],
+)
+async def test_an_event_of_our_own_has_a_second_witness(
+    store: MemoryStore, failed: tuple[float, ...], said: str
+) -> None:
+    """What volunteers measured while it lasted, in all and on each affected network."""
+    await _rows(store, SourceState(), *failed)
+    text = await _page(store, f"/events/{seed.EVENT}")
+    assert said in text
+    assert "not seen" in text  # other affected networks have no test
+    assert CREDIT in text
+    assert "It never confirms, changes or ends the event" in text
+
+
+async def test_without_a_source_nothing_is_said_of_others(store: MemoryStore) -> None:
+    """No empty section where nobody is followed."""
+    assert "What others measured" not in await _page(store, f"/events/{seed.EVENT}")
+
+
+async def test_a_monitor_without_vantages_is_ready_once_its_source_is_read() -> None:
+    """It watches by sources alone."""
+    empty = MemoryStore()
+    await empty.open()
+    publisher = Publisher((), default_settings().catalog, lambda: seed.NOW)
+    await show_sources(empty, publisher, _settings, now=lambda: seed.NOW)
+    assert publisher.ready()[0] is False
+    await empty.add_sourced((), "ooni", SourceState(answered_at=seed.NOW))
+    await show_sources(empty, publisher, _settings, now=lambda: seed.NOW)
+    assert publisher.ready() == (True, "ready")
+    await empty.close()
