@@ -24,6 +24,8 @@ COLUMNS = {
     "confirmed": (),
     "failure": ("msm_failure",),
     "blocking": (),
+    "software_version": (),
+    "test_version": (),
     "total": ("measurement_count",),
     "ok_count": (),
     "anomaly_count": (),
@@ -253,6 +255,9 @@ class RowReader:
             platform=part.platform,
             part=part.part,
             test=test,
+            version=" ".join(
+                filter(None, (line.text("software_version"), line.text("test_version")))
+            ),
         )
 
 

@@ -36,5 +36,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """A line of counts, not one measurement."""
     methods: tuple[str, ...] = ()
     """`method.sub_method` of the failures, if known."""
+    version: str = ""
+    """Of the test and the program that ran it, where the source names them."""
     uid: str = ""
     """The source's id of the measurement."""

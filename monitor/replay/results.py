@@ -15,6 +15,7 @@ CREDIT = "Data: OONI and its contributors, CC BY-NC-SA 4.0, https://ooni.org"
 _LOGGED = ("opened", "confirmed", "scope_widened", "reopened", "ended", "dismissed")
 _MOST_LOG = 12
 _MOST_NETWORKS = 30
+_MOST_SILENCES = 5
 
 
 def json_lines(replayed: Replayed) -> Iterator[dict[str, Any]]:
@@ -41,6 +42,9 @@ def json_lines(replayed: Replayed) -> Iterator[dict[str, Any]]:
                     "end_latest": one.end_latest,
                 }
                 for one in stretches(event)
+            ],
+            "silences": [
+                {"start": start, "end": end} for start, end in replayed.silences_of(event)
             ],
             "kind": event.kind,
             "id": event.id,
@@ -95,6 +99,11 @@ def _event_lines(event: Event, replayed: Replayed, width: int, zone: tzinfo) -> 
     count = len(stretches(event))
     several = f"; {count} stretches, open in between" if count > 1 else ""
     yield f"  onset {onset_text(event)}; end {end_text(event)}{several}"
+    silences = replayed.silences_of(event)
+    for start, end in silences[:_MOST_SILENCES]:
+        yield f"  nobody measured {_moment(start)} … {_moment(end)}"
+    if len(silences) > _MOST_SILENCES:
+        yield f"  [dim]… {len(silences) - _MOST_SILENCES} more silences[/]"
     entries = [e for e in replayed.log if e.event == event.id and e.change in _LOGGED]
     for entry in entries[:_MOST_LOG]:
         detail = f": {escape(entry.detail)}" if entry.detail else ""
