@@ -43,7 +43,7 @@ from probes.sockets.network import chain_digest
 
 _Observation = TypeVar("_Observation", DnsObservation, TlsObservation, HttpObservation)
 
-_SYSTEM_ENGINES = frozenset({"", "system", "getaddrinfo", "golang_net_resolver"})
+SYSTEM_ENGINES = frozenset({"", "system", "getaddrinfo", "golang_net_resolver"})
 _TRANSPORTS = {"doh": "doh", "dot": "tcp", "tcp": "tcp"}
 _RCODES = {
     Failure.DNS_NXDOMAIN: "NXDOMAIN",
@@ -235,7 +235,7 @@ def _request_span(transaction: WireTransaction, since: float | None) -> tuple[fl
 
 def by_system(query: WireQuery) -> bool:
     """Whether the machine's own resolver was used, and not one that OONI chose."""
-    return (query.engine or "") in _SYSTEM_ENGINES
+    return (query.engine or "") in SYSTEM_ENGINES
 
 
 def addresses_of(queries: Iterable[WireQuery]) -> tuple[str, ...]:

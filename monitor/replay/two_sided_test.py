@@ -280,7 +280,7 @@ def weigh(track: Track, sample: Sample, model: Model) -> tuple[float, float]:
     against = evidence(sample, _innocent(sample, quiet, model), model.blocked, model) * worth
     certain = msgspec.structs.replace(model, troubled=0.0)
     acquitting = evidence(sample, quiet, model.partly, certain) * worth
-    if sample.confirmed:
+    if sample.confirmed and sample.confirmed >= model.ceiling * sample.total:
         against, acquitting = max(against, model.accuse / 2), max(acquitting, 0.0)
     return against, acquitting
 

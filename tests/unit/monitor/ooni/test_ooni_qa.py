@@ -113,6 +113,13 @@ def _bad_certificate_for_all(failure: str) -> Entry:
     return helper
 
 
+def _unhelped(engine: str) -> Entry:
+    """Reset on the name, and no answer of the helper."""
+    entry = _once(tls=RESET)(engine)
+    entry["test_keys"]["control"] = None
+    return entry
+
+
 LED_TO_ITS_FAILURE = [
     (RESET, "tls", "tls.reset"),
     (EOF, "tls", "tls.eof"),
@@ -222,10 +229,7 @@ NOT_BLOCKED = {
         helper=control("127.0.0.1", failure="unknown_error", tls=False),
     ),
     "a CAPTCHA of its CDN for this network": _once(page=request(SECOND_URL, 403, ip=V4, tags=BODY)),
-    "the helper is down": lambda engine: (
-        _once(tls=RESET)(engine)
-        | {"test_keys": _once(tls=RESET)(engine)["test_keys"] | {"control": None}}
-    ),
+    "the helper is down": _unhelped,
 }
 FINE = {
     "a page": _once(),

@@ -234,6 +234,12 @@ def test_known_block_pages_weigh_more() -> None:
     assert call.confirmed
 
 
+def test_a_few_block_pages_among_many_rows_are_no_block() -> None:
+    """One in a hundred, day after day: those of a school, or of one small network."""
+    rows = _samples(*[1.0] * 60, total=100, confirmed=1)
+    assert _blocked(_run(rows)[1]) == []
+
+
 def test_clean_streams_stay_within_the_budget() -> None:
     """100 stream-years of rows that fail one time in fifty, and in a burst of hours each month,
     are called blocked no more often than ten times, as the budget says (95 % Poisson: 15)."""
