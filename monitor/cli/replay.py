@@ -106,6 +106,8 @@ def replay(
                 rows = rows_in(Path(source), names, wanted, tally)
             _print_tally(tally)
             replayed = replay_rows(rows, names, settings.events)
+            if source == _OONI:
+                replayed = replayed.about(wanted.country, wanted.platform)
         if plot is not None:
             draw(replayed, plot, ooni=source != _DATABASE)
         if csv is not None:
@@ -135,11 +137,12 @@ def _from_api(
     until = wanted.until or datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     if until <= wanted.since:
         raise ReplayError("--until must be later than --since")
-    asked = questions(names, wanted.platform, wanted.country, wanted.since, until)
-    if not asked:
+    if not (names.test_of(wanted.platform) or names.sites(wanted.platform)):
         raise ReplayError(f"OONI has no test of {wanted.platform}, and it has no site")
-    found: dict[str, Row] = {}
-    reader = RowReader(names, wanted, tally)
+    asked = questions(names, wanted.platform, wanted.country, wanted.since, until)
+    found: dict[tuple[str, str, str], Row] = {}
+    beside = RowFilter(since=wanted.since, until=until)
+    reader = RowReader(names, beside, tally)
     columns = (
         TextColumn("OONI"),
         BarColumn(),
@@ -157,7 +160,8 @@ def _from_api(
             for query, end in asked:
                 for page in client.pages(query, end):
                     for row in rows_of(page, api, reader):
-                        found.setdefault(row.uid or f"{row.at}{row.asn}{row.test}", row)
+                        uid = row.uid or f"{row.at}{row.asn}{row.test}"
+                        found.setdefault((uid, row.platform, row.part), row)
                     progress.update(task, description=f"{tally.rows} measurements")
                 progress.advance(task)
         finally:

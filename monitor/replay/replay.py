@@ -79,6 +79,19 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     timelines: tuple[NetworkTimeline, ...]
     verdicts: int
 
+    def about(self, country: str, platform: str) -> "Replayed":
+        """What concerns one platform in one country."""
+        events = tuple(e for e in self.events if (e.country, e.platform) == (country, platform))
+        known = {event.id for event in events}
+        return msgspec.structs.replace(
+            self,
+            events=events,
+            log=tuple(entry for entry in self.log if entry.event in known),
+            timelines=tuple(
+                one for one in self.timelines if (one.country, one.platform) == (country, platform)
+            ),
+        )
+
     def timelines_of(self, event: Event) -> list[NetworkTimeline]:
         """The networks of an event's country and platform, blocked ones first."""
         here = [
