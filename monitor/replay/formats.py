@@ -158,7 +158,7 @@ class RowReader:
         raise ReplayError(
             f"{place}: no rows that can be replayed: a list of measurements has a column `anomaly`,"
             " counts have `anomaly_count`, analysis rows have `dns_blocked`, observations have"
-            " `tls_failure`"
+            " `tls_failure`; changepoints and outages of networks go with --annotate"
         )
 
     def _measured(self, line: Line) -> Row | None:

@@ -7,6 +7,7 @@ import itertools
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -46,15 +47,27 @@ def rows_in(path: Path, lookup: PlatformLookup, wanted: RowFilter, counts: RowCo
     return sorted(counted_for(seen_together(rows)), key=lambda row: (row.until, row.at, row.uid))
 
 
+def text_in(path: Path) -> str:
+    """The whole text of a file, unpacked. Raises ReplayError."""
+    with _readable(path), _text_of(path) as text:
+        return text.read()
+
+
 def _read(path: Path, reader: RowReader) -> list[Row]:
-    try:
-        with _text_of(path) as text:
+    with _readable(path), _text_of(path) as text:
+        first = text.read(1)
+        while first.isspace():
             first = text.read(1)
-            while first.isspace():
-                first = text.read(1)
-            if first in ("{", "["):
-                return list(_json_rows(first + text.read(), path, reader))
-            return list(_csv_rows(_csv_lines(first, text), path, reader))
+        if first in ("{", "["):
+            return list(_json_rows(first + text.read(), path, reader))
+        return list(_csv_rows(_csv_lines(first, text), path, reader))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Whatever is wrong with a file as such, as ReplayError."""
+    try:
+        yield
     except UnicodeDecodeError as error:
         raise ReplayError(f"{path}: not UTF-8 text: {error.reason}") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:

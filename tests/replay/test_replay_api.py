@@ -180,7 +180,7 @@ def test_the_command_finds_the_block(api: FakeApi, tmp_path: Path) -> None:
 
 
 def test_what_fails_in_the_neighbours_too_is_no_block(tmp_path: Path) -> None:
-    """X stops answering in Pakistan, India and Afghanistan at once. The command asks for the rows of
+    """X stops answering in Pakistan, India and Afghanistan at once. The command asks for rows of
     the neighbours and of the other platforms by itself, and accuses nobody."""
     everywhere = [
         {**one, "probe_cc": country, "measurement_uid": one["measurement_uid"] + country}
