@@ -2,7 +2,7 @@
 
 | file | told by | says |
 |---|---|---|
-| OONI's `/detector/changepoints`, JSON or CSV | `change_dir` | blocking on a network begins or ends |
+| OONI's `/detector/changepoints`, JSON or CSV | `change_dir` | blocking begins or ends on an AS |
 | IODA's events and alerts, JSON or CSV | `location`, or `entity` | a country or network is cut |
 | Cloudflare Radar's outages, JSON or CSV | `locations`, `startDate` | the same, with a cause |
 

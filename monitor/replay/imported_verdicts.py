@@ -7,6 +7,7 @@ Sample ─┬─ monitor.replay.two_sided_test, one network ──────�
         └─ monitor.replay.several_networks, those of a country ─────┘
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from math import exp, log
@@ -28,6 +29,7 @@ from monitor.replay.two_sided_test import (
     Sample,
     Track,
     accuse_since,
+    clear_since,
     gathered,
     never_open,
     observe,
@@ -65,6 +67,8 @@ _SEVERAL, _SHARE = 2, 0.15
 the share of a country's networks for which `_NEARBY` is meant."""
 _EXCUSE_LASTS = timedelta(days=10)
 """Time in which an excuse fades to a third."""
+_OVER_TOO = 3.0
+"""Added log odds that a block is over on a network, since it is on another one there."""
 _NEARBY_LASTS = timedelta(days=7)
 """Time after such a block in which that still holds: blocks come back."""
 _SPEAKS_AGAIN = timedelta(hours=12)
@@ -184,11 +188,14 @@ class ImportedVerdicts:
         self._lookup = lookup
         self._everywhere = everywhere
         self._tracks: dict[_Key, Track] = {}
-        self._shares: dict[_Key, _Share] = {}
+        self._here: dict[tuple[str, str], dict[_Key, None]] = {}
+        """Country and platform → the streams there."""
+        self._shares: dict[tuple[str, int], dict[tuple[str, str], _Share]] = {}
+        """Country and AS number → platform and part → what failed there lately."""
         self._last: dict[_Key, Row] = {}
         self._blocked: dict[_Key, datetime] = {}
         self._told: dict[_Key, datetime] = {}
-        self._shown: dict[tuple[str, Subject], list[Shown]] = {}
+        self._shown: dict[tuple[str, Subject], deque[Shown]] = {}
         self._begun: dict[tuple[str, Subject], _Begun] = {}
         self._alone: set[_Key] = set()
         self._serial = 0
@@ -203,9 +210,13 @@ class ImportedVerdicts:
         nats, passing = weigh(before, sample, model) if sample.total else (0.0, 0.0)
         track, calls = observe(before, sample, model)
         self._tracks[key] = track
+        self._here.setdefault(key[:2], {})[key] = None
         self._last[key] = first
-        share = self._shares.get(key, _Share())
-        self._shares[key] = share.plus(sample.failed, sample.total, sample.until, _EXCUSE_LASTS)
+        shares = self._shares.setdefault((key[0], key[2]), {})
+        share = shares.get((key[1], key[3]), _Share())
+        shares[key[1], key[3]] = share.plus(
+            sample.failed, sample.total, sample.until, _EXCUSE_LASTS
+        )
         if sample.silent or not sample.total:
             return []
         calls = calls or self._standing(key, sample, nats, passing)
@@ -218,7 +229,19 @@ class ImportedVerdicts:
                 elif key[2]:
                     self._alone.discard(key)
                     verdicts += self._reconsidered(key, group.until)
+        if before.decision is Decision.BLOCKED and track.decision is Decision.OPEN:
+            verdicts += self._over_elsewhere(key, group.until)
         return verdicts + self._together(group, sample, nats)
+
+    def _over_elsewhere(self, cause: _Key, now: datetime) -> list[PlatformVerdict]:
+        """Verdicts on other networks that began to pass, where a block was just found over."""
+        found: list[PlatformVerdict] = []
+        for key in self._here[cause[:2]]:
+            model = model_of(self._last[key])
+            after, calls = clear_since(self._tracks[key], model, _OVER_TOO, now)
+            self._tracks[key] = after
+            found += self._called(key, calls)
+        return found
 
     def _called(self, key: _Key, calls: Iterable[Call]) -> list[PlatformVerdict]:
         found = []
@@ -262,14 +285,15 @@ class ImportedVerdicts:
         key, place = group.key, _place(group.key)
         if not group.key[2] or not sample.corroborated or key[1] in UNRELIABLE:
             return []
-        shown = self._shown.setdefault(place, [])
+        shown = self._shown.setdefault(place, deque())
         shown.append(Shown(at=sample.at, asn=key[2], nats=nats))
-        shown[:] = [one for one in shown if sample.at - one.at <= KEPT]
+        while sample.at - shown[0].at > KEPT:
+            shown.popleft()
         if nats <= 0 or sample.since is not None:
             return []
         networks = {(*key[:2], one.asn, key[3]): one for one in common_onset(shown)}
         self._alone -= networks.keys()
-        # A network that was never found open cannot tell when it began.
+        # One that was never found open cannot tell when it began.
         by_history = sorted(networks, key=lambda other: never_open(self._tracks[other]))
         for first in by_history:
             since = min(one.at for one in networks.values())
@@ -288,8 +312,9 @@ class ImportedVerdicts:
         begun = self._begun.get(_place(cause))
         if begun is None:
             return []
-        for key, track in list(self._tracks.items()):
-            if key[:2] != cause[:2] or key[2:] == cause[2:] or key[1] in UNRELIABLE:
+        for key in self._here[cause[:2]]:
+            track = self._tracks[key]
+            if key[2:] == cause[2:] or key[1] in UNRELIABLE:
                 continue
             model = model_of(self._last[key])
             if track.last is None or now - track.last > model.forget:
@@ -338,8 +363,9 @@ class ImportedVerdicts:
         them, the more. One network that was called alone adds nothing."""
         lately: set[_Key] = set()
         blocked = open_now = 0
-        for other, track in self._tracks.items():
-            if other[:2] != key[:2] or other[2:] == key[2:]:
+        for other in self._here.get(key[:2], ()):
+            track = self._tracks[other]
+            if other[2:] == key[2:]:
                 continue
             blocked += track.decision is Decision.BLOCKED
             fresh = track.last is not None and now - track.last <= KEPT
@@ -371,10 +397,8 @@ class ImportedVerdicts:
         country, platform, asn, _ = group.key
         owner = self._lookup.owner(platform)
         shares: dict[str, list[tuple[float, float]]] = {}
-        for (where, other, network, _), share in self._shares.items():
-            if where != country or network != asn or self._lookup.owner(other) == owner:
-                continue
-            if other in UNRELIABLE:
+        for (other, _), share in self._shares.get((country, asn), {}).items():
+            if other in UNRELIABLE or self._lookup.owner(other) == owner:
                 continue
             rate, total = share.rate(group.until, _EXCUSE_LASTS)
             shares.setdefault(self._lookup.owner(other), []).append((rate * total, total))

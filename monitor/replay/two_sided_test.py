@@ -315,6 +315,17 @@ def accuse_since(track: Track, since: datetime, now: datetime) -> tuple[Track, t
     return _accuse(track, msgspec.structs.replace(last, until=max(now, last.until), since=since))
 
 
+def clear_since(
+    track: Track, model: Model, odds: float, now: datetime
+) -> tuple[Track, tuple[Call, ...]]:
+    """The track called ok because others were as well, if what it showed since is enough with these
+    log odds. `now` (UTC) is when that became known."""
+    begun = track.down_from
+    if track.decision is not Decision.BLOCKED or begun is None or track.down < model.clear - odds:
+        return track, ()
+    return _clear(track, msgspec.structs.replace(begun, until=max(now, begun.until)), model)
+
+
 def never_open(track: Track) -> bool:
     """Whether nothing bounds the onset of a block on this network."""
     return track.decision is Decision.UNKNOWN and track.last_good is None

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from monitor.analysis.events.event import EventState
@@ -269,6 +270,38 @@ def test_silence_within_an_event_is_told() -> None:
     assert START + 7.8 * DAY < silence["start"] < START + 8 * DAY
     assert START + 14 * DAY <= silence["end"] < START + 14.2 * DAY
     assert any("nobody measured 2024-06-08" in line for line in text_lines(replayed, 100))
+
+
+def test_a_country_of_networks_that_are_seldom_measured() -> None:
+    """Forty networks, each measured once in one to four days, some of them never again: one event,
+    bounds of days that hold the truth, and an end."""
+    rng = random.Random(5)
+    rows = []
+    for asn in range(64512, 64552):
+        often, last = rng.uniform(24, 96), rng.choice((40, 60, 60, 60))
+        blocked = _between(30, 45)
+        hour = rng.uniform(0, often)
+        while hour < 24 * last:
+            at = START + hour * HOUR
+            rows += [
+                row
+                for row in _measured(asn, blocked, days=0.01)
+                for row in [msgspec.structs.replace(row, at=at, until=at, failed=blocked(at))]
+            ]
+            hour += rng.expovariate(1 / often)
+    rows = [msgspec.structs.replace(row, uid=str(number)) for number, row in enumerate(rows)]
+    (event,) = _replayed(rows).events
+    assert event.state is EventState.ENDED
+    assert event.onset_earliest is not None
+    assert START + 26.9 * DAY < event.onset_earliest <= START + 30 * DAY
+    assert START + 30 * DAY <= event.onset_latest < START + 31 * DAY
+    assert event.detected_at < START + 32 * DAY
+    assert event.end_earliest is not None
+    assert event.end_latest is not None
+    assert START + 44 * DAY < event.end_earliest <= START + 45 * DAY
+    assert START + 45 * DAY <= event.end_latest < START + 52 * DAY
+    (told,) = json_lines(_replayed(rows))
+    assert told["stretches"][0]["onset_earliest"] == event.onset_earliest
 
 
 def _noisy(seed: int, days: int) -> Iterator[Row]:
