@@ -6,14 +6,15 @@ other countries are asked about both times, before a moment and after it: what i
 begun everywhere takes back what was said before that was known.
 
     rows of a country ── share that fails around each of them ──▶ Stretch, Stretch, …
-    stretches that began together, in most countries measured ──▶ nothing is shown
+    stretches that began together, in most countries measured ──▶ Fault: rows show nothing
 
-A country that failed long before, or that failed from its first row on, says nothing of a common
-onset: several countries may have blocked a platform for years.
+A fault lasts until it is over in half of its countries, and half as long again at most, since a
+mended test reaches people late. A country that failed long before, or from its first row on, says
+nothing of a common onset: several countries may have blocked a platform for years.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import accumulate
 
@@ -35,8 +36,8 @@ _TOGETHER = timedelta(hours=12)
 _PAUSE, _LONGEST_PAUSE = 2.0, timedelta(days=14)
 """Lengths of a stretch, and at most this long, for which it may be passed without being over: a few
 good rows are those of people with another version, or on another way."""
-_SEVERAL = 2
-"""Countries that began to fail together, which silence one that had failed before."""
+_TAIL, _LONGEST_TAIL = 0.5, timedelta(days=14)
+"""Lengths of a fault, and at most this long, for which it is held to linger."""
 
 Subject = tuple[str, str]
 """Platform and part."""
@@ -49,6 +50,13 @@ class Stretch(msgspec.Struct, frozen=True):
     """UTC; the last row before at which it did not; None when it failed from the first row on."""
     begun: datetime
     last: datetime
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """A time in which the platform, or its test, fails in most countries."""
+
+    begun: datetime
+    until: datetime
 
 
 class _Course(msgspec.Struct, frozen=True):
@@ -69,6 +77,12 @@ class _Course(msgspec.Struct, frozen=True):
                 return self._sum(self.failed, first, after) / (total + _DOUBT)
         return None
 
+    def passed(self, since: datetime, until: datetime) -> bool:
+        """Whether it was measured enough in this time, and mostly passed."""
+        first, after = bisect_left(self.times, since), bisect_right(self.times, until)
+        total = self._sum(self.total, first, after)
+        return total >= _ENOUGH and self._sum(self.failed, first, after) < _FAILS * total
+
     @staticmethod
     def _sum(sums: list[float], first: int, after: int) -> float:
         return (sums[after - 1] if after else 0.0) - (sums[first - 1] if first else 0.0)
@@ -86,33 +100,11 @@ class FailsEverywhere:
             subject: {country: _course(found) for country, found in countries.items()}
             for subject, countries in by_place.items()
         }
-        self._stretches = {
-            subject: {country: _stretches(course) for country, course in courses.items()}
-            for subject, courses in self._courses.items()
-        }
+        self._faults = {subject: _faults(courses) for subject, courses in self._courses.items()}
 
-    def silent(self, country: str, subject: Subject, at: datetime) -> bool:
-        """Whether a failure here at `at` (UTC) shows nothing, since most other countries measured
-        then fail as well, and began to when this one did."""
-        own = self._failing(country, subject, at)
-        if own is None:
-            return False
-        failing, working = [], 0
-        for other in self._courses.get(subject, {}):
-            if other == country:
-                continue
-            stretch = self._failing(other, subject, at)
-            if stretch is None:
-                working += self._works(other, subject, at)
-            elif stretch.good_before is not None:
-                failing.append(stretch)
-        together = sum(_began_together(own, one) for one in failing)
-        if together:
-            return together >= working
-        # It failed before. That it still does shows nothing either while the others fail at once.
-        later = [one for one in failing if one.begun > own.begun]
-        groups = (sum(_began_together(one, other) for other in later) for one in later)
-        return max(groups, default=0) >= max(_SEVERAL, working)
+    def silent(self, subject: Subject, at: datetime) -> bool:
+        """Whether rows of `at` (UTC) show nothing, since most countries fail."""
+        return any(fault.begun <= at <= fault.until for fault in self._faults.get(subject, ()))
 
     def works_elsewhere(self, country: str, subject: Subject, at: datetime) -> bool:
         """Whether the platform's test was passed in another country about `at` (UTC)."""
@@ -123,17 +115,34 @@ class FailsEverywhere:
         share = self._courses[subject][country].share(at)
         return share is not None and share < _FAILS
 
-    def _failing(self, country: str, subject: Subject, at: datetime) -> Stretch | None:
-        """The stretch of failing that `at` is in."""
-        stretches = self._stretches.get(subject, {}).get(country, [])
-        position = bisect_right(stretches, at + _TOGETHER, key=lambda one: one.begun)
-        if not position:
-            return None
-        stretch = stretches[position - 1]
-        # Of two that touch, the one that `at` is in.
-        if position > 1 and at < stretch.begun and at <= stretches[position - 2].last:
-            stretch = stretches[position - 2]
-        return stretch if at <= stretch.last + _TOGETHER else None
+
+def _faults(courses: Mapping[str, _Course]) -> tuple[Fault, ...]:
+    stretches = {country: _stretches(course) for country, course in courses.items()}
+    found: dict[Fault, None] = {}
+    for country, several in stretches.items():
+        for own in several:
+            together = [
+                next((one for one in others if _began_together(own, one)), None)
+                for other, others in stretches.items()
+                if other != country
+            ]
+            group = [one for one in together if one is not None]
+            working = sum(
+                courses[other].passed(own.begun, own.last)
+                for other, one in zip(
+                    (other for other in stretches if other != country), together, strict=True
+                )
+                if one is None
+            )
+            if group and len(group) >= working:
+                found[_fault([own, *group])] = None
+    return tuple(found)
+
+
+def _fault(group: Sequence[Stretch]) -> Fault:
+    begun = min(one.begun for one in group)
+    over = sorted(one.last for one in group)[len(group) // 2]
+    return Fault(begun, over + min(_TAIL * (over - begun), _LONGEST_TAIL))
 
 
 def _began_together(one: Stretch, other: Stretch) -> bool:

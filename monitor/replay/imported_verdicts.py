@@ -349,7 +349,7 @@ class ImportedVerdicts:
             confirmed=sum(row.confirmed for row in rows),
             excuse=self._excuse(group),
             corroborated=works and (not unreliable or related),
-            silent=self._everywhere.silent(country, (platform, part), rows[0].at),
+            silent=self._everywhere.silent((platform, part), rows[0].at),
             odds=_NEARBY if unreliable and related else nearby,
             since=begun.at if begun else None,
             dated=begun is not None and begun.dated,
