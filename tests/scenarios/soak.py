@@ -119,7 +119,7 @@ def write_rows(
     before = [line.strip("| ").split(" | ") for line in known if line.startswith("|")][2:]
     new = [[str(cell) for cell in row] for row in rows]
     kept = [row for row in before if row[0] not in {one[0] for one in new}]
-    body = table(head, sorted([*kept, *new], key=lambda row: int(row[0])))
+    body = table(head, sorted([*kept, *new], key=lambda row: int(str(row[0]))))
     document.write_text(introduction + body, encoding="utf-8")
 
 
