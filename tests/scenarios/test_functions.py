@@ -14,7 +14,7 @@ from tests.lab.network import LabNetwork, Network
 from tests.scenarios.matrix_beyond import FUNCTIONS
 from tests.scenarios.story import UNHURRIED, Seen, seen, write_config
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 DC2_AND_4 = ["149.154.167.0/24"]
 """Not all of either: DC 2 has another IPv4 address, and both have IPv6."""

@@ -18,7 +18,7 @@ from tests.scenarios.matrix_beyond import PARTIAL
 from tests.scenarios.story import Seen, once
 from tests.scenarios.test_lasting_faults import X_HOSTS
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 X_NAMES = ["x.com", ".x.com", "twitter.com", ".twitter.com", ".twimg.com", "t.co"]
 ANY_V4 = ["0.0.0.0/0"]
