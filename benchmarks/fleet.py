@@ -25,24 +25,29 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from benchmarks import fleet_agents
-from benchmarks.fleet_agents import COUNTRIES, Agent
+from benchmarks.fleet_agents import COUNTRIES
+from benchmarks.signed_batches import Agent, sent
 from monitor.agent.batch_delivery import AFTER_A_CYCLE
 from monitor.config.load import default_settings
+from monitor.config.settings import CollectorSettings
 from monitor.keys.keys import load_or_make
 from monitor.keys.sealing import sealing_key, sealing_text
 from storage.open_store import open_store
 
 INTERVAL = 300.0
 CONTROLS_EVERY = 20.0
-"""Seconds between two rounds of a control."""
+"""Seconds between two rounds of a control, at most."""
+AT_ONCE = (0.5, 0.5)
+"""Seconds after which they send, at least and at most."""
 SCRAPE_EVERY = 30.0
 AFTERWARDS = 120.0
 """Seconds for which cycles that were sent may still wait to be judged, at most."""
@@ -91,7 +96,8 @@ def main() -> None:
         "|---|---|---|---|---|---|---|---|---|"
     )
     for number in asked.agents:
-        ran = run(number, interval=asked.interval, seconds=asked.seconds, database=asked.database)
+        pace = Pace(interval=asked.interval)
+        ran = run(number, pace, seconds=asked.seconds, database=asked.database)
         print(_row(ran), flush=True)
 
 
@@ -109,10 +115,22 @@ def _quantiles(values: Sequence[float]) -> list[float]:
     return statistics.quantiles(values, n=100) if len(values) > 1 else [*values] * 99
 
 
-def run(number: int, *, interval: float, seconds: float, database: str = "", seed: int = 1) -> Ran:
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How agents measure, in seconds."""
+
+    interval: float = INTERVAL
+    lasts: float = fleet_agents.LASTS.total_seconds()
+    """From the start of a cycle to its end."""
+    late: tuple[float, float] = AFTER_A_CYCLE
+    """From its end until it is sent, at least and at most."""
+    order_wait: float = CollectorSettings().order_wait
+    """For which the collector waits for others that ended before."""
+
+
+def run(number: int, pace: Pace, *, seconds: float, database: str = "") -> Ran:
     """One run: an interval in which all agents report first, and so many seconds afterwards."""
     with tempfile.TemporaryDirectory(prefix="shutwatch-bench-") as folder:
-        fleet = Fleet(Path(folder), database, number, interval, seed)
+        fleet = Fleet(Path(folder), database, number, pace)
         asyncio.run(fleet.enrol())
         with fleet.collector() as process:
             said = Said(process)
@@ -147,27 +165,28 @@ class Said:
 class Fleet:
     """All agents, and the collector they report to."""
 
-    def __init__(
-        self, folder: Path, database: str, number: int, interval: float, seed: int
-    ) -> None:
+    def __init__(self, folder: Path, database: str, number: int, pace: Pace) -> None:
         self.folder = folder
         self.database = database or f"sqlite:///{folder}/fleet.db"
-        self.interval = interval
+        self.pace = pace
         self.fields, self.controls = fleet_agents.fields(number), fleet_agents.controls()
         self.catalog = default_settings().catalog
-        self.rng = random.Random(seed)
+        self.rng = random.Random(1)
         key = folder / "orders.pem"
         self.sealing = sealing_text(sealing_key(load_or_make(key)))
         self.page, self.port = _free_port(), _free_port()
-        self.blocked_from = float("inf")
+        self.blocked_from = inf
         """POSIX seconds."""
         self.ended: dict[str, float] = {}
         """By cycle, POSIX seconds."""
-        self.handed_in: list[str] = []
+        self.sent_by: dict[str, str] = {}
+        """Cycles that were acknowledged, in that order, and the agent of each."""
+        self.over = False
+        """Whether controls may end."""
         self.acknowledged: list[tuple[float, float]] = []
         """When, and after how many seconds."""
         self.refused = 0
-        self.counting_from = float("inf")
+        self.counting_from = inf
 
     async def enrol(self) -> None:
         """Write all keys into the database."""
@@ -183,10 +202,11 @@ class Fleet:
         """Start it, and wait until it listens."""
         config = self.folder / "collector.toml"
         config.write_text(
-            f'interval = "{self.interval:g}s"\ndatabase = "{self.database}"\n'
+            f'interval = "{self.pace.interval:g}s"\ndatabase = "{self.database}"\n'
             f'listen = "127.0.0.1:{self.page}"\nsigning_key = "signing.pem"\n'
             f'[log]\nformat = "json"\n[collector]\nlisten = "127.0.0.1:{self.port}"\n'
             f'behind_proxy = true\norders_key = "orders.pem"\n'
+            f'order_wait = "{self.pace.order_wait:g}s"\ncontrol_wait = "{2 * INTERVAL:g}s"\n'
         )
         start = "from monitor.cli.main import main; main()"
         command = [sys.executable, "-c", start, "collector", "--config", str(config)]
@@ -203,14 +223,16 @@ class Fleet:
     async def live(self, pid: int, said: Said, seconds: float) -> Ran:
         """Until all is over, and all that was sent is judged."""
         begun = time.time()
-        until = begun + self.interval + seconds
-        self.blocked_from = begun + self.interval + seconds / 2
-        agents = [
-            *(self._agent(one, begun, self.interval, until) for one in self.fields),
-            *(self._agent(one, begun, CONTROLS_EVERY, until) for one in self.controls),
-        ]
-        tasks = [asyncio.create_task(one) for one in agents]
-        await asyncio.sleep(self.interval)
+        until = begun + self.pace.interval + seconds
+        self.blocked_from = begun + self.pace.interval + seconds / 2
+        every = self.pace.interval
+        controls_every = min(CONTROLS_EVERY, every)
+        fields = [self._agent(one, begun, every, until, self.pace.late) for one in self.fields]
+        # Until all is judged: a failure waits for what controls measure after it.
+        controls = [self._agent(one, begun, controls_every, inf, AT_ONCE) for one in self.controls]
+        tasks = [asyncio.create_task(one) for one in fields]
+        serving = [asyncio.create_task(one) for one in controls]
+        await asyncio.sleep(every)
         self.counting_from = time.time()
         spent, judged = _cpu(pid), len(said.of("cycle complete"))
         scraping = asyncio.create_task(self._scrape(until))
@@ -219,13 +241,21 @@ class Fleet:
         used, count = _cpu(pid) - spent, len(said.of("cycle complete")) - judged
         scrapes, size = await scraping
         memory = _most_memory(pid)
+        names = {one.point.id for one in self.fields}
+        await self._judged(said, names)
+        self.over = True
+        await asyncio.gather(*serving)
+        await self._judged(said, names | {one.point.id for one in self.controls})
+        return self._ran(said, used / max(count, 1), used / passed, scrapes, size, memory)
+
+    async def _judged(self, said: Said, names: Collection[str]) -> None:
+        """Until all that these agents sent is judged, or for `AFTERWARDS`."""
         give_up = time.time() + AFTERWARDS
         while time.time() < give_up:
-            done = {line["cycle"] for _, line in said.of("cycle complete")}
-            if done >= set(self.handed_in):
-                break
+            waiting = {cycle for cycle, name in self.sent_by.items() if name in names}
+            if waiting <= {line["cycle"] for _, line in said.of("cycle complete")}:
+                return
             await asyncio.sleep(0.5)
-        return self._ran(said, used / max(count, 1), used / passed, scrapes, size, memory)
 
     def _ran(
         self,
@@ -250,7 +280,7 @@ class Fleet:
                 news.append(at - last)
         return Ran(
             agents=len(self.fields),
-            handed_in=tuple(self.handed_in),
+            handed_in=tuple(self.sent_by),
             judged=tuple(line["cycle"] for _, line in complete),
             events=tuple(line for _, line in said.of("event")),
             refused=self.refused,
@@ -264,26 +294,32 @@ class Fleet:
             memory=memory,
         )
 
-    async def _agent(self, agent: Agent, begun: float, every: float, until: float) -> None:
+    async def _agent(
+        self, agent: Agent, begun: float, every: float, until: float, late: tuple[float, float]
+    ) -> None:
         """Its cycles, and each sent some seconds after its end."""
         ends = begun + self.rng.uniform(0, every)
         while ends < until:
             await asyncio.sleep(max(0.0, ends - time.time()))
+            if self.over:
+                return
             ended = ends
-            await asyncio.sleep(self.rng.uniform(*AFTER_A_CYCLE) if every > 30 else 0.5)
+            await asyncio.sleep(self.rng.uniform(*late))
             await self._hand_in(agent, ended)
             ends += every
 
     async def _hand_in(self, agent: Agent, ended: float) -> None:
         blocked = agent.point.country == COUNTRIES[0] and ended >= self.blocked_from
-        made = fleet_agents.report(
+        at = datetime.fromtimestamp(ended, UTC)
+        made = fleet_agents.cycle_of(
             agent,
             self.catalog,
-            datetime.fromtimestamp(ended, UTC),
+            at,
             blocked=blocked,
             rng=self.rng,
+            lasts=timedelta(seconds=self.pace.lasts),
         )
-        request = fleet_agents.request(agent, made, self.sealing, datetime.now(UTC))
+        request = sent(agent, made, self.sealing, datetime.now(UTC)).request(close=True)
         self.ended[made.cycle] = ended
         asked = time.time()
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -291,7 +327,7 @@ class Fleet:
         answer = await reader.read()
         writer.close()
         if answer.startswith(b"HTTP/1.1 200 "):
-            self.handed_in.append(made.cycle)
+            self.sent_by[made.cycle] = agent.point.id
             self.acknowledged.append((time.time(), time.time() - asked))
         else:
             self.refused += 1
@@ -310,7 +346,7 @@ class Fleet:
             size = len(await reader.read())
             writer.close()
             took.append(time.time() - asked)
-            await asyncio.sleep(SCRAPE_EVERY)
+            await asyncio.sleep(min(SCRAPE_EVERY, max(0.0, until - time.time())))
         return took, size
 
 

@@ -4,29 +4,15 @@ All is well but for one platform in one country, where names are answered with r
 on. Controls measure the same endpoints again and again, as those that serve agents do.
 """
 
-import gzip
-import hashlib
 import random
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
+import msgspec
 import uuid_utils
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from monitor.analysis.verdict import VantageHealth, VantageState
-from monitor.keys.keys import fingerprint, public_text
-from monitor.wire.answers import BATCHES
-from monitor.wire.batch import FORMAT, Batch, CycleReport, encode_batch
-from monitor.wire.envelope import (
-    ANSWER_KEY,
-    SPOOL,
-    answer_key_text,
-    new_answer_key,
-    seal_body,
-    seal_headers,
-)
-from monitor.wire.signing import signed_headers
+from benchmarks.signed_batches import Agent, agent, report
+from monitor.wire.batch import CycleReport
 from probes.catalog.catalog import Catalog, Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measure.follow_up_reasons import Reason
@@ -42,8 +28,6 @@ from probes.measurement import (
     TlsObservation,
 )
 from probes.vantage import VantagePoint, VantageRole
-from storage.values.fleet import Enrolment
-from storage.values.times import time_text
 
 COUNTRIES = (
     *("PK", "BR", "IR", "RU", "IN", "TR", "EG", "VN", "TH", "ID"),
@@ -67,28 +51,6 @@ _LAYERS = {
 """Layers of the kinds that are sent."""
 
 
-class Agent(NamedTuple):
-    """One vantage and its key."""
-
-    point: VantagePoint
-    key: Ed25519PrivateKey
-
-    def enrolment(self, since: datetime) -> Enrolment:
-        """As one that has been known for long."""
-        public = public_text(self.key)
-        return Enrolment(
-            vantage=self.point.id,
-            country=self.point.country,
-            asn=self.point.asn,
-            network=self.point.network,
-            role=self.point.role.value,
-            key=public,
-            fingerprint=fingerprint(public),
-            enrolled_at=since - timedelta(days=30),
-            established_at=since - timedelta(days=30),
-        )
-
-
 def fields(number: int) -> list[Agent]:
     """So many, spread over countries, several in each, and their networks."""
     countries = max(1, min(len(COUNTRIES), number // AT_LEAST))
@@ -96,89 +58,40 @@ def fields(number: int) -> list[Agent]:
     for n in range(number):
         country, network = n % countries, n // countries % NETWORKS
         asn = 64512 + country * NETWORKS + network
-        found.append(_agent(f"f{n:05}", COUNTRIES[country], asn, VantageRole.FIELD))
+        found.append(agent(f"f{n:05}", COUNTRIES[country], asn))
     return found
 
 
 def controls() -> list[Agent]:
     """Three of unrelated networks, which decide together."""
-    return [_agent(f"c{n}", "DE", 3320 + n, VantageRole.CONTROL) for n in range(3)]
+    return [agent(f"c{n}", "DE", 3320 + n, VantageRole.CONTROL) for n in range(3)]
 
 
-def _agent(name: str, country: str, asn: int, role: VantageRole) -> Agent:
-    point = VantagePoint(id=name, country=country, asn=asn, network=f"Net {asn}", role=role)
-    seed = hashlib.sha256(name.encode()).digest()
-    return Agent(point, Ed25519PrivateKey.from_private_bytes(seed))
-
-
-def report(
-    agent: Agent, catalog: Catalog, ended: datetime, *, blocked: bool, rng: random.Random
+def cycle_of(
+    of: Agent,
+    catalog: Catalog,
+    ended: datetime,
+    *,
+    blocked: bool,
+    rng: random.Random,
+    lasts: timedelta = LASTS,
 ) -> CycleReport:
     """Its cycle that ended at that moment (UTC)."""
-    maker = _Maker(agent.point, str(uuid_utils.uuid7()), ended - LASTS, rng)
-    made = [*maker.references(catalog), *maker.platforms(catalog, blocked=blocked)]
-    health = VantageHealth(
-        vantage=agent.point.id,
-        country=agent.point.country,
-        asn=agent.point.asn,
-        network=agent.point.network,
-        vantage_role=agent.point.role,
-        state=VantageState.OK,
-        rule_id="vantage.ok",
-        references_ok=8,
-        references_total=8,
-        timeout_rate=0.0,
-        families=("ipv4", "ipv6"),
-        at=ended,
-        measured_at=ended - LASTS,
-    )
-    return CycleReport(
-        cycle=maker.cycle,
-        started_at=ended - LASTS,
-        finished_at=ended,
-        offset=0.0,
-        health=health,
-        measurements=tuple(made),
-    )
-
-
-def request(agent: Agent, made: CycleReport, sealing: str, sent_at: datetime) -> bytes:
-    """The HTTP request that hands it in, sealed to the collector's key."""
-    body = gzip.compress(
-        encode_batch(
-            Batch(format=FORMAT, vantage=agent.point.id, version="0.1.0", reports=(made,))
-        ),
-        6,
-    )
-    headers = signed_headers(
-        agent.key,
-        method="POST",
-        path=BATCHES,
-        vantage=agent.point.id,
-        request=str(uuid_utils.uuid7()),
-        sent_at=time_text(sent_at),
-        encoding="gzip",
-        body=body,
-    )
-    inside = {**headers, ANSWER_KEY: answer_key_text(new_answer_key()), SPOOL: "0 0"}
-    sealed = seal_body(sealing, body).sealed
-    (header,) = seal_headers(sealing, inside).items()
-    head = (
-        f"POST {BATCHES} HTTP/1.1\r\nhost: c\r\ncontent-length: {len(sealed)}\r\n"
-        f"connection: close\r\n{': '.join(header)}\r\n\r\n"
-    )
-    return head.encode() + sealed
+    begun = ended - lasts
+    maker = _Maker(of.point, str(uuid_utils.uuid7()), begun, lasts, rng)
+    made = (*maker.references(catalog), *maker.platforms(catalog, blocked=blocked))
+    return report(of, maker.cycle, begun, ended, made)
 
 
 class _Maker:
     """Makes the measurements of one cycle."""
 
     def __init__(
-        self, point: VantagePoint, cycle: str, begun: datetime, rng: random.Random
+        self, point: VantagePoint, cycle: str, begun: datetime, lasts: timedelta, rng: random.Random
     ) -> None:
         self.point = point
         self.cycle = cycle
-        self.begun = begun
+        self.begun, self.lasts = begun, lasts
         self.rng = rng
 
     def references(self, catalog: Catalog) -> Iterator[Measurement]:
@@ -214,7 +127,8 @@ class _Maker:
             (Reason.INNOCUOUS_SNI, _tls("innocuous.example")),
             (Reason.NAME_AGAIN, _tls(endpoint.host, "connection_reset")),
         ):
-            named = [_because(one, reason.value) for one in (*_tcp(endpoint.port or 443), *found)]
+            seen = (*_tcp(endpoint.port or 443), *found)
+            named = [msgspec.structs.replace(one, reason=reason.value) for one in seen]
             yield self._measured(
                 endpoint, platform, function, Purpose.FOLLOW_UP, named, reached=False
             )
@@ -230,7 +144,7 @@ class _Maker:
         attempt: int = 1,
         reached: bool = True,
     ) -> Measurement:
-        late = 30.0 if kind is Purpose.FOLLOW_UP else 5.0 * (attempt - 1)
+        late = 0.6 if kind is Purpose.FOLLOW_UP else 0.1 * (attempt - 1)
         return Measurement(
             id=str(uuid_utils.uuid7()),
             cycle=self.cycle,
@@ -239,16 +153,12 @@ class _Maker:
             platform=platform,
             function=function,
             endpoint=endpoint.id,
-            started_at=self.begun + timedelta(seconds=self.rng.uniform(1, 4) + late),
+            started_at=self.begun + (self.rng.uniform(0.02, 0.08) + late) * self.lasts,
             duration=round(self.rng.uniform(0.2, 0.9), 6),
             observations=tuple(seen),
             reached=reached,
             **self.point.origin,
         )
-
-
-def _because(one: AnyObservation, reason: str) -> AnyObservation:
-    return type(one)(**{**{f: getattr(one, f) for f in one.__struct_fields__}, "reason": reason})
 
 
 def _worked(endpoint: Endpoint) -> tuple[AnyObservation, ...]:

@@ -23,11 +23,13 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from benchmarks.ingest_rows import Agent, Sent, agents, batches
+from benchmarks.ingest_rows import agents, batches
+from benchmarks.signed_batches import Agent, Sent
 
 SERVER = Path(__file__).with_name("ingest_server.py")
 WARM_UP = 0.1
@@ -52,7 +54,7 @@ def run(database: str, folder: Path, number: int, connections: int, core: int) -
     """One run against one database."""
     fleet = agents()
     known = folder / "enrolments.json"
-    known.write_bytes(msgspec.json.encode([one.enrolment for one in fleet]))
+    known.write_bytes(msgspec.json.encode([one.enrolment(datetime.now(UTC)) for one in fleet]))
     sent = _made(fleet, number)
     command = [sys.executable, str(SERVER), database, str(core), str(known)]
     environ = {**os.environ, "PYTHONPATH": str(SERVER.parents[1])}
@@ -91,7 +93,7 @@ async def _send(port: int, sent: list[Sent], connections: int) -> list[float]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for one in waiting:
             begun = time.perf_counter()
-            writer.write(one.request)
+            writer.write(one.request())
             head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200 "), head
             length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]

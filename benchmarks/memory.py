@@ -1,15 +1,16 @@
-"""How the memory of a monitor that runs for days develops: five vantages, thousands of cycles.
+"""How the memory of a program that runs for days develops: five vantages, thousands of cycles.
 
-    .venv/bin/python benchmarks/memory.py [--cycles 1200] [--interval 300]
+    .venv/bin/python benchmarks/memory.py [--cycles 1200] [--interval 300] [--collector]
 
 What `shutwatch run` does with each cycle, on a scripted network in virtual time: measure, judge,
 detect, store in an SQLite file, publish; and a scrape each half minute. Measuring, storing and
-showing are the program's own code; sockets and the clock are not. A platform is blocked in every
-third hundred of cycles, so that events begin and end. Printed after each hundred cycles of every
-vantage: bytes resident, blocks of Python's objects, and what the C library gave out and holds free.
-What grows without objects growing is kept by libraries: SQLite's pages, for instance.
+showing are the program's own code; sockets and the clock are not. With `--collector` it is what
+`shutwatch collector` does with the batches of five agents. A platform is blocked in every third
+hundred of cycles, so that events begin and end. Printed after each hundred cycles of every vantage:
+bytes resident, blocks of Python's objects, and what SQLite holds, mostly pages of the database.
 """
 
+import _sqlite3
 import argparse
 import asyncio
 import ctypes
@@ -17,12 +18,13 @@ import gc
 import random
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 
+from benchmarks import memory_collector
 from monitor.app.cycle_job import measure_and_judge
 from monitor.app.run_until_stopped import spare_searches
 from monitor.config.settings import Settings
@@ -64,10 +66,8 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     resident: int
     objects: int
     """Blocks that Python's objects take; a number, not bytes."""
-    allocated: int
-    """What the C library gave out and did not get back."""
-    free: int
-    """What it holds without giving it out."""
+    sqlite: int
+    """Held by SQLite."""
 
 
 def main() -> None:
@@ -75,30 +75,45 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cycles", type=int, default=1200)
     parser.add_argument("--interval", type=float, default=300.0)
+    parser.add_argument("--collector", action="store_true")
     asked = parser.parse_args()
-    print("| cycles of each vantage | resident | objects | allocated | free in the allocator |")
-    print("|---|---|---|---|---|")
-    for one in run(asked.cycles, asked.interval):
-        print(
-            f"| {one.cycles:,} | {one.resident / 1e6:.1f} MB | {one.objects:,} "
-            f"| {one.allocated / 1e6:.1f} MB | {one.free / 1e6:.1f} MB |",
-            flush=True,
-        )
+    print("| cycles of each vantage | resident | objects | held by SQLite |\n|---|---|---|---|")
+    run(asked.cycles, asked.interval, _tell, collector=asked.collector)
 
 
-def run(cycles: int, interval: float) -> Iterator[Memory]:
-    """The memory after each hundred cycles."""
+def _tell(one: Memory) -> None:
+    print(
+        f"| {one.cycles:,} | {one.resident / 1e6:.1f} MB | {one.objects:,} "
+        f"| {one.sqlite / 1e6:.1f} MB |",
+        flush=True,
+    )
+
+
+def run(
+    cycles: int, interval: float, tell: Callable[[Memory], None], *, collector: bool = False
+) -> None:
+    """Run, and tell the memory after each hundred cycles."""
     configure(LogSettings(level="error"))
-    seen: list[Memory] = []
+
+    def done(number: int) -> bool:
+        if number % EVERY == 0:
+            tell(_memory(number))
+        return number // EVERY % 3 == 2
+
     with (
         tempfile.TemporaryDirectory(prefix="shutwatch-bench-") as folder,
         asyncio.Runner(loop_factory=VirtualClockLoop) as runner,
     ):
-        runner.run(_live(f"sqlite:///{folder}/memory.db", cycles, interval, seen))
-    yield from seen
+        database = f"sqlite:///{folder}/memory.db"
+        lived = (
+            memory_collector.live(database, cycles, interval, now, done, SCRAPE_EVERY)
+            if collector
+            else _live(database, cycles, interval, done)
+        )
+        runner.run(lived)
 
 
-async def _live(database: str, cycles: int, interval: float, seen: list[Memory]) -> None:
+async def _live(database: str, cycles: int, interval: float, done: Callable[[int], bool]) -> None:
     fields = [
         msgspec.structs.replace(FIELD, id=f"v{n}", asn=64512 + n, network=f"Net {n}")
         for n in range(VANTAGES)
@@ -140,18 +155,14 @@ async def _live(database: str, cycles: int, interval: float, seen: list[Memory])
 
         scraping = asyncio.create_task(scrape())
         for number in range(cycles):
-            if number % EVERY == 0:
-                blocked = number // EVERY % 3 == 2
-                for vantage in fields:
-                    _platform(networks[vantage.id], blocked=blocked)
             await asyncio.gather(*(cycle(vantage) for vantage in configured.vantages))
             for network in networks.values():
                 _forget(network)
             over = START + timedelta(seconds=interval * (number + 1)) - now()
             await asyncio.sleep(max(0.0, over.total_seconds()))
-            if (number + 1) % EVERY == 0:
-                seen.append(_memory(number + 1))
-                print(seen[-1], file=sys.stderr, flush=True)
+            blocked = done(number + 1)
+            for vantage in fields:
+                _platform(networks[vantage.id], blocked=blocked)
         scraping.cancel()
     await store.close()
 
@@ -185,31 +196,17 @@ def _platform(network: ScriptedNetwork, *, blocked: bool) -> None:
         network.peer(ADDRESS[host], 443, reset if blocked else page())
 
 
-class _Allocator(ctypes.Structure):
-    """`struct mallinfo2` of the GNU C library."""
-
-    _fields_ = tuple(
-        (name, ctypes.c_size_t)
-        for name in (
-            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
-            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
-        )
-    )
-
-
 def _memory(cycles: int) -> Memory:
     gc.collect()
-    library = ctypes.CDLL(None)
-    library.mallinfo2.restype = _Allocator
-    told = library.mallinfo2()
+    used = ctypes.CDLL(_sqlite3.__file__).sqlite3_memory_used
+    used.restype = ctypes.c_int64
     lines = Path("/proc/self/status").read_text("ascii").splitlines()
     (line,) = (one for one in lines if one.startswith("VmRSS:"))
     return Memory(
         cycles=cycles,
         resident=int(line.split()[1]) * 1024,
         objects=sys.getallocatedblocks(),
-        allocated=told.uordblks + told.hblkhd,
-        free=told.fordblks,
+        sqlite=used(),
     )
 
 

@@ -20,6 +20,7 @@ from storage.sqlite import copying
 from storage.sqlite.backup import BackupError
 from storage.sqlite.copying import copy
 from storage.values.log import HeadStamp
+from storage.values.sourced import SourcedEvent, SourceState
 from tests.contract import agents
 from tests.contract.cycles import (
     EVERY_OBSERVATION,
@@ -35,6 +36,7 @@ from tests.contract.cycles import (
 )
 from tests.contract.listing import contents
 from tests.contract.test_store_checkpoints import X
+from tests.contract.test_store_sources import row
 from tests.worlds.postgresql import Cluster
 
 pytestmark = pytest.mark.postgres
@@ -70,6 +72,18 @@ async def _fill(store: SqlStore, cycles: int) -> None:
     )
     await store.add_head_stamp(stamp)
     await store.receive(agents.batch(2), [])
+    await store.add_sourced([row(0)], "ooni", SourceState(units=9))
+    seen = event()
+    sourced = SourcedEvent(
+        country=seen.country,
+        source="ooni",
+        id=seen.id,
+        platform=seen.platform,
+        active=seen.active,
+        first_seen_at=at(0),
+        event=seen,
+    )
+    await store.save_sourced_events([sourced])
     await store.close()
 
 

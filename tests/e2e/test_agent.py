@@ -15,7 +15,7 @@ from tests.e2e.running import Monitor, wait_for
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 MOST = 85_000_000
 """Bytes that an agent may hold."""

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.watching import NETWORKS, X_HOSTS, Watched, watching
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.running import wait_for
 from tests.e2e.watching import X_NAMES, Row, Watched, watching
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 SOME = (6, 14)
 """Connections reset in a row, and let through. Nothing is looked at less than eight times (four

@@ -17,7 +17,7 @@ from tests.lab.lab import Lab
 from tests.scenarios.story import UNHURRIED, write_config
 from tests.scenarios.test_functions import BLOCKS, PLATFORMS, networks
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 NAMED = {
     "youtube-video": "video",

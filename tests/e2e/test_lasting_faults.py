@@ -13,7 +13,7 @@ from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
 from tests.scenarios.story import write_config
 
-pytestmark = [pytest.mark.soak, pytest.mark.lab, pytest.mark.timeout(540)]
+pytestmark = [pytest.mark.soak, pytest.mark.lab, pytest.mark.timeout(900)]
 
 FAULTS: dict[str, Callable[[Network], object]] = {
     "office-proxy": lambda network: network.forge(

@@ -16,7 +16,7 @@ from tests.lab.network import LabNetwork
 from tests.prometheus.server import PrometheusServer
 from tests.scenarios.story import once, write_config
 
-pytestmark = [pytest.mark.lab, pytest.mark.prometheus, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.prometheus, pytest.mark.timeout(900)]
 
 RULES = Path(__file__).parents[2] / "dashboards/prometheus/shutwatch.rules.yml"
 X_NAMES = ["x.com", ".x.com", "twitter.com", ".twitter.com"]

@@ -16,7 +16,7 @@ from tests.lab.network import LabNetwork, Network
 from tests.scenarios.story import write_config
 from tests.scenarios.test_partial import ANY_V4, X_NAMES
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 COUNTRIES = {"half": "BR", "ipv4": "KE", "one-address": "IR", "bursts": "ET", "clean": "PK"}
 LASTING: dict[str, Callable[[Network], object]] = {

@@ -37,7 +37,7 @@ from tests.lab.network import LabNetwork, Network
 from tests.scenarios.rounds import SETTINGS, SLOW_CYCLE, Rounds, told
 from tests.scenarios.story import write_config
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 VIDEO = [".googlevideo.com"]
 COUNTRIES = {"64k": "BR", "frozen": "IR", "open": "PK"}

@@ -41,7 +41,7 @@ from tests.lab.world import Control, DirectControl, Internet
 
 _MINTING = threading.Lock()
 """Labs side by side trust one authority: the first mints it."""
-PATIENCE = 120.0
+PATIENCE = 300.0
 """Seconds `run` waits unless told otherwise."""
 
 

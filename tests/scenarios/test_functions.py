@@ -14,7 +14,7 @@ from tests.lab.network import LabNetwork, Network
 from tests.scenarios.matrix_beyond import FUNCTIONS
 from tests.scenarios.story import UNHURRIED, Seen, seen, write_config
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 DC2_AND_4 = ["149.154.167.0/24"]
 """Not all of either: DC 2 has another IPv4 address, and both have IPv6."""
@@ -67,7 +67,7 @@ def cycle(lab: Lab) -> Seen:
     """One look from all networks, each with its block."""
     config = write_config(lab, platforms=PLATFORMS, probe=UNHURRIED)
     rules = [apply(lab.network(name)) for name, (_, _, apply) in BLOCKS.items()]
-    done = lab.run(["shutwatch", "once", "--quic", "--config", str(config), "--json"], timeout=240)
+    done = lab.run(["shutwatch", "once", "--quic", "--config", str(config), "--json"], timeout=300)
     assert all(rule.hits for rule in rules)
     for rule in rules:
         rule.lift()
@@ -110,7 +110,7 @@ def test_a_data_centre_with_an_address_left_still_works(lab: Lab) -> None:
     """A part of DC 2 and DC 4 is lost, and programs try the others: ok, and the loss is named."""
     config = write_config(lab, platforms=["telegram"], probe=UNHURRIED)
     with lab.network("telegram-dc2-4").block(address=DC2_AND_4, how="drop"):
-        done = lab.run(["shutwatch", "once", "--config", str(config), "--json"], timeout=240)
+        done = lab.run(["shutwatch", "once", "--config", str(config), "--json"], timeout=300)
     story = seen(done)
     verdict = story.platform("telegram-dc2-4", "telegram")
     assert (verdict["state"], verdict["functions"]["chat"], verdict["groups"]) == ("ok", "ok", {})

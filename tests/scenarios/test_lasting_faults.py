@@ -90,7 +90,7 @@ def story() -> Iterator[Seen]:
     with Lab(networks, controls=2, direct=1) as lab:
         for name, fault in FAULTS.items():
             fault.apply(lab.network(name))
-        yield once(lab, egress="interface", timeout=180, platforms=["x", "facebook", "telegram"])
+        yield once(lab, egress="interface", timeout=300, platforms=["x", "facebook", "telegram"])
 
 
 @pytest.mark.parametrize("name", [*FAULTS, "clean"])

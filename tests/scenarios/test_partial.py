@@ -16,7 +16,7 @@ from tests.scenarios.matrix_beyond import PARTIAL
 from tests.scenarios.story import Seen, at_once, once
 from tests.scenarios.test_lasting_faults import X_HOSTS
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 X_NAMES = ["x.com", ".x.com", "twitter.com", ".twitter.com", ".twimg.com", "t.co"]
 ANY_V4 = ["0.0.0.0/0"]
@@ -49,7 +49,7 @@ def _seen(direct: int) -> Seen:
         first = [lab.internet.address("x.com"), lab.internet.address("x.com", 6)]
         for name, how in ONE_ADDRESS.items():
             lab.network(name).block(address=first, how=how, transports=["tcp"])
-        return once(lab, egress="interface", timeout=240, platforms=["x", "telegram"])
+        return once(lab, egress="interface", timeout=600, platforms=["x", "telegram"])
 
 
 @pytest.fixture(scope="module")
