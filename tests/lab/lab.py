@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -38,6 +39,8 @@ from tests.lab.wiring import box_lines, client_lines, client_lines6, internet_li
 from tests.lab.worker import Worker, WorkerError
 from tests.lab.world import Control, DirectControl, Internet
 
+_MINTING = threading.Lock()
+"""Labs side by side trust one authority: the first mints it."""
 PATIENCE = 300.0
 """Seconds `run` waits unless told otherwise."""
 
@@ -264,7 +267,8 @@ class Lab:
         client = self._client = namespaces.make(home=self.directory)
         internet, box = namespaces.make(), namespaces.make()
         self.pids = (client.pid, internet.pid, box.pid)
-        pems = self._certificates()
+        with _MINTING:
+            pems = self._certificates()
         for namespace in (client, internet, box):
             namespace.wait_up()
         far = self._worker(internet, "tests.lab.internet")

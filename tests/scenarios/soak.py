@@ -2,10 +2,8 @@
 
 import os
 import queue
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,13 +52,9 @@ def side_by_side(
     for seed in seeds:
         waiting.put(seed)
     found: dict[int, T] = {}
-    starting = threading.Lock()
 
     def work() -> None:
-        with ExitStack() as stack:
-            # One after the other: the first makes the authority that all of them trust.
-            with starting:
-                lab = stack.enter_context(make())
+        with make() as lab:
             while True:
                 try:
                     seed = waiting.get_nowait()

@@ -1,14 +1,16 @@
 """What a scenario needs to tell its story: look once through the real command, read the answer."""
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from tests.lab.lab import PATIENCE, Lab
 
+T = TypeVar("T")
 QUICK: Mapping[str, Any] = {
     "dns_timeout": "1s",
     "tcp_timeout": "1.5s",
@@ -100,6 +102,12 @@ def once(lab: Lab, *, timeout: float = PATIENCE, **options: Any) -> Seen:
     path = write_config(lab, **options)
     done = lab.run(["shutwatch", "once", "--config", str(path), "--json"], timeout=timeout)
     return seen(done)
+
+
+def at_once(*looks: Callable[[], T]) -> list[T]:
+    """Looks at labs of their own, side by side: most of their time they wait."""
+    with ThreadPoolExecutor(len(looks)) as pool:
+        return list(pool.map(lambda look: look(), looks))
 
 
 def seen(done: subprocess.CompletedProcess[str]) -> Seen:

@@ -50,7 +50,7 @@ def ailing() -> Iterator[Seen]:
         yield once(
             lab,
             egress="interface",
-            timeout=150,
+            timeout=300,
             platforms=["x", "facebook", "whatsapp", "telegram"],
             probe={
                 "dns_timeout": "4s",

@@ -4,7 +4,8 @@ at fault: each is told as what it is, and no platform is singled out.
 Each is one network of one lab, looked at through the real command in one run.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection
+from functools import partial
 
 import msgspec
 import pytest
@@ -15,7 +16,7 @@ from tests.lab import hosts
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
 from tests.scenarios.matrix_beyond import LISTS
-from tests.scenarios.story import Seen, once
+from tests.scenarios.story import Seen, at_once, once
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
@@ -128,26 +129,32 @@ FEW_TELL = ("allowlist-google", "allowlist-names", "free-bundle", "references-mu
 as much."""
 
 
-def _look(names: list[str], **options: bool) -> Iterator[Seen]:
+def _look(names: Collection[str], **options: bool) -> Seen:
     networks = [
         LabNetwork(name, asn=64500 + i, country=LINES[name].country) for i, name in enumerate(names)
     ]
     with Lab(networks, controls=2) as lab:
         for name in names:
             LINES[name].apply(lab.network(name))
-        yield once(lab, egress="interface", timeout=300, platforms=PLATFORMS, **options)
+        return once(lab, egress="interface", timeout=300, platforms=PLATFORMS, **options)
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Iterator[Seen]:
-    """Every line in a network of its own, with the shipped references."""
-    yield from _look(list(LINES), few_references=False)
+def looks() -> list[Seen]:
+    """Every line in a network of its own, with the shipped references; and some with few."""
+    return at_once(partial(_look, LINES, few_references=False), partial(_look, FEW_TELL))
 
 
-@pytest.fixture(scope="module")
-def few() -> Iterator[Seen]:
-    """Some of them with few references."""
-    yield from _look(list(FEW_TELL))
+@pytest.fixture
+def shipped(looks: list[Seen]) -> Seen:
+    """The first."""
+    return looks[0]
+
+
+@pytest.fixture
+def few(looks: list[Seen]) -> Seen:
+    """The second."""
+    return looks[1]
 
 
 def _is_told(seen: Seen, name: str) -> None:

@@ -31,7 +31,7 @@ INNOCENT: dict[str, Callable[[Network], object]] = {
     # The provider's cache worked until now.
     EDGE: lambda network: network.block(address=TRANSPARENT_PROXY, how="drop"),
     "path-mtu": lambda network: network.path_mtu(1400, X_HOSTS),
-    "lossy-path": lambda network: network.impair(loss=0.5, address=X_HOSTS, seed=7),
+    "lossy-path": lambda network: network.impair(loss=0.3, address=X_HOSTS, seed=7),
     "ipv6-dead": lambda network: network.block(address=X_HOSTS, family=6, how="drop"),
 }
 DROPPED = ("drop-1", "drop-2", "drop-3")

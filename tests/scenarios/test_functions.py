@@ -67,7 +67,7 @@ def cycle(lab: Lab) -> Seen:
     """One look from all networks, each with its block."""
     config = write_config(lab, platforms=PLATFORMS, probe=UNHURRIED)
     rules = [apply(lab.network(name)) for name, (_, _, apply) in BLOCKS.items()]
-    done = lab.run(["shutwatch", "once", "--quic", "--config", str(config), "--json"], timeout=240)
+    done = lab.run(["shutwatch", "once", "--quic", "--config", str(config), "--json"], timeout=300)
     assert all(rule.hits for rule in rules)
     for rule in rules:
         rule.lift()
@@ -110,7 +110,7 @@ def test_a_data_centre_with_an_address_left_still_works(lab: Lab) -> None:
     """A part of DC 2 and DC 4 is lost, and programs try the others: ok, and the loss is named."""
     config = write_config(lab, platforms=["telegram"], probe=UNHURRIED)
     with lab.network("telegram-dc2-4").block(address=DC2_AND_4, how="drop"):
-        done = lab.run(["shutwatch", "once", "--config", str(config), "--json"], timeout=240)
+        done = lab.run(["shutwatch", "once", "--config", str(config), "--json"], timeout=300)
     story = seen(done)
     verdict = story.platform("telegram-dc2-4", "telegram")
     assert (verdict["state"], verdict["functions"]["chat"], verdict["groups"]) == ("ok", "ok", {})

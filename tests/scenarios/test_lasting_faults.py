@@ -66,7 +66,7 @@ FAULTS = {
         rules=frozenset({"tls.large_packets", "look.explained"}),
     ),
     "lossy-path": Fault(
-        apply=lambda network: network.impair(loss=0.5, address=X_HOSTS, seed=5),
+        apply=lambda network: network.impair(loss=0.3, address=X_HOSTS, seed=5),
         states=frozenset({"ok", "insufficient"}),
         rules=frozenset(
             {"path.lossy", "partial.any_name", "endpoint.reached_on_retry", "family.ipv6_dead"}
@@ -90,7 +90,7 @@ def story() -> Iterator[Seen]:
     with Lab(networks, controls=2, direct=1) as lab:
         for name, fault in FAULTS.items():
             fault.apply(lab.network(name))
-        yield once(lab, egress="interface", timeout=180, platforms=["x", "facebook", "telegram"])
+        yield once(lab, egress="interface", timeout=300, platforms=["x", "facebook", "telegram"])
 
 
 @pytest.mark.parametrize("name", [*FAULTS, "clean"])

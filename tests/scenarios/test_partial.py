@@ -5,9 +5,7 @@ control is behind a proxy that resolves names, or one of them is not.
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from threading import Lock
+from functools import partial
 
 import pytest
 
@@ -15,7 +13,7 @@ from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
 from tests.scenarios.matrix import Scenario
 from tests.scenarios.matrix_beyond import PARTIAL
-from tests.scenarios.story import Seen, once
+from tests.scenarios.story import Seen, at_once, once
 from tests.scenarios.test_lasting_faults import X_HOSTS
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
@@ -42,29 +40,22 @@ ONE_ADDRESS = {"one-of-two-dropped": "drop", "one-of-two-refused": "reset"}
 EVERY = [*BLOCKS, *ONE_ADDRESS]
 
 
-STARTING = Lock()
-"""One lab after the other: the first makes the authority that all of them trust."""
-
-
 def _seen(direct: int) -> Seen:
     names = [*EVERY, "clean"]
     networks = [LabNetwork(name, asn=64500 + i) for i, name in enumerate(names)]
-    with ExitStack() as stack:
-        with STARTING:
-            lab = stack.enter_context(Lab(networks, controls=2, direct=direct))
+    with Lab(networks, controls=2, direct=direct) as lab:
         for name, apply in BLOCKS.items():
             apply(lab.network(name))
         first = [lab.internet.address("x.com"), lab.internet.address("x.com", 6)]
         for name, how in ONE_ADDRESS.items():
             lab.network(name).block(address=first, how=how, transports=["tcp"])
-        return once(lab, egress="interface", timeout=240, platforms=["x", "telegram"])
+        return once(lab, egress="interface", timeout=600, platforms=["x", "telegram"])
 
 
 @pytest.fixture(scope="module")
 def runs() -> Callable[[int], Seen]:
     """The run with so many controls that are not behind a proxy; both are made at once."""
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(_seen, (0, 1))).__getitem__
+    return at_once(partial(_seen, 0), partial(_seen, 1)).__getitem__
 
 
 BY_CHANCE = [row for row in PARTIAL if row.answer.rule_id == "partial.flows"]
