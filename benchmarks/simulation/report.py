@@ -253,7 +253,8 @@ five minutes with the fast lane, under noise and under blocks. What is simulated
 each *look*: the looks go through the real rules of judgement, the real sequential test
 (`monitor.analysis.events.sequential_test`) and the real events. All rules get the same seeds.
 Cycles begin as the schedule has them, jitter included, and are judged after as long as the
-program's own cycles take in which X is dropped, silenced by name, cut off, or well.
+program's own cycles take in which X is dropped, silenced by name, cut off, or well. A short test
+half-way between two turns has what does not answer measured at once; none is left out here.
 """
 _BLOCKS = """Each among noise. *Confirmed* is the share for which an event was confirmed before the
 block's first stretch was over, or ten minutes after; misses count as infinite delay. *Onset off by*

@@ -43,6 +43,8 @@ _GOLDEN = 0.618
 """Shares of the interval by which countries are apart, so that few meet."""
 _BREATH = 1.0
 """Seconds between the end of a cycle and the next of the same vantage, at least."""
+_AGAIN = 5.0
+"""Seconds until a cycle out of turn is tried again while another measures."""
 _PATIENCE = 1.0
 """Seconds for jobs to end once their cycles have."""
 
@@ -161,6 +163,10 @@ class Schedule:
         await self._run(vantage, self.jobs.run_scheduled(vantage))
 
     async def _cycle_out_of_turn(self, vantage: VantagePoint, platforms: frozenset[str]) -> None:
+        if self.jobs.measures(vantage):
+            # A cycle in which speeds are measured may take a while after its tests.
+            self._add_out_of_turn(vantage, platforms, self._in(_AGAIN))
+            return
         await self._run(vantage, self.jobs.run_out_of_turn(vantage, platforms))
 
     async def _test_between(self, vantage: VantagePoint) -> None:
@@ -174,7 +180,7 @@ class Schedule:
         silent = self._fast_lane.unanswered(vantage, found)
         if silent:
             log.info("no answer between two turns", vantage=vantage.id, platforms=sorted(silent))
-        self._ask_at_once(vantage, silent)
+        self._add_out_of_turn(vantage, silent, self._in(0.0))
 
     def _note_under_way(self) -> None:
         if (task := asyncio.current_task()) is not None:
@@ -196,12 +202,7 @@ class Schedule:
         following = begun + timedelta(seconds=self._fast_lane.pace)
         self._add_out_of_turn(vantage, platforms, max(following, self._in(_BREATH)))
         for other, named in self._fast_lane.witnesses(vantage, cycle, book):
-            self._ask_at_once(other, named)
-
-    def _ask_at_once(self, vantage: VantagePoint, platforms: frozenset[str]) -> None:
-        """Measure these platforms too, now or soon after a cycle that is under way."""
-        busy = self.jobs.measures(vantage)
-        self._add_out_of_turn(vantage, platforms, self._in(self._fast_lane.pace if busy else 0.0))
+            self._add_out_of_turn(other, named, self._in(0.0))
 
     def _add_out_of_turn(
         self, vantage: VantagePoint, platforms: frozenset[str], due: datetime
@@ -219,7 +220,7 @@ class Schedule:
             id=job,
             replace_existing=True,
             run_date=due,
-            max_instances=2,  # one that comes while another measures is no turn that was missed
+            max_instances=2,  # one that waits for another is no turn that was missed
         )
 
     def _missed(self, event: JobEvent) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import csv as csv_format
 import os
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +32,7 @@ from monitor.export.cells import cell
 from monitor.export.columns import EVENT_COLUMNS
 from monitor.judging.key_periods import with_agents
 from monitor.judging.quarantine import Quarantined
+from monitor.replay.annotations import Annotation, annotations_in
 from monitor.replay.database import replay_store
 from monitor.replay.formats import RowCounts, RowFilter, RowReader
 from monitor.replay.imported_row import ReplayError, Row
@@ -45,6 +47,15 @@ from storage.values.archive_place import NO_ARCHIVE
 from storage.values.selection import Selection
 
 _DATABASE, _OONI = "db", "ooni"
+Annotate = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="What others published of that time: changepoints of OONI's detector, outages of IODA "
+        "or Cloudflare Radar. Repeat for more.",
+        metavar="FILE",
+        show_default=False,
+    ),
+]
 
 
 def replay(
@@ -75,6 +86,7 @@ def replay(
         Path | None,
         typer.Option(help="With `ooni`: folder to cache answers in.", show_default=False),
     ] = None,
+    annotate: Annotate = None,
     config: ConfigOption = None,
 ) -> None:
     """Run recorded or imported data through the analysis, by its own clock."""
@@ -106,14 +118,17 @@ def replay(
                 rows = rows_in(Path(source), names, wanted, tally)
             _print_tally(tally)
             replayed = replay_rows(rows, names, settings.events)
+            if source == _OONI:
+                replayed = replayed.about(wanted.country, wanted.platform)
+        annotations = [one for path in annotate or () for one in annotations_in(path, names)]
         if plot is not None:
             draw(replayed, plot, ooni=source != _DATABASE)
         if csv is not None:
             _write_csv(replayed, csv)
     if json:
-        print_json(json_lines(replayed))
+        print_json(json_lines(replayed, annotations))
     elif csv != STANDARD_OUTPUT:
-        _print_text(replayed, zone, ooni=source != _DATABASE)
+        _print_text(replayed, zone, annotations, ooni=source != _DATABASE)
 
 
 async def _from_database(url: str, wanted: RowFilter, settings: Settings) -> Replayed:
@@ -135,11 +150,12 @@ def _from_api(
     until = wanted.until or datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     if until <= wanted.since:
         raise ReplayError("--until must be later than --since")
-    asked = questions(names, wanted.platform, wanted.country, wanted.since, until)
-    if not asked:
+    if not (names.test_of(wanted.platform) or names.sites(wanted.platform)):
         raise ReplayError(f"OONI has no test of {wanted.platform}, and it has no site")
-    found: dict[str, Row] = {}
-    reader = RowReader(names, wanted, tally)
+    asked = questions(names, wanted.platform, wanted.country, wanted.since, until)
+    found: dict[tuple[str, str, str], Row] = {}
+    beside = RowFilter(since=wanted.since, until=until)
+    reader = RowReader(names, beside, tally)
     columns = (
         TextColumn("OONI"),
         BarColumn(),
@@ -157,7 +173,8 @@ def _from_api(
             for query, end in asked:
                 for page in client.pages(query, end):
                     for row in rows_of(page, api, reader):
-                        found.setdefault(row.uid or f"{row.at}{row.asn}{row.test}", row)
+                        uid = row.uid or f"{row.at}{row.asn}{row.test}"
+                        found.setdefault((uid, row.platform, row.part), row)
                     progress.update(task, description=f"{tally.rows} measurements")
                 progress.advance(task)
         finally:
@@ -185,10 +202,12 @@ def _write_csv(replayed: Replayed, path: Path) -> None:
             writer.writerow([cell(column.value(event)) for column in EVENT_COLUMNS])
 
 
-def _print_text(replayed: Replayed, zone: tzinfo, *, ooni: bool) -> None:
+def _print_text(
+    replayed: Replayed, zone: tzinfo, annotations: Sequence[Annotation], *, ooni: bool
+) -> None:
     console = plain_console()
     width = min(shutil.get_terminal_size((100, 24)).columns, 140)
-    for line in text_lines(replayed, width, zone):
+    for line in text_lines(replayed, width, zone, annotations):
         console.print(line, soft_wrap=True)
     if ooni:
         console.print(f"[dim]{CREDIT}[/]", soft_wrap=True)

@@ -28,7 +28,8 @@ from probes.target import Reduction, Target
 from probes.vantage import VantagePoint
 
 _KINDS = (EndpointKind.HTTPS, EndpointKind.TLS, EndpointKind.TCP)
-_SLIGHT = Reduction(addresses=1, greet=True)
+_SLIGHT = Reduction(family="ipv4", addresses=1, greet=True)
+"""Over IPv4 where the line has it: one family suffices to tell that something began."""
 
 
 class ShortTests(msgspec.Struct, frozen=True, kw_only=True):

@@ -162,8 +162,11 @@ class Transfers:
                 break
             witness = seen.get((one.platform, one.witness))
             made.append(await self._measure(vantage, cycle, one, witness, urgency))
-            if round_of(made[-1].made[-1]).missing:
+            last = made[-1].made[-1]
+            if round_of(last).missing:
                 given_up.add(one.platform)
+                if not silent and _unconnected(last):
+                    break  # reached a moment ago: a block began, or the line is gone
         return tuple(made)
 
     def accusations(self, vantage: VantagePoint) -> tuple[TransferVerdict, ...]:
@@ -394,6 +397,16 @@ def _silent(witness: EndpointMeasurements) -> bool:
     given time may come."""
     tried = witness.attempts[-1].of(Layer.TLS)
     return bool(tried) and all(one.failure in TIMEOUTS for one in tried)
+
+
+def _unconnected(transfer: Measurement) -> bool:
+    """No connection to the object was made in time."""
+    tried = [
+        one.failure
+        for one in transfer.observations
+        if isinstance(one, TcpObservation) and one.reason == TRANSFER_TARGET
+    ]
+    return bool(tried) and all(failure in TIMEOUTS for failure in tried)
 
 
 def _late(witness: EndpointMeasurements) -> bool:

@@ -16,6 +16,7 @@ from monitor.ooni.observations import (
     by_system,
     host_port,
     literal,
+    name_of,
     split_address,
     url_of,
 )
@@ -55,7 +56,7 @@ class ConnectionGroup(msgspec.Struct, kw_only=True):
 def connection_groups(keys: WireKeys) -> list[ConnectionGroup]:
     """Every group of a test, in the order of their lookups, those without one at the end."""
     groups = [
-        ConnectionGroup(host=queries[0].hostname.lower().rstrip("."), queries=queries)
+        ConnectionGroup(host=name_of(queries[0].hostname), queries=queries)
         for queries in lookups(query for query in keys.queries or () if by_system(query))
     ]
     for connect in keys.tcp_connect or ():
@@ -121,7 +122,7 @@ def connected(connect: WireConnect) -> bool:
 
 
 def _place_handshake(groups: list[ConnectionGroup], handshake: WireHandshake) -> None:
-    host = (handshake.server_name or "").lower().rstrip(".")
+    host = name_of(handshake.server_name or "")
     address, port = split_address(handshake.address or "")
     named = [group for group in groups if group.host == host and not group.handshakes]
     over = [group for group in named if any(map(connected, group.connects))]

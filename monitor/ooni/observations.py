@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TypeVar, cast
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import msgspec
 
@@ -25,6 +25,7 @@ from monitor.ooni.ooni_format import (
     header_pairs,
     octets,
 )
+from probes.catalog.endpoint_text import parse_host
 from probes.failure import CERTIFICATE_FAILURES, Failure
 from probes.layers.bogon import BogonList
 from probes.layers.http import Exchange
@@ -42,7 +43,7 @@ from probes.sockets.network import chain_digest
 
 _Observation = TypeVar("_Observation", DnsObservation, TlsObservation, HttpObservation)
 
-_SYSTEM_ENGINES = frozenset({"", "system", "getaddrinfo", "golang_net_resolver"})
+SYSTEM_ENGINES = frozenset({"", "system", "getaddrinfo", "golang_net_resolver"})
 _TRANSPORTS = {"doh": "doh", "dot": "tcp", "tcp": "tcp"}
 _RCODES = {
     Failure.DNS_NXDOMAIN: "NXDOMAIN",
@@ -95,7 +96,7 @@ class Reader:
             start=start,
             duration=duration,
             failure=failure,
-            name=query.hostname,
+            name=name_of(query.hostname),
             rtype=query.query_type,
             resolver=self._system_resolver if system else query.resolver_address or engine,
             transport=_TRANSPORTS.get(engine, "udp"),
@@ -162,7 +163,7 @@ class Reader:
             failure=failure,
             address=stated_address or address,
             port=stated_port or port,
-            server_name=(handshake.server_name or "").rstrip("."),
+            server_name=name_of(handshake.server_name or ""),
             version=handshake.tls_version or "",
             cipher=handshake.cipher_suite or "",
             alpn=handshake.negotiated_protocol or "",
@@ -234,7 +235,7 @@ def _request_span(transaction: WireTransaction, since: float | None) -> tuple[fl
 
 def by_system(query: WireQuery) -> bool:
     """Whether the machine's own resolver was used, and not one that OONI chose."""
-    return (query.engine or "") in _SYSTEM_ENGINES
+    return (query.engine or "") in SYSTEM_ENGINES
 
 
 def addresses_of(queries: Iterable[WireQuery]) -> tuple[str, ...]:
@@ -248,15 +249,32 @@ def addresses_of(queries: Iterable[WireQuery]) -> tuple[str, ...]:
 
 
 def url_of(transaction: WireTransaction) -> str:
-    return transaction.request.url if transaction.request is not None else ""
+    """The URL of a request, its host as it goes over the wire."""
+    url = transaction.request.url if transaction.request is not None else ""
+    if url.isascii():
+        return url
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.lower().replace(host, name_of(host))))
+
+
+def name_of(text: str) -> str:
+    """A host name as A-labels in lower case without a final dot, however it is written."""
+    try:
+        return parse_host(text)
+    except ValueError:
+        return text.lower().rstrip(".")
 
 
 def host_port(url: str) -> tuple[str, int]:
-    """Host (lower case, no brackets, no final dot) and port of a URL; empty and 0 for none."""
+    """Host (as `name_of`, no brackets) and port of a URL; empty and 0 for none."""
     try:
         parts = urlsplit(url)
         port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
-        return (parts.hostname or "").rstrip("."), port
+        return name_of(parts.hostname or ""), port
     except ValueError:
         return "", 0
 

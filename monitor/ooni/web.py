@@ -25,8 +25,10 @@ from monitor.ooni.observations import (
     by_system,
     host_port,
     literal,
+    name_of,
     split_address,
     url_of,
+    urljoin_or_empty,
 )
 from monitor.ooni.ooni_format import (
     WireControl,
@@ -38,10 +40,11 @@ from monitor.ooni.ooni_format import (
 )
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind
-from probes.failure import Failure
+from probes.failure import CERTIFICATE_FAILURES, Failure
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     LEGAL_REASONS,
+    REDIRECTS,
     AnyObservation,
     DnsAnswer,
     DnsObservation,
@@ -89,7 +92,7 @@ def read_web(endpoint: Endpoint, function: str, keys: WireKeys, reader: Reader) 
     return WebMeasurement(
         field=field,
         follow_up=follow_up if extra else None,
-        control=_control(endpoint, function, keys, test.pages, reader),
+        control=_control(endpoint, function, keys, test, reader),
     )
 
 
@@ -115,6 +118,15 @@ def redirect_chain(transactions: Sequence[WireTransaction]) -> list[WireTransact
     ]
 
 
+def _onward(transaction: WireTransaction) -> str:
+    """The URL that a response led to; empty for none."""
+    response = transaction.response
+    if response is None or transaction.failure or response.code not in REDIRECTS:
+        return ""
+    locations = (value for name, value in header_pairs(response) if name == "location")
+    return urljoin_or_empty(url_of(transaction), next(locations, ""))
+
+
 def _system_addresses(keys: WireKeys, hosts: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Host → the addresses from the machine's own resolver; a host without a query is absent."""
     found: dict[str, tuple[str, ...]] = {
@@ -124,7 +136,7 @@ def _system_addresses(keys: WireKeys, hosts: Sequence[str]) -> dict[str, tuple[s
         queries = [
             query
             for query in keys.queries or ()
-            if by_system(query) and query.hostname.lower().rstrip(".") == host
+            if by_system(query) and name_of(query.hostname) == host
         ]
         if queries:
             found.setdefault(host, addresses_of(queries))
@@ -139,7 +151,9 @@ class _FieldTest:
         self._keys = keys
         self._reader = reader
         chain = redirect_chain(keys.requests or ())
-        hosts = list(dict.fromkeys([endpoint.host, *(host_port(url_of(one))[0] for one in chain)]))
+        urls = [url_of(one) for one in chain]
+        hosts = [endpoint.host, *(host_port(url)[0] for url in (*urls, *map(_onward, chain)))]
+        hosts = [host for host in dict.fromkeys(hosts) if host]
         self._addresses = _system_addresses(keys, hosts)
         self._below = self._below_http(hosts)
         self._instead: list[AnyObservation] = []
@@ -154,10 +168,13 @@ class _FieldTest:
 
     @property
     def reached(self) -> bool:
-        """Whether a response came over a verified connection, other than 451."""
-        if not self.pages or self._page_reason(self.pages[-1]):
+        """Whether the last response of the chain came over a verified connection, and is neither
+        451 nor another redirect."""
+        if not self.pages or self._instead or self._page_reason(self.pages[-1]):
             return False
         last = self.pages[-1]
+        if last.status in REDIRECTS:
+            return False  # It led on, to where nothing answered.
         secure = last.url.startswith("https:")
         return secure and last.failure is None and last.status not in (0, LEGAL_REASONS)
 
@@ -167,14 +184,14 @@ class _FieldTest:
         if not self.pages or not self.pages[-1].url.startswith("https:"):
             return ()
         host, _ = host_port(self.pages[-1].url)
-        shakes = (o.server_name.lower() for o in self._below if isinstance(o, TlsObservation))
+        shakes = (o.server_name for o in self._below if isinstance(o, TlsObservation))
         return () if host in shakes else (Layer.TLS,)
 
     def _below_http(self, hosts: Sequence[str]) -> list[AnyObservation]:
         found: list[AnyObservation] = []
         for queries in lookups(self._keys.queries or ()):
             first = queries[0]
-            if first.hostname.lower().rstrip(".") in hosts and not literal(first.hostname):
+            if name_of(first.hostname) in hosts and not literal(first.hostname):
                 other = Reason.DOH if first.engine == "doh" else Reason.OPEN_RESOLVER
                 extra = "" if by_system(first) else other
                 found += [marked(o, extra) for o in self._reader.dns(queries, None)]
@@ -194,7 +211,7 @@ class _FieldTest:
         self, handshake: WireHandshake, connected: Sequence[TcpObservation]
     ) -> TcpObservation | None:
         address, port = split_address(handshake.address or "")
-        of_host = self._addresses.get((handshake.server_name or "").lower().rstrip("."), ())
+        of_host = self._addresses.get(name_of(handshake.server_name or ""), ())
         for tcp in connected:
             if tcp.failure is None and (
                 (tcp.address, tcp.port) == (address, port) if address else tcp.address in of_host
@@ -220,7 +237,7 @@ class _FieldTest:
                 self._reader,
                 transaction,
                 under,
-                since=since,
+                since=max(since, ended(under) or 0.0),
                 address=literal(host) or self._foreign_address(host),
                 hop=hop,
             )
@@ -241,11 +258,11 @@ class _FieldTest:
         """Whether a request to this host and port depends on the observation."""
         match observation:
             case DnsObservation(name=name):
-                return name.lower().rstrip(".") == host
+                return name == host
             case TcpObservation(address=address):
                 return observation.port == port and address in self._addresses.get(host, ())
             case TlsObservation(server_name=name):
-                return observation.port == port and name.lower() == host
+                return observation.port == port and name == host
             case _:
                 return False
 
@@ -274,14 +291,19 @@ def _control(
     endpoint: Endpoint,
     function: str,
     keys: WireKeys,
-    pages: Sequence[HttpObservation],
+    test: _FieldTest,
     reader: Reader,
 ) -> TestedEndpoint | None:
     control = keys.control
     if control is None or not helper_answered(keys):
         return None
     below = _control_below(endpoint, control, reader)
-    asked = _control_asked(endpoint, control.http_request, pages, below, reader)
+    if same := _same_faults(test.observations(), below):
+        # Whatever page it was shown, it found what the vantage found.
+        return TestedEndpoint(
+            function=function, endpoint=endpoint, observations=same, reached=False
+        )
+    asked = _control_asked(endpoint, control.http_request, test.pages, below, reader)
     last = asked[-1] if asked else None
     reached = (
         isinstance(last, HttpObservation)
@@ -291,6 +313,29 @@ def _control(
     )
     return TestedEndpoint(
         function=function, endpoint=endpoint, observations=(*below, *asked), reached=reached
+    )
+
+
+def _same_faults(
+    field: Sequence[AnyObservation], helper: Sequence[AnyObservation]
+) -> tuple[AnyObservation, ...]:
+    """What the helper saw of the certificates that failed at the vantage, if it rejected each at
+    the same address, which it resolved itself; else none."""
+    shakes = [o for o in field if isinstance(o, TlsObservation) and not o.reason]
+    failed = {o.address for o in shakes if o.failure in CERTIFICATE_FAILURES}
+    if not failed or any(o.failure not in CERTIFICATE_FAILURES for o in shakes):
+        return ()
+    seen = {
+        o.address
+        for o in helper
+        if isinstance(o, TlsObservation) and not o.reason and o.failure in CERTIFICATE_FAILURES
+    }
+    if not failed <= seen:
+        return ()
+    return tuple(
+        o
+        for o in helper
+        if not isinstance(o, TcpObservation | TlsObservation) or o.address in failed
     )
 
 
@@ -415,7 +460,13 @@ def _control_failed(
     layer = implied_layer(failure)
     here = [o for o in below if layer_of(o) is layer and not o.reason]
     if layer is Layer.HTTP:
-        return [page]
+        # Where its own handshakes or lookups failed, they say why.
+        return [] if _all_failed(below, Layer.TLS) or _all_failed(below, Layer.DNS) else [page]
     if here and all(o.failure is not None for o in here):
         return []
     return [failed_on(layer, failure, page.url, reader, start=page.start)]
+
+
+def _all_failed(below: Sequence[AnyObservation], layer: Layer) -> bool:
+    here = [o for o in below if layer_of(o) is layer and not o.reason]
+    return bool(here) and all(o.failure is not None for o in here)

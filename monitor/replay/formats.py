@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from monitor.ooni.observations import SYSTEM_ENGINES
 from monitor.replay.imported_row import ReplayError, Row
 from monitor.replay.platform_of import WEB_TEST, PlatformLookup, PlatformPart, domain_of
 from monitor.replay.strict_cells import Line
@@ -24,6 +25,9 @@ COLUMNS = {
     "confirmed": (),
     "failure": ("msm_failure",),
     "blocking": (),
+    "software_version": (),
+    "test_version": (),
+    "network_type": (),
     "total": ("measurement_count",),
     "ok_count": (),
     "anomaly_count": (),
@@ -32,7 +36,14 @@ COLUMNS = {
     "discard": (),
     **{f"{layer}_{what}": () for layer in ("dns", "tcp", "tls") for what in ("blocked", "down")},
     **{f"{layer}_ok": () for layer in ("dns", "tcp", "tls")},
-    **{f"top_{layer}_failure": () for layer in ("dns", "tcp", "tls")},
+    "count": (),
+    **{f"top_{layer}_failure": (f"{layer}_blocked_outcome",) for layer in ("dns", "tcp", "tls")},
+    "hostname": (),
+    "dns_engine": (),
+    "http_response_status_code": (),
+    "tls_cipher_suite": (),
+    "tcp_success": (),
+    **{f"{layer}_failure": () for layer in ("dns", "tcp", "tls", "http")},
 }
 """Our name of a column → its other spellings."""
 
@@ -73,6 +84,8 @@ _FAILURES = (
 """Part of a failure string → our sub-method."""
 
 _LAYERS = ("dns", "tcp", "tls")
+OBSERVED = "observations"
+"""In place of the test, of rows without an opinion."""
 _BLOCKED_FROM = 0.5
 """Share of a layer's score from which it is blocked (or down, or ok)."""
 _SURE_DNS = 0.85
@@ -132,15 +145,20 @@ class RowReader:
             _need(have, ("time", "asn", "country"), (("domain", "input"),), "analysis", place)
             return self._analysis
         if "anomaly_count" in have:
-            _need(have, ("time", "total"), (("test", "domain", "input"),), "aggregation", place)
+            _need(have, ("time", "total"), (), "aggregation", place)
             return self._counted
+        if {"tcp_failure", "tls_failure"} & have:
+            hosts = (("hostname", "domain", "input"), ("uid",))
+            _need(have, ("time", "asn", "country"), hosts, "observation", place)
+            return self._observed
         if "anomaly" in have:
             sites = (("test", "domain", "input", "uid"),)
             _need(have, ("time", "asn"), sites, "measurement", place)
             return self._measured
         raise ReplayError(
-            f"{place}: no rows that can be replayed: a list of measurements has a column "
-            "`anomaly`, counts have `anomaly_count`, analysis rows have `dns_blocked`"
+            f"{place}: no rows that can be replayed: a list of measurements has a column `anomaly`,"
+            " counts have `anomaly_count`, analysis rows have `dns_blocked`, observations have"
+            " `tls_failure`; changepoints and outages of networks go with --annotate"
         )
 
     def _measured(self, line: Line) -> Row | None:
@@ -181,6 +199,31 @@ class RowReader:
             network=line.text("network"),
             failed=failed,
             methods=(f"{layer}.{sub_method}",) if layer else (),
+            interval=bool(line.count("count")),
+            uid=line.text("uid"),
+        )
+
+    def _observed(self, line: Line) -> Row | None:
+        """A row of what one measurement saw of one host at one address, without an opinion."""
+        row = self._kept(line, WEB_TEST, self._country(line))
+        if row is None:
+            return None
+        failures = [(layer, line.text(f"{layer}_failure")) for layer in (*_LAYERS, "http")]
+        layer, failure = next(((one, text) for one, text in failures if text), ("", ""))
+        reached = line.text("http_response_status_code") or line.text("tls_cipher_suite")
+        of_choice = line.text("dns_engine") not in ("", *SYSTEM_ENGINES)
+        if (
+            line.text("network_type").lower() == "vpn"
+            or (layer == "dns" and of_choice)
+            or (not layer and not reached)
+        ):
+            self._counts.silent += 1
+            return None
+        return msgspec.structs.replace(
+            row,
+            test=OBSERVED,
+            failed=1.0 if layer else 0.0,
+            methods=(f"{layer}.{_sub_method(failure)}",) if layer else (),
             uid=line.text("uid"),
         )
 
@@ -204,6 +247,7 @@ class RowReader:
             failed=float(anomalies + confirmed),
             confirmed=confirmed,
             counts=True,
+            interval=True,
             methods=("http.known_blockpage",) if confirmed else (),
             uid=f"{row.country}:{row.test}:{row.asn}:{row.at.isoformat()}",
         )
@@ -219,7 +263,7 @@ class RowReader:
         of_test = self._lookup.of_test(test)
         if of_test is not None:
             return of_test
-        domain = line.text("domain") or domain_of(line.text("input"))
+        domain = line.text("hostname") or line.text("domain") or domain_of(line.text("input"))
         if domain:
             return self._lookup.of_domain(domain)
         if test != WEB_TEST:
@@ -253,12 +297,31 @@ class RowReader:
             platform=part.platform,
             part=part.part,
             test=test,
+            version=" ".join(
+                filter(None, (line.text("software_version"), line.text("test_version")))
+            ),
         )
 
 
+def seen_together(rows: Iterable[Row]) -> list[Row]:
+    """Rows with the observations of one measurement as one: it failed where a name failed, or where
+    nothing else was reached."""
+    found: dict[tuple[str, str, str], Row] = {}
+    others = []
+    for row in rows:
+        if row.test != OBSERVED:
+            others.append(row)
+            continue
+        key = (row.uid, row.platform, row.part)
+        known = found.get(key, row)
+        by_name = [one for one in (known, row) if one.methods and one.methods[0].startswith("dns.")]
+        found[key] = by_name[0] if by_name else min(known, row, key=lambda one: one.failed)
+    return [*others, *found.values()]
+
+
 def counted_for(rows: Sequence[Row]) -> list[Row]:
-    """Counts with the end of their interval, derived from the distance between them."""
-    times = sorted({row.at for row in rows if row.counts})
+    """Rows of intervals with their ends, derived from the distance between them."""
+    times = sorted({row.at for row in rows if row.interval})
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     apart = min(gaps, default=timedelta(days=1))
     whole_days = all(moment == moment.replace(hour=0, minute=0, second=0) for moment in times)
@@ -266,7 +329,7 @@ def counted_for(rows: Sequence[Row]) -> list[Row]:
     if whole_days:
         grain = max(grain, timedelta(days=1))
     return [
-        msgspec.structs.replace(row, until=row.at + grain) if row.counts else row for row in rows
+        msgspec.structs.replace(row, until=row.at + grain) if row.interval else row for row in rows
     ]
 
 

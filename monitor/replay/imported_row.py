@@ -34,7 +34,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Of these, those with a known block page."""
     counts: bool = False
     """A line of counts, not one measurement."""
+    interval: bool = False
+    """It stands for an hour, a day or longer: counts, and scores of several measurements."""
     methods: tuple[str, ...] = ()
     """`method.sub_method` of the failures, if known."""
+    version: str = ""
+    """Of the test and the program that ran it, where the source names them."""
     uid: str = ""
     """The source's id of the measurement."""

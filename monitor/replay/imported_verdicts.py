@@ -1,20 +1,24 @@
 """Imported rows → platform verdicts, one network at a time.
 
 rows ─┬─ those of one network within a sitting, or one line of counts ──▶ Sample
-      └─ failures of other owners' platforms there meanwhile ──▶ its excuse
-Sample ── monitor.replay.two_sided_test ──▶ Call ──▶ PlatformVerdict
+      ├─ failures of other owners' platforms there meanwhile ──▶ its excuse
+      └─ a platform that fails in most countries since then ──▶ it shows nothing
+Sample ─┬─ monitor.replay.two_sided_test, one network ──────────────┬─▶ Call ──▶ PlatformVerdict
+        └─ monitor.replay.several_networks, those of a country ─────┘
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from math import exp, log
-from statistics import median_low
 
 import msgspec
 
 from monitor.analysis.verdict import Evidence, FunctionVerdict, PlatformVerdict, State
+from monitor.replay.fails_everywhere import FailsEverywhere, Subject
 from monitor.replay.imported_row import Row
 from monitor.replay.platform_of import WEB_TEST, PlatformLookup
+from monitor.replay.several_networks import KEPT, Shown, common_onset
 from monitor.replay.two_sided_test import (
     ANY_SHARE,
     LARGE_SHARE,
@@ -24,18 +28,26 @@ from monitor.replay.two_sided_test import (
     Rate,
     Sample,
     Track,
+    accuse_since,
+    clear_since,
+    gathered,
+    never_open,
     observe,
-    reconsider,
+    weigh,
 )
 from probes.vantage import VantageRole
 
-RULES = "crowd.1"
+RULES = "crowd.2"
 """Version of the rules here and in `monitor.replay.two_sided_test`, stored in verdicts."""
 SAMPLE_SPAN = timedelta(minutes=15)
 """Rows of one network this close together count as one person's."""
 UNRELIABLE = frozenset({"messenger"})
 """Platforms whose test fails in a quarter or more of all measurements without a block: it compares
 resolved addresses with networks that its owner announced once. They accuse nobody alone."""
+
+PINNED = frozenset({"signal"})
+"""Platforms whose test carries certificates of its own, and fails everywhere once the platform
+changes its. They accuse only where the test is passed elsewhere meanwhile."""
 
 _QUIET = {"web_connectivity": 0.03, "messenger": 0.3, "signal": 0.05}
 """Platform or test → share of rows that fail with nothing blocked; 0.02 for the rest."""
@@ -50,16 +62,17 @@ _FALSE_ENDS = 0.01
 _NEARBY = log(180.0)
 """Added log odds of a block while the platform is blocked on another network of the country, or
 another platform of the same owner there: from about one day in a year to every other time."""
+_SEVERAL, _SHARE = 2, 0.15
+"""Networks that blocked lately, after which others are believed more easily though none blocks now;
+the share of a country's networks for which `_NEARBY` is meant."""
 _EXCUSE_LASTS = timedelta(days=10)
 """Time in which an excuse fades to a third."""
-_ELSEWHERE_LASTS = timedelta(days=2)
-"""The same for other countries: an outage is soon over."""
-
+_OVER_TOO = 3.0
+"""Added log odds that a block is over on a network, since it is on another one there."""
 _NEARBY_LASTS = timedelta(days=7)
 """Time after such a block in which that still holds: blocks come back."""
-_ENOUGH_ROWS = 10.0
-"""Rows, after fading, that another country needs to count."""
-
+_SPEAKS_AGAIN = timedelta(hours=12)
+"""Time after which a decision that stands is told again."""
 _Key = tuple[str, str, int, str]
 """Country, platform, AS number (0: all), part."""
 
@@ -93,6 +106,14 @@ def model_of(row: Row) -> Model:
         ceiling=0.5 if row.platform in UNRELIABLE else 0.15,
         forget=timedelta(days=4),
     )
+
+
+class _Begun(msgspec.Struct, frozen=True):
+    """The onset of a block of several networks."""
+
+    at: datetime
+    dated: bool
+    """The network where it was seen first had been found open."""
 
 
 class SampleRows(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,54 +183,164 @@ class _Share(msgspec.Struct, frozen=True):
 class ImportedVerdicts:
     """Turns groups of rows, in order, into verdicts. Holds one `Track` for each stream."""
 
-    def __init__(self, lookup: PlatformLookup) -> None:
+    def __init__(self, lookup: PlatformLookup, everywhere: FailsEverywhere) -> None:
+        """`everywhere` knows all rows, later ones too."""
         self._lookup = lookup
+        self._everywhere = everywhere
         self._tracks: dict[_Key, Track] = {}
-        self._shares: dict[_Key, _Share] = {}
-        self._recent: dict[_Key, _Share] = {}
+        self._here: dict[tuple[str, str], dict[_Key, None]] = {}
+        """Country and platform → the streams there."""
+        self._shares: dict[tuple[str, int], dict[tuple[str, str], _Share]] = {}
+        """Country and AS number → platform and part → what failed there lately."""
         self._last: dict[_Key, Row] = {}
         self._blocked: dict[_Key, datetime] = {}
+        self._told: dict[_Key, datetime] = {}
+        self._shown: dict[tuple[str, Subject], deque[Shown]] = {}
+        self._begun: dict[tuple[str, Subject], _Begun] = {}
+        self._alone: set[_Key] = set()
         self._serial = 0
 
     def take(self, group: SampleRows) -> list[PlatformVerdict]:
         """The verdicts that a group of rows decided; mostly none."""
         first = group.rows[0]
         key = group.key
+        model = model_of(first)
         sample = self._sample(group)
         before = self._tracks.get(key, Track())
-        track, calls = observe(before, sample, model_of(first))
+        nats, passing = weigh(before, sample, model) if sample.total else (0.0, 0.0)
+        track, calls = observe(before, sample, model)
         self._tracks[key] = track
+        self._here.setdefault(key[:2], {})[key] = None
         self._last[key] = first
+        shares = self._shares.setdefault((key[0], key[2]), {})
+        share = shares.get((key[1], key[3]), _Share())
+        shares[key[1], key[3]] = share.plus(
+            sample.failed, sample.total, sample.until, _EXCUSE_LASTS
+        )
+        if sample.silent or not sample.total:
+            return []
+        calls = calls or self._standing(key, sample, nats, passing)
+        verdicts = self._called(key, calls)
         if track.decision is Decision.BLOCKED:
             self._blocked[key] = group.until
-        share = self._shares.get(key, _Share())
-        counts = (sample.failed, sample.total, sample.until)
-        self._shares[key] = share.plus(*counts, _EXCUSE_LASTS)
-        recent = self._recent.get(key, _Share())
-        self._recent[key] = recent.plus(*counts, _ELSEWHERE_LASTS)
-        verdicts = [self._verdict(first, call) for call in calls]
-        if track.decision is Decision.BLOCKED and before.decision is not Decision.BLOCKED:
-            verdicts += self._reconsidered(group)
-        return verdicts
+            if before.decision is not Decision.BLOCKED:
+                if sample.lone:
+                    self._alone.add(key)
+                elif key[2]:
+                    self._alone.discard(key)
+                    verdicts += self._reconsidered(key, group.until)
+        if before.decision is Decision.BLOCKED and track.decision is Decision.OPEN:
+            verdicts += self._over_elsewhere(key, group.until)
+        return verdicts + self._together(group, sample, nats)
 
-    def _reconsidered(self, cause: SampleRows) -> Iterator[PlatformVerdict]:
-        """Verdicts on the other networks of a country where a block was just called."""
-        for key, track in list(self._tracks.items()):
-            if key[:2] != cause.key[:2] or key[2] == cause.key[2] or key[1] in UNRELIABLE:
-                continue
-            row = self._last[key]
-            after, calls = reconsider(track, model_of(row), _NEARBY, cause.until)
+    def _over_elsewhere(self, cause: _Key, now: datetime) -> list[PlatformVerdict]:
+        """Verdicts on other networks that began to pass, where a block was just found over."""
+        found: list[PlatformVerdict] = []
+        for key in self._here[cause[:2]]:
+            model = model_of(self._last[key])
+            after, calls = clear_since(self._tracks[key], model, _OVER_TOO, now)
             self._tracks[key] = after
-            for call in calls:
-                self._blocked[key] = cause.until
-                yield self._verdict(row, call)
+            found += self._called(key, calls)
+        return found
+
+    def _called(self, key: _Key, calls: Iterable[Call]) -> list[PlatformVerdict]:
+        found = []
+        for call in calls:
+            # A decision is of now, whatever it dates: it is as fresh as what decided it.
+            at = call.called_at if call.decides else call.at
+            told = self._told.get(key)
+            if told is None or at > told:
+                self._told[key] = at
+                found.append(self._verdict(self._last[key], call, at))
+        return found
+
+    def _standing(self, key: _Key, sample: Sample, nats: float, passing: float) -> tuple[Call, ...]:
+        """A decision that stands, told again now and then while samples agree with it: what is told
+        no longer is not observed."""
+        track, told = self._tracks[key], self._told.get(key)
+        if told is None or sample.at - told < _SPEAKS_AGAIN:
+            return ()
+        if track.decision is Decision.BLOCKED and not track.down:
+            return self._repeated(sample, nats, blocked=True) if nats > 0 else ()
+        if track.decision is Decision.OPEN and not track.up:
+            return self._repeated(sample, passing, blocked=False) if passing < 0 else ()
+        return ()
+
+    @staticmethod
+    def _repeated(sample: Sample, llr: float, *, blocked: bool) -> tuple[Call, ...]:
+        return (
+            Call(
+                blocked=blocked,
+                sample=sample,
+                called_at=sample.until,
+                llr=llr,
+                decides=False,
+                methods=sample.methods if blocked else (),
+            ),
+        )
+
+    def _together(self, group: SampleRows, sample: Sample, nats: float) -> list[PlatformVerdict]:
+        """The verdict on the network where a block of several networks began, if this sample
+        completes the evidence for one."""
+        key, place = group.key, _place(group.key)
+        if not group.key[2] or not sample.corroborated or key[1] in UNRELIABLE:
+            return []
+        shown = self._shown.setdefault(place, deque())
+        shown.append(Shown(at=sample.at, asn=key[2], nats=nats))
+        while sample.at - shown[0].at > KEPT:
+            shown.popleft()
+        if nats <= 0 or sample.since is not None:
+            return []
+        networks = {(*key[:2], one.asn, key[3]): one for one in common_onset(shown)}
+        self._alone -= networks.keys()
+        # One that was never found open cannot tell when it began.
+        by_history = sorted(networks, key=lambda other: never_open(self._tracks[other]))
+        for first in by_history:
+            since = min(one.at for one in networks.values())
+            self._begun[place] = _Begun(since, dated=not never_open(self._tracks[first]))
+            after, calls = accuse_since(self._tracks[first], since, group.until)
+            if calls:
+                self._tracks[first] = after
+                self._blocked[first] = group.until
+                return self._called(first, calls) + self._reconsidered(first, group.until)
+        return []
+
+    def _reconsidered(self, cause: _Key, now: datetime) -> list[PlatformVerdict]:
+        """Verdicts on the other networks of a country where a block was just called, from what
+        they showed since it began."""
+        found: list[PlatformVerdict] = []
+        begun = self._begun.get(_place(cause))
+        if begun is None:
+            return []
+        for key in self._here[cause[:2]]:
+            track = self._tracks[key]
+            if key[2:] == cause[2:] or key[1] in UNRELIABLE:
+                continue
+            model = model_of(self._last[key])
+            if track.last is None or now - track.last > model.forget:
+                continue
+            if gathered(track, begun.at) < model.accuse - self._nearby(key, now):
+                continue
+            if begun.dated and never_open(track):
+                continue  # Its next failure is called, as of then.
+            after, calls = accuse_since(track, begun.at, now)
+            self._tracks[key] = after
+            if calls:
+                self._blocked[key] = now
+            found += self._called(key, calls)
+        return found
 
     def _sample(self, group: SampleRows) -> Sample:
         rows = group.rows
         failed = [row for row in rows if row.failed > 0]
-        country, platform, asn, _ = group.key
-        nearby, related = self._nearby(country, platform, asn, group.until)
+        country, platform, asn, part = group.key
+        nearby = self._nearby(group.key, group.until)
+        related = self._related(group.key, group.until)
         unreliable = platform in UNRELIABLE
+        works = platform not in PINNED or self._everywhere.works_elsewhere(
+            country, (platform, part), rows[0].at
+        )
+        begun = self._begun.get(_place(group.key)) if nearby else None
         return Sample(
             at=rows[0].at,
             until=group.until,
@@ -217,39 +348,57 @@ class ImportedVerdicts:
             failed=sum(row.failed for row in rows),
             confirmed=sum(row.confirmed for row in rows),
             excuse=self._excuse(group),
-            elsewhere=self._elsewhere(group),
-            corroborated=not unreliable or related,
-            odds=_NEARBY if nearby or (unreliable and related) else 0.0,
+            corroborated=works and (not unreliable or related),
+            silent=self._everywhere.silent((platform, part), rows[0].at),
+            odds=_NEARBY if unreliable and related else nearby,
+            since=begun.at if begun else None,
+            dated=begun is not None and begun.dated,
+            lone=bool(asn) and not nearby,
             measurement=(failed or rows)[0].uid,
             methods=tuple(dict.fromkeys(m for row in failed for m in row.methods if m)),
         )
 
-    def _nearby(self, country: str, platform: str, asn: int, now: datetime) -> tuple[bool, bool]:
-        """Whether the platform is blocked on another network there; whether a platform of the same
-        owner is."""
-        owner = self._lookup.owner(platform)
-        nearby = related = False
-        for other, at in self._blocked.items():
-            still_blocked = self._tracks[other].decision is Decision.BLOCKED
-            if other[0] != country or not (still_blocked or now - at < _NEARBY_LASTS):
+    def _nearby(self, key: _Key, now: datetime) -> float:
+        """Added log odds of a block, since other networks there block the platform: the more of
+        them, the more. One network that was called alone adds nothing."""
+        lately: set[_Key] = set()
+        blocked = open_now = 0
+        for other in self._here.get(key[:2], ()):
+            track = self._tracks[other]
+            if other[2:] == key[2:]:
                 continue
-            nearby = nearby or (other[1] == platform and other[2] != asn)
-            related = related or (
-                other[1] != platform
-                and other[1] not in UNRELIABLE
-                and self._lookup.owner(other[1]) == owner
-            )
-        return nearby, related
+            blocked += track.decision is Decision.BLOCKED
+            fresh = track.last is not None and now - track.last <= KEPT
+            open_now += fresh and track.decision is Decision.OPEN
+            at = self._blocked.get(other)
+            if at is not None and now - at < _NEARBY_LASTS:
+                lately.add(other)
+        several = len(lately) >= _SEVERAL
+        if not several and not (blocked and lately - self._alone):
+            return 0.0
+        blocked = blocked or len(lately)
+        share = blocked / (blocked + open_now)
+        return max(0.0, _NEARBY + log(min(1.0, share / _SHARE)))
+
+    def _related(self, key: _Key, now: datetime) -> bool:
+        """Whether another platform of the same owner is blocked there."""
+        owner = self._lookup.owner(key[1])
+        return any(
+            other[0] == key[0]
+            and other[1] != key[1]
+            and other[1] not in UNRELIABLE
+            and self._lookup.owner(other[1]) == owner
+            and (self._tracks[other].decision is Decision.BLOCKED or now - at < _NEARBY_LASTS)
+            for other, at in self._blocked.items()
+        )
 
     def _excuse(self, group: SampleRows) -> float:
         """The lowest recent failure share of any other owner in the same country and network."""
         country, platform, asn, _ = group.key
         owner = self._lookup.owner(platform)
         shares: dict[str, list[tuple[float, float]]] = {}
-        for (where, other, network, _), share in self._shares.items():
-            if where != country or network != asn or self._lookup.owner(other) == owner:
-                continue
-            if other in UNRELIABLE:
+        for (other, _), share in self._shares.get((country, asn), {}).items():
+            if other in UNRELIABLE or self._lookup.owner(other) == owner:
                 continue
             rate, total = share.rate(group.until, _EXCUSE_LASTS)
             shares.setdefault(self._lookup.owner(other), []).append((rate * total, total))
@@ -260,19 +409,7 @@ class ImportedVerdicts:
                 rates.append(sum(one[0] for one in several) / (total + 2.0))
         return min(rates, default=0.0)
 
-    def _elsewhere(self, group: SampleRows) -> float:
-        """The median failure share of the platform in other countries."""
-        country, platform, _, part = group.key
-        counts: dict[str, tuple[float, float]] = {}
-        for (where, other, _, piece), share in self._recent.items():
-            if where != country and other == platform and piece == part:
-                rate, total = share.rate(group.until, _ELSEWHERE_LASTS)
-                failed, rows = counts.get(where, (0.0, 0.0))
-                counts[where] = (failed + rate * total, rows + total)
-        rates = [failed / (rows + 2.0) for failed, rows in counts.values() if rows >= _ENOUGH_ROWS]
-        return median_low(rates) if rates else 0.0
-
-    def _verdict(self, row: Row, call: Call) -> PlatformVerdict:
+    def _verdict(self, row: Row, call: Call, at: datetime) -> PlatformVerdict:
         self._serial += 1
         method, _, sub_method = (call.methods[0] if call.methods else "").partition(".")
         if not call.blocked:
@@ -280,6 +417,8 @@ class ImportedVerdicts:
         elif not method:
             method, sub_method = ("app" if row.test != WEB_TEST else "http"), "failure"
         evidence = Evidence.CONCLUSIVE if call.confirmed else Evidence.STRONG
+        if not call.decides:
+            evidence = Evidence.WEAK
         blocked = State.DEGRADED if row.part else State.BLOCKED
         function = FunctionVerdict(
             function=row.part or "web",
@@ -306,9 +445,13 @@ class ImportedVerdicts:
             llr=call.llr,
             functions=(function,),
             measurement=call.sample.measurement,
-            started_at=call.at,
+            started_at=at,
             judged_at=call.called_at,
             rules_version=RULES,
             measured_at=call.sample.at,
             measured_until=call.sample.until,
         )
+
+
+def _place(key: _Key) -> tuple[str, Subject]:
+    return key[0], (key[1], key[3])

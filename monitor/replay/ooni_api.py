@@ -17,6 +17,7 @@ import msgspec
 
 from monitor import __version__
 from monitor.replay.imported_row import ReplayError
+from monitor.replay.neighbours import neighbours
 from monitor.replay.platform_of import WEB_TEST, PlatformLookup
 from probes.sockets.http_client import httpx
 
@@ -199,12 +200,22 @@ class OoniApi:
 def questions(
     lookup: PlatformLookup, platform: str, country: str, since: datetime, until: datetime
 ) -> list[tuple[dict[str, str], datetime]]:
-    """The API queries for one platform of one country, each with its end."""
-    subjects: list[dict[str, str]] = []
-    test = lookup.test_of(platform)
-    if test:
-        subjects.append({"test_name": test})
-    subjects += [{"test_name": WEB_TEST, "domain": host} for host in lookup.sites(platform)]
+    """The API queries for one platform of one country, each with its end.
+
+    The other platforms there are asked for as well, and the platform in the countries nearby: they
+    tell a network that fails, and a test or a platform that does, from a block.
+    """
+    nearby = ",".join(neighbours(country))
+    tests = sorted({test for one in lookup.platforms if (test := lookup.test_of(one))})
+    sites = sorted({site for one in lookup.platforms for site in lookup.sites(one)})
+    own = lookup.test_of(platform)
+    subjects = [
+        {"probe_cc": country, "test_name": ",".join(tests)},
+        {"probe_cc": country, "test_name": WEB_TEST, "domain": ",".join(sites)},
+        *([{"probe_cc": nearby, "test_name": own}] if own else []),
+    ]
+    if own_sites := lookup.sites(platform):
+        subjects.append({"probe_cc": nearby, "test_name": WEB_TEST, "domain": ",".join(own_sites)})
     found: list[tuple[dict[str, str], datetime]] = []
     for subject in subjects:
         begin = since
@@ -213,7 +224,6 @@ def questions(
             found.append(
                 (
                     {
-                        "probe_cc": country,
                         **subject,
                         "since": f"{begin:%Y-%m-%dT%H:%M:%S}",
                         "until": f"{end:%Y-%m-%dT%H:%M:%S}",

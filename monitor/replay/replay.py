@@ -4,14 +4,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import pairwise
+from math import exp
 from statistics import median
 
 import msgspec
 
 from monitor.analysis.events.detection import CountryPlatformKey, EventBook, Rebuild, Step, advance
 from monitor.analysis.events.event import Event, EventLogEntry
+from monitor.analysis.events.sequential_test import YEAR
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth
+from monitor.replay.broken_versions import BrokenVersions
+from monitor.replay.fails_everywhere import FailsEverywhere
 from monitor.replay.imported_row import Row
 from monitor.replay.imported_verdicts import ImportedVerdicts, SampleRows, sample_groups
 from monitor.replay.platform_of import PlatformLookup
@@ -22,10 +26,14 @@ NetworkKey = tuple[str, str, int, str]
 
 _BLOCKED = (State.BLOCKED, State.DEGRADED, State.PARTIAL, State.THROTTLED)
 _MOST_GAP, _LEAST_GAP = timedelta(days=3), timedelta(hours=1)
-_APART = 5 * 86400.0
-"""Seconds between two decisions about a rarely measured network."""
-_FALSE_CONFIRMED = 1e-5
-"""So few that one strong decision does not confirm."""
+_APART = timedelta(hours=12)
+"""Between two verdicts on a network whose state stands; of counts, what one line counts."""
+_SUSPECTS, _CONFIRMS, _ENDS = 8.2, 12.0, 1.8
+"""Nats: one *blocked* suspects, two confirm, one *ok* clears."""
+_FORGET_AFTER = 60 * 86400.0
+"""Seconds of silence after which an event is closed: volunteers come back after months."""
+_SILENCE = timedelta(days=1)
+"""Time without a row that is told."""
 _GAPS = 8
 """Usual distances between two samples after which there is no data."""
 
@@ -71,6 +79,19 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     timelines: tuple[NetworkTimeline, ...]
     verdicts: int
 
+    def about(self, country: str, platform: str) -> "Replayed":
+        """What concerns one platform in one country."""
+        events = tuple(e for e in self.events if (e.country, e.platform) == (country, platform))
+        known = {event.id for event in events}
+        return msgspec.structs.replace(
+            self,
+            events=events,
+            log=tuple(entry for entry in self.log if entry.event in known),
+            timelines=tuple(
+                one for one in self.timelines if (one.country, one.platform) == (country, platform)
+            ),
+        )
+
     def timelines_of(self, event: Event) -> list[NetworkTimeline]:
         """The networks of an event's country and platform, blocked ones first."""
         here = [
@@ -81,6 +102,20 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
         return sorted(
             here, key=lambda timeline: (not timeline.ever_blocked, timeline.asn, timeline.network)
         )
+
+    def silences_of(self, event: Event) -> list[tuple[datetime, datetime]]:
+        """The times within an event in which nobody measured on any network that blocked: whether
+        it stood then is not known."""
+        here = [timeline for timeline in self.timelines_of(event) if timeline.ever_blocked]
+        spans = sorted((span.start, span.end) for timeline in here for span in timeline.spans)
+        found, known = [], event.onset_latest
+        for start, end in spans:
+            if event.end_latest is not None and known >= event.end_latest:
+                break
+            if start - known >= _SILENCE:
+                found.append((known, min(start, event.end_latest or start)))
+            known = max(known, end)
+        return found
 
 
 class Replay:
@@ -163,8 +198,8 @@ class _TimelineNotes(msgspec.Struct):
     def decided(self, verdict: PlatformVerdict) -> None:
         if verdict.state in (*_BLOCKED, State.OK):
             blocked = verdict.state in _BLOCKED
-            self.decisions.append((verdict.started_at, verdict.vantage, blocked))
-            self.data.append((verdict.started_at, verdict.started_at))
+            self.decisions.append((verdict.since, verdict.vantage, blocked))
+            self.data.append((verdict.since, verdict.since))
 
     def spans(self) -> tuple[Span, ...]:
         data = sorted(set(self.data))
@@ -211,24 +246,32 @@ def _gap_limit(data: Sequence[tuple[datetime, datetime]]) -> timedelta:
     return max(min(max(usual * _GAPS, _LEAST_GAP), _MOST_GAP), longest)
 
 
-def imported_settings(settings: EventSettings) -> EventSettings:
+def imported_settings(settings: EventSettings, apart: timedelta = _APART) -> EventSettings:
     """The settings for verdicts that are decisions already, at irregular times.
 
     One *blocked* suspects, two confirm, one *ok* clears: `monitor.replay.imported_verdicts` limits
-    the errors of each, and silence between two of them only means that nobody measured.
+    the errors of each. `apart` is how often a decision that stands is told again.
     """
+    a_year = YEAR / apart.total_seconds()
     return msgspec.structs.replace(
         settings,
-        interval=_APART,
-        false_suspected=0.02,
-        false_confirmed=_FALSE_CONFIRMED,
-        false_ends=12.0,
+        interval=apart.total_seconds(),
+        false_suspected=a_year * exp(-_SUSPECTS),
+        false_confirmed=a_year * exp(-_CONFIRMS),
+        false_ends=a_year * exp(-_ENDS),
+        forget_after=_FORGET_AFTER,
+        decided=True,
     )
 
 
 def replay_rows(rows: Iterable[Row], lookup: PlatformLookup, settings: EventSettings) -> Replayed:
-    imported, replay = ImportedVerdicts(lookup), Replay(imported_settings(settings))
-    for group in sample_groups(rows):
+    rows = list(rows)
+    broken = BrokenVersions(rows)
+    telling = [row for row in rows if not broken.made(row)]
+    imported = ImportedVerdicts(lookup, FailsEverywhere(telling))
+    counted = max((row.until - row.at for row in rows), default=_APART)
+    replay = Replay(imported_settings(settings, max(counted, _APART)))
+    for group in sample_groups(telling):
         replay.seen(group)
         verdicts = imported.take(group)
         # A bound and its decision are two earlier measurements, not one cycle.

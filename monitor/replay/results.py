@@ -1,6 +1,6 @@
 """The results of a replay, as JSON and as text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from monitor.analysis.events.event import Event
 from monitor.analysis.events.stretches import stretches
+from monitor.replay.annotations import CREDITS, Annotation, about
 from monitor.replay.replay import NetworkTimeline, Replayed
 from monitor.replay.weekly_hours import weekly_pattern
 
@@ -15,10 +16,14 @@ CREDIT = "Data: OONI and its contributors, CC BY-NC-SA 4.0, https://ooni.org"
 _LOGGED = ("opened", "confirmed", "scope_widened", "reopened", "ended", "dismissed")
 _MOST_LOG = 12
 _MOST_NETWORKS = 30
+_MOST_SILENCES = 5
+_MOST_ANNOTATIONS = 8
 
 
-def json_lines(replayed: Replayed) -> Iterator[dict[str, Any]]:
-    """One object for each event, by detection."""
+def json_lines(
+    replayed: Replayed, annotations: Sequence[Annotation] = ()
+) -> Iterator[dict[str, Any]]:
+    """One object for each event, by detection; `annotations` are what others published."""
     for event in replayed.events:
         yield {
             "country": event.country,
@@ -42,6 +47,20 @@ def json_lines(replayed: Replayed) -> Iterator[dict[str, Any]]:
                 }
                 for one in stretches(event)
             ],
+            "silences": [
+                {"start": start, "end": end} for start, end in replayed.silences_of(event)
+            ],
+            "annotations": [
+                {
+                    "source": one.source,
+                    "asn": one.asn or None,
+                    "start": one.start,
+                    "end": one.end,
+                    "text": one.text,
+                    "link": one.link,
+                }
+                for one in about(event, annotations)
+            ],
             "kind": event.kind,
             "id": event.id,
             "functions": event.functions,
@@ -55,10 +74,16 @@ def json_lines(replayed: Replayed) -> Iterator[dict[str, Any]]:
         }
 
 
-def text_lines(replayed: Replayed, width: int, zone: tzinfo = UTC) -> Iterator[str]:
+def text_lines(
+    replayed: Replayed,
+    width: int,
+    zone: tzinfo = UTC,
+    annotations: Sequence[Annotation] = (),
+) -> Iterator[str]:
     """Events with their timelines, `width` characters wide, as rich markup."""
     for event in replayed.events:
         yield from _event_lines(event, replayed, max(width, 60), zone)
+        yield from _annotation_lines(about(event, annotations))
         yield ""
     count = len(replayed.events)
     yield f"{count} event{'' if count == 1 else 's'}, {replayed.verdicts} verdicts"
@@ -95,6 +120,11 @@ def _event_lines(event: Event, replayed: Replayed, width: int, zone: tzinfo) -> 
     count = len(stretches(event))
     several = f"; {count} stretches, open in between" if count > 1 else ""
     yield f"  onset {onset_text(event)}; end {end_text(event)}{several}"
+    silences = replayed.silences_of(event)
+    for start, end in silences[:_MOST_SILENCES]:
+        yield f"  nobody measured {_moment(start)} … {_moment(end)}"
+    if len(silences) > _MOST_SILENCES:
+        yield f"  [dim]… {len(silences) - _MOST_SILENCES} more silences[/]"
     entries = [e for e in replayed.log if e.event == event.id and e.change in _LOGGED]
     for entry in entries[:_MOST_LOG]:
         detail = f": {escape(entry.detail)}" if entry.detail else ""
@@ -121,6 +151,17 @@ def _event_lines(event: Event, replayed: Replayed, width: int, zone: tzinfo) -> 
         if pattern := weekly_pattern(timeline, since, until, zone):
             name = since.astimezone(zone).tzname() or str(zone)
             yield f"  {escape(timeline.label)}: {pattern} ({name})"
+
+
+def _annotation_lines(annotations: Sequence[Annotation]) -> Iterator[str]:
+    for one in annotations[:_MOST_ANNOTATIONS]:
+        until = f" … {_moment(one.end)}" if one.end else ""
+        yield f"  [dim]{escape(one.source)}:[/] {_moment(one.start)}{until}  {escape(one.text)}"
+    if len(annotations) > _MOST_ANNOTATIONS:
+        yield f"  [dim]… {len(annotations) - _MOST_ANNOTATIONS} more of others[/]"
+    for source in dict.fromkeys(one.source for one in annotations):
+        if source in CREDITS:
+            yield f"  [dim]{CREDITS[source]}[/]"
 
 
 def _strip(timeline: NetworkTimeline, start: datetime, end: datetime, width: int) -> str:

@@ -7,6 +7,7 @@ import itertools
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +21,7 @@ from monitor.replay.formats import (
     UnsaidError,
     columns_of,
     counted_for,
+    seen_together,
 )
 from monitor.replay.imported_row import ReplayError, Row
 from monitor.replay.platform_of import PlatformLookup
@@ -42,18 +44,30 @@ def rows_in(path: Path, lookup: PlatformLookup, wanted: RowFilter, counts: RowCo
         counts.rows = counts.kept = counts.unknown = counts.silent = 0
         wanted = msgspec.structs.replace(wanted, site=site)
         rows = _read(path, RowReader(lookup, wanted, counts))
-    return sorted(counted_for(rows), key=lambda row: (row.until, row.at, row.uid))
+    return sorted(counted_for(seen_together(rows)), key=lambda row: (row.until, row.at, row.uid))
+
+
+def text_in(path: Path) -> str:
+    """The whole text of a file, unpacked. Raises ReplayError."""
+    with _readable(path), _text_of(path) as text:
+        return text.read()
 
 
 def _read(path: Path, reader: RowReader) -> list[Row]:
-    try:
-        with _text_of(path) as text:
+    with _readable(path), _text_of(path) as text:
+        first = text.read(1)
+        while first.isspace():
             first = text.read(1)
-            while first.isspace():
-                first = text.read(1)
-            if first in ("{", "["):
-                return list(_json_rows(first + text.read(), path, reader))
-            return list(_csv_rows(_csv_lines(first, text), path, reader))
+        if first in ("{", "["):
+            return list(_json_rows(first + text.read(), path, reader))
+        return list(_csv_rows(_csv_lines(first, text), path, reader))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Whatever is wrong with a file as such, as ReplayError."""
+    try:
+        yield
     except UnicodeDecodeError as error:
         raise ReplayError(f"{path}: not UTF-8 text: {error.reason}") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -75,8 +89,11 @@ def _site_of(path: Path, lookup: PlatformLookup) -> str:
 
 def rows_of(entries: Iterable[Mapping[str, Any]], place: str, reader: RowReader) -> Iterator[Row]:
     """Rows from an API's results; `place` names them in errors."""
-    for number, entry in enumerate(entries, 1):
+    for number, given in enumerate(entries, 1):
         where = f"{place}: result {number}"
+        scores = given.get("loni")
+        # What OONI thinks of an interval stands in an object of its own.
+        entry = {**given, **scores} if isinstance(scores, dict) else given
         columns = columns_of(entry)
         read = reader.for_columns(columns, where)
         cells = {ours: _text(entry[theirs]) for ours, theirs in columns.items()}
@@ -137,7 +154,14 @@ def _json_rows(text: str, path: Path, reader: RowReader) -> Iterator[Row]:
         document = msgspec.json.decode(text)
         entries = document
         if isinstance(document, dict):
+            if "msg" in document and not {"result", "results"} & document.keys():
+                raise ReplayError(f"{path}: OONI refused: {document['msg']}")
             entries = document.get("results", document.get("result", [document]))
+            if isinstance(entries, dict):
+                raise ReplayError(
+                    f"{path}: counts of the whole time as one: ask with "
+                    "axis_x=measurement_start_day"
+                )
     except msgspec.DecodeError:
         entries = _json_lines(text, path)
     if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):

@@ -18,8 +18,10 @@ Four rules protect against false accusations, and keep a long block from becomin
   learned, with the test's known values as prior; but only while the stream is *ok*, and never above
   `ceiling`. Failures from the first row on are thus never learned.
 * **Excuse.** Where other owners' platforms fail too, in the same place and time, failing that much
-  proves nothing. An excuse may stop an accusation but never acquits: *ok* is judged against the
-  base rate alone.
+  or less proves nothing: the innocent rate is the likeliest one from the base rate to the excuse.
+  An excuse may stop an accusation but never acquits: *ok* is judged against the base rate alone.
+* **One network alone** may be one volunteer's broken line. It accuses only with twice the evidence,
+  found on several days, or with known block pages (docs/adr/0045).
 * **Broken devices.** A sample may contain one, for days. Counts of a whole country must fail by
   more than that to accuse, and by less to acquit.
 * **Corroboration.** A test that fails without a cause accuses only where another platform of the
@@ -39,6 +41,13 @@ _ROUGH = 0.3
 """Correlation of an excuse, which comes from other platforms and countries."""
 _PENDING = 400
 """Samples waiting to be learned; older ones of an undecided stretch are dropped."""
+_LONE, _LONE_SPAN = 2.0, timedelta(days=3)
+"""What one network needs to accuse alone: this many times `accuse`, gathered over this long at
+least. A volunteer's broken line fails for hours, or for a day or two."""
+_LONE_AGAIN = timedelta(hours=12)
+"""Time after which one network that was suspected beside others may confirm that alone."""
+_MOST_RECENT = 60
+"""Samples kept to date a block by those of other networks."""
 _MEMORY_SAMPLES = 400.0
 """Samples after which a stream's history begins to fade."""
 
@@ -75,11 +84,16 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """Share (0–1) of failures of other owners' platforms in the same place and time."""
     corroborated: bool = True
     """False while a test that needs corroboration has none."""
-    elsewhere: float = 0.0
-    """Share (0–1) of the platform's failures in other countries, if any: what fails everywhere is
-    down, or its test is."""
+    silent: bool = False
+    """The platform, or its test, fails in most countries since the same time: nothing is shown."""
     odds: float = 0.0
     """Added log odds of a block, since it is blocked nearby."""
+    since: datetime | None = None
+    """UTC; when the block nearby began: only what was seen since then is part of it."""
+    dated: bool = False
+    """That onset has an earliest bound."""
+    lone: bool = False
+    """Of one network, while no other one of the country is known to block."""
     measurement: str = ""
     methods: tuple[str, ...] = ()
 
@@ -121,16 +135,22 @@ class Decision(StrEnum):
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     blocked: bool
-    at: datetime
-    """UTC; when the stretch began."""
+    sample: Sample
+    """Where the stretch began, or what bounds one."""
     called_at: datetime
     """UTC; when it was known."""
     llr: float
     """Nats, blocked against not blocked."""
-    confirmed: bool
+    confirmed: bool = False
     """Known block pages were among the rows."""
-    sample: Sample
-    methods: tuple[str, ...]
+    decides: bool = True
+    """False for what only dates a decision, or repeats one that stands."""
+    methods: tuple[str, ...] = ()
+
+    @property
+    def at(self) -> datetime:
+        """UTC; when the stretch began."""
+        return self.sample.at
 
 
 class History(msgspec.Struct, frozen=True):
@@ -159,18 +179,25 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
     up_from: Sample | None = None
     """The sample with which evidence for a block began."""
     down_from: Sample | None = None
+    """The sample with which evidence against one began."""
     first_failed: Sample | None = None
     """The first for a block, while the stream was never called ok."""
     last_good: Sample | None = None
     """The last against a block."""
+    good_before: Sample | None = None
+    """The last against a block before evidence for one began."""
     last_bad: Sample | None = None
     """The last for a block."""
-    called: datetime | None = None
-    """Where the last call began."""
     last: datetime | None = None
     """When the last sample ended."""
     confirmed: bool = False
     methods: tuple[str, ...] = ()
+    accused: datetime | None = None
+    """UTC; when it was last called blocked after it had not been."""
+    opened: datetime | None = None
+    """UTC; when it was last called ok."""
+    recent: tuple[tuple[Sample, float], ...] = ()
+    """The samples since evidence for a block began, each with what it added."""
     history: History = History()
     pending: tuple[tuple[int, float], ...] = ()
 
@@ -231,50 +258,98 @@ def observe(track: Track, sample: Sample, model: Model) -> tuple[Track, tuple[Ca
         return track, ()
     if track.last is not None and sample.at - track.last > model.forget:
         track = _begin_again(track)
+    if sample.silent:
+        return track, ()
     track = msgspec.structs.replace(track, last=sample.until)
-    quiet = base_rate(track.history, model)
-    alike = memory(track.history, model)
-    worth = (1 - alike) / (1 + alike)
-    innocent = max(min(sample.excuse, model.ceiling), min(sample.elsewhere, _MOST_RATE))
-    excused = quiet
-    if innocent > quiet.mean:
-        excused = Rate(innocent, max(quiet.correlation, _ROUGH))
-    against = evidence(sample, excused, model.blocked, model) * worth
-    certain = msgspec.structs.replace(model, troubled=0.0)
-    acquitting = evidence(sample, quiet, model.partly, certain) * worth
-    if sample.confirmed:
-        against, acquitting = max(against, model.accuse / 2), max(acquitting, 0.0)
+    against, acquitting = weigh(track, sample, model)
     track = _gather(track, sample, model, against, acquitting)
-    if track.up >= model.accuse - sample.odds and sample.corroborated:
+    up = track.up if sample.since is None else gathered(track, sample.since)
+    enough = up >= model.accuse - sample.odds and sample.corroborated
+    if against > 0 and enough and _believed(track, sample, model):
         return _accuse(track, sample)
     if track.down >= model.clear:
-        return _clear(track, sample, model, acquitting)
+        return _clear(track, sample, model)
     return track, ()
 
 
-def reconsider(
+def weigh(track: Track, sample: Sample, model: Model) -> tuple[float, float]:
+    """Nats of the next sample: against the platform being open, and against its being blocked."""
+    quiet = base_rate(track.history, model)
+    alike = memory(track.history, model)
+    worth = (1 - alike) / (1 + alike)
+    against = evidence(sample, _innocent(sample, quiet, model), model.blocked, model) * worth
+    certain = msgspec.structs.replace(model, troubled=0.0)
+    acquitting = evidence(sample, quiet, model.partly, certain) * worth
+    if sample.confirmed and sample.confirmed >= model.ceiling * sample.total:
+        against, acquitting = max(against, model.accuse / 2), max(acquitting, 0.0)
+    return against, acquitting
+
+
+def _innocent(sample: Sample, quiet: Rate, model: Model) -> Rate:
+    """The likeliest rate of failing with nothing blocked, from the base rate to the excuse."""
+    excuse = min(sample.excuse, model.ceiling)
+    if excuse <= quiet.mean:
+        return quiet
+    seen = sample.failed / sample.total
+    mean = min(max(seen, quiet.mean), excuse)
+    return Rate(mean, max(quiet.correlation, _ROUGH)) if mean > quiet.mean else quiet
+
+
+def _believed(track: Track, sample: Sample, model: Model) -> bool:
+    """Whether a network is believed, alone as it may be."""
+    if not sample.lone or track.confirmed:
+        return True
+    if track.decision is Decision.BLOCKED:
+        return track.accused is None or sample.until - track.accused >= _LONE_AGAIN
+    begun = track.up_from or sample
+    return track.up >= _LONE * model.accuse and sample.until - begun.at >= _LONE_SPAN
+
+
+def accuse_since(track: Track, since: datetime, now: datetime) -> tuple[Track, tuple[Call, ...]]:
+    """The track called blocked because of other networks as well, from its first sample for a block
+    at `since` or later; unchanged without one. `now` (UTC) is when that became known."""
+    recent = [sample for sample, nats in track.recent if nats > 0 and sample.at >= since]
+    if track.decision is Decision.BLOCKED or not recent:
+        return track, ()
+    last = recent[-1]
+    return _accuse(track, msgspec.structs.replace(last, until=max(now, last.until), since=since))
+
+
+def clear_since(
     track: Track, model: Model, odds: float, now: datetime
 ) -> tuple[Track, tuple[Call, ...]]:
-    """The evidence collected so far, judged again after a block was called nearby.
-
-    `odds` as in `Sample`; `now` (UTC) is when the block became known.
-    """
-    bad = track.last_bad
-    if (
-        track.decision is Decision.BLOCKED
-        or bad is None
-        or track.last is None
-        or now - track.last > model.forget
-        or track.up < model.accuse - odds
-    ):
+    """The track called ok because others were as well, if what it showed since is enough with these
+    log odds. `now` (UTC) is when that became known."""
+    begun = track.down_from
+    if track.decision is not Decision.BLOCKED or begun is None or track.down < model.clear - odds:
         return track, ()
-    return _accuse(track, msgspec.structs.replace(bad, until=max(now, bad.until)))
+    return _clear(track, msgspec.structs.replace(begun, until=max(now, begun.until)), model)
+
+
+def never_open(track: Track) -> bool:
+    """Whether nothing bounds the onset of a block on this network."""
+    return track.decision is Decision.UNKNOWN and track.last_good is None
+
+
+def gathered(track: Track, since: datetime) -> float:
+    """Nats for a block from the samples at `since` or later."""
+    up = 0.0
+    for sample, nats in track.recent:
+        up = max(0.0, up + nats) if sample.at >= since else 0.0
+    return up
 
 
 def _begin_again(track: Track) -> Track:
     """Drop the collected evidence after a silence."""
     return msgspec.structs.replace(
-        track, up=0.0, down=0.0, up_from=None, down_from=None, confirmed=False, methods=()
+        track,
+        up=0.0,
+        down=0.0,
+        up_from=None,
+        down_from=None,
+        confirmed=False,
+        methods=(),
+        recent=(),
     )
 
 
@@ -293,78 +368,95 @@ def _gather(track: Track, sample: Sample, model: Model, against: float, acquitti
         up=up,
         down=down,
         up_from=(track.up_from or sample) if up > 0 else None,
+        good_before=track.good_before if track.up > 0 else track.last_good,
         down_from=(track.down_from or sample) if down > 0 else None,
         first_failed=first,
         last_bad=sample if bad else track.last_bad,
         last_good=sample if acquitting < 0 else track.last_good,
         confirmed=up > 0 and (track.confirmed or bool(sample.confirmed)),
         methods=tuple(dict.fromkeys((*track.methods, *sample.methods))) if up > 0 else (),
+        recent=(*track.recent, (sample, against))[-_MOST_RECENT:] if up > 0 else (),
         pending=(*track.pending, (sample.total, sample.failed))[-_PENDING:],
     )
 
 
 def _accuse(track: Track, sample: Sample) -> tuple[Track, tuple[Call, ...]]:
-    begin, bound = track.up_from or sample, track.last_good
-    if track.decision is not Decision.OPEN and track.first_failed is not None:
-        bound = None
-        if track.decision is Decision.UNKNOWN:
-            begin = track.first_failed
-    calls = _calls(track, bound, begin, sample, blocked=True, llr=track.up)
-    after = msgspec.structs.replace(
-        _begin_again(track), decision=Decision.BLOCKED, called=calls[-1].at, pending=()
+    begin = track.up_from or sample
+    # It was found open while evidence gathered, or the block it is part of began later.
+    begun = max((one for one in (track.opened, sample.since) if one is not None), default=begin.at)
+    if begin.at < begun or begin.at == track.opened:
+        later = (one for one, nats in track.recent if nats > 0 and one.at >= begun)
+        begin = next((one for one in later if one.at != track.opened), sample)
+    bound: Sample | None = None
+    if sample.dated and never_open(track):
+        # It cannot tell when the block began, which other networks do.
+        begin = sample
+    elif track.decision is Decision.UNKNOWN and track.first_failed is not None:
+        begin = track.first_failed
+    elif track.decision is not Decision.BLOCKED:
+        # While it goes on, what passed in between ended nothing.
+        bound = _before(track, begin)
+    call = Call(
+        blocked=True,
+        sample=begin,
+        called_at=sample.until,
+        llr=track.up,
+        confirmed=track.confirmed,
+        methods=track.methods or begin.methods,
     )
-    return after, calls
+    new = track.decision is not Decision.BLOCKED
+    after = msgspec.structs.replace(
+        _begin_again(track),
+        decision=Decision.BLOCKED,
+        accused=sample.until if new else track.accused,
+        pending=(),
+    )
+    return after, (*_bound(bound, begin, sample, blocked=False), call)
 
 
-def _clear(
-    track: Track, sample: Sample, model: Model, acquitting: float
-) -> tuple[Track, tuple[Call, ...]]:
-    begin, bound = sample if acquitting < 0 else track.last_good or sample, None
+def _before(track: Track, begin: Sample) -> Sample | None:
+    """The last sample against a block before the one with which it began."""
+    earlier = [sample for sample, nats in track.recent if nats < 0 and sample.at < begin.at]
+    return earlier[-1] if earlier else track.good_before
+
+
+def _clear(track: Track, sample: Sample, model: Model) -> tuple[Track, tuple[Call, ...]]:
+    begin, bound = sample, None
+    history = track.history
     if track.decision is Decision.BLOCKED:
         begin, bound = track.down_from or sample, track.last_bad
-    calls = _calls(track, bound, begin, sample, blocked=False, llr=-track.down)
-    history = track.history
-    if track.decision is not Decision.BLOCKED:
+    else:
         for total, failed in track.pending:
             history = _learn(history, total, failed, model)
     # Evidence for a block continues; a short ok does not reset it twice.
     after = msgspec.structs.replace(
         track,
         decision=Decision.OPEN,
-        called=calls[-1].at,
+        opened=sample.at,
         down=0.0,
         down_from=None,
         first_failed=None,
         pending=(),
         history=history,
     )
-    return after, calls
+    call = Call(blocked=False, sample=begin, called_at=sample.until, llr=-track.down)
+    return after, (*_bound(bound, begin, sample, blocked=True), call)
 
 
-def _calls(
-    track: Track, bound: Sample | None, begin: Sample, now: Sample, *, blocked: bool, llr: float
-) -> tuple[Call, ...]:
-    """The call of a stretch that began with `begin`, which `bound`, the last sample of the opposite
-    kind, bounds from below."""
-    calls: tuple[Call, ...] = ()
-    called = track.called
-    if bound is not None and bound.at < begin.at and (called is None or bound.at > called):
-        calls = (_call(track, bound, now, blocked=not blocked, llr=0.0),)
-        called = bound.at
-    if called is not None and begin.at <= called:
-        begin = now
-    return (*calls, _call(track, begin, now, blocked=blocked, llr=llr))
-
-
-def _call(track: Track, begin: Sample, now: Sample, *, blocked: bool, llr: float) -> Call:
-    return Call(
-        blocked=blocked,
-        at=begin.at,
-        called_at=now.until,
-        llr=llr,
-        confirmed=blocked and track.confirmed,
-        sample=begin,
-        methods=(track.methods or begin.methods) if blocked else (),
+def _bound(bound: Sample | None, begin: Sample, now: Sample, *, blocked: bool) -> tuple[Call, ...]:
+    """The last sample of the opposite kind, which bounds from below when a stretch began."""
+    if bound is None or bound.at >= begin.at:
+        return ()
+    methods = bound.methods if blocked else ()
+    return (
+        Call(
+            blocked=blocked,
+            sample=bound,
+            called_at=now.until,
+            llr=0.0,
+            decides=False,
+            methods=methods,
+        ),
     )
 
 

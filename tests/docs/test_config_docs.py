@@ -152,9 +152,10 @@ def test_every_setting_can_be_given() -> None:
         "source": SourceSettings,
     }
     for table, kind in fields.items():
-        # Events know the interval, which stands at the top of the file, and the agents, which stand
-        # in the database; routes are tables.
-        assert set(kind.__struct_fields__) - {"interval", "agents", "route"} == TABLES[table]
+        # Events know the interval, which stands at the top of the file, the agents, which stand in
+        # the database, and whether they are imported; routes are tables.
+        elsewhere = {"interval", "agents", "decided", "route"}
+        assert set(kind.__struct_fields__) - elsewhere == TABLES[table]
     listener = {"listen_host", "listen_port"}
     tables = {*fields, "vantages", "sources"} - {"vantage"}
     top = (

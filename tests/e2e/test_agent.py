@@ -15,7 +15,7 @@ from tests.e2e.running import Monitor, wait_for
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 MOST = 85_000_000
 """Bytes that an agent may hold."""
@@ -59,12 +59,12 @@ def test_an_agent_looks_hands_in_pauses_and_stays_small() -> None:
     """Cycle after cycle, with X blocked from the third on: every look arrives once, memory stays
     under its bound, and after `pause` the line is silent until `resume`."""
     with Lab([LabNetwork("ptcl", 17557)], controls=0) as lab:
-        probe = {"rate": 20, "concurrency": 100, "retry_pause": "0.2s"}
-        config, collector = prepare(lab, interval="6s", probe=probe)
+        probe = {"rate": 60, "concurrency": 100, "retry_pause": "0.1s"}
+        config, collector = prepare(lab, interval="3s", probe=probe)
         with collecting(lab, collector), agent(lab, config) as running:
             wait_for(lambda: len(running.cycles("ptcl")) >= 2, "two cycles", 90)
             lab.network("ptcl").block(sni=["x.com", ".x.com", ".twimg.com"], how="reset")
-            wait_for(lambda: len(running.cycles("ptcl")) >= 7, "five more", 200)
+            wait_for(lambda: len(running.cycles("ptcl")) >= 5, "three more", 200)
             assert resident(running.process.pid) < MOST
             wait_for(lambda: status(lab, config)["spooled"] == 0, "an empty spool", 60)
             told = status(lab, config)
@@ -72,13 +72,13 @@ def test_an_agent_looks_hands_in_pauses_and_stays_small() -> None:
             assert abs(told["clock_offset"]) < 5
             counts = collector.counts()
             assert set(counts["measurements"].values()) == {1}
-            assert counts["reports"] >= 7
+            assert counts["reports"] >= 5
             assert counts["paths"]["/agent/v1/controls"] > 0
             pause(lab, config, "pause")
             wait_for(lambda: running.said("paused by the host"), "silence", 10)
             time.sleep(2)  # for what was on the line just then
             seen, sent = len(running.cycles("ptcl")), collector.counts()["paths"]
-            time.sleep(15)
+            time.sleep(8)  # in which two cycles are due
             assert len(running.cycles("ptcl")) == seen
             assert collector.counts()["paths"] == sent
             pause(lab, config, "resume")
@@ -97,8 +97,8 @@ def read_again(running: Monitor, config: Path) -> None:
     written = config.read_text()
     refused = "configuration not reloaded, the old one stays in use"
     for text, said in (
-        (written.replace('interval = "6s"', 'interval = "4s"'), "configuration reloaded"),
-        (written.replace('interval = "6s"', 'interval = "now and then"'), refused),
+        (written.replace('interval = "3s"', 'interval = "2s"'), "configuration reloaded"),
+        (written.replace('interval = "3s"', 'interval = "now and then"'), refused),
     ):
         assert text != written
         config.write_text(text)

@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.lab,
     pytest.mark.prometheus,
     pytest.mark.alertmanager,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(900),
 ]
 
 RULES = Path(__file__).parents[2] / "dashboards" / "prometheus" / "shutwatch.rules.yml"

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.running import Monitor, running, wait_for
-from tests.e2e.test_events import BRISK, HASTY
+from tests.e2e.watching import BRISK, HASTY
 from tests.lab import hosts
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 from tests.scenarios.story import write_config
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 COUNTRIES = {
     "pk1": "PK",

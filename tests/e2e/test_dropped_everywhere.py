@@ -17,7 +17,7 @@ from probes.catalog.host import is_literal
 from tests.e2e.running import Monitor, running
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
-from tests.scenarios.soak import side_by_side, table
+from tests.scenarios.soak import side_by_side, write_rows
 
 pytestmark = pytest.mark.lab
 
@@ -132,16 +132,6 @@ the first event *suspected* (at most {suspected:.0f}) and *confirmed* (at most {
 """
 
 
-def _write(count: int, found: dict[int, Told]) -> None:
-    """The rows of these runs, beside those of other numbers of vantages."""
-    known = DOCUMENT.read_text(encoding="utf-8").splitlines() if DOCUMENT.exists() else []
-    cells = [line.strip("| ").split(" | ") for line in known if line.startswith("|")]
-    kept = [row for row in cells[2:] if row[0] != str(count)]
-    rows = sorted([*kept, *_rows(found, count)], key=lambda row: int(str(row[0])))
-    text = _INTRODUCTION.format(suspected=SUSPECTED, confirmed=CONFIRMED)
-    DOCUMENT.write_text(text + table(_HEAD, rows), encoding="utf-8")
-
-
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize(("count", "runs", "labs"), [(1, 10, 5), (5, 4, 2), (10, 2, 1), (20, 1, 1)])
@@ -149,6 +139,7 @@ def test_no_turn_is_missed_and_events_come_in_time(count: int, runs: int, labs: 
     """Nine runs of ten are in time; writes docs/soak-dropped-lab.md."""
     how = partial(_run, runs=runs)
     found = side_by_side(partial(_lab, count), range(1, runs + 1), how, labs=labs)
-    _write(count, found)
+    introduction = _INTRODUCTION.format(suspected=SUSPECTED, confirmed=CONFIRMED)
+    write_rows(DOCUMENT, introduction, _HEAD, _rows(found, count))
     assert all(told.missed == 0 for told in found.values()), found
     assert sum(told.in_time for told in found.values()) >= 0.9 * runs, found

@@ -77,7 +77,7 @@ def _run(lab: Lab, seed: int) -> Times:
         return Times(how, suspected, confirmed, _until(monitor, "recovering", lifted))
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_minutes_from_block_to_confirmed_and_back() -> None:
     """Two seeded runs, side by side: suspected in 2 minutes, confirmed and seen to end in 4."""
     found = side_by_side(_lab, [1, 2], _run, labs=2)

@@ -12,7 +12,7 @@ from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 from tests.worlds.postgresql import Cluster
 
-pytestmark = [pytest.mark.lab, pytest.mark.postgres, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.postgres, pytest.mark.timeout(900)]
 
 NETWORKS = {"ptcl": 17557, "jazz": 45669, "zong": 59257}
 AFFECTED = (17557, 45669)

@@ -15,7 +15,7 @@ from tests.lab.lab import Lab
 from tests.lab.narrows import Cut
 from tests.lab.network import LabNetwork
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 NETWORKS = {"ptcl": 17557, "jazz": 45669}
 SOURCES = {"ptcl": "127.77.31.11", "jazz": "127.77.31.12"}

@@ -15,7 +15,7 @@ from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 from tests.worlds.postgresql import Cluster
 
-pytestmark = [pytest.mark.lab, pytest.mark.postgres, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.postgres, pytest.mark.timeout(900)]
 
 BEHIND = 1200.0
 """Seconds from the end of the day to now: past what is live."""

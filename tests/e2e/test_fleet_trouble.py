@@ -27,7 +27,7 @@ from tests.lab.narrows import Cut
 from tests.lab.network import LabNetwork, Network
 from tests.worlds.postgresql import DURABLE, Cluster
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 NETWORKS = {"ptcl": 17557, "jazz": 45669, "zong": 59257}
 REJECTED, CUT_OFF = "shutwatch_ingest_rejected_total", "shutwatch_ingest_cut_off_total"

@@ -18,7 +18,7 @@ from tests.lab.hosts import LabHost
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 VICTIM = LabHost(name="victim.example", ports=(443, 80, 8443))
 NEIGHBOUR = "192.168.77.1"

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.running import running, wait_for
-from tests.e2e.test_events import BRISK, HASTY, X_HOSTS, X_NAMES
+from tests.e2e.watching import BRISK, HASTY, X_HOSTS, X_NAMES
 from tests.lab.hosts import TRANSPARENT_PROXY
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
 from tests.scenarios.story import write_config
 
-pytestmark = [pytest.mark.soak, pytest.mark.lab, pytest.mark.timeout(540)]
+pytestmark = [pytest.mark.soak, pytest.mark.lab, pytest.mark.timeout(900)]
 
 FAULTS: dict[str, Callable[[Network], object]] = {
     "office-proxy": lambda network: network.forge(

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.running import wait_for
 from tests.lab.namespaces import Namespace, Namespaces
 
-pytestmark = [pytest.mark.lab, pytest.mark.make, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.lab, pytest.mark.make, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 VENV = Path(sys.executable).parents[1]

@@ -4,13 +4,13 @@ import msgspec
 import pytest
 
 from tests.e2e.running import running, wait_for
-from tests.e2e.test_events import BRISK, X_HOSTS
+from tests.e2e.watching import BRISK, X_HOSTS
 from tests.lab import hosts
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 from tests.scenarios.story import write_config
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 
 def test_addresses_dropped_twice_are_one_block() -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from tests.worlds.receiver import receiving
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 KILLS = 12
 

@@ -21,7 +21,7 @@ from tests.scenarios.story import write_config
 from tests.scenarios.test_techniques import CATALOG
 from tests.worlds.mmdb import country, write_mmdb
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 
 def test_own_address_is_stored_nowhere() -> None:

@@ -10,13 +10,13 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.running import Monitor, running, wait_for
-from tests.e2e.test_events import BRISK
+from tests.e2e.watching import BRISK
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
 from tests.scenarios.story import write_config
 from tests.scenarios.test_partial import ANY_V4, X_NAMES
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 COUNTRIES = {"half": "BR", "ipv4": "KE", "one-address": "IR", "bursts": "ET", "clean": "PK"}
 LASTING: dict[str, Callable[[Network], object]] = {

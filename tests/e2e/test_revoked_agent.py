@@ -10,7 +10,7 @@ from tests.e2e.running import wait_for
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 SILENCE = 15.0
 """Seconds; more than two intervals."""

@@ -10,7 +10,6 @@ import io
 import json
 import re
 import signal
-import time
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -66,9 +65,10 @@ class Newsroom(msgspec.Struct, kw_only=True):
         wait_for(lambda: monitor.cycles("ptcl"), "a quiet start", LONG)
         rule = self.block()
         wait_for(lambda: monitor.said("event", change="confirmed"), "the first block", LONG)
+        minute = datetime.now(UTC).minute
         rule.lift()
         wait_for(lambda: monitor.said("event", change="ended"), "its end", LONG)
-        time.sleep(60 - datetime.now(UTC).second)
+        wait_for(lambda: datetime.now(UTC).minute != minute, "another minute", LONG)
         self.rule = self.block()
         wait_for(lambda: monitor.said("event", change="reopened"), "the second block", LONG)
 

@@ -31,13 +31,13 @@ from monitor.measuring.transfers import NEXT_DUE
 from storage.open_store import open_store
 from storage.values.selection import Selection
 from tests.e2e.running import Monitor, running, wait_for
-from tests.e2e.test_events import HASTY
+from tests.e2e.watching import HASTY
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
 from tests.scenarios.rounds import SETTINGS, SLOW_CYCLE, Rounds, told
 from tests.scenarios.story import write_config
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 VIDEO = [".googlevideo.com"]
 COUNTRIES = {"64k": "BR", "frozen": "IR", "open": "PK"}

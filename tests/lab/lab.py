@@ -38,7 +38,7 @@ from tests.lab.wiring import box_lines, client_lines, client_lines6, internet_li
 from tests.lab.worker import Worker, WorkerError
 from tests.lab.world import Control, DirectControl, Internet
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 """Seconds `run` waits unless told otherwise."""
 
 

@@ -5,7 +5,7 @@ import pytest
 from benchmarks.fleet import Pace, run
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(900)
 def test_a_small_fleet_out_of_order_is_judged_whole_and_once() -> None:
     """Eight agents in two countries send over real HTTP, each up to two seconds late. Whatever was
     acknowledged is judged once; the one block is one event, which is confirmed and names its

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.git, pytest.mark.make, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.git, pytest.mark.make, pytest.mark.timeout(900)]
 
 
 def _run(folder: Path, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:

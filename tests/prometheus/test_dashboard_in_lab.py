@@ -16,7 +16,7 @@ since,country,kind,text,source
 {datetime.now(UTC):%Y-%m-%d},PK,election,General election,https://news.example/election
 """
 
-pytestmark = [pytest.mark.lab, pytest.mark.prometheus, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.prometheus, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -98,7 +98,7 @@ def test_promtool_accepts_the_rules() -> None:
 
 
 @pytest.mark.prometheus
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_every_case_of_the_rules_holds() -> None:
     """`promtool test rules` passes."""
     done = promtool("test", "rules", CASES.name)

@@ -79,12 +79,12 @@ class FakeApi:
     @staticmethod
     def _selected(one: dict[str, Any], query: dict[str, str]) -> bool:
         at = one["measurement_start_time"]
-        domain = query.get("domain")
+        domains = query["domain"].split(",") if "domain" in query else None
         return (
-            one["probe_cc"] == query["probe_cc"]
-            and one["test_name"] == query["test_name"]
+            one["probe_cc"] in query["probe_cc"].split(",")
+            and one["test_name"] in query["test_name"].split(",")
             and query["since"] <= at < query["until"]
-            and (domain is None or f"//{domain}/" in str(one["input"]))
+            and (domains is None or any(f"//{host}/" in str(one["input"]) for host in domains))
         )
 
 

@@ -11,7 +11,9 @@ from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
 from monitor.replay.imported_row import ReplayError
+from monitor.replay.neighbours import neighbours
 from monitor.replay.ooni_api import USER_AGENT, OoniApi, RequestPace
+from probes.catalog.countries import COUNTRIES
 from tests.replay.api import BEGUN, FakeApi, Reply, blocked_since, served
 
 QUERY = {
@@ -175,6 +177,33 @@ def test_the_command_finds_the_block(api: FakeApi, tmp_path: Path) -> None:
     early, late = (datetime.fromisoformat(event[f"onset_{b}"]) for b in ("earliest", "latest"))
     assert BEGUN - timedelta(hours=2) <= early < BEGUN <= late < BEGUN + timedelta(hours=2)
     assert "480 of 480 rows" in done.stderr
+
+
+def test_what_fails_in_the_neighbours_too_is_no_block(tmp_path: Path) -> None:
+    """X stops answering in Pakistan, India and Afghanistan at once. The command asks for rows of
+    the neighbours and of the other platforms by itself, and accuses nobody."""
+    everywhere = [
+        {**one, "probe_cc": country, "measurement_uid": one["measurement_uid"] + country}
+        for country in ("PK", "IN", "AF")
+        for one in blocked_since(BEGUN, days=15, asns=(17557,))
+    ]
+    with served(FakeApi(everywhere)) as api:
+        done = _command(api, tmp_path, "--since", "2024-02-10", "--until", "2024-03-01")
+        assert done.exit_code == 0, done.output
+        assert done.stdout == ""
+        asked = "".join(api.asked)
+    assert "probe_cc=IN%2CAE%2CAF%2CIR" in asked
+    assert "telegram%2Cwhatsapp" in asked
+    assert "www.instagram.com" in asked
+
+
+def test_every_country_has_others_to_read_beside_it() -> None:
+    """Two at least, itself never, and all of them countries."""
+    for code in COUNTRIES:
+        beside = neighbours(code)
+        assert len(beside) >= 2
+        assert code not in beside
+        assert set(beside) <= set(COUNTRIES)
 
 
 def test_the_command_says_what_it_needs(api: FakeApi, tmp_path: Path) -> None:

@@ -130,6 +130,114 @@ def test_counts_last_as_long_as_they_lie_apart(tmp_path: Path) -> None:
     assert first.until - first.at == timedelta(hours=1)
 
 
+def test_counts_of_one_site_as_they_are_downloaded(tmp_path: Path) -> None:
+    """One site in one country, by day: neither stands in the file, so both are said. The same in
+    CSV and in JSON."""
+    days = [
+        {
+            "anomaly_count": 3,
+            "confirmed_count": 1,
+            "failure_count": 2,
+            "measurement_count": 50,
+            "measurement_start_day": f"2024-02-1{day}",
+            "ok_count": 44,
+        }
+        for day in range(5, 9)
+    ]
+    lines = [",".join(days[0]), *(",".join(map(str, day.values())) for day in days)]
+    (tmp_path / "ooni-aggregate.csv").write_text("\n".join(lines))
+    answer = {"v": 0, "dimension_count": 1, "db_stats": {}, "result": days}
+    (tmp_path / "ooni-aggregate.json").write_text(json.dumps(answer))
+    wanted = RowFilter(country="PK", platform="x")
+    for name in ("ooni-aggregate.csv", "ooni-aggregate.json"):
+        rows = rows_in(tmp_path / name, NAMES, wanted, RowCounts())
+        assert [(row.country, row.platform, row.total, row.failed) for row in rows] == [
+            ("PK", "x", 48, 4.0)
+        ] * 4
+        assert rows[0].until - rows[0].at == timedelta(days=1)
+        with pytest.raises(ReplayError, match="--country"):
+            rows_in(tmp_path / name, NAMES, RowFilter(platform="x"), RowCounts())
+        with pytest.raises(ReplayError, match="--platform"):
+            rows_in(tmp_path / name, NAMES, RowFilter(country="PK"), RowCounts())
+
+
+def test_what_ooni_thinks_of_an_interval(tmp_path: Path) -> None:
+    """Scores in an object of their own: one row for each network and day, however many
+    measurements stand behind it, and with its end."""
+    scores = {
+        "dns_blocked": 0.0, "dns_down": 0.1, "dns_ok": 0.9,
+        "tcp_blocked": 0.0, "tcp_down": 0.0, "tcp_ok": 1.0,
+        "tls_blocked": 0.8, "tls_down": 0.1, "tls_ok": 0.1,
+        "tls_blocked_outcome": "connection_reset", "blocked_max": 0.8,
+    }  # fmt: skip
+    results = [
+        {
+            "count": 40.0,
+            "measurement_start_day": f"2026-01-0{day}T00:00:00",
+            "loni": scores,
+            "domain": "twitter.com",
+            "probe_cc": "PK",
+            "probe_asn": 17557,
+            "test_name": "web_connectivity",
+            "input": None,
+        }
+        for day in (2, 3)
+    ]
+    text = json.dumps({"db_stats": {}, "dimension_count": 1, "results": results})
+    first, _ = _rows(tmp_path, text, name="analysis.json")
+    assert (first.platform, first.asn, first.total, first.methods) == (
+        "x", 17557, 1, ("tls.reset",)
+    )  # fmt: skip
+    assert first.failed == pytest.approx(0.8)
+    assert first.until - first.at == timedelta(days=1)
+
+
+OBSERVED = (
+    "measurement_uid,measurement_start_time,probe_cc,probe_asn,test_name,hostname,network_type,"
+    "dns_engine,dns_failure,tcp_failure,tls_failure,tls_cipher_suite,http_failure,"
+    "http_response_status_code,software_version\n"
+)
+
+
+def test_observations_of_one_measurement_are_one_row(tmp_path: Path) -> None:
+    """A row for each address: it failed where none was reached, or where the name failed. Lines
+    over a VPN, and lookups by a resolver of OONI's choice, say nothing of the network."""
+    begin = "2024-02-17 18:00:00,PK,17557,web_connectivity,twitter.com"
+    lines = [
+        f"a,{begin},wifi,,,generic_timeout_error,,,,,3.19",
+        f"a,{begin},wifi,,,,,TLS_AES_128_GCM_SHA256,,200,3.19",
+        f"b,{begin},wifi,,,,connection_reset,,,,3.19",
+        f"b,{begin},wifi,udp,dns_nxdomain_error,,,,,,3.19",
+        f"c,{begin},mobile,system,dns_nxdomain_error,,,,,,3.19",
+        f"c,{begin},mobile,,,,,TLS_AES_128_GCM_SHA256,,200,3.19",
+        f"d,{begin},vpn,,,,connection_reset,,,,3.19",
+    ]
+    tally = RowCounts()
+    rows = _rows(tmp_path, OBSERVED + "\n".join(lines), tally=tally)
+    assert {row.uid: (row.failed, row.methods) for row in rows} == {
+        "a": (0.0, ()),
+        "b": (1.0, ("tls.reset",)),
+        "c": (1.0, ("dns.nxdomain",)),
+    }
+    assert {row.version for row in rows} == {"3.19"}
+    assert tally.silent == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"msg": "Axis X and Y cannot be the same", "v": 0}, "OONI refused: Axis X"),
+        ({"v": 0, "result": {"anomaly_count": 1, "measurement_count": 9}}, "axis_x="),
+    ],
+)
+def test_answers_without_rows_say_why(
+    tmp_path: Path, answer: dict[str, object], message: str
+) -> None:
+    """A refusal with status 200, and counts without a day."""
+    with pytest.raises(ReplayError, match=message):
+        _rows(tmp_path, json.dumps(answer), name="answer.json")
+
+
 def test_gzip_and_json_are_read_too(tmp_path: Path) -> None:
     """The same rows packed, as an answer of the API, and one object a line."""
     row = {

@@ -12,10 +12,10 @@ from tests.lab.hosts import Page, web_page
 from tests.lab.lab import Lab
 from tests.lab.network import Network
 from tests.scenarios import (
+    test_ailing_vantages,
     test_allowlists,
     test_chat_and_calls,
     test_functions,
-    test_innocent,
     test_lasting_faults,
     test_partial,
     test_plain_drops,
@@ -187,7 +187,7 @@ ELSEWHERE: Mapping[str, Beside] = {
     **_all(test_partial.BLOCKS),
     **_all({name: fault.apply for name, fault in test_lasting_faults.FAULTS.items()}),
     **_all(
-        test_innocent.AILMENTS,
+        test_ailing_vantages.AILMENTS,
         cut="vantage-offline",
         unplugged="vantage-unplugged",
         captive="captive-portal",

@@ -10,7 +10,7 @@ from tests.lab.network import Network
 from tests.scenarios.matrix import Answer, Scenario, State, blocked, insufficient, ok, site
 
 _NEVER = "not covered"
-_INNOCENT = "test_innocent.py::test_an_ailing_vantage_accuses_nobody"
+_INNOCENT = "test_ailing_vantages.py::test_an_ailing_vantage_accuses_nobody"
 
 
 def _ailing(name: str, story: str, rule_id: str, ooni: str = _NEVER, differs: str = "") -> Scenario:
@@ -587,7 +587,7 @@ BEYOND: tuple[Scenario, ...] = (
         story="Every network of the country falls silent at once: an event of its own kind.",
         ooni=_NEVER,
         answer=insufficient("vantage.offline"),
-        proved_in="../e2e/test_events.py::test_shutdown",
+        proved_in="../e2e/test_circumstances.py::test_shutdown",
     ),
     Scenario(
         name="control-offline",

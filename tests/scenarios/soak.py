@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -107,6 +108,19 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(str(cell) for cell in row)} |\n" for row in lines)
+
+
+def write_rows(
+    document: Path, introduction: str, head: Sequence[str], rows: Iterable[Sequence[object]]
+) -> None:
+    """Write a document with one table, whose rows begin with a number. Rows that it has of other
+    numbers stay."""
+    known = document.read_text(encoding="utf-8").splitlines() if document.exists() else []
+    before = [line.strip("| ").split(" | ") for line in known if line.startswith("|")][2:]
+    new = [[str(cell) for cell in row] for row in rows]
+    kept = [row for row in before if row[0] not in {one[0] for one in new}]
+    body = table(head, sorted([*kept, *new], key=lambda row: int(str(row[0]))))
+    document.write_text(introduction + body, encoding="utf-8")
 
 
 def counted(words: Mapping[str, Sequence[int]], most: int = 6) -> str:

@@ -17,7 +17,7 @@ from tests.lab.network import LabNetwork, Network
 from tests.scenarios.matrix_beyond import LISTS
 from tests.scenarios.story import Seen, once
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 PLATFORMS = ["x", "facebook", "youtube"]
 GOOGLE = [host.name for host in hosts.ALL if host.group == "google"] + ["www.google.com"]

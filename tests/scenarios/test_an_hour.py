@@ -20,7 +20,7 @@ from tests.scenarios.rounds import Round, Rounds, Told, told
 from tests.scenarios.story import UNHURRIED, write_config
 from tests.scenarios.test_lasting_faults import X_HOSTS, X_NAMES
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 MINUTE = 60.0
 EDGE = "edge-dead"

@@ -73,7 +73,7 @@ def told() -> Iterator[tuple[Looks, Seen, dict[str, Any]]]:
             apply(lab.network(name))
         config = ("--config", str(write_config(lab, platforms=["telegram", "messenger"])))
         probed = lab.run(
-            ["shutwatch", "probe", "--quic", "--json", *config, CENTRE, STUN, SITE], timeout=60
+            ["shutwatch", "probe", "--quic", "--json", *config, CENTRE, STUN, SITE], timeout=300
         )
         assert probed.returncode == 0, probed.stderr
         far = {

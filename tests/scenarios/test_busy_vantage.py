@@ -14,7 +14,7 @@ from tests.lab.network import LabNetwork
 from tests.scenarios.story import Line, Seen, seen
 from tests.scenarios.test_throttling import ROOMY, THROTTLING
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 HOSTS = {
     "x": "x.com",

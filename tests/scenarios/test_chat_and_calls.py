@@ -133,7 +133,7 @@ def _calls(*options: str, quic: bool = False) -> tuple[Seen, dict[str, list[dict
         extra = f'[catalog]\nfile = "calls.toml"\nplatforms = [{names}]'
         path = write_config(lab, probe=UNHURRIED, extra=extra)
         argv = ["shutwatch", "once", *options, "--config", str(path), "--json"]
-        cycle = seen(lab.run(argv, timeout=120))
+        cycle = seen(lab.run(argv, timeout=300))
         hosts = ("stun.cloudflare.com", "stun.l.google.com", "time.cloudflare.com")
         return cycle, {host: lab.internet.visits(host) for host in (*hosts, "time.google.com")}
 

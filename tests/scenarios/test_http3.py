@@ -29,7 +29,7 @@ def look(lab: Lab) -> Seen:
     """One cycle that asks over HTTP/3 wherever it is offered."""
     path = write_config(lab, platforms=["x", "youtube", "messenger"], probe=UNHURRIED)
     argv = ["shutwatch", "once", "--quic", "--config", str(path), "--json"]
-    return seen(lab.run(argv, timeout=120))
+    return seen(lab.run(argv, timeout=300))
 
 
 class Story:

@@ -52,7 +52,7 @@ def _look(run: str) -> Seen:
                     text = text.replace(f'"{network.resolver6}"', f'"{network.resolver}"')
             path.write_text(text)
         argv = ["shutwatch", "once", "--config", str(path), "--json"]
-        return seen(lab.run(argv, timeout=120))
+        return seen(lab.run(argv, timeout=300))
 
 
 @pytest.fixture(scope="module")

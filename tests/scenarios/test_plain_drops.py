@@ -11,7 +11,7 @@ from tests.lab.network import LabNetwork, Network
 from tests.scenarios.story import Seen, once
 from tests.scenarios.test_lasting_faults import X_HOSTS
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 X_PREFIXES = ["104.244.42.0/24", "2606:1f80:f000::/48"]
 BESIDE = "www.wikipedia.org"

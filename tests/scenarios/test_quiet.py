@@ -51,7 +51,7 @@ def start(lab: Lab) -> subprocess.Popen[str]:
 
 def finish(running: subprocess.Popen[str]) -> Seen:
     """What it printed."""
-    output, errors = running.communicate(timeout=60)
+    output, errors = running.communicate(timeout=300)
     assert running.returncode == 0, errors
     return seen(subprocess.CompletedProcess([], 0, output, errors))
 

@@ -16,7 +16,7 @@ from tests.lab.network import LabNetwork, Network
 from tests.scenarios.matrix_beyond import SPEED
 from tests.scenarios.story import UNHURRIED, Line, Seen, seen, write_config
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 FREEZE = 16 * 1024
 VIDEO = ".googlevideo.com"

@@ -50,6 +50,8 @@ from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict
 PROGRESS, LONGEST_PROGRESS = 0.1, timedelta(minutes=10)
 """While a stretch goes on, its last blocked measurement is noted once it is this share longer, or
 this much: an event is not stored with every measurement."""
+_OVERLAP = timedelta(hours=72)
+"""Of imported data: networks measured within this time tell when a block of several began."""
 
 
 class CountryPlatform(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,7 +162,9 @@ def _moves(
             event = _at(event, verdict, state=EventState.RECOVERING)
             yield Change(name="recovering", event=event)
         return
-    if any(status.unobserved for status in event.networks):
+    if any(status.unobserved for status in event.networks) and not (
+        settings.decided and _mostly_over(event)
+    ):
         if event.state is not EventState.UNOBSERVED:
             event = _at(event, verdict, state=EventState.UNOBSERVED)
             yield Change(name="unobserved", event=event)
@@ -244,7 +248,7 @@ def _updated(
     )
     event = _weighed(event, support_of(streams, verdict.judged_at, settings), settings)
     firsts = [status.stretches[0] for status in networks if status.stretches]
-    earliest, latest = onset_of(firsts)
+    earliest, latest = onset_of(firsts, _OVERLAP if settings.decided else None)
     return _at(event, verdict, onset_earliest=earliest, onset_latest=latest)
 
 
@@ -430,9 +434,19 @@ def _known_to_be_back(
     return EventState.SUSPECTED if event.confirmed_at is None or short else EventState.CONFIRMED
 
 
+def _mostly_over(event: Event) -> bool:
+    """Whether as many networks were found open again, since any was last found blocked, as are no
+    longer measured: where people measure when they like, some networks never are again."""
+    ends = [(status, status.stretches[-1]) for status in event.networks if status.stretches]
+    blocked = max(end.end_earliest or end.onset_latest for _, end in ends)
+    silent = sum(status.unobserved for status, _ in ends)
+    over = sum(end.end_latest is not None and end.end_latest >= blocked for _, end in ends)
+    return 0 < silent <= over
+
+
 def _closed(event: Event, verdict: _Judged) -> Change:
     ends = [status.stretches[-1] for status in event.networks if status.stretches]
-    unseen = any(status.unobserved for status in event.networks)
+    unseen = any(status.unobserved for status in event.networks) and not _mostly_over(event)
     return closed(
         event,
         max((e.end_earliest for e in ends if e.end_earliest), default=None),

@@ -201,6 +201,9 @@ class DetectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     cap_weak: float = 0.2
     """Highest rate of wrong readings of any stream, when the control sees none."""
     cap_strong: float = 0.02
+    decided: bool = False
+    """Strong readings are decisions made before, from many measurements each: one that clears is
+    enough, and weak ones between them only date."""
 
     @property
     def readings_a_year(self) -> float:
@@ -372,7 +375,9 @@ def _accused(state: Detector, reading: Reading, settings: DetectorSettings) -> D
     same = _same(state, reading, settings)
     alone = _alone(state, reading, settings)
     outage = settings.outage.same(_seconds(state.down_at, reading.at))
-    score = state.score + _gain(state, reading, same, alone, outage)
+    score = state.score
+    if reading.strong or not settings.decided:
+        score += _gain(state, reading, same, alone, outage)
     sent = reading.conclusive or (reading.persistence is Persistence.BRIEF and reading.strong)
     if sent and not state.sent:
         score += state.carried
@@ -413,7 +418,7 @@ def _accused_again(state: Detector, reading: Reading, settings: DetectorSettings
 def _cleared(state: Detector, reading: Reading, settings: DetectorSettings) -> Detector:
     if state.blocked:
         return _cleared_again(state, reading, settings)
-    score = max(0.0, state.score + reading.llr)
+    score = 0.0 if settings.decided else max(0.0, state.score + reading.llr)
     open_since = state.open_since or reading.until or reading.at
     wrong = strong = 0.0
     carried = max(0.0, state.carried + math.log(1.0 - ACTS))

@@ -38,6 +38,8 @@ class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
     0: a new key weighs in full at once."""
     interval: float = 300.0
     """Seconds between two cycles of one vantage; not in the table, but at the top of the file."""
+    decided: bool = False
+    """Verdicts are decisions made before, as of imported data; not in the file."""
     agents: Mapping[str, tuple[KeyPeriod, ...]] = {}
     """Vantage → its keys, oldest first, as a collector's database has them; not in the file."""
 
@@ -48,11 +50,19 @@ class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def detector(self) -> DetectorSettings:
-        return _detector(self.false_suspected, self.false_confirmed, self.false_ends, self.interval)
+        return _detector(
+            self.false_suspected,
+            self.false_confirmed,
+            self.false_ends,
+            self.interval,
+            decided=self.decided,
+        )
 
 
 @lru_cache(maxsize=64)
-def _detector(suspected: float, confirmed: float, ends: float, interval: float) -> DetectorSettings:
+def _detector(
+    suspected: float, confirmed: float, ends: float, interval: float, *, decided: bool
+) -> DetectorSettings:
     """Cached, since every verdict needs it.
 
     Faults come by the hour, not by the measurement: a shorter interval makes no more of them, and
@@ -64,4 +74,5 @@ def _detector(suspected: float, confirmed: float, ends: float, interval: float) 
         false_confirmed=confirmed,
         false_ends=ends,
         gap=max(DetectorSettings().gap, SILENT_INTERVALS * interval),
+        decided=decided,
     )

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+import msgspec
+
 from monitor.analysis.events.event import Event, NetworkStatus, Stretch
 
 MOST_KEPT = 200
@@ -32,7 +34,12 @@ def stretches(event: Event) -> tuple[Stretch, ...]:
             groups[-1].append(span)
         else:
             groups.append([span])
-    return tuple(_union(group) for group in groups) or (_bounds(event),)
+    found = [_union(group) for group in groups] or [_bounds(event)]
+    bound, known = event.onset_earliest, found[0].onset_earliest
+    if bound is not None and (known is None or known < bound):
+        # The event's own bound leaves out networks that say nothing of its onset.
+        found[0] = msgspec.structs.replace(found[0], onset_earliest=bound)
+    return tuple(found)
 
 
 def first(event: Event) -> Stretch:
@@ -61,15 +68,25 @@ class Begun(Protocol):
     def onset_latest(self) -> datetime: ...
 
 
-def onset_of(spans: Iterable[Begun]) -> tuple[datetime | None, datetime]:
+def onset_of(
+    spans: Iterable[Begun], overlap: timedelta | None = None
+) -> tuple[datetime | None, datetime]:
     """The bounds of the onset of what began with these together, one at least.
 
     Whichever came first decides whether there is an earliest bound. The bound is the oldest one,
     because any of them may have come first. A network that was never found open and accuses later
     than others moves no bound: before its first test it was not among those tested.
+
+    With `overlap` only bounds count that are so close to the onset, if there are any: where people
+    measure when they like, one who did a month ago says nothing of a day.
     """
     listed = list(spans)
     begun = min(listed, key=lambda one: (one.onset_latest, one.onset_earliest is not None))
+    if overlap is not None:
+        bounds = (one.onset_earliest for one in listed if one.onset_earliest is not None)
+        near = [at for at in bounds if timedelta() <= begun.onset_latest - at <= overlap]
+        if near:
+            return min(near), begun.onset_latest
     if begun.onset_earliest is None:
         return None, begun.onset_latest
     return min(one.onset_earliest for one in listed if one.onset_earliest), begun.onset_latest

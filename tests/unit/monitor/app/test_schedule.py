@@ -37,13 +37,14 @@ class Jobs(CycleJobs):
         self.begun: list[tuple[str, float]] = []
         self.recorder = Folded(SETTINGS.events)
         self.between: list[float] = []
+        self.busy_until = 0.0
         self.silent: frozenset[str] = frozenset()
         self.out_of_turn: list[tuple[float, frozenset[str]]] = []
 
     def measures(self, vantage: VantagePoint) -> bool:
-        """None measures when another is due."""
+        """Whether a cycle is under way; none is unless told so."""
         del vantage
-        return False
+        return asyncio.get_running_loop().time() < self.busy_until
 
     async def run_scheduled(self, vantage: VantagePoint) -> Cycle | None:
         """One that finds nothing."""
@@ -170,6 +171,21 @@ async def test_half_way_between_two_turns_platforms_are_tested_shortly() -> None
     ((measured, platforms),) = jobs.out_of_turn
     assert measured == pytest.approx(jobs.between[-1], abs=0.01)
     assert platforms == jobs.silent
+
+
+async def test_what_is_silent_waits_for_a_cycle_under_way() -> None:
+    """One that measured speeds for minutes made others, which were asked for meanwhile, be lost."""
+    jobs = Jobs()
+    jobs.silent = frozenset({"x"})
+    turns = schedule(jobs, interval=300.0, jitter=0.0, catalog=CATALOG)
+    jobs.busy_until = 480.0
+    await asyncio.sleep(500)
+    await turns.stop()
+    assert jobs.between == pytest.approx([450.0], abs=0.01)
+    ((began, platforms),) = jobs.out_of_turn
+    assert platforms == {"x"}
+    assert 480.0 <= began <= 485.0
+    assert not jobs.counted.missed
 
 
 @pytest.mark.parametrize(

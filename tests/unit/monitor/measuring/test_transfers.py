@@ -329,6 +329,35 @@ async def test_a_page_that_was_reached_and_cannot_be_measured_is_tried_again() -
     assert [v.kind for v in made.transfers] == [TransferClass.OK]
 
 
+async def test_a_block_that_begins_meanwhile_ends_the_transfers() -> None:
+    """A cycle whose transfers all met silence took 200 s, and the block was met a turn later."""
+    two = (
+        '[platform.x.function.web]\ncore = true\nendpoints = ["https://x.com/"]\n'
+        '[platform.y.function.web]\ncore = true\nendpoints = ["https://www.wikipedia.org/"]\n'
+    )
+    settings = msgspec.structs.replace(SETTINGS, catalog=parse_catalog(two, "two.toml"))
+    world = World(settings)
+    looks = [
+        page(),
+        msgspec.structs.replace(page(), platform="y", endpoint="https://www.wikipedia.org/"),
+    ]
+    endpoints = [
+        EndpointMeasurements(
+            platform=one.platform, function=one.function, endpoint=one.endpoint, attempts=(one,)
+        )
+        for one in looks
+    ]
+    for address in (PLATFORM, ELSEWHERE):
+        world.networks[FIELD.id].peer(address, 443, Peer(connect=HANG))
+    async with world.transfers() as cycles:
+        made = []
+        for name in ("first", "when all are due"):
+            measure, well = cycles.transfers.run, health(VantageState.OK)
+            made.append(await measure(FIELD, name, world.now(), well, endpoints))
+            world.at += timedelta(days=1)
+    assert [len(one) for one in made] == [0, 1]
+
+
 async def test_by_the_clock_each_object_is_due_once_in_a_while() -> None:
     """Not before its time, within a quarter of it at first, then after it, give or take a tenth."""
     world = World()

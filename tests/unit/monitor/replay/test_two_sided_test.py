@@ -15,10 +15,11 @@ from monitor.replay.two_sided_test import (
     Rate,
     Sample,
     Track,
+    accuse_since,
     base_rate,
+    gathered,
     likelihood,
     observe,
-    reconsider,
 )
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -147,12 +148,34 @@ def test_an_excuse_stops_an_accusation_and_acquits_nobody() -> None:
     assert _run(_samples(*failing, total=10, excuse=0.4), model)[1] == []
 
 
-def test_what_fails_everywhere_accuses_nobody() -> None:
-    """A platform that is down is down in the other countries too."""
+def test_failing_less_than_is_excused_accuses_nobody() -> None:
+    """Where the others fail four times in ten, three in ten is no sign of a block, and neither is a
+    share that the model of a block would fit better."""
+    model = msgspec.structs.replace(MODEL, ceiling=0.5, blocked=ANY_SHARE, partly=ANY_SHARE)
+    for share in (1.0, 2.0, 3.0, 4.0):
+        rows = _samples(*[share] * 60, total=10, excuse=0.4)
+        assert _blocked(_run(rows, model)[1]) == []
+
+
+def test_what_fails_everywhere_says_nothing() -> None:
+    """Neither for a block nor against one, and an earlier call stands."""
     rows = _samples(*[9.0] * 10, total=10)
-    assert _blocked(_run(rows)[1])
-    down = [msgspec.structs.replace(sample, elsewhere=0.9) for sample in rows]
-    assert _blocked(_run(down)[1]) == []
+    track, calls = _run(rows)
+    assert _blocked(calls)
+    assert _run([msgspec.structs.replace(sample, silent=True) for sample in rows])[1] == []
+    after, more = observe(track, _samples(0.0, total=10, begin=10, silent=True)[0], MODEL)
+    assert (after, more) == (track, ())
+
+
+def test_one_network_alone_accuses_late() -> None:
+    """Twenty rows of half a day do not suffice while no other network blocks; of three days they
+    do, and known block pages do at once."""
+    assert _blocked(_run(_samples(*[0] * 10, *[1] * 20, lone=True))[1]) == []
+    _, calls = _run(_samples(*[0] * 10, *[1] * 80, lone=True))
+    assert _blocked(calls)[0].at == START + 10 * HOUR
+    assert _blocked(calls)[0].called_at >= START + 82 * HOUR
+    shown = [*_samples(*[0] * 10), *_samples(1, 1, begin=10, lone=True, confirmed=1)]
+    assert _blocked(_run(shown)[1])
 
 
 def test_an_unreliable_test_waits_for_another_platform_of_its_owner() -> None:
@@ -171,15 +194,29 @@ def test_a_block_nearby_makes_the_next_one_easier_to_believe() -> None:
 
 
 def test_what_was_gathered_counts_when_a_block_is_called_nearby() -> None:
-    """Two failures are called when another network is, as of their own first; one is not."""
-    two, _ = _run(_samples(*[0] * 10, 1, 1))
-    now = START + 12 * HOUR
-    after, calls = reconsider(two, MODEL, log(180), now)
+    """A network that had begun to fail is called as of its own first failure, but of none before
+    the block began; one that did not fail since is not called."""
+    track, _ = _run(_samples(*[0] * 10, 1, 1, 0, 1))
+    now = START + 14 * HOUR
+    after, calls = accuse_since(track, START, now)
     assert (after.decision, calls[-1].at) == (Decision.BLOCKED, START + 10 * HOUR)
+    assert (calls[0].blocked, calls[0].at) == (False, START + 9 * HOUR)
     assert calls[-1].called_at == now
-    one, _ = _run(_samples(*[0] * 10, 1))
-    assert reconsider(one, MODEL, log(180), now) == (one, ())
-    assert reconsider(two, MODEL, log(180), now + 2 * MODEL.forget) == (two, ())
+    _, calls = accuse_since(track, START + 12 * HOUR, now)
+    assert [(call.blocked, call.at) for call in calls] == [
+        (False, START + 12 * HOUR),
+        (True, START + 13 * HOUR),
+    ]
+    assert accuse_since(track, now, now) == (track, ())
+    assert gathered(track, START) > gathered(track, START + 12 * HOUR) > 0
+
+
+def test_a_block_that_goes_on_is_not_called_open_in_between() -> None:
+    """A row that passes, and nothing but failures after it: called again, without a bound."""
+    _, calls = _run(_samples(*[0] * 10, *[1] * 6, 0, *[1] * 12))
+    first = next(number for number, call in enumerate(calls) if call.blocked)
+    assert len(calls) > first + 1
+    assert all(call.blocked for call in calls[first:])
 
 
 def test_silence_forgets_what_was_gathered() -> None:
@@ -195,6 +232,12 @@ def test_known_block_pages_weigh_more() -> None:
     shown = [msgspec.structs.replace(row, confirmed=int(row.failed)) for row in rows]
     (call,) = _blocked(_run(shown)[1])
     assert call.confirmed
+
+
+def test_a_few_block_pages_among_many_rows_are_no_block() -> None:
+    """One in a hundred, day after day: those of a school, or of one small network."""
+    rows = _samples(*[1.0] * 60, total=100, confirmed=1)
+    assert _blocked(_run(rows)[1]) == []
 
 
 def test_clean_streams_stay_within_the_budget() -> None:

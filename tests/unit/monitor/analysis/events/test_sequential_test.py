@@ -492,3 +492,18 @@ def test_states_survive_storage(story: str) -> None:
     """A state can be written and read back."""
     state = told(story)
     assert msgspec.json.decode(msgspec.json.encode(state), type=Detector) == state
+
+
+def test_decisions_made_before_are_taken_at_their_word() -> None:
+    """Of imported data: one that blocks suspects and a second one blocks, weak readings between
+    them only date, and a single one that clears ends a suspicion."""
+    decided = DetectorSettings(
+        base_interval=43200.0, false_suspected=0.2, gap=259200.0, decided=True
+    )
+    before = told("..s", 43200.0, decided)
+    assert before.phase is Phase.SUSPECTED
+    after = told("..swww", 43200.0, decided)
+    assert (after.phase, after.score) == (Phase.SUSPECTED, before.score)
+    assert after.accused_at > before.accused_at  # type: ignore[operator]
+    assert told("..sws", 43200.0, decided).phase is Phase.BLOCKED
+    assert told("..sww.", 43200.0, decided).phase is Phase.CLEAR

@@ -18,6 +18,7 @@ from monitor.analysis.events.stretches import (
     longest,
     most,
     newest,
+    onset_of,
     shortest,
     stretches,
     went_on,
@@ -240,3 +241,16 @@ def test_nothing_lasts_over_time_found_open_or_not_measured(story: dict[str, str
             )
         if current(event) is None and event.active:
             assert spans[-1].end_latest is not None
+
+
+def test_where_people_measure_when_they_like_stale_bounds_say_nothing() -> None:
+    """One network was last found open long before the onset, one never, one shortly before: the
+    last of these bounds it. Without one so close, all count as ever."""
+    stale, never, fresh = span(-900, 10), span(None, 8), span(5, 9)
+    assert onset_of([stale, fresh]) == (START - 900 * MINUTE, START + 9 * MINUTE)
+    assert onset_of([stale, fresh], 60 * MINUTE) == (START + 5 * MINUTE, START + 9 * MINUTE)
+    assert onset_of([stale, never, fresh], 60 * MINUTE) == (
+        START + 5 * MINUTE,
+        START + 8 * MINUTE,
+    )
+    assert onset_of([stale, never], 60 * MINUTE) == (None, START + 8 * MINUTE)

@@ -1,0 +1,71 @@
+"""Versions of a test that fail where others pass: the test is at fault, and accuses nobody.
+
+A test that breaks is mended in a later version, and for months both are in use. Where, in the same
+week and network, most rows of one version fail and most rows of the others pass, no network blocks
+anything: a censor knows no versions.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from monitor.replay.imported_row import Row
+
+_WEEK = timedelta(days=7)
+_EPOCH = datetime.fromisoformat("2012-01-02T00:00:00Z")
+"""A Monday before the first row of OONI."""
+_FEW = 2.0
+"""Rows of each side that are needed in one network and week."""
+_MOST, _HARDLY_ANY = 0.5, 0.2
+"""Shares of rows that fail: those of a broken version, and those of a sound one."""
+_NETWORKS = 2
+"""Networks on which a version must fail where others pass: one may be one person's device."""
+
+_Kind = tuple[str, str, str, int]
+"""Platform, part, test and number of the week."""
+
+
+class _Counts(msgspec.Struct):
+    failed: float = 0.0
+    total: float = 0.0
+
+
+class BrokenVersions:
+    """Which versions fail where others pass, week by week."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        counts: dict[_Kind, dict[tuple[str, int], dict[str, _Counts]]] = {}
+        for row in rows:
+            if row.version:
+                network = counts.setdefault(_kind(row), {}).setdefault((row.country, row.asn), {})
+                seen = network.setdefault(row.version, _Counts())
+                seen.failed += row.failed
+                seen.total += row.total
+        self._broken = {
+            (kind, version)
+            for kind, networks in counts.items()
+            for version in {version for network in networks.values() for version in network}
+            if _is_broken(version, networks.values())
+        }
+
+    def made(self, row: Row) -> bool:
+        """Whether a broken version made this row, so that it shows nothing."""
+        return bool(self._broken) and (_kind(row), row.version) in self._broken
+
+
+def _kind(row: Row) -> _Kind:
+    return row.platform, row.part, row.test, (row.at - _EPOCH) // _WEEK
+
+
+def _is_broken(version: str, networks: Iterable[dict[str, _Counts]]) -> bool:
+    alone = together = 0
+    for network in networks:
+        mine = network.get(version, _Counts())
+        failed = sum(one.failed for other, one in network.items() if other != version)
+        total = sum(one.total for other, one in network.items() if other != version)
+        if mine.total < _FEW or total < _FEW or mine.failed < _MOST * mine.total:
+            continue
+        alone += failed <= _HARDLY_ANY * total
+        together += failed >= _MOST * total
+    return alone >= _NETWORKS and alone > together

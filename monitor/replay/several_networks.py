@@ -1,0 +1,81 @@
+"""The test of a country: several networks that begin to fail at about the same time.
+
+Three volunteers on three networks who fail within hours show a national block long before any of
+them shows one alone, and one of them, whatever he uploads, never does: his line may be broken. For
+every moment at which a block may have begun, the samples since then are weighed under two models:
+nothing is blocked, or a share of the networks, small or large, is. What passed since then counts
+against it, so that failures of last week do not date the block of today.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from math import exp, inf, log
+
+import msgspec
+
+KEPT = timedelta(hours=72)
+"""Evidence that overlaps in time: older samples are no part of an onset."""
+_SHARES = (0.1, 0.3, 0.6, 0.9)
+"""Shares of a country's networks that a block may reach, equally likely."""
+_ONE_LINE = log(200.0)
+"""Nats that one network can add: one line in two hundred is broken at any time."""
+_FALSE_CALLS = 0.1
+"""False suspicions allowed in a year of one platform in one country."""
+_LEAST = 8.0
+"""Nats needed however many rows fail, since lines may be broken: two networks alone reach it."""
+_BELONGS = log(9.0)
+"""Nats from which a network is more likely part of it than broken by itself."""
+_CANDIDATES = 40
+"""Moments tried: the last ones at which something failed."""
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """What one sample of a network showed."""
+
+    at: datetime
+    """UTC."""
+    asn: int
+    nats: float
+    """Blocked against not blocked."""
+
+
+def common_onset(shown: Sequence[Shown]) -> list[Shown]:
+    """The first failure on each network of a block that several show together, oldest first; none
+    without enough evidence.
+
+    `shown` are the samples of one platform in one country, oldest first.
+    """
+    moments = [one.at for one in shown if one.nats > 0][-_CANDIDATES:]
+    best = _LEAST
+    chance = _by_chance(shown)
+    found: list[Shown] = []
+    by_network: dict[int, float] = {}
+    begun: dict[int, Shown] = {}
+    for one in reversed(shown):
+        by_network[one.asn] = by_network.get(one.asn, 0.0) + one.nats
+        if one.nats > 0:
+            begun[one.asn] = one
+        if one.nats <= 0 or one.at < moments[0]:
+            continue
+        accusing = [asn for asn, nats in by_network.items() if nats > _BELONGS and asn in begun]
+        nats = _weighed(by_network.values(), _ONE_LINE)
+        enough = nats >= best and _weighed(by_network.values(), inf) >= chance
+        if enough and len(accusing) > 1:
+            best = nats
+            found = sorted((begun[asn] for asn in accusing), key=lambda shown: shown.at)
+    return found
+
+
+def _by_chance(shown: Sequence[Shown]) -> float:
+    """Nats needed against rows that fail by chance: the more often people measure, the more of them
+    fail together."""
+    a_year = len(shown) * (timedelta(days=365) / KEPT)
+    return log(a_year / _FALSE_CALLS)
+
+
+def _weighed(networks: Collection[float], most: float) -> float:
+    """Nats for a block of an unknown share of networks, from those of each, `most` at most."""
+    capped = [min(nats, most) for nats in networks]
+    sums = [sum(log(1 - share + share * exp(nats)) for nats in capped) for share in _SHARES]
+    high = max(sums)
+    return high + log(sum(exp(one - high) for one in sums) / len(_SHARES))

@@ -1,0 +1,336 @@
+"""What a crowd's rows may accuse of: attacks on the test of a country, each with rows of our own.
+
+Every story is made of invented rows: networks of the private range, a platform that passes on each
+of them once in a while, and what happened. Real data has its own tests, in test_replay_real.py.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from monitor.analysis.events.event import EventState
+from monitor.analysis.events.settings import EventSettings
+from monitor.config.catalog import shipped_catalog
+from monitor.replay.imported_row import Row
+from monitor.replay.platform_of import PlatformLookup
+from monitor.replay.replay import Replayed, replay_rows
+from monitor.replay.results import json_lines, text_lines
+
+NAMES = PlatformLookup(shipped_catalog())
+START = datetime(2024, 6, 1, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+NETWORKS = (64512, 64513, 64514, 64515, 64516, 64517)
+
+Fails = Callable[[datetime], float]
+
+
+def _measured(
+    asn: int,
+    fails: Fails,
+    *,
+    country: str = "KE",
+    platform: str = "telegram",
+    days: float = 20,
+    every: timedelta = 4 * HOUR,
+    version: str = "",
+) -> list[Row]:
+    """Rows of one network at regular times, a little apart from those of the others."""
+    rows = []
+    at = START + timedelta(minutes=asn % 97)
+    while at < START + days * DAY:
+        rows.append(
+            Row(
+                at=at,
+                until=at,
+                country=country,
+                asn=asn,
+                platform=platform,
+                test=platform,
+                failed=fails(at),
+                version=version,
+                uid=f"{at:%Y%m%d%H%M%S}.{asn}_{country}_{platform}_{version}",
+            )
+        )
+        at += every
+    return rows
+
+
+def _counted(
+    country: str, share: Callable[[int], float], *, days: int, platform: str = "signal"
+) -> list[Row]:
+    """Daily counts of a country, a hundred rows each."""
+    return [
+        Row(
+            at=START + day * DAY,
+            until=START + (day + 1) * DAY,
+            country=country,
+            asn=0,
+            platform=platform,
+            test=platform,
+            total=100,
+            failed=round(100 * share(day)),
+            counts=True,
+        )
+        for day in range(days)
+    ]
+
+
+def _never(at: datetime) -> float:  # noqa: ARG001
+    return 0.0
+
+
+def _between(first: float, last: float) -> Fails:
+    """Fails from this day of the story until that one."""
+    return lambda at: float(START + first * DAY <= at < START + last * DAY)
+
+
+def _replayed(*several: Sequence[Row]) -> Replayed:
+    rows = sorted((row for rows in several for row in rows), key=lambda row: row.at)
+    return replay_rows(rows, NAMES, EventSettings())
+
+
+def test_stale_rows_of_one_volunteer_do_not_date_a_national_block() -> None:
+    """Five failures of one volunteer on one network, six days before a block of the country: one
+    event, which began with the country's."""
+    volunteer = _measured(65000, _between(4, 4.9), days=4.9)[-5:]
+    assert [row.failed for row in volunteer] == [1.0] * 5
+    replayed = _replayed(volunteer, *(_measured(asn, _between(10, 20)) for asn in NETWORKS))
+    (event,) = replayed.events
+    assert event.onset_earliest is not None
+    assert event.onset_earliest >= START + 9.5 * DAY
+    assert event.onset_latest <= START + 10.25 * DAY
+    assert 65000 not in event.networks_affected
+    assert set(event.networks_affected) == set(NETWORKS)
+
+
+def test_stale_rows_on_a_network_that_blocks_later_do_not_date_the_block_either() -> None:
+    """The same on a network that the block reaches, and where nobody measured in between."""
+    early = _measured(64512, _between(4, 4.9), days=4.9)[-5:]
+    later = [row for row in _measured(64512, _between(10, 20)) if row.at >= START + 10 * DAY]
+    others = (_measured(asn, _between(10, 20)) for asn in NETWORKS[1:])
+    (event,) = _replayed(early, later, *others).events
+    assert event.onset_earliest is not None
+    assert event.onset_earliest >= START + 9.5 * DAY
+
+
+@pytest.mark.parametrize("days", [0.9, 1.9])
+def test_one_volunteers_broken_line_is_no_event(days: float) -> None:
+    """One network of six fails for a day or two, in all its rows: nobody is accused."""
+    broken = _measured(64512, _between(5, 5 + days), every=2 * HOUR)
+    assert _replayed(broken, *(_measured(asn, _never) for asn in NETWORKS[1:])).events == ()
+
+
+def test_one_network_that_blocks_for_days_is_found() -> None:
+    """The same for six days: one event of one network, confirmed, and over with it."""
+    blocked = _measured(64512, _between(5, 11), every=2 * HOUR)
+    (event,) = _replayed(blocked, *(_measured(asn, _never) for asn in NETWORKS[1:])).events
+    assert event.networks_affected == (64512,)
+    assert event.confirmed_at is not None
+    assert event.state is EventState.ENDED
+    assert event.onset_earliest is not None
+    assert START + 4.8 * DAY < event.onset_earliest < event.onset_latest < START + 5.2 * DAY
+    assert event.end_earliest is not None
+    assert event.end_latest is not None
+    assert START + 10.8 * DAY < event.end_earliest < event.end_latest < START + 11.2 * DAY
+
+
+def test_a_national_block_is_an_event_hours_after_its_third_failure() -> None:
+    """Three networks that are measured every two hours: no one of them shows a block, together
+    they do, and more rows confirm it."""
+    rows = [_measured(asn, _between(10, 20), every=2 * HOUR) for asn in NETWORKS[:3]]
+    third = sorted(row.at for several in rows for row in several if row.failed)[2]
+    (event,) = _replayed(*rows).events
+    assert event.detected_at <= third + 3 * HOUR
+    assert event.confirmed_at is not None
+    assert event.confirmed_at <= third + 9 * HOUR
+
+
+def test_a_platform_that_is_down_accuses_no_country() -> None:
+    """Everything fails for five hours in five countries, on every network, hour by hour."""
+    down = _between(10, 10.2)
+    rows = [
+        _measured(asn, down, country=country, every=HOUR, days=14)
+        for country in ("KE", "UG", "TZ", "RW", "ET")
+        for asn in NETWORKS
+    ]
+    assert _replayed(*rows).events == ()
+
+
+def test_a_test_that_breaks_everywhere_accuses_no_country() -> None:
+    """It fails in four countries since the same day for seventy, in one of them for all and in
+    another less than elsewhere, which a block would explain better: no event."""
+    begun, over = 30, 100
+    shares = {"VN": 0.45, "MY": 0.97, "TH": 0.8, "ID": 0.65}
+    rows = [
+        _counted(
+            country,
+            lambda day, share=share: share if begun <= day < over else 0.01,  # type: ignore[misc]
+            days=130,
+        )
+        for country, share in shares.items()
+    ]
+    assert _replayed(*rows).events == ()
+
+
+def test_what_began_everywhere_is_taken_back_once_that_is_known() -> None:
+    """Rows of one country alone are an event; when the others' rows of the same days arrive, and
+    fail as well, it is none."""
+    early = [_measured(asn, _between(10, 20)) for asn in NETWORKS]
+    before = [
+        row
+        for country in ("UG", "TZ")
+        for row in _measured(64512, _between(10, 20), country=country)
+    ]
+    known = [row for row in before if row.at < START + 9 * DAY]
+    assert len(_replayed(*early, known).events) == 1
+    assert _replayed(*early, before).events == ()
+
+
+def test_a_neighbours_older_block_excuses_nobody() -> None:
+    """Uganda has blocked for weeks when Kenya begins to: both are told."""
+    rows = [
+        *(_measured(asn, _between(2, 30), country="UG", days=30) for asn in NETWORKS),
+        *(_measured(asn, _between(15, 25), days=30) for asn in NETWORKS),
+        *(_measured(asn, _never, country="TZ", days=30) for asn in NETWORKS),
+    ]
+    events = {event.country: event for event in _replayed(*rows).events}
+    assert set(events) == {"KE", "UG"}
+    assert events["KE"].onset_latest <= START + 15.3 * DAY
+
+
+def test_standing_blocks_of_several_countries_are_found() -> None:
+    """Three countries fail from their first row on: no common onset, so nothing is excused."""
+    rows = [
+        _measured(asn, lambda at: 1.0, country=country, platform="x")  # noqa: ARG005
+        for country in ("CN", "IR", "RU")
+        for asn in NETWORKS[:3]
+    ]
+    events = _replayed(*rows).events
+    assert {event.country for event in events} == {"CN", "IR", "RU"}
+    assert all(event.onset_earliest is None for event in events)
+
+
+def test_a_test_with_certificates_of_its_own_accuses_only_where_it_works_elsewhere() -> None:
+    """Signal fails in all rows of one country, and nobody measured it anywhere else: its test may
+    be broken. With a neighbour where it passes it is told as a block."""
+    blocked = [
+        _measured(asn, _between(10, 20), platform="signal", country="VN") for asn in NETWORKS[:4]
+    ]
+    assert _replayed(*blocked).events == ()
+    neighbour = _measured(65000, _never, platform="signal", country="TH")
+    (event,) = _replayed(*blocked, neighbour).events
+    assert event.country == "VN"
+
+
+def test_a_broken_version_accuses_nobody() -> None:
+    """Half the rows of every network are of a version that fails since day 10."""
+    rows = [
+        _measured(asn, fails, every=6 * HOUR, version=version)
+        for asn in NETWORKS
+        for version, fails in (("3.18.0", _between(10, 20)), ("3.19.1", _never))
+    ]
+    assert _replayed(*rows).events == ()
+    unnamed = [_measured(asn, _between(10, 20), every=6 * HOUR) for asn in NETWORKS]
+    assert len(_replayed(*unnamed).events) == 1
+
+
+def test_no_end_is_told_while_everything_fails() -> None:
+    """A block of ten days, in which one row in twelve passes: one event, one stretch, no end."""
+    count = 0
+
+    def leaky(at: datetime) -> float:
+        nonlocal count
+        count += 1
+        return 0.0 if at < START + 5 * DAY or count % 12 == 0 else 1.0
+
+    replayed = _replayed(*(_measured(asn, leaky, days=15) for asn in NETWORKS))
+    (event,) = replayed.events
+    assert event.active
+    changes = [entry.change for entry in replayed.log]
+    assert "ended" not in changes
+    assert "reopened" not in changes
+    (told,) = json_lines(replayed)
+    assert len(told["stretches"]) == 1
+
+
+def test_silence_within_an_event_is_told() -> None:
+    """Nobody measures for six days of a block: the event stands, and says so."""
+    rows = [
+        row
+        for asn in NETWORKS
+        for row in _measured(asn, _between(5, 18))
+        if not START + 8 * DAY <= row.at < START + 14 * DAY
+    ]
+    replayed = _replayed(rows)
+    (told,) = json_lines(replayed)
+    (silence,) = told["silences"]
+    assert START + 7.8 * DAY < silence["start"] < START + 8 * DAY
+    assert START + 14 * DAY <= silence["end"] < START + 14.2 * DAY
+    assert any("nobody measured 2024-06-08" in line for line in text_lines(replayed, 100))
+
+
+def test_a_country_of_networks_that_are_seldom_measured() -> None:
+    """Forty networks, each measured once in one to four days, some of them never again: one event,
+    bounds of days that hold the truth, and an end."""
+    rng = random.Random(5)
+    rows = []
+    for asn in range(64512, 64552):
+        often, last = rng.uniform(24, 96), rng.choice((40, 60, 60, 60))
+        blocked = _between(30, 45)
+        hour = rng.uniform(0, often)
+        while hour < 24 * last:
+            at = START + hour * HOUR
+            rows += [
+                row
+                for row in _measured(asn, blocked, days=0.01)
+                for row in [msgspec.structs.replace(row, at=at, until=at, failed=blocked(at))]
+            ]
+            hour += rng.expovariate(1 / often)
+    rows = [msgspec.structs.replace(row, uid=str(number)) for number, row in enumerate(rows)]
+    (event,) = _replayed(rows).events
+    assert event.state is EventState.ENDED
+    assert event.onset_earliest is not None
+    assert START + 26.9 * DAY < event.onset_earliest <= START + 30 * DAY
+    assert START + 30 * DAY <= event.onset_latest < START + 31 * DAY
+    assert event.detected_at < START + 32 * DAY
+    assert event.end_earliest is not None
+    assert event.end_latest is not None
+    assert START + 44 * DAY < event.end_earliest <= START + 45 * DAY
+    assert START + 45 * DAY <= event.end_latest < START + 52 * DAY
+    (told,) = json_lines(_replayed(rows))
+    assert told["stretches"][0]["onset_earliest"] == event.onset_earliest
+
+
+def _noisy(seed: int, days: int) -> Iterator[Row]:
+    """Forty networks of volunteers: each measures when he likes, one row in fifty fails, and about
+    twice a year a line is broken for half a day or so."""
+    rng = random.Random(seed)
+    for asn in range(64512, 64552):
+        hour, broken = 0.0, -1.0
+        often = rng.choice((2.0, 5.0, 12.0, 30.0))
+        while hour < 24 * days:
+            hour += rng.expovariate(1 / often)
+            if rng.random() < often / 4320:
+                broken = hour + rng.expovariate(1 / 12)
+            failed = float(rng.random() < (0.9 if hour < broken else 0.02))
+            at = START + hour * HOUR
+            yield Row(
+                at=at,
+                until=at,
+                country="KE",
+                asn=asn,
+                platform="telegram",
+                test="telegram",
+                failed=failed,
+                uid=f"{asn}.{hour}",
+            )
+
+
+def test_months_of_volunteers_with_broken_lines_accuses_nobody() -> None:
+    """Twice two months of forty networks: at most one suspicion, which nothing confirms."""
+    events = [event for seed in (1, 2) for event in _replayed(list(_noisy(seed, 60))).events]
+    assert len(events) <= 1
+    assert all(event.confirmed_at is None for event in events)
