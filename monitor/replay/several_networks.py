@@ -19,7 +19,7 @@ _SHARES = (0.1, 0.3, 0.6, 0.9)
 """Shares of a country's networks that a block may reach, equally likely."""
 _ONE_LINE = log(200.0)
 """Nats that one network can add: one line in two hundred is broken at any time."""
-_FALSE_CALLS = 0.1
+_FALSE_CALLS = 0.03
 """False suspicions allowed in a year of one platform in one country."""
 _LEAST = 8.0
 """Nats needed however many rows fail, since lines may be broken: two networks alone reach it."""
