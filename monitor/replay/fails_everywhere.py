@@ -50,6 +50,8 @@ class Stretch(msgspec.Struct, frozen=True):
     """UTC; the last row before at which it did not; None when it failed from the first row on."""
     begun: datetime
     last: datetime
+    failed: float = 0.0
+    """Rows that failed in it."""
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -76,6 +78,11 @@ class _Course(msgspec.Struct, frozen=True):
             if total >= _ENOUGH:
                 return self._sum(self.failed, first, after) / (total + _DOUBT)
         return None
+
+    def failures(self, since: datetime, until: datetime) -> float:
+        """Rows that failed in this time, its ends included."""
+        first, after = bisect_left(self.times, since), bisect_right(self.times, until)
+        return self._sum(self.failed, first, after)
 
     def passed(self, since: datetime, until: datetime) -> bool:
         """Whether it was measured enough in this time, and mostly passed."""
@@ -117,7 +124,10 @@ class FailsEverywhere:
 
 
 def _faults(courses: Mapping[str, _Course]) -> tuple[Fault, ...]:
-    stretches = {country: _stretches(course) for country, course in courses.items()}
+    stretches = {
+        country: [one for one in _stretches(course) if one.failed >= _ENOUGH]
+        for country, course in courses.items()
+    }
     found: dict[Fault, None] = {}
     for country, several in stretches.items():
         for own in several:
@@ -141,7 +151,7 @@ def _faults(courses: Mapping[str, _Course]) -> tuple[Fault, ...]:
 
 def _fault(group: Sequence[Stretch]) -> Fault:
     begun = min(one.begun for one in group)
-    over = sorted(one.last for one in group)[len(group) // 2]
+    over = sorted(one.last for one in group)[(len(group) - 1) // 2]
     return Fault(begun, over + min(_TAIL * (over - begun), _LONGEST_TAIL))
 
 
@@ -175,7 +185,9 @@ def _stretches(course: _Course) -> list[Stretch]:
             found[-1] = Stretch(before.good_before, before.begun, at)
         else:
             found.append(Stretch(good, at, at))
-    return found
+    return [
+        msgspec.structs.replace(one, failed=course.failures(one.begun, one.last)) for one in found
+    ]
 
 
 def _goes_on(stretch: Stretch, at: datetime) -> bool:

@@ -19,12 +19,17 @@ _SHARES = (0.1, 0.3, 0.6, 0.9)
 """Shares of a country's networks that a block may reach, equally likely."""
 _ONE_LINE = log(200.0)
 """Nats that one network can add: one line in two hundred is broken at any time."""
-_FALSE_CALLS = 0.1
+_FALSE_CALLS = 0.03
 """False suspicions allowed in a year of one platform in one country."""
 _LEAST = 8.0
 """Nats needed however many rows fail, since lines may be broken: two networks alone reach it."""
 _BELONGS = log(9.0)
 """Nats from which a network is more likely part of it than broken by itself."""
+_ONE_ROW = 3.5
+"""Nats that a single row adds."""
+_RUN = timedelta(hours=6)
+"""Failures of one network this close to each other, with nothing passed in between, are one."""
+_SEVERAL = 2
 _CANDIDATES = 40
 """Moments tried: the last ones at which something failed."""
 
@@ -46,9 +51,9 @@ def common_onset(shown: Sequence[Shown]) -> list[Shown]:
     `shown` are the samples of one platform in one country, oldest first.
     """
     moments = [one.at for one in shown if one.nats > 0][-_CANDIDATES:]
-    best = _LEAST
     chance = _by_chance(shown)
-    found: list[Shown] = []
+    found: list[tuple[float, list[Shown]]] = []
+    best = 0.0
     by_network: dict[int, float] = {}
     begun: dict[int, Shown] = {}
     for one in reversed(shown):
@@ -59,11 +64,25 @@ def common_onset(shown: Sequence[Shown]) -> list[Shown]:
             continue
         accusing = [asn for asn, nats in by_network.items() if nats > _BELONGS and asn in begun]
         nats = _weighed(by_network.values(), _ONE_LINE)
-        enough = nats >= best and _weighed(by_network.values(), inf) >= chance
-        if enough and len(accusing) > 1:
-            best = nats
-            found = sorted((begun[asn] for asn in accusing), key=lambda shown: shown.at)
-    return found
+        if len(accusing) < _SEVERAL:
+            continue
+        found.append((nats, sorted((begun[asn] for asn in accusing), key=lambda shown: shown.at)))
+        if nats >= _LEAST and _weighed(by_network.values(), inf) >= chance:
+            best = max(best, nats)
+    # The latest onset that is nearly as good: a row before it may have failed by chance.
+    latest = next((first for nats, first in found if best and nats >= best - _ONE_ROW), [])
+    return sorted((_unbroken(one, shown) for one in latest), key=lambda one: one.at)
+
+
+def _unbroken(first: Shown, shown: Sequence[Shown]) -> Shown:
+    """The first failure of a row of them on one network that ends with this one."""
+    for one in reversed(shown):
+        if one.asn != first.asn or one.at >= first.at:
+            continue
+        if one.nats <= 0 or first.at - one.at > _RUN:
+            break
+        first = one
+    return first
 
 
 def _by_chance(shown: Sequence[Shown]) -> float:

@@ -189,6 +189,34 @@ def test_what_began_everywhere_is_taken_back_once_that_is_known() -> None:
     assert _replayed(*early, before).events == ()
 
 
+def test_a_fault_that_ends_late_somewhere_accuses_nobody() -> None:
+    """A test fails in five countries for six weeks; one was not measured when it began, and in
+    another the mended version comes ten days late."""
+    spans = {"KE": (30, 72), "UG": (30, 72), "TZ": (30, 82), "RW": (30, 72), "ET": (30, 70)}
+    rows = [
+        [
+            row
+            for row in _measured(asn, _between(*spans[country]), country=country, days=100)
+            if country != "ET" or not START + 30 * DAY <= row.at < START + 36 * DAY
+        ]
+        for country in spans
+        for asn in NETWORKS[:2]
+    ]
+    assert _replayed(*rows).events == ()
+
+
+def test_a_failure_by_chance_does_not_date_a_block() -> None:
+    """One row of another network failed fifteen hours before: the block begins with the row at
+    which several began, and the bounds hold the truth."""
+    chance = _measured(64512, _between(9.3, 9.45))
+    assert sum(row.failed for row in chance) == 1
+    others = [_measured(asn, _between(10, 20), every=2 * HOUR) for asn in NETWORKS[1:4]]
+    (event,) = _replayed(chance, *others).events
+    assert event.onset_earliest is not None
+    assert event.onset_earliest <= START + 10 * DAY <= event.onset_latest
+    assert event.onset_earliest > START + 9 * DAY
+
+
 def test_a_neighbours_older_block_excuses_nobody() -> None:
     """Uganda has blocked for weeks when Kenya begins to: both are told."""
     rows = [
