@@ -1,6 +1,7 @@
 """Bring a database to this version's tables, from any older version, all or nothing."""
 
 import threading
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -28,9 +29,8 @@ def migrate(
     that belongs to a newer version or to another program, and without `create` for one without
     tables, leaving it as it was.
     """
-    config = _config(scripts)
     with read.connect() as connection:
-        if _is_current(connection, config, name):
+        if _is_current(connection, _revisions(scripts), name):
             return
         if not create and version_of(connection)[0] is None:
             raise StorageError(
@@ -41,13 +41,14 @@ def migrate(
         if write.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         # Another process may have migrated while this one waited: then nothing is left to do.
+        config = _config(scripts)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
 def version_of(connection: Connection) -> tuple[str | None, str]:
     """The version of the tables that are there, None when there are none, and this release's."""
-    newest = ScriptDirectory.from_config(_config(MIGRATIONS)).get_current_head()
+    newest = _revisions(MIGRATIONS).get_current_head()
     assert newest is not None  # noqa: S101 # there is one line of revisions
     return MigrationContext.configure(connection).get_current_revision(), newest
 
@@ -58,8 +59,13 @@ def _config(scripts: Path) -> Config:
     return config
 
 
-def _is_current(connection: Connection, config: Config, name: str) -> bool:
-    script = ScriptDirectory.from_config(config)
+@cache
+def _revisions(scripts: Path) -> ScriptDirectory:
+    """What is in that folder, whose files are compiled each time they are read."""
+    return ScriptDirectory.from_config(_config(scripts))
+
+
+def _is_current(connection: Connection, script: ScriptDirectory, name: str) -> bool:
     found = MigrationContext.configure(connection).get_current_heads()
     known = {revision.revision for revision in script.walk_revisions()}
     if unknown := sorted(set(found) - known):

@@ -47,6 +47,9 @@ from tests.worlds.memory_store import MemoryStore
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "poisoning.md"
 INTERVAL = 300.0
+KINDS = (ReferenceScope.UPLINK, ReferenceScope.INTERNATIONAL, ReferenceScope.POPULAR)
+REFERENCES = 6
+"""Of each kind, of the shipped ones: every agent signs a look at each of them in every turn."""
 QUIET_TURNS = 2
 """Before anything happens."""
 SHORT, LONG = 10, 28
@@ -621,6 +624,10 @@ def settings(story: Story) -> Settings:
     """Of a collector with the defaults of one, that watches one platform."""
     usual = default_settings()
     platforms = tuple(one for one in usual.catalog.platforms if one.name == "x")
+    kinds: dict[ReferenceScope, list[Reference]] = {}
+    for one in usual.catalog.references:
+        kinds.setdefault(one.scope, []).append(one)
+    references = tuple(one for kind in KINDS for one in kinds[kind][:REFERENCES])
     events = EventSettings(
         agreement=COLLECTED_AGREEMENT, interval=INTERVAL, probation=story.probation
     )
@@ -631,7 +638,7 @@ def settings(story: Story) -> Settings:
         events=events,
         collector=CollectorSettings(listen=("127.0.0.1", 0)),
         vantages=own,
-        catalog=msgspec.structs.replace(usual.catalog, platforms=platforms),
+        catalog=msgspec.structs.replace(usual.catalog, platforms=platforms, references=references),
     )
 
 

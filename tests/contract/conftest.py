@@ -1,5 +1,6 @@
 """Every test here runs on every store."""
 
+import shutil
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
@@ -24,13 +25,20 @@ class MakeStore(Protocol):
         """One of them, on a clock of the test's own."""
 
 
+def url_of(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
+    """Of an empty database of that kind, which has this version's tables."""
+    if kind == "postgresql":
+        cluster: Cluster = request.getfixturevalue("cluster")
+        return cluster.url(request.getfixturevalue("database"))
+    empty: Path = request.getfixturevalue("empty_file")
+    shutil.copy(empty, folder / "store.db")
+    return f"sqlite:///{folder / 'store.db'}"
+
+
 @pytest.fixture(params=KINDS)
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
     """Makes stores that are not open yet."""
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    if request.param == "postgresql":
-        cluster: Cluster = request.getfixturevalue("cluster")
-        url = cluster.url(request.getfixturevalue("database"))
+    url = url_of(request.param, request, tmp_path)
     return lambda clock=utc_now: sql_store(url, page=PAGE, clock=clock)
 
 

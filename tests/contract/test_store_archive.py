@@ -24,10 +24,9 @@ from storage.values.rollup import UTC, Period
 from storage.values.row_kind import RowKind
 from storage.values.selection import Selection
 from tests.contract.agents import batch, seen_cycle
-from tests.contract.conftest import KINDS, PAGE
+from tests.contract.conftest import KINDS, PAGE, url_of
 from tests.contract.cycles import EVERY_OBSERVATION, at, cycle, measurement
 from tests.contract.listing import EVERYTHING, flat
-from tests.worlds.postgresql import Cluster
 
 DAY = 86400.0
 LATER = at(100 * DAY)
@@ -36,10 +35,7 @@ LATER = at(100 * DAY)
 @pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Of an empty database."""
-    if request.param == "postgresql":
-        cluster: Cluster = request.getfixturevalue("cluster")
-        return cluster.url(request.getfixturevalue("database"))
-    return f"sqlite:///{tmp_path / 'store.db'}"
+    return url_of(request.param, request, tmp_path)
 
 
 @pytest.fixture

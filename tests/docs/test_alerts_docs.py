@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests.worlds.yaml_files import yaml_of
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "alerts.md").read_text("utf-8")
@@ -12,7 +12,7 @@ TEXT = (ROOT / "docs" / "alerts.md").read_text("utf-8")
 
 def rules(kind: str) -> dict[str, dict[str, Any]]:
     """Rules of one kind by name."""
-    document = yaml.safe_load((ROOT / "dashboards/prometheus/shutwatch.rules.yml").read_text())
+    document = yaml_of(ROOT / "dashboards/prometheus/shutwatch.rules.yml")
     return {
         rule[kind]: rule for group in document["groups"] for rule in group["rules"] if kind in rule
     }
@@ -68,7 +68,7 @@ def test_the_message_shown_is_a_real_one() -> None:
 def test_receivers_and_inhibitions_are_documented() -> None:
     """The receivers of the configuration are those of the table, and each alert that silences
     others stands in the table of what silences what."""
-    config = yaml.safe_load((ROOT / "dashboards/alertmanager/alertmanager.yml").read_text("utf-8"))
+    config = yaml_of(ROOT / "dashboards/alertmanager/alertmanager.yml")
     table = TEXT[TEXT.index("### Who is told what") : TEXT.index("### What silences what")]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [
         receiver["name"] for receiver in config["receivers"]

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.prometheus.alertmanager import CONFIG, FOLDER, AlertmanagerServer
 from tests.prometheus.stories import FORMS, MESSAGES, META, STORIES, about, other, over, render
+from tests.worlds.yaml_files import yaml_of
 
 pytestmark = pytest.mark.alertmanager
 
@@ -30,13 +30,13 @@ BLOCKS = ("PlatformBlockConfirmed", "PlatformBlockSuspected", "PlatformThrottled
 
 def config() -> Any:
     """The committed configuration."""
-    return yaml.safe_load(CONFIG.read_text("utf-8"))
+    return yaml_of(CONFIG)
 
 
 @cache
 def alerts() -> dict[str, dict[str, Any]]:
     """Alerting rules by name."""
-    groups = yaml.safe_load(RULES.read_text("utf-8"))["groups"]
+    groups = yaml_of(RULES)["groups"]
     return {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
 
 

@@ -5,19 +5,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
 from dashboards.grafana import alerting
 from tests.prometheus import board_world
 from tests.prometheus.boards import DOCUMENTS, FOLDER
 from tests.prometheus.server import PrometheusServer
+from tests.worlds.yaml_files import yaml_of
 
 FILE = FOLDER / "provisioning/alerting/shutwatch.yaml"
-DOCUMENT: dict[str, Any] = yaml.safe_load(FILE.read_text("utf-8"))
+DOCUMENT: dict[str, Any] = yaml_of(FILE)
 RULES: list[dict[str, Any]] = [rule for group in DOCUMENT["groups"] for rule in group["rules"]]
 ALERTS: dict[str, dict[str, Any]] = {
     rule["alert"]: rule
-    for group in yaml.safe_load(alerting.PROMETHEUS.read_text("utf-8"))["groups"]
+    for group in yaml_of(alerting.PROMETHEUS)["groups"]
     for rule in group["rules"]
     if "alert" in rule
 }

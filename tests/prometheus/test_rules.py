@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from tests.worlds.yaml_files import yaml_of
 
 FOLDER = Path(__file__).parents[2] / "dashboards" / "prometheus"
 RULES = FOLDER / "shutwatch.rules.yml"
@@ -14,14 +15,9 @@ CASES = FOLDER / "shutwatch.rules.test.yml"
 RUNBOOKS = Path(__file__).parents[2] / "docs/runbooks"
 
 
-def load(path: Path) -> Any:
-    """A YAML file."""
-    return yaml.safe_load(path.read_text("utf-8"))
-
-
 def all_rules() -> list[dict[str, Any]]:
     """Every rule of every group."""
-    return [rule for group in load(RULES)["groups"] for rule in group["rules"]]
+    return [rule for group in yaml_of(RULES)["groups"] for rule in group["rules"]]
 
 
 ALERTS = [rule for rule in all_rules() if "alert" in rule]
@@ -37,7 +33,7 @@ def alert_cases(name: str) -> list[list[dict[str, Any]]]:
     """What each case of an alert expects."""
     return [
         case.get("exp_alerts", [])
-        for group in load(CASES)["tests"]
+        for group in yaml_of(CASES)["tests"]
         for case in group.get("alert_rule_test", [])
         if case["alertname"] == name
     ]
@@ -111,7 +107,7 @@ def test_promtool_accepts_the_example_configuration() -> None:
     done = promtool("check", "config", "prometheus.yml")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 rule files found" in done.stdout
-    config = load(FOLDER / "prometheus.yml")
+    config = yaml_of(FOLDER / "prometheus.yml")
     assert [job["job_name"] for job in config["scrape_configs"]] == ["shutwatch"]
 
 
@@ -134,7 +130,7 @@ def test_every_recording_rule_is_computed_in_a_case(rule: dict[str, Any]) -> Non
     """For each recording rule there is a case that expects samples of it."""
     computed = [
         case["expr"]
-        for group in load(CASES)["tests"]
+        for group in yaml_of(CASES)["tests"]
         for case in group.get("promql_expr_test", [])
         if case["exp_samples"]
     ]

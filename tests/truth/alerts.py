@@ -22,6 +22,7 @@ from tests.truth.surfaces import Samples
 from tests.truth.truth import Truth
 from tests.truth.world import INTERVAL, Trouble, World
 from tests.worlds.build import START
+from tests.worlds.yaml_files import yaml_of
 
 DASHBOARDS = Path(__file__).parents[2] / "dashboards"
 RULES = DASHBOARDS / "prometheus" / "shutwatch.rules.yml"
@@ -90,7 +91,7 @@ def alerts(world: World, scrapes: Mapping[int, Samples]) -> list[Alert]:
 @cache
 def _blocking() -> dict[str, object]:
     """The group of rules about blocks."""
-    groups = yaml.safe_load(RULES.read_text("utf-8"))["groups"]
+    groups = yaml_of(RULES)["groups"]
     (group,) = (one for one in groups if one["name"] == "shutwatch-blocking")
     wanted = [one for one in group["rules"] if one.get("alert") in NAMES or "record" in one]
     return {**group, "rules": wanted}

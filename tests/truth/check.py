@@ -1,10 +1,12 @@
 """One world from its beginning to its end: what is said of it, and what of that is false."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
+from monitor.metrics.publisher import Publisher
 from probes.testing import VirtualClockLoop
 from storage.open_store import sql_store
 from tests.truth import alerts, boards
@@ -17,12 +19,20 @@ from tests.truth.world import INTERVAL, World
 Read = Callable[[Living, Surfaces], None]
 
 
-def told(
-    world: World, *, with_alerts: bool = False, on_read: Read = lambda _, __: None
-) -> tuple[list[FalseClaim], int]:
-    """Every false claim of any surface at any moment at which the surfaces are read, each once, and
-    the number of claims that were compared. `on_read` gets what the surfaces said each time. The
-    text of Alertmanager and the boards of Grafana need promtool and amtool."""
+class Told(NamedTuple):
+    """What was said of a world."""
+
+    false: tuple[FalseClaim, ...]
+    """Every false claim, each once."""
+    claims: int
+    """How many were compared."""
+    scrapes: Mapping[int, Samples] = {}
+    """The metrics of each turn, where they were wanted."""
+
+
+def told(world: World, *, scrape: bool = False, on_read: Read = lambda _, __: None) -> Told:
+    """What any surface says at any moment at which the surfaces are read. `on_read` gets what they
+    said each time. With `scrape` the metrics of each turn are kept, for `alerted`."""
     found: dict[FalseClaim, None] = {}
     claims = 0
     scrapes: dict[int, Samples] = {}
@@ -38,6 +48,10 @@ def told(
             found.update(dict.fromkeys(false))
             claims += compared
 
+        def keep(turn: int, publisher: Publisher) -> None:
+            if scrape:
+                scrapes[turn] = scraped(publisher)
+
         async def all_of_it() -> None:
             store = sql_store(configured.database)
             await store.open()
@@ -47,18 +61,19 @@ def told(
                     configured,
                     store,
                     lambda now: asyncio.to_thread(compare, now),
-                    lambda turn, publisher: scrapes.update({turn: scraped(publisher)}),
+                    keep,
                 )
             finally:
                 await store.close()
 
         with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
             runner.run(all_of_it())
-    if with_alerts:
-        for said in (
-            alerts.reading(world, alerts.alerts(world, scrapes)),
-            boards.reading(world, scrapes),
-        ):
-            found.update(dict.fromkeys(said.false))
-            claims += said.claims
-    return list(found), claims
+    return Told(tuple(found), claims, scrapes)
+
+
+def alerted(world: World, scrapes: Mapping[int, Samples]) -> Told:
+    """What Alertmanager and the boards of Grafana make of these metrics. Needs promtool and
+    amtool."""
+    said = (alerts.reading(world, alerts.alerts(world, scrapes)), boards.reading(world, scrapes))
+    found = dict.fromkeys(false for one in said for false in one.false)
+    return Told(tuple(found), sum(one.claims for one in said))

@@ -144,8 +144,8 @@ async def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
             await asyncio.sleep(0.01)
 
 
-async def judged(store: CollectorStore, count: int, seconds: float = 60.0) -> None:
-    """Wait until so many cycles have been judged and stored."""
+async def judged(store: CollectorStore, left: int = 0, seconds: float = 60.0) -> None:
+    """Wait until all that was handed in has been judged and stored, or all but the last few."""
     async with asyncio.timeout(seconds):
-        while len(await flat(store.cycles(EVERYTHING))) < count:  # noqa: ASYNC110 # nor does this
+        while len(await store.waiting(left + 1)) > left:  # noqa: ASYNC110 # nor does this
             await asyncio.sleep(0.02)

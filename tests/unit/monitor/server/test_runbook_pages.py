@@ -4,16 +4,16 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app
 from monitor.server.runbook_pages import FOLDER, names, runbook
 from tests.prometheus import world
 from tests.worlds.http_client import httpx
+from tests.worlds.yaml_files import yaml_of
 
 ROOT = Path(__file__).parents[4]
-RULES = yaml.safe_load((ROOT / "dashboards/prometheus/shutwatch.rules.yml").read_text("utf-8"))
+RULES = yaml_of(ROOT / "dashboards/prometheus/shutwatch.rules.yml")
 LINKS = {
     rule["alert"]: rule["annotations"]["runbook_url"]
     for group in RULES["groups"]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import yaml
 
 from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.analysis.verdict import Evidence, State
@@ -52,6 +51,7 @@ from tests.worlds.http_client import httpx
 from tests.worlds.memory_store import MemoryStore
 from tests.worlds.notify_world import TITLES, block, told
 from tests.worlds.report_world import MADE_AT, WANTED
+from tests.worlds.yaml_files import yaml_of
 
 ROOT = Path(__file__).parents[4]
 ALL_METHODS = tuple(METHODS)
@@ -187,7 +187,7 @@ def test_methods_in_english() -> None:
 def test_alerts_show_the_phrase_of_the_label() -> None:
     """Neither Prometheus' rules nor Alertmanager's templates have words for a method or a country
     of their own."""
-    loaded = yaml.safe_load((ROOT / "dashboards/prometheus/shutwatch.rules.yml").read_text())
+    loaded = yaml_of(ROOT / "dashboards/prometheus/shutwatch.rules.yml")
     rules = {
         rule["alert"]: rule["annotations"]
         for group in loaded["groups"]
