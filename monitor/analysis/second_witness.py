@@ -63,3 +63,21 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True):
         """What it has of each of these networks; a network without a row has no test."""
         known = {one.asn: one for one in self.networks}
         return tuple(known.get(asn, OnNetwork(asn=asn, total=0, failed=0)) for asn in asns)
+
+
+class OutsideWitness(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source that looks from outside saw of the whole country while an event lasted."""
+
+    source: str
+    title: str
+    credit: str
+    home: str
+    read: bool
+    """Whether it was read since the event began; else nothing is known."""
+    drops: tuple[tuple[str, float], ...]
+    """Datasource → share (0–1) that was lost at worst, by name."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it saw the drop in more than one way: one alone is often its own mistake."""
+        return len(self.drops) > 1

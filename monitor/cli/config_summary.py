@@ -9,9 +9,10 @@ from rich.table import Table
 
 from monitor.cli.output import plain_console, table
 from monitor.config.advice import advice
-from monitor.config.settings import Settings
+from monitor.config.settings import Settings, SourceSettings
 from monitor.config.values import DNS_PORT
 from monitor.measuring.worst_case import DUE_EARLY, Worst, worst_case
+from monitor.sources.terms import TERMS
 from probes.sockets.system_resolvers import system_resolvers
 from probes.vantage import Egress, EgressKind, Resolver, VantagePoint
 from storage.url import shown
@@ -27,8 +28,13 @@ def print_summary(settings: Settings) -> None:
         f"{escape(settings.source) or 'Built-in settings'}: no mistakes. Measures "
         f"every {_length(settings.interval)}, {escape(_destination(settings))}"
     )
-    console.print("\n[bold]From[/bold]")
-    console.print(Padding(_vantages(settings.vantages), (0, 0, 0, 2)))
+    if settings.vantages:
+        console.print("\n[bold]From[/bold]")
+        console.print(Padding(_vantages(settings.vantages), (0, 0, 0, 2)))
+    if settings.sources:
+        console.print("\n[bold]What others measure[/bold]")
+    for source in settings.sources:
+        console.print(Padding(_source(source), (0, 0, 0, 2)))
     names = ", ".join(platform.name for platform in settings.catalog.platforms)
     console.print("\n[bold]Platforms[/bold]")
     console.print(Padding(names, (0, 0, 0, 2)))
@@ -45,6 +51,15 @@ def print_summary(settings: Settings) -> None:
         item = Table.grid(padding=(0, 1))
         item.add_row("  -", escape(warning))
         console.print(item)
+
+
+def _source(source: SourceSettings) -> str:
+    terms = TERMS[source.kind]
+    beside = f", compared with {', '.join(source.beside)}" if source.beside else ""
+    return (
+        f"{terms.title} about {', '.join(source.countries)}{beside}: asked every "
+        f"{_length(source.every)}, at most {source.budget} units an hour. {terms.credit}"
+    )
 
 
 def _cycles(settings: Settings, worst: Worst) -> str:

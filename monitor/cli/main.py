@@ -19,6 +19,7 @@ COMMANDS = {
     "verify": "Check every byte of a report, offline. Exit code 3 when it was changed.",
     "notify": "Send test messages, and list notifications and their delivery.",
     "judge": "Judge measurements that others took.",
+    "ooni": "Work with OONI's volunteers.",
     "replay": "Run recorded or imported data through the analysis, by its own clock.",
     "rejudge": "Judge stored measurements again by today's rules. Old results stay unchanged.",
     "event": "List and show detected events, and review them.",

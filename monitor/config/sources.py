@@ -6,7 +6,11 @@ from functools import partial
 from monitor.config.keys_by_table import SOURCE, SOURCE_REQUIRED
 from monitor.config.settings import SourceSettings
 from monitor.config.toml_node import Invalid, Node, listed, read_table, suggestion, text
+from monitor.sources.terms import SourceKind
 from probes.catalog.catalog import Catalog
+
+_OF_OONI = {"platforms", "beside", "run_link"}
+"""Keys that mean nothing to a source that looks from outside."""
 
 
 def read_sources(catalog: Catalog | None, node: Node) -> tuple[SourceSettings, ...]:
@@ -31,6 +35,9 @@ def _source(catalog: Catalog | None, node: Node) -> SourceSettings:
     if twice:
         remedy = f"leave out {', '.join(sorted(twice))}, which countries names already"
         raise node.table()["beside"].fail(remedy)
+    if source.kind is not SourceKind.OONI:
+        for name in _OF_OONI & node.table().keys():
+            raise node.table()[name].fail("leave it out", wrong="is for kind ooni alone")
     return source
 
 

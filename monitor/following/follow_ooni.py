@@ -17,7 +17,7 @@ from monitor.following.ooni_questions import questions
 from monitor.following.ooni_rows import UNAVAILABLE, ListReader, judged_row
 from monitor.following.quota import charged, may_judge, may_list
 from monitor.logs import logger
-from monitor.replay.platform_of import PlatformLookup
+from monitor.replay.platform_of import WEB_TEST, PlatformLookup
 from monitor.sources.ooni_client import OoniClient
 from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
@@ -88,18 +88,16 @@ class OoniFollower:
                 self.state, asked=asked, cursors={}, swept_at=self._now()
             )
 
-    async def poll(self) -> bool:
-        """Read what is new; returns whether any row was added or judged. Raises SourceFault and
-        StorageError; what was read before is stored."""
-        before = (self.state.rows, self.state.judged)
-        try:
-            whole = await self._read_lists()
-            await self._judge()
-        finally:
-            changed = before != (self.state.rows, self.state.judged)
+    async def poll(self) -> None:
+        """Read what is new. Raises SourceFault and StorageError; what was read before is stored."""
+        whole = await self._read_lists()
+        await self._judge()
         if whole:
             self.state = msgspec.structs.replace(self.state, answered_at=self._now())
-        return changed
+
+    async def close(self) -> None:
+        """Release its connections."""
+        await self._client.close()
 
     # -- lists -----------------------------------------------------------------------------------
 
@@ -194,12 +192,15 @@ class OoniFollower:
     # -- whole measurements ----------------------------------------------------------------------
 
     async def _judge(self) -> None:
-        """Judge failing measurements by our rules, the newest first, as far as the budget goes."""
+        """Judge failing measurements by our rules, as far as the budget goes: those with a control
+        first, since rules decide more of them, and of these the newest."""
         oldest = self._now() - _JUDGED_BACK
-        newest_first = sorted(
-            self._pending.values(), key=lambda row: (row.measured_at, row.uid), reverse=True
+        in_order = sorted(
+            self._pending.values(),
+            key=lambda row: (row.test == WEB_TEST, row.measured_at, row.uid),
+            reverse=True,
         )
-        for row in newest_first:
+        for row in in_order:
             now = self._now()
             if row.measured_at < oldest:
                 del self._pending[row.uid]

@@ -9,6 +9,7 @@ import msgspec
 
 from monitor.analysis.verdict import State
 from monitor.judging.from_ooni import judge_imported
+from monitor.logs import logger
 from monitor.ooni.convert import convert
 from monitor.ooni.ooni_format import OoniError, decode
 from monitor.replay.formats import RowCounts, RowFilter, RowReader
@@ -19,6 +20,8 @@ from monitor.sources.terms import TERMS, SourceKind
 from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
 from storage.values.sourced import SourcedRow
+
+log = logger(__name__)
 
 UNAVAILABLE = "unavailable"
 _RECEIVED = re.compile(r"(\d{14})\.\d+_")
@@ -77,7 +80,7 @@ class ListReader:
                             licence=TERMS[SourceKind.OONI].licence,
                         )
                     )
-            except (ReplayError, ValueError):
+            except (ReplayError, ValueError, TypeError, AttributeError, OverflowError):
                 self.malformed += 1
         return found
 
@@ -108,6 +111,10 @@ def judged_row(row: SourcedRow, raw: bytes, catalog: Catalog, bogons: BogonList)
         wire, flag = decode(raw)
         cycle = judge_imported(convert(wire, flag, catalog, bogons=bogons))
     except (OoniError, msgspec.DecodeError, UnicodeError):
+        return msgspec.structs.replace(row, judged=UNAVAILABLE)
+    except Exception:
+        # Anybody can upload: one measurement must not stop the reading of all others.
+        log.exception("whole measurement not judged, our own fault", uid=row.uid)
         return msgspec.structs.replace(row, judged=UNAVAILABLE)
     verdict = next((one for one in cycle.platforms if one.platform == row.platform), None)
     if verdict is None:

@@ -2,6 +2,7 @@
 came into events."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -10,23 +11,28 @@ import msgspec
 
 from monitor.config.catalog import shipped_catalog
 from monitor.config.settings import Settings, SourceSettings
+from monitor.following.follow_ioda import IodaFollower
 from monitor.following.follow_ooni import OoniFollower
 from monitor.following.sourced_events import WINDOW, events_in, merged, row_of
 from monitor.logs import logger
 from monitor.replay.imported_row import Row
 from monitor.replay.platform_of import PlatformLookup
 from monitor.sources.fault import SourceFault, after_answer, after_fault
+from monitor.sources.ioda_client import IodaClient
 from monitor.sources.ooni_client import OoniClient
+from monitor.sources.terms import SourceKind
 from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
 from probes.sockets.http_client import httpx
-from storage.store import SourceStore
+from storage.store import NotLeadingError, SourceStore, StorageError
 from storage.values.sourced import SourceState
 
 log = logger(__name__)
 
 _LOOK = 5.0
 """Seconds between two looks whether the configuration names other sources."""
+_FOLD_SPARES = 20.0
+"""Times as long as a fold took until the next: a twentieth of one processor at most."""
 _FOLD_ANYWAY = 3600.0
 """Seconds after which events are folded though nothing came: silence is news too."""
 
@@ -39,9 +45,11 @@ class Follower(Protocol):
     async def restore(self) -> None:
         """Go on where another process stopped. StorageError."""
 
-    async def poll(self) -> bool:
-        """Read what is new; returns whether rows changed. Raises SourceFault and StorageError; what
-        was read before is stored."""
+    async def poll(self) -> None:
+        """Read what is new. Raises SourceFault and StorageError; what was read before is stored."""
+
+    async def close(self) -> None:
+        """Release its connections."""
 
 
 class SourceJob:
@@ -63,39 +71,44 @@ class SourceJob:
         self._now = now
         catalog = _every_platform(settings.catalog)
         self._lookup = PlatformLookup(catalog)
-        self._client = OoniClient(source.api, transport)
-        self._follower: Follower = OoniFollower(
-            source,
-            catalog,
-            store,
-            self._client,
-            now=now,
-            bogons=BogonList(settings.probe.bogon_allow),
-        )
+        self._follower = _follower(source, settings, catalog, store, now, transport)
         self._folded_at: datetime | None = None
+        self._fold_took = 0.0
+        """Seconds of the last fold."""
+        self._stale = True
+        """Whether rows changed since."""
 
     async def run(self) -> None:
-        """Until cancelled. StorageError."""
+        """Until cancelled. NotLeadingError."""
+        restored = False
         try:
-            await self._follower.restore()
             while True:
-                await self.round()
+                try:
+                    if not restored:
+                        await self.begin()
+                        restored = True
+                    await self.round()
+                except NotLeadingError:
+                    raise
+                except StorageError as error:
+                    kind = str(self._source.kind)
+                    log.error("source not stored, trying again", source=kind, error=str(error))
                 await asyncio.sleep(self._source.every)
         finally:
-            await self._client.close()
+            await self.close()
 
     async def begin(self) -> None:
-        """As `run` begins, for those who call `round` themselves."""
+        """Go on where another process stopped. StorageError."""
         await self._follower.restore()
 
     async def close(self) -> None:
-        await self._client.close()
+        """Release its connections."""
+        await self._follower.close()
 
     async def round(self) -> None:
         """One poll, unless the source is to be left alone, and what follows from it."""
         follower, now = self._follower, self._now()
         kind = str(self._source.kind)
-        changed = False
         rest = follower.state.not_before
         if rest is None or now >= rest:
             seen = (follower.state.rows, follower.state.judged)
@@ -110,12 +123,21 @@ class SourceJob:
                     reason=str(fault),
                     until=str(follower.state.not_before),
                 )
-            changed = seen != (follower.state.rows, follower.state.judged)
+            self._stale |= seen != (follower.state.rows, follower.state.judged)
             await self._store.add_sourced((), kind, follower.state)
-        last = self._folded_at
-        if changed or last is None or (now - last).total_seconds() >= _FOLD_ANYWAY:
+        if self._source.kind is SourceKind.OONI and self._may_fold(now):
+            began = time.perf_counter()
             await self._fold()
-            self._folded_at = now
+            self._fold_took = time.perf_counter() - began
+            self._folded_at, self._stale = now, False
+
+    def _may_fold(self, now: datetime) -> bool:
+        """Whether something changed, or silence did, and folding again would not take more than its
+        share of the time."""
+        if self._folded_at is None:
+            return True
+        passed = (now - self._folded_at).total_seconds()
+        return passed >= (_FOLD_SPARES * self._fold_took if self._stale else _FOLD_ANYWAY)
 
     async def _fold(self) -> None:
         """Have the stored events be those that the stored rows show."""
@@ -149,6 +171,22 @@ class SourceJob:
             )
 
 
+def _follower(
+    source: SourceSettings,
+    settings: Settings,
+    catalog: Catalog,
+    store: SourceStore,
+    now: Callable[[], datetime],
+    transport: httpx.AsyncBaseTransport | None,
+) -> Follower:
+    """What reads a source of this kind."""
+    if source.kind is SourceKind.IODA:
+        return IodaFollower(source, store, IodaClient(source.api, transport), now=now)
+    client = OoniClient(source.api, transport)
+    bogons = BogonList(settings.probe.bogon_allow)
+    return OoniFollower(source, catalog, store, client, now=now, bogons=bogons)
+
+
 class SourceJobs:
     """The jobs of all sources in the configuration in use."""
 
@@ -165,7 +203,7 @@ class SourceJobs:
         self._now = now
 
     async def run(self) -> None:
-        """Until cancelled; other settings begin the jobs anew. StorageError."""
+        """Until cancelled; other settings begin the jobs anew. NotLeadingError in a group."""
         while True:
             settings = self._settings()
             if not settings.sources:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from monitor.sources.terms import SourceKind
 from storage.values.sourced import SourcedCount, SourcedEvent, SourceState
 
 COUNTED = timedelta(days=1)
@@ -35,6 +36,11 @@ class SourceView(msgspec.Struct, frozen=True, kw_only=True):
     """Active ones, and those that ended lately, by the time they were first seen."""
     counts: tuple[tuple[str, SourcedCount], ...] = ()
     """Country → what was measured within `COUNTED`, by platform and network."""
+
+    @property
+    def outside(self) -> bool:
+        """Whether it looks at countries from outside, and has no tests of platforms."""
+        return self.kind == SourceKind.IODA
 
     def answers(self, at: datetime) -> bool:
         """Whether it was read as a whole lately; False too before it ever was."""

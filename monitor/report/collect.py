@@ -109,8 +109,8 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         annotations=tuple(annotations[:MOST_NOTES]),
         witnesses=tuple(
             [
-                (story.event, await second_witnesses(store, story.event, wanted.until))
-                for story in stories
+                (event, await second_witnesses(store, event, wanted.until))
+                for event in (*(story.event for story in stories), *related)
             ]
         ),
         lanes=lanes.found(unwell),

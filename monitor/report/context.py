@@ -67,7 +67,10 @@ def second_witnesses(words: Words, findings: Findings) -> Iterator[Block]:
         for one in several:
             sentence, *networks = witness_lines(words, one, event)
             about = words.gettext(
-                "%(what)s (from %(when)s)", what=sentence, when=short(words, event.onset_latest)
+                "%(kind)s from %(when)s: %(seen)s",
+                kind=words.gettext(KINDS[event.kind]),
+                when=short(words, event.onset_latest),
+                seen=sentence,
             )
             lines.append(words.pause.join((about, *networks)))
     yield Bullets(tuple(lines))

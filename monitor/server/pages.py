@@ -349,6 +349,7 @@ def _now(reader: Reader, snapshot: Snapshot, at: datetime, held: Mapping[str, Ma
         "volunteers": [
             (source, [line for line in event_lines(words, source, titles) if line[0].active])
             for source in snapshot.sources
+            if not source.outside
         ],
         "rows": country_rows(snapshot, at),
         "country_head": lambda row: Markup('<a href="{}">{}</a><span class="dim">{}</span>').format(

@@ -12,13 +12,17 @@ from monitor.wording.events import onset, what_happened
 from monitor.wording.sources import (
     EXPLANATION,
     LABEL,
+    OUTSIDE,
     OWN_AGREE,
     OWN_REACH,
     OWN_SILENT,
+    drop,
     health,
     seen,
 )
 from monitor.wording.words import Words
+
+_MOST_SIGNALS = 50
 
 
 def sources_shown(reader: Reader, snapshot: Snapshot, at: datetime) -> dict[str, Any]:
@@ -26,7 +30,6 @@ def sources_shown(reader: Reader, snapshot: Snapshot, at: datetime) -> dict[str,
     words = reader.words
     titles = {platform.name: platform.title for platform in snapshot.catalog.platforms}
     return {
-        "explanation": EXPLANATION,
         "label": LABEL,
         "sources": [
             {
@@ -42,10 +45,22 @@ def sources_shown(reader: Reader, snapshot: Snapshot, at: datetime) -> dict[str,
                     (*line, own_position(words, snapshot, line[0], at))
                     for line in event_lines(words, view, titles)
                 ],
-                "countries": [
+                "explanation": OUTSIDE if view.outside else EXPLANATION,
+                "countries": []
+                if view.outside
+                else [
                     (words.country(country), _cells(words, view, country, titles))
                     for country in view.countries
                 ],
+                "signals": [
+                    (
+                        words.country(one.country),
+                        drop(words, one.datasource, one.drop),
+                        one,
+                    )
+                    for one in reversed(view.state.signals)
+                    if one.country in view.countries
+                ][:_MOST_SIGNALS],
             }
             for view in snapshot.sources
         ],

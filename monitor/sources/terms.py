@@ -9,6 +9,8 @@ import msgspec
 class SourceKind(StrEnum):
     OONI = "ooni"
     """Tests that volunteers run on their phones and computers."""
+    IODA = "ioda"
+    """Outages of countries, seen from outside."""
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,5 +35,12 @@ TERMS: Mapping[SourceKind, Terms] = {
         credit="Data: OONI (ooni.org), CC BY-NC-SA 4.0",
         licence="CC BY-NC-SA 4.0",
         home="https://explorer.ooni.org/",
+    ),
+    SourceKind.IODA: Terms(
+        title="IODA",
+        api="https://api.ioda.inetintel.cc.gatech.edu",
+        credit="IODA, Georgia Tech Research Corporation (ioda.inetintel.cc.gatech.edu)",
+        licence="all rights reserved",
+        home="https://ioda.inetintel.cc.gatech.edu/",
     ),
 }

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from monitor.analysis.events.event import Event
-from monitor.analysis.second_witness import Position, Witness
+from monitor.analysis.events.event import Event, EventKind
+from monitor.analysis.second_witness import OutsideWitness, Position, Witness
 from monitor.wording.languages import N_
 from monitor.wording.networks import network_name
 from monitor.wording.words import Words
@@ -22,21 +22,38 @@ EXPLANATION = N_(
     "none, never mean that nothing is blocked. They are kept apart from the results of our own "
     "vantage points, and never change them."
 )
+OUTSIDE = N_(
+    "It looks at whole countries from outside, and says nothing about platforms. What it does not "
+    "see may happen all the same: mobile networks and slow lines hardly show."
+)
 OWN_AGREE = N_("Our own vantage points find it blocked too.")
 OWN_REACH = N_("Our own vantage points reach it.")
 OWN_SILENT = N_("No vantage point of our own can tell.")
 
 
 _MOST_NETWORKS = 12
+_AGREES = N_("%(source)s agrees: %(seen)s")
+_AGREES_IN_PART = N_("%(source)s agrees in part: %(seen)s")
+_SEES_NOTHING = N_("%(source)s sees no outage of the country, which excludes none")
+_NOT_READ = N_("%(source)s was not read in that time")
+_CAUTION = N_("%(source)s sees an outage of the whole country in that time: %(seen)s")
+DATASOURCES: Mapping[str, str] = {
+    "bgp": N_("routes (BGP) −%(lost)s"),
+    "ping-slash24": N_("active probing −%(lost)s"),
+}
+"""Ways of looking from outside, with what was lost."""
 _POSITIONS: Mapping[Position, str] = {
-    Position.AGREES: N_("%(source)s agrees: %(seen)s"),
+    Position.AGREES: _AGREES,
     Position.SILENT: N_("%(source)s is silent: %(seen)s"),
     Position.DIFFERS: N_("%(source)s differs: %(seen)s"),
 }
 
 
-def witness_lines(words: Words, one: Witness, event: Event) -> list[str]:
-    """What a source saw during an event, then what it saw of each affected network."""
+def witness_lines(words: Words, one: Witness | OutsideWitness, event: Event) -> list[str]:
+    """What a source saw during an event; of volunteers also what they saw of each affected
+    network."""
+    if isinstance(one, OutsideWitness):
+        return [_outside(words, one, event)]
     affected = [network for network in event.networks if network.affected and network.asn]
     names = {network.asn: network.network for network in affected}
     found = seen(words, one.total, one.failed, len(one.networks))
@@ -51,6 +68,29 @@ def witness_lines(words: Words, one: Witness, event: Event) -> list[str]:
             for own in one.on(list(names)[:_MOST_NETWORKS])
         ),
     ]
+
+
+def _outside(words: Words, one: OutsideWitness, event: Event) -> str:
+    if not one.drops:
+        silent = _SEES_NOTHING if one.read else _NOT_READ
+        return words.gettext(silent, source=one.title)
+    message = _CAUTION
+    if event.kind is not EventKind.BLOCK:
+        message = _AGREES if one.whole else _AGREES_IN_PART
+    return words.gettext(
+        message,
+        source=one.title,
+        seen=words.listed(drop(words, name, share) for name, share in one.drops),
+    )
+
+
+def drop(words: Words, datasource: str, share: float) -> str:
+    """How much of a country was lost, as one way of looking shows it."""
+    shown = DATASOURCES.get(datasource)
+    lost = words.percent(share)
+    if shown is None:
+        return f"{words.ltr(datasource)} −{lost}"
+    return words.gettext(shown, lost=lost)
 
 
 def health(words: Words, problem: str, *, answered: bool, answers: bool) -> str:

@@ -42,12 +42,28 @@ class SourcedRow(msgspec.Struct, frozen=True, kw_only=True):
     licence: str
 
 
+class OutsideSignal(msgspec.Struct, frozen=True, kw_only=True):
+    """A drop of a country's connectivity, as somebody who looks from outside saw it: derived, never
+    a series of the source."""
+
+    country: str
+    datasource: str
+    """How it was seen: `bgp`, `ping-slash24`."""
+    began_at: datetime
+    """UTC."""
+    ended_at: datetime | None = None
+    """UTC; None while it lasts."""
+    drop: float
+    """Share (0–1) that was lost at the worst moment."""
+
+
 class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     """How far a source was read, and how it is. Kept, so that a restart neither asks again at once
     nor forgets how much was used."""
 
     asked: str = ""
-    """Digest of what is asked for: another question begins anew."""
+    """What is asked for, or a digest of it: another question begins anew. Of a source that looks
+    from outside, its countries with commas between them."""
     cursors: dict[str, datetime] = {}
     """Query → UTC until when its rows are here."""
     swept_at: datetime | None = None
@@ -80,6 +96,8 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     """Rows that could not be read."""
     judged: int = 0
     """Measurements that our rules judged."""
+    signals: tuple[OutsideSignal, ...] = ()
+    """What a source that looks from outside saw of the last weeks, by when it began."""
 
 
 class StoredSource(msgspec.Struct, frozen=True, kw_only=True):

@@ -41,7 +41,7 @@ def test_without_a_source_nobody_is_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        (SOURCE.replace("ooni", "oni"), r'source\[1\].kind = "oni" → one of "ooni"'),
+        (SOURCE.replace("ooni", "oni"), r'source\[1\].kind = "oni" → one of "ooni", "ioda"'),
         ('[[source]]\nkind = "ooni"\n', r"source\[1\].countries is missing"),
         (SOURCE.replace('"PK", "BR"', ""), r"source\[1\].countries.*at least one country"),
         (SOURCE.replace("PK", "UK"), r'source\[1\].countries\[1\] = "UK".*write "GB"'),
@@ -52,6 +52,10 @@ def test_without_a_source_nobody_is_asked(tmp_path: Path) -> None:
         (SOURCE + 'url = "http://api.example.org"\n', "https:// and the host alone"),
         (SOURCE + SOURCE, r"source\[2\].kind.*name all countries in source\[1\]"),
         (SOURCE.replace("[[source]]", "[source]"), "in double brackets"),
+        (
+            SOURCE.replace("ooni", "ioda") + 'platforms = ["x"]\n',
+            r"source\[1\].platforms is for kind ooni alone.*leave it out",
+        ),
         (SOURCE + 'key = "x"\n', "is not a setting shutwatch knows"),
     ],
 )

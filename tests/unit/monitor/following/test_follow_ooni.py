@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from monitor.analysis.events.event import Event, EventKind, EventState
@@ -314,20 +315,41 @@ async def test_single_measurements_wait_while_the_quota_is_low(world: World) -> 
 async def test_a_measurement_that_is_not_archived_yet_is_asked_for_again(world: World) -> None:
     """500 means: later."""
     upload = volunteer(BEGUN - 30 * MINUTE, X, blocked=True)
-    world.ooni.add(
-        type(upload)(
-            listed=upload.listed,
-            raw=upload.raw,
-            listed_at=upload.listed_at,
-            stored_at=BEGUN + 2 * HOUR,
-        )
-    )
+    world.ooni.add(msgspec.structs.replace(upload, stored_at=BEGUN + 2 * HOUR))
     world.clock = BEGUN
     await world.round()
     await world.round(HOUR)
     assert [row.judged for row in await world.rows()] == [""]
     await world.round(2 * HOUR)
     assert [row.judged for row in await world.rows()] == ["blocked"]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"test_name": "web_connectivity"},
+        {"annotations": [], "test_name": 7},
+        {
+            "test_name": "web_connectivity",
+            "probe_cc": "PK",
+            "test_keys": {"queries": [{"t": 1e300}]},
+        },
+        {"test_name": "dnscheck", "annotations": {"network_type": "wifi"}},
+    ],
+)
+async def test_a_whole_measurement_that_cannot_be_judged_stops_nothing(
+    world: World, raw: dict[str, object]
+) -> None:
+    """Anybody can upload anything; OONI's own opinion of it stays."""
+    upload = volunteer(BEGUN - HOUR, X, blocked=True)
+    world.ooni.add(msgspec.structs.replace(upload, raw=raw))
+    world.ooni.add(volunteer(BEGUN - 2 * HOUR, X, blocked=True))
+    world.clock = BEGUN
+    await world.round()
+    assert sorted((row.judged, row.failed) for row in await world.rows()) == [
+        ("blocked", 1.0),
+        ("unavailable", 1.0),
+    ]
 
 
 async def test_what_is_uploaded_days_later_is_found(world: World) -> None:

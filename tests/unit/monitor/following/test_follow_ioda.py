@@ -1,0 +1,157 @@
+"""IODA followed live: what corroborates a shutdown, and what says nothing about it."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from monitor.analysis.events.event import Event, EventKind
+from monitor.config.load import default_settings
+from monitor.config.settings import SourceSettings
+from monitor.following.source_jobs import SourceJob
+from monitor.sources.scripted_ioda import ScriptedIoda
+from monitor.sources.scripted_ooni import Reply
+from monitor.sources.terms import SourceKind
+from monitor.sources.witnesses import second_witnesses
+from monitor.wording.languages import ENGLISH
+from monitor.wording.sources import witness_lines
+from monitor.wording.words import words_in
+from probes.sockets.http_client import httpx
+from storage.open_store import sql_store
+from storage.store import CollectorStore
+from storage.values.sourced import SourceState
+from tests.prometheus import world
+
+BEGUN = datetime(2024, 2, 8, 3, tzinfo=UTC)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
+
+class Watch:
+    """A monitor that follows IODA, on a clock of its own."""
+
+    def __init__(self, store: CollectorStore) -> None:
+        self.clock = BEGUN - HOUR
+        self.store = store
+        self.ioda = ScriptedIoda()
+        source = SourceSettings(kind=SourceKind.IODA, countries=("PK", "IR"))
+        self.job = SourceJob(
+            source,
+            default_settings(),
+            store,
+            now=lambda: self.clock,
+            transport=httpx.MockTransport(self.ioda.handle),
+        )
+
+    async def until(self, moment: datetime, step: timedelta = 10 * MINUTE) -> None:
+        """Poll again and again."""
+        while self.clock < moment:
+            await self.job.round()
+            self.clock += step
+
+    async def state(self) -> SourceState:
+        """What is known of IODA."""
+        return (await self.store.source_states())["ioda"]
+
+    async def said(self, event: Event) -> list[str]:
+        """What the event's page says of it."""
+        found = await second_witnesses(self.store, event, self.clock)
+        return [line for one in found for line in witness_lines(words_in(ENGLISH), one, event)]
+
+
+@pytest.fixture
+async def watch() -> AsyncIterator[Watch]:
+    """One that begins to follow."""
+    store = sql_store("memory:")
+    await store.open()
+    made = Watch(store)
+    await made.job.begin()
+    yield made
+    await made.job.close()
+    await store.close()
+
+
+def _shutdown(kind: EventKind = EventKind.SHUTDOWN) -> Event:
+    found = msgspec.structs.replace(
+        world.event(at=BEGUN + HOUR), kind=kind, onset_earliest=BEGUN, onset_latest=BEGUN + MINUTE
+    )
+    return found if kind is EventKind.BLOCK else msgspec.structs.replace(found, platform="")
+
+
+async def test_routes_and_probing_agree_with_a_shutdown(watch: Watch) -> None:
+    """Both ways of looking, with how much was lost; read again and again, it is one outage."""
+    end = BEGUN + 5 * HOUR
+    watch.ioda.outage("PK", "bgp", BEGUN + 2 * MINUTE, end, value=400, usual=1000)
+    watch.ioda.outage("PK", "ping-slash24", BEGUN + 9 * MINUTE, end, value=190, usual=950)
+    await watch.until(BEGUN + 2 * HOUR)
+    said = ["IODA agrees: routes (BGP) −60%, active probing −80%"]
+    assert await watch.said(_shutdown()) == said
+    await watch.until(BEGUN + 8 * HOUR)
+    signals = (await watch.state()).signals
+    assert [(one.datasource, one.began_at, one.ended_at) for one in signals] == [
+        ("bgp", BEGUN + 2 * MINUTE, end),
+        ("ping-slash24", BEGUN + 9 * MINUTE, end),
+    ]
+
+
+async def test_one_way_of_looking_agrees_in_part(watch: Watch) -> None:
+    """Mobile networks hardly show in routes; one alone is also often a mistake of its own."""
+    watch.ioda.outage("PK", "ping-slash24", BEGUN, None, value=475, usual=950)
+    await watch.until(BEGUN + HOUR)
+    assert await watch.said(_shutdown()) == ["IODA agrees in part: active probing −50%"]
+
+
+async def test_no_alert_excludes_nothing(watch: Watch) -> None:
+    """Silence is no acquittal, and another country's outage is no sign."""
+    watch.ioda.outage("IR", "bgp", BEGUN, None, value=1, usual=1000)
+    await watch.until(BEGUN + HOUR)
+    said = await watch.said(_shutdown())
+    assert said == ["IODA sees no outage of the country, which excludes none"]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Reply(500, b""),
+        Reply(400, b'{"error": "wrong", "data": null}'),
+        Reply(200, b'{"error": null, "data": null}'),
+        Reply(200, b"<html>"),
+        Reply(
+            200,
+            b'{"data": [{"datasource": "bgp", "entity": {"code": "PK", "type": "country"}, '
+            b'"time": 99999999999999, "level": "critical"}]}',
+        ),
+        httpx.ConnectError("no route"),
+    ],
+)
+async def test_a_source_that_was_not_read_says_so(watch: Watch, failure: Reply | Exception) -> None:
+    """Never that nothing was seen."""
+    watch.ioda.failing.extend([failure] * 100)
+    await watch.until(BEGUN + HOUR)
+    assert (await watch.state()).problem
+    assert await watch.said(_shutdown()) == ["IODA was not read in that time"]
+    watch.ioda.failing.clear()
+    watch.ioda.outage("PK", "bgp", BEGUN, None, value=1, usual=1000)
+    await watch.until(BEGUN + 5 * HOUR)
+    assert (await watch.state()).problem == ""
+    assert await watch.said(_shutdown()) == ["IODA agrees in part: routes (BGP) −100%"]
+
+
+async def test_a_block_during_an_outage_is_shown_with_a_caution(watch: Watch) -> None:
+    """What fails while the whole country does may be no block; else IODA knows nothing of one."""
+    await watch.until(BEGUN + HOUR)
+    assert await watch.said(_shutdown(EventKind.BLOCK)) == []
+    watch.ioda.outage("PK", "bgp", BEGUN, None, value=400, usual=1000)
+    await watch.until(BEGUN + 2 * HOUR)
+    (line,) = await watch.said(_shutdown(EventKind.BLOCK))
+    assert line == "IODA sees an outage of the whole country in that time: routes (BGP) −60%"
+
+
+async def test_leftovers_and_noise_are_no_outage(watch: Watch) -> None:
+    """An outage that nothing closed for two weeks, and datasources that are noisy."""
+    watch.ioda.outage("PK", "merit-nt", BEGUN, None, value=1, usual=1000)
+    watch.ioda.outage("PK", "bgp", BEGUN, None, value=400, usual=1000)
+    await watch.until(BEGUN + timedelta(days=12), timedelta(days=1))
+    assert [one.datasource for one in (await watch.state()).signals] == ["bgp"]
+    await watch.until(BEGUN + timedelta(days=15), timedelta(days=1))
+    assert (await watch.state()).signals == ()
