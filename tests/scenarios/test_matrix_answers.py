@@ -1,7 +1,6 @@
 """Every scenario of the matrix on real packets, through the command a person would use."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -20,8 +19,6 @@ pytestmark = pytest.mark.lab
 LIVE = {row.name: row for row in SCENARIOS if not row.proved_in}
 FOLLOW_UPS = 16
 """So many failures of a vantage are followed up in one cycle; no network may have more."""
-AT_ONCE = 2
-"""Looks side by side: most of their time they wait."""
 
 
 def _look(run: str) -> Seen:
@@ -59,20 +56,15 @@ def _look(run: str) -> Seen:
 
 
 @pytest.fixture(scope="module")
-def stories(request: pytest.FixtureRequest) -> Iterator[Callable[..., Seen]]:
-    """The look of each run that is asked for, two side by side; one with another number is another
-    look."""
-    named = {item.name for item in request.session.items if item.path == request.path}
-    runs = dict.fromkeys(row.look for row in LIVE.values() if f"test_scenario[{row.name}]" in named)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        first = {run: pool.submit(_look, run) for run in runs}
+def stories() -> Callable[..., Seen]:
+    """The look of each run, taken when first asked for; one with another number is another look."""
 
-        @cache
-        def look(run: str, number: int = 1) -> Seen:
-            assert number in (1, 2), "two looks are patience enough"
-            return first[run].result() if number == 1 else _look(run)
+    @cache
+    def look(run: str, number: int = 1) -> Seen:
+        assert number in (1, 2), "two looks are patience enough"
+        return _look(run)
 
-        yield look
+    return look
 
 
 def _verdict(story: Seen, network: str, row: Scenario) -> Line:
