@@ -38,8 +38,8 @@ _SEES_NOTHING = N_("%(source)s sees no outage of the country, which excludes non
 _NOT_READ = N_("%(source)s was not read in that time")
 _CAUTION = N_("%(source)s sees an outage of the whole country in that time: %(seen)s")
 DATASOURCES: Mapping[str, str] = {
-    "bgp": N_("routes (BGP) −%(lost)s"),
-    "ping-slash24": N_("active probing −%(lost)s"),
+    "bgp": N_("routes (BGP) -%(lost)s"),
+    "ping-slash24": N_("active probing -%(lost)s"),
 }
 """Ways of looking from outside, with what was lost."""
 _POSITIONS: Mapping[Position, str] = {
@@ -89,7 +89,7 @@ def drop(words: Words, datasource: str, share: float) -> str:
     shown = DATASOURCES.get(datasource)
     lost = words.percent(share)
     if shown is None:
-        return f"{words.ltr(datasource)} −{lost}"
+        return f"{words.ltr(datasource)} -{lost}"
     return words.gettext(shown, lost=lost)
 
 

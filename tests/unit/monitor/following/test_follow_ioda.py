@@ -84,7 +84,7 @@ async def test_routes_and_probing_agree_with_a_shutdown(watch: Watch) -> None:
     watch.ioda.outage("PK", "bgp", BEGUN + 2 * MINUTE, end, value=400, usual=1000)
     watch.ioda.outage("PK", "ping-slash24", BEGUN + 9 * MINUTE, end, value=190, usual=950)
     await watch.until(BEGUN + 2 * HOUR)
-    said = ["IODA agrees: routes (BGP) −60%, active probing −80%"]
+    said = ["IODA agrees: routes (BGP) -60%, active probing -80%"]
     assert await watch.said(_shutdown()) == said
     await watch.until(BEGUN + 8 * HOUR)
     signals = (await watch.state()).signals
@@ -98,7 +98,7 @@ async def test_one_way_of_looking_agrees_in_part(watch: Watch) -> None:
     """Mobile networks hardly show in routes; one alone is also often a mistake of its own."""
     watch.ioda.outage("PK", "ping-slash24", BEGUN, None, value=475, usual=950)
     await watch.until(BEGUN + HOUR)
-    assert await watch.said(_shutdown()) == ["IODA agrees in part: active probing −50%"]
+    assert await watch.said(_shutdown()) == ["IODA agrees in part: active probing -50%"]
 
 
 async def test_no_alert_excludes_nothing(watch: Watch) -> None:
@@ -134,7 +134,7 @@ async def test_a_source_that_was_not_read_says_so(watch: Watch, failure: Reply |
     watch.ioda.outage("PK", "bgp", BEGUN, None, value=1, usual=1000)
     await watch.until(BEGUN + 5 * HOUR)
     assert (await watch.state()).problem == ""
-    assert await watch.said(_shutdown()) == ["IODA agrees in part: routes (BGP) −100%"]
+    assert await watch.said(_shutdown()) == ["IODA agrees in part: routes (BGP) -100%"]
 
 
 async def test_a_block_during_an_outage_is_shown_with_a_caution(watch: Watch) -> None:
@@ -144,7 +144,7 @@ async def test_a_block_during_an_outage_is_shown_with_a_caution(watch: Watch) ->
     watch.ioda.outage("PK", "bgp", BEGUN, None, value=400, usual=1000)
     await watch.until(BEGUN + 2 * HOUR)
     (line,) = await watch.said(_shutdown(EventKind.BLOCK))
-    assert line == "IODA sees an outage of the whole country in that time: routes (BGP) −60%"
+    assert line == "IODA sees an outage of the whole country in that time: routes (BGP) -60%"
 
 
 async def test_leftovers_and_noise_are_no_outage(watch: Watch) -> None:
