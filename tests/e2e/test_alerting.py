@@ -159,7 +159,8 @@ def _is_as_it_was(told: Newsroom) -> None:
     link = f"https://watch.example.org/events/{opened['event_id']}"
     assert said["event_url"] == link
     (telegram,) = told.telegrams("blocked (confirmed)")
-    assert telegram.startswith("<b>Pakistan – blocked: X</b>\n")
+    # Until Alertmanager knows both, the suspicion of a moment ago may stand beside the finding.
+    assert telegram.startswith("<b>Pakistan – blocked: X")
     assert f'<a href="{link}">Evidence</a>' in telegram
     (mail,) = told.mails("Pakistan – blocked: X")
     assert f"Evidence: {link}" in mail["text"]

@@ -8,6 +8,7 @@ Everything is made by this process and gone with it, however it ends.
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -424,9 +425,18 @@ def _end(child: "subprocess.Popen[Any]") -> None:
                 stream.close()
 
 
+_HUNG_UP = re.compile(
+    r"^Exception in callback .*\n(?:(?!Exception in callback).*\n)*?"
+    r"OSError: \[Errno 107\] Transport endpoint is not connected\n?",
+    flags=re.MULTILINE,
+)
+"""What asyncio says when it ends its half of a conversation whose other end has hung up already."""
+
+
 def _serious(complaints: str) -> str:
-    """What a worker said on standard error, less asyncio's words about conversations that were
-    still going on when the lab ended: a process that is told to go has no time for them."""
+    """What a worker said on standard error, less asyncio's words about conversations whose other
+    end hung up, or that were still going on when the lab ended: a process that is told to go has no
+    time for them."""
     unfinished = ("Task was destroyed but it is pending!", "task: <Task pending")
-    kept = [line for line in complaints.splitlines() if not line.startswith(unfinished)]
-    return "\n".join(kept).strip()
+    heard = _HUNG_UP.sub("", complaints).splitlines()
+    return "\n".join(line for line in heard if not line.startswith(unfinished)).strip()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from monitor.notify.message_value import Message
 from monitor.report.document import Facts, Table
 from monitor.wording.states import STATES
 from tests.truth import data, once
@@ -104,11 +105,18 @@ def _message(now: Living, sent: Sent) -> Reading:
 def _sent(now: Living, sent: Sent, seconds: float) -> Reading:
     code = sent.route.removeprefix("inbox-")
     reading = Reading(Truth(now.world, seconds), f"message ({code})", code)
-    text = [sent.message.title, *sent.message.body.splitlines()]
-    if any(TITLES[PLATFORM] in line for line in text[:3]):
-        read(reading, map(plain, text), MESSAGE_LINES)
-    reading.read(plain(text[0]), CIRCUMSTANCES, {})
+    for text in _sections(sent.message):
+        if any(TITLES[PLATFORM] in line for line in text[:3]):
+            read(reading, map(plain, text), MESSAGE_LINES)
+        reading.read(plain(text[0]), CIRCUMSTANCES, {})
     return reading
+
+
+def _sections(message: Message) -> list[list[str]]:
+    """The lines of each event that a message is about, its title first. One about several events
+    has a title of its own besides."""
+    parts = [part.splitlines() for part in message.body.split("\n\n")]
+    return [[message.title, *parts[0]]] if len(parts) == 1 else [[message.title], *parts]
 
 
 DIGEST = 3600.0
