@@ -113,10 +113,10 @@ def _sent(now: Living, sent: Sent, seconds: float) -> Reading:
 
 
 def _sections(message: Message) -> list[list[str]]:
-    """The lines of each event that a message is about, its title first. One about several events
-    has a title of its own besides."""
+    """The lines of each event that a message is about, its title first. The title of a message
+    about several events is made of theirs."""
     parts = [part.splitlines() for part in message.body.split("\n\n")]
-    return [[message.title, *parts[0]]] if len(parts) == 1 else [[message.title], *parts]
+    return parts if len(parts) > 1 else [[message.title, *parts[0]]]
 
 
 DIGEST = 3600.0
