@@ -214,7 +214,7 @@ class SourceJobs:
                     jobs.create_task(SourceJob(source, settings, self._store, now=self._now).run())
                     for source in settings.sources
                 ]
-                # The configuration is replaced as a whole; nobody is told.
+                # Nothing announces that the configuration was replaced.
                 while _same(settings, self._settings()):  # noqa: ASYNC110
                     await asyncio.sleep(_LOOK)
                 for task in tasks:
