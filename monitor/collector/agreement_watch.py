@@ -43,8 +43,10 @@ class AgreementWatch:
         self._compared_at: datetime | None = None
 
     async def run(self) -> None:
-        """Until cancelled. StorageError."""
+        """Until cancelled, first after a while: who takes over has some of what was handed in,
+        and two of three controls may seem to be at odds. StorageError."""
         while True:
+            await asyncio.sleep(EVERY)
             try:
                 await self.compare()
             except StorageError:
@@ -52,7 +54,6 @@ class AgreementWatch:
             except Exception:
                 # Whatever an agent signed must not stop the judging of all others.
                 log.exception("agents cannot be compared, our own fault")
-            await asyncio.sleep(EVERY)
 
     async def compare(self) -> None:
         """Once. StorageError."""
