@@ -56,7 +56,7 @@ THROTTLING_RULES: tuple[TransferRule, ...] = (
         id="throttling.loss",
         meaning="It is slow or stalls, but this line, or the path to the platform, loses so many"
         " packets that this proves nothing.",
-        wrong_when="It is throttled by dropping packets on a bad line.",
+        wrong_when="It is throttled, on a bad line.",
         matches=lambda facts: bool(facts.stall or facts.slow) and facts.loss_explains,
     ),
     TransferRule(

@@ -92,9 +92,10 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def loss_explains(self) -> bool:
-        """Lost packets slow down every transfer on their path, under whatever name."""
-        by_name = self.stalled_by_name if self.stall else self.slow is self.by_name
-        if self.case.lossy_path and not by_name:
+        """Lost packets slow down every transfer on their path, under whatever name, each by how
+        many had to be sent again: three slow ones beside three lucky ones are no rare chance. Three
+        that stall beside three that do not are."""
+        if self.case.lossy_path and not self.stalled_by_name:
             return True
         rounds = len(self.stalls) if self.stall else len(self.slow)
         return loss_explains(self.case.health.timeout_rate, rounds)
