@@ -22,6 +22,10 @@ SLOW = 1_000_000.0
 """Bits per second below which a line is called slow."""
 ROUNDS_NEEDED = 2
 """Rounds that must agree, and two thirds of all."""
+SURE_ROUNDS = 3
+"""Rounds that must agree where many packets get lost."""
+ALIKE = 1.5
+"""Largest / smallest number of bytes at which the transfers of one freeze stall."""
 
 
 class TransferCase(EndpointCase, frozen=True, kw_only=True):
@@ -73,6 +77,17 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
         return self.stall and all(_name_got_past(one) for one in self.stalls)
 
     @property
+    def _stalled_alike(self) -> bool:
+        """Each round of three or more stalled at the same byte, and got past it under the innocuous
+        name: lost packets stop a transfer anywhere."""
+        points = [stall_point(one) for one in self.stalls]
+        return (
+            len(points) == len(self.informative) >= SURE_ROUNDS
+            and max(points) <= ALIKE * min(points)
+            and self.stalled_by_name
+        )
+
+    @property
     def slow(self) -> tuple[Round, ...]:
         """The rounds that make it slow, by the better comparison; none when too few agree."""
         kinds = ((self.by_name, "innocuous"), (self.by_site, "reference"))
@@ -92,10 +107,10 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def loss_explains(self) -> bool:
-        """Lost packets slow down every transfer on their path, under whatever name, each by how
-        many had to be sent again: three slow ones beside three lucky ones are no rare chance. Three
-        that stall beside three that do not are."""
-        if self.case.lossy_path and not self.stalled_by_name:
+        """Lost packets slow down or stop every transfer on their path, under whatever name, each by
+        how many had to be sent again: three unlucky ones beside three lucky ones are no rare
+        chance."""
+        if self.case.lossy_path and not self._stalled_alike:
             return True
         rounds = len(self.stalls) if self.stall else len(self.slow)
         return loss_explains(self.case.health.timeout_rate, rounds)

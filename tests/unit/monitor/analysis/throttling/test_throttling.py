@@ -368,13 +368,18 @@ def test_loss_that_may_explain_it_accuses_nobody() -> None:
 
 
 def test_a_path_that_loses_packets_is_slow_under_any_name() -> None:
-    """By luck it is so under the platform's own name alone: one cycle in forty accused it where
-    three packets in ten were lost. Transfers that stall under this name alone are no luck."""
+    """By luck it is so under the platform's own name alone: one cycle in twenty accused it where
+    three packets in ten were lost. Transfers that stall each time at one byte are no luck."""
     elsewhere = round_(flow(130 * KBIT), SHORT, flow(15 * MBIT))
     assert judged([elsewhere] * 3) == "throttling.rate"
     assert judged([elsewhere] * 3, lossy_path=True) == "throttling.loss"
     assert judged([SLOW] * 3, lossy_path=True) == "throttling.loss"
     assert judged([STALLED] * 3, lossy_path=True) == "throttling.stall"
+    assert judged([STALLED] * 2, lossy_path=True) == "throttling.loss"
+    assert judged([STALLED, STALLED, FAST], lossy_path=True) == "throttling.loss"
+    further = round_(flow(None, stalled_at=40 * 1024), flow(15 * MBIT), SHORT)
+    assert judged([STALLED, STALLED, further]) == "throttling.stall"
+    assert judged([STALLED, STALLED, further], lossy_path=True) == "throttling.loss"
 
 
 def test_nothing_seen_is_insufficient() -> None:
