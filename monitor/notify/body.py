@@ -45,12 +45,7 @@ def lines_of(words: Words, notice: NoticeContent, public_url: str = "") -> Itera
     """The body. `public_url` is the address of the page, without a slash at its end."""
     event = notice.entry.snapshot
     yield from _about(words, notice)
-    yield from _when(words, event)
-    yield from _where(words, event)
-    if event.kind is EventKind.BLOCK:
-        yield from _how(words, event)
-    if event.passing:
-        yield words.gettext("Still answered: %(hosts)s", hosts=passing(words, event))
+    yield from event_lines(words, event)
     if notice.occasion in OPENING:
         yield words.gettext("What it is not: %(limit)s", limit=words.gettext(LIMITS[event.kind]))
         yield words.gettext(NOTICE_ADVICE[notice.occasion])
@@ -58,6 +53,16 @@ def lines_of(words: Words, notice: NoticeContent, public_url: str = "") -> Itera
         address = words.ltr(f"{public_url}/events/{event.id}")
         yield words.gettext("Evidence and data: %(url)s", url=address)
     yield words.gettext("Event: %(id)s", id=words.ltr(event.id))
+
+
+def event_lines(words: Words, event: Event) -> Iterator[str]:
+    """When, where and how, as it is known."""
+    yield from _when(words, event)
+    yield from _where(words, event)
+    if event.kind is EventKind.BLOCK:
+        yield from _how(words, event)
+    if event.passing:
+        yield words.gettext("Still answered: %(hosts)s", hosts=passing(words, event))
 
 
 def _about(words: Words, notice: NoticeContent) -> Iterator[str]:

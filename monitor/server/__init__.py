@@ -15,13 +15,15 @@
     pages.py             the pages
     page.py              what all pages share: templates, style, links, language
     templates/           HTML, style and icon
+    feeds.py             events as Atom and as JSON Feed
+    listed_events.py     the events that a reader selects
+    entity_tag.py        what a client has already is not sent again
     event_filter.py      which events the page of events lists
     matrix.py            the present state by country, network and platform
     evidence.py          the evidence for one event, from the store
     measurement_view.py  one measurement next to its control, layer by layer
     timeline_chart.py    events as bars on a time axis
     runbook_pages.py     what to do about each alert
-    first_rows.py        the first rows of a listing of the store
     api/                 the readers' API, JSON and CSV
 
 Only `monitor.app`, `monitor.collector`, `monitor.demo` and `monitor.cli` may import it.

@@ -1,6 +1,6 @@
 """The filter of the page of events, read from its address."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -9,9 +9,10 @@ from monitor.analysis.events.event import Event
 from monitor.config.filters import FilterError, Filters, names_of, selection_of
 from monitor.config.toml_node import close_to
 from monitor.metrics.published_state import Snapshot
-from monitor.wording.filters import Fault, WrongFilter
+from monitor.wording.filters import Fault, WrongFilter, filter_problem
 from monitor.wording.languages import N_
 from monitor.wording.states import EVENT_STATES
+from monitor.wording.words import Words
 from storage.values.names import Names
 from storage.values.selection import Selection
 
@@ -81,6 +82,12 @@ async def read_filter(
     return EventFilter(
         checked.country, checked.platform, state, int(days) if days else EventFilter().days
     )
+
+
+def filter_lines(words: Words, wrong: WrongFilter) -> Sequence[str]:
+    """What is wrong with a filter, with the page's name for it, and maybe a hint."""
+    label = LABELS.get(wrong.filter)
+    return filter_problem(words, wrong, words.gettext(label) if label else "")
 
 
 def shown_names(snapshot: Snapshot) -> Names:

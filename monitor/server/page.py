@@ -14,9 +14,12 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from starlette.requests import Request
 
 from monitor import __version__
 from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus
+from monitor.metrics.published_state import Snapshot
+from monitor.server.access import sees_vantages
 from monitor.wording.changes import change_in_words
 from monitor.wording.durations import ago, interval
 from monitor.wording.events import condition, extent, passing
@@ -24,7 +27,7 @@ from monitor.wording.failures_and_methods import method_in_words, method_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import GRADES, grade_and_meaning
 from monitor.wording.html import HtmlWords, html_words
-from monitor.wording.languages import LANGUAGES, N_, Language
+from monitor.wording.languages import BY_CODE, LANGUAGES, N_, Language, language_of
 from monitor.wording.networks import network_name
 from monitor.wording.observations import layer_in_words
 from monitor.wording.reviews import ANNOTATION_KINDS, MARKS
@@ -33,6 +36,8 @@ from monitor.wording.support import doubts, network_weight, weight
 from monitor.wording.times import moment
 from monitor.wording.vantage_health import VANTAGE_STATES
 
+LONGEST_ID = 100
+"""Characters of an id or a value in an address."""
 REFRESH = 60
 """Seconds between two loads of a page that refreshes itself."""
 
@@ -114,6 +119,24 @@ def render(name: str, reader: Reader, at: datetime, **context: object) -> str:
             **context,
         )
     )
+
+
+def reader_of(request: Request) -> Reader:
+    """The reader who sends a request."""
+    query = dict(request.query_params)
+    asked = query.pop("lang", "")
+    return Reader(
+        language=language_of(asked, request.headers.get("accept-language", "")),
+        chosen=asked in BY_CODE,
+        operator=sees_vantages(request),
+        path=request.url.path.removeprefix(request.scope.get("root_path", "")).lstrip("/"),
+        query={name: value[:LONGEST_ID] for name, value in list(query.items())[:10]},
+    )
+
+
+def titles_of(snapshot: Snapshot) -> dict[str, str]:
+    """Platform → its own name."""
+    return {platform.name: platform.title for platform in snapshot.catalog.platforms}
 
 
 def slug(word: str) -> str:

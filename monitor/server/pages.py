@@ -5,14 +5,11 @@ is rendered in a thread too, so that nothing blocks the event loop of the probes
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-import msgspec
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -25,17 +22,18 @@ from monitor.config.country_code import probable_code
 from monitor.config.filters import FilterError
 from monitor.export.coverage import stored_coverage
 from monitor.export.kinds import Kind
-from monitor.export.public_view import PublicView, is_public
+from monitor.export.public_view import PublicView
 from monitor.logs import logger
 from monitor.metrics.published_state import Snapshot, VantageView
 from monitor.metrics.publisher import Publisher
 from monitor.server import timeline_chart as timeline
-from monitor.server.access import sees_vantages
-from monitor.server.event_filter import DAYS, LABELS, EventFilter, read_filter, shown_names
+from monitor.server.event_filter import DAYS, LABELS, EventFilter, filter_lines
 from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader, public_evidence
+from monitor.server.feeds import FEEDS, Feeds
+from monitor.server.listed_events import MOST_EVENTS, ListedEvents, may_see
 from monitor.server.matrix import Cell, Overall, Row, country_rows, network_rows, overall
 from monitor.server.measurement_view import follow_up_lines, side_by_side
-from monitor.server.page import POLICY, Reader, render
+from monitor.server.page import LONGEST_ID, POLICY, Reader, reader_of, render, titles_of
 from monitor.server.runbook_pages import runbook
 from monitor.server.sources_page import event_lines, sources_shown
 from monitor.wording.coverage import coverage_now, coverage_remarks, coverage_sentences
@@ -48,8 +46,7 @@ from monitor.wording.events import (
     stretch_onset,
     what_happened,
 )
-from monitor.wording.filters import WrongFilter, filter_problem
-from monitor.wording.languages import BY_CODE, language_of
+from monitor.wording.filters import WrongFilter
 from monitor.wording.networks import network_name
 from monitor.wording.rules import HEALTH_RULE_MEANINGS, rule_doubt, rule_meaning, sentence
 from monitor.wording.sources import witness_lines
@@ -57,15 +54,11 @@ from monitor.wording.states import EVENT_STATES
 from monitor.wording.vantage_health import VANTAGE_MEANINGS, notes
 from monitor.wording.words import Words
 from storage.store import StorageError, Store
-from storage.values.names import Names
 from storage.values.reviews import Mark, Review, deciding_review
 from storage.values.selection import Selection
 
 log = logger(__name__)
 
-MOST_EVENTS = 200
-"""On one page."""
-_LONGEST_ID = 100
 _STRETCHES = 5
 """Shown of one network."""
 Context = dict[str, Any]
@@ -87,6 +80,8 @@ class Pages:
         self._store = store
         self._view = view
         self._evidence = EvidenceReader(store) if store is not None else None
+        self._listed = ListedEvents(publisher, store, view)
+        self._feeds = Feeds(publisher, self._listed)
 
     def routes(self) -> list[Route]:
         """The routes of all pages."""
@@ -98,6 +93,7 @@ class Pages:
             Route("/vantages", self._vantages),
             Route("/sources", self._sources),
             Route("/runbooks/{name}", self._runbook),
+            *self._feeds.routes(),
         ]
 
     async def problem(self, request: Request, _: Exception, meant: str = "") -> Response:
@@ -109,7 +105,7 @@ class Pages:
 
     async def _now(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()
-        snapshot = self._snapshot(reader)
+        snapshot = self._listed.snapshot(reader)
         marks = await self._marks()
         return await _page("now.html", reader, at, lambda: _now(reader, snapshot, at, marks))
 
@@ -128,10 +124,10 @@ class Pages:
 
     async def _country(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()
-        snapshot = self._snapshot(reader)
+        snapshot = self._listed.snapshot(reader)
         code = request.path_params["code"]
         if code not in snapshot.countries:
-            meant = probable_code(code[:_LONGEST_ID])
+            meant = probable_code(code[:LONGEST_ID])
             found = meant if meant in snapshot.countries else ""
             return await self.problem(request, LookupError(), found)
         return await _page("country.html", reader, at, lambda: _country(reader, snapshot, at, code))
@@ -161,39 +157,22 @@ class Pages:
     async def _events(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()
         try:
-            wanted = await read_filter(
-                request.query_params, shown_names(self._publisher.snapshot), at, self._stored_names
-            )
+            wanted = await self._listed.wanted(request.query_params, at)
         except FilterError as error:
             wrong = error.wrong
             return await _page(
                 "wrong_filter.html", reader, at, lambda: _wrong_filter(reader, wrong), status=400
             )
-        problem = False
-        found: deque[Event] = deque(maxlen=MOST_EVENTS + 1)
-        try:
-            if self._store is not None:
-                selection = wanted.selection(at)
-                async with aclosing(self._store.events(selection)) as batches:  # type: ignore[type-var]
-                    async for batch in batches:
-                        found += [self._seen(reader, one) for one in batch if _may_see(reader, one)]
-        except StorageError as error:
-            log.error("events cannot be read", error=str(error))
-            problem = True
-        snapshot = self._snapshot(reader)
-        events = {event.id: event for event in found}
-        for event in (*snapshot.events.values(), *snapshot.circumstances):
-            if wanted.includes(event):
-                events.setdefault(event.id, event)
-        listed = sorted(events.values(), key=lambda one: (one.onset_latest, one.id), reverse=True)
+        found = await self._listed.of(reader, wanted, at)
+        snapshot, listed = self._listed.snapshot(reader), found.events
         coverage: Coverage | None = None
         # With a state an event of another one may be there.
-        if not listed and not wanted.state and self._store is not None and not problem:
+        if not listed and not wanted.state and self._store is not None and found.complete:
             counted = wanted.selection(at)
             if not reader.operator:
                 counted = self._view().selection(Kind.VERDICTS, counted, at)
             coverage = await self._coverage(counted, at)
-        shown = {"held": await self._marks(), "problem": problem}
+        shown = {"held": await self._marks(), "problem": not found.complete}
         return await _page(
             "events.html",
             reader,
@@ -208,14 +187,6 @@ class Pages:
                 **shown,
             },
         )
-
-    async def _stored_names(self) -> Names:
-        """Empty when they cannot be read."""
-        try:
-            return await self._store.names() if self._store is not None else Names()
-        except StorageError as error:
-            log.error("stored names cannot be read", error=str(error))
-            return Names()
 
     async def _coverage(self, selection: Selection, at: datetime) -> Coverage | None:
         """What is stored about a selection; None when it cannot be read."""
@@ -233,19 +204,19 @@ class Pages:
         id_ = request.path_params["id"]
         event, evidence, problem = None, NOTHING, False
         try:
-            if self._evidence is not None and len(id_) <= _LONGEST_ID and id_.isprintable():
+            if self._evidence is not None and len(id_) <= LONGEST_ID and id_.isprintable():
                 event = await self._evidence.event(id_)
-                if event is not None and _may_see(reader, event):
+                if event is not None and may_see(reader, event):
                     evidence = await self._evidence.of(event, at)
                     if not reader.operator:
                         evidence = public_evidence(self._view(), evidence, at)
         except StorageError as error:
             log.error("evidence cannot be read", error=str(error))
             problem = True
-        snapshot = self._snapshot(reader)
+        snapshot = self._listed.snapshot(reader)
         active = (*snapshot.events.values(), *snapshot.circumstances)
         if event is not None:
-            event = self._seen(reader, event) if _may_see(reader, event) else None
+            event = self._listed.seen(reader, event) if may_see(reader, event) else None
         found = event or next((one for one in active if one.id == id_), None)
         if found is None:
             return await self.problem(request, LookupError())
@@ -256,37 +227,8 @@ class Pages:
             lambda: {**_event(reader, snapshot, at, found, evidence), "problem": problem},
         )
 
-    def _seen(self, reader: Reader, event: Event) -> Event:
-        """An event as this reader sees it."""
-        return event if reader.operator else self._view().event(event)
-
-    def _snapshot(self, reader: Reader) -> Snapshot:
-        """The present as this reader sees it."""
-        snapshot = self._publisher.snapshot
-        if reader.operator:
-            return snapshot
-        view = self._view()
-        return msgspec.structs.replace(
-            snapshot,
-            events={key: view.event(event) for key, event in snapshot.events.items()},
-            circumstances=tuple(map(view.event, filter(is_public, snapshot.circumstances))),
-        )
-
 
 NOTHING = Evidence(networks=(), more_networks=0, log=(), reviews=(), annotations=())
-
-
-def reader_of(request: Request) -> Reader:
-    """The reader who sends a request."""
-    query = dict(request.query_params)
-    asked = query.pop("lang", "")
-    return Reader(
-        language=language_of(asked, request.headers.get("accept-language", "")),
-        chosen=asked in BY_CODE,
-        operator=sees_vantages(request),
-        path=request.url.path.removeprefix(request.scope.get("root_path", "")).lstrip("/"),
-        query={name: value[:_LONGEST_ID] for name, value in list(query.items())[:10]},
-    )
 
 
 async def _page(
@@ -307,15 +249,6 @@ async def _page(
             "Vary": "Accept-Language",
         },
     )
-
-
-def _may_see(reader: Reader, event: Event) -> bool:
-    return reader.operator or is_public(event)
-
-
-def titles_of(snapshot: Snapshot) -> dict[str, str]:
-    """Platform → its own name."""
-    return {platform.name: platform.title for platform in snapshot.catalog.platforms}
 
 
 # -- now ---------------------------------------------------------------------------------------
@@ -483,14 +416,17 @@ def _events(
         "tick_label": _tick_label(words, axis),
         "files": f"{reader.root}api/v1/events",
         "file_query": f"?{urlencode(asked)}",
+        "feeds": {name: reader.link(name, **_of_feed(wanted)) for name in FEEDS},
     }
 
 
+def _of_feed(wanted: EventFilter) -> dict[str, object]:
+    """The query of a feed: what ended, and how long ago, is for its reader to sort."""
+    return wanted.query(state="", days="")
+
+
 def _wrong_filter(reader: Reader, wrong: WrongFilter) -> Context:
-    label = LABELS.get(wrong.filter)
-    problem, *hint = filter_problem(
-        reader.words, wrong, reader.words.gettext(label) if label else ""
-    )
+    problem, *hint = filter_lines(reader.words, wrong)
     return {
         "problem": problem,
         "hint": hint,

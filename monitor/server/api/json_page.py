@@ -1,7 +1,6 @@
 """One page of rows as JSON, with an ETag."""
 
 import asyncio
-import hashlib
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +14,7 @@ from monitor.server.api.cursor import Cursors
 from monitor.server.api.json_rows import json_rows
 from monitor.server.api.request import Query
 from monitor.server.api.resources import Resource
+from monitor.server.entity_tag import tagged
 from storage.first_rows import first_rows
 from storage.store import Store
 from storage.values.steady_clock import utc_now
@@ -57,24 +57,6 @@ async def json_page(
 
         body = await asyncio.to_thread(encode)
     return tagged(request, body, "application/json", headers)
-
-
-def tagged(
-    request: Request, body: bytes, media_type: str, headers: dict[str, str] | None = None
-) -> Response:
-    """A response with an ETag; 304 if the client has this body already."""
-    # Weak, since the response may be compressed on its way.
-    etag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
-    sent = {**(headers or {}), "ETag": etag}
-    if _matches(request.headers.get("if-none-match", ""), etag):
-        return Response(status_code=304, headers=sent)
-    return Response(body, media_type=media_type, headers=sent)
-
-
-def _matches(if_none_match: str, etag: str) -> bool:
-    """The weak comparison of RFC 9110."""
-    known = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return "*" in known or etag.removeprefix("W/") in known
 
 
 def _address(request: Request, cursor: str) -> str:

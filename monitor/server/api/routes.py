@@ -14,11 +14,12 @@ from monitor.export.public_view import PublicView
 from monitor.logs import logger
 from monitor.server.api.csv_download import Downloads, csv_file
 from monitor.server.api.cursor import Cursors
-from monitor.server.api.json_page import json_page, tagged
+from monitor.server.api.json_page import json_page
 from monitor.server.api.openapi import document
 from monitor.server.api.problem import ProblemError, answer
 from monitor.server.api.request import Query, read_request
 from monitor.server.api.resources import RESOURCES, Resource
+from monitor.server.entity_tag import tagged
 from storage.store import StorageError, Store
 from storage.values.names import Names
 

@@ -248,6 +248,8 @@ async def _paths(told: World) -> list[str]:
     return [
         *("/", "/?live=1", "/events", "/events?days=365", "/events?country=XX", "/vantages"),
         "/sources",
+        "/feed.atom?days=365",
+        "/feed.json?days=365",
         *("/countries/PK", "/countries/KE", "/countries/canary-khi", "/metrics", "/icon.svg"),
         *("/-/ready", "/-/healthy", "/-/reload", "/nowhere", "/events/", "/api/v1/openapi.json"),
         *(f"/runbooks/{name}" for name in runbooks()),

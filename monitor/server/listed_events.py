@@ -1,0 +1,98 @@
+"""The events that a reader selects: those that are stored, and those that are active now."""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from datetime import datetime
+
+import msgspec
+
+from monitor.analysis.events.event import Event
+from monitor.export.public_view import PublicView, is_public
+from monitor.logs import logger
+from monitor.metrics.published_state import Snapshot
+from monitor.metrics.publisher import Publisher
+from monitor.server.event_filter import EventFilter, read_filter, shown_names
+from monitor.server.page import Reader
+from storage.store import StorageError, Store
+from storage.values.names import Names
+
+log = logger(__name__)
+
+MOST_EVENTS = 200
+"""That are shown at once."""
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found."""
+
+    events: tuple[Event, ...]
+    """The newest onset first: the newest MOST_EVENTS, one more where there are more, and all that
+    are active."""
+    complete: bool
+    """Whether the store could be read."""
+
+
+class ListedEvents:
+    """Lists events, as their reader may see them."""
+
+    def __init__(
+        self, publisher: Publisher, store: Store | None, view: Callable[[], PublicView]
+    ) -> None:
+        """`view` is what readers see who are no operators."""
+        self._publisher = publisher
+        self._store = store
+        self._view = view
+
+    async def wanted(self, query: Mapping[str, str], at: datetime) -> EventFilter:
+        """The filter in a query string. FilterError."""
+        return await read_filter(query, shown_names(self._publisher.snapshot), at, self._names)
+
+    async def of(self, reader: Reader, wanted: EventFilter, at: datetime) -> Listed:
+        """Those selected."""
+        complete = True
+        found: deque[Event] = deque(maxlen=MOST_EVENTS + 1)
+        try:
+            if self._store is not None:
+                async with aclosing(self._store.events(wanted.selection(at))) as batches:  # type: ignore[type-var]
+                    async for batch in batches:
+                        found += [self.seen(reader, one) for one in batch if may_see(reader, one)]
+        except StorageError as error:
+            log.error("events cannot be read", error=str(error))
+            complete = False
+        snapshot = self.snapshot(reader)
+        events = {event.id: event for event in found}
+        for event in (*snapshot.events.values(), *snapshot.circumstances):
+            if wanted.includes(event):
+                events.setdefault(event.id, event)
+        newest = sorted(events.values(), key=lambda one: (one.onset_latest, one.id), reverse=True)
+        return Listed(events=tuple(newest), complete=complete)
+
+    def seen(self, reader: Reader, event: Event) -> Event:
+        """An event as this reader sees it."""
+        return event if reader.operator else self._view().event(event)
+
+    def snapshot(self, reader: Reader) -> Snapshot:
+        """The present as this reader sees it."""
+        snapshot = self._publisher.snapshot
+        if reader.operator:
+            return snapshot
+        view = self._view()
+        return msgspec.structs.replace(
+            snapshot,
+            events={key: view.event(event) for key, event in snapshot.events.items()},
+            circumstances=tuple(map(view.event, filter(is_public, snapshot.circumstances))),
+        )
+
+    async def _names(self) -> Names:
+        """Empty when they cannot be read."""
+        try:
+            return await self._store.names() if self._store is not None else Names()
+        except StorageError as error:
+            log.error("stored names cannot be read", error=str(error))
+            return Names()
+
+
+def may_see(reader: Reader, event: Event) -> bool:
+    """Whether this reader may see an event at all."""
+    return reader.operator or is_public(event)
