@@ -15,6 +15,8 @@
     pages.py             the pages
     page.py              what all pages share: templates, style, links, language
     templates/           HTML, style and icon
+    history.py           the past as strips, from the counts of hours and days
+    history_shown.py     these strips as the page of a country shows them
     feeds.py             events as Atom and as JSON Feed
     listed_events.py     the events that a reader selects
     entity_tag.py        what a client has already is not sent again

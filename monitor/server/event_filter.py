@@ -71,14 +71,14 @@ async def read_filter(
     """The filter in a query string. Raises FilterError for a part that cannot be used."""
     for name in query:
         if name in _ABSENT:
-            raise _refused("", Fault.FILTER, name, LABELS)
+            raise refused("", Fault.FILTER, name, LABELS)
     country, platform = query.get("country", ""), query.get("platform", "")
     checked = await selection_of(Filters(country=country, platform=platform), known, at, stored)
     state, days = query.get("state", ""), query.get("days", "")
     if state and state not in EVENT_STATES:
-        raise _refused("state", Fault.CHOICE, state, EVENT_STATES)
+        raise refused("state", Fault.CHOICE, state, EVENT_STATES)
     if days and days not in map(str, DAYS):
-        raise _refused("days", Fault.CHOICE, days, list(map(str, DAYS)))
+        raise refused("days", Fault.CHOICE, days, list(map(str, DAYS)))
     return EventFilter(
         checked.country, checked.platform, state, int(days) if days else EventFilter().days
     )
@@ -95,7 +95,8 @@ def shown_names(snapshot: Snapshot) -> Names:
     return names_of(snapshot.catalog, (view.point for view in snapshot.vantages))
 
 
-def _refused(name: str, fault: Fault, given: str, known: Collection[str]) -> FilterError:
+def refused(name: str, fault: Fault, given: str, known: Collection[str]) -> FilterError:
+    """What to raise for a filter, with those that are `known`."""
     meant = close_to(given, known) if name else ""
     return FilterError(
         WrongFilter(filter=name, fault=fault, given=given, meant=meant, known=tuple(known))

@@ -6,6 +6,7 @@ is rendered in a thread too, so that nothing blocks the event loop of the probes
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -30,6 +31,8 @@ from monitor.server import timeline_chart as timeline
 from monitor.server.event_filter import DAYS, LABELS, EventFilter, filter_lines
 from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader, public_evidence
 from monitor.server.feeds import FEEDS, Feeds
+from monitor.server.history import SPANS, HistoryAsked, history_asked
+from monitor.server.history_shown import history_shown
 from monitor.server.listed_events import MOST_EVENTS, ListedEvents, may_see
 from monitor.server.matrix import Cell, Overall, Row, country_rows, network_rows, overall
 from monitor.server.measurement_view import follow_up_lines, side_by_side
@@ -55,12 +58,15 @@ from monitor.wording.vantage_health import VANTAGE_MEANINGS, notes
 from monitor.wording.words import Words
 from storage.store import StorageError, Store
 from storage.values.reviews import Mark, Review, deciding_review
+from storage.values.rollup import Availability
 from storage.values.selection import Selection
 
 log = logger(__name__)
 
 _STRETCHES = 5
 """Shown of one network."""
+MOST_OVER = 5
+"""Events that ended, on the page of a country."""
 Context = dict[str, Any]
 """The values of a template."""
 
@@ -130,7 +136,56 @@ class Pages:
             meant = probable_code(code[:LONGEST_ID])
             found = meant if meant in snapshot.countries else ""
             return await self.problem(request, LookupError(), found)
-        return await _page("country.html", reader, at, lambda: _country(reader, snapshot, at, code))
+        try:
+            asked = history_asked(request.query_params)
+        except FilterError as error:
+            return await _wrong(reader, at, error)
+        # What is not public yet is not unknown either: the public's history ends before it.
+        shown_until = at if reader.operator else self._view().newest(at)
+        rows, problem = await self._history(reader, asked, shown_until, code)
+        over = await self._over(reader, at, code)
+        return await _page(
+            "country.html",
+            reader,
+            at,
+            lambda: {
+                **_country(reader, snapshot, at, code),
+                **history_shown(reader, snapshot, shown_until, code, asked, rows),
+                "over": _over(reader, snapshot, over),
+                "stored": self._store is not None,
+                "problem": problem,
+            },
+        )
+
+    async def _history(
+        self, reader: Reader, asked: HistoryAsked, at: datetime, country: str
+    ) -> tuple[list[Availability], bool]:
+        """The counts that a history is drawn from, and whether they cannot be read."""
+        span = SPANS[asked.span]
+        wanted = Selection(
+            country=country,
+            since=span.since(at),
+            until=span.until(at),
+            period=span.period,
+            by_network=asked.by_network,
+        )
+        if not reader.operator:
+            wanted = self._view().selection(Kind.AVAILABILITY, wanted, self._publisher.now())
+        rows: list[Availability] = []
+        try:
+            if self._store is not None:
+                async with aclosing(self._store.availability(wanted)) as batches:  # type: ignore[type-var]
+                    async for batch in batches:
+                        rows += batch
+        except StorageError as error:
+            log.error("the history cannot be read", error=str(error))
+            return [], True
+        return rows, False
+
+    async def _over(self, reader: Reader, at: datetime, country: str) -> list[Event]:
+        """The events of a country that ended of late, the newest first."""
+        listed = await self._listed.of(reader, EventFilter(country=country), at)
+        return [event for event in listed.events if not event.active][:MOST_OVER]
 
     async def _runbook(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()
@@ -159,10 +214,7 @@ class Pages:
         try:
             wanted = await self._listed.wanted(request.query_params, at)
         except FilterError as error:
-            wrong = error.wrong
-            return await _page(
-                "wrong_filter.html", reader, at, lambda: _wrong_filter(reader, wrong), status=400
-            )
+            return await _wrong(reader, at, error)
         found = await self._listed.of(reader, wanted, at)
         snapshot, listed = self._listed.snapshot(reader), found.events
         coverage: Coverage | None = None
@@ -229,6 +281,14 @@ class Pages:
 
 
 NOTHING = Evidence(networks=(), more_networks=0, log=(), reviews=(), annotations=())
+
+
+async def _wrong(reader: Reader, at: datetime, error: FilterError) -> Response:
+    """The page that names a filter that cannot be used."""
+    wrong = error.wrong
+    return await _page(
+        "wrong_filter.html", reader, at, lambda: _wrong_filter(reader, wrong), status=400
+    )
 
 
 async def _page(
@@ -371,6 +431,11 @@ def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Con
     }
 
 
+def _over(reader: Reader, snapshot: Snapshot, events: Sequence[Event]) -> Sequence[Any]:
+    words, titles = reader.words, titles_of(snapshot)
+    return [(one, what_happened(words, one, titles), ending(words, one)) for one in events]
+
+
 def health_words(words: Words, view: VantageView, at: datetime) -> str:
     """What the health of a vantage means at that moment, with notes."""
     state, health = view.state_at(at), view.health_at(at)
@@ -430,7 +495,7 @@ def _wrong_filter(reader: Reader, wrong: WrongFilter) -> Context:
     return {
         "problem": problem,
         "hint": hint,
-        "target": reader.link("events", **{**reader.query, wrong.filter: wrong.meant})
+        "target": reader.link(reader.path, **{**reader.query, wrong.filter: wrong.meant})
         if wrong.meant
         else "",
     }

@@ -248,6 +248,7 @@ async def _paths(told: World) -> list[str]:
     return [
         *("/", "/?live=1", "/events", "/events?days=365", "/events?country=XX", "/vantages"),
         "/sources",
+        "/countries/PK?by=network&span=week",
         "/feed.atom?days=365",
         "/feed.json?days=365",
         *("/countries/PK", "/countries/KE", "/countries/canary-khi", "/metrics", "/icon.svg"),

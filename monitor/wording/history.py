@@ -1,0 +1,82 @@
+"""Phrases for the past of a platform: when it failed, how much of it is known."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from monitor.analysis.verdict import State
+from monitor.wording.languages import N_
+from monitor.wording.states import STATES
+from monitor.wording.words import Words
+
+SPAN_NAMES: Mapping[str, str] = {
+    "day": N_("24 hours"),
+    "week": N_("7 days"),
+    "month": N_("30 days"),
+    "year": N_("a year"),
+}
+"""How far back a history goes."""
+
+_FOUND: Mapping[str, str] = {
+    State.BLOCKED: N_("mostly found blocked"),
+    State.THROTTLED: N_("mostly found slowed down"),
+    State.DEGRADED: N_("failed at times or for a part"),
+    State.DOWN: N_("found down"),
+}
+
+
+def known_and_reachable(words: Words, reachable: float | None, known: float) -> str:
+    """How much of what was decided people could use it in, and how much of the time that is; both
+    are shares from 0 to 1. Rounded down: what failed once is not reachable always."""
+    if reachable is None:
+        return words.gettext("nothing known")
+    return words.dotted(
+        [
+            words.gettext(
+                "reachable in %(share)s of decided tests", share=_share(words, reachable)
+            ),
+            words.gettext("%(share)s of the time known", share=_share(words, known)),
+        ]
+    )
+
+
+def _share(words: Words, share: float) -> str:
+    whole, tenths = divmod(math.floor(1000 * share), 10)
+    return words.percent((10 * whole + tenths) / 1000, 1 if tenths else 0)
+
+
+def counted(words: Words, when: str, counts: Mapping[State, int]) -> str:
+    """How many verdicts said what in that time, as `17 Feb: blocked 12, ok 3`."""
+    found = [
+        words.gettext("%(state)s %(n)s", state=words.gettext(name), n=words.number(counts[state]))
+        for state in State
+        if (name := STATES[state]) and counts.get(state)
+    ]
+    return words.gettext("%(when)s: %(what)s", when=when, what=words.listed(found))
+
+
+def failing(words: Words, told: Sequence[tuple[str, str]], every: int) -> str:
+    """What it failed by, and when: `told` are states with their times, of `every` there are."""
+    said = [
+        words.gettext("%(when)s: %(what)s", when=when, what=words.gettext(_FOUND[state]))
+        for state, when in told
+    ]
+    if more := every - len(told):
+        said.append(words.gettext("%(n)s more", n=words.number(more)))
+    return words.pause.join(said)
+
+
+def stretch(words: Words, since: datetime, until: datetime, *, hours: bool) -> str:
+    """A stretch of UTC time: `17 Feb–20 Feb`, or with `hours` `17 Feb 14:00–20:00`."""
+    if not hours:
+        first, last = words.short_day(since), words.short_day(until - timedelta(seconds=1))
+        return first if first == last else _to(words, first, last)
+    first = f"{words.short_day(since)} {words.clock(since)}"
+    last = words.clock(until)
+    if words.short_day(until) != words.short_day(since):
+        last = f"{words.short_day(until)} {last}"
+    return _to(words, first, last)
+
+
+def _to(words: Words, first: str, last: str) -> str:
+    return words.gettext("%(first)s–%(last)s", first=first, last=last)
