@@ -57,7 +57,7 @@ class World:
     async def local(
         self, *controls: VantagePoint, limited: bool = False
     ) -> AsyncIterator[LocalControls]:
-        """The local controls of these vantages, with the day's bytes looked after when `limited`."""
+        """The local controls of these vantages; `limited` ones have bytes for a day."""
         settings = Settings(vantages=controls, catalog=Catalog(platforms=()), probe=PROBE)
         self.ledger = Ledger(settings, now=now, limited=limited)
         network, ledger = self.network, self.ledger
