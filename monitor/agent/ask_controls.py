@@ -16,6 +16,7 @@ from monitor.agent.collector_clock import AgentClock
 from monitor.analysis.judge.second_attempt import answered
 from monitor.logs import logger
 from monitor.wire.answers import CONTROLS, ControlAnswer, ControlRequest, ControlState
+from probes.measure.transfer import TransferPlan
 from probes.measurement import Measurement
 from probes.target import Dial, Reduction, Target
 from probes.vantage import VantageRole
@@ -85,12 +86,19 @@ class RemoteControls:
     ) -> tuple[Measurement, ...]:
         """The endpoint from the collectors' controls, from now on; none when none can be asked."""
         request = ControlRequest(cycle=cycle, target=target, quic=quic, reduction=reduction)
+        return await self._of(target, request)
+
+    async def transfer(self, plan: TransferPlan, *, cycle: str) -> tuple[Measurement, ...]:
+        """The speed of an object from the collectors' controls, from now on; none when none can be
+        asked, or where the collector's catalogue has no such object."""
+        target = Target(platform=plan.platform, function=plan.function, endpoint=plan.object)
+        return await self._of(target, ControlRequest(cycle=cycle, target=target, speed=True))
+
+    async def _of(self, target: Target, request: ControlRequest) -> tuple[Measurement, ...]:
         answer = await self._ask(request)
-        if answer is None:
-            return ()
         return tuple(
             one
-            for one in answer.looks
+            for one in (() if answer is None else answer.looks)
             if one.endpoint == target.endpoint.id and one.vantage_role == VantageRole.CONTROL
         )
 

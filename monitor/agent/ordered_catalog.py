@@ -20,8 +20,7 @@ from monitor.config.settings import Settings
 from monitor.config.toml_problem import ConfigError
 from monitor.wire.answers import AgentSettings
 from probes.catalog.catalog import Catalog, Endpoint, Platform, Reference
-from probes.catalog.host import is_literal
-from probes.layers.bogon import BogonList
+from probes.layers.bogon import may_be_public
 from probes.measure.ordered_limits import MOST_PER_ADDRESS
 
 LARGEST = 256 * 1024
@@ -30,10 +29,6 @@ MOST_TIMES = 3
 """Times that one endpoint may be among those of an order."""
 REFERENCES = "references"
 """Name of the references among what is not used."""
-
-_PUBLIC_ONLY = BogonList()
-_SPECIAL = frozenset({"localhost", "local", "internal", "test", "invalid", "onion", "arpa", "lan"})
-"""Last labels of names that no public service has (RFC 6761, RFC 6762, RFC 8375)."""
 
 
 class OrdersError(Exception):
@@ -221,17 +216,10 @@ def _check_amount(platforms: Collection[Platform], most: int) -> None:
 def _never(new: Iterable[Endpoint], hosts: Counter[str], own: Settings) -> str:
     """Why no host can allow these; empty when one can."""
     for endpoint in new:
-        if not _may_be_public(endpoint.host):
+        if not may_be_public(endpoint.host):
             return f"{endpoint.host} is no public address, nor the name of one"
         if hosts[endpoint.host] > MOST_PER_ADDRESS:
             return f"more than {MOST_PER_ADDRESS} new endpoints of {endpoint.host}"
     if any(one.egress.proxied and one.resolver.system for one in own.vantages):
         return "the proxy resolves names, so nobody sees which addresses they lead to"
     return ""
-
-
-def _may_be_public(host: str) -> bool:
-    if is_literal(host):
-        return host not in _PUBLIC_ONLY
-    labels = host.rstrip(".").split(".")
-    return len(labels) > 1 and labels[-1] not in _SPECIAL

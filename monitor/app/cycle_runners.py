@@ -58,15 +58,16 @@ async def cycle_runner(
     )
     async with probers:
         own = [v for v in settings.vantages if v.role is VantageRole.CONTROL]
+        asked = controls or LocalControls(probers, own)
         rng = random.Random()  # noqa: S311 # orders tests, guards nothing
         http3 = Http3(settings.probe.quic_share, rng, forced=force_quic)
         runner = CycleRunner(
             settings,
             probers,
-            controls or LocalControls(probers, own),
+            asked,
             rng,
             on_endpoint,
-            Transfers(settings, probers, own, rng, forced=force_transfers),
+            Transfers(settings, probers, asked, rng, forced=force_transfers),
             http3,
             ScheduledControls(probers, rng, settings.interval) if scheduled_controls else None,
             Hellos(rng, 1.0 if force_hellos else SHARE),

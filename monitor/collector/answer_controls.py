@@ -9,14 +9,17 @@ from datetime import datetime
 
 import msgspec
 
+from monitor.analysis.throttling.objects import objects_of
 from monitor.budget.ledger import BudgetSpentError
 from monitor.collector.batch_checks import is_id, read_json
 from monitor.config.settings import Settings
 from monitor.logs import logger
 from monitor.measuring.controls import Controls
+from monitor.measuring.transfers import plan_for_control
 from monitor.wire.answers import ControlAnswer, ControlRequest, ControlState
 from monitor.wire.refusal import malformed
 from probes.catalog.catalog import Catalog
+from probes.measure.transfer import TransferPlan
 from probes.measurement import Measurement
 from probes.target import Reduction, Target
 from storage.store import FleetStore
@@ -60,7 +63,11 @@ class ControlRequests:
         return ControlAnswer(at=self._now(), looks=tuple(made), checks=tuple(checks))
 
     async def _measure(self, controls: Controls, asked: ControlRequest) -> Sequence[Measurement]:
-        target = asked.target and listed(self._settings().catalog, asked.target)
+        settings = self._settings()
+        if asked.speed:
+            plan = asked.target and listed_transfer(settings, asked.target)
+            return await controls.transfer(plan, cycle=asked.cycle) if plan else ()
+        target = asked.target and listed(settings.catalog, asked.target)
         if target is None:
             return ()
         try:
@@ -91,6 +98,16 @@ def listed(catalog: Catalog, target: Target) -> Target | None:
             for endpoint in function.endpoints:
                 if (platform.name, function.name, endpoint.id) == place:
                     return Target(platform=platform.name, function=function.name, endpoint=endpoint)
+    return None
+
+
+def listed_transfer(settings: Settings, target: Target) -> TransferPlan | None:
+    """A fetch of the object of that place and address, as the catalogue has it; None when it has
+    none."""
+    for platform in settings.catalog.platforms:
+        for one in objects_of(platform) if platform.name == target.platform else ():
+            if (one.function, one.endpoint.id) == (target.function, target.endpoint.id):
+                return plan_for_control(settings, one, one.endpoint)
     return None
 
 

@@ -13,9 +13,12 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from monitor.analysis.vantage.health import assess
+from monitor.budget.budget import Allotment
+from monitor.budget.bytes_used import fetch_bytes
 from monitor.measuring.probers import Probers
 from monitor.wire.answers import ControlState
 from probes.measure.follow_up import plan_innocuous
+from probes.measure.transfer import TransferPlan
 from probes.measurement import Measurement, Purpose
 from probes.target import Dial, Reduction, Target
 from probes.vantage import VantagePoint
@@ -100,6 +103,9 @@ class Controls(Protocol):
         to connect to besides.
         """
 
+    async def transfer(self, plan: TransferPlan, *, cycle: str) -> tuple[Measurement, ...]:
+        """The speed of an object from controls, from now on."""
+
     async def health(self, *, after: float, cycle: str) -> tuple[ControlState, ...]:
         """Health of the controls, from measurements begun at or after `after` (POSIX seconds)."""
 
@@ -177,6 +183,16 @@ class LocalControls:
     def known(self, target: Target) -> tuple[Measurement, ...]:  # noqa: ARG002 # of Controls
         """Nothing: these controls can always be asked."""
         return ()
+
+    async def transfer(self, plan: TransferPlan, *, cycle: str) -> tuple[Measurement, ...]:
+        """The speed of an object from every control that has bytes for it."""
+        cost, ledger = fetch_bytes(plan.bytes_wanted), self._probers.ledger
+        made = []
+        for control in self._controls:
+            paid_from = (Allotment.SPEED, Allotment.SUSPICION)
+            if any(ledger.affords(control.id, allotment, cost) for allotment in paid_from):
+                made.append(await self._probers.transfer(control.id, plan, cycle=cycle))
+        return tuple(made)
 
     async def health(self, *, after: float, cycle: str) -> tuple[ControlState, ...]:
         """The health of every control."""

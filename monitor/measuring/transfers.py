@@ -33,6 +33,7 @@ from monitor.budget.budget import Allotment
 from monitor.budget.bytes_used import fetch_bytes
 from monitor.config.settings import Settings
 from monitor.logs import logger
+from monitor.measuring.controls import Controls
 from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_text import parse_endpoint
@@ -100,7 +101,7 @@ class Transfers:
         self,
         settings: Settings,
         probers: Probers,
-        controls: Sequence[VantagePoint],
+        controls: Controls,
         rng: random.Random,
         *,
         forced: bool = False,
@@ -108,7 +109,7 @@ class Transfers:
         """`forced` measures every object in every cycle."""
         self._settings = settings
         self._probers = probers
-        self._controls = tuple(controls)
+        self._controls = controls
         self._rng = rng
         self._forced = forced
         self._reference = parse_endpoint(settings.throttling.reference)
@@ -262,9 +263,9 @@ class Transfers:
         transfers = self._histories.transfers(vantage.id, one.place, made, (), reached, now)
         schedule.due = now + every * self._rng.uniform(0.9, 1.1)
         if any(round_of(each, distance).suspicious for each in transfers.rounds):
-            plan, ask = self._plan(one, target, (TRANSFER_TARGET,)), self._probers.transfer
-            controls = [await ask(control.id, plan, cycle=cycle) for control in self._controls]
-            return structs.replace(transfers, controls=tuple(controls))
+            plan = self._plan(one, target, (TRANSFER_TARGET,))
+            controls = await self._controls.transfer(plan, cycle=cycle)
+            return structs.replace(transfers, controls=controls)
         again = SILENT_AGAIN if round_of(made[-1]).missing else SUSPECTED_AGAIN
         schedule.trusted_until = now + again * self._settings.interval
         return transfers
@@ -334,17 +335,12 @@ class Transfers:
     def _plan(
         self, one: TransferObject, target: Endpoint, variants: tuple[str, ...]
     ) -> TransferPlan:
-        throttling = self._settings.throttling
-        return TransferPlan(
-            platform=one.platform,
-            function=one.function,
-            object=target,
+        return structs.replace(
+            plan_for_control(self._settings, one, target),
             permit=one.of,
             variants=variants,
             innocuous=self._settings.probe.innocuous,
             reference=self._reference,
-            bytes_wanted=throttling.object_bytes,
-            deadline=throttling.deadline,
             patience=self._patience,
         )
 
@@ -361,6 +357,17 @@ class Transfers:
 
     def _now(self) -> float:
         return self._probers.now().timestamp()
+
+
+def plan_for_control(settings: Settings, one: TransferObject, target: Endpoint) -> TransferPlan:
+    """One fetch of an object at `target`, by its own name alone."""
+    return TransferPlan(
+        platform=one.platform,
+        function=one.function,
+        object=target,
+        bytes_wanted=settings.throttling.object_bytes,
+        deadline=settings.throttling.deadline,
+    )
 
 
 def _seconds(measurement: Measurement) -> float:

@@ -124,7 +124,12 @@ def public_evidence(view: PublicView, evidence: Evidence, now: datetime) -> Evid
             ),
         )
 
-    return msgspec.structs.replace(evidence, networks=tuple(map(of_network, evidence.networks)))
+    return msgspec.structs.replace(
+        evidence,
+        networks=tuple(map(of_network, evidence.networks)),
+        # A line names a network, and its time is the end of a cycle of a vantage there.
+        log=tuple(msgspec.structs.replace(one, at=earlier(one.at)) for one in evidence.log),
+    )
 
 
 class EvidenceReader:

@@ -120,6 +120,8 @@ class ControlRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     cycle: str
     target: Target | None = None
     """None asks for the controls' health only."""
+    speed: bool = False
+    """Whether to fetch it, to measure its speed, in place of testing it."""
     quic: bool = False
     reduction: Reduction | None = None
     health: bool = False

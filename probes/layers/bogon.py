@@ -4,13 +4,25 @@ import ipaddress
 from collections.abc import Sequence
 from functools import lru_cache
 
+from probes.catalog.host import is_literal
 from probes.layers.nat64 import Nat64
 from probes.sockets.system_resolvers import is_loopback
 
 NO_NAT64 = Nat64()
 _ANY_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 """RFC 6052 section 2.1."""
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""RFC 4291 section 2.4: IANA gave out no other addresses. The rest is reserved, and some of it ends
+at IPv4 addresses (::/96, 64:ff9b:1::/48)."""
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+_SPECIAL: tuple[IpNetwork, ...] = tuple(
+    map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20"))
+)
+"""RFC 6890, RFC 7526 and RFC 9637: not every release of Python knows these."""
+_NEVER_PUBLIC = frozenset(
+    {"localhost", "local", "internal", "test", "invalid", "onion", "arpa", "lan"}
+)
+"""Last labels of names that no public service has (RFC 6761, RFC 6762, RFC 8375)."""
 
 
 class BogonList:
@@ -35,9 +47,10 @@ class BogonList:
             parsed = self._nat64.original(parsed) or _ipv4_in(parsed) or parsed
         if any(parsed.version == net.version and parsed in net for net in self._allow):
             return False
-        # Python counts multicast, and site-local in IPv6 (RFC 3879), as global: no service has one.
-        site_local = isinstance(parsed, ipaddress.IPv6Address) and parsed.is_site_local
-        return not parsed.is_global or parsed.is_multicast or site_local
+        # Python counts multicast, and what is reserved in IPv6, as global: no service has one.
+        reserved = parsed.version == 6 and parsed not in _GLOBAL_UNICAST
+        special = any(parsed in net for net in _SPECIAL)
+        return not parsed.is_global or parsed.is_multicast or reserved or special
 
 
 def _ipv4_in(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
@@ -45,6 +58,18 @@ def _ipv4_in(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     if address in _ANY_NAT64:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour
+
+
+PUBLIC_ONLY = BogonList()
+"""Holds whatever no public service has, whatever the operator allows."""
+
+
+def may_be_public(host: str) -> bool:
+    """Whether a host is a public address, or a name that may lead to one."""
+    if is_literal(host):
+        return host not in PUBLIC_ONLY
+    labels = host.rstrip(".").lower().split(".")
+    return len(labels) > 1 and labels[-1] not in _NEVER_PUBLIC
 
 
 def is_stub(address: str, bogons: BogonList) -> bool:

@@ -8,6 +8,7 @@ import msgspec
 
 from probes.catalog.host import is_literal
 from probes.failure import UNANSWERED
+from probes.layers.bogon import may_be_public
 from probes.layers.proxy import FarSideError, ProxyError
 from probes.measure.concurrently import all_of
 from probes.measure.connect_through_proxy import ProxiedConnections
@@ -199,8 +200,10 @@ class Connections:
         self, host: str, port: int, *, tls: bool, verify: bool
     ) -> Opened | None:
         targets: Sequence[str] = (host,)
-        if not self._context.vantage.resolver.system:
+        if is_literal(host) or not self._context.vantage.resolver.system:
             targets = await self._resolution.addresses(host)
+        elif host != self._record.given and not may_be_public(host):
+            return None  # a redirect into the network that the proxy stands in
         try:
             for target in targets[: self._record.settings.max_addresses]:
                 opened = await self.connect_through_proxy(target, port)

@@ -68,6 +68,8 @@ class UnscrubbedRecord:
     ) -> tuple[AnyObservation, ...]:
         """All observations in order, the late ones and those of `pages` included, without the
         vantage's own addresses: what leaves this measurement."""
+        for address in self.own:
+            self.context.here.add(address)
         self.own.update(self.context.exits)
         scrubber = Scrubber(self.own, self.tested, (self.given, self.endpoint))
         found = sorted([*self.observations, *late, *pages(scrubber)], key=attrgetter("start"))

@@ -19,7 +19,7 @@ from probes.layers.nat64 import WELL_KNOWN_NAME, Nat64, learn
 from probes.measure.learnt_exits import LearntExits
 from probes.measure.line_pace import LinePace
 from probes.measure.ordered_limits import OrderedLimits
-from probes.measure.verified_addresses import VerifiedAddresses
+from probes.measure.verified_addresses import VerifiedAddresses, routed_network
 from probes.measurement import Layer
 from probes.settings import ProbeSettings
 from probes.sockets.network import Network
@@ -57,7 +57,9 @@ class VantageContext(ABC):
         self.verified_addresses = VerifiedAddresses()
         self.line = LinePace(lambda: asyncio.get_running_loop().time())
         self.exits = LearntExits()
-        """For the scrubber alone."""
+        """For the scrubber, and to send nothing there by order."""
+        self.here = LearntExits()
+        """Addresses of the machine itself, for the same."""
         self.on_exit: Callable[[str], None] | None = None
         """Called with the vantage's public address when a server reports it; the address must not
         be kept, logged or shown."""
@@ -128,10 +130,17 @@ class VantageContext(ABC):
 
     def may_reach(self, endpoint: str, address: str) -> bool:
         """Whether the endpoint of that id may reach the address. An ordered one reaches public
-        addresses alone, whatever `bogon_allow` says: that is about endpoints of the host's own."""
+        addresses alone, whatever `bogon_allow` says: that is about endpoints of the host's own. The
+        host's network may have public addresses too, behind a filter that lets us through."""
         if endpoint not in self.ordered:
             return True
-        return address not in self._public_only and self.limits.reaches(endpoint, address)
+        if address in self._public_only or self._is_beside_us(address):
+            return False
+        return self.limits.reaches(endpoint, address)
+
+    def _is_beside_us(self, address: str) -> bool:
+        network = routed_network(address)
+        return any(routed_network(one) == network for one in (*self.exits, *self.here))
 
     @property
     def bootstrap(self) -> Self:

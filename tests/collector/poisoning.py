@@ -52,9 +52,9 @@ REFERENCES = 6
 """Of each kind, of the shipped ones: every agent signs a look at each of them in every turn."""
 QUIET_TURNS = 2
 """Before anything happens."""
-SHORT, LONG = 10, 28
-"""Turns in all. Where two conclusive signs confirm, they do so in the short ones; a weak sign takes
-21 turns."""
+SHORT, SPEED, LONG = 10, 16, 28
+"""Turns in all. Where two conclusive signs confirm, they do so in the short ones; slowness on two
+networks takes 11 turns, a weak sign 21."""
 PROBATION = 3600.0
 """In stories of sleepers."""
 FIELDS = ((17557, "PTCL"), (45669, "Jazz"), (9541, "Cybernet"), (38264, "Wateen"))
@@ -256,6 +256,14 @@ STORIES: Mapping[str, Story] = {
             ("lets_a_list_pass", LISTED, Outcome("none", allowlist="suspected")),
         )
     },
+    "one_key_is_slow_beside_own": Story(
+        f"1 key that says it is {SLOW}",
+        "2 honest fields, a control of the operator's own",
+        OPEN,
+        (field(2, SLOW), *HONEST, OWN_CONTROL),
+        Outcome("suspected"),
+        turns=SPEED,
+    ),
     # -- it is down for all -------------------------------------------------------------------
     "control_denies_outage": Story(
         "1 control that says it works",
@@ -302,6 +310,23 @@ STORIES: Mapping[str, Story] = {
         (*HONEST, *THREE),
         Outcome("confirmed"),
         turns=SHORT,
+    ),
+    "slow": Story(
+        "nobody",
+        "2 honest fields, a control of the operator's own",
+        SLOW,
+        (*HONEST, OWN_CONTROL),
+        Outcome("confirmed"),
+        turns=SPEED,
+    ),
+    "slow_without_own_control": Story(
+        "nobody",
+        "2 honest fields, 3 controls",
+        SLOW,
+        (*HONEST, *THREE),
+        Outcome("none"),
+        limit=True,
+        turns=SPEED,
     ),
     "one_control_of_three": Story(
         "1 control that says it is down",
@@ -528,6 +553,8 @@ class Agent:
 
     def _transfers(self, cycle: str, begun: datetime, wait: float, host: str) -> list[Measurement]:
         """Three rounds: slow under the platform's name, fast under another at the same address."""
+        if self.party.control:
+            return []
         rounds = []
         for number in range(3):
             seen: list[AnyObservation] = [
@@ -538,6 +565,19 @@ class Agent:
             at = wait + 2.0 + 5.0 * number
             rounds.append(self._look(cycle, begun, at, host, Purpose.TRANSFER, seen, reached=True))
         return rounds
+
+    def compared(self, asked: CycleReport) -> list[Measurement]:
+        """What this control gets of the objects whose speed a vantage measured in that cycle."""
+        transfers = [one for one in asked.measurements if one.look is Purpose.TRANSFER]
+        hosts = [host for host in HOSTS if any(host in one.endpoint for one in transfers)]
+        return [
+            self._look(
+                *(asked.cycle, asked.started_at, 30.0, host, Purpose.TRANSFER),
+                [tcp(address=ADDRESSES[host]), _flow(host, TRANSFER_TARGET, 50 * MBIT)],
+                reached=True,
+            )
+            for host in hosts
+        ]
 
     def _follow_up(
         self,
@@ -655,7 +695,8 @@ async def play(story: Story) -> tuple[Outcome, CollectorStore]:
             for turn in range(story.turns):
                 truth = story.truth if QUIET_TURNS <= turn < story.ends else OPEN
                 clock.at = START + timedelta(seconds=turn * INTERVAL + 130.0)
-                bring = partial(_bring, collector, turn, truth, references, clock)
+                own = tuple(one for one in agents if one.party.own)
+                bring = partial(_bring, collector, turn, truth, references, clock, own)
                 # What is seen in the field comes first, and waits for a control.
                 for controls in (False, True):
                     side = [one for one in agents if one.party.control is controls]
@@ -672,12 +713,15 @@ async def _bring(
     truth: str,
     references: Sequence[Reference],
     clock: Clock,
+    own: Sequence[Agent],
     agent: Agent,
 ) -> None:
     report = agent.report(turn, truth, references)
     if agent.party.own:
         await _hand_over(collector.store, agent, report, clock)
     else:
+        for one in own:
+            await collector.store.add_control_measurements(one.compared(report))
         await _send(collector, agent, report, clock)
 
 
@@ -774,6 +818,8 @@ those tests.
   collector's own configuration is enough by itself, outweighs one agent, and is never outvoted.
   Where neither side counts, the rule is `control.unsettled`: a block is suspected, and never
   confirmed.
+- **Speed** is compared by the collector's own controls, when an agent finds something slow.
+  Controls that are agents fetch nothing, so without an own control slowness makes no event.
 - **Controls are enrolled as such** (`--role control`). Nothing that an agent sends makes it one.
 - **A control that disagrees** with most others has an event of its own, `control_differs`, on the
   page, in `shutwatch_circumstance_state` and in messages of routes that ask for it. With two
@@ -798,7 +844,8 @@ def document() -> str:
         f"{_TOP}## What is prevented\n\n"
         "No single key makes a confirmed block, and no single control hides one.\n\n"
         f"{_table(prevented)}\n\n## What an attacker can still do\n\n"
-        "Two unrelated people who are patient are believed, as two honest ones are.\n\n"
+        "Two unrelated people who are patient are believed, as two honest ones are. And slowness"
+        " needs no\nattacker to stay unseen where the collector has no control of its own.\n\n"
         f"{_table(limits)}\n"
     )
 

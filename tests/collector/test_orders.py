@@ -27,7 +27,9 @@ from monitor.wire.answers import (
 )
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind
-from probes.measurement import REFERENCE_PLATFORM, Measurement, Purpose
+from probes.catalog.endpoint_text import parse_endpoint
+from probes.measure.transfer import TransferPlan
+from probes.measurement import REFERENCE_PLATFORM, TRANSFER_TARGET, Measurement, Purpose
 from probes.target import Dial, Reduction, Target
 from storage.store import StorageError
 from tests.collector.world import (
@@ -44,6 +46,7 @@ from tests.collector.world import (
     request,
     settings,
 )
+from tests.contract.listing import EVERYTHING, flat
 from tests.worlds.memory_store import MemoryStore
 
 X = next(one for one in default_settings().catalog.platforms if one.name == "x")
@@ -73,6 +76,7 @@ class FakeControls:
         self.addresses_dialled = True
         self._spent = spent
         self.asked: list[tuple[Target, float, str, bool, Reduction | None]] = []
+        self.fetched: list[TransferPlan] = []
 
     def known(self, _: Target) -> tuple[Measurement, ...]:
         """Nothing."""
@@ -94,6 +98,11 @@ class FakeControls:
             raise BudgetSpentError("ams")
         self.asked.append((target, after, cycle, quic, reduction))
         return (control_look(cycle, target.endpoint.id),)
+
+    async def transfer(self, plan: TransferPlan, *, cycle: str) -> tuple[Measurement, ...]:
+        """One fetch."""
+        self.fetched.append(plan)
+        return (control_look(cycle, plan.object.id, look=Purpose.TRANSFER),)
 
     async def health(self, *, after: float, cycle: str) -> tuple[ControlState, ...]:
         """Fine."""
@@ -223,6 +232,44 @@ async def test_controls_look_after_the_question_and_the_looks_are_stored_first()
 
 def _same(controls: FakeControls | None) -> FakeControls | None:
     return controls
+
+
+async def test_the_speed_of_an_object_is_compared_at_the_controls() -> None:
+    """An agent has no control of its own, and speed without one is no strong evidence. What the
+    control got is stored with the agent's cycle."""
+    controls, cycle = FakeControls(), new_id()
+    async with collecting(controls=lambda: controls) as collector:
+        asked = ControlRequest(cycle=cycle, target=LISTED, speed=True)
+        response = await collector.send(*asking(asked), path=CONTROLS)
+        answer = msgspec.json.decode(response.content, type=ControlAnswer)
+        stored = await flat(collector.store.measurements(EVERYTHING))
+    assert stored == list(answer.looks)
+    assert [(one.cycle, one.look) for one in stored] == [(cycle, Purpose.TRANSFER)]
+    (plan,) = controls.fetched
+    assert (plan.object, plan.variants) == (LISTED.endpoint, (TRANSFER_TARGET,))
+    assert not controls.asked
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        Target(platform="x", function="web", endpoint=parse_endpoint("https://victim.example/")),
+        Target(platform="x", function="web", endpoint=parse_endpoint("https://x.com/large")),
+        Target(platform="x", function="web", endpoint=parse_endpoint("https://x.com:8443/")),
+        Target(platform="no", function="web", endpoint=LISTED.endpoint),
+        None,
+    ],
+)
+async def test_attack_a_stolen_key_has_the_controls_fetch_nothing_of_its_choice(
+    target: Target | None,
+) -> None:
+    """128 KiB each time would make a tool of them: only the catalogue's objects are fetched."""
+    controls = FakeControls()
+    async with collecting(controls=lambda: controls) as collector:
+        asked = ControlRequest(cycle=new_id(), target=target, speed=True)
+        response = await collector.send(*asking(asked), path=CONTROLS)
+        assert msgspec.json.decode(response.content, type=ControlAnswer).looks == ()
+    assert not controls.fetched
 
 
 async def test_without_controls_the_answer_is_empty_at_once() -> None:

@@ -190,13 +190,14 @@ async def record(configured: Settings, store: Store, turns: int = TURNS) -> None
     rng = random.Random(1)
     probers = Probers(configured, now=now, make_network=lambda v: story.networks[v.id])
     async with probers:
+        controls = LocalControls(probers, CONTROLS)
         runner = CycleRunner(
             configured,
             probers,
-            LocalControls(probers, CONTROLS),
+            controls,
             rng,
             None,
-            Transfers(configured, probers, CONTROLS, rng),
+            Transfers(configured, probers, controls, rng),
             Http3(1.0, rng),
         )
 

@@ -14,8 +14,9 @@ import pytest
 from monitor.agent.ask_controls import DEADLINE, RemoteControls
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock
-from monitor.wire.answers import CONTROLS, ControlAnswer
+from monitor.wire.answers import CONTROLS, ControlAnswer, ControlRequest
 from probes.catalog.endpoint_text import parse_endpoint
+from probes.measure.transfer import TransferPlan
 from probes.measurement import Measurement, Purpose
 from probes.target import Dial, Target
 from tests.lab.certificates import authority
@@ -67,6 +68,20 @@ async def test_what_controls_saw_is_told_in_the_agents_own_time_and_began_after_
             assert 0 <= found.started_at.timestamp() - failed < 5
         (asked,) = collector.asked
         assert (asked.cycle, asked.target, asked.quic) == (CYCLE, TARGET, True)
+
+
+async def test_the_speed_of_an_object_is_asked_for_by_its_place_alone(tmp_path: Path) -> None:
+    """How much is fetched, and how, is the collector's to say."""
+    async with collecting(authority()) as (collector, _):
+        one = world(tmp_path, authority(), collector)
+        collector.controls = ControlAnswer(at=collector.now(), looks=(seen_at_control(collector),))
+        async with at_controls(one, collector, one.time) as (controls, clock):
+            plan = TransferPlan(platform="x", function="web", object=TARGET.endpoint)
+            asked_at = clock.now().timestamp()
+            (found,) = await controls.transfer(plan, cycle=CYCLE)
+            assert found.started_at.timestamp() >= asked_at
+        (asked,) = collector.asked
+        assert asked == ControlRequest(cycle=CYCLE, target=TARGET, speed=True)
 
 
 async def test_attack_an_agent_sends_no_address_for_controls_to_dial(tmp_path: Path) -> None:

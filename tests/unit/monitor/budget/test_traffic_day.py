@@ -167,12 +167,13 @@ async def _simulated(hours: float, *, blocked: bool) -> Day:
     efforts: Counter[Effort] = Counter()
     probers = Probers(SETTINGS, now=now, make_network=lambda v: networks[v.id], ledger=ledger)
     async with probers:
+        controls = LocalControls(probers, [CONTROL])
         runner = CycleRunner(
             SETTINGS,
             probers,
-            LocalControls(probers, [CONTROL]),
+            controls,
             rng,
-            transfers=Transfers(SETTINGS, probers, [CONTROL], rng),
+            transfers=Transfers(SETTINGS, probers, controls, rng),
         )
         for turn in range(round(hours * 12)):
             await asyncio.sleep(max(0.0, turn * SETTINGS.interval - loop.time()))

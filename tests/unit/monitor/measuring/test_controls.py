@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
+from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
 from monitor.measuring.controls import LocalControls
 from monitor.measuring.probers import Probers
@@ -16,6 +17,7 @@ from probes.catalog.catalog import Catalog
 from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import Failure
 from probes.measure.follow_up_reasons import Reason
+from probes.measure.transfer import TransferPlan
 from probes.measurement import Layer, Measurement, Purpose, TlsObservation
 from probes.settings import ProbeSettings
 from probes.target import Target
@@ -34,6 +36,7 @@ PROXIED = VantagePoint(
     role=VantageRole.CONTROL,
     egress=Egress(kind=EgressKind.SOCKS5, proxy_host="192.0.2.1", proxy_port=1080),
 )
+PROBE = ProbeSettings(rate=10_000, bogon_allow=("203.0.113.0/24",), daily_bytes=4_000_000)
 TARGET = Target(platform="x", function="web", endpoint=parse_endpoint(f"https://{SITE}/"))
 
 
@@ -51,14 +54,15 @@ class World:
         self.network.peer("192.0.2.1", 1080, Peer(replies=(*SOCKS, PAGE)))
 
     @asynccontextmanager
-    async def local(self, *controls: VantagePoint) -> AsyncIterator[LocalControls]:
-        """The local controls of these vantages."""
-        settings = Settings(
-            vantages=controls,
-            catalog=Catalog(platforms=()),
-            probe=ProbeSettings(rate=10_000, bogon_allow=("203.0.113.0/24",)),
-        )
-        async with Probers(settings, now=now, make_network=lambda _: self.network) as probers:
+    async def local(
+        self, *controls: VantagePoint, limited: bool = False
+    ) -> AsyncIterator[LocalControls]:
+        """The local controls of these vantages; `limited` ones have bytes for a day."""
+        settings = Settings(vantages=controls, catalog=Catalog(platforms=()), probe=PROBE)
+        self.ledger = Ledger(settings, now=now, limited=limited)
+        network, ledger = self.network, self.ledger
+        probers = Probers(settings, now=now, make_network=lambda _: network, ledger=ledger)
+        async with probers:
             yield LocalControls(probers, controls)
 
     @property
@@ -74,6 +78,19 @@ async def asked(
     moment = START.timestamp() + after
     requests = [controls.measure(TARGET, after=moment, cycle="cycle-1", quic=one) for one in quic]
     return list(await asyncio.gather(*requests))
+
+
+async def test_attack_questions_for_speed_end_with_the_bytes_of_the_day() -> None:
+    """Whoever stole an agent's key has a control fetch 128 KiB some times a minute. Bytes for its
+    own tests are left all the same."""
+    world = World()
+    async with world.local(DIRECT, limited=True) as controls:
+        plan = TransferPlan(platform="x", function="web", object=TARGET.endpoint)
+        made = [await controls.transfer(plan, cycle=f"cycle-{n}") for n in range(900)]
+        answered = sum(map(len, made))
+        assert 0 < answered < 900
+        assert made[-1] == ()
+        assert world.ledger.lasts(DIRECT.id, PROBE.daily_bytes // 4)
 
 
 async def test_requests_that_come_together_share_a_look() -> None:

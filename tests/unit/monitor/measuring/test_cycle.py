@@ -301,6 +301,10 @@ class OutOfReach:
         """Nothing."""
         return ()
 
+    async def transfer(self, *_: object, **__: object) -> tuple[Measurement, ...]:
+        """Nothing."""
+        return ()
+
     async def health(self, **_: object) -> tuple[ControlState, ...]:
         """Nothing."""
         return ()

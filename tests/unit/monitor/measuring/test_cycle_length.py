@@ -66,9 +66,8 @@ async def cycles(field: VantagePoint, peers: Mapping[str, Peer]) -> list[Cycle]:
             network.peer(address, 80, WELL)
     done = []
     async with Probers(settings, now=now, make_network=lambda v: networks[v.id]) as probers:
-        rng, controls = random.Random(1), (CONTROL,)
-        transfers = Transfers(settings, probers, controls, rng)
-        asked = LocalControls(probers, controls)
+        rng, asked = random.Random(1), LocalControls(probers, (CONTROL,))
+        transfers = Transfers(settings, probers, asked, rng)
         runner = CycleRunner(settings, probers, asked, rng, transfers=transfers)
         for _ in range(3):
             done.append(await measure_and_judge(runner, field.id))

@@ -21,6 +21,7 @@ from monitor.budget.ledger import Ledger
 from monitor.config.catalog import parse_catalog, select_platforms, shipped_catalog
 from monitor.config.settings import Settings, ThrottlingSettings
 from monitor.judging.judge_cycle import judge_cycle
+from monitor.measuring.controls import LocalControls
 from monitor.measuring.probers import Probers
 from monitor.measuring.transfers import Transfers
 from probes.measurement import (
@@ -114,7 +115,9 @@ class World:
         )
         async with probers:
             rng = random.Random(1)
-            transfers = Transfers(self.settings, probers, (CONTROL,), rng, forced=forced)
+            transfers = Transfers(
+                self.settings, probers, LocalControls(probers, (CONTROL,)), rng, forced=forced
+            )
             yield Cycles(self, transfers)
 
 

@@ -286,6 +286,21 @@ async def test_no_public_response_names_a_vantage(told: World) -> None:
                 _assert_free(f"{path} ({language})", sent)
 
 
+async def test_attack_no_public_page_has_the_second_of_a_cycle(told: World) -> None:
+    """The log on an event's page named a network and, in the markup, the second in which a vantage
+    there ended its cycle: a provider finds that in its flow logs."""
+    seconds = re.compile(r"[0-9]{2}:[0-9]{2}:(?!00)[0-9]{2}|T[0-9:]+\.0*[1-9]")
+    made_now = told.now().strftime("%H:%M:%S")
+    logs = 0
+    async with told.client() as anybody:
+        for path in await _paths(told):
+            answer = await anybody.get(path)
+            logs += '<ol class="log">' in answer.text
+            found = set(seconds.findall(f"{answer.headers!r}\n{answer.text}"))
+            assert found <= {made_now}, path
+    assert logs > 3
+
+
 async def test_an_event_of_one_vantage_is_for_operators(told: World) -> None:
     """That a network's only vantage is silent, or a control differs, is in no list, no file and on
     no page."""

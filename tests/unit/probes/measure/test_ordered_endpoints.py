@@ -63,6 +63,36 @@ async def test_attack_an_ordered_site_that_redirects_into_the_hosts_network() ->
         assert network.connects == [(PUBLIC, 443)]
 
 
+HOMES = (
+    ("ipv4", "A", "93.184.216.1", "93.184.216.34", "1.1.1.1"),
+    ("ipv6", "AAAA", "2a02:8108:77::5", "2a02:8108:77:1::1", "2606:4700::6"),
+)
+"""A family, its record type, an address of the machine, one beside it, and one elsewhere."""
+
+
+@pytest.mark.parametrize(("family", "rtype", "mine", "beside", "elsewhere"), HOMES)
+@pytest.mark.parametrize("learnt", ["socket", "exit"])
+async def test_attack_an_ordered_name_that_leads_to_the_hosts_public_addresses(
+    family: str, rtype: str, mine: str, beside: str, elsewhere: str, learnt: str
+) -> None:
+    """Machines at home may have public addresses, as all have in IPv6, behind a filter that lets
+    the vantage through, and a router answers at its public one from inside. Whoever owned an
+    accepted name, and knew the vantage's address as every collector does, led it there."""
+    network = ScriptedNetwork(
+        own={family: mine} if learnt == "socket" else None, families=(family,)
+    )
+    names = {"x.com": elsewhere, "ours.example": beside, "ours.test.example": mine}
+    for name, address in names.items():
+        network.resolver(RESOLVER).answers(name, rtype, DnsReply(addresses=(address,)))
+        network.peer(address, 443, WEB)
+    one = ordered(network, "https://ours.example/", "https://ours.test.example/")
+    if learnt == "exit":
+        one.heard_exit(mine)
+    reached = [(await one.measure(target(f"https://{name}/"))).reached for name in names]
+    assert reached == [True, False, False]
+    assert network.connects == [(elsewhere, 443)]
+
+
 async def test_attack_hundreds_of_ordered_names_at_one_address() -> None:
     """Each name alone looks harmless. An address is reached by a few in a day; the measurements of
     the others show no attempt to connect, so they say nothing of a block."""

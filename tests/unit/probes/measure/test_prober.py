@@ -918,6 +918,37 @@ async def test_through_a_proxy_that_resolves_dns_and_tcp_are_not_observed() -> N
     assert b"\x03\x05x.com\x01\xbb" in network.streams[0].sent
 
 
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "http://127.0.0.1:8080/",
+        "http://192.168.77.1/",
+        "http://[::1]/",
+        "http://[fd00::1]/",
+        "http://localhost/",
+        "http://router/",
+        "http://nas.home.arpa/",
+        "http://Printer.LOCAL./",
+    ],
+)
+@pytest.mark.parametrize("egress", [SOCKS, CONNECT])
+async def test_attack_no_redirect_leads_into_the_network_of_the_proxy(
+    inside: str, egress: Egress
+) -> None:
+    """A proxy that resolves names connects wherever it is told to, from inside the host's network.
+    Whoever forges a cleartext answer sent the vantage to the proxy's machine and to those beside
+    it, and the page was kept as evidence."""
+    network = ScriptedNetwork()
+    granted = (HELLO, GRANTED) if egress is SOCKS else (b"HTTP/1.1 200 OK\r\n\r\n",)
+    first = Peer(replies=(*granted, redirect(inside)))
+    network.peer("192.0.2.1", egress.proxy_port, first, Peer(replies=(*granted, PAGE)))
+    measurement = await measure(network, "http://x.com/", egress=egress)
+    assert not measurement.reached
+    assert len(network.connects) == 1
+    (hop,) = seen(measurement, HttpObservation)
+    assert hop.location == inside
+
+
 # -- addresses besides those that the name leads to --------------------------------------------
 
 
