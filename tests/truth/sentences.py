@@ -75,6 +75,7 @@ NOT_ENDED = (
     "not yet at the last test, %(when)s",
     "not yet; blocked when last tested, at %(when)s",
     "not certain yet: it seems open again, and was last blocked at %(when)s",
+    "not certain: last blocked at %(when)s, then found open, and no longer tested",
 )
 """That something has not ended, with the time of the last test."""
 
@@ -251,6 +252,7 @@ SENTENCES: Mapping[str, Claim] = {
     "not yet at the last test, %(when)s": _going_on,
     "not yet; blocked when last tested, at %(when)s": _going_on,
     "not certain yet: it seems open again, and was last blocked at %(when)s": _seems_over,
+    "not certain: last blocked at %(when)s, then found open, and no longer tested": _seems_over,
     "Networks: %(x)s of %(n)s tested: %(names)s": _tested,
     "The controls themselves worked throughout.": _controls_worked,
     "%(network)s: blocked in %(x)s of %(verdicts)s.": _blocked_in,

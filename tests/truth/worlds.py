@@ -12,6 +12,11 @@ def ptcl(*blocks: Block, faults: tuple[Fault, ...] = ()) -> Network:
     return Network(vantage="khi-ptcl", asn=17557, name="PTCL", blocks=blocks, faults=faults)
 
 
+def nayatel(*blocks: Block, faults: tuple[Fault, ...] = ()) -> Network:
+    """The third one."""
+    return Network(vantage="isb-nayatel", asn=23674, name="Nayatel", blocks=blocks, faults=faults)
+
+
 def jazz(*blocks: Block, faults: tuple[Fault, ...] = ()) -> Network:
     """The second one."""
     return Network(vantage="lhe-jazz", asn=45669, name="Jazz", blocks=blocks, faults=faults)
@@ -117,6 +122,36 @@ NAMED: tuple[World, ...] = (
         turns=45,
         control_faults=(fault(Trouble.OFFLINE, 22.3, 45),),
         seen_at=(15,),
+    ),
+    World(
+        name="found open, then not measured, then blocked again",
+        networks=(
+            ptcl(blocked(0, 10)),
+            jazz(
+                blocked(9.6, 22),
+                blocked(31.3),
+                faults=(fault(Trouble.SKIPPED, 7450 / T, 11650 / T),),
+            ),
+            nayatel(blocked(5.98, 15.3), blocked(30.6)),
+        ),
+        turns=44,
+        seen_at=(14, 30, 36, 40),
+    ),
+    *(
+        World(
+            name=f"{trouble} {when} it was found open once, then blocked again",
+            networks=(
+                ptcl(
+                    blocked(7.4, 19.4),
+                    blocked(33.4),
+                    faults=(fault(trouble, since + 0.8, since + 14.8),),
+                ),
+            ),
+            turns=46,
+            seen_at=(16, 30),
+        )
+        for trouble in (Trouble.SKIPPED, Trouble.OFFLINE)
+        for since, when in ((18, "before"), (20, "after"))
     ),
     World(
         name="lost from sight",
