@@ -135,7 +135,7 @@ NAMED: tuple[World, ...] = (
             nayatel(blocked(5.98, 15.3), blocked(30.6)),
         ),
         turns=44,
-        seen_at=(14, 30, 36, 40),
+        seen_at=(30, 36),
     ),
     *(
         World(
@@ -147,11 +147,13 @@ NAMED: tuple[World, ...] = (
                     faults=(fault(trouble, since + 0.8, since + 14.8),),
                 ),
             ),
-            turns=46,
-            seen_at=(16, 30),
+            turns=44,
+            seen_at=(30,),
         )
-        for trouble in (Trouble.SKIPPED, Trouble.OFFLINE)
-        for since, when in ((18, "before"), (20, "after"))
+        for trouble, since, when in (
+            (Trouble.OFFLINE, 18, "before"),
+            (Trouble.SKIPPED, 20, "after"),
+        )
     ),
     World(
         name="lost from sight",
@@ -210,6 +212,12 @@ NAMED: tuple[World, ...] = (
         seen_at=(16, 28),
     ),
     World(
+        name="blocked over IPv6 alone, then over",
+        networks=(ptcl(blocked(7.4, 20.3, Method.RESET, Part.IPV6)), jazz()),
+        turns=34,
+        seen_at=(16,),
+    ),
+    World(
         name="only a list of sites, then over",
         networks=(
             ptcl(blocked(0, 6.5), faults=(fault(Trouble.ALLOWLIST, 11.5, 24.5),)),
@@ -246,6 +254,7 @@ WITH_ALERTS = tuple(
         "nobody sees the end",
         "blocked before it was watched",
         "pictures blocked, then all",
+        "blocked over IPv6 alone, then over",
         "only a list of sites, then over",
     )
 )
