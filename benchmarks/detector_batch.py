@@ -222,6 +222,8 @@ def update_all(streams: Streams, readings: Readings, settings: DetectorSettings)
         raise ValueError(f"{len(readings.at)} readings for {len(streams)} streams")
     after = _copy(streams)
     taken = readings.at > streams.at
+    apart = taken & (readings.kind == _ACCUSES) & (streams.open_since != NEVER)
+    apart &= _seconds(streams.accused_at, readings.at) > settings.gap
     _fade(after, np.flatnonzero(taken), readings.at, settings)
     standing = (after.phase == _BLOCKED) | (after.phase == _RECOVERING)
     accused = taken & (readings.kind == _ACCUSES)
@@ -229,6 +231,7 @@ def update_all(streams: Streams, readings: Readings, settings: DetectorSettings)
     down = taken & (readings.kind == _NEITHER) & readings.control_failed
     _accuse(after, np.flatnonzero(accused & ~standing), readings, settings)
     _accuse_again(after, np.flatnonzero(accused & standing), readings, settings)
+    _begin(after, np.flatnonzero(apart), readings)
     _clear(after, np.flatnonzero(cleared & ~standing), readings, settings)
     _clear_again(after, np.flatnonzero(cleared & standing), readings, settings)
     _learn(after, np.flatnonzero(down), settings, down=1.0)
@@ -245,11 +248,9 @@ def _accuse(s: Streams, rows: Rows, readings: Readings, settings: DetectorSettin
         return
     at, fresh_run = readings.at[rows], s.score[rows] == 0.0
     new = rows[fresh_run]
-    s.run_at[new] = at[fresh_run]
-    s.onset_earliest[new] = s.cleared_since[new]
-    late = rows[fresh_run | (s.open_since[rows] != NEVER)]
+    _begin(s, new, readings)
+    late = rows[s.open_since[rows] != NEVER]
     s.onset_latest[late] = readings.until[late]
-    s.end_earliest[new] = s.end_latest[new] = NEVER
     s.best[new] = s.wrong[new] = s.wrong_strong[new] = s.sent[new] = 0.0
     s.conclusive[new] = 0
     s.carried[new[_seconds(s.sent_at[new], readings.at[new]) > CARRIED]] = 0.0
@@ -333,9 +334,11 @@ def _clear_again(s: Streams, rows: Rows, readings: Readings, settings: DetectorS
     same = np.where(s.end_score[rows] > 0.0, again, 0.0)
     end_score = s.end_score[rows] - np.log(same + (1.0 - same) * np.exp(readings.llr[rows]))
     over = end_score >= settings.end_at
+    recovering = s.phase[rows] == _RECOVERING
     s.phase[rows] = np.where(over, _CLEAR, _RECOVERING)
     s.score[rows[over]] = 0.0
     s.end_score[rows] = np.where(over, 0.0, end_score)
+    s.open_since[rows[~recovering]] = NEVER
     _opened(s, rows, readings)
     s.end_earliest[rows] = np.where(
         s.end_earliest[rows] == NEVER, s.accused_since[rows], s.end_earliest[rows]
@@ -346,6 +349,13 @@ def _clear_again(s: Streams, rows: Rows, readings: Readings, settings: DetectorS
 
 
 # -- what they share -----------------------------------------------------------------------------
+
+
+def _begin(s: Streams, rows: Rows, readings: Readings) -> None:
+    s.run_at[rows] = readings.at[rows]
+    s.onset_earliest[rows] = s.cleared_since[rows]
+    s.onset_latest[rows] = readings.until[rows]
+    s.end_earliest[rows] = s.end_latest[rows] = NEVER
 
 
 def _opened(s: Streams, rows: Rows, readings: Readings) -> None:
@@ -425,7 +435,7 @@ def _fade(s: Streams, rows: Rows, at: Times, settings: DetectorSettings) -> None
     standing = (phase == _BLOCKED) | (phase == _RECOVERING)
     recovering = standing & (end_score >= FORGOTTEN)
     blocked = rows[standing & ~recovering]
-    s.end_earliest[blocked] = s.end_latest[blocked] = s.open_since[blocked] = NEVER
+    s.end_earliest[blocked] = s.end_latest[blocked] = NEVER
     s.end_score[rows] = np.where(recovering, end_score, 0.0)
     suspected = ~standing & (phase == _SUSPECTED)
     forgotten = ~standing & ~suspected & (score < FORGOTTEN)

@@ -31,9 +31,13 @@ class Cause(StrEnum):
     CAPTIVE_PORTAL = "captive_portal"
     INTERNATIONAL_CUT = "international_cut"
     ALLOWLIST = "allowlist"
+    INTERCEPTED = "intercepted"
+    """A device or program at the vantage's own site decrypts the connections."""
     LOSSY = "lossy"
+    """Lost packets may explain what failed."""
+    SLOW_LINE = "slow_line"
     UNFIT = "unfit"
-    """The vantage's clock, exit or references do not allow a judgement."""
+    """The vantage's clock, exit, resolver or references do not allow a judgement."""
     UNCLEAR = "unclear"
     """The results do not agree, or nobody can say what they mean."""
     UNKNOWN = "unknown"
@@ -45,19 +49,19 @@ CAUSES: Mapping[str, Cause] = {
     "control.stale": Cause.CONTROL_FAILED,
     "control.dead": Cause.CONTROL_FAILED,
     "control.censored": Cause.CONTROL_FAILED,
-    "egress.failed": Cause.OFFLINE,
-    "vantage.resolver_down": Cause.OFFLINE,
+    "egress.failed": Cause.UNFIT,
+    "vantage.resolver_down": Cause.UNFIT,
     "vantage.offline": Cause.OFFLINE,
     "vantage.captive_portal": Cause.CAPTIVE_PORTAL,
     "vantage.no_tls": Cause.CAPTIVE_PORTAL,
-    "tls.local_authority": Cause.CAPTIVE_PORTAL,
+    "tls.local_authority": Cause.INTERCEPTED,
     "vantage.international_cut": Cause.INTERNATIONAL_CUT,
     "vantage.allowlist": Cause.ALLOWLIST,
     "vantage.resolver_cut_off": Cause.UNFIT,
     "vantage.lossy": Cause.LOSSY,
     "loss.possible": Cause.LOSSY,
     "path.lossy": Cause.LOSSY,
-    "line.slow": Cause.LOSSY,
+    "line.slow": Cause.SLOW_LINE,
     "vantage.elsewhere": Cause.UNFIT,
     "vantage.other_network": Cause.UNFIT,
     "vantage.clock_skew": Cause.UNFIT,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from monitor.analysis.events.event import Event
 from monitor.notify.notice_kinds import NoticeKind
 from monitor.wording.changes import NOTICE_TITLES
-from monitor.wording.events import Certainty, claim
+from monitor.wording.events import Certainty, claim, unseen
 from monitor.wording.words import Words
 
 _CERTAINTY: Mapping[NoticeKind, Certainty] = {
@@ -27,6 +27,9 @@ def _claim(words: Words, occasion: NoticeKind, event: Event, titles: Mapping[str
     if occasion is NoticeKind.ENDED and event.end_latest is None:
         was = claim(words, event, titles, Certainty.WAS)
         return words.gettext("%(was)s when last tested; nobody saw it end", was=was)
+    if occasion is NoticeKind.ENDED and any(one.unobserved for one in event.networks):
+        # It was found open, and then nobody tested it for as long as an event is kept.
+        return unseen(words, claim(words, event, titles, Certainty.WAS))
     if occasion is NoticeKind.SPREAD:
         certainty = Certainty.IS if event.sure else Certainty.MAY
     else:

@@ -168,9 +168,14 @@ def _ended(words: Words, event: Event) -> str:
     ended = ending(words, event, exact=True)
     if ended is not None:
         return ended
+    last = newest(event)
+    if event.state is EventState.UNOBSERVED and last.end_latest and last.end_earliest:
+        return words.gettext(
+            "not certain: last blocked at %(when)s, then found open, and no longer tested",
+            when=moment(words, last.end_earliest, event.country, seconds=True),
+        )
     if event.state is EventState.UNOBSERVED:
         return words.gettext("not known: nobody saw it end")
-    last = newest(event)
     if last.end_earliest is not None:
         return words.gettext(
             "not certain yet: it seems open again, and was last blocked at %(when)s",

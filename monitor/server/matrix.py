@@ -174,8 +174,8 @@ class Overall(msgspec.Struct, frozen=True, kw_only=True):
 
     confirmed: int
     suspected: int
-    fading: int
-    """Blocks that are recovering or no longer observed."""
+    recovering: int
+    unobserved: int
     blocked: int
     """Field vantages with a blocked platform in their last cycle."""
     coverage: Coverage
@@ -184,16 +184,18 @@ class Overall(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def nothing_seen(self) -> bool:
         """Whether the headline says how much was decided: there is neither event nor block."""
-        return not (self.confirmed or self.suspected or self.fading or self.blocked)
+        events = self.confirmed or self.suspected or self.recovering or self.unobserved
+        return not (events or self.blocked)
 
     @property
     def state(self) -> str:
         """The headline's class of colour: green only where everything was measured and decided."""
         if self.confirmed:
             return "blocked"
-        if self.suspected or self.fading or self.coverage.signs:
+        if self.suspected or self.recovering or self.coverage.signs:
             return "suspected"
-        return "ok" if self.coverage.complete else "insufficient"
+        known = self.coverage.complete and not self.unobserved
+        return "ok" if known else "insufficient"
 
 
 def overall(snapshot: Snapshot, at: datetime) -> Overall:
@@ -207,9 +209,8 @@ def overall(snapshot: Snapshot, at: datetime) -> Overall:
     return Overall(
         confirmed=sum(event.state is EventState.CONFIRMED for event in events),
         suspected=sum(event.state is EventState.SUSPECTED for event in events),
-        fading=sum(
-            event.state in (EventState.RECOVERING, EventState.UNOBSERVED) for event in events
-        ),
+        recovering=sum(event.state is EventState.RECOVERING for event in events),
+        unobserved=sum(event.state is EventState.UNOBSERVED for event in events),
         blocked=sum(State.BLOCKED in seen for seen in states),
         coverage=snapshot.coverage_at(at),
     )

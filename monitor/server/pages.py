@@ -378,11 +378,15 @@ def top_line(words: Words, now: Overall, *, controls: bool) -> str:
         return words.listed([confirmed, more])
     if now.suspected:
         return words.ngettext("%(n)s suspected block", "%(n)s suspected blocks", now.suspected)
-    if now.fading:
+    if now.recovering:
         return words.ngettext(
             "%(n)s block may be over, not certain yet",
             "%(n)s blocks may be over, not certain yet",
-            now.fading,
+            now.recovering,
+        )
+    if now.unobserved:
+        return words.ngettext(
+            "%(n)s block no longer observed", "%(n)s blocks no longer observed", now.unobserved
         )
     if now.blocked:
         return words.ngettext(

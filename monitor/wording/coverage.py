@@ -10,11 +10,13 @@ CAUSES: Mapping[Cause, str] = {
     Cause.NO_CONTROL: N_("no control vantage tested what failed"),
     Cause.CONTROL_FAILED: N_("the control vantages gave nothing to compare with"),
     Cause.OFFLINE: N_("the vantage was offline"),
-    Cause.CAPTIVE_PORTAL: N_("a login page or filter answered for everything"),
+    Cause.CAPTIVE_PORTAL: N_("a login page or filter intercepted everything"),
     Cause.INTERNATIONAL_CUT: N_("nothing abroad could be reached"),
     Cause.ALLOWLIST: N_("only a list of sites could be reached"),
-    Cause.LOSSY: N_("too many packets were lost"),
-    Cause.UNFIT: N_("the vantage's clock, exit or references allowed no judgement"),
+    Cause.INTERCEPTED: N_("a device or program at the vantage decrypted the connections"),
+    Cause.LOSSY: N_("lost packets may explain what failed"),
+    Cause.SLOW_LINE: N_("the line was too slow or too busy to tell"),
+    Cause.UNFIT: N_("the vantage's clock, exit, resolver or references allowed no judgement"),
     Cause.UNCLEAR: N_("the results were unclear"),
 }
 """Why verdicts are undecided, as a clause; an unknown cause has none."""

@@ -96,8 +96,14 @@ def what_happened(words: Words, event: Event, titles: Mapping[str, str]) -> str:
     if event.state is EventState.RECOVERING:
         return words.gettext("%(was)s and seems to work again", was=what)
     if event.state is EventState.UNOBSERVED:
-        return words.gettext("%(was)s when last tested; nobody can see it now", was=what)
+        return unseen(words, what)
     return what
+
+
+def unseen(words: Words, was: str) -> str:
+    """What was blocked, where no network that blocked it last is tested any more: it may have been
+    found open before that, too few times to be over."""
+    return words.gettext("%(was)s; no longer tested where it was last blocked", was=was)
 
 
 def certainty_of(event: Event) -> Certainty:
@@ -449,6 +455,8 @@ def condition(words: Words, event: Event, network: NetworkStatus) -> str:
     if event.active and network.recovering:
         return words.gettext("seems open again")
     if event.active and network.unobserved:
+        if network.stretches and network.stretches[-1].end_latest is not None:
+            return words.gettext("open when last tested")
         return words.gettext("not open when last tested")
     sure = event.sure and event.state is not EventState.WITHDRAWN
     now = event.active and network.blocked_now

@@ -233,6 +233,8 @@ def _hour(truth: Truth, row: Mapping[str, str]) -> Iterator[tuple[str, Range]]:
         found = Range()
         for one in truth.cycles[asn]:
             state = state_of(network, one, PLATFORM)
+            if state == "partial":
+                state = "degraded"  # as docs/csv.md says of that column
             here = one.measured and begin <= truth.world.wall(one.seconds) < end
             if here and state in (name, ""):
                 found.add(sure=state == name)

@@ -49,8 +49,9 @@ POPULAR, UPLINK = "popular.example", "uplink.example"
 HOSTS = (*X_HOSTS, OPEN_HOST, *REFERENCES, POPULAR, UPLINK)
 LISTED = (OPEN_HOST, POPULAR)
 """What a list of sites lets pass."""
-BLOCKED_HOSTS = {Part.ALL: X_HOSTS, Part.MEDIA: MEDIA_HOSTS}
+BLOCKED_HOSTS = {Part.ALL: X_HOSTS, Part.MEDIA: MEDIA_HOSTS, Part.IPV6: X_HOSTS}
 ADDRESS = {host: f"203.0.113.{10 + number}" for number, host in enumerate(HOSTS)}
+IPV6_ADDRESS = {host: f"2001:db8:a::{10 + number}" for number, host in enumerate(HOSTS)}
 FALSE_ADDRESS = "203.0.113.90"
 """Where a hijacked name leads."""
 STAGGER = 7.0
@@ -133,7 +134,7 @@ def settings(world: World, database: str) -> Settings:
         catalog=catalogue(),
         probe=ProbeSettings(
             rate=10_000,
-            bogon_allow=("203.0.113.0/24", "192.0.2.0/24"),
+            bogon_allow=("203.0.113.0/24", "192.0.2.0/24", "2001:db8::/32"),
             open_resolvers=(OPEN,),
             doh_resolvers=(),
         ),
@@ -350,12 +351,14 @@ def _page(world: World, **changes: Any) -> Peer:
 
 _REACHING = (None, Trouble.LOSSY, Trouble.UNWATCHED, Trouble.SKIPPED)
 """With these troubles packets reach whoever blocks."""
+_NAMES_CUT = {host: reset_by_peer() for host in X_HOSTS}
+"""What a network does to a name that it blocks, at any address."""
 _LOGIN = b"HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\nContent-Length: 0\r\n\r\n"
 
 
 def _script(world: World, truth: Network) -> ScriptedNetwork:
     """A network that does what is true of it, from each moment on."""
-    network = ScriptedNetwork(families=("ipv4",))
+    network = ScriptedNetwork(families=("ipv4", "ipv6") if world.dual else ("ipv4",))
     network.resolver(OPEN)
     loop = asyncio.get_running_loop()
     for moment in {0.0, *truth.moments}:
@@ -369,19 +372,27 @@ def _apply(world: World, truth: Network, network: ScriptedNetwork, seconds: floa
     trouble = fault.trouble if fault else None
     names = network.resolver(RESOLVER)
     for host in HOSTS:
-        names.answers(host, "A", DnsReply(addresses=(ADDRESS[host],)))
-        network.resolver(OPEN).answers(host, "A", DnsReply(addresses=(ADDRESS[host],)))
+        for resolver in (names, network.resolver(OPEN)):
+            resolver.answers(host, "A", DnsReply(addresses=(ADDRESS[host],)))
+            if world.dual:
+                resolver.answers(host, "AAAA", DnsReply(addresses=(IPV6_ADDRESS[host],)))
         peers = _healthy(world, trouble)
         if trouble is Trouble.ALLOWLIST and host not in LISTED:
             peers = (Peer(connect_delay=0.02, tls=HANG),)
-        if block is not None and trouble in _REACHING and host in BLOCKED_HOSTS[block.part]:
-            peers = (_cut(world, network, host, block.method, trouble),)
+        over_ipv6 = peers
+        if block is not None and trouble in _REACHING:
+            if block.part is Part.IPV6:
+                over_ipv6 = tuple(msgspec.structs.replace(one, named=_NAMES_CUT) for one in peers)
+            elif host in BLOCKED_HOSTS[block.part]:
+                peers = over_ipv6 = (_cut(world, network, host, block.method, trouble),)
         network.peer(ADDRESS[host], 443, *peers)
+        network.peer(IPV6_ADDRESS[host], 443, *over_ipv6)
         portal = (_page(world, replies=(_LOGIN,)),)
         plain = portal if trouble is Trouble.PORTAL else _healthy(world, trouble)
         if trouble is Trouble.ALLOWLIST and host not in LISTED:
             plain = (Peer(connect_delay=0.02, replies=(HANG,)),)
         network.peer(ADDRESS[host], 80, *plain)
+        network.peer(IPV6_ADDRESS[host], 80, *plain)
 
 
 def _healthy(world: World, trouble: Trouble | None) -> tuple[Peer, ...]:

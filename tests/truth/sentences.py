@@ -1,10 +1,10 @@
 """What the messages of the catalogue claim: the table from sentences to the truth."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
 
-from monitor.wording.events import _UNSURE, CLAIMS, FULL, PARTIAL, Certainty
+from monitor.wording.events import _UNSURE, CLAIMS, FULL, PARTIAL, SOME, Certainty
 from monitor.wording.functions import function_in_words
 from tests.truth.coverage import COVERAGE, NEGATIVE
 from tests.truth.live import TITLES
@@ -75,11 +75,12 @@ NOT_ENDED = (
     "not yet at the last test, %(when)s",
     "not yet; blocked when last tested, at %(when)s",
     "not certain yet: it seems open again, and was last blocked at %(when)s",
+    "not certain: last blocked at %(when)s, then found open, and no longer tested",
 )
 """That something has not ended, with the time of the last test."""
 
 
-_MANNERS = {Part.ALL: FULL, Part.MEDIA: PARTIAL}
+_MANNERS = {Part.ALL: FULL, Part.MEDIA: PARTIAL, Part.IPV6: SOME}
 """In what manner the platform is blocked of which that part is."""
 
 
@@ -126,6 +127,13 @@ _PRESENT = (Certainty.IS, Certainty.MAY)
 
 def _some_connections(_: Reading, __: Found, ___: str) -> Iterator[str]:
     yield "all connections were blocked alike"
+
+
+def _only_over(self: Reading, found: Found, _: str) -> Iterator[str]:
+    if self.truth.world.parts != {Part.IPV6}:
+        yield "both families were blocked alike"
+    elif found.holes["family"] != "IPv6":
+        yield "it was blocked over IPv6"
 
 
 def _functions_line(self: Reading, found: Found, _: str) -> Iterator[str]:
@@ -207,22 +215,22 @@ def _blocked_in(self: Reading, found: Found, _: str) -> Iterator[str]:
     if not named:
         return
     x = self.phrases.number(found.holes["x"])
-    yield _cycles_in(self, int(named[-1]), x, STATE_OF[Part.ALL])
+    yield _cycles_in(self, int(named[-1]), x, {STATE_OF[Part.ALL]})
 
 
 def _blocked_in_part(self: Reading, found: Found, _: str) -> Iterator[str]:
     named = re.findall(r"\(AS(\d+)\)", found.holes["network"])
     if named:
         n = self.phrases.number(found.holes["n"])
-        yield _cycles_in(self, int(named[-1]), n, STATE_OF[Part.MEDIA])
+        yield _cycles_in(self, int(named[-1]), n, {STATE_OF[Part.MEDIA], STATE_OF[Part.IPV6]})
 
 
-def _cycles_in(self: Reading, asn: int, number: int, wanted: str) -> str:
-    """Why not so many cycles found it in that state, or nothing."""
+def _cycles_in(self: Reading, asn: int, number: int, wanted: Collection[str]) -> str:
+    """Why not so many cycles found it in one of these states, or nothing."""
     counted, network = Range(), self.truth.network_of(asn)
     for one in self.truth.cycles[asn]:
         state = state_of(network, one, PLATFORM)
-        if one.measured and state in ("", wanted):
+        if one.measured and (not state or state in wanted):
             counted.add(sure=bool(state))
     return "" if counted.holds(number) else f"it was so in {counted} cycles"
 
@@ -240,7 +248,7 @@ SENTENCES: Mapping[str, Claim] = {
     "%(what)s on %(x)s of %(n)s networks": _on_networks,
     "%(what)s on the only network tested there": _on_the_only,
     "%(what)s again": _again,
-    "only over %(family)s": _some_connections,
+    "only over %(family)s": _only_over,
     "%(share)s of the connections or addresses tested": _some_connections,
     "%(what)s, since %(when)s": _since,
     "%(what)s; blocked from %(when)s": _since,
@@ -251,6 +259,7 @@ SENTENCES: Mapping[str, Claim] = {
     "not yet at the last test, %(when)s": _going_on,
     "not yet; blocked when last tested, at %(when)s": _going_on,
     "not certain yet: it seems open again, and was last blocked at %(when)s": _seems_over,
+    "not certain: last blocked at %(when)s, then found open, and no longer tested": _seems_over,
     "Networks: %(x)s of %(n)s tested: %(names)s": _tested,
     "The controls themselves worked throughout.": _controls_worked,
     "%(network)s: blocked in %(x)s of %(verdicts)s.": _blocked_in,

@@ -39,9 +39,9 @@ GATHERED = 90.0
 SECOND = timedelta(seconds=1)
 
 
-STATE_OF = {Part.ALL: "blocked", Part.MEDIA: "degraded"}
+STATE_OF = {Part.ALL: "blocked", Part.MEDIA: "degraded", Part.IPV6: "partial"}
 """The state of a platform of which that part is blocked, by its name in data."""
-WORST_LAST = ("insufficient", "ok", "degraded", "blocked")
+WORST_LAST = ("insufficient", "ok", "degraded", "partial", "blocked")
 """Of several networks' states the last counts."""
 ANY: frozenset[str] = frozenset()
 """States of which nothing is sure."""

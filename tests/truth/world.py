@@ -42,6 +42,8 @@ class Part(StrEnum):
     ALL = "all"
     MEDIA = "media"
     """Pictures and video alone; the site itself opens."""
+    IPV6 = "ipv6"
+    """Everything, over IPv6 alone."""
 
 
 class Trouble(StrEnum):
@@ -135,6 +137,11 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     def parts(self) -> frozenset[Part]:
         """What is blocked at any time, anywhere."""
         return frozenset(block.part for network in self.networks for block in network.blocks)
+
+    @property
+    def dual(self) -> bool:
+        """Whether everything has addresses of both families."""
+        return Part.IPV6 in self.parts
 
     # -- what is true of the country ---------------------------------------------------------
 

@@ -12,6 +12,11 @@ def ptcl(*blocks: Block, faults: tuple[Fault, ...] = ()) -> Network:
     return Network(vantage="khi-ptcl", asn=17557, name="PTCL", blocks=blocks, faults=faults)
 
 
+def nayatel(*blocks: Block, faults: tuple[Fault, ...] = ()) -> Network:
+    """The third one."""
+    return Network(vantage="isb-nayatel", asn=23674, name="Nayatel", blocks=blocks, faults=faults)
+
+
 def jazz(*blocks: Block, faults: tuple[Fault, ...] = ()) -> Network:
     """The second one."""
     return Network(vantage="lhe-jazz", asn=45669, name="Jazz", blocks=blocks, faults=faults)
@@ -119,6 +124,38 @@ NAMED: tuple[World, ...] = (
         seen_at=(15,),
     ),
     World(
+        name="found open, then not measured, then blocked again",
+        networks=(
+            ptcl(blocked(0, 10)),
+            jazz(
+                blocked(9.6, 22),
+                blocked(31.3),
+                faults=(fault(Trouble.SKIPPED, 7450 / T, 11650 / T),),
+            ),
+            nayatel(blocked(5.98, 15.3), blocked(30.6)),
+        ),
+        turns=44,
+        seen_at=(30, 36),
+    ),
+    *(
+        World(
+            name=f"{trouble} {when} it was found open once, then blocked again",
+            networks=(
+                ptcl(
+                    blocked(7.4, 19.4),
+                    blocked(33.4),
+                    faults=(fault(trouble, since + 0.8, since + 14.8),),
+                ),
+            ),
+            turns=44,
+            seen_at=(30,),
+        )
+        for trouble, since, when in (
+            (Trouble.OFFLINE, 18, "before"),
+            (Trouble.SKIPPED, 20, "after"),
+        )
+    ),
+    World(
         name="lost from sight",
         networks=(ptcl(blocked(7.4), faults=(fault(Trouble.UNWATCHED, 18),)),),
         turns=44,
@@ -175,6 +212,12 @@ NAMED: tuple[World, ...] = (
         seen_at=(16, 28),
     ),
     World(
+        name="blocked over IPv6 alone, then over",
+        networks=(ptcl(blocked(7.4, 20.3, Method.RESET, Part.IPV6)), jazz()),
+        turns=34,
+        seen_at=(16,),
+    ),
+    World(
         name="only a list of sites, then over",
         networks=(
             ptcl(blocked(0, 6.5), faults=(fault(Trouble.ALLOWLIST, 11.5, 24.5),)),
@@ -211,6 +254,7 @@ WITH_ALERTS = tuple(
         "nobody sees the end",
         "blocked before it was watched",
         "pictures blocked, then all",
+        "blocked over IPv6 alone, then over",
         "only a list of sites, then over",
     )
 )

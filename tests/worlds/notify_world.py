@@ -50,6 +50,22 @@ def block(state: EventState = EventState.CONFIRMED, **changes: Any) -> Event:
     return msgspec.structs.replace(event, **changes)
 
 
+def found_open(state: EventState = EventState.UNOBSERVED) -> Event:
+    """X was blocked on one network, was found open at 18:31, and is not tested any more."""
+    minute = timedelta(minutes=1)
+    stretch = Stretch(
+        onset_earliest=ONSET - 5 * minute,
+        onset_latest=ONSET,
+        end_earliest=ONSET + 14 * minute,
+        end_latest=ONSET + 19 * minute,
+    )
+    silent = msgspec.structs.replace(
+        PTCL, methods=("tls.reset",), stretches=(stretch,), blocked_now=False, unobserved=True
+    )
+    end = stretch.end_latest if state is EventState.ENDED else None
+    return block(state, networks=(CYBER, silent), end_latest=end)
+
+
 def came_back(*, over: bool = False) -> Event:
     """X was blocked from 18:12:00 to 18:15:00, open until 18:38, and blocked again from 18:38:30,
     until now or until 18:50."""

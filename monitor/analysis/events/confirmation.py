@@ -40,6 +40,7 @@ from monitor.analysis.events.event import (
     widest,
 )
 from monitor.analysis.events.recurring_hours import pattern_of
+from monitor.analysis.events.sequential_test import Detector
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.shared_map import SharedMap
 from monitor.analysis.events.stream import Run, Stream, observe, stream_of
@@ -310,7 +311,7 @@ def _network(
     if blocked:
         now = _blocked(before, _runs(seen))
     elif affected and before and before[-1].end_latest is None:
-        now = (*before[:-1], _over(before[-1], here, at if over else None))
+        now = (*before[:-1], _over(before[-1], here, at if over else None, silent=not seen))
     return NetworkStatus(
         asn=here[0].asn,
         network=old.network if old is not None else here[0].network,
@@ -338,7 +339,10 @@ def _blocked(before: tuple[Stretch, ...], runs: Sequence[Run]) -> tuple[Stretch,
         over = past[-1].end_latest
         runs = [one for one in runs if over is None or one.onset_latest > over] or runs
     if ongoing:
-        return (*past, _longer(before[-1], runs))
+        opened = _opened_again(before[-1], runs)
+        if opened is None:
+            return (*past, _longer(before[-1], runs))
+        before = (*past, msgspec.structs.replace(before[-1], end_latest=opened))
     earliest, latest = onset_of(runs)
     new = Stretch(
         onset_earliest=earliest,
@@ -349,19 +353,38 @@ def _blocked(before: tuple[Stretch, ...], runs: Sequence[Run]) -> tuple[Stretch,
     return went_on(before, new)
 
 
-def _over(stretch: Stretch, here: Iterable[Stream], found_at: datetime | None) -> Stretch:
+def _opened_again(stretch: Stretch, runs: Iterable[Run]) -> datetime | None:
+    """The first moment at which a stretch is known to be over, where every run that accuses now was
+    found open since anyone last found it blocked; None where it goes on."""
+    ended = stretch.end_earliest
+    opened = [one.opened for one in runs]
+    found = [at for at in opened if at is not None and ended is not None and at > ended]
+    return max(found) if len(found) == len(opened) else None
+
+
+def _over(
+    stretch: Stretch, here: Iterable[Stream], found_at: datetime | None, *, silent: bool
+) -> Stretch:
     """A stretch whose network no longer blocks, as far as its vantages know. `found_at` is when all
-    that measure agreed on that; None while one is not sure, or none measures."""
-    known = [s.detector for s in here if s.run is not None and s.run.suspected]
+    that measure agreed on that; None while one is not sure, or none measures. Where all are
+    `silent`, it is over if one found it open after any had last found it blocked."""
+    known, opened = list[Detector](), list[datetime | None]()
+    for one in here:
+        if one.run is not None and one.run.suspected:
+            known.append(one.detector)
+            opened.append(one.detector.end_latest or one.detector.open_since)
+        elif one.run is not None:
+            opened.append(one.run.opened)  # A sign since then came to nothing, so far.
     blocked = [at for one in known if (at := one.end_earliest or one.accused_since) is not None]
-    opened = [one.end_latest for one in known if one.end_latest is not None]
-    earliest, latest = max(blocked, default=None), max(opened, default=None)
-    if latest is None or (earliest is not None and latest < earliest):
+    earliest = max(blocked, default=stretch.end_earliest)
+    latest = max((at for at in opened if at is not None), default=None)
+    seen = latest is not None and (earliest is None or latest >= earliest)
+    if not seen:
         latest = found_at  # The last one to find it blocked measures no longer.
     return msgspec.structs.replace(
         stretch,
         end_earliest=earliest,
-        end_latest=latest if found_at is not None else None,
+        end_latest=latest if found_at is not None or (silent and seen) else None,
         last_blocked=None,
     )
 
@@ -446,7 +469,11 @@ def _mostly_over(event: Event) -> bool:
 
 def _closed(event: Event, verdict: _Judged) -> Change:
     ends = [status.stretches[-1] for status in event.networks if status.stretches]
-    unseen = any(status.unobserved for status in event.networks) and not _mostly_over(event)
+    unseen = any(
+        status.unobserved and status.stretches[-1].end_latest is None
+        for status in event.networks
+        if status.stretches
+    ) and not _mostly_over(event)
     return closed(
         event,
         max((e.end_earliest for e in ends if e.end_earliest), default=None),

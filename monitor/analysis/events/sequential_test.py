@@ -49,7 +49,9 @@ deciding attempts began and ended. Onset: from `since` of the last clearing read
 (None: never open before) to `until` of its first accusing one, or, where readings cleared in
 between, of the first accusing one after these. End: from `since` of the last accusing reading
 before the score for the end left zero to `until` of the first clearing one after the last that
-accuses. docs/adr/0018 shows why the truth lies within.
+accuses. docs/adr/0018 shows why the truth lies within. After more than `gap` seconds without an
+accusing reading, in which one cleared, an accusing one begins a run of its own, however few cleared
+and whatever was suspected before: nobody knows that the block went on (docs/adr/0047).
 
 **Silence is no evidence.** *Insufficient* and *down* neither accuse nor clear; *throttled* accuses
 with strong evidence. After `gap` seconds without an accusing or clearing reading the stream is
@@ -329,9 +331,11 @@ def update(state: Detector, reading: Reading, settings: DetectorSettings) -> Det
     """The state after one more reading; unchanged when it is a repeat or late."""
     if state.at is not None and (reading.at <= state.at or reading.cycle == state.cycle):
         return state
+    apart = _apart(state, reading.at, settings)
     state = _faded(state, reading.at, settings)
     if reading.kind is Kind.ACCUSES:
         state = _accused(state, reading, settings)
+        state = _begun(state, reading) if apart else state
     elif reading.kind is Kind.CLEARS:
         state = _cleared(state, reading, settings)
     elif reading.control_failed:
@@ -351,17 +355,29 @@ def stale(state: Detector, now: datetime, settings: DetectorSettings) -> bool:
     return known is None or (now - known).total_seconds() > settings.gap
 
 
+def _apart(state: Detector, at: datetime, settings: DetectorSettings) -> bool:
+    """Whether an accusing reading at this moment says nothing of the time since the last one."""
+    return state.open_since is not None and _seconds(state.accused_at, at) > settings.gap
+
+
+def _begun(state: Detector, reading: Reading) -> Detector:
+    """The state with a run that begins with this reading."""
+    return _with(
+        state,
+        run_at=reading.at,
+        onset_earliest=state.cleared_since,
+        onset_latest=reading.until or reading.at,
+        end_earliest=None,
+        end_latest=None,
+    )
+
+
 def _accused(state: Detector, reading: Reading, settings: DetectorSettings) -> Detector:
     if state.blocked:
         return _accused_again(state, reading, settings)
     if state.score == 0.0:
         state = _with(
-            state,
-            run_at=reading.at,
-            onset_earliest=state.cleared_since,
-            onset_latest=reading.until or reading.at,
-            end_earliest=None,
-            end_latest=None,
+            _begun(state, reading),
             best=0.0,
             conclusive=0,
             wrong=0.0,
@@ -448,7 +464,9 @@ def _cleared_again(state: Detector, reading: Reading, settings: DetectorSettings
         same = settings.leak.same(_seconds(state.cleared_at, reading.at))
     end_score = state.end_score - math.log(same + (1.0 - same) * math.exp(reading.llr))
     over = end_score >= settings.end_at
-    open_since = state.open_since or reading.until or reading.at
+    # After a long silence what was found open before it dates no end.
+    known = state.open_since if state.phase is Phase.RECOVERING else None
+    open_since = known or reading.until or reading.at
     return _with(
         state,
         phase=Phase.CLEAR if over else Phase.RECOVERING,
@@ -554,7 +572,6 @@ def _faded(state: Detector, at: datetime, settings: DetectorSettings) -> Detecto
             end_score=end_score if recovering else 0.0,
             end_earliest=state.end_earliest if recovering else None,
             end_latest=state.end_latest if recovering else None,
-            open_since=state.open_since if recovering else None,
         )
     if state.phase is Phase.SUSPECTED:
         return _with(state, score=max(score, FORGOTTEN))

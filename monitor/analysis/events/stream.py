@@ -42,6 +42,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """UTC; last moment before it that is known to be open; None without one."""
     onset_latest: datetime
     """UTC; first moment known to be blocked."""
+    opened: datetime | None = None
+    """UTC; first moment known to be open after the run before it; None without one."""
     suspected: bool = False
     """The detector suspected a block at some time."""
     measurement: str
@@ -201,6 +203,7 @@ def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
         at=detector.run_at,
         onset_earliest=_last_open(stream, detector, verdict),
         onset_latest=detector.onset_latest or verdict.until,
+        opened=stream.detector.open_since if run is not None else None,
         suspected=suspected,
         measurement=verdict.measurement,
         last=verdict.since,

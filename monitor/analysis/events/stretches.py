@@ -3,15 +3,16 @@ and *how long*.
 
 A country's stretches are the union of those of its networks. Two that follow each other are one
 unless the country was certainly open in between: every network that had blocked was found open
-again before any that blocks next was last found open. Where a network joins that was never found
-open, the next stretch begins at an unknown time before its first test, and not with the stretch
-before, which measurements had found over.
+again before any that blocks next was last found open, or it is the one that blocks next. Where a
+network joins that was never found open, the next stretch begins at an unknown time before its first
+test, and not with the stretch before, which measurements had found over.
 
 Durations are sums of stretches. They never contain time in which the platform was found open.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Protocol
 
 import msgspec
@@ -21,20 +22,23 @@ from monitor.analysis.events.event import Event, NetworkStatus, Stretch
 MOST_KEPT = 200
 """Stretches kept of each network: the first and the newest."""
 
+_Own = tuple[NetworkStatus, Stretch]
+"""A stretch and its network."""
+
 
 def stretches(event: Event) -> tuple[Stretch, ...]:
     """The stretches of the country, oldest first; at least one.
 
     An event whose networks have none (a shutdown, an outage) is one stretch with its bounds.
     """
-    spans = sorted((one for network in event.networks for one in network.stretches), key=_begins)
-    groups: list[list[Stretch]] = []
-    for span in spans:
-        if groups and not _open_between(groups[-1], span):
+    spans = sorted(network_stretches(event), key=lambda one: _begins(one[1]))
+    groups: list[list[_Own]] = []
+    for number, span in enumerate(spans):
+        if groups and not _open_between(groups[-1], span, islice(spans, number + 1, None)):
             groups[-1].append(span)
         else:
             groups.append([span])
-    found = [_union(group) for group in groups] or [_bounds(event)]
+    found = [_union([one for _, one in group]) for group in groups] or [_bounds(event)]
     bound, known = event.onset_earliest, found[0].onset_earliest
     if bound is not None and (known is None or known < bound):
         # The event's own bound leaves out networks that say nothing of its onset.
@@ -130,7 +134,7 @@ def went_on(stretches: tuple[Stretch, ...], now: Stretch) -> tuple[Stretch, ...]
     return every if len(every) <= MOST_KEPT else (every[0], *every[1 - MOST_KEPT :])
 
 
-def network_stretches(event: Event) -> Iterable[tuple[NetworkStatus, Stretch]]:
+def network_stretches(event: Event) -> Iterable[_Own]:
     """Every stretch of every network, network by network."""
     return ((network, one) for network in event.networks for one in network.stretches)
 
@@ -143,8 +147,17 @@ def _until(stretch: Stretch) -> datetime:
     return stretch.end_earliest or stretch.last_blocked or stretch.onset_latest
 
 
-def _open_between(before: Sequence[Stretch], after: Stretch) -> bool:
-    return all(one.end_latest is not None and one.end_latest <= _begins(after) for one in before)
+def _open_between(before: Sequence[_Own], after: _Own, later: Iterable[_Own]) -> bool:
+    """Whether every network was open between these and the next. One network's own stretches are
+    apart, even where a single measurement ends one and bounds the next: then no other may have
+    begun before that measurement ended."""
+    network, begun = after[0], _begins(after[1])
+    over = begun
+    for own, one in before:
+        if one.end_latest is None or (own is not network and one.end_latest > begun):
+            return False
+        over = max(over, one.end_latest)
+    return over == begun or all(own is network or _begins(one) >= over for own, one in later)
 
 
 def _union(spans: Sequence[Stretch]) -> Stretch:

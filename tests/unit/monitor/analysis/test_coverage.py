@@ -7,11 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.analysis.coverage import CAUSES, Cause, Coverage, Tallies, cause_of, coverage_of
-from monitor.analysis.judge.rules import RULES
+from monitor.analysis.coverage import (
+    CAUSES,
+    Cause,
+    Coverage,
+    Tallies,
+    cause_by_rule,
+    cause_of,
+    coverage_of,
+)
+from monitor.analysis.judge.rules import RULES, judge
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES
+from monitor.analysis.vantage.health import HEALTH_RULES, HealthRule
 from monitor.analysis.verdict import PlatformVerdict, State
 from tests.contract.cycles import cycle
+from tests.worlds.build import case, dns, health, repeated, tcp, tls
 
 BEGIN = datetime(2024, 2, 17, 12, 0, tzinfo=UTC)
 PLAIN = cycle(0, platforms=("x",), endpoints=1).platforms[0]
@@ -63,6 +73,40 @@ def test_every_rule_that_decides_nothing_has_a_cause_on_purpose() -> None:
     }
     known = {rule.id for rule in (*RULES, *THROTTLING_RULES)}
     assert set(CAUSES) <= known
+
+
+OF_HEALTH = {
+    "vantage.egress_failed": Cause.UNFIT,
+    "vantage.elsewhere": Cause.UNFIT,
+    "vantage.other_network": Cause.UNFIT,
+    "vantage.no_references": Cause.UNFIT,
+    "vantage.captive_portal": Cause.CAPTIVE_PORTAL,
+    "vantage.resolver_down": Cause.UNFIT,
+    "vantage.offline": Cause.OFFLINE,
+    "vantage.resolver_cut_off": Cause.UNFIT,
+    "vantage.international_cut": Cause.INTERNATIONAL_CUT,
+    "vantage.allowlist_by_name": Cause.ALLOWLIST,
+    "vantage.allowlist": Cause.ALLOWLIST,
+    "vantage.no_tls": Cause.CAPTIVE_PORTAL,
+    "vantage.lossy": Cause.LOSSY,
+}
+"""Health rule of a vantage → why what fails there is undecided."""
+
+
+@pytest.mark.parametrize("rule", HEALTH_RULES, ids=lambda rule: rule.id)
+@pytest.mark.parametrize("failure", ["connection_reset", "generic_timeout_error"])
+def test_every_health_that_makes_a_failure_undecided_has_its_own_cause(
+    rule: HealthRule, failure: str
+) -> None:
+    """`The results were unclear` is said of no vantage that is itself the reason."""
+    unwell = health(rule.state, rule_id=rule.id)
+    found = judge(case(*repeated(dns(), tcp(), tls(failure), times=4), field=unwell))
+    if found.state is State.INSUFFICIENT:
+        cause = cause_by_rule(found.rule_id)
+        assert cause is not Cause.UNCLEAR, found.rule_id
+        assert cause is OF_HEALTH[rule.id], found.rule_id
+    else:
+        assert rule.id in ("vantage.ok", "vantage.lossy", "vantage.clock_skew")
 
 
 @given(

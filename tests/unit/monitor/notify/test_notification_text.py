@@ -24,7 +24,16 @@ from monitor.notify.message_value import Message, Urgency
 from monitor.notify.message_words import LONGEST_NAME, message_words, plain_name
 from monitor.notify.notice_kinds import OPENING, NoticeKind
 from monitor.wording.failures_and_methods import method_and_name
-from tests.worlds.notify_world import ONSET, PTCL, TITLES, block, came_back, shutdown, told
+from tests.worlds.notify_world import (
+    ONSET,
+    PTCL,
+    TITLES,
+    block,
+    came_back,
+    found_open,
+    shutdown,
+    told,
+)
 
 ENGLISH = message_words("en")
 HOSTILE = (
@@ -98,6 +107,11 @@ def test_a_confirmed_block_says_all_there_is_to_know() -> None:
             NoticeKind.ENDED,
             block(EventState.ENDED, end_latest=None),
             "Over: X was blocked in Pakistan when last tested; nobody saw it end",
+        ),
+        (
+            NoticeKind.ENDED,
+            found_open(EventState.ENDED),
+            "Over: X was blocked in Pakistan; no longer tested where it was last blocked",
         ),
         (
             NoticeKind.DISMISSED,

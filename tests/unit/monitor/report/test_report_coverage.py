@@ -164,7 +164,7 @@ async def test_the_share_that_was_decided_stands_in_the_title(tmp_path: Path) ->
     assert title == (
         "X in Pakistan: No block in the 12 cycles that were decided, of 15, on 1 network"
     )
-    assert "Undecided: 3, because too many packets were lost." in text
+    assert "Undecided: 3, because lost packets may explain what failed." in text
     assert "blocked in 0 of 12 that were decided, of 15 verdicts." in text
     assert "About 12 more were not measured." in text
 

@@ -99,7 +99,7 @@ async def test_the_country_page_speaks_of_its_own_country() -> None:
     )
     assert "No block in 30 of 30 verdicts" in words_of((await get(publisher, "/countries/PK")).text)
     kenya = words_of((await get(publisher, "/countries/KE")).text)
-    assert "0 of 10 verdicts decided, because too many packets were lost" in kenya
+    assert "0 of 10 verdicts decided, because lost packets may explain what failed" in kenya
     assert "No block in the 30 verdicts that were decided, of 40, on 3 of 4 networks" in words_of(
         (await get(publisher)).text
     )
@@ -143,7 +143,7 @@ async def test_a_lost_vantage_is_not_counted_as_measured() -> None:
     )
     said = words_of((await get(shown(captive, world.cycle(FIELD[1])))).text)
     assert "No block in the 10 verdicts that were decided, of 20, on 1 of 3 networks" in said
-    assert "Undecided: 10, because a login page or filter answered for everything." in said
+    assert "Undecided: 10, because a login page or filter intercepted everything." in said
     assert "About 10 more were not measured." in said
 
 

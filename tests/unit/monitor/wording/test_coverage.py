@@ -92,7 +92,7 @@ def test_remarks_say_why_and_what_is_missing() -> None:
     """They are left out where there is nothing to add."""
     some = coverage(tally(12, lossy=3), not_measured=12)
     assert list(coverage_remarks(WORDS, some)) == [
-        "Undecided: 3, because too many packets were lost.",
+        "Undecided: 3, because lost packets may explain what failed.",
         "About 12 more were not measured.",
     ]
     assert coverage_text(WORDS, coverage(tally(3))) == "No block in 3 of 3 cycles on 1 network."

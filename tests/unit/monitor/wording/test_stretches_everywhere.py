@@ -9,10 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from monitor.analysis.coverage import Coverage
 from monitor.analysis.events.event import Event, EventState
 from monitor.notify.message import message, section
 from monitor.notify.message_words import message_words
 from monitor.notify.notice_kinds import NoticeKind
+from monitor.server.matrix import Overall
+from monitor.server.pages import top_line
 from monitor.wording.events import headline, length
 from monitor.wording.languages import ENGLISH, LANGUAGES, Language
 from monitor.wording.words import words_in
@@ -23,7 +26,7 @@ from tests.unit.monitor.wording.test_same_words_everywhere import (
     page,
     report,
 )
-from tests.worlds.notify_world import TITLES, block, came_back, told
+from tests.worlds.notify_world import TITLES, block, came_back, found_open, told
 
 SINCE = "18:38 UTC on 17 Feb 2024 (23:38 in Karachi)"
 FIRST = "first blocked between 18:07 and 18:12 UTC on 17 Feb 2024 (23:07–23:12 in Karachi)"
@@ -42,12 +45,46 @@ def test_a_headline_says_since_when_it_is_blocked_again() -> None:
     ("state", "said"),
     [
         (EventState.RECOVERING, "seems to work again; blocked from"),
-        (EventState.UNOBSERVED, "nobody can see it now; blocked from"),
+        (EventState.UNOBSERVED, "no longer tested where it was last blocked; blocked from"),
     ],
 )
 def test_since_never_follows_that_it_works(state: EventState, said: str) -> None:
     """`It seems to work again, since 18:07` would date the end by the onset."""
     assert said in headline(words_in(), block(state), TITLES)
+
+
+async def test_what_was_found_open_is_not_said_to_have_been_blocked_when_last_tested(
+    tmp_path: Path,
+) -> None:
+    """Too few tests found it open to be sure, and then there were none."""
+    event = found_open()
+    seen = {
+        "page": await page(ENGLISH, event),
+        "report": report(ENGLISH, await findings_of(tmp_path, event)),
+        "command": command(event),
+        "headline": headline(words_in(), event, TITLES),
+    }
+    for surface, said in seen.items():
+        assert "when last tested" not in said.replace("open when last tested", ""), surface
+        assert "not open when last tested" not in said, surface
+        assert "nobody saw" not in said, surface
+    assert "open when last tested" in seen["page"]
+    assert "no longer tested where it was last blocked" in seen["headline"]
+    assert (
+        "Ended: not certain: last blocked at 18:26:00 UTC on 17 Feb 2024 (23:26:00 in Karachi), "
+        "then found open, and no longer tested"
+    ) in seen["report"]
+
+
+def test_a_block_that_nobody_tests_any_more_is_not_said_to_be_over_perhaps() -> None:
+    """Where nobody tests, there is no sign of an end; and nothing about it is green."""
+    nothing = Overall(
+        confirmed=0, suspected=0, recovering=0, unobserved=1, blocked=0, coverage=Coverage()
+    )
+    assert top_line(words_in(), nothing, controls=True) == "1 block no longer observed"
+    assert nothing.state == "insufficient"
+    seems_over = msgspec.structs.replace(nothing, recovering=1)
+    assert top_line(words_in(), seems_over, controls=True).endswith("may be over, not certain yet")
 
 
 def test_a_length_is_the_sum_of_stretches() -> None:

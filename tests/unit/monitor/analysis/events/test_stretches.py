@@ -23,7 +23,15 @@ from monitor.analysis.events.stretches import (
     stretches,
     went_on,
 )
-from tests.unit.monitor.analysis.events.test_events import CYCLE, at, by_vantage, cycles, tell, told
+from tests.unit.monitor.analysis.events.test_events import (
+    CYCLE,
+    at,
+    by_vantage,
+    cycles,
+    tell,
+    told,
+    verdict,
+)
 from tests.worlds.build import START
 
 MINUTE = timedelta(minutes=1)
@@ -101,6 +109,62 @@ def test_silence_within_a_stretch_does_not_count() -> None:
     assert CYCLE <= least(event) <= 2 * CYCLE
 
 
+@pytest.mark.parametrize(
+    ("letters", "opened", "onset"),
+    [
+        (".BB...   ", 3, 5),
+        (".BB." + 30 * " ", 3, 3),
+        (".BB." + 30 * "?", 3, 3),
+        (".BB" + 30 * " " + "..", 33, 34),
+        (".BB?????.???", 8, 8),
+        (".BBB...BB", None, None),
+    ],
+)
+def test_what_was_found_open_and_then_not_measured_did_not_go_on(
+    letters: str, opened: int | None, onset: int | None
+) -> None:
+    """A block was found open, too few times to be over, before or after half an hour in which
+    nobody measured, and is back: it began again. The end of the first stretch is the first
+    measurement that found it open, and the onset of the second is after the last one."""
+    event = tell(ptcl=letters + 6 * "B").only
+    spans = stretches(event)
+    if opened is None:
+        assert len(spans) == 1
+        return
+    (network,) = event.networks
+    assert spans == network.stretches
+    before, after = spans
+    assert (before.onset_earliest, before.onset_latest) == (at(0), at(1))
+    assert (before.end_earliest, before.end_latest) == (at(2), at(opened))
+    assert (after.onset_earliest, after.onset_latest) == (at(onset), at(len(letters)))
+    assert least(event) == CYCLE + 5 * CYCLE
+
+
+def test_another_network_that_blocks_meanwhile_begins_a_stretch() -> None:
+    """One network was found open and is not measured; another one blocks: since then, not since
+    the first block."""
+    event = tell(ptcl=".BBBB..", zong=20 * "." + "BBB").only
+    before, after = stretches(event)
+    assert (before.end_earliest, before.end_latest) == (at(4), at(5))
+    assert (after.onset_earliest, after.onset_latest) == (at(19), at(20))
+    silent = {one.network: one for one in event.networks}["PTCL"]
+    assert silent.unobserved
+    assert silent.stretches[-1].end_latest == at(5)
+
+
+def test_one_that_found_it_open_before_another_found_it_blocked_ends_nothing() -> None:
+    """Two vantages of one network fall silent. The last measurement found it blocked."""
+    story = {"khi-ptcl": ".BBBB..", "lhe-ptcl": ".BBBBBBB", "khi-zong": 40 * "."}
+    event = told(
+        verdict(letters[cycle], cycle, vantage, network=(59257 if "zong" in vantage else 17557, ""))
+        for cycle in range(40)
+        for vantage, letters in story.items()
+        if cycle < len(letters)
+    ).only
+    (only,) = stretches(event)
+    assert (only.end_earliest, only.end_latest) == (at(7), None)
+
+
 def test_the_country_is_blocked_while_any_network_is() -> None:
     """One network blocks from cycle 1, the other ends last: one stretch."""
     event = tell(ptcl=".BB.......", zong=".BBBBB....").only
@@ -163,8 +227,18 @@ def test_events_stored_before_stretches_had_their_name_are_read() -> None:
     assert msgspec.json.decode(stored, type=Event) == event
 
 
-MOMENTS = st.lists(st.integers(0, 60), min_size=4, max_size=4).map(sorted)
-NETWORKS = st.lists(st.lists(MOMENTS, min_size=1, max_size=4), min_size=1, max_size=4)
+@st.composite
+def own_stretches(draw: st.DrawFn) -> list[list[int]]:
+    """The stretches of one network, in order. One measurement may end one and bound the next."""
+    moments = sorted(draw(st.lists(st.integers(0, 60), min_size=4, max_size=16)))
+    found = [moments[n : n + 4] for n in range(0, len(moments) - 3, 4)]
+    for before, after in pairwise(found):
+        if draw(st.booleans()):
+            before[3], after[0] = after[0], before[3]
+    return found
+
+
+NETWORKS = st.lists(own_stretches(), min_size=1, max_size=4)
 
 
 @given(NETWORKS, st.data())
@@ -181,7 +255,9 @@ def test_stretches_are_in_order_apart_and_no_longer_than_their_bounds(
     found = stretches(event)
     for before, after in pairwise(found):
         assert before.end_latest is not None
-        assert before.end_latest <= (after.onset_earliest or after.onset_latest)
+        assert before.end_latest <= after.onset_latest
+        if not any(b[3] > a[0] for one in drawn for b, a in pairwise(one)):
+            assert before.end_latest <= (after.onset_earliest or after.onset_latest)
     for one in (one for several in networks for one in several):
         assert any(
             country.onset_latest <= one.onset_latest
