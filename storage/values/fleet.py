@@ -1,4 +1,4 @@
-"""What is stored of agents: invitations, keys, batches, cycles that wait to be judged, and quarantines."""
+"""What is stored of agents: invitations, keys, batches, waiting cycles, and quarantines."""
 
 from datetime import datetime
 
