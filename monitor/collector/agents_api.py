@@ -213,6 +213,7 @@ class AgentApi:
         try:
             envelope = opened(request, self._sealing)
             moment = await self._invitations.redeem(envelope)
+            self._enrolled.changed()
             log.info("agent enrolled by invitation", vantage=envelope.claim.vantage)
             return self._sealed(envelope.claim.request, moment, envelope.answer_key)
         except Refused as refused:

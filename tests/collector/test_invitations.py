@@ -112,6 +112,9 @@ async def test_an_invitation_enrols_the_key_that_signs() -> None:
     async with collecting() as collector:
         made = token()
         await invited(collector, made)
+        # Asking for anything makes the collector read all keys, a moment before this one is there.
+        unknown = await collector.send(*good_request(key=OTHER_KEY, vantage=VANTAGE))
+        assert refusal(unknown).reason is Reason.UNKNOWN_KEY
         for _ in range(2):
             response = await join(collector, made)
             assert response.status_code == 200
