@@ -19,7 +19,7 @@ _LONGEST = 90.0
 
 
 class ServiceError(Exception):
-    """systemd did not start the agent; the message says why."""
+    """systemd did not do as it was told; the message says why."""
 
 
 class Systemd(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,15 +55,31 @@ def install(systemd: Systemd, program: Path) -> None:
     text = files("monitor.agent").joinpath(UNIT).read_text("utf-8")
     (systemd.units / UNIT).write_text(text.replace(_SHIPPED, str(program)), "utf-8")
     for words in (("daemon-reload",), ("enable", UNIT), ("restart", UNIT)):
-        done = subprocess.run(  # noqa: S603 # fixed words
-            [systemd.command, *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_LONGEST,
-        )
-        if done.returncode:
-            raise ServiceError(f"systemctl {' '.join(words)}: {done.stderr.strip()}")
+        _tell(systemd, *words)
+
+
+def remove(systemd: Systemd) -> bool:
+    """Take the service away, which has ended already; False where there is none. Raises
+    ServiceError or OSError."""
+    unit = systemd.units / UNIT
+    if not unit.exists():
+        return False
+    _tell(systemd, "disable", UNIT)
+    unit.unlink()
+    _tell(systemd, "daemon-reload")
+    return True
+
+
+def _tell(systemd: Systemd, *words: str) -> None:
+    done = subprocess.run(  # noqa: S603 # fixed words
+        [systemd.command, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_LONGEST,
+    )
+    if done.returncode:
+        raise ServiceError(f"systemctl {' '.join(words)}: {done.stderr.strip()}")
 
 
 def _reachable(program: Path) -> bool:

@@ -14,6 +14,7 @@ from monitor.agent.collector_clock import AgentClock, this_machine
 from monitor.agent.consent import consent_of
 from monitor.agent.ordered_status import addresses, ordered_of
 from monitor.agent.paths import (
+    SERVICE_FOLDER,
     AgentFiles,
     RunsAlreadyError,
     files_of,
@@ -22,6 +23,7 @@ from monitor.agent.paths import (
 )
 from monitor.agent.revocation import RevokedKeyError
 from monitor.agent.run_agent import run as run_agent
+from monitor.agent.service import ServiceError, Systemd, remove
 from monitor.agent.status import lines, status_of
 from monitor.agent.traces import CONFIG as CONFIG_NAME
 from monitor.agent.traces import Traces, is_of_another_kind, traces_at
@@ -169,6 +171,9 @@ def wipe(
         typer.echo(f"Deleted {deleted}")
     for left in done.left:
         typer.echo(f"Left, not known to be the agent's: {left}")
+    with exit_on(ServiceError, OSError):
+        if file.parent == SERVICE_FOLDER and remove(Systemd()):
+            typer.echo("Removed the service.")
     typer.echo(LIMITS)
     if done.failed:
         raise fail("not everything was wiped:\n" + "\n".join(f"- {one}" for one in done.failed))
