@@ -16,6 +16,7 @@ from storage.values.checkpoint import Checkpoint
 from storage.values.cycle import Cycle, StoredCycle
 from storage.values.fleet import (
     Enrolment,
+    Invitation,
     Quarantine,
     ReceivedBatch,
     Reception,
@@ -301,7 +302,22 @@ class FleetStore(Protocol):
         """
 
     async def revoke(self, vantage: str, at: datetime, reason: str) -> bool:
-        """Revoke the vantage's key; False when it has no valid one."""
+        """Revoke the vantage's key, and withdraw its open invitation; False when it has neither."""
+
+    async def invite(self, invitation: Invitation) -> None:
+        """Store an invitation; it withdraws the vantage's previous one that is still open. Those
+        that expired a day before it was made are deleted."""
+
+    async def invitations(self) -> list[Invitation]:
+        """All invitations, by vantage and time."""
+
+    async def redeem(self, digest: str, key: str, fingerprint: str, at: datetime) -> bool:
+        """Enrol a public key as its invitation says, and mark that as used, in one transaction;
+        False, with nothing changed, when there is no open one of that digest.
+
+        Where the vantage has a valid key, that one is revoked, and what it has earned by agreeing
+        with others goes over to the new key. StorageError as for `enrol`.
+        """
 
     async def enrolments(self) -> list[Enrolment]:
         """Every key ever enrolled, by vantage and time."""

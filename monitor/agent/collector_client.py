@@ -14,7 +14,7 @@ are checked here by that time.
 import asyncio
 import random
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -149,9 +149,10 @@ class CollectorClient:
         request: str = "",
         body: SealedBody = NO_BODY,
         spool: str = "",
+        more: Mapping[str, str] = {},
     ) -> Signed:
         """The answer to a request, which gets a new id unless `request` gives one; `spool` is what
-        waits and what was ever dropped.
+        waits and what was ever dropped, and `more` are further sealed headers.
 
         Raises UnreachableError or RefusedError.
         """
@@ -169,7 +170,7 @@ class CollectorClient:
             encoding=body.encoding,
             digest=body.digest,
         )
-        inside |= {ANSWER_KEY: answer_key_text(answer_key), SPOOL: spool}
+        inside |= {ANSWER_KEY: answer_key_text(answer_key), SPOOL: spool, **more}
         headers = seal_headers(self._setup.sealing_key, inside)
         status, given, found = await self._send(collector + path, method, headers, body.sealed)
         if httpx.codes.is_success(status):

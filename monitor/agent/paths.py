@@ -19,6 +19,10 @@ from monitor.config.settings import Settings
 _TRIES, _PAUSE = 10, 0.05
 
 
+SERVICE_FOLDER = Path("/var/lib/shutwatch-agent")
+"""Of the agent that systemd runs."""
+
+
 class RunsAlreadyError(Exception):
     """Another agent uses the same spool; the message names it."""
 
@@ -59,6 +63,14 @@ class AgentFiles(msgspec.Struct, frozen=True, kw_only=True):
     def lock(self) -> Path:
         """Locked by the running agent; it holds its process id."""
         return self.spool.with_name(f"{self.spool.name}.lock")
+
+
+def usual_folder() -> Path:
+    """The folder of this user's agent, where no other is named."""
+    if os.geteuid() == 0:
+        return SERVICE_FOLDER
+    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(data).expanduser() / "shutwatch-agent"
 
 
 def files_of(settings: Settings) -> AgentFiles:

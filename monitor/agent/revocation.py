@@ -17,8 +17,8 @@ class RevokedKeyError(Exception):
     def __init__(self) -> None:
         super().__init__(
             "the operator revoked this agent's key, so it measures and sends nothing any more: "
-            "`shutwatch agent wipe` deletes what is left; `shutwatch agent init` in another folder "
-            "makes a new key to enrol"
+            "`shutwatch agent wipe` deletes what is left; after that `shutwatch agent join` "
+            "makes this machine a vantage again, by a new invitation"
         )
 
 

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 from contextlib import suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -14,34 +13,39 @@ import typer
 from monitor.agent.collector_clock import AgentClock, this_machine
 from monitor.agent.consent import consent_of
 from monitor.agent.ordered_status import addresses, ordered_of
-from monitor.agent.paths import AgentFiles, RunsAlreadyError, files_of, process_of
+from monitor.agent.paths import (
+    SERVICE_FOLDER,
+    AgentFiles,
+    RunsAlreadyError,
+    files_of,
+    process_of,
+    usual_folder,
+)
 from monitor.agent.revocation import RevokedKeyError
 from monitor.agent.run_agent import run as run_agent
+from monitor.agent.service import ServiceError, Systemd, remove
 from monitor.agent.status import lines, status_of
 from monitor.agent.traces import CONFIG as CONFIG_NAME
-from monitor.agent.traces import KEY as KEY_NAME
 from monitor.agent.traces import Traces, is_of_another_kind, traces_at
 from monitor.agent.wipe import LIMITS
 from monitor.agent.wipe import wipe as wipe_files
+from monitor.cli.agent_join import join
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, fail
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import JsonOption, load_settings
 from monitor.config.load import find_config
 from monitor.config.settings import Settings
-from monitor.keys.keys import KeyFileError, fingerprint, grouped, load, load_or_make, public_text
+from monitor.keys.keys import KeyFileError, fingerprint, grouped, load, public_text
 from monitor.keys.sealing import keys_fingerprint
 from monitor.logs import configure
 from storage.store import StorageError
-from storage.values.private_file import PRIVATE
-
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 AgentConfig = Annotated[
     Path | None,
     typer.Option(
         "--config",
         "-c",
-        help="The agent's configuration file. Default: $SHUTWATCH_CONFIG.",
+        help="The agent's configuration file. Default: $SHUTWATCH_CONFIG, else where it joined.",
         show_default=False,
     ),
 ]
@@ -49,29 +53,7 @@ AgentConfig = Annotated[
 app = command_group("Measure from one vantage and send the results to collectors.")
 
 
-@app.command("init")
-@exit_on(OSError, KeyFileError, code=BAD_USAGE)
-def init(
-    folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Folder to write to.", show_default=False)
-    ] = Path(),
-) -> None:
-    """Write a key and a configuration to fill in; print the public key."""
-    config = folder / CONFIG_NAME
-    content = files("monitor.agent").joinpath("example_agent.toml").read_bytes()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        with os.fdopen(os.open(config, _NEW, PRIVATE), "wb") as out:
-            out.write(content)
-        typer.echo(f"Wrote {config}. Fill in the vantage, the collectors and their key.")
-    except FileExistsError:
-        typer.echo(f"{config} exists already and stays as it is.")
-    load_or_make(folder / KEY_NAME)
-    _print_key(folder / KEY_NAME)
-    typer.echo(
-        "Send the key to the operator, and the fingerprint over another channel. Then:\n"
-        f"  shutwatch check {config}\n  shutwatch agent run --config {config}"
-    )
+app.command("join")(join)
 
 
 @app.command("run")
@@ -189,6 +171,9 @@ def wipe(
         typer.echo(f"Deleted {deleted}")
     for left in done.left:
         typer.echo(f"Left, not known to be the agent's: {left}")
+    with exit_on(ServiceError, OSError):
+        if file.parent == SERVICE_FOLDER and remove(Systemd()):
+            typer.echo("Removed the service.")
     typer.echo(LIMITS)
     if done.failed:
         raise fail("not everything was wiped:\n" + "\n".join(f"- {one}" for one in done.failed))
@@ -197,9 +182,7 @@ def wipe(
 def _traces(config: Path | None) -> tuple[Path, Traces]:
     """The agent's file, which need not be there, and what there is of it. Exits where there is
     nothing."""
-    named = find_config(config, os.environ)
-    if named is None:
-        raise bad_usage("name the agent's folder or file: --config /var/lib/shutwatch-agent")
+    named = find_config(config, os.environ) or usual_folder()
     file = named / CONFIG_NAME if named.is_dir() else named
     with exit_on(OSError, code=BAD_USAGE):
         if is_of_another_kind(file):
@@ -212,10 +195,11 @@ def _traces(config: Path | None) -> tuple[Path, Traces]:
 
 def _agent(config: Path | None) -> tuple[Settings, AgentFiles]:
     """The settings, which must be an agent's, and the paths of its files. Exits otherwise."""
-    settings = load_settings(config)
+    settings = load_settings(find_config(config, os.environ) or usual_folder() / CONFIG_NAME)
     if settings.agent is None:
-        named = settings.source or "no configuration file is named, and the default"
-        raise bad_usage(f"{named} has no [agent] table: `shutwatch agent init` writes one")
+        raise bad_usage(
+            f"{settings.source} has no [agent] table: `shutwatch agent join` writes such a file"
+        )
     return settings, files_of(settings)
 
 

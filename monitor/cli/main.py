@@ -30,7 +30,7 @@ COMMANDS = {
     "sign": "Sign a catalogue for agents, by a key below one that is kept offline.",
     "db": "Back up, restore, check, upgrade or move the database.",
     "password": "Ask for a password and print the line for the file that `[server] users` names.",
-    "vantage": "Enroll and revoke agents' keys, and quarantine vantages.",
+    "vantage": "Invite agents, revoke their keys, and quarantine vantages.",
 }
 """The first paragraph of each command's help. `lazy_group` says where each command is."""
 

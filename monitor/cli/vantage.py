@@ -1,17 +1,22 @@
 """`shutwatch vantage`: the keys of vantages, and their quarantine."""
 
-from typing import Annotated
+import base64
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
 
-import msgspec
 import typer
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import print_json
-from monitor.cli.selection import Country, moment_of
+from monitor.cli.selection import moment_of
 from monitor.cli.store_options import with_store
-from monitor.cli.vantage_key import public_key
 from monitor.cli.vantage_table import Known, known_vantages, print_vantages, time_range
 from monitor.config.country_code import country_code
 from monitor.config.settings import Settings
@@ -20,131 +25,145 @@ from monitor.config.values import LARGEST_ASN, is_vantage_id
 from monitor.keys.keys import (
     ORDERS_KEY_NAME,
     KeyFileError,
-    fingerprint,
     grouped,
     key_path,
     load_or_make,
     public_text,
 )
 from monitor.keys.sealing import keys_fingerprint, sealing_key, sealing_text
+from monitor.wire.invitation import Token, new_secret, proof_digest, write_token
 from probes.vantage import Profile, VantageRole
 from storage.store import CollectorStore
-from storage.values.fleet import Enrolment, Quarantine
+from storage.values.fleet import Invitation, Quarantine
 from storage.values.steady_clock import utc_now
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the vantage.")]
-Key = Annotated[
-    str,
-    typer.Option("--key", help="The agent's public key, a file with it, or - for standard input."),
-]
 Reason = Annotated[str, typer.Option(help="Reason, kept for later readers.")]
 
 
-app = command_group("Enroll and revoke agents' keys, and quarantine vantages.")
+VALID = timedelta(hours=1)
+"""How long an invitation can be used."""
+_EXAMPLE = "--country PK --asn 17557 --network PTCL"
+
+app = command_group("Invite agents, revoke their keys, and quarantine vantages.")
 
 
-@app.command("enroll")
-def enroll(
+@app.command("invite")
+def invite(
     vantage: Id,
-    country: Country,
-    asn: Annotated[int, typer.Option(help="AS number of its network.", min=0, max=LARGEST_ASN)],
-    network: Annotated[str, typer.Option(help="Name of its network, for people.")],
-    key: Key,
+    country: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Its country, ISO 3166-1 alpha-2.")
+    ] = None,
+    asn: Annotated[
+        int | None, typer.Option(help="AS number of its network.", min=0, max=LARGEST_ASN)
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(help="Name of its network, for people.", show_default=False)
+    ] = None,
     role: Annotated[
-        VantageRole, typer.Option(help="field: blocking may happen there. control: it does not.")
-    ] = VantageRole.FIELD,
-    profile: Annotated[Profile, typer.Option(help="quiet for hosts at risk.")] = Profile.NORMAL,
+        VantageRole | None,
+        typer.Option(help="field: blocking may happen there. control: it does not."),
+    ] = None,
+    profile: Annotated[Profile | None, typer.Option(help="quiet for hosts at risk.")] = None,
     host: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="LABEL",
             help="A label of your own for whoever runs it: vantages of one host count as one.",
         ),
-    ] = "",
+    ] = None,
+    trust_anchor: Annotated[
+        Path | None,
+        typer.Option(
+            help="PEM file of the one certificate or authority that the agent trusts. Default: the "
+            "collector's own where it is self-signed, else the authorities of its system."
+        ),
+    ] = None,
+    qr: Annotated[bool, typer.Option("--qr", help="Show it as a QR code, too.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Enroll a new vantage with its agent's key; print its configuration."""
+    """Print an invitation: `shutwatch agent join` makes a machine the vantage by it, once, within
+    an hour. Of a vantage that had a key, only what changes needs to be told."""
     settings = load_settings(config)
     _check_id(vantage, settings)
-    if not network.strip() or not network.isprintable():
-        raise bad_usage("--network must be a name, such as PTCL")
-    if not is_vantage_id(host or "none"):
-        raise bad_usage("--host must be lower-case letters, digits and single dashes, as in host-7")
-    public = _public(key)
-    with exit_on(ValueError, code=BAD_USAGE, prefix=f"--country {country!r}: "):
-        code = country_code(country)
-    enrolment = Enrolment(
-        vantage=vantage,
-        country=code,
-        asn=asn,
-        network=network.strip(),
-        role=role.value,
-        profile=profile.value,
-        key=public,
-        fingerprint=fingerprint(public),
-        enrolled_at=utc_now(),
-        held_by=host,
-    )
+    urls = settings.collector.urls
+    if not urls:
+        raise bad_usage(
+            "say where agents reach this collector, in the configuration: [collector] urls = "
+            '["https://collector.example.org"]'
+        )
+    given = {
+        "country": None if country is None else _country(country),
+        "asn": asn,
+        "network": None if network is None else _network(network),
+        "role": role and role.value,
+        "profile": profile and profile.value,
+        "held_by": None if host is None else _host(host),
+    }
+    anchor = _anchor(settings, trust_anchor)
+    signing, sealing = _collectors_keys(settings)
+    secret, now = new_secret(), utc_now()
 
-    async def add(store: CollectorStore) -> None:
-        known = await known_vantages(store)
-        _check_key(known, enrolment.fingerprint)
-        if vantage in known and known[vantage].key is not None:
-            raise bad_usage(
-                f"{vantage} has a key already: `shutwatch vantage rotate {vantage} --key …` "
-                "replaces it; nothing was changed"
+    async def add(store: CollectorStore) -> Token:
+        known = (await known_vantages(store)).get(vantage)
+        whole = _described(vantage, known, given)
+        token = Token(
+            **{name: whole[name] for name in whole if name != "held_by"},
+            secret=secret,
+            vantage=vantage,
+            collectors=urls,
+            signing=base64.b64decode(signing),
+            sealing=base64.b64decode(sealing),
+            anchor=anchor,
+            expires=int((now + VALID).timestamp()),
+            interval=settings.interval,
+            platforms=tuple(one.name for one in settings.catalog.platforms),
+            daily_bytes=settings.probe.daily_bytes,
+        )
+        await store.invite(
+            Invitation(
+                **whole,
+                digest=proof_digest(token.proof),
+                vantage=vantage,
+                made_at=now,
+                expires_at=now + VALID,
             )
-        await store.enrol(enrolment)
+        )
+        return token
 
-    keys = _collectors_keys(settings)
-    with_store(settings, add, create=True)
-    _print_instructions(enrolment, *keys)
-    if role is VantageRole.CONTROL:
+    token = with_store(settings, add, create=True)
+    written = write_token(token)
+    typer.echo(
+        f"On the machine that is to be {vantage}, before {now + VALID:%H:%M} UTC and once, type "
+        "`shutwatch agent join` and this.\nPass it on as you would a password. Tell the host over "
+        "another channel the fingerprint of the collectors' keys:\n"
+        f"  {grouped(keys_fingerprint(signing, sealing))}\n",
+        err=True,
+    )
+    if qr:
+        import segno
+
+        segno.make(written, error="l").terminal(out=sys.stderr, compact=True)
+    typer.echo(written)
+    if token.role == VantageRole.CONTROL:
         typer.echo(
-            "A control decides for others. Two of unrelated hosts must agree, or one of this "
+            "\nA control decides for others. Two of unrelated hosts must agree, or one of this "
             "collector's own configuration, before anything is certain.",
             err=True,
         )
 
 
-@app.command("rotate")
-def rotate(vantage: Id, key: Key, config: ConfigOption = None) -> None:
-    """Replace a vantage's key; the old key is revoked at once."""
-    settings = load_settings(config)
-    public = _public(key)
-
-    async def replace_key(store: CollectorStore) -> None:
-        known = await known_vantages(store)
-        before = _last_enrolment(known, vantage)
-        _check_key(known, fingerprint(public))
-        await store.enrol(
-            msgspec.structs.replace(
-                before,
-                key=public,
-                fingerprint=fingerprint(public),
-                enrolled_at=utc_now(),
-                revoked_at=None,
-                reason="",
-            )
-        )
-
-    with_store(settings, replace_key)
-    typer.echo(f"{vantage}: from now on only this key is accepted:")
-    typer.echo(f"  {grouped(fingerprint(public))}")
-
-
 @app.command("revoke")
 def revoke(vantage: Id, reason: Reason, config: ConfigOption = None) -> None:
-    """Revoke a vantage's key. Its earlier measurements stay."""
+    """Revoke a vantage's key, and withdraw its invitation. Its earlier measurements stay."""
 
     async def revoke_key(store: CollectorStore) -> None:
-        known = await known_vantages(store)
-        _last_enrolment(known, vantage)
+        _check_known(await known_vantages(store), vantage)
         if not await store.revoke(vantage, utc_now(), _reason(reason)):
-            raise bad_usage(f"{vantage} has no valid key; nothing was changed")
+            raise bad_usage(f"{vantage} has no valid key, and no open invitation")
 
     with_store(load_settings(config), revoke_key)
-    typer.echo(f"{vantage}: its key is revoked")
+    typer.echo(f"{vantage}: no key and no invitation of it is valid any more")
     typer.echo(
         "Its earlier measurements still count; `shutwatch vantage quarantine` excludes them.",
         err=True,
@@ -228,9 +247,49 @@ def _check_id(vantage: str, settings: Settings) -> None:
         )
 
 
-def _public(given: str) -> str:
-    with exit_on(ValueError, code=BAD_USAGE, prefix="--key: "):
-        return public_key(given)
+def _country(given: str) -> str:
+    with exit_on(ValueError, code=BAD_USAGE, prefix=f"--country {given!r}: "):
+        return country_code(given)
+
+
+def _network(given: str) -> str:
+    if not given.strip() or not given.isprintable() or "$" in given:
+        raise bad_usage("--network must be a name, such as PTCL")
+    return given.strip()
+
+
+def _host(given: str) -> str:
+    if not is_vantage_id(given or "none"):
+        raise bad_usage("--host must be lower-case letters, digits and single dashes, as in host-7")
+    return given
+
+
+def _described(vantage: str, known: Known | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The vantage as it is now described, else as it was enrolled last. Exits where it is new and
+    something is missing."""
+    said = {name: value for name, value in given.items() if value is not None}
+    if known is not None and known.keys:
+        last = known.keys[-1]
+        return {name: said.get(name, getattr(last, name)) for name in given}
+    missing = [f"--{name}" for name in ("country", "asn", "network") if name not in said]
+    if missing:
+        raise bad_usage(f"{vantage} is new: say {' and '.join(missing)}, as in {_EXAMPLE}")
+    return {"role": "field", "profile": "normal", "held_by": "", **said}
+
+
+def _anchor(settings: Settings, named: Path | None) -> bytes:
+    """The certificate, in DER, that an agent trusts in place of its system's authorities; empty for
+    none."""
+    file = named or settings.collector.certificate
+    if not file:
+        return b""
+    with exit_on(OSError, ValueError, code=BAD_USAGE, prefix=f"{file}: "):
+        chain = x509.load_pem_x509_certificates(Path(file).read_bytes())
+    if named is not None and len(chain) != 1:
+        raise bad_usage(f"--trust-anchor: {named} holds {len(chain)} certificates: give it one")
+    last = chain[-1]
+    trusted = named is not None or last.issuer == last.subject
+    return last.public_bytes(Encoding.DER) if trusted else b""
 
 
 def _reason(given: str) -> str:
@@ -239,24 +298,11 @@ def _reason(given: str) -> str:
     return given.strip()
 
 
-def _check_key(known: dict[str, Known], digits: str) -> None:
-    """Exit when another vantage has that key, or a revoked key is given again."""
-    for one in known.values():
-        for enrolment in one.keys:
-            if enrolment.fingerprint == digits:
-                was = "is" if enrolment.revoked_at is None else "was, until it was revoked,"
-                raise bad_usage(
-                    f"--key: this {was} the key of {one.vantage}: make a new one for each vantage; "
-                    "nothing was changed"
-                )
-
-
-def _last_enrolment(known: dict[str, Known], vantage: str) -> Enrolment:
-    """The vantage's last enrolment. Exits when there is none."""
-    if vantage not in known or not known[vantage].keys:
-        enrolled = {one.vantage: one.country for one in known.values() if one.keys}
-        raise bad_usage(_unknown(vantage, enrolled))
-    return known[vantage].keys[-1]
+def _check_known(known: dict[str, Known], vantage: str) -> None:
+    """Exit when it was never enrolled, and is not invited."""
+    may = {one.vantage: one.country for one in known.values() if one.keys or one.invited_until}
+    if vantage not in may:
+        raise bad_usage(_unknown(vantage, may))
 
 
 def _unknown(vantage: str, known: dict[str, str]) -> str:
@@ -272,22 +318,3 @@ def _collectors_keys(settings: Settings) -> tuple[str, str]:
     with exit_on(KeyFileError):
         key = load_or_make(path)
     return public_text(key), sealing_text(sealing_key(key))
-
-
-def _print_instructions(enrolment: Enrolment, signing: str, sealing: str) -> None:
-    """What the agent's host must compare, and put into agent.toml."""
-    text = {
-        name: msgspec.json.encode(getattr(enrolment, name)).decode()
-        for name in ("vantage", "country", "network", "role", "profile")
-    }
-    typer.echo(
-        f"{enrolment.vantage}: enrolled, with the key\n  {grouped(enrolment.fingerprint)}\n"
-        "Its host compares this with `shutwatch agent key`, and adds to agent.toml:\n\n"
-        f"[[vantage]]\nid = {text['vantage']}\ncountry = {text['country']}\nasn = {enrolment.asn}\n"
-        f"network = {text['network']}\nrole = {text['role']}\nprofile = {text['profile']}\n\n"
-        f'[agent]\ncollectors = ["https://…"]\ncollector_key = "{signing}"\n'
-        f'sealing_key = "{sealing}"\n\n'
-        "with the names of your collectors. Send the fingerprint of these two keys over another\n"
-        "channel than these lines; `shutwatch agent key` shows it to the host:\n"
-        f"  {grouped(keys_fingerprint(signing, sealing))}"
-    )

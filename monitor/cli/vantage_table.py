@@ -10,6 +10,7 @@ from monitor.keys.keys import grouped
 from monitor.wording.visible_text import visible
 from storage.store import CollectorStore
 from storage.values.fleet import Enrolment, Quarantine
+from storage.values.steady_clock import utc_now
 
 _SHOWN = 16
 """Digits of a fingerprint: enough to tell an operator's keys apart."""
@@ -23,6 +24,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     keys: tuple[Enrolment, ...] = ()
     """In the order of their enrolment."""
     quarantine: Quarantine | None = None
+    invited_until: datetime | None = None
+    """UTC time at which its open invitation expires. None when it has none."""
     judged_at: datetime | None = None
     """UTC time of its newest judged cycle. None when no cycle was judged yet."""
 
@@ -33,21 +36,24 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def known_vantages(store: CollectorStore) -> dict[str, Known]:
-    """Every vantage that was ever enrolled or is in quarantine, by id and in the order of ids."""
+    """Every vantage that was ever enrolled, or is invited or in quarantine, in the order of ids."""
     keys: dict[str, list[Enrolment]] = {}
     for one in await store.enrolments():
         keys.setdefault(one.vantage, []).append(one)
     held = {one.vantage: one for one in await store.quarantines()}
+    now = utc_now()
+    invited = {one.vantage: one for one in await store.invitations() if one.is_open(now)}
     judged = {one.vantage: one.at for one in await store.latest_health()}
     return {
         vantage: Known(
             vantage=vantage,
-            country=keys[vantage][-1].country if vantage in keys else held[vantage].country,
+            country=(keys.get(vantage) or [(held | invited)[vantage]])[-1].country,
             keys=tuple(keys.get(vantage, ())),
             quarantine=held.get(vantage),
+            invited_until=invited[vantage].expires_at if vantage in invited else None,
             judged_at=judged.get(vantage),
         )
-        for vantage in sorted(keys.keys() | held.keys())
+        for vantage in sorted(keys.keys() | held.keys() | invited.keys())
     }
 
 
@@ -72,8 +78,9 @@ def time_range(since: datetime | None, until: datetime | None) -> str:
 
 def _row(one: Known) -> tuple[str, ...]:
     judged = minute(one.judged_at) or "never"
+    invited = f"invited until {minute(one.invited_until)}" if one.invited_until else ""
     if not one.keys:
-        return (one.vantage, one.country, "", "", "", "own vantage, no key", judged)
+        return (one.vantage, one.country, "", "", "", invited or "own vantage, no key", judged)
     last = one.key or one.keys[-1]
     network = f"AS{last.asn} {visible(last.network)}"
     role = last.role if last.profile == "normal" else f"{last.role}, {last.profile}"
@@ -85,5 +92,5 @@ def _row(one: Known) -> tuple[str, ...]:
         valid = f"no, since {minute(last.revoked_at)}: {visible(last.reason)}"
     return (
         *(one.vantage, one.country, network, role, grouped(last.fingerprint[:_SHOWN])),
-        *(valid, judged),
+        *(f"{valid}; {invited}" if invited else valid, judged),
     )

@@ -1,4 +1,4 @@
-"""The agents' API: the five routes of `monitor.wire.answers`, and nothing else.
+"""The agents' API: the six routes of `monitor.wire.answers`, and nothing else.
 
 The sealed headers are opened, the sender is known, and the signature checked, before a byte of the
 body is read, so a stranger costs nothing but headers and takes nobody's place. The body is opened
@@ -29,6 +29,7 @@ from monitor.collector.agent_settings import SettingsForAgents
 from monitor.collector.answer_controls import ControlRequests
 from monitor.collector.batch_checks import frame_of, is_id, read_batch
 from monitor.collector.enrolments import EnrolledKeys
+from monitor.collector.invitations import Invitations
 from monitor.collector.requests import (
     PATIENCE,
     Sender,
@@ -46,6 +47,7 @@ from monitor.metrics.ingest_counts import IngestCounts, Spool
 from monitor.wire.answers import (
     BATCHES,
     CONTROLS,
+    ENROLMENT,
     KNOWN,
     SETTINGS,
     STATUS,
@@ -139,6 +141,7 @@ class AgentApi:
         self._clock = clock
         self._patience = patience
         self._enrolled = EnrolledKeys(store, clock)
+        self._invitations = Invitations(store, now, clock)
         self._settings_for_agents = SettingsForAgents(store, settings, now=now, clock=clock)
         self._control_requests = ControlRequests(store, settings, controls, now)
         self._questions = Answered(clock)
@@ -161,6 +164,7 @@ class AgentApi:
                     SETTINGS, "GET", self._give_settings, MOST_ASKED, limits.batches_per_minute
                 ),
                 self._route(KNOWN, "GET", self._give_known, MOST_ASKED, limits.batches_per_minute),
+                Route(ENROLMENT, self.enrolment, methods=["POST"]),
                 Route(TIME, self.time, methods=["GET"]),
             ],
             exception_handlers={HTTPException: _plain, Exception: _fault},
@@ -203,6 +207,19 @@ class AgentApi:
             return self._sealed(asked, moment, envelope.answer_key)
         except Refused as refused:
             return self._refusal(refused, "")
+
+    async def enrolment(self, request: Request) -> Response:
+        """Enrol a key by an invitation. All of it is in the headers: no body is read."""
+        try:
+            envelope = opened(request, self._sealing)
+            moment = await self._invitations.redeem(envelope)
+            self._enrolled.changed()
+            log.info("agent enrolled by invitation", vantage=envelope.claim.vantage)
+            return self._sealed(envelope.claim.request, moment, envelope.answer_key)
+        except Refused as refused:
+            return self._refusal(refused, "")
+        except StorageError as error:
+            return self._down(error, "")
 
     async def _asker(self, claim: Claim) -> Enrolment | None:
         """Whose valid signature a request for the time carries; None for nobody's."""
@@ -247,9 +264,7 @@ class AgentApi:
         except Refused as refused:
             return self._refusal(refused, vantage)
         except StorageError as error:
-            log.error("the database stored nothing", vantage=vantage, error=str(error))
-            down = Refused(Reason.STORAGE, "the database stores nothing now", retry_after=DOWN_FOR)
-            return self._refusal(down, vantage)
+            return self._down(error, vantage)
         except ClientDisconnect:
             self._counts.gone()
             return Response(status_code=400)  # to nobody
@@ -326,6 +341,11 @@ class AgentApi:
         response = self._refusal(refused, "")
         response.headers[SIGNATURE] = sign_answer(self._key, request, bytes(response.body))
         return response
+
+    def _down(self, error: StorageError, vantage: str) -> Response:
+        log.error("the database stored nothing", vantage=vantage, error=str(error))
+        down = Refused(Reason.STORAGE, "the database stores nothing now", retry_after=DOWN_FOR)
+        return self._refusal(down, vantage)
 
     def _refusal(self, refused: Refused, vantage: str) -> Response:
         self._counts.refused(refused.reason)

@@ -13,6 +13,7 @@ import msgspec
 from monitor.wire.answers import (
     BATCHES,
     CONTROLS,
+    ENROLMENT,
     KNOWN,
     SETTINGS,
     STATUS,
@@ -28,6 +29,7 @@ from monitor.wire.answers import (
 )
 from monitor.wire.batch import ENCODINGS, Batch
 from monitor.wire.envelope import ANSWER_KEY, MOST_HEADERS, SEALED, SPOOL
+from monitor.wire.invitation import INVITATION, PUBLIC
 from monitor.wire.openapi import SCHEMA, parameter, refusals, response, write_document
 from monitor.wire.signing import BODY, HEADERS, KEY, REQUEST, SENT, SIGNATURE, VANTAGE
 
@@ -50,6 +52,8 @@ _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         "Of a batch: measurements that wait behind it, and those ever dropped.",
         {"type": "string", "pattern": "^([0-9]{1,15} [0-9]{1,15})?$"},
     ),
+    INVITATION: ("Of an enrolment: proof of an invitation, base64.", {"type": "string"}),
+    PUBLIC: ("Of an enrolment: the public key to enrol, base64.", {"type": "string"}),
     "content-encoding": ("Of the body inside.", {"type": "string", "enum": list(ENCODINGS)}),
 }
 """Inside the sealed header."""
@@ -88,6 +92,7 @@ def document() -> dict[str, Any]:
             KNOWN: {
                 "get": _operation("known", "What controls measured last", of, None, KnownControls)
             },
+            ENROLMENT: {"post": _enrolment(of)},
             TIME: {"get": _time(of)},
         },
         schemas={**components, "SealedHeaders": _sealed_headers()},
@@ -104,7 +109,9 @@ _OF_SENDERS = frozenset(
 def _operation(
     name: str, summary: str, of: _Schemas, body: type | None, answer: type
 ) -> dict[str, Any]:
-    reasons = set(Reason) if body is Batch else set(Reason) - _OF_BATCHES
+    reasons = set(Reason) - {Reason.INVITATION}
+    if body is not Batch:
+        reasons -= _OF_BATCHES
     operation: dict[str, Any] = {
         "operationId": name,
         "summary": summary,
@@ -140,6 +147,19 @@ def _sealed_headers() -> dict[str, Any]:
             name: {**schema, "description": description}
             for name, (description, schema) in _HEADERS.items()
         },
+    }
+
+
+def _enrolment(of: _Schemas) -> dict[str, Any]:
+    reasons = {
+        *(Reason.MALFORMED, Reason.UNKNOWN_KEY, Reason.INVITATION, Reason.BAD_SIGNATURE),
+        *(Reason.STALE, Reason.FUTURE, Reason.BUSY, Reason.STORAGE),
+    }
+    return {
+        "operationId": "enrolment",
+        "summary": "Enrol a key by an invitation",
+        "parameters": [_sealed_header(required=True)],
+        "responses": {"200": _sealed_answer(of[Moment]), **_refusals(reasons)},
     }
 
 

@@ -31,6 +31,7 @@ class EnrolledKeys:
         self._store = store
         self._clock = clock
         self._keys: Keys | None = None
+        self._keys_changed = False
         self._tried_at = 0.0
         self._reading = asyncio.Lock()
 
@@ -45,10 +46,15 @@ class EnrolledKeys:
             raise Refused(Reason.UNKNOWN_KEY, "no vantage of that name has that key")
         return found
 
+    def changed(self) -> None:
+        """A key was enrolled here: read all keys again for the next request."""
+        self._keys_changed = True
+
     async def _read(self, believed: float) -> Keys:
         """All keys, read again when what is known is older than `believed` seconds."""
         async with self._reading:
-            if self._keys is None or self._clock() - self._tried_at >= believed:
+            stale = self._clock() - self._tried_at >= believed
+            if self._keys is None or self._keys_changed or stale:
                 try:
                     listed = await self._store.enrolments()
                 except StorageError as error:
@@ -59,5 +65,6 @@ class EnrolledKeys:
                     log.warning("enrolments cannot be read, using the known ones", error=str(error))
                 else:
                     self._keys = {(one.vantage, one.fingerprint): one for one in listed}
+                    self._keys_changed = False
                 self._tried_at = self._clock()
             return self._keys

@@ -21,6 +21,7 @@ from monitor.wire.envelope import (
     open_body,
     open_headers,
 )
+from monitor.wire.invitation import INVITATION, PUBLIC
 from monitor.wire.refusal import BUSY_FOR, Refused, malformed
 from monitor.wire.signing import Claim, IncompleteError, body_digest, claim_of
 from storage.values.fleet import Enrolment
@@ -53,6 +54,10 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """Seals the answer."""
     spool: Spool | None
     """None in any request but a batch."""
+    invitation: str
+    """Proof of an invitation; empty in any request but an enrolment."""
+    public: str
+    """The public key to enrol; empty likewise."""
 
 
 def opened(request: Request, key: X25519PrivateKey) -> Envelope:
@@ -66,7 +71,13 @@ def opened(request: Request, key: X25519PrivateKey) -> Envelope:
     try:
         headers = open_headers(key, written)
         claim = _claim_in(request, headers)
-        return Envelope(claim=claim, answer_key=answer_key_in(headers), spool=_spool_in(headers))
+        return Envelope(
+            claim=claim,
+            answer_key=answer_key_in(headers),
+            spool=_spool_in(headers),
+            invitation=headers.get(INVITATION, ""),
+            public=headers.get(PUBLIC, ""),
+        )
     except SealError as error:
         # Not for good: the host may have been given another installation's key.
         raise Refused(Reason.UNKNOWN_KEY, f"{SEALED}: {error}; see sealing_key") from None

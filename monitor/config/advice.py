@@ -51,7 +51,7 @@ def _about_controls(
     if not control and enrolled:
         yield (
             "No control vantage of the collector's own: nobody tests at once what an agent "
-            "suspects, and unless an enrolled agent is a control (vantage enroll --role control) "
+            "suspects, and unless an enrolled agent is a control (vantage invite --role control) "
             "failures alone will be insufficient. Add a vantage with "
             'role = "control" outside the measured countries.'
         )

@@ -82,8 +82,11 @@ def _proxy_url(written: str) -> str:
     return written.rstrip("/")
 
 
+origin = parsed(_origin)
+"""Where agents reach a collector: `https://` and a host."""
+
 AGENT: Shapes = {
-    "collectors": listed(parsed(_origin)),
+    "collectors": listed(origin),
     "collector_key": _public_key,
     "sealing_key": _public_key,
     "catalog_keys": listed(parsed(_fingerprint)),

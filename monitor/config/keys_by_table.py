@@ -5,7 +5,7 @@ docs/config.md documents every one of them and is tested against these tables.
 
 from collections.abc import Mapping
 
-from monitor.config.agent import AGENT
+from monitor.config.agent import AGENT, origin
 from monitor.config.notify import NOTIFY, ROUTE
 from monitor.config.toml_node import Shapes, flag, listed, member, number, one_of, text, whole
 from monitor.config.values import (
@@ -118,6 +118,7 @@ COLLECTOR: Shapes = {
     "certificate": optional_file,
     "certificate_key": optional_file,
     "behind_proxy": flag,
+    "urls": listed(origin),
     "batches_per_minute": whole(1, 100_000),
     "controls_per_minute": whole(1, 100_000),
     "hourly_bytes": size("64MB", "1000GB"),

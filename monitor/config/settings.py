@@ -91,6 +91,8 @@ class CollectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """PEM file of its key."""
     behind_proxy: bool = False
     """Whether a proxy in front speaks TLS, so that no certificate is needed."""
+    urls: tuple[str, ...] = ()
+    """Where agents reach the collectors: origins, `https://` and a host. Invitations name them."""
     batches_per_minute: int = 120
     """Batches of one vantage; also the burst allowed."""
     controls_per_minute: int = 240

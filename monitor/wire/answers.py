@@ -4,6 +4,7 @@
     POST /agent/v1/controls   a ControlRequest   → ControlAnswer: measured by controls, now
     GET  /agent/v1/settings                      → AgentSettings
     GET  /agent/v1/known                         → KnownControls: what controls measured last
+    POST /agent/v1/enrolment                     → Moment: the key is enrolled, by an invitation
     GET  /agent/v1/time                          → Moment; the only request that may be unsigned
 
 Answers of 2xx carry the collectors' signature in the header `shutwatch-signature`, over the id of
@@ -24,6 +25,7 @@ from probes.target import Reduction, Target
 
 BATCHES, CONTROLS = "/agent/v1/batches", "/agent/v1/controls"
 SETTINGS, KNOWN, TIME = "/agent/v1/settings", "/agent/v1/known", "/agent/v1/time"
+ENROLMENT = "/agent/v1/enrolment"
 
 AGE_LIMIT = 300.0
 """Seconds that the time of sending may be before or after the collector's clock."""
@@ -35,6 +37,8 @@ class Reason(StrEnum):
     UNKNOWN_KEY = "unknown_key"
     """No vantage of that name is enrolled, or another key is."""
     REVOKED_KEY = "revoked_key"
+    INVITATION = "invitation"
+    """It names no invitation that is open: unknown, used, expired or withdrawn."""
     BAD_SIGNATURE = "bad_signature"
     STALE = "stale"
     """Its time of sending is too long ago."""
@@ -60,6 +64,7 @@ class Reason(StrEnum):
 STATUS = {
     Reason.UNKNOWN_KEY: 401,
     Reason.REVOKED_KEY: 401,
+    Reason.INVITATION: 403,
     Reason.BAD_SIGNATURE: 401,
     Reason.STALE: 425,
     Reason.FUTURE: 422,

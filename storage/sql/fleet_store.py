@@ -34,6 +34,7 @@ from storage.values import codecs
 from storage.values.fleet import (
     REPLACED,
     Enrolment,
+    Invitation,
     Quarantine,
     ReceivedBatch,
     Reception,
@@ -42,18 +43,28 @@ from storage.values.fleet import (
 )
 from storage.values.log import enrolment_digest, revocation_digest
 from storage.values.storable_text import storable
-from storage.values.times import time_text
+from storage.values.times import text_time, time_text
 
 _MOST = 5000
 """Measurements that are stored in one transaction."""
 _AT_ONCE = 500
 """Ids in one query."""
+_FORGOTTEN = timedelta(days=1)
+"""How long an invitation stays after it expired: while somebody may still ask why it is refused."""
 _NEAR = timedelta(days=1)
 """How far in time a cycle's measurements can be from it. It limits how many months are searched."""
 
 _measurements = schema.measurement.c
 # As a literal, or the index of controls' measurements would not be used.
 OF_CONTROLS = _measurements.vantage_role == literal_column("'control'")
+
+
+def _is_open(at: datetime) -> ColumnElement[bool]:
+    """As `Invitation.is_open`."""
+    table = schema.invitation.c
+    return and_(
+        table.used_at.is_(None), table.withdrawn_at.is_(None), table.expires_at > time_text(at)
+    )
 
 
 class SqlFleet(SqlDatabase):
@@ -64,6 +75,7 @@ class SqlFleet(SqlDatabase):
         self._received = ReceivedWriter(backend)
         self._logged = LogWaiting(backend)
         self._enrolment = insert_new(schema.enrolment, backend, codecs.ENROLMENT.names)
+        self._invitation = insert_new(schema.invitation, backend, codecs.INVITATION.names)
         self._quarantine = upsert(schema.quarantine, backend, codecs.QUARANTINE.names)
         self._arriving: GroupCommit[Arrival, list[ArrivalRows], Reception] = GroupCommit(
             self._rows_of, self._store_rows, weigh=lambda arrival: arrival.weight, most=_MOST
@@ -71,22 +83,84 @@ class SqlFleet(SqlDatabase):
 
     async def enrol(self, enrolment: Enrolment) -> None:
         valid = storable(enrolment, Enrolment)
+        await self._write(lambda connection: self._enrol(connection, valid))
 
-        def enrol(connection: Connection) -> None:
-            self._revoke(connection, valid.vantage, valid.enrolled_at, REPLACED)
-            if not self._enrolment.run(connection, [codecs.ENROLMENT.encode(valid)]):
-                raise StorageError(
-                    f"the key {valid.fingerprint} was enrolled before, or vantage {valid.vantage} "
-                    "got another at this moment: make a new key for each vantage; nothing was "
-                    "changed"
-                )
-            self._logged.add(connection, [enrolment_digest(valid)])
-
-        await self._write(enrol)
+    def _enrol(self, connection: Connection, valid: Enrolment) -> None:
+        self._revoke(connection, valid.vantage, valid.enrolled_at, REPLACED)
+        if not self._enrolment.run(connection, [codecs.ENROLMENT.encode(valid)]):
+            raise StorageError(
+                f"the key {valid.fingerprint} was enrolled before, or vantage {valid.vantage} "
+                "got another at this moment: make a new key for each vantage; nothing was "
+                "changed"
+            )
+        self._logged.add(connection, [enrolment_digest(valid)])
 
     async def revoke(self, vantage: str, at: datetime, reason: str) -> bool:
         why = storable(reason, str)
-        return await self._write(lambda one: self._revoke(one, vantage, at, why))
+
+        def revoke(connection: Connection) -> bool:
+            withdrawn = self._withdraw(connection, vantage, at)
+            return self._revoke(connection, vantage, at, why) or withdrawn
+
+        return await self._write(revoke)
+
+    async def invite(self, invitation: Invitation) -> None:
+        valid = storable(invitation, Invitation)
+        table = schema.invitation
+        old = delete(table).where(table.c.expires_at < time_text(valid.made_at - _FORGOTTEN))
+
+        def invite(connection: Connection) -> None:
+            connection.execute(old)
+            self._withdraw(connection, valid.vantage, valid.made_at)
+            self._invitation.run(connection, [codecs.INVITATION.encode(valid)])
+
+        await self._write(invite)
+
+    def _withdraw(self, connection: Connection, vantage: str, at: datetime) -> bool:
+        """Withdraw the vantage's open invitation; returns whether there was one."""
+        open_one = and_(schema.invitation.c.vantage == vantage, _is_open(at))
+        statement = update(schema.invitation).where(open_one).values(withdrawn_at=time_text(at))
+        return connection.execute(statement).rowcount > 0
+
+    async def invitations(self) -> list[Invitation]:
+        return await self._all(listings.INVITATIONS)
+
+    async def redeem(self, digest: str, key: str, fingerprint: str, at: datetime) -> bool:
+        table, keys = schema.invitation, schema.enrolment.c
+        use = (
+            update(table)
+            .where(table.c.digest == digest, _is_open(at))
+            .values(used_at=time_text(at), used_by=fingerprint)
+            .returning(
+                *(table.c[name] for name in ("vantage", "country", "asn", "network", "role")),
+                *(table.c[name] for name in ("profile", "held_by")),
+            )
+        )
+
+        def redeem(connection: Connection) -> bool:
+            used = connection.execute(use).mappings().one_or_none()
+            if used is None:
+                return False
+            earned = connection.execute(
+                select(keys.agreed, keys.established_at).where(
+                    keys.vantage == used["vantage"], keys.revoked_at.is_(None)
+                )
+            ).one_or_none()
+            agreed, established_at = earned or (0.0, None)
+            self._enrol(
+                connection,
+                Enrolment(
+                    **used,
+                    key=key,
+                    fingerprint=fingerprint,
+                    enrolled_at=at,
+                    agreed=agreed,
+                    established_at=established_at and text_time(established_at),
+                ),
+            )
+            return True
+
+        return await self._write(redeem)
 
     def _revoke(self, connection: Connection, vantage: str, at: datetime, reason: str) -> bool:
         """Revoke the vantage's valid key; returns whether there was one."""

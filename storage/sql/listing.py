@@ -241,6 +241,7 @@ OUTBOX = Listing(
 REVIEWS = Listing(schema.review, codecs.REVIEW, "at", "country", "event", "id")
 ANNOTATIONS = Listing(schema.annotation, codecs.ANNOTATION, "since", "country", "id")
 ENROLMENTS = Listing(schema.enrolment, codecs.ENROLMENT, "vantage", "enrolled_at", "fingerprint")
+INVITATIONS = Listing(schema.invitation, codecs.INVITATION, "vantage", "made_at", "digest")
 QUARANTINES = Listing(schema.quarantine, codecs.QUARANTINE, "vantage")
 BATCHES = Listing(
     schema.batch,

@@ -389,6 +389,18 @@ Index(
     postgresql_where=text("revoked_at IS NULL"),
 )
 
+invitation = Table(
+    "invitation",
+    metadata,
+    *_text("digest", "vantage", "country"),
+    Column("asn", BigInteger, nullable=False),
+    *_text("network", "role", "profile", "held_by", "made_at", "expires_at"),
+    *_maybe_text("used_at"),
+    *_text("used_by"),
+    *_maybe_text("withdrawn_at"),
+    PrimaryKeyConstraint("digest"),
+)
+
 quarantine = Table(
     "quarantine",
     metadata,

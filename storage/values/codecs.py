@@ -5,7 +5,7 @@ from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
 from storage.values.checkpoint import Checkpoint
 from storage.values.codec import Codec
-from storage.values.fleet import Enrolment, Quarantine, ReceivedBatch, WaitingCycle
+from storage.values.fleet import Enrolment, Invitation, Quarantine, ReceivedBatch, WaitingCycle
 from storage.values.log import HeadStamp
 from storage.values.outbox import Notice
 from storage.values.rejudging import Rejudging
@@ -24,6 +24,7 @@ NOTICE = Codec(Notice)
 REVIEW = Codec(Review)
 ANNOTATION = Codec(Annotation)
 ENROLMENT = Codec(Enrolment)
+INVITATION = Codec(Invitation)
 QUARANTINE = Codec(Quarantine)
 BATCH = Codec(ReceivedBatch)
 STAMP = Codec(HeadStamp)

@@ -1,4 +1,4 @@
-"""What is stored of agents: their keys, batches, cycles that wait to be judged, and quarantines."""
+"""What is stored of agents: invitations, keys, batches, waiting cycles, and quarantines."""
 
 from datetime import datetime
 
@@ -40,6 +40,37 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds for which its results have agreed with those of unrelated vantages."""
     established_at: datetime | None = None
     """UTC; from when it weighs in full; None: it is new."""
+
+
+class Invitation(msgspec.Struct, frozen=True, kw_only=True):
+    """The right to enrol one key for a vantage, for whoever holds the secret."""
+
+    digest: str
+    """64 hexadecimal digits, from which nobody gets the secret: see `monitor.wire.invitation`."""
+    vantage: str
+    country: str
+    asn: int
+    network: str
+    role: str
+    """field or control."""
+    profile: str
+    """normal or quiet."""
+    held_by: str
+    """As of an enrolment."""
+    made_at: datetime
+    """UTC."""
+    expires_at: datetime
+    """UTC; the first moment at which it is worth nothing."""
+    used_at: datetime | None = None
+    """UTC; None while nobody has used it."""
+    used_by: str = ""
+    """Fingerprint of the key that was enrolled by it."""
+    withdrawn_at: datetime | None = None
+    """UTC; when the vantage was revoked or invited again before anybody used it."""
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether a key can still be enrolled by it."""
+        return self.used_at is None and self.withdrawn_at is None and now < self.expires_at
 
 
 class Quarantine(msgspec.Struct, frozen=True, kw_only=True):

@@ -807,7 +807,7 @@ those tests.
   agreement`](config.md#events): 2 at a collector. A known agent weighs 1, a vantage of the
   collector's own configuration too.
 - **One host, one network: one vote.** Agents of one network, or of one host by your label
-  (`vantage enroll --host`), weigh as much as one. Two labels on one network weigh as two.
+  (`vantage invite --host`), weigh as much as one. Two labels on one network weigh as two.
 - **New keys weigh a quarter** until their results have agreed with those of unrelated vantages
   for [`[events] probation`](config.md#events), a week.
 - **A shutdown** is confirmed when the agents that fell silent weigh as much, and a confirmed block

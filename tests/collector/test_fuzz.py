@@ -20,10 +20,12 @@ from structlog.testing import capture_logs
 from monitor.collector.batch_checks import frame_of, read_batch
 from monitor.config.load import default_settings
 from monitor.export.kinds import EXPORTS
+from monitor.keys.keys import public_text
 from monitor.metrics.scrapes import create_registry
-from monitor.wire.answers import BATCHES, CONTROLS, SETTINGS, STATUS, TIME
+from monitor.wire.answers import BATCHES, CONTROLS, ENROLMENT, SETTINGS, STATUS, TIME
 from monitor.wire.batch import ENCODINGS, MOST_UNPACKED, Batch, encode_batch
 from monitor.wire.envelope import SEALED
+from monitor.wire.invitation import INVITATION, PUBLIC
 from monitor.wire.refusal import Refused
 from monitor.wire.unpacking import unpack
 from probes.measure.follow_up_reasons import Reason
@@ -41,6 +43,7 @@ from probes.measurement import (
 from storage.open_store import sql_store
 from tests.collector.world import (
     NOW,
+    OTHER_KEY,
     Collector,
     batch,
     collecting,
@@ -95,6 +98,8 @@ EVERY_KIND: tuple[AnyObservation, ...] = (
     ),
 )
 """Every kind of observation, with the fields of today's format that differ from the usual."""
+PROOF = f"{43 * 'A'}="
+"""Of no invitation."""
 NEW = (
     *("routers", "ways", "hello", "hello_bytes", "bytes_before", "held_up", "marks", "passing"),
     *("nat64", "exit_country", "exit_asn", "clock_skew", "offset", "hurried", "not_observed"),
@@ -230,12 +235,14 @@ def test_the_fuzzer_reaches_what_is_taken_and_what_is_refused() -> None:
 async def _ask(collector: Collector, rng: random.Random) -> httpx.Response:
     """One request of some kind, signed or nearly so."""
     body = mutated(rng) if rng.random() < 0.7 else broken(rng, encode_batch(batch()))
-    path = rng.choice([BATCHES, BATCHES, BATCHES, CONTROLS, SETTINGS, TIME])
-    method = "POST" if path in (BATCHES, CONTROLS) else "GET"
+    path = rng.choice([BATCHES, BATCHES, BATCHES, CONTROLS, ENROLMENT, SETTINGS, TIME])
+    method = "POST" if path in (BATCHES, CONTROLS, ENROLMENT) else "GET"
     encoding = rng.choice(["gzip", "identity", "zstd", "zstd", "br"])
     if encoding == "zstd":
         body = zstandard.compress(body)
     headers, packed = request(body, path=path, method=method, encoding=encoding)
+    if path == ENROLMENT:
+        headers |= {INVITATION: PROOF, PUBLIC: public_text(OTHER_KEY)}
     for name in list(headers):
         what = rng.random()
         if what < 0.02:

@@ -9,7 +9,14 @@ from msgspec.structs import replace
 from probes.measurement import REFERENCE_PLATFORM, Measurement, Purpose
 from probes.vantage import VantageRole
 from storage.values.cycle import Cycle
-from storage.values.fleet import Enrolment, Quarantine, ReceivedBatch, SeenCycle, WaitingCycle
+from storage.values.fleet import (
+    Enrolment,
+    Invitation,
+    Quarantine,
+    ReceivedBatch,
+    SeenCycle,
+    WaitingCycle,
+)
 from tests.contract.cycles import PLAIN, at, cycle, measurement
 
 
@@ -110,6 +117,24 @@ def enrolment(
         key=f"key-{number}",
         fingerprint=hashlib.sha256(f"key-{number}".encode()).hexdigest(),
         enrolled_at=at(seconds),
+    )
+
+
+def invitation(
+    number: int = 1, seconds: float = 0.0, *, vantage: str = "khi-ptcl", network: str = "PTCL"
+) -> Invitation:
+    """Invitation `number`, made `seconds` after START, for an hour."""
+    return Invitation(
+        digest=hashlib.sha256(f"secret-{number}".encode()).hexdigest(),
+        vantage=vantage,
+        country="PK",
+        asn=17557,
+        network=network,
+        role="field",
+        profile="quiet",
+        held_by="host-7",
+        made_at=at(seconds),
+        expires_at=at(seconds + 3600),
     )
 
 

@@ -64,6 +64,7 @@ async def _fill(store: SqlStore, cycles: int) -> None:
     await store.add_annotations([annotation()])
     await store.save_rejudged(rejudging(), cycle(1).verdicts, cycle(1).platforms, [event()])
     await store.enrol(agents.enrolment())
+    await store.invite(agents.invitation(vantage="lhe-1"))
     await store.quarantine(agents.quarantine())
     await store.receive(agents.batch(1), [agents.seen(cycle(5000))])
     head = await store.append_to_log()

@@ -14,6 +14,7 @@ from tests.contract.agents import (
     control_look,
     enrolment,
     ids,
+    invitation,
     quarantine,
     seen_cycle,
     waits,
@@ -90,6 +91,70 @@ async def test_a_key_is_enrolled_once_for_ever(store: CollectorStore, revoked: b
         with pytest.raises(StorageError, match=r"was enrolled before.*nothing was changed"):
             await store.enrol(replace(enrolment(1, 90), vantage=vantage))
         assert await store.enrolments() == before
+
+
+async def test_an_invitation_enrols_one_key_as_it_says(store: CollectorStore) -> None:
+    """Once: a second key changes nothing, nor does a digest that nobody has."""
+    made = invitation(1, network=PLAIN)
+    await store.invite(made)
+    await store.invite(invitation(2, vantage="lhe-1"))
+    first, second = enrolment(1, 60, network=PLAIN), enrolment(2, 90)
+    assert not await store.redeem("0" * 64, first.key, first.fingerprint, at(60))
+    assert await store.redeem(made.digest, first.key, first.fingerprint, at(60))
+    assert not await store.redeem(made.digest, second.key, second.fingerprint, at(90))
+    assert await store.enrolments() == [replace(first, held_by="host-7")]
+    used = replace(made, used_at=at(60), used_by=first.fingerprint)
+    assert await store.invitations() == [used, invitation(2, vantage="lhe-1")]
+
+
+async def test_an_invitation_ends_by_time_by_another_and_by_revoking(store: CollectorStore) -> None:
+    """At the moment it says; one that was withdrawn stays so. Those long expired are deleted."""
+    key = enrolment(1)
+    old, newer = invitation(1), invitation(2, 60)
+    await store.invite(old)
+    await store.invite(newer)
+    assert not await store.redeem(old.digest, key.key, key.fingerprint, at(70))
+    assert not await store.redeem(newer.digest, key.key, key.fingerprint, newer.expires_at)
+    assert await store.revoke("khi-ptcl", at(80), "taken")
+    assert not await store.revoke("khi-ptcl", at(80), "taken")
+    assert not await store.redeem(newer.digest, key.key, key.fingerprint, at(90))
+    assert await store.enrolments() == []
+    gone = [replace(old, withdrawn_at=at(60)), replace(newer, withdrawn_at=at(80))]
+    assert await store.invitations() == gone
+    later = invitation(3, 2 * 86400, vantage="lhe-1")
+    await store.invite(later)
+    assert await store.invitations() == [later]
+
+
+async def test_an_invitation_replaces_a_key_only_when_it_is_used(store: CollectorStore) -> None:
+    """Until then the old key speaks; the new one keeps what the vantage earned, as long as nobody
+    revoked it in between."""
+    old, new = enrolment(1), replace(enrolment(2, 60), held_by="host-7")
+    await store.enrol(old)
+    await store.agree([old.fingerprint], 600.0, 600.0, at(30))
+    one = invitation(1)
+    await store.invite(one)
+    assert [each.revoked_at for each in await store.enrolments()] == [None]
+    assert await store.redeem(one.digest, new.key, new.fingerprint, at(60))
+    gone, known = await store.enrolments()
+    assert (gone.revoked_at, gone.reason) == (at(60), REPLACED)
+    assert known == replace(new, agreed=600.0, established_at=at(30))
+    await store.revoke("khi-ptcl", at(90), "stolen")
+    another, fresh = invitation(2, 95), replace(enrolment(3, 100), held_by="host-7")
+    await store.invite(another)
+    assert await store.redeem(another.digest, fresh.key, fresh.fingerprint, at(100))
+    assert (await store.enrolments())[-1] == fresh
+
+
+async def test_a_key_that_was_enrolled_before_uses_up_no_invitation(store: CollectorStore) -> None:
+    """The refusal takes back the whole transaction."""
+    await store.enrol(enrolment(1, vantage="lhe-1"))
+    await store.invite(invitation(1))
+    known = enrolment(1)
+    with pytest.raises(StorageError, match="was enrolled before"):
+        await store.redeem(invitation(1).digest, known.key, known.fingerprint, at(60))
+    assert await store.invitations() == [invitation(1)]
+    assert await store.redeem(invitation(1).digest, "key-9", "9" * 64, at(60))
 
 
 async def test_a_quarantine_replaces_the_one_before(store: CollectorStore) -> None:

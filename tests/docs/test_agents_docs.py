@@ -12,6 +12,7 @@ from monitor.metrics.ingest_counts import IngestCounts
 from monitor.wire.answers import (
     BATCHES,
     CONTROLS,
+    ENROLMENT,
     FOR_GOOD,
     KNOWN,
     SETTINGS,
@@ -20,6 +21,7 @@ from monitor.wire.answers import (
     Reason,
 )
 from monitor.wire.envelope import ANSWER_KEY, SEALED, SPOOL
+from monitor.wire.invitation import INVITATION, PUBLIC
 from monitor.wire.signing import HEADERS
 from tests.collector.forged import FORGED
 from tests.collector.world import COLLECTOR_KEY, settings
@@ -57,7 +59,7 @@ def test_every_reason_is_explained_with_its_status_and_what_an_agent_does() -> N
 def test_every_header_is_documented() -> None:
     """The table of headers is the whole list."""
     found = re.findall(r"^\| `(shutwatch-[\w-]+)` \|", TEXT, re.M)
-    assert found == [SEALED, *HEADERS, ANSWER_KEY, SPOOL]
+    assert found == [SEALED, *HEADERS, ANSWER_KEY, SPOOL, INVITATION, PUBLIC]
 
 
 def test_the_openapi_document_is_the_one_of_this_version() -> None:
@@ -65,4 +67,4 @@ def test_the_openapi_document_is_the_one_of_this_version() -> None:
     route."""
     written = json.loads((DOCS / "agents-api.json").read_text("utf-8"))
     assert written == json.loads(msgspec.json.encode(document()))
-    assert set(written["paths"]) == {BATCHES, CONTROLS, SETTINGS, KNOWN, TIME}
+    assert set(written["paths"]) == {BATCHES, CONTROLS, SETTINGS, KNOWN, ENROLMENT, TIME}

@@ -2,8 +2,8 @@
 
 import fcntl
 import json
-import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from monitor.agent.paths import AgentFiles
-from monitor.config.load import load_config
-from monitor.keys.keys import fingerprint, load, public_text
+from monitor.keys.keys import fingerprint, grouped, load, load_or_make, public_text
+from monitor.keys.sealing import keys_fingerprint
+from monitor.wire.invitation import write_token
 from storage.agent.spool import Spool
+from tests.collector.test_invitations import token as token_of
 from tests.unit.monitor.agent.test_agent_orders import AGENT
 from tests.unit.storage.test_spool import batch
 
@@ -52,29 +54,55 @@ LEFTOVERS = (
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """An agent's, as `init` makes it."""
+    """An agent's, as `join` leaves it."""
     made = tmp_path / "agent"
-    assert shutwatch("init", str(made)).returncode == 0
+    made.mkdir(mode=0o700)
+    (made / "agent.toml").write_text(AGENT)
+    load_or_make(made / "agent-key.pem")
     return made
 
 
-def test_init_makes_a_key_and_an_example_and_tells_what_to_hand_over(tmp_path: Path) -> None:
-    """Once more, it changes neither; nobody else can read the key; `key` tells it again."""
-    folder = tmp_path / "agent"
-    first = shutwatch("init", str(folder))
-    key = load(folder / "agent-key.pem")
-    assert first.returncode == 0
-    assert public_text(key) in first.stdout
-    shown = re.search(r"Fingerprint: ([0-9a-f ]+)\n", first.stdout)
-    assert shown is not None
-    assert shown[1].replace(" ", "") == fingerprint(public_text(key))
-    assert (folder / "agent-key.pem").stat().st_mode & 0o077 == 0
-    assert load_config(folder / "agent.toml", {}).agent is not None
-    (folder / "agent.toml").write_text(AGENT)
-    again = shutwatch("init", str(folder))
-    assert public_text(key) in again.stdout
+def test_key_tells_the_host_what_the_operator_lists(folder: Path) -> None:
+    """The public key and both fingerprints; never the private half."""
+    public = public_text(load(folder / "agent-key.pem"))
+    told = shutwatch("key", "-c", str(folder / "agent.toml")).stdout
+    assert public in told
+    assert fingerprint(public) in told.replace(" ", "")
+    assert "PRIVATE" not in told
+
+
+def test_join_refuses_what_is_no_invitation_and_a_folder_in_use(folder: Path) -> None:
+    """With exit code 2 and no word of the token; nothing is asked and nothing written."""
+    wrong = shutwatch("join", "tskey-secret", "--folder", str(folder.parent / "new"))
+    assert (wrong.returncode, "begins with shutwatch1_" in wrong.stderr) == (2, True)
+    assert "tskey-secret" not in wrong.stderr
+    assert not (folder.parent / "new").exists()
+    token = write_token(token_of(collectors=("https://127.0.0.1:9",)))
+    used = shutwatch("join", "-", "--yes", "--folder", str(folder), text_in=f"{token}\n")
+    assert (used.returncode, "has an agent already" in used.stderr) == (2, True)
     assert (folder / "agent.toml").read_text() == AGENT
-    assert public_text(key) in shutwatch("key", "-c", str(folder / "agent.toml")).stdout
+
+
+def test_join_shows_what_a_host_agrees_to_before_anything_happens(tmp_path: Path) -> None:
+    """Which platforms, how much traffic, which collector, and its keys' fingerprint. Who says no
+    has made no connection, no key and no file."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    where = f"https://127.0.0.1:{listening.getsockname()[1]}"
+    token = token_of(collectors=(where,), platforms=("x", "whatsapp", "ours"), profile="quiet")
+    folder = tmp_path / "agent"
+    done = shutwatch("join", write_token(token), "--folder", str(folder), text_in="n\n")
+    assert done.returncode == 1
+    shown = grouped(keys_fingerprint(token.collector_key, token.sealing_key))
+    for words in (
+        *("lhe-ptcl (PK, AS17557 PTCL, quiet)", "Every 5m", "  x, whatsapp\n", "300 MB a day"),
+        *(where, shown, "this version does not know: ours", "docs/risk.md", "Do you agree"),
+    ):
+        assert words in done.stdout
+    assert not folder.exists()
+    listening.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        listening.accept()
+    listening.close()
 
 
 async def test_status_tells_what_waits_what_was_given_up_and_what_was_refused(

@@ -1,38 +1,74 @@
 """`shutwatch vantage`: who may speak for a vantage, decided by people."""
 
-import tomllib
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from typer.testing import CliRunner, Result
+from cryptography.hazmat.primitives.serialization import Encoding
+from typer.testing import Result
 
-from monitor.cli.main import app
+from monitor.config.load import default_settings
 from monitor.keys.keys import fingerprint, grouped, load_or_make, public_text
 from monitor.keys.sealing import keys_fingerprint, sealing_key, sealing_text
+from monitor.wire.invitation import Token, proof_digest, read_token
+from storage.open_store import sql_store
+from storage.store import CollectorStore
 from tests.worlds.review_world import Installation
 
-FIXED = "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="
-ANOTHER = f"{43 * 'A'}="
-"""Not made anew: what a test is called must be the same in two processes."""
+URL = "https://collector.example.org"
 WHERE = ("--country", "PK", "--asn", "17557", "--network", "PTCL")
-
-
-def new_key() -> str:
-    """The public half of a key nobody else has."""
-    return public_text(Ed25519PrivateKey.generate())
 
 
 @pytest.fixture
 def here(tmp_path: Path) -> Installation:
     """A configuration with the vantage khi-ptcl of its own, and no database yet."""
-    return Installation(tmp_path)
+    made = Installation(tmp_path)
+    text = made.config.read_text()
+    made.config.write_text(f'{text}\n[collector]\nurls = ["{URL}"]\n')
+    return made
 
 
-def enroll(here: Installation, vantage: str = "lhe-ptcl", key: str = "", *more: str) -> Result:
-    """One vantage."""
-    return here.run("vantage", "enroll", vantage, *WHERE, "--key", key or new_key(), *more)
+def invite(here: Installation, vantage: str = "lhe-ptcl", *more: str) -> Result:
+    """One vantage, of PTCL in Pakistan."""
+    return here.run("vantage", "invite", vantage, *WHERE, *more)
+
+
+def invited(here: Installation, vantage: str = "lhe-ptcl", *more: str) -> Token:
+    """The token alone is on standard output."""
+    done = invite(here, vantage, *more)
+    assert done.exit_code == 0, done.output
+    (line,) = done.stdout.splitlines()
+    return read_token(line)
+
+
+def in_store(here: Installation, work: Callable[[CollectorStore], Coroutine[Any, Any, Any]]) -> Any:
+    """What `work` makes of the database."""
+
+    async def run() -> Any:
+        store = sql_store(f"sqlite:///{here.file}")
+        await store.open()
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(run())
+
+
+def enroll(here: Installation, vantage: str = "lhe-ptcl", *more: str) -> str:
+    """Invite a vantage and join as it; its key's fingerprint."""
+    token = invited(here, vantage, *more)
+    public = public_text(Ed25519PrivateKey.generate())
+    digest, own = proof_digest(token.proof), fingerprint(public)
+    now = datetime.now(UTC)
+    assert in_store(here, lambda store: store.redeem(digest, public, own, now))
+    return own
 
 
 def listed(here: Installation) -> dict[str, Any]:
@@ -47,134 +83,132 @@ def refused(done: Result, *said: str) -> None:
         assert words in " ".join(done.stderr.split()), done.stderr
 
 
-def test_enrolling_stores_the_key_and_tells_the_host(here: Installation) -> None:
-    """The lines printed are TOML with the vantage and the key that signs the answers; a database
-    that was not there is made, and so is that key."""
-    key = new_key()
-    done = enroll(here, "lhe-ptcl", key, "--profile", "quiet")
-    assert done.exit_code == 0, done.output
-    assert grouped(fingerprint(key)) in done.stdout
+def test_an_invitation_holds_all_that_an_agent_needs(here: Installation) -> None:
+    """The collectors with their keys, the vantage, what it will measure, and the hour it ends; the
+    secret is stored as a digest alone. A database and a key that were not there are made."""
+    before = datetime.now(UTC)
+    done = invite(here, "lhe-ptcl", "--profile", "quiet", "--host", "host-7")
+    token = read_token(done.stdout)
     made = load_or_make(here.file.with_name("shutwatch-orders.pem"))
     signing, sealing = public_text(made), sealing_text(sealing_key(made))
-    start, end = done.stdout.index("[[vantage]]"), done.stdout.index("with the names")
-    given = tomllib.loads(done.stdout[start:end])
-    wanted = {
-        "id": "lhe-ptcl",
-        "country": "PK",
-        "asn": 17557,
-        "network": "PTCL",
-        "role": "field",
-        "profile": "quiet",
-    }
-    assert given["vantage"] == [wanted]
-    assert given["agent"]["collector_key"] == signing
-    assert given["agent"]["sealing_key"] == sealing
-    assert grouped(keys_fingerprint(signing, sealing)) in done.stdout
-    (one,) = listed(here)["lhe-ptcl"]["keys"]
-    assert (one["key"], one["fingerprint"]) == (key, fingerprint(key))
-    assert {name: one[name] for name in wanted if name != "id"} == {
-        name: value for name, value in wanted.items() if name != "id"
-    }
-    assert one["revoked_at"] is None
+    assert (token.collector_key, token.sealing_key) == (signing, sealing)
+    assert grouped(keys_fingerprint(signing, sealing)) in done.stderr
+    assert (token.collectors, token.anchor) == ((URL,), b"")
+    assert (token.vantage, token.country, token.asn, token.network) == (
+        *("lhe-ptcl", "PK", 17557, "PTCL"),
+    )
+    assert (token.role, token.profile) == ("field", "quiet")
+    usual = default_settings()
+    assert token.platforms == tuple(one.name for one in usual.catalog.platforms)
+    assert (token.interval, token.daily_bytes) == (usual.interval, usual.probe.daily_bytes)
+    ends = datetime.fromtimestamp(token.expires, UTC)
+    assert timedelta(minutes=59) < ends - before < timedelta(minutes=61)
+    (stored,) = in_store(here, lambda store: store.invitations())
+    assert (stored.digest, stored.held_by) == (proof_digest(token.proof), "host-7")
+    assert listed(here)["lhe-ptcl"]["keys"] == []
+    assert "invited until" in here.run("vantage", "list").stdout
 
 
-def test_a_key_comes_from_a_file_or_standard_input(here: Installation, tmp_path: Path) -> None:
-    """Whatever words stand around it."""
-    first, second = new_key(), new_key()
-    file = tmp_path / "key.txt"
-    file.write_text(f"public key:\n  {first}\nfingerprint {grouped(fingerprint(first))}\n")
-    assert enroll(here, "lhe-1", str(file)).exit_code == 0
-    arguments = ["vantage", "enroll", "lhe-2", *WHERE, "--key", "-", "--config", str(here.config)]
-    done = CliRunner().invoke(app, arguments, input=f"{second}\n")
+def test_each_invitation_has_another_secret(here: Installation) -> None:
+    """And the newer one withdraws the older."""
+    first, second = invited(here), invited(here)
+    assert first.secret != second.secret
+    found = {one.digest: one for one in in_store(here, lambda store: store.invitations())}
+    assert found[proof_digest(first.proof)].withdrawn_at is not None
+    assert found[proof_digest(second.proof)].withdrawn_at is None
+
+
+def test_a_code_to_scan_is_drawn_beside_the_token(here: Installation) -> None:
+    """On standard error, so that standard output is the token and nothing else."""
+    done = invite(here, "lhe-ptcl", "--qr")
     assert done.exit_code == 0, done.output
-    found = listed(here)
-    assert [found[name]["keys"][0]["key"] for name in ("lhe-1", "lhe-2")] == [first, second]
+    assert len(done.stdout.splitlines()) == 1
+    drawn = [line for line in done.stderr.splitlines() if set("▀▄█") & set(line)]
+    assert len(drawn) > 20
+    assert max(map(len, drawn)) < 120
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("", "holds no public key"),
-        (f"{FIXED}\n{ANOTHER}", "holds more than one public key"),
-        ("-----BEGIN PRIVATE KEY-----\nMC4CAQAw", "must never leave the agent"),
-        (FIXED[:-2], "holds no public key"),
-        ("\x00\xff" * 100, "holds no public key"),
-    ],
-)
-def test_what_is_no_key_is_told_with_its_file(
-    here: Installation, tmp_path: Path, content: str, said: str
-) -> None:
-    """The message names the file and what would be right; nothing is stored."""
-    file = tmp_path / "key.txt"
-    file.write_text(content)
-    refused(enroll(here, "lhe-1", str(file)), str(file), said)
+def test_a_certificate_of_the_collectors_own_is_pinned(here: Installation, tmp_path: Path) -> None:
+    """A self-signed one, or the authority at the end of its chain; of a public authority the
+    system's are trusted, unless one is named."""
+    authority = trustme.CA()
+    leaf = authority.issue_cert("collector.example.org")
+    chain, key, alone = tmp_path / "chain.pem", tmp_path / "key.pem", tmp_path / "ca.pem"
+    own = b"".join(one.bytes() for one in leaf.cert_chain_pems)
+    key.write_bytes(leaf.private_key_pem.bytes())
+    alone.write_bytes(authority.cert_pem.bytes())
+    der = x509.load_pem_x509_certificate(alone.read_bytes()).public_bytes(Encoding.DER)
+    text = here.config.read_text()
+    here.config.write_text(f'{text}certificate = "{chain}"\ncertificate_key = "{key}"\n')
+    chain.write_bytes(own)
+    assert invited(here).anchor == b""
+    assert invited(here, "lhe-ptcl", "--trust-anchor", str(alone)).anchor == der
+    chain.write_bytes(own + alone.read_bytes())
+    assert invited(here).anchor == der
+    refused(invite(here, "lhe-ptcl", "--trust-anchor", str(chain)), "holds 2 certificates")
+    refused(invite(here, "lhe-ptcl", "--trust-anchor", str(here.config)), str(here.config))
+
+
+def test_without_an_address_no_agent_could_come(here: Installation) -> None:
+    """The message says what to write where."""
+    text = here.config.read_text()
+    here.config.write_text(text.replace(URL, "http://collector.example.org"))
+    refused(invite(here), 'https:// and a name, as in "https://collector.example.org"')
+    here.config.write_text(text.partition("[collector]")[0])
+    refused(invite(here), "where agents reach this collector", "[collector] urls =")
     assert not here.file.exists()
 
 
-@pytest.mark.parametrize("text", ["abc", "no/such/file", "\x1b[31m", "x" * 5000, "nul\x00"])
-def test_what_is_neither_key_nor_file_is_refused(here: Installation, text: str) -> None:
-    """And no control character of it reaches the screen."""
-    done = enroll(here, "lhe-1", text)
-    refused(done, "--key:", "neither a public key", "nor a file")
-    assert "\x1b" not in done.stderr
-
-
-def test_two_vantages_never_share_a_key(here: Installation) -> None:
-    """Neither while it may speak nor after: whoever revokes a key does so for good."""
-    key = new_key()
-    assert enroll(here, "lhe-1", key).exit_code == 0
-    refused(enroll(here, "lhe-2", key), "this is the key of lhe-1", "nothing was changed")
-    assert here.run("vantage", "revoke", "lhe-1", "--reason", "stolen").exit_code == 0
-    for vantage in ("lhe-2", "lhe-1"):
-        refused(enroll(here, vantage, key), "was, until it was revoked, the key of lhe-1")
-    assert list(listed(here)) == ["lhe-1"]
-
-
-def test_a_vantage_with_a_key_is_rotated_not_enrolled(here: Installation) -> None:
-    """The old key is revoked when the new one comes; all else stays as it was enrolled."""
-    old, new = new_key(), new_key()
-    enroll(here, "lhe-1", old, "--role", "control")
-    refused(enroll(here, "lhe-1", new), "lhe-1 has a key already", "vantage rotate lhe-1")
-    done = here.run("vantage", "rotate", "lhe-1", "--key", new)
-    assert done.exit_code == 0, done.output
-    assert grouped(fingerprint(new)) in done.stdout
+def test_a_new_vantage_is_described_and_a_known_one_changed(here: Installation) -> None:
+    """The old key speaks until the new one comes; what is not told stays as it was."""
+    refused(here.run("vantage", "invite", "lhe-1"), "is new: say --country and --asn and --network")
+    old = enroll(here, "lhe-1", "--role", "control", "--host", "host-7")
+    done = here.run("vantage", "invite", "lhe-1", "--network", "PTCL Fibre")
+    token = read_token(done.stdout)
+    assert (token.country, token.asn, token.network, token.role) == (
+        *("PK", 17557, "PTCL Fibre", "control"),
+    )
+    assert "A control decides for others" in done.stderr
+    assert [one["fingerprint"] for one in listed(here)["lhe-1"]["keys"]] == [old]
+    new = enroll(here, "lhe-1", "--role", "control")
     before, after = listed(here)["lhe-1"]["keys"]
-    assert (before["key"], after["key"]) == (old, new)
+    assert (before["fingerprint"], after["fingerprint"]) == (old, new)
     assert before["revoked_at"] == after["enrolled_at"]
-    assert after["revoked_at"] is None
-    same = ("country", "asn", "network", "role", "profile")
-    assert [before[name] for name in same] == [after[name] for name in same]
-    refused(here.run("vantage", "rotate", "lhe-1", "--key", new), "this is the key of lhe-1")
+    assert (after["revoked_at"], after["held_by"]) == (None, "host-7")
 
 
-def test_a_revoked_vantage_may_be_enrolled_anew(here: Installation) -> None:
-    """With another key, as when a machine was lost and replaced."""
+def test_a_revoked_vantage_may_be_invited_anew(here: Installation) -> None:
+    """With another key, as when a machine was lost and replaced. Revoking withdraws an invitation
+    that nobody used."""
     enroll(here, "lhe-1")
     assert here.run("vantage", "revoke", "lhe-1", "--reason", "lost").exit_code == 0
     refused(here.run("vantage", "revoke", "lhe-1", "--reason", "lost"), "no valid key")
-    assert enroll(here, "lhe-1").exit_code == 0
+    enroll(here, "lhe-1")
     first, second = listed(here)["lhe-1"]["keys"]
     assert (first["reason"], second["revoked_at"]) == ("lost", None)
     assert "since" in here.run("vantage", "list").stdout
+    invited(here, "lhe-2")
+    assert here.run("vantage", "revoke", "lhe-2", "--reason", "changed my mind").exit_code == 0
+    assert "lhe-2" not in listed(here)
 
 
 def test_mistakes_say_what_would_be_right(here: Installation) -> None:
     """Country, id, network, name of a vantage, reason, and moments."""
-    key = new_key()
-    at = ("vantage", "enroll", "lhe-1", "--asn", "1", "--network", "N", "--key", key)
+    at = ("vantage", "invite", "lhe-1", "--asn", "1", "--network", "N")
     refused(here.run(*at, "--country", "Pakistn"), "--country 'Pakistn'", 'write "PK"')
     refused(here.run(*at, "--country", "pk"), 'write "PK"')
     refused(here.run(*at, "--country", "ZZ"), "two capital letters")
-    refused(enroll(here, "Lahore 1"), "lower-case letters, digits and single dashes")
-    refused(enroll(here, "khi-ptcl"), "a vantage of this configuration", str(here.config))
-    nameless = ("--country", "PK", "--asn", "1", "--network", " ", "--key", key)
-    refused(here.run("vantage", "enroll", "lhe-1", *nameless), "--network must be a name")
-    assert enroll(here, "lhe-ptcl", key).exit_code == 0
-    for command in (("revoke", "--reason", "x"), ("rotate", "--key", new_key())):
-        refused(
-            here.run("vantage", command[0], "lhe-ptlc", *command[1:]),
-            "there is no vantage 'lhe-ptlc': did you mean \"lhe-ptcl\"?",
-        )
+    refused(invite(here, "Lahore 1"), "lower-case letters, digits and single dashes")
+    refused(invite(here, "khi-ptcl"), "a vantage of this configuration", str(here.config))
+    for name in (" ", "${HOME}"):
+        nameless = ("--country", "PK", "--asn", "1", "--network", name)
+        refused(here.run("vantage", "invite", "lhe-1", *nameless), "--network must be a name")
+    refused(invite(here, "lhe-1", "--host", "Mr X"), "--host must be lower-case letters")
+    enroll(here, "lhe-ptcl")
+    refused(
+        here.run("vantage", "revoke", "lhe-ptlc", "--reason", "x"),
+        "there is no vantage 'lhe-ptlc': did you mean \"lhe-ptcl\"?",
+    )
     of = ("vantage", "quarantine", "lhe-ptcl", "--reason")
     refused(here.run(*of, " "), "--reason must be one line")
     refused(here.run(*of, "x", "--since", "yesterday"), "--since 'yesterday' is not a date")

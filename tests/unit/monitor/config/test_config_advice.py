@@ -92,7 +92,7 @@ def test_a_collector_is_told_of_controls_that_may_be_agents(tmp_path: Path) -> N
     a control of its own is for is said all the same."""
     (found,) = advised(tmp_path, COLLECTOR)
     assert found.startswith("No control vantage of the collector's own: nobody tests at once")
-    assert "unless an enrolled agent is a control (vantage enroll --role control)" in found
+    assert "unless an enrolled agent is a control (vantage invite --role control)" in found
 
 
 def test_a_collector_with_one_control_is_told_that_agents_may_be_others(tmp_path: Path) -> None:

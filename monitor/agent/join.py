@@ -1,0 +1,199 @@
+"""From an invitation to an enrolled agent: what its host agrees to, its files, its enrolment."""
+
+import asyncio
+import random
+import re
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from monitor.agent.collector_client import (
+    CollectorClient,
+    RefusedError,
+    RevokedError,
+    UnreachableError,
+)
+from monitor.agent.collector_clock import AgentClock, Machine, this_machine
+from monitor.agent.traces import CONFIG, KEY
+from monitor.config.catalog import shipped_catalog
+from monitor.config.load import load_config
+from monitor.config.settings import Settings
+from monitor.keys.keys import grouped, load_or_make, public_text
+from monitor.keys.sealing import keys_fingerprint
+from monitor.wire.answers import ENROLMENT, Reason
+from monitor.wire.invitation import INVITATION, PUBLIC, Token
+from probes.vantage import Profile, VantageRole
+from storage.values.private_file import write_private
+
+ANCHOR = "collector.pem"
+"""File of the certificate that the collectors are trusted by."""
+PATIENCE = 30.0
+"""Seconds for which a collector that is busy or cannot be reached is tried."""
+_PAUSE = 1.0
+_MEGABYTE = 1_000_000
+_FINAL = frozenset({Reason.INVITATION, Reason.UNKNOWN_KEY, Reason.BAD_SIGNATURE, Reason.MALFORMED})
+
+
+class JoinError(Exception):
+    """Joining failed; the message says why, without an address."""
+
+
+class RefusedInvitationError(Exception):
+    """The collector does not take the invitation: another one is needed. The message says why."""
+
+
+def terms(token: Token) -> Iterator[str]:
+    """What the host agrees to, in lines."""
+    kind = ", a control" if token.role == VantageRole.CONTROL else ""
+    quiet = ", quiet" if token.profile == Profile.QUIET else ""
+    yield (
+        f"This machine becomes the vantage {token.vantage} "
+        f"({token.country}, AS{token.asn} {token.network}{kind}{quiet})."
+    )
+    yield f"Every {_duration(token.interval)} it tests, from the address of its own line:"
+    yield f"  {', '.join(_shipped(token))}"
+    if unknown := [name for name in token.platforms if name not in _shipped(token)]:
+        yield f"Not these, which this version does not know: {', '.join(unknown)}"
+    yield (
+        f"That takes {token.daily_bytes / _MEGABYTE:,.0f} MB a day at most. It sends the results, "
+        "sealed, to:"
+    )
+    yield from (f"  {one}" for one in token.collectors)
+    yield "The fingerprint of the keys there; compare it with the operator over another channel:"
+    yield f"  {grouped(keys_fingerprint(token.collector_key, token.sealing_key))}"
+    yield "Whoever has these keys can ask for less, and for nothing else without your consent."
+    yield (
+        "The provider of this line sees the tests. Where it is punished to ask for blocked sites, "
+        "do not join. docs/risk.md says what hosting risks."
+    )
+
+
+def prepare(folder: Path, token: Token, proxy: str, environ: Mapping[str, str]) -> Settings:
+    """Write the agent's file, under a name of its own until the key is enrolled, and what it names.
+
+    `proxy` is the URL of a proxy to send through; empty: none. Raises ConfigError or OSError.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    anchors: tuple[str, ...] = ()
+    if token.anchor:
+        try:
+            pem = x509.load_der_x509_certificate(token.anchor).public_bytes(Encoding.PEM)
+        except ValueError as error:
+            raise JoinError("the certificate in the invitation is none") from error
+        write_private(folder / ANCHOR, pem)
+        anchors = (ANCHOR,)
+    draft = _draft(folder)
+    write_private(draft, _text(token, anchors, proxy).encode())
+    return load_config(draft, environ)
+
+
+def own_key(folder: Path) -> Ed25519PrivateKey:
+    """The agent's key, made here and now unless an earlier try made it. Raises KeyFileError."""
+    return load_or_make(folder / KEY)
+
+
+async def enrol(
+    settings: Settings,
+    token: Token,
+    key: Ed25519PrivateKey,
+    machine: Machine | None = None,
+    patience: float = PATIENCE,
+) -> None:
+    """Have the collectors enrol the key. Raises RefusedInvitationError or JoinError."""
+    setup = settings.agent
+    assert setup is not None  # noqa: S101 # the file has that table
+    more = {INVITATION: token.proof, PUBLIC: public_text(key)}
+    clock = AgentClock(machine or this_machine())
+    rng = random.Random()  # noqa: S311 # picks a collector, guards nothing
+    async with CollectorClient(setup, token.vantage, key, clock, rng) as client:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience
+        while True:
+            wait = _PAUSE
+            for collector in client.collectors():
+                try:
+                    await client.learn_time(collector)
+                    await client.ask(collector, "POST", ENROLMENT, more=more)
+                except RevokedError as error:
+                    raise RefusedInvitationError("this machine's key was revoked") from error
+                except RefusedError as error:
+                    failed = error.detail
+                    if error.reason in _FINAL:
+                        raise RefusedInvitationError(_refused(error)) from error
+                    wait = max(wait, error.retry_after or 0.0)
+                except UnreachableError as error:
+                    failed = str(error)
+                else:
+                    return
+            if loop.time() + wait > deadline:
+                raise JoinError(f"no collector enrolled this machine: {failed}")
+            await asyncio.sleep(wait)
+
+
+def finish(settings: Settings) -> Path:
+    """Give the agent's file its name, now that the key is enrolled. Raises OSError."""
+    draft = Path(settings.source)
+    return draft.replace(draft.with_name(CONFIG))
+
+
+def give_up(folder: Path, *, refused: bool) -> None:
+    """Delete what `prepare` wrote, and the key if it was refused: else it may be enrolled already,
+    and another try goes on with it."""
+    for file in (_draft(folder), folder / ANCHOR, *([folder / KEY] if refused else ())):
+        file.unlink(missing_ok=True)
+
+
+def _draft(folder: Path) -> Path:
+    return folder / f"{CONFIG}.joining"
+
+
+def _refused(error: RefusedError) -> str:
+    if error.reason is Reason.UNKNOWN_KEY:
+        return "another collector answers than the one that made this invitation"
+    return error.detail
+
+
+def _shipped(token: Token) -> list[str]:
+    known = {one.name for one in shipped_catalog().platforms}
+    return [name for name in token.platforms if name in known]
+
+
+def _text(token: Token, anchors: tuple[str, ...], proxy: str) -> str:
+    """The commented example with the values of the token."""
+    text = files("monitor.agent").joinpath("example_agent.toml").read_text("utf-8")
+    values = {
+        "interval": _duration(token.interval),
+        "id": token.vantage,
+        "country": token.country,
+        "asn": token.asn,
+        "network": token.network,
+        "role": token.role,
+        "profile": token.profile,
+        "collectors": token.collectors,
+        "collector_key": token.collector_key,
+        "sealing_key": token.sealing_key,
+        "proxy": proxy,
+        "trust_anchors": anchors,
+        "daily_bytes": f"{token.daily_bytes}B",
+    }
+    for name, value in values.items():
+        line = f"{name} = {msgspec.json.encode(value).decode()}".replace("\\", r"\\")
+        text = re.sub(rf"^#?{name} = .*$", line, text, count=1, flags=re.M)
+    platforms = msgspec.json.encode(_shipped(token)).decode()
+    return (
+        f"{text}\n[catalog]\n# What this machine tests: a collector can choose among these.\n"
+        f"platforms = {platforms}\n"
+    )
+
+
+def _duration(seconds: float) -> str:
+    """As a configuration has it."""
+    for unit, length in (("h", 3600), ("m", 60), ("s", 1)):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds / length:.0f}{unit}"
+    return f"{seconds * 1000:.0f}ms"

@@ -1,0 +1,143 @@
+"""Joining: what is written, and how a machine that has none gets a service."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from monitor.agent.join import JoinError, enrol, finish, give_up, own_key, prepare
+from monitor.agent.paths import SERVICE_FOLDER
+from monitor.agent.service import UNIT, ServiceError, Systemd, install, obstacle, remove
+from monitor.config.toml_problem import ConfigError
+from probes.vantage import Profile, VantageRole
+from tests.collector.test_invitations import token
+
+SHIPPED = (Path(__file__).parents[4] / "packaging" / UNIT).read_text("utf-8")
+
+
+def systemd(folder: Path, fails: str = "") -> Systemd:
+    """One whose `systemctl` writes down what it is told, and fails at one word."""
+    command = folder / "systemctl"
+    command.write_text(
+        f'#!/bin/sh\necho "$@" >>"{folder}/told"\n'
+        f'[ "$1" = "{fails}" ] && echo "no such thing" >&2 && exit 1\nexit 0\n'
+    )
+    command.chmod(0o700)
+    return Systemd(running=folder, units=folder, command=str(command))
+
+
+def test_the_file_says_what_the_invitation_says(tmp_path: Path) -> None:
+    """Commented as ever; only its name is missing until the key is enrolled. Platforms that this
+    version does not know are left out, since it could test none of them."""
+    folder = tmp_path / "agent"
+    made = token(
+        network='A "quoted" \\ name',
+        role="control",
+        profile="quiet",
+        interval=900.0,
+        platforms=("x", "ours", "whatsapp"),
+        daily_bytes=50_000_000,
+    )
+    settings = prepare(folder, made, "http://user:pw@proxy.example:8080", {})
+    (vantage,) = settings.vantages
+    assert (vantage.id, vantage.country, vantage.asn) == ("lhe-ptcl", "PK", 17557)
+    assert (vantage.network, vantage.role) == ('A "quoted" \\ name', VantageRole.CONTROL)
+    assert vantage.profile is Profile.QUIET
+    assert settings.agent is not None
+    assert settings.agent.collectors == made.collectors
+    assert (settings.agent.collector_key, settings.agent.sealing_key) == (
+        *(made.collector_key, made.sealing_key),
+    )
+    assert settings.agent.proxy == "http://user:pw@proxy.example:8080"
+    assert (settings.interval, settings.probe.daily_bytes) == (900.0, 50_000_000)
+    assert [one.name for one in settings.catalog.platforms] == ["x", "whatsapp"]
+    assert settings.chosen
+    assert not (folder / "agent.toml").exists()
+    text = finish(settings).read_text("utf-8")
+    assert "# Time between two looks" in text
+    assert {one.name for one in folder.iterdir()} == {"agent.toml"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"collectors": ("http://collector.example",)},
+        {"collectors": ()},
+        {"vantage": "Lahore 1"},
+        {"country": "ZZ"},
+        {"interval": 0.001},
+        {"daily_bytes": 1},
+        {"role": "king"},
+        {"asn": -1},
+    ],
+)
+def test_attack_an_invitation_with_nonsense_starts_nothing(
+    tmp_path: Path, changed: dict[str, object]
+) -> None:
+    """It is a configuration like any other, and held to the same rules."""
+    with pytest.raises(ConfigError):
+        prepare(tmp_path / "agent", token(**changed), "", {})
+    give_up(tmp_path / "agent", refused=False)
+    assert list((tmp_path / "agent").iterdir()) == []
+
+
+def test_a_certificate_that_is_none_is_told(tmp_path: Path) -> None:
+    """Before anything is sent."""
+    with pytest.raises(JoinError, match="the certificate in the invitation is none"):
+        prepare(tmp_path, token(anchor=b"x"), "", {})
+
+
+def test_a_try_that_reached_nobody_goes_on_with_its_key(tmp_path: Path) -> None:
+    """The answer may have been lost after the key was enrolled: the same key asks again. A refusal
+    takes the key away."""
+    made = token(collectors=("https://127.0.0.1:9",))
+    settings = prepare(tmp_path, made, "", {})
+    key = own_key(tmp_path)
+    with pytest.raises(JoinError, match="no collector enrolled this machine: no connection"):
+        asyncio.run(enrol(settings, made, key, patience=0.0))
+    give_up(tmp_path, refused=False)
+    assert [one.name for one in tmp_path.iterdir()] == ["agent-key.pem"]
+    assert own_key(tmp_path).private_bytes_raw() == key.private_bytes_raw()
+    give_up(tmp_path, refused=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_service_is_the_shipped_unit_with_this_program(tmp_path: Path) -> None:
+    """Written, made known to systemd, and started now and with the machine."""
+    program = Path("/opt/elsewhere/bin/shutwatch")
+    install(systemd(tmp_path), program)
+    written = (tmp_path / UNIT).read_text("utf-8")
+    assert written == SHIPPED.replace("/opt/shutwatch/.venv/bin/shutwatch", str(program))
+    assert f"ExecStart={program} agent run --config {SERVICE_FOLDER}/agent.toml\n" in written
+    told = (tmp_path / "told").read_text().splitlines()
+    assert told == ["daemon-reload", f"enable {UNIT}", f"restart {UNIT}"]
+
+
+def test_a_wiped_agent_leaves_no_service(tmp_path: Path) -> None:
+    """The unit would tell that there was an agent."""
+    here = systemd(tmp_path)
+    assert not remove(here)
+    install(here, Path("/opt/shutwatch"))
+    (tmp_path / "told").unlink()
+    assert remove(here)
+    assert not (tmp_path / UNIT).exists()
+    assert (tmp_path / "told").read_text().splitlines() == [f"disable {UNIT}", "daemon-reload"]
+
+
+def test_what_systemd_refuses_is_told(tmp_path: Path) -> None:
+    """In its own words."""
+    with pytest.raises(ServiceError, match=f"systemctl enable {UNIT}: no such thing"):
+        install(systemd(tmp_path, fails="enable"), Path("/opt/shutwatch"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who alone installs services")
+def test_no_service_is_made_that_could_not_run(tmp_path: Path) -> None:
+    """The unit's user reads no home and no temporary folder; nor is there systemd everywhere."""
+    here = systemd(tmp_path)
+    program = tmp_path / "shutwatch"
+    program.touch(0o755)
+    gone = Systemd(running=tmp_path / "nowhere", units=tmp_path)
+    assert obstacle(gone, SERVICE_FOLDER, program) == "systemd does not run this machine"
+    assert "keeps its files in /var/lib/shutwatch-agent" in obstacle(here, tmp_path, program)
+    assert f"cannot read {program}: install it in /opt" in obstacle(here, SERVICE_FOLDER, program)
