@@ -9,6 +9,8 @@ from enum import StrEnum
 
 import msgspec
 
+from monitor.analysis.verdict import Evidence
+
 _FEWEST = 2
 """Tests that say something; one may be anybody's."""
 _SHARE = 0.5
@@ -41,6 +43,8 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True):
     """Where people can read its data."""
     networks: tuple[OnNetwork, ...]
     """Every network that it has tests of, by AS number."""
+    grade: Evidence = Evidence.NONE
+    """How much its failing tests prove by themselves; none where the source has no grade."""
 
     @property
     def total(self) -> int:

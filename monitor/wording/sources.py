@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from monitor.analysis.events.event import Event, EventKind
 from monitor.analysis.second_witness import OutsideWitness, Position, Witness
+from monitor.analysis.verdict import Evidence
+from monitor.wording.grades import grade_in_words
 from monitor.wording.languages import N_
 from monitor.wording.networks import network_name
 from monitor.wording.words import Words
@@ -22,6 +24,11 @@ EXPLANATION = N_(
     "none, never mean that nothing is blocked. They are kept apart from the results of our own "
     "vantage points, and never change them."
 )
+ON_DEMAND = N_(
+    "Probes on the lines of other people test a platform only once it is suspected to be blocked "
+    "there. What they find never confirms, changes or ends an event, and few probes that reach it "
+    "never mean that nothing is blocked."
+)
 OUTSIDE = N_(
     "It looks at whole countries from outside, and says nothing about platforms. What it does not "
     "see may happen all the same: mobile networks and slow lines hardly show."
@@ -33,6 +40,7 @@ OWN_SILENT = N_("No vantage point of our own can tell.")
 
 _MOST_NETWORKS = 12
 _AGREES = N_("%(source)s agrees: %(seen)s")
+_AGREES_GRADED = N_("%(source)s agrees (evidence: %(grade)s): %(seen)s")
 _AGREES_IN_PART = N_("%(source)s agrees in part: %(seen)s")
 _SEES_NOTHING = N_("%(source)s sees no outage of the country, which excludes none")
 _NOT_READ = N_("%(source)s was not read in that time")
@@ -57,8 +65,14 @@ def witness_lines(words: Words, one: Witness | OutsideWitness, event: Event) -> 
     affected = [network for network in event.networks if network.affected and network.asn]
     names = {network.asn: network.network for network in affected}
     found = seen(words, one.total, one.failed, len(one.networks))
+    graded = one.position is Position.AGREES and one.grade is not Evidence.NONE
     return [
-        words.gettext(_POSITIONS[one.position], source=one.title, seen=found),
+        words.gettext(
+            _AGREES_GRADED if graded else _POSITIONS[one.position],
+            source=one.title,
+            seen=found,
+            **({"grade": grade_in_words(words, one.grade)} if graded else {}),
+        ),
         *(
             words.gettext(
                 "%(network)s: %(seen)s",
