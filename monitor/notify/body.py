@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry
+from monitor.analysis.second_witness import AnyWitness
 from monitor.notify.notice_kinds import CLOSING, CORRECTIONS, OPENING, NoticeKind
 from monitor.wording.changes import NOTICE_ADVICE, change_in_words
 from monitor.wording.events import LIMITS, ending, extent, onset, passing
@@ -17,6 +18,7 @@ from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import grade_and_meaning
 from monitor.wording.networks import network_names
+from monitor.wording.sources import witness_in_message
 from monitor.wording.support import doubts, weight
 from monitor.wording.times import moment
 from monitor.wording.words import Words
@@ -39,6 +41,8 @@ class NoticeContent(msgspec.Struct, frozen=True, kw_only=True):
     """When this target was first notified of the event (UTC); None when it never was."""
     late_since: datetime | None = None
     """When this was due (UTC), if that is long ago."""
+    witnesses: tuple[AnyWitness, ...] = ()
+    """What sources of others' measurements have of the same time."""
 
 
 def lines_of(words: Words, notice: NoticeContent, public_url: str = "") -> Iterator[str]:
@@ -49,6 +53,8 @@ def lines_of(words: Words, notice: NoticeContent, public_url: str = "") -> Itera
     yield from _where(words, event)
     if event.kind is EventKind.BLOCK:
         yield from _how(words, event)
+    for one in notice.witnesses:
+        yield words.gettext("Second witness: %(seen)s", seen=witness_in_message(words, one))
     if event.passing:
         yield words.gettext("Still answered: %(hosts)s", hosts=passing(words, event))
     if notice.occasion in OPENING:

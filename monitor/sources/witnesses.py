@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from monitor.analysis.events.event import Event, EventKind
-from monitor.analysis.second_witness import OnNetwork, OutsideWitness, Witness
+from monitor.analysis.second_witness import AnyWitness, OnNetwork, OutsideWitness, Witness
 from monitor.analysis.verdict import Evidence
 from monitor.sources.terms import TERMS, SourceKind, Terms
 from storage.store import SourceStore
@@ -21,18 +21,31 @@ _APART, _NETWORKS = timedelta(minutes=5), 2
 
 async def second_witnesses(
     store: SourceStore, event: Event, now: datetime
-) -> tuple[Witness | OutsideWitness, ...]:
+) -> tuple[AnyWitness, ...]:
     """What every source that is followed has about an event, also when that is nothing: of blocks
     what volunteers measured, of shutdowns what was seen from outside; of a block that too, where
     something was. Empty for other kinds of events. `now` is UTC. Raises StorageError."""
-    if event.kind is not EventKind.BLOCK and event.kind not in _OF_COUNTRIES:
-        return ()
+    return (await witnesses_of(store, [event], now))[event.id]
+
+
+async def witnesses_of(
+    store: SourceStore, events: Iterable[Event], now: datetime
+) -> dict[str, tuple[AnyWitness, ...]]:
+    """The same of several events, by their ids."""
     known = {str(kind): kind for kind in SourceKind}
     states = {
         known[name]: state for name, state in (await store.source_states()).items() if name in known
     }
+    return {event.id: await _of_one(store, event, now, states) for event in events}
+
+
+async def _of_one(
+    store: SourceStore, event: Event, now: datetime, states: Mapping[SourceKind, SourceState]
+) -> tuple[AnyWitness, ...]:
+    if event.kind is not EventKind.BLOCK and event.kind not in _OF_COUNTRIES:
+        return ()
     until = now if event.active else event.end_latest or event.end_earliest or event.updated_at
-    found: list[Witness | OutsideWitness] = []
+    found: list[AnyWitness] = []
     if event.kind is EventKind.BLOCK and SourceKind.OONI in states:
         counts = await store.sourced_counts(
             event.country, event.platform, event.onset_latest, until
@@ -104,6 +117,7 @@ def _outside(terms: Terms, state: SourceState, event: Event, until: datetime) ->
         credit=terms.credit,
         home=f"{terms.home}country/{event.country}",
         read=asked and answered is not None and answered >= event.onset_latest,
+        of_platform=event.kind is EventKind.BLOCK,
         drops=tuple(sorted(_worst(state.signals, event, until).items())),
     )
 
