@@ -9,6 +9,8 @@ from enum import StrEnum
 
 import msgspec
 
+from monitor.analysis.verdict import Evidence
+
 _FEWEST = 2
 """Tests that say something; one may be anybody's."""
 _SHARE = 0.5
@@ -16,9 +18,18 @@ _SHARE = 0.5
 
 
 class Position(StrEnum):
+    """How a source stands to an event."""
+
     AGREES = "agrees"
+    AGREES_IN_PART = "agrees_in_part"
+    """It saw a drop of the country in one way alone, which is often its own mistake."""
     SILENT = "silent"
+    """It saw nothing, which excludes nothing."""
+    NOT_READ = "not_read"
+    """It was not read since the event began."""
     DIFFERS = "differs"
+    CAUTION = "caution"
+    """It saw the whole country fail while a platform is said to be blocked."""
 
 
 class OnNetwork(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +52,8 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True):
     """Where people can read its data."""
     networks: tuple[OnNetwork, ...]
     """Every network that it has tests of, by AS number."""
+    grade: Evidence = Evidence.NONE
+    """How much its failing tests prove by themselves; none where the source has no grade."""
 
     @property
     def total(self) -> int:
@@ -76,8 +89,23 @@ class OutsideWitness(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it was read since the event began; else nothing is known."""
     drops: tuple[tuple[str, float], ...]
     """Datasource → share (0–1) that was lost at worst, by name."""
+    of_platform: bool
+    """Whether the event is about one platform, of which it sees nothing."""
 
     @property
-    def whole(self) -> bool:
-        """Whether it saw the drop in more than one way: one alone is often its own mistake."""
-        return len(self.drops) > 1
+    def position(self) -> Position:
+        """How it stands to the event."""
+        if not self.drops:
+            return Position.SILENT if self.read else Position.NOT_READ
+        if self.of_platform:
+            return Position.CAUTION
+        return Position.AGREES if len(self.drops) > 1 else Position.AGREES_IN_PART
+
+
+AnyWitness = Witness | OutsideWitness
+
+
+def grade_of(witness: AnyWitness) -> Evidence:
+    """How much a source that agrees proves by itself; none for any other."""
+    agrees = isinstance(witness, Witness) and witness.position is Position.AGREES
+    return witness.grade if isinstance(witness, Witness) and agrees else Evidence.NONE

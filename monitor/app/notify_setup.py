@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from functools import partial
 
 from monitor.app.heartbeat import is_well, ping
 from monitor.config.settings import Settings
@@ -9,6 +10,7 @@ from monitor.metrics.publisher import Publisher
 from monitor.notify.apprise_service import AppriseService
 from monitor.notify.delivery import Delivery
 from monitor.notify.settings import NotifySettings
+from monitor.sources.witnesses import second_witnesses
 from storage.store import Store
 from storage.values.steady_clock import utc_now
 
@@ -27,6 +29,7 @@ class Notifications:
             publisher,
             now=utc_now,
             chance=random.Random().random,  # noqa: S311 # spreads retries, guards nothing
+            witnesses=partial(second_witnesses, store),
         )
         self.use(settings)
 

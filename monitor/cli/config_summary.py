@@ -56,9 +56,11 @@ def print_summary(settings: Settings) -> None:
 def _source(source: SourceSettings) -> str:
     terms = TERMS[source.kind]
     beside = f", compared with {', '.join(source.beside)}" if source.beside else ""
+    caution = f"\n[bold yellow]{terms.caution}.[/bold yellow]" if terms.caution else ""
     return (
         f"{terms.title} about {', '.join(source.countries)}{beside}: asked every "
         f"{_length(source.every)}, at most {source.budget} units an hour. {terms.credit}"
+        f"{caution}"
     )
 
 

@@ -181,6 +181,8 @@ SOURCE: Shapes = {
     "budget": whole(60, 100_000),
     "every": duration("1m", "1d"),
     "run_link": run_link,
+    "token": text,
+    "probes": whole(2, 10),
     "url": api_url,
 }
 """`[[source]]`."""

@@ -151,6 +151,10 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds between two polls."""
     run_link: str = ""
     """Number of the OONI Run link whose measurements alone are followed; empty: everybody's."""
+    token: str = ""
+    """Token of the account that Globalping is asked with; empty: none."""
+    probes: int = 6
+    """Probes in a country that Globalping is asked for at once, at most."""
     url: str = ""
     """Origin of its API, without a final slash; empty: the public one."""
 

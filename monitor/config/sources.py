@@ -1,7 +1,11 @@
 """`[[source]]`: whose measurements are followed, about which countries, at what pace."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
+from typing import Any
+
+import msgspec
 
 from monitor.config.keys_by_table import SOURCE, SOURCE_REQUIRED
 from monitor.config.settings import SourceSettings
@@ -9,8 +13,21 @@ from monitor.config.toml_node import Invalid, Node, listed, read_table, suggesti
 from monitor.sources.terms import SourceKind
 from probes.catalog.catalog import Catalog
 
-_OF_OONI = {"platforms", "beside", "run_link"}
-"""Keys that mean nothing to a source that looks from outside."""
+_ALONE: Mapping[str, tuple[SourceKind, ...]] = {
+    "platforms": (SourceKind.OONI, SourceKind.GLOBALPING),
+    "beside": (SourceKind.OONI, SourceKind.GLOBALPING),
+    "run_link": (SourceKind.OONI,),
+    "token": (SourceKind.GLOBALPING,),
+    "probes": (SourceKind.GLOBALPING,),
+}
+"""Keys that mean something to some kinds alone."""
+_DEFAULTS: Mapping[SourceKind, Mapping[str, Any]] = {
+    # It looks in the own database whether anything is suspected, and asks only then.
+    SourceKind.GLOBALPING: {"every": 60.0, "budget": 200},
+}
+_CONTROLS = ("DE", "NL", "US", "FR")
+"""Countries with many probes; the first that are not watched themselves are compared with."""
+_FEWEST_CONTROLS = 2
 
 
 def read_sources(catalog: Catalog | None, node: Node) -> tuple[SourceSettings, ...]:
@@ -28,16 +45,21 @@ def _source(catalog: Catalog | None, node: Node) -> SourceSettings:
         {**SOURCE, "platforms": listed(partial(_platform, catalog))},
         required=SOURCE_REQUIRED,
     )
-    source = SourceSettings(**values)
+    source = SourceSettings(**{**_DEFAULTS.get(values["kind"], {}), **values})
     if not source.countries:
         raise node.table()["countries"].fail("at least one country")
     twice = set(source.countries) & set(source.beside)
     if twice:
         remedy = f"leave out {', '.join(sorted(twice))}, which countries names already"
         raise node.table()["beside"].fail(remedy)
-    if source.kind is not SourceKind.OONI:
-        for name in _OF_OONI & node.table().keys():
-            raise node.table()[name].fail("leave it out", wrong="is for kind ooni alone")
+    for name, kinds in _ALONE.items():
+        if name in node.table() and source.kind not in kinds:
+            raise node.table()[name].fail(
+                "leave it out", wrong=f"is for kind {' and '.join(kinds)} alone"
+            )
+    if source.kind is SourceKind.GLOBALPING and not source.beside:
+        others = [one for one in _CONTROLS if one not in source.countries][:_FEWEST_CONTROLS]
+        source = msgspec.structs.replace(source, beside=tuple(others))
     return source
 
 

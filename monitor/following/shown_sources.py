@@ -11,6 +11,7 @@ from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.source_view import COUNTED, SourceView
 from monitor.sources.terms import TERMS
+from monitor.sources.witnesses import witnesses_of
 from storage.store import SourceStore, StorageError
 from storage.values.sourced import SourceState
 
@@ -32,6 +33,9 @@ async def show_sources(
     in_use = settings()
     try:
         states = await store.source_states() if in_use.sources else {}
+        snapshot = publisher.snapshot
+        active = (*snapshot.events.values(), *snapshot.circumstances)
+        witnesses = await witnesses_of(store, active, now()) if in_use.sources else {}
         views = [
             await _view(one, in_use, store, states.get(str(one.kind), SourceState()), now())
             for one in in_use.sources
@@ -40,7 +44,7 @@ async def show_sources(
         publisher.storage_error("read")
         log.error("sources not read", error=str(error))
         return
-    publisher.sources_seen(tuple(views))
+    publisher.sources_seen(tuple(views), {event: all_ for event, all_ in witnesses.items() if all_})
 
 
 async def _view(

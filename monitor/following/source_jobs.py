@@ -11,6 +11,7 @@ import msgspec
 
 from monitor.config.catalog import shipped_catalog
 from monitor.config.settings import Settings, SourceSettings
+from monitor.following.follow_globalping import GlobalpingFollower
 from monitor.following.follow_ioda import IodaFollower
 from monitor.following.follow_ooni import OoniFollower
 from monitor.following.sourced_events import WINDOW, events_in, merged, row_of
@@ -18,13 +19,14 @@ from monitor.logs import logger
 from monitor.replay.imported_row import Row
 from monitor.replay.platform_of import PlatformLookup
 from monitor.sources.fault import SourceFault, after_answer, after_fault
+from monitor.sources.globalping_client import GlobalpingClient
 from monitor.sources.ioda_client import IodaClient
 from monitor.sources.ooni_client import OoniClient
-from monitor.sources.terms import SourceKind
+from monitor.sources.terms import TERMS, SourceKind
 from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
 from probes.sockets.http_client import httpx
-from storage.store import NotLeadingError, SourceStore, StorageError
+from storage.store import NotLeadingError, StorageError, Store
 from storage.values.sourced import SourceState
 
 log = logger(__name__)
@@ -59,7 +61,7 @@ class SourceJob:
         self,
         source: SourceSettings,
         settings: Settings,
-        store: SourceStore,
+        store: Store,
         *,
         now: Callable[[], datetime],
         transport: httpx.AsyncBaseTransport | None = None,
@@ -100,6 +102,9 @@ class SourceJob:
     async def begin(self) -> None:
         """Go on where another process stopped. StorageError."""
         await self._follower.restore()
+        kind = self._source.kind
+        if TERMS[kind].caution:
+            log.warning(TERMS[kind].caution, source=str(kind))
 
     async def close(self) -> None:
         """Release its connections."""
@@ -175,13 +180,16 @@ def _follower(
     source: SourceSettings,
     settings: Settings,
     catalog: Catalog,
-    store: SourceStore,
+    store: Store,
     now: Callable[[], datetime],
     transport: httpx.AsyncBaseTransport | None,
 ) -> Follower:
     """What reads a source of this kind."""
     if source.kind is SourceKind.IODA:
         return IodaFollower(source, store, IodaClient(source.api, transport), now=now)
+    if source.kind is SourceKind.GLOBALPING:
+        asker = GlobalpingClient(source.api, transport, token=source.token)
+        return GlobalpingFollower(source, settings, store, asker, now=now)
     client = OoniClient(source.api, transport)
     bogons = BogonList(settings.probe.bogon_allow)
     return OoniFollower(source, catalog, store, client, now=now, bogons=bogons)
@@ -193,7 +201,7 @@ class SourceJobs:
     def __init__(
         self,
         settings: Callable[[], Settings],
-        store: SourceStore,
+        store: Store,
         *,
         now: Callable[[], datetime],
     ) -> None:

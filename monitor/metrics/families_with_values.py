@@ -25,12 +25,14 @@ from monitor.analysis.coverage import SIGNS
 from monitor.analysis.events.agreement import WITNESSES
 from monitor.analysis.events.event import Event, EventKind
 from monitor.analysis.events.stretches import first, newest, stretches
+from monitor.analysis.second_witness import grade_of
 from monitor.analysis.verdict import State, VantageState
 from monitor.metrics.published_state import Histogram, Snapshot, VantageView
 from monitor.wording.events import FULL, PARTIAL, SLOWED, SOME, manner_of
 from monitor.wording.failures_and_methods import method_label
 from monitor.wording.functions import function_in_words
 from monitor.wording.local_time import local_text, utc_text
+from monitor.wording.sources import witness_in_message
 from monitor.wording.visible_text import visible
 from monitor.wording.words import words_in
 
@@ -657,6 +659,27 @@ def source_event_state(snapshot: Snapshot, _: datetime) -> Rows:
         for found in one.events:
             if found.active:
                 yield (one.kind, found.country, found.platform, found.event.state), 1
+
+
+@info(*PAIR, "kind", "event", "source", "position", "evidence", "text")
+def second_witness(snapshot: Snapshot, _: datetime) -> Rows:
+    """How a source of others' measurements stands to an active event, also in words."""
+    words = words_in()
+    for event in (*snapshot.events.values(), *snapshot.circumstances):
+        for one in snapshot.witnesses.get(event.id, ()):
+            yield (
+                (
+                    event.country,
+                    event.platform,
+                    event.kind,
+                    event.id,
+                    one.source,
+                    one.position,
+                    grade_of(one),
+                    witness_in_message(words, one),
+                ),
+                1,
+            )
 
 
 def shown_families(snapshot: Snapshot) -> Iterator[Family]:

@@ -16,6 +16,7 @@ import msgspec
 
 from monitor.analysis.coverage import Coverage, Tallies, Tally
 from monitor.analysis.events.event import Event
+from monitor.analysis.second_witness import AnyWitness
 from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth, VantageState
 from monitor.budget.budget import Effort
@@ -209,6 +210,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Dated facts that people added, by start; never part of detection."""
     sources: tuple[SourceView, ...] = ()
     """Configured sources of measurements that others take, in the order of the configuration."""
+    witnesses: Mapping[str, tuple[AnyWitness, ...]] = frozen_map({})
+    """Id of an active event → what these sources have of it."""
     config_refused: bool = False
     """Whether the last reloaded configuration could not be used."""
     clock_steps: int = 0

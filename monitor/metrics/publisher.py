@@ -12,6 +12,7 @@ from threading import Lock
 import msgspec
 
 from monitor.analysis.events.event import Event, EventKind
+from monitor.analysis.second_witness import AnyWitness
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.budget.budget import Effort
 from monitor.budget.bytes_used import bytes_of
@@ -311,10 +312,15 @@ class Publisher:
         if shown != self._snapshot.annotations:
             self._swap(annotations=shown)
 
-    def sources_seen(self, sources: tuple[SourceView, ...]) -> None:
-        """Show these sources of others' measurements instead of those shown before."""
-        if sources != self._snapshot.sources:
-            self._swap(sources=sources)
+    def sources_seen(
+        self,
+        sources: tuple[SourceView, ...],
+        witnesses: Mapping[str, tuple[AnyWitness, ...]] = frozen_map({}),
+    ) -> None:
+        """Show these sources of others' measurements instead of those shown before, and what they
+        have of active events, by id."""
+        if (sources, witnesses) != (self._snapshot.sources, self._snapshot.witnesses):
+            self._swap(sources=sources, witnesses=frozen_map(witnesses))
 
     def config_refused(self) -> None:
         """Show that a reloaded configuration could not be used."""

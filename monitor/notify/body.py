@@ -4,12 +4,13 @@ It says what happened, where, since when, how that is known, and what the event 
 people who pass it on need not guess.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import msgspec
 
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry
+from monitor.analysis.second_witness import AnyWitness
 from monitor.notify.notice_kinds import CLOSING, CORRECTIONS, OPENING, NoticeKind
 from monitor.wording.changes import NOTICE_ADVICE, change_in_words
 from monitor.wording.events import LIMITS, ending, extent, onset, passing
@@ -17,6 +18,7 @@ from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import grade_and_meaning
 from monitor.wording.networks import network_names
+from monitor.wording.sources import witness_in_message
 from monitor.wording.support import doubts, weight
 from monitor.wording.times import moment
 from monitor.wording.words import Words
@@ -39,13 +41,15 @@ class NoticeContent(msgspec.Struct, frozen=True, kw_only=True):
     """When this target was first notified of the event (UTC); None when it never was."""
     late_since: datetime | None = None
     """When this was due (UTC), if that is long ago."""
+    witnesses: tuple[AnyWitness, ...] = ()
+    """What sources of others' measurements have of the same time."""
 
 
 def lines_of(words: Words, notice: NoticeContent, public_url: str = "") -> Iterator[str]:
     """The body. `public_url` is the address of the page, without a slash at its end."""
     event = notice.entry.snapshot
     yield from _about(words, notice)
-    yield from event_lines(words, event)
+    yield from event_lines(words, event, notice.witnesses)
     if notice.occasion in OPENING:
         yield words.gettext("What it is not: %(limit)s", limit=words.gettext(LIMITS[event.kind]))
         yield words.gettext(NOTICE_ADVICE[notice.occasion])
@@ -55,12 +59,14 @@ def lines_of(words: Words, notice: NoticeContent, public_url: str = "") -> Itera
     yield words.gettext("Event: %(id)s", id=words.ltr(event.id))
 
 
-def event_lines(words: Words, event: Event) -> Iterator[str]:
-    """When, where and how, as it is known."""
+def event_lines(words: Words, event: Event, witnesses: Sequence[AnyWitness] = ()) -> Iterator[str]:
+    """When, where and how, as it is known, and how second witnesses stand to it."""
     yield from _when(words, event)
     yield from _where(words, event)
     if event.kind is EventKind.BLOCK:
         yield from _how(words, event)
+    for one in witnesses:
+        yield words.gettext("Second witness: %(seen)s", seen=witness_in_message(words, one))
     if event.passing:
         yield words.gettext("Still answered: %(hosts)s", hosts=passing(words, event))
 

@@ -6,14 +6,15 @@ the detector, not the shutdown of the process.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Protocol
 
 import msgspec
 
-from monitor.analysis.events.event import EventLogEntry
+from monitor.analysis.events.event import Event, EventLogEntry
+from monitor.analysis.second_witness import AnyWitness
 from monitor.logs import logger
 from monitor.notify.body import NoticeContent
 from monitor.notify.message import Section, batches, message, section
@@ -47,6 +48,8 @@ LATE = timedelta(hours=1)
 """A message that is sent later than this after it was due says so."""
 NOT_CONFIGURED = "its route, or this address of it, is no longer configured"
 
+Witnesses = Callable[[Event, datetime], Awaitable[tuple[AnyWitness, ...]]]
+"""Reads what others measured while an event lasted, as of a moment (UTC). Raises StorageError."""
 Place = tuple[str, str]
 """Names of a route and of one of its targets."""
 
@@ -83,14 +86,16 @@ class Delivery:
         *,
         now: Callable[[], datetime],
         chance: Callable[[], float],
+        witnesses: Witnesses | None = None,
     ) -> None:
-        """`now` gives the current UTC time, `chance` a number from 0 to 1 to spread retries.
-        Nothing is delivered before `use`."""
+        """`now` gives the current UTC time, `chance` a number from 0 to 1 to spread retries,
+        `witnesses` what others measured. Nothing is delivered before `use`."""
         self._store = store
         self._service = service
         self._tally = tally
         self._now = now
         self._chance = chance
+        self._witnesses = witnesses
         self._settings = NotifySettings()
         self._known: Mapping[Place, tuple[Route, Target]] = {}
         self._titles: Mapping[str, str] = {}
@@ -247,9 +252,11 @@ class Delivery:
         sections = []
         for due in made.send:
             since = _due_since(due, route)
+            entry = entries[due.newest.event, due.newest.sequence]
             content = NoticeContent(
                 occasion=due.kind,
-                entry=entries[due.newest.event, due.newest.sequence],
+                entry=entry,
+                witnesses=await self._seen_by_others(entry.snapshot),
                 meanwhile=tuple(entries[one.event, one.sequence] for one in due.meanwhile),
                 first_notified=_first_notified(_sent_before(due.newest, before, families)),
                 late_since=since if self._now() - since > LATE else None,
@@ -262,6 +269,16 @@ class Delivery:
             if not await self._send(route, target, made.send[part], sections[part]):
                 return
             begun += count
+
+    async def _seen_by_others(self, event: Event) -> tuple[AnyWitness, ...]:
+        """What a second witness has of it, which no message waits for."""
+        if self._witnesses is None:
+            return ()
+        try:
+            return await self._witnesses(event, self._now())
+        except StorageError as error:
+            log.error("message without a second witness", event_id=event.id, error=str(error))
+            return ()
 
     async def _lines(self, events: Iterable[str]) -> dict[tuple[str, int], EventLogEntry]:
         """The logs of these events and of all events that they continue as or from."""

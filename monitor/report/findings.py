@@ -7,7 +7,7 @@ import msgspec
 
 from monitor.analysis.coverage import Coverage
 from monitor.analysis.events.event import Event, EventLogEntry, EventState
-from monitor.analysis.second_witness import OutsideWitness, Witness
+from monitor.analysis.second_witness import AnyWitness
 from monitor.analysis.verdict import Verdict
 from monitor.report.batches import Signed
 from monitor.report.time_slots import Slot
@@ -110,7 +110,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     related: tuple[Event, ...]
     """Other events that bear on it: outages, shutdowns, lost vantages."""
     annotations: tuple[Annotation, ...]
-    witnesses: tuple[tuple[Event, tuple[Witness | OutsideWitness, ...]], ...] = ()
+    witnesses: tuple[tuple[Event, tuple[AnyWitness, ...]], ...] = ()
     """For each event, what sources of others' measurements have of its time."""
     lanes: tuple[Lane, ...]
     slot: timedelta

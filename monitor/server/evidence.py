@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, NetworkStatus
-from monitor.analysis.second_witness import OutsideWitness, Witness
+from monitor.analysis.second_witness import AnyWitness
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, Verdict
 from monitor.export.common_text import common_texts, with_common_text
 from monitor.export.public_view import PublicView, earlier
@@ -87,7 +87,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     reviews: tuple[Review, ...]
     """Reviews of the event and of those it continues, the oldest first."""
     annotations: tuple[Annotation, ...]
-    witnesses: tuple[Witness | OutsideWitness, ...] = ()
+    witnesses: tuple[AnyWitness, ...] = ()
     """What sources of others' measurements have of the same time."""
     continued_as: str = ""
     """Id of the event that continues this one; empty for none."""

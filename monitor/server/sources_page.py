@@ -1,6 +1,6 @@
 """The page about what others measure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,10 +8,12 @@ from monitor.analysis.events.event import Event, EventState
 from monitor.metrics.published_state import Snapshot
 from monitor.metrics.source_view import SourceView
 from monitor.server.page import Reader
+from monitor.sources.terms import SourceKind
 from monitor.wording.events import onset, what_happened
 from monitor.wording.sources import (
     EXPLANATION,
     LABEL,
+    ON_DEMAND,
     OUTSIDE,
     OWN_AGREE,
     OWN_REACH,
@@ -23,6 +25,10 @@ from monitor.wording.sources import (
 from monitor.wording.words import Words
 
 _MOST_SIGNALS = 50
+_EXPLANATIONS: Mapping[str, str] = {
+    SourceKind.IODA: OUTSIDE,
+    SourceKind.GLOBALPING: ON_DEMAND,
+}
 
 
 def sources_shown(reader: Reader, snapshot: Snapshot, at: datetime) -> dict[str, Any]:
@@ -45,7 +51,7 @@ def sources_shown(reader: Reader, snapshot: Snapshot, at: datetime) -> dict[str,
                     (*line, own_position(words, snapshot, line[0], at))
                     for line in event_lines(words, view, titles)
                 ],
-                "explanation": OUTSIDE if view.outside else EXPLANATION,
+                "explanation": _EXPLANATIONS.get(view.kind, EXPLANATION),
                 "countries": []
                 if view.outside
                 else [

@@ -11,6 +11,8 @@ class SourceKind(StrEnum):
     """Tests that volunteers run on their phones and computers."""
     IODA = "ioda"
     """Outages of countries, seen from outside."""
+    GLOBALPING = "globalping"
+    """Probes on other people's lines, asked when a block is suspected."""
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +28,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """Short name of the licence, stored with every row."""
     home: str
     """Where people can read its data."""
+    caution: str = ""
+    """What whoever switches it on must know; empty: it has nobody test anything."""
 
 
 TERMS: Mapping[SourceKind, Terms] = {
@@ -42,5 +46,17 @@ TERMS: Mapping[SourceKind, Terms] = {
         credit="IODA, Georgia Tech Research Corporation (ioda.inetintel.cc.gatech.edu)",
         licence="all rights reserved",
         home="https://ioda.inetintel.cc.gatech.edu/",
+    ),
+    SourceKind.GLOBALPING: Terms(
+        title="Globalping",
+        api="https://api.globalping.io",
+        credit="measured with Globalping (globalping.io)",
+        licence="none stated",
+        home="https://globalping.io/",
+        caution=(
+            "Globalping has lines of strangers in these countries test the names of platforms that "
+            "are suspected to be blocked: read docs/risk.md first, and leave it off where such a "
+            "test may harm whoever hosts a probe"
+        ),
     ),
 }

@@ -1,38 +1,59 @@
 """Reads what sources have about an event of our own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from monitor.analysis.events.event import Event, EventKind
-from monitor.analysis.second_witness import OnNetwork, OutsideWitness, Witness
+from monitor.analysis.second_witness import AnyWitness, OnNetwork, OutsideWitness, Witness
+from monitor.analysis.verdict import Evidence
 from monitor.sources.terms import TERMS, SourceKind, Terms
 from storage.store import SourceStore
-from storage.values.sourced import OutsideSignal, SourcedCount, SourceState
+from storage.values.sourced import OutsideSignal, SourcedCount, SourcedRow, SourceState
 
 _OF_COUNTRIES = (EventKind.SHUTDOWN, EventKind.INTERNATIONAL_CUT)
 _BEFORE = timedelta(hours=1)
 """A drop may be seen from outside that much before all our vantages are silent."""
+_SURE = 0.5
+_SILENCE = ".timeout"
+_APART, _NETWORKS = timedelta(minutes=5), 2
+"""Tests by probes that are strong evidence together."""
 
 
 async def second_witnesses(
     store: SourceStore, event: Event, now: datetime
-) -> tuple[Witness | OutsideWitness, ...]:
+) -> tuple[AnyWitness, ...]:
     """What every source that is followed has about an event, also when that is nothing: of blocks
     what volunteers measured, of shutdowns what was seen from outside; of a block that too, where
     something was. Empty for other kinds of events. `now` is UTC. Raises StorageError."""
-    if event.kind is not EventKind.BLOCK and event.kind not in _OF_COUNTRIES:
-        return ()
+    return (await witnesses_of(store, [event], now))[event.id]
+
+
+async def witnesses_of(
+    store: SourceStore, events: Iterable[Event], now: datetime
+) -> dict[str, tuple[AnyWitness, ...]]:
+    """The same of several events, by their ids."""
     known = {str(kind): kind for kind in SourceKind}
     states = {
         known[name]: state for name, state in (await store.source_states()).items() if name in known
     }
+    return {event.id: await _of_one(store, event, now, states) for event in events}
+
+
+async def _of_one(
+    store: SourceStore, event: Event, now: datetime, states: Mapping[SourceKind, SourceState]
+) -> tuple[AnyWitness, ...]:
+    if event.kind is not EventKind.BLOCK and event.kind not in _OF_COUNTRIES:
+        return ()
     until = now if event.active else event.end_latest or event.end_earliest or event.updated_at
-    found: list[Witness | OutsideWitness] = []
+    found: list[AnyWitness] = []
     if event.kind is EventKind.BLOCK and SourceKind.OONI in states:
         counts = await store.sourced_counts(
             event.country, event.platform, event.onset_latest, until
         )
-        found.append(_volunteers(TERMS[SourceKind.OONI], counts))
+        found.append(_measured(SourceKind.OONI, counts))
+    asked = states.get(SourceKind.GLOBALPING, SourceState()).asked.split(",")
+    if event.kind is EventKind.BLOCK and event.country in asked:
+        found.append(await _on_demand(store, event, until))
     if SourceKind.IODA in states:
         outside = _outside(TERMS[SourceKind.IODA], states[SourceKind.IODA], event, until)
         if outside.drops or event.kind in _OF_COUNTRIES:
@@ -40,16 +61,49 @@ async def second_witnesses(
     return tuple(found)
 
 
-def _volunteers(terms: Terms, counts: list[SourcedCount]) -> Witness:
+async def _on_demand(store: SourceStore, event: Event, until: datetime) -> Witness:
+    """What probes found that were asked because of the event."""
+    counts = await store.sourced_counts(event.country, event.platform, event.onset_latest, until)
+    failed = [
+        one
+        async for page in store.sourced_rows(str(SourceKind.GLOBALPING), event.onset_latest)
+        for one in page
+        if (one.country, one.platform) == (event.country, event.platform)
+        and one.measured_at < until
+        and one.failed > _SURE
+        and not one.left_out
+    ]
+    return _measured(SourceKind.GLOBALPING, counts, grade_of_probes(failed))
+
+
+def grade_of_probes(failed: Iterable[SourcedRow]) -> Evidence:
+    """How much failing tests by probes prove: never more than weak, unless on two networks or more
+    somebody acted (a reset, a forged answer) twice, five minutes apart or more. Silence alone is a
+    hint, however often."""
+    acted: dict[int, list[datetime]] = {}
+    grade = Evidence.NONE
+    for one in failed:
+        grade = Evidence.WEAK
+        if any(not method.endswith(_SILENCE) for method in one.methods):
+            acted.setdefault(one.asn, []).append(one.measured_at)
+    again = [times for times in acted.values() if max(times) - min(times) >= _APART]
+    return Evidence.STRONG if len(again) >= _NETWORKS else grade
+
+
+def _measured(
+    source: SourceKind, counts: list[SourcedCount], grade: Evidence = Evidence.NONE
+) -> Witness:
+    terms = TERMS[source]
     return Witness(
-        source=str(SourceKind.OONI),
+        source=str(source),
+        grade=grade,
         title=terms.title,
         credit=terms.credit,
         home=terms.home,
         networks=tuple(
             OnNetwork(asn=one.asn, total=one.total, failed=one.failed)
             for one in counts
-            if one.source == SourceKind.OONI
+            if one.source == source
         ),
     )
 
@@ -63,6 +117,7 @@ def _outside(terms: Terms, state: SourceState, event: Event, until: datetime) ->
         credit=terms.credit,
         home=f"{terms.home}country/{event.country}",
         read=asked and answered is not None and answered >= event.onset_latest,
+        of_platform=event.kind is EventKind.BLOCK,
         drops=tuple(sorted(_worst(state.signals, event, until).items())),
     )
 

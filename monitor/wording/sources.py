@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
-from monitor.analysis.events.event import Event, EventKind
-from monitor.analysis.second_witness import OutsideWitness, Position, Witness
+from monitor.analysis.events.event import Event
+from monitor.analysis.second_witness import AnyWitness, OutsideWitness, Position, grade_of
+from monitor.analysis.verdict import Evidence
+from monitor.wording.grades import grade_in_words
 from monitor.wording.languages import N_
 from monitor.wording.networks import network_name
 from monitor.wording.words import Words
@@ -22,6 +24,11 @@ EXPLANATION = N_(
     "none, never mean that nothing is blocked. They are kept apart from the results of our own "
     "vantage points, and never change them."
 )
+ON_DEMAND = N_(
+    "Probes on the lines of other people test a platform only once it is suspected to be blocked "
+    "there. What they find never confirms, changes or ends an event, and few probes that reach it "
+    "never mean that nothing is blocked."
+)
 OUTSIDE = N_(
     "It looks at whole countries from outside, and says nothing about platforms. What it does not "
     "see may happen all the same: mobile networks and slow lines hardly show."
@@ -33,32 +40,58 @@ OWN_SILENT = N_("No vantage point of our own can tell.")
 
 _MOST_NETWORKS = 12
 _AGREES = N_("%(source)s agrees: %(seen)s")
-_AGREES_IN_PART = N_("%(source)s agrees in part: %(seen)s")
-_SEES_NOTHING = N_("%(source)s sees no outage of the country, which excludes none")
-_NOT_READ = N_("%(source)s was not read in that time")
-_CAUTION = N_("%(source)s sees an outage of the whole country in that time: %(seen)s")
+_AGREES_GRADED = N_("%(source)s agrees (evidence: %(grade)s): %(seen)s")
 DATASOURCES: Mapping[str, str] = {
     "bgp": N_("routes (BGP) -%(lost)s"),
     "ping-slash24": N_("active probing -%(lost)s"),
 }
 """Ways of looking from outside, with what was lost."""
-_POSITIONS: Mapping[Position, str] = {
+_OUTSIDE: Mapping[Position, str] = {
+    Position.AGREES: _AGREES,
+    Position.AGREES_IN_PART: N_("%(source)s agrees in part: %(seen)s"),
+    Position.SILENT: N_("%(source)s sees no outage of the country, which excludes none"),
+    Position.NOT_READ: N_("%(source)s was not read in that time"),
+    Position.CAUTION: N_("%(source)s sees an outage of the whole country in that time: %(seen)s"),
+}
+_MEASURED: Mapping[Position, str] = {
     Position.AGREES: _AGREES,
     Position.SILENT: N_("%(source)s is silent: %(seen)s"),
     Position.DIFFERS: N_("%(source)s differs: %(seen)s"),
 }
 
 
-def witness_lines(words: Words, one: Witness | OutsideWitness, event: Event) -> list[str]:
+def witness_line(words: Words, one: AnyWitness) -> str:
+    """What a source saw during an event, in one line."""
+    if isinstance(one, OutsideWitness):
+        return words.gettext(
+            _OUTSIDE[one.position],
+            source=one.title,
+            seen=words.listed(drop(words, name, share) for name, share in one.drops),
+        )
+    found = seen(words, one.total, one.failed, len(one.networks))
+    if grade_of(one) is not Evidence.NONE:
+        grade = grade_in_words(words, one.grade)
+        return words.gettext(_AGREES_GRADED, source=one.title, grade=grade, seen=found)
+    return words.gettext(_MEASURED[one.position], source=one.title, seen=found)
+
+
+def witness_in_message(words: Words, one: AnyWitness) -> str:
+    """The same with the attribution that the source asks for, where anything of its is shown."""
+    line = witness_line(words, one)
+    if one.position in (Position.SILENT, Position.NOT_READ):
+        return line
+    return words.gettext("%(seen)s (%(credit)s)", seen=line, credit=words.ltr(one.credit))
+
+
+def witness_lines(words: Words, one: AnyWitness, event: Event) -> list[str]:
     """What a source saw during an event; of volunteers also what they saw of each affected
     network."""
     if isinstance(one, OutsideWitness):
-        return [_outside(words, one, event)]
+        return [witness_line(words, one)]
     affected = [network for network in event.networks if network.affected and network.asn]
     names = {network.asn: network.network for network in affected}
-    found = seen(words, one.total, one.failed, len(one.networks))
     return [
-        words.gettext(_POSITIONS[one.position], source=one.title, seen=found),
+        witness_line(words, one),
         *(
             words.gettext(
                 "%(network)s: %(seen)s",
@@ -68,20 +101,6 @@ def witness_lines(words: Words, one: Witness | OutsideWitness, event: Event) -> 
             for own in one.on(list(names)[:_MOST_NETWORKS])
         ),
     ]
-
-
-def _outside(words: Words, one: OutsideWitness, event: Event) -> str:
-    if not one.drops:
-        silent = _SEES_NOTHING if one.read else _NOT_READ
-        return words.gettext(silent, source=one.title)
-    message = _CAUTION
-    if event.kind is not EventKind.BLOCK:
-        message = _AGREES if one.whole else _AGREES_IN_PART
-    return words.gettext(
-        message,
-        source=one.title,
-        seen=words.listed(drop(words, name, share) for name, share in one.drops),
-    )
 
 
 def drop(words: Words, datasource: str, share: float) -> str:

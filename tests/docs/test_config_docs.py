@@ -73,6 +73,8 @@ AGENT = (
     f'sealing_key = "{"A" * 43}="\n'
 )
 SOURCE = 'kind = "ooni"\ncountries = ["PK"]\n'
+OF_GLOBALPING = ("token", "probes")
+"""Keys of `[[source]]` that no other kind has."""
 ROUTE = 'name = "ops"\nurls = ["json://127.0.0.1/"]\n'
 
 
@@ -95,6 +97,11 @@ ROWS = {(table, key): row for table in TABLES for key, row in rows(table).items(
 EVERY = sorted(ROWS)
 
 
+def source_with(key: str) -> str:
+    """A source of a kind that has this key."""
+    return SOURCE.replace("ooni", "globalping") if key in OF_GLOBALPING else SOURCE
+
+
 def shown_in(table: str, key: str, value: str) -> str:
     """A whole file in which `key` has this value."""
     line = f"{key} = {value}\n"
@@ -107,7 +114,8 @@ def shown_in(table: str, key: str, value: str) -> str:
         kept = "".join(f"{row}\n" for row in ROUTE.splitlines() if not row.startswith(f"{key} "))
         return f"{vantage}[[notify.route]]\n{kept}{line}"
     if table == "source":
-        kept = "".join(f"{row}\n" for row in SOURCE.splitlines() if not row.startswith(f"{key} "))
+        whole = source_with(key)
+        kept = "".join(f"{row}\n" for row in whole.splitlines() if not row.startswith(f"{key} "))
         return f"{vantage}[[source]]\n{kept}{line}"
     if table == "agent":
         kept = "".join(f"{row}\n" for row in AGENT.splitlines() if not row.startswith(f"{key} "))
@@ -123,7 +131,7 @@ def load(folder: Path, text: str) -> Settings:
     (folder / "my-platforms.toml").write_text("")
     path = folder / "shutwatch.toml"
     path.write_text(text, encoding="utf-8")
-    return load_config(path, {"PROXY_PASSWORD": "made up"})
+    return load_config(path, {"PROXY_PASSWORD": "made up", "GLOBALPING_TOKEN": "too"})
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -210,7 +218,7 @@ def test_every_default_is_the_one_in_force(table: str, key: str, tmp_path: Path)
     empty = {
         "notify.route": f"[[notify.route]]\n{ROUTE}",
         "collector": "[collector]\n",
-        "source": f"[[source]]\n{SOURCE}",
+        "source": f"[[source]]\n{source_with(key)}",
         "agent": f"[agent]\n{AGENT}",
     }
     left_out = load(tmp_path, f"[[vantage]]\n{VANTAGE}{empty.get(table, '')}")

@@ -10,6 +10,7 @@ import msgspec
 from prometheus_client.metrics_core import Metric
 
 from monitor.analysis.events.event import EventKind, EventState
+from monitor.analysis.second_witness import Witness
 from monitor.analysis.verdict import FunctionVerdict, State, VantageState
 from monitor.metrics.ingest_counts import IngestCounts, Spool
 from monitor.metrics.scrapes import create_registry
@@ -89,7 +90,9 @@ def full_scrape() -> Iterator[Metric]:
     )
     publisher.notifications_pending({"newsroom": [datetime(2024, 2, 17, tzinfo=UTC)]})
     publisher.annotated([annotation()])
-    publisher.sources_seen((followed(),))
+    witness = Witness(source="ooni", title="OONI", credit="c", home="h", networks=())
+    active = next(iter(publisher.snapshot.events.values()))
+    publisher.sources_seen((followed(),), {active.id: (witness,)})
     return iter(create_registry(publisher, ingested()).collect())
 
 

@@ -14,6 +14,7 @@ from monitor.server.api.cursor import Cursors
 from monitor.server.api.json_rows import json_rows
 from monitor.server.api.request import Query
 from monitor.server.api.resources import Resource
+from monitor.server.api.witnesses import witnesses_shown
 from monitor.server.entity_tag import tagged
 from storage.first_rows import first_rows
 from storage.store import Store
@@ -43,6 +44,8 @@ async def json_page(
             known = await stored_coverage(store, query.counted, interval, utc_now())
             more["coverage"] = coverage_object(known, any_event=bool(found))
         values, following = found[: query.limit], None
+        if resource.witnessed:
+            more["witnesses"] = await witnesses_shown(store, values, utc_now())
         if len(found) > query.limit:
             position = resource.position(values[-1])
             cursor = cursors.write(resource.name, position, hidden=query.hidden)

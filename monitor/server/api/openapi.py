@@ -7,6 +7,7 @@ from monitor.export.coverage import SCHEMA as COVERAGE_SCHEMA
 from monitor.server.api.json_rows import SCHEMAS
 from monitor.server.api.parameters import PAGING, Parameter
 from monitor.server.api.resources import RESOURCES, Resource
+from monitor.server.api.witnesses import SCHEMA as WITNESSES_SCHEMA
 from monitor.wire.openapi import SCHEMA, parameter, refusals, response, write_document
 
 _REFUSALS = (400, 403, 404, 405, 503)
@@ -51,7 +52,9 @@ def _page_operation(resource: Resource) -> dict[str, Any]:
         "type": ["string", "null"],
         "description": "Address of the next page; null on the last one.",
     }
-    more = {"coverage": COVERAGE_SCHEMA} if resource.covered else {}
+    more: dict[str, Any] = {"coverage": COVERAGE_SCHEMA} if resource.covered else {}
+    if resource.witnessed:
+        more["witnesses"] = WITNESSES_SCHEMA
     page = {
         "type": "object",
         "required": ["data", "next", *more],

@@ -38,6 +38,8 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     """Whether parts of that number can be a position."""
     covered: bool = False
     """Whether an empty answer could be taken for good news: then a page carries the coverage."""
+    witnessed: bool = False
+    """Whether a page carries what others measured in the time of its rows, which are events."""
     public: bool = True
     """Whether readers who may not see vantages may read it."""
 
@@ -84,6 +86,7 @@ RESOURCES: tuple[Resource, ...] = (
         filters=(*_WHERE, *_WHEN, p.state(EventState), p.EVENT),
         export=EXPORTS[Kind.EVENTS],
         covered=True,
+        witnessed=True,
         position_length=LENGTHS[Event],
     ),
     Resource(

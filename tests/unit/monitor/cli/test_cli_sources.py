@@ -40,6 +40,21 @@ def test_countries_alone_make_a_configuration(folder: Path) -> None:
     assert "No control vantage" not in checked.stdout
 
 
+def test_whoever_has_strangers_test_is_told(folder: Path) -> None:
+    """Before it begins: what it does to whom, and where to read on. Other sources need no such
+    words."""
+    assert typed("init", "--country", "PK").exit_code == 0
+    caution = "has lines of strangers in these countries test the names"
+    assert caution not in typed("check", "shutwatch.toml").stdout
+    path = folder / "shutwatch.toml"
+    text = path.read_text()
+    path.write_text(f'{text}\n[[source]]\nkind = "globalping"\ncountries = ["PK"]\n')
+    checked = typed("check", "shutwatch.toml")
+    assert checked.exit_code == 0, checked.output
+    assert caution in checked.stdout
+    assert "docs/risk.md" in checked.stdout
+
+
 def test_a_name_that_is_no_code_is_corrected() -> None:
     """Before a file is written."""
     refused = typed("init", "--country", "Pakistan")

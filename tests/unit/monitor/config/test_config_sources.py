@@ -9,6 +9,7 @@ from monitor.config.settings import SourceSettings
 from monitor.config.toml_problem import ConfigError
 from monitor.sources.terms import SourceKind
 
+ACCOUNT = "of-nobody"
 FIELD = '[[vantage]]\nid = "here"\ncountry = "PK"\n'
 SOURCE = '[[source]]\nkind = "ooni"\ncountries = ["PK", "BR"]\n'
 
@@ -38,10 +39,25 @@ def test_without_a_source_nobody_is_asked(tmp_path: Path) -> None:
     assert _load(tmp_path, FIELD) == ()
 
 
+def test_globalping_is_asked_sparingly_and_compared_with_other_countries(tmp_path: Path) -> None:
+    """Within the free quota, from few probes; its token comes from the environment."""
+    path = tmp_path / "shutwatch.toml"
+    path.write_text(
+        '[[source]]\nkind = "globalping"\ncountries = ["PK", "DE"]\ntoken = "${GLOBALPING_TOKEN}"\n'
+    )
+    (source,) = load_config(path, {"GLOBALPING_TOKEN": ACCOUNT}).sources
+    assert (source.budget, source.every, source.probes) == (200, 60.0, 6)
+    assert source.beside == ("NL", "US")
+    assert source.token == ACCOUNT
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        (SOURCE.replace("ooni", "oni"), r'source\[1\].kind = "oni" → one of "ooni", "ioda"'),
+        (
+            SOURCE.replace("ooni", "oni"),
+            r'source\[1\].kind = "oni" → one of "ooni", "ioda", "globalping"',
+        ),
         ('[[source]]\nkind = "ooni"\n', r"source\[1\].countries is missing"),
         (SOURCE.replace('"PK", "BR"', ""), r"source\[1\].countries.*at least one country"),
         (SOURCE.replace("PK", "UK"), r'source\[1\].countries\[1\] = "UK".*write "GB"'),
@@ -54,9 +70,11 @@ def test_without_a_source_nobody_is_asked(tmp_path: Path) -> None:
         (SOURCE.replace("[[source]]", "[source]"), "in double brackets"),
         (
             SOURCE.replace("ooni", "ioda") + 'platforms = ["x"]\n',
-            r"source\[1\].platforms is for kind ooni alone.*leave it out",
+            r"source\[1\].platforms is for kind ooni and globalping alone.*leave it out",
         ),
         (SOURCE + 'key = "x"\n', "is not a setting shutwatch knows"),
+        (SOURCE + 'token = "x"\n', r"source\[1\].token .* is for kind globalping alone"),
+        (SOURCE.replace("ooni", "globalping") + "probes = 11\n", "a whole number from 2 to 10"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(text: str, named: str, tmp_path: Path) -> None:

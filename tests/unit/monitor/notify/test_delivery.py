@@ -11,7 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from monitor.analysis.events.event import Event, EventState
-from monitor.notify.delivery import GRACE, NOT_CONFIGURED, Delivery
+from monitor.analysis.second_witness import AnyWitness, OnNetwork, Witness
+from monitor.notify.delivery import GRACE, NOT_CONFIGURED, Delivery, Witnesses
 from monitor.notify.message_value import Message, Urgency
 from monitor.notify.settings import NotifySettings, Quiet, Route, Target
 from monitor.notify.still_due import CORRECTED, NEVER_SENT
@@ -94,10 +95,19 @@ class World:
         self.settings = NotifySettings(route=routes, give_up=give_up)
         self._saved = 0
         self._sequences: dict[str, int] = {}
+        self.witnesses: Witnesses | None = None
+        """What reads what others measured."""
 
     def courier(self) -> Delivery:
         """One that has not begun."""
-        made = Delivery(self.store, self.post, self.counts, now=now, chance=lambda: 0.5)
+        made = Delivery(
+            self.store,
+            self.post,
+            self.counts,
+            now=now,
+            chance=lambda: 0.5,
+            witnesses=self.witnesses,
+        )
         made.use(self.settings, TITLES, "")
         return made
 
@@ -167,6 +177,27 @@ async def test_what_is_stored_is_told_once_after_a_moment(make: Callable[..., Wo
     assert await world.rows() == [("confirmed", "sent", 1)]
     assert (world.counts.delivered, world.counts.failures) == (1, 0)
     assert world.counts.pending == {"ops": 0}
+
+
+async def test_a_message_says_what_others_measured(make: Callable[..., World]) -> None:
+    """As it is when the message is sent. A store that fails then holds nothing up."""
+
+    async def agrees(event: Event, at: datetime) -> tuple[AnyWitness, ...]:
+        assert at == now()
+        networks = (OnNetwork(asn=event.networks[0].asn, total=4, failed=4),)
+        return (Witness(source="ooni", title="OONI", credit="c", home="h", networks=networks),)
+
+    async def fails(*_: object) -> tuple[AnyWitness, ...]:
+        raise StorageError("full")
+
+    for reads, said in ((None, False), (agrees, True), (fails, False)):
+        world = await opened(make())
+        world.witnesses = reads
+        async with world.working() as courier:
+            await world.happen(courier, ("confirmed", block()))
+            await asyncio.sleep(60)
+        ((_, _, message),) = world.post.sent
+        assert ("Second witness: OONI agrees: 4 of 4 tests failed" in message.body) is said
 
 
 async def test_what_comes_close_together_is_one_message(make: Callable[..., World]) -> None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from monitor.analysis.events.event import EventKind, EventState, Scope
 from monitor.analysis.judge.evidence_grades import WEIGHTS
+from monitor.analysis.second_witness import OnNetwork, OutsideWitness, Witness
 from monitor.analysis.verdict import Evidence
 from monitor.notify.body import NoticeContent
 from monitor.notify.message import (
@@ -209,6 +210,36 @@ def test_a_list_of_sites_is_told_with_what_is_on_it() -> None:
     assert "site12.example" not in text
     assert "cut lines look the same" in text
     assert "Still answered" not in say(told(NoticeKind.CONFIRMED, shutdown())).body
+
+
+def test_a_second_witness_stands_beside_the_evidence() -> None:
+    """As on the page, with the credit that each source asks for; a silent one shows no data, and
+    needs none."""
+    volunteers = Witness(
+        source="ooni",
+        title="OONI",
+        credit="Data: OONI (ooni.org), CC BY-NC-SA 4.0",
+        home="https://explorer.ooni.org/",
+        networks=(OnNetwork(asn=17557, total=3, failed=2),),
+    )
+    silent = replace(volunteers, title="Globalping", networks=())
+    outside = OutsideWitness(
+        source="ioda",
+        title="IODA",
+        credit="IODA, Georgia Tech",
+        home="https://ioda.example/",
+        read=True,
+        drops=(("bgp", 0.6),),
+        of_platform=True,
+    )
+    several = (volunteers, silent, outside)
+    body = say(replace(told(NoticeKind.CONFIRMED, block()), witnesses=several)).body
+    first = body.index("Second witness: OONI agrees: 2 of 3 tests failed, 1 network (Data: OONI")
+    assert body.index("Evidence: conclusive") < first < body.index("What it is not")
+    assert "Second witness: Globalping is silent: not seen\n" in body
+    assert (
+        "outage of the whole country in that time: routes (BGP) -60% (IODA, Georgia Tech)" in body
+    )
 
 
 def test_what_is_suspected_asks_for_patience() -> None:

@@ -158,3 +158,19 @@ async def test_a_monitor_without_vantages_is_ready_once_its_source_is_read() -> 
     await show_sources(empty, publisher, _settings, now=lambda: seed.NOW)
     assert publisher.ready() == (True, "ready")
     await empty.close()
+
+
+async def test_the_metric_of_a_second_witness_says_what_the_page_says(store: MemoryStore) -> None:
+    """Of an active event, for alerts; without a source there is none."""
+    publisher = seed.publisher()
+    await _rows(store, SourceState(answered_at=seed.NOW), 1.0, 1.0, 0.0)
+    await _page(store, "/sources", publisher)
+    scrape, _ = create_registry(publisher).scrape("")
+    (line,) = [
+        one
+        for one in scrape.decode().splitlines()
+        if one.startswith("shutwatch_second_witness_info{") and 'platform="x"' in one
+    ]
+    assert 'source="ooni"' in line
+    assert 'position="agrees"' in line
+    assert f'text="OONI agrees: 2 of 3 tests failed, 1 network ({CREDIT})"' in line

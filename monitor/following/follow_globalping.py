@@ -1,0 +1,200 @@
+"""Asks Globalping for a second opinion whenever a block is suspected, and never otherwise.
+
+Whoever hosts a probe has their line test the suspected name. So it is asked twice for each platform
+and country in a day, five minutes apart or more, from few probes, and only about what our own
+vantages or volunteers suspect since lately. Each try is noted before it is made: one that is cut
+short is not repeated for ever.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+import msgspec
+
+from monitor.analysis.events.event import EventKind, EventState
+from monitor.config.settings import Settings, SourceSettings
+from monitor.following.quota import charged, may_list
+from monitor.following.second_opinion import Round, Suspect, second_opinion
+from monitor.sources.globalping_client import Finished, GlobalpingClient, Question
+from probes.catalog.catalog import Endpoint, Function, Platform, ReferenceScope
+from probes.catalog.endpoint_kinds import EndpointKind
+from probes.layers.bogon import BogonList
+from storage.store import Store
+from storage.values.selection import Selection
+from storage.values.sourced import SourceState
+
+ROUNDS, TRIES = 2, 4
+"""Rounds of each platform and country in a day, and tries to make them."""
+APART = timedelta(minutes=5)
+LATELY = timedelta(days=1)
+_REFERENCES = 2
+_LIMITS_EVERY = timedelta(minutes=30)
+"""How often it is asked what is left, which costs nothing, so that its health is known before it is
+needed."""
+_SUSPICIOUS = (EventState.SUSPECTED, EventState.CONFIRMED)
+_TRIED, _DONE = "tried", "done"
+
+
+class GlobalpingFollower:
+    """Asks for one `[[source]]` of kind `globalping`."""
+
+    def __init__(
+        self,
+        source: SourceSettings,
+        settings: Settings,
+        store: Store,
+        client: GlobalpingClient,
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
+        """`now` gives UTC."""
+        self._source = source
+        self._settings = settings
+        self._store = store
+        self._client = client
+        self._now = now
+        self._bogons = BogonList(settings.probe.bogon_allow)
+        self._how = Round(
+            probes=source.probes, beside=source.beside, references=_references(settings)
+        )
+        self.state = SourceState()
+
+    async def restore(self) -> None:
+        """Go on where another process stopped. StorageError."""
+        kind = str(self._source.kind)
+        self.state = (await self._store.source_states()).get(kind, SourceState())
+        asked = ",".join(sorted(self._source.countries))
+        self.state = msgspec.structs.replace(self.state, asked=asked)
+
+    async def poll(self) -> None:
+        """Ask about what is suspected since lately. Raises SourceFault and StorageError."""
+        now = self._now()
+        self._forget(now)
+        due = [one for one in await self._suspects(now) if self._due(one, now)]
+        answered = self.state.answered_at
+        if due or answered is None or now - answered >= _LIMITS_EVERY:
+            await self._read_limits()
+        for suspect in due:
+            left = self.state.remaining
+            room = may_list(self.state, self._source.budget, self._how.cost, self._now())
+            if not room or (left is not None and left < self._how.cost):
+                return
+            await self._round(suspect)
+
+    async def close(self) -> None:
+        """Release its connections."""
+        await self._client.close()
+
+    async def _read_limits(self) -> None:
+        now = self._now()
+        try:
+            await self._client.limits()
+        finally:
+            self._charge()
+        self.state = msgspec.structs.replace(self.state, answered_at=now)
+
+    def _charge(self) -> None:
+        state = charged(self.state, self._client.taken, self._now())
+        self.state = msgspec.structs.replace(state, remaining=self._client.remaining)
+
+    async def _round(self, suspect: Suspect) -> None:
+        kind = str(self._source.kind)
+        self._note(suspect, _TRIED)
+        await self._store.add_sourced((), kind, self.state)
+        rows, malformed = await second_opinion(
+            self._ask, suspect, self._how, self._bogons, self._now
+        )
+        self._note(suspect, _DONE)
+        newest = [one.measured_at for one in rows]
+        known = [] if self.state.newest_at is None else [self.state.newest_at]
+        state = msgspec.structs.replace(
+            self.state,
+            answered_at=self._now(),
+            newest_at=max((*newest, *known), default=None),
+            malformed=self.state.malformed + malformed,
+            judged=self.state.judged + len(rows),
+        )
+        added = await self._store.add_sourced(rows, kind, state)
+        self.state = msgspec.structs.replace(
+            state, rows=state.rows + added, repeated=state.repeated + len(rows) - added
+        )
+
+    async def _ask(self, question: Question) -> Finished | None:
+        try:
+            asked = await self._client.ask(question)
+        finally:
+            self._charge()
+        return await self._client.finished(asked) if asked else None
+
+    # -- what is asked about ---------------------------------------------------------------------
+
+    async def _suspects(self, now: datetime) -> list[Suspect]:
+        """What our own vantages suspect since lately, then what volunteers do; the newest first."""
+        places: dict[tuple[str, str], tuple[str, ...]] = {}
+        since = now - LATELY
+        own = [
+            event
+            for country in self._source.countries
+            async for page in self._store.events(Selection(country=country, since=since))
+            for event in page
+            if event.kind is EventKind.BLOCK
+            and event.state in _SUSPICIOUS
+            and event.detected_at >= since
+        ]
+        for event in sorted(own, key=lambda one: one.detected_at, reverse=True):
+            places.setdefault((event.country, event.platform), event.functions)
+        others = await self._store.sourced_events(since=since)
+        for one in sorted(others, key=lambda one: one.first_seen_at, reverse=True):
+            if one.event.state in _SUSPICIOUS and one.first_seen_at >= since:
+                places.setdefault((one.country, one.platform), one.event.functions)
+        platforms = {one.name: one for one in self._settings.catalog.platforms}
+        wanted = self._source.platforms or tuple(platforms)
+        return [
+            Suspect(country=country, platform=platforms[name], function=where, endpoint=page)
+            for (country, name), functions in places.items()
+            if country in self._source.countries and name in wanted and name in platforms
+            for where, page in _page_of(platforms[name], functions)
+        ]
+
+    def _due(self, suspect: Suspect, now: datetime) -> bool:
+        tried, done = self._moments(suspect, _TRIED), self._moments(suspect, _DONE)
+        if len(done) >= ROUNDS or len(tried) >= TRIES:
+            return False
+        return not done or now - max(done) >= APART
+
+    def _moments(self, suspect: Suspect, what: str) -> list[datetime]:
+        begins = f"{what} {suspect.country} {suspect.platform.name} "
+        return [at for name, at in self.state.cursors.items() if name.startswith(begins)]
+
+    def _note(self, suspect: Suspect, what: str) -> None:
+        number = len(self._moments(suspect, what)) + 1
+        name = f"{what} {suspect.country} {suspect.platform.name} {number}"
+        cursors = {**self.state.cursors, name: self._now()}
+        self.state = msgspec.structs.replace(self.state, cursors=cursors)
+
+    def _forget(self, now: datetime) -> None:
+        kept = {name: at for name, at in self.state.cursors.items() if now - at <= LATELY}
+        self.state = msgspec.structs.replace(self.state, cursors=kept)
+
+
+def _page_of(platform: Platform, functions: tuple[str, ...]) -> Iterator[tuple[Function, Endpoint]]:
+    """The page to fetch: of a function that is blocked if it has one, else of a core one. Nothing
+    for a platform without a page."""
+    pages = [
+        (function, endpoint)
+        for function in platform.functions
+        for endpoint in function.endpoints[:1]
+        if endpoint.kind is EndpointKind.HTTPS and endpoint.verify
+    ]
+    blocked = [one for one in pages if one[0].name in functions]
+    core = [one for one in pages if one[0].core]
+    yield from (blocked or core)[:1]
+
+
+def _references(settings: Settings) -> tuple[Endpoint, ...]:
+    """References abroad that have a page."""
+    return tuple(
+        one.endpoint
+        for one in settings.catalog.references
+        if one.scope is ReferenceScope.INTERNATIONAL and one.endpoint.kind is EndpointKind.HTTPS
+    )[:_REFERENCES]
