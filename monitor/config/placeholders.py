@@ -75,8 +75,8 @@ def _values(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "vantage_check.echo", url
     for url in (*settings.timestamps.authorities, *settings.timestamps.calendars):
         yield "timestamps", url
-    for source in settings.sources:
-        yield f"url of source {source.kind}", source.url
+    for followed in settings.sources:
+        yield f"url of source {followed.kind}", followed.url
     yield "archive.endpoint", settings.archive.endpoint
     if settings.agent is not None:
         for origin in settings.agent.collectors:

@@ -85,6 +85,7 @@ class What(StrEnum):
     TARGET_UNTRIED = "target_untried"
     TARGET_FAILS = "target_fails"
     PING_SILENT = "ping_silent"
+    SOURCE_SILENT = "source_silent"
     PROMETHEUS_SILENT = "prometheus_silent"
     PROMETHEUS_UNAWARE = "prometheus_unaware"
     PROMETHEUS_FAILS = "prometheus_fails"
@@ -360,6 +361,10 @@ SENTENCES: Mapping[str, _Said] = {
     What.PING_SILENT: _Said(
         "The server of notify.ping_url cannot be reached (%(why)s).",
         "Correct ping_url, or let it pass.",
+    ),
+    What.SOURCE_SILENT: _Said(
+        "The server of source %(source)s cannot be reached (%(why)s).",
+        "Let https to it pass, or take another way: docs/sources.md.",
     ),
     What.PROMETHEUS_SILENT: _Said(
         "Prometheus does not answer at %(address)s (%(why)s).",
