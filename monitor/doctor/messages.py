@@ -4,6 +4,7 @@ import asyncio
 from urllib.parse import urlsplit
 
 from monitor.doctor.trial import Checked, Trial, found, server_silent
+from monitor.measuring.weaknesses import untold
 from monitor.notify.apprise_service import AppriseService, NotInstalledError, server_of
 from monitor.notify.message import trial_message
 from monitor.notify.message_words import message_words
@@ -23,7 +24,7 @@ async def try_messages(trial: Trial) -> list[Checked]:
     if settings.notify.ping_url:
         tried.append(_try_url("ping", "", What.PING_SILENT, settings.notify.ping_url))
     tried += [_try_url("source", one.kind, What.SOURCE_SILENT, one.api) for one in settings.sources]
-    nobody = [] if targets else [found("notification", "", What.NO_MESSAGES)]
+    nobody = [Checked(check="notification", finding=one) for one in untold(settings)]
     return [*nobody, *await asyncio.gather(*tried)]
 
 

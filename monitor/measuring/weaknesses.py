@@ -4,7 +4,10 @@
 """
 
 import math
+import shutil
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from monitor.config.advice import advice
 from monitor.config.placeholders import placeholders
@@ -15,12 +18,32 @@ from monitor.wording.findings import Finding, What
 from probes.sockets.system_resolvers import ResolverAddress
 
 _MINUTE = 60.0
+_NAME = "shutwatch"
 
 
 def weaknesses(settings: Settings, system: Sequence[ResolverAddress] = ()) -> tuple[Finding, ...]:
     """Of these settings, on a machine with these resolvers of its own."""
-    unset = () if settings.source else (Finding(what=What.NO_CONFIGURATION),)
-    return (*unset, *placeholders(settings), *advice(settings, system), *_about_cycles(settings))
+    unset = Finding(what=What.NO_CONFIGURATION, values={"command": typed_command("init")})
+    return (
+        *(() if settings.source else (unset,)),
+        *placeholders(settings),
+        *advice(settings, system),
+        *_about_cycles(settings),
+    )
+
+
+def untold(settings: Settings) -> tuple[Finding, ...]:
+    """That nobody gets a message; no weakness where Prometheus has the alerts."""
+    return () if settings.notify.route else (Finding(what=What.NO_MESSAGES),)
+
+
+def typed_command(command: str) -> str:
+    """How a command is typed here: by its name where the shell finds it, else by its path."""
+    called = Path(sys.argv[0])
+    if called.name != _NAME or shutil.which(_NAME):
+        return f"{_NAME} {command}"
+    here = Path.cwd()
+    return f"{called.relative_to(here) if called.is_relative_to(here) else called} {command}"
 
 
 def _about_cycles(settings: Settings) -> tuple[Finding, ...]:

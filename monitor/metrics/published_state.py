@@ -20,6 +20,7 @@ from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth, VantageState
 from monitor.budget.budget import Effort
 from monitor.metrics.source_view import SourceView
+from monitor.wording.findings import Finding
 from probes.catalog.catalog import Catalog
 from probes.measurement import Layer
 from probes.vantage import VantagePoint, VantageRole
@@ -209,6 +210,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Dated facts that people added, by start; never part of detection."""
     sources: tuple[SourceView, ...] = ()
     """Configured sources of measurements that others take, in the order of the configuration."""
+    weaknesses: tuple[Finding, ...] = ()
+    """What the configuration leaves open, as `shutwatch check` says it."""
     config_refused: bool = False
     """Whether the last reloaded configuration could not be used."""
     clock_steps: int = 0

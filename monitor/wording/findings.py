@@ -28,6 +28,15 @@ class Level(StrEnum):
     """It does not work."""
 
 
+LEVELS: Mapping[Level, str] = {
+    Level.NOTE: N_("wait"),
+    Level.WARNING: N_("advisable"),
+    Level.PROBLEM: N_("to do"),
+}
+DONE = N_("done")
+WORKS = N_("Vantage %(vantage)s works.")
+
+
 class What(StrEnum):
     """What can be found. Of a vantage that does not work it is the id of the health's rule."""
 
@@ -121,7 +130,7 @@ SENTENCES: Mapping[str, _Said] = {
             "No configuration is in use: the line of this machine is tested as if it were in an"
             " unknown country."
         ),
-        N_("Type “shutwatch init”. It asks, and writes a file. Then start with that file."),
+        N_("Type “%(command)s”. It asks, writes a file, and says how to start with it."),
     ),
     What.NO_CONTROL: _Said(
         N_(
