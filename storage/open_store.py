@@ -8,6 +8,7 @@ from storage import url as database_url
 from storage.archive.folder_place import FolderPlace
 from storage.archive.place import Place
 from storage.sql.backend import Backend
+from storage.sql.migrate import examined, newest_version
 from storage.sql.store import SqlStore
 from storage.sqlite.backend import BUSY_TIMEOUT, SqliteBackend
 from storage.sqlite.memory import MemoryBackend
@@ -50,6 +51,22 @@ def sql_store(
     from storage.archive.archived_store import ArchivedStore
 
     return ArchivedStore(backend, lambda: place_of(archive), clock=clock, page=page, create=create)
+
+
+def table_versions(url: str) -> tuple[str | None, str]:
+    """The version of the tables in the database that `url` names, None when there are none yet, and
+    that of this release. Changes nothing, and makes no file. StorageError when the database cannot
+    be used: damaged, unreachable, of a newer release or of another program."""
+    backend = _backend_of(url, BUSY_TIMEOUT)
+    file = database_url.file_of(url)
+    if url == database_url.MEMORY or (file and not Path(file).exists()):
+        return None, newest_version()
+    engine = backend.read_engine(1)
+    try:
+        with backend.errors(), engine.connect() as connection:
+            return examined(connection, backend.name)
+    finally:
+        engine.dispose()
 
 
 def place_of(archive: ArchivePlace) -> Place:

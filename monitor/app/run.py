@@ -15,11 +15,12 @@ from monitor.recording.recorder import Recorder
 from storage.values.steady_clock import utc_now
 
 
-async def run(settings: Settings) -> None:
-    """Until SIGTERM or SIGINT. Raises StorageError or ListenError when it cannot start."""
+async def run(settings: Settings, *, advise: bool = True) -> None:
+    """Until SIGTERM or SIGINT. Without `advise` the page names no weakness of the settings. Raises
+    StorageError or ListenError when it cannot start."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened_store(settings))
-        publisher = publisher_of(settings)
+        publisher = publisher_of(settings, advise=advise)
         notifications = Notifications(settings, store, publisher)
         recorder = Recorder(
             settings, store, publisher, now=utc_now, notifier=notifications.delivery

@@ -17,6 +17,7 @@ from monitor.config.settings import Settings
 from monitor.following.shown_sources import show_sources
 from monitor.following.source_jobs import SourceJobs
 from monitor.logs import configure, logger
+from monitor.measuring.weaknesses import untold, weaknesses
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
@@ -26,6 +27,8 @@ from monitor.recording.scheduled_stamping import Stamping
 from monitor.server.access import Access
 from monitor.server.app import create_app
 from monitor.server.serve import serve
+from monitor.wording.findings import Finding
+from probes.sockets.system_resolvers import system_resolvers
 from storage.open_store import open_store
 from storage.store import CollectorStore
 from storage.values.steady_clock import utc_now
@@ -44,8 +47,8 @@ async def opened_store(settings: Settings) -> AsyncIterator[CollectorStore]:
         await store.close()
 
 
-def publisher_of(settings: Settings, *, leading: bool = True) -> Publisher:
-    """A publisher that shows what these settings name."""
+def publisher_of(settings: Settings, *, leading: bool = True, advise: bool = True) -> Publisher:
+    """A publisher that shows what these settings name and, with `advise`, what they leave open."""
     return Publisher(
         settings.vantages,
         settings.catalog,
@@ -55,6 +58,7 @@ def publisher_of(settings: Settings, *, leading: bool = True) -> Publisher:
         public_url=settings.public_url,
         runbooks_url=settings.runbooks_at,
         leading=leading,
+        weaknesses=_weaknesses(settings) if advise else (),
     )
 
 
@@ -68,7 +72,12 @@ def show(publisher: Publisher, settings: Settings, active_events: Sequence[Event
         daily_bytes=settings.probe.daily_bytes,
         public_url=settings.public_url,
         runbooks_url=settings.runbooks_at,
+        weaknesses=_weaknesses(settings),
     )
+
+
+def _weaknesses(settings: Settings) -> tuple[Finding, ...]:
+    return (*weaknesses(settings, system_resolvers()), *untold(settings))
 
 
 class Monitor:

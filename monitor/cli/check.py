@@ -1,14 +1,18 @@
 """`shutwatch check`: every mistake in a configuration, or a summary of it."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from monitor.cli.config_summary import print_summary
-from monitor.cli.options import load_settings
-from monitor.config.load import CONFIG_VARIABLE, find_config
+from monitor.cli.exits import FOUND
+from monitor.cli.findings_lines import json_line
+from monitor.cli.options import JsonOption, load_settings
+from monitor.cli.output import print_json
+from monitor.config.load import CONFIG_VARIABLE
+from monitor.measuring.weaknesses import weaknesses
+from probes.sockets.system_resolvers import system_resolvers
 
 
 def check(
@@ -20,11 +24,17 @@ def check(
             show_default=False,
         ),
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 where there is a warning.")
+    ] = False,
+    json: JsonOption = False,
 ) -> None:
-    """List every mistake in a configuration, or what it watches and from where."""
-    if find_config(path, os.environ) is None:
-        typer.echo(
-            "No file is named, so these are the built-in settings. "
-            "`shutwatch init` writes an example to start from.\n"
-        )
-    print_summary(load_settings(path))
+    """List every mistake in a configuration, or what it watches and from where, with warnings."""
+    settings = load_settings(path)
+    found = weaknesses(settings, system_resolvers())
+    if json:
+        print_json(json_line("settings", one) for one in found)
+    else:
+        print_summary(settings, found)
+    if found and strict:
+        raise typer.Exit(FOUND)

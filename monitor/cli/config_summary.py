@@ -1,32 +1,29 @@
 """Summary of a configuration for `shutwatch check`: vantages, platforms, references, warnings."""
 
-import math
 from collections import Counter
+from collections.abc import Sequence
 
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
 from monitor.cli.output import plain_console, table
-from monitor.config.advice import advice
-from monitor.config.settings import Settings, SourceSettings
-from monitor.config.values import DNS_PORT
+from monitor.config.settings import Settings, SourceSettings, host_port
+from monitor.config.values import DNS_PORT, duration_text
 from monitor.measuring.worst_case import DUE_EARLY, Worst, worst_case
 from monitor.sources.terms import TERMS
-from probes.sockets.system_resolvers import system_resolvers
+from monitor.wording.findings import Finding, finding_text
+from monitor.wording.words import words_in
 from probes.vantage import Egress, EgressKind, Resolver, VantagePoint
 from storage.url import shown
 
-_MINUTE = 60.0
-_HOUR = 3600.0
 
-
-def print_summary(settings: Settings) -> None:
+def print_summary(settings: Settings, warnings: Sequence[Finding]) -> None:
     """Print it on standard output, 80 columns wide where that is not a terminal."""
     console = plain_console()
     console.print(
         f"{escape(settings.source) or 'Built-in settings'}: no mistakes. Measures "
-        f"every {_length(settings.interval)}, {escape(_destination(settings))}"
+        f"every {duration_text(settings.interval)}, {escape(_destination(settings))}"
     )
     if settings.vantages:
         console.print("\n[bold]From[/bold]")
@@ -41,15 +38,14 @@ def print_summary(settings: Settings) -> None:
     console.print("\n[bold]References[/bold]")
     console.print(Padding(_references(settings), (0, 0, 0, 2)))
     worst = worst_case(settings)
-    if worst.seconds:
+    if 0 < worst.seconds <= DUE_EARLY * settings.interval:
         console.print("\n[bold]Cycles[/bold]")
         console.print(Padding(_cycles(settings, worst), (0, 0, 0, 2)))
-    warnings = advice(settings, system_resolvers())
     if warnings:
         console.print("\n[bold yellow]Warnings[/bold yellow]")
     for warning in warnings:
         item = Table.grid(padding=(0, 1))
-        item.add_row("  -", escape(warning))
+        item.add_row("  -", escape(finding_text(words_in(), warning)))
         console.print(item)
 
 
@@ -59,28 +55,17 @@ def _source(source: SourceSettings) -> str:
     caution = f"\n[bold yellow]{terms.caution}.[/bold yellow]" if terms.caution else ""
     return (
         f"{terms.title} about {', '.join(source.countries)}{beside}: asked every "
-        f"{_length(source.every)}, at most {source.budget} units an hour. {terms.credit}"
+        f"{duration_text(source.every)}, at most {source.budget} units an hour. {terms.credit}"
         f"{caution}"
     )
 
 
 def _cycles(settings: Settings, worst: Worst) -> str:
     """How long a cycle takes at worst, and what fits."""
-    most = DUE_EARLY * settings.interval
-    text = (
+    return (
         f"When every platform is met with silence, on a slow line, a cycle takes up to "
-        f"{_length(round(worst.seconds))}. "
-    )
-    if worst.seconds <= most:
-        return text + (
-            f"That fits the interval of {_length(settings.interval)}; so it does with up to "
-            f"{worst.fits} such vantages."
-        )
-    needed = f"{_length(math.ceil(worst.seconds / DUE_EARLY / _MINUTE) * _MINUTE)}"
-    others = f", or at most {worst.fits} such vantages" if worst.fits else ""
-    return text + (
-        f"[bold yellow]That does not fit the interval of {_length(settings.interval)}[/bold "
-        f"yellow]: cycles would be missed. Set interval to {needed} or more{others}."
+        f"{duration_text(round(worst.seconds))}. That fits the interval of "
+        f"{duration_text(settings.interval)}; so it does with up to {worst.fits} such vantages."
     )
 
 
@@ -113,7 +98,7 @@ def _egress(egress: Egress) -> str:
         case EgressKind.INTERFACE:
             return f"through {egress.interface}"
         case EgressKind.SOCKS5 | EgressKind.CONNECT:
-            return f"{egress.kind} {_host_port(egress.proxy_host, egress.proxy_port)}"
+            return f"{egress.kind} {host_port(egress.proxy_host, egress.proxy_port)}"
         case _:
             return str(egress.kind)
 
@@ -123,7 +108,7 @@ def _resolver(resolver: Resolver) -> str:
         return resolver.url
     if resolver.system or resolver.port == DNS_PORT:
         return resolver.address or "system"
-    return _host_port(resolver.address, resolver.port)
+    return host_port(resolver.address, resolver.port)
 
 
 def _references(settings: Settings) -> str:
@@ -133,17 +118,4 @@ def _references(settings: Settings) -> str:
 
 
 def _listener(settings: Settings) -> str:
-    return f"http://{_host_port(settings.listen_host, settings.listen_port)}/"
-
-
-def _host_port(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _length(seconds: float) -> str:
-    """`300.0` → `5m`."""
-    if seconds >= _HOUR and seconds % _HOUR == 0:
-        return f"{seconds / _HOUR:g}h"
-    if seconds >= _MINUTE and seconds % _MINUTE == 0:
-        return f"{seconds / _MINUTE:g}m"
-    return f"{seconds:g}s"
+    return f"{settings.listened_at}/"

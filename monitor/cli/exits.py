@@ -7,6 +7,8 @@ import typer
 
 OUR_FAULT = 1
 BAD_USAGE = 2
+FOUND = 1
+"""Of a command that looks for faults, and found one."""
 
 
 def bad_usage(message: str) -> typer.Exit:

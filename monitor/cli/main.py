@@ -26,6 +26,7 @@ COMMANDS = {
     "annotate": "Import, list and remove dated facts: elections, court orders, denials.",
     "init": "Write an example configuration with every setting explained.",
     "check": "List every mistake in a configuration, or what it watches and from where.",
+    "doctor": "Try everything once: lines, controls, clock, disk, database, messages.",
     "catalog": "Show what is measured, or try whether it is still true.",
     "sign": "Sign a catalogue for agents, by a key below one that is kept offline.",
     "db": "Back up, restore, check, upgrade or move the database.",

@@ -1,13 +1,18 @@
-"""Weaknesses of a configuration that is valid, as `shutwatch check` shows them."""
+"""Weaknesses of a configuration that is valid: what it is, and what the monitor cannot see by it.
 
-from collections import Counter
+`shutwatch check`, `doctor` and the page show them.
+"""
+
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from monitor.config.load import UNKNOWN_COUNTRY
+from monitor.config.loopback import is_loopback
 from monitor.config.settings import Settings
-from monitor.wording.vantage_health import HOW_TO_SEE_PAST_STUB, STUB
+from monitor.wording.findings import Finding, What
 from probes.catalog.catalog import ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.layers.bogon import BogonList, is_stub
@@ -19,8 +24,8 @@ QUIET_INTERVAL = 600.0
 """Seconds; a shorter cycle is too short for a quiet vantage to spread its tests."""
 
 
-def advice(settings: Settings, system: Sequence[ResolverAddress] = ()) -> tuple[str, ...]:
-    """One text for each weakness: what it is, and what the monitor cannot detect because of it.
+def advice(settings: Settings, system: Sequence[ResolverAddress] = ()) -> tuple[Finding, ...]:
+    """One finding for each weakness.
 
     `system` are the resolvers of the machine that the monitor will run on, if they are known.
     """
@@ -31,6 +36,7 @@ def advice(settings: Settings, system: Sequence[ResolverAddress] = ()) -> tuple[
         *_about_stubs(field, system, BogonList(settings.probe.bogon_allow)),
         *_about_quiet(settings),
         *_about_references(settings),
+        *_about_passwords(settings),
     )
     if settings.agent is not None:  # knows neither controls, nor other networks, nor a database
         return found
@@ -46,70 +52,50 @@ def advice(settings: Settings, system: Sequence[ResolverAddress] = ()) -> tuple[
 
 def _about_controls(
     field: Sequence[VantagePoint], control: Sequence[VantagePoint], *, enrolled: bool
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     """`enrolled`: enrolled agents may be controls too, which only the database knows."""
-    if not control and enrolled:
-        yield (
-            "No control vantage of the collector's own: nobody tests at once what an agent "
-            "suspects, and unless an enrolled agent is a control (vantage invite --role control) "
-            "failures alone will be insufficient. Add a vantage with "
-            'role = "control" outside the measured countries.'
-        )
-    elif not control:
-        yield (
-            "No control vantage: failures alone will be insufficient. Only evidence that is "
-            "conclusive by itself, such as a block page, can say blocked. Add a vantage with "
-            'role = "control" outside the country.'
-        )
+    if not control:
+        yield _found(What.NO_OWN_CONTROL if enrolled else What.NO_CONTROL)
     if len(control) == 1:
-        others = ", unless an enrolled agent is a control too" if enrolled else ""
-        yield (
-            f"One control vantage only ({control[0].id}): while it does not work nothing can be "
-            f"judged{others}. Add a second in another network."
-        )
+        what = What.ONE_OWN_CONTROL if enrolled else What.ONE_CONTROL
+        yield _found(what, vantage=control[0].id)
     blind = [one for one in control if one.egress.proxied and one.resolver.system]
     if enrolled and control and len(blind) == len(control):
-        yield (
-            "Every control of the collector's own is behind a proxy that resolves names, so none "
-            "shows agents over which of IPv4 and IPv6 it reached a platform: a block of one of "
-            "them alone goes unseen there. Give a control no proxy, or a resolver of its own."
-        )
+        yield _found(What.CONTROLS_HIDE_FAMILY)
     for one, other in combinations(control, 2):
         if _same_network(one, other):
-            yield (
-                f"Controls {one.id} and {other.id} are in the same network, so they fail "
-                "together. Put them in different networks."
-            )
+            yield _found(What.CONTROLS_TOGETHER, one=one.id, other=other.id)
     watched = {vantage.country for vantage in field}
     for vantage in control:
         if vantage.country in watched:
-            yield (
-                f"Control {vantage.id} is in {vantage.country}, where you test for blocks: a "
-                "platform blocked there looks like one that is down. Put the control elsewhere."
-            )
+            yield _found(What.CONTROL_INSIDE, vantage=vantage.id, country=vantage.country)
 
 
-def _about_field(field: Sequence[VantagePoint], *, enrolled: bool) -> Iterator[str]:
+def _about_field(field: Sequence[VantagePoint], *, enrolled: bool) -> Iterator[Finding]:
     """`enrolled`: enrolled agents may be in these countries too."""
     countries = Counter(vantage.country for vantage in field)
     for country, number in sorted(countries.items()):
         if number == 1 and country != UNKNOWN_COUNTRY and not enrolled:
-            yield (
-                f"One vantage only in {country}: a block cannot be told apart from a fault of that "
-                "one network. Add vantages in other networks."
-            )
+            yield _found(What.ONE_VANTAGE, country=country)
     placed = [vantage for vantage in field if vantage.country != UNKNOWN_COUNTRY]
-    unknown = [vantage.id for vantage in placed if not vantage.asn]
-    if unknown:
-        yield (
-            f"No asn for {', '.join(unknown)}: it tells networks apart, so without it all of one "
-            "country count as one."
-        )
+    if unknown := [vantage.id for vantage in placed if not vantage.asn]:
+        yield _found(What.NO_ASN, vantages=", ".join(unknown))
+    by_network: defaultdict[tuple[str, int, str], list[VantagePoint]] = defaultdict(list)
+    for vantage in placed:
+        by_network[vantage.country, vantage.asn, vantage.network].append(vantage)
+    hidden = [
+        one.id
+        for several in by_network.values()
+        if all(one.egress.proxied for one in several)
+        for one in several
+    ]
+    if hidden and not enrolled:
+        yield _found(What.ONLY_PROXIED, vantages=", ".join(hidden))
 
 
 def _about_stubs(
     field: Sequence[VantagePoint], system: Sequence[ResolverAddress], bogons: BogonList
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     only_stub = bool(system) and all(resolver.stub for resolver in system)
     stubs: dict[str, list[str]] = {}
     for vantage in field:
@@ -121,46 +107,34 @@ def _about_stubs(
         elif resolver.address and is_stub(resolver.address, bogons):
             stubs.setdefault(resolver.address, []).append(vantage.id)
     for address, ids in stubs.items():
-        yield (
-            f"Only a stub resolver ({address}) for {', '.join(ids)}: {STUB}. For each of them"
-            f" {HOW_TO_SEE_PAST_STUB}."
-        )
+        yield _found(What.ONLY_STUB, address=address, vantages=", ".join(ids))
 
 
-def _about_quiet(settings: Settings) -> Iterator[str]:
+def _about_quiet(settings: Settings) -> Iterator[Finding]:
     quiet = [vantage for vantage in settings.vantages if vantage.profile is Profile.QUIET]
     for vantage in quiet:
         if not _is_field(vantage):
-            yield (
-                f"Control {vantage.id} is quiet, which changes nothing: a control tests at once "
-                "when a field vantage has a failure."
-            )
+            yield _found(What.QUIET_CONTROL, vantage=vantage.id)
     hidden = [vantage.id for vantage in quiet if _is_field(vantage)]
     if hidden and settings.interval < QUIET_INTERVAL:
-        yield (
-            f"Quiet, at an interval under ten minutes: {', '.join(hidden)}. When much is blocked a "
-            'cycle may take longer, with its tests close together. Set interval = "10m" or more.'
-        )
+        yield _found(What.QUIET_SHORT, vantages=", ".join(hidden))
 
 
-def _about_references(settings: Settings) -> Iterator[str]:
+def _about_references(settings: Settings) -> Iterator[Finding]:
     listed = {(one.scope, one.country) for one in settings.catalog.references}
-    for scope, loss in (
-        (ReferenceScope.UPLINK, "a captive portal cannot be detected"),
-        (ReferenceScope.INTERNATIONAL, "an offline vantage looks like a block"),
-        (ReferenceScope.POPULAR, "a network cut down to a list of sites looks like a bad line"),
-        (ReferenceScope.UDP, "blocked calls look like a network without UDP"),
+    for scope, what in (
+        (ReferenceScope.UPLINK, What.NO_UPLINK),
+        (ReferenceScope.INTERNATIONAL, What.NO_INTERNATIONAL),
+        (ReferenceScope.POPULAR, What.NO_POPULAR),
+        (ReferenceScope.UDP, What.NO_UDP),
     ):
         needed = scope is not ReferenceScope.UDP or _tests_calls(settings)
         if needed and (scope, "") not in listed:
-            yield f"No {scope} references: {loss}. List some under [references]."
+            yield _found(what)
     countries = {vantage.country for vantage in settings.vantages if _is_field(vantage)}
     for country in sorted(countries - {UNKNOWN_COUNTRY}):
         if (ReferenceScope.DOMESTIC, country) not in listed:
-            yield (
-                f"No domestic references for {country}: an international cut looks like a vantage "
-                f"that is offline. List some under [references] as domestic.{country}."
-            )
+            yield _found(What.NO_DOMESTIC, country=country)
 
 
 def _tests_calls(settings: Settings) -> bool:
@@ -172,11 +146,34 @@ def _tests_calls(settings: Settings) -> bool:
     )
 
 
-def _about_database(settings: Settings) -> Iterator[str]:
+def _about_passwords(settings: Settings) -> Iterator[Finding]:
+    """Passwords that everybody on the way can read. The page itself speaks no TLS."""
+    server = settings.server
+    host = urlsplit(settings.public_url).hostname or ""
+    in_front = settings.public_url.startswith("https:") or is_loopback(host)
+    if (server.users or server.tokens) and not in_front:
+        if not is_loopback(settings.listen_host):
+            yield _found(What.PLAIN_PASSWORDS, address=settings.listened_at)
+        elif settings.public_url:
+            yield _found(What.PLAIN_PASSWORDS, address=settings.public_url)
+    plain = [
+        one.id
+        for one in settings.vantages
+        if one.egress.password and not is_loopback(one.egress.proxy_host)
+    ]
+    if plain:
+        yield _found(What.PLAIN_PROXY_PASSWORD, vantages=", ".join(plain))
+
+
+def _about_database(settings: Settings) -> Iterator[Finding]:
     file = database_url.file_of(settings.database)
     folder = Path(file).parent
     if file and not folder.is_dir():
-        yield f"The folder of the database, {folder}, does not exist on this machine."
+        yield _found(What.NO_FOLDER, folder=str(folder))
+
+
+def _found(what: What, **values: str) -> Finding:
+    return Finding(what=what, values=values)
 
 
 def _is_field(vantage: VantagePoint) -> bool:

@@ -248,6 +248,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """URL of the runbooks, without a final slash: that of another place, else of the page, else
         of what this process listens at, as this machine reaches it."""
         host = "127.0.0.1" if self.listen_host in ("0.0.0.0", "::") else self.listen_host  # noqa: S104
-        shown = f"[{host}]" if ":" in host else host
-        page = self.public_url or f"http://{shown}:{self.listen_port}"
+        page = self.public_url or f"http://{host_port(host, self.listen_port)}"
         return self.runbooks_url or f"{page}/runbooks"
+
+    @property
+    def listened_at(self) -> str:
+        """URL of what this process listens at, without a final slash."""
+        return f"http://{host_port(self.listen_host, self.listen_port)}"
+
+
+def host_port(host: str, port: int) -> str:
+    """`host:port`, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -93,6 +93,14 @@ def seconds(written: str) -> float:
     return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(written))
 
 
+def duration_text(length: float) -> str:
+    """Seconds as a file writes them: `300.0` → `5m`."""
+    for unit in ("h", "m"):
+        if length >= _UNITS[unit] and length % _UNITS[unit] == 0:
+            return f"{length / _UNITS[unit]:g}{unit}"
+    return f"{length:g}s"
+
+
 def size(least: str, most: str) -> Shape[int]:
     """A size between two bounds, both included, in bytes: `"300MB"`, `"128KiB"`."""
     low, high = byte_count(least), byte_count(most)

@@ -86,7 +86,7 @@ async def _run(options: DemoOptions, settings: Settings, censor: Censor, screen:
     # Open here before the monitor does, so that only one of them makes the tables.
     await store.open()
     narrator = Narrator(STORY, censor, Watcher(store), screen, pace=options.pace, hold=options.hold)
-    monitor = asyncio.create_task(run_monitor(settings))
+    monitor = asyncio.create_task(run_monitor(settings, advise=False))
     story = asyncio.create_task(_run_story(options, narrator, screen))
     try:
         await asyncio.wait({monitor, story}, return_when=asyncio.FIRST_COMPLETED)

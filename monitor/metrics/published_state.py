@@ -21,6 +21,7 @@ from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth, VantageState
 from monitor.budget.budget import Effort
 from monitor.metrics.source_view import SourceView
+from monitor.wording.findings import Finding
 from probes.catalog.catalog import Catalog
 from probes.measurement import Layer
 from probes.vantage import VantagePoint, VantageRole
@@ -212,6 +213,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Configured sources of measurements that others take, in the order of the configuration."""
     witnesses: Mapping[str, tuple[AnyWitness, ...]] = frozen_map({})
     """Id of an active event → what these sources have of it."""
+    weaknesses: tuple[Finding, ...] = ()
+    """What the configuration leaves open, as `shutwatch check` says it."""
     config_refused: bool = False
     """Whether the last reloaded configuration could not be used."""
     clock_steps: int = 0

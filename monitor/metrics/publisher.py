@@ -27,6 +27,7 @@ from monitor.metrics.published_state import (
     frozen_map,
 )
 from monitor.metrics.source_view import SourceView
+from monitor.wording.findings import Finding
 from probes.catalog.catalog import Catalog
 from probes.failure import Failure, failure_class
 from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, layer_of
@@ -78,11 +79,13 @@ class Publisher:
         public_url: str = "",
         runbooks_url: str = "",
         leading: bool = True,
+        weaknesses: tuple[Finding, ...] = (),
     ) -> None:
         """`now` returns the current UTC time; `interval` is the seconds between a vantage's cycles.
 
         `daily_bytes` is the limit shown next to the traffic, `public_url` the public address of
-        the page, `runbooks_url` that of the runbooks; `leading` is true when this process judges.
+        the page, `runbooks_url` that of the runbooks; `leading` is true when this process judges;
+        `weaknesses` is what the configuration leaves open.
         """
         self._now = now
         self._lock = Lock()
@@ -105,6 +108,7 @@ class Publisher:
             storage_errors=frozen_map(dict.fromkeys(STORAGE_OPERATIONS, 0)),
             config_used_at=now(),
             leading=leading,
+            weaknesses=weaknesses,
         )
         self._watched = self._watch_all(
             [_silent(point, catalog, interval, now()) for point in vantages]
@@ -257,6 +261,7 @@ class Publisher:
         daily_bytes: int,
         public_url: str,
         runbooks_url: str,
+        weaknesses: tuple[Finding, ...] = (),
     ) -> None:
         """Show the vantages and platforms of a new configuration.
 
@@ -269,6 +274,7 @@ class Publisher:
             public_url=public_url,
             runbooks_url=runbooks_url,
             catalog=catalog,
+            weaknesses=weaknesses,
             config_refused=False,
             config_used_at=self._now(),
         )

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from monitor.notify.message_value import Message
 from monitor.notify.settings import Target
@@ -79,6 +80,21 @@ def fault_of(url: str) -> str:
             return "an address whose scheme Apprise knows: its list of services has them"
         return f"an address as Apprise documents them for {scheme.lower()}://"
     return ""
+
+
+def server_of(url: str) -> tuple[str, int] | None:
+    """Host and port that a message to this address goes to first; None where only the service
+    itself knows. Nothing is sent. Raises NotInstalledError."""
+    library = _library()
+    service = library.Apprise.instantiate(url, asset=_asset(library))
+    for known in (getattr(service, name, None) for name in ("notify_url", "api_url")):
+        found = urlsplit(known) if isinstance(known, str) else None
+        if found is not None and found.hostname:
+            return found.hostname, found.port or (80 if found.scheme == "http" else 443)
+    host = getattr(service, "smtp_host", None) or getattr(service, "host", None) or ""
+    if "." not in host and ":" not in host and host != "localhost":
+        return None  # a number or a name of the service's own
+    return host, service.port or (443 if service.secure else 80)
 
 
 def _send(url: str, message: Message) -> str:

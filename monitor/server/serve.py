@@ -33,6 +33,11 @@ NOT_THIS_FAMILY = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 class ListenError(Exception):
     """Listening failed. The message names the address, the reason and what to change."""
 
+    @property
+    def in_use(self) -> bool:
+        """Whether another program listens there."""
+        return isinstance(self.__cause__, OSError) and self.__cause__.errno == errno.EADDRINUSE
+
 
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers, since the program handles signals itself, and with our
@@ -109,7 +114,7 @@ async def serve(
     whether an address is that of a proxy in front. Raises ListenError when it cannot listen on the
     address.
     """
-    sockets = await _bind(host, port)
+    sockets = await bind(host, port)
     config = uvicorn.Config(
         app,
         http=connection,
@@ -150,8 +155,8 @@ async def _finish(task: "asyncio.Task[None]") -> None:
         await task
 
 
-async def _bind(host: str, port: int) -> list[socket.socket]:
-    """Listening sockets on every address of `host`. Raises ListenError."""
+async def bind(host: str, port: int) -> list[socket.socket]:
+    """Listening sockets on every address of `host`, which the caller closes. Raises ListenError."""
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)

@@ -1,14 +1,10 @@
 """Phrases for a vantage's health: its state, and notes for people."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.wording.languages import N_
-
-if TYPE_CHECKING:
-    # Not at run time: agents check their configuration by this module, without Babel.
-    from monitor.wording.words import Words
+from monitor.wording.words import Words
 
 VANTAGE_STATES: Mapping[str, str] = {
     VantageState.OK: N_("working"),
@@ -31,10 +27,9 @@ VANTAGE_MEANINGS: Mapping[str, str] = {
 }
 
 STUB = N_("its resolver is a forwarder on its own machine, which hides forged answers")
-HOW_TO_SEE_PAST_STUB = 'set its resolver to the network\'s own, as in resolver = "192.0.2.53"'
 
 
-def notes(words: "Words", health: VantageHealth) -> Iterator[str]:
+def notes(words: Words, health: VantageHealth) -> Iterator[str]:
     """One clause, without a full stop, for each thing to know, next to the state."""
     if health.stub_resolver:
         yield words.gettext(STUB)

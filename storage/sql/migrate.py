@@ -48,9 +48,20 @@ def migrate(
 
 def version_of(connection: Connection) -> tuple[str | None, str]:
     """The version of the tables that are there, None when there are none, and this release's."""
+    return MigrationContext.configure(connection).get_current_revision(), newest_version()
+
+
+def newest_version() -> str:
+    """This release's."""
     newest = _revisions(MIGRATIONS).get_current_head()
     assert newest is not None  # noqa: S101 # there is one line of revisions
-    return MigrationContext.configure(connection).get_current_revision(), newest
+    return newest
+
+
+def examined(connection: Connection, name: str) -> tuple[str | None, str]:
+    """As `version_of`. StorageError for tables of a newer release, or of another program."""
+    _is_current(connection, _revisions(MIGRATIONS), name)
+    return version_of(connection)
 
 
 def _config(scripts: Path) -> Config:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_what_init_writes_passes_check() -> None:
     checked = typed("check", "shutwatch.toml")
     assert checked.exit_code == 0
     assert "no mistakes" in checked.stdout
-    assert "Warnings" not in checked.stdout
+    assert "khi-ptcl" not in checked.stdout.partition("Warnings")[2]
 
 
 def test_init_never_overwrites_unless_told_to(folder: Path) -> None:
@@ -237,3 +238,37 @@ def test_check_says_what_fits_the_interval(folder: Path) -> None:
     (folder / "short.toml").write_text(f'interval = "1m"\n{VANTAGE}', encoding="utf-8")
     short = " ".join(in_ascii("check", "short.toml").stdout.decode().split())
     assert "That does not fit the interval of 1m: cycles would be missed. Set interval to" in short
+
+
+def test_warnings_fail_only_where_they_are_asked_to(folder: Path) -> None:
+    """A file that works passes; a script may ask for more. Each warning is a line of --json."""
+    (folder / "good.toml").write_text(VANTAGE + 'egress = "socks5://control.example.net"\n')
+    assert typed("check", "good.toml").exit_code == 0
+    assert typed("check", "good.toml", "--strict").exit_code == 1
+    found = [json.loads(line) for line in typed("check", "good.toml", "--json").stdout.splitlines()]
+    assert [one["finding"] for one in found] == [
+        *("placeholder", "no_control", "one_vantage", "no_asn", "only_proxied"),
+    ]
+    assert found[0] == {
+        "check": "settings",
+        "about": "",
+        "level": "problem",
+        "finding": "placeholder",
+        "problem": "egress of here still has the value of an example: control.example.net.",
+        "remedy": "Write your own, or delete that part.",
+    }
+
+
+def test_an_unedited_example_is_not_called_good(folder: Path) -> None:
+    """An agent's file with the keys of the example, too."""
+    assert typed("agent", "init", ".").exit_code == 0
+    (folder / "example.toml").write_text(
+        files("monitor.config").joinpath("example_config.toml").read_text(encoding="utf-8")
+    )
+    for name, words in (
+        ("example.toml", "control-fra.example.net"),
+        ("agent.toml", "agent.collector_key still has the value of an example"),
+    ):
+        checked = typed("check", name, "--strict")
+        assert checked.exit_code == 1
+        assert words in " ".join(checked.stdout.split())

@@ -6,6 +6,9 @@ import pytest
 
 from monitor.config.advice import advice
 from monitor.config.load import default_settings, load_config
+from monitor.config.settings import Settings
+from monitor.wording.findings import finding_text
+from monitor.wording.words import words_in
 from probes.sockets.system_resolvers import ResolverAddress
 
 FIELDS = """
@@ -36,7 +39,12 @@ def advised(folder: Path, text: str) -> tuple[str, ...]:
     """The advice on a configuration with this text."""
     path = folder / "shutwatch.toml"
     path.write_text(text)
-    return advice(load_config(path, {}))
+    return said(load_config(path, {}))
+
+
+def said(settings: Settings, *system: ResolverAddress) -> tuple[str, ...]:
+    """The advice on these settings, in words."""
+    return tuple(finding_text(words_in(), one) for one in advice(settings, system))
 
 
 def test_the_recommended_set_up_needs_no_advice(tmp_path: Path) -> None:
@@ -67,6 +75,14 @@ def test_the_recommended_set_up_needs_no_advice(tmp_path: Path) -> None:
         (FIELDS + CONTROLS + "[references]\npopular = []\n", "No popular references"),
         (FIELDS.replace("PK", "FJ") + CONTROLS, "No domestic references for FJ"),
         ('database = "sqlite:////no/such/data.db"\n' + FIELDS + CONTROLS, "/no/such"),
+        (
+            FIELDS.replace("asn = 2", 'asn = 2\negress = "socks5://127.0.0.1"') + CONTROLS,
+            "Seen only through a proxy: b. A proxy hides forged DNS answers",
+        ),
+        (
+            FIELDS + CONTROLS.replace("asn = 4", 'asn = 4\negress = "connect://m:pw@203.0.113.9"'),
+            "The password for the proxy of d crosses the network in plain text",
+        ),
     ],
 )
 def test_each_weakness_is_named_alone(text: str, words: str, tmp_path: Path) -> None:
@@ -76,9 +92,33 @@ def test_each_weakness_is_named_alone(text: str, words: str, tmp_path: Path) -> 
     assert words in found[0]
 
 
+def test_a_network_with_a_line_of_its_own_is_not_only_proxied(tmp_path: Path) -> None:
+    """A proxy beside a line on the same network hides nothing that the line does not show."""
+    proxied = '[[vantage]]\nid = "e"\ncountry = "PK"\nasn = 2\negress = "socks5://127.0.0.1"\n'
+    assert advised(tmp_path, FIELDS + CONTROLS + proxied) == ()
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ('listen = "127.0.0.1:1"\n', ""),
+        ('listen = "0.0.0.0:1"\n', "it is served at http://0.0.0.0:1."),
+        ('listen = "0.0.0.0:1"\npublic_url = "https://w.ngo.pk"\n', ""),
+        ('public_url = "http://w.ngo.pk"\n', "it is served at http://w.ngo.pk."),
+        ('public_url = "http://127.0.0.1:8080"\n', ""),
+    ],
+)
+def test_passwords_in_plain_text_are_named(tmp_path: Path, place: str, told: str) -> None:
+    """The page speaks no TLS: whoever lets others sign in needs something in front that does."""
+    (tmp_path / "tokens").write_text("a" * 64)
+    server = f'[server]\ntokens = "{tmp_path / "tokens"}"\n'
+    assert told in " ".join(advised(tmp_path, place + server + FIELDS + CONTROLS))
+    assert bool(told) is bool(advised(tmp_path, place + server + FIELDS + CONTROLS))
+
+
 def test_without_a_file_the_missing_control_is_the_only_advice() -> None:
     """Who just tries it out is told the one thing that matters."""
-    found = advice(default_settings())
+    found = said(default_settings())
     assert len(found) == 1
     assert found[0].startswith("No control vantage")
 
@@ -127,7 +167,7 @@ def test_a_stub_is_named_with_the_vantages_that_ask_it(tmp_path: Path) -> None:
     """Those behind a proxy or with a resolver of their own never ask it."""
     path = tmp_path / "shutwatch.toml"
     path.write_text(FIELDS + PROXIED + CONTROLS)
-    (found,) = advice(load_config(path, {}), (STUB,))
+    _, found = said(load_config(path, {}), STUB)
     assert found.startswith("Only a stub resolver (127.0.0.53) for a, b: ")
     assert "hides forged answers" in found
 
@@ -136,14 +176,14 @@ def test_a_stub_with_another_resolver_behind_it_is_nothing_to_say(tmp_path: Path
     """One that can be asked directly is asked."""
     path = tmp_path / "shutwatch.toml"
     path.write_text(FIELDS + CONTROLS)
-    assert advice(load_config(path, {}), (STUB, ResolverAddress(address="192.0.2.53"))) == ()
+    assert said(load_config(path, {}), STUB, ResolverAddress(address="192.0.2.53")) == ()
 
 
 def test_a_configured_address_on_loopback_is_a_stub_too(tmp_path: Path) -> None:
     """Whoever listens there asks somebody else, out of sight, unless that network is a real one."""
     path = tmp_path / "shutwatch.toml"
     path.write_text(FIELDS.replace("asn = 2", 'asn = 2\nresolver = "127.0.0.1:5353"') + CONTROLS)
-    (found,) = advice(load_config(path, {}))
+    (found,) = said(load_config(path, {}))
     assert found.startswith("Only a stub resolver (127.0.0.1) for b: ")
     allowed = '[probe]\nbogon_allow = ["127.0.0.0/24"]\n'
     path.write_text(allowed + path.read_text())

@@ -11,8 +11,10 @@ import pytest
 from monitor.config.advice import advice
 from monitor.config.keys_by_table import TABLES
 from monitor.config.load import default_settings, load_config
+from monitor.config.placeholders import placeholders
 from monitor.config.settings import Settings
 from monitor.notify.settings import Route
+from monitor.wording.findings import What
 from probes.vantage import EgressKind, VantagePoint, VantageRole
 
 TEXT = files("monitor.config").joinpath("example_config.toml").read_text(encoding="utf-8")
@@ -75,7 +77,22 @@ def test_brazil_is_ready_to_switch_on(switched_on: Settings) -> None:
     fields = in_role(switched_on, VantageRole.FIELD)
     brazil = [vantage for vantage in fields if vantage.country == "BR"]
     assert len({vantage.asn for vantage in brazil}) == 3
-    assert advice(switched_on) == ()
+    # It shows how a proxy is written, which sees less than a line.
+    assert [one.what for one in advice(switched_on)] == [
+        What.ONLY_PROXIED,
+        What.PLAIN_PROXY_PASSWORD,
+    ]
+
+
+def test_what_it_makes_up_is_known_for_it(switched_on: Settings) -> None:
+    """Whoever forgets to put in their own is told, by key; nothing that is right is accused."""
+    found = [one.values for one in placeholders(switched_on)]
+    assert {"key": "egress of control-fra", "value": "control-fra.example.net"} in found
+    assert {"key": "resolver of khi-jazz", "value": "192.0.2.53"} in found
+    assert {"key": "egress of khi-nayatel", "value": "198.51.100.7"} in found
+    assert {"key": "an address of notify.route newsroom", "value": "ntfy.example.org"} in found
+    assert not [one for one in found if "khi-ptcl" in one["key"] or "innocuous" in one["key"]]
+    assert "p@ss" not in str(found)
 
 
 def test_the_password_it_shows_comes_from_the_environment(switched_on: Settings) -> None:
@@ -139,3 +156,8 @@ def test_the_example_of_an_agent_is_right_as_it_is(tmp_path: Path) -> None:
     assert as_it_is == switched_on
     assert as_it_is.agent is not None
     assert advice(as_it_is) == ()
+    assert {one.values["key"] for one in placeholders(as_it_is)} == {
+        "agent.collectors",
+        "agent.collector_key",
+        "agent.sealing_key",
+    }

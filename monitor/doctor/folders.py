@@ -1,0 +1,75 @@
+"""Whether the folders that something is written to can be written to, and how much is free."""
+
+import asyncio
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from monitor.config.settings import Settings
+from monitor.doctor.trial import Checked, Trial, found
+from monitor.wording.findings import What
+from storage import url as database_url
+
+FULL = 50_000_000
+"""Bytes; with fewer nothing may be left for one day."""
+_LOW_DAYS = 14
+_A_DAY = 400_000
+"""Bytes stored in a day of one endpoint at one vantage every five minutes, as docs/storage.md has
+it."""
+_WRITTEN = bytes(64 * 1024)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+async def try_folders(trial: Trial) -> list[Checked]:
+    """One for each folder."""
+    folders = dict.fromkeys(_folders(trial.settings))
+    tried = (asyncio.to_thread(_try, trial, key, folder) for key, folder in folders)
+    return list(await asyncio.gather(*tried))
+
+
+def _folders(settings: Settings) -> Iterator[tuple[str, Path]]:
+    """With the setting that names each."""
+    if settings.agent is not None:
+        base = Path(settings.source).parent
+        yield "agent.spool", (base / settings.agent.spool).parent
+        return
+    if file := database_url.file_of(settings.database):
+        yield "database", Path(file).absolute().parent
+    if settings.archive.folder:
+        yield "archive.folder", Path(settings.archive.folder).absolute()
+
+
+def _try(trial: Trial, key: str, folder: Path) -> Checked:
+    about = str(folder)
+    try:
+        file = database_url.file_of(trial.settings.database) if key == "database" else ""
+        if file and Path(file).exists() and not os.access(file, os.W_OK):
+            raise PermissionError(errno.EACCES, f"{Path(file).name} is read-only for this user")
+        with tempfile.NamedTemporaryFile(prefix=".shutwatch-doctor-", dir=folder) as out:
+            out.write(_WRITTEN)
+            out.flush()
+            os.fsync(out.fileno())
+        free = trial.free_bytes(folder)
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            return found("folder", about, What.DISK_FULL, folder=about, key=key, free="0")
+        why = error.strerror or type(error).__name__
+        return found("folder", about, What.CANNOT_WRITE, folder=about, key=key, why=why)
+    values = {"folder": about, "key": key, "free": f"{free / 1e6:,.0f}"}
+    if free < FULL:
+        return found("folder", about, What.DISK_FULL, **values)
+    days = free / max(1, _bytes_a_day(trial.settings))
+    if days < _LOW_DAYS:
+        return found("folder", about, What.DISK_LOW, **values, days=f"{days:.0f}")
+    return Checked(check="folder", about=about)
+
+
+def _bytes_a_day(settings: Settings) -> float:
+    endpoints = sum(
+        len(function.endpoints)
+        for platform in settings.catalog.platforms
+        for function in platform.functions
+    )
+    return _A_DAY * endpoints * len(settings.vantages) * 300.0 / settings.interval

@@ -1,0 +1,47 @@
+"""Whether Prometheus runs and reads the metrics, by its own list of targets."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from monitor.doctor.trial import DIAL, Checked, Trial, found
+from monitor.wording.findings import What
+from probes.sockets.http_client import httpx
+
+_NO_ANSWER = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, LookupError, TypeError)
+"""From nobody who listens to an answer that is not Prometheus'."""
+
+
+async def try_prometheus(trial: Trial) -> list[Checked]:
+    """One where a Prometheus is named, else none."""
+    if not trial.prometheus:
+        return []
+    address = trial.prometheus.rstrip("/")
+    values = {"address": address, "port": str(trial.settings.listen_port)}
+    try:
+        async with httpx.AsyncClient(timeout=DIAL) as client:
+            answer = await client.get(f"{address}/api/v1/targets", params={"state": "active"})
+            targets = answer.raise_for_status().json()["data"]["activeTargets"]
+    except (
+        httpx.HTTPError,
+        httpx.InvalidURL,
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+    ) as error:
+        why = type(error).__name__
+        return [found("prometheus", address, What.PROMETHEUS_SILENT, **values, why=why)]
+    ours = [one for one in targets if _port(one) == trial.settings.listen_port]
+    if not ours:
+        return [found("prometheus", address, What.PROMETHEUS_UNAWARE, **values)]
+    if all(one.get("health") == "down" for one in ours):
+        why = str(ours[0].get("lastError", ""))
+        return [found("prometheus", address, What.PROMETHEUS_FAILS, **values, why=why)]
+    return [Checked(check="prometheus", about=address)]
+
+
+def _port(target: Any) -> int | None:
+    try:
+        return urlsplit(str(target["scrapeUrl"])).port
+    except (ValueError, LookupError, TypeError):
+        return None

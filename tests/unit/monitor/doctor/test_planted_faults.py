@@ -1,0 +1,479 @@
+"""`doctor` finds each of the faults planted here, and names the remedy.
+
+A whole small world on loopback: a resolver, references over TLS, a control behind a proxy with a
+password, a notification service, a Prometheus. As it is, nothing is wrong; each fault changes one
+thing in it.
+"""
+
+import asyncio
+import contextlib
+import json
+import shutil
+import socket
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from typer.testing import CliRunner, Result
+
+from monitor.cli.main import app
+from monitor.config.load import load_config
+from monitor.config.settings import Settings
+from monitor.doctor.examine import CHECKS, examine
+from monitor.doctor.trial import Checked, Trial
+from monitor.measuring.probers import Probers
+from monitor.wording.findings import What, finding_sentences
+from monitor.wording.words import words_in
+from probes.settings import ProbeSettings
+from storage.open_store import sql_store
+from storage.values.steady_clock import utc_now
+from tests.lab.certificates import authority
+from tests.worlds.loopback import Conversation, forever, honest_context, serving, unused_port
+from tests.worlds.loopback_dns import answer, resolving
+
+REFERENCE = "www.reference.ngo"
+USER, PASSWORD = "monitor", "horse-battery"
+
+
+class World:
+    """Ports of the servers, and what they do; a test changes what it wants."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ports: dict[str, int] = {}
+        self.clock = timedelta()
+        """By how much the machine's clock is ahead."""
+        self.uplink = b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"
+        self.targets: list[dict[str, Any]] = []
+        """What Prometheus reads."""
+        self.free = shutil.disk_usage(folder).free
+        self.prometheus = True
+        self.text = ""
+        """More of the configuration, in front of the rest."""
+
+    def config(self) -> str:
+        """A configuration without a fault."""
+        ports = self.ports
+        return f"""
+database = "sqlite:///{self.folder}/watch.db"
+listen = "127.0.0.1:{ports["page"]}"
+[references]
+uplink = [{{ endpoint = "http://127.0.0.1:{ports["uplink"]}/", status = 204 }}]
+international = ["https://{REFERENCE}:{ports["reference"]}/"]
+popular = ["https://{REFERENCE}:{ports["reference"]}/popular"]
+address = []
+domestic.PK = ["https://{REFERENCE}:{ports["reference"]}/domestic"]
+[[vantage]]
+id = "khi-ptcl"
+country = "PK"
+asn = 17557
+resolver = "127.0.0.1:{ports["resolver"]}"
+[[vantage]]
+id = "khi-jazz"
+country = "PK"
+asn = 45669
+resolver = "127.0.0.1:{ports["resolver"]}"
+[[vantage]]
+id = "control"
+country = "DE"
+asn = 24940
+role = "control"
+egress = "socks5://{USER}:{PASSWORD}@127.0.0.1:{ports["proxy"]}"
+[[vantage]]
+id = "control-two"
+country = "NL"
+asn = 60781
+role = "control"
+resolver = "127.0.0.1:{ports["resolver"]}"
+[[notify.route]]
+name = "newsroom"
+urls = ["json://127.0.0.1:{ports["hook"]}/"]
+"""
+
+    async def examined(self, change: Callable[[str], str] = str) -> list[Checked]:
+        """What doctor says of this world, with the text of the configuration changed."""
+        path = self.folder / "shutwatch.toml"
+        path.write_text(change(self.config()))
+        settings = _hurried(load_config(path, {}), self.folder)
+        now = lambda: utc_now() + self.clock  # noqa: E731
+        async with Probers(settings, now=now) as probers:
+            return await examine(
+                Trial(
+                    settings=settings,
+                    probers=probers,
+                    now=now,
+                    free_bytes=lambda _: self.free,
+                    prometheus=f"http://127.0.0.1:{self.ports['prometheus']}",
+                )
+            )
+
+
+def typed(*words: str) -> Result:
+    """What a command prints and exits with."""
+    return CliRunner().invoke(app, list(words))
+
+
+def _hurried(settings: Settings, folder: Path) -> Settings:
+    """The same with the patience of a test, and the lab's certificates."""
+    probe = ProbeSettings(
+        dns_timeout=0.6,
+        tcp_timeout=2.0,
+        dns_window=0.05,
+        rate=1000,
+        trust_anchors=(str(folder / "anchor.pem"),),
+        bogon_allow=("127.0.0.0/8",),
+    )
+    return msgspec.structs.replace(settings, probe=probe)
+
+
+@contextlib.asynccontextmanager
+async def world(folder: Path) -> AsyncIterator[World]:
+    """The servers, for as long as the context lasts."""
+    made = World(folder)
+    (folder / "anchor.pem").write_bytes(authority().cert_pem.bytes())
+
+    async def reference(one: Conversation) -> None:
+        await one.request()
+        date = format_datetime(datetime.now(UTC), usegmt=True).encode()
+        await one.send(b"HTTP/1.1 200 OK\r\nDate: " + date + b"\r\nContent-Length: 2\r\n\r\nok")
+
+    async def uplink(one: Conversation) -> None:
+        await one.request()
+        await one.send(made.uplink)
+
+    async def hook(one: Conversation) -> None:
+        await one.receive()
+
+    async def prometheus(one: Conversation) -> None:
+        await one.request()
+        body = json.dumps({"status": "success", "data": {"activeTargets": made.targets}}).encode()
+        await one.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    async def proxy(one: Conversation) -> None:
+        await one.exactly((await one.exactly(2))[1])
+        await one.send(b"\x05\x02")
+        user = await one.exactly((await one.exactly(2))[1])
+        password = await one.exactly((await one.exactly(1))[0])
+        right = (user, password) == (USER.encode(), PASSWORD.encode())
+        await one.send(b"\x01\x00" if right else b"\x01\x01")
+        if not right:
+            return
+        kind = (await one.exactly(4))[3]
+        await one.exactly((await one.exactly(1))[0] if kind == 3 else 4)
+        port = int.from_bytes(await one.exactly(2), "big")
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await one.send(b"\x05\x00\x00\x01" + bytes(6))
+
+        async def back() -> None:
+            while data := await reader.read(65536):
+                await one.send(data)
+
+        task = asyncio.create_task(back())
+        with contextlib.closing(writer):
+            while data := await one.receive():
+                writer.write(data)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async with contextlib.AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        made.ports = {
+            "resolver": await enter(resolving(lambda query: [answer(query, "127.0.0.1")])),
+            "reference": await enter(serving(reference, tls=honest_context(REFERENCE))),
+            "uplink": await enter(serving(uplink)),
+            "hook": await enter(serving(hook)),
+            "prometheus": await enter(serving(prometheus)),
+            "proxy": await enter(serving(proxy)),
+            "page": unused_port(),
+        }
+        made.targets = [_target(made.ports["page"])]
+        yield made
+
+
+def _target(port: int, health: str = "up", error: str = "") -> dict[str, Any]:
+    return {
+        "scrapeUrl": f"http://127.0.0.1:{port}/metrics",
+        "health": health,
+        "lastError": error,
+    }
+
+
+def told(checked: list[Checked]) -> dict[str, tuple[str, str]]:
+    """What was found, with problem and remedy."""
+    return {
+        str(one.finding.what): finding_sentences(words_in(), one.finding)
+        for one in checked
+        if one.finding is not None
+    }
+
+
+async def test_a_world_without_a_fault_is_found_well(tmp_path: Path) -> None:
+    """Nothing is accused wrongly, every check says something, and each line is tried."""
+    async with world(tmp_path) as made:
+        checked = await made.examined()
+    assert told(checked) == {}
+    assert {one.check for one in checked} == {name for name, _ in CHECKS} | {"clock", "control"}
+    assert [one.about for one in checked if one.check in ("vantage", "control")] == [
+        *("khi-ptcl", "khi-jazz", "control", "control-two"),
+    ]
+
+
+# -- the faults ----------------------------------------------------------------------------------
+
+Plant = Callable[[World], Any]
+FAULTS: dict[str, tuple[Plant, What | str, str, str]] = {}
+"""By name: what plants it and gives a change of the configuration, what should be found, and words
+of the problem and of the remedy."""
+
+
+def fault(what: What | str, problem: str, remedy: str) -> Callable[[Plant], Plant]:
+    """Register a fault."""
+
+    def register(plant: Plant) -> Plant:
+        FAULTS[plant.__name__] = (plant, what, problem, remedy)
+        return plant
+
+    return register
+
+
+def replacing(old: str, new: str) -> Callable[[str], str]:
+    """A change of the configuration, which must change something."""
+
+    def change(text: str) -> str:
+        assert old in text
+        return text.replace(old, new)
+
+    return change
+
+
+@fault(What.RESOLVER_SILENT, "does not answer: khi-ptcl, khi-jazz", "let UDP port 53 pass")
+def a_silent_resolver(made: World) -> Any:
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind(("127.0.0.1", 0))
+    made.silent = silent  # type: ignore[attr-defined] # kept open
+    port = silent.getsockname()[1]
+    return replacing(f"127.0.0.1:{made.ports['resolver']}", f"127.0.0.1:{port}")
+
+
+@fault(What.WRONG_CLOCK, "is wrong by 7200 seconds", "timedatectl set-ntp true")
+def a_wrong_clock(made: World) -> Any:
+    made.clock = timedelta(hours=2)
+    return str
+
+
+@fault(What.PROXY_SILENT, "control: its proxy", "Start the proxy, or correct host and port")
+def a_dead_socks_port(made: World) -> Any:
+    return replacing(f":{made.ports['proxy']}", f":{unused_port()}")
+
+
+@fault(What.PROXY_PASSWORD, "refused user name and password", "are written %40 %3A %2F %25")
+def a_wrong_password_of_a_control(_: World) -> Any:
+    return replacing(f"{USER}:{PASSWORD}@", f"{USER}:wrong@")
+
+
+@fault(What.PROXY_FAILS, "answer is not HTTP", "the right kind, socks5://")
+def a_proxy_of_another_kind(_: World) -> Any:
+    return replacing("socks5://", "connect://")
+
+
+@fault(What.NO_CONTROL, "No control vantage", 'Add a vantage with role = "control"')
+def no_control(_: World) -> Any:
+    return lambda text: text.replace('role = "control"', "")
+
+
+@fault(What.NO_INTERFACE, "has no network device wwan7", "`ip link` lists")
+def a_modem_that_is_not_there(_: World) -> Any:
+    return replacing("asn = 45669\n", 'asn = 45669\negress = "interface:wwan7"\n')
+
+
+@fault(What.NO_ADDRESS, "does not have the address", "`ip address` lists")
+def an_address_of_another_machine(_: World) -> Any:
+    return replacing("asn = 45669\n", 'asn = 45669\negress = "source:203.0.114.9"\n')
+
+
+@fault("vantage.captive_portal", "Something else answers in place", "Sign in on that line once")
+def a_login_page(made: World) -> Any:
+    made.uplink = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\nContent-Length: 0\r\n\r\n"
+    return replacing(f":{made.ports['reference']}/", f":{unused_port()}/")
+
+
+@fault("vantage.offline", "cut off", "Check cable, modem and credit")
+def a_cut_cable(made: World) -> Any:
+    dead = unused_port()
+    return lambda text: text.replace(f":{made.ports['reference']}/", f":{dead}/").replace(
+        f":{made.ports['uplink']}/", f":{dead}/"
+    )
+
+
+@fault(What.CANNOT_WRITE, "Cannot write in", "Let the user that runs shutwatch own that folder")
+def a_folder_that_cannot_be_written(made: World) -> Any:
+    (made.folder / "file").touch()
+    return replacing("/watch.db", "/file/watch.db")
+
+
+@fault(What.DISK_FULL, "is full: 3 MB are free", "Free some space")
+def a_full_disk(made: World) -> Any:
+    made.free = 3_000_000
+    return str
+
+
+@fault(What.PORT_IN_USE, "Another program listens at", "End it, or set `listen` to another port")
+def a_port_in_use(made: World) -> Any:
+    return replacing(f":{made.ports['page']}", f":{made.ports['hook']}")
+
+
+@fault(What.CANNOT_LISTEN, "this machine has no such address", "to an address of this machine")
+def an_address_that_is_not_ours(made: World) -> Any:
+    public = 'public_url = "https://watch.ngo.pk"\n[server]\npublic = true\n'
+    listen = f'listen = "127.0.0.1:{made.ports["page"]}"\n'
+    return lambda text: text.replace(listen, 'listen = "203.0.114.9:80"\n').replace(
+        "[references]", f"{public}[references]", 1
+    )
+
+
+@fault(What.DATABASE, "cannot be reached", "check that PostgreSQL runs, and host and port")
+def an_unreachable_postgresql(made: World) -> Any:
+    url = f"postgresql://watch:pw@127.0.0.1:{unused_port()}/watch"
+    return replacing(f"sqlite:///{made.folder}/watch.db", url)
+
+
+@fault(What.DATABASE_OLD, "are of version 0001", "type `shutwatch db upgrade`")
+async def an_old_schema(made: World) -> Any:
+    await _schema(made, "0001")
+    return str
+
+
+@fault(What.DATABASE, "made by a newer shutwatch", "install the newer shutwatch again")
+async def a_newer_schema(made: World) -> Any:
+    await _schema(made, "9999")
+    return str
+
+
+@fault(What.DATABASE, "is not an SQLite database", "set `database` to another file")
+def a_file_of_another_kind(made: World) -> Any:
+    (made.folder / "watch.db").write_bytes(b"GIF89a" * 1000)
+    return str
+
+
+@fault(What.PLACEHOLDER, "still has the value of an example: watch.example.org", "Write your own")
+def a_name_of_the_example(_: World) -> Any:
+    return replacing("[references]", 'public_url = "https://watch.example.org"\n[references]')
+
+
+@fault(What.TARGET_SILENT, "1-json cannot be reached", "type `shutwatch notify test`")
+def a_target_that_refuses(made: World) -> Any:
+    return replacing(f":{made.ports['hook']}", f":{unused_port()}")
+
+
+@fault(What.NO_MESSAGES, "no [[notify.route]] is configured", "the alerts of Prometheus")
+def nobody_to_tell(_: World) -> Any:
+    return lambda text: text.partition("[[notify.route]]")[0]
+
+
+@fault(What.PROMETHEUS_SILENT, "does not answer", "--prometheus http://HOST:9090")
+def no_prometheus(made: World) -> Any:
+    made.ports["prometheus"] = unused_port()
+    return str
+
+
+@fault(What.PROMETHEUS_UNAWARE, "reads no metrics from port", "scrape_configs")
+def a_prometheus_that_knows_nothing(made: World) -> Any:
+    made.targets = [_target(9090)]
+    return str
+
+
+@fault(What.PROMETHEUS_FAILS, "returned HTTP status 401", "give Prometheus one")
+def a_prometheus_without_a_token(made: World) -> Any:
+    error = "server returned HTTP status 401 Unauthorized"
+    made.targets = [_target(made.ports["page"], "down", error)]
+    return str
+
+
+async def _schema(made: World, version: str) -> None:
+    """A database whose tables claim to be of this version."""
+    store = sql_store(f"sqlite:///{made.folder / 'watch.db'}")
+    await store.open()
+    await store.close()
+    with contextlib.closing(sqlite3.connect(made.folder / "watch.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = ?", (version,))
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_each_planted_fault_is_found_with_its_remedy(name: str, tmp_path: Path) -> None:
+    """By its own finding, in words that name the thing and the next step."""
+    plant, what, problem, remedy = FAULTS[name]
+    async with world(tmp_path) as made:
+        change = plant(made)
+        checked = await made.examined(await change if asyncio.iscoroutine(change) else change)
+        if hasattr(made, "silent"):
+            made.silent.close()
+    found = told(checked)
+    assert what in found, found
+    assert problem in found[what][0], found[what]
+    assert remedy in found[what][1], found[what]
+    assert What.OUR_FAULT not in found
+    assert PASSWORD not in str(found)
+
+
+def test_there_are_enough_faults() -> None:
+    """Fifteen are promised."""
+    assert len(FAULTS) >= 15
+
+
+async def test_a_check_that_hangs_or_breaks_hides_no_other(tmp_path: Path) -> None:
+    """Each within its time: the others say what they found."""
+    async with serving(forever) as port, world(tmp_path) as made:
+        made.ports["prometheus"] = port
+        path = tmp_path / "shutwatch.toml"
+        path.write_text(made.config())
+        settings = _hurried(load_config(path, {}), tmp_path)
+
+        def broken(_: Path) -> int:
+            raise ZeroDivisionError("no such thing")
+
+        async with Probers(settings, now=utc_now) as probers:
+            trial = Trial(
+                settings=settings,
+                probers=probers,
+                free_bytes=broken,
+                prometheus=f"http://127.0.0.1:{port}",
+            )
+            checked = await examine(trial, within=2.0)
+    found = told(checked)
+    assert found[What.TOO_SLOW][0] == "Not finished within 2 s."
+    assert "ZeroDivisionError: no such thing" in found[What.OUR_FAULT][0]
+    assert [one.about for one in checked if one.check == "vantage"] == ["khi-ptcl", "khi-jazz"]
+
+
+async def test_the_command_prints_a_line_for_each_and_its_exit_code_says_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0 where all works; 1 with the remedy below where something does not; JSON for programs."""
+    monkeypatch.setenv("COLUMNS", "200")
+    path = tmp_path / "shutwatch.toml"
+    anchor = f'trust_anchors = ["{tmp_path / "anchor.pem"}"]\nbogon_allow = ["127.0.0.0/8"]\n'
+    async with world(tmp_path) as made:
+        path.write_text(made.config().replace("[references]", f"[probe]\n{anchor}[references]"))
+        well = await asyncio.to_thread(typed, "doctor", "--config", str(path))
+        path.write_text(path.read_text().replace(f":{made.ports['hook']}", f":{unused_port()}"))
+        faulty = await asyncio.to_thread(typed, "doctor", "--config", str(path))
+        lines = await asyncio.to_thread(typed, "doctor", "--config", str(path), "--json")
+    assert well.exit_code == 0, well.output
+    assert [line.split()[:3] for line in well.stdout.splitlines() if "khi" in line] == [
+        ["ok", "vantage", "khi-ptcl"],
+        ["ok", "vantage", "khi-jazz"],
+    ]
+    assert "problem" not in well.stdout
+    assert faulty.exit_code == 1
+    assert "→ Correct the address, or let it pass; then type `shutwatch notify test`." in (
+        faulty.stdout
+    )
+    assert PASSWORD not in faulty.output + lines.output
+    found = [json.loads(line) for line in lines.stdout.splitlines()]
+    assert [one["level"] for one in found if one["check"] == "notification"] == ["problem"]
+    assert all(one["level"] == "ok" for one in found if one["check"] != "notification")
