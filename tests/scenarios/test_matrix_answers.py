@@ -55,13 +55,18 @@ def _look(run: str) -> Seen:
         return seen(lab.run(argv, timeout=300))
 
 
+LOOKS = 3
+_ACCUSED = ("blocked", "throttled", "partial", "degraded")
+_KEYS = ("state", "rule_id", "method", "sub_method", "evidence")
+
+
 @pytest.fixture(scope="module")
 def stories() -> Callable[..., Seen]:
     """The look of each run, taken when first asked for; one with another number is another look."""
 
     @cache
     def look(run: str, number: int = 1) -> Seen:
-        assert number in (1, 2), "two looks are patience enough"
+        assert number <= LOOKS, "patience has an end"
         return _look(run)
 
     return look
@@ -83,19 +88,41 @@ def test_scenario(request: pytest.FixtureRequest, stories: Callable[..., Seen], 
     if row.wrong:
         # Strict: once the answer is right, the row may no longer say otherwise.
         request.applymarker(pytest.mark.xfail(reason=row.wrong, strict=True))
-    story = stories(row.look)
-    line = _verdict(story, row.network or OPEN, row)
-    keys = ("state", "rule_id", "method", "sub_method", "evidence")
-    wanted = {key: getattr(row.answer, key) for key in keys}
-    if {key: line[key] for key in keys} != wanted and line["evidence"] in ("none", "weak"):
-        # On a machine that others keep busy tests and controls fail, and that rightly tells little.
-        story = stories(row.look, 2)
-        line = _verdict(story, row.network or OPEN, row)
-    assert {key: line[key] for key in keys} == wanted, line
-    platform = row.platform or row.answer.state
-    assert story.platform(row.network or OPEN, row.name)["state"] == platform
-    elsewhere = row.elsewhere or ("ok" if row.network else row.answer.state)
-    assert _verdict(story, OPEN, row)["state"] == elsewhere
+    wanted = _wanted(row)
+    for number in range(1, LOOKS + 1):
+        answer = _answers(stories(row.look, number), row)
+        # On a machine that others keep busy tests and controls fail, which rightly tells little.
+        if answer == wanted or _accuses_wrongly(answer, wanted):
+            break
+    assert answer == wanted
+
+
+def _accuses_wrongly(answer: dict[str, object], wanted: dict[str, object]) -> bool:
+    """Whether it says more than too little."""
+    elsewhere = answer["elsewhere"] != wanted["elsewhere"] and answer["elsewhere"] in _ACCUSED
+    here = any(answer[key] != wanted[key] for key in _KEYS) and answer["state"] in _ACCUSED
+    return elsewhere or (here and answer["evidence"] not in ("none", "weak"))
+
+
+def _wanted(row: Scenario) -> dict[str, object]:
+    """The verdict on the row's endpoint, the state of its platform, and that where nobody
+    censors."""
+    return {
+        **{key: getattr(row.answer, key) for key in _KEYS},
+        "platform": row.platform or row.answer.state,
+        "elsewhere": row.elsewhere or ("ok" if row.network else row.answer.state),
+    }
+
+
+def _answers(story: Seen, row: Scenario) -> dict[str, object]:
+    """The same as they were seen."""
+    network = row.network or OPEN
+    line = _verdict(story, network, row)
+    return {
+        **{key: line[key] for key in _KEYS},
+        "platform": story.platform(network, row.name)["state"],
+        "elsewhere": _verdict(story, OPEN, row)["state"],
+    }
 
 
 def test_every_failure_can_be_followed_up() -> None:
