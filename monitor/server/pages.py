@@ -68,7 +68,9 @@ log = logger(__name__)
 _STRETCHES = 5
 """Shown of one network."""
 MOST_OVER = 5
-"""Events that ended, on the page of a country."""
+"""Events that are no longer active, on the first page and on that of a country."""
+_TELLING = (EventKind.BLOCK, EventKind.SHUTDOWN)
+"""Kinds of which the first page tells once they are over."""
 Context = dict[str, Any]
 """The values of a template."""
 
@@ -115,7 +117,17 @@ class Pages:
         reader, at = reader_of(request), self._publisher.now()
         snapshot = self._listed.snapshot(reader)
         marks = await self._marks()
-        return await _page("now.html", reader, at, lambda: _now(reader, snapshot, at, marks))
+        over = [one for one in await self._over(reader, at) if one.kind in _TELLING]
+        over = [one for one in over if one.state is not EventState.DISMISSED]
+        return await _page(
+            "now.html",
+            reader,
+            at,
+            lambda: {
+                **_now(reader, snapshot, at, marks),
+                "over": _over(reader, snapshot, over[:MOST_OVER]),
+            },
+        )
 
     async def _marks(self) -> dict[str, Mark]:
         """Event → the review that holds; empty when reviews cannot be read."""
@@ -153,7 +165,7 @@ class Pages:
             lambda: {
                 **_country(reader, snapshot, at, code),
                 **history_shown(reader, snapshot, shown_until, code, asked, rows),
-                "over": _over(reader, snapshot, over),
+                "over": _over(reader, snapshot, over[:MOST_OVER]),
                 "stored": self._store is not None,
                 "problem": problem,
             },
@@ -184,10 +196,10 @@ class Pages:
             return [], True
         return rows, False
 
-    async def _over(self, reader: Reader, at: datetime, country: str) -> list[Event]:
-        """The events of a country that ended of late, the newest first."""
+    async def _over(self, reader: Reader, at: datetime, country: str = "") -> list[Event]:
+        """The events, of a country or of all, that are no longer active, the newest first."""
         listed = await self._listed.of(reader, EventFilter(country=country), at)
-        return [event for event in listed.events if not event.active][:MOST_OVER]
+        return [event for event in listed.events if not event.active]
 
     async def _runbook(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()

@@ -507,3 +507,14 @@ def test_ages_read_as_people_say_them(seconds: int, words: str) -> None:
 def test_durations_read_as_people_say_them(seconds: float, words: str) -> None:
     """A length of time uses the unit it was probably configured in."""
     assert interval(words_in(), seconds) == words
+
+
+async def test_a_block_that_ended_is_not_forgotten_by_the_first_page(store: Store) -> None:
+    """It says that it was, and until when. What was never confirmed is not told there again."""
+    async with client(seed.publisher(), store) as asking:
+        shown = (await asking.get("/")).text
+    over = shown[shown.index("No longer active") : shown.index("Platforms by country")]
+    assert f'href="events/{seed.ENDED}"' in over
+    assert "Telegram</bdi> was blocked in Kenya" in over or "Telegram was blocked in Kenya" in over
+    assert "Ended" in over
+    assert "YouTube" not in over
