@@ -127,9 +127,9 @@ def _patterns(address: IpAddress) -> Iterator[str]:
 
 def _patterns_v4(packed: bytes) -> Iterator[str]:
     yield r"\.".join(rf"0x0*{octet:x}(?![0-9a-f])" for octet in packed)
-    octets = [str(octet) for octet in packed]
-    yield _NEAR.join(octets) + r"(?!\d)"
-    yield "".join(octets) + r"(?!\d)"
+    decimal = [str(octet) for octet in packed]
+    yield _NEAR.join(decimal) + r"(?!\d)"
+    yield "".join(decimal) + r"(?!\d)"
     for octets in (packed, packed[::-1]):
         for written in (map(str, octets), (f"{octet:o}" for octet in octets)):
             yield _APART.join(written) + r"(?!\d)"
