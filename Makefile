@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 $(addprefix python,$(PYTHONS)); do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test demo check lint lock bench soak fresh pythons release clean
+.PHONY: help run test demo check lint lock bench soak fresh pythons images release clean
 
 help: ## what there is to type
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -57,6 +57,9 @@ lock: $(VENV)/.dev ## pin every dependency again, with hashes
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate --all-extras pyproject.toml -o requirements/run.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate -c requirements/build.lock requirements/release.in requirements/build.in -o requirements/release.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate --all-extras --group dev -c requirements/run.lock pyproject.toml -o requirements/dev.lock
+
+images: ## pin the images of Dockerfile and compose files by content, as the registry has them now
+	sh requirements/pin-images.sh
 
 # Tools of their own, so that nothing of a developer's environment is in a release.
 release: .venv-release/.made ## wheel, source, SBOM, SHA-256 and signature (RELEASE_KEY=…) into dist/release

@@ -42,3 +42,5 @@ ssh-keygen -q -Y verify -f "$signers" -I "$who" -n "$namespace" -s "$work/out/SH
 mkdir -p "$(dirname "$out")"
 mv "$work/out" "$out"
 echo "$out: $(ls "$out" | tr '\n' ' ')"
+unpinned=$(sh requirements/pin-images.sh check) ||
+  echo "release: not pinned by content (make images): $(echo "$unpinned" | tr '\n' ' ')" >&2

@@ -223,7 +223,8 @@ class CollectorClient:
             if not self._dates:
                 self._check_dates(answer)
             found = bytearray()
-            async for part in answer.aiter_bytes():
+            # What is sealed cannot be packed: nobody else may have us unpack anything.
+            async for part in answer.aiter_raw():
                 found += part
                 if len(found) > LARGEST_ANSWER:
                     raise UnreachableError("an answer that does not end")
@@ -261,9 +262,13 @@ class CollectorClient:
         context = _context(self._setup.trust_anchors)
         if not self._dates:
             context.verify_flags |= ssl.VerifyFlags(_NO_DATES)
-        headers = {"User-Agent": BROWSER["User-Agent"], "Accept": "*/*", "Accept-Encoding": "gzip"}
+        headers = {
+            "User-Agent": BROWSER["User-Agent"],
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+        }
         return httpx.AsyncClient(
-            headers=headers,
+            headers={**headers, "Accept-Encoding": "identity"},
             verify=context,
             proxy=self._setup.proxy or None,
             trust_env=False,

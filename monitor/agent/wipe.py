@@ -21,7 +21,8 @@ What this cannot promise:
   keep earlier contents. Only a disk that was encrypted from the beginning can be made unreadable,
   by destroying its key; or destroy the card.
 - The journal keeps what the agent logged (journalctl --vacuum-time=1s removes all of it, which is
-  noticeable itself); the shell keeps what was typed; backups keep what they hold.
+  noticeable itself); the shell keeps what was typed, editors what was opened and copied (as in
+  ~/.viminfo); backups keep what they hold.
 - What the line's provider, the platforms and the collectors have recorded stays."""
 
 

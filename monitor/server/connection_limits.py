@@ -63,7 +63,8 @@ class LimitedConnection(HttpToolsProtocol):
         super().__init__(*args, **more)
         self.logger = _QUIET
         self._deadline: asyncio.TimerHandle | None = None
-        self._header_bytes = 0
+        self._header_bytes = self._raw_bytes = 0
+        self._in_headers = False
         self._admitted = False
         self._held = b""
         self._unsent = 0
@@ -106,7 +107,7 @@ class LimitedConnection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Some bytes; the first of a request start its time, and wait for its turn."""
         if self._admitted or self.under_way:
-            super().data_received(data)
+            self._parse(data)
             return
         if self._deadline is None:
             self._expect_headers()
@@ -116,19 +117,30 @@ class LimitedConnection(HttpToolsProtocol):
             self.flow.pause_reading()
             return
         self._admitted = True
-        super().data_received(data)
+        self._parse(data)
 
     def go(self) -> None:
         """Its turn has come."""
         self._admitted = True
         held, self._held = self._held, b""
         self.flow.resume_reading()
-        super().data_received(held)
+        self._parse(held)
+
+    def _parse(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self._in_headers:
+            return
+        # One that does not end is weighed nowhere else: the parser keeps it until it does.
+        self._raw_bytes += len(data)
+        if self._raw_bytes > 2 * self.most_header_bytes:
+            self._in_headers = False
+            self.send_400_response("headers of a request are too long")
 
     def on_message_begin(self) -> None:
         if self.under_way:
             raise ValueError("a request before the answer to the one before it")
-        self._header_bytes = 0
+        self._header_bytes = self._raw_bytes = 0
+        self._in_headers = True
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -141,6 +153,7 @@ class LimitedConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The body has a time limit of its own."""
+        self._in_headers = False
         self._stop_waiting()
         self.requests += 1
         self._began = self.loop.time()

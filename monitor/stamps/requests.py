@@ -80,7 +80,7 @@ async def _answer(
         ):
             if not answer.is_success:
                 raise StampError(f"HTTP status {answer.status_code}")
-            async for chunk in answer.aiter_bytes():
+            async for chunk in answer.aiter_raw():  # often in cleartext: a bomb is not unpacked
                 body += chunk
                 if len(body) > LARGEST:
                     raise StampError("the answer is larger than any proof")

@@ -18,6 +18,7 @@ _OCTET = r"(?:25[0-5]|2[0-4]\d|[01]?\d?\d)"
 _PADDED = r"(?:25[0-5]|2[0-4]\d|[01]\d\d)"
 # A run of more than four numbers is removed whole: it may be an address and a port.
 _V4 = re.compile(rf"(?<!\d){_OCTET}(?:[.\-_]{_OCTET}){{3}}(?!\d)(?:[.\-_]\d{{1,5}}(?!\d))*")
+_V4_MASKED = re.compile(rf"(?<![\d.]){_OCTET}(?:\.{_OCTET}){{2}}\.[xX*]{{1,3}}(?![0-9A-Za-z])")
 _DOTTED = re.compile(r"[0-9][.\-_][0-9]")
 _V4_SPACED = re.compile(rf"(?<!\d){_OCTET}( \. ?|\. ){_OCTET}(?:\1{_OCTET}){{2}}(?!\d)")
 _V4_IN_TAGS = re.compile(rf"(?<![\d.]){_OCTET}(?:{TAG_MARK}{_OCTET}){{3}}(?![\d.])(?!{TAG_MARK}\d)")
@@ -80,7 +81,7 @@ def natural(text: str) -> Iterator[Found]:
         address = re.sub("[-_]", ":", match.group())
         if address.count(":") == _V6_GROUPS - 1 or "::" in address:
             yield *match.span(), address
-    for pattern in (_V6_HALF, _NIBBLES, _HEX_TEXT):
+    for pattern in (_V4_MASKED, _V6_HALF, _NIBBLES, _HEX_TEXT):
         yield from ((*match.span(), "") for match in pattern.finditer(text))
     yield from _numbered(text)
 

@@ -18,6 +18,8 @@ _LOWER = str.maketrans(_LETTERS, _LETTERS.lower())
 """Unlike `str.lower` this keeps every character in its place."""
 _APART = r"(?:[^0-9a-z]{1,8}0{0,3}|[^0-9a-z]?dot[^0-9a-z]?)"
 """Between two octets."""
+_NEAR = r"(?!\d)[^\n]{1,20}?(?<!\d)0{0,2}"
+"""Between two octets that members or attributes hold one by one."""
 _PERHAPS_APART = r"(?:[^0-9a-z]{0,4}(?:0?x)?)"
 _PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
 
@@ -80,6 +82,7 @@ def _spellings(address: IpAddress) -> Iterator[str]:
             for separator in (".", "-", "_"):
                 yield separator.join(parts)
         yield "".join(padded)
+        yield from (f"{'.'.join(octets[:3])}.{mask}" for mask in ("x", "*"))
     else:
         yield address.reverse_pointer.removesuffix(".ip6.arpa")
         yield ".".join(address.exploded.replace(":", ""))
@@ -109,6 +112,7 @@ def _patterns(address: IpAddress) -> Iterator[str]:
     """Patterns for an address as one number, and for its octets one by one."""
     packed = address.packed
     yield _hexadecimal(packed)
+    yield _hexadecimal(str(address).encode())
     yield rf"{int(address)}(?!\d)"
     if isinstance(address, ipaddress.IPv4Address):
         yield from _patterns_v4(packed)
@@ -123,6 +127,9 @@ def _patterns(address: IpAddress) -> Iterator[str]:
 
 def _patterns_v4(packed: bytes) -> Iterator[str]:
     yield r"\.".join(rf"0x0*{octet:x}(?![0-9a-f])" for octet in packed)
+    decimal = [str(octet) for octet in packed]
+    yield _NEAR.join(decimal) + r"(?!\d)"
+    yield "".join(decimal) + r"(?!\d)"
     for octets in (packed, packed[::-1]):
         for written in (map(str, octets), (f"{octet:o}" for octet in octets)):
             yield _APART.join(written) + r"(?!\d)"

@@ -24,7 +24,13 @@ import msgspec
 
 from probes.layers.address_search import Found, in_tags, natural, plain
 from probes.layers.address_spellings import IpAddress, spellings_of
-from probes.layers.shown_text import shown, tags_matter, with_marks_for_tags, without_tags
+from probes.layers.shown_text import (
+    in_one_line,
+    shown,
+    tags_matter,
+    with_marks_for_tags,
+    without_tags,
+)
 from probes.measurement import (
     AnyObservation,
     DnsAnswer,
@@ -102,6 +108,9 @@ class Scrubber:
         if view.text is not text:
             yield from self._own.spans(text)
         yield from (view.written(*span) for span in self._in_view(view.text))
+        lines = in_one_line(view)
+        if lines is not view:
+            yield from (lines.written(*span) for span in self._in_base64(lines.text))
         if tags_matter(view):
             joined, marked = without_tags(view), with_marks_for_tags(view)
             yield from (joined.written(*span) for span in self._in_view(joined.text))
@@ -109,11 +118,14 @@ class Scrubber:
             yield from (marked.written(*span) for span in self._own.spans(marked.text))
 
     def _in_view(self, text: str) -> Iterator[Span]:
-        yield from self._own.spans_in_base64(text)
         if _NUMBERS.search(text) is not None:
             yield from self._own.spans(text)
             yield from self._unless_kept(plain(text))
             yield from self._unless_kept(natural(text))
+        yield from self._in_base64(text)
+
+    def _in_base64(self, text: str) -> Iterator[Span]:
+        yield from self._own.spans_in_base64(text)
         for match in _BASE64.finditer(text):
             if self._shows_address(match.group()):
                 yield match.span()

@@ -21,6 +21,7 @@ _ESCAPE = re.compile(
     r"|%(?:25){0,8}(?P<percent>[0-9A-Fa-f]{2})"
     r"|\\{1,4}(?:u\{0{0,4}(?P<braced>[0-9A-Fa-f]{1,6})\}|u(?P<u>[0-9A-Fa-f]{4})|x(?P<x>[0-9A-Fa-f]{2}))"
     # Of a dot or a colon even where digits follow at once.
+    r"|\\(?P<octal>[01][0-7]{2})|\\0{0,4}(?P<css>[23][0-9A-Fa-f])\s"
     r"|&\#(?:0{0,8}(?P<mark>46|58)|[xX]0{0,8}(?P<hexmark>2[eE]|3[aA]))(?:;|(?!;))"
     r"|&\#[xX]0{0,8}(?P<hexadecimal>[0-9A-Fa-f]{1,6});?|&\#0{0,8}(?P<decimal>\d{1,7});?"
     r"|&(?P<name>[A-Za-z][A-Za-z0-9]{1,30});"
@@ -33,6 +34,8 @@ _ESCAPED = re.compile(r"[%&\\]|=2E|=3A|[.:][\])}]|dot|\. [\])}]")
 _TAG = r"<(?:!--[^<>]{0,200}--|/?[A-Za-z][^<>]{0,300})>"
 _TAGS = re.compile(_TAG)
 _TAGS_BETWEEN = re.compile(rf"(?:\s{{0,4}}{_TAG}){{1,20}}\s{{0,4}}")
+_BROKEN_LINE = re.compile(r"(?<=[A-Za-z0-9+/_-]{40})\r?\n[ \t]{0,8}(?=[A-Za-z0-9+/_-]{2})")
+"""A line of base64 ends, and goes on in the next."""
 _TAG_BESIDE_NUMBER = re.compile(r"[0-9A-Fa-f.:]\s?<[A-Za-z/!]")
 _MARKS = {
     **dict.fromkeys("。．｡·•․‧∙⋅٫﹒・", "."),
@@ -73,6 +76,11 @@ def shown(text: str) -> Shown:
     else:
         view = _folded(view)
     return view
+
+
+def in_one_line(view: Shown) -> Shown:
+    """The view with base64 of several lines put together; itself where there is none."""
+    return _replaced(view, _BROKEN_LINE, lambda _: "") if "\n" in view.text else view
 
 
 def tags_matter(view: Shown) -> bool:
@@ -133,7 +141,7 @@ def _decoded(escape: re.Match[str]) -> str:
         return html5.get(f"{value};", escape.group())
     if kind == "utf8":
         return bytes.fromhex(value.replace("%", "")).decode("utf-8", "replace")
-    number = int(value, 10 if kind in ("decimal", "mark") else 16)
+    number = int(value, {"decimal": 10, "mark": 10, "octal": 8}.get(kind or "", 16))
     return chr(number) if number < 0x110000 else "\ufffd"
 
 

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import ipaddress
 import json
+import zlib
 from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
@@ -34,7 +35,9 @@ BEYOND = frozenset(
         "v4 backwards letter by letter",
         "v4 by another alphabet (rot 5)",
         "v4 base85",
-        "v4 in two sentences",
+        "v4 base32 in a longer text",
+        "v4 base64 of two octets a character",
+        "v4 base64 of what is packed",
         "v6 base85",
     }
 )
@@ -208,12 +211,29 @@ _V4_NATURAL: dict[str, Writing] = {
     "mapped in hexadecimal": lambda a: f"::ffff:{_packed(a)[:2].hex()}:{_packed(a)[2:].hex()}",
     "translated by NAT64": lambda a: f"64:ff9b::{_packed(a)[:2].hex()}:{_packed(a)[2:].hex()}",
     "characters in hexadecimal": lambda a: a.encode().hex(),
+    "masked": lambda a: ".".join([*_octets(a)[:3], "xxx"]),
+    "masked by a star": lambda a: ".".join([*_octets(a)[:3], "*"]),
+    "base64 over lines": lambda a: base64.encodebytes(f"{'-' * 50}{a}{'-' * 50}".encode()).decode(),
+    "octal escapes": lambda a: "".join(f"\\{ord(character):03o}" for character in a),
+    "escapes of style sheets": lambda a: "".join(f"\\{ord(character):x} " for character in a),
 }
 _V4_HIDDEN: dict[str, Writing] = {
     "hexadecimal": lambda a: _packed(a).hex(),
     "hexadecimal number": lambda a: "0x" + _packed(a).hex(),
     "hexadecimal octets": lambda a: ".".join(hex(octet) for octet in _packed(a)),
     "hexadecimal with colons": lambda a: _packed(a).hex(":"),
+    "members of an object": lambda a: json.dumps(
+        dict(zip("abcd", map(int, _octets(a)), strict=True))
+    ),
+    "attributes": lambda a: " ".join(
+        f'data-{n}="{o}"' for n, o in zip("abcd", _octets(a), strict=True)
+    ),
+    "fields of a form": lambda a: "".join(f'<input value="{octet}">' for octet in _octets(a)),
+    "without marks": lambda a: "".join(_octets(a)),
+    "characters in hexadecimal, apart": lambda a: a.encode().hex(" "),
+    "base32 in a longer text": lambda a: base64.b32encode(f"ip={a}".encode()).decode(),
+    "base64 of two octets a character": lambda a: _b64(a.encode("utf-16-le")),
+    "base64 of what is packed": lambda a: _b64(zlib.compress(f"ip={a}".encode())),
     "hexadecimal with commas": lambda a: _packed(a).hex(","),
     "hexadecimal escapes of octets": lambda a: "".join(f"\\\\x{o:02x}" for o in _packed(a)),
     "hexadecimal from the other end": lambda a: _packed(a)[::-1].hex(),

@@ -4,7 +4,10 @@ import asyncio
 import contextlib
 import gzip
 import json
+import random
 import ssl
+import tracemalloc
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -15,6 +18,7 @@ import pytest
 import trustme
 
 from monitor.agent.ask_controls import RemoteControls
+from monitor.agent.collector_client import CollectorClient, UnreachableError
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.wipe import wipe
 from monitor.keys.keys import fingerprint, load_or_make, public_text
@@ -114,6 +118,43 @@ async def test_a_state_authority_in_the_systems_store_reads_nothing(
     assert middlebox.read == b""
     assert not collector.paths
     assert "certificate" in trouble
+
+
+async def test_attack_an_answer_that_unpacks_without_end_is_not_unpacked(tmp_path: Path) -> None:
+    """Whoever ends TLS answers with a few hundred bytes, packed three times, that unpack to as
+    much as he likes, and the agent is gone from its small machine."""
+    packed = zlib.compressobj(wbits=31)
+    bomb = b"".join(packed.compress(bytes(1 << 24)) for _ in range(16)) + packed.flush()
+    bomb = gzip.compress(gzip.compress(bomb))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority().issue_cert(NAME).configure_cert(context)
+    asked = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        with contextlib.closing(writer), contextlib.suppress(OSError, EOFError):
+            await reader.readuntil(b"\r\n\r\n")
+            asked += 1
+            head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip, gzip\r\nContent-Length: "
+            writer.write(f"{head}{len(bomb)}\r\n\r\n".encode() + bomb)
+            await writer.drain()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+    async with server:
+        collector = Collector()
+        collector.port = server.sockets[0].getsockname()[1]
+        one = world(tmp_path, authority(), collector)
+        line = CollectorClient(
+            one.setup, VANTAGE, AGENT_KEY, AgentClock(one.time.machine), random.Random(1)
+        )
+        tracemalloc.start()
+        async with line:
+            with pytest.raises(UnreachableError):
+                await line.learn_time(collector.url)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert asked == 1
+    assert most < 32 * 2**20
 
 
 async def test_the_collectors_own_certificate_may_be_the_anchor(tmp_path: Path) -> None:
