@@ -47,7 +47,7 @@ async def known_vantages(store: CollectorStore) -> dict[str, Known]:
     return {
         vantage: Known(
             vantage=vantage,
-            country=(keys.get(vantage) or [(held | invited)[vantage]])[-1].country,
+            country=(keys.get(vantage) or [held.get(vantage) or invited[vantage]])[-1].country,
             keys=tuple(keys.get(vantage, ())),
             quarantine=held.get(vantage),
             invited_until=invited[vantage].expires_at if vantage in invited else None,
