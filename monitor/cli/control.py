@@ -90,11 +90,15 @@ def serve(
         typer.echo("The password is shown this once; --new-password makes another.")
     else:
         typer.echo("The password is the one shown before; --new-password makes another.")
-    typer.echo(f"Serving as a control: {len(places)} hosts and ports, nothing else.")
     configure(log)
     server = ExitServer(places, made.login, tls, limits)
+
+    async def serving() -> None:
+        typer.echo(f"Serving as a control: {len(places)} hosts and ports, nothing else.")
+        await server.serve(listening)
+
     with listening:
-        asyncio.run(run_until_stopped(lambda: None, server.serve(listening)))
+        asyncio.run(run_until_stopped(lambda: None, serving()))
 
 
 def _places(config: Path | None) -> tuple[frozenset[Place], LogSettings]:

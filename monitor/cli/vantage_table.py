@@ -44,16 +44,18 @@ async def known_vantages(store: CollectorStore) -> dict[str, Known]:
     now = utc_now()
     invited = {one.vantage: one for one in await store.invitations() if one.is_open(now)}
     judged = {one.vantage: one.at for one in await store.latest_health()}
+    countries = {name: one.country for name, one in (*invited.items(), *held.items())}
+    countries |= {name: several[-1].country for name, several in keys.items()}
     return {
         vantage: Known(
             vantage=vantage,
-            country=(keys.get(vantage) or [held.get(vantage) or invited[vantage]])[-1].country,
+            country=countries[vantage],
             keys=tuple(keys.get(vantage, ())),
             quarantine=held.get(vantage),
             invited_until=invited[vantage].expires_at if vantage in invited else None,
             judged_at=judged.get(vantage),
         )
-        for vantage in sorted(keys.keys() | held.keys() | invited.keys())
+        for vantage in sorted(countries)
     }
 
 

@@ -476,7 +476,7 @@ class SocketStream:
         inner._used = True
         return inner
 
-    def send_now(self, data: bytes) -> None:
+    def _send_now(self, data: bytes) -> None:
         """Send what the kernel takes at once, over TLS; for last words."""
         assert self._tls is not None  # noqa: S101 # narrows for the type checker
         self._tls.write(data)
@@ -561,7 +561,7 @@ class _InsideTls:
         await self._outer.send(data)
 
     def send(self, data: bytes) -> int:
-        self._outer.send_now(data)
+        self._outer._send_now(data)
         return len(data)
 
     def __getattr__(self, name: str) -> Any:
