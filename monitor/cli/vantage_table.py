@@ -44,7 +44,8 @@ async def known_vantages(store: CollectorStore) -> dict[str, Known]:
     now = utc_now()
     invited = {one.vantage: one for one in await store.invitations() if one.is_open(now)}
     judged = {one.vantage: one.at for one in await store.latest_health()}
-    countries = {name: one.country for name, one in (*invited.items(), *held.items())}
+    countries = {name: one.country for name, one in invited.items()}
+    countries |= {name: one.country for name, one in held.items()}
     countries |= {name: several[-1].country for name, several in keys.items()}
     return {
         vantage: Known(
