@@ -336,6 +336,10 @@ class ScriptedStream:
         """The scripted chain, once a handshake was tried."""
         return self._peer.chain if self._handshake_tried else ()
 
+    def inside(self) -> "ScriptedStream":
+        """What a scripted proxy carries on is said by the same peer."""
+        return self
+
     async def send(self, data: bytes) -> None:
         """Take `data`; a resolver answers the query in it."""
         self.sent += data

@@ -42,6 +42,11 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True):
     """Device name to bind to when kind is interface."""
     proxy_host: str = ""
     proxy_port: int = 0
+    proxy_tls: bool = False
+    """Whether the connection to the proxy is encrypted."""
+    proxy_pin: str = ""
+    """SHA-256 of the certificate that the proxy must show, 64 hexadecimal digits; empty: one for
+    its name, from a public authority."""
     username: str = ""
     password: str = ""
 
@@ -52,11 +57,12 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         """Without credentials, because representations appear in logs."""
+        tls = "+tls" if self.proxy_tls else ""
         shown = {
             EgressKind.SOURCE: ":(address)",
             EgressKind.INTERFACE: f":{self.interface}",
-            EgressKind.SOCKS5: f"://{self.proxy_host}:{self.proxy_port}",
-            EgressKind.CONNECT: f"://{self.proxy_host}:{self.proxy_port}",
+            EgressKind.SOCKS5: f"{tls}://{self.proxy_host}:{self.proxy_port}",
+            EgressKind.CONNECT: f"{tls}://{self.proxy_host}:{self.proxy_port}",
         }
         return f"Egress({self.kind}{shown.get(self.kind, '')})"
 

@@ -98,7 +98,8 @@ def _egress(egress: Egress) -> str:
         case EgressKind.INTERFACE:
             return f"through {egress.interface}"
         case EgressKind.SOCKS5 | EgressKind.CONNECT:
-            return f"{egress.kind} {host_port(egress.proxy_host, egress.proxy_port)}"
+            tls = "+tls" if egress.proxy_tls else ""
+            return f"{egress.kind}{tls} {host_port(egress.proxy_host, egress.proxy_port)}"
         case _:
             return str(egress.kind)
 

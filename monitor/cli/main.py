@@ -11,6 +11,7 @@ COMMANDS = {
     "run": "Measure, judge and store, and serve the page and metrics until stopped.",
     "collector": "Receive agents' measurements, judge them, and serve the page and metrics.",
     "agent": "Measure from one vantage and send the results to collectors.",
+    "control": "Serve as a control for monitors and collectors elsewhere.",
     "once": "Measure one cycle from every vantage and print the verdicts. Stores nothing.",
     "probe": "Test endpoints and show every layer. Judges nothing, stores nothing.",
     "demo": "Watch an invented country block X and lift the block: no root, no internet, a minute.",

@@ -1,4 +1,5 @@
-"""Text → Egress: `direct`, `source:ADDRESS`, `interface:NAME`, `socks5://…`, `connect://…`."""
+"""Text → Egress: `direct`, `source:ADDRESS`, `interface:NAME`, `socks5://…`, `connect://…`,
+`socks5+tls://…`, `connect+tls://…`."""
 
 import re
 from ipaddress import ip_address
@@ -13,12 +14,14 @@ _INTERFACE = re.compile(r"[^\s/:]{1,15}")
 """Names that the kernel accepts for a network device."""
 _LONGEST_CREDENTIAL = 255
 """SOCKS5 sends the length of each in one byte (RFC 1929)."""
+_TLS = "+tls"
+_PIN = re.compile(r"[0-9a-f]{64}")
 _OTHER_NAMES = {
     "socks": "socks5",
     "socks5h": "socks5",
     "sock5": "socks5",
     "http": "connect",
-    "https": "connect",
+    "https": "connect+tls",
 }
 
 
@@ -63,14 +66,21 @@ def _source(text: str) -> str:
 
 
 def _proxy(scheme: str, rest: str) -> Egress:
-    """`socks5://` or `connect://`, then `[user[:password]@]host[:port]`, percent-decoded."""
+    """`socks5://` or `connect://`, then `[user[:password]@]host[:port]`, percent-decoded; with
+    `+tls` in the scheme, `#` and the SHA-256 of the proxy's certificate may follow."""
     known = [kind.value for kind in DEFAULT_PROXY_PORTS]
-    if scheme not in known:
+    bare, tls = scheme.removesuffix(_TLS), scheme.endswith(_TLS)
+    if bare not in known:
         meant = _OTHER_NAMES.get(scheme.lower())
         raise ValueError(
             f'did you mean "{meant}://"?' if meant else '"socks5://…" or "connect://…"'
         )
-    kind = EgressKind(scheme)
+    kind = EgressKind(bare)
+    pin = ""
+    if tls:
+        rest, marked, pin = rest.partition("#")
+        if marked and not _PIN.fullmatch(pin):
+            raise ValueError("after # the SHA-256 of the proxy's certificate: 64 digits of 0-9a-f")
     credentials, _, authority = rest.rpartition("@")
     user, _, password = credentials.partition(":")
     try:
@@ -84,6 +94,8 @@ def _proxy(scheme: str, rest: str) -> Egress:
         kind=kind,
         proxy_host=host,
         proxy_port=port,
+        proxy_tls=tls,
+        proxy_pin=pin,
         username=_credential(user),
         password=_credential(password),
     )

@@ -1,4 +1,5 @@
-"""Connections through a proxy: SOCKS5 (RFC 1928, 1929), HTTP CONNECT (RFC 9110 section 9.3.6).
+"""Connections through a proxy: SOCKS5 (RFC 1928, 1929), HTTP CONNECT (RFC 9110 section 9.3.6), each
+also inside TLS.
 
 A failure that the proxy reports about the endpoint (FarSideError) is kept apart from a failure of
 the proxy itself (ProxyError). Only the former can say something about an endpoint, and even that
@@ -12,7 +13,7 @@ import h11
 
 from probes.failure import Failure, unknown_failure
 from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, ReportedError
-from probes.sockets.network import Stream, receive_exactly
+from probes.sockets.network import Stream, chain_digest, receive_exactly
 from probes.vantage import Egress, EgressKind
 
 _SOCKS_VERSION = 5
@@ -51,6 +52,17 @@ async def open_through(stream: Stream, egress: Egress, host: str, port: int) -> 
             await _connect(stream, egress, host, port)
     except (PeerClosedError, MalformedReplyError) as error:
         raise ProxyError("the proxy hung up or spoke another protocol") from error
+
+
+async def secure(stream: Stream, egress: Egress) -> None:
+    """Encrypt the connection to the proxy, before it is sent a password.
+
+    Raises ProxyError where it shows another certificate than the pinned one, or as the stream does.
+    """
+    await stream.start_tls(egress.proxy_host, verify=not egress.proxy_pin)
+    shown = stream.peer_chain()[:1]
+    if egress.proxy_pin and chain_digest(shown) != egress.proxy_pin:
+        raise ProxyError("the proxy shows another certificate than the one in the configuration")
 
 
 async def _socks5(stream: Stream, egress: Egress, host: str, port: int) -> None:

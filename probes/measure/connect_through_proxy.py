@@ -4,7 +4,7 @@ import asyncio
 
 from probes.catalog.host import is_literal
 from probes.failure import Failure
-from probes.layers.proxy import ProxyError, open_through
+from probes.layers.proxy import ProxyError, open_through, secure
 from probes.measure.unscrubbed_record import UnscrubbedRecord
 from probes.measurement import EgressObservation
 from probes.sockets.failure_mapping import failure_of
@@ -34,12 +34,18 @@ class ProxiedConnections:
             raise self._failed(start, failure_of(error)) from error
         self._record.keep(stream)
         try:
+            if egress.proxy_tls:
+                await secure(stream, egress)
             await open_through(stream, egress, host, port)
         except ProxyError as error:
             raise self._failed(start, Failure.CONNECTION_ABORTED, str(error)) from error
         except OSError as error:
             raise self._failed(start, failure_of(error)) from error
-        return stream
+        if not egress.proxy_tls:
+            return stream
+        inside = stream.inside()
+        self._record.keep(inside)
+        return inside
 
     def _failed(self, start: float, failure: str, reply: str = "") -> ProxyError:
         self._record.observations.append(

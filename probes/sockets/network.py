@@ -14,7 +14,7 @@ import struct
 import termios
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property, lru_cache, partial
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import certifi
 import msgspec
@@ -96,6 +96,9 @@ class Stream(ByteStream, Protocol):
 
     def peer_chain(self) -> tuple[bytes, ...]:
         """DER certificates that the peer presented, leaf first, verified or not."""
+
+    def inside(self) -> "Stream":
+        """The connection inside this one, which is encrypted: what a proxy carries on."""
 
     def close(self) -> None:
         """Release the socket."""
@@ -403,7 +406,7 @@ class SocketStream:
     ) -> TlsFacts:
         """Raises _UnknownChainError as soon as the peer presents a chain that is not in `known`."""
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name or None)
         self._tls = tls
         finished = answered = False
         while not finished:
@@ -466,6 +469,18 @@ class SocketStream:
         except (ValueError, AttributeError):
             return ()
         return self._chain
+
+    def inside(self) -> "SocketStream":
+        """As `Stream.inside`. Closing it closes this one."""
+        inner = SocketStream(cast("WatchedSocket", _InsideTls(self)), self._contexts, self._dial)
+        inner._used = True
+        return inner
+
+    def _send_now(self, data: bytes) -> None:
+        """Send what the kernel takes at once, over TLS; for last words."""
+        assert self._tls is not None  # noqa: S101 # narrows for the type checker
+        self._tls.write(data)
+        self._sock.send(self._outgoing.read())
 
     def _not_after(self) -> float | None:
         """POSIX seconds at which the verified path stops being valid; None: unknown."""
@@ -531,6 +546,27 @@ class SocketStream:
     async def _flush(self) -> None:
         if self._outgoing.pending:
             await self._sock.send_all(self._outgoing.read())
+
+
+class _InsideTls:
+    """What a stream uses of its socket, over a stream that is encrypted already."""
+
+    def __init__(self, outer: SocketStream) -> None:
+        self._outer = outer
+
+    async def receive(self, limit: int) -> bytes:
+        return await self._outer.receive(limit)
+
+    async def send_all(self, data: bytes) -> None:
+        await self._outer.send(data)
+
+    def send(self, data: bytes) -> int:
+        self._outer._send_now(data)
+        return len(data)
+
+    def __getattr__(self, name: str) -> Any:
+        # All else is the kernel's socket: its addresses, its end, what it still receives.
+        return getattr(self._outer._sock, name)
 
 
 _ABORT = struct.pack("ii", 1, 0)

@@ -84,7 +84,7 @@ async def invited(collector: Collector, made: Token, at: datetime = NOW) -> None
 
 
 async def join(
-    collector: Collector, made: Token, key: Ed25519PrivateKey = OTHER_KEY, **changed: str
+    collector: Collector, made: Token, key: Ed25519PrivateKey = OTHER_KEY, **changed: Any
 ) -> httpx.Response:
     """What `shutwatch agent join` sends; with any sealed header changed."""
     headers, _ = request(
@@ -217,15 +217,17 @@ async def test_attack_nobody_enrols_a_key_that_is_not_theirs() -> None:
     async with collecting() as collector:
         made = token()
         await invited(collector, made)
-        for changed in (
+        attempts: tuple[dict[str, Any], ...] = (
             {PUBLIC: public_text(AGENT_KEY)},
             {"shutwatch-key": own(AGENT_KEY)},
             {"shutwatch-vantage": "isb-ptcl"},
-        ):
+        )
+        for changed in attempts:
             response = await join(collector, made, **changed)
             assert refusal(response).reason is Reason.BAD_SIGNATURE
         for wrong in ("", "x", "A" * 43):
-            response = await join(collector, made, **{PUBLIC: wrong})
+            odd: dict[str, Any] = {PUBLIC: wrong}
+            response = await join(collector, made, **odd)
             assert refusal(response).reason is Reason.MALFORMED
         assert await keys(collector) == []
 

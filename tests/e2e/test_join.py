@@ -119,8 +119,8 @@ def test_one_command_on_each_side_and_three_refusals(tmp_path: Path) -> None:
         token = done.stdout.strip()
         folder = tmp_path / "agent"
         began = time.monotonic()
-        words = ("agent", "join", token, "--yes", "--folder", str(folder))
-        stack.enter_context(machine.running("agent.log", *words))
+        typed = ("agent", "join", token, "--yes", "--folder", str(folder))
+        stack.enter_context(machine.running("agent.log", *typed))
         wait_for(lambda: "First results delivered" in machine.said("agent.log"), "results", 60)
         assert time.monotonic() - began <= LIMIT
         told = machine.said("agent.log")

@@ -212,6 +212,10 @@ def _counts(case: Case, control: Summary) -> bool:
         return False
     if _got_response(control):
         return True
+    if outcome.layer in control.measurement.not_observed and (
+        outcome.failure == Failure.PERMISSION_DENIED
+    ):
+        return False  # its proxy's own rules
     if outcome.sub_method == TIMEOUT and health.state is VantageState.LOSSY:
         return False
     return outcome.failure is None or rank(outcome.sub_method) < 2

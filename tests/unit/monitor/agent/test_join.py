@@ -3,6 +3,7 @@
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,7 +74,7 @@ def test_the_file_says_what_the_invitation_says(tmp_path: Path) -> None:
     ],
 )
 def test_attack_an_invitation_with_nonsense_starts_nothing(
-    tmp_path: Path, changed: dict[str, object]
+    tmp_path: Path, changed: dict[str, Any]
 ) -> None:
     """It is a configuration like any other, and held to the same rules."""
     with pytest.raises(ConfigError):

@@ -315,6 +315,20 @@ def proxy(kind: EgressKind, host: str, port: int, user: str = "", password: str 
         ),
         ("connect://h.example", proxy(EgressKind.CONNECT, "h.example", 3128)),
         ("connect://u:p@h.example:80", proxy(EgressKind.CONNECT, "h.example", 80, "u", "p")),
+        (
+            "socks5+tls://u:p@192.0.2.1:443",
+            msgspec.structs.replace(
+                proxy(EgressKind.SOCKS5, "192.0.2.1", 443, "u", "p"), proxy_tls=True
+            ),
+        ),
+        (
+            f"connect+tls://u:p@h.example#{64 * 'a'}",
+            msgspec.structs.replace(
+                proxy(EgressKind.CONNECT, "h.example", 3128, "u", "p"),
+                proxy_tls=True,
+                proxy_pin=64 * "a",
+            ),
+        ),
         ("socks5://bücher.example", proxy(EgressKind.SOCKS5, "xn--bcher-kva.example", 1080)),
     ],
 )

@@ -983,6 +983,13 @@ def test_a_control_that_could_not_look_is_dead(seen: tuple[AnyObservation, ...])
     assert verdict.rule_id == "control.dead"
 
 
+def test_a_control_whose_proxy_does_not_admit_the_host_is_dead() -> None:
+    """ "Not allowed by ruleset" at the only control would call every block an outage."""
+    refused = control(tcp("permission_denied", address=""), reached=False)
+    there = msgspec.structs.replace(refused, not_observed=(Layer.TCP,))
+    assert judge(failing(*RESET, controls=(there,))).rule_id == "control.dead"
+
+
 BROKEN = http("http_invalid_redirect_location_host")
 
 
