@@ -21,7 +21,7 @@ from monitor.cli.store_options import with_store
 from monitor.config.filters import Filters
 from monitor.recording.continuations import reviews_of
 from monitor.wording.changes import change_in_words
-from monitor.wording.events import condition, length, passing
+from monitor.wording.events import condition, length, passing, seems_over
 from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.grades import grade_in_words
 from monitor.wording.networks import network_name
@@ -304,7 +304,7 @@ def print_event(whole: WholeEvent) -> None:
         if one.affected
     )
     methods = words.pause.join(
-        method_and_name(words, name, past=not event.active) for name in event.methods
+        method_and_name(words, name, past=seems_over(event)) for name in event.methods
     )
     lines = [
         _event_line(event),

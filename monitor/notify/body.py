@@ -13,7 +13,7 @@ from monitor.analysis.events.event import Event, EventKind, EventLogEntry
 from monitor.analysis.second_witness import AnyWitness
 from monitor.notify.notice_kinds import CLOSING, CORRECTIONS, OPENING, NoticeKind
 from monitor.wording.changes import NOTICE_ADVICE, change_in_words
-from monitor.wording.events import LIMITS, ending, extent, onset, passing
+from monitor.wording.events import LIMITS, ending, extent, onset, passing, seems_over
 from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import grade_and_meaning
@@ -136,7 +136,7 @@ def _where(words: Words, event: Event) -> Iterator[str]:
 
 def _how(words: Words, event: Event) -> Iterator[str]:
     for number, name in enumerate(event.methods[:METHODS_NAMED]):
-        method = method_and_name(words, name, past=not event.active)
+        method = method_and_name(words, name, past=seems_over(event))
         if number:
             yield words.gettext("Also: %(method)s", method=method)
         else:

@@ -2,10 +2,17 @@
 
 from collections.abc import Mapping
 
-from monitor.analysis.events.event import Event
+from monitor.analysis.events.event import Event, EventKind
 from monitor.notify.notice_kinds import NoticeKind
 from monitor.wording.changes import NOTICE_TITLES
-from monitor.wording.events import Certainty, claim, unseen
+from monitor.wording.events import (
+    Certainty,
+    as_last_seen,
+    certainty_of,
+    claim,
+    seems_over,
+    unseen,
+)
 from monitor.wording.words import Words
 
 _CERTAINTY: Mapping[NoticeKind, Certainty] = {
@@ -34,4 +41,10 @@ def _claim(words: Words, occasion: NoticeKind, event: Event, titles: Mapping[str
         certainty = Certainty.IS if event.sure else Certainty.MAY
     else:
         certainty = _CERTAINTY[occasion]
+    if event.kind is EventKind.BLOCK and certainty in (Certainty.IS, Certainty.MAY):
+        if occasion is NoticeKind.DISMISSED:
+            certainty = Certainty.MAY_HAVE
+        elif occasion is not NoticeKind.WITHDRAWN and event.active and seems_over(event):
+            was = claim(words, event, titles, certainty_of(event))
+            return as_last_seen(words, event, was)
     return claim(words, event, titles, certainty)

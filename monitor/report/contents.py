@@ -41,7 +41,7 @@ def method(words: Words, findings: Findings, imprint: Imprint) -> Iterator[Block
 
 _FILES: Mapping[str, str] = {
     "data/events.csv": N_("The events above, one in each row"),
-    "data/stretches.csv": N_("Each time it was blocked without a break, by country and network"),
+    "data/stretches.csv": N_("Each blocked stretch, by country and network"),
     "data/verdicts.csv": N_("The verdict on each address, network and cycle, with its rule"),
     "data/timeline.csv": N_("The numbers of the charts"),
     "data/availability.csv": N_("Availability by hour, with its definition in every row"),

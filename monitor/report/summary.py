@@ -9,7 +9,7 @@ from monitor.report.findings import UNPROVEN, Findings, Lane, Story
 from monitor.report.tables import short, short_span, some_stretches
 from monitor.wording.coverage import coverage_headline, coverage_text
 from monitor.wording.durations import duration
-from monitor.wording.events import began, ending, extent, length, onset, what_happened
+from monitor.wording.events import began, ending, extent, length, onset, seems_over, what_happened
 from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import grade_and_meaning
@@ -52,7 +52,7 @@ def summary(words: Words, findings: Findings, title: str) -> Iterator[Block]:
     if findings.lanes:
         yield _timeline(words, findings, title)
     functions = [function_in_words(words, function) for function in event.functions]
-    methods = [method_and_name(words, name, past=not event.active) for name in event.methods]
+    methods = [method_and_name(words, name, past=seems_over(event)) for name in event.methods]
     unknown = words.gettext("not known")
     yield Facts(
         (
@@ -304,7 +304,7 @@ def _bounds(words: Words, stretch: Stretch, event: Event) -> tuple[str, str]:
     before, unseen = words.gettext("before monitoring"), words.gettext("nobody saw when")
     began = short_span(words, stretch.onset_earliest, stretch.onset_latest, (before, ""))
     if stretch.end_earliest is None:
-        return began, words.gettext("still blocked") if event.active else "—"
+        return began, words.gettext("goes on") if event.active else "—"
     return began, short_span(words, stretch.end_earliest, stretch.end_latest, ("", unseen))
 
 

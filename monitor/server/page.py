@@ -22,7 +22,7 @@ from monitor.metrics.published_state import Snapshot
 from monitor.server.access import sees_vantages
 from monitor.wording.changes import change_in_words
 from monitor.wording.durations import ago, interval
-from monitor.wording.events import condition, extent, passing
+from monitor.wording.events import condition, extent, passing, seems_over
 from monitor.wording.failures_and_methods import method_in_words, method_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import GRADES, grade_and_meaning
@@ -208,5 +208,6 @@ def _environment() -> Environment:
         "method_name": method_name,
         "moment": moment,
         "network_name": network_name,
+        "seems_over": seems_over,
     }
     return environment

@@ -92,18 +92,27 @@ def what_happened(words: Words, event: Event, titles: Mapping[str, str]) -> str:
     unconfirmed = (Certainty.DISMISSED, Certainty.WITHDRAWN)
     if event.kind is not EventKind.BLOCK or certainty in unconfirmed:
         return what
-    what = _on_networks(words, event, what)
+    return as_last_seen(words, event, _on_networks(words, event, what))
+
+
+def as_last_seen(words: Words, event: Event, was: str) -> str:
+    """What happened, with what is known of the end while that is not certain."""
     if event.state is EventState.RECOVERING:
-        return words.gettext("%(was)s and seems to work again", was=what)
+        return words.gettext("%(was)s and seems to work again", was=was)
     if event.state is EventState.UNOBSERVED:
-        return unseen(words, what)
-    return what
+        return unseen(words, was)
+    return was
 
 
 def unseen(words: Words, was: str) -> str:
     """What was blocked, where no network that blocked it last is tested any more: it may have been
     found open before that, too few times to be over."""
     return words.gettext("%(was)s; no longer tested where it was last blocked", was=was)
+
+
+def seems_over(event: Event) -> bool:
+    """Whether what blocks is told in the past: it is over, may be, or nobody can see it."""
+    return not event.active or event.state in (EventState.RECOVERING, EventState.UNOBSERVED)
 
 
 def certainty_of(event: Event) -> Certainty:
@@ -299,7 +308,8 @@ def _circumstance(
 
 LIMITS: Mapping[EventKind, str] = {
     EventKind.BLOCK: N_(
-        "an outage, because every failure here is compared with tests from outside the country. "
+        "an outage: a failure counts only when a test from outside the country worked, when "
+        "another name was treated better, or when something else answered in the platform's place. "
         "It says nothing about networks that were not tested, nor about who ordered it."
     ),
     EventKind.SHUTDOWN: N_(

@@ -39,8 +39,11 @@ STATE_MEANINGS: Mapping[str, str] = {
     State.DEGRADED: N_("functions that are not essential, or HTTP/3 alone, are blocked"),
     State.PARTIAL: N_("fails for some connections, at some addresses, or over IPv4 or IPv6 alone"),
     State.THROTTLED: N_("slowed down while other things are not"),
-    State.BLOCKED: N_("an essential function fails here and works at a control elsewhere"),
-    State.DOWN: N_("fails at the control too, so nobody here is blocking it"),
+    State.BLOCKED: N_(
+        "an essential function fails here, though it works elsewhere or something else answers in"
+        " its place"
+    ),
+    State.DOWN: N_("fails at the control too, so this is no sign of a block here"),
     State.INSUFFICIENT: N_("tested, but the results are not enough to say anything"),
     NO_DATA: N_("not tested recently; nothing is known"),
 }

@@ -201,7 +201,7 @@ def tell_the_same(told: Newsroom, event: Event, *, report: str) -> None:
         ended = stretch_ending(WORDS, one, "PK")
         assert ended is None or plain(ended) in page
         began = short_span(english, one.onset_earliest, one.onset_latest, ("", ""))
-        ended = "still blocked"
+        ended = "goes on"
         if one.end_earliest is not None:
             ended = short_span(english, one.end_earliest, one.end_latest, ("", ""))
         assert f"{began} {ended}" in document

@@ -128,7 +128,7 @@ def events() -> table.Panel:
     states = {"suspected": AMBER, "confirmed": RED, "recovering": PURPLE, "unobserved": SLATE}
     return listing(
         "Active events",
-        "Every active event: since when it is blocked without a break, when it was first "
+        "Every active event: when its present stretch began, when it was first "
         "blocked, and on how many of the networks tested. The times are the first moments known "
         "to be blocked.",
         [

@@ -91,7 +91,7 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(
         name="stretches",
-        summary="When each event was blocked without a break, in its country and on each network",
+        summary="The blocked stretches of each event, in its country and on each network",
         order="detected_at of the event",
         filters=(*_WHERE, *_WHEN, p.state(EventState), p.EVENT),
         export=EXPORTS[Kind.STRETCHES],

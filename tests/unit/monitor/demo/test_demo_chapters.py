@@ -164,7 +164,7 @@ def test_lines_say_what_changed_and_names_are_no_markup() -> None:
     assert "[red]not a colour[/]" in said
     assert "suspected: X in Demoland (invented), AS17557 PTCL, evidence strong" in said
     assert "Over: X in Demoland (invented), it began between 12:00:00 and 12:05:00" in said
-    assert "More of the platform is blocked: AS17557 PTCL" in said
+    assert "More of the platform is affected: AS17557 PTCL" in said
     assert clock(59.9) == "0:59"
     unknown = msgspec.structs.replace(snapshot, onset_earliest=None, end_latest=None)
     assert "it began about 12:05:00" in about_change(log_entry(4, unknown, "ended"))

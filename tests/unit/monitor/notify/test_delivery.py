@@ -447,8 +447,8 @@ async def test_what_waits_together_is_one_message_in_the_newest_state(
     assert at == pytest.approx(30, abs=1)
     assert message.title == "Confirmed: X is blocked in Pakistan again"
     assert message.body.startswith(
-        "Meanwhile, in this order: Confirmed; Another network blocks it (AS45669 Jazz); Over; "
-        "It came back; Another network blocks it (AS23674 Nayatel)\n"
+        "Meanwhile, in this order: Confirmed; It shows on another network (AS45669 Jazz); Over; "
+        "It came back; It shows on another network (AS23674 Nayatel)\n"
     )
     assert message.body.count("Event: ") == 1
     assert world.counts.delivered == 1

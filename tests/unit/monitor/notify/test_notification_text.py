@@ -61,9 +61,10 @@ def test_a_confirmed_block_says_all_there_is_to_know() -> None:
             "How: connections are reset when the platform's name appears (tls.reset)\n"
             "Evidence: conclusive: Strong, and follow-up tests ruled out the innocent "
             "explanations.\n"
-            "What it is not: an outage, because every failure here is compared with tests from "
-            "outside the country. It says nothing about networks that were not tested, nor about "
-            "who ordered it.\n"
+            "What it is not: an outage: a failure counts only when a test from outside the country "
+            "worked, when another name was treated better, or when something else answered in the "
+            "platform's place. It says nothing about networks that were not tested, nor about who "
+            "ordered it.\n"
             "A program found this: check the evidence before you publish it.\n"
             "Evidence and data: https://watch.example.org/events/0123456789abcdef0123\n"
             "Event: 0123456789abcdef0123"
@@ -93,6 +94,16 @@ def test_a_confirmed_block_says_all_there_is_to_know() -> None:
         (NoticeKind.CONFIRMED, came_back(), "Confirmed: X is blocked in Pakistan again"),
         (NoticeKind.CONFIRMED, block(platform="new-thing"), "Confirmed: new-thing is blocked in"),
         (NoticeKind.CONFIRMED, block(country="QZ"), "Confirmed: X is blocked in QZ"),
+        (
+            NoticeKind.CONFIRMED,
+            block(EventState.RECOVERING),
+            "Confirmed: X was blocked in Pakistan and seems to work again",
+        ),
+        (
+            NoticeKind.CONFIRMED,
+            found_open(),
+            "Confirmed: X was blocked in Pakistan; no longer tested where it was last blocked",
+        ),
         (NoticeKind.SPREAD, block(), "More networks: X is blocked in Pakistan"),
         (
             NoticeKind.SPREAD,
@@ -117,7 +128,10 @@ def test_a_confirmed_block_says_all_there_is_to_know() -> None:
         (
             NoticeKind.DISMISSED,
             block(EventState.DISMISSED),
-            "Not confirmed, the signs went away: X may be blocked in Pakistan",
+            (
+                "Not confirmed, the signs went away: X may have been blocked or slowed down in "
+                "Pakistan"
+            ),
         ),
         (
             NoticeKind.WITHDRAWN,

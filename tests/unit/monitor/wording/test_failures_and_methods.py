@@ -1,11 +1,20 @@
 """Methods in plain words."""
 
+import re
+from pathlib import Path
+
 import pytest
 
-from monitor.analysis.judge.rules import RULES
+from monitor import server
+from monitor.analysis.events.event import EventKind
+from monitor.analysis.judge.rules import RULES, judge
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES
+from monitor.analysis.verdict import State
+from monitor.wording.events import LIMITS
 from monitor.wording.failures_and_methods import METHODS as WORDS
 from monitor.wording.failures_and_methods import method_label, method_name
+from monitor.wording.states import STATE_MEANINGS
+from tests.worlds.build import case, dns, repeated, tcp, tls
 
 METHODS = sorted(
     {(rule.method, rule.sub_method) for rule in RULES if rule.method}
@@ -20,6 +29,20 @@ def test_every_method_a_rule_can_accuse_of_has_words(method: tuple[str, str]) ->
     assert words in WORDS.values()
     assert not words.endswith(".")
     assert words != ".".join(method)
+
+
+def test_nothing_says_that_a_control_stood_behind_every_failure() -> None:
+    """A false certificate accuses where no control is configured. A message of such a block said
+    that every failure is compared with tests from outside, and the page's legend that it works at
+    a control."""
+    false = tls("ssl_unknown_authority")
+    found = judge(case(*repeated(dns(), tcp(), false, times=4), controls=()))
+    assert found.state is State.BLOCKED
+    page = (Path(server.__file__).parent / "templates" / "now.html").read_text("utf-8")
+    (legend,) = re.findall(r"A failure counts as blocking only when[^.]*", page)
+    for said in (LIMITS[EventKind.BLOCK], STATE_MEANINGS[State.BLOCKED], legend):
+        assert "something else answer" in said
+        assert "every failure" not in said
 
 
 def test_no_words_are_left_over() -> None:
