@@ -21,6 +21,7 @@ COMMANDS = {
     "notify": "Send test messages, and list notifications and their delivery.",
     "judge": "Judge measurements that others took.",
     "ooni": "Work with OONI's volunteers.",
+    "globalping": "Ask for a second opinion on a platform now.",
     "replay": "Run recorded or imported data through the analysis, by its own clock.",
     "rejudge": "Judge stored measurements again by today's rules. Old results stay unchanged.",
     "event": "List and show detected events, and review them.",

@@ -6,7 +6,7 @@ vantages or volunteers suspect since lately. Each try is noted before it is made
 short is not repeated for ever.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,13 +15,14 @@ from monitor.analysis.events.event import EventKind, EventState
 from monitor.config.settings import Settings, SourceSettings
 from monitor.following.quota import charged, may_list
 from monitor.following.second_opinion import Round, Suspect, second_opinion
+from monitor.sources.fault import SourceFault
 from monitor.sources.globalping_client import Finished, GlobalpingClient, Question
 from probes.catalog.catalog import Endpoint, Function, Platform, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.layers.bogon import BogonList
 from storage.store import Store
 from storage.values.selection import Selection
-from storage.values.sourced import SourceState
+from storage.values.sourced import SourcedRow, SourceState
 
 ROUNDS, TRIES = 2, 4
 """Rounds of each platform and country in a day, and tries to make them."""
@@ -33,6 +34,10 @@ _LIMITS_EVERY = timedelta(minutes=30)
 needed."""
 _SUSPICIOUS = (EventState.SUSPECTED, EventState.CONFIRMED)
 _TRIED, _DONE = "tried", "done"
+
+
+class NothingToAskError(Exception):
+    """No probe could test what is asked about."""
 
 
 class GlobalpingFollower:
@@ -75,11 +80,27 @@ class GlobalpingFollower:
         if due or answered is None or now - answered >= _LIMITS_EVERY:
             await self._read_limits()
         for suspect in due:
-            left = self.state.remaining
-            room = may_list(self.state, self._source.budget, self._how.cost, self._now())
-            if not room or (left is not None and left < self._how.cost):
+            if not self._affordable():
                 return
             await self._round(suspect)
+
+    async def ask_now(self, country: str, platform: str) -> list[SourcedRow]:
+        """One round that a person asked for, suspected or not; what it brought is stored. Raises
+        NothingToAskError, SourceFault and StorageError."""
+        self._forget(self._now())
+        suspects = self._named({(country, platform): ()})
+        if not suspects:
+            raise NothingToAskError(f"{platform} has no page that a probe could fetch")
+        await self._read_limits()
+        if not self._affordable():
+            raise SourceFault("limited", f"a round takes up to {self._how.cost} points")
+        return await self._round(suspects[0])
+
+    def _affordable(self) -> bool:
+        """Whether our budget and what is left of the quota have room for a whole round."""
+        left = self.state.remaining
+        room = may_list(self.state, self._source.budget, self._how.cost, self._now())
+        return room and (left is None or left >= self._how.cost)
 
     async def close(self) -> None:
         """Release its connections."""
@@ -97,7 +118,7 @@ class GlobalpingFollower:
         state = charged(self.state, self._client.taken, self._now())
         self.state = msgspec.structs.replace(state, remaining=self._client.remaining)
 
-    async def _round(self, suspect: Suspect) -> None:
+    async def _round(self, suspect: Suspect) -> list[SourcedRow]:
         kind = str(self._source.kind)
         self._note(suspect, _TRIED)
         await self._store.add_sourced((), kind, self.state)
@@ -118,6 +139,7 @@ class GlobalpingFollower:
         self.state = msgspec.structs.replace(
             state, rows=state.rows + added, repeated=state.repeated + len(rows) - added
         )
+        return rows
 
     async def _ask(self, question: Question) -> Finished | None:
         try:
@@ -147,6 +169,10 @@ class GlobalpingFollower:
         for one in sorted(others, key=lambda one: one.first_seen_at, reverse=True):
             if one.event.state in _SUSPICIOUS and one.first_seen_at >= since:
                 places.setdefault((one.country, one.platform), one.event.functions)
+        return self._named(places)
+
+    def _named(self, places: Mapping[tuple[str, str], tuple[str, ...]]) -> list[Suspect]:
+        """Country and platform, with the functions that are blocked → what to ask about."""
         platforms = {one.name: one for one in self._settings.catalog.platforms}
         wanted = self._source.platforms or tuple(platforms)
         return [

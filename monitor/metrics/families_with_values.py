@@ -608,6 +608,14 @@ def source_up(snapshot: Snapshot, at: datetime) -> Rows:
     return (((one.kind,), one.answers(at)) for one in snapshot.sources)
 
 
+@gauge("source", "problem")
+def source_problem(snapshot: Snapshot, _: datetime) -> Rows:
+    """1 while the last attempt to read a source failed, by why it did."""
+    for one in snapshot.sources:
+        if one.state.problem:
+            yield (one.kind, one.state.problem), 1
+
+
 @gauge("source")
 def source_last_answer_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
     """Time a source was last read as a whole, in seconds since 1970; 0: never."""

@@ -7,7 +7,7 @@
     formats.py             the formats of rows
     strict_cells.py        reads cells strictly
     platform_of.py         the platform of a test or domain
-    ooni_api.py            a client of OONI's public API
+    ooni_api.py            OONI's lists, asked politely and kept on disk
     imported_verdicts.py   rows → platform verdicts
     two_sided_test.py      the sequential test of imported rows
     results.py             results as JSON and text

@@ -1,17 +1,17 @@
-"""A polite client of OONI's public API: one request at a time, with pauses, never twice.
+"""OONI's lists for a replay: one request at a time, with pauses, never twice.
 
 Every answer is stored on disk once it is complete, so an interrupted fetch continues where it
-stopped, and repeating a query costs OONI nothing.
+stopped, and repeating a query costs OONI nothing. `monitor.sources.ooni_client` asks.
 """
 
-import email.utils
+import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
@@ -19,12 +19,12 @@ from monitor import __version__
 from monitor.replay.imported_row import ReplayError
 from monitor.replay.neighbours import neighbours
 from monitor.replay.platform_of import WEB_TEST, PlatformLookup
-from probes.sockets.http_client import httpx
+from monitor.sources.fault import SourceFault
+from monitor.sources.ooni_client import OoniClient
+from monitor.sources.terms import TERMS, SourceKind
 
-PUBLIC_API = "https://api.ooni.io"
+PUBLIC_API = TERMS[SourceKind.OONI].api
 USER_AGENT = f"shutwatch/{__version__} (replay of OONI data)"
-_MEASUREMENTS = "/api/v1/measurements"
-_PAGE = 1000
 _WINDOW = timedelta(days=31)
 """Interval of one query: the API is slow at long ranges and deep pages."""
 _SETTLED = timedelta(days=2)
@@ -32,26 +32,16 @@ _SETTLED = timedelta(days=2)
 _FRESH = timedelta(hours=1)
 """Time for which an answer about an incomplete range is used again."""
 _LONGEST_WAIT = 600.0
-_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class Answer(msgspec.Struct):
-    """One page, as stored on disk."""
+    """One part of a list, as stored on disk."""
 
-    url: str
+    asked: str
     fetched_at: datetime
     results: list[dict[str, Any]]
-    following: str = ""
-    """The next page's URL; empty at the end."""
-
-
-class _Metadata(msgspec.Struct):
-    next_url: str | None = None
-
-
-class _Wire(msgspec.Struct):
-    results: list[dict[str, Any]]
-    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
+    following: int | None = None
+    """Offset of the next part; None at the end."""
 
 
 class RequestPace(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,13 +51,13 @@ class RequestPace(msgspec.Struct, frozen=True, kw_only=True):
     """Shortest time from the start of one request to that of the next."""
     timeout: float = 120.0
     tries: int = 6
-    """Of one page, before giving up."""
+    """Of one part of a list, before giving up."""
     first_wait: float = 2.0
     """After the first failure; doubled with each further one."""
 
 
 class OoniApi:
-    """Pages of measurements, from disk when stored."""
+    """Lists of measurements, from disk when stored."""
 
     def __init__(
         self,
@@ -90,51 +80,39 @@ class OoniApi:
         self._now = now
         self._on_delay = on_delay
         self._last = float("-inf")
-        self._client = httpx.Client(
-            headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
-            timeout=self._pace.timeout,
-            follow_redirects=True,
-        )
+        self._client = OoniClient(self._base, timeout=self._pace.timeout, agent=USER_AGENT, now=now)
+        self._loop = asyncio.Runner()
 
     def close(self) -> None:
-        self._client.close()
+        self._loop.run(self._client.close())
+        self._loop.close()
 
     def pages(self, query: Mapping[str, str], until: datetime) -> Iterator[list[dict[str, Any]]]:
-        """The results of every page of a query; `until` is the end of its time range.
+        """The results of every part of a list; `until` is the end of its time range.
 
         Raises ReplayError when the API refuses or keeps failing.
         """
-        url = f"{self._base}{_MEASUREMENTS}?{urlencode(query)}"
-        seen: set[str] = set()
-        while url:
-            if url in seen:
-                raise ReplayError(f"{url}: the answer points back to a page already read")
-            seen.add(url)
-            answer = self._kept(url, until) or self._fetched(url)
+        offset: int | None = 0
+        while offset is not None:
+            asked = f"{self._base}?{urlencode({**query, 'offset': offset})}"
+            answer = self._kept(asked, until) or self._fetched(asked, query, offset)
             yield answer.results
-            url = self._here(answer.following)
+            offset = answer.following
 
-    def _here(self, following: str) -> str:
-        """The next page at the configured origin, whichever one the answer names."""
-        if not following:
-            return ""
-        parts = urlsplit(urljoin(f"{self._base}{_MEASUREMENTS}", following))
-        return f"{self._base}{parts.path}" + (f"?{parts.query}" if parts.query else "")
+    def _file(self, asked: str) -> Path:
+        return self._cache / f"{hashlib.sha256(asked.encode()).hexdigest()[:32]}.json"
 
-    def _file(self, url: str) -> Path:
-        return self._cache / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
-
-    def _kept(self, url: str, until: datetime) -> Answer | None:
+    def _kept(self, asked: str, until: datetime) -> Answer | None:
         try:
-            answer = msgspec.json.decode(self._file(url).read_bytes(), type=Answer)
+            answer = msgspec.json.decode(self._file(asked).read_bytes(), type=Answer)
         except (OSError, msgspec.DecodeError):
             return None
         settled = answer.fetched_at - until > _SETTLED
         fresh = self._now() - answer.fetched_at < _FRESH
-        return answer if answer.url == url and (settled or fresh) else None
+        return answer if answer.asked == asked and (settled or fresh) else None
 
     def _keep(self, answer: Answer) -> None:
-        file = self._file(answer.url)
+        file = self._file(answer.asked)
         partial = file.with_suffix(".partial")
         try:
             self._cache.mkdir(parents=True, exist_ok=True)
@@ -143,39 +121,32 @@ class OoniApi:
         except OSError as error:
             raise ReplayError(f"--cache {self._cache}: {error.strerror or error}") from error
 
-    def _fetched(self, url: str) -> Answer:
+    def _fetched(self, asked: str, query: Mapping[str, str], offset: int) -> Answer:
         wait = self._pace.first_wait
         for attempt in range(1, self._pace.tries + 1):
             self._pause()
-            why, asked = "", None
             try:
-                response = self._client.get(url)
-                if response.status_code == httpx.codes.OK:
-                    wire = msgspec.json.decode(response.content, type=_Wire)
-                    answer = Answer(
-                        url=url,
-                        fetched_at=self._now(),
-                        results=wire.results,
-                        following=wire.metadata.next_url or "",
-                    )
-                    self._keep(answer)
-                    return answer
-                why = f"HTTP status {response.status_code}"
-                asked = self._asked_to_wait(response)
-                if response.status_code not in _RETRIED:
-                    raise ReplayError(f"{url}: {why}: {response.text[:200]}")
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                why = f"an answer that is not whole or not what was expected: {error}"
-            except httpx.HTTPError as error:
-                why = f"{type(error).__name__}: {error}"
-            seconds = wait if asked is None else asked
+                part = self._loop.run(self._client.page(query, offset))
+            except SourceFault as fault:
+                if fault.problem == "refused":
+                    raise ReplayError(f"{asked}: {fault}") from fault
+                why, seconds = str(fault), wait if fault.wait is None else fault.wait
+            else:
+                answer = Answer(
+                    asked=asked,
+                    fetched_at=self._now(),
+                    results=part.results,
+                    following=part.following,
+                )
+                self._keep(answer)
+                return answer
             if attempt == self._pace.tries or seconds > _LONGEST_WAIT:
                 break
             self._on_delay(f"{why}; waiting {seconds:.0f} s, then attempt {attempt + 1}")
             self._sleep(seconds)
             wait *= 2
         raise ReplayError(
-            f"{url}: {why}: given up after {attempt} attempts; what came before is kept in "
+            f"{asked}: {why}: given up after {attempt} attempts; what came before is kept in "
             f"{self._cache}, and the same command goes on from there"
         )
 
@@ -184,17 +155,6 @@ class OoniApi:
         if rest > 0:
             self._sleep(rest)
         self._last = time.monotonic()
-
-    def _asked_to_wait(self, response: httpx.Response) -> float | None:
-        """Seconds from Retry-After, a number or a date; None without it."""
-        text = response.headers.get("Retry-After", "").strip()
-        if text.isdigit():
-            return float(text)
-        try:
-            moment = email.utils.parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        return max(0.0, (moment - self._now()).total_seconds())
 
 
 def questions(
@@ -229,7 +189,6 @@ def questions(
                         "until": f"{end:%Y-%m-%dT%H:%M:%S}",
                         "order_by": "measurement_start_time",
                         "order": "asc",
-                        "limit": str(_PAGE),
                     },
                     end,
                 )

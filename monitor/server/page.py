@@ -52,7 +52,13 @@ POLICY = (
 )
 """Content-Security-Policy of the page: its own style, its own icon, nothing else."""
 
-NAVIGATION = (("", N_("Now")), ("events", N_("Events")), ("vantages", N_("Vantage points")))
+SOURCES = "sources"
+NAVIGATION = (
+    ("", N_("Now")),
+    ("events", N_("Events")),
+    ("vantages", N_("Vantage points")),
+    (SOURCES, N_("What others measure")),
+)
 
 
 class Reader(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +69,8 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the language was asked for by its code, so that links must keep it."""
     operator: bool
     """Whether single vantages may be seen."""
+    follows: bool = False
+    """Whether a source of others' measurements is followed."""
     path: str
     """As in `events/0123`, without the slash in front."""
     query: Mapping[str, str]
@@ -94,7 +102,8 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
 def render(name: str, reader: Reader, at: datetime, **context: object) -> str:
     """A template as HTML, as of that moment (UTC)."""
     words = reader.words
-    shown = [one for one in NAVIGATION if reader.operator or one[0] != "vantages"]
+    hidden = {*([] if reader.operator else ["vantages"]), *([] if reader.follows else [SOURCES])}
+    shown = [one for one in NAVIGATION if one[0] not in hidden]
     return (
         _environment()
         .get_template(name)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -108,13 +109,13 @@ class Pages:
 
     async def problem(self, request: Request, _: Exception, meant: str = "") -> Response:
         """The answer to an address without a page; `meant` is a country that may be meant."""
-        reader = reader_of(request)
+        reader = self._reader(request)
         shown = {"message": reader.words.gettext("There is no such page"), "meant": meant}
         at = self._publisher.now()
         return await _page("problem.html", reader, at, lambda: shown, status=404)
 
     async def _now(self, request: Request) -> Response:
-        reader, at = reader_of(request), self._publisher.now()
+        reader, at = self._reader(request), self._publisher.now()
         snapshot = self._listed.snapshot(reader)
         marks = await self._marks()
         over = [one for one in await self._over(reader, at) if one.kind in _TELLING]
@@ -143,7 +144,7 @@ class Pages:
         return {event: review.mark for event, review in holding.items() if review is not None}
 
     async def _country(self, request: Request) -> Response:
-        reader, at = reader_of(request), self._publisher.now()
+        reader, at = self._reader(request), self._publisher.now()
         snapshot = self._listed.snapshot(reader)
         code = request.path_params["code"]
         if code not in snapshot.countries:
@@ -202,14 +203,14 @@ class Pages:
         return [event for event in listed.events if not event.active]
 
     async def _runbook(self, request: Request) -> Response:
-        reader, at = reader_of(request), self._publisher.now()
+        reader, at = self._reader(request), self._publisher.now()
         found = runbook(request.path_params["name"])
         if found is None:
             return await self.problem(request, LookupError())
         return await _page("runbook.html", reader, at, lambda: {"runbook": found})
 
     async def _vantages(self, request: Request) -> Response:
-        reader, at = reader_of(request), self._publisher.now()
+        reader, at = self._reader(request), self._publisher.now()
         if not reader.operator:
             return await self.problem(request, LookupError())
         vantages = [
@@ -219,12 +220,12 @@ class Pages:
         return await _page("vantages.html", reader, at, lambda: {"vantages": vantages})
 
     async def _sources(self, request: Request) -> Response:
-        reader, at = reader_of(request), self._publisher.now()
+        reader, at = self._reader(request), self._publisher.now()
         snapshot = self._publisher.snapshot
         return await _page("sources.html", reader, at, lambda: sources_shown(reader, snapshot, at))
 
     async def _events(self, request: Request) -> Response:
-        reader, at = reader_of(request), self._publisher.now()
+        reader, at = self._reader(request), self._publisher.now()
         try:
             wanted = await self._listed.wanted(request.query_params, at)
         except FilterError as error:
@@ -266,7 +267,7 @@ class Pages:
             return None
 
     async def _event(self, request: Request) -> Response:
-        reader, at = reader_of(request), self._publisher.now()
+        reader, at = self._reader(request), self._publisher.now()
         id_ = request.path_params["id"]
         event, evidence, problem = None, NOTHING, False
         try:
@@ -292,6 +293,11 @@ class Pages:
             at,
             lambda: {**_event(reader, snapshot, at, found, evidence), "problem": problem},
         )
+
+    def _reader(self, request: Request) -> Reader:
+        """The reader who sends a request, with the pages that there are."""
+        follows = bool(self._publisher.snapshot.sources)
+        return msgspec.structs.replace(reader_of(request), follows=follows)
 
 
 NOTHING = Evidence(networks=(), more_networks=0, log=(), reviews=(), annotations=())

@@ -6,8 +6,10 @@ come back; `monitor.following` waits then. Facts from the API's own source: ooni
 `rate_limit_quotas.py` and `routers/v1/measurements.py`.
 """
 
+import email.utils
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,6 +21,8 @@ from probes.sockets.http_client import httpx
 
 USER_AGENT = f"shutwatch/{__version__} (follows OONI data)"
 PAGE = 1000
+_LATER = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY)
+"""Statuses below 500 that a later request may not get."""
 _LISTS, _RAW = "/api/v1/measurements", "/api/v1/raw_measurement"
 _UNIT = 0.01
 """Seconds of the server's time that one unit of quota is."""
@@ -55,13 +59,18 @@ class OoniClient:
         transport: httpx.AsyncBaseTransport | None = None,
         *,
         timeout: float = 120.0,
+        agent: str = USER_AGENT,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`api` is the origin; `transport` replaces the network; `timeout` is in seconds."""
+        """`api` is the origin; `transport` replaces the network; `timeout` is in seconds; `agent`
+        says who asks; `now` gives UTC."""
         self._api = api
+        self._now = now
         self._client = httpx.AsyncClient(
             transport=transport,
-            headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+            headers={"User-Agent": agent, "Accept": "application/json"},
             timeout=timeout,
+            follow_redirects=True,
         )
         self.remaining: int | None = None
         """Units left of the quota, as the last answer said."""
@@ -110,15 +119,28 @@ class OoniClient:
         if status == httpx.codes.OK:
             return body
         if status == httpx.codes.TOO_MANY_REQUESTS:
-            raise SourceFault("limited", "quota exceeded", wait=_asked_wait(response))
+            wait = self._asked_wait(response)
+            raise SourceFault("limited", f"HTTP status {status}: quota exceeded", wait=wait)
         if status == httpx.codes.INTERNAL_SERVER_ERROR and b"Measurement not found" in body:
             raise _NotStoredError
         text = body[:200].decode("utf-8", "replace")
-        if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
-            raise SourceFault(
-                "failing", f"HTTP status {status}: {text}", wait=_asked_wait(response)
-            )
+        if status >= httpx.codes.INTERNAL_SERVER_ERROR or status in _LATER:
+            wait = self._asked_wait(response)
+            raise SourceFault("failing", f"HTTP status {status}: {text}", wait=wait)
         raise SourceFault("refused", f"HTTP status {status}: {text}")
+
+    def _asked_wait(self, response: httpx.Response) -> float | None:
+        """Seconds that the server asks to wait, as a number or until a date; None where it says
+        nothing."""
+        text = response.headers.get("Retry-After", "").strip()
+        if text.isascii() and text.isdigit():
+            return float(text)
+        try:
+            moment = email.utils.parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        until = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max(0.0, (until - self._now()).total_seconds())
 
 
 class _NotStoredError(Exception):
@@ -141,9 +163,3 @@ def _offset(url: str) -> int:
     if not (found.isascii() and found.isdigit()):
         raise SourceFault("malformed", "the next part of the list has no offset")
     return int(found)
-
-
-def _asked_wait(response: httpx.Response) -> float | None:
-    """Seconds that the server asks to wait; None where it says nothing."""
-    text = response.headers.get("Retry-After", "").strip()
-    return float(text) if text.isascii() and text.isdigit() else None

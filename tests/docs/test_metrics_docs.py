@@ -108,7 +108,7 @@ def followed() -> SourceView:
         platforms=("x",),
         every=600.0,
         budget=1000,
-        state=SourceState(answered_at=world.NOW, requests=3, rows=7),
+        state=SourceState(problem="limited", answered_at=world.NOW, requests=3, rows=7),
         events=(
             SourcedEvent(
                 country="PK",

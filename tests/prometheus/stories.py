@@ -25,6 +25,11 @@ SHUTDOWN = "ShutwatchCountryShutdownSuspected"
 
 PTCL = "PTCL (AS17557): connections are reset when the platform's name appears (tls.reset)"
 NAYATEL = "Nayatel (AS23674): DNS says the name does not exist (dns.nxdomain)"
+VOLUNTEERS = "OONI agrees: 2 of 3 tests failed, 1 network (Data: OONI (ooni.org), CC BY-NC-SA 4.0)"
+OUTSIDE = (
+    "IODA agrees: routes (BGP) -60%, active probing -80% (IODA, Georgia Tech Research Corporation "
+    "(ioda.inetintel.cc.gatech.edu))"
+)
 META = ("Facebook", "Messenger", "Instagram", "Threads", "Meta", "WhatsApp")
 OVER = "2026-03-01T14:32:10Z"
 UNTIL = (
@@ -58,6 +63,7 @@ def about(alertname: str, title: str, owner: str = "Meta", **annotations: str) -
             "since": "2026-03-01 11:48 UTC, 2026-03-01 16:48 local time (UTC+05:00); "
             "last seen open 2026-03-01 11:43 UTC",
             "until": "",
+            "witness": "",
             "event": f"pk-{platform}",
             "event_url": f"https://watch.example.org/events/pk-{platform}",
             "whole_owner": "",
@@ -69,8 +75,10 @@ def about(alertname: str, title: str, owner: str = "Meta", **annotations: str) -
     }
 
 
-def other(alertname: str, summary: str, description: str, **labels: str) -> Alert:
-    """An alert that is about no platform."""
+def other(
+    alertname: str, summary: str, description: str, *, witness: str = "", **labels: str
+) -> Alert:
+    """An alert that is about no platform; `witness` says what others see of a shutdown."""
     return {
         "status": "firing",
         "labels": {"alertname": alertname, "severity": "critical", **labels},
@@ -79,7 +87,7 @@ def other(alertname: str, summary: str, description: str, **labels: str) -> Aler
             "description": description,
             "runbook_url": f"https://watch.example.org/runbooks/{alertname}",
             **({"country_name": "Pakistan"} if "country" in labels else {}),
-            **({"until": ""} if alertname == SHUTDOWN else {}),
+            **({"until": "", "witness": witness} if alertname == SHUTDOWN else {}),
         },
         "startsAt": "2026-03-01T11:50:00Z",
         "endsAt": "0001-01-01T00:00:00Z",
@@ -109,7 +117,7 @@ def unheard(alert: Alert) -> Alert:
 
 X = about(CONFIRMED, "X", "X Corp.")
 STORIES: Mapping[str, Sequence[Alert]] = {
-    "one-confirmed": [X],
+    "one-confirmed": [about(CONFIRMED, "X", "X Corp.", witness=VOLUNTEERS)],
     "one-function": [about(CONFIRMED, "YouTube", "Google", functions="videos")],
     "one-suspected": [
         about(
@@ -175,6 +183,7 @@ STORIES: Mapping[str, Sequence[Alert]] = {
             SHUTDOWN,
             "Pakistan may be cut off from the internet",
             "All field vantages there went offline, while a vantage elsewhere worked.",
+            witness=OUTSIDE,
             country="PK",
         )
     ],

@@ -10,7 +10,19 @@ from typing import Any
 import pytest
 
 from tests.prometheus.alertmanager import CONFIG, FOLDER, AlertmanagerServer
-from tests.prometheus.stories import FORMS, MESSAGES, META, STORIES, about, other, over, render
+from tests.prometheus.stories import (
+    CONFIRMED,
+    FORMS,
+    MESSAGES,
+    META,
+    OUTSIDE,
+    STORIES,
+    VOLUNTEERS,
+    about,
+    other,
+    over,
+    render,
+)
 from tests.worlds.yaml_files import yaml_of
 
 pytestmark = pytest.mark.alertmanager
@@ -113,8 +125,10 @@ def test_every_form_states_what_a_message_must(form: str) -> None:
         "2026-03-01 16:48 local time",
         "last seen open 2026-03-01 11:43 UTC",
         "https://watch.example.org/events/pk-x",
+        "OONI agrees: 2 of 3 tests failed, 1 network (Data: OONI (ooni.org), CC BY-NC-SA 4.0)",
     ):
         assert fact in said, fact
+    assert "IODA agrees: routes (BGP) -60%" in render(STORIES["shutdown"], form)
 
 
 def test_stories_have_the_annotations_of_the_rules() -> None:
@@ -141,7 +155,14 @@ def test_markup_in_names_is_harmless() -> None:
 
 def test_long_messages_fit_into_telegram() -> None:
     """With all platforms blocked on several networks, a message fits into Telegram."""
-    many = [about("ShutwatchPlatformBlockConfirmed", f"Platform {n}") for n in range(20)]
+    probes = (
+        "Globalping agrees (evidence: strong): 12 of 12 tests failed, 6 networks (measured with "
+        "Globalping (globalping.io))"
+    )
+    many = [
+        about(CONFIRMED, f"Platform {n}", witness=f"{probes}; {OUTSIDE}; {VOLUNTEERS}")
+        for n in range(20)
+    ]
     said = render(many, "telegram")
     assert len(said) < 4096
     assert all(f"Platform {n}" in said for n in range(20))

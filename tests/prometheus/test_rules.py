@@ -61,9 +61,11 @@ def told_of(alert: str) -> set[str]:
     if name in ABOUT_A_PLATFORM:
         return {
             *("country_name", "platform_name", "owner", "effect", "functions", "state", "networks"),
-            *("extent", "since", "until", "event", "event_url", "whole_owner"),
+            *("extent", "since", "until", "witness", "event", "event_url", "whole_owner"),
         }
-    if name in ("CountryShutdownSuspected", "InternationalCutSuspected", "AllowlistConfirmed"):
+    if name in ("CountryShutdownSuspected", "InternationalCutSuspected"):
+        return {"country_name", "until", "witness"}
+    if name == "AllowlistConfirmed":
         return {"country_name", "until"}
     if name == "PlatformDegraded":
         return {"country_name", "platform_name", "networks"}

@@ -24,6 +24,7 @@ from monitor.notify.message import (
 from monitor.notify.message_value import Message, Urgency
 from monitor.notify.message_words import LONGEST_NAME, message_words, plain_name
 from monitor.notify.notice_kinds import OPENING, NoticeKind
+from monitor.sources.terms import TERMS
 from monitor.wording.failures_and_methods import method_and_name
 from tests.worlds.notify_world import (
     ONSET,
@@ -379,7 +380,20 @@ def test_the_largest_single_message_fits_a_telegram() -> None:
         pattern="Mon-Fri " + "04:00-08:00, " * 40,
         share_affected=0.5,
     )
-    said = say(told(NoticeKind.CONFIRMED, event, late_since=ONSET), public_url="https://w" * 10)
+    networks_asked = tuple(OnNetwork(asn=n, total=10**6, failed=10**6) for n in range(50))
+    witnesses = tuple(
+        Witness(
+            source=str(kind),
+            title=terms.title,
+            credit=terms.credit,
+            home=terms.home,
+            networks=networks_asked,
+            grade=Evidence.STRONG,
+        )
+        for kind, terms in TERMS.items()
+    )
+    notice = replace(told(NoticeKind.CONFIRMED, event, late_since=ONSET), witnesses=witnesses)
+    said = say(notice, public_url="https://w" * 10)
     assert len(said.title) + len(said.body) < 4000
 
 

@@ -174,3 +174,31 @@ async def test_the_metric_of_a_second_witness_says_what_the_page_says(store: Mem
     assert 'source="ooni"' in line
     assert 'position="agrees"' in line
     assert f'text="OONI agrees: 2 of 3 tests failed, 1 network ({CREDIT})"' in line
+
+
+async def test_the_page_is_in_the_navigation_once_there_is_a_source(store: MemoryStore) -> None:
+    """Of every page, also of its own; whoever follows nobody has no such link."""
+    plain = seed.publisher()
+    app = create_app(plain, create_registry(plain), store=store)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://monitor") as asking:
+        assert "What others measure" not in (await asking.get("/events")).text
+    assert '<a href="sources">What others measure</a>' in await _page(store, "/events")
+    own = await _page(store, "/sources")
+    assert '<a href="sources" aria-current="page">What others measure</a>' in own
+
+
+async def test_probes_that_are_asked_are_explained_as_what_they_are(store: MemoryStore) -> None:
+    """Lines of other people, and only once something is suspected; with the credit."""
+    asked = SourceSettings(kind=SourceKind.GLOBALPING, countries=("PK",), platforms=("x",))
+    settings = msgspec.structs.replace(default_settings(), sources=(asked,))
+    await store.add_sourced((), "globalping", SourceState(asked="PK", answered_at=seed.NOW))
+    publisher = seed.publisher()
+    await show_sources(store, publisher, lambda: settings, now=lambda: seed.NOW)
+    app = create_app(publisher, create_registry(publisher), store=store)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://monitor") as asking:
+        text = (await asking.get("/sources")).text
+    assert "Probes on the lines of other people test a platform only once it is suspected" in text
+    assert "measured with Globalping (globalping.io)" in text
+    assert "not seen" in text
