@@ -26,7 +26,7 @@ COMMANDS = {
     "rejudge": "Judge stored measurements again by today's rules. Old results stay unchanged.",
     "event": "List and show detected events, and review them.",
     "annotate": "Import, list and remove dated facts: elections, court orders, denials.",
-    "init": "Write an example configuration with every setting explained.",
+    "init": "Write a configuration: by questions on a terminal, or by options.",
     "check": "List every mistake in a configuration, or what it watches and from where.",
     "doctor": "Try everything once: lines, controls, clock, disk, database, messages.",
     "catalog": "Show what is measured, or try whether it is still true.",

@@ -60,7 +60,7 @@ def parse_source(text: str, file: str) -> TomlSource:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax_problem(text, file, str(error))]) from None
     except RecursionError:
-        remedy = "write them flat, as in the file that `shutwatch init` makes"
+        remedy = "write them flat, as in the file that `shutwatch init --example` makes"
         raise refusal(file, "holds lists or tables nested too deeply", remedy) from None
     except ValueError:
         # Python refuses to read numbers this long, and tomllib passes its error on.

@@ -5,7 +5,7 @@ stays is the country and the network, and of those only where they differ from t
 Nothing here stores, logs or shows an address.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,17 +101,24 @@ class Exits:
         if not address:
             return None
         country, asn = "", 0
-        for path in self._settings.mmdb:
-            try:
-                # Opened each time, which maps it and reads next to nothing: files are replaced.
-                with maxminddb.open_database(path) as reader:
-                    record = reader.get(address)
-            except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
-                # The words of the error may hold the address.
-                log.warning("mmdb not read", file=Path(path).name, error=type(error).__name__)
-                continue
-            country, asn = country or _country(record), asn or _asn(record)
+        for record in records_of(self._settings.mmdb, address):
+            country, asn = country or _country(record), asn or asn_of(record)
         return ExitLocation(country, asn) if country or asn else None
+
+
+def records_of(files: Sequence[str], address: str) -> Iterator[Any]:
+    """What each file in MaxMind's format has about an address; files that cannot be read have
+    nothing."""
+    for path in files:
+        try:
+            # Opened each time, which maps it and reads next to nothing: files are replaced.
+            with maxminddb.open_database(path) as reader:
+                record = reader.get(address)
+        except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
+            # The words of the error may hold the address.
+            log.warning("mmdb not read", file=Path(path).name, error=type(error).__name__)
+            continue
+        yield record
 
 
 def _country(record: Any) -> str:
@@ -122,13 +129,19 @@ def _country(record: Any) -> str:
     return found.upper() if isinstance(found, str) and len(found) == 2 else ""
 
 
-def _asn(record: Any) -> int:
+def asn_of(record: Any) -> int:
     """The AS number of a record: a number, or text such as `AS64496`."""
     found = _first(record, ("autonomous_system_number", "asn"))
     if isinstance(found, str):
         digits = found.upper().removeprefix("AS")
         return int(digits) if digits.isdecimal() else 0
     return found if isinstance(found, int) else 0
+
+
+def network_name_of(record: Any) -> str:
+    """The name of the network in a record; empty for none."""
+    found = _first(record, ("autonomous_system_organization", "as_name", "name"))
+    return found if isinstance(found, str) else ""
 
 
 def _first(record: Any, names: Sequence[str]) -> Any:

@@ -1,0 +1,200 @@
+"""`shutwatch init`: by options, and by questions on a terminal of our own."""
+
+import os
+import pty
+import re
+import signal
+import stat
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from monitor.cli.main import app
+from monitor.config.load import load_config
+from probes.vantage import VantagePoint, VantageRole
+
+ROOT = Path(__file__).parents[4]
+CTRL_C = "\x03"
+FULL = (
+    *("--country", "PK", "--line", "direct 17557 PTCL"),
+    *("--line", "socks5://user:${PROXY_PASSWORD}@10.1.2.3:1080 AS45669 Jazz Mobilink"),
+    *("--control", "DE socks5://10.4.5.6 24940 Hetzner", "--control", "NL connect://10.7.8.9"),
+    *("--notify", "json://10.9.9.9/hook", "--user", "asma", "--listen", "127.0.0.1:10200"),
+)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that commands are typed in."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("SHUTWATCH_CONFIG", "PROXY_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def typed(*words: str, given: str = "") -> Result:
+    """What `init` prints and exits with."""
+    return CliRunner().invoke(app, ["init", *words], input=given)
+
+
+def test_options_alone_make_a_whole_configuration(folder: Path) -> None:
+    """It is valid, private, and says what is left to do and what to type next."""
+    done = typed(*FULL, given="correct horse\n")
+    assert done.exit_code == 0, done.output
+    settings = load_config(folder / "shutwatch.toml", {"PROXY_PASSWORD": "p@ss"})
+    assert [(one.id, one.country, one.asn, one.network) for one in settings.vantages] == [
+        ("pk-ptcl", "PK", 17557, "PTCL"),
+        ("pk-jazz-mobilink", "PK", 45669, "Jazz Mobilink"),
+        ("control-de-hetzner", "DE", 24940, "Hetzner"),
+        ("control-nl", "NL", 0, ""),
+    ]
+    assert settings.vantages[1].egress.password == "p@ss"  # noqa: S105 # of nobody
+    assert [user.knows("correct horse") for user in settings.server.users] == [True]
+    assert [route.urls[0].url for route in settings.notify.route] == ["json://10.9.9.9/hook"]
+    assert settings.listen_port == 10200
+    assert {source.countries for source in settings.sources} == {("PK",)}
+    for name in ("shutwatch.toml", "shutwatch-users.txt"):
+        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+    assert sorted(one.name for one in folder.iterdir()) == [
+        "shutwatch-users.txt",
+        "shutwatch.toml",
+    ]
+    assert "Seen only through a proxy: pk-jazz-mobilink." in done.stdout
+    assert "PROXY_PASSWORD is not set here" in done.stdout
+    assert done.stdout.splitlines()[-2].strip().endswith("doctor --config shutwatch.toml")
+    assert "correct horse" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "problem"),
+    [
+        ((), "", "say which country to watch"),
+        (("--country", "Pakistan"), "", 'for Pakistan write "PK"'),
+        (("--country", "PK", "--line", "sock5://h:1"), "", 'did you mean "socks5://"?'),
+        (("--country", "PK", "--line", "socks5://u:secret@h:x"), "", "port number"),
+        (("--country", "PK", "--control", "direct 1 A"), "", "the country first"),
+        (("--country", "PK", "--control", "DE direct"), "", "a control alone compares nothing"),
+        (("--country", "PK", "--no-follow"), "", "nothing to watch by"),
+        (("--country", "PK", "--notify", "jsn://h/"), "", "whose scheme Apprise knows"),
+        (("--country", "PK", "--user", "asma"), "short\n", "at least 10 characters"),
+        (("--country", "PK", "--listen", "0.0.0.0:1"), "", "can be reached from other machines"),
+    ],
+)
+def test_a_wrong_answer_is_named_and_leaves_nothing(
+    folder: Path, words: tuple[str, ...], given: str, problem: str
+) -> None:
+    """Exit code 2, no traceback, no password, and no file half written."""
+    refused = typed(*words, given=given)
+    assert refused.exit_code == 2, refused.output
+    assert problem in " ".join(refused.stderr.split())
+    assert "secret" not in refused.output
+    assert "Traceback" not in refused.output
+    assert list(folder.iterdir()) == []
+
+
+def test_what_is_there_is_never_overwritten(folder: Path) -> None:
+    """Neither the file nor that of the users."""
+    (folder / "shutwatch-users.txt").write_text("precious")
+    refused = typed(*FULL, given="correct horse\n")
+    assert refused.exit_code == 2
+    assert "shutwatch-users.txt exists already" in refused.stderr
+    assert (folder / "shutwatch-users.txt").read_text() == "precious"
+    assert not (folder / "shutwatch.toml").exists()
+
+
+# -- on a terminal -------------------------------------------------------------------------------
+
+
+def conversation(answers: dict[str, list[str]], *words: str) -> tuple[str, int]:
+    """What `init` says on a terminal of its own, and its exit code. Each question is answered by
+    the next of the answers to the pattern it fits, which must be there."""
+    mine, its = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "monitor", "init", *words],
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+        start_new_session=True,
+    )
+    os.close(its)
+    said, since = "", 0
+    try:
+        while True:
+            try:
+                said += os.read(mine, 4096).decode()
+            except OSError:  # the other end is closed
+                break
+            question = re.search(r"[^\n]*(?:: |\]: )$", said[since:])
+            if question is not None:
+                pattern = next((p for p in answers if re.search(p, question[0])), None)
+                assert pattern is not None, question[0]
+                assert answers[pattern], question[0]
+                answer = answers[pattern].pop(0)
+                if answer == CTRL_C:
+                    process.send_signal(signal.SIGINT)
+                else:
+                    os.write(mine, f"{answer}\n".encode())
+                since = len(said)
+    finally:
+        os.close(mine)
+        code = process.wait(timeout=20)
+    return said, code
+
+
+def test_the_dialogue_makes_the_same_as_options(folder: Path) -> None:
+    """With mistakes on the way, each of which is asked again."""
+    answers = {
+        "Which country": ["Atlantis", "pakistan"],
+        "Is this machine in Pakistan": ["n"],
+        "A proxy on another line": ["sock5://10.1.2.3", "socks5://10.1.2.3:1080", ""],
+        "AS number": ["PTCL", "AS17557"],
+        "Its name": ["PTCL"],
+        "Is this machine itself outside": ["y"],
+        "Its country": ["PK", "DE", "NL"],
+        "Name of its network": ["Hetzner", ""],
+        "A proxy outside": ["connect://10.7.8.9", ""],
+        "Show what OONI": ["y"],
+        "Where do messages": ["nonsense", "json://10.9.9.9/hook"],
+        "Where else": [""],
+        "Who else reads": ["asma"],
+        "Password": ["short", "correct horse"],
+        "Repeat": ["short", "correct horse"],
+        "Address and port": [""],
+    }
+    said, code = conversation(answers, "--no-try")
+    assert code == 0, said
+    assert {pattern: left for pattern, left in answers.items() if left} in (
+        {},
+        {"Is this machine in Pakistan": ["n"]},  # where the kernel lists no line
+    )
+    settings = load_config(folder / "shutwatch.toml", {})
+    assert [one.id for one in settings.vantages] == ["pk-ptcl", "control-de-hetzner", "control-nl"]
+    assert [one.role for one in settings.vantages[1:]] == [VantageRole.CONTROL] * 2
+    assert settings.vantages[0] == VantagePoint(
+        id="pk-ptcl",
+        country="PK",
+        asn=17557,
+        network="PTCL",
+        egress=settings.vantages[0].egress,
+    )
+    assert settings.server.users[0].knows("correct horse")
+    assert len(settings.sources) == 2
+    assert "correct horse" not in said
+    assert 'did you mean "socks5://"?' in said
+    assert "another country than the one you watch" in said
+    assert "Wrote shutwatch.toml." in said
+    assert "doctor --config shutwatch.toml" in said
+    assert tomllib.loads((folder / "shutwatch.toml").read_text())["listen"] == "127.0.0.1:10100"
+
+
+def test_ctrl_c_leaves_nothing_behind(folder: Path) -> None:
+    """In the middle of a question: no file, no traceback."""
+    said, code = conversation({"Which country": [CTRL_C]})
+    assert code != 0
+    assert "Traceback" not in said
+    assert list(folder.iterdir()) == []
