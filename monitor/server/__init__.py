@@ -17,6 +17,8 @@
     templates/           HTML, style and icon
     history.py           the past as strips, from the counts of hours and days
     history_shown.py     these strips as the page of a country shows them
+    embedded.py          cards and badges for the pages of others
+    top_line.py          the headline about the present
     feeds.py             events as Atom and as JSON Feed
     listed_events.py     the events that a reader selects
     entity_tag.py        what a client has already is not sent again

@@ -96,6 +96,11 @@ class Access:
         return PublicView(delay=settings.public_delay, bucket=settings.public_bucket)
 
     @property
+    def public(self) -> bool:
+        """Whether everybody may read."""
+        return self._settings.guarded and self._settings.public
+
+    @property
     def reload_allowed(self) -> bool:
         """Whether operators may reload the configuration over HTTP."""
         return self._settings.reload

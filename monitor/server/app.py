@@ -85,7 +85,7 @@ def create_app(
             Mount("/api/v1", create_api(store, sees_vantages, names, interval, public_view)),
         ]
     )
-    pages = Pages(publisher, store, public_view)
+    pages = Pages(publisher, store, public_view, lambda: gate.public)
     app = Starlette(
         routes=[
             *pages.routes(),

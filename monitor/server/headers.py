@@ -14,7 +14,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""Sent with every response, errors too; a response may set its own value. Nothing may be cached: a
+"""Sent with every response, errors too; a response may set its own value, or none by an empty one.
+Nothing may be cached: a
 browser's cache is evidence against its reader."""
 
 
@@ -32,6 +33,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                for name in [name for name, value in headers.items() if not value]:
+                    del headers[name]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -198,13 +198,13 @@ class Overall(msgspec.Struct, frozen=True, kw_only=True):
         return "ok" if known else "insufficient"
 
 
-def overall(snapshot: Snapshot, at: datetime) -> Overall:
-    """The counts at that moment."""
-    events = snapshot.events.values()
+def overall(snapshot: Snapshot, at: datetime, country: str = "") -> Overall:
+    """The counts at that moment, of one country or of all."""
+    events = [event for event in snapshot.events.values() if country in ("", event.country)]
     states = [
         {verdict.state for verdict in view.platforms_at(at)}
         for view in snapshot.vantages
-        if view.is_field
+        if view.is_field and country in ("", view.point.country)
     ]
     return Overall(
         confirmed=sum(event.state is EventState.CONFIRMED for event in events),
@@ -212,5 +212,5 @@ def overall(snapshot: Snapshot, at: datetime) -> Overall:
         recovering=sum(event.state is EventState.RECOVERING for event in events),
         unobserved=sum(event.state is EventState.UNOBSERVED for event in events),
         blocked=sum(State.BLOCKED in seen for seen in states),
-        coverage=snapshot.coverage_at(at),
+        coverage=snapshot.coverage_at(at, country),
     )

@@ -31,17 +31,19 @@ from monitor.metrics.published_state import Snapshot, VantageView
 from monitor.metrics.publisher import Publisher
 from monitor.server import timeline_chart as timeline
 from monitor.server.checklist import checklist
+from monitor.server.embedded import Embedded
 from monitor.server.event_filter import DAYS, LABELS, EventFilter, filter_lines
 from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader, public_evidence
 from monitor.server.feeds import FEEDS, Feeds
 from monitor.server.history import SPANS, HistoryAsked, history_asked
 from monitor.server.history_shown import history_shown
 from monitor.server.listed_events import MOST_EVENTS, ListedEvents, may_see
-from monitor.server.matrix import Cell, Overall, Row, country_rows, network_rows, overall
+from monitor.server.matrix import Cell, Row, country_rows, network_rows, overall
 from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.page import LONGEST_ID, POLICY, Reader, reader_of, render, titles_of
 from monitor.server.runbook_pages import runbook
 from monitor.server.sources_page import event_lines, sources_shown
+from monitor.server.top_line import top_line
 from monitor.wording.coverage import coverage_now, coverage_remarks, coverage_sentences
 from monitor.wording.events import (
     ending,
@@ -84,15 +86,17 @@ class Pages:
         publisher: Publisher,
         store: Store | None = None,
         view: Callable[[], PublicView] = PublicView,
+        public: Callable[[], bool] = bool,
     ) -> None:
         """Without a store the pages show the present only. `view` is what readers see who are no
-        operators."""
+        operators, `public` returns whether there are such readers."""
         self._publisher = publisher
         self._store = store
         self._view = view
         self._evidence = EvidenceReader(store) if store is not None else None
         self._listed = ListedEvents(publisher, store, view)
         self._feeds = Feeds(publisher, self._listed)
+        self._embedded = Embedded(publisher, self._listed, public)
 
     def routes(self) -> list[Route]:
         """The routes of all pages."""
@@ -105,6 +109,7 @@ class Pages:
             Route("/sources", self._sources),
             Route("/runbooks/{name}", self._runbook),
             *self._feeds.routes(),
+            *self._embedded.routes(),
         ]
 
     async def problem(self, request: Request, _: Exception, meant: str = "") -> Response:
@@ -388,35 +393,6 @@ def _urgency(event: Event) -> tuple[int, float]:
         EventState.UNOBSERVED,
     )
     return order.index(event.state), -event.onset_latest.timestamp()
-
-
-def top_line(words: Words, now: Overall, *, controls: bool) -> str:
-    """The headline of the first page."""
-    if now.confirmed:
-        confirmed = words.ngettext("%(n)s confirmed block", "%(n)s confirmed blocks", now.confirmed)
-        if not now.suspected:
-            return confirmed
-        more = words.ngettext("%(n)s more suspected", "%(n)s more suspected", now.suspected)
-        return words.listed([confirmed, more])
-    if now.suspected:
-        return words.ngettext("%(n)s suspected block", "%(n)s suspected blocks", now.suspected)
-    if now.recovering:
-        return words.ngettext(
-            "%(n)s block may be over, not certain yet",
-            "%(n)s blocks may be over, not certain yet",
-            now.recovering,
-        )
-    if now.unobserved:
-        return words.ngettext(
-            "%(n)s block no longer observed", "%(n)s blocks no longer observed", now.unobserved
-        )
-    if now.blocked:
-        return words.ngettext(
-            "No event yet, but %(n)s vantage saw a block in the last cycle",
-            "No event yet, but %(n)s vantages saw a block in the last cycle",
-            now.blocked,
-        )
-    return coverage_now(words, now.coverage, controls=controls)
 
 
 def _remarks(

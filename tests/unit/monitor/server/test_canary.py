@@ -248,6 +248,9 @@ async def _paths(told: World) -> list[str]:
     return [
         *("/", "/?live=1", "/events", "/events?days=365", "/events?country=XX", "/vantages"),
         "/sources",
+        "/cards/PK",
+        "/badges/PK.svg",
+        "/badges/PK/x.svg",
         "/countries/PK?by=network&span=week",
         "/feed.atom?days=365",
         "/feed.json?days=365",

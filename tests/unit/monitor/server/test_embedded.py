@@ -1,0 +1,125 @@
+"""Cards and badges: what the public sees, on the pages of others."""
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from monitor.config.settings import ServerSettings
+from monitor.keys.passwords import digest
+from monitor.metrics.scrapes import create_registry
+from monitor.server import create_app
+from monitor.server.access import Access
+from monitor.wording.languages import BY_CODE
+from tests.browser import seed
+from tests.worlds.http_client import httpx
+
+TOKEN = "0123456789abcdef" * 4
+PUBLIC = ServerSettings(public=True, tokens=(digest(TOKEN),))
+CLOSED = ServerSettings(tokens=(digest(TOKEN),))
+PATHS = ("/cards/PK", "/cards/PK/x", "/badges/PK.svg", "/badges/PK/x.svg")
+
+
+async def get(
+    path: str, settings: ServerSettings | None = PUBLIC, *, token: str = ""
+) -> httpx.Response:
+    """One request."""
+    shown = seed.publisher()
+    access = Access(settings) if settings else None
+    app = create_app(shown, create_registry(shown), access=access)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="http://monitor", headers=headers
+    ) as asking:
+        return await asking.get(path)
+
+
+def said(badge: httpx.Response) -> str:
+    """What a badge says, which it draws as well."""
+    tree = ElementTree.fromstring(badge.content)  # noqa: S314 # our own
+    label = tree.get("aria-label") or ""
+    drawn = [text.text for text in tree.iter("{http://www.w3.org/2000/svg}text")]
+    assert ": ".join(map(str, drawn)) == label
+    return label
+
+
+async def test_a_badge_says_the_worst_and_on_how_many_networks() -> None:
+    """Of a platform as the page's cell, of a country as the page's headline: nothing known is
+    said as such."""
+    assert said(await get("/badges/PK/x.svg")) == "X · Pakistan: blocked · 3 of 4 networks"
+    assert said(await get("/badges/PK.svg")) == "Pakistan: 1 confirmed block"
+    assert said(await get("/badges/BR.svg")) == "Brazil: 1 suspected block"
+    kenya = "Kenya: Not watched now: there are no current results"
+    assert said(await get("/badges/KE.svg")) == kenya
+    slow = said(await get("/badges/BR/telegram.svg"))
+    assert slow == "Telegram · Brazil: slowed down · 1 of 2 networks · event: suspected"
+    assert said(await get("/badges/KE/x.svg")) == "X · Kenya: no data"
+
+
+@pytest.mark.parametrize("lang", list(BY_CODE))
+@pytest.mark.parametrize("path", PATHS)
+async def test_it_speaks_each_language(path: str, lang: str) -> None:
+    """And is whole in it."""
+    answer = await get(f"{path}?lang={lang}")
+    assert answer.status_code == 200
+    if path.endswith(".svg"):
+        assert said(answer)
+    else:
+        assert f'<html lang="{lang}"' in answer.text
+
+
+async def test_a_card_says_what_the_page_says_and_leads_to_it() -> None:
+    """Links leave the frame."""
+    card = (await get("/cards/PK")).text
+    assert "X is blocked in Pakistan on 3 of 4 networks" in re.sub("<[^>]*>", "", card)
+    assert f'href="../events/{seed.EVENT}" target="_top"' in card
+    one = (await get("/cards/PK/telegram")).text
+    assert "X is blocked" not in re.sub("<[^>]*>", "", one)
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_only_a_public_server_lets_others_show_it(path: str) -> None:
+    """Elsewhere no other site may frame or load it; nothing may ever run in it."""
+    public = await get(path)
+    assert public.headers["cross-origin-resource-policy"] == "cross-origin"
+    policy = public.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script" not in policy
+    if path.startswith("/cards"):
+        assert "frame-ancestors *" in policy
+        assert "x-frame-options" not in public.headers
+    for settings, token in ((None, ""), (CLOSED, TOKEN)):
+        kept = await get(path, settings, token=token)
+        assert kept.status_code == 200
+        assert kept.headers["cross-origin-resource-policy"] == "same-origin"
+        assert kept.headers["x-frame-options"] == "DENY"
+        assert "frame-ancestors 'none'" in kept.headers["content-security-policy"]
+    assert (await get(path, CLOSED)).status_code == 401
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_an_operator_sees_no_more_than_the_public(path: str) -> None:
+    """A browser signs in by itself: a card on another site names no vantage to its visitors."""
+    signed_in = await get(path, token=TOKEN)
+    assert signed_in.content == (await get(path)).content
+    assert not [one.id for one in seed.FIELD if one.id.encode() in signed_in.content]
+
+
+@pytest.mark.parametrize(
+    "path", ["/cards/FR", "/cards/PK/nothing", "/badges/FR.svg", "/badges/PK/x", "/badges/PK"]
+)
+async def test_what_is_not_watched_has_none(path: str) -> None:
+    """A badge about nothing would be taken for good news."""
+    assert (await get(path)).status_code == 404
+
+
+async def test_who_has_a_badge_does_not_get_it_again() -> None:
+    """Whoever shows it asks for it with each visit."""
+    shown = seed.publisher()
+    app = create_app(shown, create_registry(shown), access=Access(PUBLIC))
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="http://monitor"
+    ) as asking:
+        first = await asking.get("/badges/PK.svg")
+        again = await asking.get("/badges/PK.svg", headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304
