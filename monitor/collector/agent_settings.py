@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from monitor.config.settings import Settings
+from monitor.export.public_view import earlier
 from monitor.wire.answers import AgentSettings
-from probes.measurement import Measurement
+from probes.measurement import DnsObservation, Measurement
 from storage.store import FleetStore
 
 KNOWN_FOR = 10.0
@@ -16,6 +17,8 @@ KNOWN_FOR = 10.0
 LOOK_BACK = timedelta(hours=1)
 """Measurements of controls older than this, and than four intervals, say nothing about now."""
 _INTERVALS = 4
+_BUCKET = 300.0
+"""Seconds."""
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -70,12 +73,32 @@ class SettingsForAgents:
         )
 
     async def known(self) -> Sequence[Measurement]:
-        """The newest measurements of controls. Raises StorageError."""
+        """The newest measurements of controls, without who made them. Raises StorageError."""
         if self._clock() - self._known_at >= KNOWN_FOR:
             back = max(LOOK_BACK, timedelta(seconds=_INTERVALS * self._settings().interval))
-            self._known = await self._store.latest_control_measurements(self._now() - back)
+            found = await self._store.latest_control_measurements(self._now() - back)
+            self._known = tuple(map(without_host, found))
             self._known_at = self._clock()
         return self._known
+
+
+def without_host(made: Measurement) -> Measurement:
+    """A measurement without what tells which host made it, and when exactly. A control may be
+    another host's agent, and whoever holds a key reads this."""
+    return msgspec.structs.replace(
+        made,
+        id="",
+        cycle="",
+        vantage="",
+        country="",
+        asn=0,
+        network="",
+        started_at=earlier(made.started_at, _BUCKET),
+        observations=tuple(
+            msgspec.structs.replace(one, resolver="") if isinstance(one, DnsObservation) else one
+            for one in made.observations
+        ),
+    )
 
 
 def _version_of(made: AgentSettings) -> str:

@@ -196,16 +196,21 @@ class Connections:
             return None
         return Opened(stream=stream, address=address)
 
+    async def targets_of_proxy(self, host: str) -> Sequence[str]:
+        """What to have the proxy connect to for `host`: the name, or what our own resolver says.
+
+        Nothing for a redirect into the network that the proxy stands in.
+        """
+        if is_literal(host) or not self._context.vantage.resolver.system:
+            addresses = await self._resolution.addresses(host)
+            return addresses[: self._record.settings.max_addresses]
+        return (host,) if host == self._record.given or may_be_public(host) else ()
+
     async def _open_through_proxy(
         self, host: str, port: int, *, tls: bool, verify: bool
     ) -> Opened | None:
-        targets: Sequence[str] = (host,)
-        if is_literal(host) or not self._context.vantage.resolver.system:
-            targets = await self._resolution.addresses(host)
-        elif host != self._record.given and not may_be_public(host):
-            return None  # a redirect into the network that the proxy stands in
         try:
-            for target in targets[: self._record.settings.max_addresses]:
+            for target in await self.targets_of_proxy(host):
                 opened = await self.connect_through_proxy(target, port)
                 if opened is None:
                     continue

@@ -316,12 +316,16 @@ class _InnocuousName(_Question):
         )
 
     async def _handshake_through_proxy(self, name: str, *, verify: bool, reason: str) -> None:
+        endpoint = self.plan.target.endpoint
+        self.record.given, self.record.endpoint = endpoint.host, endpoint.id
+        targets = await self.connections.targets_of_proxy(self.plan.host)
         since = len(self.record.observations)
         try:
-            async with asyncio.timeout(self.record.settings.tcp_timeout):
-                stream = await self.proxy.open(self.plan.host, self.plan.port)
-            opened = Opened(stream=stream, address="")
-            await self.connections.handshake(opened, self.plan.port, name, verify)
+            for target in targets[:1]:
+                async with asyncio.timeout(self.record.settings.tcp_timeout):
+                    stream = await self.proxy.open(target, self.plan.port)
+                opened = Opened(stream=stream, address="")
+                await self.connections.handshake(opened, self.plan.port, name, verify)
         except (FarSideError, TimeoutError):
             return
         except ProxyError:

@@ -228,16 +228,12 @@ class _Round(MeasurementRun):
         return None
 
     async def _reach_through_proxy(self, endpoint: Endpoint) -> Opened | None:
-        target = endpoint.host
-        if not self.context.vantage.resolver.system:
-            found = await self.resolution.addresses(endpoint.host)
-            if not found:
-                return None
-            target = found[0]
         try:
-            return await self.connections.connect_through_proxy(target, endpoint.port)
+            for target in (await self.connections.targets_of_proxy(endpoint.host))[:1]:
+                return await self.connections.connect_through_proxy(target, endpoint.port)
         except ProxyError:
-            return None  # on record as the proxy's own failure
+            pass  # on record as the proxy's own failure
+        return None
 
 
 class CountedStream:

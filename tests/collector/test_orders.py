@@ -29,7 +29,13 @@ from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.endpoint_text import parse_endpoint
 from probes.measure.transfer import TransferPlan
-from probes.measurement import REFERENCE_PLATFORM, TRANSFER_TARGET, Measurement, Purpose
+from probes.measurement import (
+    REFERENCE_PLATFORM,
+    TRANSFER_TARGET,
+    DnsObservation,
+    Measurement,
+    Purpose,
+)
 from probes.target import Dial, Reduction, Target
 from storage.store import StorageError
 from tests.collector.world import (
@@ -168,12 +174,32 @@ async def test_settings_are_those_of_the_collector() -> None:
         headers, _ = request(b"", path=KNOWN, method="GET", encoding="identity")
         response = await collector.ask(headers, KNOWN)
         assert is_signed_answer(response, headers["shutwatch-request"])
-        assert msgspec.json.decode(response.content, type=KnownControls).looks == (seen,)
+        (look,) = msgspec.json.decode(response.content, type=KnownControls).looks
+        assert (look.endpoint, look.reached) == (seen.endpoint, seen.reached)
         assert seen.id.encode() not in msgspec.json.encode(told)
     assert (told.interval, told.catalog, told.issued_at) == (120.0, "[platform.own]\n", NOW)
     assert told.platforms == tuple(one.name for one in used.catalog.platforms)
     assert told.daily_bytes == used.probe.daily_bytes
     assert not told.paused
+
+
+async def test_attack_an_agent_learns_nothing_of_who_hosts_a_control() -> None:
+    """A control may be another host's agent. Whoever holds any key asked for what controls saw
+    last, and read that one's id, network, resolver and the microsecond of each measurement."""
+    async with collecting() as collector:
+        made = control_look(
+            new_id(), "https://x.com/", started_at=NOW - timedelta(seconds=61, microseconds=5)
+        )
+        await collector.store.add_control_measurements([made])
+        headers, _ = request(b"", path=KNOWN, method="GET", encoding="identity")
+        response = await collector.ask(headers, KNOWN)
+        (look,) = msgspec.json.decode(response.content, type=KnownControls).looks
+    resolvers = {one.resolver for one in made.observations if isinstance(one, DnsObservation)}
+    telling = (made.id, made.cycle, "ams", "KPN", "1136", '"NL"', "11:58:58", *resolvers)
+    assert [word for word in telling if word and word.encode() in response.content] == []
+    assert (look.vantage_role, look.reached) == ("control", True)
+    kept = [type(one) for one in look.observations]
+    assert kept == [type(one) for one in made.observations]
 
 
 async def test_one_vantage_may_be_paused() -> None:

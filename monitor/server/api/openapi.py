@@ -130,4 +130,10 @@ def _problem() -> dict[str, Any]:
 
 def _refusal(status: int) -> dict[str, Any]:
     schema = {"$ref": SCHEMA.format(name="problem")}
-    return response(f"{HTTPStatus(status).phrase}.", schema, media_type="application/problem+json")
+    text = f"{HTTPStatus(status).phrase}."
+    found = response(text, schema, media_type="application/problem+json")
+    if status == HTTPStatus.BAD_REQUEST:
+        # Such a request reaches no route.
+        long = "Of a request whose headers, with its path, are longer than 16 KiB."
+        found["content"]["text/plain"] = {"schema": {"type": "string", "description": long}}
+    return found

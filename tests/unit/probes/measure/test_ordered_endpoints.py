@@ -14,7 +14,18 @@ from probes.measure.transfer import TransferPlan, transfer
 from probes.measurement import DnsObservation, TcpObservation
 from probes.target import Target
 from probes.testing import DnsReply, ScriptedNetwork, VirtualClockLoop
-from tests.unit.probes.measure.test_prober import RESOLVER, V4, WEB, prober, redirect, replaced
+from probes.vantage import Resolver
+from tests.unit.probes.measure.test_prober import (
+    RESOLVER,
+    SOCKS,
+    V4,
+    WEB,
+    dns_through_proxy,
+    prober,
+    proxy,
+    redirect,
+    replaced,
+)
 
 LOOP = VirtualClockLoop
 PUBLIC, VICTIM = "93.184.216.34", "93.184.216.35"
@@ -122,6 +133,27 @@ async def test_attack_ordered_endpoints_in_transfers_and_follow_ups() -> None:
     made = await follow_up(one, plan, cycle="c")
     assert (V4, 443) not in network.connects
     assert not any(seen.reason == Reason.HONEST_ADDRESS for seen in made.observations)
+
+
+async def test_attack_a_follow_up_gives_a_proxy_no_name_that_it_resolves_inside() -> None:
+    """A host's own resolver says where an ordered name leads, and the proxy gets that address. A
+    follow-up gave it the name: whoever owns that lets it lead elsewhere for the proxy, into the
+    network that the proxy stands in."""
+    resolver = Resolver(address="192.0.2.54")
+    there = target("https://ours.example/")
+    for answer in (PUBLIC, "192.168.77.1"):
+        network = ScriptedNetwork(families=("ipv4",))
+        asked = dns_through_proxy(DnsReply(addresses=(answer,)))
+        more = dns_through_proxy(DnsReply())
+        network.peer("192.0.2.1", SOCKS.proxy_port, asked, more, proxy())
+        one = prober(network, egress=SOCKS, resolver=resolver)
+        one.ordered = frozenset({there.endpoint.id})
+        plan = FollowUpPlan(target=there, host="ours.example", port=443, tls=True)
+        await follow_up(one, plan, cycle="c")
+        sent = b"".join(bytes(stream.sent) for stream in network.streams)
+        assert b"\x03\x0cours.example" not in sent
+        connect = bytes([5, 1, 0, 1, *map(int, answer.split("."))]) + (443).to_bytes(2, "big")
+        assert (connect in sent) is (answer == PUBLIC)
 
 
 async def test_attack_ordered_endpoints_over_http3() -> None:
