@@ -49,9 +49,12 @@ def join(
     token: Annotated[
         str,
         typer.Argument(
-            metavar="TOKEN", help="The invitation from the operator; - reads standard input."
+            metavar="[TOKEN]",
+            help="The invitation from the operator; - reads standard input. Without it you are "
+            "asked, and no shell keeps it.",
+            show_default=False,
         ),
-    ],
+    ] = "",
     folder: Annotated[
         Path | None,
         typer.Option(
@@ -74,7 +77,7 @@ def join(
     where systemd runs, here until you stop it everywhere else."""
     folder = (folder or usual_folder()).absolute()
     with exit_on(TokenError, code=BAD_USAGE):
-        invitation = read_token(sys.stdin.read(_LONGEST) if token == STANDARD_INPUT else token)
+        invitation = read_token(_given(token))
     if (folder / CONFIG).exists():
         raise bad_usage(
             f"{folder} has an agent already: `shutwatch agent status` shows it; name another "
@@ -103,6 +106,12 @@ def join(
             install(systemd, program)
         typer.echo("It runs as the service shutwatch-agent. Waiting for its first results …")
         _say_first(files, settings, began)
+
+
+def _given(token: str) -> str:
+    if token == STANDARD_INPUT:
+        return sys.stdin.read(_LONGEST)
+    return token or str(typer.prompt("Invitation"))
 
 
 def _enrolled(folder: Path, token: Token, proxy: str) -> Settings:
