@@ -23,7 +23,7 @@ from monitor.agent.join import (
 )
 from monitor.agent.paths import AgentFiles, files_of, usual_folder
 from monitor.agent.run_agent import run as run_agent
-from monitor.agent.saved_state import RECEIPT, LastReceipt, recalled
+from monitor.agent.saved_state import LAST_CYCLE, RECEIPT, LastCycle, LastReceipt, recalled
 from monitor.agent.service import ServiceError, Systemd, install, obstacle, this_program
 from monitor.agent.traces import CONFIG
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, fail
@@ -135,10 +135,11 @@ def _say_first(files: AgentFiles, settings: Settings, began: float) -> None:
         with suppress(StorageError):
             _, notes = read_spool(files.spool)
             first = recalled(notes, RECEIPT, LastReceipt)
-            if first is not None:
+            cycle = recalled(notes, LAST_CYCLE, LastCycle)
+            if first is not None and cycle is not None:
                 typer.echo(
                     f"First results delivered after {time.monotonic() - began:.0f} s: "
-                    f"{first.measurements:,} measurements. All is well."
+                    f"{first.measurements:,} measurements, vantage {cycle.health}"
                 )
                 return
         time.sleep(_LOOK)
