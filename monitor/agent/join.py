@@ -4,6 +4,7 @@ import asyncio
 import random
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def terms(token: Token) -> Iterator[str]:
     yield f"Every {_duration(token.interval)} it tests, from the address of its own line:"
     yield f"  {', '.join(_shipped(token))}"
     if unknown := [name for name in token.platforms if name not in _shipped(token)]:
-        yield f"Not these, which this version does not know: {', '.join(unknown)}"
+        yield f"Not these, unless you accept them later: {', '.join(unknown)}"
     yield (
         f"That takes {token.daily_bytes / _MEGABYTE:,.0f} MB a day at most. It sends the results, "
         "sealed, to:"
@@ -67,6 +68,8 @@ def terms(token: Token) -> Iterator[str]:
     yield "The fingerprint of the keys there; compare it with the operator over another channel:"
     yield f"  {grouped(keys_fingerprint(token.collector_key, token.sealing_key))}"
     yield "Whoever has these keys can ask for less, and for nothing else without your consent."
+    ends = datetime.fromtimestamp(token.expires, UTC)
+    yield f"The invitation can be used once, until {ends:%Y-%m-%d %H:%M} UTC."
     yield (
         "The provider of this line sees the tests. Where it is punished to ask for blocked sites, "
         "do not join. docs/risk.md says what hosting risks."

@@ -23,7 +23,7 @@ from monitor.agent.join import (
 )
 from monitor.agent.paths import AgentFiles, files_of, usual_folder
 from monitor.agent.run_agent import run as run_agent
-from monitor.agent.saved_state import RECEIPT, LastReceipt, recalled
+from monitor.agent.saved_state import LAST_CYCLE, RECEIPT, LastCycle, LastReceipt, recalled
 from monitor.agent.service import ServiceError, Systemd, install, obstacle, this_program
 from monitor.agent.traces import CONFIG
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, fail
@@ -49,9 +49,12 @@ def join(
     token: Annotated[
         str,
         typer.Argument(
-            metavar="TOKEN", help="The invitation from the operator; - reads standard input."
+            metavar="[TOKEN]",
+            help="The invitation from the operator; - reads standard input. Without it you are "
+            "asked, and no shell keeps it.",
+            show_default=False,
         ),
-    ],
+    ] = "",
     folder: Annotated[
         Path | None,
         typer.Option(
@@ -74,7 +77,7 @@ def join(
     where systemd runs, here until you stop it everywhere else."""
     folder = (folder or usual_folder()).absolute()
     with exit_on(TokenError, code=BAD_USAGE):
-        invitation = read_token(sys.stdin.read(_LONGEST) if token == STANDARD_INPUT else token)
+        invitation = read_token(_given(token))
     if (folder / CONFIG).exists():
         raise bad_usage(
             f"{folder} has an agent already: `shutwatch agent status` shows it; name another "
@@ -105,6 +108,12 @@ def join(
         _say_first(files, settings, began)
 
 
+def _given(token: str) -> str:
+    if token == STANDARD_INPUT:
+        return sys.stdin.read(_LONGEST)
+    return token or str(typer.prompt("Invitation"))
+
+
 def _enrolled(folder: Path, token: Token, proxy: str) -> Settings:
     """The settings of the agent, whose key is enrolled now. Exits where that fails."""
     wrong = exit_on(ConfigError, KeyFileError, RefusedInvitationError, code=BAD_USAGE)
@@ -126,10 +135,11 @@ def _say_first(files: AgentFiles, settings: Settings, began: float) -> None:
         with suppress(StorageError):
             _, notes = read_spool(files.spool)
             first = recalled(notes, RECEIPT, LastReceipt)
-            if first is not None:
+            cycle = recalled(notes, LAST_CYCLE, LastCycle)
+            if first is not None and cycle is not None:
                 typer.echo(
                     f"First results delivered after {time.monotonic() - began:.0f} s: "
-                    f"{first.measurements:,} measurements. All is well."
+                    f"{first.measurements:,} measurements, vantage {cycle.health}"
                 )
                 return
         time.sleep(_LOOK)

@@ -28,6 +28,8 @@ GREETING = 10.0
 """Seconds for TLS, login and request."""
 DIAL = 10.0
 """Seconds for a connection to one host, all its addresses together."""
+PARTING = 2.0
+"""Seconds for the end of a connection."""
 IDLE = 60.0
 """Seconds for which a connection may be silent."""
 LONGEST = 300.0
@@ -150,7 +152,11 @@ class ExitServer:
         reader = StreamReader(limit=_READ)
         protocol = asyncio.StreamReaderProtocol(reader)
         transport, _ = await loop.connect_accepted_socket(
-            lambda: protocol, accepted, ssl=self._tls, ssl_handshake_timeout=GREETING
+            lambda: protocol,
+            accepted,
+            ssl=self._tls,
+            ssl_handshake_timeout=GREETING,
+            ssl_shutdown_timeout=PARTING,
         )
         return reader, StreamWriter(transport, protocol, reader, loop)
 
@@ -255,5 +261,5 @@ async def _close(writer: StreamWriter | None) -> None:
         return
     with suppress(OSError, TimeoutError):
         writer.close()
-        async with asyncio.timeout(GREETING):
+        async with asyncio.timeout(PARTING):
             await writer.wait_closed()

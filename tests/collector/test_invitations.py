@@ -144,6 +144,17 @@ async def test_attack_an_invitation_is_refused_the_second_time() -> None:
         assert "this key was enrolled before" in refusal(twice).detail
 
 
+async def test_attack_two_machines_that_join_at_once_are_not_both_enrolled() -> None:
+    """Using an invitation and enrolling the key are one transaction."""
+    async with collecting() as collector:
+        made = token()
+        await invited(collector, made)
+        several = [Ed25519PrivateKey.generate() for _ in range(4)]
+        answers = await asyncio.gather(*(join(collector, made, key) for key in several))
+        assert sorted(one.status_code for one in answers) == [200, 403, 403, 403]
+        assert len(await keys(collector)) == 1
+
+
 async def test_attack_an_invitation_is_refused_after_its_hour() -> None:
     """From the very moment, by the collector's clock."""
     moment = [NOW]

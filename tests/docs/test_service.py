@@ -11,6 +11,7 @@ import typer
 from monitor.cli.main import app
 
 PACKAGING = Path(__file__).parents[2] / "packaging"
+CONTROL = "shutwatch-control.service"
 UNITS = ("shutwatch.service", "shutwatch-agent.service")
 EXPOSURE = 2.0
 """systemd's own measure, 0 to 10; a service without any hardening has 9.6."""
@@ -22,7 +23,7 @@ def text(request: pytest.FixtureRequest) -> str:
     return (PACKAGING / str(request.param)).read_text()
 
 
-@pytest.fixture(params=UNITS)
+@pytest.fixture(params=(*UNITS, CONTROL))
 def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A unit with a program that is there on every machine."""
     made = tmp_path / str(request.param)
@@ -40,6 +41,17 @@ def test_it_starts_a_command_there_is(text: str) -> None:
         found = found.commands[name]
     context = found.make_context(names[-1], [option, config])
     assert context.params["config"] == Path(config)
+
+
+def test_the_controls_unit_starts_a_command_there_is() -> None:
+    """`control serve`, in the folder whose owner systemd makes up."""
+    text = (PACKAGING / CONTROL).read_text()
+    (started,) = re.findall(r"^ExecStart=\S+/shutwatch control serve (.+)$", text, re.MULTILINE)
+    group: Any = typer.main.get_command(app)
+    command = group.commands["control"].commands["serve"]
+    context = command.make_context("serve", started.split())
+    assert context.params["folder"] == Path("/var/lib/shutwatch-control")
+    assert context.params["country"] == "NL"
 
 
 def test_reloading_it_sends_the_signal_that_reloads(text: str) -> None:

@@ -124,6 +124,10 @@ def test_one_command_on_each_side_and_three_refusals(tmp_path: Path) -> None:
         wait_for(lambda: "First results delivered" in machine.said("agent.log"), "results", 60)
         assert time.monotonic() - began <= LIMIT
         told = machine.said("agent.log")
+        # There is no way out of this machine, and nothing says that all is well.
+        assert re.search(
+            r"First results delivered after \d+ s: \d+ measurements, vantage offline", told
+        )
         assert re.search(r"the vantage khi-ptcl \(PK, AS17557 PTCL\)", told)
         assert "300 MB a day at most" in told
         with closing(sqlite3.connect(config.with_name("shutwatch.db"))) as database:

@@ -90,12 +90,20 @@ def test_join_shows_what_a_host_agrees_to_before_anything_happens(tmp_path: Path
     where = f"https://127.0.0.1:{listening.getsockname()[1]}"
     token = token_of(collectors=(where,), platforms=("x", "whatsapp", "ours"), profile="quiet")
     folder = tmp_path / "agent"
-    done = shutwatch("join", write_token(token), "--folder", str(folder), text_in="n\n")
+    typed = f"{write_token(token)}\nn\n"  # asked for, so that no shell keeps it
+    done = shutwatch("join", "--folder", str(folder), text_in=typed)
     assert done.returncode == 1
     shown = grouped(keys_fingerprint(token.collector_key, token.sealing_key))
     for words in (
         *("lhe-ptcl (PK, AS17557 PTCL, quiet)", "Every 5m", "  x, whatsapp\n", "300 MB a day"),
-        *(where, shown, "this version does not know: ours", "docs/risk.md", "Do you agree"),
+        *(
+            where,
+            shown,
+            "unless you accept them later: ours",
+            "once, until 2026-03-01 13:00 UTC",
+            "docs/risk.md",
+            "Do you agree",
+        ),
     ):
         assert words in done.stdout
     assert not folder.exists()

@@ -19,7 +19,7 @@ from probes.vantage import EgressKind, VantagePoint, VantageRole
 
 TEXT = files("monitor.config").joinpath("example_config.toml").read_text(encoding="utf-8")
 AGENTS_TEXT = files("monitor.agent").joinpath("example_agent.toml").read_text(encoding="utf-8")
-"""The one that `shutwatch agent init` writes."""
+"""The one that `shutwatch agent join` fills in."""
 SWITCHED_ON = re.sub(r"^#(?=[^\s#])", "", TEXT, flags=re.MULTILINE)
 """The example with every setting and part in it that is switched off switched on."""
 
