@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/sources.py [--countries 30] [--daily 600]
 
-A monitor that has followed OONI for three weeks, on a database in memory: `--daily` tests of our
+A monitor that has followed OONI for three weeks, on SQLite in a file: `--daily` tests of our
 platforms in each country a day, on twelve networks, one in fifty of which fails. Then an hour of
 six polls against ScriptedOoni. Reading, storing, judging and folding into events are the program's
 own code; the network and the clock are not. Printed: requests and units of quota in the hour, new
@@ -13,6 +13,7 @@ most memory resident.
 import argparse
 import asyncio
 import resource
+import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -53,12 +54,12 @@ def stored(country: str, number: int, daily: int) -> SourcedRow:
     )
 
 
-async def measure(countries: int, daily: int) -> None:
-    """Three weeks of rows, then an hour of polls."""
+async def measure(countries: int, daily: int, folder: str) -> None:
+    """Three weeks of rows, then an hour of polls; the database is in `folder`."""
     clock = [NOW]
     ooni = ScriptedOoni(lambda: clock[0])
     names = tuple(sorted(COUNTRIES))[:countries]
-    store = sql_store("memory:")
+    store = sql_store(f"sqlite:///{folder}/shutwatch.db")
     await store.open()
     source = SourceSettings(kind=SourceKind.OONI, countries=names)
     transport = httpx.MockTransport(ooni.handle)
@@ -111,7 +112,8 @@ def main() -> None:
     parser.add_argument("--daily", type=int, default=600)
     options = parser.parse_args()
     configure(LogSettings(level="warning"))
-    asyncio.run(measure(options.countries, options.daily))
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(measure(options.countries, options.daily, folder))
 
 
 if __name__ == "__main__":

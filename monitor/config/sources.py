@@ -10,6 +10,7 @@ import msgspec
 from monitor.config.keys_by_table import SOURCE, SOURCE_REQUIRED
 from monitor.config.settings import SourceSettings
 from monitor.config.toml_node import Invalid, Node, listed, read_table, suggestion, text
+from monitor.sources.neighbours import neighbours
 from monitor.sources.terms import SourceKind
 from probes.catalog.catalog import Catalog
 
@@ -28,6 +29,8 @@ _DEFAULTS: Mapping[SourceKind, Mapping[str, Any]] = {
 _CONTROLS = ("DE", "NL", "US", "FR")
 """Countries with many probes; the first that are not watched themselves are compared with."""
 _FEWEST_CONTROLS = 2
+_FEWEST_COUNTRIES = 3
+"""Countries of which one that fails alone can be told from a test that fails everywhere."""
 
 
 def read_sources(catalog: Catalog | None, node: Node) -> tuple[SourceSettings, ...]:
@@ -52,15 +55,30 @@ def _source(catalog: Catalog | None, node: Node) -> SourceSettings:
     if twice:
         remedy = f"leave out {', '.join(sorted(twice))}, which countries names already"
         raise node.table()["beside"].fail(remedy)
+    if "beside" not in node.table():
+        source = msgspec.structs.replace(source, beside=_beside(source))
     for name, kinds in _ALONE.items():
         if name in node.table() and source.kind not in kinds:
             raise node.table()[name].fail(
                 "leave it out", wrong=f"is for kind {' and '.join(kinds)} alone"
             )
     if source.kind is SourceKind.GLOBALPING and not source.beside:
-        others = [one for one in _CONTROLS if one not in source.countries][:_FEWEST_CONTROLS]
-        source = msgspec.structs.replace(source, beside=tuple(others))
+        raise node.table()["beside"].fail("name at least one country, or leave it out")
     return source
+
+
+def _beside(source: SourceSettings) -> tuple[str, ...]:
+    """Countries to compare with where none are named: for Globalping some with many probes, for
+    OONI neighbours of countries that are too few to tell a broken test by."""
+    if source.kind is SourceKind.GLOBALPING:
+        others = [one for one in _CONTROLS if one not in source.countries]
+        return tuple(others[:_FEWEST_CONTROLS])
+    lacking = _FEWEST_COUNTRIES - len(source.countries)
+    if source.kind is not SourceKind.OONI or lacking <= 0:
+        return ()
+    near = [one for country in source.countries for one in neighbours(country)]
+    others = [one for one in dict.fromkeys(near) if one not in source.countries]
+    return tuple(others[:lacking])
 
 
 def _platform(catalog: Catalog | None, node: Node) -> str:

@@ -3,7 +3,7 @@
 Whichever process follows them, all read it from the store, once a minute.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from monitor.config.settings import Settings, SourceSettings
@@ -33,18 +33,38 @@ async def show_sources(
     in_use = settings()
     try:
         states = await store.source_states() if in_use.sources else {}
-        snapshot = publisher.snapshot
-        active = (*snapshot.events.values(), *snapshot.circumstances)
-        witnesses = await witnesses_of(store, active, now()) if in_use.sources else {}
         views = [
             await _view(one, in_use, store, states.get(str(one.kind), SourceState()), now())
             for one in in_use.sources
         ]
+        snapshot = publisher.snapshot
+        active = (*snapshot.events.values(), *snapshot.circumstances) if views else ()
+        witnesses = snapshot.witnesses
+        if {one.id for one in active} != set(witnesses) or _brought(views) != _brought(
+            snapshot.sources
+        ):
+            witnesses = await witnesses_of(store, active, now())
     except StorageError as error:
         publisher.storage_error("read")
         log.error("sources not read", error=str(error))
         return
-    publisher.sources_seen(tuple(views), {event: all_ for event, all_ in witnesses.items() if all_})
+    publisher.sources_seen(tuple(views), witnesses)
+
+
+def _brought(views: Sequence[SourceView]) -> list[tuple[object, ...]]:
+    """What of the sources changes what they have of an event: to ask that again each minute would
+    cost much during a block of months."""
+    return [
+        (
+            one.kind,
+            one.state.asked,
+            one.state.rows,
+            one.state.judged,
+            one.state.signals,
+            one.state.answered_at,
+        )
+        for one in views
+    ]
 
 
 async def _view(

@@ -7,6 +7,7 @@ as if it had come in time, and an accusation that newer rows no longer support i
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from sys import intern
 
 import msgspec
 
@@ -27,15 +28,16 @@ _UNSURE = (EventState.DISMISSED, EventState.WITHDRAWN)
 
 
 def row_of(kept: SourcedRow) -> Row:
-    """A kept row as the crowd test reads it."""
+    """A kept row as the crowd test reads it. Words that many rows share are kept once: all rows of
+    weeks are in memory together."""
     return Row(
         at=kept.measured_at,
         until=kept.measured_at,
-        country=kept.country,
+        country=intern(kept.country),
         asn=kept.asn,
-        platform=kept.platform,
-        part=kept.part,
-        test=kept.test,
+        platform=intern(kept.platform),
+        part=intern(kept.part),
+        test=intern(kept.test),
         failed=kept.failed,
         confirmed=int(kept.confirmed),
         methods=kept.methods,

@@ -17,9 +17,9 @@ import msgspec
 
 from monitor import __version__
 from monitor.replay.imported_row import ReplayError
-from monitor.replay.neighbours import neighbours
 from monitor.replay.platform_of import WEB_TEST, PlatformLookup
 from monitor.sources.fault import SourceFault
+from monitor.sources.neighbours import neighbours
 from monitor.sources.ooni_client import OoniClient
 from monitor.sources.terms import TERMS, SourceKind
 

@@ -64,6 +64,7 @@ MEANT_IN_WORDS = {
     "15 shipped",
     "5 shipped",
     "6 shipped",
+    "neighbours",
     "1 or 2 each for 70 countries",
 }
 """Defaults that are no value of the file."""
@@ -192,6 +193,7 @@ def test_only_these_keys_have_a_default_in_words() -> None:
         ("vantage", "country"),
         ("source", "kind"),
         ("source", "countries"),
+        ("source", "beside"),
         ("catalog", "platforms"),
         ("catalog", "file"),
         ("references", "uplink"),

@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
 from monitor.replay.imported_row import ReplayError
-from monitor.replay.neighbours import neighbours
 from monitor.replay.ooni_api import USER_AGENT, OoniApi, RequestPace
+from monitor.sources.neighbours import neighbours
 from probes.catalog.countries import COUNTRIES
 from tests.replay.api import BEGUN, FakeApi, Reply, blocked_since, served
 

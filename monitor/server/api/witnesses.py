@@ -16,8 +16,8 @@ from monitor.wording.sources import witness_line
 from monitor.wording.words import words_in
 from storage.store import Store
 
-MOST_EVENTS = 100
-"""Events of a page up to which it has them."""
+MOST_EVENTS = 50
+"""Events of a page up to which it has them: each costs a few questions to the database."""
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}

@@ -39,6 +39,24 @@ def test_without_a_source_nobody_is_asked(tmp_path: Path) -> None:
     assert _load(tmp_path, FIELD) == ()
 
 
+@pytest.mark.parametrize(
+    ("countries", "named", "beside"),
+    [
+        ('["PK"]', "", ("IN", "AE")),
+        ('["PK", "IN"]', "", ("AE",)),
+        ('["PK", "BR", "IR"]', "", ()),
+        ('["PK"]', "beside = []\n", ()),
+        ('["PK"]', 'beside = ["DE"]\n', ("DE",)),
+    ],
+)
+def test_few_countries_are_compared_with_their_neighbours(
+    countries: str, named: str, beside: tuple[str, ...], tmp_path: Path
+) -> None:
+    """A test that breaks everywhere looks like a block where only one country is read."""
+    (source,) = _load(tmp_path, f'[[source]]\nkind = "ooni"\ncountries = {countries}\n{named}')
+    assert source.beside == beside
+
+
 def test_globalping_is_asked_sparingly_and_compared_with_other_countries(tmp_path: Path) -> None:
     """Within the free quota, from few probes; its token comes from the environment."""
     path = tmp_path / "shutwatch.toml"
@@ -75,6 +93,7 @@ def test_globalping_is_asked_sparingly_and_compared_with_other_countries(tmp_pat
         (SOURCE + 'key = "x"\n', "is not a setting shutwatch knows"),
         (SOURCE + 'token = "x"\n', r"source\[1\].token .* is for kind globalping alone"),
         (SOURCE.replace("ooni", "globalping") + "probes = 11\n", "a whole number from 2 to 10"),
+        (SOURCE.replace("ooni", "globalping") + "beside = []\n", "at least one country, or leave"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(text: str, named: str, tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """Globalping asked on demand, against a server that holds to its shapes, limits and errors."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
-from monitor.analysis.events.event import Event, EventState
+from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.config.load import default_settings
 from monitor.config.settings import SourceSettings
 from monitor.following.source_jobs import SourceJob
@@ -21,7 +22,7 @@ from probes.sockets.http_client import httpx
 from storage.open_store import sql_store
 from storage.store import CollectorStore
 from storage.values.selection import Selection
-from storage.values.sourced import SourcedRow, SourceState
+from storage.values.sourced import SourcedEvent, SourcedRow, SourceState
 from tests.prometheus import world
 
 BEGUN = datetime(2024, 2, 17, 15, tzinfo=UTC)
@@ -360,3 +361,67 @@ async def test_nothing_of_a_volunteer_but_the_network_is_kept(watch: Watch) -> N
 
 def _reference_hosts() -> list[str]:
     return [one.endpoint.host for one in default_settings().catalog.references]
+
+
+async def test_a_week_without_an_answer_loses_and_doubles_nothing(watch: Watch) -> None:
+    """Its health shows it; what was suspected meanwhile is too old to ask about afterwards, and
+    what is suspected then is asked about as ever."""
+    watch.globalping.blocks["PK", "x.com"] = "reset"
+    await watch.suspect()
+    await watch.minutes(1)
+    watch.globalping.failing.extend([httpx.ReadTimeout("silence")] * 10_000)
+    for _ in range(7 * 24):
+        await watch.minutes(1)
+        watch.clock += HOUR
+    state = await watch.state()
+    assert state.problem == "unreachable"
+    assert state.answered_at is not None
+    assert watch.clock - state.answered_at > timedelta(days=7)
+    assert len(watch.globalping.asked) < 24 * 8
+    watch.globalping.failing.clear()
+    later = await watch.suspect("youtube", id="PK-youtube")
+    watch.clock += HOUR
+    await watch.minutes(20)
+    rows = await watch.rows()
+    assert len(rows) == len({one.uid for one in rows})
+    assert [one.platform for one in rows].count("x") == 4
+    assert await watch.said(later) == "Globalping differs: 0 of 8 tests failed, 3 networks"
+    assert (await watch.state()).problem == ""
+
+
+async def test_a_monitor_that_stops_in_the_middle_sends_nobody_there_for_ever(
+    watch: Watch,
+) -> None:
+    """Each try is noted before it is made."""
+    watch.globalping.blocks["PK", "x.com"] = "reset"
+    await watch.suspect()
+    for _ in range(8):
+        watch.globalping.failing.extend([Reply(200, _LIMITS), RuntimeError("killed")])
+        with contextlib.suppress(RuntimeError):
+            await watch.restart()
+            await watch.minutes(1)
+        watch.globalping.failing.clear()
+    assert len([one for one in watch.globalping.asked if one.startswith("POST")]) == 4
+    assert await watch.rows() == []
+
+
+async def test_what_volunteers_see_is_suspicion_enough(watch: Watch) -> None:
+    """Also where no vantage of our own is."""
+    watch.globalping.blocks["PK", "x.com"] = "reset"
+    seen = world.event(at=watch.clock)
+    event = msgspec.structs.replace(seen, kind=EventKind.SEEN_BY_VOLUNTEERS)
+    await watch.store.save_sourced_events(
+        [
+            SourcedEvent(
+                country="PK",
+                source="ooni",
+                id=event.id,
+                platform="x",
+                active=True,
+                first_seen_at=watch.clock,
+                event=event,
+            )
+        ]
+    )
+    await watch.minutes(10)
+    assert len(await watch.rows()) == 8

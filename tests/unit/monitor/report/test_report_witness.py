@@ -9,14 +9,16 @@ from tests.worlds.memory_store import MemoryStore
 from tests.worlds.report_world import made, told
 
 
-async def _report(folder: Path, *failed: float) -> str:
+async def _report(
+    folder: Path, *failed: float, source: str = "ooni", methods: tuple[str, ...] = ()
+) -> str:
     store = MemoryStore(page=5)
     await store.open()
     await told(store)
     rows = [
         SourcedRow(
             country="PK",
-            source="ooni",
+            source=source,
             uid=f"u{number}",
             measured_at=at(1500 + number),
             received_at=at(1600),
@@ -24,12 +26,13 @@ async def _report(folder: Path, *failed: float) -> str:
             platform="x",
             test="web_connectivity",
             failed=one,
+            methods=methods,
             licence="CC BY-NC-SA 4.0",
         )
         for number, one in enumerate(failed)
     ]
     if rows:
-        await store.add_sourced(rows, "ooni", SourceState())
+        await store.add_sourced(rows, source, SourceState(asked="PK"))
     out = folder / "report.zip"
     await made(out, store=store)
     await store.close()
@@ -49,3 +52,10 @@ async def test_a_second_witness_stands_beside_what_was_detected(tmp_path: Path) 
 async def test_a_report_without_a_source_says_nothing_of_others(tmp_path: Path) -> None:
     """Whoever follows nobody has no second witness."""
     assert "What others measured" not in await _report(tmp_path)
+
+
+async def test_a_second_opinion_stands_there_with_its_grade(tmp_path: Path) -> None:
+    """What probes of strangers found on one network alone is weak, however often."""
+    text = await _report(tmp_path, 1.0, 1.0, 1.0, source="globalping", methods=("tls.reset",))
+    assert "Globalping agrees (evidence: weak): 3 of 3 tests failed, 1 network" in text
+    assert "measured with Globalping (globalping.io)" in text

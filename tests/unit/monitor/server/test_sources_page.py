@@ -160,17 +160,35 @@ async def test_a_monitor_without_vantages_is_ready_once_its_source_is_read() -> 
     await empty.close()
 
 
+def _witnesses(scrape: bytes) -> list[str]:
+    return [
+        one
+        for one in scrape.decode().splitlines()
+        if one.startswith("shutwatch_second_witness_info{") and 'platform="x"' in one
+    ]
+
+
+async def test_a_second_witness_is_read_again_once_something_came(store: MemoryStore) -> None:
+    """Not before: during a block of months it costs much."""
+    publisher = seed.publisher()
+    await _rows(store, SourceState(answered_at=seed.NOW, rows=2), 1.0, 1.0)
+    await _page(store, "/sources", publisher)
+    known = publisher.snapshot.witnesses
+    await _page(store, "/sources", publisher)
+    assert publisher.snapshot.witnesses is known
+    await _rows(store, SourceState(answered_at=seed.NOW, rows=5), 1.0, 1.0, 1.0, asn=9541)
+    await _page(store, "/sources", publisher)
+    (line,) = _witnesses(create_registry(publisher).scrape("")[0])
+    assert "OONI agrees: 5 of 5 tests failed, 2 networks" in line
+
+
 async def test_the_metric_of_a_second_witness_says_what_the_page_says(store: MemoryStore) -> None:
     """Of an active event, for alerts; without a source there is none."""
     publisher = seed.publisher()
     await _rows(store, SourceState(answered_at=seed.NOW), 1.0, 1.0, 0.0)
     await _page(store, "/sources", publisher)
     scrape, _ = create_registry(publisher).scrape("")
-    (line,) = [
-        one
-        for one in scrape.decode().splitlines()
-        if one.startswith("shutwatch_second_witness_info{") and 'platform="x"' in one
-    ]
+    (line,) = _witnesses(scrape)
     assert 'source="ooni"' in line
     assert 'position="agrees"' in line
     assert f'text="OONI agrees: 2 of 3 tests failed, 1 network ({CREDIT})"' in line
