@@ -29,7 +29,7 @@ def check(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """List every mistake in a configuration, or what it watches and from where, with warnings."""
+    """List every mistake in a configuration, or what it watches and from where."""
     settings = load_settings(path)
     found = weaknesses(settings, system_resolvers())
     if json:

@@ -14,8 +14,8 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainin
 
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
-from monitor.cli.options import ConfigOption, load_settings
-from monitor.cli.output import progress_bar
+from monitor.cli.options import ConfigOption, JsonOption, load_settings
+from monitor.cli.output import print_json, progress_bar
 from monitor.cli.store_options import with_store
 from monitor.config.environ import expander
 from monitor.config.settings import Settings
@@ -94,6 +94,7 @@ def examine(
             show_default=False,
         ),
     ] = None,
+    json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Check a database or a backup, the signatures of agents' batches, and the archive.
@@ -105,11 +106,15 @@ def examine(
     problems = _problems(url)
     if file is None and not problems:
         problems = _problems_of_archive(load_settings(config))
-    for problem in problems:
-        typer.echo(f"{name}: {visible(problem)}", err=True)
+    if json:
+        print_json({"database": name, "problem": visible(problem)} for problem in problems)
+    else:
+        for problem in problems:
+            typer.echo(f"{name}: {visible(problem)}", err=True)
+        if not problems:
+            typer.echo(f"{name}: OK")
     if problems:
         raise typer.Exit(DAMAGED)
-    typer.echo(f"{name}: OK")
 
 
 @app.command("upgrade")

@@ -40,8 +40,10 @@ def doctor(
         str, typer.Option(metavar="URL", help="Ask this Prometheus whether it reads the metrics.")
     ] = "",
 ) -> None:
-    """Try everything once: lines, controls, clock, disk, database, messages. Exit code 1 when
-    something does not work."""
+    """Try everything once: lines, controls, clock, disk, database, messages.
+
+    Exit code 1 when something does not work.
+    """
     settings = load_settings(config)
     configure(LogSettings(level="warning", format=settings.log.format))
     checked = asyncio.run(examined(settings, send=send, prometheus=prometheus))

@@ -77,7 +77,8 @@ class _Problems(msgspec.Struct):
     judged: int = 0
 
     def warn(self, source: str, error: Exception) -> None:
-        typer.echo(f"shutwatch: {source}: {error}", err=True)
+        why = error.strerror if isinstance(error, OSError) else error
+        typer.echo(f"shutwatch: {source}: {why}", err=True)
 
 
 def _judge(files: list[Path], settings: Settings, problems: _Problems) -> Iterator[Judged]:

@@ -1,11 +1,18 @@
 """The command line, `shutwatch …`: the table of its commands, and the entry point."""
 
+import signal
 import sys
+from contextlib import suppress
 
-import typer
+# While the libraries below load, Ctrl-C ends the program without a traceback.
+_interrupted = signal.getsignal(signal.SIGINT)
+with suppress(ValueError):  # a thread may load this too
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from monitor import __version__
-from monitor.cli.lazy_group import lazy_group
+import typer  # noqa: E402
+
+from monitor import __version__  # noqa: E402
+from monitor.cli.lazy_group import lazy_group  # noqa: E402
 
 COMMANDS = {
     "run": "Measure, judge and store, and serve the page and metrics until stopped.",
@@ -36,6 +43,9 @@ COMMANDS = {
     "vantage": "Invite agents, revoke their keys, and quarantine vantages.",
 }
 """The first paragraph of each command's help. `lazy_group` says where each command is."""
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 # An agent runs where memory is short: typer and structlog import rich to paint on a terminal, and
 # httpx its `_main`, a tenth of what an agent may hold.
@@ -70,13 +80,17 @@ def _app(*, rich: bool) -> typer.Typer:
 
 
 app = _app(rich=True)
+with suppress(ValueError):
+    signal.signal(signal.SIGINT, _interrupted)
 
 
 def main() -> None:
     """Entry point of the `shutwatch` command."""
-    if sys.argv[1:2] == ["agent"]:
-        # None makes an import of them fail, as if they were not installed.
-        sys.modules.update(dict.fromkeys(_PAINTING))  # type: ignore[arg-type]
-        _app(rich=False)()
-    else:
-        app()
+    with suppress(KeyboardInterrupt):  # before a command could take it
+        if sys.argv[1:2] == ["agent"]:
+            # None makes an import of them fail, as if they were not installed.
+            sys.modules.update(dict.fromkeys(_PAINTING))  # type: ignore[arg-type]
+            _app(rich=False)()
+        else:
+            app()
+    sys.exit(INTERRUPTED)

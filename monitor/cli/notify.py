@@ -33,13 +33,16 @@ def send_test(
     route: Annotated[
         str, typer.Option(metavar="NAME", help="Only this route. Default: every route.")
     ] = "",
+    json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Send a test message to every address; exit code 3 when one fails."""
     settings = load_settings(config).notify
     routes = _chosen(settings, route)
     answers = asyncio.run(_try_all(routes, settings.timeout))
-    for name, target, reason in answers:
+    if json:
+        print_json({"route": name, "target": to, "reason": why} for name, to, why in answers)
+    for name, target, reason in () if json else answers:
         typer.echo(f"{name} {target}: {reason or 'taken'}")
     if any(reason for _, _, reason in answers):
         raise typer.Exit(NOT_TAKEN)

@@ -65,7 +65,10 @@ def _new_file(target: Path) -> Iterator[Path]:
     if target.exists():
         target.open("r+b").close()  # an old file that may not be written to is not replaced either
         mode = stat.S_IMODE(target.stat().st_mode)
-    os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    try:
+        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from error
     try:
         if mode is not None:
             name.chmod(mode)

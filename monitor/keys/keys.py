@@ -62,8 +62,8 @@ def load_or_make(path: Path) -> Ed25519PrivateKey:
 def load(path: Path) -> Ed25519PrivateKey:
     """The key at `path`. Raises KeyFileError, also when there is none."""
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
+        found = path.stat().st_mode
+        if stat.S_ISREG(found) and found & 0o077:
             raise KeyFileError(f"{path} can be read by other users: chmod 600")
         key = load_pem_private_key(path.read_bytes(), None)
     except FileNotFoundError as error:

@@ -9,10 +9,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from storage.store import StorageError
 
+_NO_CONNECTION = "cannot be reached: check that PostgreSQL runs, and host and port in `database`"
 _UNREACHABLE = (
-    "cannot be reached: check that PostgreSQL runs, and host and port in `database`; shutwatch "
-    "goes on by itself once it answers; what was being written may or may not be stored, and may "
-    "be saved again"
+    f"{_NO_CONNECTION}; what was being written may or may not be stored, and may be saved again"
 )
 _NOT_LET_IN = "does not let this user in: check user and password in `database`, and pg_hba.conf"
 _MISSING = (
@@ -20,6 +19,10 @@ _MISSING = (
     "`database`"
 )
 _AT_CONNECT = {
+    "connection failed": _NO_CONNECTION,
+    "connection timeout": _NO_CONNECTION,
+    "failed to resolve host": _NO_CONNECTION,
+    "[Errno": _NO_CONNECTION,
     "no password supplied": _NOT_LET_IN,
     "password authentication failed": _NOT_LET_IN,
     "authentication failed": _NOT_LET_IN,
