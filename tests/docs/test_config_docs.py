@@ -122,8 +122,8 @@ def shown_in(table: str, key: str, value: str) -> str:
         kept = "".join(f"{row}\n" for row in AGENT.splitlines() if not row.startswith(f"{key} "))
         return f"{vantage}[agent]\n{kept}{line}"
     if table == "archive" and key in ("bucket", "endpoint", "region") and value != '""':
-        whole = {"bucket": '"evidence"', "endpoint": '"https://s3.example.org"', key: value}
-        line = "".join(f"{name} = {given}\n" for name, given in whole.items())
+        given = {"bucket": '"evidence"', "endpoint": '"https://s3.example.org"', key: value}
+        line = "".join(f"{name} = {text}\n" for name, text in given.items())
     return f"{line}{vantage}" if not table else f"{vantage}[{table}]\n{line}"
 
 

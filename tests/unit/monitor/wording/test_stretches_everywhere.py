@@ -15,7 +15,7 @@ from monitor.notify.message import message, section
 from monitor.notify.message_words import message_words
 from monitor.notify.notice_kinds import NoticeKind
 from monitor.server.matrix import Overall
-from monitor.server.pages import top_line
+from monitor.server.top_line import top_line
 from monitor.wording.events import headline, length
 from monitor.wording.languages import ENGLISH, LANGUAGES, Language
 from monitor.wording.words import words_in
