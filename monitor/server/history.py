@@ -78,8 +78,8 @@ def history_asked(query: Mapping[str, str]) -> HistoryAsked:
     return HistoryAsked(span=span, by_network=bool(way))
 
 
-Place = tuple[str, int, str]
-"""Platform, AS number and network; 0 and empty for all networks of a country."""
+Place = tuple[str, str, int, str]
+"""Country, platform, AS number and network; 0 and empty for all networks of a country."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,9 +103,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 class Strip(msgspec.Struct, frozen=True, kw_only=True):
     """One platform in a country, or on one of its networks."""
 
-    platform: str
-    asn: int
-    network: str
+    place: Place
     runs: tuple[Run, ...]
     counts: Counter[State]
     known: float
@@ -133,17 +131,16 @@ def strips(
     rows: Iterable[Availability],
     span: Span,
     at: datetime,
-    wanted: Sequence[Place],
-    networks: int = 1,
+    wanted: Mapping[Place, int],
 ) -> tuple[Strip, ...]:
-    """The strips of these places at that moment (UTC), in their order; `rows` of other places do
-    not count. `networks` is how many networks one strip is about."""
+    """The strips of these places at that moment (UTC), in their order, each with how many networks
+    it is about; `rows` of other places do not count."""
     since = span.since(at)
     found: dict[Place, list[_Cell]] = {
         place: [_Cell() for _ in range(span.cells)] for place in wanted
     }
     for row in rows:
-        cells = found.get((row.platform, row.asn or 0, row.network))
+        cells = found.get((row.country, row.platform, row.asn or 0, row.network))
         number = (row.starts_at - since) // span.cell
         if cells is None or not 0 <= number < span.cells:
             continue
@@ -151,7 +148,7 @@ def strips(
         cell.hours += row.hours
         for state in (*_DECIDED, State.INSUFFICIENT):
             cell.counts[state] += getattr(row, state.value)
-    return tuple(_strip(place, cells, span, at, networks) for place, cells in found.items())
+    return tuple(_strip(place, cells, span, at, wanted[place]) for place, cells in found.items())
 
 
 def _strip(place: Place, cells: Sequence[_Cell], span: Span, at: datetime, networks: int) -> Strip:
@@ -179,11 +176,8 @@ def _strip(place: Place, cells: Sequence[_Cell], span: Span, at: datetime, netwo
                 counts=_sum(cells[number] for number in numbers),
             )
         )
-    platform, asn, network = place
     return Strip(
-        platform=platform,
-        asn=asn,
-        network=network,
+        place=place,
         runs=tuple(runs),
         counts=_sum(cells),
         known=sum(shares) / span.cells,

@@ -1,4 +1,4 @@
-"""The history of a country as its page shows it: strips, and in words what they say."""
+"""A history as the page of a country or of a platform shows it: strips, and words that say it."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -25,29 +25,34 @@ def history_shown(
     reader: Reader,
     snapshot: Snapshot,
     at: datetime,
-    country: str,
     asked: HistoryAsked,
     rows: Sequence[Availability],
+    *,
+    country: str = "",
+    platform: str = "",
 ) -> dict[str, Any]:
-    """The values of the template. `rows` are the counts of the country in that span."""
+    """The values of the template for all platforms of a country, or all countries of a platform.
+    `rows` are their counts in that span."""
     words, titles, span = reader.words, titles_of(snapshot), SPANS[asked.span]
-    points = [view.point for view in snapshot.vantages if view.is_field]
-    networks = {(one.asn, one.network): None for one in points if one.country == country}
-    known = networks | {(row.asn or 0, row.network): None for row in rows}
-    shown = known if asked.by_network else {_TOGETHER: None}
-    places: list[Place] = [(name, *network) for name in titles for network in shown]
-    several = 1 if asked.by_network else max(1, len(networks))
     hours = span.cell < timedelta(days=1)
+    here = f"platforms/{platform}" if platform else f"countries/{country}"
+    places = {
+        place: number
+        for place, number in _places(snapshot, rows, by_network=asked.by_network).items()
+        if country in ("", place[0]) and platform in ("", place[1])
+    }
 
     def choice(**changed: str) -> str:
         query = {"span": asked.span, "by": "network" if asked.by_network else ""} | changed
-        return reader.link(f"countries/{country}", **{k: v for k, v in query.items() if v})
+        return reader.link(here, **{k: v for k, v in query.items() if v})
 
     def of(strip: Strip) -> tuple[Any, ...]:
         told = [one for one in reversed(_by_state(strip.runs)) if one[0] in _TOLD]
+        where, what, asn, network = strip.place
         return (
-            titles[strip.platform],
-            network_name(words, strip.network, strip.asn) if asked.by_network else "",
+            reader.link(f"countries/{where}" if platform else f"platforms/{what}"),
+            words.country(where) if platform else titles[what],
+            network_name(words, network, asn) if asked.by_network else "",
             [
                 (one, counted(words, stretch(words, one.since, one.until, hours=hours), one.counts))
                 for one in strip.runs
@@ -65,7 +70,8 @@ def history_shown(
         )
 
     return {
-        "history": [of(strip) for strip in strips(rows, span, at, places, several)],
+        "history": [of(strip) for strip in strips(rows, span, at, places)],
+        "history_of": words.gettext("Country") if platform else words.gettext("Platform"),
         "levels": LEVELS,
         "history_axis": Axis(since=span.since(at), until=span.until(at)),
         "history_label": words.clock if asked.span == "day" else words.short_day,
@@ -80,12 +86,36 @@ def history_shown(
         "history_file": f"{reader.root}api/v1/availability.csv?"
         + urlencode(
             {
-                "country": country,
+                **({"country": country} if country else {"platform": platform}),
                 "period": span.period.value,
                 "since": f"{span.since(at):%Y-%m-%dT%H:%MZ}",
                 "by": "network" if asked.by_network else "country",
             }
         ),
+    }
+
+
+def _places(
+    snapshot: Snapshot, rows: Sequence[Availability], *, by_network: bool
+) -> dict[Place, int]:
+    """What is watched, and on how many networks; with `by_network` also what once was."""
+    networks: dict[str, dict[tuple[int, str], None]] = {one: {} for one in snapshot.countries}
+    for view in snapshot.vantages:
+        if view.is_field:
+            networks[view.point.country][view.point.asn, view.point.network] = None
+    if not by_network:
+        return {
+            (country, name, *_TOGETHER): max(1, len(known))
+            for country, known in networks.items()
+            for name in titles_of(snapshot)
+        }
+    for row in rows:
+        networks.setdefault(row.country, {})[row.asn or 0, row.network] = None
+    return {
+        (country, name, *network): 1
+        for country, known in networks.items()
+        for name in titles_of(snapshot)
+        for network in known
     }
 
 

@@ -105,6 +105,7 @@ class Pages:
             Route("/events", self._events),
             Route("/events/{id}", self._event),
             Route("/countries/{code}", self._country),
+            Route("/platforms/{name}", self._platform),
             Route("/vantages", self._vantages),
             Route("/sources", self._sources),
             Route("/runbooks/{name}", self._runbook),
@@ -156,21 +157,49 @@ class Pages:
             meant = probable_code(code[:LONGEST_ID])
             found = meant if meant in snapshot.countries else ""
             return await self.problem(request, LookupError(), found)
+        return await self._with_history(
+            request, "country.html", lambda: _country(reader, snapshot, at, code), country=code
+        )
+
+    async def _platform(self, request: Request) -> Response:
+        reader, at = self._reader(request), self._publisher.now()
+        snapshot = self._listed.snapshot(reader)
+        name = request.path_params["name"]
+        if name not in titles_of(snapshot):
+            return await self.problem(request, LookupError())
+        return await self._with_history(
+            request, "platform.html", lambda: _platform(reader, snapshot, at, name), platform=name
+        )
+
+    async def _with_history(
+        self,
+        request: Request,
+        template: str,
+        more: Callable[[], Context],
+        *,
+        country: str = "",
+        platform: str = "",
+    ) -> Response:
+        """A page about a country or a platform, with what is over and its history."""
+        reader, at = self._reader(request), self._publisher.now()
+        snapshot = self._listed.snapshot(reader)
         try:
             asked = history_asked(request.query_params)
         except FilterError as error:
             return await _wrong(reader, at, error)
         # What is not public yet is not unknown either: the public's history ends before it.
         shown_until = at if reader.operator else self._view().newest(at)
-        rows, problem = await self._history(reader, asked, shown_until, code)
-        over = await self._over(reader, at, code)
+        rows, problem = await self._history(reader, asked, shown_until, country, platform)
+        over = await self._over(reader, at, country, platform)
         return await _page(
-            "country.html",
+            template,
             reader,
             at,
             lambda: {
-                **_country(reader, snapshot, at, code),
-                **history_shown(reader, snapshot, shown_until, code, asked, rows),
+                **more(),
+                **history_shown(
+                    reader, snapshot, shown_until, asked, rows, country=country, platform=platform
+                ),
                 "over": _over(reader, snapshot, over[:MOST_OVER]),
                 "stored": self._store is not None,
                 "problem": problem,
@@ -178,12 +207,13 @@ class Pages:
         )
 
     async def _history(
-        self, reader: Reader, asked: HistoryAsked, at: datetime, country: str
+        self, reader: Reader, asked: HistoryAsked, at: datetime, country: str, platform: str
     ) -> tuple[list[Availability], bool]:
         """The counts that a history is drawn from, and whether they cannot be read."""
         span = SPANS[asked.span]
         wanted = Selection(
             country=country,
+            platform=platform,
             since=span.since(at),
             until=span.until(at),
             period=span.period,
@@ -202,9 +232,11 @@ class Pages:
             return [], True
         return rows, False
 
-    async def _over(self, reader: Reader, at: datetime, country: str = "") -> list[Event]:
-        """The events, of a country or of all, that are no longer active, the newest first."""
-        listed = await self._listed.of(reader, EventFilter(country=country), at)
+    async def _over(
+        self, reader: Reader, at: datetime, country: str = "", platform: str = ""
+    ) -> list[Event]:
+        """The events, of a country, a platform or all, that are over, the newest first."""
+        listed = await self._listed.of(reader, EventFilter(country, platform), at)
         return [event for event in listed.events if not event.active]
 
     async def _runbook(self, request: Request) -> Response:
@@ -344,11 +376,6 @@ def _now(reader: Reader, snapshot: Snapshot, at: datetime, held: Mapping[str, Ma
     now = overall(snapshot, at)
     events = sorted(snapshot.events.values(), key=_urgency)
 
-    def cell_link(row: Row, cell: Cell) -> str:
-        if cell.event is not None:
-            return reader.link(f"events/{cell.event.id}")
-        return reader.link(f"countries/{row.country}")
-
     return {
         "live": "live" in reader.query,
         "checklist": checklist(words, snapshot, at) if reader.operator else None,
@@ -372,12 +399,8 @@ def _now(reader: Reader, snapshot: Snapshot, at: datetime, held: Mapping[str, Ma
             if not source.outside
         ],
         "rows": country_rows(snapshot, at),
-        "country_head": lambda row: Markup('<a href="{}">{}</a><span class="dim">{}</span>').format(
-            reader.link(f"countries/{row.country}"),
-            words.country(row.country),
-            words.ngettext("%(n)s network", "%(n)s networks", row.networks),
-        ),
-        "cell_link": cell_link,
+        "country_head": lambda row: _country_head(reader, row),
+        "cell_link": lambda row, cell: _cell_link(reader, row, cell),
         "titles": titles,
         "vantage_count": len(snapshot.vantages),
         "seconds": snapshot.interval,
@@ -431,6 +454,40 @@ def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Con
             reader.link(f"events/{cell.event.id}") if cell.event is not None else ""
         ),
     }
+
+
+def _platform(reader: Reader, snapshot: Snapshot, at: datetime, name: str) -> Context:
+    words, titles = reader.words, titles_of(snapshot)
+    events = [event for event in snapshot.events.values() if event.platform == name]
+    rows = [
+        msgspec.structs.replace(row, cells=tuple(one for one in row.cells if one.platform == name))
+        for row in country_rows(snapshot, at)
+    ]
+    return {
+        "platform": name,
+        "title": titles[name],
+        "events": [
+            (event, headline(words, event, titles)) for event in sorted(events, key=_urgency)
+        ],
+        "rows": rows,
+        "country_head": lambda row: _country_head(reader, row),
+        "cell_link": lambda row, cell: _cell_link(reader, row, cell),
+    }
+
+
+def _country_head(reader: Reader, row: Row) -> Markup:
+    words = reader.words
+    return Markup('<a href="{}">{}</a><span class="dim">{}</span>').format(
+        reader.link(f"countries/{row.country}"),
+        words.country(row.country),
+        words.ngettext("%(n)s network", "%(n)s networks", row.networks),
+    )
+
+
+def _cell_link(reader: Reader, row: Row, cell: Cell) -> str:
+    if cell.event is not None:
+        return reader.link(f"events/{cell.event.id}")
+    return reader.link(f"countries/{row.country}")
 
 
 def _over(reader: Reader, snapshot: Snapshot, events: Sequence[Event]) -> Sequence[Any]:

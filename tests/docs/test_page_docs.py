@@ -15,7 +15,8 @@ def test_every_page_is_documented_and_no_other() -> None:
     rows = re.findall(r"^\| (`/[^|]*`) \|", DOCUMENT, re.MULTILINE)
     documented = {address for row in rows for address in re.findall("`([^`]*)`", row)}
     routes = {route.path for route in Pages(world.publisher()).routes()}
-    examples = {"{id}": "ID", "{code}": "PK", "{name}": "ALERT", "{platform}": "x"}
+    examples = {"platforms/{name}": "platforms/x", "{name}": "ALERT", "{platform}": "x"}
+    examples |= {"{id}": "ID", "{code}": "PK"}
     for part, example in examples.items():
         routes = {path.replace(part, example) for path in routes}
     assert documented == routes

@@ -1,5 +1,6 @@
 """Strips of the past: what a cell may say, and that nothing known is nothing drawn."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -24,7 +25,7 @@ from tests.worlds.memory_store import MemoryStore
 
 NOW = datetime(2024, 2, 17, 15, 20, tzinfo=UTC)
 TODAY = datetime(2024, 2, 17, tzinfo=UTC)
-PLACE = ("x", 17557, "PTCL")
+PLACE = ("PK", "x", 17557, "PTCL")
 TOKEN = "0123456789abcdef" * 4
 
 
@@ -44,7 +45,7 @@ def row(days_ago: int, hours: int = 24, **counts: int) -> Availability:
 
 def month(*rows: Availability, networks: int = 1) -> Strip:
     """The strip of thirty days."""
-    (strip,) = strips(rows, SPANS["month"], NOW, [PLACE], networks)
+    (strip,) = strips(rows, SPANS["month"], NOW, {PLACE: networks})
     return strip
 
 
@@ -96,7 +97,7 @@ def test_cells_part_the_whole_time(name: str) -> None:
     span = SPANS[name]
     at = [span.since(NOW) + number * span.cell for number in range(0, span.cells, 3)]
     rows = [replace(row(0, ok=1), starts_at=moment) for moment in at]
-    (strip,) = strips(rows, span, NOW, [PLACE])
+    (strip,) = strips(rows, span, NOW, {PLACE: 1})
     assert strip.runs[0].since == span.since(NOW)
     assert strip.runs[-1].until == NOW <= span.until(NOW)
     for one, after in zip(strip.runs, strip.runs[1:], strict=False):
@@ -132,15 +133,17 @@ async def store() -> AsyncIterator[MemoryStore]:
     await filled.close()
 
 
-async def page(store: MemoryStore, query: str = "", *, public: bool = False) -> httpx.Response:
-    """The page of Pakistan."""
+async def page(
+    store: MemoryStore, query: str = "", *, public: bool = False, path: str = "/countries/PK"
+) -> httpx.Response:
+    """A page with a history."""
     shown = seed.publisher()
     access = Access(ServerSettings(public=True, tokens=(digest(TOKEN),))) if public else None
     app = create_app(shown, create_registry(shown), store=store, access=access)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app), base_url="http://monitor"
     ) as asking:
-        return await asking.get(f"/countries/PK{query}")
+        return await asking.get(f"{path}{query}")
 
 
 async def test_the_page_says_what_the_strips_draw(store: MemoryStore) -> None:
@@ -154,6 +157,19 @@ async def test_the_page_says_what_the_strips_draw(store: MemoryStore) -> None:
     assert "reachable in 100% of decided tests" in each
     assert each.count("23674") > together.count("23674")
     assert 'href="../api/v1/availability.csv?country=PK&amp;period=hour' in each
+
+
+async def test_the_page_of_a_platform_compares_countries(store: MemoryStore) -> None:
+    """What is blocked where, and each country's past; where nobody looked nothing is known."""
+    text = re.sub("<[^>]*>", " ", (await page(store, "?span=week", path="/platforms/x")).text)
+    history = text[text.index("History") :]
+    assert history.index("Brazil") < history.index("Kenya") < history.index("Pakistan")
+    assert "reachable in 87.5% of decided tests" in history[history.index("Pakistan") :]
+    assert "nothing known" in history[history.index("Kenya") : history.index("Pakistan")]
+    assert "X is blocked in Pakistan" in re.sub(" +", " ", text)
+    each = (await page(store, "?span=week&by=network", path="/platforms/x")).text
+    assert each.count("23674") == 1
+    assert (await page(store, path="/platforms/nothing")).status_code == 404
 
 
 async def test_a_wrong_span_is_refused_with_those_there_are(store: MemoryStore) -> None:
