@@ -40,6 +40,7 @@ from monitor.wire.envelope import (
     seal_headers,
 )
 from monitor.wire.signing import SIGNATURE, is_answer, signed_headers
+from monitor.wording.visible_text import visible
 from probes.layers.http import BROWSER
 from probes.sockets.http_client import httpx
 from storage.values.times import time_text
@@ -310,7 +311,8 @@ def _refusal(status: int, headers: httpx.Headers, body: bytes, now: datetime) ->
     except msgspec.DecodeError:
         refusal = None
     if refusal is not None and STATUS[refusal.reason] == status:
-        return RefusedError(refusal.reason, refusal.detail[:200], after)
+        # Anybody may be on the way, and the host reads it on a terminal.
+        return RefusedError(refusal.reason, visible(refusal.detail[:200]), after)
     for reason in (Reason.OVERSIZE, Reason.BUSY):
         if status == STATUS[reason]:
             return RefusedError(reason, "refused by a proxy in front of the collector", after)

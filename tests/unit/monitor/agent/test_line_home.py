@@ -18,7 +18,7 @@ import pytest
 import trustme
 
 from monitor.agent.ask_controls import RemoteControls
-from monitor.agent.collector_client import CollectorClient, UnreachableError
+from monitor.agent.collector_client import CollectorClient, RefusedError, UnreachableError
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.wipe import wipe
 from monitor.keys.keys import fingerprint, load_or_make, public_text
@@ -126,35 +126,45 @@ async def test_attack_an_answer_that_unpacks_without_end_is_not_unpacked(tmp_pat
     packed = zlib.compressobj(wbits=31)
     bomb = b"".join(packed.compress(bytes(1 << 24)) for _ in range(16)) + packed.flush()
     bomb = gzip.compress(gzip.compress(bomb))
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip, gzip\r\n"
+    tracemalloc.start()
+    with pytest.raises(UnreachableError):
+        await asked_of_a_stranger(tmp_path, head, bomb)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 32 * 2**20
+
+
+async def test_attack_a_refusal_moves_no_cursor(tmp_path: Path) -> None:
+    """Refusals are in clear and unsigned. Whoever ends TLS wrote into the host's terminal, by the
+    agent's status and log, whatever it likes: that all is well, or what to type."""
+    detail = "\x1b[2J\x1b[HDelivered a moment ago\u202e"
+    body = json.dumps({"reason": "busy", "detail": detail, "at": "2026-03-01T12:00:00Z"})
+    with pytest.raises(RefusedError) as refused:
+        await asked_of_a_stranger(tmp_path, b"HTTP/1.1 429 Too Many\r\n", body.encode())
+    assert str(refused.value).isprintable()
+    assert "Delivered a moment ago" in str(refused.value)
+
+
+async def asked_of_a_stranger(folder: Path, head: bytes, body: bytes) -> None:
+    """An agent asks for the time, and whoever ends TLS answers."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority().issue_cert(NAME).configure_cert(context)
-    asked = 0
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
         with contextlib.closing(writer), contextlib.suppress(OSError, EOFError):
             await reader.readuntil(b"\r\n\r\n")
-            asked += 1
-            head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip, gzip\r\nContent-Length: "
-            writer.write(f"{head}{len(bomb)}\r\n\r\n".encode() + bomb)
+            writer.write(head + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
             await writer.drain()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
     async with server:
         collector = Collector()
         collector.port = server.sockets[0].getsockname()[1]
-        one = world(tmp_path, authority(), collector)
-        line = CollectorClient(
-            one.setup, VANTAGE, AGENT_KEY, AgentClock(one.time.machine), random.Random(1)
-        )
-        tracemalloc.start()
-        async with line:
-            with pytest.raises(UnreachableError):
-                await line.learn_time(collector.url)
-        _, most = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-    assert asked == 1
-    assert most < 32 * 2**20
+        one = world(folder, authority(), collector)
+        clock = AgentClock(one.time.machine)
+        async with CollectorClient(one.setup, VANTAGE, AGENT_KEY, clock, random.Random(1)) as line:
+            await line.learn_time(collector.url)
 
 
 async def test_the_collectors_own_certificate_may_be_the_anchor(tmp_path: Path) -> None:
