@@ -12,11 +12,10 @@ import typer
 from monitor.app.run_until_stopped import run_until_stopped
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
-from monitor.cli.options import ConfigOption, load_settings
-from monitor.config.catalog import shipped_catalog
+from monitor.config.catalog import load_catalog, shipped_catalog
 from monitor.config.country_code import country_code
-from monitor.config.load import find_config
 from monitor.config.settings import ThrottlingSettings
+from monitor.config.toml_problem import ConfigError
 from monitor.control.admitted import Place, admitted
 from monitor.control.exit_server import ExitServer, Limits
 from monitor.control.identity import identity, lines
@@ -24,7 +23,7 @@ from monitor.logs import LogSettings, configure
 from monitor.server.serve import REASONS
 from probes.catalog.endpoint_text import split_host_port
 
-_PORT = 1080
+_PORT, _HTTPS = 1080, 443
 _GIGABYTE = 1_000_000_000
 _ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 # what people write for every address
 _NOBODY = ("192.0.2.1", 9)
@@ -70,7 +69,17 @@ def serve(
     daily_gigabytes: Annotated[
         int, typer.Option(help="Traffic carried in a day, at most.", min=1, max=100_000)
     ] = Limits().daily_bytes // _GIGABYTE,
-    config: ConfigOption = None,
+    catalog: Annotated[
+        Path | None,
+        typer.Option(help="A catalogue file of your own, which adds to the shipped one."),
+    ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST[:PORT]",
+            help="Another host to carry to, such as a reference of yours; may be given again.",
+        ),
+    ] = None,
 ) -> None:
     """Carry a control's tests to what the catalogue lists, and to nothing else; print the lines for
     the monitor's configuration."""
@@ -79,7 +88,7 @@ def serve(
     with exit_on(ValueError, code=BAD_USAGE, prefix=f"--listen {listen!r}: "):
         host, port = split_host_port(listen, _PORT)
     limits = Limits(connections=connections, daily_bytes=daily_gigabytes * _GIGABYTE)
-    places, log = _places(config)
+    places = _places(catalog, also or [])
     with exit_on(OSError, ValueError, code=BAD_USAGE):
         made, password = identity(folder or _usual_folder(), new_password=new_password)
         tls = made.context()
@@ -90,7 +99,7 @@ def serve(
         typer.echo("The password is shown this once; --new-password makes another.")
     else:
         typer.echo("The password is the one shown before; --new-password makes another.")
-    configure(log)
+    configure(LogSettings())
     server = ExitServer(places, made.login, tls, limits)
 
     async def serving() -> None:
@@ -101,17 +110,17 @@ def serve(
         asyncio.run(run_until_stopped(lambda: None, serving()))
 
 
-def _places(config: Path | None) -> tuple[frozenset[Place], LogSettings]:
-    """What may be reached: all that is shipped, or what a monitor's configuration measures."""
-    if find_config(config, os.environ) is None:
-        return admitted(shipped_catalog(), _hosts(ThrottlingSettings().reference)), LogSettings()
-    settings = load_settings(config)
-    more = _hosts(settings.throttling.reference, *settings.vantage_check.echo)
-    return admitted(settings.catalog, more), settings.log
-
-
-def _hosts(*urls: str) -> list[str]:
-    return [urlsplit(url).hostname or "" for url in urls]
+def _places(file: Path | None, also: list[str]) -> frozenset[Place]:
+    """What may be reached: all that is shipped, in the operator's own catalogue, or named."""
+    catalog = shipped_catalog()
+    if file is not None:
+        with exit_on(ConfigError, code=BAD_USAGE):
+            catalog = load_catalog(file, catalog)
+    more = {(urlsplit(ThrottlingSettings().reference).hostname or "", _HTTPS)}
+    for one in also:
+        with exit_on(ValueError, code=BAD_USAGE, prefix=f"--also {one!r}: "):
+            more.add(split_host_port(one, _HTTPS))
+    return admitted(catalog) | more
 
 
 def _usual_folder() -> Path:

@@ -1,6 +1,6 @@
 """Which hosts a control may be asked for: those that the catalogue tests."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from probes.catalog.catalog import Catalog, Endpoint
 from probes.catalog.endpoint_kinds import DATAGRAM_KINDS, EndpointKind
@@ -16,10 +16,10 @@ Place = tuple[str, int]
 """Host name or address, and port."""
 
 
-def admitted(catalog: Catalog, more: Iterable[str] = ()) -> frozenset[Place]:
-    """All that the catalogue's endpoints and references name, by TCP; the other usual names of the
-    same sites, to which they redirect; and `more` hosts, by HTTPS."""
-    return frozenset([*_listed(catalog), *((host, 443) for host in more)])
+def admitted(catalog: Catalog) -> frozenset[Place]:
+    """All that the catalogue's endpoints and references name, by TCP, and the other usual names of
+    the same sites, to which they redirect."""
+    return frozenset(_listed(catalog))
 
 
 def _listed(catalog: Catalog) -> Iterator[Place]:

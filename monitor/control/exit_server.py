@@ -39,6 +39,8 @@ MOST_BYTES = 16 * 2**20
 _DAY = 86_400.0
 _TOLD = 3600.0
 """Seconds between two lines of counts in the log."""
+_PAUSE = 0.2
+"""Seconds until the next try where no connection can be taken."""
 _READ = 64 * 1024
 _OUTCOMES = {
     errno.ECONNREFUSED: Outcome.REFUSED,
@@ -106,7 +108,11 @@ class ExitServer:
         timers = [loop.create_task(self._refill()), loop.create_task(self._tell())]
         try:
             while True:
-                accepted, _ = await loop.sock_accept(listening)
+                try:
+                    accepted, _ = await loop.sock_accept(listening)
+                except OSError:  # no descriptor is left, or the client is gone
+                    await asyncio.sleep(_PAUSE)
+                    continue
                 if len(self._entering) >= ENTERING:
                     # Strangers who are silent keep nobody out: the oldest makes room.
                     next(iter(self._entering)).cancel()

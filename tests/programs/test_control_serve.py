@@ -18,6 +18,22 @@ from tests.worlds.loopback import unused_port
 CONTROL = [sys.executable, "-m", "monitor", "control", "serve", "--country", "NL"]
 
 
+OWN = """
+[platform.ours]
+title = "Ours"
+owner = "us"
+[platform.ours.function.web]
+core = true
+endpoints = ["https://ours.example:8443/"]
+"""
+
+
+def places(said: str) -> int:
+    """How many hosts and ports it serves."""
+    (number,) = re.findall(r"Serving as a control: (\d+) hosts and ports", said)
+    return int(number)
+
+
 @contextmanager
 def served(folder: Path, *more: str) -> Iterator[str]:
     """What it prints until it serves."""
@@ -77,9 +93,14 @@ def test_it_prints_lines_to_paste_and_serves_nothing_but_the_catalogue(tmp_path:
         assert re.fullmatch("[0-9a-f]{64}", egress.proxy_pin)
         for host, port in (("not-listed.example", 443), ("x.com", 22), ("127.0.0.1", 443)):
             assert asyncio.run(asked(egress, host, port)) == 2
-    with served(tmp_path / "c") as again:
+    own = tmp_path / "own.toml"
+    own.write_text(OWN)
+    more = ("--also", "reference.example:8443", "--catalog", str(own))
+    with served(tmp_path / "c", *more) as again:
         assert egress.password not in again
         assert "is the one shown before" in again
+    # The site's usual names at two ports, the listed port, and the one named besides.
+    assert places(again) == places(said) + 4 * 2 + 1 + 1
 
 
 def test_mistakes_say_what_would_be_right(tmp_path: Path) -> None:
@@ -88,6 +109,8 @@ def test_mistakes_say_what_would_be_right(tmp_path: Path) -> None:
         (["--country", "Holland"], "--country 'Holland'"),
         (["--listen", "127.0.0.1:99999"], "a port from 1 to 65535"),
         (["--listen", "192.0.2.1:1080"], "this machine has no such address"),
+        (["--also", "x..example"], "--also 'x..example'"),
+        (["--catalog", str(tmp_path / "none.toml")], "none.toml"),
     ):
         done = subprocess.run(
             [*CONTROL, "--folder", str(tmp_path / "c"), *more],
