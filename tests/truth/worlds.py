@@ -156,6 +156,13 @@ NAMED: tuple[World, ...] = (
         )
     ),
     World(
+        name="suspected without a control, then open",
+        networks=(jazz(blocked(0, 18, Method.HIJACK)),),
+        turns=27,
+        seen_at=(21,),
+        controls=False,
+    ),
+    World(
         name="lost from sight",
         networks=(ptcl(blocked(7.4), faults=(fault(Trouble.UNWATCHED, 18),)),),
         turns=44,

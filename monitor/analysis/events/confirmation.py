@@ -8,8 +8,8 @@
   or as much from more measurements) or suspects two networks together, and as many vantages agree
   as `agreement` asks for. Outliers and outvoted vantages (`monitor.analysis.events.agreement`)
   confirm nothing.
-* **Recovering** when no network blocks any more but some have not been open for long; **ended**
-  when all are open again, **dismissed** then if it was never confirmed.
+* **Recovering** when every network that blocked was found open since, but some have not been for
+  long; **ended** when all are open again, **dismissed** then if it was never confirmed.
 * **Unobserved** when the networks that blocked are no longer measured. Silence is not recovery.
   After `forget_after` such an event is closed without a known end.
 * **Reopened**, as the same event, when the block comes back within `reopen_within` of the end: a
@@ -146,17 +146,17 @@ def _followed(
 def _moves(
     event: Event, streams: Sequence[Stream], verdict: _Judged, settings: EventSettings
 ) -> Iterator[Change]:
-    reason = _confirmation(event, streams, verdict.judged_at, settings)
+    blocked = any(status.blocked_now for status in event.networks)
+    if blocked and event.state in (EventState.RECOVERING, EventState.UNOBSERVED):
+        back = _known_to_be_back(event, streams, verdict.judged_at, settings)
+        event = _at(event, verdict, state=back)
+        yield Change(name="reblocked", detail=_opening(event), event=event)
+    reason = _confirmation(streams, verdict.judged_at, settings)
     if event.state is EventState.SUSPECTED and reason:
         since = event.confirmed_at or verdict.judged_at
         event = _at(event, verdict, state=EventState.CONFIRMED, confirmed_at=since)
         yield Change(name="confirmed", detail=reason, event=event)
-    blocked = any(status.blocked_now for status in event.networks)
     if blocked:
-        if event.state in (EventState.RECOVERING, EventState.UNOBSERVED):
-            back = _known_to_be_back(event, streams, verdict.judged_at, settings)
-            event = _at(event, verdict, state=back)
-            yield Change(name="reblocked", detail=_opening(event), event=event)
         return
     if any(status.recovering for status in event.networks):
         if event.state is not EventState.RECOVERING:
@@ -301,22 +301,26 @@ def _network(
 ) -> NetworkStatus:
     """The status of one network from its vantages; `seen` are those with recent results at `at`."""
     blocked = any(stream.suspected for stream in seen)
+    fading = blocked and all(stream.found_open for stream in seen if stream.suspected)
     affected = blocked or (old is not None and old.affected)
-    recovering = affected and not blocked and any(stream.recovering for stream in seen)
+    recovering = fading or (affected and not blocked and any(stream.recovering for stream in seen))
     over = affected and not blocked and not recovering and any(stream.open for stream in seen)
     # Where no vantage found it open since, it is not open: the vantage is silent, or forgot.
     unobserved = affected and not (blocked or recovering or over) and _not_open_again(old)
     before = old.stretches if old is not None else ()
     now = before
-    if blocked:
+    ongoing = bool(before) and before[-1].end_latest is None
+    if blocked and not (fading and ongoing):
         now = _blocked(before, _runs(seen))
-    elif affected and before and before[-1].end_latest is None:
+    if fading:
+        now = (*now[:-1], _over(now[-1], here, None, silent=False))
+    elif affected and not blocked and ongoing:
         now = (*before[:-1], _over(before[-1], here, at if over else None, silent=not seen))
     return NetworkStatus(
         asn=here[0].asn,
         network=old.network if old is not None else here[0].network,
         affected=affected,
-        blocked_now=blocked,
+        blocked_now=blocked and not fading,
         methods=tuple(dict.fromkeys((*(old.methods if old else ()), *_methods(_runs(here))))),
         recovering=recovering,
         unobserved=unobserved,
@@ -431,14 +435,13 @@ def _share(
 # -- from state to state -----------------------------------------------------------------------
 
 
-def _confirmation(
-    event: Event, streams: Sequence[Stream], now: datetime, settings: EventSettings
-) -> str:
+def _confirmation(streams: Sequence[Stream], now: datetime, settings: EventSettings) -> str:
     """Why the event is certain; empty while it is not."""
     accusing = [stream for stream in streams if stream.suspected and is_settled(stream)]
     if settings.trust.total((stream.voice for stream in accusing), now) < settings.agreement:
         return ""
-    blocked = [status for status in event.networks if status.blocked_now]
+    observed = [one for one in streams if one.observed(now, settings.detector)]
+    blocked = {stream.key for stream in observed if stream.suspected}
     if len(blocked) > 1:
         return f"{len(blocked)} networks"
     certain = (stream for stream in accusing if stream.certain)

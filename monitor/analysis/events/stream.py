@@ -107,6 +107,11 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.detector.phase is Phase.RECOVERING
 
     @property
+    def found_open(self) -> bool:
+        """Whether it was found open since it was last found blocked."""
+        return self.detector.open_since is not None
+
+    @property
     def open(self) -> bool:
         """Whether it works, as far as is known."""
         return self.detector.phase in (Phase.CLEAR, Phase.SUSPICIOUS)

@@ -348,7 +348,10 @@ def test_dismissed_when_never_confirmed() -> None:
     """A suspicion whose signs go away is dismissed."""
     story = tell(ptcl=".B.......")
     assert story.only.state is EventState.DISMISSED
-    assert story.changes == ["opened", "network_recovered", "dismissed"]
+    assert story.changes == [
+        *("opened", "network_recovering", "recovering"),
+        *("network_recovered", "dismissed"),
+    ]
     assert (story.only.end_earliest, story.only.end_latest) == (at(1), at(2))
 
 

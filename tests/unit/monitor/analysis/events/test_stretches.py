@@ -140,6 +140,21 @@ def test_what_was_found_open_and_then_not_measured_did_not_go_on(
     assert least(event) == CYCLE + 5 * CYCLE
 
 
+def test_what_is_suspected_and_found_open_since_seems_open_again() -> None:
+    """Weak signs for long, then open: the suspicion takes as long to go away. Meanwhile nobody says
+    that it seems blocked, or that it was blocked when last tested."""
+    event = tell(ptcl="." + 40 * "w" + "....", zong=45 * ".").only
+    (network,) = (one for one in event.networks if one.affected)
+    assert event.state is EventState.RECOVERING
+    assert (network.blocked_now, network.recovering) == (False, True)
+    assert (network.stretches[-1].end_earliest, network.stretches[-1].end_latest) == (at(40), None)
+    again = tell(ptcl="." + 40 * "w" + "...w", zong=45 * ".").only
+    assert again.state is EventState.SUSPECTED
+    (only,) = stretches(again)
+    assert only.end_earliest is None
+    assert least(again) <= 39 * CYCLE
+
+
 def test_another_network_that_blocks_meanwhile_begins_a_stretch() -> None:
     """One network was found open and is not measured; another one blocks: since then, not since
     the first block."""
