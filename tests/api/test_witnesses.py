@@ -1,34 +1,37 @@
 """What others measured stands beside events, in pages alone."""
 
+from typing import Any
+
 from storage.store import Store
 from storage.values.sourced import OutsideSignal, SourcedRow, SourceState
 from tests.api.conftest import client
 from tests.contract.cycles import at
 
 
-async def _page(store: Store, path: str = "events", *, operator: bool = True, **query: str) -> dict:
+async def _page(
+    store: Store, path: str = "events", *, operator: bool = True, **query: str
+) -> dict[str, Any]:
     async with client(store, operator=operator) as asking:
         answer = await asking.get(path, params=query)
     assert answer.status_code == 200, answer.text
-    return answer.json()
+    found: dict[str, Any] = answer.json()
+    return found
 
 
-async def _measured(store: Store, source: str, *failed: float, **changes: object) -> None:
+async def _measured(store: Store, source: str, *failed: float, **changes: Any) -> None:
     rows = [
         SourcedRow(
-            **{
-                "country": "PK",
-                "source": source,
-                "uid": f"{source}-{number}",
-                "measured_at": at(1500 + 400 * number),
-                "received_at": at(5000),
-                "asn": (17557, 45669)[number % 2],
-                "platform": "x",
-                "test": "web_connectivity",
-                "failed": one,
-                "licence": "CC BY-NC-SA 4.0",
-                **changes,
-            }
+            country="PK",
+            source=source,
+            uid=f"{source}-{number}",
+            measured_at=at(1500 + 400 * number),
+            received_at=at(5000),
+            asn=(17557, 45669)[number % 2],
+            platform="x",
+            test="web_connectivity",
+            failed=one,
+            licence="CC BY-NC-SA 4.0",
+            **changes,
         )
         for number, one in enumerate(failed)
     ]
