@@ -35,7 +35,8 @@ async def _measured(store: Store, source: str, *failed: float, **changes: Any) -
         )
         for number, one in enumerate(failed)
     ]
-    await store.add_sourced(rows, source, SourceState(asked="PK", answered_at=at(9000)))
+    state = SourceState(asked="PK", answered_at=at(9000), cursors={"done PK x 1": at(8000)})
+    await store.add_sourced(rows, source, state)
 
 
 async def test_without_a_source_there_is_no_witness(store: Store) -> None:
