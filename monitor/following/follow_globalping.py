@@ -15,6 +15,7 @@ from monitor.analysis.events.event import EventKind, EventState
 from monitor.config.settings import Settings, SourceSettings
 from monitor.following.quota import charged, may_list
 from monitor.following.second_opinion import Round, Suspect, second_opinion
+from monitor.sources import rounds
 from monitor.sources.fault import SourceFault
 from monitor.sources.globalping_client import Finished, GlobalpingClient, Question
 from probes.catalog.catalog import Endpoint, Function, Platform, ReferenceScope
@@ -28,12 +29,13 @@ ROUNDS, TRIES = 2, 4
 """Rounds of each platform and country in a day, and tries to make them."""
 APART = timedelta(minutes=5)
 LATELY = timedelta(days=1)
+_REMEMBERED = timedelta(days=30)
+"""For how long it is known that somebody was asked, also where nobody answered."""
 _REFERENCES = 2
 _LIMITS_EVERY = timedelta(minutes=30)
 """How often it is asked what is left, which costs nothing, so that its health is known before it is
 needed."""
 _SUSPICIOUS = (EventState.SUSPECTED, EventState.CONFIRMED)
-_TRIED, _DONE = "tried", "done"
 
 
 class NothingToAskError(Exception):
@@ -120,12 +122,12 @@ class GlobalpingFollower:
 
     async def _round(self, suspect: Suspect) -> list[SourcedRow]:
         kind = str(self._source.kind)
-        self._note(suspect, _TRIED)
+        self._note(suspect, rounds.TRIED)
         await self._store.add_sourced((), kind, self.state)
         rows, malformed = await second_opinion(
             self._ask, suspect, self._how, self._bogons, self._now
         )
-        self._note(suspect, _DONE)
+        self._note(suspect, rounds.DONE)
         newest = [one.measured_at for one in rows]
         known = [] if self.state.newest_at is None else [self.state.newest_at]
         state = msgspec.structs.replace(
@@ -183,24 +185,22 @@ class GlobalpingFollower:
         ]
 
     def _due(self, suspect: Suspect, now: datetime) -> bool:
-        tried, done = self._moments(suspect, _TRIED), self._moments(suspect, _DONE)
+        lately = rounds.forgotten(self.state.cursors, now - LATELY)
+        place = suspect.country, suspect.platform.name
+        tried = rounds.moments(lately, rounds.TRIED, *place)
+        done = rounds.moments(lately, rounds.DONE, *place)
         if len(done) >= ROUNDS or len(tried) >= TRIES:
             return False
         return not done or now - max(done) >= APART
 
-    def _moments(self, suspect: Suspect, what: str) -> list[datetime]:
-        begins = f"{what} {suspect.country} {suspect.platform.name} "
-        return [at for name, at in self.state.cursors.items() if name.startswith(begins)]
-
     def _note(self, suspect: Suspect, what: str) -> None:
-        number = len(self._moments(suspect, what)) + 1
-        name = f"{what} {suspect.country} {suspect.platform.name} {number}"
-        cursors = {**self.state.cursors, name: self._now()}
+        place = suspect.country, suspect.platform.name
+        cursors = rounds.noted(self.state.cursors, what, *place, self._now())
         self.state = msgspec.structs.replace(self.state, cursors=cursors)
 
     def _forget(self, now: datetime) -> None:
-        kept = {name: at for name, at in self.state.cursors.items() if now - at <= LATELY}
-        self.state = msgspec.structs.replace(self.state, cursors=kept)
+        cursors = rounds.forgotten(self.state.cursors, now - _REMEMBERED)
+        self.state = msgspec.structs.replace(self.state, cursors=cursors)
 
 
 def _page_of(platform: Platform, functions: tuple[str, ...]) -> Iterator[tuple[Function, Endpoint]]:

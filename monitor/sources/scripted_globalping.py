@@ -3,9 +3,9 @@
 It has probes that a script gives it, and answers in the shapes, within the limits and with the
 errors of the real one: questions that take a while, the same probes by the id of a question before,
 a probe that is gone by then, results kept for seven days, 250 points an hour, five requests for
-results in two seconds. What a probe finds depends on how its country treats the name. Written from
-the source of jsdelivr/globalping and jsdelivr/globalping-probe; it was never compared with the live
-service.
+results in two seconds. It makes tests of `dns` and `http`, and no others. What a probe finds
+depends on how its country treats the name. Written from the source of jsdelivr/globalping and
+jsdelivr/globalping-probe; it was never compared with the live service.
 
     globalping = ScriptedGlobalping(now)
     globalping.probes += [home("PK", 17557), home("PK", 9541), home("DE", 3320)]
@@ -172,6 +172,9 @@ class ScriptedGlobalping:
             "X-Request-Cost": str(len(probes)),
         }
         if len(probes) > left:
+            if limit == WITH_TOKEN:
+                message = "Not enough credits to run this measurement."
+                return _error(429, "insufficient_credits", message, headers)
             message = "This measurement exceeds the remaining hourly rate limit"
             return _error(429, "rate_limit_exceeded", f"{message} for your IP address.", headers)
         self.spent.append((self._now(), len(probes)))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from monitor.analysis.events.event import Event, EventKind
 from monitor.analysis.second_witness import AnyWitness, OnNetwork, OutsideWitness, Witness
 from monitor.analysis.verdict import Evidence
+from monitor.sources import rounds
 from monitor.sources.terms import TERMS, SourceKind, Terms
 from storage.store import SourceStore
 from storage.values.sourced import OutsideSignal, SourcedCount, SourcedRow, SourceState
@@ -51,14 +52,21 @@ async def _of_one(
             event.country, event.platform, event.onset_latest, until
         )
         found.append(_measured(SourceKind.OONI, counts))
-    asked = states.get(SourceKind.GLOBALPING, SourceState()).asked.split(",")
-    if event.kind is EventKind.BLOCK and event.country in asked:
-        found.append(await _on_demand(store, event, until))
+    if event.kind is EventKind.BLOCK and SourceKind.GLOBALPING in states:
+        asked = await _on_demand(store, event, until)
+        if asked.total or _was_asked(states[SourceKind.GLOBALPING], event):
+            found.append(asked)
     if SourceKind.IODA in states:
         outside = _outside(TERMS[SourceKind.IODA], states[SourceKind.IODA], event, until)
         if outside.drops or event.kind in _OF_COUNTRIES:
             found.append(outside)
     return tuple(found)
+
+
+def _was_asked(state: SourceState, event: Event) -> bool:
+    """Whether probes were asked about it: those that were not are no silent witness."""
+    asked = rounds.moments(state.cursors, rounds.DONE, event.country, event.platform)
+    return any(at >= event.onset_latest for at in asked)
 
 
 async def _on_demand(store: SourceStore, event: Event, until: datetime) -> Witness:

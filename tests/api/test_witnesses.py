@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from msgspec.structs import replace
-
 from storage.store import Store
 from storage.values.sourced import OutsideSignal, SourcedRow, SourceState
 from tests.api.conftest import client
@@ -16,11 +14,11 @@ async def _page(
     async with client(store, operator=operator) as asking:
         answer = await asking.get(path, params=query)
     assert answer.status_code == 200, answer.text
-    page: dict[str, Any] = answer.json()
-    return page
+    found: dict[str, Any] = answer.json()
+    return found
 
 
-async def _measured(store: Store, source: str, *failed: float, **changes: object) -> None:
+async def _measured(store: Store, source: str, *failed: float, **changes: Any) -> None:
     rows = [
         SourcedRow(
             country="PK",
@@ -33,11 +31,12 @@ async def _measured(store: Store, source: str, *failed: float, **changes: object
             test="web_connectivity",
             failed=one,
             licence="CC BY-NC-SA 4.0",
+            **changes,
         )
         for number, one in enumerate(failed)
     ]
-    rows = [replace(row, **changes) for row in rows]
-    await store.add_sourced(rows, source, SourceState(asked="PK", answered_at=at(9000)))
+    state = SourceState(asked="PK", answered_at=at(9000), cursors={"done PK x 1": at(8000)})
+    await store.add_sourced(rows, source, state)
 
 
 async def test_without_a_source_there_is_no_witness(store: Store) -> None:

@@ -115,8 +115,8 @@ def shown_in(table: str, key: str, value: str) -> str:
         kept = "".join(f"{row}\n" for row in ROUTE.splitlines() if not row.startswith(f"{key} "))
         return f"{vantage}[[notify.route]]\n{kept}{line}"
     if table == "source":
-        whole = source_with(key)
-        kept = "".join(f"{row}\n" for row in whole.splitlines() if not row.startswith(f"{key} "))
+        of_kind = source_with(key)
+        kept = "".join(f"{row}\n" for row in of_kind.splitlines() if not row.startswith(f"{key} "))
         return f"{vantage}[[source]]\n{kept}{line}"
     if table == "agent":
         kept = "".join(f"{row}\n" for row in AGENT.splitlines() if not row.startswith(f"{key} "))

@@ -32,7 +32,7 @@ async def _report(
         for number, one in enumerate(failed)
     ]
     if rows:
-        await store.add_sourced(rows, source, SourceState(asked="PK"))
+        await store.add_sourced(rows, source, SourceState())
     out = folder / "report.zip"
     await made(out, store=store)
     await store.close()
