@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.analysis.verdict import VantageState
+from monitor.measuring.weaknesses import typed_command
 from monitor.metrics.published_state import Snapshot, VantageView
 from monitor.wording.findings import (
     DONE,
@@ -45,6 +46,8 @@ class Checklist(msgspec.Struct, frozen=True, kw_only=True):
     todo: int
     """Lines that ask for something."""
     steps: tuple[Step, ...]
+    doctor: str
+    """What to type to have everything tried."""
 
 
 def checklist(words: Words, snapshot: Snapshot, at: datetime) -> Checklist:
@@ -54,11 +57,13 @@ def checklist(words: Words, snapshot: Snapshot, at: datetime) -> Checklist:
     )
     nothing_known = not snapshot.coverage_at(at).decided and not snapshot.events
     watched = any(view.is_field for view in snapshot.vantages)
+    unset = any(one.what == What.NO_CONFIGURATION for one in findings)
     works = [_works(words, view) for view in snapshot.vantages if _is_well(view, at)]
     return Checklist(
         open=nothing_known and watched,
         todo=sum(one.level is not Level.NOTE for one in findings),
         steps=(*(_step(words, one) for one in findings), *works),
+        doctor=words.name(typed_command("doctor" if unset else "doctor --config FILE")),
     )
 
 

@@ -26,7 +26,6 @@ from monitor.export.coverage import stored_coverage
 from monitor.export.kinds import Kind
 from monitor.export.public_view import PublicView
 from monitor.logs import logger
-from monitor.measuring.weaknesses import typed_command
 from monitor.metrics.published_state import Snapshot, VantageView
 from monitor.metrics.publisher import Publisher
 from monitor.server import timeline_chart as timeline
@@ -379,7 +378,6 @@ def _now(reader: Reader, snapshot: Snapshot, at: datetime, held: Mapping[str, Ma
     return {
         "live": "live" in reader.query,
         "checklist": checklist(words, snapshot, at) if reader.operator else None,
-        "command": words.name(typed_command("doctor")),
         "overall": now,
         "held": held,
         "headline": top_line(words, now, controls=snapshot.has_controls),

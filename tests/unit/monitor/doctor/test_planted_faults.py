@@ -477,3 +477,42 @@ async def test_the_command_prints_a_line_for_each_and_its_exit_code_says_all(
     found = [json.loads(line) for line in lines.stdout.splitlines()]
     assert [one["level"] for one in found if one["check"] == "notification"] == ["problem"]
     assert all(one["level"] == "ok" for one in found if one["check"] != "notification")
+
+
+async def test_a_monitor_that_runs_already_is_no_fault(tmp_path: Path) -> None:
+    """Whoever asks what is wrong does so while it runs."""
+
+    async def healthy(one: Conversation) -> None:
+        await one.request()
+        await one.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhealthy\n")
+
+    async with serving(healthy) as port, world(tmp_path) as made:
+        made.ports["page"] = port
+        made.targets = [_target(port)]
+        checked = await made.examined()
+    assert told(checked) == {}
+    (listener,) = [one for one in checked if one.check == "port"]
+    assert listener.about == f"127.0.0.1:{port}, where shutwatch runs already"
+
+
+AGENT = """
+[agent]
+collectors = ["https://collector.example.org"]
+collector_key = "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="
+sealing_key = "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="
+"""
+
+
+async def test_an_agent_is_tried_by_what_it_has(tmp_path: Path) -> None:
+    """Its one line and the folder of its spool; it has neither database, page nor messages."""
+
+    def agent(text: str) -> str:
+        lines = text.partition("[references]")[2].partition('[[vantage]]\nid = "khi-jazz"')[0]
+        return f"{AGENT}[references]{lines}"
+
+    async with world(tmp_path) as made:
+        checked = await made.examined(agent)
+    assert set(told(checked)) == {What.PLACEHOLDER, What.PROMETHEUS_UNAWARE}
+    assert {one.check for one in checked} == {
+        *("settings", "folder", "resolver", "clock", "vantage", "prometheus"),
+    }

@@ -61,7 +61,7 @@ async def test_a_newcomer_is_told_the_next_step_of_each_thing() -> None:
     assert 'Add a vantage with role = "control" outside the country.' in said
     assert "Vantage local has not finished its first cycle." in said
     assert "no [[notify.route]] is configured" in said
-    assert "doctor” tries everything" in said
+    assert "“shutwatch doctor” tries everything" in said
     assert text.index(LEFT) < text.index("Platforms by country")
 
 
@@ -93,6 +93,7 @@ async def test_each_vantage_that_does_not_work_has_its_remedy(
     assert said.count(words) == len(FIELD)
     assert f"Vantage {FIELD[0].id}: " in said
     assert f"done Vantage {CONTROL[0].id} works." in said
+    assert "“shutwatch doctor --config FILE” tries everything" in said
 
 
 async def test_a_silent_vantage_is_no_longer_waited_for() -> None:
