@@ -212,7 +212,7 @@ class BatchDelivery:
                 *(collector, "POST", BATCHES), request=batch.id, body=body, spool=spool
             )
         except RefusedError as error:
-            if not self._permanent(batch, error.reason):
+            if not (error.proven and self._permanent(batch, error.reason)):
                 raise
             log.error("batch refused permanently", batch=batch.id, reason=str(error))
             await self._spool.put_aside(batch.id, error.reason, error.detail)

@@ -80,6 +80,9 @@ class RefusedError(Exception):
         self.reason = reason
         self.detail = detail
         self.retry_after = retry_after
+        self.proven = False
+        """Whether the collectors' signature proves it; else whoever is on the way may have said it.
+        """
 
 
 class RevokedError(RefusedError):
@@ -182,6 +185,7 @@ class CollectorClient:
             error = _refusal(status, given, found, self._clock.best_now())
             if not signed_by_them or not isinstance(error, RefusedError):
                 raise error
+            error.proven = True
             if error.reason is not Reason.REVOKED_KEY:
                 raise error
             self.revoked.set()

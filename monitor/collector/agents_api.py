@@ -237,7 +237,7 @@ class AgentApi:
         pace: VantageRate,
         answered: Answered | None,
     ) -> Response:
-        vantage = ""
+        vantage = asked = ""
         try:
             began = self._clock()
             envelope = opened(request, self._sealing)
@@ -245,7 +245,7 @@ class AgentApi:
             enrolment = await self._enrolled.find(claim.vantage, claim.key)
             if not is_signed(claim, enrolment.key):
                 raise Refused(Reason.BAD_SIGNATURE, "the signature does not fit the request")
-            vantage = enrolment.vantage
+            vantage, asked = enrolment.vantage, claim.request
             if enrolment.revoked_at is not None:
                 return self._revoked(claim.request)
             check_age(claim.sent_at, self._now())
@@ -262,9 +262,9 @@ class AgentApi:
                 answer = await handler(sender, body)
                 return self._sealed(claim.request, answer, envelope.answer_key)
         except Refused as refused:
-            return self._refusal(refused, vantage)
+            return self._refusal(refused, vantage, asked)
         except StorageError as error:
-            return self._down(error, vantage)
+            return self._down(error, vantage, asked)
         except ClientDisconnect:
             self._counts.gone()
             return Response(status_code=400)  # to nobody
@@ -336,25 +336,26 @@ class AgentApi:
         return response
 
     def _revoked(self, request: str) -> Response:
-        """The refusal of a revoked key, signed: the agent ends on it, so nobody else may say it."""
         refused = Refused(Reason.REVOKED_KEY, "this key was revoked; ask for a new enrolment")
-        response = self._refusal(refused, "")
-        response.headers[SIGNATURE] = sign_answer(self._key, request, bytes(response.body))
-        return response
+        return self._refusal(refused, "", request)
 
-    def _down(self, error: StorageError, vantage: str) -> Response:
+    def _down(self, error: StorageError, vantage: str, asked: str = "") -> Response:
         log.error("the database stored nothing", vantage=vantage, error=str(error))
         down = Refused(Reason.STORAGE, "the database stores nothing now", retry_after=DOWN_FOR)
-        return self._refusal(down, vantage)
+        return self._refusal(down, vantage, asked)
 
-    def _refusal(self, refused: Refused, vantage: str) -> Response:
+    def _refusal(self, refused: Refused, vantage: str, asked: str = "") -> Response:
+        """Signed for the request whose own signature held: an agent gives up on some, so nobody
+        else may say them."""
         self._counts.refused(refused.reason)
         self._log.refused(refused, vantage)
         headers = {"Retry-After": str(ceil(refused.retry_after))} if refused.retry_after else {}
         if refused.closing:
             headers["Connection"] = "close"
-        answer = Refusal(reason=refused.reason, detail=refused.detail, at=self._now())
-        return _json(_encode(answer), STATUS[refused.reason], headers)
+        body = _encode(Refusal(reason=refused.reason, detail=refused.detail, at=self._now()))
+        if asked:
+            headers[SIGNATURE] = sign_answer(self._key, asked, body)
+        return _json(body, STATUS[refused.reason], headers)
 
 
 def _json(body: bytes, status: int, headers: dict[str, str]) -> Response:

@@ -115,6 +115,19 @@ async def test_a_revoked_agent_is_told_so_under_the_collectors_signature() -> No
         assert "shutwatch-signature" not in response.headers
 
 
+async def test_what_an_agent_gives_up_on_is_said_under_the_collectors_signature() -> None:
+    """A refusal of whoever signed the request is signed for it; one of a stranger is not."""
+    async with collecting() as collector:
+        headers, body = request(b"no batch")
+        response = await collector.send(headers, body)
+        assert refusal(response).reason is Reason.MALFORMED
+        assert is_signed_answer(response, headers["shutwatch-request"])
+        other, body = request(b"no batch", key=OTHER_KEY)
+        response = await collector.send(other, body)
+        assert refusal(response).reason is Reason.UNKNOWN_KEY
+        assert "shutwatch-signature" not in response.headers
+
+
 async def test_attack_strangers_who_ask_for_the_time_keep_no_agent_from_it() -> None:
     """An agent learns the time before it sends anything, so whoever used up all answers to that
     question kept every agent that was started anew silent. Signed questions have their own share,

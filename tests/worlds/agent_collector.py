@@ -111,7 +111,7 @@ class Collector:
         self.revoked = False
         """Whether the agent's key was revoked."""
         self.signs_refusals = True
-        """Whether the news of that is signed."""
+        """Whether that, and other refusals, are signed."""
         self.stall = 0.0
         """Seconds before anything is answered."""
 
@@ -153,10 +153,10 @@ class Collector:
         self.sent.append((batch, body))
         self.spools.append(self._inside(request)[SPOOL])
         if self.refusals:
-            return self._refuse(self.refusals.popleft())
+            return self._refuse(request, self.refusals.popleft())
         known = batch in self.bodies
         if known and self.bodies[batch] != body:
-            return self._refuse(Reason.REPLAY)
+            return self._refuse(request, Reason.REPLAY)
         if not known:
             self.bodies[batch] = body
             self.batches.append(msgspec.json.decode(gzip.decompress(body), type=Batch))
@@ -227,16 +227,12 @@ class Collector:
         body = open_body(SEALING, await request.body())
         claim = claim_of(request.method, request.url.path, inside)
         if not is_signed(claim, self.known) or claim.body != body_digest(body):
-            return self._refuse(Reason.BAD_SIGNATURE)
+            return self._refuse(request, Reason.BAD_SIGNATURE)
         if self.revoked:
-            refused = self._refuse(Reason.REVOKED_KEY)
-            if self.signs_refusals:
-                signature = sign_answer(KEY, inside[REQUEST], bytes(refused.body))
-                refused.headers[SIGNATURE] = signature
-            return refused
+            return self._refuse(request, Reason.REVOKED_KEY)
         age = (self.now() - datetime.fromisoformat(claim.sent_at)).total_seconds()
         if abs(age) > AGE_LIMIT:
-            return self._refuse(Reason.STALE if age > 0 else Reason.FUTURE)
+            return self._refuse(request, Reason.STALE if age > 0 else Reason.FUTURE)
         await asyncio.sleep(self.stall)
         return body
 
@@ -258,9 +254,11 @@ class Collector:
             body = seal_answer(answer_key_in(inside), inside[REQUEST], body)
         return Response(body, headers={SIGNATURE: signature})
 
-    def _refuse(self, reason: Reason) -> Response:
+    def _refuse(self, request: Request, reason: Reason) -> Response:
         body = msgspec.json.encode(Refusal(reason=reason, detail="as the test says", at=self.now()))
         headers = {"retry-after": self.retry_after} if self.retry_after else {}
+        if self.signs_refusals:
+            headers[SIGNATURE] = sign_answer(KEY, self._inside(request)[REQUEST], body)
         return Response(body, status_code=STATUS[reason], headers=headers)
 
 

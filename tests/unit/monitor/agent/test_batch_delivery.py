@@ -147,6 +147,8 @@ async def test_any_other_refusal_is_tried_again(agent: Agent, reason: Reason) ->
     """It may be enrolled tomorrow, or the database may come back: nothing is given up."""
     one, collector = agent
     collector.refusals.extend([reason] * 3)
+    # A signed one of these ends the agent.
+    collector.signs_refusals = reason is not Reason.REVOKED_KEY
     clock = AgentClock(one.time.machine)
     await one.fill(2, clock)
     async with one.courier(clock):
@@ -219,6 +221,24 @@ async def test_the_clock_of_the_collectors_may_be_set(agent: Agent) -> None:
         await until_empty(one.spool)
     assert arrived_once(collector, one)
     assert collector.paths[TIME] == 3
+
+
+@pytest.mark.parametrize("reason", [Reason.MALFORMED, Reason.TOO_OLD, Reason.FUTURE])
+async def test_attack_whoever_is_on_the_way_makes_no_agent_give_up_a_batch(
+    agent: Agent, reason: Reason
+) -> None:
+    """A middlebox answered that each batch is malformed, and the agent gave up what it had seen of
+    a shutdown, one cycle after the other, for good."""
+    one, collector = agent
+    collector.signs_refusals = False
+    collector.refusals.extend([reason] * 3 * MOST_UNTIMELY)
+    clock = AgentClock(one.time.machine)
+    await one.fill(2, clock)
+    async with one.courier(clock):
+        await until(lambda: not collector.refusals)
+        await until_empty(one.spool)
+    assert (await one.spool.holding()).aside == ()
+    assert set(collector.measurements()) == one.put
 
 
 async def test_what_stays_in_the_future_lies_aside_in_the_end(agent: Agent) -> None:
