@@ -159,7 +159,9 @@ def _about_passwords(settings: Settings) -> Iterator[Finding]:
     plain = [
         one.id
         for one in settings.vantages
-        if one.egress.password and not is_loopback(one.egress.proxy_host)
+        if one.egress.password
+        and not one.egress.proxy_tls
+        and not is_loopback(one.egress.proxy_host)
     ]
     if plain:
         yield _found(What.PLAIN_PROXY_PASSWORD, vantages=", ".join(plain))
