@@ -11,6 +11,10 @@ from monitor.server.api.witnesses import SCHEMA as WITNESSES_SCHEMA
 from monitor.wire.openapi import SCHEMA, parameter, refusals, response, write_document
 
 _REFUSALS = (400, 403, 404, 405, 503)
+_BEFORE_ANY_ROUTE = {
+    400: "Of a request whose headers, with its path, are longer than 16 KiB.",
+    403: "Where a user is needed, and the server has none.",
+}
 _UNCHANGED = {"304": {"description": "Not changed since the ETag in If-None-Match."}}
 
 
@@ -132,8 +136,7 @@ def _refusal(status: int) -> dict[str, Any]:
     schema = {"$ref": SCHEMA.format(name="problem")}
     text = f"{HTTPStatus(status).phrase}."
     found = response(text, schema, media_type="application/problem+json")
-    if status == HTTPStatus.BAD_REQUEST:
-        # Such a request reaches no route.
-        long = "Of a request whose headers, with its path, are longer than 16 KiB."
-        found["content"]["text/plain"] = {"schema": {"type": "string", "description": long}}
+    if status in _BEFORE_ANY_ROUTE:
+        plain = {"type": "string", "description": _BEFORE_ANY_ROUTE[status]}
+        found["content"]["text/plain"] = {"schema": plain}
     return found
