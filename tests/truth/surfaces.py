@@ -207,6 +207,8 @@ class Text(HTMLParser):
         self._unread -= tag in _UNREAD
         if tag == "th":
             self._head = plain(self._line)
+        if tag == "td":
+            self._platform = None
         self._line_ends(tag)
         self._bold = False
 
