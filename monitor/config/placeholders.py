@@ -25,16 +25,16 @@ _KEYS = (
     "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=",
     "bXMzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=",
 )
-"""The collectors' keys in the file that `shutwatch agent init` writes."""
+"""The collectors' keys in the example of an agent's file."""
 
 
 def placeholders(settings: Settings) -> Iterator[Finding]:
     """One for each setting whose value is an example's. Values that may hold a password are cut to
-    the host in them."""
+    the host in them, and of an address, which may be a vantage's own, only its range is told."""
     for key, value in _values(settings):
         host = urlsplit(value).hostname if "://" in value else value
         if host and is_placeholder(host):
-            yield Finding(what=What.PLACEHOLDER, values={"key": key, "value": host})
+            yield Finding(what=What.PLACEHOLDER, values={"key": key, "value": _range(host) or host})
     for vantage in settings.vantages:
         if any(vantage.asn in numbers for numbers in _NUMBERS):
             yield Finding(
@@ -45,13 +45,16 @@ def placeholders(settings: Settings) -> Iterator[Finding]:
 
 def is_placeholder(host: str) -> bool:
     """Whether a name, an address or a public key stands in examples only."""
-    if _NAMES.search(host) or host in _KEYS:
-        return True
+    return bool(_NAMES.search(host)) or host in _KEYS or bool(_range(host))
+
+
+def _range(host: str) -> str:
+    """The range set apart for examples in which an address lies; empty for anything else."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return False
-    return any(address in network for network in _NETWORKS)
+        return ""
+    return next((str(network) for network in _NETWORKS if address in network), "")
 
 
 def _values(settings: Settings) -> Iterator[tuple[str, str]]:

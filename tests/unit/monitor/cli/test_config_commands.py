@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -261,7 +262,8 @@ def test_warnings_fail_only_where_they_are_asked_to(folder: Path) -> None:
 @pytest.mark.usefixtures("folder")
 def test_an_unedited_example_is_not_called_good() -> None:
     """An agent's file with the keys of the example, too."""
-    assert typed("agent", "init", ".").exit_code == 0
+    agent = files("monitor.agent").joinpath("example_agent.toml").read_text("utf-8")
+    Path("agent.toml").write_text(agent, "utf-8")
     assert typed("init", "example.toml", "--example").exit_code == 0
     for name, words in (
         ("example.toml", "control-fra.example.net"),

@@ -132,7 +132,6 @@ def test_files_that_cannot_be_read_or_written_are_named(
         (2, "folder: Is a directory", ("replay", "folder")),
         (2, "folder: Is a directory", ("judge", "ooni", "folder")),
         (2, "folder: Is a directory", ("sign", "offline-key", "folder")),
-        (2, "offline.toml: File exists", ("agent", "init", "offline.toml")),
         (2, "no such", ("init", "no/such/x.toml", "--example")),
     ],
 )
@@ -193,12 +192,20 @@ def test_a_signal_at_any_moment_of_the_start_ends_run_quietly(
 
 NO_LISTING = {
     *("run", "collector", "demo", "init", "password", "report", "verify"),
-    *("agent init", "agent run", "agent accept", "agent key", "agent pause", "agent resume"),
+    *(
+        "agent join",
+        "control serve",
+        "agent run",
+        "agent accept",
+        "agent key",
+        "agent pause",
+        "agent resume",
+    ),
     *("agent wipe", "export csv", "export parquet", "export xlsx", "export ooni"),
     *("export package", "export dictionary", "report countersign", "report stamp"),
     *("event review", "annotate import", "annotate remove", "sign offline-key"),
     *("sign signing-key", "sign catalog", "db backup", "db restore", "db upgrade", "db archive"),
-    *("db copy", "vantage enroll", "vantage rotate", "vantage revoke", "vantage quarantine"),
+    *("db copy", "vantage invite", "vantage revoke", "vantage quarantine"),
     "vantage release",
 }
 """Commands that do something, or write a file, and list nothing."""

@@ -88,8 +88,8 @@ def test_what_it_makes_up_is_known_for_it(switched_on: Settings) -> None:
     """Whoever forgets to put in their own is told, by key; nothing that is right is accused."""
     found = [one.values for one in placeholders(switched_on)]
     assert {"key": "egress of control-fra", "value": "control-fra.example.net"} in found
-    assert {"key": "resolver of khi-jazz", "value": "192.0.2.53"} in found
-    assert {"key": "egress of khi-nayatel", "value": "198.51.100.7"} in found
+    assert {"key": "resolver of khi-jazz", "value": "192.0.2.0/24"} in found
+    assert {"key": "egress of khi-nayatel", "value": "198.51.100.0/24"} in found
     assert {"key": "an address of notify.route newsroom", "value": "ntfy.example.org"} in found
     assert not [one for one in found if "khi-ptcl" in one["key"] or "innocuous" in one["key"]]
     assert "p@ss" not in str(found)
