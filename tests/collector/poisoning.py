@@ -48,7 +48,7 @@ from tests.worlds.memory_store import MemoryStore
 DOCUMENT = Path(__file__).parents[2] / "docs" / "poisoning.md"
 INTERVAL = 300.0
 KINDS = (ReferenceScope.UPLINK, ReferenceScope.INTERNATIONAL, ReferenceScope.POPULAR)
-REFERENCES = 6
+REFERENCES = 3
 """Of each kind, of the shipped ones: every agent signs a look at each of them in every turn."""
 QUIET_TURNS = 2
 """Before anything happens."""

@@ -38,6 +38,9 @@ than half are cut off, so that hardly ever all attempts at a function are. Where
 in five are, in turn: how many of those counted does not depend on luck."""
 ONE_ADDRESS = {"one-of-two-dropped": "drop", "one-of-two-refused": "reset"}
 EVERY = [*BLOCKS, *ONE_ADDRESS]
+BY_CHANCE = [row for row in PARTIAL if row.answer.rule_id == "partial.flows"]
+"""Where the order of tests decides which functions notice."""
+LOOKS = 3
 
 
 def _seen(direct: int) -> Seen:
@@ -54,12 +57,18 @@ def _seen(direct: int) -> Seen:
 
 @pytest.fixture(scope="module")
 def runs() -> Callable[[int], Seen]:
-    """The run with so many controls that are not behind a proxy."""
-    return cache(_seen)
+    """The run with so many controls that are not behind a proxy. Who tries again gets through where
+    a share of connections is cut off, so a look may notice nothing: then it is taken again."""
 
+    @cache
+    def run(direct: int) -> Seen:
+        for _ in range(LOOKS):
+            seen = _seen(direct)
+            if all(seen.platform(row.name, "x")["state"] != "ok" for row in BY_CHANCE):
+                break
+        return seen
 
-BY_CHANCE = [row for row in PARTIAL if row.answer.rule_id == "partial.flows"]
-"""Where the order of tests decides which functions notice."""
+    return run
 
 
 @pytest.mark.parametrize("direct", [0, 1], ids=["proxies", "direct"])

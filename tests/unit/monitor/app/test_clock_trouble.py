@@ -56,6 +56,7 @@ DRIFT = (17.0, 20.0, 0.03)
 
 LOG = [
     *("opened", "network_affected", "confirmed"),
+    *("network_recovering", "network_recovering", "recovering"),
     *("network_recovered", "network_recovered", "ended"),
 ]
 """What happens to the one event of that day. Each network alone only suspects what it sees."""
