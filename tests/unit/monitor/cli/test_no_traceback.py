@@ -175,7 +175,11 @@ def test_a_signal_at_any_moment_of_the_start_ends_run_quietly(
 ) -> None:
     """Within the five seconds that it may take, and without a traceback."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "monitor", "run", "--config", "offline.toml"],
+        # Whoever runs the tests in the background ignores Ctrl-C, and children inherit that.
+        [
+            *("env", "--default-signal=INT", sys.executable),
+            *("-m", "monitor", "run", "--config", "offline.toml"),
+        ],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

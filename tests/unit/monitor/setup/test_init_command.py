@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import select
 import signal
 import stat
 import subprocess
@@ -114,7 +115,8 @@ def conversation(answers: dict[str, list[str]], *words: str) -> tuple[str, int]:
     the next of the answers to the pattern it fits, which must be there."""
     mine, its = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "monitor", "init", *words],
+        # Whoever runs the tests in the background ignores Ctrl-C, and children inherit that.
+        ["env", "--default-signal=INT", sys.executable, "-m", "monitor", "init", *words],
         stdin=its,
         stdout=its,
         stderr=its,
@@ -125,6 +127,7 @@ def conversation(answers: dict[str, list[str]], *words: str) -> tuple[str, int]:
     said, since = "", 0
     try:
         while True:
+            assert select.select([mine], [], [], 60.0)[0], said
             try:
                 said += os.read(mine, 4096).decode()
             except OSError:  # the other end is closed
@@ -140,9 +143,10 @@ def conversation(answers: dict[str, list[str]], *words: str) -> tuple[str, int]:
                 else:
                     os.write(mine, f"{answer}\n".encode())
                 since = len(said)
-    finally:
-        os.close(mine)
         code = process.wait(timeout=20)
+    finally:
+        process.kill()
+        os.close(mine)
     return said, code
 
 
