@@ -19,11 +19,11 @@ _LONGEST = 90.0
 
 
 class ServiceError(Exception):
-    """systemd did not do as it was told; the message says why."""
+    """systemd refused; the message says why."""
 
 
 class Systemd(msgspec.Struct, frozen=True, kw_only=True):
-    """Where systemd is, and how it is told."""
+    """Where systemd is, and how to call it."""
 
     running: Path = Path("/run/systemd/system")
     """Exists where systemd runs the machine."""
