@@ -52,7 +52,7 @@ def built_site(folder: Path) -> Site:
     policy = (
         "default-src 'none'; "
         f"script-src 'self' {allowed}; "
-        "style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; "
-        "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
+        "worker-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     )
     return Site(files=found, policy=policy)
