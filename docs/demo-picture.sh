@@ -16,7 +16,7 @@ until grep -q 'detected: the same block, on Demo Cable too' "$work/said"; do
 done
 page=$(sed -n 's/^ *page *\(http[^ ]*\).*/\1/p' "$work/said")
 event=$(python3 -c 'import json, sys, urllib.request as u
-print(json.load(u.urlopen(sys.argv[1] + "api/v1/events"))["events"][0]["id"])' "$page")
+print(json.load(u.urlopen(sys.argv[1] + "api/v1/events"))["data"][0]["event_id"])' "$page")
 
 # picture NAME WIDTH HEIGHT PATH
 picture() {
