@@ -16,7 +16,7 @@ from monitor.analysis.second_witness import AnyWitness
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.budget.budget import Effort
 from monitor.budget.bytes_used import bytes_of
-from monitor.metrics.published_state import (
+from monitor.metrics.current_knowledge import (
     MOST_ENDED,
     STALE_FLOOR,
     STALE_INTERVALS,

@@ -18,7 +18,7 @@ from starlette.requests import Request
 
 from monitor import __version__
 from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus
-from monitor.metrics.published_state import Snapshot
+from monitor.metrics.current_knowledge import Snapshot
 from monitor.server.access import sees_vantages
 from monitor.wording.changes import change_in_words
 from monitor.wording.durations import ago, interval

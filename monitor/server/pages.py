@@ -27,7 +27,7 @@ from monitor.export.coverage import stored_coverage
 from monitor.export.kinds import Kind
 from monitor.export.public_view import PublicView
 from monitor.logs import logger
-from monitor.metrics.published_state import Snapshot, VantageView
+from monitor.metrics.current_knowledge import Snapshot, VantageView
 from monitor.metrics.publisher import Publisher
 from monitor.server import timeline_chart as timeline
 from monitor.server.checklist import checklist
