@@ -216,7 +216,7 @@ def test_messages_in_troubleshooting_are_said_somewhere() -> None:
     page = (DOCS / "troubleshooting.md").read_text()
     section = page.split("## It does not start")[1].split("##")[0]
     starts = "\n".join(re.findall(r"^\| (.*?) \|", section, re.MULTILINE)[2:])
-    turns = page.split("misses turns")[1].split("##")[0]
+    turns = page.split("misses cycles")[1].split("##")[0]
     quoted = [
         *re.findall(r"`([^`]+ [^`]+)`", starts),
         *re.findall(r"^- `([^`]+)`", turns, re.MULTILINE),
