@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -15,6 +16,7 @@ from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import Scrapes
 from monitor.server.access import Access, Gate, sees_vantages
 from monitor.server.api import create_api
+from monitor.server.documents import FOLDER as DOCUMENTS
 from monitor.server.event_filter import shown_names
 from monitor.server.headers import SecurityHeaders
 from monitor.server.page import ICON
@@ -35,13 +37,14 @@ def create_app(
     access: Access | None = None,
     store: Store | None = None,
     reload: Reload | None = None,
+    documents: Path = DOCUMENTS,
 ) -> Starlette:
     """The application over one publisher.
 
     `ready` returns whether there is anything to show, and the reason; the default asks the
     publisher. `access` decides who gets in; the default admits everybody. With a `store`,
     the application serves `/api/v1` and the pages show history. With `reload`, it serves the
-    route that reloads the configuration.
+    route that reloads the configuration. `documents` is the folder of the site at `/docs`.
 
     Slow work runs in a thread, so that writing thousands of samples does not block the probes'
     event loop: Starlette runs plain functions in a thread, the pages start their own. Each request
@@ -85,7 +88,7 @@ def create_app(
             Mount("/api/v1", create_api(store, sees_vantages, names, interval, public_view)),
         ]
     )
-    pages = Pages(publisher, store, public_view, lambda: gate.public)
+    pages = Pages(publisher, store, public_view, lambda: gate.public, documents)
     app = Starlette(
         routes=[
             *pages.routes(),

@@ -1,4 +1,4 @@
-"""The pages: the present, events, one event and its evidence, countries, vantages, runbooks.
+"""The pages: the present, events, one event and its evidence, countries, vantages, documents.
 
 The present comes from the publisher's snapshot, the past from the store, in its own threads. A page
 is rendered in a thread too, so that nothing blocks the event loop of the probes.
@@ -8,13 +8,14 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from monitor.analysis.coverage import Coverage
@@ -30,6 +31,8 @@ from monitor.metrics.current_knowledge import Snapshot, VantageView
 from monitor.metrics.publisher import Publisher
 from monitor.server import timeline_chart as timeline
 from monitor.server.checklist import checklist
+from monitor.server.documents import FOLDER as DOCUMENTS
+from monitor.server.documents import built_site
 from monitor.server.embedded import Embedded
 from monitor.server.event_filter import DAYS, LABELS, EventFilter, filter_lines
 from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader, public_evidence
@@ -86,15 +89,18 @@ class Pages:
         store: Store | None = None,
         view: Callable[[], PublicView] = PublicView,
         public: Callable[[], bool] = bool,
+        documents: Path = DOCUMENTS,
     ) -> None:
         """Without a store the pages show the present only. `view` is what readers see who are no
-        operators, `public` returns whether there are such readers."""
+        operators, `public` returns whether there are such readers. `documents` is the folder of
+        the built site."""
         self._publisher = publisher
         self._store = store
         self._view = view
         self._evidence = EvidenceReader(store) if store is not None else None
         self._listed = ListedEvents(publisher, store, view)
         self._feeds = Feeds(publisher, self._listed)
+        self._documents = documents
         self._embedded = Embedded(publisher, self._listed, public)
 
     def routes(self) -> list[Route]:
@@ -108,6 +114,8 @@ class Pages:
             Route("/vantages", self._vantages),
             Route("/sources", self._sources),
             Route("/runbooks/{name}", self._runbook),
+            Route("/docs", self._to_documents),
+            Route("/docs/{path:path}", self._document),
             *self._feeds.routes(),
             *self._embedded.routes(),
         ]
@@ -244,6 +252,19 @@ class Pages:
         if found is None:
             return await self.problem(request, LookupError())
         return await _page("runbook.html", reader, at, lambda: {"runbook": found})
+
+    async def _to_documents(self, _: Request) -> Response:
+        # Relative, so that it leads to no other host.
+        return RedirectResponse("docs/")
+
+    async def _document(self, request: Request) -> Response:
+        site = await asyncio.to_thread(built_site, self._documents)
+        if found := site.document(request.path_params["path"]):
+            return found
+        if site.files:
+            return await self.problem(request, LookupError())
+        reader, at = self._reader(request), self._publisher.now()
+        return await _page("no_documents.html", reader, at, dict, status=404)
 
     async def _vantages(self, request: Request) -> Response:
         reader, at = self._reader(request), self._publisher.now()
