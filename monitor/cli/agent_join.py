@@ -111,7 +111,13 @@ def join(
 def _given(token: str) -> str:
     if token == STANDARD_INPUT:
         return sys.stdin.read(_LONGEST)
-    return token or str(typer.prompt("Invitation"))
+    if token:
+        return token
+    try:
+        return str(typer.prompt("Invitation", err=True))
+    except typer.Abort as nothing:
+        typer.echo(err=True)
+        raise bad_usage("name the invitation; `-` reads it from standard input") from nothing
 
 
 def _enrolled(folder: Path, token: Token, proxy: str) -> Settings:

@@ -221,7 +221,7 @@ async def _annotations(store: Store, event: Event) -> Sequence[Annotation]:
 
 def _mark(*, confirm: bool, reject: bool, note: str) -> Mark:
     if confirm and reject:
-        raise bad_usage("either --confirm or --reject")
+        raise bad_usage("give either --confirm or --reject, not both")
     if confirm or reject:
         return Mark.CONFIRMED if confirm else Mark.REJECTED
     if not note.strip():

@@ -95,7 +95,9 @@ def _row(notice: Notice, route: Route | None, together: Sequence[Notice]) -> dic
 
 def _chosen(settings: NotifySettings, name: str) -> Sequence[Route]:
     if not settings.route:
-        raise bad_usage("the configuration has no [[notify.route]]")
+        raise bad_usage(
+            "the configuration has no [[notify.route]]: docs/notifications.md says how to add one"
+        )
     routes = [route for route in settings.route if name in ("", route.name)]
     if not routes:
         known = ", ".join(route.name for route in settings.route)
