@@ -216,4 +216,4 @@ ANNOTATION_COLUMNS: tuple[Column[Annotation], ...] = _columns(
     "annotations", annotation_id=attrgetter("id")
 )
 
-WITHHELD_COLUMNS: tuple[Column[Withheld], ...] = _columns("withheld")
+WITHHELD_COLUMNS: tuple[Column[Withheld], ...] = _columns("withheld", controls=_listed("controls"))
