@@ -52,12 +52,13 @@ POLICY = (
 )
 """Content-Security-Policy of the page: its own style, its own icon, nothing else."""
 
-SOURCES = "sources"
+SOURCES, WITHHELD = "sources", "withheld"
 NAVIGATION = (
     ("", N_("Now")),
     ("events", N_("Events")),
     ("vantages", N_("Vantage points")),
     (SOURCES, N_("What others measure")),
+    (WITHHELD, N_("What platforms withhold")),
 )
 
 
@@ -71,6 +72,8 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
     """Whether single vantages may be seen."""
     follows: bool = False
     """Whether a source of others' measurements is followed."""
+    withholds: bool = False
+    """Whether pages are looked at that platforms may withhold."""
     path: str
     """As in `events/0123`, without the slash in front."""
     query: Mapping[str, str]
@@ -102,7 +105,11 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
 def render(name: str, reader: Reader, at: datetime, **context: object) -> str:
     """A template as HTML, as of that moment (UTC)."""
     words = reader.words
-    hidden = {*([] if reader.operator else ["vantages"]), *([] if reader.follows else [SOURCES])}
+    hidden = {
+        *([] if reader.operator else ["vantages"]),
+        *([] if reader.follows else [SOURCES]),
+        *([] if reader.withholds else [WITHHELD]),
+    }
     shown = [one for one in NAVIGATION if one[0] not in hidden]
     return (
         _environment()

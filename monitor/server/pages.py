@@ -46,6 +46,7 @@ from monitor.server.page import LONGEST_ID, POLICY, Reader, reader_of, render, t
 from monitor.server.runbook_pages import runbook
 from monitor.server.sources_page import event_lines, sources_shown
 from monitor.server.top_line import top_line
+from monitor.server.withheld_page import withheld_shown
 from monitor.wording.coverage import coverage_now, coverage_remarks, coverage_sentences
 from monitor.wording.events import (
     ending,
@@ -113,6 +114,7 @@ class Pages:
             Route("/platforms/{name}", self._platform),
             Route("/vantages", self._vantages),
             Route("/sources", self._sources),
+            Route("/withheld", self._withheld),
             Route("/runbooks/{name}", self._runbook),
             Route("/docs", self._to_documents),
             Route("/docs/{path:path}", self._document),
@@ -281,6 +283,12 @@ class Pages:
         snapshot = self._publisher.snapshot
         return await _page("sources.html", reader, at, lambda: sources_shown(reader, snapshot, at))
 
+    async def _withheld(self, request: Request) -> Response:
+        reader, at = self._reader(request), self._publisher.now()
+        snapshot = self._publisher.snapshot
+        shown = withheld_shown(reader, snapshot)
+        return await _page("withheld.html", reader, at, lambda: shown)
+
     async def _events(self, request: Request) -> Response:
         reader, at = self._reader(request), self._publisher.now()
         try:
@@ -353,8 +361,12 @@ class Pages:
 
     def _reader(self, request: Request) -> Reader:
         """The reader who sends a request, with the pages that there are."""
-        follows = bool(self._publisher.snapshot.sources)
-        return msgspec.structs.replace(reader_of(request), follows=follows)
+        snapshot = self._publisher.snapshot
+        return msgspec.structs.replace(
+            reader_of(request),
+            follows=bool(snapshot.sources),
+            withholds=bool(snapshot.page_looks),
+        )
 
 
 NOTHING = Evidence(networks=(), more_networks=0, log=(), reviews=(), annotations=())
