@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from monitor.acting.acts import COMMAND_LINE, act_of
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
@@ -17,6 +18,7 @@ from monitor.config.filters import Filters
 from monitor.config.settings import Settings
 from monitor.wording.visible_text import visible
 from storage.store import Store
+from storage.values.acts import ActKind
 from storage.values.reviews import Annotation
 from storage.values.steady_clock import utc_now
 
@@ -31,7 +33,8 @@ def import_file(
     """Add the annotations of a CSV file that are not stored yet."""
     settings = load_settings(config)
     annotations = _read(file, settings)
-    new = with_store(settings, lambda store: store.add_annotations(annotations))
+    act = act_of(COMMAND_LINE, utc_now(), ActKind.ANNOTATE, "annotations", f"{len(annotations)}")
+    new = with_store(settings, lambda store: store.add_annotations(annotations, act))
     typer.echo(f"{new} added, {len(annotations) - new} there already", err=True)
 
 
@@ -79,7 +82,8 @@ def remove(
                 f"there is no annotation {', '.join(map(repr, unknown))}: "
                 "`shutwatch annotate list` shows all; nothing was removed"
             )
-        return await store.remove_annotations(ids)
+        act = act_of(COMMAND_LINE, utc_now(), ActKind.REMOVE_ANNOTATION, " ".join(ids))
+        return await store.remove_annotations(ids, act)
 
     typer.echo(f"{with_store(load_settings(config), delete)} removed", err=True)
 

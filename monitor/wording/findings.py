@@ -111,6 +111,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Names and numbers in its sentences; never a password."""
 
     @property
+    def key(self) -> str:
+        """The same for the same finding: what was found, and its names."""
+        return " ".join([self.what, *(f"{name}={self.values[name]}" for name in self.values)])
+
+    @property
     def level(self) -> Level:
         """How much it matters."""
         return _LEVELS.get(self.what, Level.PROBLEM)

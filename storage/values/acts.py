@@ -1,8 +1,27 @@
 """What people decide about the monitor itself: the log of it, and what holds for a time."""
 
 from datetime import datetime
+from enum import StrEnum
 
 import msgspec
+
+
+class ActKind(StrEnum):
+    """What a person did."""
+
+    CONFIRM = "confirm"
+    REJECT = "reject"
+    NOTE = "note"
+    ANNOTATE = "annotate"
+    REMOVE_ANNOTATION = "remove_annotation"
+    QUARANTINE = "quarantine"
+    RELEASE = "release"
+    REPORT = "report"
+    MUTE = "mute"
+    UNMUTE = "unmute"
+    TEST = "test"
+    """Of notifications."""
+    ACKNOWLEDGE = "acknowledge"
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,8 +33,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     """UTC."""
     who: str
     """The user who was signed in to the page; empty for the command line, where nobody signs in."""
-    what: str
-    """As in `monitor.acting.acts.What`."""
+    what: ActKind
     target: str
     """What it was done to, such as `event 3f1c9a7be0d24c55`; never an address."""
     detail: str = ""

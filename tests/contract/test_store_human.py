@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from storage.open_store import sql_store
 from storage.store import StorageError, Store
-from storage.values.acts import Acknowledgement, Act, Mute
+from storage.values.acts import Acknowledgement, Act, ActKind, Mute
 from storage.values.reviews import AnnotationKind, Mark, deciding_review
 from tests.contract.cycles import annotation, at, cycle, event, log_entry, review
 from tests.contract.listing import contents
@@ -173,7 +173,7 @@ async def test_annotations_of_a_place_and_time(store: Store) -> None:
     assert await store.annotations("BR") == [elsewhere]
 
 
-def _act(number: int, what: str = "mute") -> Act:
+def _act(number: int, what: ActKind = ActKind.MUTE) -> Act:
     return Act(id=f"act-{number}", at=at(number), who="asma", what=what, target="country PK")
 
 
@@ -185,19 +185,19 @@ async def test_every_act_is_in_the_audit_log_with_what_it_did(
     store = make_store()
     await store.open()
     await _with_event(store)
-    await store.add_review(review(of="event-1"), _act(1, "confirm"))
+    await store.add_review(review(of="event-1"), _act(1, ActKind.CONFIRM))
     with pytest.raises(StorageError):
-        await store.add_review(review(of="event-0"), _act(2, "confirm"))
-    assert await store.add_annotations([annotation()], _act(3, "annotate")) == 1
-    assert await store.add_annotations([annotation()], _act(4, "annotate")) == 0
+        await store.add_review(review(of="event-0"), _act(2, ActKind.CONFIRM))
+    assert await store.add_annotations([annotation()], _act(3, ActKind.ANNOTATE)) == 1
+    assert await store.add_annotations([annotation()], _act(4, ActKind.ANNOTATE)) == 0
     mute = Mute(country="", event="event-1", until=at(900), at=at(5))
     await store.mute(mute, _act(5))
     assert await store.mutes() == [mute]
-    assert await store.unmute("", "event-1", _act(6, "unmute"))
-    assert not await store.unmute("", "event-1", _act(7, "unmute"))
+    assert await store.unmute("", "event-1", _act(6, ActKind.UNMUTE))
+    assert not await store.unmute("", "event-1", _act(7, ActKind.UNMUTE))
     known = Acknowledgement(finding="no_asn", at=at(8))
-    await store.acknowledge(known, _act(8, "acknowledge"))
-    await store.note(_act(9, "report"))
+    await store.acknowledge(known, _act(8, ActKind.ACKNOWLEDGE))
+    await store.note(_act(9, ActKind.REPORT))
     await store.close()
     store = make_store()
     await store.open()
