@@ -40,7 +40,10 @@ log = logger(__name__)
 OPEN = frozenset({"/-/healthy", "/-/ready", "/icon.svg"})
 """Paths open to everybody: health, readiness and the icon."""
 
-OPERATORS_ONLY = ("/metrics/", "/vantages/", "/actions/", "/-/", "/api/v1/vantages/")
+OPERATORS_ONLY = (
+    *("/metrics/", "/vantages/", "/actions/", "/sign-in/", "/-/"),
+    "/api/v1/vantages/",
+)
 """Paths that are never public, with all below them: they name vantages or are for operators."""
 
 REALM = 'Basic realm="shutwatch", charset="UTF-8"'

@@ -34,6 +34,8 @@ LEVELS: Mapping[Level, str] = {
     Level.PROBLEM: N_("to do"),
 }
 DONE = N_("done")
+KNOWN = N_("acknowledged")
+"""Somebody knows of it, and leaves it so."""
 WORKS = N_("Vantage %(vantage)s works.")
 
 
