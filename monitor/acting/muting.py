@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from monitor.acting.acts import ActError, act_of
 from storage.store import Store
 from storage.values.acts import ActKind, Mute
-from storage.values.times import time_text
 
 LONGEST = timedelta(days=30)
 """Nobody is forgotten for ever by a mistake."""
@@ -19,7 +18,7 @@ async def mute(
     if not timedelta() < lasting <= LONGEST:
         raise ActError(f"a mute lasts up to {LONGEST.days} days")
     made = Mute(country=country, event=event, until=now + lasting, at=now)
-    detail = f"until {time_text(made.until)}"
+    detail = f"until {made.until:%Y-%m-%d %H:%M} UTC"
     await store.mute(made, act_of(who, now, ActKind.MUTE, _target(country, event), detail))
     return made
 
