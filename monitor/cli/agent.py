@@ -22,7 +22,6 @@ from monitor.agent.paths import (
     usual_folder,
 )
 from monitor.agent.revocation import RevokedKeyError
-from monitor.agent.run_agent import run as run_agent
 from monitor.agent.service import ServiceError, Systemd, remove
 from monitor.agent.status import lines, status_of
 from monitor.agent.traces import CONFIG as CONFIG_NAME
@@ -63,6 +62,9 @@ def run(config: AgentConfig = None) -> None:
     """Measure and send until stopped."""
     settings, _ = _agent(config)
     configure(settings.log)
+    # Half of what this module would load; `status` is asked for often, on small machines.
+    from monitor.agent.run_agent import run as run_agent
+
     asyncio.run(run_agent(settings))
 
 
