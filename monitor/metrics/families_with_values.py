@@ -34,6 +34,7 @@ from monitor.wording.functions import function_in_words
 from monitor.wording.local_time import local_text, utc_text
 from monitor.wording.sources import witness_in_message
 from monitor.wording.visible_text import visible
+from monitor.wording.withheld import withheld_sentence
 from monitor.wording.words import words_in
 
 PREFIX = "shutwatch_"
@@ -688,6 +689,21 @@ def second_witness(snapshot: Snapshot, _: datetime) -> Rows:
                 ),
                 1,
             )
+
+
+@info(*PAIR, "kind", "url", "text")
+def withheld(snapshot: Snapshot, _: datetime) -> Rows:
+    """A post, account or video that its platform withholds in a country, also in words."""
+    words = words_in()
+    for one in snapshot.withheld:
+        text = withheld_sentence(words, one)
+        yield (one.country, one.platform, one.kind, one.url, text), 1
+
+
+@gauge("country", "said")
+def withheld_pages(snapshot: Snapshot, _: datetime) -> Rows:
+    """Pages that are looked at for what platforms withhold, by what they said last."""
+    yield from Counter((one.country, one.said) for one in snapshot.page_looks).items()
 
 
 def shown_families(snapshot: Snapshot) -> Iterator[Family]:

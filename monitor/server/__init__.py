@@ -12,6 +12,9 @@
     public_share.py      the public's share of the processor
     headers.py           security headers of every response
     reload_route.py      `POST /-/reload`
+    actions.py           what editors do, by one door, and the audit log
+    own_forms.py         forms that only our own pages can send
+    report_jobs.py       reports that editors have made
     pages.py             the pages
     page.py              what all pages share: templates, style, links, language
     templates/           HTML, style and icon

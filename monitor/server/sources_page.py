@@ -18,6 +18,7 @@ from monitor.wording.sources import (
     OWN_AGREE,
     OWN_REACH,
     OWN_SILENT,
+    aside,
     drop,
     health,
     seen,
@@ -47,6 +48,7 @@ def sources_shown(reader: Reader, snapshot: Snapshot, at: datetime) -> dict[str,
                     answered=view.state.answered_at is not None,
                     answers=view.answers(at),
                 ),
+                "aside": aside(words, view.kind, view.aside.problem),
                 "events": [
                     (*line, own_position(words, snapshot, line[0], at))
                     for line in event_lines(words, view, titles)

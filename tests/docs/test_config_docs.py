@@ -21,6 +21,7 @@ from monitor.config.settings import (
     ThrottlingSettings,
     TimestampSettings,
     VantageCheckSettings,
+    WithheldSettings,
 )
 from monitor.config.toml_problem import ConfigError
 from monitor.logs import LogSettings
@@ -45,6 +46,7 @@ HEADINGS = {
     "retention": "`[retention]`",
     "archive": "`[archive]`",
     "timestamps": "`[timestamps]`",
+    "withheld": "`[withheld]`",
     "notify": "`[notify]`",
     "notify.route": "`[[notify.route]]`",
     "server": "`[server]`",
@@ -151,6 +153,7 @@ def test_every_setting_can_be_given() -> None:
         "retention": RetentionSettings,
         "archive": ArchivePlace,
         "timestamps": TimestampSettings,
+        "withheld": WithheldSettings,
         "server": ServerSettings,
         "collector": CollectorSettings,
         "agent": AgentSetup,
