@@ -22,7 +22,6 @@ from monitor.agent.paths import (
     usual_folder,
 )
 from monitor.agent.revocation import RevokedKeyError
-from monitor.agent.run_agent import run as run_agent
 from monitor.agent.service import ServiceError, Systemd, remove
 from monitor.agent.status import lines, status_of
 from monitor.agent.traces import CONFIG as CONFIG_NAME
@@ -61,6 +60,8 @@ app.command("join")(join)
 @exit_on(KeyFileError, RunsAlreadyError, RevokedKeyError, code=BAD_USAGE)
 def run(config: AgentConfig = None) -> None:
     """Measure and send until stopped."""
+    from monitor.agent.run_agent import run as run_agent  # which the other commands do without
+
     settings, _ = _agent(config)
     configure(settings.log)
     asyncio.run(run_agent(settings))

@@ -22,7 +22,6 @@ from monitor.agent.join import (
     terms,
 )
 from monitor.agent.paths import AgentFiles, files_of, usual_folder
-from monitor.agent.run_agent import run as run_agent
 from monitor.agent.saved_state import LAST_CYCLE, RECEIPT, LastCycle, LastReceipt, recalled
 from monitor.agent.service import ServiceError, Systemd, install, obstacle, this_program
 from monitor.agent.traces import CONFIG
@@ -96,6 +95,8 @@ def join(
         typer.echo(f"To start it:\n  {command}")
     elif why := obstacle(systemd, folder, program):
         typer.echo(f"Not a service: {why}. It runs here until you stop it. Later:\n  {command}")
+        from monitor.agent.run_agent import run as run_agent
+
         said = threading.Thread(target=_say_first, args=(files, settings, began), daemon=True)
         said.start()
         configure(settings.log)

@@ -1,16 +1,22 @@
-"""Bring a database to this version's tables, from any older version, all or nothing."""
+"""Bring a database to this version's tables, from any older version, all or nothing.
 
+Alembic is imported only where the tables are not those of this version: it takes as long to load as
+all else that a command needs.
+"""
+
+import re
 import threading
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
 from storage.store import StorageError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 _LOCK = 0x73687574776D6967
@@ -30,6 +36,8 @@ def migrate(
     tables, leaving it as it was.
     """
     with read.connect() as connection:
+        if _is_newest_by_name(connection, scripts):
+            return
         if _is_current(connection, _revisions(scripts), name):
             return
         if not create and version_of(connection)[0] is None:
@@ -41,6 +49,8 @@ def migrate(
         if write.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         # Another process may have migrated while this one waited: then nothing is left to do.
+        from alembic import command
+
         config = _config(scripts)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -48,6 +58,8 @@ def migrate(
 
 def version_of(connection: Connection) -> tuple[str | None, str]:
     """The version of the tables that are there, None when there are none, and this release's."""
+    from alembic.migration import MigrationContext
+
     return MigrationContext.configure(connection).get_current_revision(), newest_version()
 
 
@@ -64,19 +76,34 @@ def examined(connection: Connection, name: str) -> tuple[str | None, str]:
     return version_of(connection)
 
 
-def _config(scripts: Path) -> Config:
+def _is_newest_by_name(connection: Connection, scripts: Path) -> bool:
+    """Whether the tables are of the version that the last file is named after, `r0027_….py`."""
+    names = sorted(path.name for path in (scripts / "versions").glob("r*_*.py"))
+    if not names or not inspect(connection).has_table("alembic_version"):
+        return False
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+    return found == re.findall(r"r(\d+)_", names[-1])[:1]
+
+
+def _config(scripts: Path) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     return config
 
 
 @cache
-def _revisions(scripts: Path) -> ScriptDirectory:
+def _revisions(scripts: Path) -> "ScriptDirectory":
     """What is in that folder, whose files are compiled each time they are read."""
+    from alembic.script import ScriptDirectory
+
     return ScriptDirectory.from_config(_config(scripts))
 
 
-def _is_current(connection: Connection, script: ScriptDirectory, name: str) -> bool:
+def _is_current(connection: Connection, script: "ScriptDirectory", name: str) -> bool:
+    from alembic.migration import MigrationContext
+
     found = MigrationContext.configure(connection).get_current_heads()
     known = {revision.revision for revision in script.walk_revisions()}
     if unknown := sorted(set(found) - known):
