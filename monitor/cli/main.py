@@ -41,6 +41,8 @@ COMMANDS = {
     "db": "Back up, restore, check, upgrade or move the database.",
     "password": "Ask for a password and print the line for the file that `[server] users` names.",
     "vantage": "Invite agents, revoke their keys, and quarantine vantages.",
+    "completion": "Print a script that completes commands and options when you press Tab.",
+    "manual": "Print the manual page, for `man`.",
 }
 """The first paragraph of each command's help. `lazy_group` says where each command is."""
 
