@@ -21,10 +21,12 @@ from monitor.measuring.weaknesses import untold, weaknesses
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
+from monitor.notify.apprise_service import AppriseService
 from monitor.recording.annotations_poll import show_annotations
 from monitor.recording.scheduled_retention import Retention
 from monitor.recording.scheduled_stamping import Stamping
 from monitor.server.access import Access
+from monitor.server.actions import Acting
 from monitor.server.app import create_app
 from monitor.server.serve import serve
 from monitor.wording.findings import Finding
@@ -133,6 +135,13 @@ class Monitor:
             access=self._access,
             store=self._store,
             reload=self.reloader.reload,
+            acting=Acting(
+                store=self._store,
+                settings=lambda: self.reloader.settings,
+                service=AppriseService(),
+                wake=self._notifications.delivery.wake,
+                requarantine=self._before,
+            ),
         )
         annotations = partial(show_annotations, self._store, self._publisher, now=utc_now)
         sources = partial(
