@@ -34,6 +34,7 @@ from storage.values.rollup import Availability
 from storage.values.row_kind import RowKind
 from storage.values.selection import Selection
 from storage.values.sourced import SourcedCount, SourcedEvent, SourcedRow, SourceState
+from storage.values.withheld import Withheld
 
 
 class StorageError(Exception):
@@ -263,6 +264,15 @@ class Store(SourceStore, ActStore, Protocol):
 
     async def remove_annotations(self, ids: Collection[str], act: Act | None = None) -> int:
         """Delete the annotations with these ids; returns how many there were."""
+
+    async def save_withheld(self, found: Sequence[Withheld]) -> None:
+        """Store what platforms withhold in a country; each replaces its form before."""
+
+    async def withheld(
+        self, country: str = "", since: datetime | None = None, until: datetime | None = None
+    ) -> list[Withheld]:
+        """What platforms withheld, by when that was first seen: what overlaps the time from `since`
+        (inclusive) to `until` (exclusive)."""
 
     async def annotations(
         self,

@@ -10,7 +10,7 @@ from rich.markup import escape
 from monitor.cli.exits import bad_usage
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import plain_console, print_json, table
+from monitor.cli.output import listing_console, print_json, table
 from monitor.cli.store_options import with_store
 from monitor.notify.apprise_service import AppriseService
 from monitor.notify.settings import NotifySettings, Route
@@ -94,7 +94,9 @@ def _row(notice: Notice, route: Route | None, together: Sequence[Notice]) -> dic
 
 def _chosen(settings: NotifySettings, name: str) -> Sequence[Route]:
     if not settings.route:
-        raise bad_usage("the configuration has no [[notify.route]]")
+        raise bad_usage(
+            "the configuration has no [[notify.route]]: docs/notifications.md says how to add one"
+        )
     routes = [route for route in settings.route if name in ("", route.name)]
     if not routes:
         known = ", ".join(route.name for route in settings.route)
@@ -117,7 +119,4 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
             utc_text(then) if then is not None else "",
             escape(row["reason"]),
         )
-    console = plain_console()
-    if not console.is_terminal:
-        console.width = 500  # a file or pipe has no width to fold ids to
-    console.print(shown)
+    listing_console().print(shown)

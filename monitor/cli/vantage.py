@@ -282,7 +282,8 @@ def _anchor(settings: Settings, named: Path | None) -> bytes:
     file = named or settings.collector.certificate
     if not file:
         return b""
-    with exit_on(OSError, ValueError, code=BAD_USAGE, prefix=f"{file}: "):
+    wrong = exit_on(ValueError, code=BAD_USAGE, prefix=f"{file}: ")
+    with wrong, exit_on(OSError, code=BAD_USAGE):
         chain = x509.load_pem_x509_certificates(Path(file).read_bytes())
     if named is not None and len(chain) != 1:
         raise bad_usage(f"--trust-anchor: {named} holds {len(chain)} certificates: give it one")

@@ -38,6 +38,7 @@ from monitor.config.values import (
     network,
     optional_file,
     optional_listen,
+    page,
     pem_file,
     public_url,
     resolver,
@@ -198,6 +199,12 @@ SOURCE: Shapes = {
 }
 """`[[source]]`."""
 
+WITHHELD: Shapes = {
+    "pages": listed(page),
+    "every": duration("1h", "7d"),
+}
+"""`[withheld]`."""
+
 SOURCE_REQUIRED = {
     "kind": 'say whose measurements: kind = "ooni"',
     "countries": 'name the countries: countries = ["PK"]',
@@ -233,6 +240,7 @@ TABLES: Mapping[str, frozenset[str]] = {
         "vantage_check": VANTAGE_CHECK,
         "vantage": VANTAGE,
         "source": SOURCE,
+        "withheld": WITHHELD,
         "references": ("uplink", "international", "popular", "address", "domestic", "udp"),
         "catalog": ("platforms", "file"),
         "fingerprints": FINGERPRINTS,

@@ -35,6 +35,7 @@ from monitor.config.keys_by_table import (
     VANTAGE,
     VANTAGE_CHECK,
     VANTAGE_REQUIRED,
+    WITHHELD,
     elsewhere,
 )
 from monitor.config.loopback import is_loopback
@@ -49,6 +50,7 @@ from monitor.config.settings import (
     ThrottlingSettings,
     TimestampSettings,
     VantageCheckSettings,
+    WithheldSettings,
 )
 from monitor.config.sources import read_sources
 from monitor.config.toml_node import (
@@ -143,6 +145,7 @@ def _values(root: Node, catalog: Catalog) -> dict[str, Any]:
                 "retention": _section(RetentionSettings, RETENTION, "raw", "hourly"),
                 "archive": _archive,
                 "timestamps": _section(TimestampSettings, TIMESTAMPS),
+                "withheld": _section(WithheldSettings, WITHHELD),
                 "log": _section(LogSettings, LOG),
                 "server": _server,
                 "collector": read_collector,

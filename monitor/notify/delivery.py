@@ -21,7 +21,7 @@ from monitor.notify.message import Section, batches, message, section
 from monitor.notify.message_value import Message
 from monitor.notify.message_words import message_words
 from monitor.notify.notice_kinds import CLOSING, NoticeKind
-from monitor.notify.notices_for_targets import is_news, notices_of, wanted
+from monitor.notify.queued_notices import is_news, notices_of, wanted
 from monitor.notify.related_events import RelatedEvents, relatives
 from monitor.notify.settings import NotifySettings, Route, Target
 from monitor.notify.still_due import OVERTAKEN, DueNotice, Key, plan

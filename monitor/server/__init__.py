@@ -31,6 +31,7 @@
     measurement_view.py  one measurement next to its control, layer by layer
     timeline_chart.py    events as bars on a time axis
     runbook_pages.py     what to do about each alert
+    documents.py         the documents as a site
     api/                 the readers' API, JSON and CSV
 
 Only `monitor.app`, `monitor.collector`, `monitor.demo` and `monitor.cli` may import it.

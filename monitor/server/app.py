@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -16,6 +17,7 @@ from monitor.metrics.scrapes import Scrapes
 from monitor.server.access import Access, Gate, sees_vantages
 from monitor.server.actions import Acting, Actions
 from monitor.server.api import create_api
+from monitor.server.documents import FOLDER as DOCUMENTS
 from monitor.server.event_filter import shown_names
 from monitor.server.headers import SecurityHeaders
 from monitor.server.own_forms import FormTokens
@@ -37,6 +39,7 @@ def create_app(
     access: Access | None = None,
     store: Store | None = None,
     reload: Reload | None = None,
+    documents: Path = DOCUMENTS,
     acting: Acting | None = None,
 ) -> Starlette:
     """The application over one publisher.
@@ -44,7 +47,8 @@ def create_app(
     `ready` returns whether there is anything to show, and the reason; the default asks the
     publisher. `access` decides who gets in; the default admits everybody. With a `store`,
     the application serves `/api/v1` and the pages show history. With `reload`, it serves the
-    route that reloads the configuration. With `acting`, editors may act on the pages.
+    route that reloads the configuration. `documents` is the folder of the site at `/docs`. With
+    `acting`, editors may act on the pages.
 
     Slow work runs in a thread, so that writing thousands of samples does not block the probes'
     event loop: Starlette runs plain functions in a thread, the pages start their own. Each request
@@ -90,7 +94,9 @@ def create_app(
     )
     tokens = FormTokens() if acting is not None else None
     quarantines = acting.store.quarantines if acting is not None else None
-    pages = Pages(publisher, store, public_view, lambda: gate.public, tokens, quarantines)
+    pages = Pages(
+        publisher, store, public_view, lambda: gate.public, documents, tokens, quarantines
+    )
     acts = (
         Actions(publisher, acting, tokens, pages.reader).routes()
         if acting is not None and tokens is not None

@@ -21,7 +21,7 @@ from starlette.responses import HTMLResponse
 
 from monitor import __version__
 from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus
-from monitor.metrics.published_state import Snapshot
+from monitor.metrics.current_knowledge import Snapshot
 from monitor.server.access import sees_vantages
 from monitor.wording.acts import ACTS, COMMAND_LINE
 from monitor.wording.changes import change_in_words
@@ -68,13 +68,14 @@ PAGE_POLICY = f"{POLICY}; script-src {_source(SCRIPT)}; connect-src 'self'"
 POLICY_WITH_FORMS = PAGE_POLICY.replace("form-action 'none'", "form-action 'self'")
 """For those who may act."""
 
-SOURCES = "sources"
+SOURCES, WITHHELD = "sources", "withheld"
 NAVIGATION = (
     ("", N_("Now")),
     ("events", N_("Events")),
     ("vantages", N_("Vantage points")),
     ("actions", N_("Actions")),
     (SOURCES, N_("What others measure")),
+    (WITHHELD, N_("What platforms withhold")),
 )
 
 
@@ -88,6 +89,8 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
     """Whether single vantages may be seen."""
     follows: bool = False
     """Whether a source of others' measurements is followed."""
+    withholds: bool = False
+    """Whether pages are looked at that platforms may withhold."""
     acting: bool = False
     """Whether this server has the page of what editors did."""
     may_sign_in: bool = False
@@ -138,6 +141,7 @@ def render(name: str, reader: Reader, at: datetime, **context: object) -> str:
         *([] if reader.operator else ["vantages"]),
         *([] if reader.operator and reader.acting else ["actions"]),
         *([] if reader.follows else [SOURCES]),
+        *([] if reader.withholds else [WITHHELD]),
     }
     shown = [one for one in NAVIGATION if one[0] not in hidden]
     return (

@@ -1,19 +1,21 @@
-"""The pages: the present, events, one event and its evidence, countries, vantages, runbooks.
+"""The pages: the present, events, one event and its evidence, countries, vantages, documents.
 
 The present comes from the publisher's snapshot, the past from the store, in its own threads. A page
 is rendered in a thread too, so that nothing blocks the event loop of the probes.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from monitor.analysis.coverage import Coverage
@@ -25,11 +27,13 @@ from monitor.export.coverage import stored_coverage
 from monitor.export.kinds import Kind
 from monitor.export.public_view import PublicView
 from monitor.logs import logger
-from monitor.metrics.published_state import Snapshot, VantageView
+from monitor.metrics.current_knowledge import Snapshot, VantageView
 from monitor.metrics.publisher import Publisher
 from monitor.server import timeline_chart as timeline
 from monitor.server.access import editor_of
 from monitor.server.checklist import checklist
+from monitor.server.documents import FOLDER as DOCUMENTS
+from monitor.server.documents import built_site
 from monitor.server.embedded import Embedded
 from monitor.server.event_filter import DAYS, LABELS, EventFilter, filter_lines
 from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader, public_evidence
@@ -44,6 +48,7 @@ from monitor.server.page import LONGEST_ID, Reader, age, page, reader_of, titles
 from monitor.server.runbook_pages import runbook
 from monitor.server.sources_page import event_lines, sources_shown
 from monitor.server.top_line import top_line
+from monitor.server.withheld_page import withheld_shown
 from monitor.wording.coverage import coverage_now, coverage_remarks, coverage_sentences
 from monitor.wording.events import (
     ending,
@@ -89,12 +94,14 @@ class Pages:
         store: Store | None = None,
         view: Callable[[], PublicView] = PublicView,
         public: Callable[[], bool] = bool,
+        documents: Path = DOCUMENTS,
         tokens: FormTokens | None = None,
         quarantines: Callable[[], Awaitable[Sequence[Quarantine]]] | None = None,
     ) -> None:
         """Without a store the pages show the present only. `view` is what readers see who are no
-        operators, `public` returns whether there are such readers. Without `tokens` nobody may
-        act; `quarantines` reads which vantages are in quarantine."""
+        operators, `public` returns whether there are such readers. `documents` is the folder of
+        the built site. Without `tokens` nobody may act; `quarantines` reads which vantages are in
+        quarantine."""
         self._publisher = publisher
         self._store = store
         self._view = view
@@ -104,6 +111,7 @@ class Pages:
         self._evidence = EvidenceReader(store) if store is not None else None
         self._listed = ListedEvents(publisher, store, view)
         self._feeds = Feeds(publisher, self._listed)
+        self._documents = documents
         self._embedded = Embedded(publisher, self._listed, public)
 
     def routes(self) -> list[Route]:
@@ -116,7 +124,10 @@ class Pages:
             Route("/platforms/{name}", self._platform),
             Route("/vantages", self._vantages),
             Route("/sources", self._sources),
+            Route("/withheld", self._withheld),
             Route("/runbooks/{name}", self._runbook),
+            Route("/docs", self._to_documents),
+            Route("/docs/{path:path}", self._document),
             *self._feeds.routes(),
             *self._embedded.routes(),
         ]
@@ -279,6 +290,19 @@ class Pages:
             return await self.problem(request, LookupError())
         return await page("runbook.html", reader, at, lambda: {"runbook": found})
 
+    async def _to_documents(self, _: Request) -> Response:
+        # Relative, so that it leads to no other host.
+        return RedirectResponse("docs/")
+
+    async def _document(self, request: Request) -> Response:
+        site = await asyncio.to_thread(built_site, self._documents)
+        if found := site.document(request.path_params["path"]):
+            return found
+        if site.files:
+            return await self.problem(request, LookupError())
+        reader, at = self.reader(request), self._publisher.now()
+        return await page("no_documents.html", reader, at, dict, status=404)
+
     async def _vantages(self, request: Request) -> Response:
         reader, at = self.reader(request), self._publisher.now()
         if not reader.operator:
@@ -301,6 +325,12 @@ class Pages:
         reader, at = self.reader(request), self._publisher.now()
         snapshot = self._publisher.snapshot
         return await page("sources.html", reader, at, lambda: sources_shown(reader, snapshot, at))
+
+    async def _withheld(self, request: Request) -> Response:
+        reader, at = self.reader(request), self._publisher.now()
+        snapshot = self._publisher.snapshot
+        shown = withheld_shown(reader, snapshot)
+        return await page("withheld.html", reader, at, lambda: shown)
 
     async def _events(self, request: Request) -> Response:
         reader, at = self.reader(request), self._publisher.now()
@@ -376,9 +406,11 @@ class Pages:
         """The reader who sends a request, with what there is for them."""
         editor = editor_of(request) if self._tokens is not None else ""
         token = self._tokens.make(editor, self._publisher.now()) if self._tokens and editor else ""
+        snapshot = self._publisher.snapshot
         return msgspec.structs.replace(
             reader_of(request),
-            follows=bool(self._publisher.snapshot.sources),
+            follows=bool(snapshot.sources),
+            withholds=bool(snapshot.page_looks),
             acting=self._tokens is not None,
             may_sign_in=self._public(),
             editor=editor,

@@ -306,6 +306,17 @@ annotation = Table(
     PrimaryKeyConstraint("country", "since", "id"),
 )
 
+withheld = Table(
+    "withheld",
+    metadata,
+    *_text("country", "url", "since", "platform", "kind", "seen_at"),
+    *_maybe_text("over_at"),
+    Column("rounds", Integer, nullable=False),
+    *_text("controls"),
+    Column("named", Boolean, nullable=False),
+    PrimaryKeyConstraint("country", "url", "since"),
+)
+
 outbox = Table(
     "outbox",
     metadata,

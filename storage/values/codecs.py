@@ -12,6 +12,7 @@ from storage.values.outbox import Notice
 from storage.values.rejudging import Rejudging
 from storage.values.reviews import Annotation, Review
 from storage.values.sourced import SourcedEvent, SourcedRow, StoredSource
+from storage.values.withheld import Withheld
 
 MEASUREMENT = Codec(Measurement, packed=("observations",))
 VERDICT = Codec(Verdict)
@@ -35,4 +36,5 @@ STAMP = Codec(HeadStamp)
 SOURCED_ROW = Codec(SourcedRow)
 SOURCED_EVENT = Codec(SourcedEvent)
 SOURCE_STATE = Codec(StoredSource)
+WITHHELD = Codec(Withheld)
 WAITING = Codec(WaitingCycle)

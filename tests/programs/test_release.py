@@ -86,12 +86,17 @@ def test_the_wheel_holds_the_program_and_the_archive_its_source(released: Path) 
     (source,) = released.glob("*.tar.gz")
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    assert {"monitor/report/verify.py", "monitor/server/runbooks/ShutwatchClockSkew.md"} <= set(
-        names
-    )
+    assert {
+        "shutwatch/monitor/report/verify.py",
+        "shutwatch/monitor/server/runbooks/ShutwatchClockSkew.md",
+        "shutwatch/monitor/server/site/index.html",
+        "shutwatch/monitor/server/site/runbooks/ShutwatchClockSkew.html",
+    } <= set(names)
     tracked = set(_run(ROOT, "git", "ls-files").stdout.splitlines())
-    ours = {name for name in names if ".dist-info/" not in name and "/runbooks/" not in name}
-    assert ours <= tracked
+    made = (".dist-info/", "/runbooks/", "/server/site/")
+    ours = {name.removeprefix("shutwatch/") for name in names if not any(map(name.count, made))}
+    started = {name.rpartition("start/shutwatch/")[2] for name in tracked if "start/" in name}
+    assert ours <= tracked | started
     with tarfile.open(source) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
     assert {"monitor/report/verify.py", "Makefile", "PKG-INFO"} <= inside

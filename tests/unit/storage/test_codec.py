@@ -1,6 +1,7 @@
 """Values to cells and back: for every value a type can hold, not only for those we thought of."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -30,6 +31,7 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
 }
 
 
+@cache
 def _values(kind: type[Any]) -> st.SearchStrategy[Any]:
     """Any value of a struct type, built from the strategies of its fields."""
     hints = get_type_hints(kind)

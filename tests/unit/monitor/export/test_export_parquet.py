@@ -29,6 +29,7 @@ from tests.contract.cycles import (
     event,
     measurement,
     review,
+    withheld,
 )
 from tests.worlds.memory_store import MemoryStore
 
@@ -46,6 +47,7 @@ async def store() -> AsyncIterator[Store]:
     await store.save(cycle(2, measurements=(odd, named)))
     await store.add_review(review())
     await store.add_annotations([annotation(platform="x"), annotation(60, 90, platform="x")])
+    await store.save_withheld([withheld()])
     yield store
     await store.close()
 
@@ -146,5 +148,5 @@ app(["export", "parquet", "events", "-c", "{config}", "-o", "{tmp_path}/out.parq
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "pip install 'shutwatch[parquet]'" in done.stderr
+    assert "-m pip install 'pyarrow>=" in done.stderr
     assert not (tmp_path / "out.parquet").exists()
