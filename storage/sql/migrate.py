@@ -3,6 +3,7 @@
 import threading
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from alembic import command
 from alembic.config import Config
@@ -62,6 +63,25 @@ def examined(connection: Connection, name: str) -> tuple[str | None, str]:
     """As `version_of`. StorageError for tables of a newer release, or of another program."""
     _is_current(connection, _revisions(MIGRATIONS), name)
     return version_of(connection)
+
+
+class Step(NamedTuple):
+    """One migration."""
+
+    version: str
+    what: str
+    """What it changes, in one sentence."""
+
+
+def steps_after(version: str | None) -> tuple[Step, ...]:
+    """The migrations from tables of that version to this release's, in their order; None for a
+    database without tables."""
+    if version == newest_version():
+        return ()
+    script = _revisions(MIGRATIONS)
+    found = script.iterate_revisions("head", version or "base")
+    steps = [Step(one.revision, (one.doc or "").partition("\n")[0]) for one in found]
+    return tuple(reversed(steps))
 
 
 def _config(scripts: Path) -> Config:
