@@ -4,17 +4,18 @@ ARG BASE=docker.io/library/python:3.13-slim-trixie
 FROM ${BASE} AS build
 WORKDIR /src
 RUN python -m venv /opt/shutwatch
-COPY requirements/build.lock requirements/run.lock requirements/
+COPY requirements/release.lock requirements/run.lock requirements/
 RUN /opt/shutwatch/bin/pip install --no-cache-dir --require-hashes -r requirements/run.lock \
  && python -m venv /opt/build \
- && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.lock
-COPY pyproject.toml README.md LICENSE ./
+ && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/release.lock
+COPY pyproject.toml mkdocs.yml README.md LICENSE ./
 COPY monitor monitor
 COPY probes probes
 COPY storage storage
 COPY dashboards dashboards
-COPY docs/runbooks docs/runbooks
-RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation -w /dist . \
+COPY docs docs
+RUN /opt/build/bin/zensical build \
+ && /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation -w /dist . \
  && /opt/shutwatch/bin/pip install --no-cache-dir --no-deps /dist/*.whl
 
 FROM ${BASE}

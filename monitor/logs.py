@@ -63,11 +63,12 @@ class BoundedRate(logging.Filter):
             record.msg = f"{record.msg} ({left_out} such lines left out before)"
 
 
-def configure(settings: LogSettings, stream: TextIO = sys.stderr) -> None:
-    """Set up logging for the process, library logs included.
+def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
+    """Set up logging for the process, library logs included, by default to standard error.
 
     A file that it writes to, and that everybody may read, is its owner's alone from now on.
     """
+    stream = stream or sys.stderr
     _keep_private(stream)
     as_json = settings.format == "json" or (settings.format == "auto" and not stream.isatty())
     renderer: structlog.typing.Processor = (

@@ -28,6 +28,7 @@ git archive HEAD | tar -x -C "$work/source"
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 umask 022
+(cd "$work/source" && "$python" -m zensical build) >"$work/said" 2>&1 || stop "$(cat "$work/said")"
 (cd "$work/source" && "$python" -m hatchling build -d "$work/out") >"$work/said" 2>&1 ||
   stop "$(cat "$work/said")"
 version=$("$python" -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["project"]["version"])')

@@ -5,6 +5,7 @@ have tested other networks and hours.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -32,6 +33,35 @@ class Position(StrEnum):
     """It saw the whole country fail while a platform is said to be blocked."""
 
 
+class OpinionKind(StrEnum):
+    """What a source's own program says."""
+
+    BEGINS = "begins"
+    """Blocking began on a network."""
+    ENDS = "ends"
+    """It ended there."""
+    SCORE = "score"
+    """How sure it is of a block there."""
+
+
+class Opinion(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source's own program makes of tests of one platform on one network. It reads the tests
+    that the source publishes, so it is an annotation, and no witness more."""
+
+    country: str
+    asn: int
+    platform: str
+    kind: OpinionKind
+    at: datetime
+    """UTC; when it noticed, not when it happened; of a score, until when the tests go."""
+    sign: str = ""
+    """In its own words: a layer, as `tls`, or a failure, as `tls.connection_reset`."""
+    score: float = 0.0
+    """From 0 to 1; of a score alone."""
+    tests: int = 0
+    """That the score is made of."""
+
+
 class OnNetwork(msgspec.Struct, frozen=True, kw_only=True):
     """What a source has of one network."""
 
@@ -54,6 +84,8 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True):
     """Every network that it has tests of, by AS number."""
     grade: Evidence = Evidence.NONE
     """How much its failing tests prove by themselves; none where the source has no grade."""
+    opinions: tuple[Opinion, ...] = ()
+    """What its own programs made of them, by time; they have no part in the position."""
 
     @property
     def total(self) -> int:
@@ -89,6 +121,8 @@ class OutsideWitness(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it was read since the event began; else nothing is known."""
     drops: tuple[tuple[str, float], ...]
     """Datasource → share (0–1) that was lost at worst, by name."""
+    quiet: tuple[tuple[str, float], ...] = ()
+    """The same of datasources that were looked at and show no drop."""
     of_platform: bool
     """Whether the event is about one platform, of which it sees nothing."""
 

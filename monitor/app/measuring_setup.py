@@ -13,6 +13,7 @@ from monitor.config.settings import Settings
 from monitor.logs import logger
 from monitor.measuring.controls import Controls
 from monitor.measuring.cycle import CycleRunner
+from monitor.measuring.probers import Probers
 from storage.store import Store
 from storage.values.steady_clock import utc_now
 
@@ -35,6 +36,11 @@ class Measuring:
     def controls(self) -> Controls:
         """The controls of the settings in use."""
         return self._schedule.jobs.runner.controls
+
+    @property
+    def probers(self) -> Probers:
+        """What measures by the settings in use."""
+        return self._schedule.jobs.runner.probers
 
     async def run(self) -> None:
         """Measure until cancelled."""

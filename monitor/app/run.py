@@ -10,6 +10,7 @@ from monitor.app.measuring_setup import measuring
 from monitor.app.notify_setup import Notifications
 from monitor.app.run_until_stopped import keep_running, run_until_stopped
 from monitor.app.wiring_shared_with_collector import Monitor, opened_store, publisher_of, show
+from monitor.app.withheld_job import WithheldJob
 from monitor.config.settings import Settings
 from monitor.recording.recorder import Recorder
 from storage.values.steady_clock import utc_now
@@ -29,6 +30,7 @@ async def run(settings: Settings, *, advise: bool = True) -> None:
         async def quarantine() -> None:
             # No part of the file, but an operator who decides expects it to be read on reload.
             await recorder.quarantine(await store.quarantines())
+            publisher.show_events(recorder.book.active)
 
         async def use(new: Settings) -> None:
             await recorder.use(new)
@@ -38,6 +40,9 @@ async def run(settings: Settings, *, advise: bool = True) -> None:
         await recorder.restore()
         own = await stack.enter_async_context(measuring(settings, store, recorder, publisher))
         monitor = Monitor(settings, store, publisher, notifications, own, use, quarantine)
+        withheld = WithheldJob(
+            lambda: monitor.reloader.settings, lambda: own.probers, store, publisher, now=utc_now
+        )
         await run_until_stopped(
             monitor.reloader.ask,
             *monitor.tasks(),
@@ -45,4 +50,5 @@ async def run(settings: Settings, *, advise: bool = True) -> None:
             keep_running(monitor.retention.run),
             keep_running(monitor.stamping.run),
             keep_running(monitor.sources.run),
+            keep_running(withheld.run),
         )

@@ -114,6 +114,8 @@ def examine(
 
     Exit code 3 when something is damaged.
     """
+    if file is not None and file.is_dir():
+        raise bad_usage(f"{file} is a folder: name the file in it")
     url = f"sqlite:///{file}" if file is not None else _database(config)
     name = str(file) if file is not None else _named(url)
     problems = _problems(url)
@@ -278,6 +280,8 @@ def copy_all(
     from storage.sqlite.copying import copy
 
     url = _target(target)
+    if not source.is_file():
+        raise bad_usage(f"there is no file {source}: name the SQLite file to copy")
     columns = (
         TextColumn("copying {task.description}"),
         BarColumn(),
@@ -319,10 +323,13 @@ def _problems_of_archive(settings: Settings) -> list[str]:
 
 
 def _target(written: str) -> str:
-    with exit_on(ValueError, code=BAD_USAGE, prefix="POSTGRES cannot be used, it should be: "):
+    with exit_on(ValueError, code=BAD_USAGE, prefix="POSTGRES: "):
         url = database_url.checked(expander(os.environ)(written))
     if not database_url.is_postgresql(url):
-        raise bad_usage("POSTGRES must be the URL of a PostgreSQL database")
+        raise bad_usage(
+            "POSTGRES must be the URL of a PostgreSQL database, such as "
+            "postgresql://shutwatch@db.example/shutwatch"
+        )
     return url
 
 
@@ -334,7 +341,9 @@ def _database(config: Path | None) -> str:
     """The configured URL; exits when it is in memory only."""
     url = load_settings(config).database
     if url == database_url.MEMORY:
-        raise bad_usage('database is "memory:", which is not a file')
+        raise bad_usage(
+            'database is "memory:", which is not a file: name a configuration with another --config'
+        )
     return url
 
 

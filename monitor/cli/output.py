@@ -81,11 +81,15 @@ def table(*columns: str, title: str | None = None, header_style: str = "bold") -
 
 
 def progress_bar(*columns: Any) -> Progress:
-    """Progress on standard error, gone when done. Default columns: description, bar, m/n, time."""
+    """Progress on standard error, gone when done; none in a file or pipe.
+
+    Default columns: description, bar, m/n, time.
+    """
     shown = columns or (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    return Progress(*shown, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    return Progress(*shown, console=console, transient=True, disable=not console.is_terminal)

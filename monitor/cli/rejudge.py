@@ -41,7 +41,7 @@ def rejudge(
     settings = load_settings(config)
     names = [one.name for one in settings.catalog.platforms]
     if platform and platform not in names:
-        raise bad_usage(f"--platform {platform!r} is not measured: {', '.join(names)}")
+        raise bad_usage(f"--platform {platform!r} is not measured: give one of {', '.join(names)}")
     selection = selection_of(
         settings, Filters(since=since, until=until, country=country, platform=platform)
     )

@@ -7,7 +7,17 @@ from collections.abc import Mapping
 
 from monitor.config.agent import AGENT, origin
 from monitor.config.notify import NOTIFY, ROUTE
-from monitor.config.toml_node import Shapes, flag, listed, member, number, one_of, text, whole
+from monitor.config.toml_node import (
+    Shapes,
+    filled,
+    flag,
+    listed,
+    member,
+    number,
+    one_of,
+    text,
+    whole,
+)
 from monitor.config.values import (
     address,
     api_url,
@@ -28,6 +38,7 @@ from monitor.config.values import (
     network,
     optional_file,
     optional_listen,
+    page,
     pem_file,
     public_url,
     resolver,
@@ -104,6 +115,7 @@ VANTAGE_CHECK: Shapes = {
 
 SERVER: Shapes = {
     "users": users_file,
+    "editors": listed(filled),
     "tokens": tokens_file,
     "public": flag,
     "public_delay": duration("0s", "30d"),
@@ -187,6 +199,12 @@ SOURCE: Shapes = {
 }
 """`[[source]]`."""
 
+WITHHELD: Shapes = {
+    "pages": listed(page),
+    "every": duration("1h", "7d"),
+}
+"""`[withheld]`."""
+
 SOURCE_REQUIRED = {
     "kind": 'say whose measurements: kind = "ooni"',
     "countries": 'name the countries: countries = ["PK"]',
@@ -222,6 +240,7 @@ TABLES: Mapping[str, frozenset[str]] = {
         "vantage_check": VANTAGE_CHECK,
         "vantage": VANTAGE,
         "source": SOURCE,
+        "withheld": WITHHELD,
         "references": ("uplink", "international", "popular", "address", "domestic", "udp"),
         "catalog": ("platforms", "file"),
         "fingerprints": FINGERPRINTS,

@@ -17,6 +17,7 @@ from monitor.notify.settings import NotifySettings
 from monitor.sources.terms import TERMS, SourceKind
 from monitor.wire.catalog_proof import CatalogProof
 from probes.catalog.catalog import Catalog
+from probes.catalog.public_pages import PublicPage
 from probes.settings import ProbeSettings
 from probes.vantage import VantagePoint, VantageRole
 from storage.values.archive_place import NO_ARCHIVE, ArchivePlace
@@ -58,6 +59,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     users: tuple[User, ...] = ()
     """People who may sign in."""
+    editors: tuple[str, ...] = ()
+    """Names of the users who may act on the page; the others may only view it."""
     tokens: tuple[str, ...] = ()
     """SHA-256 digests of the tokens that programs may sign in with."""
     public: bool = False
@@ -164,6 +167,15 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
         return self.url or TERMS[self.kind].api
 
 
+class WithheldSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `[withheld]` table: pages that a platform may withhold in a country."""
+
+    pages: tuple[PublicPage, ...] = ()
+    """Posts, accounts and videos that are looked at; empty: none."""
+    every: float = 21600.0
+    """Seconds between two looks at all of them."""
+
+
 class AgentSetup(msgspec.Struct, frozen=True, kw_only=True):
     """The `[agent]` table: where an agent sends its measurements, and what it keeps until then."""
 
@@ -220,6 +232,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     notify: NotifySettings = NotifySettings()
     sources: tuple[SourceSettings, ...] = ()
     """Whose measurements are followed beside our own."""
+    withheld: WithheldSettings = WithheldSettings()
     vantages: tuple[VantagePoint, ...]
     catalog: Catalog
     """Only the platforms and references that this configuration measures."""

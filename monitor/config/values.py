@@ -35,6 +35,7 @@ from monitor.config.toml_problem import ConfigError
 from monitor.keys.passwords import read_tokens, read_users
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.endpoint_text import parse_endpoint, parse_host, split_host_port
+from probes.catalog.public_pages import PublicPage, public_page
 from probes.vantage import Resolver
 from storage import url as database_url
 
@@ -302,6 +303,16 @@ def _api_url(written: str) -> str:
     )
 
 
+def _page(written: str) -> PublicPage:
+    found = public_page(written)
+    if found is None:
+        raise ValueError(
+            'a post or account of X, or a video of YouTube: "https://x.com/name/status/123", '
+            '"https://x.com/name" or "https://www.youtube.com/watch?v=…"'
+        )
+    return found
+
+
 def _run_link(written: str) -> str:
     if not re.fullmatch(r"\d{1,20}", written, re.ASCII):
         raise ValueError('the number at the end of the link, as in "10042"')
@@ -418,6 +429,7 @@ storage_url = optional(parsed(_storage_url), "")
 api_url = optional(parsed(_api_url), "")
 """The origin of another's API: encrypted, unless it is on this machine; or empty."""
 run_link = optional(parsed(_run_link), "")
+page = parsed(_page)
 """The number of an OONI Run link, or empty."""
 database = parsed(database_url.checked)
 """The URL of a database that this version can use."""

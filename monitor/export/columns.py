@@ -23,6 +23,7 @@ from probes.measurement import Layer, Measurement
 from storage.values.measurement_summary import Summary, summarise
 from storage.values.reviews import Annotation, Review
 from storage.values.rollup import DEFINITION, Availability
+from storage.values.withheld import Withheld
 
 T = TypeVar("T")
 
@@ -214,3 +215,5 @@ REVIEW_COLUMNS: tuple[Column[Review], ...] = _columns(
 ANNOTATION_COLUMNS: tuple[Column[Annotation], ...] = _columns(
     "annotations", annotation_id=attrgetter("id")
 )
+
+WITHHELD_COLUMNS: tuple[Column[Withheld], ...] = _columns("withheld", controls=_listed("controls"))

@@ -21,7 +21,7 @@ def write_dictionary(out: TextIO) -> int:
         (kind.value, column.name, column.unit, plain(column.meaning))
         for kind in (
             *(Kind.EVENTS, Kind.STRETCHES, Kind.VERDICTS, Kind.MEASUREMENTS),
-            *(Kind.AVAILABILITY, Kind.REVIEWS, Kind.ANNOTATIONS),
+            *(Kind.AVAILABILITY, Kind.REVIEWS, Kind.ANNOTATIONS, Kind.WITHHELD),
         )
         for column in columns(kind)
     ]

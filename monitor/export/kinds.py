@@ -14,11 +14,13 @@ from monitor.export.columns import (
     REVIEW_COLUMNS,
     STRETCH_COLUMNS,
     VERDICT_COLUMNS,
+    WITHHELD_COLUMNS,
     Column,
     SummarisedMeasurement,
 )
 from monitor.export.reviews import annotations, reviews
 from monitor.export.stretches import stretch_rows
+from monitor.export.withheld import withheld
 from storage.store import Store
 from storage.values.row_kind import RowKind
 from storage.values.selection import Selection
@@ -34,6 +36,7 @@ class Kind(StrEnum):
     AVAILABILITY = "availability"
     REVIEWS = "reviews"
     ANNOTATIONS = "annotations"
+    WITHHELD = "withheld"
 
 
 class Export(msgspec.Struct, frozen=True):
@@ -95,6 +98,7 @@ EXPORTS = {
     ),
     Kind.REVIEWS: Export(REVIEW_COLUMNS, reviews),
     Kind.ANNOTATIONS: Export(ANNOTATION_COLUMNS, annotations),
+    Kind.WITHHELD: Export(WITHHELD_COLUMNS, withheld),
 }
 
 

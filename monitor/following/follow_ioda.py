@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 import msgspec
 
 from monitor.config.settings import SourceSettings
+from monitor.following.ioda_levels import IodaLevels
 from monitor.following.quota import charged, may_list
 from monitor.sources.ioda_client import PAGE, Alert, IodaClient
-from storage.store import SourceStore
+from storage.store import Store
 from storage.values.sourced import OutsideSignal, SourceState
 
 DATASOURCES = ("bgp", "ping-slash24")
@@ -32,7 +33,7 @@ class IodaFollower:
     def __init__(
         self,
         source: SourceSettings,
-        store: SourceStore,
+        store: Store,
         client: IodaClient,
         *,
         now: Callable[[], datetime],
@@ -42,10 +43,12 @@ class IodaFollower:
         self._store = store
         self._client = client
         self._now = now
+        self._levels = IodaLevels(source, store, client, now=now, charge=self._charge)
         self.state = SourceState()
 
     async def restore(self) -> None:
         """Go on where another process stopped. StorageError."""
+        await self._levels.restore()
         kind = str(self._source.kind)
         self.state = (await self._store.source_states()).get(kind, SourceState())
         asked = ",".join(sorted(self._source.countries))
@@ -65,7 +68,7 @@ class IodaFollower:
             try:
                 part = await self._client.alerts(self._source.countries, since, now, page)
             finally:
-                self.state = charged(self.state, 1, now)
+                self._charge()
             found += part
             if len(part) < PAGE:
                 break
@@ -81,6 +84,10 @@ class IodaFollower:
         )
         await self._store.add_sourced((), str(self._source.kind), state)
         self.state = state
+        await self._levels.poll()
+
+    def _charge(self) -> None:
+        self.state = charged(self.state, 1, self._now())
 
     async def close(self) -> None:
         """Release its connections."""

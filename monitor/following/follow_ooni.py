@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from monitor.config.settings import SourceSettings
+from monitor.following.ooni_opinions import OoniOpinions
 from monitor.following.ooni_questions import questions
 from monitor.following.ooni_rows import UNAVAILABLE, ListReader, judged_row
 from monitor.following.quota import charged, may_judge, may_list
@@ -21,7 +22,7 @@ from monitor.replay.platform_of import WEB_TEST, PlatformLookup
 from monitor.sources.ooni_client import OoniClient
 from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
-from storage.store import SourceStore
+from storage.store import Store
 from storage.values.sourced import SourcedRow, SourceState
 
 log = logger(__name__)
@@ -51,7 +52,7 @@ class OoniFollower:
         self,
         source: SourceSettings,
         catalog: Catalog,
-        store: SourceStore,
+        store: Store,
         client: OoniClient,
         *,
         now: Callable[[], datetime],
@@ -74,12 +75,24 @@ class OoniFollower:
         self._tries: dict[str, int] = {}
         self._list_units = self._raw_units = 10
         self._most_left = 0
+        self._opinions = OoniOpinions(
+            source,
+            catalog,
+            store,
+            client,
+            now=now,
+            room=lambda units: may_judge(
+                self.state, source.budget, units, self._most_left, self._now()
+            ),
+            charge=self._charge,
+        )
         self.state = SourceState()
 
     async def restore(self) -> None:
         """Go on where another process stopped. StorageError."""
         kind = str(self._source.kind)
         self.state = (await self._store.source_states()).get(kind, SourceState())
+        await self._opinions.restore()
         async for page in self._store.sourced_rows(kind, self._now() - _JUDGED_BACK):
             self._remember(page)
         asked = hashlib.sha256(msgspec.json.encode(self._questions)).hexdigest()[:16]
@@ -91,6 +104,8 @@ class OoniFollower:
     async def poll(self) -> None:
         """Read what is new. Raises SourceFault and StorageError; what was read before is stored."""
         whole = await self._read_lists()
+        if whole:
+            await self._opinions.poll()
         await self._judge()
         if whole:
             self.state = msgspec.structs.replace(self.state, answered_at=self._now())

@@ -3,14 +3,14 @@
 Whichever process follows them, all read it from the store, once a minute.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from monitor.config.settings import Settings, SourceSettings
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.source_view import COUNTED, SourceView
-from monitor.sources.terms import TERMS
+from monitor.sources.terms import ASIDE, TERMS
 from monitor.sources.witnesses import witnesses_of
 from storage.store import SourceStore, StorageError
 from storage.values.sourced import SourceState
@@ -33,10 +33,7 @@ async def show_sources(
     in_use = settings()
     try:
         states = await store.source_states() if in_use.sources else {}
-        views = [
-            await _view(one, in_use, store, states.get(str(one.kind), SourceState()), now())
-            for one in in_use.sources
-        ]
+        views = [await _view(one, in_use, store, states, now()) for one in in_use.sources]
         snapshot = publisher.snapshot
         active = (*snapshot.events.values(), *snapshot.circumstances) if views else ()
         witnesses = snapshot.witnesses
@@ -62,6 +59,7 @@ def _brought(views: Sequence[SourceView]) -> list[tuple[object, ...]]:
             one.state.judged,
             one.state.signals,
             one.state.answered_at,
+            one.aside.answered_at,
         )
         for one in views
     ]
@@ -71,7 +69,7 @@ async def _view(
     source: SourceSettings,
     settings: Settings,
     store: SourceStore,
-    state: SourceState,
+    states: Mapping[str, SourceState],
     at: datetime,
 ) -> SourceView:
     terms = TERMS[source.kind]
@@ -92,7 +90,8 @@ async def _view(
         platforms=source.platforms or tuple(one.name for one in settings.catalog.platforms),
         every=source.every,
         budget=source.budget,
-        state=state,
+        state=states.get(kind, SourceState()),
+        aside=states.get(ASIDE.get(source.kind, ""), SourceState()),
         events=tuple(one for one in events if one.country in source.countries),
         counts=tuple(counts),
     )

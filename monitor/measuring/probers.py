@@ -14,10 +14,13 @@ from monitor.config.settings import Settings
 from monitor.measuring.exits import Exits
 from monitor.measuring.references import first_of
 from probes.catalog.catalog import Reference
+from probes.catalog.public_pages import PublicPage
 from probes.layers.bogon import BogonList, is_stub
 from probes.layers.http import HttpClient
+from probes.layers.offer import Offer
 from probes.measure.exit_address import ask_echo
 from probes.measure.follow_up import FollowUpPlan, follow_up
+from probes.measure.offered import MOST_BYTES, ask_offer
 from probes.measure.ordered_limits import OrderedLimits
 from probes.measure.prober import Prober
 from probes.measure.runner import Runner, Start, Urgency
@@ -113,6 +116,14 @@ class Probers:
         if not self.ledger.buy(vantage_id, Allotment.ROUTINE, request_bytes()):
             return ""
         work = partial(ask_echo, self._probers[vantage_id], url)
+        return await self._runner.run(work, vantage=vantage_id)
+
+    async def offer(self, vantage_id: str, page: PublicPage) -> Offer | None:
+        """What a platform says of a page to whoever asks from this vantage, when the rate lets it;
+        None where it was not reached, or no bytes of the day are left to ask with."""
+        if not self.ledger.buy(vantage_id, Allotment.ROUTINE, MOST_BYTES[page.kind]):
+            return None
+        work = partial(ask_offer, self._probers[vantage_id], page)
         return await self._runner.run(work, vantage=vantage_id)
 
     async def measure(

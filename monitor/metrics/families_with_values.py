@@ -27,12 +27,13 @@ from monitor.analysis.events.event import Event, EventKind
 from monitor.analysis.events.stretches import first, newest, stretches
 from monitor.analysis.second_witness import AnyWitness, OutsideWitness, Witness, grade_of
 from monitor.analysis.verdict import State, VantageState
-from monitor.metrics.published_state import Histogram, Snapshot, VantageView
+from monitor.metrics.current_knowledge import Histogram, Snapshot, VantageView
 from monitor.wording.events import FULL, PARTIAL, SLOWED, SOME, manner_of
 from monitor.wording.failures_and_methods import method_label
 from monitor.wording.functions import function_in_words
 from monitor.wording.local_time import local_offset
 from monitor.wording.sources import drop_in_words, witness_in_words
+from monitor.wording.withheld import withheld_sentence
 from monitor.wording.words import words_in
 
 PREFIX = "shutwatch_"
@@ -776,6 +777,21 @@ def second_witness_lost_ratio(snapshot: Snapshot, _: datetime) -> Rows:
         if isinstance(one, OutsideWitness):
             for name, share in one.drops:
                 yield (event.id, one.source, name, drop_in_words(words, name)), share
+
+
+@info(*PAIR, "kind", "url", "text")
+def withheld(snapshot: Snapshot, _: datetime) -> Rows:
+    """A post, account or video that its platform withholds in a country, also in words."""
+    words = words_in()
+    for one in snapshot.withheld:
+        text = withheld_sentence(words, one)
+        yield (one.country, one.platform, one.kind, one.url, text), 1
+
+
+@gauge("country", "said")
+def withheld_pages(snapshot: Snapshot, _: datetime) -> Rows:
+    """Pages that are looked at for what platforms withhold, by what they said last."""
+    yield from Counter((one.country, one.said) for one in snapshot.page_looks).items()
 
 
 def shown_families(snapshot: Snapshot) -> Iterator[Family]:

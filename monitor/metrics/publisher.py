@@ -16,7 +16,7 @@ from monitor.analysis.second_witness import AnyWitness
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.budget.budget import Effort
 from monitor.budget.bytes_used import bytes_of
-from monitor.metrics.published_state import (
+from monitor.metrics.current_knowledge import (
     MOST_ENDED,
     STALE_FLOOR,
     STALE_INTERVALS,
@@ -26,6 +26,7 @@ from monitor.metrics.published_state import (
     VantageView,
     frozen_map,
 )
+from monitor.metrics.page_look import PageLook
 from monitor.metrics.source_view import SourceView
 from monitor.wording.findings import Finding
 from probes.catalog.catalog import Catalog
@@ -35,6 +36,7 @@ from probes.vantage import VantagePoint
 from storage.values.cycle import Cycle
 from storage.values.database_size import DatabaseSize
 from storage.values.reviews import Annotation
+from storage.values.withheld import Withheld
 
 EXPECTED_FAILURES: Mapping[Layer, tuple[Failure, ...]] = {
     Layer.DNS: (
@@ -332,6 +334,11 @@ class Publisher:
         have of active events, by id."""
         if (sources, witnesses) != (self._snapshot.sources, self._snapshot.witnesses):
             self._swap(sources=sources, witnesses=frozen_map(witnesses))
+
+    def withheld_seen(self, found: tuple[Withheld, ...], looks: tuple[PageLook, ...]) -> None:
+        """Show that platforms withhold these, and what each page said last."""
+        if (found, looks) != (self._snapshot.withheld, self._snapshot.page_looks):
+            self._swap(withheld=found, page_looks=looks)
 
     def config_refused(self) -> None:
         """Show that a reloaded configuration could not be used."""

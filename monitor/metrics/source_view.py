@@ -32,6 +32,8 @@ class SourceView(msgspec.Struct, frozen=True, kw_only=True):
     budget: int
     """Units that may be used in an hour."""
     state: SourceState
+    aside: SourceState = SourceState()
+    """State of what is asked beside its rows: signals, or opinions of its own programs."""
     events: tuple[SourcedEvent, ...] = ()
     """Active ones, and those that ended lately, by the time they were first seen."""
     counts: tuple[tuple[str, SourcedCount], ...] = ()

@@ -11,6 +11,7 @@ from monitor.export.output_file import written_file
 from monitor.replay.imported_row import ReplayError
 from monitor.replay.replay import NetworkTimeline, Replayed
 from monitor.replay.results import CREDIT, end_text, onset_text
+from monitor.wording.file_errors import file_error
 
 BLOCKED, OPEN, UNDECIDED, NO_DATA = "#b2182b", "#4393c3", "#fddbc7", "#e0e0e0"
 """Colours that colour-blind readers, and readers on paper, can tell apart."""
@@ -109,7 +110,7 @@ def draw(replayed: Replayed, path: Path, *, ooni: bool) -> None:
         with written_file(path) as out:
             figure.savefig(out, format="png", dpi=_DPI)
     except OSError as error:
-        raise ReplayError(f"--plot {path}: {error.strerror or error}") from error
+        raise ReplayError(f"--plot {file_error(error, path)}") from error
 
 
 def _draw_panel(axis: Any, panel: Panel, start: datetime, end: datetime) -> None:

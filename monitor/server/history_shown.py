@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from monitor.analysis.verdict import State
-from monitor.metrics.published_state import Snapshot
+from monitor.metrics.current_knowledge import Snapshot
 from monitor.server.history import LEVELS, SPANS, HistoryAsked, Place, Run, Strip, strips
 from monitor.server.page import Reader, titles_of
 from monitor.server.timeline_chart import Axis

@@ -13,7 +13,7 @@ from monitor.analysis.coverage import Coverage
 from monitor.analysis.events.event import Event, EventState
 from monitor.analysis.outcome import host_of
 from monitor.analysis.verdict import PlatformVerdict, State
-from monitor.metrics.published_state import Snapshot, VantageView
+from monitor.metrics.current_knowledge import Snapshot, VantageView
 from monitor.wording.failures_and_methods import method_name
 from monitor.wording.states import NO_DATA
 

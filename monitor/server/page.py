@@ -3,23 +3,27 @@
 Readable with no script, no external resource and no colour vision: every state is a word.
 """
 
+import asyncio
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
+from starlette.responses import HTMLResponse
 
 from monitor import __version__
 from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus
-from monitor.metrics.published_state import Snapshot
+from monitor.metrics.current_knowledge import Snapshot
 from monitor.server.access import sees_vantages
+from monitor.wording.acts import ACTS, COMMAND_LINE
 from monitor.wording.changes import change_in_words
 from monitor.wording.durations import ago, interval
 from monitor.wording.events import condition, extent, passing, seems_over
@@ -38,6 +42,8 @@ from monitor.wording.vantage_health import VANTAGE_STATES
 
 LONGEST_ID = 100
 """Characters of an id or a value in an address."""
+MUTE_HOURS = (1, 6, 24, 72, 168)
+"""For how long a form offers to mute."""
 REFRESH = 60
 """Seconds between two loads of a page that refreshes itself."""
 
@@ -51,13 +57,17 @@ POLICY = (
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 """Content-Security-Policy of the page: its own style, its own icon, nothing else."""
+POLICY_WITH_FORMS = POLICY.replace("form-action 'none'", "form-action 'self'")
+"""For those who may act."""
 
-SOURCES = "sources"
+SOURCES, WITHHELD = "sources", "withheld"
 NAVIGATION = (
     ("", N_("Now")),
     ("events", N_("Events")),
     ("vantages", N_("Vantage points")),
+    ("actions", N_("Actions")),
     (SOURCES, N_("What others measure")),
+    (WITHHELD, N_("What platforms withhold")),
 )
 
 
@@ -71,6 +81,16 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
     """Whether single vantages may be seen."""
     follows: bool = False
     """Whether a source of others' measurements is followed."""
+    withholds: bool = False
+    """Whether pages are looked at that platforms may withhold."""
+    acting: bool = False
+    """Whether this server has the page of what editors did."""
+    may_sign_in: bool = False
+    """Whether signing in shows more than this reader sees."""
+    editor: str = ""
+    """Name of the user, if they may act."""
+    token: str = ""
+    """Of that user's forms."""
     path: str
     """As in `events/0123`, without the slash in front."""
     query: Mapping[str, str]
@@ -102,7 +122,12 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
 def render(name: str, reader: Reader, at: datetime, **context: object) -> str:
     """A template as HTML, as of that moment (UTC)."""
     words = reader.words
-    hidden = {*([] if reader.operator else ["vantages"]), *([] if reader.follows else [SOURCES])}
+    hidden = {
+        *([] if reader.operator else ["vantages"]),
+        *([] if reader.operator and reader.acting else ["actions"]),
+        *([] if reader.follows else [SOURCES]),
+        *([] if reader.withholds else [WITHHELD]),
+    }
     shown = [one for one in NAVIGATION if one[0] not in hidden]
     return (
         _environment()
@@ -119,6 +144,10 @@ def render(name: str, reader: Reader, at: datetime, **context: object) -> str:
             in_language=reader.in_language,
             root=reader.root,
             operator=reader.operator,
+            sign_in=reader.may_sign_in and not reader.operator,
+            editor=reader.editor,
+            token=reader.token,
+            done=bool(reader.editor) and "done" in reader.query,
             live=bool(context.pop("live", False)),
             at=at,
             as_of=moment(words, at),
@@ -127,6 +156,30 @@ def render(name: str, reader: Reader, at: datetime, **context: object) -> str:
             style=Markup(STYLE),  # noqa: S704 - our own file, and its hash is the policy
             **context,
         )
+    )
+
+
+async def page(
+    name: str,
+    reader: Reader,
+    at: datetime,
+    context: Callable[[], Mapping[str, Any]],
+    *,
+    status: int = 200,
+) -> HTMLResponse:
+    """The page made from a template; `context` gives its values, in the same thread."""
+    headers = {
+        "Content-Security-Policy": POLICY_WITH_FORMS if reader.editor else POLICY,
+        "Content-Language": reader.language.code,
+        "Vary": "Accept-Language",
+    }
+    if reader.editor:
+        # Without it browsers do not say where a form comes from.
+        headers["Referrer-Policy"] = "same-origin"
+    return HTMLResponse(
+        await asyncio.to_thread(lambda: render(name, reader, at, **context())),
+        status_code=status,
+        headers=headers,
     )
 
 
@@ -199,6 +252,9 @@ def _environment() -> Environment:
         "vantage_states": VANTAGE_STATES,
         "marks": MARKS,
         "annotation_kinds": ANNOTATION_KINDS,
+        "acts": ACTS,
+        "command_line": COMMAND_LINE,
+        "mute_hours": MUTE_HOURS,
         "ago": ago,
         "bar_class": bar_class,
         "change": change_in_words,

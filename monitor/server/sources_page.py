@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from monitor.analysis.events.event import Event, EventState
-from monitor.metrics.published_state import Snapshot
+from monitor.metrics.current_knowledge import Snapshot
 from monitor.metrics.source_view import SourceView
 from monitor.server.page import Reader
 from monitor.sources.terms import SourceKind
@@ -18,6 +18,7 @@ from monitor.wording.sources import (
     OWN_AGREE,
     OWN_REACH,
     OWN_SILENT,
+    aside,
     drop,
     health,
     seen,
@@ -47,6 +48,7 @@ def sources_shown(reader: Reader, snapshot: Snapshot, at: datetime) -> dict[str,
                     answered=view.state.answered_at is not None,
                     answers=view.answers(at),
                 ),
+                "aside": aside(words, view.kind, view.aside.problem),
                 "events": [
                     (*line, own_position(words, snapshot, line[0], at))
                     for line in event_lines(words, view, titles)

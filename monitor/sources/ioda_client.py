@@ -1,12 +1,13 @@
-"""Asks IODA for alerts about countries: one question for all of them.
+"""Asks IODA for alerts and signals of countries: one question for all of them.
 
 An answer says in `error` what is wrong with a question. No alert means that nothing was seen, and
-never that all is well. Facts from the service's own source, InetIntel/ioda-api.
+never that all is well; a signal without values says nothing, since a part of the service that fails
+answers so. Facts from the service's own source, InetIntel/ioda-api.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
@@ -16,7 +17,7 @@ from probes.sockets.http_client import httpx
 
 USER_AGENT = f"shutwatch/{__version__} (follows outages)"
 PAGE = 500
-_ALERTS = "/v2/outages/alerts"
+_ALERTS, _SIGNALS = "/v2/outages/alerts", "/v2/signals/raw/country"
 _LAST_SECOND = 2**33
 """A time beyond it is none."""
 _LONGEST = 8 * 1024 * 1024
@@ -52,8 +53,31 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         return min(1.0, max(0.0, 1 - self.value / self.history_value))
 
 
-class _Envelope(msgspec.Struct, frozen=True):
-    data: list[Alert] | None = None
+class Signal(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One datasource's values of one country."""
+
+    entity_type: str
+    entity_code: str
+    datasource: str
+    begins: Annotated[int, msgspec.Meta(ge=0, le=_LAST_SECOND)] = msgspec.field(name="from")
+    """Seconds since 1970 of the first value."""
+    step: Annotated[int, msgspec.Meta(ge=1, le=86_400)]
+    """Seconds between two values."""
+    values: Annotated[list[float | None], msgspec.Meta(max_length=100_000)]
+    """None where it did not look."""
+
+    def known(self) -> Iterator[tuple[datetime, float]]:
+        """Moment (UTC) and value, where there is one."""
+        for number, value in enumerate(self.values):
+            if value is not None:
+                yield datetime.fromtimestamp(self.begins + number * self.step, UTC), value
+
+
+_T = TypeVar("_T")
+
+
+class _Envelope(msgspec.Struct, Generic[_T], frozen=True):
+    data: _T | None = None
     error: str | None = None
 
 
@@ -91,8 +115,25 @@ class IodaClient:
             "limit": str(PAGE),
             "page": str(page),
         }
+        return await self._data(_ALERTS, query, list[Alert])
+
+    async def signals(
+        self, countries: Sequence[str], datasource: str, since: datetime, until: datetime
+    ) -> list[Signal]:
+        """One datasource's values of these countries in that time (UTC). Raises SourceFault."""
+        query = {
+            "from": str(int(since.timestamp())),
+            "until": str(int(until.timestamp())),
+            "datasource": datasource,
+        }
+        path = f"{_SIGNALS}/{','.join(countries)}"
+        several = await self._data(path, query, list[list[Signal]])
+        return [one for entity in several for one in entity]
+
+    async def _data(self, path: str, query: Mapping[str, str], kind: type[_T]) -> _T:
+        answered: type[_Envelope[_T]] = _Envelope[kind]  # type: ignore[valid-type]
         try:
-            response = await self._client.get(_ALERTS, params=query)
+            response = await self._client.get(path, params=query)
         except httpx.HTTPError as error:
             raise SourceFault("unreachable", f"{type(error).__name__}: {error}") from error
         status = response.status_code
@@ -103,9 +144,9 @@ class IodaClient:
         if len(response.content) > _LONGEST:
             raise SourceFault("malformed", f"an answer of more than {_LONGEST} bytes")
         try:
-            answer = msgspec.json.decode(response.content, type=_Envelope)
+            answer = msgspec.json.decode(response.content, type=answered)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise SourceFault("malformed", f"alerts: {error}") from error
+            raise SourceFault("malformed", f"{path}: {error}") from error
         if status != httpx.codes.OK or answer.error:
             raise SourceFault("refused", f"HTTP status {status}: {answer.error}")
         if answer.data is None:

@@ -1,9 +1,10 @@
-"""Asks OONI's public API for lists of measurements and for whole ones, one request at a time.
+"""Asks OONI's public API for measurements and for what its own programs make of them, one request
+at a time.
 
 The API counts the time its servers take, in units of 10 ms, for everybody behind one address, and
 says in each answer how much is left. When nothing is left it answers 429 without saying when to
 come back; `monitor.following` waits then. Facts from the API's own source: ooni/backend,
-`rate_limit_quotas.py` and `routers/v1/measurements.py`.
+`rate_limit_quotas.py`, `routers/v1/measurements.py` and `routers/data/aggregate_analysis.py`.
 """
 
 import email.utils
@@ -24,10 +25,12 @@ PAGE = 1000
 _LATER = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY)
 """Statuses below 500 that a later request may not get."""
 _LISTS, _RAW = "/api/v1/measurements", "/api/v1/raw_measurement"
+_CHANGEPOINTS, _ANALYSIS = "/api/v1/detector/changepoints", "/api/v1/aggregation/analysis"
 _UNIT = 0.01
 """Seconds of the server's time that one unit of quota is."""
 _LONGEST = 32 * 1024 * 1024
 """Bytes of one answer, unpacked."""
+_STAMP = "%Y-%m-%dT%H:%M:%S"
 _GUESS = 10
 """Units of an answer that does not say what it took."""
 
@@ -48,6 +51,10 @@ class _Metadata(msgspec.Struct):
 class _Wire(msgspec.Struct):
     results: list[dict[str, Any]]
     metadata: _Metadata = msgspec.field(default_factory=_Metadata)
+
+
+class _Results(msgspec.Struct):
+    results: list[Any]
 
 
 class OoniClient:
@@ -103,6 +110,27 @@ class OoniClient:
         except _NotStoredError:
             return b""
         return b"" if body.strip() in (b"{}", b"") else body
+
+    async def changepoints(self, since: datetime, until: datetime) -> list[Any]:
+        """When OONI's detector found that blocking begins or ends, everywhere, in that time (UTC):
+        one question, since it takes one country or all. Raises SourceFault."""
+        return await self._results(_CHANGEPOINTS, since, until, {})
+
+    async def scores(self, domain: str, since: datetime, until: datetime) -> list[Any]:
+        """How OONI's analysis scores the tests of a site in that time (UTC), by country and
+        network. Raises SourceFault."""
+        axes = {"axis_x": "probe_cc", "axis_y": "probe_asn", "test_name": "web_connectivity"}
+        return await self._results(_ANALYSIS, since, until, {**axes, "domain": domain})
+
+    async def _results(
+        self, path: str, since: datetime, until: datetime, query: Mapping[str, str]
+    ) -> list[Any]:
+        span = {"since": f"{since:{_STAMP}}", "until": f"{until:{_STAMP}}"}
+        body = await self._get(path, {**query, **span})
+        try:
+            return msgspec.json.decode(body, type=_Results).results
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise SourceFault("malformed", f"{path}: {error}") from error
 
     async def _get(self, path: str, query: Mapping[str, str]) -> bytes:
         before, self.taken = self.remaining, _GUESS

@@ -1,4 +1,4 @@
-"""ScriptedIoda: IODA's alerts without IODA, for tests and trials.
+"""ScriptedIoda: IODA's alerts and signals without IODA, for tests and trials.
 
 Written from the source of InetIntel/ioda-api; it was never compared with the live service.
 
@@ -19,6 +19,9 @@ from probes.sockets.http_client import httpx
 _COPYRIGHT = (
     "This data is Copyright (c) 2021-2025 Georgia Tech Research Corporation. All Rights Reserved."
 )
+_STEPS = {"bgp": 300, "ping-slash24": 600, "merit-nt": 300, "gtr": 1800}
+"""Datasource → seconds between two values."""
+_MOST_DAYS = 100
 
 
 class ScriptedIoda:
@@ -26,6 +29,8 @@ class ScriptedIoda:
 
     def __init__(self) -> None:
         self.alerts: list[dict[str, Any]] = []
+        self.levels: dict[tuple[str, str], list[tuple[datetime, float | None]]] = {}
+        """Country and datasource → since when it has which value; without any, 1000."""
         self.failing: deque[Reply | Exception] = deque()
         """What happens to the next requests."""
         self.asked: list[str] = []
@@ -80,6 +85,8 @@ class ScriptedIoda:
             if not query.get(name, "").isdigit():
                 return self._envelope(query, 400, None, f"'{name}' timestamp must be set")
         begins, ends = int(query["from"]), int(query["until"])
+        if request.url.path.startswith("/v2/signals/raw/country/"):
+            return self._signals(query, request.url.path.rpartition("/")[2].split(","))
         codes = query.get("entityCode", "").split(",")
         limit, page = int(query.get("limit", 500)), int(query.get("page", 0))
         found = [
@@ -89,11 +96,57 @@ class ScriptedIoda:
         ]
         return self._envelope(query, 200, found[page * limit : (page + 1) * limit], None)
 
+    def _signals(self, query: dict[str, str], codes: list[str]) -> httpx.Response:
+        begins, ends = int(query["from"]), int(query["until"])
+        datasource = query.get("datasource", "")
+        if ends - begins > _MOST_DAYS * 86_400:
+            error = f"Time range for a single query must be less than {_MOST_DAYS} days"
+            return self._envelope(query, 400, None, error, "signals")
+        if datasource not in _STEPS:
+            names = ", ".join(_STEPS)
+            error = f"invalid datasource {datasource} (must be one of the following [{names}])"
+            return self._envelope(query, 400, None, error, "signals")
+        step = _STEPS[datasource]
+        first = begins - begins % step
+        data = [
+            [
+                {
+                    "entityType": "country",
+                    "entityCode": code,
+                    "entityName": code,
+                    "entityFqid": f"geo.provider.AS.{code}",
+                    "datasource": datasource,
+                    "subtype": "",
+                    "from": first,
+                    "until": ends,
+                    "step": step,
+                    "nativeStep": step,
+                    "values": [
+                        self._level(code, datasource, at) for at in range(first, ends, step)
+                    ],
+                }
+            ]
+            for code in codes
+        ]
+        return self._envelope(query, 200, data, None, "signals")
+
+    def _level(self, code: str, datasource: str, at: int) -> float | None:
+        found: float | None = 1000.0
+        for since, value in self.levels.get((code, datasource), ()):
+            if since.timestamp() <= at:
+                found = value
+        return found
+
     def _envelope(
-        self, query: dict[str, str], status: int, data: list[Any] | None, error: str | None
+        self,
+        query: dict[str, str],
+        status: int,
+        data: list[Any] | None,
+        error: str | None,
+        kind: str = "outages.alerts",
     ) -> httpx.Response:
         body = {
-            "type": "outages.alerts",
+            "type": kind,
             "metadata": {"requestTime": "", "responseTime": ""},
             "requestParameters": query,
             "error": error,

@@ -25,11 +25,13 @@ from probes.sockets.http_client import httpx
 
 QUOTA = {timedelta(hours=1): 4000, timedelta(days=1): 400_000, timedelta(days=7): 200_000}
 """Interval → units of 10 ms of server time in it, for one address."""
-LIST_COST, RAW_COST = 9, 15
+LIST_COST, RAW_COST, OPINION_COST = 9, 15, 12
 _LONGEST_RANGE = timedelta(days=180)
 _DEFAULT_LIMIT, _MOST = 100, 1_000_000
 _LISTED = timedelta(minutes=2)
 """After which an upload is in the lists."""
+_SURE = 0.5
+"""Of a score; below, the analysis names no failure and says 0."""
 _ADDRESS = "151.101.1.229"
 
 
@@ -60,6 +62,10 @@ class ScriptedOoni:
         self._now = now
         self._most = most
         self.uploads: list[Upload] = []
+        self.changepoints: list[dict[str, Any]] = []
+        """What its detector found."""
+        self.scores: list[dict[str, Any]] = []
+        """What its analysis made of the tests of a site on a network; `measured` is the hour."""
         self.failing: deque[Reply | Exception] = deque()
         """What happens to the next requests."""
         self.asked: list[str] = []
@@ -90,6 +96,10 @@ class ScriptedOoni:
             cost, (status, body) = LIST_COST, self._list(query, request)
         elif request.url.path == "/api/v1/raw_measurement":
             cost, (status, body) = RAW_COST, self._raw(query.get("measurement_uid", ""))
+        elif request.url.path == "/api/v1/detector/changepoints":
+            cost, (status, body) = OPINION_COST, self._changepoints(query)
+        elif request.url.path == "/api/v1/aggregation/analysis":
+            cost, (status, body) = OPINION_COST, self._analysis(query)
         else:
             cost, (status, body) = 1, (404, {"detail": "Not Found"})
         self._used.append((self._now(), cost))
@@ -139,6 +149,44 @@ class ScriptedOoni:
                 "query_time": 0.085,
             },
             "results": part,
+        }
+
+    def _changepoints(self, query: dict[str, str]) -> tuple[int, Any]:
+        """Both bounds belong to the time; no parameter takes commas."""
+        asked = {name: query[name] for name in ("probe_cc", "domain") if query.get(name)}
+        if query.get("probe_asn"):
+            asked["probe_asn"] = query["probe_asn"].removeprefix("AS")
+        now = self._now()
+        since = _moment(query.get("since"), now - timedelta(days=30))
+        until = _moment(query.get("until"), now)
+        return 200, {
+            "results": [
+                one
+                for one in self.changepoints
+                if since <= _moment(one["start_time"], now) <= until
+                and all(str(one[name]) == value for name, value in asked.items())
+            ]
+        }
+
+    def _analysis(self, query: dict[str, str]) -> tuple[int, Any]:
+        """Rows of its two axes, and of every filter; no parameter takes commas."""
+        filters = ("probe_cc", "probe_asn", "domain", "test_name")
+        axes = [query.get("axis_x", "measurement_start_day"), query.get("axis_y", "")]
+        now = self._now()
+        since = _moment(query.get("since"), now - timedelta(days=30))
+        until = _moment(query.get("until"), now.replace(hour=0, minute=0, second=0))
+        found = [
+            {name: value for name, value in one.items() if name in ("count", "loni", *axes)}
+            | {name: query[name] for name in filters if query.get(name)}
+            for one in self.scores
+            if since <= one["measured"] <= until
+            and all(str(one[name]) == query[name] for name in filters if query.get(name))
+        ]
+        elapsed = {"bytes": -1, "elapsed_seconds": 0.12}
+        return 200, {
+            "db_stats": {**elapsed, "row_count": len(found), "total_row_count": len(found)},
+            "dimension_count": 1 + bool(axes[1]),
+            "results": found,
         }
 
     def _raw(self, uid: str) -> tuple[int, Any]:
@@ -210,6 +258,74 @@ def volunteer(
     return Upload(
         listed=line, raw=raw, listed_at=received, stored_at=received + timedelta(minutes=5)
     )
+
+
+def changepoint(
+    at: datetime,
+    domain: str,
+    *,
+    country: str = "PK",
+    asn: int = 17557,
+    begins: bool = True,
+    layer: str = "tls",
+) -> dict[str, Any]:
+    """The hour in which the detector found that blocking begins, or ends, on a network."""
+    return {
+        "probe_asn": asn,
+        "probe_cc": country,
+        "domain": domain,
+        "start_time": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+        "count_isp_resolver": 6,
+        "count_other_resolver": 2,
+        "count": 8,
+        "dns_isp_blocked": 0.0,
+        "dns_other_blocked": None,
+        "tcp_blocked": 0.0,
+        "tls_blocked": 0.75 if begins else 0.0,
+        "change_dir": "up" if begins else "down",
+        "current_state": "ok" if begins else "blocked",
+        "s_pos": 3.7 if begins else 0.0,
+        "s_neg": 0.0 if begins else 3.7,
+        "h": 3.5,
+        "block_type": f"{layer}_blocked",
+    }
+
+
+def score(
+    at: datetime,
+    domain: str,
+    *,
+    country: str = "PK",
+    asn: int = 17557,
+    blocked: float = 0.75,
+    count: int = 40,
+) -> dict[str, Any]:
+    """How the analysis scores the tests of a site on a network, taken at a moment."""
+    surely = blocked > _SURE
+    return {
+        "measured": at,
+        "count": float(count),
+        "domain": domain,
+        "probe_cc": country,
+        "probe_asn": asn,
+        "test_name": "web_connectivity",
+        "loni": {
+            **{
+                f"{layer}_{state}": 0.0 for layer in ("dns", "tcp") for state in ("blocked", "down")
+            },
+            "dns_ok": 1.0,
+            "tcp_ok": 1.0,
+            "tls_blocked": blocked,
+            "tls_down": 0.0,
+            "tls_ok": 1 - blocked,
+            "likely_blocked_protocols": [["tls.connection_reset", blocked]] if surely else [],
+            "blocked_max_outcome": "tls.connection_reset" if surely else "none",
+            "blocked_max": blocked if surely else 0.0,
+            "dns_blocked_outcome": "got_answer",
+            "tcp_blocked_outcome": None,
+            "tls_blocked_outcome": "connection_reset" if surely else None,
+        },
+    }
 
 
 def _test_keys(url: str, *, blocked: bool) -> dict[str, Any]:

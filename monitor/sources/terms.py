@@ -15,6 +15,12 @@ class SourceKind(StrEnum):
     """Probes on other people's lines, asked when a block is suspected."""
 
 
+OPINIONS, SIGNALS = "ooni opinions", "ioda signals"
+"""What is asked beside the rows of a source, each with a state of its own: what fails of it delays
+nothing else."""
+ASIDE: Mapping[SourceKind, str] = {SourceKind.OONI: OPINIONS, SourceKind.IODA: SIGNALS}
+
+
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What must be said of a source, and what may be done with its data."""
 

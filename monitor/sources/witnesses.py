@@ -1,19 +1,38 @@
 """Reads what sources have about an event of our own."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+import msgspec
+
 from monitor.analysis.events.event import Event, EventKind
-from monitor.analysis.second_witness import AnyWitness, OnNetwork, OutsideWitness, Witness
+from monitor.analysis.second_witness import (
+    AnyWitness,
+    OnNetwork,
+    Opinion,
+    OutsideWitness,
+    Witness,
+)
 from monitor.analysis.verdict import Evidence
 from monitor.sources import rounds
-from monitor.sources.terms import TERMS, SourceKind, Terms
+from monitor.sources.terms import OPINIONS, SIGNALS, TERMS, SourceKind, Terms
 from storage.store import SourceStore
-from storage.values.sourced import OutsideSignal, SourcedCount, SourcedRow, SourceState
+from storage.values.sourced import (
+    OutsideLevel,
+    OutsideSignal,
+    SourcedCount,
+    SourcedRow,
+    SourceState,
+)
 
 _OF_COUNTRIES = (EventKind.SHUTDOWN, EventKind.INTERNATIONAL_CUT)
 _BEFORE = timedelta(hours=1)
 """A drop may be seen from outside that much before all our vantages are silent."""
+_LATE = timedelta(days=1)
+"""Time after an event in which a program of the source may notice it."""
+CLEAR: Mapping[str, float] = {"bgp": 0.05, "ping-slash24": 0.2}
+"""Datasource → share of a country (0–1) from which on its signal shows an outage: less comes and
+goes with maintenance, and in the answers to pings with day and night."""
 _SURE = 0.5
 _SILENCE = ".timeout"
 _APART, _NETWORKS = timedelta(minutes=5), 2
@@ -34,14 +53,22 @@ async def witnesses_of(
 ) -> dict[str, tuple[AnyWitness, ...]]:
     """The same of several events, by their ids."""
     known = {str(kind): kind for kind in SourceKind}
-    states = {
-        known[name]: state for name, state in (await store.source_states()).items() if name in known
+    stored = await store.source_states()
+    states = {known[name]: state for name, state in stored.items() if name in known}
+    opinions = stored.get(OPINIONS, SourceState()).opinions
+    levels = stored.get(SIGNALS, SourceState()).levels
+    return {
+        event.id: await _of_one(store, event, now, states, opinions, levels) for event in events
     }
-    return {event.id: await _of_one(store, event, now, states) for event in events}
 
 
 async def _of_one(
-    store: SourceStore, event: Event, now: datetime, states: Mapping[SourceKind, SourceState]
+    store: SourceStore,
+    event: Event,
+    now: datetime,
+    states: Mapping[SourceKind, SourceState],
+    opinions: Sequence[Opinion],
+    levels: Sequence[OutsideLevel],
 ) -> tuple[AnyWitness, ...]:
     if event.kind is not EventKind.BLOCK and event.kind not in _OF_COUNTRIES:
         return ()
@@ -51,13 +78,15 @@ async def _of_one(
         counts = await store.sourced_counts(
             event.country, event.platform, event.onset_latest, until
         )
-        found.append(_measured(SourceKind.OONI, counts))
+        about = _about(event, opinions, until)
+        found.append(msgspec.structs.replace(_measured(SourceKind.OONI, counts), opinions=about))
     if event.kind is EventKind.BLOCK and SourceKind.GLOBALPING in states:
         asked = await _on_demand(store, event, until)
         if asked.total or _was_asked(states[SourceKind.GLOBALPING], event):
             found.append(asked)
     if SourceKind.IODA in states:
-        outside = _outside(TERMS[SourceKind.IODA], states[SourceKind.IODA], event, until)
+        state = states[SourceKind.IODA]
+        outside = _outside(TERMS[SourceKind.IODA], state, levels, event, until)
         if outside.drops or event.kind in _OF_COUNTRIES:
             found.append(outside)
     return tuple(found)
@@ -116,7 +145,32 @@ def _measured(
     )
 
 
-def _outside(terms: Terms, state: SourceState, event: Event, until: datetime) -> OutsideWitness:
+def _about(event: Event, opinions: Iterable[Opinion], until: datetime) -> tuple[Opinion, ...]:
+    """Opinions about an event's platform in its time, and some hours after: they come late."""
+    begins = event.onset_earliest or event.onset_latest
+    return tuple(
+        one
+        for one in opinions
+        if (one.country, one.platform) == (event.country, event.platform)
+        and begins <= one.at <= until + _LATE
+    )
+
+
+def _outside(
+    terms: Terms,
+    state: SourceState,
+    levels: Iterable[OutsideLevel],
+    event: Event,
+    until: datetime,
+) -> OutsideWitness:
+    drops, quiet = _worst(state.signals, event, until), {}
+    for one in levels:
+        if one.event != event.id:
+            continue
+        if one.lost >= CLEAR[one.datasource]:
+            drops[one.datasource] = max(one.lost, drops.get(one.datasource, 0.0))
+        elif one.datasource not in drops:
+            quiet[one.datasource] = one.lost
     answered = state.answered_at
     asked = event.country in state.asked.split(",")
     return OutsideWitness(
@@ -124,15 +178,14 @@ def _outside(terms: Terms, state: SourceState, event: Event, until: datetime) ->
         title=terms.title,
         credit=terms.credit,
         home=f"{terms.home}country/{event.country}",
-        read=asked and answered is not None and answered >= event.onset_latest,
+        read=bool(quiet) or (asked and answered is not None and answered >= event.onset_latest),
         of_platform=event.kind is EventKind.BLOCK,
-        drops=tuple(sorted(_worst(state.signals, event, until).items())),
+        drops=tuple(sorted(drops.items())),
+        quiet=tuple(sorted(quiet.items())),
     )
 
 
-def _worst(
-    signals: tuple[OutsideSignal, ...], event: Event, until: datetime
-) -> Mapping[str, float]:
+def _worst(signals: tuple[OutsideSignal, ...], event: Event, until: datetime) -> dict[str, float]:
     """Datasource → the largest drop that overlaps the event."""
     begins = (event.onset_earliest or event.onset_latest) - _BEFORE
     found: dict[str, float] = {}

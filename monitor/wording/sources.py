@@ -4,11 +4,20 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from monitor.analysis.events.event import Event
-from monitor.analysis.second_witness import AnyWitness, OutsideWitness, Position, grade_of
+from monitor.analysis.second_witness import (
+    AnyWitness,
+    Opinion,
+    OpinionKind,
+    OutsideWitness,
+    Position,
+    Witness,
+    grade_of,
+)
 from monitor.analysis.verdict import Evidence
 from monitor.wording.grades import grade_in_words
 from monitor.wording.languages import N_
 from monitor.wording.networks import network_name
+from monitor.wording.times import moment
 from monitor.wording.words import Words
 
 PROBLEMS: Mapping[str, str] = {
@@ -19,6 +28,10 @@ PROBLEMS: Mapping[str, str] = {
     "refused": N_("it refuses our requests"),
 }
 """Why a source could not be read, as a clause."""
+ASIDES: Mapping[str, str] = {
+    "ooni": N_("Its detector and its analysis are not read at the moment: %(why)s"),
+    "ioda": N_("Its signals are not read at the moment: %(why)s"),
+}
 LABEL = N_("seen by volunteers")
 EXPLANATION = N_(
     "Volunteers run these tests on their own phones and computers, when they like. Few tests, or "
@@ -47,6 +60,16 @@ DATASOURCES: Mapping[str, str] = {
     "ping-slash24": N_("active probing -%(lost)s"),
 }
 """Ways of looking from outside, with what was lost."""
+_NOTICED: Mapping[OpinionKind, str] = {
+    OpinionKind.BEGINS: N_(
+        "OONI's detector, from the same tests: blocking begins on %(network)s (%(sign)s), noticed "
+        "%(when)s"
+    ),
+    OpinionKind.ENDS: N_(
+        "OONI's detector, from the same tests: blocking ends on %(network)s (%(sign)s), noticed "
+        "%(when)s"
+    ),
+}
 _OUTSIDE: Mapping[Position, str] = {
     Position.AGREES: _AGREES,
     Position.AGREES_IN_PART: N_("%(source)s agrees in part: %(seen)s"),
@@ -63,7 +86,11 @@ _MEASURED: Mapping[Position, str] = {
 
 def witness_line(words: Words, one: AnyWitness) -> str:
     """What a source saw during an event, in one line."""
-    return words.gettext(_position(one), **_named(words, one), seen=_seen_by(words, one))
+    line = words.gettext(_position(one), **_named(words, one), seen=_seen_by(words, one))
+    if not isinstance(one, OutsideWitness) or not one.quiet:
+        return line
+    rest = words.listed(drop(words, name, share) for name, share in one.quiet)
+    return words.gettext("%(line)s (as usual: %(seen)s)", line=line, seen=rest)
 
 
 def _position(one: AnyWitness) -> str:
@@ -113,8 +140,8 @@ def witness_in_message(words: Words, one: AnyWitness) -> str:
 
 
 def witness_lines(words: Words, one: AnyWitness, event: Event) -> list[str]:
-    """What a source saw during an event; of volunteers also what they saw of each affected
-    network."""
+    """What a source saw during an event; of volunteers also what they saw of each affected network,
+    and what OONI's own programs made of all their tests."""
     if isinstance(one, OutsideWitness):
         return [witness_line(words, one)]
     affected = [network for network in event.networks if network.affected and network.asn]
@@ -129,7 +156,35 @@ def witness_lines(words: Words, one: AnyWitness, event: Event) -> list[str]:
             )
             for own in one.on(list(names)[:_MOST_NETWORKS])
         ),
+        *(opinion_line(words, found, names.get(found.asn, "")) for found in _shown_opinions(one)),
     ]
+
+
+def opinion_line(words: Words, one: Opinion, network: str = "") -> str:
+    """What a source's own program makes of its tests of a platform on one network."""
+    where = network_name(words, network, one.asn)
+    when = moment(words, one.at, one.country)
+    if one.kind is not OpinionKind.SCORE:
+        sign = words.ltr(one.sign.replace("_", " ").upper() or "-")
+        return words.gettext(_NOTICED[one.kind], network=where, sign=sign, when=when)
+    score = words.number(round(one.score, 2))
+    found = words.gettext("%(score)s (%(sign)s)", score=score, sign=words.ltr(one.sign))
+    return words.ngettext(
+        "OONI's analysis scores %(n)s test on %(network)s as blocked with %(score)s, %(when)s",
+        "OONI's analysis scores %(n)s tests on %(network)s as blocked with %(score)s, %(when)s",
+        one.tests,
+        network=where,
+        score=found if one.sign else score,
+        when=when,
+    )
+
+
+def _shown_opinions(one: Witness) -> list[Opinion]:
+    """What its detector noticed, then the newest score of each network, the surest first."""
+    noticed = [found for found in one.opinions if found.kind is not OpinionKind.SCORE]
+    scores = {found.asn: found for found in one.opinions if found.kind is OpinionKind.SCORE}
+    surest = sorted(scores.values(), key=lambda found: (-found.score, found.asn))
+    return [*noticed[-_MOST_NETWORKS:], *surest[:_MOST_NETWORKS]]
 
 
 def drop_in_words(words: Words, datasource: str) -> str:
@@ -157,6 +212,13 @@ def health(words: Words, problem: str, *, answered: bool, answers: bool) -> str:
     if not answers:
         return words.gettext("Not read as a whole lately")
     return words.gettext("Read regularly")
+
+
+def aside(words: Words, kind: str, problem: str) -> str:
+    """How it is with what is asked beside the rows of a source; empty where that is well."""
+    if not problem or kind not in ASIDES:
+        return ""
+    return words.gettext(ASIDES[kind], why=words.gettext(PROBLEMS[problem]))
 
 
 def tests(words: Words, total: int, failed: int) -> str:

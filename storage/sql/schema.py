@@ -306,6 +306,17 @@ annotation = Table(
     PrimaryKeyConstraint("country", "since", "id"),
 )
 
+withheld = Table(
+    "withheld",
+    metadata,
+    *_text("country", "url", "since", "platform", "kind", "seen_at"),
+    *_maybe_text("over_at"),
+    Column("rounds", Integer, nullable=False),
+    *_text("controls"),
+    Column("named", Boolean, nullable=False),
+    PrimaryKeyConstraint("country", "url", "since"),
+)
+
 outbox = Table(
     "outbox",
     metadata,
@@ -408,6 +419,24 @@ quarantine = Table(
     *_maybe_text("since", "until"),
     *_text("reason", "at"),
     PrimaryKeyConstraint("vantage"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    *_text("at", "id", "who", "what", "target", "detail"),
+    PrimaryKeyConstraint("at", "id"),
+)
+
+mute = Table(
+    "mute",
+    metadata,
+    *_text("country", "event", "until", "at"),
+    PrimaryKeyConstraint("country", "event"),
+)
+
+acknowledgement = Table(
+    "acknowledgement", metadata, *_text("finding", "at"), PrimaryKeyConstraint("finding")
 )
 
 batch = Table(
@@ -517,7 +546,7 @@ sourced_event = Table(
     PrimaryKeyConstraint("country", "source", "id"),
 )
 
-for _table in (event_log, review, log_entry):
+for _table in (event_log, review, audit, log_entry):
     for _dialect in ("sqlite", "postgresql"):
         for _statement in refusal(_table.name, _dialect):
             # DDL takes a percent sign for the beginning of a name.

@@ -30,6 +30,7 @@ from storage.sql.statements import upsert
 from storage.sql.stored_names import stored_names
 from storage.sql.tallies import tallies
 from storage.sql.transactions import PageReader, Session
+from storage.sql.withheld_store import SqlWithheld
 from storage.store import StorageError
 from storage.values import codecs
 from storage.values.checkpoint import Checkpoint
@@ -64,7 +65,7 @@ LISTINGS: dict[tuple[RowKind, bool], Listing[Any]] = {
 """By kind, and whether a recomputation is asked for."""
 
 
-class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources):
+class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources, SqlWithheld):
     """Implements `storage.store.CollectorStore`."""
 
     def __init__(self, backend: Backend, **options: Any) -> None:

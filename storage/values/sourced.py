@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.analysis.events.event import Event
+from monitor.analysis.second_witness import Opinion
 
 
 class SourcedRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +58,20 @@ class OutsideSignal(msgspec.Struct, frozen=True, kw_only=True):
     """Share (0–1) that was lost at the worst moment."""
 
 
+class OutsideLevel(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a country was left at worst during an event, by a source's signal: derived, never
+    a series of the source."""
+
+    event: str
+    """Id of our event."""
+    country: str
+    datasource: str
+    until: datetime
+    """UTC; the newest value that was looked at."""
+    lost: float
+    """Share (0–1) that was lost; 0: nothing, or more than usual."""
+
+
 class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     """How far a source was read, and how it is. Kept, so that a restart neither asks again at once
     nor forgets how much was used."""
@@ -98,6 +113,10 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     """Measurements that our rules judged."""
     signals: tuple[OutsideSignal, ...] = ()
     """What a source that looks from outside saw of the last weeks, by when it began."""
+    levels: tuple[OutsideLevel, ...] = ()
+    """What its signals showed during events of ours."""
+    opinions: tuple[Opinion, ...] = ()
+    """What programs of the source made of its tests in the last weeks, by time."""
 
 
 class StoredSource(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import msgspec
+
+from monitor.analysis.second_witness import Opinion, OpinionKind
 from storage.store import Store
 from storage.values.sourced import OutsideSignal, SourcedRow, SourceState
 from tests.api.conftest import client
@@ -37,6 +40,27 @@ async def _measured(store: Store, source: str, *failed: float, **changes: Any) -
     ]
     state = SourceState(asked="PK", answered_at=at(9000), cursors={"done PK x 1": at(8000)})
     await store.add_sourced(rows, source, state)
+
+
+async def test_opinions_of_a_source_s_programs_stand_beside_its_counts(store: Store) -> None:
+    """With what they say in words; those of another country are not told."""
+    await _measured(store, "ooni")
+    noticed = Opinion(
+        country="PK",
+        asn=17557,
+        platform="x",
+        kind=OpinionKind.BEGINS,
+        at=at(2000),
+        sign="tls",
+    )
+    other = msgspec.structs.replace(noticed, country="IN")
+    await store.add_sourced((), "ooni opinions", SourceState(opinions=(noticed, other)))
+    found = await _page(store, country="PK", platform="x")
+    (witness,) = found["witnesses"]
+    assert witness["position"] == "silent"
+    (opinion,) = witness["opinions"]
+    assert (opinion["asn"], opinion["kind"], opinion["sign"]) == (17557, "begins", "tls")
+    assert opinion["text"].startswith("OONI's detector, from the same tests: blocking begins")
 
 
 async def test_without_a_source_there_is_no_witness(store: Store) -> None:

@@ -38,6 +38,7 @@ from storage.values.cycle import Cycle
 from storage.values.outbox import Notice
 from storage.values.rejudging import Rejudging
 from storage.values.reviews import Annotation, AnnotationKind, Mark, Review, annotation_id
+from storage.values.withheld import Withheld
 
 START = datetime(2024, 2, 17, 12, 0, tzinfo=UTC)
 HUGE = 512 * 1024
@@ -508,4 +509,19 @@ def annotation(
         text=text,
         source=source,
         added_at=at(90000),
+    )
+
+
+def withheld() -> Withheld:
+    """An account that X withholds in Pakistan."""
+    return Withheld(
+        country="PK",
+        platform="x",
+        kind="account",
+        url="https://x.com/example",
+        since=at(0),
+        seen_at=at(3600),
+        over_at=at(7200),
+        rounds=2,
+        controls=("DE", "FR"),
     )

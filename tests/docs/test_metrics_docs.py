@@ -13,11 +13,13 @@ from monitor.analysis.events.event import EventKind, EventState
 from monitor.analysis.second_witness import OutsideWitness, Witness
 from monitor.analysis.verdict import FunctionVerdict, State, VantageState
 from monitor.metrics.ingest_counts import IngestCounts, Spool
+from monitor.metrics.page_look import PageLook
 from monitor.metrics.scrapes import create_registry
 from monitor.metrics.source_view import SourceView
 from monitor.wire.answers import Reason
 from storage.values.database_size import DatabaseSize
 from storage.values.sourced import SourcedEvent, SourceState
+from storage.values.withheld import Withheld
 from tests.contract.cycles import annotation
 from tests.prometheus import world
 
@@ -99,8 +101,35 @@ def full_scrape() -> Iterator[Metric]:
         source="ioda", read=True, drops=(("bgp", 0.6),), of_platform=True, **named
     )
     active = next(iter(publisher.snapshot.events.values()))
+    publisher.withheld_seen((withheld(),), (looked_at(),))
     publisher.sources_seen((followed(),), {active.id: (witness, outside)})
     return iter(create_registry(publisher, ingested()).collect())
+
+
+def withheld() -> Withheld:
+    """A video that its platform withholds."""
+    return Withheld(
+        country="PK",
+        platform="youtube",
+        kind="video",
+        url="https://www.youtube.com/watch?v=dQw4w9WgXcQ",
+        since=world.NOW,
+        seen_at=world.NOW,
+        controls=("DE",),
+    )
+
+
+def looked_at() -> PageLook:
+    """What the page said last."""
+    page = withheld()
+    return PageLook(
+        country=page.country,
+        platform=page.platform,
+        kind=page.kind,
+        url=page.url,
+        said="withheld",
+        control=False,
+    )
 
 
 def followed() -> SourceView:

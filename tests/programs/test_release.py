@@ -105,12 +105,15 @@ def test_the_wheel_holds_the_program_and_the_archive_its_source(released: Path) 
     (source,) = released.glob("*.tar.gz")
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    assert {"monitor/report/verify.py", "monitor/server/runbooks/ShutwatchClockSkew.md"} <= set(
-        names
-    )
+    assert {
+        "monitor/report/verify.py",
+        "monitor/server/runbooks/ShutwatchClockSkew.md",
+        "monitor/server/site/index.html",
+        "monitor/server/site/runbooks/ShutwatchClockSkew.html",
+    } <= set(names)
     tracked = set(_run(ROOT, "git", "ls-files").stdout.splitlines())
-    ours = {name for name in names if ".dist-info/" not in name and "/runbooks/" not in name}
-    assert ours <= tracked
+    made = (".dist-info/", "/runbooks/", "/server/site/")
+    assert {name for name in names if not any(part in name for part in made)} <= tracked
     with tarfile.open(source) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
     assert {"monitor/report/verify.py", "Makefile", "PKG-INFO"} <= inside

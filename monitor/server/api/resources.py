@@ -18,6 +18,7 @@ from storage.values.cursor import LENGTHS, place_of
 from storage.values.rollup import Availability
 from storage.values.selection import Selection
 from storage.values.times import text_time, time_text
+from storage.values.withheld import Withheld
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +65,10 @@ async def _vantages(store: Store, selection: Selection) -> AsyncIterator[Sequenc
         and selection.asn in (None, health.asn)
         and _vantage_position(health) > selection.after
     ]
+
+
+def _withheld_position(one: Withheld) -> tuple[str, ...]:
+    return (time_text(one.since), one.country, one.url)
 
 
 def _is_availability_position(parts: Sequence[str]) -> bool:
@@ -124,6 +129,15 @@ RESOURCES: tuple[Resource, ...] = (
         filters=(*_WHERE, *_WHEN, p.EVENT, p.VANTAGE),
         export=EXPORTS[Kind.MEASUREMENTS],
         position_length=LENGTHS[Measurement],
+    ),
+    Resource(
+        name="withheld",
+        summary="Posts, accounts and videos that platforms themselves withhold in a country",
+        order="since",
+        filters=(p.COUNTRY, p.PLATFORM, *_WHEN),
+        export=EXPORTS[Kind.WITHHELD],
+        position=_withheld_position,
+        position_length=3,
     ),
     Resource(
         name="vantages",

@@ -8,11 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from monitor.analysis.events.event import Event
-from monitor.analysis.second_witness import AnyWitness, OutsideWitness, Position, grade_of
+from monitor.analysis.second_witness import (
+    AnyWitness,
+    OpinionKind,
+    OutsideWitness,
+    Position,
+    grade_of,
+)
 from monitor.analysis.verdict import Evidence
 from monitor.sources.terms import SourceKind
 from monitor.sources.witnesses import witnesses_of
-from monitor.wording.sources import witness_line
+from monitor.wording.sources import opinion_line, witness_line
 from monitor.wording.words import words_in
 from storage.store import Store
 
@@ -42,6 +48,25 @@ _WITNESS: dict[str, Any] = {
                 "type": "object",
                 "required": ["asn", "tests", "failed"],
                 "properties": {"asn": _COUNT, "tests": _COUNT, "failed": _COUNT},
+            },
+        },
+        "opinions": {
+            "type": "array",
+            "description": (
+                "What the source's own programs made of its tests: annotations, no witness more."
+            ),
+            "items": {
+                "type": "object",
+                "required": ["asn", "kind", "at", "sign", "text"],
+                "properties": {
+                    "asn": _COUNT,
+                    "kind": {**_TEXT, "enum": [str(one) for one in OpinionKind]},
+                    "at": {**_TEXT, "description": "UTC; when it noticed, not when it happened."},
+                    "sign": {**_TEXT, "description": "A layer or a failure, in its own words."},
+                    "score": {"type": "number", "minimum": 0, "maximum": 1},
+                    "tests": _COUNT,
+                    "text": _TEXT,
+                },
             },
         },
         "text": {**_TEXT, "description": "The same in a sentence, as pages and messages have it."},
@@ -81,6 +106,21 @@ def _shown(event: Event, one: AnyWitness) -> dict[str, Any]:
             "networks": [
                 {"asn": own.asn, "tests": own.total, "failed": own.failed}
                 for own in one.on(affected)
+            ],
+            "opinions": [
+                {
+                    "asn": found.asn,
+                    "kind": found.kind,
+                    "at": found.at,
+                    "sign": found.sign,
+                    **(
+                        {"score": found.score, "tests": found.tests}
+                        if found.kind is OpinionKind.SCORE
+                        else {}
+                    ),
+                    "text": opinion_line(words_in(), found),
+                }
+                for found in one.opinions
             ],
         }
     return {

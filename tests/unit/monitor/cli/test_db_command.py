@@ -136,9 +136,9 @@ def test_two_copies_to_one_file_do_not_mix(here: Installation) -> None:
 
 
 def test_what_cannot_be_written_is_named(here: Installation) -> None:
-    """A folder that is not there, exit code 1."""
+    """A folder that is not there, exit code 2."""
     done = here.run("backup", str(here.folder / "nowhere" / "copy.db"))
-    assert (done.exit_code, "nowhere" in done.stderr) == (1, True)
+    assert (done.exit_code, "nowhere" in done.stderr) == (2, True)
 
 
 def test_nothing_is_copied_that_does_not_exist(tmp_path: Path) -> None:

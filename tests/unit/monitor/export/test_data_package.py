@@ -29,6 +29,7 @@ from tests.contract.cycles import (
     log_entry,
     measurement,
     review,
+    withheld,
 )
 from tests.worlds.memory_store import MemoryStore
 from tests.worlds.report_world import made
@@ -156,6 +157,7 @@ async def store() -> AsyncIterator[Store]:
     await store.save(cycle(2, measurements=(odd,)))
     await store.add_review(review())
     await store.add_annotations([annotation(platform="x"), annotation(60, 90, platform="x")])
+    await store.save_withheld([withheld()])
     yield store
     await store.close()
 

@@ -49,6 +49,13 @@ class Watch:
             await self.job.round()
             self.clock += step
 
+    async def shutdown(self) -> Event:
+        """Our own vantages find the country cut off."""
+        made = _shutdown()
+        point = world.vantage("vantage")
+        await self.store.save(world.cycle(point, (), at=BEGUN + HOUR, measurements=()), [made])
+        return made
+
     async def state(self) -> SourceState:
         """What is known of IODA."""
         return (await self.store.source_states())["ioda"]
@@ -155,3 +162,69 @@ async def test_leftovers_and_noise_are_no_outage(watch: Watch) -> None:
     assert [one.datasource for one in (await watch.state()).signals] == ["bgp"]
     await watch.until(BEGUN + timedelta(days=15), timedelta(days=1))
     assert (await watch.state()).signals == ()
+
+
+@pytest.mark.parametrize(
+    ("bgp", "probing", "said"),
+    [
+        (400.0, 200.0, "IODA agrees: routes (BGP) -60%, active probing -80%"),
+        (
+            990.0,
+            500.0,
+            "IODA agrees in part: active probing -50% (as usual: routes (BGP) -1%)",
+        ),
+        (
+            1000.0,
+            900.0,
+            (
+                "IODA sees no outage of the country, which excludes none (as usual: "
+                "routes (BGP) -0%, active probing -10%)"
+            ),
+        ),
+        (None, None, "IODA sees no outage of the country, which excludes none"),
+        (None, 100.0, "IODA agrees in part: active probing -90%"),
+    ],
+)
+async def test_signals_say_how_much_was_lost_before_any_alert(
+    watch: Watch, bgp: float | None, probing: float | None, said: str
+) -> None:
+    """Also that a country is as usual; and where a part of the service is silent, nothing of it."""
+    for datasource, value in (("bgp", bgp), ("ping-slash24", probing)):
+        watch.ioda.levels["PK", datasource] = [(BEGUN, value), (BEGUN + 5 * HOUR, 1000.0)]
+    event = await watch.shutdown()
+    watch.clock = BEGUN + HOUR
+    await watch.until(BEGUN + 2 * HOUR)
+    assert await watch.said(event) == [said]
+    levels = (await watch.store.source_states())["ioda signals"].levels
+    assert all(0 <= one.lost <= 1 for one in levels), "a share is kept, never a value"
+
+
+async def test_nobody_asks_for_signals_while_nothing_is_cut(watch: Watch) -> None:
+    """One question of alerts in each poll, and two more during a shutdown."""
+    await watch.until(BEGUN)
+    assert not [one for one in watch.ioda.asked if "signals" in one]
+    await watch.shutdown()
+    watch.clock = BEGUN + HOUR
+    before = len(watch.ioda.asked)
+    await watch.job.round()
+    assert len(watch.ioda.asked) - before == 3
+
+
+@pytest.mark.parametrize(
+    "failure", [Reply(500, b""), Reply(200, b"[]"), httpx.ConnectError("no route")]
+)
+async def test_signals_that_fail_delay_no_alert(watch: Watch, failure: Reply | Exception) -> None:
+    """They are left alone by themselves, and asked again later."""
+    event = await watch.shutdown()
+    watch.clock = BEGUN + HOUR
+    watch.ioda.outage("PK", "bgp", BEGUN, None, value=400, usual=1000)
+    watch.ioda.levels["PK", "ping-slash24"] = [(BEGUN, 100.0)]
+    watch.ioda.failing.extend([Reply(200, b'{"error": null, "data": []}'), failure])
+    await watch.job.round()
+    state = await watch.state()
+    assert (state.problem, state.answered_at) == ("", watch.clock)
+    assert (await watch.store.source_states())["ioda signals"].problem
+    await watch.until(BEGUN + 2 * HOUR)
+    assert await watch.said(event) == [
+        "IODA agrees: routes (BGP) -60%, active probing -90%",
+    ]

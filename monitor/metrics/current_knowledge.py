@@ -20,6 +20,7 @@ from monitor.analysis.second_witness import AnyWitness
 from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth, VantageState
 from monitor.budget.budget import Effort
+from monitor.metrics.page_look import PageLook
 from monitor.metrics.source_view import SourceView
 from monitor.wording.findings import Finding
 from probes.catalog.catalog import Catalog
@@ -27,6 +28,7 @@ from probes.measurement import Layer
 from probes.vantage import VantagePoint, VantageRole
 from storage.values.database_size import DatabaseSize
 from storage.values.reviews import Annotation
+from storage.values.withheld import Withheld
 
 BUCKETS = (0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Upper bounds in seconds, inclusive; an eighth bucket takes the rest. DNS timeouts (4 s) fall
@@ -216,6 +218,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Configured sources of measurements that others take, in the order of the configuration."""
     witnesses: Mapping[str, tuple[AnyWitness, ...]] = frozen_map({})
     """Id of an active event → what these sources have of it."""
+    withheld: tuple[Withheld, ...] = ()
+    """What platforms themselves withhold in a country now; never part of detection."""
+    page_looks: tuple[PageLook, ...] = ()
+    """What each page that is looked at said last, by country."""
     weaknesses: tuple[Finding, ...] = ()
     """What the configuration leaves open, as `shutwatch check` says it."""
     config_refused: bool = False

@@ -1,0 +1,46 @@
+"""Questions to a source beside those it is followed for, with a state of their own: what fails of
+them is left alone by itself, and delays nothing else."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from monitor.logs import logger
+from monitor.sources.fault import SourceFault, after_answer, after_fault
+from storage.store import SourceStore
+from storage.values.sourced import SourceState
+
+log = logger(__name__)
+
+_QUOTA = "limited"
+
+
+class Aside:
+    """One kind of such questions."""
+
+    def __init__(self, name: str, store: SourceStore, now: Callable[[], datetime]) -> None:
+        """`name` is that of its state; `now` gives UTC."""
+        self._name = name
+        self._store = store
+        self._now = now
+        self.state = SourceState()
+
+    async def restore(self) -> None:
+        """Go on where another process stopped. StorageError."""
+        self.state = (await self._store.source_states()).get(self._name, SourceState())
+
+    async def ask(self, read: Callable[[SourceState], Awaitable[SourceState]]) -> None:
+        """Have `read` ask, unless it failed lately, and keep what it returns. Raises StorageError,
+        and SourceFault where the quota is empty, which is the whole source's."""
+        now = self._now()
+        if self.state.not_before is not None and now < self.state.not_before:
+            return
+        try:
+            state = after_answer(await read(self.state))
+        except SourceFault as fault:
+            if fault.problem == _QUOTA:
+                raise
+            state = after_fault(self.state, fault, now)
+            log.warning("part of a source cannot be read", part=self._name, reason=str(fault))
+        if state != self.state:
+            await self._store.add_sourced((), self._name, state)
+            self.state = state
