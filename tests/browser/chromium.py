@@ -43,8 +43,9 @@ class Visit:
 class Chromium:
     """The browser, the server and the store; `run` does something with them and waits."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, documents: Path) -> None:
         self._folder = folder
+        self._documents = documents
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -68,7 +69,8 @@ class Chromium:
         await self._store.open()
         await seed.fill(self._store, seed.HUGE_TITLE)
         publisher = seed.publisher()
-        app = create_app(publisher, create_registry(publisher), store=self._store)
+        registry = create_registry(publisher)
+        app = create_app(publisher, registry, store=self._store, documents=self._documents)
         port: asyncio.Future[int] = self._loop.create_future()
         self._server = asyncio.create_task(
             serve(app, "127.0.0.1", 0, listening=lambda _, number: port.set_result(number))

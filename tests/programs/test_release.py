@@ -106,14 +106,16 @@ def test_the_wheel_holds_the_program_and_the_archive_its_source(released: Path) 
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert {
-        "monitor/report/verify.py",
-        "monitor/server/runbooks/ShutwatchClockSkew.md",
-        "monitor/server/site/index.html",
-        "monitor/server/site/runbooks/ShutwatchClockSkew.html",
+        "shutwatch/monitor/report/verify.py",
+        "shutwatch/monitor/server/runbooks/ShutwatchClockSkew.md",
+        "shutwatch/monitor/server/site/index.html",
+        "shutwatch/monitor/server/site/runbooks/ShutwatchClockSkew.html",
     } <= set(names)
     tracked = set(_run(ROOT, "git", "ls-files").stdout.splitlines())
     made = (".dist-info/", "/runbooks/", "/server/site/")
-    assert {name for name in names if not any(part in name for part in made)} <= tracked
+    ours = {name.removeprefix("shutwatch/") for name in names if not any(map(name.count, made))}
+    started = {name.rpartition("start/shutwatch/")[2] for name in tracked if "start/" in name}
+    assert ours <= tracked | started
     with tarfile.open(source) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
     assert {"monitor/report/verify.py", "Makefile", "PKG-INFO"} <= inside

@@ -145,6 +145,8 @@ def _event(reading: Reading, row: Mapping[str, Any]) -> None:
     reading.check(told, truth.since(since, first=True))
     if row["state"] == "confirmed":
         reading.check(told, truth.is_blocked())
+    if row.get("confirmed_at"):
+        reading.check(f"{told} confirmed", truth.can_be_sure())
     if row["state"] not in _ACTIVE and until is not None:
         reading.check(told, truth.until(until))
     if "since_latest" in row:
