@@ -240,8 +240,8 @@ def coverage_of(
     if since is None or until is None or interval <= 0:
         return Coverage(tallies=found)
     if interval * LATE > HOUR:
-        due = int((until - since) / timedelta(seconds=interval * LATE))
-        missing = sum(max(0, due - one.cycles) for one in found)
+        spaced = int((until - since) / timedelta(seconds=interval * LATE))
+        missing = sum(max(0, spaced - one.cycles) for one in found)
     else:
         first, last = int(since.timestamp()) // HOUR, -(-int(until.timestamp()) // HOUR)
         every, cycles = (until - since) / timedelta(seconds=interval), HOUR / interval

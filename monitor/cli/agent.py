@@ -65,7 +65,6 @@ def run(config: AgentConfig = None) -> None:
     settings, _ = _agent(config)
     configure(settings.log)
     # Half of what this module would load; `status` is asked for often, on small machines.
-    from monitor.agent.run_agent import run as run_agent
 
     asyncio.run(run_agent(settings))
 
