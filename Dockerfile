@@ -14,6 +14,7 @@ COPY probes probes
 COPY storage storage
 COPY dashboards dashboards
 COPY docs docs
+COPY packaging/start packaging/start
 RUN /opt/build/bin/zensical build \
  && /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation -w /dist . \
  && /opt/shutwatch/bin/pip install --no-cache-dir --no-deps /dist/*.whl

@@ -60,10 +60,11 @@ app.command("join")(join)
 @exit_on(KeyFileError, RunsAlreadyError, RevokedKeyError, code=BAD_USAGE)
 def run(config: AgentConfig = None) -> None:
     """Measure and send until stopped."""
+    from monitor.agent.run_agent import run as run_agent  # which the other commands do without
+
     settings, _ = _agent(config)
     configure(settings.log)
     # Half of what this module would load; `status` is asked for often, on small machines.
-    from monitor.agent.run_agent import run as run_agent
 
     asyncio.run(run_agent(settings))
 

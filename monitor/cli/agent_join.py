@@ -95,6 +95,8 @@ def join(
         typer.echo(f"To start it:\n  {command}")
     elif why := obstacle(systemd, folder, program):
         typer.echo(f"Not a service: {why}. It runs here until you stop it. Later:\n  {command}")
+        from monitor.agent.run_agent import run as run_agent
+
         said = threading.Thread(target=_say_first, args=(files, settings, began), daemon=True)
         said.start()
         configure(settings.log)

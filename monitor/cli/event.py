@@ -16,7 +16,7 @@ from monitor.cli.coverage import coverage_in_words
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import minute, plain_console, print_json, print_lines, table
+from monitor.cli.output import listing_console, minute, print_json, print_lines, table
 from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import with_store
 from monitor.config.filters import Filters
@@ -243,6 +243,7 @@ def _of_earlier(review: Review, event: Event) -> str:
 
 
 def _print_list(listed: Sequence[_Reviewed]) -> None:
+    console = listing_console()
     shown = table("id", "since", "country", "event", "state", "review", header_style="dim")
     for column in (shown.columns[0], shown.columns[2]):
         column.no_wrap = True
@@ -253,9 +254,10 @@ def _print_list(listed: Sequence[_Reviewed]) -> None:
         # The country as its code, which `--country` takes.
         since = minute(newest(event).onset_latest)
         cells = (since, event.country, _subject(event), state, mark)
-        # The start of an id is enough to name the event, and leaves room for the other columns.
-        shown.add_row(event.id[:12], *map(escape, cells))
-    plain_console().print(shown)
+        # On a terminal the start of an id is enough to name the event, and leaves room.
+        number = event.id[:12] if console.is_terminal else event.id
+        shown.add_row(number, *map(escape, cells))
+    console.print(shown)
 
 
 def _over(event: Event) -> str:

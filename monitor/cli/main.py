@@ -42,6 +42,8 @@ COMMANDS = {
     "password": "Ask for a password and print the line for the file that `[server] users` names.",
     "vantage": "Invite agents, revoke their keys, and quarantine vantages.",
     "audit": "List what people did, oldest first: who, when (UTC), what and on what.",
+    "completion": "Print a script that completes commands and options when you press Tab.",
+    "manual": "Print the manual page, for `man`.",
 }
 """The first paragraph of each command's help. `lazy_group` says where each command is."""
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from monitor.cli.exits import bad_usage
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import plain_console, print_json, table
+from monitor.cli.output import listing_console, print_json, table
 from monitor.cli.store_options import with_store
 from monitor.notify.apprise_service import AppriseService
 from monitor.notify.settings import NotifySettings, Route
@@ -119,7 +119,4 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
             utc_text(then) if then is not None else "",
             escape(row["reason"]),
         )
-    console = plain_console()
-    if not console.is_terminal:
-        console.width = 500  # a file or pipe has no width to fold ids to
-    console.print(shown)
+    listing_console().print(shown)

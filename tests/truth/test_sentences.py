@@ -22,10 +22,11 @@ _UNREAD = {
     "Nothing is known about %(platform)s in %(country)s in this time.": (
         "begins as the report's title, which is read"
     ),
-    "%(platform)s in %(country)s: share of verdicts that found it open": "the title of a chart",
-    "One line for each network: the share of verdicts that found %(platform)s open, over time.": (
-        "what a chart shows"
+    "%(platform)s in %(country)s: share of verdicts that found it open, wholly or in part": (
+        "the title of a chart"
     ),
+    "One line for each network: the share of verdicts that found %(platform)s open, wholly or in "
+    "part, over time.": ("what a chart shows"),
     "Report on %(platform)s in %(country)s, %(since)s to %(until)s UTC": "what was asked for",
     "%(mark)s: %(reviewer)s, %(when)s UTC. The reviews are under “What people said”; they change "
     "nothing of what was detected.": "of reviews by people",

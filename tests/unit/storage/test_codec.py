@@ -1,6 +1,7 @@
 """Values to cells and back: for every value a type can hold, not only for those we thought of."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -30,6 +31,7 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
 }
 
 
+@cache
 def _values(kind: type[Any]) -> st.SearchStrategy[Any]:
     """Any value of a struct type, built from the strategies of its fields."""
     hints = get_type_hints(kind)
@@ -71,7 +73,8 @@ def _field(hint: Any) -> st.SearchStrategy[Any]:
 @given(data=st.data())
 def test_any_value_survives_its_cells(codec: Codec[Any], data: st.DataObject) -> None:
     """Encoding and decoding gives back the same value, whatever its fields hold."""
-    value = data.draw(_values(codec.kind))
+    kind: Any = codec.kind
+    value = data.draw(_values(kind))
     cells = codec.encode(value)
     assert all(cell is None or isinstance(cell, str | int | float | bytes) for cell in cells)
     assert codec.decode(cells) == value

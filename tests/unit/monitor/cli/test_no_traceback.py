@@ -205,7 +205,7 @@ def test_a_signal_at_any_moment_of_the_start_ends_run_quietly(
 # -- listings ------------------------------------------------------------------------------------
 
 NO_LISTING = {
-    *("run", "collector", "demo", "init", "password", "report", "verify"),
+    *("run", "collector", "demo", "init", "password", "report", "verify", "completion", "manual"),
     *(
         "agent join",
         "control serve",
