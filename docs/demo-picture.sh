@@ -29,4 +29,3 @@ picture() {
 picture demo 1280 1090 ""
 picture demo-event 1280 900 "events/$event"
 picture demo-country 1280 900 countries/XD
-picture demo-events 1280 640 events
