@@ -437,8 +437,8 @@ def _now(
     snapshot: Snapshot,
     at: datetime,
     held: Mapping[str, Mark],
-    known: Collection[str],
-    bucket: float,
+    known: Collection[str] = (),
+    bucket: float = 0.0,
 ) -> Context:
     words, titles = reader.words, titles_of(snapshot)
     now = overall(snapshot, at)

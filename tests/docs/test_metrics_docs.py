@@ -95,10 +95,15 @@ def full_scrape() -> Iterator[Metric]:
     publisher.notifications_pending({"newsroom": [datetime(2024, 2, 17, tzinfo=UTC)]})
     publisher.annotated([annotation()])
     publisher.database_sized(DatabaseSize(used=1, free=2))
-    named = {"title": "T", "credit": "c", "home": "h"}
-    witness = Witness(source="ooni", networks=(), **named)
+    witness = Witness(source="ooni", title="OONI", credit="c", home="h", networks=())
     outside = OutsideWitness(
-        source="ioda", read=True, drops=(("bgp", 0.6),), of_platform=True, **named
+        source="ioda",
+        title="IODA",
+        credit="c",
+        home="h",
+        read=True,
+        drops=(("bgp", 0.6),),
+        of_platform=True,
     )
     active = next(iter(publisher.snapshot.events.values()))
     publisher.withheld_seen((withheld(),), (looked_at(),))

@@ -1,9 +1,11 @@
 """A full scrape, checked by the tools of Prometheus."""
 
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from tests.docs.test_metrics_docs import full_scrape
@@ -12,7 +14,7 @@ from tests.docs.test_metrics_docs import full_scrape
 class _Everything(Collector):
     """Every family that there is, with samples."""
 
-    def collect(self) -> object:
+    def collect(self) -> Iterator[Metric]:
         """Those of events, vantages, sources, agents and the process."""
         return full_scrape()
 
