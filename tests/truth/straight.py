@@ -314,7 +314,7 @@ class _Telling:
             "front": (
                 "now.html",
                 {
-                    **pages._now(self._reader, snapshot, at, {}, frozenset()),
+                    **pages._now(self._reader, snapshot, at, {}, frozenset(), 0.0),
                     "over": pages._over(self._reader, snapshot, told[: pages.MOST_OVER]),
                 },
             ),
