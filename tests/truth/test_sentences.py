@@ -29,6 +29,9 @@ _UNREAD = {
     "One line for each network: the share of verdicts that found %(platform)s open, wholly or in "
     "part, over time.": ("what a chart shows"),
     "Report on %(platform)s in %(country)s, %(since)s to %(until)s UTC": "what was asked for",
+    "OONI's analysis scores %(n)s tests on %(network)s as blocked with %(score)s, %(when)s": (
+        "what others conclude from their own tests"
+    ),
     "%(mark)s: %(reviewer)s, %(when)s UTC. The reviews are under “What people said”; they change "
     "nothing of what was detected.": "of reviews by people",
     "This is a test of the route %(route)s, sent by hand at %(when)s. Nothing is blocked. If you "
