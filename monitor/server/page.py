@@ -161,7 +161,6 @@ def render(name: str, reader: Reader, at: datetime, **context: object) -> str:
             operator=reader.operator,
             sign_in=reader.may_sign_in and not reader.operator,
             editor=reader.editor,
-            follows=reader.follows,
             token=reader.token,
             done=bool(reader.editor) and "done" in reader.query,
             live="live" in reader.query,

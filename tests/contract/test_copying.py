@@ -34,6 +34,7 @@ from tests.contract.cycles import (
     notice,
     rejudging,
     review,
+    withheld,
 )
 from tests.contract.listing import contents
 from tests.contract.test_store_checkpoints import X
@@ -89,6 +90,7 @@ async def _fill(store: SqlStore, cycles: int) -> None:
         event=seen,
     )
     await store.save_sourced_events([sourced])
+    await store.save_withheld([withheld()])
     await store.close()
 
 
