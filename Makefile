@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 $(addprefix python,$(PYTHONS)); do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test demo check lint lock bench soak fresh pythons images release clean
+.PHONY: help run test demo check lint docs lock bench soak fresh pythons images release clean
 
 help: ## what there is to type
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,9 @@ lint: $(VENV)/.dev ## style, types and import rules
 
 check: lint test ## lint and test: what a commit must pass
 
+docs: $(VENV)/.dev ## the documents as a site, which the program then serves at /docs
+	$(BIN)/zensical build
+
 bench: $(VENV)/.dev ## measure the prober beside what a user would pick instead, and a fleet
 	$(BIN)/python benchmarks/probe.py
 	$(BIN)/python benchmarks/fleet.py
@@ -56,6 +59,7 @@ lock: $(VENV)/.dev ## pin every dependency again, with hashes
 	$(BIN)/python -m pip install -q uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate --all-extras pyproject.toml -o requirements/run.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate -c requirements/build.lock requirements/release.in requirements/build.in -o requirements/release.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate -c requirements/run.lock requirements/agent.in -o requirements/agent.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate --all-extras --group dev -c requirements/run.lock pyproject.toml -o requirements/dev.lock
 
 images: ## pin the images of Dockerfile and compose files by content, as the registry has them now
@@ -71,7 +75,7 @@ release: .venv-release/.made ## wheel, source, SBOM, SHA-256 and signature (RELE
 	@touch $@
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .venv-* dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-* dist build monitor/server/site .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 # Debian's python3 comes without ensurepip; say so, or install it where we may.
 $(VENV)/bin/pip:

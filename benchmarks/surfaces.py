@@ -24,8 +24,8 @@ from typing import TypeVar
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.metrics_core import HistogramMetricFamily
 
+from monitor.metrics.current_knowledge import BUCKETS, Histogram
 from monitor.metrics.families_with_values import FAMILIES, PREFIX, VANTAGE
-from monitor.metrics.published_state import BUCKETS, Histogram
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import Scrapes, create_registry
 from monitor.server.app import METRICS_EFFORT, create_app

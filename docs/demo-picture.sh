@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes docs/demo.png again: a screenshot of the page while the demonstration's block is at its height.
-# Needs Debian's chromium, and pngquant if the picture is to be small.
+# Makes the pictures of the tutorial again: screenshots of the page while the demonstration's block is at its
+# height. Needs Debian's chromium, and pngquant if the pictures are to be small.
 set -eu
 cd "$(dirname "$0")/.."
 shutwatch=${VENV:-.venv}/bin/shutwatch
@@ -15,8 +15,18 @@ until grep -q 'detected: the same block, on Demo Cable too' "$work/said"; do
   sleep 1
 done
 page=$(sed -n 's/^ *page *\(http[^ ]*\).*/\1/p' "$work/said")
-chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$work/profile" \
-  --window-size=1280,"${HEIGHT:-1090}" --screenshot="$PWD/docs/demo.png" "$page${PATH_SHOWN:-}" 2>"$work/chromium" ||
-  { cat "$work/chromium" >&2; exit 1; }
-! command -v pngquant >/dev/null || pngquant --force --output docs/demo.png 64 docs/demo.png
-ls -l docs/demo.png
+event=$(python3 -c 'import json, sys, urllib.request as u
+print(json.load(u.urlopen(sys.argv[1] + "api/v1/events"))["data"][0]["event_id"])' "$page")
+
+# picture NAME WIDTH HEIGHT PATH
+picture() {
+  chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$work/profile" \
+    --window-size="$2,$3" --screenshot="$PWD/docs/$1.png" "$page$4" 2>"$work/chromium" ||
+    { cat "$work/chromium" >&2; exit 1; }
+  ! command -v pngquant >/dev/null || pngquant --force --output "docs/$1.png" 64 "docs/$1.png"
+  ls -l "docs/$1.png"
+}
+picture demo 1280 1090 ""
+picture demo-event 1280 900 "events/$event"
+picture demo-country 1280 900 countries/XD
+picture demo-events 1280 640 events

@@ -12,8 +12,10 @@ from monitor.analysis.coverage import Tally
 from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
+from storage.values.acts import Acknowledgement, Act, Mute
 from storage.values.checkpoint import Checkpoint
 from storage.values.cycle import Cycle, StoredCycle
+from storage.values.database_size import DatabaseSize
 from storage.values.fleet import (
     Enrolment,
     Invitation,
@@ -76,7 +78,36 @@ class SourceStore(Protocol):
         to before `until`; of one platform, or of all."""
 
 
-class Store(SourceStore, Protocol):
+class ActStore(Protocol):
+    """What people do, and what they decided for a time. All methods raise StorageError.
+
+    Wherever a method takes an `act`, it adds that line to the audit log in its own transaction, and
+    only when it changed something.
+    """
+
+    async def note(self, act: Act) -> None:
+        """Add a line to the audit log. No line of it can be changed or deleted."""
+
+    async def acts(self, since: datetime | None = None, until: datetime | None = None) -> list[Act]:
+        """The audit log from `since` (inclusive) to `until` (exclusive), oldest first."""
+
+    async def mute(self, mute: Mute, act: Act | None = None) -> None:
+        """Store a mute; it replaces the one of the same country or event."""
+
+    async def unmute(self, country: str, event: str, act: Act | None = None) -> bool:
+        """End a mute; False when there is none."""
+
+    async def mutes(self) -> list[Mute]:
+        """All mutes, also those whose time is over, by country and event."""
+
+    async def acknowledge(self, made: Acknowledgement, act: Act | None = None) -> None:
+        """Store that a person knows of a finding."""
+
+    async def acknowledgements(self) -> list[Acknowledgement]:
+        """All of them, by finding."""
+
+
+class Store(SourceStore, ActStore, Protocol):
     """Measurements, verdicts and events of one installation. All methods raise StorageError."""
 
     async def open(self) -> None:
@@ -218,7 +249,7 @@ class Store(SourceStore, Protocol):
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         """The history of one event, oldest first."""
 
-    async def add_review(self, review: Review) -> None:
+    async def add_review(self, review: Review, act: Act | None = None) -> None:
         """Store a person's mark on an event permanently. The event and its log stay as they are.
 
         StorageError when there is no such event. The same review again changes nothing.
@@ -227,10 +258,12 @@ class Store(SourceStore, Protocol):
     async def reviews(self, event_id: str = "") -> list[Review]:
         """The reviews of one event, or of all, by the time they were given."""
 
-    async def add_annotations(self, annotations: Sequence[Annotation]) -> int:
+    async def add_annotations(
+        self, annotations: Sequence[Annotation], act: Act | None = None
+    ) -> int:
         """Store annotations in one durable transaction; returns how many were new."""
 
-    async def remove_annotations(self, ids: Collection[str]) -> int:
+    async def remove_annotations(self, ids: Collection[str], act: Act | None = None) -> int:
         """Delete the annotations with these ids; returns how many there were."""
 
     async def save_withheld(self, found: Sequence[Withheld]) -> None:
@@ -265,8 +298,8 @@ class Store(SourceStore, Protocol):
         Where there is an archive, rows of `ARCHIVED_TABLES` move there, whole days at a time, and
         are listed as before."""
 
-    async def used_bytes(self) -> int:
-        """Bytes of the database that hold something; an archive is not in it."""
+    async def size(self) -> DatabaseSize:
+        """How large the database is; an archive is not in it."""
 
     async def oldest_measurement(self) -> datetime | None:
         """The start of the oldest measurement in the database; None when there is none. An archive
@@ -383,10 +416,10 @@ class FleetStore(Protocol):
         """The batches in which these cycles came, by the time received, for people who check the
         evidence."""
 
-    async def quarantine(self, quarantine: Quarantine) -> None:
+    async def quarantine(self, quarantine: Quarantine, act: Act | None = None) -> None:
         """Store a quarantine; it replaces the vantage's previous one."""
 
-    async def release(self, vantage: str) -> bool:
+    async def release(self, vantage: str, act: Act | None = None) -> bool:
         """End a vantage's quarantine; False when there is none."""
 
     async def quarantines(self) -> list[Quarantine]:

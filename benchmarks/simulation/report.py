@@ -248,63 +248,64 @@ _HEAD = """# How good the detection is
 
     .venv/bin/python {command}
 
-writes this document. It simulates countries in which networks are watched at a base interval of
-five minutes with the fast lane, under noise and under blocks. What is simulated is what becomes of
-each *look*: the looks go through the real rules of judgement, the real sequential test
-(`monitor.analysis.events.sequential_test`) and the real events. All rules get the same seeds.
-Cycles begin as the schedule has them, jitter included, and are judged after as long as the
-program's own cycles take in which X is dropped, silenced by name, cut off, or well. A short test
-half-way between two turns has what does not answer measured at once; none is left out here.
+writes this document. It simulates countries whose networks are measured every five minutes with the
+fast lane, under noise and under blocks. Measurements are simulated; the rules, the sequential test
+(`monitor.analysis.events.sequential_test`) and the events are the real ones. All detectors get the
+same seeds. Cycles start as the schedule has them, with jitter, and are judged after as long as real
+cycles take when X is dropped, silenced by name, cut off, or works. The short test between two
+cycles measures at once what does not answer.
 """
-_BLOCKS = """Each among noise. *Confirmed* is the share for which an event was confirmed before the
-block's first stretch was over, or ten minutes after; misses count as infinite delay. *Onset off by*
-is how far the latest bound of the onset is from the truth, and *events* how many confirmed events
-one block became.
+_BLOCKS = """Each among noise. *Confirmed*: an event was confirmed before the block's first stretch
+was over, or ten minutes after; a miss counts as infinite delay. *Onset off by*: how far the latest
+bound of the onset is from the truth. *Events*: how many confirmed events one block became.
+
 """
-_RIVALS = """All full blocks of half an hour or more. The other rules get one cycle in five minutes
-of the same verdicts, without a fast lane; any verdict that accuses is a failure to them. OONI's
-CUSUM rule is written from its description (two-sided, per country × network × domain, on hourly
+_RIVALS = """All full blocks of half an hour or more. The other detectors get one cycle in five
+minutes of the same verdicts, without a fast lane; any verdict of a block is a failure to them.
+OONI's CUSUM rule follows its description (two-sided, per country × network × domain, on hourly
 medians of the score, mu0 0, mu1 0.7, h 3.5), **on our data**: it is not their system, which has
-other measurements, nor a judgement of it. Alarms of the networks of a country are merged into one
-event for them, which they do not do themselves. An event of theirs is confirmed when it is opened.
+other measurements, nor a judgement of it. Alarms of a country's networks are merged into one event
+for them, confirmed when it opens.
+
 """
 _FALSE = """Country × platform years without a block, three networks each, with the Poisson 95 %
-upper bound in brackets. *Twice the noise* doubles every family's episodes; *held out* adds families
-that were not looked at when the test's weights were set, with seeds of their own. *Faults that
-last* adds those of [the lab](scenarios.md) that strike one platform for hours, once a month each; a
-dead IPv6 is not simulated, for addresses here are IPv4. *Sequential test alone* is `joint_score` of
-the networks, without the rules of the event layer.
+upper bound in brackets. *Twice the noise* doubles every family's episodes. *Held out* adds families
+that were not used to set the test's weights, with seeds of their own. *Faults that last* adds those
+of [the lab](scenarios.md) that strike one platform for hours, once a month each, except a dead
+IPv6. *Sequential test alone* is `joint_score` of the networks, without the rules for events.
+
 """
-_SENSITIVITY = """Years of noise *as assumed* but for one thing: a family of episodes ten times as
+_SENSITIVITY = """Years of noise *as assumed* with one difference: a family of episodes ten times as
 often or as long, or one that the assumptions leave out. All rows get the same seeds. The goal is
-0.02 confirmed events a year in every row. With [`[events] agreement`](config.md#events) of two,
-what one vantage alone finds is never confirmed.
+0.02 confirmed events a year in every row. With [`[events] agreement`](config.md#events) of two, one
+vantage alone never confirms.
+
 """
 _ASSUMED = """Rates are of each vantage, of each control, or for outages of the platform; lengths
-are log-normal. Of vantages {flaky:.0%} are flaky, their lines and uplinks failing {times:g} times
-as often. In {leaky:.0%} of cycles {leak:.0%} of looks get past a filter. Networks block in these
-ways: {mix}.
-Where addresses are dropped, {shown:.0%} of networks let a neighbour answer or routers tell how far
-packets come; {mistaken:.0%} of dead routes look so as well.
+are log-normal. Of vantages {flaky:.0%} are flaky: their lines and uplinks fail {times:g} times as
+often. In {leaky:.0%} of cycles {leak:.0%} of measurements get past a filter. Networks block in
+these ways: {mix}.
+Where addresses are dropped, {shown:.0%} of networks let a neighbour answer or routers show how far
+packets get; {mistaken:.0%} of dead routes look the same.
 """
 _LIMITS = """
 ## What this does not show
 
-* Noise is as we assume it. Where a source is named it gave the order of magnitude, not the figure;
-  rates that nobody has published are ours. A rule that is quiet here need not be so in the field.
-* A regional outage of a platform that spares every control cannot be told from a block by anybody
-  who looks from outside; its rate above goes straight into false alarms.
-* Blocks are as clean as the table says: whole networks at a time, one technique at a time. Filters
-  that act on some customers or some servers of a pool only are found later or not at all.
-* *Faults that last* come so often that two meet on one line. A device that opens TLS hides that
-  the platform answers at other addresses, so a dead cache behind it accuses: most suspected events
-  there are such pairs.
-* How many dead routes look like dropped addresses is a guess, and what it says of paths at fault is
-  no better than that.
-* Speed is not simulated as transfers: *throttled* cycles take the verdict that the rules on
-  transfers give, once the hourly measurement is due.
-* One platform (X, eight endpoints in four functions) stands for all. One with one function gives
-  less to go by where follow-ups cannot be made.
+* Noise is as assumed. A named source gave the order of magnitude, not the figure; rates that nobody
+  published are ours. A rule that is quiet here may not be in the field.
+* A regional outage that spares every control looks like a block from outside; its rate above goes
+  straight into false alarms.
+* Blocks are clean: whole networks, one method at a time. Filters that act on some customers or some
+  servers of a pool are found later or not at all.
+* *Faults that last* come so often that two meet on one line. A device that opens TLS hides that the
+  platform answers at other addresses, so a dead cache behind it looks like a block: most suspected
+  events there are such pairs.
+* How many dead routes look like dropped addresses is a guess, and so is what follows for paths at
+  fault.
+* Transfers are not simulated: *throttled* cycles take the verdict of the rules on transfers once
+  the hourly measurement is due.
+* One platform (X, eight endpoints in four functions) stands for all. One with one function has less
+  to go by where follow-ups cannot be made.
 * Recovery is not scored.
-* The weights were set on the families *as assumed*; only *held out* tells what is new.
+* The weights were set on the families *as assumed*; only *held out* is new.
 """

@@ -25,7 +25,7 @@ from monitor.agent.collector_client import (
     UnreachableError,
 )
 from monitor.agent.collector_clock import AgentClock
-from monitor.agent.orders import Orders
+from monitor.agent.limits_on_orders import Orders
 from monitor.agent.saved_state import ANCHOR, RECEIPT, TROUBLE, LastReceipt, Trouble, as_note
 from monitor.logs import logger
 from monitor.wire.answers import (

@@ -7,8 +7,8 @@ from datetime import datetime
 import msgspec
 
 from monitor.agent.consent import Consent, signer_of
+from monitor.agent.limits_on_orders import Orders, follow
 from monitor.agent.ordered_catalog import OrdersError, Unused
-from monitor.agent.orders import Orders, follow
 from monitor.agent.paths import AgentFiles
 from monitor.config.settings import Settings
 from monitor.keys.keys import fingerprint, grouped

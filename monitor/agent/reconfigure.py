@@ -7,8 +7,8 @@ from datetime import datetime
 
 from monitor.agent.collector_client import Signed
 from monitor.agent.consent import Consent
+from monitor.agent.limits_on_orders import Orders, follow
 from monitor.agent.ordered_catalog import Allowed, OrdersError, Unused
-from monitor.agent.orders import Orders, follow
 from monitor.agent.pause_and_clock import AgentCycles
 from monitor.agent.spooling import SpoolRecorder
 from monitor.app.measuring_setup import Measuring

@@ -13,8 +13,8 @@ from monitor.agent.boot_key import boot_key, boot_key_file
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock, Anchor, Machine, this_machine
 from monitor.agent.consent import Consent, consent_of
+from monitor.agent.limits_on_orders import Orders, follow
 from monitor.agent.ordered_catalog import Allowed, OrdersError
-from monitor.agent.orders import Orders, follow
 from monitor.agent.paths import files_of, running
 from monitor.agent.pause_and_clock import AgentCycles, PauseAndClock
 from monitor.agent.reconfigure import AgentReconfiguration, log_unused

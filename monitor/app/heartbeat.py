@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from monitor.logs import logger
-from monitor.metrics.published_state import Snapshot
+from monitor.metrics.current_knowledge import Snapshot
 from probes.sockets.http_client import httpx
 
 log = logger(__name__)

@@ -30,6 +30,7 @@ async def run(settings: Settings, *, advise: bool = True) -> None:
         async def quarantine() -> None:
             # No part of the file, but an operator who decides expects it to be read on reload.
             await recorder.quarantine(await store.quarantines())
+            publisher.show_events(recorder.book.active)
 
         async def use(new: Settings) -> None:
             await recorder.use(new)

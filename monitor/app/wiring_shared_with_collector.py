@@ -21,10 +21,13 @@ from monitor.measuring.weaknesses import untold, weaknesses
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
+from monitor.notify.apprise_service import AppriseService
 from monitor.recording.annotations_poll import show_annotations
+from monitor.recording.database_size_poll import show_database_size
 from monitor.recording.scheduled_retention import Retention
 from monitor.recording.scheduled_stamping import Stamping
 from monitor.server.access import Access
+from monitor.server.actions import Acting
 from monitor.server.app import create_app
 from monitor.server.serve import serve
 from monitor.wording.findings import Finding
@@ -133,8 +136,16 @@ class Monitor:
             access=self._access,
             store=self._store,
             reload=self.reloader.reload,
+            acting=Acting(
+                store=self._store,
+                settings=lambda: self.reloader.settings,
+                service=AppriseService(),
+                wake=self._notifications.delivery.wake,
+                requarantine=self._before,
+            ),
         )
         annotations = partial(show_annotations, self._store, self._publisher, now=utc_now)
+        size = partial(show_database_size, self._store, self._publisher)
         sources = partial(
             show_sources,
             self._store,
@@ -148,6 +159,7 @@ class Monitor:
             self._measuring.run(),
             self.reloader.run(),
             keep_running(annotations),
+            keep_running(size),
             keep_running(sources),
             keep_running(partial(watch_clock, self._publisher.clock_seen)),
         ]

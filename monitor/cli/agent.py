@@ -22,7 +22,6 @@ from monitor.agent.paths import (
     usual_folder,
 )
 from monitor.agent.revocation import RevokedKeyError
-from monitor.agent.run_agent import run as run_agent
 from monitor.agent.service import ServiceError, Systemd, remove
 from monitor.agent.status import lines, status_of
 from monitor.agent.traces import CONFIG as CONFIG_NAME
@@ -57,12 +56,16 @@ app.command("join")(join)
 
 
 @app.command("run")
-@exit_on(StorageError, OSError)
+@exit_on(StorageError, OSError, service=True)
 @exit_on(KeyFileError, RunsAlreadyError, RevokedKeyError, code=BAD_USAGE)
 def run(config: AgentConfig = None) -> None:
     """Measure and send until stopped."""
+    from monitor.agent.run_agent import run as run_agent  # which the other commands do without
+
     settings, _ = _agent(config)
     configure(settings.log)
+    # Half of what this module would load; `status` is asked for often, on small machines.
+
     asyncio.run(run_agent(settings))
 
 
@@ -186,10 +189,14 @@ def _traces(config: Path | None) -> tuple[Path, Traces]:
     file = named / CONFIG_NAME if named.is_dir() else named
     with exit_on(OSError, code=BAD_USAGE):
         if is_of_another_kind(file):
-            raise bad_usage(f"{file} is no agent's: it has no [agent] table")
+            raise bad_usage(
+                f"{file} is no agent's, it has no [agent] table: name another file with --config"
+            )
         traces = traces_at(file)
     if not traces.found:
-        raise bad_usage(f"{file.parent} holds nothing of an agent")
+        raise bad_usage(
+            f"{file.parent.absolute()} holds nothing of an agent: name its file with --config"
+        )
     return file, traces
 
 

@@ -22,7 +22,6 @@ from monitor.agent.join import (
     terms,
 )
 from monitor.agent.paths import AgentFiles, files_of, usual_folder
-from monitor.agent.run_agent import run as run_agent
 from monitor.agent.saved_state import LAST_CYCLE, RECEIPT, LastCycle, LastReceipt, recalled
 from monitor.agent.service import ServiceError, Systemd, install, obstacle, this_program
 from monitor.agent.traces import CONFIG
@@ -96,10 +95,15 @@ def join(
         typer.echo(f"To start it:\n  {command}")
     elif why := obstacle(systemd, folder, program):
         typer.echo(f"Not a service: {why}. It runs here until you stop it. Later:\n  {command}")
+        from monitor.agent.run_agent import run as run_agent
+
         said = threading.Thread(target=_say_first, args=(files, settings, began), daemon=True)
         said.start()
         configure(settings.log)
         with exit_on(StorageError, OSError):
+            # As in `agent run`: loaded only here.
+            from monitor.agent.run_agent import run as run_agent
+
             asyncio.run(run_agent(settings))
     else:
         with exit_on(ServiceError, OSError):
@@ -111,7 +115,13 @@ def join(
 def _given(token: str) -> str:
     if token == STANDARD_INPUT:
         return sys.stdin.read(_LONGEST)
-    return token or str(typer.prompt("Invitation"))
+    if token:
+        return token
+    try:
+        return str(typer.prompt("Invitation", err=True))
+    except typer.Abort as nothing:
+        typer.echo(err=True)
+        raise bad_usage("name the invitation; `-` reads it from standard input") from nothing
 
 
 def _enrolled(folder: Path, token: Token, proxy: str) -> Settings:

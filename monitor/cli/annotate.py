@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from monitor.acting.acts import COMMAND_LINE, act_of
+from monitor.acting.annotating import platforms_of
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
@@ -12,11 +14,11 @@ from monitor.cli.output import minute, print_json, print_lines
 from monitor.cli.selection import Country, Since, Until, selection_of
 from monitor.cli.store_options import with_store
 from monitor.config.annotations_csv import AnnotationsError, read_annotations
-from monitor.config.catalog import shipped_catalog
 from monitor.config.filters import Filters
 from monitor.config.settings import Settings
 from monitor.wording.visible_text import visible
 from storage.store import Store
+from storage.values.acts import ActKind
 from storage.values.reviews import Annotation
 from storage.values.steady_clock import utc_now
 
@@ -31,7 +33,8 @@ def import_file(
     """Add the annotations of a CSV file that are not stored yet."""
     settings = load_settings(config)
     annotations = _read(file, settings)
-    new = with_store(settings, lambda store: store.add_annotations(annotations))
+    act = act_of(COMMAND_LINE, utc_now(), ActKind.ANNOTATE, "annotations", f"{len(annotations)}")
+    new = with_store(settings, lambda store: store.add_annotations(annotations, act))
     typer.echo(f"{new} added, {len(annotations) - new} there already", err=True)
 
 
@@ -79,7 +82,8 @@ def remove(
                 f"there is no annotation {', '.join(map(repr, unknown))}: "
                 "`shutwatch annotate list` shows all; nothing was removed"
             )
-        return await store.remove_annotations(ids)
+        act = act_of(COMMAND_LINE, utc_now(), ActKind.REMOVE_ANNOTATION, " ".join(ids))
+        return await store.remove_annotations(ids, act)
 
     typer.echo(f"{with_store(load_settings(config), delete)} removed", err=True)
 
@@ -87,13 +91,8 @@ def remove(
 @exit_on(OSError, code=BAD_USAGE)
 def _read(file: Path, settings: Settings) -> tuple[Annotation, ...]:
     """The annotations in the file. Prints every problem and exits with 2 when it has any."""
-    platforms = {
-        platform.name
-        for catalog in (settings.catalog, shipped_catalog())
-        for platform in catalog.platforms
-    }
     try:
-        return read_annotations(file.read_bytes(), platforms, utc_now())
+        return read_annotations(file.read_bytes(), platforms_of(settings), utc_now())
     except AnnotationsError as error:
         for problem in error.problems:
             typer.echo(f"{file}: {problem}", err=True)

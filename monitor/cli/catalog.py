@@ -16,7 +16,7 @@ from monitor.analysis.catalog_truth import Finding, Truth
 from monitor.cli.exits import OUR_FAULT, bad_usage
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import plain_console, print_json, table
+from monitor.cli.output import listing_console, print_json, table
 from monitor.config.catalog import shipped_catalog
 from monitor.config.load import find_config
 from monitor.config.settings import Settings
@@ -56,7 +56,7 @@ def catalog(context: typer.Context, config: ConfigOption = None, json: JsonOptio
     if json:
         print_json([_as_json(shown)])
         return
-    console = plain_console()
+    console = listing_console()
     for platform in shown.platforms:
         _print_platform(console, platform)
     _print_references(console, shown.references)
@@ -97,7 +97,7 @@ async def _verify(settings: Settings, vantages: list[str]) -> list[tuple[Target,
 
 def _print_findings(found: list[tuple[Target, Finding]]) -> None:
     """A line for each endpoint that is not as it should be, and how many are."""
-    console = plain_console()
+    console = listing_console()
     counts = Counter(finding.truth for _, finding in found)
     console.print(", ".join(f"{counts[truth]} {truth}" for truth in Truth if counts[truth]))
     shown = table("platform", "function", "endpoint", "result", "detail")

@@ -4,21 +4,23 @@ import asyncio
 
 from monitor.cli.exits import BAD_USAGE, exit_on
 from monitor.cli.options import ConfigOption, load_settings
-from monitor.collector.run_collector import run
 from monitor.keys.keys import KeyFileError
 from monitor.logs import configure
-from monitor.server.serve import ListenError
 from storage.store import StorageError
 
 
 @exit_on(StorageError, KeyFileError)
-@exit_on(ListenError, code=BAD_USAGE)
 def collector(config: ConfigOption = None) -> None:
     """Receive agents' measurements, judge them, and serve the page and metrics.
 
     Runs until stopped. Several collectors may share one PostgreSQL database: one of them judges,
     and another takes over when it stops.
     """
+    # What help does without is imported here.
+    from monitor.collector.run_collector import run
+    from monitor.server.serve import ListenError
+
     settings = load_settings(config)
     configure(settings.log)
-    asyncio.run(run(settings))
+    with exit_on(ListenError, code=BAD_USAGE):
+        asyncio.run(run(settings))

@@ -137,6 +137,8 @@ def _bound(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, dualstack_ipv6=host == "::")
     except OSError as error:
         reason = REASONS.get(error.errno or 0, error.strerror)
+        if isinstance(error, socket.gaierror):
+            reason = f"no such address; give one of this machine, such as 0.0.0.0:{_PORT}"
         raise bad_usage(f"cannot listen on {host} port {port}: {reason}") from error
 
 

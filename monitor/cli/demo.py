@@ -11,9 +11,6 @@ import typer
 
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.output import plain_console
-from monitor.demo.run_demo import DemoOptions, show
-from monitor.demo.world import WorldError
-from monitor.server.serve import ListenError
 from storage.store import StorageError
 
 
@@ -42,6 +39,11 @@ def demo(
     ] = 1.0,
 ) -> None:
     """Watch an invented country block X and lift the block: no root, no internet, a minute."""
+    # Import all that it runs, which help does without.
+    from monitor.demo.run_demo import DemoOptions, show
+    from monitor.demo.world import WorldError
+    from monitor.server.serve import ListenError
+
     if leave and hold:
         raise bad_usage("--exit or --hold, not both")
     console = plain_console()

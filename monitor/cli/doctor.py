@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -14,14 +14,14 @@ from monitor.cli.findings_lines import json_line
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import plain_console, print_json, progress_bar
 from monitor.config.settings import Settings
-from monitor.doctor.examine import CHECKS, examine
-from monitor.doctor.trial import Checked, Trial
 from monitor.logs import LogSettings, configure
-from monitor.measuring.probers import Probers
 from monitor.wording.findings import Level, finding_sentences
 from monitor.wording.words import words_in
 from probes.sockets.system_resolvers import system_resolvers
 from storage.values.steady_clock import utc_now
+
+if TYPE_CHECKING:
+    from monitor.doctor.trial import Checked
 
 _STYLES = {
     Level.NOTE: "[dim]note[/dim]",
@@ -57,8 +57,13 @@ def doctor(
 
 async def examined(
     settings: Settings, *, send: bool = False, prometheus: str = ""
-) -> list[Checked]:
+) -> list["Checked"]:
     """What every check says, with a progress bar on standard error."""
+    # Imports all that can be tried, which help does without.
+    from monitor.doctor.examine import CHECKS, examine
+    from monitor.doctor.trial import Trial
+    from monitor.measuring.probers import Probers
+
     columns = (TextColumn("trying everything"), BarColumn(), TimeElapsedColumn())
     with progress_bar(*columns) as progress:
         task = progress.add_task("", total=len(CHECKS))
@@ -73,7 +78,7 @@ async def examined(
             return await examine(trial, lambda: progress.advance(task))
 
 
-def print_checked(checked: Sequence[Checked]) -> None:
+def print_checked(checked: Sequence["Checked"]) -> None:
     """A line for each, and below what does not work the remedy."""
     words = words_in()
     shown = Table.grid(padding=(0, 2))

@@ -6,16 +6,17 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-import uuid_utils
 from rich.markup import escape
 
+from monitor.acting import reviewing
+from monitor.acting.acts import COMMAND_LINE, ActError
 from monitor.analysis.events.event import Event, EventLogEntry, EventState, Stretch
 from monitor.analysis.events.stretches import newest, stretches
 from monitor.cli.coverage import coverage_in_words
-from monitor.cli.exits import bad_usage
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import minute, plain_console, print_json, print_lines, table
+from monitor.cli.output import listing_console, minute, print_json, print_lines, table
 from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import with_store
 from monitor.config.filters import Filters
@@ -35,8 +36,6 @@ from storage.values.reviews import Annotation, Mark, Review, deciding_review
 from storage.values.selection import Selection
 from storage.values.steady_clock import utc_now
 
-NOTE_LIMIT, NAME_LIMIT = 4000, 200
-"""Characters."""
 SHORTEST = 4
 """Characters of an id that must be given at least."""
 MOST_STRETCHES = 9
@@ -111,24 +110,17 @@ def review(
 ) -> None:
     """Add your review to an event. The detected record stays unchanged."""
     mark = _mark(confirm=confirm, reject=reject, note=note)
-    _check_length("--note", note, NOTE_LIMIT)
-    _check_length("--by", by, NAME_LIMIT)
 
     async def add(store: Store) -> tuple[Event, Review]:
         found = await _find(store, event)
-        made = Review(
-            id=str(uuid_utils.uuid7()),
-            country=found.country,
-            event=found.id,
-            at=utc_now(),
-            mark=mark,
-            note=note.strip(),
-            reviewer=by.strip(),
+        now = utc_now()
+        made = await reviewing.review(
+            store, found, mark, note=note, by=by, who=COMMAND_LINE, now=now
         )
-        await store.add_review(made)
         return found, made
 
-    found, made = with_store(load_settings(config), add)
+    with exit_on(ActError, code=BAD_USAGE, prefix="--"):
+        found, made = with_store(load_settings(config), add)
     typer.echo(f"{_event_line(found)}\n{_review_line(made)}")
 
 
@@ -221,17 +213,12 @@ async def _annotations(store: Store, event: Event) -> Sequence[Annotation]:
 
 def _mark(*, confirm: bool, reject: bool, note: str) -> Mark:
     if confirm and reject:
-        raise bad_usage("either --confirm or --reject")
+        raise bad_usage("give either --confirm or --reject, not both")
     if confirm or reject:
         return Mark.CONFIRMED if confirm else Mark.REJECTED
     if not note.strip():
         raise bad_usage("give --confirm, --reject or --note TEXT")
     return Mark.NOTE
-
-
-def _check_length(option: str, text: str, limit: int) -> None:
-    if len(text) > limit:
-        raise bad_usage(f"{option}: {len(text)} characters, at most {limit} fit")
 
 
 def _subject(event: Event) -> str:
@@ -256,6 +243,7 @@ def _of_earlier(review: Review, event: Event) -> str:
 
 
 def _print_list(listed: Sequence[_Reviewed]) -> None:
+    console = listing_console()
     shown = table("id", "since", "country", "event", "state", "review", header_style="dim")
     for column in (shown.columns[0], shown.columns[2]):
         column.no_wrap = True
@@ -266,9 +254,10 @@ def _print_list(listed: Sequence[_Reviewed]) -> None:
         # The country as its code, which `--country` takes.
         since = minute(newest(event).onset_latest)
         cells = (since, event.country, _subject(event), state, mark)
-        # The start of an id is enough to name the event, and leaves room for the other columns.
-        shown.add_row(event.id[:12], *map(escape, cells))
-    plain_console().print(shown)
+        # On a terminal the start of an id is enough to name the event, and leaves room.
+        number = event.id[:12] if console.is_terminal else event.id
+        shown.add_row(number, *map(escape, cells))
+    console.print(shown)
 
 
 def _over(event: Event) -> str:

@@ -192,7 +192,7 @@ _add_table_command("csv", _csv, "Export to CSV. docs/csv.md explains the columns
 _add_table_command(
     "parquet",
     _parquet,
-    "Export to Parquet: the columns of the CSV files, with types. Needs shutwatch[parquet].",
+    "Export to Parquet: the columns of the CSV files, with types. Needs pyarrow.",
 )
 
 
@@ -200,7 +200,7 @@ _add_table_command(
     _WORKBOOK,
     lambda _: write_xlsx,
     "Export to an XLSX workbook, with names and local times, and a sheet that explains the "
-    "columns. Needs shutwatch[spreadsheet].",
+    "columns. Needs XlsxWriter.",
 )
 
 

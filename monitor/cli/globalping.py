@@ -44,12 +44,18 @@ def ask(
     settings = load_settings(config)
     source = next((one for one in settings.sources if one.kind is SourceKind.GLOBALPING), None)
     if source is None:
-        raise bad_usage('no [[source]] of kind = "globalping" is configured')
+        raise bad_usage(
+            'no [[source]] of kind = "globalping" is configured: docs/sources.md says how to add it'
+        )
     if country not in source.countries:
-        raise bad_usage(f"--country {country!r} is none of {', '.join(source.countries)}")
+        raise bad_usage(
+            f"--country {country!r} is not followed: give one of {', '.join(source.countries)}"
+        )
     watched = source.platforms or tuple(one.name for one in settings.catalog.platforms)
     if platform not in watched:
-        raise bad_usage(f"--platform {platform!r} is none of {', '.join(sorted(watched))}")
+        raise bad_usage(
+            f"--platform {platform!r} is not followed: give one of {', '.join(sorted(watched))}"
+        )
     typer.echo(f"shutwatch: {TERMS[SourceKind.GLOBALPING].caution}", err=True)
     rows = with_store(
         settings, lambda store: _asked(store, settings, source, country, platform), create=True

@@ -32,6 +32,7 @@ from storage.values.private_file import PRIVATE
 
 DEFAULT_NAME = "shutwatch.toml"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_PASSWORD = re.compile(r"//[^/\s]*@")
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
@@ -142,8 +143,11 @@ def init(
 
 
 def _codes(countries: Sequence[str]) -> tuple[str, ...]:
-    with exit_on(ValueError, code=BAD_USAGE, prefix="--country: "):
-        return tuple(dict.fromkeys(country_code(one) for one in countries))
+    found = []
+    for one in countries:
+        with exit_on(ValueError, code=BAD_USAGE, prefix=f"--country {one!r}: "):
+            found.append(country_code(one))
+    return tuple(dict.fromkeys(found))
 
 
 def _with_lines(known: Answers, lines: Sequence[str], controls: Sequence[str]) -> Answers:
@@ -152,8 +156,11 @@ def _with_lines(known: Answers, lines: Sequence[str], controls: Sequence[str]) -
         ("--line", lines, known.countries[0], VantageRole.FIELD),
         ("--control", controls, "", VantageRole.CONTROL),
     ):
-        with exit_on(ValueError, code=BAD_USAGE, prefix=f"{option}: "):
-            made += [line_of(text, country, role) for text in texts]
+        for text in texts:
+            with exit_on(
+                ValueError, code=BAD_USAGE, prefix=f"{option} {_PASSWORD.sub('//****@', text)!r}: "
+            ):
+                made.append(line_of(text, country, role))
     if made and not any(one.role is VantageRole.FIELD for one in made):
         raise bad_usage("a control alone compares nothing: add --line for a line in the country")
     if not made and not known.follow:

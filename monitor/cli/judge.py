@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from monitor.analysis.verdict import State
-from monitor.cli.exits import BAD_USAGE, bad_usage
+from monitor.cli.exits import BAD_USAGE, bad_usage, bounded
 from monitor.cli.lazy_group import command_group
 from monitor.cli.once import json_lines
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
@@ -21,6 +21,7 @@ from monitor.judging.from_ooni import judge_imported
 from monitor.ooni.convert import Imported, convert
 from monitor.ooni.ooni_files import measurements_in
 from monitor.ooni.ooni_format import OoniError, UnsupportedTestError, decode
+from monitor.wording.file_errors import file_error
 from monitor.wording.rules import RULE_MEANINGS
 from monitor.wording.states import STATE_STYLES
 from probes.catalog.catalog import Catalog
@@ -77,8 +78,10 @@ class _Problems(msgspec.Struct):
     judged: int = 0
 
     def warn(self, source: str, error: Exception) -> None:
-        why = error.strerror if isinstance(error, OSError) else error
-        typer.echo(f"shutwatch: {source}: {why}", err=True)
+        if isinstance(error, OSError):
+            typer.echo(f"shutwatch: {file_error(error, source)}", err=True)
+        else:
+            typer.echo(f"shutwatch: {source}: {bounded(str(error))}", err=True)
 
 
 def _judge(files: list[Path], settings: Settings, problems: _Problems) -> Iterator[Judged]:

@@ -41,6 +41,9 @@ COMMANDS = {
     "db": "Back up, restore, check, upgrade or move the database.",
     "password": "Ask for a password and print the line for the file that `[server] users` names.",
     "vantage": "Invite agents, revoke their keys, and quarantine vantages.",
+    "audit": "List what people did, oldest first: who, when (UTC), what and on what.",
+    "completion": "Print a script that completes commands and options when you press Tab.",
+    "manual": "Print the manual page, for `man`.",
 }
 """The first paragraph of each command's help. `lazy_group` says where each command is."""
 
@@ -66,20 +69,15 @@ def _root(
     """Detect within minutes, with evidence, when a country blocks a platform."""
 
 
-def _app(*, rich: bool) -> typer.Typer:
-    app = typer.Typer(
-        name="shutwatch",
-        cls=lazy_group(COMMANDS),
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        rich_markup_mode="rich" if rich else None,
-    )
-    app.callback()(_root)
-    return app
-
-
-app = _app(rich=True)
+app = typer.Typer(
+    name="shutwatch",
+    cls=lazy_group(COMMANDS),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.callback()(_root)
 with suppress(ValueError):
     signal.signal(signal.SIGINT, _interrupted)
 
@@ -90,7 +88,5 @@ def main() -> None:
         if sys.argv[1:2] == ["agent"]:
             # None makes an import of them fail, as if they were not installed.
             sys.modules.update(dict.fromkeys(_PAINTING))  # type: ignore[arg-type]
-            _app(rich=False)()
-        else:
-            app()
+        app()
     sys.exit(INTERRUPTED)

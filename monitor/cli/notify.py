@@ -10,13 +10,12 @@ from rich.markup import escape
 from monitor.cli.exits import bad_usage
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import plain_console, print_json, table
+from monitor.cli.output import listing_console, print_json, table
 from monitor.cli.store_options import with_store
 from monitor.notify.apprise_service import AppriseService
-from monitor.notify.message import trial_message
-from monitor.notify.message_words import message_words
-from monitor.notify.settings import NotifySettings, Route, Target
+from monitor.notify.settings import NotifySettings, Route
 from monitor.notify.timing import ready_at
+from monitor.notify.trial import try_all
 from monitor.wording.local_time import utc_text
 from storage.values.outbox import Notice, NoticeState
 from storage.values.steady_clock import utc_now
@@ -39,7 +38,7 @@ def send_test(
     """Send a test message to every address; exit code 3 when one fails."""
     settings = load_settings(config).notify
     routes = _chosen(settings, route)
-    answers = asyncio.run(_try_all(routes, settings.timeout))
+    answers = asyncio.run(try_all(AppriseService(), routes, settings.timeout, utc_now()))
     if json:
         print_json({"route": name, "target": to, "reason": why} for name, to, why in answers)
     for name, target, reason in () if json else answers:
@@ -95,23 +94,14 @@ def _row(notice: Notice, route: Route | None, together: Sequence[Notice]) -> dic
 
 def _chosen(settings: NotifySettings, name: str) -> Sequence[Route]:
     if not settings.route:
-        raise bad_usage("the configuration has no [[notify.route]]")
+        raise bad_usage(
+            "the configuration has no [[notify.route]]: docs/notifications.md says how to add one"
+        )
     routes = [route for route in settings.route if name in ("", route.name)]
     if not routes:
         known = ", ".join(route.name for route in settings.route)
         raise bad_usage(f"--route {name!r}: there is no such route; there are {known}")
     return routes
-
-
-async def _try_all(routes: Sequence[Route], within: float) -> list[tuple[str, str, str]]:
-    """Route, target, and why the service did not take the message, empty when it did."""
-    service = AppriseService()
-
-    async def one(route: Route, target: Target) -> tuple[str, str, str]:
-        message = trial_message(message_words(route.language), route.name, utc_now())
-        return route.name, target.name, await service.deliver(target, message, within)
-
-    return await asyncio.gather(*(one(route, target) for route in routes for target in route.urls))
 
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:
@@ -129,7 +119,4 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
             utc_text(then) if then is not None else "",
             escape(row["reason"]),
         )
-    console = plain_console()
-    if not console.is_terminal:
-        console.width = 500  # a file or pipe has no width to fold ids to
-    console.print(shown)
+    listing_console().print(shown)

@@ -14,7 +14,7 @@ from monitor.analysis.verdict import PlatformVerdict, State, VantageState
 from monitor.app.cycle_job import measure_and_judge
 from monitor.app.cycle_runners import cycle_runner
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import print_json, progress_bar, table
+from monitor.cli.output import listing_console, print_json, progress_bar, table
 from monitor.config.settings import Settings
 from monitor.logs import LogSettings, configure
 from monitor.wording.events import extent
@@ -47,7 +47,7 @@ def once(
             typer.echo(note, err=True)
         print_json(json_lines(cycles))
     else:
-        print_cycles(settings, cycles, Console())
+        print_cycles(settings, cycles, listing_console())
 
 
 async def measure_once(

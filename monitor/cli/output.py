@@ -16,6 +16,8 @@ from rich.table import Table
 from monitor.export.output_file import written_file
 
 STANDARD_OUTPUT = Path("-")
+_ANY_WIDTH = 500
+"""Columns of a table that nobody looks at."""
 
 
 def plain_console() -> Console:
@@ -23,6 +25,15 @@ def plain_console() -> Console:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     return Console(highlight=False)
+
+
+def listing_console() -> Console:
+    """As `plain_console`, for tables with ids and addresses: what reads them from a file or a pipe
+    has no width, so none is folded or cut there."""
+    console = plain_console()
+    if not console.is_terminal:
+        console.width = _ANY_WIDTH
+    return console
 
 
 def print_lines(lines: Iterable[str]) -> None:
@@ -81,11 +92,15 @@ def table(*columns: str, title: str | None = None, header_style: str = "bold") -
 
 
 def progress_bar(*columns: Any) -> Progress:
-    """Progress on standard error, gone when done. Default columns: description, bar, m/n, time."""
+    """Progress on standard error, gone when done; none in a file or pipe.
+
+    Default columns: description, bar, m/n, time.
+    """
     shown = columns or (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    return Progress(*shown, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    return Progress(*shown, console=console, transient=True, disable=not console.is_terminal)

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import print_json, table
+from monitor.cli.output import listing_console, print_json, table
 from monitor.config.settings import Settings
 from monitor.logs import LogSettings, configure
 from monitor.measuring.probers import Probers
@@ -71,7 +71,7 @@ def probe(
     if json:
         print_json(measurements)
     else:
-        _print(measurements, Console())
+        _print(measurements, listing_console())
 
 
 def _endpoint(text: str, catalog: Catalog) -> Endpoint:

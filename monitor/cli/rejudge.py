@@ -11,7 +11,7 @@ from rich.console import Console
 
 from monitor.cli.exits import bad_usage, exit_on
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import plain_console, print_json, progress_bar, table
+from monitor.cli.output import listing_console, print_json, progress_bar, table
 from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import opened
 from monitor.config.filters import Filters
@@ -41,7 +41,7 @@ def rejudge(
     settings = load_settings(config)
     names = [one.name for one in settings.catalog.platforms]
     if platform and platform not in names:
-        raise bad_usage(f"--platform {platform!r} is not measured: {', '.join(names)}")
+        raise bad_usage(f"--platform {platform!r} is not measured: give one of {', '.join(names)}")
     selection = selection_of(
         settings, Filters(since=since, until=until, country=country, platform=platform)
     )
@@ -52,7 +52,7 @@ def rejudge(
     if json:
         print_json([_summary(done, kept=not dry_run)])
     else:
-        _print(done, plain_console(), kept=not dry_run)
+        _print(done, listing_console(), kept=not dry_run)
 
 
 async def _rejudge(settings: Settings, selection: Selection, *, keep: bool, json: bool) -> Rejudged:

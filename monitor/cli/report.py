@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
+from monitor.cli.lazy_group import PlainGroup
 from monitor.cli.options import ConfigOption, load_settings
 from monitor.cli.report_seals import add_stamps, countersign, stamp
 from monitor.cli.selection import Country, Platform, Since, selection_of
@@ -23,7 +24,7 @@ from monitor.report.seals import Trusted
 from monitor.wording.languages import BY_CODE, ENGLISH
 from storage.store import CollectorStore
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app = typer.Typer(cls=PlainGroup, add_completion=False, rich_markup_mode=None)
 app.command()(countersign)
 app.command()(stamp)
 
@@ -80,7 +81,7 @@ def report(
     if signed_batches and not with_vantages:
         raise bad_usage("--signed-batches needs --with-vantages: a signed batch names its vantage")
     if language not in BY_CODE:
-        raise bad_usage(f"--language {language!r} is not one of {', '.join(BY_CODE)}")
+        raise bad_usage(f"--language {language!r}: give one of {', '.join(BY_CODE)}")
     settings = load_settings(config)
     now = datetime.now(UTC)
     # A report covers no time after now.
@@ -90,7 +91,10 @@ def report(
     )
     start, end = selection.since, min(selection.until or now, now)
     if not (country and platform and start is not None and start < end):
-        raise bad_usage("--country, --platform and --since must not be empty")
+        raise bad_usage(
+            "say what the report is about: --country, --platform and --since, which is in the past,"
+            " as in --country PK --platform x --since 2024-02-17"
+        )
     wanted = Wanted(
         country=selection.country,
         platform=platform,

@@ -2,18 +2,20 @@
 
 import asyncio
 
-from monitor.app.run import run as run_app
 from monitor.cli.exits import BAD_USAGE, exit_on
 from monitor.cli.options import ConfigOption, load_settings
 from monitor.logs import configure
-from monitor.server.serve import ListenError
 from storage.store import StorageError
 
 
 @exit_on(StorageError)
-@exit_on(ListenError, code=BAD_USAGE)
 def run(config: ConfigOption = None) -> None:
     """Measure, judge and store, and serve the page and metrics until stopped."""
+    # What `--help` and a mistake in the file do without is imported here.
+    from monitor.app.run import run as run_app
+    from monitor.server.serve import ListenError
+
     settings = load_settings(config)
     configure(settings.log)
-    asyncio.run(run_app(settings))
+    with exit_on(ListenError, code=BAD_USAGE):
+        asyncio.run(run_app(settings))

@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from monitor.cli.exits import exit_on
 from monitor.config.settings import Settings
-from storage.open_store import open_store
 from storage.store import CollectorStore, StorageError
 from storage.values.archive_place import NO_ARCHIVE, ArchivePlace
 
@@ -20,6 +19,9 @@ async def opened(
 ) -> AsyncIterator[CollectorStore]:
     """The store at that URL, open, with what is in its archive. StorageError when there is none and
     `create` is false."""
+    # Imports SQLAlchemy, which help and a mistyped command do without.
+    from storage.open_store import open_store
+
     store = open_store(database, archive, create=create)
     await store.open()
     try:

@@ -11,6 +11,8 @@ import typer
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from monitor.acting import quarantining
+from monitor.acting.acts import COMMAND_LINE, ActError
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
@@ -34,7 +36,7 @@ from monitor.keys.sealing import keys_fingerprint, sealing_key, sealing_text
 from monitor.wire.invitation import Token, new_secret, proof_digest, write_token
 from probes.vantage import Profile, VantageRole
 from storage.store import CollectorStore
-from storage.values.fleet import Invitation, Quarantine
+from storage.values.fleet import Invitation
 from storage.values.steady_clock import utc_now
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the vantage.")]
@@ -191,20 +193,19 @@ def quarantine(
     async def add(store: CollectorStore) -> None:
         countries = {name: one.country for name, one in (await known_vantages(store)).items()}
         countries |= {one.id: one.country for one in settings.vantages}
-        if vantage not in countries:
-            raise bad_usage(_unknown(vantage, countries))
-        await store.quarantine(
-            Quarantine(
-                vantage=vantage,
-                country=countries[vantage],
-                since=begin,
-                until=end,
-                reason=_reason(reason),
-                at=utc_now(),
-            )
+        await quarantining.quarantine(
+            store,
+            countries,
+            vantage,
+            reason=_reason(reason),
+            since=begin,
+            until=end,
+            who=COMMAND_LINE,
+            now=utc_now(),
         )
 
-    with_store(settings, add)
+    with exit_on(ActError, code=BAD_USAGE):
+        with_store(settings, add)
     typer.echo(f"{vantage}: in quarantine{time_range(begin, end) or ', all its results'}")
 
 
@@ -213,12 +214,10 @@ def release(vantage: Id, config: ConfigOption = None) -> None:
     """End a vantage's quarantine: its results count again."""
 
     async def end(store: CollectorStore) -> None:
-        if not await store.release(vantage):
-            held = [one.vantage for one in await store.quarantines()]
-            hint = did_you_mean(vantage, held) or "`shutwatch vantage list` shows all"
-            raise bad_usage(f"{vantage} is not in quarantine: {hint}")
+        await quarantining.release(store, vantage, who=COMMAND_LINE, now=utc_now())
 
-    with_store(load_settings(config), end)
+    with exit_on(ActError, code=BAD_USAGE):
+        with_store(load_settings(config), end)
     typer.echo(f"{vantage}: counts again")
 
 
@@ -283,7 +282,8 @@ def _anchor(settings: Settings, named: Path | None) -> bytes:
     file = named or settings.collector.certificate
     if not file:
         return b""
-    with exit_on(OSError, ValueError, code=BAD_USAGE, prefix=f"{file}: "):
+    wrong = exit_on(ValueError, code=BAD_USAGE, prefix=f"{file}: ")
+    with wrong, exit_on(OSError, code=BAD_USAGE):
         chain = x509.load_pem_x509_certificates(Path(file).read_bytes())
     if named is not None and len(chain) != 1:
         raise bad_usage(f"--trust-anchor: {named} holds {len(chain)} certificates: give it one")
@@ -306,7 +306,7 @@ def _check_known(known: dict[str, Known], vantage: str) -> None:
 
 
 def _unknown(vantage: str, known: dict[str, str]) -> str:
-    hint = did_you_mean(vantage, known) or "`shutwatch vantage list` shows all"
+    hint = did_you_mean(vantage, known) or quarantining.SHOWS_ALL
     return f"there is no vantage {vantage!r}: {hint}; nothing was changed"
 
 

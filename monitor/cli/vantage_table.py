@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.cli.output import minute, plain_console, print_lines, table
+from monitor.cli.output import listing_console, minute, print_lines, table
 from monitor.keys.keys import grouped
 from monitor.wording.visible_text import visible
 from storage.store import CollectorStore
@@ -13,7 +13,7 @@ from storage.values.fleet import Enrolment, Quarantine
 from storage.values.steady_clock import utc_now
 
 _SHOWN = 16
-"""Digits of a fingerprint: enough to tell an operator's keys apart."""
+"""Digits of a fingerprint on a terminal: enough to tell an operator's keys apart."""
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,14 +62,15 @@ async def known_vantages(store: CollectorStore) -> dict[str, Known]:
 
 def print_vantages(found: Iterable[Known]) -> None:
     """One row for each."""
+    console = listing_console()
     shown = table("vantage", "country", "network", "role", "key", "valid", "last judged")
     below = []
     for one in found:
-        shown.add_row(*_row(one))
+        shown.add_row(*_row(one, _SHOWN if console.is_terminal else None))
         if one.quarantine is not None:
             held = time_range(one.quarantine.since, one.quarantine.until)
             below.append(f"{one.vantage} is in quarantine{held}: {visible(one.quarantine.reason)}")
-    plain_console().print(shown)
+    console.print(shown)
     print_lines(below)
 
 
@@ -79,7 +80,7 @@ def time_range(since: datetime | None, until: datetime | None) -> str:
     return begin + (f" to {minute(until)}" if until else "")
 
 
-def _row(one: Known) -> tuple[str, ...]:
+def _row(one: Known, digits: int | None) -> tuple[str, ...]:
     judged = minute(one.judged_at) or "never"
     invited = f"invited until {minute(one.invited_until)}" if one.invited_until else ""
     if not one.keys:
@@ -94,6 +95,6 @@ def _row(one: Known) -> tuple[str, ...]:
     else:
         valid = f"no, since {minute(last.revoked_at)}: {visible(last.reason)}"
     return (
-        *(one.vantage, one.country, network, role, grouped(last.fingerprint[:_SHOWN])),
+        *(one.vantage, one.country, network, role, grouped(last.fingerprint[:digits])),
         *(f"{valid}; {invited}" if invited else valid, judged),
     )

@@ -7,7 +7,17 @@ from collections.abc import Mapping
 
 from monitor.config.agent import AGENT, origin
 from monitor.config.notify import NOTIFY, ROUTE
-from monitor.config.toml_node import Shapes, flag, listed, member, number, one_of, text, whole
+from monitor.config.toml_node import (
+    Shapes,
+    filled,
+    flag,
+    listed,
+    member,
+    number,
+    one_of,
+    text,
+    whole,
+)
 from monitor.config.values import (
     address,
     api_url,
@@ -105,6 +115,7 @@ VANTAGE_CHECK: Shapes = {
 
 SERVER: Shapes = {
     "users": users_file,
+    "editors": listed(filled),
     "tokens": tokens_file,
     "public": flag,
     "public_delay": duration("0s", "30d"),

@@ -59,6 +59,7 @@ from monitor.config.toml_node import (
     Node,
     Shape,
     Shapes,
+    did_you_mean,
     listed,
     read_table,
     suggestion,
@@ -146,7 +147,7 @@ def _values(root: Node, catalog: Catalog) -> dict[str, Any]:
                 "timestamps": _section(TimestampSettings, TIMESTAMPS),
                 "withheld": _section(WithheldSettings, WITHHELD),
                 "log": _section(LogSettings, LOG),
-                "server": _section(ServerSettings, SERVER),
+                "server": _server,
                 "collector": read_collector,
                 "notify": partial(_notify, catalog),
                 "agent": read_agent,
@@ -195,6 +196,17 @@ def _section(settings: type[T], shapes: Shapes, smaller: str = "", larger: str =
         return settings(**read_table(node, shapes))
 
     return read
+
+
+def _server(node: Node) -> ServerSettings:
+    """`[server]`; each editor is one of the users."""
+    settings = ServerSettings(**read_table(node, SERVER))
+    names = [user.name for user in settings.users]
+    for name in settings.editors:
+        if name not in names:
+            hint = did_you_mean(name, names) or "add a line for this name to the file of users"
+            raise node.table()["editors"].fail(hint, wrong=f"names {name!r}, who is no user")
+    return settings
 
 
 def _events(node: Node) -> EventSettings:

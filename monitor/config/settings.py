@@ -59,6 +59,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     users: tuple[User, ...] = ()
     """People who may sign in."""
+    editors: tuple[str, ...] = ()
+    """Names of the users who may act on the page; the others may only view it."""
     tokens: tuple[str, ...] = ()
     """SHA-256 digests of the tokens that programs may sign in with."""
     public: bool = False

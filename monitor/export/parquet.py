@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from monitor.export.cells import Value, text_cell
 from monitor.export.columns import FRACTIONS, Column
 from monitor.export.kinds import EXPORTS, Kind
+from monitor.wording.missing_library import install_command
 from storage.store import Store
 from storage.values.selection import Selection
 
@@ -109,7 +110,7 @@ def _arrow() -> tuple[Any, Any]:
         return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     except ImportError as error:
         raise MissingExtraError(
-            f"Parquet needs pyarrow ({error}): pip install 'shutwatch[parquet]'"
+            f"Parquet needs pyarrow ({error}): {install_command('parquet')}"
         ) from error
 
 

@@ -19,6 +19,7 @@ from monitor.export.dictionary import plain
 from monitor.export.for_people import LOCAL, Reader, export_for
 from monitor.export.kinds import Kind
 from monitor.export.parquet import MissingExtraError
+from monitor.wording.missing_library import install_command
 from storage.store import Store
 from storage.values.selection import Selection
 
@@ -147,5 +148,5 @@ def _library() -> Any:
         return importlib.import_module("xlsxwriter")
     except ImportError as error:
         raise MissingExtraError(
-            f"XLSX needs XlsxWriter ({error}): pip install 'shutwatch[spreadsheet]'"
+            f"XLSX needs XlsxWriter ({error}): {install_command('spreadsheet')}"
         ) from error

@@ -1,6 +1,6 @@
 """What Prometheus reads, from one snapshot that the publisher replaces.
 
-- `published_state`: everything known now, as one immutable value; the page reads it, too.
+- `current_knowledge`: everything known now, as one immutable value; the page reads it, too.
 - `publisher`: the only writer of the snapshot.
 - `families_with_values`, `ingest_families`: the families and their values.
 - `scrapes`: writes them, what did not change from memory.

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.metrics.published_state import Histogram
+from monitor.metrics.current_knowledge import Histogram
 from monitor.wire.answers import Reason
 
 

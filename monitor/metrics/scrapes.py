@@ -19,6 +19,7 @@ from prometheus_client.metrics_core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from monitor.metrics.current_knowledge import Histogram, Snapshot, VantageView
 from monitor.metrics.families_with_values import (
     FAMILIES,
     VANTAGE,
@@ -30,7 +31,6 @@ from monitor.metrics.families_with_values import (
 )
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.metrics.ingest_families import IngestCollector
-from monitor.metrics.published_state import Histogram, Snapshot, VantageView
 from monitor.metrics.publisher import Publisher
 
 _END = b"# EOF\n"

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 from monitor.notify.message_value import Message
 from monitor.notify.settings import Target
+from monitor.wording.missing_library import install_command
 
 T = TypeVar("T")
-INSTALL = "pip install 'shutwatch[notify]'"
 _STATUS = re.compile(r"error=(\d{3})\b")
 _NO_CONNECTION = re.compile(r"connection error", re.IGNORECASE)
 
@@ -129,7 +129,9 @@ def _library() -> Any:
     try:
         import apprise
     except ImportError as error:
-        raise NotInstalledError(f"notifications need Apprise ({error.name}): {INSTALL}") from error
+        raise NotInstalledError(
+            f"notifications need Apprise ({error.name}): {install_command('notify')}"
+        ) from error
     # Their logs name addresses, and with them tokens.
     for name in ("apprise", "urllib3", "requests", "requests_oauthlib"):
         logging.getLogger(name).propagate = False

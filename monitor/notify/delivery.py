@@ -21,7 +21,7 @@ from monitor.notify.message import Section, batches, message, section
 from monitor.notify.message_value import Message
 from monitor.notify.message_words import message_words
 from monitor.notify.notice_kinds import CLOSING, NoticeKind
-from monitor.notify.notices_for_targets import is_news, notices_of, wanted
+from monitor.notify.queued_notices import is_news, notices_of, wanted
 from monitor.notify.related_events import RelatedEvents, relatives
 from monitor.notify.settings import NotifySettings, Route, Target
 from monitor.notify.still_due import OVERTAKEN, DueNotice, Key, plan
@@ -160,11 +160,16 @@ class Delivery:
         if self._unmarked:
             await self._store.update_notices(list(self._unmarked.values()))
             self._unmarked.clear()
+        now, pause = self._now(), LONGEST_SLEEP
+        mutes = [one for one in await self._store.mutes() if one.until > now]
+        pause = min([pause, *((one.until - now).total_seconds() for one in mutes)])
+        muted = {one.event or one.country for one in mutes}
         waiting: dict[Place, list[Notice]] = {}
         for notice in await self._store.outbox(NoticeState.PENDING):
-            waiting.setdefault((notice.route, notice.target), []).append(notice)
+            # What a person muted waits, and is not late.
+            if muted.isdisjoint((notice.event, notice.country)):
+                waiting.setdefault((notice.route, notice.target), []).append(notice)
         self._count(waiting)
-        now, pause = self._now(), LONGEST_SLEEP
         for place, notices in waiting.items():
             if place in self._under_way:
                 continue  # its end wakes us

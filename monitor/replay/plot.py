@@ -1,4 +1,4 @@
-"""Draws the timelines. Needs matplotlib, from `pip install shutwatch[plot]`."""
+"""Draws the timelines. Needs matplotlib, from the extra `plot`."""
 
 import importlib
 from datetime import datetime
@@ -11,6 +11,8 @@ from monitor.export.output_file import written_file
 from monitor.replay.imported_row import ReplayError
 from monitor.replay.replay import NetworkTimeline, Replayed
 from monitor.replay.results import CREDIT, end_text, onset_text
+from monitor.wording.file_errors import file_error
+from monitor.wording.missing_library import install_command
 
 BLOCKED, OPEN, UNDECIDED, NO_DATA = "#b2182b", "#4393c3", "#fddbc7", "#e0e0e0"
 """Colours that colour-blind readers, and readers on paper, can tell apart."""
@@ -71,7 +73,7 @@ def draw(replayed: Replayed, path: Path, *, ooni: bool) -> None:
         patches = importlib.import_module("matplotlib.patches")
     except ImportError as error:
         raise ReplayError(
-            f"--plot needs matplotlib ({error}): pip install 'shutwatch[plot]'"
+            f"--plot needs matplotlib ({error}): {install_command('plot')}"
         ) from error
     shown = panels(replayed)
     if not shown:
@@ -109,7 +111,7 @@ def draw(replayed: Replayed, path: Path, *, ooni: bool) -> None:
         with written_file(path) as out:
             figure.savefig(out, format="png", dpi=_DPI)
     except OSError as error:
-        raise ReplayError(f"--plot {path}: {error.strerror or error}") from error
+        raise ReplayError(f"--plot {file_error(error, path)}") from error
 
 
 def _draw_panel(axis: Any, panel: Panel, start: datetime, end: datetime) -> None:

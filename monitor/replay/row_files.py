@@ -26,6 +26,7 @@ from monitor.replay.formats import (
 from monitor.replay.imported_row import ReplayError, Row
 from monitor.replay.platform_of import PlatformLookup
 from monitor.replay.strict_cells import Line
+from monitor.wording.file_errors import file_error
 
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _LONGEST = 1 << 20
@@ -73,7 +74,7 @@ def _readable(path: Path) -> Iterator[None]:
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ReplayError(f"{path}: a damaged gzip file: {error}") from error
     except OSError as error:
-        raise ReplayError(f"{path}: {error.strerror or error}") from error
+        raise ReplayError(file_error(error, path)) from error
 
 
 def _site_of(path: Path, lookup: PlatformLookup) -> str:

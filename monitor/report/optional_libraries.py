@@ -5,6 +5,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from monitor.wording.missing_library import install_command
+
 
 class MissingExtraError(Exception):
     """A library is not installed; the message names what brings it."""
@@ -16,7 +18,7 @@ def library(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise MissingExtraError(
-            f"a report needs {name.partition('.')[0]} ({error}): pip install 'shutwatch[report]'"
+            f"a report needs {name.partition('.')[0]} ({error}): {install_command('report')}"
         ) from error
 
 

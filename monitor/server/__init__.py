@@ -12,9 +12,12 @@
     public_share.py      the public's share of the processor
     headers.py           security headers of every response
     reload_route.py      `POST /-/reload`
+    actions.py           what editors do, by one door, and the audit log
+    own_forms.py         forms that only our own pages can send
+    report_jobs.py       reports that editors have made
     pages.py             the pages
     page.py              what all pages share: templates, style, links, language
-    templates/           HTML, style and icon
+    templates/           HTML, style, icon and the one script
     history.py           the past as strips, from the counts of hours and days
     history_shown.py     these strips as the page of a country shows them
     embedded.py          cards and badges for the pages of others
@@ -28,6 +31,7 @@
     measurement_view.py  one measurement next to its control, layer by layer
     timeline_chart.py    events as bars on a time axis
     runbook_pages.py     what to do about each alert
+    documents.py         the documents as a site
     api/                 the readers' API, JSON and CSV
 
 Only `monitor.app`, `monitor.collector`, `monitor.demo` and `monitor.cli` may import it.

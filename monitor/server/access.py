@@ -40,13 +40,18 @@ log = logger(__name__)
 OPEN = frozenset({"/-/healthy", "/-/ready", "/icon.svg"})
 """Paths open to everybody: health, readiness and the icon."""
 
-OPERATORS_ONLY = ("/metrics/", "/vantages/", "/-/", "/api/v1/vantages/")
+OPERATORS_ONLY = (
+    *("/metrics/", "/vantages/", "/actions/", "/sign-in/", "/-/"),
+    "/api/v1/vantages/",
+)
 """Paths that are never public, with all below them: they name vantages or are for operators."""
 
 REALM = 'Basic realm="shutwatch", charset="UTF-8"'
 
 _OPERATOR = "shutwatch.operator"
 """Key of the ASGI scope; the gate sets it for readers who are operators."""
+_EDITOR = "shutwatch.editor"
+"""Key of the ASGI scope: the name of a user who may act."""
 _WRONG = "Wrong user, password or token.\n"
 _LONGEST_HEADER = 2048
 _REMEMBERED = 64
@@ -59,6 +64,12 @@ def sees_vantages(request: HTTPConnection) -> bool:
     """Whether this reader may see ids, health and measurements of single vantages. A request that
     did not pass the gate may not."""
     return request.scope.get(_OPERATOR) is True
+
+
+def editor_of(request: HTTPConnection) -> str:
+    """Name of the signed-in user who sends a request, if they may act; else empty. Nobody may on a
+    server without users, and no program by a token."""
+    return str(request.scope.get(_EDITOR, ""))
 
 
 class Access:
@@ -87,7 +98,7 @@ class Access:
         """Switch to other settings. Every reader must sign in again."""
         self._settings = settings
         self._users = {user.name: user for user in settings.users}
-        self._known: OrderedDict[bytes, None] = OrderedDict()
+        self._known: OrderedDict[bytes, str] = OrderedDict()
 
     @property
     def public_view(self) -> PublicView:
@@ -147,30 +158,32 @@ class Access:
         mark = hmac.digest(self._key, credentials.encode("utf-8", "surrogateescape"), sha256)
         if mark in self._known:
             self._known.move_to_end(mark)
-            scope[_OPERATOR] = True
+            self._let_in(scope, self._known[mark])
             return None
         settings = self._settings
 
+        name, password = _name_and_password(credentials)
+
         async def is_right() -> bool:
-            return await asyncio.to_thread(self._is_right, credentials)
+            return await asyncio.to_thread(self._is_right, name, password)
 
         answer = await self._sign_in.check(self._source(scope), is_right)
         if answer is not Answer.RIGHT:
             self._count()
             return self._challenge(_WRONG) if answer is Answer.WRONG else _slowed_down()
         if settings is self._settings:
-            self._known[mark] = None
+            self._known[mark] = name
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
-        scope[_OPERATOR] = True
+        self._let_in(scope, name)
         return None
 
-    def _is_right(self, credentials: str) -> bool:
-        try:
-            text = base64.b64decode(credentials, validate=True).decode("utf-8")
-        except (binascii.Error, ValueError):
-            text = ""
-        name, _, password = text.partition(":")
+    def _let_in(self, scope: Scope, name: str) -> None:
+        scope[_OPERATOR] = True
+        if name in self._settings.editors:
+            scope[_EDITOR] = name
+
+    def _is_right(self, name: str, password: str) -> bool:
         user: User = self._users.get(name, NOBODY)
         return user.knows(password) and user is not NOBODY
 
@@ -209,6 +222,16 @@ class Access:
             status_code=401,
             headers={"WWW-Authenticate": REALM if self._users else 'Bearer realm="shutwatch"'},
         )
+
+
+def _name_and_password(credentials: str) -> tuple[str, str]:
+    """As a browser sends them; both empty when they are no base64 of UTF-8."""
+    try:
+        text = base64.b64decode(credentials, validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        text = ""
+    name, _, password = text.partition(":")
+    return name, password
 
 
 def _slowed_down() -> Response:

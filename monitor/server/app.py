@@ -2,21 +2,25 @@
 
 import gzip
 from collections.abc import Callable
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from monitor.export.public_view import PublicView
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import Scrapes
 from monitor.server.access import Access, Gate, sees_vantages
+from monitor.server.actions import Acting, Actions
 from monitor.server.api import create_api
+from monitor.server.documents import FOLDER as DOCUMENTS
 from monitor.server.event_filter import shown_names
 from monitor.server.headers import SecurityHeaders
+from monitor.server.own_forms import FormTokens
 from monitor.server.page import ICON
 from monitor.server.pages import Pages
 from monitor.server.reload_route import Reload, reload_route
@@ -35,13 +39,16 @@ def create_app(
     access: Access | None = None,
     store: Store | None = None,
     reload: Reload | None = None,
+    documents: Path = DOCUMENTS,
+    acting: Acting | None = None,
 ) -> Starlette:
     """The application over one publisher.
 
     `ready` returns whether there is anything to show, and the reason; the default asks the
     publisher. `access` decides who gets in; the default admits everybody. With a `store`,
     the application serves `/api/v1` and the pages show history. With `reload`, it serves the
-    route that reloads the configuration.
+    route that reloads the configuration. `documents` is the folder of the site at `/docs`. With
+    `acting`, editors may act on the pages.
 
     Slow work runs in a thread, so that writing thousands of samples does not block the probes'
     event loop: Starlette runs plain functions in a thread, the pages start their own. Each request
@@ -85,10 +92,26 @@ def create_app(
             Mount("/api/v1", create_api(store, sees_vantages, names, interval, public_view)),
         ]
     )
-    pages = Pages(publisher, store, public_view, lambda: gate.public)
+    tokens = FormTokens() if acting is not None else None
+    quarantines = acting.store.quarantines if acting is not None else None
+    pages = Pages(
+        publisher, store, public_view, lambda: gate.public, documents, tokens, quarantines
+    )
+    acts = (
+        Actions(publisher, acting, tokens, pages.reader).routes()
+        if acting is not None and tokens is not None
+        else []
+    )
+
+    def sign_in(_: Request) -> Response:
+        # Whoever comes this far is signed in, and sees more of the first page.
+        return RedirectResponse("./", status_code=303)
+
     app = Starlette(
         routes=[
             *pages.routes(),
+            *acts,
+            Route("/sign-in", sign_in),
             Route("/metrics", metrics),
             Route("/-/healthy", healthy),
             Route("/-/ready", readiness),

@@ -4,17 +4,18 @@ As long as nothing is decided it stands in front of everything, with what works 
 something is, it folds away.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 
 import msgspec
 
 from monitor.analysis.verdict import VantageState
 from monitor.measuring.weaknesses import typed_command
-from monitor.metrics.published_state import Snapshot, VantageView
+from monitor.metrics.current_knowledge import Snapshot, VantageView
 from monitor.wording.findings import (
     DONE,
     HEALTH_REMEDIES,
+    KNOWN,
     LEVELS,
     WORKS,
     Finding,
@@ -36,6 +37,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     tag: str
     problem: str
     remedy: str = ""
+    key: str = ""
+    """Of a finding that somebody may acknowledge; empty for others."""
 
 
 class Checklist(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,16 +48,22 @@ class Checklist(msgspec.Struct, frozen=True, kw_only=True):
     """Whether nothing is decided, so that it is what people should read."""
     todo: int
     """Lines that ask for something."""
+    known: int
+    """Lines that somebody acknowledged."""
     steps: tuple[Step, ...]
     doctor: str
     """What to type to have everything tried."""
 
 
-def checklist(words: Words, snapshot: Snapshot, at: datetime) -> Checklist:
-    """As of a moment (UTC), for readers who may see vantages."""
-    findings = sorted(
-        (*snapshot.weaknesses, *_live(snapshot, at)), key=lambda one: _ORDER.index(one.level)
-    )
+def checklist(
+    words: Words, snapshot: Snapshot, at: datetime, known: Collection[str] = ()
+) -> Checklist:
+    """As of a moment (UTC), for readers who may see vantages. `known` are the keys of findings that
+    somebody acknowledged: they are shown and no longer counted. What shows only while it runs
+    cannot be acknowledged: it may go away and come again."""
+    left_so = [one for one in snapshot.weaknesses if one.key in known]
+    configured = [one for one in snapshot.weaknesses if one.key not in known]
+    findings = sorted((*configured, *_live(snapshot, at)), key=lambda one: _ORDER.index(one.level))
     nothing_known = not snapshot.coverage_at(at).decided and not snapshot.events
     watched = any(view.is_field for view in snapshot.vantages)
     unset = any(one.what == What.NO_CONFIGURATION for one in findings)
@@ -62,18 +71,29 @@ def checklist(words: Words, snapshot: Snapshot, at: datetime) -> Checklist:
     return Checklist(
         open=nothing_known and watched,
         todo=sum(one.level is not Level.NOTE for one in findings),
-        steps=(*(_step(words, one) for one in findings), *works),
+        known=len(left_so),
+        steps=(
+            *(_step(words, one, may=one in configured) for one in findings),
+            *(_known(words, one) for one in left_so),
+            *works,
+        ),
         doctor=words.name(typed_command("doctor" if unset else "doctor --config FILE")),
     )
 
 
-def _step(words: Words, finding: Finding) -> Step:
+def _known(words: Words, finding: Finding) -> Step:
+    problem, _ = finding_sentences(words, finding)
+    return Step(colour="grey", tag=words.gettext(KNOWN), problem=problem)
+
+
+def _step(words: Words, finding: Finding, *, may: bool) -> Step:
     problem, remedy = finding_sentences(words, finding)
     return Step(
         colour=_COLOURS[finding.level],
         tag=words.gettext(LEVELS[finding.level]),
         problem=problem,
         remedy=remedy,
+        key=finding.key if may else "",
     )
 
 

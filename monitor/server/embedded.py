@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from monitor.analysis.verdict import State
-from monitor.metrics.published_state import Snapshot
+from monitor.metrics.current_knowledge import Snapshot
 from monitor.metrics.publisher import Publisher
 from monitor.server.entity_tag import tagged
 from monitor.server.listed_events import ListedEvents

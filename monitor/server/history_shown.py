@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from monitor.analysis.verdict import State
-from monitor.metrics.published_state import Snapshot
+from monitor.metrics.current_knowledge import Snapshot
 from monitor.server.history import LEVELS, SPANS, HistoryAsked, Place, Run, Strip, strips
 from monitor.server.page import Reader, titles_of
 from monitor.server.timeline_chart import Axis
@@ -58,7 +58,12 @@ def history_shown(
                 for one in strip.runs
                 if one.level
             ],
-            known_and_reachable(words, strip.reachable, strip.known),
+            known_and_reachable(
+                words,
+                strip.reachable,
+                strip.known,
+                in_part=strip.counts[State.DEGRADED] > 0,
+            ),
             failing(
                 words,
                 [

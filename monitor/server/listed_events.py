@@ -10,7 +10,7 @@ import msgspec
 from monitor.analysis.events.event import Event
 from monitor.export.public_view import PublicView, is_public
 from monitor.logs import logger
-from monitor.metrics.published_state import Snapshot
+from monitor.metrics.current_knowledge import Snapshot
 from monitor.metrics.publisher import Publisher
 from monitor.server.event_filter import EventFilter, read_filter, shown_names
 from monitor.server.page import Reader

@@ -3,23 +3,27 @@
 Readable with no script, no external resource and no colour vision: every state is a word.
 """
 
+import asyncio
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
+from starlette.responses import HTMLResponse
 
 from monitor import __version__
 from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus
-from monitor.metrics.published_state import Snapshot
+from monitor.metrics.current_knowledge import Snapshot
 from monitor.server.access import sees_vantages
+from monitor.wording.acts import ACTS, COMMAND_LINE
 from monitor.wording.changes import change_in_words
 from monitor.wording.durations import ago, interval
 from monitor.wording.events import condition, extent, passing, seems_over
@@ -38,25 +42,38 @@ from monitor.wording.vantage_health import VANTAGE_STATES
 
 LONGEST_ID = 100
 """Characters of an id or a value in an address."""
+MUTE_HOURS = (1, 6, 24, 72, 168)
+"""For how long a form offers to mute."""
 REFRESH = 60
 """Seconds between two loads of a page that refreshes itself."""
 
 TEMPLATES = files(__package__) / "templates"
 STYLE = (TEMPLATES / "style.css").read_text("utf-8")
+SCRIPT = (TEMPLATES / "live.js").read_text("utf-8")
 ICON = (TEMPLATES / "icon.svg").read_text("utf-8")
 
+
+def _source(text: str) -> str:
+    """What stands in the page, and nothing else, for a Content-Security-Policy."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
 POLICY = (
-    "default-src 'none'; img-src 'self'; "
-    f"style-src 'sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'; "
+    f"default-src 'none'; img-src 'self'; style-src {_source(STYLE)}; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
-"""Content-Security-Policy of the page: its own style, its own icon, nothing else."""
+"""Content-Security-Policy of what is shown: its own style, its own icon, nothing else."""
+PAGE_POLICY = f"{POLICY}; script-src {_source(SCRIPT)}; connect-src 'self'"
+"""Of a page: its own script too, which asks for the same page again."""
+POLICY_WITH_FORMS = PAGE_POLICY.replace("form-action 'none'", "form-action 'self'")
+"""For those who may act."""
 
 SOURCES, WITHHELD = "sources", "withheld"
 NAVIGATION = (
     ("", N_("Now")),
     ("events", N_("Events")),
     ("vantages", N_("Vantage points")),
+    ("actions", N_("Actions")),
     (SOURCES, N_("What others measure")),
     (WITHHELD, N_("What platforms withhold")),
 )
@@ -74,6 +91,14 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a source of others' measurements is followed."""
     withholds: bool = False
     """Whether pages are looked at that platforms may withhold."""
+    acting: bool = False
+    """Whether this server has the page of what editors did."""
+    may_sign_in: bool = False
+    """Whether signing in shows more than this reader sees."""
+    editor: str = ""
+    """Name of the user, if they may act."""
+    token: str = ""
+    """Of that user's forms."""
     path: str
     """As in `events/0123`, without the slash in front."""
     query: Mapping[str, str]
@@ -98,8 +123,15 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
 
     def in_language(self, code: str) -> str:
         """The same page in another language."""
+        return self.with_query(lang=code)
+
+    def with_query(self, **changed: object) -> str:
+        """The same page with another query; None leaves a part of it out."""
         here = self.path.rpartition("/")[2]
-        return (quote(here, safe="") or "./") + "?" + urlencode({**self.query, "lang": code})
+        kept = {"lang": self.language.code} if self.chosen else {}
+        asked = {**self.query, **kept, **changed}
+        query = urlencode({name: value for name, value in asked.items() if value is not None})
+        return (quote(here, safe="") or "./") + (f"?{query}" if query else "")
 
 
 def render(name: str, reader: Reader, at: datetime, **context: object) -> str:
@@ -107,6 +139,7 @@ def render(name: str, reader: Reader, at: datetime, **context: object) -> str:
     words = reader.words
     hidden = {
         *([] if reader.operator else ["vantages"]),
+        *([] if reader.operator and reader.acting else ["actions"]),
         *([] if reader.follows else [SOURCES]),
         *([] if reader.withholds else [WITHHELD]),
     }
@@ -126,14 +159,48 @@ def render(name: str, reader: Reader, at: datetime, **context: object) -> str:
             in_language=reader.in_language,
             root=reader.root,
             operator=reader.operator,
-            live=bool(context.pop("live", False)),
+            sign_in=reader.may_sign_in and not reader.operator,
+            editor=reader.editor,
+            follows=reader.follows,
+            token=reader.token,
+            done=bool(reader.editor) and "done" in reader.query,
+            live="live" in reader.query,
             at=at,
             as_of=moment(words, at),
             version=__version__,
             refresh=REFRESH,
+            shown_at=f"{at:%Y-%m-%dT%H:%M:%SZ}",
+            live_link=reader.with_query(live=1),
+            still_link=reader.with_query(live=None),
+            age=age,
             style=Markup(STYLE),  # noqa: S704 - our own file, and its hash is the policy
+            script=Markup(SCRIPT),  # noqa: S704 - the same
             **context,
         )
+    )
+
+
+async def page(
+    name: str,
+    reader: Reader,
+    at: datetime,
+    context: Callable[[], Mapping[str, Any]],
+    *,
+    status: int = 200,
+) -> HTMLResponse:
+    """The page made from a template; `context` gives its values, in the same thread."""
+    headers = {
+        "Content-Security-Policy": POLICY_WITH_FORMS if reader.editor else PAGE_POLICY,
+        "Content-Language": reader.language.code,
+        "Vary": "Accept-Language",
+    }
+    if reader.editor:
+        # Without it browsers do not say where a form comes from.
+        headers["Referrer-Policy"] = "same-origin"
+    return HTMLResponse(
+        await asyncio.to_thread(lambda: render(name, reader, at, **context())),
+        status_code=status,
+        headers=headers,
     )
 
 
@@ -153,6 +220,12 @@ def reader_of(request: Request) -> Reader:
 def titles_of(snapshot: Snapshot) -> dict[str, str]:
     """Platform → its own name."""
     return {platform.name: platform.title for platform in snapshot.catalog.platforms}
+
+
+def age(words: HtmlWords, then: datetime, at: datetime) -> Markup:
+    """How long before `at`; the script keeps it true while the page is open."""
+    shown = f"{then:%Y-%m-%dT%H:%M:%SZ}"
+    return Markup('<time class="age" datetime="{}">{}</time>').format(shown, ago(words, then, at))
 
 
 def slug(word: str) -> str:
@@ -206,7 +279,9 @@ def _environment() -> Environment:
         "vantage_states": VANTAGE_STATES,
         "marks": MARKS,
         "annotation_kinds": ANNOTATION_KINDS,
-        "ago": ago,
+        "acts": ACTS,
+        "command_line": COMMAND_LINE,
+        "mute_hours": MUTE_HOURS,
         "bar_class": bar_class,
         "change": change_in_words,
         "colour": colour,

@@ -1,20 +1,21 @@
-"""The pages: the present, events, one event and its evidence, countries, vantages, runbooks.
+"""The pages: the present, events, one event and its evidence, countries, vantages, documents.
 
 The present comes from the publisher's snapshot, the past from the store, in its own threads. A page
 is rendered in a thread too, so that nothing blocks the event loop of the probes.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from monitor.analysis.coverage import Coverage
@@ -26,10 +27,13 @@ from monitor.export.coverage import stored_coverage
 from monitor.export.kinds import Kind
 from monitor.export.public_view import PublicView
 from monitor.logs import logger
-from monitor.metrics.published_state import Snapshot, VantageView
+from monitor.metrics.current_knowledge import Snapshot, VantageView
 from monitor.metrics.publisher import Publisher
 from monitor.server import timeline_chart as timeline
+from monitor.server.access import editor_of
 from monitor.server.checklist import checklist
+from monitor.server.documents import FOLDER as DOCUMENTS
+from monitor.server.documents import built_site
 from monitor.server.embedded import Embedded
 from monitor.server.event_filter import DAYS, LABELS, EventFilter, filter_lines
 from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader, public_evidence
@@ -39,7 +43,8 @@ from monitor.server.history_shown import history_shown
 from monitor.server.listed_events import MOST_EVENTS, ListedEvents, may_see
 from monitor.server.matrix import Cell, Row, country_rows, network_rows, overall
 from monitor.server.measurement_view import follow_up_lines, side_by_side
-from monitor.server.page import LONGEST_ID, POLICY, Reader, reader_of, render, titles_of
+from monitor.server.own_forms import FormTokens
+from monitor.server.page import LONGEST_ID, Reader, age, page, reader_of, titles_of
 from monitor.server.runbook_pages import runbook
 from monitor.server.sources_page import event_lines, sources_shown
 from monitor.server.top_line import top_line
@@ -55,6 +60,7 @@ from monitor.wording.events import (
     what_happened,
 )
 from monitor.wording.filters import WrongFilter
+from monitor.wording.html import HtmlWords
 from monitor.wording.networks import network_name
 from monitor.wording.rules import HEALTH_RULE_MEANINGS, rule_doubt, rule_meaning, sentence
 from monitor.wording.sources import witness_lines
@@ -62,6 +68,7 @@ from monitor.wording.states import EVENT_STATES
 from monitor.wording.vantage_health import VANTAGE_MEANINGS, notes
 from monitor.wording.words import Words
 from storage.store import StorageError, Store
+from storage.values.fleet import Quarantine
 from storage.values.reviews import Mark, Review, deciding_review
 from storage.values.rollup import Availability
 from storage.values.selection import Selection
@@ -87,15 +94,24 @@ class Pages:
         store: Store | None = None,
         view: Callable[[], PublicView] = PublicView,
         public: Callable[[], bool] = bool,
+        documents: Path = DOCUMENTS,
+        tokens: FormTokens | None = None,
+        quarantines: Callable[[], Awaitable[Sequence[Quarantine]]] | None = None,
     ) -> None:
         """Without a store the pages show the present only. `view` is what readers see who are no
-        operators, `public` returns whether there are such readers."""
+        operators, `public` returns whether there are such readers. `documents` is the folder of
+        the built site. Without `tokens` nobody may act; `quarantines` reads which vantages are in
+        quarantine."""
         self._publisher = publisher
         self._store = store
         self._view = view
+        self._public = public
+        self._tokens = tokens
+        self._quarantines = quarantines
         self._evidence = EvidenceReader(store) if store is not None else None
         self._listed = ListedEvents(publisher, store, view)
         self._feeds = Feeds(publisher, self._listed)
+        self._documents = documents
         self._embedded = Embedded(publisher, self._listed, public)
 
     def routes(self) -> list[Route]:
@@ -110,29 +126,32 @@ class Pages:
             Route("/sources", self._sources),
             Route("/withheld", self._withheld),
             Route("/runbooks/{name}", self._runbook),
+            Route("/docs", self._to_documents),
+            Route("/docs/{path:path}", self._document),
             *self._feeds.routes(),
             *self._embedded.routes(),
         ]
 
     async def problem(self, request: Request, _: Exception, meant: str = "") -> Response:
         """The answer to an address without a page; `meant` is a country that may be meant."""
-        reader = self._reader(request)
+        reader = self.reader(request)
         shown = {"message": reader.words.gettext("There is no such page"), "meant": meant}
         at = self._publisher.now()
-        return await _page("problem.html", reader, at, lambda: shown, status=404)
+        return await page("problem.html", reader, at, lambda: shown, status=404)
 
     async def _now(self, request: Request) -> Response:
-        reader, at = self._reader(request), self._publisher.now()
+        reader, at = self.reader(request), self._publisher.now()
         snapshot = self._listed.snapshot(reader)
         marks = await self._marks()
+        known = await self._acknowledged() if reader.operator else frozenset()
         over = [one for one in await self._over(reader, at) if one.kind in _TELLING]
         over = [one for one in over if one.state is not EventState.DISMISSED]
-        return await _page(
+        return await page(
             "now.html",
             reader,
             at,
             lambda: {
-                **_now(reader, snapshot, at, marks),
+                **_now(reader, snapshot, at, marks, known, self._bucket(reader)),
                 "over": _over(reader, snapshot, over[:MOST_OVER]),
             },
         )
@@ -150,26 +169,50 @@ class Pages:
         holding = {event: deciding_review(reviews) for event, reviews in by_event.items()}
         return {event: review.mark for event, review in holding.items() if review is not None}
 
+    def _bucket(self, reader: Reader) -> float:
+        """Seconds of the buckets that times of tests are put into: of a whole interval for readers
+        who are no operators, or when a vantage tests would help to find it."""
+        if reader.operator:
+            return 0.0
+        return max(self._view().bucket, self._publisher.snapshot.interval)
+
+    async def _acknowledged(self) -> frozenset[str]:
+        """Lines of the checklist that somebody knows of; none when that cannot be read."""
+        try:
+            found = await self._store.acknowledgements() if self._store is not None else ()
+        except StorageError as error:
+            log.error("acknowledgements cannot be read", error=str(error))
+            found = ()
+        return frozenset(one.finding for one in found)
+
     async def _country(self, request: Request) -> Response:
-        reader, at = self._reader(request), self._publisher.now()
+        reader, at = self.reader(request), self._publisher.now()
         snapshot = self._listed.snapshot(reader)
         code = request.path_params["code"]
         if code not in snapshot.countries:
             meant = probable_code(code[:LONGEST_ID])
             found = meant if meant in snapshot.countries else ""
             return await self.problem(request, LookupError(), found)
+        bucket = self._bucket(reader)
         return await self._with_history(
-            request, "country.html", lambda: _country(reader, snapshot, at, code), country=code
+            request,
+            "country.html",
+            lambda: _country(reader, snapshot, at, code, bucket),
+            country=code,
         )
 
     async def _platform(self, request: Request) -> Response:
-        reader, at = self._reader(request), self._publisher.now()
+        reader, at = self.reader(request), self._publisher.now()
         snapshot = self._listed.snapshot(reader)
         name = request.path_params["name"]
         if name not in titles_of(snapshot):
             return await self.problem(request, LookupError())
+        bucket = self._bucket(reader)
         return await self._with_history(
-            request, "platform.html", lambda: _platform(reader, snapshot, at, name), platform=name
+            request,
+            "platform.html",
+            lambda: _platform(reader, snapshot, at, name, bucket),
+            platform=name,
         )
 
     async def _with_history(
@@ -182,7 +225,7 @@ class Pages:
         platform: str = "",
     ) -> Response:
         """A page about a country or a platform, with what is over and its history."""
-        reader, at = self._reader(request), self._publisher.now()
+        reader, at = self.reader(request), self._publisher.now()
         snapshot = self._listed.snapshot(reader)
         try:
             asked = history_asked(request.query_params)
@@ -192,7 +235,7 @@ class Pages:
         shown_until = at if reader.operator else self._view().newest(at)
         rows, problem = await self._history(reader, asked, shown_until, country, platform)
         over = await self._over(reader, at, country, platform)
-        return await _page(
+        return await page(
             template,
             reader,
             at,
@@ -241,35 +284,56 @@ class Pages:
         return [event for event in listed.events if not event.active]
 
     async def _runbook(self, request: Request) -> Response:
-        reader, at = self._reader(request), self._publisher.now()
+        reader, at = self.reader(request), self._publisher.now()
         found = runbook(request.path_params["name"])
         if found is None:
             return await self.problem(request, LookupError())
-        return await _page("runbook.html", reader, at, lambda: {"runbook": found})
+        return await page("runbook.html", reader, at, lambda: {"runbook": found})
+
+    async def _to_documents(self, _: Request) -> Response:
+        # Relative, so that it leads to no other host.
+        return RedirectResponse("docs/")
+
+    async def _document(self, request: Request) -> Response:
+        site = await asyncio.to_thread(built_site, self._documents)
+        if found := site.document(request.path_params["path"]):
+            return found
+        if site.files:
+            return await self.problem(request, LookupError())
+        reader, at = self.reader(request), self._publisher.now()
+        return await page("no_documents.html", reader, at, dict, status=404)
 
     async def _vantages(self, request: Request) -> Response:
-        reader, at = self._reader(request), self._publisher.now()
+        reader, at = self.reader(request), self._publisher.now()
         if not reader.operator:
             return await self.problem(request, LookupError())
         vantages = [
             (view, view.state_at(at), health_words(reader.words, view, at), view.health_at(at))
             for view in self._publisher.snapshot.vantages
         ]
-        return await _page("vantages.html", reader, at, lambda: {"vantages": vantages})
+        held, problem = dict[str, Quarantine](), False
+        try:
+            if self._quarantines is not None:
+                held = {one.vantage: one for one in await self._quarantines()}
+        except StorageError as error:
+            log.error("quarantines cannot be read", error=str(error))
+            problem = True
+        shown = {"vantages": vantages, "held": held, "problem": problem}
+        return await page("vantages.html", reader, at, lambda: shown)
 
     async def _sources(self, request: Request) -> Response:
-        reader, at = self._reader(request), self._publisher.now()
+        reader, at = self.reader(request), self._publisher.now()
         snapshot = self._publisher.snapshot
-        return await _page("sources.html", reader, at, lambda: sources_shown(reader, snapshot, at))
+        return await page("sources.html", reader, at, lambda: sources_shown(reader, snapshot, at))
 
     async def _withheld(self, request: Request) -> Response:
-        reader, at = self._reader(request), self._publisher.now()
+        reader, at = self.reader(request), self._publisher.now()
         snapshot = self._publisher.snapshot
         shown = withheld_shown(reader, snapshot)
-        return await _page("withheld.html", reader, at, lambda: shown)
+        return await page("withheld.html", reader, at, lambda: shown)
 
     async def _events(self, request: Request) -> Response:
-        reader, at = self._reader(request), self._publisher.now()
+        reader, at = self.reader(request), self._publisher.now()
         try:
             wanted = await self._listed.wanted(request.query_params, at)
         except FilterError as error:
@@ -284,7 +348,7 @@ class Pages:
                 counted = self._view().selection(Kind.VERDICTS, counted, at)
             coverage = await self._coverage(counted, at)
         shown = {"held": await self._marks(), "problem": not found.complete}
-        return await _page(
+        return await page(
             "events.html",
             reader,
             at,
@@ -311,7 +375,7 @@ class Pages:
             return None
 
     async def _event(self, request: Request) -> Response:
-        reader, at = self._reader(request), self._publisher.now()
+        reader, at = self.reader(request), self._publisher.now()
         id_ = request.path_params["id"]
         event, evidence, problem = None, NOTHING, False
         try:
@@ -331,20 +395,26 @@ class Pages:
         found = event or next((one for one in active if one.id == id_), None)
         if found is None:
             return await self.problem(request, LookupError())
-        return await _page(
+        return await page(
             "event.html",
             reader,
             at,
             lambda: {**_event(reader, snapshot, at, found, evidence), "problem": problem},
         )
 
-    def _reader(self, request: Request) -> Reader:
-        """The reader who sends a request, with the pages that there are."""
+    def reader(self, request: Request) -> Reader:
+        """The reader who sends a request, with what there is for them."""
+        editor = editor_of(request) if self._tokens is not None else ""
+        token = self._tokens.make(editor, self._publisher.now()) if self._tokens and editor else ""
         snapshot = self._publisher.snapshot
         return msgspec.structs.replace(
             reader_of(request),
             follows=bool(snapshot.sources),
             withholds=bool(snapshot.page_looks),
+            acting=self._tokens is not None,
+            may_sign_in=self._public(),
+            editor=editor,
+            token=token,
         )
 
 
@@ -354,42 +424,28 @@ NOTHING = Evidence(networks=(), more_networks=0, log=(), reviews=(), annotations
 async def _wrong(reader: Reader, at: datetime, error: FilterError) -> Response:
     """The page that names a filter that cannot be used."""
     wrong = error.wrong
-    return await _page(
+    return await page(
         "wrong_filter.html", reader, at, lambda: _wrong_filter(reader, wrong), status=400
-    )
-
-
-async def _page(
-    name: str,
-    reader: Reader,
-    at: datetime,
-    context: Callable[[], Mapping[str, Any]],
-    *,
-    status: int = 200,
-) -> Response:
-    """The page made from a template; `context` gives its values, in the same thread."""
-    return HTMLResponse(
-        await asyncio.to_thread(lambda: render(name, reader, at, **context())),
-        status_code=status,
-        headers={
-            "Content-Security-Policy": POLICY,
-            "Content-Language": reader.language.code,
-            "Vary": "Accept-Language",
-        },
     )
 
 
 # -- now ---------------------------------------------------------------------------------------
 
 
-def _now(reader: Reader, snapshot: Snapshot, at: datetime, held: Mapping[str, Mark]) -> Context:
+def _now(
+    reader: Reader,
+    snapshot: Snapshot,
+    at: datetime,
+    held: Mapping[str, Mark],
+    known: Collection[str] = (),
+    bucket: float = 0.0,
+) -> Context:
     words, titles = reader.words, titles_of(snapshot)
     now = overall(snapshot, at)
     events = sorted(snapshot.events.values(), key=_urgency)
 
     return {
-        "live": "live" in reader.query,
-        "checklist": checklist(words, snapshot, at) if reader.operator else None,
+        "checklist": checklist(words, snapshot, at, known) if reader.operator else None,
         "overall": now,
         "held": held,
         "headline": top_line(words, now, controls=snapshot.has_controls),
@@ -408,8 +464,8 @@ def _now(reader: Reader, snapshot: Snapshot, at: datetime, held: Mapping[str, Ma
             for source in snapshot.sources
             if not source.outside
         ],
-        "rows": country_rows(snapshot, at),
-        "country_head": lambda row: _country_head(reader, row),
+        "rows": country_rows(snapshot, at, bucket),
+        "country_head": lambda row: _country_head(reader, row, at),
         "cell_link": lambda row, cell: _cell_link(reader, row, cell),
         "titles": titles,
         "vantage_count": len(snapshot.vantages),
@@ -438,7 +494,7 @@ def _remarks(
     return [] if coverage.cycles else [words.gettext("%(what)s.", what=unseen)]
 
 
-def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Context:
+def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str, bucket: float) -> Context:
     words, titles = reader.words, titles_of(snapshot)
     coverage = snapshot.coverage_at(at, code)
     events = sorted(
@@ -447,9 +503,9 @@ def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Con
 
     def network_head(row: Row) -> str:
         name = network_name(words, row.network, row.asn)
-        if not row.vantage:
-            return name
-        return Markup('{}<span class="dim">{}</span>').format(name, words.name(row.vantage, 80))
+        tested = _tested(words, row, at)
+        said = [words.name(row.vantage, 80), tested] if row.vantage else [tested]
+        return Markup('{}<span class="dim">{}</span>').format(name, words.dotted(said))
 
     return {
         "code": code,
@@ -458,7 +514,7 @@ def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Con
         "complete": coverage.complete,
         "remarks": _remarks(words, snapshot, coverage, events=bool(events)),
         "events": [(event, headline(words, event, titles)) for event in events],
-        "rows": network_rows(snapshot, code, at, vantages=reader.operator),
+        "rows": network_rows(snapshot, code, at, bucket, vantages=reader.operator),
         "network_head": network_head,
         "cell_link": lambda _, cell: (
             reader.link(f"events/{cell.event.id}") if cell.event is not None else ""
@@ -466,12 +522,14 @@ def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Con
     }
 
 
-def _platform(reader: Reader, snapshot: Snapshot, at: datetime, name: str) -> Context:
+def _platform(
+    reader: Reader, snapshot: Snapshot, at: datetime, name: str, bucket: float
+) -> Context:
     words, titles = reader.words, titles_of(snapshot)
     events = [event for event in snapshot.events.values() if event.platform == name]
     rows = [
         msgspec.structs.replace(row, cells=tuple(one for one in row.cells if one.platform == name))
-        for row in country_rows(snapshot, at)
+        for row in country_rows(snapshot, at, bucket)
     ]
     return {
         "platform": name,
@@ -480,17 +538,29 @@ def _platform(reader: Reader, snapshot: Snapshot, at: datetime, name: str) -> Co
             (event, headline(words, event, titles)) for event in sorted(events, key=_urgency)
         ],
         "rows": rows,
-        "country_head": lambda row: _country_head(reader, row),
+        "country_head": lambda row: _country_head(reader, row, at),
         "cell_link": lambda row, cell: _cell_link(reader, row, cell),
     }
 
 
-def _country_head(reader: Reader, row: Row) -> Markup:
+def _tested(words: HtmlWords, row: Row, at: datetime) -> str:
+    """How long ago the newest test of a row was."""
+    if row.tested_at is None:
+        return words.gettext("not tested yet")
+    return words.gettext("last test %(ago)s", ago=age(words, row.tested_at, at))
+
+
+def _country_head(reader: Reader, row: Row, at: datetime) -> Markup:
     words = reader.words
     return Markup('<a href="{}">{}</a><span class="dim">{}</span>').format(
         reader.link(f"countries/{row.country}"),
         words.country(row.country),
-        words.ngettext("%(n)s network", "%(n)s networks", row.networks),
+        words.dotted(
+            [
+                words.ngettext("%(n)s network", "%(n)s networks", row.networks),
+                _tested(words, row, at),
+            ]
+        ),
     )
 
 
@@ -634,6 +704,9 @@ def _event(
             (one.status, one, [_endpoint(words, endpoint) for endpoint in one.endpoints])
             for one in evidence.networks
         ],
+        "feed": reader.link("feed.atom", country=event.country, platform=event.platform)
+        if event.country and event.platform
+        else "",
         "downloads": downloads if event.kind is EventKind.BLOCK else downloads[:2],
     }
 

@@ -7,6 +7,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from monitor.config.reload import Reloaded
+from monitor.server.own_forms import from_another_page
 
 Reload = Callable[[], Awaitable[Reloaded]]
 
@@ -20,7 +21,7 @@ def reload_route(reload: Reload, allowed: Callable[[], bool]) -> Route:
     async def answer(request: Request) -> Response:
         if not allowed():
             return _text("Off. Set reload = true under [server], or send SIGHUP.\n", 403)
-        if _from_another_page(request):
+        if from_another_page(request):
             return _text("Refused: the request comes from a page of another site.\n", 403)
         reloaded = await reload()
         if reloaded.done:
@@ -36,12 +37,3 @@ def reload_route(reload: Reload, allowed: Callable[[], bool]) -> Route:
 
 def _text(text: str, status: int = 200) -> Response:
     return PlainTextResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
-
-
-def _from_another_page(request: Request) -> bool:
-    """Whether a page of another site sends it. A browser adds the stored password to such a request
-    too."""
-    site = request.headers.get("sec-fetch-site", "none")
-    origin = request.headers.get("origin", "")
-    own = origin.partition("://")[2] == request.headers.get("host", "")
-    return site not in ("none", "same-origin") or bool(origin and not own)

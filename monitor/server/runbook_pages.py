@@ -1,7 +1,7 @@
 """The runbooks: what to do about each alert, as the pages that the alerts link to.
 
 They are in `docs/runbooks`, in Markdown; `runbooks/` here is a link to them, which packages hold as
-a folder. Only runbooks are served, so other documents that they link to are named.
+a folder. Unlike the site at `/docs`, they need no build and no script.
 """
 
 import re
@@ -17,6 +17,8 @@ FOLDER = files("monitor.server") / "runbooks"
 _NAME = re.compile("[A-Za-z]{1,60}")
 _OTHER = re.compile(r"([A-Za-z]+)\.md")
 """A link to another runbook."""
+_DOCUMENT = re.compile(r"\.\./([\w-]+)\.md(#[\w-]+)?")
+"""A link to another document, with its heading."""
 
 
 class Runbook(msgspec.Struct, frozen=True):
@@ -39,26 +41,22 @@ def runbook(name: str) -> Runbook | None:
     markdown = MarkdownIt("commonmark", {"html": False})
     tokens = markdown.parse((FOLDER / f"{name}.md").read_text("utf-8"))
     for token in tokens:
-        token.children = token.children and _with_own_links(token.children)
+        token.children = token.children and _with_served_links(token.children)
     html = markdown.renderer.render(tokens, markdown.options, {})
     return Runbook(name, Markup(html))  # noqa: S704 - our own file, rendered without its HTML
 
 
-def _with_own_links(tokens: list[Token]) -> list[Token]:
-    """Links to runbooks and to other sites stay links."""
-    kept: list[Token] = []
-    aside = ""
+def _with_served_links(tokens: list[Token]) -> list[Token]:
+    """Links to runbooks lead to pages like this one, those to other documents to the site."""
     for token in tokens:
         if token.type == "link_open":
-            address = str(token.attrs["href"])
-            found = _OTHER.fullmatch(address)
-            aside = "" if found or "://" in address else address.partition("#")[0].lstrip("./")
-            if found:
-                token.attrs["href"] = found[1]
-        if aside and token.type == "link_close":
-            kept.append(Token("text", "", 0, content=f" (docs/{aside})"))
-        if not (aside and token.type in ("link_open", "link_close")):
-            kept.append(token)
-        if token.type == "link_close":
-            aside = ""
-    return kept
+            token.attrs["href"] = _served(str(token.attrs["href"]))
+    return tokens
+
+
+def _served(address: str) -> str:
+    if found := _OTHER.fullmatch(address):
+        return found[1]
+    if found := _DOCUMENT.fullmatch(address):
+        return f"../docs/{found[1]}.html{found[2] or ''}"
+    return address

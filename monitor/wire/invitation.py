@@ -93,7 +93,9 @@ def read_token(written: str) -> Token:
     """The token in a text, which may be broken into lines. Raises TokenError."""
     bare = "".join(written.split())
     if not bare.startswith(PREFIX):
-        raise TokenError(f"an invitation begins with {PREFIX}")
+        raise TokenError(
+            f"no invitation: one begins with {PREFIX}, and `shutwatch vantage invite` prints it"
+        )
     try:
         whole = base64.b64decode(
             bare[len(PREFIX) :] + "=" * (-len(bare[len(PREFIX) :]) % 4), b"-_", validate=True

@@ -34,6 +34,8 @@ LEVELS: Mapping[Level, str] = {
     Level.PROBLEM: N_("to do"),
 }
 DONE = N_("done")
+KNOWN = N_("acknowledged")
+"""Somebody knows of it, and leaves it so."""
 WORKS = N_("Vantage %(vantage)s works.")
 
 
@@ -109,6 +111,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """A `What`, or the id of a rule of vantages' health."""
     values: Mapping[str, str] = {}
     """Names and numbers in its sentences; never a password."""
+
+    @property
+    def key(self) -> str:
+        """The same for the same finding: what was found, and its names."""
+        return " ".join([self.what, *(f"{name}={self.values[name]}" for name in self.values)])
 
     @property
     def level(self) -> Level:

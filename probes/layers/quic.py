@@ -7,25 +7,21 @@ closes. Import this module only where QUIC is needed, because the library is hea
 
 import asyncio
 import errno
-import functools
 import logging
 import ssl
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from aioquic import tls
 from aioquic.h3.connection import H3_ALPN, ErrorCode, H3Connection
 from aioquic.h3.events import H3Event, HeadersReceived
 from aioquic.quic import events
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
-from aioquic.quic.packet import QuicErrorCode, QuicProtocolVersion
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from aioquic.quic.packet import QuicErrorCode, QuicFrameType, QuicProtocolVersion
+from aioquic.tls import AlertDescription
 
 from probes.failure import Failure
 from probes.layers.http import BROWSER
+from probes.layers.quic_certificate import fault_of
 from probes.measurement import QuicObservation
 from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
 from probes.sockets.network import Datagrams, Network
@@ -38,8 +34,7 @@ _LONG_HEADER = 0x80
 _VERSION = slice(1, 5)
 _NEGOTIATION = bytes(4)
 """The version field of a version negotiation packet."""
-_WRONG_NAME, _EXPIRED, _UNSPECIFIED = 62, 10, 1
-"""X509_V_ERR codes for checks that aioquic makes itself."""
+_BAD_CERTIFICATE = QuicErrorCode.CRYPTO_ERROR + AlertDescription.bad_certificate
 
 for _name in ("quic", "http3"):
     # The observation holds the failure; a log would repeat the peer's text, with addresses.
@@ -63,20 +58,8 @@ class _Connection(QuicConnection):
     ) -> None:
         """Called for our own close, and by the library for every fault it finds."""
         if self.closed_for is None:
-            self.closed_for = _fault(error_code, frame_type, sys.exc_info()[1])
+            self.closed_for = _fault(error_code, frame_type)
         super().close(error_code, frame_type, reason_phrase)
-
-
-@functools.lru_cache(maxsize=8)
-def _trust(cafiles: tuple[str, ...]) -> tuple[str | None, str | None, bytes | None]:
-    """The system's anchors and those in `cafiles`, read once, as aioquic takes them."""
-    system = ssl.get_default_verify_paths()
-    extra = b"".join(
-        certificate.public_bytes(Encoding.PEM)
-        for path in cafiles
-        for certificate in x509.load_pem_x509_certificates(Path(path).read_bytes())
-    )
-    return system.cafile, system.capath, extra or None
 
 
 async def measure_quic(
@@ -143,9 +126,11 @@ class _Exchange:
             idle_timeout=_IDLE_TIMEOUT,
             server_name=server_name,
             supported_versions=[QuicProtocolVersion.VERSION_1],
-            verify_mode=ssl.CERT_REQUIRED,
+            verify_mode=ssl.CERT_NONE,  # `_prove` verifies
         )
-        configuration.load_verify_locations(*_trust(tuple(cafiles)))
+        self._server_name = server_name
+        self._cafiles = tuple(cafiles)
+        self._proven = False
         self._connection = _Connection(configuration=configuration)
         self._peer = (address, port)
         authority = f"[{server_name}]" if ":" in server_name else server_name
@@ -208,11 +193,26 @@ class _Exchange:
             self._connection.receive_datagram(data, self._peer, now=self._loop.time())
             if data and data[0] & _LONG_HEADER and not negotiates and not self.alpn:
                 self.version = f"0x{data[_VERSION].hex()}"
-            self._advance(refused_version=bool(negotiates))
+            self._prove()
+            if not self._done.done():
+                self._advance(refused_version=bool(negotiates))
         except OSError as error:
             self._settle(error)
         except Exception as error:  # noqa: BLE001 # the peer's bytes made the library fail
             self._settle(MalformedReplyError(f"QUIC: {type(error).__name__}"))
+
+    def _prove(self) -> None:
+        """Verify the certificate as soon as it is here, before anything is sent in answer."""
+        handshake = self._connection.tls
+        certificate = handshake._peer_certificate
+        if self._proven or certificate is None:
+            return
+        self._proven = True
+        chain = handshake._peer_certificate_chain
+        fault = fault_of(certificate, chain, self._server_name, self._cafiles)
+        if fault is not None:
+            self._settle(fault)
+            self._connection.close(_BAD_CERTIFICATE, QuicFrameType.CRYPTO)
 
     def _timed(self, at: float) -> None:
         self._timer = None
@@ -287,32 +287,11 @@ def _is_alert(code: int, frame_type: int | None) -> bool:
     return frame_type is not None and code in _CRYPTO_ERRORS
 
 
-def _fault(code: int, frame_type: int | None, raised: BaseException | None) -> Exception:
-    """Why we closed a connection; `raised` is the current exception, if any."""
-    if not _is_alert(code, frame_type):
-        return MalformedReplyError(f"QUIC error 0x{code:x}")
-    verify_code = 0
-    while raised is not None:
-        verify_code = _verify_code(raised) or verify_code
-        raised = raised.__cause__ or raised.__context__
-    if not verify_code:
+def _fault(code: int, frame_type: int | None) -> Exception:
+    """Why we closed a connection."""
+    if _is_alert(code, frame_type):
         return ssl.SSLError(ssl.SSL_ERROR_SSL, f"alert {code - QuicErrorCode.CRYPTO_ERROR}")
-    error = ssl.SSLCertVerificationError(ssl.SSL_ERROR_SSL, "certificate verify failed")
-    error.verify_code = verify_code
-    return error
-
-
-def _verify_code(raised: BaseException) -> int:
-    """The X509_V_ERR code that an exception stands for; 0 if it is not about a certificate."""
-    if isinstance(raised, tls.AlertCertificateExpired):
-        return _EXPIRED
-    if isinstance(raised, tls.AlertBadCertificate):
-        return _UNSPECIFIED
-    # pyOpenSSL's errors start with OpenSSL's code; service_identity's list names that differ.
-    errors = getattr(raised, "errors", None)
-    if not errors:
-        return 0
-    return int(errors[0]) if isinstance(errors[0], int) else _WRONG_NAME
+    return MalformedReplyError(f"QUIC error 0x{code:x}")
 
 
 def _refusal(closed: events.ConnectionTerminated, *, connected: bool) -> Exception:

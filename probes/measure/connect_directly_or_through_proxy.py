@@ -9,7 +9,7 @@ import msgspec
 from probes.catalog.host import is_literal
 from probes.failure import UNANSWERED
 from probes.layers.bogon import may_be_public
-from probes.layers.proxy import FarSideError, ProxyError
+from probes.layers.socks5_and_http_connect import FarSideError, ProxyError
 from probes.measure.concurrently import all_of
 from probes.measure.connect_through_proxy import ProxiedConnections
 from probes.measure.resolution import Resolution

@@ -41,7 +41,7 @@ from probes.failure import TIMEOUTS, UNANSWERED, Failure
 from probes.layers.dns import ask_over_stream
 from probes.layers.dns_message import Reply
 from probes.layers.http_answer import offers_http3
-from probes.layers.proxy import FarSideError, ProxyError
+from probes.layers.socks5_and_http_connect import FarSideError, ProxyError
 from probes.measure.concurrently import all_of
 from probes.measure.connect_directly_or_through_proxy import Opened
 from probes.measure.doh import ask_doh

@@ -13,7 +13,7 @@ from probes.catalog.host import is_literal
 from probes.failure import Failure
 from probes.layers.dns import DnsLookup, ask_over_stream
 from probes.layers.dns_message import Reply
-from probes.layers.proxy import ProxyError
+from probes.layers.socks5_and_http_connect import ProxyError
 from probes.measure.concurrently import all_of
 from probes.measure.connect_through_proxy import ProxiedConnections
 from probes.measure.stream_query import stream_query, with_rcode

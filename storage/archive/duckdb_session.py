@@ -5,6 +5,7 @@ files, so there is no second way to select and sort. Extensions are never fetche
 """
 
 import importlib
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,7 +41,7 @@ def library(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise StorageError(
-            f"the archive needs {name} ({error}): pip install 'shutwatch[archive]'"
+            f"the archive needs {name} ({error}): {sys.executable} -m pip install duckdb pyarrow"
         ) from error
 
 

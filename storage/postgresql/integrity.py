@@ -67,7 +67,7 @@ def _problems(connection: Connection) -> Iterator[str]:
         yield f"index {index} is not valid: REINDEX INDEX {index}"
     for table in connection.exec_driver_sql(_UNCHECKED).scalars():
         yield f"not every row of {table} was checked to belong to a row that is there"
-    for table in ("event_log", "review", "log_entry"):
+    for table in ("event_log", "review", "audit", "log_entry"):
         for verb in ("update", "delete", "truncate"):
             name = f"{table}_refuses_{verb}"
             if not connection.execute(text(_GUARDED), {"name": name}).scalar():

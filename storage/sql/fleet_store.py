@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Delete,
     and_,
     delete,
     literal_column,
@@ -22,15 +21,16 @@ from probes.measurement import REFERENCE_PLATFORM, Measurement, Purpose
 from probes.vantage import VantageRole
 from storage.sql import listing as listings
 from storage.sql import schema
+from storage.sql.acts_store import SqlActs
 from storage.sql.backend import Backend
 from storage.sql.log_store import LogWaiting
 from storage.sql.received import AT_ENDPOINTS, Arrival, ArrivalRows, arrival_rows
 from storage.sql.received_group_commit import GroupCommit
 from storage.sql.statements import insert_new, upsert
-from storage.sql.transactions import SqlDatabase
 from storage.sql.writing_received import ReceivedWriter
 from storage.store import StorageError
 from storage.values import codecs
+from storage.values.acts import Act
 from storage.values.fleet import (
     REPLACED,
     Enrolment,
@@ -67,7 +67,7 @@ def _is_open(at: datetime) -> ColumnElement[bool]:
     )
 
 
-class SqlFleet(SqlDatabase):
+class SqlFleet(SqlActs):
     """Agents, their batches and quarantines."""
 
     def __init__(self, backend: Backend, **options: Any) -> None:
@@ -269,21 +269,29 @@ class SqlFleet(SqlDatabase):
                 found[one.country, one.vantage, one.id] = one
         return sorted(found.values(), key=lambda one: (one.received_at, one.vantage, one.id))
 
-    async def quarantine(self, quarantine: Quarantine) -> None:
+    async def quarantine(self, quarantine: Quarantine, act: Act | None = None) -> None:
         valid = storable(quarantine, Quarantine)
         row = codecs.QUARANTINE.encode(valid)
-        await self._write(lambda connection: self._quarantine.run(connection, [row]))
 
-    async def release(self, vantage: str) -> bool:
+        def write(connection: Connection) -> None:
+            self._quarantine.run(connection, [row])
+            self._note(connection, act)
+
+        await self._write(write)
+
+    async def release(self, vantage: str, act: Act | None = None) -> bool:
         table = schema.quarantine
-        return await self._changes(delete(table).where(table.c.vantage == vantage))
+        removal = delete(table).where(table.c.vantage == vantage)
+
+        def write(connection: Connection) -> bool:
+            ended = connection.execute(removal).rowcount > 0
+            self._note(connection, act if ended else None)
+            return ended
+
+        return await self._write(write)
 
     async def quarantines(self) -> list[Quarantine]:
         return await self._all(listings.QUARANTINES)
-
-    async def _changes(self, statement: Delete) -> bool:
-        """Whether it changed a row."""
-        return await self._write(lambda connection: connection.execute(statement).rowcount > 0)
 
     async def _rows_of(self, arrivals: Sequence[Arrival]) -> list[ArrivalRows]:
         return await self._in_maker(lambda: self._made(arrivals))

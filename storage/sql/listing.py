@@ -243,6 +243,9 @@ ANNOTATIONS = Listing(schema.annotation, codecs.ANNOTATION, "since", "country", 
 ENROLMENTS = Listing(schema.enrolment, codecs.ENROLMENT, "vantage", "enrolled_at", "fingerprint")
 INVITATIONS = Listing(schema.invitation, codecs.INVITATION, "vantage", "made_at", "digest")
 QUARANTINES = Listing(schema.quarantine, codecs.QUARANTINE, "vantage")
+ACTS = Listing(schema.audit, codecs.ACT, "at", "id")
+MUTES = Listing(schema.mute, codecs.MUTE, "country", "event")
+ACKNOWLEDGEMENTS = Listing(schema.acknowledgement, codecs.ACKNOWLEDGEMENT, "finding")
 BATCHES = Listing(
     schema.batch,
     codecs.BATCH,

@@ -421,6 +421,24 @@ quarantine = Table(
     PrimaryKeyConstraint("vantage"),
 )
 
+audit = Table(
+    "audit",
+    metadata,
+    *_text("at", "id", "who", "what", "target", "detail"),
+    PrimaryKeyConstraint("at", "id"),
+)
+
+mute = Table(
+    "mute",
+    metadata,
+    *_text("country", "event", "until", "at"),
+    PrimaryKeyConstraint("country", "event"),
+)
+
+acknowledgement = Table(
+    "acknowledgement", metadata, *_text("finding", "at"), PrimaryKeyConstraint("finding")
+)
+
 batch = Table(
     "batch",
     metadata,
@@ -528,7 +546,7 @@ sourced_event = Table(
     PrimaryKeyConstraint("country", "source", "id"),
 )
 
-for _table in (event_log, review, log_entry):
+for _table in (event_log, review, audit, log_entry):
     for _dialect in ("sqlite", "postgresql"):
         for _statement in refusal(_table.name, _dialect):
             # DDL takes a percent sign for the beginning of a name.

@@ -33,7 +33,7 @@ from storage.sqlite.backup import BackupError, DamagedError
 _GROWING = frozenset(
     {
         *("cycle", "measurement", "verdict", "platform_verdict", "vantage_health"),
-        *("event_log", "review", "log_entry", "rejudged_verdict", "rejudged_platform"),
+        *("event_log", "review", "audit", "log_entry", "rejudged_verdict", "rejudged_platform"),
     }
 )
 """Tables in which no row ever changes."""

@@ -3,6 +3,7 @@
 from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
+from storage.values.acts import Acknowledgement, Act, Mute
 from storage.values.checkpoint import Checkpoint
 from storage.values.codec import Codec
 from storage.values.fleet import Enrolment, Invitation, Quarantine, ReceivedBatch, WaitingCycle
@@ -27,6 +28,9 @@ ANNOTATION = Codec(Annotation)
 ENROLMENT = Codec(Enrolment)
 INVITATION = Codec(Invitation)
 QUARANTINE = Codec(Quarantine)
+ACT = Codec(Act)
+MUTE = Codec(Mute)
+ACKNOWLEDGEMENT = Codec(Acknowledgement)
 BATCH = Codec(ReceivedBatch)
 STAMP = Codec(HeadStamp)
 SOURCED_ROW = Codec(SourcedRow)

@@ -19,6 +19,7 @@ from storage.sql.store import SqlStore
 from storage.sqlite import copying
 from storage.sqlite.backup import BackupError
 from storage.sqlite.copying import copy
+from storage.values.acts import Acknowledgement, Act, ActKind, Mute
 from storage.values.log import HeadStamp
 from storage.values.sourced import SourcedEvent, SourceState
 from tests.contract import agents
@@ -66,6 +67,9 @@ async def _fill(store: SqlStore, cycles: int) -> None:
     await store.enrol(agents.enrolment())
     await store.invite(agents.invitation(vantage="lhe-1"))
     await store.quarantine(agents.quarantine())
+    act = Act(id="act-1", at=at(0), who="asma", what=ActKind.MUTE, target="country PK")
+    await store.mute(Mute(country="PK", event="", until=at(60), at=at(0)), act)
+    await store.acknowledge(Acknowledgement(finding="no_asn", at=at(0)))
     await store.receive(agents.batch(1), [agents.seen(cycle(5000))])
     head = await store.append_to_log()
     stamp = HeadStamp(

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from storage.open_store import sql_store
 from storage.store import StorageError, Store
+from storage.values.acts import Acknowledgement, Act, ActKind, Mute
 from storage.values.reviews import AnnotationKind, Mark, deciding_review
 from tests.contract.cycles import annotation, at, cycle, event, log_entry, review
 from tests.contract.listing import contents
@@ -170,3 +171,51 @@ async def test_annotations_of_a_place_and_time(store: Store) -> None:
     assert await store.annotations("PK", platform="x") == [before, across, late]
     assert elsewhere in await store.annotations(since=at(100), until=at(101))
     assert await store.annotations("BR") == [elsewhere]
+
+
+def _act(number: int, what: ActKind = ActKind.MUTE) -> Act:
+    return Act(id=f"act-{number}", at=at(number), who="asma", what=what, target="country PK")
+
+
+async def test_every_act_is_in_the_audit_log_with_what_it_did(
+    make_store: Callable[[], Store],
+) -> None:
+    """In the transaction of the change, only where there is one, and oldest first; it outlives a
+    restart, and no line of it can be altered."""
+    store = make_store()
+    await store.open()
+    await _with_event(store)
+    await store.add_review(review(of="event-1"), _act(1, ActKind.CONFIRM))
+    with pytest.raises(StorageError):
+        await store.add_review(review(of="event-0"), _act(2, ActKind.CONFIRM))
+    assert await store.add_annotations([annotation()], _act(3, ActKind.ANNOTATE)) == 1
+    assert await store.add_annotations([annotation()], _act(4, ActKind.ANNOTATE)) == 0
+    mute = Mute(country="", event="event-1", until=at(900), at=at(5))
+    await store.mute(mute, _act(5))
+    assert await store.mutes() == [mute]
+    assert await store.unmute("", "event-1", _act(6, ActKind.UNMUTE))
+    assert not await store.unmute("", "event-1", _act(7, ActKind.UNMUTE))
+    known = Acknowledgement(finding="no_asn", at=at(8))
+    await store.acknowledge(known, _act(8, ActKind.ACKNOWLEDGE))
+    await store.note(_act(9, ActKind.REPORT))
+    await store.close()
+    store = make_store()
+    await store.open()
+    acts = await store.acts()
+    assert [one.id for one in acts] == [f"act-{n}" for n in (1, 3, 5, 6, 8, 9)]
+    assert await store.acts(at(3), at(8)) == acts[1:4]
+    assert await store.mutes() == []
+    assert await store.acknowledgements() == [known]
+    await store.close()
+
+
+@pytest.mark.parametrize("statement", ["UPDATE audit SET who = ''", "DELETE FROM audit"])
+async def test_a_line_of_the_audit_log_stays(statement: str, tmp_path: Path) -> None:
+    """The database itself refuses to alter one."""
+    file = tmp_path / "store.db"
+    store = sql_store(f"sqlite:///{file}")
+    await store.open()
+    await store.note(_act(1))
+    await store.close()
+    with closing(sqlite3.connect(file)) as database, pytest.raises(sqlite3.IntegrityError):
+        database.execute(statement)

@@ -310,24 +310,6 @@ def test_every_catalogue_in_the_document_is_right(text: str) -> None:
     assert parse_catalog(text, "mine.toml", shipped_catalog()) != shipped_catalog()
 
 
-def test_the_platforms_in_the_document_are_those_that_are_shipped() -> None:
-    """Names, core functions and other functions, platform by platform."""
-    table = re.findall(
-        r"^\| `([\w-]+)` \| (.+?) \| (.*?) ?\|$", section(CATALOG, "What is shipped"), re.MULTILINE
-    )
-    documented = {
-        name: (set(core.split(", ")), set(filter(None, other.split(", "))))
-        for name, core, other in table
-    }
-    assert documented == {
-        platform.name: (
-            {function.name for function in platform.functions if function.core},
-            {function.name for function in platform.functions if not function.core},
-        )
-        for platform in shipped_catalog().platforms
-    }
-
-
 def test_every_key_of_a_function_is_documented() -> None:
     """What a function may say, as the loader names it when it is given anything else."""
     documented = [

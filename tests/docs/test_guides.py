@@ -17,6 +17,7 @@ from monitor.analysis.events.event import EventState
 from monitor.cli.main import app
 from storage.open_store import sql_store
 from tests.contract.cycles import cycle, event, log_entry
+from tests.docs.command_blocks import blocks, command_lines
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -85,35 +86,21 @@ def test_every_guide_can_be_found() -> None:
 # -- commands ------------------------------------------------------------------------------------
 
 
-def _blocks(text: str) -> Iterator[tuple[str, str]]:
-    """Language and content of each block of code."""
-    for indent, language, body in re.findall(
-        r"^( *)```(\w*)\n(.*?)^\1```", text, re.MULTILINE | re.DOTALL
-    ):
-        yield language, re.sub(f"^{indent}", "", body, flags=re.MULTILINE)
-
-
-def _typed(page: Path) -> Iterator[tuple[str, bool]]:
-    """Command lines of `shutwatch` on a page, and whether each is whole.
-
-    One in a block of code is whole; one in a sentence may only name a command.
-    """
-    text = page.read_text()
-    for language, body in _blocks(text):
-        if language in ("sh", "console", ""):
-            for line in body.replace("\\\n", " ").splitlines():
-                found = re.search(r"(?:^|\$ |[ /])(shutwatch (?![a-z-]+:).*)", line)
-                prompt = language != "console" or line.startswith("$ ")
-                if found and prompt and not line.lstrip().startswith("#"):
-                    yield found[1], True
-    for line in re.findall(r"`(shutwatch [^`]*)`", _prose(text)):
-        yield line, False
+def _typed() -> Iterator[tuple[str, str, bool]]:
+    """Page, line and whether it is whole, of each command of `shutwatch`: whole in a block of code
+    of any page, maybe only named in a sentence of a guide."""
+    for page, program, line in command_lines():
+        if program == "shutwatch":
+            yield _named(page), re.sub(r"^\S*shutwatch ", "shutwatch ", line), True
+    for page in GUIDES:
+        for line in re.findall(r"`(shutwatch [^`]*)`", _prose(page.read_text())):
+            yield _named(page), line, False
 
 
 def _parse(line: str, *, whole: bool) -> None:
     """Have the command line's own parser read it; raises click's errors."""
     plain = re.sub(r"\$\([^)]*\)", "x", line)  # what a shell puts in
-    words = shlex.split(re.split(r" [|>&;] | && |\s#\s", plain)[0])[1:]
+    words = shlex.split(re.split(r" (?:[|>&;]|>>|&&) |\s#\s", plain)[0])[1:]
     words = [word for word in words if word != "…"]
     context = GROUP.make_context("shutwatch", ["check"])
     command = GROUP
@@ -134,19 +121,11 @@ def _parse(line: str, *, whole: bool) -> None:
             raise
 
 
-COMMAND_LINES = sorted(
-    {(_named(page), line, whole) for page in GUIDES for line, whole in _typed(page)}
-    | {
-        (_named(page), line, True)
-        for page in (ROOT / "README.md", DOCS / "demo.md", DOCS / "csv.md")
-        for line, whole in _typed(page)
-        if whole
-    }
-)
+COMMAND_LINES = sorted(set(_typed()))
 
 
 @pytest.mark.parametrize(("page", "line", "whole"), COMMAND_LINES)
-def test_every_command_in_the_guides_parses(page: str, line: str, whole: bool) -> None:
+def test_every_command_parses(page: str, line: str, whole: bool) -> None:
     """The command line's own parser takes it: the command, its options and their values exist."""
     try:
         _parse(line, whole=whole)
@@ -201,7 +180,7 @@ def test_commands_print_what_the_guide_says(guide: Path, installation: Path) -> 
     for numbers; a line of … stands for any that follow."""
     if guide.name != "first-week.md":
         shutil.copy(installation / "named.toml", installation / "shutwatch.toml")
-    for language, body in _blocks(guide.read_text()):
+    for language, body in blocks(guide):
         if language != "console":
             continue
         line, _, answer = body.partition("\n")
@@ -237,7 +216,7 @@ def test_messages_in_troubleshooting_are_said_somewhere() -> None:
     page = (DOCS / "troubleshooting.md").read_text()
     section = page.split("## It does not start")[1].split("##")[0]
     starts = "\n".join(re.findall(r"^\| (.*?) \|", section, re.MULTILINE)[2:])
-    turns = page.split("misses turns")[1].split("##")[0]
+    turns = page.split("misses cycles")[1].split("##")[0]
     quoted = [
         *re.findall(r"`([^`]+ [^`]+)`", starts),
         *re.findall(r"^- `([^`]+)`", turns, re.MULTILINE),

@@ -1,5 +1,7 @@
 """`shutwatch demo` where there is nothing but a loopback device, and without any privilege."""
 
+import asyncio
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,12 +10,15 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from typer.testing import CliRunner
 
 from monitor.analysis.events.event import Event, EventState
+from monitor.cli.main import app
 from monitor.demo.plan import CABLE, COUNTRY, MOBILE, TELECOM
 from monitor.report.verify import verify
 from storage.open_store import open_store
 from storage.values.selection import Selection
+from tests.docs.command_blocks import command_lines
 from tests.e2e.running import wait_for
 from tests.lab.namespaces import Namespace, Namespaces
 
@@ -98,11 +103,27 @@ async def _events(folder: Path) -> list[tuple[Event, list[str]]]:
         await store.close()
 
 
+def _tutorial(folder: Path, event: str) -> None:
+    """Run what the tutorial has typed after the demonstration."""
+    lines = [
+        line.replace("whole/", f"{folder / 'kept'}/")
+        .replace("EVENT", event[:12])
+        .replace("-o events.csv", f"-o {folder / 'events.csv'}")
+        for page, program, line in command_lines()
+        if page.name == "tutorial.md" and program == "shutwatch" and " demo " not in line
+    ]
+    assert len(lines) == 5
+    for line in lines:
+        done = CliRunner().invoke(app, shlex.split(line)[1:])
+        assert done.exit_code == 0, (line, done.output)
+    assert event in (folder / "events.csv").read_text()
+
+
 async def test_the_whole_story(lonely: Lonely) -> None:
     """No root, no network: X is blocked by three means on three networks, found, lifted, ended.
 
     It was suspected, confirmed and over on the terminal and in the database, as one event, somebody
-    was told of it, and there is a report.
+    was told of it, and there is a report. Then each command of the tutorial does its work.
     """
     assert "PermissionError" in lonely.python("import socket; socket.create_server(('', 80))")
     assert "unreachable" in lonely.python("import socket; socket.create_connection(('1.1.1.1', 1))")
@@ -124,6 +145,7 @@ async def test_the_whole_story(lonely: Lonely) -> None:
     assert event.onset_earliest < event.onset_latest < event.end_latest
     assert [changes.count(name) for name in ("opened", "confirmed", "ended")] == [1, 1, 1]
     assert "reopened" not in changes
+    await asyncio.to_thread(_tutorial, lonely.folder, event.id)
 
 
 async def test_held_at_its_height(lonely: Lonely) -> None:

@@ -1,6 +1,7 @@
 """The wheel holds all that is needed, with the checkout out of reach."""
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -24,7 +25,29 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "installed")
-    return folder / "installed"
+    return folder / "installed/shutwatch"
+
+
+def test_it_takes_one_name_and_comes_first(unpacked: Path, tmp_path: Path) -> None:
+    """Attack: another project has folders of the same names, which were overwritten before, or
+    taken for ours. `python -m shutwatch`, and what it starts, finds its own."""
+    site = unpacked.parent
+    assert {one.name.partition("-")[0] for one in site.iterdir()} == {"shutwatch"}
+    shutil.copytree(site, tmp_path / "site")
+    for name in ("monitor", "probes", "storage", "dashboards"):
+        (tmp_path / f"site/{name}").mkdir()
+        (tmp_path / f"site/{name}/__init__.py").write_text("raise SystemExit('not ours')")
+    code = """
+import os, subprocess, sys
+from shutwatch.__main__ import main
+sys.argv = ["shutwatch", "--version"]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+subprocess.run([sys.executable, "-m", "monitor", "--version"], check=True)
+"""
+    assert _python(tmp_path / "site", code) == "shutwatch 0.1.0\n" * 2
 
 
 def _python(unpacked: Path, code: str) -> str:

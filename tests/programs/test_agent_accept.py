@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from monitor.agent.consent import Consent
-from monitor.agent.orders import Orders
+from monitor.agent.limits_on_orders import Orders
 from monitor.agent.paths import AgentFiles
 from monitor.config.load import load_config
 from monitor.keys.keys import fingerprint, grouped, public_text

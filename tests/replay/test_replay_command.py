@@ -115,7 +115,7 @@ def test_a_picture_without_matplotlib_says_what_to_install(data: Path, tmp_path:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
     assert done.returncode == 2
-    assert b"shutwatch[plot]" in done.stderr
+    assert b"-m pip install 'matplotlib>=" in done.stderr
 
 
 def test_what_cannot_be_done_is_said(data: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
-from tests.scenarios.story import Seen, in_full, seen, write_config
+from tests.scenarios.story import UNHURRIED, Seen, in_full, seen, write_config
 
 pytestmark = pytest.mark.lab
 
@@ -71,7 +71,9 @@ def told() -> Iterator[tuple[Looks, Seen, dict[str, Any]]]:
     with Lab(networks, controls=1, quic=True) as lab:
         for name, apply in NETWORKS.items():
             apply(lab.network(name))
-        config = ("--config", str(write_config(lab, platforms=["telegram", "messenger"])))
+        # A busy machine must not make an answer of the box late.
+        path = write_config(lab, platforms=["telegram", "messenger"], probe=UNHURRIED)
+        config = ("--config", str(path))
         probed = lab.run(
             ["shutwatch", "probe", "--quic", "--json", *config, CENTRE, STUN, SITE], timeout=300
         )

@@ -5,7 +5,7 @@ and times, lengths and numbers are read from what stands in their places.
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 import msgspec
 
@@ -73,6 +73,13 @@ class Phrases:
     def __init__(self, code: str) -> None:
         self.words: Words = words_in(BY_CODE[code])
 
+    @lru_cache(maxsize=50_000)  # noqa: B019 # there is one of each language
+    def all_of(self, text: str, messages: tuple[str, ...], *, whole: bool) -> tuple[Found, ...]:
+        """Where any of these messages stands in a text, or is all of it: most lines come again on
+        other pages and of other worlds, and hold no message."""
+        here = (message for message in messages if self._piece(message) in text)
+        return tuple(found for message in here for found in self.find(text, message, whole=whole))
+
     def find(self, text: str, message: str, *, whole: bool = False) -> Iterator[Found]:
         """Where a message stands in a text, or is all of it."""
         pattern = self._pattern(message, whole=whole)
@@ -123,11 +130,18 @@ class Phrases:
 
     @cache  # noqa: B019 # there is one of each language
     def _pattern(self, message: str, *, whole: bool) -> re.Pattern[str]:
+        text = self._filled(self._shown(message))
+        return re.compile(rf"^{text}[.:]?$" if whole else text)
+
+    @cache  # noqa: B019 # there is one of each language
+    def _piece(self, message: str) -> str:
+        """The longest part of a message that stands in it whatever fills its places."""
+        return max(_HOLE.sub("\0", self._shown(message)).split("\0"), key=len)
+
+    def _shown(self, message: str) -> str:
         one = ONE_OF.get(message)
         translated = self.words._translations
-        shown = translated.ngettext(one, message, 2) if one else translated.gettext(message)
-        text = self._filled(plain(shown))
-        return re.compile(rf"^{text}[.:]?$" if whole else text)
+        return plain(translated.ngettext(one, message, 2) if one else translated.gettext(message))
 
     def _filled(self, text: str) -> str:
         """A translated message with a pattern in each of its places."""

@@ -106,10 +106,9 @@ class Reading:
     def read(self, text: str, anywhere: Mapping[str, Claim], alone: Mapping[str, Claim]) -> None:
         """One sentence: messages that may stand in it, and those that it may be."""
         for table, whole in ((anywhere, False), (alone, True)):
-            for message, claim in table.items():
-                for found in self.phrases.find(text, message, whole=whole):
-                    for why in claim(self, found, text):
-                        self.check(text, why)
+            for found in self.phrases.all_of(text, tuple(table), whole=whole):
+                for why in table[found.message](self, found, text):
+                    self.check(text, why)
         if (network := _NETWORK.match(text)) is not None:
             self._network(int(network["asn"]), network["rest"], text)
 

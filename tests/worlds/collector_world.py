@@ -13,7 +13,7 @@ from monitor.analysis.events.event import EventLogEntry
 from monitor.collector.leader import Leader
 from monitor.config.settings import Settings
 from monitor.metrics.publisher import Publisher
-from monitor.notify.notices_for_targets import notices_of
+from monitor.notify.queued_notices import notices_of
 from monitor.notify.settings import Route, Target
 from probes.measurement import Measurement
 from storage.store import CollectorStore, Store

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from storage.open_store import sql_store
-from storage.sql.migrate import MIGRATIONS, migrate
+from storage.sql.migrate import MIGRATIONS, migrate, newest_version
 from storage.sql.schema import metadata
 from storage.sqlite.backend import SqliteBackend
 from storage.store import StorageError
@@ -69,6 +70,14 @@ def _later_release(folder: Path, also: str = "") -> Path:
     shutil.copytree(MIGRATIONS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
     (scripts / "versions" / "r9999_next.py").write_text(NEXT.format(before=HEAD, also=also))
     return scripts
+
+
+def test_versions_are_in_the_names_of_files_in_one_line() -> None:
+    """A start without anything to migrate does without Alembic, and reads versions from names."""
+    revisions = list(ScriptDirectory(str(MIGRATIONS)).walk_revisions())
+    named = [f"r{one.revision}_" for one in revisions]
+    assert [Path(one.path).name[:6] for one in revisions] == named == sorted(named, reverse=True)
+    assert newest_version() == revisions[0].revision
 
 
 def test_migrating_gives_the_tables_of_the_schema(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from monitor.agent.batch_body import BatchMaker
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.consent import consent_of
-from monitor.agent.orders import Orders
+from monitor.agent.limits_on_orders import Orders
 from monitor.agent.paths import AgentFiles
 from monitor.agent.pause_and_clock import AgentCycles
 from monitor.agent.reconfigure import AgentReconfiguration

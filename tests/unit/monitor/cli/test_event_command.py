@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.cli.output import listing_console, table
 from tests.contract.cycles import AWKWARD
 from tests.worlds.review_world import BR_EVENT, PK_EVENT, Installation
 
@@ -28,7 +29,7 @@ def test_the_list_shows_every_event_and_the_review_that_holds(here: Installation
     assert [one["id"] for one in here.lines("event", "list", "--country", "br")] == [BR_EVENT]
     assert here.lines("event", "list", "--platform", "tiktok") == []
     table = here.run("event", "list").stdout
-    assert PK_EVENT[:12] in table
+    assert PK_EVENT in table  # whole, where no terminal is
     assert "rejected" in table
 
 
@@ -138,3 +139,14 @@ def test_without_a_database_it_says_what_makes_one(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "does not exist yet" in done.stderr
     assert not empty.file.exists()
+
+
+def test_a_long_word_in_a_pipe_is_neither_cut_nor_folded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However narrow the terminal says it is; `grep` finds it."""
+    monkeypatch.setenv("COLUMNS", "40")
+    shown = table("id", "reason")
+    shown.add_row("a" * 70, "b" * 200)
+    listing_console().print(shown)
+    assert f"{'a' * 70}  {'b' * 200}" in capsys.readouterr().out

@@ -106,8 +106,8 @@ def test_an_unreachable_postgresql_promises_nothing(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "words", "command"),
     [
-        (1, "folder: Is a directory", ("export", "csv", "events", "-o", "folder")),
-        (1, "no/x.csv: No such file or directory", ("export", "csv", "events", "-o", "no/x.csv")),
+        (2, "folder: Is a directory", ("export", "csv", "events", "-o", "folder")),
+        (2, "no/x.csv: No such file or directory", ("export", "csv", "events", "-o", "no/x.csv")),
         (2, "folder", ("db", "backup", "folder")),
         (2, "there is no file missing", ("db", "restore", "missing")),
         (2, "missing: No such file or directory", ("annotate", "import", "missing")),
@@ -162,6 +162,14 @@ def test_a_long_line_is_not_echoed_whole(folder: Path) -> None:
 # -- signals -------------------------------------------------------------------------------------
 
 
+STARTED = """
+import runpy, sys
+print("Python is there", flush=True)
+runpy.run_module("monitor", run_name="__main__")
+"""
+"""The program, from when Python itself can take a signal: until then the traceback is Python's."""
+
+
 @pytest.mark.parametrize(
     ("number", "after"),
     [
@@ -178,13 +186,15 @@ def test_a_signal_at_any_moment_of_the_start_ends_run_quietly(
         # Whoever runs the tests in the background ignores Ctrl-C, and children inherit that.
         [
             *("env", "--default-signal=INT", sys.executable),
-            *("-m", "monitor", "run", "--config", "offline.toml"),
+            *("-c", STARTED, "run", "--config", "offline.toml"),
         ],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
+    assert process.stdout is not None
+    process.stdout.readline()
     time.sleep(after)
     process.send_signal(number)
     said, _ = process.communicate(timeout=20)
@@ -195,7 +205,7 @@ def test_a_signal_at_any_moment_of_the_start_ends_run_quietly(
 # -- listings ------------------------------------------------------------------------------------
 
 NO_LISTING = {
-    *("run", "collector", "demo", "init", "password", "report", "verify"),
+    *("run", "collector", "demo", "init", "password", "report", "verify", "completion", "manual"),
     *(
         "agent join",
         "control serve",

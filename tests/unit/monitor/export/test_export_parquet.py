@@ -148,5 +148,5 @@ app(["export", "parquet", "events", "-c", "{config}", "-o", "{tmp_path}/out.parq
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "pip install 'shutwatch[parquet]'" in done.stderr
+    assert "-m pip install 'pyarrow>=" in done.stderr
     assert not (tmp_path / "out.parquet").exists()

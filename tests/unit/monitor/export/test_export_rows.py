@@ -143,7 +143,7 @@ WANTED = (
 
 
 @given(made=cycles(), wanted=st.sampled_from(WANTED))
-@settings(max_examples=examples(120), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 async def test_rows_make_the_file_that_values_make(made: Cycle, wanted: Selection) -> None:
     """Whatever is stored: the same bytes come from rows as from values, from every store."""
     async with stored(made) as stores:

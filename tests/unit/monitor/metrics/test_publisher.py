@@ -13,7 +13,7 @@ import pytest
 from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.analysis.verdict import State, VantageState
 from monitor.budget.budget import Effort
-from monitor.metrics.published_state import BUCKETS, Histogram, VantageView
+from monitor.metrics.current_knowledge import BUCKETS, Histogram, VantageView
 from monitor.metrics.publisher import EXPECTED_FAILURES, Publisher
 from probes.failure import unknown_failure
 from probes.measurement import DnsObservation, Layer, Measurement

@@ -18,6 +18,7 @@ from monitor.notify.settings import NotifySettings, Quiet, Route, Target
 from monitor.notify.still_due import CORRECTED, NEVER_SENT
 from probes.testing import VirtualClockLoop
 from storage.store import StorageError
+from storage.values.acts import Mute
 from storage.values.outbox import Notice, NoticeState
 from tests.contract.cycles import cycle
 from tests.worlds.memory_store import MemoryStore
@@ -235,6 +236,30 @@ async def test_a_target_that_fails_is_tried_ever_more_rarely_and_holds_up_no_oth
         ("confirmed", "sent", 1),
     ]
     assert world.counts.failures == len(attempts) - 1
+
+
+@pytest.mark.parametrize("of", ["event", "country", "elsewhere"])
+async def test_what_a_person_muted_waits_and_is_not_late(
+    of: str, make: Callable[..., World]
+) -> None:
+    """The attack: muting that loses an event, or raises the alert about messages that do not go
+    out. Nothing is sent and nothing counts as waiting until the mute is over; then the newest state
+    goes out once. A mute of another country holds nothing up."""
+    world = await opened(make())
+    event = block()
+    country, muted = {"country": (event.country, "")}.get(of, ("", event.id))
+    country, muted = ("BR", "") if of == "elsewhere" else (country, muted)
+    mute = Mute(country=country, event=muted, until=_at(600), at=_at(0))
+    await world.store.mute(mute)
+    async with world.working() as courier:
+        await world.happen(courier, ("opened", SUSPECTED), ("confirmed", event))
+        await asyncio.sleep(590)
+        assert len(world.post.sent) == (of == "elsewhere")
+        assert world.counts.pending == {"ops": 0}
+        await asyncio.sleep(60)
+    ((at, _, message),) = world.post.sent
+    assert at == pytest.approx(30 if of == "elsewhere" else 600, abs=2)
+    assert message.title == "Confirmed: X is blocked in Pakistan"
 
 
 def _at(seconds: float) -> datetime:

@@ -7,7 +7,7 @@ import pytest
 
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState
 from monitor.notify.notice_kinds import CLOSING, NoticeKind, notice_kind_of
-from monitor.notify.notices_for_targets import notices_of, wanted
+from monitor.notify.queued_notices import notices_of, wanted
 from monitor.notify.settings import Target
 from storage.values.outbox import NoticeState
 from tests.worlds.notify_world import ONSET, block, entry, route, shutdown

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from monitor.analysis.events.event import EventLogEntry
 from monitor.metrics.publisher import Publisher
-from monitor.notify.notices_for_targets import notices_of
+from monitor.notify.queued_notices import notices_of
 from monitor.recording.recorder import Recorder
 from storage.values.outbox import Notice
 from tests.unit.monitor.analysis.events.test_events import at

@@ -54,14 +54,18 @@ async def test_no_other_file_is_served(name: str) -> None:
 
 @pytest.mark.parametrize("name", names())
 def test_links_of_a_runbook_lead_somewhere(name: str) -> None:
-    """To another runbook or another site; other documents are named."""
+    """To another runbook, another site, or a document of the site at `/docs`."""
     shown = runbook(name)
     assert shown is not None
     for address in re.findall(r'href="([^"]*)"', shown.html):
-        assert address in names() or address.startswith("https://"), address
+        document = re.fullmatch(r"\.\./docs/([\w-]+)\.html(#.*)?", address)
+        if document:
+            assert (ROOT / "docs" / f"{document[1]}.md").is_file(), address
+        else:
+            assert address in names() or address.startswith("https://"), address
     text = (FOLDER / f"{name}.md").read_text("utf-8")
-    for document in re.findall(r"\]\(\.\./([\w-]+\.md)", text):
-        assert f"(docs/{document})" in shown.html
+    for document in re.findall(r"\]\(\.\./([\w-]+)\.md", text):
+        assert f'href="../docs/{document}.html' in shown.html
 
 
 def test_markup_in_a_runbook_is_shown_as_what_it_means() -> None:

@@ -1,4 +1,4 @@
-"""Routing: lines of events' logs → notices for the targets of routes."""
+"""Notices that an event's new lines queue, one for each target; they are stored with the cycle."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta

@@ -1,0 +1,32 @@
+"""`shutwatch audit`: what people did, on the page and by commands."""
+
+import typer
+from rich.markup import escape
+
+from monitor.cli.options import ConfigOption, JsonOption, load_settings
+from monitor.cli.output import minute, plain_console, print_json, table
+from monitor.cli.selection import Since, Until, moment_of
+from monitor.cli.store_options import with_store
+from monitor.wording.acts import COMMAND_LINE
+from monitor.wording.visible_text import visible
+
+
+def audit(
+    since: Since = "", until: Until = "", json: JsonOption = False, config: ConfigOption = None
+) -> None:
+    """List what people did, oldest first: who, when (UTC), what and on what."""
+    settings = load_settings(config)
+    begin, end = moment_of("--since", since), moment_of("--until", until)
+    acts = with_store(settings, lambda store: store.acts(begin, end))
+    if json:
+        print_json(acts)
+        return
+    if not acts:
+        typer.echo("Nobody did anything in that time.", err=True)
+        return
+    shown = table("when (UTC)", "who", "what", "on what", "detail")
+    for one in acts:
+        who = one.who or COMMAND_LINE
+        cells = (who, one.what.value, one.target, one.detail)
+        shown.add_row(minute(one.at), *(escape(visible(cell)) for cell in cells))
+    plain_console().print(shown)
