@@ -99,7 +99,7 @@ def _two_hours() -> list[list[Row]]:
     return _everywhere(within, days=20, every=HOUR)
 
 
-EPISODES = {
+EPISODES: dict[str, tuple[Callable[[], list[list[Row]]], list[Episode]]] = {
     "a court, one operator a day": (lambda: _one_after_the_other(1, 25, 32), [Episode(10, 25)]),
     "an order that two of six ignore": (_some_never, [Episode(8, None, NETWORKS[:4])]),
     "exams on weekday mornings": (lambda: _mornings_in("Africa/Nairobi"), [Episode(9.1, 19.3)]),

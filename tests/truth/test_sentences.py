@@ -29,7 +29,6 @@ _UNREAD = {
     "One line for each network: the share of verdicts that found %(platform)s open, wholly or in "
     "part, over time.": ("what a chart shows"),
     "Report on %(platform)s in %(country)s, %(since)s to %(until)s UTC": "what was asked for",
-    "until %(when)s": "of what a person muted, or put in quarantine",
     "OONI's analysis scores %(n)s tests on %(network)s as blocked with %(score)s, %(when)s": (
         "what others conclude from their own tests"
     ),

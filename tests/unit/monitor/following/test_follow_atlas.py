@@ -217,7 +217,7 @@ async def test_what_fails_elsewhere_too_accuses_nobody(
     follower = watch.job
     assert follower is None
     await watch.restart()
-    references = [one.host for one in watch.job._follower._references]  # type: ignore[union-attr,attr-defined]
+    references = [one.host for one in watch.job._follower._references]  # type: ignore[union-attr]
     hosts = {"every reference": references, "x.com": ["x.com"]}.get(host, ["x.com", *references])
     for one in country.split():
         for name in hosts:
