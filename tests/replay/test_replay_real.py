@@ -150,6 +150,21 @@ def test_standing_blocks_are_found_as_such(country: str) -> None:
     ]
 
 
+def test_signal_in_myanmar_is_told_as_far_as_counts_show() -> None:
+    """Standing when the data begins and over by September 2023. That a quarter of a country's rows
+    fail later on is no event: docs/replay.md says what that may be."""
+    events = [
+        event
+        for event in _replayed(DAILY).events
+        if (event.country, event.platform) == ("MM", "signal")
+    ]
+    (event,) = events
+    assert event.onset_earliest is None
+    assert event.end_earliest is not None
+    assert event.end_latest is not None
+    assert _day(8, 20) <= event.end_earliest < event.end_latest <= _day(9, 2)
+
+
 def test_the_command_prints_the_same() -> None:
     """`replay FILE --json`: one line an event, with what the interface promises."""
     done = CliRunner().invoke(app, ["replay", str(KENYA), "--json"])
