@@ -1,4 +1,4 @@
-# Two stages: one builds the wheel and its locked environment, the other only runs it.
+# The first stage builds the wheel and its locked environment, the last only runs it.
 ARG BASE=docker.io/library/python:3.13-slim-trixie
 
 FROM ${BASE} AS build
@@ -18,6 +18,25 @@ COPY packaging/start packaging/start
 RUN /opt/build/bin/zensical build \
  && /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation -w /dist . \
  && /opt/shutwatch/bin/pip install --no-cache-dir --no-deps /dist/*.whl
+
+# For hosts of agents: `docker build --target agent`. No database library, no server, no plots.
+FROM ${BASE} AS agent-build
+RUN python -m venv --without-pip /opt/shutwatch
+COPY requirements/agent.lock requirements/
+COPY --from=build /dist /dist
+RUN pip --python /opt/shutwatch install --no-cache-dir --require-hashes -r requirements/agent.lock \
+ && pip --python /opt/shutwatch install --no-cache-dir --no-deps /dist/*.whl
+
+FROM ${BASE} AS agent
+RUN useradd --system --uid 10100 --home-dir /data --shell /usr/sbin/nologin shutwatch \
+ && mkdir /data && chown shutwatch /data
+COPY --from=agent-build /opt/shutwatch /opt/shutwatch
+ENV PATH=/opt/shutwatch/bin:$PATH PYTHONUNBUFFERED=1
+USER shutwatch
+WORKDIR /data
+VOLUME /data
+ENTRYPOINT ["shutwatch", "agent"]
+CMD ["run", "--config", "/data/agent.toml"]
 
 FROM ${BASE}
 RUN useradd --system --uid 10100 --home-dir /data --shell /usr/sbin/nologin shutwatch \

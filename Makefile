@@ -59,6 +59,7 @@ lock: $(VENV)/.dev ## pin every dependency again, with hashes
 	$(BIN)/python -m pip install -q uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate --all-extras pyproject.toml -o requirements/run.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate -c requirements/build.lock requirements/release.in requirements/build.in -o requirements/release.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate -c requirements/run.lock requirements/agent.in -o requirements/agent.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate --all-extras --group dev -c requirements/run.lock pyproject.toml -o requirements/dev.lock
 
 images: ## pin the images of Dockerfile and compose files by content, as the registry has them now

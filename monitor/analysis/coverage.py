@@ -244,16 +244,16 @@ def coverage_of(
         missing = sum(max(0, spaced - one.cycles) for one in found)
     else:
         first, last = int(since.timestamp()) // HOUR, -(-int(until.timestamp()) // HOUR)
-        due, cycles = (until - since) / timedelta(seconds=interval), HOUR / interval
+        every, cycles = (until - since) / timedelta(seconds=interval), HOUR / interval
         missing = round(
-            sum(_missing(one, (last - first - one.hours) * cycles, due, cycles) for one in found)
+            sum(_missing(one, (last - first - one.hours) * cycles, every, cycles) for one in found)
         )
     return Coverage(tallies=found, not_measured=missing)
 
 
-def _missing(tally: Tally, by_hours: float, due: float, cycles: float) -> float:
+def _missing(tally: Tally, by_hours: float, every: float, cycles: float) -> float:
     """About how many verdicts are missing: those of the hours without one, but no more than all of
-    the time would have; `due` and `cycles` are how many a vantage makes in it and in an hour."""
+    the time would have; `every` and `cycles` are how many a vantage makes in it and in an hour."""
     vantages = max(1, round(tally.cycles / (tally.hours * cycles))) if tally.hours else 1
-    most = max(1.0, due * vantages - tally.cycles)
+    most = max(1.0, every * vantages - tally.cycles)
     return min(max(0.0, by_hours), most)

@@ -12,8 +12,9 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from monitor.cli.exits import bounded
+from monitor.cli.exits import bad_usage, bounded
 
+_OURS = ("monitor", "probes", "storage")
 _PLAINER = {
     "Value error, ": "",
     "Input should be a valid integer, unable to parse string as an integer": (
@@ -62,7 +63,15 @@ class _Loaded(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in self._helps:
             raise KeyError(name)
-        module = import_module(f"monitor.cli.{name}")
+        try:
+            module = import_module(f"monitor.cli.{name}")
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] in _OURS:
+                raise
+            raise bad_usage(
+                f"`shutwatch {name}` needs {error.name}: this is an agent's installation, which "
+                "leaves it out; install shutwatch whole where you need more than `shutwatch agent`"
+            ) from error
         app = getattr(module, "app", None)
         if app is None:
             app = command_group()

@@ -51,8 +51,11 @@ def probable_code(text: str) -> str:
 
 @cache
 def _names() -> Mapping[str, str]:
-    """Code → name in English."""
-    from babel import Locale  # only a mistake needs it, and agents must stay small
+    """Code → name in English; none on an agent, which has no Babel."""
+    try:
+        from babel import Locale  # only a mistake needs it, and agents must stay small
+    except ModuleNotFoundError:
+        return {}
 
     territories = Locale("en", "GB").territories
     return {code: territories[code] for code in sorted(COUNTRIES) if code in territories}

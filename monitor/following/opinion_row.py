@@ -10,7 +10,8 @@ from monitor.analysis.seen import EndpointMeasurements, Seen
 from monitor.analysis.verdict import State, VantageHealth, VantageState
 from monitor.judging.judge_cycle import judge_cycle
 from probes.catalog.catalog import Catalog, Endpoint, Function, Platform
-from probes.measurement import Measurement
+from probes.failure import TIMEOUTS
+from probes.measurement import AnyObservation, Layer, Measurement, TcpObservation
 from probes.vantage import VantagePoint
 
 _BLOCKED = (State.BLOCKED, State.DEGRADED, State.PARTIAL)
@@ -92,3 +93,33 @@ def opinion_of(
     if not any(one.reached for one in compared):
         return Opinion(judged=state, left_out="control")
     return Opinion(judged=state)
+
+
+Found = tuple[tuple[AnyObservation, ...], tuple[Layer, ...], bool]
+"""What a test found; the layers that are not told; whether the right server answered."""
+
+
+def health_of(vantage: VantagePoint, references: Sequence[Found], at: datetime) -> VantageHealth:
+    """Well where a reference was reached; else nobody is accused."""
+    well = sum(reached for _, _, reached in references)
+    silent = sum(
+        not reached and (bool(untold) or any(o.failure in TIMEOUTS for o in seen))
+        for seen, untold, reached in references
+    )
+    families = {
+        o.family
+        for seen, _, reached in references
+        for o in seen
+        if reached and isinstance(o, TcpObservation) and o.family
+    }
+    return VantageHealth(
+        **vantage.origin,
+        state=VantageState.OK if well else VantageState.UNKNOWN,
+        rule_id="vantage.ok" if well else "vantage.no_references",
+        references_ok=well,
+        references_total=len(references),
+        timeout_rate=(silent + 0.5) / (len(references) + 1),
+        families=tuple(sorted(families)),
+        at=at,
+        measured_at=at,
+    )

@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from monitor.analysis.verdict import State, VantageHealth, VantageState
+from monitor.analysis.verdict import State, VantageHealth
 from monitor.following.globalping_results import fetched, looked_up, usable
-from monitor.following.opinion_row import Suspect, opinion_of
+from monitor.following.opinion_row import Suspect, health_of, opinion_of
 from monitor.sources.fault import SourceFault
 from monitor.sources.globalping_client import (
     EYEBALL,
@@ -26,10 +26,9 @@ from monitor.sources.globalping_client import (
 )
 from monitor.sources.terms import TERMS, SourceKind
 from probes.catalog.catalog import Endpoint
-from probes.failure import TIMEOUTS
 from probes.layers.bogon import BogonList
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import Measurement, Purpose, TcpObservation
+from probes.measurement import Measurement, Purpose
 from probes.vantage import VantagePoint, VantageRole
 from storage.values.sourced import SourcedRow
 
@@ -313,26 +312,4 @@ def _health(
 ) -> VantageHealth:
     """Well where a reference was reached; else nobody is accused."""
     tried = [one for one in references if one is not None and usable(one.result)]
-    found = [fetched("", "reference", 443, one.result) for one in tried]
-    well = sum(reached for _, _, reached in found)
-    silent = sum(
-        not reached and (bool(untold) or any(o.failure in TIMEOUTS for o in seen))
-        for seen, untold, reached in found
-    )
-    families = {
-        o.family
-        for seen, _, reached in found
-        for o in seen
-        if reached and isinstance(o, TcpObservation) and o.family
-    }
-    return VantageHealth(
-        **vantage.origin,
-        state=VantageState.OK if well else VantageState.UNKNOWN,
-        rule_id="vantage.ok" if well else "vantage.no_references",
-        references_ok=well,
-        references_total=len(found),
-        timeout_rate=(silent + 0.5) / (len(found) + 1),
-        families=tuple(sorted(families)),
-        at=at,
-        measured_at=at,
-    )
+    return health_of(vantage, [fetched("", "reference", 443, one.result) for one in tried], at)

@@ -153,7 +153,7 @@ def _on_the_only(self: Reading, _: Found, __: str) -> Iterator[str]:
 def _again(self: Reading, _: Found, text: str) -> Iterator[str]:
     present = (m for (certainty, _), m in CLAIMS.items() if certainty in _PRESENT)
     if self.has(text, present):
-        yield "" if len(self.truth.stretches()) > 1 else "it was blocked only once"
+        yield self.truth.came_back()
 
 
 def _since(self: Reading, found: Found, text: str) -> Iterator[str]:

@@ -314,7 +314,7 @@ class _Telling:
             "front": (
                 "now.html",
                 {
-                    **pages._now(self._reader, snapshot, at, {}, ()),
+                    **pages._now(self._reader, snapshot, at, {}, frozenset()),
                     "over": pages._over(self._reader, snapshot, told[: pages.MOST_OVER]),
                 },
             ),

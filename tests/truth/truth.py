@@ -540,6 +540,11 @@ class Truth:
         return "" if any(map(self.possibly, self.cycles)) else "it has ended"
 
     @whatever_was_noticed
+    def came_back(self) -> str:
+        """It was blocked more than once."""
+        return "" if len(self.stretches()) > 1 else "it was blocked only once"
+
+    @whatever_was_noticed
     def count(self, number: int) -> str:
         """How many stretches there were."""
         known = self.stretches()

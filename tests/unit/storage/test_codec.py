@@ -1,7 +1,6 @@
 """Values to cells and back: for every value a type can hold, not only for those we thought of."""
 
 from datetime import UTC, datetime, timedelta, timezone
-from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -31,7 +30,6 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
 }
 
 
-@cache
 def _values(kind: type[Any]) -> st.SearchStrategy[Any]:
     """Any value of a struct type, built from the strategies of its fields."""
     hints = get_type_hints(kind)
@@ -55,26 +53,26 @@ def _field(hint: Any) -> st.SearchStrategy[Any]:
     return st.from_type(hint)
 
 
-@pytest.mark.parametrize(
-    "codec",
-    [
-        codecs.MEASUREMENT,
-        codecs.VERDICT,
-        codecs.PLATFORM,
-        codecs.HEALTH,
-        codecs.EVENT,
-        codecs.EVENT_LOG,
-        codecs.REVIEW,
-        codecs.ANNOTATION,
-    ],
-    ids=lambda codec: codec.kind.__name__,
+CODECS: tuple[Codec[Any], ...] = (
+    codecs.MEASUREMENT,
+    codecs.VERDICT,
+    codecs.PLATFORM,
+    codecs.HEALTH,
+    codecs.EVENT,
+    codecs.EVENT_LOG,
+    codecs.REVIEW,
+    codecs.ANNOTATION,
 )
+VALUES = {codec: _values(codec.kind) for codec in CODECS}
+"""Made once: making one takes longer than drawing from it."""
+
+
+@pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.kind.__name__)
 @settings(max_examples=examples(40), deadline=None)
 @given(data=st.data())
 def test_any_value_survives_its_cells(codec: Codec[Any], data: st.DataObject) -> None:
     """Encoding and decoding gives back the same value, whatever its fields hold."""
-    kind: Any = codec.kind
-    value = data.draw(_values(kind))
+    value = data.draw(VALUES[codec])
     cells = codec.encode(value)
     assert all(cell is None or isinstance(cell, str | int | float | bytes) for cell in cells)
     assert codec.decode(cells) == value

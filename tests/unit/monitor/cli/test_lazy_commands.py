@@ -2,12 +2,14 @@
 is found when called."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from monitor.cli.main import COMMANDS, app
 from storage.open_store import open_store
@@ -108,3 +110,38 @@ def test_no_module_of_a_command_is_missing_from_the_table() -> None:
         if module.name != "main" and (hasattr(loaded, "app") or hasattr(loaded, module.name)):
             found.add(module.name)
     assert found - {"lazy_group"} == set(COMMANDS)
+
+
+def test_an_agent_needs_only_what_its_lock_has() -> None:
+    """Every library that an agent imports is in requirements/agent.lock, and none that is large."""
+    lock = set(re.findall(r"^([a-z0-9-]+)", (ROOT / "requirements/agent.lock").read_text(), re.M))
+    program = """
+import sys
+sys.modules.update(dict.fromkeys(("rich", "httpx._main")))
+import structlog
+import monitor.agent.run_agent, monitor.cli.agent, monitor.logs, probes.layers.quic
+from importlib.metadata import packages_distributions
+tops = {name.partition(".")[0] for name in list(sys.modules)}
+found = packages_distributions()
+print(*sorted({one.lower().replace("_", "-") for top in tops for one in found.get(top, ())}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # structlog imports greenlet where it is there.
+    assert set(done.stdout.split()) - {"shutwatch", "greenlet"} <= lock
+    assert not lock & {"sqlalchemy", "numpy", "pyarrow", "matplotlib", "babel", "uvicorn"}
+
+
+def test_an_agents_installation_says_what_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No traceback where a command needs what an agent has not."""
+    for name in [one for one in sys.modules if one.startswith("monitor.cli.event")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "rich.markup", None)  # as where it is not installed
+    done = CliRunner().invoke(app, ["event", "list"])
+    assert done.exit_code == 2
+    assert "`shutwatch event` needs rich.markup: this is an agent's installation" in done.stderr
