@@ -38,6 +38,7 @@ _MINUTES = int(INTERVAL // 60)
 _FAMILIES = (
     "shutwatch_blocking_event",
     "shutwatch_circumstance",
+    "shutwatch_event_end",
     "shutwatch_platform_blocked",
     "shutwatch_platform_state",
     "shutwatch_vantage_info",

@@ -183,12 +183,13 @@ def _in_state(reading: Reading, told: str, labels: Labels, _: float) -> None:
 
 
 def _events_now(reading: Reading, told: str, _: Labels, value: float) -> None:
+    """Confirmed, or suspected, events. None of one kind does not say that there is none of the
+    other; whether there is any is on the timeline."""
     truth = reading.truth
     if value:
         reading.check(told, truth.was_blocked() if value == 1 else "only one platform is blocked")
     else:
-        known = [asn for asn in truth.cycles if truth.certainly(asn)]
-        reading.check(told, f"blocked on AS{known[0]}" if known else "")
+        reading.check(told, "")
 
 
 def _share(x: Range, n: Range, share: float) -> str:
@@ -334,7 +335,8 @@ def _circumstance(reading: Reading, told: str, labels: Labels, _: float) -> None
 
 
 PANELS: Mapping[str, Mapping[str, Says]] = {
-    "Events now": {"A": _events_now},
+    "Confirmed blocks": {"A": _events_now},
+    "Suspected blocks": {"A": _events_now},
     "Decided": {"A": _decided},
     "Working field vantages": {"A": _working},
     "Blind spots": {"A": _blind},
@@ -349,7 +351,7 @@ PANELS: Mapping[str, Mapping[str, Says]] = {
     },
     "Outages, shutdowns and silent vantages": {"A": _circumstance},
     "Events": {"A": _event},
-    "Events in the time range": {"A": _once_active, "B": _moment, "C": _affected},
+    "Events in the time range": {"A": _once_active, "C": _moment, "D": _affected},
     "Networks affected": {"A": _affected, "B": _seen},
     "Platforms by network": {"A": _by_network},
     "Methods over time": {"A": _method},
