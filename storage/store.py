@@ -15,6 +15,7 @@ from probes.measurement import Measurement
 from storage.values.acts import Acknowledgement, Act, Mute
 from storage.values.checkpoint import Checkpoint
 from storage.values.cycle import Cycle, StoredCycle
+from storage.values.database_size import DatabaseSize
 from storage.values.fleet import (
     Enrolment,
     Invitation,
@@ -297,8 +298,8 @@ class Store(SourceStore, ActStore, Protocol):
         Where there is an archive, rows of `ARCHIVED_TABLES` move there, whole days at a time, and
         are listed as before."""
 
-    async def used_bytes(self) -> int:
-        """Bytes of the database that hold something; an archive is not in it."""
+    async def size(self) -> DatabaseSize:
+        """How large the database is; an archive is not in it."""
 
     async def oldest_measurement(self) -> datetime | None:
         """The start of the oldest measurement in the database; None when there is none. An archive

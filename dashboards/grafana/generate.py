@@ -5,25 +5,37 @@ them gives all titles, units and queries one pattern.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from dashboards.grafana import alerting
 from dashboards.grafana.boards import evidence, monitor, overview, timeline, vantages
 from dashboards.grafana.boards.board import build
+from dashboards.grafana.boards.importable import for_import, in_v2
 
 FOLDER = Path(__file__).parent
 BOARDS = tuple(module.BOARD for module in (overview, timeline, evidence, vantages, monitor))
+
+
+SHAPES: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "json": dict,
+    "import": for_import,
+    "v2": in_v2,
+}
+"""Folder → the shape of the dashboards in it."""
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def files() -> Mapping[Path, str]:
     """Every generated file and its text."""
     documents = {board.uid: build(board) for board in BOARDS}
     made = {
-        FOLDER / "json" / f"{uid}.json": json.dumps(
-            document, indent=2, sort_keys=True, ensure_ascii=False
-        )
-        + "\n"
+        FOLDER / folder / f"{uid}.json": _json(shape(document))
+        for folder, shape in SHAPES.items()
         for uid, document in documents.items()
     }
     panels = {

@@ -232,17 +232,28 @@ def coverage_of(
 ) -> Coverage:
     """The coverage of a time in which each vantage should measure every `interval` seconds.
 
-    Where the time has a start and an end, each hour without a verdict counts as not measured;
-    where cycles are longer apart than an hour, each missing cycle does.
+    Where the time has a start and an end, each hour without a verdict counts as not measured, as
+    far as it lies within that time; where cycles are longer apart than an hour, each missing cycle
+    does.
     """
     found = tuple(tallies)
     if since is None or until is None or interval <= 0:
         return Coverage(tallies=found)
     if interval * LATE > HOUR:
-        due = int((until - since) / timedelta(seconds=interval * LATE))
-        missing = sum(max(0, due - one.cycles) for one in found)
+        spaced = int((until - since) / timedelta(seconds=interval * LATE))
+        missing = sum(max(0, spaced - one.cycles) for one in found)
     else:
         first, last = int(since.timestamp()) // HOUR, -(-int(until.timestamp()) // HOUR)
-        missing = sum(max(0, last - first - one.hours) for one in found)
-        missing = round(missing * HOUR / interval)
+        every, cycles = (until - since) / timedelta(seconds=interval), HOUR / interval
+        missing = round(
+            sum(_missing(one, (last - first - one.hours) * cycles, every, cycles) for one in found)
+        )
     return Coverage(tallies=found, not_measured=missing)
+
+
+def _missing(tally: Tally, by_hours: float, every: float, cycles: float) -> float:
+    """About how many verdicts are missing: those of the hours without one, but no more than all of
+    the time would have; `every` and `cycles` are how many a vantage makes in it and in an hour."""
+    vantages = max(1, round(tally.cycles / (tally.hours * cycles))) if tally.hours else 1
+    most = max(1.0, every * vantages - tally.cycles)
+    return min(max(0.0, by_hours), most)

@@ -70,7 +70,9 @@ itself once for each failed test, is at most {LOSS_CHANCE}. They are *strong* fr
 
 A control counts only when its own vantage is healthy and it started at or after the end of the
 test that it is compared with: a platform can go down in between. Evidence stays *weak* when there
-is no control, when controls disagree, and when only a proxy reports the failure.
+is no control, when controls disagree, and when only a proxy reports the failure. Where that leaves
+open whether the platform itself is at fault (`control.absent`, `*.unsettled`), no number of tests
+and networks confirms a block.
 
 When an endpoint fails, follow-up tests in the same cycle find out what acted. Strong evidence
 becomes *conclusive* when at least {AGREEING} tests agree and

@@ -23,6 +23,7 @@ from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
 from monitor.notify.apprise_service import AppriseService
 from monitor.recording.annotations_poll import show_annotations
+from monitor.recording.database_size_poll import show_database_size
 from monitor.recording.scheduled_retention import Retention
 from monitor.recording.scheduled_stamping import Stamping
 from monitor.server.access import Access
@@ -144,6 +145,7 @@ class Monitor:
             ),
         )
         annotations = partial(show_annotations, self._store, self._publisher, now=utc_now)
+        size = partial(show_database_size, self._store, self._publisher)
         sources = partial(
             show_sources,
             self._store,
@@ -157,6 +159,7 @@ class Monitor:
             self._measuring.run(),
             self.reloader.run(),
             keep_running(annotations),
+            keep_running(size),
             keep_running(sources),
             keep_running(partial(watch_clock, self._publisher.clock_seen)),
         ]

@@ -64,6 +64,8 @@ def run(config: AgentConfig = None) -> None:
 
     settings, _ = _agent(config)
     configure(settings.log)
+    # Half of what this module would load; `status` is asked for often, on small machines.
+
     asyncio.run(run_agent(settings))
 
 

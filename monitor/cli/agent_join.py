@@ -101,6 +101,9 @@ def join(
         said.start()
         configure(settings.log)
         with exit_on(StorageError, OSError):
+            # As in `agent run`: loaded only here.
+            from monitor.agent.run_agent import run as run_agent
+
             asyncio.run(run_agent(settings))
     else:
         with exit_on(ServiceError, OSError):

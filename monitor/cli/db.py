@@ -2,7 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterator
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from math import isinf
@@ -23,15 +25,26 @@ from monitor.wire.proof import fault_of
 from monitor.wording.visible_text import visible
 from storage import url as database_url
 from storage.archive.place import PlaceError
-from storage.open_store import place_of
+from storage.open_store import place_of, table_versions
+from storage.sql.migrate import Step, steps_after
 from storage.sqlite.backend import migrate_file
-from storage.sqlite.backup import BackupError, Copied, DamagedError, backup, check, restore
+from storage.sqlite.backup import (
+    BackupError,
+    Copied,
+    DamagedError,
+    backup,
+    check,
+    copy_as_it_is,
+    restore,
+)
 from storage.store import StorageError, Store
 from storage.values.prunable import ARCHIVED_TABLES
 from storage.values.steady_clock import utc_now
 
 DAMAGED = 3
 """Exit code for a database, or a copy, that is damaged."""
+TO_DO = 4
+"""Exit code of `db upgrade --check` where an upgrade would change something."""
 
 app = command_group("Back up, restore, check, upgrade or move the database.")
 
@@ -120,15 +133,88 @@ def examine(
 
 
 @app.command("upgrade")
-def upgrade(config: ConfigOption = None) -> None:
+@_exits()
+def upgrade(
+    only_check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Say what would be done, and change nothing. Exit code 4 then."
+        ),
+    ] = False,
+    on_copy: Annotated[
+        bool,
+        typer.Option(
+            "--on-copy", help="With --check: do it on a copy of the SQLite file, and say how long."
+        ),
+    ] = False,
+    json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
     """Create the tables, or bring them to this version. `run` does so too."""
+    url = _database(config)
+    if only_check:
+        _say_what_upgrading_does(url, on_copy=on_copy, json=json)
+        return
+    if on_copy or json:
+        raise bad_usage("--on-copy and --json are for --check")
 
     async def upgraded(_: Store) -> None:
         """Opening the store does it."""
 
-    url = _database(config)
     with_store(load_settings(config), upgraded, create=True)
     typer.echo(f"{_named(url)}: has the tables of this version")
+
+
+def _say_what_upgrading_does(url: str, *, on_copy: bool, json: bool) -> None:
+    if on_copy and database_url.is_postgresql(url):
+        raise bad_usage("--on-copy copies an SQLite file: of PostgreSQL, restore a dump elsewhere")
+    found, newest = table_versions(url)
+    steps = steps_after(found)
+    took = _tried_on_copy(database_url.file_of(url)) if on_copy and found and steps else None
+    if json:
+        print_json(
+            {
+                "database": _named(url),
+                "version": found or "",
+                "newest": newest,
+                "migration": step.version,
+                "what": step.what,
+                "seconds": took,
+            }
+            for step in steps
+        )
+    else:
+        for line in _told(_named(url), found, newest, steps):
+            typer.echo(line)
+        if took is not None:
+            typer.echo(f"On a copy all of it took {took:.1f} s. Nothing was changed.")
+    if steps:
+        raise typer.Exit(TO_DO)
+
+
+def _told(name: str, found: str | None, newest: str, steps: Sequence[Step]) -> Iterator[str]:
+    if not steps:
+        yield f"{name}: has the tables of this version ({newest}); nothing to do"
+        return
+    if found is None:
+        yield f"{name}: holds nothing yet; `shutwatch db upgrade` makes the tables ({newest})"
+        return
+    yield f"{name}: has tables of version {found}; `shutwatch db upgrade` brings them to {newest}:"
+    for step in steps:
+        yield f"  {step.version}  {step.what}"
+    yield "Back it up first (docs/backup.md): an older shutwatch cannot use it afterwards."
+
+
+def _tried_on_copy(file: str) -> float:
+    """Seconds that the upgrade of a copy beside the file takes. The copy is removed."""
+    with tempfile.TemporaryDirectory(
+        prefix=".upgrade-", dir=Path(file).absolute().parent
+    ) as folder:
+        copy = Path(folder) / "copy.db"
+        copy_as_it_is(file, copy)
+        began = time.monotonic()
+        migrate_file(str(copy))
+        return time.monotonic() - began
 
 
 @app.command("archive")

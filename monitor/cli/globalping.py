@@ -96,7 +96,7 @@ def _lines(rows: list[SourcedRow]) -> list[str]:
         credit=terms.credit,
         home=terms.home,
         networks=networks,
-        grade=grade_of_probes(one for one in counted if one.failed > 0),
+        grade=grade_of_probes(SourceKind.GLOBALPING, (one for one in counted if one.failed > 0)),
     )
     found = [witness_in_message(words, witness)]
     for network in networks:

@@ -155,9 +155,9 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
     run_link: str = ""
     """Number of the OONI Run link whose measurements alone are followed; empty: everybody's."""
     token: str = ""
-    """Token of the account that Globalping is asked with; empty: none."""
+    """Token or key of the account that probes are asked with; empty: none."""
     probes: int = 6
-    """Probes in a country that Globalping is asked for at once, at most."""
+    """Probes in a country that are asked at once, at most."""
     url: str = ""
     """Origin of its API, without a final slash; empty: the public one."""
 

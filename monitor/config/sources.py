@@ -11,20 +11,21 @@ from monitor.config.keys_by_table import SOURCE, SOURCE_REQUIRED
 from monitor.config.settings import SourceSettings
 from monitor.config.toml_node import Invalid, Node, listed, read_table, suggestion, text
 from monitor.sources.neighbours import neighbours
-from monitor.sources.terms import SourceKind
+from monitor.sources.terms import ASKED, SourceKind
 from probes.catalog.catalog import Catalog
 
 _ALONE: Mapping[str, tuple[SourceKind, ...]] = {
-    "platforms": (SourceKind.OONI, SourceKind.GLOBALPING),
-    "beside": (SourceKind.OONI, SourceKind.GLOBALPING),
+    "platforms": (SourceKind.OONI, *ASKED),
+    "beside": (SourceKind.OONI, *ASKED),
     "run_link": (SourceKind.OONI,),
-    "token": (SourceKind.GLOBALPING,),
-    "probes": (SourceKind.GLOBALPING,),
+    "token": ASKED,
+    "probes": ASKED,
 }
 """Keys that mean something to some kinds alone."""
 _DEFAULTS: Mapping[SourceKind, Mapping[str, Any]] = {
     # It looks in the own database whether anything is suspected, and asks only then.
     SourceKind.GLOBALPING: {"every": 60.0, "budget": 200},
+    SourceKind.ATLAS: {"every": 60.0, "budget": 2000, "probes": 5},
 }
 _CONTROLS = ("DE", "NL", "US", "FR")
 """Countries with many probes; the first that are not watched themselves are compared with."""
@@ -60,17 +61,22 @@ def _source(catalog: Catalog | None, node: Node) -> SourceSettings:
     for name, kinds in _ALONE.items():
         if name in node.table() and source.kind not in kinds:
             raise node.table()[name].fail(
-                "leave it out", wrong=f"is for kind {' and '.join(kinds)} alone"
+                "leave it out", wrong=f"is for kind {', '.join(kinds)} alone"
             )
-    if source.kind is SourceKind.GLOBALPING and not source.beside:
+    if source.kind in ASKED and not source.beside:
         raise node.table()["beside"].fail("name at least one country, or leave it out")
+    if source.kind is SourceKind.ATLAS and not source.token:
+        raise node.fail(
+            'name the key of an account, from the environment: token = "${RIPE_ATLAS_KEY}"',
+            wrong="has no key",
+        )
     return source
 
 
 def _beside(source: SourceSettings) -> tuple[str, ...]:
-    """Countries to compare with where none are named: for Globalping some with many probes, for
+    """Countries to compare with where none are named: for strangers' probes some with many, for
     OONI neighbours of countries that are too few to tell a broken test by."""
-    if source.kind is SourceKind.GLOBALPING:
+    if source.kind in ASKED:
         others = [one for one in _CONTROLS if one not in source.countries]
         return tuple(others[:_FEWEST_CONTROLS])
     lacking = _FEWEST_COUNTRIES - len(source.countries)

@@ -6,36 +6,31 @@ vantages or volunteers suspect since lately. Each try is noted before it is made
 short is not repeated for ever.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import msgspec
 
-from monitor.analysis.events.event import EventKind, EventState
 from monitor.config.settings import Settings, SourceSettings
+from monitor.following.opinion_row import Suspect
 from monitor.following.quota import charged, may_list
-from monitor.following.second_opinion import Round, Suspect, second_opinion
+from monitor.following.second_opinion import Round, second_opinion
+from monitor.following.suspects import LATELY, Suspects, references_of
 from monitor.sources import rounds
 from monitor.sources.fault import SourceFault
 from monitor.sources.globalping_client import Finished, GlobalpingClient, Question
-from probes.catalog.catalog import Endpoint, Function, Platform, ReferenceScope
-from probes.catalog.endpoint_kinds import EndpointKind
 from probes.layers.bogon import BogonList
 from storage.store import Store
-from storage.values.selection import Selection
 from storage.values.sourced import SourcedRow, SourceState
 
 ROUNDS, TRIES = 2, 4
 """Rounds of each platform and country in a day, and tries to make them."""
 APART = timedelta(minutes=5)
-LATELY = timedelta(days=1)
 _REMEMBERED = timedelta(days=30)
 """For how long it is known that somebody was asked, also where nobody answered."""
-_REFERENCES = 2
 _LIMITS_EVERY = timedelta(minutes=30)
 """How often it is asked what is left, which costs nothing, so that its health is known before it is
 needed."""
-_SUSPICIOUS = (EventState.SUSPECTED, EventState.CONFIRMED)
 
 
 class NothingToAskError(Exception):
@@ -61,8 +56,9 @@ class GlobalpingFollower:
         self._client = client
         self._now = now
         self._bogons = BogonList(settings.probe.bogon_allow)
+        self._suspects = Suspects(source, settings, store)
         self._how = Round(
-            probes=source.probes, beside=source.beside, references=_references(settings)
+            probes=source.probes, beside=source.beside, references=references_of(settings)
         )
         self.state = SourceState()
 
@@ -77,7 +73,7 @@ class GlobalpingFollower:
         """Ask about what is suspected since lately. Raises SourceFault and StorageError."""
         now = self._now()
         self._forget(now)
-        due = [one for one in await self._suspects(now) if self._due(one, now)]
+        due = [one for one in await self._suspects.lately(now) if self._due(one, now)]
         answered = self.state.answered_at
         if due or answered is None or now - answered >= _LIMITS_EVERY:
             await self._read_limits()
@@ -90,7 +86,7 @@ class GlobalpingFollower:
         """One round that a person asked for, suspected or not; what it brought is stored. Raises
         NothingToAskError, SourceFault and StorageError."""
         self._forget(self._now())
-        suspects = self._named({(country, platform): ()})
+        suspects = self._suspects.named({(country, platform): ()})
         if not suspects:
             raise NothingToAskError(f"{platform} has no page that a probe could fetch")
         await self._read_limits()
@@ -150,40 +146,6 @@ class GlobalpingFollower:
             self._charge()
         return await self._client.finished(asked) if asked else None
 
-    # -- what is asked about ---------------------------------------------------------------------
-
-    async def _suspects(self, now: datetime) -> list[Suspect]:
-        """What our own vantages suspect since lately, then what volunteers do; the newest first."""
-        places: dict[tuple[str, str], tuple[str, ...]] = {}
-        since = now - LATELY
-        own = [
-            event
-            for country in self._source.countries
-            async for page in self._store.events(Selection(country=country, since=since))
-            for event in page
-            if event.kind is EventKind.BLOCK
-            and event.state in _SUSPICIOUS
-            and event.detected_at >= since
-        ]
-        for event in sorted(own, key=lambda one: one.detected_at, reverse=True):
-            places.setdefault((event.country, event.platform), event.functions)
-        others = await self._store.sourced_events(since=since)
-        for one in sorted(others, key=lambda one: one.first_seen_at, reverse=True):
-            if one.event.state in _SUSPICIOUS and one.first_seen_at >= since:
-                places.setdefault((one.country, one.platform), one.event.functions)
-        return self._named(places)
-
-    def _named(self, places: Mapping[tuple[str, str], tuple[str, ...]]) -> list[Suspect]:
-        """Country and platform, with the functions that are blocked → what to ask about."""
-        platforms = {one.name: one for one in self._settings.catalog.platforms}
-        wanted = self._source.platforms or tuple(platforms)
-        return [
-            Suspect(country=country, platform=platforms[name], function=where, endpoint=page)
-            for (country, name), functions in places.items()
-            if country in self._source.countries and name in wanted and name in platforms
-            for where, page in _page_of(platforms[name], functions)
-        ]
-
     def _due(self, suspect: Suspect, now: datetime) -> bool:
         lately = rounds.forgotten(self.state.cursors, now - LATELY)
         place = suspect.country, suspect.platform.name
@@ -201,26 +163,3 @@ class GlobalpingFollower:
     def _forget(self, now: datetime) -> None:
         cursors = rounds.forgotten(self.state.cursors, now - _REMEMBERED)
         self.state = msgspec.structs.replace(self.state, cursors=cursors)
-
-
-def _page_of(platform: Platform, functions: tuple[str, ...]) -> Iterator[tuple[Function, Endpoint]]:
-    """The page to fetch: of a function that is blocked if it has one, else of a core one. Nothing
-    for a platform without a page."""
-    pages = [
-        (function, endpoint)
-        for function in platform.functions
-        for endpoint in function.endpoints[:1]
-        if endpoint.kind is EndpointKind.HTTPS and endpoint.verify
-    ]
-    blocked = [one for one in pages if one[0].name in functions]
-    core = [one for one in pages if one[0].core]
-    yield from (blocked or core)[:1]
-
-
-def _references(settings: Settings) -> tuple[Endpoint, ...]:
-    """References abroad that have a page."""
-    return tuple(
-        one.endpoint
-        for one in settings.catalog.references
-        if one.scope is ReferenceScope.INTERNATIONAL and one.endpoint.kind is EndpointKind.HTTPS
-    )[:_REFERENCES]

@@ -13,10 +13,9 @@ from typing import Any
 
 import msgspec
 
-from monitor.analysis.seen import EndpointMeasurements, Seen
-from monitor.analysis.verdict import State, VantageHealth, VantageState
+from monitor.analysis.verdict import State, VantageHealth
 from monitor.following.globalping_results import fetched, looked_up, usable
-from monitor.judging.judge_cycle import judge_cycle
+from monitor.following.opinion_row import Suspect, health_of, opinion_of
 from monitor.sources.fault import SourceFault
 from monitor.sources.globalping_client import (
     EYEBALL,
@@ -26,15 +25,13 @@ from monitor.sources.globalping_client import (
     places,
 )
 from monitor.sources.terms import TERMS, SourceKind
-from probes.catalog.catalog import Catalog, Endpoint, Function, Platform
-from probes.failure import TIMEOUTS
+from probes.catalog.catalog import Endpoint
 from probes.layers.bogon import BogonList
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import Measurement, Purpose, TcpObservation
+from probes.measurement import Measurement, Purpose
 from probes.vantage import VantagePoint, VantageRole
 from storage.values.sourced import SourcedRow
 
-_BLOCKED = (State.BLOCKED, State.DEGRADED, State.PARTIAL)
 CONTROLS_EACH = 1
 """Probes in each country to compare with."""
 TEST = "http"
@@ -42,22 +39,6 @@ TEST = "http"
 
 Ask = Callable[[Question], Awaitable[Finished | None]]
 """Asks, and waits for the results; None where there is no probe."""
-
-
-class Suspect(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for a second opinion on."""
-
-    country: str
-    platform: Platform
-    function: Function
-    endpoint: Endpoint
-    """Its page."""
-
-    @property
-    def alone(self) -> Platform:
-        """The platform with nothing but this page."""
-        function = msgspec.structs.replace(self.function, endpoints=(self.endpoint,), groups=())
-        return msgspec.structs.replace(self.platform, functions=(function,))
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,7 +174,7 @@ class _Look(msgspec.Struct, frozen=True, kw_only=True):
             "received_at": received,
             "asn": self.vantage.asn,
             "platform": self.suspect.platform.name,
-            "part": "" if self.suspect.function.core else self.suspect.function.name,
+            "part": self.suspect.part,
             "test": TEST,
             "failed": 0.0,
             "judged": str(State.OK),
@@ -224,48 +205,17 @@ class _Look(msgspec.Struct, frozen=True, kw_only=True):
         follow_up: Measurement | None,
         received: datetime,
     ) -> SourcedRow:
-        """The row by our rules. Where they decide nothing although references and a control work,
-        it fails without a reason: a hint. Where these do not, it counts for nothing."""
+        """The row by our rules."""
         health = _health(self.vantage, references, self.made.started_at)
-        compared = tuple(one.made for one in controls)
-        follow_ups = (follow_up,) if follow_up is not None else ()
-        alone = self.suspect.alone
-        ended = max([self.made.ended_at, *(one.ended_at for one in (*compared, *follow_ups))])
-        at = datetime.fromtimestamp(ended, self.made.started_at.tzinfo)
-        seen = Seen(
-            cycle=self.uid,
-            vantage=self.vantage,
-            started_at=self.made.started_at,
-            finished_at=at,
-            judged_at=at,
-            health=health,
-            endpoints=(
-                EndpointMeasurements(
-                    platform=alone.name,
-                    function=self.suspect.function.name,
-                    endpoint=self.suspect.endpoint.id,
-                    attempts=(self.made,),
-                    controls=compared,
-                    follow_ups=follow_ups,
-                ),
-            ),
-            control_health={one.made.vantage: one.health for one in controls},
-            measurements=(self.made, *follow_ups, *compared),
+        found = opinion_of(
+            self.suspect,
+            self.vantage,
+            self.made,
+            health,
+            [(one.made, one.health) for one in controls],
+            (follow_up,) if follow_up is not None else (),
         )
-        (verdict,) = judge_cycle(seen, Catalog(platforms=(alone,)), ()).platforms
-        state = str(verdict.state)
-        if verdict.state in _BLOCKED:
-            method = ".".join(filter(None, (verdict.method, verdict.sub_method)))
-            methods = (method,) if method else ()
-            return self.row(received, failed=1.0, judged=state, methods=methods)
-        left_out = ""
-        if verdict.state is State.DOWN:
-            left_out = "down"
-        elif health.state is not VantageState.OK:
-            left_out = "references"
-        elif not any(one.made.reached for one in controls):
-            left_out = "control"
-        return self.row(received, failed=1.0, judged=state, left_out=left_out)
+        return self.row(received, failed=1.0, **msgspec.structs.asdict(found))
 
 
 class _Looks(msgspec.Struct, frozen=True):
@@ -362,26 +312,4 @@ def _health(
 ) -> VantageHealth:
     """Well where a reference was reached; else nobody is accused."""
     tried = [one for one in references if one is not None and usable(one.result)]
-    found = [fetched("", "reference", 443, one.result) for one in tried]
-    well = sum(reached for _, _, reached in found)
-    silent = sum(
-        not reached and (bool(untold) or any(o.failure in TIMEOUTS for o in seen))
-        for seen, untold, reached in found
-    )
-    families = {
-        o.family
-        for seen, _, reached in found
-        for o in seen
-        if reached and isinstance(o, TcpObservation) and o.family
-    }
-    return VantageHealth(
-        **vantage.origin,
-        state=VantageState.OK if well else VantageState.UNKNOWN,
-        rule_id="vantage.ok" if well else "vantage.no_references",
-        references_ok=well,
-        references_total=len(found),
-        timeout_rate=(silent + 0.5) / (len(found) + 1),
-        families=tuple(sorted(families)),
-        at=at,
-        measured_at=at,
-    )
+    return health_of(vantage, [fetched("", "reference", 443, one.result) for one in tried], at)

@@ -15,7 +15,7 @@ from monitor.analysis.events.event import Event, EventKind, EventState, event_id
 from monitor.analysis.events.settings import EventSettings
 from monitor.replay.imported_row import Row
 from monitor.replay.platform_of import PlatformLookup
-from monitor.replay.replay import replay_rows
+from monitor.replay.replay import events_by_country
 from storage.values.sourced import SourcedEvent, SourcedRow
 
 WINDOW = timedelta(days=21)
@@ -60,8 +60,8 @@ def events_in(
         newest[key] = max(row.until, newest.get(key, row.until))
     return [
         _by_volunteers(event, silent=now - newest[event.country, event.platform] > SILENT)
-        for event in replay_rows(rows, lookup, settings).events
-        if event.country in countries and event.platform in platforms
+        for event in events_by_country(rows, lookup, settings, tuple(dict.fromkeys(countries)))
+        if event.platform in platforms
     ]
 
 

@@ -26,6 +26,7 @@ from monitor.wording.findings import Finding
 from probes.catalog.catalog import Catalog
 from probes.measurement import Layer
 from probes.vantage import VantagePoint, VantageRole
+from storage.values.database_size import DatabaseSize
 from storage.values.reviews import Annotation
 from storage.values.withheld import Withheld
 
@@ -207,6 +208,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """By operation."""
     pruned_rows: int = 0
     """Old rows deleted since the process started."""
+    database: DatabaseSize | None = None
+    """As it was last asked; None: not yet."""
     prune_done_at: datetime | None = None
     """UTC; when the last round of deleting ended well; None: none yet in this process."""
     annotations: tuple[Annotation, ...] = ()

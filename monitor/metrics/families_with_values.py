@@ -25,26 +25,24 @@ from monitor.analysis.coverage import SIGNS
 from monitor.analysis.events.agreement import WITNESSES
 from monitor.analysis.events.event import Event, EventKind
 from monitor.analysis.events.stretches import first, newest, stretches
-from monitor.analysis.second_witness import grade_of
+from monitor.analysis.second_witness import AnyWitness, OutsideWitness, Witness, grade_of
 from monitor.analysis.verdict import State, VantageState
 from monitor.metrics.current_knowledge import Histogram, Snapshot, VantageView
 from monitor.wording.events import FULL, PARTIAL, SLOWED, SOME, manner_of
 from monitor.wording.failures_and_methods import method_label
 from monitor.wording.functions import function_in_words
-from monitor.wording.local_time import local_text, utc_text
-from monitor.wording.sources import witness_in_message
-from monitor.wording.visible_text import visible
+from monitor.wording.local_time import local_offset
+from monitor.wording.sources import drop_in_words, witness_in_words
 from monitor.wording.withheld import withheld_sentence
 from monitor.wording.words import words_in
 
 PREFIX = "shutwatch_"
-ANNOTATION_TEXT = 120
-"""Characters of an annotation in a label, at most."""
+UNITS = ("seconds", "bytes", "ratio")
+"""Units of families. A name with a unit ends in it, before `_total`."""
 
 VANTAGE = ("country", "network", "asn", "vantage")
 ROLE = "vantage_role"
 PAIR = ("country", "platform")
-ONSET = ("onset_earliest", "onset_latest", "onset_local", "first_blocked")
 
 EFFECTS = {FULL: "blocked", SOME: "some", PARTIAL: "partial", SLOWED: "throttled"}
 """The effect of an event on people, as one word for messages that must not claim more."""
@@ -79,13 +77,24 @@ class Family(NamedTuple):
             for labels, _ in rows:
                 info.add_metric((), dict(zip(self.labels, labels, strict=True)))
             return info
-        metric: Metric = self.kind(self.name, self.text, labels=self.labels)
+        unit = unit_of(self.name)
+        metric: Metric = self.kind(self.name, self.text, labels=self.labels, unit=unit)
         for labels, value in rows:
             if isinstance(value, Histogram):
                 metric.add_metric(labels, value.cumulative(), value.total)  # type: ignore[attr-defined]
             else:
                 metric.add_metric(labels, float(value))  # type: ignore[attr-defined]
         return metric
+
+
+def unit_of(name: str) -> str:
+    """The unit in the name of a family; empty where it counts something, or is a state."""
+    return next((unit for unit in UNITS if name.endswith(f"_{unit}")), "")
+
+
+def _help(samples: Callable[..., Rows]) -> str:
+    """The docstring on one line, as a scrape has it."""
+    return " ".join((samples.__doc__ or "").split())
 
 
 FAMILIES: list[Family] = []
@@ -97,7 +106,7 @@ def _family(
     """The decorated function gives the samples of a family of this kind."""
 
     def add(samples: Samples) -> Samples:
-        name, text = PREFIX + samples.__name__, samples.__doc__ or ""
+        name, text = PREFIX + samples.__name__, _help(samples)
         FAMILIES.append(Family(kind, name, text, labels, samples, everywhere, None))
         return samples
 
@@ -115,7 +124,7 @@ def _vantage_family(kind: type[Any], *labels: str) -> Callable[[VantageSamples],
                 for rest, value in own(view, at):
                     yield (*of, *rest), value
 
-        name, text = PREFIX + own.__name__, own.__doc__ or ""
+        name, text = PREFIX + own.__name__, _help(own)
         FAMILIES.append(Family(kind, name, text, (*VANTAGE, *labels), samples, False, own))
         return own
 
@@ -155,39 +164,25 @@ def _pairs(snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], Event | None]]
             yield (country, platform), snapshot.events.get((country, platform))
 
 
-_EVENT = (*PAIR, "state", "effect", "functions", "event", "confirmed", *ONSET)
-END = ("end_earliest", "end_latest", "end_local")
+OF_EVENT = (*PAIR, "event")
+_EVENT = (*OF_EVENT, "state", "effect", "confirmed")
+ANY_EVENT = ("kind", "country", "platform", "vantage", "event")
+
+
+def _of(event: Event) -> tuple[str, ...]:
+    """The values of `OF_EVENT`."""
+    return event.country, event.platform, event.id
 
 
 def _facts(event: Event) -> tuple[str, ...]:
     """The values of `_EVENT`."""
     confirmed = str(event.sure).lower()
-    words = words_in()
-    functions = words.listed(function_in_words(words, function) for function in event.functions)
-    what = (event.country, event.platform, event.state, EFFECTS[manner_of(event)])
-    return (*what, functions, event.id, confirmed, *_onset(event))
+    return (*_of(event), event.state, EFFECTS[manner_of(event)], confirmed)
 
 
-def _onset(event: Event) -> tuple[str, ...]:
-    """The onset of the newest stretch, and of several that of the first, in words."""
-    last, begun = newest(event), first(event)
-    return (
-        utc_text(last.onset_earliest) if last.onset_earliest else "",
-        utc_text(last.onset_latest),
-        local_text(last.onset_latest, event.country),
-        utc_text(begun.onset_latest) if begun != last else "",
-    )
-
-
-def _end(event: Event) -> tuple[str, ...]:
-    """The end in words; empty where nobody saw it."""
-    earliest, latest = event.end_earliest, event.end_latest
-    known = latest or earliest
-    return (
-        utc_text(earliest) if earliest else "",
-        utc_text(latest) if latest else "",
-        local_text(known, event.country) if known else "",
-    )
+def _any(event: Event) -> tuple[str, ...]:
+    """The values of `ANY_EVENT`."""
+    return event.kind, event.country, event.platform, event.vantage, event.id
 
 
 def _ended(snapshot: Snapshot, at: datetime, *, blocks: bool) -> Iterator[tuple[Event, float]]:
@@ -264,13 +259,11 @@ def cycle_interval_seconds(snapshot: Snapshot, _: datetime) -> Rows:
     yield (), snapshot.interval
 
 
-@gauge(*PAIR, "kind", "text", "annotation")
+@gauge(*PAIR, "kind", "annotation")
 def annotation_since_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
     """Start of an annotated fact (election, order, denial, ...), in seconds since 1970."""
     for one in snapshot.annotations:
-        text = visible(one.text)
-        short = text if len(text) <= ANNOTATION_TEXT else f"{text[: ANNOTATION_TEXT - 1]}…"
-        yield (one.country, one.platform, one.kind, short, one.id), one.since.timestamp()
+        yield (one.country, one.platform, one.kind, one.id), one.since.timestamp()
 
 
 @gauge(everywhere=True)
@@ -295,6 +288,20 @@ def clock_ahead_seconds(snapshot: Snapshot, _: datetime) -> Rows:
 def clock_steps_total(snapshot: Snapshot, _: datetime) -> Rows:
     """Times the machine's clock was set since the process started."""
     yield (), snapshot.clock_steps
+
+
+@gauge()
+def database_size_bytes(snapshot: Snapshot, _: datetime) -> Rows:
+    """Bytes of the database that hold something, without room of deleted rows."""
+    if snapshot.database:
+        yield (), snapshot.database.used
+
+
+@gauge()
+def database_free_bytes(snapshot: Snapshot, _: datetime) -> Rows:
+    """Bytes the database may still grow by on its disk; no sample where that is not known."""
+    if snapshot.database and snapshot.database.free is not None:
+        yield (), snapshot.database.free
 
 
 @gauge()
@@ -375,27 +382,53 @@ def blocking_event_active(snapshot: Snapshot, _: datetime) -> Rows:
 
 @gauge(*_EVENT)
 def blocking_event_state(snapshot: Snapshot, _: datetime) -> Rows:
-    """Always 1; the labels have the state, id and onset of an active event, for alerts."""
+    """Always 1; the labels have the state, effect and id of an active event."""
     return ((_facts(event), 1) for _pair, event in _events(snapshot))
 
 
-@gauge(*_EVENT, *END)
+@info(*OF_EVENT, "function", "meaning")
+def blocking_event_function(snapshot: Snapshot, _: datetime) -> Rows:
+    """Function of a platform that an active event was seen to affect, also in words."""
+    words = words_in()
+    for _pair, event in _events(snapshot):
+        for function in event.functions:
+            yield (*_of(event), function, function_in_words(words, function)), 1
+
+
+@gauge(*_EVENT)
 def blocking_event_ended_timestamp_seconds(snapshot: Snapshot, at: datetime) -> Rows:
-    """End of an event closed within a day, in seconds since 1970; the labels have its bounds."""
-    for event, seconds in _ended(snapshot, at, blocks=True):
-        yield (*_facts(event), *_end(event)), seconds
+    """End of a block whose event was closed within a day, in seconds since 1970; where nobody saw
+    it, the last time it was seen."""
+    return ((_facts(event), seconds) for event, seconds in _ended(snapshot, at, blocks=True))
 
 
-@gauge(*PAIR)
+@gauge(*OF_EVENT)
 def blocking_event_onset_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
     """Latest bound of the onset of the stretch that goes on, in seconds since 1970."""
-    return ((pair, _seconds(newest(event).onset_latest)) for pair, event in _events(snapshot))
+    return ((_of(event), _seconds(newest(event).onset_latest)) for _, event in _events(snapshot))
 
 
-@gauge(*PAIR)
+@gauge(*OF_EVENT)
+def blocking_event_onset_earliest_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
+    """Earliest bound of the onset of the stretch that goes on, in seconds since 1970; no sample
+    where it began before monitoring."""
+    for _pair, event in _events(snapshot):
+        if earliest := newest(event).onset_earliest:
+            yield _of(event), _seconds(earliest)
+
+
+@gauge(*OF_EVENT, "zone")
+def blocking_event_onset_utc_offset_seconds(snapshot: Snapshot, _: datetime) -> Rows:
+    """Seconds the country's clocks are ahead of UTC at the onset; `zone` where clocks differ."""
+    for _pair, event in _events(snapshot):
+        if local := local_offset(newest(event).onset_latest, event.country):
+            yield (*_of(event), local.zone), local.ahead.total_seconds()
+
+
+@gauge(*OF_EVENT)
 def blocking_event_first_onset_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
     """Latest bound of the first onset of an active event, in seconds since 1970."""
-    return ((pair, _seconds(first(event).onset_latest)) for pair, event in _events(snapshot))
+    return ((_of(event), _seconds(first(event).onset_latest)) for _, event in _events(snapshot))
 
 
 @gauge(*PAIR)
@@ -416,19 +449,44 @@ def blocking_event_networks_seen(snapshot: Snapshot, _: datetime) -> Rows:
     return ((pair, len(event.networks)) for pair, event in _events(snapshot))
 
 
-@gauge("kind", "country", "platform", "vantage", "state")
+@gauge(*ANY_EVENT, "state")
 def circumstance_state(snapshot: Snapshot, _: datetime) -> Rows:
     """Always 1; an active event other than a block (shutdown, outage, ...) and its state."""
-    for event in snapshot.circumstances:
-        yield (event.kind, event.country, event.platform, event.vantage, event.state), 1
+    return (((*_any(event), event.state), 1) for event in snapshot.circumstances)
 
 
-@gauge("kind", "country", "platform", "vantage", "state", *END)
+@gauge(*ANY_EVENT, "state")
 def circumstance_ended_timestamp_seconds(snapshot: Snapshot, at: datetime) -> Rows:
-    """End of an event other than a block, closed within a day, in seconds since 1970."""
+    """End of an event other than a block that was closed within a day, in seconds since 1970; where
+    nobody saw it, the last time it was seen."""
     for event, seconds in _ended(snapshot, at, blocks=False):
-        what = (event.kind, event.country, event.platform, event.vantage, event.state)
-        yield (*what, *_end(event)), seconds
+        yield (*_any(event), event.state), seconds
+
+
+@gauge(*ANY_EVENT)
+def event_end_earliest_timestamp_seconds(snapshot: Snapshot, at: datetime) -> Rows:
+    """Earliest bound of the end of an event closed within a day, in seconds since 1970."""
+    for event in snapshot.ended_at(at):
+        if event.end_earliest:
+            yield _any(event), _seconds(event.end_earliest)
+
+
+@gauge(*ANY_EVENT)
+def event_end_latest_timestamp_seconds(snapshot: Snapshot, at: datetime) -> Rows:
+    """Latest bound of the end of an event closed within a day, in seconds since 1970; no sample
+    where nobody saw the end."""
+    for event in snapshot.ended_at(at):
+        if event.end_latest:
+            yield _any(event), _seconds(event.end_latest)
+
+
+@gauge(*ANY_EVENT, "zone")
+def event_end_utc_offset_seconds(snapshot: Snapshot, at: datetime) -> Rows:
+    """Seconds the country's clocks are ahead of UTC at the end; `zone` where clocks differ."""
+    for event in snapshot.ended_at(at):
+        known = event.end_latest or event.end_earliest
+        if known and (local := local_offset(known, event.country)):
+            yield (*_any(event), local.zone), local.ahead.total_seconds()
 
 
 @vantage_gauge(ROLE, "state")
@@ -466,7 +524,7 @@ def vantage_daily_bytes(view: VantageView, at: datetime) -> Rows:
 
 
 @gauge()
-def vantage_daily_bytes_limit(snapshot: Snapshot, _: datetime) -> Rows:
+def vantage_daily_limit_bytes(snapshot: Snapshot, _: datetime) -> Rows:
     """Maximum number of bytes a vantage may use in one day (UTC)."""
     yield (), snapshot.daily_bytes
 
@@ -670,25 +728,55 @@ def source_event_state(snapshot: Snapshot, _: datetime) -> Rows:
                 yield (one.kind, found.country, found.platform, found.event.state), 1
 
 
-@info(*PAIR, "kind", "event", "source", "position", "evidence", "text")
+def _witnessed(snapshot: Snapshot) -> Iterator[tuple[Event, AnyWitness]]:
+    for event in (*snapshot.events.values(), *snapshot.circumstances):
+        for one in snapshot.witnesses.get(event.id, ()):
+            yield event, one
+
+
+@info(*PAIR, "kind", "event", "source", "position", "evidence", "meaning", "credit")
 def second_witness(snapshot: Snapshot, _: datetime) -> Rows:
     """How a source of others' measurements stands to an active event, also in words."""
     words = words_in()
-    for event in (*snapshot.events.values(), *snapshot.circumstances):
-        for one in snapshot.witnesses.get(event.id, ()):
-            yield (
-                (
-                    event.country,
-                    event.platform,
-                    event.kind,
-                    event.id,
-                    one.source,
-                    one.position,
-                    grade_of(one),
-                    witness_in_message(words, one),
-                ),
-                1,
-            )
+    for event, one in _witnessed(snapshot):
+        what = (event.country, event.platform, event.kind, event.id)
+        told = witness_in_words(words, one)
+        yield (*what, one.source, one.position, grade_of(one), told.stands, told.credit), 1
+
+
+@gauge("event", "source")
+def second_witness_tests(snapshot: Snapshot, _: datetime) -> Rows:
+    """Number of tests that a source has of an active event."""
+    for event, one in _witnessed(snapshot):
+        if isinstance(one, Witness):
+            yield (event.id, one.source), one.total
+
+
+@gauge("event", "source")
+def second_witness_failed_tests(snapshot: Snapshot, _: datetime) -> Rows:
+    """Number of these tests that failed."""
+    for event, one in _witnessed(snapshot):
+        if isinstance(one, Witness):
+            yield (event.id, one.source), one.failed
+
+
+@gauge("event", "source")
+def second_witness_networks(snapshot: Snapshot, _: datetime) -> Rows:
+    """Number of networks that these tests were made on."""
+    for event, one in _witnessed(snapshot):
+        if isinstance(one, Witness):
+            yield (event.id, one.source), len(one.networks)
+
+
+@gauge("event", "source", "datasource", "meaning")
+def second_witness_lost_ratio(snapshot: Snapshot, _: datetime) -> Rows:
+    """Share of a country that a source outside saw lost at worst during an active event, by way of
+    looking; the way is also in words."""
+    words = words_in()
+    for event, one in _witnessed(snapshot):
+        if isinstance(one, OutsideWitness):
+            for name, share in one.drops:
+                yield (event.id, one.source, name, drop_in_words(words, name)), share
 
 
 @info(*PAIR, "kind", "url", "text")

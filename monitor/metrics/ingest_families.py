@@ -46,8 +46,9 @@ class IngestCollector(Collector):
             rejected.add_metric((str(reason),), float(number))
         yield rejected
         yield HistogramMetricFamily(
-            PREFIX + "ingest_seconds",
+            PREFIX + "ingest_duration_seconds",
             "Time from a batch's headers to its acknowledgement, in seconds.",
+            unit="seconds",
             buckets=counts.seconds.cumulative(),
             sum_value=counts.seconds.total,
         )
@@ -71,6 +72,7 @@ class IngestCollector(Collector):
             yield GaugeMetricFamily(
                 PREFIX + "ingest_certificate_expiry_timestamp_seconds",
                 "Expiry of the certificate that agents see, in seconds since 1970.",
+                unit="seconds",
                 value=expires_at.timestamp(),
             )
         catalog_ends_at = counts.catalog_ends_at()
@@ -78,5 +80,6 @@ class IngestCollector(Collector):
             yield GaugeMetricFamily(
                 PREFIX + "agent_catalog_expiry_timestamp_seconds",
                 "End of the signing key of the catalogue that agents get, in seconds since 1970.",
+                unit="seconds",
                 value=catalog_ends_at.timestamp(),
             )

@@ -34,6 +34,7 @@ from probes.failure import Failure, failure_class
 from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, layer_of
 from probes.vantage import VantagePoint
 from storage.values.cycle import Cycle
+from storage.values.database_size import DatabaseSize
 from storage.values.reviews import Annotation
 from storage.values.withheld import Withheld
 
@@ -248,6 +249,10 @@ class Publisher:
     def pruned(self, rows: int) -> None:
         """Count deleted old rows."""
         self._swap(pruned_rows=self._snapshot.pruned_rows + rows)
+
+    def database_sized(self, size: DatabaseSize) -> None:
+        """Note how large the database is."""
+        self._swap(database=size)
 
     def prune_done(self) -> None:
         """Note that all rows beyond retention are deleted."""

@@ -78,7 +78,7 @@ class Retention:
 
     async def _beyond_limit(self) -> datetime | None:
         """The end of the oldest day, when the database is too large and that day may move."""
-        if not self._database_limit or await self._store.used_bytes() <= self._database_limit:
+        if not self._database_limit or (await self._store.size()).used <= self._database_limit:
             return None
         oldest = await self._store.oldest_measurement()
         if oldest is None:

@@ -123,7 +123,7 @@ class SampleRows(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def until(self) -> datetime:
         """When the last was measured, or the counted interval ended."""
-        return max(row.until for row in self.rows)
+        return self.rows[0].until if len(self.rows) == 1 else max(row.until for row in self.rows)
 
 
 def sample_groups(rows: Iterable[Row]) -> list[SampleRows]:
@@ -194,6 +194,8 @@ class ImportedVerdicts:
         """Country and AS number → platform and part → what failed there lately."""
         self._last: dict[_Key, Row] = {}
         self._blocked: dict[_Key, datetime] = {}
+        self._ever_blocked: set[tuple[str, str]] = set()
+        """Country and platform of every stream in `_blocked`."""
         self._told: dict[_Key, datetime] = {}
         self._shown: dict[tuple[str, Subject], deque[Shown]] = {}
         self._begun: dict[tuple[str, Subject], _Begun] = {}
@@ -208,7 +210,7 @@ class ImportedVerdicts:
         sample = self._sample(group)
         before = self._tracks.get(key, Track())
         nats, passing = weigh(before, sample, model) if sample.total else (0.0, 0.0)
-        track, calls = observe(before, sample, model)
+        track, calls = observe(before, sample, model, (nats, passing))
         self._tracks[key] = track
         self._here.setdefault(key[:2], {})[key] = None
         self._last[key] = first
@@ -222,7 +224,7 @@ class ImportedVerdicts:
         calls = calls or self._standing(key, sample, nats, passing)
         verdicts = self._called(key, calls)
         if track.decision is Decision.BLOCKED:
-            self._blocked[key] = group.until
+            self._noted_blocked(key, group.until)
             if before.decision is not Decision.BLOCKED:
                 if sample.lone:
                     self._alone.add(key)
@@ -232,6 +234,10 @@ class ImportedVerdicts:
         if before.decision is Decision.BLOCKED and track.decision is Decision.OPEN:
             verdicts += self._over_elsewhere(key, group.until)
         return verdicts + self._together(group, sample, nats)
+
+    def _noted_blocked(self, key: _Key, at: datetime) -> None:
+        self._blocked[key] = at
+        self._ever_blocked.add(key[:2])
 
     def _over_elsewhere(self, cause: _Key, now: datetime) -> list[PlatformVerdict]:
         """Verdicts on other networks that began to pass, where a block was just found over."""
@@ -301,7 +307,7 @@ class ImportedVerdicts:
             after, calls = accuse_since(self._tracks[first], since, group.until)
             if calls:
                 self._tracks[first] = after
-                self._blocked[first] = group.until
+                self._noted_blocked(first, group.until)
                 return self._called(first, calls) + self._reconsidered(first, group.until)
         return []
 
@@ -326,7 +332,7 @@ class ImportedVerdicts:
             after, calls = accuse_since(track, begun.at, now)
             self._tracks[key] = after
             if calls:
-                self._blocked[key] = now
+                self._noted_blocked(key, now)
             found += self._called(key, calls)
         return found
 
@@ -335,8 +341,8 @@ class ImportedVerdicts:
         failed = [row for row in rows if row.failed > 0]
         country, platform, asn, part = group.key
         nearby = self._nearby(group.key, group.until)
-        related = self._related(group.key, group.until)
         unreliable = platform in UNRELIABLE
+        related = unreliable and self._related(group.key, group.until)
         works = platform not in PINNED or self._everywhere.works_elsewhere(
             country, (platform, part), rows[0].at
         )
@@ -361,6 +367,8 @@ class ImportedVerdicts:
     def _nearby(self, key: _Key, now: datetime) -> float:
         """Added log odds of a block, since other networks there block the platform: the more of
         them, the more. One network that was called alone adds nothing."""
+        if key[:2] not in self._ever_blocked:
+            return 0.0
         lately: set[_Key] = set()
         blocked = open_now = 0
         for other in self._here.get(key[:2], ()):

@@ -1,6 +1,6 @@
 """Folds recorded verdicts into events, by the clock of the data."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -265,12 +265,44 @@ def imported_settings(settings: EventSettings, apart: timedelta = _APART) -> Eve
 
 
 def replay_rows(rows: Iterable[Row], lookup: PlatformLookup, settings: EventSettings) -> Replayed:
-    rows = list(rows)
+    telling, settings = _telling(list(rows), settings)
+    return _folded(telling, lookup, FailsEverywhere(telling), settings)
+
+
+def events_by_country(
+    rows: Sequence[Row], lookup: PlatformLookup, settings: EventSettings, countries: Collection[str]
+) -> list[Event]:
+    """The events of these countries in all these rows, folded country after country: what is made
+    for one is gone before the next."""
+    telling, settings = _telling(rows, settings)
+    everywhere = FailsEverywhere(telling)
+    by_country: dict[str, list[Row]] = {country: [] for country in countries}
+    for row in telling:
+        if row.country in by_country:
+            by_country[row.country].append(row)
+    del telling
+    return [
+        event
+        for country in countries
+        for event in _folded(by_country.pop(country), lookup, everywhere, settings).events
+    ]
+
+
+def _telling(rows: Sequence[Row], settings: EventSettings) -> tuple[list[Row], EventSettings]:
+    """The rows that show something, and the settings to fold them by."""
     broken = BrokenVersions(rows)
-    telling = [row for row in rows if not broken.made(row)]
-    imported = ImportedVerdicts(lookup, FailsEverywhere(telling))
     counted = max((row.until - row.at for row in rows), default=_APART)
-    replay = Replay(imported_settings(settings, max(counted, _APART)))
+    apart = imported_settings(settings, max(counted, _APART))
+    return [row for row in rows if not broken.made(row)], apart
+
+
+def _folded(
+    telling: Iterable[Row],
+    lookup: PlatformLookup,
+    everywhere: FailsEverywhere,
+    settings: EventSettings,
+) -> Replayed:
+    imported, replay = ImportedVerdicts(lookup, everywhere), Replay(settings)
     for group in sample_groups(telling):
         replay.seen(group)
         verdicts = imported.take(group)

@@ -52,8 +52,7 @@ def common_onset(shown: Sequence[Shown]) -> list[Shown]:
     """
     moments = [one.at for one in shown if one.nats > 0][-_CANDIDATES:]
     chance = _by_chance(shown)
-    found: list[tuple[float, list[Shown]]] = []
-    best = 0.0
+    tried: list[tuple[float, list[float], list[Shown]]] = []
     by_network: dict[int, float] = {}
     begun: dict[int, Shown] = {}
     for one in reversed(shown):
@@ -63,14 +62,24 @@ def common_onset(shown: Sequence[Shown]) -> list[Shown]:
         if one.nats <= 0 or one.at < moments[0]:
             continue
         accusing = [asn for asn, nats in by_network.items() if nats > _BELONGS and asn in begun]
-        nats = _weighed(by_network.values(), _ONE_LINE)
-        if len(accusing) < _SEVERAL:
+        if len(accusing) >= _SEVERAL:
+            # No share of networks that are blocked makes more of them than this.
+            most = sum(min(nats, _ONE_LINE) for nats in by_network.values() if nats > 0)
+            tried.append((most, list(by_network.values()), [begun[asn] for asn in accusing]))
+    if max((most for most, _, _ in tried), default=0.0) < _LEAST:
+        return []
+    found: list[tuple[float, list[Shown]]] = []
+    best = 0.0
+    for most, networks, firsts in tried:
+        if most < _LEAST - _ONE_ROW:
             continue
-        found.append((nats, sorted((begun[asn] for asn in accusing), key=lambda shown: shown.at)))
-        if nats >= _LEAST and _weighed(by_network.values(), inf) >= chance:
+        nats = _weighed(networks, _ONE_LINE)
+        found.append((nats, firsts))
+        if nats >= _LEAST and _weighed(networks, inf) >= chance:
             best = max(best, nats)
     # The latest onset that is nearly as good: a row before it may have failed by chance.
     latest = next((first for nats, first in found if best and nats >= best - _ONE_ROW), [])
+    latest = sorted(latest, key=lambda one: one.at)
     return sorted((_unbroken(one, shown) for one in latest), key=lambda one: one.at)
 
 

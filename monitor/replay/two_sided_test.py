@@ -204,6 +204,8 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
 
 def likelihood(failed: float, total: float, rate: Rate) -> float:
     """Natural log of the chance of exactly these failures, in the order they came."""
+    if total == 1 and failed in (0.0, 1.0):  # most samples are one row
+        return log(rate.mean if failed else 1 - rate.mean)
     strength = 1 / rate.correlation - 1
     a, b = rate.mean * strength, (1 - rate.mean) * strength
     return (
@@ -252,8 +254,11 @@ def _log_sum(one: float, other: float) -> float:
     return high + log1p(exp(low - high))
 
 
-def observe(track: Track, sample: Sample, model: Model) -> tuple[Track, tuple[Call, ...]]:
-    """The track after the next sample, and the calls; samples must come in the order they ended."""
+def observe(
+    track: Track, sample: Sample, model: Model, weighed: tuple[float, float]
+) -> tuple[Track, tuple[Call, ...]]:
+    """The track after the next sample, and the calls; samples must come in the order they ended.
+    `weighed` is what `weigh` says of it."""
     if sample.total < 1:
         return track, ()
     if track.last is not None and sample.at - track.last > model.forget:
@@ -261,7 +266,7 @@ def observe(track: Track, sample: Sample, model: Model) -> tuple[Track, tuple[Ca
     if sample.silent:
         return track, ()
     track = msgspec.structs.replace(track, last=sample.until)
-    against, acquitting = weigh(track, sample, model)
+    against, acquitting = weighed
     track = _gather(track, sample, model, against, acquitting)
     up = track.up if sample.since is None else gathered(track, sample.since)
     enough = up >= model.accuse - sample.odds and sample.corroborated
@@ -278,7 +283,7 @@ def weigh(track: Track, sample: Sample, model: Model) -> tuple[float, float]:
     alike = memory(track.history, model)
     worth = (1 - alike) / (1 + alike)
     against = evidence(sample, _innocent(sample, quiet, model), model.blocked, model) * worth
-    certain = msgspec.structs.replace(model, troubled=0.0)
+    certain = msgspec.structs.replace(model, troubled=0.0) if model.troubled else model
     acquitting = evidence(sample, quiet, model.partly, certain) * worth
     if sample.confirmed and sample.confirmed >= model.ceiling * sample.total:
         against, acquitting = max(against, model.accuse / 2), max(acquitting, 0.0)

@@ -103,7 +103,7 @@ def _timeline(words: ReportWords, findings: Findings, title: str) -> Any:
     legend = (
         (BLOCKED, words.gettext("blocked")),
         (OPEN, words.gettext("open")),
-        (MIXED, words.gettext("open and blocked")),
+        (MIXED, words.gettext("open in part or at times")),
         (UNDECIDED, words.gettext("undecided")),
         (NO_DATA, words.gettext("nothing known")),
     )
@@ -133,7 +133,7 @@ def _bars(slots: Sequence[Slot], width: timedelta) -> list[tuple[str, datetime, 
 
 
 def _colour(slot: Slot) -> str:
-    if slot.open and slot.blocked:
+    if slot.in_part or (slot.open and slot.blocked):
         return MIXED
     if slot.blocked:
         return BLOCKED
@@ -200,10 +200,10 @@ def _availability(words: ReportWords, findings: Findings, title: str) -> Any:
             label=" ".join(reversed(_label(lane).split("\n"))),
         )
     axis.set_ylim(-4, 104)
-    axis.set_ylabel(words.gettext("share open, per cent"))
+    axis.set_ylabel(words.gettext("share open, wholly or in part, per cent"))
     axis.grid(axis="y", color="#dddddd", linewidth=0.6)
     shown = words.gettext(
-        "%(platform)s in %(country)s: share of verdicts that found it open",
+        "%(platform)s in %(country)s: share of verdicts that found it open, wholly or in part",
         platform=plain(title, 40),
         country=words.country(findings.wanted.country),
     )

@@ -19,7 +19,7 @@ TIMELINE = (
     ("start", "UTC time", "First moment of the stretch of time."),
     ("end", "UTC time", "First moment after it."),
     ("looks", "number", "Verdicts on the platform in it; each is of one cycle of one vantage."),
-    ("open", "number", "Those that found it working, wholly or in what people come for."),
+    ("open", "number", "Those that found it working, wholly or in part."),
     ("blocked", "number", "Those that found it blocked or throttled."),
     ("down", "number", "Those that found it failing at the control as well."),
     ("undecided", "number", "Those from which nothing could be concluded."),

@@ -315,14 +315,16 @@ def share(words: Words, findings: Findings, title: str) -> Iterator[Block]:
     if findings.main_story is None:
         yield _timeline(words, findings, title)
     shown = words.gettext(
-        "One line for each network: the share of verdicts that found %(platform)s open, over time.",
+        "One line for each network: the share of verdicts that found %(platform)s open, wholly or "
+        "in part, over time.",
         platform=words.name(title, 60),
     )
     yield Picture(
         "charts/availability",
         " ".join([shown, *_lane_sentences(words, findings)]),
         words.gettext(
-            "Share of decided verdicts that found the platform open. The numbers are in %(file)s.",
+            "Share of decided verdicts that found the platform open, wholly or in part. "
+            "The numbers are in %(file)s.",
             file="data/timeline.csv",
         ),
     )

@@ -16,6 +16,8 @@ class Slot(msgspec.Struct, frozen=True):
     end: datetime
     verdicts: int
     open: int
+    in_part: int
+    """Of these, where something else, some connections or addresses were blocked."""
     blocked: int
     """Blocked or throttled."""
     down: int
@@ -39,10 +41,10 @@ class Slot(msgspec.Struct, frozen=True):
 
 _GROUP = {
     State.OK: "open",
-    State.DEGRADED: "open",
+    State.DEGRADED: "partial",
     State.BLOCKED: "blocked",
     State.THROTTLED: "blocked",
-    State.PARTIAL: "open",
+    State.PARTIAL: "partial",
     State.DOWN: "down",
     State.INSUFFICIENT: "undecided",
 }
@@ -82,7 +84,8 @@ class Slots:
                 start=self._origin + number * self.width,
                 end=self._origin + (number + 1) * self.width,
                 verdicts=counts.total(),
-                open=counts["open"],
+                open=counts["open"] + counts["partial"],
+                in_part=counts["partial"],
                 blocked=counts["blocked"],
                 down=counts["down"],
             )

@@ -17,7 +17,7 @@
     report_jobs.py       reports that editors have made
     pages.py             the pages
     page.py              what all pages share: templates, style, links, language
-    templates/           HTML, style and icon
+    templates/           HTML, style, icon and the one script
     history.py           the past as strips, from the counts of hours and days
     history_shown.py     these strips as the page of a country shows them
     embedded.py          cards and badges for the pages of others

@@ -58,7 +58,12 @@ def history_shown(
                 for one in strip.runs
                 if one.level
             ],
-            known_and_reachable(words, strip.reachable, strip.known),
+            known_and_reachable(
+                words,
+                strip.reachable,
+                strip.known,
+                in_part=strip.counts[State.DEGRADED] > 0,
+            ),
             failing(
                 words,
                 [

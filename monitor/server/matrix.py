@@ -13,6 +13,7 @@ from monitor.analysis.coverage import Coverage
 from monitor.analysis.events.event import Event, EventState
 from monitor.analysis.outcome import host_of
 from monitor.analysis.verdict import PlatformVerdict, State
+from monitor.export.public_view import earlier
 from monitor.metrics.current_knowledge import Snapshot, VantageView
 from monitor.wording.failures_and_methods import method_name
 from monitor.wording.states import NO_DATA
@@ -67,15 +68,19 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     vantage: str = ""
     """Empty for readers who may not see vantages."""
     networks: int = 1
+    tested_at: datetime | None = None
+    """UTC; when the newest test was reported. None: never."""
     cells: tuple[Cell, ...]
 
 
-def country_rows(snapshot: Snapshot, at: datetime) -> tuple[Row, ...]:
-    """One row for each country, with platforms in the catalogue's order."""
+def country_rows(snapshot: Snapshot, at: datetime, bucket: float = 0.0) -> tuple[Row, ...]:
+    """One row for each country, with platforms in the catalogue's order. Times of tests are put
+    into buckets of so many seconds."""
     return tuple(
         Row(
             country=country,
             networks=len({view.network for view in _field(snapshot, country)}),
+            tested_at=_tested_at(_field(snapshot, country), bucket),
             cells=_cells(snapshot, country, _field(snapshot, country), at),
         )
         for country in snapshot.countries
@@ -83,9 +88,10 @@ def country_rows(snapshot: Snapshot, at: datetime) -> tuple[Row, ...]:
 
 
 def network_rows(
-    snapshot: Snapshot, country: str, at: datetime, *, vantages: bool
+    snapshot: Snapshot, country: str, at: datetime, bucket: float = 0.0, *, vantages: bool
 ) -> tuple[Row, ...]:
-    """One row for each network of a country; with `vantages`, one for each vantage."""
+    """One row for each network of a country; with `vantages`, one for each vantage. Times of tests
+    are put into buckets of so many seconds."""
     views = _field(snapshot, country)
     groups: dict[tuple[Network, str], list[VantageView]] = {}
     for view in views:
@@ -96,10 +102,16 @@ def network_rows(
             asn=network[1],
             network=network[2],
             vantage=vantage,
+            tested_at=_tested_at(members, bucket),
             cells=_cells(snapshot, country, members, at),
         )
         for (network, vantage), members in groups.items()
     )
+
+
+def _tested_at(views: Sequence[VantageView], bucket: float) -> datetime | None:
+    newest = max((v.last_report_at for v in views if v.last_report_at is not None), default=None)
+    return newest if newest is None or not bucket else earlier(newest, bucket)
 
 
 def _field(snapshot: Snapshot, country: str) -> list[VantageView]:

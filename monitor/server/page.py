@@ -49,15 +49,23 @@ REFRESH = 60
 
 TEMPLATES = files(__package__) / "templates"
 STYLE = (TEMPLATES / "style.css").read_text("utf-8")
+SCRIPT = (TEMPLATES / "live.js").read_text("utf-8")
 ICON = (TEMPLATES / "icon.svg").read_text("utf-8")
 
+
+def _source(text: str) -> str:
+    """What stands in the page, and nothing else, for a Content-Security-Policy."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
 POLICY = (
-    "default-src 'none'; img-src 'self'; "
-    f"style-src 'sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'; "
+    f"default-src 'none'; img-src 'self'; style-src {_source(STYLE)}; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
-"""Content-Security-Policy of the page: its own style, its own icon, nothing else."""
-POLICY_WITH_FORMS = POLICY.replace("form-action 'none'", "form-action 'self'")
+"""Content-Security-Policy of what is shown: its own style, its own icon, nothing else."""
+PAGE_POLICY = f"{POLICY}; script-src {_source(SCRIPT)}; connect-src 'self'"
+"""Of a page: its own script too, which asks for the same page again."""
+POLICY_WITH_FORMS = PAGE_POLICY.replace("form-action 'none'", "form-action 'self'")
 """For those who may act."""
 
 SOURCES, WITHHELD = "sources", "withheld"
@@ -115,8 +123,15 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
 
     def in_language(self, code: str) -> str:
         """The same page in another language."""
+        return self.with_query(lang=code)
+
+    def with_query(self, **changed: object) -> str:
+        """The same page with another query; None leaves a part of it out."""
         here = self.path.rpartition("/")[2]
-        return (quote(here, safe="") or "./") + "?" + urlencode({**self.query, "lang": code})
+        kept = {"lang": self.language.code} if self.chosen else {}
+        asked = {**self.query, **kept, **changed}
+        query = urlencode({name: value for name, value in asked.items() if value is not None})
+        return (quote(here, safe="") or "./") + (f"?{query}" if query else "")
 
 
 def render(name: str, reader: Reader, at: datetime, **context: object) -> str:
@@ -146,14 +161,20 @@ def render(name: str, reader: Reader, at: datetime, **context: object) -> str:
             operator=reader.operator,
             sign_in=reader.may_sign_in and not reader.operator,
             editor=reader.editor,
+            follows=reader.follows,
             token=reader.token,
             done=bool(reader.editor) and "done" in reader.query,
-            live=bool(context.pop("live", False)),
+            live="live" in reader.query,
             at=at,
             as_of=moment(words, at),
             version=__version__,
             refresh=REFRESH,
+            shown_at=f"{at:%Y-%m-%dT%H:%M:%SZ}",
+            live_link=reader.with_query(live=1),
+            still_link=reader.with_query(live=None),
+            age=age,
             style=Markup(STYLE),  # noqa: S704 - our own file, and its hash is the policy
+            script=Markup(SCRIPT),  # noqa: S704 - the same
             **context,
         )
     )
@@ -169,7 +190,7 @@ async def page(
 ) -> HTMLResponse:
     """The page made from a template; `context` gives its values, in the same thread."""
     headers = {
-        "Content-Security-Policy": POLICY_WITH_FORMS if reader.editor else POLICY,
+        "Content-Security-Policy": POLICY_WITH_FORMS if reader.editor else PAGE_POLICY,
         "Content-Language": reader.language.code,
         "Vary": "Accept-Language",
     }
@@ -199,6 +220,12 @@ def reader_of(request: Request) -> Reader:
 def titles_of(snapshot: Snapshot) -> dict[str, str]:
     """Platform → its own name."""
     return {platform.name: platform.title for platform in snapshot.catalog.platforms}
+
+
+def age(words: HtmlWords, then: datetime, at: datetime) -> Markup:
+    """How long before `at`; the script keeps it true while the page is open."""
+    shown = f"{then:%Y-%m-%dT%H:%M:%SZ}"
+    return Markup('<time class="age" datetime="{}">{}</time>').format(shown, ago(words, then, at))
 
 
 def slug(word: str) -> str:
@@ -255,7 +282,6 @@ def _environment() -> Environment:
         "acts": ACTS,
         "command_line": COMMAND_LINE,
         "mute_hours": MUTE_HOURS,
-        "ago": ago,
         "bar_class": bar_class,
         "change": change_in_words,
         "colour": colour,

@@ -44,7 +44,7 @@ from monitor.server.listed_events import MOST_EVENTS, ListedEvents, may_see
 from monitor.server.matrix import Cell, Row, country_rows, network_rows, overall
 from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.own_forms import FormTokens
-from monitor.server.page import LONGEST_ID, Reader, page, reader_of, titles_of
+from monitor.server.page import LONGEST_ID, Reader, age, page, reader_of, titles_of
 from monitor.server.runbook_pages import runbook
 from monitor.server.sources_page import event_lines, sources_shown
 from monitor.server.top_line import top_line
@@ -60,6 +60,7 @@ from monitor.wording.events import (
     what_happened,
 )
 from monitor.wording.filters import WrongFilter
+from monitor.wording.html import HtmlWords
 from monitor.wording.networks import network_name
 from monitor.wording.rules import HEALTH_RULE_MEANINGS, rule_doubt, rule_meaning, sentence
 from monitor.wording.sources import witness_lines
@@ -150,7 +151,7 @@ class Pages:
             reader,
             at,
             lambda: {
-                **_now(reader, snapshot, at, marks, known),
+                **_now(reader, snapshot, at, marks, known, self._bucket(reader)),
                 "over": _over(reader, snapshot, over[:MOST_OVER]),
             },
         )
@@ -167,6 +168,13 @@ class Pages:
             log.error("reviews cannot be read", error=str(error))
         holding = {event: deciding_review(reviews) for event, reviews in by_event.items()}
         return {event: review.mark for event, review in holding.items() if review is not None}
+
+    def _bucket(self, reader: Reader) -> float:
+        """Seconds of the buckets that times of tests are put into: of a whole interval for readers
+        who are no operators, or when a vantage tests would help to find it."""
+        if reader.operator:
+            return 0.0
+        return max(self._view().bucket, self._publisher.snapshot.interval)
 
     async def _acknowledged(self) -> frozenset[str]:
         """Lines of the checklist that somebody knows of; none when that cannot be read."""
@@ -185,8 +193,12 @@ class Pages:
             meant = probable_code(code[:LONGEST_ID])
             found = meant if meant in snapshot.countries else ""
             return await self.problem(request, LookupError(), found)
+        bucket = self._bucket(reader)
         return await self._with_history(
-            request, "country.html", lambda: _country(reader, snapshot, at, code), country=code
+            request,
+            "country.html",
+            lambda: _country(reader, snapshot, at, code, bucket),
+            country=code,
         )
 
     async def _platform(self, request: Request) -> Response:
@@ -195,8 +207,12 @@ class Pages:
         name = request.path_params["name"]
         if name not in titles_of(snapshot):
             return await self.problem(request, LookupError())
+        bucket = self._bucket(reader)
         return await self._with_history(
-            request, "platform.html", lambda: _platform(reader, snapshot, at, name), platform=name
+            request,
+            "platform.html",
+            lambda: _platform(reader, snapshot, at, name, bucket),
+            platform=name,
         )
 
     async def _with_history(
@@ -421,14 +437,14 @@ def _now(
     snapshot: Snapshot,
     at: datetime,
     held: Mapping[str, Mark],
-    known: Collection[str],
+    known: Collection[str] = (),
+    bucket: float = 0.0,
 ) -> Context:
     words, titles = reader.words, titles_of(snapshot)
     now = overall(snapshot, at)
     events = sorted(snapshot.events.values(), key=_urgency)
 
     return {
-        "live": "live" in reader.query,
         "checklist": checklist(words, snapshot, at, known) if reader.operator else None,
         "overall": now,
         "held": held,
@@ -448,8 +464,8 @@ def _now(
             for source in snapshot.sources
             if not source.outside
         ],
-        "rows": country_rows(snapshot, at),
-        "country_head": lambda row: _country_head(reader, row),
+        "rows": country_rows(snapshot, at, bucket),
+        "country_head": lambda row: _country_head(reader, row, at),
         "cell_link": lambda row, cell: _cell_link(reader, row, cell),
         "titles": titles,
         "vantage_count": len(snapshot.vantages),
@@ -478,7 +494,7 @@ def _remarks(
     return [] if coverage.cycles else [words.gettext("%(what)s.", what=unseen)]
 
 
-def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Context:
+def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str, bucket: float) -> Context:
     words, titles = reader.words, titles_of(snapshot)
     coverage = snapshot.coverage_at(at, code)
     events = sorted(
@@ -487,9 +503,9 @@ def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Con
 
     def network_head(row: Row) -> str:
         name = network_name(words, row.network, row.asn)
-        if not row.vantage:
-            return name
-        return Markup('{}<span class="dim">{}</span>').format(name, words.name(row.vantage, 80))
+        tested = _tested(words, row, at)
+        said = [words.name(row.vantage, 80), tested] if row.vantage else [tested]
+        return Markup('{}<span class="dim">{}</span>').format(name, words.dotted(said))
 
     return {
         "code": code,
@@ -498,7 +514,7 @@ def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Con
         "complete": coverage.complete,
         "remarks": _remarks(words, snapshot, coverage, events=bool(events)),
         "events": [(event, headline(words, event, titles)) for event in events],
-        "rows": network_rows(snapshot, code, at, vantages=reader.operator),
+        "rows": network_rows(snapshot, code, at, bucket, vantages=reader.operator),
         "network_head": network_head,
         "cell_link": lambda _, cell: (
             reader.link(f"events/{cell.event.id}") if cell.event is not None else ""
@@ -506,12 +522,14 @@ def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Con
     }
 
 
-def _platform(reader: Reader, snapshot: Snapshot, at: datetime, name: str) -> Context:
+def _platform(
+    reader: Reader, snapshot: Snapshot, at: datetime, name: str, bucket: float
+) -> Context:
     words, titles = reader.words, titles_of(snapshot)
     events = [event for event in snapshot.events.values() if event.platform == name]
     rows = [
         msgspec.structs.replace(row, cells=tuple(one for one in row.cells if one.platform == name))
-        for row in country_rows(snapshot, at)
+        for row in country_rows(snapshot, at, bucket)
     ]
     return {
         "platform": name,
@@ -520,17 +538,29 @@ def _platform(reader: Reader, snapshot: Snapshot, at: datetime, name: str) -> Co
             (event, headline(words, event, titles)) for event in sorted(events, key=_urgency)
         ],
         "rows": rows,
-        "country_head": lambda row: _country_head(reader, row),
+        "country_head": lambda row: _country_head(reader, row, at),
         "cell_link": lambda row, cell: _cell_link(reader, row, cell),
     }
 
 
-def _country_head(reader: Reader, row: Row) -> Markup:
+def _tested(words: HtmlWords, row: Row, at: datetime) -> str:
+    """How long ago the newest test of a row was."""
+    if row.tested_at is None:
+        return words.gettext("not tested yet")
+    return words.gettext("last test %(ago)s", ago=age(words, row.tested_at, at))
+
+
+def _country_head(reader: Reader, row: Row, at: datetime) -> Markup:
     words = reader.words
     return Markup('<a href="{}">{}</a><span class="dim">{}</span>').format(
         reader.link(f"countries/{row.country}"),
         words.country(row.country),
-        words.ngettext("%(n)s network", "%(n)s networks", row.networks),
+        words.dotted(
+            [
+                words.ngettext("%(n)s network", "%(n)s networks", row.networks),
+                _tested(words, row, at),
+            ]
+        ),
     )
 
 
@@ -674,6 +704,9 @@ def _event(
             (one.status, one, [_endpoint(words, endpoint) for endpoint in one.endpoints])
             for one in evidence.networks
         ],
+        "feed": reader.link("feed.atom", country=event.country, platform=event.platform)
+        if event.country and event.platform
+        else "",
         "downloads": downloads if event.kind is EventKind.BLOCK else downloads[:2],
     }
 

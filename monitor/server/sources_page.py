@@ -29,6 +29,7 @@ _MOST_SIGNALS = 50
 _EXPLANATIONS: Mapping[str, str] = {
     SourceKind.IODA: OUTSIDE,
     SourceKind.GLOBALPING: ON_DEMAND,
+    SourceKind.ATLAS: ON_DEMAND,
 }
 
 

@@ -13,6 +13,12 @@ class SourceKind(StrEnum):
     """Outages of countries, seen from outside."""
     GLOBALPING = "globalping"
     """Probes on other people's lines, asked when a block is suspected."""
+    ATLAS = "atlas"
+    """The same of RIPE Atlas, with the key of an account."""
+
+
+ASKED = (SourceKind.GLOBALPING, SourceKind.ATLAS)
+"""Those that have strangers' lines test a name."""
 
 
 OPINIONS, SIGNALS = "ooni opinions", "ioda signals"
@@ -61,6 +67,18 @@ TERMS: Mapping[SourceKind, Terms] = {
         home="https://globalping.io/",
         caution=(
             "Globalping has lines of strangers in these countries test the names of platforms that "
+            "are suspected to be blocked: read docs/risk.md first, and leave it off where such a "
+            "test may harm whoever hosts a probe"
+        ),
+    ),
+    SourceKind.ATLAS: Terms(
+        title="RIPE Atlas",
+        api="https://atlas.ripe.net",
+        credit="measured with RIPE Atlas of the RIPE NCC (atlas.ripe.net)",
+        licence="RIPE Atlas Service Terms",
+        home="https://atlas.ripe.net/",
+        caution=(
+            "RIPE Atlas has lines of strangers in these countries test the names of platforms that "
             "are suspected to be blocked: read docs/risk.md first, and leave it off where such a "
             "test may harm whoever hosts a probe"
         ),

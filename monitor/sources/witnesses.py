@@ -15,7 +15,7 @@ from monitor.analysis.second_witness import (
 )
 from monitor.analysis.verdict import Evidence
 from monitor.sources import rounds
-from monitor.sources.terms import OPINIONS, SIGNALS, TERMS, SourceKind, Terms
+from monitor.sources.terms import ASKED, OPINIONS, SIGNALS, TERMS, SourceKind, Terms
 from storage.store import SourceStore
 from storage.values.sourced import (
     OutsideLevel,
@@ -35,6 +35,7 @@ CLEAR: Mapping[str, float] = {"bgp": 0.05, "ping-slash24": 0.2}
 goes with maintenance, and in the answers to pings with day and night."""
 _SURE = 0.5
 _SILENCE = ".timeout"
+_SHOWN_WHOLE = ("dns.", "tls.certificate")
 _APART, _NETWORKS = timedelta(minutes=5), 2
 """Tests by probes that are strong evidence together."""
 
@@ -80,10 +81,11 @@ async def _of_one(
         )
         about = _about(event, opinions, until)
         found.append(msgspec.structs.replace(_measured(SourceKind.OONI, counts), opinions=about))
-    if event.kind is EventKind.BLOCK and SourceKind.GLOBALPING in states:
-        asked = await _on_demand(store, event, until)
-        if asked.total or _was_asked(states[SourceKind.GLOBALPING], event):
-            found.append(asked)
+    for kind in ASKED:
+        if event.kind is EventKind.BLOCK and kind in states:
+            asked = await _on_demand(store, kind, event, until)
+            if asked.total or _was_asked(states[kind], event):
+                found.append(asked)
     if SourceKind.IODA in states:
         state = states[SourceKind.IODA]
         outside = _outside(TERMS[SourceKind.IODA], state, levels, event, until)
@@ -98,33 +100,41 @@ def _was_asked(state: SourceState, event: Event) -> bool:
     return any(at >= event.onset_latest for at in asked)
 
 
-async def _on_demand(store: SourceStore, event: Event, until: datetime) -> Witness:
+async def _on_demand(
+    store: SourceStore, kind: SourceKind, event: Event, until: datetime
+) -> Witness:
     """What probes found that were asked because of the event."""
     counts = await store.sourced_counts(event.country, event.platform, event.onset_latest, until)
     failed = [
         one
-        async for page in store.sourced_rows(str(SourceKind.GLOBALPING), event.onset_latest)
+        async for page in store.sourced_rows(str(kind), event.onset_latest)
         for one in page
         if (one.country, one.platform) == (event.country, event.platform)
         and one.measured_at < until
         and one.failed > _SURE
         and not one.left_out
     ]
-    return _measured(SourceKind.GLOBALPING, counts, grade_of_probes(failed))
+    return _measured(kind, counts, grade_of_probes(kind, failed))
 
 
-def grade_of_probes(failed: Iterable[SourcedRow]) -> Evidence:
+def grade_of_probes(kind: SourceKind, failed: Iterable[SourcedRow]) -> Evidence:
     """How much failing tests by probes prove: never more than weak, unless on two networks or more
     somebody acted (a reset, a forged answer) twice, five minutes apart or more. Silence alone is a
-    hint, however often."""
+    hint, however often. Of RIPE Atlas only what a probe shows whole counts as an act: a
+    forged answer, or a bad chain."""
     acted: dict[int, list[datetime]] = {}
     grade = Evidence.NONE
     for one in failed:
         grade = Evidence.WEAK
-        if any(not method.endswith(_SILENCE) for method in one.methods):
+        if any(_is_act(kind, method) for method in one.methods):
             acted.setdefault(one.asn, []).append(one.measured_at)
     again = [times for times in acted.values() if max(times) - min(times) >= _APART]
     return Evidence.STRONG if len(again) >= _NETWORKS else grade
+
+
+def _is_act(kind: SourceKind, method: str) -> bool:
+    whole = kind is not SourceKind.ATLAS or method.startswith(_SHOWN_WHOLE)
+    return whole and not method.endswith(_SILENCE)
 
 
 def _measured(

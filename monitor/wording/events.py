@@ -240,13 +240,11 @@ _CIRCUMSTANCES: Mapping[tuple[EventKind, Certainty], str] = {
         "%(platform)s failed everywhere, at the controls too: an outage"
     ),
     (EventKind.OUTAGE, Certainty.NO_LONGER): N_("%(platform)s no longer fails everywhere"),
-    (EventKind.INSTRUMENT, Certainty.IS): N_(
-        "All vantages were lost at once: check this monitor first"
-    ),
+    (EventKind.INSTRUMENT, Certainty.IS): N_("All vantages are offline: check this monitor first"),
     (EventKind.INSTRUMENT, Certainty.MAY): N_(
-        "All vantages seem lost at once: check this monitor first"
+        "All vantages seem to be offline: check this monitor first"
     ),
-    (EventKind.INSTRUMENT, Certainty.WAS): N_("All vantages were lost at once"),
+    (EventKind.INSTRUMENT, Certainty.WAS): N_("All vantages were offline"),
     (EventKind.INSTRUMENT, Certainty.NO_LONGER): N_("The vantages are back"),
     (EventKind.SEEN_BY_VOLUNTEERS, Certainty.IS): N_(
         "Volunteers find %(platform)s blocked in %(country)s, on %(x)s of %(n)s networks"

@@ -92,7 +92,7 @@ METHODS: Mapping[str, str] = {
     "http.timeout": N_("requests for pages get no answer"),
     "quic": N_("it does not answer over HTTP/3, which apps and browsers prefer"),
     "udp.stun": N_("calls cannot be set up"),
-    "throttling.rate": N_("it is slowed down"),
+    "throttling.rate": N_("transfers are slow"),
     "throttling.stall": N_("transfers stop halfway"),
 }
 """By `method.sub_method`, or by `method` alone for any other sub-method."""
@@ -130,7 +130,7 @@ METHODS_PAST: Mapping[str, str] = {
     "http.timeout": N_("requests for pages got no answer"),
     "quic": N_("it did not answer over HTTP/3, which apps and browsers prefer"),
     "udp.stun": N_("calls could not be set up"),
-    "throttling.rate": N_("it was slowed down"),
+    "throttling.rate": N_("transfers were slow"),
     "throttling.stall": N_("transfers stopped halfway"),
 }
 """The same of what is over."""
@@ -162,7 +162,7 @@ def method_in_words(words: Words, name: str, *, past: bool = False) -> str:
 
 
 def method_and_name(words: Words, name: str, *, past: bool = False) -> str:
-    """The phrase with the terse name after it: `it is slowed down (throttling.rate)`."""
+    """The phrase with the terse name after it: `transfers are slow (throttling.rate)`."""
     phrase, shown = method_in_words(words, name, past=past), words.name(name, 60)
     if phrase == shown:
         return shown

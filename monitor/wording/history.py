@@ -25,16 +25,21 @@ _FOUND: Mapping[str, str] = {
 }
 
 
-def known_and_reachable(words: Words, reachable: float | None, known: float) -> str:
+_WHOLLY = N_("reachable in %(share)s of decided tests")
+_IN_PART = N_("reachable, wholly or in part, in %(share)s of decided tests")
+
+
+def known_and_reachable(
+    words: Words, reachable: float | None, known: float, *, in_part: bool
+) -> str:
     """How much of what was decided people could use it in, and how much of the time that is; both
-    are shares from 0 to 1. Rounded down: what failed once is not reachable always."""
+    are shares from 0 to 1. Rounded down: what failed once is not reachable always. `in_part`, where
+    some of it is so for a part only."""
     if reachable is None:
         return words.gettext("nothing known")
     return words.dotted(
         [
-            words.gettext(
-                "reachable in %(share)s of decided tests", share=_share(words, reachable)
-            ),
+            words.gettext(_IN_PART if in_part else _WHOLLY, share=_share(words, reachable)),
             words.gettext("%(share)s of the time known", share=_share(words, known)),
         ]
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 _CAPITALS = {
@@ -62,19 +63,37 @@ def utc_text(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
+class LocalOffset(NamedTuple):
+    """How a country's clocks stand at a moment."""
+
+    ahead: timedelta
+    """Of UTC."""
+    zone: str
+    """The capital's, where clocks in the country differ; else empty."""
+
+
+def local_offset(moment: datetime, country: str) -> LocalOffset | None:
+    """The clocks of the country's capital; None for a country without a zone, and for none."""
+    name = zone_of(country)
+    if name is None:
+        return None
+    ahead = moment.astimezone(ZoneInfo(name)).utcoffset() or timedelta()
+    return LocalOffset(ahead, name if has_several_times(country, moment.year) else "")
+
+
 def local_text(moment: datetime, country: str) -> str:
     """The moment on the country's clocks, `2024-02-17 23:12 local time (UTC+05:00)`.
 
     Where clocks differ the zone is named. Empty for a country without a zone, and for none.
     """
-    name = zone_of(country)
-    if name is None:
+    local = local_offset(moment, country)
+    if local is None:
         return ""
-    local = moment.astimezone(ZoneInfo(name))
-    offset = offset_text(local.utcoffset() or timedelta())
-    if has_several_times(country, moment.year):
-        return f"{local:%Y-%m-%d %H:%M} in the capital ({name}, {offset})"
-    return f"{local:%Y-%m-%d %H:%M} local time ({offset})"
+    shown = f"{moment.astimezone(UTC) + local.ahead:%Y-%m-%d %H:%M}"
+    offset = offset_text(local.ahead)
+    if local.zone:
+        return f"{shown} in the capital ({local.zone}, {offset})"
+    return f"{shown} local time ({offset})"
 
 
 def offset_text(offset: timedelta) -> str:

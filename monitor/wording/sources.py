@@ -1,6 +1,7 @@
 """Phrases about measurements of others: what they show, and how their source is."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from monitor.analysis.events.event import Event
 from monitor.analysis.second_witness import (
@@ -85,27 +86,55 @@ _MEASURED: Mapping[Position, str] = {
 
 def witness_line(words: Words, one: AnyWitness) -> str:
     """What a source saw during an event, in one line."""
+    line = words.gettext(_position(one), **_named(words, one), seen=_seen_by(words, one))
+    if not isinstance(one, OutsideWitness) or not one.quiet:
+        return line
+    rest = words.listed(drop(words, name, share) for name, share in one.quiet)
+    return words.gettext("%(line)s (as usual: %(seen)s)", line=line, seen=rest)
+
+
+def _position(one: AnyWitness) -> str:
+    """The phrase for how it stands to the event."""
     if isinstance(one, OutsideWitness):
-        line = words.gettext(
-            _OUTSIDE[one.position],
-            source=one.title,
-            seen=words.listed(drop(words, name, share) for name, share in one.drops),
-        )
-        if not one.quiet:
-            return line
-        rest = words.listed(drop(words, name, share) for name, share in one.quiet)
-        return words.gettext("%(line)s (as usual: %(seen)s)", line=line, seen=rest)
-    found = seen(words, one.total, one.failed, len(one.networks))
-    if grade_of(one) is not Evidence.NONE:
-        grade = grade_in_words(words, one.grade)
-        return words.gettext(_AGREES_GRADED, source=one.title, grade=grade, seen=found)
-    return words.gettext(_MEASURED[one.position], source=one.title, seen=found)
+        return _OUTSIDE[one.position]
+    return _AGREES_GRADED if grade_of(one) is not Evidence.NONE else _MEASURED[one.position]
+
+
+def _named(words: Words, one: AnyWitness) -> dict[str, str]:
+    graded = grade_of(one) is not Evidence.NONE
+    grade = {"grade": grade_in_words(words, grade_of(one))} if graded else {}
+    return {"source": one.title, **grade}
+
+
+def _seen_by(words: Words, one: AnyWitness) -> str:
+    if isinstance(one, OutsideWitness):
+        return words.listed(drop(words, name, share) for name, share in one.drops)
+    return seen(words, one.total, one.failed, len(one.networks))
+
+
+class WitnessInWords(NamedTuple):
+    """The words of a line about a source, without its numbers."""
+
+    stands: str
+    """How the source stands to the event."""
+    credit: str
+    """The attribution that it asks for, where anything of its is shown; else empty."""
+
+
+def witness_in_words(words: Words, one: AnyWitness) -> WitnessInWords:
+    """For readers that get the numbers beside the words."""
+    stands = words.gettext(_position(one), **_named(words, one), seen="").rstrip(" :")
+    return WitnessInWords(stands, "" if _shows_nothing(one) else one.credit)
+
+
+def _shows_nothing(one: AnyWitness) -> bool:
+    return one.position in (Position.SILENT, Position.NOT_READ)
 
 
 def witness_in_message(words: Words, one: AnyWitness) -> str:
-    """The same with the attribution that the source asks for, where anything of its is shown."""
+    """The line with the attribution that the source asks for, where anything of its is shown."""
     line = witness_line(words, one)
-    if one.position in (Position.SILENT, Position.NOT_READ):
+    if _shows_nothing(one):
         return line
     return words.gettext("%(seen)s (%(credit)s)", seen=line, credit=words.ltr(one.credit))
 
@@ -156,6 +185,11 @@ def _shown_opinions(one: Witness) -> list[Opinion]:
     scores = {found.asn: found for found in one.opinions if found.kind is OpinionKind.SCORE}
     surest = sorted(scores.values(), key=lambda found: (-found.score, found.asn))
     return [*noticed[-_MOST_NETWORKS:], *surest[:_MOST_NETWORKS]]
+
+
+def drop_in_words(words: Words, datasource: str) -> str:
+    """A way of looking at countries from outside."""
+    return drop(words, datasource, 0.0).rpartition(" -")[0]
 
 
 def drop(words: Words, datasource: str, share: float) -> str:

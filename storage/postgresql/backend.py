@@ -26,6 +26,7 @@ from storage.postgresql.errors import postgresql_errors
 from storage.sql.backend import Backend, Staging
 from storage.store import StorageError
 from storage.url import POSTGRESQL_LIKE
+from storage.values.database_size import DatabaseSize
 from storage.values.prunable import Prunable
 
 LOCK_TIMEOUT = 10.0
@@ -167,10 +168,10 @@ class PostgresqlBackend(Backend):
         if what in partitions.TIMES:
             partitions.drop_empty(write, what, before)
 
-    def used_bytes(self, connection: Connection) -> int:
+    def size(self, connection: Connection) -> DatabaseSize:
         # Room of deleted rows counts until its month is dropped: the server does not tell it apart.
         size = text("SELECT pg_database_size(current_database())")
-        return int(connection.execute(size).scalar_one())
+        return DatabaseSize(used=int(connection.execute(size).scalar_one()), free=None)
 
     @contextmanager
     def archiving(self) -> Iterator[bool]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Dialect, Engine, Table
 from sqlalchemy.exc import DBAPIError
 
+from storage.values.database_size import DatabaseSize
 from storage.values.prunable import Prunable
 
 
@@ -104,8 +105,8 @@ class Backend(ABC):
         del write, what, before
 
     @abstractmethod
-    def used_bytes(self, connection: Connection) -> int:
-        """Bytes of the database that hold something, as far as the database tells."""
+    def size(self, connection: Connection) -> DatabaseSize:
+        """How large the database is, as far as it tells."""
 
     def archiving(self) -> AbstractContextManager[bool]:
         """For as long as the context lasts, no other process moves rows of this database to an

@@ -1,8 +1,10 @@
 """Bring a database to this version's tables, from any older version, all or nothing."""
 
+import ast
 import threading
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, inspect, text
 
@@ -53,6 +55,27 @@ def examined(connection: Connection, name: str) -> tuple[str | None, str]:
     """As `version_of`. StorageError for tables of a newer release, or of another program."""
     _is_current(connection, MIGRATIONS, name)
     return version_of(connection)
+
+
+class Step(NamedTuple):
+    """One migration."""
+
+    version: str
+    what: str
+    """What it changes, in one sentence."""
+
+
+def steps_after(version: str | None) -> tuple[Step, ...]:
+    """The migrations from tables of that version to this release's, in their order; None for a
+    database without tables."""
+    left = [one for one in _known(MIGRATIONS) if version is None or one > version]
+    return tuple(Step(one, _first_line(one)) for one in left)
+
+
+def _first_line(version: str) -> str:
+    """Of what a migration says of itself; it is read, not run, which would load Alembic."""
+    (path,) = (MIGRATIONS / "versions").glob(f"r{version}_*.py")
+    return (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").partition("\n")[0]
 
 
 def _upgrade(connection: Connection, scripts: Path) -> None:

@@ -35,6 +35,7 @@ from storage.store import StorageError
 from storage.values import codecs
 from storage.values.checkpoint import Checkpoint
 from storage.values.cycle import Cycle, StoredCycle
+from storage.values.database_size import DatabaseSize
 from storage.values.names import Names
 from storage.values.outbox import Notice, NoticeState
 from storage.values.prunable import Prunable
@@ -220,8 +221,8 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources, SqlWithh
     async def names(self) -> Names:
         return await self._read(stored_names)
 
-    async def used_bytes(self) -> int:
-        return await self._read(self._backend.used_bytes)
+    async def size(self) -> DatabaseSize:
+        return await self._read(self._backend.size)
 
     async def oldest_measurement(self) -> datetime | None:
         query = select(func.min(schema.measurement.c.started_at))

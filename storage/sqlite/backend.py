@@ -7,6 +7,7 @@ schema change is one transaction like any other.
 
 import fcntl
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -22,6 +23,7 @@ from storage.sql.backend import Backend
 from storage.sql.migrate import migrate
 from storage.sqlite.errors import storage_errors
 from storage.store import StorageError
+from storage.values.database_size import DatabaseSize
 from storage.values.private_file import make_database_private
 
 LEAD = ".lead"
@@ -97,11 +99,23 @@ class SqliteBackend(Backend):
         if lead is not None:
             os.close(lead)
 
-    def used_bytes(self, connection: Connection) -> int:
+    def size(self, connection: Connection) -> DatabaseSize:
         def pragma(name: str) -> int:
             return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
 
-        return (pragma("page_count") - pragma("freelist_count")) * pragma("page_size")
+        pages, unused = pragma("page_count"), pragma("freelist_count")
+        # Asked last: before the first page is read it is that of new files.
+        size = pragma("page_size")
+        room = self._room()
+        free = None if room is None else room + unused * size
+        return DatabaseSize(used=(pages - unused) * size, free=free)
+
+    def _room(self) -> int | None:
+        """Bytes that this user may still write where the file is; None where that is not known."""
+        try:
+            return shutil.disk_usage(Path(self.name).absolute().parent).free
+        except OSError:
+            return None
 
     @contextmanager
     def archiving(self) -> Iterator[bool]:

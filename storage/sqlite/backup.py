@@ -87,7 +87,7 @@ def backup(
     if target.exists() and target.samefile(database):
         raise BackupError(f"{target} is the database itself: name another file")
     with _partial(target) as partial:
-        _copy(database, partial, progress)
+        copy_as_it_is(database, partial, progress)
         _alone(partial)
         problems = check(str(partial))
         if problems:
@@ -115,7 +115,7 @@ def restore(
     if problems:
         raise DamagedError(f"{copy} does not hold, nothing was changed: {'; '.join(problems)}")
     with _partial(place) as partial:
-        _copy(str(copy), partial)
+        copy_as_it_is(str(copy), partial)
         migrate(str(partial))
         _alone(partial)
         content = _content(partial)
@@ -186,8 +186,9 @@ def _uri(database: str, mode: str) -> str:
     return f"{Path(database).absolute().as_uri()}?mode={mode}"
 
 
-def _copy(database: str, partial: Path, progress: Progress | None = None) -> None:
-    """Copy the database as it is at the start: the open transaction sees no later change."""
+def copy_as_it_is(database: str, partial: Path, progress: Progress | None = None) -> None:
+    """Copy the database, which may be in use, to a file that nobody has, unchecked and not yet on
+    the disk. It is as at the start: the open transaction sees no later change."""
 
     def report(_status: int, left: int, total: int) -> None:
         if progress is not None:

@@ -44,6 +44,9 @@ class MemoryBackend(SqliteBackend):
     def archiving(self) -> Iterator[bool]:
         yield True
 
+    def _room(self) -> int | None:
+        return None
+
     def _url(self) -> URL:
         return URL.create("sqlite", database=self._database, query={"vfs": "memdb", "uri": "true"})
 

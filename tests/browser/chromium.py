@@ -43,8 +43,9 @@ class Visit:
 class Chromium:
     """The browser, the server and the store; `run` does something with them and waits."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, documents: Path) -> None:
         self._folder = folder
+        self._documents = documents
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -64,11 +65,12 @@ class Chromium:
         self._loop.close()
 
     async def _start(self) -> None:
-        self._store = sql_store(f"sqlite:///{self._folder / 'seen.db'}")
-        await self._store.open()
-        await seed.fill(self._store, seed.HUGE_TITLE)
-        publisher = seed.publisher()
-        app = create_app(publisher, create_registry(publisher), store=self._store)
+        self.store = sql_store(f"sqlite:///{self._folder / 'seen.db'}")
+        await self.store.open()
+        await seed.fill(self.store, seed.HUGE_TITLE)
+        self.publisher = seed.publisher()
+        registry = create_registry(self.publisher)
+        app = create_app(self.publisher, registry, store=self.store, documents=self._documents)
         port: asyncio.Future[int] = self._loop.create_future()
         self._server = asyncio.create_task(
             serve(app, "127.0.0.1", 0, listening=lambda _, number: port.set_result(number))
@@ -85,15 +87,14 @@ class Chromium:
         self._server.cancel()
         with suppress(asyncio.CancelledError):
             await self._server
-        await self._store.close()
+        await self.store.close()
 
-    async def screen(self, size: str, *, scripts: bool = True) -> BrowserContext:
-        """A screen of one of SIZES, of somebody who was never here before."""
+    async def screen(self, size: str, *, scripts: bool = True, **more: Any) -> BrowserContext:
+        """A screen of one of SIZES, of somebody who was never here before; `more` as Playwright has
+        it."""
+        usual = {"viewport": SIZES[size], "color_scheme": SCHEMES[size]}
         context: BrowserContext = await self._browser.new_context(
-            viewport=SIZES[size],  # type: ignore[arg-type]
-            color_scheme=SCHEMES[size],  # type: ignore[arg-type]
-            java_script_enabled=scripts,
-            accept_downloads=True,
+            java_script_enabled=scripts, accept_downloads=True, **{**usual, **more}
         )
         context.set_default_timeout(1000 * DEADLINE)
         return context

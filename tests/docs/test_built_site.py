@@ -2,35 +2,20 @@
 
 import html
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 from urllib.parse import unquote, urljoin
 
 import pytest
 
 from monitor.server.documents import built_site
+from tests.worlds.documents import build_documents
 
 pytest.importorskip("zensical")
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Path → HTML of each page, built from a copy."""
-    folder = tmp_path_factory.mktemp("site")
-    shutil.copy(ROOT / "mkdocs.yml", folder)
-    shutil.copytree(ROOT / "docs", folder / "docs")
-    done = subprocess.run(
-        [sys.executable, "-m", "zensical", "build"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    built = built_site(folder / "monitor/server/site")
+    built = built_site(build_documents(tmp_path_factory.mktemp("site")))
     assert {"search.json", "index.html", "runbooks/ShutwatchMonitorDown.html"} <= set(built.files)
     return {
         name: path.read_text("utf-8") if name.endswith(".html") else ""

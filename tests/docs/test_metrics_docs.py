@@ -10,13 +10,14 @@ import msgspec
 from prometheus_client.metrics_core import Metric
 
 from monitor.analysis.events.event import EventKind, EventState
-from monitor.analysis.second_witness import Witness
+from monitor.analysis.second_witness import OutsideWitness, Witness
 from monitor.analysis.verdict import FunctionVerdict, State, VantageState
 from monitor.metrics.ingest_counts import IngestCounts, Spool
 from monitor.metrics.page_look import PageLook
 from monitor.metrics.scrapes import create_registry
 from monitor.metrics.source_view import SourceView
 from monitor.wire.answers import Reason
+from storage.values.database_size import DatabaseSize
 from storage.values.sourced import SourcedEvent, SourceState
 from storage.values.withheld import Withheld
 from tests.contract.cycles import annotation
@@ -81,7 +82,8 @@ def full_scrape() -> Iterator[Metric]:
             ),
         ],
     )
-    over = {"state": EventState.ENDED, "end_latest": world.NOW}
+    bounds = {"end_earliest": world.NOW, "end_latest": world.NOW}
+    over = {"state": EventState.ENDED, **bounds}
     publisher.show_ended(
         [
             msgspec.structs.replace(world.event(), id="ended", **over),
@@ -92,10 +94,20 @@ def full_scrape() -> Iterator[Metric]:
     )
     publisher.notifications_pending({"newsroom": [datetime(2024, 2, 17, tzinfo=UTC)]})
     publisher.annotated([annotation()])
+    publisher.database_sized(DatabaseSize(used=1, free=2))
     witness = Witness(source="ooni", title="OONI", credit="c", home="h", networks=())
+    outside = OutsideWitness(
+        source="ioda",
+        title="IODA",
+        credit="c",
+        home="h",
+        read=True,
+        drops=(("bgp", 0.6),),
+        of_platform=True,
+    )
     active = next(iter(publisher.snapshot.events.values()))
     publisher.withheld_seen((withheld(),), (looked_at(),))
-    publisher.sources_seen((followed(),), {active.id: (witness,)})
+    publisher.sources_seen((followed(),), {active.id: (witness, outside)})
     return iter(create_registry(publisher, ingested()).collect())
 
 

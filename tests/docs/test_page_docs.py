@@ -16,7 +16,7 @@ def test_every_page_is_documented_and_no_other() -> None:
     documented = {address for row in rows for address in re.findall("`([^`]*)`", row)}
     routes = {route.path for route in Pages(world.publisher()).routes()}
     examples = {"platforms/{name}": "platforms/x", "{name}": "ALERT", "{platform}": "x"}
-    examples |= {"{id}": "ID", "{code}": "PK"}
+    examples |= {"{id}": "ID", "{code}": "PK", "{path:path}": "PAGE.html"}
     for part, example in examples.items():
         routes = {path.replace(part, example) for path in routes}
     assert documented == routes

@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from monitor import __version__
+from requirements.release_notes import notes as notes_of
+
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.git, pytest.mark.make, pytest.mark.timeout(900)]
 
@@ -30,8 +33,19 @@ def _run(folder: Path, *command: str, **environ: str) -> subprocess.CompletedPro
 
 
 def _checkout(to: Path) -> Path:
-    """What is committed here, as a repository of its own."""
+    """What is committed here, as a repository of its own, with the changes in a section of their
+    version as a release has them. Two such checkouts have the same commit."""
     done = _run(to.parent, "git", "clone", "-q", "--no-hardlinks", str(ROOT), str(to))
+    assert done.returncode == 0, done.stderr
+    changelog = to / "CHANGELOG.md"
+    text = changelog.read_text().replace("## Unreleased\n", f"## {__version__} – 2026-12-01\n", 1)
+    changelog.write_text(text)
+    who = {
+        f"GIT_{role}_{name}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for name, value in (("NAME", "t"), ("EMAIL", "t@t.invalid"), ("DATE", "@1796000000 +0000"))
+    }
+    done = _run(to, "git", "commit", "-q", "-a", "-m", "Release", **who)
     assert done.returncode == 0, done.stderr
     return to
 
@@ -70,8 +84,13 @@ def _names(folder: Path) -> list[str]:
 
 
 def test_a_release_is_whole(released: Path) -> None:
-    """Wheel, source archive, SBOM, SHA-256 of each, and a signature of that."""
-    assert len(_names(released)) == 5
+    """Wheel, source archive, SBOM, notes, SHA-256 of each, and a signature of that; a package of
+    Debian where one can be made."""
+    packages = 1 if "\ndeb:" in (ROOT / "Makefile").read_text() else 0
+    assert len(_names(released)) == 6 + packages
+    notes = (released / f"NOTES-{__version__}.md").read_text()
+    assert notes.startswith(f"# shutwatch {__version__}\n\n")
+    assert "\n### Before you upgrade\n" in notes
     sums = (released / "SHA256SUMS").read_text().splitlines()
     for line in sums:
         digest, name = line.split()
@@ -180,3 +199,14 @@ def test_no_release_without_all_it_needs(
     assert done.stderr.startswith("release: ")
     assert out == released or not out.exists()
     assert _names(released) == before
+
+
+CHANGES = "# Changelog\n\n## Unreleased\n\n* New.\n\n## 0.2 – 2027-01-01\n\n* Second.\n\n## 0.1\n"
+
+
+@pytest.mark.parametrize(
+    ("version", "found"), [("0.2", "* Second.\n"), ("0.1", ""), ("0.3", ""), ("0", "")]
+)
+def test_notes_are_those_of_the_version(version: str, found: str) -> None:
+    """Its own section, however it is dated; none of another, and an empty one is none."""
+    assert notes_of(CHANGES, version) == found

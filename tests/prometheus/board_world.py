@@ -12,6 +12,7 @@ import msgspec
 from monitor.analysis.events.event import EventKind, EventState
 from monitor.analysis.verdict import State
 from monitor.metrics.publisher import Publisher
+from storage.values.database_size import DatabaseSize
 from tests.contract.cycles import annotation
 from tests.prometheus import live, world
 
@@ -23,6 +24,7 @@ def publish(shown: Publisher) -> None:
     """One more cycle of every vantage, at the publisher's own time."""
     at = shown.now()
     shown.annotated([annotation(text="Election"), annotation(60, platform="x", text="An order")])
+    shown.database_sized(DatabaseSize(used=10_000_000 + 1000 * at.second, free=5_000_000_000))
     shown.notifications_pending({"newsroom": [shown.now()]})
     shown.notified("newsroom", 1)
     accused: tuple[dict[str, world.Accusation], ...] = (

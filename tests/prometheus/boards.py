@@ -44,7 +44,11 @@ PANELS = [
     if panel["type"] != "row"
 ]
 QUERIES = [Asked(shown, target) for shown in PANELS for target in shown.panel["targets"]]
-VARIABLES: list[dict[str, Any]] = next(iter(DOCUMENTS.values()))["templating"]["list"]
+VARIABLES: list[dict[str, Any]] = DOCUMENTS["shutwatch-overview"]["templating"]["list"]
+"""Of every dashboard; some have one more."""
+FURTHER: dict[str, list[dict[str, Any]]] = {
+    uid: document["templating"]["list"][len(VARIABLES) :] for uid, document in DOCUMENTS.items()
+}
 ANNOTATIONS: list[dict[str, Any]] = next(iter(DOCUMENTS.values()))["annotations"]["list"]
 NAMES = [variable["name"] for variable in VARIABLES]
 
@@ -52,8 +56,21 @@ NAMES = [variable["name"] for variable in VARIABLES]
 def filled(expression: str, **chosen: str) -> str:
     """The expression as Grafana would send it; variables not chosen stand for all."""
     times = {"__rate_interval": "30s", "__range": "60s"}
-    values = {**dict.fromkeys(NAMES, ".*"), **times, **chosen}
+    values = {**dict.fromkeys([*NAMES, "instance"], ".*"), **times, **chosen}
     return re.sub(r"\$(\w+)", lambda found: values[found.group(1)], expression)
+
+
+def asked_of(variable: dict[str, Any]) -> tuple[str, str]:
+    """The query of a variable, and the label whose values it offers."""
+    query = str(variable["query"]["query"])
+    values = re.fullmatch(r"label_values\((.+), (\w+)\)", query)
+    if values:
+        return values[1], values[2]
+    result = re.fullmatch(r"query_result\((.+)\)", query, re.DOTALL)
+    label = re.search(r'(\w+)="\(\?<value>', variable["regex"])
+    assert result, query
+    assert label, query
+    return result[1], label[1]
 
 
 def expressions(board: str, title: str) -> dict[str, str]:

@@ -33,6 +33,7 @@ TIKTOK = (
     "v16m.tiktokcdn.com",
 )
 
+PAGE = "https://watch.example.org"
 HASTY = """
 [events]
 false_suspected = 10
@@ -127,6 +128,7 @@ def staged(
         for host, page in pages.items():
             lab.internet.page(host, page)
         config = lab.config_file(interval=interval, platforms=PLATFORMS, extra=HASTY)
+        config.write_text(f'public_url = "{PAGE}"\n{config.read_text()}')
         with (
             running(lab, config) as monitor,
             PrometheusServer(

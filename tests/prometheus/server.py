@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
@@ -98,10 +98,12 @@ class PrometheusServer:
         enter: Sequence[str] = (),
         port: int | None = None,
         alertmanager: str = "",
+        target_labels: Mapping[str, str] | None = None,
     ) -> None:
         """Scrape `targets` (`host:port`) and evaluate the rules every `interval`.
 
-        Alerts go to `alertmanager` (`host:port`), if any.
+        Alerts go to `alertmanager` (`host:port`), if any. `target_labels` are those that an
+        operator puts on every series.
         Without a `port` it takes a free one, or 9090 in a namespace, which is its own.
         """
         self._targets = list(targets)
@@ -110,6 +112,7 @@ class PrometheusServer:
         self._interval = interval
         self._enter = list(enter)
         self._alertmanager = alertmanager
+        self._target_labels = dict(target_labels or {})
         self.port = port or (9090 if enter else free_port())
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -286,7 +289,12 @@ class PrometheusServer:
             },
             "rule_files": self._rule_files,
             "scrape_configs": [
-                {"job_name": self._job, "static_configs": [{"targets": self._targets}]}
+                {
+                    "job_name": self._job,
+                    # As the example has it: a label of the target's own must not hide ours.
+                    "honor_labels": True,
+                    "static_configs": [{"targets": self._targets, "labels": self._target_labels}],
+                }
             ],
         }
 

@@ -169,7 +169,7 @@ STORIES: Mapping[str, Sequence[Alert]] = {
               "set up (udp.stun)", extent="1 of 3 networks tested"),
         about(SUSPECTED, "TikTok", "ByteDance", networks=PTCL),
         about(THROTTLED, "YouTube", "Google", effect="throttled",
-              networks="PTCL (AS17557): it is slowed down (throttling.rate)"),
+              networks="PTCL (AS17557): transfers are slow (throttling.rate)"),
         over(about(CONFIRMED, "Telegram", "Telegram")),
     ],
     # As it is when the last of them fires: only its own alert says yet that now it is all of them.

@@ -15,7 +15,7 @@ from monitor.analysis.verdict import State
 from probes.measurement import Purpose, TlsObservation
 from storage.open_store import sql_store
 from tests.contract.cycles import at, cycle, event, log_entry, measurement
-from tests.prometheus.boards import DOCUMENTS, FOLDER, NAMES
+from tests.prometheus.boards import DOCUMENTS, FOLDER, FURTHER, NAMES
 from tests.worlds.postgresql import Cluster
 
 pytestmark = pytest.mark.postgres
@@ -132,7 +132,9 @@ def test_the_row_is_closed_and_complete() -> None:
     )
     (source,) = sources["datasources"]
     assert source["editable"] is False
-    wanted = {"type": source["type"], "uid": source["uid"]}
+    wanted = {"type": source["type"], "uid": "${database}"}
+    (variable,) = FURTHER["shutwatch-evidence"]
+    assert (variable["name"], variable["query"]) == ("database", source["type"])
     tops = [panel["gridPos"]["y"] for panel in PANELS.values()]
     assert tops == sorted(set(tops))
     for panel in PANELS.values():

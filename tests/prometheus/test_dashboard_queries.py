@@ -3,18 +3,31 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dashboards.grafana.boards import palette
 from tests.contract.cycles import START
 from tests.prometheus import board_world, world
-from tests.prometheus.boards import ANNOTATIONS, QUERIES, VARIABLES, Asked, expressions, filled
+from tests.prometheus.boards import (
+    ANNOTATIONS,
+    FURTHER,
+    QUERIES,
+    VARIABLES,
+    Asked,
+    asked_of,
+    expressions,
+    filled,
+)
 from tests.prometheus.server import PrometheusServer, Sample
 
 pytestmark = pytest.mark.prometheus
 
 RULES = Path(__file__).parents[2] / "dashboards/prometheus/shutwatch.rules.yml"
+JOB, CLUSTER = "watch-pk", "eu-1"
+"""Names of an operator's own. The country is where the server is."""
+TARGET = {"cluster": CLUSTER, "country": "DE", "platform": "kubernetes"}
 NARROWED = {"country": "PK", "platform": "x", "network": "PTCL", "vantage": "khi-ptcl"}
 OVERVIEW, TIMELINE, EVIDENCE, VANTAGES = (
     f"shutwatch-{name}" for name in ("overview", "timeline", "evidence", "vantages")
@@ -24,7 +37,10 @@ OVERVIEW, TIMELINE, EVIDENCE, VANTAGES = (
 @pytest.fixture(scope="module")
 def prometheus() -> Iterator[PrometheusServer]:
     """A Prometheus that has scraped that world for some seconds and evaluated the rules."""
-    with board_world.serving() as address, PrometheusServer([address], [RULES]) as running:
+    with (
+        board_world.serving() as address,
+        PrometheusServer([address], [RULES], job=JOB, target_labels=TARGET) as running,
+    ):
         counting = 'min(count_over_time(shutwatch_probes_total{platform="x"}[1m])) > 3'
         running.eventually(lambda: running.value(counting), 90)
         running.eventually(lambda: running.firing("ShutwatchWatchdog"), 90)
@@ -49,29 +65,44 @@ def test_every_panel_has_data_during_a_block(
         return
     assert samples
     assert all(sample.value == sample.value for sample in samples), "no NaN"
-    for label in re.findall(r"\{\{(\w+)\}\}", asked.target.get("legendFormat", "")):
+    legend = asked.target.get("legendFormat", "")
+    for label in re.findall(r"\{\{(\w+)\}\}", legend):
         assert all(label in sample.labels for sample in samples)
     if asked.target["range"]:
         assert prometheus.query_range(expression, 10)
 
 
-@pytest.mark.parametrize("variable", VARIABLES[1:], ids=lambda variable: str(variable["name"]))
+@pytest.mark.parametrize(
+    "variable",
+    [*VARIABLES[1:], *FURTHER["shutwatch-monitor"]],
+    ids=lambda variable: str(variable["name"]),
+)
 def test_every_variable_offers_what_is_there(
-    prometheus: PrometheusServer, variable: dict[str, dict[str, str]]
+    prometheus: PrometheusServer, variable: dict[str, Any]
 ) -> None:
     """Each variable's query finds the values of the world being scraped."""
-    query = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
-    assert query is not None
+    query, label = asked_of(variable)
     points = (*world.FIELD, *world.CONTROL)
     expected = {
-        "job": {"shutwatch"},
+        "cluster": {CLUSTER},
+        "job": {JOB},
         "country": {"PK"},
         "platform": set(world.TITLES),
         "network": {point.network for point in points},
         "vantage": {point.id for point in points},
+        "instance": set(prometheus.label_values("instance", "up")),
     }
-    values = prometheus.label_values(query.group(2), filled(query.group(1)))
-    assert set(values) == expected[str(variable["name"])]
+    name = str(variable["name"])
+    if "query_result" in variable["query"]["query"]:
+        (found,) = prometheus.query(filled(query))
+        # As Grafana writes a series for the variable's regular expression.
+        written = "{" + ",".join(f'{key}="{text}"' for key, text in found.labels.items()) + "} 1 0"
+        pattern = variable["regex"].strip("/").replace("(?<", "(?P<")
+        named = re.search(pattern, written)
+        assert named is not None
+        assert named.groupdict() == {"value": "PK", "text": "Pakistan"}
+    else:
+        assert set(prometheus.label_values(label, filled(query))) == expected[name]
 
 
 def samples_of(
@@ -123,14 +154,29 @@ def test_the_events_on_the_boards_are_the_true_ones(prometheus: PrometheusServer
     (state,) = samples_of(prometheus, OVERVIEW, "Active events")
     numbers = {
         title: [one.value for one in samples_of(prometheus, OVERVIEW, title)]
-        for title in ("Events now", "Working field vantages", "Blind spots")
+        for title in (
+            "Confirmed blocks",
+            "Suspected blocks",
+            "Working field vantages",
+            "Blind spots",
+        )
     }
     assert numbers == {
-        "Events now": [1],
+        "Confirmed blocks": [1],
+        "Suspected blocks": [0],
         "Working field vantages": [1],
         "Blind spots": [0],
     }
-    assert state.labels == {"country": "PK", "platform": "x", "state": "confirmed"}
+    assert state.labels == {
+        "country": "PK",
+        "country_name": "Pakistan",
+        "platform": "x",
+        "state": "confirmed",
+        "confirmed": "true",
+        "event": "PK-x",
+    }
+    (page,) = samples_of(prometheus, OVERVIEW, "Active events", "F")
+    assert page.labels["page"] == f"{world.PUBLIC_URL}/events/PK-x"
     (since,) = samples_of(prometheus, OVERVIEW, "Active events", "B")
     (first,) = samples_of(prometheus, OVERVIEW, "Active events", "C")
     assert since.value == first.value
@@ -197,14 +243,20 @@ def test_tables_of_vantages_hold_all(prometheus: PrometheusServer) -> None:
 
 def test_the_annotations_mark_what_happens(prometheus: PrometheusServer) -> None:
     """The annotations' queries find the block, and what else goes on, with what titles need."""
-    blocks, others, noted = (prometheus.query(filled(one["expr"])) for one in ANNOTATIONS)
-    assert [found.labels for found in blocks] == [{"country": "PK", "platform": "x"}]
+    blocks, suspected, others, noted = (
+        prometheus.query(filled(one["expr"])) for one in ANNOTATIONS
+    )
+    pair = {"country": "PK", "country_name": "Pakistan", "platform": "x"}
+    assert [found.labels for found in blocks] == [pair]
+    assert suspected == []
     assert {found.labels["kind"] for found in others} == {"outage", "vantage_silent"}
-    assert {(found.labels["text"], found.value) for found in noted} == {
-        ("Election", START.timestamp() * 1000),
-        ("An order", START.timestamp() * 1000 + 60_000),
+    assert {
+        (found.labels["platform"], found.value) for found in noted if "platform" in found.labels
+    } == {
+        ("x", START.timestamp() * 1000 + 60_000),
     }
-    assert [one.get("useValueForTime") for one in ANNOTATIONS] == [None, None, "on"]
+    assert len(noted) == 2
+    assert [one.get("useValueForTime") for one in ANNOTATIONS] == [None, None, None, "on"]
     for annotation in ANNOTATIONS:
         assert annotation["titleFormat"].startswith("{{")
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from dashboards.grafana.boards import palette
+from dashboards.grafana.boards.importable import in_v2
+from dashboards.grafana.boards.parts import words_of
 from dashboards.grafana.pictures.recording import load
 from dashboards.grafana.pictures.table import rows_of
 from tests.prometheus.boards import DOCUMENTS, PANELS
@@ -17,6 +19,7 @@ pytestmark = [pytest.mark.soak, pytest.mark.npm, pytest.mark.timeout(900)]
 
 HERE = Path(__file__).parent / "grafana_packages"
 COMPOSABLE = "@grafana/schema/dist/esm/raw/composable"
+NEWEST = "./node_modules/grafana-schema-newest/dist/types/schema/dashboard/v2/types.spec.gen.js"
 TYPES = {
     "stat": "stat/panelcfg/x/StatPanelCfg_types.gen.d.ts",
     "state-timeline": "statetimeline/panelcfg/x/StateTimelinePanelCfg_types.gen.d.ts",
@@ -46,7 +49,10 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_types_are_grafanas(packages: Path) -> None:
     """Dashboards, and options and field settings of each kind of panel, fit @grafana/schema."""
-    lines = ['import type * as schema from "@grafana/schema";']
+    lines = [
+        'import type * as schema from "@grafana/schema";',
+        f'import type {{ Spec }} from "{NEWEST}";',
+    ]
     for index, path in enumerate(TYPES.values()):
         lines.append(f'import type * as p{index} from "{COMPOSABLE}/{path}";')
     names = {kind: f"p{index}" for index, kind in enumerate(TYPES)}
@@ -65,6 +71,7 @@ def test_types_are_grafanas(packages: Path) -> None:
             lines.append(_constant(f"f{number}", exact, custom))
     for number, document in enumerate(DOCUMENTS.values()):
         lines.append(_constant(f"d{number}", "Enums<Board>", _known(document)))
+        lines.append(_constant(f"n{number}", "Spec", in_v2(document)["spec"]))
     lines += [
         ENUMS,
         "type Board = Partial<schema.Dashboard> & { editable: boolean };",
@@ -91,7 +98,10 @@ def _known(document: dict[str, Any]) -> dict[str, Any]:
     return {
         **document,
         "annotations": {
-            "list": [_without(one, "expr", "titleFormat", "step") for one in annotations]
+            "list": [
+                _without(one, "expr", "titleFormat", "step", "useValueForTime")
+                for one in annotations
+            ]
         },
         "templating": {
             "list": [_without(one, "auto", "auto_count", "auto_min") for one in variables]
@@ -166,7 +176,8 @@ def test_states_have_their_words_and_colours(checked: dict[str, Any]) -> None:
         "shutwatch-vantages/Vantage health": palette.VANTAGE_STATES,
     }
     for key, states in by_title.items():
-        gap, *numbers = checked["states"][key]
+        gap, *numbers = checked["states"][key][: len(states) + 1]
+        known = words_of(states)
         assert (gap["text"], gap["color"]) == ("no data", palette.GREY)
         for (state, colour), shown in zip(states, numbers, strict=True):
-            assert (shown["text"], shown["color"]) == (state.replace("_", " "), colour)
+            assert (shown["text"], shown["color"]) == (known.get(state, state), colour)

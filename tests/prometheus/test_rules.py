@@ -105,12 +105,25 @@ def test_every_case_of_the_rules_holds() -> None:
 
 @pytest.mark.prometheus
 def test_promtool_accepts_the_example_configuration() -> None:
-    """The example prometheus.yml is valid, finds the rules, and has the job they look for."""
+    """The example prometheus.yml is valid, finds the rules, and keeps the labels of shutwatch."""
     done = promtool("check", "config", "prometheus.yml")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 rule files found" in done.stdout
     config = yaml_of(FOLDER / "prometheus.yml")
-    assert [job["job_name"] for job in config["scrape_configs"]] == ["shutwatch"]
+    assert [job["honor_labels"] for job in config["scrape_configs"]] == [True]
+
+
+def test_no_rule_knows_the_name_of_a_job() -> None:
+    """Attack: an operator calls the job `watch-pk`, and ShutwatchMonitorDown fires for ever. Two
+    clusters have the same job and address, and a join finds both."""
+    for rule in all_rules():
+        text = f"{rule['expr']} {rule.get('annotations')}"
+        assert 'job="' not in text
+        assert not re.search(r"without \(", rule["expr"])
+        for grouped in re.findall(r"\b(?:by|on) \(([^)]*)\)", rule["expr"]):
+            names = grouped.split(", ")
+            assert "instance" not in names or names[:3] == ["cluster", "job", "instance"]
+            assert "job" not in names or "cluster" in names
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=by_name)
@@ -156,7 +169,7 @@ def test_records_are_named_level_metric_operation(rule: dict[str, Any]) -> None:
     """A recording rule's level is what its expression keeps, and no ratio is averaged."""
     level, metric, operation = rule["record"].split(":")
     assert metric.startswith("shutwatch_")
-    assert operation in ("count", "ratio", "ratio_rate15m")
+    assert operation in ("count", "ratio", "ratio_rate15m", "per_day", "days")
     assert "avg" not in rule["expr"]
     kept = re.search(r"by \(([^)]*)\)", rule["expr"])
     if kept:

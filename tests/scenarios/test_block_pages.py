@@ -117,7 +117,7 @@ TOLD: Mapping[str, Told] = {
 }
 ALONE: Mapping[str, tuple[str, ...]] = {
     "unknown": ("insufficient", "control.dead", "", "", "none"),
-    "hijack": ("blocked", "tls.certificate", "tls", "certificate", "weak"),
+    "hijack": ("blocked", "control.absent", "tls", "certificate", "weak"),
 }
 SITES = {
     "plain": PLAIN,

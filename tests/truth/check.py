@@ -9,7 +9,7 @@ from typing import NamedTuple
 from monitor.metrics.publisher import Publisher
 from probes.testing import VirtualClockLoop
 from storage.open_store import sql_store
-from tests.truth import alerts, boards
+from tests.truth import alerts, boards, once
 from tests.truth.extract import false_claims
 from tests.truth.live import Living, live, settings
 from tests.truth.reading import FalseClaim
@@ -44,7 +44,9 @@ def told(world: World, *, scrape: bool = False, on_read: Read = lambda _, __: No
             nonlocal claims
             said = read(now, config, everything=now.seconds > (world.turns - 1) * INTERVAL)
             on_read(now, said)
-            false, compared = false_claims(now, said)
+            false, compared = false_claims(
+                world, now.seconds, said, now.inbox.sent, *once.readings(now)
+            )
             found.update(dict.fromkeys(false))
             claims += compared
 

@@ -26,7 +26,7 @@ def _no_block(self: Reading, found: Found, _: str) -> Iterator[str]:
     yield _compared(self, found, "decided", truth.decided, "are decided")
     yield _compared(self, found, "all", truth.all, "were made")
     yield "" if not truth.signs.least else f"{truth.signs} show a block"
-    decided, every = truth.networks_decided, len(truth.networks)
+    decided, every = truth.networks_decided, len(self.truth.world.networks)
     networks = found.holes["networks"]
     part = next(self.phrases.find(networks, "%(x)s of %(n)s networks"), None)
     holes = part.holes if part else {"x": networks, "n": networks}

@@ -145,6 +145,8 @@ def _event(reading: Reading, row: Mapping[str, Any]) -> None:
     reading.check(told, truth.since(since, first=True))
     if row["state"] == "confirmed":
         reading.check(told, truth.is_blocked())
+    if row.get("confirmed_at"):
+        reading.check(f"{told} confirmed", truth.can_be_sure())
     if row["state"] not in _ACTIVE and until is not None:
         reading.check(told, truth.until(until))
     if "since_latest" in row:
@@ -249,7 +251,7 @@ def metrics(truth: Truth, said: Surfaces) -> Reading:
     reading = Reading(truth, "metrics")
     for labels, value in _samples(said, "shutwatch_blocking_event_state"):
         if value == 1:
-            _event_state(reading, labels)
+            _event_state(reading, said, labels)
     for labels, value in _samples(said, "shutwatch_blocking_event_onset_timestamp_seconds"):
         at = datetime.fromtimestamp(value, tz=START.tzinfo)
         reading.check(f"onset_timestamp{labels} {at}", truth.first_seen(bounds(at, at)))
@@ -259,7 +261,7 @@ def metrics(truth: Truth, said: Surfaces) -> Reading:
         reading.check(told, truth.first_seen(bounds(at, at), first=True))
     for labels, value in _samples(said, "shutwatch_blocking_event_ended_timestamp_seconds"):
         at = datetime.fromtimestamp(value, tz=START.tzinfo)
-        _ended(reading, labels, at)
+        _ended(reading, said, labels, at)
     for labels, value in _samples(said, "shutwatch_platform_state"):
         if value == 1 and labels["platform"] == PLATFORM:
             _platform_state(reading, labels)
@@ -270,36 +272,40 @@ def _samples(said: Surfaces, name: str) -> Iterator[tuple[dict[str, str], float]
     return ((labels, value) for found, labels, value in said.samples if found == name)
 
 
-def _ended(reading: Reading, labels: Mapping[str, str], at: datetime) -> None:
-    """The end of an event that is over, in labels and as a number."""
+def _time(said: Surfaces, family: str, event: str) -> datetime | None:
+    """The moment that a family of timestamps has of an event."""
+    for labels, value in _samples(said, f"shutwatch_{family}_timestamp_seconds"):
+        if labels["event"] == event:
+            return datetime.fromtimestamp(value, tz=START.tzinfo)
+    return None
+
+
+def _ended(reading: Reading, said: Surfaces, labels: Mapping[str, str], at: datetime) -> None:
+    """The end of an event that is over, and its bounds."""
     told = " ".join([f"{name}={text}" for name, text in labels.items()] + [f"{at}"])
     if labels["platform"] != PLATFORM or labels["state"] != "ended":
         return
-    whens = [
-        reading.phrases.when(labels.get(name, "").removesuffix(" UTC"))
-        for name in ("end_earliest", "end_latest")
-    ]
-    earliest, latest = whens
-    when = When(earliest.earliest if earliest else None, latest.latest if latest else None)
-    reading.check(told, reading.truth.until(when, any_stretch=True))
+    earliest, latest = (
+        _time(said, f"event_end_{bound}", labels["event"]) for bound in ("earliest", "latest")
+    )
+    reading.check(told, reading.truth.until(When(earliest, latest), any_stretch=True))
     if latest is not None:
-        reading.check(told, "" if latest.holds(at) else f"its labels say {latest}")
+        reading.check(told, "" if latest == at else f"its later bound is {latest}")
 
 
-def _event_state(reading: Reading, labels: Mapping[str, str]) -> None:
+def _event_state(reading: Reading, said: Surfaces, labels: Mapping[str, str]) -> None:
     told = " ".join(f"{name}={text}" for name, text in labels.items())
     if labels["platform"] != PLATFORM:
         reading.check(told, _OTHER)
         return
     if labels["state"] == "confirmed":
         reading.check(told, reading.truth.is_blocked())
+    onset = "blocking_event_onset"
     earliest, latest = (
-        reading.phrases.when(labels[name].removesuffix(" UTC"))
-        for name in ("onset_earliest", "onset_latest")
+        _time(said, family, labels["event"]) for family in (f"{onset}_earliest", onset)
     )
     assert latest is not None
-    when = When(earliest.earliest if earliest else None, latest.latest)
-    reading.check(told, reading.truth.since(when))
+    reading.check(told, reading.truth.since(When(earliest, latest)))
 
 
 def _platform_state(reading: Reading, labels: Mapping[str, str]) -> None:

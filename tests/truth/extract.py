@@ -1,23 +1,23 @@
 """From everything that is said at one moment to the false claims of it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from monitor.notify.message_value import Message
 from monitor.report.document import Facts, Table
 from monitor.wording.states import STATES
-from tests.truth import data, once
+from tests.truth import data
 from tests.truth.circumstances import CIRCUMSTANCES
 from tests.truth.coverage import EVENTS_PAGE
-from tests.truth.live import ADDRESS, FALSE_ADDRESS, TITLES, Living, Sent
+from tests.truth.live import ADDRESS, FALSE_ADDRESS, TITLES, Sent
 from tests.truth.phrases import When, plain
 from tests.truth.reading import FalseClaim, Reading, Scope, chosen
 from tests.truth.sentences import LINES, MESSAGE_LINES, SENTENCES, fact, read
 from tests.truth.surfaces import WRONG_ON_THE_PAGE, Cell, Page, Report, Surfaces, lines_of
 from tests.truth.truth import ANY, Truth
-from tests.truth.world import COUNTRY, PLATFORM, Method
+from tests.truth.world import COUNTRY, PLATFORM, Method, World
 
 _NOW = Scope(now=True)
 _MONTH = Scope(now=False, since=-30 * 86400.0)
@@ -25,19 +25,22 @@ _MONTH = Scope(now=False, since=-30 * 86400.0)
 _ABOUT_IT = Scope(now=False, platforms=(PLATFORM,))
 
 
-def false_claims(now: Living, said: Surfaces) -> tuple[list[FalseClaim], int]:
-    """The false claims of all surfaces at that moment, and the number of claims."""
-    truth = Truth(now.world, now.seconds)
+def false_claims(
+    world: World, seconds: float, said: Surfaces, sent: Iterable[Sent], *more: Reading
+) -> tuple[list[FalseClaim], int]:
+    """The false claims of all surfaces at that moment and of the messages sent until then, and the
+    number of claims; `more` are read already."""
+    truth = Truth(world, seconds)
     readings = [
         *_pages(truth, said),
         *(_report(truth, one) for one in said.reports),
         *(data.command(truth, one) for one in said.commands),
-        *(_message(now, one) for one in now.inbox.sent),
+        *(_message(world, one) for one in sent),
         data.events(truth, said),
         data.stretches(truth, said),
         data.availability(truth, said),
         data.metrics(truth, said),
-        *once.readings(now),
+        *more,
     ]
     return [one for reading in readings for one in reading.false], sum(r.claims for r in readings)
 
@@ -91,20 +94,20 @@ def _cell(reading: Reading, cell: Cell) -> None:
         reading.check(sentence, "" if right else f"it is {' or '.join(sorted(wanted))}")
 
 
-def _message(now: Living, sent: Sent) -> Reading:
+def _message(world: World, sent: Sent) -> Reading:
     """A message tells what was known when the line of the log was written that it is about: a
     digest waits for an hour."""
-    reading = _sent(now, sent, sent.seconds)
+    reading = _sent(world, sent, sent.seconds)
     if reading.false:
-        then = _sent(now, sent, max(0.0, sent.seconds - DIGEST))
+        then = _sent(world, sent, max(0.0, sent.seconds - DIGEST))
         known = {one.sentence for one in then.false}
         reading.false = [one for one in reading.false if one.sentence in known]
     return reading
 
 
-def _sent(now: Living, sent: Sent, seconds: float) -> Reading:
+def _sent(world: World, sent: Sent, seconds: float) -> Reading:
     code = sent.route.removeprefix("inbox-")
-    reading = Reading(Truth(now.world, seconds), f"message ({code})", code)
+    reading = Reading(Truth(world, seconds), f"message ({code})", code)
     for text in _sections(sent.message):
         if any(TITLES[PLATFORM] in line for line in text[:3]):
             read(reading, map(plain, text), MESSAGE_LINES)

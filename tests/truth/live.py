@@ -208,8 +208,7 @@ async def live(
     """Live through the world; `look` is called after the turns that it names, and at its end,
     `scrape` in each turn."""
     loop = asyncio.get_running_loop()
-    networks = {one.vantage: _script(world, one) for one in world.networks}
-    networks |= {one.id: _control(world) for one in CONTROLS}
+    networks = {one.id: network_of(world, one.id) for one in configured.vantages}
     inbox, cycles = Inbox(), list[Cycle]()
     process = await _Process.start(world, configured, store, networks, inbox)
     for turn in range(world.turns):
@@ -429,6 +428,12 @@ def _cut(
             bad.verify_code, bad.verify_message = 62, "Hostname mismatch"
             network.peer(FALSE_ADDRESS, 443, Peer(connect_delay=0.02, tls=bad))
     return page
+
+
+def network_of(world: World, vantage: str) -> ScriptedNetwork:
+    """The network of a vantage, which may be a control."""
+    own = next((one for one in world.networks if one.vantage == vantage), None)
+    return _script(world, own) if own is not None else _control(world)
 
 
 def _control(world: World) -> ScriptedNetwork:

@@ -11,7 +11,7 @@ from tests.truth.live import TITLES
 from tests.truth.phrases import Found, plain
 from tests.truth.reading import Claim, Reading
 from tests.truth.truth import STATE_OF, Range, state_of
-from tests.truth.world import COUNTRY, PLATFORM, Part
+from tests.truth.world import COUNTRY, INTERVAL, PLATFORM, Part
 
 ABOUT_A_BLOCK = (*CLAIMS.values(), *_UNSURE.values())
 """Messages that say that a platform is blocked, or was, or may be."""
@@ -90,6 +90,9 @@ def in_manner(self: Reading, manner: str) -> str:
     return "" if manner in manners else f"it was blocked {' and '.join(manners) or 'never'}"
 
 
+_SURE = (Certainty.IS, Certainty.WAS, Certainty.NO_LONGER)
+
+
 def _of(certainty: Certainty, manner: str = "") -> Claim:
     # `X may be blocked` stands in `Parts of X may be blocked`.
     longer = [one for (how, of), one in CLAIMS.items() if how is certainty and of != FULL]
@@ -104,6 +107,8 @@ def _of(certainty: Certainty, manner: str = "") -> Claim:
         elif found.holes["country"] != plain(str(self.phrases.words.country(COUNTRY))):
             yield "nobody watches that country"
         else:
+            if certainty in _SURE:
+                yield self.truth.can_be_sure()
             match certainty:
                 case Certainty.IS:
                     yield self.truth.is_blocked()
@@ -148,7 +153,7 @@ def _on_the_only(self: Reading, _: Found, __: str) -> Iterator[str]:
 def _again(self: Reading, _: Found, text: str) -> Iterator[str]:
     present = (m for (certainty, _), m in CLAIMS.items() if certainty in _PRESENT)
     if self.has(text, present):
-        yield "" if len(self.truth.stretches()) > 1 else "it was blocked only once"
+        yield self.truth.came_back()
 
 
 def _since(self: Reading, found: Found, text: str) -> Iterator[str]:
@@ -204,8 +209,8 @@ def _tested(self: Reading, found: Found, _: str) -> Iterator[str]:
 
 
 def _controls_worked(self: Reading, _: Found, __: str) -> Iterator[str]:
-    world = self.truth.world
-    worked = world.controls and not world.control_faults
+    world, tested = self.truth.world, self.truth.seconds - INTERVAL
+    worked = world.controls and not any(one.since < tested for one in world.control_faults)
     yield "" if worked else "no control worked throughout"
 
 

@@ -230,16 +230,15 @@ async def _page(
 ) -> Page:
     filters = msgspec.to_builtins(chosen) if chosen is not None else {}
     answer = await client.get(f"/{path}", params={"lang": code, **filters})
-    text = Text()
-    text.feed(answer.text)
-    return Page(
-        path or "front",
-        code,
-        tuple(text.lines),
-        cells=tuple(text.cells),
-        chosen=chosen,
-        status=answer.status_code,
-    )
+    page = page_of(path or "front", code, answer.text)
+    return msgspec.structs.replace(page, chosen=chosen, status=answer.status_code)
+
+
+def page_of(name: str, code: str, text: str) -> Page:
+    """What a reader sees of a page."""
+    read = Text()
+    read.feed(text)
+    return Page(name, code, tuple(read.lines), cells=tuple(read.cells))
 
 
 # -- report --------------------------------------------------------------------------------------

@@ -18,15 +18,20 @@ _UNREAD = {
     "Ended %(when)s.": "read with the sentence before it, which says when it began",
     "Ended: %(when)s.": "the same, in a report",
     "No event yet, but %(n)s vantages saw a block in the last cycle": "of one cycle, soon over",
+    "until %(when)s": "of mutes and quarantines, which people decide",
     "%(n)s times after it had ended": "counts events reopened; stretches are counted instead",
     "Nothing is known about %(platform)s in %(country)s in this time.": (
         "begins as the report's title, which is read"
     ),
-    "%(platform)s in %(country)s: share of verdicts that found it open": "the title of a chart",
-    "One line for each network: the share of verdicts that found %(platform)s open, over time.": (
-        "what a chart shows"
+    "%(platform)s in %(country)s: share of verdicts that found it open, wholly or in part": (
+        "the title of a chart"
     ),
+    "One line for each network: the share of verdicts that found %(platform)s open, wholly or in "
+    "part, over time.": ("what a chart shows"),
     "Report on %(platform)s in %(country)s, %(since)s to %(until)s UTC": "what was asked for",
+    "OONI's analysis scores %(n)s tests on %(network)s as blocked with %(score)s, %(when)s": (
+        "what others conclude from their own tests"
+    ),
     "%(mark)s: %(reviewer)s, %(when)s UTC. The reviews are under “What people said”; they change "
     "nothing of what was detected.": "of reviews by people",
     "This is a test of the route %(route)s, sent by hand at %(when)s. Nothing is blocked. If you "

@@ -9,10 +9,13 @@ from functools import cache
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.properties import examples
 from tests.truth.check import Told, alerted, told
 from tests.truth.generate import worlds
+from tests.truth.live import LANGUAGES
+from tests.truth.straight import told_straight
 from tests.truth.world import World
 from tests.truth.worlds import NAMED, WITH_ALERTS
 
@@ -26,9 +29,9 @@ def told_of(world: World) -> Told:
     return told(world, scrape=True)
 
 
-def all_is_true(said: Told) -> None:
+def all_is_true(said: Told, least: int = _LEAST) -> None:
     """Nothing false was said."""
-    assert said.claims >= _LEAST, "hardly anything was understood"
+    assert said.claims >= least, "hardly anything was understood"
     false = [f"{len(said.false)} false claims of {said.claims}", *map(str, said.false)]
     assert not said.false, "\n".join(false)
 
@@ -49,11 +52,25 @@ def test_every_alert_about_a_named_world_is_true(world: World) -> None:
 
 
 @pytest.mark.timeout(900)
-@given(world=worlds())
+@given(world=worlds(), code=st.sampled_from(LANGUAGES))
 @settings(
-    max_examples=examples(8, most=400),
+    max_examples=examples(60),
+    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-def test_every_sentence_about_any_world_is_true(world: World) -> None:
-    """Worlds that nobody thought of."""
+def test_every_sentence_about_any_world_is_true(world: World, code: str) -> None:
+    """Worlds that nobody thought of: what the pages, a report, messages, rows and metrics say of
+    them, made straight from their verdicts."""
+    all_is_true(told_straight(world, code), least=5)
+
+
+@pytest.mark.timeout(900)
+@given(world=worlds())
+@settings(
+    max_examples=examples(2, most=400),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+def test_every_surface_about_any_world_says_the_truth(world: World) -> None:
+    """A few of the same worlds lived through, and every surface read."""
     all_is_true(told(world))

@@ -5,10 +5,13 @@ Detection takes a few cycles, so a claim about the present may be as old as they
 is claimed may contradict what the cycles before them could see.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import product
+from functools import wraps
+from itertools import combinations, product
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -34,6 +37,8 @@ STALE = 4200.0
 """Seconds after which what was seen last is no longer the present."""
 CHANGING = 100.0
 """Seconds that a cycle may take: what changes within them may be seen before or after."""
+_NOTICED = 2
+"""Cycles that must see a block, before it must be noticed."""
 GATHERED = 90.0
 """Seconds that a message may wait."""
 SECOND = timedelta(seconds=1)
@@ -124,8 +129,32 @@ class Verdicts:
         return found
 
 
+Checked = TypeVar("Checked", bound="Callable[..., str]")
+Item = TypeVar("Item")
+
+
+def whatever_was_noticed(check: Checked) -> Checked:
+    """The claim may be about all blocks, or leave out those that one cycle saw, or none for sure: a
+    false certificate without a control. And it may tell of a gap that cycles cannot be sure of:
+    where there was one, that is true."""
+
+    @wraps(check)
+    def checked(truth: "Truth", *claim: Any, **more: Any) -> str:
+        why = check(truth, *claim, **more)
+        if why and any(not check(one, *claim, **more) for one in truth.otherwise_noticed()):
+            return ""
+        return why
+
+    return cast("Checked", checked)
+
+
 class Truth:
     """The truth about the platform that may be blocked, up to one moment."""
+
+    _unnoticed: frozenset[tuple[int, Block]] = frozenset()
+    """Blocks that are left out, by AS number."""
+    _gaps: frozenset[float] = frozenset()
+    """When gaps began that count, seen or not."""
 
     def __init__(self, world: World, seconds: float) -> None:
         self.world = world
@@ -197,9 +226,10 @@ class Truth:
 
     def trouble_began(self, when: When, troubles: Collection[Trouble], vantage: str = "") -> str:
         """One of these troubles began then; one that was there from the start began before it."""
+        own = self._faults(vantage) if vantage else [*self._faults(""), self.world.control_faults]
         began = [
             max(fault.since, 0.0)
-            for faults in self._faults(vantage)
+            for faults in own
             for fault in faults
             if fault.trouble in troubles and fault.since < self.seconds
         ]
@@ -257,12 +287,16 @@ class Truth:
         recent = [one for one in known if self.seconds - one.seconds < STALE]
         return any(one.seen is not Seen.OPEN for one in recent)
 
-    def ever(self, asn: int, cycles: int = 1) -> bool:
-        """Whether so many cycles on end saw this network block."""
+    def ever(self, asn: int) -> bool:
+        """Whether any cycle saw this network block, or may have."""
+        return any(one.seen in (Seen.BLOCKED, Seen.EITHER) for one in self.cycles[asn])
+
+    def surely(self, asn: int) -> bool:
+        """Whether so many cycles on end saw it block that it must have been noticed."""
         run = 0
         for one in self.cycles[asn]:
-            run = run + 1 if one.seen in (Seen.BLOCKED, Seen.EITHER) else 0
-            if run >= cycles:
+            run = run + 1 if one.seen is Seen.BLOCKED else 0
+            if run >= LAG:
                 return True
         return False
 
@@ -271,6 +305,10 @@ class Truth:
         if any(map(self.possibly, self.cycles)):
             return ""
         return "no network blocks it now, as far as was tested"
+
+    def can_be_sure(self) -> str:
+        """Somebody could tell it from a fault of the platform's own: a control was there."""
+        return "" if self.world.controls else "without a control it may be down everywhere"
 
     def was_blocked(self) -> str:
         """It was blocked at some time, or seemed so."""
@@ -287,24 +325,26 @@ class Truth:
         """One network blocks, or blocked, or does not."""
         if blocked and not (self.possibly(asn) if now else self.ever(asn)):
             return f"AS{asn} does not block it"
-        if not blocked and (self.certainly(asn) if now else self.ever(asn, LAG)):
+        if not blocked and (self.certainly(asn) if now else self.surely(asn)):
             return f"AS{asn} blocks it"
         return ""
 
     def networks(self, x: int, n: int, *, now: bool) -> str:
         """It is blocked, or was at any time of the event, on so many networks of those tested."""
-        least = sum(self.certainly(asn) if now else self.ever(asn, LAG) for asn in self.cycles)
+        least = sum(self.certainly(asn) if now else self.surely(asn) for asn in self.cycles)
         most = sum(self.possibly(asn) if now else self.ever(asn) for asn in self.cycles)
         if now:
             # What blocked at any time of the event counts while none blocks now.
             most = max(most, sum(map(self.ever, self.cycles)))
         tested = sum(any(one.measured for one in found) for found in self.cycles.values())
         # A message is about the moment before it was gathered with others. A network that nobody
-        # has watched for a while is no longer among those tested.
+        # has watched for a while is no longer among those tested, and one that was undecided while
+        # a block lasted that is over never was.
         recently = Span(self.seconds - GATHERED - 2 * INTERVAL, self.seconds - GATHERED)
         sure = sum(
             any(one.decided and one.seconds in recently for one in found)
             for found in self.cycles.values()
+            if now
         )
         if least <= x <= most and sure <= n <= tested:
             return ""
@@ -366,23 +406,44 @@ class Truth:
             if one.since >= self.seconds:
                 break
             gap = Span(found[-1].until, one.since) if found else None
-            if gap is not None and not self._gap_seen(gap, own):
+            if gap is not None and not (gap.since in self._gaps or self._gap_seen(gap, own)):
                 found[-1] = Span(found[-1].since, one.until)
             else:
                 found.append(one)
         return found
 
-    def _seen_blocks(self, network: Network) -> list[Block]:
-        return [one for one in network.blocks if self._saw(network, one)]
+    def otherwise_noticed(self) -> "Iterator[Truth]":
+        """The same as other eyes may have seen it: without blocks that no two cycles were sure of,
+        or with gaps that none was."""
+        unsure = [
+            (network.asn, block)
+            for network in self.world.networks
+            for block in self._seen_blocks(network)
+            if len(list(self._saw(network, block, Seen.BLOCKED))) < _NOTICED
+        ]
+        ends = sorted({block.until for one in self.world.networks for block in one.blocks})
+        for left_out in _parts(unsure):
+            for gaps in _parts(ends):
+                other = copy(self)
+                other._unnoticed, other._gaps = frozenset(left_out), frozenset(gaps)
+                yield other
 
-    def _saw(self, network: Network, block: Block) -> bool:
-        """Whether any cycle saw it, or began so shortly before it that it may have."""
+    def _seen_blocks(self, network: Network) -> list[Block]:
+        return [
+            one
+            for one in network.blocks
+            if (network.asn, one) not in self._unnoticed
+            and any(self._saw(network, one, Seen.BLOCKED, Seen.EITHER))
+        ]
+
+    def _saw(self, network: Network, block: Block, *seen: Seen) -> Iterator[Cycle]:
+        """The cycles that saw it, or began so shortly before it that they may have."""
         maybe = Span(block.since - CHANGING, block.until)
-        return any(
-            cycle.seconds in (block if cycle.seen is Seen.BLOCKED else maybe)
-            for cycle in self.cycles[network.asn]
-            if cycle.seen in (Seen.BLOCKED, Seen.EITHER)
-        )
+        for cycle in self.cycles[network.asn]:
+            if cycle.seen in seen and cycle.seconds in (
+                block if cycle.seen is Seen.BLOCKED else maybe
+            ):
+                yield cycle
 
     def _gap_seen(self, gap: Span, networks: Sequence[Network]) -> bool:
         """Whether cycles show that all networks were open at once: each that had blocked was found
@@ -409,6 +470,7 @@ class Truth:
                 seen += sum(one.seconds in span and one.seen is Seen.BLOCKED for one in found)
         return seen > 1
 
+    @whatever_was_noticed
     def since(self, when: When, asn: int | None = None, *, first: bool = False) -> str:
         """The present or last stretch began then; with `first`, the first one."""
         known = self.stretches(asn)
@@ -420,6 +482,7 @@ class Truth:
             return ""
         return f"it began at {self._text(either[0].since)}"
 
+    @whatever_was_noticed
     def first_seen(self, when: When, *, first: bool = False) -> str:
         """The present or last stretch was first seen then, or the first one: one moment stands for
         its onset."""
@@ -443,6 +506,7 @@ class Truth:
         early = when.latest is not None and when.latest <= earliest
         return f"it began at {self._text(onset)}" if late or early else ""
 
+    @whatever_was_noticed
     def until(self, when: When, asn: int | None = None, *, any_stretch: bool = False) -> str:
         """The last stretch that is over ended then."""
         known = self.stretches(asn)
@@ -454,6 +518,7 @@ class Truth:
             return ""
         return f"it ended at {self._text(over[-1].until)}"
 
+    @whatever_was_noticed
     def a_stretch(self, since: When, until: When | None, asn: int | None = None) -> str:
         """There was a stretch between these bounds."""
         for one in self.stretches(asn):
@@ -474,6 +539,12 @@ class Truth:
         """It has not ended."""
         return "" if any(map(self.possibly, self.cycles)) else "it has ended"
 
+    @whatever_was_noticed
+    def came_back(self) -> str:
+        """It was blocked more than once."""
+        return "" if len(self.stretches()) > 1 else "it was blocked only once"
+
+    @whatever_was_noticed
     def count(self, number: int) -> str:
         """How many stretches there were."""
         known = self.stretches()
@@ -482,6 +553,7 @@ class Truth:
             return ""
         return f"there were {len(noticed)} to {len(known)} stretches"
 
+    @whatever_was_noticed
     def blocked_at(self, when: When) -> str:
         """Some network blocked it at that moment."""
         for one in self.stretches():
@@ -492,6 +564,7 @@ class Truth:
                 return ""
         return "it was open then"
 
+    @whatever_was_noticed
     def lasted(self, least: timedelta, most: timedelta | None, asn: int | None = None) -> str:
         """How long it was blocked by the program's clock, all stretches together."""
         wall = self.world.wall
@@ -508,6 +581,13 @@ class Truth:
         if seconds == float("inf"):
             return "now"
         return f"{self.world.wall(seconds):%d %b %H:%M:%S}"
+
+
+def _parts(whole: Sequence[Item]) -> Iterator[tuple[Item, ...]]:
+    """Nothing, one or two of it, or all."""
+    for number in (0, 1, 2):
+        yield from combinations(whole, number)
+    yield tuple(whole)
 
 
 def _cycles(world: World, network: Network, number: int) -> Iterator[Cycle]:

@@ -156,6 +156,16 @@ NAMED: tuple[World, ...] = (
         )
     ),
     World(
+        name="false certificates on both networks, no control",
+        networks=(
+            ptcl(blocked(0, 36, Method.HIJACK)),
+            jazz(blocked(5.4, 36, Method.HIJACK)),
+        ),
+        turns=44,
+        seen_at=(34,),
+        controls=False,
+    ),
+    World(
         name="suspected without a control, then open",
         networks=(jazz(blocked(0, 18, Method.HIJACK)),),
         turns=27,

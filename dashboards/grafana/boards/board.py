@@ -14,28 +14,44 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from dashboards.grafana.boards.links import TAG, to_the_others
-from dashboards.grafana.boards.palette import PURPLE, RED, SLATE
+from dashboards.grafana.boards.palette import CONFIRMED, NOTED, OTHER, SUSPECTED
 from dashboards.grafana.boards.parts import SOURCE
-from dashboards.grafana.boards.promql import ANNOTATION, CIRCUMSTANCES, EVENT, JOB, PAIR
+from dashboards.grafana.boards.promql import (
+    ANNOTATION,
+    CIRCUMSTANCES,
+    EVENT,
+    JOB,
+    PAIR,
+    country_names,
+    named,
+)
 
+_STATE = f"max by ({PAIR}) (shutwatch_blocking_event_state{{{EVENT},confirmed=%s}})"
+_CONFIRMED, _SUSPECTED = _STATE % '"true"', _STATE % '"false"'
 ANNOTATIONS = (
     (
-        "Blocking events",
-        RED,
-        f"max by ({PAIR}) (shutwatch_blocking_event_active{{{EVENT}}}) == 1",
-        "{{platform}} in {{country}}",
+        "Confirmed blocks",
+        CONFIRMED,
+        named(_CONFIRMED),
+        "{{platform}} in {{country_name}} ({{country}}): confirmed",
+    ),
+    (
+        "Suspected blocks",
+        SUSPECTED,
+        named(f"{_SUSPECTED} unless {_CONFIRMED}"),
+        "{{platform}} in {{country_name}} ({{country}}): suspected",
     ),
     (
         "Outages, shutdowns and silent vantages",
-        PURPLE,
+        OTHER,
         f"max by (kind, country, platform, vantage) ({CIRCUMSTANCES})",
         "{{kind}} {{country}} {{platform}} {{vantage}}",
     ),
     (
         "Annotations",
-        SLATE,
-        f"max by (country, platform, kind, text) ({ANNOTATION}) * 1000",
-        "{{kind}} in {{country}} {{platform}}: {{text}}",
+        NOTED,
+        f"max by (country, platform, kind, annotation) ({ANNOTATION}) * 1000",
+        "{{kind}} in {{country}} {{platform}} (its words: the page of the country)",
     ),
 )
 """Name, colour, query and title of each. The last query gives the time, in milliseconds."""
@@ -51,6 +67,8 @@ class Board(NamedTuple):
     """Title of each row, and the function that makes its panels."""
     closed: Sequence[tuple[str, Callable[[], list[Any]]]] = ()
     """Further rows, collapsed until a reader opens them."""
+    further: Callable[[], list[Any]] = list
+    """Variables beside those that all dashboards have."""
 
 
 def build(board: Board) -> dict[str, Any]:
@@ -65,7 +83,7 @@ def build(board: Board) -> dict[str, Any]:
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .time("now-24h", "now")
         .refresh("1m")
-        .variables(variables())
+        .variables([*variables(), *board.further()])
         .link(to_the_others())
     )
     for name, colour, expression, _ in ANNOTATIONS:
@@ -105,31 +123,56 @@ def _stack(panels: Iterable[dict[str, Any]], top: int) -> None:
         top += panel["gridPos"]["h"]
 
 
+CLUSTER = 'cluster=~"$cluster"'
+
+
 def variables() -> list[Any]:
     """The data source, and the labels to filter by; each offers what the previous ones leave."""
     source = dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
     info = "shutwatch_vantage_info"
-    narrowing = (
-        ("job", "Job", "shutwatch_build_info", ""),
-        ("country", "Country", "shutwatch_blocking_event_active", JOB),
-        ("platform", "Platform", "shutwatch_blocking_event_active", f'{JOB},country=~"$country"'),
-        ("network", "Network", info, f'{JOB},country=~"$country"'),
-        ("vantage", "Vantage", info, f'{JOB},country=~"$country",network=~"$network"'),
+    here = f'{JOB},country=~"$country"'
+    return [
+        source,
+        _variable("cluster", "Cluster", "shutwatch_build_info"),
+        _variable("job", "Job", f"shutwatch_build_info{{{CLUSTER}}}", every=".+"),
+        _countries(),
+        _variable("platform", "Platform", f"shutwatch_blocking_event_active{{{here}}}"),
+        _variable("network", "Network", f"{info}{{{here}}}"),
+        _variable("vantage", "Vantage", f'{info}{{{here},network=~"$network"}}'),
+    ]
+
+
+def instances() -> list[Any]:
+    """Single programs, for what they say of themselves."""
+    return [_variable("instance", "Instance", f"shutwatch_build_info{{{JOB}}}", every=".+")]
+
+
+def _countries() -> dashboard.QueryVariable:
+    """Countries by name, with the code as the value. `.*` also matches events of no country."""
+    field = country_names('vantage_role="field"')
+    query = f"query_result({field})"
+    return _queried("country", "Country", query, 3).regex(
+        '/country="(?<value>[^"]+)".*country_name="(?<text>[^"]+)"/'
     )
-    return [source, *(_variable(*each) for each in narrowing)]
 
 
-def _variable(name: str, label: str, family: str, selector: str) -> dashboard.QueryVariable:
-    series = f"{family}{{{selector}}}" if selector else family
+def _variable(name: str, label: str, series: str, every: str = ".*") -> dashboard.QueryVariable:
+    return _queried(name, label, f"label_values({series}, {name})", 1, every)
+
+
+def _queried(
+    name: str, label: str, query: str, kind: int, every: str = ".*"
+) -> dashboard.QueryVariable:
+    """`kind` is Grafana's number for this kind of query, `every` what All stands for."""
     return (
         dashboard.QueryVariable(name)
         .label(label)
         .datasource(SOURCE)
-        .query({"qryType": 1, "query": f"label_values({series}, {name})", "refId": name})
+        .query({"qryType": kind, "query": query, "refId": name})
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(VariableSort.ALPHABETICAL_ASC)
         .multi(True)
         .include_all(True)
-        .all_value(".*")
+        .all_value(every)
         .current(VariableOption(selected=True, text="All", value="$__all"))
     )

@@ -7,12 +7,13 @@ text of fixed width, so they compare with Grafana's own bounds.
 
 from typing import Any
 
-from grafana_foundation_sdk.builders import table
+from grafana_foundation_sdk.builders import dashboard, table
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
-DATABASE = DataSourceRef(type_val="grafana-postgresql-datasource", uid="shutwatch-postgresql")
+PLUGIN = "grafana-postgresql-datasource"
+DATABASE = DataSourceRef(type_val=PLUGIN, uid="${database}")
 ROWS = 200
 """Most rows of a table."""
 LAYERS = ("egress", "dns", "tcp", "tls", "http")
@@ -129,6 +130,11 @@ class _Sql(Dataquery):
             "rawQuery": True,
             "rawSql": self._sql,
         }
+
+
+def variables() -> list[Any]:
+    """The database. Without one the variable is empty, and only this row misses it."""
+    return [dashboard.DatasourceVariable("database").label("Database").type(PLUGIN)]
 
 
 def panels() -> list[Any]:

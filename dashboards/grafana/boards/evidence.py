@@ -17,11 +17,13 @@ from dashboards.grafana.boards.promql import (
     CONTROL,
     FIELD,
     JOB,
+    PAIR,
     RATE,
     STATE,
     coded,
     failures_of,
     layers_of,
+    named,
     role_of,
     slowest_tenth_of,
 )
@@ -36,7 +38,7 @@ def parts() -> list[Any]:
         "Functions of platforms",
         "The worst state of each function of a platform on any chosen network: web, api, media, "
         "chat and so on. Which functions fail tells a block from a broken measurement.",
-        coded("shutwatch_function_state", STATE, PLATFORM_STATES, "country, platform, function"),
+        named(coded("shutwatch_function_state", STATE, PLATFORM_STATES, f"{PAIR}, function")),
         PLATFORM_STATES,
         14,
     )
@@ -128,4 +130,5 @@ BOARD = Board(
     "What failed and why, layer by layer, next to what the controls saw.",
     (("How", parts), ("Field against control", comparison), ("Reasons", reasons)),
     (("Single measurements, from the database (PostgreSQL)", database.panels),),
+    database.variables,
 )

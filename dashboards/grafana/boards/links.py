@@ -10,7 +10,7 @@ OVERVIEW, TIMELINE, EVIDENCE, VANTAGES, MONITOR = (
 
 TAG = "shutwatch"
 
-VARIABLES = ("datasource", "job", "country", "platform", "network", "vantage")
+VARIABLES = ("datasource", "cluster", "job", "country", "platform", "network", "vantage")
 
 
 def from_series(title: str, uid: str, *labels: str) -> dashboard.DashboardLink:
@@ -21,6 +21,15 @@ def from_series(title: str, uid: str, *labels: str) -> dashboard.DashboardLink:
 def from_row(title: str, uid: str, **names: str) -> dashboard.DashboardLink:
     """A link in a table, filtered by cells of its row: variable → name of the column."""
     return _link(title, uid, {key: f'${{__data.fields["{name}"]}}' for key, name in names.items()})
+
+
+TO_THE_PAGE = (
+    dashboard.DashboardLink("The event on shutwatch's page")
+    .type(DashboardLinkType.LINK)
+    .url("${__value.raw}")
+    .target_blank(True)
+)
+"""A link on a cell that holds the address of an event's page."""
 
 
 def _link(title: str, uid: str, filters: dict[str, str]) -> dashboard.DashboardLink:

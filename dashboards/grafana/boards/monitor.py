@@ -4,13 +4,13 @@ from typing import Any
 
 from grafana_foundation_sdk.models import units
 
-from dashboards.grafana.boards.board import Board
+from dashboards.grafana.boards.board import Board, instances
 from dashboards.grafana.boards.links import MONITOR
-from dashboards.grafana.boards.palette import AMBER, GREEN, GREY, RED
+from dashboards.grafana.boards.palette import FAULT, GREEN, GREY, WATCH
 from dashboards.grafana.boards.parts import graph, listing, number, state_names
-from dashboards.grafana.boards.promql import JOB, RATE, VANTAGE
+from dashboards.grafana.boards.promql import HOST, JOB, RATE, VANTAGE, named
 
-CONFIGURATION = (("refused", RED), ("in use", GREEN))
+CONFIGURATION = (("refused", FAULT), ("in use", GREEN))
 
 
 def numbers() -> list[Any]:
@@ -18,9 +18,9 @@ def numbers() -> list[Any]:
     up = number(
         "Monitors that answer",
         "Processes of shutwatch that Prometheus can scrape, out of all it should.",
-        f"sum(up{{{JOB}}}) / count(up{{{JOB}}})",
+        f"sum(up{{{HOST}}}) / count(up{{{HOST}}})",
         units.PercentUnit,
-        (None, RED),
+        (None, FAULT),
         (1, GREEN),
         width=4,
     )
@@ -31,14 +31,14 @@ def numbers() -> list[Any]:
         f"time() - min(\n  shutwatch_cycle_last_success_timestamp_seconds{{{VANTAGE}}} > 0\n)",
         units.Seconds,
         (None, GREEN),
-        (900, AMBER),
-        (1800, RED),
+        (900, WATCH),
+        (1800, FAULT),
         width=4,
     )
     since = number(
         "Running for",
         "Time since the newest process started. Its counters started at zero then.",
-        f"time() - max(process_start_time_seconds{{{JOB}}})",
+        f"time() - max(process_start_time_seconds{{{HOST}}})",
         units.Seconds,
         (None, GREY),
         width=4,
@@ -47,7 +47,7 @@ def numbers() -> list[Any]:
         "Configuration",
         "Whether the configuration in use is the file as it was last read. Refused is a file with "
         "a mistake: the one before is still in use, and the log says what is wrong.",
-        f"min(shutwatch_config_last_reload_successful{{{JOB}}})",
+        f"min(shutwatch_config_last_reload_successful{{{HOST}}})",
         units.Short,
         (None, GREY),
         width=4,
@@ -56,7 +56,7 @@ def numbers() -> list[Any]:
     version = listing(
         "Version",
         "Version of shutwatch, and of the Python it runs on.",
-        [f"count by (version, python, instance) (shutwatch_build_info{{{JOB}}})"],
+        [f"count by (version, python, instance) (shutwatch_build_info{{{HOST}}})"],
         {"instance": "Instance", "version": "shutwatch", "python": "Python"},
         hidden=("Value",),
         width=8,
@@ -81,7 +81,7 @@ def work() -> list[Any]:
         units.Short,
         (f"sum(increase(shutwatch_schedule_missed_total{{{VANTAGE}}}[{RATE}]))", "missed cycles"),
         (
-            f"sum by (operation) (increase(shutwatch_storage_errors_total{{{JOB}}}[{RATE}]))",
+            f"sum by (operation) (increase(shutwatch_storage_errors_total{{{HOST}}}[{RATE}]))",
             "storage: {{operation}}",
         ),
         interval="5m",
@@ -90,14 +90,14 @@ def work() -> list[Any]:
         "Measurements per second",
         "Measurements by country, with retries after a failure and measurements of references.",
         units.CountsPerSecond,
-        f"sum by (country) (rate(shutwatch_probes_total{{{VANTAGE}}}[{RATE}]))",
+        named(f"sum by (country) (rate(shutwatch_probes_total{{{VANTAGE}}}[{RATE}]))"),
         interval="5m",
     )
     scrape = graph(
         "Scrapes",
         "How long Prometheus waited for the metrics.",
         units.Seconds,
-        f"max by (instance) (scrape_duration_seconds{{{JOB}}})",
+        f"max by (instance) (scrape_duration_seconds{{{HOST}}})",
     )
     return [cycle, trouble, looks, scrape]
 
@@ -136,33 +136,75 @@ def cost() -> list[Any]:
         "Memory",
         "Memory of each process.",
         units.BytesIEC,
-        f"max by (instance) (process_resident_memory_bytes{{{JOB}}})",
+        f"max by (instance) (process_resident_memory_bytes{{{HOST}}})",
     )
     cpu = graph(
         "CPU",
         "Cores used by each process, user and system.",
         units.Short,
-        f"sum by (instance) (rate(process_cpu_seconds_total{{{JOB}}}[{RATE}]))",
+        f"sum by (instance) (rate(process_cpu_seconds_total{{{HOST}}}[{RATE}]))",
         interval="5m",
     )
     descriptors = graph(
         "Open files and sockets",
         "Descriptors each process has open, out of those it may.",
         units.PercentUnit,
-        f"max by (instance) (process_open_fds{{{JOB}}} / process_max_fds{{{JOB}}})",
+        f"max by (instance) (process_open_fds{{{HOST}}} / process_max_fds{{{HOST}}})",
     )
     samples = graph(
         "Samples per scrape",
         "Series that one scrape of the metrics brings.",
         units.Short,
-        f"max by (instance) (scrape_samples_scraped{{{JOB}}})",
+        f"max by (instance) (scrape_samples_scraped{{{HOST}}})",
     )
     return [memory, cpu, descriptors, samples]
+
+
+def database() -> list[Any]:
+    """Size of the database, its growth, and the days until its disk is full."""
+    size, free = (
+        f"shutwatch_database_size_bytes{{{JOB}}}",
+        f"shutwatch_database_free_bytes{{{JOB}}}",
+    )
+    growth = f"deriv(shutwatch_database_size_bytes{{{JOB}}}[1d])"
+    bytes_ = graph(
+        "Size of the database",
+        "Bytes that rows and indexes take, and bytes that are left to them. With PostgreSQL only "
+        "the first is known.",
+        units.BytesSI,
+        (f"max by (cluster, job) ({size})", "{{cluster}} {{job}}: in use"),
+        (f"min by (cluster, job) ({free})", "{{cluster}} {{job}}: left"),
+    )
+    days = graph(
+        "Days until the disk is full",
+        "The bytes left, divided by the growth of the last day. No line while the database does "
+        "not grow, or where nobody knows how much is left.",
+        units.Days,
+        (
+            f"min by (cluster, job) (\n  {free} / ({growth} > 0) / 86400\n)",
+            "{{cluster}} {{job}}",
+        ),
+    )
+    grows = graph(
+        "Growth of the database",
+        "Bytes a day, by the last day. Below zero it shrinks: old rows are deleted.",
+        units.BytesSI,
+        (f"max by (cluster, job) ({growth} * 86400)", "{{cluster}} {{job}}"),
+        width=24,
+    )
+    return [bytes_, days, grows]
 
 
 BOARD = Board(
     MONITOR,
     "shutwatch 5: the monitor",
     "Whether the monitor keeps up, stores what it sees, and what it costs.",
-    (("Now", numbers), ("Work", work), ("Messages", messages), ("Cost", cost)),
+    (
+        ("Now", numbers),
+        ("Work", work),
+        ("Messages", messages),
+        ("Database", database),
+        ("Cost", cost),
+    ),
+    further=instances,
 )

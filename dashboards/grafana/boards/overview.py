@@ -6,16 +6,24 @@ from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models import units
 
 from dashboards.grafana.boards.board import Board
-from dashboards.grafana.boards.links import OVERVIEW, TIMELINE, VANTAGES, from_row, from_series
+from dashboards.grafana.boards.links import (
+    OVERVIEW,
+    TIMELINE,
+    TO_THE_PAGE,
+    VANTAGES,
+    from_row,
+    from_series,
+)
 from dashboards.grafana.boards.palette import (
-    AMBER,
+    CONFIRMED,
+    FAULT,
     GREEN,
     GREY,
-    ORANGE,
     PLATFORM_STATES,
-    PURPLE,
-    RED,
+    RECOVERING,
     SLATE,
+    SUSPECTED,
+    WATCH,
 )
 from dashboards.grafana.boards.parts import (
     as_unit,
@@ -34,24 +42,35 @@ from dashboards.grafana.boards.promql import (
     STATE,
     VANTAGE,
     coded,
+    named,
+    page_of,
 )
 from monitor.wording.states import EVENT_STATES
 
 
 def numbers() -> list[Any]:
-    """Five big numbers."""
+    """Six big numbers."""
     active = f"shutwatch_blocking_event_active{{{EVENT}}}"
     state = f"shutwatch_platform_state{{{EVENT}"
     missing = f'shutwatch_platform_undecided_verdicts{{{EVENT},cause="not_measured"}}'
     return [
         number(
-            "Events now",
-            "Blocks of one platform in one country that are active now, suspected or confirmed.",
-            f"sum(max by ({PAIR}) ({active}))",
+            "Confirmed blocks",
+            "Blocks of one platform in one country that are confirmed and active now.",
+            _events_that_are("true"),
             units.Short,
             (None, GREY),
-            (1, RED),
-            width=4,
+            (1, CONFIRMED),
+            width=3,
+        ),
+        number(
+            "Suspected blocks",
+            "Active events that are only suspected: a lead, not a finding.",
+            _events_that_are("false"),
+            units.Short,
+            (None, GREY),
+            (1, SUSPECTED),
+            width=3,
         ),
         number(
             "Decided",
@@ -60,9 +79,10 @@ def numbers() -> list[Any]:
             "is undecided or not measured.",
             f'sum({state},state!="insufficient"}} or 0 * {missing})\n/ sum({state}}} or {missing})',
             units.PercentUnit,
-            (None, RED),
-            (0.5, AMBER),
+            (None, FAULT),
+            (0.5, WATCH),
             (1, GREEN),
+            width=5,
         ),
         number(
             "Working field vantages",
@@ -71,9 +91,10 @@ def numbers() -> list[Any]:
             f'sum(shutwatch_vantage_state{{{FIELD},state=~"ok|lossy"}})\n'
             f"/ count(shutwatch_vantage_info{{{FIELD}}})",
             units.PercentUnit,
-            (None, RED),
-            (0.5, AMBER),
+            (None, FAULT),
+            (0.5, WATCH),
             (1, GREEN),
+            width=5,
         ),
         number(
             "Blind spots",
@@ -84,7 +105,7 @@ def numbers() -> list[Any]:
             f"\n) or 0 * sum({active})",
             units.Short,
             (None, GREEN),
-            (1, AMBER),
+            (1, WATCH),
             width=4,
         ),
         number(
@@ -94,20 +115,27 @@ def numbers() -> list[Any]:
             f"time() - min(shutwatch_vantage_last_report_timestamp_seconds{{{VANTAGE}}} > 0)",
             units.Seconds,
             (None, GREEN),
-            (900, AMBER),
-            (1800, RED),
+            (900, WATCH),
+            (1800, FAULT),
             width=4,
         ),
     ]
+
+
+def _events_that_are(confirmed: str) -> str:
+    """How many active events were ever confirmed, or were not; 0 where something is watched."""
+    found = f'count(shutwatch_blocking_event_state{{{EVENT},confirmed="{confirmed}"}})'
+    return f"{found}\nor 0 * sum(shutwatch_blocking_event_active{{{EVENT}}})"
 
 
 def blocked() -> list[Any]:
     """Platforms by country, over time and now."""
     by_country = history(
         "Platforms by country",
-        "The worst state of each platform on any network of a country. Grey is no data or not "
-        "enough to tell, never good news. A line leads to its timeline.",
-        coded("shutwatch_platform_state", STATE, PLATFORM_STATES, PAIR),
+        "What the newest tests show, worst network of a country. An event weighs them: see below "
+        "whether one is suspected or confirmed. Grey is no data or not enough to tell, never good "
+        "news. A line leads to its timeline.",
+        named(coded("shutwatch_platform_state", STATE, PLATFORM_STATES, PAIR)),
         PLATFORM_STATES,
         12,
     ).data_links([from_series("Timeline of this platform", TIMELINE, "country", "platform")])
@@ -116,7 +144,7 @@ def blocked() -> list[Any]:
         "Networks of a country on which a platform is blocked, out of those with a decided "
         "verdict. No line means that there are none.",
         units.PercentUnit,
-        f"max by ({PAIR}) (shutwatch_platform_blocked_networks_ratio{{{EVENT}}})",
+        named(f"max by ({PAIR}) (shutwatch_platform_blocked_networks_ratio{{{EVENT}}})"),
         width=24,
     ).max(1)
     return [by_country, events(), _alerts(), ratio]
@@ -124,68 +152,82 @@ def blocked() -> list[Any]:
 
 def events() -> table.Panel:
     """The active events as a table."""
-    link = from_row("Timeline of this event", TIMELINE, country="Country", platform="Platform")
-    states = {"suspected": AMBER, "confirmed": RED, "recovering": PURPLE, "unobserved": SLATE}
+    link = from_row("Timeline of this event", TIMELINE, country="Code", platform="Platform")
+    states = {
+        "suspected": SUSPECTED,
+        "confirmed": CONFIRMED,
+        "recovering": RECOVERING,
+        "unobserved": SLATE,
+    }
+    state = f"shutwatch_blocking_event_state{{{EVENT}}}"
+    of = f"{PAIR}, event"
+
+    def onset(name: str) -> str:
+        return f"shutwatch_blocking_event_{name}_timestamp_seconds{{{EVENT}}}"
+
     return listing(
         "Active events",
-        "Every active event: when its present stretch began, when it was first "
-        "blocked, and on how many of the networks tested. The times are the first moments known "
-        "to be blocked.",
+        "Every active event: whether it was ever confirmed, when its present stretch began, when "
+        "it was first blocked, and on how many of the networks tested. The times are the first "
+        "moments known to be blocked.",
         [
-            f"max by ({PAIR}, state) (shutwatch_blocking_event_state{{{EVENT}}})",
-            *(
-                f"max by ({PAIR}) ({family}{{{EVENT}}}){factor}"
-                for family, factor in (
-                    ("shutwatch_blocking_event_onset_timestamp_seconds", " * 1000"),
-                    ("shutwatch_blocking_event_first_onset_timestamp_seconds", " * 1000"),
-                    ("shutwatch_blocking_event_networks_affected", ""),
-                    ("shutwatch_blocking_event_networks_seen", ""),
-                )
-            ),
+            named(f"max by ({of}, state, confirmed) ({state})"),
+            f"max by ({of}) ({onset('onset')}) * 1000",
+            f"max by ({of}) ({onset('first_onset')}) * 1000",
+            f"max by ({PAIR}) (shutwatch_blocking_event_networks_affected{{{EVENT}}})",
+            f"max by ({PAIR}) (shutwatch_blocking_event_networks_seen{{{EVENT}}})",
+            f"max by ({of}, page) (\n{page_of(state)}\n)",
         ],
         {
-            "country": "Country",
+            "country_name": "Country",
+            "country": "Code",
             "platform": "Platform",
             "state": "State",
+            "confirmed": "Ever confirmed",
             "Value #B": "Blocked since",
             "Value #C": "First blocked",
             "Value #D": "Networks affected",
             "Value #E": "Networks seen",
+            "page": "Page",
         },
         {
             "Platform": [linked(link)],
             "Blocked since": [as_unit(units.DatetimeISO)],
             "First blocked": [as_unit(units.DatetimeISO)],
             "State": coloured(states, EVENT_STATES),
+            "Ever confirmed": coloured(EVER_CONFIRMED, {"true": "yes", "false": "suspected only"}),
+            "Page": [linked(TO_THE_PAGE)],
         },
-        hidden=("Value #A",),
+        hidden=("event", "Value #A", "Value #F"),
+        width=24,
     )
 
 
+EVER_CONFIRMED = {"true": CONFIRMED, "false": SUSPECTED}
+
+
 def _alerts() -> table.Panel:
+    alerts = (
+        "count by (alertname, severity, country, platform, vantage) (\n"
+        '  ALERTS{alertname=~"Shutwatch.+",alertstate="firing",'
+        'country=~"$country|",platform=~"$platform|"}\n)'
+    )
     return listing(
         "Firing alerts",
         "Alerts of shutwatch's rules that fire now, ShutwatchWatchdog always among them. Without "
         "the rules in Prometheus there are none here.",
-        [
-            (
-                "count by (alertname, severity, country, platform, vantage) (\n"
-                '  ALERTS{alertname=~"Shutwatch.+",alertstate="firing",'
-                'country=~"$country|",platform=~"$platform|"}\n)'
-            )
-        ],
+        [named(alerts, some=True)],
         {
             "severity": "Severity",
             "alertname": "Alert",
-            "country": "Country",
+            "country_name": "Country",
+            "country": "Code",
             "platform": "Platform",
             "vantage": "Vantage",
         },
-        {
-            "Vantage": [linked(from_row("This vantage", VANTAGES, vantage="Vantage"))],
-            "Severity": coloured({"critical": RED, "warning": ORANGE, "info": SLATE}),
-        },
+        {"Vantage": [linked(from_row("This vantage", VANTAGES, vantage="Vantage"))]},
         hidden=("Value",),
+        width=24,
     )
 
 
@@ -195,16 +237,27 @@ def circumstances() -> list[Any]:
         "Outages, shutdowns and silent vantages",
         "Events that are no block of a platform and explain failures: an outage of the platform "
         "everywhere, a shutdown of a country, a silent vantage.",
-        [f"max by (kind, country, platform, vantage, state) ({CIRCUMSTANCES})"],
+        [
+            named(
+                f"max by (kind, country, platform, vantage, event, state) ({CIRCUMSTANCES})",
+                some=True,
+            ),
+            f"max by (event, page) (\n{page_of(CIRCUMSTANCES)}\n)",
+        ],
         {
             "kind": "What",
-            "country": "Country",
+            "country_name": "Country",
+            "country": "Code",
             "platform": "Platform",
             "vantage": "Vantage",
             "state": "State",
+            "page": "Page",
         },
-        {"Vantage": [linked(from_row("This vantage", VANTAGES, vantage="Vantage"))]},
-        hidden=("Value",),
+        {
+            "Vantage": [linked(from_row("This vantage", VANTAGES, vantage="Vantage"))],
+            "Page": [linked(TO_THE_PAGE)],
+        },
+        hidden=("event", "Value #A", "Value #B"),
         width=24,
         height=6,
     )

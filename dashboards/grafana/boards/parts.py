@@ -87,6 +87,8 @@ def _range(line: Line, ref: str = "A") -> prometheus.Dataquery:
         grouped = re.search(r"by \(([a-z_, ]+)\)", expression)
         labels = grouped[1].split(", ") if grouped else []
         legend = " · ".join(f"{{{{{label}}}}}" for label in labels) or "__auto"
+        if "group_left (country_name)" in expression:
+            legend = legend.replace("{{country}}", "{{country_name}} ({{country}})")
     return _query(expression, ref).range().legend_format(legend)
 
 
@@ -230,5 +232,6 @@ def linked(link: dashboard.DashboardLink) -> DynamicConfigValue:
     """A column with a link in each cell."""
     built: Any = link.build()
     return DynamicConfigValue(
-        id_val="links", value=[{"title": built.title, "url": built.url, "targetBlank": False}]
+        id_val="links",
+        value=[{"title": built.title, "url": built.url, "targetBlank": built.target_blank}],
     )

@@ -2,7 +2,11 @@
 
 from dashboards.grafana.boards.palette import EVENT_STATES, States
 
-JOB = 'job=~"$job"'
+JOB = 'cluster=~"$cluster",job=~"$job"'
+"""Programs of shutwatch. `cluster` is a label that many servers add; without it all match."""
+HOST = f'{JOB},instance=~"$instance"'
+"""Single programs. Only what a program says of itself is asked so: what was concluded comes from
+whichever collector leads."""
 EVENT = f'{JOB},country=~"$country",platform=~"$platform"'
 VANTAGE = f'{JOB},country=~"$country",network=~"$network",vantage=~"$vantage"'
 STATE = f'{VANTAGE},platform=~"$platform"'
@@ -21,6 +25,37 @@ ANNOTATION = (
 
 RATE = "$__rate_interval"
 PAIR = "country, platform"
+
+
+def country_names(extra: str = "", over: str = "") -> str:
+    """One series for each country that is watched, with its name; of vantages with the labels
+    `extra`, or of any time in the range `over`. Should programs spell a name in two ways, one of
+    them is taken: two would break a join."""
+    info = f"shutwatch_vantage_info{{{','.join(filter(None, (JOB, extra)))}}}"
+    info = f"last_over_time({info}[{over}])" if over else info
+    return f"topk by (country) (1, max by (country, country_name) (\n    {info}\n  ))"
+
+
+def named(expression: str, *, some: bool = False, in_range: bool = False) -> str:
+    """Adds the label `country_name` to series with a country; `some` of them may have none. With
+    `in_range`, names are those of any time in the chosen range."""
+    names = country_names(over="$__range" if in_range else "")
+    joined = f"({expression})\n* on (country) group_left (country_name)\n  {names}"
+    return f"{joined}\nor\n({expression})\nunless on (country)\n  {names}" if some else joined
+
+
+def page_of(series: str, *, in_range: bool = False) -> str:
+    """Adds the label `page`, the address of an event's page, to series with an event's id. There
+    are none where no `public_url` is configured."""
+    url = f"shutwatch_public_url_info{{{JOB}}}"
+    if in_range:
+        series = f"last_over_time({series}[$__range])"
+        # One of those of a program whose address changed in between.
+        url = f"topk by (cluster, job, instance) (1, last_over_time({url}[$__range]))"
+    return (
+        f"label_join(\n  {series}\n    * on (cluster, job, instance) group_left (url)\n  {url},\n"
+        '  "page", "/events/", "url", "event"\n)'
+    )
 
 
 def coded(family: str, selector: str, states: States, by: str) -> str:
@@ -50,7 +85,7 @@ def coded_events() -> str:
 def role_of(selector: str) -> str:
     """Keeps the series of these vantages, and adds the label `vantage_role`."""
     return (
-        "* on (job, instance, vantage) group_left (vantage_role)\n"
+        "* on (cluster, job, instance, vantage) group_left (vantage_role)\n"
         f"  shutwatch_vantage_info{{{selector}}}"
     )
 

@@ -7,13 +7,34 @@ from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from dashboards.grafana.boards.board import Board
-from dashboards.grafana.boards.links import EVIDENCE, TIMELINE, from_row, from_series
+from dashboards.grafana.boards.links import (
+    EVIDENCE,
+    TIMELINE,
+    TO_THE_PAGE,
+    from_row,
+    from_series,
+)
 from dashboards.grafana.boards.overview import events as active_events
-from dashboards.grafana.boards.palette import EVENT_STATES, GREY, PLATFORM_STATES, RED
-from dashboards.grafana.boards.parts import as_unit, graph, linked, listing, timeline
-from dashboards.grafana.boards.promql import EVENT, PAIR, STATE, coded, coded_events
+from dashboards.grafana.boards.palette import (
+    CONFIRMED,
+    EVENT_STATES,
+    GREY,
+    INTERFERING,
+    PLATFORM_STATES,
+    SUSPECTED,
+)
+from dashboards.grafana.boards.parts import as_unit, coloured, graph, linked, listing, timeline
+from dashboards.grafana.boards.promql import (
+    EVENT,
+    PAIR,
+    STATE,
+    coded,
+    coded_events,
+    named,
+    page_of,
+)
 
-INTERFERING = (("no", GREY), ("interfering", RED))
+METHOD = (("no", GREY), ("interfering", INTERFERING))
 
 
 def events() -> list[Any]:
@@ -22,7 +43,7 @@ def events() -> list[Any]:
         "Events",
         "The state of the event about each platform in each country. Green: no event, and at "
         "least one network has a decided verdict. Grey: no network has one.",
-        coded_events(),
+        named(coded_events()),
         EVENT_STATES,
         10,
     ).data_links([from_series("Evidence for this event", EVIDENCE, "country", "platform")])
@@ -31,37 +52,55 @@ def events() -> list[Any]:
 
 def _looking_back() -> table.Panel:
     """All events of the time range, ended ones too."""
+    state = f"shutwatch_blocking_event_state{{{EVENT}}}"
+    sure = f'shutwatch_blocking_event_state{{{EVENT},confirmed="true"}}'
     active = f"shutwatch_blocking_event_active{{{EVENT}}}"
-    link = from_row("Evidence for this event", EVIDENCE, country="Country", platform="Platform")
+    of = f"{PAIR}, event"
+    onset = f"shutwatch_blocking_event_onset_timestamp_seconds{{{EVENT}}}"
+    affected = f"shutwatch_blocking_event_networks_affected{{{EVENT}}}"
+    link = from_row("Evidence for this event", EVIDENCE, country="Code", platform="Platform")
+
+    def most(by: str, series: str) -> str:
+        return f"max by ({by}) (max_over_time({series}[$__range]))"
+
     return listing(
         "Events in the time range",
-        "Pairs with an event at any time in the chosen range: the part of the range it was "
-        "active, the latest onset, and the most networks that blocked.",
+        "Events that were active at any time in the chosen range: whether they were ever "
+        "confirmed, the part of the range that each was active, its latest onset, and the most "
+        "networks that blocked.",
         [
-            (
-                f"max by ({PAIR}) (\n  sum_over_time({active}[$__range])\n"
-                f"  / count_over_time({active}[$__range])\n) > 0"
+            named(
+                f"sum by ({of}) (count_over_time({state}[$__range]))\n"
+                f"/ on ({PAIR}) group_left\n"
+                f"  sum by ({PAIR}) (count_over_time({active}[$__range]))",
+                in_range=True,
             ),
-            *(
-                f"max by ({PAIR}) (max_over_time({family}{{{EVENT}}}[$__range])){end}"
-                for family, end in (
-                    ("shutwatch_blocking_event_onset_timestamp_seconds", " * 1000"),
-                    ("shutwatch_blocking_event_networks_affected", ""),
-                )
-            ),
+            f"{most(of, sure)}\nor 0 * {most(of, state)}",
+            f"{most(of, onset)} * 1000",
+            most(PAIR, affected),
+            f"max by ({of}, page) (\n{page_of(state, in_range=True)}\n)",
         ],
         {
-            "country": "Country",
+            "country_name": "Country",
+            "country": "Code",
             "platform": "Platform",
+            "Value #B": "Ever confirmed",
             "Value #A": "Part of the range",
-            "Value #B": "Latest onset",
-            "Value #C": "Most networks",
+            "Value #C": "Latest onset",
+            "Value #D": "Most networks",
+            "page": "Page",
         },
         {
             "Platform": [linked(link)],
+            "Ever confirmed": coloured(
+                {"1": CONFIRMED, "0": SUSPECTED}, {"1": "yes", "0": "suspected only"}
+            ),
             "Part of the range": [as_unit(units.PercentUnit)],
             "Latest onset": [as_unit(units.DatetimeISO)],
+            "Page": [linked(TO_THE_PAGE)],
         },
+        hidden=("event", "Value #E"),
+        width=24,
     )
 
 
@@ -71,10 +110,10 @@ def _affected() -> Any:
         "Networks affected",
         "Networks that blocked at any time during an event, and, dashed, the networks tested.",
         units.Short,
-        f"max by ({PAIR}) (shutwatch_blocking_event_networks_affected{{{EVENT}}})",
+        named(f"max by ({PAIR}) (shutwatch_blocking_event_networks_affected{{{EVENT}}})"),
         (
-            f"max by ({PAIR}) (shutwatch_blocking_event_networks_seen{{{EVENT}}})",
-            "{{country}} · {{platform}}, seen",
+            named(f"max by ({PAIR}) (shutwatch_blocking_event_networks_seen{{{EVENT}}})"),
+            "{{country_name}} ({{country}}) · {{platform}}, seen",
         ),
         width=24,
     ).decimals(0)
@@ -84,13 +123,14 @@ def _affected() -> Any:
 def networks() -> list[Any]:
     """Platforms by network, with the methods."""
     links = [from_series("Evidence on this network", EVIDENCE, "country", "platform", "network")]
+    names = ("{{country_name}} ({{country}})", "{{network}}", "{{platform}}")
     states = timeline(
         "Platforms by network",
         "The worst state of each platform on each network. Choose country and platform above to "
         "compare networks.",
         (
-            coded("shutwatch_platform_state", STATE, PLATFORM_STATES, f"{PAIR}, network"),
-            "{{country}} · {{network}} · {{platform}}",
+            named(coded("shutwatch_platform_state", STATE, PLATFORM_STATES, f"{PAIR}, network")),
+            " · ".join(names),
         ),
         PLATFORM_STATES,
         14,
@@ -101,10 +141,10 @@ def networks() -> list[Any]:
         "When each network interfered with a platform, and how. Where nothing is drawn, it did "
         "not interfere, or there was no decided verdict.",
         (
-            f"max by ({labels}) (shutwatch_platform_blocked_method_info{{{STATE}}})",
-            "{{country}} · {{network}} · {{platform}} · {{method}}.{{sub_method}}",
+            named(f"max by ({labels}) (shutwatch_platform_blocked_method_info{{{STATE}}})"),
+            " · ".join((*names, "{{method}}.{{sub_method}}")),
         ),
-        INTERFERING,
+        METHOD,
         8,
     ).data_links(links)
     return [states, over_time, methods()]
@@ -116,9 +156,10 @@ def methods(width: int = 24) -> table.Panel:
     return listing(
         "Methods by network",
         "How each network that interferes with a platform does it, as of its last cycle.",
-        [f"max by ({labels}) (shutwatch_platform_blocked_method_info{{{STATE}}})"],
+        [named(f"max by ({labels}) (shutwatch_platform_blocked_method_info{{{STATE}}})")],
         {
-            "country": "Country",
+            "country_name": "Country",
+            "country": "Code",
             "platform": "Platform",
             "network": "Network",
             "asn": "AS",

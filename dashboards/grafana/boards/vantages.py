@@ -7,12 +7,12 @@ from grafana_foundation_sdk.models import units
 
 from dashboards.grafana.boards.board import Board
 from dashboards.grafana.boards.links import EVIDENCE, VANTAGES, from_series
-from dashboards.grafana.boards.palette import GREEN, RED, VANTAGE_STATES
+from dashboards.grafana.boards.palette import FAULT, GREEN, VANTAGE_STATES
 from dashboards.grafana.boards.parts import as_unit, coloured, graph, history, listing
 from dashboards.grafana.boards.promql import JOB, RATE, VANTAGE, coded
 from monitor.wording.vantage_health import VANTAGE_STATES as WORDS
 
-EXIT = (("elsewhere", RED), ("as configured", GREEN))
+EXIT = (("elsewhere", FAULT), ("as configured", GREEN))
 
 
 def health() -> list[Any]:
@@ -37,14 +37,14 @@ def health() -> list[Any]:
 
 
 def _list() -> table.Panel:
-    by = "country, network, asn, vantage"
+    by, facts = "country, network, asn, vantage", "vantage_role, egress, country_name"
     reported = f"shutwatch_vantage_last_report_timestamp_seconds{{{VANTAGE}}}"
     return listing(
         "Vantages",
         "Each configured vantage: where it is, how packets leave, its state, its last report, and "
         "the bytes used today. A vantage that never reported has no last report.",
         [
-            f"max by ({by}, vantage_role, egress) (shutwatch_vantage_info{{{VANTAGE}}})",
+            f"max by ({by}, {facts}) (shutwatch_vantage_info{{{VANTAGE}}})",
             f"max by ({by}, state) (shutwatch_vantage_state{{{VANTAGE}}} == 1)",
             f"max by ({by}) ({reported} > 0) * 1000",
             f"max by ({by}) (shutwatch_vantage_daily_bytes{{{VANTAGE}}})",
@@ -52,7 +52,8 @@ def _list() -> table.Panel:
         {
             "vantage": "Vantage",
             "vantage_role": "Role",
-            "country": "Country",
+            "country_name": "Country",
+            "country": "Code",
             "network": "Network",
             "asn": "AS",
             "egress": "Way out",
@@ -111,8 +112,9 @@ def traffic() -> list[Any]:
         "Bytes each vantage has used today (UTC), both ways, out of what it may use at most. "
         "Near 100%, cycles measure less, then fewer cycles run.",
         units.PercentUnit,
-        f"max by (vantage) (shutwatch_vantage_daily_bytes{{{VANTAGE}}})\n"
-        f"/ scalar(max(shutwatch_vantage_daily_bytes_limit{{{JOB}}}))",
+        f"max by (vantage, cluster, job) (shutwatch_vantage_daily_bytes{{{VANTAGE}}})\n"
+        f"/ on (cluster, job) group_left\n"
+        f"  max by (cluster, job) (shutwatch_vantage_daily_limit_bytes{{{JOB}}})",
     )
     rate = graph(
         "Traffic",

@@ -310,7 +310,7 @@ def _network(
     before = old.stretches if old is not None else ()
     now = before
     ongoing = bool(before) and before[-1].end_latest is None
-    if blocked and not (fading and ongoing):
+    if blocked and not (fading and (ongoing or _known_to_be_over(before, _runs(seen)))):
         now = _blocked(before, _runs(seen))
     if fading:
         now = (*now[:-1], _over(now[-1], here, None, silent=False))
@@ -332,6 +332,12 @@ def _network(
 
 def _not_open_again(status: NetworkStatus | None) -> bool:
     return status is not None and (status.blocked_now or status.recovering or status.unobserved)
+
+
+def _known_to_be_over(before: Sequence[Stretch], runs: Sequence[Run]) -> bool:
+    """Whether the last stretch is all that these runs are about, and it was found open since."""
+    over = before[-1].end_latest if before else None
+    return over is not None and all(run.last <= over for run in runs)
 
 
 def _blocked(before: tuple[Stretch, ...], runs: Sequence[Run]) -> tuple[Stretch, ...]:

@@ -34,8 +34,8 @@ lost vantages is back.
 **Bounds** are of measurements, from the start of a vantage's last references in one condition to
 the end of its first in another. One that does not report was lost, at the latest, when its silence
 counts. The onset is that of the first vantage among those lost together, as a block's is that of
-its first network. An event whose vantages go on to be lost as part of another ends without a latest
-bound: nobody measured an end.
+its first network; but all are lost only since the last of them was. An event whose vantages go on
+to be lost as part of another ends without a latest bound: nobody measured an end.
 """
 
 from collections import Counter
@@ -630,6 +630,9 @@ def _new(finding: _Finding, now: datetime) -> Event:
     last = max(finding.reports, key=lambda report: (report.since, report.vantage))
     together = [r for r in finding.reports if last.since - r.since <= TOGETHER]
     earliest, latest = onset_of(together)
+    if finding.kind is EventKind.INSTRUMENT:
+        seen = [one.onset_earliest for one in together if one.onset_earliest is not None]
+        earliest, latest = max(seen, default=None), max(one.onset_latest for one in together)
     # Two moments of each vantage, to the microsecond: who knows one cannot guess the others.
     moments = sorted(f"{one.since.isoformat()} {one.before}" for one in together)
     networks = _networks(finding, ())

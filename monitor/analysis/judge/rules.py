@@ -59,6 +59,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from monitor.analysis.judge.attempt_signs import (
+    BOGON,
     CERTIFICATE,
     INJECTION,
     INTERCEPTED,
@@ -85,13 +86,14 @@ from monitor.analysis.verdict import Evidence, State, TableRule, VantageState, V
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import Layer, Measurement
 
-RULES_VERSION = "9"
+RULES_VERSION = "10"
 """Stored with every verdict. It changes whenever the same case could get another verdict."""
 QUIC_BLOCKED = "quic.blocked"
 IPV6_DEAD = "family.ipv6_dead"
 SOME_FLOWS, SOME_ADDRESSES = "partial.flows", "partial.addresses"
 CONTROL_UNSETTLED, FAMILY_UNSETTLED = "control.unsettled", "family.unsettled"
-UNSETTLED = (CONTROL_UNSETTLED, FAMILY_UNSETTLED)
+CONTROL_ABSENT = "control.absent"
+UNSETTLED = (CONTROL_UNSETTLED, FAMILY_UNSETTLED, CONTROL_ABSENT)
 """Ids of the rules for what may be blocked or down, for the controls do not settle it. They make a
 suspicion, and never a certainty."""
 
@@ -227,6 +229,14 @@ def _family(layer: Layer, meaning: str) -> Rule:
 
 def _family_unsettled(facts: Facts) -> bool:
     return facts.family_finding is not None and facts.controls.unsettled
+
+
+def _without_control(facts: Facts) -> bool:
+    """Whether what accuses is weak for want of a control, though a fault of the platform's own may
+    look the same. None shows the certificate of a product or of a state."""
+    found = facts.finding
+    weak = found is not None and found.evidence is Evidence.WEAK and not found.fingerprint
+    return weak and bool(facts.controls.gap) and facts.accused in (BOGON, CERTIFICATE)
 
 
 def _vantage(
@@ -540,6 +550,15 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     # Does the sign need no control?
+    Rule(
+        id=CONTROL_ABSENT,
+        meaning="It fails here in a way that a block has, but no control could be compared with, so"
+        " its own servers may do the same everywhere.",
+        state=State.BLOCKED,
+        grade_ceiling=Evidence.WEAK,
+        wrong_when="Its certificate is out of order, or its name leads nowhere, for everybody.",
+        matches=_without_control,
+    ),
     _accuses(
         "dns.injection",
         "One DNS query got two contradicting replies: somebody else answers too.",

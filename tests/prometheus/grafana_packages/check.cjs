@@ -59,7 +59,7 @@ async function main(input) {
         const display = grafana.getDisplayProcessor({
           field: { type: 'number', config: defaults, values: [] }, theme,
         });
-        out.states[key] = [null, 0, 1, 2, 3, 4, 5].map((value) => {
+        out.states[key] = [null, 0, 1, 2, 3, 4, 5, 6].map((value) => {
           const { text, color } = display(value);
           return { value, text, color };
         });

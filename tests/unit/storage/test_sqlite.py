@@ -365,3 +365,21 @@ async def test_a_time_without_a_zone_is_refused(store: SqlStore) -> None:
     with pytest.raises(ValueError, match="without a time zone"):
         await store.save(msgspec.structs.replace(cycle(1), verdicts=(naive,)))
     assert await flat(store.measurements(EVERYTHING)) == []
+
+
+async def test_the_size_is_that_of_the_file(tmp_path: Path) -> None:
+    """Also as the first question to it: SQLite knows the size of its pages once it has read one. A
+    disk has room for more, memory has no disk."""
+    file = tmp_path / "a.db"
+    store = _store(file)
+    await store.open()
+    await store.save(cycle(1))
+    size = await store.size()
+    await store.close()
+    assert size.used == file.stat().st_size
+    assert size.free is not None
+    assert size.free > 0
+    memory = open_store("memory:")
+    await memory.open()
+    assert (await memory.size()).free is None
+    await memory.close()

@@ -162,6 +162,17 @@ def test_what_is_missing_is_counted_in_cycles(
     assert coverage_of(tallies, BEGIN, until, interval).not_measured == missing
 
 
+def test_no_more_is_missing_than_the_time_would_have_had() -> None:
+    """A report made five minutes into an hour said that about 12 were missing of the two it lacked:
+    the whole hour, most of which had yet to come."""
+    until = BEGIN + timedelta(minutes=65)
+    one_vantage = counted(*(verdict(minutes=5 * n) for n in range(11))).made()
+    assert coverage_of(one_vantage, BEGIN, until, 300).not_measured == 2
+    two_vantages = counted(*(verdict(minutes=2.5 * n) for n in range(22))).made()
+    assert coverage_of(two_vantages, BEGIN, until, 300).not_measured == 4
+    assert coverage_of(counted(verdict()).made(), BEGIN, until, 300).not_measured == 12
+
+
 def test_where_the_time_has_no_bounds_nothing_is_said_to_be_missing() -> None:
     """Unknown is not zero."""
     tallies = counted(verdict()).made()

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import os
 import shutil
 import sqlite3
@@ -322,3 +323,45 @@ def test_migrating_a_file_twice_is_fine(tmp_path: Path) -> None:
     for _ in range(2):
         migrate_file(str(tmp_path / "store.db"))
     assert check(str(tmp_path / "store.db")) == []
+
+
+# -- upgrade --check -----------------------------------------------------------------------------
+
+
+def test_what_an_upgrade_would_do_is_said_and_not_done(here: Installation) -> None:
+    """Each migration with a sentence, exit code 4, and not a byte changed; on a copy also how long
+    it takes, and the copy is gone afterwards."""
+    here.file.unlink()
+    _made_by_the_first_release(here.file)
+    before = digest(here.file), sorted(here.folder.iterdir())
+    done = here.run("upgrade", "--check")
+    assert done.exit_code == 4, done.output
+    assert f"has tables of version 0001; `shutwatch db upgrade` brings them to {HEAD}:" in (
+        done.stdout
+    )
+    assert "  0015  The append-only log." in done.stdout
+    assert "0001  " not in done.stdout
+    tried = here.run("upgrade", "--check", "--on-copy")
+    assert tried.exit_code == 4, tried.output
+    assert "On a copy all of it took " in tried.stdout
+    as_json = here.run("upgrade", "--check", "--json")
+    steps = [json.loads(line) for line in as_json.stdout.splitlines()]
+    assert (steps[0]["migration"], steps[-1]["migration"]) == ("0002", HEAD)
+    assert steps[0]["version"] == "0001"
+    assert (digest(here.file), sorted(here.folder.iterdir())) == before
+
+
+def test_nothing_to_upgrade_is_exit_code_0(here: Installation) -> None:
+    """Of this version's tables; a file that is not there would be made; a newer one is refused."""
+    done = here.run("upgrade", "--check")
+    assert (done.exit_code, "nothing to do" in done.stdout) == (0, True)
+    assert here.run("upgrade", "--on-copy").exit_code == 2
+    with closing(sqlite3.connect(here.file)) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.commit()
+    newer = here.run("upgrade", "--check")
+    assert (newer.exit_code, "made by a newer shutwatch" in newer.stderr) == (1, True)
+    here.file.unlink()
+    none = here.run("upgrade", "--check")
+    assert (none.exit_code, "holds nothing yet" in none.stdout) == (4, True)
+    assert not here.file.exists()

@@ -88,12 +88,13 @@ def test_globalping_is_asked_sparingly_and_compared_with_other_countries(tmp_pat
         (SOURCE.replace("[[source]]", "[source]"), "in double brackets"),
         (
             SOURCE.replace("ooni", "ioda") + 'platforms = ["x"]\n',
-            r"source\[1\].platforms is for kind ooni and globalping alone.*leave it out",
+            r"source\[1\].platforms is for kind ooni, globalping, atlas alone.*leave it out",
         ),
         (SOURCE + 'key = "x"\n', "is not a setting shutwatch knows"),
-        (SOURCE + 'token = "x"\n', r"source\[1\].token .* is for kind globalping alone"),
+        (SOURCE + 'token = "x"\n', r"source\[1\].token .* is for kind globalping, atlas alone"),
         (SOURCE.replace("ooni", "globalping") + "probes = 11\n", "a whole number from 2 to 10"),
         (SOURCE.replace("ooni", "globalping") + "beside = []\n", "at least one country, or leave"),
+        (SOURCE.replace("ooni", "atlas"), r"has no key → .*from the environment"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(text: str, named: str, tmp_path: Path) -> None:

@@ -276,7 +276,8 @@ def test_what_a_reader_wrote_moves_nothing(here: Installation) -> None:
     problem = here.get(f"/api/v1/events?platform={awkward}").json()["detail"]
     assert "\\u202e<script>" in problem
     assert "y" * 60 not in problem
-    assert "<script>" not in here.get(f"/events?platform={awkward}").text
+    shown = here.get(f"/events?platform={awkward}").text
+    assert shown.count("<script>") == 1, "ours"
 
 
 def test_as0_is_known_where_a_network_has_no_number() -> None:

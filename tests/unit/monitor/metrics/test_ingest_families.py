@@ -28,7 +28,7 @@ def test_everything_is_there_from_the_start() -> None:
         "ingest_cut_off",
     ):
         assert scraped.get_sample_value(f"shutwatch_{name}_total") == 0
-    assert scraped.get_sample_value("shutwatch_ingest_seconds_count") == 0
+    assert scraped.get_sample_value("shutwatch_ingest_duration_seconds_count") == 0
 
 
 def test_what_happened_is_counted() -> None:
@@ -50,7 +50,7 @@ def test_what_happened_is_counted() -> None:
             "ingest_measurements_total",
             "backfilled_measurements_total",
             "ingest_cut_off_total",
-            "ingest_seconds_count",
+            "ingest_duration_seconds_count",
             "ingest_certificate_expiry_timestamp_seconds",
             "agent_catalog_expiry_timestamp_seconds",
         )
@@ -60,7 +60,7 @@ def test_what_happened_is_counted() -> None:
     stale = {"reason": "stale"}
     assert scraped.get_sample_value("shutwatch_ingest_rejected_total", stale) == 1
     bucket = {"le": "0.25"}
-    assert scraped.get_sample_value("shutwatch_ingest_seconds_bucket", bucket) == 2
+    assert scraped.get_sample_value("shutwatch_ingest_duration_seconds_bucket", bucket) == 2
     vantage = {"vantage": "khi-ptcl"}
     assert scraped.get_sample_value("shutwatch_agent_spooled_measurements", vantage) == 5
     assert scraped.get_sample_value("shutwatch_agent_dropped_measurements_total", vantage) == 2

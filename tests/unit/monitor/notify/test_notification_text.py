@@ -194,7 +194,7 @@ def test_a_confirmed_block_says_all_there_is_to_know() -> None:
         (
             NoticeKind.CONFIRMED,
             shutdown(EventKind.INSTRUMENT, country=""),
-            "Confirmed: All vantages were lost at once: check this monitor first",
+            "Confirmed: All vantages are offline: check this monitor first",
         ),
     ],
 )

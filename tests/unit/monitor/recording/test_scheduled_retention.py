@@ -113,7 +113,7 @@ async def test_a_large_database_moves_its_oldest_days(tmp_path: Path) -> None:
     await store.open()
     for number in range(14):
         await store.save(cycle(number, seconds=number * DAY, endpoints=200))
-    full = await store.used_bytes()
+    full = (await store.size()).used
     whole = await flat(store.measurements(EVERYTHING))
     at, publisher = START + timedelta(days=13), world.x_blocked_on_two_of_three()
 

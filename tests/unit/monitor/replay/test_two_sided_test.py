@@ -20,6 +20,7 @@ from monitor.replay.two_sided_test import (
     gathered,
     likelihood,
     observe,
+    weigh,
 )
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -54,11 +55,16 @@ def _samples(*failed: float, total: int = 1, begin: int = 0, **more: object) -> 
     ]
 
 
+def _after(track: Track, sample: Sample, model: Model = MODEL) -> tuple[Track, tuple[Call, ...]]:
+    weighed = weigh(track, sample, model) if sample.total else (0.0, 0.0)
+    return observe(track, sample, model, weighed)
+
+
 def _run(samples: list[Sample], model: Model = MODEL) -> tuple[Track, list[Call]]:
     track = Track()
     calls: list[Call] = []
     for sample in samples:
-        track, new = observe(track, sample, model)
+        track, new = _after(track, sample, model)
         calls += new
     return track, calls
 
@@ -135,8 +141,8 @@ def test_a_noisy_stream_is_learned_and_needs_more() -> None:
     assert 0.07 < learned.mean <= MODEL.ceiling
     quiet, _ = _run(_samples(*[0] * 2000))
     fresh = _samples(1.0, begin=2000)[0]
-    noisy_after, _ = observe(msgspec.structs.replace(track, up=0.0), fresh, MODEL)
-    quiet_after, _ = observe(quiet, fresh, MODEL)
+    noisy_after, _ = _after(msgspec.structs.replace(track, up=0.0), fresh)
+    quiet_after, _ = _after(quiet, fresh)
     assert noisy_after.up < quiet_after.up
 
 
@@ -163,7 +169,7 @@ def test_what_fails_everywhere_says_nothing() -> None:
     track, calls = _run(rows)
     assert _blocked(calls)
     assert _run([msgspec.structs.replace(sample, silent=True) for sample in rows])[1] == []
-    after, more = observe(track, _samples(0.0, total=10, begin=10, silent=True)[0], MODEL)
+    after, more = _after(track, _samples(0.0, total=10, begin=10, silent=True)[0])
     assert (after, more) == (track, ())
 
 

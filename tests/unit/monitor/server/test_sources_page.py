@@ -160,12 +160,20 @@ async def test_a_monitor_without_vantages_is_ready_once_its_source_is_read() -> 
     await empty.close()
 
 
-def _witnesses(scrape: bytes) -> list[str]:
-    return [
-        one
-        for one in scrape.decode().splitlines()
-        if one.startswith("shutwatch_second_witness_info{") and 'platform="x"' in one
-    ]
+def _witness(publisher: Publisher) -> tuple[dict[str, str], list[float]]:
+    """The words about the one witness of X, and its numbers: tests, those that failed, networks."""
+    registry = create_registry(publisher)
+    (words,) = (
+        sample.labels
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name == "shutwatch_second_witness_info" and sample.labels["platform"] == "x"
+    )
+    of = {name: words[name] for name in ("event", "source")}
+    names = ("tests", "failed_tests", "networks")
+    found = [registry.get_sample_value(f"shutwatch_second_witness_{name}", of) for name in names]
+    assert None not in found
+    return words, [number for number in found if number is not None]
 
 
 async def test_a_second_witness_is_read_again_once_something_came(store: MemoryStore) -> None:
@@ -178,8 +186,9 @@ async def test_a_second_witness_is_read_again_once_something_came(store: MemoryS
     assert publisher.snapshot.witnesses is known
     await _rows(store, SourceState(answered_at=seed.NOW, rows=5), 1.0, 1.0, 1.0, asn=9541)
     await _page(store, "/sources", publisher)
-    (line,) = _witnesses(create_registry(publisher).scrape("")[0])
-    assert "OONI agrees: 5 of 5 tests failed, 2 networks" in line
+    words, numbers = _witness(publisher)
+    assert words["meaning"] == "OONI agrees"
+    assert numbers == [5, 5, 2]
 
 
 async def test_the_metric_of_a_second_witness_says_what_the_page_says(store: MemoryStore) -> None:
@@ -187,11 +196,14 @@ async def test_the_metric_of_a_second_witness_says_what_the_page_says(store: Mem
     publisher = seed.publisher()
     await _rows(store, SourceState(answered_at=seed.NOW), 1.0, 1.0, 0.0)
     await _page(store, "/sources", publisher)
-    scrape, _ = create_registry(publisher).scrape("")
-    (line,) = _witnesses(scrape)
-    assert 'source="ooni"' in line
-    assert 'position="agrees"' in line
-    assert f'text="OONI agrees: 2 of 3 tests failed, 1 network ({CREDIT})"' in line
+    words, numbers = _witness(publisher)
+    assert (words["source"], words["position"], words["meaning"], words["credit"]) == (
+        "ooni",
+        "agrees",
+        "OONI agrees",
+        CREDIT,
+    )
+    assert numbers == [3, 2, 1]
 
 
 async def test_the_page_is_in_the_navigation_once_there_is_a_source(store: MemoryStore) -> None:

@@ -155,6 +155,15 @@ def test_what_is_suspected_and_found_open_since_seems_open_again() -> None:
     assert least(again) <= 39 * CYCLE
 
 
+def test_what_seemed_open_again_and_was_not_measured_was_blocked_once() -> None:
+    """A suspicion that was found open once, then not measured for long, then found open again,
+    counted as two stretches, with the same bounds: an end that was known seemed a new beginning."""
+    event = tell(ptcl="...ss." + 9 * " " + "...", jazz=18 * ".").only
+    (network,) = (one for one in event.networks if one.affected)
+    (stretch,) = network.stretches
+    assert (stretch.onset_latest, stretch.end_latest) == (at(3), at(5))
+
+
 def test_another_network_that_blocks_meanwhile_begins_a_stretch() -> None:
     """One network was found open and is not measured; another one blocks: since then, not since
     the first block."""

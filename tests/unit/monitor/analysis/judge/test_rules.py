@@ -11,7 +11,14 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.counted_flows import Count, by_chance
 from monitor.analysis.judge.fingerprint import Fingerprint, Scope, Where
 from monitor.analysis.judge.quic_blocked import answered_over_udp
-from monitor.analysis.judge.rules import RULES, RULES_VERSION, UNSETTLED, Rule, judge
+from monitor.analysis.judge.rules import (
+    CONTROL_ABSENT,
+    RULES,
+    RULES_VERSION,
+    UNSETTLED,
+    Rule,
+    judge,
+)
 from monitor.analysis.judge.second_attempt import suspicious
 from monitor.analysis.trust import KeyPeriod, Trust
 from monitor.analysis.verdict import Evidence, State, VantageState
@@ -419,6 +426,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         failing(*RESET, controls=TWO_CONTROLS, trust=AGENTS),
         failing(*RESET, controls=TWO_CONTROLS),
     ),
+    "control.absent": (
+        failing(dns(), tcp(), tls("ssl_unknown_authority"), controls=()),
+        failing(dns(), tcp(), tls("ssl_unknown_authority")),
+    ),
     "dns.injection": (
         failing(INJECTED, tcp("generic_timeout_error", address=V4_OTHER)),
         failing(TWO_QUERIES, tcp("generic_timeout_error", address=V4_OTHER)),
@@ -704,19 +715,21 @@ def test_a_proxys_own_rules_accuse_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    ("observations", "rule_id"),
+    ("observations", "sign"),
     [
-        ((dns("dns_bogon_error", addresses=("10.0.0.1",)),), "dns.bogon"),
-        ((dns(), tcp(), tls("ssl_unknown_authority")), "tls.certificate"),
-        ((dns(), tcp(), tls("ssl_invalid_hostname")), "tls.certificate"),
+        ((dns("dns_bogon_error", addresses=("10.0.0.1",)),), ("dns", "bogon")),
+        ((dns(), tcp(), tls("ssl_unknown_authority")), ("tls", "certificate")),
+        ((dns(), tcp(), tls("ssl_invalid_hostname")), ("tls", "certificate")),
     ],
 )
 def test_evidence_that_stands_alone_is_weak_without_a_control(
-    observations: tuple[AnyObservation, ...], rule_id: str
+    observations: tuple[AnyObservation, ...], sign: tuple[str, str]
 ) -> None:
-    """A bogon or a forged certificate needs no control to say blocked, yet is no more than weak."""
+    """A bogon or a forged certificate needs no control to say blocked, yet is no more than weak,
+    and never more than a suspicion: the platform itself may be at fault, everywhere."""
     verdict = judge(failing(*observations, controls=()))
-    assert (verdict.rule_id, verdict.evidence) == (rule_id, Evidence.WEAK)
+    assert (verdict.rule_id, verdict.evidence) == (CONTROL_ABSENT, Evidence.WEAK)
+    assert (verdict.method, verdict.sub_method) == sign
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.fingerprint import Fingerprint, Scope, Where
-from monitor.analysis.judge.rules import RULES, judge
+from monitor.analysis.judge.rules import CONTROL_ABSENT, RULES, judge
 from monitor.analysis.verdict import (
     EVIDENCE_ORDER,
     Evidence,
@@ -635,7 +635,8 @@ def test_another_failure_hides_no_forged_certificate() -> None:
     cut = (dns(addresses=(V4_OTHER,)), tcp(address=V4_OTHER))
     seen = look(*forged, *cut, tls("connection_reset", address=V4_OTHER), at=10.0)
     verdict = judge(case(seen, controls=(LATER,)))
-    assert (verdict.rule_id, verdict.evidence) == ("tls.certificate", Evidence.WEAK)
+    assert (verdict.rule_id, verdict.evidence) == (CONTROL_ABSENT, Evidence.WEAK)
+    assert (verdict.method, verdict.sub_method) == ("tls", "certificate")
 
 
 def test_other_resolvers_tell_a_failing_one_from_a_fault_of_its_own() -> None:

@@ -1,0 +1,51 @@
+"""The documents in Chromium, as the program serves them."""
+
+import re
+
+import pytest
+
+from tests.browser.chromium import SIZES, Chromium
+
+pytest.importorskip("zensical")
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+FOUND = re.compile(r"/docs/[\w-]+\.html\?h=quarantine#")
+PAGES = ("", "tutorial.html", "architecture.html", "runbooks/ShutwatchMonitorDown.html")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_pages_are_whole_under_their_policy(size: str, chromium: Chromium) -> None:
+    """None complains, asks another host or has to be scrolled sideways."""
+
+    async def read() -> None:
+        context = await chromium.screen(size)
+        visit = await chromium.visit(context, "/docs/")
+        for path in PAGES:
+            await chromium.go(visit, f"/docs/{path}")
+            wide = await visit.page.evaluate(
+                "[document.documentElement.scrollWidth, window.innerWidth]"
+            )
+            assert wide[0] <= wide[1], path
+        assert visit.complaints == []
+        assert [url for url in visit.requests if not url.startswith(chromium.base)] == []
+        await context.close()
+
+    chromium.run(read())
+
+
+def test_the_search_finds_a_word(chromium: Chromium) -> None:
+    """Without another host, and it leads to the heading that has the word."""
+
+    async def search() -> None:
+        context = await chromium.screen("desktop")
+        context.set_default_timeout(60_000)
+        visit = await chromium.visit(context, "/docs/")
+        await visit.page.locator(".md-search__button").click()
+        await visit.page.keyboard.type("quarantine", delay=20)
+        await visit.page.locator("li a").filter(has_text="quarantine").first.click()
+        await visit.page.wait_for_url(FOUND)
+        assert [one for one in visit.complaints if one.startswith("error")] == []
+        assert [url for url in visit.requests if not url.startswith(chromium.base)] == []
+        await context.close()
+
+    chromium.run(search())

@@ -1,0 +1,338 @@
+"""RIPE Atlas asked for a second opinion, against a server that holds to its shapes and limits."""
+
+import io
+from collections.abc import AsyncIterator
+from contextlib import redirect_stderr, redirect_stdout
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+import trustme
+
+from monitor.analysis.events.event import Event, EventState
+from monitor.config.load import default_settings
+from monitor.config.settings import SourceSettings
+from monitor.following.source_jobs import SourceJob
+from monitor.sources.scripted_atlas import PRICE, Home, ScriptedAtlas
+from monitor.sources.scripted_ooni import Reply
+from monitor.sources.terms import SourceKind
+from monitor.sources.witnesses import second_witnesses
+from monitor.wording.languages import ENGLISH
+from monitor.wording.sources import witness_lines
+from monitor.wording.words import words_in
+from probes.sockets.http_client import httpx
+from storage.open_store import sql_store
+from storage.store import CollectorStore
+from storage.values.sourced import SourcedRow, SourceState
+from tests.prometheus import world
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+"""Certificates of the tests are valid now."""
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+KEY = "made-up-key"
+CANARIES = ("198.51.100.77", "203.0.113.99", "10.99.88.77", "4242424242", "canary")
+"""The host's public address, resolver, address inside and the number of the probe."""
+HOMES = [
+    Home(
+        number=4242424242,
+        country="PK",
+        asn=17557,
+        address=CANARIES[0],
+        resolver=CANARIES[1],
+        inside=CANARIES[2],
+    ),
+    Home(number=2, country="PK", asn=9541, slow=6 * MINUTE, clock=-1),
+    Home(number=3, country="PK", asn=45669),
+    Home(number=4, country="PK", asn=16276, tags=("system-ipv4-works", "datacentre")),
+    Home(number=5, country="PK", asn=7590, firmware=4500),
+    Home(number=6, country="DE", asn=3320),
+    Home(number=7, country="NL", asn=1136),
+]
+AUTHORITY = trustme.CA()
+_KNOWN: dict[str, list[str]] = {}
+
+
+def chain(host: str) -> list[str]:
+    """The certificates of a host."""
+    if host not in _KNOWN:
+        made = AUTHORITY.issue_cert(host)
+        _KNOWN[host] = [one.bytes().decode() for one in made.cert_chain_pems]
+    return _KNOWN[host]
+
+
+class Watch:
+    """A monitor that asks RIPE Atlas, on a clock of its own."""
+
+    def __init__(self, store: CollectorStore, roots: Path) -> None:
+        self.clock = NOW - 8 * HOUR
+        self.store = store
+        self.atlas = ScriptedAtlas(lambda: self.clock, key=KEY, chain=chain)
+        self.atlas.probes += HOMES
+        self.source = SourceSettings(
+            kind=SourceKind.ATLAS,
+            countries=("PK",),
+            beside=("DE", "NL"),
+            budget=5000,
+            every=60.0,
+            probes=5,
+            token=KEY,
+        )
+        settings = default_settings()
+        probe = msgspec.structs.replace(settings.probe, trust_anchors=(str(roots),))
+        self.settings = msgspec.structs.replace(settings, probe=probe)
+        self.job: SourceJob | None = None
+
+    async def restart(self) -> None:
+        """Another process goes on."""
+        if self.job is not None:
+            await self.job.close()
+        self.job = SourceJob(
+            self.source,
+            self.settings,
+            self.store,
+            now=lambda: self.clock,
+            transport=httpx.MockTransport(self.atlas.handle),
+        )
+        await self.job.begin()
+
+    async def minutes(self, number: int, step: int = 5) -> None:
+        """Poll every few minutes."""
+        if self.job is None:
+            await self.restart()
+        assert self.job is not None
+        for _ in range(0, number, step):
+            await self.job.round()
+            self.clock += step * MINUTE
+
+    async def suspect(self) -> Event:
+        """Our own vantages suspect a block of X now."""
+        found = world.event(platform="x", state=EventState.SUSPECTED, at=self.clock)
+        made = msgspec.structs.replace(
+            found, detected_at=self.clock, onset_latest=self.clock - MINUTE
+        )
+        await self.store.save(
+            world.cycle(world.FIELD[0], (), at=self.clock, measurements=()), [made]
+        )
+        return made
+
+    async def rows(self) -> list[SourcedRow]:
+        """All that is stored, by time."""
+        since = NOW - timedelta(days=9)
+        return [one async for page in self.store.sourced_rows("atlas", since) for one in page]
+
+    async def state(self) -> SourceState:
+        """What is known of RIPE Atlas."""
+        return (await self.store.source_states())["atlas"]
+
+    async def said(self, event: Event) -> str:
+        """What the event's page says of it."""
+        found = await second_witnesses(self.store, event, self.clock)
+        return "".join(witness_lines(words_in(ENGLISH), one, event)[0] for one in found)
+
+    def treat(self, how: str, country: str = "PK", host: str = "x.com") -> None:
+        """What the country does to a host."""
+        self.atlas.treats[country, host] = how
+
+    @property
+    def tests(self) -> int:
+        """Measurements that were begun."""
+        return len(self.atlas.created)
+
+
+@pytest.fixture
+async def watch(tmp_path: Path) -> AsyncIterator[Watch]:
+    """One that begins."""
+    roots = tmp_path / "roots.pem"
+    AUTHORITY.cert_pem.write_to_path(str(roots))
+    store = sql_store(f"sqlite:///{tmp_path / 'shutwatch.db'}")
+    await store.open()
+    made = Watch(store, roots)
+    yield made
+    if made.job is not None:
+        await made.job.close()
+    await store.close()
+
+
+async def test_nobody_tests_anything_until_a_block_is_suspected(watch: Watch) -> None:
+    """Only the balance is read, which costs nothing."""
+    await watch.minutes(120)
+    assert (watch.tests, await watch.rows()) == (0, [])
+    assert (await watch.state()).remaining == 100_000
+    assert len(watch.atlas.asked) == 4
+
+
+async def test_probes_that_reach_it_cost_no_control(watch: Watch) -> None:
+    """They differ, which acquits nobody; twice and no more."""
+    event = await watch.suspect()
+    await watch.minutes(180)
+    rows = await watch.rows()
+    assert [(one.failed, one.judged) for one in rows] == [(0.0, "ok")] * 6
+    assert watch.tests == 8
+    assert await watch.said(event) == "RIPE Atlas differs: 0 of 6 tests failed, 3 networks"
+
+
+@pytest.mark.parametrize(
+    ("how", "method", "grade"),
+    [
+        ("bogon", "dns.bogon", "strong"),
+        ("timeout", "", "weak"),
+        ("silent", "", "weak"),
+        ("refused", "", "weak"),
+        ("alert", "", "weak"),
+        ("blocked page", "", "weak"),
+        ("forged", "tls.certificate", "strong"),
+    ],
+)
+async def test_each_way_of_blocking_is_graded_as_far_as_probes_tell(
+    watch: Watch, how: str, method: str, grade: str
+) -> None:
+    """Strong only where a probe shows the forgery whole, on two networks, in two rounds."""
+    watch.treat(how)
+    event = await watch.suspect()
+    await watch.minutes(240)
+    rows = await watch.rows()
+    assert {(one.failed, one.left_out) for one in rows} == {(1.0, "")}
+    assert len(rows) == 6
+    if method:
+        assert {one.methods for one in rows} == {(method,)}
+    said = f"RIPE Atlas agrees (evidence: {grade}): 6 of 6 tests failed, 3 networks"
+    assert await watch.said(event) == said
+    assert not [name for name in (await watch.state()).cursors if name.startswith("asked")]
+
+
+@pytest.mark.parametrize(
+    ("country", "host", "why"),
+    [
+        ("PK", "every reference", "references"),
+        ("DE NL", "x.com", "down"),
+        ("DE NL", "everything", "control"),
+    ],
+)
+async def test_what_fails_elsewhere_too_accuses_nobody(
+    watch: Watch, country: str, host: str, why: str
+) -> None:
+    """A line that reaches nothing, a platform that is down, and controls that cannot tell."""
+    watch.treat("timeout")
+    follower = watch.job
+    assert follower is None
+    await watch.restart()
+    references = [one.host for one in watch.job._follower._references]  # type: ignore[union-attr]
+    hosts = {"every reference": references, "x.com": ["x.com"]}.get(host, ["x.com", *references])
+    for one in country.split():
+        for name in hosts:
+            watch.treat("timeout", one, name)
+    event = await watch.suspect()
+    await watch.minutes(240)
+    rows = await watch.rows()
+    assert rows
+    assert {one.left_out for one in rows} == {why}
+    assert "agrees" not in await watch.said(event)
+
+
+def _files(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.glob("shutwatch.db*"))
+
+
+async def test_nothing_of_a_host_is_kept_or_logged(watch: Watch, tmp_path: Path) -> None:
+    """Its addresses stand in every field of its results, also in texts of failures, and the number
+    of the probe leads to it: none is in the database, its log or ours."""
+    watch.treat("timeout")
+    await watch.suspect()
+    out, err = io.StringIO(), io.StringIO()
+    results = watch.atlas._results
+
+    def canaries(number: int) -> list[dict[str, object]]:
+        """Every text of every result holds the canaries as well."""
+        found = results(number)
+        for one in found:
+            for name in ("err", "dnserr", "error"):
+                if isinstance(one.get(name), str):
+                    one[name] = f"{one[name]} at {' '.join(CANARIES)}"
+            one |= {"ver": CANARIES[0], "group_id": 4242424242, "note": list(CANARIES)}
+        return [*found, {"prb_id": "canary", "from": CANARIES[0]}]
+
+    watch.atlas._results = canaries  # type: ignore[method-assign]
+    with redirect_stdout(out), redirect_stderr(err):
+        await watch.minutes(120)
+    assert len(await watch.rows()) == 6
+    assert (await watch.state()).malformed > 0
+    kept = _files(tmp_path)
+    said = out.getvalue() + err.getvalue()
+    for canary in CANARIES:
+        assert canary.encode() not in kept, canary
+        assert canary not in said, canary
+    assert KEY.encode() not in kept
+
+
+async def test_measurements_are_asked_to_be_private_and_at_home(watch: Watch) -> None:
+    """By the probe's own resolvers, from probes at home, each named in its greeting."""
+    watch.treat("timeout")
+    await watch.suspect()
+    await watch.minutes(60)
+    for one in watch.atlas.created.values():
+        assert one.definition["is_public"] is False
+        assert 16276 not in {home.asn for home in one.probes}
+        if one.definition["type"] == "sslcert":
+            assert one.definition["resolve_on_probe"] is True
+            assert one.definition["hostname"] == one.definition["target"]
+        else:
+            assert one.definition["use_probe_resolver"] is True
+
+
+async def test_credits_bound_what_is_asked(watch: Watch) -> None:
+    """Neither the budget of an hour nor what the account has is overdrawn, and a round is not begun
+    without enough for all of it."""
+    watch.source = msgspec.structs.replace(watch.source, budget=400)
+    await watch.suspect()
+    await watch.minutes(60)
+    assert watch.tests == 0
+    watch.source = msgspec.structs.replace(watch.source, budget=5000)
+    watch.atlas.credits = 300
+    await watch.restart()
+    await watch.minutes(60)
+    assert watch.tests == 0
+    watch.atlas.credits = 3000
+    await watch.minutes(60)
+    assert watch.tests > 0
+    assert watch.atlas.credits >= 0
+    assert (await watch.state()).units % PRICE == 0
+
+
+@pytest.mark.parametrize(
+    ("failure", "problem"),
+    [
+        (Reply(403, b'{"error": {"detail": "198.51.100.77"}}'), "refused"),
+        (Reply(429, b""), "limited"),
+        (Reply(502, b"<html>"), "failing"),
+        (Reply(200, b"<html>"), "malformed"),
+        (Reply(200, b"[1, 2]"), "malformed"),
+        (httpx.ConnectError("no route"), "unreachable"),
+    ],
+)
+async def test_a_failure_is_waited_out(
+    watch: Watch, failure: Reply | Exception, problem: str
+) -> None:
+    """And what was begun is read later."""
+    await watch.suspect()
+    await watch.minutes(5)
+    assert watch.tests == 4
+    watch.atlas.failing.append(failure)
+    await watch.minutes(20, step=12)
+    state = await watch.state()
+    assert state.rows or state.problem == problem
+    await watch.minutes(120)
+    assert (await watch.state()).problem == ""
+    assert len({one.uid for one in await watch.rows()}) == 6
+
+
+async def test_a_restart_goes_on_with_a_round_that_was_begun(watch: Watch) -> None:
+    """Nobody is asked again for it."""
+    await watch.suspect()
+    await watch.minutes(5)
+    begun = watch.tests
+    await watch.restart()
+    watch.clock += 10 * MINUTE
+    await watch.minutes(1, step=1)
+    assert len(await watch.rows()) == 3
+    assert watch.tests <= 2 * begun
