@@ -55,6 +55,15 @@ def test_every_alert_about_a_named_world_is_true(world: World) -> None:
 @given(world=worlds(), code=st.sampled_from(LANGUAGES))
 @example(
     world=World(
+        name="a false certificate comes back while no control can tell",
+        networks=(ptcl(Block(0, 2700, Method.HIJACK), Block(5490, FOREVER, Method.HIJACK)),),
+        turns=35,
+        control_faults=(Fault(5200, 10500),),
+    ),
+    code="en",
+)
+@example(
+    world=World(
         name="one network joins late, blocked, when another one is open again",
         networks=(
             ptcl(Block(1500, FOREVER, Method.NXDOMAIN), faults=(Fault(-50, 4150),)),

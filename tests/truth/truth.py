@@ -538,14 +538,11 @@ class Truth:
             onset = newest  # known by one cycle alone
         else:
             onset = known[0 if first else -1].since
-        seen = (
-            one.seconds
-            for found in self.cycles.values()
-            for one in found
-            if one.seconds >= onset and one.seen is Seen.BLOCKED
-        )
+        later = [c for found in self.cycles.values() for c in found if c.seconds >= onset]
+        maybe = (one.seconds for one in later if one.seen is Seen.EITHER)
+        seen = (one.seconds for one in later if one.seen is Seen.BLOCKED)
         earliest = self.world.wall(onset)
-        latest = self.world.wall(min(seen, default=onset) + CHANGING)
+        latest = self.world.wall(min(seen, default=max(maybe, default=onset)) + CHANGING)
         late = when.earliest is not None and when.earliest > latest
         early = when.latest is not None and when.latest <= earliest
         return f"it began at {self._text(onset)}" if late or early else ""
