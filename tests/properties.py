@@ -38,7 +38,7 @@ _FEWER: Mapping[str, str] = {
     "_every_row_comes_once": "slow: pages through a store",
     "_postgresql_makes_the_same_file": "slow: a database each",
     "_any_text_is_a_place[postgresql]": "slow: a database",
-    "_client_hello_": "slow: a greeting each",
+    "_client_hello_": "no more differ",
     "test_events.py::": "slow: a story each",
     "test_rules_properties.py::": "slow: a whole cycle each",
     "_together_nobody_weighs_more_than_apart": "no more differ",

@@ -87,13 +87,17 @@ def _pages(truth: Truth, said: Surfaces) -> Iterator[Reading]:
         yield reading
 
 
+_REACHABLE = (
+    "reachable in %(share)s of decided tests",
+    "reachable, wholly or in part, in %(share)s of decided tests",
+)
+
+
 def _history(reading: Reading, page: Page, head: str, line: str) -> None:
     """A strip of the history in words: of a platform on the page of a country, or the reverse. A
     world is over within a day."""
-    shares = ("reachable in %(share)s of decided tests", "nothing known")
-    shares += ("reachable, wholly or in part, in %(share)s of decided tests",)
-    nothing = reading.whole(line, shares[1])
-    if "/" not in page.name or not (nothing or reading.has(line, (shares[0], shares[2]))):
+    nothing = reading.whole(line, "nothing known")
+    if "/" not in page.name or not (nothing or reading.has(line, _REACHABLE)):
         return
     platform = page.name.removeprefix("platforms/")
     if platform not in TITLES:
