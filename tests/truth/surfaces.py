@@ -53,16 +53,15 @@ _LINES = {
 }
 _UNREAD = {"script", "style", "svg"}
 _ATOM = "{http://www.w3.org/2005/Atom}"
-PAGES = (
-    "",
-    f"countries/{COUNTRY}",
+PAGES = ("", f"countries/{COUNTRY}", "events")
+"""Those that are always there."""
+MORE = (
     f"platforms/{PLATFORM}",
     f"platforms/{OPEN_PLATFORM}",
     f"cards/{COUNTRY}",
     f"cards/{COUNTRY}/{PLATFORM}",
-    "events",
 )
-"""Those that are always there."""
+"""Those that are made of the same functions: read last."""
 
 
 Samples = list[tuple[str, dict[str, str], float]]
@@ -175,13 +174,14 @@ async def _read(now: Living, config: Path, *, everything: bool) -> Surfaces:
             pages = [
                 await _page(client, path, code)
                 for code in LANGUAGES
-                for path in (*PAGES, *(f"events/{i}" for i in ids))
+                for path in (*PAGES, *(f"events/{i}" for i in ids), *(MORE if everything else ()))
             ]
             feeds = [await _feed(client, code) for code in LANGUAGES if everything]
             badges = [
                 await _badge(client, code, platform)
                 for code in LANGUAGES
                 for platform in ("", PLATFORM, OPEN_PLATFORM)
+                if everything
             ]
             if everything:
                 pages += [

@@ -64,6 +64,20 @@ def test_every_alert_about_a_named_world_is_true(world: World) -> None:
 )
 @example(
     world=World(
+        name="suspected again, no control, and blocks beside it that nobody was sure of",
+        networks=(
+            ptcl(Block(0, 4800, Method.HIJACK), Block(7500, FOREVER, Method.HIJACK)),
+            jazz(Block(0, 2790, Method.NXDOMAIN), faults=(Fault(-50, 850),)),
+            nayatel(Block(0, 2700, Method.HIJACK), faults=(Fault(-50, 850),)),
+        ),
+        turns=41,
+        seen_at=(4,),
+        controls=False,
+    ),
+    code="en",
+)
+@example(
+    world=World(
         name="one network joins late, blocked, when another one is open again",
         networks=(
             ptcl(Block(1500, FOREVER, Method.NXDOMAIN), faults=(Fault(-50, 4150),)),

@@ -625,10 +625,9 @@ class Truth:
 
 
 def _parts(whole: Sequence[Item]) -> Iterator[tuple[Item, ...]]:
-    """Nothing, one or two of it, or all."""
-    for number in (0, 1, 2):
+    """Each part of it, the smallest first."""
+    for number in range(len(whole) + 1):
         yield from combinations(whole, number)
-    yield tuple(whole)
 
 
 def _cycles(world: World, network: Network, number: int) -> Iterator[Cycle]:
