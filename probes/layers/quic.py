@@ -222,7 +222,7 @@ class _Exchange:
             self._settle(error)
 
     def _advance(self, *, refused_version: bool = False) -> None:
-        """Handle the connection's events, send its datagrams, set its timer; nothing once settled."""
+        """Handle the connection's events, send its datagrams, set its timer, if not settled."""
         if self._done.done():
             return
         while (event := self._connection.next_event()) is not None:

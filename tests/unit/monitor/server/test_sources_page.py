@@ -142,12 +142,6 @@ async def test_an_event_of_our_own_has_a_second_witness(
     assert "It never confirms, changes or ends the event" in text
 
 
-async def test_no_test_by_others_is_said_and_says_nothing(store: MemoryStore) -> None:
-    """Before a source brought anything."""
-    text = await _page(store, f"/events/{seed.EVENT}")
-    assert "No test by others of this time is known here, which says nothing about it." in text
-
-
 async def test_a_shutdown_has_what_is_seen_from_outside(store: MemoryStore) -> None:
     """Though nobody tests a platform in one: how much is lost, by IODA's signals."""
     cut = msgspec.structs.replace(
