@@ -9,6 +9,7 @@ many find becomes an `@example` there.
 import math
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import hypothesis
@@ -25,10 +26,35 @@ _HEAD = f"""# Property tests with {WHOLE:,} examples
 Written by `make soak` (`pytest -m hypothesis --hypothesis-profile={PROFILE}`). Each property test
 of the repository runs with {WHOLE:,} fresh examples and no time limit; CI repeats the same hundred
 or so. Fewer stand here where there are no more, or where only a share was asked for
-(`SHUTWATCH_SOAK_SHARE`). A test that runs again replaces its line. Seconds are those of a machine
-that does other work too.
+(`SHUTWATCH_SOAK_SHARE`); the reason stands beside the number. A test that runs again replaces its
+line. Seconds are those of a machine that does other work too.
+
+Every sentence about any world is read on the pages, in a report, messages, rows and metrics that
+are made straight from verdicts. Every surface, with a store, a server, commands and feeds, is read
+for a sample only: for the worlds by name, and for at most 400 of these.
 
 """
+_FEWER: Mapping[str, str] = {
+    "_every_row_comes_once": "slow: pages through a store",
+    "_postgresql_makes_the_same_file": "slow: a database each",
+    "_any_text_is_a_place[postgresql]": "slow: a database",
+    "_client_hello_": "slow: a greeting each",
+    "test_events.py::": "slow: a story each",
+    "test_rules_properties.py::": "slow: a whole cycle each",
+    "_together_nobody_weighs_more_than_apart": "no more differ",
+    "_any_values_end_in_settings_or_a_config_error": "slow: a file each",
+    "test_config_lines.py::": "slow: a file each",
+    "_rows_make_the_file_that_values_make": "slow: a file each",
+    "_no_seal_that_was_made_to_fit_says_something_else": "slow: signatures",
+    "_any_value_survives_its_cells": "slow: large values",
+    "_a_reply_cut_short_without_saying_so_is_malformed": "no more differ",
+    "_replies_of_dnspython_are_read": "slow: another library's",
+    "_an_answer_is_waited_for_to_its_last_byte": "no more differ",
+    "_no_bit_of_an_answer_may_differ": "no more differ",
+    "_every_surface_about_any_world_says_the_truth": "slow: every surface",
+    "test_truth.py::": "slow: a world each",
+}
+"""Why a test has run with fewer: what its name has → the reason in a word."""
 _TABLE = "| test | examples | seconds | failures |\n| --- | --- | --- | --- |\n"
 _PASSING = re.compile(r"(\d+) passing")
 _ROW = re.compile(r"^\| `(?P<test>[^`]+)` \| (?P<cells>.*) \|$", re.MULTILINE)
@@ -82,11 +108,21 @@ class Written:
         if not self._rows or hasattr(session.config, "workerinput"):
             return
         known = rows(DOCUMENT.read_text("utf-8")) if DOCUMENT.exists() else {}
-        lines = "".join(
-            f"| `{test}` | {cells} |\n" for test, cells in sorted((known | self._rows).items())
-        )
-        head = "| test | examples | seconds | failures |\n| --- | --- | --- | --- |\n"
-        DOCUMENT.write_text(_HEAD + head + lines, encoding="utf-8")
+        DOCUMENT.write_text(document(known | self._rows), encoding="utf-8")
+
+
+def document(known: Mapping[str, str]) -> str:
+    """The whole document with these lines: test → its other cells."""
+    return _HEAD + _TABLE + "".join(_line(test, known[test]) for test in sorted(known))
+
+
+def _line(test: str, cells: str) -> str:
+    number, _, rest = cells.partition(" | ")
+    number = number.partition(" ")[0]
+    if int(number.replace(",", "")) < WHOLE:
+        why = next((why for part, why in _FEWER.items() if part in test), "a share was asked for")
+        number = f"{number} ({why})"
+    return f"| `{test}` | {number} | {rest} |\n"
 
 
 def rows(text: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from monitor.acting import reviewing
 from monitor.acting.acts import COMMAND_LINE, ActError
 from monitor.analysis.events.event import Event, EventLogEntry, EventState, Stretch
-from monitor.analysis.events.stretches import newest, stretches
+from monitor.analysis.events.stretches import at_first_test, newest, stretches
 from monitor.cli.coverage import coverage_in_words
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
@@ -269,8 +269,11 @@ def _over(event: Event) -> str:
     return "not"
 
 
-def _began(stretch: Stretch) -> str:
-    earliest = minute(stretch.onset_earliest) or "an unknown time before the first measurement"
+def _began(event: Event, stretch: Stretch) -> str:
+    unknown = "an unknown time"
+    if at_first_test(event, stretch):
+        unknown += " before the first measurement"
+    earliest = minute(stretch.onset_earliest) or unknown
     return f"between {earliest} and {minute(stretch.onset_latest)}"
 
 
@@ -297,13 +300,13 @@ def print_event(whole: WholeEvent) -> None:
     )
     lines = [
         _event_line(event),
-        f"  began     {_began(every[0])}",
+        f"  began     {_began(event, every[0])}",
         f"  detected  {minute(event.detected_at)}",
         f"  confirmed {minute(event.confirmed_at) or 'not'}",
         f"  ended     {_over(event)}",
         f"  lasted    {length(words, event)}",
         *(
-            f"  stretch   {number} of {len(every)}: began {_began(one)}, ended {_ended(one)}"
+            f"  stretch   {number} of {len(every)}: began {_began(event, one)}, ended {_ended(one)}"
             for number, one in enumerate(every, 1)
             if len(every) > 1 and (number == 1 or number > len(every) - MOST_STRETCHES)
         ),

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from monitor.analysis.events.event import Event, NetworkStatus, Stretch
-from monitor.analysis.events.stretches import least, longest, most, newest, shortest, stretches
+from monitor.analysis.events.stretches import certain_count, least, longest, most, newest, shortest
 from monitor.analysis.verdict import VantageHealth, Verdict
 from monitor.export.cells import Value
 from monitor.export.stretches import StretchRow
@@ -163,7 +163,7 @@ EVENT_COLUMNS: tuple[Column[Event], ...] = _columns(
     first_measurement_id=attrgetter("first_measurement"),
     networks_recovering=_numbers(attrgetter("recovering")),
     networks_unobserved=_numbers(attrgetter("unobserved")),
-    stretches=lambda event: len(stretches(event)),
+    stretches=certain_count,
     since_earliest=lambda event: newest(event).onset_earliest,
     since_latest=lambda event: newest(event).onset_latest,
     blocked_seconds_least=lambda event: _whole(least(event), floor),

@@ -24,7 +24,7 @@ from monitor import __version__
 from monitor.analysis.coverage import SIGNS
 from monitor.analysis.events.agreement import WITNESSES
 from monitor.analysis.events.event import Event, EventKind
-from monitor.analysis.events.stretches import first, newest, stretches
+from monitor.analysis.events.stretches import certain_count, first, newest
 from monitor.analysis.second_witness import AnyWitness, OutsideWitness, Witness, grade_of
 from monitor.analysis.verdict import State, VantageState
 from monitor.metrics.current_knowledge import Histogram, Snapshot, VantageView
@@ -411,7 +411,7 @@ def blocking_event_onset_timestamp_seconds(snapshot: Snapshot, _: datetime) -> R
 @gauge(*OF_EVENT)
 def blocking_event_onset_earliest_timestamp_seconds(snapshot: Snapshot, _: datetime) -> Rows:
     """Earliest bound of the onset of the stretch that goes on, in seconds since 1970; no sample
-    where it began before monitoring."""
+    where a network was never found open before."""
     for _pair, event in _events(snapshot):
         if earliest := newest(event).onset_earliest:
             yield _of(event), _seconds(earliest)
@@ -433,8 +433,9 @@ def blocking_event_first_onset_timestamp_seconds(snapshot: Snapshot, _: datetime
 
 @gauge(*PAIR)
 def blocking_event_stretches(snapshot: Snapshot, _: datetime) -> Rows:
-    """Number of blocked stretches of an active event, the one that goes on included."""
-    return ((pair, len(stretches(event))) for pair, event in _events(snapshot))
+    """Number of blocked stretches of an active event that are certainly apart, the one that goes on
+    included."""
+    return ((pair, certain_count(event)) for pair, event in _events(snapshot))
 
 
 @gauge(*PAIR)

@@ -7,7 +7,7 @@ from typing import Any
 from rich.markup import escape
 
 from monitor.analysis.events.event import Event
-from monitor.analysis.events.stretches import stretches
+from monitor.analysis.events.stretches import certain_count, stretches
 from monitor.replay.annotations import CREDITS, Annotation, about
 from monitor.replay.replay import NetworkTimeline, Replayed
 from monitor.replay.weekly_hours import weekly_pattern
@@ -117,7 +117,7 @@ def _event_lines(event: Event, replayed: Replayed, width: int, zone: tzinfo) -> 
         f"{escape(', '.join(event.methods)) or 'method unknown'}, "
         f"{networks} of {len(event.networks)} networks"
     )
-    count = len(stretches(event))
+    count = certain_count(event)
     several = f"; {count} stretches, open in between" if count > 1 else ""
     yield f"  onset {onset_text(event)}; end {end_text(event)}{several}"
     silences = replayed.silences_of(event)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from monitor.analysis.events.event import Event, EventState, NetworkStatus, Stretch
-from monitor.analysis.events.stretches import newest, stretches
+from monitor.analysis.events.stretches import at_first_test, newest, stretches
 from monitor.report.document import Block, Facts, Heading, Para, Picture, Table
 from monitor.report.findings import UNPROVEN, Findings, Lane, Story
 from monitor.report.tables import short, short_span, some_stretches
@@ -205,12 +205,16 @@ def _reviewed(words: Words, story: Story) -> Iterator[Block]:
 
 
 def _all_events(words: Words, findings: Findings) -> Block:
-    before = words.gettext("before monitoring")
+
+    def before(event: Event, stretch: Stretch) -> str:
+        first = at_first_test(event, stretch)
+        return words.gettext("before monitoring") if first else words.gettext("not known")
+
     rows = tuple(
         (
             words.ltr(story.event.id),
             words.gettext(EVENT_STATES[story.event.state]),
-            short(words, stretch.onset_earliest) or before,
+            short(words, stretch.onset_earliest) or before(story.event, stretch),
             short(words, stretch.onset_latest),
             short(words, stretch.end_latest) or "—",
             words.number(len(blocked_networks(story.event))),

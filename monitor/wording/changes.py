@@ -19,7 +19,7 @@ CHANGES: Mapping[str, str] = {
     "reblocked": N_("It shows again"),
     "unobserved": N_("It is no longer observed"),
     "ended": N_("Over"),
-    "reopened": N_("It came back"),
+    "reopened": N_("Detected again after it seemed over"),
     "dismissed": N_("Not confirmed: the signs went away"),
     "revised": N_("Corrected by later data"),
     "withdrawn": N_("Withdrawn"),

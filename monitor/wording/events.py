@@ -12,7 +12,15 @@ from monitor.analysis.events.event import (
     Stretch,
 )
 from monitor.analysis.events.shutdowns import NO_NAMES
-from monitor.analysis.events.stretches import first, least, most, newest, stretches
+from monitor.analysis.events.stretches import (
+    at_first_test,
+    certain_count,
+    first,
+    least,
+    most,
+    newest,
+    stretches,
+)
 from monitor.analysis.verdict import PlatformVerdict
 from monitor.wording.durations import duration
 from monitor.wording.languages import N_
@@ -160,7 +168,7 @@ def claim(words: Words, event: Event, titles: Mapping[str, str], certainty: Cert
         platform=words.name(event_title(event, titles), 80),
         country=words.country(event.country),
     )
-    if certainty in (Certainty.IS, Certainty.MAY) and len(stretches(event)) > 1:
+    if certainty in (Certainty.IS, Certainty.MAY) and certain_count(event) > 1:
         return words.gettext("%(what)s again", what=what)
     return what
 
@@ -353,14 +361,24 @@ def passing(words: Words, event: Event) -> str:
 def onset(words: Words, event: Event, *, exact: bool = False) -> str:
     """Since when it is blocked, or was the last time, and of several stretches when the first
     began: `between 14:02 and 14:07 UTC on 17 Feb 2024 (19:02–19:07 in Karachi)`."""
-    since = stretch_onset(words, newest(event), event.country, exact=exact)
+    since = _onset_of_country(words, event, newest(event), exact=exact)
     if len(stretches(event)) == 1:
         return since
     return words.gettext(
         "%(since)s; first blocked %(when)s",
         since=since,
-        when=stretch_onset(words, first(event), event.country, exact=exact),
+        when=_onset_of_country(words, event, first(event), exact=exact),
     )
+
+
+def _onset_of_country(words: Words, event: Event, stretch: Stretch, *, exact: bool) -> str:
+    """When one stretch of the country began."""
+    if stretch.onset_earliest is None and not at_first_test(event, stretch):
+        return words.gettext(
+            "before %(moment)s; it was found blocked where there were no earlier results",
+            moment=moment(words, stretch.onset_latest, event.country, seconds=exact),
+        )
+    return stretch_onset(words, stretch, event.country, exact=exact)
 
 
 def stretch_onset(words: Words, stretch: Stretch, country: str, *, exact: bool = False) -> str:
@@ -396,9 +414,13 @@ def length(words: Words, event: Event) -> str:
     """How long it was blocked, at least and at most: all stretches together."""
     if event.state in (EventState.DISMISSED, EventState.WITHDRAWN):
         return words.gettext("does not apply")
-    lasted, count = _lasted(words, event), len(stretches(event))
+    lasted, count = _lasted(words, event), certain_count(event)
     if count == 1:
         return lasted
+    if count < len(stretches(event)):
+        return words.gettext(
+            "%(length)s, in at least %(n)s stretches", length=lasted, n=words.number(count)
+        )
     return words.ngettext(
         "%(length)s, in %(n)s stretch", "%(length)s, in %(n)s stretches", count, length=lasted
     )
@@ -425,9 +447,15 @@ def _lasted(words: Words, event: Event) -> str:
 def began(words: Words, event: Event) -> str:
     """When it began as a sentence; of several stretches how many there are, and when the last and
     the first began."""
-    count = len(stretches(event))
+    count = certain_count(event)
     if count == 1:
         return words.gettext("Began %(when)s.", when=onset(words, event, exact=True))
+    if count < len(stretches(event)):
+        return words.gettext(
+            "Blocked in at least %(n)s stretches, the last from %(when)s.",
+            n=words.number(count),
+            when=onset(words, event, exact=True),
+        )
     return words.ngettext(
         "Blocked in %(n)s stretch, the last from %(when)s.",
         "Blocked in %(n)s stretches, the last from %(when)s.",

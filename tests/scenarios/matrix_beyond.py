@@ -422,6 +422,17 @@ PARTIAL: tuple[Scenario, ...] = (
         "family.tls",
         "conclusive",
     ),
+    *(
+        _part(
+            f"v{version}-any-reset",
+            f"Over IPv{version} every connection to X is reset, whatever name it sends; IPv{other}"
+            " works.",
+            "tls.address",
+            "family.tls",
+            "strong",
+        )
+        for version, other in ((4, 6), (6, 4))
+    ),
     _part(
         "half-reset",
         "Four in ten connections that name X are reset, by chance.",

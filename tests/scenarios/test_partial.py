@@ -19,6 +19,7 @@ from tests.scenarios.test_lasting_faults import X_HOSTS
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 X_NAMES = ["x.com", ".x.com", "twitter.com", ".twitter.com", ".twimg.com", "t.co"]
+ANY_NAME = [*X_NAMES, "www.example.com"]
 ANY_V4 = ["0.0.0.0/0"]
 
 BLOCKS: dict[str, Callable[[Network], object]] = {
@@ -27,11 +28,11 @@ BLOCKS: dict[str, Callable[[Network], object]] = {
     "v4-sni-drop": lambda n: n.block(sni=X_NAMES, address=ANY_V4, how="drop"),
     "v4-sni-reset": lambda n: n.block(sni=X_NAMES, address=ANY_V4, how="reset"),
     "v6-sni-reset": lambda n: n.block(sni=X_NAMES, address=["::/0"], how="reset"),
+    "v4-any-reset": lambda n: n.block(sni=ANY_NAME, address=X_HOSTS, family=4, how="reset"),
+    "v6-any-reset": lambda n: n.block(sni=ANY_NAME, address=X_HOSTS, family=6, how="reset"),
     "half-reset": lambda n: n.block(sni=X_NAMES, how="reset", turns=(2, 3)),
     "half-drop": lambda n: n.block(sni=X_NAMES, how="drop", turns=(2, 3)),
-    "half-of-all-reset": lambda n: n.block(
-        sni=[*X_NAMES, "www.example.com"], how="reset", chance=0.4, seed=13
-    ),
+    "half-of-all-reset": lambda n: n.block(sni=ANY_NAME, how="reset", chance=0.4, seed=13),
 }
 """Network → what happens there. In the last it is the server, or the line, and not the name. Less
 than half are cut off, so that hardly ever all attempts at a function are. Where it is the name, two

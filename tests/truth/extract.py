@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 import msgspec
 
@@ -15,7 +16,16 @@ from tests.truth.live import ADDRESS, FALSE_ADDRESS, TITLES, Sent
 from tests.truth.phrases import When, plain
 from tests.truth.reading import FalseClaim, Reading, Scope, chosen
 from tests.truth.sentences import LINES, MESSAGE_LINES, SENTENCES, fact, read
-from tests.truth.surfaces import WRONG_ON_THE_PAGE, Cell, Page, Report, Surfaces, lines_of
+from tests.truth.surfaces import (
+    WRONG_ON_THE_PAGE,
+    Badge,
+    Cell,
+    Feed,
+    Page,
+    Report,
+    Surfaces,
+    lines_of,
+)
 from tests.truth.truth import ANY, Truth
 from tests.truth.world import COUNTRY, PLATFORM, Method, World
 
@@ -35,6 +45,8 @@ def false_claims(
         *_pages(truth, said),
         *(_report(truth, one) for one in said.reports),
         *(data.command(truth, one) for one in said.commands),
+        *(_feed(truth, one) for one in said.feeds),
+        *(_badge(truth, one) for one in said.badges),
         *(_message(world, one) for one in sent),
         data.events(truth, said),
         data.stretches(truth, said),
@@ -70,7 +82,30 @@ def _pages(truth: Truth, said: Surfaces) -> Iterator[Reading]:
                 reading.read(line, CIRCUMSTANCES, {})
             for cell in page.cells:
                 _cell(reading, cell)
+            for head, line in pairwise(page.lines):
+                _history(reading, page, head, line)
         yield reading
+
+
+def _history(reading: Reading, page: Page, head: str, line: str) -> None:
+    """A strip of the history in words: of a platform on the page of a country, or the reverse. A
+    world is over within a day."""
+    shares = ("reachable in %(share)s of decided tests", "nothing known")
+    shares += ("reachable, wholly or in part, in %(share)s of decided tests",)
+    nothing = reading.whole(line, shares[1])
+    if "/" not in page.name or not (nothing or reading.has(line, (shares[0], shares[2]))):
+        return
+    platform = page.name.removeprefix("platforms/")
+    if platform not in TITLES:
+        platform = next((name for name, title in TITLES.items() if title == head), "")
+    failed, known = reading.truth.failed(platform)
+    if reading.has(line, ["mostly found blocked"]):
+        reading.check(f"{head}: {line}", "" if 2 * failed.most >= known.least else f"{failed}")
+    elif nothing:
+        reading.check(f"{head}: {line}", f"{known} were decided" if known.least else "")
+    else:
+        some = reading.has(line, ["failed at times or for a part"]) or not failed.least
+        reading.check(f"{head}: {line}", "" if some else f"{failed} of {known} failed")
 
 
 def _refused(reading: Reading, page: Page) -> None:
@@ -92,6 +127,31 @@ def _cell(reading: Reading, cell: Cell) -> None:
         right = told in wanted
         sentence = f"{cell.head}, {cell.title}: {cell.state}"
         reading.check(sentence, "" if right else f"it is {' or '.join(sorted(wanted))}")
+
+
+def _feed(truth: Truth, feed: Feed) -> Reading:
+    """Each entry, and that both formats say the same."""
+    reading = Reading(truth, f"feed ({feed.language})", feed.language, _MONTH)
+    reading.check("the JSON feed", "" if feed.json == feed.atom else "the Atom feed is another")
+    for one in feed.atom:
+        if {"block", PLATFORM} <= set(one.tags):
+            lines = (one.title, *one.text.splitlines())
+            read(reading, map(plain, lines), MESSAGE_LINES)
+        elif "block" in one.tags:
+            reading.check(one.title, "that platform was never blocked")
+        reading.read(plain(one.title), CIRCUMSTANCES, {})
+    return reading
+
+
+def _badge(truth: Truth, badge: Badge) -> Reading:
+    """The state of a platform in the country, or the first line about the country."""
+    reading = Reading(truth, f"badge ({badge.language})", badge.language, _NOW)
+    if not badge.platform:
+        reading.read(badge.said, SENTENCES, LINES)
+    else:
+        title = TITLES[badge.platform]
+        _cell(reading, Cell("", title, badge.said.partition(" · ")[0]))
+    return reading
 
 
 def _message(world: World, sent: Sent) -> Reading:

@@ -196,6 +196,12 @@ class Phrases:
     def _times(self) -> list[tuple[re.Pattern[str], Callable[["Phrases", dict[str, str]], When]]]:
         return [
             (self._time("before %(moment)s, the time of the first test"), _before),
+            (
+                self._time(
+                    "before %(moment)s; it was found blocked where there were no earlier results"
+                ),
+                _before,
+            ),
             (self._time("after %(moment)s; nobody saw when"), _after),
             (self._time("between %(earliest)s and %(latest)s UTC on %(day)s"), _same_day),
             (self._time("between %(earliest)s and %(latest)s UTC", dated=True), _two_days),

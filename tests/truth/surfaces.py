@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from xml.etree import ElementTree
 
 import msgspec
 from typer.testing import CliRunner
@@ -51,6 +52,17 @@ _LINES = {
     "title",
 }
 _UNREAD = {"script", "style", "svg"}
+_ATOM = "{http://www.w3.org/2005/Atom}"
+PAGES = (
+    "",
+    f"countries/{COUNTRY}",
+    f"platforms/{PLATFORM}",
+    f"platforms/{OPEN_PLATFORM}",
+    f"cards/{COUNTRY}",
+    f"cards/{COUNTRY}/{PLATFORM}",
+    "events",
+)
+"""Those that are always there."""
 
 
 Samples = list[tuple[str, dict[str, str], float]]
@@ -104,10 +116,37 @@ class Answer(msgspec.Struct, frozen=True):
     chosen: Chosen | None = None
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """An event in a feed."""
+
+    title: str
+    text: str
+    tags: tuple[str, ...]
+
+
+class Feed(msgspec.Struct, frozen=True):
+    """A feed of events, as both formats have it."""
+
+    language: str
+    atom: tuple[Entry, ...]
+    json: tuple[Entry, ...]
+
+
+class Badge(msgspec.Struct, frozen=True):
+    """A badge: what it is about, and what it says."""
+
+    language: str
+    platform: str
+    """Empty for the whole country."""
+    said: str
+
+
 class Surfaces(msgspec.Struct, frozen=True, kw_only=True):
     """All of them at one moment."""
 
     pages: tuple[Page, ...]
+    feeds: tuple[Feed, ...] = ()
+    badges: tuple[Badge, ...] = ()
     reports: tuple[Report, ...] = ()
     commands: tuple[Command, ...] = ()
     answers: tuple[Answer, ...] = ()
@@ -136,7 +175,13 @@ async def _read(now: Living, config: Path, *, everything: bool) -> Surfaces:
             pages = [
                 await _page(client, path, code)
                 for code in LANGUAGES
-                for path in ("", f"countries/{COUNTRY}", "events", *(f"events/{i}" for i in ids))
+                for path in (*PAGES, *(f"events/{i}" for i in ids))
+            ]
+            feeds = [await _feed(client, code) for code in LANGUAGES if everything]
+            badges = [
+                await _badge(client, code, platform)
+                for code in LANGUAGES
+                for platform in ("", PLATFORM, OPEN_PLATFORM)
             ]
             if everything:
                 pages += [
@@ -163,6 +208,8 @@ async def _read(now: Living, config: Path, *, everything: bool) -> Surfaces:
     commands = await asyncio.to_thread(_commands, config, ids) if everything else []
     return Surfaces(
         pages=tuple(pages),
+        feeds=tuple(feeds),
+        badges=tuple(badges),
         reports=tuple(reports),
         commands=tuple(commands),
         answers=tuple(answers),
@@ -232,6 +279,35 @@ async def _page(
     answer = await client.get(f"/{path}", params={"lang": code, **filters})
     page = page_of(path or "front", code, answer.text)
     return msgspec.structs.replace(page, chosen=chosen, status=answer.status_code)
+
+
+async def _feed(client: httpx.AsyncClient, code: str) -> Feed:
+    atom, as_json = [
+        await client.get(f"/feed.{name}", params={"lang": code}) for name in ("atom", "json")
+    ]
+    root = ElementTree.fromstring(atom.text)  # noqa: S314 # our own
+    return Feed(
+        code,
+        tuple(
+            Entry(
+                one.findtext(f"{_ATOM}title", ""),
+                one.findtext(f"{_ATOM}content", ""),
+                tuple(tag.get("term", "") for tag in one.iter(f"{_ATOM}category")),
+            )
+            for one in root.iter(f"{_ATOM}entry")
+        ),
+        tuple(
+            Entry(one["title"], one["content_text"], tuple(one["tags"]))
+            for one in as_json.json()["items"]
+        ),
+    )
+
+
+async def _badge(client: httpx.AsyncClient, code: str, platform: str) -> Badge:
+    path = f"badges/{COUNTRY}{platform and '/'}{platform}.svg"
+    answer = await client.get(f"/{path}", params={"lang": code})
+    drawn = ElementTree.fromstring(answer.text)  # noqa: S314 # our own
+    return Badge(code, platform, plain(drawn.get("aria-label", "").partition(": ")[2]))
 
 
 def page_of(name: str, code: str, text: str) -> Page:

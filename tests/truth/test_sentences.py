@@ -19,7 +19,6 @@ _UNREAD = {
     "Ended: %(when)s.": "the same, in a report",
     "No event yet, but %(n)s vantages saw a block in the last cycle": "of one cycle, soon over",
     "until %(when)s": "of mutes and quarantines, which people decide",
-    "%(n)s times after it had ended": "counts events reopened; stretches are counted instead",
     "Nothing is known about %(platform)s in %(country)s in this time.": (
         "begins as the report's title, which is read"
     ),

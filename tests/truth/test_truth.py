@@ -8,7 +8,7 @@ truth (truth.py). A failure names the world, the surface, the sentence and the t
 from functools import cache
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.properties import examples
@@ -16,8 +16,8 @@ from tests.truth.check import Told, alerted, told
 from tests.truth.generate import worlds
 from tests.truth.live import LANGUAGES
 from tests.truth.straight import told_straight
-from tests.truth.world import World
-from tests.truth.worlds import NAMED, WITH_ALERTS
+from tests.truth.world import Block, Fault, Method, World
+from tests.truth.worlds import FOREVER, NAMED, WITH_ALERTS, jazz, nayatel, ptcl
 
 _LEAST = 20
 """Claims that the surfaces make about any world, at least: else nothing was read."""
@@ -53,6 +53,27 @@ def test_every_alert_about_a_named_world_is_true(world: World) -> None:
 
 @pytest.mark.timeout(900)
 @given(world=worlds(), code=st.sampled_from(LANGUAGES))
+@example(
+    world=World(
+        name="a false certificate comes back while no control can tell",
+        networks=(ptcl(Block(0, 2700, Method.HIJACK), Block(5490, FOREVER, Method.HIJACK)),),
+        turns=35,
+        control_faults=(Fault(5200, 10500),),
+    ),
+    code="en",
+)
+@example(
+    world=World(
+        name="one network joins late, blocked, when another one is open again",
+        networks=(
+            ptcl(Block(1500, FOREVER, Method.NXDOMAIN), faults=(Fault(-50, 4150),)),
+            jazz(faults=(Fault(-50, 850),)),
+            nayatel(Block(0, 2700, Method.NXDOMAIN), faults=(Fault(-50, 850),)),
+        ),
+        turns=15,
+    ),
+    code="en",
+)
 @settings(
     max_examples=examples(60),
     deadline=None,

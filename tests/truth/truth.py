@@ -155,6 +155,8 @@ class Truth:
     """Blocks that are left out, by AS number."""
     _gaps: frozenset[float] = frozenset()
     """When gaps began that count, seen or not."""
+    _joined: bool = False
+    """Whether a network that was never found open before counts as open until then."""
 
     def __init__(self, world: World, seconds: float) -> None:
         self.world = world
@@ -390,6 +392,18 @@ class Truth:
                     found.add(asn, seen, sure=one.measured and not old)
         return found
 
+    def failed(self, platform: str) -> tuple[Range, Range]:
+        """Decided cycles of all networks in which that platform was blocked, and all of them."""
+        failed, known = Range(), Range()
+        for asn, cycles in self.cycles.items():
+            for one in cycles:
+                state = state_of(self.network_of(asn), one, platform)
+                if one.measured and state != "insufficient":
+                    known.add(sure=bool(state))
+                    if state in ("blocked", ""):
+                        failed.add(sure=bool(state))
+        return failed, known
+
     def unmeasured(self, since: float) -> int:
         """Cycles since then that were not made, at most."""
         every = (self.seconds - since) / INTERVAL * len(self.world.networks)
@@ -447,8 +461,8 @@ class Truth:
 
     def _gap_seen(self, gap: Span, networks: Sequence[Network]) -> bool:
         """Whether cycles show that all networks were open at once: each that had blocked was found
-        open within the gap, and after that the one that blocks next, unless it never was."""
-        opened = list[float]()
+        open within the gap, and after that each that blocks next."""
+        opened, end = list[float](), gap.until
         seen = {one.asn: self._seen_blocks(one) for one in networks}
         for one in networks:
             if any(block.until <= gap.until for block in seen[one.asn]):
@@ -456,9 +470,12 @@ class Truth:
                 if not found:
                     return False
                 opened.append(min(found))
-        following = [n for n in networks if any(b.since == gap.until for b in seen[n.asn])]
-        before = [c.seconds for n in following for c in self._open(n) if c.seconds < gap.until]
-        return not before or max(before) >= max(opened)
+        for one in networks:
+            if any(block.since == gap.until for block in seen[one.asn]):
+                before = [c.seconds for c in self._open(one) if c.seconds < gap.until]
+                if (not before and not self._joined) or max(before, default=end) < max(opened):
+                    return False
+        return True
 
     def _open(self, network: Network) -> list[Cycle]:
         return [one for one in self.cycles[network.asn] if one.seen is Seen.OPEN]
@@ -482,10 +499,37 @@ class Truth:
             return ""
         return f"it began at {self._text(either[0].since)}"
 
-    @whatever_was_noticed
     def first_seen(self, when: When, *, first: bool = False) -> str:
         """The present or last stretch was first seen then, or the first one: one moment stands for
-        its onset."""
+        its onset. It is the moment of those who watched, where a network was not watched that may
+        have been blocked all the time."""
+        return self._first_seen(when, first=first) and self._watched()._first_seen(
+            when, first=first
+        )
+
+    def _watched(self) -> "Truth":
+        """The truth as it seemed: a network that was never found open blocks since its first
+        decided cycle."""
+        other = copy(self)
+        networks = tuple(map(self._blocked_since_seen, self.world.networks))
+        other.world = msgspec.structs.replace(self.world, networks=networks)
+        other._joined = True
+        return other
+
+    def _blocked_since_seen(self, network: Network) -> Network:
+        known = [one for one in self.cycles[network.asn] if one.seen is not Seen.UNDECIDED]
+        if not known or known[0].seen is Seen.OPEN:
+            return network
+        since = known[0].seconds
+        blocks = tuple(
+            msgspec.structs.replace(block, since=max(since, block.since))
+            for block in network.blocks
+            if block.until > since
+        )
+        return msgspec.structs.replace(network, blocks=blocks)
+
+    @whatever_was_noticed
+    def _first_seen(self, when: When, *, first: bool = False) -> str:
         known = [one for one in self.stretches() if self._noticed(one, None)]
         if not known:
             return "" if self.stretches() else "it was never blocked"
@@ -494,14 +538,11 @@ class Truth:
             onset = newest  # known by one cycle alone
         else:
             onset = known[0 if first else -1].since
-        seen = (
-            one.seconds
-            for found in self.cycles.values()
-            for one in found
-            if one.seconds >= onset and one.seen is Seen.BLOCKED
-        )
+        later = [c for found in self.cycles.values() for c in found if c.seconds >= onset]
+        maybe = (one.seconds for one in later if one.seen is Seen.EITHER)
+        seen = (one.seconds for one in later if one.seen is Seen.BLOCKED)
         earliest = self.world.wall(onset)
-        latest = self.world.wall(min(seen, default=onset) + CHANGING)
+        latest = self.world.wall(min(seen, default=max(maybe, default=onset)) + CHANGING)
         late = when.earliest is not None and when.earliest > latest
         early = when.latest is not None and when.latest <= earliest
         return f"it began at {self._text(onset)}" if late or early else ""

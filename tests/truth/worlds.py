@@ -104,6 +104,24 @@ NAMED: tuple[World, ...] = (
         turns=44,
         seen_at=(14, 24),
     ),
+    *(
+        World(
+            name=f"one network joins late, blocked {when}",
+            networks=(
+                ptcl(blocked(since), faults=(fault(Trouble.OFFLINE, 0, joins - 0.2),)),
+                jazz(blocked(begins)),
+                nayatel(blocked(0, 9)),
+            ),
+            turns=34,
+            seen_at=(20,),
+        )
+        for since, joins, begins, when in (
+            (5, 26, FOREVER, "since before the other ended"),
+            (10, 26, FOREVER, "since after the other ended"),
+            (5, 30, 18.3, "since before a third one was"),
+            (0, 12, 5.3, "before the first one was"),
+        )
+    ),
     World(
         name="blocked before it was watched",
         networks=(ptcl(Block(-86400.0, 20.4 * T, Method.NXDOMAIN)),),

@@ -15,10 +15,10 @@
 * **Reopened**, as the same event, when the block comes back within `reopen_within` of the end: a
   block with office hours, or lifted for a day, is one story.
 * **Onset** lies between the last clean measurement before the first accusing one and that one;
-  before monitoring, when the network where it came first was never open. **End** lies between the
-  last accusing measurement and the first clean one after it. Vantages measure at different times,
-  so the first to find a block need not be the first that was blocked: the earliest of all bounds
-  counts for an onset, the latest for an end (docs/adr/0018).
+  at an unknown time before, when a network that blocks was never found open. **End** lies between
+  the last accusing measurement and the first clean one after it. Vantages measure at different
+  times, so the first to find a block need not be the first that was blocked: the earliest of all
+  bounds counts for an onset, the latest for an end (docs/adr/0018, 0052).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -250,6 +250,8 @@ def _updated(
     event = _weighed(event, support_of(streams, verdict.judged_at, settings), settings)
     firsts = [status.stretches[0] for status in networks if status.stretches]
     earliest, latest = onset_of(firsts, _OVERLAP if settings.decided else None)
+    if not settings.decided and any(one.onset_earliest is None for one in firsts):
+        earliest = None  # A network that joined may have been blocked before all others.
     return _at(event, verdict, onset_earliest=earliest, onset_latest=latest)
 
 

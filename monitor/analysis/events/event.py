@@ -149,7 +149,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """In scope `some` the greatest share (0–1) of connections, or of addresses, that failed; None
     else, and where it was not counted."""
     onset_earliest: datetime | None
-    """Last moment known to be not blocked; None: blocked before monitoring."""
+    """Last moment known to be not blocked; None: a network that blocked was never found open."""
     onset_latest: datetime
     """First moment known to be blocked."""
     detected_at: datetime

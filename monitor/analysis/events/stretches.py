@@ -5,7 +5,9 @@ A country's stretches are the union of those of its networks. Two that follow ea
 unless the country was certainly open in between: every network that had blocked was found open
 again before any that blocks next was last found open, or it is the one that blocks next. Where a
 network joins that was never found open, the next stretch begins at an unknown time before its first
-test, and not with the stretch before, which measurements had found over.
+test, and not with the stretch before, which measurements had found over. That network may have been
+blocked all the time: then no stretch up to that one has an earliest onset, none before it a latest
+end, and they count as one (docs/adr/0052).
 
 Durations are sums of stretches. They never contain time in which the platform was found open.
 """
@@ -31,19 +33,34 @@ def stretches(event: Event) -> tuple[Stretch, ...]:
 
     An event whose networks have none (a shutdown, an outage) is one stretch with its bounds.
     """
-    spans = sorted(network_stretches(event), key=lambda one: _begins(one[1]))
-    groups: list[list[_Own]] = []
-    for number, span in enumerate(spans):
-        if groups and not _open_between(groups[-1], span, islice(spans, number + 1, None)):
-            groups[-1].append(span)
-        else:
-            groups.append([span])
+    groups = _groups(event)
     found = [_union([one for _, one in group]) for group in groups] or [_bounds(event)]
+    doubted = _doubted(event, groups)
+    for number in range(doubted + 1):
+        end = None if number < doubted else found[number].end_latest
+        found[number] = msgspec.structs.replace(found[number], onset_earliest=None, end_latest=end)
     bound, known = event.onset_earliest, found[0].onset_earliest
     if bound is not None and (known is None or known < bound):
         # The event's own bound leaves out networks that say nothing of its onset.
         found[0] = msgspec.structs.replace(found[0], onset_earliest=bound)
     return tuple(found)
+
+
+def certain_count(event: Event) -> int:
+    """How many stretches there were at least: those that may be one count as one."""
+    groups = _groups(event)
+    return max(1, len(groups) - max(0, _doubted(event, groups)))
+
+
+def at_first_test(event: Event, stretch: Stretch) -> bool:
+    """Whether a stretch of the country without an earliest onset is of the first network that was
+    found blocked: that one was never found open. Else one that joined later was not."""
+    begun = min(
+        (one.stretches[0] for one in event.networks if one.stretches),
+        key=lambda one: (one.onset_latest, one.onset_earliest is not None),
+        default=stretch,
+    )
+    return begun.onset_earliest is None and begun.onset_latest == stretch.onset_latest
 
 
 def first(event: Event) -> Stretch:
@@ -78,8 +95,8 @@ def onset_of(
     """The bounds of the onset of what began with these together, one at least.
 
     Whichever came first decides whether there is an earliest bound. The bound is the oldest one,
-    because any of them may have come first. A network that was never found open and accuses later
-    than others moves no bound: before its first test it was not among those tested.
+    because any of them may have come first. One that was never found open and accuses later than
+    others moves no bound here; of several networks `stretches` asks about it.
 
     With `overlap` only bounds count that are so close to the onset, if there are any: where people
     measure when they like, one who did a month ago says nothing of a day.
@@ -145,6 +162,34 @@ def _begins(stretch: Stretch) -> datetime:
 
 def _until(stretch: Stretch) -> datetime:
     return stretch.end_earliest or stretch.last_blocked or stretch.onset_latest
+
+
+def _groups(event: Event) -> list[list[_Own]]:
+    """The stretches of all networks, put together to those of the country, oldest first."""
+    spans = sorted(network_stretches(event), key=lambda one: _begins(one[1]))
+    groups: list[list[_Own]] = []
+    for number, span in enumerate(spans):
+        if groups and not _open_between(groups[-1], span, islice(spans, number + 1, None)):
+            groups[-1].append(span)
+        else:
+            groups.append([span])
+    return groups
+
+
+def _doubted(event: Event, groups: Sequence[Sequence[_Own]]) -> int:
+    """The last of these groups with a network that was never found open before: it may have been
+    blocked all the time up to then. -1 without any, and where the event has an earliest onset all
+    the same: people measured when they liked."""
+    if event.onset_earliest is not None:
+        return -1
+    return max(
+        (
+            number
+            for number, group in enumerate(groups)
+            if any(own.stretches[0] is one and one.onset_earliest is None for own, one in group)
+        ),
+        default=-1,
+    )
 
 
 def _open_between(before: Sequence[_Own], after: _Own, later: Iterable[_Own]) -> bool:

@@ -62,13 +62,14 @@ def count(made: Iterable[TlsObservation]) -> Count:
 def share_of_all(endpoint: str, follow_ups: Iterable[Measurement]) -> float:
     """The greatest share (0 to 1) of all connections to one of the addresses that is cut off, where
     some of those with the innocuous name are, and it is not rare that as few are by chance; 0 where
-    there is none."""
+    there is none. Where all of them are cut off, chance explains nothing."""
     made = tuple(follow_ups)
     found = [0.0]
     for address, named in counted(endpoint, made).items():
         ours, others = count(named), count(innocuous(endpoint, made, address))
-        if others.cut and by_chance(ours, others) > RARE:
-            found.append((ours.cut + others.cut) / (ours.made + others.made))
+        share = (ours.cut + others.cut) / (ours.made + others.made)
+        if others.cut and share < 1 and by_chance(ours, others) > RARE:
+            found.append(share)
     return max(found)
 
 

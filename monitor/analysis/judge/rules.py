@@ -86,7 +86,7 @@ from monitor.analysis.verdict import Evidence, State, TableRule, VantageState, V
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import Layer, Measurement
 
-RULES_VERSION = "10"
+RULES_VERSION = "11"
 """Stored with every verdict. It changes whenever the same case could get another verdict."""
 QUIC_BLOCKED = "quic.blocked"
 IPV6_DEAD = "family.ipv6_dead"

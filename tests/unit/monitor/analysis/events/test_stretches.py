@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from monitor.analysis.events.event import Event, EventState, NetworkStatus, Stretch
 from monitor.analysis.events.stretches import (
     MOST_KEPT,
+    at_first_test,
+    certain_count,
     current,
     first,
     least,
@@ -219,6 +221,39 @@ def test_open_in_between_only_where_that_is_certain(
     """Stretches are apart only where every network that had blocked was found open before any that
     blocks next was last found open. A network that was never found open may have joined late."""
     assert len(stretches(event_of(*networks))) == count
+
+
+@pytest.mark.parametrize(
+    ("networks", "count", "apart"),
+    [
+        ([[span(0, 1, 5, 6)], [span(None, 7, 9, 10)]], 2, 1),
+        ([[span(0, 1, 5, 6), span(8, 9, 10, 11)], [span(None, 9.5, 13, 14)]], 2, 1),
+        ([[span(0, 1, 5, 6), span(20, 21, 22, 23)], [span(None, 7, 9, 10)]], 3, 2),
+        ([[span(0, 1, 5, 6)], [span(None, 3, 9, 10)]], 1, 1),
+    ],
+)
+def test_a_network_that_was_never_found_open_may_have_been_blocked_all_the_time(
+    networks: list[list[Stretch]], count: int, apart: int
+) -> None:
+    """It was offline until it was found blocked. Every surface said that the country was blocked
+    again, and since when it had been found blocked on the network that was open before."""
+    event = msgspec.structs.replace(event_of(*networks), onset_earliest=None)
+    found = stretches(event)
+    assert (len(found), certain_count(event)) == (count, apart)
+    joined = count - apart
+    assert [one.onset_earliest for one in found[: joined + 1]] == (joined + 1) * [None]
+    assert [one.end_latest for one in found[:joined]] == joined * [None]
+    assert all(one.end_latest is not None for one in found[joined:])
+    assert most(event) is None
+    assert newest(event).onset_latest > first(event).onset_latest or count == 1
+
+
+def test_a_network_that_joins_takes_the_earliest_bound_from_the_onset() -> None:
+    """PTCL was found open, then blocked. Zong is tested later for the first time, and blocked."""
+    event = tell(ptcl=".BBBBBB", zong=4 * " " + "BBB").only
+    assert (event.onset_earliest, event.onset_latest) == (None, at(1))
+    assert event.networks[0].stretches[0].onset_earliest == at(0)
+    assert not at_first_test(event, first(event))
 
 
 def test_an_unknown_end_has_no_greatest_length() -> None:
