@@ -90,10 +90,12 @@ def _pages(truth: Truth, said: Surfaces) -> Iterator[Reading]:
 def _history(reading: Reading, page: Page, head: str, line: str) -> None:
     """A strip of the history in words: of a platform on the page of a country, or the reverse. A
     world is over within a day."""
-    shares = ("reachable in %(share)s of decided tests", "nothing known")
-    shares += ("reachable, wholly or in part, in %(share)s of decided tests",)
-    nothing = reading.whole(line, shares[1])
-    if "/" not in page.name or not (nothing or reading.has(line, (shares[0], shares[2]))):
+    shares = (
+        "reachable in %(share)s of decided tests",
+        "reachable, wholly or in part, in %(share)s of decided tests",
+    )
+    nothing = reading.whole(line, "nothing known")
+    if "/" not in page.name or not (nothing or reading.has(line, shares)):
         return
     platform = page.name.removeprefix("platforms/")
     if platform not in TITLES:
