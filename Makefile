@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 $(addprefix python,$(PYTHONS)); do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test demo check lint docs lock bench soak fresh pythons images release clean
+.PHONY: help run test demo check lint docs lock bench soak fresh pythons images deb release clean
 
 help: ## what there is to type
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -15,12 +15,12 @@ help: ## what there is to type
 run: $(VENV)/.run ## install, then watch from this machine; page and metrics on http://127.0.0.1:10100
 	$(BIN)/shutwatch run
 
-# Five at a time, however few processors there are: the longest wait for packets, and come first
+# Six at a time, however few processors there are: the longest wait for packets, and come first
 # (tests/conftest.py). A file's tests stay together, for the labs they share.
 test: $(VENV)/.dev ## install, also what the tests need, then run every test
 	@sh requirements/test-tools.sh
 	@sh requirements/prometheus.sh $(VENV)/prometheus
-	PATH="$(abspath $(VENV))/prometheus/usr/bin:$$PATH" $(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder $(ARGS)
+	PATH="$(abspath $(VENV))/prometheus/usr/bin:$$PATH" $(BIN)/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 demo: $(VENV)/.run ## install, then watch an invented country block X: no root, no internet, a minute
 	$(BIN)/shutwatch demo $(ARGS)
@@ -66,8 +66,11 @@ images: ## pin the images of Dockerfile and compose files by content, as the reg
 	sh requirements/pin-images.sh
 
 # Tools of their own, so that nothing of a developer's environment is in a release.
-release: .venv-release/.made ## wheel, source, SBOM, SHA-256 and signature (RELEASE_KEY=…) into dist/release
+release: .venv-release/.made ## wheel, source, Debian package, SBOM, SHA-256 and signature (RELEASE_KEY=…) into dist/release
 	sh requirements/release.sh "$(CURDIR)/.venv-release/bin/python" dist/release
+
+deb: .venv-release/.made ## a Debian package for this machine's release of Debian, into dist
+	sh requirements/deb.sh "$(CURDIR)/.venv-release/bin/python" dist
 
 .venv-release/.made: requirements/release.lock
 	$(PYTHON) -m venv .venv-release

@@ -1,8 +1,7 @@
 #!/bin/sh
 # Make the files of a release from the commit that is checked out: wheel, source archive, SBOM
-# (CycloneDX), release notes from the changelog, their SHA-256, and a signature of that. The same commit
-# gives the same bytes. Where the Makefile has a target `deb`, its package is among them: it is called with
-# OUT, the folder to write to, and the version's source as its own.
+# (CycloneDX), release notes from the changelog, a Debian package, their SHA-256, and a signature of that. The
+# same commit gives the same bytes. RELEASE_WITHOUT_DEB leaves the package out, where this is no Debian.
 # Usage: release.sh PYTHON OUT. RELEASE_KEY names the private key, in OpenSSH's format.
 # Exit 2 with what to do where something is missing; nothing is written then.
 set -eu
@@ -37,9 +36,8 @@ version=$("$python" -c 'import tomllib; print(tomllib.load(open("pyproject.toml"
   stop "$(cat "$work/said")"
 "$python" requirements/release_notes.py "$work/source/CHANGELOG.md" "$version" >"$work/out/NOTES-$version.md" 2>"$work/said" ||
   stop "$(cat "$work/said")"
-if grep -q '^deb:' "$work/source/Makefile"; then
-  make -C "$work/source" deb OUT="$work/out" >"$work/said" 2>&1 || stop "$(cat "$work/said")"
-fi
+[ -n "${RELEASE_WITHOUT_DEB:-}" ] ||
+  (cd "$work/source" && sh requirements/deb.sh "$python" "$work/out") >"$work/said" 2>&1 || stop "$(cat "$work/said")"
 (cd "$work/out" && sha256sum -- * >SHA256SUMS)
 ssh-keygen -q -Y sign -f "$RELEASE_KEY" -n "$namespace" "$work/out/SHA256SUMS" 2>"$work/said" || stop "$(cat "$work/said")"
 # A release that readers would refuse is none.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 def notes(changelog: str, version: str) -> str:
     """The text of that section without its heading; empty where there is none."""
-    heading = rf"^## {re.escape(version)}(?: .*)?$"
+    heading = rf"^## {re.escape(version)}(?: [^\n]*)?$"
     found = re.search(rf"{heading}\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
     return found[1].strip() + "\n" if found and found[1].strip() else ""
 

@@ -194,8 +194,7 @@ class _Exchange:
             if data and data[0] & _LONG_HEADER and not negotiates and not self.alpn:
                 self.version = f"0x{data[_VERSION].hex()}"
             self._prove()
-            if not self._done.done():
-                self._advance(refused_version=bool(negotiates))
+            self._advance(refused_version=bool(negotiates))
         except OSError as error:
             self._settle(error)
         except Exception as error:  # noqa: BLE001 # the peer's bytes made the library fail
@@ -223,7 +222,9 @@ class _Exchange:
             self._settle(error)
 
     def _advance(self, *, refused_version: bool = False) -> None:
-        """Handle the connection's events, send its datagrams, set its timer."""
+        """Handle the connection's events, send its datagrams, set its timer, if not settled."""
+        if self._done.done():
+            return
         while (event := self._connection.next_event()) is not None:
             self._take(event, refused_version=refused_version)
         if self._connection.closed_for is not None:

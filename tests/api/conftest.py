@@ -14,7 +14,7 @@ from monitor.analysis.verdict import State
 from monitor.server.api import create_api
 from storage.open_store import sql_store
 from storage.store import Store
-from tests.contract.cycles import AWKWARD, cycle, event, log_entry, measurement
+from tests.contract.cycles import AWKWARD, cycle, event, log_entry, measurement, withheld
 from tests.worlds.http_client import httpx
 
 
@@ -46,6 +46,7 @@ async def store(filled_file: Path, tmp_path: Path) -> AsyncIterator[Store]:
 
 async def fill(store: Store) -> None:
     """Store the rows."""
+    await store.save_withheld([withheld()])
     for number in range(4):
         await store.save(cycle(number))
         await store.save(

@@ -226,7 +226,7 @@ def test_what_cannot_be_copied_is_said_and_the_password_is_not(
     url = "postgresql://shutwatch:${PASSWORD}@127.0.0.1:1/db"
     cases = [
         ((str(source), url), 1, "db on 127.0.0.1 cannot be reached"),
-        ((str(tmp_path / "no.db"), url), 1, "does not exist"),
+        ((str(tmp_path / "no.db"), url), 2, "there is no file"),
         ((str(source), f"sqlite:///{source}"), 2, "URL of a PostgreSQL database"),
         ((str(source), "postgresql://${NO_SUCH}@h/db"), 2, "set the environment variable NO_SUCH"),
     ]

@@ -28,7 +28,8 @@ def _run(folder: Path, *command: str, **environ: str) -> subprocess.CompletedPro
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, **environ},
+        # That is test_deb.py: to install all libraries takes half a minute.
+        env={**os.environ, "RELEASE_WITHOUT_DEB": "1", **environ},
     )
 
 
@@ -43,7 +44,7 @@ def _checkout(to: Path) -> Path:
     who = {
         f"GIT_{role}_{name}": value
         for role in ("AUTHOR", "COMMITTER")
-        for name, value in (("NAME", "t"), ("EMAIL", "t@t.invalid"), ("DATE", "@1796000000 +0000"))
+        for name, value in (("NAME", "t"), ("EMAIL", "t@t.invalid"), ("DATE", "@1790000000 +0000"))
     }
     done = _run(to, "git", "commit", "-q", "-a", "-m", "Release", **who)
     assert done.returncode == 0, done.stderr
@@ -84,10 +85,8 @@ def _names(folder: Path) -> list[str]:
 
 
 def test_a_release_is_whole(released: Path) -> None:
-    """Wheel, source archive, SBOM, notes, SHA-256 of each, and a signature of that; a package of
-    Debian where one can be made."""
-    packages = 1 if "\ndeb:" in (ROOT / "Makefile").read_text() else 0
-    assert len(_names(released)) == 6 + packages
+    """Wheel, source archive, SBOM, notes, SHA-256 of each, and a signature of that."""
+    assert len(_names(released)) == 6
     notes = (released / f"NOTES-{__version__}.md").read_text()
     assert notes.startswith(f"# shutwatch {__version__}\n\n")
     assert "\n### Before you upgrade\n" in notes

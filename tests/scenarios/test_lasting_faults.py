@@ -108,4 +108,5 @@ def test_a_lasting_fault_accuses_nobody(story: Seen, name: str) -> None:
         if one["kind"] == "endpoint" and one["rule_id"] not in UNTOLD
     }
     assert rules <= (fault.rules if fault else set()), rules
-    assert rules or not fault
+    # Of a line that loses packets by chance, all may arrive.
+    assert rules or not fault or name == "lossy-path"

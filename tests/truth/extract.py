@@ -87,17 +87,15 @@ def _pages(truth: Truth, said: Surfaces) -> Iterator[Reading]:
         yield reading
 
 
-_REACHABLE = (
-    "reachable in %(share)s of decided tests",
-    "reachable, wholly or in part, in %(share)s of decided tests",
-)
-
-
 def _history(reading: Reading, page: Page, head: str, line: str) -> None:
     """A strip of the history in words: of a platform on the page of a country, or the reverse. A
     world is over within a day."""
+    shares = (
+        "reachable in %(share)s of decided tests",
+        "reachable, wholly or in part, in %(share)s of decided tests",
+    )
     nothing = reading.whole(line, "nothing known")
-    if "/" not in page.name or not (nothing or reading.has(line, _REACHABLE)):
+    if "/" not in page.name or not (nothing or reading.has(line, shares)):
         return
     platform = page.name.removeprefix("platforms/")
     if platform not in TITLES:

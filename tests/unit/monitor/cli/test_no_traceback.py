@@ -218,7 +218,7 @@ NO_LISTING = {
     *("agent wipe", "export csv", "export parquet", "export xlsx", "export ooni"),
     *("export package", "export dictionary", "report countersign", "report stamp"),
     *("event review", "annotate import", "annotate remove", "sign offline-key"),
-    *("sign signing-key", "sign catalog", "db backup", "db restore", "db upgrade", "db archive"),
+    *("sign signing-key", "sign catalog", "db backup", "db restore", "db archive"),
     *("db copy", "vantage invite", "vantage revoke", "vantage quarantine"),
     "vantage release",
 }

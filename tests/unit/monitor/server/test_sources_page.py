@@ -14,7 +14,7 @@ from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app
 from monitor.sources.terms import SourceKind
-from storage.values.sourced import SourcedEvent, SourcedRow, SourceState
+from storage.values.sourced import OutsideLevel, SourcedEvent, SourcedRow, SourceState
 from tests.browser import seed
 from tests.prometheus import world
 from tests.worlds.http_client import httpx
@@ -142,9 +142,25 @@ async def test_an_event_of_our_own_has_a_second_witness(
     assert "It never confirms, changes or ends the event" in text
 
 
-async def test_without_a_source_nothing_is_said_of_others(store: MemoryStore) -> None:
-    """No empty section where nobody is followed."""
-    assert "What others measured" not in await _page(store, f"/events/{seed.EVENT}")
+async def test_a_shutdown_has_what_is_seen_from_outside(store: MemoryStore) -> None:
+    """Though nobody tests a platform in one: how much is lost, by IODA's signals."""
+    cut = msgspec.structs.replace(
+        world.event(at=seed.NOW - timedelta(hours=1)),
+        id="cut",
+        kind=EventKind.SHUTDOWN,
+        platform="",
+    )
+    made = world.cycle(world.FIELD[0], (), at=seed.NOW, measurements=())
+    await store.save(msgspec.structs.replace(made, id="cut"), [cut])
+    levels = tuple(
+        OutsideLevel(event=cut.id, country=cut.country, datasource=name, until=seed.NOW, lost=lost)
+        for name, lost in (("bgp", 0.6), ("ping-slash24", 0.8))
+    )
+    read = SourceState(asked=cut.country, answered_at=seed.NOW)
+    await store.add_sourced((), "ioda", read)
+    await store.add_sourced((), "ioda signals", SourceState(levels=levels))
+    text = await _page(store, f"/events/{cut.id}")
+    assert "IODA agrees: routes (BGP) -60%, active probing -80%" in text
 
 
 async def test_a_monitor_without_vantages_is_ready_once_its_source_is_read() -> None:
