@@ -473,7 +473,7 @@ async def test_what_waits_together_is_one_message_in_the_newest_state(
     assert message.title == "Confirmed: X is blocked in Pakistan again"
     assert message.body.startswith(
         "Meanwhile, in this order: Confirmed; It shows on another network (AS45669 Jazz); Over; "
-        "It came back; It shows on another network (AS23674 Nayatel)\n"
+        "Detected again after it seemed over; It shows on another network (AS23674 Nayatel)\n"
     )
     assert message.body.count("Event: ") == 1
     assert world.counts.delivered == 1
@@ -524,7 +524,10 @@ async def test_what_the_night_holds_is_not_sent_after_what_overtook_it(
         "Confirmed: X is blocked in Pakistan again",
     ]
     assert world.post.sent[1][0] == pytest.approx(3630, abs=2)
-    assert "Meanwhile, in this order: Over; It came back" in world.post.sent[1][2].body
+    assert (
+        "Meanwhile, in this order: Over; Detected again after it seemed over"
+        in world.post.sent[1][2].body
+    )
 
 
 async def test_nobody_is_woken_by_what_is_over(make: Callable[..., World]) -> None:
