@@ -136,7 +136,9 @@ def newsroom(tmp_path: Path) -> Iterator[Newsroom]:
         AlertmanagerServer(enter=lab.enter) as alertmanager,
         PrometheusServer(
             [f"127.0.0.1:{PORT}"],
-            [with_short_delays(RULES, tmp_path / "rules.yml")],
+            # Long enough that one late scrape on a busy machine is no monitor that is down, which
+            # would keep the end of this alert from its readers.
+            [with_short_delays(RULES, tmp_path / "rules.yml", wait="10s")],
             enter=lab.enter,
             alertmanager=alertmanager.address,
         ) as prometheus,
