@@ -125,9 +125,13 @@ def conversation(answers: dict[str, list[str]], *words: str) -> tuple[str, int]:
     )
     os.close(its)
     said, since = "", 0
+    pressed = 0  # how often Ctrl-C was: once is lost where it comes just before the question reads
     try:
         while True:
-            assert select.select([mine], [], [], 60.0)[0], said
+            while not select.select([mine], [], [], 6.0 if pressed else 60.0)[0]:
+                assert 0 < pressed < 10, said
+                process.send_signal(signal.SIGINT)
+                pressed += 1
             try:
                 said += os.read(mine, 4096).decode()
             except OSError:  # the other end is closed
@@ -140,12 +144,14 @@ def conversation(answers: dict[str, list[str]], *words: str) -> tuple[str, int]:
                 answer = answers[pattern].pop(0)
                 if answer == CTRL_C:
                     process.send_signal(signal.SIGINT)
+                    pressed += 1
                 else:
                     os.write(mine, f"{answer}\n".encode())
                 since = len(said)
         code = process.wait(timeout=20)
     finally:
         process.kill()
+        process.wait()
         os.close(mine)
     return said, code
 
