@@ -133,14 +133,14 @@ class Store(SourceStore, ActStore, Protocol):
 
     async def save(
         self,
-        cycle: Cycle,
+        cycle: Cycle | None,
         events: Sequence[Event] = (),
         log: Sequence[EventLogEntry] = (),
         checkpoints: Sequence[Checkpoint] = (),
         notices: Sequence[Notice] = (),
     ) -> None:
         """Store a whole cycle, its effect on `latest` and on events, and the notices of these
-        changes, in one durable transaction.
+        changes, in one durable transaction. Without a cycle: what time alone changed in events.
 
         To save the same cycle or measurement again changes nothing. An older cycle that arrives
         late is added to history and leaves `latest` alone. A conclusion replaces the one before it.

@@ -32,6 +32,9 @@ async def run(settings: Settings, *, advise: bool = True) -> None:
             await recorder.quarantine(await store.quarantines())
             publisher.show_events(recorder.book.active)
 
+        async def pass_time() -> None:
+            await recorder.pass_time(utc_now())
+
         async def use(new: Settings) -> None:
             await recorder.use(new)
             show(publisher, new, recorder.book.active)
@@ -46,6 +49,7 @@ async def run(settings: Settings, *, advise: bool = True) -> None:
         await run_until_stopped(
             monitor.reloader.ask,
             *monitor.tasks(),
+            keep_running(pass_time),
             keep_running(notifications.run),
             keep_running(monitor.retention.run),
             keep_running(monitor.stamping.run),

@@ -8,7 +8,7 @@ so nobody is notified twice. The other collectors show what is stored.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from monitor.analysis.events.event import Event
@@ -31,6 +31,8 @@ ASK_EVERY = 3.0
 """Seconds between two requests for the lead, and for the enrolled vantages."""
 PAUSE = 0.5
 """Seconds until the queue is read again, when nothing waited."""
+TIME_PASSES = timedelta(seconds=30)
+"""How often it is noted that time passed, when nothing waits."""
 
 
 class Leader:
@@ -174,7 +176,7 @@ class Leader:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_the_lead(recorder))
-                tasks.create_task(self._judge_queue(queue))
+                tasks.create_task(self._judge_queue(queue, recorder))
                 tasks.create_task(agreement.run())
                 for duty in self._duties:
                     tasks.create_task(duty())
@@ -202,7 +204,15 @@ class Leader:
                 await recorder.quarantine(now)
                 self._publisher.show_events(recorder.book.active)
 
-    async def _judge_queue(self, queue: JudgingQueue) -> None:
+    async def _judge_queue(self, queue: JudgingQueue, recorder: Recorder) -> None:
+        noted = self._now()
         while True:
-            if not await queue.judge_waiting():
-                await asyncio.sleep(self._pause)
+            begun = self._now()
+            if await queue.judge_waiting():
+                continue
+            if not queue.held and begun - noted >= TIME_PASSES:
+                # Whatever ended before that is judged.
+                wait = self._watched.settings.collector.order_wait
+                await recorder.pass_time(begun - timedelta(seconds=wait))
+                noted = begun
+            await asyncio.sleep(self._pause)

@@ -27,6 +27,7 @@ from monitor.analysis.events.detection import (
     Step,
     key_of,
     note_controls,
+    pass_time,
     watch_only,
 )
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState
@@ -102,7 +103,7 @@ class Recorder:
         """Steps to be stored with the next cycle."""
         self._checkpoints = DueCheckpoints()
         self._backlog = Backlog[Pending](
-            self._save, lambda one: one.cycle.id, publisher.storage_error
+            self._save, lambda one: one.cycle.id if one.cycle else "", publisher.storage_error
         )
         self._lock = asyncio.Lock()
 
@@ -145,6 +146,20 @@ class Recorder:
                 self._unsaved.append(step)
                 self._publisher.show_events(self.book.active)
 
+    async def pass_time(self, now: datetime) -> None:
+        """Have events that nobody measures any more be unobserved at `now` (UTC), up to which all
+        that was measured is recorded. Without `keep` it raises StorageError, as recording does."""
+        async with self._lock:
+            step = pass_time(self.book, now, self._settings.events)
+            if not step.changed:
+                return
+            self.book = step.book
+            steps = [*self._unsaved, step]
+            await self._store_steps((None,), steps)
+            self._publisher.show_events(self.book.active)
+            self._publisher.show_ended([event for one in steps for event in one.changed])
+        _report_events(steps)
+
     def _watched(self) -> set[str]:
         return {
             vantage.id
@@ -181,6 +196,10 @@ class Recorder:
             log.warning("checkpoints cannot be read", error=str(error))
             await self._from_history()
             return
+        # What time alone changed follows from nothing that is stored but the events themselves.
+        known = [event.updated_at for event in await self._store.active_events()]
+        if known:
+            book = pass_time(book, max(known), self._settings.events).book
         logged = {event.id: await self._last_logged(event.id) for event in changeable(book)}
         self.book = msgspec.structs.replace(book, logged=logged)
         self._checkpoints.stored(saved)
@@ -229,15 +248,7 @@ class Recorder:
                 self.book = steps[-1].book
             if not live:
                 steps = without_unpublished(steps)
-            self._unsaved.clear()
-            self._checkpoints.touch(place for step in steps for place in step.touched)
-            pending = [
-                self._pending(cycle, () if number else steps) for number, cycle in enumerate(cycles)
-            ]
-            error = await self._backlog.add(*pending)
-            if error is not None and not self._keep:
-                raise error
-            stored = error is None
+            stored = await self._store_steps(cycles, steps)
             for cycle in cycles if live else ():
                 self._publisher.publish(cycle, self.book.active, stored=stored)
             if not live:
@@ -246,9 +257,19 @@ class Recorder:
             self._show_outliers({cycle.country for cycle in cycles})
         for cycle in cycles if stored else ():
             _report(cycle, live=live)
-        for step in steps:
-            for entry in step.log:
-                _report_event(entry)
+        _report_events(steps)
+
+    async def _store_steps(self, cycles: Sequence[Cycle | None], steps: Sequence[Step]) -> bool:
+        """Store cycles, the first with all that changed in events; whether they are durable."""
+        self._unsaved.clear()
+        self._checkpoints.touch(place for step in steps for place in step.touched)
+        pending = [
+            self._pending(cycle, () if number else steps) for number, cycle in enumerate(cycles)
+        ]
+        error = await self._backlog.add(*pending)
+        if error is not None and not self._keep:
+            raise error
+        return error is None
 
     async def _detect(self, cycle: Cycle) -> Step:
         book = self.book
@@ -292,7 +313,8 @@ class Recorder:
             quarantined=self._quarantined.__contains__,
             since=base,
         )
-        cycles = [*(pending.cycle for pending in self._backlog), *more]
+        unsaved = (pending.cycle for pending in self._backlog)
+        cycles = [*(cycle for cycle in unsaved if cycle is not None), *more]
         if after is not None:
             wanted = msgspec.structs.replace(wanted, since=after[0])
         async for verdicts in self._history(wanted, cycles):
@@ -356,7 +378,8 @@ class Recorder:
             pending.cycle, pending.changed, pending.log, checkpoints, pending.notices
         )
         if kept := self._checkpoints.to_keep(checkpoints):
-            await self._store.keep_checkpoints(kept, pending.cycle.finished_at - KEPT_FOR)
+            at = pending.cycle.finished_at if pending.cycle is not None else self._now()
+            await self._store.keep_checkpoints(kept, at - KEPT_FOR)
         self._checkpoints.stored(checkpoints)
         if pending.notices and self._notifier is not None:
             self._notifier.wake()
@@ -375,8 +398,8 @@ class Recorder:
             quarantined = partial(self._quarantined.covers, at=now)
             self._publisher.mark_outliers(country, platforms, quarantined)
 
-    def _pending(self, cycle: Cycle, steps: Sequence[Step]) -> Pending:
-        """A cycle that carries the changes of `steps`."""
+    def _pending(self, cycle: Cycle | None, steps: Sequence[Step]) -> Pending:
+        """A cycle that carries the changes of `steps`; None where time alone made them."""
         changed = {event.id: event for step in steps for event in step.changed}
         entries = tuple(entry for step in steps for entry in step.log)
         return Pending(
@@ -390,7 +413,8 @@ class Recorder:
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
     """A cycle that is not durable yet, and what it changed in events."""
 
-    cycle: Cycle
+    cycle: Cycle | None
+    """None where time alone changed them."""
     changed: tuple[Event, ...]
     log: tuple[EventLogEntry, ...]
     notices: tuple[Notice, ...]
@@ -424,6 +448,12 @@ def _report(cycle: Cycle, *, live: bool) -> None:
         seconds=round((cycle.finished_at - cycle.started_at).total_seconds(), 1),
         **{str(state): count for state, count in sorted(states.items())},
     )
+
+
+def _report_events(steps: Iterable[Step]) -> None:
+    for step in steps:
+        for entry in step.log:
+            _report_event(entry)
 
 
 def _report_event(entry: EventLogEntry) -> None:

@@ -91,19 +91,14 @@ class Writer:
         self,
         connection: Connection,
         received_at: datetime,
-        cycle: Cycle,
+        cycle: Cycle | None,
         events: Sequence[Event],
         log: Sequence[EventLogEntry],
         checkpoints: Sequence[Checkpoint],
         notices: Sequence[Notice],
     ) -> None:
         """Write everything; the caller holds the transaction."""
-        received = time_text(received_at)
-        new = self._cycle.run(connection, [_cycle_row(cycle, received)]) > 0
-        if new:
-            self._write_cycle(connection, cycle, received)
-        # Also a known cycle: it may have been received again while it was judged.
-        connection.execute(self._judged, {"of_country": cycle.country, "of_id": cycle.id})
+        new = cycle is None or self._write_new(connection, cycle, time_text(received_at))
         # The last snapshot in the log stands for an event that is not given.
         current = {entry.event: entry.snapshot for entry in sorted(log, key=lambda e: e.sequence)}
         current |= {event.id: event for event in events}
@@ -115,6 +110,15 @@ class Writer:
         )
         self._conclusion.run(connection, map(codecs.CHECKPOINT.encode, checkpoints))
         self._new_notice.run(connection, map(codecs.NOTICE.encode, notices))
+
+    def _write_new(self, connection: Connection, cycle: Cycle, received: str) -> bool:
+        """Write a cycle unless it is there; whether it is new."""
+        new = self._cycle.run(connection, [_cycle_row(cycle, received)]) > 0
+        if new:
+            self._write_cycle(connection, cycle, received)
+        # Also a known cycle: it may have been received again while it was judged.
+        connection.execute(self._judged, {"of_country": cycle.country, "of_id": cycle.id})
+        return new
 
     def update_notices(self, connection: Connection, notices: Sequence[Notice]) -> None:
         """Replace the stored forms of these; the caller holds the transaction."""

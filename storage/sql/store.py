@@ -51,7 +51,7 @@ _ROWS = 2
 """Rows in a batch of `rows`, for each value in a batch of a listing: rows are lighter."""
 
 _Saved = tuple[
-    Cycle,
+    Cycle | None,
     tuple[Event, ...],
     tuple[EventLogEntry, ...],
     tuple[Checkpoint, ...],
@@ -78,7 +78,7 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources, SqlWithh
 
     async def save(
         self,
-        cycle: Cycle,
+        cycle: Cycle | None,
         events: Sequence[Event] = (),
         log: Sequence[EventLogEntry] = (),
         checkpoints: Sequence[Checkpoint] = (),

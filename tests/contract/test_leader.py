@@ -90,6 +90,31 @@ async def _platforms(store: Store) -> dict[tuple[str, str], PlatformVerdict]:
     }
 
 
+async def test_time_passes_though_no_agent_reports(
+    store: CollectorStore, lived: MemoryStore, configured: Settings
+) -> None:
+    """Half an hour after the last batch of all agents no block is said to go on as it did."""
+    clock = Clock()
+    async with leading(configured, store, clock):
+        for cycle, looks in await story(lived):
+            await hand_in(store, cycle, looks, clock)
+            await judged(store)
+            if before := await _active_blocks(store):
+                break
+        assert EventState.UNOBSERVED not in before.values()
+        clock.at += timedelta(minutes=45)
+        async with asyncio.timeout(60):
+            # What is waited for knows of no events.
+            while set((await _active_blocks(store)).values()) != {EventState.UNOBSERVED}:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    assert (await _active_blocks(store)).keys() == before.keys()
+
+
+async def _active_blocks(store: Store) -> dict[str, EventState]:
+    active = await store.active_events()
+    return {one.id: one.state for one in active if one.kind is EventKind.BLOCK}
+
+
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
 async def test_whoever_takes_over_goes_on_and_nobody_is_told_twice(
     make_store: MakeStore,

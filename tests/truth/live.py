@@ -198,6 +198,8 @@ Look = Callable[[Living], Awaitable[None]]
 """Reads the surfaces at a moment."""
 Scrape = Callable[[int, Publisher], None]
 """Gets the number of a turn, and what Prometheus would read from."""
+TIME_PASSES = 60.0
+"""Seconds after which the program notes again that time passed."""
 SCRAPED_AT = 60.0
 """Seconds after a turn's beginning at which Prometheus scrapes."""
 
@@ -263,7 +265,7 @@ class _Process:
         )
         controls = CONTROLS if world.controls else ()
         self._runner = CycleRunner(configured, probers, LocalControls(probers, controls), rng)
-        self._delivering = asyncio.create_task(self._delivery.run())
+        self._tasks = [asyncio.create_task(self._delivery.run())]
 
     @classmethod
     async def start(
@@ -283,13 +285,20 @@ class _Process:
         await probers.__aenter__()
         self = cls(world, configured, store, probers, inbox)
         await self._recorder.restore()
+        self._tasks.append(asyncio.create_task(self._pass_time()))
         return self
 
     async def stop(self) -> None:
         """End it."""
-        self._delivering.cancel()
-        await asyncio.gather(self._delivering, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._probers.__aexit__(None, None, None)
+
+    async def _pass_time(self) -> None:
+        while True:
+            await self._recorder.pass_time(self._now())
+            await asyncio.sleep(TIME_PASSES)
 
     async def cycle(self, vantage: VantagePoint, wait: float, cycles: list[Cycle]) -> None:
         """One cycle of a vantage, unless nobody watches."""

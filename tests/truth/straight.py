@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from monitor.analysis.coverage import Coverage, Tallies, coverage_of
-from monitor.analysis.events.detection import EventBook, Rebuild, Step, key_of
+from monitor.analysis.events.detection import EventBook, Rebuild, Step, key_of, pass_time
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState
 from monitor.analysis.verdict import PlatformVerdict, VantageState
 from monitor.app.cycle_job import measure_and_judge
@@ -56,7 +56,15 @@ from storage.values.rollup import Availability
 from storage.values.selection import Selection
 from tests.truth.check import Told
 from tests.truth.extract import false_claims
-from tests.truth.live import CONTROLS, STAGGER, TITLES, Sent, network_of, settings
+from tests.truth.live import (
+    CONTROLS,
+    STAGGER,
+    TIME_PASSES,
+    TITLES,
+    Sent,
+    network_of,
+    settings,
+)
 from tests.truth.reading import FalseClaim
 from tests.truth.surfaces import Answer, Page, Report, Surfaces, page_of, scraped
 from tests.truth.world import (
@@ -88,13 +96,13 @@ def told_straight(world: World, code: str) -> Told:
     looks = [(turn + 1) * INTERVAL - 1 for turn in sorted({*world.seen_at, world.turns - 1})]
     for seconds, cycle in [*_cycles(world, configured), (float("inf"), None)]:
         while looks and looks[0] < seconds:
-            clock.seconds = looks.pop(0)
+            clock.pass_to(looks.pop(0), telling)
             said, sent = telling.said(clock.now())
             false, compared = false_claims(world, clock.seconds, said, sent)
             found.update(dict.fromkeys(false))
             claims += compared
         if cycle is not None:
-            clock.seconds = seconds
+            clock.pass_to(seconds, telling)
             telling.take(cycle, seconds)
     return Told(tuple(found), claims)
 
@@ -103,6 +111,13 @@ class _Clock:
     def __init__(self, world: World) -> None:
         self._world = world
         self.seconds = 0.0
+
+    def pass_to(self, seconds: float, telling: "_Telling") -> None:
+        """A later second of the world; time passes on the way, as in the program."""
+        while (self.seconds // TIME_PASSES + 1) * TIME_PASSES <= seconds:
+            self.seconds = (self.seconds // TIME_PASSES + 1) * TIME_PASSES
+            telling.pass_time(self.now(), self.seconds)
+        self.seconds = seconds
 
     def now(self) -> datetime:
         """What the program's clock shows."""
@@ -266,6 +281,14 @@ class _Telling:
             rebuild.take(sorted(self._verdicts(place[1]), key=key_of))
             self._step(rebuild.step(), seconds)
         self._publisher.publish(cycle, self._book.active)
+
+    def pass_time(self, at: datetime, seconds: float) -> None:
+        """Nobody reports anything until then."""
+        if self._book.going_on:
+            step = pass_time(self._book, at, self._settings.events)
+            if step.changed:
+                self._step(step, seconds)
+                self._publisher.show_events(self._book.active)
 
     def _step(self, step: Step, seconds: float) -> None:
         self._book = step.book

@@ -16,7 +16,7 @@ from tests.truth.check import Told, alerted, told
 from tests.truth.generate import worlds
 from tests.truth.live import LANGUAGES
 from tests.truth.straight import told_straight
-from tests.truth.world import Block, Fault, Method, World
+from tests.truth.world import Block, Fault, Method, Trouble, World
 from tests.truth.worlds import FOREVER, NAMED, WITH_ALERTS, jazz, nayatel, ptcl
 
 _LEAST = 20
@@ -85,6 +85,21 @@ def test_every_alert_about_a_named_world_is_true(world: World) -> None:
             nayatel(Block(0, 2700, Method.NXDOMAIN), faults=(Fault(-50, 850),)),
         ),
         turns=15,
+    ),
+    code="en",
+)
+@example(
+    world=World(
+        name="blocked, then nobody watches, and not even a control shows that time passes",
+        networks=(
+            ptcl(
+                Block(0, 4590, Method.HIJACK),
+                faults=(Fault(4750, 8950, Trouble.UNWATCHED),),
+            ),
+        ),
+        turns=30,
+        seen_at=(4,),
+        controls=False,
     ),
     code="en",
 )

@@ -197,6 +197,15 @@ NAMED: tuple[World, ...] = (
         seen_at=(16,),
     ),
     World(
+        name="blocked, and the only vantage lost from sight",
+        networks=(
+            ptcl(blocked(7.4, method=Method.HIJACK), faults=(fault(Trouble.UNWATCHED, 18),)),
+        ),
+        turns=32,
+        seen_at=(16, 24),
+        controls=False,
+    ),
+    World(
         name="the clock goes forward",
         networks=(ptcl(blocked(7.4, 30.4)), jazz()),
         turns=44,

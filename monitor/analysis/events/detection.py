@@ -1,6 +1,7 @@
 """Results, cycle by cycle → events. A pure fold: a book goes in, a new book comes out.
 
-Any vantage's report shows that time has passed: what nobody measures any more is unobserved then.
+Any vantage's report shows that time has passed, and so does a clock (`pass_time`): what nobody
+measures any more is unobserved then.
 
 Three kinds of timelines are kept: every platform in every country (`confirmation`), the
 vantages themselves (`shutdowns`), and every platform worldwide (`outage`). Items are folded by the
@@ -172,6 +173,13 @@ def note_controls(
     return taken.step()
 
 
+def pass_time(book: EventBook, now: datetime, settings: EventSettings) -> Step:
+    """What is known at a later moment (UTC), though nobody reported anything."""
+    taken = _Taking(book, settings, LATENESS)
+    taken.pass_time(now)
+    return taken.step()
+
+
 class Rebuild:
     """Folds one platform in one country anew, from its whole history or from an earlier state."""
 
@@ -308,12 +316,15 @@ class _Taking:
         self._vantages = self._insert(
             VANTAGES_KEY, self._vantages, key, health, self._take_health, most
         )
+        self.pass_time(health.at)
+
+    def pass_time(self, now: datetime) -> None:
         for place in sorted(self._going_on):
             timeline = self._places[place]
-            state, changes = confirmation.pass_time(timeline.current, health.at, self._settings)
+            state, changes = confirmation.pass_time(timeline.current, now, self._settings)
             if changes:
                 self.put(place, msgspec.structs.replace(timeline, current=state))
-                self._log_changes(changes, health.at)
+                self._log_changes(changes, now)
 
     def controls(
         self, compared: Iterable[DifferingControl], watched: Collection[str], at: datetime

@@ -13,6 +13,7 @@ from monitor.config.settings import Settings
 from monitor.metrics.publisher import Publisher
 from monitor.recording.recorder import Recorder
 from probes.vantage import VantagePoint, VantageRole
+from storage.store import StorageError
 from storage.values.checkpoint import Checkpoint
 from storage.values.cycle import Cycle
 from storage.values.outbox import Notice
@@ -60,7 +61,7 @@ class CountingStore(MemoryStore):
 
     async def save(
         self,
-        cycle: Cycle,
+        cycle: Cycle | None,
         events: Sequence[Event] = (),
         log: Sequence[EventLogEntry] = (),
         checkpoints: Sequence[Checkpoint] = (),
@@ -167,6 +168,81 @@ async def test_states_are_stored_when_they_moved_on() -> None:
     assert store.written[0] == 3
     assert sum(store.written[1:120]) == 0
     assert 0 < sum(store.written[120:]) <= 3 * 60 / 5 + 3
+
+
+async def test_time_passes_without_any_cycle() -> None:
+    """When the only vantage is silent, its event is unobserved after half an hour, wherever it is
+    read, and a restart knows it. The next cycle that finds the block goes on with it."""
+    store = MemoryStore()
+    await store.open()
+    process = await recorder(store)
+    for number, letter in enumerate("..BBB"):
+        await process.record(cycle(letter, number))
+    await process.pass_time(at(4) + timedelta(minutes=29))
+    (event,) = (await blocks(store)).values()
+    assert event.state is EventState.CONFIRMED
+    await process.pass_time(at(4) + timedelta(minutes=40))
+    await process.pass_time(at(4) + timedelta(minutes=41))
+    (event,) = (await blocks(store)).values()
+    assert event.state is EventState.UNOBSERVED
+    assert [one.unobserved for one in event.networks] == [True]
+    log = await flat(store.event_log(event.id))
+    assert [one.change for one in log].count("unobserved") == 1
+    assert log[-1].at == at(4) + timedelta(minutes=40)
+    process = await recorder(store)
+    assert [one.state for one in process.book.active] == [EventState.UNOBSERVED]
+    await process.record(cycle("B", 20))
+    (event,) = (await blocks(store)).values()
+    assert event.state is EventState.CONFIRMED
+    again = await flat(store.event_log(event.id))
+    assert [one.sequence for one in again] == list(range(1, len(again) + 1))
+
+
+class FailingStore(MemoryStore):
+    """A store that fails while it is told to."""
+
+    failing = False
+
+    async def save(
+        self,
+        cycle: Cycle | None,
+        events: Sequence[Event] = (),
+        log: Sequence[EventLogEntry] = (),
+        checkpoints: Sequence[Checkpoint] = (),
+        notices: Sequence[Notice] = (),
+    ) -> None:
+        """As every store does, or not at all."""
+        if self.failing:
+            raise StorageError("the disk is full")
+        await super().save(cycle, events, log, checkpoints, notices)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+async def test_what_time_changed_is_stored_later_where_the_store_fails(keep: bool) -> None:
+    """With the next cycle; a collector gives the lead up instead, and the next one detects it."""
+    store = FailingStore()
+    await store.open()
+    publisher = Publisher(SETTINGS.vantages, SETTINGS.catalog, lambda: at(0))
+    process = Recorder(SETTINGS, store, publisher, now=lambda: at(0), keep=keep)
+    for number, letter in enumerate("..BBB"):
+        await process.record(cycle(letter, number))
+    store.failing = True
+    moment = at(4) + timedelta(hours=1)
+    if keep:
+        await process.pass_time(moment)
+    else:
+        with pytest.raises(StorageError):
+            await process.pass_time(moment)
+        process = Recorder(SETTINGS, store, publisher, now=lambda: at(0), keep=keep)
+        await process.restore()
+    store.failing = False
+    if not keep:
+        await process.pass_time(moment)
+    await process.record(cycle("?", 20))
+    (event,) = (await blocks(store)).values()
+    log = await flat(store.event_log(event.id))
+    assert [one.change for one in log].count("unobserved") == 1
+    assert event.state is EventState.UNOBSERVED
 
 
 async def test_the_end_of_an_event_is_shown_after_a_restart_too() -> None:
