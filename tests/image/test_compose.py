@@ -25,8 +25,10 @@ def mounts(service: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def test_the_four_services_are_there() -> None:
-    """shutwatch, Prometheus, Alertmanager and Grafana, and nothing else."""
-    assert list(SERVICES) == ["shutwatch", "prometheus", "alertmanager", "grafana"]
+    """shutwatch, Prometheus, Alertmanager and Grafana; what is in front only when asked for."""
+    usual = [name for name, service in SERVICES.items() if "profiles" not in service]
+    assert usual == ["shutwatch", "prometheus", "alertmanager", "grafana"]
+    assert SERVICES["front"]["profiles"] == ["front"]
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -38,8 +40,10 @@ def test_each_is_confined(name: str) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["restart"] == "unless-stopped"
     assert service["pids_limit"] > 0
-    powers = {"privileged", "cap_add", "network_mode", "pid", "ipc", "devices", "userns_mode"}
+    powers = {"privileged", "network_mode", "pid", "ipc", "devices", "userns_mode"}
     assert not powers & set(service)
+    allowed = ["NET_BIND_SERVICE"] if name == "front" else []
+    assert service.get("cap_add", []) == allowed
     assert service.get("user", "") not in ("root", "0")
 
 
@@ -60,18 +64,21 @@ def test_each_tells_whether_it_is_healthy(name: str) -> None:
     assert {"interval", "timeout", "start_period"} <= set(check)
 
 
-def test_only_grafana_listens_to_others() -> None:
-    """Every port but Grafana's is bound to this machine's own address."""
+def test_only_grafana_and_the_front_listen_to_others() -> None:
+    """Every other port is bound to this machine's own address; Grafana's can be."""
     outside = {
         name: [port for port in service["ports"] if not port.startswith("127.0.0.1:")]
         for name, service in SERVICES.items()
     }
-    assert {name for name, ports in outside.items() if ports} == {"grafana"}
+    assert outside.pop("grafana") == ["${GRAFANA_AT:-0.0.0.0}:3000:3000"]
+    assert outside.pop("front") == ["80:80", "443:443"]
+    assert not any(outside.values())
     assert all(SERVICES[name]["ports"] for name in SERVICES)
 
 
 def test_neighbours_meet_only_whom_they_need() -> None:
-    """Grafana reaches Prometheus alone: neither the monitor nor Alertmanager."""
+    """Grafana reaches Prometheus alone: neither the monitor nor Alertmanager. What is in front
+    reaches the two that it shows."""
     together = {
         frozenset({one, other})
         for one in SERVICES
@@ -79,7 +86,8 @@ def test_neighbours_meet_only_whom_they_need() -> None:
         if one != other and set(SERVICES[one]["networks"]) & set(SERVICES[other]["networks"])
     }
     assert together == {
-        frozenset({"prometheus", name}) for name in ("shutwatch", "alertmanager", "grafana")
+        *(frozenset({"prometheus", name}) for name in ("shutwatch", "alertmanager", "grafana")),
+        *(frozenset({"front", name}) for name in ("shutwatch", "grafana")),
     }
     used = {network for service in SERVICES.values() for network in service["networks"]}
     assert used == set(COMPOSE["networks"])
@@ -157,6 +165,20 @@ def test_prometheus_scrapes_with_the_token_and_alerts() -> None:
     assert set(config["rule_files"]) <= targets
     (group,) = config["alerting"]["alertmanagers"]
     assert group["static_configs"] == [{"targets": ["alertmanager:9093"]}]
+
+
+def test_the_front_shows_page_and_grafana() -> None:
+    """Both by a name of their own, from where shutwatch believes what is said of readers; nothing
+    is logged."""
+    text = (FOLDER / "Caddyfile").read_text("utf-8")
+    shown = re.findall(r"^\{\$(\w+)\} \{\n\treverse_proxy (\S+)\n\}", text, re.M)
+    assert shown == [("SHUTWATCH_NAME", "shutwatch:10100"), ("GRAFANA_NAME", "grafana:3000")]
+    assert {name for name, _ in shown} == set(SERVICES["front"]["environment"])
+    assert "log" not in text.replace("access log", "")
+    (network,) = COMPOSE["networks"]["front_page"]["ipam"]["config"]
+    for example in ("shutwatch.example.toml", "collector.example.toml"):
+        read = tomllib.loads((FOLDER / example).read_text("utf-8"))
+        assert network["subnet"] in read["server"]["proxies"]
 
 
 @pytest.mark.prometheus
