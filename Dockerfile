@@ -4,8 +4,8 @@ ARG BASE=docker.io/library/python:3.13-slim-trixie
 FROM ${BASE} AS build
 WORKDIR /src
 RUN python -m venv /opt/shutwatch
-COPY requirements/release.lock requirements/run.lock requirements/
-RUN /opt/shutwatch/bin/pip install --no-cache-dir --require-hashes -r requirements/run.lock \
+COPY requirements/release.lock requirements/full.lock requirements/
+RUN /opt/shutwatch/bin/pip install --no-cache-dir --require-hashes -r requirements/full.lock \
  && python -m venv /opt/build \
  && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/release.lock
 COPY pyproject.toml mkdocs.yml README.md LICENSE ./

@@ -55,12 +55,17 @@ pythons: ## unit tests with each supported Python that is here
 	  $(MAKE) test VENV=.venv-$$version PYTHON=python$$version ARGS="tests/unit $(ARGS)" || exit; \
 	done
 
+LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate
+# What `make run` uses: archives need 240 MB more, and few have any.
+EXTRAS = notify report spreadsheet
+
 lock: $(VENV)/.dev ## pin every dependency again, with hashes
 	$(BIN)/python -m pip install -q uv
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate --all-extras pyproject.toml -o requirements/run.lock
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate -c requirements/build.lock requirements/release.in requirements/build.in -o requirements/release.lock
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate -c requirements/run.lock requirements/agent.in -o requirements/agent.lock
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate --all-extras --group dev -c requirements/run.lock pyproject.toml -o requirements/dev.lock
+	$(LOCK) --all-extras pyproject.toml -o requirements/full.lock
+	$(LOCK) -c requirements/full.lock $(addprefix --extra ,$(EXTRAS)) pyproject.toml -o requirements/run.lock
+	$(LOCK) -c requirements/build.lock requirements/release.in requirements/build.in -o requirements/release.lock
+	$(LOCK) -c requirements/full.lock requirements/agent.in -o requirements/agent.lock
+	$(LOCK) --all-extras --group dev -c requirements/full.lock pyproject.toml -o requirements/dev.lock
 
 images: ## pin the images of Dockerfile and compose files by content, as the registry has them now
 	sh requirements/pin-images.sh
@@ -84,13 +89,15 @@ clean: ## remove the environment and caches
 $(VENV)/bin/pip:
 	@test -n "$(PYTHON)" || { echo "shutwatch needs Python 3.11 or newer: apt-get install python3" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || sh requirements/ensure-venv.sh $(PYTHON)
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: $(VENV)/bin/pip requirements/run.lock requirements/build.lock pyproject.toml
-	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/build.lock -r requirements/run.lock
-	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "Installing shutwatch and its libraries into $(VENV): 400 MB, a minute or two, only this once"
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/build.lock -r requirements/run.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.lock
-	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@echo "Installing what developers need besides: 600 MB, only this once"
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@touch $@

@@ -25,7 +25,7 @@ mkdir -p "$libraries" "$root/DEBIAN" "$root/etc/shutwatch" "$root/usr/bin" "$roo
   "$root/usr/share/man/man1" "$root/usr/share/zsh/vendor-completions"
 "$python" -m hatchling build -t wheel -d "$work" >"$work/said" 2>&1 || stop "$(cat "$work/said")"
 "$python" -m pip install -q --disable-pip-version-check --no-compile --require-hashes --target "$libraries" \
-  -r requirements/run.lock >"$work/said" 2>&1 || stop "$(cat "$work/said")"
+  -r requirements/full.lock >"$work/said" 2>&1 || stop "$(cat "$work/said")"
 # Unpacked, not installed: pip would note the path of this folder.
 "$python" -m zipfile -e "$work"/*.whl "$libraries"
 rm -rf "$libraries/bin"

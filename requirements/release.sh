@@ -31,7 +31,7 @@ umask 022
 (cd "$work/source" && "$python" -m hatchling build -d "$work/out") >"$work/said" 2>&1 ||
   stop "$(cat "$work/said")"
 version=$("$python" -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["project"]["version"])')
-"$python" -m cyclonedx_py requirements requirements/run.lock --pyproject pyproject.toml \
+"$python" -m cyclonedx_py requirements requirements/full.lock --pyproject pyproject.toml \
   --output-reproducible --of JSON -o "$work/out/shutwatch-$version.cdx.json" 2>"$work/said" ||
   stop "$(cat "$work/said")"
 "$python" requirements/release_notes.py "$work/source/CHANGELOG.md" "$version" >"$work/out/NOTES-$version.md" 2>"$work/said" ||
