@@ -26,6 +26,7 @@ from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.no_rows import why_no_rows
 from monitor.export.ooni_lines import write_ooni
 from monitor.export.parquet import MissingExtraError, write_parquet
+from monitor.export.stop import write_stop
 from monitor.export.xlsx import TooManyRowsError, write_xlsx
 from monitor.wording.no_rows import no_rows_text
 from monitor.wording.words import words_in
@@ -221,6 +222,31 @@ def ooni(
     _report(rows, "measurements")
     if not rows:
         _explain(settings, Kind.MEASUREMENTS, selection)
+
+
+@app.command()
+def stop(
+    since: Since = "",
+    until: Until = "",
+    country: Country = "",
+    platform: Platform = "",
+    output: OutputOption = STANDARD_OUTPUT,
+    config: ConfigOption = None,
+) -> None:
+    """Export confirmed events in the columns of Access Now's STOP data set, as CSV."""
+    settings = load_settings(config)
+    filters = Filters(since=since, until=until, country=country, platform=platform)
+    selection = selection_of(settings, filters)
+    reader = Reader(titles=platform_titles(settings))
+
+    async def write(store: Store, out: BinaryIO) -> int:
+        with csv_text(out) as text:
+            return await write_stop(store, selection, text, reader)
+
+    rows = _export(settings, output, write)
+    _report(rows, "stretches of confirmed events")
+    if not rows:
+        _explain(settings, Kind.EVENTS, selection)
 
 
 @app.command()

@@ -216,6 +216,7 @@ NO_LISTING = {
         "agent resume",
     ),
     *("agent wipe", "export csv", "export parquet", "export xlsx", "export ooni"),
+    "export stop",
     *("export package", "export dictionary", "report countersign", "report stamp"),
     *("event review", "annotate import", "annotate remove", "sign offline-key"),
     *("sign signing-key", "sign catalog", "db backup", "db restore", "db archive"),

@@ -1,0 +1,170 @@
+"""Confirmed events as rows of STOP: its columns, and no word that no measurement shows."""
+
+import asyncio
+import csv
+import io
+from pathlib import Path
+
+import msgspec
+from typer.testing import CliRunner
+
+from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus, Stretch
+from monitor.cli.main import app
+from monitor.export.for_people import Reader
+from monitor.export.stop import COLUMNS, UNKNOWN, write_stop
+from storage.open_store import sql_store
+from storage.values.selection import Selection
+from tests.contract.cycles import at, cycle, event
+from tests.worlds.memory_store import MemoryStore
+
+EVERYTHING = Selection()
+READER = Reader(titles={"x": "X", "signal": "Signal"})
+DAY = 86400.0
+
+
+def confirmed(name: str, *stretches: Stretch, **changes: object) -> Event:
+    """A confirmed event with these stretches on PTCL."""
+    ptcl = NetworkStatus(
+        asn=17557, network="PTCL", affected=True, blocked_now=False, stretches=stretches
+    )
+    other = NetworkStatus(asn=9541, network="Cyber", affected=False, blocked_now=False)
+    made = msgspec.structs.replace(
+        event(name, state=EventState.CONFIRMED),
+        confirmed_at=at(600),
+        networks=(other, ptcl),
+        onset_earliest=stretches[0].onset_earliest if stretches else None,
+        onset_latest=stretches[0].onset_latest if stretches else at(300),
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def stretch(start: float, end: float | None = None, earliest: float | None = None) -> Stretch:
+    """Seconds from START."""
+    return Stretch(
+        onset_earliest=at(start - 60 if earliest is None else earliest),
+        onset_latest=at(start),
+        end_earliest=None if end is None else at(end - 60),
+        end_latest=None if end is None else at(end),
+    )
+
+
+async def rows(*events: Event, selection: Selection = EVERYTHING) -> list[dict[str, str]]:
+    """What is written of these."""
+    store = MemoryStore()
+    await store.open()
+    await store.save(cycle(1), list(events))
+    out = io.StringIO()
+    count = await write_stop(store, selection, out, READER)
+    await store.close()
+    out.seek(0)
+    found = list(csv.DictReader(out))
+    assert len(found) == count
+    return found
+
+
+async def test_a_row_has_what_was_measured_and_says_unknown_of_the_rest() -> None:
+    """START is noon UTC, five in the afternoon in Pakistan."""
+    (row,) = await rows(confirmed("e", stretch(300)))
+    assert list(row) == list(COLUMNS)
+    assert len(row) == 45
+    known = {name: value for name, value in row.items() if value not in ("", UNKNOWN)}
+    assert known == {
+        "start_date_type": "Actual",
+        "start_date": "2024-02-17",
+        "country": "Pakistan",
+        "geo_scope": "Not sure",
+        "shutdown_type": "Shutdown",
+        "shutdown_extent": "Service-based",
+        "info_source": "Other",
+        "shutdown_status": "Ongoing",
+        "twitter_affected": "Yes",
+        "telcos_involved": "PTCL (AS17557)",
+        "event": row["event"],
+    }
+    assert row["event"].startswith("X ")
+    assert {row[name] for name in ("ordered_by", "gov_ack", "whatsapp_affected")} == {UNKNOWN}
+
+
+async def test_each_stretch_is_a_row_with_its_own_days() -> None:
+    """Of what came back nothing is said to have lasted in between."""
+    over = msgspec.structs.replace
+    two = confirmed("e", stretch(300, 1.5 * DAY), stretch(9 * DAY, 11 * DAY))
+    ended = over(
+        two, state=EventState.ENDED, end_earliest=at(11 * DAY - 60), end_latest=at(11 * DAY)
+    )
+    found = await rows(ended)
+    assert [(r["start_date"], r["end_date"], r["duration"]) for r in found] == [
+        ("2024-02-17", "2024-02-19", "3"),
+        ("2024-02-26", "2024-02-28", "3"),
+    ]
+    assert [row["shutdown_status"] for row in found] == ["Ended", "Ended"]
+
+
+async def test_an_end_that_nobody_saw_is_unknown() -> None:
+    """And so is whether it goes on where nobody measures any more."""
+    unobserved = confirmed("e", stretch(300), state=EventState.UNOBSERVED)
+    unseen = confirmed("f", stretch(300), state=EventState.ENDED, end_earliest=at(900))
+    for one in (unobserved, unseen):
+        (row,) = await rows(one)
+        assert (row["shutdown_status"], row["end_date"], row["duration"]) == (UNKNOWN, "", "")
+
+
+async def test_how_and_what() -> None:
+    """Throttling, a service without a column, the whole network, and a start on an unknown day."""
+    found = await rows(
+        confirmed("a", stretch(300), methods=("throttling.rate",)),
+        confirmed("b", stretch(400), methods=("throttling.rate", "tls.reset"), platform="signal"),
+        confirmed("c", kind=EventKind.SHUTDOWN, platform="", methods=(), onset_latest=at(500)),
+        confirmed("d", stretch(DAY, earliest=0), platform="telegram"),
+    )
+    by_start = {row["event"]: row for row in found}
+    assert len(by_start) == 4
+    assert [row["shutdown_type"] for row in found] == [
+        "Throttle",
+        "Shutdown, Throttle",
+        "Shutdown",
+        "Shutdown",
+    ]
+    assert [row["other_affected"] for row in found] == ["", "Signal", "", ""]
+    assert [row["shutdown_extent"] for row in found][2] == "Full network"
+    assert found[3]["start_date_type"] == "Estimated"
+    assert found[3]["telegram_affected"] == "Yes"
+
+
+async def test_what_is_only_suspected_or_no_shutdown_has_no_row() -> None:
+    """Nor what was withdrawn."""
+    assert not await rows(
+        event("a"),
+        confirmed("b", stretch(300), state=EventState.WITHDRAWN),
+        confirmed("c", stretch(300), state=EventState.SUSPECTED),
+        confirmed("d", kind=EventKind.OUTAGE, country=""),
+        confirmed("e", kind=EventKind.VANTAGE_SILENT, platform="", vantage="khi"),
+    )
+
+
+async def test_it_is_selected_like_the_rest() -> None:
+    """By country and platform."""
+    both = (confirmed("a", stretch(300)), confirmed("b", stretch(300), platform="telegram"))
+    (row,) = await rows(*both, selection=Selection(platform="telegram"))
+    assert row["telegram_affected"] == "Yes"
+
+
+async def _made(url: str) -> None:
+    store = sql_store(url)
+    await store.open()
+    await store.close()
+
+
+def test_the_command_says_that_there_is_nothing(tmp_path: Path) -> None:
+    """And what the absence is worth."""
+    config = tmp_path / "shutwatch.toml"
+    config.write_text(
+        f'database = "sqlite:///{tmp_path}/s.db"\n[[vantage]]\nid = "here"\ncountry = "PK"\n'
+    )
+    asyncio.run(_made(f"sqlite:///{tmp_path}/s.db"))
+    out = tmp_path / "stop.csv"
+    done = CliRunner().invoke(app, ["export", "stop", "--config", str(config), "-o", str(out)])
+    assert done.exit_code == 0, done.output
+    assert out.read_text().splitlines() == [",".join(COLUMNS)]
+    assert "0 stretches of confirmed events" in done.stderr
+    assert "Not watched" in done.stderr
