@@ -273,8 +273,8 @@ the rules for events.
 
 """
 _SENSITIVITY = """Noise *as assumed* with one difference: a family ten times as often or as long, or
-one that the assumptions leave out. The goal is 0.02 confirmed events a year in every row. With [`[events]
-agreement`](config.md#events) of two, one vantage alone never confirms.
+one that the assumptions leave out. The goal is 0.02 confirmed events a year in every row. With
+[`[events] agreement`](config.md#events) of two, one vantage alone never confirms.
 
 """
 _ASSUMED = """Rates are of each vantage, of each control, or for outages of the platform; lengths
