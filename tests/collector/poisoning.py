@@ -822,11 +822,8 @@ Page, API, CSV files, reports and messages show the weight, how much is needed, 
 more.
 
 """
-_SEEN = (
-    "| who is hostile | who else measures | the platform is | block | outage | list of sites"
-    " | controls noted |"
-)
-_RULE = "|---|---|---|---|---|---|---|"
+_SEEN = "| who is hostile | who else measures | the platform is | events | controls noted |"
+_RULE = "|---|---|---|---|---|"
 
 
 def document() -> str:
@@ -849,7 +846,9 @@ def _table(stories: Sequence[Story]) -> str:
 
 def _row(story: Story) -> str:
     made = story.outcome
-    cells = (story.hostile, story.beside, story.truth, made.block, made.outage, made.allowlist)
+    kinds = {"block": made.block, "outage": made.outage, "list of sites": made.allowlist}
+    events = ", ".join(f"{kind} {state}" for kind, state in kinds.items() if state != "none")
+    cells = (story.hostile, story.beside, story.truth, events or "none")
     return f"| {' | '.join(cells)} | {made.differing} |"
 
 
