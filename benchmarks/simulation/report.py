@@ -248,64 +248,55 @@ _HEAD = """# How good the detection is
 
     .venv/bin/python {command}
 
-writes this document. It simulates countries whose networks are measured every five minutes with the
-fast lane, under noise and under blocks. Measurements are simulated; the rules, the sequential test
-(`monitor.analysis.events.sequential_test`) and the events are the real ones. All detectors get the
-same seeds. Cycles start as the schedule has them, with jitter, and are judged after as long as real
-cycles take when X is dropped, silenced by name, cut off, or works. The short test between two
-cycles measures at once what does not answer.
+writes this page. It simulates countries whose networks are measured every five minutes with the
+fast lane, with noise and blocks. Measurements are simulated; rules, sequential test and events are
+the real ones. All detectors get the same seeds. Cycles start on the real schedule and take as long
+as real ones. The short test between two cycles is included.
 """
-_BLOCKS = """Each among noise. *Confirmed*: an event was confirmed before the block's first stretch
-was over, or ten minutes after; a miss counts as infinite delay. *Onset off by*: how far the latest
-bound of the onset is from the truth. *Events*: how many confirmed events one block became.
+_BLOCKS = """*Confirmed*: before the block's first stretch was over, or ten minutes after; a miss
+counts as infinite delay. *Onset off by*: distance of the onset's latest bound from the truth.
+*Events*: confirmed events for one block.
 
 """
-_RIVALS = """All full blocks of half an hour or more. The other detectors get one cycle in five
-minutes of the same verdicts, without a fast lane; any verdict of a block is a failure to them.
-OONI's CUSUM rule follows its description (two-sided, per country × network × domain, on hourly
-medians of the score, mu0 0, mu1 0.7, h 3.5), **on our data**: it is not their system, which has
-other measurements, nor a judgement of it. Alarms of a country's networks are merged into one event
-for them, confirmed when it opens.
+_RIVALS = """Full blocks of half an hour or more. The other detectors get the same verdicts, one
+cycle in five minutes, no fast lane; any verdict of a block is a failure to them. OONI's CUSUM rule
+follows its description (two-sided, per country × network × domain, hourly medians of the score,
+mu0 0, mu1 0.7, h 3.5), **on our data**: OONI's own system has other measurements, and this does not
+judge it. Their alarms of a country's networks are one event, confirmed when it opens.
 
 """
-_FALSE = """Country × platform years without a block, three networks each, with the Poisson 95 %
-upper bound in brackets. *Twice the noise* doubles every family's episodes. *Held out* adds families
-that were not used to set the test's weights, with seeds of their own. *Faults that last* adds those
-of [the lab](scenarios.md) that strike one platform for hours, once a month each, except a dead
-IPv6. *Sequential test alone* is `joint_score` of the networks, without the rules for events.
+_FALSE = """Country × platform years without a block, three networks each; in brackets the Poisson
+95 % upper bound. *Twice the noise* doubles every family's episodes. *Held out* adds families that
+did not set the test's weights. *Faults that last* adds those of [the lab](scenarios.md) that hit
+one platform for hours, once a month each, except a dead IPv6. *Sequential test alone* is without
+the rules for events.
 
 """
-_SENSITIVITY = """Years of noise *as assumed* with one difference: a family of episodes ten times as
-often or as long, or one that the assumptions leave out. All rows get the same seeds. The goal is
-0.02 confirmed events a year in every row. With [`[events] agreement`](config.md#events) of two, one
-vantage alone never confirms.
+_SENSITIVITY = """Noise *as assumed* with one difference: a family ten times as often or as long, or
+one that the assumptions leave out. The goal is 0.02 confirmed events a year in every row. With
+[`[events] agreement`](config.md#events) of two, one vantage alone never confirms.
 
 """
 _ASSUMED = """Rates are of each vantage, of each control, or for outages of the platform; lengths
-are log-normal. Of vantages {flaky:.0%} are flaky: their lines and uplinks fail {times:g} times as
-often. In {leaky:.0%} of cycles {leak:.0%} of measurements get past a filter. Networks block in
-these ways: {mix}.
+are log-normal. {flaky:.0%} of vantages are flaky: lines and uplinks fail {times:g} times as often.
+In {leaky:.0%} of cycles {leak:.0%} of measurements get past a filter. Networks block by {mix}.
 Where addresses are dropped, {shown:.0%} of networks let a neighbour answer or routers show how far
 packets get; {mistaken:.0%} of dead routes look the same.
 """
 _LIMITS = """
 ## What this does not show
 
-* Noise is as assumed. A named source gave the order of magnitude, not the figure; rates that nobody
-  published are ours. A rule that is quiet here may not be in the field.
-* A regional outage that spares every control looks like a block from outside; its rate above goes
-  straight into false alarms.
-* Blocks are clean: whole networks, one method at a time. Filters that act on some customers or some
-  servers of a pool are found later or not at all.
-* *Faults that last* come so often that two meet on one line. A device that opens TLS hides that the
-  platform answers at other addresses, so a dead cache behind it looks like a block: most suspected
-  events there are such pairs.
-* How many dead routes look like dropped addresses is a guess, and so is what follows for paths at
-  fault.
-* Transfers are not simulated: *throttled* cycles take the verdict of the rules on transfers once
-  the hourly measurement is due.
-* One platform (X, eight endpoints in four functions) stands for all. One with one function has less
-  to go by where follow-ups cannot be made.
-* Recovery is not scored.
-* The weights were set on the families *as assumed*; only *held out* is new.
+* **The field.** Named sources gave orders of magnitude; other rates, among them the share of dead
+  routes that look like dropped addresses, are our guesses.
+* **Regional outages** that spare every control look like blocks: their rate becomes false alarms.
+* **Partial blocks.** Simulated ones are whole networks, one method at a time. Filters on some
+  customers or servers are found later or not at all.
+* **Lone faults that last.** Here they are so frequent that two meet on one line: behind a device
+  that opens TLS a dead cache looks like a block. Most suspected events there are such pairs.
+* **Transfers.** *Throttled* cycles take the verdict of the rules once the hourly measurement is
+  due.
+* **Other platforms.** X (eight endpoints, four functions) stands for all; one with a single
+  function shows less.
+* **Recovery** is not scored.
+* **New noise**: the weights were set on the families *as assumed*; only *held out* is new.
 """

@@ -1,6 +1,6 @@
 """Every kind of forged or broken batch that is known, each with the reason it is refused for.
 
-docs/agents-api.md lists them in these words.
+docs/agents-api.md lists them in these words, by reason.
 """
 
 import gzip
@@ -160,27 +160,27 @@ _YEAR = timedelta(days=365)
 FORGED: dict[str, Forged] = {
     # -- who says so -----------------------------------------------------------------
     "stranger": Forged(
-        "signed by a key that nobody enrolled",
+        "an unenrolled key",
         Reason.UNKNOWN_KEY,
         lambda: good_request(key=OTHER_KEY),
     ),
     "unknown_vantage": Forged(
-        "for a vantage that does not exist",
+        "an unknown vantage",
         Reason.UNKNOWN_KEY,
         lambda: good_request(vantage="nowhere"),
     ),
     "another_vantages_key": Forged(
-        "for another vantage than the key was enrolled for",
+        "another vantage than the key's",
         Reason.UNKNOWN_KEY,
         lambda: good_request(vantage="lhe-zong", key=world.AGENT_KEY),
     ),
     "revoked": Forged(
-        "signed by a key that was revoked",
+        "a revoked key",
         Reason.REVOKED_KEY,
         lambda: good_request(key=world.REVOKED_KEY, vantage="isb-nayatel"),
     ),
     "claimed_key": Forged(
-        "naming the enrolled key, signed by another",
+        "an enrolled key named, signed by another",
         Reason.BAD_SIGNATURE,
         lambda: (
             {**good_request(key=OTHER_KEY)[0], KEY: good_request()[0][KEY]},
@@ -188,291 +188,279 @@ FORGED: dict[str, Forged] = {
         ),
     ),
     "tampered_body": Forged("one bit of the body changed", Reason.BAD_SIGNATURE, _tampered),
-    "swapped_body": Forged("with the body of another batch", Reason.BAD_SIGNATURE, _swapped),
+    "swapped_body": Forged("the body of another batch", Reason.BAD_SIGNATURE, _swapped),
     "changed_id": Forged(
-        "with another id than was signed",
+        "another id than signed",
         Reason.BAD_SIGNATURE,
         lambda: _header(REQUEST, new_id()),
     ),
     "changed_time": Forged(
-        "with another time of sending than was signed",
+        "another time of sending than signed",
         Reason.BAD_SIGNATURE,
         lambda: _header(SENT, time_text(NOW - timedelta(seconds=1))),
     ),
     "changed_encoding": Forged(
-        "with another encoding than was signed",
+        "another encoding than signed",
         Reason.BAD_SIGNATURE,
         lambda: _header("content-encoding", "zstd"),
     ),
-    "other_path": Forged("signed for another route", Reason.BAD_SIGNATURE, _other_path),
+    "other_path": Forged("another route than signed", Reason.BAD_SIGNATURE, _other_path),
     "no_signature": Forged(
-        "without a signature", Reason.MALFORMED, lambda: _header("shutwatch-signature", None)
+        "no signature", Reason.MALFORMED, lambda: _header("shutwatch-signature", None)
     ),
     "garbled_signature": Forged(
-        "with a signature that is none",
+        "a signature that is none",
         Reason.BAD_SIGNATURE,
         lambda: _header("shutwatch-signature", "AAAA"),
     ),
     "no_vantage": Forged(
-        "without the header of the vantage", Reason.MALFORMED, lambda: _header(VANTAGE, None)
+        "no header of the vantage", Reason.MALFORMED, lambda: _header(VANTAGE, None)
     ),
     "request_id": Forged(
-        "with an id that is no UUID", Reason.MALFORMED, lambda: good_request(identity="1")
+        "an id that is no UUID", Reason.MALFORMED, lambda: good_request(identity="1")
     ),
     "time_form": Forged(
-        "with a time of sending in another form",
+        "a time of sending in another form",
         Reason.BAD_SIGNATURE,
         lambda: _header(SENT, "2026-03-01T12:00:00+00:00"),
     ),
     # -- when ------------------------------------------------------------------------
     "stale": Forged(
-        "sent six minutes ago",
+        "a time of sending six minutes ago",
         Reason.STALE,
         lambda: good_request(sent_at=NOW - timedelta(minutes=6)),
     ),
     "sent_later": Forged(
-        "sent six minutes from now",
+        "a time of sending six minutes from now",
         Reason.FUTURE,
         lambda: good_request(sent_at=NOW + timedelta(minutes=6)),
     ),
     "future_cycle": Forged(
-        "about a cycle that ends three minutes from now",
+        "a cycle that ends three minutes from now",
         Reason.FUTURE,
         lambda: _at(NOW + timedelta(minutes=3)),
     ),
     "future_look": Forged(
-        "with a look that begins an hour from now",
+        "a measurement that begins an hour from now",
         Reason.FUTURE,
         lambda: _with(started_at=NOW + timedelta(hours=1)),
     ),
     "future_end": Forged(
-        "with a look that is said to last until tomorrow",
+        "a measurement that lasts until tomorrow",
         Reason.FUTURE,
         lambda: _with(duration=86000.0),
     ),
     "future_by_offset": Forged(
-        "whose offset puts it into the future",
+        "an offset into the future",
         Reason.FUTURE,
         lambda: _of(report(offset=3600.0)),
     ),
-    "too_old": Forged(
-        "about what is older than anything kept", Reason.TOO_OLD, lambda: _at(NOW - _YEAR)
-    ),
+    "too_old": Forged("a cycle older than anything kept", Reason.TOO_OLD, lambda: _at(NOW - _YEAR)),
     "old_look": Forged(
-        "with one look that is older than anything kept",
+        "a measurement older than anything kept",
         Reason.TOO_OLD,
         lambda: _with(started_at=NOW - _YEAR),
     ),
     "endless_offset": Forged(
-        "with an offset beyond all calendars",
+        "an offset beyond all calendars",
         Reason.MALFORMED,
         lambda: _set("reports.0.offset", 1e300),
     ),
     "no_zone": Forged(
-        "with a time without a zone",
+        "a time without a zone",
         Reason.MALFORMED,
         lambda: _set("reports.0.finished_at", "2026-03-01T11:59:00"),
     ),
     "ends_before_it_begins": Forged(
-        "about a cycle that ends before it begins",
+        "a cycle that ends before it begins",
         Reason.MALFORMED,
         lambda: _of(report(finished_at=NOW - timedelta(hours=1))),
     ),
     # -- about whom ------------------------------------------------------------------
     "batch_of_another": Forged(
-        "about another vantage", Reason.OTHER_VANTAGE, lambda: _of(vantage="lhe-zong")
+        "a cycle of another vantage", Reason.OTHER_VANTAGE, lambda: _of(vantage="lhe-zong")
     ),
     "look_of_another": Forged(
-        "with one look of another vantage",
+        "a measurement of another vantage",
         Reason.OTHER_VANTAGE,
         lambda: _with(vantage="lhe-zong"),
     ),
     "other_country": Forged(
-        "saying that it looks from another country",
+        "another country",
         Reason.OTHER_VANTAGE,
         lambda: _with(country="DE"),
     ),
-    "other_asn": Forged(
-        "saying that it looks from another AS", Reason.OTHER_VANTAGE, lambda: _with(asn=1)
-    ),
+    "other_asn": Forged("another AS number", Reason.OTHER_VANTAGE, lambda: _with(asn=1)),
     "other_network": Forged(
-        "saying that it looks from another network",
+        "another network",
         Reason.OTHER_VANTAGE,
         lambda: _with(network="Zong"),
     ),
     "made_control": Forged(
-        "making a control of a field vantage",
+        "a field vantage as control",
         Reason.OTHER_VANTAGE,
         lambda: _with(vantage_role="control"),
     ),
     "health_of_another": Forged(
-        "with the health of another vantage",
+        "the health of another vantage",
         Reason.OTHER_VANTAGE,
         lambda: _health(vantage="lhe-zong"),
     ),
     "control_look": Forged(
-        "with a control's look from a field vantage",
+        "a control's measurement from a field vantage",
         Reason.MALFORMED,
         lambda: _with(look=Purpose.CONTROL),
     ),
     "adhoc_look": Forged(
-        "with a look that was asked for by hand",
+        "a measurement asked for by hand",
         Reason.MALFORMED,
         lambda: _with(look=Purpose.ADHOC),
     ),
     # -- how much --------------------------------------------------------------------
     "oversize": Forged(
-        "more than 4 MiB as it is sent",
+        "more than 4 MiB as sent",
         Reason.OVERSIZE,
         lambda: request(b" " * (MOST_PACKED + 1), encoding="identity"),
     ),
-    "gzip_bomb": Forged(
-        "gzip that unpacks to more than 32 MiB", Reason.OVERSIZE, lambda: request(_BOMB)
-    ),
+    "gzip_bomb": Forged("gzip of more than 32 MiB", Reason.OVERSIZE, lambda: request(_BOMB)),
     "zstd_bomb": Forged(
-        "zstd that unpacks to more than 32 MiB",
+        "zstd of more than 32 MiB",
         Reason.OVERSIZE,
         lambda: _zstd(zstandard.compress(_BOMB)),
     ),
     "long_measurement": Forged(
-        "with one measurement of more than 2 MiB",
+        "a measurement of more than 2 MiB",
         Reason.MALFORMED,
         lambda: _with(observations=(http(body="x" * (2 * 2**20 + 1)),)),
     ),
     "many_observations": Forged(
-        "with more than 500 observations in one measurement",
+        "more than 500 observations in a measurement",
         Reason.MALFORMED,
         lambda: _with(observations=(dns(),) * 501),
     ),
     "many_reports": Forged(
-        "with more than 500 cycles",
+        "more than 500 cycles",
         Reason.MALFORMED,
         lambda: request(encode_batch(batch(*(report(0) for _ in range(501))))),
     ),
-    "no_reports": Forged("with no cycle at all", Reason.MALFORMED, lambda: _set("reports", [])),
+    "no_reports": Forged("no cycle", Reason.MALFORMED, lambda: _set("reports", [])),
     # -- in which form ---------------------------------------------------------------
-    "empty": Forged(
-        "with an empty body", Reason.MALFORMED, lambda: request(b"", encoding="identity")
-    ),
-    "not_json": Forged("that is no JSON", Reason.MALFORMED, lambda: request(b"cycle;verdict\n")),
+    "empty": Forged("an empty body", Reason.MALFORMED, lambda: request(b"", encoding="identity")),
+    "not_json": Forged("no JSON", Reason.MALFORMED, lambda: request(b"cycle;verdict\n")),
     "half_json": Forged(
-        "whose JSON ends in the middle",
+        "JSON cut off",
         Reason.MALFORMED,
         lambda: request(encode_batch(batch())[:-40]),
     ),
     "deep_json": Forged(
-        "nested a hundred thousand deep",
+        "JSON nested a hundred thousand deep",
         Reason.MALFORMED,
         lambda: request(b'{"reports":' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
     ),
-    "not_utf8": Forged(
-        "that is no UTF-8", Reason.MALFORMED, lambda: _replaced(b'"x"', b'"\xff\xfe"')
-    ),
+    "not_utf8": Forged("no UTF-8", Reason.MALFORMED, lambda: _replaced(b'"x"', b'"\xff\xfe"')),
     "lone_surrogate": Forged(
-        "with half a surrogate pair",
+        "half a surrogate pair",
         Reason.MALFORMED,
         lambda: _replaced(b'"x"', b'"\\ud800"'),
     ),
     "nul_in_a_name": Forged(
-        "with a NUL in a name", Reason.MALFORMED, lambda: _replaced(b'"x"', b'"x\\u0000"')
+        "a NUL in a name", Reason.MALFORMED, lambda: _replaced(b'"x"', b'"x\\u0000"')
     ),
     "other_encoding": Forged(
-        "packed in another way than gzip and zstd",
+        "another encoding than gzip and zstd",
         Reason.MALFORMED,
         lambda: request(encode_batch(batch()), encoding="br"),
     ),
-    "not_gzip": Forged(
-        "said to be gzip, which it is not", Reason.MALFORMED, lambda: _raw_gzip(b"{}")
-    ),
+    "not_gzip": Forged("gzip that is none", Reason.MALFORMED, lambda: _raw_gzip(b"{}")),
     "cut_gzip": Forged(
-        "gzip that ends in the middle",
+        "gzip cut off",
         Reason.MALFORMED,
         lambda: _raw_gzip(gzip.compress(encode_batch(batch()))[:-9]),
     ),
     "gzip_and_more": Forged(
-        "gzip with something behind its end",
+        "gzip with more behind its end",
         Reason.MALFORMED,
         lambda: _raw_gzip(gzip.compress(encode_batch(batch())) + b"more"),
     ),
     "cut_zstd": Forged(
-        "zstd that ends in the middle",
+        "zstd cut off",
         Reason.MALFORMED,
         lambda: _zstd(zstandard.compress(encode_batch(batch()))[:-9]),
     ),
     "zstd_and_more": Forged(
-        "zstd with something behind its end",
+        "zstd with more behind its end",
         Reason.MALFORMED,
         lambda: _zstd(zstandard.compress(encode_batch(batch())) + b"more"),
     ),
-    "format": Forged("of a format to come", Reason.MALFORMED, lambda: _of(format=FORMAT + 1)),
-    "first_format": Forged("of the first format", Reason.MALFORMED, lambda: _of(format=1)),
+    "format": Forged("a future format", Reason.MALFORMED, lambda: _of(format=FORMAT + 1)),
+    "first_format": Forged("the first format", Reason.MALFORMED, lambda: _of(format=1)),
     "missing_field": Forged(
-        "without a field that must be there",
+        "a missing field",
         Reason.MALFORMED,
         lambda: _altered(lambda document: document["reports"][0].pop("health")),
     ),
     "wrong_type": Forged(
-        "with text in place of a number",
+        "text in place of a number",
         Reason.MALFORMED,
         lambda: _set("reports.0.measurements.0.duration", "long"),
     ),
     "unknown_state": Forged(
-        "with a state of health that there is not",
+        "an unknown state of health",
         Reason.MALFORMED,
         lambda: _set("reports.0.health.state", "excellent"),
     ),
     "cycle_id": Forged(
-        "about a cycle whose id is no UUID",
+        "a cycle whose id is no UUID",
         Reason.MALFORMED,
         lambda: _of(report(cycle="cycle-1")),
     ),
     "measurement_id": Forged(
-        "with a look whose id is no UUID", Reason.MALFORMED, lambda: _with(id="look-1")
+        "a measurement whose id is no UUID", Reason.MALFORMED, lambda: _with(id="look-1")
     ),
-    "other_cycle": Forged("with a look of another cycle", Reason.MALFORMED, _other_cycle),
-    "look_twice": Forged("with one look twice", Reason.MALFORMED, _twice),
-    "cycle_twice": Forged("with one cycle twice", Reason.MALFORMED, _cycle_twice),
+    "other_cycle": Forged("a measurement of another cycle", Reason.MALFORMED, _other_cycle),
+    "look_twice": Forged("a measurement twice", Reason.MALFORMED, _twice),
+    "cycle_twice": Forged("a cycle twice", Reason.MALFORMED, _cycle_twice),
     "platform_name": Forged(
-        "about a platform with a name that could be no label",
+        "a platform name that is no label",
         Reason.MALFORMED,
         lambda: _with(platform="X (formerly Twitter)"),
     ),
     "long_endpoint": Forged(
-        "with an endpoint of more than 2,048 characters",
+        "an endpoint of more than 2,048 characters",
         Reason.MALFORMED,
         lambda: _with(endpoint="https://x.com/" + _long("a", 2048)),
     ),
     "unknown_failure": Forged(
-        "with a failure outside the vocabulary",
+        "an unknown failure",
         Reason.MALFORMED,
         lambda: _with(observations=(dns("a block, really"),)),
     ),
     "not_a_number": Forged(
-        "with NaN for a number",
+        "NaN",
         Reason.MALFORMED,
         lambda: _set("reports.0.measurements.0.duration", float("nan")),
     ),
     "infinite": Forged(
-        "with a number beyond all bounds",
+        "a number beyond all bounds",
         Reason.MALFORMED,
         lambda: _replaced(b'"duration":1.0', b'"duration":1e999'),
     ),
     "negative": Forged(
-        "with a look that took less than no time",
+        "a negative duration",
         Reason.MALFORMED,
         lambda: _with(duration=-1.0),
     ),
     "huge_integer": Forged(
-        "with an integer that no database holds",
+        "an integer too large for a database",
         Reason.MALFORMED,
         lambda: _set("reports.0.measurements.0.attempt", 10**30),
     ),
     "huge_health": Forged(
-        "with a count in its health that no database holds",
+        "a count in its health too large for a database",
         Reason.MALFORMED,
         lambda: _health(references_ok=2**70),
     ),
     "impossible_rate": Forged(
-        "with a chance above one", Reason.MALFORMED, lambda: _health(timeout_rate=2.0)
+        "a chance above one", Reason.MALFORMED, lambda: _health(timeout_rate=2.0)
     ),
 }

@@ -793,47 +793,37 @@ async def _outcome(store: CollectorStore) -> Outcome:
 
 _TOP = """# What hostile keys can do
 
-A collector judges what *agents* sign, and whoever holds an agent's key can sign what nobody
-measured. This page says what follows from that, with the default settings of a collector. Each
-row is a test: forged batches, signed with enrolled keys, go over HTTP to a real collector, which
-judges, detects and stores them (`tests/collector/test_poisoning.py`). This page is generated from
-those tests.
-
-`shutwatch run` measures from your own lines and trusts them. Nothing of this applies there.
+Whoever holds an agent's key can sign what nobody measured. This page shows what follows, with a
+collector's default settings. Each row is a test: forged batches go over HTTP to a real collector
+(`tests/collector/test_poisoning.py` generates this page). `shutwatch run` trusts its own lines;
+this does not apply there.
 
 ## The rules
 
-- **Weight.** An event is confirmed when those who find the platform blocked weigh [`[events]
-  agreement`](config.md#events): 2 at a collector. A known agent weighs 1, a vantage of the
-  collector's own configuration too.
+- **Weight.** Those who find a platform blocked confirm an event when they weigh [`[events]
+  agreement`](config.md#events), 2 at a collector. A known agent weighs 1, as does a vantage of the
+  collector's own. *Conclusive* evidence needs that weight too; a verdict keeps its own grade.
 - **One host, one network: one vote.** Agents of one network, or of one host by your label
-  (`vantage invite --host`), weigh as much as one. Two labels on one network weigh as two.
-- **New keys weigh a quarter** until their results have agreed with those of unrelated vantages
-  for [`[events] probation`](config.md#events), a week.
-- **A shutdown** is confirmed when the agents that fell silent weigh as much, and a confirmed block
-  that is over is suspected when it comes back, until those who say so do.
-- **Conclusive** is an event whose conclusive evidence weighs as much. A verdict keeps the grade
-  that its own measurements show.
-- **Controls vote.** The side that weighs more counts, if it weighs `agreement`. A control of the
-  collector's own configuration is enough by itself, outweighs one agent, and is never outvoted.
-  Where neither side counts, the rule is `control.unsettled`: a block is suspected, and never
-  confirmed.
-- **Speed** is compared by the collector's own controls, when an agent finds something slow.
-  Controls that are agents fetch nothing, so without an own control slowness makes no event.
-- **Controls are enrolled as such** (`--role control`). Nothing that an agent sends makes it one.
-- **A control that disagrees** with most others has an event of its own, `control_differs`, on the
-  page, in `shutwatch_circumstance_state` and in messages of routes that ask for it. With two
-  controls, both have one.
+  (`vantage invite --host`), weigh as one. Two labels on one network weigh as two.
+- **New keys weigh a quarter** until their results agreed with unrelated vantages for [`[events]
+  probation`](config.md#events), a week.
+- **A shutdown** needs that weight of silent agents. A confirmed block that comes back is suspected
+  until those who say so weigh enough.
+- **Controls vote.** The heavier side counts, if it weighs `agreement`. A control of the collector's
+  own outweighs one agent, suffices alone, and is never outvoted. If neither side counts
+  (`control.unsettled`), a block is suspected and never confirmed.
+- **Speed** is compared by the collector's own controls alone; without one, slowness makes no event.
+- **Controls are enrolled as such** (`--role control`); no batch makes one.
+- **A control that disagrees** with most others has its own event, `control_differs`, on the page,
+  in `shutwatch_circumstance_state` and in messages of routes that ask for it. With two controls,
+  both have one.
 
-The page of an event, the API, the CSV files, reports and messages show what those weigh who find
-it blocked, how much is needed, and why it is not more.
+Page, API, CSV files, reports and messages show the weight, how much is needed, and why it is not
+more.
 
 """
-_SEEN = (
-    "| who is hostile | who else measures | the platform is | block | outage | list of sites"
-    " | controls noted |"
-)
-_RULE = "|---|---|---|---|---|---|---|"
+_SEEN = "| who is hostile | who else measures | the platform is | events | controls noted |"
+_RULE = "|---|---|---|---|---|"
 
 
 def document() -> str:
@@ -844,8 +834,8 @@ def document() -> str:
         f"{_TOP}## What is prevented\n\n"
         "No single key makes a confirmed block, and no single control hides one.\n\n"
         f"{_table(prevented)}\n\n## What an attacker can still do\n\n"
-        "Two unrelated people who are patient are believed, as two honest ones are. And slowness"
-        " needs no\nattacker to stay unseen where the collector has no control of its own.\n\n"
+        "Two unrelated, patient people are believed, as two honest ones are. Slowness stays unseen"
+        " where\nthe collector has no control of its own.\n\n"
         f"{_table(limits)}\n"
     )
 
@@ -856,7 +846,9 @@ def _table(stories: Sequence[Story]) -> str:
 
 def _row(story: Story) -> str:
     made = story.outcome
-    cells = (story.hostile, story.beside, story.truth, made.block, made.outage, made.allowlist)
+    kinds = {"block": made.block, "outage": made.outage, "list of sites": made.allowlist}
+    events = ", ".join(f"{kind} {state}" for kind, state in kinds.items() if state != "none")
+    cells = (story.hostile, story.beside, story.truth, events or "none")
     return f"| {' | '.join(cells)} | {made.differing} |"
 
 

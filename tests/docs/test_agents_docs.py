@@ -43,9 +43,13 @@ def test_every_route_is_documented_and_every_documented_route_exists() -> None:
 
 
 def test_every_forged_batch_is_listed_with_its_reason() -> None:
-    """The list of what is tried is the list of what the tests try, in its order."""
-    told = re.findall(r"^\| ([^`|]+) \| `(\w+)` \|$", TEXT, re.M)
-    assert told == [(one.words, str(one.reason)) for one in FORGED.values()]
+    """The list of what is tried is the list of what the tests try, by reason, in its order."""
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|$", TEXT.split("## What is tried")[1], re.M)
+    told = {reason: words.split("; ") for reason, words in rows}
+    tried: dict[str, list[str]] = {}
+    for one in FORGED.values():
+        tried.setdefault(str(one.reason), []).append(one.words)
+    assert told == tried
 
 
 def test_every_reason_is_explained_with_its_status_and_what_an_agent_does() -> None:
