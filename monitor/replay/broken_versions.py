@@ -2,7 +2,8 @@
 
 A test that breaks is mended in a later version, and for months both are in use. Where, in the same
 week and network, most rows of one version fail and most rows of the others pass, no network blocks
-anything: a censor knows no versions.
+anything: a censor knows no versions. What is broken stays broken until it is seen to pass, for the
+last who use it have nobody beside them to compare with.
 """
 
 from collections.abc import Iterable
@@ -42,12 +43,18 @@ class BrokenVersions:
                 seen = network.setdefault(row.version, _Counts())
                 seen.failed += row.failed
                 seen.total += row.total
-        self._broken = {
-            (kind, version)
-            for kind, networks in counts.items()
-            for version in {version for network in networks.values() for version in network}
-            if _is_broken(version, networks.values())
-        }
+        self._broken: set[tuple[_Kind, str]] = set()
+        lasting: set[tuple[str, ...]] = set()
+        for kind, by_network in sorted(counts.items()):
+            networks = by_network.values()
+            for version in {version for network in networks for version in network}:
+                same = (*kind[:-1], version)
+                if _is_broken(version, networks):
+                    lasting.add(same)
+                elif _passes(version, networks):
+                    lasting.discard(same)
+                if same in lasting:
+                    self._broken.add((kind, version))
 
     def made(self, row: Row) -> bool:
         """Whether a broken version made this row, so that it shows nothing."""
@@ -56,6 +63,13 @@ class BrokenVersions:
 
 def _kind(row: Row) -> _Kind:
     return row.platform, row.part, row.test, (row.at - _EPOCH) // _WEEK
+
+
+def _passes(version: str, networks: Iterable[dict[str, _Counts]]) -> bool:
+    """Whether it passes on more networks than it fails on."""
+    seen = [one for network in networks if (one := network.get(version, _Counts())).total >= _FEW]
+    passing = sum(one.failed <= _HARDLY_ANY * one.total for one in seen)
+    return passing > sum(one.failed >= _MOST * one.total for one in seen)
 
 
 def _is_broken(version: str, networks: Iterable[dict[str, _Counts]]) -> bool:

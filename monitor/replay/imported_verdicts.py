@@ -37,7 +37,7 @@ from monitor.replay.two_sided_test import (
 )
 from probes.vantage import VantageRole
 
-RULES = "crowd.2"
+RULES = "crowd.3"
 """Version of the rules here and in `monitor.replay.two_sided_test`, stored in verdicts."""
 SAMPLE_SPAN = timedelta(minutes=15)
 """Rows of one network this close together count as one person's."""
@@ -337,15 +337,13 @@ class ImportedVerdicts:
         return found
 
     def _sample(self, group: SampleRows) -> Sample:
-        rows = group.rows
+        rows, silent = self._telling(group)
         failed = [row for row in rows if row.failed > 0]
-        country, platform, asn, part = group.key
+        _, platform, asn, _ = group.key
         nearby = self._nearby(group.key, group.until)
         unreliable = platform in UNRELIABLE
         related = unreliable and self._related(group.key, group.until)
-        works = platform not in PINNED or self._everywhere.works_elsewhere(
-            country, (platform, part), rows[0].at
-        )
+        works = platform not in PINNED or self._everywhere.works_elsewhere(rows[0])
         begun = self._begun.get(_place(group.key)) if nearby else None
         return Sample(
             at=rows[0].at,
@@ -355,7 +353,7 @@ class ImportedVerdicts:
             confirmed=sum(row.confirmed for row in rows),
             excuse=self._excuse(group),
             corroborated=works and (not unreliable or related),
-            silent=self._everywhere.silent((platform, part), rows[0].at),
+            silent=silent,
             odds=_NEARBY if unreliable and related else nearby,
             since=begun.at if begun else None,
             dated=begun is not None and begun.dated,
@@ -363,6 +361,11 @@ class ImportedVerdicts:
             measurement=(failed or rows)[0].uid,
             methods=tuple(dict.fromkeys(m for row in failed for m in row.methods if m)),
         )
+
+    def _telling(self, group: SampleRows) -> tuple[tuple[Row, ...], bool]:
+        """The rows that show something; all of them, and True, where none does."""
+        telling = tuple(row for row in group.rows if not self._everywhere.silent(row))
+        return telling or group.rows, not telling
 
     def _nearby(self, key: _Key, now: datetime) -> float:
         """Added log odds of a block, since other networks there block the platform: the more of

@@ -48,6 +48,8 @@ _LONE_AGAIN = timedelta(hours=12)
 """Time after which one network that was suspected beside others may confirm that alone."""
 _MOST_RECENT = 60
 """Samples kept to date a block by those of other networks."""
+_BAD_TIMES = 0.5
+"""Share of the ceiling that an excuse exceeds in times of which nothing is learned."""
 _MEMORY_SAMPLES = 400.0
 """Samples after which a stream's history begins to fade."""
 
@@ -381,8 +383,16 @@ def _gather(track: Track, sample: Sample, model: Model, against: float, acquitti
         confirmed=up > 0 and (track.confirmed or bool(sample.confirmed)),
         methods=tuple(dict.fromkeys((*track.methods, *sample.methods))) if up > 0 else (),
         recent=(*track.recent, (sample, against))[-_MOST_RECENT:] if up > 0 else (),
-        pending=(*track.pending, (sample.total, sample.failed))[-_PENDING:],
+        pending=_to_learn(track, sample, model),
     )
+
+
+def _to_learn(track: Track, sample: Sample, model: Model) -> tuple[tuple[int, float], ...]:
+    """What waits to be learned: this sample too, unless other platforms failed so much that its own
+    failures had an excuse. Such times are no habit: the excuse is there again when they are."""
+    if sample.excuse > _BAD_TIMES * model.ceiling:
+        return track.pending
+    return (*track.pending, (sample.total, sample.failed))[-_PENDING:]
 
 
 def _accuse(track: Track, sample: Sample) -> tuple[Track, tuple[Call, ...]]:

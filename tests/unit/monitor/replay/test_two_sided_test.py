@@ -146,6 +146,17 @@ def test_a_noisy_stream_is_learned_and_needs_more() -> None:
     assert noisy_after.up < quiet_after.up
 
 
+def test_bad_times_are_not_learned() -> None:
+    """What failed while other platforms failed as well is no habit: without that excuse the next
+    failure says as much as if it had never been."""
+    rng = random.Random(7)
+    noisy = [float(rng.random() < 0.1) for _ in range(2000)]
+    excused, _ = _run(_samples(*noisy, excuse=0.15))
+    assert base_rate(excused.history, MODEL) == base_rate(Track().history, MODEL)
+    hardly, _ = _run(_samples(*noisy, excuse=0.05))
+    assert base_rate(hardly.history, MODEL).mean > 0.07
+
+
 def test_an_excuse_stops_an_accusation_and_acquits_nobody() -> None:
     """Where everything else fails as much, nothing is called, neither blocked nor ok."""
     model = msgspec.structs.replace(MODEL, ceiling=0.5, blocked=ANY_SHARE, partly=ANY_SHARE)
