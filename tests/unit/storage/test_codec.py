@@ -1,6 +1,6 @@
 """Values to cells and back: for every value a type can hold, not only for those we thought of."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -18,10 +18,19 @@ from storage.values.codec import Codec
 from storage.values.reviews import Annotation, Review
 from storage.values.storable_text import storable
 from storage.values.times import Arrivals, text_time, time_text
+from tests.contract.cycles import AWKWARD
 from tests.properties import examples
 
-TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
-MOMENT = st.datetimes(timezones=st.just(UTC))
+TEXT = st.sampled_from(["", "x", AWKWARD]) | st.text(st.characters(codec="utf-8"), max_size=10)
+FIRST_DAY = datetime(1, 1, 1, tzinfo=UTC)
+MOMENT = st.builds(
+    lambda days, microseconds: FIRST_DAY + timedelta(days, microseconds=microseconds),
+    st.integers(0, date.max.toordinal() - 1),
+    st.sampled_from([0, 1, 86_399_999_999]) | st.integers(0, 86_399_999_999),
+)
+"""Any time there is; its year, month and so on, drawn one by one, would take four times as long."""
+MOST = 2
+"""Of what may be several: more hold nothing that two do not."""
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: TEXT,
     datetime: MOMENT,
@@ -41,9 +50,9 @@ def _field(hint: Any) -> st.SearchStrategy[Any]:
         return PLAIN[hint]
     origin, parts = get_origin(hint), get_args(hint)
     if origin is dict:
-        return st.dictionaries(*map(_field, parts), max_size=3)
+        return st.dictionaries(*map(_field, parts), max_size=MOST)
     if origin is tuple and parts[-1] is Ellipsis:
-        return st.lists(_field(parts[0]), max_size=3).map(tuple)
+        return st.lists(_field(parts[0]), max_size=MOST).map(tuple)
     if origin is tuple:
         return st.tuples(*map(_field, parts))
     if origin in (Union, UnionType):

@@ -116,17 +116,14 @@ SCALAR = st.one_of(
 )
 
 
-@st.composite
-def _list(draw: st.DrawFn, inner: st.SearchStrategy[str]) -> str:
-    entries = draw(st.lists(inner, max_size=3))
-    parts = [f"{draw(GAP)}{entry}{draw(GAP)}" for entry in entries]
-    return f"[{','.join(parts)}{draw(GAP)}]"
+def _list(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    entries = st.lists(st.tuples(GAP, inner, GAP).map("".join), max_size=3)
+    return st.builds(lambda parts, gap: f"[{','.join(parts)}{gap}]", entries, GAP)
 
 
-@st.composite
-def _inline(draw: st.DrawFn, inner: st.SearchStrategy[str]) -> str:
-    keys = draw(st.lists(KEY, max_size=3))
-    return "{" + ",".join(f" {key} = {draw(inner)}" for key in keys) + " }"
+def _inline(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    pairs = st.lists(st.tuples(KEY, inner).map(" = ".join), max_size=3)
+    return pairs.map(lambda pairs: "{" + ",".join(f" {pair}" for pair in pairs) + " }")
 
 
 VALUE = st.recursive(SCALAR, lambda inner: st.one_of(_list(inner), _inline(inner)), max_leaves=6)

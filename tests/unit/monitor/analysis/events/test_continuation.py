@@ -1,12 +1,10 @@
 """Events that go on as others, in the log and beside it."""
 
 from datetime import timedelta
-from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from monitor.analysis.events.continuation import (
     continuation_of,
@@ -25,6 +23,8 @@ from tests.properties import examples
 from tests.unit.monitor.analysis.events.test_events import (
     DEFAULTS,
     Told,
+    orders,
+    shuffled,
     stories,
     told,
     verdict,
@@ -163,14 +163,12 @@ def test_what_goes_on_as_what_never_was_is_gone() -> None:
     assert (line.event, line.detail) == ("a", "")
 
 
-@given(stories, st.randoms(use_true_random=False))
+@given(stories, orders)
 @settings(max_examples=examples(60), deadline=None)
-def test_both_sides_always_name_each_other(story: dict[str, str], random: Random) -> None:
+def test_both_sides_always_name_each_other(story: dict[str, str], order: int) -> None:
     """Whatever comes in whatever order, an event goes on as one that says so as well, and that
     there is; and where it leads to in the end is an event that stands."""
-    verdicts = whole(story)
-    random.shuffle(verdicts)
-    result = told(verdicts)
+    result = told(shuffled(whole(story), order))
     leads: dict[str, str] = {}
     for one in result.log:
         if other := continued_by(one):

@@ -10,6 +10,8 @@ that got through over QUIC, a control that was shown the same known words.
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
+from random import Random
 from typing import Any, cast
 
 import msgspec
@@ -130,6 +132,11 @@ WORDS = {
 }
 
 
+PATHS = st.sampled_from([[("A", V4)], [("A", V4), ("AAAA", V6)], [("A", V4), ("A", V4_OTHER)]])
+ENDS = st.sampled_from([(depth, word) for depth, words in WORDS.items() for word in words])
+"""How many layers work, and how the next one fails."""
+
+
 @st.composite
 def stories(draw: st.DrawFn) -> list[AnyObservation]:
     """A look that makes sense: each layer works until one fails, over one address or two.
@@ -137,11 +144,8 @@ def stories(draw: st.DrawFn) -> list[AnyObservation]:
     As the prober does, the page is asked for over one of them only.
     """
     seen: list[AnyObservation] = []
-    for rtype, address in draw(
-        st.sampled_from([[("A", V4)], [("A", V4), ("AAAA", V6)], [("A", V4), ("A", V4_OTHER)]])
-    ):
-        depth = draw(st.integers(0, 3))
-        failure = draw(st.sampled_from(WORDS[depth]))
+    for rtype, address in draw(PATHS):
+        depth, failure = draw(ENDS)
         at = [None] * depth + [failure]
         seen.append(dns(at[0], rtype=rtype, addresses=(address,)))
         asked = any(isinstance(o, HttpObservation) for o in seen)
@@ -149,6 +153,10 @@ def stories(draw: st.DrawFn) -> list[AnyObservation]:
         for make, wrong in zip(layers, at[1:], strict=False):
             seen.append(make(wrong, address=address))
     return seen
+
+
+SENSIBLE = stories()
+ANY_SEEN = st.one_of(SENSIBLE, SENSIBLE, st.lists(observations, max_size=6))
 
 
 def looks(
@@ -161,9 +169,7 @@ def looks(
 
     return st.builds(
         build,
-        stories()
-        if sensible
-        else st.one_of(stories(), stories(), st.lists(observations, max_size=6)),
+        SENSIBLE if sensible else ANY_SEEN,
         st.fixed_dictionaries(
             {
                 "reached": st.booleans()
@@ -193,83 +199,92 @@ OVER_UDP = [
     *("generic_timeout_error", "generic_timeout_error", "connection_refused"),
     *("network_unreachable", "ssl_unknown_authority", "unknown_failure: odd"),
 ]
-dialled = st.sampled_from([V4, V4, V6])
+DIALLED = [V4, V4, V6]
+dialled = st.sampled_from(DIALLED)
+
+
+def answers_to(reason: Reason, *seen: AnyObservation) -> st.SearchStrategy[AnyObservation]:
+    """Any of these as the answer to what is asked for that reason."""
+    return st.sampled_from([msgspec.structs.replace(one, reason=reason.value) for one in seen])
+
+
+HELLO = [None, *WORDS[2]]
+QUESTIONS = (
+    answers_to(
+        Reason.INNOCUOUS_SNI, *(tls(word, server_name="innocuous.example") for word in HELLO)
+    ),
+    answers_to(Reason.NAME_AGAIN, *map(tls, HELLO)),
+    answers_to(Reason.SNI_ELSEWHERE, *(tls(word, address=REFERENCE) for word in HELLO)),
+    answers_to(Reason.OPEN_RESOLVER, *map(dns, [None, *WORDS[0]])),
+    answers_to(Reason.HONEST_ADDRESS, *(tls(word, address=V4_OTHER) for word in HELLO)),
+    answers_to(
+        Reason.HTTP3, *(quic(word, address=address) for word in OVER_UDP for address in DIALLED)
+    ),
+    *(
+        answers_to(reason, *(dns(addresses=(address,)) for address in (V4, V4_OTHER)))
+        for reason in (Reason.OPEN_RESOLVER_TCP, Reason.DOH)
+    ),
+)
+ASKED = st.lists(st.integers(0, len(QUESTIONS) - 1), max_size=5)
+SECONDS = st.integers(0, 60).map(float)
 
 
 @st.composite
 def follow_ups(draw: st.DrawFn, endpoint: str) -> Measurement:
     """One round of follow-ups: any answers to the questions that are asked."""
-    wrong = draw(st.sampled_from([None, *WORDS[0]]))
-    hello = st.sampled_from([None, *WORDS[2]])
-    asked: list[tuple[Reason, AnyObservation]] = [
-        (Reason.INNOCUOUS_SNI, tls(draw(hello), server_name="innocuous.example")),
-        (Reason.NAME_AGAIN, tls(draw(hello))),
-        (Reason.SNI_ELSEWHERE, tls(draw(hello), address=REFERENCE)),
-        (Reason.OPEN_RESOLVER, dns(wrong)),
-        (Reason.HONEST_ADDRESS, tls(draw(hello), address=V4_OTHER)),
-        (Reason.HTTP3, quic(draw(st.sampled_from(OVER_UDP)), address=draw(dialled))),
-        *(
-            (reason, dns(addresses=(draw(st.sampled_from([V4, V4_OTHER])),)))
-            for reason in (Reason.OPEN_RESOLVER_TCP, Reason.DOH)
-        ),
-    ]
-    kept = draw(st.lists(st.sampled_from(asked), max_size=5))
+    asked = draw(ASKED)
+    seen = {number: draw(QUESTIONS[number]) for number in dict.fromkeys(asked)}
     return look(
-        *(changed(o, reason=reason.value) for reason, o in kept),
-        at=draw(st.integers(0, 60).map(float)),
+        *(seen[number] for number in asked),
+        at=draw(SECONDS),
         endpoint=endpoint,
         kind=Purpose.FOLLOW_UP,
     )
 
 
-@st.composite
-def wild_cases(draw: st.DrawFn) -> Case:
-    """Any case at all, sensible or not."""
-    endpoint = draw(st.sampled_from(ENDPOINTS))
-    field_looks = looks(endpoint, look, not_observed=hidden)
-    control_measurements = looks(endpoint, control, vantage=st.sampled_from(CONTROL_IDS))
-    return case(
-        *draw(st.lists(field_looks, max_size=3)),
-        controls=tuple(draw(st.lists(control_measurements, max_size=3))),
-        field=draw(healths),
-        control_health=draw(st.dictionaries(st.sampled_from(CONTROL_IDS), healths)),
-        endpoint=endpoint,
-        follow_ups=tuple(draw(st.lists(follow_ups(endpoint), max_size=2))),
-        udp_works=draw(st.booleans()),
-        quic_works=draw(st.booleans()),
-    )
+# Strategies are made once for each endpoint: making one takes longer than drawing from it.
 
 
-@st.composite
-def telling_cases(draw: st.DrawFn, *, sensible: bool = False) -> Case:
-    """A failing endpoint, an able vantage, and controls that came in time: most accuse somebody."""
-    endpoint = draw(st.sampled_from(ENDPOINTS))
+@cache
+def some_follow_ups(endpoint: str, least: int = 0) -> st.SearchStrategy[list[Measurement]]:
+    """A few rounds of them."""
+    return st.lists(follow_ups(endpoint), min_size=least, max_size=2)
+
+
+@cache
+def wild_looks(endpoint: str) -> st.SearchStrategy[list[Measurement]]:
+    """Any looks of a field."""
+    return st.lists(looks(endpoint, look, not_observed=hidden), max_size=3)
+
+
+@cache
+def wild_controls(endpoint: str) -> st.SearchStrategy[list[Measurement]]:
+    """Any looks of controls."""
+    return st.lists(looks(endpoint, control, vantage=controls_of), max_size=3)
+
+
+@cache
+def failed_looks(endpoint: str, *, sensible: bool) -> st.SearchStrategy[list[Measurement]]:
+    """Looks of a field that did not get through."""
     failed = looks(endpoint, look, sensible=sensible, not_observed=hidden, reached=st.just(False))
+    return st.lists(failed, min_size=1, max_size=3)
+
+
+@cache
+def late_controls(endpoint: str) -> st.SearchStrategy[list[Measurement]]:
+    """Looks of controls in time, most of which got through."""
     late = looks(
         endpoint,
         control,
-        vantage=st.sampled_from(CONTROL_IDS),
+        vantage=controls_of,
         reached=st.sampled_from([True, True, False]),
-        at=st.integers(10, 60).map(float),
+        at=AFTER,
     )
-    able = health(
-        draw(st.sampled_from([VantageState.OK, VantageState.OK, VantageState.LOSSY])),
-        timeout_rate=draw(st.sampled_from([0.03, 0.1, 0.3])),
-        families=draw(st.sampled_from([("ipv4",), ("ipv4", "ipv6")])),
-    )
-    return case(
-        *draw(st.lists(failed, min_size=1, max_size=3)),
-        controls=tuple(draw(st.lists(late, min_size=1, max_size=3))),
-        field=able,
-        control_health=dict.fromkeys(CONTROL_IDS, health()),
-        endpoint=endpoint,
-        follow_ups=tuple(draw(st.lists(follow_ups(endpoint), max_size=2))),
-        udp_works=draw(st.booleans()),
-        quic_works=draw(st.booleans()),
-    )
+    return st.lists(late, min_size=1, max_size=3)
 
 
 hidden = st.sampled_from([(), (), (Layer.TCP,)])
+controls_of = st.sampled_from(CONTROL_IDS)
 able = st.builds(
     health,
     st.sampled_from([VantageState.OK, VantageState.OK, VantageState.LOSSY]),
@@ -278,6 +293,48 @@ able = st.builds(
 )
 AFTER = st.integers(10, 60).map(float)
 """Seconds at which controls look; fields do from 0 to 5."""
+endpoints = st.sampled_from(ENDPOINTS)
+control_healths = st.dictionaries(controls_of, healths)
+
+
+@st.composite
+def wild_cases(draw: st.DrawFn) -> Case:
+    """Any case at all, sensible or not."""
+    endpoint = draw(endpoints)
+    return case(
+        *draw(wild_looks(endpoint)),
+        controls=tuple(draw(wild_controls(endpoint))),
+        field=draw(healths),
+        control_health=draw(control_healths),
+        endpoint=endpoint,
+        follow_ups=tuple(draw(some_follow_ups(endpoint))),
+        udp_works=draw(st.booleans()),
+        quic_works=draw(st.booleans()),
+    )
+
+
+@st.composite
+def telling_cases(draw: st.DrawFn, *, sensible: bool = False) -> Case:
+    """A failing endpoint, an able vantage, and controls that came in time: most accuse somebody."""
+    endpoint = draw(endpoints)
+    return case(
+        *draw(failed_looks(endpoint, sensible=sensible)),
+        controls=tuple(draw(late_controls(endpoint))),
+        field=draw(able),
+        control_health=dict.fromkeys(CONTROL_IDS, health()),
+        endpoint=endpoint,
+        follow_ups=tuple(draw(some_follow_ups(endpoint))),
+        udp_works=draw(st.booleans()),
+        quic_works=draw(st.booleans()),
+    )
+
+
+QUIC_WORDS = st.lists(st.sampled_from([*OVER_UDP[1:], *OVER_UDP]), max_size=2)
+QUIC_OF_CONTROLS = st.sampled_from([None, None, "generic_timeout_error"])
+ONE_TO_THREE = st.integers(1, 3)
+UP_TO_TWO = st.integers(0, 2)
+EITHER_V4 = st.sampled_from([V4, V4_OTHER])
+MOSTLY = st.sampled_from([True, True, False])
 
 
 @st.composite
@@ -288,56 +345,70 @@ def quic_cases(draw: st.DrawFn) -> Case:
         tries = (quic(word, address=draw(dialled)) for word in words)
         return (dns(), tcp(), tls(), http(), *tries)
 
-    failing = st.lists(st.sampled_from([*OVER_UDP[1:], *OVER_UDP]), max_size=2)
-    attempts = [seen(*draw(failing)) for _ in range(draw(st.integers(1, 3)))]
-    working = st.sampled_from([None, None, "generic_timeout_error"])
+    attempts = [seen(*draw(QUIC_WORDS)) for _ in range(draw(ONE_TO_THREE))]
     return case(
         *(look(*one, reached=True, at=2.0 * n) for n, one in enumerate(attempts)),
         controls=tuple(
-            control(
-                *seen(draw(working)), at=draw(AFTER), vantage=draw(st.sampled_from(CONTROL_IDS))
-            )
-            for _ in range(draw(st.integers(0, 2)))
+            control(*seen(draw(QUIC_OF_CONTROLS)), at=draw(AFTER), vantage=draw(controls_of))
+            for _ in range(draw(UP_TO_TWO))
         ),
         field=draw(able),
         control_health=dict.fromkeys(CONTROL_IDS, health()),
-        follow_ups=tuple(draw(st.lists(follow_ups("https://x.com/"), max_size=2))),
+        follow_ups=tuple(draw(some_follow_ups("https://x.com/"))),
         udp_works=draw(st.booleans()),
-        quic_works=draw(st.sampled_from([True, True, False])),
+        quic_works=draw(MOSTLY),
     )
+
+
+def said(protocol: str, failure: str | None, first: float) -> tuple[AnyObservation, ...]:
+    """What a look shows when an application's server answers so; STUN goes over UDP, where no
+    connection is made that could fail."""
+    answer = app(failure, protocol=protocol, first_reply=first)
+    return (answer,) if protocol == "stun" else (tcp(), answer)
+
+
+FOREIGN = ("generic_timeout_error", "eof_error", "connection_reset")
+FIRST = (0.0, 0.1)
+BAD = {
+    protocol: st.sampled_from(
+        [
+            *(
+                said(protocol, word, first)
+                for word in (*FOREIGN, f"unknown: not {protocol}")
+                for first in FIRST
+            ),
+            *([] if protocol == "stun" else [(tcp(word),) for word in WORDS[1]]),
+        ]
+    )
+    for protocol in ("stun", "mtproto")
+}
+OF_CONTROLS = {
+    protocol: st.sampled_from(
+        [
+            (fine, said(protocol, None if fine else "eof_error", first))
+            for fine in (True, True, True, False)
+            for first in FIRST
+        ]
+    )
+    for protocol in BAD
+}
+"""Whether a control gets through, mostly it does, and what it sees."""
+APPS = st.sampled_from([(f"tcp://{V4}:443", "mtproto"), (f"stun:{V4}:3478", "stun")])
+HOW_MANY = st.sampled_from([0, 1, 1, 1, 2])
+HEARD = st.frozensets(st.sampled_from(["stun:stun.example:3478", "ntp:time.example:123"]))
 
 
 @st.composite
 def app_cases(draw: st.DrawFn) -> Case:
     """A data centre or a server for calls that fails in its own protocol, or before."""
-    endpoint = draw(st.sampled_from([f"tcp://{V4}:443", f"stun:{V4}:3478"]))
-    protocol = "stun" if endpoint.startswith("stun") else "mtproto"
-    foreign = ["generic_timeout_error", "eof_error", "connection_reset", f"unknown: not {protocol}"]
-
-    def seen(failure: str | None) -> tuple[AnyObservation, ...]:
-        first = draw(st.sampled_from([0.0, 0.1]))
-        said = app(failure, protocol=protocol, first_reply=first)
-        return (said,) if protocol == "stun" else (tcp(), said)
-
-    # STUN goes over UDP: no connection is made that could fail.
-    shut = [] if protocol == "stun" else [(tcp(draw(st.sampled_from(WORDS[1]))),)]
-    failed = [
-        draw(st.sampled_from([seen(word) for word in foreign] + shut))
-        for _ in range(draw(st.integers(1, 3)))
-    ]
-    works = [draw(st.integers(0, 3)) > 0 for _ in range(draw(st.sampled_from([0, 1, 1, 1, 2])))]
-    heard = st.frozensets(st.sampled_from(["stun:stun.example:3478", "ntp:time.example:123"]))
+    endpoint, protocol = draw(APPS)
+    failed = [draw(BAD[protocol]) for _ in range(draw(ONE_TO_THREE))]
+    works = [draw(OF_CONTROLS[protocol]) for _ in range(draw(HOW_MANY))]
     made = case(
         *(look(*one, at=2.0 * n, endpoint=endpoint) for n, one in enumerate(failed)),
         controls=tuple(
-            control(
-                *seen(None if fine else "eof_error"),
-                reached=fine,
-                at=draw(AFTER),
-                vantage=vantage,
-                endpoint=endpoint,
-            )
-            for fine, vantage in zip(works, CONTROL_IDS, strict=False)
+            control(*seen, reached=fine, at=draw(AFTER), vantage=vantage, endpoint=endpoint)
+            for (fine, seen), vantage in zip(works, CONTROL_IDS, strict=False)
         ),
         field=draw(able),
         control_health=dict.fromkeys(CONTROL_IDS, health()),
@@ -345,7 +416,7 @@ def app_cases(draw: st.DrawFn) -> Case:
         udp_works=draw(st.booleans()),
         quic_works=draw(st.booleans()),
     )
-    return msgspec.structs.replace(made, udp_references=draw(heard))
+    return msgspec.structs.replace(made, udp_references=draw(HEARD))
 
 
 NATIONAL = Fingerprint(
@@ -360,40 +431,51 @@ PRODUCT = Fingerprint(id="filter", where=Where.TITLE, pattern="Filtered", scope=
 CLEAR = "http://x.com/"
 
 
+GENUINE = (
+    dns(),
+    tcp(port=80),
+    http(url=CLEAR, title="Gazette of today", body="News."),
+)
+PAGES = st.builds(
+    http,
+    st.sampled_from([None, None, None, "connection_reset", "eof_error"]),
+    url=st.just(CLEAR),
+    status=st.sampled_from([200, 200, 403, 451]),
+    title=st.sampled_from(["Gazette of today", "Filtered for your good", ""]),
+    body=st.sampled_from(["News.", "Blocked under decree 4711."]),
+    length=st.sampled_from([100, 1000]),
+    headers=st.sampled_from([(), (), (), (("cf-mitigated", "challenge"),)]),
+).map(lambda shown: (dns(), tcp(port=80), shown))
+PAGES_OF_CONTROLS = st.one_of(*(3 * [st.just(GENUINE)]), PAGES)
+WHICH_CONTROLS = st.sampled_from([(), *(3 * [CONTROL_IDS[:1]]), CONTROL_IDS])
+WHICH_WORDS = st.sampled_from([(), (NATIONAL,), (NATIONAL, PRODUCT)])
+
+
 @st.composite
 def page_cases(draw: st.DrawFn) -> Case:
     """A page without encryption, which may be a known block page, here and at the control."""
-
-    def page(*, genuine: bool = False) -> tuple[AnyObservation, ...]:
-        if genuine and draw(st.integers(0, 3)):
-            return dns(), tcp(port=80), http(url=CLEAR, title="Gazette of today", body="News.")
-        shown = http(
-            draw(st.sampled_from([None, None, None, "connection_reset", "eof_error"])),
-            url=CLEAR,
-            status=draw(st.sampled_from([200, 200, 403, 451])),
-            title=draw(st.sampled_from(["Gazette of today", "Filtered for your good", ""])),
-            body=draw(st.sampled_from(["News.", "Blocked under decree 4711."])),
-            length=draw(st.sampled_from([100, 1000])),
-            headers=draw(st.sampled_from([(), (), (), (("cf-mitigated", "challenge"),)])),
-        )
-        return dns(), tcp(port=80), shown
-
-    attempts = [page() for _ in range(draw(st.integers(1, 3)))]
+    attempts = [draw(PAGES) for _ in range(draw(ONE_TO_THREE))]
     return case(
         *(look(*one, at=2.0 * n, endpoint=CLEAR) for n, one in enumerate(attempts)),
         controls=tuple(
             control(
-                *page(genuine=True), reached=False, at=draw(AFTER), vantage=vantage, endpoint=CLEAR
+                *draw(PAGES_OF_CONTROLS),
+                reached=False,
+                at=draw(AFTER),
+                vantage=vantage,
+                endpoint=CLEAR,
             )
-            for vantage in draw(st.sampled_from([(), *(3 * [CONTROL_IDS[:1]]), CONTROL_IDS]))
+            for vantage in draw(WHICH_CONTROLS)
         ),
         field=draw(able),
         control_health=dict.fromkeys(CONTROL_IDS, health()),
         endpoint=CLEAR,
-        fingerprints=draw(st.sampled_from([(), (NATIONAL,), (NATIONAL, PRODUCT)])),
+        fingerprints=draw(WHICH_WORDS),
     )
 
 
+SEEDS = st.integers(0, 2**24 - 1)
+"""Of what is left to chance: to draw each step of it would take longer than to judge."""
 cases = st.one_of(
     telling_cases(), telling_cases(), wild_cases(), quic_cases(), app_cases(), page_cases()
 )
@@ -461,10 +543,11 @@ def test_judging_is_total_and_deterministic(any_case: Case) -> None:
     assert bool(verdict.method) == (verdict.state is State.BLOCKED)
 
 
-@given(cases, st.randoms(use_true_random=False))
+@given(cases, SEEDS)
 @searching(100)
-def test_order_of_observations_does_not_matter(any_case: Case, random: Any) -> None:
+def test_order_of_observations_does_not_matter(any_case: Case, seed: int) -> None:
     """Observations may be listed in any order; only their times tell anything."""
+    random = Random(seed)
 
     def shuffled(measurement: Measurement) -> Measurement:
         seen = list(measurement.observations)
@@ -508,15 +591,16 @@ def test_without_working_controls_no_grade_rises(any_case: Case) -> None:
     assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
 
 
-@given(cases, st.data())
+@given(cases, SEEDS)
 @searching(100)
-def test_without_controls_no_failure_becomes_ok(any_case: Case, data: st.DataObject) -> None:
+def test_without_controls_no_failure_becomes_ok(any_case: Case, seed: int) -> None:
     """Taking any controls away never makes ok of something else.
 
     The block of one family, or of QUIC, is no exception worth the name: the endpoint did answer
     over the other family, or over TCP.
     """
-    kept = tuple(c for c in any_case.controls if data.draw(st.booleans()))
+    chance = Random(seed)
+    kept = tuple(c for c in any_case.controls if chance.getrandbits(1))
     before, after = judge(any_case), judge(changed(any_case, controls=kept))
     answered = before.state is State.OK or before.family or before.spares_browsers
     assert after.state is not State.OK or answered
@@ -528,14 +612,15 @@ def worked(any_case: Case, measurement: Measurement) -> bool:
     return alone.rule_id not in ("control.also_fails", "http.withheld_everywhere")
 
 
-@given(st.one_of(telling_cases(sensible=True), app_cases(), quic_cases()), st.data())
+@given(st.one_of(telling_cases(sensible=True), app_cases(), quic_cases()), SEEDS)
 @searching(150)
-def test_taking_failures_away_never_raises_evidence(any_case: Case, data: st.DataObject) -> None:
+def test_taking_failures_away_never_raises_evidence(any_case: Case, seed: int) -> None:
     """An accusation rests on failures seen; with fewer of them it is no stronger."""
+    chance = Random(seed)
 
     def thinned(measurement: Measurement) -> Measurement:
         kept = tuple(
-            o for o in measurement.observations if o.failure is None or data.draw(st.booleans())
+            o for o in measurement.observations if o.failure is None or chance.getrandbits(1)
         )
         return msgspec.structs.replace(measurement, observations=kept)
 
@@ -544,16 +629,17 @@ def test_taking_failures_away_never_raises_evidence(any_case: Case, data: st.Dat
     assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
 
 
-@given(st.one_of(telling_cases(sensible=True), app_cases(), quic_cases(), page_cases()), st.data())
+@given(st.one_of(telling_cases(sensible=True), app_cases(), quic_cases(), page_cases()), SEEDS)
 @searching(150)
-def test_taking_looks_away_never_raises_evidence(any_case: Case, data: st.DataObject) -> None:
+def test_taking_looks_away_never_raises_evidence(any_case: Case, seed: int) -> None:
     """With fewer looks that failed, over TCP or over QUIC, no accusation is stronger.
 
     The controls looked after all of them: how late one came is told by what it followed.
     """
     last = max(look.ended_at for look in any_case.attempts)
     assume(all(c.started_at.timestamp() >= last for c in any_case.controls))
-    kept = tuple(look for look in any_case.attempts if cleared(look) or data.draw(st.booleans()))
+    chance = Random(seed)
+    kept = tuple(look for look in any_case.attempts if cleared(look) or chance.getrandbits(1))
     before, after = judge(any_case), judge(changed(any_case, attempts=kept))
     assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
 
@@ -582,31 +668,30 @@ def test_without_udp_no_grade_rises(any_case: Case) -> None:
 @st.composite
 def agreeing_cases(draw: st.DrawFn) -> Case:
     """Looks that all show the same one failure, and follow-ups to it."""
-    endpoint = "https://x.com/"
-    seen = draw(stories())
-    times = draw(st.integers(1, 3))
-    looks = tuple(look(*seen, at=2.0 * n, attempt=n + 1) for n in range(times))
-    address = draw(st.sampled_from([V4, V4_OTHER]))
+    seen = draw(SENSIBLE)
+    looks = tuple(look(*seen, at=2.0 * n, attempt=n + 1) for n in range(draw(ONE_TO_THREE)))
+    address = draw(EITHER_V4)
     witness = control(dns(addresses=(address,)), tcp(address=address), tls(address=address))
     return case(
         *looks,
         controls=(witness,),
         field=health(families=("ipv4", "ipv6")),
-        follow_ups=tuple(draw(st.lists(follow_ups(endpoint), min_size=1, max_size=2))),
+        follow_ups=tuple(draw(some_follow_ups("https://x.com/", least=1))),
     )
 
 
-@given(st.one_of(agreeing_cases(), agreeing_cases(), cases), st.data())
+@given(st.one_of(agreeing_cases(), agreeing_cases(), cases), SEEDS)
 @searching(200)
-def test_taking_follow_ups_away_never_raises_evidence(any_case: Case, data: st.DataObject) -> None:
+def test_taking_follow_ups_away_never_raises_evidence(any_case: Case, seed: int) -> None:
     """Follow-ups only add to what the looks show, each of them by itself; one that got through over
     QUIC clears it, and is kept."""
+    chance = Random(seed)
 
     def thinned(measurement: Measurement) -> Measurement:
         kept = tuple(
             o
             for o in measurement.observations
-            if (isinstance(o, QuicObservation) and not o.failure) or data.draw(st.booleans())
+            if (isinstance(o, QuicObservation) and not o.failure) or chance.getrandbits(1)
         )
         return msgspec.structs.replace(measurement, observations=kept)
 
