@@ -41,7 +41,6 @@ _FEWER: Mapping[str, str] = {
     "_an_answer_is_waited_for_to_its_last_byte": "no more differ",
     "_no_bit_of_an_answer_may_differ": "no more differ",
     "_every_surface_about_any_world_says_the_truth": "slow: every surface",
-    "test_truth.py::": "slow: a world each",
 }
 """Why a test has run with fewer: what its name has → the reason in a word."""
 _TABLE = "| test | examples | seconds | failures |\n| --- | --- | --- | --- |\n"
