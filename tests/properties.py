@@ -35,24 +35,12 @@ for a sample only: for the worlds by name, and for at most 400 of these.
 
 """
 _FEWER: Mapping[str, str] = {
-    "_every_row_comes_once": "slow: pages through a store",
-    "_postgresql_makes_the_same_file": "slow: a database each",
-    "_any_text_is_a_place[postgresql]": "slow: a database",
     "_client_hello_": "no more differ",
-    "test_events.py::": "slow: a story each",
-    "test_rules_properties.py::": "slow: a whole cycle each",
     "_together_nobody_weighs_more_than_apart": "no more differ",
-    "_any_values_end_in_settings_or_a_config_error": "slow: a file each",
-    "test_config_lines.py::": "slow: a file each",
-    "_rows_make_the_file_that_values_make": "slow: a file each",
-    "_no_seal_that_was_made_to_fit_says_something_else": "slow: signatures",
-    "_any_value_survives_its_cells": "slow: large values",
     "_a_reply_cut_short_without_saying_so_is_malformed": "no more differ",
-    "_replies_of_dnspython_are_read": "slow: another library's",
     "_an_answer_is_waited_for_to_its_last_byte": "no more differ",
     "_no_bit_of_an_answer_may_differ": "no more differ",
     "_every_surface_about_any_world_says_the_truth": "slow: every surface",
-    "test_truth.py::": "slow: a world each",
 }
 """Why a test has run with fewer: what its name has → the reason in a word."""
 _TABLE = "| test | examples | seconds | failures |\n| --- | --- | --- | --- |\n"

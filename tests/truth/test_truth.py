@@ -51,7 +51,6 @@ def test_every_alert_about_a_named_world_is_true(world: World) -> None:
     all_is_true(alerted(world, told_of(world).scrapes))
 
 
-@pytest.mark.timeout(900)
 @given(world=worlds(), code=st.sampled_from(LANGUAGES))
 @example(
     world=World(
@@ -114,7 +113,6 @@ def test_every_sentence_about_any_world_is_true(world: World, code: str) -> None
     all_is_true(told_straight(world, code), least=5)
 
 
-@pytest.mark.timeout(900)
 @given(world=worlds())
 @settings(
     max_examples=examples(2, most=400),
