@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page
 
-from monitor.wording.languages import BY_CODE
 from tests.browser import seed
 from tests.browser.chromium import SIZES, Chromium
 
@@ -15,7 +14,7 @@ PATHS = ("/", "/events", f"/events/{seed.EVENT}", "/countries/PK", "/vantages")
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("lang", list(BY_CODE))
+@pytest.mark.parametrize("lang", ["en", "ur", "pt"])
 def test_every_page_is_whole_and_free_of_barriers(lang: str, size: str, chromium: Chromium) -> None:
     """Each page, in each language, on a phone and on a desk: the console is silent, nothing is
     asked of anybody else, nothing has to be scrolled sideways, and axe-core finds no serious
