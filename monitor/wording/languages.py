@@ -26,7 +26,7 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
 LOCALES = files(__package__) / "locale"
 _SPELLED = "d MMMM y"
 """A date whose month is a word, where the CLDR's medium length has digits alone."""
-KNOWN = (
+LANGUAGES = (
     Language(code="en", name="English", locale="en_GB"),
     Language(
         code="ar", name="العربية", locale="ar", direction="rtl", day=_SPELLED, fraction_as=100
@@ -38,11 +38,7 @@ KNOWN = (
     Language(code="ru", name="Русский", locale="ru"),
     Language(code="ur", name="اردو", locale="ur_PK", direction="rtl"),
 )
-"""Every language there is, or whose translation is under way."""
-LANGUAGES = tuple(
-    one for one in KNOWN if one.code == "en" or (LOCALES / f"{one.code}.po").is_file()
-)
-"""Those with a catalogue. Messages are written in the first, which is also the default."""
+"""Messages are written in the first, which is also the default."""
 ENGLISH = LANGUAGES[0]
 BY_CODE = {language.code: language for language in LANGUAGES}
 

@@ -24,7 +24,7 @@ from monitor.wording.failures_and_methods import FAILURES
 from monitor.wording.functions import FUNCTIONS
 from monitor.wording.grades import GRADE_MEANINGS, GRADES
 from monitor.wording.html import html_words
-from monitor.wording.languages import BY_CODE, KNOWN, LANGUAGES, LOCALES, Language, language_of
+from monitor.wording.languages import BY_CODE, LANGUAGES, LOCALES, Language, language_of
 from monitor.wording.observations import FOLLOW_UPS, LAYERS
 from monitor.wording.reviewed import DRAFT, FIELD, header_fields
 from monitor.wording.reviews import ANNOTATION_KINDS, MARKS
@@ -72,7 +72,7 @@ def test_every_message_is_translated(code: str) -> None:
     assert lacking == []
 
 
-@pytest.mark.parametrize("language", KNOWN, ids=lambda one: one.code)
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda one: one.code)
 def test_each_number_has_the_form_its_language_gives_it(language: Language) -> None:
     """What the CLDR counts alike has one form, and what it tells apart has several."""
     kinds = {n: Locale.parse(language.locale).plural_form(n) for n in NUMBERS}
@@ -190,7 +190,7 @@ def test_numbers_dates_and_places_are_written_as_people_do() -> None:
     assert words_in(BY_CODE["ur"]).country("XD") == "ڈیمولینڈ (فرضی)"
     written = {
         one.code: (one.number(1234.5), one.percent(0.125, 1), one.day(at), one.clock(at))
-        for one in map(Unread, KNOWN)
+        for one in map(Unread, LANGUAGES)
     }
     assert written == {
         "en": ("1,234.5", "12.5%", "17 Feb 2024", "14:07"),
@@ -202,7 +202,7 @@ def test_numbers_dates_and_places_are_written_as_people_do() -> None:
         "ru": ("1\xa0234,5", "12,5\xa0%", "17 февр. 2024\u202fг.", "14:07"),
         "ur": ("1,234.5", "12.5%", "17 فروری، 2024", "14:07"),
     }
-    assert [Unread(language).country("BR") for language in KNOWN] == [
+    assert [Unread(language).country("BR") for language in LANGUAGES] == [
         *("Brazil", "البرازيل", "Brasil", "برزیل", "Brésil", "Brasil", "Бразилия", "برازیل"),
     ]
 
