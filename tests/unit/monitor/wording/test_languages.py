@@ -10,7 +10,7 @@ import pytest
 from babel import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
+from babel.messages.pofile import read_po, write_po
 from babel.support import NullTranslations, Translations
 
 from monitor.analysis.events.event import EventKind, EventLogEntry, EventState, NetworkStatus
@@ -306,23 +306,35 @@ def test_a_draft_says_so_until_somebody_reviewed_it() -> None:
 
 
 def test_a_review_is_kept_whoever_writes_the_file() -> None:
-    """Our own update and Weblate keep the name, wrap it or not, beside fields of their own."""
-    wrapped = f'"{FIELD}: Asma Khan, journalist, who read it all in Lahore "\n"on 2026-12-01\\n"'
-    more = '"X-Generator: Weblate 5.8\\n"'
-    signed = po("ur").replace(f'"{FIELD}: \\n"', f"{wrapped}\n{more}")
-    kept = updated(BY_CODE["ur"], signed).decode()
-    for text in (signed, kept):
+    """Weblate wraps lines at other widths and adds fields of its own; our update keeps those, the
+    translator's name and the review."""
+    signature = "Asma Khan, journalist, who read it all in Lahore on 2026-12-01"
+    old = catalogue("ur")
+    old.last_translator = "Bilal <bilal@example.org>"
+    written = io.BytesIO()
+    write_po(written, old, width=50)
+    more = f'"{FIELD}: {signature[:30]}"\n"{signature[30:]}\\n"\n"X-Generator: Weblate 5.8\\n"\n\n'
+    theirs = written.getvalue().decode().replace("\n\n", f"\n{more}", 1)
+    ours = updated(BY_CODE["ur"], theirs).decode()
+    for text in (theirs, ours):
         fields = header_fields(text.splitlines())
-        assert fields[FIELD].endswith("read it all in Lahore on 2026-12-01")
+        assert fields[FIELD] == signature
         assert fields["X-Generator"] == "Weblate 5.8"
-    assert updated(BY_CODE["ur"], kept).decode() == kept
+        assert fields["Last-Translator"] == "Bilal <bilal@example.org>"
+    assert messages(ours) == messages(po("ur"))
+    assert updated(BY_CODE["ur"], ours).decode() == ours
 
 
 @pytest.mark.parametrize("code", OTHERS)
-def test_an_update_changes_nothing_that_is_up_to_date(code: str) -> None:
-    """Each file is as the update writes it, and says who reviewed it."""
-    assert updated(BY_CODE[code], po(code)).decode() == po(code)
+def test_an_update_changes_no_message_that_is_up_to_date(code: str) -> None:
+    """Each file has the messages in the order of the update, and says who reviewed it."""
+    assert messages(updated(BY_CODE[code], po(code)).decode()) == messages(po(code))
     assert FIELD in header_fields(po(code).splitlines())
+
+
+def messages(text: str) -> list[tuple[object, object, set[str]]]:
+    """Of a catalogue's file, in its order."""
+    return [(one.id, one.string, one.flags) for one in read_po(io.StringIO(text)) if one.id]
 
 
 def test_an_update_keeps_what_is_unsure_unsure() -> None:
