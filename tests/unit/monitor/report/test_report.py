@@ -302,6 +302,7 @@ async def test_a_report_comes_in_the_languages_of_the_page(
     headings = [re.findall("<h[123]>(.+?)</h", one.html) for one in (files, other)]
     assert len(headings[0]) == len(headings[1]) > 8
     assert not set(headings[0]) & set(headings[1])
+    assert f"<p>{words_in(language).draft}</p>" in other.html
     assert other.data["report.pdf"].startswith(b"%PDF-")
     data = [name for name in files.data if name.startswith("data/")]
     assert [other.data[name] == files.data[name] for name in data] == [True] * len(data)
