@@ -43,7 +43,7 @@ from monitor.report.findings import Imprint
 from monitor.report.report_words import isolated, plain, unmarked
 from monitor.report.time_slots import Slots
 from monitor.wording.catalogs import Text, needed
-from monitor.wording.languages import ENGLISH, LANGUAGES, Language
+from monitor.wording.languages import BY_CODE, ENGLISH, LANGUAGES, Language
 from monitor.wording.times import between
 from monitor.wording.words import Words, words_in
 from probes.catalog.countries import COUNTRIES
@@ -291,12 +291,13 @@ async def test_the_same_store_gives_the_same_bytes(files: Files, tmp_path: Path)
     assert again.data == files.data
 
 
-@pytest.mark.parametrize("language", LANGUAGES[1:], ids=lambda one: one.code)
+@pytest.mark.parametrize("code", ["fa", "ru"])
 async def test_a_report_comes_in_the_languages_of_the_page(
-    files: Files, language: Language, tmp_path: Path
+    files: Files, code: str, tmp_path: Path
 ) -> None:
     """Every heading is translated, the page runs in the language's direction, and the data are the
-    same files to the byte."""
+    same files to the byte. A report takes seconds, so two languages stand for the others."""
+    language = BY_CODE[code]
     other = await _files(tmp_path, language=language)
     assert f'<html lang="{language.code}" dir="{language.direction}">' in other.html
     headings = [re.findall("<h[123]>(.+?)</h", one.html) for one in (files, other)]
