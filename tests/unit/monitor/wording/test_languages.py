@@ -88,7 +88,7 @@ def test_a_catalogue_counts_as_its_language_does(code: str) -> None:
     assert forms_of(known) == forms_of(expected)
     for entry in known:
         if not isinstance(entry.id, str):
-            assert len(entry.string) == expected.num_plurals, entry.id
+            assert len(entry.string or ()) == expected.num_plurals, entry.id
 
 
 def forms_of(known: Catalog) -> list[int]:
@@ -96,7 +96,7 @@ def forms_of(known: Catalog) -> list[int]:
     compiled = io.BytesIO()
     write_mo(compiled, known)
     compiled.seek(0)
-    plural = Translations(compiled).plural  # type: ignore[attr-defined]
+    plural = Translations(compiled).plural
     return [int(plural(n)) for n in NUMBERS]
 
 
