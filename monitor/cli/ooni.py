@@ -35,7 +35,9 @@ def invite(
     background: Annotated[
         bool, typer.Option(help="Let phones that accept it run the tests by themselves, too.")
     ] = False,
-    lang: Annotated[str, typer.Option(help="Language of the invitation: en, ur or pt.")] = "en",
+    lang: Annotated[
+        str, typer.Option(help=f"Language of the invitation: {', '.join(BY_CODE)}.")
+    ] = "en",
     json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

@@ -1,8 +1,10 @@
 """The charts: PNG for print, SVG for the screen. The same findings give the same bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from monitor.analysis.events.event import Event
@@ -19,6 +21,12 @@ MIXED = "#762a83"
 _MOST_LANES = 24
 _MOST_POINTS = 120
 _LABEL = 26
+_LEGEND_LINE = 62
+"""Letters of a legend that fit beside each other."""
+_Y_LABEL = 30
+"""Letters beside an axis before a new line."""
+_RIGHT_TO_LEFT = "\u200f"
+"""A mark without width."""
 _DPI = 200
 _STYLE = {
     "font.size": 9,
@@ -37,18 +45,28 @@ def draw(words: ReportWords, findings: Findings, folder: Path, title: str) -> li
     if not findings.lanes:
         return []
     (folder / "charts").mkdir()
-    matplotlib = library("matplotlib")
     names = []
-    with matplotlib.rc_context({**_STYLE, "font.family": _families(words)}):
-        for name, figure in (
-            ("timeline", _timeline(words, findings, title)),
-            ("availability", _availability(words, findings, title)),
-        ):
+    with style(words):
+        for name, figure in figures(words, findings, title):
             png, svg = f"charts/{name}.png", f"charts/{name}.svg"
             figure.savefig(folder / png, dpi=_DPI, metadata={"Software": None})
             figure.savefig(folder / svg, metadata={"Date": None, "Creator": None})
             names += [png, svg]
     return names
+
+
+def style(words: ReportWords) -> AbstractContextManager[None]:
+    """In which figures are made and drawn."""
+    rc: AbstractContextManager[None] = library("matplotlib").rc_context(
+        {**_STYLE, "font.family": _families(words)}
+    )
+    return rc
+
+
+def figures(words: ReportWords, findings: Findings, title: str) -> Iterator[tuple[str, Any]]:
+    """Each chart with its name, of findings that have verdicts."""
+    yield "timeline", _timeline(words, findings, title)
+    yield "availability", _availability(words, findings, title)
 
 
 def _families(words: ReportWords) -> list[str]:
@@ -110,7 +128,7 @@ def _timeline(words: ReportWords, findings: Findings, title: str) -> Any:
     figure.legend(
         handles=[patches.Patch(facecolor=colour, label=text) for colour, text in legend],
         loc="outside lower center",
-        ncols=len(legend),
+        ncols=len(legend) if sum(len(text) for _, text in legend) < _LEGEND_LINE else 3,
         frameon=False,
     )
     return figure
@@ -171,16 +189,20 @@ def _finish(words: ReportWords, axis: Any, findings: Findings, title: str) -> No
     axis.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, tz=UTC))
     axis.set_xlim(start, end)
     axis.xaxis.get_offset_text().set_visible(False)
-    axis.set_xlabel(
-        words.gettext(
-            "UTC, %(first)s to %(last)s",
-            first=short(words, start)[:-3],
-            last=short(words, end)[:-3],
-        )
+    span = words.gettext(
+        "UTC, %(first)s to %(last)s",
+        first=short(words, start)[:-3],
+        last=short(words, end)[:-3],
     )
+    axis.set_xlabel(_line(words, span))
     # At the side where lines of text begin.
     side = "right" if words.language.direction == "rtl" else "left"
-    axis.set_title(title, loc=side, weight="bold")
+    axis.set_title(_line(words, title), loc=side, weight="bold")
+
+
+def _line(words: ReportWords, text: str) -> str:
+    """A line that runs in the direction of its language, even if it begins with a Latin name."""
+    return f"{_RIGHT_TO_LEFT}{text}" if words.language.direction == "rtl" else text
 
 
 def _availability(words: ReportWords, findings: Findings, title: str) -> Any:
@@ -200,7 +222,8 @@ def _availability(words: ReportWords, findings: Findings, title: str) -> Any:
             label=" ".join(reversed(_label(lane).split("\n"))),
         )
     axis.set_ylim(-4, 104)
-    axis.set_ylabel(words.gettext("share open, wholly or in part, per cent"))
+    height = wrap(words.gettext("share open, wholly or in part, per cent"), _Y_LABEL)
+    axis.set_ylabel("\n".join(height))
     axis.grid(axis="y", color="#dddddd", linewidth=0.6)
     shown = words.gettext(
         "%(platform)s in %(country)s: share of verdicts that found it open, wholly or in part",

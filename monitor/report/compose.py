@@ -5,7 +5,7 @@ The document says nothing that the findings do not hold, and nothing about who i
 
 from monitor.report.contents import files, method
 from monitor.report.context import history, people, related_events, second_witnesses
-from monitor.report.document import Block, Document
+from monitor.report.document import Block, Document, Para
 from monitor.report.findings import Findings, Imprint
 from monitor.report.limitations import limits
 from monitor.report.proof import how
@@ -19,6 +19,7 @@ def document(findings: Findings, imprint: Imprint) -> Document:
     wanted, title = findings.wanted, imprint.title
     words = report_words(imprint.language)
     blocks: list[Block] = [
+        *([Para(text=words.draft)] if words.draft else []),
         *summary(words, findings, title),
         *where(words, findings),
         *share(words, findings, title),

@@ -40,7 +40,8 @@ def ago(words: Words, then: datetime, at: datetime) -> str:
 
 def _counted(words: Words, number: float, unit: str) -> str:
     # Messages of our own: Babel has no forms of some units in some languages.
-    n, shown = int(number) if number == int(number) else 2, words.number(number)
+    n = int(number) if number == int(number) else words.language.fraction_as
+    shown = words.number(number)
     match unit:
         case "day":
             return words.ngettext("%(n)s day", "%(n)s days", n, n=shown)

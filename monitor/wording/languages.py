@@ -1,5 +1,7 @@
 """The languages that people can read shutwatch in, without loading any of them."""
 
+from importlib.resources import files
+
 import msgspec
 
 
@@ -13,12 +15,28 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
     locale: str
     """Whose forms of dates and numbers it uses."""
     direction: str = "ltr"
+    day: str = "medium"
+    """How it writes a date: one of the CLDR's lengths, or a pattern of the CLDR's letters."""
+    solar_hijri: bool = False
+    """Whether a date comes with that of the Solar Hijri calendar."""
+    fraction_as: int = 2
+    """Number whose plural form a fraction takes: two and a half seconds."""
 
 
+LOCALES = files(__package__) / "locale"
+_SPELLED = "d MMMM y"
+"""A date whose month is a word, where the CLDR's medium length has digits alone."""
 LANGUAGES = (
     Language(code="en", name="English", locale="en_GB"),
-    Language(code="ur", name="اردو", locale="ur_PK", direction="rtl"),
+    Language(
+        code="ar", name="العربية", locale="ar", direction="rtl", day=_SPELLED, fraction_as=100
+    ),
+    Language(code="es", name="Español", locale="es"),
+    Language(code="fa", name="فارسی", locale="fa", direction="rtl", day=_SPELLED, solar_hijri=True),
+    Language(code="fr", name="Français", locale="fr"),
     Language(code="pt", name="Português", locale="pt_BR"),
+    Language(code="ru", name="Русский", locale="ru"),
+    Language(code="ur", name="اردو", locale="ur_PK", direction="rtl"),
 )
 """Messages are written in the first, which is also the default."""
 ENGLISH = LANGUAGES[0]

@@ -1,14 +1,14 @@
 """Messages of one language as plain text, with its forms of dates and numbers.
 
 Messages are written in English in the code and translated in `locale/*.po`, which are read at run
-time. A surface with markup of its own derives from `Words`.
+time. A message without a translation is shown in English as a whole. A surface with markup of its
+own derives from `Words`.
 """
 
 import io
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from functools import cache
-from importlib.resources import files
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, get_timezone_location
@@ -19,21 +19,28 @@ from babel.numbers import format_decimal, format_percent
 from babel.support import NullTranslations, Translations
 
 from monitor.wording.countries import country_name
-from monitor.wording.languages import BY_CODE, ENGLISH, Language
+from monitor.wording.languages import ENGLISH, LOCALES, Language
+from monitor.wording.reviewed import DRAFT, reviewer
+from monitor.wording.solar_hijri import MONTHS, solar_hijri
 from monitor.wording.visible_text import visible
 
-LOCALES = files(__package__) / "locale"
 LONGEST = 300
 """Characters shown of a text that others wrote."""
+_DIGITS: Mapping[str, dict[int, int]] = {
+    "arabext": str.maketrans("0123456789%", "۰۱۲۳۴۵۶۷۸۹٪"),
+}
+"""The CLDR's system of numbers → its signs for those of Latin, which Babel writes."""
 
 
 class Words:
     """One language as plain text."""
 
-    def __init__(self, language: Language) -> None:
+    def __init__(self, language: Language, translations: NullTranslations | None = None) -> None:
+        """Translations are read from the language's file unless they are given."""
         self.language = language
         self.locale = Locale.parse(language.locale)
-        self._translations = _translations(language.code)
+        self._translations = translations or _translations(language)
+        self._digits = _DIGITS.get(self.locale.default_numbering_system, {})
 
     def gettext(self, message: str, **values: object) -> str:
         """`message` in this language with the values filled in."""
@@ -48,6 +55,11 @@ class Words:
     def has(self, message: str) -> bool:
         """Whether there is a translation, or none is needed."""
         return self.language is ENGLISH or self._translations.gettext(message) != message
+
+    @property
+    def draft(self) -> str:
+        """That nobody has reviewed this translation yet, in its own words; else empty."""
+        return "" if self.language is ENGLISH or reviewer(self.language) else self.gettext(DRAFT)
 
     # -- what a surface with markup does differently ---------------------------------------------
 
@@ -104,12 +116,16 @@ class Words:
 
     def number(self, value: float) -> str:
         """A number as people write it in this language."""
-        return str(format_decimal(value, locale=self.locale))
+        shown = format_decimal(value, locale=self.locale, numbering_system="default")
+        return self._in_digits(shown)
 
     def percent(self, share: float, digits: int = 0) -> str:
         """A share from 0 to 1 as per cent."""
-        form = f"#,##0.{'0' * digits}%" if digits else "#,##0%"
-        return str(format_percent(share, form, locale=self.locale))
+        form = str(self.locale.percent_formats[None].pattern)
+        if digits:
+            form = form.replace("##0", f"##0.{'0' * digits}")
+        shown = format_percent(share, form, locale=self.locale, numbering_system="default")
+        return self._in_digits(shown)
 
     def country(self, code: str) -> str:
         """A country's name; the code itself for one that nobody knows."""
@@ -122,17 +138,28 @@ class Words:
         return str(place)
 
     def day(self, moment: datetime, zone: tzinfo = UTC) -> str:
-        """`17 Feb 2024`."""
-        return str(format_date(moment.astimezone(zone).date(), "medium", locale=self.locale))
+        """`17 Feb 2024`; a date of another calendar stands beside it, never in its place."""
+        date = moment.astimezone(zone).date()
+        shown = format_date(date, self.language.day, locale=self.locale)
+        solar = solar_hijri(date) if self.language.solar_hijri else None
+        if solar:
+            year, month, day = solar
+            shown = f"{shown} ({day} {MONTHS[month - 1]} {year})"
+        return self._in_digits(shown)
 
     def short_day(self, moment: datetime) -> str:
         """`17 Feb`, for an axis."""
-        return str(format_date(moment.astimezone(UTC).date(), "d MMM", locale=self.locale))
+        date = moment.astimezone(UTC).date()
+        return self._in_digits(format_date(date, "d MMM", locale=self.locale))
 
     def clock(self, moment: datetime, zone: tzinfo = UTC, *, seconds: bool = False) -> str:
         """`14:02`, or `14:02:31`."""
         form = "HH:mm:ss" if seconds else "HH:mm"
-        return str(format_datetime(moment.astimezone(zone), form, locale=self.locale))
+        shown = format_datetime(moment.astimezone(zone), form, locale=self.locale)
+        return self._in_digits(shown)
+
+    def _in_digits(self, shown: str) -> str:
+        return str(shown).translate(self._digits)
 
 
 @cache
@@ -141,11 +168,11 @@ def words_in(language: Language = ENGLISH) -> Words:
     return Words(language)
 
 
-def _translations(code: str) -> NullTranslations:
-    if code == ENGLISH.code:
+def _translations(language: Language) -> NullTranslations:
+    if language is ENGLISH:
         return NullTranslations()
     compiled = io.BytesIO()
-    with (LOCALES / f"{code}.po").open("rb") as source:
-        write_mo(compiled, read_po(source, locale=BY_CODE[code].locale))
+    with (LOCALES / f"{language.code}.po").open("rb") as source:
+        write_mo(compiled, read_po(source, locale=language.locale))
     compiled.seek(0)
     return Translations(compiled)

@@ -24,7 +24,7 @@ SIZES = {"phone": {"width": 360, "height": 740}, "desktop": {"width": 1280, "hei
 LEAN = ("--disable-gpu", "--disable-extensions", "--no-first-run", "--disable-component-update")
 """What a browser does besides costs more than showing pages."""
 SCHEMES = {"phone": "dark", "desktop": "light"}
-"""Both are seen in every language."""
+"""Of each kind of screen."""
 
 
 class Visit:

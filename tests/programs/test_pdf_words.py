@@ -15,7 +15,7 @@ from monitor.report.findings import Imprint
 from monitor.report.pdf import render
 from monitor.report.report_words import unmarked
 from monitor.wording.failures_and_methods import METHODS
-from monitor.wording.languages import LANGUAGES, Language
+from monitor.wording.languages import BY_CODE, Language
 from probes.failure import Failure
 from probes.measurement import TcpObservation
 from tests.contract.cycles import measurement
@@ -41,9 +41,13 @@ def text_of(file: Path) -> str:
     ).stdout
 
 
-@pytest.mark.parametrize("language", LANGUAGES, ids=lambda one: one.code)
-async def test_the_pdf_has_every_word_of_the_report(language: Language, tmp_path: Path) -> None:
-    """With every method and every failure. Charts are pictures, and their captions are left out."""
+@pytest.mark.parametrize("code", ["en", "ru", "fa"])
+async def test_the_pdf_has_every_word_of_the_report(code: str, tmp_path: Path) -> None:
+    """With every method and every failure. Charts are pictures, and their captions are left out.
+
+    One language for each font and direction: `test_report.py` knows the letters of all.
+    """
+    language = BY_CODE[code]
     failed = [
         msgspec.structs.replace(
             measurement(f"f-{failure}", 1.0),

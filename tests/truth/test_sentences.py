@@ -4,7 +4,7 @@ import re
 
 from babel.messages.pofile import read_po
 
-from monitor.wording.words import LOCALES
+from monitor.wording.languages import LOCALES
 from tests.truth.circumstances import CIRCUMSTANCES, SINCE
 from tests.truth.coverage import EVENTS_PAGE
 from tests.truth.sentences import LENGTHS, LINES, MESSAGE_LINES, NOT_ENDED, SENTENCES

@@ -6,6 +6,7 @@ import pytest
 from monitor.analysis.verdict import State, VantageState
 from monitor.metrics.publisher import Publisher
 from monitor.wording.languages import BY_CODE
+from monitor.wording.words import words_in
 from probes.vantage import VantagePoint
 from storage.values.cycle import Cycle
 from tests.contract.cycles import at, cycle
@@ -132,7 +133,7 @@ async def test_the_languages_tell_known_from_unknown(lang: str) -> None:
         text = (await get(publisher, f"/?lang={lang}")).text
         headlines.append(text.split("<h1")[1].split("</h1>")[0].split(">", 1)[1])
     assert headlines[0] != headlines[1]
-    assert "30" in headlines[0]
+    assert words_in(BY_CODE[lang]).number(30) in headlines[0]
 
 
 async def test_a_lost_vantage_is_not_counted_as_measured() -> None:

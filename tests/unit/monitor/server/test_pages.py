@@ -20,7 +20,7 @@ from monitor.server import create_app
 from monitor.server.access import Access
 from monitor.server.page import SCRIPT
 from monitor.wording.durations import ago, interval
-from monitor.wording.languages import BY_CODE
+from monitor.wording.languages import BY_CODE, LANGUAGES, Language
 from monitor.wording.states import STATES
 from monitor.wording.words import words_in
 from storage.store import Store
@@ -424,6 +424,18 @@ async def test_a_filter_that_makes_no_sense_lists_nothing(query: str, store: Sto
     assert (answer.status_code, 'role="alert"' in answer.text) == (400, True)
     assert "was blocked" not in answer.text
     assert "<b>" not in answer.text
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda one: one.code)
+async def test_a_page_offers_every_language_and_says_what_is_a_draft(language: Language) -> None:
+    """Each by its own name, on the same page; the notice leads to the English."""
+    text = (await get(seed.publisher(), f"/?lang={language.code}")).text
+    chooser = text.split('<nav class="languages"')[1].split("</nav>")[0]
+    links = re.findall(r'<a href="\./\?lang=(\w+)" lang="(\w+)"[^>]*>(\w+)</a>', chooser)
+    assert links == [(one.code, one.code, one.name) for one in LANGUAGES]
+    assert chooser.count("aria-current") == 1
+    notice = re.search(r'<p class="draft[^>]*>(.*?) <a href="\./\?lang=en"', text)
+    assert (notice[1] if notice else "") == words_in(language).draft
 
 
 async def test_text_of_others_does_no_harm() -> None:
