@@ -74,7 +74,7 @@ MISTAKES = [
     (2, "export parquet events -c offline.toml --for spreadsheet", "Parquet files are for prog"),
     (2, "export package -c offline.toml empty", "empty: exists, and is no empty folder"),
     (2, "report -c offline.toml", "as in --country PK --platform x --since 2024-02-17"),
-    (2, "report --country PK --platform x --since 2024-01-01 --language de", "one of en, ur, pt"),
+    (2, "report --country PK --platform x --since 2024-01-01 --language de", "one of en, ar, es, fa, fr, pt, ru, ur"),
     (2, "rejudge -c offline.toml --platform y", "'y' is not measured: give one of x"),
     # Files that others wrote.
     (2, "annotate import -c offline.toml gone", "gone: No such file or directory: check the name"),
