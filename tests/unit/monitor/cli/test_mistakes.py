@@ -14,6 +14,7 @@ from tests.worlds.loopback import unused_port
 LONGEST = 1500
 """Characters of an answer: a screen, whatever was typed."""
 LONG = 100_000
+X_IN_PK = "--country PK --platform x --since 2024-01-01"
 MISTAKES = [
     # Words that are no command or option.
     (2, "frobnicate", "No such command 'frobnicate'"),
@@ -74,7 +75,7 @@ MISTAKES = [
     (2, "export parquet events -c offline.toml --for spreadsheet", "Parquet files are for prog"),
     (2, "export package -c offline.toml empty", "empty: exists, and is no empty folder"),
     (2, "report -c offline.toml", "as in --country PK --platform x --since 2024-02-17"),
-    (2, "report --country PK --platform x --since 2024-01-01 --language de", "one of en, ar, es, fa, fr, pt, ru, ur"),
+    (2, f"report {X_IN_PK} --language de", "one of en, ar, es, fa, fr, pt, ru, ur"),
     (2, "rejudge -c offline.toml --platform y", "'y' is not measured: give one of x"),
     # Files that others wrote.
     (2, "annotate import -c offline.toml gone", "gone: No such file or directory: check the name"),
