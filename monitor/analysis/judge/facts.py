@@ -15,7 +15,7 @@ from monitor.analysis.judge.quic_blocked import quic_fails_everywhere, quic_find
 from monitor.analysis.judge.server_errors import errs, forbidden, server_error
 from monitor.analysis.judge.some_addresses import addresses_finding
 from monitor.analysis.judge.some_flows import any_name_cut_off, flows_finding
-from monitor.analysis.outcome import Summary, summarise, usable
+from monitor.analysis.outcome import TIMEOUT, Summary, best, summarise, usable
 from monitor.analysis.verdict import Evidence, VantageState
 from probes.measurement import LEGAL_REASONS, Layer
 
@@ -32,6 +32,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The last attempt got the expected answer."""
     like_control: bool
     """The last attempt got, in cleartext, the same page as the control."""
+    not_compared: bool
+    """The last attempt got a page in cleartext, and the controls that failed got no answer in time:
+    nothing failed here."""
     failed_before: bool
     """An attempt before the last one failed."""
     family_missing: bool
@@ -98,6 +101,7 @@ def examine(case: Case) -> Facts:
         egress_failed=bool(every) and not attempts,
         answered=answered,
         like_control=like_control,
+        not_compared=last is not None and _not_compared(last, finding, controls),
         failed_before=any(not one.measurement.reached for one in attempts[:-1]),
         family_missing=bool(failed)
         and all(one.paths and not usable(one.paths, families_of(case)) for one in failed),
@@ -151,6 +155,22 @@ def _like_control(summary: Summary, controls: Controls) -> bool:
         and not redirected_elsewhere(summary, controls)
         and Likeness.SAME in likenesses(page, controls)
     )
+
+
+def _not_compared(summary: Summary, finding: Finding | None, controls: Controls) -> bool:
+    page = cleartext_page(summary)
+    return (
+        page is not None
+        and page.expected
+        and finding is not None
+        and finding.sign is None
+        and all(map(_silent, controls.failing))
+    )
+
+
+def _silent(control: Summary) -> bool:
+    outcome = best(control.outcomes)
+    return outcome is None or outcome.sub_method == TIMEOUT
 
 
 def _trailing_failures(attempts: Sequence[Summary]) -> list[Summary]:

@@ -86,7 +86,7 @@ from monitor.analysis.verdict import Evidence, State, TableRule, VantageState, V
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import Layer, Measurement
 
-RULES_VERSION = "11"
+RULES_VERSION = "12"
 """Stored with every verdict. It changes whenever the same case could get another verdict."""
 QUIC_BLOCKED = "quic.blocked"
 IPV6_DEAD = "family.ipv6_dead"
@@ -520,6 +520,13 @@ RULES: tuple[Rule, ...] = (
             and not facts.controls.unsettled
             and facts.withheld_everywhere
         ),
+    ),
+    Rule(
+        id="http.not_compared",
+        meaning="An answer came here over a connection that is not encrypted, and the controls got"
+        " none in time to compare it with: it may be the platform's own page or another one.",
+        wrong_when="The platform is down, and somebody answers in its place here.",
+        matches=lambda facts: facts.controls.down and facts.not_compared,
     ),
     Rule(
         id="control.down_and_injected",

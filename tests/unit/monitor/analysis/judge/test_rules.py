@@ -188,6 +188,15 @@ def cleartext_case(*observations: AnyObservation, known: bool = False, **origin:
     )
 
 
+def page_and_control(*of_control: AnyObservation) -> Case:
+    """The genuine page of example.com here, and a control that did not get it."""
+    return case(
+        *repeated(*cleartext(title="Gazette: welcome"), times=2, endpoint=CLEAR),
+        controls=(control(*of_control, reached=False, endpoint=CLEAR),),
+        endpoint=CLEAR,
+    )
+
+
 DECREE = "This site is blocked under decree 4711."
 KNOWN = (
     Fingerprint(
@@ -405,6 +414,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "tls.known_certificate": (
         failing(dns(), tcp(), tls("ssl_unknown_authority", chain=FILTER), fingerprints=KNOWN),
         failing(dns(), tcp(), tls("ssl_unknown_authority", chain=HONEST_CA), fingerprints=KNOWN),
+    ),
+    "http.not_compared": (
+        page_and_control(dns(name="example.com"), tcp("generic_timeout_error", port=80)),
+        page_and_control(dns("dns_nxdomain_error", name="example.com")),
     ),
     "control.also_fails": (
         failing(*RESET, controls=DEAD_CONTROL),
