@@ -49,6 +49,7 @@ CAUSES: Mapping[str, Cause] = {
     "control.stale": Cause.CONTROL_FAILED,
     "control.dead": Cause.CONTROL_FAILED,
     "control.censored": Cause.CONTROL_FAILED,
+    "http.not_compared": Cause.CONTROL_FAILED,
     "egress.failed": Cause.UNFIT,
     "vantage.resolver_down": Cause.UNFIT,
     "vantage.offline": Cause.OFFLINE,
