@@ -23,6 +23,7 @@ from monitor.wording.local_time import zone_of
 from monitor.wording.networks import network_name
 from monitor.wording.words import words_in
 from storage.store import Store
+from storage.values.reviews import Mark, deciding_review
 from storage.values.selection import Selection
 
 UNKNOWN = "Unknown"
@@ -51,9 +52,10 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ends(self) -> date | None:
-        """The first day known to be open again; None where it goes on, or nobody saw its end."""
-        end = self.stretch.end_latest
-        return self._date(end) if end is not None else None
+        """The last day known to be blocked; None where it goes on, or nobody saw its end."""
+        last = self.stretch.end_earliest
+        seen = last is not None and self.stretch.end_latest is not None
+        return self._date(last) if last is not None and seen else None
 
     def _date(self, moment: datetime) -> date:
         """The day on the country's own clocks."""
@@ -157,14 +159,14 @@ COLUMNS: Mapping[str, _Cell] = {
 
 
 async def write_stop(store: Store, selection: Selection, out: TextIO, reader: Reader) -> int:
-    """Write the stretches of the selected events that were confirmed, and not withdrawn, as CSV;
-    returns how many rows. Raises StorageError."""
+    """Write the stretches of the selected events that were confirmed, and neither withdrawn nor
+    rejected by a person, as CSV; returns how many rows. Raises StorageError."""
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     written = 0
     async for batch in store.events(selection):
         for event in batch:
-            if event.sure and event.state is not EventState.WITHDRAWN and _is_shutdown(event):
+            if _is_shutdown(event) and not await _rejected(store, event):
                 for row in _rows(event, reader):
                     writer.writerow([cell(value(row)) for value in COLUMNS.values()])
                     written += 1
@@ -178,4 +180,10 @@ def _rows(event: Event, reader: Reader) -> Iterator[_Row]:
 
 
 def _is_shutdown(event: Event) -> bool:
-    return event.kind is EventKind.BLOCK or event.kind in _WHOLE
+    of_a_kind = event.kind is EventKind.BLOCK or event.kind in _WHOLE
+    return of_a_kind and event.sure and event.state is not EventState.WITHDRAWN
+
+
+async def _rejected(store: Store, event: Event) -> bool:
+    last = deciding_review(await store.reviews(event.id))
+    return last is not None and last.mark is Mark.REJECTED

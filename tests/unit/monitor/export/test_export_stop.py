@@ -3,6 +3,8 @@
 import asyncio
 import csv
 import io
+from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -13,13 +15,15 @@ from monitor.cli.main import app
 from monitor.export.for_people import Reader
 from monitor.export.stop import COLUMNS, UNKNOWN, write_stop
 from storage.open_store import sql_store
+from storage.values.reviews import Mark, Review
 from storage.values.selection import Selection
-from tests.contract.cycles import at, cycle, event
+from tests.contract.cycles import at, cycle, event, review
 from tests.worlds.memory_store import MemoryStore
 
 EVERYTHING = Selection()
 READER = Reader(titles={"x": "X", "signal": "Signal"})
 DAY = 86400.0
+DAY_LONG = timedelta(days=1)
 
 
 def confirmed(name: str, *stretches: Stretch, **changes: object) -> Event:
@@ -48,11 +52,15 @@ def stretch(start: float, end: float | None = None, earliest: float | None = Non
     )
 
 
-async def rows(*events: Event, selection: Selection = EVERYTHING) -> list[dict[str, str]]:
+async def rows(
+    *events: Event, selection: Selection = EVERYTHING, reviews: Sequence[Review] = ()
+) -> list[dict[str, str]]:
     """What is written of these."""
     store = MemoryStore()
     await store.open()
     await store.save(cycle(1), list(events))
+    for one in reviews:
+        await store.add_review(one)
     out = io.StringIO()
     count = await write_stop(store, selection, out, READER)
     await store.close()
@@ -107,6 +115,26 @@ async def test_an_end_that_nobody_saw_is_unknown() -> None:
     for one in (unobserved, unseen):
         (row,) = await rows(one)
         assert (row["shutdown_status"], row["end_date"], row["duration"]) == (UNKNOWN, "", "")
+
+
+async def test_what_a_person_rejected_has_no_row() -> None:
+    """The last word holds: rejected and then confirmed, it has one."""
+    reject = msgspec.structs.replace(review(), id="r1", event="e", mark=Mark.REJECTED)
+    confirm = msgspec.structs.replace(reject, id="r2", at=reject.at + DAY_LONG, mark=Mark.CONFIRMED)
+    one = confirmed("e", stretch(300))
+    assert not await rows(one, reviews=[reject])
+    assert len(await rows(one, reviews=[reject, confirm])) == 1
+
+
+async def test_no_day_counts_that_nobody_measured() -> None:
+    """Last seen blocked on the first day and found open ten days later: one day is certain."""
+    wide = msgspec.structs.replace(stretch(300, 10 * DAY), end_earliest=at(900))
+    (row,) = await rows(confirmed("e", wide))
+    assert (row["end_date"], row["duration"], row["shutdown_status"]) == (
+        "2024-02-17",
+        "1",
+        "Ended",
+    )
 
 
 async def test_how_and_what() -> None:
