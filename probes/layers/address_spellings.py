@@ -4,7 +4,7 @@ import base64
 import hashlib
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import msgspec
@@ -54,8 +54,7 @@ def spellings_of(addresses: frozenset[IpAddress]) -> Own:
         return Own(addresses=addresses)
     texts = {text for address in addresses for text in _spellings(address)}
     named = {digest for address in addresses for digest in _digests(address)}
-    # The longest first, so that no spelling leaves the tail of a longer one. Each pattern starts
-    # with a plain character, so that the search can skip ahead.
+    # The longest first, so that no spelling leaves the tail of a longer one.
     written = sorted(texts | named | {text.encode().hex() for text in texts}, key=len, reverse=True)
     plain = [re.escape(text) for text in written]
     plain += [pattern for address in addresses for pattern in _patterns(address)]
@@ -67,10 +66,22 @@ def spellings_of(addresses: frozenset[IpAddress]) -> Own:
     ]
     return Own(
         addresses=addresses,
-        written=re.compile("|".join(plain)),
+        written=re.compile(_by_first(plain)),
         encoded=re.compile("|".join(encoded)),
         needles=tuple(sorted({*(t.encode() for t in texts), *(a.packed for a in addresses)})),
     )
+
+
+def _by_first(patterns: Iterable[str]) -> str:
+    """One pattern for all of `patterns`, which each start with a plain character.
+
+    Of the many only the few that go on from there are tried.
+    """
+    grouped: dict[str, list[str]] = {}
+    for pattern in patterns:
+        first = 2 if pattern[0] == "\\" else 1
+        grouped.setdefault(pattern[:first], []).append(pattern[first:])
+    return "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in grouped.items())
 
 
 def _spellings(address: IpAddress) -> Iterator[str]:

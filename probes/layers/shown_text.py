@@ -6,7 +6,8 @@ other scripts become ASCII (NFKC), and characters that nobody sees are left out.
 
 import re
 import unicodedata
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from html.entities import html5
 
 import msgspec
@@ -17,6 +18,8 @@ TAG_MARK = "\x1f"
 _ROUNDS = 4
 """Escapes within escapes that are decoded."""
 _ESCAPE = re.compile(
+    # Most characters begin none; to say so at once is faster.
+    r"(?=[%\\&=\s\[({])(?:"
     r"(?P<utf8>%[C-Fc-f][0-9A-Fa-f](?:%[89ABab][0-9A-Fa-f]){1,3})"
     r"|%(?:25){0,8}(?P<percent>[0-9A-Fa-f]{2})"
     r"|\\{1,4}(?:u\{0{0,4}(?P<braced>[0-9A-Fa-f]{1,6})\}|u(?P<u>[0-9A-Fa-f]{4})|x(?P<x>[0-9A-Fa-f]{2}))"
@@ -27,10 +30,13 @@ _ESCAPE = re.compile(
     r"|&(?P<name>[A-Za-z][A-Za-z0-9]{1,30});"
     r"|=(?P<quoted>2E|3A)"
     r"|\s?[\[({]\s?(?P<dot>\.|dot)\s?[\])}]\s?|(?<=\d)\s{1,3}(?P<word>dot)\s{1,3}(?=\d)"
-    r"|[\[({](?P<colon>:)[\])}]"
+    r"|[\[({](?P<colon>:)[\])}])"
 )
-_ESCAPED = re.compile(r"[%&\\]|=2E|=3A|[.:][\])}]|dot|\. [\])}]")
-"""A text without a match holds no escape; looking for it is much faster."""
+_ESCAPE_SIGNS = (
+    *("%", "&", "\\", "=2E", "=3A", "dot"),
+    *(f"{mark}{bracket}" for mark in (".", ". ", ":") for bracket in "])}"),
+)
+"""A text without one of these holds no escape; looking for them is much faster."""
 _TAG = r"<(?:!--[^<>]{0,200}--|/?[A-Za-z][^<>]{0,300})>"
 _TAGS = re.compile(_TAG)
 _TAGS_BETWEEN = re.compile(rf"(?:\s{{0,4}}{_TAG}){{1,20}}\s{{0,4}}")
@@ -46,19 +52,29 @@ _MARKS = {
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """A view of a text."""
+    """A view of a text, in pieces that are each as they were, or in place of something else."""
 
     text: str
-    starts: list[int] | None = None
-    """For each character of the view, where what was written for it begins; None: unchanged."""
-    ends: list[int] | None = None
-    """And where it ends."""
+    under: "Shown | None" = None
+    """What this is a view of; None: it is what was written."""
+    begins: Sequence[int] = ()
+    """Where each piece begins, in order."""
+    places: Sequence[tuple[int, int]] = ()
+    """Where each begins and ends in `under`; the end is 0 for a piece that is as it was."""
 
     def written(self, start: int, end: int) -> tuple[int, int]:
         """The span of the original text behind a span of the view, which is not empty."""
-        if self.starts is None or self.ends is None:
+        if self.under is None:
             return start, end
-        return self.starts[start], self.ends[end - 1]
+        return self.under.written(self._place(start)[0], self._place(end - 1)[1])
+
+    def _place(self, at: int) -> tuple[int, int]:
+        piece = bisect_right(self.begins, at) - 1
+        start, end = self.places[piece]
+        if end:
+            return start, end
+        start += at - self.begins[piece]
+        return start, start + 1
 
 
 def shown(text: str) -> Shown:
@@ -67,7 +83,7 @@ def shown(text: str) -> Shown:
     for _ in range(_ROUNDS):
         if not view.text.isascii():
             view = _folded(view)
-        if _ESCAPED.search(view.text) is None:
+        if not any(sign in view.text for sign in _ESCAPE_SIGNS):
             break
         decoded = _replaced(view, _ESCAPE, _decoded)
         if decoded is view:
@@ -100,35 +116,29 @@ def with_marks_for_tags(view: Shown) -> Shown:
 
 def _replaced(view: Shown, pattern: re.Pattern[str], by: Callable[[re.Match[str]], str]) -> Shown:
     """The view with each match replaced; the same object where nothing was."""
-    text, reached = view.text, 0
+    changes = ((match.span(), by(match)) for match in pattern.finditer(view.text))
+    return _changed(view, changes)
+
+
+def _changed(view: Shown, changes: Iterable[tuple[tuple[int, int], str]]) -> Shown:
+    """A view over `view`, with other text for each of some spans, in order."""
+    text, reached, length = view.text, 0, 0
     parts: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    for match in pattern.finditer(text):
-        start, end = match.span()
-        new = by(match)
-        if new == match.group():
+    begins: list[int] = []
+    places: list[tuple[int, int]] = []
+    for (start, end), new in changes:
+        if new == text[start:end]:
             continue
         parts += text[reached:start], new
-        starts += range(reached, start)
-        ends += range(reached + 1, start + 1)
-        starts += [start] * len(new)
-        ends += [end] * len(new)
+        begins += length, length + start - reached
+        places += (reached, 0), (start, end)
+        length += start - reached + len(new)
         reached = end
     if not parts:
         return view
-    parts.append(text[reached:])
-    starts += range(reached, len(text))
-    ends += range(reached + 1, len(text) + 1)
-    return _over(view, "".join(parts), starts, ends)
-
-
-def _over(view: Shown, text: str, starts: list[int], ends: list[int]) -> Shown:
-    """A view of a view."""
-    if view.starts is not None and view.ends is not None:
-        starts = [view.starts[at] for at in starts]
-        ends = [view.ends[at - 1] for at in ends]
-    return Shown(text, starts, ends)
+    return Shown(
+        "".join([*parts, text[reached:]]), view, [*begins, length], [*places, (reached, 0)]
+    )
 
 
 def _decoded(escape: re.Match[str]) -> str:
@@ -171,9 +181,7 @@ _FOLDS = _Folds()
 
 def _folded(view: Shown) -> Shown:
     text = view.text.translate(_FOLDS)
-    if text == view.text:
-        return view
-    if len(text) == len(view.text):
-        return Shown(text, view.starts, view.ends)
-    kept = [at for at, character in enumerate(view.text) if _FOLDS[ord(character)]]
-    return _over(view, text, kept, [at + 1 for at in kept])
+    if len(text) < len(view.text):
+        unseen = (at for at, character in enumerate(view.text) if not _FOLDS[ord(character)])
+        view = _changed(view, (((at, at + 1), "") for at in unseen))
+    return view if text == view.text else msgspec.structs.replace(view, text=text)

@@ -59,7 +59,7 @@ def test_a_block_that_often_fails(watched: Watched) -> None:
     begun, seen = watched.mark(), len(watched.monitor.cycles("safaricom"))
     with watched.lab.network("safaricom").block(sni=X_NAMES, how="reset", turns=MOST):
         wait_for(lambda: watched.block("KE") == "confirmed", "confirmation", 120)
-        wait_for(lambda: _fitful(watched.monitor.cycles("safaricom")[seen:]), "open cycles", 120)
+        wait_for(lambda: _fitful(watched.monitor.cycles("safaricom")[seen:]), "open cycles", 300)
         (event,) = watched.export("events", kind="block", country="KE", state="confirmed")
         assert "tls.reset" in event["methods"].split()
         changes = watched.changes(begun, "KE")

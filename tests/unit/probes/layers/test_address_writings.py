@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from probes.layers import address_search
+from probes.layers.address_search import Writing
 from probes.layers.scrub import PLACEHOLDER, Scrubber
 from probes.layers.shown_text import shown
 from tests.worlds.address_writings import BEYOND, ENCODINGS, Encoding
@@ -55,6 +57,21 @@ def test_no_natural_way_of_any_ipv4_address_comes_through(address: str, way: Enc
     if ipaddress.ip_address(address).packed.hex().isalpha():
         return  # a word to whoever does not know better
     assert not comes_through(way, address, Scrubber([BEHIND_NAT]))
+
+
+WRITINGS = [one for one in vars(address_search).values() if isinstance(one, Writing)]
+
+
+@given(st.sampled_from(WRITINGS).flatmap(lambda one: st.tuples(st.just(one), _an_example(one))))
+def test_where_an_address_is_its_sign_is(writing_and_text: tuple[Writing, str]) -> None:
+    """A pattern is tried only where its sign is found: no address may be without."""
+    writing, text = writing_and_text
+    assert writing.whole.search(text) is not None
+    assert writing.sign.search(text) is not None
+
+
+def _an_example(writing: Writing) -> st.SearchStrategy[str]:
+    return st.from_regex(writing.whole, alphabet=st.characters(codec="ascii"))
 
 
 STAYING = ("plain", "octets in tags", "groups in tags", "JSON array", "hexadecimal name")
