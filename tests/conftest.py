@@ -45,8 +45,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = _mixed(items)
     if "soak" in (config.option.markexpr or ""):
         return
-    kept = [item for item in items if item.get_closest_marker("soak") is None]
-    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    kept: list[pytest.Item] = []
+    long: list[pytest.Item] = []
+    for item in items:
+        (kept if item.get_closest_marker("soak") is None else long).append(item)
+    config.hook.pytest_deselected(items=long)
     items[:] = kept
 
 
