@@ -6,6 +6,9 @@ PYTHONS := 3.14 3.13 3.12 3.11
 PYTHON ?= $(shell for p in python3 $(addprefix python,$(PYTHONS)); do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
+# Programs start often here. Without bytecode each start would compile the whole house again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run test demo check lint docs lock bench soak fresh pythons images deb release clean
 
