@@ -24,7 +24,9 @@ def duration(words: Words, span: timedelta) -> str:
         number, seconds = divmod(seconds, size)
         if number:
             parts.append(_counted(words, number, unit))
-    return " ".join(parts[:2]) or words.gettext("less than a second")
+    if len(parts) < 2:
+        return "".join(parts) or words.gettext("less than a second")
+    return words.gettext("%(longer)s %(shorter)s", longer=parts[0], shorter=parts[1])
 
 
 def ago(words: Words, then: datetime, at: datetime) -> str:

@@ -107,7 +107,9 @@ class Words:
     @property
     def pause(self) -> str:
         """What stands between two halves of a sentence."""
-        return "؛ " if self.language.direction == "rtl" else "; "
+        if self.language.direction == "rtl":
+            return "؛ "
+        return "\N{NARROW NO-BREAK SPACE}; " if self.language.code == "fr" else "; "
 
     @property
     def comma(self) -> str:
