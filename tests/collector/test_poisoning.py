@@ -1,6 +1,8 @@
 """Forged signed batches through the real collector make and hide no more than docs/poisoning.md
 says."""
 
+import random
+
 import pytest
 
 from monitor.analysis.events.event import EventKind
@@ -8,6 +10,7 @@ from tests.collector.poisoning import (
     BLOCKED,
     DOCUMENT,
     HINDERED,
+    LONG,
     NAMED,
     STORIES,
     THREE,
@@ -20,8 +23,18 @@ from tests.collector.poisoning import (
 )
 from tests.contract.listing import EVERYTHING, flat
 
+LASTING = sorted(name for name, story in STORIES.items() if story.turns == LONG)
+SOAKED = frozenset(random.Random(8).sample(LASTING, len(LASTING) * 2 // 3))
+"""Stories of two hours take seconds each: CI plays the same third of them, `make soak` the rest."""
 
-@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES.keys())
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        pytest.param(story, id=name, marks=[pytest.mark.soak] if name in SOAKED else [])
+        for name, story in STORIES.items()
+    ],
+)
 async def test_it_comes_out_as_the_table_says(story: Story) -> None:
     """What the collector makes of it, after two hours where weak signs could confirm by then."""
     outcome, store = await play(story)

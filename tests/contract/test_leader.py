@@ -115,7 +115,10 @@ async def _active_blocks(store: Store) -> dict[str, EventState]:
     return {one.id: one.state for one in active if one.kind is EventKind.BLOCK}
 
 
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize(
+    "share",
+    [0.5, *(pytest.param(share, marks=pytest.mark.soak) for share in (0.2, 0.8))],
+)
 async def test_whoever_takes_over_goes_on_and_nobody_is_told_twice(
     make_store: MakeStore,
     lived: MemoryStore,
