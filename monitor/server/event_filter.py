@@ -16,6 +16,8 @@ from monitor.wording.words import Words
 from storage.values.names import Names
 from storage.values.selection import Selection
 
+PAGES = range(1, 101)
+"""Pages of the list that can be asked for; files and the API have the rest."""
 DAYS = (7, 30, 90, 365)
 """How far back the list of events can look."""
 LABELS: Mapping[str, str] = {
@@ -36,6 +38,7 @@ class EventFilter(msgspec.Struct, frozen=True):
     platform: str = ""
     state: str = ""
     days: int = DAYS[1]
+    page: int = PAGES[0]
 
     @property
     def filtered(self) -> bool:
@@ -60,8 +63,8 @@ class EventFilter(msgspec.Struct, frozen=True):
         )
 
     def query(self, **changed: object) -> dict[str, object]:
-        """The query of the same filter with one part changed."""
-        asked = {**msgspec.structs.asdict(self), **changed}
+        """The query of the first page of the same filter, with one part changed."""
+        asked = {**msgspec.structs.asdict(self), "page": 0, **changed}
         return {name: value for name, value in asked.items() if value}
 
 
@@ -79,8 +82,15 @@ async def read_filter(
         raise refused("state", Fault.CHOICE, state, EVENT_STATES)
     if days and days not in map(str, DAYS):
         raise refused("days", Fault.CHOICE, days, list(map(str, DAYS)))
+    page = query.get("page", "")
+    if page and page not in map(str, PAGES):
+        raise refused("page", Fault.CHOICE, page, [f"{PAGES[0]}-{PAGES[-1]}"])
     return EventFilter(
-        checked.country, checked.platform, state, int(days) if days else EventFilter().days
+        checked.country,
+        checked.platform,
+        state,
+        int(days) if days else EventFilter().days,
+        int(page) if page else EventFilter().page,
     )
 
 

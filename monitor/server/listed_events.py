@@ -12,23 +12,22 @@ from monitor.export.public_view import PublicView, is_public
 from monitor.logs import logger
 from monitor.metrics.current_knowledge import Snapshot
 from monitor.metrics.publisher import Publisher
-from monitor.server.event_filter import EventFilter, read_filter, shown_names
+from monitor.server.event_filter import PAGES, EventFilter, read_filter, shown_names
 from monitor.server.page import Reader
 from storage.store import StorageError, Store
 from storage.values.names import Names
 
 log = logger(__name__)
 
-MOST_EVENTS = 200
-"""That are shown at once."""
+A_PAGE = 40
+"""Events that are shown at once: as many as make a page of less than 60 kB."""
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
     """What was found."""
 
     events: tuple[Event, ...]
-    """The newest onset first: the newest MOST_EVENTS, one more where there are more, and all that
-    are active."""
+    """The newest onset first: as many as there are pages for, and all that are active."""
     complete: bool
     """Whether the store could be read."""
 
@@ -51,7 +50,7 @@ class ListedEvents:
     async def of(self, reader: Reader, wanted: EventFilter, at: datetime) -> Listed:
         """Those selected."""
         complete = True
-        found: deque[Event] = deque(maxlen=MOST_EVENTS + 1)
+        found: deque[Event] = deque(maxlen=len(PAGES) * A_PAGE)
         try:
             if self._store is not None:
                 async with aclosing(self._store.events(wanted.selection(at))) as batches:  # type: ignore[type-var]

@@ -40,7 +40,7 @@ from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader, 
 from monitor.server.feeds import FEEDS, Feeds
 from monitor.server.history import SPANS, HistoryAsked, history_asked
 from monitor.server.history_shown import history_shown
-from monitor.server.listed_events import MOST_EVENTS, ListedEvents, may_see
+from monitor.server.listed_events import A_PAGE, ListedEvents, may_see
 from monitor.server.matrix import Cell, Row, country_rows, network_rows, overall
 from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.own_forms import FormTokens
@@ -340,6 +340,8 @@ class Pages:
             return await _wrong(reader, at, error)
         found = await self._listed.of(reader, wanted, at)
         snapshot, listed = self._listed.snapshot(reader), found.events
+        if len(listed) <= (wanted.page - 1) * A_PAGE > 0:
+            return await self.problem(request, LookupError())
         coverage: Coverage | None = None
         # With a state an event of another one may be there.
         if not listed and not wanted.state and self._store is not None and found.complete:
@@ -598,7 +600,12 @@ def _events(
     wanted: EventFilter,
 ) -> Context:
     words, titles = reader.words, titles_of(snapshot)
-    shown = listed[:MOST_EVENTS]
+    before = (wanted.page - 1) * A_PAGE
+    shown = listed[before : before + A_PAGE]
+    others = {
+        words.gettext("Newer events"): wanted.page - 1,
+        words.gettext("Older events"): wanted.page + 1 if len(listed) > before + A_PAGE else 0,
+    }
     axis = timeline.axis_of(shown, at, timedelta(days=wanted.days))
     asked = wanted.query(since=f"{at - timedelta(days=wanted.days):%Y-%m-%d}")
     asked.pop("days")
@@ -613,7 +620,11 @@ def _events(
             )
             for event in shown
         ],
-        "cut": len(listed) > MOST_EVENTS,
+        "other_pages": [
+            (reader.link("events", **wanted.query(page=number if number > 1 else 0)), name)
+            for name, number in others.items()
+            if number
+        ],
         "filtered": wanted.filtered,
         "filters": _filters(reader, snapshot, wanted, titles),
         "time_axis": axis,

@@ -18,6 +18,7 @@ from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app
 from monitor.server.access import Access
+from monitor.server.listed_events import A_PAGE
 from monitor.server.page import SCRIPT
 from monitor.wording.durations import ago, interval
 from monitor.wording.languages import BY_CODE, LANGUAGES, Language
@@ -415,7 +416,16 @@ async def test_the_list_of_events_can_be_narrowed(
 
 
 @pytest.mark.parametrize(
-    "query", ["country=zz%22%3E%3Cb%3E", "platform=%00", "state=x", "days=1e9"]
+    "query",
+    [
+        "country=zz%22%3E%3Cb%3E",
+        "platform=%00",
+        "state=x",
+        "days=1e9",
+        "page=0",
+        "page=x",
+        "page=1e3",
+    ],
 )
 async def test_a_filter_that_makes_no_sense_lists_nothing(query: str, store: Store) -> None:
     """It says so: to leave it out would list events that were not asked for."""
@@ -424,6 +434,42 @@ async def test_a_filter_that_makes_no_sense_lists_nothing(query: str, store: Sto
     assert (answer.status_code, 'role="alert"' in answer.text) == (400, True)
     assert "was blocked" not in answer.text
     assert "<b>" not in answer.text
+
+
+async def test_many_events_have_pages(store: Store) -> None:
+    """Each event once, the newest first, with links to older and newer ones that keep the filter
+    and forget the page where it changes; a page beyond the last is none."""
+    opened, *_ = seed.log()
+    ids = [f"{number:020}" for number in range(2 * A_PAGE + 1)]
+    more = [
+        msgspec.structs.replace(
+            opened.snapshot,
+            id=one,
+            state=EventState.ENDED,
+            onset_latest=opened.snapshot.onset_latest - timedelta(minutes=number + 1),
+        )
+        for number, one in enumerate(ids)
+    ]
+    await store.save(cycle(9), more)
+    listed: list[str] = []
+    texts = []
+    async with client(seed.publisher(), store) as asking:
+        for number in (1, 2, 3):
+            answer = await asking.get("/events", params={"platform": "x", "page": number})
+            assert answer.status_code == 200
+            texts.append(answer.text)
+            found = re.findall(r'href="events/([^"?]+)', answer.text.split("<ol")[1])
+            assert len(found) <= A_PAGE
+            listed += found
+        beyond = await asking.get("/events", params={"platform": "x", "page": 4})
+    assert beyond.status_code == 404
+    assert [one for one in listed if one in ids] == ids
+    assert len(listed) == len(set(listed))
+    for text, newer, older in zip(texts, (False, True, True), (True, True, False), strict=True):
+        assert (">Newer events<" in text, ">Older events<" in text) == (newer, older)
+    assert 'href="events?platform=x&amp;days=30&amp;page=3">Older events' in texts[1]
+    assert 'href="events?platform=x&amp;days=30">Newer events' in texts[1]
+    assert "page=" not in texts[1].split('class="filters"')[1].split("</details>")[0]
 
 
 @pytest.mark.parametrize("language", LANGUAGES, ids=lambda one: one.code)
