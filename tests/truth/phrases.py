@@ -116,7 +116,8 @@ class Phrases:
     def lengths(self, text: str) -> list[timedelta]:
         """Every length of time that is told; `2 hours 5 minutes` is one."""
         unit = "|".join(f"(?:{pattern})" for pattern, _ in self._units)
-        runs = re.finditer(rf"(?:{unit})(?: (?:{unit}))?", text)
+        between = re.escape(self._piece("%(longer)s %(shorter)s"))
+        runs = re.finditer(rf"(?:{unit})(?:{between}(?:{unit}))?", text)
         found = []
         for run in runs:
             total = timedelta()
