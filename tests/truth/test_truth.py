@@ -6,6 +6,7 @@ truth (truth.py). A failure names the world, the surface, the sentence and the t
 """
 
 import random
+from collections.abc import Collection, Iterable
 from functools import cache
 
 import pytest
@@ -43,17 +44,22 @@ _SOAKED = frozenset(random.Random(4).sample(_OTHERS, len(_OTHERS) * 2 // 3))
 asks anyway, and with the same third of the others; `make soak` with the rest."""
 
 
-@pytest.mark.parametrize(
-    "world",
-    [
+_ALERTS_SOAKED = {world.name for world in WITH_ALERTS[3:]}
+"""promtool goes through a world minute by minute, for some fifteen seconds."""
+
+
+def _marked(worlds: Iterable[World], soaked: Collection[str]) -> list[object]:
+    return [
         pytest.param(
             world,
             id=world.name.replace(" ", "-"),
-            marks=[pytest.mark.soak] if world.name in _SOAKED else [],
+            marks=[pytest.mark.soak] if world.name in soaked else [],
         )
-        for world in NAMED
-    ],
-)
+        for world in worlds
+    ]
+
+
+@pytest.mark.parametrize("world", _marked(NAMED, _SOAKED))
 def test_every_sentence_about_a_named_world_is_true(world: World) -> None:
     """One world for each way in which a sentence was once false, and each cause of not knowing."""
     all_is_true(told_of(world) if world in WITH_ALERTS else told(world))
@@ -61,7 +67,7 @@ def test_every_sentence_about_a_named_world_is_true(world: World) -> None:
 
 @pytest.mark.prometheus
 @pytest.mark.alertmanager
-@pytest.mark.parametrize("world", WITH_ALERTS, ids=lambda world: world.name.replace(" ", "-"))
+@pytest.mark.parametrize("world", _marked(WITH_ALERTS, _ALERTS_SOAKED))
 def test_every_alert_about_a_named_world_is_true(world: World) -> None:
     """What Alertmanager and the boards of Grafana say while it lasts, when it comes back, and when
     it is over."""

@@ -91,7 +91,7 @@ def day(seen: Watched) -> Day:
     )
 
 
-@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize("count", [1, pytest.param(5, marks=pytest.mark.soak)])
 def test_cycles_end_in_time_and_every_platform_is_confirmed(count: int) -> None:
     """A cycle took 82 s (one vantage) and some platforms waited 769 s: each was tested in full at
     each of its endpoints, and follow-ups ended before the last ones."""
