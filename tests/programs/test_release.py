@@ -171,7 +171,13 @@ def test_the_same_commit_gives_the_same_bytes(
 
 @pytest.mark.parametrize(
     "fault",
-    ["no key", pytest.param("unknown key", marks=pytest.mark.soak), "no signers", "changed", "there"],
+    [
+        "no key",
+        pytest.param("unknown key", marks=pytest.mark.soak),
+        "no signers",
+        "changed",
+        "there",
+    ],
 )
 def test_no_release_without_all_it_needs(
     checkout: Path, released: Path, key: Path, tmp_path: Path, fault: str
