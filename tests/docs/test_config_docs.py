@@ -264,12 +264,6 @@ def test_the_shipped_references_are_counted_right() -> None:
     assert (len(home), set(home.values())) == (70, {1, 2})
 
 
-@pytest.mark.parametrize("text", re.findall(r"^```toml\n(.+?)^```", CONFIG, re.M | re.S))
-def test_every_file_in_the_document_is_right(text: str, tmp_path: Path) -> None:
-    """Examples are whole files that `check` accepts."""
-    assert load(tmp_path, text).vantages
-
-
 def test_every_way_out_in_the_document_is_understood(tmp_path: Path) -> None:
     """The forms of `egress` are those that are read."""
     forms = re.findall(r'`("(?:direct|source|interface|socks5|connect)[^`]*")`', CONFIG)
@@ -295,19 +289,6 @@ def test_the_mistakes_shown_in_the_document_are_told_so(line: str, tmp_path: Pat
         )
     told = [re.sub(r"^.*toml:\d+: ", "", str(problem)) for problem in caught.value.problems]
     assert re.sub(r"^.*toml:\d+: ", "", line) in told
-
-
-CATALOGUES = [
-    text
-    for text in re.findall(r"^```toml\n(.+?)^```", CATALOG, re.M | re.S)
-    if "my-platforms.toml" not in text
-]
-
-
-@pytest.mark.parametrize("text", CATALOGUES)
-def test_every_catalogue_in_the_document_is_right(text: str) -> None:
-    """Examples can be copied into a file over the shipped catalogue, and change something."""
-    assert parse_catalog(text, "mine.toml", shipped_catalog()) != shipped_catalog()
 
 
 def test_every_key_of_a_function_is_documented() -> None:

@@ -3,10 +3,7 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from monitor.analysis.events.event import EventKind
-from monitor.config.load import load_config
 from monitor.notify.message import message, section
 from monitor.notify.message_words import message_words
 from monitor.notify.notice_kinds import NoticeKind
@@ -43,15 +40,6 @@ def test_the_defaults_it_names_are_in_force() -> None:
     assert LONGEST_RETRY == 1800
     assert EventKind.VANTAGE_SILENT not in route.kinds
     assert EventKind.INSTRUMENT not in route.kinds
-
-
-@pytest.mark.parametrize("text", re.findall(r"^ *```toml\n(.+?)^ *```", TEXT, re.M | re.S))
-def test_every_file_in_the_document_is_right(text: str, tmp_path: Path) -> None:
-    """Examples are whole files that `check` accepts."""
-    path = tmp_path / "shutwatch.toml"
-    path.write_text(re.sub(r"^ +", "", text, flags=re.MULTILINE))
-    notify = load_config(path, {"PING_ID": "made-up"}).notify
-    assert notify.route or notify.ping_url
 
 
 def test_what_the_log_says_is_named() -> None:

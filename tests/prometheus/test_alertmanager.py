@@ -1,6 +1,7 @@
 """Alertmanager's configuration: which receiver gets which message, and which alerts it inhibits."""
 
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.docs.command_blocks import command_lines
 from tests.prometheus.alertmanager import CONFIG, FOLDER, AlertmanagerServer
 from tests.prometheus.stories import (
     CONFIRMED,
@@ -338,6 +340,15 @@ def _apart(target: str, labels: dict[str, str], source: dict[str, str]) -> dict[
     """Labels that distinguish blocks, so that a confirmed one does not inhibit the others."""
     free = "platform" if "platform" not in source else "country"
     return {free: f"{labels[free]}-{target}"}
+
+
+def test_the_trial_of_the_page_reaches_the_newsroom(server: AlertmanagerServer) -> None:
+    """The command that docs/alerts.md gives, as it stands, but for the server's address."""
+    (command,) = [line for _, program, line in command_lines() if program == "amtool"]
+    words = shlex.split(command.replace("127.0.0.1:9093", server.address))
+    done = amtool(*words[1:])
+    assert done.returncode == 0, done.stderr
+    server.eventually(lambda: [mail for mail in server.mails() if "Nowhere" in mail["subject"]])
 
 
 def test_nothing_went_wrong(server: AlertmanagerServer) -> None:
