@@ -32,8 +32,6 @@ lint: $(VENV)/.dev ## style, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests
-	$(BIN)/mypy benchmarks
 	$(BIN)/lint-imports
 
 check: lint test ## lint and test: what a commit must pass
