@@ -42,15 +42,15 @@ def test_severity_delay_and_runbook_are_as_documented() -> None:
 
 
 def test_every_recorded_series_is_documented_and_the_other_way_round() -> None:
-    """The list of recorded series and the rule file name the same series."""
-    assert set(re.findall(r"^- `(\S+:\S+)`: \S", TEXT, re.MULTILINE)) == set(rules("record"))
+    """The table of recorded series and the rule file name the same series."""
+    assert set(re.findall(r"^\| `(\S+:\S+)` \|", TEXT, re.MULTILINE)) == set(rules("record"))
 
 
 def test_every_annotation_of_a_block_is_documented() -> None:
-    """The list for webhooks and the annotations of an alert about a platform are the same."""
-    listed = TEXT[TEXT.index("### For a webhook") :]
+    """The table for webhooks and the annotations of an alert about a platform are the same."""
+    table = TEXT[TEXT.index("### For a webhook") :]
     told = rules("alert")["ShutwatchPlatformBlockConfirmed"]["annotations"]
-    assert set(re.findall(r"^- `(\w+)`: \S", listed, re.MULTILINE)) == set(told)
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(told)
 
 
 def test_the_message_shown_is_a_real_one() -> None:
