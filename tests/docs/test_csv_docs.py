@@ -19,18 +19,14 @@ from probes.vantage import VantageRole
 from storage.values.rollup import DEFINITION, Period
 
 TEXT = (Path(__file__).parents[2] / "docs" / "csv.md").read_text(encoding="utf-8")
-ITEM = re.compile(
-    r"^- `(?P<name>[^`]+)`(?:\s+\((?P<unit>[^)]+)\))?:\s+(?P<meaning>\S.*(?:\n  .*)*)$",
-    re.MULTILINE,
+ROW = re.compile(
+    r"^\| `(?P<name>[^`]+)` \| (?P<unit>[^|]+) \| (?P<meaning>[^|]+) \|$", re.MULTILINE
 )
 
 
 def _documented(kind: Kind) -> list[tuple[str, str, str]]:
     (section,) = re.findall(rf"^## {kind}$(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)
-    return [
-        (name, *(re.sub(r"\n *", " ", text) for text in (unit or "text", meaning)))
-        for name, unit, meaning in ITEM.findall(section)
-    ]
+    return ROW.findall(section)
 
 
 @pytest.mark.parametrize("kind", Kind)
