@@ -54,13 +54,13 @@ async def file(tmp_path: Path) -> Path:
 
 
 def _documented() -> dict[str, list[str]]:
-    """Table to its columns, as the page lists them; an item may describe several."""
+    """Table to its columns, as the page lists them; a row may describe several."""
     sections = re.findall(r"^### (.+?)$(.*?)(?=^##|\Z)", TEXT, re.MULTILINE | re.DOTALL)
     return {
         table: [
             column
-            for item in re.findall(r"^- ((?:`\w+`(?:,\s+)?)+):\s+(?s:\S.{2})", body, re.MULTILINE)
-            for column in re.findall(r"`(\w+)`", item)
+            for row in re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| [^|]{3,} \|$", body, re.MULTILINE)
+            for column in re.findall(r"`(\w+)`", row)
         ]
         for title, body in sections
         for table in title.split(", ")
