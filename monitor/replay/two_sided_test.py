@@ -101,7 +101,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """The assumptions about a kind of stream; docs/replay.md gives the reasons."""
+    """The assumptions about a kind of stream; docs/adr/0045-a-crowd-is-several.md
+    gives the reasons."""
 
     quiet: Rate
     """While nothing is blocked."""

@@ -1,6 +1,6 @@
 """Every kind of forged or broken batch that is known, each with the reason it is refused for.
 
-docs/agents-api.md lists them in these words, by reason.
+docs/poisoning.md, which is made from them, lists them by reason.
 """
 
 import gzip

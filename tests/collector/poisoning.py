@@ -39,6 +39,7 @@ from probes.measurement import (
 from probes.vantage import VantagePoint, VantageRole
 from storage.store import CollectorStore
 from storage.values.fleet import Enrolment, ReceivedBatch, SeenCycle
+from tests.collector.forged import FORGED
 from tests.collector.world import Collector, collecting, health, new_id, request
 from tests.contract.listing import EVERYTHING, flat
 from tests.worlds.build import START, dns, http, look, tcp, tls
@@ -836,8 +837,20 @@ def document() -> str:
         f"{_table(prevented)}\n\n## What an attacker can still do\n\n"
         "Two unrelated, patient people are believed, as two honest ones are. Slowness stays unseen"
         " where\nthe collector has no control of its own.\n\n"
-        f"{_table(limits)}\n"
+        f"{_table(limits)}\n\n## Batches that are refused\n\n"
+        "Tests send each of these to a real collector. It is refused, and nothing is stored.\n"
+        "[The reasons](agents-api.md#why-a-request-is-refused) are those that an agent gets.\n\n"
+        f"{_refused()}\n"
     )
+
+
+def _refused() -> str:
+    """What is forged or broken, by the reason for which it is refused."""
+    by_reason: dict[str, list[str]] = {}
+    for one in FORGED.values():
+        by_reason.setdefault(str(one.reason), []).append(one.words)
+    rows = [f"| `{reason}` | {'; '.join(words)} |" for reason, words in by_reason.items()]
+    return "\n".join(("| refused as | a batch with |", "|---|---|", *rows))
 
 
 def _table(stories: Sequence[Story]) -> str:

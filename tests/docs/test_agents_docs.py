@@ -23,7 +23,6 @@ from monitor.wire.answers import (
 from monitor.wire.envelope import ANSWER_KEY, SEALED, SPOOL
 from monitor.wire.invitation import INVITATION, PUBLIC
 from monitor.wire.signing import HEADERS
-from tests.collector.forged import FORGED
 from tests.collector.world import COLLECTOR_KEY, settings
 from tests.worlds.memory_store import MemoryStore
 
@@ -40,16 +39,6 @@ def test_every_route_is_documented_and_every_documented_route_exists() -> None:
         for method in route.methods - {"HEAD"}  # type: ignore[attr-defined] # as above
     }
     assert set(re.findall(r"^\| `((?:GET|POST) \S+)` \|", TEXT, re.M)) == served
-
-
-def test_every_forged_batch_is_listed_with_its_reason() -> None:
-    """The list of what is tried is the list of what the tests try, by reason, in its order."""
-    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|$", TEXT.split("## What is tried")[1], re.M)
-    told = {reason: words.split("; ") for reason, words in rows}
-    tried: dict[str, list[str]] = {}
-    for one in FORGED.values():
-        tried.setdefault(str(one.reason), []).append(one.words)
-    assert told == tried
 
 
 def test_every_reason_is_explained_with_its_status_and_what_an_agent_does() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,21 @@ def _commands(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 COMMANDS = dict(_commands(typer.main.get_command(app)))
 
 
+def _titles(part: str) -> Iterator[str]:
+    """The commands a section is about: `export csv|xlsx` is two."""
+    heading = part.partition("\n")[0].strip("`").removeprefix("shutwatch ")
+    return (" ".join(words) for words in product(*(word.split("|") for word in heading.split(" "))))
+
+
+def _is_about(part: str, command: str) -> bool:
+    return any(f"{title} ".startswith(f"{command} ") for title in _titles(part))
+
+
 def _section(command: str) -> str:
-    parts = re.split(r"^## ", CLI, flags=re.MULTILINE)
-    below = tuple(f"`shutwatch {one}" for one in COMMANDS if one.startswith(f"{command} "))
-    found = [part for part in parts if part.startswith(f"`shutwatch {command}")]
-    found = [part for part in found if not below or not part.startswith(below)]
+    parts = [part for part in re.split(r"^## ", CLI, flags=re.M) if part.startswith("`shutwatch ")]
+    below = [one for one in COMMANDS if one.startswith(f"{command} ")]
+    found = [part for part in parts if _is_about(part, command)]
+    found = [part for part in found if not any(_is_about(part, one) for one in below)]
     assert len(found) == 1, f"{len(found)} sections of docs/cli.md for `shutwatch {command}`"
     return found[0]
 
