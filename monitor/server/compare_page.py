@@ -101,6 +101,10 @@ def _shown(
     places = places_of(pairs, watched_networks(snapshot), rows, by_network=by_network)
     shown: dict[Place, int] = dict(list(places.items())[:MOST_ROWS])
 
+    def choice(**changed: str | tuple[str, ...]) -> str:
+        query = {**asked.query, **changed}
+        return reader.link("compare", **{name: values for name, values in query.items() if values})
+
     def of(strip: Strip) -> dict[str, Any]:
         country, platform, asn, network = strip.place
         in_part = strip.counts[State.DEGRADED] > 0
@@ -127,11 +131,16 @@ def _shown(
         "tick_label": words.clock if asked.history.span == "day" else words.short_day,
         "countries": [(one, words.country(one), one in asked.countries) for one in countries],
         "platforms": [(one, titles.get(one, one), one in asked.platforms) for one in platforms],
+        "span": asked.history.span,
         "spans": [
-            (name, words.gettext(text), name == asked.history.span)
+            (choice(span=name), words.gettext(text), name == asked.history.span)
             for name, text in SPAN_NAMES.items()
         ],
         "by_network": by_network,
+        "ways": [
+            (choice(by=()), words.gettext("all networks together"), not by_network),
+            (choice(by=("network",)), words.gettext("each network"), by_network),
+        ],
         "chosen": asked.chosen,
         "single": len(asked.countries) <= 1 and len(asked.platforms) <= 1,
     }
