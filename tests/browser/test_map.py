@@ -118,6 +118,35 @@ def test_the_map_fits_and_is_read_by_name(chromium: Chromium, watching: Watching
     assert (code, heading) == ("AD", "Andorra")
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("lang", ["en", "ar"])
+def test_strips_lie_below_their_axis(
+    width: int, lang: str, chromium: Chromium, watching: Watching
+) -> None:
+    """On every screen a strip begins and ends where the axis does, which stays in sight."""
+
+    async def look() -> list[list[float]]:
+        context = await chromium.screen("phone", viewport={"width": width, "height": 900})
+        visit = await chromium.visit(context, "/events")
+        await visit.page.goto(f"{watching.base}{PATHS[-1]}&lang={lang}", wait_until="load")
+        found: list[list[float]] = await visit.page.evaluate(
+            """() => {
+                document.querySelector(".compare tbody tr:last-child").scrollIntoView();
+                return [".axis", ".strip"].map(name => {
+                    const at = document.querySelector(`.compare ${name}`).getBoundingClientRect();
+                    return [Math.round(at.left), Math.round(at.width), at.top];
+                });
+            }"""
+        )
+        await context.close()
+        return found
+
+    axis, strip = chromium.run(look())
+    assert axis[:2] == strip[:2]
+    assert 0 <= axis[2] < 100
+    assert strip[2] < 0
+
+
 def test_a_reader_without_scripts_compares(chromium: Chromium) -> None:
     """From the page of a country by its button, then by the form, to two countries."""
 
