@@ -107,7 +107,9 @@ class Strip(msgspec.Struct, frozen=True, kw_only=True):
     runs: tuple[Run, ...]
     counts: Counter[State]
     known: float
-    """The share (0–1) of the time that verdicts cover."""
+    """The share (0–1) of the time that decided verdicts cover."""
+    watched: float
+    """The share (0–1) of the time that any verdict covers."""
 
     @property
     def decided(self) -> int:
@@ -154,12 +156,12 @@ def strips(
 def _strip(place: Place, cells: Sequence[_Cell], span: Span, at: datetime, networks: int) -> Strip:
     since = span.since(at)
     shares = [
-        _known(cell, since + number * span.cell, span, at, networks)
+        _shares(cell, since + number * span.cell, span, at, networks)
         for number, cell in enumerate(cells)
     ]
     looks = [
-        (_state(cell.counts), math.ceil(LEVELS * share))
-        for cell, share in zip(cells, shares, strict=True)
+        (_state(cell.counts), math.ceil(LEVELS * known))
+        for cell, (known, _) in zip(cells, shares, strict=True)
     ]
     runs, width = list[Run](), 100 / span.cells
     for (state, level), grouped in groupby(range(span.cells), key=looks.__getitem__):
@@ -180,7 +182,8 @@ def _strip(place: Place, cells: Sequence[_Cell], span: Span, at: datetime, netwo
         place=place,
         runs=tuple(runs),
         counts=_sum(cells),
-        known=sum(shares) / span.cells,
+        known=sum(known for known, _ in shares) / span.cells,
+        watched=sum(watched for _, watched in shares) / span.cells,
     )
 
 
@@ -195,13 +198,17 @@ def _decided(counts: Counter[State]) -> int:
     return sum(counts[state] for state in _DECIDED)
 
 
-def _known(cell: _Cell, begins: datetime, span: Span, at: datetime, networks: int) -> float:
-    """The share of decided verdicts, times that of the hours that had a measurement."""
+def _shares(
+    cell: _Cell, begins: datetime, span: Span, at: datetime, networks: int
+) -> tuple[float, float]:
+    """The share of decided verdicts, times that of the hours that had a measurement; and the share
+    of these hours."""
     every = _decided(cell.counts) + cell.counts[State.INSUFFICIENT]
     hours = math.ceil((min(at, begins + span.cell) - begins) / _HOUR)
     if not every or hours <= 0:
-        return 0.0
-    return _decided(cell.counts) / every * min(1.0, cell.hours / (hours * networks))
+        return 0.0, 0.0
+    watched = min(1.0, cell.hours / (hours * networks))
+    return _decided(cell.counts) / every * watched, watched
 
 
 def _state(counts: Counter[State]) -> str:

@@ -13,6 +13,7 @@ from monitor.server.page import Reader, titles_of
 from monitor.server.timeline_chart import Axis
 from monitor.wording.history import SPAN_NAMES, counted, failing, known_and_reachable, stretch
 from monitor.wording.networks import network_name
+from monitor.wording.words import Words
 from storage.values.rollup import Availability
 
 MOST_TOLD = 3
@@ -43,35 +44,23 @@ def history_shown(
     }
 
     def choice(**changed: str) -> str:
-        query = {"span": asked.span, "by": "network" if asked.by_network else ""} | changed
+        query = {**_query(asked), **changed}
         return reader.link(here, **{k: v for k, v in query.items() if v})
 
     def of(strip: Strip) -> tuple[Any, ...]:
-        told = [one for one in reversed(_by_state(strip.runs)) if one[0] in _TOLD]
         where, what, asn, network = strip.place
         return (
             reader.link(f"countries/{where}" if platform else f"platforms/{what}"),
             words.country(where) if platform else titles[what],
             network_name(words, network, asn) if asked.by_network else "",
-            [
-                (one, counted(words, stretch(words, one.since, one.until, hours=hours), one.counts))
-                for one in strip.runs
-                if one.level
-            ],
+            runs_told(words, strip, hours=hours),
             known_and_reachable(
                 words,
                 strip.reachable,
                 strip.known,
                 in_part=strip.counts[State.DEGRADED] > 0,
             ),
-            failing(
-                words,
-                [
-                    (state, stretch(words, since, until, hours=hours))
-                    for state, since, until in told[:MOST_TOLD]
-                ],
-                len(told),
-            ),
+            failures_told(words, strip, hours=hours),
         )
 
     return {
@@ -88,6 +77,11 @@ def history_shown(
             (choice(by=""), words.gettext("all networks together"), not asked.by_network),
             (choice(by="network"), words.gettext("each network"), asked.by_network),
         ],
+        "compare": reader.link(
+            "compare",
+            **({"country": country} if country else {"platform": platform}),
+            **_query(asked),
+        ),
         "history_file": f"{reader.root}api/v1/availability.csv?"
         + urlencode(
             {
@@ -100,14 +94,44 @@ def history_shown(
     }
 
 
-def _places(
-    snapshot: Snapshot, rows: Sequence[Availability], *, by_network: bool
-) -> dict[Place, int]:
-    """What is watched, and on how many networks; with `by_network` also what once was."""
+def _query(asked: HistoryAsked) -> dict[str, str]:
+    return {"span": asked.span, **({"by": "network"} if asked.by_network else {})}
+
+
+def runs_told(words: Words, strip: Strip, *, hours: bool) -> list[tuple[Run, str]]:
+    """The runs of a strip that are drawn, with what each says; `hours`, where cells are shorter
+    than a day."""
+    return [
+        (one, counted(words, stretch(words, one.since, one.until, hours=hours), one.counts))
+        for one in strip.runs
+        if one.level
+    ]
+
+
+def failures_told(words: Words, strip: Strip, *, hours: bool) -> str:
+    """When a strip's platform failed, and how: the newest first."""
+    told = [one for one in reversed(_by_state(strip.runs)) if one[0] in _TOLD]
+    newest = [
+        (state, stretch(words, since, until, hours=hours))
+        for state, since, until in told[:MOST_TOLD]
+    ]
+    return failing(words, newest, len(told))
+
+
+def watched_networks(snapshot: Snapshot) -> dict[str, dict[tuple[int, str], None]]:
+    """Country → the AS numbers and names of its networks."""
     networks: dict[str, dict[tuple[int, str], None]] = {one: {} for one in snapshot.countries}
     for view in snapshot.vantages:
         if view.is_field:
             networks[view.point.country][view.point.asn, view.point.network] = None
+    return networks
+
+
+def _places(
+    snapshot: Snapshot, rows: Sequence[Availability], *, by_network: bool
+) -> dict[Place, int]:
+    """What is watched, and on how many networks; with `by_network` also what once was."""
+    networks = watched_networks(snapshot)
     if not by_network:
         return {
             (country, name, *_TOGETHER): max(1, len(known))

@@ -45,7 +45,7 @@ class ListedEvents:
 
     async def wanted(self, query: Mapping[str, str], at: datetime) -> EventFilter:
         """The filter in a query string. FilterError."""
-        return await read_filter(query, shown_names(self._publisher.snapshot), at, self._names)
+        return await read_filter(query, shown_names(self._publisher.snapshot), at, self.names)
 
     async def of(self, reader: Reader, wanted: EventFilter, at: datetime) -> Listed:
         """Those selected."""
@@ -83,8 +83,8 @@ class ListedEvents:
             circumstances=tuple(map(view.event, filter(is_public, snapshot.circumstances))),
         )
 
-    async def _names(self) -> Names:
-        """Empty when they cannot be read."""
+    async def names(self) -> Names:
+        """Names that are stored; empty when they cannot be read."""
         try:
             return await self._store.names() if self._store is not None else Names()
         except StorageError as error:

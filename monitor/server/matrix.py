@@ -142,8 +142,8 @@ def _cell(
     by_network: dict[Network, str] = {}
     for network, verdict in seen:
         state = verdict.state if verdict else NO_DATA
-        by_network[network] = _worst((state, by_network.get(network, state)))
-    state = _worst(by_network.values())
+        by_network[network] = worst((state, by_network.get(network, state)))
+    state = worst(by_network.values())
     deciding = [verdict for _, verdict in seen if verdict is not None and verdict.state == state]
     return Cell(
         platform=name,
@@ -177,7 +177,8 @@ def _cell(
     )
 
 
-def _worst(states: Iterable[str]) -> str:
+def worst(states: Iterable[str]) -> str:
+    """The first of WORST_FIRST among them; `no_data` of none."""
     return min((str(state) for state in states), key=_RANK.__getitem__, default=NO_DATA)
 
 

@@ -66,7 +66,7 @@ POLICY = (
 PAGE_POLICY = f"{POLICY}; script-src {_source(SCRIPT)}; connect-src 'self'"
 """Of a page: its own script too, which asks for the same page again."""
 POLICY_WITH_FORMS = PAGE_POLICY.replace("form-action 'none'", "form-action 'self'")
-"""For those who may act."""
+"""For those who may act, and for a page that asks what to show."""
 
 SOURCES, WITHHELD = "sources", "withheld"
 NAVIGATION = (
@@ -101,8 +101,8 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
     """Of that user's forms."""
     path: str
     """As in `events/0123`, without the slash in front."""
-    query: Mapping[str, str]
-    """The query without the language."""
+    query: Mapping[str, tuple[str, ...]]
+    """The query without the language: each name with its values."""
 
     @property
     def words(self) -> HtmlWords:
@@ -119,7 +119,7 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
         kept = {"lang": self.language.code} if self.chosen else {}
         asked = {**query, **kept}
         where = self.root + "/".join(quote(part, safe="") for part in path.split("/"))
-        return (where or "./") + (f"?{urlencode(asked)}" if asked else "")
+        return (where or "./") + (f"?{urlencode(asked, doseq=True)}" if asked else "")
 
     def in_language(self, code: str) -> str:
         """The same page in another language."""
@@ -130,7 +130,8 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
         here = self.path.rpartition("/")[2]
         kept = {"lang": self.language.code} if self.chosen else {}
         asked = {**self.query, **kept, **changed}
-        query = urlencode({name: value for name, value in asked.items() if value is not None})
+        kept_of = {name: value for name, value in asked.items() if value is not None}
+        query = urlencode(kept_of, doseq=True)
         return (quote(here, safe="") or "./") + (f"?{query}" if query else "")
 
 
@@ -186,10 +187,13 @@ async def page(
     context: Callable[[], Mapping[str, Any]],
     *,
     status: int = 200,
+    asks: bool = False,
 ) -> HTMLResponse:
-    """The page made from a template; `context` gives its values, in the same thread."""
+    """The page made from a template; `context` gives its values, in the same thread. `asks`, where
+    it has a form for everybody."""
+    forms = asks or reader.editor
     headers = {
-        "Content-Security-Policy": POLICY_WITH_FORMS if reader.editor else PAGE_POLICY,
+        "Content-Security-Policy": POLICY_WITH_FORMS if forms else PAGE_POLICY,
         "Content-Language": reader.language.code,
         "Vary": "Accept-Language",
     }
@@ -205,15 +209,23 @@ async def page(
 
 def reader_of(request: Request) -> Reader:
     """The reader who sends a request."""
-    query = dict(request.query_params)
-    asked = query.pop("lang", "")
+    asked = request.query_params.get("lang", "")
     return Reader(
         language=language_of(asked, request.headers.get("accept-language", "")),
         chosen=asked in BY_CODE,
         operator=sees_vantages(request),
         path=request.url.path.removeprefix(request.scope.get("root_path", "")).lstrip("/"),
-        query={name: value[:LONGEST_ID] for name, value in list(query.items())[:10]},
+        query=query_of(request, 10),
     )
+
+
+def query_of(request: Request, most: int) -> dict[str, tuple[str, ...]]:
+    """At most so many parts of a request's query, each cut, without the language."""
+    items = [item for item in request.query_params.multi_items() if item[0] != "lang"]
+    found: dict[str, tuple[str, ...]] = {}
+    for name, value in items[:most]:
+        found[name] = (*found.get(name, ()), value[:LONGEST_ID])
+    return found
 
 
 def titles_of(snapshot: Snapshot) -> dict[str, str]:

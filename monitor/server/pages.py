@@ -6,7 +6,6 @@ is rendered in a thread too, so that nothing blocks the event loop of the probes
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import aclosing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,13 +31,14 @@ from monitor.metrics.publisher import Publisher
 from monitor.server import timeline_chart as timeline
 from monitor.server.access import editor_of
 from monitor.server.checklist import checklist
+from monitor.server.compare_page import ComparePage
 from monitor.server.documents import FOLDER as DOCUMENTS
 from monitor.server.documents import built_site
 from monitor.server.embedded import Embedded
-from monitor.server.event_filter import DAYS, LABELS, EventFilter, filter_lines
+from monitor.server.event_filter import DAYS, LABELS, EventFilter
 from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader, public_evidence
 from monitor.server.feeds import FEEDS, Feeds
-from monitor.server.history import SPANS, HistoryAsked, history_asked
+from monitor.server.history import history_asked
 from monitor.server.history_shown import history_shown
 from monitor.server.listed_events import A_PAGE, ListedEvents, may_see
 from monitor.server.matrix import Cell, Row, country_rows, network_rows, overall
@@ -47,8 +47,11 @@ from monitor.server.own_forms import FormTokens
 from monitor.server.page import LONGEST_ID, Reader, age, page, reader_of, titles_of
 from monitor.server.runbook_pages import runbook
 from monitor.server.sources_page import event_lines, sources_shown
+from monitor.server.stored_history import StoredHistory
+from monitor.server.tile_map import tile_map
 from monitor.server.top_line import top_line
 from monitor.server.withheld_page import withheld_shown
+from monitor.server.wrong_filter import wrong_filter
 from monitor.wording.coverage import coverage_now, coverage_remarks, coverage_sentences
 from monitor.wording.events import (
     ending,
@@ -59,7 +62,6 @@ from monitor.wording.events import (
     stretch_onset,
     what_happened,
 )
-from monitor.wording.filters import WrongFilter
 from monitor.wording.html import HtmlWords
 from monitor.wording.networks import network_name
 from monitor.wording.rules import HEALTH_RULE_MEANINGS, rule_doubt, rule_meaning, sentence
@@ -70,7 +72,6 @@ from monitor.wording.words import Words
 from storage.store import StorageError, Store
 from storage.values.fleet import Quarantine
 from storage.values.reviews import Mark, Review, deciding_review
-from storage.values.rollup import Availability
 from storage.values.selection import Selection
 
 log = logger(__name__)
@@ -110,6 +111,8 @@ class Pages:
         self._quarantines = quarantines
         self._evidence = EvidenceReader(store) if store is not None else None
         self._listed = ListedEvents(publisher, store, view)
+        self._history = StoredHistory(store, view, publisher.now)
+        self._comparing = ComparePage(publisher, self._listed, self._history, self.reader)
         self._feeds = Feeds(publisher, self._listed)
         self._documents = documents
         self._embedded = Embedded(publisher, self._listed, public)
@@ -128,6 +131,7 @@ class Pages:
             Route("/runbooks/{name}", self._runbook),
             Route("/docs", self._to_documents),
             Route("/docs/{path:path}", self._document),
+            *self._comparing.routes(),
             *self._feeds.routes(),
             *self._embedded.routes(),
         ]
@@ -230,10 +234,11 @@ class Pages:
         try:
             asked = history_asked(request.query_params)
         except FilterError as error:
-            return await _wrong(reader, at, error)
-        # What is not public yet is not unknown either: the public's history ends before it.
-        shown_until = at if reader.operator else self._view().newest(at)
-        rows, problem = await self._history(reader, asked, shown_until, country, platform)
+            return await wrong_filter(reader, at, error)
+        shown_until = self._history.until(reader)
+        rows, problem = await self._history.rows(
+            reader, asked, shown_until, country=country, platform=platform
+        )
         over = await self._over(reader, at, country, platform)
         return await page(
             template,
@@ -245,36 +250,10 @@ class Pages:
                     reader, snapshot, shown_until, asked, rows, country=country, platform=platform
                 ),
                 "over": _over(reader, snapshot, over[:MOST_OVER]),
-                "stored": self._store is not None,
+                "stored": self._history.stored,
                 "problem": problem,
             },
         )
-
-    async def _history(
-        self, reader: Reader, asked: HistoryAsked, at: datetime, country: str, platform: str
-    ) -> tuple[list[Availability], bool]:
-        """The counts that a history is drawn from, and whether they cannot be read."""
-        span = SPANS[asked.span]
-        wanted = Selection(
-            country=country,
-            platform=platform,
-            since=span.since(at),
-            until=span.until(at),
-            period=span.period,
-            by_network=asked.by_network,
-        )
-        if not reader.operator:
-            wanted = self._view().selection(Kind.AVAILABILITY, wanted, self._publisher.now())
-        rows: list[Availability] = []
-        try:
-            if self._store is not None:
-                async with aclosing(self._store.availability(wanted)) as batches:  # type: ignore[type-var]
-                    async for batch in batches:
-                        rows += batch
-        except StorageError as error:
-            log.error("the history cannot be read", error=str(error))
-            return [], True
-        return rows, False
 
     async def _over(
         self, reader: Reader, at: datetime, country: str = "", platform: str = ""
@@ -337,7 +316,7 @@ class Pages:
         try:
             wanted = await self._listed.wanted(request.query_params, at)
         except FilterError as error:
-            return await _wrong(reader, at, error)
+            return await wrong_filter(reader, at, error)
         found = await self._listed.of(reader, wanted, at)
         snapshot, listed = self._listed.snapshot(reader), found.events
         if len(listed) <= (wanted.page - 1) * A_PAGE > 0:
@@ -423,14 +402,6 @@ class Pages:
 NOTHING = Evidence(networks=(), more_networks=0, log=(), reviews=(), annotations=())
 
 
-async def _wrong(reader: Reader, at: datetime, error: FilterError) -> Response:
-    """The page that names a filter that cannot be used."""
-    wrong = error.wrong
-    return await page(
-        "wrong_filter.html", reader, at, lambda: _wrong_filter(reader, wrong), status=400
-    )
-
-
 # -- now ---------------------------------------------------------------------------------------
 
 
@@ -445,6 +416,7 @@ def _now(
     words, titles = reader.words, titles_of(snapshot)
     now = overall(snapshot, at)
     events = sorted(snapshot.events.values(), key=_urgency)
+    rows = country_rows(snapshot, at, bucket)
 
     return {
         "checklist": checklist(words, snapshot, at, known) if reader.operator else None,
@@ -466,7 +438,8 @@ def _now(
             for source in snapshot.sources
             if not source.outside
         ],
-        "rows": country_rows(snapshot, at, bucket),
+        "map": tile_map(reader, snapshot, rows),
+        "rows": rows,
         "country_head": lambda row: _country_head(reader, row, at),
         "cell_link": lambda row, cell: _cell_link(reader, row, cell),
         "titles": titles,
@@ -638,17 +611,6 @@ def _events(
 def _of_feed(wanted: EventFilter) -> dict[str, object]:
     """The query of a feed: what ended, and how long ago, is for its reader to sort."""
     return wanted.query(state="", days="")
-
-
-def _wrong_filter(reader: Reader, wrong: WrongFilter) -> Context:
-    problem, *hint = filter_lines(reader.words, wrong)
-    return {
-        "problem": problem,
-        "hint": hint,
-        "target": reader.link(reader.path, **{**reader.query, wrong.filter: wrong.meant})
-        if wrong.meant
-        else "",
-    }
 
 
 def _tick_label(words: Words, axis: timeline.Axis) -> Callable[[datetime], str]:

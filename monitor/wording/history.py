@@ -33,21 +33,42 @@ def known_and_reachable(
     words: Words, reachable: float | None, known: float, *, in_part: bool
 ) -> str:
     """How much of what was decided people could use it in, and how much of the time that is; both
-    are shares from 0 to 1. Rounded down: what failed once is not reachable always. `in_part`, where
-    some of it is so for a part only."""
+    are shares from 0 to 1, rounded down. `in_part`, where some of it is so for a part only."""
+    said = reachable_in(words, reachable, in_part=in_part)
     if reachable is None:
-        return words.gettext("nothing known")
+        return said
     return words.dotted(
-        [
-            words.gettext(_IN_PART if in_part else _WHOLLY, share=_share(words, reachable)),
-            words.gettext("%(share)s of the time known", share=_share(words, known)),
-        ]
+        [said, words.gettext("%(share)s of the time known", share=_share(words, _tenths(known)))]
     )
 
 
-def _share(words: Words, share: float) -> str:
-    whole, tenths = divmod(math.floor(1000 * share), 10)
-    return words.percent((10 * whole + tenths) / 1000, 1 if tenths else 0)
+def reachable_in(words: Words, reachable: float | None, *, in_part: bool) -> str:
+    """How much of what was decided people could use it in, from 0 to 1. Rounded down: what failed
+    once is not reachable always."""
+    if reachable is None:
+        return words.gettext("nothing known")
+    share = _share(words, _tenths(reachable))
+    return words.gettext(_IN_PART if in_part else _WHOLLY, share=share)
+
+
+def covered(words: Words, known: float, watched: float) -> tuple[str, str, str]:
+    """How much of the time was decided, undecided and not watched, of the shares (0–1) that decided
+    verdicts and any verdicts cover. Together they are 100 %; what is decided is rounded down."""
+    decided, any_ = _tenths(known), _tenths(watched)
+    return (
+        words.gettext("decided %(share)s", share=_share(words, decided)),
+        words.gettext("undecided %(share)s", share=_share(words, any_ - decided)),
+        words.gettext("not watched %(share)s", share=_share(words, 1000 - any_)),
+    )
+
+
+def _tenths(share: float) -> int:
+    """Tenths of a per cent."""
+    return math.floor(1000 * share)
+
+
+def _share(words: Words, tenths: int) -> str:
+    return words.percent(tenths / 1000, 1 if tenths % 10 else 0)
 
 
 def counted(words: Words, when: str, counts: Mapping[State, int]) -> str:

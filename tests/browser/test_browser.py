@@ -10,7 +10,8 @@ from tests.browser.chromium import Chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
-PATHS = ("/", "/events", f"/events/{seed.EVENT}", "/countries/PK", "/vantages")
+COMPARED = "/compare?country=PK&country=BR&platform=x&span=year&by=network"
+PATHS = ("/", "/events", f"/events/{seed.EVENT}", "/countries/PK", "/vantages", COMPARED)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,8 @@ def test_every_page_is_whole_and_free_of_barriers(lang: str, size: str, chromium
         context = await chromium.screen(size)
         visit = await chromium.visit(context, f"/events/{seed.ENDED}?lang={lang}")
         for path in PATHS:
-            await chromium.go(visit, f"{path}?lang={lang}")
+            joint = "&" if "?" in path else "?"
+            await chromium.go(visit, f"{path}{joint}lang={lang}")
             assert visit.complaints == [], path
             assert [url for url in visit.requests if not url.startswith(chromium.base)] == []
             # What is folded away counts as well.

@@ -22,6 +22,8 @@ EVENT = f"/events/{seed.EVENT}"
 PATHS = (
     *("/", "/?live=1", "/events", "/events?country=XX", EVENT, f"/events/{seed.ENDED}"),
     *("/countries/PK", "/countries/PK?by=network&span=year", "/platforms/x", "/vantages"),
+    *("/compare", "/compare?country=PK&country=BR&platform=x", "/compare?country=PK&by=network"),
+    *("/compare?platform=x&span=decade", "/compare?country=NL&platform=whatsapp&span=day"),
     *("/actions", "/runbooks/ShutwatchVantageSilent", "/nowhere"),
 )
 ACTING = ("/", EVENT, "/countries/PK", "/vantages", "/actions")
@@ -60,7 +62,7 @@ def editors(chromium: Chromium) -> Iterator[Editors]:
     chromium.run(made.stop())
 
 
-async def _faults(chromium: Chromium, visit: Visit, url: str) -> list[str]:
+async def faults(chromium: Chromium, visit: Visit, url: str) -> list[str]:
     """What is wrong with a page on this screen: loud, wide, asking elsewhere, or with a barrier."""
     visit.complaints.clear()
     visit.requests.clear()
@@ -97,7 +99,7 @@ def test_forms_have_no_barriers(
         context = await chromium.screen("phone", viewport=viewport, **more)
         visit = await chromium.visit(context, "/vantages")
         found = {
-            path: await _faults(chromium, visit, f"{editors.base}{path}?lang={lang}")
+            path: await faults(chromium, visit, f"{editors.base}{path}?lang={lang}")
             for path in ACTING
         }
         await context.close()
@@ -149,7 +151,7 @@ def test_every_page_on_every_screen(
         for path in PATHS:
             joint = "&" if "?" in path else "?"
             url = f"{editors.base}{path}{joint}lang={lang}"
-            found[path] = await _faults(chromium, visit, url)
+            found[path] = await faults(chromium, visit, url)
         await context.close()
         return found
 

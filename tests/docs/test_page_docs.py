@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from monitor.server.compare import FILTERS, MOST_ROWS
 from monitor.server.pages import Pages
 from monitor.wording.languages import BY_CODE
 from tests.prometheus import world
@@ -25,3 +26,10 @@ def test_every_page_is_documented_and_no_other() -> None:
 def test_every_language_is_documented() -> None:
     """Each can be asked for as the document says."""
     assert set(re.findall(r"\?lang=(\w+)", DOCUMENT)) == set(BY_CODE)
+
+
+def test_what_a_comparison_is_asked_for_is_documented() -> None:
+    """Each part of its address, and how many rows it has."""
+    chapter = DOCUMENT.split("## Compare")[1].split("## ")[0]
+    assert [name for name in FILTERS if f"{name}=" not in chapter] == []
+    assert f"At most {MOST_ROWS} rows" in chapter

@@ -28,6 +28,7 @@ from monitor.report.document import Table
 from monitor.report.findings import Example, Findings, Imprint, Story
 from monitor.report.report_words import unmarked
 from monitor.server import create_app
+from monitor.server.listed_events import A_PAGE
 from monitor.server.measurement_view import side_by_side
 from monitor.wording.countries import INVENTED
 from monitor.wording.failures_and_methods import (
@@ -297,14 +298,9 @@ async def test_countries(language: Language, tmp_path: Path) -> None:
             id=f"{number:020x}", country=code, onset_earliest=None, onset_latest=since,
             detected_at=since, updated_at=since, state=EventState.SUSPECTED,
         )  # fmt: skip
-    half = len(events) // 2
     listed = list(events.values())
-    text = "".join(
-        [
-            await page(language, *part, path="/events?days=365")
-            for part in (listed[:half], listed[half:])
-        ]
-    )
+    parts = [listed[begin : begin + A_PAGE] for begin in range(0, len(listed), A_PAGE)]
+    text = "".join([await page(language, *part, path="/events?days=365") for part in parts])
     for code, event in events.items():
         name = words_in(language).country(code)
         assert name != code

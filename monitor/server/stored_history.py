@@ -1,0 +1,71 @@
+"""The counts that histories are drawn from, as their reader may see them."""
+
+from collections.abc import Callable
+from contextlib import aclosing
+from datetime import datetime
+
+from monitor.export.kinds import Kind
+from monitor.export.public_view import PublicView
+from monitor.logs import logger
+from monitor.server.history import SPANS, HistoryAsked
+from monitor.server.page import Reader
+from storage.store import StorageError, Store
+from storage.values.rollup import Availability
+from storage.values.selection import Selection
+
+log = logger(__name__)
+
+
+class StoredHistory:
+    """Reads counts from the store."""
+
+    def __init__(
+        self, store: Store | None, view: Callable[[], PublicView], now: Callable[[], datetime]
+    ) -> None:
+        """`view` is what readers see who are no operators, `now` gives the time (UTC)."""
+        self._store = store
+        self._view = view
+        self._now = now
+
+    @property
+    def stored(self) -> bool:
+        """Whether there is a store at all."""
+        return self._store is not None
+
+    def until(self, reader: Reader) -> datetime:
+        """The end of what this reader may see: what is not public yet is not unknown either."""
+        at = self._now()
+        return at if reader.operator else self._view().newest(at)
+
+    async def rows(
+        self,
+        reader: Reader,
+        asked: HistoryAsked,
+        at: datetime,
+        *,
+        country: str = "",
+        platform: str = "",
+    ) -> tuple[list[Availability], bool]:
+        """The counts of a country, a platform, or one in the other, in the span that ends at `at`,
+        and whether they cannot be read."""
+        span = SPANS[asked.span]
+        wanted = Selection(
+            country=country,
+            platform=platform,
+            since=span.since(at),
+            until=span.until(at),
+            period=span.period,
+            by_network=asked.by_network,
+        )
+        if not reader.operator:
+            wanted = self._view().selection(Kind.AVAILABILITY, wanted, self._now())
+        rows: list[Availability] = []
+        try:
+            if self._store is not None:
+                async with aclosing(self._store.availability(wanted)) as batches:  # type: ignore[type-var]
+                    async for batch in batches:
+                        rows += batch
+        except StorageError as error:
+            log.error("the history cannot be read", error=str(error))
+            return [], True
+        return rows, False
