@@ -97,7 +97,7 @@ def serve(
         egress = way_out(made, password, address or _own(host), listening.getsockname()[1])
         typer.echo("Add to the monitor's or the collector's configuration:\n")
         typer.echo(lines(egress, code))
-        typer.echo(f'Or where `shutwatch init` writes one:\n\n--control "{code} {egress}"\n')
+        typer.echo(f'Or give it to `shutwatch init`:\n\n--control "{code} {egress}"\n')
         typer.echo("The password is shown this once; --new-password makes another.")
     else:
         typer.echo("The password is the one shown before; --new-password makes another.")

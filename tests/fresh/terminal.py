@@ -14,7 +14,7 @@ from pathlib import Path
 
 WIDTH = 100
 """Columns."""
-_MOST, _FIRST, _LAST = 16, 8, 5
+_MOST, _FIRST, _LAST = 32, 16, 12
 """Lines that are shown whole, else the first and the last ones."""
 
 _INVITATION = re.compile(r"[\w=-]{120,}")

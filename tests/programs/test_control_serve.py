@@ -84,7 +84,7 @@ def test_it_prints_lines_to_paste_and_serves_nothing_but_the_catalogue(tmp_path:
     A host or port outside the catalogue is "not allowed by ruleset". The second start shows no
     password, and it is still the same."""
     with served(tmp_path / "c") as said:
-        (vantage,) = tomllib.loads(said[said.index("[[vantage]]") : said.index("Or where")])[
+        (vantage,) = tomllib.loads(said[said.index("[[vantage]]") : said.index("Or give")])[
             "vantage"
         ]
         option, line = shlex.split(next(one for one in said.splitlines() if "--control" in one))
