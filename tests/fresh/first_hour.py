@@ -263,7 +263,7 @@ class Story:
             f"{clock(transcript.passed)} After {told:.0f} s the webhook receives:",
             *(f"  {line}" for line in (letter["title"], "", *letter["message"].splitlines())),
         )
-        if "X is blocked in Pakistan" not in letter["title"] or not all(r.hits for r in rules):
+        if "X is blocked in Pakistan" not in letter["title"] or not any(r.hits for r in rules):
             raise Missed("the message is about something else")
 
     def _verdicts(self) -> dict[str, list[str]]:
