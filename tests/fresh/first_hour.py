@@ -265,6 +265,9 @@ class Story:
         )
         if "X is blocked in Pakistan" not in letter["title"] or not any(r.hits for r in rules):
             raise Missed("the message is about something else")
+        began = collector.seconds
+        collector.until(self._blocked, began + PATIENCE, "a page that says blocked everywhere")
+        transcript.say("", f"{clock(transcript.passed)} The page says:", *self._rows())
 
     def _verdicts(self) -> dict[str, list[str]]:
         """Vantage → states of X in its verdicts."""
@@ -291,8 +294,15 @@ class Story:
         """Whether the API and the page say of each vantage that X is not blocked there."""
         if not all("ok" in states for states in self._verdicts().values()):
             return False
+        return self._all_say("ok")
+
+    def _blocked(self) -> bool:
+        """Whether the page says so of each vantage."""
+        return self._all_say("blocked")
+
+    def _all_say(self, state: str) -> bool:
         rows = self._rows()
-        return len(rows) == len(WATCHING) and all(": X: ok" in one for one in rows)
+        return len(rows) == len(WATCHING) and all(f": X: {state}" in one for one in rows)
 
 
 HEADING = """\
