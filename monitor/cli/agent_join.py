@@ -29,9 +29,9 @@ from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, fail
 from monitor.config.load import load_config
 from monitor.config.settings import Settings
 from monitor.config.toml_problem import ConfigError
+from monitor.config.typed_command import typed_command
 from monitor.keys.keys import KeyFileError
 from monitor.logs import configure
-from monitor.measuring.weaknesses import typed_command
 from monitor.wire.invitation import Token, TokenError, read_token
 from storage.agent.spool import read_spool
 from storage.store import StorageError

@@ -20,10 +20,11 @@ from monitor.config.country_code import country_code
 from monitor.config.load import load_config
 from monitor.config.settings import Settings
 from monitor.config.toml_problem import ConfigError
+from monitor.config.typed_command import typed_command
 from monitor.keys.passwords import new_user
 from monitor.keys.self_signed import is_for, self_signed
 from monitor.logs import LogSettings, configure
-from monitor.measuring.weaknesses import typed_command, untold, weaknesses
+from monitor.measuring.weaknesses import untold, weaknesses
 from monitor.setup.answers import LINE_FORM, Answers, Line, config_text, line_of
 from monitor.wording.findings import finding_text
 from monitor.wording.words import words_in
