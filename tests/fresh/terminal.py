@@ -136,6 +136,7 @@ class Transcript:
         line = _INVITATION.sub("TOKEN", line)
         for secret, word in self.instead.items():
             line = line.replace(secret, word)
+        line = line.rstrip()
         self.lines.append(line)
         print(line, flush=True)  # noqa: T201 # a program of its own
 
