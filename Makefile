@@ -47,7 +47,7 @@ soak: $(VENV)/.dev ## the long proofs, hours; writes their output under docs/
 	$(BIN)/python -m pytest -m soak $(ARGS)
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=soak --timeout=0 $(ARGS)
 
-fresh: ## try run and test on a new Debian machine (SUITE=trixie); needs root and debootstrap
+fresh: ## try the first hour, run and test on a new Debian machine (SUITE=trixie); needs root and debootstrap
 	ARGS="$(ARGS)" sh tests/fresh/run.sh
 
 pythons: ## unit tests with each supported Python that is here

@@ -264,7 +264,7 @@ class CollectorClient:
             raise UnreachableError("a certificate that has expired")
 
     def _new_client(self) -> httpx.AsyncClient:
-        context = _context(self._setup.trust_anchors)
+        context = agents_context(self._setup.trust_anchors)
         if not self._dates:
             context.verify_flags |= ssl.VerifyFlags(_NO_DATES)
         headers = {
@@ -291,7 +291,7 @@ def _opened(key: bytes, request: str, sealed: bytes) -> bytes:
         raise UnreachableError(str(error)) from error
 
 
-def _context(anchors: Sequence[str]) -> ssl.SSLContext:
+def agents_context(anchors: Sequence[str]) -> ssl.SSLContext:
     """TLS that trusts the anchors alone, or the system's authorities where there is none.
 
     Whoever can add an authority to the system reads along otherwise. An anchor may be an

@@ -29,6 +29,7 @@ from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, fail
 from monitor.config.load import load_config
 from monitor.config.settings import Settings
 from monitor.config.toml_problem import ConfigError
+from monitor.config.typed_command import typed_command
 from monitor.keys.keys import KeyFileError
 from monitor.logs import configure
 from monitor.wire.invitation import Token, TokenError, read_token
@@ -90,7 +91,7 @@ def join(
     settings = _enrolled(folder, invitation, proxy)
     typer.echo(f"Joined: this machine is {invitation.vantage}. Its files are in {folder}.")
     files, systemd, program = files_of(settings), Systemd(), this_program()
-    command = f"shutwatch agent run --config {files.config}"
+    command = f"{typed_command('agent run')} --config {files.config}"
     if not start:
         typer.echo(f"To start it:\n  {command}")
     elif why := obstacle(systemd, folder, program):

@@ -18,7 +18,7 @@ from monitor.config.settings import ThrottlingSettings
 from monitor.config.toml_problem import ConfigError
 from monitor.control.admitted import Place, admitted
 from monitor.control.exit_server import ExitServer, Limits
-from monitor.control.identity import identity, lines
+from monitor.control.identity import identity, lines, way_out
 from monitor.logs import LogSettings, configure
 from monitor.server.serve import REASONS
 from probes.catalog.endpoint_text import split_host_port
@@ -94,8 +94,10 @@ def serve(
         tls = made.context()
         listening = _bound(host, port)
     if password:
+        egress = way_out(made, password, address or _own(host), listening.getsockname()[1])
         typer.echo("Add to the monitor's or the collector's configuration:\n")
-        typer.echo(lines(made, password, address or _own(host), listening.getsockname()[1], code))
+        typer.echo(lines(egress, code))
+        typer.echo(f'Or give it to `shutwatch init`:\n\n--control "{code} {egress}"\n')
         typer.echo("The password is shown this once; --new-password makes another.")
     else:
         typer.echo("The password is the one shown before; --new-password makes another.")

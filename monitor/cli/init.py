@@ -20,19 +20,24 @@ from monitor.config.country_code import country_code
 from monitor.config.load import load_config
 from monitor.config.settings import Settings
 from monitor.config.toml_problem import ConfigError
+from monitor.config.typed_command import typed_command
 from monitor.keys.passwords import new_user
+from monitor.keys.self_signed import is_for, self_signed
 from monitor.logs import LogSettings, configure
-from monitor.measuring.weaknesses import typed_command, untold, weaknesses
+from monitor.measuring.weaknesses import untold, weaknesses
 from monitor.setup.answers import LINE_FORM, Answers, Line, config_text, line_of
 from monitor.wording.findings import finding_text
 from monitor.wording.words import words_in
+from probes.catalog.endpoint_text import split_host_port
 from probes.sockets.system_resolvers import system_resolvers
 from probes.vantage import VantageRole
 from storage.values.private_file import PRIVATE
+from storage.values.steady_clock import utc_now
 
 DEFAULT_NAME = "shutwatch.toml"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _PASSWORD = re.compile(r"//[^/\s]*@")
+_AGENTS_PORT = 8443
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
@@ -77,6 +82,14 @@ def init(
     listen: Annotated[
         str, typer.Option(help="Serve the page at this address and port.", metavar="ADDRESS")
     ] = "",
+    collector: Annotated[
+        str,
+        typer.Option(
+            help="Receive from agents, too, which reach this machine there, as in "
+            "203.0.113.7:8443; makes the certificate.",
+            metavar="HOST[:PORT]",
+        ),
+    ] = "",
     follow: Annotated[
         bool, typer.Option(help="Follow what others measure in the country, too.")
     ] = True,
@@ -120,6 +133,7 @@ def init(
         listen=listen,
         mmdb=tuple(str(one.absolute()) for one in mmdb or ()),
         echo=echo,
+        agents_at=_agents_at(collector) if collector else None,
     )
     if not given and sys.stdin.isatty():
         answers, name, password = ask(known)
@@ -139,7 +153,7 @@ def init(
     ):
         configure(LogSettings(level="warning", format=settings.log.format))
         print_checked(asyncio.run(examined(settings)))
-    _say_next(path)
+    _say_next(path, collects=answers.agents_at is not None)
 
 
 def _codes(countries: Sequence[str]) -> tuple[str, ...]:
@@ -148,6 +162,11 @@ def _codes(countries: Sequence[str]) -> tuple[str, ...]:
         with exit_on(ValueError, code=BAD_USAGE, prefix=f"--country {one!r}: "):
             found.append(country_code(one))
     return tuple(dict.fromkeys(found))
+
+
+def _agents_at(text: str) -> tuple[str, int]:
+    with exit_on(ValueError, code=BAD_USAGE, prefix=f"--collector {text!r}: "):
+        return split_host_port(text.removeprefix("https://").rstrip("/"), _AGENTS_PORT)
 
 
 def _with_lines(known: Answers, lines: Sequence[str], controls: Sequence[str]) -> Answers:
@@ -161,6 +180,8 @@ def _with_lines(known: Answers, lines: Sequence[str], controls: Sequence[str]) -
                 ValueError, code=BAD_USAGE, prefix=f"{option} {_PASSWORD.sub('//****@', text)!r}: "
             ):
                 made.append(line_of(text, country, role))
+    if known.agents_at is not None:  # they are the lines
+        return msgspec.structs.replace(known, lines=tuple(made))
     if made and not any(one.role is VantageRole.FIELD for one in made):
         raise bad_usage("a control alone compares nothing: add --line for a line in the country")
     if not made and not known.follow:
@@ -183,6 +204,13 @@ def _written(path: Path, answers: Answers, name: str, password: str, *, force: b
             _write(users, f"{user.line}\n", force=force)
             made.append(users)
             answers = msgspec.structs.replace(answers, users=users.name)
+        if answers.agents_at is not None:
+            certificate = path.with_name(f"{path.stem}-collector.pem")
+            if not certificate.exists():
+                _write(certificate, self_signed(utc_now(), answers.agents_at[0]).decode())
+                made.append(certificate)
+            _check_certificate(certificate, answers.agents_at[0])
+            answers = msgspec.structs.replace(answers, certificate=certificate.name)
         text = config_text(answers)
         partial = path.with_name(f"{path.name}.partial")
         _write(partial, text, force=True)
@@ -202,6 +230,17 @@ def _written(path: Path, answers: Answers, name: str, password: str, *, force: b
         raise
 
 
+def _check_certificate(file: Path, host: str) -> None:
+    """Exit where a certificate that was there before is another host's. It is never replaced:
+    agents trust it."""
+    with exit_on(ValueError, code=BAD_USAGE, prefix=f"{file}: "):
+        if not is_for(file.read_bytes(), host):
+            raise bad_usage(
+                f"{file} is the certificate of another host than {host}: name that one, or move "
+                "the file away and invite the agents again"
+            )
+
+
 def _with_missing(text: str) -> Mapping[str, str]:
     """The environment, with a value for each variable that is only set where shutwatch runs."""
     return ChainMap(dict(os.environ), dict.fromkeys(_missing(text), "missing"))
@@ -212,7 +251,7 @@ def _missing(text: str) -> list[str]:
     return [one for one in names if one not in os.environ and f"{one}_FILE" not in os.environ]
 
 
-def _write(path: Path, text: str, *, force: bool) -> None:
+def _write(path: Path, text: str, *, force: bool = False) -> None:
     """A file of mode 0600, since it may hold passwords."""
     if force:
         path.unlink(missing_ok=True)
@@ -241,8 +280,13 @@ def _say_what_is_left(path: Path, settings: Settings) -> None:
         typer.echo(f"  - {one}")
 
 
-def _say_next(path: Path) -> None:
+def _say_next(path: Path, *, collects: bool = False) -> None:
     typer.echo(
         f"Next, type:\n  {typed_command('doctor')} --config {path}\n"
-        f"  {typed_command('run')} --config {path}"
+        f"  {typed_command('collector' if collects else 'run')} --config {path}"
     )
+    if collects:
+        typer.echo(
+            f"Then, for each agent:\n  {typed_command('vantage')} invite ID --country CODE "
+            f"--asn NUMBER --network NAME --config {path}"
+        )

@@ -4,24 +4,20 @@ import hashlib
 import hmac
 import secrets
 import ssl
-from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from monitor.config.collector import server_context
+from monitor.keys.self_signed import self_signed
 from storage.values.private_file import write_private
 from storage.values.steady_clock import utc_now
 
 USER = "shutwatch"
 CERTIFICATE, PASSWORD = "control.pem", "control-password"  # names of files
-_YEARS = timedelta(days=3650)
 _BYTES = 24
 
 
@@ -49,7 +45,7 @@ def identity(folder: Path, *, new_password: bool = False) -> tuple[Identity, str
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     certificate, kept = folder / CERTIFICATE, folder / PASSWORD
     if not certificate.exists():
-        write_private(certificate, _self_signed())
+        write_private(certificate, self_signed(utc_now()))
     shown = x509.load_pem_x509_certificate(certificate.read_bytes())
     password = ""
     if new_password or not kept.exists():
@@ -63,10 +59,14 @@ def identity(folder: Path, *, new_password: bool = False) -> tuple[Identity, str
     return made, password
 
 
-def lines(made: Identity, password: str, address: str, port: int, country: str) -> str:
-    """For the monitor's configuration."""
+def way_out(made: Identity, password: str, address: str, port: int) -> str:
+    """The `egress` by which a monitor reaches this control."""
     where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-    egress = f"socks5+tls://{USER}:{quote(password, safe='')}@{where}#{made.pin}"
+    return f"socks5+tls://{USER}:{quote(password, safe='')}@{where}#{made.pin}"
+
+
+def lines(egress: str, country: str) -> str:
+    """For the monitor's configuration."""
     return (
         f'[[vantage]]\nid = "control-{country.lower()}"\ncountry = "{country}"\n'
         f'role = "control"\negress = "{egress}"\n'
@@ -75,22 +75,3 @@ def lines(made: Identity, password: str, address: str, port: int, country: str) 
 
 def _digest(password: str) -> str:
     return hashlib.sha256(password.encode()).hexdigest()
-
-
-def _self_signed() -> bytes:
-    """A key and a certificate that names nothing; who trusts it knows its digest."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = utc_now()
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + _YEARS)
-        .sign(key, SHA256())
-    )
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return private + certificate.public_bytes(Encoding.PEM)

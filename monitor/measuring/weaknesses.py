@@ -4,21 +4,18 @@
 """
 
 import math
-import shutil
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from monitor.config.advice import advice
 from monitor.config.placeholders import placeholders
 from monitor.config.settings import Settings
+from monitor.config.typed_command import typed_command
 from monitor.config.values import duration_text
 from monitor.measuring.worst_case import DUE_EARLY, worst_case
 from monitor.wording.findings import Finding, What
 from probes.sockets.system_resolvers import ResolverAddress
 
 _MINUTE = 60.0
-_NAME = "shutwatch"
 
 
 def weaknesses(settings: Settings, system: Sequence[ResolverAddress] = ()) -> tuple[Finding, ...]:
@@ -35,15 +32,6 @@ def weaknesses(settings: Settings, system: Sequence[ResolverAddress] = ()) -> tu
 def untold(settings: Settings) -> tuple[Finding, ...]:
     """That nobody gets a message; no weakness where Prometheus has the alerts."""
     return () if settings.notify.route else (Finding(what=What.NO_MESSAGES),)
-
-
-def typed_command(command: str) -> str:
-    """How a command is typed here: by its name where the shell finds it, else by its path."""
-    called = Path(sys.argv[0])
-    if called.name != _NAME or shutil.which(_NAME):
-        return f"{_NAME} {command}"
-    here = Path.cwd()
-    return f"{called.relative_to(here) if called.is_relative_to(here) else called} {command}"
 
 
 def _about_cycles(settings: Settings) -> tuple[Finding, ...]:

@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.analysis.verdict import VantageState
-from monitor.measuring.weaknesses import typed_command
+from monitor.config.typed_command import typed_command
 from monitor.metrics.current_knowledge import Snapshot, VantageView
 from monitor.wording.findings import (
     DONE,

@@ -55,6 +55,10 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     """Files that tell the network of an address."""
     echo: str = ""
     """URL that tells the address it sees; empty: none."""
+    agents_at: tuple[str, int] | None = None
+    """Host and port where agents reach this machine; None: it takes none."""
+    certificate: str = ""
+    """File of the certificate that agents are served with, and of its key."""
 
 
 def line_of(text: str, country: str, role: VantageRole = VantageRole.FIELD) -> Line:
@@ -96,6 +100,7 @@ def config_text(answers: Answers) -> str:
             else []
         ),
         *([("[vantage_check]", _check(answers))] if answers.mmdb else []),
+        *([("[collector]", _collector(answers))] if answers.agents_at else []),
     ]
     parts = [_HEADER, *([_fields(top)] if top else [])]
     parts += [f"{name}\n{_fields(fields)}" for name, fields in tables]
@@ -133,6 +138,18 @@ def _sources(answers: Answers) -> Iterator[dict[str, Any]]:
 
 def _check(answers: Answers) -> dict[str, Any]:
     return {"mmdb": list(answers.mmdb), **({"echo": [answers.echo]} if answers.echo else {})}
+
+
+def _collector(answers: Answers) -> dict[str, Any]:
+    assert answers.agents_at is not None  # noqa: S101 # asked before
+    host, port = answers.agents_at
+    six = ":" in host
+    return {
+        "listen": f"{'[::]' if six else '0.0.0.0'}:{port}",  # noqa: S104 # agents are elsewhere
+        "certificate": answers.certificate,
+        "certificate_key": answers.certificate,
+        "urls": [f"https://{f'[{host}]' if six else host}:{port}"],
+    }
 
 
 def _slug(name: str) -> str:

@@ -1,9 +1,13 @@
 #!/bin/sh
-# What tests/fresh/run.sh does on the new machine. Usage: inside.sh bare|tools ARGS
+# What tests/fresh/run.sh does on the new machine. Usage: inside.sh hour|bare|tools ARGS
 set -eu
 part=$1
 arguments=$2
 cd /srv/shutwatch
+if [ "$part" = hour ]; then
+  make -s .venv/.dev >/tmp/dev.log 2>&1 || { cat /tmp/dev.log; exit 1; }
+  exec .venv/bin/python -m tests.fresh.first_hour
+fi
 . /etc/os-release
 echo "$PRETTY_NAME, $(python3 --version), $(git log -1 --format='commit %h of %cs'), part $part"
 

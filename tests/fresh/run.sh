@@ -1,13 +1,15 @@
 #!/bin/sh
-# Try `make run` and `make test` on a new Debian machine: `make fresh`. It needs root and debootstrap.
+# Try a new user's first hour, `make run` and `make test` on a new Debian machine: `make fresh`. It
+# needs root and debootstrap.
 #
 # The machine is a folder with Debian's smallest system in it, a new one for each part:
+#   hour   tests/fresh/first_hour.py, whose output is docs/fresh/first-hour.txt
 #   bare   apt-get is not used for the tests' tools: the tests that need them are skipped
 #   tools  `make test` installs the tools itself
 # The output of a part goes to docs/fresh/SUITE-PART.txt, or to standard output alone with ARGS.
 #
 # SUITE       Debian release (trixie)
-# PARTS       parts to try ("bare tools")
+# PARTS       parts to try ("hour bare tools")
 # ARGS        arguments for pytest
 # MIRROR      mirror of Debian (debootstrap's default)
 # WORK        folder to work in (a temporary one)
@@ -15,7 +17,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 SUITE=${SUITE:-trixie}
-PARTS=${PARTS:-bare tools}
+PARTS=${PARTS:-hour bare tools}
 HOST_FILES=${HOST_FILES:-/etc/pip.conf /etc/xdg/pip $HOME/.config/pip
   /etc/ssl/certs/ca-certificates.crt /usr/local/share/ca-certificates
   $(grep -ls Acquire /etc/apt/apt.conf.d/* || true)}
@@ -104,13 +106,17 @@ for part in $PARTS; do
   if [ -z "${ARGS:-}" ]; then
     mkdir -p docs/fresh
     transcript=docs/fresh/$SUITE-$part.txt
+    [ "$part" != hour ] || transcript=docs/fresh/first-hour.txt
   fi
+  # The addresses of that part are the lab's.
+  filter=public
+  [ "$part" != hour ] || filter=cat
   make_machine "$work/root"
   {
     code=0
     enter "$work/root" sh /srv/shutwatch/tests/fresh/inside.sh "$part" "${ARGS:-}" </dev/null || code=$?
     echo "$code" >"$work/code"
-  } 2>&1 | public | tee "$transcript"
+  } 2>&1 | $filter | tee "$transcript"
   [ "$(cat "$work/code")" = 0 ] || status=1
   rm -rf --one-file-system "$work/root"
 done

@@ -23,11 +23,22 @@ PATIENCE = 10.0
 """Seconds until a connection attempt is given up."""
 
 
+class MachineNames:
+    """What the machine's own resolver answers."""
+
+    def lookup(self, name: str, _: str) -> tuple[str, ...]:
+        """IPv4 addresses; none for a name that it does not know."""
+        with contextlib.suppress(OSError):
+            found = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
+            return tuple(str(one[4][0]) for one in found)
+        return ()
+
+
 @dataclasses.dataclass
 class Control:
     """One proxy. `troubles` maps a host name or address to what goes wrong with it there."""
 
-    names: Names
+    names: "Names | MachineNames"
     address4: str
     address6: str
     port: int
@@ -39,10 +50,12 @@ class Control:
     """refused, unreachable, silent (never answers), reset (after the client's first bytes), hello
     (the same where these name the host)."""
     visits: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    listens: str = ""
+    """Address that it listens at, where that is not the one it goes out by."""
 
     def __post_init__(self) -> None:
         self._live: set[asyncio.StreamWriter] = set()
-        self._listener = Listener(self.address4, self.port, self._protocol)
+        self._listener = Listener(self.listens or self.address4, self.port, self._protocol)
 
     async def open(self) -> None:
         """Serve."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shlex
 import signal
 import ssl
 import subprocess
@@ -12,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from monitor.config.egress import parse_egress
-from probes.vantage import Egress
+from monitor.setup.answers import line_of
+from probes.vantage import Egress, VantageRole
 from tests.worlds.loopback import unused_port
 
 CONTROL = [sys.executable, "-m", "monitor", "control", "serve", "--country", "NL"]
@@ -78,12 +80,17 @@ async def asked(egress: Egress, host: str, port: int) -> int:
 
 
 def test_it_prints_lines_to_paste_and_serves_nothing_but_the_catalogue(tmp_path: Path) -> None:
-    """A vantage with an egress that the configuration takes. A host or port outside the catalogue
-    is "not allowed by ruleset". The second start shows no password, and it is still the same."""
+    """A vantage with an egress that the configuration takes, and an option of `init` with the same.
+    A host or port outside the catalogue is "not allowed by ruleset". The second start shows no
+    password, and it is still the same."""
     with served(tmp_path / "c") as said:
-        (vantage,) = tomllib.loads(said[said.index("[[vantage]]") : said.index("The pass")])[
+        (vantage,) = tomllib.loads(said[said.index("[[vantage]]") : said.index("Or give")])[
             "vantage"
         ]
+        option, line = shlex.split(next(one for one in said.splitlines() if "--control" in one))
+        assert option == "--control"
+        pasted = line_of(line, "", VantageRole.CONTROL)
+        assert (pasted.country, pasted.egress) == ("NL", vantage["egress"])
         assert {name: vantage[name] for name in ("id", "country", "role")} == {
             "id": "control-nl",
             "country": "NL",

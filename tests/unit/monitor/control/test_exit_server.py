@@ -17,7 +17,7 @@ from monitor.config.load import load_config
 from monitor.control import exit_server
 from monitor.control.admitted import Place, admitted
 from monitor.control.exit_server import ExitServer, Limits
-from monitor.control.identity import USER, identity, lines
+from monitor.control.identity import USER, identity, lines, way_out
 from probes.layers.bogon import BogonList
 from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
@@ -63,7 +63,7 @@ async def serving_exit(
     made, password = identity(folder / "control")
     listening = socket.create_server(("127.0.0.1", 0))
     config = folder / "shutwatch.toml"
-    pasted = lines(made, password, "127.0.0.1", listening.getsockname()[1], "NL")
+    pasted = lines(way_out(made, password, "127.0.0.1", listening.getsockname()[1]), "NL")
     config.write_text(f'{pasted}\n[[vantage]]\nid = "khi"\ncountry = "PK"\n', encoding="utf-8")
 
     async def resolve(host: str, _: int) -> Sequence[str]:

@@ -5,16 +5,20 @@ import pty
 import re
 import select
 import signal
+import ssl
 import stat
 import subprocess
 import sys
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from monitor.agent.collector_client import agents_context
 from monitor.cli.main import app
+from monitor.config.collector import server_context
 from monitor.config.load import load_config
 from probes.vantage import VantagePoint, VantageRole
 
@@ -82,6 +86,7 @@ def test_options_alone_make_a_whole_configuration(folder: Path) -> None:
         (("--country", "PK", "--no-follow"), "", "nothing to watch by"),
         (("--country", "PK", "--notify", "jsn://h/"), "", "whose scheme Apprise knows"),
         (("--country", "PK", "--user", "asma"), "short\n", "at least 10 characters"),
+        (("--country", "PK", "--collector", "h:x"), "", "--collector 'h:x': a port number"),
         (("--country", "PK", "--listen", "0.0.0.0:1"), "", "can be reached from other machines"),
     ],
 )
@@ -105,6 +110,65 @@ def test_what_is_there_is_never_overwritten(folder: Path) -> None:
     assert "shutwatch-users.txt exists already" in refused.stderr
     assert (folder / "shutwatch-users.txt").read_text() == "precious"
     assert not (folder / "shutwatch.toml").exists()
+
+
+COLLECTING = ("--country", "PK", "--control", "DE direct", "--no-follow", "--collector")
+
+
+@pytest.mark.parametrize(
+    ("given", "host", "url", "listen"),
+    [
+        ("10.1.2.3", "10.1.2.3", "https://10.1.2.3:8443", "0.0.0.0"),
+        ("https://watch.ngo.net:4433/", "watch.ngo.net", "https://watch.ngo.net:4433", "0.0.0.0"),
+        ("[fd00::7]:8443", "fd00::7", "https://[fd00::7]:8443", "::"),
+    ],
+)
+def test_a_collector_can_take_agents_at_once(
+    folder: Path, given: str, host: str, url: str, listen: str
+) -> None:
+    """It listens, and has a certificate for its host that an invited agent will trust: the one in
+    the invitation, and no authority. What to type next is the collector and the invitation."""
+    done = typed(*COLLECTING, given)
+    assert done.exit_code == 0, done.output
+    collector = load_config(folder / "shutwatch.toml", {}).collector
+    assert (collector.urls, collector.listen[0]) == ((url,), listen)
+    assert stat.S_IMODE(Path(collector.certificate).stat().st_mode) == 0o600
+    assert _served_to(host, server_context(collector.certificate, collector.certificate_key))
+    with pytest.raises(ssl.SSLCertVerificationError):
+        _served_to("other.ngo.net", server_context(collector.certificate, collector.certificate))
+    shown = [line.strip() for line in done.stdout.splitlines()]
+    assert shown[-3].endswith("collector --config shutwatch.toml")
+    assert "vantage invite ID --country CODE --asn NUMBER --network NAME --config" in shown[-1]
+
+
+def _served_to(host: str, server: ssl.SSLContext) -> bool:
+    """Whether an agent that trusts the certificate in the folder alone ends a handshake."""
+    client = agents_context(["shutwatch-collector.pem"])
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    sides = [
+        client.wrap_bio(back, there, server_hostname=host),
+        server.wrap_bio(there, back, server_side=True),
+    ]
+    done = set[int]()
+    for number in (0, 1, 0, 1):
+        with suppress(ssl.SSLWantReadError):
+            sides[number].do_handshake()
+            done.add(number)
+    return done == {0, 1}
+
+
+def test_a_certificate_that_agents_trust_is_kept(folder: Path) -> None:
+    """Also by --force; and never served under another name."""
+    assert typed(*COLLECTING, "10.1.2.3").exit_code == 0
+    certificate, config = folder / "shutwatch-collector.pem", folder / "shutwatch.toml"
+    before = certificate.read_bytes()
+    assert typed(*COLLECTING, "10.1.2.3:9443", "--force").exit_code == 0
+    written = config.read_text()
+    assert "10.1.2.3:9443" in written
+    refused = typed(*COLLECTING, "10.1.2.4", "--force")
+    assert refused.exit_code == 2, refused.output
+    assert "is the certificate of another host than 10.1.2.4" in " ".join(refused.stderr.split())
+    assert (certificate.read_bytes(), config.read_text()) == (before, written)
 
 
 # -- on a terminal -------------------------------------------------------------------------------
