@@ -112,7 +112,7 @@ def _when(words: Words, event: Event) -> Iterator[str]:
 
 def _where(words: Words, event: Event) -> Iterator[str]:
     affected = [status for status in event.networks if status.affected]
-    spared = [status for status in event.networks if not status.affected]
+    spared = [status for status in event.networks if status.found_open]
     if affected:
         yield words.gettext(
             "Networks: %(x)s of %(n)s tested: %(names)s",

@@ -9,7 +9,16 @@ from monitor.report.findings import UNPROVEN, Findings, Lane, Story
 from monitor.report.tables import short, short_span, some_stretches
 from monitor.wording.coverage import coverage_headline, coverage_text
 from monitor.wording.durations import duration
-from monitor.wording.events import began, ending, extent, length, onset, seems_over, what_happened
+from monitor.wording.events import (
+    began,
+    ending,
+    extent,
+    length,
+    not_affected,
+    onset,
+    seems_over,
+    what_happened,
+)
 from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import grade_and_meaning
@@ -273,7 +282,7 @@ def _networks(words: Words, findings: Findings, event: Event) -> Block:
         lane = lanes.get((one.asn, one.network))
         over = not (event.active and one.blocked_now)
         methods = [method_and_name(words, name, past=over) for name in one.methods]
-        how = words.pause.join(methods) if one.affected else words.gettext("not blocked")
+        how = words.pause.join(methods) if one.affected else not_affected(words, one)
         name = network_name(words, one.network, one.asn)
         number = words.number(lane.verdicts if lane else 0)
         if not one.stretches:

@@ -255,7 +255,7 @@ def bar_class(event: Event) -> str:
 def colour(event: Event, network: NetworkStatus) -> str:
     """The class of a network's mark: red only for what is certain."""
     if not network.affected:
-        return "ok"
+        return "ok" if network.found_open else "insufficient"
     sure = event.state is EventState.CONFIRMED and network.blocked_now
     return "blocked" if sure else "suspected"
 

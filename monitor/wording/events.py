@@ -21,9 +21,10 @@ from monitor.analysis.events.stretches import (
     newest,
     stretches,
 )
-from monitor.analysis.verdict import PlatformVerdict
+from monitor.analysis.verdict import PlatformVerdict, State
 from monitor.wording.durations import duration
 from monitor.wording.languages import N_
+from monitor.wording.states import STATES
 from monitor.wording.times import between, moment
 from monitor.wording.words import Words
 
@@ -483,11 +484,18 @@ _LISTED: Mapping[bool, str] = {
 }
 
 
+def not_affected(words: Words, network: NetworkStatus) -> str:
+    """What is known of a network that an event did not affect as far as is known."""
+    if network.found_open:
+        return words.gettext("not blocked")
+    return words.gettext(STATES[State.INSUFFICIENT])
+
+
 def condition(words: Words, event: Event, network: NetworkStatus) -> str:
     """What one network of an event shows, no surer than the event is."""
     slowed = all(name.startswith("throttling") for name in network.methods)
     if not network.affected:
-        return words.gettext("not blocked")
+        return not_affected(words, network)
     if event.active and network.recovering:
         return words.gettext("seems open again")
     if event.active and network.unobserved:

@@ -385,7 +385,9 @@ def event(
                 pattern="Mon-Fri 04:00-08:00 UTC",
             ),
             NetworkStatus(asn=17557, network="PTCL", affected=True, blocked_now=True),
-            NetworkStatus(asn=135407, network="TES", affected=False, blocked_now=False),
+            NetworkStatus(
+                asn=135407, network="TES", affected=False, blocked_now=False, found_open=True
+            ),
         ),
         onset_earliest=None if onset_earliest is None else at(onset_earliest),
         onset_latest=at(onset_latest),

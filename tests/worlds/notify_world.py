@@ -23,7 +23,9 @@ ONSET = datetime(2024, 2, 17, 18, 12, tzinfo=UTC)
 TITLES = {"x": "X", "whatsapp": "WhatsApp"}
 PTCL = NetworkStatus(asn=17557, network="PTCL", affected=True, blocked_now=True)
 JAZZ = NetworkStatus(asn=45669, network="Jazz", affected=True, blocked_now=True)
-CYBER = NetworkStatus(asn=9541, network="Cyber Internet", affected=False, blocked_now=False)
+CYBER = NetworkStatus(
+    asn=9541, network="Cyber Internet", affected=False, blocked_now=False, found_open=True
+)
 
 
 def block(state: EventState = EventState.CONFIRMED, **changes: Any) -> Event:

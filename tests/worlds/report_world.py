@@ -113,7 +113,9 @@ def block(state: EventState = EventState.ENDED) -> Event:
             ),
         ),
     )
-    open_one = NetworkStatus(asn=45669, network="Jazz", affected=False, blocked_now=False)
+    open_one = NetworkStatus(
+        asn=45669, network="Jazz", affected=False, blocked_now=False, found_open=True
+    )
     return Event(
         id="0123456789abcdef0123",
         country="PK",

@@ -280,12 +280,13 @@ def _runs(streams: Iterable[Stream]) -> list[Run]:
 
 
 def _networks(
-    before: Iterable[NetworkStatus],
-    streams: Iterable[Stream],
+    before: Sequence[NetworkStatus],
+    streams: Sequence[Stream],
     verdict: _Judged,
     settings: EventSettings,
 ) -> tuple[NetworkStatus, ...]:
     statuses = {status.key: status for status in before}
+    onsets: Sequence[datetime] = ()
     by_network: dict[tuple[int, str], list[Stream]] = {}
     for stream in sorted(streams, key=lambda stream: stream.vantage):
         # One that nobody can judge is not spared: it is no network of the event.
@@ -294,8 +295,39 @@ def _networks(
             by_network.setdefault(stream.key, []).append(stream)
     for key, here in by_network.items():
         seen = [s for s in here if s.observed(verdict.judged_at, settings.detector)]
-        statuses[key] = _network(statuses.get(key), here, seen, verdict.judged_at)
+        status = _network(statuses.get(key), here, seen, verdict.judged_at)
+        if not status.affected and seen:
+            onsets = onsets or _present_onsets(before, streams, verdict.judged_at, settings)
+            spared = all(_spared(stream, onsets) for stream in seen)
+            status = msgspec.structs.replace(status, found_open=spared)
+        statuses[key] = status
     return tuple(sorted(statuses.values(), key=lambda status: (status.asn, status.network)))
+
+
+def _present_onsets(
+    before: Sequence[NetworkStatus],
+    streams: Sequence[Stream],
+    at: datetime,
+    settings: EventSettings,
+) -> Sequence[datetime]:
+    """Since when each that is blocked now is; where none is any more, since when each last was."""
+    now = [
+        stream.run.onset_latest
+        for stream in streams
+        if stream.suspected and stream.run is not None and stream.observed(at, settings.detector)
+    ]
+    return now or [status.stretches[-1].onset_latest for status in before if status.stretches]
+
+
+def _spared(stream: Stream, onsets: Sequence[datetime]) -> bool:
+    """Whether it is open by its last test, when all others were blocked already: before, its word
+    is about another time."""
+    cleared, accused = stream.detector.cleared_at, stream.detector.accused_at
+    return (
+        cleared is not None
+        and (accused is None or cleared > accused)
+        and cleared >= max(onsets, default=cleared)
+    )
 
 
 def _network(

@@ -117,6 +117,9 @@ class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True, rename={"stretche
     """Recurring hours in a few words, if any (`Mon-Fri 04-08, 10-14 UTC`)."""
     weight: float | None = None
     """The most that its vantages which find it blocked have weighed; None where no agents are."""
+    found_open: bool = False
+    """Not affected, and open by a test that began when all others that are blocked already were; it
+    is its last one. Else nothing is known of it, though it was tested."""
 
     @property
     def key(self) -> tuple[int, str]:

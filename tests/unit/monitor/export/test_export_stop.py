@@ -31,7 +31,9 @@ def confirmed(name: str, *stretches: Stretch, **changes: object) -> Event:
     ptcl = NetworkStatus(
         asn=17557, network="PTCL", affected=True, blocked_now=False, stretches=stretches
     )
-    other = NetworkStatus(asn=9541, network="Cyber", affected=False, blocked_now=False)
+    other = NetworkStatus(
+        asn=9541, network="Cyber", affected=False, blocked_now=False, found_open=True
+    )
     made = msgspec.structs.replace(
         event(name, state=EventState.CONFIRMED),
         confirmed_at=at(600),

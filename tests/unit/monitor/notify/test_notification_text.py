@@ -376,7 +376,7 @@ def test_the_largest_single_message_fits_a_telegram() -> None:
     """Everything long at once: names, methods, functions."""
     networks = tuple(replace(PTCL, asn=4294967295 - n, network="N" * 500) for n in range(50))
     event = block(
-        networks=(*networks, *(replace(one, affected=False) for one in networks)),
+        networks=(*networks, *(replace(one, affected=False, found_open=True) for one in networks)),
         methods=("http.blockpage", *(f"app.{'m' * 40}{n}" for n in range(20))),
         pattern="Mon-Fri " + "04:00-08:00, " * 40,
         share_affected=0.5,

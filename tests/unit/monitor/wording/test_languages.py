@@ -285,7 +285,9 @@ def test_a_shutdown_tells_of_a_network_that_says_otherwise(state: EventState) ->
         NetworkStatus(asn=asn, network="", affected=True, blocked_now=True) for asn in (1, 2, 3)
     )
     all_of_them = shutdown(state=state, networks=tuple(lost))
-    spared = NetworkStatus(asn=23674, network="Nayatel", affected=False, blocked_now=False)
+    spared = NetworkStatus(
+        asn=23674, network="Nayatel", affected=False, blocked_now=False, found_open=True
+    )
     networks = (*all_of_them.networks, spared)
     but_one = msgspec.structs.replace(all_of_them, networks=networks)
     for language in LANGUAGES:

@@ -664,3 +664,26 @@ def test_what_nobody_measures_any_more_is_unobserved() -> None:
         [*cycles(by_vantage({"ptcl": ".BBB"})), verdict("B", 40), verdict("B", 41)]
     ).events.values()
     assert story.only.longer_only(straight)
+
+
+@pytest.mark.parametrize(
+    ("ptcl", "zong", "jazz", "spared"),
+    [
+        ("...BB", "...BB", "..   ", False),
+        ("...BB", "...BB", ".. . ", True),
+        ("...BB", "....B", "...  ", False),
+        ("...BB", "....B", "... .", True),
+        ("...BB", "...BB", "....s", False),
+        ("...BB", "...BB", "....d", True),
+        ("..." + 20 * "B", "..." + 20 * "B", "....." + 18 * " ", False),
+    ],
+)
+def test_who_was_tested_before_the_block_alone_is_not_spared(
+    ptcl: str, zong: str, jazz: str, spared: bool
+) -> None:
+    """A network whose last test was before all others were blocked may be blocked as well; a
+    message named it as one where the platform works. So may one that failed since, or that is not
+    tested any more."""
+    networks = {one.network: one for one in tell(ptcl=ptcl, zong=zong, jazz=jazz).only.networks}
+    assert networks["Jazz"].found_open is spared
+    assert not (networks["PTCL"].found_open or networks["Zong"].found_open)
