@@ -1,30 +1,20 @@
 """Draws the picture of an event: its text is set first, by measured widths, and drawn afterwards.
 
-Pillow draws it, with the fonts of reports. Letters of Arabic script are joined, and run from right
-to left, by Raqm: Pillow has it, and needs the system's FriBidi for it. Where a library or a font is
-missing, there is no picture.
+Pillow draws it. Where a library or a font is missing, there is no picture.
 """
 
 import io
 import re
-import unicodedata
 from collections.abc import Callable
-from functools import cache
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from monitor.report.optional_libraries import (
-    MissingExtraError,
-    arabic_script_fonts,
-    fonts,
-    library,
-)
+from monitor.report.optional_libraries import MissingExtraError, library
 from monitor.server.page import STYLE
+from monitor.server.preview_letters import Typesetter, typesetter
 from monitor.server.preview_text import HEIGHT, WIDTH, Preview, Shape
-from monitor.wording.languages import Language
 
 MARGIN, BAND = 64, 22
 """Pixels beside the text, and of the coloured band at the side where lines begin."""
@@ -41,10 +31,6 @@ _TAG, _TITLE, _BODY, _SMALL, _SITE = 29.0, 60.0, 29.0, 22.0, 23.0
 """Sizes of letters in pixels."""
 _LEADING = {"ltr": 1.26, "rtl": 1.52}
 """Distance of two lines as a part of their size: letters of Arabic script go higher and deeper."""
-_ISOLATES, _END = "\u2066\u2067\u2068", "\u2069"
-_INVISIBLE = frozenset("\u200c\u200d\u200e\u200f" + _ISOLATES + _END)
-_RIGHT_TO_LEFT = ("R", "AL", "AN")
-"""Classes of characters that only Raqm draws right."""
 TOKENS = {
     **dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", STYLE.partition("@media")[0])),
     "navy": "#17324d",
@@ -98,110 +84,6 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     sign: Square
     """That of the program, before its name."""
     scale: float
-
-
-class Typesetter:
-    """Fonts of one language, and how wide they are. Not for two threads at once."""
-
-    def __init__(self, language: Language) -> None:
-        """Raises MissingExtraError, and OSError where a font is not there."""
-        self._image_font = library("PIL.ImageFont")
-        self.shapes: bool = library("PIL.features").check("raqm")
-        """Whether letters can be joined, and run from right to left."""
-        self.direction = language.direction
-        if self.direction == "rtl":
-            folder, names = arabic_script_fonts(), ("NotoSansArabic-Regular", "NotoSansArabic-Bold")
-        else:
-            folder, names = fonts(), ("DejaVuSans", "DejaVuSans-Bold")
-        self._files = tuple(folder / f"{name}.ttf" for name in names)
-        self._known = _characters(self._files[0]) & _characters(self._files[1])
-        self._sized: dict[tuple[int, bool], Any] = {}
-        self.how: dict[str, str] = (
-            {"direction": self.direction, "language": language.code} if self.shapes else {}
-        )
-        """What Pillow must know of a text."""
-
-    def font(self, size: float, *, bold: bool) -> Any:
-        """The font of that size, in pixels."""
-        key = round(size), bold
-        if key not in self._sized:
-            self._sized[key] = self._image_font.truetype(str(self._files[bold]), key[0])
-        return self._sized[key]
-
-    def width(self, text: str, size: float, *, bold: bool = False) -> float:
-        """Pixels."""
-        return float(self.font(size, bold=bold).getlength(text, **self.how))
-
-    def fit(self, text: str) -> str:
-        """`text` as it can be drawn: a character that the fonts lack becomes its number."""
-        return "".join(
-            one if one in _INVISIBLE or ord(one) in self._known else f"[U+{ord(one):04X}]"
-            for one in text
-        )
-
-    def wrapped(self, text: str, size: float, room: float, *, bold: bool = False) -> list[str]:
-        """The lines of a text, each at most `room` pixels wide. Nothing is left out."""
-
-        def fits(line: str) -> bool:
-            return self.width(_balanced(line), size, bold=bold) <= room
-
-        lines, line = list[str](), ""
-        for word in text.split(" "):
-            if line and fits(f"{line} {word}"):
-                line = f"{line} {word}"
-                continue
-            if line:
-                lines.append(line)
-            line = f"{_left_open(line)}{word}"
-            while not fits(line):
-                most = _most(line, fits)
-                lines.append(line[:most])
-                line = f"{_left_open(line[:most])}{line[most:]}"
-        return [_balanced(one) for one in (*lines, line)]
-
-    def draws(self, text: str) -> bool:
-        """Whether the text can be drawn as it is written: without Raqm letters of some scripts
-        stand apart and in the wrong order."""
-        return self.shapes or not any(
-            unicodedata.bidirectional(one) in _RIGHT_TO_LEFT for one in text
-        )
-
-
-def _most(line: str, fits: Callable[[str], bool]) -> int:
-    """How many characters of a word that is too long stand in one line, at least one."""
-    least, most = 1, len(line)
-    while most - least > 1:
-        middle = (least + most) // 2
-        least, most = (middle, most) if fits(line[:middle]) else (least, middle)
-    return max(least, len(_left_open(line)) + 1)
-
-
-def _left_open(line: str) -> str:
-    """The isolates that a line begins and does not end: the next line begins with them again."""
-    begun: list[str] = []
-    for one in line:
-        if one in _ISOLATES:
-            begun.append(one)
-        elif one == _END and begun:
-            begun.pop()
-    return "".join(begun)
-
-
-def _balanced(line: str) -> str:
-    return line + _END * len(_left_open(line))
-
-
-@cache
-def _characters(file: Path) -> frozenset[int]:
-    """Those that a font has. Raises MissingExtraError, and OSError."""
-    shaping = library("uharfbuzz")
-    return frozenset(shaping.Face(shaping.Blob(file.read_bytes())).unicodes)
-
-
-@cache
-def typesetter(language: Language) -> Typesetter:
-    """The typesetter of a language. Raises MissingExtraError, and OSError."""
-    return Typesetter(language)
 
 
 # -- where everything stands ---------------------------------------------------------------------
@@ -377,10 +259,10 @@ def picture(preview: Preview) -> bytes:
 def drawable(preview: Preview) -> bool:
     """Whether this program can draw that picture."""
     try:
-        setter = typesetter(preview.language)
+        typesetter(preview.language)
     except (MissingExtraError, OSError):
         return False
-    return all(map(setter.draws, preview.texts))
+    return True
 
 
 class _Drawing:
@@ -422,14 +304,8 @@ class _Drawing:
         above, below = round(line.size * 1.5), round(line.size)
         top = round(line.base) - above
         strip = self._new("L", (WIDTH, above + below), 0)
-        self._draw_on(strip).text(
-            (WIDTH - line.begins if self._rtl else line.begins, above),
-            line.text,
-            font=self._setter.font(line.size, bold=line.bold),
-            fill=255,
-            anchor="rs" if self._rtl else "ls",
-            **self._setter.how,
-        )
+        x = WIDTH - line.begins if self._rtl else line.begins
+        self._setter.paint(strip, x, above, line.text, line.size, bold=line.bold)
         self._stamp(strip, 0, top, line.ground, line.ink)
 
     def _square(

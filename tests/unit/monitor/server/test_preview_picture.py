@@ -6,18 +6,16 @@ import sys
 from itertools import combinations
 
 import pytest
-from PIL import Image, ImageChops, features
+from PIL import Image, ImageChops
 
+from monitor.server.preview_letters import Typesetter, typesetter
 from monitor.server.preview_picture import (
     MARGIN,
     TOKENS,
     Layout,
     Placed,
-    Typesetter,
-    drawable,
     layout,
     picture,
-    typesetter,
 )
 from monitor.server.preview_text import HEIGHT, WIDTH, Preview
 from monitor.wording.languages import BY_CODE, LANGUAGES, Language
@@ -47,10 +45,17 @@ def letters(text: str) -> str:
 
 def box(setter: Typesetter, line: Placed) -> tuple[float, float, float, float]:
     """Where the letters of a line are, from the side where lines begin and from the top."""
-    font = setter.font(line.size, bold=line.bold)
-    _, over, _, under = font.getbbox(line.text, anchor="ls", **setter.how)
-    width = setter.width(line.text, line.size, bold=line.bold)
-    return line.begins, line.base + over, line.begins + width, line.base + under
+    middle = 1.5 * WIDTH
+    strip = Image.new("L", (3 * WIDTH, 300))
+    setter.paint(strip, middle, 150, line.text, line.size, bold=line.bold)
+    found = strip.getbbox()
+    assert found is not None
+    left, over, right, under = found
+    first, last = left - middle, right - middle
+    if setter.direction == "rtl":
+        first, last = -last, -first
+    across = line.begins + first, line.begins + last
+    return across[0], line.base + over - 150, across[1], line.base + under - 150
 
 
 def check(shown: Preview) -> Layout:
@@ -62,7 +67,7 @@ def check(shown: Preview) -> Layout:
         assert letters(setter.fit(text)) in drawn, "cut off or left out"
     boxes = [box(setter, line) for line in made.lines]
     for line, (left, top, right, bottom) in zip(made.lines, boxes, strict=True):
-        assert left >= MARGIN, line
+        assert left >= MARGIN - _ROOM, line
         assert right <= WIDTH - MARGIN + _ROOM, line
         assert 0 <= top < bottom <= HEIGHT, line
     for (one, a), (other, b) in combinations(zip(made.lines, boxes, strict=True), 2):
@@ -121,7 +126,7 @@ def test_the_same_text_gives_the_same_bytes() -> None:
 def test_states_look_different_without_colour() -> None:
     """Each has a mark of its own in the first tag, for who prints or cannot see colours."""
     setter = typesetter(BY_CODE["en"])
-    marks = {}
+    marks = dict[str, Image.Image]()
     for state in STATES:
         shown = preview(BY_CODE["en"], STATES[state])
         at = layout(shown, setter).mark
@@ -148,25 +153,32 @@ def test_a_character_without_a_letter_becomes_its_number() -> None:
     assert not [line for line in made.lines if "中" in line.text]
 
 
+@pytest.mark.parametrize("by_matplotlib", [False, True])
 @pytest.mark.parametrize("code", ["ar", "fa", "ur"])
-def test_letters_of_arabic_script_are_joined(code: str) -> None:
-    """A joined word is narrower than its letters."""
-    setter = typesetter(BY_CODE[code])
-    assert setter.shapes, "Pillow has no Raqm here: apt-get install libfribidi0"
+def test_letters_of_arabic_script_are_joined(code: str, by_matplotlib: bool) -> None:
+    """A joined word is narrower than its letters; so too where the system has no FriBidi."""
+    setter = Typesetter(BY_CODE[code], by_matplotlib=by_matplotlib)
     word = "پاکستان" if code != "ar" else "باكستان"
     apart = sum(setter.width(letter, 40) for letter in word)
     assert setter.width(word, 40) < 0.9 * apart
 
 
-def test_without_raqm_nothing_is_drawn_in_the_wrong_order() -> None:
-    """Pillow would draw Arabic letters apart, from left to right."""
-    assert features.check("raqm")
-    setter = Typesetter(BY_CODE["en"])
-    setter.shapes = False
-    assert setter.draws("X is blocked in Pakistan")
-    assert setter.draws("X заблокирован в Пакистане")
-    assert not setter.draws("PTCL (پی ٹی سی ایل)")
-    assert drawable(preview(BY_CODE["ur"]))
+@EACH_LANGUAGE
+def test_both_ways_to_set_letters_agree(language: Language) -> None:
+    """In width and in where the ink is: nothing is out of order, or runs over the edge."""
+    both = [Typesetter(language, by_matplotlib=one) for one in (False, True)]
+    for line in layout(preview(language), both[0]).lines:
+        inks = []
+        for setter in both:
+            strip = Image.new("L", (WIDTH, 200))
+            x = WIDTH - line.begins if language.direction == "rtl" else line.begins
+            setter.paint(strip, x, 120, line.text, line.size, bold=line.bold)
+            inks.append(strip.getbbox())
+        assert inks[0] is not None
+        assert inks[1] is not None
+        assert all(abs(one - other) <= 6 for one, other in zip(*inks, strict=True)), line.text
+        widths = [setter.width(line.text, line.size, bold=line.bold) for setter in both]
+        assert abs(widths[0] - widths[1]) <= 0.02 * widths[0] + 4
 
 
 @pytest.mark.parametrize("missing", ["PIL", "matplotlib", "uharfbuzz"])
