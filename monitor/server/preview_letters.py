@@ -6,7 +6,7 @@ nothing of the system, but a second and 30 MB when it is first used.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +15,13 @@ from monitor.wording.languages import Language
 
 ISOLATES, END = "\u2066\u2067\u2068", "\u2069"
 _INVISIBLE = frozenset("\u200c\u200d\u200e\u200f" + ISOLATES + END)
+_KERNING = 4
+"""Pixels that a line may be wider than its words and spaces."""
+_KEPT = 2048
+"""Widths of words that a typesetter remembers."""
+_MEASURED = 40
+"""Pixels of the letters that matplotlib measures: it does not fit them to the pixels, so that
+others are wider in proportion."""
 _RIGHT_TO_LEFT = "\u200f"
 """A mark without width, which gives a line its direction."""
 
@@ -62,6 +69,7 @@ class _ByMatplotlib:
         self._flags = library("matplotlib.ft2font").LoadFlags.NO_HINTING
         self._frombytes = library("PIL.Image").frombytes
         self._rtl = language.direction == "rtl"
+        self._widths: dict[str, float] = {}
 
     def _set(self, text: str, size: int) -> Any:
         font = self._font_of(self._file)
@@ -71,7 +79,11 @@ class _ByMatplotlib:
         return font
 
     def width(self, text: str, size: int) -> float:
-        return float(self._set(text, size).get_width_height()[0]) / 64
+        if text not in self._widths:
+            if len(self._widths) >= _KEPT:
+                self._widths.clear()
+            self._widths[text] = self._set(text, _MEASURED).get_width_height()[0] / 64 / _MEASURED
+        return self._widths[text] * size
 
     def paint(self, strip: Any, x: float, base: float, text: str, size: int) -> None:
         font = self._set(text, size)
@@ -102,9 +114,14 @@ class Typesetter:
         letters: Callable[[Path, Language], _Letters] = _ByPillow if joins else _ByMatplotlib
         self._letters = [letters(file, language) for file in files]
 
+        self._width = lru_cache(_KEPT)(self._measured)
+
+    def _measured(self, text: str, size: int, bold: bool) -> float:
+        return self._letters[bold].width(text, size)
+
     def width(self, text: str, size: float, *, bold: bool = False) -> float:
         """Pixels."""
-        return self._letters[bold].width(text, round(size))
+        return self._width(text, round(size), bold)
 
     def paint(
         self, strip: Any, x: float, base: float, text: str, size: float, *, bold: bool = False
@@ -123,21 +140,27 @@ class Typesetter:
     def wrapped(self, text: str, size: float, room: float, *, bold: bool = False) -> list[str]:
         """The lines of a text, each at most `room` pixels wide. Nothing is left out."""
 
-        def fits(line: str) -> bool:
-            return self.width(_balanced(line), size, bold=bold) <= room
+        def wide(part: str) -> float:
+            return self.width(part, size, bold=bold)
 
-        lines, line = list[str](), ""
+        # Of words and spaces, since a whole line is slow to set and each is tried in many sizes.
+        space, room = wide("n n") - wide("nn"), room - _KERNING
+        lines, line, taken = list[str](), "", 0.0
         for word in text.split(" "):
-            if line and fits(f"{line} {word}"):
-                line = f"{line} {word}"
+            more = wide(word)
+            if line and taken + space + more <= room:
+                line, taken = f"{line} {word}", taken + space + more
                 continue
             if line:
                 lines.append(line)
-            line = f"{_left_open(line)}{word}"
-            while not fits(line):
-                most = _most(line, fits)
+            line, taken = f"{_left_open(line)}{word}", more
+            while taken > room:
+                most = _most(line, lambda part: wide(part) <= room)
+                if most >= len(line):
+                    break
                 lines.append(line[:most])
                 line = f"{_left_open(line[:most])}{line[most:]}"
+                taken = wide(line)
         return [_balanced(one) for one in (*lines, line)]
 
 
