@@ -277,7 +277,8 @@ class _Drawing:
         self._colours: dict[tuple[int, ...], int] = {}
         self._image = self._new("L", (WIDTH, HEIGHT), self._number(_rgb("card")))
         band = _BANDS[preview.colour]
-        paint = _striped if preview.colour == "suspected" else _full
+        sure = preview.shape is Shape.BARRED or preview.colour == "grey"
+        paint = _full if sure else _striped
         self._paste(0, 0, (BAND, HEIGHT), "card", band, paint)
         for pill in setting.pills:
             sides = (pill.width, pill.height)
