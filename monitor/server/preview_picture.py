@@ -32,12 +32,15 @@ _TAG, _TITLE, _BODY, _SMALL, _SITE = 29.0, 60.0, 29.0, 22.0, 23.0
 _LEADING = {"ltr": 1.26, "rtl": 1.52}
 """Distance of two lines as a part of their size: letters of Arabic script go higher and deeper."""
 TOKENS = {
-    **dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", STYLE.partition("@media")[0])),
+    **{
+        name.replace("-", "_"): colour
+        for name, colour in re.findall(r"--([\w-]+): (#[0-9a-f]{6})", STYLE.partition("@media")[0])
+    },
     "navy": "#17324d",
     "stroke": "#d6322c",
 }
 """The page's colours in light mode, and those of its icon."""
-_BANDS = {"blocked": "blocked", "suspected": "degraded-strong", "grey": "rail"}
+_BANDS = {"blocked": "blocked", "suspected": "degraded_strong", "grey": "rail"}
 _TAGS = {"blocked": "blocked", "suspected": "degraded", "grey": "grey"}
 
 
@@ -198,7 +201,7 @@ class _Setting:
                 self._mark = Square(begins=begins + side, top=middle, side=size)
             self._y += (height - size * self._leading) / 2
             for line in lines:
-                self._put(line, begins + before, size, bold=first, ink=f"{kind}-ink", ground=kind)
+                self._put(line, begins + before, size, bold=first, ink=f"{kind}_ink", ground=kind)
             self._y = top + tall - height
             begins += width + 0.5 * size
         self._y += height
@@ -284,7 +287,7 @@ class _Drawing:
             sides = (pill.width, pill.height)
             self._paste(pill.begins, pill.top, sides, "card", pill.ground, _rounded)
         tag = setting.pills[0].ground
-        self._square(setting.mark, tag, f"{tag}-ink", _MARKS[preview.shape])
+        self._square(setting.mark, tag, f"{tag}_ink", _MARKS[preview.shape])
         for ground, colour, part in _SIGN:
             self._square(setting.sign, ground, colour, part)
         for line in setting.lines:
