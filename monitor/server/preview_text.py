@@ -60,6 +60,10 @@ _SHAPES: Mapping[EventState, Shape] = {
 }
 
 
+_NEVER = (EventState.DISMISSED, EventState.WITHDRAWN)
+"""States of what was never sure, or is no longer."""
+
+
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
     """What everybody may be shown of one event, in one language. Equal ones look the same."""
 
@@ -139,7 +143,8 @@ def _tags(words: Words, event: Event, review: Review | None) -> tuple[str, ...]:
     if review is not None and review.mark is Mark.REJECTED:
         return (judged,)
     evidence = ""
-    if event.kind is EventKind.BLOCK:
+    # What was withdrawn may have had strong evidence: that would be read as if it still spoke.
+    if event.kind is EventKind.BLOCK and event.state not in _NEVER:
         evidence = words.gettext("evidence: %(grade)s", grade=grade_in_words(words, event.evidence))
     return tuple(filter(None, (words.gettext(EVENT_STATES[event.state]), evidence, judged)))
 

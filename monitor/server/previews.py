@@ -157,6 +157,6 @@ def _tags(preview: Preview, page: str, loaded: str) -> Tags:
             ("og:image:type", "image/png"),
             ("og:image:width", str(WIDTH)),
             ("og:image:height", str(HEIGHT)),
-            ("og:image:alt", " ".join((preview.title, preview.description))),
+            ("og:image:alt", f"{preview.title}. {preview.description}"),
         ]
     return (*said, ("twitter:card", "summary_large_image" if loaded else "summary"))

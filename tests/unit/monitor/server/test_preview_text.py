@@ -106,6 +106,16 @@ def test_moments_within_a_minute_look_the_same() -> None:
     assert preview(ENGLISH, at(7.1)) == preview(ENGLISH, at(51.7))
 
 
+@EACH_LANGUAGE
+@pytest.mark.parametrize("state", list(STATES))
+def test_it_says_how_sure_it_is(language: Language, state: str) -> None:
+    """Beside its state; what was never confirmed, or is withdrawn, has no evidence to speak of."""
+    words = message_words(language.code)
+    grade = words.gettext("evidence: %(grade)s", grade=words.gettext("conclusive"))
+    never = state in (EventState.DISMISSED, EventState.WITHDRAWN)
+    assert (grade in preview(language, STATES[state]).tags) != never
+
+
 def test_of_many_networks_the_rest_is_counted() -> None:
     """The picture stays readable."""
     names = [f"Network {number}" for number in range(NETWORKS_NAMED + 3)]
