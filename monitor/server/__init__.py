@@ -24,7 +24,6 @@
     previews.py          what others are shown where the address of an event is shared
     preview_text.py      what such a picture, and the tags beside it, say
     preview_picture.py   draws the picture
-    preview_letters.py   its letters, and how wide they are
     top_line.py          the headline about the present
     feeds.py             events as Atom and as JSON Feed
     listed_events.py     the events that a reader selects

@@ -30,7 +30,7 @@ from storage.values.reviews import Review
 log = logger(__name__)
 
 KEPT = 64
-"""Pictures kept in memory, of about 30 kB each."""
+"""Pictures kept in memory, of about 45 kB each."""
 Tags = Sequence[tuple[str, str]]
 """Name and content of each tag in the head of a page."""
 

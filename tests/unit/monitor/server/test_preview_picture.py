@@ -3,20 +3,19 @@
 import io
 import subprocess
 import sys
+import unicodedata
+from collections import Counter
+from functools import cache
 from itertools import combinations
 
+import fpdf
+import pypdfium2
 import pytest
+from msgspec.structs import replace
 from PIL import Image, ImageChops
 
-from monitor.server.preview_letters import Typesetter, typesetter
-from monitor.server.preview_picture import (
-    MARGIN,
-    TOKENS,
-    Layout,
-    Placed,
-    layout,
-    picture,
-)
+from monitor.report.pdf import add_fonts, fit
+from monitor.server.preview_picture import MARGIN, SCALES, TAG, TOKENS, TOP, picture, typeset
 from monitor.server.preview_text import HEIGHT, WIDTH, Preview
 from monitor.wording.languages import BY_CODE, LANGUAGES, Language
 from storage.values.reviews import Mark
@@ -25,7 +24,8 @@ from tests.worlds.preview_world import BLOCK, REJECTED, STATES, named, preview, 
 
 _ROOM = 2
 """Pixels by which letters may stand out of their line."""
-_INVISIBLE = dict.fromkeys(map(ord, "\u2066\u2067\u2068\u2069"))
+_WRITTEN = str.maketrans(")]", "([", "\u2066\u2067\u2068\u2069\u200c\u200d")
+"""PDFium turns brackets round in lines from right to left, and leaves out marks without width."""
 LONG = (
     "Société nationale des télécommunications du Congo et de la région des Grands Lacs",
     "W" * 80,
@@ -38,45 +38,40 @@ EACH_LANGUAGE = pytest.mark.parametrize("language", LANGUAGES, ids=lambda one: o
 LONGEST_URL = f"https://{'watch.' * 8}example.org:10443"
 
 
-def letters(text: str) -> str:
-    """A text without spaces and marks of direction: what wrapping may change."""
-    return text.translate(_INVISIBLE).replace(" ", "")
+def letters(text: str) -> Counter[str]:
+    """How often each character is in a text, in whatever order lines run."""
+    plain = unicodedata.normalize("NFKC", text.translate(_WRITTEN))
+    return Counter(one for one in plain if not one.isspace() and one.isprintable())
 
 
-def box(setter: Typesetter, line: Placed) -> tuple[float, float, float, float]:
-    """Where the letters of a line are, from the side where lines begin and from the top."""
-    middle = 1.5 * WIDTH
-    strip = Image.new("L", (3 * WIDTH, 300))
-    setter.paint(strip, middle, 150, line.text, line.size, bold=line.bold)
-    found = strip.getbbox()
-    assert found is not None
-    left, over, right, under = found
-    first, last = left - middle, right - middle
-    if setter.direction == "rtl":
-        first, last = -last, -first
-    across = line.begins + first, line.begins + last
-    return across[0], line.base + over - 150, across[1], line.base + under - 150
+@cache
+def characters(language: Language) -> frozenset[int]:
+    """Those that its fonts have."""
+    pdf = fpdf.FPDF()
+    _, known = add_fonts(pdf, language)
+    for font in pdf.fonts.values():
+        font.close()  # type: ignore[union-attr] # all are from files
+    return known
 
 
-def check(shown: Preview) -> Layout:
-    """All of the text is drawn, every line is inside, and none lies on another."""
-    setter = typesetter(shown.language)
-    made = layout(shown, setter)
-    drawn = letters("".join(line.text for line in made.lines))
-    for text in shown.texts:
-        assert letters(setter.fit(text)) in drawn, "cut off or left out"
-    boxes = [box(setter, line) for line in made.lines]
-    for line, (left, top, right, bottom) in zip(made.lines, boxes, strict=True):
-        assert left >= MARGIN - _ROOM, line
-        assert right <= WIDTH - MARGIN + _ROOM, line
-        assert 0 <= top < bottom <= HEIGHT, line
-    for (one, a), (other, b) in combinations(zip(made.lines, boxes, strict=True), 2):
-        across = min(a[2], b[2]) - max(a[0], b[0])
-        down = min(a[3], b[3]) - max(a[1], b[1])
-        assert across <= _ROOM or down <= _ROOM, (one.text, other.text)
-    for pill in made.pills:
-        assert pill.begins + pill.width <= WIDTH - MARGIN + _ROOM
-    return made
+def check(shown: Preview) -> int:
+    """All of the text is drawn, and every letter is inside. Returns the number of sizes tried."""
+    document = pypdfium2.PdfDocument(typeset(shown))
+    page = document[len(document) - 1]
+    assert page.get_size() == (WIDTH, HEIGHT)
+    assert len(document) < len(SCALES), "it fits, so that no text lies on another"
+    text = page.get_textpage()
+    known = characters(shown.language)
+    # A joined letter without a character of its own adds some to what PDFium finds.
+    assert not letters(fit("".join(shown.texts), known)) - letters(text.get_text_range())
+    boxes = [text.get_charbox(number) for number in range(text.count_chars())]
+    seen = [box for box in boxes if box[2] > box[0]]
+    assert len(seen) > 50
+    for left, bottom, right, top in seen:
+        assert left >= MARGIN - _ROOM
+        assert right <= WIDTH - MARGIN + _ROOM
+        assert 0 <= bottom <= top <= HEIGHT
+    return len(document)
 
 
 @EACH_LANGUAGE
@@ -84,10 +79,10 @@ def check(shown: Preview) -> Layout:
 def test_every_text_is_whole_and_inside(language: Language, state: str) -> None:
     """In each state, and with a person's review."""
     if state == "rejected":
-        made = check(preview(language, BLOCK, *REJECTED))
+        tried = check(preview(language, BLOCK, *REJECTED))
     else:
-        made = check(preview(language, STATES[state], review(Mark.CONFIRMED)))
-    assert made.scale > 0.7, "it can be read"
+        tried = check(preview(language, STATES[state], review(Mark.CONFIRMED)))
+    assert SCALES[tried - 1][0] > 0.7, "it can be read"
 
 
 @EACH_LANGUAGE
@@ -125,21 +120,19 @@ def test_the_same_text_gives_the_same_bytes() -> None:
 
 def test_states_look_different_without_colour() -> None:
     """Each has a mark of its own in the first tag, for who prints or cannot see colours."""
-    setter = typesetter(BY_CODE["en"])
     marks = dict[str, Image.Image]()
     for state in STATES:
         shown = preview(BY_CODE["en"], STATES[state])
-        at = layout(shown, setter).mark
+        size = TAG * SCALES[check(shown) - 1][0]
+        left, top = MARGIN + 0.75 * size, TOP + (1.26 * 1.3 - 1) / 2 * size
         image = Image.open(io.BytesIO(picture(shown))).convert("L")
-        corner = round(at.begins), round(at.top)
-        cut = image.crop((*corner, corner[0] + round(at.side), corner[1] + round(at.side)))
+        cut = image.crop((round(left), round(top), round(left + size), round(top + size)))
         low, high = cut.getextrema()
         assert isinstance(low, int)
         assert isinstance(high, int)
         # Black on white, whatever the colours were.
         grey = cut.point([255 * (level > (low + high) / 2) for level in range(256)])
-        dark = cut.getpixel((0, 0)) == low
-        marks[shown.shape] = ImageChops.invert(grey) if dark else grey
+        marks[shown.shape] = ImageChops.invert(grey) if grey.getpixel((0, 0)) == 0 else grey
     assert len(marks) == 6
     for (one, a), (other, b) in combinations(marks.items(), 2):
         differs = ImageChops.difference(a.resize((30, 30)), b.resize((30, 30)))
@@ -148,40 +141,63 @@ def test_states_look_different_without_colour() -> None:
 
 def test_a_character_without_a_letter_becomes_its_number() -> None:
     """As in a report: an empty box says nothing."""
-    made = check(preview(BY_CODE["en"], named("中国移动")))
-    assert "[U+4E2D]" in " ".join(line.text for line in made.lines)
-    assert not [line for line in made.lines if "中" in line.text]
+    shown = preview(BY_CODE["en"], named("中国移动"))
+    check(shown)
+    said = pypdfium2.PdfDocument(typeset(shown))[0].get_textpage().get_text_range()
+    assert "[U+4E2D]" in said
+    assert "中" not in said
 
 
-@pytest.mark.parametrize("by_matplotlib", [False, True])
 @pytest.mark.parametrize("code", ["ar", "fa", "ur"])
-def test_letters_of_arabic_script_are_joined(code: str, by_matplotlib: bool) -> None:
-    """A joined word is narrower than its letters; so too where the system has no FriBidi."""
-    setter = Typesetter(BY_CODE[code], by_matplotlib=by_matplotlib)
+def test_letters_of_arabic_script_are_joined(code: str) -> None:
+    """A joined word is narrower than its letters."""
+    pdf = fpdf.FPDF(unit="pt")
+    family, _ = add_fonts(pdf, BY_CODE[code])
+    pdf.set_font(family, size=40)
     word = "پاکستان" if code != "ar" else "باكستان"
-    apart = sum(setter.width(letter, 40) for letter in word)
-    assert setter.width(word, 40) < 0.9 * apart
+    joined, apart = pdf.get_string_width(word), sum(map(pdf.get_string_width, word))
+    for font in pdf.fonts.values():
+        font.close()  # type: ignore[union-attr] # all are from files
+    assert joined < 0.9 * apart
 
 
-@EACH_LANGUAGE
-def test_both_ways_to_set_letters_agree(language: Language) -> None:
-    """In width and in where the ink is: nothing is out of order, or runs over the edge."""
-    both = [Typesetter(language, by_matplotlib=one) for one in (False, True)]
-    for line in layout(preview(language), both[0]).lines:
-        inks = []
-        for setter in both:
-            strip = Image.new("L", (WIDTH, 200))
-            x = WIDTH - line.begins if language.direction == "rtl" else line.begins
-            setter.paint(strip, x, 120, line.text, line.size, bold=line.bold)
-            inks.append(strip.getbbox())
-        assert inks[0] is not None
-        assert inks[1] is not None
-        assert all(abs(one - other) <= 6 for one, other in zip(*inks, strict=True)), line.text
-        widths = [setter.width(line.text, line.size, bold=line.bold) for setter in both]
-        assert abs(widths[0] - widths[1]) <= 0.02 * widths[0] + 4
+_WATCHED: list[list[str]] = []
 
 
-@pytest.mark.parametrize("missing", ["PIL", "matplotlib", "uharfbuzz"])
+def _audit(event: str, _: object) -> None:
+    if _WATCHED and event in ("socket.getaddrinfo", "socket.connect", "urllib.Request"):
+        _WATCHED[-1].append(event)
+
+
+@pytest.mark.parametrize(
+    "ill",
+    [
+        '<img src="http://192.0.2.1/x.png">',
+        "<script>alert(1)</script>",
+        "**__[a](http://192.0.2.1/)__**",
+        "{{ 7 * 7 }} {nb} &lt; %(x)s",
+        "</g></svg><image href='http://192.0.2.1/y'/>",
+    ],
+)
+def test_hostile_text_is_only_text(ill: str) -> None:
+    """It is drawn letter by letter: no markup, no link, no connection."""
+    sys.addaudithook(_audit)
+    shown = replace(preview(BY_CODE["en"]), title=ill, site=ill, tags=(ill,))
+    _WATCHED.append([])
+    try:
+        check(shown)
+        picture(shown)
+        made = typeset(shown)
+    finally:
+        used = _WATCHED.pop()
+    assert not used
+    assert b"/URI" not in made
+    said = pypdfium2.PdfDocument(made)
+    text = said[len(said) - 1].get_textpage().get_text_range()
+    assert "".join(ill.split()) in "".join(text.split())
+
+
+@pytest.mark.parametrize("missing", ["PIL", "fpdf", "matplotlib", "pypdfium2", "uharfbuzz"])
 def test_without_a_library_the_page_is_there_and_no_picture(missing: str) -> None:
     """The extra `report` brings it; without it no tag names a picture."""
     program = f"""
