@@ -24,6 +24,8 @@ from tests.worlds.preview_world import BLOCK, REJECTED, STATES, named, preview, 
 
 _ROOM = 2
 """Pixels by which letters may stand out of their line."""
+_OVERLAP = {"ltr": 3, "rtl": 17}
+"""Pixels by which two pieces of text may overlap: joined letters reach over one another."""
 _WRITTEN = str.maketrans(")]", "([", "\u2066\u2067\u2068\u2069\u200c\u200d")
 """PDFium turns brackets round in lines from right to left, and leaves out marks without width."""
 LONG = (
@@ -59,7 +61,7 @@ def check(shown: Preview) -> int:
     document = pypdfium2.PdfDocument(typeset(shown))
     page = document[len(document) - 1]
     assert page.get_size() == (WIDTH, HEIGHT)
-    assert len(document) < len(SCALES), "it fits, so that no text lies on another"
+    assert len(document) < len(SCALES), "it fits in one size"
     text = page.get_textpage()
     known = characters(shown.language)
     # A joined letter without a character of its own adds some to what PDFium finds.
@@ -71,6 +73,11 @@ def check(shown: Preview) -> int:
         assert left >= MARGIN - _ROOM
         assert right <= WIDTH - MARGIN + _ROOM
         assert 0 <= bottom <= top <= HEIGHT
+    rects = [text.get_rect(number) for number in range(text.count_rects())]
+    overlap = _OVERLAP[shown.language.direction]
+    for one, other in combinations(rects, 2):
+        across = min(one[2], other[2]) - max(one[0], other[0])
+        assert min(across, min(one[3], other[3]) - max(one[1], other[1])) < overlap
     return len(document)
 
 
