@@ -2,6 +2,7 @@
 
 import importlib
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,15 @@ def library(name: str) -> Any:
 
 def fonts() -> Path:
     """The folder of the DejaVu fonts that come with matplotlib: Latin, Cyrillic, Greek, and the
-    letters of Arabic and Persian."""
-    return Path(library("matplotlib").get_data_path()) / "fonts" / "ttf"
+    letters of Arabic and Persian. Raises MissingExtraError.
+
+    matplotlib itself is not loaded: it takes a second and 40 MB, and who draws without it needs
+    neither."""
+    found = find_spec("matplotlib")
+    if found is None or found.origin is None:
+        library("matplotlib")  # says what is missing
+        raise MissingExtraError("matplotlib has no folder")
+    return Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
 
 
 def arabic_script_fonts() -> Path:

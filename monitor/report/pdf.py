@@ -5,14 +5,18 @@ import logging
 from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from monitor.report.document import Block, Bullets, Document, Facts, Heading, Para, Picture, Table
 from monitor.report.optional_libraries import arabic_script_fonts, fonts, library
 from monitor.report.report_words import unmarked
+from monitor.wording.languages import Language
 
 _INK, _RED, _GREY, _SOFT = (26, 26, 26), (143, 16, 34), (90, 90, 90), (243, 243, 241)
 _MARGIN = 18
 _LATIN, _ARABIC = "dejavu", "notosansarabic"
+_INVISIBLE = "\u200c\u200d\u2066\u2067\u2068\u2069"
+"""What joins and parts letters, and sets names apart."""
 
 
 def render(document: Document, folder: Path, generated_at: datetime) -> bytes:
@@ -24,6 +28,31 @@ def render(document: Document, folder: Path, generated_at: datetime) -> bytes:
     for block, following in zip_longest(document.blocks, document.blocks[1:]):
         pages.add(block, following)
     return pages.finish()
+
+
+def add_fonts(pdf: Any, language: Language) -> tuple[str, frozenset[int]]:
+    """Give a PDF the fonts of a language. Returns their family, and the characters that they have.
+    Raises MissingExtraError, and OSError where a font is not there."""
+    for style, file in (("", "DejaVuSans"), ("B", "DejaVuSans-Bold")):
+        pdf.add_font(_LATIN, style, fonts() / f"{file}.ttf")
+    family, known = _LATIN, set(pdf.fonts[_LATIN].cmap)
+    if language.direction == "rtl":
+        for style, file in (("", "Regular"), ("B", "Bold")):
+            pdf.add_font(_ARABIC, style, arabic_script_fonts() / f"NotoSansArabic-{file}.ttf")
+        family = _ARABIC
+        known |= set(pdf.fonts[_ARABIC].cmap)
+        pdf.set_fallback_fonts([_LATIN], exact_match=False)
+    # By the document's language: a line that begins with a name in another script still runs in
+    # the direction of its sentence.
+    pdf.set_text_shaping(True, direction=language.direction)
+    return family, frozenset(known)
+
+
+def fit(text: str, known: frozenset[int]) -> str:
+    """`text` with the number of each character that the fonts lack in its place."""
+    return "".join(
+        one if ord(one) in known or one in _INVISIBLE else f"[U+{ord(one):04X}]" for one in text
+    )
 
 
 class _Pages:
@@ -48,19 +77,7 @@ class _Pages:
         self._pdf = pdf
         self._rtl = document.language.direction == "rtl"
         self._align = "R" if self._rtl else "L"
-        for style, file in (("", "DejaVuSans"), ("B", "DejaVuSans-Bold")):
-            pdf.add_font(_LATIN, style, fonts() / f"{file}.ttf")
-        self._family, known = _LATIN, set(pdf.fonts[_LATIN].cmap)
-        if self._rtl:
-            for style, file in (("", "Regular"), ("B", "Bold")):
-                pdf.add_font(_ARABIC, style, arabic_script_fonts() / f"NotoSansArabic-{file}.ttf")
-            self._family = _ARABIC
-            known |= set(pdf.fonts[_ARABIC].cmap)
-            pdf.set_fallback_fonts([_LATIN], exact_match=False)
-        self._known = frozenset(known)
-        # By the document's language: a line that begins with a name in another script still runs
-        # in the direction of its sentence.
-        pdf.set_text_shaping(True, direction=document.language.direction)
+        self._family, self._known = add_fonts(pdf, document.language)
         pdf.set_creation_date(generated_at)
         pdf.set_title(unmarked(document.title))
         pdf.set_subject(unmarked(document.subtitle))
@@ -78,11 +95,7 @@ class _Pages:
         pdf.ln(3)
 
     def _fit(self, text: str) -> str:
-        """`text` without marks; a character that the font lacks becomes its number."""
-        return "".join(
-            one if ord(one) in self._known or one in "\u200c\u200d" else f"[U+{ord(one):04X}]"
-            for one in unmarked(text)
-        )
+        return fit(unmarked(text), self._known)
 
     def _write(self, text: str, size: float, *, bold: bool = False, height: float = 5) -> None:
         self._pdf.set_font(self._family, "B" if bold else "", size)

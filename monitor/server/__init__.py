@@ -21,6 +21,9 @@
     history.py           the past as strips, from the counts of hours and days
     history_shown.py     these strips as the page of a country shows them
     embedded.py          cards and badges for the pages of others
+    previews.py          what others are shown where the address of an event is shared
+    preview_text.py      what such a picture, and the tags beside it, say
+    preview_picture.py   draws the picture
     top_line.py          the headline about the present
     feeds.py             events as Atom and as JSON Feed
     listed_events.py     the events that a reader selects

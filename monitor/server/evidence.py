@@ -145,6 +145,11 @@ class EvidenceReader:
         found = await first_rows(self._store.events(Selection(event=event_id, batch=1)), 1)
         return found[0] if found else None
 
+    async def reviews(self, event: Event) -> Sequence[Review]:
+        """Those of an event and of what it continues, the oldest first. Raises StorageError."""
+        log = await first_rows(self._store.event_log(event.id), MOST_LOG)
+        return await reviews_of(self._store, event.id, log)
+
     async def of(self, event: Event, now: datetime) -> Evidence:
         """The evidence for an event, as of now (UTC). Raises StorageError."""
         async with self._readers:

@@ -252,6 +252,14 @@ def bar_class(event: Event) -> str:
     return "certain" if grave and event.sure else "suspected"
 
 
+def tag_colour(event: Event) -> str:
+    """The class of an event's tag: red only for what is certain, and lasts."""
+    grave = event.kind in (EventKind.BLOCK, EventKind.SHUTDOWN)
+    if event.state is EventState.CONFIRMED and grave:
+        return "blocked"
+    return "suspected" if event.active else "grey"
+
+
 def colour(event: Event, network: NetworkStatus) -> str:
     """The class of a network's mark: red only for what is certain."""
     if not network.affected:
@@ -296,6 +304,7 @@ def _environment() -> Environment:
         "bar_class": bar_class,
         "change": change_in_words,
         "colour": colour,
+        "tag_colour": tag_colour,
         "condition": condition,
         "weight": weight,
         "doubts": doubts,

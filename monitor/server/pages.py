@@ -45,6 +45,7 @@ from monitor.server.matrix import Cell, Row, country_rows, network_rows, overall
 from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.own_forms import FormTokens
 from monitor.server.page import LONGEST_ID, Reader, age, page, reader_of, titles_of
+from monitor.server.previews import Previews
 from monitor.server.runbook_pages import runbook
 from monitor.server.sources_page import event_lines, sources_shown
 from monitor.server.stored_history import StoredHistory
@@ -116,12 +117,14 @@ class Pages:
         self._feeds = Feeds(publisher, self._listed)
         self._documents = documents
         self._embedded = Embedded(publisher, self._listed, public)
+        self._previews = Previews(publisher, self._listed, self._evidence, public)
 
     def routes(self) -> list[Route]:
         """The routes of all pages."""
         return [
             Route("/", self._now),
             Route("/events", self._events),
+            *self._previews.routes(),
             Route("/events/{id}", self._event),
             Route("/countries/{code}", self._country),
             Route("/platforms/{name}", self._platform),
@@ -380,7 +383,11 @@ class Pages:
             "event.html",
             reader,
             at,
-            lambda: {**_event(reader, snapshot, at, found, evidence), "problem": problem},
+            lambda: {
+                **_event(reader, snapshot, at, found, evidence),
+                **self._previews.on_page(reader, found, None if problem else evidence.reviews),
+                "problem": problem,
+            },
         )
 
     def reader(self, request: Request) -> Reader:

@@ -15,8 +15,10 @@ from xml.etree import ElementTree
 import msgspec
 from typer.testing import CliRunner
 
+from monitor.analysis.events.event import Event
 from monitor.cli.main import app as command_line
 from monitor.config.settings import Settings
+from monitor.export.public_view import PublicView, is_public
 from monitor.metrics.families_with_values import families
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
@@ -25,6 +27,7 @@ from monitor.report.compose import document
 from monitor.report.document import Block, Bullets, Facts, Heading, Para, Picture, Table
 from monitor.report.findings import Imprint, Wanted
 from monitor.server import create_app
+from monitor.server.preview_text import preview_of
 from monitor.wording.languages import BY_CODE
 from storage.open_store import sql_store
 from storage.values.selection import Selection
@@ -176,6 +179,7 @@ async def _read(now: Living, config: Path, *, everything: bool) -> Surfaces:
                 for code in LANGUAGES
                 for path in (*PAGES, *(f"events/{i}" for i in ids), *(MORE if everything else ()))
             ]
+            pages += [_picture(one, code) for code in LANGUAGES for one in events if is_public(one)]
             feeds = [await _feed(client, code) for code in LANGUAGES if everything]
             badges = [
                 await _badge(client, code, platform)
@@ -279,6 +283,14 @@ async def _page(
     answer = await client.get(f"/{path}", params={"lang": code, **filters})
     page = page_of(path or "front", code, answer.text)
     return msgspec.structs.replace(page, chosen=chosen, status=answer.status_code)
+
+
+def _picture(event: Event, code: str) -> Page:
+    """The picture of an event: its texts, what happened first, as on a page."""
+    said = preview_of(BY_CODE[code], PublicView().event(event), TITLES, ())
+    facts = (text for fact in said.facts for text in fact)
+    lines = (said.title, said.meaning, *facts, said.description)
+    return Page(f"pictures/{event.id}", code, tuple(map(plain, lines)))
 
 
 async def _feed(client: httpx.AsyncClient, code: str) -> Feed:
