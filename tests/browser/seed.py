@@ -71,6 +71,7 @@ def network(
         blocked_now=bool(methods) and now,
         methods=methods,
         stretches=tuple(stretches),
+        found_open=not methods,
     )
 
 

@@ -350,6 +350,7 @@ def event(
             network=point.network,
             affected=index < affected,
             blocked_now=index < affected,
+            found_open=index >= affected,
             methods=(("tls.reset", "dns.nxdomain")[index % 2],) if index < affected else (),
         )
         for index, point in enumerate(points)

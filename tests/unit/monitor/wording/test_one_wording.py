@@ -38,7 +38,7 @@ IDENTIFIERS = (
 NO_PHRASE = re.compile(
     r"#[0-9a-f]{6}"  # a colour
     r"|(bold )?(red|green|yellow|magenta|dim|cyan|blue)"  # a style of the terminal
-    r"|[a-z]+(_[a-z]+)*",  # an identifier of ours, such as a column or a class
+    r"|[a-z]+([_-][a-z]+)*",  # an identifier of ours, such as a column or a class
 )
 """What an identifier may stand for outside the wording."""
 
