@@ -65,7 +65,7 @@ NOT_RUN = {
     "shutwatch control serve …": "serves until stopped; tests/programs/test_control_serve.py does",
     "shutwatch demo …": "takes a minute; tests/e2e/test_demo.py waits for it",
     "shutwatch doctor …": "asks the internet; tests/unit/monitor/doctor asks servers here",
-    "shutwatch init --country PK --line \"socks5…": "the control's line is cut;"
+    'shutwatch init --country PK --line "socks5…': "the control's line is cut;"
     " tests/fresh/first_hour.py types it whole",
     "shutwatch init": "asks on a terminal; tests/unit/monitor/setup/test_init_command.py answers",
     "shutwatch once …": "measures the internet; tests/scenarios/story.py the lab",
