@@ -82,6 +82,9 @@ from tests.worlds.build import START
 
 _ALWAYS = float("-inf")
 
+NO_PREVIEW = {"preview_tags": (), "shared": "", "preview_picture": ""}
+"""Of a page that is not asked for from elsewhere."""
+
 
 def told_straight(world: World, code: str) -> Told:
     """What is said of a world in one language, at each moment at which it is read."""
@@ -353,7 +356,7 @@ class _Telling:
         }
         for one in events:
             context = pages._event(self._reader, snapshot, at, one, pages.NOTHING)
-            shown[f"events/{one.id}"] = ("event.html", {**context, "problem": False})
+            shown[f"events/{one.id}"] = ("event.html", {**context, **NO_PREVIEW, "problem": False})
         for name, (template, values) in shown.items():
             path = "" if name == "front" else name
             reader = msgspec.structs.replace(self._reader, path=path)
