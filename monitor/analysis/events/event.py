@@ -205,7 +205,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(other, updated_at=self.updated_at) == self
 
     def longer_only(self, other: "Event") -> bool:
-        """Whether both are equal but for how long they certainly lasted."""
+        """Whether both are equal but for how long they certainly lasted, and who is spared by now."""
         return _whatever_its_length(self).same_as(_whatever_its_length(other))
 
 
@@ -213,6 +213,7 @@ def _whatever_its_length(event: Event) -> Event:
     networks = tuple(
         msgspec.structs.replace(
             network,
+            found_open=False,
             stretches=tuple(
                 msgspec.structs.replace(one, last_blocked=None, unsure=0.0)
                 for one in network.stretches
