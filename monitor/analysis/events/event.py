@@ -205,7 +205,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(other, updated_at=self.updated_at) == self
 
     def longer_only(self, other: "Event") -> bool:
-        """Whether both are equal but for how long they certainly lasted, and who is spared by now."""
+        """Whether they differ at most in how long they certainly lasted, and in who is spared."""
         return _whatever_its_length(self).same_as(_whatever_its_length(other))
 
 
