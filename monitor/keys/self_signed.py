@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 
 _YEARS = timedelta(days=3650)
 _NOBODY = "localhost"
-"""What a certificate is called by: nobody is told who serves with it."""
+"""The name in every certificate, so that none tells who runs the server."""
 
 
 def self_signed(now: datetime, host: str = "") -> bytes:

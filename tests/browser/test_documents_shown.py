@@ -49,7 +49,7 @@ def test_the_search_finds_a_word(chromium: Chromium) -> None:
             await visit.page.locator(".md-search__button").click()
             await visit.page.keyboard.type("quarantine", delay=20)
             with suppress(Error):
-                await found.wait_for(timeout=6_000)
+                await found.wait_for(timeout=20_000)
                 break
         await found.click()
         await visit.page.wait_for_url(FOUND)
