@@ -101,7 +101,7 @@ def rows(text: str) -> list[str]:
 
 async def test_each_pair_has_a_row_with_how_much_is_known(store: MemoryStore) -> None:
     """A platform's countries side by side, on one axis; what was decided, what was not, and what
-    nobody watched are told apart and are the whole time."""
+    nobody watched are separate, and add up to the whole time."""
     answer = await ask(store)
     first, second, third, fourth = rows(answer.text)
     assert re.match(" ?Pakistan X ", first)
