@@ -6,6 +6,7 @@ through one.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
@@ -26,12 +27,34 @@ class Statement:
         self, into: Table, backend: Backend, names: Sequence[str], ending: Callable[[Any], Insert]
     ) -> None:
         """`names` must be the columns of the table, in any order; `ending` adds ON CONFLICT."""
+        self.table = into
+        self._backend = backend
+        self._names = names
+        self._ending = ending
+
+    @cached_property
+    def _compiled(self) -> "_Compiled":
+        # With the first rows: most programs write to few tables, and all together take 20 ms.
+        return _Compiled(self.table, self._backend, self._names, self._ending)
+
+    def run(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> int:
+        """Write the rows; returns how many were new, or changed what was there."""
+        given = list(rows)
+        return self._compiled.run(connection, given) if given else 0
+
+
+class _Compiled:
+    """The text of a statement, and what it wants of a row."""
+
+    def __init__(
+        self, into: Table, backend: Backend, names: Sequence[str], ending: Callable[[Any], Insert]
+    ) -> None:
         compiled = ending(backend.insert(into)).compile(dialect=backend.dialect)
         order = list(getattr(compiled, "positiontup", None) or ())
         if sorted(order) != sorted(names):
             missing = set(order) ^ set(names)
             raise AssertionError(f"{into} and the rows made for it differ: {missing}")
-        self.table = into
+        self._table = into.name
         self._backend = backend
         self._sql = str(compiled)
         self._arrange: Callable[[Sequence[Any]], tuple[Any, ...]] = (
@@ -49,14 +72,11 @@ class Statement:
             from_staging = ending(backend.insert(into).from_select(order, rows))
             self._from_staging = str(from_staging.compile(dialect=backend.dialect))
 
-    def run(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> int:
-        """Write the rows; returns how many were new, or changed what was there."""
+    def run(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> int:
         arranged = list(map(self._arrange, rows))
-        if not arranged:
-            return 0
         if self._time is not None:
             times = set(map(self._time, arranged))
-            self._backend.ensure_partitions(connection, self.table.name, times)
+            self._backend.ensure_partitions(connection, self._table, times)
         if self._staging is not None:
             arranged.sort(key=self._key)
             # One statement may not touch a row twice.

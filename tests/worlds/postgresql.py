@@ -5,6 +5,7 @@ Its databases sort text as English does, not by the numbers of characters, as mo
 do: what relies on the one or the other shows.
 """
 
+import functools
 import itertools
 import os
 import pwd
@@ -26,6 +27,7 @@ _SETTINGS = (
 )
 DURABLE = ("fsync=on", "full_page_writes=on")
 """Settings of one that syncs, as it does out there."""
+_WITH_STRATEGY = 150000
 _WAIT = 60.0
 
 
@@ -166,8 +168,15 @@ class Cluster:
     def new_database(self, template: str = "template1") -> str:
         """The name of a database made now."""
         name = f"test_{next(self._names)}"
-        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        # By default each page of it is written to the log besides, for thrice the work.
+        strategy = "STRATEGY file_copy" if self._version >= _WITH_STRATEGY else ""
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {strategy}')
         return name
+
+    @functools.cached_property
+    def _version(self) -> int:
+        with psycopg.connect(self.conninfo("postgres")) as connection:
+            return connection.info.server_version
 
     def drop_database(self, name: str) -> None:
         """Drop it, whoever still uses it."""
