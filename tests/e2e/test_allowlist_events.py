@@ -148,6 +148,7 @@ def test_lines_abroad_lost_one_after_the_other_are_a_cut_and_no_shutdown(watched
     assert (event["kind"], event["state"]) == ("international_cut", "ended")
 
 
+@pytest.mark.soak
 def test_a_resolver_that_answers_nothing_is_no_silent_vantage(watched: Watched) -> None:
     """One network's resolver is dead: its health says so, and nothing is an event. Where it is all
     networks', the country is shut down by names."""

@@ -59,6 +59,7 @@ class Shown:
         return late
 
 
+@pytest.mark.soak
 def test_a_day_offline_arrives_once_and_moves_nothing_live(
     lab: Lab, cluster: Cluster, database: str
 ) -> None:

@@ -152,6 +152,7 @@ def test_the_list_of_parts_is_that_of_the_lock(checkout: Path, released: Path) -
     assert {(name.replace("_", "-"), version) for name, version in parts} == locked
 
 
+@pytest.mark.soak
 def test_the_same_commit_gives_the_same_bytes(
     checkout: Path, released: Path, key: Path, tmp_path: Path
 ) -> None:

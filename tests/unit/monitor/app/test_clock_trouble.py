@@ -219,7 +219,10 @@ def summer_time() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("summer_time")
-@pytest.mark.parametrize("wrong", [False, True], ids=["right", "wrong"])
+@pytest.mark.parametrize(
+    "wrong",
+    [pytest.param(False, id="right", marks=pytest.mark.soak), pytest.param(True, id="wrong")],
+)
 async def test_a_day_of_clock_trouble_changes_nothing(wrong: bool) -> None:
     """Attack: steps of an hour, a day and two, back and forth, a clock that gains five minutes, and
     summer time. A step of -1 h stopped all cycles, and one of -1 d withdrew a confirmed event: now

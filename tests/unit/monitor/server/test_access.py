@@ -100,7 +100,7 @@ async def test_anything_else_does_not(header: str, asma: User) -> None:
         assert right.status_code == 200
 
 
-async def test_a_thousand_wrong_passwords(asma: User) -> None:
+async def test_hundreds_of_wrong_passwords(asma: User) -> None:
     """Ten are looked at, the rest refused at once and forgotten; who knows a token or was let in
     before is not held up, and a moment later the right password works again."""
     seconds = 0.0
@@ -114,14 +114,14 @@ async def test_a_thousand_wrong_passwords(asma: User) -> None:
         before = tracemalloc.take_snapshot().filter_traces(ours)
         codes = [
             (await asking.get("/-/x", headers=basic("asma", f"guess {number}"))).status_code
-            for number in range(1000)
+            for number in range(300)
         ]
         gc.collect()
         after = tracemalloc.take_snapshot().filter_traces(ours)
         growth = sum(one.size_diff for one in after.compare_to(before, "filename"))
         tracemalloc.stop()
-        assert codes == [401] * 10 + [429] * 990
-        assert growth < 2_000_000
+        assert codes == [401] * 10 + [429] * 290
+        assert growth < 600_000
         assert len(access._known) == 1
         slowed = await asking.get("/", headers=basic("asma", f"{PASSWORD}!"))
         assert (slowed.status_code, slowed.headers["retry-after"]) == (429, "2")

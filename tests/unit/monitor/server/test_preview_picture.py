@@ -81,8 +81,26 @@ def check(shown: Preview) -> int:
     return len(document)
 
 
-@EACH_LANGUAGE
-@pytest.mark.parametrize("state", [*STATES, "rejected"])
+_SHOWN = (*STATES, "rejected")
+SAMPLE = {(code, _SHOWN[n % len(_SHOWN)]) for n, code in enumerate(BY_CODE)} | {
+    ("ur", state) for state in _SHOWN
+}
+"""To typeset a picture takes a second: CI does so with each language, each state and with all
+states in one, `make soak` with all of them in each."""
+
+
+@pytest.mark.parametrize(
+    ("language", "state"),
+    [
+        pytest.param(
+            *(one, state),
+            id=f"{one.code}-{state}",
+            marks=[] if (one.code, state) in SAMPLE else [pytest.mark.soak],
+        )
+        for one in LANGUAGES
+        for state in _SHOWN
+    ],
+)
 def test_every_text_is_whole_and_inside(language: Language, state: str) -> None:
     """In each state, and with a person's review."""
     if state == "rejected":
@@ -93,7 +111,13 @@ def test_every_text_is_whole_and_inside(language: Language, state: str) -> None:
 
 
 @EACH_LANGUAGE
-@pytest.mark.parametrize("reviews", [(), REJECTED, (review(Mark.CONFIRMED),)])
+@pytest.mark.parametrize(
+    "reviews",
+    [
+        REJECTED,
+        *(pytest.param(one, marks=pytest.mark.soak) for one in ((), (review(Mark.CONFIRMED),))),
+    ],
+)
 def test_the_longest_names_fit(language: Language, reviews: tuple) -> None:  # type: ignore[type-arg]
     """Of countries, networks, platforms and hosts; a word longer than a line is broken."""
     check(preview(language, HUGE, *reviews, url=LONGEST_URL))
