@@ -94,6 +94,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     shared: bool = False
     """All vantages meet the same episodes."""
     source: str
+    """Of its length, or a remark; empty: assumed."""
 
 
 _ONE_HOST = tuple(((number,), 1.0) for number in range(8))
@@ -107,7 +108,7 @@ FITTED: tuple[Family, ...] = (
         median=15.0,
         spread=1.2,
         levels=(0.3, 1.0),
-        source="Lengths: Paxson 1999; Zhang et al. 2001. Rate: assumed",
+        source="Paxson 1999; Zhang et al. 2001",
     ),
     Family(
         name="uplink outages",
@@ -115,7 +116,7 @@ FITTED: tuple[Family, ...] = (
         a_year=0.3 * 365.25,
         median=10 * MINUTE,
         spread=1.2,
-        source="Grover et al. 2013, for home lines in developing countries",
+        source="Grover et al. 2013: home lines in developing countries, with the rate",
     ),
     Family(
         name="paths at fault",
@@ -125,7 +126,7 @@ FITTED: tuple[Family, ...] = (
         spread=1.2,
         fates=(("tcp_timeout", 0.8), ("tls_timeout", 0.2)),
         hosts=(*_SERVICES, ((), 1.0)),
-        source="Lengths: Katz-Bassett et al. 2012. Rate: assumed",
+        source="Katz-Bassett et al. 2012",
     ),
     Family(
         name="servers at fault",
@@ -142,7 +143,7 @@ FITTED: tuple[Family, ...] = (
         ),
         levels=(0.2, 1.0),
         hosts=_ONE_HOST,
-        source="Lengths: Callahan et al. 2013. Rate: assumed",
+        source="Callahan et al. 2013",
     ),
     Family(
         name="resolver at fault",
@@ -151,7 +152,7 @@ FITTED: tuple[Family, ...] = (
         median=4 * MINUTE,
         spread=1.0,
         fates=(("dns_timeout", 0.6), ("dns_servfail", 0.4)),
-        source="Assumed",
+        source="",
     ),
     Family(
         name="resolver cut off from the platform's name servers",
@@ -160,7 +161,7 @@ FITTED: tuple[Family, ...] = (
         median=3 * MINUTE,
         spread=1.0,
         fates=(("dns_timeout", 0.4), ("dns_servfail", 0.6)),
-        source="Assumed",
+        source="",
     ),
     Family(
         name="resolver remembers that the name was missing",
@@ -169,7 +170,7 @@ FITTED: tuple[Family, ...] = (
         median=15 * MINUTE,
         spread=0.5,
         fates=(("dns_nxdomain", 1.0),),
-        source="Lengths: RFC 2308. Rate: assumed",
+        source="RFC 2308",
     ),
     Family(
         name="clock in trouble",
@@ -177,7 +178,7 @@ FITTED: tuple[Family, ...] = (
         a_year=0.2,
         median=6 * HOUR,
         spread=1.0,
-        source="Assumed",
+        source="",
     ),
     Family(
         name="control outages",
@@ -185,7 +186,7 @@ FITTED: tuple[Family, ...] = (
         a_year=12.0,
         median=10 * MINUTE,
         spread=1.0,
-        source="Assumed",
+        source="",
     ),
     Family(
         name="platform outages",
@@ -200,7 +201,7 @@ FITTED: tuple[Family, ...] = (
             ("dns_servfail", 0.1),
         ),
         levels=(0.7, 1.0),
-        source="Assumed, as in platforms' incident reports",
+        source="as in platforms' incident reports",
     ),
     Family(
         name="regional outages no control sees",
@@ -209,7 +210,7 @@ FITTED: tuple[Family, ...] = (
         median=40 * MINUTE,
         spread=0.8,
         fates=(("http_503", 0.7), ("http_timeout", 0.2), ("tls_timeout", 0.1)),
-        source="Assumed; nothing tells one from a block",
+        source="nothing tells one from a block",
     ),
 )
 
@@ -242,7 +243,7 @@ HELD_OUT: tuple[Family, ...] = (
         fates=(("tls_reset", 0.5), ("tcp_refused", 0.25), ("tls_timeout", 0.25)),
         levels=(0.03, 0.3),
         hosts=_ONE_HOST,
-        source="Assumed",
+        source="",
     ),
     Family(
         name="slow resolver",
@@ -251,7 +252,7 @@ HELD_OUT: tuple[Family, ...] = (
         median=HOUR,
         spread=0.8,
         levels=(0.1, 0.35),
-        source="Assumed",
+        source="",
     ),
 )
 MONTHLY = 12.0
@@ -263,7 +264,7 @@ LASTING: tuple[Family, ...] = (
         median=6 * HOUR,
         spread=1.0,
         fates=(("tcp_timeout", 0.8), ("tls_timeout", 0.2)),
-        source="Assumed, an upper bound",
+        source="an upper bound",
     ),
     Family(
         name="paths that lose large packets",
@@ -272,7 +273,7 @@ LASTING: tuple[Family, ...] = (
         median=2 * HOUR,
         spread=1.0,
         levels=(0.3, 1.0),
-        source="As held out, monthly",
+        source="as held out, monthly",
     ),
     Family(
         name="lossy links to the platform",
@@ -281,7 +282,7 @@ LASTING: tuple[Family, ...] = (
         median=3 * HOUR,
         spread=1.0,
         levels=(0.1, 0.6),
-        source="Assumed, an upper bound",
+        source="an upper bound",
     ),
     Family(
         name="office proxies and antivirus software",
@@ -289,7 +290,7 @@ LASTING: tuple[Family, ...] = (
         a_year=MONTHLY,
         median=8 * HOUR,
         spread=1.0,
-        source="Assumed, an upper bound",
+        source="an upper bound",
     ),
 )
 """Ordinary faults that last, as often as once a month."""
@@ -304,7 +305,7 @@ ODD: tuple[Family, ...] = (
         fates=(("tcp_timeout", 0.8), ("tls_timeout", 0.2)),
         hosts=(*_SERVICES, ((), 1.0)),
         shared=True,
-        source="As of each network",
+        source="as of each network",
     ),
     Family(
         name="filters at home or at work",
@@ -313,7 +314,7 @@ ODD: tuple[Family, ...] = (
         median=7 * DAY,
         spread=1.0,
         fates=(("dns_nxdomain", 0.4), ("dns_bogon", 0.4), ("tls_reset", 0.2)),
-        source="Assumed; nothing tells it from the network's own",
+        source="nothing tells it from the network's own",
     ),
     Family(
         name="walls against robots",
@@ -322,7 +323,7 @@ ODD: tuple[Family, ...] = (
         median=12 * HOUR,
         spread=1.0,
         fates=(("http_503", 1.0),),
-        source="Assumed",
+        source="",
     ),
     Family(
         name="a VPN left on, in a country that blocks the platform",
@@ -331,7 +332,7 @@ ODD: tuple[Family, ...] = (
         median=6 * HOUR,
         spread=1.0,
         fates=(("tls_reset", 0.6), ("dns_nxdomain", 0.4)),
-        source="Assumed, without `[vantage_check]`",
+        source="without `[vantage_check]`",
     ),
 )
 """What the rates above leave out."""

@@ -217,7 +217,7 @@ def _families(families: Sequence[Family], name: str) -> str:
         )
         for family in families
     ]
-    head = (name, "a year", "lasts, median", "95 %", "source")
+    head = (name, "a year", "lasts, median", "95 %", "source or remark")
     return _table(head, rows)
 
 
@@ -272,16 +272,16 @@ _SENSITIVITY = """Events a year, in {years} years each, with noise *as assumed* 
 The goal is 0.02 confirmed in every cell. With [`[events] agreement`](config.md#events) of two, one
 vantage alone never confirms.
 """
-_ASSUMED = """Rates are of each vantage, of each control, or for outages of the platform; lengths
-are log-normal. {flaky:.0%} of vantages are flaky: lines and uplinks fail {times:g} times as often.
-In {leaky:.0%} of cycles {leak:.0%} of measurements get past a filter. Networks block by {mix}.
-Where addresses are dropped, {shown:.0%} of networks show it by a neighbour or routers;
-{mistaken:.0%} of dead routes look the same.
+_ASSUMED = """Rates are of each vantage, of each control, or for outages of the platform, and
+assumed; lengths are log-normal, and assumed where no source stands. {flaky:.0%} of vantages are
+flaky: lines and uplinks fail {times:g} times as often. In {leaky:.0%} of cycles {leak:.0%} of
+measurements get past a filter. Networks block by {mix}. Where addresses are dropped, {shown:.0%} of
+networks show it by a neighbour or routers; {mistaken:.0%} of dead routes seem the same.
 """
 _LIMITS = """## What this does not show
 
 * **The field.** Many rates are our guesses.
-* **Regional outages** that spare every control look like blocks.
+* **Regional outages** that spare every control seem to be blocks.
 * **Partial blocks.** Simulated ones are whole networks. Filters on some customers or
   servers are found later or not at all.
 * **Lone faults that last.** Here two often meet on one line; most suspected events there are such
