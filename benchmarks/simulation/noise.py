@@ -94,6 +94,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     shared: bool = False
     """All vantages meet the same episodes."""
     source: str
+    """Of its length, or a remark; empty: assumed."""
 
 
 _ONE_HOST = tuple(((number,), 1.0) for number in range(8))
@@ -107,8 +108,7 @@ FITTED: tuple[Family, ...] = (
         median=15.0,
         spread=1.2,
         levels=(0.3, 1.0),
-        source="Loss comes in episodes of seconds (Paxson 1999; Zhang, Duffield, Paxson and Shenker"
-        " 2001); four a day that stop a connection is our assumption",
+        source="Paxson 1999; Zhang et al. 2001",
     ),
     Family(
         name="uplink outages",
@@ -116,8 +116,7 @@ FITTED: tuple[Family, ...] = (
         a_year=0.3 * 365.25,
         median=10 * MINUTE,
         spread=1.2,
-        source="Home lines in developing countries fail for over ten minutes about every third to"
-        " first day, in rich ones less than monthly (Grover et al. 2013)",
+        source="Grover et al. 2013: home lines in developing countries, with the rate",
     ),
     Family(
         name="paths at fault",
@@ -127,8 +126,7 @@ FITTED: tuple[Family, ...] = (
         spread=1.2,
         fates=(("tcp_timeout", 0.8), ("tls_timeout", 0.2)),
         hosts=(*_SERVICES, ((), 1.0)),
-        source="Over 90 % of path outages last ten minutes at most, with a long tail (Katz-Bassett"
-        " et al. 2012); one a year between a network and one large platform is our assumption",
+        source="Katz-Bassett et al. 2012",
     ),
     Family(
         name="servers at fault",
@@ -145,8 +143,7 @@ FITTED: tuple[Family, ...] = (
         ),
         levels=(0.2, 1.0),
         hosts=_ONE_HOST,
-        source="A content network moves names between servers within the minutes their answers may"
-        " be cached (Callahan, Allman and Rabinovich 2013); how often one is met is our assumption",
+        source="Callahan et al. 2013",
     ),
     Family(
         name="resolver at fault",
@@ -155,7 +152,7 @@ FITTED: tuple[Family, ...] = (
         median=4 * MINUTE,
         spread=1.0,
         fates=(("dns_timeout", 0.6), ("dns_servfail", 0.4)),
-        source="Our assumption",
+        source="",
     ),
     Family(
         name="resolver cut off from the platform's name servers",
@@ -164,7 +161,7 @@ FITTED: tuple[Family, ...] = (
         median=3 * MINUTE,
         spread=1.0,
         fates=(("dns_timeout", 0.4), ("dns_servfail", 0.6)),
-        source="Our assumption",
+        source="",
     ),
     Family(
         name="resolver remembers that the name was missing",
@@ -173,7 +170,7 @@ FITTED: tuple[Family, ...] = (
         median=15 * MINUTE,
         spread=0.5,
         fates=(("dns_nxdomain", 1.0),),
-        source="Kept for minutes to hours (RFC 2308); how often is our assumption",
+        source="RFC 2308",
     ),
     Family(
         name="clock in trouble",
@@ -181,7 +178,7 @@ FITTED: tuple[Family, ...] = (
         a_year=0.2,
         median=6 * HOUR,
         spread=1.0,
-        source="Our assumption: a small computer without a battery that lost its time server",
+        source="",
     ),
     Family(
         name="control outages",
@@ -189,7 +186,7 @@ FITTED: tuple[Family, ...] = (
         a_year=12.0,
         median=10 * MINUTE,
         spread=1.0,
-        source="Our assumption: rented servers, restarts included",
+        source="",
     ),
     Family(
         name="platform outages",
@@ -204,7 +201,7 @@ FITTED: tuple[Family, ...] = (
             ("dns_servfail", 0.1),
         ),
         levels=(0.7, 1.0),
-        source="Our assumption, of the order of the platforms' own incident reports",
+        source="as in platforms' incident reports",
     ),
     Family(
         name="regional outages no control sees",
@@ -213,7 +210,7 @@ FITTED: tuple[Family, ...] = (
         median=40 * MINUTE,
         spread=0.8,
         fates=(("http_503", 0.7), ("http_timeout", 0.2), ("tls_timeout", 0.1)),
-        source="Our assumption; nothing tells one from a block, so false alarms follow it",
+        source="nothing tells one from a block",
     ),
 )
 
@@ -226,7 +223,7 @@ HELD_OUT: tuple[Family, ...] = (
         spread=0.3,
         levels=(0.02, 0.1),
         hours=(14.0, 16.0),
-        source="Peak-hour loss on congested links (Dhamdhere et al. 2018)",
+        source="Dhamdhere et al. 2018",
     ),
     Family(
         name="large packets vanish",
@@ -235,7 +232,7 @@ HELD_OUT: tuple[Family, ...] = (
         median=2 * HOUR,
         spread=1.0,
         levels=(0.3, 1.0),
-        source="Path MTU discovery fails where ICMP is filtered (Luckie and Stasiewicz 2010)",
+        source="Luckie and Stasiewicz 2010",
     ),
     Family(
         name="one bad server in a pool",
@@ -246,7 +243,7 @@ HELD_OUT: tuple[Family, ...] = (
         fates=(("tls_reset", 0.5), ("tcp_refused", 0.25), ("tls_timeout", 0.25)),
         levels=(0.03, 0.3),
         hosts=_ONE_HOST,
-        source="Our assumption",
+        source="",
     ),
     Family(
         name="slow resolver",
@@ -255,7 +252,7 @@ HELD_OUT: tuple[Family, ...] = (
         median=HOUR,
         spread=0.8,
         levels=(0.1, 0.35),
-        source="Our assumption",
+        source="",
     ),
 )
 MONTHLY = 12.0
@@ -267,7 +264,7 @@ LASTING: tuple[Family, ...] = (
         median=6 * HOUR,
         spread=1.0,
         fates=(("tcp_timeout", 0.8), ("tls_timeout", 0.2)),
-        source="Our assumption, an upper one: one a month",
+        source="an upper bound",
     ),
     Family(
         name="paths that lose large packets",
@@ -276,7 +273,7 @@ LASTING: tuple[Family, ...] = (
         median=2 * HOUR,
         spread=1.0,
         levels=(0.3, 1.0),
-        source="As among those held out, once a month",
+        source="as held out, monthly",
     ),
     Family(
         name="lossy links to the platform",
@@ -285,7 +282,7 @@ LASTING: tuple[Family, ...] = (
         median=3 * HOUR,
         spread=1.0,
         levels=(0.1, 0.6),
-        source="Our assumption, an upper one",
+        source="an upper bound",
     ),
     Family(
         name="office proxies and antivirus software",
@@ -293,7 +290,7 @@ LASTING: tuple[Family, ...] = (
         a_year=MONTHLY,
         median=8 * HOUR,
         spread=1.0,
-        source="Our assumption, an upper one",
+        source="an upper bound",
     ),
 )
 """Ordinary faults that last, as often as once a month."""
@@ -308,7 +305,7 @@ ODD: tuple[Family, ...] = (
         fates=(("tcp_timeout", 0.8), ("tls_timeout", 0.2)),
         hosts=(*_SERVICES, ((), 1.0)),
         shared=True,
-        source="As many as each network has of its own",
+        source="as of each network",
     ),
     Family(
         name="filters at home or at work",
@@ -317,7 +314,7 @@ ODD: tuple[Family, ...] = (
         median=7 * DAY,
         spread=1.0,
         fates=(("dns_nxdomain", 0.4), ("dns_bogon", 0.4), ("tls_reset", 0.2)),
-        source="One switched on in ten vantage years; nothing tells it from the network's own",
+        source="nothing tells it from the network's own",
     ),
     Family(
         name="walls against robots",
@@ -326,7 +323,7 @@ ODD: tuple[Family, ...] = (
         median=12 * HOUR,
         spread=1.0,
         fates=(("http_503", 1.0),),
-        source="Our assumption",
+        source="",
     ),
     Family(
         name="a VPN left on, in a country that blocks the platform",
@@ -335,7 +332,7 @@ ODD: tuple[Family, ...] = (
         median=6 * HOUR,
         spread=1.0,
         fates=(("tls_reset", 0.6), ("dns_nxdomain", 0.4)),
-        source="One in twenty years of a vantage whose exit is not checked (`[vantage_check]`)",
+        source="without `[vantage_check]`",
     ),
 )
 """What the rates above leave out."""
