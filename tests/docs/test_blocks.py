@@ -104,8 +104,8 @@ INPUT = {"shutwatch agent accept": "y\n", "shutwatch password": "correct horse b
 """Beginning of a command → what is typed when it asks."""
 VANTAGE = '[[vantage]]\nid = "here"\ncountry = "PK"\n'
 PARTS = {
-    *("docs/alerts.md", "docs/archive.md", "docs/catalog.md", "docs/postgres.md"),
-    *("docs/sources.md", "docs/vantage-points.md", "docs/withheld.md"),
+    *("docs/alerts.md", "docs/archive.md", "docs/catalog.md", "docs/notifications.md"),
+    *("docs/postgres.md", "docs/sources.md", "docs/vantage-points.md", "docs/withheld.md"),
 }
 """Pages that show parts of configurations, without a vantage that may accuse. Others show whole
 ones."""
