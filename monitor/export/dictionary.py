@@ -12,7 +12,7 @@ _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 def plain(meaning: str) -> str:
     """A sentence without Markdown."""
-    return _LINK.sub(r"\1", meaning).replace("`", "").replace(" (why)", "")
+    return _LINK.sub(r"\1", meaning).replace("`", "")
 
 
 def write_dictionary(out: TextIO) -> int:
