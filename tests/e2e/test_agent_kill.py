@@ -38,7 +38,7 @@ async def _work_and_be_killed(folder: Path, url: str, after: float) -> set[str]:
     return {name for line in lines for name in line.split()[1:]}
 
 
-@pytest.mark.parametrize("lost_receipts", [0, 3])
+@pytest.mark.parametrize("lost_receipts", [pytest.param(0, marks=pytest.mark.soak), 3])
 async def test_five_kills_lose_nothing_and_double_nothing(
     tmp_path: Path, lost_receipts: int
 ) -> None:

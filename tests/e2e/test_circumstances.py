@@ -74,6 +74,7 @@ def test_outage_of_a_platform(watched: Watched) -> None:
     assert (row["country"], row["platform"]) == ("", "x")
 
 
+@pytest.mark.soak
 def test_controls_dark_as_well(watched: Watched) -> None:
     """Everything is lost at once, controls included: our own fault, and no country's."""
     begun = watched.mark()

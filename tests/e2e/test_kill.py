@@ -16,7 +16,7 @@ from tests.scenarios.story import write_config
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 
-@pytest.mark.parametrize("kills", [8, pytest.param(100, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [4, pytest.param(100, marks=pytest.mark.soak)])
 def test_killed_in_mid_cycle_again_and_again(kills: int) -> None:
     """After each kill the database opens, is intact, and holds every cycle reported complete."""
     rng = random.Random(20)
