@@ -237,7 +237,8 @@ class Pages:
         try:
             asked = history_asked(request.query_params)
         except FilterError as error:
-            return await wrong_filter(reader, at, error)
+            title = reader.words.country(country) if country else titles_of(snapshot)[platform]
+            return await wrong_filter(reader, at, error, title)
         shown_until = self._history.until(reader)
         rows, problem = await self._history.rows(
             reader, asked, shown_until, country=country, platform=platform
@@ -319,7 +320,7 @@ class Pages:
         try:
             wanted = await self._listed.wanted(request.query_params, at)
         except FilterError as error:
-            return await wrong_filter(reader, at, error)
+            return await wrong_filter(reader, at, error, reader.words.gettext("Events"))
         found = await self._listed.of(reader, wanted, at)
         snapshot, listed = self._listed.snapshot(reader), found.events
         if len(listed) <= (wanted.page - 1) * A_PAGE > 0:
