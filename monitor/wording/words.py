@@ -20,7 +20,7 @@ from babel.support import NullTranslations, Translations
 
 from monitor.wording.countries import country_name
 from monitor.wording.languages import ENGLISH, LOCALES, Language
-from monitor.wording.reviewed import DRAFT, reviewer
+from monitor.wording.reviewed import DRAFT, IN_DOUBT, reviewer
 from monitor.wording.solar_hijri import MONTHS, solar_hijri
 from monitor.wording.visible_text import visible
 
@@ -57,9 +57,15 @@ class Words:
         return self.language is ENGLISH or self._translations.gettext(message) != message
 
     @property
-    def draft(self) -> str:
+    def short_draft(self) -> str:
         """That nobody has reviewed this translation yet, in its own words; else empty."""
         return "" if self.language is ENGLISH or reviewer(self.language) else self.gettext(DRAFT)
+
+    @property
+    def draft(self) -> str:
+        """The same, with advice for where the English can be read, too."""
+        said = self.short_draft
+        return self._own(" ").join((said, self.gettext(IN_DOUBT))) if said else ""
 
     # -- what a surface with markup does differently ---------------------------------------------
 
