@@ -424,8 +424,7 @@ def _now(
     words, titles = reader.words, titles_of(snapshot)
     now = overall(snapshot, at)
     events = sorted(snapshot.events.values(), key=_urgency)
-    rows = country_rows(snapshot, at, bucket)
-
+    rows = _by_name(words, country_rows(snapshot, at, bucket))
     return {
         "checklist": checklist(words, snapshot, at, known) if reader.operator else None,
         "overall": now,
@@ -454,6 +453,11 @@ def _now(
         "vantage_count": len(snapshot.vantages),
         "seconds": snapshot.interval,
     }
+
+
+def _by_name(words: Words, rows: Sequence[Row]) -> list[Row]:
+    """Countries in the order of their names."""
+    return sorted(rows, key=lambda row: words.country(row.country))
 
 
 def _urgency(event: Event) -> tuple[int, float]:
@@ -512,7 +516,7 @@ def _platform(
     events = [event for event in snapshot.events.values() if event.platform == name]
     rows = [
         msgspec.structs.replace(row, cells=tuple(one for one in row.cells if one.platform == name))
-        for row in country_rows(snapshot, at, bucket)
+        for row in _by_name(words, country_rows(snapshot, at, bucket))
     ]
     return {
         "platform": name,
