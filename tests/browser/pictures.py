@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 from PIL import Image
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, ViewportSize, async_playwright
 
 from monitor.server import serve
 from tests.browser import seed
@@ -106,12 +106,11 @@ def every() -> Iterator[Shot]:
 
 async def take(browser: Browser, base: str, shot: Shot, folder: Path) -> None:
     """One picture."""
-    more: dict[str, Any] = {"extra_http_headers": who("asma")} if shot.editor else {}
-    context = await browser.new_context(
-        viewport={"width": shot.width, "height": shot.height or 900},
-        color_scheme=shot.scheme,
-        **more,
-    )
+    more: dict[str, Any] = {"color_scheme": shot.scheme}
+    if shot.editor:
+        more["extra_http_headers"] = who("asma")
+    viewport = ViewportSize(width=shot.width, height=shot.height or 900)
+    context = await browser.new_context(viewport=viewport, **more)
     page = await context.new_page()
     joint = "&" if "?" in shot.path else "?"
     await page.goto(f"{base}/{shot.path}{joint}lang={shot.lang}", wait_until="load")

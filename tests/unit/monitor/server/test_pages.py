@@ -64,7 +64,7 @@ async def store() -> AsyncIterator[Store]:
 class Page(HTMLParser):
     """Tags with their attributes."""
 
-    VOID = ("meta", "link", "img", "br", "rect", "line")
+    VOID = ("meta", "link", "img", "br", "wbr", "rect", "line")
 
     def __init__(self, text: str) -> None:
         super().__init__()
