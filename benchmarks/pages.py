@@ -2,26 +2,30 @@
 
     .venv/bin/python benchmarks/pages.py [--measurements 10000000] [--rounds 15] [--keep FILE]
 
-Fills a database as `store.py` does (a file it kept is used again) and adds events of ninety days,
-two hundred of them, of which one is still on. The monitor runs in a network namespace of its own,
-where nothing can be reached, until each of its twenty vantages has had its turn; then the pages are
-fetched over HTTP. Needs `unshare` and `ip`. Time is told as it passed, from the question to the
-last byte, and as CPU time of the server.
+Fills a database as `store.py` does (a file it kept is used again), moves its counts to the last
+ninety days, adds counts of a year by the day, and two hundred events of a year, of which one is
+still on. The monitor runs in a network namespace of its own, where nothing can be reached, until
+each of its twenty vantages has had its turn; then the pages are fetched over HTTP. Needs `unshare`
+and `ip`. Time is that until the first byte, as it passed, and the server's CPU time; sizes are
+those of the page as sent (gzip), and unpacked.
 """
 
 import argparse
 import asyncio
+import gzip
 import os
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -36,10 +40,11 @@ from monitor.analysis.events.event import (
     Stretch,
 )
 from monitor.analysis.judge.rules import RULES_VERSION
-from monitor.analysis.verdict import Evidence
+from monitor.analysis.verdict import Evidence, State
 from probes.sockets.http_client import httpx
 from storage.open_store import sql_store
 from storage.values.cycle import Cycle
+from storage.values.rollup import COUNTS, KEY
 from tests.worlds.build import health
 
 EVENTS = 200
@@ -53,9 +58,16 @@ PATHS = (
     "/",
     "/?lang=ur",
     "/events?days=365",
+    "/events?days=365&page=5",
     f"/events/benchmark-{EVENTS - 1:03}",
     "/countries/PK",
+    "/countries/PK?by=network&span=year",
+    "/platforms/x?by=network&span=year",
+    "/compare?country=PK&by=network&span=year",
     "/vantages",
+    "/feed.atom",
+    "/cards/PK",
+    "/docs/page.html",
 )
 
 
@@ -79,21 +91,45 @@ def main() -> None:
         if not file.exists():
             asyncio.run(_make_tables(file))
             store_sqlite.fill(str(file), asked.measurements, asked.measurements // 10)
-        asyncio.run(_add_events(file))
+        at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        _add_year(file, at)
+        asyncio.run(_add_events(file, at))
         with _monitor(folder, file) as server:
             _ask(server, asked.rounds)
     finally:
         shutil.rmtree(folder)
 
 
-def _event(number: int) -> Event:
-    """The last of them is still on; the others lie evenly in the ninety days before."""
+def _add_year(file: Path, at: datetime) -> None:
+    """Counts of the year that ends then, in place of those that are there; all fails at times."""
+    with closing(sqlite3.connect(file)) as database, database:
+        for table in ("availability_hour", "availability_day"):
+            database.execute(f"DELETE FROM {table}")  # noqa: S608 # our own words
+        names = (*KEY, *COUNTS)
+        database.executemany(
+            f"INSERT INTO availability_hour ({', '.join(names)}) "  # noqa: S608 # our own words
+            f"VALUES ({', '.join('?' * len(names))})",
+            _uneven(store_rows.hours(at, days=365)),
+        )
+        database.execute(store_rows.DAYS_OF_HOURS)
+
+
+def _uneven(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """These counts, with one more verdict that something failed in every three-hundredth: strips
+    of many parts."""
+    more = len(KEY) + COUNTS.index(State.DEGRADED)
+    for number, row in enumerate(rows):
+        yield row if number % 311 else (*row[:more], row[more] + 1, *row[more + 1 :])
+
+
+def _event(number: int, at: datetime) -> Event:
+    """The last of them is still on; the others lie evenly in the year before."""
     last = number == EVENTS - 1
     country = "PK" if last else store_rows.COUNTRIES[number % len(store_rows.COUNTRIES)]
     platform = "x" if last else store_rows.PLATFORMS[number % len(store_rows.PLATFORMS)]
-    begun = store_rows.END - LONG
+    begun = at - LONG
     if not last:
-        begun -= (EVENTS - number) * timedelta(hours=10)
+        begun -= (EVENTS - number) * timedelta(hours=43)
     ended = None if last else begun + timedelta(hours=5)
     soon = begun + timedelta(minutes=6)
     networks = tuple(
@@ -123,19 +159,19 @@ def _event(number: int) -> Event:
         confirmed_at=soon + timedelta(minutes=3),
         end_earliest=ended,
         end_latest=ended,
-        updated_at=ended or store_rows.END,
+        updated_at=ended or at,
         first_measurement="",
         evidence=Evidence.STRONG,
         rules_version=RULES_VERSION,
     )
 
 
-async def _add_events(file: Path) -> None:
+async def _add_events(file: Path, at: datetime) -> None:
     """With the lines of their logs; there once, they stay as they are."""
     store = sql_store(f"sqlite:///{file}", create=False)
     await store.open()
     for number in range(EVENTS):
-        event = _event(number)
+        event = _event(number, at)
         lines = [
             EventLogEntry(
                 event=event.id,
@@ -219,21 +255,25 @@ def _settled() -> bool:
 
 
 def _ask(server: int, rounds: int) -> None:
-    for path in PATHS:
-        passed, spent, size = [], [], 0
-        for _ in range(rounds + 1):
-            begun, cpu = time.perf_counter(), cpu_of(server)
-            answer = httpx.get(f"{ADDRESS}{path}", timeout=PATIENCE)
-            passed.append(time.perf_counter() - begun)
-            spent.append(cpu_of(server) - cpu)
-            assert answer.status_code == 200, (path, answer.status_code)
-            size = len(answer.content)
-        print(
-            f"{path}: {statistics.median(passed[1:]) * 1e3:.0f} ms ({max(passed[1:]) * 1e3:.0f} at "
-            f"most, {passed[0] * 1e3:.0f} the first time), {statistics.mean(spent[1:]) * 1e3:.0f} "
-            f"ms of CPU, {size / 1000:.0f} KB",
-            flush=True,
-        )
+    with httpx.Client(base_url=ADDRESS, timeout=PATIENCE) as client:
+        for path in PATHS:
+            first, spent, sent, size = [], [], 0, 0
+            for _ in range(rounds + 1):
+                begun, cpu = time.perf_counter(), cpu_of(server)
+                with client.stream("GET", path) as answer:
+                    first.append(time.perf_counter() - begun)
+                    packed = b"".join(answer.iter_raw())
+                spent.append(cpu_of(server) - cpu)
+                assert answer.status_code == 200, (path, answer.status_code)
+                coded = answer.headers.get("content-encoding") == "gzip"
+                sent, size = len(packed), len(gzip.decompress(packed) if coded else packed)
+            print(
+                f"{path}: first byte {statistics.median(first[1:]) * 1e3:.0f} ms "
+                f"({max(first[1:]) * 1e3:.0f} at most, {first[0] * 1e3:.0f} the first time), "
+                f"{statistics.mean(spent[1:]) * 1e3:.0f} ms of CPU, {sent / 1000:.0f} kB as sent, "
+                f"{size / 1000:.0f} kB",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -235,14 +235,15 @@ def rest() -> Iterator[Rows]:
     newest = {(one.vantage, one.platform): platform_verdict(one) for one in verdicts}
     cells = [(*codecs.PLATFORM.encode(one), *now) for one in newest.values()]
     yield "latest_platform", (*codecs.PLATFORM.names, *latest), cells
-    yield "availability_hour", (*KEY, *COUNTS), _hours()
+    yield "availability_hour", (*KEY, *COUNTS), hours(END)
 
 
-def _hours() -> Iterator[tuple[Any, ...]]:
+def hours(end: datetime, days: int = DAYS) -> Iterator[tuple[Any, ...]]:
+    """Counts of each hour of so many days."""
     for place, platform in itertools.product(PLACES, PLATFORMS):
         state = _state(look(place, platform, 0))
-        for hour in range(DAYS * 24):
-            at = time_text(END - timedelta(hours=DAYS * 24 - hour))
+        for hour in range(days * 24):
+            at = time_text(end - timedelta(hours=days * 24 - hour))
             counts: dict[State, int] = dict.fromkeys(COUNTS, 0)
             counts[counted_as(state)] = 11
             counts[State.INSUFFICIENT] += hour % 2

@@ -67,23 +67,31 @@ def message(words: Words, sections: Sequence[Section]) -> Message:
     urgency = max((one.urgency for one in sections), key=list(Urgency).index)
     if len(sections) == 1:
         (only,) = sections
-        return Message(title=only.title, body="\n".join(only.lines), urgency=urgency)
+        body = "\n".join((*only.lines, *_draft(words)))
+        return Message(title=only.title, body=body, urgency=urgency)
     parts = ("\n".join((one.title, *one.lines)) for one in sections)
-    return Message(title=_together(words, sections), body="\n\n".join(parts), urgency=urgency)
+    body = "\n\n".join((*parts, *_draft(words)))
+    return Message(title=_together(words, sections), body=body, urgency=urgency)
 
 
 def trial_message(words: Words, route: str, at: datetime) -> Message:
     """The message of `shutwatch notify test`; `at` is when it is sent (UTC)."""
+    said = words.gettext(
+        "This is a test of the route %(route)s, sent by hand at %(when)s. Nothing is blocked. "
+        "If you can read it, real messages will reach you here.",
+        route=words.name(route, LONGEST_NAME),
+        when=moment(words, at),
+    )
     return Message(
         title=words.gettext("TEST: only a test of shutwatch, nothing has happened"),
-        body=words.gettext(
-            "This is a test of the route %(route)s, sent by hand at %(when)s. Nothing is blocked. "
-            "If you can read it, real messages will reach you here.",
-            route=words.name(route, LONGEST_NAME),
-            when=moment(words, at),
-        ),
+        body="\n".join((said, *_draft(words))),
         urgency=Urgency.INFO,
     )
+
+
+def _draft(words: Words) -> tuple[str, ...]:
+    """The last line of a message whose translation nobody has reviewed."""
+    return (words.short_draft,) if words.short_draft else ()
 
 
 def _together(words: Words, sections: Sequence[Section]) -> str:

@@ -17,6 +17,8 @@ _MARGIN = 18
 _LATIN, _ARABIC = "dejavu", "notosansarabic"
 _INVISIBLE = "\u200c\u200d\u2066\u2067\u2068\u2069"
 """What joins and parts letters, and sets names apart."""
+_ALL_PAGES = "\ue002" * 3
+"""Stands for the number of pages: no font has this character, so `fit` lets it into no text."""
 
 
 def render(document: Document, folder: Path, generated_at: datetime) -> bytes:
@@ -70,11 +72,12 @@ class _Pages:
                 paper.cell(0, 5, self._fit(document.footer), align=self._align)
                 paper.set_x(_MARGIN)
                 # The number of all pages is filled in later, which shaped text would hide.
-                number = f"{paper.page_no()}" if self._rtl else f"{paper.page_no()} / {{nb}}"
+                number = f"{paper.page_no()}" if self._rtl else f"{paper.page_no()} / {_ALL_PAGES}"
                 paper.cell(0, 5, number, align="L" if self._rtl else "R")
 
         pdf = Paper(format="A4")
         self._pdf = pdf
+        pdf.alias_nb_pages(_ALL_PAGES)
         self._rtl = document.language.direction == "rtl"
         self._align = "R" if self._rtl else "L"
         self._family, self._known = add_fonts(pdf, document.language)

@@ -21,7 +21,7 @@ from monitor.server.listed_events import ListedEvents
 from monitor.server.page import Reader, page, query_of, titles_of
 from monitor.server.stored_history import StoredHistory
 from monitor.server.timeline_chart import Axis
-from monitor.server.wrong_filter import COMPARE, wrong_filter
+from monitor.server.wrong_filter import wrong_filter
 from monitor.wording.history import SPAN_NAMES, covered, reachable_in
 from monitor.wording.networks import network_name
 from storage.values.rollup import Availability
@@ -58,7 +58,7 @@ class ComparePage:
         try:
             asked = await compare_asked(items, shown_names(snapshot), at, self._listed.names)
         except FilterError as error:
-            return await wrong_filter(reader, at, error, COMPARE)
+            return await wrong_filter(reader, at, error, reader.words.gettext("Compare"))
         live = {name: one for name, one in reader.query.items() if name == "live"}
         reader = msgspec.structs.replace(reader, query={**asked.query, **live})
         pairs = asked.pairs(snapshot.countries, titles_of(snapshot))

@@ -23,6 +23,7 @@ LEVELS = 4
 """Heights of a cell."""
 _FAILS = (State.BLOCKED, State.THROTTLED)
 _DECIDED = (State.OK, State.DEGRADED, *_FAILS, State.DOWN)
+_COUNTED = tuple((state, state.value) for state in (*_DECIDED, State.INSUFFICIENT))
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
@@ -143,13 +144,14 @@ def strips(
     }
     for row in rows:
         cells = found.get((row.country, row.platform, row.asn or 0, row.network))
-        number = (row.starts_at - since) // span.cell
-        if cells is None or not 0 <= number < span.cells:
+        place = (row.starts_at - since) // span.cell
+        if cells is None or not 0 <= place < span.cells:
             continue
-        cell = cells[number]
+        cell = cells[place]
         cell.hours += row.hours
-        for state in (*_DECIDED, State.INSUFFICIENT):
-            cell.counts[state] += getattr(row, state.value)
+        for state, name in _COUNTED:
+            if number := getattr(row, name):
+                cell.counts[state] += number
     return tuple(_strip(place, cells, span, at, wanted[place]) for place, cells in found.items())
 
 
@@ -195,7 +197,7 @@ def _sum(cells: Iterable[_Cell]) -> Counter[State]:
 
 
 def _decided(counts: Counter[State]) -> int:
-    return sum(counts[state] for state in _DECIDED)
+    return sum(number for state, number in counts.items() if state is not State.INSUFFICIENT)
 
 
 def _shares(

@@ -237,7 +237,8 @@ class Pages:
         try:
             asked = history_asked(request.query_params)
         except FilterError as error:
-            return await wrong_filter(reader, at, error)
+            title = reader.words.country(country) if country else titles_of(snapshot)[platform]
+            return await wrong_filter(reader, at, error, title)
         shown_until = self._history.until(reader)
         rows, problem = await self._history.rows(
             reader, asked, shown_until, country=country, platform=platform
@@ -319,7 +320,7 @@ class Pages:
         try:
             wanted = await self._listed.wanted(request.query_params, at)
         except FilterError as error:
-            return await wrong_filter(reader, at, error)
+            return await wrong_filter(reader, at, error, reader.words.gettext("Events"))
         found = await self._listed.of(reader, wanted, at)
         snapshot, listed = self._listed.snapshot(reader), found.events
         if len(listed) <= (wanted.page - 1) * A_PAGE > 0:
@@ -423,8 +424,7 @@ def _now(
     words, titles = reader.words, titles_of(snapshot)
     now = overall(snapshot, at)
     events = sorted(snapshot.events.values(), key=_urgency)
-    rows = country_rows(snapshot, at, bucket)
-
+    rows = _by_name(words, country_rows(snapshot, at, bucket))
     return {
         "checklist": checklist(words, snapshot, at, known) if reader.operator else None,
         "overall": now,
@@ -453,6 +453,11 @@ def _now(
         "vantage_count": len(snapshot.vantages),
         "seconds": snapshot.interval,
     }
+
+
+def _by_name(words: Words, rows: Sequence[Row]) -> list[Row]:
+    """Countries in the order of their names."""
+    return sorted(rows, key=lambda row: words.country(row.country))
 
 
 def _urgency(event: Event) -> tuple[int, float]:
@@ -511,7 +516,7 @@ def _platform(
     events = [event for event in snapshot.events.values() if event.platform == name]
     rows = [
         msgspec.structs.replace(row, cells=tuple(one for one in row.cells if one.platform == name))
-        for row in country_rows(snapshot, at, bucket)
+        for row in _by_name(words, country_rows(snapshot, at, bucket))
     ]
     return {
         "platform": name,

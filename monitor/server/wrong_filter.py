@@ -1,6 +1,5 @@
 """The page that names a filter that cannot be used, with a link to what may have been meant."""
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from starlette.responses import Response
@@ -9,29 +8,17 @@ from monitor.config.filters import FilterError
 from monitor.server.event_filter import filter_lines
 from monitor.server.page import LONGEST_ID, Reader, page
 from monitor.wording.filters import WrongFilter
-from monitor.wording.languages import N_
-
-EVENTS, COMPARE = "events", "compare"
-_TITLES: Mapping[str, tuple[str, str]] = {
-    EVENTS: (N_("Events"), N_("All events")),
-    COMPARE: (N_("Compare"), N_("Choose again")),
-}
-"""Where a reader goes on → its title, and the words of the link."""
 
 
-async def wrong_filter(
-    reader: Reader, at: datetime, error: FilterError, back: str = EVENTS
-) -> Response:
-    """The answer, with a link to the page `back`."""
+async def wrong_filter(reader: Reader, at: datetime, error: FilterError, title: str) -> Response:
+    """The answer, titled as the page it stands for, with a link to that page without filters."""
     problem, *hint = filter_lines(reader.words, error.wrong)
-    title, go_on = map(reader.words.gettext, _TITLES[back])
     shown = {
         "title": title,
+        "page": reader.path,
         "problem": problem,
         "hint": hint,
         "target": _meant(reader, error.wrong),
-        "back": back,
-        "go_on": go_on,
     }
     return await page("wrong_filter.html", reader, at, lambda: shown, status=400)
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from monitor.analysis.verdict import State
 from monitor.wording.languages import N_
@@ -71,13 +72,16 @@ def _share(words: Words, tenths: int) -> str:
     return words.percent(tenths / 1000, 1 if tenths % 10 else 0)
 
 
+# A page of histories says the same of many strips.
+@lru_cache(maxsize=10_000)
+def _number_of(words: Words, state: State, number: int) -> str:
+    shown = words.number(number)
+    return words.gettext("%(state)s %(n)s", state=words.gettext(STATES[state]), n=shown)
+
+
 def counted(words: Words, when: str, counts: Mapping[State, int]) -> str:
     """How many verdicts said what in that time, as `17 Feb: blocked 12, ok 3`."""
-    found = [
-        words.gettext("%(state)s %(n)s", state=words.gettext(name), n=words.number(counts[state]))
-        for state in State
-        if (name := STATES[state]) and counts.get(state)
-    ]
+    found = [_number_of(words, state, counts[state]) for state in State if counts.get(state)]
     return words.gettext("%(when)s: %(what)s", when=when, what=words.listed(found))
 
 
@@ -92,6 +96,7 @@ def failing(words: Words, told: Sequence[tuple[str, str]], every: int) -> str:
     return words.pause.join(said)
 
 
+@lru_cache(maxsize=10_000)
 def stretch(words: Words, since: datetime, until: datetime, *, hours: bool) -> str:
     """A stretch of UTC time: `17 Feb–20 Feb`, or with `hours` `17 Feb 14:00–20:00`."""
     if not hours:

@@ -12,7 +12,8 @@ from babel.messages.pofile import denormalize
 from monitor.wording.languages import LOCALES, N_, Language
 
 FIELD = "X-Reviewed-By"
-DRAFT = N_("This translation is a draft that nobody has reviewed yet. In doubt, read the English.")
+DRAFT = N_("This translation is a draft that nobody has reviewed yet.")
+IN_DOUBT = N_("In doubt, read the English.")
 
 
 @cache

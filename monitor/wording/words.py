@@ -7,8 +7,8 @@ own derives from `Words`.
 
 import io
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, tzinfo
-from functools import cache
+from datetime import UTC, date, datetime, tzinfo
+from functools import cache, lru_cache
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, get_timezone_location
@@ -20,7 +20,7 @@ from babel.support import NullTranslations, Translations
 
 from monitor.wording.countries import country_name
 from monitor.wording.languages import ENGLISH, LOCALES, Language
-from monitor.wording.reviewed import DRAFT, reviewer
+from monitor.wording.reviewed import DRAFT, IN_DOUBT, reviewer
 from monitor.wording.solar_hijri import MONTHS, solar_hijri
 from monitor.wording.visible_text import visible
 
@@ -57,9 +57,15 @@ class Words:
         return self.language is ENGLISH or self._translations.gettext(message) != message
 
     @property
-    def draft(self) -> str:
+    def short_draft(self) -> str:
         """That nobody has reviewed this translation yet, in its own words; else empty."""
         return "" if self.language is ENGLISH or reviewer(self.language) else self.gettext(DRAFT)
+
+    @property
+    def draft(self) -> str:
+        """The same, with advice for where the English can be read, too."""
+        said = self.short_draft
+        return self._own(" ").join((said, self.gettext(IN_DOUBT))) if said else ""
 
     # -- what a surface with markup does differently ---------------------------------------------
 
@@ -118,8 +124,7 @@ class Words:
 
     def number(self, value: float) -> str:
         """A number as people write it in this language."""
-        shown = format_decimal(value, locale=self.locale, numbering_system="default")
-        return self._in_digits(shown)
+        return self._in_digits(_decimal(value, self.locale))
 
     def percent(self, share: float, digits: int = 0) -> str:
         """A share from 0 to 1 as per cent."""
@@ -151,8 +156,7 @@ class Words:
 
     def short_day(self, moment: datetime) -> str:
         """`17 Feb`, for an axis."""
-        date = moment.astimezone(UTC).date()
-        return self._in_digits(format_date(date, "d MMM", locale=self.locale))
+        return self._in_digits(_short_date(moment.astimezone(UTC).date(), self.locale))
 
     def clock(self, moment: datetime, zone: tzinfo = UTC, *, seconds: bool = False) -> str:
         """`14:02`, or `14:02:31`."""
@@ -178,3 +182,14 @@ def _translations(language: Language) -> NullTranslations:
         write_mo(compiled, read_po(source, locale=language.locale))
     compiled.seek(0)
     return Translations(compiled)
+
+
+# A page of histories has thousands of these, most of them the same.
+@lru_cache(maxsize=10_000)
+def _decimal(value: float, locale: Locale) -> str:
+    return format_decimal(value, locale=locale, numbering_system="default")
+
+
+@lru_cache(maxsize=10_000)
+def _short_date(day: date, locale: Locale) -> str:
+    return format_date(day, "d MMM", locale=locale)

@@ -6,6 +6,7 @@ Whole hours and days of UTC are read as they are stored, all others by
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -142,7 +143,7 @@ def _decoded(row: Sequence[Any]) -> Availability:
     return Availability(
         country=country,
         platform=platform,
-        starts_at=text_time(starts_at),
+        starts_at=_moment(starts_at),
         asn=asn,
         network=network,
         ok=ok,
@@ -153,7 +154,12 @@ def _decoded(row: Sequence[Any]) -> Availability:
         insufficient=insufficient,
         hours=hours,
         networks=networks,
-        period=Period(period),
+        period=_PERIODS[period],
         timezone=timezone,
         clock_hours=clock_hours,
     )
+
+
+# Many places share each of them.
+_moment = lru_cache(maxsize=10_000)(text_time)
+_PERIODS = {period.value: period for period in Period}

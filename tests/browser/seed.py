@@ -410,9 +410,9 @@ async def fill(store: Store, title: str = TITLE) -> None:
     await store.add_annotations([annotation()])
 
 
-def publisher(now: datetime = NOW) -> Publisher:
-    """What is known at that moment."""
-    made = world.publisher(vantages=(*FIELD, *CONTROL), now=lambda: now)
+def publisher(now: datetime = NOW, more: Iterable[VantagePoint] = ()) -> Publisher:
+    """What is known at that moment; of `more` vantages nothing yet."""
+    made = world.publisher(vantages=(*FIELD, *more, *CONTROL), now=lambda: now)
     active = [one for one in events() if one.active]
     blocked = {
         FIELD[0].id: {"x": world.TLS_RESET},

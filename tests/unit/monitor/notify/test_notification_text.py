@@ -27,6 +27,7 @@ from monitor.notify.notice_kinds import OPENING, NoticeKind
 from monitor.sources.terms import TERMS
 from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.languages import LANGUAGES
+from monitor.wording.reviewed import DRAFT
 from tests.worlds.notify_world import (
     ONSET,
     PTCL,
@@ -398,6 +399,21 @@ def test_the_largest_single_message_fits_a_telegram() -> None:
     assert len(said.title) + len(said.body) < 4000
 
 
+@pytest.mark.parametrize("code", [one.code for one in LANGUAGES])
+def test_a_message_in_a_draft_says_so_once(code: str) -> None:
+    """Its last line does, of one notice, of several and of a test; an English one does not."""
+    words = message_words(code)
+    one = section(words, told(NoticeKind.CONFIRMED, block()), TITLES)
+    for made in (
+        message(words, [one]),
+        message(words, [one, one]),
+        trial_message(words, "ops", ONSET),
+    ):
+        draft = words.gettext(DRAFT)
+        assert made.body.count(draft) == (code != "en")
+        assert made.body.endswith(draft) == (code != "en")
+
+
 @pytest.mark.parametrize("code", [one.code for one in LANGUAGES[1:]])
 def test_a_message_is_in_the_language_of_its_route(code: str) -> None:
     """Every line is translated; names, numbers and the event's id stay, kept to their own
@@ -406,9 +422,11 @@ def test_a_message_is_in_the_language_of_its_route(code: str) -> None:
     content = told(NoticeKind.CONFIRMED, block())
     made = message(words, [section(words, content, TITLES, "https://watch.example.org")])
     english = say(content, public_url="https://watch.example.org")
+    *lines, last = made.body.splitlines()
+    assert last == words.short_draft
     for ours, other in zip(
         (english.title, *english.body.splitlines()),
-        (made.title, *made.body.splitlines()),
+        (made.title, *lines),
         strict=True,
     ):
         assert ours.partition(":")[0] != other.partition(":")[0]

@@ -172,11 +172,18 @@ async def test_the_page_of_a_platform_compares_countries(store: MemoryStore) -> 
     assert (await page(store, path="/platforms/nothing")).status_code == 404
 
 
-async def test_a_wrong_span_is_refused_with_those_there_are(store: MemoryStore) -> None:
-    """With a link to what was meant, on the same page."""
-    answer = await page(store, "?span=moth")
+@pytest.mark.parametrize(
+    ("path", "title"), [("countries/PK", "Pakistan"), ("platforms/whatsapp", "WhatsApp")]
+)
+async def test_a_wrong_span_is_refused_with_those_there_are(
+    path: str, title: str, store: MemoryStore
+) -> None:
+    """With a link to what was meant, and one to begin again, on the same page under its title."""
+    answer = await page(store, "?span=moth", path=f"/{path}")
     assert answer.status_code == 400
-    assert 'href="../countries/PK?span=month"' in answer.text
+    assert f"<h1>{title}</h1>" in answer.text
+    assert f'href="../{path}?span=month"' in answer.text
+    assert f'href="../{path}">Choose again' in answer.text
 
 
 async def test_the_public_sees_no_more_than_is_public(store: MemoryStore) -> None:

@@ -29,6 +29,7 @@ from tests.browser import seed
 from tests.contract.cycles import cycle
 from tests.prometheus import world
 from tests.prometheus.world import FIELD, NOW, Clock
+from tests.worlds import many_countries
 from tests.worlds.http_client import httpx
 from tests.worlds.memory_store import MemoryStore
 
@@ -63,7 +64,7 @@ async def store() -> AsyncIterator[Store]:
 class Page(HTMLParser):
     """Tags with their attributes."""
 
-    VOID = ("meta", "link", "img", "br", "rect", "line")
+    VOID = ("meta", "link", "img", "br", "wbr", "rect", "line")
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -148,22 +149,34 @@ CELL = re.compile(r'<td role="cell" class="([\w-]+)" data-platform="(\w+)">(.+?)
 
 
 async def test_the_matrix_says_each_state_as_a_word() -> None:
-    """A country's cell carries the worst state of its networks, on how many of them."""
+    """A country's cell carries the worst state of its networks, and on how many of them, unless all
+    are ok."""
     text = (await get(world.x_blocked_on_two_of_three())).text
     cells = [(css, platform, plain(f"<body>{cell}")) for css, platform, cell in CELL.findall(text)]
     assert len(cells) == len(world.TITLES)
     assert [(css, platform) for css, platform, _ in cells if css != "ok"] == [("blocked", "X")]
     said = {platform: cell for _, platform, cell in cells}
     assert "blocked 2 of 3 networks" in said["X"]
-    assert "ok 3 of 3 networks" in said["YouTube"]
+    assert said["YouTube"] == "ok"
+
+
+async def test_countries_are_in_the_order_of_their_names() -> None:
+    """In the reader's language, not by their codes."""
+    publisher = many_countries.publisher(("DE", "ES", "AT"))
+    for lang, names in (
+        ("en", ["Austria", "Germany", "Spain"]),
+        ("es", ["Alemania", "Austria", "España"]),
+    ):
+        text = (await get(publisher, f"/?lang={lang}")).text
+        assert re.findall(r'role="rowheader"><a href="[^"]*">(\w+)</a>', text) == names
 
 
 async def test_a_country_is_shown_network_by_network() -> None:
     """The drill-down has one row for each network, with the method where one is accused."""
     text = (await get(world.x_blocked_on_two_of_three(), "/countries/PK")).text
     assert len(CELL.findall(text)) == len(FIELD) * len(world.TITLES)
-    assert "tls.reset" in text
-    assert "dns.nxdomain" in text
+    assert "tls.<wbr>reset" in text
+    assert "dns.<wbr>nxdomain" in text
     assert "khi-ptcl" in text
     assert (await get(world.x_blocked_on_two_of_three(), "/countries/NL")).status_code == 404
 

@@ -26,7 +26,7 @@ from monitor.wording.grades import GRADE_MEANINGS, GRADES
 from monitor.wording.html import html_words
 from monitor.wording.languages import BY_CODE, LANGUAGES, LOCALES, Language, language_of
 from monitor.wording.observations import FOLLOW_UPS, LAYERS
-from monitor.wording.reviewed import DRAFT, FIELD, header_fields
+from monitor.wording.reviewed import DRAFT, FIELD, IN_DOUBT, header_fields
 from monitor.wording.reviews import ANNOTATION_KINDS, MARKS
 from monitor.wording.states import (
     EVENT_STATE_MEANINGS,
@@ -303,8 +303,10 @@ def test_a_draft_says_so_until_somebody_reviewed_it() -> None:
     """In its own language; English is what is translated."""
     unreviewed = po("pt")
     assert header_fields(unreviewed.splitlines())[FIELD] == ""
-    assert words_in(BY_CODE["pt"]).draft == words_in(BY_CODE["pt"]).gettext(DRAFT) != DRAFT
-    assert words_in(BY_CODE["en"]).draft == ""
+    words, english = words_in(BY_CODE["pt"]), words_in(BY_CODE["en"])
+    assert words.short_draft == words.gettext(DRAFT) != DRAFT
+    assert words.draft == f"{words.gettext(DRAFT)} {words.gettext(IN_DOUBT)}"
+    assert english.short_draft == english.draft == ""
 
 
 def test_a_review_is_kept_whoever_writes_the_file() -> None:

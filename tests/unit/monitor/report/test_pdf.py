@@ -1,0 +1,29 @@
+"""The report as a PDF: what others wrote stands in it as they wrote it."""
+
+from pathlib import Path
+
+import pypdfium2
+import pytest
+
+from monitor.report.document import Document, Facts, Heading, Para
+from monitor.report.pdf import render
+from monitor.wording.languages import BY_CODE
+from tests.worlds.report_world import MADE_AT
+
+
+@pytest.mark.parametrize("code", ["en", "ar"])
+def test_text_of_others_is_not_the_number_of_pages(code: str, tmp_path: Path) -> None:
+    """Neither fpdf2's sign for it nor ours is filled in, outside the foot of the page."""
+    name = "a {nb} b \ue002\ue002\ue002 c"
+    document = Document(
+        language=BY_CODE[code],
+        title=name,
+        subtitle=name,
+        blocks=(Heading(name), Para(name), Facts(((name, name),))),
+        footer=name,
+        table="Table",
+    )
+    pdf = pypdfium2.PdfDocument(render(document, tmp_path, MADE_AT))
+    said = "".join(pdf[0].get_textpage().get_text_range().split())
+    assert said.count("{nb}") == said.count("[U+E002]" * 3) == 7
+    assert said.endswith("1/1") == (code == "en")
