@@ -24,7 +24,8 @@ FROM ${BASE} AS agent-build
 RUN python -m venv --without-pip /opt/shutwatch
 COPY requirements/agent.lock requirements/
 COPY --from=build /dist /dist
-RUN pip --python /opt/shutwatch install --no-cache-dir --require-hashes -r requirements/agent.lock \
+# The lock lacks what typer would only paint with, hence --no-deps.
+RUN pip --python /opt/shutwatch install --no-cache-dir --no-deps --require-hashes -r requirements/agent.lock \
  && pip --python /opt/shutwatch install --no-cache-dir --no-deps /dist/*.whl
 
 FROM ${BASE} AS agent

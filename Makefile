@@ -59,13 +59,15 @@ pythons: ## unit tests with each supported Python that is here
 LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate
 # What `make run` uses: archives need 240 MB more, and few have any.
 EXTRAS = notify report spreadsheet
+# What typer asks for to paint on a terminal. An agent never does (monitor/cli/main.py).
+PAINTING = rich pygments markdown-it-py mdurl
 
 lock: $(VENV)/.dev ## pin every dependency again, with hashes
 	$(BIN)/python -m pip install -q uv
 	$(LOCK) --all-extras pyproject.toml -o requirements/full.lock
 	$(LOCK) -c requirements/full.lock $(addprefix --extra ,$(EXTRAS)) pyproject.toml -o requirements/run.lock
 	$(LOCK) -c requirements/build.lock requirements/release.in requirements/build.in -o requirements/release.lock
-	$(LOCK) -c requirements/full.lock requirements/agent.in -o requirements/agent.lock
+	$(LOCK) -c requirements/full.lock $(addprefix --no-emit-package ,$(PAINTING)) requirements/agent.in -o requirements/agent.lock
 	$(LOCK) --all-extras --group dev -c requirements/full.lock pyproject.toml -o requirements/dev.lock
 
 images: ## pin the images of Dockerfile and compose files by content, as the registry has them now

@@ -2,6 +2,12 @@
 
 import msgspec
 
+FOLLOW_UP_DEADLINE = 20.0
+"""Seconds after which unanswered questions of a follow-up are given up."""
+VANTAGES_AT_ONCE = 5
+"""Times the rate and the concurrency of one vantage that the process starts and runs at most. At
+the shipped rate that is a third of a processor core."""
+
 
 class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The `[probe]` table."""

@@ -21,8 +21,6 @@ from monitor.config.catalog import shipped_catalog
 from monitor.config.load import find_config
 from monitor.config.settings import Settings
 from monitor.logs import LogSettings, configure
-from monitor.measuring.probers import Probers
-from monitor.measuring.verify_catalog import verify_catalog
 from probes.catalog.catalog import Catalog, Endpoint, Function, Platform, Reference, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.target import Target
@@ -91,6 +89,10 @@ def verify(config: ConfigOption = None, json: JsonOption = False) -> None:
 
 
 async def _verify(settings: Settings, vantages: list[str]) -> list[tuple[Target, Finding]]:
+    # What measures takes longer to import than a listing takes.
+    from monitor.measuring.probers import Probers
+    from monitor.measuring.verify_catalog import verify_catalog
+
     async with Probers(settings, now=utc_now) as probers:
         return await verify_catalog(probers, settings.catalog, vantages)
 

@@ -50,9 +50,10 @@ COMMANDS = {
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
-# An agent runs where memory is short: typer and structlog import rich to paint on a terminal, and
-# httpx its `_main`, a tenth of what an agent may hold.
-_PAINTING = ("rich", "httpx._main")
+# httpx's own command line, which it imports where rich and click are installed.
+_NEVER = ("httpx._main",)
+# An agent runs where memory is short: typer and structlog import rich to paint on a terminal.
+_PAINTING = ("rich",)
 
 
 def _version(wanted: bool) -> None:
@@ -85,8 +86,8 @@ with suppress(ValueError):
 def main() -> None:
     """Entry point of the `shutwatch` command."""
     with suppress(KeyboardInterrupt):  # before a command could take it
-        if sys.argv[1:2] == ["agent"]:
-            # None makes an import of them fail, as if they were not installed.
-            sys.modules.update(dict.fromkeys(_PAINTING))  # type: ignore[arg-type]
+        left_out = _NEVER + (_PAINTING if sys.argv[1:2] == ["agent"] else ())
+        # None makes an import of them fail, as if they were not installed.
+        sys.modules.update(dict.fromkeys(left_out))  # type: ignore[arg-type]
         app()
     sys.exit(INTERRUPTED)

@@ -31,10 +31,10 @@ from monitor.budget.ledger import BudgetSpentError
 from monitor.config.settings import Settings
 from monitor.measuring.controls import Controls
 from monitor.measuring.effort import EffortPlanner
-from monitor.measuring.endpoints import Checkups, EndpointTests, first_and_rest
+from monitor.measuring.endpoints import Checkups, EndpointTests
 from monitor.measuring.hellos import Hellos
 from monitor.measuring.http3 import Http3, QuicWitness
-from monitor.measuring.pace import pace_of
+from monitor.measuring.pace import first_and_rest, pace_of
 from monitor.measuring.probers import Probers
 from monitor.measuring.references import alarming, failed, first_of, others
 from monitor.measuring.scheduled_controls import ScheduledControls

@@ -32,7 +32,13 @@ from monitor.config.settings import Settings
 from monitor.measuring.controls import Controls, Shared, Work
 from monitor.measuring.effort import CycleEffort
 from monitor.measuring.http3 import QuicWitness, only_quic_failed, reached_over_quic, tries_quic
-from monitor.measuring.pace import Pace
+from monitor.measuring.pace import (
+    FOLLOW_UPS_PER_CYCLE,
+    FOLLOW_UPS_PER_FUNCTION,
+    FOLLOW_UPS_PER_PLATFORM,
+    Pace,
+    first_and_rest,
+)
 from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Endpoint, Function, Platform, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
@@ -43,11 +49,6 @@ from probes.measurement import Layer, Measurement, Purpose, family_of
 from probes.target import Dial, Target
 from probes.vantage import Profile, VantagePoint
 
-FOLLOW_UPS_PER_FUNCTION, FOLLOW_UPS_PER_CYCLE = 2, 16
-"""A national block fails everything at once; a few follow-ups tell as much as one for each."""
-FOLLOW_UPS_PER_PLATFORM = 2
-"""Those of a platform that are made however many others were: without any, silence is never
-conclusive, and the last platforms of a national block waited for half an hour."""
 OVERLOAD_PAUSE = 3.0
 """Times as long is the pause before the last attempt at what may be an overloaded server: overload
 may last for some seconds."""
@@ -474,13 +475,6 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             if attempts_agree(attempts, self.early.families) and not beside:
                 break
         return attempts[1:]
-
-
-def first_and_rest(
-    endpoints: Sequence[Endpoint], sample: int
-) -> tuple[Sequence[Endpoint], Sequence[Endpoint]]:
-    """The endpoints to measure first, and those kept back; a sample of 0 keeps none back."""
-    return (endpoints[:sample], endpoints[sample:]) if sample else (endpoints, ())
 
 
 def elsewhere_first(rest: Sequence[Endpoint], tried: Sequence[Endpoint]) -> list[Endpoint]:

@@ -1,4 +1,4 @@
-"""How fast a vantage measures: at once, or so spread out that its tests do not stand out.
+"""How fast a vantage measures, and how much: at once, or so spread out that it does not stand out.
 
 A quiet vantage measures everything that a normal one does, but never everything together: each test
 has a random moment of its own in the first part of the interval, in every cycle another one, so
@@ -6,11 +6,18 @@ that neither order nor spacing is a pattern. The rest of the interval is left fo
 """
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
+from probes.catalog.catalog import Endpoint
 from probes.vantage import Profile, VantagePoint
 
+FOLLOW_UPS_PER_FUNCTION, FOLLOW_UPS_PER_CYCLE = 2, 16
+"""A national block fails everything at once; a few follow-ups tell as much as one for each."""
+FOLLOW_UPS_PER_PLATFORM = 2
+"""Those of a platform that are made however many others were: without any, silence is never
+conclusive, and the last platforms of a national block waited for half an hour."""
 _SPREAD, _REFERENCES, _POOL, _PAUSE, _LAST = 0.4, 1 / 30, 0.1, 1 / 30, 0.7
 """Shares of the interval. A test that waits longest, fails, is repeated twice and then makes the
 rest of a pool be tried still ends within an interval of five minutes."""
@@ -49,3 +56,10 @@ def pace_of(vantage: VantagePoint, interval: float) -> Pace:
         last_begun=_LAST * interval,
         sample=1,
     )
+
+
+def first_and_rest(
+    endpoints: Sequence[Endpoint], sample: int
+) -> tuple[Sequence[Endpoint], Sequence[Endpoint]]:
+    """The endpoints to measure first, and those kept back; a sample of 0 keeps none back."""
+    return (endpoints[:sample], endpoints[sample:]) if sample else (endpoints, ())

@@ -8,16 +8,15 @@ import msgspec
 
 from monitor.analysis.judge.siblings import full_tests
 from monitor.config.settings import Settings
-from monitor.measuring.endpoints import (
+from monitor.measuring.pace import (
     FOLLOW_UPS_PER_CYCLE,
     FOLLOW_UPS_PER_PLATFORM,
     first_and_rest,
+    pace_of,
 )
-from monitor.measuring.pace import pace_of
 from monitor.measuring.references import first_of
 from probes.catalog.catalog import Function
-from probes.measure.follow_up import DEADLINE
-from probes.measure.runner import VANTAGES_AT_ONCE
+from probes.settings import FOLLOW_UP_DEADLINE, VANTAGES_AT_ONCE
 from probes.vantage import Profile, VantagePoint, VantageRole
 
 DUE_EARLY = 0.8
@@ -94,12 +93,12 @@ def work_of(settings: Settings, vantage: VantagePoint) -> Work:
     retries = full * probe.retries
     return Work(
         starts=first + retries + full * controls + follow_ups + _ROUNDS * references,
-        busy=(first + retries) * silent + follow_ups * DEADLINE,
+        busy=(first + retries) * silent + follow_ups * FOLLOW_UP_DEADLINE,
         # A pool's further members come after its first ones.
         chain=2 * silent
         + probe.retries * (_PAUSE * probe.retry_pause + silent)
         + silent  # the controls
-        + DEADLINE
+        + FOLLOW_UP_DEADLINE
         + _ROUNDS * _REFERENCE,
     )
 

@@ -66,14 +66,13 @@ from probes.measurement import (
     family_of,
     id_at,
 )
+from probes.settings import FOLLOW_UP_DEADLINE
 from probes.sockets.system_resolvers import ResolverAddress
 from probes.target import Dial, Target
 from probes.vantage import Profile
 
-DEADLINE = 20.0
-"""Seconds after which unanswered questions are given up."""
 FLOWS_DEADLINE = 50.0
-"""The same as `DEADLINE`: silence takes its time three times."""
+"""In place of `FOLLOW_UP_DEADLINE`: silence takes its time three times."""
 FLOW_PAUSE = 0.05
 """Seconds from the start of one to the next."""
 _PER_FAMILY = 1
@@ -234,7 +233,7 @@ async def follow_up(context: VantageContext, plan: FollowUpPlan, *, cycle: str) 
     started_at = context.now()
     questions = _questions(context, plan, origin)
     try:
-        async with asyncio.timeout(FLOWS_DEADLINE if plan.flows_at else DEADLINE):
+        async with asyncio.timeout(FLOWS_DEADLINE if plan.flows_at else FOLLOW_UP_DEADLINE):
             await asyncio.gather(*(question.ask() for question in questions))
     except TimeoutError:
         pass  # the observations made until then are kept

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from asyncio_throttle.throttler import Throttler
 
 from probes.measurement import Measurement
+from probes.settings import VANTAGES_AT_ONCE
 from probes.sockets.parting import parted
 
 T = TypeVar("T")
@@ -24,10 +25,6 @@ Start = Callable[[], Coroutine[Any, Any, Measurement]]
 """Makes the coroutine of one measurement; called when it may start."""
 _Start = Callable[[], Coroutine[Any, Any, Any]]
 _Job = tuple["Urgency", int, _Start, "asyncio.Future[Any]"]
-
-VANTAGES_AT_ONCE = 5
-"""Times the rate and the concurrency of one vantage that the process starts and runs at most. At
-the shipped rate that is a third of a processor core."""
 
 
 class Urgency(IntEnum):

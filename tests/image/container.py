@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -82,9 +82,10 @@ class Images:
         shutil.rmtree(tree)
         return "localhost/shutwatch-base"
 
-    def build(self, base: str, context: Path) -> str:
-        """Build the Dockerfile on that base; gives the image's name."""
-        name = "localhost/shutwatch"
+    def build(self, base: str, context: Path, target: str = "") -> str:
+        """Build the Dockerfile on that base, as far as a stage if one is named; gives the image's
+        name."""
+        name = "localhost/shutwatch" + (f"-{target}" if target else "")
         self.buildah(
             "build",
             *("--isolation", "chroot"),
@@ -92,10 +93,19 @@ class Images:
             *("--ulimit", "nproc=4096:4096", "--ulimit", "nofile=4096:4096"),
             *("--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"),
             *("--build-arg", f"BASE={base}"),
+            *(("--target", target) if target else ()),
             *("--tag", name),
             str(context),
         )
         return name
+
+    def measured(self, image: str, measure: Callable[[Path], str]) -> str:
+        """What `measure` says of the folder that holds all files of the image."""
+        name = self.buildah("from", image)
+        try:
+            return measure(Path(self.buildah("mount", name)))
+        finally:
+            self.buildah("rm", name)
 
     def config(self, image: str) -> dict[str, Any]:
         """What the image says about how to run it."""

@@ -14,7 +14,6 @@ from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure import Failure
 from probes.layers.http import HttpClient
 from probes.measure.follow_up import (
-    DEADLINE,
     SMALL_SEGMENT,
     FollowUpPlan,
     follow_up,
@@ -33,7 +32,7 @@ from probes.measurement import (
     TcpObservation,
     TlsObservation,
 )
-from probes.settings import ProbeSettings
+from probes.settings import FOLLOW_UP_DEADLINE, ProbeSettings
 from probes.sockets.system_resolvers import ResolverAddress
 from probes.target import Target
 from probes.testing import (
@@ -167,7 +166,7 @@ async def asked(
     """One follow-up, which keeps its deadline and leaves nothing open."""
     one = prober(network, settings, egress=egress, profile=profile)
     measurement = await follow_up(one, what or plan(), cycle="cycle-1")
-    assert measurement.duration <= DEADLINE
+    assert measurement.duration <= FOLLOW_UP_DEADLINE
     assert network.left_open == 0
     assert len(asyncio.all_tasks()) == 1
     assert {o.reason for o in measurement.observations} <= set(Reason)
@@ -377,7 +376,7 @@ async def test_a_deadline_ends_them_all() -> None:
     network.peer(TRUE, 443, Peer(tls=HANG))
     patient = changed(tcp_timeout=1000.0, tls_timeout=1000.0)
     measurement = await asked(network, None, patient)
-    assert measurement.duration == pytest.approx(DEADLINE)
+    assert measurement.duration == pytest.approx(FOLLOW_UP_DEADLINE)
     assert [type(o) for o in of(measurement, Reason.OPEN_RESOLVER)] == [DnsObservation] * 4
     assert not measurement.reached
 

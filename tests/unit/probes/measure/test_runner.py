@@ -7,8 +7,9 @@ from functools import partial
 
 import pytest
 
-from probes.measure.runner import VANTAGES_AT_ONCE, Runner, Start, Urgency
+from probes.measure.runner import Runner, Start, Urgency
 from probes.measurement import Measurement
+from probes.settings import VANTAGES_AT_ONCE
 
 FAST = 10_000
 
