@@ -8,14 +8,14 @@ from datetime import datetime
 from monitor.agent.collector_client import Signed
 from monitor.agent.consent import Consent
 from monitor.agent.limits_on_orders import Orders, follow
-from monitor.agent.ordered_catalog import Allowed, OrdersError, Unused
 from monitor.agent.pause_and_clock import AgentCycles
 from monitor.agent.spooling import SpoolRecorder
+from monitor.agent.what_orders_may_change import Allowed, OrdersError, Unused
 from monitor.app.measuring_setup import Measuring
 from monitor.config.settings import Settings
 from monitor.logs import configure, logger
 from monitor.wire.answers import AgentSettings
-from probes.measure.ordered_limits import OrderedLimits
+from probes.measure.ordered_addresses import OrderedLimits
 
 log = logger(__name__)
 

@@ -15,7 +15,7 @@ from monitor.measuring.http3 import Http3
 from monitor.measuring.probers import MakeNetwork, MakeRunner, Probers
 from monitor.measuring.scheduled_controls import ScheduledControls
 from monitor.measuring.transfers import Transfers
-from probes.measure.ordered_limits import OrderedLimits
+from probes.measure.ordered_addresses import OrderedLimits
 from probes.measure.runner import Runner
 from probes.vantage import VantageRole
 from storage.values.steady_clock import PROCESS_CLOCK, SteadyClock

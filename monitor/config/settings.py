@@ -173,7 +173,7 @@ class WithheldSettings(msgspec.Struct, frozen=True, kw_only=True):
     pages: tuple[PublicPage, ...] = ()
     """Posts, accounts and videos that are looked at; empty: none."""
     every: float = 21600.0
-    """Seconds between two looks at all of them."""
+    """Seconds between two tests of all of them."""
 
 
 class AgentSetup(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from probes.layers.offer import Offer
 from probes.measure.exit_address import ask_echo
 from probes.measure.follow_up import FollowUpPlan, follow_up
 from probes.measure.offered import MOST_BYTES, ask_offer
-from probes.measure.ordered_limits import OrderedLimits
+from probes.measure.ordered_addresses import OrderedLimits
 from probes.measure.prober import Prober
 from probes.measure.runner import Runner, Start, Urgency
 from probes.measure.transfer import TransferPlan, transfer

@@ -221,7 +221,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     withheld: tuple[Withheld, ...] = ()
     """What platforms themselves withhold in a country now; never part of detection."""
     page_looks: tuple[PageLook, ...] = ()
-    """What each page that is looked at said last, by country."""
+    """What each tested page said last, by country."""
     weaknesses: tuple[Finding, ...] = ()
     """What the configuration leaves open, as `shutwatch check` says it."""
     config_refused: bool = False

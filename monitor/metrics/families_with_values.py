@@ -791,7 +791,7 @@ def withheld(snapshot: Snapshot, _: datetime) -> Rows:
 
 @gauge("country", "said")
 def withheld_pages(snapshot: Snapshot, _: datetime) -> Rows:
-    """Pages that are looked at for what platforms withhold, by what they said last."""
+    """Pages tested for what platforms withhold, by what they said last."""
     yield from Counter((one.country, one.said) for one in snapshot.page_looks).items()
 
 

@@ -134,7 +134,7 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
     references: tuple[Reference, ...] = ()
     ordered: frozenset[str] = frozenset()
     """Ids of the endpoints that are here by an order alone: they reach public addresses only, and
-    within `probes.measure.ordered_limits`."""
+    within `probes.measure.ordered_addresses`."""
 
     def references_for(self, country: str) -> tuple[Reference, ...]:
         """The references of a vantage in `country`: all but other countries' domestic ones."""

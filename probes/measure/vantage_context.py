@@ -18,7 +18,7 @@ from probes.layers.http import HttpClient
 from probes.layers.nat64 import WELL_KNOWN_NAME, Nat64, learn
 from probes.measure.learnt_exits import LearntExits
 from probes.measure.line_pace import LinePace
-from probes.measure.ordered_limits import OrderedLimits
+from probes.measure.ordered_addresses import OrderedLimits
 from probes.measure.verified_addresses import VerifiedAddresses, routed_network
 from probes.measurement import Layer
 from probes.settings import ProbeSettings

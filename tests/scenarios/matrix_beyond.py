@@ -701,7 +701,7 @@ BEYOND: tuple[Scenario, ...] = (
     ),
     _calls(
         "stun-ban-quic",
-        "The same, looked at over HTTP/3 as well, which passes.",
+        "The same, tested over HTTP/3 as well, which passes.",
         "weak",
         "test_calls_are_told_from_udp_with_http_3",
     ),

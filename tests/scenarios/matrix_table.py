@@ -18,7 +18,7 @@ _INTRODUCTION = """\
 <!-- Written by `python -m tests.scenarios.matrix_table`; a test fails when this is stale. -->
 
 What shutwatch says of every scenario that OONI's Web Connectivity tests itself with, and of those
-that it does not. Each is set up with real packets in a laboratory of network namespaces, looked at
+that it does not. Each is set up with real packets in a laboratory of network namespaces, tested
 by `shutwatch once`, and compared with this table; [rules.md](rules.md) explains rules and evidence.
 
 OONI's column is what its own tests state as the right result: *accessible*, *blocked* by a method,

@@ -8,7 +8,7 @@ import pytest
 
 from monitor.agent.collector_client import Signed
 from monitor.agent.limits_on_orders import Orders, follow
-from monitor.agent.ordered_catalog import Allowed, OrdersError
+from monitor.agent.what_orders_may_change import Allowed, OrdersError
 from monitor.config.load import load_config
 from monitor.config.settings import Settings
 from monitor.keys.keys import public_text

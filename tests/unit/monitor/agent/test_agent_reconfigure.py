@@ -33,7 +33,7 @@ from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
 from monitor.keys.keys import public_text
 from monitor.logs import LogSettings, configure
-from probes.measure.ordered_limits import OrderedLimits
+from probes.measure.ordered_addresses import OrderedLimits
 from storage.agent.spool import Spool
 from tests.unit.monitor.agent.test_agent_orders import OURS, TOLD, own, signed
 from tests.unit.monitor.agent.test_hostile_orders import TRUSTED, proven

@@ -13,15 +13,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.agent.consent import Consent
-from monitor.agent.ordered_catalog import Allowed, Choice, OrdersError, choose
 from monitor.agent.paths import AgentFiles
+from monitor.agent.what_orders_may_change import Allowed, Choice, OrdersError, choose
 from monitor.config.catalog import parse_catalog, shipped_catalog
 from monitor.config.settings import Settings
 from monitor.keys.keys import fingerprint, public_text
 from monitor.wire.answers import AgentSettings
 from monitor.wire.catalog_proof import CatalogProof, make_signer, prove
 from probes.catalog.catalog import Catalog
-from probes.measure.ordered_limits import MOST_PER_ADDRESS, MOST_PER_DAY, OrderedLimits
+from probes.measure.ordered_addresses import MOST_PER_ADDRESS, MOST_PER_DAY, OrderedLimits
 from probes.vantage import Egress, EgressKind
 from tests.unit.monitor.agent.test_agent_orders import own
 

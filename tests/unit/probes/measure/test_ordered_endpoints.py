@@ -8,7 +8,7 @@ import pytest
 from probes.catalog.endpoint_text import parse_endpoint
 from probes.measure.follow_up import FollowUpPlan, follow_up, plan_http3
 from probes.measure.follow_up_reasons import Reason
-from probes.measure.ordered_limits import MOST_PER_ADDRESS, OrderedLimits
+from probes.measure.ordered_addresses import MOST_PER_ADDRESS, OrderedLimits
 from probes.measure.prober import Prober
 from probes.measure.transfer import TransferPlan, transfer
 from probes.measurement import DnsObservation, TcpObservation

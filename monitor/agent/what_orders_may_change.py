@@ -21,7 +21,7 @@ from monitor.config.toml_problem import ConfigError
 from monitor.wire.answers import AgentSettings
 from probes.catalog.catalog import Catalog, Endpoint, Platform, Reference
 from probes.layers.bogon import may_be_public
-from probes.measure.ordered_limits import MOST_PER_ADDRESS
+from probes.measure.ordered_addresses import MOST_PER_ADDRESS
 
 LARGEST = 256 * 1024
 """Characters of a catalogue: an agent has little memory to read one."""
