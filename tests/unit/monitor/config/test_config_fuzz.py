@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from monitor.config.keys_by_table import TABLES
@@ -130,6 +130,7 @@ patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 @patient
 @given(document=DOCUMENT)
+@example(document=f'[archive]\nfolder = "{"a" * 300}"\n')
 def test_any_values_end_in_settings_or_a_config_error(path: Path, document: str) -> None:
     """Values of any type under any key are refused in words, never by a traceback."""
     content = document.encode("utf-8", "surrogatepass")
