@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from monitor.config.advice import advice
 from monitor.config.keys_by_table import TABLES
 from monitor.config.load import load_config
 from monitor.config.settings import Settings
@@ -56,6 +57,8 @@ SAID = st.tuples(
     st.text("abc_-", min_size=1, max_size=5),
 )
 
+WELL = '[[vantage]]\nid = "here"\ncountry = "PK"\n'
+
 
 class Document:
     """A file of hostile texts and numbers. A seed says what stands where: to draw each place would
@@ -92,7 +95,7 @@ class Document:
         return f"[{name}]\n{self._table(name)}"
 
     def __str__(self) -> str:
-        well = self._chance.getrandbits(1) * '[[vantage]]\nid = "here"\ncountry = "PK"\n'
+        well = self._chance.getrandbits(1) * WELL
         tables = (self._headed() for _ in range(self._chance.randint(0, 4)))
         return self._table("") + well + "".join(tables)
 
@@ -107,12 +110,14 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def outcome(path: Path, content: bytes) -> Settings | ConfigError:
-    """What reading a file with this content ends in."""
+    """What reading a file with this content ends in, and advice on it."""
     path.write_bytes(content)
     try:
-        return load_config(path, {"HOME": "/home/someone"})
+        found = load_config(path, {"HOME": "/home/someone"})
     except ConfigError as error:
         return error
+    advice(found)
+    return found
 
 
 def is_told(result: Settings | ConfigError) -> bool:
@@ -130,6 +135,7 @@ patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 @patient
 @given(document=DOCUMENT)
+@example(document=f'database = "sqlite:////{"a" * 300}/x.db"\n{WELL}')
 @example(document=f'[archive]\nfolder = "{"a" * 300}"\n')
 def test_any_values_end_in_settings_or_a_config_error(path: Path, document: str) -> None:
     """Values of any type under any key are refused in words, never by a traceback."""
