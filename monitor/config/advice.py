@@ -170,7 +170,11 @@ def _about_passwords(settings: Settings) -> Iterator[Finding]:
 def _about_database(settings: Settings) -> Iterator[Finding]:
     file = database_url.file_of(settings.database)
     folder = Path(file).parent
-    if file and not folder.is_dir():
+    try:
+        found = folder.is_dir()
+    except OSError:
+        found = False  # Its name is longer than any there is.
+    if file and not found:
         yield _found(What.NO_FOLDER, folder=str(folder))
 
 

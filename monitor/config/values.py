@@ -262,7 +262,11 @@ def folder(node: Node) -> str:
     if not text(node):
         return ""
     path = node.document.folder / filled(node)
-    if path.exists() and not path.is_dir():
+    try:
+        file = path.exists() and not path.is_dir()
+    except OSError as error:
+        raise node.fail(f"a folder that can be read ({error.strerror})") from None
+    if file:
         raise node.fail("a folder", wrong="is a file")
     return str(path)
 

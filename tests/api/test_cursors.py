@@ -13,6 +13,7 @@ from tests.contract.cycles import cycle, event
 from tests.properties import examples
 from tests.worlds.emptied_store import forget_cycles
 from tests.worlds.http_client import httpx
+from tests.worlds.store_without_threads import use_no_threads
 
 _NEW = "LK"
 """The country of what is stored while pages are read."""
@@ -42,6 +43,7 @@ async def test_every_row_comes_once(
     stored: list[str],
 ) -> None:
     """Rows stored before come once and in order, among new and late ones."""
+    use_no_threads(store)
     await forget_cycles(store, _NEW)
     found: list[str] = []
     path: str | None = "measurements"

@@ -24,6 +24,7 @@ from tests.unit.monitor.export.test_export_rows import (
 )
 from tests.worlds.emptied_store import forget_cycles
 from tests.worlds.postgresql import Cluster
+from tests.worlds.store_without_threads import use_no_threads
 
 pytestmark = pytest.mark.postgres
 
@@ -33,6 +34,7 @@ async def kept(cluster: Cluster, database: str) -> AsyncIterator[SqlStore]:
     """An open store with pages of one row, and rows of another country."""
     store = sql_store(cluster.url(database), page=1)
     await store.open()
+    use_no_threads(store)
     await store.save(cycle(0, country="BR"))
     yield store
     await store.close()

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from monitor.analysis.events.event import EventState
 from monitor.analysis.verdict import State, Verdict
 from probes.measurement import Measurement
+from storage.sql.store import SqlStore
 from storage.store import Store
 from storage.values.cursor import LENGTHS, place_of
 from storage.values.selection import Selection
 from tests.contract.cycles import at, cycle, event, measurement
 from tests.contract.listing import EVERYTHING, flat
 from tests.properties import examples
+from tests.worlds.store_without_threads import use_no_threads
 
 
 async def _filled(store: Store) -> None:
@@ -96,14 +98,25 @@ async def test_a_listing_goes_on_behind_any_place(store: Store) -> None:
     assert await flat(store.measurements(early)) == looks[-1:]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(30))
-@given(place=st.lists(st.text(max_size=30), min_size=3, max_size=3))
-async def test_any_text_is_a_place(store: Store, place: list[str]) -> None:
-    """Places come from outside: whatever they say, a listing is only shorter."""
+@pytest.fixture
+async def stored(store: Store) -> list[Measurement]:
+    """All measurements of the store."""
     await store.save(cycle(0))
-    found = await flat(store.measurements(Selection(after=tuple(place))))
-    everything = await flat(store.measurements(EVERYTHING))
-    assert found == [look for look in everything if place_of(look) > tuple(place)]
+    return await flat(store.measurements(EVERYTHING))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(30))
+@given(place=st.lists(st.none() | st.text(max_size=30), min_size=3, max_size=3), near=st.integers())
+async def test_any_text_is_a_place(
+    store: SqlStore, stored: list[Measurement], place: list[str | None], near: int
+) -> None:
+    """Places come from outside: whatever they say, a listing is only shorter. Parts of some are
+    those of a measurement."""
+    use_no_threads(store)
+    own = place_of(stored[near % len(stored)])
+    after = tuple(known if part is None else part for part, known in zip(place, own, strict=True))
+    found = await flat(store.measurements(Selection(after=after)))
+    assert found == [look for look in stored if place_of(look) > after]
 
 
 def test_a_place_needs_what_orders_its_listing() -> None:

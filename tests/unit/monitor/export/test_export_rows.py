@@ -39,6 +39,7 @@ from tests.contract.cycles import (
 from tests.properties import examples
 from tests.worlds.emptied_store import forget_cycles
 from tests.worlds.memory_store import MemoryStore
+from tests.worlds.store_without_threads import use_no_threads
 
 T = TypeVar("T")
 PILED_UP = (Kind.MEASUREMENTS, Kind.VERDICTS, Kind.AVAILABILITY)
@@ -133,6 +134,7 @@ async def stores(empty_file: Path, tmp_path: Path) -> AsyncIterator[Sequence[Sql
     made = [sql_store(f"sqlite:///{file}", page=1), MemoryStore(page=3)]
     for store in made:
         await store.open()
+        use_no_threads(store)
     yield made
     for store in made:
         await store.close()

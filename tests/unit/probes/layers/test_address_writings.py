@@ -59,19 +59,20 @@ def test_no_natural_way_of_any_ipv4_address_comes_through(address: str, way: Enc
     assert not comes_through(way, address, Scrubber([BEHIND_NAT]))
 
 
+def _examples(writing: Writing) -> st.SearchStrategy[tuple[Writing, str]]:
+    texts = st.from_regex(writing.whole, alphabet=st.characters(codec="ascii"))
+    return st.tuples(st.just(writing), texts)
+
+
 WRITINGS = [one for one in vars(address_search).values() if isinstance(one, Writing)]
 
 
-@given(st.sampled_from(WRITINGS).flatmap(lambda one: st.tuples(st.just(one), _an_example(one))))
+@given(st.one_of(*map(_examples, WRITINGS)))
 def test_where_an_address_is_its_sign_is(writing_and_text: tuple[Writing, str]) -> None:
     """A pattern is tried only where its sign is found: no address may be without."""
     writing, text = writing_and_text
     assert writing.whole.search(text) is not None
     assert writing.sign.search(text) is not None
-
-
-def _an_example(writing: Writing) -> st.SearchStrategy[str]:
-    return st.from_regex(writing.whole, alphabet=st.characters(codec="ascii"))
 
 
 STAYING = ("plain", "octets in tags", "groups in tags", "JSON array", "hexadecimal name")
