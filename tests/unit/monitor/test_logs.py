@@ -1,10 +1,12 @@
-"""Nobody fills the disk with log lines: the attack is to cause one a thousand times a second."""
+"""What is logged reaches its reader, and nobody fills the disk with it by causing a line a thousand
+times a second."""
 
 import io
 import logging
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from monitor.logs import BoundedRate, LogSettings, configure, logger
 
@@ -51,3 +53,18 @@ def test_the_program_logs_through_it(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [msgspec.json.decode(line) for line in out.getvalue().splitlines()]
     assert 200 <= len(lines) <= 210
     assert lines[0]["event"] == "too much"
+
+
+def test_what_is_configured_again_reaches_loggers_that_have_logged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They keep the processors that they began with, so there is one list of these."""
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", list(root.handlers))
+    early = logger("early")
+    for _ in range(2):
+        configure(LogSettings(format="json"), io.StringIO())
+        early.info("first")
+    with capture_logs() as said:
+        early.info("second")
+    assert [line["event"] for line in said] == ["second"]
