@@ -66,6 +66,10 @@ class BoundedRate(logging.Filter):
             record.msg = f"{record.msg} ({left_out} such lines left out before)"
 
 
+_PROCESSORS: list[Any] = []
+"""One list for good: a logger keeps the one that it began with."""
+
+
 def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
     """Set up logging for the process, library logs included, by default to standard error.
 
@@ -87,14 +91,13 @@ def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    # Once: a logger keeps the list of processors that it began with.
-    if not structlog.is_configured():
-        structlog.configure(
-            processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-            logger_factory=structlog.stdlib.LoggerFactory(),
-            wrapper_class=structlog.stdlib.BoundLogger,
-            cache_logger_on_first_use=True,
-        )
+    _PROCESSORS[:] = [*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter]
+    structlog.configure(
+        processors=_PROCESSORS,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
     handler = logging.StreamHandler(stream)
     handler.addFilter(BoundedRate())
     handler.setFormatter(
