@@ -786,10 +786,11 @@ def test_the_search_gets_to_most_rules() -> None:
     lines = {"line.slow", "path.lossy", "look.explained"}
     families = {"family.dns", "family.tcp", "family.tls", "family.ipv6_dead", "family.unsettled"}
     flows = {"partial.addresses", "partial.any_name", "partial.flows"}
-    pages = {"http.withheld", "http.withheld_here"}
+    pages = {"http.withheld", "http.withheld_here", "http.not_compared"}
     certificates = {"tls.known_certificate", "tls.local_authority"}
     controls = {"control.also_errs", "control.censored", "control.unsettled"}
     met = set(rules_met(st.one_of(cases, agreeing_cases()), 30_000))
     missed = {rule.id for rule in RULES} - met
     missed -= layers | hellos | names | vantages | lines
-    assert not missed - (families | flows | pages | certificates | controls)
+    missed -= families | flows | pages | certificates | controls
+    assert not missed, sorted(missed)
