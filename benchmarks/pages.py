@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/pages.py [--measurements 10000000] [--rounds 15] [--keep FILE]
 
 Fills a database as `store.py` does (a file it kept is used again), moves its counts to the last
-ninety days, adds counts of a year by the day, and two hundred events of a year, of which one is
-still on. The monitor runs in a network namespace of its own, where nothing can be reached, until
+ninety days, and adds counts of each day of a year and two hundred events. One event is still
+active. The monitor runs in a network namespace of its own, where nothing can be reached, until
 each of its twenty vantages has had its turn; then the pages are fetched over HTTP. Needs `unshare`
 and `ip`. Time is that until the first byte, as it passed, and the server's CPU time; sizes are
 those of the page as sent (gzip), and unpacked.
