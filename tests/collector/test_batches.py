@@ -41,6 +41,7 @@ from tests.collector.world import (
 from tests.worlds.build import http
 from tests.worlds.http_client import httpx
 from tests.worlds.memory_store import MemoryStore
+from tests.worlds.raw_request import answer_to
 
 STRANGER = Path(__file__).with_name("stranger.py")
 
@@ -375,10 +376,9 @@ async def test_no_address_is_logged_and_refusals_do_not_fill_the_log(
         for _ in range(50):
             await collector.send(headers, body[:-1])
             await collector.send(*good_request(key=OTHER_KEY, vantage="made-up"))
-        reader, writer = await _raw(collector)
-        writer.write(b"\x16\x03\x01 no HTTP at all\r\n\r\n")
-        assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
-        writer.close()
+        port = httpx.URL(collector.url).port or 0
+        answer = await answer_to(b"\x16\x03\x01 no HTTP at all\r\n\r\n", port)
+        assert answer.startswith(b"HTTP/1.1 400 ")
     written = caplog.text + "".join(capsys.readouterr())
     assert written.count("request refused") == 2
     assert written.count("khi-ptcl") == 1

@@ -17,6 +17,7 @@ from monitor.server.serve import ListenError
 from monitor.wire.answers import TIME
 from tests.collector.world import collecting, good_request, settings
 from tests.worlds.http_client import httpx
+from tests.worlds.raw_request import answer_to
 
 
 def write(made: trustme.LeafCert, folder: Path) -> tuple[str, str]:
@@ -154,17 +155,13 @@ async def test_a_connection_that_asks_nothing_is_closed() -> None:
 async def test_endless_headers_are_cut_off() -> None:
     """Headers that never end cost no more memory than a page of text."""
     async with collecting() as collector:
-        reader, writer = await _connect(collector.url)
-        writer.write(b"GET /agent/v1/time HTTP/1.1\r\n")
-        for number in range(400):
-            writer.write(b"x-%d: %s\r\n" % (number, b"y" * 100))
-        answer = await reader.read()
-        assert answer.startswith(b"HTTP/1.1 400 ")
-        writer.close()
-        long, other = await _connect(collector.url)
-        other.write(b"GET /%s HTTP/1.1\r\nhost: c\r\n\r\n" % (b"y" * 20_000))
-        assert (await long.read()).startswith(b"HTTP/1.1 400 ")
-        other.close()
+        port = httpx.URL(collector.url).port or 0
+        lines = b"".join(b"x-%d: %s\r\n" % (number, b"y" * 100) for number in range(400))
+        for request in (
+            b"GET /agent/v1/time HTTP/1.1\r\n" + lines,
+            b"GET /%s HTTP/1.1\r\nhost: c\r\n\r\n" % (b"y" * 20_000),
+        ):
+            assert (await answer_to(request, port)).startswith(b"HTTP/1.1 400 ")
 
 
 class Crowded(AgentConnection):

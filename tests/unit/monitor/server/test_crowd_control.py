@@ -26,6 +26,7 @@ from monitor.server.connection_limits import LimitedConnection
 from monitor.server.public_share import WAITING, PublicShare
 from tests.prometheus import world
 from tests.worlds.http_client import httpx
+from tests.worlds.raw_request import answer_to
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 GET = b"GET / HTTP/1.1\r\nHost: monitor\r\n\r\n"
@@ -189,13 +190,9 @@ async def test_an_answer_may_not_take_for_ever() -> None:
 async def test_requests_come_one_after_the_other() -> None:
     """The attack: a thousand requests in one packet. The connection is closed at the second."""
     async with serving() as port:
-        reader, writer = await connect(port)
-        writer.write(GET * 1000)
-        async with asyncio.timeout(10):
-            text = await reader.read()
+        text = await answer_to(GET * 1000, port)
         assert text.count(b"HTTP/1.1 200") <= 1
         assert b"HTTP/1.1 400" in text
-        writer.close()
 
 
 async def test_a_flood_of_one_connection_is_slowed() -> None:
