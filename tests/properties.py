@@ -10,6 +10,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 import hypothesis
@@ -27,7 +28,7 @@ Written by `make soak` (`pytest -m hypothesis --hypothesis-profile={PROFILE}`). 
 of the repository runs with {WHOLE:,} fresh examples and no time limit; CI repeats the same hundred
 or so. Fewer stand here where there are no more, or where only a share was asked for
 (`SHUTWATCH_SOAK_SHARE`); the reason stands beside the number. A test that runs again replaces its
-line. Seconds are those of a machine that does other work too.
+line, unless it ran fewer and found nothing. Seconds are those of a machine that does other work too.
 
 Every sentence about any world is read on the pages, in a report, messages, rows and metrics that
 are made straight from verdicts. Every surface, with a store, a server, commands and feeds, is read
@@ -95,8 +96,31 @@ class Written:
         """Write the lines, and keep those of tests that ran before."""
         if not self._rows or hasattr(session.config, "workerinput"):
             return
-        known = rows(DOCUMENT.read_text("utf-8")) if DOCUMENT.exists() else {}
-        DOCUMENT.write_text(document(known | self._rows), encoding="utf-8")
+        with DOCUMENT.open("r+", encoding="utf-8") as file:
+            flock(file, LOCK_EX)  # two runs may end at once
+            text = document(merged(rows(file.read()), self._rows))
+            file.seek(0)
+            file.truncate()
+            file.write(text)
+
+
+def merged(known: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    """The lines of before with those of this run: one that ran a share of the examples, and found
+    nothing, does not replace one that ran more."""
+    less = {
+        test
+        for test in known.keys() & new.keys()
+        if _passed(new[test]) < _passed(known[test]) and _clean(new[test]) and _clean(known[test])
+    }
+    return {**known, **{test: cells for test, cells in new.items() if test not in less}}
+
+
+def _passed(cells: str) -> int:
+    return int(cells.partition(" ")[0].replace(",", ""))
+
+
+def _clean(cells: str) -> bool:
+    return cells.endswith("none")
 
 
 def document(known: Mapping[str, str]) -> str:
@@ -105,9 +129,10 @@ def document(known: Mapping[str, str]) -> str:
 
 
 def _line(test: str, cells: str) -> str:
-    number, _, rest = cells.partition(" | ")
-    number = number.partition(" ")[0]
-    if int(number.replace(",", "")) < WHOLE:
+    rest = cells.partition(" | ")[2]
+    passed = _passed(cells)
+    number = f"{passed:,}"
+    if passed < WHOLE:
         why = next((why for part, why in _FEWER.items() if part in test), "a share was asked for")
         number = f"{number} ({why})"
     return f"| `{test}` | {number} | {rest} |\n"

@@ -26,8 +26,8 @@ PORT = 10100
 def wait_for(what: Callable[[], T], describe: str, seconds: float = 60.0) -> T:
     """Ask until the answer is true; AssertionError when it never is.
 
-    The pause between two questions is twice as long as an answer takes, so that waiting does not
-    slow down what is waited for.
+    The pause between two questions is several times as long as an answer takes, so that waiting
+    does not slow down what is waited for.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -37,7 +37,7 @@ def wait_for(what: Callable[[], T], describe: str, seconds: float = 60.0) -> T:
             return answer
         answered = time.monotonic()
         assert answered < deadline, f"waited {seconds:.0f} s for {describe}"
-        time.sleep(max(0.2, 2 * (answered - asked)))
+        time.sleep(max(0.2, min(6 * (answered - asked), 4.0)))
 
 
 class Scrape:

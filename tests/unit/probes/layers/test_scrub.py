@@ -183,8 +183,11 @@ def test_no_writing_of_our_ipv6_address_survives(own: str, text: tuple[str, str]
 
 @given(own_v4, around())
 def test_the_page_around_our_address_stays(own: str, text: tuple[str, str]) -> None:
-    """Only the address is removed, not the text next to it."""
+    """Only the address is removed, not the text next to it; numbers that are octets of it may be
+    part of it, as in `55, then 55.0.0.0`."""
     before, after = text
+    numbers = map(int, re.findall(r"\d+", before + after))
+    assume(not set(numbers) & set(packed(own)))
     scrubber = Scrubber([own])
     assume(not scrubber.finds(before) and not scrubber.finds(after))
     assert scrubber.text(f"{before}{own}{after}") == f"{before}{PLACEHOLDER}{after}"
