@@ -12,7 +12,7 @@ import pytest
 
 from storage.open_store import sql_store
 from tests import needs, properties
-from tests.worlds.postgresql import Cluster
+from tests.worlds.postgresql import Cluster, Emptied
 
 # The same cases on every CI run, so that a red one is a change's own; new ones are found elsewhere.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
@@ -170,9 +170,15 @@ def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def emptied(cluster: Cluster) -> Emptied:
+    """Databases with this version's tables."""
+    return Emptied(cluster, "empty")
+
+
 @pytest.fixture
-def database(cluster: Cluster) -> Iterator[str]:
+def database(emptied: Emptied) -> Iterator[str]:
     """The name of a database of this test's own, with this version's tables in it."""
-    name = cluster.new_database("empty")
+    name = emptied.take()
     yield name
-    cluster.drop_database(name)
+    emptied.give_back(name)

@@ -28,7 +28,8 @@ Written by `make soak` (`pytest -m hypothesis --hypothesis-profile={PROFILE}`). 
 of the repository runs with {WHOLE:,} fresh examples and no time limit; CI repeats the same hundred
 or so. Fewer stand here where there are no more, or where only a share was asked for
 (`SHUTWATCH_SOAK_SHARE`); the reason stands beside the number. A test that runs again replaces its
-line, unless it ran fewer and found nothing. Seconds are those of a machine that does other work too.
+line, unless it ran fewer and found nothing. Seconds are those of a machine that does other work
+too.
 
 Every sentence about any world is read on the pages, in a report, messages, rows and metrics that
 are made straight from verdicts. Every surface, with a store, a server, commands and feeds, is read

@@ -29,6 +29,7 @@ DURABLE = ("fsync=on", "full_page_writes=on")
 """Settings of one that syncs, as it does out there."""
 _WITH_STRATEGY = 150000
 _WAIT = 60.0
+_GONE = 1.0
 
 
 def programs() -> Path | None:
@@ -57,6 +58,86 @@ def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as found:
         port: int = found.getsockname()[1]
         return port
+
+
+_CATALOGS = (
+    *("pg_attribute", "pg_attrdef", "pg_constraint", "pg_index", "pg_trigger", "pg_proc"),
+    *("pg_type", "pg_namespace", "pg_extension", "pg_db_role_setting"),
+)
+_SHAPE = " UNION ALL ".join(
+    [
+        "SELECT count(*), 0 FROM pg_class",
+        *(f"SELECT count(*), max(xmin::text::bigint) FROM {name}" for name in _CATALOGS),  # noqa: S608
+    ]
+)
+"""Differs as soon as anything but rows has changed."""
+_OTHERS = (
+    "SELECT count(*) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+_SEQUENCES = "SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'"
+
+
+class Emptied:
+    """Databases made from one template, whose rows and partitions were removed again: to copy and
+    to drop one costs ten times as much as that."""
+
+    def __init__(self, cluster: "Cluster", template: str) -> None:
+        """The template may not change from now on."""
+        self._cluster = cluster
+        self._template = template
+        self._free: list[str] = []
+        with cluster.connect(template) as connection:
+            self._tables = {name: _rows(connection, name) for name in _tables(connection)}
+            self._shape = connection.execute(_SHAPE.encode()).fetchall()
+
+    def take(self) -> str:
+        """The name of a database like the template."""
+        return self._free.pop() if self._free else self._cluster.new_database(self._template)
+
+    def give_back(self, name: str) -> None:
+        """Empty it for the next, or drop it where more than that has changed."""
+        with self._cluster.connect(name) as connection:
+            like_new = _alone(connection) and self._empty(connection)
+        if like_new:
+            self._free.append(name)
+        else:
+            self._cluster.drop_database(name)
+
+    def _empty(self, connection: psycopg.Connection) -> bool:
+        """Whether it is like the template now."""
+        there = set(_tables(connection))
+        if not there >= self._tables.keys():
+            return False
+        added = there - self._tables.keys()
+        # Deletes even from tables that refuse it.
+        steps = ["SET session_replication_role = replica", *(f'DROP TABLE "{n}"' for n in added)]
+        steps += [f'DELETE FROM "{name}"' for name, rows in self._tables.items() if not rows]  # noqa: S608
+        connection.execute(";".join(steps).encode())
+        for (sequence,) in connection.execute(_SEQUENCES.encode()).fetchall():
+            connection.execute("SELECT setval(%s, 1, false)", [f'public."{sequence}"'])
+        return connection.execute(_SHAPE.encode()).fetchall() == self._shape and all(
+            _rows(connection, name) == rows for name, rows in self._tables.items() if rows
+        )
+
+
+def _tables(connection: psycopg.Connection) -> list[str]:
+    return [str(name) for (name,) in connection.execute(_TABLES.encode()).fetchall()]
+
+
+def _alone(connection: psycopg.Connection) -> bool:
+    """Whether nobody else is connected; who hung up just now is given a moment to be gone."""
+    end = time.monotonic() + _GONE
+    while connection.execute(_OTHERS.encode()).fetchall() != [(0,)]:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def _rows(connection: psycopg.Connection, table: str) -> list[tuple[object, ...]]:
+    return connection.execute(f'SELECT * FROM "{table}"'.encode()).fetchall()  # noqa: S608
 
 
 class Cluster:
@@ -159,9 +240,13 @@ class Cluster:
         """As in the setting `database`."""
         return f"postgresql://shutwatch@/{database}?host={self.folder}&port={self.port}"
 
+    def connect(self, database: str) -> psycopg.Connection:
+        """A connection that commits each statement by itself."""
+        return psycopg.connect(self.conninfo(database), autocommit=True)
+
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """What a statement gives, run by itself."""
-        with psycopg.connect(self.conninfo(database), autocommit=True) as connection:
+        with self.connect(database) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
