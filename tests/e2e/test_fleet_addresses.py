@@ -33,7 +33,12 @@ def lab() -> Iterator[Lab]:
         yield made
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(
+    params=[
+        pytest.param("sqlite", marks=pytest.mark.soak),
+        pytest.param("postgresql", marks=pytest.mark.postgres),
+    ]
+)
 def url(request: pytest.FixtureRequest, lab: Lab) -> str:
     """Of an empty database."""
     if request.param == "sqlite":

@@ -11,7 +11,7 @@ from tests.worlds.yaml_files import yaml_of
 
 FOLDER = Path(__file__).parents[2] / "dashboards" / "prometheus"
 RULES = FOLDER / "shutwatch.rules.yml"
-CASES = FOLDER / "shutwatch.rules.test.yml"
+CASES = (FOLDER / "shutwatch.rules.test.yml", FOLDER / "shutwatch.rules.hours.test.yml")
 RUNBOOKS = Path(__file__).parents[2] / "docs/runbooks"
 
 
@@ -29,11 +29,16 @@ def by_name(rule: dict[str, Any]) -> str:
     return str(rule.get("alert") or rule.get("record"))
 
 
+def groups() -> list[dict[str, Any]]:
+    """Every group of cases."""
+    return [group for file in CASES for group in yaml_of(file)["tests"]]
+
+
 def alert_cases(name: str) -> list[list[dict[str, Any]]]:
     """What each case of an alert expects."""
     return [
         case.get("exp_alerts", [])
-        for group in yaml_of(CASES)["tests"]
+        for group in groups()
         for case in group.get("alert_rule_test", [])
         if case["alertname"] == name
     ]
@@ -99,7 +104,7 @@ def test_promtool_accepts_the_rules() -> None:
 @pytest.mark.timeout(900)
 def test_every_case_of_the_rules_holds() -> None:
     """`promtool test rules` passes."""
-    done = promtool("test", "rules", CASES.name)
+    done = promtool("test", "rules", *(file.name for file in CASES))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -145,7 +150,7 @@ def test_every_recording_rule_is_computed_in_a_case(rule: dict[str, Any]) -> Non
     """For each recording rule there is a case that expects samples of it."""
     computed = [
         case["expr"]
-        for group in yaml_of(CASES)["tests"]
+        for group in groups()
         for case in group.get("promql_expr_test", [])
         if case["exp_samples"]
     ]

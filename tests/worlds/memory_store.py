@@ -13,6 +13,7 @@ from storage.sql.transactions import Session
 from storage.sqlite.memory import MemoryBackend
 from storage.url import MEMORY
 from storage.values.steady_clock import utc_now
+from tests.worlds.store_without_threads import AtOnce
 
 _COPYING = Lock()
 
@@ -37,14 +38,24 @@ class _KeptBackend(MemoryBackend):
 class MemoryStore(SqlStore):
     """An SQL store in memory. A test need not close it."""
 
-    def __init__(self, *, clock: Callable[[], datetime] = utc_now, page: int = 500) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        page: int = 500,
+        threads: bool = False,
+    ) -> None:
+        """With `threads` it works beside the event loop, as stores out there do; else at once."""
         super().__init__(_KeptBackend(), clock=clock, page=page, create=True)
+        self._threads = threads
 
     def _open(self) -> Session:
         # The template has the tables of this version, so there is nothing to migrate.
         self._backend.prepare(create=True)
         session = Session(self._backend)
         weakref.finalize(self, _release, session)
+        if not self._threads:
+            session.readers = session.writers = session.makers = AtOnce()
         return session
 
 

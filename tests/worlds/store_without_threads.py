@@ -11,8 +11,8 @@ from storage.sql.store import SqlStore
 R = TypeVar("R")
 
 
-class _AtOnce(ThreadPoolExecutor):
-    """Threads that are never started."""
+class AtOnce(ThreadPoolExecutor):
+    """Work for threads that are never started."""
 
     def submit(self, work: Callable[..., R], /, *arguments: Any, **named: Any) -> Future[R]:
         done = Future[R]()
@@ -27,5 +27,5 @@ def use_no_threads(store: SqlStore) -> None:
     """Let an open store work at once from now on, and the running loop with it. For the properties
     of single calls alone: everybody else waits meanwhile."""
     session = store._opened()
-    session.readers = session.writers = session.makers = threads = _AtOnce()
+    session.readers = session.writers = session.makers = threads = AtOnce()
     asyncio.get_running_loop().set_default_executor(threads)

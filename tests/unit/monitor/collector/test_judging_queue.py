@@ -99,7 +99,7 @@ class QueueWorld:
 
     def __init__(self, configured: Settings) -> None:
         self.clock = Clock()
-        self.store = Shelf(clock=self.clock)
+        self.store = Shelf(clock=self.clock, threads=True)
         self.kept = Kept(self.store)
         self.judge = ReceivedCycles(configured, self.store)
         self.queue = JudgingQueue(
