@@ -163,8 +163,7 @@ async def _make_tables(url: str) -> None:
 
 @pytest.fixture(scope="session")
 def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite database with this version's tables, to copy: to migrate takes a fifth of a
-    second."""
+    """An SQLite database with this version's tables, to copy."""
     path = tmp_path_factory.mktemp("empty") / "empty.db"
     asyncio.run(_make_tables(f"sqlite:///{path}"))
     return path

@@ -5,6 +5,7 @@
      ├─ batch_delivery ── batches from the spool go to a collector, as soon as one can be reached
      │   ├─ batch_body, boot_key ── a cycle becomes a batch, sealed to the collectors
      │   └─ collector_client ── one signed and sealed request to one collector, and its answer
+     │       └─ signed_answer ── the answer, with its signature
      ├─ ask_controls ── asks a collector for measurements of controls
      ├─ orders, reconfigure ── what collectors may change, within what the agent's host allows
      │   ├─ what_orders_may_change ── what is measured by an order

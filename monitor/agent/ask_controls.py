@@ -11,8 +11,9 @@ from datetime import timedelta
 
 import msgspec
 
-from monitor.agent.collector_client import CollectorClient, RefusedError, UnreachableError
+from monitor.agent.collector_client import CollectorClient, RefusedError
 from monitor.agent.collector_clock import AgentClock
+from monitor.agent.signed_answer import UnreachableError
 from monitor.analysis.judge.second_attempt import answered
 from monitor.logs import logger
 from monitor.wire.answers import CONTROLS, ControlAnswer, ControlRequest, ControlState

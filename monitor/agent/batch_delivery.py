@@ -21,12 +21,11 @@ from monitor.agent.collector_client import (
     CollectorClient,
     RefusedError,
     RevokedError,
-    Signed,
-    UnreachableError,
 )
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.limits_on_orders import Orders
 from monitor.agent.saved_state import ANCHOR, RECEIPT, TROUBLE, LastReceipt, Trouble, as_note
+from monitor.agent.signed_answer import Signed, UnreachableError
 from monitor.logs import logger
 from monitor.wire.answers import (
     BATCHES,

@@ -18,13 +18,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import uuid_utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.agent.collector_clock import AgentClock
+from monitor.agent.signed_answer import Signed, UnreachableError
 from monitor.config.settings import AgentSetup
 from monitor.keys.sealing import SealError
 from monitor.wire.answers import STATUS, TIME, Moment, Reason, Refusal
@@ -44,8 +45,6 @@ from monitor.wording.visible_text import visible
 from probes.layers.http import BROWSER
 from probes.sockets.http_client import httpx
 from storage.values.times import time_text
-
-T = TypeVar("T", bound=msgspec.Struct)
 
 SILENCE = 30.0
 """Seconds for which a collector may be silent while a request is under way."""
@@ -67,10 +66,6 @@ _GRACE = timedelta(days=1)
 """Tolerance on a certificate's dates, where they are only checked here."""
 
 
-class UnreachableError(Exception):
-    """No valid answer; the message says why, without an address."""
-
-
 class RefusedError(Exception):
     """A collector refused."""
 
@@ -87,21 +82,6 @@ class RefusedError(Exception):
 
 class RevokedError(RefusedError):
     """The agent's key was revoked, as the collectors' signature proves."""
-
-
-class Signed(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer whose signature by the collectors was checked."""
-
-    request: str
-    signature: str
-    body: bytes
-
-    def read(self, kind: type[T]) -> T:
-        """Its content. Raises UnreachableError."""
-        try:
-            return msgspec.json.decode(self.body, type=kind)
-        except msgspec.DecodeError as error:
-            raise UnreachableError("a signed answer that this version cannot read") from error
 
 
 class CollectorClient:

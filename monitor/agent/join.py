@@ -17,9 +17,9 @@ from monitor.agent.collector_client import (
     CollectorClient,
     RefusedError,
     RevokedError,
-    UnreachableError,
 )
 from monitor.agent.collector_clock import AgentClock, Machine, this_machine
+from monitor.agent.signed_answer import UnreachableError
 from monitor.agent.traces import CONFIG, KEY
 from monitor.config.catalog import shipped_catalog
 from monitor.config.load import load_config

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from monitor.agent.collector_client import Signed
+from monitor.agent.signed_answer import Signed
 from monitor.agent.what_orders_may_change import Allowed, Unused, choose
 from monitor.config.settings import Settings
 from monitor.logs import logger

@@ -4,9 +4,13 @@ Nobody judges what it measures any more, so every packet would be a risk without
 holds for one key: with a new one, which is enrolled anew, the agent works again.
 """
 
-from monitor.agent.collector_client import CollectorClient
+from typing import TYPE_CHECKING
+
 from monitor.agent.paths import AgentFiles
 from monitor.logs import logger
+
+if TYPE_CHECKING:  # commands that show the state load this module, and connect to nobody
+    from monitor.agent.collector_client import CollectorClient
 
 log = logger(__name__)
 
@@ -30,7 +34,7 @@ def is_revoked(files: AgentFiles, fingerprint: str) -> bool:
         return False
 
 
-async def end_when_revoked(client: CollectorClient, files: AgentFiles, fingerprint: str) -> None:
+async def end_when_revoked(client: "CollectorClient", files: AgentFiles, fingerprint: str) -> None:
     """Wait until a collector says that the key was revoked, note it for the next start, and raise
     RevokedKeyError."""
     await client.revoked.wait()

@@ -35,7 +35,6 @@ from monitor.cli.options import JsonOption, load_settings
 from monitor.config.load import find_config
 from monitor.config.settings import Settings
 from monitor.keys.keys import KeyFileError, fingerprint, grouped, load, public_text
-from monitor.keys.sealing import keys_fingerprint
 from monitor.logs import configure
 from storage.store import StorageError
 
@@ -64,8 +63,6 @@ def run(config: AgentConfig = None) -> None:
 
     settings, _ = _agent(config)
     configure(settings.log)
-    # Half of what this module would load; `status` is asked for often, on small machines.
-
     asyncio.run(run_agent(settings))
 
 
@@ -122,6 +119,8 @@ def accept(
 @app.command("key")
 def key(config: AgentConfig = None) -> None:
     """Print the agent's public key, and the fingerprints to compare with the operator."""
+    from monitor.keys.sealing import keys_fingerprint  # loads cryptography
+
     settings, paths = _agent(config)
     _print_key(paths.key)
     setup = settings.agent

@@ -11,16 +11,6 @@ from typing import Annotated
 
 import typer
 
-from monitor.agent.join import (
-    JoinError,
-    RefusedInvitationError,
-    enrol,
-    finish,
-    give_up,
-    own_key,
-    prepare,
-    terms,
-)
 from monitor.agent.paths import AgentFiles, files_of, usual_folder
 from monitor.agent.saved_state import LAST_CYCLE, RECEIPT, LastCycle, LastReceipt, recalled
 from monitor.agent.service import ServiceError, Systemd, install, obstacle, this_program
@@ -75,6 +65,8 @@ def join(
 
     Shows what you agree to, makes the key, enrols it, and starts the agent: as a service for root
     where systemd runs, here until you stop it everywhere else."""
+    from monitor.agent.join import terms  # loads what sends, as the other commands do not
+
     folder = (folder or usual_folder()).absolute()
     with exit_on(TokenError, code=BAD_USAGE):
         invitation = read_token(_given(token))
@@ -96,8 +88,6 @@ def join(
         typer.echo(f"To start it:\n  {command}")
     elif why := obstacle(systemd, folder, program):
         typer.echo(f"Not a service: {why}. It runs here until you stop it. Later:\n  {command}")
-        from monitor.agent.run_agent import run as run_agent
-
         said = threading.Thread(target=_say_first, args=(files, settings, began), daemon=True)
         said.start()
         configure(settings.log)
@@ -127,6 +117,16 @@ def _given(token: str) -> str:
 
 def _enrolled(folder: Path, token: Token, proxy: str) -> Settings:
     """The settings of the agent, whose key is enrolled now. Exits where that fails."""
+    from monitor.agent.join import (
+        JoinError,
+        RefusedInvitationError,
+        enrol,
+        finish,
+        give_up,
+        own_key,
+        prepare,
+    )
+
     wrong = exit_on(ConfigError, KeyFileError, RefusedInvitationError, code=BAD_USAGE)
     with exit_on(JoinError, OSError), wrong:
         try:

@@ -1,10 +1,9 @@
 """`shutwatch audit`: what people did, on the page and by commands."""
 
 import typer
-from rich.markup import escape
 
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import minute, plain_console, print_json, table
+from monitor.cli.output import escape, minute, plain_console, print_json, table
 from monitor.cli.selection import Since, Until, moment_of
 from monitor.cli.store_options import with_store
 from monitor.wording.acts import COMMAND_LINE

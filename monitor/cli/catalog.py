@@ -4,19 +4,17 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from monitor.analysis.catalog_truth import Finding, Truth
+from monitor.cli.bars import progress
 from monitor.cli.exits import OUR_FAULT, bad_usage
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import listing_console, print_json, table
+from monitor.cli.output import escape, listing_console, print_json, table
 from monitor.config.catalog import shipped_catalog
 from monitor.config.load import find_config
 from monitor.config.settings import Settings
@@ -26,6 +24,10 @@ from probes.catalog.endpoint_kinds import EndpointKind
 from probes.target import Target
 from probes.vantage import VantageRole
 from storage.values.steady_clock import utc_now
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 _WRONG = (Truth.REFUSED, Truth.DEAD)
 
@@ -91,10 +93,12 @@ def verify(config: ConfigOption = None, json: JsonOption = False) -> None:
 async def _verify(settings: Settings, vantages: list[str]) -> list[tuple[Target, Finding]]:
     # What measures takes longer to import than a listing takes.
     from monitor.measuring.probers import Probers
-    from monitor.measuring.verify_catalog import verify_catalog
+    from monitor.measuring.verify_catalog import targets_of, verify_catalog
 
+    endpoints = sum(1 for _ in targets_of(settings.catalog))
     async with Probers(settings, now=utc_now) as probers:
-        return await verify_catalog(probers, settings.catalog, vantages)
+        with progress("testing", endpoints) as bar:
+            return await verify_catalog(probers, settings.catalog, vantages, bar.advance)
 
 
 def _print_findings(found: list[tuple[Target, Finding]]) -> None:
@@ -152,7 +156,7 @@ def _endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
     return {"endpoint": endpoint.id, **msgspec.to_builtins(endpoint)}
 
 
-def _print_platform(console: Console, platform: Platform) -> None:
+def _print_platform(console: "Console", platform: Platform) -> None:
     """One heading and one table; a line for each endpoint, ports of one host together."""
     named = "" if platform.default else ", measured only when named"
     console.print(
@@ -225,7 +229,7 @@ def _mark(endpoint: Endpoint) -> str:
     return f"[dim]  {' '.join(marks)}[/dim]" if marks else ""
 
 
-def _print_references(console: Console, references: tuple[Reference, ...]) -> None:
+def _print_references(console: "Console", references: tuple[Reference, ...]) -> None:
     console.print("[bold]References[/bold]  of the vantage's own health")
     table = _table(needs=False)
     shown = ("", "")
@@ -243,9 +247,11 @@ def _print_references(console: Console, references: tuple[Reference, ...]) -> No
     console.print(table)
 
 
-def _table(*, needs: bool = True) -> Table:
+def _table(*, needs: bool = True) -> "Table":
     """A table without lines; its column widths are the same for every platform. References have no
     needs."""
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1, 0, 0))
     for name, width in (("function", 13), ("core", 4), *((("works with", 9),) if needs else ())):
         table.add_column(name, min_width=width, overflow="fold")

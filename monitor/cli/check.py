@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.config_summary import print_summary
 from monitor.cli.exits import FOUND
 from monitor.cli.findings_lines import json_line
 from monitor.cli.options import JsonOption, load_settings
@@ -35,6 +34,8 @@ def check(
     if json:
         print_json(json_line("settings", one) for one in found)
     else:
+        from monitor.cli.config_summary import print_summary  # loads rich
+
         print_summary(settings, found)
     if found and strict:
         raise typer.Exit(FOUND)

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 import typer
 
-from monitor.app.run_until_stopped import run_until_stopped
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.config.catalog import load_catalog, shipped_catalog
@@ -17,10 +16,9 @@ from monitor.config.country_code import country_code
 from monitor.config.settings import ThrottlingSettings
 from monitor.config.toml_problem import ConfigError
 from monitor.control.admitted import Place, admitted
-from monitor.control.exit_server import ExitServer, Limits
-from monitor.control.identity import identity, lines, way_out
+from monitor.control.limits import Limits
 from monitor.logs import LogSettings, configure
-from monitor.server.serve import REASONS
+from monitor.wording.listening import REASONS
 from probes.catalog.endpoint_text import split_host_port
 
 _PORT, _HTTPS = 1080, 443
@@ -83,6 +81,11 @@ def serve(
 ) -> None:
     """Carry a control's tests to what the catalogue lists, and to nothing else; print the lines for
     the monitor's configuration."""
+    # What help does without is imported here.
+    from monitor.app.run_until_stopped import run_until_stopped
+    from monitor.control.exit_server import ExitServer
+    from monitor.control.identity import identity, lines, way_out
+
     with exit_on(ValueError, code=BAD_USAGE, prefix=f"--country {country!r}: "):
         code = country_code(country)
     with exit_on(ValueError, code=BAD_USAGE, prefix=f"--listen {listen!r}: "):

@@ -9,37 +9,28 @@ from contextlib import contextmanager
 from datetime import timedelta
 from math import isinf
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from monitor.cli.bars import progress
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import print_json, progress_bar
+from monitor.cli.output import print_json
 from monitor.cli.store_options import with_store
 from monitor.config.environ import expander
 from monitor.config.settings import Settings
-from monitor.wire.proof import fault_of
 from monitor.wording.visible_text import visible
 from storage import url as database_url
-from storage.archive.place import PlaceError
-from storage.open_store import place_of, table_versions
-from storage.sql.migrate import Step, steps_after
-from storage.sqlite.backend import migrate_file
-from storage.sqlite.backup import (
-    BackupError,
-    Copied,
-    DamagedError,
-    backup,
-    check,
-    copy_as_it_is,
-    restore,
-)
 from storage.store import StorageError, Store
 from storage.values.prunable import ARCHIVED_TABLES
 from storage.values.steady_clock import utc_now
+
+# What works on a database loads SQLAlchemy, which help and a mistyped command do without.
+if TYPE_CHECKING:
+    from storage.sql.migrate import Step
+    from storage.sqlite.backup import Copied
 
 DAMAGED = 3
 """Exit code for a database, or a copy, that is damaged."""
@@ -52,6 +43,8 @@ app = command_group("Back up, restore, check, upgrade or move the database.")
 @contextmanager
 def _exits() -> Iterator[None]:
     """Exits with the code of what the database, or a copy of it, is found to be."""
+    from storage.sqlite.backup import BackupError, DamagedError
+
     with (
         exit_on(StorageError, OSError),
         exit_on(BackupError, code=BAD_USAGE),
@@ -70,15 +63,11 @@ def make(
     config: ConfigOption = None,
 ) -> None:
     """Copy the database to a file, even while shutwatch runs, and check the copy."""
+    from storage.sqlite.backup import backup
+
     database = _file(config)
-    with progress_bar(TextColumn("copying"), BarColumn(), TimeElapsedColumn()) as progress:
-        task = progress.add_task("copying", total=None)
-        made = backup(
-            database,
-            file,
-            overwrite=force,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
+    with progress("copying, in pages") as bar:
+        made = backup(database, file, overwrite=force, progress=bar.update)
     typer.echo(f"{file}: {_content(made)}, checked")
 
 
@@ -89,8 +78,12 @@ def put_back(
     config: ConfigOption = None,
 ) -> None:
     """Replace the database by a backup; the old file is kept next to it."""
+    from storage.sqlite.backend import migrate_file
+    from storage.sqlite.backup import restore
+
     database = _file(config)
-    done = restore(file, database, migrate_file)
+    with progress("restoring"):
+        done = restore(file, database, migrate_file)
     typer.echo(f"{database}: {_content(done.content)}, restored from {file}")
     if done.aside is not None:
         typer.echo(f"The database before is kept as {done.aside}")
@@ -118,9 +111,10 @@ def examine(
         raise bad_usage(f"{file} is a folder: name the file in it")
     url = f"sqlite:///{file}" if file is not None else _database(config)
     name = str(file) if file is not None else _named(url)
-    problems = _problems(url)
-    if file is None and not problems:
-        problems = _problems_of_archive(load_settings(config))
+    with progress("checking"):
+        problems = _problems(url)
+        if file is None and not problems:
+            problems = _problems_of_archive(load_settings(config))
     if json:
         print_json({"database": name, "problem": visible(problem)} for problem in problems)
     else:
@@ -161,11 +155,14 @@ def upgrade(
     async def upgraded(_: Store) -> None:
         """Opening the store does it."""
 
-    with_store(load_settings(config), upgraded, create=True)
+    with_store(load_settings(config), upgraded, create=True, doing="upgrading")
     typer.echo(f"{_named(url)}: has the tables of this version")
 
 
 def _say_what_upgrading_does(url: str, *, on_copy: bool, json: bool) -> None:
+    from storage.open_store import table_versions
+    from storage.sql.migrate import steps_after
+
     if on_copy and database_url.is_postgresql(url):
         raise bad_usage("--on-copy copies an SQLite file: of PostgreSQL, restore a dump elsewhere")
     found, newest = table_versions(url)
@@ -192,7 +189,7 @@ def _say_what_upgrading_does(url: str, *, on_copy: bool, json: bool) -> None:
         raise typer.Exit(TO_DO)
 
 
-def _told(name: str, found: str | None, newest: str, steps: Sequence[Step]) -> Iterator[str]:
+def _told(name: str, found: str | None, newest: str, steps: Sequence["Step"]) -> Iterator[str]:
     if not steps:
         yield f"{name}: has the tables of this version ({newest}); nothing to do"
         return
@@ -207,11 +204,17 @@ def _told(name: str, found: str | None, newest: str, steps: Sequence[Step]) -> I
 
 def _tried_on_copy(file: str) -> float:
     """Seconds that the upgrade of a copy beside the file takes. The copy is removed."""
-    with tempfile.TemporaryDirectory(
-        prefix=".upgrade-", dir=Path(file).absolute().parent
-    ) as folder:
+    from storage.sqlite.backend import migrate_file
+    from storage.sqlite.backup import copy_as_it_is
+
+    beside = Path(file).absolute().parent
+    with (
+        tempfile.TemporaryDirectory(prefix=".upgrade-", dir=beside) as folder,
+        progress("copying, in pages") as bar,
+    ):
         copy = Path(folder) / "copy.db"
-        copy_as_it_is(file, copy)
+        copy_as_it_is(file, copy, bar.update)
+        bar.update(what="upgrading the copy")
         began = time.monotonic()
         migrate_file(str(copy))
         return time.monotonic() - began
@@ -238,15 +241,14 @@ def move_to_archive(
     if isinf(seconds):
         raise bad_usage('retention.raw is "forever": say what to move with --older-than')
     before = utc_now() - timedelta(seconds=seconds)
-    with progress_bar(TextColumn("moving {task.description}"), TimeElapsedColumn()) as progress:
-        task = progress.add_task("", total=None)
+    with progress("moving") as bar:
 
         async def move(store: Store) -> dict[str, int]:
             moved: dict[str, int] = {}
             for what in ARCHIVED_TABLES:
                 async for rows in store.prune(what, before):
                     moved[what] = moved.get(what, 0) + rows
-                    progress.update(task, description=f"{what}: {moved[what]:,} rows")
+                    bar.update(moved[what], what=f"moving rows of {what}")
             return moved
 
         moved = with_store(settings, move)
@@ -275,27 +277,17 @@ def copy_all(
     ],
 ) -> None:
     """Copy an SQLite file into PostgreSQL; run again to continue an interrupted copy."""
-    # Imports PostgreSQL's driver, which no other command here needs.
     from storage.postgresql.backend import PostgresqlBackend
     from storage.sqlite.copying import copy
 
     url = _target(target)
     if not source.is_file():
         raise bad_usage(f"there is no file {source}: name the SQLite file to copy")
-    columns = (
-        TextColumn("copying {task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} rows"),
-        TimeRemainingColumn(),
-    )
-    with progress_bar(*columns) as progress:
-        task = progress.add_task("", total=None)
+    with progress("copying rows") as bar:
         done = copy(
             str(source),
             PostgresqlBackend(url),
-            lambda table, rows, of: progress.update(
-                task, description=table, completed=rows, total=of
-            ),
+            lambda table, rows, of: bar.update(rows, of, f"copying rows of {table}"),
         )
     typer.echo(
         f"{_named(url)}: all {done.rows:,} rows of {source} are there, counted; among them "
@@ -304,7 +296,11 @@ def copy_all(
 
 
 def _problems(url: str) -> list[str]:
+    from monitor.wire.proof import fault_of
+
     if not database_url.is_postgresql(url):
+        from storage.sqlite.backup import check
+
         return check(database_url.file_of(url), fault_of)
     from storage.postgresql.integrity import check_postgresql  # imports PostgreSQL's driver
 
@@ -315,7 +311,10 @@ def _problems_of_archive(settings: Settings) -> list[str]:
     if not settings.archive.shown:
         return []
     # Loads DuckDB, which only those who have an archive need.
+    from monitor.wire.proof import fault_of
     from storage.archive.archive_check import archive_problems
+    from storage.archive.place import PlaceError
+    from storage.open_store import place_of
 
     keys = with_store(settings, lambda store: store.enrolments())
     with exit_on(PlaceError):
@@ -358,6 +357,6 @@ def _file(config: Path | None) -> str:
     return database_url.file_of(url)
 
 
-def _content(content: Copied) -> str:
+def _content(content: "Copied") -> str:
     megabytes = content.size / 1e6
     return f"{megabytes:.1f} MB, {content.measurements:,} measurements, {content.events:,} events"

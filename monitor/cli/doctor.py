@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
+from monitor.cli.bars import progress
 from monitor.cli.exits import FOUND
 from monitor.cli.findings_lines import json_line
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import plain_console, print_json, progress_bar
+from monitor.cli.output import escape, plain_console, print_json
 from monitor.config.settings import Settings
 from monitor.logs import LogSettings, configure
 from monitor.wording.findings import Level, finding_sentences
@@ -64,9 +62,7 @@ async def examined(
     from monitor.doctor.trial import Trial
     from monitor.measuring.probers import Probers
 
-    columns = (TextColumn("trying everything"), BarColumn(), TimeElapsedColumn())
-    with progress_bar(*columns) as progress:
-        task = progress.add_task("", total=len(CHECKS))
+    with progress("trying everything", len(CHECKS)) as bar:
         async with Probers(settings, now=utc_now) as probers:
             trial = Trial(
                 settings=settings,
@@ -75,11 +71,13 @@ async def examined(
                 send=send,
                 prometheus=prometheus,
             )
-            return await examine(trial, lambda: progress.advance(task))
+            return await examine(trial, bar.advance)
 
 
 def print_checked(checked: Sequence["Checked"]) -> None:
     """A line for each, and below what does not work the remedy."""
+    from rich.table import Table
+
     words = words_in()
     shown = Table.grid(padding=(0, 2))
     for one in checked:

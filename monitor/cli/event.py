@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.markup import escape
 
 from monitor.acting import reviewing
 from monitor.acting.acts import COMMAND_LINE, ActError
@@ -16,7 +15,7 @@ from monitor.cli.coverage import coverage_in_words
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import listing_console, minute, print_json, print_lines, table
+from monitor.cli.output import escape, listing_console, minute, print_json, print_lines, table
 from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import with_store
 from monitor.config.filters import Filters

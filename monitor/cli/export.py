@@ -9,6 +9,7 @@ from typing import Annotated, BinaryIO, Protocol
 import typer
 from msgspec.structs import replace
 
+from monitor.cli.bars import progress
 from monitor.cli.coverage import coverage_in_words
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
@@ -274,7 +275,7 @@ def package(
         return await write_folder(store, selection, wanted, folder)
 
     with exit_on(OSError), exit_on(FileExistsError, code=BAD_USAGE):
-        counts = with_store(settings, write)
+        counts = with_store(settings, write, doing="exporting")
     for kind, rows in counts.items():
         _report(rows, kind.value)
         if not rows:
@@ -337,5 +338,5 @@ def _export(
         async with opened(settings.database, settings.archive) as store:
             return await write(store, out)
 
-    with opened_file(output) as out:
+    with opened_file(output) as out, progress("exporting", results=out):
         return asyncio.run(run(out))

@@ -11,9 +11,7 @@ from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import print_json
 from monitor.cli.store_options import with_store
 from monitor.config.settings import Settings, SourceSettings
-from monitor.following.follow_globalping import GlobalpingFollower, NothingToAskError
 from monitor.sources.fault import SourceFault
-from monitor.sources.globalping_client import GlobalpingClient
 from monitor.sources.terms import TERMS, SourceKind
 from monitor.sources.witnesses import grade_of_probes
 from monitor.wording.sources import tests, witness_in_message
@@ -31,7 +29,6 @@ def group() -> None:
 
 
 @app.command()
-@exit_on(NothingToAskError, code=BAD_USAGE)
 @exit_on(SourceFault)
 def ask(
     country: Annotated[str, typer.Option(help="A country of the [[source]], as PK.")],
@@ -58,7 +55,10 @@ def ask(
         )
     typer.echo(f"shutwatch: {TERMS[SourceKind.GLOBALPING].caution}", err=True)
     rows = with_store(
-        settings, lambda store: _asked(store, settings, source, country, platform), create=True
+        settings,
+        lambda store: _asked(store, settings, source, country, platform),
+        create=True,
+        doing="asking Globalping",
     )
     if json:
         print_json(rows)
@@ -70,11 +70,16 @@ def ask(
 async def _asked(
     store: CollectorStore, settings: Settings, source: SourceSettings, country: str, platform: str
 ) -> list[SourcedRow]:
+    # What asks is imported here, which help does without.
+    from monitor.following.follow_globalping import GlobalpingFollower, NothingToAskError
+    from monitor.sources.globalping_client import GlobalpingClient
+
     client = GlobalpingClient(source.api, token=source.token)
     follower = GlobalpingFollower(source, settings, store, client, now=utc_now)
     await follower.restore()
     try:
-        return await follower.ask_now(country, platform)
+        with exit_on(NothingToAskError, code=BAD_USAGE):
+            return await follower.ask_now(country, platform)
     finally:
         await follower.close()
 

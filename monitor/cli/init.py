@@ -22,7 +22,6 @@ from monitor.config.settings import Settings
 from monitor.config.toml_problem import ConfigError
 from monitor.config.typed_command import typed_command
 from monitor.keys.passwords import new_user
-from monitor.keys.self_signed import is_for, self_signed
 from monitor.logs import LogSettings, configure
 from monitor.measuring.weaknesses import untold, weaknesses
 from monitor.setup.answers import LINE_FORM, Answers, Line, config_text, line_of
@@ -205,6 +204,8 @@ def _written(path: Path, answers: Answers, name: str, password: str, *, force: b
             made.append(users)
             answers = msgspec.structs.replace(answers, users=users.name)
         if answers.agents_at is not None:
+            from monitor.keys.self_signed import self_signed  # loads cryptography
+
             certificate = path.with_name(f"{path.stem}-collector.pem")
             if not certificate.exists():
                 _write(certificate, self_signed(utc_now(), answers.agents_at[0]).decode())
@@ -233,6 +234,8 @@ def _written(path: Path, answers: Answers, name: str, password: str, *, force: b
 def _check_certificate(file: Path, host: str) -> None:
     """Exit where a certificate that was there before is another host's. It is never replaced:
     agents trust it."""
+    from monitor.keys.self_signed import is_for
+
     with exit_on(ValueError, code=BAD_USAGE, prefix=f"{file}: "):
         if not is_for(file.read_bytes(), host):
             raise bad_usage(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 import typer
@@ -13,9 +13,11 @@ from monitor.keys.passwords import new_user
 from monitor.notify.apprise_service import NotInstalledError, fault_of
 from monitor.setup.answers import Answers, Line, as_number
 from monitor.setup.local_lines import LocalLine, local_lines
-from monitor.setup.located_lines import Located, located
 from monitor.wording.words import words_in
 from probes.vantage import VantageRole
+
+if TYPE_CHECKING:
+    from monitor.setup.located_lines import Located
 
 T = TypeVar("T")
 _CHEAP = 1
@@ -61,6 +63,9 @@ def _until(question: str, read: Callable[[str], T], default: str | None = None) 
 
 def _local(known: Answers, country: str, place: str) -> Iterator[Line]:
     """Lines of this machine, where it is in that country."""
+    # What measures is imported where lines are asked: options name theirs.
+    from monitor.setup.located_lines import located
+
     lines = local_lines()
     if not lines:
         return
@@ -74,7 +79,7 @@ def _local(known: Answers, country: str, place: str) -> Iterator[Line]:
             yield _described(country, line, place_of)
 
 
-def _described(country: str, line: LocalLine, known: Located) -> Line:
+def _described(country: str, line: LocalLine, known: "Located") -> Line:
     asn = _until(
         f"AS number of the network behind {line.device}, 0 when not known",
         as_number,

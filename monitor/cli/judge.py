@@ -1,20 +1,20 @@
 """`shutwatch judge ooni`: judge measurements that OONI's probes took, by shutwatch's rules."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.markup import escape
-from rich.padding import Padding
 
 from monitor.analysis.verdict import State
+from monitor.cli.bars import Bar, progress
 from monitor.cli.exits import BAD_USAGE, bad_usage, bounded
 from monitor.cli.lazy_group import command_group
 from monitor.cli.once import json_lines
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import plain_console, print_json
+from monitor.cli.output import escape, plain_console, print_json
 from monitor.config.catalog import shipped_catalog
 from monitor.config.settings import Settings
 from monitor.judging.from_ooni import judge_imported
@@ -60,11 +60,12 @@ def ooni(
     """Judge OONI's raw measurements by the same rules as live ones. Stores nothing."""
     settings = load_settings(config)
     problems = _Problems()
-    judged = _judge(files, settings, problems)
-    if json:
-        print_json(_json_lines(judged))
-    else:
-        _print_blocks(judged)
+    with progress("judging", len(files), results=sys.stdout) as bar:
+        judged = _judge(files, settings, problems, bar)
+        if json:
+            print_json(_json_lines(judged))
+        else:
+            _print_blocks(judged)
     if problems.unreadable:
         raise typer.Exit(BAD_USAGE)
     if not problems.judged:
@@ -84,7 +85,9 @@ class _Problems(msgspec.Struct):
             typer.echo(f"shutwatch: {source}: {bounded(str(error))}", err=True)
 
 
-def _judge(files: list[Path], settings: Settings, problems: _Problems) -> Iterator[Judged]:
+def _judge(
+    files: list[Path], settings: Settings, problems: _Problems, bar: Bar
+) -> Iterator[Judged]:
     catalog = _whole_catalog(settings)
     bogons = BogonList(settings.probe.bogon_allow)
     for path in files:
@@ -97,6 +100,7 @@ def _judge(files: list[Path], settings: Settings, problems: _Problems) -> Iterat
         except (OoniError, OSError) as error:
             problems.unreadable += 1
             problems.warn(str(path), error)
+        bar.advance()
 
 
 def _judge_one(
@@ -138,6 +142,8 @@ def _json_lines(judged: Iterator[Judged]) -> Iterator[dict[str, Any]]:
 
 def _print_blocks(judged: Iterator[Judged]) -> None:
     """For each measurement: its source, then the verdicts, then their reasons."""
+    from rich.padding import Padding
+
     console = plain_console()
     for one in judged:
         vantage = one.imported.vantage

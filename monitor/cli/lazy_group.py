@@ -63,15 +63,7 @@ class _Loaded(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in self._helps:
             raise KeyError(name)
-        try:
-            module = import_module(f"monitor.cli.{name}")
-        except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] in _OURS:
-                raise
-            raise bad_usage(
-                f"`shutwatch {name}` needs {error.name}: this is an agent's installation, which "
-                "leaves it out; install shutwatch whole where you need more than `shutwatch agent`"
-            ) from error
+        module = import_module(f"monitor.cli.{name}")
         app = getattr(module, "app", None)
         if app is None:
             app = command_group()
@@ -94,6 +86,14 @@ def lazy_group(helps: Mapping[str, str]) -> type[TyperGroup]:
             """A command's own parameters are read here, too."""
             try:
                 return super().invoke(ctx)
+            except ModuleNotFoundError as error:
+                if (error.name or "").partition(".")[0] in _OURS:
+                    raise
+                raise bad_usage(
+                    f"`shutwatch {ctx.invoked_subcommand}` needs {error.name}: this is an agent's "
+                    "installation, which leaves it out; install shutwatch whole where you need "
+                    "more than `shutwatch agent`"
+                ) from error
             except TyperException as error:
                 for said, plainer in _PLAINER.items():
                     error.message = error.message.replace(said, plainer)

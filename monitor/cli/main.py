@@ -1,5 +1,6 @@
 """The command line, `shutwatch …`: the table of its commands, and the entry point."""
 
+import gc
 import signal
 import sys
 from contextlib import suppress
@@ -13,6 +14,7 @@ import typer  # noqa: E402
 
 from monitor import __version__  # noqa: E402
 from monitor.cli.lazy_group import lazy_group  # noqa: E402
+from monitor.cli.typed_values import leave_pydantic_out  # noqa: E402
 
 COMMANDS = {
     "run": "Measure, judge and store, and serve the page and metrics until stopped.",
@@ -50,10 +52,15 @@ COMMANDS = {
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
+_OBJECTS = 20_000
+"""Objects made and not dropped until Python searches for garbage. By default it does so after 700,
+and searches what was imported, which is none, again and again: for a tenth of a start."""
+
 # httpx's own command line, which it imports where rich and click are installed.
 _NEVER = ("httpx._main",)
-# An agent runs where memory is short: typer and structlog import rich to paint on a terminal.
+# What runs for good paints nothing, but structlog would import rich for it.
 _PAINTING = ("rich",)
+_SERVICES = {"agent", "run", "collector", "control"}
 
 
 def _version(wanted: bool) -> None:
@@ -79,6 +86,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.callback()(_root)
+leave_pydantic_out()
 with suppress(ValueError):
     signal.signal(signal.SIGINT, _interrupted)
 
@@ -86,8 +94,9 @@ with suppress(ValueError):
 def main() -> None:
     """Entry point of the `shutwatch` command."""
     with suppress(KeyboardInterrupt):  # before a command could take it
-        left_out = _NEVER + (_PAINTING if sys.argv[1:2] == ["agent"] else ())
+        left_out = _NEVER + (_PAINTING if _SERVICES.intersection(sys.argv[1:2]) else ())
         # None makes an import of them fail, as if they were not installed.
         sys.modules.update(dict.fromkeys(left_out))  # type: ignore[arg-type]
+        gc.set_threshold(_OBJECTS, *gc.get_threshold()[1:])
         app()
     sys.exit(INTERRUPTED)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
+from monitor.cli.bars import progress
 from monitor.cli.exits import bad_usage
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import listing_console, print_json, table
+from monitor.cli.output import escape, listing_console, print_json, table
 from monitor.cli.store_options import with_store
 from monitor.notify.apprise_service import AppriseService
 from monitor.notify.settings import NotifySettings, Route
@@ -38,7 +38,8 @@ def send_test(
     """Send a test message to every address; exit code 3 when one fails."""
     settings = load_settings(config).notify
     routes = _chosen(settings, route)
-    answers = asyncio.run(try_all(AppriseService(), routes, settings.timeout, utc_now()))
+    with progress("sending"):
+        answers = asyncio.run(try_all(AppriseService(), routes, settings.timeout, utc_now()))
     if json:
         print_json({"route": name, "target": to, "reason": why} for name, to, why in answers)
     for name, target, reason in () if json else answers:

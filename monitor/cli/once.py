@@ -2,19 +2,16 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from monitor.analysis.transfer_verdict import Spread, TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState
-from monitor.app.cycle_job import measure_and_judge
-from monitor.app.cycle_runners import cycle_runner
+from monitor.cli.bars import Bar, progress_bars
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import listing_console, print_json, progress_bar, table
+from monitor.cli.output import escape, listing_console, print_json, table
 from monitor.config.settings import Settings
 from monitor.logs import LogSettings, configure
 from monitor.wording.events import extent
@@ -26,6 +23,9 @@ from monitor.wording.states import STATE_STYLES, STATES
 from monitor.wording.vantage_health import VANTAGE_STATES, notes
 from monitor.wording.words import words_in
 from storage.values.cycle import Cycle
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def once(
@@ -57,20 +57,23 @@ async def measure_once(
 
     `transfers` measures the speed of every platform too; `quic` tests over HTTP/3 too.
     """
-    progress = progress_bar()
-    tasks: dict[str, Any] = {}
+    # What measures is imported here, which help and other people's measurements do without.
+    from monitor.app.cycle_job import measure_and_judge
+    from monitor.app.cycle_runners import cycle_runner
+
+    bars: dict[str, Bar] = {}
     async with cycle_runner(
         settings,
-        on_endpoint=lambda vantage: progress.advance(tasks[vantage]),
+        on_endpoint=lambda vantage: bars[vantage].advance(),
         force_transfers=transfers,
         force_quic=quic,
         force_hellos=True,
     ) as runner:
-        with progress:
+        with progress_bars() as shown:
             for vantage in settings.vantages:
                 total = runner.endpoints_per_cycle(vantage.id)
                 if total:
-                    tasks[vantage.id] = progress.add_task(vantage.id, total=total)
+                    bars[vantage.id] = shown.bar(vantage.id, total)
             cycles = (measure_and_judge(runner, vantage.id) for vantage in settings.vantages)
             return list(await asyncio.gather(*cycles))
 
@@ -148,7 +151,7 @@ def _spread(spread: Spread, digits: int | None = None) -> dict[str, float]:
     return {name: round(value, digits) for name, value in fields.items()}
 
 
-def print_cycles(settings: Settings, cycles: list[Cycle], console: Console) -> None:
+def print_cycles(settings: Settings, cycles: list[Cycle], console: "Console") -> None:
     """The verdicts of each vantage, as tables for people."""
     words = words_in()
     titles = {platform.name: platform.title for platform in settings.catalog.platforms}

@@ -1,4 +1,7 @@
-"""What commands print with: tables, JSON lines, progress."""
+"""What commands print with: tables and JSON lines.
+
+rich is imported when something is painted: help, JSON and files do without.
+"""
 
 import io
 import sys
@@ -6,28 +9,38 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from monitor.export.output_file import written_file
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 STANDARD_OUTPUT = Path("-")
 _ANY_WIDTH = 500
 """Columns of a table that nobody looks at."""
 
 
-def plain_console() -> Console:
+def escape(text: str) -> str:
+    """`text` as a table shows it, whatever it holds: none of it is markup."""
+    from rich.markup import escape as escaped
+
+    return escaped(text)
+
+
+def plain_console() -> "Console":
     """Standard output; characters its encoding lacks are replaced instead of ending the command."""
+    from rich.console import Console
+
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     return Console(highlight=False)
 
 
-def listing_console() -> Console:
+def listing_console() -> "Console":
     """As `plain_console`, for tables with ids and addresses: what reads them from a file or a pipe
     has no width, so none is folded or cut there."""
     console = plain_console()
@@ -76,8 +89,10 @@ def minute(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}Z"
 
 
-def table(*columns: str, title: str | None = None, header_style: str = "bold") -> Table:
+def table(*columns: str, title: str | None = None, header_style: str = "bold") -> "Table":
     """A table without lines whose columns fold."""
+    from rich.table import Table
+
     made = Table(
         title=title,
         title_justify="left",
@@ -89,18 +104,3 @@ def table(*columns: str, title: str | None = None, header_style: str = "bold") -
     for column in columns:
         made.add_column(column, overflow="fold")
     return made
-
-
-def progress_bar(*columns: Any) -> Progress:
-    """Progress on standard error, gone when done; none in a file or pipe.
-
-    Default columns: description, bar, m/n, time.
-    """
-    shown = columns or (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    console = Console(stderr=True)
-    return Progress(*shown, console=console, transient=True, disable=not console.is_terminal)

@@ -1,18 +1,16 @@
 """`shutwatch probe`: test endpoints once and show every layer."""
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
+from monitor.cli.bars import progress
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import listing_console, print_json, table
+from monitor.cli.output import escape, listing_console, print_json, table
 from monitor.config.settings import Settings
 from monitor.logs import LogSettings, configure
-from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Catalog, Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.endpoint_text import parse_endpoint
@@ -32,6 +30,9 @@ from probes.measurement import (
 )
 from probes.target import Target
 from storage.values.steady_clock import utc_now
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _MILLI = 1000.0
 
@@ -86,22 +87,21 @@ def _endpoint(text: str, catalog: Catalog) -> Endpoint:
 async def _measure(
     settings: Settings, vantages: list[str], endpoints: list[Endpoint], *, quic: bool
 ) -> list[Measurement]:
+    from monitor.measuring.probers import Probers  # which help does without
+
+    async def one(vantage: str, endpoint: Endpoint) -> Measurement:
+        target = Target(platform="adhoc", function="adhoc", endpoint=endpoint)
+        made = await probers.measure(vantage, target, purpose=Purpose.ADHOC, quic=quic)
+        bar.advance()
+        return made
+
+    pairs = [(vantage, endpoint) for endpoint in endpoints for vantage in vantages]
     async with Probers(settings, now=utc_now) as probers:
-        return await asyncio.gather(
-            *(
-                probers.measure(
-                    vantage,
-                    Target(platform="adhoc", function="adhoc", endpoint=endpoint),
-                    purpose=Purpose.ADHOC,
-                    quic=quic,
-                )
-                for endpoint in endpoints
-                for vantage in vantages
-            )
-        )
+        with progress("testing", len(pairs)) as bar:
+            return await asyncio.gather(*(one(*pair) for pair in pairs))
 
 
-def _print(measurements: list[Measurement], console: Console) -> None:
+def _print(measurements: list[Measurement], console: "Console") -> None:
     for measurement in measurements:
         outcome = "[green]reached[/]" if measurement.reached else "[bold red]not reached[/]"
         console.print(

@@ -1,17 +1,18 @@
 """`shutwatch rejudge`: judge stored measurements again by today's rules."""
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 
+from monitor.cli.bars import progress
 from monitor.cli.exits import bad_usage, exit_on
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import listing_console, print_json, progress_bar, table
+from monitor.cli.output import listing_console, print_json, table
 from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import opened
 from monitor.config.filters import Filters
@@ -24,6 +25,9 @@ from storage.store import StorageError
 from storage.values.rejudging import Rejudging
 from storage.values.selection import Selection
 from storage.values.steady_clock import utc_now
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def rejudge(
@@ -59,8 +63,7 @@ async def _rejudge(settings: Settings, selection: Selection, *, keep: bool, json
     async with opened(settings.database, settings.archive) as store:
         events = with_agents(settings.events, await store.enrolments())
         settings = msgspec.structs.replace(settings, events=events)
-        with progress_bar() as progress:
-            task = progress.add_task("cycles", total=None)
+        with progress("cycles", results=sys.stdout if json else None) as bar:
             return await Rejudge(
                 store,
                 settings,
@@ -69,7 +72,7 @@ async def _rejudge(settings: Settings, selection: Selection, *, keep: bool, json
                 keep=keep,
                 quarantined=Quarantined(await store.quarantines()),
                 report=_print_change if json else lambda _: None,
-            ).run(lambda done, total: progress.update(task, completed=done, total=total))
+            ).run(bar.update)
 
 
 def _print_change(change: Change) -> None:
@@ -97,7 +100,7 @@ def _summary(done: Rejudged, *, kept: bool) -> dict[str, Any]:
     }
 
 
-def _print(done: Rejudged, console: Console, *, kept: bool) -> None:
+def _print(done: Rejudged, console: "Console", *, kept: bool) -> None:
     tally = done.changes
     if tally.rules:
         shown = table("before", "now", "verdicts", title="verdicts on endpoints")

@@ -11,8 +11,8 @@ from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
+from monitor.cli.bars import progress
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import (
@@ -21,7 +21,6 @@ from monitor.cli.output import (
     opened_file,
     plain_console,
     print_json,
-    progress_bar,
 )
 from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import opened
@@ -36,12 +35,12 @@ from monitor.replay.annotations import Annotation, annotations_in
 from monitor.replay.database import replay_store
 from monitor.replay.formats import RowCounts, RowFilter, RowReader
 from monitor.replay.imported_row import ReplayError, Row
-from monitor.replay.ooni_api import PUBLIC_API, OoniApi, questions
 from monitor.replay.platform_of import PlatformLookup
 from monitor.replay.plot import draw
 from monitor.replay.replay import Replayed, replay_rows
-from monitor.replay.results import CREDIT, json_lines, text_lines
+from monitor.replay.results import CREDIT, json_lines
 from monitor.replay.row_files import rows_in, rows_of
+from monitor.sources.terms import TERMS, SourceKind
 from storage.store import StorageError
 from storage.values.archive_place import NO_ARCHIVE
 from storage.values.selection import Selection
@@ -81,7 +80,9 @@ def replay(
     database: Annotated[
         str, typer.Option(help="With `db`: URL of another database than the configured one.")
     ] = "",
-    api: Annotated[str, typer.Option(help="With `ooni`: URL of the API.")] = PUBLIC_API,
+    api: Annotated[str, typer.Option(help="With `ooni`: URL of the API.")] = TERMS[
+        SourceKind.OONI
+    ].api,
     cache: Annotated[
         Path | None,
         typer.Option(help="With `ooni`: folder to cache answers in.", show_default=False),
@@ -110,19 +111,23 @@ def replay(
     with exit_on(StorageError, OSError), exit_on(ReplayError, code=BAD_USAGE):
         if source == _DATABASE:
             url = database or settings.database
-            replayed = asyncio.run(_from_database(url, wanted, settings))
+            with progress("replaying"):
+                replayed = asyncio.run(_from_database(url, wanted, settings))
         else:
             if source == _OONI:
                 rows = _from_api(api, cache or _cache_folder(), wanted, names, tally)
             else:
-                rows = rows_in(Path(source), names, wanted, tally)
+                with progress("reading"):
+                    rows = rows_in(Path(source), names, wanted, tally)
             _print_tally(tally)
-            replayed = replay_rows(rows, names, settings.events)
+            with progress("replaying"):
+                replayed = replay_rows(rows, names, settings.events)
             if source == _OONI:
                 replayed = replayed.about(wanted.country, wanted.platform)
         annotations = [one for path in annotate or () for one in annotations_in(path, names)]
         if plot is not None:
-            draw(replayed, plot, ooni=source != _DATABASE)
+            with progress("drawing"):
+                draw(replayed, plot, ooni=source != _DATABASE)
         if csv is not None:
             _write_csv(replayed, csv)
     if json:
@@ -145,6 +150,8 @@ async def _from_database(url: str, wanted: RowFilter, settings: Settings) -> Rep
 def _from_api(
     api: str, cache: Path, wanted: RowFilter, names: PlatformLookup, tally: RowCounts
 ) -> list[Row]:
+    from monitor.replay.ooni_api import OoniApi, questions  # loads what sends
+
     if not (wanted.country and wanted.platform and wanted.since):
         raise ReplayError("`replay ooni` needs --country, --platform and --since")
     until = wanted.until or datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -156,17 +163,10 @@ def _from_api(
     found: dict[tuple[str, str, str], Row] = {}
     beside = RowFilter(since=wanted.since, until=until)
     reader = RowReader(names, beside, tally)
-    columns = (
-        TextColumn("OONI"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} queries, {task.description}"),
-        TimeElapsedColumn(),
-    )
-    with progress_bar(*columns) as progress:
-        task = progress.add_task("0 measurements", total=len(asked))
+    with progress("asking OONI", len(asked)) as bar:
 
         def warn(text: str) -> None:
-            progress.console.print(f"shutwatch: OONI: {text}", markup=False)
+            typer.echo(f"shutwatch: OONI: {text}", err=True)
 
         client = OoniApi(api, cache, on_delay=warn)
         try:
@@ -175,8 +175,8 @@ def _from_api(
                     for row in rows_of(page, api, reader):
                         uid = row.uid or f"{row.at}{row.asn}{row.test}"
                         found.setdefault((uid, row.platform, row.part), row)
-                    progress.update(task, description=f"{tally.rows} measurements")
-                progress.advance(task)
+                    bar.update(what=f"asking OONI: {tally.rows:,} measurements")
+                bar.advance()
         finally:
             client.close()
     return list(found.values())
@@ -205,6 +205,8 @@ def _write_csv(replayed: Replayed, path: Path) -> None:
 def _print_text(
     replayed: Replayed, zone: tzinfo, annotations: Sequence[Annotation], *, ooni: bool
 ) -> None:
+    from monitor.replay.result_lines import text_lines  # loads rich
+
     console = plain_console()
     width = min(shutil.get_terminal_size((100, 24)).columns, 140)
     for line in text_lines(replayed, width, zone, annotations):

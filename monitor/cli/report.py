@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,14 +15,11 @@ from monitor.cli.store_options import with_store
 from monitor.cli.verify import checked
 from monitor.config.filters import Filters, platform_titles
 from monitor.keys.keys import KeyFileError, grouped, key_path, load_or_make
-from monitor.report.archive import TooLargeError
-from monitor.report.build import Made, NothingKnownError, build
-from monitor.report.findings import Wanted
-from monitor.report.optional_libraries import MissingExtraError
-from monitor.report.report_words import unmarked
-from monitor.report.seals import Trusted
 from monitor.wording.languages import BY_CODE, ENGLISH
 from storage.store import CollectorStore
+
+if TYPE_CHECKING:
+    from monitor.report.build import Made
 
 app = typer.Typer(cls=PlainGroup, add_completion=False, rich_markup_mode=None)
 app.command()(countersign)
@@ -78,6 +75,14 @@ def report(
     """Write one signed file to publish: PDF, web page, charts and the data behind them."""
     if context.invoked_subcommand is not None:
         return
+    # What writes reports is imported here, which help does without.
+    from monitor.report.archive import TooLargeError
+    from monitor.report.build import NothingKnownError, build
+    from monitor.report.findings import Wanted
+    from monitor.report.optional_libraries import MissingExtraError
+    from monitor.report.report_words import unmarked
+    from monitor.report.seals import Trusted
+
     if signed_batches and not with_vantages:
         raise bad_usage("--signed-batches needs --with-vantages: a signed batch names its vantage")
     if language not in BY_CODE:
@@ -109,7 +114,7 @@ def report(
     title = platform_titles(settings).get(platform, platform)
     path = key_path(settings.signing_key, settings.source, settings.database)
 
-    async def work(store: CollectorStore) -> Made:
+    async def work(store: CollectorStore) -> "Made":
         return await build(
             store,
             wanted,
@@ -124,7 +129,7 @@ def report(
 
     with exit_on(KeyFileError, TooLargeError, OSError), exit_on(MissingExtraError, code=BAD_USAGE):
         try:
-            made = with_store(settings, work)
+            made = with_store(settings, work, doing="writing the report")
         except NothingKnownError as error:
             raise bad_usage(
                 f"nothing is known about {title} in {wanted.country} in this time: {error}; "

@@ -3,10 +3,11 @@
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.cli.bars import progress
 from monitor.cli.exits import bad_usage, exit_on, fail
 from monitor.cli.options import ConfigOption, load_settings
 from monitor.cli.verify import KeyOption, checked
@@ -19,16 +20,9 @@ from monitor.keys.keys import (
     load_or_make,
     public_text,
 )
-from monitor.recording.scheduled_stamping import read_roots
-from monitor.report.seals import (
-    COUNTERSIGNATURE,
-    LONGEST_TEXT,
-    Trusted,
-    countersignature,
-    with_seals,
-)
-from monitor.report.stamping import stamps_for
-from monitor.report.verify import Verified
+
+if TYPE_CHECKING:  # loads cryptography, which help does without
+    from monitor.report.verify import Verified
 
 ReportFile = Annotated[Path, typer.Argument(help="Report made by `shutwatch report`.")]
 OutputOption = Annotated[
@@ -50,6 +44,14 @@ def countersign(
     config: ConfigOption = None,
 ) -> None:
     """Check a report of another organisation, and sign that you had it."""
+    from monitor.report.seals import (
+        COUNTERSIGNATURE,
+        LONGEST_TEXT,
+        Trusted,
+        countersignature,
+        with_seals,
+    )
+
     if not name or max(len(name), len(note)) > LONGEST_TEXT:
         raise bad_usage(
             f"--name and --note take up to {LONGEST_TEXT} characters, --name at least 1"
@@ -84,6 +86,8 @@ def stamp(
     config: ConfigOption = None,
 ) -> None:
     """Ask others to say since when a report exists, and complete what they promised."""
+    from monitor.report.seals import Trusted
+
     verified = checked(file, "", Trusted())
     settings = load_settings(config).timestamps
     if authority or calendar:
@@ -98,19 +102,24 @@ def stamp(
         raise fail(f"{file}: no stamp was added")
 
 
-def add_stamps(file: Path, output: Path, verified: Verified, settings: TimestampSettings) -> int:
+def add_stamps(file: Path, output: Path, verified: "Verified", settings: TimestampSettings) -> int:
     """Write the report with the stamps that the settings ask for; returns how many there are. What
     failed goes to standard error."""
+    from monitor.recording.scheduled_stamping import read_roots
+    from monitor.report.seals import with_seals
+    from monitor.report.stamping import stamps_for
+
     with exit_on(OSError, ValueError):
-        stamped = asyncio.run(
-            stamps_for(
-                verified.text,
-                authorities=settings.authorities,
-                calendars=settings.calendars,
-                roots=read_roots(settings),
-                promises=verified.seals.proofs,
+        with progress("asking for stamps"):
+            stamped = asyncio.run(
+                stamps_for(
+                    verified.text,
+                    authorities=settings.authorities,
+                    calendars=settings.calendars,
+                    roots=read_roots(settings),
+                    promises=verified.seals.proofs,
+                )
             )
-        )
         for reason in stamped.failed:
             typer.echo(f"shutwatch: no stamp by {reason}", err=True)
         if stamped.seals:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from monitor.cli.bars import progress
 from monitor.cli.exits import exit_on
 from monitor.config.settings import Settings
 from storage.store import CollectorStore, StorageError
@@ -32,12 +33,18 @@ async def opened(
 
 @exit_on(StorageError)
 def with_store(
-    settings: Settings, work: Callable[[CollectorStore], Awaitable[T]], *, create: bool = False
+    settings: Settings,
+    work: Callable[[CollectorStore], Awaitable[T]],
+    *,
+    create: bool = False,
+    doing: str = "reading the database",
 ) -> T:
-    """The result of `work` on the store of these settings; exits with 1 on a StorageError."""
+    """The result of `work` on the store of these settings; exits with 1 on a StorageError. `doing`
+    is what people read when it takes long."""
 
     async def run() -> T:
         async with opened(settings.database, settings.archive, create=create) as store:
             return await work(store)
 
-    return asyncio.run(run())
+    with progress(doing):
+        return asyncio.run(run())

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from monitor.acting import quarantining
 from monitor.acting.acts import COMMAND_LINE, ActError
@@ -32,7 +30,6 @@ from monitor.keys.keys import (
     load_or_make,
     public_text,
 )
-from monitor.keys.sealing import keys_fingerprint, sealing_key, sealing_text
 from monitor.wire.invitation import Token, new_secret, proof_digest, write_token
 from probes.vantage import Profile, VantageRole
 from storage.store import CollectorStore
@@ -86,6 +83,8 @@ def invite(
 ) -> None:
     """Print an invitation: `shutwatch agent join` makes a machine the vantage by it, once, within
     an hour. Of a vantage that had a key, only what changes needs to be told."""
+    from monitor.keys.sealing import keys_fingerprint  # loads cryptography
+
     settings = load_settings(config)
     _check_id(vantage, settings)
     urls = settings.collector.urls
@@ -282,6 +281,9 @@ def _anchor(settings: Settings, named: Path | None) -> bytes:
     file = named or settings.collector.certificate
     if not file:
         return b""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
     wrong = exit_on(ValueError, code=BAD_USAGE, prefix=f"{file}: ")
     with wrong, exit_on(OSError, code=BAD_USAGE):
         chain = x509.load_pem_x509_certificates(Path(file).read_bytes())
@@ -313,6 +315,8 @@ def _unknown(vantage: str, known: dict[str, str]) -> str:
 def _collectors_keys(settings: Settings) -> tuple[str, str]:
     """The collectors' public keys that agents need, to check answers by and to seal to; made when
     there are none yet."""
+    from monitor.keys.sealing import sealing_key, sealing_text
+
     setting = settings.collector.orders_key
     path = key_path(setting, settings.source, settings.database, ORDERS_KEY_NAME)
     with exit_on(KeyFileError):

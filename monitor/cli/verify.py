@@ -1,21 +1,19 @@
 """`shutwatch verify`: check a signed report."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.cli.bars import progress
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, fail
 from monitor.keys.keys import grouped, same_fingerprint
-from monitor.report.bounded_unzip import NotAsMadeError
-from monitor.report.log_file import follows
-from monitor.report.proven_text import Named, proven
-from monitor.report.seals import Trusted
-from monitor.report.verify import Verified
-from monitor.report.verify import verify as check
-from monitor.stamps.opentimestamps import headers_in
-from monitor.stamps.time_authority import roots_in
 from monitor.wording.visible_text import visible
+
+# What checks loads cryptography and rfc3161-client, which help does without.
+if TYPE_CHECKING:
+    from monitor.report.seals import Trusted
+    from monitor.report.verify import Verified
 
 NOT_AS_MADE = 3
 """Exit code for a report that was changed after it was made, or lacks what was asked for."""
@@ -50,6 +48,10 @@ def verify(
     ] = None,
 ) -> None:
     """Check every byte of a report, offline. Exit code 3 when it was changed."""
+    from monitor.report.log_file import follows
+    from monitor.report.proven_text import Named, proven
+    from monitor.report.seals import Trusted
+
     countersigners = {_digits("--countersigned-by", one) for one in countersigned_by or ()}
     vantages = {_digits("--vantage-key", one) for one in vantage_key or ()}
     verified = checked(file, key, _trusted(time_root, bitcoin_headers))
@@ -80,12 +82,15 @@ def verify(
         typer.echo(line)
 
 
-def checked(file: Path, key: str, trusted: Trusted) -> Verified:
+def checked(file: Path, key: str, trusted: "Trusted") -> "Verified":
     """The verified report; exits with 3 when it was changed, or `key` is not empty and another
     fingerprint than that of the key which signed it."""
+    from monitor.report.bounded_unzip import NotAsMadeError
+    from monitor.report.verify import verify as check
+
     digits = _digits("--key", key) if key else ""
     try:
-        with exit_on(OSError, code=BAD_USAGE):
+        with exit_on(OSError, code=BAD_USAGE), progress("checking the report"):
             verified = check(file, trusted)
     except NotAsMadeError as error:
         raise fail(f"{file}: {visible(str(error))}", NOT_AS_MADE) from error
@@ -103,7 +108,11 @@ def _digits(option: str, written: str) -> str:
     return bare
 
 
-def _trusted(time_root: Path | None, bitcoin_headers: Path | None) -> Trusted:
+def _trusted(time_root: Path | None, bitcoin_headers: Path | None) -> "Trusted":
+    from monitor.report.seals import Trusted
+    from monitor.stamps.opentimestamps import headers_in
+    from monitor.stamps.time_authority import roots_in
+
     try:
         with exit_on(OSError, code=BAD_USAGE):
             return Trusted(
@@ -114,6 +123,6 @@ def _trusted(time_root: Path | None, bitcoin_headers: Path | None) -> Trusted:
         raise bad_usage(f"{time_root or bitcoin_headers}: {error}") from error
 
 
-def _is_dated(verified: Verified) -> bool:
+def _is_dated(verified: "Verified") -> bool:
     stamps = [times for _, times in verified.log.stamped] if verified.log else []
     return any(times.trusted is not None for times in (verified.seals.times, *stamps))

@@ -23,7 +23,6 @@ from monitor.config.toml_node import (
     text,
 )
 from monitor.config.values import country, duration, named_file, split_url, vantage_id
-from monitor.notify.apprise_service import NotInstalledError, fault_of
 from monitor.notify.settings import NotifySettings, Quiet, Route, Target
 from monitor.wording.languages import LANGUAGES
 
@@ -171,6 +170,8 @@ def _fault(written: str) -> str:
     """What an address should be; empty when it can be used."""
     if not _SCHEME.match(written):
         return 'an address in Apprise\'s form, which begins with a scheme such as "tgram://"'
+    from monitor.notify.apprise_service import NotInstalledError, fault_of  # loads asyncio
+
     try:
         return fault_of(written)
     except NotInstalledError as error:

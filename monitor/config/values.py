@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from cryptography import x509
-from maxminddb import InvalidDatabaseError, open_database
-
 from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.config.country_code import country_code
 from monitor.config.egress import parse_egress
@@ -197,12 +194,14 @@ def named_file(node: Node, remedy: str = "") -> Iterator[Path]:
         raise node.fail(f"a file that can be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise node.fail("a file of text in UTF-8") from None
-    except (ValueError, InvalidDatabaseError) as error:
+    except ValueError as error:
         raise node.fail(remedy or str(error)) from None
 
 
 def pem_file(node: Node) -> str:
     """The path of a file with at least one certificate."""
+    from cryptography import x509  # most files name none
+
     wanted = "a PEM file: it must hold -----BEGIN CERTIFICATE----- and what follows it"
     with named_file(node, wanted) as path:
         x509.load_pem_x509_certificates(path.read_bytes())
@@ -211,8 +210,13 @@ def pem_file(node: Node) -> str:
 
 def mmdb_file(node: Node) -> str:
     """The path of a file in MaxMind's format."""
+    from maxminddb import InvalidDatabaseError, open_database  # as above
+
     with named_file(node, "a file in MaxMind's format (.mmdb), unpacked") as path:
-        open_database(str(path)).close()
+        try:
+            open_database(str(path)).close()
+        except InvalidDatabaseError as error:
+            raise ValueError from error
     return str(path)
 
 

@@ -16,6 +16,7 @@ from contextlib import suppress
 import msgspec
 
 from monitor.control.admitted import Place
+from monitor.control.limits import Limits
 from monitor.control.proxy_requests import Login, Outcome, TurnedAwayError, Wanted, read_wanted
 from monitor.logs import logger
 from probes.layers.bogon import BogonList
@@ -51,15 +52,6 @@ _OUTCOMES = {
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host. Raises OSError."""
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How much the exit carries."""
-
-    connections: int = 64
-    """At once, of those that have logged in."""
-    daily_bytes: int = 5_000_000_000
-    """Both ways, in any 24 hours from its start on."""
 
 
 class Counts(msgspec.Struct, kw_only=True):

@@ -11,7 +11,6 @@ import msgspec
 
 from monitor.config.catalog import shipped_catalog
 from monitor.config.settings import Settings, SourceSettings
-from monitor.following.follow_atlas import AtlasFollower
 from monitor.following.follow_globalping import GlobalpingFollower
 from monitor.following.follow_ioda import IodaFollower
 from monitor.following.follow_ooni import OoniFollower
@@ -19,7 +18,6 @@ from monitor.following.sourced_events import WINDOW, events_in, merged, row_of
 from monitor.logs import logger
 from monitor.replay.imported_row import Row
 from monitor.replay.platform_of import PlatformLookup
-from monitor.sources.atlas_client import AtlasClient
 from monitor.sources.fault import SourceFault, after_answer, after_fault
 from monitor.sources.globalping_client import GlobalpingClient
 from monitor.sources.ioda_client import IodaClient
@@ -193,6 +191,9 @@ def _follower(
         asker = GlobalpingClient(source.api, transport, token=source.token)
         return GlobalpingFollower(source, settings, store, asker, now=now)
     if source.kind is SourceKind.ATLAS:
+        from monitor.following.follow_atlas import AtlasFollower  # loads cryptography
+        from monitor.sources.atlas_client import AtlasClient
+
         atlas = AtlasClient(source.api, transport, key=source.token)
         return AtlasFollower(source, settings, store, atlas, now=now)
     client = OoniClient(source.api, transport)

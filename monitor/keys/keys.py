@@ -10,17 +10,13 @@ import hashlib
 import os
 import stat
 from pathlib import Path
-
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from typing import TYPE_CHECKING
 
 from storage import url as database_url
+
+# Most commands load this module with the settings, and use no key: what does imports cryptography.
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 KEY_NAME = "shutwatch-signing.pem"
 """Of the key that signs reports."""
@@ -51,7 +47,7 @@ class _NoKeyFileError(KeyFileError):
     """There is no file of that name."""
 
 
-def load_or_make(path: Path) -> Ed25519PrivateKey:
+def load_or_make(path: Path) -> "Ed25519PrivateKey":
     """The key at `path`, made with mode 0600 when there is none. Raises KeyFileError."""
     try:
         return load(path)
@@ -59,8 +55,12 @@ def load_or_make(path: Path) -> Ed25519PrivateKey:
         return _make(path)
 
 
-def load(path: Path) -> Ed25519PrivateKey:
+def load(path: Path) -> "Ed25519PrivateKey":
     """The key at `path`. Raises KeyFileError, also when there is none."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     try:
         found = path.stat().st_mode
         if stat.S_ISREG(found) and found & 0o077:
@@ -77,7 +77,10 @@ def load(path: Path) -> Ed25519PrivateKey:
     return key
 
 
-def _make(path: Path) -> Ed25519PrivateKey:
+def _make(path: Path) -> "Ed25519PrivateKey":
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
     key = Ed25519PrivateKey.generate()
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
@@ -99,7 +102,7 @@ def _make(path: Path) -> Ed25519PrivateKey:
     return key
 
 
-def public_text(key: Ed25519PrivateKey) -> str:
+def public_text(key: "Ed25519PrivateKey") -> str:
     """The public key, base64 of its 32 bytes."""
     return base64.b64encode(key.public_key().public_bytes_raw()).decode()
 
@@ -142,7 +145,7 @@ def same_fingerprint(written: str, digits: str) -> bool:
     return bare == digits
 
 
-def sign(key: Ed25519PrivateKey, purpose: bytes, message: bytes) -> str:
+def sign(key: "Ed25519PrivateKey", purpose: bytes, message: bytes) -> str:
     """The signature of a message, base64; valid for that `purpose` only."""
     return base64.b64encode(key.sign(purpose + message)).decode()
 
@@ -152,6 +155,9 @@ def signed_by(public: str, signature: str, purpose: bytes, message: bytes) -> bo
 
     Only the canonical base64 of a signature counts, so a batch has one valid signature text.
     """
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     try:
         raw = base64.b64decode(signature, validate=True)
         if base64.b64encode(raw).decode() != signature:

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import maxminddb
 import msgspec
 
 from monitor.analysis.vantage.exit_location import (
@@ -109,6 +108,10 @@ class Exits:
 def records_of(files: Sequence[str], address: str) -> Iterator[Any]:
     """What each file in MaxMind's format has about an address; files that cannot be read have
     nothing."""
+    if not files:
+        return
+    import maxminddb  # most operators have no such file
+
     for path in files:
         try:
             # Opened each time, which maps it and reads next to nothing: files are replaced.

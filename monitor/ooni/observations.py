@@ -28,8 +28,8 @@ from monitor.ooni.ooni_format import (
 from probes.catalog.endpoint_text import parse_host
 from probes.failure import CERTIFICATE_FAILURES, Failure
 from probes.layers.bogon import BogonList
-from probes.layers.http import Exchange
 from probes.layers.http_answer import kept_headers, with_content
+from probes.layers.http_exchange import Exchange
 from probes.layers.scrub import Scrubber, scrub_observation
 from probes.measurement import (
     LEGAL_REASONS,

@@ -10,7 +10,8 @@
     ooni_api.py            OONI's lists, asked politely and kept on disk
     imported_verdicts.py   rows → platform verdicts
     two_sided_test.py      the sequential test of imported rows
-    results.py             results as JSON and text
+    results.py             results as JSON
+    result_lines.py        results as text
     weekly_hours.py        recurring hours in results
     plot.py                results as a picture
 

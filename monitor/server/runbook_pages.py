@@ -7,11 +7,13 @@ a folder. Unlike the site at `/docs`, they need no build and no script.
 import re
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import msgspec
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 FOLDER = files("monitor.server") / "runbooks"
 _NAME = re.compile("[A-Za-z]{1,60}")
@@ -38,6 +40,8 @@ def runbook(name: str) -> Runbook | None:
     """The runbook of an alert; None when there is none."""
     if not _NAME.fullmatch(name) or name not in names():
         return None
+    from markdown_it import MarkdownIt  # a runbook is seldom asked for
+
     markdown = MarkdownIt("commonmark", {"html": False})
     tokens = markdown.parse((FOLDER / f"{name}.md").read_text("utf-8"))
     for token in tokens:
@@ -46,7 +50,7 @@ def runbook(name: str) -> Runbook | None:
     return Runbook(name, Markup(html))  # noqa: S704 - our own file, rendered without its HTML
 
 
-def _with_served_links(tokens: list[Token]) -> list[Token]:
+def _with_served_links(tokens: list["Token"]) -> list["Token"]:
     """Links to runbooks lead to pages like this one, those to other documents to the site."""
     for token in tokens:
         if token.type == "link_open":

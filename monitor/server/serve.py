@@ -15,17 +15,12 @@ from monitor.server.connection_limits import LimitedConnection
 from monitor.server.crowd import Crowd
 from monitor.server.listener import Listener
 from monitor.server.turns import Turns
+from monitor.wording.listening import REASONS
 
 DRAIN = 1
 """Whole seconds for unfinished responses after a cancellation."""
 _CHECK = 10
 """Ticks of uvicorn, a tenth of a second each, between two checks of all connections."""
-
-REASONS = {
-    errno.EADDRINUSE: "another program already listens there",
-    errno.EACCES: "this user may not listen there; ports below 1024 need more rights",
-    errno.EADDRNOTAVAIL: "this machine has no such address",
-}
 
 NOT_THIS_FAMILY = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 

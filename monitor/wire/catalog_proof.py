@@ -9,13 +9,15 @@ the newest it saw, so a stolen signing key is worthless once its successor is in
 import hashlib
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.keys.keys import fingerprint, public_text, sign, signed_by
 from storage.values.times import time_text
+
+if TYPE_CHECKING:  # the settings hold such signatures, and most commands check none
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 LONGEST = timedelta(days=100)
 """A signing key for longer is not believed."""
@@ -58,7 +60,7 @@ class Newest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_signer(
-    offline: Ed25519PrivateKey, key: Ed25519PrivateKey, begins: datetime, ends: datetime
+    offline: "Ed25519PrivateKey", key: "Ed25519PrivateKey", begins: datetime, ends: datetime
 ) -> Signer:
     """The statement that `key` may sign catalogues from `begins` to `ends`, UTC."""
     bare = Signer(
@@ -67,7 +69,9 @@ def make_signer(
     return msgspec.structs.replace(bare, signature=sign(offline, _SIGNER, bare.text()))
 
 
-def prove(catalog: str, signer: Signer, key: Ed25519PrivateKey, made_at: datetime) -> CatalogProof:
+def prove(
+    catalog: str, signer: Signer, key: "Ed25519PrivateKey", made_at: datetime
+) -> CatalogProof:
     """The signatures of a catalogue's text, made at `made_at`, UTC."""
     signature = sign(key, _CATALOG, _catalog_text(catalog, made_at))
     return CatalogProof(signer=signer, made_at=made_at, signature=signature)

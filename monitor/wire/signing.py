@@ -14,11 +14,14 @@ got when it was set up.
 
 import hashlib
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.keys.keys import fingerprint, public_text, sign, signed_by
+
+if TYPE_CHECKING:  # as in monitor.keys.keys
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 VANTAGE, KEY = "shutwatch-vantage", "shutwatch-key"
 REQUEST, SENT, SIGNATURE = "shutwatch-request", "shutwatch-sent", "shutwatch-signature"
@@ -88,7 +91,7 @@ def claim_of(method: str, path: str, headers: Mapping[str, str]) -> Claim:
 
 
 def signed_headers(
-    key: Ed25519PrivateKey,
+    key: "Ed25519PrivateKey",
     *,
     method: str,
     path: str,
@@ -133,7 +136,7 @@ def is_signed(claim: Claim, public: str) -> bool:
     return signed_by(public, claim.signature, _REQUEST, claim.text())
 
 
-def sign_answer(key: Ed25519PrivateKey, request: str, body: bytes) -> str:
+def sign_answer(key: "Ed25519PrivateKey", request: str, body: bytes) -> str:
     """The signature of an answer, valid only for the request of that id."""
     return sign(key, _ANSWER, request.encode() + b"\n" + body)
 

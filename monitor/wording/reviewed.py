@@ -7,8 +7,6 @@ name and the date. Weblate and other editors keep a header's fields that are not
 from collections.abc import Iterable
 from functools import cache
 
-from babel.messages.pofile import denormalize
-
 from monitor.wording.languages import LOCALES, N_, Language
 
 FIELD = "X-Reviewed-By"
@@ -25,6 +23,8 @@ def reviewer(language: Language) -> str:
 
 def header_fields(lines: Iterable[str]) -> dict[str, str]:
     """The fields of a catalogue's header, which is its first message: an editor may wrap them."""
+    from babel.messages.pofile import denormalize  # loads Babel, which English does without
+
     quoted: list[str] = []
     for line in lines:
         if line.startswith(("msgstr", '"')):

@@ -5,24 +5,19 @@ time. A message without a translation is shown in English as a whole. A surface 
 own derives from `Words`.
 """
 
-import io
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, tzinfo
-from functools import cache, lru_cache
-
-from babel import Locale
-from babel.dates import format_date, format_datetime, get_timezone_location
-from babel.lists import format_list
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from babel.numbers import format_decimal, format_percent
-from babel.support import NullTranslations, Translations
+from datetime import UTC, datetime, tzinfo
+from functools import cache
+from typing import TYPE_CHECKING
 
 from monitor.wording.countries import country_name
-from monitor.wording.languages import ENGLISH, LOCALES, Language
+from monitor.wording.languages import ENGLISH, Language
 from monitor.wording.reviewed import DRAFT, IN_DOUBT, reviewer
 from monitor.wording.solar_hijri import MONTHS, solar_hijri
 from monitor.wording.visible_text import visible
+
+if TYPE_CHECKING:
+    from monitor.wording.cldr import NullTranslations
 
 LONGEST = 300
 """Characters shown of a text that others wrote."""
@@ -35,11 +30,14 @@ _DIGITS: Mapping[str, dict[int, int]] = {
 class Words:
     """One language as plain text."""
 
-    def __init__(self, language: Language, translations: NullTranslations | None = None) -> None:
+    def __init__(self, language: Language, translations: "NullTranslations | None" = None) -> None:
         """Translations are read from the language's file unless they are given."""
+        from monitor.wording import cldr  # loads Babel
+
+        self._cldr = cldr
         self.language = language
-        self.locale = Locale.parse(language.locale)
-        self._translations = translations or _translations(language)
+        self.locale = cldr.Locale.parse(language.locale)
+        self._translations = translations or cldr.translations(language)
         self._digits = _DIGITS.get(self.locale.default_numbering_system, {})
 
     def gettext(self, message: str, **values: object) -> str:
@@ -108,7 +106,7 @@ class Words:
 
     def joined(self, items: Iterable[str]) -> str:
         """`a, b and c`."""
-        return str(format_list(list(items), locale=self.locale))
+        return self._cldr.joined(list(items), self.locale)
 
     @property
     def pause(self) -> str:
@@ -124,15 +122,14 @@ class Words:
 
     def number(self, value: float) -> str:
         """A number as people write it in this language."""
-        return self._in_digits(_decimal(value, self.locale))
+        return self._in_digits(self._cldr.decimal(value, self.locale))
 
     def percent(self, share: float, digits: int = 0) -> str:
         """A share from 0 to 1 as per cent."""
         form = str(self.locale.percent_formats[None].pattern)
         if digits:
             form = form.replace("##0", f"##0.{'0' * digits}")
-        shown = format_percent(share, form, locale=self.locale, numbering_system="default")
-        return self._in_digits(shown)
+        return self._in_digits(self._cldr.percent(share, form, self.locale))
 
     def country(self, code: str) -> str:
         """A country's name; the code itself for one that nobody knows."""
@@ -141,13 +138,12 @@ class Words:
 
     def city(self, zone: str) -> str:
         """The place that a time zone is named after."""
-        place = get_timezone_location(zone, locale=self.locale, return_city=True)
-        return str(place)
+        return self._cldr.city(zone, self.locale)
 
     def day(self, moment: datetime, zone: tzinfo = UTC) -> str:
         """`17 Feb 2024`; a date of another calendar stands beside it, never in its place."""
         date = moment.astimezone(zone).date()
-        shown = format_date(date, self.language.day, locale=self.locale)
+        shown = self._cldr.day(date, self.language.day, self.locale)
         solar = solar_hijri(date) if self.language.solar_hijri else None
         if solar:
             year, month, day = solar
@@ -156,13 +152,12 @@ class Words:
 
     def short_day(self, moment: datetime) -> str:
         """`17 Feb`, for an axis."""
-        return self._in_digits(_short_date(moment.astimezone(UTC).date(), self.locale))
+        return self._in_digits(self._cldr.short_day(moment.astimezone(UTC).date(), self.locale))
 
     def clock(self, moment: datetime, zone: tzinfo = UTC, *, seconds: bool = False) -> str:
         """`14:02`, or `14:02:31`."""
         form = "HH:mm:ss" if seconds else "HH:mm"
-        shown = format_datetime(moment.astimezone(zone), form, locale=self.locale)
-        return self._in_digits(shown)
+        return self._in_digits(self._cldr.clock(moment.astimezone(zone), form, self.locale))
 
     def _in_digits(self, shown: str) -> str:
         return str(shown).translate(self._digits)
@@ -172,24 +167,3 @@ class Words:
 def words_in(language: Language = ENGLISH) -> Words:
     """The plain words of a language, read once."""
     return Words(language)
-
-
-def _translations(language: Language) -> NullTranslations:
-    if language is ENGLISH:
-        return NullTranslations()
-    compiled = io.BytesIO()
-    with (LOCALES / f"{language.code}.po").open("rb") as source:
-        write_mo(compiled, read_po(source, locale=language.locale))
-    compiled.seek(0)
-    return Translations(compiled)
-
-
-# A page of histories has thousands of these, most of them the same.
-@lru_cache(maxsize=10_000)
-def _decimal(value: float, locale: Locale) -> str:
-    return format_decimal(value, locale=locale, numbering_system="default")
-
-
-@lru_cache(maxsize=10_000)
-def _short_date(day: date, locale: Locale) -> str:
-    return format_date(day, "d MMM", locale=locale)

@@ -1,7 +1,8 @@
 """The layers of a measurement: one protocol or one question about addresses in each module.
 
     dns, dns_message               lookups over UDP and TCP; the wire format
-    http, http_answer              one request; what its answer proves, offers and redirects to
+    http, http_exchange            one request; it and its answer as a value
+     └─ http_answer                what the answer proves, offers and redirects to
     quic                           one request over HTTP/3
     proxy                          SOCKS5 and HTTP CONNECT
     stun, ntp, telegram, whatsapp  applications' own protocols

@@ -7,14 +7,13 @@ logs every URL, and it refuses the broken redirects that measurements record.
 """
 
 import asyncio
-import re
 import zlib
 from collections.abc import Mapping
 from functools import lru_cache
 
 import httptools
-import msgspec
 
+from probes.layers.http_exchange import Exchange
 from probes.measurement import LEGAL_REASONS
 from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
 from probes.sockets.http_client import httpx
@@ -35,50 +34,10 @@ BROWSER = {
 _CHUNK = 16 * 1024
 _HEAD_LIMIT = 64 * 1024
 """Bytes of status line and headers after which the response counts as malformed."""
-_TITLE_START = re.compile(rb"<title(?:\s[^<>]{0,200})?>", re.IGNORECASE)
-_TITLE_END = re.compile(rb"</title", re.IGNORECASE)
-_TITLE_LIMIT = 4096
-"""Bytes of a title element that are read."""
 _GZIP = 16 + zlib.MAX_WBITS
 _REQUESTS_KEPT = 1024
 _LONGEST_KEPT = 512
 """Characters of the longest URL whose request is kept."""
-
-
-class Exchange(msgspec.Struct, frozen=True, kw_only=True):
-    """One request and its answer, unscrubbed: it must not leave the probes as it is."""
-
-    duration: float
-    """Seconds."""
-    failure: str | None
-    status: int = 0
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
-    """Decoded, as far as it was read."""
-    truncated: bool = False
-    """The body goes on after what was read."""
-
-    def header(self, name: str) -> str:
-        """The first value of a header, or empty."""
-        return next((value for key, value in self.headers if key == name), "")
-
-    @property
-    def lasts(self) -> bool:
-        """Whether the connection can carry another request: the answer has an end of its own."""
-        whole = self.failure is None and self.status >= 200 and not self.truncated
-        framed = self.header("content-length") or self.header("transfer-encoding")
-        return whole and bool(framed) and self.header("connection").lower() != "close"
-
-    @property
-    def title(self) -> str:
-        """The text of the first title element, white space folded."""
-        start = _TITLE_START.search(self.body)
-        if start is None:
-            return ""
-        inside = self.body[start.end() : start.end() + _TITLE_LIMIT]
-        end = _TITLE_END.search(inside)
-        words = (inside if end is None else inside[: end.start()]).decode("utf-8", "replace")
-        return " ".join(words.split())
 
 
 class HttpClient:

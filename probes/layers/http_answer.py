@@ -11,10 +11,9 @@ from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.host import is_host
 from probes.failure import Failure
-from probes.layers.http import Exchange
+from probes.layers.http_exchange import Exchange
 from probes.layers.scrub import Scrubber
 from probes.measurement import LEGAL_REASONS, REDIRECTS, HttpObservation
-from probes.sockets.http_client import httpx
 
 _ALTERNATIVE = re.compile(
     r'\s*(?P<protocol>[^\s=;,"]+)="(?P<host>[^":]*|\[[^"\]]*\]):(?P<port>\d+)"'
@@ -120,6 +119,8 @@ def redirect(url: str, answer: Exchange) -> tuple[str, str | None]:
     location = answer.header("location")
     if not location:
         return "", None
+    from probes.sockets.http_client import httpx  # who reads stored answers needs no client
+
     try:
         onward = urljoin(url, location).partition("#")[0]
         parts = urlsplit(onward)

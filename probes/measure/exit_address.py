@@ -5,7 +5,7 @@ or show it.
 """
 
 from probes.layers.bogon import BogonList
-from probes.layers.http import Exchange
+from probes.layers.http_exchange import Exchange
 from probes.measure.fetch import fetch
 from probes.measure.learnt_exits import in_words
 from probes.measure.vantage_context import VantageContext

@@ -6,7 +6,8 @@ It serves resolvers over HTTPS and servers that report the vantage's own address
 import asyncio
 from urllib.parse import urlsplit
 
-from probes.layers.http import Exchange, exchange
+from probes.layers.http import exchange
+from probes.layers.http_exchange import Exchange
 from probes.measure.questions_by_kind import MeasurementRun
 from probes.measure.vantage_context import VantageContext
 

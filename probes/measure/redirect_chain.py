@@ -5,8 +5,9 @@ from urllib.parse import urlsplit
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import DEFAULT_PORTS, EndpointKind
 from probes.catalog.host import is_literal
-from probes.layers.http import Exchange, exchange
+from probes.layers.http import exchange
 from probes.layers.http_answer import as_stated, offers_http3, redirect, trustworthy, with_content
+from probes.layers.http_exchange import Exchange
 from probes.layers.scrub import Scrubber
 from probes.measure.connect_directly_or_through_proxy import Connections
 from probes.measure.unscrubbed_record import UnscrubbedRecord

@@ -23,11 +23,14 @@ from sqlalchemy.pool import QueuePool
 from storage.postgresql import bulk_write, partitions
 from storage.postgresql.bulk_write import NO_NUL
 from storage.postgresql.errors import postgresql_errors
+from storage.postgresql.tables import describe
 from storage.sql.backend import Backend, Staging
 from storage.store import StorageError
 from storage.url import POSTGRESQL_LIKE
 from storage.values.database_size import DatabaseSize
 from storage.values.prunable import Prunable
+
+describe()
 
 LOCK_TIMEOUT = 10.0
 """Seconds to wait for another program's lock."""

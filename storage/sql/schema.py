@@ -7,6 +7,7 @@
 - Times are text (`storage.values.times`). Lists and nested values are JSON text, but for the
   observations: they are most of the database, so their JSON is compressed
   (`storage.values.compression`).
+- What they have on PostgreSQL alone is in `storage.postgresql.tables`.
 - Big columns come last: SQLite then reads the small ones without them.
 - The `latest_…` tables repeat rows so that the current state is found without history.
 """
@@ -90,14 +91,12 @@ measurement = Table(
     PrimaryKeyConstraint("country", "started_at", "id"),
     Index(None, "started_at"),
     Index(None, "cycle"),
-    postgresql_partition_by="RANGE (started_at)",
 )
 Index(
     # Measurements of controls are few, and are searched all the time.
     "measurement_of_controls_by_started_at",
     measurement.c.started_at,
     sqlite_where=text("vantage_role = 'control'"),
-    postgresql_where=text("vantage_role = 'control'"),
 )
 
 
@@ -162,7 +161,6 @@ verdict = Table(
         "country", "judged_at", "cycle", "vantage", "platform", "function", "endpoint"
     ),
     Index(None, "judged_at"),
-    postgresql_partition_by="RANGE (judged_at)",
 )
 
 platform_verdict = Table(
@@ -173,7 +171,6 @@ platform_verdict = Table(
     *_part_columns(),
     PrimaryKeyConstraint("country", "judged_at", "cycle", "vantage", "platform"),
     Index(None, "judged_at"),
-    postgresql_partition_by="RANGE (judged_at)",
 )
 
 vantage_health = Table(
@@ -184,7 +181,6 @@ vantage_health = Table(
     _passing(),
     PrimaryKeyConstraint("country", "at", "cycle", "vantage"),
     Index(None, "country", "cycle"),
-    postgresql_partition_by="RANGE (at)",
 )
 
 
@@ -397,7 +393,6 @@ Index(
     enrolment.c.vantage,
     unique=True,
     sqlite_where=text("revoked_at IS NULL"),
-    postgresql_where=text("revoked_at IS NULL"),
 )
 
 invitation = Table(

@@ -17,7 +17,8 @@ from monitor.config.catalog import shipped_catalog
 from monitor.replay.imported_row import Row
 from monitor.replay.platform_of import PlatformLookup
 from monitor.replay.replay import Replayed, replay_rows
-from monitor.replay.results import json_lines, text_lines
+from monitor.replay.result_lines import text_lines
+from monitor.replay.results import json_lines
 
 NAMES = PlatformLookup(shipped_catalog())
 START = datetime(2024, 6, 1, tzinfo=UTC)

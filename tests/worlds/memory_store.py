@@ -19,7 +19,7 @@ _COPYING = Lock()
 
 
 class _KeptBackend(MemoryBackend):
-    """Begins with the tables of a template, which takes less time than to migrate. Its database
+    """Begins with the tables of a template, which takes less time than to make them. Its database
     lives as long as this object."""
 
     _kept: sqlite3.Connection | None = None

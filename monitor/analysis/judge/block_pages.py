@@ -14,7 +14,6 @@ from enum import StrEnum
 from functools import lru_cache
 
 import msgspec
-from cryptography import x509
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import challenge
@@ -133,6 +132,8 @@ def _certificate_names(summary: Summary) -> list[str]:
 
 @lru_cache(maxsize=256)
 def _names(der: bytes) -> tuple[str, ...]:
+    from cryptography import x509  # listings load the rules, too, and read no certificate
+
     try:
         certificate = x509.load_der_x509_certificate(der)
         return certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()

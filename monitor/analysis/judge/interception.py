@@ -10,9 +10,6 @@ authority is known by a fingerprint of the country, it is accused all the same.
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
-
 from monitor.analysis.judge.block_pages import Medium, best_match, national
 from monitor.analysis.judge.case import Case
 from monitor.analysis.outcome import Summary
@@ -60,6 +57,9 @@ def _minted_by(observation: TlsObservation) -> str:
 @lru_cache(maxsize=256)
 def _leaf(der: bytes) -> tuple[str, frozenset[str]]:
     """The issuer of a certificate, empty where it signed itself, and the names it is made for."""
+    from cryptography import x509  # listings load the rules, too, and read no certificate
+    from cryptography.x509.oid import NameOID
+
     try:
         leaf = x509.load_der_x509_certificate(der)
         if leaf.issuer == leaf.subject:

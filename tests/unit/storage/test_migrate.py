@@ -1,5 +1,6 @@
 """Migrations lead to exactly the tables of schema.py, from any version, or change nothing."""
 
+import asyncio
 import re
 import shutil
 import sqlite3
@@ -19,6 +20,7 @@ from storage.sqlite.backend import SqliteBackend
 from storage.store import StorageError
 from tests.contract.cycles import cycle
 from tests.contract.listing import EVERYTHING, flat
+from tests.unit.storage.test_upgrade import at_revision
 
 NEXT = '''"""A later release adds a column, then a table."""
 
@@ -46,12 +48,6 @@ def _migrate(file: Path, scripts: Path = MIGRATIONS) -> None:
     finally:
         read.dispose()
         write.dispose()
-
-
-def _made_by_schema(file: Path) -> None:
-    engine = create_engine(f"sqlite:///{file}")
-    metadata.create_all(engine)
-    engine.dispose()
 
 
 def _objects(file: Path) -> dict[tuple[str, str], str]:
@@ -82,7 +78,7 @@ def test_versions_are_in_the_names_of_files_in_one_line() -> None:
 
 def test_migrating_gives_the_tables_of_the_schema(tmp_path: Path) -> None:
     """Alembic sees no difference between a migrated database and schema.py."""
-    _migrate(tmp_path / "migrated.db")
+    at_revision(tmp_path / "migrated.db", HEAD)
     engine = create_engine(f"sqlite:///{tmp_path / 'migrated.db'}")
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
@@ -90,12 +86,23 @@ def test_migrating_gives_the_tables_of_the_schema(tmp_path: Path) -> None:
 
 
 def test_migrating_gives_the_same_sql_as_the_schema(tmp_path: Path) -> None:
-    """Keys, indexes and triggers, which Alembic does not all compare, are the same text."""
-    _migrate(tmp_path / "migrated.db")
-    _made_by_schema(tmp_path / "made.db")
+    """Keys, indexes and triggers, which Alembic does not all compare, are the same text. So a new
+    database is made without going through the migrations."""
+    at_revision(tmp_path / "migrated.db", HEAD)
+    _migrate(tmp_path / "made.db")
     made = _objects(tmp_path / "made.db")
     assert _objects(tmp_path / "migrated.db") == made
     assert {kind for kind, _ in made} == {"table", "index", "trigger"}
+
+
+async def test_a_database_that_two_programs_make_at_once_is_made_once(tmp_path: Path) -> None:
+    """Whoever comes second finds it made."""
+    stores = [sql_store(f"sqlite:///{tmp_path / 'store.db'}") for _ in range(3)]
+    await asyncio.gather(*(store.open() for store in stores))
+    for store in stores:
+        await store.close()
+    with closing(sqlite3.connect(tmp_path / "store.db")) as database:
+        assert database.execute("SELECT * FROM alembic_version").fetchall() == [(HEAD,)]
 
 
 async def test_an_older_database_is_brought_up_to_date(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.agent.collector_client import Signed
 from monitor.agent.limits_on_orders import Orders, follow
+from monitor.agent.signed_answer import Signed
 from monitor.agent.what_orders_may_change import Allowed, OrdersError
 from monitor.config.load import load_config
 from monitor.config.settings import Settings

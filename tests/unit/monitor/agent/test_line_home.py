@@ -18,8 +18,9 @@ import pytest
 import trustme
 
 from monitor.agent.ask_controls import RemoteControls
-from monitor.agent.collector_client import CollectorClient, RefusedError, UnreachableError
+from monitor.agent.collector_client import CollectorClient, RefusedError
 from monitor.agent.collector_clock import AgentClock
+from monitor.agent.signed_answer import UnreachableError
 from monitor.agent.wipe import wipe
 from monitor.keys.keys import fingerprint, load_or_make, public_text
 from monitor.wire.answers import CONTROLS, AgentSettings, Reason

@@ -2,10 +2,13 @@
 is found when called."""
 
 import asyncio
+import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import typer
@@ -15,78 +18,122 @@ from monitor.cli.main import COMMANDS, app
 from storage.open_store import open_store
 from tests.unit.monitor.cli.test_no_traceback import OFFLINE, ROOT
 
-HEAVY = {
-    *("alembic", "apscheduler", "babel", "cryptography", "httpx", "jinja2", "monitor.app"),
-    *("monitor.config", "numpy", "prometheus_client", "psycopg", "rich", "sqlalchemy"),
-    *("starlette", "structlog", "uvicorn"),
+WATCHED = {
+    *("aioquic", "alembic", "anyio", "apprise", "apscheduler", "asyncio_throttle", "babel"),
+    *("cryptography", "dns", "duckdb", "fpdf", "h11", "httptools", "httpx", "jinja2"),
+    *("markdown_it", "matplotlib", "maxminddb", "numpy", "pandas", "prometheus_client", "psycopg"),
+    *("pyarrow", "pydantic", "pygments", "rfc3161_client", "rich", "segno", "service_identity"),
+    *("sqlalchemy", "starlette", "structlog", "uharfbuzz", "uvicorn", "xlsxwriter"),
+}
+"""Libraries that take at least 10 ms of CPU to import, or much memory."""
+STORE = {"sqlalchemy"}
+MEASURING = {"asyncio_throttle", "h11", "httptools", "httpx"}
+"""What sends and reads packets."""
+SERVING = {
+    *("anyio", "apscheduler", "cryptography", "jinja2", "prometheus_client", "rfc3161_client"),
+    *("starlette", "uvicorn"),
 }
 MOST_MODULES = 250
 """Modules that Python itself, typer and msgspec bring; with every command there are 1,400."""
 PROGRAM = """
-import sys
-sys.argv = ["shutwatch", *{words!r}]
-from monitor.cli.main import main
-try:
-    main()
-except SystemExit as end:
-    assert not end.code
-print("\\n".join(k for k, one in sys.modules.items() if one), file=sys.stderr)
+import importlib, json, os, sys
+import monitor.cli.main as cli  # shared by all that follows, as by all commands
+for line in json.loads(sys.argv[1]):
+    sys.stdout.flush()
+    if not os.fork():
+        code = 1
+        try:
+            sys.argv = ["shutwatch", *line.split()]
+            if line.startswith("import "):
+                sys.modules.update(dict.fromkeys(cli._NEVER))
+                importlib.import_module(line.removeprefix("import "))
+            else:
+                cli.main()
+        except SystemExit as end:
+            code = end.code
+        found = [name for name, module in sys.modules.items() if module]
+        print(json.dumps([line, code, found]), file=sys.stderr)
+        os._exit(0)
+    os.wait()
 """
 
 
-MEASURING = {"aioquic", "h11", "httpx", "httptools", "monitor.measuring.endpoints"}
-"""What sends and reads packets."""
-LARGE = {"apprise", "duckdb", "fpdf", "matplotlib", "numpy", "pandas", "pyarrow", "xlsxwriter"}
-"""What only few commands need, when they write files."""
-SERVING = {"apscheduler", "prometheus_client", "sqlalchemy", "starlette", "structlog", "uvicorn"}
-"""What takes most of a second to import, and only those need who measure, serve or store."""
+class Imported(NamedTuple):
+    """What a command left behind in its process."""
+
+    code: int | None
+    modules: frozenset[str]
+
+    @property
+    def libraries(self) -> set[str]:
+        """Those that are watched."""
+        return WATCHED & {one.partition(".")[0] for one in self.modules}
 
 
-def _imported(*words: str) -> tuple[str, set[str]]:
-    """What a command prints, and the modules that it leaves behind."""
-    program = PROGRAM.format(words=words)
+def _imported(*lines: str, folder: Path = ROOT) -> dict[str, Imported]:
+    """What each of these command lines imports, each in a process of its own. `import NAME` is what
+    that module imports."""
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", PROGRAM, json.dumps(lines)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    return done.stdout, set(done.stderr.split())
+    found = [json.loads(one) for one in done.stderr.splitlines() if one.startswith("[")]
+    return {line: Imported(code, frozenset(modules)) for line, code, modules in found}
 
 
-@pytest.mark.parametrize("option", ["--version", "--help"])
-def test_version_and_help_import_no_command(option: str) -> None:
+def test_version_and_help_import_no_command() -> None:
     """Only the table of commands is imported, not what commands need."""
-    said, modules = _imported(option)
-    assert "shutwatch" in said
-    assert not HEAVY & modules
-    assert len(modules) < MOST_MODULES
+    for one in _imported("--version", "--help").values():
+        assert not one.libraries
+        assert not {"asyncio", "monitor.config", "msgspec"} & one.modules
+        assert len(one.modules) < MOST_MODULES
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        *("run --help", "event --help", "export --help"),
-        *("check offline.toml", "catalog --config offline.toml"),
-    ],
-)
-def test_a_command_that_measures_nothing_imports_no_server(
-    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_help_of_a_command_imports_no_library() -> None:
+    """Whatever a command needs is imported when it is called."""
+    lines = [f"{name} --help" for name in COMMANDS]
+    found = _imported(*lines)
+    assert {line: one.libraries for line, one in found.items()} == {line: set() for line in lines}
+    assert all(one.code == 0 for one in found.values())
+    assert not any("monitor.app" in one.modules for one in found.values())
+
+
+NEEDED = {
+    "check offline.toml": {"babel", "rich"},
+    "check offline.toml --json": {"babel"},
+    "catalog": {"rich"},
+    "catalog --json": set(),
+    "password me": set(),
+    "event list": STORE | {"babel"},
+    "vantage list": STORE,
+    "notify list": STORE | {"rich"},
+    "notify list --json": STORE,
+    "annotate list": STORE,
+    "audit": STORE,
+    "db check": STORE,
+    "db backup copy.db": STORE,
+    "export csv events -o out": STORE | {"babel"},
+    "export csv measurements -o out": STORE | {"babel"},
+    "rejudge": STORE | {"rich"},
+    "verify offline.toml": {"cryptography", "rfc3161_client"},
+    "agent status": set(),
+    "import monitor.app.run": STORE | MEASURING | SERVING,
+    "import monitor.collector.run_collector": STORE | MEASURING | SERVING,
+    "import monitor.agent.run_agent": MEASURING | {"apscheduler", "cryptography"},
+}
+"""Command line, or module of a program that runs for good → the libraries that it needs."""
+
+
+def test_commands_import_only_what_they_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor the library for databases, nor what measures or writes files."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    (tmp_path / "offline.toml").write_text(OFFLINE.format(folder=tmp_path, port=10199))
-    _, modules = _imported(*command.split())
-    assert not (SERVING | MEASURING | LARGE) & modules
-
-
-@pytest.mark.parametrize(
-    "command", ["event list", "vantage list", "notify list", "audit", "annotate list", "db check"]
-)
-def test_a_listing_imports_of_libraries_only_that_for_databases(
-    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Alembic, which a database of this version does not need, takes as long as all the rest."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    """On an empty store. The libraries above serve no other purpose than what these do."""
+    monkeypatch.setenv("SHUTWATCH_CONFIG", "offline.toml")
     (tmp_path / "offline.toml").write_text(OFFLINE.format(folder=tmp_path, port=10199))
 
     async def make() -> None:
@@ -95,10 +142,8 @@ def test_a_listing_imports_of_libraries_only_that_for_databases(
         await store.close()
 
     asyncio.run(make())
-    _, modules = _imported(*command.split(), "--config", "offline.toml")
-    assert "sqlalchemy" in modules
-    others = SERVING - {"sqlalchemy"} | {"alembic", "psycopg"}
-    assert not (others | MEASURING | LARGE) & modules
+    found = _imported(*NEEDED, folder=tmp_path)
+    assert {line: one.libraries for line, one in found.items()} == NEEDED
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -151,9 +196,8 @@ print(*sorted({one.lower().replace("_", "-") for top in tops for one in found.ge
 
 def test_an_agents_installation_says_what_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """No traceback where a command needs what an agent has not."""
-    for name in [one for one in sys.modules if one.startswith("monitor.cli.event")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "rich.markup", None)  # as where it is not installed
-    done = CliRunner().invoke(app, ["event", "list"])
+    monkeypatch.setitem(sys.modules, "rich.console", None)  # as where it is not installed
+    monkeypatch.delenv("SHUTWATCH_CONFIG", raising=False)
+    done = CliRunner().invoke(app, ["catalog"])
     assert done.exit_code == 2
-    assert "`shutwatch event` needs rich.markup: this is an agent's installation" in done.stderr
+    assert "`shutwatch catalog` needs rich.console: this is an agent's installation" in done.stderr

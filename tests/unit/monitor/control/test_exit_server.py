@@ -16,8 +16,9 @@ from monitor.config.catalog import shipped_catalog
 from monitor.config.load import load_config
 from monitor.control import exit_server
 from monitor.control.admitted import Place, admitted
-from monitor.control.exit_server import ExitServer, Limits
+from monitor.control.exit_server import ExitServer
 from monitor.control.identity import USER, identity, lines, way_out
+from monitor.control.limits import Limits
 from probes.layers.bogon import BogonList
 from probes.layers.http import HttpClient
 from probes.measure.prober import Prober

@@ -17,7 +17,7 @@ from monitor.config.settings import Settings, VantageCheckSettings
 from monitor.measuring.exits import Exits
 from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
-from probes.layers.http import Exchange
+from probes.layers.http_exchange import Exchange
 from probes.measure.exit_address import exit_address
 from probes.vantage import VantagePoint, VantageRole
 from tests.worlds.mmdb import asn, country, write_mmdb

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.layers.http import BROWSER, Exchange, HttpClient, exchange
+from probes.layers.http import BROWSER, HttpClient, exchange
+from probes.layers.http_exchange import Exchange
 from probes.testing import (
     HANG,
     Peer,
