@@ -157,10 +157,9 @@ def strips(
 
 def _strip(place: Place, cells: Sequence[_Cell], span: Span, at: datetime, networks: int) -> Strip:
     since = span.since(at)
-    shares = [
-        _shares(cell, since + number * span.cell, span, at, networks)
-        for number, cell in enumerate(cells)
-    ]
+    begins = (since + number * span.cell for number in range(span.cells))
+    hours = [max(0, math.ceil((min(at, one + span.cell) - one) / _HOUR)) for one in begins]
+    shares = [_shares(cell, past * networks) for cell, past in zip(cells, hours, strict=True)]
     looks = [
         (_state(cell.counts), math.ceil(LEVELS * known))
         for cell, (known, _) in zip(cells, shares, strict=True)
@@ -184,9 +183,14 @@ def _strip(place: Place, cells: Sequence[_Cell], span: Span, at: datetime, netwo
         place=place,
         runs=tuple(runs),
         counts=_sum(cells),
-        known=sum(known for known, _ in shares) / span.cells,
-        watched=sum(watched for _, watched in shares) / span.cells,
+        known=_of_all((known for known, _ in shares), hours),
+        watched=_of_all((watched for _, watched in shares), hours),
     )
+
+
+def _of_all(shares: Iterable[float], hours: Sequence[int]) -> float:
+    """The share of all these hours: the last cell is not over yet, and weighs less."""
+    return sum(share * past for share, past in zip(shares, hours, strict=True)) / sum(hours)
 
 
 def _sum(cells: Iterable[_Cell]) -> Counter[State]:
@@ -200,16 +204,13 @@ def _decided(counts: Counter[State]) -> int:
     return sum(number for state, number in counts.items() if state is not State.INSUFFICIENT)
 
 
-def _shares(
-    cell: _Cell, begins: datetime, span: Span, at: datetime, networks: int
-) -> tuple[float, float]:
+def _shares(cell: _Cell, hours: int) -> tuple[float, float]:
     """The share of decided verdicts, times that of the hours that had a measurement; and the share
-    of these hours."""
+    of these hours. `hours` are those that are past, of all networks together."""
     every = _decided(cell.counts) + cell.counts[State.INSUFFICIENT]
-    hours = math.ceil((min(at, begins + span.cell) - begins) / _HOUR)
-    if not every or hours <= 0:
+    if not every or not hours:
         return 0.0, 0.0
-    watched = min(1.0, cell.hours / (hours * networks))
+    watched = min(1.0, cell.hours / hours)
     return _decided(cell.counts) / every * watched, watched
 
 

@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 
 import msgspec
 
 from monitor.notify.message_value import Message
 from monitor.report.document import Facts, Table
 from monitor.wording.states import STATES
-from tests.truth import data
+from tests.truth import data, past
 from tests.truth.circumstances import CIRCUMSTANCES
 from tests.truth.coverage import EVENTS_PAGE
 from tests.truth.live import ADDRESS, FALSE_ADDRESS, TITLES, Sent
@@ -72,6 +71,8 @@ def _pages(truth: Truth, said: Surfaces) -> Iterator[Reading]:
             _refused(reading, page)
         elif page.chosen in WRONG_ON_THE_PAGE:
             reading.check("a list of events", "that filter is mistyped")
+        elif page.tiles:
+            past.tiles(reading, page.tiles)
         elif kinds.get(event, "block") != "block":
             reading.read(page.lines[0], CIRCUMSTANCES, {})
         else:
@@ -82,32 +83,9 @@ def _pages(truth: Truth, said: Surfaces) -> Iterator[Reading]:
                 reading.read(line, CIRCUMSTANCES, {})
             for cell in page.cells:
                 _cell(reading, cell)
-            for head, line in pairwise(page.lines):
-                _history(reading, page, head, line)
+            for one in page.strips:
+                past.strip(reading, page, one)
         yield reading
-
-
-def _history(reading: Reading, page: Page, head: str, line: str) -> None:
-    """A strip of the history in words: of a platform on the page of a country, or the reverse. A
-    world is over within a day."""
-    shares = (
-        "reachable in %(share)s of decided tests",
-        "reachable, wholly or in part, in %(share)s of decided tests",
-    )
-    nothing = reading.whole(line, "nothing known")
-    if "/" not in page.name or not (nothing or reading.has(line, shares)):
-        return
-    platform = page.name.removeprefix("platforms/")
-    if platform not in TITLES:
-        platform = next((name for name, title in TITLES.items() if title == head), "")
-    failed, known = reading.truth.failed(platform)
-    if reading.has(line, ["mostly found blocked"]):
-        reading.check(f"{head}: {line}", "" if 2 * failed.most >= known.least else f"{failed}")
-    elif nothing:
-        reading.check(f"{head}: {line}", f"{known} were decided" if known.least else "")
-    else:
-        some = reading.has(line, ["failed at times or for a part"]) or not failed.least
-        reading.check(f"{head}: {line}", "" if some else f"{failed} of {known} failed")
 
 
 def _refused(reading: Reading, page: Page) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import csv
 import io
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
@@ -42,9 +42,11 @@ from monitor.report.batches import Signed
 from monitor.report.collect import _lanes
 from monitor.report.compose import document
 from monitor.report.findings import Findings, Imprint, Story, Wanted
-from monitor.server import pages
+from monitor.server import compare_page, pages
 from monitor.server.api.json_rows import json_rows
+from monitor.server.compare import CompareAsked
 from monitor.server.event_filter import EventFilter
+from monitor.server.history import HistoryAsked
 from monitor.server.page import Reader, render
 from monitor.wording.coverage import coverage_sentences
 from monitor.wording.languages import BY_CODE
@@ -52,8 +54,10 @@ from probes.testing import VirtualClockLoop
 from probes.vantage import VantageRole
 from storage.values.cycle import Cycle
 from storage.values.log import LogHead
-from storage.values.rollup import Availability
+from storage.values.periods import Period
+from storage.values.rollup import Availability, counted
 from storage.values.selection import Selection
+from storage.values.times import text_time
 from tests.truth.check import Told
 from tests.truth.extract import false_claims
 from tests.truth.live import (
@@ -66,7 +70,7 @@ from tests.truth.live import (
     settings,
 )
 from tests.truth.reading import FalseClaim
-from tests.truth.surfaces import Answer, Page, Report, Surfaces, page_of, scraped
+from tests.truth.surfaces import Answer, Page, Report, Surfaces, mapped, page_of, scraped
 from tests.truth.world import (
     COUNTRY,
     INTERVAL,
@@ -100,7 +104,7 @@ def told_straight(world: World, code: str) -> Told:
     for seconds, cycle in [*_cycles(world, configured), (float("inf"), None)]:
         while looks and looks[0] < seconds:
             clock.pass_to(looks.pop(0), telling)
-            said, sent = telling.said(clock.now())
+            said, sent = telling.said(clock.now(), last=not looks)
             false, compared = false_claims(world, clock.seconds, said, sent)
             found.update(dict.fromkeys(false))
             claims += compared
@@ -311,12 +315,13 @@ class _Telling:
                 if one.vantage_role == VantageRole.FIELD and platform in ("", one.platform):
                     yield one
 
-    def said(self, at: datetime) -> tuple[Surfaces, list[Sent]]:
-        """What every surface says now, and the messages of now and before."""
+    def said(self, at: datetime, *, last: bool) -> tuple[Surfaces, list[Sent]]:
+        """What every surface says now, and the messages of now and before. At the last moment the
+        map and strips of the past, too."""
         events = sorted(self._events.values(), key=lambda one: one.onset_latest)
         blocks = [one for one in events if one.kind is EventKind.BLOCK]
         surfaces = Surfaces(
-            pages=tuple(self._pages(events, at)),
+            pages=(*self._pages(events, at), *(self._drawings(at) if last else ())),
             reports=(self._report(blocks, events, at),),
             answers=(self._answer(events, at),),
             tables={
@@ -361,6 +366,36 @@ class _Telling:
             path = "" if name == "front" else name
             reader = msgspec.structs.replace(self._reader, path=path)
             yield page_of(name, self._code, render(template, reader, at, **values))
+
+    def _drawings(self, at: datetime) -> tuple[Page, Page]:
+        """The map, and the page that compares, network by network."""
+        snapshot = self._publisher.snapshot
+        by_network = HistoryAsked(span="day", by_network=True)
+        asked = CompareAsked(countries=(COUNTRY,), history=by_network)
+        pairs = asked.pairs(snapshot.countries, TITLES)
+        reader = msgspec.structs.replace(self._reader, path="compare")
+        values = compare_page._shown(reader, snapshot, at, asked, pairs, self._counts())
+        shown = render("compare.html", reader, at, **values, problem=False)
+        compared = page_of("compare/network", self._code, shown)
+        return mapped(snapshot, at, self._code), compared
+
+    def _counts(self) -> list[Availability]:
+        """The verdicts, counted by the hour as in a store."""
+        found: dict[tuple[str, str, int, str, str], Counter[str]] = defaultdict(Counter)
+        for one in counted(self._verdicts()):
+            found[one[:5]][one.state.value] += 1
+        return [
+            Availability(
+                country=country,
+                platform=platform,
+                asn=asn,
+                network=network,
+                starts_at=text_time(hour),
+                period=Period.HOUR,
+                **dict[str, Any](counts),
+            )
+            for (country, platform, asn, network, hour), counts in found.items()
+        ]
 
     def _coverage(self, at: datetime, platform: str = "") -> Coverage:
         tallies = Tallies()

@@ -5,7 +5,8 @@ import csv
 import io
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from monitor.analysis.events.event import Event
 from monitor.cli.main import app as command_line
 from monitor.config.settings import Settings
 from monitor.export.public_view import PublicView, is_public
+from monitor.metrics.current_knowledge import Snapshot
 from monitor.metrics.families_with_values import families
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
@@ -26,9 +28,11 @@ from monitor.report.collect import gather
 from monitor.report.compose import document
 from monitor.report.document import Block, Bullets, Facts, Heading, Para, Picture, Table
 from monitor.report.findings import Imprint, Wanted
-from monitor.server import create_app
+from monitor.server import create_app, pages
+from monitor.server.page import Reader, render
 from monitor.server.preview_text import preview_of
 from monitor.wording.languages import BY_CODE
+from probes.vantage import VantagePoint
 from storage.open_store import sql_store
 from storage.values.selection import Selection
 from tests.truth.live import LANGUAGES, TITLES, Living
@@ -65,7 +69,13 @@ MORE = (
     f"cards/{COUNTRY}/{PLATFORM}",
 )
 """Those that are made of the same functions: read last."""
-
+COMPARED: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "together": {"country": (COUNTRY, ELSEWHERE), "span": ("day",)},
+    "network": {"country": (COUNTRY,), "span": ("day",), "by": ("network",)},
+}
+"""What is compared, by the hour."""
+QUIET = ("BD", "KE", "TR")
+"""Countries that are watched beside the world's, and from which nothing comes."""
 
 Samples = list[tuple[str, dict[str, str], float]]
 """Name, labels and value of each sample."""
@@ -79,13 +89,33 @@ class Cell(msgspec.Struct, frozen=True):
     state: str
 
 
+class Mark(msgspec.Struct, frozen=True):
+    """A coloured part of a drawing: the class of its colour, and what it says."""
+
+    kind: str
+    said: str
+
+
+class Strip(msgspec.Struct, frozen=True):
+    """A strip of the past: the head of its row, its coloured parts, and the words beside it."""
+
+    head: str
+    runs: tuple[Mark, ...]
+    said: str
+    covered: str = ""
+    """How much of the time is decided, undecided and not watched, where that stands apart."""
+
+
 class Page(msgspec.Struct, frozen=True):
-    """A page as the lines that a reader sees, and the cells of its matrix."""
+    """A page as the lines that a reader sees, the cells of its matrix, and its drawings."""
 
     name: str
     language: str
     lines: tuple[str, ...]
     cells: tuple[Cell, ...] = ()
+    strips: tuple[Strip, ...] = ()
+    tiles: tuple[Mark, ...] = ()
+    """Squares of its map."""
     chosen: Chosen | None = None
     """The filters, where it has any."""
     status: int = 200
@@ -174,12 +204,13 @@ async def _read(now: Living, config: Path, *, everything: bool) -> Surfaces:
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app=site), base_url="http://watch.example"
         ) as client:
-            pages = [
+            shown = [
                 await _page(client, path, code)
                 for code in LANGUAGES
                 for path in (*PAGES, *(f"events/{i}" for i in ids), *(MORE if everything else ()))
             ]
-            pages += [_picture(one, code) for code in LANGUAGES for one in events if is_public(one)]
+            shown += [_picture(one, code) for code in LANGUAGES for one in events if is_public(one)]
+            shown += [mapped(now.publisher.snapshot, now.at, code) for code in LANGUAGES]
             feeds = [await _feed(client, code) for code in LANGUAGES if everything]
             badges = [
                 await _badge(client, code, platform)
@@ -188,10 +219,13 @@ async def _read(now: Living, config: Path, *, everything: bool) -> Surfaces:
                 if everything
             ]
             if everything:
-                pages += [
+                shown += [
                     await _page(client, "events", code, chosen)
                     for code in LANGUAGES
                     for chosen in (*CHOICES, *WRONG_ON_THE_PAGE)
+                ]
+                shown += [
+                    await _compared(client, way, code) for code in LANGUAGES for way in COMPARED
                 ]
             kinds = ("events", "availability", "stretches") if everything else ("events",)
             tables = {name: await _table(client, f"api/v1/{name}.csv") for name in kinds}
@@ -211,7 +245,7 @@ async def _read(now: Living, config: Path, *, everything: bool) -> Surfaces:
         await store.close()
     commands = await asyncio.to_thread(_commands, config, ids) if everything else []
     return Surfaces(
-        pages=tuple(pages),
+        pages=tuple(shown),
         feeds=tuple(feeds),
         badges=tuple(badges),
         reports=tuple(reports),
@@ -235,12 +269,19 @@ def scraped(publisher: Publisher) -> Samples:
 
 
 class Text(HTMLParser):
-    """The text of a page, a line for each block, and the cells of its matrix."""
+    """The text of a page, a line for each block, the cells of its matrix, and its drawings."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []
         self.cells: list[Cell] = []
+        self.strips: list[Strip] = []
+        self.tiles: list[Mark] = []
+        self._runs: list[Mark] = []
+        self._words: int | None = None
+        """Of the row of a strip: the first of its lines."""
+        self._drawn = ""
+        self._title: str | None = None
         self._line = ""
         self._unread = 0
         self._head = ""
@@ -253,6 +294,13 @@ class Text(HTMLParser):
         if tag == "td":
             self._platform = dict(attrs).get("data-platform")
         self._bold = tag == "b"
+        kind = dict(attrs).get("class") or ""
+        if tag == "svg" and kind == "strip":
+            self._words, self._runs = len(self.lines), []
+        if self._unread and tag in ("a", "rect"):
+            self._drawn = kind
+        if self._unread and tag == "title":
+            self._title = ""
 
     def handle_endtag(self, tag: str) -> None:
         self._unread -= tag in _UNREAD
@@ -262,10 +310,21 @@ class Text(HTMLParser):
             self._platform = None
         self._line_ends(tag)
         self._bold = False
+        if tag == "title" and self._title is not None:
+            of_the_map = self._drawn.startswith("is-")
+            mark = Mark(self._drawn.removeprefix("is-"), plain(self._title))
+            (self.tiles if of_the_map else self._runs).append(mark)
+            self._title = None
+        if tag == "tr" and self._words is not None:
+            said = self.lines[self._words :]
+            self.strips.append(Strip(self._head, tuple(self._runs), *said[:2]))
+            self._words = None
 
     def handle_data(self, data: str) -> None:
         if not self._unread:
             self._line += data
+        if self._title is not None:
+            self._title += data
         if self._bold and self._platform is not None:
             self.cells.append(Cell(self._head, self._platform, plain(data)))
 
@@ -283,6 +342,27 @@ async def _page(
     answer = await client.get(f"/{path}", params={"lang": code, **filters})
     page = page_of(path or "front", code, answer.text)
     return msgspec.structs.replace(page, chosen=chosen, status=answer.status_code)
+
+
+async def _compared(client: httpx.AsyncClient, way: str, code: str) -> Page:
+    """The page that compares."""
+    answer = await client.get("/compare", params={"lang": code, **COMPARED[way]})
+    page = page_of(f"compare/{way}", code, answer.text)
+    return msgspec.structs.replace(page, status=answer.status_code)
+
+
+def mapped(snapshot: Snapshot, at: datetime, code: str) -> Page:
+    """The first page where more countries are watched, so that it has a map: from these nothing
+    ever came."""
+    more = tuple(
+        VantagePoint(id=f"quiet-{country.lower()}", country=country, asn=64600 + number)
+        for number, country in enumerate(QUIET)
+    )
+    quiet = Publisher(more, snapshot.catalog, lambda: at).snapshot.vantages
+    beside = msgspec.structs.replace(snapshot, vantages=(*snapshot.vantages, *quiet))
+    reader = Reader(language=BY_CODE[code], chosen=True, operator=True, path="", query={})
+    values = {**pages._now(reader, beside, at, {}), "over": []}
+    return page_of("map", code, render("now.html", reader, at, **values))
 
 
 def _picture(event: Event, code: str) -> Page:
@@ -326,7 +406,14 @@ def page_of(name: str, code: str, text: str) -> Page:
     """What a reader sees of a page."""
     read = Text()
     read.feed(text)
-    return Page(name, code, tuple(read.lines), cells=tuple(read.cells))
+    return Page(
+        name,
+        code,
+        tuple(read.lines),
+        cells=tuple(read.cells),
+        strips=tuple(read.strips),
+        tiles=tuple(read.tiles),
+    )
 
 
 # -- report --------------------------------------------------------------------------------------

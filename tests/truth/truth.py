@@ -392,18 +392,6 @@ class Truth:
                     found.add(asn, seen, sure=one.measured and not old)
         return found
 
-    def failed(self, platform: str) -> tuple[Range, Range]:
-        """Decided cycles of all networks in which that platform was blocked, and all of them."""
-        failed, known = Range(), Range()
-        for asn, cycles in self.cycles.items():
-            for one in cycles:
-                state = state_of(self.network_of(asn), one, platform)
-                if one.measured and state != "insufficient":
-                    known.add(sure=bool(state))
-                    if state in ("blocked", ""):
-                        failed.add(sure=bool(state))
-        return failed, known
-
     def unmeasured(self, since: float) -> int:
         """Cycles since then that were not made, at most."""
         every = (self.seconds - since) / INTERVAL * len(self.world.networks)

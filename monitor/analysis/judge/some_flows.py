@@ -48,7 +48,7 @@ themselves."""
 def flows_finding(case: Case) -> Finding | None:
     """The share of connections that is cut off by name; None where the name makes no difference,
     where it is all of them, or where too few connections tell."""
-    if case.health.state not in ABLE:
+    if case.health.state not in ABLE or not case.attempts:
         return None
     for address, made in counted(case.endpoint, case.follow_ups).items():
         ours = count(made)

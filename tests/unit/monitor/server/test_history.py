@@ -83,12 +83,23 @@ def test_height_is_how_much_is_known() -> None:
 
 
 def test_shares_are_of_what_was_decided_and_of_the_whole_time() -> None:
-    """Half of one day of thirty is known, and of that three quarters worked."""
+    """Half of one day of the month until now is known, and of that three quarters worked."""
     strip = month(row(3, hours=24, ok=100, blocked=44, degraded=8, insufficient=152))
     assert strip.decided == 152
     assert strip.reachable == pytest.approx(108 / 152)
-    assert strip.known == pytest.approx(0.5 / 30)
+    assert strip.known == pytest.approx(12 / (29 * 24 + 16))
     assert (month().reachable, month().known) == (None, 0.0)
+
+
+def test_a_day_that_has_just_begun_is_not_a_whole_day() -> None:
+    """Who is watched since midnight, half an hour ago, is known for an hour of the month, and not
+    for a day of it."""
+    began = row(0, hours=1, ok=6, insufficient=6)
+    at = TODAY + timedelta(minutes=30)
+    (strip,) = strips([began], SPANS["month"], at, {PLACE: 1})
+    assert strip.watched == pytest.approx(1 / (29 * 24 + 1))
+    assert strip.known == pytest.approx(0.5 / (29 * 24 + 1))
+    assert strip.runs[-1].level == LEVELS / 2
 
 
 @pytest.mark.parametrize("name", list(SPANS))

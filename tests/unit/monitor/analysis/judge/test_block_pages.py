@@ -6,10 +6,10 @@ import pytest
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.fingerprint import Fingerprint, Kind, Scope, Where
-from monitor.analysis.judge.rules import judge
 from monitor.analysis.verdict import Evidence, State, VantageState
 from probes.measurement import AnyObservation
 from tests.worlds.build import case, certificate, control, dns, health, http, repeated, tcp, tls
+from tests.worlds.judged import judge
 
 URL = "http://example.com/"
 WORDS = "This page is blocked by order 4711"

@@ -8,7 +8,6 @@ import pytest
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.counted_flows import RARE, Count, by_chance, share_of_all
-from monitor.analysis.judge.rules import judge
 from monitor.analysis.verdict import Evidence
 from monitor.measuring.endpoints import FLOWS_PER_CYCLE
 from probes.measure.flow_counts import AHEAD, FIRST_FLOWS, FLOWS, MOST_FLOWS
@@ -29,6 +28,7 @@ from tests.worlds.build import (
     tcp,
     tls,
 )
+from tests.worlds.judged import judge
 
 CUT = (dns(), tcp(), tls("connection_reset"))
 WELL = (dns(), tcp(), tls(), http())

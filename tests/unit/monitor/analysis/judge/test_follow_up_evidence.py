@@ -7,7 +7,6 @@ import pytest
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.follow_up_evidence import LATE_RULE, SLOW
-from monitor.analysis.judge.rules import judge
 from monitor.analysis.verdict import Evidence, State, VantageState
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
@@ -30,6 +29,7 @@ from tests.worlds.build import (
     tcp,
     tls,
 )
+from tests.worlds.judged import judge
 
 HERE, THERE, REFERENCE = V4, V4_OTHER, "198.51.100.80"
 INNOCUOUS = "innocuous.example"

@@ -5,10 +5,10 @@ import pytest
 
 from monitor.analysis.judge.fingerprint import Fingerprint, Scope, Where
 from monitor.analysis.judge.interception import local_authorities
-from monitor.analysis.judge.rules import judge
 from monitor.analysis.verdict import State
 from probes.measurement import Measurement
 from tests.worlds.build import case, certificate, dns, look, repeated, tcp, tls
+from tests.worlds.judged import judge
 
 OWNERS = {"x": "X Corp.", "facebook": "Meta", "instagram": "Meta"}
 GATEWAY = "CN=Gateway"

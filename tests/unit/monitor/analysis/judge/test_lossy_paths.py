@@ -3,10 +3,10 @@
 import pytest
 
 from monitor.analysis.judge.lossy_paths import lossy_platforms, perhaps_lossy_platforms
-from monitor.analysis.judge.rules import judge
 from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason
 from tests.worlds.build import case, dns, follow_up, look, repeated, tcp, tls
+from tests.worlds.judged import judge
 
 DEAD = tcp("generic_timeout_error")
 

@@ -7,12 +7,12 @@ import msgspec
 import pytest
 
 from monitor.analysis.judge.platform import roll_up
-from monitor.analysis.judge.rules import judge
 from monitor.analysis.verdict import Evidence, State, Verdict
 from probes.catalog.catalog import Function, Need, Platform
 from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import Measurement
 from tests.worlds.build import START, case, control, dns, http, look, tcp, tls
+from tests.worlds.judged import judge
 
 HOSTS = ("one.example", "two.example")
 

@@ -17,7 +17,6 @@ from monitor.analysis.judge.rules import (
     RULES_VERSION,
     UNSETTLED,
     Rule,
-    judge,
 )
 from monitor.analysis.judge.second_attempt import suspicious
 from monitor.analysis.trust import KeyPeriod, Trust
@@ -55,6 +54,7 @@ from tests.worlds.build import (
     tcp,
     tls,
 )
+from tests.worlds.judged import judge
 
 EXPIRED = (dns(), tcp(), tls("ssl_invalid_certificate"))
 ERROR = (dns(), tcp(), tls(), http(status=503))

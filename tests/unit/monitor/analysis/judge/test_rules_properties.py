@@ -1,34 +1,24 @@
-"""What must hold for any case whatever, searched by hypothesis.
-
-"Losing information" is losing what was seen to fail, who saw it work elsewhere, or what was asked
-further. What clears somebody may not be lost with impunity: a look that got through, a follow-up
-that got through over QUIC, a control that was shown the same known words.
+"""What must hold for any case whatever (tests/worlds/judged.py), searched by hypothesis.
 
 `make soak` searches a hundred times as long.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
 from functools import cache
-from random import Random
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.fingerprint import Fingerprint, Scope, Where
 from monitor.analysis.judge.rules import CONTROL_ABSENT, RULES, judge
-from monitor.analysis.verdict import (
-    EVIDENCE_ORDER,
-    Evidence,
-    State,
-    VantageHealth,
-    VantageState,
-)
+from monitor.analysis.verdict import Evidence, VantageState
 from probes.failure import Failure
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
@@ -38,11 +28,10 @@ from probes.measurement import (
     Layer,
     Measurement,
     Purpose,
-    QuicObservation,
 )
 from tests.properties import examples
+from tests.worlds import judged
 from tests.worlds.build import (
-    START,
     V4,
     V4_OTHER,
     V6,
@@ -507,164 +496,6 @@ def test_the_search_gets_to_what_it_should() -> None:
     assert cut | resolved <= set(telling)
 
 
-def early(measurement: Measurement) -> Measurement:
-    """The same look, before any other."""
-    return cast("Measurement", changed(measurement, started_at=START - timedelta(seconds=90)))
-
-
-@given(st.one_of(telling_cases(), app_cases(), quic_cases()))
-@searching(60)
-def test_every_gap_takes_all_that_a_control_gives(any_case: Case) -> None:
-    """Missing, stale and dead controls leave nothing above weak, whatever the looks show."""
-    gone = (
-        changed(any_case, controls=()),
-        changed(any_case, control_health={}),
-        changed(any_case, controls=tuple(map(early, any_case.controls))),
-    )
-    for less in gone:
-        verdict = judge(less)
-        assert EVIDENCE_ORDER[verdict.evidence] <= EVIDENCE_ORDER[Evidence.WEAK]
-        assert verdict.state is not State.DOWN
-
-
-def changed(of: Any, **fields: Any) -> Any:
-    """A copy with other fields."""
-    return msgspec.structs.replace(of, **fields)
-
-
-@given(cases)
-@searching(150)
-def test_judging_is_total_and_deterministic(any_case: Case) -> None:
-    """Any case gets a verdict by a rule of the table, and always the same one."""
-    verdict = judge(any_case)
-    assert verdict == judge(any_case)
-    assert verdict.rule_id in {rule.id for rule in RULES}
-    assert (verdict.state is State.BLOCKED) == (EVIDENCE_ORDER[verdict.evidence] > 0)
-    assert bool(verdict.method) == (verdict.state is State.BLOCKED)
-
-
-@given(cases, SEEDS)
-@searching(100)
-def test_order_of_observations_does_not_matter(any_case: Case, seed: int) -> None:
-    """Observations may be listed in any order; only their times tell anything."""
-    random = Random(seed)
-
-    def shuffled(measurement: Measurement) -> Measurement:
-        seen = list(measurement.observations)
-        random.shuffle(seen)
-        return msgspec.structs.replace(measurement, observations=tuple(seen))
-
-    other = changed(
-        any_case,
-        attempts=tuple(map(shuffled, any_case.attempts)),
-        controls=tuple(map(shuffled, any_case.controls)),
-        follow_ups=tuple(map(shuffled, any_case.follow_ups)),
-    )
-    assert judge(other) == judge(any_case)
-
-
-@given(cases)
-@searching(100)
-def test_no_data_is_never_ok(any_case: Case) -> None:
-    """Without a look nothing is ok, whatever the controls and the vantage say."""
-    assert judge(changed(any_case, attempts=())).state is State.INSUFFICIENT
-
-
-@given(cases)
-@searching(100)
-def test_nothing_reached_and_nothing_seen_is_never_ok(any_case: Case) -> None:
-    """Looks that saw nothing, or saw only failures, never add up to ok."""
-    blind = tuple(changed(a, reached=False, observations=()) for a in any_case.attempts)
-    assert judge(changed(any_case, attempts=blind)).state is not State.OK
-
-
-@given(cases)
-@searching(100)
-def test_without_working_controls_no_grade_rises(any_case: Case) -> None:
-    """Taking away every control that worked never raises evidence.
-
-    Save where a control met the same known words: those clear the page, so losing it accuses.
-    """
-    any_case = changed(any_case, fingerprints=())
-    kept = tuple(c for c in any_case.controls if not worked(any_case, c))
-    before, after = judge(any_case), judge(changed(any_case, controls=kept))
-    assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
-
-
-@given(cases, SEEDS)
-@searching(100)
-def test_without_controls_no_failure_becomes_ok(any_case: Case, seed: int) -> None:
-    """Taking any controls away never makes ok of something else.
-
-    The block of one family, or of QUIC, is no exception worth the name: the endpoint did answer
-    over the other family, or over TCP.
-    """
-    chance = Random(seed)
-    kept = tuple(c for c in any_case.controls if chance.getrandbits(1))
-    before, after = judge(any_case), judge(changed(any_case, controls=kept))
-    answered = before.state is State.OK or before.family or before.spares_browsers
-    assert after.state is not State.OK or answered
-
-
-def worked(any_case: Case, measurement: Measurement) -> bool:
-    """Whether a control look would, by itself, count as one that worked."""
-    alone = judge(changed(any_case, controls=(measurement,)))
-    return alone.rule_id not in ("control.also_fails", "http.withheld_everywhere")
-
-
-@given(st.one_of(telling_cases(sensible=True), app_cases(), quic_cases()), SEEDS)
-@searching(150)
-def test_taking_failures_away_never_raises_evidence(any_case: Case, seed: int) -> None:
-    """An accusation rests on failures seen; with fewer of them it is no stronger."""
-    chance = Random(seed)
-
-    def thinned(measurement: Measurement) -> Measurement:
-        kept = tuple(
-            o for o in measurement.observations if o.failure is None or chance.getrandbits(1)
-        )
-        return msgspec.structs.replace(measurement, observations=kept)
-
-    before = judge(any_case)
-    after = judge(changed(any_case, attempts=tuple(map(thinned, any_case.attempts))))
-    assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
-
-
-@given(st.one_of(telling_cases(sensible=True), app_cases(), quic_cases(), page_cases()), SEEDS)
-@searching(150)
-def test_taking_looks_away_never_raises_evidence(any_case: Case, seed: int) -> None:
-    """With fewer looks that failed, over TCP or over QUIC, no accusation is stronger.
-
-    The controls looked after all of them: how late one came is told by what it followed.
-    """
-    last = max(look.ended_at for look in any_case.attempts)
-    assume(all(c.started_at.timestamp() >= last for c in any_case.controls))
-    chance = Random(seed)
-    kept = tuple(look for look in any_case.attempts if cleared(look) or chance.getrandbits(1))
-    before, after = judge(any_case), judge(changed(any_case, attempts=kept))
-    assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
-
-
-def cleared(look: Measurement) -> bool:
-    """Whether a look shows that somebody is innocent of something."""
-    pages = [o for o in look.observations if isinstance(o, HttpObservation) and not look.reached]
-    over_quic = [o for o in look.observations if isinstance(o, QuicObservation)]
-    return any(not o.failure for o in (*pages, *over_quic))
-
-
-@given(cases)
-@searching(60)
-def test_without_udp_no_grade_rises(any_case: Case) -> None:
-    """Where no other UDP got through, what goes over UDP is accused no more than before."""
-    before = judge(any_case)
-    for fewer in (
-        changed(any_case, udp_works=False),
-        changed(any_case, quic_works=False),
-        changed(any_case, udp_references=frozenset()),
-        changed(any_case, udp_works=False, udp_references=frozenset()),
-    ):
-        assert EVIDENCE_ORDER[judge(fewer).evidence] <= EVIDENCE_ORDER[before.evidence]
-
-
 @st.composite
 def agreeing_cases(draw: st.DrawFn) -> Case:
     """Looks that all show the same one failure, and follow-ups to it."""
@@ -680,26 +511,57 @@ def agreeing_cases(draw: st.DrawFn) -> Case:
     )
 
 
-@given(st.one_of(agreeing_cases(), agreeing_cases(), cases), SEEDS)
-@searching(200)
-def test_taking_follow_ups_away_never_raises_evidence(any_case: Case, seed: int) -> None:
-    """Follow-ups only add to what the looks show, each of them by itself; one that got through over
-    QUIC clears it, and is kept."""
-    chance = Random(seed)
+def searched(
+    holds: Callable[..., None], of: st.SearchStrategy[Case], usual: int
+) -> Callable[[], None]:
+    """A test of a property for so many cases."""
+    given_to = given(of, SEEDS) if holds in judged.BY_CHANCE else given(of)
+    return cast("Callable[[], None]", searching(usual)(given_to(holds)))
 
-    def thinned(measurement: Measurement) -> Measurement:
-        kept = tuple(
-            o
-            for o in measurement.observations
-            if (isinstance(o, QuicObservation) and not o.failure) or chance.getrandbits(1)
-        )
-        return msgspec.structs.replace(measurement, observations=kept)
 
-    before = judge(any_case)
-    after = judge(changed(any_case, follow_ups=tuple(map(thinned, any_case.follow_ups))))
-    assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
-    # Over QUIC follow-ups are looks.
-    assert after.state is before.state or before.spares_browsers
+LOOKS = st.one_of(telling_cases(sensible=True), app_cases(), quic_cases())
+FOLLOWED = st.one_of(agreeing_cases(), cases)
+
+test_every_gap_takes_all_that_a_control_gives = searched(
+    judged.is_weak_without_a_control, st.one_of(telling_cases(), app_cases(), quic_cases()), 60
+)
+test_judging_is_total_and_deterministic = searched(judged.is_total_and_deterministic, cases, 150)
+test_order_of_observations_does_not_matter = searched(judged.is_the_same_in_any_order, cases, 100)
+test_no_data_is_never_ok = searched(judged.is_never_ok_without_data, cases, 100)
+test_nothing_reached_and_nothing_seen_is_never_ok = searched(
+    judged.is_never_ok_if_nothing_was_seen, cases, 100
+)
+test_without_working_controls_no_grade_rises = searched(
+    judged.is_no_stronger_without_working_controls, cases, 100
+)
+test_without_controls_no_failure_becomes_ok = searched(
+    judged.is_not_ok_for_want_of_controls, cases, 100
+)
+test_taking_failures_away_never_raises_evidence = searched(
+    judged.is_no_stronger_with_fewer_failures, LOOKS, 150
+)
+test_taking_looks_away_never_raises_evidence = searched(
+    judged.is_no_stronger_with_fewer_looks, st.one_of(LOOKS, page_cases()), 150
+)
+test_without_udp_no_grade_rises = searched(judged.is_no_stronger_without_udp, cases, 60)
+test_taking_follow_ups_away_never_raises_evidence = searched(
+    judged.is_no_stronger_with_fewer_follow_ups, st.one_of(agreeing_cases(), FOLLOWED), 200
+)
+test_only_follow_ups_make_a_verdict_conclusive = searched(
+    judged.is_conclusive_by_follow_ups_alone, FOLLOWED, 150
+)
+test_an_unwell_vantage_accuses_nobody = searched(judged.accuses_nobody_when_unwell, cases, 100)
+
+
+def test_every_property_is_searched_and_every_case_made_by_hand_has_it() -> None:
+    """Other tests of this folder judge by the `judge` that asserts all properties."""
+    here = Path(__file__)
+    assert set(re.findall(r"judged\.(\w+)", here.read_text("utf-8"))) >= {
+        holds.__name__ for holds in (*judged.ALWAYS, *judged.BY_CHANCE)
+    }
+    bare = re.compile(r"judge\.rules import[^)]*?\bjudge\b", re.DOTALL)
+    others = [one for one in here.parent.glob("test_*.py") if one != here]
+    assert [one.name for one in others if bare.search(one.read_text("utf-8"))] == []
 
 
 LATER = control(dns(), tcp(), tls(), http(), at=10.0)
@@ -728,48 +590,15 @@ def test_other_resolvers_tell_a_failing_one_from_a_fault_of_its_own() -> None:
     """It is weak by itself, and conclusive once others lie over UDP and answer over TCP."""
     failing = (look(dns("dns_servfail_error")), look(dns("dns_servfail_error"), at=2.0, attempt=2))
     asked = look(
-        changed(dns("dns_nxdomain_error"), reason=Reason.OPEN_RESOLVER.value),
-        changed(dns(), reason=Reason.OPEN_RESOLVER_TCP.value),
-        changed(tls(address=V4_OTHER), reason=Reason.HONEST_ADDRESS.value),
+        judged.changed(dns("dns_nxdomain_error"), reason=Reason.OPEN_RESOLVER.value),
+        judged.changed(dns(), reason=Reason.OPEN_RESOLVER_TCP.value),
+        judged.changed(tls(address=V4_OTHER), reason=Reason.HONEST_ADDRESS.value),
         at=3.0,
         kind=Purpose.FOLLOW_UP,
     )
     alone = case(*failing, controls=(LATER,))
     assert judge(alone).evidence is Evidence.WEAK
-    assert judge(changed(alone, follow_ups=(asked,))).evidence is Evidence.CONCLUSIVE
-
-
-@given(st.one_of(agreeing_cases(), cases))
-@searching(150)
-def test_only_follow_ups_make_a_verdict_conclusive(any_case: Case) -> None:
-    """Without them nothing is more than strong, and what is conclusive was strong before; but for
-    a resolver that fails, which other resolvers alone tell from a fault of its own."""
-    alone, whole = judge(changed(any_case, follow_ups=())), judge(any_case)
-    assert alone.evidence is not Evidence.CONCLUSIVE
-    if whole.evidence is Evidence.CONCLUSIVE:
-        resolvers = whole.rule_id in ("dns.servfail", "dns.timeout")
-        assert alone.evidence is Evidence.STRONG or (resolvers and alone.evidence is Evidence.WEAK)
-
-
-@given(
-    cases,
-    st.sampled_from(
-        [
-            VantageState.OFFLINE,
-            VantageState.CAPTIVE_PORTAL,
-            VantageState.INTERNATIONAL_CUT,
-            VantageState.UNKNOWN,
-        ]
-    ),
-)
-@searching(100)
-def test_an_unwell_vantage_accuses_nobody(any_case: Case, state: VantageState) -> None:
-    """From a vantage that is offline, captive, cut off or unknown nothing is blocked or down,
-    unless all that is wrong is its clock."""
-    assume(any_case.health.rule_id != "vantage.clock_skew")
-    unwell: VantageHealth = changed(any_case.health, state=state)
-    verdict = judge(changed(any_case, health=unwell))
-    assert verdict.state in (State.OK, State.INSUFFICIENT)
+    assert judge(judged.changed(alone, follow_ups=(asked,))).evidence is Evidence.CONCLUSIVE
 
 
 @pytest.mark.soak

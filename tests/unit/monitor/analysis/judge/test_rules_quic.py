@@ -5,7 +5,6 @@ import pytest
 
 from monitor.analysis.judge.evidence_grades import llr
 from monitor.analysis.judge.platform import roll_up
-from monitor.analysis.judge.rules import judge
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
 from probes.catalog.catalog import Endpoint, Function, Need, Platform
 from probes.catalog.endpoint_kinds import EndpointKind
@@ -24,6 +23,7 @@ from tests.worlds.build import (
     tcp,
     tls,
 )
+from tests.worlds.judged import judge
 
 WELL = (dns(), tcp(), tls(), http())
 SILENT = quic("generic_timeout_error")

@@ -2,11 +2,11 @@
 
 import pytest
 
-from monitor.analysis.judge.rules import judge
 from monitor.analysis.judge.second_attempt import retry_may_tell, suspicious
 from monitor.analysis.verdict import Evidence
 from probes.measurement import HttpObservation, Measurement
 from tests.worlds.build import case, control, dns, http, look, repeated, tcp, tls
+from tests.worlds.judged import judge
 
 
 def page(status: int, **fields: object) -> tuple[HttpObservation, ...]:

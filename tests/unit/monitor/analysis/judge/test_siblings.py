@@ -4,7 +4,6 @@ import msgspec
 import pytest
 
 from monitor.analysis.judge.platform import roll_up
-from monitor.analysis.judge.rules import judge
 from monitor.analysis.judge.siblings import (
     full_tests,
     sampled_out,
@@ -17,6 +16,7 @@ from probes.catalog.catalog import Endpoint, Function, Need, Platform
 from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import Layer, Measurement
 from tests.worlds.build import START, app, case, dns, http, look, tcp, tls
+from tests.worlds.judged import judge
 
 TIMEOUT = "generic_timeout_error"
 DROPPED = look(dns(), tcp(TIMEOUT))

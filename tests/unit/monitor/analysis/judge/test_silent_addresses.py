@@ -3,7 +3,6 @@
 import msgspec
 import pytest
 
-from monitor.analysis.judge.rules import judge
 from monitor.analysis.judge.silent_addresses import cut_off_addresses
 from monitor.analysis.seen import EndpointMeasurements
 from monitor.analysis.verdict import Evidence
@@ -26,6 +25,7 @@ from tests.worlds.build import (
     tcp,
     tls,
 )
+from tests.worlds.judged import judge
 
 SILENCE = "generic_timeout_error"
 BESIDE, FAR = "203.0.113.200", "198.51.100.7"
