@@ -13,7 +13,6 @@ from enum import StrEnum
 import msgspec
 
 from monitor.wording.languages import N_
-from monitor.wording.rules import HEALTH_RULE_MEANINGS, sentence
 from monitor.wording.words import Words
 
 
@@ -457,6 +456,8 @@ def finding_sentences(words: Words, finding: Finding) -> tuple[str, str]:
     """What is wrong, and what to do about it."""
     values = {name: words.name(value) for name, value in finding.values.items()}
     if finding.what in HEALTH_REMEDIES:
+        from monitor.wording.rules import HEALTH_RULE_MEANINGS, sentence  # loads the judge
+
         meaning = sentence(words, HEALTH_RULE_MEANINGS[finding.what].rstrip("."))
         problem = words.gettext(_UNWELL, vantage=values["vantage"], what=meaning)
         return problem, words.gettext(HEALTH_REMEDIES[finding.what])
