@@ -7,7 +7,7 @@ the next is asked for, so an interrupted poll goes on where it stopped.
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -19,7 +19,7 @@ from monitor.following.ooni_rows import UNAVAILABLE, ListReader, judged_row
 from monitor.following.quota import charged, may_judge, may_list
 from monitor.logs import logger
 from monitor.replay.platform_of import WEB_TEST, PlatformLookup
-from monitor.sources.ooni_client import OoniClient
+from monitor.sources.ooni_client import FIRST, OoniClient
 from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
 from storage.store import Store
@@ -146,19 +146,19 @@ class OoniFollower:
                 "order_by": "measurement_start_time",
                 "order": "asc",
             }
-            offset: int | None = 0
-            while offset is not None:
+            part: Mapping[str, str] | None = FIRST
+            while part is not None:
                 budget, now = self._source.budget, self._now()
                 if not may_list(self.state, budget, self._list_units, now):
                     return False
                 try:
-                    page = await self._client.page(query, offset)
+                    page = await self._client.page(query, part)
                 finally:
                     self._charge(now)
                 self._list_units = self._client.taken
-                offset = page.following
+                part = page.following
                 rows = self._reader.rows(page.results, now)
-                reached = end if offset is None else _newest(rows, since)
+                reached = end if part is None else _newest(rows, since)
                 await self._keep(name, rows, reached)
             since = end
         return True

@@ -10,6 +10,8 @@ from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.config.load import default_settings
 from monitor.config.settings import SourceSettings
 from monitor.following.source_jobs import SourceJob
+from monitor.sources.fault import SourceFault
+from monitor.sources.ooni_client import OoniClient
 from monitor.sources.scripted_ooni import Reply, ScriptedOoni, hourly, volunteer
 from monitor.sources.terms import SourceKind
 from probes.sockets.http_client import httpx
@@ -267,6 +269,26 @@ async def test_an_answer_that_is_none_loses_and_doubles_nothing(
         await world.round(2 * HOUR)
     assert len(await world.rows()) == 48
     assert await world.events() == []
+
+
+async def test_a_list_is_read_whole_where_a_token_names_its_next_part(world: World) -> None:
+    """As newer releases of the API do: the address of the next part has no offset."""
+    world.ooni = ScriptedOoni(lambda: world.clock, most=7, tokens=True)
+    world.tests(X, 17557, BEGUN - timedelta(days=2), BEGUN)
+    await world.round(2 * HOUR)
+    assert (await world.state()).problem == ""
+    assert len(await world.rows()) == 48
+
+
+@pytest.mark.parametrize("following", ["cont=a", f"cont={'a' * 501}", "limit=1000", "offset=0"])
+async def test_a_list_that_leads_nowhere_is_malformed(following: str) -> None:
+    """To the part that was asked for, to none, or by a token without an end."""
+    url = f"https://api.ooni.test/api/v1/measurements?{following}"
+    reply = httpx.Response(200, json={"results": [], "metadata": {"next_url": url}})
+    client = OoniClient("https://api.ooni.test", httpx.MockTransport(lambda _: reply))
+    with pytest.raises(SourceFault, match="malformed"):
+        await client.page({}, {"cont": "a"})
+    await client.close()
 
 
 async def test_a_line_that_cannot_be_read_loses_no_other(world: World) -> None:
