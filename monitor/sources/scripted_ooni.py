@@ -223,12 +223,14 @@ def volunteer(
     late: timedelta = _LISTED,
     network_type: str = "mobile",
     number: int = 0,
+    version: str = "5.0.0",
     **listed: Any,
 ) -> Upload:
     """A volunteer's test of a web address: reset at the ClientHello where `blocked`, else reached.
 
     `anomaly` is OONI's own opinion where it differs; `late` is how long the upload takes; `number`
-    tells measurements of one moment apart; `listed` replaces fields of the line in the lists.
+    tells measurements of one moment apart; `version` is that of the app; `listed` replaces fields
+    of the line in the lists.
     """
     failed = blocked if anomaly is None else anomaly
     name = f"{at.isoformat()}{url}{country}{asn}{number}"
@@ -263,7 +265,7 @@ def volunteer(
         "report_id": report,
         "resolver_asn": f"AS{asn}",
         "software_name": "ooniprobe-android-unattended",
-        "software_version": "5.0.0",
+        "software_version": version,
         "test_keys": _test_keys(url, blocked=blocked),
         "test_name": "web_connectivity",
         "test_runtime": 3.0,
@@ -443,6 +445,7 @@ def _matches(upload: Upload, query: dict[str, str]) -> bool:
         "test_name": line["test_name"],
         "domain": url.split("/")[2] if "://" in url else url,
         "ooni_run_link_id": line.get("ooni_run_link_id", ""),
+        "software_version": upload.raw.get("software_version", ""),
     }
     return all(value in query[name].split(",") for name, value in values.items() if query.get(name))
 

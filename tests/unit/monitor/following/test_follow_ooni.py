@@ -392,6 +392,78 @@ async def test_a_phone_with_a_wrong_clock_measured_no_later_than_it_uploaded(
     assert row.measured_at == (BEGUN - 2 * HOUR + 2 * MINUTE).replace(microsecond=0)
 
 
+OLD, NEW = "5.0.0", "5.1.0"
+
+
+def _upgrade(
+    world: World, *, country: str = "PK", blocked: bool = True, hold: bool = False
+) -> None:
+    """Everybody's app is another version from an hour on, in which it begins to fail; with `hold`
+    every network has somebody who keeps the old one, and fails as well."""
+    for asn in (17557, 9541, 45669):
+        for at in hourly(BEGUN - timedelta(days=4) + asn % 50 * MINUTE, BEGUN, HOUR):
+            world.ooni.add(volunteer(at, X, asn=asn, country=country, version=OLD))
+        for at in hourly(BEGUN + asn % 50 * MINUTE, BEGUN + 12 * HOUR, HOUR):
+            made = {"asn": asn, "country": country, "blocked": blocked}
+            world.ooni.add(volunteer(at, X, version=NEW, **made))  # type: ignore[arg-type]
+            if hold:
+                world.ooni.add(volunteer(at, X, version=OLD, number=1, **made))  # type: ignore[arg-type]
+
+
+async def test_a_version_that_comes_with_the_failing_accuses_nobody(world: World) -> None:
+    """Lists name no version: they are asked for by those of the measurements that failed, before
+    anybody is told, and what has one is not asked for again and again."""
+    _upgrade(world)
+    for _ in range(16):
+        await world.round(HOUR)
+        assert await world.events() == []
+    named = {row.version for row in await world.rows() if row.measured_at < BEGUN}
+    assert named == {"other"}
+    assert {row.version for row in await world.rows() if row.failed} == {NEW}
+    asked = [one for one in world.ooni.asked if "software_version" in one]
+    assert 0 < len(asked) <= 16
+    assert all(f"software_version={NEW}" in one for one in asked)
+
+
+@pytest.mark.parametrize("why", ["it passes in India", "the old one fails as well"])
+async def test_a_version_is_no_excuse_for_a_block(world: World, why: str) -> None:
+    """What is seen beside it tells."""
+    world.source = SourceSettings(kind=SourceKind.OONI, countries=("PK",), beside=("IN",))
+    _upgrade(world, hold=why == "the old one fails as well")
+    if why == "it passes in India":
+        _upgrade(world, country="IN", blocked=False)
+    for _ in range(16):
+        await world.round(HOUR)
+    (event,) = await world.events()
+    assert event.active
+    assert event.onset_latest <= BEGUN + 2 * HOUR
+
+
+@pytest.mark.parametrize("budget", [60, 1000])
+async def test_versions_that_cannot_be_asked_for_stop_nothing(world: World, budget: int) -> None:
+    """A budget that is used up, or a server that fails: the event is told as it is known."""
+    world.source = SourceSettings(kind=SourceKind.OONI, countries=("PK",), budget=budget)
+    _upgrade(world)
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        if "software_version" in request.url.params:
+            return httpx.Response(502, content=b"<html>")
+        return world.ooni.handle(request)
+
+    world.job = SourceJob(
+        world.source,
+        default_settings(),
+        world.store,
+        now=lambda: world.clock,
+        transport=httpx.MockTransport(handle),
+    )
+    await world.job.begin()
+    for _ in range(16):
+        await world.round(HOUR)
+    (event,) = await world.events()
+    assert event.active
+
+
 async def test_only_a_link_is_followed_when_it_is_named(world: World) -> None:
     """Volunteers who opened an organisation's own link."""
     world.source = SourceSettings(kind=SourceKind.OONI, countries=("PK",), run_link="10042")
