@@ -53,8 +53,11 @@ class SourceStore(Protocol):
         """Store measurements of a source, and how far it was read, in one durable transaction.
         Returns how many were new: one that is stored already stays as it is."""
 
-    async def judge_sourced(self, row: SourcedRow, state: SourceState) -> None:
-        """Replace a stored row by one that our rules judged, in one durable transaction."""
+    async def replace_sourced(
+        self, rows: Sequence[SourcedRow], source: str, state: SourceState
+    ) -> None:
+        """Replace stored rows of a source by what is known of them now, in one durable
+        transaction."""
 
     async def save_sourced_events(self, events: Sequence[SourcedEvent]) -> None:
         """Store events of sources; each replaces its form before."""

@@ -31,6 +31,7 @@ COMMANDS = {
     "judge": "Judge measurements that others took.",
     "ooni": "Work with OONI's volunteers.",
     "globalping": "Ask for a second opinion on a platform now.",
+    "atlas": "Ask RIPE Atlas for a second opinion on a platform now.",
     "replay": "Run recorded or imported data through the analysis, by its own clock.",
     "rejudge": "Judge stored measurements again by today's rules. Old results stay unchanged.",
     "event": "List and show detected events, and review them.",

@@ -8,7 +8,7 @@ forgotten as soon as its results are put together.
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -23,7 +23,7 @@ from monitor.following.opinion_row import (
     opinion_of,
 )
 from monitor.following.quota import charged, may_list
-from monitor.following.suspects import LATELY, Suspects, references_of
+from monitor.following.suspects import LATELY, NothingToAskError, Suspects, references_of
 from monitor.sources import rounds
 from monitor.sources.atlas_client import (
     OLDEST_FIRMWARE,
@@ -32,6 +32,7 @@ from monitor.sources.atlas_client import (
     definition,
     homes,
 )
+from monitor.sources.fault import SourceFault
 from monitor.sources.terms import TERMS
 from probes.catalog.catalog import Endpoint
 from probes.layers.bogon import BogonList
@@ -51,6 +52,8 @@ CREDITS = 20
 _GIVEN_UP = timedelta(hours=6)
 _REMEMBERED = timedelta(days=30)
 _BALANCE_EVERY = timedelta(minutes=30)
+_ASK_AGAIN = 30.0
+"""Seconds between two looks whether all results are there, for a person who waits."""
 _ASKED = "asked"
 TEST = "sslcert"
 """Name of the test in rows."""
@@ -146,15 +149,44 @@ class AtlasFollower:
         if due or answered is None or now - answered >= _BALANCE_EVERY:
             await self._read_balance()
         for suspect in due:
-            left = self.state.remaining
-            room = may_list(self.state, self._source.budget, self.cost, now)
-            if not room or (left is not None and left < self.cost):
+            if not self._affordable(now):
                 return
             await self._ask(suspect)
+
+    async def ask_now(
+        self, country: str, platform: str, sleep: Callable[[float], Awaitable[None]]
+    ) -> list[SourcedRow]:
+        """One round that a person asked for, suspected or not; what it brought is stored. `sleep`
+        waits so many seconds. Raises NothingToAskError, SourceFault and StorageError."""
+        suspect = self._suspects.one(country, platform)
+        begun = self._round_of(country, platform)
+        if begun is not None and self._now() - begun.at < 2 * WAIT:
+            # A monitor began it, and reads it.
+            raise NothingToAskError(
+                f"probes test {platform} in {country} already: its results come"
+            )
+        if begun is None:
+            await self._read_balance()
+            if not self._affordable(self._now()):
+                raise SourceFault("limited", f"a round takes up to {self.cost} credits")
+            await self._ask(suspect)
+        rows: list[SourcedRow] = []
+        while (asked := self._round_of(country, platform)) is not None:
+            if self._now() - asked.at < WAIT and not await self._complete(asked):
+                await sleep(_ASK_AGAIN)
+                continue
+            rows = await self._read(asked)
+        return rows
 
     async def close(self) -> None:
         """Release its connections."""
         await self._client.close()
+
+    def _affordable(self, now: datetime) -> bool:
+        """Whether our budget and the account have enough for a whole round."""
+        left = self.state.remaining
+        room = may_list(self.state, self._source.budget, self.cost, now)
+        return room and (left is None or left >= self.cost)
 
     async def _read_balance(self) -> None:
         try:
@@ -166,7 +198,7 @@ class AtlasFollower:
     def _due(self, suspect: Suspect, now: datetime) -> bool:
         lately = rounds.forgotten(self.state.cursors, now - LATELY)
         place = suspect.country, suspect.platform.name
-        if any((one.country, one.platform) == place for one in self._under_way()):
+        if self._round_of(*place) is not None:
             return False
         tried = rounds.moments(lately, rounds.TRIED, *place)
         done = rounds.moments(lately, rounds.DONE, *place)
@@ -177,6 +209,24 @@ class AtlasFollower:
     def _under_way(self) -> list[_Asked]:
         found = (_Asked.of(name, at) for name, at in self.state.cursors.items())
         return [one for one in found if one is not None]
+
+    def _round_of(self, country: str, platform: str) -> _Asked | None:
+        """The round of a platform and country that is under way."""
+        place = country, platform
+        return next(
+            (one for one in self._under_way() if (one.country, one.platform) == place), None
+        )
+
+    async def _complete(self, asked: _Asked) -> bool:
+        """Whether every probe that was asked for has answered: often there are fewer."""
+        groups, probes = (asked.beside, 1) if asked.beside else ((asked.here,), self._source.probes)
+        return all(
+            [
+                len((await self._results(number))[0]) >= probes
+                for group in groups
+                for number in group
+            ]
+        )
 
     # -- a round ---------------------------------------------------------------------------------
 
@@ -211,8 +261,9 @@ class AtlasFollower:
         groups = " ".join(",".join(map(str, group)) for group in beside)
         await self._note(f"{asked.name} {groups}", instead=asked.name)
 
-    async def _read(self, asked: _Asked) -> None:
-        """Judge what came of a round, and forget which probes it was."""
+    async def _read(self, asked: _Asked) -> list[SourcedRow]:
+        """Judge what came of a round, and forget which probes it was; none while it goes on
+        elsewhere."""
         kind, now = str(self._source.kind), self._now()
         cursors = {n: at for n, at in self.state.cursors.items() if n != asked.name}
         suspects = self._suspects.named({(asked.country, asked.platform): ()})
@@ -222,7 +273,7 @@ class AtlasFollower:
             rows, malformed = await self._rows(suspects[0], asked)
             if not asked.beside and any(one.failed for one in rows):
                 await self._compare(suspects[0], asked)
-                return
+                return []
         cursors = rounds.noted(cursors, rounds.DONE, asked.country, asked.platform, now)
         newest = [one.measured_at for one in rows]
         known = [] if self.state.newest_at is None else [self.state.newest_at]
@@ -236,6 +287,7 @@ class AtlasFollower:
         )
         added = await self._store.add_sourced(rows, kind, state)
         self.state = msgspec.structs.replace(state, rows=state.rows + added)
+        return rows
 
     async def _rows(self, suspect: Suspect, asked: _Asked) -> tuple[list[SourcedRow], int]:
         malformed = 0

@@ -33,10 +33,6 @@ _LIMITS_EVERY = timedelta(minutes=30)
 needed."""
 
 
-class NothingToAskError(Exception):
-    """No probe could test what is asked about."""
-
-
 class GlobalpingFollower:
     """Asks for one `[[source]]` of kind `globalping`."""
 
@@ -86,13 +82,11 @@ class GlobalpingFollower:
         """One round that a person asked for, suspected or not; what it brought is stored. Raises
         NothingToAskError, SourceFault and StorageError."""
         self._forget(self._now())
-        suspects = self._suspects.named({(country, platform): ()})
-        if not suspects:
-            raise NothingToAskError(f"{platform} has no page that a probe could fetch")
+        suspect = self._suspects.one(country, platform)
         await self._read_limits()
         if not self._affordable():
             raise SourceFault("limited", f"a round takes up to {self._how.cost} points")
-        return await self._round(suspects[0])
+        return await self._round(suspect)
 
     def _affordable(self) -> bool:
         """Whether our budget and what is left of the quota have room for a whole round."""

@@ -7,7 +7,7 @@ the next is asked for, so an interrupted poll goes on where it stopped.
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -16,10 +16,11 @@ from monitor.config.settings import SourceSettings
 from monitor.following.ooni_opinions import OoniOpinions
 from monitor.following.ooni_questions import questions
 from monitor.following.ooni_rows import UNAVAILABLE, ListReader, judged_row
+from monitor.following.ooni_versions import OoniVersions
 from monitor.following.quota import charged, may_judge, may_list
 from monitor.logs import logger
 from monitor.replay.platform_of import WEB_TEST, PlatformLookup
-from monitor.sources.ooni_client import OoniClient
+from monitor.sources.ooni_client import FIRST, OoniClient
 from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
 from storage.store import Store
@@ -76,15 +77,10 @@ class OoniFollower:
         self._list_units = self._raw_units = 10
         self._most_left = 0
         self._opinions = OoniOpinions(
-            source,
-            catalog,
-            store,
-            client,
-            now=now,
-            room=lambda units: may_judge(
-                self.state, source.budget, units, self._most_left, self._now()
-            ),
-            charge=self._charge,
+            source, catalog, store, client, now=now, room=self._room, charge=self._charge
+        )
+        self._versions = OoniVersions(
+            source, catalog, store, client, now=now, room=self._room, charge=self._charge
         )
         self.state = SourceState()
 
@@ -109,6 +105,17 @@ class OoniFollower:
         await self._judge()
         if whole:
             self.state = msgspec.structs.replace(self.state, answered_at=self._now())
+
+    async def name_versions(self, country: str, platform: str, begun: datetime) -> bool:
+        """Have the rows about what seems blocked since `begun` (UTC) name the versions of the test
+        that made them; whether some do now that did not. Raises SourceFault and StorageError."""
+        named = await self._versions.of(country, platform, begun)
+        if named:
+            await self._store.replace_sourced(named, str(self._source.kind), self.state)
+        for row in named:
+            if row.uid in self._pending:
+                self._pending[row.uid] = row
+        return bool(named)
 
     async def close(self) -> None:
         """Release its connections."""
@@ -146,22 +153,25 @@ class OoniFollower:
                 "order_by": "measurement_start_time",
                 "order": "asc",
             }
-            offset: int | None = 0
-            while offset is not None:
+            part: Mapping[str, str] | None = FIRST
+            while part is not None:
                 budget, now = self._source.budget, self._now()
                 if not may_list(self.state, budget, self._list_units, now):
                     return False
                 try:
-                    page = await self._client.page(query, offset)
+                    page = await self._client.page(query, part)
                 finally:
                     self._charge(now)
                 self._list_units = self._client.taken
-                offset = page.following
+                part = page.following
                 rows = self._reader.rows(page.results, now)
-                reached = end if offset is None else _newest(rows, since)
+                reached = end if part is None else _newest(rows, since)
                 await self._keep(name, rows, reached)
             since = end
         return True
+
+    def _room(self, units: int) -> bool:
+        return may_judge(self.state, self._source.budget, units, self._most_left, self._now())
 
     def _charge(self, now: datetime) -> None:
         state = charged(self.state, self._client.taken, now)
@@ -220,9 +230,7 @@ class OoniFollower:
             if row.measured_at < oldest:
                 del self._pending[row.uid]
                 continue
-            if not may_judge(
-                self.state, self._source.budget, self._raw_units, self._most_left, now
-            ):
+            if not self._room(self._raw_units):
                 return
             try:
                 raw = await self._client.raw(row.uid)
@@ -238,7 +246,7 @@ class OoniFollower:
                 judged = await asyncio.to_thread(judged_row, row, raw, self._catalog, self._bogons)
             self._tries.pop(row.uid, None)
             state = msgspec.structs.replace(self.state, judged=self.state.judged + 1)
-            await self._store.judge_sourced(judged, state)
+            await self._store.replace_sourced([judged], str(self._source.kind), state)
             self.state = state
             del self._pending[row.uid]
 

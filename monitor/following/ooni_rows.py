@@ -28,6 +28,8 @@ _RECEIVED = re.compile(r"(\d{14})\.\d+_")
 """How an id begins: when OONI received the measurement."""
 _BLOCKED = (State.BLOCKED, State.DEGRADED, State.PARTIAL, State.THROTTLED)
 _VPN = "vpn"
+_LONGEST = 40
+"""Characters of a version that are kept: anybody can upload any."""
 
 
 class _Annotations(msgspec.Struct, frozen=True):
@@ -109,6 +111,7 @@ def judged_row(row: SourcedRow, raw: bytes, catalog: Catalog, bogons: BogonList)
         if _ANNOTATED.decode(raw).annotations.network_type.lower() == _VPN:
             return msgspec.structs.replace(row, judged=UNAVAILABLE, left_out=_VPN)
         wire, flag = decode(raw)
+        row = msgspec.structs.replace(row, version=(wire.software_version or "")[:_LONGEST])
         cycle = judge_imported(convert(wire, flag, catalog, bogons=bogons))
     except (OoniError, msgspec.DecodeError, UnicodeError):
         return msgspec.structs.replace(row, judged=UNAVAILABLE)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from monitor.analysis.events.event import Event
 from monitor.config.catalog import shipped_catalog
 from monitor.config.settings import Settings, SourceSettings
 from monitor.following.follow_globalping import GlobalpingFollower
@@ -16,6 +17,7 @@ from monitor.following.follow_ioda import IodaFollower
 from monitor.following.follow_ooni import OoniFollower
 from monitor.following.sourced_events import WINDOW, events_in, merged, row_of
 from monitor.logs import logger
+from monitor.replay.changed_versions import ChangedVersions
 from monitor.replay.imported_row import Row
 from monitor.replay.platform_of import PlatformLookup
 from monitor.sources.fault import SourceFault, after_answer, after_fault
@@ -147,8 +149,27 @@ class SourceJob:
     async def _fold(self) -> None:
         """Have the stored events be those that the stored rows show."""
         now, kind = self._now(), str(self._source.kind)
+        rows, found = await self._found(now)
+        if await self._name_versions(rows, found):
+            rows, found = await self._found(now)
+        del rows
+        changes = merged(found, await self._store.sourced_events(kind), kind, now)
+        if changes:
+            await self._store.save_sourced_events(changes)
+        for one in changes:
+            log.info(
+                "event seen by volunteers",
+                source=kind,
+                event_id=one.id,
+                country=one.country,
+                platform=one.platform,
+                state=str(one.event.state),
+            )
+
+    async def _found(self, now: datetime) -> tuple[list[Row], list[Event]]:
+        """The stored rows, and the events that they show."""
         rows: list[Row] = []
-        async for page in self._store.sourced_rows(kind, now - WINDOW):
+        async for page in self._store.sourced_rows(str(self._source.kind), now - WINDOW):
             rows += [row_of(one) for one in page if not one.left_out]
         platforms = self._source.platforms or tuple(
             one.name for one in self._settings.catalog.platforms
@@ -162,18 +183,30 @@ class SourceJob:
             platforms,
             now,
         )
-        changes = merged(found, await self._store.sourced_events(kind), kind, now)
-        if changes:
-            await self._store.save_sourced_events(changes)
-        for one in changes:
-            log.info(
-                "event seen by volunteers",
-                source=kind,
-                event_id=one.id,
-                country=one.country,
-                platform=one.platform,
-                state=str(one.event.state),
-            )
+        return rows, found
+
+    async def _name_versions(self, rows: Sequence[Row], found: Sequence[Event]) -> bool:
+        """Have rows about blocks that begin, or that a version may excuse, name the versions that
+        made them, before anybody is told; whether some do that did not."""
+        follower = self._follower
+        if not isinstance(follower, OoniFollower):
+            return False
+        asked = [
+            (one.country, one.platform, one.onset_earliest or one.onset_latest)
+            for one in found
+            if one.active
+        ]
+        asked += await asyncio.to_thread(lambda: ChangedVersions(rows).doubts)
+        named = False
+        try:
+            for country, platform, begun in asked:
+                if country in self._source.countries:
+                    named |= await follower.name_versions(country, platform, begun)
+        except SourceFault as fault:
+            follower.state = after_fault(follower.state, fault, self._now())
+            await self._store.add_sourced((), str(self._source.kind), follower.state)
+            log.warning("versions of a test not asked for", reason=str(fault))
+        return named
 
 
 def _follower(

@@ -41,6 +41,7 @@ def row_of(kept: SourcedRow) -> Row:
         failed=kept.failed,
         confirmed=int(kept.confirmed),
         methods=kept.methods,
+        version=intern(kept.version),
         uid=kept.uid,
     )
 

@@ -17,6 +17,10 @@ _REFERENCES = 2
 _SUSPICIOUS = (EventState.SUSPECTED, EventState.CONFIRMED)
 
 
+class NothingToAskError(Exception):
+    """No probe could test what is asked about."""
+
+
 class Suspects:
     """Of one `[[source]]`."""
 
@@ -46,6 +50,13 @@ class Suspects:
             if one.event.state in _SUSPICIOUS and one.first_seen_at >= since:
                 places.setdefault((one.country, one.platform), one.event.functions)
         return self.named(places)
+
+    def one(self, country: str, platform: str) -> Suspect:
+        """What to ask about, suspected or not. Raises NothingToAskError."""
+        found = self.named({(country, platform): ()})
+        if not found:
+            raise NothingToAskError(f"{platform} has no page that a probe could fetch")
+        return found[0]
 
     def named(self, places: Mapping[tuple[str, str], tuple[str, ...]]) -> list[Suspect]:
         """Country and platform, with the functions that are blocked → what to ask about."""

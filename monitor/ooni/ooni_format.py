@@ -154,6 +154,7 @@ class WireMeasurement(msgspec.Struct, frozen=True):
     input: str | None = None
     report_id: str | None = None
     measurement_uid: str | None = None
+    software_version: str | None = None
 
     @property
     def started_at(self) -> datetime:

@@ -1,8 +1,9 @@
 """Versions of a test that fail where others pass: the test is at fault, and accuses nobody.
 
 A test that breaks is mended in a later version, and for months both are in use. Where, in the same
-week and network, most rows of one version fail and most rows of the others pass, no network blocks
-anything: a censor knows no versions. What is broken stays broken until it is seen to pass, for the
+days and network, most rows of one version fail and most rows of the others pass, no network blocks
+anything: a censor knows no versions. What passed before the first failure, or after the last, may
+have met no block. What is broken stays broken until it is seen to pass, for the
 last who use it have nobody beside them to compare with.
 """
 
@@ -30,6 +31,7 @@ _Kind = tuple[str, str, str, int]
 class _Counts(msgspec.Struct):
     failed: float = 0.0
     total: float = 0.0
+    rows: list[Row] = []
 
 
 class BrokenVersions:
@@ -43,6 +45,7 @@ class BrokenVersions:
                 seen = network.setdefault(row.version, _Counts())
                 seen.failed += row.failed
                 seen.total += row.total
+                seen.rows.append(row)
         self._broken: set[tuple[_Kind, str]] = set()
         lasting: set[tuple[str, ...]] = set()
         for kind, by_network in sorted(counts.items()):
@@ -76,10 +79,17 @@ def _is_broken(version: str, networks: Iterable[dict[str, _Counts]]) -> bool:
     alone = together = 0
     for network in networks:
         mine = network.get(version, _Counts())
-        failed = sum(one.failed for other, one in network.items() if other != version)
-        total = sum(one.total for other, one in network.items() if other != version)
-        if mine.total < _FEW or total < _FEW or mine.failed < _MOST * mine.total:
+        failing = [row.at for row in mine.rows if row.failed]
+        if mine.total < _FEW or mine.failed < _MOST * mine.total:
             continue
-        alone += failed <= _HARDLY_ANY * total
-        together += failed >= _MOST * total
+        beside = [
+            row
+            for other, one in network.items()
+            for row in one.rows
+            if other != version and min(failing) <= row.at <= max(failing)
+        ]
+        failed, total = sum(row.failed for row in beside), sum(row.total for row in beside)
+        if total >= _FEW:
+            alone += failed <= _HARDLY_ANY * total
+            together += failed >= _MOST * total
     return alone >= _NETWORKS and alone > together

@@ -69,6 +69,9 @@ class Stretch(msgspec.Struct, frozen=True):
     good_before: datetime | None
     """UTC; the last row before at which it did not; None when it failed from the first row on."""
     begun: datetime
+    begun_by: datetime
+    """UTC; the last moment at which it may have begun: few rows tell only that there are failures
+    around one."""
     last: datetime
     failed: float = 0.0
     """Rows that failed in it."""
@@ -103,14 +106,15 @@ class _Course(msgspec.Struct, frozen=True, eq=False):
     """Rows up to each time, itself included."""
     failed: list[float]
 
-    def share(self, at: datetime) -> float | None:
-        """Share of rows that fail around `at`; None where too few were measured."""
+    def around(self, at: datetime) -> tuple[float, timedelta] | None:
+        """Share of rows that fail around `at`, and how far around; None where too few were
+        measured."""
         for window in _WINDOWS:
             first = bisect_left(self.times, at - window)
             after = bisect_right(self.times, at + window)
             total = self._sum(self.total, first, after)
             if total >= _ENOUGH:
-                return self._sum(self.failed, first, after) / (total + _DOUBT)
+                return self._sum(self.failed, first, after) / (total + _DOUBT), window
         return None
 
     def failures(self, since: datetime, until: datetime) -> float:
@@ -245,8 +249,8 @@ def _opened(found: Sequence[tuple[datetime, datetime]], at: datetime) -> bool:
 
 
 def _works(course: _Course, at: datetime) -> bool:
-    share = course.share(at)
-    return share is not None and share < _FAILS
+    found = course.around(at)
+    return found is not None and found[0] < _FAILS
 
 
 def _vote(courses: Iterable[_Course], since: datetime, until: datetime) -> _Version:
@@ -315,7 +319,10 @@ def _fault(group: Mapping[str, Stretch]) -> Fault:
 def _began_together(one: Stretch, other: Stretch) -> bool:
     if one.good_before is None or other.good_before is None:
         return False
-    return one.good_before - _TOGETHER <= other.begun and other.good_before - _TOGETHER <= one.begun
+    return (
+        one.good_before - _TOGETHER <= other.begun_by
+        and other.good_before - _TOGETHER <= one.begun_by
+    )
 
 
 def _course(rows: list[Row]) -> _Course:
@@ -331,17 +338,18 @@ def _stretches(course: _Course) -> list[Stretch]:
     found: list[Stretch] = []
     good: datetime | None = None
     for at in dict.fromkeys(course.times):
-        share = course.share(at)
-        if share is None:
+        around = course.around(at)
+        if around is None:
             continue
+        share, window = around
         if share < _FAILS:
             good = at
             continue
         before = found[-1] if found else None
         if before is not None and (good is None or good < before.last or _goes_on(before, at)):
-            found[-1] = Stretch(before.good_before, before.begun, at)
+            found[-1] = msgspec.structs.replace(before, last=at)
         else:
-            found.append(Stretch(good, at, at))
+            found.append(Stretch(good, at, at + window, at))
     return [
         msgspec.structs.replace(one, failed=course.failures(one.begun, one.last)) for one in found
     ]

@@ -68,7 +68,8 @@ the share of a country's networks for which `_NEARBY` is meant."""
 _EXCUSE_LASTS = timedelta(days=10)
 """Time in which an excuse fades to a third."""
 _OVER_TOO = 3.0
-"""Added log odds that a block is over on a network, since it is on another one there."""
+"""Added log odds that a block is over on a network, since it is on another one there; each one more
+adds its share."""
 _NEARBY_LASTS = timedelta(days=7)
 """Time after such a block in which that still holds: blocks come back."""
 _SPEAKS_AGAIN = timedelta(hours=12)
@@ -233,6 +234,8 @@ class ImportedVerdicts:
                     verdicts += self._reconsidered(key, group.until)
         if before.decision is Decision.BLOCKED and track.decision is Decision.OPEN:
             verdicts += self._over_elsewhere(key, group.until)
+        elif track.decision is Decision.BLOCKED and passing < 0:
+            verdicts += self._over_too(key, group.until)
         return verdicts + self._together(group, sample, nats)
 
     def _noted_blocked(self, key: _Key, at: datetime) -> None:
@@ -248,6 +251,21 @@ class ImportedVerdicts:
             self._tracks[key] = after
             found += self._called(key, calls)
         return found
+
+    def _over_too(self, key: _Key, now: datetime) -> list[PlatformVerdict]:
+        """The verdict on a network that passes, and did not fail since the block was found over on
+        others there."""
+        track = self._tracks[key]
+        failed = track.last_bad.until if track.last_bad is not None else None
+        others = (self._tracks[one] for one in self._here[key[:2]] if one in self._blocked)
+        opened = [one.opened for one in others if one.decision is Decision.OPEN]
+        over = sum(at is not None and (failed is None or at > failed) for at in opened)
+        if not over:
+            return []
+        odds = _OVER_TOO + log(over)
+        after, calls = clear_since(track, model_of(self._last[key]), odds, now)
+        self._tracks[key] = after
+        return self._called(key, calls)
 
     def _called(self, key: _Key, calls: Iterable[Call]) -> list[PlatformVerdict]:
         found = []

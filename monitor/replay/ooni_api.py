@@ -20,7 +20,7 @@ from monitor.replay.imported_row import ReplayError
 from monitor.replay.platform_of import WEB_TEST, PlatformLookup
 from monitor.sources.fault import SourceFault
 from monitor.sources.neighbours import neighbours
-from monitor.sources.ooni_client import OoniClient
+from monitor.sources.ooni_client import FIRST, OoniClient
 from monitor.sources.terms import TERMS, SourceKind
 
 PUBLIC_API = TERMS[SourceKind.OONI].api
@@ -40,8 +40,8 @@ class Answer(msgspec.Struct):
     asked: str
     fetched_at: datetime
     results: list[dict[str, Any]]
-    following: int | None = None
-    """Offset of the next part; None at the end."""
+    following: dict[str, str] | None = None
+    """What asks for the next part; None at the end."""
 
 
 class RequestPace(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,12 +92,12 @@ class OoniApi:
 
         Raises ReplayError when the API refuses or keeps failing.
         """
-        offset: int | None = 0
-        while offset is not None:
-            asked = f"{self._base}?{urlencode({**query, 'offset': offset})}"
-            answer = self._kept(asked, until) or self._fetched(asked, query, offset)
+        part: Mapping[str, str] | None = FIRST
+        while part is not None:
+            asked = f"{self._base}?{urlencode({**query, **part})}"
+            answer = self._kept(asked, until) or self._fetched(asked, query, part)
             yield answer.results
-            offset = answer.following
+            part = answer.following
 
     def _file(self, asked: str) -> Path:
         return self._cache / f"{hashlib.sha256(asked.encode()).hexdigest()[:32]}.json"
@@ -121,12 +121,12 @@ class OoniApi:
         except OSError as error:
             raise ReplayError(f"--cache {self._cache}: {error.strerror or error}") from error
 
-    def _fetched(self, asked: str, query: Mapping[str, str], offset: int) -> Answer:
+    def _fetched(self, asked: str, query: Mapping[str, str], part: Mapping[str, str]) -> Answer:
         wait = self._pace.first_wait
         for attempt in range(1, self._pace.tries + 1):
             self._pause()
             try:
-                part = self._loop.run(self._client.page(query, offset))
+                page = self._loop.run(self._client.page(query, part))
             except SourceFault as fault:
                 if fault.problem == "refused":
                     raise ReplayError(f"{asked}: {fault}") from fault
@@ -135,8 +135,8 @@ class OoniApi:
                 answer = Answer(
                     asked=asked,
                     fetched_at=self._now(),
-                    results=part.results,
-                    following=part.following,
+                    results=page.results,
+                    following=page.following,
                 )
                 self._keep(answer)
                 return answer

@@ -15,6 +15,7 @@ from monitor.analysis.events.sequential_test import YEAR
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth
 from monitor.replay.broken_versions import BrokenVersions
+from monitor.replay.changed_versions import ChangedVersions
 from monitor.replay.fails_everywhere import FailsEverywhere
 from monitor.replay.imported_row import Row
 from monitor.replay.imported_verdicts import ImportedVerdicts, SampleRows, sample_groups
@@ -290,10 +291,10 @@ def events_by_country(
 
 def _telling(rows: Sequence[Row], settings: EventSettings) -> tuple[list[Row], EventSettings]:
     """The rows that show something, and the settings to fold them by."""
-    broken = BrokenVersions(rows)
+    broken, changed = BrokenVersions(rows), ChangedVersions(rows)
     counted = max((row.until - row.at for row in rows), default=_APART)
     apart = imported_settings(settings, max(counted, _APART))
-    return [row for row in rows if not broken.made(row)], apart
+    return [row for row in rows if not broken.made(row) and not changed.made(row)], apart
 
 
 def _folded(

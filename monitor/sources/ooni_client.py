@@ -22,6 +22,8 @@ from probes.sockets.http_client import httpx
 
 USER_AGENT = f"shutwatch/{__version__} (follows OONI data)"
 PAGE = 1000
+FIRST: Mapping[str, str] = {"offset": "0"}
+"""What asks for the first part of a list."""
 _LATER = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY)
 """Statuses below 500 that a later request may not get."""
 _LISTS, _RAW = "/api/v1/measurements", "/api/v1/raw_measurement"
@@ -31,6 +33,7 @@ _UNIT = 0.01
 _LONGEST = 32 * 1024 * 1024
 """Bytes of one answer, unpacked."""
 _STAMP = "%Y-%m-%dT%H:%M:%S"
+_LONGEST_TOKEN = 500
 _GUESS = 10
 """Units of an answer that does not say what it took."""
 
@@ -39,8 +42,8 @@ class ListPage(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a list of measurements."""
 
     results: list[dict[str, Any]]
-    following: int | None
-    """Offset of the next part; None at the end."""
+    following: dict[str, str] | None
+    """What asks for the next part; None at the end."""
 
 
 class _Metadata(msgspec.Struct):
@@ -87,9 +90,9 @@ class OoniClient:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def page(self, query: Mapping[str, str], offset: int) -> ListPage:
-        """A part of the list that `query` asks for, from `offset` on. Raises SourceFault."""
-        asked = {**query, "limit": str(PAGE), "offset": str(offset)}
+    async def page(self, query: Mapping[str, str], part: Mapping[str, str] = FIRST) -> ListPage:
+        """A part of the list that `query` asks for. Raises SourceFault."""
+        asked = {**query, "limit": str(PAGE), **part}
         body = await self._get(_LISTS, asked)
         try:
             wire = msgspec.json.decode(body, type=_Wire)
@@ -97,9 +100,7 @@ class OoniClient:
             raise SourceFault("malformed", f"list of measurements: {error}") from error
         if wire.metadata.query_time is not None and math.isfinite(wire.metadata.query_time):
             self.taken = max(1, math.ceil(wire.metadata.query_time / _UNIT))
-        following = _offset(wire.metadata.next_url) if wire.metadata.next_url else None
-        if following is not None and following <= offset:
-            raise SourceFault("malformed", "the list points back to a part already read")
+        following = _following(wire.metadata.next_url, part) if wire.metadata.next_url else None
         return ListPage(results=wire.results, following=following)
 
     async def raw(self, uid: str) -> bytes:
@@ -185,9 +186,17 @@ async def _bounded(response: httpx.Response) -> bytes:
     return b"".join(parts)
 
 
-def _offset(url: str) -> int:
-    """The offset in the address of a next part. Ours is asked for, not that address."""
-    found = parse_qs(urlsplit(url).query).get("offset", [""])[0]
-    if not (found.isascii() and found.isdigit()):
-        raise SourceFault("malformed", "the next part of the list has no offset")
-    return int(found)
+def _following(url: str, part: Mapping[str, str]) -> dict[str, str]:
+    """What asks for the next part, from its address: a token in newer releases of the API, else an
+    offset. Ours is asked for, not that address."""
+    found = parse_qs(urlsplit(url).query)
+    token, offset = (found.get(name, [""])[0] for name in ("cont", "offset"))
+    if token:
+        if len(token) > _LONGEST_TOKEN or token == part.get("cont"):
+            raise SourceFault("malformed", "the list points back to a part already read")
+        return {"cont": token}
+    if not (offset.isascii() and offset.isdigit()):
+        raise SourceFault("malformed", "the next part of the list has neither token nor offset")
+    if int(offset) <= int(part.get("offset", "0")):
+        raise SourceFault("malformed", "the list points back to a part already read")
+    return {"offset": offset}

@@ -57,10 +57,14 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
 class ScriptedOoni:
     """Answers requests. One thread at a time."""
 
-    def __init__(self, now: Callable[[], datetime], *, most: int = _MOST) -> None:
-        """`now` gives UTC; `most` is the largest part of a list that it gives."""
+    def __init__(
+        self, now: Callable[[], datetime], *, most: int = _MOST, tokens: bool = False
+    ) -> None:
+        """`now` gives UTC; `most` is the largest part of a list that it gives; with `tokens` the
+        next part is asked for by a token, as newer releases have it, not by an offset."""
         self._now = now
         self._most = most
+        self._tokens = tokens
         self.uploads: list[Upload] = []
         self.changepoints: list[dict[str, Any]] = []
         """What its detector found."""
@@ -130,20 +134,30 @@ class ScriptedOoni:
             for one in self.uploads
             if one.listed_at <= now
             and since < _moment(one.listed["measurement_start_time"], now) <= until
-            and _matches(one.listed, query)
+            and _matches(one, query)
         ]
-        found.sort(
-            key=lambda one: (one["measurement_start_time"], one["measurement_uid"]),
-            reverse=query.get("order", "desc").lower() == "desc",
-        )
+        descending = query.get("order", "desc").lower() == "desc"
+        found.sort(key=_token, reverse=descending)
+        if query.get("cont") and not offset:
+            last = query["cont"]
+            found = [
+                one for one in found if (_token(one) < last if descending else _token(one) > last)
+            ]
         part, more = found[offset : offset + limit], offset + limit < len(found)
-        following = urlencode({**query, "offset": offset + limit, "limit": limit})
+        following = {**query, "limit": limit}
+        if more and self._tokens and not offset:
+            following = {**following, "cont": _token(part[-1])}
+            following.pop("offset", None)
+        else:
+            following["offset"] = offset + limit
         return 200, {
             "metadata": {
                 "count": -1 if more else offset + len(part),
                 "current_page": offset // limit + 1,
                 "limit": limit,
-                "next_url": f"https://api.ooni.io{request.url.path}?{following}" if more else None,
+                "next_url": f"https://api.ooni.io{request.url.path}?{urlencode(following)}"
+                if more
+                else None,
                 "offset": offset,
                 "pages": -1 if more else offset // limit + 1,
                 "query_time": 0.085,
@@ -209,12 +223,14 @@ def volunteer(
     late: timedelta = _LISTED,
     network_type: str = "mobile",
     number: int = 0,
+    version: str = "5.0.0",
     **listed: Any,
 ) -> Upload:
     """A volunteer's test of a web address: reset at the ClientHello where `blocked`, else reached.
 
     `anomaly` is OONI's own opinion where it differs; `late` is how long the upload takes; `number`
-    tells measurements of one moment apart; `listed` replaces fields of the line in the lists.
+    tells measurements of one moment apart; `version` is that of the app; `listed` replaces fields
+    of the line in the lists.
     """
     failed = blocked if anomaly is None else anomaly
     name = f"{at.isoformat()}{url}{country}{asn}{number}"
@@ -249,7 +265,7 @@ def volunteer(
         "report_id": report,
         "resolver_asn": f"AS{asn}",
         "software_name": "ooniprobe-android-unattended",
-        "software_version": "5.0.0",
+        "software_version": version,
         "test_keys": _test_keys(url, blocked=blocked),
         "test_name": "web_connectivity",
         "test_runtime": 3.0,
@@ -413,8 +429,15 @@ def hourly(first: datetime, last: datetime, step: timedelta) -> Iterable[datetim
         at += step
 
 
-def _matches(line: dict[str, Any], query: dict[str, str]) -> bool:
-    """Whether a line has one of the values that each filter lists."""
+def _token(line: dict[str, Any]) -> str:
+    """Where a line stands in the order of a list."""
+    at = datetime.fromisoformat(line["measurement_start_time"])
+    return f"{at:%Y%m%d%H%M%S}-{line['measurement_uid']}"
+
+
+def _matches(upload: Upload, query: dict[str, str]) -> bool:
+    """Whether an upload has one of the values that each filter lists."""
+    line = upload.listed
     url = line["input"] or ""
     values = {
         "probe_cc": line["probe_cc"],
@@ -422,6 +445,7 @@ def _matches(line: dict[str, Any], query: dict[str, str]) -> bool:
         "test_name": line["test_name"],
         "domain": url.split("/")[2] if "://" in url else url,
         "ooni_run_link_id": line.get("ooni_run_link_id", ""),
+        "software_version": upload.raw.get("software_version", ""),
     }
     return all(value in query[name].split(",") for name, value in values.items() if query.get(name))
 

@@ -523,6 +523,7 @@ sourced_row = Table(
     Column("failed", Float, nullable=False),
     Column("confirmed", Boolean, nullable=False),
     *_text("methods", "judged", "left_out", "licence"),
+    Column("version", TEXT, nullable=False, server_default=""),
     PrimaryKeyConstraint("country", "source", "uid"),
     Index(None, "measured_at", "country", "source", "uid"),
     Index(None, "country", "platform", "measured_at"),

@@ -49,12 +49,14 @@ class SqlSources(SqlDatabase):
 
         return await self._write(add, leader_only=True)
 
-    async def judge_sourced(self, row: SourcedRow, state: SourceState) -> None:
-        valid = storable(row, SourcedRow)
-        kept = codecs.SOURCE_STATE.encode(StoredSource(source=row.source, state=state))
+    async def replace_sourced(
+        self, rows: Sequence[SourcedRow], source: str, state: SourceState
+    ) -> None:
+        valid = storable(tuple(rows), tuple[SourcedRow, ...])
+        kept = codecs.SOURCE_STATE.encode(StoredSource(source=source, state=state))
 
         def replace(connection: Connection) -> None:
-            self._rows.run(connection, [codecs.SOURCED_ROW.encode(valid)])
+            self._rows.run(connection, map(codecs.SOURCED_ROW.encode, valid))
             self._states.run(connection, [kept])
 
         await self._write(replace, leader_only=True)

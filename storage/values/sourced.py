@@ -29,6 +29,9 @@ class SourcedRow(msgspec.Struct, frozen=True, kw_only=True):
     part: str = ""
     """Empty for core functions, else the function."""
     test: str
+    version: str = ""
+    """Of the program that made it, `other` where it is none of those that were asked about; empty:
+    not known."""
     failed: float
     """Whether it shows a failure, 0 to 1: as the source says, until our rules judged it."""
     confirmed: bool = False

@@ -38,7 +38,7 @@ async def test_a_row_is_kept_once_with_the_state(store: CollectorStore) -> None:
     state = SourceState(asked="a", cursors={"apps": AT}, units=9)
     assert await store.add_sourced([row(0), row(1)], "ooni", state) == 2
     judged = row(1, failed=1.0, judged="blocked", methods=("tls.reset",))
-    await store.judge_sourced(judged, state)
+    await store.replace_sourced([judged], "ooni", state)
     after = replace(state, units=12)
     assert await store.add_sourced([row(1), row(2)], "ooni", after) == 1
     assert await _rows(store) == [row(0), judged, row(2)]

@@ -266,6 +266,73 @@ def test_a_broken_version_accuses_nobody() -> None:
     assert len(_replayed(*unnamed).events) == 1
 
 
+def _upgraded(
+    country: str = "KE", *, begins: float = 10, ends: float = 20, hold: bool = False
+) -> list[list[Row]]:
+    """Everybody gets another version of the test on the tenth day, in the hour in which it begins
+    to fail; with `hold` a second person on each network keeps the old one, which fails too."""
+    rows, fails = [], _between(begins, ends)
+    for asn in NETWORKS[:4]:
+        old = _measured(asn, fails, country=country, every=2 * HOUR, version="3.18.0")
+        new = _measured(asn, fails, country=country, every=2 * HOUR, version="3.19.1")
+        rows.append([row for row in old if hold or row.at < START + 10 * DAY])
+        rows.append([row for row in new if row.at >= START + 10 * DAY])
+    return rows
+
+
+def test_a_version_that_comes_with_the_failing_excuses() -> None:
+    """Nobody can tell a version that does not work from a block that began in its hour. Rows that
+    name no version do not say so, and are a block."""
+    assert _replayed(*_upgraded()).events == ()
+    unnamed = [[msgspec.structs.replace(row, version="") for row in one] for one in _upgraded()]
+    assert len(_replayed(*unnamed).events) == 1
+
+
+def test_a_version_that_passes_in_another_country_excuses_nobody() -> None:
+    """It works: what began here in its hour is a block."""
+    others = _upgraded("UG", begins=99)
+    (event,) = _replayed(*_upgraded(), *others).events
+    assert event.country == "KE"
+    assert START + 9.5 * DAY < event.onset_latest <= START + 10.25 * DAY
+
+
+def test_a_version_that_passes_on_another_network_excuses_nobody() -> None:
+    """Censors know networks, versions do not."""
+    passes = [
+        *_measured(65000, _never, every=2 * HOUR, days=10, version="3.18.0"),
+        *(
+            row
+            for row in _measured(65000, _never, every=2 * HOUR, version="3.19.1")
+            if row.at >= START + 10 * DAY
+        ),
+    ]
+    (event,) = _replayed(*_upgraded(), passes).events
+    assert 65000 not in event.networks_affected
+
+
+def test_an_old_version_that_fails_as_well_excuses_nobody() -> None:
+    """Whoever did not upgrade meets the block too."""
+    (event,) = _replayed(*_upgraded(hold=True)).events
+    assert event.confirmed_at is not None
+
+
+def test_a_version_that_comes_during_a_block_excuses_nobody() -> None:
+    """All upgrade on its second day, and none keeps the old version."""
+    (event,) = _replayed(*_upgraded(begins=8.5)).events
+    assert event.onset_latest <= START + 8.75 * DAY
+    assert event.end_earliest is None or event.end_earliest > START + 18 * DAY
+
+
+def test_a_known_block_page_is_no_versions_invention() -> None:
+    """One row that met it tells the block."""
+    rows = [
+        msgspec.structs.replace(row, confirmed=int(row.failed))
+        for one in _upgraded()
+        for row in one
+    ]
+    assert len(_replayed(rows).events) == 1
+
+
 def test_no_end_is_told_while_everything_fails() -> None:
     """A block of ten days, in which one row in twelve passes: one event, one stretch, no end."""
     count = 0

@@ -176,6 +176,29 @@ def test_signal_in_myanmar_is_told_as_far_as_counts_show() -> None:
     assert second.end_earliest > fails_alone + timedelta(days=14)
 
 
+def test_signal_in_myanmar_fails_less_in_september_than_what_is_open_there() -> None:
+    """A quarter of its rows, and two fifths of Telegram's, which nobody blocks: what fails both is
+    no block of either, so there is no event."""
+    since, until = _day(9, 13), _day(10, 2)
+    names = PlatformLookup(shipped_catalog())
+    wanted = RowFilter(country="MM", since=since, until=until)
+    rows = rows_in(DAILY, names, wanted, RowCounts())
+    failed = {
+        platform: sum(row.failed for row in rows if row.platform == platform)
+        / sum(row.total for row in rows if row.platform == platform)
+        for platform in ("signal", "telegram")
+    }
+    assert 0.2 < failed["signal"] < 0.3 < failed["telegram"]
+    during = [
+        event.platform
+        for event in _replayed(DAILY).events
+        if event.country == "MM"
+        and event.onset_latest < until
+        and (event.end_latest is None or event.end_latest > since)
+    ]
+    assert sorted(during) == ["messenger", "whatsapp"]
+
+
 def test_the_command_prints_the_same() -> None:
     """`replay FILE --json`: one line an event, with what the interface promises."""
     done = CliRunner().invoke(app, ["replay", str(KENYA), "--json"])

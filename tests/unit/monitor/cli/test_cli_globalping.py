@@ -1,10 +1,8 @@
 """`shutwatch globalping ask`: one round now, from a server that answers as Globalping does."""
 
 import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
 from monitor.sources.scripted_globalping import FREE, ScriptedGlobalping, home
-from probes.sockets.http_client import httpx
+from tests.unit.monitor.cli.served import served
 
 
 @pytest.fixture
@@ -21,32 +19,8 @@ def globalping() -> Iterator[tuple[ScriptedGlobalping, str]]:
     scripted = ScriptedGlobalping(lambda: datetime.now(UTC))
     scripted.probes += [home("PK", 17557), home("PK", 9541), home("DE", 3320), home("NL", 1136)]
 
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            origin = f"http://{self.headers['Host']}"
-            asked = httpx.Request(
-                self.command, f"{origin}{self.path}", headers=dict(self.headers), content=body
-            )
-            reply = scripted.handle(asked)
-            self.send_response(reply.status_code)
-            for name, value in reply.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(reply.content)
-
-        do_GET = do_POST = _answer  # noqa: N815 - as http.server names them
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield scripted, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(scripted.handle) as origin:
+        yield scripted, origin
 
 
 def _asked(folder: Path, origin: str, *more: str, country: str = "PK") -> Result:

@@ -103,6 +103,7 @@ MISTAKES = [
     (2, "control serve --country DE --also 'a b' --folder c", "a host name of letters, digits"),
     (2, "notify test -c offline.toml", "no [[notify.route]]: docs/notifications.md says how"),
     (2, "globalping ask --country PK --platform x -c offline.toml", "docs/sources.md says how"),
+    (2, "atlas ask --country PK --platform x -c offline.toml", "docs/sources.md says how"),
     # The first commands of a newcomer.
     (2, "init offline.toml --example", "exists already: name another, or add --force"),
     (2, "init no/x.toml --example", "cannot write no/x.toml: No such file or directory: check"),

@@ -13,7 +13,10 @@ import trustme
 from monitor.analysis.events.event import Event, EventState
 from monitor.config.load import default_settings
 from monitor.config.settings import SourceSettings
+from monitor.following.follow_atlas import AtlasFollower
 from monitor.following.source_jobs import SourceJob
+from monitor.following.suspects import NothingToAskError
+from monitor.sources.atlas_client import AtlasClient
 from monitor.sources.scripted_atlas import PRICE, Home, ScriptedAtlas
 from monitor.sources.scripted_ooni import Reply
 from monitor.sources.terms import SourceKind
@@ -232,6 +235,47 @@ async def test_what_fails_elsewhere_too_accuses_nobody(
 
 def _files(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.glob("shutwatch.db*"))
+
+
+async def _asked_now(watch: Watch) -> list[SourcedRow]:
+    async def sleep(seconds: float) -> None:
+        watch.clock += timedelta(seconds=seconds)
+
+    transport = httpx.MockTransport(watch.atlas.handle)
+    client = AtlasClient("https://atlas.test", transport, key=KEY)
+    follower = AtlasFollower(
+        watch.source, watch.settings, watch.store, client, now=lambda: watch.clock
+    )
+    await follower.restore()
+    try:
+        return await follower.ask_now("PK", "x", sleep)
+    finally:
+        await follower.close()
+
+
+async def test_a_person_may_ask_when_nothing_is_suspected(watch: Watch) -> None:
+    """Probes that answer late are waited for, and those of other countries are asked then."""
+    watch.treat("timeout")
+    begun = watch.clock
+    rows = await _asked_now(watch)
+    assert sorted(one.asn for one in rows) == [9541, 17557, 45669]
+    assert {one.failed for one in rows} == {1.0}
+    assert {one.uid for one in rows} == {one.uid for one in await watch.rows()}
+    assert timedelta(minutes=10) <= watch.clock - begun <= timedelta(minutes=20)
+    assert watch.tests == 8
+
+
+async def test_what_is_tested_already_is_not_asked_for_again(watch: Watch) -> None:
+    """A running monitor reads what it began; a round that nobody read for long is read instead of
+    another."""
+    await watch.suspect()
+    await watch.minutes(5)
+    begun = watch.tests
+    with pytest.raises(NothingToAskError, match="already"):
+        await _asked_now(watch)
+    watch.clock += 30 * MINUTE
+    assert len(await _asked_now(watch)) == 3
+    assert watch.tests == begun
 
 
 async def test_nothing_of_a_host_is_kept_or_logged(watch: Watch, tmp_path: Path) -> None:

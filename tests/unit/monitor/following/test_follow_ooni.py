@@ -10,6 +10,8 @@ from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.config.load import default_settings
 from monitor.config.settings import SourceSettings
 from monitor.following.source_jobs import SourceJob
+from monitor.sources.fault import SourceFault
+from monitor.sources.ooni_client import OoniClient
 from monitor.sources.scripted_ooni import Reply, ScriptedOoni, hourly, volunteer
 from monitor.sources.terms import SourceKind
 from probes.sockets.http_client import httpx
@@ -269,6 +271,26 @@ async def test_an_answer_that_is_none_loses_and_doubles_nothing(
     assert await world.events() == []
 
 
+async def test_a_list_is_read_whole_where_a_token_names_its_next_part(world: World) -> None:
+    """As newer releases of the API do: the address of the next part has no offset."""
+    world.ooni = ScriptedOoni(lambda: world.clock, most=7, tokens=True)
+    world.tests(X, 17557, BEGUN - timedelta(days=2), BEGUN)
+    await world.round(2 * HOUR)
+    assert (await world.state()).problem == ""
+    assert len(await world.rows()) == 48
+
+
+@pytest.mark.parametrize("following", ["cont=a", f"cont={'a' * 501}", "limit=1000", "offset=0"])
+async def test_a_list_that_leads_nowhere_is_malformed(following: str) -> None:
+    """To the part that was asked for, to none, or by a token without an end."""
+    url = f"https://api.ooni.test/api/v1/measurements?{following}"
+    reply = httpx.Response(200, json={"results": [], "metadata": {"next_url": url}})
+    client = OoniClient("https://api.ooni.test", httpx.MockTransport(lambda _: reply))
+    with pytest.raises(SourceFault, match="malformed"):
+        await client.page({}, {"cont": "a"})
+    await client.close()
+
+
 async def test_a_line_that_cannot_be_read_loses_no_other(world: World) -> None:
     """Counted, so that people see that the format changed."""
     world.tests(X, 17557, BEGUN - 5 * HOUR, BEGUN)
@@ -368,6 +390,78 @@ async def test_a_phone_with_a_wrong_clock_measured_no_later_than_it_uploaded(
     await world.round()
     (row,) = await world.rows()
     assert row.measured_at == (BEGUN - 2 * HOUR + 2 * MINUTE).replace(microsecond=0)
+
+
+OLD, NEW = "5.0.0", "5.1.0"
+
+
+def _upgrade(
+    world: World, *, country: str = "PK", blocked: bool = True, hold: bool = False
+) -> None:
+    """Everybody's app is another version from an hour on, in which it begins to fail; with `hold`
+    every network has somebody who keeps the old one, and fails as well."""
+    for asn in (17557, 9541, 45669):
+        for at in hourly(BEGUN - timedelta(days=4) + asn % 50 * MINUTE, BEGUN, HOUR):
+            world.ooni.add(volunteer(at, X, asn=asn, country=country, version=OLD))
+        for at in hourly(BEGUN + asn % 50 * MINUTE, BEGUN + 12 * HOUR, HOUR):
+            made = {"asn": asn, "country": country, "blocked": blocked}
+            world.ooni.add(volunteer(at, X, version=NEW, **made))  # type: ignore[arg-type]
+            if hold:
+                world.ooni.add(volunteer(at, X, version=OLD, number=1, **made))  # type: ignore[arg-type]
+
+
+async def test_a_version_that_comes_with_the_failing_accuses_nobody(world: World) -> None:
+    """Lists name no version: they are asked for by those of the measurements that failed, before
+    anybody is told, and what has one is not asked for again and again."""
+    _upgrade(world)
+    for _ in range(16):
+        await world.round(HOUR)
+        assert await world.events() == []
+    named = {row.version for row in await world.rows() if row.measured_at < BEGUN}
+    assert named == {"other"}
+    assert {row.version for row in await world.rows() if row.failed} == {NEW}
+    asked = [one for one in world.ooni.asked if "software_version" in one]
+    assert 0 < len(asked) <= 16
+    assert all(f"software_version={NEW}" in one for one in asked)
+
+
+@pytest.mark.parametrize("why", ["it passes in India", "the old one fails as well"])
+async def test_a_version_is_no_excuse_for_a_block(world: World, why: str) -> None:
+    """What is seen beside it tells."""
+    world.source = SourceSettings(kind=SourceKind.OONI, countries=("PK",), beside=("IN",))
+    _upgrade(world, hold=why == "the old one fails as well")
+    if why == "it passes in India":
+        _upgrade(world, country="IN", blocked=False)
+    for _ in range(16):
+        await world.round(HOUR)
+    (event,) = await world.events()
+    assert event.active
+    assert event.onset_latest <= BEGUN + 2 * HOUR
+
+
+@pytest.mark.parametrize("budget", [60, 1000])
+async def test_versions_that_cannot_be_asked_for_stop_nothing(world: World, budget: int) -> None:
+    """A budget that is used up, or a server that fails: the event is told as it is known."""
+    world.source = SourceSettings(kind=SourceKind.OONI, countries=("PK",), budget=budget)
+    _upgrade(world)
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        if "software_version" in request.url.params:
+            return httpx.Response(502, content=b"<html>")
+        return world.ooni.handle(request)
+
+    world.job = SourceJob(
+        world.source,
+        default_settings(),
+        world.store,
+        now=lambda: world.clock,
+        transport=httpx.MockTransport(handle),
+    )
+    await world.job.begin()
+    for _ in range(16):
+        await world.round(HOUR)
+    (event,) = await world.events()
+    assert event.active
 
 
 async def test_only_a_link_is_followed_when_it_is_named(world: World) -> None:
