@@ -5,7 +5,7 @@ their own.
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from monitor.analysis.coverage import Tally
@@ -226,6 +226,12 @@ class Store(SourceStore, ActStore, Protocol):
         """Availability of platforms by the hour, day or month of a time zone, in batches, by
         country, platform, time and network. Of a period that `since` or `until` cuts only the rest
         is counted."""
+
+    async def cells(self, selection: Selection, length: timedelta) -> list[Availability]:
+        """Availability of platforms in cells of that length, the first of which begins with
+        `since`, by country, platform, time and network. `since` and `until` are whole hours of UTC
+        and must be given. A cell's `period` is that of the counts it is made of: days, or hours
+        where it is shorter than a day."""
 
     async def tallies(self, selection: Selection) -> list[Tally]:
         """How many platform verdicts of field vantages were decided and undecided, by country,

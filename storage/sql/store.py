@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from storage.sql.backend import Backend
 from storage.sql.cycle_rows import Writer
 from storage.sql.fleet_store import SqlFleet
 from storage.sql.listing import Listing, matching, overlapping
+from storage.sql.listing_cells import cells
 from storage.sql.listing_rollup import availability_page, availability_rows
 from storage.sql.log_store import SqlLog
 from storage.sql.rejudging_store import SqlRejudgings
@@ -196,6 +197,9 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources, SqlWithh
     def availability(self, selection: Selection) -> AsyncIterator[Sequence[Availability]]:
         after = self._backend.place(selection.after) or None
         return self._pages(partial(availability_page, selection=selection), after, selection.batch)
+
+    async def cells(self, selection: Selection, length: timedelta) -> list[Availability]:
+        return await self._read(partial(cells, selection=selection, length=length))
 
     async def tallies(self, selection: Selection) -> list[Tally]:
         return await self._read(partial(tallies, selection=selection))

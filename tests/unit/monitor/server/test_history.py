@@ -200,7 +200,7 @@ async def test_the_public_sees_no_more_than_is_public(store: MemoryStore) -> Non
 class Broken(MemoryStore):
     """A store whose counts cannot be read."""
 
-    def availability(self, selection: Selection) -> object:  # type: ignore[override]
+    async def cells(self, selection: Selection, _: timedelta) -> list[Availability]:
         """Raises StorageError."""
         raise StorageError(f"gone: {selection}")
 
