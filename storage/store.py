@@ -255,6 +255,9 @@ class Store(SourceStore, ActStore, Protocol):
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         """The history of one event, oldest first."""
 
+    async def last_log_lines(self, events: Collection[str]) -> list[EventLogEntry]:
+        """The last line of the history of each of these events."""
+
     async def add_review(self, review: Review, act: Act | None = None) -> None:
         """Store a person's mark on an event permanently. The event and its log stay as they are.
 

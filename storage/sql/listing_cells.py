@@ -83,19 +83,27 @@ def _query(
         rows = _together(rows)
     c = rows.c
     network = [c[name] for name in _NETWORK] if selection.by_network else []
-    place = [c[name] for name in _PLACE]
+    key = [c[name] for name in _PLACE if not getattr(selection, name)]
     return (
         select(
-            *place,
+            *_selected(selection, c),
             _number(c.starts_at, tuple(map(time_text, starts[1:]))).label(_CELL),
             *(network or (literal_column("0"), literal_column("''"))),
             _sum(c.hours),
             func.max(c.networks),
             *(_sum(c[state]) for state in COUNTS),
         )
-        .group_by(*place, _CELL, *network)
-        .order_by(*place, _CELL, func.min(c.starts_at), *network)
+        .group_by(*key, _CELL, *network)
+        .order_by(*key, _CELL, *network)
     )
+
+
+def _selected(selection: Selection, c: Any) -> list[ColumnElement[str]]:
+    """Country and platform. What is selected is no part of a key: to sort by it takes time."""
+    return [
+        literal(value, TEXT).label(name) if (value := getattr(selection, name)) else c[name]
+        for name in _PLACE
+    ]
 
 
 def _rows(selection: Selection, period: Period, since: datetime, until: datetime) -> FromClause:

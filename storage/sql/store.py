@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -221,6 +221,11 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources, SqlWithh
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         return self._pages(listings.EVENT_LOG.reader([schema.event_log.c.event == event_id]))
+
+    async def last_log_lines(self, events: Collection[str]) -> list[EventLogEntry]:
+        c = schema.event_log.c
+        last = select(c.event, func.max(c.sequence)).where(c.event.in_([*events])).group_by(c.event)
+        return await self._all(listings.EVENT_LOGS, [tuple_(c.event, c.sequence).in_(last)])
 
     async def names(self) -> Names:
         return await self._read(stored_names)
