@@ -84,18 +84,15 @@ def _query(
     c = rows.c
     network = [c[name] for name in _NETWORK] if selection.by_network else []
     key = [c[name] for name in _PLACE if not getattr(selection, name)]
-    return (
-        select(
-            *_selected(selection, c),
-            _number(c.starts_at, tuple(map(time_text, starts[1:]))).label(_CELL),
-            *(network or (literal_column("0"), literal_column("''"))),
-            _sum(c.hours),
-            func.max(c.networks),
-            *(_sum(c[state]) for state in COUNTS),
-        )
-        .group_by(*key, _CELL, *network)
-        .order_by(*key, _CELL, *network)
-    )
+    found: list[ColumnElement[Any]] = [
+        *_selected(selection, c),
+        _number(c.starts_at, tuple(map(time_text, starts[1:]))).label(_CELL),
+        *(network or (literal_column("0"), literal_column("''"))),
+        _sum(c.hours),
+        func.max(c.networks),
+        *(_sum(c[state]) for state in COUNTS),
+    ]
+    return select(*found).group_by(*key, _CELL, *network).order_by(*key, _CELL, *network)
 
 
 def _selected(selection: Selection, c: Any) -> list[ColumnElement[str]]:

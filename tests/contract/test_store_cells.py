@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from monitor.server.history import SPANS, strips
 from storage.store import Store
+from storage.values.cursor import place_of
 from storage.values.rollup import COUNTS, Availability, Period, clock_hours
 from storage.values.selection import Selection
 from tests.contract.cycles import START, at
@@ -70,20 +71,7 @@ async def test_a_cell_is_the_sum_of_what_lies_in_it(
         )
         listed = summed(await flat(store.availability(selection)), since, until, length)
         found = await store.cells(selection, length)
-        assert sorted(map(repr, found)) == sorted(map(repr, listed)), (since, until)
-
-
-async def test_networks_come_in_the_order_in_which_they_were_first_seen(store: Store) -> None:
-    """As in a listing: a page names those of earlier in this order."""
-    await world(store)
-    week = Selection(since=TODAY, until=TODAY + timedelta(days=7), period=Period.DAY)
-    listed = await flat(store.availability(week))
-    found = await store.cells(week, timedelta(days=7))
-
-    def networks(rows: Sequence[Availability]) -> list[tuple[str, int | None]]:
-        return list(dict.fromkeys((row.country, row.asn) for row in rows))
-
-    assert networks(found) == networks(listed)
+        assert found == sorted(listed, key=place_of), (since, until)
 
 
 @pytest.mark.parametrize("name", list(SPANS))
