@@ -22,7 +22,7 @@ from monitor.server.page import Reader, page, query_of, titles_of
 from monitor.server.stored_history import StoredHistory
 from monitor.server.timeline_chart import Axis
 from monitor.server.wrong_filter import wrong_filter
-from monitor.wording.history import SPAN_NAMES, covered, reachable_in
+from monitor.wording.history import SPAN_NAMES, axis_ends, covered, reachable_in
 from monitor.wording.networks import network_name
 from storage.values.rollup import Availability
 
@@ -133,6 +133,7 @@ def _shown(
         "most": MOST_ROWS,
         "strip": strip_drawn,
         "axis_shown": Axis(since=span.since(at), until=span.until(at)),
+        "axis_ends": axis_ends(words, span.since(at), span.until(at)),
         "tick_label": words.clock if asked.history.span == "day" else words.short_day,
         "countries": [(one, words.country(one), one in asked.countries) for one in countries],
         "platforms": [(one, titles.get(one, one), one in asked.platforms) for one in platforms],

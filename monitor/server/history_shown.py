@@ -15,6 +15,7 @@ from monitor.server.page import Reader, slug, titles_of
 from monitor.server.timeline_chart import Axis
 from monitor.wording.history import (
     SPAN_NAMES,
+    axis_ends,
     counted,
     failing,
     known_and_reachable,
@@ -79,6 +80,7 @@ def history_shown(
         "history_of": words.gettext("Country") if platform else words.gettext("Platform"),
         "strip": strip_drawn,
         "history_axis": Axis(since=span.since(at), until=span.until(at)),
+        "history_ends": axis_ends(words, span.since(at), span.until(at)),
         "history_label": words.clock if asked.span == "day" else words.short_day,
         "spans": [
             (choice(span=name), words.gettext(text), name == asked.span)

@@ -116,5 +116,21 @@ def stretch(words: Words, since: datetime, until: datetime, *, hours: bool) -> s
     return _to(words, first, last)
 
 
+def axis_ends(words: Words, since: datetime, until: datetime) -> list[str]:
+    """What an axis of UTC time has where only its ends have room: the moments of a day, the days of
+    a longer time, and of half a year or more the day in its middle too."""
+    if until - since <= timedelta(days=1):
+        return [f"{words.short_day(at)} {words.clock(at)}" for at in (since, until)]
+    last = until - timedelta(seconds=1)
+    if until - since < timedelta(days=180):
+        return [words.short_day(since), words.short_day(last)]
+    middle = since + (until - since) / 2
+    return [
+        words.short_day(since, year=True),
+        words.short_day(middle),
+        words.short_day(last, year=True),
+    ]
+
+
 def _to(words: Words, first: str, last: str) -> str:
     return words.gettext("%(first)s–%(last)s", first=first, last=last)

@@ -158,9 +158,10 @@ class Words:
             shown = f"{shown} ({day} {MONTHS[month - 1]} {year})"
         return self._in_digits(shown)
 
-    def short_day(self, moment: datetime) -> str:
-        """`17 Feb`, for an axis."""
-        return self._in_digits(_short_date(moment.astimezone(UTC).date(), self.locale))
+    def short_day(self, moment: datetime, *, year: bool = False) -> str:
+        """`17 Feb`, for an axis, or `17 Feb 2024`."""
+        form = "d MMM y" if year else "d MMM"
+        return self._in_digits(_short_date(moment.astimezone(UTC).date(), form, self.locale))
 
     def clock(self, moment: datetime, zone: tzinfo = UTC, *, seconds: bool = False) -> str:
         """`14:02`, or `14:02:31`."""
@@ -195,5 +196,5 @@ def _decimal(value: float, locale: Locale) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def _short_date(day: date, locale: Locale) -> str:
-    return format_date(day, "d MMM", locale=locale)
+def _short_date(day: date, form: str, locale: Locale) -> str:
+    return format_date(day, form, locale=locale)
