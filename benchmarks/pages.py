@@ -5,9 +5,10 @@
 Fills a database as `store.py` does (a file it kept is used again), moves its counts to the last
 ninety days, and adds counts of each day of a year and two hundred events. One event is still
 active. The monitor runs in a network namespace of its own, where nothing can be reached, until
-each of its twenty vantages has had its turn; then the pages are fetched over HTTP. Needs `unshare`
-and `ip`. Time is that until the first byte, as it passed, and the server's CPU time; sizes are
-those of the page as sent (gzip), and unpacked.
+each of its twenty vantages has had its turn; then the pages are fetched over HTTP, and after that
+those of sixty countries over the same file; the documents are asked for where `make docs` built
+them. Needs `unshare` and `ip`. Time is that until the first byte, as it passed, and the server's
+CPU time; sizes are those of the page as sent (gzip), and unpacked.
 """
 
 import argparse
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,6 +42,7 @@ from monitor.analysis.events.event import (
 )
 from monitor.analysis.judge.rules import RULES_VERSION
 from monitor.analysis.verdict import Evidence, State
+from monitor.server.documents import FOLDER as DOCUMENTS
 from probes.sockets.http_client import httpx
 from storage.open_store import sql_store
 from storage.values.cycle import Cycle
@@ -71,6 +73,10 @@ PATHS = (
 )
 
 
+FRONT = ("/", "/?lang=fa", "/platforms/x")
+MANY = Path(__file__).with_name("pages_many.py")
+
+
 async def _make_tables(file: Path) -> None:
     store = sql_store(f"sqlite:///{file}")
     await store.open()
@@ -95,7 +101,12 @@ def main() -> None:
         _add_year(file, at)
         asyncio.run(_add_events(file, at))
         with _monitor(folder, file) as server:
-            _ask(server, asked.rounds)
+            built = DOCUMENTS.exists()
+            paths = [path for path in PATHS if built or not path.startswith("/docs/")]
+            _ask(server, ADDRESS, paths, asked.rounds)
+        print("sixty countries:")
+        with _many(file, at) as (server, address):
+            _ask(server, address, FRONT, asked.rounds)
     finally:
         shutil.rmtree(folder)
 
@@ -254,9 +265,22 @@ def _settled() -> bool:
     return text.count("\nshutwatch_cycle_last_success_timestamp_seconds{") >= len(store_rows.PLACES)
 
 
-def _ask(server: int, rounds: int) -> None:
-    with httpx.Client(base_url=ADDRESS, timeout=PATIENCE) as client:
-        for path in PATHS:
+@contextmanager
+def _many(file: Path, at: datetime) -> Iterator[tuple[int, str]]:
+    """Process and address of the server of many countries."""
+    command = [sys.executable, str(MANY), f"sqlite:///{file.resolve()}", at.isoformat()]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as serves:
+        assert serves.stdout is not None
+        try:
+            yield serves.pid, f"http://127.0.0.1:{int(serves.stdout.readline())}"
+        finally:
+            serves.terminate()
+
+
+def _ask(server: int, address: str, paths: Sequence[str], rounds: int) -> None:
+    with httpx.Client(base_url=address, timeout=PATIENCE) as client:
+        for path in paths:
             first, spent, sent, size = [], [], 0, 0
             for _ in range(rounds + 1):
                 begun, cpu = time.perf_counter(), cpu_of(server)

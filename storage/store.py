@@ -5,7 +5,7 @@ their own.
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from monitor.analysis.coverage import Tally
@@ -230,6 +230,12 @@ class Store(SourceStore, ActStore, Protocol):
         country, platform, time and network. Of a period that `since` or `until` cuts only the rest
         is counted."""
 
+    async def cells(self, selection: Selection, length: timedelta) -> list[Availability]:
+        """Availability of platforms in cells of that length, the first of which begins with
+        `since`, by country, platform, time and network. `since` and `until` are whole hours of UTC
+        and must be given. A cell's `period` is that of the counts it is made of: days, or hours
+        where it is shorter than a day."""
+
     async def tallies(self, selection: Selection) -> list[Tally]:
         """How many platform verdicts of field vantages were decided and undecided, by country,
         platform and network, in order; only what has a verdict is listed. `since` and `until`
@@ -251,6 +257,9 @@ class Store(SourceStore, ActStore, Protocol):
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         """The history of one event, oldest first."""
+
+    async def last_log_lines(self, events: Collection[str]) -> list[EventLogEntry]:
+        """The last line of the history of each of these events."""
 
     async def add_review(self, review: Review, act: Act | None = None) -> None:
         """Store a person's mark on an event permanently. The event and its log stay as they are.

@@ -19,7 +19,7 @@ from monitor.cli.output import escape, listing_console, minute, print_json, prin
 from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import with_store
 from monitor.config.filters import Filters
-from monitor.recording.continuations import reviews_of
+from monitor.export.continuations import reviews_of
 from monitor.wording.changes import change_in_words
 from monitor.wording.events import condition, length, passing, seems_over
 from monitor.wording.failures_and_methods import method_and_name

@@ -18,12 +18,13 @@ import msgspec
 from monitor.analysis.events.event import Event, EventKind, EventState, Stretch
 from monitor.analysis.events.stretches import stretches
 from monitor.export.cells import Value, cell
+from monitor.export.continuations import reviews_by_event
 from monitor.export.for_people import Reader, reader_says
 from monitor.wording.local_time import zone_of
 from monitor.wording.networks import network_name
 from monitor.wording.words import words_in
 from storage.store import Store
-from storage.values.reviews import Mark, deciding_review
+from storage.values.reviews import rejected
 from storage.values.selection import Selection
 
 UNKNOWN = "Unknown"
@@ -160,13 +161,15 @@ COLUMNS: Mapping[str, _Cell] = {
 
 async def write_stop(store: Store, selection: Selection, out: TextIO, reader: Reader) -> int:
     """Write the stretches of the selected events that were confirmed, and neither withdrawn nor
-    rejected by a person, as CSV; returns how many rows. Raises StorageError."""
+    rejected by a person, as CSV; returns how many rows. Who rejected what an event continues
+    rejected the event. Raises StorageError."""
+    reviews = await reviews_by_event(store)
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     written = 0
     async for batch in store.events(selection):
         for event in batch:
-            if _is_shutdown(event) and not await _rejected(store, event):
+            if _is_shutdown(event) and not rejected(reviews.get(event.id, ())):
                 for row in _rows(event, reader):
                     writer.writerow([cell(value(row)) for value in COLUMNS.values()])
                     written += 1
@@ -182,8 +185,3 @@ def _rows(event: Event, reader: Reader) -> Iterator[_Row]:
 def _is_shutdown(event: Event) -> bool:
     of_a_kind = event.kind is EventKind.BLOCK or event.kind in _WHOLE
     return of_a_kind and event.sure and event.state is not EventState.WITHDRAWN
-
-
-async def _rejected(store: Store, event: Event) -> bool:
-    last = deciding_review(await store.reviews(event.id))
-    return last is not None and last.mark is Mark.REJECTED

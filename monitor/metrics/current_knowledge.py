@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from monitor.analysis.coverage import Coverage, Tallies, Tally
+from monitor.analysis.coverage import Coverage, Tallies, Tally, cause_of
 from monitor.analysis.events.event import Event
 from monitor.analysis.second_witness import AnyWitness
 from monitor.analysis.transfer_verdict import TransferVerdict
@@ -265,6 +265,16 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         return Coverage(
             tallies=tuple(tally for coverage in found for tally in coverage.tallies),
             not_measured=sum(coverage.not_measured or 0 for coverage in found),
+        )
+
+    def decides_at(self, at: datetime) -> bool:
+        """Whether any of the verdicts that `coverage_at` counts is decided."""
+        watched = frozenset(self.platforms)
+        return any(
+            verdict.platform in watched and cause_of(verdict) is None
+            for view in self.vantages
+            if view.is_field and not view.quarantined
+            for verdict in view.platforms_at(at)
         )
 
     def coverage_by_pair(self, at: datetime) -> Mapping[tuple[str, str], Coverage]:

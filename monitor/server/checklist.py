@@ -64,7 +64,7 @@ def checklist(
     left_so = [one for one in snapshot.weaknesses if one.key in known]
     configured = [one for one in snapshot.weaknesses if one.key not in known]
     findings = sorted((*configured, *_live(snapshot, at)), key=lambda one: _ORDER.index(one.level))
-    nothing_known = not snapshot.coverage_at(at).decided and not snapshot.events
+    nothing_known = not snapshot.events and not snapshot.decides_at(at)
     watched = any(view.is_field for view in snapshot.vantages)
     unset = any(one.what == What.NO_CONFIGURATION for one in findings)
     works = [_works(words, view) for view in snapshot.vantages if _is_well(view, at)]

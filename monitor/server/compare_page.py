@@ -15,14 +15,14 @@ from monitor.metrics.current_knowledge import Snapshot
 from monitor.metrics.publisher import Publisher
 from monitor.server.compare import MOST_ROWS, CompareAsked, Pair, compare_asked, places_of
 from monitor.server.event_filter import shown_names
-from monitor.server.history import LEVELS, SPANS, Place, Strip, strips
-from monitor.server.history_shown import failures_told, runs_told, watched_networks
+from monitor.server.history import SPANS, Place, Strip, strips
+from monitor.server.history_shown import failures_told, runs_told, strip_drawn, watched_networks
 from monitor.server.listed_events import ListedEvents
 from monitor.server.page import Reader, page, query_of, titles_of
 from monitor.server.stored_history import StoredHistory
 from monitor.server.timeline_chart import Axis
 from monitor.server.wrong_filter import wrong_filter
-from monitor.wording.history import SPAN_NAMES, covered, reachable_in
+from monitor.wording.history import SPAN_NAMES, axis_ends, covered, reachable_in
 from monitor.wording.networks import network_name
 from storage.values.rollup import Availability
 
@@ -75,9 +75,14 @@ class ComparePage:
     async def _rows(
         self, reader: Reader, asked: CompareAsked, until: datetime, pairs: Sequence[Pair]
     ) -> tuple[list[Availability], bool]:
-        """The counts of these pairs, and whether any cannot be read."""
+        """The counts of these pairs, and perhaps of others; and whether any cannot be read."""
         rows: list[Availability] = []
-        for country, platform in pairs:
+        # One question for all countries, or all platforms, that are shown.
+        asked_of = dict.fromkeys(
+            (country if asked.countries else "", platform if asked.platforms else "")
+            for country, platform in pairs
+        )
+        for country, platform in asked_of:
             found, problem = await self._history.rows(
                 reader, asked.history, until, country=country, platform=platform
             )
@@ -126,8 +131,9 @@ def _shown(
         "rows": [of(strip) for strip in strips(rows, span, at, shown)],
         "cut": len(places) > MOST_ROWS,
         "most": MOST_ROWS,
-        "levels": LEVELS,
+        "strip": strip_drawn,
         "axis_shown": Axis(since=span.since(at), until=span.until(at)),
+        "axis_ends": axis_ends(words, span.since(at), span.until(at)),
         "tick_label": words.clock if asked.history.span == "day" else words.short_day,
         "countries": [(one, words.country(one), one in asked.countries) for one in countries],
         "platforms": [(one, titles.get(one, one), one in asked.platforms) for one in platforms],

@@ -16,8 +16,8 @@ from monitor.analysis.events.event import Event, EventKind, EventLogEntry, Netwo
 from monitor.analysis.second_witness import AnyWitness
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, Verdict
 from monitor.export.common_text import common_texts, with_common_text
+from monitor.export.continuations import goes_on_now, reviews_of
 from monitor.export.public_view import PublicView, earlier
-from monitor.recording.continuations import goes_on_now, reviews_of
 from monitor.sources.witnesses import second_witnesses
 from probes.measurement import HttpObservation, Measurement, Purpose, TlsObservation
 from storage.first_rows import first_rows

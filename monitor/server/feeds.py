@@ -1,8 +1,9 @@
 """Events as feeds that a reader of news follows: Atom (RFC 4287) and JSON Feed 1.1.
 
 An entry is an event. It comes again, as changed, when the event is confirmed, spreads, returns or
-ends, and keeps its id for ever, wherever the server moves to. It says what a message says, and the
-public gets of it what the public gets of the page.
+ends, or a person confirms or rejects it or an event that it continues. It keeps its id for ever,
+wherever the server moves to. It says what a message says, and the public gets of it what the public
+gets of the page.
 """
 
 import uuid
@@ -19,15 +20,19 @@ from starlette.routing import Route
 
 from monitor.analysis.events.event import Event
 from monitor.config.filters import FilterError
+from monitor.export.public_view import earlier
 from monitor.metrics.publisher import Publisher
 from monitor.notify.body import event_lines
 from monitor.notify.message_words import message_words
 from monitor.server.entity_tag import tagged
 from monitor.server.event_filter import filter_lines
-from monitor.server.listed_events import ListedEvents
+from monitor.server.listed_events import KnownOf, ListedEvents
 from monitor.server.page import Reader, reader_of, titles_of
 from monitor.wording.events import LIMITS, what_happened
+from monitor.wording.languages import Language
+from monitor.wording.reviews import MARKS
 from monitor.wording.words import words_in
+from storage.values.reviews import Mark, Review, deciding_review, rejected
 from storage.values.times import time_text
 
 MOST_ENTRIES = 50
@@ -84,8 +89,10 @@ class Feeds:
                 problem = "\n".join(filter_lines(words, error.wrong))
                 return PlainTextResponse(f"{problem}\n", status_code=400)
             found = await self._listed.of(reader, wanted, at)
-            if not found.complete:
-                # Without what is stored it would say that events had never been.
+            known = await self._listed.known_of(found.events) if found.complete else None
+            if known is None:
+                # Without what is stored it would say that events had never been, and that nobody
+                # had rejected any.
                 return PlainTextResponse(
                     words.gettext("Stored data cannot be read at the moment.") + "\n",
                     status_code=503,
@@ -98,6 +105,7 @@ class Feeds:
                 reader,
                 found.events,
                 titles_of(snapshot),
+                known,
                 root=root,
                 name=reader.path,
                 query=f"?{query}" if query else "",
@@ -112,16 +120,18 @@ def feed_of(
     reader: Reader,
     events: Sequence[Event],
     titles: Mapping[str, str],
+    known: KnownOf,
     *,
     root: str,
     name: str,
     query: str,
     since: datetime,
 ) -> Feed:
-    """The feed of these events; `root` is the address of the first page, `query` that of the feed
-    called `name`, and `since` the moment (UTC) from which on it was looked for events."""
+    """The feed of these events, of which `known` says what the store has besides. `root` is the
+    address of the first page, `query` that of the feed called `name`, and `since` the moment (UTC)
+    from which on it was looked for events."""
     words = words_in(reader.language)
-    entries = sorted((_entry(reader, one, titles, root) for one in events), key=_newest)
+    entries = sorted((_entry(reader, one, titles, known, root) for one in events), key=_newest)
     return Feed(
         url=f"{root}/{name}{query}",
         page=f"{root}/events{query}",
@@ -144,19 +154,41 @@ def _newest(entry: Entry) -> tuple[float, str]:
     return -entry.changed.timestamp(), entry.id
 
 
-def _entry(reader: Reader, event: Event, titles: Mapping[str, str], root: str) -> Entry:
+def _entry(
+    reader: Reader, event: Event, titles: Mapping[str, str], known: KnownOf, root: str
+) -> Entry:
     words = message_words(reader.language.code)
+    reviews = known.reviews.get(event.id, ())
+    review, other = deciding_review(reviews), known.continued_as.get(event.id)
     limit = words.gettext("What it is not: %(limit)s", limit=words.gettext(LIMITS[event.kind]))
     kept = f"?lang={reader.language.code}" if reader.chosen else ""
+    said = [words.gettext(MARKS[review.mark])] if review is not None else []
+    if other:
+        goes_on = words.gettext("This event continues as another one")
+        said.append(f"{goes_on}: {root}/events/{other}{kept}")
+    moments = (changed_at(event), *([earlier(review.at)] if review is not None else []))
     return Entry(
         id=uuid.uuid5(uuid.NAMESPACE_OID, event.id).urn,
         url=f"{root}/events/{event.id}{kept}",
-        title=what_happened(words, event, titles),
-        text="\n".join((*event_lines(words, event), limit)),
+        title=shared_sentence(reader.language, event, titles, reviews),
+        text="\n".join((*said, *event_lines(words, event), limit)),
         published=event.detected_at,
-        changed=changed_at(event),
+        changed=max(moments),
         tags=tuple(filter(None, (event.kind, event.country, event.platform, event.state))),
     )
+
+
+def shared_sentence(
+    language: Language, event: Event, titles: Mapping[str, str], reviews: Sequence[Review]
+) -> str:
+    """What happened where, for who passes it on: with that a person rejects it. `reviews` are those
+    of the event, the oldest first."""
+    words = message_words(language.code)
+    what = what_happened(words, event, titles)
+    if not rejected(reviews):
+        return what
+    rejects = words.gettext(MARKS[Mark.REJECTED])
+    return words.gettext("%(state)s: %(meaning)s", state=rejects, meaning=what)
 
 
 def changed_at(event: Event) -> datetime:

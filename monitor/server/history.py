@@ -6,10 +6,9 @@ much of its time they cover: where nobody looked, or nothing could be told, ther
 """
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
+from operator import add, attrgetter
 
 import msgspec
 
@@ -17,13 +16,11 @@ from monitor.analysis.verdict import State
 from monitor.server.event_filter import refused
 from monitor.wording.filters import Fault
 from monitor.wording.states import NO_DATA
-from storage.values.rollup import Availability, Period
+from storage.values.rollup import COUNTS, Availability, Period
 
 LEVELS = 4
 """Heights of a cell."""
-_FAILS = (State.BLOCKED, State.THROTTLED)
-_DECIDED = (State.OK, State.DEGRADED, *_FAILS, State.DOWN)
-_COUNTED = tuple((state, state.value) for state in (*_DECIDED, State.INSUFFICIENT))
+_numbers = attrgetter("hours", *COUNTS)
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
@@ -97,8 +94,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """Percent."""
     since: datetime
     until: datetime
-    counts: Counter[State]
-    """Verdicts by state."""
+    counts: tuple[int, ...]
+    """Verdicts by state, in the order of COUNTS."""
 
 
 class Strip(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +103,8 @@ class Strip(msgspec.Struct, frozen=True, kw_only=True):
 
     place: Place
     runs: tuple[Run, ...]
-    counts: Counter[State]
+    counts: Mapping[State, int]
+    """Verdicts by state."""
     known: float
     """The share (0–1) of the time that decided verdicts cover."""
     watched: float
@@ -115,7 +113,7 @@ class Strip(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def decided(self) -> int:
         """Verdicts that say something."""
-        return _decided(self.counts)
+        return sum(self.counts.values()) - self.counts[State.INSUFFICIENT]
 
     @property
     def reachable(self) -> float | None:
@@ -124,10 +122,29 @@ class Strip(msgspec.Struct, frozen=True, kw_only=True):
         return works / self.decided if self.decided else None
 
 
-class _Cell(msgspec.Struct):
-    counts: Counter[State] = msgspec.field(default_factory=Counter)
-    hours: int = 0
-    """Hours with a measurement, summed over networks."""
+_Cell = tuple[int, ...]
+"""Hours with a measurement, summed over networks, and verdicts by state in the order of COUNTS."""
+_EMPTY: _Cell = (0,) * (1 + len(COUNTS))
+
+
+class _Grid:
+    """What all strips of one time share."""
+
+    def __init__(self, span: Span, at: datetime) -> None:
+        since, every = span.since(at), range(span.cells + 1)
+        self.since = since
+        self.length = span.cell
+        self.cells = span.cells
+        self.starts = [since + number * span.cell for number in every]
+        self.ends = [min(at, start) for start in self.starts]
+        """Each where the cells before it end, as far as they are over."""
+        self.x = [round(number * (100 / span.cells), 2) for number in every]
+        """The width of so many cells, in percent."""
+        self.hours = [
+            max(0, math.ceil((end - start) / _HOUR))
+            for start, end in zip(self.starts, self.ends[1:], strict=False)
+        ]
+        """Of each cell, as far as it is over."""
 
 
 def strips(
@@ -138,53 +155,46 @@ def strips(
 ) -> tuple[Strip, ...]:
     """The strips of these places at that moment (UTC), in their order, each with how many networks
     it is about; `rows` of other places do not count."""
-    since = span.since(at)
-    found: dict[Place, list[_Cell]] = {
-        place: [_Cell() for _ in range(span.cells)] for place in wanted
-    }
+    grid = _Grid(span, at)
+    found: dict[Place, dict[int, _Cell]] = {place: {} for place in wanted}
     for row in rows:
         cells = found.get((row.country, row.platform, row.asn or 0, row.network))
-        place = (row.starts_at - since) // span.cell
-        if cells is None or not 0 <= place < span.cells:
-            continue
-        cell = cells[place]
-        cell.hours += row.hours
-        for state, name in _COUNTED:
-            if number := getattr(row, name):
-                cell.counts[state] += number
-    return tuple(_strip(place, cells, span, at, wanted[place]) for place, cells in found.items())
+        number = (row.starts_at - grid.since) // grid.length
+        if cells is not None and 0 <= number < grid.cells:
+            cells[number] = tuple(map(add, cells.get(number, _EMPTY), _numbers(row)))
+    return tuple(_strip(place, cells, grid, wanted[place]) for place, cells in found.items())
 
 
-def _strip(place: Place, cells: Sequence[_Cell], span: Span, at: datetime, networks: int) -> Strip:
-    since = span.since(at)
-    begins = (since + number * span.cell for number in range(span.cells))
-    hours = [max(0, math.ceil((min(at, one + span.cell) - one) / _HOUR)) for one in begins]
-    shares = [_shares(cell, past * networks) for cell, past in zip(cells, hours, strict=True)]
+def _strip(place: Place, cells: Mapping[int, _Cell], grid: _Grid, networks: int) -> Strip:
+    seen = [cells.get(number, _EMPTY) for number in range(grid.cells)]
+    shares = [_shares(cell, hours * networks) for cell, hours in zip(seen, grid.hours, strict=True)]
     looks = [
-        (_state(cell.counts), math.ceil(LEVELS * known))
-        for cell, (known, _) in zip(cells, shares, strict=True)
+        (_state(cell), math.ceil(LEVELS * known))
+        for cell, (known, _) in zip(seen, shares, strict=True)
     ]
-    runs, width = list[Run](), 100 / span.cells
-    for (state, level), grouped in groupby(range(span.cells), key=looks.__getitem__):
-        numbers = list(grouped)
-        first, last = numbers[0], numbers[-1] + 1
+    runs, first = list[Run](), 0
+    for last in range(1, grid.cells + 1):
+        if last < grid.cells and looks[last] == looks[first]:
+            continue
+        state, level = looks[first]
         runs.append(
             Run(
                 state=state,
                 level=level,
-                x=round(first * width, 2),
-                width=round(len(numbers) * width, 2),
-                since=since + first * span.cell,
-                until=min(at, since + last * span.cell),
-                counts=_sum(cells[number] for number in numbers),
+                x=grid.x[first],
+                width=grid.x[last - first],
+                since=grid.starts[first],
+                until=grid.ends[last],
+                counts=_counts(seen[first:last]),
             )
         )
+        first = last
     return Strip(
         place=place,
         runs=tuple(runs),
-        counts=_sum(cells),
-        known=_of_all((known for known, _ in shares), hours),
-        watched=_of_all((watched for _, watched in shares), hours),
+        counts=dict(zip(COUNTS, _counts(cells.values()), strict=True)),
+        known=_of_all((known for known, _ in shares), grid.hours),
+        watched=_of_all((watched for _, watched in shares), grid.hours),
     )
 
 
@@ -193,35 +203,31 @@ def _of_all(shares: Iterable[float], hours: Sequence[int]) -> float:
     return sum(share * past for share, past in zip(shares, hours, strict=True)) / sum(hours)
 
 
-def _sum(cells: Iterable[_Cell]) -> Counter[State]:
-    total = Counter[State]()
-    for cell in cells:
-        total.update(cell.counts)
-    return total
-
-
-def _decided(counts: Counter[State]) -> int:
-    return sum(number for state, number in counts.items() if state is not State.INSUFFICIENT)
+def _counts(cells: Collection[_Cell]) -> tuple[int, ...]:
+    """Verdicts by state of all these."""
+    every = (*cells,) or (_EMPTY,)
+    return (every[0] if len(every) == 1 else tuple(map(sum, zip(*every, strict=True))))[1:]
 
 
 def _shares(cell: _Cell, hours: int) -> tuple[float, float]:
     """The share of decided verdicts, times that of the hours that had a measurement; and the share
     of these hours. `hours` are those that are past, of all networks together."""
-    every = _decided(cell.counts) + cell.counts[State.INSUFFICIENT]
+    every = sum(cell) - cell[0]
     if not every or not hours:
         return 0.0, 0.0
-    watched = min(1.0, cell.hours / hours)
-    return _decided(cell.counts) / every * watched, watched
+    watched = min(1.0, cell[0] / hours)
+    return (every - cell[-1]) / every * watched, watched
 
 
-def _state(counts: Counter[State]) -> str:
+def _state(cell: _Cell) -> str:
     """Green is only what worked each time that it could be told."""
-    decided = _decided(counts)
+    _, ok, degraded, throttled, blocked, down, insufficient = cell
+    failed = throttled + blocked
+    decided = ok + degraded + failed + down
     if not decided:
-        return State.INSUFFICIENT.value if counts[State.INSUFFICIENT] else NO_DATA
-    failed = sum(counts[state] for state in _FAILS)
+        return State.INSUFFICIENT.value if insufficient else NO_DATA
     if 2 * failed >= decided:
-        return max(_FAILS, key=lambda state: counts[state]).value
-    if failed or counts[State.DEGRADED]:
+        return (State.BLOCKED if blocked >= throttled else State.THROTTLED).value
+    if failed or degraded:
         return State.DEGRADED.value
-    return State.DOWN.value if counts[State.DOWN] else State.OK.value
+    return State.DOWN.value if down else State.OK.value

@@ -6,12 +6,22 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
+from markupsafe import Markup
+
 from monitor.analysis.verdict import State
 from monitor.metrics.current_knowledge import Snapshot
 from monitor.server.history import LEVELS, SPANS, HistoryAsked, Place, Run, Strip, strips
-from monitor.server.page import Reader, titles_of
+from monitor.server.page import Reader, slug, titles_of
 from monitor.server.timeline_chart import Axis
-from monitor.wording.history import SPAN_NAMES, counted, failing, known_and_reachable, stretch
+from monitor.wording.history import (
+    SPAN_NAMES,
+    axis_ends,
+    counted,
+    failing,
+    known_and_reachable,
+    stretch,
+)
+from monitor.wording.html import escaped
 from monitor.wording.networks import network_name
 from monitor.wording.words import Words
 from storage.values.rollup import Availability
@@ -20,6 +30,8 @@ MOST_TOLD = 3
 """Stretches of one platform that are told in words."""
 _TOLD = (State.BLOCKED, State.THROTTLED, State.DEGRADED, State.DOWN)
 _TOGETHER = (0, "")
+HEIGHT = 20
+"""Of a strip, in pixels."""
 
 
 def history_shown(
@@ -66,8 +78,9 @@ def history_shown(
     return {
         "history": [of(strip) for strip in strips(rows, span, at, places)],
         "history_of": words.gettext("Country") if platform else words.gettext("Platform"),
-        "levels": LEVELS,
+        "strip": strip_drawn,
         "history_axis": Axis(since=span.since(at), until=span.until(at)),
+        "history_ends": axis_ends(words, span.since(at), span.until(at)),
         "history_label": words.clock if asked.span == "day" else words.short_day,
         "spans": [
             (choice(span=name), words.gettext(text), name == asked.span)
@@ -98,11 +111,26 @@ def _query(asked: HistoryAsked) -> dict[str, str]:
     return {"span": asked.span, **({"by": "network"} if asked.by_network else {})}
 
 
+def strip_drawn(runs: Sequence[tuple[Run, str]]) -> Markup:
+    """A strip of what `runs_told` gives."""
+    # Not by the template: a page of years has thousands of these.
+    drawn = "".join(
+        f'<rect class="{slug(run.state)}" x="{run.x}%" y="{HEIGHT - HEIGHT * run.level // LEVELS}" '
+        f'width="{run.width}%" height="{HEIGHT * run.level // LEVELS}">'
+        f"<title>{escaped(text)}</title></rect>\n"
+        for run, text in runs
+    )
+    return Markup(  # noqa: S704 - our own, and what is said is escaped
+        f'<svg class="strip" width="100%" height="{HEIGHT}" aria-hidden="true" focusable="false">\n'
+        f'<rect class="rail" x="0" y="{HEIGHT - 1}" width="100%" height="1"/>\n{drawn}</svg>\n'
+    )
+
+
 def runs_told(words: Words, strip: Strip, *, hours: bool) -> list[tuple[Run, str]]:
     """The runs of a strip that are drawn, with what each says; `hours`, where cells are shorter
     than a day."""
     return [
-        (one, counted(words, stretch(words, one.since, one.until, hours=hours), one.counts))
+        (one, counted(words, one.since, one.until, one.counts, hours=hours))
         for one in strip.runs
         if one.level
     ]

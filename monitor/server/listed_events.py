@@ -1,13 +1,14 @@
 """The events that a reader selects: those that are stored, and those that are active now."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 
 import msgspec
 
-from monitor.analysis.events.event import Event
+from monitor.analysis.events.event import Event, EventState
+from monitor.export.continuations import continued_now, reviews_by_event
 from monitor.export.public_view import PublicView, is_public
 from monitor.logs import logger
 from monitor.metrics.current_knowledge import Snapshot
@@ -16,6 +17,7 @@ from monitor.server.event_filter import PAGES, EventFilter, read_filter, shown_n
 from monitor.server.page import Reader
 from storage.store import StorageError, Store
 from storage.values.names import Names
+from storage.values.reviews import Review
 
 log = logger(__name__)
 
@@ -30,6 +32,15 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     """The newest onset first: as many as there are pages for, and all that are active."""
     complete: bool
     """Whether the store could be read."""
+
+
+class KnownOf(msgspec.Struct, frozen=True, kw_only=True):
+    """What the store has of events besides."""
+
+    reviews: Mapping[str, Sequence[Review]]
+    """By event, the oldest first, with those of the events that it continues."""
+    continued_as: Mapping[str, str]
+    """Event → the one that continues it."""
 
 
 class ListedEvents:
@@ -66,6 +77,20 @@ class ListedEvents:
                 events.setdefault(event.id, event)
         newest = sorted(events.values(), key=lambda one: (one.onset_latest, one.id), reverse=True)
         return Listed(events=tuple(newest), complete=complete)
+
+    async def known_of(self, events: Sequence[Event]) -> KnownOf | None:
+        """What is stored of these events besides; None when it cannot be read."""
+        if self._store is None:
+            return KnownOf(reviews={}, continued_as={})
+        gone = [event.id for event in events if event.state is EventState.WITHDRAWN]
+        try:
+            return KnownOf(
+                reviews=await reviews_by_event(self._store),
+                continued_as=await continued_now(self._store, gone),
+            )
+        except StorageError as error:
+            log.error("reviews cannot be read", error=str(error))
+            return None
 
     def seen(self, reader: Reader, event: Event) -> Event:
         """An event as this reader sees it."""

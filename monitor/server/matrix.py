@@ -76,14 +76,18 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 def country_rows(snapshot: Snapshot, at: datetime, bucket: float = 0.0) -> tuple[Row, ...]:
     """One row for each country, with platforms in the catalogue's order. Times of tests are put
     into buckets of so many seconds."""
+    by_country: dict[str, list[VantageView]] = {country: [] for country in snapshot.countries}
+    for view in snapshot.vantages:
+        if view.is_field:
+            by_country[view.point.country].append(view)
     return tuple(
         Row(
             country=country,
-            networks=len({view.network for view in _field(snapshot, country)}),
-            tested_at=_tested_at(_field(snapshot, country), bucket),
-            cells=_cells(snapshot, country, _field(snapshot, country), at),
+            networks=len({view.network for view in views}),
+            tested_at=_tested_at(views, bucket),
+            cells=_cells(snapshot, country, views, at),
         )
-        for country in snapshot.countries
+        for country, views in by_country.items()
     )
 
 

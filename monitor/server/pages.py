@@ -72,7 +72,7 @@ from monitor.wording.vantage_health import VANTAGE_MEANINGS, notes
 from monitor.wording.words import Words
 from storage.store import StorageError, Store
 from storage.values.fleet import Quarantine
-from storage.values.reviews import Mark, Review, deciding_review
+from storage.values.reviews import Mark, deciding_review
 from storage.values.selection import Selection
 
 log = logger(__name__)
@@ -165,14 +165,8 @@ class Pages:
 
     async def _marks(self) -> dict[str, Mark]:
         """Event → the review that holds; empty when reviews cannot be read."""
-        if self._store is None:
-            return {}
-        by_event: dict[str, list[Review]] = {}
-        try:
-            for review in await self._store.reviews():
-                by_event.setdefault(review.event, []).append(review)
-        except StorageError as error:
-            log.error("reviews cannot be read", error=str(error))
+        known = await self._listed.known_of(())
+        by_event = known.reviews if known is not None else {}
         holding = {event: deciding_review(reviews) for event, reviews in by_event.items()}
         return {event: review.mark for event, review in holding.items() if review is not None}
 

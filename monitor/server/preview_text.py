@@ -13,9 +13,9 @@ import msgspec
 
 from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus
 from monitor.notify.message_words import message_words
-from monitor.server.feeds import changed_at
+from monitor.server.feeds import changed_at, shared_sentence
 from monitor.server.page import tag_colour
-from monitor.wording.events import ending, onset, what_happened
+from monitor.wording.events import ending, onset
 from monitor.wording.grades import grade_in_words
 from monitor.wording.languages import Language
 from monitor.wording.networks import network_names
@@ -23,7 +23,7 @@ from monitor.wording.reviews import MARKS
 from monitor.wording.states import EVENT_STATE_MEANINGS, EVENT_STATES, state_and_meaning
 from monitor.wording.times import moment
 from monitor.wording.words import Words
-from storage.values.reviews import Mark, Review, deciding_review
+from storage.values.reviews import Mark, Review, deciding_review, rejected
 
 SITE = "shutwatch"
 WIDTH, HEIGHT = 1200, 630
@@ -104,16 +104,15 @@ def preview_of(
 ) -> Preview:
     """Of an event as everybody may see it, with its reviews, the oldest first."""
     words = message_words(language.code)
-    review = deciding_review(reviews)
-    rejected = review is not None and review.mark is Mark.REJECTED
-    meaning = "" if rejected else words.gettext(EVENT_STATE_MEANINGS[event.state])
+    crossed = rejected(reviews)
+    meaning = "" if crossed else words.gettext(EVENT_STATE_MEANINGS[event.state])
     known = max(event.updated_at, changed_at(event))
     host = [words.ltr(urlsplit(public_url).netloc)] if public_url else []
     return Preview(
         language=language,
-        shape=Shape.CROSSED if rejected else _SHAPES[event.state],
-        colour="grey" if rejected else tag_colour(event),
-        tags=_tags(words, event, review),
+        shape=Shape.CROSSED if crossed else _SHAPES[event.state],
+        colour="grey" if crossed else tag_colour(event),
+        tags=_tags(words, event, deciding_review(reviews)),
         title=shared_sentence(language, event, titles, reviews),
         meaning=meaning,
         facts=tuple(_facts(words, event)),
@@ -122,20 +121,6 @@ def preview_of(
         as_of=words.gettext("As of %(time)s", time=moment(words, known, event.country)),
         description=" ".join(filter(None, _described(words, event, meaning))),
     )
-
-
-def shared_sentence(
-    language: Language, event: Event, titles: Mapping[str, str], reviews: Sequence[Review]
-) -> str:
-    """What happened where, as the title of the feed says it: who passes it on passes on that a
-    person rejects it."""
-    words = message_words(language.code)
-    what = what_happened(words, event, titles)
-    review = deciding_review(reviews)
-    if review is None or review.mark is not Mark.REJECTED:
-        return what
-    rejects = words.gettext(MARKS[Mark.REJECTED])
-    return words.gettext("%(state)s: %(meaning)s", state=rejects, meaning=what)
 
 
 def _tags(words: Words, event: Event, review: Review | None) -> tuple[str, ...]:

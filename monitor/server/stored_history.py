@@ -1,8 +1,9 @@
 """The counts that histories are drawn from, as their reader may see them."""
 
 from collections.abc import Callable
-from contextlib import aclosing
 from datetime import datetime
+
+import msgspec
 
 from monitor.export.kinds import Kind
 from monitor.export.public_view import PublicView
@@ -54,18 +55,15 @@ class StoredHistory:
             platform=platform,
             since=span.since(at),
             until=span.until(at),
-            period=span.period,
             by_network=asked.by_network,
         )
         if not reader.operator:
-            wanted = self._view().selection(Kind.AVAILABILITY, wanted, self._now())
-        rows: list[Availability] = []
+            shown = self._view().selection(Kind.AVAILABILITY, wanted, self._now())
+            wanted = msgspec.structs.replace(wanted, until=shown.until)
+        if self._store is None:
+            return [], False
         try:
-            if self._store is not None:
-                async with aclosing(self._store.availability(wanted)) as batches:  # type: ignore[type-var]
-                    async for batch in batches:
-                        rows += batch
+            return await self._store.cells(wanted, span.cell), False
         except StorageError as error:
             log.error("the history cannot be read", error=str(error))
             return [], True
-        return rows, False

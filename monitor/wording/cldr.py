@@ -62,9 +62,9 @@ def day(date: date, form: str, locale: Locale) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def short_day(date: date, locale: Locale) -> str:
-    """`17 Feb`."""
-    return format_date(date, "d MMM", locale=locale)
+def short_day(date: date, form: str, locale: Locale) -> str:
+    """A date in that form, of which a page of histories has thousands."""
+    return format_date(date, form, locale=locale)
 
 
 def clock(moment: datetime, form: str, locale: Locale) -> str:

@@ -9,6 +9,7 @@ from monitor.analysis.verdict import State
 from monitor.wording.languages import N_
 from monitor.wording.states import STATES
 from monitor.wording.words import Words
+from storage.values.rollup import COUNTS
 
 SPAN_NAMES: Mapping[str, str] = {
     "day": N_("24 hours"),
@@ -79,9 +80,15 @@ def _number_of(words: Words, state: State, number: int) -> str:
     return words.gettext("%(state)s %(n)s", state=words.gettext(STATES[state]), n=shown)
 
 
-def counted(words: Words, when: str, counts: Mapping[State, int]) -> str:
-    """How many verdicts said what in that time, as `17 Feb: blocked 12, ok 3`."""
-    found = [_number_of(words, state, counts[state]) for state in State if counts.get(state)]
+# Of the same page a minute later all but the newest are the same.
+@lru_cache(maxsize=10_000)
+def counted(
+    words: Words, since: datetime, until: datetime, counts: tuple[int, ...], *, hours: bool
+) -> str:
+    """How many verdicts said what in that UTC time, as `17 Feb: blocked 12, ok 3`. `counts` are in
+    the order of COUNTS; `hours` as for `stretch`."""
+    found = [_number_of(words, state, n) for state, n in zip(COUNTS, counts, strict=True) if n]
+    when = stretch(words, since, until, hours=hours)
     return words.gettext("%(when)s: %(what)s", when=when, what=words.listed(found))
 
 
@@ -107,6 +114,22 @@ def stretch(words: Words, since: datetime, until: datetime, *, hours: bool) -> s
     if words.short_day(until) != words.short_day(since):
         last = f"{words.short_day(until)} {last}"
     return _to(words, first, last)
+
+
+def axis_ends(words: Words, since: datetime, until: datetime) -> list[str]:
+    """What an axis of UTC time has where only its ends have room: the moments of a day, the days of
+    a longer time, and of half a year or more the day in its middle too."""
+    if until - since <= timedelta(days=1):
+        return [f"{words.short_day(at)} {words.clock(at)}" for at in (since, until)]
+    last = until - timedelta(seconds=1)
+    if until - since < timedelta(days=180):
+        return [words.short_day(since), words.short_day(last)]
+    middle = since + (until - since) / 2
+    return [
+        words.short_day(since, year=True),
+        words.short_day(middle),
+        words.short_day(last, year=True),
+    ]
 
 
 def _to(words: Words, first: str, last: str) -> str:

@@ -42,13 +42,13 @@ class Words:
 
     def gettext(self, message: str, **values: object) -> str:
         """`message` in this language with the values filled in."""
-        text = self._own(self._translations.gettext(message))
-        return text % values if values else text
+        text = self._translations.gettext(message)
+        return self._own(self._filled(text, values) if values else text)
 
     def ngettext(self, one: str, many: str, number: int, **values: object) -> str:
         """The form that fits the number, which also fills `%(n)s` unless that is given."""
-        text = self._own(self._translations.ngettext(one, many, number))
-        return text % {"n": self.number(number), **values}
+        text = self._translations.ngettext(one, many, number)
+        return self._own(self._filled(text, {"n": self.number(number), **values}))
 
     def has(self, message: str) -> bool:
         """Whether there is a translation, or none is needed."""
@@ -70,6 +70,10 @@ class Words:
     def _own(self, text: str) -> str:
         """Text of ours, which needs no escaping."""
         return text
+
+    def _filled(self, text: str, values: Mapping[str, object]) -> str:
+        """Text of ours with values filled in."""
+        return text % values
 
     def name(self, text: str, longest: int = LONGEST) -> str:
         """Text that others wrote: at most `longest` characters, invisible ones written out."""
@@ -150,9 +154,12 @@ class Words:
             shown = f"{shown} ({day} {MONTHS[month - 1]} {year})"
         return self._in_digits(shown)
 
-    def short_day(self, moment: datetime) -> str:
-        """`17 Feb`, for an axis."""
-        return self._in_digits(self._cldr.short_day(moment.astimezone(UTC).date(), self.locale))
+    def short_day(self, moment: datetime, *, year: bool = False) -> str:
+        """`17 Feb`, for an axis, or `17 Feb 2024`."""
+        form = "d MMM y" if year else "d MMM"
+        return self._in_digits(
+            self._cldr.short_day(moment.astimezone(UTC).date(), form, self.locale)
+        )
 
     def clock(self, moment: datetime, zone: tzinfo = UTC, *, seconds: bool = False) -> str:
         """`14:02`, or `14:02:31`."""

@@ -229,6 +229,8 @@ HEALTH_OF_CYCLE = and_(
 )
 EVENTS = Listing(schema.event_table, codecs.EVENT, "detected_at", "country", "id")
 EVENT_LOG = Listing(schema.event_log, codecs.EVENT_LOG, "sequence", "country")
+"""Of one event."""
+EVENT_LOGS = Listing(schema.event_log, codecs.EVENT_LOG, "event", "sequence", "country")
 HEALTH = Listing(schema.vantage_health, codecs.HEALTH, "at", "country", "cycle", "vantage")
 CHECKPOINTS = Listing(schema.conclusion, codecs.CHECKPOINT, "country", "platform")
 EARLIER_CHECKPOINTS = Listing(

@@ -3,8 +3,8 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from storage.sql.backend import Backend
 from storage.sql.cycle_rows import Writer
 from storage.sql.fleet_store import SqlFleet
 from storage.sql.listing import Listing, matching, overlapping
+from storage.sql.listing_cells import cells
 from storage.sql.listing_rollup import availability_page, availability_rows
 from storage.sql.log_store import SqlLog
 from storage.sql.rejudging_store import SqlRejudgings
@@ -197,6 +198,9 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources, SqlWithh
         after = self._backend.place(selection.after) or None
         return self._pages(partial(availability_page, selection=selection), after, selection.batch)
 
+    async def cells(self, selection: Selection, length: timedelta) -> list[Availability]:
+        return await self._read(partial(cells, selection=selection, length=length))
+
     async def tallies(self, selection: Selection) -> list[Tally]:
         return await self._read(partial(tallies, selection=selection))
 
@@ -217,6 +221,11 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources, SqlWithh
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         return self._pages(listings.EVENT_LOG.reader([schema.event_log.c.event == event_id]))
+
+    async def last_log_lines(self, events: Collection[str]) -> list[EventLogEntry]:
+        c = schema.event_log.c
+        last = select(c.event, func.max(c.sequence)).where(c.event.in_([*events])).group_by(c.event)
+        return await self._all(listings.EVENT_LOGS, [tuple_(c.event, c.sequence).in_(last)])
 
     async def names(self) -> Names:
         return await self._read(stored_names)

@@ -95,3 +95,9 @@ def deciding_review(reviews: Sequence[Review]) -> Review | None:
     """The valid one of an event's reviews, oldest first: the last that confirms or rejects it."""
     decided = [review for review in reviews if review.mark is not Mark.NOTE]
     return decided[-1] if decided else None
+
+
+def rejected(reviews: Sequence[Review]) -> bool:
+    """Whether a person rejects it, by the valid one of its reviews."""
+    last = deciding_review(reviews)
+    return last is not None and last.mark is Mark.REJECTED

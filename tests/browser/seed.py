@@ -38,6 +38,8 @@ from tests.prometheus.world import CONTROL, OK, vantage
 NOW = datetime(2024, 2, 17, 15, 0, tzinfo=UTC)
 ONSET = datetime(2024, 2, 17, 14, 7, tzinfo=UTC)
 EARLIEST = ONSET - timedelta(minutes=5)
+SEEN = NOW - timedelta(minutes=4)
+"""When blocks that go on were last noted."""
 FIELD = (
     vantage("khi-ptcl", "PK", 17557, "PTCL"),
     vantage("lhe-nayatel", "PK", 23674, "Nayatel"),
@@ -100,7 +102,7 @@ def event(id_: str, country: str, platform: str, **changed: object) -> Event:
 
 def events() -> tuple[Event, ...]:
     """Blocks in every state people meet, and what is no block."""
-    began = Stretch(onset_earliest=EARLIEST, onset_latest=ONSET)
+    began = Stretch(onset_earliest=EARLIEST, onset_latest=ONSET, last_blocked=SEEN)
     week = timedelta(days=6)
     return (
         event(

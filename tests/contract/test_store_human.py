@@ -44,6 +44,22 @@ async def test_reviews_come_back_by_the_time_they_were_given(
     await store.close()
 
 
+async def test_the_last_line_of_many_logs_is_read_at_once(store: Store) -> None:
+    """Of each event that is asked for, however many, the newest line and no other."""
+    events = [event(f"event-{number:02}") for number in range(20)]
+    lines = [
+        log_entry(sequence, one)
+        for number, one in enumerate(events)
+        for sequence in range(1, 2 + number % 3)
+    ]
+    await store.save(cycle(1), events, lines)
+    last = {line.event: line for line in lines}
+    asked = [one.id for one in events[1:]]
+    found = await store.last_log_lines([*asked, "nobody"])
+    assert {line.event: line for line in found} == {name: last[name] for name in asked}
+    assert len(found) == len(asked)
+
+
 async def test_a_review_alters_nothing_that_was_detected(store: Store) -> None:
     """Everything that can be read of a store is the same before and after."""
     await _with_event(store)

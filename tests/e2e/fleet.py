@@ -16,9 +16,9 @@ import msgspec
 import zstandard
 
 from monitor.analysis.events.event import Event, EventKind
+from monitor.export.continuations import goes_on_now
 from monitor.keys.keys import fingerprint, load_or_make, public_text
 from monitor.keys.sealing import sealing_key, sealing_text
-from monitor.recording.continuations import goes_on_now
 from monitor.wire.batch import Batch
 from storage.open_store import open_store
 from storage.store import CollectorStore

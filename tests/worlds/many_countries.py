@@ -1,6 +1,7 @@
 """Sixty countries in every state that a country can be in, each with two networks."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from monitor.analysis.events.event import EventState
 from monitor.analysis.verdict import State
@@ -40,12 +41,12 @@ def points(codes: Sequence[str] = CODES) -> tuple[VantagePoint, ...]:
     )
 
 
-def publisher(codes: Sequence[str] = CODES) -> Publisher:
-    """All of it as it is known now."""
+def publisher(codes: Sequence[str] = CODES, at: datetime = world.NOW) -> Publisher:
+    """All of it as it is known at that moment."""
     fields = points(codes)
-    made = world.publisher(vantages=(*fields, *CONTROL))
+    made = world.publisher(vantages=(*fields, *CONTROL), now=lambda: at)
     events = [
-        world.event(code, "x", state, points=[one for one in fields if one.country == code])
+        world.event(code, "x", state, at=at, points=[one for one in fields if one.country == code])
         for state, those in ((EventState.CONFIRMED, CONFIRMED), (EventState.SUSPECTED, SUSPECTED))
         for code in those
         if code in codes
@@ -53,7 +54,7 @@ def publisher(codes: Sequence[str] = CODES) -> Publisher:
     for number, point in enumerate(fields):
         accused = _STATES[number // 2 % len(_STATES)]
         if accused is not None:
-            made.publish(world.cycle(point, accusations=accused), events)
+            made.publish(world.cycle(point, accusations=accused, at=at), events)
     for point in CONTROL:
-        made.publish(world.cycle(point, platforms=(), measurements=()), events)
+        made.publish(world.cycle(point, platforms=(), measurements=(), at=at), events)
     return made

@@ -10,14 +10,21 @@ from pathlib import Path
 import msgspec
 from typer.testing import CliRunner
 
-from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus, Stretch
+from monitor.analysis.events.event import (
+    Event,
+    EventKind,
+    EventLogEntry,
+    EventState,
+    NetworkStatus,
+    Stretch,
+)
 from monitor.cli.main import app
 from monitor.export.for_people import Reader
 from monitor.export.stop import COLUMNS, UNKNOWN, write_stop
 from storage.open_store import sql_store
 from storage.values.reviews import Mark, Review
 from storage.values.selection import Selection
-from tests.contract.cycles import at, cycle, event, review
+from tests.contract.cycles import at, cycle, event, log_entry, review
 from tests.worlds.memory_store import MemoryStore
 
 EVERYTHING = Selection()
@@ -55,12 +62,15 @@ def stretch(start: float, end: float | None = None, earliest: float | None = Non
 
 
 async def rows(
-    *events: Event, selection: Selection = EVERYTHING, reviews: Sequence[Review] = ()
+    *events: Event,
+    selection: Selection = EVERYTHING,
+    reviews: Sequence[Review] = (),
+    log: Sequence[EventLogEntry] = (),
 ) -> list[dict[str, str]]:
     """What is written of these."""
     store = MemoryStore()
     await store.open()
-    await store.save(cycle(1), list(events))
+    await store.save(cycle(1), list(events), log)
     for one in reviews:
         await store.add_review(one)
     out = io.StringIO()
@@ -126,6 +136,23 @@ async def test_what_a_person_rejected_has_no_row() -> None:
     one = confirmed("e", stretch(300))
     assert not await rows(one, reviews=[reject])
     assert len(await rows(one, reviews=[reject, confirm])) == 1
+
+
+async def test_what_goes_on_from_an_event_that_was_rejected_has_no_row() -> None:
+    """As on the page of the other event: it is the same block under another id."""
+    gone = confirmed("a", stretch(300), state=EventState.WITHDRAWN)
+    other = confirmed("b", stretch(200))
+    reject = msgspec.structs.replace(review(), id="r1", event="a", mark=Mark.REJECTED)
+    confirm = msgspec.structs.replace(
+        reject, id="r2", event="b", at=reject.at + DAY_LONG, mark=Mark.CONFIRMED
+    )
+    goes_on = [
+        msgspec.structs.replace(log_entry(1, gone, "withdrawn"), detail="goes on as b"),
+        msgspec.structs.replace(log_entry(1, other), detail="AS17557 PTCL; goes on from a"),
+    ]
+    assert len(await rows(gone, other, log=goes_on)) == 1
+    assert not await rows(gone, other, log=goes_on, reviews=[reject])
+    assert len(await rows(gone, other, log=goes_on, reviews=[reject, confirm])) == 1
 
 
 async def test_no_day_counts_that_nobody_measured() -> None:

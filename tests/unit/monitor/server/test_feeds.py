@@ -16,8 +16,10 @@ from monitor.server import create_app
 from monitor.server.access import Access
 from monitor.server.feeds import ATOM, FEEDS, MOST_ENTRIES, changed_at
 from storage.store import StorageError, Store
+from storage.values.reviews import Mark, Review
 from storage.values.selection import Selection
 from tests.browser import seed
+from tests.contract.cycles import cycle
 from tests.worlds.http_client import httpx
 from tests.worlds.memory_store import MemoryStore
 
@@ -144,17 +146,66 @@ async def test_the_public_gets_what_the_page_shows(store: MemoryStore) -> None:
         assert {(await asking.get(f"/{path}")).status_code for path in FEEDS} == {401}
 
 
+async def test_a_rejected_event_is_said_to_be_and_so_is_what_it_goes_on_as(
+    store: MemoryStore,
+) -> None:
+    """As on their pages: both entries change, and that of the event that is gone leads on."""
+    opened, *_ = seed.log()
+    first, other = opened.snapshot, msgspec.structs.replace(opened.snapshot, id="5" * 20)
+    gone = msgspec.structs.replace(first, state=EventState.WITHDRAWN)
+    withdrawn = msgspec.structs.replace(
+        opened,
+        sequence=len(seed.log()) + 1,
+        change="withdrawn",
+        detail=f"goes on as {other.id}",
+        snapshot=gone,
+    )
+    taken_over = msgspec.structs.replace(
+        opened, event=other.id, snapshot=other, detail=f"AS1: tls.reset; goes on from {gone.id}"
+    )
+    await store.save(cycle(9), [gone, other], [withdrawn, taken_over])
+    at = seed.NOW + timedelta(hours=3, seconds=21)
+    rejects = Review(id="r", country="PK", event=gone.id, at=at, mark=Mark.REJECTED, note="A cable")
+    async with client(store) as asking:
+        before = await entries(asking)
+        await store.add_review(rejects)
+        after = await entries(asking)
+    for event in (gone.id, other.id):
+        assert "A person rejects it" not in before[event]["title"]
+        assert after[event]["title"] == f"A person rejects it: {before[event]['title']}"
+        assert after[event]["content_text"].startswith("A person rejects it\n")
+        assert after[event]["date_modified"] == "2024-02-17T18:00:00.000000Z"
+        assert after[event]["id"] == before[event]["id"]
+    said = f"This event continues as another one: {after[other.id]['url']}"
+    assert said in after[gone.id]["content_text"].splitlines()
+    assert said not in after[other.id]["content_text"]
+
+
 class Broken(MemoryStore):
-    """A store that cannot be read."""
+    """A store whose events cannot be read."""
 
     def events(self, selection: Selection) -> Any:
         """Raises StorageError."""
         raise StorageError(f"gone: {selection}")
 
 
-async def test_without_the_store_it_does_not_say_that_there_was_nothing() -> None:
-    """A reader of feeds would keep what it has, and asks again."""
-    async with client(Broken()) as asking:
+class Unread(MemoryStore):
+    """A store whose reviews cannot be read."""
+
+    async def reviews(self, event_id: str = "") -> list[Review]:
+        """Raises StorageError."""
+        raise StorageError(f"gone: {event_id}")
+
+
+@pytest.mark.parametrize("made", [Broken, Unread])
+async def test_without_the_store_it_does_not_say_that_there_was_nothing(
+    made: type[MemoryStore],
+) -> None:
+    """Neither an event nor that somebody rejected it. A reader of feeds would keep what it has, and
+    asks again."""
+    unread = made()
+    await unread.open()
+    async with client(unread) as asking:
         answer = await asking.get("/feed.atom")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
 

@@ -16,7 +16,7 @@ from monitor.server import create_app
 from monitor.server.access import Access
 from monitor.server.history import LEVELS, SPANS, Strip, history_asked, strips
 from storage.store import StorageError
-from storage.values.rollup import Availability, Period
+from storage.values.rollup import COUNTS, Availability, Period
 from storage.values.selection import Selection
 from tests.browser import seed
 from tests.contract.test_store_availability import judged
@@ -114,7 +114,7 @@ def test_cells_part_the_whole_time(name: str) -> None:
     for one, after in zip(strip.runs, strip.runs[1:], strict=False):
         assert one.until == after.since
         assert one.x + one.width == pytest.approx(after.x, abs=0.02)
-    assert sum(one.counts[State.OK] for one in strip.runs) == len(at)
+    assert sum(one.counts[COUNTS.index(State.OK)] for one in strip.runs) == len(at)
 
 
 @pytest.mark.parametrize("query", [{"span": "decade"}, {"by": "vantage"}])
@@ -211,7 +211,7 @@ async def test_the_public_sees_no_more_than_is_public(store: MemoryStore) -> Non
 class Broken(MemoryStore):
     """A store whose counts cannot be read."""
 
-    def availability(self, selection: Selection) -> object:  # type: ignore[override]
+    async def cells(self, selection: Selection, _: timedelta) -> list[Availability]:
         """Raises StorageError."""
         raise StorageError(f"gone: {selection}")
 

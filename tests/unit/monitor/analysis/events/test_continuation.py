@@ -1,5 +1,6 @@
 """Events that go on as others, in the log and beside it."""
 
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from monitor.analysis.events.continuation import (
 )
 from monitor.analysis.events.detection import Rebuild, advance, key_of
 from monitor.analysis.events.event import EventKind, EventLogEntry, EventState
-from monitor.recording.continuations import goes_on_now, reviews_of
+from monitor.export.continuations import continued_now, goes_on_now, reviews_by_event, reviews_of
 from monitor.recording.recorder import without_unpublished
 from storage.values.reviews import Mark, Review
 from tests.contract.cycles import cycle
@@ -188,35 +189,51 @@ def log_of(story: Told, event: str) -> list[EventLogEntry]:
     return [one for one in story.log if one.event == event]
 
 
-async def test_what_people_said_of_it_is_found_with_the_event_it_goes_on_as() -> None:
-    """Over several steps, oldest first, each review still of the event it was given for."""
+IDS = ("a" * 20, "b" * 20, "c" * 20)
+
+
+def _goes_on_as(event: str, other: str) -> EventLogEntry:
+    gone = block(EventState.WITHDRAWN, id=event)
+    return entry("withdrawn", gone, sequence=2, detail=f"goes on as {other}")
+
+
+async def _three_in_a_row(reviewed: Iterable[str]) -> tuple[MemoryStore, list[EventLogEntry]]:
+    """A store with an event that goes on as another, and that as the next; each of the reviewed has
+    a review, given later than that of the one before."""
     store = MemoryStore()
     await store.open()
-    ids = ("a" * 20, "b" * 20, "c" * 20)
+    first, second, third = IDS
     log = [
-        entry("opened", block(id=ids[0])),
-        entry(
-            "withdrawn",
-            block(EventState.WITHDRAWN, id=ids[0]),
-            sequence=2,
-            detail=f"goes on as {ids[1]}",
-        ),
-        entry("opened", block(id=ids[1]), detail=f"AS1: tls.reset; goes on from {ids[0]}"),
-        entry(
-            "withdrawn",
-            block(EventState.WITHDRAWN, id=ids[1]),
-            sequence=2,
-            detail=f"goes on as {ids[2]}",
-        ),
-        entry("opened", block(id=ids[2]), detail=f"AS1: tls.reset; goes on from {ids[1]}"),
+        entry("opened", block(id=first)),
+        _goes_on_as(first, second),
+        entry("opened", block(id=second), detail=f"AS1: tls.reset; goes on from {first}"),
+        _goes_on_as(second, third),
+        entry("opened", block(id=third), detail=f"AS1: tls.reset; goes on from {second}"),
     ]
     await store.save(cycle(1), list({one.event: one.snapshot for one in log}.values()), log)
-    for hours, event in enumerate(ids):
-        at = ONSET + timedelta(hours=hours)
+    for event in reviewed:
+        at = ONSET + timedelta(hours=IDS.index(event))
         mark = Review(id=event, country="PK", event=event, at=at, mark=Mark.NOTE, note="hm")
         await store.add_review(mark)
-    assert [one.event for one in await reviews_of(store, ids[2], log[4:])] == list(ids)
-    assert [one.event for one in await reviews_of(store, ids[0], log[:2])] == [ids[0]]
-    assert await goes_on_now(store, log[1].snapshot) == ids[1]
+    return store, log
+
+
+async def test_what_people_said_of_it_is_found_with_the_event_it_goes_on_as() -> None:
+    """Over several steps, oldest first, each review still of the event it was given for."""
+    store, log = await _three_in_a_row(IDS)
+    assert [one.event for one in await reviews_of(store, IDS[2], log[4:])] == list(IDS)
+    assert [one.event for one in await reviews_of(store, IDS[0], log[:2])] == [IDS[0]]
+    assert await goes_on_now(store, log[1].snapshot) == IDS[1]
     assert await goes_on_now(store, log[4].snapshot) == ""
-    await store.close()
+    assert await continued_now(store, IDS) == {IDS[0]: IDS[1], IDS[1]: IDS[2]}
+
+
+@pytest.mark.parametrize("reviewed", [IDS, IDS[:1], IDS[1:], IDS[::2], ()])
+async def test_reviews_of_all_events_are_those_of_each(reviewed: Sequence[str]) -> None:
+    """Who asks for all at once hears of each event what its page says, also over an event that
+    nobody reviewed."""
+    store, log = await _three_in_a_row(reviewed)
+    found = await reviews_by_event(store)
+    for event in IDS:
+        own = [line for line in log if line.event == event]
+        assert found.get(event, []) == await reviews_of(store, event, own)

@@ -1,0 +1,98 @@
+"""Cells of a history are the sums of the hours or days that lie in them, on every store."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from monitor.server.history import SPANS, strips
+from storage.store import Store
+from storage.values.cursor import place_of
+from storage.values.rollup import COUNTS, Availability, Period, clock_hours
+from storage.values.selection import Selection
+from tests.contract.cycles import START, at
+from tests.contract.listing import flat
+from tests.contract.test_store_tallies import DAY, HOUR, world
+
+TODAY = START.replace(hour=0)
+LENGTHS = (timedelta(hours=1), timedelta(hours=6), timedelta(days=1), timedelta(days=7))
+TIMES = (
+    (TODAY, TODAY + timedelta(days=5)),
+    (TODAY - timedelta(days=9), TODAY + timedelta(days=2)),
+    (TODAY, TODAY + timedelta(days=2, hours=7)),
+    (TODAY, TODAY + timedelta(hours=15)),
+    (TODAY + timedelta(days=30), TODAY + timedelta(days=31)),
+    (TODAY, TODAY),
+)
+
+
+def summed(
+    rows: Sequence[Availability], since: datetime, until: datetime, length: timedelta
+) -> list[Availability]:
+    """Cells made of the rows of a listing, one by one."""
+    found: defaultdict[tuple[object, ...], list[Availability]] = defaultdict(list)
+    for row in rows:
+        start = since + (row.starts_at - since) // length * length
+        found[row.country, row.platform, start, row.asn, row.network].append(row)
+    return [
+        replace(
+            some[0],
+            starts_at=start,
+            hours=sum(one.hours for one in some),
+            networks=max(one.networks for one in some),
+            clock_hours=clock_hours(start, min(until, start + length)),
+            counted_from=None,
+            counted_until=None,
+            **{state: sum(getattr(one, state) for one in some) for state in COUNTS},
+        )
+        for (_, _, start, _, _), some in found.items()
+        if isinstance(start, datetime)
+    ]
+
+
+@pytest.mark.parametrize("length", LENGTHS, ids=str)
+@pytest.mark.parametrize("by_network", [True, False])
+@pytest.mark.parametrize("wanted", [{}, {"country": "PK"}, {"platform": "x", "asn": 2}])
+async def test_a_cell_is_the_sum_of_what_lies_in_it(
+    store: Store, length: timedelta, wanted: dict[str, object], *, by_network: bool
+) -> None:
+    """Also where the end cuts a day, which the listing counts from its hours as well."""
+    await world(store)
+    period = Period.DAY if length >= timedelta(days=1) else Period.HOUR
+    for since, until in TIMES:
+        selection = Selection(
+            since=since,
+            until=until,
+            by_network=by_network,
+            period=period,
+            **wanted,  # type: ignore[arg-type]
+        )
+        listed = summed(await flat(store.availability(selection)), since, until, length)
+        found = await store.cells(selection, length)
+        assert found == sorted(listed, key=place_of), (since, until)
+
+
+@pytest.mark.parametrize("name", list(SPANS))
+async def test_a_strip_of_cells_is_the_strip_of_days_and_hours(store: Store, name: str) -> None:
+    """Whatever its span: the same colours, heights and counts."""
+    await world(store)
+    span, now = SPANS[name], at(3 * DAY + 5 * HOUR + 1200)
+    selection = Selection(since=span.since(now), until=span.until(now), period=span.period)
+    places = {
+        (country, platform, asn, f"AS{asn}"): 1
+        for country, asn in (("PK", 1), ("PK", 2), ("BR", 3))
+        for platform in ("x", "facebook")
+    }
+    rows = await flat(store.availability(selection))
+    found = await store.cells(selection, span.cell)
+    assert strips(found, span, now, places) == strips(rows, span, now, places)
+    assert any(strip.decided for strip in strips(found, span, now, places))
+
+
+async def test_cells_need_both_bounds(store: Store) -> None:
+    """Without them there would be no first one, or no end of them."""
+    for one in (Selection(since=TODAY), Selection(until=TODAY)):
+        with pytest.raises(ValueError, match="both bounds"):
+            await store.cells(one, timedelta(days=1))
