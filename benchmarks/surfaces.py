@@ -24,10 +24,10 @@ from typing import TypeVar
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.metrics_core import HistogramMetricFamily
 
-from monitor.metrics.current_knowledge import BUCKETS, Histogram
-from monitor.metrics.families_with_values import FAMILIES, PREFIX, VANTAGE
+from monitor.metrics.metric_families import FAMILIES, PREFIX, VANTAGE
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import Scrapes, create_registry
+from monitor.metrics.snapshot import BUCKETS, Histogram
 from monitor.server.app import METRICS_EFFORT, create_app
 from probes.sockets.http_client import httpx
 from probes.vantage import VantagePoint

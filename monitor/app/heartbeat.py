@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from monitor.logs import logger
-from monitor.metrics.current_knowledge import Snapshot
+from monitor.metrics.snapshot import Snapshot
 from probes.sockets.http_client import httpx
 
 log = logger(__name__)

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from monitor.app.measuring_setup import measuring
 from monitor.app.notify_setup import Notifications
 from monitor.app.run_until_stopped import keep_running, run_until_stopped
-from monitor.app.wiring_shared_with_collector import Monitor, opened_store, publisher_of, show
+from monitor.app.service import Service, opened_store, publisher_of, show
 from monitor.app.withheld_job import WithheldJob
 from monitor.config.settings import Settings
 from monitor.recording.recorder import Recorder
@@ -42,17 +42,17 @@ async def run(settings: Settings, *, advise: bool = True) -> None:
         await quarantine()
         await recorder.restore()
         own = await stack.enter_async_context(measuring(settings, store, recorder, publisher))
-        monitor = Monitor(settings, store, publisher, notifications, own, use, quarantine)
+        service = Service(settings, store, publisher, notifications, own, use, quarantine)
         withheld = WithheldJob(
-            lambda: monitor.reloader.settings, lambda: own.probers, store, publisher, now=utc_now
+            lambda: service.reloader.settings, lambda: own.probers, store, publisher, now=utc_now
         )
         await run_until_stopped(
-            monitor.reloader.ask,
-            *monitor.tasks(),
+            service.reloader.ask,
+            *service.tasks(),
             keep_running(pass_time),
             keep_running(notifications.run),
-            keep_running(monitor.retention.run),
-            keep_running(monitor.stamping.run),
-            keep_running(monitor.sources.run),
+            keep_running(service.retention.run),
+            keep_running(service.stamping.run),
+            keep_running(service.sources.run),
             keep_running(withheld.run),
         )

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from monitor.analysis.events.event import Event
-from monitor.app.wiring_shared_with_collector import show
+from monitor.app.service import show
 from monitor.collector.agreement_watch import AgreementWatch
 from monitor.collector.judging_queue import JudgingQueue, wait_of
 from monitor.collector.received_cycles import REMEMBERED, ReceivedCycles

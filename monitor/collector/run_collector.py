@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from monitor.app.measuring_setup import measuring
 from monitor.app.notify_setup import Notifications
 from monitor.app.run_until_stopped import run_until_stopped
-from monitor.app.wiring_shared_with_collector import Monitor, opened_store, publisher_of
+from monitor.app.service import Service, opened_store, publisher_of
 from monitor.collector.agents_api import AgentApi
 from monitor.collector.certificate import certificate_of
 from monitor.collector.connection_limits import AgentConnection
@@ -52,7 +52,7 @@ async def run(settings: Settings) -> None:
             recorder.use(new)
             await leader.use(new)
 
-        monitor = Monitor(settings, store, publisher, notifications, own, use)
+        service = Service(settings, store, publisher, notifications, own, use)
         leader = Leader(
             settings,
             store,
@@ -61,9 +61,9 @@ async def run(settings: Settings) -> None:
             notifier=notifications.delivery,
             duties=(
                 notifications.run,
-                monitor.retention.run,
-                monitor.stamping.run,
-                monitor.sources.run,
+                service.retention.run,
+                service.stamping.run,
+                service.sources.run,
             ),
         )
         certificate = certificate_of(settings.collector)
@@ -71,10 +71,10 @@ async def run(settings: Settings) -> None:
         if certificate is not None:
             counts.certificate_expires_at = lambda: certificate.expires_at
         key = orders_key(settings)
-        tasks = [*monitor.tasks(leader.ready, counts), leader.run()]
+        tasks = [*service.tasks(leader.ready, counts), leader.run()]
         if settings.collector.listen[0]:
-            in_use, controls = lambda: monitor.reloader.settings, lambda: own.controls
-            counts.catalog_ends_at = lambda: catalog_ends_at(monitor.reloader.settings)
+            in_use, controls = lambda: service.reloader.settings, lambda: own.controls
+            counts.catalog_ends_at = lambda: catalog_ends_at(service.reloader.settings)
             api = AgentApi(store, key, in_use, counts, controls=controls).app()
             tls = None if certificate is None else certificate.context
             address = settings.collector.listen
@@ -83,7 +83,7 @@ async def run(settings: Settings) -> None:
             )
             if certificate is not None:
                 tasks.append(certificate.watch())
-        await run_until_stopped(monitor.reloader.ask, *tasks)
+        await run_until_stopped(service.reloader.ask, *tasks)
 
 
 def catalog_ends_at(settings: Settings) -> datetime | None:

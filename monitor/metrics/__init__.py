@@ -1,8 +1,8 @@
 """What Prometheus reads, from one snapshot that the publisher replaces.
 
-- `current_knowledge`: everything known now, as one immutable value; the page reads it, too.
+- `snapshot`: everything known now, as one immutable value; the page reads it, too.
 - `publisher`: the only writer of the snapshot.
-- `families_with_values`, `ingest_families`: the families and their values.
+- `metric_families`, `ingest_families`: the families and their values.
 - `scrapes`: writes them, what did not change from memory.
 - `ingest_counts`: counts of batches from agents.
 

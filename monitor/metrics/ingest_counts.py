@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.metrics.current_knowledge import Histogram
+from monitor.metrics.snapshot import Histogram
 from monitor.wire.answers import Reason
 
 

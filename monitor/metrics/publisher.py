@@ -16,7 +16,8 @@ from monitor.analysis.second_witness import AnyWitness
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.budget.budget import Effort
 from monitor.budget.bytes_used import bytes_of
-from monitor.metrics.current_knowledge import (
+from monitor.metrics.page_look import PageLook
+from monitor.metrics.snapshot import (
     MOST_ENDED,
     STALE_FLOOR,
     STALE_INTERVALS,
@@ -26,7 +27,6 @@ from monitor.metrics.current_knowledge import (
     VantageView,
     frozen_map,
 )
-from monitor.metrics.page_look import PageLook
 from monitor.metrics.source_view import SourceView
 from monitor.wording.findings import Finding
 from probes.catalog.catalog import Catalog

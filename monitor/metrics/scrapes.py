@@ -19,8 +19,9 @@ from prometheus_client.metrics_core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from monitor.metrics.current_knowledge import Histogram, Snapshot, VantageView
-from monitor.metrics.families_with_values import (
+from monitor.metrics.ingest_counts import IngestCounts
+from monitor.metrics.ingest_families import IngestCollector
+from monitor.metrics.metric_families import (
     FAMILIES,
     VANTAGE,
     Family,
@@ -29,9 +30,8 @@ from monitor.metrics.families_with_values import (
     of_vantage,
     shown_families,
 )
-from monitor.metrics.ingest_counts import IngestCounts
-from monitor.metrics.ingest_families import IngestCollector
 from monitor.metrics.publisher import Publisher
+from monitor.metrics.snapshot import Histogram, Snapshot, VantageView
 
 _END = b"# EOF\n"
 """The last line of a scrape in OpenMetrics."""

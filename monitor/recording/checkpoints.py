@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from monitor.analysis.events import confirmation, outage
-from monitor.analysis.events.confirmation import CountryPlatform
+from monitor.analysis.events import block_lifecycle, outage
+from monitor.analysis.events.block_lifecycle import CountryPlatform
 from monitor.analysis.events.detection import (
     VANTAGES_KEY,
     CountryPlatformKey,
@@ -141,7 +141,7 @@ def kind_of(place: CountryPlatformKey, quarantined: Quarantined) -> str:
 def order_of(checkpoint: Checkpoint) -> VerdictOrder[CountryPlatform, PlatformVerdict]:
     """A platform in a country as it was. ValueError for a state that cannot be read."""
     state = decoded(checkpoint.state, CountryPlatform)
-    return _restore(checkpoint, confirmation.recounted(state))
+    return _restore(checkpoint, block_lifecycle.recounted(state))
 
 
 def readable(saved: Iterable[Checkpoint], quarantined: Quarantined = NOBODY) -> bool:

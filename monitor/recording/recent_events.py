@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from monitor.analysis.events.event import Event
-from monitor.metrics.current_knowledge import ENDED_SHOWN
+from monitor.metrics.snapshot import ENDED_SHOWN
 from storage.store import Store
 from storage.values.selection import Selection
 

@@ -17,7 +17,7 @@ from typing import Protocol
 import msgspec
 
 from monitor.analysis.events.agreement import outliers
-from monitor.analysis.events.confirmation import CountryPlatform
+from monitor.analysis.events.block_lifecycle import CountryPlatform
 from monitor.analysis.events.continuation import without_events
 from monitor.analysis.events.control_differs import DifferingControl
 from monitor.analysis.events.detection import (

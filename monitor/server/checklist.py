@@ -11,7 +11,7 @@ import msgspec
 
 from monitor.analysis.verdict import VantageState
 from monitor.config.typed_command import typed_command
-from monitor.metrics.current_knowledge import Snapshot, VantageView
+from monitor.metrics.snapshot import Snapshot, VantageView
 from monitor.wording.findings import (
     DONE,
     HEALTH_REMEDIES,

@@ -11,8 +11,8 @@ from starlette.routing import Route
 
 from monitor.analysis.verdict import State
 from monitor.config.filters import FilterError
-from monitor.metrics.current_knowledge import Snapshot
 from monitor.metrics.publisher import Publisher
+from monitor.metrics.snapshot import Snapshot
 from monitor.server.compare import MOST_ROWS, CompareAsked, Pair, compare_asked, places_of
 from monitor.server.event_filter import shown_names
 from monitor.server.history import SPANS, Place, Strip, strips

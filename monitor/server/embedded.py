@@ -14,8 +14,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from monitor.analysis.verdict import State
-from monitor.metrics.current_knowledge import Snapshot
 from monitor.metrics.publisher import Publisher
+from monitor.metrics.snapshot import Snapshot
 from monitor.server.entity_tag import tagged
 from monitor.server.listed_events import ListedEvents
 from monitor.server.matrix import Cell, country_rows, overall

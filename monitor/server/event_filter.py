@@ -8,7 +8,7 @@ import msgspec
 from monitor.analysis.events.event import Event
 from monitor.config.filters import FilterError, Filters, names_of, selection_of
 from monitor.config.toml_node import close_to
-from monitor.metrics.current_knowledge import Snapshot
+from monitor.metrics.snapshot import Snapshot
 from monitor.wording.filters import Fault, WrongFilter, filter_problem
 from monitor.wording.languages import N_
 from monitor.wording.states import EVENT_STATES

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 
 from monitor.analysis.verdict import State
-from monitor.metrics.current_knowledge import Snapshot
+from monitor.metrics.snapshot import Snapshot
 from monitor.server.history import LEVELS, SPANS, HistoryAsked, Place, Run, Strip, strips
 from monitor.server.page import Reader, slug, titles_of
 from monitor.server.timeline_chart import Axis

@@ -11,8 +11,8 @@ from monitor.analysis.events.event import Event, EventState
 from monitor.export.continuations import continued_now, reviews_by_event
 from monitor.export.public_view import PublicView, is_public
 from monitor.logs import logger
-from monitor.metrics.current_knowledge import Snapshot
 from monitor.metrics.publisher import Publisher
+from monitor.metrics.snapshot import Snapshot
 from monitor.server.event_filter import PAGES, EventFilter, read_filter, shown_names
 from monitor.server.page import Reader
 from storage.store import StorageError, Store

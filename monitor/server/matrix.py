@@ -14,7 +14,7 @@ from monitor.analysis.events.event import Event, EventState
 from monitor.analysis.outcome import host_of
 from monitor.analysis.verdict import PlatformVerdict, State
 from monitor.export.public_view import earlier
-from monitor.metrics.current_knowledge import Snapshot, VantageView
+from monitor.metrics.snapshot import Snapshot, VantageView
 from monitor.wording.failures_and_methods import method_name
 from monitor.wording.states import NO_DATA
 

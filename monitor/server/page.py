@@ -21,7 +21,7 @@ from starlette.responses import HTMLResponse
 
 from monitor import __version__
 from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus
-from monitor.metrics.current_knowledge import Snapshot
+from monitor.metrics.snapshot import Snapshot
 from monitor.server.access import sees_vantages
 from monitor.wording.acts import ACTS, COMMAND_LINE
 from monitor.wording.changes import change_in_words

@@ -26,8 +26,8 @@ from monitor.export.coverage import stored_coverage
 from monitor.export.kinds import Kind
 from monitor.export.public_view import PublicView
 from monitor.logs import logger
-from monitor.metrics.current_knowledge import Snapshot, VantageView
 from monitor.metrics.publisher import Publisher
+from monitor.metrics.snapshot import Snapshot, VantageView
 from monitor.server import timeline_chart as timeline
 from monitor.server.access import editor_of
 from monitor.server.checklist import checklist

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from monitor.analysis.events.event import Event, EventState
-from monitor.metrics.current_knowledge import Snapshot
+from monitor.metrics.snapshot import Snapshot
 from monitor.metrics.source_view import SourceView
 from monitor.server.page import Reader
 from monitor.sources.terms import SourceKind

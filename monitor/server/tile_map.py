@@ -10,7 +10,7 @@ import msgspec
 
 from monitor.analysis.events.event import EventKind
 from monitor.analysis.verdict import State
-from monitor.metrics.current_knowledge import Snapshot
+from monitor.metrics.snapshot import Snapshot
 from monitor.server.matrix import WORST_FIRST, Row, worst
 from monitor.server.page import Reader
 from monitor.server.world_tiles import layout

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from monitor.metrics.current_knowledge import Snapshot
+from monitor.metrics.snapshot import Snapshot
 from monitor.server.page import Reader
 from monitor.wording.withheld import EXPLANATION, LABEL, SAID, withheld_sentence
 

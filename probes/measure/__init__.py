@@ -10,8 +10,8 @@
     questions_by_kind      which questions each kind of endpoint is asked, with:
       unscrubbed_record    what it has observed so far
       resolution           host names; stream_query: one question over a stream
-      connect_directly_or_through_proxy  TCP and TLS
-      connect_through_proxy  the same at a proxy's far side
+      connections          TCP and TLS
+      proxied_connections  the same at a proxy's far side
       redirect_chain       HTTP requests
       application_protocols  chat servers' protocols, STUN and HTTP/3
     fetch, doh             an HTTPS request on the side; DNS over HTTPS

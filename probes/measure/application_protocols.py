@@ -10,7 +10,7 @@ from probes.layers.ntp import ask_time
 from probes.layers.stun import ask_binding
 from probes.layers.telegram import ask_res_pq
 from probes.measure.concurrently import all_of
-from probes.measure.connect_directly_or_through_proxy import Connections, Opened
+from probes.measure.connections import Connections, Opened
 from probes.measure.unscrubbed_record import UnscrubbedRecord
 from probes.measurement import AppObservation
 

@@ -43,7 +43,7 @@ from probes.layers.dns_message import Reply
 from probes.layers.http_answer import offers_http3
 from probes.layers.socks5_and_http_connect import FarSideError, ProxyError
 from probes.measure.concurrently import all_of
-from probes.measure.connect_directly_or_through_proxy import Opened
+from probes.measure.connections import Opened
 from probes.measure.doh import ask_doh
 from probes.measure.flow_counts import FIRST_FLOWS, FLOWS, MOST_FLOWS, named_flows, seems_named
 from probes.measure.follow_up_reasons import Reason

@@ -9,7 +9,7 @@ takes it.
 from collections.abc import Iterable
 
 from probes.catalog.host import is_literal
-from probes.measure.connect_directly_or_through_proxy import Connections
+from probes.measure.connections import Connections
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.unscrubbed_record import UnscrubbedRecord
 from probes.measurement import ONE_PACKET, Hello, TlsObservation

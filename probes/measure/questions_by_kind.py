@@ -4,9 +4,9 @@ from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import DATAGRAM_KINDS, EndpointKind
 from probes.measure.application_protocols import Applications
 from probes.measure.concurrently import all_of
-from probes.measure.connect_directly_or_through_proxy import Connections
-from probes.measure.connect_through_proxy import ProxiedConnections
+from probes.measure.connections import Connections
 from probes.measure.follow_up_reasons import Reason
+from probes.measure.proxied_connections import ProxiedConnections
 from probes.measure.redirect_chain import RedirectChain
 from probes.measure.resolution import Resolution
 from probes.measure.unscrubbed_record import UnscrubbedRecord

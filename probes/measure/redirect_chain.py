@@ -9,7 +9,7 @@ from probes.layers.http import exchange
 from probes.layers.http_answer import as_stated, offers_http3, redirect, trustworthy, with_content
 from probes.layers.http_exchange import Exchange
 from probes.layers.scrub import Scrubber
-from probes.measure.connect_directly_or_through_proxy import Connections
+from probes.measure.connections import Connections
 from probes.measure.unscrubbed_record import UnscrubbedRecord
 from probes.measurement import LEGAL_REASONS, HttpObservation
 

@@ -15,7 +15,7 @@ from probes.layers.dns import DnsLookup, ask_over_stream
 from probes.layers.dns_message import Reply
 from probes.layers.socks5_and_http_connect import ProxyError
 from probes.measure.concurrently import all_of
-from probes.measure.connect_through_proxy import ProxiedConnections
+from probes.measure.proxied_connections import ProxiedConnections
 from probes.measure.stream_query import stream_query, with_rcode
 from probes.measure.unscrubbed_record import UnscrubbedRecord
 from probes.measurement import DOH, DnsObservation

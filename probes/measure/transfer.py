@@ -28,7 +28,7 @@ from probes.failure import Failure
 from probes.layers.http import BROWSER, exchange, repeat
 from probes.layers.machine_pauses import PauseMeter
 from probes.layers.socks5_and_http_connect import ProxyError
-from probes.measure.connect_directly_or_through_proxy import Opened
+from probes.measure.connections import Opened
 from probes.measure.questions_by_kind import MeasurementRun
 from probes.measure.vantage_context import VantageContext
 from probes.measurement import (

@@ -20,10 +20,10 @@ from monitor.analysis.events.event import Event
 from monitor.cli.main import app as command_line
 from monitor.config.settings import Settings
 from monitor.export.public_view import PublicView, is_public
-from monitor.metrics.current_knowledge import Snapshot
-from monitor.metrics.families_with_values import families
+from monitor.metrics.metric_families import families
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
+from monitor.metrics.snapshot import Snapshot
 from monitor.report.collect import gather
 from monitor.report.compose import document
 from monitor.report.document import Block, Bullets, Facts, Heading, Para, Picture, Table

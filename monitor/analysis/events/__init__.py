@@ -3,7 +3,7 @@
 detection.py             detects: a cycle's results go into the book of all events
 sequential_test.py       the sequential test of one platform at one vantage
 stream.py                the detector's state with the verdicts behind it
-confirmation.py          suspects, confirms and ends the block of one platform in one country
+block_lifecycle.py       suspects, confirms and ends the block of one platform in one country
 agreement.py             vantages that contradict the others of their network
 recurring_hours.py       the hours that a block keeps
 shutdowns.py             shutdowns, international cuts, silent vantages

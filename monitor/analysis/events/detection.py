@@ -3,7 +3,7 @@
 Any vantage's report shows that time has passed, and so does a clock (`pass_time`): what nobody
 measures any more is unobserved then.
 
-Three kinds of timelines are kept: every platform in every country (`confirmation`), the
+Three kinds of timelines are kept: every platform in every country (`block_lifecycle`), the
 vantages themselves (`shutdowns`), and every platform worldwide (`outage`). Items are folded by the
 time they were judged, whatever order they arrive in, and counted once. Items too late for their
 timeline are reported in `Step.late`; a `Rebuild` from the stored history follows.
@@ -19,8 +19,8 @@ from typing import TypeVar
 
 import msgspec
 
-from monitor.analysis.events import confirmation, control_differs, outage, shutdowns
-from monitor.analysis.events.confirmation import CountryPlatform
+from monitor.analysis.events import block_lifecycle, control_differs, outage, shutdowns
+from monitor.analysis.events.block_lifecycle import CountryPlatform
 from monitor.analysis.events.continuation import (
     continuation_of,
     continued_by_detail,
@@ -253,7 +253,7 @@ class _Taking:
         self._log: list[EventLogEntry] = []
         interval = settings.detector.base_interval
         self._take_verdict: Take[CountryPlatform, PlatformVerdict] = partial(
-            confirmation.take_in, settings=settings
+            block_lifecycle.take_in, settings=settings
         )
         self._take_outage: Take[Outages, PlatformVerdict] = partial(
             outage.take_in, interval=interval
@@ -321,7 +321,7 @@ class _Taking:
     def pass_time(self, now: datetime) -> None:
         for place in sorted(self._going_on):
             timeline = self._places[place]
-            state, changes = confirmation.pass_time(timeline.current, now, self._settings)
+            state, changes = block_lifecycle.pass_time(timeline.current, now, self._settings)
             if changes:
                 self.put(place, msgspec.structs.replace(timeline, current=state))
                 self._log_changes(changes, now)

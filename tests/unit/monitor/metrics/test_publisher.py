@@ -13,8 +13,8 @@ import pytest
 from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.analysis.verdict import State, VantageState
 from monitor.budget.budget import Effort
-from monitor.metrics.current_knowledge import BUCKETS, Histogram, VantageView
 from monitor.metrics.publisher import EXPECTED_FAILURES, Publisher
+from monitor.metrics.snapshot import BUCKETS, Histogram, VantageView
 from probes.failure import unknown_failure
 from probes.measurement import DnsObservation, Layer, Measurement
 from tests.prometheus import world

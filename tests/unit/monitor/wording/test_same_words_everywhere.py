@@ -16,7 +16,7 @@ from monitor.analysis.verdict import Evidence, State
 from monitor.cli.event import WholeEvent, print_event
 from monitor.export.csv import header, value_lines
 from monitor.export.kinds import EXPORTS, Kind
-from monitor.metrics.families_with_values import families
+from monitor.metrics.metric_families import families
 from monitor.metrics.scrapes import create_registry
 from monitor.notify.body import METHODS_NAMED
 from monitor.notify.message import message, section

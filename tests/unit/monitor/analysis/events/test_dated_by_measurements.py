@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from monitor.analysis.events.confirmation import CountryPlatform, take_in
+from monitor.analysis.events.block_lifecycle import CountryPlatform, take_in
 from monitor.analysis.events.event import Event
 from monitor.analysis.events.sequential_test import (
     Detector,

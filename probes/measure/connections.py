@@ -11,7 +11,7 @@ from probes.failure import UNANSWERED
 from probes.layers.bogon import may_be_public
 from probes.layers.socks5_and_http_connect import FarSideError, ProxyError
 from probes.measure.concurrently import all_of
-from probes.measure.connect_through_proxy import ProxiedConnections
+from probes.measure.proxied_connections import ProxiedConnections
 from probes.measure.resolution import Resolution
 from probes.measure.unscrubbed_record import UnscrubbedRecord
 from probes.measurement import Hello, TcpObservation, TlsObservation, family_of

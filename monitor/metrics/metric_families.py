@@ -27,7 +27,7 @@ from monitor.analysis.events.event import Event, EventKind
 from monitor.analysis.events.stretches import certain_count, first, newest
 from monitor.analysis.second_witness import AnyWitness, OutsideWitness, Witness, grade_of
 from monitor.analysis.verdict import State, VantageState
-from monitor.metrics.current_knowledge import Histogram, Snapshot, VantageView
+from monitor.metrics.snapshot import Histogram, Snapshot, VantageView
 from monitor.wording.events import FULL, PARTIAL, SLOWED, SOME, manner_of
 from monitor.wording.failures_and_methods import method_label
 from monitor.wording.functions import function_in_words

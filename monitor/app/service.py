@@ -83,7 +83,7 @@ def _weaknesses(settings: Settings) -> tuple[Finding, ...]:
     return (*weaknesses(settings, system_resolvers()), *untold(settings))
 
 
-class Monitor:
+class Service:
     """Measures, serves the page, and goes over from one configuration to the next."""
 
     def __init__(

@@ -16,8 +16,8 @@ from monitor.analysis.events.event import EventState, Scope
 from monitor.analysis.verdict import State, VantageState
 from monitor.budget.budget import Effort
 from monitor.budget.bytes_used import bytes_of
-from monitor.metrics.families_with_values import families, unit_of
 from monitor.metrics.ingest_counts import IngestCounts
+from monitor.metrics.metric_families import families, unit_of
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
 from probes.failure import Failure
