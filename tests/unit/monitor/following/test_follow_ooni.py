@@ -56,6 +56,14 @@ class World:
         self.clock += wait
         await self.job.round()
 
+    async def until_told(self) -> None:
+        """Rounds until there is an event: within three hours of the third row that fails."""
+        failing = [one.listed for one in self.ooni.uploads if one.listed["anomaly"]]
+        third = sorted(one["measurement_start_time"] for one in failing)[2]
+        while not await self.events():
+            await self.round(10 * MINUTE)
+            assert self.clock <= datetime.fromisoformat(third) + 3 * HOUR
+
     async def rows(self) -> list[SourcedRow]:
         """All that is stored, by time."""
         since = BEGUN - timedelta(days=100)
@@ -110,13 +118,7 @@ async def test_a_national_block_is_an_event_within_hours(world: World) -> None:
         first = BEGUN - timedelta(days=4)
         world.tests(X, asn, first, ended + 12 * HOUR, (BEGUN, ended), step=step)
         world.tests(YOUTUBE, asn, first, ended + 12 * HOUR, step=4 * HOUR)
-    failing = sorted(
-        one.listed["measurement_start_time"] for one in world.ooni.uploads if one.listed["anomaly"]
-    )
-    third = datetime.fromisoformat(failing[2])
-    while not await world.events():
-        await world.round(10 * MINUTE)
-        assert world.clock <= third + 3 * HOUR
+    await world.until_told()
     (event,) = await world.events()
     assert (event.kind, event.country, event.platform) == (
         EventKind.SEEN_BY_VOLUNTEERS,
@@ -126,30 +128,37 @@ async def test_a_national_block_is_an_event_within_hours(world: World) -> None:
     assert event.onset_earliest is not None
     assert event.onset_earliest < BEGUN <= event.onset_latest <= BEGUN + HOUR
     assert event.methods == ("tls.reset",)
-    known = event.id
+    await _ends(world, event, ended)
+
+
+async def _ends(world: World, event: Event, ended: datetime) -> None:
+    """Half a day later it is over, and the end lies within its bounds."""
     while world.clock < ended + 10 * HOUR:
         await world.round(4 * HOUR)
-    (event,) = await world.events()
-    assert (event.id, event.state) == (known, EventState.ENDED)
-    assert event.end_earliest is not None
-    assert event.end_latest is not None
-    assert event.end_earliest < ended <= event.end_latest
+    (over,) = await world.events()
+    assert (over.id, over.state) == (event.id, EventState.ENDED)
+    assert over.end_earliest is not None
+    assert over.end_latest is not None
+    assert over.end_earliest < ended <= over.end_latest
 
 
 async def test_a_block_that_spreads_is_one_event(world: World) -> None:
     """Brazil, August 2024: one operator after the other blocks X, over a day."""
-    begins = {28573: BEGUN, 26599: BEGUN + 8 * HOUR, 18881: BEGUN + 20 * HOUR}
-    last = BEGUN + timedelta(days=2)
+    begins = {28573: BEGUN, 26599: BEGUN + HOUR, 18881: BEGUN + 20 * HOUR}
+    ended = BEGUN + timedelta(days=2)
     for asn, at in begins.items():
-        first = BEGUN - timedelta(days=4)
-        world.tests(X, asn, first, last, (at, last), country="BR", step=HOUR / 2)
+        first, last = BEGUN - timedelta(days=4), ended + 12 * HOUR
+        world.tests(X, asn, first, last, (at, ended), country="BR", step=HOUR / 2)
         world.tests(YOUTUBE, asn, first, last, country="BR", step=4 * HOUR)
-    while world.clock < last:
+    await world.until_told()
+    while world.clock < ended - 4 * HOUR:
         await world.round(4 * HOUR)
     (event,) = await world.events()
     assert (event.country, event.platform, event.state) == ("BR", "x", EventState.CONFIRMED)
     assert set(event.networks_affected) == set(begins)
-    assert event.onset_latest < BEGUN + HOUR
+    assert event.onset_earliest is not None
+    assert event.onset_earliest < BEGUN <= event.onset_latest < BEGUN + HOUR
+    await _ends(world, event, ended)
 
 
 # -- what must not accuse ------------------------------------------------------------------------
