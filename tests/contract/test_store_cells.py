@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import product
 
 import pytest
 from msgspec.structs import replace
@@ -26,6 +27,7 @@ TIMES = (
     (TODAY + timedelta(days=30), TODAY + timedelta(days=31)),
     (TODAY, TODAY),
 )
+WANTED = (Selection(), Selection(country="PK"), Selection(platform="x", asn=2))
 
 
 def summed(
@@ -52,43 +54,33 @@ def summed(
     ]
 
 
-@pytest.mark.parametrize("length", LENGTHS, ids=str)
 @pytest.mark.parametrize("by_network", [True, False])
-@pytest.mark.parametrize("wanted", [{}, {"country": "PK"}, {"platform": "x", "asn": 2}])
-async def test_a_cell_is_the_sum_of_what_lies_in_it(
-    store: Store, length: timedelta, wanted: dict[str, object], *, by_network: bool
-) -> None:
+async def test_a_cell_is_the_sum_of_what_lies_in_it(store: Store, *, by_network: bool) -> None:
     """Also where the end cuts a day, which the listing counts from its hours as well."""
     await world(store)
-    period = Period.DAY if length >= timedelta(days=1) else Period.HOUR
-    for since, until in TIMES:
-        selection = Selection(
-            since=since,
-            until=until,
-            by_network=by_network,
-            period=period,
-            **wanted,  # type: ignore[arg-type]
-        )
+    for wanted, length, (since, until) in product(WANTED, LENGTHS, TIMES):
+        period = Period.DAY if length >= timedelta(days=1) else Period.HOUR
+        selection = replace(wanted, since=since, until=until, by_network=by_network, period=period)
         listed = summed(await flat(store.availability(selection)), since, until, length)
         found = await store.cells(selection, length)
-        assert found == sorted(listed, key=place_of), (since, until)
+        assert found == sorted(listed, key=place_of), selection
 
 
-@pytest.mark.parametrize("name", list(SPANS))
-async def test_a_strip_of_cells_is_the_strip_of_days_and_hours(store: Store, name: str) -> None:
+async def test_a_strip_of_cells_is_the_strip_of_days_and_hours(store: Store) -> None:
     """Whatever its span: the same colours, heights and counts."""
     await world(store)
-    span, now = SPANS[name], at(3 * DAY + 5 * HOUR + 1200)
-    selection = Selection(since=span.since(now), until=span.until(now), period=span.period)
+    now = at(3 * DAY + 5 * HOUR + 1200)
     places = {
         (country, platform, asn, f"AS{asn}"): 1
         for country, asn in (("PK", 1), ("PK", 2), ("BR", 3))
         for platform in ("x", "facebook")
     }
-    rows = await flat(store.availability(selection))
-    found = await store.cells(selection, span.cell)
-    assert strips(found, span, now, places) == strips(rows, span, now, places)
-    assert any(strip.decided for strip in strips(found, span, now, places))
+    for span in SPANS.values():
+        selection = Selection(since=span.since(now), until=span.until(now), period=span.period)
+        listed = strips(await flat(store.availability(selection)), span, now, places)
+        found = strips(await store.cells(selection, span.cell), span, now, places)
+        assert found == listed, span
+        assert any(strip.decided for strip in found)
 
 
 async def test_cells_need_both_bounds(store: Store) -> None:

@@ -302,7 +302,12 @@ def _events(story: Story, seed: int, folder: Path) -> tuple[Event, ...]:
     return replay_rows(rows, NAMES, EventSettings()).events
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+SEEDS = pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(more, marks=pytest.mark.soak) for more in (2, 3))]
+)
+
+
+@SEEDS
 @pytest.mark.parametrize("name", BLOCKS)
 def test_each_block_is_one_event(name: str, seed: int, tmp_path: Path) -> None:
     """With bounds that hold its onset and its end, on its networks. Chance may suspect more for
@@ -327,7 +332,7 @@ def test_each_block_is_one_event(name: str, seed: int, tmp_path: Path) -> None:
         assert _day(episode.ends) - DAY <= event.end_latest <= _day(episode.ends) + 3 * DAY
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@SEEDS
 @pytest.mark.parametrize("name", NOTHING)
 def test_what_is_no_block_accuses_nobody(name: str, seed: int, tmp_path: Path) -> None:
     """A suspicion may come and go; none is confirmed, and none stays."""
