@@ -26,7 +26,7 @@ gc.disable()
 TESTS = Path(__file__).parent
 WAITING = ("e2e", "scenarios", "prometheus", "lab", "image", "browser")
 """Folders whose tests wait for packets, programs and pages most of the time; others compute."""
-LAST_WAITING = 0.5
+LAST_WAITING = 0.7
 """Where in the order the last of those begins, from 0 to 1."""
 PACKAGE = "missing_package"
 """Property of a skipped test: a Debian package that it lacks."""

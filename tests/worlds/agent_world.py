@@ -1,7 +1,9 @@
 """An agent's parts over a spool in a folder of the test's, and a clock that goes as told."""
 
 import asyncio
+import gc
 import random
+import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -171,6 +173,8 @@ class World:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+                with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+                    gc.collect()
 
 
 class _CountingLine(CollectorClient):
