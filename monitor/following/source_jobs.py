@@ -187,7 +187,7 @@ class SourceJob:
 
     async def _name_versions(self, rows: Sequence[Row], found: Sequence[Event]) -> bool:
         """Have rows about blocks that begin, or that a version may excuse, name the versions that
-        made them, before anybody is told; whether some do that did not."""
+        made them, before any event is reported; whether some now do that did not."""
         follower = self._follower
         if not isinstance(follower, OoniFollower):
             return False

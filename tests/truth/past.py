@@ -220,12 +220,12 @@ def _stretch(text: str) -> tuple[datetime, datetime]:
 
 
 def _shares(text: str) -> list[float]:
-    """Every share that is told, from 0 to 1."""
+    """Every share in a text, from 0 to 1."""
     return [float(re.sub("[,٫]", ".", one)) / 100 for one in _SHARE.findall(text)]
 
 
 def _within(share: float, least: float, most: float) -> str:
-    """Why it is not that share, which is told rounded down to a tenth of a per cent."""
+    """Why it is not that share, which texts round down to a tenth of a per cent."""
     low, high = (
         math.floor(1000 * bound + tiny) / 1000 for bound, tiny in ((least, -1e-6), (most, 1e-6))
     )
