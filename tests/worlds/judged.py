@@ -4,8 +4,8 @@ Hypothesis searches each property (tests/unit/monitor/analysis/judge/test_rules_
 the tests with cases made by hand judge them by this `judge`.
 
 "Losing information" is losing what was seen to fail, who saw it work elsewhere, or what was asked
-further. What clears somebody may not be lost with impunity: a look that got through, a follow-up
-that found an ordinary fault, a control that was shown the same known words.
+further. To lose what clears somebody may accuse: a look that got through, a follow-up that found
+an ordinary fault, a control that was shown the same known words.
 """
 
 from collections.abc import Callable

@@ -420,8 +420,8 @@ def _upgrade(
 
 
 async def test_a_version_that_comes_with_the_failing_accuses_nobody(world: World) -> None:
-    """Lists name no version: they are asked for by those of the measurements that failed, before
-    anybody is told, and what has one is not asked for again and again."""
+    """Lists name no version. Before it reports an event, shutwatch asks for the versions of the
+    measurements that failed, and does not ask again for rows that have one."""
     _upgrade(world)
     for _ in range(16):
         await world.round(HOUR)
@@ -450,7 +450,7 @@ async def test_a_version_is_no_excuse_for_a_block(world: World, why: str) -> Non
 
 @pytest.mark.parametrize("budget", [60, 1000])
 async def test_versions_that_cannot_be_asked_for_stop_nothing(world: World, budget: int) -> None:
-    """A budget that is used up, or a server that fails: the event is told as it is known."""
+    """Without a budget, or where the server fails, shutwatch reports the event as it stands."""
     world.source = SourceSettings(kind=SourceKind.OONI, countries=("PK",), budget=budget)
     _upgrade(world)
 
