@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import warnings
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -117,11 +118,15 @@ def _mixed(items: list[pytest.Item]) -> list[pytest.Item]:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown() -> None:
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """A command that a test ran in this process leaves its log on a stream that is closed by now;
-    the next test, whichever it is, must not hear of that."""
+    the next test, whichever it is, must not hear of that. Nor must another file's tests hear of a
+    request that was cancelled during the TLS handshake: httpcore closes no socket then."""
     root = logging.getLogger()
     root.handlers[:] = [one for one in root.handlers if type(one) is not logging.StreamHandler]
+    if nextitem is None or nextitem.path != item.path:
+        with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+            gc.collect()
 
 
 @pytest.hookimpl(wrapper=True)

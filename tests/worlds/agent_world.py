@@ -166,8 +166,8 @@ class World:
             try:
                 yield courier
             finally:
-                # What is cancelled while a connection is being made, by a hair's breadth, leaves
-                # the socket of it to the garbage collection (in asyncio): a warning, in a test.
+                # httpcore closes no socket of a request that is cancelled during the TLS handshake,
+                # which leaves it to the garbage collection: a warning, in a test.
                 with suppress(TimeoutError):
                     await until(lambda: line.under_way == 0, 1.0)
                 task.cancel()
