@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from copy import copy
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import wraps
+from functools import lru_cache, wraps
 from itertools import combinations, product
 from typing import Any, TypeVar, cast
 
@@ -618,7 +618,12 @@ def _parts(whole: Sequence[Item]) -> Iterator[tuple[Item, ...]]:
         yield from combinations(whole, number)
 
 
-def _cycles(world: World, network: Network, number: int) -> Iterator[Cycle]:
+@lru_cache(64)
+def _cycles(world: World, network: Network, number: int) -> tuple[Cycle, ...]:
+    return tuple(_each_cycle(world, network, number))
+
+
+def _each_cycle(world: World, network: Network, number: int) -> Iterator[Cycle]:
     for turn in range(world.turns):
         start = turn * INTERVAL + number * STAGGER
         fault = network.fault_at(start)
