@@ -19,7 +19,7 @@ from monitor.cli.output import escape, listing_console, minute, print_json, prin
 from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import with_store
 from monitor.config.filters import Filters
-from monitor.export.continuations import reviews_of
+from monitor.export.continuations import reviews_by_event, reviews_of
 from monitor.wording.changes import change_in_words
 from monitor.wording.events import condition, length, passing, seems_over
 from monitor.wording.failures_and_methods import method_and_name
@@ -124,7 +124,8 @@ def review(
 
 
 class _Reviewed(msgspec.Struct, frozen=True):
-    """An event with its current review, if any."""
+    """An event with its current review, if any, which may be one of an earlier event that continues
+    as this one."""
 
     event: Event
     review: Review | None
@@ -153,7 +154,7 @@ class WholeEvent(msgspec.Struct, frozen=True, kw_only=True):
                 {"sequence": e.sequence, "at": e.at, "change": e.change, "detail": e.detail}
                 for e in self.log
             ],
-            "review": deciding_review([one for one in self.reviews if one.event == self.event.id]),
+            "review": deciding_review(self.reviews),
             "reviews": self.reviews,
             "annotations": self.annotations,
         }
@@ -171,9 +172,7 @@ def _event_json(event: Event) -> dict[str, Any]:
 
 
 async def _reviewed(store: Store, selection: Selection) -> list[_Reviewed]:
-    by_event: dict[str, list[Review]] = {}
-    for review in await store.reviews():
-        by_event.setdefault(review.event, []).append(review)
+    by_event = await reviews_by_event(store)
     return [
         _Reviewed(event, deciding_review(found), len(found))
         async for page in store.events(selection)

@@ -161,7 +161,11 @@ def strips(
         cells = found.get((row.country, row.platform, row.asn or 0, row.network))
         number = (row.starts_at - grid.since) // grid.length
         if cells is not None and 0 <= number < grid.cells:
-            cells[number] = tuple(map(add, cells.get(number, _EMPTY), _numbers(row)))
+            counted = _numbers(row)
+            # One of each cell from a store that sums them, several from others.
+            cells[number] = (
+                tuple(map(add, known, counted)) if (known := cells.get(number)) else counted
+            )
     return tuple(_strip(place, cells, grid, wanted[place]) for place, cells in found.items())
 
 

@@ -59,7 +59,7 @@ def test_one_event_with_all_that_is_told_of_it(here: Installation) -> None:
 def test_what_was_said_of_an_event_that_goes_on_as_another_is_shown_with_that(
     here: Installation,
 ) -> None:
-    """As said of the first; whether the other one was judged is not told by it."""
+    """As said of the first, and holds for the other as on the page and in feeds."""
     here.run("event", "review", PK_EVENT, "--confirm", "--note", "PTCL says so")
     other = here.goes_on(PK_EVENT)
     shown = here.run("event", "show", PK_EVENT).stdout
@@ -71,7 +71,11 @@ def test_what_was_said_of_an_event_that_goes_on_as_another_is_shown_with_that(
     )
     (document,) = here.lines("event", "show", other)
     assert [one["event"] for one in document["reviews"]] == [PK_EVENT]
-    assert document["review"] is None
+    assert document["review"] == document["reviews"][0]
+    listed = {one["id"]: one for one in here.lines("event", "list")}
+    first, second = listed[PK_EVENT], listed[other]
+    assert first["review"] == second["review"] == document["review"]
+    assert (first["reviews"], second["reviews"]) == (1, 1)
 
 
 def test_reviewing_leaves_the_detected_record_as_it_is(here: Installation) -> None:
