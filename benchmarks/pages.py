@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import gzip
 import os
+import re
 import shutil
 import sqlite3
 import statistics
@@ -241,13 +242,13 @@ def _monitor(folder: Path, file: Path) -> Iterator[int]:
     command = [sys.executable, "-m", "monitor", "run", "--config", str(config)]
     log = folder / "log"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    begun = time.monotonic()
+    begun, started = time.monotonic(), time.time()
     with (
         log.open("w") as out,
         subprocess.Popen(command, stderr=out, cwd=folder, env=environment) as run,
     ):
         try:
-            while not _settled():
+            while not _settled(started):
                 assert run.poll() is None, log.read_text()[-3000:]
                 assert time.monotonic() - begun < PATIENCE, log.read_text()[-3000:]
                 time.sleep(0.5)
@@ -257,12 +258,14 @@ def _monitor(folder: Path, file: Path) -> Iterator[int]:
             run.terminate()
 
 
-def _settled() -> bool:
+def _settled(since: float) -> bool:
+    """Whether every vantage has had its turn since then: a file used again has earlier ones."""
     try:
         text = httpx.get(f"{ADDRESS}/metrics").text
     except httpx.HTTPError:
         return False
-    return text.count("\nshutwatch_cycle_last_success_timestamp_seconds{") >= len(store_rows.PLACES)
+    ends = re.findall(r"^shutwatch_cycle_last_success_timestamp_seconds\{.*\} (\S+)$", text, re.M)
+    return sum(float(end) > since for end in ends) >= len(store_rows.PLACES)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from storage.values.fleet import (
     SeenCycle,
     WaitingCycle,
 )
+from storage.values.history_cell import HistoryCell
 from storage.values.log import HeadStamp, LogHead, LogPlace
 from storage.values.names import Names
 from storage.values.outbox import Notice, NoticeState
@@ -230,10 +231,10 @@ class Store(SourceStore, ActStore, Protocol):
         country, platform, time and network. Of a period that `since` or `until` cuts only the rest
         is counted."""
 
-    async def cells(self, selection: Selection, length: timedelta) -> list[Availability]:
+    async def cells(self, selection: Selection, length: timedelta) -> list[HistoryCell]:
         """Availability of platforms in cells of that length, the first of which begins with
-        `since`, by country, platform, time and network. `since` and `until` are whole hours of UTC
-        and must be given. A cell's `period` is that of the counts it is made of: days, or hours
+        `since`, by country, platform, time and network: those of which anything is stored. `since`
+        and `until` are whole hours of UTC and must be given. A cell is made of days, or of hours
         where it is shorter than a day."""
 
     async def tallies(self, selection: Selection) -> list[Tally]:

@@ -122,7 +122,7 @@ def create_app(
         exception_handlers={404: pages.problem},
         middleware=[
             Middleware(SecurityHeaders),
-            Middleware(GZipMiddleware, minimum_size=1000),
+            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=6),
             Middleware(Gate, access=gate),
         ],
     )

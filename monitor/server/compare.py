@@ -9,10 +9,10 @@ import msgspec
 
 from monitor.config.filters import Filters, selection_of
 from monitor.server.event_filter import refused
-from monitor.server.history import HistoryAsked, Place, history_asked
+from monitor.server.history import HistoryAsked, history_asked
 from monitor.wording.filters import Fault
+from storage.values.history_cell import HistoryCell, Place
 from storage.values.names import Names
-from storage.values.rollup import Availability
 
 MOST_ROWS = 40
 """Rows of one comparison."""
@@ -90,19 +90,20 @@ async def compare_asked(
 def places_of(
     pairs: Sequence[Pair],
     watched: Mapping[str, Collection[Network]],
-    rows: Iterable[Availability],
+    cells: Iterable[HistoryCell],
     *,
     by_network: bool,
 ) -> dict[Place, int]:
     """The rows for these pairs, each with how many networks it is about: those that are `watched`
-    now by country, and those that `rows` have of earlier. A pair has a row even where nobody ever
+    now by country, and those that `cells` have of earlier. A pair has a row even where nobody ever
     watched."""
     earlier: dict[Pair, dict[Network, None]] = {}
     most = Counter[Pair]()
-    for row in rows:
-        pair = row.country, row.platform
-        earlier.setdefault(pair, {})[row.asn or 0, row.network] = None
-        most[pair] = max(most[pair], row.networks)
+    for one in cells:
+        country, platform, asn, network = one.place
+        pair = country, platform
+        earlier.setdefault(pair, {})[asn, network] = None
+        most[pair] = max(most[pair], one.networks)
     found: dict[Place, int] = {}
     for pair in pairs:
         now = watched.get(pair[0], ())

@@ -15,7 +15,7 @@ from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import Snapshot
 from monitor.server.compare import MOST_ROWS, CompareAsked, Pair, compare_asked, places_of
 from monitor.server.event_filter import shown_names
-from monitor.server.history import SPANS, Place, Strip, strips
+from monitor.server.history import SPANS, Strip, strips
 from monitor.server.history_shown import failures_told, runs_told, strip_drawn, watched_networks
 from monitor.server.listed_events import ListedEvents
 from monitor.server.page import Reader, page, query_of, titles_of
@@ -24,7 +24,7 @@ from monitor.server.timeline_chart import Axis
 from monitor.server.wrong_filter import wrong_filter
 from monitor.wording.history import SPAN_NAMES, axis_ends, covered, reachable_in
 from monitor.wording.networks import network_name
-from storage.values.rollup import Availability
+from storage.values.history_cell import HistoryCell, Place
 
 _MOST_PARTS = 100
 """Of the query, that the links of a page about a mistake keep."""
@@ -74,9 +74,9 @@ class ComparePage:
 
     async def _rows(
         self, reader: Reader, asked: CompareAsked, until: datetime, pairs: Sequence[Pair]
-    ) -> tuple[list[Availability], bool]:
+    ) -> tuple[list[HistoryCell], bool]:
         """The counts of these pairs, and perhaps of others; and whether any cannot be read."""
-        rows: list[Availability] = []
+        rows: list[HistoryCell] = []
         # One question for all countries, or all platforms, that are shown.
         asked_of = dict.fromkeys(
             (country if asked.countries else "", platform if asked.platforms else "")
@@ -98,7 +98,7 @@ def _shown(
     at: datetime,
     asked: CompareAsked,
     pairs: Sequence[Pair],
-    rows: Sequence[Availability],
+    rows: Sequence[HistoryCell],
 ) -> dict[str, Any]:
     """The values of the template."""
     words, titles, span = reader.words, titles_of(snapshot), SPANS[asked.history.span]

@@ -8,7 +8,6 @@ much of its time they cover: where nobody looked, or nothing could be told, ther
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from operator import add, attrgetter
 
 import msgspec
 
@@ -16,11 +15,11 @@ from monitor.analysis.verdict import State
 from monitor.server.event_filter import refused
 from monitor.wording.filters import Fault
 from monitor.wording.states import NO_DATA
-from storage.values.rollup import COUNTS, Availability, Period
+from storage.values.history_cell import HistoryCell, Place
+from storage.values.rollup import COUNTS, Period
 
 LEVELS = 4
 """Heights of a cell."""
-_numbers = attrgetter("hours", *COUNTS)
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
@@ -76,10 +75,6 @@ def history_asked(query: Mapping[str, str]) -> HistoryAsked:
     return HistoryAsked(span=span, by_network=bool(way))
 
 
-Place = tuple[str, str, int, str]
-"""Country, platform, AS number and network; 0 and empty for all networks of a country."""
-
-
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """Cells side by side that look alike."""
 
@@ -132,8 +127,6 @@ class _Grid:
 
     def __init__(self, span: Span, at: datetime) -> None:
         since, every = span.since(at), range(span.cells + 1)
-        self.since = since
-        self.length = span.cell
         self.cells = span.cells
         self.starts = [since + number * span.cell for number in every]
         self.ends = [min(at, start) for start in self.starts]
@@ -148,25 +141,19 @@ class _Grid:
 
 
 def strips(
-    rows: Iterable[Availability],
+    found: Iterable[HistoryCell],
     span: Span,
     at: datetime,
     wanted: Mapping[Place, int],
 ) -> tuple[Strip, ...]:
     """The strips of these places at that moment (UTC), in their order, each with how many networks
-    it is about; `rows` of other places do not count."""
+    it is about; cells of other places do not count."""
     grid = _Grid(span, at)
-    found: dict[Place, dict[int, _Cell]] = {place: {} for place in wanted}
-    for row in rows:
-        cells = found.get((row.country, row.platform, row.asn or 0, row.network))
-        number = (row.starts_at - grid.since) // grid.length
-        if cells is not None and 0 <= number < grid.cells:
-            counted = _numbers(row)
-            # One of each cell from a store that sums them, several from others.
-            cells[number] = (
-                tuple(map(add, known, counted)) if (known := cells.get(number)) else counted
-            )
-    return tuple(_strip(place, cells, grid, wanted[place]) for place, cells in found.items())
+    cells: dict[Place, dict[int, _Cell]] = {place: {} for place in wanted}
+    for one in found:
+        if one.place in cells:
+            cells[one.place][one.number] = one.sums
+    return tuple(_strip(place, own, grid, wanted[place]) for place, own in cells.items())
 
 
 def _strip(place: Place, cells: Mapping[int, _Cell], grid: _Grid, networks: int) -> Strip:

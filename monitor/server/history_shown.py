@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from monitor.analysis.verdict import State
 from monitor.metrics.snapshot import Snapshot
-from monitor.server.history import LEVELS, SPANS, HistoryAsked, Place, Run, Strip, strips
+from monitor.server.history import LEVELS, SPANS, HistoryAsked, Run, Strip, strips
 from monitor.server.page import Reader, slug, titles_of
 from monitor.server.timeline_chart import Axis
 from monitor.wording.history import (
@@ -24,7 +24,7 @@ from monitor.wording.history import (
 from monitor.wording.html import escaped
 from monitor.wording.networks import network_name
 from monitor.wording.words import Words
-from storage.values.rollup import Availability
+from storage.values.history_cell import HistoryCell, Place
 
 MOST_TOLD = 3
 """Stretches of one platform that are told in words."""
@@ -39,7 +39,7 @@ def history_shown(
     snapshot: Snapshot,
     at: datetime,
     asked: HistoryAsked,
-    rows: Sequence[Availability],
+    rows: Sequence[HistoryCell],
     *,
     country: str = "",
     platform: str = "",
@@ -156,7 +156,7 @@ def watched_networks(snapshot: Snapshot) -> dict[str, dict[tuple[int, str], None
 
 
 def _places(
-    snapshot: Snapshot, rows: Sequence[Availability], *, by_network: bool
+    snapshot: Snapshot, rows: Sequence[HistoryCell], *, by_network: bool
 ) -> dict[Place, int]:
     """What is watched, and on how many networks; with `by_network` also what once was."""
     networks = watched_networks(snapshot)
@@ -166,8 +166,8 @@ def _places(
             for country, known in networks.items()
             for name in titles_of(snapshot)
         }
-    for row in rows:
-        networks.setdefault(row.country, {})[row.asn or 0, row.network] = None
+    for country, _, asn, network in dict.fromkeys(one.place for one in rows):
+        networks.setdefault(country, {})[asn, network] = None
     return {
         (country, name, *network): 1
         for country, known in networks.items()

@@ -11,7 +11,7 @@ from monitor.logs import logger
 from monitor.server.history import SPANS, HistoryAsked
 from monitor.server.page import Reader
 from storage.store import StorageError, Store
-from storage.values.rollup import Availability
+from storage.values.history_cell import HistoryCell
 from storage.values.selection import Selection
 
 log = logger(__name__)
@@ -46,7 +46,7 @@ class StoredHistory:
         *,
         country: str = "",
         platform: str = "",
-    ) -> tuple[list[Availability], bool]:
+    ) -> tuple[list[HistoryCell], bool]:
         """The counts of a country, a platform, or one in the other, in the span that ends at `at`,
         and whether they cannot be read."""
         span = SPANS[asked.span]

@@ -17,7 +17,6 @@ from sqlalchemy import (
     Integer,
     Select,
     Table,
-    case,
     cast,
     func,
     literal,
@@ -30,7 +29,8 @@ from sqlalchemy.sql.selectable import FromClause
 from storage.sql import schema
 from storage.sql.columns import TEXT
 from storage.sql.listing import driver_rows
-from storage.values.rollup import COUNTS, KEY, Availability, Period, clock_hours
+from storage.values.history_cell import HistoryCell
+from storage.values.rollup import COUNTS, KEY, Period
 from storage.values.selection import Selection
 from storage.values.times import time_text
 
@@ -40,7 +40,7 @@ _NETWORK = KEY[3:]
 _CELL = "cell"
 
 
-def cells(connection: Connection, selection: Selection, length: timedelta) -> list[Availability]:
+def cells(connection: Connection, selection: Selection, length: timedelta) -> list[HistoryCell]:
     """What `Store.cells` gives."""
     since, until = selection.since, selection.until
     if since is None or until is None:
@@ -50,21 +50,9 @@ def cells(connection: Connection, selection: Selection, length: timedelta) -> li
         return []
     period = Period.HOUR if length < _DAY else Period.DAY
     query = _query(selection, period, since, until, starts)
-    hours = [clock_hours(start, min(until, start + length)) for start in starts]
     return [
-        Availability(
-            country=country,
-            platform=platform,
-            starts_at=starts[number],
-            asn=asn if selection.by_network else None,
-            network=network,
-            hours=seen,
-            networks=networks,
-            period=period,
-            clock_hours=hours[number],
-            **dict(zip(COUNTS, counts, strict=True)),
-        )
-        for country, platform, number, asn, network, seen, networks, *counts in driver_rows(
+        HistoryCell((country, platform, asn, network), number, networks, tuple(sums))
+        for country, platform, number, asn, network, networks, *sums in driver_rows(
             connection, query
         )
     ]
@@ -77,7 +65,7 @@ def _query(
     until: datetime,
     starts: Sequence[datetime],
 ) -> Select[Any]:
-    """Country, platform, number of the cell, network, hours, networks and counts, in order."""
+    """Country, platform, number of the cell, network, networks, hours and counts, in order."""
     rows = _rows(selection, period, since, until)
     if not selection.by_network:
         rows = _together(rows)
@@ -86,11 +74,14 @@ def _query(
     key = [c[name] for name in _PLACE if not getattr(selection, name)]
     found: list[ColumnElement[Any]] = [
         *_selected(selection, c),
-        _number(c.starts_at, tuple(map(time_text, starts[1:]))).label(_CELL),
+        # As text: to make a year of conditions, and to compare them with those of the last query,
+        # took as long as a fifth of the sum.
+        literal_column(_number("starts_at", tuple(map(time_text, starts[1:]))), Integer).label(
+            _CELL
+        ),
         *(network or (literal_column("0"), literal_column("''"))),
-        _sum(c.hours),
         func.max(c.networks),
-        *(_sum(c[state]) for state in COUNTS),
+        *(_sum(c[name]) for name in ("hours", *COUNTS)),
     ]
     return select(*found).group_by(*key, _CELL, *network).order_by(*key, _CELL, *network)
 
@@ -163,13 +154,12 @@ def _sum(column: ColumnElement[Any]) -> ColumnElement[int]:
     return cast(func.sum(column), BigInteger)
 
 
-def _number(time: ColumnElement[str], later: Sequence[str], first: int = 0) -> ColumnElement[int]:
-    """The number of the cell that a time lies in, found by halves; `later` are the starts of all
-    cells but the first."""
+def _number(column: str, later: Sequence[str], first: int = 0) -> str:
+    """SQL for the number of the cell that a time lies in, found by halves; `later` are the starts
+    of all cells but the first."""
     if not later:
-        return literal_column(str(first), Integer)
+        return str(first)
     half = len(later) // 2
-    return case(
-        (time < later[half], _number(time, later[:half], first)),
-        else_=_number(time, later[half + 1 :], first + half + 1),
-    )
+    before = _number(column, later[:half], first)
+    after = _number(column, later[half + 1 :], first + half + 1)
+    return f"CASE WHEN {column} < '{later[half]}' THEN {before} ELSE {after} END"

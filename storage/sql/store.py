@@ -37,6 +37,7 @@ from storage.values import codecs
 from storage.values.checkpoint import Checkpoint
 from storage.values.cycle import Cycle, StoredCycle
 from storage.values.database_size import DatabaseSize
+from storage.values.history_cell import HistoryCell
 from storage.values.names import Names
 from storage.values.outbox import Notice, NoticeState
 from storage.values.prunable import Prunable
@@ -198,7 +199,7 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources, SqlWithh
         after = self._backend.place(selection.after) or None
         return self._pages(partial(availability_page, selection=selection), after, selection.batch)
 
-    async def cells(self, selection: Selection, length: timedelta) -> list[Availability]:
+    async def cells(self, selection: Selection, length: timedelta) -> list[HistoryCell]:
         return await self._read(partial(cells, selection=selection, length=length))
 
     async def tallies(self, selection: Selection) -> list[Tally]:

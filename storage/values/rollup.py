@@ -36,8 +36,7 @@ HOURS = {Period.HOUR: 1, Period.DAY: 24}
 
 
 class Availability(msgspec.Struct, frozen=True, kw_only=True):
-    """One platform in one hour, day, month or cell of a history, from one network or from all
-    networks of a country.
+    """One platform in one hour, day or month, from one network or from all networks of a country.
 
     The states count verdicts, one for each vantage and cycle.
     """
@@ -58,7 +57,7 @@ class Availability(msgspec.Struct, frozen=True, kw_only=True):
     hours: int = 1
     """Hours with a measurement, summed over the networks."""
     networks: int = 1
-    """How many networks measured it; of a cell, in the hour or day with most."""
+    """How many networks measured it."""
     period: Period
     timezone: str = UTC
     """IANA name of the zone whose hour, day or month it is."""

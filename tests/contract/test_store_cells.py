@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from monitor.server.history import SPANS, strips
 from storage.store import Store
-from storage.values.cursor import place_of
-from storage.values.rollup import COUNTS, Availability, Period, clock_hours
+from storage.values.history_cell import HistoryCell
+from storage.values.rollup import COUNTS, Availability, Period
 from storage.values.selection import Selection
 from tests.contract.cycles import START, at
 from tests.contract.listing import flat
@@ -30,27 +30,20 @@ TIMES = (
 WANTED = (Selection(), Selection(country="PK"), Selection(platform="x", asn=2))
 
 
-def summed(
-    rows: Sequence[Availability], since: datetime, until: datetime, length: timedelta
-) -> list[Availability]:
-    """Cells made of the rows of a listing, one by one."""
-    found: defaultdict[tuple[object, ...], list[Availability]] = defaultdict(list)
+def summed(rows: Sequence[Availability], since: datetime, length: timedelta) -> list[HistoryCell]:
+    """Cells made of the rows of a listing, one by one, in order."""
+    found: defaultdict[tuple[str, str, int, int, str], list[Availability]] = defaultdict(list)
     for row in rows:
-        start = since + (row.starts_at - since) // length * length
-        found[row.country, row.platform, start, row.asn, row.network].append(row)
+        number = (row.starts_at - since) // length
+        found[row.country, row.platform, number, row.asn or 0, row.network].append(row)
     return [
-        replace(
-            some[0],
-            starts_at=start,
-            hours=sum(one.hours for one in some),
-            networks=max(one.networks for one in some),
-            clock_hours=clock_hours(start, min(until, start + length)),
-            counted_from=None,
-            counted_until=None,
-            **{state: sum(getattr(one, state) for one in some) for state in COUNTS},
+        HistoryCell(
+            (country, platform, asn, network),
+            number,
+            max(one.networks for one in some),
+            tuple(sum(getattr(one, name) for one in some) for name in ("hours", *COUNTS)),
         )
-        for (_, _, start, _, _), some in found.items()
-        if isinstance(start, datetime)
+        for (country, platform, number, asn, network), some in sorted(found.items())
     ]
 
 
@@ -61,9 +54,8 @@ async def test_a_cell_is_the_sum_of_what_lies_in_it(store: Store, *, by_network:
     for wanted, length, (since, until) in product(WANTED, LENGTHS, TIMES):
         period = Period.DAY if length >= timedelta(days=1) else Period.HOUR
         selection = replace(wanted, since=since, until=until, by_network=by_network, period=period)
-        listed = summed(await flat(store.availability(selection)), since, until, length)
-        found = await store.cells(selection, length)
-        assert found == sorted(listed, key=place_of), selection
+        listed = summed(await flat(store.availability(selection)), since, length)
+        assert await store.cells(selection, length) == listed, selection
 
 
 async def test_a_strip_of_cells_is_the_strip_of_days_and_hours(store: Store) -> None:
@@ -77,7 +69,8 @@ async def test_a_strip_of_cells_is_the_strip_of_days_and_hours(store: Store) -> 
     }
     for span in SPANS.values():
         selection = Selection(since=span.since(now), until=span.until(now), period=span.period)
-        listed = strips(await flat(store.availability(selection)), span, now, places)
+        rows = await flat(store.availability(selection))
+        listed = strips(summed(rows, span.since(now), span.cell), span, now, places)
         found = strips(await store.cells(selection, span.cell), span, now, places)
         assert found == listed, span
         assert any(strip.decided for strip in found)

@@ -46,16 +46,16 @@ from monitor.server import compare_page, pages
 from monitor.server.api.json_rows import json_rows
 from monitor.server.compare import CompareAsked
 from monitor.server.event_filter import EventFilter
-from monitor.server.history import HistoryAsked
+from monitor.server.history import SPANS, HistoryAsked
 from monitor.server.page import Reader, render
 from monitor.wording.coverage import coverage_sentences
 from monitor.wording.languages import BY_CODE
 from probes.testing import VirtualClockLoop
 from probes.vantage import VantageRole
 from storage.values.cycle import Cycle
+from storage.values.history_cell import HistoryCell
 from storage.values.log import LogHead
-from storage.values.periods import Period
-from storage.values.rollup import Availability, counted
+from storage.values.rollup import COUNTS, Availability, counted
 from storage.values.selection import Selection
 from storage.values.times import text_time
 from tests.truth.check import Told
@@ -374,27 +374,27 @@ class _Telling:
         asked = CompareAsked(countries=(COUNTRY,), history=by_network)
         pairs = asked.pairs(snapshot.countries, TITLES)
         reader = msgspec.structs.replace(self._reader, path="compare")
-        values = compare_page._shown(reader, snapshot, at, asked, pairs, self._counts())
+        values = compare_page._shown(reader, snapshot, at, asked, pairs, self._counts(at))
         shown = render("compare.html", reader, at, **values, problem=False)
         compared = page_of("compare/network", self._code, shown)
         return mapped(snapshot, at, self._code), compared
 
-    def _counts(self) -> list[Availability]:
-        """The verdicts, counted by the hour as in a store."""
+    def _counts(self, at: datetime) -> list[HistoryCell]:
+        """The verdicts of the last day, counted by the hour as in a store."""
         found: dict[tuple[str, str, int, str, str], Counter[str]] = defaultdict(Counter)
         for one in counted(self._verdicts()):
             found[one[:5]][one.state.value] += 1
+        span = SPANS["day"]
         return [
-            Availability(
-                country=country,
-                platform=platform,
-                asn=asn,
-                network=network,
-                starts_at=text_time(hour),
-                period=Period.HOUR,
-                **dict[str, Any](counts),
+            HistoryCell(
+                (country, platform, asn, network),
+                number,
+                1,
+                (1, *(counts[state] for state in COUNTS)),
             )
             for (country, platform, asn, network, hour), counts in found.items()
+            for number in [(text_time(hour) - span.since(at)) // span.cell]
+            if 0 <= number < span.cells
         ]
 
     def _coverage(self, at: datetime, platform: str = "") -> Coverage:

@@ -21,7 +21,7 @@ from monitor.wording.history import covered
 from monitor.wording.languages import BY_CODE
 from monitor.wording.words import words_in
 from storage.store import StorageError
-from storage.values.rollup import Availability
+from storage.values.history_cell import HistoryCell
 from storage.values.selection import Selection
 from tests.browser import seed
 from tests.contract.test_store_availability import judged
@@ -275,7 +275,7 @@ async def test_the_public_sees_no_more_than_elsewhere(store: MemoryStore) -> Non
 class Broken(MemoryStore):
     """A store whose counts cannot be read."""
 
-    async def cells(self, selection: Selection, _: timedelta) -> list[Availability]:
+    async def cells(self, selection: Selection, _: timedelta) -> list[HistoryCell]:
         """Raises StorageError."""
         raise StorageError(f"gone: {selection}")
 

@@ -16,7 +16,8 @@ from monitor.server import create_app
 from monitor.server.access import Access
 from monitor.server.history import LEVELS, SPANS, Strip, history_asked, strips
 from storage.store import StorageError
-from storage.values.rollup import COUNTS, Availability, Period
+from storage.values.history_cell import HistoryCell
+from storage.values.rollup import COUNTS
 from storage.values.selection import Selection
 from tests.browser import seed
 from tests.contract.test_store_availability import judged
@@ -29,21 +30,13 @@ PLACE = ("PK", "x", 17557, "PTCL")
 TOKEN = "0123456789abcdef" * 4
 
 
-def row(days_ago: int, hours: int = 24, **counts: int) -> Availability:
+def row(days_ago: int, hours: int = 24, **counts: int) -> HistoryCell:
     """One day of a network."""
-    plain = Availability(
-        country="PK",
-        platform="x",
-        starts_at=TODAY - timedelta(days=days_ago),
-        asn=17557,
-        network="PTCL",
-        hours=hours,
-        period=Period.DAY,
-    )
-    return replace(plain, **counts)
+    number = SPANS["month"].cells - 1 - days_ago
+    return HistoryCell(PLACE, number, 1, (hours, *(counts.get(state, 0) for state in COUNTS)))
 
 
-def month(*rows: Availability, networks: int = 1) -> Strip:
+def month(*rows: HistoryCell, networks: int = 1) -> Strip:
     """The strip of thirty days."""
     (strip,) = strips(rows, SPANS["month"], NOW, {PLACE: networks})
     return strip
@@ -106,8 +99,8 @@ def test_a_day_that_has_just_begun_is_not_a_whole_day() -> None:
 def test_cells_part_the_whole_time(name: str) -> None:
     """Without gaps, from the beginning to the cell in which we are, which ends now."""
     span = SPANS[name]
-    at = [span.since(NOW) + number * span.cell for number in range(0, span.cells, 3)]
-    rows = [replace(row(0, ok=1), starts_at=moment) for moment in at]
+    at = range(0, span.cells, 3)
+    rows = [replace(row(0, ok=1), number=number) for number in at]
     (strip,) = strips(rows, span, NOW, {PLACE: 1})
     assert strip.runs[0].since == span.since(NOW)
     assert strip.runs[-1].until == NOW <= span.until(NOW)
@@ -211,7 +204,7 @@ async def test_the_public_sees_no_more_than_is_public(store: MemoryStore) -> Non
 class Broken(MemoryStore):
     """A store whose counts cannot be read."""
 
-    async def cells(self, selection: Selection, _: timedelta) -> list[Availability]:
+    async def cells(self, selection: Selection, _: timedelta) -> list[HistoryCell]:
         """Raises StorageError."""
         raise StorageError(f"gone: {selection}")
 
