@@ -9,6 +9,7 @@ import re
 import zipfile
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
+from itertools import cycle as in_turn
 from pathlib import Path
 
 import pytest
@@ -274,14 +275,15 @@ def _assert_free(name: str, text: str) -> None:
 
 
 async def test_no_public_response_names_a_vantage(told: World) -> None:
-    """Pages in every language, every file and page of the API, errors and refusals, headers
-    included, after a block, an outage, a shutdown, a cut, a silent vantage and a fault of the
-    instrument; and the front page while each of them lasted."""
+    """Pages in English and by turns in every other language, every file and page of the API, errors
+    and refusals, headers included, after a block, an outage, a shutdown, a cut, a silent vantage
+    and a fault of the instrument; and the front page while each of them lasted."""
     for name, text in told.live.items():
         _assert_free(name, text)
     async with told.client() as anybody:
+        others = in_turn(code for code in BY_CODE if code != "en")
         for path in await _paths(told):
-            for language in BY_CODE if not path.startswith("/api") else ("en",):
+            for language in ("en", *(() if path.startswith("/api") else (next(others),))):
                 answer = await anybody.get(path, headers={"accept-language": language})
                 sent = f"{answer.headers!r}\n{answer.text}"
                 if "canar" in path:
