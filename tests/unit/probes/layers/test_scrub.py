@@ -138,15 +138,12 @@ def digits_of(text: str) -> str:
 def prose(draw: st.DrawFn, side: str) -> str:
     """Text next to an address that does not continue it."""
     text = draw(words)
-    edge = text[-1:] if side == "before" else text[:1]
-    # A digit directly beside a number makes it another number.
-    return (
-        text
-        if not (edge.isalnum() or edge in "%&#;.-_:")
-        else text + " "
-        if side == "before"
-        else " " + text
-    )
+    # A digit directly beside a number makes it another number, and one behind a dot, however that
+    # is written, is its port.
+    beside = r"\w|[%&#;.\-_:]|[(\[]\.[)\]]"
+    if side == "before":
+        return f"{text} " if re.search(f"({beside})$", text) else text
+    return f" {text}" if re.match(beside, text) else text
 
 
 @st.composite
