@@ -4,7 +4,7 @@ import base64
 import hashlib
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -139,11 +139,11 @@ def _patterns(address: IpAddress) -> Iterator[str]:
 def _patterns_v4(packed: bytes) -> Iterator[str]:
     yield r"\.".join(rf"0x0*{octet:x}(?![0-9a-f])" for octet in packed)
     decimal = [str(octet) for octet in packed]
-    yield _NEAR.join(decimal) + r"(?!\d)"
+    yield _one_by_one(_NEAR, decimal)
     yield "".join(decimal) + r"(?!\d)"
     for octets in (packed, packed[::-1]):
         for written in (map(str, octets), (f"{octet:o}" for octet in octets)):
-            yield _APART.join(written) + r"(?!\d)"
+            yield _one_by_one(_APART, list(written))
     yield _PERHAPS_APART.join(f"{octet:08b}" for octet in packed)
     backwards = int.from_bytes(packed, "little")
     if backwards >= 1 << 24:
@@ -156,6 +156,14 @@ def _patterns_v4(packed: bytes) -> Iterator[str]:
         rest = int.from_bytes(packed[parts:], "big")
         if rest >= 1 << (8 * (3 - parts)):
             yield r"\.".join((*map(str, packed[:parts]), rf"{rest}(?!\d)"))
+
+
+def _one_by_one(between: str, octets: Sequence[str]) -> str:
+    """Octets that are whole numbers, maybe with zeros before: of `22 2.3.4.5` only the address is
+    ours."""
+    first, others = octets[0][0], octets[0][1:]
+    whole = "".join(rf"(?<![1-9]{zeros}{first})" for zeros in ("", "0", "00"))
+    return between.join((first + whole + others, *octets[1:])) + r"(?!\d)"
 
 
 def _hexadecimal(octets: bytes) -> str:
