@@ -7,8 +7,8 @@
      │   └─ collector_client ── one signed and sealed request to one collector, and its answer
      │       └─ signed_answer ── the answer, with its signature
      ├─ ask_controls ── asks a collector for measurements of controls
-     ├─ orders, reconfigure ── what collectors may change, within what the agent's host allows
-     │   ├─ what_orders_may_change ── what is measured by an order
+     ├─ what_orders_may_change ── and nothing else; reconfigure applies it
+     │   ├─ ordered_catalog ── what is measured by an order
      │   └─ consent ── what the host accepted, and the offline keys it trusts
      ├─ pause_and_clock, collector_clock ── the host's pause, and the collectors' time
      ├─ revocation ── it ends once its key was revoked

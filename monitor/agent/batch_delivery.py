@@ -23,9 +23,9 @@ from monitor.agent.collector_client import (
     RevokedError,
 )
 from monitor.agent.collector_clock import AgentClock
-from monitor.agent.limits_on_orders import Orders
 from monitor.agent.saved_state import ANCHOR, RECEIPT, TROUBLE, LastReceipt, Trouble, as_note
 from monitor.agent.signed_answer import Signed, UnreachableError
+from monitor.agent.what_orders_may_change import Orders
 from monitor.logs import logger
 from monitor.wire.answers import (
     BATCHES,

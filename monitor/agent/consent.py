@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import msgspec
 
+from monitor.agent.ordered_catalog import Allowed
 from monitor.agent.paths import AgentFiles
-from monitor.agent.what_orders_may_change import Allowed
 from monitor.config.settings import Settings
 from monitor.keys.keys import fingerprint
 from monitor.logs import logger

@@ -7,9 +7,9 @@ from datetime import datetime
 import msgspec
 
 from monitor.agent.consent import Consent, signer_of
-from monitor.agent.limits_on_orders import Orders, follow
+from monitor.agent.ordered_catalog import OrdersError, Unused
 from monitor.agent.paths import AgentFiles
-from monitor.agent.what_orders_may_change import OrdersError, Unused
+from monitor.agent.what_orders_may_change import Orders, follow
 from monitor.config.settings import Settings
 from monitor.keys.keys import fingerprint, grouped
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from monitor.agent.consent import Consent
-from monitor.agent.limits_on_orders import Orders, follow
+from monitor.agent.ordered_catalog import Allowed, OrdersError, Unused
 from monitor.agent.pause_and_clock import AgentCycles
 from monitor.agent.signed_answer import Signed
 from monitor.agent.spooling import SpoolRecorder
-from monitor.agent.what_orders_may_change import Allowed, OrdersError, Unused
+from monitor.agent.what_orders_may_change import Orders, follow
 from monitor.app.measuring_setup import Measuring
 from monitor.config.settings import Settings
 from monitor.logs import configure, logger

@@ -13,7 +13,7 @@ from monitor.agent.boot_key import boot_key, boot_key_file
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock, Anchor, Machine, this_machine
 from monitor.agent.consent import Consent, consent_of
-from monitor.agent.limits_on_orders import Orders, follow
+from monitor.agent.ordered_catalog import Allowed, OrdersError
 from monitor.agent.paths import files_of, running
 from monitor.agent.pause_and_clock import AgentCycles, PauseAndClock
 from monitor.agent.reconfigure import AgentReconfiguration, log_unused
@@ -21,7 +21,7 @@ from monitor.agent.revocation import RevokedKeyError, end_when_revoked, is_revok
 from monitor.agent.saved_state import ANCHOR, TRAFFIC, TrafficOfDay, recalled
 from monitor.agent.spooling import LogCounter, SpoolRecorder
 from monitor.agent.upload_traffic import DayTraffic
-from monitor.agent.what_orders_may_change import Allowed, OrdersError
+from monitor.agent.what_orders_may_change import Orders, follow
 from monitor.app.cycle_runners import CycleRunners, cycle_runner
 from monitor.app.measuring_setup import Measuring
 from monitor.app.run_until_stopped import keep_running, run_until_stopped

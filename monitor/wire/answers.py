@@ -164,7 +164,7 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """Names of the platforms to measure."""
     catalog: str = ""
     """TOML of the operator's own catalogue file, which adds to the shipped one. An agent uses of it
-    what its host allows: see `monitor.agent.what_orders_may_change`."""
+    what its host allows: see `monitor.agent.ordered_catalog`."""
     catalog_proof: CatalogProof | None = None
     """The signatures of the catalogue, from an offline key down; None for none."""
     daily_bytes: int

@@ -7,7 +7,7 @@
     exit_address           the vantage's public address
     runner                 rate, concurrency and order of measurements
     vantage_context        what all measurements of a vantage share
-    questions_by_kind      which questions each kind of endpoint is asked, with:
+    measurement_run        which questions each kind of endpoint is asked, with:
       unscrubbed_record    what it has observed so far
       resolution           host names; stream_query: one question over a stream
       connections          TCP and TLS
@@ -15,6 +15,7 @@
       redirect_chain       HTTP requests
       application_protocols  chat servers' protocols, STUN and HTTP/3
     fetch, doh             an HTTPS request on the side; DNS over HTTPS
+    traceroute             how far requests for a connection come
     concurrently           coroutines in parallel
 
 monitor.measuring imports it, and others only its values. It imports layers and sockets.

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from probes.layers.http import exchange
 from probes.layers.http_exchange import Exchange
-from probes.measure.questions_by_kind import MeasurementRun
+from probes.measure.measurement_run import MeasurementRun
 from probes.measure.vantage_context import VantageContext
 
 _HTTPS_PORT = 443

@@ -47,11 +47,11 @@ from probes.measure.connections import Opened
 from probes.measure.doh import ask_doh
 from probes.measure.flow_counts import FIRST_FLOWS, FLOWS, MOST_FLOWS, named_flows, seems_named
 from probes.measure.follow_up_reasons import Reason
+from probes.measure.measurement_run import MeasurementRun
 from probes.measure.other_hello import other_hello
-from probes.measure.questions_by_kind import MeasurementRun
 from probes.measure.stream_query import stream_query, with_rcode
+from probes.measure.traceroute import COMPARED, shared, way_to
 from probes.measure.vantage_context import VantageContext
-from probes.measure.way import COMPARED, shared, way_to
 from probes.measurement import (
     DOH,
     AnyObservation,

@@ -12,8 +12,8 @@ import asyncio
 from probes.catalog.catalog import ReferenceScope
 from probes.layers.dns_message import Reply
 from probes.measure.doh import ask_doh
+from probes.measure.measurement_run import MeasurementRun
 from probes.measure.other_hello import greet_otherwise
-from probes.measure.questions_by_kind import MeasurementRun
 from probes.measure.vantage_context import VantageContext
 from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, Purpose, id_at
 from probes.target import Dial, Reduction, Target

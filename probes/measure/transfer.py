@@ -29,7 +29,7 @@ from probes.layers.http import BROWSER, exchange, repeat
 from probes.layers.machine_pauses import PauseMeter
 from probes.layers.socks5_and_http_connect import ProxyError
 from probes.measure.connections import Opened
-from probes.measure.questions_by_kind import MeasurementRun
+from probes.measure.measurement_run import MeasurementRun
 from probes.measure.vantage_context import VantageContext
 from probes.measurement import (
     TRANSFER_INNOCUOUS,

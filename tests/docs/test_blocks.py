@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from monitor.agent.limits_on_orders import Orders
+from monitor.agent.what_orders_may_change import Orders
 from monitor.analysis.events.event import EventState
 from monitor.cli.main import app
 from monitor.config.catalog import parse_catalog, shipped_catalog

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from monitor.agent.consent import Consent
-from monitor.agent.limits_on_orders import Orders
 from monitor.agent.paths import AgentFiles
+from monitor.agent.what_orders_may_change import Orders
 from monitor.config.load import load_config
 from monitor.keys.keys import fingerprint, grouped, public_text
 from monitor.wire.answers import AgentSettings

@@ -18,8 +18,8 @@ from monitor.agent.batch_body import BatchMaker
 from monitor.agent.batch_delivery import Backoff, BatchDelivery
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock, Machine
-from monitor.agent.limits_on_orders import Orders
 from monitor.agent.signed_answer import Signed
+from monitor.agent.what_orders_may_change import Orders
 from monitor.config.settings import AgentSetup
 from monitor.keys.keys import public_text
 from monitor.keys.sealing import sealing_text

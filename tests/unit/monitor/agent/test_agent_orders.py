@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.agent.limits_on_orders import Orders, follow
+from monitor.agent.ordered_catalog import Allowed, OrdersError
 from monitor.agent.signed_answer import Signed
-from monitor.agent.what_orders_may_change import Allowed, OrdersError
+from monitor.agent.what_orders_may_change import Orders, follow
 from monitor.config.load import load_config
 from monitor.config.settings import Settings
 from monitor.keys.keys import public_text

@@ -19,12 +19,12 @@ from monitor.agent.batch_body import BatchMaker
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.consent import consent_of
-from monitor.agent.limits_on_orders import Orders
 from monitor.agent.paths import AgentFiles
 from monitor.agent.pause_and_clock import AgentCycles
 from monitor.agent.reconfigure import AgentReconfiguration
 from monitor.agent.spooling import LogCounter, SpoolRecorder
 from monitor.agent.upload_traffic import DayTraffic
+from monitor.agent.what_orders_may_change import Orders
 from monitor.app.cycle_runners import CycleRunners, cycle_runner
 from monitor.app.measuring_setup import Measuring
 from monitor.app.schedule import Schedule

@@ -13,8 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.agent.consent import Consent
+from monitor.agent.ordered_catalog import Allowed, Choice, OrdersError, choose
 from monitor.agent.paths import AgentFiles
-from monitor.agent.what_orders_may_change import Allowed, Choice, OrdersError, choose
 from monitor.config.catalog import parse_catalog, shipped_catalog
 from monitor.config.settings import Settings
 from monitor.keys.keys import fingerprint, public_text
