@@ -1,7 +1,7 @@
 """The types of the catalogue: what is measured.
 
     catalog        Platform → Function → Endpoint, and References
-    endpoint       text → Endpoint
+    endpoint_text  text → Endpoint
     host           what counts as a host name or an address
     countries      country codes
 

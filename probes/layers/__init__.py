@@ -4,7 +4,7 @@
     http, http_exchange            one request; it and its answer as a value
      └─ http_answer                what the answer proves, offers and redirects to
     quic                           one request over HTTP/3
-    proxy                          SOCKS5 and HTTP CONNECT
+    socks5_and_http_connect        proxies
     stun, ntp, telegram, whatsapp  applications' own protocols
      └─ app_answer                 a question in one, and what it came to
     bogon, nat64                   addresses no service can have; made-up IPv6 addresses

@@ -1,7 +1,9 @@
 """The shape of the house: imports run downwards and never in a circle, and rooms hold modules."""
 
+import ast
+import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -123,3 +125,41 @@ def test_few_modules_lie_loose(root: str) -> None:
     """A module belongs into a room; few belong to all of them."""
     loose = {path.name for path in (ROOT / root).glob("*.py")} - {"__init__.py"}
     assert len(loose) <= LOOSE[root], sorted(loose)
+
+
+_LISTED = re.compile(r"[ │├└─]{4,}([a-z][a-z0-9_./]*(?:, [a-z][a-z0-9_./]*)*)(?: {2,}| ──)")
+"""A line of a list, or of a tree, that begins with names of modules."""
+_ROOMS = re.compile(r"^Rooms: .*?(?=\n\n|\Z)", re.DOTALL | re.MULTILINE)
+
+
+def _named(doc: str) -> Iterator[str]:
+    """The modules that a package's docstring names as its own."""
+    for line in doc.splitlines():
+        if found := _LISTED.match(line):
+            yield from found[1].split(", ")
+    for rooms in _ROOMS.findall(doc):
+        yield from re.findall(r"`([a-z][a-z0-9_]*)`", rooms)
+
+
+PACKAGES = [one.parent for root in ROOTS for one in sorted((ROOT / root).rglob("__init__.py"))]
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda one: str(one.relative_to(ROOT)))
+def test_a_package_names_only_modules_that_it_has(package: Path) -> None:
+    """Who follows its docstring finds them; three had other names by then."""
+    doc = ast.get_docstring(ast.parse((package / "__init__.py").read_text()), clean=False) or ""
+    named = {re.split(r"[./]", name)[0] for name in _named(doc)}
+    assert named <= {one.stem for one in package.iterdir()}
+
+
+def test_stale_names_are_found() -> None:
+    """In each of the ways in which docstrings list modules."""
+    doc = """Purpose.
+
+    gone, here   what it does
+     ├─ away ── the same
+
+Rooms: what is (`lost`, in words
+of `monitor.wording`) and was.
+"""
+    assert {*_named(doc)} == {"gone", "here", "away", "lost"}
