@@ -129,8 +129,10 @@ class VantageReport(msgspec.Struct, frozen=True, kw_only=True):
     """When the `SURE`th report in a row came; None before."""
     by_name: bool = False
     """Of a listed one: connections are made, and go silent once a name is sent."""
+    answered: tuple[str, ...] = ()
+    """Of a listed one: the hosts that answered in the last report."""
     passing: tuple[str, ...] = ()
-    """Of a listed one: the hosts that answer."""
+    """Those of them that also did in the one before."""
 
     @property
     def lost(self) -> bool:
@@ -329,7 +331,7 @@ def _report(
         at=health.at,
         began_at=health.since,
         by_name=health.rule_id == ALLOWLIST_BY_NAME,
-        passing=health.passing,
+        answered=health.passing,
     )
     if known is None:
         return new
@@ -345,6 +347,8 @@ def _report(
         known_at=before.known_at,
         count=count,
         sure_at=sure_at,
+        # In the cycle in which a list begins or ends, sites answer that it keeps out.
+        passing=tuple(host for host in health.passing if host in before.answered),
     )
 
 
@@ -663,7 +667,7 @@ def _method(finding: _Finding) -> str:
 
 
 def _passing(finding: _Finding, before: Iterable[str]) -> tuple[str, ...]:
-    """What passes, in the order first seen: pools are sampled, so one cycle does not show all."""
+    """What passes, in the order first seen: pools are sampled, so two cycles do not show all."""
     hosts = (host for report in finding.reports for host in report.passing)
     return tuple(dict.fromkeys((*before, *hosts)))[:MOST_PASSING]
 

@@ -29,10 +29,15 @@ STATES = {
     "u": VantageState.UNKNOWN,
     "w": VantageState.ALLOWLIST,
     "v": VantageState.ALLOWLIST,
+    "e": VantageState.ALLOWLIST,
     "r": VantageState.OFFLINE,
 }
 RULES = {"v": ALLOWLIST_BY_NAME, "r": RESOLVER_DOWN}
-PASSING = {"w": ("www.google.com", "www.dawn.com"), "v": ("www.google.com", "www.visa.com")}
+PASSING = {
+    "w": ("www.google.com", "www.dawn.com"),
+    "v": ("www.google.com", "www.visa.com"),
+    "e": ("www.wikipedia.org", "www.google.com", "www.dawn.com"),
+}
 PLACES = {
     "a": ("PK", 17557, "field"),
     "b": ("PK", 59257, "field"),
@@ -198,6 +203,13 @@ def test_a_list_by_name_is_told_as_such_and_what_passes_is_kept() -> None:
     _, changes = tell(a="..wwww", b="..vvvv", n="......")
     assert last(changes).methods == ("shutdown.allowlist",)
     assert last(changes).passing == ("www.google.com", "www.dawn.com", "www.visa.com")
+
+
+def test_what_answers_while_a_list_begins_or_ends_does_not_pass_it() -> None:
+    """The cycle in which the list comes or goes reaches some sites before it does, or after."""
+    edges = tell(a="..ewwe..", b="..ewwe..", n="........")[1]
+    assert last(edges).kind is EventKind.ALLOWLIST
+    assert last(edges).passing == ("www.google.com", "www.dawn.com")
 
 
 def test_a_list_that_becomes_a_shutdown_has_no_measured_end() -> None:
