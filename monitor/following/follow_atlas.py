@@ -127,7 +127,7 @@ class AtlasFollower:
         return CREDITS * (here + 2 * len(self._source.beside))
 
     async def restore(self) -> None:
-        """Go on where another process stopped. StorageError."""
+        """Go on from what is stored. StorageError."""
         kind = str(self._source.kind)
         self.state = (await self._store.source_states()).get(kind, SourceState())
         asked = ",".join(sorted(self._source.countries))
@@ -136,6 +136,7 @@ class AtlasFollower:
     async def poll(self) -> None:
         """Read what was asked for, and ask about what is suspected since lately. Raises SourceFault
         and StorageError."""
+        await self.restore()  # A person may have asked meanwhile, by a process of their own.
         now = self._now()
         self.state = msgspec.structs.replace(
             self.state, cursors=rounds.forgotten(self.state.cursors, now - _REMEMBERED)

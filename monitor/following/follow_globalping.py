@@ -59,7 +59,7 @@ class GlobalpingFollower:
         self.state = SourceState()
 
     async def restore(self) -> None:
-        """Go on where another process stopped. StorageError."""
+        """Go on from what is stored. StorageError."""
         kind = str(self._source.kind)
         self.state = (await self._store.source_states()).get(kind, SourceState())
         asked = ",".join(sorted(self._source.countries))
@@ -67,6 +67,7 @@ class GlobalpingFollower:
 
     async def poll(self) -> None:
         """Ask about what is suspected since lately. Raises SourceFault and StorageError."""
+        await self.restore()  # A person may have asked meanwhile, by a process of their own.
         now = self._now()
         self._forget(now)
         due = [one for one in await self._suspects.lately(now) if self._due(one, now)]

@@ -265,6 +265,16 @@ async def test_a_person_may_ask_when_nothing_is_suspected(watch: Watch) -> None:
     assert watch.tests == 8
 
 
+async def test_a_round_that_a_person_asked_for_counts(watch: Watch) -> None:
+    """Asked by a command beside the monitor: it is one of the day's two."""
+    watch.treat("timeout")
+    await watch.minutes(1)
+    await _asked_now(watch)
+    await watch.suspect()
+    await watch.minutes(120)
+    assert watch.tests == 2 * 8
+
+
 async def test_what_is_tested_already_is_not_asked_for_again(watch: Watch) -> None:
     """A running monitor reads what it began; a round that nobody read for long is read instead of
     another."""

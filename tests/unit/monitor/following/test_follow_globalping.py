@@ -10,7 +10,9 @@ import pytest
 from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.config.load import default_settings
 from monitor.config.settings import SourceSettings
+from monitor.following.follow_globalping import GlobalpingFollower
 from monitor.following.source_jobs import SourceJob
+from monitor.sources.globalping_client import GlobalpingClient
 from monitor.sources.scripted_globalping import FREE, Home, ScriptedGlobalping, home
 from monitor.sources.scripted_ooni import Reply
 from monitor.sources.terms import SourceKind
@@ -251,6 +253,23 @@ async def test_an_event_of_days_is_asked_about_once(watch: Watch) -> None:
     watch.clock += timedelta(days=2)
     await watch.minutes(3)
     assert len([one for one in watch.globalping.tested if one[0] == "dns"]) == 2
+
+
+async def test_a_round_that_a_person_asked_for_counts(watch: Watch) -> None:
+    """Asked by a command beside the monitor: it is one of the day's two, and is charged."""
+    await watch.minutes(1)
+    client = GlobalpingClient(watch.source.api, httpx.MockTransport(watch.globalping.handle))
+    follower = GlobalpingFollower(
+        watch.source, default_settings(), watch.store, client, now=lambda: watch.clock
+    )
+    await follower.restore()
+    await follower.ask_now("PK", "x")
+    await follower.close()
+    used = (await watch.state()).units
+    await watch.suspect()
+    await watch.minutes(12)
+    assert len([one for one in watch.globalping.tested if one[0] == "dns"]) == 2
+    assert (await watch.state()).units > used > 0
 
 
 async def test_an_old_block_is_not_asked_about(watch: Watch) -> None:
