@@ -100,6 +100,20 @@ def test_every_alert_about_a_named_world_is_true(world: World) -> None:
 )
 @example(
     world=World(
+        name="back when a block is about to end, which one cycle is sure of, then blocked again",
+        networks=(
+            ptcl(
+                *(Block(2700, 5790, Method.NXDOMAIN), Block(8400, FOREVER, Method.NXDOMAIN)),
+                faults=(Fault(1150, 5350),),
+            ),
+        ),
+        turns=33,
+        seen_at=(4,),
+    ),
+    code="en",
+)
+@example(
+    world=World(
         name="one network joins late, blocked, when another one is open again",
         networks=(
             ptcl(Block(1500, FOREVER, Method.NXDOMAIN), faults=(Fault(-50, 4150),)),

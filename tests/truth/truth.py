@@ -482,7 +482,7 @@ class Truth:
         if not known:
             return "it was never blocked"
         noticed = [one for one in known if self._noticed(one, asn)] or known
-        either = noticed[:1] if first else [noticed[-1], known[-1]]
+        either = [noticed[0], known[0]] if first else [noticed[-1], known[-1]]
         if any(when.holds(self.world.wall(one.since)) for one in either):
             return ""
         return f"it began at {self._text(either[0].since)}"
@@ -518,14 +518,20 @@ class Truth:
 
     @whatever_was_noticed
     def _first_seen(self, when: When, *, first: bool = False) -> str:
-        known = [one for one in self.stretches() if self._noticed(one, None)]
-        if not known:
-            return "" if self.stretches() else "it was never blocked"
-        newest = self.stretches()[-1].since
+        known = self.stretches()
+        noticed = [one for one in known if self._noticed(one, None)]
+        if not noticed:
+            return "" if known else "it was never blocked"
+        newest = known[-1].since
         if not first and when.earliest is not None and when.earliest >= self.world.wall(newest):
-            onset = newest  # known by one cycle alone
+            onsets = {newest}  # known by one cycle alone
         else:
-            onset = known[0 if first else -1].since
+            onsets = {noticed[0].since, known[0].since} if first else {noticed[-1].since}
+        whys = [self._seen_since(when, onset) for onset in sorted(onsets)]
+        return "" if "" in whys else whys[-1]
+
+    def _seen_since(self, when: When, onset: float) -> str:
+        """What began at `onset` was first seen then."""
         later = [c for found in self.cycles.values() for c in found if c.seconds >= onset]
         maybe = (one.seconds for one in later if one.seen is Seen.EITHER)
         seen = (one.seconds for one in later if one.seen is Seen.BLOCKED)
