@@ -11,13 +11,8 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.counted_flows import Count, by_chance
 from monitor.analysis.judge.fingerprint import Fingerprint, Scope, Where
 from monitor.analysis.judge.quic_blocked import answered_over_udp
-from monitor.analysis.judge.rules import (
-    CONTROL_ABSENT,
-    RULES,
-    RULES_VERSION,
-    UNSETTLED,
-    Rule,
-)
+from monitor.analysis.judge.rules.rule import Rule
+from monitor.analysis.judge.rules.table import RULES, RULES_VERSION, UNSETTLED
 from monitor.analysis.judge.second_attempt import suspicious
 from monitor.analysis.trust import KeyPeriod, Trust
 from monitor.analysis.verdict import Evidence, State, VantageState
@@ -741,7 +736,7 @@ def test_evidence_that_stands_alone_is_weak_without_a_control(
     """A bogon or a forged certificate needs no control to say blocked, yet is no more than weak,
     and never more than a suspicion: the platform itself may be at fault, everywhere."""
     verdict = judge(failing(*observations, controls=()))
-    assert (verdict.rule_id, verdict.evidence) == (CONTROL_ABSENT, Evidence.WEAK)
+    assert (verdict.rule_id, verdict.evidence) == ("control.absent", Evidence.WEAK)
     assert (verdict.method, verdict.sub_method) == sign
 
 
