@@ -561,7 +561,7 @@ def test_every_property_is_searched_and_every_case_made_by_hand_has_it() -> None
         holds.__name__ for holds in (*judged.ALWAYS, *judged.BY_CHANCE)
     }
     bare = re.compile(r"judge_case import .*\bjudge\b")
-    others = [one for one in here.parent.glob("test_*.py") if one != here]
+    others = [one for one in here.parent.rglob("test_*.py") if one != here]
     assert [one.name for one in others if bare.search(one.read_text("utf-8"))] == []
 
 
