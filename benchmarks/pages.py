@@ -41,7 +41,7 @@ from monitor.analysis.events.event import (
     Scope,
     Stretch,
 )
-from monitor.analysis.judge.rules import RULES_VERSION
+from monitor.analysis.judge.rules.table import RULES_VERSION
 from monitor.analysis.verdict import Evidence, State
 from monitor.server.documents import FOLDER as DOCUMENTS
 from probes.sockets.http_client import httpx

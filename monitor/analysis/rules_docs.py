@@ -14,7 +14,8 @@ from monitor.analysis.judge.evidence_grades import (
     Weight,
 )
 from monitor.analysis.judge.follow_up_evidence import AGREEING
-from monitor.analysis.judge.rules import RULES, RULES_VERSION, Rule
+from monitor.analysis.judge.rules.rule import Rule
+from monitor.analysis.judge.rules.table import RULES, RULES_VERSION
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES, TransferRule
 from monitor.analysis.throttling.transfer_facts import ROUNDS_NEEDED
 from monitor.analysis.throttling.transfer_pauses import LEAST, UNSEEN

@@ -15,10 +15,10 @@ from monitor.analysis.judge.cut_by_chance import cut_shares
 from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.analysis.judge.follow_up_evidence import EXPLAINS, LATE_RULE, SLOW
 from monitor.analysis.judge.interception import local_authorities
+from monitor.analysis.judge.judge_case import judge
 from monitor.analysis.judge.lossy_paths import lossy_platforms, perhaps_lossy_platforms
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.quic_blocked import answered_over_quic, answered_over_udp
-from monitor.analysis.judge.rules import judge
 from monitor.analysis.judge.siblings import sampled_out
 from monitor.analysis.judge.silent_addresses import cut_off_addresses
 from monitor.analysis.judge.slow_line import slow_line

@@ -13,7 +13,7 @@ import uuid_utils
 from monitor import __version__
 from monitor.analysis.events.detection import EventBook
 from monitor.analysis.events.event import Event
-from monitor.analysis.judge.rules import RULES_VERSION
+from monitor.analysis.judge.rules.table import RULES_VERSION
 from monitor.analysis.verdict import PlatformVerdict, Verdict
 from monitor.config.settings import Settings
 from monitor.judging.differences import (

@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 import msgspec
 
 from monitor.analysis.judge.quic_blocked import answered_over_quic, quic_failed
-from monitor.analysis.judge.rules import QUIC_BLOCKED
+from monitor.analysis.judge.rules.part_fails import QUIC_BLOCKED
 from monitor.analysis.judge.second_attempt import suspicious
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
 from probes.catalog.catalog import Endpoint

@@ -16,7 +16,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po, write_po
 
-from monitor.analysis.judge.rules import RULES
+from monitor.analysis.judge.rules.table import RULES
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES
 from monitor.analysis.vantage.health import HEALTH_RULES
 from monitor.wording.languages import LANGUAGES, LOCALES, Language

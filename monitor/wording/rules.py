@@ -6,7 +6,7 @@ without one is shown in English and marked as such.
 
 from collections.abc import Mapping
 
-from monitor.analysis.judge.rules import RULES
+from monitor.analysis.judge.rules.table import RULES
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES
 from monitor.analysis.vantage.health import HEALTH_RULES
 from monitor.wording.words import Words

@@ -15,7 +15,7 @@ from monitor.analysis.events.event import (
     Scope,
     Stretch,
 )
-from monitor.analysis.judge.rules import RULES_VERSION
+from monitor.analysis.judge.rules.table import RULES_VERSION
 from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
 from monitor.metrics.publisher import Publisher
 from probes.measurement import (

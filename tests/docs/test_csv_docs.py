@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.analysis.events.event import EventState, Scope
-from monitor.analysis.judge.rules import RULES
+from monitor.analysis.judge.rules.table import RULES
 from monitor.analysis.verdict import Evidence, State
 from monitor.export.csv import Kind, columns
 from monitor.export.dictionary import write_dictionary

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from monitor.analysis.judge.rules import RULES
+from monitor.analysis.judge.rules.table import RULES
 from monitor.ooni.entries import BOGON_DIALLED
 from monitor.ooni.ooni_format import TESTS
 

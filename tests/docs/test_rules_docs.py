@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.analysis.judge.rules import RULES, Rule
+from monitor.analysis.judge.rules.rule import Rule
+from monitor.analysis.judge.rules.table import RULES
 from monitor.analysis.rules_docs import render
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES, TransferRule
 from monitor.analysis.vantage.health import HEALTH_RULES, HealthRule

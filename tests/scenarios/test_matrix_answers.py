@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.analysis.judge.rules import RULES
+from monitor.analysis.judge.rules.table import RULES
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork

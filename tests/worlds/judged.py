@@ -15,8 +15,10 @@ from typing import Any, cast
 
 import msgspec
 
-from monitor.analysis.judge import rules
+from monitor.analysis.judge import judge_case
 from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.rules.part_fails import SOME_FLOWS
+from monitor.analysis.judge.rules.table import RULES
 from monitor.analysis.outcome import contradicting
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, State, VantageState, Verdict
 from probes.measure.follow_up_reasons import Reason
@@ -50,7 +52,7 @@ def judge(case: Case) -> Verdict:
     for holds_by_chance in BY_CHANCE:
         for seed in range(SEEDS):
             holds_by_chance(case, seed)
-    return rules.judge(case)
+    return judge_case.judge(case)
 
 
 def changed(of: Any, **fields: Any) -> Any:
@@ -60,15 +62,15 @@ def changed(of: Any, **fields: Any) -> Any:
 
 def grade(case: Case) -> int:
     """How strong the evidence of the verdict is."""
-    return EVIDENCE_ORDER[rules.judge(case).evidence]
+    return EVIDENCE_ORDER[judge_case.judge(case).evidence]
 
 
 def is_total_and_deterministic(case: Case) -> None:
     """Any case gets a verdict by a rule of the table, and always the same one. A block of all or of
     a part has evidence and a method, and nothing else has."""
-    verdict = rules.judge(case)
-    assert verdict == rules.judge(case)
-    assert verdict.rule_id in {rule.id for rule in rules.RULES}
+    verdict = judge_case.judge(case)
+    assert verdict == judge_case.judge(case)
+    assert verdict.rule_id in {rule.id for rule in RULES}
     accuses = verdict.state in (State.BLOCKED, State.PARTIAL)
     assert accuses == (EVIDENCE_ORDER[verdict.evidence] > 0)
     assert accuses == bool(verdict.method)
@@ -89,18 +91,18 @@ def is_the_same_in_any_order(case: Case, seed: int) -> None:
         controls=tuple(map(shuffled, case.controls)),
         follow_ups=tuple(map(shuffled, case.follow_ups)),
     )
-    assert rules.judge(other) == rules.judge(case)
+    assert judge_case.judge(other) == judge_case.judge(case)
 
 
 def is_never_ok_without_data(case: Case) -> None:
     """Without a look nothing is ok, whatever the controls and the vantage say."""
-    assert rules.judge(changed(case, attempts=())).state is State.INSUFFICIENT
+    assert judge_case.judge(changed(case, attempts=())).state is State.INSUFFICIENT
 
 
 def is_never_ok_if_nothing_was_seen(case: Case) -> None:
     """Looks that saw nothing never add up to ok."""
     blind = tuple(changed(a, reached=False, observations=()) for a in case.attempts)
-    assert rules.judge(changed(case, attempts=blind)).state is not State.OK
+    assert judge_case.judge(changed(case, attempts=blind)).state is not State.OK
 
 
 # -- controls ------------------------------------------------------------------------------------
@@ -119,9 +121,9 @@ def is_weak_without_a_control(case: Case) -> None:
         changed(case, controls=tuple(map(_early, case.controls))),
     )
     for less in gone:
-        verdict = rules.judge(less)
+        verdict = judge_case.judge(less)
         weak = EVIDENCE_ORDER[verdict.evidence] <= EVIDENCE_ORDER[Evidence.WEAK]
-        assert weak or verdict.rule_id == rules.SOME_FLOWS
+        assert weak or verdict.rule_id == SOME_FLOWS
         assert verdict.state is not State.DOWN
 
 
@@ -147,7 +149,7 @@ def _cut_off_too(control: Measurement) -> bool:
 
 def _worked(case: Case, control: Measurement) -> bool:
     """Whether a control look would, by itself, count as one that worked."""
-    alone = rules.judge(changed(case, controls=(control,)))
+    alone = judge_case.judge(changed(case, controls=(control,)))
     return alone.rule_id not in ("control.also_fails", "http.withheld_everywhere")
 
 
@@ -167,7 +169,7 @@ def is_not_ok_for_want_of_controls(case: Case, seed: int) -> None:
         for c in case.controls
         if not away[c.vantage] and (c is latest[c.vantage] or chance.getrandbits(1))
     )
-    before, after = rules.judge(case), rules.judge(changed(case, controls=kept))
+    before, after = judge_case.judge(case), judge_case.judge(changed(case, controls=kept))
     answered = before.state in (State.OK, State.PARTIAL) or before.method == "quic"
     assert after.state is not State.OK or answered or before.sub_method.endswith("_hello")
 
@@ -240,7 +242,7 @@ def is_no_stronger_with_fewer_follow_ups(case: Case, seed: int) -> None:
         return msgspec.structs.replace(measurement, observations=kept)
 
     fewer = changed(case, follow_ups=tuple(map(thinned, case.follow_ups)))
-    before, after = rules.judge(case), rules.judge(fewer)
+    before, after = judge_case.judge(case), judge_case.judge(fewer)
     assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
     # Over QUIC follow-ups are looks, and a share of connections shows in follow-ups alone. What
     # other endpoints showed explains those that were not followed up.
@@ -292,7 +294,7 @@ def is_conclusive_by_follow_ups_alone(case: Case) -> None:
     is conclusive was strong before; but for what only follow-ups tell from a common fault, and for
     shares of connections, which they count."""
     bare = changed(case, follow_ups=(), cut_off=frozenset(), explained=frozenset(), cut_share=0.0)
-    alone, whole = rules.judge(bare), rules.judge(case)
+    alone, whole = judge_case.judge(bare), judge_case.judge(case)
     assert alone.evidence is not Evidence.CONCLUSIVE
     if whole.evidence is Evidence.CONCLUSIVE and whole.share is None:
         fault = whole.rule_id in COMMON_FAULTS and alone.evidence is Evidence.WEAK
@@ -308,7 +310,7 @@ def accuses_nobody_when_unwell(case: Case, seed: int) -> None:
     if case.health.rule_id == "vantage.clock_skew":
         return
     unwell = changed(case.health, state=UNWELL[seed % len(UNWELL)])
-    verdict = rules.judge(changed(case, health=unwell))
+    verdict = judge_case.judge(changed(case, health=unwell))
     assert verdict.state in (State.OK, State.INSUFFICIENT)
 
 

@@ -23,7 +23,8 @@ from monitor.analysis.events.sequential_test import (
     stale,
     update,
 )
-from monitor.analysis.judge.rules import SOME_ADDRESSES, UNSETTLED
+from monitor.analysis.judge.rules.part_fails import SOME_ADDRESSES
+from monitor.analysis.judge.rules.table import UNSETTLED
 from monitor.analysis.trust import Voice, network_key
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict, State
 

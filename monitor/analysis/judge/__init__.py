@@ -1,7 +1,8 @@
 """Gives each endpoint its verdict, and each platform.
 
 case.py                the input: the measurements of one endpoint, its controls and follow-ups
-rules.py               the ordered table of rules: what a failure means (tls.reset: blocked)
+judge_case.py          the verdict on one case, by the first rule that matches
+rules/                 the ordered table of rules: what a failure means (tls.reset: blocked)
 evidence_grades.py     the evidence grade of each kind of failure: weak, strong, or by loss
 facts.py               reduces a case to what the rules ask about
 attempt_signs.py       why the attempts failed, and which sign has the best support

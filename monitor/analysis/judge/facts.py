@@ -15,12 +15,10 @@ from monitor.analysis.judge.quic_blocked import quic_fails_everywhere, quic_find
 from monitor.analysis.judge.server_errors import errs, forbidden, server_error
 from monitor.analysis.judge.some_addresses import addresses_finding
 from monitor.analysis.judge.some_flows import any_name_cut_off, flows_finding
-from monitor.analysis.outcome import TIMEOUT, Summary, best, summarise, usable
+from monitor.analysis.outcome import TIMEOUT, Summary, best, kind_of, summarise, usable
 from monitor.analysis.verdict import Evidence, VantageState
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import LEGAL_REASONS, Layer
-
-FAMILY_MISSING = "vantage.family_missing"
-"""Id of the rule for endpoints of a family that the vantage does not have."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +68,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         """The same, when its evidence accuses."""
         accuses = self.finding is not None and self.finding.evidence is not Evidence.NONE
         return self.sign if accuses else None
+
+    @property
+    def calls_fail(self) -> bool:
+        """The server that calls need fails in its own protocol."""
+        own_protocol = self.sign is not None and self.sign[0] is Layer.APP
+        return own_protocol and kind_of(self.case.endpoint) is EndpointKind.STUN
 
 
 def examine(case: Case) -> Facts:

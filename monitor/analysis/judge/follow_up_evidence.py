@@ -28,8 +28,9 @@ route, a resolver with an old answer. Each follow-up varies one thing and keeps 
   resolver's addresses are silent, a provider's cache may have died: nobody is accused.
 
 Trusted sources are the control, and resolvers asked over TCP or DoH. A reply over UDP may be
-forged. A follow-up that was not made counts neither for nor against anybody: it makes nothing
-conclusive, and finds no ordinary fault.
+forged. Follow-ups make strong evidence conclusive, never weak evidence strong. One that was not
+made counts neither for nor against anybody: it makes nothing conclusive, and finds no ordinary
+fault.
 """
 
 from collections.abc import Iterable, Sequence

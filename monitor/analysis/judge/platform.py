@@ -43,7 +43,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.analysis.judge.evidence_grades import capped, llr
-from monitor.analysis.judge.facts import FAMILY_MISSING
+from monitor.analysis.judge.rules.vantage_explains import FAMILY_MISSING
 from monitor.analysis.verdict import (
     EVIDENCE_ORDER,
     Evidence,

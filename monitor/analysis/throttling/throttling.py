@@ -36,7 +36,7 @@ to 6 KB) included: censors count that.
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from monitor.analysis.judge.rules import verdict_on
+from monitor.analysis.judge.judge_case import verdict_on
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES, TransferRule
 from monitor.analysis.throttling.transfer_facts import (
     TransferCase,

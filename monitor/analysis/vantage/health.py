@@ -4,7 +4,7 @@ References are endpoints that nobody blocks for their content: captive-portal ch
 foreign sites that a list of sites to spare would name (popular) or not (international), foreign
 addresses, and the operator's domestic list. The latest measurement of each reference decides the
 state; every one of the cycle counts for loss. The rules are tried in order, the first that matches
-wins, as in `monitor.analysis.judge.rules`.
+wins, as in `monitor.analysis.judge.rules.table`.
 
 loss.py             how many packets the line loses
 reference_facts.py  which references answer, and how the others fail

@@ -16,7 +16,8 @@ from monitor.analysis.coverage import (
     cause_of,
     coverage_of,
 )
-from monitor.analysis.judge.rules import RULES, judge
+from monitor.analysis.judge.judge_case import judge
+from monitor.analysis.judge.rules.table import RULES
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES
 from monitor.analysis.vantage.health import HEALTH_RULES, HealthRule
 from monitor.analysis.verdict import PlatformVerdict, State

@@ -5,7 +5,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from monitor.analysis.events.event import NetworkStatus
-from monitor.analysis.judge.rules import judge
+from monitor.analysis.judge.judge_case import judge
 from monitor.export.common_text import common_texts, with_common_text
 from monitor.export.public_view import PublicView
 from monitor.server.evidence import EndpointEvidence, Evidence, NetworkEvidence, public_evidence

@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.analysis.judge.rules import QUIC_BLOCKED, judge
+from monitor.analysis.judge.judge_case import judge
+from monitor.analysis.judge.rules.part_fails import QUIC_BLOCKED
 from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
 from monitor.app.cycle_job import measure_and_judge
 from monitor.app.cycle_runners import cycle_runner

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from monitor.analysis.judge.rules import judge
+from monitor.analysis.judge.judge_case import judge
 from monitor.analysis.verdict import State, Verdict
 from monitor.budget.budget import Allotment, Effort
 from monitor.budget.ledger import Ledger

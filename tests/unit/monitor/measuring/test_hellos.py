@@ -5,7 +5,7 @@ import random
 import msgspec
 import pytest
 
-from monitor.analysis.judge.rules import judge
+from monitor.analysis.judge.judge_case import judge
 from monitor.analysis.verdict import VantageState, Verdict
 from monitor.measuring.hellos import Hellos
 from probes.catalog.endpoint_text import parse_endpoint

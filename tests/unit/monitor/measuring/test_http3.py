@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from monitor.analysis.judge.rules import QUIC_BLOCKED, judge
+from monitor.analysis.judge.judge_case import judge
+from monitor.analysis.judge.rules.part_fails import QUIC_BLOCKED
 from monitor.analysis.verdict import VantageState, Verdict
 from monitor.measuring.http3 import LONGEST_REST, Http3, QuicWitness, only_quic_failed
 from probes.catalog.endpoint_text import parse_endpoint

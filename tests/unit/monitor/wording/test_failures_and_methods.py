@@ -7,7 +7,8 @@ import pytest
 
 from monitor import server
 from monitor.analysis.events.event import EventKind
-from monitor.analysis.judge.rules import RULES, judge
+from monitor.analysis.judge.judge_case import judge
+from monitor.analysis.judge.rules.table import RULES
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES
 from monitor.analysis.verdict import State
 from monitor.wording.events import LIMITS

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.fingerprint import Fingerprint, Scope, Where
-from monitor.analysis.judge.rules import CONTROL_ABSENT, RULES, judge
+from monitor.analysis.judge.judge_case import judge
+from monitor.analysis.judge.rules.table import RULES
 from monitor.analysis.verdict import Evidence, VantageState
 from probes.failure import Failure
 from probes.measure.follow_up_reasons import Reason
@@ -559,8 +560,8 @@ def test_every_property_is_searched_and_every_case_made_by_hand_has_it() -> None
     assert set(re.findall(r"judged\.(\w+)", here.read_text("utf-8"))) >= {
         holds.__name__ for holds in (*judged.ALWAYS, *judged.BY_CHANCE)
     }
-    bare = re.compile(r"judge\.rules import[^)]*?\bjudge\b", re.DOTALL)
-    others = [one for one in here.parent.glob("test_*.py") if one != here]
+    bare = re.compile(r"judge_case import .*\bjudge\b")
+    others = [one for one in here.parent.rglob("test_*.py") if one != here]
     assert [one.name for one in others if bare.search(one.read_text("utf-8"))] == []
 
 
@@ -582,7 +583,7 @@ def test_another_failure_hides_no_forged_certificate() -> None:
     cut = (dns(addresses=(V4_OTHER,)), tcp(address=V4_OTHER))
     seen = look(*forged, *cut, tls("connection_reset", address=V4_OTHER), at=10.0)
     verdict = judge(case(seen, controls=(LATER,)))
-    assert (verdict.rule_id, verdict.evidence) == (CONTROL_ABSENT, Evidence.WEAK)
+    assert (verdict.rule_id, verdict.evidence) == ("control.absent", Evidence.WEAK)
     assert (verdict.method, verdict.sub_method) == ("tls", "certificate")
 
 

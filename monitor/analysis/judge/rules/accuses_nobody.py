@@ -1,0 +1,69 @@
+"""Anything else is insufficient: a failure without a name is not evidence.
+
+* *A site that turned the control away* gives nothing to compare with.
+* *An unexpected answer over a verified connection* is insufficient: sites answer robots and regions
+  differently.
+"""
+
+from monitor.analysis.judge.attempt_signs import REFUSED_HERE
+from monitor.analysis.judge.follow_up_evidence import EXPLAINED, LATE_RULE
+from monitor.analysis.judge.rules.rule import Rule, spares
+
+ACCUSES_NOBODY: tuple[Rule, ...] = (
+    spares(
+        "dns.dead_address",
+        "The addresses from the network's resolver are silent, or worked before, while the"
+        " platform answers at other addresses from here: a cache of the platform's at the provider"
+        " may have died.",
+        "The resolver lies, and leads to an address where nobody answers.",
+    ),
+    spares(
+        "tls.large_packets",
+        "It falls silent whatever name is asked for, and answers in small segments: only"
+        " large packets get lost on the way (path MTU).",
+        "A censor drops large packets, or acts only where the name is in one packet.",
+    ),
+    spares(
+        LATE_RULE,
+        "The handshake comes when it is given time: the way there is slow, and nothing is"
+        " dropped. Whether it is throttled shows in the speed of transfers.",
+        "The name is dropped on some connections, and another one was slow by chance.",
+    ),
+    Rule(
+        id="look.explained",
+        meaning="It fails as another endpoint of the platform does, where follow-ups found an"
+        " ordinary fault; here none were made.",
+        wrong_when="Each of them fails for a reason of its own.",
+        matches=lambda facts: facts.sign is not None and facts.sign[1] == EXPLAINED,
+    ),
+    spares(
+        "dns.other_resolver",
+        "This vantage's DNS-over-HTTPS resolver gives no usable address. It is not the"
+        " network's resolver, so the network is not accused.",
+        "The network blocks that resolver for this name alone.",
+    ),
+    spares(
+        "http.refused_by_site",
+        "The site's own servers reject this visitor, or the control, as they reject robots.",
+        "A censor imitates the site's headers.",
+    ),
+    Rule(
+        id="http.withheld_here",
+        meaning="The platform itself answers with an error here, over a verified connection, and"
+        " not at the control: its servers near here fail, or it withholds its service. No network"
+        " is accused.",
+        wrong_when="It takes this visitor, or this network, for a robot.",
+        matches=lambda facts: facts.sign == REFUSED_HERE,
+    ),
+    spares(
+        "http.unexpected",
+        "The genuine site gives another answer than its catalogue entry expects.",
+        "The entry is right and the platform withholds its service here.",
+    ),
+    Rule(
+        id="look.unexplained",
+        meaning="It fails here and works at the control, for a reason that cannot be named.",
+        wrong_when="A new way of blocking causes a failure not known yet.",
+        matches=lambda _: True,
+    ),
+)

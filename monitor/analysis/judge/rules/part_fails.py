@@ -1,0 +1,115 @@
+"""Does it answer, while a part of it fails?
+
+The part is an address family that works here, some of its addresses, QUIC, or a share of many
+connections made to count them. IPv6 that is merely silent beside a good IPv4 keeps nobody from the
+platform, so it is ok.
+
+UDP is closed on many networks: QUIC is accused only where another's QUIC worked in the same cycle.
+`monitor.analysis.judge.platform` says what a block of QUIC alone means for the platform.
+"""
+
+from monitor.analysis.judge.rules.rule import Rule
+from monitor.analysis.verdict import Evidence, State
+from probes.measurement import Layer
+
+SOME_FLOWS, SOME_ADDRESSES = "partial.flows", "partial.addresses"
+QUIC_BLOCKED = "quic.blocked"
+
+
+def _family(layer: Layer, meaning: str) -> Rule:
+    return Rule(
+        id=f"family.{layer}",
+        meaning=f"The platform answers, but over one of IPv4 and IPv6 {meaning} in every test,"
+        " though that family works here and the platform works over it elsewhere.",
+        state=State.PARTIAL,
+        method=layer.value,
+        grade_ceiling=Evidence.STRONG if layer is Layer.TCP else Evidence.CONCLUSIVE,
+        wrong_when="The network and the platform's network do not exchange routes of that family;"
+        " timeouts and unreachable addresses are therefore never more than weak over IPv4, unless a"
+        " control is answered at the very address.",
+        matches=lambda facts: (
+            facts.family_finding is not None
+            and facts.family_finding.sign is not None
+            and facts.family_finding.sign[0] is layer
+        ),
+        finding=lambda facts: facts.family_finding,
+        decided_by=lambda facts: facts.case.attempts,
+    )
+
+
+PART_FAILS: tuple[Rule, ...] = (
+    Rule(
+        id=SOME_FLOWS,
+        meaning="Of many connections that send the platform's name, a share is cut off. Of as many"
+        " with an innocuous name to the same address, made in between, none is, or far fewer.",
+        state=State.PARTIAL,
+        method=Layer.TLS.value,
+        grade_ceiling=Evidence.CONCLUSIVE,
+        wrong_when="The platform's own server limits how many connections one visitor makes under"
+        " its name; without many connections from a control this is never more than strong.",
+        matches=lambda facts: facts.flows,
+        finding=lambda facts: facts.some_finding,
+        decided_by=lambda facts: (*facts.case.attempts, *facts.case.follow_ups),
+    ),
+    Rule(
+        id="family.ipv6_dead",
+        meaning="It answers over IPv4. Over IPv6, which works here otherwise, it is silent, though"
+        " it answers elsewhere: that keeps nobody from it.",
+        state=State.OK,
+        wrong_when="Some people have IPv6 alone, and a censor drops its IPv6 addresses.",
+        matches=lambda facts: (
+            facts.family_finding is not None and facts.family_finding.evidence is Evidence.NONE
+        ),
+        finding=lambda facts: facts.family_finding,
+    ),
+    Rule(
+        id="family.unsettled",
+        meaning="The platform answers, but never over one of IPv4 and IPv6, though that family"
+        " works here. Whether it works over it elsewhere is not settled: the controls disagree, or"
+        " too few of them are known well enough to be believed.",
+        state=State.PARTIAL,
+        grade_ceiling=Evidence.WEAK,
+        wrong_when="The platform does not work over that family anywhere.",
+        settled=False,
+        matches=lambda facts: facts.family_finding is not None and facts.controls.unsettled,
+        finding=lambda facts: facts.family_finding,
+        decided_by=lambda facts: facts.case.attempts,
+    ),
+    _family(Layer.DNS, "its name does not resolve correctly"),
+    _family(Layer.TCP, "no connection can be made"),
+    _family(Layer.TLS, "the TLS handshake fails"),
+    Rule(
+        id=SOME_ADDRESSES,
+        meaning="It answers at some of its addresses. Others of the same family fail in every test,"
+        " while a control is answered at these very addresses.",
+        state=State.PARTIAL,
+        grade_ceiling=Evidence.CONCLUSIVE,
+        wrong_when="A server of the platform near by, or the route to it, is broken; what fails"
+        " before the name is sent is therefore never more than weak.",
+        matches=lambda facts: facts.some_finding is not None,
+        finding=lambda facts: facts.some_finding,
+        decided_by=lambda facts: facts.case.attempts,
+    ),
+    Rule(
+        id=QUIC_BLOCKED,
+        meaning="The platform answers over TCP, but not over QUIC, though it does elsewhere and"
+        " other platforms do here.",
+        state=State.BLOCKED,
+        method=Layer.QUIC.value,
+        grade_ceiling=Evidence.STRONG,
+        wrong_when="The platform's nearest server does not speak QUIC, or the network limits the"
+        " rate of UDP.",
+        matches=lambda facts: facts.quic_finding is not None,
+        finding=lambda facts: facts.quic_finding,
+        decided_by=lambda facts: (*facts.case.attempts, *facts.case.follow_ups),
+    ),
+    Rule(
+        id="quic.everywhere",
+        meaning="It answers over TCP, and not over QUIC, as nobody does here, though other UDP"
+        " works: the network blocks the protocol, and no platform.",
+        state=State.OK,
+        wrong_when="QUIC is blocked for these platforms, and the others that were asked do not"
+        " speak it.",
+        matches=lambda facts: facts.quic_fails_everywhere,
+    ),
+)

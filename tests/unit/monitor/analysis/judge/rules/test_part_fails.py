@@ -1,0 +1,286 @@
+"""The endpoint answers, and a part fails: a family, an address, QUIC, or some connections."""
+
+from math import comb
+
+import msgspec
+import pytest
+
+from monitor.analysis.judge.counted_flows import Count, by_chance
+from monitor.analysis.judge.quic_blocked import answered_over_udp
+from monitor.analysis.judge.second_attempt import suspicious
+from monitor.analysis.verdict import Evidence, State
+from probes.measure.flow_counts import FLOWS
+from probes.measure.follow_up_reasons import Reason
+from probes.measurement import LATE_ANSWER, AnyObservation, DnsAnswer, Measurement
+from tests.worlds.build import (
+    V4,
+    V4_OTHER,
+    V6,
+    app,
+    case,
+    control,
+    dns,
+    follow_up,
+    health,
+    http,
+    look,
+    quic,
+    repeated,
+    tcp,
+    tls,
+)
+from tests.worlds.judge_cases import (
+    BOTH,
+    CONTROL_BOTH,
+    CONTROL_QUIC,
+    NO_QUIC,
+    REACHED_AT_BOTH,
+    STUN,
+    TELEGRAM,
+    TWO_ADDRESSES,
+    V6_DNS,
+    V6_WELL,
+    WELL,
+    counted,
+    innocuous,
+    one_of_two,
+    over_quic,
+)
+from tests.worlds.judged import judge
+
+
+def test_silence_over_quic_is_gated_by_loss() -> None:
+    """One lost datagram accuses nobody; silence that loss does not explain grows with looks."""
+    once = case(look(*NO_QUIC, reached=True), controls=CONTROL_QUIC, quic_works=True)
+    assert judge(once).state is State.OK
+    assert judge(over_quic(*NO_QUIC)).evidence is Evidence.WEAK
+    thrice = repeated(*NO_QUIC, times=4, reached=True)
+    verdict = judge(case(*thrice, controls=CONTROL_QUIC, quic_works=True))
+    assert (verdict.method, verdict.sub_method) == ("quic", "timeout")
+    assert verdict.evidence is Evidence.STRONG
+    assert verdict.failures == {"quic": "generic_timeout_error"}
+
+
+def test_follow_ups_over_quic_count_as_looks() -> None:
+    """HTTP/3 asked for after the failure agrees with, or refutes, what the looks showed."""
+    for failure, rule_id in ((None, "endpoint.reached"), ("generic_timeout_error", "quic.blocked")):
+        extra = follow_up(Reason.HTTP3, quic(failure))
+        assert judge(over_quic(*NO_QUIC, follow_ups=(extra,))).rule_id == rule_id
+
+
+@pytest.mark.parametrize(
+    "controls",
+    [
+        (),
+        (control(),),
+        (control(*WELL, quic("generic_timeout_error")),),
+        (control(*WELL, quic(), at=1.0),),
+    ],
+)
+def test_quic_needs_a_control_that_saw_it_work(controls: tuple[Measurement, ...]) -> None:
+    """Without HTTP/3 at the control after the failures, nothing is said of it."""
+    assert judge(over_quic(*NO_QUIC, controls=controls)).rule_id == "endpoint.reached"
+
+
+def test_udp_that_got_through_is_told_from_dns() -> None:
+    """HTTP/3 and STUN show that UDP gets through; names that resolve and MTProto do not."""
+    seen = [
+        look(dns(), tcp(), quic(), endpoint="https://x.com/"),
+        look(app(protocol="stun"), endpoint=STUN),
+        look(dns(), quic("generic_timeout_error"), endpoint="https://t.co/"),
+        look(tcp(), app(), endpoint=TELEGRAM),
+    ]
+    assert answered_over_udp(seen) == {"https://x.com/", STUN}
+
+
+def test_a_reference_over_udp_accuses_nobody_of_blocking_http_3() -> None:
+    """Networks that drop UDP 443 for everybody let calls and the time pass."""
+    one = over_quic(*NO_QUIC, quic_works=False)
+    heard = msgspec.structs.replace(one, udp_references=frozenset({"stun:stun.example:3478"}))
+    assert judge(heard).rule_id == "quic.everywhere"
+    assert judge(heard).state is State.OK
+
+
+def test_quic_that_worked_once_is_not_blocked() -> None:
+    """A look that got through clears it."""
+    looks = (look(*NO_QUIC, reached=True), look(*WELL, quic(), at=2, reached=True))
+    assert judge(case(*looks, controls=CONTROL_QUIC, quic_works=True)).state is State.OK
+
+
+V4_SILENT = repeated(*V6_WELL, dns(), tcp("generic_timeout_error"), times=4, reached=True)
+SAME_V4 = tuple(
+    msgspec.structs.replace(one, reason=Reason.SAME_ADDRESS.value) for one in (tcp(), tls())
+)
+HIDDEN = control(tcp(address=""), tls(address=""), http(address=""))
+"""A control behind a proxy that resolves: it shows no address."""
+
+
+def test_silence_over_ipv4_is_weak_without_a_control_at_the_address() -> None:
+    """A server that is dead for everybody looks like a block of one family."""
+    elsewhere = control(dns(addresses=(V4_OTHER,)), tcp(address=V4_OTHER), tls(address=V4_OTHER))
+    verdict = judge(case(*V4_SILENT, field=health(families=BOTH), controls=(elsewhere,)))
+    assert (verdict.rule_id, verdict.evidence) == ("family.tcp", Evidence.WEAK)
+
+
+@pytest.mark.parametrize("controls", [CONTROL_BOTH, (control(*HIDDEN.observations, *SAME_V4),)])
+def test_silence_over_ipv4_is_strong_where_a_control_is_answered(
+    controls: tuple[Measurement, ...],
+) -> None:
+    """People who have IPv4 alone are kept from the platform, and the server is there. A control
+    behind a proxy shows it by the address alone."""
+    verdict = judge(case(*V4_SILENT, field=health(families=BOTH), controls=controls))
+    assert (verdict.rule_id, verdict.evidence) == ("family.tcp", Evidence.STRONG)
+    assert (verdict.state, verdict.family) == (State.PARTIAL, "ipv4")
+
+
+def test_an_ipv4_address_dead_for_the_control_too_is_no_block() -> None:
+    """Whether the control reaches the host at another IPv4 address then says nothing."""
+    dead = msgspec.structs.replace(tcp("generic_timeout_error"), reason=Reason.SAME_ADDRESS.value)
+    seen = control(dns(addresses=(V4_OTHER,)), tcp(address=V4_OTHER), tls(address=V4_OTHER), dead)
+    verdict = judge(case(*V4_SILENT, field=health(families=BOTH), controls=(seen,)))
+    assert verdict.state is State.OK
+
+
+def test_a_control_behind_a_proxy_shows_no_family_without_the_address() -> None:
+    """It reached the host over a family that nobody knows."""
+    verdict = judge(case(*V4_SILENT, field=health(families=BOTH), controls=(HIDDEN,)))
+    assert verdict.state is State.OK
+
+
+def test_a_name_cut_off_over_ipv4_alone_is_conclusive_with_follow_ups() -> None:
+    """An innocuous name is answered at the address, and the name is cut off again after it."""
+    cut = (*V6_WELL, dns(), tcp(), tls("connection_reset"))
+    again = follow_up(Reason.NAME_AGAIN, tcp(), tls("connection_reset"), at=51)
+    seen = case(
+        *repeated(*cut, times=4, reached=True),
+        field=health(families=BOTH),
+        controls=(control(*HIDDEN.observations, *SAME_V4),),
+        follow_ups=(innocuous(), again),
+    )
+    verdict = judge(seen)
+    assert (verdict.rule_id, verdict.evidence) == ("family.tls", Evidence.CONCLUSIVE)
+    assert (verdict.state, verdict.family, verdict.sub_method) == (State.PARTIAL, "ipv4", "reset")
+
+
+@pytest.mark.parametrize(
+    ("cut", "others", "elsewhere", "evidence"),
+    [
+        (16, 0, 0, Evidence.CONCLUSIVE),
+        (16, 0, None, Evidence.STRONG),
+        (16, 0, 5, Evidence.STRONG),
+        (16, 0, 16, Evidence.NONE),
+        (20, 3, 0, Evidence.CONCLUSIVE),
+        (13, 0, 0, Evidence.NONE),
+        (16, 4, 0, Evidence.NONE),
+        (16, 14, 0, Evidence.NONE),
+        (0, 0, 0, Evidence.NONE),
+    ],
+)
+def test_a_share_of_connections_accuses_by_the_odds(
+    cut: int, others: int, elsewhere: int | None, evidence: Evidence
+) -> None:
+    """Against an innocuous name at the same address, and against a control that asks as often."""
+    verdict = judge(counted(cut, others=others, elsewhere=elsewhere))
+    assert verdict.evidence is evidence
+    if evidence is Evidence.NONE:
+        assert (verdict.state, verdict.share) == (State.OK, None)
+    else:
+        assert (verdict.state, verdict.share) == (State.PARTIAL, round(cut / FLOWS, 4))
+        assert (verdict.method, verdict.sub_method) == ("tls", "reset")
+
+
+@pytest.mark.parametrize(("cut", "others"), [(3, 3), (10, 3), (24, 0), (0, 5), (8, 0)])
+def test_the_odds_are_those_of_fisher(cut: int, others: int) -> None:
+    """The sum over all tables that are as telling, of those with the same totals."""
+    every, made = cut + others, 24
+    tables = {k: comb(made, k) * comb(made, every - k) for k in range(every + 1)}
+    wanted = sum(ways for k, ways in tables.items() if k >= cut) / sum(tables.values())
+    assert by_chance(Count(made, cut), Count(made, others)) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("failure", ["generic_timeout_error", "connection_refused"])
+def test_one_of_two_addresses_is_partial_and_weak(failure: str) -> None:
+    """A server near by that died looks the same."""
+    verdict = judge(one_of_two(failure, controls=REACHED_AT_BOTH))
+    assert (verdict.state, verdict.rule_id) == (State.PARTIAL, "partial.addresses")
+    assert (verdict.evidence, verdict.share) == (Evidence.WEAK, 0.5)
+
+
+def test_an_address_that_worked_once_is_not_blocked() -> None:
+    """It failed by accident."""
+    failing_once = look(
+        *TWO_ADDRESSES, tcp("generic_timeout_error", address=V4_OTHER), tls(), reached=True
+    )
+    well = look(*TWO_ADDRESSES, tcp(address=V4_OTHER), tls(), at=2, attempt=2, reached=True)
+    assert judge(case(failing_once, well)).state is State.OK
+
+
+@pytest.mark.parametrize(
+    ("seen", "failures"),
+    [
+        ((tcp("generic_timeout_error", address=V6),), {"tcp": "generic_timeout_error"}),
+        ((tcp("network_unreachable", address=V6),), {"tcp": "network_unreachable"}),
+        (
+            (tcp(address=V6), tls("generic_timeout_error", address=V6)),
+            {"tls": "generic_timeout_error"},
+        ),
+    ],
+)
+def test_dead_ipv6_beside_good_ipv4_blocks_nobody(
+    seen: tuple[AnyObservation, ...], failures: dict[str, str]
+) -> None:
+    """Browsers and apps use IPv4 within a quarter of a second. The verdict is ok and tells it."""
+    looks = repeated(*WELL, V6_DNS, *seen, times=4, reached=True)
+    verdict = judge(case(*looks, field=health(families=BOTH), controls=CONTROL_BOTH))
+    assert (verdict.state, verdict.rule_id) == (State.OK, "family.ipv6_dead")
+    assert verdict.failures == failures
+
+
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+def test_a_lossy_path_blocks_no_family(family: str) -> None:
+    """What one family came to on such a path is luck."""
+    address, well = (V6, WELL) if family == "ipv6" else (V4, V6_WELL)
+    looks = repeated(*well, tcp("generic_timeout_error", address=address), times=4, reached=True)
+    seen = case(*looks, field=health(families=BOTH), controls=CONTROL_BOTH, lossy_path=True)
+    assert judge(seen).rule_id == "endpoint.reached"
+
+
+@pytest.mark.parametrize("forged", [True, False])
+def test_one_forged_answer_is_enough_where_another_got_lost(forged: bool) -> None:
+    """The look that the honest answer let through does not undo what two answers to one query show,
+    while a lone bogon may be a passing fault."""
+    answers = [
+        DnsAnswer(delay=0.01, rcode="NOERROR", addresses=(address,), query=1)
+        for address in ("127.0.0.1", V4)
+    ]
+    lie = dns("dns_bogon_error", answers=tuple(answers if forged else answers[:1]))
+    v6 = V6_WELL
+    first = look(lie, *v6, reached=True)
+    last = look(*WELL, *v6, at=2, reached=True)
+    verdict = judge(case(first, last, field=health(families=BOTH), controls=CONTROL_BOTH))
+    if not forged:
+        assert verdict.state is State.OK
+        return
+    assert (verdict.state, verdict.rule_id) == (State.PARTIAL, "family.dns")
+    assert (verdict.family, verdict.sub_method) == ("ipv4", "bogon")
+
+
+def test_a_look_told_of_a_family_too_late_did_not_try_it() -> None:
+    """It calls for another look, and neither clears nor accuses the family it did not try."""
+    late = msgspec.structs.replace(V6_DNS, reason=LATE_ANSWER)
+    untried = look(*WELL, late, reached=True)
+    reset = (*WELL, V6_DNS, tcp(address=V6), tls("connection_reset", address=V6))
+    assert suspicious(untried, BOTH)
+    assert not suspicious(untried, ("ipv4",))
+    later = [look(*reset, at=2.0 * n, attempt=n + 1, reached=True) for n in (1, 2, 3, 4)]
+    seen = case(untried, *later, field=health(families=BOTH), controls=CONTROL_BOTH)
+    assert (judge(seen).rule_id, judge(seen).evidence) == ("family.tls", Evidence.STRONG)
+    alone = case(untried, field=health(families=BOTH), controls=CONTROL_BOTH)
+    assert judge(alone).state is State.OK
+
+
+def test_family_silence_that_loss_explains_is_ok() -> None:
+    """One timeout over IPv6 beside a working IPv4 accuses nobody."""
+    seen = look(*WELL, V6_DNS, tcp("generic_timeout_error", address=V6), reached=True)
+    verdict = judge(case(seen, field=health(families=BOTH), controls=CONTROL_BOTH))
+    assert verdict.state is State.OK

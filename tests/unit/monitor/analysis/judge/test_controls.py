@@ -1,0 +1,134 @@
+"""Which measurements of the controls count, and for what."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from monitor.analysis.verdict import Evidence, State, VantageState
+from probes.measurement import AnyObservation, Layer
+from tests.worlds.build import (
+    V6,
+    case,
+    control,
+    dns,
+    egress,
+    health,
+    http,
+    look,
+    repeated,
+    tcp,
+    tls,
+)
+from tests.worlds.judge_cases import RESET, SILENT, V6_DNS, WELL, failing
+from tests.worlds.judged import judge
+
+
+def test_platform_going_down_in_mid_cycle_is_not_blocked() -> None:
+    """A control look from before the outage does not turn the outage into a block."""
+    early_ok = control(at=0.0)
+    late_failure = control(dns(), tcp("connection_refused"), reached=False, at=50)
+    looks = repeated(dns(), tcp("connection_refused"), times=4)
+    verdict = judge(case(*looks, controls=(early_ok, late_failure)))
+    assert verdict.rule_id == "control.also_fails"
+
+
+def test_latest_look_of_a_control_replaces_its_earlier_one() -> None:
+    """A control that reached it and then did not says down, though both looks came in time."""
+    late_failure = control(dns(), tcp("connection_refused"), reached=False, at=150)
+    verdict = judge(failing(*RESET, controls=(control(), late_failure)))
+    assert verdict.rule_id == "control.also_fails"
+
+
+def test_looks_after_the_control_do_not_count() -> None:
+    """Only the looks a working control followed are evidence."""
+    looks = repeated(*RESET, times=4)
+    verdict = judge(case(*looks, controls=(control(at=1.5),)))
+    assert (verdict.rule_id, verdict.evidence) == ("tls.reset", Evidence.WEAK)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        (egress(),),
+        (V6_DNS, tcp("network_unreachable", address=V6)),
+        (tcp("unknown_failure: proxy: general failure", address=""),),
+    ],
+)
+def test_a_control_that_could_not_look_is_dead(seen: tuple[AnyObservation, ...]) -> None:
+    """A control's own trouble does not say that the platform is down."""
+    verdict = judge(failing(*RESET, controls=(control(*seen, reached=False),)))
+    assert verdict.rule_id == "control.dead"
+
+
+def test_a_control_whose_proxy_does_not_admit_the_host_is_dead() -> None:
+    """ "Not allowed by ruleset" at the only control would call every block an outage."""
+    refused = control(tcp("permission_denied", address=""), reached=False)
+    there = msgspec.structs.replace(refused, not_observed=(Layer.TCP,))
+    assert judge(failing(*RESET, controls=(there,))).rule_id == "control.dead"
+
+
+BROKEN = http("http_invalid_redirect_location_host")
+
+
+def test_a_control_that_met_the_same_fault_of_the_site_did_look() -> None:
+    """An answer that leads nowhere has no name, yet an answer it is: the site is down."""
+    met = msgspec.structs.replace(BROKEN, status=301, location="https://")
+    there = control(tls(), met, reached=False)
+    verdict = judge(failing(dns(), tcp(), tls(), met, controls=(there,)))
+    assert (verdict.state, verdict.rule_id) == (State.DOWN, "control.also_fails")
+    assert verdict.controls == (there.id,)
+    nothing_came = control(tls(), BROKEN, reached=False)
+    verdict = judge(failing(dns(), tcp(), tls(), met, controls=(nothing_came,)))
+    assert verdict.rule_id == "control.dead"
+
+
+def test_a_fault_of_the_sites_own_that_only_we_meet_accuses_nobody() -> None:
+    """A redirect to no host that the control was not given has no name to be accused by."""
+    met = msgspec.structs.replace(BROKEN, status=301, location="https://")
+    verdict = judge(failing(dns(), tcp(), tls(), met))
+    assert verdict.rule_id == "look.unexplained"
+
+
+def test_a_lossy_controls_timeout_does_not_say_down() -> None:
+    """Silence at a lossy control is no more than its loss."""
+    seen = control(*SILENT, reached=False)
+    lossy = {"ctl-fra": health(VantageState.LOSSY)}
+    verdict = judge(failing(*RESET, controls=(seen,), control_health=lossy))
+    assert verdict.rule_id == "control.dead"
+
+
+def test_an_old_ok_is_no_control() -> None:
+    """A control look that began before the failure ended is stale by however little."""
+    failed = look(*RESET)
+    just_before = control(at=1.0)
+    moved = type(just_before)(
+        **{
+            name: getattr(just_before, name)
+            for name in just_before.__struct_fields__
+            if name != "started_at"
+        },
+        started_at=just_before.started_at - timedelta(milliseconds=1),
+    )
+    assert judge(case(failed, controls=(just_before,))).rule_id == "tls.reset"
+    assert judge(case(failed, controls=(moved,))).rule_id == "control.stale"
+
+
+def test_a_control_that_failed_meanwhile_keeps_evidence_weak() -> None:
+    """The looks meet an outage, and so does the control between them; then it is over."""
+    meanwhile = control(*RESET, reached=False, at=1.5)
+    looks = repeated(*RESET, times=4)
+    steady = judge(case(*looks, controls=(control(*WELL, at=1.5), control(*WELL))))
+    wavering = judge(case(*looks, controls=(meanwhile, control(*WELL))))
+    assert (steady.rule_id, steady.evidence) == ("tls.reset", Evidence.STRONG)
+    assert (wavering.rule_id, wavering.evidence) == ("tls.reset", Evidence.WEAK)
+
+
+@pytest.mark.parametrize(("took", "evidence"), [(0.3, Evidence.STRONG), (6.0, Evidence.WEAK)])
+def test_silence_where_the_control_waited_long_is_weak(took: float, evidence: Evidence) -> None:
+    """A server that lets the control wait for most of our patience may let us wait for longer."""
+    silent = msgspec.structs.replace(tls("generic_timeout_error"), duration=10.0)
+    greeted = msgspec.structs.replace(tls(), duration=took)
+    controls = (control(dns(), tcp(), greeted, http()),)
+    verdict = judge(case(*repeated(dns(), tcp(), silent, times=4), controls=controls))
+    assert (verdict.rule_id, verdict.evidence) == ("tls.timeout", evidence)
