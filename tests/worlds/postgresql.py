@@ -62,7 +62,9 @@ def _free_port() -> int:
 
 _CATALOGS = (
     *("pg_attribute", "pg_attrdef", "pg_constraint", "pg_index", "pg_trigger", "pg_proc"),
-    *("pg_type", "pg_namespace", "pg_extension", "pg_db_role_setting"),
+    *("pg_type", "pg_extension", "pg_db_role_setting"),
+    # Those of temporary tables are made for the first of them, and stay.
+    "pg_namespace WHERE nspname !~ 'temp'",
 )
 _SHAPE = " UNION ALL ".join(
     [

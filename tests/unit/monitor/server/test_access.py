@@ -110,7 +110,7 @@ async def test_hundreds_of_wrong_passwords(asma: User) -> None:
         gc.collect()  # what waits to be collected is not kept, and how much waits varies
         # Other tests leave threads that use memory, too: what counts is made under our own code.
         ours = (tracemalloc.Filter(True, "*/monitor/server/*", all_frames=True),)
-        tracemalloc.start(25)
+        tracemalloc.start(8)
         before = tracemalloc.take_snapshot().filter_traces(ours)
         codes = [
             (await asking.get("/-/x", headers=basic("asma", f"guess {number}"))).status_code
