@@ -23,6 +23,7 @@ from monitor.wording.history import (
 )
 from monitor.wording.html import escaped
 from monitor.wording.networks import network_name
+from monitor.wording.states import NO_DATA
 from monitor.wording.words import Words
 from storage.values.history_cell import HistoryCell, Place
 
@@ -32,6 +33,9 @@ _TOLD = (State.BLOCKED, State.THROTTLED, State.DEGRADED, State.DOWN)
 _TOGETHER = (0, "")
 HEIGHT = 20
 """Of a strip, in pixels."""
+_HEIGHTS = tuple(HEIGHT * level // LEVELS for level in range(LEVELS + 1))
+"""By the level of a run."""
+_CLASSES = {state: slug(state) for state in (*State, NO_DATA)}
 
 
 def history_shown(
@@ -65,7 +69,7 @@ def history_shown(
             reader.link(f"countries/{where}" if platform else f"platforms/{what}"),
             words.country(where) if platform else titles[what],
             network_name(words, network, asn) if asked.by_network else "",
-            runs_told(words, strip, hours=hours),
+            strip_drawn(words, strip, hours=hours),
             known_and_reachable(
                 words,
                 strip.reachable,
@@ -78,7 +82,6 @@ def history_shown(
     return {
         "history": [of(strip) for strip in strips(rows, span, at, places)],
         "history_of": words.gettext("Country") if platform else words.gettext("Platform"),
-        "strip": strip_drawn,
         "history_axis": Axis(since=span.since(at), until=span.until(at)),
         "history_ends": axis_ends(words, span.since(at), span.until(at)),
         "history_label": words.clock if asked.span == "day" else words.short_day,
@@ -111,29 +114,22 @@ def _query(asked: HistoryAsked) -> dict[str, str]:
     return {"span": asked.span, **({"by": "network"} if asked.by_network else {})}
 
 
-def strip_drawn(runs: Sequence[tuple[Run, str]]) -> Markup:
-    """A strip of what `runs_told` gives."""
+def strip_drawn(words: Words, strip: Strip, *, hours: bool) -> Markup:
+    """The runs of a strip of which anything is known, each with what it says; `hours`, where cells
+    are shorter than a day."""
     # Not by the template: a page of years has thousands of these.
     drawn = "".join(
-        f'<rect class="{slug(run.state)}" x="{run.x}%" y="{HEIGHT - HEIGHT * run.level // LEVELS}" '
-        f'width="{run.width}%" height="{HEIGHT * run.level // LEVELS}">'
-        f"<title>{escaped(text)}</title></rect>\n"
-        for run, text in runs
+        f'<rect class="{_CLASSES[run.state]}" x="{run.x}%" y="{HEIGHT - _HEIGHTS[run.level]}" '
+        f'width="{run.width}%" height="{_HEIGHTS[run.level]}"><title>'
+        f"{escaped(counted(words, run.since, run.until, run.counts, hours=hours))}"
+        "</title></rect>\n"
+        for run in strip.runs
+        if run.level
     )
     return Markup(  # noqa: S704 - our own, and what is said is escaped
         f'<svg class="strip" width="100%" height="{HEIGHT}" aria-hidden="true" focusable="false">\n'
         f'<rect class="rail" x="0" y="{HEIGHT - 1}" width="100%" height="1"/>\n{drawn}</svg>\n'
     )
-
-
-def runs_told(words: Words, strip: Strip, *, hours: bool) -> list[tuple[Run, str]]:
-    """The runs of a strip that are drawn, with what each says; `hours`, where cells are shorter
-    than a day."""
-    return [
-        (one, counted(words, one.since, one.until, one.counts, hours=hours))
-        for one in strip.runs
-        if one.level
-    ]
 
 
 def failures_told(words: Words, strip: Strip, *, hours: bool) -> str:

@@ -29,6 +29,7 @@ from sqlalchemy.sql.selectable import FromClause
 from storage.sql import schema
 from storage.sql.columns import TEXT
 from storage.sql.listing import driver_rows
+from storage.sql.network_cells import network_cells
 from storage.values.history_cell import HistoryCell
 from storage.values.rollup import COUNTS, KEY, Period
 from storage.values.selection import Selection
@@ -49,6 +50,8 @@ def cells(connection: Connection, selection: Selection, length: timedelta) -> li
     if not starts:
         return []
     period = Period.HOUR if length < _DAY else Period.DAY
+    if selection.by_network and connection.dialect.name == "sqlite":
+        return network_cells(connection, selection, period, [*starts, until])
     query = _query(selection, period, since, until, starts)
     return [
         HistoryCell((country, platform, asn, network), number, networks, tuple(sums))
