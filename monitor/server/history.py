@@ -6,7 +6,7 @@ much of its time they cover: where nobody looked, or nothing could be told, ther
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from operator import mul
@@ -142,6 +142,9 @@ class _Grid:
             for start, end in zip(self.starts, self.ends[1:], strict=False)
         ]
         """Of each cell, as far as it is over."""
+        # Most cells of most strips are alike, and so are most runs.
+        self.look = cache(_look)
+        self.counts = cache(_counts)
 
 
 def strips(
@@ -157,23 +160,13 @@ def strips(
     for one in found:
         if one.place in cells:
             cells[one.place][one.number] = one.sums
-    # Most cells of most strips are alike.
-    look = cache(_look)
-    return tuple(_strip(place, own, grid, wanted[place], look) for place, own in cells.items())
+    return tuple(_strip(place, own, grid, wanted[place]) for place, own in cells.items())
 
 
-def _strip(
-    place: Place,
-    cells: Mapping[int, _Cell],
-    grid: _Grid,
-    networks: int,
-    look: Callable[[_Cell, int], _Look],
-) -> Strip:
-    seen = [cells.get(number, _EMPTY) for number in range(grid.cells)]
-    alike, known, watched = zip(
-        *(look(cell, hours * networks) for cell, hours in zip(seen, grid.hours, strict=True)),
-        strict=True,
-    )
+def _strip(place: Place, cells: Mapping[int, _Cell], grid: _Grid, networks: int) -> Strip:
+    seen = tuple(cells.get(number, _EMPTY) for number in range(grid.cells))
+    hours = [networks * one for one in grid.hours]
+    alike, known, watched = zip(*map(grid.look, seen, hours), strict=True)
     runs, first = list[Run](), 0
     for last in range(1, grid.cells + 1):
         if last < grid.cells and alike[last] == alike[first]:
@@ -187,14 +180,14 @@ def _strip(
                 width=grid.x[last - first],
                 since=grid.starts[first],
                 until=grid.ends[last],
-                counts=_counts(seen[first:last]),
+                counts=grid.counts(seen[first:last]),
             )
         )
         first = last
     return Strip(
         place=place,
         runs=tuple(runs),
-        counts=dict(zip(COUNTS, _counts(seen), strict=True)),
+        counts=dict(zip(COUNTS, grid.counts(seen), strict=True)),
         known=_of_all(known, grid.hours),
         watched=_of_all(watched, grid.hours),
     )
@@ -202,10 +195,11 @@ def _strip(
 
 def _of_all(shares: Sequence[float], hours: Sequence[int]) -> float:
     """The share of all these hours: the last cell is not over yet, and weighs less."""
-    return sum(map(mul, shares, hours)) / sum(hours)
+    covered: float = sum(map(mul, shares, hours))
+    return covered / sum(hours)
 
 
-def _counts(cells: Sequence[_Cell]) -> tuple[int, ...]:
+def _counts(cells: tuple[_Cell, ...]) -> tuple[int, ...]:
     """Verdicts by state of all these, one at least."""
     return (cells[0] if len(cells) == 1 else tuple(map(sum, zip(*cells, strict=True))))[1:]
 

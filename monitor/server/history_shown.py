@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
@@ -23,7 +24,6 @@ from monitor.wording.history import (
 )
 from monitor.wording.html import escaped
 from monitor.wording.networks import network_name
-from monitor.wording.states import NO_DATA
 from monitor.wording.words import Words
 from storage.values.history_cell import HistoryCell, Place
 
@@ -33,9 +33,6 @@ _TOLD = (State.BLOCKED, State.THROTTLED, State.DEGRADED, State.DOWN)
 _TOGETHER = (0, "")
 HEIGHT = 20
 """Of a strip, in pixels."""
-_HEIGHTS = tuple(HEIGHT * level // LEVELS for level in range(LEVELS + 1))
-"""By the level of a run."""
-_CLASSES = {state: slug(state) for state in (*State, NO_DATA)}
 
 
 def history_shown(
@@ -117,18 +114,22 @@ def _query(asked: HistoryAsked) -> dict[str, str]:
 def strip_drawn(words: Words, strip: Strip, *, hours: bool) -> Markup:
     """The runs of a strip of which anything is known, each with what it says; `hours`, where cells
     are shorter than a day."""
-    # Not by the template: a page of years has thousands of these.
-    drawn = "".join(
-        f'<rect class="{_CLASSES[run.state]}" x="{run.x}%" y="{HEIGHT - _HEIGHTS[run.level]}" '
-        f'width="{run.width}%" height="{_HEIGHTS[run.level]}"><title>'
-        f"{escaped(counted(words, run.since, run.until, run.counts, hours=hours))}"
-        "</title></rect>\n"
-        for run in strip.runs
-        if run.level
-    )
+    drawn = "".join(_drawn(words, run, hours=hours) for run in strip.runs if run.level)
     return Markup(  # noqa: S704 - our own, and what is said is escaped
         f'<svg class="strip" width="100%" height="{HEIGHT}" aria-hidden="true" focusable="false">\n'
         f'<rect class="rail" x="0" y="{HEIGHT - 1}" width="100%" height="1"/>\n{drawn}</svg>\n'
+    )
+
+
+# Not by the template: a page of years has thousands of these, and a minute later all but the newest
+# are the same.
+@lru_cache(maxsize=10_000)
+def _drawn(words: Words, run: Run, *, hours: bool) -> str:
+    said = escaped(counted(words, run.since, run.until, run.counts, hours=hours))
+    height = HEIGHT * run.level // LEVELS
+    return (
+        f'<rect class="{slug(run.state)}" x="{run.x}%" y="{HEIGHT - height}" '
+        f'width="{run.width}%" height="{height}"><title>{said}</title></rect>\n'
     )
 
 
