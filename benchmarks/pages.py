@@ -66,6 +66,7 @@ PATHS = (
     "/countries/PK",
     "/countries/PK?by=network&span=year",
     "/platforms/x?by=network&span=year",
+    "/platforms/x?span=day",
     "/compare?country=PK&by=network&span=year",
     "/vantages",
     "/feed.atom",

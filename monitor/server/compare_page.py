@@ -16,7 +16,7 @@ from monitor.metrics.snapshot import Snapshot
 from monitor.server.compare import MOST_ROWS, CompareAsked, Pair, compare_asked, places_of
 from monitor.server.event_filter import shown_names
 from monitor.server.history import SPANS, Strip, strips
-from monitor.server.history_shown import failures_told, runs_told, strip_drawn, watched_networks
+from monitor.server.history_shown import failures_told, strip_drawn, watched_networks
 from monitor.server.listed_events import ListedEvents
 from monitor.server.page import Reader, page, query_of, titles_of
 from monitor.server.stored_history import StoredHistory
@@ -117,7 +117,7 @@ def _shown(
             "country": (country in snapshot.countries and country, words.country(country)),
             "platform": (platform in titles and platform, titles.get(platform, platform)),
             "network": network_name(words, network, asn) if by_network else "",
-            "runs": runs_told(words, strip, hours=hours),
+            "drawn": strip_drawn(words, strip, hours=hours),
             "reachable": reachable_in(words, strip.reachable, in_part=in_part),
             "covered": covered(words, strip.known, strip.watched),
             "known": round(100 * strip.known, 2),
@@ -131,7 +131,6 @@ def _shown(
         "rows": [of(strip) for strip in strips(rows, span, at, shown)],
         "cut": len(places) > MOST_ROWS,
         "most": MOST_ROWS,
-        "strip": strip_drawn,
         "axis_shown": Axis(since=span.since(at), until=span.until(at)),
         "axis_ends": axis_ends(words, span.since(at), span.until(at)),
         "tick_label": words.clock if asked.history.span == "day" else words.short_day,

@@ -6,8 +6,10 @@ much of its time they cover: where nobody looked, or nothing could be told, ther
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from operator import mul
 
 import msgspec
 
@@ -120,6 +122,8 @@ class Strip(msgspec.Struct, frozen=True, kw_only=True):
 _Cell = tuple[int, ...]
 """Hours with a measurement, summed over networks, and verdicts by state in the order of COUNTS."""
 _EMPTY: _Cell = (0,) * (1 + len(COUNTS))
+_Look = tuple[tuple[str, int], float, float]
+"""Of a cell: its state and level as in Run, and its shares of known and of watched time."""
 
 
 class _Grid:
@@ -138,6 +142,9 @@ class _Grid:
             for start, end in zip(self.starts, self.ends[1:], strict=False)
         ]
         """Of each cell, as far as it is over."""
+        # Most cells of most strips are alike, and so are most runs.
+        self.look = cache(_look)
+        self.counts = cache(_counts)
 
 
 def strips(
@@ -157,17 +164,14 @@ def strips(
 
 
 def _strip(place: Place, cells: Mapping[int, _Cell], grid: _Grid, networks: int) -> Strip:
-    seen = [cells.get(number, _EMPTY) for number in range(grid.cells)]
-    shares = [_shares(cell, hours * networks) for cell, hours in zip(seen, grid.hours, strict=True)]
-    looks = [
-        (_state(cell), math.ceil(LEVELS * known))
-        for cell, (known, _) in zip(seen, shares, strict=True)
-    ]
+    seen = tuple(cells.get(number, _EMPTY) for number in range(grid.cells))
+    hours = [networks * one for one in grid.hours]
+    alike, known, watched = zip(*map(grid.look, seen, hours), strict=True)
     runs, first = list[Run](), 0
     for last in range(1, grid.cells + 1):
-        if last < grid.cells and looks[last] == looks[first]:
+        if last < grid.cells and alike[last] == alike[first]:
             continue
-        state, level = looks[first]
+        state, level = alike[first]
         runs.append(
             Run(
                 state=state,
@@ -176,28 +180,34 @@ def _strip(place: Place, cells: Mapping[int, _Cell], grid: _Grid, networks: int)
                 width=grid.x[last - first],
                 since=grid.starts[first],
                 until=grid.ends[last],
-                counts=_counts(seen[first:last]),
+                counts=grid.counts(seen[first:last]),
             )
         )
         first = last
     return Strip(
         place=place,
         runs=tuple(runs),
-        counts=dict(zip(COUNTS, _counts(cells.values()), strict=True)),
-        known=_of_all((known for known, _ in shares), grid.hours),
-        watched=_of_all((watched for _, watched in shares), grid.hours),
+        counts=dict(zip(COUNTS, grid.counts(seen), strict=True)),
+        known=_of_all(known, grid.hours),
+        watched=_of_all(watched, grid.hours),
     )
 
 
-def _of_all(shares: Iterable[float], hours: Sequence[int]) -> float:
+def _of_all(shares: Sequence[float], hours: Sequence[int]) -> float:
     """The share of all these hours: the last cell is not over yet, and weighs less."""
-    return sum(share * past for share, past in zip(shares, hours, strict=True)) / sum(hours)
+    covered: float = sum(map(mul, shares, hours))
+    return covered / sum(hours)
 
 
-def _counts(cells: Collection[_Cell]) -> tuple[int, ...]:
-    """Verdicts by state of all these."""
-    every = (*cells,) or (_EMPTY,)
-    return (every[0] if len(every) == 1 else tuple(map(sum, zip(*every, strict=True))))[1:]
+def _counts(cells: tuple[_Cell, ...]) -> tuple[int, ...]:
+    """Verdicts by state of all these, one at least."""
+    return (cells[0] if len(cells) == 1 else tuple(map(sum, zip(*cells, strict=True))))[1:]
+
+
+def _look(cell: _Cell, hours: int) -> _Look:
+    """`hours` as for `_shares`."""
+    known, watched = _shares(cell, hours)
+    return (_state(cell), math.ceil(LEVELS * known)), known, watched
 
 
 def _shares(cell: _Cell, hours: int) -> tuple[float, float]:

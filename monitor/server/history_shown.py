@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
@@ -65,7 +66,7 @@ def history_shown(
             reader.link(f"countries/{where}" if platform else f"platforms/{what}"),
             words.country(where) if platform else titles[what],
             network_name(words, network, asn) if asked.by_network else "",
-            runs_told(words, strip, hours=hours),
+            strip_drawn(words, strip, hours=hours),
             known_and_reachable(
                 words,
                 strip.reachable,
@@ -78,7 +79,6 @@ def history_shown(
     return {
         "history": [of(strip) for strip in strips(rows, span, at, places)],
         "history_of": words.gettext("Country") if platform else words.gettext("Platform"),
-        "strip": strip_drawn,
         "history_axis": Axis(since=span.since(at), until=span.until(at)),
         "history_ends": axis_ends(words, span.since(at), span.until(at)),
         "history_label": words.clock if asked.span == "day" else words.short_day,
@@ -111,29 +111,26 @@ def _query(asked: HistoryAsked) -> dict[str, str]:
     return {"span": asked.span, **({"by": "network"} if asked.by_network else {})}
 
 
-def strip_drawn(runs: Sequence[tuple[Run, str]]) -> Markup:
-    """A strip of what `runs_told` gives."""
-    # Not by the template: a page of years has thousands of these.
-    drawn = "".join(
-        f'<rect class="{slug(run.state)}" x="{run.x}%" y="{HEIGHT - HEIGHT * run.level // LEVELS}" '
-        f'width="{run.width}%" height="{HEIGHT * run.level // LEVELS}">'
-        f"<title>{escaped(text)}</title></rect>\n"
-        for run, text in runs
-    )
+def strip_drawn(words: Words, strip: Strip, *, hours: bool) -> Markup:
+    """The runs of a strip of which anything is known, each with what it says; `hours`, where cells
+    are shorter than a day."""
+    drawn = "".join(_drawn(words, run, hours=hours) for run in strip.runs if run.level)
     return Markup(  # noqa: S704 - our own, and what is said is escaped
         f'<svg class="strip" width="100%" height="{HEIGHT}" aria-hidden="true" focusable="false">\n'
         f'<rect class="rail" x="0" y="{HEIGHT - 1}" width="100%" height="1"/>\n{drawn}</svg>\n'
     )
 
 
-def runs_told(words: Words, strip: Strip, *, hours: bool) -> list[tuple[Run, str]]:
-    """The runs of a strip that are drawn, with what each says; `hours`, where cells are shorter
-    than a day."""
-    return [
-        (one, counted(words, one.since, one.until, one.counts, hours=hours))
-        for one in strip.runs
-        if one.level
-    ]
+# Not by the template: a page of years has thousands of these, and a minute later all but the newest
+# are the same.
+@lru_cache(maxsize=10_000)
+def _drawn(words: Words, run: Run, *, hours: bool) -> str:
+    said = escaped(counted(words, run.since, run.until, run.counts, hours=hours))
+    height = HEIGHT * run.level // LEVELS
+    return (
+        f'<rect class="{slug(run.state)}" x="{run.x}%" y="{HEIGHT - height}" '
+        f'width="{run.width}%" height="{height}"><title>{said}</title></rect>\n'
+    )
 
 
 def failures_told(words: Words, strip: Strip, *, hours: bool) -> str:

@@ -46,6 +46,8 @@ def decimal(value: float, locale: Locale) -> str:
     return format_decimal(value, locale=locale, numbering_system="default")
 
 
+# The same page has hundreds of these, each of a thousand shares at most.
+@lru_cache(maxsize=10_000)
 def percent(share: float, form: str, locale: Locale) -> str:
     """A share from 0 to 1."""
     return format_percent(share, form, locale=locale, numbering_system="default")

@@ -80,8 +80,6 @@ def _number_of(words: Words, state: State, number: int) -> str:
     return words.gettext("%(state)s %(n)s", state=words.gettext(STATES[state]), n=shown)
 
 
-# Of the same page a minute later all but the newest are the same.
-@lru_cache(maxsize=10_000)
 def counted(
     words: Words, since: datetime, until: datetime, counts: tuple[int, ...], *, hours: bool
 ) -> str:

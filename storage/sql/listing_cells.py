@@ -3,7 +3,7 @@ drawn from.
 
 The database sums, so that a year of days costs its reader no more than the cells. Cells shorter
 than a day are made of the counts by the hour, others of those by the day, with hours where the end
-of the selection cuts a day.
+of the selection cuts a day. PostgreSQL sums them all at once, SQLite as `cells_by_place` says.
 """
 
 from collections.abc import Sequence
@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.selectable import FromClause
 
 from storage.sql import schema
+from storage.sql.cells_by_place import cells_by_place
 from storage.sql.columns import TEXT
 from storage.sql.listing import driver_rows
 from storage.values.history_cell import HistoryCell
@@ -49,6 +50,8 @@ def cells(connection: Connection, selection: Selection, length: timedelta) -> li
     if not starts:
         return []
     period = Period.HOUR if length < _DAY else Period.DAY
+    if connection.dialect.name == "sqlite":
+        return cells_by_place(connection, selection, period, [*starts, until])
     query = _query(selection, period, since, until, starts)
     return [
         HistoryCell((country, platform, asn, network), number, networks, tuple(sums))

@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 from msgspec.structs import replace
 
+from monitor.analysis.verdict import State
 from monitor.server.history import SPANS, strips
 from storage.store import Store
 from storage.values.history_cell import HistoryCell
@@ -15,6 +16,7 @@ from storage.values.rollup import COUNTS, Availability, Period
 from storage.values.selection import Selection
 from tests.contract.cycles import START, at
 from tests.contract.listing import flat
+from tests.contract.test_store_availability import judged
 from tests.contract.test_store_tallies import DAY, HOUR, world
 
 TODAY = START.replace(hour=0)
@@ -74,6 +76,17 @@ async def test_a_strip_of_cells_is_the_strip_of_days_and_hours(store: Store) -> 
         found = strips(await store.cells(selection, span.cell), span, now, places)
         assert found == listed, span
         assert any(strip.decided for strip in found)
+
+
+async def test_a_network_may_have_any_name(store: Store) -> None:
+    """Whatever the database needs to write names in."""
+    named = '“Réseau” "\\1", [null]\x01\n\U0001f4f6'
+    made = judged(1, State.OK)
+    verdicts = tuple(replace(one, network=named) for one in made.platforms)
+    await store.save(replace(made, platforms=verdicts))
+    (since, until), *_ = TIMES
+    found = await store.cells(Selection(since=since, until=until), timedelta(days=1))
+    assert [one.place[3] for one in found] == [named] * len(verdicts)
 
 
 async def test_cells_need_both_bounds(store: Store) -> None:
