@@ -21,22 +21,29 @@ from tests.lab.lab import Lab
 
 T = TypeVar("T")
 PORT = 10100
+BUSY = 3.0
+"""How many times as long everything may take where other tests want the processors as well."""
+PROMPT = 5.0 * BUSY
+"""Seconds in which a program that is told to end has ended: it waits for no cycle."""
+GONE = 20.0 * BUSY
+"""Seconds until a process that was killed, or told to end, is gone, at the very most."""
 
 
 def wait_for(what: Callable[[], T], describe: str, seconds: float = 60.0) -> T:
     """Ask until the answer is true; AssertionError when it never is.
 
-    The pause between two questions is several times as long as an answer takes, so that waiting
-    does not slow down what is waited for.
+    `seconds` are what a machine that does nothing else may need; a busy one may take BUSY times as
+    long. The pause between two questions is several times as long as an answer takes, so that
+    waiting does not slow down what is waited for.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + BUSY * seconds
     while True:
         asked = time.monotonic()
         answer = what()
         if answer:
             return answer
         answered = time.monotonic()
-        assert answered < deadline, f"waited {seconds:.0f} s for {describe}"
+        assert answered < deadline, f"waited {BUSY * seconds:.0f} s for {describe}"
         time.sleep(max(0.2, min(6 * (answered - asked), 4.0)))
 
 
@@ -118,7 +125,7 @@ class Monitor:
         """SIGTERM; seconds until it was gone."""
         started = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(10)
+        self.process.wait(GONE)
         return time.monotonic() - started
 
 
@@ -150,6 +157,6 @@ def running(lab: Lab, config: Path) -> Iterator[Monitor]:
     finally:
         if process.poll() is None:
             monitor.stop()
-        monitor._reader.join(5)
+        monitor._reader.join(GONE)
         assert process.stderr is not None
         process.stderr.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from monitor.analysis.events.event import Stretch
-from tests.e2e.running import Monitor, running, stored_log, wait_for
+from tests.e2e.running import PROMPT, Monitor, running, stored_log, wait_for
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 from tests.scenarios.story import write_config
@@ -135,5 +135,5 @@ def watching() -> Iterator[Watched]:
         config = write_config(lab, interval="4s", platforms=["x"], extra=HASTY, probe=BRISK)
         with running(lab, config) as monitor:
             yield Watched(lab=lab, config=config, monitor=monitor)
-            assert monitor.stop() < 5
+            assert monitor.stop() < PROMPT
             assert not monitor.said("cycle failed")
