@@ -35,7 +35,7 @@ STORAGE_ERRORS = "shutwatch_storage_errors_total"
 BATCHES, DROPPED = "shutwatch_ingest_batches_total", "shutwatch_agent_dropped_measurements_total"
 FEW = 3
 """Cycles that may wait in a spool at any time."""
-SLOW = 40_000.0
+SLOW = 12_000.0
 """Bytes each second, so that what waits is not handed in before the trouble comes."""
 PATIENCE = 150.0
 """Seconds for everything to be well again; waits between tries grow to a quarter of a minute."""
