@@ -110,8 +110,9 @@ class Monitor:
         return self.said("cycle complete", vantage=vantage)
 
     def scrape(self) -> Scrape:
-        """All its metrics as they are now."""
-        return Scrape(str(self._lab.get(self._port, "/metrics").get("body", "")))
+        """All its metrics as they are now; none of them while it does not answer."""
+        answer = self._lab.get(self._port, "/metrics", timeout=GONE)
+        return Scrape("" if "body_error" in answer else str(answer.get("body", "")))
 
     def samples(self, name: str, **labels: str) -> dict[tuple[tuple[str, str], ...], float]:
         """`Scrape.samples` of now."""
