@@ -117,6 +117,12 @@ class Watched(msgspec.Struct):
         rows = self.export("verdicts", vantage=vantage, state=state)
         return {(row["rule_id"], row["evidence"]) for row in rows}
 
+    def await_conclusive(self, vantage: str, rule: str) -> None:
+        """Wait until that rule has judged an endpoint so for sure."""
+        wait_for(
+            lambda: (rule, "conclusive") in self.judged(vantage, "blocked"), f"{rule}, conclusive"
+        )
+
     def stretches(self, event: str) -> tuple[Stretch, ...]:
         """Of the one network that a stored event is about."""
         networks = stored_log(self.lab, event)[-1].snapshot.networks
