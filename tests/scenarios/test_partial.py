@@ -7,7 +7,6 @@ sample of the networks, and `make soak` has all.
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import Any
 
 import pytest
 
@@ -48,16 +47,22 @@ SAMPLE = ["v4-ip-drop", "v6-any-reset", "half-drop", "half-of-all-reset", "one-o
 """One of each kind."""
 RUNS = {"proxies": (0, EVERY), "direct": (1, SAMPLE), "direct-all": (1, EVERY)}
 """Run → how many controls are not behind a proxy, and the networks but for the clean one."""
-EACH_RUN = [pytest.param(name, marks=[pytest.mark.soak] * (name == "direct-all")) for name in RUNS]
 
 
-def _each(rows: Iterable[Scenario]) -> list[Any]:
+def _marks(run: str) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.soak] if run == "direct-all" else []
+
+
+EACH_RUN = [pytest.param(run, marks=_marks(run)) for run in RUNS]
+
+
+def _each(rows: Iterable[Scenario]) -> list[object]:
     """The rows in each run that has their network."""
     return [
-        pytest.param(row, *run.values, id=f"{row.name}-{run.values[0]}", marks=run.marks)
+        pytest.param(row, run, id=f"{row.name}-{run}", marks=_marks(run))
         for row in rows
-        for run in EACH_RUN
-        if row.name in RUNS[run.values[0]][1]
+        for run, (_, stories) in RUNS.items()
+        if row.name in stories
     ]
 
 
