@@ -1,9 +1,11 @@
 """A running `shutwatch run` in a lab: its log, its metrics, its end."""
 
 import asyncio
+import csv
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,8 +16,10 @@ from typing import Any, TypeVar
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
+from typer.testing import CliRunner
 
 from monitor.analysis.events.event import EventLogEntry
+from monitor.cli.main import app
 from storage.open_store import open_store
 from tests.lab.lab import Lab
 
@@ -142,6 +146,18 @@ async def _stored_log(database: str, event: str) -> list[EventLogEntry]:
         return [entry async for page in store.event_log(event) for entry in page]
     finally:
         await store.close()
+
+
+def exported(config: Path, what: str) -> list[dict[str, str]]:
+    """Rows that `shutwatch export csv` gives a person. The command runs in this process: to start
+    it takes a second of a processor that the monitor wants."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "exported.csv"
+        argv = ["export", "csv", what, "--config", str(config), "-o", str(file)]
+        done = CliRunner().invoke(app, argv)
+        assert done.exit_code == 0, done.output
+        with file.open(newline="", encoding="utf-8") as rows:
+            return list(csv.DictReader(rows))
 
 
 @contextmanager

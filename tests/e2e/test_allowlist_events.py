@@ -4,15 +4,13 @@ Two networks of Pakistan are cut down to a list while Brazil's is well; three of
 lines abroad one after the other; one of Kenya has a resolver that answers nothing.
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import Monitor, running, wait_for
+from tests.e2e.running import Monitor, exported, running, wait_for
 from tests.e2e.watching import BRISK, HASTY
 from tests.lab import hosts
 from tests.lab.lab import Lab
@@ -61,9 +59,7 @@ class Watched:
 
     def events(self, country: str) -> list[Row]:
         """What was exported about a country."""
-        argv = ["export", "csv", "events", "--config", str(self.config), "-o", "-"]
-        done = self.lab.run(["shutwatch", *argv], check=True)
-        return [r for r in csv.DictReader(io.StringIO(done.stdout)) if r["country"] == country]
+        return [row for row in exported(self.config, "events") if row["country"] == country]
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.e2e.running import Scrape, running, wait_for
-from tests.e2e.test_pakistan import HASTY, PLATFORMS, X_NAMES, events_of, settled
+from tests.e2e.running import Scrape, exported, running, wait_for
+from tests.e2e.test_pakistan import HASTY, PLATFORMS, X_NAMES, settled
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 from tests.scenarios.story import write_config
@@ -27,7 +27,7 @@ def test_brazil() -> None:
                 address=["x.com", "twitter.com", "api.x.com", "api.twitter.com"], how="drop"
             )
             wait_for(lambda: _two_of_three(monitor.scrape()), "two of three networks", 120)
-            (event,) = events_of(lab, config)
+            (event,) = exported(config, "events")
             assert event["networks_affected"].split() == ["AS27699", "AS28573"]
             assert event["state"] == "confirmed"
 

@@ -3,8 +3,6 @@
 One country per story, so that the monitor makes one event of each.
 """
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -12,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import PORT, Monitor, Scrape, running, wait_for
+from tests.e2e.running import PORT, Monitor, Scrape, exported, running, wait_for
 from tests.e2e.watching import HASTY
-from tests.lab.lab import Lab
 from tests.scenarios.story import UNHURRIED, write_config
 from tests.scenarios.test_functions import BLOCKS, networks
 
@@ -62,12 +59,9 @@ def _named(monitor: Monitor, stories: Sequence[str]) -> dict[str, str]:
     return named
 
 
-def _confirmed(lab: Lab, config: Path) -> dict[str, str]:
+def _confirmed(config: Path) -> dict[str, str]:
     """Platform → the column `functions` of its confirmed event."""
-    done = lab.run(
-        ["shutwatch", "export", "csv", "events", "--config", str(config), "-o", "-"], check=True
-    )
-    rows = csv.DictReader(io.StringIO(done.stdout))
+    rows = exported(config, "events")
     return {row["platform"]: row["functions"] for row in rows if row["state"] == "confirmed"}
 
 
@@ -95,14 +89,10 @@ def test_the_running_monitor_names_the_function_everywhere(stories: list[str]) -
         for name in stories:
             assert PHRASES[name] in page
         soon = {platform: SOON[platform] for platform in platforms if platform in SOON}
-        wait_for(lambda: _confirmed(lab, config) == soon, "the events", 150)
-        rows = lab.run(
-            ["shutwatch", "export", "csv", "verdicts", "--config", str(config), "-o", "-"],
-            check=True,
-        )
+        wait_for(lambda: _confirmed(config) == soon, "the events", 150)
         blocked = {
             (row["vantage"], row["function"])
-            for row in csv.DictReader(io.StringIO(rows.stdout))
+            for row in exported(config, "verdicts")
             if row["state"] == "blocked"
         }
         assert blocked >= {(name, one.split(":")[0]) for name, one in named.items()}

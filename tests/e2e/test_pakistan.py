@@ -1,7 +1,5 @@
 """The story the project exists for, from packets to the alert and the file for the report."""
 
-import csv
-import io
 import json
 import zipfile
 from collections.abc import Iterator
@@ -10,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import PORT, PROMPT, Monitor, running, wait_for
+from tests.e2e.running import PORT, PROMPT, Monitor, exported, running, wait_for
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 from tests.prometheus.server import PrometheusServer
@@ -49,14 +47,6 @@ def settled(monitor: Monitor, networks: tuple[str, ...]) -> bool:
     )
 
 
-def events_of(lab: Lab, config: Path) -> list[dict[str, str]]:
-    """The rows of the CSV file."""
-    done = lab.run(
-        ["shutwatch", "export", "csv", "events", "--config", str(config), "-o", "-"], check=True
-    )
-    return list(csv.DictReader(io.StringIO(done.stdout)))
-
-
 def test_pakistan(pakistan: Lab) -> None:
     """X reset on one network, dropped on another, denied by DNS on the third; later lifted.
 
@@ -92,7 +82,9 @@ def test_pakistan(pakistan: Lab) -> None:
         # Each network joins the event when its own evidence suffices.
         every = ["AS17557", "AS45669", "AS59257"]
         (event,) = wait_for(
-            lambda: [e for e in events_of(lab, config) if e["networks_affected"].split() == every],
+            lambda: [
+                e for e in exported(config, "events") if e["networks_affected"].split() == every
+            ],
             "all networks in the event",
         )
         assert (event["country"], event["platform"], event["state"]) == ("PK", "x", "confirmed")
@@ -105,8 +97,10 @@ def test_pakistan(pakistan: Lab) -> None:
         for rule in rules:
             rule.lift()
         wait_for(lambda: settled(monitor, NETWORKS), "recovery", 120)
-        wait_for(lambda: events_of(lab, config)[0]["state"] == "ended", "the end of the event", 120)
-        event, *more = events_of(lab, config)
+        wait_for(
+            lambda: exported(config, "events")[0]["state"] == "ended", "the end of the event", 120
+        )
+        event, *more = exported(config, "events")
         assert [(one["platform"], one["state"], one["methods"]) for one in more] == []
         assert event["onset_earliest"] < event["onset_latest"] < event["end_earliest"]
         assert event["end_earliest"] < event["end_latest"]

@@ -1,7 +1,5 @@
 """One monitor that watches X from two networks of Pakistan and one each of Brazil and Kenya."""
 
-import csv
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from monitor.analysis.events.event import Stretch
-from tests.e2e.running import PROMPT, Monitor, running, stored_log, wait_for
+from tests.e2e.running import PROMPT, Monitor, exported, running, stored_log, wait_for
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 from tests.scenarios.story import write_config
@@ -107,10 +105,7 @@ class Watched(msgspec.Struct):
 
     def export(self, what: str, **fields: str) -> list[Row]:
         """Rows of the CSV file, as a person would get it."""
-        asked = ["export", "csv", what, "--config", str(self.config), "-o", "-"]
-        done = self.lab.run(["shutwatch", *asked], check=True)
-        rows = csv.DictReader(io.StringIO(done.stdout))
-        return [row for row in rows if fields.items() <= row.items()]
+        return [row for row in exported(self.config, what) if fields.items() <= row.items()]
 
     def judged(self, vantage: str, state: str) -> set[tuple[str, str]]:
         """Rules by which, and evidence with which, endpoints were judged so from there."""
