@@ -84,7 +84,7 @@ deb: .venv-release/.made ## a Debian package for this machine's release of Debia
 
 .venv-release/.made: requirements/release.lock
 	$(PYTHON) -m venv .venv-release
-	.venv-release/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements/release.lock
+	.venv-release/bin/pip install -q --no-compile --disable-pip-version-check --require-hashes -r requirements/release.lock
 	@touch $@
 
 clean: ## remove the environment and caches

@@ -11,7 +11,7 @@ from typing import Any
 
 from monitor.keys.keys import load_or_make, public_text
 from monitor.keys.sealing import sealing_text
-from tests.e2e.running import Monitor, wait_for
+from tests.e2e.running import GONE, Monitor, wait_for
 from tests.lab.certificates import honest
 from tests.lab.lab import Lab
 from tests.scenarios.story import write_config
@@ -65,7 +65,7 @@ def collecting(lab: Lab, collector: Handing) -> Iterator[None]:
         yield
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        process.wait(GONE)
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def agent(lab: Lab, config: Path, env: Mapping[str, str] = {}) -> Iterator[Monit
     finally:
         if process.poll() is None:
             monitor.stop()
-        monitor._reader.join(5)
+        monitor._reader.join(GONE)
         assert process.stderr is not None
         process.stderr.close()
 

@@ -26,7 +26,7 @@ from storage.values.fleet import Enrolment, WaitingCycle
 from storage.values.outbox import Notice
 from storage.values.steady_clock import utc_now
 from tests.contract.listing import EVERYTHING, flat
-from tests.e2e.running import Monitor, wait_for
+from tests.e2e.running import GONE, Monitor, wait_for
 from tests.lab.certificates import honest
 from tests.lab.lab import Lab
 from tests.lab.network import Network
@@ -56,7 +56,7 @@ class Collector(Monitor):
     def kill(self) -> None:
         """kill -9."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(GONE)
 
 
 class Fleet:
@@ -116,7 +116,7 @@ class Fleet:
             egress="source",
             resolver="isp",
             control_resolver="",
-            platforms=["x", "telegram"],
+            platforms=["x", "instagram"],
             probe=QUICK,
             few_references=True,
             extra=extra,
@@ -242,10 +242,10 @@ def _ended(process: "subprocess.Popen[str]") -> Iterator[None]:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(15)
+                process.wait(GONE)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(10)
+                process.wait(GONE)
         if process.stderr is not None:
             process.stderr.close()
 

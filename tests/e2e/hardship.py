@@ -16,7 +16,7 @@ import msgspec
 from storage.open_store import open_store
 from tests.contract.listing import EVERYTHING, flat
 from tests.e2e.fleet import Fleet, cycles_of
-from tests.e2e.running import Monitor, wait_for
+from tests.e2e.running import GONE, Monitor, wait_for
 from tests.e2e.spooler import Put, reports
 from tests.lab.lab import Lab
 from tests.lab.narrows import Cut, Orders
@@ -50,7 +50,7 @@ class BadLine:
 def kill(process: "subprocess.Popen[str]") -> None:
     """kill -9."""
     process.send_signal(signal.SIGKILL)
-    process.wait(10)
+    process.wait(GONE)
 
 
 def template_of(fleet: Fleet, network: Network, at: int) -> Path:
@@ -137,7 +137,7 @@ def said_to_be_spooled(agents: Sequence[Monitor]) -> dict[str, int]:
     """Cycles that agents said they had spooled, with how many measurements each has."""
     found: dict[str, int] = {}
     for agent in agents:
-        agent._reader.join(5)
+        agent._reader.join(GONE)
         found |= cycles_of(agent)
     return found
 

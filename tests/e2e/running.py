@@ -1,9 +1,11 @@
 """A running `shutwatch run` in a lab: its log, its metrics, its end."""
 
 import asyncio
+import csv
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,29 +16,38 @@ from typing import Any, TypeVar
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
+from typer.testing import CliRunner
 
 from monitor.analysis.events.event import EventLogEntry
+from monitor.cli.main import app
 from storage.open_store import open_store
 from tests.lab.lab import Lab
 
 T = TypeVar("T")
 PORT = 10100
+BUSY = 3.0
+"""How many times as long everything may take where other tests want the processors as well."""
+PROMPT = 5.0 * BUSY
+"""Seconds in which a program that is told to end has ended: it waits for no cycle."""
+GONE = 20.0 * BUSY
+"""Seconds until a process that was killed, or told to end, is gone, at the very most."""
 
 
 def wait_for(what: Callable[[], T], describe: str, seconds: float = 60.0) -> T:
     """Ask until the answer is true; AssertionError when it never is.
 
-    The pause between two questions is several times as long as an answer takes, so that waiting
-    does not slow down what is waited for.
+    `seconds` are what a machine that does nothing else may need; a busy one may take BUSY times as
+    long. The pause between two questions is several times as long as an answer takes, so that
+    waiting does not slow down what is waited for.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + BUSY * seconds
     while True:
         asked = time.monotonic()
         answer = what()
         if answer:
             return answer
         answered = time.monotonic()
-        assert answered < deadline, f"waited {seconds:.0f} s for {describe}"
+        assert answered < deadline, f"waited {BUSY * seconds:.0f} s for {describe}"
         time.sleep(max(0.2, min(6 * (answered - asked), 4.0)))
 
 
@@ -103,8 +114,9 @@ class Monitor:
         return self.said("cycle complete", vantage=vantage)
 
     def scrape(self) -> Scrape:
-        """All its metrics as they are now."""
-        return Scrape(str(self._lab.get(self._port, "/metrics").get("body", "")))
+        """All its metrics as they are now; none of them while it does not answer."""
+        answer = self._lab.get(self._port, "/metrics", timeout=GONE)
+        return Scrape("" if "body_error" in answer else str(answer.get("body", "")))
 
     def samples(self, name: str, **labels: str) -> dict[tuple[tuple[str, str], ...], float]:
         """`Scrape.samples` of now."""
@@ -118,7 +130,7 @@ class Monitor:
         """SIGTERM; seconds until it was gone."""
         started = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(10)
+        self.process.wait(GONE)
         return time.monotonic() - started
 
 
@@ -136,6 +148,18 @@ async def _stored_log(database: str, event: str) -> list[EventLogEntry]:
         await store.close()
 
 
+def exported(config: Path, what: str) -> list[dict[str, str]]:
+    """Rows that `shutwatch export csv` gives a person. The command runs in this process: to start
+    it takes a second of a processor that the monitor wants."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "exported.csv"
+        argv = ["export", "csv", what, "--config", str(config), "-o", str(file)]
+        done = CliRunner().invoke(app, argv)
+        assert done.exit_code == 0, done.output
+        with file.open(newline="", encoding="utf-8") as rows:
+            return list(csv.DictReader(rows))
+
+
 @contextmanager
 def running(lab: Lab, config: Path) -> Iterator[Monitor]:
     """`shutwatch run` for as long as the context lasts; it must end by itself when told to."""
@@ -150,6 +174,6 @@ def running(lab: Lab, config: Path) -> Iterator[Monitor]:
     finally:
         if process.poll() is None:
             monitor.stop()
-        monitor._reader.join(5)
+        monitor._reader.join(GONE)
         assert process.stderr is not None
         process.stderr.close()

@@ -4,15 +4,13 @@ Two networks of Pakistan are cut down to a list while Brazil's is well; three of
 lines abroad one after the other; one of Kenya has a resolver that answers nothing.
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import Monitor, running, wait_for
+from tests.e2e.running import Monitor, exported, running, wait_for
 from tests.e2e.watching import BRISK, HASTY
 from tests.lab import hosts
 from tests.lab.lab import Lab
@@ -21,16 +19,10 @@ from tests.scenarios.story import write_config
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
-COUNTRIES = {
-    "pk1": "PK",
-    "pk2": "PK",
-    "br": "BR",
-    "ir1": "IR",
-    "ir2": "IR",
-    "ir3": "IR",
-    "ke1": "KE",
-    "ke2": "KE",
-}
+LISTED = {"pk1": "PK", "pk2": "PK", "br": "BR"}
+CUT = {"ir1": "IR", "ir2": "IR", "ir3": "IR", "br": "BR"}
+NAMELESS = {"ke1": "KE", "ke2": "KE", "br": "BR"}
+"""Network → country for each kind of story. In Brazil all is well."""
 GOOGLE = [host.name for host in hosts.ALL if host.group == "google"] + ["www.google.com"]
 PLATFORMS = ["x", "youtube"]
 Row = dict[str, str]
@@ -41,6 +33,7 @@ class Watched:
 
     def __init__(self, lab: Lab, config: Path, monitor: Monitor) -> None:
         self.lab, self.config, self.monitor = lab, config, monitor
+        self._networks = [network.name for network in lab.networks]
 
     def states(self, kind: str, country: str) -> list[str]:
         """The state of the active event of that kind there, if any."""
@@ -60,22 +53,21 @@ class Watched:
         """Nothing is wrong anywhere."""
         now = self.monitor.scrape()
         every = all(
-            now.platform_states(name) == dict.fromkeys(PLATFORMS, "ok") for name in COUNTRIES
+            now.platform_states(name) == dict.fromkeys(PLATFORMS, "ok") for name in self._networks
         )
         return every and not now.samples("shutwatch_circumstance_state")
 
     def events(self, country: str) -> list[Row]:
         """What was exported about a country."""
-        argv = ["export", "csv", "events", "--config", str(self.config), "-o", "-"]
-        done = self.lab.run(["shutwatch", *argv], check=True)
-        return [r for r in csv.DictReader(io.StringIO(done.stdout)) if r["country"] == country]
+        return [row for row in exported(self.config, "events") if row["country"] == country]
 
 
 @pytest.fixture(scope="module")
-def monitoring() -> Iterator[Watched]:
-    """One monitor for all stories, with the shipped references."""
+def monitoring(request: pytest.FixtureRequest) -> Iterator[Watched]:
+    """One monitor for all stories of a kind, with the shipped references."""
+    countries: dict[str, str] = request.param
     networks = [
-        LabNetwork(name, 64500 + i, country) for i, (name, country) in enumerate(COUNTRIES.items())
+        LabNetwork(name, 64500 + i, country) for i, (name, country) in enumerate(countries.items())
     ]
     with Lab(networks, controls=2) as lab:
         config = write_config(
@@ -98,6 +90,7 @@ def watched(monitoring: Watched) -> Iterator[Watched]:
     monitoring.lab.reset()
 
 
+@pytest.mark.parametrize("monitoring", [LISTED], indirect=True)
 def test_networks_cut_down_to_a_list_are_an_event_of_their_own(watched: Watched) -> None:
     """Only Google and domestic sites pass on both networks of a country: told with what passes, on
     the page, in metrics and in the file; X is not singled out, and YouTube works."""
@@ -124,6 +117,7 @@ def test_networks_cut_down_to_a_list_are_an_event_of_their_own(watched: Watched)
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("monitoring", [LISTED], indirect=True)
 def test_one_network_on_a_list_stays_suspected(watched: Watched) -> None:
     """It may be a filter of its own, or a lost line beside caches."""
     before = len(watched.events("PK"))
@@ -136,6 +130,7 @@ def test_one_network_on_a_list_stays_suspected(watched: Watched) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("monitoring", [CUT], indirect=True)
 def test_lines_abroad_lost_one_after_the_other_are_a_cut_and_no_shutdown(watched: Watched) -> None:
     """The shipped domestic references of the country answer until the end."""
     for name in ("ir1", "ir2", "ir3"):
@@ -149,6 +144,7 @@ def test_lines_abroad_lost_one_after_the_other_are_a_cut_and_no_shutdown(watched
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("monitoring", [NAMELESS], indirect=True)
 def test_a_resolver_that_answers_nothing_is_no_silent_vantage(watched: Watched) -> None:
     """One network's resolver is dead: its health says so, and nothing is an event. Where it is all
     networks', the country is shut down by names."""

@@ -53,7 +53,7 @@ def _collector(folder: Path, database: str, trace: Path) -> Iterator[str]:
         yield f"http://{wait_for(lambda: _address(log), 'the collector')}"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _address(log: Path) -> str:

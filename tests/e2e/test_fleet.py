@@ -7,7 +7,7 @@ import pytest
 from monitor.analysis.events.event import EventState
 from storage.values.outbox import NoticeState
 from tests.e2e.fleet import AGENTS, RECEIVER, Collector, Fleet, cycles_of, letters, wait_for_cycles
-from tests.e2e.running import wait_for
+from tests.e2e.running import GONE, wait_for
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 from tests.worlds.postgresql import Cluster
@@ -100,7 +100,7 @@ def test_a_collector_killed_in_the_middle_loses_nothing_and_tells_nobody_twice(
             agent.stop()
         spooled: dict[str, int] = {}
         for agent in agents:
-            agent._reader.join(5)
+            agent._reader.join(GONE)
             spooled |= cycles_of(agent)
         waiting = {network.name: fleet.waits(network) for network in pakistan.networks}
         stored = fleet.all_judged()

@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.everything import found, needles
 from tests.e2e.fleet import AGENTS, ROOT, Fleet, wait_for_cycles
 from tests.e2e.hardship import BadLine, kill
-from tests.e2e.running import Monitor, wait_for
+from tests.e2e.running import GONE, Monitor, wait_for
 from tests.lab.hosts import LabHost, Page, web_page
 from tests.lab.lab import Lab
 from tests.lab.narrows import Cut
@@ -91,7 +91,7 @@ def test_no_address_of_an_agent_is_kept_or_logged(lab: Lab, url: str) -> None:
         assert {"measurement.observations", "batch.body"} <= places.pop(theirs)
         assert places == {}
         for process in (*agents, *collectors):
-            process._reader.join(5)
+            process._reader.join(GONE)
             log = str(process.log).encode()
             # How much there is of one that was killed depends on when; what it began with, always.
             assert len(process.log) > 3

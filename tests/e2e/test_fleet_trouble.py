@@ -35,7 +35,7 @@ STORAGE_ERRORS = "shutwatch_storage_errors_total"
 BATCHES, DROPPED = "shutwatch_ingest_batches_total", "shutwatch_agent_dropped_measurements_total"
 FEW = 3
 """Cycles that may wait in a spool at any time."""
-SLOW = 40_000.0
+SLOW = 8_000.0
 """Bytes each second, so that what waits is not handed in before the trouble comes."""
 PATIENCE = 150.0
 """Seconds for everything to be well again; waits between tries grow to a quarter of a minute."""
@@ -304,7 +304,7 @@ def with_other_certificates(lab: Lab, template: Path) -> Row:
     network = lab.networks[0]
     with Fleet(lab, f"sqlite:///{lab.directory / 'cut.db'}", "cut") as fleet:
         fleet.enrol([network])
-        spooled = spool(fleet, [network], template, 60)
+        spooled = spool(fleet, [network], template, 30)
         line = BadLine(fleet, AGENTS, AGENTS + 1)
         line.be(cuts=(Cut("up", 6000), Cut("answer", 6000), Cut("up", 6000)))
         collector = fleet.collector(1, AGENTS + 1)
@@ -349,8 +349,8 @@ def with_other_certificates(lab: Lab, template: Path) -> Row:
 
 Story = Callable[[Lab, Path], Row]
 SAMPLE: Mapping[str, Story] = {
-    "postgresql": lambda lab, template: without_postgresql(lab, template, 10.0, 60),
-    "disk": lambda lab, template: with_a_full_disk(lab, template, 3.0, 75),
+    "postgresql": lambda lab, template: without_postgresql(lab, template, 10.0, 30),
+    "disk": lambda lab, template: with_a_full_disk(lab, template, 3.0, 40),
     "spool": lambda lab, _: with_a_full_agent(lab, 2),
     "lines": with_other_certificates,
 }

@@ -65,7 +65,7 @@ class Machine:
                 yield process
             finally:
                 process.terminate()
-                assert process.wait(20) == 0
+                assert process.wait(60) == 0
 
     def said(self, name: str) -> str:
         """By a program so far."""

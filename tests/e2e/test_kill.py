@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from tests.e2e.running import running, wait_for
+from tests.e2e.running import GONE, running, wait_for
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 from tests.scenarios.story import write_config
@@ -30,7 +30,7 @@ def test_killed_in_mid_cycle_again_and_again(kills: int) -> None:
                 wait_for(partial(monitor.cycles, "ptcl"), "a cycle")
                 time.sleep(rng.uniform(0.0, 1.2))
                 monitor.process.send_signal(signal.SIGKILL)
-                monitor.process.wait(10)
+                monitor.process.wait(GONE)
             reported |= {line["cycle"] for line in monitor.said("cycle complete")}
             database = sqlite3.connect(lab.directory / "shutwatch.db")
             assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",), kill

@@ -83,7 +83,7 @@ def test_make_run_works_alone(nowhere: Namespace, tmp_path: Path) -> None:
         ]
     finally:
         made.terminate()
-        made.wait(20)
+        made.wait(60)
     written = {file.name for file in tmp_path.iterdir()}
     assert "shutwatch.db" in written
     assert not [name for name in written if name.endswith((".pem", ".key"))]

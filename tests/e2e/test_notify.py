@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.e2e.running import running, wait_for
+from tests.e2e.running import GONE, PROMPT, running, wait_for
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 from tests.scenarios.story import write_config
@@ -111,7 +111,7 @@ def test_everybody_hears_of_everything_once() -> None:
             assert list(pending.values()) == [1]
             assert max(monitor.samples("shutwatch_ping_failures_total").values()) >= 1
             monitor.process.send_signal(signal.SIGKILL)
-            monitor.process.wait(10)
+            monitor.process.wait(GONE)
         assert not receiver.letters()
         logs = list(monitor.log)
 
@@ -127,7 +127,7 @@ def test_everybody_hears_of_everything_once() -> None:
             wait_for(lambda: len(monitor.said("notification sent")) > 1, "the second mark")
             listing = ["shutwatch", "notify", "list", "--json", "--config", str(config)]
             done = lab.run(listing, timeout=PATIENCE)
-            assert monitor.stop() < 5
+            assert monitor.stop() < PROMPT
         logs += monitor.log
 
         assert len(receiver.letters()) == 2

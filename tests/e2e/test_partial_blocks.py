@@ -3,13 +3,11 @@
 One country for each story, so that each makes an event of its own.
 """
 
-import csv
-import io
 from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.running import Monitor, running, wait_for
+from tests.e2e.running import Monitor, exported, running, wait_for
 from tests.e2e.watching import BRISK
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
@@ -51,8 +49,7 @@ def test_blocks_of_a_part_make_events() -> None:
                 120,
             )
             states = {name: monitor.platform_states(name)["x"] for name in ("ipv4", "one-address")}
-        argv = ["shutwatch", "export", "csv", "events", "--config", str(config), "-o", "-"]
-        rows = list(csv.DictReader(io.StringIO(lab.run(argv, check=True).stdout)))
+        rows = exported(config, "events")
     assert states == {"ipv4": "partial", "one-address": "partial"}
     events = {row["country"]: row for row in rows if row["confirmed_at"]}
     assert set(events) == {"BR", "KE", "ET"}

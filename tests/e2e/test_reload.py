@@ -11,7 +11,7 @@ import pytest
 from storage.open_store import open_store
 from storage.values.cycle import StoredCycle
 from storage.values.selection import Selection
-from tests.e2e.running import Monitor, running, wait_for
+from tests.e2e.running import PROMPT, Monitor, running, wait_for
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 from tests.scenarios.story import write_config
@@ -141,7 +141,7 @@ async def test_a_file_read_again_while_a_block_is_on() -> None:
             assert monitor.samples("shutwatch_vantage_info", vantage="zong") == {}
             assert not monitor.said("event", kind="vantage_silent")
             assert not monitor.said("cycle failed")
-            assert monitor.stop() < 5
+            assert monitor.stop() < PROMPT
         cycles = await _cycles(lab)
     assert len({one.id for one in cycles}) == len(cycles)
     for vantage in ("ptcl", "zong", "control-1"):

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from tests.e2e.running import Monitor, running, stored_log, wait_for
+from tests.e2e.running import GONE, PROMPT, Monitor, running, stored_log, wait_for
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 from tests.scenarios.story import write_config
@@ -42,13 +42,13 @@ def test_one_event_across_restarts() -> None:
             rule = lab.network("ptcl").block(sni=X_NAMES, how="reset")
             (opened,) = wait_for(lambda: monitor.said("event"), "suspicion")
             monitor.process.send_signal(signal.SIGKILL)
-            monitor.process.wait(10)
+            monitor.process.wait(GONE)
         event = opened["event_id"]
         assert _log(lab, event) == ["opened"]
 
         with running(lab, config) as monitor:
             wait_for(lambda: monitor.said("event", change="confirmed"), "confirmation")
-            assert monitor.stop() < 5
+            assert monitor.stop() < PROMPT
         assert {line["event_id"] for line in monitor.said("event")} == {event}
         assert _log(lab, event) == ["opened", "confirmed"]
 
@@ -61,7 +61,7 @@ def test_one_event_across_restarts() -> None:
             rule.lift()
             wait_for(lambda: monitor.said("event", change="recovering"), "recovery")
             monitor.process.send_signal(signal.SIGKILL)
-            monitor.process.wait(10)
+            monitor.process.wait(GONE)
 
         with running(lab, config) as monitor:
             wait_for(lambda: monitor.said("event", change="ended"), "the end")

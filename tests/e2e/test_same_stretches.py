@@ -27,7 +27,7 @@ from monitor.wording.events import ending, length, onset, stretch_ending, stretc
 from monitor.wording.languages import ENGLISH
 from monitor.wording.local_time import local_text, utc_text
 from monitor.wording.words import words_in
-from tests.e2e.running import PORT, Monitor, running, stored_log, wait_for
+from tests.e2e.running import GONE, PORT, Monitor, running, stored_log, wait_for
 from tests.e2e.test_alerting import CONFIRMED, LONG, RULES, X_NAMES
 from tests.e2e.test_notify import SETTINGS, Receiver
 from tests.lab.lab import Lab
@@ -215,7 +215,7 @@ def test_a_return_is_told_alike_everywhere_after_restarts(newsroom: Newsroom) ->
     with running(told.lab, told.config) as monitor:
         told.reopened(monitor)
         monitor.process.send_signal(signal.SIGKILL)
-        monitor.process.wait(10)
+        monitor.process.wait(GONE)
     told.prometheus.restart()
     with running(told.lab, told.config) as monitor:
         wait_for(lambda: len(monitor.cycles("ptcl")) > 2, "cycles after the restart", LONG)

@@ -1,7 +1,5 @@
 """One monitor that watches X from two networks of Pakistan and one each of Brazil and Kenya."""
 
-import csv
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from monitor.analysis.events.event import Stretch
-from tests.e2e.running import Monitor, running, stored_log, wait_for
+from tests.e2e.running import PROMPT, Monitor, exported, running, stored_log, wait_for
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 from tests.scenarios.story import write_config
@@ -107,15 +105,18 @@ class Watched(msgspec.Struct):
 
     def export(self, what: str, **fields: str) -> list[Row]:
         """Rows of the CSV file, as a person would get it."""
-        asked = ["export", "csv", what, "--config", str(self.config), "-o", "-"]
-        done = self.lab.run(["shutwatch", *asked], check=True)
-        rows = csv.DictReader(io.StringIO(done.stdout))
-        return [row for row in rows if fields.items() <= row.items()]
+        return [row for row in exported(self.config, what) if fields.items() <= row.items()]
 
     def judged(self, vantage: str, state: str) -> set[tuple[str, str]]:
         """Rules by which, and evidence with which, endpoints were judged so from there."""
         rows = self.export("verdicts", vantage=vantage, state=state)
         return {(row["rule_id"], row["evidence"]) for row in rows}
+
+    def await_conclusive(self, vantage: str, rule: str) -> None:
+        """Wait until that rule has judged an endpoint so for sure."""
+        wait_for(
+            lambda: (rule, "conclusive") in self.judged(vantage, "blocked"), f"{rule}, conclusive"
+        )
 
     def stretches(self, event: str) -> tuple[Stretch, ...]:
         """Of the one network that a stored event is about."""
@@ -135,5 +136,5 @@ def watching() -> Iterator[Watched]:
         config = write_config(lab, interval="4s", platforms=["x"], extra=HASTY, probe=BRISK)
         with running(lab, config) as monitor:
             yield Watched(lab=lab, config=config, monitor=monitor)
-            assert monitor.stop() < 5
+            assert monitor.stop() < PROMPT
             assert not monitor.said("cycle failed")

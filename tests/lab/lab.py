@@ -198,7 +198,7 @@ class Lab:
         seen: list[dict[str, Any]] = self._visitor_worker().ask("many", looks=full, at_once=at_once)
         return seen
 
-    def get(self, port: int, path: str = "/", *, timeout: float = 5.0) -> dict[str, Any]:
+    def get(self, port: int, path: str = "/", *, timeout: float = 30.0) -> dict[str, Any]:
         """What a server on the client's own loopback answers: status, headers, body, or error."""
         return self.look(
             "http",
@@ -373,7 +373,7 @@ def _offload(namespace: Namespace, devices: list[str]) -> None:
     subprocess.run(
         [*namespace.enter(worker.ROOT), *worker.python("tests.lab.offload", *devices)],
         check=True,
-        timeout=20,
+        timeout=60,
     )
 
 

@@ -80,7 +80,7 @@ class Holder:
         for stream in (self._child.stdout, self._child.stderr):
             if stream is not None:
                 stream.close()
-        self._child.wait(timeout=10)
+        self._child.wait(timeout=60)
 
 
 class Namespaces:
@@ -156,7 +156,7 @@ class Namespace:
             capture_output=True,
             text=True,
             check=False,
-            timeout=20,
+            timeout=60,
         )
         if done.returncode:
             raise NamespaceError(f"ip: {done.stderr.strip()}\n{lines}")

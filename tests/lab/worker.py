@@ -89,7 +89,7 @@ class Worker:
         self.let_go()
         if self._child.stdout is not None:
             self._child.stdout.close()
-        self._child.wait(timeout=10)
+        self._child.wait(timeout=60)
 
     def _died(self) -> WorkerError:
         said = self._log.read_text(errors="replace")[-3000:]

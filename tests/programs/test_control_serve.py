@@ -56,7 +56,7 @@ def served(folder: Path, *more: str) -> Iterator[str]:
             yield said
         finally:
             process.send_signal(signal.SIGTERM)
-            code = process.wait(15)
+            code = process.wait(60)
     assert code == 0
 
 

@@ -3,7 +3,7 @@
 One country per story, and one more where nothing is censored.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -46,19 +46,19 @@ WORKING: dict[str, tuple[dict[str, str], dict[str, list[str]]]] = {
 PLATFORMS = sorted({platform for platform, _, _ in BLOCKS.values()})
 
 
-def networks() -> Lab:
-    """A network for each story, and one that is open. Controls with and without a proxy."""
+def networks(stories: Iterable[str], *more: LabNetwork) -> Lab:
+    """A network for each story, and more. Controls with and without a proxy."""
     each = [
-        LabNetwork(name, asn=64500 + number, country=country)
-        for number, (name, (_, country, _)) in enumerate(BLOCKS.items())
+        LabNetwork(name, asn=64500 + number, country=BLOCKS[name][1])
+        for number, name in enumerate(stories)
     ]
-    return Lab([*each, LabNetwork("open", asn=64550)], controls=1, direct=1, quic=True)
+    return Lab([*each, *more], controls=1, direct=1, quic=True)
 
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """All of them."""
-    with networks() as lab:
+    with networks(BLOCKS, LabNetwork("open", asn=64550)) as lab:
         yield lab
 
 

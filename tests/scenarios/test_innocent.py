@@ -47,9 +47,9 @@ def _as_new(request: pytest.FixtureRequest) -> Iterator[None]:
 def test_down_worldwide(lab: Lab, how: str) -> None:
     """A platform that fails for the controls too is down, on every network."""
     lab.internet.down(*X_HOSTS, how=how)
-    story = once(lab, platforms=["x", "telegram"])
+    story = once(lab, platforms=["x", "instagram"])
     for network in ("ptcl", "jazz"):
-        assert story.states(network) == {"x": "down", "telegram": "ok"}
+        assert story.states(network) == {"x": "down", "instagram": "ok"}
         assert story.endpoint(network, "https://x.com/")["rule_id"] == "control.also_fails"
     assert not story.accusations()
 
@@ -63,7 +63,7 @@ def test_down_from_one_moment_to_the_next(lab: Lab, moment: int) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while sum(len(lab.internet.visits(host)) for host in X_HOSTS) < moment:
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -94,7 +94,7 @@ def test_back_up_before_the_control_looks(lab: Lab) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     # The controls are asked right after the first failure: up again just as they come.
     while not lab.controls[0].visits():
         assert time.monotonic() < deadline
@@ -111,10 +111,10 @@ def test_dead_control(lab: Lab, how: str) -> None:
     for control in lab.controls:
         control.kill(how)
     lab.network("ptcl").block(sni=["x.com"], how="reset")
-    story = once(lab, platforms=["x", "telegram"])
+    story = once(lab, platforms=["x", "instagram"])
     assert story.endpoint("ptcl", "https://x.com/")["rule_id"] == "control.dead"
-    assert story.states("ptcl") == {"x": "insufficient", "telegram": "ok"}
-    assert story.states("jazz") == {"x": "ok", "telegram": "ok"}
+    assert story.states("ptcl") == {"x": "insufficient", "instagram": "ok"}
+    assert story.states("jazz") == {"x": "ok", "instagram": "ok"}
 
 
 def test_dead_control_and_failing_dns(lab: Lab) -> None:
@@ -122,7 +122,7 @@ def test_dead_control_and_failing_dns(lab: Lab) -> None:
     for control in lab.controls:
         control.kill()
     lab.network("ptcl").block(dns=["x.com", ".twitter.com"], how="nxdomain")
-    story = once(lab, platforms=["x", "telegram"])
+    story = once(lab, platforms=["x", "instagram"])
     verdict = story.endpoint("ptcl", "https://x.com/")
     assert (verdict["state"], verdict["rule_id"]) == ("insufficient", "control.dead")
     assert verdict["failures"] == {"dns": "dns_nxdomain_error"}

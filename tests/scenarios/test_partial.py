@@ -1,10 +1,11 @@
 """What fails for a part of people: one address family, some addresses, some connections.
 
 Each is one network of one lab, tested by the real command in one run. There are two runs: every
-control is behind a proxy that resolves names, or one of them is not.
+control is behind a proxy that resolves names, or one of them is not. In CI the second one has a
+sample of the networks, and `make soak` has all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 import pytest
@@ -42,18 +43,39 @@ EVERY = [*BLOCKS, *ONE_ADDRESS]
 BY_CHANCE = [row for row in PARTIAL if row.answer.rule_id == "partial.flows"]
 """Where the order of tests decides which functions notice."""
 LOOKS = 3
+SAMPLE = ["v4-ip-drop", "v6-any-reset", "half-drop", "half-of-all-reset", "one-of-two-refused"]
+"""One of each kind."""
+RUNS = {"proxies": (0, EVERY), "direct": (1, SAMPLE), "direct-all": (1, EVERY)}
+"""Run → how many controls are not behind a proxy, and the networks but for the clean one."""
 
 
-def _seen(direct: int) -> Seen:
-    names = [*EVERY, "clean"]
+def _marks(run: str) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.soak] if run == "direct-all" else []
+
+
+EACH_RUN = [pytest.param(run, marks=_marks(run)) for run in RUNS]
+
+
+def _each(rows: Iterable[Scenario]) -> list[object]:
+    """The rows in each run that has their network."""
+    return [
+        pytest.param(row, run, id=f"{row.name}-{run}", marks=_marks(run))
+        for row in rows
+        for run, (_, stories) in RUNS.items()
+        if row.name in stories
+    ]
+
+
+def _seen(direct: int, stories: Sequence[str]) -> Seen:
+    names = [*stories, "clean"]
     networks = [LabNetwork(name, asn=64500 + i) for i, name in enumerate(names)]
     with Lab(networks, controls=2, direct=direct) as lab:
-        for name, apply in BLOCKS.items():
-            apply(lab.network(name))
+        for name in BLOCKS.keys() & names:
+            BLOCKS[name](lab.network(name))
         first = [lab.internet.address("x.com"), lab.internet.address("x.com", 6)]
-        for name, how in ONE_ADDRESS.items():
-            lab.network(name).block(address=first, how=how, transports=["tcp"])
-        return once(lab, egress="interface", timeout=600, platforms=["x", "telegram"])
+        for name in ONE_ADDRESS.keys() & names:
+            lab.network(name).block(address=first, how=ONE_ADDRESS[name], transports=["tcp"])
+        return once(lab, egress="interface", timeout=600, platforms=["x", "instagram"])
 
 
 def _counted(seen: Seen, row: Scenario) -> list[Line]:
@@ -66,43 +88,41 @@ def _counted(seen: Seen, row: Scenario) -> list[Line]:
 
 
 @pytest.fixture(scope="module")
-def runs() -> Callable[[int], Seen]:
-    """The run with so many controls that are not behind a proxy. Who tries again gets through where
-    a share of connections is cut off, so a look may notice nothing: then it is taken again."""
+def runs() -> Callable[[str], Seen]:
+    """One of RUNS. Who tries again gets through where a share of connections is cut off, so a look
+    may notice nothing: then it is taken again."""
 
     @cache
-    def run(direct: int) -> Seen:
+    def run(name: str) -> Seen:
+        direct, stories = RUNS[name]
+        by_chance = [row for row in BY_CHANCE if row.name in stories]
         for _ in range(LOOKS):
-            seen = _seen(direct)
-            if all("endpoint" in {one["kind"] for one in _counted(seen, row)} for row in BY_CHANCE):
+            seen = _seen(direct, stories)
+            if all("endpoint" in {one["kind"] for one in _counted(seen, row)} for row in by_chance):
                 break
         return seen
 
     return run
 
 
-@pytest.mark.parametrize("direct", [0, 1], ids=["proxies", "direct"])
-@pytest.mark.parametrize(
-    "row", [row for row in PARTIAL if row not in BY_CHANCE], ids=lambda row: row.name
-)
+@pytest.mark.parametrize(("row", "run"), _each(row for row in PARTIAL if row not in BY_CHANCE))
 def test_a_part_that_fails_is_told_with_its_share(
-    runs: Callable[[int], Seen], row: Scenario, direct: int
+    runs: Callable[[str], Seen], row: Scenario, run: str
 ) -> None:
     """The state is partial, whatever controls there are, and says which part."""
-    platform = runs(direct).platform(row.name, "x")
+    platform = runs(run).platform(row.name, "x")
     keys = ("state", "rule_id", "method", "sub_method", "evidence")
     assert {key: platform[key] for key in keys} == {key: getattr(row.answer, key) for key in keys}
     assert platform["family"] == {"v4": "ipv4", "v6": "ipv6"}.get(row.name[:2], "")
     assert platform["share"] == (None if platform["family"] else 0.5)
 
 
-@pytest.mark.parametrize("direct", [0, 1], ids=["proxies", "direct"])
-@pytest.mark.parametrize("row", BY_CHANCE, ids=lambda row: row.name)
+@pytest.mark.parametrize(("row", "run"), _each(BY_CHANCE))
 def test_a_share_of_connections_is_told(
-    runs: Callable[[int], Seen], row: Scenario, direct: int
+    runs: Callable[[str], Seen], row: Scenario, run: str
 ) -> None:
     """Who tries again gets through, so each function that notices counts, and says how many."""
-    seen = runs(direct)
+    seen = runs(run)
     assert seen.platform(row.name, "x")["state"] in ("partial", "degraded")
     counted = _counted(seen, row)
     endpoints = [one for one in counted if one["kind"] == "endpoint"]
@@ -115,20 +135,20 @@ def test_a_share_of_connections_is_told(
     assert all(0.15 <= share <= 0.85 for share in shares)
 
 
-@pytest.mark.parametrize("direct", [0, 1], ids=["proxies", "direct"])
-def test_what_fails_for_every_name_accuses_nobody(runs: Callable[[int], Seen], direct: int) -> None:
+@pytest.mark.parametrize("run", EACH_RUN)
+def test_what_fails_for_every_name_accuses_nobody(runs: Callable[[str], Seen], run: str) -> None:
     """Four in ten connections are cut off, with the innocuous name as often: a faulty server."""
-    seen = runs(direct)
+    seen = runs(run)
     assert seen.platform("half-of-all-reset", "x")["state"] in ("ok", "insufficient")
 
 
-@pytest.mark.parametrize("direct", [0, 1], ids=["proxies", "direct"])
-def test_nobody_else_is_accused(runs: Callable[[int], Seen], direct: int) -> None:
+@pytest.mark.parametrize("run", EACH_RUN)
+def test_nobody_else_is_accused(runs: Callable[[str], Seen], run: str) -> None:
     """Neither the platform that works, nor anybody on the clean network."""
-    seen = runs(direct)
+    seen = runs(run)
     accused = {
         (one["vantage"], one["platform"])
         for one in seen.accusations()
         if one["kind"] == "platform" or one["vantage"] == "clean"
     }
-    assert accused == {(row.name, "x") for row in PARTIAL}
+    assert accused == {(row.name, "x") for row in PARTIAL if row.name in RUNS[run][1]}

@@ -286,7 +286,7 @@ def story() -> Iterator[Seen]:
         yield once(
             lab,
             egress="interface",
-            extra='[catalog]\nfile = "catalog.toml"\nplatforms = ["x", "plain", "telegram"]',
+            extra='[catalog]\nfile = "catalog.toml"\nplatforms = ["x", "plain", "instagram"]',
         )
 
 
@@ -312,7 +312,7 @@ def test_technique(story: Seen, name: str) -> None:
 def test_nothing_else_is_accused(story: Seen, name: str) -> None:
     """What the censor leaves alone stays ok on every network."""
     assert story.vantage(name)["state"] == "ok"
-    expected = {"x": "ok", "plain": "ok", "telegram": "ok"}
+    expected = {"x": "ok", "plain": "ok", "instagram": "ok"}
     if name in BY_NAME:
         expected["plain" if BY_NAME[name].endpoint == PLAIN else "x"] = "blocked"
     assert story.states(name) == expected
