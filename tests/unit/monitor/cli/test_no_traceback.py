@@ -164,10 +164,16 @@ def test_a_long_line_is_not_echoed_whole(folder: Path) -> None:
 
 STARTED = """
 import runpy, sys
-print("Python is there", flush=True)
+
+class Told:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            print("libraries load", flush=True)
+
+sys.meta_path.insert(0, Told())
 runpy.run_module("monitor", run_name="__main__")
 """
-"""The program, from when Python itself can take a signal: until then the traceback is Python's."""
+"""The program, from when it loads its first library: until then the traceback is Python's."""
 
 
 @pytest.mark.parametrize(
