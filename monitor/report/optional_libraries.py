@@ -23,6 +23,11 @@ def library(name: str) -> Any:
         ) from error
 
 
+def installed(name: str) -> bool:
+    """Whether the library `name` is there; it is not loaded for that."""
+    return find_spec(name) is not None
+
+
 def fonts() -> Path:
     """The folder of the DejaVu fonts that come with matplotlib: Latin, Cyrillic, Greek, and the
     letters of Arabic and Persian. Raises MissingExtraError.

@@ -2,6 +2,7 @@
 right to left, and a document in such a language runs so as a whole."""
 
 import logging
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
@@ -32,15 +33,22 @@ def render(document: Document, folder: Path, generated_at: datetime) -> bytes:
     return pages.finish()
 
 
+def font_files(language: Language) -> Iterator[tuple[str, str, Path]]:
+    """The fonts of a language: family, style and file of each. Raises MissingExtraError."""
+    for style, file in (("", "DejaVuSans"), ("B", "DejaVuSans-Bold")):
+        yield _LATIN, style, fonts() / f"{file}.ttf"
+    if language.direction == "rtl":
+        for style, file in (("", "Regular"), ("B", "Bold")):
+            yield _ARABIC, style, arabic_script_fonts() / f"NotoSansArabic-{file}.ttf"
+
+
 def add_fonts(pdf: Any, language: Language) -> tuple[str, frozenset[int]]:
     """Give a PDF the fonts of a language. Returns their family, and the characters that they have.
     Raises MissingExtraError, and OSError where a font is not there."""
-    for style, file in (("", "DejaVuSans"), ("B", "DejaVuSans-Bold")):
-        pdf.add_font(_LATIN, style, fonts() / f"{file}.ttf")
+    for family, style, file in font_files(language):
+        pdf.add_font(family, style, file)
     family, known = _LATIN, set(pdf.fonts[_LATIN].cmap)
     if language.direction == "rtl":
-        for style, file in (("", "Regular"), ("B", "Bold")):
-            pdf.add_font(_ARABIC, style, arabic_script_fonts() / f"NotoSansArabic-{file}.ttf")
         family = _ARABIC
         known |= set(pdf.fonts[_ARABIC].cmap)
         pdf.set_fallback_fonts([_LATIN], exact_match=False)

@@ -9,8 +9,8 @@ from functools import cache
 from itertools import product
 from typing import Any
 
-from monitor.report.optional_libraries import MissingExtraError, library
-from monitor.report.pdf import add_fonts, fit
+from monitor.report.optional_libraries import MissingExtraError, installed, library
+from monitor.report.pdf import add_fonts, fit, font_files
 from monitor.server.page import STYLE, TEMPLATES
 from monitor.server.preview_text import HEIGHT, WIDTH, Preview, Shape
 from monitor.wording.languages import Language
@@ -43,6 +43,7 @@ _MARKS = {
     Shape.STOPPED: _RING + '<path d="M33 50h34" stroke-width="34"/>',
     Shape.CROSSED: _RING + '<path d="M31 31l38 38M69 31l-38 38"/>',
 }
+_LIBRARIES = ("fpdf", "pypdfium2", "PIL", "uharfbuzz")
 _DRAWING = threading.Lock()
 """PDFium is not for two threads at once."""
 
@@ -54,16 +55,12 @@ def drawable(preview: Preview) -> bool:
 
 @cache
 def _has_all_for(language: Language) -> bool:
+    """Loads none of it, which takes most of a second: the page of the event waits for this."""
     try:
-        for name in ("pypdfium2", "PIL.Image", "uharfbuzz"):
-            library(name)
-        pdf = library("fpdf").FPDF()
-        add_fonts(pdf, language)
-    except (MissingExtraError, OSError):
+        files = [file for _, _, file in font_files(language)]
+    except MissingExtraError:
         return False
-    for font in pdf.fonts.values():
-        font.close()
-    return True
+    return all(map(installed, _LIBRARIES)) and all(file.is_file() for file in files)
 
 
 def picture(preview: Preview) -> bytes:
