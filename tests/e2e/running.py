@@ -28,7 +28,7 @@ PORT = 10100
 BUSY = 3.0
 """How many times as long everything may take where other tests want the processors as well."""
 PROMPT = 5.0 * BUSY
-"""Seconds in which a program that is told to end has ended: it waits for no cycle."""
+"""Seconds within which a program must end that is told to: it waits for no cycle."""
 GONE = 20.0 * BUSY
 """Seconds until a process that was killed, or told to end, is gone, at the very most."""
 

@@ -49,7 +49,7 @@ AGENTS = Trust(
 
 
 def failing(*observations: AnyObservation, **kwargs: object) -> Case:
-    """Two looks that show the same, and a control that works."""
+    """Two attempts that show the same, and a control that works."""
     return case(*repeated(*observations, times=4), **kwargs)  # type: ignore[arg-type]
 
 

@@ -99,7 +99,7 @@ def test_a_lossy_controls_timeout_does_not_say_down() -> None:
 
 
 def test_an_old_ok_is_no_control() -> None:
-    """A control look that began before the failure ended is stale by however little."""
+    """A control measurement that began before the failure ended is stale by however little."""
     failed = look(*RESET)
     just_before = control(at=1.0)
     moved = type(just_before)(

@@ -102,7 +102,7 @@ def test_a_reference_over_udp_accuses_nobody_of_blocking_http_3() -> None:
 
 
 def test_quic_that_worked_once_is_not_blocked() -> None:
-    """A look that got through clears it."""
+    """An attempt that got through clears it."""
     looks = (look(*NO_QUIC, reached=True), look(*WELL, quic(), at=2, reached=True))
     assert judge(case(*looks, controls=CONTROL_QUIC, quic_works=True)).state is State.OK
 
@@ -247,7 +247,7 @@ def test_a_lossy_path_blocks_no_family(family: str) -> None:
 
 @pytest.mark.parametrize("forged", [True, False])
 def test_one_forged_answer_is_enough_where_another_got_lost(forged: bool) -> None:
-    """The look that the honest answer let through does not undo what two answers to one query show,
+    """An attempt that the honest answer let through undoes nothing that two answers to one show,
     while a lone bogon may be a passing fault."""
     answers = [
         DnsAnswer(delay=0.01, rcode="NOERROR", addresses=(address,), query=1)

@@ -618,7 +618,7 @@ def test_llr_follows_state_and_evidence() -> None:
 
 @pytest.mark.parametrize("rule_id", ["vantage.elsewhere", "vantage.other_network"])
 def test_what_works_from_elsewhere_is_not_ok_here(rule_id: str) -> None:
-    """A VPN left on must not clear a block: a look that worked says nothing either."""
+    """A VPN left on must not clear a block: an attempt that worked says nothing either."""
     works = case(look(*WELL, reached=True))
     health = msgspec.structs.replace(works.health, state=VantageState.UNKNOWN, rule_id=rule_id)
     verdict = judge(msgspec.structs.replace(works, health=health))
