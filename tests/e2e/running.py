@@ -28,7 +28,7 @@ PORT = 10100
 BUSY = 3.0
 """How many times as long everything may take where other tests want the processors as well."""
 PROMPT = 5.0 * BUSY
-"""Seconds within which a program must end that is told to: it waits for no cycle."""
+"""Seconds within which a program must end once it is told to, without waiting for a cycle."""
 GONE = 20.0 * BUSY
 """Seconds until a process that was killed, or told to end, is gone, at the very most."""
 

@@ -147,7 +147,7 @@ CONTROL_QUIC = (control(*WELL, quic()),)
 
 
 def over_quic(*observations: AnyObservation, **kwargs: object) -> Case:
-    """Two looks that reach X over TCP."""
+    """Two attempts that reach X over TCP."""
     kwargs.setdefault("controls", CONTROL_QUIC)
     kwargs.setdefault("quic_works", True)
     return case(*repeated(*observations, times=2, reached=True), **kwargs)  # type: ignore[arg-type]
