@@ -175,9 +175,9 @@ class CountedChains(VerifiedChains):
         self.recognised = 0
         self.verified = 0
 
-    def expects(self, host: str) -> bool:
+    def expected(self, host: str) -> frozenset[bytes]:
         """As ever; a chain of the benchmark never changes, so what is expected comes."""
-        expected = super().expects(host)
+        expected = super().expected(host)
         if expected:
             self.recognised += 1
         return expected

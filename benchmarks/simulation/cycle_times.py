@@ -43,9 +43,13 @@ class Lengths(msgspec.Struct, frozen=True):
 def begins(vantage: int, networks: int, rng: random.Random) -> float:
     """Seconds of the interval at which a turn of this vantage begins, jitter included; what that
     might move into the next interval is taken from the distance between vantages."""
+    return JITTER + (BUCKET - 2 * JITTER) * _share(vantage, networks) + rng.uniform(-JITTER, JITTER)
+
+
+@cache
+def _share(vantage: int, networks: int) -> float:
     field = [one for one in vantages(networks) if one.role == "field"]
-    share = offset(field[vantage], field) % 1
-    return JITTER + (BUCKET - 2 * JITTER) * share + rng.uniform(-JITTER, JITTER)
+    return offset(field[vantage], field) % 1
 
 
 def lasts(seen: Seen, *, hurried: bool = False) -> float:

@@ -142,6 +142,9 @@ class _Cycle:
 
     def __init__(self, active: Sequence[Episode], rng: random.Random) -> None:
         self._active = active
+        self._by_strikes: dict[Strikes, list[Episode]] = defaultdict(list)
+        for one in active:
+            self._by_strikes[one.strikes].append(one)
         self._rng = rng
         self._asked: dict[str, int] = defaultdict(int)
 
@@ -287,6 +290,8 @@ class _Cycle:
         """Of a look at an endpoint (None: at a reference), or at what a follow-up varies: without
         the name, at another address, without the resolver, in small segments. `opened`: where TLS
         is opened at the vantage's site, this one is too."""
+        if not self._now(at):
+            return "ok"
         if self._any(Strikes.UPLINK, at):
             return "dns_timeout"
         line = self._line(at, 4)
@@ -348,17 +353,16 @@ class _Cycle:
 
     def _edge(self, at: float) -> str:
         """What becomes of a look at the address that the vantage's resolver gives."""
-        return next((one.fate for one in self._now(at) if one.strikes is Strikes.EDGE), "")
+        return next((one.fate for one in self._now(at, Strikes.EDGE)), "")
 
     def _line(self, at: float, tries: int, strikes: Strikes = Strikes.LINE) -> str:
         """What loss on the line, or on the path, makes of a look: each try is lost with chance
         1 − (1 − p)². Resolvers are on another path."""
         lost = 0.0
         until = 0.0
-        for one in self._now(at):
-            if one.strikes is strikes:
-                lost = 1.0 - (1.0 - lost) * (1.0 - one.level)
-                until = max(until, one.end)
+        for one in self._now(at, strikes):
+            lost = 1.0 - (1.0 - lost) * (1.0 - one.level)
+            until = max(until, one.end)
         if lost == 0.0:
             return "ok"
         chance = 1.0 - (1.0 - lost) ** 2
@@ -378,27 +382,27 @@ class _Cycle:
 
     def _large(self, at: float, server: int) -> str:
         """The same servers throughout an episode: packets of one route get lost, or they do not."""
-        for one in self._now(at):
-            if one.strikes is Strikes.LARGE and one.luck * (server + 7) * 613 % 1.0 < one.level:
+        for one in self._now(at, Strikes.LARGE):
+            if one.luck * (server + 7) * 613 % 1.0 < one.level:
                 return "tls_timeout"
         return ""
 
     def _platform_outage(self, at: float) -> str:
-        for one in self._now(at):
-            if one.strikes is Strikes.OUTAGE and self._hits(one):
+        for one in self._now(at, Strikes.OUTAGE):
+            if self._hits(one):
                 return one.fate
         return ""
 
     def _control_well(self, number: int, at: float) -> bool:
-        return not any(
-            one.strikes is Strikes.CONTROL and one.place == number for one in self._now(at)
-        )
+        return not any(one.place == number for one in self._now(at, Strikes.CONTROL))
 
     def _any(self, strikes: Strikes, at: float) -> bool:
-        return any(one.strikes is strikes for one in self._now(at))
+        return bool(self._now(at, strikes))
 
-    def _now(self, at: float) -> list[Episode]:
-        return [one for one in self._active if one.start <= at < one.end]
+    def _now(self, at: float, strikes: Strikes | None = None) -> Sequence[Episode]:
+        """The episodes of this second, or those that strike so."""
+        known = self._active if strikes is None else self._by_strikes.get(strikes)
+        return [one for one in known if one.start <= at < one.end] if known else ()
 
 
 def _sorted(

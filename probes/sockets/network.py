@@ -23,7 +23,7 @@ from probes.measurement import Hello, family_of
 from probes.sockets.failure_mapping import PeerClosedError
 from probes.sockets.parting import part
 from probes.sockets.readiness import INPUT, WatchedSocket
-from probes.sockets.verified_chains import VerifiedChains
+from probes.sockets.verified_chains import VerifiedChains, digest_of
 from probes.vantage import Egress, EgressKind
 
 _READ = 16 * 1024
@@ -383,9 +383,10 @@ class SocketStream:
         if not verify:
             return await self._handshake(recording, server_name)
         known = self._contexts.verified
-        if not self._used and known.expects(server_name):
+        # As of now: what another handshake with this name meets meanwhile changes nothing in this.
+        if not self._used and (expected := known.expected(server_name)):
             with contextlib.suppress(_UnknownChainError):
-                return await self._handshake(recording, server_name, known)
+                return await self._handshake(recording, server_name, expected)
             self.close()
             self._tls, self._chain = None, ()
         try:
@@ -402,9 +403,10 @@ class SocketStream:
         return facts
 
     async def _handshake(
-        self, context: ssl.SSLContext, server_name: str, known: VerifiedChains | None = None
+        self, context: ssl.SSLContext, server_name: str, expected: frozenset[bytes] = frozenset()
     ) -> TlsFacts:
-        """Raises _UnknownChainError as soon as the peer presents a chain that is not in `known`."""
+        """Raises _UnknownChainError as soon as the peer presents a chain whose digest is not among
+        those `expected`, where there are any."""
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name or None)
         self._tls = tls
@@ -414,7 +416,7 @@ class SocketStream:
                 tls.do_handshake()
             except ssl.SSLWantReadError:
                 if answered:
-                    self._recognise(known, server_name)
+                    self._recognise(expected)
                 if not answered:
                     await self._greet()
                 answered = True
@@ -422,11 +424,11 @@ class SocketStream:
                 if not await self._fill():
                     self._incoming.write_eof()
             except ssl.SSLError:
-                self._recognise(known, server_name)
+                self._recognise(expected)
                 raise
             else:
                 finished = True
-        self._recognise(known, server_name, finished=True)
+        self._recognise(expected, finished=True)
         self._secured = True
         await self._flush()
         cipher = tls.cipher()
@@ -442,17 +444,15 @@ class SocketStream:
         if self._in_parts:
             await self._sock.send_all(self._outgoing.read(self._hello_bytes // 2))
 
-    def _recognise(
-        self, known: VerifiedChains | None, server_name: str, *, finished: bool = False
-    ) -> None:
+    def _recognise(self, expected: frozenset[bytes], *, finished: bool = False) -> None:
         """Raise _UnknownChainError where verification might have failed.
 
         Verification fails as soon as the certificates arrive, before what follows them.
         """
-        if known is None:
+        if not expected:
             return
         chain = self.peer_chain()
-        if (chain or finished) and not known.holds(server_name, chain):
+        if (chain or finished) and digest_of(chain) not in expected:
             raise _UnknownChainError
 
     def peer_chain(self) -> tuple[bytes, ...]:

@@ -34,20 +34,17 @@ class VerifiedChains:
         self._clock = clock
         self._hosts: OrderedDict[str, dict[bytes, _Verified]] = OrderedDict()
 
-    def expects(self, host: str) -> bool:
-        """Whether the next chain of `host` is likely to be a known one."""
+    def expected(self, host: str) -> frozenset[bytes]:
+        """Digests of the chains that were verified for exactly this name; none where the next chain
+        of `host` is not likely to be one of them."""
         chains = self._current(host)
-        return 0 < len(chains) <= MOST_CHAINS
-
-    def holds(self, host: str, chain: Sequence[bytes]) -> bool:
-        """Whether exactly this chain (DER, as presented) was verified for exactly this name."""
-        return _digest(chain) in self._current(host)
+        return frozenset(chains) if len(chains) <= MOST_CHAINS else frozenset()
 
     def add(self, host: str, chain: Sequence[bytes], not_after: float) -> None:
         """Note that `chain` was just verified; its whole path is valid until `not_after`."""
         now = self._clock()
         chains = self._current(host)
-        chains[_digest(chain)] = _Verified(since=now, until=min(not_after, now + KEPT))
+        chains[digest_of(chain)] = _Verified(since=now, until=min(not_after, now + KEPT))
         if len(chains) > MOST_CHAINS + 1:
             del chains[next(iter(chains))]
         self._hosts[host] = chains
@@ -77,7 +74,8 @@ class VerifiedChains:
         return chains
 
 
-def _digest(chain: Sequence[bytes]) -> bytes:
+def digest_of(chain: Sequence[bytes]) -> bytes:
+    """SHA-256 over a chain (DER, as presented)."""
     digest = sha256()
     for certificate in chain:
         # With its length, so that no two chains give the same input.

@@ -14,7 +14,13 @@ from pathlib import Path
 import pytest
 
 from probes.sockets.network import SocketNetwork, SocketStream, TlsContexts
-from probes.sockets.verified_chains import KEPT, MOST_CHAINS, MOST_HOSTS, VerifiedChains
+from probes.sockets.verified_chains import (
+    KEPT,
+    MOST_CHAINS,
+    MOST_HOSTS,
+    VerifiedChains,
+    digest_of,
+)
 from probes.vantage import Egress
 from tests.lab.certificates import FORGERIES, authority, forged, honest
 from tests.worlds.handmade_tls import HandmadeServer, without_key
@@ -46,13 +52,11 @@ def test_only_the_same_chain_of_the_same_name_is_held() -> None:
     """Another name, another chain, a part of it, or the same octets split otherwise is unknown."""
     chains = VerifiedChains()
     chains.add(NAME, A, time.time() + 1e6)
-    assert chains.expects(NAME)
-    assert chains.holds(NAME, A)
+    assert chains.expected(NAME) == {digest_of(A)}
     for other in (B, A[:1], A[::-1], (b"leaf aissuer",), (b"leaf a", b"issu", b"er"), ()):
-        assert not chains.holds(NAME, other)
+        assert digest_of(other) not in chains.expected(NAME)
     for name in ("www." + NAME, NAME + ".", ""):
-        assert not chains.expects(name)
-        assert not chains.holds(name, A)
+        assert not chains.expected(name)
 
 
 def test_a_chain_holds_for_an_hour() -> None:
@@ -61,10 +65,9 @@ def test_a_chain_holds_for_an_hour() -> None:
     chains = VerifiedChains(clock)
     chains.add(NAME, A, clock.now + 1e6)
     clock.now += KEPT - 1
-    assert chains.holds(NAME, A)
+    assert chains.expected(NAME)
     clock.now += 1
-    assert not chains.expects(NAME)
-    assert not chains.holds(NAME, A)
+    assert not chains.expected(NAME)
     assert len(chains) == 0
 
 
@@ -75,8 +78,7 @@ def test_a_chain_does_not_outlive_its_certificates() -> None:
     chains.add(NAME, A, clock.now + 10)
     chains.add(NAME, B, clock.now + 20)
     clock.now += 10
-    assert not chains.holds(NAME, A)
-    assert chains.holds(NAME, B)
+    assert chains.expected(NAME) == {digest_of(B)}
 
 
 def test_a_clock_set_back_makes_every_chain_unknown() -> None:
@@ -85,8 +87,7 @@ def test_a_clock_set_back_makes_every_chain_unknown() -> None:
     chains = VerifiedChains(clock)
     chains.add(NAME, A, clock.now + 1e6)
     clock.now -= 1
-    assert not chains.expects(NAME)
-    assert not chains.holds(NAME, A)
+    assert not chains.expected(NAME)
 
 
 def test_a_forgotten_host_is_verified() -> None:
@@ -96,8 +97,8 @@ def test_a_forgotten_host_is_verified() -> None:
         chains.add(name, A, time.time() + 1e6)
     chains.forget(NAME)
     chains.forget(NAME)
-    assert not chains.expects(NAME)
-    assert chains.expects("other.example")
+    assert not chains.expected(NAME)
+    assert chains.expected("other.example")
 
 
 def test_a_host_with_many_chains_is_verified_each_time() -> None:
@@ -105,17 +106,17 @@ def test_a_host_with_many_chains_is_verified_each_time() -> None:
     clock = Clock()
     chains = VerifiedChains(clock)
     for number in range(MOST_CHAINS):
-        assert chains.expects(NAME) == (number > 0)
+        assert len(chains.expected(NAME)) == number
         chains.add(NAME, (b"%d" % number,), clock.now + 1e6)
-    assert chains.expects(NAME)
+    assert chains.expected(NAME)
     for number in range(50):
         chains.add(NAME, (b"more %d" % number,), clock.now + 1e6)
-        assert not chains.expects(NAME)
+        assert not chains.expected(NAME)
     assert len(chains) == MOST_CHAINS + 1
     clock.now += KEPT
-    assert not chains.expects(NAME)
+    assert not chains.expected(NAME)
     chains.add(NAME, A, clock.now + 1e6)
-    assert chains.expects(NAME)
+    assert chains.expected(NAME)
 
 
 def test_hosts_are_bounded_and_the_one_verified_longest_ago_goes() -> None:
@@ -127,8 +128,8 @@ def test_hosts_are_bounded_and_the_one_verified_longest_ago_goes() -> None:
     for number in range(100):
         chains.add(f"another{number}", A, time.time() + 1e6)
     assert len(chains) == MOST_HOSTS
-    assert chains.expects("host0")
-    assert not chains.expects("host1")
+    assert chains.expected("host0")
+    assert not chains.expected("host1")
 
 
 # -- handshakes ---------------------------------------------------------------------------------
@@ -217,7 +218,7 @@ async def knowing(contexts: TlsContexts) -> None:
     """Have `contexts` verify the honest chain."""
     async with serving(Origin(with_tls(honest_context()))) as port:
         await ask(contexts, port)
-    assert contexts.verified.expects(NAME)
+    assert contexts.verified.expected(NAME)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -233,12 +234,32 @@ async def test_a_chain_verified_before_is_recognised_on_one_connection(
     async with serving(origin) as port:
         first = await ask(contexts, port)
         assert len(verified) == 1
-        assert verified.holds(NAME, first)
+        assert digest_of(first) in verified.expected(NAME)
         assert await ask(contexts, port) == first
         assert await ask(fresh_contexts(verified, trust=False), port) == first
         assert origin.connections == 3
         with pytest.raises(ssl.SSLCertVerificationError):
             await ask(fresh_contexts(trust=False), port)
+
+
+class Forgetful(VerifiedChains):
+    """Another handshake with the name fails as soon as one has begun."""
+
+    def expected(self, host: str) -> frozenset[bytes]:
+        expected = super().expected(host)
+        self.forget(host)
+        return expected
+
+
+async def test_a_handshake_that_fails_meanwhile_makes_no_other_begin_anew() -> None:
+    """Of many with one name at once each stays one connection."""
+    contexts = fresh_contexts(Forgetful())
+    origin = Origin(with_tls(honest_context()))
+    async with serving(origin) as port:
+        chain = await ask(contexts, port)
+        contexts.verified.add(NAME, chain, time.time() + 1e6)
+        assert await ask(contexts, port) == chain
+    assert origin.connections == 2
 
 
 async def test_a_recognised_handshake_tells_the_same_facts() -> None:
@@ -266,7 +287,7 @@ async def test_a_new_honest_chain_is_verified_on_a_new_connection() -> None:
         chain = await ask(contexts, port)
         assert origin.connections == 2
         assert suspected.sent_after_hello == [b""]
-        assert contexts.verified.holds(NAME, chain)
+        assert digest_of(chain) in contexts.verified.expected(NAME)
         assert len(contexts.verified) == 2, "the one before is still in use elsewhere, maybe"
         await ask(contexts, port)
         assert origin.connections == 3
@@ -295,7 +316,7 @@ async def test_a_forgery_is_refused_as_it_is_where_nothing_is_known(
             seen.append((caught.value.verify_code, caught.value.reason, stream.peer_chain()))
         assert set(forger.sent_after_hello) == {b""}
         assert len(forger.sent_after_hello) == 1 + known
-        assert not contexts.verified.expects(NAME)
+        assert not contexts.verified.expected(NAME)
     assert seen[0] == seen[1]
 
 
@@ -398,7 +419,7 @@ async def test_what_fails_before_a_chain_is_there_fails_alike_on_one_connection(
         assert caught.value.errno == errno.ECONNRESET
         await asyncio.sleep(0.02)
         assert origin.connections == 1
-    assert contexts.verified.expects(NAME), "that says nothing about the chain"
+    assert contexts.verified.expected(NAME), "that says nothing about the chain"
 
 
 async def test_a_second_connection_that_fails_makes_the_next_measurement_verify() -> None:
@@ -462,9 +483,9 @@ async def test_the_end_of_a_chain_is_read_from_the_path_that_was_verified() -> N
     async with serving(Origin(with_tls(server_context(pem)))) as port:
         await ask(contexts, port)
     clock.now = now + 118
-    assert contexts.verified.expects(NAME)
+    assert contexts.verified.expected(NAME)
     clock.now = now + 121
-    assert not contexts.verified.expects(NAME)
+    assert not contexts.verified.expected(NAME)
 
 
 def _moment(seconds: float) -> datetime:
