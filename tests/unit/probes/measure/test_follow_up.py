@@ -726,6 +726,19 @@ async def test_settings_leave_questions_out(
     assert {o.reason for o in measurement.observations} == usual - missing
 
 
+# -- counted handshakes --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seen", [WELL, Peer(tls=WRONG_NAME)])
+async def test_neither_name_is_verified_where_handshakes_are_counted(seen: Peer) -> None:
+    """What is compared is made alike: a chain that is not known takes no second connection."""
+    network = world()
+    network.peer(GIVEN, 443, seen)
+    measurement = await asked(network, plan(flows_at=GIVEN))
+    made = Counter((o.reason, o.failure) for o in measurement.observations)
+    assert made == {(Reason.FLOW_NAME, None): 16, (Reason.FLOW_INNOCUOUS, None): 16}
+
+
 # -- neighbours ----------------------------------------------------------------------------------
 
 BESIDE, OTHER_NETWORK = "203.0.113.250", "192.0.2.200"
