@@ -4,7 +4,8 @@
 
 Simulates countries with networks that are watched, under noise and under blocks, as observations
 that go through the real rules of judgement, the real sequential test and the real events. All
-follows from --seed.
+follows from --seed, but for how long cycles take: the program itself runs them, in an order drawn
+anew, and that varies by a few seconds in a hundred.
 """
 
 import argparse
