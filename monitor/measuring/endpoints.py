@@ -15,10 +15,10 @@ from monitor.analysis.judge.second_attempt import (
     cut_off_at_times,
     deepest,
     looks_overloaded,
+    perhaps_by_chance,
     retry_may_tell,
     same_addresses,
     suspicious,
-    worked_again,
 )
 from monitor.analysis.judge.server_errors import errs
 from monitor.analysis.judge.siblings import full_tests, silent_at, unconnected
@@ -296,7 +296,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
                     follow_ups += await self._follow_up(target, telling, controls or known)
                     if self.pace.spread:
                         health = await self.checkups.after(last.ended_at)
-                if where is None and (where := worked_again(last, follow_ups)) is not None:
+                if where is None and (where := perhaps_by_chance(last, follow_ups)) is not None:
                     follow_ups += await self._count_flows(
                         function, target, where, controls or known
                     )

@@ -10,6 +10,7 @@ from monitor.analysis.judge.cleartext_pages import (
     redirects_elsewhere,
 )
 from monitor.analysis.judge.controls import reached_at
+from monitor.analysis.judge.counted_flows import CUT_OFF
 from monitor.analysis.judge.evidence_grades import AGREEING_ATTEMPTS, WEIGHTS, Weight
 from monitor.analysis.judge.hello_forms import other_hello_failed
 from monitor.analysis.judge.quic_blocked import quic_failed
@@ -20,6 +21,7 @@ from monitor.analysis.outcome import (
     came_late,
     decisive,
     rank,
+    sub_method_of,
     summarise,
     usable,
     works,
@@ -97,13 +99,18 @@ def cut_off_at_times(attempts: Sequence[Measurement], families: tuple[str, ...])
     return Dial(host=host, port=ports[0], addresses=(address,))
 
 
-def worked_again(failed: Measurement, follow_ups: Iterable[Measurement]) -> Dial | None:
-    """An address where the name was cut off every time and worked in a follow-up: there it pays to
-    count as well."""
+def perhaps_by_chance(failed: Measurement, follow_ups: Iterable[Measurement]) -> Dial | None:
+    """Where it pays to count as well, though the name was cut off every time: an address at which
+    it worked in a follow-up, or at which the innocuous name was answered, which was cut off at
+    another."""
     host = summarise(failed).last_hop.host
-    for one in (o for asked in follow_ups for o in asked.observations):
-        if isinstance(one, TlsObservation) and one.reason in _AGAIN and not one.failure:
-            return Dial(host=host, port=one.port, addresses=(one.address,)) if one.address else None
+    made = [o for asked in follow_ups for o in asked.observations if isinstance(o, TlsObservation)]
+    innocuous = [o for o in made if o.reason == Reason.INNOCUOUS_SNI]
+    telling = [o for o in made if o.reason in _AGAIN and not o.failure]
+    if any(sub_method_of(o) in CUT_OFF for o in innocuous):
+        telling += [o for o in innocuous if not o.failure]
+    for one in telling:
+        return Dial(host=host, port=one.port, addresses=(one.address,)) if one.address else None
     return None
 
 

@@ -5,11 +5,11 @@ import pytest
 from monitor.analysis.judge.second_attempt import (
     attempts_agree,
     cut_off_at_times,
+    perhaps_by_chance,
     retry_may_tell,
     same_addresses,
     same_page_as_control,
     suspicious,
-    worked_again,
 )
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import AnyObservation
@@ -92,8 +92,23 @@ def test_a_name_that_works_again_in_a_follow_up_is_counted(reason: Reason) -> No
     """All attempts were cut off, by chance."""
     cut = look(dns(), tcp(), tls("connection_reset"))
     again = follow_up(reason, tcp(), tls())
-    where = worked_again(cut, [again])
+    where = perhaps_by_chance(cut, [again])
     assert where is not None
     assert (where.host, where.addresses) == ("x.com", (V4,))
-    assert worked_again(cut, [follow_up(Reason.NAME_AGAIN, tcp(), tls("connection_reset"))]) is None
-    assert worked_again(cut, [follow_up(Reason.INNOCUOUS_SNI, tcp(), tls())]) is None
+    assert (
+        perhaps_by_chance(cut, [follow_up(Reason.NAME_AGAIN, tcp(), tls("connection_reset"))])
+        is None
+    )
+    assert perhaps_by_chance(cut, [follow_up(Reason.INNOCUOUS_SNI, tcp(), tls())]) is None
+
+
+def test_a_name_is_counted_where_another_was_cut_off_too() -> None:
+    """What cuts off any name at times may have cut off the endpoint's every time. Where it cuts off
+    all, there is nothing to count."""
+    cut = look(dns(), tcp(), tls("connection_reset"), *V6_CUT)
+    other = follow_up(Reason.INNOCUOUS_SNI, tcp(), tls("connection_reset"))
+    answered = follow_up(Reason.INNOCUOUS_SNI, tcp(address=V6), tls(address=V6))
+    where = perhaps_by_chance(cut, [other, answered])
+    assert where is not None
+    assert (where.host, where.addresses) == ("x.com", (V6,))
+    assert perhaps_by_chance(cut, [other]) is None
