@@ -75,7 +75,7 @@ _NEARBY_LASTS = timedelta(days=7)
 _SPEAKS_AGAIN = timedelta(hours=12)
 """Time after which a decision that stands is told again."""
 _Key = tuple[str, str, int, str]
-"""Country, platform, AS number (0: all), part."""
+"""Country, platform, AS number (0: unknown, or all), part."""
 
 
 def model_of(row: Row) -> Model:
@@ -357,7 +357,7 @@ class ImportedVerdicts:
     def _sample(self, group: SampleRows) -> Sample:
         rows, silent = self._telling(group)
         failed = [row for row in rows if row.failed > 0]
-        _, platform, asn, _ = group.key
+        platform = group.key[1]
         nearby = self._nearby(group.key, group.until)
         unreliable = platform in UNRELIABLE
         related = unreliable and self._related(group.key, group.until)
@@ -375,7 +375,7 @@ class ImportedVerdicts:
             odds=_NEARBY if unreliable and related else nearby,
             since=begun.at if begun else None,
             dated=begun is not None and begun.dated,
-            lone=bool(asn) and not nearby,
+            lone=not rows[0].nationwide and not nearby,
             measurement=(failed or rows)[0].uid,
             methods=tuple(dict.fromkeys(m for row in failed for m in row.methods if m)),
         )
@@ -457,13 +457,13 @@ class ImportedVerdicts:
             sub_method=sub_method,
             evidence=evidence if call.blocked else Evidence.NONE,
         )
-        network = f"AS{row.asn}" if row.asn else "all"
+        network = "all" if row.nationwide else f"AS{row.asn}"
         return PlatformVerdict(
             cycle=f"{self._serial:012d}",
             vantage="/".join(filter(None, (f"ooni-{row.country}-{network}", row.part))),
             country=row.country,
             asn=row.asn,
-            network=row.network or ("" if row.asn else "all networks"),
+            network=row.network or row.network_without_number,
             vantage_role=VantageRole.FIELD,
             platform=row.platform,
             state=blocked if call.blocked else State.OK,

@@ -74,6 +74,7 @@ def _counted(
             total=100,
             failed=round(100 * share(day)),
             counts=True,
+            nationwide=True,
         )
         for day in range(days)
     ]
@@ -105,6 +106,15 @@ def test_stale_rows_of_one_volunteer_do_not_date_a_national_block() -> None:
     assert event.onset_latest <= START + 10.25 * DAY
     assert 65000 not in event.networks_affected
     assert set(event.networks_affected) == set(NETWORKS)
+
+
+def test_rows_without_a_network_may_be_one_volunteer() -> None:
+    """OONI knew no network of theirs: one broken line accuses nobody, not even for hours."""
+    passing = [_measured(asn, _never) for asn in NETWORKS[:2]]
+    assert _replayed(_measured(0, _between(10, 10.8)), *passing).events == ()
+    (event,) = _replayed(_measured(0, _between(6, 19)), *passing).events
+    (network,) = [one for one in event.networks if one.affected]
+    assert (network.asn, network.network) == (0, "unknown network")
 
 
 def test_stale_rows_on_a_network_that_blocks_later_do_not_date_the_block_either() -> None:
