@@ -56,6 +56,11 @@ def text_in(path: Path) -> str:
         return text.read()
 
 
+def delimiter_of(header: str) -> str:
+    """What stands between the cells of a table."""
+    return next((sign for sign in ",\t;" if sign in header), ",")
+
+
 def _read(path: Path, reader: RowReader) -> list[Row]:
     with _readable(path), _text_of(path) as text:
         first = text.read(1)
@@ -124,10 +129,11 @@ def _csv_lines(first: str, rest: Iterable[str]) -> Iterator[str]:
 
 def _csv_rows(lines: Iterator[str], path: Path, row_reader: RowReader) -> Iterator[Row]:
     header_line = next(lines)
-    between = next((sign for sign in ",\t;" if sign in header_line), ",")
     limit = csv.field_size_limit(_LONGEST)
     try:
-        reader = csv.reader(itertools.chain([header_line], lines), delimiter=between, strict=True)
+        reader = csv.reader(
+            itertools.chain([header_line], lines), delimiter=delimiter_of(header_line), strict=True
+        )
         header = next(reader, [])
         columns = columns_of(header)
         read = row_reader.for_columns(columns, f"{path}:1")
