@@ -184,7 +184,7 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
     down_from: Sample | None = None
     """The sample with which evidence against one began."""
     first_failed: Sample | None = None
-    """The first for a block, while the stream was never called ok."""
+    """The first for a block, before any against one, while the stream was never mostly ok."""
     last_good: Sample | None = None
     """The last against a block."""
     good_before: Sample | None = None
@@ -368,9 +368,11 @@ def _gather(track: Track, sample: Sample, model: Model, against: float, acquitti
         up = min(up, model.accuse)
     bad = against > 0
     first = track.first_failed
-    from_first_row = model.partly != model.blocked
+    from_first_row = model.partly != model.blocked and track.last_good is None
     if first is None and bad and from_first_row and track.decision is Decision.UNKNOWN:
         first = sample
+    elif down >= model.clear / 2:
+        first = None  # What failed by chance began nothing.
     return msgspec.structs.replace(
         track,
         up=up,

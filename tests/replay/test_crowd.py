@@ -440,3 +440,30 @@ def test_months_of_volunteers_with_broken_lines_accuses_nobody() -> None:
     events = [event for seed in (1, 2) for event in _replayed(list(_noisy(seed, 60))).events]
     assert len(events) <= 1
     assert all(event.confirmed_at is None for event in events)
+
+
+@pytest.mark.parametrize("early", [0, 3])
+def test_a_failure_by_chance_does_not_date_the_block_of_weeks_later(early: int) -> None:
+    """Two tests a day on each network, of which one failed in the first days: too few to call it
+    open before the block began, and no reason to call it blocked since then."""
+
+    def counted(asn: int, day: int) -> Row:
+        failed = 2.0 if day >= 10 else 1.0 if (day, asn) == (early, NETWORKS[0]) else 0.0
+        return Row(
+            at=START + day * DAY,
+            until=START + (day + 1) * DAY,
+            country="PK",
+            asn=asn,
+            platform="facebook",
+            test="web_connectivity",
+            total=2,
+            failed=failed,
+            counts=True,
+            interval=True,
+        )
+
+    rows = [counted(asn, day) for asn in NETWORKS[:3] for day in range(20)]
+    (event,) = _replayed([row for row in rows if row.at.day % 3]).events
+    assert event.onset_earliest is not None
+    assert START + 8 * DAY <= event.onset_earliest <= START + 10 * DAY
+    assert START + 10 * DAY <= event.onset_latest <= START + 12 * DAY
