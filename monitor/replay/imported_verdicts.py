@@ -62,6 +62,8 @@ _FALSE_ENDS = 0.01
 _NEARBY = log(180.0)
 """Added log odds of a block while the platform is blocked on another network of the country, or
 another platform of the same owner there: from about one day in a year to every other time."""
+_STAYS_OUT, _MANY = _NEARBY / 2, 20.0
+"""The same for a network that passed the test during that block, and how many rows tell so."""
 _SEVERAL, _SHARE = 2, 0.15
 """Networks that blocked lately, after which others are believed more easily though none blocks now;
 the share of a country's networks for which `_NEARBY` is meant."""
@@ -200,6 +202,8 @@ class ImportedVerdicts:
         self._told: dict[_Key, datetime] = {}
         self._shown: dict[tuple[str, Subject], deque[Shown]] = {}
         self._begun: dict[tuple[str, Subject], _Begun] = {}
+        self._beside: dict[_Key, _Share] = {}
+        """Rows of a network since a block of several began; `at` is that onset."""
         self._alone: set[_Key] = set()
         self._serial = 0
 
@@ -222,6 +226,7 @@ class ImportedVerdicts:
         )
         if sample.silent or not sample.total:
             return []
+        self._note_beside(key, sample)
         calls = calls or self._standing(key, sample, nats, passing)
         verdicts = self._called(key, calls)
         if track.decision is Decision.BLOCKED:
@@ -237,6 +242,15 @@ class ImportedVerdicts:
         elif track.decision is Decision.BLOCKED and passing < 0:
             verdicts += self._over_too(key, group.until)
         return verdicts + self._together(group, sample, nats)
+
+    def _note_beside(self, key: _Key, sample: Sample) -> None:
+        begun = self._begun.get(_place(key))
+        if begun is not None and sample.at >= begun.at:
+            seen = self._beside.get(key, _Share())
+            seen = seen if seen.at == begun.at else _Share()
+            self._beside[key] = _Share(
+                seen.failed + sample.failed, seen.total + sample.total, begun.at
+            )
 
     def _noted_blocked(self, key: _Key, at: datetime) -> None:
         self._blocked[key] = at
@@ -387,7 +401,8 @@ class ImportedVerdicts:
 
     def _nearby(self, key: _Key, now: datetime) -> float:
         """Added log odds of a block, since other networks there block the platform: the more of
-        them, the more. One network that was called alone adds nothing."""
+        them, the more, and less for one that stays out. One network that was called alone adds
+        nothing."""
         if key[:2] not in self._ever_blocked:
             return 0.0
         lately: set[_Key] = set()
@@ -407,7 +422,17 @@ class ImportedVerdicts:
             return 0.0
         blocked = blocked or len(lately)
         share = blocked / (blocked + open_now)
-        return max(0.0, _NEARBY + log(min(1.0, share / _SHARE)))
+        odds = max(0.0, _NEARBY + log(min(1.0, share / _SHARE)))
+        return min(odds, _STAYS_OUT) if self._stays_out(key) else odds
+
+    def _stays_out(self, key: _Key) -> bool:
+        """Whether a network was measured often since a block of others began, and mostly passed."""
+        begun, seen = self._begun.get(_place(key)), self._beside.get(key)
+        if begun is None or seen is None or seen.at != begun.at or seen.total < _MANY:
+            return False
+        accused = self._tracks[key].accused
+        joined = accused is not None and accused >= begun.at
+        return not joined and seen.failed < model_of(self._last[key]).ceiling * seen.total
 
     def _related(self, key: _Key, now: datetime) -> bool:
         """Whether another platform of the same owner is blocked there."""

@@ -467,3 +467,19 @@ def test_a_failure_by_chance_does_not_date_the_block_of_weeks_later(early: int) 
     assert event.onset_earliest is not None
     assert START + 8 * DAY <= event.onset_earliest <= START + 10 * DAY
     assert START + 10 * DAY <= event.onset_latest <= START + 12 * DAY
+
+
+def test_who_stays_open_through_a_long_block_does_not_join_it_by_two_failures() -> None:
+    """Weeks of tests passed there, though some fail by chance: two in a row are believed less than
+    on the day the block began. A network that does join late is found all the same."""
+
+    def by_chance(at: datetime) -> float:
+        spans = ((2, 2.1), (4, 4.1), (6, 6.1), (8, 8.1), (25, 25.3))
+        return max(_between(*span)(at) for span in spans)
+
+    blocked = [_measured(asn, _between(10, 40), days=50) for asn in NETWORKS[:3]]
+    open_all_along = _measured(NETWORKS[4], by_chance, days=50)
+    assert sum(row.failed for row in open_all_along if row.at > START + 10 * DAY) == 2
+    late = _measured(NETWORKS[5], _between(30, 40), days=50)
+    (event,) = _replayed(*blocked, open_all_along, late).events
+    assert set(event.networks_affected) == {*NETWORKS[:3], NETWORKS[5]}
