@@ -95,6 +95,7 @@ def model_of(row: Row) -> Model:
             accuse=log(_COUNTED_PER_YEAR / _FALSE_CALLS),
             clear=-log(_FALSE_ENDS),
             ceiling=0.5 if row.platform in UNRELIABLE else 0.2,
+            unreliable=row.platform in UNRELIABLE,
             most=6.0,
             forget=timedelta(days=21),
         )
@@ -107,6 +108,7 @@ def model_of(row: Row) -> Model:
         accuse=log(_LISTED_PER_YEAR / _FALSE_CALLS),
         clear=-log(_FALSE_ENDS),
         ceiling=0.5 if row.platform in UNRELIABLE else 0.15,
+        unreliable=row.platform in UNRELIABLE,
         forget=timedelta(days=4),
     )
 
@@ -374,9 +376,10 @@ class ImportedVerdicts:
         platform = group.key[1]
         nearby = self._nearby(group.key, group.until)
         unreliable = platform in UNRELIABLE
-        related = unreliable and self._related(group.key, group.until)
+        related = self._related(group.key, group.until) if unreliable else None
         works = platform not in PINNED or self._everywhere.works_elsewhere(rows[0])
         begun = self._begun.get(_place(group.key)) if nearby else None
+        since = begun.at if begun else related
         return Sample(
             at=rows[0].at,
             until=group.until,
@@ -384,10 +387,10 @@ class ImportedVerdicts:
             failed=sum(row.failed for row in rows),
             confirmed=sum(row.confirmed for row in rows),
             excuse=self._excuse(group),
-            corroborated=works and (not unreliable or related),
+            corroborated=works and (not unreliable or related is not None),
             silent=silent,
-            odds=_NEARBY if unreliable and related else nearby,
-            since=begun.at if begun else None,
+            odds=nearby if related is None else _NEARBY,
+            since=since,
             dated=begun is not None and begun.dated,
             lone=not rows[0].nationwide and not nearby,
             measurement=(failed or rows)[0].uid,
@@ -434,17 +437,19 @@ class ImportedVerdicts:
         joined = accused is not None and accused >= begun.at
         return not joined and seen.failed < model_of(self._last[key]).ceiling * seen.total
 
-    def _related(self, key: _Key, now: datetime) -> bool:
-        """Whether another platform of the same owner is blocked there."""
+    def _related(self, key: _Key, now: datetime) -> datetime | None:
+        """Since when another platform of the same owner is blocked there."""
         owner = self._lookup.owner(key[1])
-        return any(
-            other[0] == key[0]
+        begun = (
+            self._tracks[other].begun
+            for other, at in self._blocked.items()
+            if other[0] == key[0]
             and other[1] != key[1]
             and other[1] not in UNRELIABLE
             and self._lookup.owner(other[1]) == owner
             and (self._tracks[other].decision is Decision.BLOCKED or now - at < _NEARBY_LASTS)
-            for other, at in self._blocked.items()
         )
+        return min((at for at in begun if at is not None), default=None)
 
     def _excuse(self, group: SampleRows) -> float:
         """The lowest recent failure share of any other owner in the same country and network."""

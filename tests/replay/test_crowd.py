@@ -483,3 +483,33 @@ def test_who_stays_open_through_a_long_block_does_not_join_it_by_two_failures() 
     late = _measured(NETWORKS[5], _between(30, 40), days=50)
     (event,) = _replayed(*blocked, open_all_along, late).events
     assert set(event.networks_affected) == {*NETWORKS[:3], NETWORKS[5]}
+
+
+@pytest.mark.parametrize(("during", "blocked"), [(0.55, False), (0.97, True)])
+def test_a_noisy_test_is_no_block_because_another_platform_is_blocked(
+    during: float, blocked: bool
+) -> None:
+    """Messenger's test fails in most rows for months; then WhatsApp is blocked for two
+    weeks. What failed before and goes on afterwards is no block of Messenger, unless nearly
+    everything fails meanwhile."""
+    rng = random.Random(4)
+
+    def messenger(day: int) -> float:
+        return min(1.0, (during if 80 <= day < 96 else 0.55) + rng.uniform(-0.15, 0.15))
+
+    def whatsapp(day: int) -> float:
+        return 0.85 if 80 <= day < 96 else rng.uniform(0, 0.03)
+
+    events = _replayed(
+        _counted("MY", messenger, days=150, platform="messenger"),
+        _counted("MY", whatsapp, days=150, platform="whatsapp"),
+    ).events
+    found = {event.platform: event for event in events}
+    assert len(found) == len(events)
+    assert set(found) == ({"messenger", "whatsapp"} if blocked else {"whatsapp"})
+    for event in events:
+        assert event.onset_earliest is not None
+        assert START + 78 * DAY <= event.onset_earliest <= START + 80 * DAY
+        assert event.onset_latest <= START + 85 * DAY
+        assert event.end_latest is not None
+        assert START + 95 * DAY <= event.end_latest <= START + 102 * DAY
