@@ -1,5 +1,6 @@
 """Reads OONI files: one object in a file or one on each line, plain or gzip."""
 
+import codecs
 import gzip
 import zlib
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ def measurements_in(path: Path) -> Iterator[tuple[str, bytes]]:
     """
     with open_unpacked(path) as stream:
         try:
-            first = _line(stream, path, 1)
+            first = _line(stream, path, 1).removeprefix(codecs.BOM_UTF8)
             if _whole(first):
                 yield from _lines(stream, path, first)
             else:

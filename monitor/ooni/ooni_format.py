@@ -177,6 +177,9 @@ class _Envelope(msgspec.Struct, frozen=True):
     raw_measurement: str | None = None
 
 
+_NOTHING = (b"", b"{}", "", "{}")
+"""What OONI answers when it has no measurement of an id, and an empty file."""
+_NO_MEASUREMENT = "holds no measurement"
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 _NAMED = msgspec.json.Decoder(msgspec.defstruct("_Named", [("test_name", str)], frozen=True))
 _MEASUREMENT = msgspec.json.Decoder(WireMeasurement)
@@ -188,6 +191,8 @@ def decode(text: bytes | str) -> tuple[WireMeasurement, Flag | None]:
     Raises UnsupportedTestError for a test that cannot be imported, OoniError for anything else.
     """
     flag: Flag | None = None
+    if text.strip() in _NOTHING:
+        raise OoniError(_NO_MEASUREMENT)
     try:
         envelope = _ENVELOPE.decode(text)
         if envelope.anomaly is not None:
@@ -196,6 +201,8 @@ def decode(text: bytes | str) -> tuple[WireMeasurement, Flag | None]:
         if bytes(envelope.measurement) not in (b"", b"null"):
             inner = envelope.measurement
         elif envelope.raw_measurement is not None:
+            if envelope.raw_measurement in _NOTHING:
+                raise OoniError(_NO_MEASUREMENT)
             inner = envelope.raw_measurement
         name = _NAMED.decode(inner).test_name  # type: ignore[attr-defined] # made just above
         if name not in TESTS:

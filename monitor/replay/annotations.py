@@ -15,14 +15,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from monitor.analysis.events.event import Event
 from monitor.replay.imported_row import ReplayError
 from monitor.replay.platform_of import PlatformLookup
-from monitor.replay.row_files import text_in
+from monitor.replay.row_files import delimiter_of, text_in
 
 OONI, IODA, RADAR = "OONI's detector", "IODA", "Cloudflare Radar"
 CREDITS = {
@@ -44,6 +44,8 @@ _NEAR = timedelta(days=1)
 """Time before and after an event that is shown with it."""
 
 _T = TypeVar("_T")
+_Entries = Sequence[tuple[str, Mapping[str, Any]]]
+"""Where each stands in its file, and what it says."""
 
 
 class Annotation(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +73,7 @@ class _Changepoint(msgspec.Struct, frozen=True):
     probe_cc: str
     domain: str
     start_time: datetime
-    change_dir: str
+    change_dir: Literal["up", "down"]
     block_type: str = ""
 
 
@@ -127,15 +129,15 @@ def annotations_in(path: Path, lookup: PlatformLookup) -> list[Annotation]:
     if not names:
         found = ()
     elif "changedir" in first:
-        found = _changepoints(entries, path, lookup)
+        found = _changepoints(entries, lookup)
     elif {"location", "duration"} <= first:
-        found = _outages(entries, path)
+        found = _outages(entries)
     elif {"entity", "from"} <= first:
-        found = _own_outages(entries, path)
+        found = _own_outages(entries)
     elif {"entity", "level"} <= first:
-        found = _alerts(entries, path)
+        found = _alerts(entries)
     elif {"locations", "startdate"} <= first:
-        found = _noted(entries, path)
+        found = _noted(entries)
     else:
         raise ReplayError(
             f"{path}: nothing to put beside events: changepoints have a column `change_dir`,"
@@ -162,10 +164,8 @@ def _affects(event: Event, asn: int) -> bool:
     return any(network.asn == asn for network in event.networks)
 
 
-def _changepoints(
-    entries: Sequence[Mapping[str, Any]], path: Path, lookup: PlatformLookup
-) -> Iterator[Annotation]:
-    for one in _read(entries, _Changepoint, path):
+def _changepoints(entries: _Entries, lookup: PlatformLookup) -> Iterator[Annotation]:
+    for one in _read(entries, _Changepoint):
         part = lookup.of_domain(one.domain)
         if part is None:
             continue
@@ -183,8 +183,8 @@ def _changepoints(
         )
 
 
-def _outages(entries: Sequence[Mapping[str, Any]], path: Path) -> Iterator[Annotation]:
-    for one in _read(entries, _Outage, path):
+def _outages(entries: _Entries) -> Iterator[Annotation]:
+    for one in _read(entries, _Outage):
         kind, _, code = one.location.partition("/")
         start = _moment(one.start)
         lasted = timedelta(seconds=one.duration)
@@ -195,17 +195,17 @@ def _outages(entries: Sequence[Mapping[str, Any]], path: Path) -> Iterator[Annot
         yield from _of_ioda(_Entity(type=kind, code=code), start, end, one.datasource or "")
 
 
-def _own_outages(entries: Sequence[Mapping[str, Any]], path: Path) -> Iterator[Annotation]:
-    for one in _read(entries, _EntityOutage, path):
+def _own_outages(entries: _Entries) -> Iterator[Annotation]:
+    for one in _read(entries, _EntityOutage):
         yield from _of_ioda(
             one.entity, _moment(one.since), _moment(one.until), one.datasource or ""
         )
 
 
-def _alerts(entries: Sequence[Mapping[str, Any]], path: Path) -> Iterator[Annotation]:
+def _alerts(entries: _Entries) -> Iterator[Annotation]:
     """From an alert to the one that says that all is normal."""
     open_now: dict[tuple[_Entity, str], float] = {}
-    for one in sorted(_read(entries, _Alert, path), key=lambda alert: alert.time):
+    for one in sorted(_read(entries, _Alert), key=lambda alert: alert.time):
         key = (one.entity, one.datasource)
         if one.level != "normal":
             open_now.setdefault(key, one.time)
@@ -240,9 +240,11 @@ def _of_ioda(
         )
 
 
-def _noted(entries: Sequence[Mapping[str, Any]], path: Path) -> Iterator[Annotation]:
-    bare = [{_bare(name): value for name, value in entry.items()} for entry in entries]
-    for one in _read(bare, _Noted, path):
+def _noted(entries: _Entries) -> Iterator[Annotation]:
+    bare = [
+        (place, {_bare(name): value for name, value in entry.items()}) for place, entry in entries
+    ]
+    for one in _read(bare, _Noted):
         kind = one.outagetype or one.outage.get("outageType") or "outage"
         cause = one.outagecause or one.outage.get("outageCause") or "cause unknown"
         text = f"{kind}, {cause}".lower().replace("_", " ")
@@ -263,12 +265,19 @@ def _noted(entries: Sequence[Mapping[str, Any]], path: Path) -> Iterator[Annotat
 # -- reading -----------------------------------------------------------------------------------
 
 
-def _entries(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
+def _entries(path: Path) -> tuple[list[str], _Entries]:
     """Names of columns, none for an answer without entries, and the entries."""
     text = text_in(path)
     if text.lstrip()[:1] not in ("{", "["):
-        rows = csv.DictReader(text.splitlines())
-        found = [{k: v for k, v in row.items() if k and v not in (None, "")} for row in rows]
+        lines = text.splitlines()
+        rows = csv.DictReader(lines, delimiter=delimiter_of(lines[0] if lines else ""))
+        found = [
+            (
+                f"{path}:{rows.line_num}",
+                {k: v for k, v in row.items() if k and v not in (None, "")},
+            )
+            for row in rows
+        ]
         return list(rows.fieldnames or [""]), found
     try:
         document = msgspec.json.decode(text)
@@ -282,15 +291,16 @@ def _entries(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
         document = document.get("annotations")
     if not isinstance(document, list) or not all(isinstance(one, dict) for one in document):
         raise ReplayError(f"{path}: neither a list of objects nor an answer that holds one")
-    return list(document[0]) if document else [], document
+    numbered = [(f"{path}: entry {number}", entry) for number, entry in enumerate(document, 1)]
+    return list(document[0]) if document else [], numbered
 
 
-def _read(entries: Sequence[Mapping[str, Any]], kind: type[_T], path: Path) -> Iterator[_T]:
-    for number, entry in enumerate(entries, 1):
+def _read(entries: _Entries, kind: type[_T]) -> Iterator[_T]:
+    for place, entry in entries:
         try:
             yield msgspec.convert(entry, kind, strict=False)
         except msgspec.ValidationError as error:
-            raise ReplayError(f"{path}: entry {number}: {error}") from error
+            raise ReplayError(f"{place}: {error}") from error
 
 
 def _several(value: Sequence[int | str] | str | int | None) -> list[str]:

@@ -28,6 +28,7 @@ COLUMNS = {
     "software_version": (),
     "test_version": (),
     "network_type": (),
+    "verification_status": (),
     "total": ("measurement_count",),
     "ok_count": (),
     "anomaly_count": (),
@@ -91,7 +92,8 @@ _BLOCKED_FROM = 0.5
 _SURE_DNS = 0.85
 """DNS score that a verified handshake does not outweigh. Answers that merely differ from the
 control's score less, and a verified certificate shows that they were right."""
-_GRAINS = (timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=31))
+_GRAINS = (timedelta(hours=1), timedelta(days=1), timedelta(days=7))
+_LONGEST_MONTH = timedelta(days=31)
 
 
 class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +117,8 @@ class RowCounts(msgspec.Struct):
     unknown: int = 0
     """About tests and sites of no platform in the catalogue."""
     silent: int = 0
-    """Without a result: the test failed, or the site was down for everyone."""
+    """Without a result about the network: the test failed, it ran over a VPN, OONI could not verify
+    it, or the site was down for everyone."""
     site: str = ""
     """Platform assumed for web measurements that do not name their site."""
 
@@ -152,8 +155,7 @@ class RowReader:
             _need(have, ("time", "asn", "country"), hosts, "observation", place)
             return self._observed
         if "anomaly" in have:
-            sites = (("test", "domain", "input", "uid"),)
-            _need(have, ("time", "asn"), sites, "measurement", place)
+            _need(have, ("time", "asn"), (), "measurement", place)
             return self._measured
         raise ReplayError(
             f"{place}: no rows that can be replayed: a list of measurements has a column `anomaly`,"
@@ -170,7 +172,11 @@ class RowReader:
         row = self._kept(line, test, country)
         if row is None:
             return None
-        if line.text("failure").lower() not in ("", "f", "false", "0"):
+        if (
+            line.text("failure").lower() not in ("", "f", "false", "0")
+            or _over_vpn(line)
+            or line.text("verification_status").lower() == "failed"
+        ):
             self._counts.silent += 1
             return None
         confirmed = line.flag("confirmed")
@@ -212,11 +218,7 @@ class RowReader:
         layer, failure = next(((one, text) for one, text in failures if text), ("", ""))
         reached = line.text("http_response_status_code") or line.text("tls_cipher_suite")
         of_choice = line.text("dns_engine") not in ("", *SYSTEM_ENGINES)
-        if (
-            line.text("network_type").lower() == "vpn"
-            or (layer == "dns" and of_choice)
-            or (not layer and not reached)
-        ):
+        if _over_vpn(line) or (layer == "dns" and of_choice) or (not layer and not reached):
             self._counts.silent += 1
             return None
         return msgspec.structs.replace(
@@ -247,6 +249,7 @@ class RowReader:
             failed=float(anomalies + confirmed),
             confirmed=confirmed,
             counts=True,
+            nationwide=not line.text("asn"),
             interval=True,
             methods=("http.known_blockpage",) if confirmed else (),
             uid=f"{row.country}:{row.test}:{row.asn}:{row.at.isoformat()}",
@@ -325,11 +328,16 @@ def counted_for(rows: Sequence[Row]) -> list[Row]:
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     apart = min(gaps, default=timedelta(days=1))
     whole_days = all(moment == moment.replace(hour=0, minute=0, second=0) for moment in times)
+    months = whole_days and len(times) > 1 and all(moment.day == 1 for moment in times)
     grain = max((g for g in _GRAINS if g <= apart), default=_GRAINS[0])
     if whole_days:
         grain = max(grain, timedelta(days=1))
+
+    def end(at: datetime) -> datetime:
+        return (at + _LONGEST_MONTH).replace(day=1) if months else at + grain
+
     return [
-        msgspec.structs.replace(row, until=row.at + grain) if row.interval else row for row in rows
+        msgspec.structs.replace(row, until=end(row.at)) if row.interval else row for row in rows
     ]
 
 
@@ -348,6 +356,11 @@ def _need(
 
 def _spelled(name: str) -> str:
     return "/".join((name, *COLUMNS[name]))
+
+
+def _over_vpn(line: Line) -> bool:
+    """Whether the network is that of a VPN, wherever the person is."""
+    return line.text("network_type").lower() == "vpn"
 
 
 def _methods(blocking: str) -> tuple[str, ...]:

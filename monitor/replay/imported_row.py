@@ -19,7 +19,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     country: str
     """ISO 3166-1 alpha-2."""
     asn: int
-    """AS number; 0 for the whole country."""
+    """AS number; 0 for an unknown network, or for `nationwide` counts."""
     network: str = ""
     platform: str
     part: str = ""
@@ -34,6 +34,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Of these, those with a known block page."""
     counts: bool = False
     """A line of counts, not one measurement."""
+    nationwide: bool = False
+    """Of all networks of the country together."""
     interval: bool = False
     """It stands for an hour, a day or longer: counts, and scores of several measurements."""
     methods: tuple[str, ...] = ()
@@ -42,3 +44,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Of the test and the program that ran it, where the source names them."""
     uid: str = ""
     """The source's id of the measurement."""
+
+    @property
+    def network_without_number(self) -> str:
+        """What stands for the AS number where there is none."""
+        if self.asn:
+            return ""
+        return "all networks" if self.nationwide else "unknown network"

@@ -62,6 +62,8 @@ _FALSE_ENDS = 0.01
 _NEARBY = log(180.0)
 """Added log odds of a block while the platform is blocked on another network of the country, or
 another platform of the same owner there: from about one day in a year to every other time."""
+_STAYS_OUT, _MANY = _NEARBY / 2, 20.0
+"""The same for a network that passed the test during that block, and how many rows tell so."""
 _SEVERAL, _SHARE = 2, 0.15
 """Networks that blocked lately, after which others are believed more easily though none blocks now;
 the share of a country's networks for which `_NEARBY` is meant."""
@@ -75,7 +77,7 @@ _NEARBY_LASTS = timedelta(days=7)
 _SPEAKS_AGAIN = timedelta(hours=12)
 """Time after which a decision that stands is told again."""
 _Key = tuple[str, str, int, str]
-"""Country, platform, AS number (0: all), part."""
+"""Country, platform, AS number (0: unknown, or all), part."""
 
 
 def model_of(row: Row) -> Model:
@@ -93,6 +95,7 @@ def model_of(row: Row) -> Model:
             accuse=log(_COUNTED_PER_YEAR / _FALSE_CALLS),
             clear=-log(_FALSE_ENDS),
             ceiling=0.5 if row.platform in UNRELIABLE else 0.2,
+            unreliable=row.platform in UNRELIABLE,
             most=6.0,
             forget=timedelta(days=21),
         )
@@ -105,6 +108,7 @@ def model_of(row: Row) -> Model:
         accuse=log(_LISTED_PER_YEAR / _FALSE_CALLS),
         clear=-log(_FALSE_ENDS),
         ceiling=0.5 if row.platform in UNRELIABLE else 0.15,
+        unreliable=row.platform in UNRELIABLE,
         forget=timedelta(days=4),
     )
 
@@ -200,6 +204,8 @@ class ImportedVerdicts:
         self._told: dict[_Key, datetime] = {}
         self._shown: dict[tuple[str, Subject], deque[Shown]] = {}
         self._begun: dict[tuple[str, Subject], _Begun] = {}
+        self._beside: dict[_Key, _Share] = {}
+        """Rows of a network since a block of several began; `at` is that onset."""
         self._alone: set[_Key] = set()
         self._serial = 0
 
@@ -222,6 +228,7 @@ class ImportedVerdicts:
         )
         if sample.silent or not sample.total:
             return []
+        self._note_beside(key, sample)
         calls = calls or self._standing(key, sample, nats, passing)
         verdicts = self._called(key, calls)
         if track.decision is Decision.BLOCKED:
@@ -237,6 +244,15 @@ class ImportedVerdicts:
         elif track.decision is Decision.BLOCKED and passing < 0:
             verdicts += self._over_too(key, group.until)
         return verdicts + self._together(group, sample, nats)
+
+    def _note_beside(self, key: _Key, sample: Sample) -> None:
+        begun = self._begun.get(_place(key))
+        if begun is not None and sample.at >= begun.at:
+            seen = self._beside.get(key, _Share())
+            seen = seen if seen.at == begun.at else _Share()
+            self._beside[key] = _Share(
+                seen.failed + sample.failed, seen.total + sample.total, begun.at
+            )
 
     def _noted_blocked(self, key: _Key, at: datetime) -> None:
         self._blocked[key] = at
@@ -357,12 +373,13 @@ class ImportedVerdicts:
     def _sample(self, group: SampleRows) -> Sample:
         rows, silent = self._telling(group)
         failed = [row for row in rows if row.failed > 0]
-        _, platform, asn, _ = group.key
+        platform = group.key[1]
         nearby = self._nearby(group.key, group.until)
         unreliable = platform in UNRELIABLE
-        related = unreliable and self._related(group.key, group.until)
+        related = self._related(group.key, group.until) if unreliable else None
         works = platform not in PINNED or self._everywhere.works_elsewhere(rows[0])
         begun = self._begun.get(_place(group.key)) if nearby else None
+        since = begun.at if begun else related
         return Sample(
             at=rows[0].at,
             until=group.until,
@@ -370,12 +387,12 @@ class ImportedVerdicts:
             failed=sum(row.failed for row in rows),
             confirmed=sum(row.confirmed for row in rows),
             excuse=self._excuse(group),
-            corroborated=works and (not unreliable or related),
+            corroborated=works and (not unreliable or related is not None),
             silent=silent,
-            odds=_NEARBY if unreliable and related else nearby,
-            since=begun.at if begun else None,
+            odds=nearby if related is None else _NEARBY,
+            since=since,
             dated=begun is not None and begun.dated,
-            lone=bool(asn) and not nearby,
+            lone=not rows[0].nationwide and not nearby,
             measurement=(failed or rows)[0].uid,
             methods=tuple(dict.fromkeys(m for row in failed for m in row.methods if m)),
         )
@@ -387,7 +404,8 @@ class ImportedVerdicts:
 
     def _nearby(self, key: _Key, now: datetime) -> float:
         """Added log odds of a block, since other networks there block the platform: the more of
-        them, the more. One network that was called alone adds nothing."""
+        them, the more, and less for one that stays out. One network that was called alone adds
+        nothing."""
         if key[:2] not in self._ever_blocked:
             return 0.0
         lately: set[_Key] = set()
@@ -407,19 +425,31 @@ class ImportedVerdicts:
             return 0.0
         blocked = blocked or len(lately)
         share = blocked / (blocked + open_now)
-        return max(0.0, _NEARBY + log(min(1.0, share / _SHARE)))
+        odds = max(0.0, _NEARBY + log(min(1.0, share / _SHARE)))
+        return min(odds, _STAYS_OUT) if self._stays_out(key) else odds
 
-    def _related(self, key: _Key, now: datetime) -> bool:
-        """Whether another platform of the same owner is blocked there."""
+    def _stays_out(self, key: _Key) -> bool:
+        """Whether a network was measured often since a block of others began, and mostly passed."""
+        begun, seen = self._begun.get(_place(key)), self._beside.get(key)
+        if begun is None or seen is None or seen.at != begun.at or seen.total < _MANY:
+            return False
+        accused = self._tracks[key].accused
+        joined = accused is not None and accused >= begun.at
+        return not joined and seen.failed < model_of(self._last[key]).ceiling * seen.total
+
+    def _related(self, key: _Key, now: datetime) -> datetime | None:
+        """Since when another platform of the same owner is blocked there."""
         owner = self._lookup.owner(key[1])
-        return any(
-            other[0] == key[0]
+        begun = (
+            self._tracks[other].begun
+            for other, at in self._blocked.items()
+            if other[0] == key[0]
             and other[1] != key[1]
             and other[1] not in UNRELIABLE
             and self._lookup.owner(other[1]) == owner
             and (self._tracks[other].decision is Decision.BLOCKED or now - at < _NEARBY_LASTS)
-            for other, at in self._blocked.items()
         )
+        return min((at for at in begun if at is not None), default=None)
 
     def _excuse(self, group: SampleRows) -> float:
         """The lowest recent failure share of any other owner in the same country and network."""
@@ -457,13 +487,13 @@ class ImportedVerdicts:
             sub_method=sub_method,
             evidence=evidence if call.blocked else Evidence.NONE,
         )
-        network = f"AS{row.asn}" if row.asn else "all"
+        network = "all" if row.nationwide else f"AS{row.asn}"
         return PlatformVerdict(
             cycle=f"{self._serial:012d}",
             vantage="/".join(filter(None, (f"ooni-{row.country}-{network}", row.part))),
             country=row.country,
             asn=row.asn,
-            network=row.network or ("" if row.asn else "all networks"),
+            network=row.network or row.network_without_number,
             vantage_role=VantageRole.FIELD,
             platform=row.platform,
             state=blocked if call.blocked else State.OK,

@@ -161,7 +161,7 @@ class Replay:
     def seen(self, group: SampleRows) -> None:
         """Record data, whether or not it decided anything."""
         first = group.rows[0]
-        key = (first.country, first.platform, first.asn, "" if first.asn else "all networks")
+        key = (first.country, first.platform, first.asn, first.network_without_number)
         notes = self._timelines.setdefault(key, _TimelineNotes(network=first.network))
         notes.network = first.network or notes.network
         notes.data.append((first.at, group.until))

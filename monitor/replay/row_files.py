@@ -29,6 +29,8 @@ from monitor.replay.strict_cells import Line
 from monitor.wording.file_errors import file_error
 
 _ZSTD = b"\x28\xb5\x2f\xfd"
+_REFUSED = ("msg", "error", "detail")
+"""What holds the reason in an answer without rows."""
 _LONGEST = 1 << 20
 """Characters of one cell."""
 
@@ -52,6 +54,11 @@ def text_in(path: Path) -> str:
     """The whole text of a file, unpacked. Raises ReplayError."""
     with _readable(path), _text_of(path) as text:
         return text.read()
+
+
+def delimiter_of(header: str) -> str:
+    """What stands between the cells of a table."""
+    return next((sign for sign in ",\t;" if sign in header), ",")
 
 
 def _read(path: Path, reader: RowReader) -> list[Row]:
@@ -122,11 +129,10 @@ def _csv_lines(first: str, rest: Iterable[str]) -> Iterator[str]:
 
 def _csv_rows(lines: Iterator[str], path: Path, row_reader: RowReader) -> Iterator[Row]:
     header_line = next(lines)
-    tabbed = "\t" in header_line and "," not in header_line
     limit = csv.field_size_limit(_LONGEST)
     try:
         reader = csv.reader(
-            itertools.chain([header_line], lines), delimiter="\t" if tabbed else ",", strict=True
+            itertools.chain([header_line], lines), delimiter=delimiter_of(header_line), strict=True
         )
         header = next(reader, [])
         columns = columns_of(header)
@@ -155,8 +161,9 @@ def _json_rows(text: str, path: Path, reader: RowReader) -> Iterator[Row]:
         document = msgspec.json.decode(text)
         entries = document
         if isinstance(document, dict):
-            if "msg" in document and not {"result", "results"} & document.keys():
-                raise ReplayError(f"{path}: OONI refused: {document['msg']}")
+            refused = next((document[key] for key in _REFUSED if document.get(key)), None)
+            if refused is not None and not {"result", "results"} & document.keys():
+                raise ReplayError(f"{path}: OONI refused: {refused}")
             entries = document.get("results", document.get("result", [document]))
             if isinstance(entries, dict):
                 raise ReplayError(

@@ -41,6 +41,9 @@ _ROUGH = 0.3
 """Correlation of an excuse, which comes from other platforms and countries."""
 _PENDING = 400
 """Samples waiting to be learned; older ones of an undecided stretch are dropped."""
+_UNCORROBORATED = 60
+"""Samples of an unreliable test, days of counts or sittings, that a block of another platform may
+still explain."""
 _LONE, _LONE_SPAN = 2.0, timedelta(days=3)
 """What one network needs to accuse alone: this many times `accuse`, gathered over this long at
 least. A volunteer's broken line fails for hours, or for a day or two."""
@@ -128,6 +131,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """Nats that one sample may add: its rows may all be one person's."""
     forget: timedelta
     """A silence after which collected evidence no longer counts."""
+    unreliable: bool = False
+    """It fails so often without a block that what nothing corroborates is its usual rate."""
 
 
 class Decision(StrEnum):
@@ -184,7 +189,7 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
     down_from: Sample | None = None
     """The sample with which evidence against one began."""
     first_failed: Sample | None = None
-    """The first for a block, while the stream was never called ok."""
+    """The first for a block, before any against one, while the stream was never mostly ok."""
     last_good: Sample | None = None
     """The last against a block."""
     good_before: Sample | None = None
@@ -197,6 +202,8 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
     methods: tuple[str, ...] = ()
     accused: datetime | None = None
     """UTC; when it was last called blocked after it had not been."""
+    begun: datetime | None = None
+    """UTC; when the block it was last called for began."""
     opened: datetime | None = None
     """UTC; when it was last called ok."""
     recent: tuple[tuple[Sample, float], ...] = ()
@@ -368,9 +375,17 @@ def _gather(track: Track, sample: Sample, model: Model, against: float, acquitti
         up = min(up, model.accuse)
     bad = against > 0
     first = track.first_failed
-    from_first_row = model.partly != model.blocked
+    from_first_row = model.partly != model.blocked and track.last_good is None
     if first is None and bad and from_first_row and track.decision is Decision.UNKNOWN:
         first = sample
+    elif down >= model.clear / 2:
+        first = None  # What failed by chance began nothing.
+    pending, history = _to_learn(track, sample, model), track.history
+    waits = sample.corroborated or track.decision is Decision.BLOCKED
+    if model.unreliable and not waits and len(pending) > _UNCORROBORATED:
+        for total, failed in pending:
+            history = _learn(history, total, failed, model)
+        pending = ()
     return msgspec.structs.replace(
         track,
         up=up,
@@ -384,7 +399,8 @@ def _gather(track: Track, sample: Sample, model: Model, against: float, acquitti
         confirmed=up > 0 and (track.confirmed or bool(sample.confirmed)),
         methods=tuple(dict.fromkeys((*track.methods, *sample.methods))) if up > 0 else (),
         recent=(*track.recent, (sample, against))[-_MOST_RECENT:] if up > 0 else (),
-        pending=_to_learn(track, sample, model),
+        pending=pending,
+        history=history,
     )
 
 
@@ -407,7 +423,11 @@ def _accuse(track: Track, sample: Sample) -> tuple[Track, tuple[Call, ...]]:
     if sample.dated and never_open(track):
         # It cannot tell when the block began, which other networks do.
         begin = sample
-    elif track.decision is Decision.UNKNOWN and track.first_failed is not None:
+    elif (
+        track.decision is Decision.UNKNOWN
+        and track.first_failed is not None
+        and (sample.since is None or track.first_failed.at >= sample.since)
+    ):
         begin = track.first_failed
     elif track.decision is not Decision.BLOCKED:
         # While it goes on, what passed in between ended nothing.
@@ -425,6 +445,7 @@ def _accuse(track: Track, sample: Sample) -> tuple[Track, tuple[Call, ...]]:
         _begin_again(track),
         decision=Decision.BLOCKED,
         accused=sample.until if new else track.accused,
+        begun=begin.at if new else track.begun,
         pending=(),
     )
     return after, (*_bound(bound, begin, sample, blocked=False), call)

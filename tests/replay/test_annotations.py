@@ -145,6 +145,7 @@ def test_outages_of_cloudflare(tmp_path: Path, packed: str) -> None:
         ({"data": None, "error": "'from' timestamp must be set"}, "refused: 'from'"),
         ({"results": [{"some": "thing"}]}, "nothing to put beside events"),
         ({"results": [_changepoint(), _changepoint(probe_asn="none")]}, "entry 2: .*probe_asn"),
+        ({"results": [_changepoint(change_dir="sideways")]}, "entry 1: .*change_dir"),
         ("{", "not JSON"),
         ('"text"', "nothing to put|neither"),
     ],
@@ -153,6 +154,17 @@ def test_what_is_wrong_is_named(tmp_path: Path, content: object, message: str) -
     """The file, the entry and the field."""
     with pytest.raises(ReplayError, match=rf"some.json: {message}"):
         _read(tmp_path, content)
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+def test_what_is_wrong_in_a_table_is_named_by_its_line(tmp_path: Path, sign: str) -> None:
+    """Whatever stands between its cells."""
+    text = sign.join(("location", "start", "duration")) + "\n"
+    text += "".join(sign.join(("country/PK", str(STAMP), lasts)) + "\n" for lasts in ("60", "long"))
+    with pytest.raises(ReplayError, match=r"outages.csv:3: .*duration"):
+        _read(tmp_path, text, "outages.csv")
+    (one,) = _read(tmp_path, text.rpartition("country")[0], "outages.csv")
+    assert one.country == "PK"
 
 
 def test_they_stand_beside_the_events_of_their_place_and_time(tmp_path: Path) -> None:

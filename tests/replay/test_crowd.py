@@ -74,6 +74,7 @@ def _counted(
             total=100,
             failed=round(100 * share(day)),
             counts=True,
+            nationwide=True,
         )
         for day in range(days)
     ]
@@ -105,6 +106,15 @@ def test_stale_rows_of_one_volunteer_do_not_date_a_national_block() -> None:
     assert event.onset_latest <= START + 10.25 * DAY
     assert 65000 not in event.networks_affected
     assert set(event.networks_affected) == set(NETWORKS)
+
+
+def test_rows_without_a_network_may_be_one_volunteer() -> None:
+    """OONI knew no network of theirs: one broken line accuses nobody, not even for hours."""
+    passing = [_measured(asn, _never) for asn in NETWORKS[:2]]
+    assert _replayed(_measured(0, _between(10, 10.8)), *passing).events == ()
+    (event,) = _replayed(_measured(0, _between(6, 19)), *passing).events
+    (network,) = [one for one in event.networks if one.affected]
+    assert (network.asn, network.network) == (0, "unknown network")
 
 
 def test_stale_rows_on_a_network_that_blocks_later_do_not_date_the_block_either() -> None:
@@ -430,3 +440,76 @@ def test_months_of_volunteers_with_broken_lines_accuses_nobody() -> None:
     events = [event for seed in (1, 2) for event in _replayed(list(_noisy(seed, 60))).events]
     assert len(events) <= 1
     assert all(event.confirmed_at is None for event in events)
+
+
+@pytest.mark.parametrize("early", [0, 3])
+def test_a_failure_by_chance_does_not_date_the_block_of_weeks_later(early: int) -> None:
+    """Two tests a day on each network, of which one failed in the first days: too few to call it
+    open before the block began, and no reason to call it blocked since then."""
+
+    def counted(asn: int, day: int) -> Row:
+        failed = 2.0 if day >= 10 else 1.0 if (day, asn) == (early, NETWORKS[0]) else 0.0
+        return Row(
+            at=START + day * DAY,
+            until=START + (day + 1) * DAY,
+            country="PK",
+            asn=asn,
+            platform="facebook",
+            test="web_connectivity",
+            total=2,
+            failed=failed,
+            counts=True,
+            interval=True,
+        )
+
+    rows = [counted(asn, day) for asn in NETWORKS[:3] for day in range(20)]
+    (event,) = _replayed([row for row in rows if row.at.day % 3]).events
+    assert event.onset_earliest is not None
+    assert START + 8 * DAY <= event.onset_earliest <= START + 10 * DAY
+    assert START + 10 * DAY <= event.onset_latest <= START + 12 * DAY
+
+
+def test_who_stays_open_through_a_long_block_does_not_join_it_by_two_failures() -> None:
+    """Weeks of tests passed there, though some fail by chance: two in a row are believed less than
+    on the day the block began. A network that does join late is found all the same."""
+
+    def by_chance(at: datetime) -> float:
+        spans = ((2, 2.1), (4, 4.1), (6, 6.1), (8, 8.1), (25, 25.3))
+        return max(_between(*span)(at) for span in spans)
+
+    blocked = [_measured(asn, _between(10, 40), days=50) for asn in NETWORKS[:3]]
+    open_all_along = _measured(NETWORKS[4], by_chance, days=50)
+    assert sum(row.failed for row in open_all_along if row.at > START + 10 * DAY) == 2
+    late = _measured(NETWORKS[5], _between(30, 40), days=50)
+    (event,) = _replayed(*blocked, open_all_along, late).events
+    assert set(event.networks_affected) == {*NETWORKS[:3], NETWORKS[5]}
+
+
+@pytest.mark.parametrize(("during", "blocked"), [(0.55, False), (0.97, True)])
+def test_a_noisy_test_is_no_block_because_another_platform_is_blocked(
+    during: float, blocked: bool
+) -> None:
+    """Messenger's test fails in most rows for months; then WhatsApp is blocked for two
+    weeks. What failed before and goes on afterwards is no block of Messenger, unless nearly
+    everything fails meanwhile."""
+    rng = random.Random(4)
+
+    def messenger(day: int) -> float:
+        return min(1.0, (during if 80 <= day < 96 else 0.55) + rng.uniform(-0.15, 0.15))
+
+    def whatsapp(day: int) -> float:
+        return 0.85 if 80 <= day < 96 else rng.uniform(0, 0.03)
+
+    events = _replayed(
+        _counted("MY", messenger, days=150, platform="messenger"),
+        _counted("MY", whatsapp, days=150, platform="whatsapp"),
+    ).events
+    found = {event.platform: event for event in events}
+    assert len(found) == len(events)
+    assert set(found) == ({"messenger", "whatsapp"} if blocked else {"whatsapp"})
+    for event in events:
+        assert event.onset_earliest is not None
+        assert START + 78 * DAY <= event.onset_earliest <= START + 80 * DAY
+        assert event.onset_latest <= START + 85 * DAY
+        assert event.end_latest is not None
+        assert START + 95 * DAY <= event.end_latest <= START + 102 * DAY

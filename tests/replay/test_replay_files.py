@@ -130,6 +130,56 @@ def test_counts_last_as_long_as_they_lie_apart(tmp_path: Path) -> None:
     assert first.until - first.at == timedelta(hours=1)
 
 
+def test_counts_of_months_last_until_the_next(tmp_path: Path) -> None:
+    """January has 31 days, February of a leap year 29."""
+    months = "".join(f"2024-0{month}-01,MY,whatsapp,100,90,5,1,4\n" for month in (1, 2, 4))
+    ends = [row.until.isoformat()[:10] for row in _rows(tmp_path, COUNTS + months)]
+    assert ends == ["2024-02-01", "2024-03-01", "2024-05-01"]
+
+
+@pytest.mark.parametrize("number", ["AS0", "0"])
+def test_rows_without_a_network_are_not_of_the_whole_country(tmp_path: Path, number: str) -> None:
+    """OONI writes AS0 where it does not know the network; counts of all of them name none."""
+    listed = LIST + f"20231108083552.1_KE_telegram_a,2023-11-08,telegram,{number},1,\n"
+    header = COUNTS.replace("test_name", "test_name,probe_asn")
+    counted = header + f"2024-01-01,MY,whatsapp,{number},10,10,0,0,0\n"
+    for text in (listed, counted):
+        (row,) = _rows(tmp_path, text)
+        assert (row.asn, row.nationwide) == (0, False)
+        assert row.network_without_number == "unknown network"
+    together = COUNTS + "2024-01-01,MY,whatsapp,10,10,0,0,0\n"
+    for text in (together, counted.replace(f",{number},", ",,")):
+        (row,) = _rows(tmp_path, text)
+        assert row.nationwide
+        assert row.network_without_number == "all networks"
+
+
+def test_rows_over_a_vpn_or_refused_by_ooni_show_nothing(tmp_path: Path) -> None:
+    """As in what a source follows live."""
+    header = "measurement_start_time,test_name,probe_cc,probe_asn,anomaly,network_type,"
+    line = "2024-02-17T00:00:00Z,telegram,PK,AS17557,true,"
+    says = ("wifi,unverified", "vpn,unverified", "mobile,failed", ",verified")
+    text = f"{header}verification_status\n" + "".join(f"{line}{one}\n" for one in says)
+    tally = RowCounts()
+    assert len(_rows(tmp_path, text, tally=tally)) == 2
+    assert tally.silent == 2
+
+
+def test_a_list_that_names_no_site_is_of_the_platform_that_is_given(tmp_path: Path) -> None:
+    """Whoever asked for one site alone has no column for it."""
+    text = "measurement_start_time,probe_cc,probe_asn,anomaly\n2024-02-17,PK,AS17557,true\n"
+    (row,) = _rows(tmp_path, text, platform="x")
+    assert (row.platform, row.failed) == ("x", 1.0)
+    with pytest.raises(ReplayError, match=r"some.csv:2: .*--platform"):
+        _rows(tmp_path, text)
+
+
+def test_cells_between_semicolons_are_read_too(tmp_path: Path) -> None:
+    """As a spreadsheet saves CSV where the comma is in numbers."""
+    text = COUNTS + "2024-01-01,MY,whatsapp,100,90,5,1,4\n"
+    assert _rows(tmp_path, text.replace(",", ";")) == _rows(tmp_path, text)
+
+
 def test_counts_of_one_site_as_they_are_downloaded(tmp_path: Path) -> None:
     """One site in one country, by day: neither stands in the file, so both are said. The same in
     CSV and in JSON."""
@@ -227,6 +277,8 @@ def test_observations_of_one_measurement_are_one_row(tmp_path: Path) -> None:
     ("answer", "message"),
     [
         ({"msg": "Axis X and Y cannot be the same", "v": 0}, "OONI refused: Axis X"),
+        ({"error": "quota exceeded"}, "OONI refused: quota exceeded"),
+        ({"detail": [{"msg": "Field required"}]}, "OONI refused: .*Field required"),
         ({"v": 0, "result": {"anomaly_count": 1, "measurement_count": 9}}, "axis_x="),
     ],
 )

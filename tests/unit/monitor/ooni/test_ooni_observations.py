@@ -1,6 +1,7 @@
 """Reading OONI's files: tolerant of every engine, exact about what is wrong, and discreet."""
 
 import base64
+import codecs
 import copy
 import gzip
 import random
@@ -269,7 +270,9 @@ def test_one_object_a_file_in_any_layout(tmp_path: Path) -> None:
     """On one line or on many, plain or packed."""
     plain = _text(TELEGRAM)
     pretty = msgspec.json.format(plain, indent=2)
-    for number, data in enumerate((plain, plain + b"\n", pretty, gzip.compress(pretty))):
+    marked = codecs.BOM_UTF8 + plain
+    several = (plain, plain + b"\n", pretty, gzip.compress(pretty), marked, gzip.compress(marked))
+    for number, data in enumerate(several):
         ((source, text),) = _in(tmp_path / f"{number}.json", data)
         assert source == str(tmp_path / f"{number}.json")
         assert decode(text) == decode(plain)
@@ -281,6 +284,14 @@ def test_one_object_a_line(tmp_path: Path) -> None:
     for packed in (data, gzip.compress(data)):
         found = _in(tmp_path / "many.jsonl.gz", packed)
         assert [source.rpartition(":")[2] for source, _ in found] == ["1", "3"]
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n", b"{}", b'{"raw_measurement": ""}'])
+def test_an_answer_without_a_measurement_says_so(tmp_path: Path, data: bytes) -> None:
+    """OONI has none of that id, or nothing was saved."""
+    ((_, text),) = _in(tmp_path / "none.json", data)
+    with pytest.raises(OoniError, match="holds no measurement"):
+        decode(text)
 
 
 def test_damaged_gzip_is_an_error_in_words(tmp_path: Path) -> None:
