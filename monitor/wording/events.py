@@ -22,7 +22,7 @@ from monitor.analysis.events.stretches import (
     stretches,
 )
 from monitor.analysis.verdict import PlatformVerdict, State
-from monitor.wording.durations import duration
+from monitor.wording.durations import duration_at_least, duration_at_most
 from monitor.wording.languages import N_
 from monitor.wording.states import STATES
 from monitor.wording.times import between, moment
@@ -431,17 +431,17 @@ def _lasted(words: Words, event: Event) -> str:
     shortest, longest = least(event), most(event)
     known = shortest >= timedelta(seconds=1)
     if event.active and known:
-        return words.gettext("at least %(least)s so far", least=duration(words, shortest))
+        return words.gettext("at least %(least)s so far", least=duration_at_least(words, shortest))
     if known and longest is not None:
         return words.gettext(
             "at least %(least)s, at most %(most)s",
-            least=duration(words, shortest),
-            most=duration(words, longest),
+            least=duration_at_least(words, shortest),
+            most=duration_at_most(words, longest),
         )
     if known:
-        return words.gettext("at least %(least)s", least=duration(words, shortest))
+        return words.gettext("at least %(least)s", least=duration_at_least(words, shortest))
     if longest is not None:
-        return words.gettext("at most %(most)s", most=duration(words, longest))
+        return words.gettext("at most %(most)s", most=duration_at_most(words, longest))
     return words.gettext("not known")
 
 

@@ -19,10 +19,10 @@ from monitor.analysis.verdict import State
 from monitor.cli.main import app
 from monitor.export.cells import cell
 from monitor.export.csv import write_csv, write_csv_for_people
-from monitor.export.for_people import Reader
+from monitor.export.for_people import Reader, export_for
 from monitor.export.kinds import Kind
 from monitor.export.xlsx import TooManyRowsError, write_xlsx
-from monitor.wording.durations import duration
+from monitor.wording.durations import duration_at_least
 from monitor.wording.events import headline
 from monitor.wording.words import words_in
 from storage.store import Store
@@ -40,6 +40,7 @@ from tests.contract.cycles import (
     withheld,
 )
 from tests.worlds.memory_store import MemoryStore
+from tests.worlds.notify_world import came_back
 from tests.worlds.review_world import Installation
 
 EVERYTHING = Selection()
@@ -152,7 +153,9 @@ async def test_an_event_is_told_in_a_sentence_with_names(store: Store) -> None:
     assert first["onset_latest_local"] == "2024-02-17 17:05:00"
     assert first["local_zone"] == "Asia/Karachi"
     seconds = second["blocked_seconds_least"]
-    assert second["blocked_time_least"] == duration(words_in(), timedelta(seconds=float(seconds)))
+    assert second["blocked_time_least"] == duration_at_least(
+        words_in(), timedelta(seconds=float(seconds))
+    )
     assert (second["blocked_seconds_most"], second["blocked_time_most"]) == ("", "")
 
 
@@ -231,3 +234,11 @@ def test_help_tells_whom_a_file_is_for() -> None:
     """The option has its two values."""
     shown = CliRunner().invoke(app, ["export", "csv", "--help"]).stdout
     assert "spreadsheet" in shown
+
+
+def test_the_longest_time_in_words_is_no_shorter_than_in_seconds() -> None:
+    """At most 1 day 6:11:06 is not at most 1 day 6 hours."""
+    over = came_back(over=True, later=timedelta(days=1, hours=5, minutes=50))
+    columns = {one.name: one.value for one in export_for(Kind.EVENTS, READER).columns}
+    told = {name: columns[f"blocked_time_{name}"](over) for name in ("least", "most")}
+    assert told == {"least": "1 day 6 hours", "most": "1 day 7 hours"}

@@ -4,7 +4,7 @@ X was blocked from 18:12 to 18:15, open until 18:38, and blocked again from 18:3
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -94,6 +94,30 @@ def test_a_length_is_the_sum_of_stretches() -> None:
     assert length(words_in(), came_back(over=True)) == (
         "at least 14 minutes 30 seconds, at most 21 minutes 6 seconds, in 2 stretches"
     )
+
+
+@pytest.mark.parametrize(
+    ("later", "said"),
+    [
+        # 1 day 6:04:30 to 1 day 6:11:06
+        (timedelta(days=1, hours=5, minutes=50), "at least 1 day 6 hours, at most 1 day 7 hours"),
+        # 23:45:30.6 to 23:52:06.6
+        (
+            timedelta(hours=23, minutes=31, seconds=0.6),
+            "at least 23 hours 45 minutes, at most 23 hours 53 minutes",
+        ),
+        # 1 day 23:50 to 1 day 23:56:36
+        (timedelta(days=1, hours=23, seconds=2130), "at least 1 day 23 hours, at most 2 days"),
+        # 14:30.9 to 21:06.9
+        (
+            timedelta(seconds=0.9),
+            "at least 14 minutes 30 seconds, at most 21 minutes 7 seconds",
+        ),
+    ],
+)
+def test_no_bound_of_a_length_is_rounded_beyond_what_is_known(later: timedelta, said: str) -> None:
+    """What was blocked at most 1 day 6:11 may have been so for longer than 1 day 6 hours."""
+    assert length(words_in(), came_back(over=True, later=later)) == f"{said}, in 2 stretches"
 
 
 @pytest.mark.parametrize("over", [False, True])
