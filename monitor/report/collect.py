@@ -289,7 +289,7 @@ class _Lanes:
                 blocked=states[State.BLOCKED] + states[State.THROTTLED],
                 in_part=states[State.DEGRADED] + states[State.PARTIAL],
                 undecided=states[State.INSUFFICIENT],
-                vantages=len(self.vantages.get(network, ())),
+                vantages=frozenset(self.vantages.get(network, ())),
                 first=self.times[network][0],
                 last=self.times[network][1],
                 longest_gap=self.gaps[network],

@@ -64,7 +64,8 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     in_part: int
     """Verdicts that some functions, addresses or connections are blocked, and not all."""
     undecided: int
-    vantages: int
+    vantages: frozenset[str]
+    """Those that measured, as far as single verdicts are left."""
     first: datetime
     last: datetime
     longest_gap: timedelta

@@ -58,8 +58,8 @@ def _limits(words: Words, findings: Findings, title: str) -> Iterator[str]:
 
 def _coverage(words: Words, findings: Findings) -> str:
     networks = words.ngettext("%(n)s network", "%(n)s networks", len(findings.lanes))
-    vantages = sum(lane.vantages for lane in findings.lanes)
-    if not vantages:
+    vantages = len(frozenset().union(*(lane.vantages for lane in findings.lanes)))
+    if not vantages or not all(lane.vantages for lane in findings.lanes):
         return words.gettext("This rests on %(networks)s.", networks=networks)
     return words.gettext(
         "This rests on %(vantages)s in %(networks)s.",
@@ -102,7 +102,7 @@ def _controls(words: Words, findings: Findings) -> str:
 
 def _lane(words: Words, lane: Lane) -> str:
     source = (
-        words.ngettext("from %(n)s vantage", "from %(n)s vantages", lane.vantages)
+        words.ngettext("from %(n)s vantage", "from %(n)s vantages", len(lane.vantages))
         if lane.vantages
         else words.gettext("counted by the hour")
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -24,7 +25,7 @@ from storage.values.prunable import RAW
 from tests.contract.cycles import at
 from tests.unit.monitor.report.test_report import _texts
 from tests.worlds.memory_store import MemoryStore
-from tests.worlds.report_world import KEY, MADE_AT, WANTED, story_cycle
+from tests.worlds.report_world import KEY, MADE_AT, WANTED, block, story_cycle
 
 HOUR = msgspec.structs.replace(WANTED, since=at(0), until=at(3600))
 """The hour of the twelve cycles."""
@@ -167,6 +168,55 @@ async def test_the_share_that_was_decided_stands_in_the_title(tmp_path: Path) ->
     assert "Undecided: 3, because lost packets may explain what failed." in text
     assert "blocked in 0 of 12 that were decided, of 15 verdicts." in text
     assert "About 12 more were not measured." in text
+
+
+async def test_a_vantage_that_moved_to_another_network_is_one_vantage(tmp_path: Path) -> None:
+    """It measured on two networks, and two places are not what the report rests on."""
+    store = await stored(*(story_cycle(n, blocked=False, title="X") for n in range(3)))
+    moved = story_cycle(12, blocked=False, title="X")
+    elsewhere = [msgspec.structs.replace(one, asn=45669) for one in moved.platforms]
+    await store.save(msgspec.structs.replace(moved, platforms=tuple(elsewhere)))
+    two_hours = msgspec.structs.replace(HOUR, until=at(7200))
+    _, text = await said(store, tmp_path, two_hours)
+    assert "This rests on 1 vantage point in 2 networks." in text
+    for what in RAW:
+        async for _ in store.prune(what, at(3590)):
+            pass
+    (tmp_path / "second").mkdir()
+    _, text = await said(store, tmp_path / "second", two_hours)
+    assert "This rests on 2 networks." in text, "of one of them counts alone are left"
+
+
+@pytest.mark.parametrize("many", [False, True])
+async def test_no_more_starts_and_ends_are_promised_than_are_enclosed(
+    tmp_path: Path, many: bool
+) -> None:
+    """Of six stretches the first and the last three have their measurements enclosed."""
+    event = block()
+    day = timedelta(days=1)
+    six = tuple(
+        msgspec.structs.replace(
+            event.networks[0].stretches[0],
+            onset_earliest=at(900) + n * day,
+            onset_latest=at(1200) + n * day,
+            end_earliest=at(2400) + n * day,
+            end_latest=at(2700) + n * day,
+        )
+        for n in range(6 if many else 4)
+    )
+    affected = msgspec.structs.replace(event.networks[0], stretches=six)
+    over = msgspec.structs.replace(
+        event,
+        networks=(affected, event.networks[1]),
+        end_earliest=six[-1].end_earliest,
+        end_latest=six[-1].end_latest,
+    )
+    store = await stored()
+    await store.save(story_cycle(0, blocked=False, title="X"), [over])
+    _, text = await said(store, tmp_path)
+    assert "are enclosed for the hour before and after each start and each end." in text
+    limited = "only those around the first and the last ones are enclosed"
+    assert (limited in text) is many
 
 
 async def test_signs_without_an_event_are_not_denied(tmp_path: Path) -> None:
