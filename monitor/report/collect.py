@@ -118,8 +118,8 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         coverage=coverage_of(lanes.tallies.made(), wanted.since, wanted.until, interval),
         applied=tuple(applied),
         examples=measured.examples(chosen),
-        controls=controls,
-        control_measurements=measured.controls,
+        controls=len(measured.controls) or controls,
+        control_measurements=measured.controls.total(),
         control_unwell=control_unwell,
         rules_versions=tuple(sorted(lanes.versions)),
         rows=rows,
@@ -371,7 +371,8 @@ class _Measured:
 
     def __init__(self) -> None:
         self.count = 0
-        self.controls = 0
+        self.controls: Counter[str] = Counter()
+        """Measurements of each control vantage."""
         self.enclosed = Enclosed()
         self.kept: dict[str, Measurement] = {}
         self.follow_ups: dict[tuple[str, str], list[Measurement]] = {}
@@ -417,7 +418,8 @@ async def _measurements(
             for measurement, control in pairs:
                 named, beside = _marked(wanted, measurement), control and _marked(wanted, control)
                 measured.count += 1
-                measured.controls += measurement.look is Purpose.CONTROL
+                if measurement.look is Purpose.CONTROL:
+                    measured.controls[measurement.vantage] += 1
                 measured.enclosed.add(measurement)
                 raw.write(_encode(named) + b"\n")
                 ooni.write(_encode(ooni_measurement(named, beside)) + b"\n")
@@ -438,9 +440,9 @@ async def _measurements(
     return measured
 
 
-async def _health(store: Store, wanted: Wanted) -> tuple[int, int, Counter[Network]]:
-    """The number of controls, and of cycles in which controls, and vantages by network, did not
-    work."""
+async def _health(store: Store, wanted: Wanted) -> tuple[int, int | None, Counter[Network]]:
+    """The number of controls, and of cycles in which controls, None without any, and vantages by
+    network, did not work."""
     controls: set[str] = set()
     control_unwell = 0
     unwell: Counter[Network] = Counter()
@@ -453,7 +455,7 @@ async def _health(store: Store, wanted: Wanted) -> tuple[int, int, Counter[Netwo
                 control_unwell += ill
             elif health.country == wanted.country and ill:
                 unwell[health.asn, health.network] += 1
-    return len(controls), control_unwell, unwell
+    return len(controls), control_unwell if controls else None, unwell
 
 
 def _timeline(slots: Slots, out: TextIO) -> int:

@@ -79,15 +79,6 @@ def _controls(words: Words, findings: Findings) -> str:
             "Whether the platform worked everywhere else. No control outside the country tested it "
             "in the times whose measurements are enclosed."
         )
-    health = (
-        words.ngettext(
-            "In %(n)s cycle a control was not working itself.",
-            "In %(n)s cycles a control was not working itself.",
-            findings.control_unwell,
-        )
-        if findings.control_unwell
-        else words.gettext("The controls themselves worked throughout.")
-    )
     tests = words.ngettext("%(n)s test", "%(n)s tests", findings.control_measurements)
     made = words.ngettext(
         "Whether the platform worked everywhere else. %(n)s control outside the country made "
@@ -96,6 +87,17 @@ def _controls(words: Words, findings: Findings) -> str:
         "%(tests)s of what had failed inside, in the times whose measurements are enclosed.",
         findings.controls,
         tests=tests,
+    )
+    if findings.control_unwell is None:
+        return made
+    health = (
+        words.ngettext(
+            "In %(n)s cycle a control was not working itself.",
+            "In %(n)s cycles a control was not working itself.",
+            findings.control_unwell,
+        )
+        if findings.control_unwell
+        else words.gettext("The controls themselves worked throughout.")
     )
     return f"{made} {health}"
 

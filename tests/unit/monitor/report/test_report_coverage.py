@@ -47,6 +47,25 @@ def undecided(number: int, rule: str, health: VantageState = VantageState.OK) ->
     )
 
 
+def control_cycle() -> Cycle:
+    """A cycle in which a control reports that it works, and tests nothing."""
+    own = story_cycle(20, blocked=False)
+    return msgspec.structs.replace(
+        own,
+        id="control",
+        vantage="ams",
+        country="NL",
+        health=msgspec.structs.replace(
+            own.health, vantage="ams", country="NL", vantage_role=VantageRole.CONTROL, at=at(900)
+        ),
+        measurements=(),
+        verdicts=(),
+        platforms=(),
+        started_at=at(900),
+        finished_at=at(900),
+    )
+
+
 async def stored(*cycles: Cycle) -> MemoryStore:
     """A store with these cycles."""
     store = MemoryStore()
@@ -131,25 +150,26 @@ async def test_a_country_that_was_never_watched_has_no_report(tmp_path: Path) ->
 async def test_controls_that_made_no_measurement_are_not_praised(tmp_path: Path) -> None:
     """A control reports and measures nothing: the report claims nothing of its health."""
     store = await stored(*(story_cycle(n, blocked=False, title="X") for n in range(3)))
-    own = story_cycle(20, blocked=False)
-    control = msgspec.structs.replace(
-        own,
-        id="control",
-        vantage="ams",
-        country="NL",
-        health=msgspec.structs.replace(
-            own.health, vantage="ams", country="NL", vantage_role=VantageRole.CONTROL, at=at(900)
-        ),
-        measurements=(),
-        verdicts=(),
-        platforms=(),
-        started_at=at(900),
-        finished_at=at(900),
-    )
-    await store.save(control)
+    await store.save(control_cycle())
     _, text = await said(store, tmp_path)
     assert "No control outside the country tested it" in text
     assert "worked throughout" not in text
+
+
+async def test_the_controls_are_those_whose_tests_are_enclosed(tmp_path: Path) -> None:
+    """One control tested what had failed. That it has no cycle of its own, as in a replay, does not
+    make it none, and nothing is claimed of its health; a second one with cycles tested nothing."""
+    store = await stored(*(story_cycle(n, blocked=True) for n in range(3)))
+    made = "1 control outside the country made 3 tests of what had failed inside"
+    _, text = await said(store, tmp_path)
+    assert made in text
+    assert "No control outside the country" not in text
+    assert "worked throughout" not in text
+    await store.save(control_cycle())
+    (tmp_path / "second").mkdir()
+    _, text = await said(store, tmp_path / "second")
+    assert made in text
+    assert "worked throughout" in text
 
 
 async def test_the_share_that_was_decided_stands_in_the_title(tmp_path: Path) -> None:
