@@ -201,6 +201,8 @@ async def _events(store: Store, wanted: Wanted) -> tuple[tuple[Story, ...], int,
                 "",
             ):
                 continue
+            if not _overlaps(event, wanted):
+                continue
             if event.kind is not EventKind.BLOCK:
                 related += [event] if len(related) < MOST_RELATED else []
             elif len(stories) < MOST_STORIES:
@@ -208,6 +210,16 @@ async def _events(store: Store, wanted: Wanted) -> tuple[tuple[Story, ...], int,
             else:
                 omitted += 1
     return tuple(stories), omitted, tuple(related)
+
+
+def _overlaps(event: Event, wanted: Wanted) -> bool:
+    """Whether one of its stretches may lie in the time of the report: between two of them it was
+    found open."""
+    return any(
+        (one.onset_earliest is None or one.onset_earliest < wanted.until)
+        and (one.end_latest is None or one.end_latest > wanted.since)
+        for one in stretches(event)
+    )
 
 
 async def _story(store: Store, event: Event) -> Story:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from monitor.analysis.events.event import Event, Stretch
 from monitor.analysis.verdict import State, VantageState
 from monitor.cli.main import app
 from monitor.report.build import NothingKnownError, build
@@ -63,6 +64,29 @@ def control_cycle() -> Cycle:
         platforms=(),
         started_at=at(900),
         finished_at=at(900),
+    )
+
+
+def on_days(number: int) -> Event:
+    """The block of the story on so many days, each for twenty minutes or more."""
+    event = block()
+    days = [timedelta(days=one) for one in range(number)]
+    stretches = tuple(
+        Stretch(
+            onset_earliest=at(900) + day,
+            onset_latest=at(1200) + day,
+            end_earliest=at(2400) + day,
+            end_latest=at(2700) + day,
+        )
+        for day in days
+    )
+    affected = msgspec.structs.replace(event.networks[0], stretches=stretches)
+    return msgspec.structs.replace(
+        event,
+        networks=(affected, event.networks[1]),
+        end_earliest=stretches[-1].end_earliest,
+        end_latest=stretches[-1].end_latest,
+        updated_at=event.updated_at + days[-1],
     )
 
 
@@ -207,30 +231,33 @@ async def test_a_vantage_that_moved_to_another_network_is_one_vantage(tmp_path: 
     assert "This rests on 2 networks." in text, "of one of them counts alone are left"
 
 
+async def test_a_time_between_two_stretches_has_no_block(tmp_path: Path) -> None:
+    """X was blocked the day before and the day after, which is one event: a report on that day has
+    neither in its title, and a report that touches one of them has both."""
+    store = await stored(*(story_cycle(n, blocked=False, title="X") for n in range(12, 24)))
+    await store.save(story_cycle(24, blocked=False, title="X"), [on_days(2)])
+    between = msgspec.structs.replace(HOUR, since=at(2700), until=at(8000))
+    title, text = await said(store, tmp_path, between)
+    assert title == "X in Pakistan: No block in 13 of 13 cycles on 1 network"
+    assert "was blocked" not in text
+    for number, touching in enumerate(
+        (
+            msgspec.structs.replace(between, since=at(2699)),
+            msgspec.structs.replace(between, until=at(86400 + 901)),
+        )
+    ):
+        (tmp_path / str(number)).mkdir()
+        title, text = await said(store, tmp_path / str(number), touching)
+        assert title == "X was blocked in Pakistan on 1 of 2 networks"
+        assert "Blocked in 2 stretches, the last from" in text
+
+
 @pytest.mark.parametrize("many", [False, True])
 async def test_no_more_starts_and_ends_are_promised_than_are_enclosed(
     tmp_path: Path, many: bool
 ) -> None:
     """Of six stretches the first and the last three have their measurements enclosed."""
-    event = block()
-    day = timedelta(days=1)
-    six = tuple(
-        msgspec.structs.replace(
-            event.networks[0].stretches[0],
-            onset_earliest=at(900) + n * day,
-            onset_latest=at(1200) + n * day,
-            end_earliest=at(2400) + n * day,
-            end_latest=at(2700) + n * day,
-        )
-        for n in range(6 if many else 4)
-    )
-    affected = msgspec.structs.replace(event.networks[0], stretches=six)
-    over = msgspec.structs.replace(
-        event,
-        networks=(affected, event.networks[1]),
-        end_earliest=six[-1].end_earliest,
-        end_latest=six[-1].end_latest,
-    )
+    over = on_days(6 if many else 4)
     store = await stored()
     await store.save(story_cycle(0, blocked=False, title="X"), [over])
     _, text = await said(store, tmp_path)
