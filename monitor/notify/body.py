@@ -122,7 +122,7 @@ def _where(words: Words, event: Event) -> Iterator[str]:
         )
     if spared and event.kind is EventKind.BLOCK:
         yield words.gettext("Not on: %(names)s", names=network_names(words, spared, NETWORKS_NAMED))
-    if event.share_affected is not None and event.active:
+    if event.share_affected is not None and not seems_over(event):
         yield words.gettext(
             "Users affected: %(share)s of those on networks of known size",
             share=words.percent(event.share_affected),

@@ -165,6 +165,23 @@ async def test_again_and_first_blocked_in_every_language(language: Language) -> 
     assert words.gettext("%(what)s again", what="").strip("، ") in shown
 
 
+@pytest.mark.parametrize("state", [one for one in EventState if one is not EventState.SUSPECTED])
+async def test_the_share_of_users_is_of_those_it_is_known_of(state: EventState) -> None:
+    """Of networks of known size, wherever it stands; and where nothing is known to block, 0 % would
+    read as if it had kept nobody away."""
+    blocked = state is EventState.CONFIRMED
+    event = block(state, share_affected=0.25 if blocked else 0.0, platform="whatsapp")
+    said = [await page(ENGLISH, event), mail(ENGLISH, event)]
+    if event.active:
+        front = await page(ENGLISH, event, path="/")
+        assert "WhatsApp" in front
+        said.append(front)
+    for text in said:
+        assert ("25% of those on networks of known size" in text) is blocked
+        assert ("known size" in text) is blocked
+        assert "0% of users" not in text
+
+
 def test_a_message_that_it_is_over_tells_methods_in_the_past() -> None:
     """Nothing is reset any more."""
     words = message_words("en")
