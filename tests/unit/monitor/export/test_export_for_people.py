@@ -242,3 +242,18 @@ def test_the_longest_time_in_words_is_no_shorter_than_in_seconds() -> None:
     columns = {one.name: one.value for one in export_for(Kind.EVENTS, READER).columns}
     told = {name: columns[f"blocked_time_{name}"](over) for name in ("least", "most")}
     assert told == {"least": "1 day 6 hours", "most": "1 day 7 hours"}
+
+
+@pytest.mark.parametrize(
+    ("country", "onset", "local"),
+    [
+        ("DE", datetime(2024, 3, 31, 0, 59, tzinfo=UTC), "2024-03-31 01:59:00"),
+        ("DE", datetime(2024, 3, 31, 1, 1, tzinfo=UTC), "2024-03-31 03:01:00"),
+        ("NP", datetime(2024, 2, 29, 18, 30, tzinfo=UTC), "2024-03-01 00:15:00"),
+    ],
+)
+def test_local_times_are_those_of_their_day(country: str, onset: datetime, local: str) -> None:
+    """Where clocks change, and where they differ from UTC by no whole hours."""
+    one = msgspec.structs.replace(event(), country=country, onset_latest=onset)
+    columns = {one.name: one.value for one in export_for(Kind.EVENTS, READER).columns}
+    assert f"{columns['onset_latest_local'](one):%Y-%m-%d %H:%M:%S}" == local

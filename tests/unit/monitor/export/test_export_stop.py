@@ -123,7 +123,8 @@ async def test_each_stretch_is_a_row_with_its_own_days() -> None:
 async def test_an_end_that_nobody_saw_is_unknown() -> None:
     """And so is whether it goes on where nobody measures any more."""
     unobserved = confirmed("e", stretch(300), state=EventState.UNOBSERVED)
-    unseen = confirmed("f", stretch(300), state=EventState.ENDED, end_earliest=at(900))
+    last_blocked = msgspec.structs.replace(stretch(300), end_earliest=at(900))
+    unseen = confirmed("f", last_blocked, state=EventState.ENDED, end_earliest=at(900))
     for one in (unobserved, unseen):
         (row,) = await rows(one)
         assert (row["shutdown_status"], row["end_date"], row["duration"]) == (UNKNOWN, "", "")
