@@ -20,6 +20,7 @@ from monitor.analysis.events.stretches import stretches
 from monitor.export.cells import Value, cell
 from monitor.export.continuations import reviews_by_event
 from monitor.export.for_people import Reader, reader_says
+from monitor.export.stretches import in_time
 from monitor.wording.local_time import zone_of
 from monitor.wording.networks import network_name
 from monitor.wording.words import words_in
@@ -160,8 +161,8 @@ COLUMNS: Mapping[str, _Cell] = {
 
 
 async def write_stop(store: Store, selection: Selection, out: TextIO, reader: Reader) -> int:
-    """Write the stretches of the selected events that were confirmed, and neither withdrawn nor
-    rejected by a person, as CSV; returns how many rows. Who rejected what an event continues
+    """Write the stretches in the time selected of events that were confirmed, and neither withdrawn
+    nor rejected by a person, as CSV; returns how many rows. Who rejected what an event continues
     rejected the event. Raises StorageError."""
     reviews = await reviews_by_event(store)
     writer = csv.writer(out, lineterminator="\r\n")
@@ -170,16 +171,17 @@ async def write_stop(store: Store, selection: Selection, out: TextIO, reader: Re
     async for batch in store.events(selection):
         for event in batch:
             if _is_shutdown(event) and not rejected(reviews.get(event.id, ())):
-                for row in _rows(event, reader):
+                for row in _rows(event, reader, selection):
                     writer.writerow([cell(value(row)) for value in COLUMNS.values()])
                     written += 1
     return written
 
 
-def _rows(event: Event, reader: Reader) -> Iterator[_Row]:
+def _rows(event: Event, reader: Reader, selection: Selection) -> Iterator[_Row]:
     spans = stretches(event)
     for number, one in enumerate(spans, 1):
-        yield _Row(event=event, stretch=one, newest=number == len(spans), reader=reader)
+        if in_time(one, selection.since, selection.until):
+            yield _Row(event=event, stretch=one, newest=number == len(spans), reader=reader)
 
 
 def _is_shutdown(event: Event) -> bool:

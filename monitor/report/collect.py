@@ -26,7 +26,7 @@ from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.no_rows import why_no_rows
 from monitor.export.ooni_format import ooni_measurement
 from monitor.export.ooni_lines import PATIENCE, ControlMatcher
-from monitor.export.stretches import rows_of
+from monitor.export.stretches import in_time, rows_of
 from monitor.report.batches import BATCHES, KEYS, Enclosed, enclose
 from monitor.report.data_files import TIMELINE, describe_files
 from monitor.report.findings import Applied, Example, Findings, Lane, Network, Story, Wanted
@@ -201,7 +201,7 @@ async def _events(store: Store, wanted: Wanted) -> tuple[tuple[Story, ...], int,
                 "",
             ):
                 continue
-            if not _overlaps(event, wanted):
+            if not any(in_time(one, wanted.since, wanted.until) for one in stretches(event)):
                 continue
             if event.kind is not EventKind.BLOCK:
                 related += [event] if len(related) < MOST_RELATED else []
@@ -210,16 +210,6 @@ async def _events(store: Store, wanted: Wanted) -> tuple[tuple[Story, ...], int,
             else:
                 omitted += 1
     return tuple(stories), omitted, tuple(related)
-
-
-def _overlaps(event: Event, wanted: Wanted) -> bool:
-    """Whether one of its stretches may lie in the time of the report: between two of them it was
-    found open."""
-    return any(
-        (one.onset_earliest is None or one.onset_earliest < wanted.until)
-        and (one.end_latest is None or one.end_latest > wanted.since)
-        for one in stretches(event)
-    )
 
 
 async def _story(store: Store, event: Event) -> Story:

@@ -118,6 +118,14 @@ async def test_each_stretch_is_a_row_with_its_own_days() -> None:
         ("2024-02-26", "2024-02-28", "3"),
     ]
     assert [row["shutdown_status"] for row in found] == ["Ended", "Ended"]
+    for since, until, starts in (
+        (2 * DAY, 8 * DAY, []),
+        (0.0, 8 * DAY, ["2024-02-17"]),
+        (2 * DAY, 10 * DAY, ["2024-02-26"]),
+    ):
+        month = Selection(since=at(since), until=at(until))
+        found = await rows(ended, selection=month)
+        assert [row["start_date"] for row in found] == starts, "each month has its own"
 
 
 async def test_an_end_that_nobody_saw_is_unknown() -> None:
