@@ -236,12 +236,15 @@ def test_help_tells_whom_a_file_is_for() -> None:
     assert "spreadsheet" in shown
 
 
-def test_the_longest_time_in_words_is_no_shorter_than_in_seconds() -> None:
-    """At most 1 day 6:11:06 is not at most 1 day 6 hours."""
-    over = came_back(over=True, later=timedelta(days=1, hours=5, minutes=50))
+def test_bounds_of_a_length_are_rounded_outwards() -> None:
+    """At most 1 day 6:11:06.4 is not at most 1 day 6 hours, nor at most 1 day 6:11:06."""
+    later = timedelta(days=1, hours=5, minutes=50, seconds=0.4)
+    over = came_back(over=True, later=later)
     columns = {one.name: one.value for one in export_for(Kind.EVENTS, READER).columns}
-    told = {name: columns[f"blocked_time_{name}"](over) for name in ("least", "most")}
-    assert told == {"least": "1 day 6 hours", "most": "1 day 7 hours"}
+    told = [columns[f"blocked_{unit}"](over) for unit in ("seconds_least", "time_least")]
+    assert told == [108_270, "1 day 6 hours"]
+    told = [columns[f"blocked_{unit}"](over) for unit in ("seconds_most", "time_most")]
+    assert told == [108_667, "1 day 7 hours"]
 
 
 @pytest.mark.parametrize(
