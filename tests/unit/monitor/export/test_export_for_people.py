@@ -14,7 +14,7 @@ import openpyxl
 import pytest
 from typer.testing import CliRunner
 
-from monitor.analysis.events.event import EventState
+from monitor.analysis.events.event import EventState, NetworkStatus
 from monitor.analysis.verdict import State
 from monitor.cli.main import app
 from monitor.export.cells import cell
@@ -115,12 +115,19 @@ async def test_the_workbook_has_the_cells_of_the_csv(store: Store, kind: Kind) -
     """As texts, numbers and times; nothing in it is a formula or a link."""
     rows = await _csv(store, kind)
     sheet = (await _book(store, kind))[kind.value]
+    numbers = {
+        one.name
+        for one in export_for(kind, READER).columns
+        if one.unit in ("number", "ms", "bytes")
+    }
     header, *found = map(list, sheet.iter_rows())
     assert [one.value for one in header] == list(rows[0])
     for row, line in zip(rows, found, strict=True):
         for name, one in zip(row, line, strict=True):
             assert (one.data_type in "nsbd", one.hyperlink) == (True, None)
             expected = row[name].replace("\uffff", "\ufffd")
+            if name in numbers and expected:
+                assert one.data_type == "n", "a sum would leave it out"
             if one.is_date:
                 assert f"{one.value:%Y-%m-%d %H:%M:%S}" == expected
             elif one.data_type == "n" and one.value is not None:
@@ -234,6 +241,35 @@ def test_help_tells_whom_a_file_is_for() -> None:
     """The option has its two values."""
     shown = CliRunner().invoke(app, ["export", "csv", "--help"]).stdout
     assert "spreadsheet" in shown
+
+
+def test_each_list_of_networks_names_its_own() -> None:
+    """Those that blocked, that block now, that seem open again, and those that nobody tests."""
+    names = ("Blocked", "Open", "Recovering", "Silent", "Spared")
+    networks = [
+        NetworkStatus(
+            asn=64500 + number,
+            network=name,
+            affected=name != "Spared",
+            blocked_now=name == "Blocked",
+            recovering=name == "Recovering",
+            unobserved=name == "Silent",
+        )
+        for number, name in enumerate(names)
+    ]
+    one = msgspec.structs.replace(event(), networks=tuple(networks))
+    columns = {one.name: one.value for one in export_for(Kind.EVENTS, READER).columns}
+    told = {
+        name: [part.partition(" (AS")[0] for part in columns[f"networks_{name}"](one).split(" | ")]
+        for name in ("affected", "blocked_now", "recovering", "unobserved", "seen")
+    }
+    assert told == {
+        "affected": [*names[:4]],
+        "blocked_now": ["Blocked"],
+        "recovering": ["Recovering"],
+        "unobserved": ["Silent"],
+        "seen": [*names],
+    }
 
 
 def test_bounds_of_a_length_are_rounded_outwards() -> None:
