@@ -1,6 +1,7 @@
 """A report says no more than was decided, and is not written where nothing was."""
 
 import asyncio
+import csv
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from monitor.report.compose import document
 from monitor.report.findings import Imprint, Wanted
 from monitor.report.report_words import unmarked
 from monitor.wording.languages import LANGUAGES, Language
+from probes.measurement import Purpose
 from probes.vantage import VantageRole
 from storage.open_store import open_store
 from storage.store import Store
@@ -39,7 +41,9 @@ def undecided(number: int, rule: str, health: VantageState = VantageState.OK) ->
     nothing = {"state": State.INSUFFICIENT, "rule_id": rule, "method": "", "sub_method": ""}
     return msgspec.structs.replace(
         made,
-        health=msgspec.structs.replace(made.health, state=health),
+        health=msgspec.structs.replace(
+            made.health, state=health, network=made.platforms[0].network
+        ),
         measurements=made.measurements[:1],
         verdicts=tuple(
             msgspec.structs.replace(one, controls=(), **nothing) for one in made.verdicts
@@ -264,6 +268,70 @@ async def test_no_more_starts_and_ends_are_promised_than_are_enclosed(
     assert "are enclosed for the hour before and after each start and each end." in text
     limited = "only those around the first and the last ones are enclosed"
     assert (limited in text) is many
+
+
+def shown_as(state: State, number: int) -> Cycle:
+    """A cycle whose verdict on X is that."""
+    made = story_cycle(number, blocked=False, title="X")
+    found = tuple(msgspec.structs.replace(one, state=state) for one in made.platforms)
+    return msgspec.structs.replace(made, platforms=found)
+
+
+async def test_what_failed_in_part_is_neither_blocked_nor_left_out(tmp_path: Path) -> None:
+    """Of nine cycles one is blocked, one slowed down and two are blocked in part; in two the
+    vantage was offline. The share that found it open is of those that were decided."""
+    states = {
+        **dict.fromkeys((0, 2, 11), State.OK),
+        3: State.PARTIAL,
+        5: State.DEGRADED,
+        6: State.BLOCKED,
+        10: State.THROTTLED,
+    }
+    store = await stored(
+        *(shown_as(state, number) for number, state in states.items()),
+        *(undecided(n, "vantage.offline", VantageState.OFFLINE) for n in (1, 4)),
+    )
+    _, text = await said(store, tmp_path)
+    assert "blocked in 2 of 7 that were decided, of 9 verdicts." in text
+    assert "blocked in part in 2 verdicts." in text
+    assert "in 2 cycles the vantage itself was not working, so nobody was accused" in text
+    assert "the longest time without one was 20 minutes" in text
+    lines = (tmp_path / "data/timeline.csv").read_text("utf-8").splitlines()
+    slots = list(csv.DictReader(lines))
+    numbers = {
+        name: sum(int(slot[name]) for slot in slots)
+        for name in ("looks", "open", "blocked", "undecided")
+    }
+    assert numbers == {"looks": 9, "open": 5, "blocked": 2, "undecided": 2}
+    for slot in slots:
+        decided = int(slot["looks"]) - int(slot["undecided"])
+        share = f"{int(slot['open']) / decided}" if decided else ""
+        assert slot["share_open"] == share
+
+
+@pytest.mark.parametrize("reached", [False, True])
+async def test_a_control_that_failed_too_is_not_said_to_have_worked(
+    tmp_path: Path, reached: bool
+) -> None:
+    """Nor is weak evidence called more than that; a network that the event lacks is named."""
+    cycles = []
+    for number in range(4, 8):
+        made = story_cycle(number, blocked=True)
+        looks = [
+            msgspec.structs.replace(one, reached=reached) if one.look is Purpose.CONTROL else one
+            for one in made.measurements
+        ]
+        cycles.append(msgspec.structs.replace(made, measurements=tuple(looks)))
+    store = await stored(*cycles)
+    event = msgspec.structs.replace(block(), evidence="strong" if reached else "weak")
+    beside = shown_as(State.OK, 9)
+    elsewhere = [msgspec.structs.replace(one, asn=9541) for one in beside.platforms]
+    await store.save(msgspec.structs.replace(beside, platforms=tuple(elsewhere)), [event])
+    _, text = await said(store, tmp_path)
+    assert ("the tests from outside worked" in text) is reached
+    assert ("The evidence is weak: innocent explanations remain." in text) is not reached
+    assert "Also tested in this time in Pakistan:" in text
+    assert "(AS9541)." in text.partition("Also tested in this time in Pakistan:")[2][:200]
 
 
 async def test_signs_without_an_event_are_not_denied(tmp_path: Path) -> None:
