@@ -3,7 +3,9 @@
 X was blocked from 18:12 to 18:15, open until 18:38, and blocked again from 18:38:30.
 """
 
+import io
 import re
+from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +13,8 @@ import msgspec
 import pytest
 
 from monitor.analysis.coverage import Coverage
-from monitor.analysis.events.event import Event, EventState
+from monitor.analysis.events.event import Event, EventState, Stretch
+from monitor.cli.event import _print_list, _Reviewed
 from monitor.notify.message import message, section
 from monitor.notify.message_words import message_words
 from monitor.notify.notice_kinds import NoticeKind
@@ -27,7 +30,7 @@ from tests.unit.monitor.wording.test_same_words_everywhere import (
     page,
     report,
 )
-from tests.worlds.notify_world import TITLES, block, came_back, found_open, told
+from tests.worlds.notify_world import ONSET, PTCL, TITLES, block, came_back, found_open, told
 
 SINCE = "18:38 UTC on 17 Feb 2024 (23:38 in Karachi)"
 FIRST = "first blocked between 18:07 and 18:12 UTC on 17 Feb 2024 (23:07–23:12 in Karachi)"
@@ -139,6 +142,35 @@ async def test_page_report_message_and_command_tell_the_same_stretches(
     for text in (*said, command(event)):
         assert not re.search(r"(3[0-9]|[4-9][0-9]) minutes", text)
     assert "in 2 stretches" in said[0]
+
+
+def test_the_command_prints_the_first_stretch_and_the_newest() -> None:
+    """Of twelve, which have their numbers; in the list stands since when it is blocked now."""
+    hours = [timedelta(hours=one) for one in range(12)]
+    every = tuple(
+        Stretch(
+            onset_earliest=ONSET + hour,
+            onset_latest=ONSET + hour,
+            end_earliest=ONSET + hour + timedelta(minutes=5) if hour != hours[-1] else None,
+            end_latest=ONSET + hour + timedelta(minutes=6) if hour != hours[-1] else None,
+        )
+        for hour in hours
+    )
+    event = block(networks=(msgspec.structs.replace(PTCL, stretches=every),))
+    shown = re.findall(r"stretch +(\d+) of 12: began between \S+ (\S+)Z", command(event))
+    numbers = (1, *range(4, 13))
+    assert shown == [(str(n), f"{ONSET + hours[n - 1]:%H:%M}") for n in numbers]
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        _print_list([_Reviewed(event, None, 0)])
+    assert f"{ONSET + hours[-1]:%Y-%m-%d %H:%M}Z" in printed.getvalue()
+
+
+@pytest.mark.parametrize("state", [EventState.RECOVERING, EventState.UNOBSERVED])
+def test_the_command_knows_no_end_of_what_only_seems_over(state: EventState) -> None:
+    """Nor does it say that there was none."""
+    event = msgspec.structs.replace(found_open(state), state=state)
+    assert "ended     not known; last blocked 2024-02-17 18:26Z" in command(event)
 
 
 async def test_the_page_and_the_report_list_every_stretch_of_a_network(tmp_path: Path) -> None:
