@@ -13,7 +13,7 @@ from monitor.analysis.events.event import Event, EventKind, EventLogEntry
 from monitor.analysis.second_witness import AnyWitness
 from monitor.notify.notice_kinds import CLOSING, CORRECTIONS, OPENING, NoticeKind
 from monitor.wording.changes import NOTICE_ADVICE, change_in_words
-from monitor.wording.events import LIMITS, ending, extent, onset, passing, seems_over
+from monitor.wording.events import LIMITS, ending, extent, founded, onset, passing, seems_over
 from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import grade_and_meaning
@@ -141,6 +141,8 @@ def _how(words: Words, event: Event) -> Iterator[str]:
             yield words.gettext("Also: %(method)s", method=method)
         else:
             yield words.gettext("How: %(method)s", method=method)
+    if not founded(event):
+        return
     yield words.gettext("Evidence: %(grade)s", grade=grade_and_meaning(words, event.evidence))
     if event.weight is not None:
         yield words.gettext("Weight of the evidence: %(weight)s", weight=weight(words, event))

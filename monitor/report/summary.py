@@ -13,6 +13,7 @@ from monitor.wording.events import (
     began,
     ending,
     extent,
+    founded,
     length,
     not_affected,
     onset,
@@ -73,7 +74,6 @@ def summary(words: Words, findings: Findings, title: str) -> Iterator[Block]:
             (words.gettext("Ended"), _ended(words, event)),
             (words.gettext("Lasted"), length(words, event)),
             (words.gettext("How"), words.pause.join(methods) or unknown),
-            (words.gettext("Evidence"), grade_and_meaning(words, event.evidence)),
             *_weighed(words, event),
             *(((words.gettext("Hours"), words.ltr(event.pattern)),) if event.pattern else ()),
             (words.gettext("Event"), words.ltr(event.id)),
@@ -85,7 +85,11 @@ def summary(words: Words, findings: Findings, title: str) -> Iterator[Block]:
 
 
 def _weighed(words: Words, event: Event) -> Iterator[tuple[str, str]]:
-    """What those who find it blocked weigh, and why not more, where that needs saying."""
+    """The evidence, what those who find it blocked weigh, and why not more where that needs
+    saying."""
+    if not founded(event):
+        return
+    yield words.gettext("Evidence"), grade_and_meaning(words, event.evidence)
     if event.weight is not None:
         said = (weight(words, event) + ".", *doubts(words, event))
         yield words.gettext("Weight of the evidence"), " ".join(said)
@@ -172,7 +176,7 @@ def _began_and_ended(words: Words, event: Event) -> str:
 
 
 def _ended(words: Words, event: Event) -> str:
-    if event.state in (EventState.DISMISSED, EventState.WITHDRAWN):
+    if not founded(event):
         return words.gettext("does not apply")
     ended = ending(words, event, exact=True)
     if ended is not None:

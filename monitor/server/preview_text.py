@@ -15,7 +15,7 @@ from monitor.analysis.events.event import Event, EventKind, EventState, NetworkS
 from monitor.notify.message_words import message_words
 from monitor.server.feeds import changed_at, shared_sentence
 from monitor.server.page import tag_colour
-from monitor.wording.events import ending, onset
+from monitor.wording.events import ending, founded, onset
 from monitor.wording.grades import grade_in_words
 from monitor.wording.languages import Language
 from monitor.wording.networks import network_names
@@ -58,10 +58,6 @@ _SHAPES: Mapping[EventState, Shape] = {
     EventState.DISMISSED: Shape.CROSSED,
     EventState.WITHDRAWN: Shape.CROSSED,
 }
-
-
-_NEVER = (EventState.DISMISSED, EventState.WITHDRAWN)
-"""States of what was never sure, or is no longer."""
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +125,7 @@ def _tags(words: Words, event: Event, review: Review | None) -> tuple[str, ...]:
         return (judged,)
     evidence = ""
     # What was withdrawn may have had strong evidence: that would be read as if it still spoke.
-    if event.kind is EventKind.BLOCK and event.state not in _NEVER:
+    if event.kind is EventKind.BLOCK and founded(event):
         evidence = words.gettext("evidence: %(grade)s", grade=grade_in_words(words, event.evidence))
     return tuple(filter(None, (words.gettext(EVENT_STATES[event.state]), evidence, judged)))
 

@@ -124,6 +124,12 @@ def seems_over(event: Event) -> bool:
     return not event.active or event.state in (EventState.RECOVERING, EventState.UNOBSERVED)
 
 
+def founded(event: Event) -> bool:
+    """Whether it was a block as far as is known: of what was dismissed or withdrawn, no evidence
+    and no length is told."""
+    return event.state not in (EventState.DISMISSED, EventState.WITHDRAWN)
+
+
 def certainty_of(event: Event) -> Certainty:
     """How sure an event is now."""
     match event.state:
@@ -413,7 +419,7 @@ def stretch_ending(
 
 def length(words: Words, event: Event) -> str:
     """How long it was blocked, at least and at most: all stretches together."""
-    if event.state in (EventState.DISMISSED, EventState.WITHDRAWN):
+    if not founded(event):
         return words.gettext("does not apply")
     lasted, count = _lasted(words, event), certain_count(event)
     if count == 1:

@@ -260,7 +260,9 @@ def test_each_list_of_networks_names_its_own() -> None:
     one = msgspec.structs.replace(event(), networks=tuple(networks))
     columns = {one.name: one.value for one in export_for(Kind.EVENTS, READER).columns}
     told = {
-        name: [part.partition(" (AS")[0] for part in columns[f"networks_{name}"](one).split(" | ")]
+        name: [
+            part.partition(" (AS")[0] for part in str(columns[f"networks_{name}"](one)).split(" | ")
+        ]
         for name in ("affected", "blocked_now", "recovering", "unobserved", "seen")
     }
     assert told == {

@@ -7,6 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from monitor.analysis.events.event import Event, EventState, Stretch
+from monitor.export.kinds import EXPORTS, Kind
+from monitor.notify.body import event_lines
+from monitor.notify.message_words import message_words
 from monitor.wording.events import began, condition, length, what_happened
 from monitor.wording.words import words_in
 from tests.worlds.notify_world import CYBER, JAZZ, ONSET, PTCL, TITLES, block, shutdown
@@ -90,3 +93,38 @@ def test_stretches_that_may_be_one_are_counted_at_least() -> None:
     )
     assert began(words_in(), event).startswith("Blocked in at least 2 stretches, the last from")
     assert length(words_in(), event).endswith(", in at least 2 stretches")
+
+
+@pytest.mark.parametrize(
+    ("share", "digits", "said"),
+    [
+        (0.0, 0, "0%"),
+        (0.0004, 0, "1%"),
+        (0.5, 0, "50%"),
+        (0.9996, 0, "99%"),
+        (1.0, 0, "100%"),
+        (1 / 3000, 1, "0.1%"),
+        (2999 / 3000, 1, "99.9%"),
+    ],
+)
+def test_all_and_none_are_said_of_all_and_none_alone(share: float, digits: int, said: str) -> None:
+    """One address of 300 that works is not 100 % that fail, nor is one verdict of 3,000 none."""
+    assert words_in().percent(share, digits) == said
+
+
+@pytest.mark.parametrize("state", [EventState.DISMISSED, EventState.WITHDRAWN])
+def test_no_length_and_no_evidence_are_told_of_what_was_none(state: EventState) -> None:
+    """A sum over a file would count it, and a grade would speak on."""
+    event = block(
+        state,
+        end_earliest=ONSET + MINUTE,
+        end_latest=ONSET + 2 * MINUTE,
+        networks=(replace(PTCL, blocked_now=False, stretches=(stretch(0, 10),)),),
+        weight=1.0,
+    )
+    row = {one.name: one.value(event) for one in EXPORTS[Kind.EVENTS].columns}
+    assert (row["blocked_seconds_least"], row["blocked_seconds_most"]) == (None, None)
+    assert length(words_in(), event) == "does not apply"
+    told = "\n".join(event_lines(message_words("en"), event))
+    assert "How: " in told
+    assert "vidence" not in told

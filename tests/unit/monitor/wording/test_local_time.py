@@ -122,14 +122,17 @@ def test_the_day_stands_where_it_is_another_one(
     country: str, first: str, last: str, said: str
 ) -> None:
     """Than that of UTC, or than that of the first bound; a moment is told as a bound is."""
-    moments = [datetime.fromisoformat(f"2024-02-{one}Z") for one in (first, last)]
-    assert between(words_in(), *moments, country).endswith(f"UTC on 17 Feb 2024 {said}")
-    one = moment(words_in(), moments[0], country)
+    earliest, latest = (datetime.fromisoformat(f"2024-02-{one}Z") for one in (first, last))
+    told = between(words_in(), earliest, latest, country)
+    assert told.endswith(f"UTC on 17 Feb 2024 {said}")
+    one = moment(words_in(), earliest, country)
     there, _, city = said.partition(" in ")
     assert one.endswith(f"UTC on 17 Feb 2024 {there.partition('–')[0]} in {city}")
 
 
 def test_clocks_that_change_between_two_bounds_are_right_at_each() -> None:
     """Berlin's went from two to three."""
-    bounds = [datetime(2024, 3, 31, hour, minute, tzinfo=UTC) for hour, minute in ((0, 59), (1, 1))]
-    assert between(words_in(), *bounds, "DE").endswith("(01:59–03:01 in Berlin)")
+    earliest, latest = (
+        datetime(2024, 3, 31, hour, minute, tzinfo=UTC) for hour, minute in ((0, 59), (1, 1))
+    )
+    assert between(words_in(), earliest, latest, "DE").endswith("(01:59–03:01 in Berlin)")
