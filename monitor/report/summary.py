@@ -11,6 +11,7 @@ from monitor.wording.coverage import coverage_headline, coverage_text
 from monitor.wording.durations import duration
 from monitor.wording.events import (
     began,
+    counted_networks,
     ending,
     extent,
     founded,
@@ -150,8 +151,8 @@ def _names(words: Words, findings: Findings, title: str) -> Mapping[str, str]:
 
 def _quotable(words: Words, event: Event, findings: Findings, title: str) -> Iterator[str]:
     what = what_happened(words, event, {event.platform: title})
-    blocked = network_names(words, blocked_networks(event), MOST_NETWORKS)
     if event.state in UNPROVEN:
+        blocked = network_names(words, blocked_networks(event), MOST_NETWORKS)
         yield words.gettext("%(what)s.", what=what)
         yield words.gettext(
             "This is not confirmed and should not be reported as a block. Signs were seen on "
@@ -159,7 +160,8 @@ def _quotable(words: Words, event: Event, findings: Findings, title: str) -> Ite
             networks=blocked,
         )
         return
-    yield words.gettext("%(what)s: %(networks)s.", what=what, networks=blocked)
+    counted = network_names(words, counted_networks(event), MOST_NETWORKS)
+    yield words.gettext("%(what)s: %(networks)s.", what=what, networks=counted)
     yield _began_and_ended(words, event)
     compared = [one for one in findings.examples if one.control is not None and one.control.reached]
     if compared:

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus
+from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.notify.message_words import message_words
 from monitor.server.feeds import changed_at, shared_sentence
 from monitor.server.page import tag_colour
-from monitor.wording.events import ending, founded, onset
+from monitor.wording.events import counted_networks, ending, founded, onset
 from monitor.wording.grades import grade_in_words
 from monitor.wording.languages import Language
 from monitor.wording.networks import network_names
@@ -131,7 +131,7 @@ def _tags(words: Words, event: Event, review: Review | None) -> tuple[str, ...]:
 
 
 def _facts(words: Words, event: Event) -> Sequence[tuple[str, str]]:
-    until, networks = ending(words, event), _blocking(event)
+    until, networks = ending(words, event), counted_networks(event)
     facts = [(words.gettext("Since"), onset(words, event))]
     if until is not None:
         facts.append((words.gettext("Ended"), until))
@@ -139,12 +139,6 @@ def _facts(words: Words, event: Event) -> Sequence[tuple[str, str]]:
         named = network_names(words, networks, NETWORKS_NAMED)
         facts.append((words.gettext("Networks"), named))
     return facts
-
-
-def _blocking(event: Event) -> Sequence[NetworkStatus]:
-    """The networks that the title counts: those that block now, or that did at any time."""
-    now = [one for one in event.networks if one.blocked_now]
-    return now or [one for one in event.networks if one.affected]
 
 
 def _described(words: Words, event: Event, meaning: str) -> Sequence[str]:

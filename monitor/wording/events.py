@@ -1,6 +1,6 @@
 """Sentences about an event: what happened where, since when and until when, no surer than it is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 
@@ -180,10 +180,10 @@ def claim(words: Words, event: Event, titles: Mapping[str, str], certainty: Cert
     return what
 
 
-def _affected(event: Event) -> int:
-    """Networks that block now, or that did at any time once it is over."""
-    now = sum(network.blocked_now for network in event.networks)
-    return now or len(event.networks_affected)
+def counted_networks(event: Event) -> Sequence[NetworkStatus]:
+    """Networks that block now, or where none does those that did at any time."""
+    now = [network for network in event.networks if network.blocked_now]
+    return now or [network for network in event.networks if network.affected]
 
 
 def _on_networks(words: Words, event: Event, what: str) -> str:
@@ -192,7 +192,7 @@ def _on_networks(words: Words, event: Event, what: str) -> str:
     return words.gettext(
         "%(what)s on %(x)s of %(n)s networks",
         what=what,
-        x=words.number(_affected(event)),
+        x=words.number(len(counted_networks(event))),
         n=words.number(len(event.networks)),
     )
 
@@ -303,7 +303,7 @@ def _circumstance(
         if certainty is Certainty.WITHDRAWN:
             return words.gettext("Withdrawn: %(claim)s", claim=suspicion)
         return words.gettext("Never confirmed: %(claim)s", claim=suspicion)
-    offline, tested = _affected(event), len(event.networks)
+    offline, tested = len(counted_networks(event)), len(event.networks)
     message = _CIRCUMSTANCES[event.kind, certainty]
     if event.methods == (NO_NAMES,):
         message = _NO_NAMES[certainty]

@@ -30,7 +30,17 @@ from tests.unit.monitor.wording.test_same_words_everywhere import (
     page,
     report,
 )
-from tests.worlds.notify_world import ONSET, PTCL, TITLES, block, came_back, found_open, told
+from tests.worlds.notify_world import (
+    CYBER,
+    JAZZ,
+    ONSET,
+    PTCL,
+    TITLES,
+    block,
+    came_back,
+    found_open,
+    told,
+)
 
 SINCE = "18:38 UTC on 17 Feb 2024 (23:38 in Karachi)"
 FIRST = "first blocked between 18:07 and 18:12 UTC on 17 Feb 2024 (23:07–23:12 in Karachi)"
@@ -195,6 +205,27 @@ async def test_again_and_first_blocked_in_every_language(language: Language) -> 
         for minute in (7, 38):
             assert words.clock(datetime(2024, 2, 17, 18, minute, tzinfo=UTC)) in text
     assert words.gettext("%(what)s again", what="").strip("، ") in shown
+
+
+@pytest.mark.parametrize("over", [False, True])
+async def test_no_network_is_said_to_block_that_blocks_no_longer(
+    tmp_path: Path, over: bool
+) -> None:
+    """PTCL blocks and Jazz is open again: where both are named, what Jazz did is told in the past.
+    Once PTCL is open too, both did."""
+    state = EventState.ENDED if over else EventState.CONFIRMED
+    open_again = msgspec.structs.replace(JAZZ, blocked_now=False)
+    ptcl = msgspec.structs.replace(PTCL, blocked_now=not over)
+    event = block(state, networks=(CYBER, ptcl, open_again), end_latest=ONSET if over else None)
+    lead = report(ENGLISH, await findings_of(tmp_path, event))
+    both = "PTCL (AS17557) and Jazz (AS45669)"
+    if over:
+        assert f"X was blocked in Pakistan on 2 of 3 networks: {both}." in lead
+        assert f"Networks: 2 of 3 tested: {both}\n" in mail(ENGLISH, event)
+    else:
+        assert "X is blocked in Pakistan on 1 of 3 networks: PTCL (AS17557)." in lead
+        named = "PTCL (AS17557) and Jazz (AS45669, was blocked)"
+        assert f"Networks: 2 of 3 tested: {named}\n" in mail(ENGLISH, event)
 
 
 @pytest.mark.parametrize("state", [one for one in EventState if one is not EventState.SUSPECTED])
