@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from monitor.analysis.events.event import Event, EventKind, EventState, Stretch
+from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus, Stretch
 from monitor.analysis.events.stretches import stretches
 from monitor.export.cells import Value, cell
 from monitor.export.continuations import reviews_by_event
@@ -93,9 +93,19 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True):
         platform = self.event.platform
         return self.reader.titles.get(platform, platform) if platform not in _SERVICES else ""
 
+    def _blocked_then(self, network: NetworkStatus) -> bool:
+        """Whether a network blocked in this stretch, which is made of those of its networks; one
+        without stretches of its own shares the event's."""
+        ended = self.stretch.end_latest or self.stretch.end_earliest
+        return not network.stretches or any(
+            self.stretch.onset_latest <= one.onset_latest
+            and (ended is None or one.onset_latest <= ended)
+            for one in network.stretches
+        )
+
     @property
     def operators(self) -> str:
-        affected = (one for one in self.event.networks if one.affected)
+        affected = (one for one in self.event.networks if one.affected and self._blocked_then(one))
         return ", ".join(network_name(words_in(), one.network, one.asn) for one in affected)
 
 
