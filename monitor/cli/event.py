@@ -21,7 +21,7 @@ from monitor.cli.store_options import with_store
 from monitor.config.filters import Filters
 from monitor.export.continuations import reviews_by_event, reviews_of
 from monitor.wording.changes import change_in_words
-from monitor.wording.events import condition, length, passing, seems_over
+from monitor.wording.events import condition, founded, length, passing, seems_over
 from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.grades import grade_in_words
 from monitor.wording.networks import network_name
@@ -287,7 +287,8 @@ def print_event(whole: WholeEvent) -> None:
     """Print an event with its log, reviews and annotations."""
     event, words = whole.event, words_in()
     every = stretches(event)
-    weighed = [weight(words, event), *doubts(words, event)]
+    evidence = grade_in_words(words, event.evidence) if founded(event) else "-"
+    weighed = [weight(words, event), *doubts(words, event)] if founded(event) else ["-"]
     networks = words.listed(
         f"{network_name(words, one.network, one.asn)}: {condition(words, event, one)}"
         for one in event.networks
@@ -311,7 +312,7 @@ def print_event(whole: WholeEvent) -> None:
         f"  methods   {methods or '-'}",
         f"  networks  {networks or '-'}",
         *([f"  passing   {passing(words, event)}"] if event.passing else []),
-        f"  evidence  {grade_in_words(words, event.evidence)}, rules {event.rules_version}",
+        f"  evidence  {evidence}, rules {event.rules_version}",
         *([f"  weight    {'. '.join(weighed)}"] if event.weight is not None else []),
         f"  first     measurement {event.first_measurement}",
         "",

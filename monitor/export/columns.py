@@ -19,6 +19,7 @@ from monitor.analysis.events.stretches import certain_count, least, longest, mos
 from monitor.analysis.verdict import VantageHealth, Verdict
 from monitor.export.cells import Value
 from monitor.export.stretches import StretchRow
+from monitor.wording.events import founded
 from probes.measurement import Layer, Measurement
 from storage.values.measurement_summary import Summary, summarise
 from storage.values.reviews import Annotation, Review
@@ -166,8 +167,8 @@ EVENT_COLUMNS: tuple[Column[Event], ...] = _columns(
     stretches=certain_count,
     since_earliest=lambda event: newest(event).onset_earliest,
     since_latest=lambda event: newest(event).onset_latest,
-    blocked_seconds_least=lambda event: _whole(least(event), floor),
-    blocked_seconds_most=lambda event: _whole(most(event), ceil),
+    blocked_seconds_least=lambda event: _whole(least(event), floor) if founded(event) else None,
+    blocked_seconds_most=lambda event: _whole(most(event), ceil) if founded(event) else None,
 )
 
 STRETCH_COLUMNS: tuple[Column[StretchRow], ...] = _columns(

@@ -17,7 +17,7 @@ from monitor.analysis.events.event import Event, NetworkStatus
 from monitor.export.cells import Value
 from monitor.export.columns import Column
 from monitor.export.kinds import EXPORTS, Export, Kind
-from monitor.wording.durations import duration
+from monitor.wording.durations import duration_at_least, duration_at_most
 from monitor.wording.events import headline
 from monitor.wording.local_time import zone_of
 from monitor.wording.networks import network_name
@@ -110,7 +110,7 @@ def _column(
             name.replace(_SECONDS, "_time_"),
             "text",
             f"In words: {meaning}",
-            lambda row: _span(value(row)),
+            lambda row: _span(name, value(row)),
         )
 
 
@@ -129,7 +129,8 @@ def _or_empty(name: Callable[[str], str], code: Value) -> str:
     return name(str(code)) if code else ""
 
 
-def _span(seconds: Value) -> str:
+def _span(name: str, seconds: Value) -> str:
     if not isinstance(seconds, int | float):
         return ""
-    return duration(words_in(), timedelta(seconds=seconds))
+    in_words = duration_at_most if name.endswith("_most") else duration_at_least
+    return in_words(words_in(), timedelta(seconds=seconds))

@@ -15,11 +15,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from monitor.analysis.events.event import Event, EventKind, EventState, Stretch
+from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus, Stretch
 from monitor.analysis.events.stretches import stretches
 from monitor.export.cells import Value, cell
 from monitor.export.continuations import reviews_by_event
 from monitor.export.for_people import Reader, reader_says
+from monitor.export.stretches import in_time
 from monitor.wording.local_time import zone_of
 from monitor.wording.networks import network_name
 from monitor.wording.words import words_in
@@ -92,9 +93,19 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True):
         platform = self.event.platform
         return self.reader.titles.get(platform, platform) if platform not in _SERVICES else ""
 
+    def _blocked_then(self, network: NetworkStatus) -> bool:
+        """Whether a network blocked in this stretch, which is made of those of its networks; one
+        without stretches of its own shares the event's."""
+        ended = self.stretch.end_latest or self.stretch.end_earliest
+        return not network.stretches or any(
+            self.stretch.onset_latest <= one.onset_latest
+            and (ended is None or one.onset_latest <= ended)
+            for one in network.stretches
+        )
+
     @property
     def operators(self) -> str:
-        affected = (one for one in self.event.networks if one.affected)
+        affected = (one for one in self.event.networks if one.affected and self._blocked_then(one))
         return ", ".join(network_name(words_in(), one.network, one.asn) for one in affected)
 
 
@@ -160,8 +171,8 @@ COLUMNS: Mapping[str, _Cell] = {
 
 
 async def write_stop(store: Store, selection: Selection, out: TextIO, reader: Reader) -> int:
-    """Write the stretches of the selected events that were confirmed, and neither withdrawn nor
-    rejected by a person, as CSV; returns how many rows. Who rejected what an event continues
+    """Write the stretches in the time selected of events that were confirmed, and neither withdrawn
+    nor rejected by a person, as CSV; returns how many rows. Who rejected what an event continues
     rejected the event. Raises StorageError."""
     reviews = await reviews_by_event(store)
     writer = csv.writer(out, lineterminator="\r\n")
@@ -170,16 +181,17 @@ async def write_stop(store: Store, selection: Selection, out: TextIO, reader: Re
     async for batch in store.events(selection):
         for event in batch:
             if _is_shutdown(event) and not rejected(reviews.get(event.id, ())):
-                for row in _rows(event, reader):
+                for row in _rows(event, reader, selection):
                     writer.writerow([cell(value(row)) for value in COLUMNS.values()])
                     written += 1
     return written
 
 
-def _rows(event: Event, reader: Reader) -> Iterator[_Row]:
+def _rows(event: Event, reader: Reader, selection: Selection) -> Iterator[_Row]:
     spans = stretches(event)
     for number, one in enumerate(spans, 1):
-        yield _Row(event=event, stretch=one, newest=number == len(spans), reader=reader)
+        if in_time(one, selection.since, selection.until):
+            yield _Row(event=event, stretch=one, newest=number == len(spans), reader=reader)
 
 
 def _is_shutdown(event: Event) -> bool:

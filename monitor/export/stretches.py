@@ -1,6 +1,7 @@
 """Stretches of events as rows: those of the country, then those of each network."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -45,6 +46,13 @@ def rows_of(event: Event) -> Iterator[StretchRow]:
         yield StretchRow(
             event=event, network=network, number=number, count=count, row=row, stretch=one
         )
+
+
+def in_time(stretch: Stretch, since: datetime | None, until: datetime | None) -> bool:
+    """Whether a stretch may lie in the time from `since` to before `until`: between two of them it
+    was found open."""
+    begun = until is None or stretch.onset_earliest is None or stretch.onset_earliest < until
+    return begun and (since is None or stretch.end_latest is None or stretch.end_latest > since)
 
 
 def position_of(row: StretchRow) -> tuple[str, ...]:

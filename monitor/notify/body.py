@@ -9,11 +9,20 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.analysis.events.event import Event, EventKind, EventLogEntry
+from monitor.analysis.events.event import Event, EventKind, EventLogEntry, NetworkStatus
 from monitor.analysis.second_witness import AnyWitness
 from monitor.notify.notice_kinds import CLOSING, CORRECTIONS, OPENING, NoticeKind
 from monitor.wording.changes import NOTICE_ADVICE, change_in_words
-from monitor.wording.events import LIMITS, ending, extent, onset, passing, seems_over
+from monitor.wording.events import (
+    LIMITS,
+    condition,
+    ending,
+    extent,
+    founded,
+    onset,
+    passing,
+    seems_over,
+)
 from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import grade_and_meaning
@@ -111,6 +120,13 @@ def _when(words: Words, event: Event) -> Iterator[str]:
 
 
 def _where(words: Words, event: Event) -> Iterator[str]:
+    block = event.kind is EventKind.BLOCK
+
+    def note(one: NetworkStatus) -> str:
+        """What is so of a network that the title does not count."""
+        lasts = one.blocked_now or not (event.active and block)
+        return "" if lasts or seems_over(event) else condition(words, event, one)
+
     affected = [status for status in event.networks if status.affected]
     spared = [status for status in event.networks if status.found_open]
     if affected:
@@ -118,11 +134,11 @@ def _where(words: Words, event: Event) -> Iterator[str]:
             "Networks: %(x)s of %(n)s tested: %(names)s",
             x=words.number(len(affected)),
             n=words.number(len(event.networks)),
-            names=network_names(words, affected, NETWORKS_NAMED),
+            names=network_names(words, affected, NETWORKS_NAMED, note),
         )
     if spared and event.kind is EventKind.BLOCK:
         yield words.gettext("Not on: %(names)s", names=network_names(words, spared, NETWORKS_NAMED))
-    if event.share_affected is not None and event.active:
+    if event.share_affected is not None and not seems_over(event):
         yield words.gettext(
             "Users affected: %(share)s of those on networks of known size",
             share=words.percent(event.share_affected),
@@ -141,6 +157,8 @@ def _how(words: Words, event: Event) -> Iterator[str]:
             yield words.gettext("Also: %(method)s", method=method)
         else:
             yield words.gettext("How: %(method)s", method=method)
+    if not founded(event):
+        return
     yield words.gettext("Evidence: %(grade)s", grade=grade_and_meaning(words, event.evidence))
     if event.weight is not None:
         yield words.gettext("Weight of the evidence: %(weight)s", weight=weight(words, event))

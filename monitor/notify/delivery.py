@@ -20,7 +20,7 @@ from monitor.notify.body import NoticeContent
 from monitor.notify.message import Section, batches, message, section
 from monitor.notify.message_value import Message
 from monitor.notify.message_words import message_words
-from monitor.notify.notice_kinds import CLOSING, NoticeKind
+from monitor.notify.notice_kinds import CLOSING, NoticeKind, notice_kind_of
 from monitor.notify.queued_notices import is_news, notices_of, wanted
 from monitor.notify.related_events import RelatedEvents, relatives
 from monitor.notify.settings import NotifySettings, Route, Target
@@ -257,7 +257,7 @@ class Delivery:
         sections = []
         for due in made.send:
             since = _due_since(due, route)
-            entry = entries[due.newest.event, due.newest.sequence]
+            entry = _as_it_is_now(entries[due.newest.event, due.newest.sequence], entries)
             content = NoticeContent(
                 occasion=due.kind,
                 entry=entry,
@@ -395,6 +395,19 @@ def _due_since(due: DueNotice, route: Route) -> datetime:
     same = {due.kind.value, due.newest.occasion, NoticeKind.SPREAD.value}
     run = list(takewhile(lambda one: one.occasion in same, reversed(due.notices)))
     return due_at(NoticeKind(run[-1].occasion), run[-1].created_at, route)
+
+
+def _as_it_is_now(
+    line: EventLogEntry, entries: Mapping[tuple[str, int], EventLogEntry]
+) -> EventLogEntry:
+    """The line, with the event as later ones have it up to the next that makes a notice: what
+    waited for hours may seem over by now, or nobody tests it any more."""
+    last = line
+    while (after := entries.get((line.event, last.sequence + 1))) is not None:
+        if notice_kind_of(after) is not None:
+            break
+        last = after
+    return msgspec.structs.replace(line, snapshot=last.snapshot)
 
 
 def _sent_before(notice: Notice, before: Iterable[Notice], families: RelatedEvents) -> list[Notice]:

@@ -26,7 +26,7 @@ from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.no_rows import why_no_rows
 from monitor.export.ooni_format import ooni_measurement
 from monitor.export.ooni_lines import PATIENCE, ControlMatcher
-from monitor.export.stretches import rows_of
+from monitor.export.stretches import in_time, rows_of
 from monitor.report.batches import BATCHES, KEYS, Enclosed, enclose
 from monitor.report.data_files import TIMELINE, describe_files
 from monitor.report.findings import Applied, Example, Findings, Lane, Network, Story, Wanted
@@ -118,8 +118,8 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         coverage=coverage_of(lanes.tallies.made(), wanted.since, wanted.until, interval),
         applied=tuple(applied),
         examples=measured.examples(chosen),
-        controls=controls,
-        control_measurements=measured.controls,
+        controls=len(measured.controls) or controls,
+        control_measurements=measured.controls.total(),
         control_unwell=control_unwell,
         rules_versions=tuple(sorted(lanes.versions)),
         rows=rows,
@@ -200,6 +200,8 @@ async def _events(store: Store, wanted: Wanted) -> tuple[tuple[Story, ...], int,
                 wanted.platform,
                 "",
             ):
+                continue
+            if not any(in_time(one, wanted.since, wanted.until) for one in stretches(event)):
                 continue
             if event.kind is not EventKind.BLOCK:
                 related += [event] if len(related) < MOST_RELATED else []
@@ -289,7 +291,7 @@ class _Lanes:
                 blocked=states[State.BLOCKED] + states[State.THROTTLED],
                 in_part=states[State.DEGRADED] + states[State.PARTIAL],
                 undecided=states[State.INSUFFICIENT],
-                vantages=len(self.vantages.get(network, ())),
+                vantages=frozenset(self.vantages.get(network, ())),
                 first=self.times[network][0],
                 last=self.times[network][1],
                 longest_gap=self.gaps[network],
@@ -371,7 +373,8 @@ class _Measured:
 
     def __init__(self) -> None:
         self.count = 0
-        self.controls = 0
+        self.controls: Counter[str] = Counter()
+        """Measurements of each control vantage."""
         self.enclosed = Enclosed()
         self.kept: dict[str, Measurement] = {}
         self.follow_ups: dict[tuple[str, str], list[Measurement]] = {}
@@ -417,7 +420,8 @@ async def _measurements(
             for measurement, control in pairs:
                 named, beside = _marked(wanted, measurement), control and _marked(wanted, control)
                 measured.count += 1
-                measured.controls += measurement.look is Purpose.CONTROL
+                if measurement.look is Purpose.CONTROL:
+                    measured.controls[measurement.vantage] += 1
                 measured.enclosed.add(measurement)
                 raw.write(_encode(named) + b"\n")
                 ooni.write(_encode(ooni_measurement(named, beside)) + b"\n")
@@ -438,9 +442,9 @@ async def _measurements(
     return measured
 
 
-async def _health(store: Store, wanted: Wanted) -> tuple[int, int, Counter[Network]]:
-    """The number of controls, and of cycles in which controls, and vantages by network, did not
-    work."""
+async def _health(store: Store, wanted: Wanted) -> tuple[int, int | None, Counter[Network]]:
+    """The number of controls, and of cycles in which controls, None without any, and vantages by
+    network, did not work."""
     controls: set[str] = set()
     control_unwell = 0
     unwell: Counter[Network] = Counter()
@@ -453,7 +457,7 @@ async def _health(store: Store, wanted: Wanted) -> tuple[int, int, Counter[Netwo
                 control_unwell += ill
             elif health.country == wanted.country and ill:
                 unwell[health.asn, health.network] += 1
-    return len(controls), control_unwell, unwell
+    return len(controls), control_unwell if controls else None, unwell
 
 
 def _timeline(slots: Slots, out: TextIO) -> int:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
+from monitor.analysis.events.stretches import stretches
 from monitor.keys.keys import grouped
 from monitor.report.batches import BATCHES, KEYS
 from monitor.report.document import Block, Heading, Para, Table
 from monitor.report.findings import Findings, Imprint
 from monitor.report.signatures_text import how_much_is_signed
+from monitor.report.tables import MOST_STRETCHES
 from monitor.wording.languages import N_
 from monitor.wording.no_rows import NoRows, no_rows_text
 from monitor.wording.words import Words
@@ -119,6 +121,11 @@ def _measurements(words: Words, findings: Findings) -> Iterator[str]:
         yield words.gettext(
             "Raw measurements are enclosed for the hour before and after each start and each end."
         )
+        if any(len(stretches(story.event)) > MOST_STRETCHES for story in findings.stories):
+            yield words.gettext(
+                "Of an event with many stretches, only those around the first and the last ones "
+                "are enclosed."
+            )
     else:
         yield words.gettext("Raw measurements are enclosed for the last hour.")
     if not findings.rows.get("data/measurements.csv"):

@@ -64,7 +64,8 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     in_part: int
     """Verdicts that some functions, addresses or connections are blocked, and not all."""
     undecided: int
-    vantages: int
+    vantages: frozenset[str]
+    """Those that measured, as far as single verdicts are left."""
     first: datetime
     last: datetime
     longest_gap: timedelta
@@ -120,11 +121,11 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     applied: tuple[Applied, ...]
     examples: tuple[Example, ...]
     controls: int
-    """Control vantages that measured."""
+    """Control vantages that made the measurements that are enclosed; of none, that measured."""
     control_measurements: int
     """Measurements by controls among those that are enclosed."""
-    control_unwell: int
-    """Cycles in which a control itself did not work."""
+    control_unwell: int | None
+    """Cycles in which a control itself did not work; None where no control had a cycle."""
     rules_versions: tuple[str, ...]
     rows: Mapping[str, int]
     """Rows written to each data file."""

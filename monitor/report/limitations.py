@@ -58,8 +58,8 @@ def _limits(words: Words, findings: Findings, title: str) -> Iterator[str]:
 
 def _coverage(words: Words, findings: Findings) -> str:
     networks = words.ngettext("%(n)s network", "%(n)s networks", len(findings.lanes))
-    vantages = sum(lane.vantages for lane in findings.lanes)
-    if not vantages:
+    vantages = len(frozenset().union(*(lane.vantages for lane in findings.lanes)))
+    if not vantages or not all(lane.vantages for lane in findings.lanes):
         return words.gettext("This rests on %(networks)s.", networks=networks)
     return words.gettext(
         "This rests on %(vantages)s in %(networks)s.",
@@ -79,15 +79,6 @@ def _controls(words: Words, findings: Findings) -> str:
             "Whether the platform worked everywhere else. No control outside the country tested it "
             "in the times whose measurements are enclosed."
         )
-    health = (
-        words.ngettext(
-            "In %(n)s cycle a control was not working itself.",
-            "In %(n)s cycles a control was not working itself.",
-            findings.control_unwell,
-        )
-        if findings.control_unwell
-        else words.gettext("The controls themselves worked throughout.")
-    )
     tests = words.ngettext("%(n)s test", "%(n)s tests", findings.control_measurements)
     made = words.ngettext(
         "Whether the platform worked everywhere else. %(n)s control outside the country made "
@@ -97,12 +88,23 @@ def _controls(words: Words, findings: Findings) -> str:
         findings.controls,
         tests=tests,
     )
+    if findings.control_unwell is None:
+        return made
+    health = (
+        words.ngettext(
+            "In %(n)s cycle a control was not working itself.",
+            "In %(n)s cycles a control was not working itself.",
+            findings.control_unwell,
+        )
+        if findings.control_unwell
+        else words.gettext("The controls themselves worked throughout.")
+    )
     return f"{made} {health}"
 
 
 def _lane(words: Words, lane: Lane) -> str:
     source = (
-        words.ngettext("from %(n)s vantage", "from %(n)s vantages", lane.vantages)
+        words.ngettext("from %(n)s vantage", "from %(n)s vantages", len(lane.vantages))
         if lane.vantages
         else words.gettext("counted by the hour")
     )

@@ -11,8 +11,10 @@ from monitor.wording.coverage import coverage_headline, coverage_text
 from monitor.wording.durations import duration
 from monitor.wording.events import (
     began,
+    counted_networks,
     ending,
     extent,
+    founded,
     length,
     not_affected,
     onset,
@@ -73,7 +75,6 @@ def summary(words: Words, findings: Findings, title: str) -> Iterator[Block]:
             (words.gettext("Ended"), _ended(words, event)),
             (words.gettext("Lasted"), length(words, event)),
             (words.gettext("How"), words.pause.join(methods) or unknown),
-            (words.gettext("Evidence"), grade_and_meaning(words, event.evidence)),
             *_weighed(words, event),
             *(((words.gettext("Hours"), words.ltr(event.pattern)),) if event.pattern else ()),
             (words.gettext("Event"), words.ltr(event.id)),
@@ -85,7 +86,11 @@ def summary(words: Words, findings: Findings, title: str) -> Iterator[Block]:
 
 
 def _weighed(words: Words, event: Event) -> Iterator[tuple[str, str]]:
-    """What those who find it blocked weigh, and why not more, where that needs saying."""
+    """The evidence, what those who find it blocked weigh, and why not more where that needs
+    saying."""
+    if not founded(event):
+        return
+    yield words.gettext("Evidence"), grade_and_meaning(words, event.evidence)
     if event.weight is not None:
         said = (weight(words, event) + ".", *doubts(words, event))
         yield words.gettext("Weight of the evidence"), " ".join(said)
@@ -146,8 +151,8 @@ def _names(words: Words, findings: Findings, title: str) -> Mapping[str, str]:
 
 def _quotable(words: Words, event: Event, findings: Findings, title: str) -> Iterator[str]:
     what = what_happened(words, event, {event.platform: title})
-    blocked = network_names(words, blocked_networks(event), MOST_NETWORKS)
     if event.state in UNPROVEN:
+        blocked = network_names(words, blocked_networks(event), MOST_NETWORKS)
         yield words.gettext("%(what)s.", what=what)
         yield words.gettext(
             "This is not confirmed and should not be reported as a block. Signs were seen on "
@@ -155,7 +160,8 @@ def _quotable(words: Words, event: Event, findings: Findings, title: str) -> Ite
             networks=blocked,
         )
         return
-    yield words.gettext("%(what)s: %(networks)s.", what=what, networks=blocked)
+    counted = network_names(words, counted_networks(event), MOST_NETWORKS)
+    yield words.gettext("%(what)s: %(networks)s.", what=what, networks=counted)
     yield _began_and_ended(words, event)
     compared = [one for one in findings.examples if one.control is not None and one.control.reached]
     if compared:
@@ -172,7 +178,7 @@ def _began_and_ended(words: Words, event: Event) -> str:
 
 
 def _ended(words: Words, event: Event) -> str:
-    if event.state in (EventState.DISMISSED, EventState.WITHDRAWN):
+    if not founded(event):
         return words.gettext("does not apply")
     ended = ending(words, event, exact=True)
     if ended is not None:

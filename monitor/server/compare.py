@@ -79,11 +79,11 @@ async def compare_asked(
 
     countries = [(await checked(country=one))[0] for one in values["country"]]
     platforms = [(await checked(platform=one))[1] for one in values["platform"]]
-    last = {name: tuple(values[name])[-1] for name in ("span", "by") if values[name]}
+    how = [(name, value) for name in ("span", "by") for value in values[name]]
     return CompareAsked(
         countries=tuple(dict.fromkeys(countries)),
         platforms=tuple(dict.fromkeys(platforms)),
-        history=history_asked(last),
+        history=history_asked(how),
     )
 
 

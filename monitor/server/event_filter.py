@@ -1,6 +1,6 @@
 """The filter of the page of events, read from its address."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -27,8 +27,10 @@ LABELS: Mapping[str, str] = {
     "days": N_("Last"),
 }
 """What the page calls each filter."""
-_ABSENT = frozenset(Filters.__struct_fields__) - LABELS.keys()
-"""Filters of the API that the page lacks: to ignore one would show what it leaves out."""
+_EVERYWHERE = frozenset((*Filters.__struct_fields__, *LABELS, "page", "span", "by"))
+"""Filters of the API and of all pages: to ignore one would show what it leaves out."""
+_LONGEST = 40
+"""Characters of a name that are compared with those of filters."""
 
 
 class EventFilter(msgspec.Struct, frozen=True):
@@ -68,13 +70,28 @@ class EventFilter(msgspec.Struct, frozen=True):
         return {name: value for name, value in asked.items() if value}
 
 
+def asked_once(items: Iterable[tuple[str, str]], filters: Collection[str]) -> dict[str, str]:
+    """The values of these filters in a query string. FilterError for a filter of another page, or a
+    mistyped one, and for a second value: to take one of two would leave out what the other selects.
+    Whatever else is there is not ours."""
+    found: dict[str, str] = {}
+    for name, value in items:
+        if name not in filters:
+            if name in _EVERYWHERE or close_to(name[:_LONGEST], filters):
+                raise refused("", Fault.FILTER, name, filters)
+        elif found.setdefault(name, value) != value:
+            raise refused(name, Fault.TWICE, value, ())
+    return found
+
+
 async def read_filter(
-    query: Mapping[str, str], known: Names, at: datetime, stored: Callable[[], Awaitable[Names]]
+    items: Iterable[tuple[str, str]],
+    known: Names,
+    at: datetime,
+    stored: Callable[[], Awaitable[Names]],
 ) -> EventFilter:
     """The filter in a query string. Raises FilterError for a part that cannot be used."""
-    for name in query:
-        if name in _ABSENT:
-            raise refused("", Fault.FILTER, name, LABELS)
+    query = asked_once(items, (*LABELS, "page"))
     country, platform = query.get("country", ""), query.get("platform", "")
     checked = await selection_of(Filters(country=country, platform=platform), known, at, stored)
     state, days = query.get("state", ""), query.get("days", "")

@@ -84,7 +84,7 @@ class Feeds:
             reader, at = reader_of(request), self._publisher.now()
             words = words_in(reader.language)
             try:
-                wanted = await self._listed.wanted(request.query_params, at)
+                wanted = await self._listed.wanted(request.query_params.multi_items(), at)
             except FilterError as error:
                 problem = "\n".join(filter_lines(words, error.wrong))
                 return PlainTextResponse(f"{problem}\n", status_code=400)

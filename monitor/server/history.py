@@ -14,7 +14,7 @@ from operator import mul
 import msgspec
 
 from monitor.analysis.verdict import State
-from monitor.server.event_filter import refused
+from monitor.server.event_filter import asked_once, refused
 from monitor.wording.filters import Fault
 from monitor.wording.states import NO_DATA
 from storage.values.history_cell import HistoryCell, Place
@@ -67,8 +67,9 @@ class HistoryAsked(msgspec.Struct, frozen=True, kw_only=True):
     by_network: bool
 
 
-def history_asked(query: Mapping[str, str]) -> HistoryAsked:
+def history_asked(items: Iterable[tuple[str, str]]) -> HistoryAsked:
     """What a query string asks for. FilterError."""
+    query = asked_once(items, ("span", "by"))
     span, way = query.get("span", USUAL), query.get("by", "")
     if span not in SPANS:
         raise refused("span", Fault.CHOICE, span, SPANS)

@@ -1,7 +1,7 @@
 """The events that a reader selects: those that are stored, and those that are active now."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 
@@ -54,9 +54,9 @@ class ListedEvents:
         self._store = store
         self._view = view
 
-    async def wanted(self, query: Mapping[str, str], at: datetime) -> EventFilter:
+    async def wanted(self, items: Iterable[tuple[str, str]], at: datetime) -> EventFilter:
         """The filter in a query string. FilterError."""
-        return await read_filter(query, shown_names(self._publisher.snapshot), at, self.names)
+        return await read_filter(items, shown_names(self._publisher.snapshot), at, self.names)
 
     async def of(self, reader: Reader, wanted: EventFilter, at: datetime) -> Listed:
         """Those selected."""

@@ -26,7 +26,7 @@ from monitor.server.access import sees_vantages
 from monitor.wording.acts import ACTS, COMMAND_LINE
 from monitor.wording.changes import change_in_words
 from monitor.wording.durations import ago, interval
-from monitor.wording.events import condition, extent, passing, seems_over
+from monitor.wording.events import condition, extent, founded, passing, seems_over
 from monitor.wording.failures_and_methods import method_in_words, method_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import GRADES, grade_and_meaning
@@ -312,6 +312,7 @@ def _environment() -> Environment:
         "network_weight": network_weight,
         "function": function_in_words,
         "extent": extent,
+        "founded": founded,
         "grade_and_meaning": grade_and_meaning,
         "interval": interval,
         "layer": layer_in_words,

@@ -229,7 +229,7 @@ class Pages:
         reader, at = self.reader(request), self._publisher.now()
         snapshot = self._listed.snapshot(reader)
         try:
-            asked = history_asked(request.query_params)
+            asked = history_asked(request.query_params.multi_items())
         except FilterError as error:
             title = reader.words.country(country) if country else titles_of(snapshot)[platform]
             return await wrong_filter(reader, at, error, title)
@@ -314,7 +314,7 @@ class Pages:
     async def _events(self, request: Request) -> Response:
         reader, at = self.reader(request), self._publisher.now()
         try:
-            wanted = await self._listed.wanted(request.query_params, at)
+            wanted = await self._listed.wanted(request.query_params.multi_items(), at)
         except FilterError as error:
             return await wrong_filter(reader, at, error, reader.words.gettext("Events"))
         found = await self._listed.of(reader, wanted, at)

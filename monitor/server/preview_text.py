@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus
+from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.notify.message_words import message_words
 from monitor.server.feeds import changed_at, shared_sentence
 from monitor.server.page import tag_colour
-from monitor.wording.events import ending, onset
+from monitor.wording.events import counted_networks, ending, founded, onset
 from monitor.wording.grades import grade_in_words
 from monitor.wording.languages import Language
 from monitor.wording.networks import network_names
@@ -58,10 +58,6 @@ _SHAPES: Mapping[EventState, Shape] = {
     EventState.DISMISSED: Shape.CROSSED,
     EventState.WITHDRAWN: Shape.CROSSED,
 }
-
-
-_NEVER = (EventState.DISMISSED, EventState.WITHDRAWN)
-"""States of what was never sure, or is no longer."""
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,13 +125,13 @@ def _tags(words: Words, event: Event, review: Review | None) -> tuple[str, ...]:
         return (judged,)
     evidence = ""
     # What was withdrawn may have had strong evidence: that would be read as if it still spoke.
-    if event.kind is EventKind.BLOCK and event.state not in _NEVER:
+    if event.kind is EventKind.BLOCK and founded(event):
         evidence = words.gettext("evidence: %(grade)s", grade=grade_in_words(words, event.evidence))
     return tuple(filter(None, (words.gettext(EVENT_STATES[event.state]), evidence, judged)))
 
 
 def _facts(words: Words, event: Event) -> Sequence[tuple[str, str]]:
-    until, networks = ending(words, event), _blocking(event)
+    until, networks = ending(words, event), counted_networks(event)
     facts = [(words.gettext("Since"), onset(words, event))]
     if until is not None:
         facts.append((words.gettext("Ended"), until))
@@ -143,12 +139,6 @@ def _facts(words: Words, event: Event) -> Sequence[tuple[str, str]]:
         named = network_names(words, networks, NETWORKS_NAMED)
         facts.append((words.gettext("Networks"), named))
     return facts
-
-
-def _blocking(event: Event) -> Sequence[NetworkStatus]:
-    """The networks that the title counts: those that block now, or that did at any time."""
-    now = [one for one in event.networks if one.blocked_now]
-    return now or [one for one in event.networks if one.affected]
 
 
 def _described(words: Words, event: Event, meaning: str) -> Sequence[str]:

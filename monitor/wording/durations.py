@@ -1,6 +1,8 @@
 """Phrases for lengths of time."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from math import ceil, floor
 
 from monitor.wording.words import Words
 
@@ -18,15 +20,37 @@ def interval(words: Words, seconds: float) -> str:
 
 def duration(words: Words, span: timedelta) -> str:
     """A measured time in its two largest units: `3 hours 20 minutes`."""
-    seconds = round(span.total_seconds())
+    return _in_words(words, _two_largest(round(span.total_seconds())))
+
+
+def duration_at_least(words: Words, span: timedelta) -> str:
+    """As `duration`, and no longer than the time."""
+    return _in_words(words, _two_largest(floor(span.total_seconds())))
+
+
+def duration_at_most(words: Words, span: timedelta) -> str:
+    """As `duration`, and no shorter than the time."""
+    seconds = ceil(span.total_seconds())
+    parts = _two_largest(seconds)
+    shown = sum(number * size for number, _, size in parts)
+    return _in_words(words, _two_largest(shown + parts[-1][2]) if shown < seconds else parts)
+
+
+def _two_largest(seconds: int) -> list[tuple[int, str, int]]:
+    """Of the units that this time has, the largest two: the number, the unit and its seconds."""
     parts = []
     for unit, size in _UNITS:
         number, seconds = divmod(seconds, size)
         if number:
-            parts.append(_counted(words, number, unit))
-    if len(parts) < 2:
-        return "".join(parts) or words.gettext("less than a second")
-    return words.gettext("%(longer)s %(shorter)s", longer=parts[0], shorter=parts[1])
+            parts.append((number, unit, size))
+    return parts[:2]
+
+
+def _in_words(words: Words, parts: Sequence[tuple[int, str, int]]) -> str:
+    shown = [_counted(words, number, unit) for number, unit, _ in parts]
+    if len(shown) < 2:
+        return "".join(shown) or words.gettext("less than a second")
+    return words.gettext("%(longer)s %(shorter)s", longer=shown[0], shorter=shown[1])
 
 
 def ago(words: Words, then: datetime, at: datetime) -> str:

@@ -1,6 +1,6 @@
 """Sentences about an event: what happened where, since when and until when, no surer than it is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 
@@ -22,7 +22,7 @@ from monitor.analysis.events.stretches import (
     stretches,
 )
 from monitor.analysis.verdict import PlatformVerdict, State
-from monitor.wording.durations import duration
+from monitor.wording.durations import duration_at_least, duration_at_most
 from monitor.wording.languages import N_
 from monitor.wording.states import STATES
 from monitor.wording.times import between, moment
@@ -124,6 +124,12 @@ def seems_over(event: Event) -> bool:
     return not event.active or event.state in (EventState.RECOVERING, EventState.UNOBSERVED)
 
 
+def founded(event: Event) -> bool:
+    """Whether it was a block as far as is known: of what was dismissed or withdrawn, no evidence
+    and no length is told."""
+    return event.state not in (EventState.DISMISSED, EventState.WITHDRAWN)
+
+
 def certainty_of(event: Event) -> Certainty:
     """How sure an event is now."""
     match event.state:
@@ -174,10 +180,10 @@ def claim(words: Words, event: Event, titles: Mapping[str, str], certainty: Cert
     return what
 
 
-def _affected(event: Event) -> int:
-    """Networks that block now, or that did at any time once it is over."""
-    now = sum(network.blocked_now for network in event.networks)
-    return now or len(event.networks_affected)
+def counted_networks(event: Event) -> Sequence[NetworkStatus]:
+    """Networks that block now, or where none does those that did at any time."""
+    now = [network for network in event.networks if network.blocked_now]
+    return now or [network for network in event.networks if network.affected]
 
 
 def _on_networks(words: Words, event: Event, what: str) -> str:
@@ -186,7 +192,7 @@ def _on_networks(words: Words, event: Event, what: str) -> str:
     return words.gettext(
         "%(what)s on %(x)s of %(n)s networks",
         what=what,
-        x=words.number(_affected(event)),
+        x=words.number(len(counted_networks(event))),
         n=words.number(len(event.networks)),
     )
 
@@ -297,7 +303,7 @@ def _circumstance(
         if certainty is Certainty.WITHDRAWN:
             return words.gettext("Withdrawn: %(claim)s", claim=suspicion)
         return words.gettext("Never confirmed: %(claim)s", claim=suspicion)
-    offline, tested = _affected(event), len(event.networks)
+    offline, tested = len(counted_networks(event)), len(event.networks)
     message = _CIRCUMSTANCES[event.kind, certainty]
     if event.methods == (NO_NAMES,):
         message = _NO_NAMES[certainty]
@@ -413,7 +419,7 @@ def stretch_ending(
 
 def length(words: Words, event: Event) -> str:
     """How long it was blocked, at least and at most: all stretches together."""
-    if event.state in (EventState.DISMISSED, EventState.WITHDRAWN):
+    if not founded(event):
         return words.gettext("does not apply")
     lasted, count = _lasted(words, event), certain_count(event)
     if count == 1:
@@ -431,17 +437,17 @@ def _lasted(words: Words, event: Event) -> str:
     shortest, longest = least(event), most(event)
     known = shortest >= timedelta(seconds=1)
     if event.active and known:
-        return words.gettext("at least %(least)s so far", least=duration(words, shortest))
+        return words.gettext("at least %(least)s so far", least=duration_at_least(words, shortest))
     if known and longest is not None:
         return words.gettext(
             "at least %(least)s, at most %(most)s",
-            least=duration(words, shortest),
-            most=duration(words, longest),
+            least=duration_at_least(words, shortest),
+            most=duration_at_most(words, longest),
         )
     if known:
-        return words.gettext("at least %(least)s", least=duration(words, shortest))
+        return words.gettext("at least %(least)s", least=duration_at_least(words, shortest))
     if longest is not None:
-        return words.gettext("at most %(most)s", most=duration(words, longest))
+        return words.gettext("at most %(most)s", most=duration_at_most(words, longest))
     return words.gettext("not known")
 
 

@@ -23,6 +23,7 @@ class Fault(StrEnum):
     VANTAGE = "vantage"
     CHOICE = "choice"
     FILTER = "filter"
+    TWICE = "twice"
     TIME = "time"
     FUTURE = "future"
     ORDER = "order"
@@ -58,6 +59,7 @@ _FAULTS: Mapping[Fault, str] = {
     ),
     Fault.CHOICE: N_("%(filter)s: “%(given)s” is not a possible value."),
     Fault.FILTER: N_("There is no filter “%(given)s” here."),
+    Fault.TWICE: N_("%(filter)s: “%(given)s” is a second value. Give only one."),
     Fault.TIME: N_(
         "%(filter)s: “%(given)s” is not a date or time, such as 2024-02-17 or 2024-02-17T18:00."
     ),

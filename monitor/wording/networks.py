@@ -1,23 +1,29 @@
 """Networks by name and number."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from monitor.analysis.events.event import NetworkStatus
 from monitor.wording.words import Words
 
 
-def network_name(words: Words, name: str, asn: int) -> str:
-    """`PTCL (AS17557)`, as far as known."""
+def network_name(words: Words, name: str, asn: int, note: str = "") -> str:
+    """`PTCL (AS17557)`, as far as known; with a note `PTCL (AS17557, was blocked)`."""
     number = words.ltr(f"AS{asn}") if asn else ""
-    if not name:
-        return number or "–"
-    shown = words.name(name, 80)
-    return words.gettext("%(name)s (%(number)s)", name=shown, number=number) if number else shown
+    shown = words.name(name, 80) if name else number or "–"
+    inner = [one for one in (number if name else "", note) if one]
+    if not inner:
+        return shown
+    return words.gettext("%(name)s (%(number)s)", name=shown, number=words.listed(inner))
 
 
-def network_names(words: Words, networks: Sequence[NetworkStatus], most: int) -> str:
-    """All of them, or the first `most` and how many more."""
-    named = [network_name(words, one.network, one.asn) for one in networks[:most]]
+def network_names(
+    words: Words,
+    networks: Sequence[NetworkStatus],
+    most: int,
+    note: Callable[[NetworkStatus], str] = lambda _: "",
+) -> str:
+    """All of them, or the first `most` and how many more, each with its note."""
+    named = [network_name(words, one.network, one.asn, note(one)) for one in networks[:most]]
     more = len(networks) - len(named)
     if not more:
         return words.joined(named)

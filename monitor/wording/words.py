@@ -129,7 +129,10 @@ class Words:
         return self._in_digits(self._cldr.decimal(value, self.locale))
 
     def percent(self, share: float, digits: int = 0) -> str:
-        """A share from 0 to 1 as per cent."""
+        """A share from 0 to 1 as per cent. Only none is 0 %, and only all is 100 %."""
+        least: float = 0.01 / 10**digits
+        if 0 < share < 1:
+            share = min(max(share, least), 1 - least)
         form = str(self.locale.percent_formats[None].pattern)
         if digits:
             form = form.replace("##0", f"##0.{'0' * digits}")

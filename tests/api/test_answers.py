@@ -313,6 +313,9 @@ async def test_an_unknown_event_is_a_problem(operator: httpx.AsyncClient) -> Non
     """It returns neither all rows nor none."""
     answer = await operator.get("verdicts?event=none")
     assert (answer.status_code, answer.json()["parameter"]) == (404, "event")
+    for name, moment in (("since", "2024-02-18"), ("until", "2024-02-01")):
+        beside = await operator.get(f"verdicts?event=event-2&{name}={moment}")
+        assert (beside.status_code, beside.json()["parameter"]) == (400, name)
     other = await operator.get("verdicts?event=event-1&country=BR")
     assert (other.status_code, other.json()["parameter"]) == (400, "country")
 

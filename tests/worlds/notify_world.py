@@ -68,9 +68,9 @@ def found_open(state: EventState = EventState.UNOBSERVED) -> Event:
     return block(state, networks=(CYBER, silent), end_latest=end)
 
 
-def came_back(*, over: bool = False) -> Event:
+def came_back(*, over: bool = False, later: timedelta = timedelta()) -> Event:
     """X was blocked from 18:12:00 to 18:15:00, open until 18:38, and blocked again from 18:38:30,
-    until now or until 18:50."""
+    until now or until 18:50, or so much later."""
     minute = timedelta(minutes=1)
     stretches = (
         Stretch(
@@ -82,8 +82,8 @@ def came_back(*, over: bool = False) -> Event:
         Stretch(
             onset_earliest=ONSET + 26 * minute,
             onset_latest=ONSET + 26.5 * minute,
-            end_earliest=ONSET + 38 * minute if over else None,
-            end_latest=ONSET + 39 * minute if over else None,
+            end_earliest=ONSET + 38 * minute + later if over else None,
+            end_latest=ONSET + 39 * minute + later if over else None,
             last_blocked=None if over else ONSET + 30.5 * minute,
         ),
     )
@@ -98,7 +98,7 @@ def came_back(*, over: bool = False) -> Event:
         reopened=1,
         end_earliest=stretches[1].end_earliest,
         end_latest=stretches[1].end_latest,
-        updated_at=ONSET + 40 * minute,
+        updated_at=ONSET + 40 * minute + later,
     )
 
 

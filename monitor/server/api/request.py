@@ -136,6 +136,10 @@ def _during(event: Event, selection: Selection) -> Selection:
     # The attempts that found it blocked first ended then: they began before.
     since = event.onset_earliest or event.onset_latest - _ATTEMPTS
     until = None if event.active else (event.end_latest or event.updated_at) + _TICK
+    if selection.until and since >= selection.until:
+        raise ProblemError(400, "until: the event began at that time or after it", "until")
+    if until and selection.since and selection.since >= until:
+        raise ProblemError(400, "since: the event was over before that time", "since")
     return msgspec.structs.replace(
         selection,
         country=selection.country or event.country,

@@ -24,6 +24,7 @@ from storage.values.selection import Selection
 from tests.contract.cycles import (
     EVERY_OBSERVATION,
     annotation,
+    at,
     cycle,
     event,
     log_entry,
@@ -185,6 +186,30 @@ async def test_a_folder_of_every_kind_is_described(store: Store, tmp_path: Path)
         ("reviews", "note"): "string",
     }.items():
         assert types[column] == type_, column
+
+
+@pytest.mark.parametrize(
+    ("selection", "title"),
+    [
+        (Selection(), "all platforms in all countries"),
+        (
+            Selection(since=at(0), platform="x"),
+            "x in all countries from 2024-02-17T12:00:00.000000Z",
+        ),
+        (
+            Selection(until=at(600), country="PK"),
+            "all platforms in PK until before 2024-02-17T12:10:00.000000Z",
+        ),
+    ],
+)
+async def test_a_folder_is_titled_by_what_was_selected(
+    selection: Selection, title: str, tmp_path: Path
+) -> None:
+    """Either bound may be missing."""
+    store = MemoryStore()
+    await store.open()
+    await write_folder(store, selection, (Kind.REVIEWS,), tmp_path / "new")
+    assert _check(_files(tmp_path / "new")).title == title
 
 
 async def test_a_report_describes_its_data(tmp_path: Path) -> None:

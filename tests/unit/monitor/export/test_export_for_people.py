@@ -14,15 +14,15 @@ import openpyxl
 import pytest
 from typer.testing import CliRunner
 
-from monitor.analysis.events.event import EventState
+from monitor.analysis.events.event import EventState, NetworkStatus
 from monitor.analysis.verdict import State
 from monitor.cli.main import app
 from monitor.export.cells import cell
 from monitor.export.csv import write_csv, write_csv_for_people
-from monitor.export.for_people import Reader
+from monitor.export.for_people import Reader, export_for
 from monitor.export.kinds import Kind
 from monitor.export.xlsx import TooManyRowsError, write_xlsx
-from monitor.wording.durations import duration
+from monitor.wording.durations import duration_at_least
 from monitor.wording.events import headline
 from monitor.wording.words import words_in
 from storage.store import Store
@@ -40,6 +40,7 @@ from tests.contract.cycles import (
     withheld,
 )
 from tests.worlds.memory_store import MemoryStore
+from tests.worlds.notify_world import came_back
 from tests.worlds.review_world import Installation
 
 EVERYTHING = Selection()
@@ -114,12 +115,19 @@ async def test_the_workbook_has_the_cells_of_the_csv(store: Store, kind: Kind) -
     """As texts, numbers and times; nothing in it is a formula or a link."""
     rows = await _csv(store, kind)
     sheet = (await _book(store, kind))[kind.value]
+    numbers = {
+        one.name
+        for one in export_for(kind, READER).columns
+        if one.unit in ("number", "ms", "bytes")
+    }
     header, *found = map(list, sheet.iter_rows())
     assert [one.value for one in header] == list(rows[0])
     for row, line in zip(rows, found, strict=True):
         for name, one in zip(row, line, strict=True):
             assert (one.data_type in "nsbd", one.hyperlink) == (True, None)
             expected = row[name].replace("\uffff", "\ufffd")
+            if name in numbers and expected:
+                assert one.data_type == "n", "a sum would leave it out"
             if one.is_date:
                 assert f"{one.value:%Y-%m-%d %H:%M:%S}" == expected
             elif one.data_type == "n" and one.value is not None:
@@ -152,7 +160,9 @@ async def test_an_event_is_told_in_a_sentence_with_names(store: Store) -> None:
     assert first["onset_latest_local"] == "2024-02-17 17:05:00"
     assert first["local_zone"] == "Asia/Karachi"
     seconds = second["blocked_seconds_least"]
-    assert second["blocked_time_least"] == duration(words_in(), timedelta(seconds=float(seconds)))
+    assert second["blocked_time_least"] == duration_at_least(
+        words_in(), timedelta(seconds=float(seconds))
+    )
     assert (second["blocked_seconds_most"], second["blocked_time_most"]) == ("", "")
 
 
@@ -231,3 +241,60 @@ def test_help_tells_whom_a_file_is_for() -> None:
     """The option has its two values."""
     shown = CliRunner().invoke(app, ["export", "csv", "--help"]).stdout
     assert "spreadsheet" in shown
+
+
+def test_each_list_of_networks_names_its_own() -> None:
+    """Those that blocked, that block now, that seem open again, and those that nobody tests."""
+    names = ("Blocked", "Open", "Recovering", "Silent", "Spared")
+    networks = [
+        NetworkStatus(
+            asn=64500 + number,
+            network=name,
+            affected=name != "Spared",
+            blocked_now=name == "Blocked",
+            recovering=name == "Recovering",
+            unobserved=name == "Silent",
+        )
+        for number, name in enumerate(names)
+    ]
+    one = msgspec.structs.replace(event(), networks=tuple(networks))
+    columns = {one.name: one.value for one in export_for(Kind.EVENTS, READER).columns}
+    told = {
+        name: [
+            part.partition(" (AS")[0] for part in str(columns[f"networks_{name}"](one)).split(" | ")
+        ]
+        for name in ("affected", "blocked_now", "recovering", "unobserved", "seen")
+    }
+    assert told == {
+        "affected": [*names[:4]],
+        "blocked_now": ["Blocked"],
+        "recovering": ["Recovering"],
+        "unobserved": ["Silent"],
+        "seen": [*names],
+    }
+
+
+def test_bounds_of_a_length_are_rounded_outwards() -> None:
+    """At most 1 day 6:11:06.4 is not at most 1 day 6 hours, nor at most 1 day 6:11:06."""
+    later = timedelta(days=1, hours=5, minutes=50, seconds=0.4)
+    over = came_back(over=True, later=later)
+    columns = {one.name: one.value for one in export_for(Kind.EVENTS, READER).columns}
+    told = [columns[f"blocked_{unit}"](over) for unit in ("seconds_least", "time_least")]
+    assert told == [108_270, "1 day 6 hours"]
+    told = [columns[f"blocked_{unit}"](over) for unit in ("seconds_most", "time_most")]
+    assert told == [108_667, "1 day 7 hours"]
+
+
+@pytest.mark.parametrize(
+    ("country", "onset", "local"),
+    [
+        ("DE", datetime(2024, 3, 31, 0, 59, tzinfo=UTC), "2024-03-31 01:59:00"),
+        ("DE", datetime(2024, 3, 31, 1, 1, tzinfo=UTC), "2024-03-31 03:01:00"),
+        ("NP", datetime(2024, 2, 29, 18, 30, tzinfo=UTC), "2024-03-01 00:15:00"),
+    ],
+)
+def test_local_times_are_those_of_their_day(country: str, onset: datetime, local: str) -> None:
+    """Where clocks change, and where they differ from UTC by no whole hours."""
+    one = msgspec.structs.replace(event(), country=country, onset_latest=onset)
+    columns = {one.name: one.value for one in export_for(Kind.EVENTS, READER).columns}
+    assert f"{columns['onset_latest_local'](one):%Y-%m-%d %H:%M:%S}" == local

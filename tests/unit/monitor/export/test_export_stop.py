@@ -118,12 +118,38 @@ async def test_each_stretch_is_a_row_with_its_own_days() -> None:
         ("2024-02-26", "2024-02-28", "3"),
     ]
     assert [row["shutdown_status"] for row in found] == ["Ended", "Ended"]
+    for since, until, starts in (
+        (2 * DAY, 8 * DAY, []),
+        (0.0, 8 * DAY, ["2024-02-17"]),
+        (2 * DAY, 10 * DAY, ["2024-02-26"]),
+    ):
+        month = Selection(since=at(since), until=at(until))
+        found = await rows(ended, selection=month)
+        assert [row["start_date"] for row in found] == starts, "each month has its own"
+
+
+async def test_a_row_names_the_networks_that_blocked_then() -> None:
+    """PTCL alone at first, and again with Jazz nine days later; Cyber joins while it goes on."""
+    first, again, goes_on = stretch(300, DAY), stretch(9 * DAY, 10 * DAY), stretch(20 * DAY)
+    one = confirmed("e", first, again, goes_on)
+    other, ptcl = one.networks
+    jazz = msgspec.structs.replace(
+        ptcl, asn=45669, network="Jazz", stretches=(stretch(9.5 * DAY, 10.5 * DAY),)
+    )
+    cyber = msgspec.structs.replace(other, affected=True, stretches=(stretch(21 * DAY),))
+    found = await rows(msgspec.structs.replace(one, networks=(cyber, ptcl, jazz)))
+    assert [row["telcos_involved"] for row in found] == [
+        "PTCL (AS17557)",
+        "PTCL (AS17557), Jazz (AS45669)",
+        "Cyber (AS9541), PTCL (AS17557)",
+    ]
 
 
 async def test_an_end_that_nobody_saw_is_unknown() -> None:
     """And so is whether it goes on where nobody measures any more."""
     unobserved = confirmed("e", stretch(300), state=EventState.UNOBSERVED)
-    unseen = confirmed("f", stretch(300), state=EventState.ENDED, end_earliest=at(900))
+    last_blocked = msgspec.structs.replace(stretch(300), end_earliest=at(900))
+    unseen = confirmed("f", last_blocked, state=EventState.ENDED, end_earliest=at(900))
     for one in (unobserved, unseen):
         (row,) = await rows(one)
         assert (row["shutdown_status"], row["end_date"], row["duration"]) == (UNKNOWN, "", "")

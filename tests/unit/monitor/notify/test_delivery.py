@@ -330,6 +330,32 @@ async def test_quiet_hours_hold_what_may_not_wake_anybody(make: Callable[..., Wo
     assert third[0] == pytest.approx(8 * 3600 - 12 * 60, abs=2)
 
 
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (EventState.RECOVERING, "seems to work again"),
+        (EventState.UNOBSERVED, "; no longer tested where it was last blocked"),
+    ],
+)
+async def test_what_waited_is_told_as_it_is_by_then(
+    make: Callable[..., World], state: EventState, said: str
+) -> None:
+    """A message of the next day does not say that it is blocked which has seemed open since, or
+    which nobody tests any more."""
+    world = await opened(make(wakeful(), route(name="day", urls=(SECOND,), daily=8 * 60)))
+    later = msgspec.structs.replace(block(state), methods=("tls.reset", "dns.nxdomain"))
+    async with world.working() as courier:
+        await world.happen(courier, ("confirmed", block()))
+        await asyncio.sleep(3600)
+        await world.happen(courier, ("method_added", block()), (state.value, later))
+        await asyncio.sleep(86400)
+    (_, _, at_once), (_, _, by_day) = world.post.sent
+    assert at_once.title == "Confirmed: X is blocked in Pakistan"
+    assert by_day.title.startswith("Confirmed: X was blocked in Pakistan")
+    assert by_day.title.endswith(said)
+    assert "Also: " in by_day.body
+
+
 async def test_a_daily_digest_is_one_message_a_day(make: Callable[..., World]) -> None:
     """Everything until eight, and nothing else."""
     world = await opened(make(route(urls=(FIRST,), daily=8 * 60, timezone="Asia/Karachi")))

@@ -29,6 +29,7 @@ from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.languages import LANGUAGES
 from monitor.wording.reviewed import DRAFT
 from tests.worlds.notify_world import (
+    CYBER,
     ONSET,
     PTCL,
     TITLES,
@@ -359,6 +360,23 @@ def test_several_at_once_are_one_message_the_most_urgent_named_first() -> None:
     first, second = said.body.split("\n\n")
     assert first.startswith("Over: WhatsApp is no longer blocked in Pakistan\nSince: ")
     assert second.startswith("Confirmed: X is blocked in Pakistan\nSince: ")
+
+
+def test_a_network_of_which_nothing_is_known_is_not_said_to_be_spared() -> None:
+    """It was tested and not decided: neither blocked nor found open."""
+    unknown = replace(CYBER, asn=64500, network="Unknown", found_open=False)
+    said = say(told(NoticeKind.CONFIRMED, block(networks=(CYBER, PTCL, unknown))))
+    assert "Networks: 1 of 3 tested: PTCL (AS17557)" in said.body
+    assert "Not on: Cyber Internet (AS9541)\n" in said.body
+    assert "Unknown" not in said.body
+
+
+@pytest.mark.parametrize("state", [EventState.RECOVERING, EventState.UNOBSERVED, EventState.ENDED])
+def test_how_it_blocked_is_told_in_the_past_once_it_seems_over(state: EventState) -> None:
+    """Nobody sees it block now."""
+    kind = NoticeKind.ENDED if state is EventState.ENDED else NoticeKind.CONFIRMED
+    said = say(told(kind, block(state, end_latest=ONSET)))
+    assert "How: connections were reset when the platform's name appeared" in said.body
 
 
 @given(st.lists(st.integers(1, 5000), max_size=40))

@@ -14,10 +14,12 @@ from monitor.notify.timing import (
     JITTER,
     LONGEST_RETRY,
     due_at,
+    goes_along,
     quiet_until,
+    ready_at,
     retry_after,
 )
-from tests.worlds.notify_world import ONSET, route
+from tests.worlds.notify_world import ONSET, notice, route
 
 NIGHT = Quiet(start=22 * 60, end=7 * 60)
 ZONES = (
@@ -159,3 +161,23 @@ def test_two_days_of_retries_are_about_a_hundred() -> None:
         attempts += 1
         waited += retry_after(attempts, 0.5).total_seconds()
     assert 90 < attempts < 120
+
+
+def test_a_further_network_does_not_hold_back_what_may_wake_people() -> None:
+    """What waits together goes as the state of the event, whatever came after it."""
+    watched = route(timezone="Asia/Karachi", quiet=NIGHT, wake=True)
+    waiting = [notice(NoticeKind.CONFIRMED, 1), notice(NoticeKind.SPREAD, 2)]
+    assert ready_at(waiting, watched) == due_at(
+        NoticeKind.CONFIRMED, waiting[0].created_at, watched
+    )
+    assert in_quiet(ready_at(waiting, watched), watched)
+    assert goes_along(waiting, watched, ONSET)
+    assert not goes_along(waiting[1:], watched, ONSET)
+
+
+def test_quiet_hours_of_a_night_end_at_their_last_minute() -> None:
+    """What is due at seven is not held until the next day."""
+    watched = route(quiet=NIGHT, timezone="UTC")
+    seven = datetime(2024, 2, 18, 7, tzinfo=UTC)
+    assert quiet_until(NoticeKind.ENDED, seven, watched) is None
+    assert quiet_until(NoticeKind.ENDED, seven - timedelta(seconds=1), watched) == seven

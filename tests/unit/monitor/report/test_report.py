@@ -44,7 +44,6 @@ from monitor.report.report_words import isolated, plain, unmarked
 from monitor.report.time_slots import Slots
 from monitor.wording.catalogs import Text, needed
 from monitor.wording.languages import BY_CODE, ENGLISH, LANGUAGES, Language
-from monitor.wording.times import between
 from monitor.wording.words import Words, words_in
 from probes.catalog.countries import COUNTRIES
 from storage.open_store import open_store
@@ -428,18 +427,6 @@ def test_texts_are_cut_and_made_visible() -> None:
     assert plain("\ue000x\ue001") == "x"
     assert len(plain("x" * 10_000_000)) == 161
     assert unmarked(isolated(HOSTILE, 1000)) == plain(HOSTILE, 1000)
-
-
-def test_bounds_are_given_on_both_clocks() -> None:
-    """With the date where it differs, the city whose clocks are meant, and seconds where the
-    bounds are near."""
-    words = words_in()
-    assert between(words, at(7 * 3600), at(7 * 3600 + 60), "PK", exact=True) == (
-        "between 19:00:00 and 19:01:00 UTC on 17 Feb 2024 "
-        "(18 Feb 2024, 00:00:00–00:01:00 in Karachi)"
-    )
-    assert "(09:00–09:10 in Sao Paulo)" in between(words, at(0), at(600), "BR", exact=True)
-    assert between(words, at(0), at(600), "ZZ", exact=True).endswith("UTC on 17 Feb 2024")
 
 
 # The key.

@@ -1,13 +1,16 @@
 """A report says no more than was decided, and is not written where nothing was."""
 
 import asyncio
+import csv
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from monitor.analysis.events.event import Event, Stretch
 from monitor.analysis.verdict import State, VantageState
 from monitor.cli.main import app
 from monitor.report.build import NothingKnownError, build
@@ -16,6 +19,7 @@ from monitor.report.compose import document
 from monitor.report.findings import Imprint, Wanted
 from monitor.report.report_words import unmarked
 from monitor.wording.languages import LANGUAGES, Language
+from probes.measurement import Purpose
 from probes.vantage import VantageRole
 from storage.open_store import open_store
 from storage.store import Store
@@ -24,7 +28,7 @@ from storage.values.prunable import RAW
 from tests.contract.cycles import at
 from tests.unit.monitor.report.test_report import _texts
 from tests.worlds.memory_store import MemoryStore
-from tests.worlds.report_world import KEY, MADE_AT, WANTED, story_cycle
+from tests.worlds.report_world import KEY, MADE_AT, WANTED, block, story_cycle
 
 HOUR = msgspec.structs.replace(WANTED, since=at(0), until=at(3600))
 """The hour of the twelve cycles."""
@@ -37,12 +41,56 @@ def undecided(number: int, rule: str, health: VantageState = VantageState.OK) ->
     nothing = {"state": State.INSUFFICIENT, "rule_id": rule, "method": "", "sub_method": ""}
     return msgspec.structs.replace(
         made,
-        health=msgspec.structs.replace(made.health, state=health),
+        health=msgspec.structs.replace(
+            made.health, state=health, network=made.platforms[0].network
+        ),
         measurements=made.measurements[:1],
         verdicts=tuple(
             msgspec.structs.replace(one, controls=(), **nothing) for one in made.verdicts
         ),
         platforms=tuple(msgspec.structs.replace(one, **nothing) for one in made.platforms),
+    )
+
+
+def control_cycle() -> Cycle:
+    """A cycle in which a control reports that it works, and tests nothing."""
+    own = story_cycle(20, blocked=False)
+    return msgspec.structs.replace(
+        own,
+        id="control",
+        vantage="ams",
+        country="NL",
+        health=msgspec.structs.replace(
+            own.health, vantage="ams", country="NL", vantage_role=VantageRole.CONTROL, at=at(900)
+        ),
+        measurements=(),
+        verdicts=(),
+        platforms=(),
+        started_at=at(900),
+        finished_at=at(900),
+    )
+
+
+def on_days(number: int) -> Event:
+    """The block of the story on so many days, each for twenty minutes or more."""
+    event = block()
+    days = [timedelta(days=one) for one in range(number)]
+    stretches = tuple(
+        Stretch(
+            onset_earliest=at(900) + day,
+            onset_latest=at(1200) + day,
+            end_earliest=at(2400) + day,
+            end_latest=at(2700) + day,
+        )
+        for day in days
+    )
+    affected = msgspec.structs.replace(event.networks[0], stretches=stretches)
+    return msgspec.structs.replace(
+        event,
+        networks=(affected, event.networks[1]),
+        end_earliest=stretches[-1].end_earliest,
+        end_latest=stretches[-1].end_latest,
+        updated_at=event.updated_at + days[-1],
     )
 
 
@@ -130,25 +178,26 @@ async def test_a_country_that_was_never_watched_has_no_report(tmp_path: Path) ->
 async def test_controls_that_made_no_measurement_are_not_praised(tmp_path: Path) -> None:
     """A control reports and measures nothing: the report claims nothing of its health."""
     store = await stored(*(story_cycle(n, blocked=False, title="X") for n in range(3)))
-    own = story_cycle(20, blocked=False)
-    control = msgspec.structs.replace(
-        own,
-        id="control",
-        vantage="ams",
-        country="NL",
-        health=msgspec.structs.replace(
-            own.health, vantage="ams", country="NL", vantage_role=VantageRole.CONTROL, at=at(900)
-        ),
-        measurements=(),
-        verdicts=(),
-        platforms=(),
-        started_at=at(900),
-        finished_at=at(900),
-    )
-    await store.save(control)
+    await store.save(control_cycle())
     _, text = await said(store, tmp_path)
     assert "No control outside the country tested it" in text
     assert "worked throughout" not in text
+
+
+async def test_the_controls_are_those_whose_tests_are_enclosed(tmp_path: Path) -> None:
+    """One control tested what had failed. That it has no cycle of its own, as in a replay, does not
+    make it none, and nothing is claimed of its health; a second one with cycles tested nothing."""
+    store = await stored(*(story_cycle(n, blocked=True) for n in range(3)))
+    made = "1 control outside the country made 3 tests of what had failed inside"
+    _, text = await said(store, tmp_path)
+    assert made in text
+    assert "No control outside the country" not in text
+    assert "worked throughout" not in text
+    await store.save(control_cycle())
+    (tmp_path / "second").mkdir()
+    _, text = await said(store, tmp_path / "second")
+    assert made in text
+    assert "worked throughout" in text
 
 
 async def test_the_share_that_was_decided_stands_in_the_title(tmp_path: Path) -> None:
@@ -167,6 +216,122 @@ async def test_the_share_that_was_decided_stands_in_the_title(tmp_path: Path) ->
     assert "Undecided: 3, because lost packets may explain what failed." in text
     assert "blocked in 0 of 12 that were decided, of 15 verdicts." in text
     assert "About 12 more were not measured." in text
+
+
+async def test_a_vantage_that_moved_to_another_network_is_one_vantage(tmp_path: Path) -> None:
+    """It measured on two networks, and two places are not what the report rests on."""
+    store = await stored(*(story_cycle(n, blocked=False, title="X") for n in range(3)))
+    moved = story_cycle(12, blocked=False, title="X")
+    elsewhere = [msgspec.structs.replace(one, asn=45669) for one in moved.platforms]
+    await store.save(msgspec.structs.replace(moved, platforms=tuple(elsewhere)))
+    two_hours = msgspec.structs.replace(HOUR, until=at(7200))
+    _, text = await said(store, tmp_path, two_hours)
+    assert "This rests on 1 vantage point in 2 networks." in text
+    for what in RAW:
+        async for _ in store.prune(what, at(3590)):
+            pass
+    (tmp_path / "second").mkdir()
+    _, text = await said(store, tmp_path / "second", two_hours)
+    assert "This rests on 2 networks." in text, "of one of them counts alone are left"
+
+
+async def test_a_time_between_two_stretches_has_no_block(tmp_path: Path) -> None:
+    """X was blocked the day before and the day after, which is one event: a report on that day has
+    neither in its title, and a report that touches one of them has both."""
+    store = await stored(*(story_cycle(n, blocked=False, title="X") for n in range(12, 24)))
+    await store.save(story_cycle(24, blocked=False, title="X"), [on_days(2)])
+    between = msgspec.structs.replace(HOUR, since=at(2700), until=at(8000))
+    title, text = await said(store, tmp_path, between)
+    assert title == "X in Pakistan: No block in 13 of 13 cycles on 1 network"
+    assert "was blocked" not in text
+    for number, touching in enumerate(
+        (
+            msgspec.structs.replace(between, since=at(2699)),
+            msgspec.structs.replace(between, until=at(86400 + 901)),
+        )
+    ):
+        (tmp_path / str(number)).mkdir()
+        title, text = await said(store, tmp_path / str(number), touching)
+        assert title == "X was blocked in Pakistan on 1 of 2 networks"
+        assert "Blocked in 2 stretches, the last from" in text
+
+
+@pytest.mark.parametrize("many", [False, True])
+async def test_no_more_starts_and_ends_are_promised_than_are_enclosed(
+    tmp_path: Path, many: bool
+) -> None:
+    """Of six stretches the first and the last three have their measurements enclosed."""
+    over = on_days(6 if many else 4)
+    store = await stored()
+    await store.save(story_cycle(0, blocked=False, title="X"), [over])
+    _, text = await said(store, tmp_path)
+    assert "are enclosed for the hour before and after each start and each end." in text
+    limited = "only those around the first and the last ones are enclosed"
+    assert (limited in text) is many
+
+
+def shown_as(state: State, number: int) -> Cycle:
+    """A cycle whose verdict on X is that."""
+    made = story_cycle(number, blocked=False, title="X")
+    found = tuple(msgspec.structs.replace(one, state=state) for one in made.platforms)
+    return msgspec.structs.replace(made, platforms=found)
+
+
+async def test_what_failed_in_part_is_neither_blocked_nor_left_out(tmp_path: Path) -> None:
+    """Of nine cycles one is blocked, one slowed down and two are blocked in part; in two the
+    vantage was offline. The share that found it open is of those that were decided."""
+    states = {
+        **dict.fromkeys((0, 2, 11), State.OK),
+        3: State.PARTIAL,
+        5: State.DEGRADED,
+        6: State.BLOCKED,
+        10: State.THROTTLED,
+    }
+    store = await stored(
+        *(shown_as(state, number) for number, state in states.items()),
+        *(undecided(n, "vantage.offline", VantageState.OFFLINE) for n in (1, 4)),
+    )
+    _, text = await said(store, tmp_path)
+    assert "blocked in 2 of 7 that were decided, of 9 verdicts." in text
+    assert "blocked in part in 2 verdicts." in text
+    assert "in 2 cycles the vantage itself was not working, so nobody was accused" in text
+    assert "the longest time without one was 20 minutes" in text
+    lines = (tmp_path / "data/timeline.csv").read_text("utf-8").splitlines()
+    slots = list(csv.DictReader(lines))
+    numbers = {
+        name: sum(int(slot[name]) for slot in slots)
+        for name in ("looks", "open", "blocked", "undecided")
+    }
+    assert numbers == {"looks": 9, "open": 5, "blocked": 2, "undecided": 2}
+    for slot in slots:
+        decided = int(slot["looks"]) - int(slot["undecided"])
+        share = f"{int(slot['open']) / decided}" if decided else ""
+        assert slot["share_open"] == share
+
+
+@pytest.mark.parametrize("reached", [False, True])
+async def test_a_control_that_failed_too_is_not_said_to_have_worked(
+    tmp_path: Path, reached: bool
+) -> None:
+    """Nor is weak evidence called more than that; a network that the event lacks is named."""
+    cycles = []
+    for number in range(4, 8):
+        made = story_cycle(number, blocked=True)
+        looks = [
+            msgspec.structs.replace(one, reached=reached) if one.look is Purpose.CONTROL else one
+            for one in made.measurements
+        ]
+        cycles.append(msgspec.structs.replace(made, measurements=tuple(looks)))
+    store = await stored(*cycles)
+    event = msgspec.structs.replace(block(), evidence="strong" if reached else "weak")
+    beside = shown_as(State.OK, 9)
+    elsewhere = [msgspec.structs.replace(one, asn=9541) for one in beside.platforms]
+    await store.save(msgspec.structs.replace(beside, platforms=tuple(elsewhere)), [event])
+    _, text = await said(store, tmp_path)
+    assert ("the tests from outside worked" in text) is reached
+    assert ("The evidence is weak: innocent explanations remain." in text) is not reached
+    assert "Also tested in this time in Pakistan:" in text
+    assert "(AS9541)." in text.partition("Also tested in this time in Pakistan:")[2][:200]
 
 
 async def test_signs_without_an_event_are_not_denied(tmp_path: Path) -> None:

@@ -16,12 +16,13 @@ from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app
 from monitor.server.access import Access
-from monitor.server.compare import MOST_ROWS
+from monitor.server.compare import MOST_ROWS, places_of
 from monitor.wording.history import covered
 from monitor.wording.languages import BY_CODE
 from monitor.wording.words import words_in
 from storage.store import StorageError
 from storage.values.history_cell import HistoryCell
+from storage.values.rollup import COUNTS
 from storage.values.selection import Selection
 from tests.browser import seed
 from tests.contract.test_store_availability import judged
@@ -286,3 +287,13 @@ async def test_counts_that_cannot_be_read_are_no_empty_strip(store_: MemoryStore
     text = (await ask(store_)).text
     assert "Stored data cannot be read at the moment." in text
     assert rows(text) == []
+
+
+def test_a_row_of_all_networks_is_about_those_that_are_watched() -> None:
+    """Two of three measured: a third of the time is not known. Of a country that is no longer
+    watched it is about those that once measured together."""
+    pair, watched = ("PK", "x"), [(17557, "PTCL"), (45669, "Jazz"), (9541, "Cyber")]
+    cells = [HistoryCell((*pair, 0, ""), hour, 2, (2, *(0 for _ in COUNTS))) for hour in (3, 5)]
+    for now, networks in (({"PK": watched}, 3), ({}, 2)):
+        assert places_of([pair], now, cells, by_network=False) == {(*pair, 0, ""): networks}
+    assert places_of([pair], {}, [], by_network=False) == {(*pair, 0, ""): 1}

@@ -108,6 +108,11 @@ async def test_it_takes_the_filters_of_the_page(store: MemoryStore) -> None:
         assert wrong.status_code == 400
         assert "Pakistan" in wrong.text
         assert "PK" in wrong.text
+        twice = await asking.get("/feed.atom?country=BR&country=PK&country=PK&utm_source=post")
+        assert twice.status_code == 400
+        assert "Country: “PK” is a second value. Give only one." in twice.text
+        followed = await asking.get("/feed.atom?country=PK&country=PK&utm_source=post")
+        assert followed.status_code == 200
 
 
 async def test_it_speaks_the_language_that_is_asked_for(store: MemoryStore) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl
 
 import pytest
 from msgspec.structs import replace
@@ -110,11 +111,22 @@ def test_cells_part_the_whole_time(name: str) -> None:
     assert sum(one.counts[COUNTS.index(State.OK)] for one in strip.runs) == len(at)
 
 
-@pytest.mark.parametrize("query", [{"span": "decade"}, {"by": "vantage"}])
-def test_what_cannot_be_asked_for_is_named(query: dict[str, str]) -> None:
-    """A strip of another time would read as the answer."""
-    with pytest.raises(FilterError):
-        history_asked(query)
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("span=decade", "decade"),
+        ("by=vantage", "vantage"),
+        ("span=day&span=week", "week"),
+        ("since=2024-01-01", "since"),
+        ("platform=x", "platform"),
+        ("spann=day", "spann"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_named(query: str, named: str) -> None:
+    """A strip of another time, or of more than was asked for, would read as the answer."""
+    with pytest.raises(FilterError) as raised:
+        history_asked(parse_qsl(query))
+    assert raised.value.wrong.given == named
 
 
 @pytest.fixture

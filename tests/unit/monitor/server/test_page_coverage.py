@@ -5,6 +5,7 @@ import pytest
 
 from monitor.analysis.verdict import State, VantageState
 from monitor.metrics.publisher import Publisher
+from monitor.server.matrix import worst
 from monitor.wording.languages import BY_CODE
 from monitor.wording.words import words_in
 from probes.vantage import VantagePoint
@@ -176,3 +177,20 @@ async def test_an_event_that_nobody_sees_now_is_marked(path: str) -> None:
     seen = words_of((await get(publisher, path)).text)
     assert "X is blocked in Pakistan" in seen
     assert "Not watched now: there are no current results." in seen
+
+
+@pytest.mark.parametrize(
+    ("states", "shown"),
+    [
+        (("ok", "blocked", "throttled"), "blocked"),
+        (("ok", "partial", "degraded"), "partial"),
+        (("down", "ok"), "down"),
+        (("insufficient", "ok"), "ok"),
+        (("insufficient", "degraded"), "degraded"),
+        (("no_data", "insufficient"), "insufficient"),
+        ((), "no_data"),
+    ],
+)
+def test_of_several_states_the_worst_is_shown(states: tuple[str, ...], shown: str) -> None:
+    """An undecided network hides nothing that another one decided."""
+    assert worst(states) == worst(reversed(states)) == shown

@@ -438,6 +438,11 @@ async def test_the_list_of_events_can_be_narrowed(
         "page=0",
         "page=x",
         "page=1e3",
+        "country=IR&country=PK",
+        "platform=x&platform=whatsapp",
+        "contry=PK",
+        "since=2024-02-01",
+        "span=week",
     ],
 )
 async def test_a_filter_that_makes_no_sense_lists_nothing(query: str, store: Store) -> None:

@@ -116,6 +116,19 @@ def test_it_says_how_sure_it_is(language: Language, state: str) -> None:
     assert (grade in preview(language, STATES[state]).tags) != never
 
 
+@pytest.mark.parametrize("state", [EventState.CONFIRMED, EventState.ENDED])
+def test_the_networks_are_those_that_the_title_counts(state: EventState) -> None:
+    """While it lasts those that block now; once it is over each that blocked."""
+    lasts = state is EventState.CONFIRMED
+    first, *others = named("PTCL", "Jazz", "Cyber").networks
+    open_again = [replace(one, blocked_now=False) for one in others]
+    networks = (first if lasts else replace(first, blocked_now=False), *open_again)
+    shown = preview(ENGLISH, replace(STATES[state], networks=networks))
+    assert f"on {1 if lasts else 3} of 3 networks" in shown.title
+    told = dict(shown.facts)["Networks"]
+    assert [name in told for name in ("PTCL", "Jazz", "Cyber")] == [True, not lasts, not lasts]
+
+
 def test_of_many_networks_the_rest_is_counted() -> None:
     """The picture stays readable."""
     names = [f"Network {number}" for number in range(NETWORKS_NAMED + 3)]

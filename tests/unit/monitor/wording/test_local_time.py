@@ -11,7 +11,10 @@ from monitor.wording.local_time import (
     utc_text,
     zone_of,
 )
+from monitor.wording.times import between, moment
+from monitor.wording.words import words_in
 from probes.catalog.countries import COUNTRIES, INVENTED
+from tests.contract.cycles import at
 
 UNINHABITED = {"BV", "HM"}
 """Islands without a clock."""
@@ -91,3 +94,45 @@ def test_both_times_of_a_moment() -> None:
     assert utc_text(moment) == "2024-02-17 20:00 UTC"
     assert local_text(moment, "PK") == "2024-02-18 01:00 local time (UTC+05:00)"
     assert local_text(moment, "") == ""
+
+
+def test_bounds_are_given_on_both_clocks() -> None:
+    """With the date where it differs, the city whose clocks are meant, and seconds where the
+    bounds are near."""
+    words = words_in()
+    assert between(words, at(7 * 3600), at(7 * 3600 + 60), "PK", exact=True) == (
+        "between 19:00:00 and 19:01:00 UTC on 17 Feb 2024 "
+        "(18 Feb 2024, 00:00:00–00:01:00 in Karachi)"
+    )
+    assert "(09:00–09:10 in Sao Paulo)" in between(words, at(0), at(600), "BR", exact=True)
+    assert between(words, at(0), at(600), "ZZ", exact=True).endswith("UTC on 17 Feb 2024")
+
+
+@pytest.mark.parametrize(
+    ("country", "first", "last", "said"),
+    [
+        ("PK", "17T18:58", "17T19:02", "(23:58–18 Feb 2024, 00:02 in Karachi)"),
+        ("BR", "17T02:58", "17T03:02", "(16 Feb 2024, 23:58–17 Feb 2024, 00:02 in Sao Paulo)"),
+        ("IN", "17T18:20", "17T18:25", "(23:50–23:55 in Kolkata)"),
+        ("NP", "17T18:20", "17T18:25", "(18 Feb 2024, 00:05–00:10 in Kathmandu)"),
+        ("NP", "17T18:14", "17T18:16", "(23:59–18 Feb 2024, 00:01 in Kathmandu)"),
+    ],
+)
+def test_the_day_stands_where_it_is_another_one(
+    country: str, first: str, last: str, said: str
+) -> None:
+    """Than that of UTC, or than that of the first bound; a moment is told as a bound is."""
+    earliest, latest = (datetime.fromisoformat(f"2024-02-{one}Z") for one in (first, last))
+    told = between(words_in(), earliest, latest, country)
+    assert told.endswith(f"UTC on 17 Feb 2024 {said}")
+    one = moment(words_in(), earliest, country)
+    there, _, city = said.partition(" in ")
+    assert one.endswith(f"UTC on 17 Feb 2024 {there.partition('–')[0]} in {city}")
+
+
+def test_clocks_that_change_between_two_bounds_are_right_at_each() -> None:
+    """Berlin's went from two to three."""
+    earliest, latest = (
+        datetime(2024, 3, 31, hour, minute, tzinfo=UTC) for hour, minute in ((0, 59), (1, 1))
+    )
+    assert between(words_in(), earliest, latest, "DE").endswith("(01:59–03:01 in Berlin)")

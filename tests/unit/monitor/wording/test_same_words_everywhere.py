@@ -65,6 +65,7 @@ async def page(language: Language, *events: Event, path: str = "") -> str:
     await store.open()
     await store.save(cycle(1), list(events), [])
     publisher = world.publisher()
+    publisher.show_events([*publisher.snapshot.events.values(), *events])
     app = create_app(publisher, create_registry(publisher), store=store)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://monitor") as asking:

@@ -3,15 +3,18 @@
 X was blocked from 18:12 to 18:15, open until 18:38, and blocked again from 18:38:30.
 """
 
+import io
 import re
-from datetime import UTC, datetime
+from contextlib import redirect_stdout
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from monitor.analysis.coverage import Coverage
-from monitor.analysis.events.event import Event, EventState
+from monitor.analysis.events.event import Event, EventState, Stretch
+from monitor.cli.event import _print_list, _Reviewed
 from monitor.notify.message import message, section
 from monitor.notify.message_words import message_words
 from monitor.notify.notice_kinds import NoticeKind
@@ -27,7 +30,17 @@ from tests.unit.monitor.wording.test_same_words_everywhere import (
     page,
     report,
 )
-from tests.worlds.notify_world import TITLES, block, came_back, found_open, told
+from tests.worlds.notify_world import (
+    CYBER,
+    JAZZ,
+    ONSET,
+    PTCL,
+    TITLES,
+    block,
+    came_back,
+    found_open,
+    told,
+)
 
 SINCE = "18:38 UTC on 17 Feb 2024 (23:38 in Karachi)"
 FIRST = "first blocked between 18:07 and 18:12 UTC on 17 Feb 2024 (23:07–23:12 in Karachi)"
@@ -96,6 +109,30 @@ def test_a_length_is_the_sum_of_stretches() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("later", "said"),
+    [
+        # 1 day 6:04:30 to 1 day 6:11:06
+        (timedelta(days=1, hours=5, minutes=50), "at least 1 day 6 hours, at most 1 day 7 hours"),
+        # 23:45:30.6 to 23:52:06.6
+        (
+            timedelta(hours=23, minutes=31, seconds=0.6),
+            "at least 23 hours 45 minutes, at most 23 hours 53 minutes",
+        ),
+        # 1 day 23:50 to 1 day 23:56:36
+        (timedelta(days=1, hours=23, seconds=2130), "at least 1 day 23 hours, at most 2 days"),
+        # 14:30.9 to 21:06.9
+        (
+            timedelta(seconds=0.9),
+            "at least 14 minutes 30 seconds, at most 21 minutes 7 seconds",
+        ),
+    ],
+)
+def test_no_bound_of_a_length_is_rounded_beyond_what_is_known(later: timedelta, said: str) -> None:
+    """What was blocked at most 1 day 6:11 may have been so for longer than 1 day 6 hours."""
+    assert length(words_in(), came_back(over=True, later=later)) == f"{said}, in 2 stretches"
+
+
 @pytest.mark.parametrize("over", [False, True])
 async def test_page_report_message_and_command_tell_the_same_stretches(
     tmp_path: Path, over: bool
@@ -115,6 +152,35 @@ async def test_page_report_message_and_command_tell_the_same_stretches(
     for text in (*said, command(event)):
         assert not re.search(r"(3[0-9]|[4-9][0-9]) minutes", text)
     assert "in 2 stretches" in said[0]
+
+
+def test_the_command_prints_the_first_stretch_and_the_newest() -> None:
+    """Of twelve, which have their numbers; in the list stands since when it is blocked now."""
+    hours = [timedelta(hours=one) for one in range(12)]
+    every = tuple(
+        Stretch(
+            onset_earliest=ONSET + hour,
+            onset_latest=ONSET + hour,
+            end_earliest=ONSET + hour + timedelta(minutes=5) if hour != hours[-1] else None,
+            end_latest=ONSET + hour + timedelta(minutes=6) if hour != hours[-1] else None,
+        )
+        for hour in hours
+    )
+    event = block(networks=(msgspec.structs.replace(PTCL, stretches=every),))
+    shown = re.findall(r"stretch +(\d+) of 12: began between \S+ (\S+)Z", command(event))
+    numbers = (1, *range(4, 13))
+    assert shown == [(str(n), f"{ONSET + hours[n - 1]:%H:%M}") for n in numbers]
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        _print_list([_Reviewed(event, None, 0)])
+    assert f"{ONSET + hours[-1]:%Y-%m-%d %H:%M}Z" in printed.getvalue()
+
+
+@pytest.mark.parametrize("state", [EventState.RECOVERING, EventState.UNOBSERVED])
+def test_the_command_knows_no_end_of_what_only_seems_over(state: EventState) -> None:
+    """Nor does it say that there was none."""
+    event = msgspec.structs.replace(found_open(state), state=state)
+    assert "ended     not known; last blocked 2024-02-17 18:26Z" in command(event)
 
 
 async def test_the_page_and_the_report_list_every_stretch_of_a_network(tmp_path: Path) -> None:
@@ -139,6 +205,44 @@ async def test_again_and_first_blocked_in_every_language(language: Language) -> 
         for minute in (7, 38):
             assert words.clock(datetime(2024, 2, 17, 18, minute, tzinfo=UTC)) in text
     assert words.gettext("%(what)s again", what="").strip("، ") in shown
+
+
+@pytest.mark.parametrize("over", [False, True])
+async def test_no_network_is_said_to_block_that_blocks_no_longer(
+    tmp_path: Path, over: bool
+) -> None:
+    """PTCL blocks and Jazz is open again: where both are named, what Jazz did is told in the past.
+    Once PTCL is open too, both did."""
+    state = EventState.ENDED if over else EventState.CONFIRMED
+    open_again = msgspec.structs.replace(JAZZ, blocked_now=False)
+    ptcl = msgspec.structs.replace(PTCL, blocked_now=not over)
+    event = block(state, networks=(CYBER, ptcl, open_again), end_latest=ONSET if over else None)
+    lead = report(ENGLISH, await findings_of(tmp_path, event))
+    both = "PTCL (AS17557) and Jazz (AS45669)"
+    if over:
+        assert f"X was blocked in Pakistan on 2 of 3 networks: {both}." in lead
+        assert f"Networks: 2 of 3 tested: {both}\n" in mail(ENGLISH, event)
+    else:
+        assert "X is blocked in Pakistan on 1 of 3 networks: PTCL (AS17557)." in lead
+        named = "PTCL (AS17557) and Jazz (AS45669, was blocked)"
+        assert f"Networks: 2 of 3 tested: {named}\n" in mail(ENGLISH, event)
+
+
+@pytest.mark.parametrize("state", [one for one in EventState if one is not EventState.SUSPECTED])
+async def test_the_share_of_users_is_of_those_it_is_known_of(state: EventState) -> None:
+    """Of networks of known size, wherever it stands; and where nothing is known to block, 0 % would
+    read as if it had kept nobody away."""
+    blocked = state is EventState.CONFIRMED
+    event = block(state, share_affected=0.25 if blocked else 0.0, platform="whatsapp")
+    said = [await page(ENGLISH, event), mail(ENGLISH, event)]
+    if event.active:
+        front = await page(ENGLISH, event, path="/")
+        assert "WhatsApp" in front
+        said.append(front)
+    for text in said:
+        assert ("25% of those on networks of known size" in text) is blocked
+        assert ("known size" in text) is blocked
+        assert "0% of users" not in text
 
 
 def test_a_message_that_it_is_over_tells_methods_in_the_past() -> None:

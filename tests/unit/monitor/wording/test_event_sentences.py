@@ -1,0 +1,130 @@
+"""Sentences about an event: what is counted in them, and how sure they are."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from monitor.analysis.events.event import Event, EventState, Stretch
+from monitor.export.kinds import EXPORTS, Kind
+from monitor.notify.body import event_lines
+from monitor.notify.message_words import message_words
+from monitor.wording.events import began, condition, length, what_happened
+from monitor.wording.words import words_in
+from tests.worlds.notify_world import CYBER, JAZZ, ONSET, PTCL, TITLES, block, shutdown
+
+MINUTE = timedelta(minutes=1)
+OPEN_AGAIN = replace(JAZZ, blocked_now=False)
+
+
+def stretch(since: int, until: int | None, **changes: Any) -> Stretch:
+    """From one minute after the onset to another, with a minute between the bounds."""
+    end = None if until is None else ONSET + until * MINUTE
+    return replace(
+        Stretch(
+            onset_earliest=ONSET + (since - 1) * MINUTE,
+            onset_latest=ONSET + since * MINUTE,
+            end_earliest=end,
+            end_latest=end and end + MINUTE,
+        ),
+        **changes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        # What blocks now is counted, and not what blocked before.
+        (block(networks=(CYBER, PTCL, OPEN_AGAIN)), "X is blocked in Pakistan on 1 of 3 networks"),
+        # Where nothing blocks any more, what blocked is.
+        (
+            block(EventState.ENDED, networks=(CYBER, replace(PTCL, blocked_now=False), OPEN_AGAIN)),
+            "X was blocked in Pakistan on 2 of 3 networks",
+        ),
+        # What is slowed down and also blocked is blocked.
+        (
+            block(methods=("throttling.rate", "tls.reset")),
+            "X is blocked in Pakistan on 2 of 3 networks",
+        ),
+        (
+            block(methods=("throttling.rate", "throttling.stall_16k")),
+            "X is slowed down in Pakistan on 2 of 3 networks",
+        ),
+        (
+            shutdown(),
+            "Pakistan is cut off from the internet: 2 of 3 tested networks are offline",
+        ),
+        (
+            shutdown(networks=(PTCL, JAZZ)),
+            "Pakistan is cut off from the internet: every tested network is offline",
+        ),
+    ],
+)
+def test_a_sentence_counts_what_is_so(event: Event, said: str) -> None:
+    """On how many networks, and in what manner."""
+    assert what_happened(words_in(), event, TITLES) == said
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (EventState.CONFIRMED, "blocked"),
+        (EventState.SUSPECTED, "seems blocked"),
+        (EventState.ENDED, "was blocked"),
+        (EventState.DISMISSED, "seemed blocked"),
+        (EventState.WITHDRAWN, "seemed blocked"),
+    ],
+)
+def test_a_network_is_no_surer_than_its_event(state: EventState, said: str) -> None:
+    """An event that was confirmed and is withdrawn never was a block."""
+    assert condition(words_in(), block(state), PTCL) == said
+
+
+def test_stretches_that_may_be_one_are_counted_at_least() -> None:
+    """Jazz, never found open, joins after PTCL was open again: it may have blocked all the time. So
+    three stretches are two at least."""
+    event = block(
+        onset_earliest=None,
+        networks=(
+            replace(PTCL, stretches=(stretch(0, 10), stretch(60, None))),
+            replace(OPEN_AGAIN, stretches=(stretch(30, 40, onset_earliest=None),)),
+        ),
+    )
+    assert began(words_in(), event).startswith("Blocked in at least 2 stretches, the last from")
+    assert length(words_in(), event).endswith(", in at least 2 stretches")
+
+
+@pytest.mark.parametrize(
+    ("share", "digits", "said"),
+    [
+        (0.0, 0, "0%"),
+        (0.0004, 0, "1%"),
+        (0.5, 0, "50%"),
+        (0.9996, 0, "99%"),
+        (1.0, 0, "100%"),
+        (1 / 3000, 1, "0.1%"),
+        (2999 / 3000, 1, "99.9%"),
+    ],
+)
+def test_all_and_none_are_said_of_all_and_none_alone(share: float, digits: int, said: str) -> None:
+    """One address of 300 that works is not 100 % that fail, nor is one verdict of 3,000 none."""
+    assert words_in().percent(share, digits) == said
+
+
+@pytest.mark.parametrize("state", [EventState.DISMISSED, EventState.WITHDRAWN])
+def test_no_length_and_no_evidence_are_told_of_what_was_none(state: EventState) -> None:
+    """A sum over a file would count it, and a grade would speak on."""
+    event = block(
+        state,
+        end_earliest=ONSET + MINUTE,
+        end_latest=ONSET + 2 * MINUTE,
+        networks=(replace(PTCL, blocked_now=False, stretches=(stretch(0, 10),)),),
+        weight=1.0,
+    )
+    row = {one.name: one.value(event) for one in EXPORTS[Kind.EVENTS].columns}
+    assert (row["blocked_seconds_least"], row["blocked_seconds_most"]) == (None, None)
+    assert length(words_in(), event) == "does not apply"
+    told = "\n".join(event_lines(message_words("en"), event))
+    assert "How: " in told
+    assert "vidence" not in told
