@@ -60,6 +60,12 @@ def test_the_file_says_what_the_invitation_says(tmp_path: Path) -> None:
     assert {one.name for one in folder.iterdir()} == {"agent.toml"}
 
 
+def test_the_largest_budget_of_a_configuration_can_be_joined(tmp_path: Path) -> None:
+    """`daily_bytes = "1000GB"`: with 1 GB and more every invitation was refused."""
+    settings = prepare(tmp_path / "agent", token(daily_bytes=10**12), "", {})
+    assert settings.probe.daily_bytes == 10**12
+
+
 @pytest.mark.parametrize(
     "changed",
     [
