@@ -15,7 +15,7 @@ from monitor.agent.paths import AgentFiles, files_of, usual_folder
 from monitor.agent.saved_state import LAST_CYCLE, RECEIPT, LastCycle, LastReceipt, recalled
 from monitor.agent.service import ServiceError, Systemd, install, obstacle, this_program
 from monitor.agent.traces import CONFIG
-from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, fail
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, fail, from_standard_input
 from monitor.config.load import load_config
 from monitor.config.settings import Settings
 from monitor.config.toml_problem import ConfigError
@@ -105,7 +105,7 @@ def join(
 
 def _given(token: str) -> str:
     if token == STANDARD_INPUT:
-        return sys.stdin.read(_LONGEST)
+        return from_standard_input(lambda: sys.stdin.read(_LONGEST))
     if token:
         return token
     try:

@@ -4,8 +4,9 @@ import typer
 
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import escape, minute, plain_console, print_json, table
-from monitor.cli.selection import Since, Until, moment_of
+from monitor.cli.selection import Since, Until, selection_of
 from monitor.cli.store_options import with_store
+from monitor.config.filters import Filters
 from monitor.wording.acts import COMMAND_LINE
 from monitor.wording.visible_text import visible
 
@@ -15,8 +16,8 @@ def audit(
 ) -> None:
     """List what people did, oldest first: who, when (UTC), what and on what."""
     settings = load_settings(config)
-    begin, end = moment_of("--since", since), moment_of("--until", until)
-    acts = with_store(settings, lambda store: store.acts(begin, end))
+    wanted = selection_of(settings, Filters(since=since, until=until))
+    acts = with_store(settings, lambda store: store.acts(wanted.since, wanted.until))
     if json:
         print_json(acts)
         return

@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from monitor.cli.doctor import examined, print_checked
-from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, from_standard_input
 from monitor.cli.init_dialogue import ask
 from monitor.config.country_code import country_code
 from monitor.config.load import load_config
@@ -189,7 +189,7 @@ def _with_lines(known: Answers, lines: Sequence[str], controls: Sequence[str]) -
 
 
 def _first_line() -> str:
-    return sys.stdin.readline().rstrip("\r\n")
+    return from_standard_input(sys.stdin.readline).rstrip("\r\n")
 
 
 def _written(path: Path, answers: Answers, name: str, password: str, *, force: bool) -> Settings:

@@ -1,6 +1,7 @@
 """The command line, `shutwatch …`: the table of its commands, and the entry point."""
 
 import gc
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -13,6 +14,7 @@ with suppress(ValueError):  # a thread may load this too
 import typer  # noqa: E402
 
 from monitor import __version__  # noqa: E402
+from monitor.cli.exits import exit_when_output_is_lost  # noqa: E402
 from monitor.cli.lazy_group import lazy_group  # noqa: E402
 from monitor.cli.typed_values import leave_pydantic_out  # noqa: E402
 
@@ -99,5 +101,8 @@ def main() -> None:
         # None makes an import of them fail, as if they were not installed.
         sys.modules.update(dict.fromkeys(left_out))  # type: ignore[arg-type]
         gc.set_threshold(_OBJECTS, *gc.get_threshold()[1:])
-        app()
+        # Of a program that was started without one.
+        sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
+        with exit_when_output_is_lost():
+            app()
     sys.exit(INTERRUPTED)

@@ -14,6 +14,9 @@ from monitor.config.load import default_settings, find_config, load_config
 from monitor.config.settings import Settings
 from monitor.config.toml_problem import ConfigError
 
+_MOST_PROBLEMS = 50
+"""Problems of a file that are shown; one with more is seldom a configuration."""
+
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
@@ -38,6 +41,8 @@ def load_settings(config: Path | None) -> Settings:
     except ConfigError as error:
         number = len(error.problems)
         typer.echo(f"{path}: {number} {'problem' if number == 1 else 'problems'}", err=True)
-        for problem in error.problems:
+        for problem in error.problems[:_MOST_PROBLEMS]:
             typer.echo(f"\n{problem}", err=True)
+        if number > _MOST_PROBLEMS:
+            typer.echo(f"\n… and {number - _MOST_PROBLEMS} more", err=True)
         raise typer.Exit(BAD_USAGE) from error

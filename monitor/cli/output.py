@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import msgspec
+import typer
 
+from monitor.cli import exits
 from monitor.export.output_file import written_file
+from monitor.wording.file_errors import is_full
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,12 +69,21 @@ def print_json(values: Iterable[Any]) -> None:
 @contextmanager
 def opened_file(output: Path) -> Iterator[BinaryIO]:
     """The file to write, - for standard output. A file gets its name when it is complete."""
-    if output == STANDARD_OUTPUT:
-        with open(sys.stdout.fileno(), "wb", closefd=False) as out:
+    to_stdout = output == STANDARD_OUTPUT
+    try:
+        if to_stdout:
+            with open(sys.stdout.fileno(), "wb", closefd=False) as out:
+                yield out
+            return
+        with written_file(output) as out:
             yield out
-        return
-    with written_file(output) as out:
-        yield out
+    except OSError as error:
+        left = isinstance(error, BrokenPipeError)
+        if left and to_stdout:  # as `head` does
+            raise typer.Exit(exits.OUR_FAULT) from error
+        if error.filename is None and (left or is_full(error)):
+            error.filename = exits.STANDARD_OUTPUT if to_stdout else str(output)
+        raise
 
 
 @contextmanager

@@ -108,6 +108,8 @@ def restore(
     """
     if not copy.exists():
         raise BackupError(f"there is no file {copy}")
+    if not copy.is_file():
+        raise BackupError(f"{copy} is no regular file: name the copy")
     place = Path(database)
     if place.exists() and place.samefile(copy):
         raise BackupError(f"{copy} is the database itself: name a copy of it")
@@ -116,7 +118,10 @@ def restore(
         raise DamagedError(f"{copy} does not hold, nothing was changed: {'; '.join(problems)}")
     with _partial(place) as partial:
         copy_as_it_is(str(copy), partial)
-        migrate(str(partial))
+        try:
+            migrate(str(partial))
+        except StorageError as error:
+            raise StorageError(f"{copy} is not restored, nothing was changed: {error}") from error
         _alone(partial)
         content = _content(partial)
         _like(place, partial)

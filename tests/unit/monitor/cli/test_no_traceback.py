@@ -159,6 +159,17 @@ def test_a_long_line_is_not_echoed_whole(folder: Path) -> None:
     refused(2, "long.toml:1", "check", "long.toml")
 
 
+def test_thousands_of_mistakes_are_counted_and_the_first_shown(folder: Path) -> None:
+    """As of a file of another program: half a megabyte hid the one line that says so."""
+    (folder / "other.toml").write_text("".join(f"package{n} = 1\n" for n in range(3000)))
+    done = typed("check", "other.toml")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("other.toml: 3001 problems\n")
+    assert "other.toml:49: package48 = 1" in done.stderr
+    assert done.stderr.endswith("\n… and 2951 more\n")
+    assert len(done.stderr) < 20_000
+
+
 # -- signals -------------------------------------------------------------------------------------
 
 
