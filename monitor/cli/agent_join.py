@@ -65,8 +65,6 @@ def join(
 
     Shows what you agree to, makes the key, enrols it, and starts the agent: as a service for root
     where systemd runs, here until you stop it everywhere else."""
-    from monitor.agent.join import terms  # loads what sends, as the other commands do not
-
     folder = (folder or usual_folder()).absolute()
     with exit_on(TokenError, code=BAD_USAGE):
         invitation = read_token(_given(token))
@@ -75,6 +73,8 @@ def join(
             f"{folder} has an agent already: `shutwatch agent status` shows it; name another "
             "--folder, or end that one with `shutwatch agent wipe`"
         )
+    from monitor.agent.join import terms  # loads what sends, as the other commands do not
+
     for line in terms(invitation):
         typer.echo(line)
     if not yes:

@@ -31,13 +31,16 @@ JsonOption = Annotated[
 ]
 
 
-def load_settings(config: Path | None) -> Settings:
-    """The settings to run on; prints every problem and exits with 2 when the file is bad."""
+def load_settings(config: Path | None, *, sends: bool = False) -> Settings:
+    """The settings to run on; prints every problem and exits with 2 when the file is bad.
+
+    `sends`: the command sends notifications, or checks their addresses.
+    """
     path = find_config(config, os.environ)
     if path is None:
         return default_settings()
     try:
-        return load_config(path, os.environ)
+        return load_config(path, os.environ, asks_apprise=sends)
     except ConfigError as error:
         number = len(error.problems)
         typer.echo(f"{path}: {number} {'problem' if number == 1 else 'problems'}", err=True)

@@ -102,12 +102,14 @@ def default_settings() -> Settings:
     return Settings(vantages=vantages, catalog=measured_from(vantages, catalog))
 
 
-def load_config(path: Path, environ: Mapping[str, str]) -> Settings:
+def load_config(path: Path, environ: Mapping[str, str], *, asks_apprise: bool = True) -> Settings:
     """The settings in the file at `path`, with `${NAME}` taken from `environ`.
 
+    `asks_apprise`: whether it can send to each address of notifications, for what sends or checks;
+    to load it takes longer than all else.
     Raises ConfigError, with every problem of this file and of the catalogue file it names.
     """
-    document = Document(read_source(path), expander(environ), elsewhere)
+    document = Document(read_source(path), expander(environ), elsewhere, asks_apprise=asks_apprise)
     root = document.root
     in_catalog_file: list[Problem] = []
     catalog = _catalog(root, in_catalog_file)
