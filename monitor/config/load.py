@@ -43,6 +43,8 @@ from monitor.config.notify import read_notify
 from monitor.config.proof_file import read_proof
 from monitor.config.settings import (
     COLLECTED_AGREEMENT,
+    LISTEN,
+    CollectorSettings,
     RetentionSettings,
     ServerSettings,
     Settings,
@@ -163,6 +165,7 @@ def _values(root: Node, catalog: Catalog) -> dict[str, Any]:
         )
     _in_order(root, TOP, Settings, "jitter", "interval")
     _private(root, values)
+    _apart(root, values)
     if "agent" in root.raw:
         with suppress(Invalid):
             check_agent_file(root)
@@ -251,6 +254,17 @@ def _private(root: Node, values: Mapping[str, Any]) -> None:
             "say under [server] who may sign in, with users or tokens, or public = true for "
             "everybody; or listen on 127.0.0.1 only",
             wrong="can be reached from other machines",
+        )
+
+
+def _apart(root: Node, values: Mapping[str, Any]) -> None:
+    """Note a collector's address at which the page listens, too: only one of them can."""
+    page = values.get("listen", LISTEN)
+    agents = values.get("collector", CollectorSettings()).listen
+    hosts = {page[0], agents[0]}
+    if agents[0] and page[1] == agents[1] != 0 and (len(hosts) == 1 or hosts & {"0.0.0.0", "::"}):  # noqa: S104
+        root.table()["collector"].table()["listen"].fail(
+            "another port, as in 8443", wrong="is where the page listens already"
         )
 
 

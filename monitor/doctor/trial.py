@@ -68,7 +68,7 @@ async def server_silent(host: str, port: int) -> str:
 def why_silent(error: OSError) -> str:
     """Why there is no connection."""
     if isinstance(error, socket.gaierror):
-        return "its name is not found"
+        return "its name does not resolve"
     # Of several addresses asyncio tells the errors in one, which has no number.
     several = error.errno is None and not isinstance(error, TimeoutError)
     return "none of its addresses connects" if several else failure_of(error)

@@ -99,6 +99,8 @@ class What(StrEnum):
     PROMETHEUS_SILENT = "prometheus_silent"
     PROMETHEUS_UNAWARE = "prometheus_unaware"
     PROMETHEUS_FAILS = "prometheus_fails"
+    STAMPS_SILENT = "stamps_silent"
+    ARCHIVE = "archive"
     TOO_SLOW = "too_slow"
     OUR_FAULT = "our_fault"
 
@@ -393,6 +395,11 @@ SENTENCES: Mapping[str, _Said] = {
         "Prometheus at %(address)s cannot read the metrics: %(why)s.",
         "Start shutwatch; where it asks for a token, give Prometheus one (docs/config.md).",
     ),
+    What.STAMPS_SILENT: _Said(
+        "The time authority or calendar %(source)s cannot be reached (%(why)s).",
+        "Correct it under [timestamps], or let it pass: without it others do not date reports.",
+    ),
+    What.ARCHIVE: _Said("%(why)s.", "Correct [archive], or let it pass: docs/archive.md."),
     What.TOO_SLOW: _Said(
         "Not finished within %(seconds)s s.",
         "Something on the way stays silent: try again, and read the other lines first.",

@@ -370,9 +370,20 @@ def a_target_that_refuses(made: World) -> Any:
     return replacing(f":{made.ports['hook']}", f":{unused_port()}")
 
 
-@fault(What.TARGET_SILENT, "(its name is not found)", "type `shutwatch notify test`")
+@fault(What.TARGET_SILENT, "(its name does not resolve)", "type `shutwatch notify test`")
 def a_target_without_a_name(made: World) -> Any:
     return replacing(f"127.0.0.1:{made.ports['hook']}", "no-such-name.invalid")
+
+
+@fault(What.STAMPS_SILENT, "time authority or calendar 127.0.0.1 cannot be reached", "[timestamps]")
+def a_time_authority_that_is_gone(_: World) -> Any:
+    return lambda text: f'{text}[timestamps]\ncalendars = ["https://127.0.0.1:{unused_port()}"]\n'
+
+
+@fault(What.ARCHIVE, "its keys are missing: set AWS_ACCESS_KEY_ID", "Correct [archive]")
+def a_bucket_without_its_keys(_: World) -> Any:
+    bucket = 'bucket = "evidence"\nendpoint = "https://127.0.0.1:1"\n'
+    return lambda text: f"{text}[archive]\n{bucket}"
 
 
 @fault(What.NO_MESSAGES, "no [[notify.route]] is configured", "the alerts of Prometheus")
