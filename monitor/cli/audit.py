@@ -3,7 +3,7 @@
 import typer
 
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import escape, minute, plain_console, print_json, table
+from monitor.cli.output import escape, listing_console, minute, print_json, table
 from monitor.cli.selection import Since, Until, selection_of
 from monitor.cli.store_options import with_store
 from monitor.config.filters import Filters
@@ -29,4 +29,4 @@ def audit(
         who = one.who or COMMAND_LINE
         cells = (who, one.what.value, one.target, one.detail)
         shown.add_row(minute(one.at), *(escape(visible(cell)) for cell in cells))
-    plain_console().print(shown)
+    listing_console().print(shown)
