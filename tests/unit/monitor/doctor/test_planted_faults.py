@@ -89,6 +89,7 @@ id = "control-two"
 country = "NL"
 asn = 60781
 role = "control"
+egress = "source:127.0.0.2"
 resolver = "127.0.0.1:{ports["resolver"]}"
 [[notify.route]]
 name = "newsroom"
@@ -284,6 +285,11 @@ def a_proxy_of_another_kind(_: World) -> Any:
 @fault(What.NO_CONTROL, "No control vantage", 'Add a vantage with role = "control"')
 def no_control(_: World) -> Any:
     return lambda text: text.replace('role = "control"', "")
+
+
+@fault(What.CONTROL_SAME_WAY, "control-two leaves this machine as khi-ptcl does", "elsewhere")
+def a_control_on_the_line_it_is_compared_with(_: World) -> Any:
+    return replacing('egress = "source:127.0.0.2"\n', "")
 
 
 @fault(What.NO_INTERFACE, "has no network device wwan7", "`ip link` lists")
