@@ -64,6 +64,15 @@ _NEVER = ("httpx._main",)
 # What runs for good paints nothing, but structlog would import rich for it.
 _PAINTING = ("rich",)
 _SERVICES = {"agent", "run", "collector", "control"}
+_ended_by: list[int] = []
+"""Signals other than Ctrl-C."""
+
+
+def _terminate(number: int, _: object) -> None:
+    """End as on Ctrl-C, so that what is half written is put away; a second SIGTERM ends at once."""
+    signal.signal(number, signal.SIG_DFL)
+    _ended_by.append(number)
+    signal.raise_signal(signal.SIGINT)
 
 
 def _version(wanted: bool) -> None:
@@ -103,6 +112,12 @@ def main() -> None:
         gc.set_threshold(_OBJECTS, *gc.get_threshold()[1:])
         # Of a program that was started without one.
         sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
-        with exit_when_output_is_lost():
-            app()
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as shells set it behind &
+            signal.signal(signal.SIGTERM, _terminate)
+        try:
+            with exit_when_output_is_lost():
+                app()
+        finally:
+            if _ended_by:  # its parent sees by what
+                signal.raise_signal(_ended_by[0])
     sys.exit(INTERRUPTED)

@@ -14,6 +14,8 @@ from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
 from monitor.server.serve import ListenError, bind
+from monitor.wire.invitation import write_token
+from tests.collector.test_invitations import token
 from tests.docs.test_cli_docs import COMMANDS
 from tests.worlds.loopback import unused_port
 
@@ -217,6 +219,31 @@ def test_a_signal_at_any_moment_of_the_start_ends_run_quietly(
     said, _ = process.communicate(timeout=20)
     assert b"Traceback" not in said, said.decode()
     assert b"Error" not in said, said.decode()
+
+
+def test_a_command_that_is_terminated_leaves_no_draft(folder: Path) -> None:
+    """As when a collector does not answer and the host's machine shuts down."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        made = token(collectors=(f"https://127.0.0.1:{silent.getsockname()[1]}",))
+        process = subprocess.Popen(
+            [
+                *("env", "--default-signal=INT", sys.executable, "-m", "monitor"),
+                *("agent", "join", write_token(made)),
+                *("--yes", "--no-start", "--folder", "agent"),
+            ],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        silent.settimeout(30)
+        conversation, _ = silent.accept()
+        with conversation:
+            assert (folder / "agent/agent.toml.joining").exists()
+            process.terminate()
+            _, said = process.communicate(timeout=20)
+    assert (process.returncode, said) == (-signal.SIGTERM, b"")
+    assert not (folder / "agent/agent.toml.joining").exists()
 
 
 # -- listings ------------------------------------------------------------------------------------
