@@ -124,6 +124,8 @@ def init(
         _write(path, _example(), force=force)
         _say_next(path)
         return
+    if echo and not mmdb:
+        raise bad_usage("--echo needs --mmdb, a file that tells whose the addresses are")
     given = bool(country or line or control or notify or user or listen)
     known = Answers(
         countries=_codes(country or []),
