@@ -69,20 +69,28 @@ def print_json(values: Iterable[Any]) -> None:
 @contextmanager
 def opened_file(output: Path) -> Iterator[BinaryIO]:
     """The file to write, - for standard output. A file gets its name when it is complete."""
-    to_stdout = output == STANDARD_OUTPUT
-    try:
-        if to_stdout:
-            with open(sys.stdout.fileno(), "wb", closefd=False) as out:
-                yield out
-            return
-        with written_file(output) as out:
+    if output != STANDARD_OUTPUT:
+        with named_when_full(output), written_file(output) as out:
             yield out
+        return
+    try:
+        with (
+            named_when_full(exits.STANDARD_OUTPUT),
+            open(sys.stdout.fileno(), "wb", closefd=False) as out,
+        ):
+            yield out
+    except BrokenPipeError as error:  # as `head` leaves
+        raise typer.Exit(exits.OUR_FAULT) from error
+
+
+@contextmanager
+def named_when_full(output: object) -> Iterator[None]:
+    """Give the system's error the name of what has no room or no reader, where it has none."""
+    try:
+        yield
     except OSError as error:
-        left = isinstance(error, BrokenPipeError)
-        if left and to_stdout:  # as `head` does
-            raise typer.Exit(exits.OUR_FAULT) from error
-        if error.filename is None and (left or is_full(error)):
-            error.filename = exits.STANDARD_OUTPUT if to_stdout else str(output)
+        if error.filename is None and (is_full(error) or isinstance(error, BrokenPipeError)):
+            error.filename = str(output)
         raise
 
 

@@ -9,7 +9,7 @@ import typer
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import PlainGroup
 from monitor.cli.options import ConfigOption, load_settings
-from monitor.cli.output import STANDARD_OUTPUT
+from monitor.cli.output import STANDARD_OUTPUT, named_when_full
 from monitor.cli.report_seals import add_stamps, countersign, stamp
 from monitor.cli.selection import Country, Platform, Since, selection_of
 from monitor.cli.store_options import with_store
@@ -130,7 +130,11 @@ def report(
             even_if_nothing_known=even_if_nothing_known,
         )
 
-    with exit_on(KeyFileError, TooLargeError, OSError), exit_on(MissingExtraError, code=BAD_USAGE):
+    with (
+        exit_on(KeyFileError, TooLargeError, OSError),
+        exit_on(MissingExtraError, code=BAD_USAGE),
+        named_when_full(output),
+    ):
         try:
             made = with_store(settings, work, doing="writing the report")
         except NothingKnownError as error:

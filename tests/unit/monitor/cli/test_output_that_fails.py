@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from storage.open_store import open_store
 from tests.contract.cycles import cycle
+from tests.lab.namespaces import with_own_mounts
 from tests.unit.monitor.cli.test_no_traceback import OFFLINE, ROOT
 
 FULL = "/dev/full"
@@ -62,6 +64,25 @@ def test_a_full_disk_behind_a_named_file_is_named(folder: Path) -> None:
     code, errors = _typed(f"export csv measurements -o {FULL}", folder, '"$@"')
     assert code == 1
     assert errors.startswith(f"shutwatch: {FULL}: No space left on device: make room there")
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("export package {}/whole", "{}/whole: "),
+        ("db backup {}/copy.db", "database {}/copy.db.part"),
+    ],
+)
+@pytest.mark.lab
+def test_a_full_disk_is_named_and_not_the_database(
+    command: str, name: str, folder: Path, tmp_path: Path
+) -> None:
+    """The disk of what is written, by the name that was typed."""
+    small = f"mount -t tmpfs -o size=64k tmpfs {tmp_path}"
+    inside = f'{shlex.join(with_own_mounts(["bash", "-c"]))} \'{small} && exec "$0" "$@"\' "$@"'
+    code, errors = _typed(command.format(tmp_path), folder, inside)
+    assert code == 1, errors
+    assert errors.startswith(f"shutwatch: {name.format(tmp_path)}")
 
 
 @pytest.mark.parametrize("command", ["manual", "catalog", "catalog --json", "export csv verdicts"])
