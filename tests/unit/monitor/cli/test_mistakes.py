@@ -126,7 +126,7 @@ MISTAKES = [
     (2, "init new.toml --country XX", "--country 'XX': the two capital letters"),
     (2, "init new.toml --country PK --line bogus", "--line 'bogus': \"direct\", \"source:AD"),
     (2, "init new.toml --country PK --line 'socks9://u:pass@h'", "--line 'socks9://****@h'"),
-    (2, "init new.toml --country PK --line 'direct 99999999999 X'", "the number of the network, as"),
+    (2, "init new.toml --country PK --line 'direct 99999999999 X'", "the number of the network, a"),
     (2, "init new.toml --country PK --echo https://h/", "--echo needs --mmdb, a file that tells"),
     (2, "init new.toml --country PK --listen 300.1.1.1:1", "has four numbers from 0 to 255"),
     (2, "probe -c offline.toml tcp://h", "cannot test 'tcp://h': add a port: tcp://h:443"),
