@@ -44,6 +44,7 @@ from monitor.wire.signing import SIGNATURE, is_answer, signed_headers
 from monitor.wording.visible_text import visible
 from probes.layers.http import BROWSER
 from probes.sockets.http_client import httpx
+from probes.sockets.http_reason import untrusted_certificate, why_no_answer
 from storage.values.times import time_text
 
 SILENCE = 30.0
@@ -195,7 +196,7 @@ class CollectorClient:
         except (httpx.HTTPError, OSError) as error:
             # With a right clock, wrong dates are the collector's fault.
             if not (self._dates and _is_about_dates(error)) or self._clock_is_right():
-                raise UnreachableError(_reason(error)) from error
+                raise UnreachableError(why_no_answer(error)) from error
         await self._verify_dates(wanted=False)
         return await self._send(url, method, headers, body)
 
@@ -314,31 +315,8 @@ def _retry_after(written: str, now: datetime) -> float | None:
 
 
 def _is_about_dates(error: Exception) -> bool:
-    untrusted = _untrusted(error)
+    untrusted = untrusted_certificate(error)
     return untrusted is not None and untrusted.verify_code in _DATE_ERRORS
-
-
-def _untrusted(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    """The failed verification of a certificate that caused an error."""
-    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
-        error = error.__cause__ or error.__context__
-    return error
-
-
-def _reason(error: Exception) -> str:
-    """What went wrong, without an address."""
-    untrusted = _untrusted(error)
-    if untrusted is not None:
-        return f"an untrusted certificate ({untrusted.verify_message})"
-    words = {
-        httpx.ConnectTimeout: "no connection in time",
-        httpx.ConnectError: "no connection",
-        httpx.ProxyError: "the proxy would not connect",
-        httpx.ReadTimeout: "no answer in time",
-        httpx.WriteTimeout: "nothing can be sent",
-    }
-    known = (text for kind, text in words.items() if isinstance(error, kind))
-    return next(known, f"the connection broke ({type(error).__name__})")
 
 
 def _size(headers: httpx.Headers) -> int:

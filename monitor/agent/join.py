@@ -25,7 +25,7 @@ from monitor.config.catalog import shipped_catalog
 from monitor.config.load import load_config
 from monitor.config.settings import Settings
 from monitor.keys.keys import grouped, load_or_make, public_text
-from monitor.keys.sealing import keys_fingerprint
+from monitor.keys.sealing import keys_fingerprint, seal
 from monitor.wire.answers import ENROLMENT, Reason
 from monitor.wire.invitation import INVITATION, PUBLIC, Token
 from probes.vantage import Profile, VantageRole
@@ -79,8 +79,13 @@ def terms(token: Token) -> Iterator[str]:
 def prepare(folder: Path, token: Token, proxy: str, environ: Mapping[str, str]) -> Settings:
     """Write the agent's file, under a name of its own until the key is enrolled, and what it names.
 
-    `proxy` is the URL of a proxy to send through; empty: none. Raises ConfigError or OSError.
+    `proxy` is the URL of a proxy to send through; empty: none. Raises ConfigError, JoinError or
+    OSError.
     """
+    try:
+        seal(token.sealing_key, b"", b"")
+    except ValueError as error:
+        raise JoinError("the keys in the invitation are none") from error
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     anchors: tuple[str, ...] = ()
     if token.anchor:

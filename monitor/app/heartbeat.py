@@ -12,6 +12,7 @@ from datetime import datetime
 from monitor.logs import logger
 from monitor.metrics.snapshot import Snapshot
 from probes.sockets.http_client import httpx
+from probes.sockets.http_reason import why_no_answer
 
 log = logger(__name__)
 
@@ -71,4 +72,4 @@ async def _ask(client: httpx.AsyncClient, url: str) -> str:
     except TimeoutError:
         return "no answer within the time limit"
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        return type(error).__name__
+        return why_no_answer(error)

@@ -15,7 +15,7 @@ from monitor.agent.paths import AgentFiles, files_of, usual_folder
 from monitor.agent.saved_state import LAST_CYCLE, RECEIPT, LastCycle, LastReceipt, recalled
 from monitor.agent.service import ServiceError, Systemd, install, obstacle, this_program
 from monitor.agent.traces import CONFIG
-from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, fail
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, fail, from_standard_input
 from monitor.config.load import load_config
 from monitor.config.settings import Settings
 from monitor.config.toml_problem import ConfigError
@@ -65,8 +65,6 @@ def join(
 
     Shows what you agree to, makes the key, enrols it, and starts the agent: as a service for root
     where systemd runs, here until you stop it everywhere else."""
-    from monitor.agent.join import terms  # loads what sends, as the other commands do not
-
     folder = (folder or usual_folder()).absolute()
     with exit_on(TokenError, code=BAD_USAGE):
         invitation = read_token(_given(token))
@@ -75,6 +73,8 @@ def join(
             f"{folder} has an agent already: `shutwatch agent status` shows it; name another "
             "--folder, or end that one with `shutwatch agent wipe`"
         )
+    from monitor.agent.join import terms  # loads what sends, as the other commands do not
+
     for line in terms(invitation):
         typer.echo(line)
     if not yes:
@@ -105,7 +105,7 @@ def join(
 
 def _given(token: str) -> str:
     if token == STANDARD_INPUT:
-        return sys.stdin.read(_LONGEST)
+        return from_standard_input(lambda: sys.stdin.read(_LONGEST))
     if token:
         return token
     try:

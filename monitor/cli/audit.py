@@ -3,9 +3,10 @@
 import typer
 
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import escape, minute, plain_console, print_json, table
-from monitor.cli.selection import Since, Until, moment_of
+from monitor.cli.output import escape, listing_console, minute, print_json, table
+from monitor.cli.selection import Since, Until, selection_of
 from monitor.cli.store_options import with_store
+from monitor.config.filters import Filters
 from monitor.wording.acts import COMMAND_LINE
 from monitor.wording.visible_text import visible
 
@@ -15,8 +16,8 @@ def audit(
 ) -> None:
     """List what people did, oldest first: who, when (UTC), what and on what."""
     settings = load_settings(config)
-    begin, end = moment_of("--since", since), moment_of("--until", until)
-    acts = with_store(settings, lambda store: store.acts(begin, end))
+    wanted = selection_of(settings, Filters(since=since, until=until))
+    acts = with_store(settings, lambda store: store.acts(wanted.since, wanted.until))
     if json:
         print_json(acts)
         return
@@ -28,4 +29,4 @@ def audit(
         who = one.who or COMMAND_LINE
         cells = (who, one.what.value, one.target, one.detail)
         shown.add_row(minute(one.at), *(escape(visible(cell)) for cell in cells))
-    plain_console().print(shown)
+    listing_console().print(shown)

@@ -29,7 +29,7 @@ def check(
     json: JsonOption = False,
 ) -> None:
     """List every mistake in a configuration, or what it watches and from where."""
-    settings = load_settings(path)
+    settings = load_settings(path, sends=True)
     found = weaknesses(settings, system_resolvers())
     if json:
         print_json(json_line("settings", one) for one in found)

@@ -20,7 +20,7 @@ def collector(config: ConfigOption = None) -> None:
     from monitor.collector.run_collector import run
     from monitor.server.serve import ListenError
 
-    settings = load_settings(config)
+    settings = load_settings(config, sends=True)
     configure(settings.log)
     with exit_on(ListenError, code=BAD_USAGE):
         asyncio.run(run(settings))

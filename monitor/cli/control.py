@@ -19,7 +19,7 @@ from monitor.control.admitted import Place, admitted
 from monitor.control.limits import Limits
 from monitor.logs import LogSettings, configure
 from monitor.wording.listening import REASONS
-from probes.catalog.endpoint_text import split_host_port
+from probes.catalog.endpoint_text import parse_host, split_host_port
 
 _PORT, _HTTPS = 1080, 443
 _GIGABYTE = 1_000_000_000
@@ -90,6 +90,9 @@ def serve(
         code = country_code(country)
     with exit_on(ValueError, code=BAD_USAGE, prefix=f"--listen {listen!r}: "):
         host, port = split_host_port(listen, _PORT)
+    if address:
+        with exit_on(ValueError, code=BAD_USAGE, prefix=f"--address {address!r}: "):
+            address = parse_host(address.removeprefix("[").removesuffix("]"))
     limits = Limits(connections=connections, daily_bytes=daily_gigabytes * _GIGABYTE)
     places = _places(catalog, also or [])
     with exit_on(OSError, ValueError, code=BAD_USAGE):

@@ -42,7 +42,7 @@ def doctor(
 
     Exit code 1 when something does not work.
     """
-    settings = load_settings(config)
+    settings = load_settings(config, sends=True)
     configure(LogSettings(level="warning", format=settings.log.format))
     checked = asyncio.run(examined(settings, send=send, prometheus=prometheus))
     if json:

@@ -1,17 +1,20 @@
 """Exits of commands that say why on standard error."""
 
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import typer
 
-from monitor.wording.file_errors import file_error, is_misnamed
+from monitor.wording.file_errors import file_error, is_full, is_misnamed
 from monitor.wording.visible_text import visible
 
 OUR_FAULT = 1
 BAD_USAGE = 2
 FOUND = 1
 """Of a command that looks for faults, and found one."""
+STANDARD_OUTPUT = "standard output"
 _LONGEST = 500
 """Characters of a line that repeats what was typed, or is in a file."""
 
@@ -57,5 +60,38 @@ def exit_on(
         raise fail(prefix + _why(error), BAD_USAGE if misnamed else code) from error
 
 
+@contextmanager
+def exit_when_output_is_lost() -> Iterator[None]:
+    """Exit where what was printed does not arrive: on a full disk with a sentence, silently where
+    its reader has left."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.filename or not (is_full(error) or isinstance(error, BrokenPipeError)):
+            raise
+        # What is not written yet must not be tried again as Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if is_full(error):
+            typer.echo(f"shutwatch: {file_error(error, STANDARD_OUTPUT)}", err=True)
+        sys.exit(OUR_FAULT)
+
+
+def from_standard_input(read: Callable[[], str]) -> str:
+    """What `read` gets of it; exits with 2 where that is in another encoding."""
+    try:
+        return read()
+    except UnicodeDecodeError as error:
+        raise bad_usage(
+            "standard input is not UTF-8: set the terminal, or what writes to it, to UTF-8"
+        ) from error
+
+
 def _why(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "is not text in UTF-8"
+    if type(error) is ValueError:  # which may have an example besides
+        return ": ".join(map(str, error.args))
     return file_error(error) if isinstance(error, OSError) else str(error)

@@ -14,7 +14,7 @@ from monitor.cli.coverage import coverage_in_words
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, load_settings
-from monitor.cli.output import STANDARD_OUTPUT, csv_text, opened_file
+from monitor.cli.output import STANDARD_OUTPUT, csv_text, named_when_full, opened_file
 from monitor.cli.selection import REFERENCES, Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import opened, with_store
 from monitor.config.filters import Filters, platform_titles
@@ -274,7 +274,7 @@ def package(
     async def write(store: Store) -> dict[Kind, int]:
         return await write_folder(store, selection, wanted, folder)
 
-    with exit_on(OSError), exit_on(FileExistsError, code=BAD_USAGE):
+    with exit_on(OSError), exit_on(FileExistsError, code=BAD_USAGE), named_when_full(folder):
         counts = with_store(settings, write, doing="exporting")
     for kind, rows in counts.items():
         _report(rows, kind.value)

@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from monitor.cli.doctor import examined, print_checked
-from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, from_standard_input
 from monitor.cli.init_dialogue import ask
 from monitor.config.country_code import country_code
 from monitor.config.load import load_config
@@ -124,6 +124,8 @@ def init(
         _write(path, _example(), force=force)
         _say_next(path)
         return
+    if echo and not mmdb:
+        raise bad_usage("--echo needs --mmdb, a file that tells whose the addresses are")
     given = bool(country or line or control or notify or user or listen)
     known = Answers(
         countries=_codes(country or []),
@@ -189,7 +191,7 @@ def _with_lines(known: Answers, lines: Sequence[str], controls: Sequence[str]) -
 
 
 def _first_line() -> str:
-    return sys.stdin.readline().rstrip("\r\n")
+    return from_standard_input(sys.stdin.readline).rstrip("\r\n")
 
 
 def _written(path: Path, answers: Answers, name: str, password: str, *, force: bool) -> Settings:

@@ -1,6 +1,7 @@
 """The command line, `shutwatch …`: the table of its commands, and the entry point."""
 
 import gc
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -13,6 +14,7 @@ with suppress(ValueError):  # a thread may load this too
 import typer  # noqa: E402
 
 from monitor import __version__  # noqa: E402
+from monitor.cli.exits import exit_when_output_is_lost  # noqa: E402
 from monitor.cli.lazy_group import lazy_group  # noqa: E402
 from monitor.cli.typed_values import leave_pydantic_out  # noqa: E402
 
@@ -62,6 +64,15 @@ _NEVER = ("httpx._main",)
 # What runs for good paints nothing, but structlog would import rich for it.
 _PAINTING = ("rich",)
 _SERVICES = {"agent", "run", "collector", "control"}
+_ended_by: list[int] = []
+"""Signals other than Ctrl-C."""
+
+
+def _terminate(number: int, _: object) -> None:
+    """End as on Ctrl-C, so that what is half written is put away; a second SIGTERM ends at once."""
+    signal.signal(number, signal.SIG_DFL)
+    _ended_by.append(number)
+    signal.raise_signal(signal.SIGINT)
 
 
 def _version(wanted: bool) -> None:
@@ -99,5 +110,14 @@ def main() -> None:
         # None makes an import of them fail, as if they were not installed.
         sys.modules.update(dict.fromkeys(left_out))  # type: ignore[arg-type]
         gc.set_threshold(_OBJECTS, *gc.get_threshold()[1:])
-        app()
+        # Of a program that was started without one.
+        sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as shells set it behind &
+            signal.signal(signal.SIGTERM, _terminate)
+        try:
+            with exit_when_output_is_lost():
+                app()
+        finally:
+            if _ended_by:  # its parent sees by what
+                signal.raise_signal(_ended_by[0])
     sys.exit(INTERRUPTED)

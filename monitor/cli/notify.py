@@ -36,7 +36,7 @@ def send_test(
     config: ConfigOption = None,
 ) -> None:
     """Send a test message to every address; exit code 3 when one fails."""
-    settings = load_settings(config).notify
+    settings = load_settings(config, sends=True).notify
     routes = _chosen(settings, route)
     with progress("sending"):
         answers = asyncio.run(try_all(AppriseService(), routes, settings.timeout, utc_now()))

@@ -14,6 +14,9 @@ from monitor.config.load import default_settings, find_config, load_config
 from monitor.config.settings import Settings
 from monitor.config.toml_problem import ConfigError
 
+_MOST_PROBLEMS = 50
+"""Problems of a file that are shown; one with more is seldom a configuration."""
+
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
@@ -28,16 +31,21 @@ JsonOption = Annotated[
 ]
 
 
-def load_settings(config: Path | None) -> Settings:
-    """The settings to run on; prints every problem and exits with 2 when the file is bad."""
+def load_settings(config: Path | None, *, sends: bool = False) -> Settings:
+    """The settings to run on; prints every problem and exits with 2 when the file is bad.
+
+    `sends`: the command sends notifications, or checks their addresses.
+    """
     path = find_config(config, os.environ)
     if path is None:
         return default_settings()
     try:
-        return load_config(path, os.environ)
+        return load_config(path, os.environ, asks_apprise=sends)
     except ConfigError as error:
         number = len(error.problems)
         typer.echo(f"{path}: {number} {'problem' if number == 1 else 'problems'}", err=True)
-        for problem in error.problems:
+        for problem in error.problems[:_MOST_PROBLEMS]:
             typer.echo(f"\n{problem}", err=True)
+        if number > _MOST_PROBLEMS:
+            typer.echo(f"\n… and {number - _MOST_PROBLEMS} more", err=True)
         raise typer.Exit(BAD_USAGE) from error

@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import msgspec
+import typer
 
+from monitor.cli import exits
 from monitor.export.output_file import written_file
+from monitor.wording.file_errors import is_full
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,12 +69,29 @@ def print_json(values: Iterable[Any]) -> None:
 @contextmanager
 def opened_file(output: Path) -> Iterator[BinaryIO]:
     """The file to write, - for standard output. A file gets its name when it is complete."""
-    if output == STANDARD_OUTPUT:
-        with open(sys.stdout.fileno(), "wb", closefd=False) as out:
+    if output != STANDARD_OUTPUT:
+        with named_when_full(output), written_file(output) as out:
             yield out
         return
-    with written_file(output) as out:
-        yield out
+    try:
+        with (
+            named_when_full(exits.STANDARD_OUTPUT),
+            open(sys.stdout.fileno(), "wb", closefd=False) as out,
+        ):
+            yield out
+    except BrokenPipeError as error:  # as `head` leaves
+        raise typer.Exit(exits.OUR_FAULT) from error
+
+
+@contextmanager
+def named_when_full(output: object) -> Iterator[None]:
+    """Give the system's error the name of what has no room or no reader, where it has none."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and (is_full(error) or isinstance(error, BrokenPipeError)):
+            error.filename = str(output)
+        raise
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.exits import BAD_USAGE, exit_on
+from monitor.cli.exits import BAD_USAGE, exit_on, from_standard_input
 from monitor.keys.passwords import new_user
 
 
@@ -14,7 +14,7 @@ def password(name: Annotated[str, typer.Argument(help="User name to sign in with
     if sys.stdin.isatty():
         given = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     else:
-        given = sys.stdin.readline().rstrip("\r\n")
+        given = from_standard_input(sys.stdin.readline).rstrip("\r\n")
     with exit_on(ValueError, code=BAD_USAGE, prefix="give "):
         user = new_user(name, given)
     typer.echo(user.line)

@@ -41,6 +41,7 @@ from monitor.replay.replay import Replayed, replay_rows
 from monitor.replay.results import CREDIT, json_lines
 from monitor.replay.row_files import rows_in, rows_of
 from monitor.sources.terms import TERMS, SourceKind
+from storage import url as database_url
 from storage.store import StorageError
 from storage.values.archive_place import NO_ARCHIVE
 from storage.values.selection import Selection
@@ -94,6 +95,9 @@ def replay(
     settings = load_settings(config)
     if json and csv == STANDARD_OUTPUT:
         raise bad_usage("--json and --csv - both write to standard output")
+    if database:
+        with exit_on(ValueError, code=BAD_USAGE, prefix="--database: "):
+            database_url.checked(database)
     zone = _zone(timezone)
     names = PlatformLookup(shipped_catalog())
     selection = selection_of(

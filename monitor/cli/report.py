@@ -9,6 +9,7 @@ import typer
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import PlainGroup
 from monitor.cli.options import ConfigOption, load_settings
+from monitor.cli.output import STANDARD_OUTPUT, named_when_full
 from monitor.cli.report_seals import add_stamps, countersign, stamp
 from monitor.cli.selection import Country, Platform, Since, selection_of
 from monitor.cli.store_options import with_store
@@ -85,6 +86,8 @@ def report(
 
     if signed_batches and not with_vantages:
         raise bad_usage("--signed-batches needs --with-vantages: a signed batch names its vantage")
+    if output == STANDARD_OUTPUT:
+        raise bad_usage("--output -: a report is a file, which is read again: give it a name")
     if language not in BY_CODE:
         raise bad_usage(f"--language {language!r}: give one of {', '.join(BY_CODE)}")
     settings = load_settings(config)
@@ -127,7 +130,11 @@ def report(
             even_if_nothing_known=even_if_nothing_known,
         )
 
-    with exit_on(KeyFileError, TooLargeError, OSError), exit_on(MissingExtraError, code=BAD_USAGE):
+    with (
+        exit_on(KeyFileError, TooLargeError, OSError),
+        exit_on(MissingExtraError, code=BAD_USAGE),
+        named_when_full(output),
+    ):
         try:
             made = with_store(settings, work, doing="writing the report")
         except NothingKnownError as error:

@@ -15,7 +15,7 @@ def run(config: ConfigOption = None) -> None:
     from monitor.app.run import run as run_app
     from monitor.server.serve import ListenError
 
-    settings = load_settings(config)
+    settings = load_settings(config, sends=True)
     configure(settings.log)
     with exit_on(ListenError, code=BAD_USAGE):
         asyncio.run(run_app(settings))

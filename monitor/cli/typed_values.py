@@ -56,7 +56,7 @@ def _plain(value: Any, kind: Any) -> Any:
             and value in {one.value for one in kind}
         ):
             return kind(value)
-        # What is there and cannot be read is refused by typer.
-        if kind is Path and (os.access(value, os.R_OK) or not Path(value).exists()):
+        # What is there and cannot be read is refused by typer. Path.exists fails on a long name.
+        if kind is Path and (os.access(value, os.R_OK) or not os.path.exists(value)):  # noqa: PTH110
             return Path(value)
     raise _LeftToTyperError

@@ -284,9 +284,11 @@ def _anchor(settings: Settings, named: Path | None) -> bytes:
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    wrong = exit_on(ValueError, code=BAD_USAGE, prefix=f"{file}: ")
-    with wrong, exit_on(OSError, code=BAD_USAGE):
-        chain = x509.load_pem_x509_certificates(Path(file).read_bytes())
+    try:
+        with exit_on(OSError, code=BAD_USAGE):
+            chain = x509.load_pem_x509_certificates(Path(file).read_bytes())
+    except ValueError as error:
+        raise bad_usage(f"{file}: holds no certificate in PEM") from error
     if named is not None and len(chain) != 1:
         raise bad_usage(f"--trust-anchor: {named} holds {len(chain)} certificates: give it one")
     last = chain[-1]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli.bars import progress
-from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, fail
+from monitor.cli.exits import BAD_USAGE, exit_on, fail
 from monitor.keys.keys import grouped, same_fingerprint
 from monitor.wording.visible_text import visible
 
@@ -113,14 +113,12 @@ def _trusted(time_root: Path | None, bitcoin_headers: Path | None) -> "Trusted":
     from monitor.stamps.opentimestamps import headers_in
     from monitor.stamps.time_authority import roots_in
 
-    try:
-        with exit_on(OSError, code=BAD_USAGE):
-            return Trusted(
-                roots=tuple(roots_in(time_root)) if time_root else (),
-                headers=headers_in(bitcoin_headers.read_text("utf-8")) if bitcoin_headers else {},
-            )
-    except ValueError as error:
-        raise bad_usage(f"{time_root or bitcoin_headers}: {error}") from error
+    with exit_on(OSError, code=BAD_USAGE):
+        with exit_on(ValueError, code=BAD_USAGE, prefix=f"{time_root}: "):
+            roots = tuple(roots_in(time_root)) if time_root else ()
+        with exit_on(ValueError, code=BAD_USAGE, prefix=f"{bitcoin_headers}: "):
+            headers = headers_in(bitcoin_headers.read_text("utf-8")) if bitcoin_headers else {}
+    return Trusted(roots=roots, headers=headers)
 
 
 def _is_dated(verified: "Verified") -> bool:

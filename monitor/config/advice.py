@@ -69,6 +69,8 @@ def _about_controls(
     for vantage in control:
         if vantage.country in watched:
             yield _found(What.CONTROL_INSIDE, vantage=vantage.id, country=vantage.country)
+        elif same := [one.id for one in field if one.egress == vantage.egress]:
+            yield _found(What.CONTROL_SAME_WAY, vantage=vantage.id, other=same[0])
 
 
 def _about_field(field: Sequence[VantagePoint], *, enrolled: bool) -> Iterator[Finding]:

@@ -43,6 +43,8 @@ from monitor.config.notify import read_notify
 from monitor.config.proof_file import read_proof
 from monitor.config.settings import (
     COLLECTED_AGREEMENT,
+    LISTEN,
+    CollectorSettings,
     RetentionSettings,
     ServerSettings,
     Settings,
@@ -102,12 +104,14 @@ def default_settings() -> Settings:
     return Settings(vantages=vantages, catalog=measured_from(vantages, catalog))
 
 
-def load_config(path: Path, environ: Mapping[str, str]) -> Settings:
+def load_config(path: Path, environ: Mapping[str, str], *, asks_apprise: bool = True) -> Settings:
     """The settings in the file at `path`, with `${NAME}` taken from `environ`.
 
+    `asks_apprise`: whether it can send to each address of notifications, for what sends or checks;
+    to load it takes longer than all else.
     Raises ConfigError, with every problem of this file and of the catalogue file it names.
     """
-    document = Document(read_source(path), expander(environ), elsewhere)
+    document = Document(read_source(path), expander(environ), elsewhere, asks_apprise=asks_apprise)
     root = document.root
     in_catalog_file: list[Problem] = []
     catalog = _catalog(root, in_catalog_file)
@@ -161,6 +165,7 @@ def _values(root: Node, catalog: Catalog) -> dict[str, Any]:
         )
     _in_order(root, TOP, Settings, "jitter", "interval")
     _private(root, values)
+    _apart(root, values)
     if "agent" in root.raw:
         with suppress(Invalid):
             check_agent_file(root)
@@ -249,6 +254,17 @@ def _private(root: Node, values: Mapping[str, Any]) -> None:
             "say under [server] who may sign in, with users or tokens, or public = true for "
             "everybody; or listen on 127.0.0.1 only",
             wrong="can be reached from other machines",
+        )
+
+
+def _apart(root: Node, values: Mapping[str, Any]) -> None:
+    """Note a collector's address at which the page listens, too: only one of them can."""
+    page = values.get("listen", LISTEN)
+    agents = values.get("collector", CollectorSettings()).listen
+    hosts = {page[0], agents[0]}
+    if agents[0] and page[1] == agents[1] != 0 and (len(hosts) == 1 or hosts & {"0.0.0.0", "::"}):  # noqa: S104
+        root.table()["collector"].table()["listen"].fail(
+            "another port, as in 8443", wrong="is where the page listens already"
         )
 
 

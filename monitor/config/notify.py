@@ -44,7 +44,7 @@ def web_address(node: Node) -> str:
 
 def address(node: Node) -> str:
     """An address that Apprise can use, in Apprise's form."""
-    fault = _fault(filled(node).strip())
+    fault = _fault(node, filled(node).strip())
     if fault:
         raise node.fail(fault)
     return filled(node).strip()
@@ -57,7 +57,7 @@ def address_file(node: Node) -> tuple[str, tuple[str, ...]]:
     found: list[str] = []
     for number, line in enumerate(map(str.strip, lines), 1):
         if line and not line.startswith("#"):
-            if fault := _fault(line):
+            if fault := _fault(node, line):
                 raise node.fail(f"correct line {number} of it: {fault}")
             found.append(line)
     if not found:
@@ -166,10 +166,12 @@ def _route(node: Node, platforms: Collection[str]) -> Route:
     return Route(**values, urls=targets, url_file=path)
 
 
-def _fault(written: str) -> str:
+def _fault(node: Node, written: str) -> str:
     """What an address should be; empty when it can be used."""
     if not _SCHEME.match(written):
         return 'an address in Apprise\'s form, which begins with a scheme such as "tgram://"'
+    if not node.document.asks_apprise:
+        return ""
     from monitor.notify.apprise_service import NotInstalledError, fault_of  # loads asyncio
 
     try:

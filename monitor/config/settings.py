@@ -201,6 +201,10 @@ class AgentSetup(msgspec.Struct, frozen=True, kw_only=True):
     """PEM files that collectors are trusted by, in place of the system's; empty: the system's."""
 
 
+LISTEN = ("127.0.0.1", 10100)
+"""Where the page is served by default."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """One complete, checked configuration."""
 
@@ -212,8 +216,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """SQLAlchemy URL."""
     signing_key: str = ""
     """File of the key that signs reports; empty: next to the database."""
-    listen_host: str = "127.0.0.1"
-    listen_port: int = 10100
+    listen_host: str = LISTEN[0]
+    listen_port: int = LISTEN[1]
     public_url: str = ""
     """URL that people reach the page at, without a final slash; empty: none."""
     runbooks_url: str = ""

@@ -52,15 +52,19 @@ class Document:
         source: TomlSource,
         expand: Callable[[str], str] | None = None,
         elsewhere: Callable[[str], Mapping[str, str]] = lambda _: {},
+        *,
+        asks_apprise: bool = True,
     ) -> None:
         """`expand` is applied to every text that is read, and raises ValueError with a remedy.
 
         `elsewhere` maps, for the name of a table, keys of other tables to where they belong.
+        `asks_apprise`: whether it can send to an address of notifications.
         """
         self.source = source
         self.problems: list[Problem] = []
         self.expand = expand
         self.elsewhere = elsewhere
+        self.asks_apprise = asks_apprise
 
     @property
     def folder(self) -> Path:

@@ -16,6 +16,7 @@ from monitor.config.toml_problem import (
     hide_credentials_in_line,
     key_text,
 )
+from monitor.wording.file_errors import remedy
 
 _LARGEST_INTEGER = 2**63 - 1
 _LARGEST = 4 * 2**20
@@ -46,13 +47,13 @@ def read_source(path: Path) -> TomlSource:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
     except OSError as error:
-        remedy = _UNREADABLE.get(type(error), "make it a file that can be read")
-        raise refusal(str(path), f"cannot be read: {error.strerror}", remedy) from error
+        what = _UNREADABLE.get(type(error)) or remedy(error) or "make it a file that can be read"
+        raise refusal(str(path), f"cannot be read: {error.strerror}", what) from error
     except ValueError as error:
         raise refusal(str(path), "is not a file name", "name a file") from error
     if len(content) > _LARGEST:
-        remedy = "name the file that you meant"
-        raise refusal(str(path), f"is larger than {_LARGEST // 2**20} MiB", remedy)
+        what = f"is larger than {_LARGEST // 2**20} MiB"
+        raise refusal(str(path), what, "name the file that you meant")
     return parse_source(_decoded(content, str(path)), str(path))
 
 
@@ -67,15 +68,15 @@ def parse_source(text: str, file: str) -> TomlSource:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax_problem(text, file, str(error))]) from None
     except RecursionError:
-        remedy = "write them flat, as in the file that `shutwatch init --example` makes"
-        raise refusal(file, "holds lists or tables nested too deeply", remedy) from None
+        flat = "write them flat, as in the file that `shutwatch init --example` makes"
+        raise refusal(file, "holds lists or tables nested too deeply", flat) from None
     except ValueError:
         # Python refuses to read numbers this long, and tomllib passes its error on.
         raise refusal(file, "holds a number with thousands of digits", "shorten it") from None
     if huge is not None:
-        remedy = "a number of at most 18 digits"
+        fewer = "a number of at most 18 digits"
         line, key = source.line(huge), key_text(huge)
-        raise refusal(file, "is too large a number", remedy, line=line, key=key)
+        raise refusal(file, "is too large a number", fewer, line=line, key=key)
     return source
 
 

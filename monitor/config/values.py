@@ -50,7 +50,7 @@ _SIZES = {
     "MiB": 1024**2,
     "GiB": 1024**3,
 }
-_SIZE = re.compile(r"(\d{1,9})(B|KB|MB|GB|KiB|MiB|GiB)", re.ASCII)
+_SIZE = re.compile(r"(\d{1,15})(B|KB|MB|GB|KiB|MiB|GiB)", re.ASCII)
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LONGEST_ID = 63
 _BUCKET = re.compile(

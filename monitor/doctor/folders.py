@@ -1,4 +1,4 @@
-"""Whether the folders that something is written to can be written to, and how much is free."""
+"""Whether the places that something is written to can be used, and how much of a disk is free."""
 
 import asyncio
 import errno
@@ -11,6 +11,11 @@ from monitor.config.settings import Settings
 from monitor.doctor.trial import Checked, Trial, found
 from monitor.wording.findings import What
 from storage import url as database_url
+from storage.archive.place import PlaceError
+from storage.open_store import place_of
+from storage.store import StorageError
+from storage.values.archive_place import ArchivePlace
+from storage.values.prunable import ARCHIVED_TABLES
 
 FULL = 50_000_000
 """Bytes; with fewer nothing may be left for one day."""
@@ -23,10 +28,24 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 async def try_folders(trial: Trial) -> list[Checked]:
-    """One for each folder."""
+    """One for each folder, and one for a bucket."""
     folders = dict.fromkeys(_folders(trial.settings))
-    tried = (asyncio.to_thread(_try, trial, key, folder) for key, folder in folders)
+    tried = [asyncio.to_thread(_try, trial, key, folder) for key, folder in folders]
+    if trial.settings.archive.bucket:
+        tried.append(asyncio.to_thread(_try_bucket, trial.settings.archive))
     return list(await asyncio.gather(*tried))
+
+
+def _try_bucket(archive: ArchivePlace) -> Checked:
+    try:
+        place = place_of(archive)
+        try:
+            place.names(ARCHIVED_TABLES[0])
+        finally:
+            place.close()
+    except (PlaceError, StorageError) as error:
+        return found("archive", archive.shown, What.ARCHIVE, why=str(error))
+    return Checked(check="archive", about=archive.shown)
 
 
 def _folders(settings: Settings) -> Iterator[tuple[str, Path]]:

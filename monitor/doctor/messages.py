@@ -1,4 +1,4 @@
-"""Whether the servers of notifications, of the ping and of sources can be reached."""
+"""Whether the servers of notifications, of the ping, of stamps and of sources can be reached."""
 
 import asyncio
 from urllib.parse import urlsplit
@@ -13,8 +13,8 @@ from monitor.wording.findings import What
 
 
 async def try_messages(trial: Trial) -> list[Checked]:
-    """One for each address of a route, for the ping and for each source. Without `trial.send` only
-    connections are made."""
+    """One for each address of a route, for the ping, each stamp and each source. Without
+    `trial.send` only connections are made."""
     settings = trial.settings
     if settings.agent is not None:
         return []
@@ -23,6 +23,11 @@ async def try_messages(trial: Trial) -> list[Checked]:
     tried = [_try_target(trial, service, route, target) for route, target in targets]
     if settings.notify.ping_url:
         tried.append(_try_url("ping", "", What.PING_SILENT, settings.notify.ping_url))
+    stamps = (*settings.timestamps.authorities, *settings.timestamps.calendars)
+    tried += [
+        _try_url("timestamps", urlsplit(one).hostname or "", What.STAMPS_SILENT, one)
+        for one in stamps
+    ]
     tried += [_try_url("source", one.kind, What.SOURCE_SILENT, one.api) for one in settings.sources]
     nobody = [Checked(check="notification", finding=one) for one in untold(settings)]
     return [*nobody, *await asyncio.gather(*tried)]

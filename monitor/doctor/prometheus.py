@@ -6,9 +6,7 @@ from urllib.parse import urlsplit
 from monitor.doctor.trial import DIAL, Checked, Trial, found
 from monitor.wording.findings import What
 from probes.sockets.http_client import httpx
-
-_NO_ANSWER = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, LookupError, TypeError)
-"""From nobody who listens to an answer that is not Prometheus'."""
+from probes.sockets.http_reason import why_no_answer
 
 
 async def try_prometheus(trial: Trial) -> list[Checked]:
@@ -16,20 +14,19 @@ async def try_prometheus(trial: Trial) -> list[Checked]:
     if not trial.prometheus:
         return []
     address = trial.prometheus.rstrip("/")
+    why, targets = "", []
     values = {"address": address, "port": str(trial.settings.listen_port)}
     try:
         async with httpx.AsyncClient(timeout=DIAL) as client:
             answer = await client.get(f"{address}/api/v1/targets", params={"state": "active"})
             targets = answer.raise_for_status().json()["data"]["activeTargets"]
-    except (
-        httpx.HTTPError,
-        httpx.InvalidURL,
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-    ) as error:
-        why = type(error).__name__
+    except httpx.HTTPStatusError as error:
+        why = f"HTTP status {error.response.status_code}"
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        why = why_no_answer(error)
+    except (ValueError, LookupError, TypeError):
+        why = "what answers there is no Prometheus"
+    if why:
         return [found("prometheus", address, What.PROMETHEUS_SILENT, **values, why=why)]
     ours = [one for one in targets if _port(one) == trial.settings.listen_port]
     if not ours:

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -58,7 +59,16 @@ async def server_silent(host: str, port: int) -> str:
     try:
         async with asyncio.timeout(DIAL):
             _, writer = await asyncio.open_connection(host, port)
-    except (OSError, TimeoutError) as error:
-        return failure_of(error)
+    except OSError as error:
+        return why_silent(error)
     writer.close()
     return ""
+
+
+def why_silent(error: OSError) -> str:
+    """Why there is no connection."""
+    if isinstance(error, socket.gaierror):
+        return "its name does not resolve"
+    # Of several addresses asyncio tells the errors in one, which has no number.
+    several = error.errno is None and not isinstance(error, TimeoutError)
+    return "none of its addresses connects" if several else failure_of(error)

@@ -59,7 +59,10 @@ def _new_folder(folder: Path) -> Iterator[Path]:
         raise FileExistsError(errno.EEXIST, "exists, and is no empty folder", str(folder))
     new = folder.absolute()
     new = new.with_name(f".{new.name[:200]}.{secrets.token_hex(4)}.partial")
-    new.mkdir()
+    try:
+        new.mkdir()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from error
     try:
         yield new
         new.replace(folder)

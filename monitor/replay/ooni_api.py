@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from monitor.sources.fault import SourceFault
 from monitor.sources.neighbours import neighbours
 from monitor.sources.ooni_client import FIRST, OoniClient
 from monitor.sources.terms import TERMS, SourceKind
+from monitor.wording.file_errors import file_error
 
 PUBLIC_API = TERMS[SourceKind.OONI].api
 USER_AGENT = f"shutwatch/{__version__} (replay of OONI data)"
@@ -75,6 +77,8 @@ class OoniApi:
             raise ReplayError(f"--api {base!r} is no web address such as {PUBLIC_API}")
         self._base = base.rstrip("/")
         self._cache = cache
+        with self._caching():
+            cache.mkdir(parents=True, exist_ok=True)
         self._pace = pace or RequestPace()
         self._sleep = sleep
         self._now = now
@@ -114,12 +118,16 @@ class OoniApi:
     def _keep(self, answer: Answer) -> None:
         file = self._file(answer.asked)
         partial = file.with_suffix(".partial")
-        try:
-            self._cache.mkdir(parents=True, exist_ok=True)
+        with self._caching():
             partial.write_bytes(msgspec.json.encode(answer))
             partial.replace(file)
+
+    @contextmanager
+    def _caching(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
-            raise ReplayError(f"--cache {self._cache}: {error.strerror or error}") from error
+            raise ReplayError(f"--cache {file_error(error, self._cache)}") from error
 
     def _fetched(self, asked: str, query: Mapping[str, str], part: Mapping[str, str]) -> Answer:
         wait = self._pace.first_wait

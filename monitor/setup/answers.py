@@ -18,7 +18,7 @@ _HEADER = """\
 # After each change: `shutwatch check FILE`, and `shutwatch doctor --config FILE` tries it.
 # docs/config.md explains every setting; `shutwatch init --example` writes a file with all of them.
 """
-_ASN = re.compile(r"(?:AS)?(\d{1,10})", re.IGNORECASE)
+_ASN = re.compile(r"(?:AS)?(\d+)", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z]{2}")
 LINE_FORM = "[COUNTRY] WAY-OUT [AS-NUMBER] [NAME]"
 """How a line is written in one option."""

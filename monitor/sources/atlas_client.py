@@ -15,6 +15,7 @@ import msgspec
 from monitor import __version__
 from monitor.sources.fault import SourceFault
 from probes.sockets.http_client import httpx
+from probes.sockets.http_reason import why_no_answer
 
 USER_AGENT = f"shutwatch/{__version__} (second opinion on blocks)"
 _API = "/api/v2"
@@ -169,7 +170,7 @@ class AtlasClient:
                         raise SourceFault("malformed", f"an answer of more than {_LONGEST} bytes")
                     parts.append(part)
         except httpx.HTTPError as error:
-            raise SourceFault("unreachable", type(error).__name__) from error
+            raise SourceFault("unreachable", why_no_answer(error)) from error
         status = response.status_code
         if status == httpx.codes.TOO_MANY_REQUESTS:
             raise SourceFault("limited", f"HTTP status {status}")

@@ -16,6 +16,7 @@ import msgspec
 from monitor import __version__
 from monitor.sources.fault import SourceFault
 from probes.sockets.http_client import httpx
+from probes.sockets.http_reason import why_no_answer
 
 USER_AGENT = f"shutwatch/{__version__} (second opinion on blocks)"
 _MEASUREMENTS, _LIMITS = "/v1/measurements", "/v1/limits"
@@ -233,7 +234,7 @@ class GlobalpingClient:
                         raise SourceFault("malformed", f"an answer of more than {_LONGEST} bytes")
                     parts.append(part)
         except httpx.HTTPError as error:
-            raise SourceFault("unreachable", f"{type(error).__name__}: {error}") from error
+            raise SourceFault("unreachable", why_no_answer(error)) from error
         return response, b"".join(parts)
 
 

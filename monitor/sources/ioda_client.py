@@ -14,6 +14,7 @@ import msgspec
 from monitor import __version__
 from monitor.sources.fault import SourceFault
 from probes.sockets.http_client import httpx
+from probes.sockets.http_reason import why_no_answer
 
 USER_AGENT = f"shutwatch/{__version__} (follows outages)"
 PAGE = 500
@@ -135,7 +136,7 @@ class IodaClient:
         try:
             response = await self._client.get(path, params=query)
         except httpx.HTTPError as error:
-            raise SourceFault("unreachable", f"{type(error).__name__}: {error}") from error
+            raise SourceFault("unreachable", why_no_answer(error)) from error
         status = response.status_code
         if status >= httpx.codes.INTERNAL_SERVER_ERROR:
             raise SourceFault("failing", f"HTTP status {status}")

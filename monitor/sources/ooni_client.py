@@ -19,6 +19,7 @@ import msgspec
 from monitor import __version__
 from monitor.sources.fault import SourceFault
 from probes.sockets.http_client import httpx
+from probes.sockets.http_reason import why_no_answer
 
 USER_AGENT = f"shutwatch/{__version__} (follows OONI data)"
 PAGE = 1000
@@ -139,7 +140,7 @@ class OoniClient:
             async with self._client.stream("GET", self._api + path, params=query) as response:
                 body = await _bounded(response)
         except httpx.HTTPError as error:
-            raise SourceFault("unreachable", f"{type(error).__name__}: {error}") from error
+            raise SourceFault("unreachable", why_no_answer(error)) from error
         left = response.headers.get("X-RateLimit-Remaining", "")
         self.remaining = int(left) if left.isascii() and left.isdigit() else None
         if before is not None and self.remaining is not None and self.remaining < before:

@@ -12,6 +12,7 @@ from cryptography import x509
 from monitor.stamps.opentimestamps import LARGEST, Pending, begun, completed, read_proof
 from monitor.stamps.time_authority import StampError, read_reply, request_for
 from probes.sockets.http_client import httpx
+from probes.sockets.http_reason import why_no_answer
 
 TIMEOUT = 20.0
 """Seconds for one answer."""
@@ -87,5 +88,5 @@ async def _answer(
     except TimeoutError as error:
         raise StampError("no answer within the time limit") from error
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        raise StampError(f"{type(error).__name__}: {str(error)[:200]}") from error
+        raise StampError(why_no_answer(error)) from error
     return body

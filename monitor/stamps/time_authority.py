@@ -86,4 +86,7 @@ def _leads_to(response: TimeStampResponse, data: bytes, roots: Sequence[x509.Cer
 
 def roots_in(path: Path) -> list[x509.Certificate]:
     """The certificates of a PEM file. Raises OSError, and ValueError where it has none."""
-    return x509.load_pem_x509_certificates(path.read_bytes())
+    try:
+        return x509.load_pem_x509_certificates(path.read_bytes())
+    except ValueError as error:
+        raise ValueError("holds no certificate in PEM") from error

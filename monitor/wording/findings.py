@@ -50,6 +50,7 @@ class What(StrEnum):
     CONTROLS_HIDE_FAMILY = "controls_hide_family"
     CONTROLS_TOGETHER = "controls_together"
     CONTROL_INSIDE = "control_inside"
+    CONTROL_SAME_WAY = "control_same_way"
     ONE_VANTAGE = "one_vantage"
     NO_ASN = "no_asn"
     ONLY_PROXIED = "only_proxied"
@@ -99,6 +100,8 @@ class What(StrEnum):
     PROMETHEUS_SILENT = "prometheus_silent"
     PROMETHEUS_UNAWARE = "prometheus_unaware"
     PROMETHEUS_FAILS = "prometheus_fails"
+    STAMPS_SILENT = "stamps_silent"
+    ARCHIVE = "archive"
     TOO_SLOW = "too_slow"
     OUR_FAULT = "our_fault"
 
@@ -180,6 +183,13 @@ SENTENCES: Mapping[str, _Said] = {
         N_(
             "Control %(vantage)s is in %(country)s, where you test for blocks: a platform blocked"
             " there looks like one that is down."
+        ),
+        N_("Put the control elsewhere."),
+    ),
+    What.CONTROL_SAME_WAY: _Said(
+        N_(
+            "Control %(vantage)s leaves this machine as %(other)s does: a platform blocked there"
+            " looks like one that is down."
         ),
         N_("Put the control elsewhere."),
     ),
@@ -393,6 +403,14 @@ SENTENCES: Mapping[str, _Said] = {
         "Prometheus at %(address)s cannot read the metrics: %(why)s.",
         "Start shutwatch; where it asks for a token, give Prometheus one (docs/config.md).",
     ),
+    What.STAMPS_SILENT: _Said(
+        "The time authority or calendar %(source)s cannot be reached (%(why)s).",
+        "Correct it under [timestamps], or let it pass: without it others do not date reports.",
+    ),
+    What.ARCHIVE: _Said(
+        "The archive cannot be used: %(why)s.",
+        "Correct [archive], or let it pass: docs/archive.md.",
+    ),
     What.TOO_SLOW: _Said(
         "Not finished within %(seconds)s s.",
         "Something on the way stays silent: try again, and read the other lines first.",
@@ -440,6 +458,7 @@ _LEVELS: Mapping[str, Level] = {
         (
             *(What.NO_CONTROL, What.NO_OWN_CONTROL, What.ONE_CONTROL, What.ONE_OWN_CONTROL),
             *(What.CONTROLS_HIDE_FAMILY, What.CONTROLS_TOGETHER, What.CONTROL_INSIDE),
+            What.CONTROL_SAME_WAY,
             *(What.ONE_VANTAGE, What.NO_ASN, What.ONLY_PROXIED, What.ONLY_STUB),
             *(What.QUIET_CONTROL, What.QUIET_SHORT, What.NO_UPLINK, What.NO_INTERNATIONAL),
             *(What.NO_POPULAR, What.NO_UDP, What.NO_DOMESTIC, What.PLAIN_PASSWORDS),

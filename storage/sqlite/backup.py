@@ -40,6 +40,8 @@ _BUSY_TIMEOUT = 10.0
 """Seconds to wait for a program that opens or closes the database."""
 _LOCKS_FROM, _LOCKS = 0x40000000, 512
 """The bytes of a file that SQLite locks: https://sqlite.org/fileformat2.html#the_lock_byte_page."""
+_OF_THE_COPY = ("SQLITE_FULL", "SQLITE_IOERR_WRITE")
+"""Errors of a copy that only its own file can have, since the other is only read."""
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 Progress = Callable[[int, int], None]
@@ -108,6 +110,8 @@ def restore(
     """
     if not copy.exists():
         raise BackupError(f"there is no file {copy}")
+    if not copy.is_file():
+        raise BackupError(f"{copy} is no regular file: name the copy")
     place = Path(database)
     if place.exists() and place.samefile(copy):
         raise BackupError(f"{copy} is the database itself: name a copy of it")
@@ -116,7 +120,10 @@ def restore(
         raise DamagedError(f"{copy} does not hold, nothing was changed: {'; '.join(problems)}")
     with _partial(place) as partial:
         copy_as_it_is(str(copy), partial)
-        migrate(str(partial))
+        try:
+            migrate(str(partial))
+        except StorageError as error:
+            raise StorageError(f"{copy} is not restored, nothing was changed: {error}") from error
         _alone(partial)
         content = _content(partial)
         _like(place, partial)
@@ -201,7 +208,13 @@ def copy_as_it_is(database: str, partial: Path, progress: Progress | None = None
             # No other program has this file, and it is synced as a whole afterwards.
             copy.execute("PRAGMA journal_mode = OFF")
             copy.execute("PRAGMA synchronous = OFF")
-            source.backup(copy, pages=_PAGES, progress=report, sleep=0.0)
+            try:
+                source.backup(copy, pages=_PAGES, progress=report, sleep=0.0)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname not in _OF_THE_COPY:
+                    raise
+                with storage_errors(str(partial)):
+                    raise
 
 
 def _content(database: Path) -> Copied:

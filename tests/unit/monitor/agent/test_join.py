@@ -60,6 +60,19 @@ def test_the_file_says_what_the_invitation_says(tmp_path: Path) -> None:
     assert {one.name for one in folder.iterdir()} == {"agent.toml"}
 
 
+def test_attack_an_invitation_with_a_key_that_seals_nothing(tmp_path: Path) -> None:
+    """Whatever is sealed to a point of small order, everybody can open."""
+    with pytest.raises(JoinError, match="the keys in the invitation are none"):
+        prepare(tmp_path / "agent", token(sealing=bytes(32)), "", {})
+    assert not (tmp_path / "agent").exists()
+
+
+def test_the_largest_budget_of_a_configuration_can_be_joined(tmp_path: Path) -> None:
+    """`daily_bytes = "1000GB"`: with 1 GB and more every invitation was refused."""
+    settings = prepare(tmp_path / "agent", token(daily_bytes=10**12), "", {})
+    assert settings.probe.daily_bytes == 10**12
+
+
 @pytest.mark.parametrize(
     "changed",
     [

@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.worlds.review_world import PK_EVENT, Installation
 
 
-def test_what_commands_do_is_in_the_audit_log(tmp_path: Path) -> None:
+def test_what_commands_do_is_in_the_audit_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Reviews, annotations and quarantines each leave a line, oldest first; what is refused leaves
-    none, and nobody is named who did not sign in."""
+    none, and nobody is named who did not sign in. What reads them from a pipe gets ids whole."""
+    monkeypatch.setenv("COLUMNS", "40")
     here = Installation(tmp_path)
     here.fill()
     assert "Nobody did anything" in here.run("audit").stderr
@@ -35,4 +40,5 @@ def test_what_commands_do_is_in_the_audit_log(tmp_path: Path) -> None:
     shown = here.run("audit").stdout
     assert "command line" in shown
     assert "a VPN" in shown
+    assert f"event {PK_EVENT}" in shown
     assert here.lines("audit", "--until", "2024-01-01") == []

@@ -255,6 +255,7 @@ def test_a_copy_of_a_newer_release_is_refused(here: Installation) -> None:
     before = digest(here.file)
     done = here.run("restore", str(copy))
     assert (done.exit_code, "made by a newer shutwatch" in done.stderr) == (1, True)
+    assert f"{copy} is not restored, nothing was changed" in done.stderr
     assert digest(here.file) == before
 
 

@@ -14,6 +14,8 @@ from tests.worlds.loopback import unused_port
 LONGEST = 1500
 """Characters of an answer: a screen, whatever was typed."""
 LONG = 100_000
+LONG_NAME = "n" * 300
+"""Longer than a file's name may be."""
 X_IN_PK = "--country PK --platform x --since 2024-01-01"
 MISTAKES = [
     # Words that are no command or option.
@@ -39,6 +41,8 @@ MISTAKES = [
     (2, "check typo.toml", 'is not a setting shutwatch knows → did you mean "listen"?'),
     (2, "check binary", "binary:2: the file is not in the encoding UTF-8 → in the editor choose"),
     (2, "check empty", "empty: vantage is missing → add a vantage: [[vantage]]"),
+    (2, f"check {LONG_NAME}", "cannot be read: File name too long → give it a shorter name"),
+    (2, f"init {LONG_NAME} --country PK", "File name too long: give it a shorter name"),
     (2, "check variable.toml", "→ set the environment variable NO_SUCH_NAME before"),
     (2, "run -c missing.toml", "missing.toml: cannot be read: No such file"),
     (2, "agent run -c offline.toml", "has no [agent] table: `shutwatch agent join` writes"),
@@ -52,6 +56,7 @@ MISTAKES = [
     (2, "db backup -c offline.toml empty", "exists already: name another file, or add --force"),
     (2, "db backup -c offline.toml no/x", "No such file or directory: check the name, and"),
     (2, "db restore -c offline.toml gone", "there is no file gone"),
+    (2, "db restore -c offline.toml folder", "folder is no regular file: name the copy"),
     (3, "db restore -c offline.toml binary", "does not hold, nothing was changed"),
     (2, "db check folder", "folder is a folder: name the file in it"),
     (2, "db copy gone postgresql://127.0.0.1:1/x", "there is no file gone: name the SQLite file"),
@@ -64,17 +69,22 @@ MISTAKES = [
     (2, "event list -c offline.toml --since yesterday", "is not a date or time, such as 2024-02"),
     (2, "event list -c offline.toml --since 2999-01-01", "is in the future, of which nothing"),
     (2, "event list -c offline.toml --since 2024-02-02 --until 2024-02-01", "is not before"),
+    (2, "audit -c offline.toml --since 2024-02-02 --until 2024-02-01", "is not before"),
+    (2, "audit -c offline.toml --since 2999-01-01", "is in the future, of which nothing"),
     (2, "event show -c offline.toml ab", "give at least 4 characters of the event's id"),
     (2, "event show -c offline.toml 01234567", "`shutwatch event list` shows all"),
     (2, "event review 01234567 --confirm --reject", "either --confirm or --reject, not both"),
     (2, "event review 01234567", "give --confirm, --reject or --note TEXT"),
     (2, "export csv events -c offline.toml -o folder", "folder: Is a directory: name a file, not"),
     (2, "export csv events -c offline.toml -o no/x", "no/x: No such file or directory: check the"),
+    (2, f"export csv events -c offline.toml -o {LONG_NAME}", "File name too long: give it a sh"),
+    (2, "export package -c offline.toml no/x", "no/x: No such file or directory: check the"),
     (2, "export csv availability -c offline.toml --timezone Karachi", "mean “Asia/Karachi”?"),
     (2, "export csv events -c offline.toml --rejudging x", "`shutwatch rejudge` makes one"),
     (2, "export parquet events -c offline.toml --for spreadsheet", "Parquet files are for prog"),
     (2, "export package -c offline.toml empty", "empty: exists, and is no empty folder"),
     (2, "report -c offline.toml", "as in --country PK --platform x --since 2024-02-17"),
+    (2, f"report {X_IN_PK} -o - -c offline.toml", "--output -: a report is a file, which is read"),
     (2, f"report {X_IN_PK} --language de", "one of en, ar, es, fa, fr, pt, ru, ur"),
     (2, "rejudge -c offline.toml --platform y", "'y' is not measured: give one of x"),
     # Files that others wrote.
@@ -86,8 +96,12 @@ MISTAKES = [
     (2, "verify gone", "gone: No such file or directory: check the name"),
     (3, "verify binary", "its end is damaged or missing, or it is no report"),
     (2, "verify binary --key abc", "--key: a fingerprint has 64 hexadecimal digits"),
+    (2, "verify binary --time-root line.csv", "line.csv: holds no certificate in PEM"),
+    (2, "verify binary --bitcoin-headers binary", "binary: is not text in UTF-8"),
     (2, "judge ooni line.csv", "line.csv: JSON is malformed"),
     (2, "replay folder", "folder: Is a directory: name a file"),
+    (2, "replay db -c offline.toml --database watch.db", '--database: "sqlite:///" and the name'),
+    (2, f"replay ooni {X_IN_PK} --cache binary", "--cache binary: File exists: name a new one"),
     (2, "sign offline-key folder", "folder: Is a directory"),
     # Vantages, controls and messages.
     (2, "vantage invite -c offline.toml KHI", "lower-case letters, digits and single dashes, as"),
@@ -97,6 +111,7 @@ MISTAKES = [
     (2, "vantage quarantine here --reason r --since x", "is not a date: write 2024-02-17"),
     (2, "agent join bogus", "one begins with shutwatch1_, and `shutwatch vantage invite` pr"),
     (2, "agent join", "name the invitation; `-` reads it from standard input"),
+    (2, "control serve --country DE --address 'a b' --folder c", "--address 'a b': a host name of"),
     (2, "agent wipe -c gone.toml --yes", "holds nothing of an agent: name its file with --config"),
     (2, "control serve --country XX", "the two capital letters of the country where it is"),
     (2, "control serve --country DE --listen h:70000 --folder c", "a port from 1 to 65535"),
@@ -111,8 +126,12 @@ MISTAKES = [
     (2, "init new.toml --country XX", "--country 'XX': the two capital letters"),
     (2, "init new.toml --country PK --line bogus", "--line 'bogus': \"direct\", \"source:AD"),
     (2, "init new.toml --country PK --line 'socks9://u:pass@h'", "--line 'socks9://****@h'"),
+    (2, "init new.toml --country PK --line 'direct 99999999999 X'", "the number of the network, a"),
+    (2, "init new.toml --country PK --echo https://h/", "--echo needs --mmdb, a file that tells"),
     (2, "init new.toml --country PK --listen 300.1.1.1:1", "has four numbers from 0 to 255"),
+    (2, "probe -c offline.toml tcp://h", "cannot test 'tcp://h': add a port: tcp://h:443"),
     (2, "probe -c offline.toml --vantage nosuch https://h/", "there are: here"),
+    (2, "demo --folder binary", "the folder binary: File exists: name a new one"),
     (2, "password me", "give a password of at least 10 characters"),
 ]  # fmt: skip
 
@@ -166,6 +185,17 @@ def test_a_mistake_is_answered(code: int, command: str, answer: str, folder: Pat
     assert not [word for word in ("Traceback", "Errno", "goes on", "╭", "pass@") if word in said]
     assert len(said) < LONGEST
     assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "command", ["password me", "agent join -", "init new.toml --country PK --user me"]
+)
+def test_standard_input_in_another_encoding_is_answered(command: str, folder: Path) -> None:
+    """As a terminal set to Latin-1 sends a name with an accent."""
+    done = CliRunner().invoke(app, shlex.split(command), input="Zoé, à bientôt".encode("latin-1"))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "standard input is not UTF-8: set the terminal, or what writes to" in done.stderr
+    assert not (folder / "new.toml").exists()
 
 
 def test_there_are_more_than_sixty() -> None:

@@ -14,6 +14,8 @@ from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
 from monitor.server.serve import ListenError, bind
+from monitor.wire.invitation import write_token
+from tests.collector.test_invitations import token
 from tests.docs.test_cli_docs import COMMANDS
 from tests.worlds.loopback import unused_port
 
@@ -159,6 +161,17 @@ def test_a_long_line_is_not_echoed_whole(folder: Path) -> None:
     refused(2, "long.toml:1", "check", "long.toml")
 
 
+def test_thousands_of_mistakes_are_counted_and_the_first_shown(folder: Path) -> None:
+    """As of a file of another program: half a megabyte hid the one line that says so."""
+    (folder / "other.toml").write_text("".join(f"package{n} = 1\n" for n in range(3000)))
+    done = typed("check", "other.toml")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("other.toml: 3001 problems\n")
+    assert "other.toml:49: package48 = 1" in done.stderr
+    assert done.stderr.endswith("\n… and 2951 more\n")
+    assert len(done.stderr) < 20_000
+
+
 # -- signals -------------------------------------------------------------------------------------
 
 
@@ -206,6 +219,31 @@ def test_a_signal_at_any_moment_of_the_start_ends_run_quietly(
     said, _ = process.communicate(timeout=20)
     assert b"Traceback" not in said, said.decode()
     assert b"Error" not in said, said.decode()
+
+
+def test_a_command_that_is_terminated_leaves_no_draft(folder: Path) -> None:
+    """As when a collector does not answer and the host's machine shuts down."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        made = token(collectors=(f"https://127.0.0.1:{silent.getsockname()[1]}",))
+        process = subprocess.Popen(
+            [
+                *("env", "--default-signal=INT", sys.executable, "-m", "monitor"),
+                *("agent", "join", write_token(made)),
+                *("--yes", "--no-start", "--folder", "agent"),
+            ],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        silent.settimeout(30)
+        conversation, _ = silent.accept()
+        with conversation:
+            assert (folder / "agent/agent.toml.joining").exists()
+            process.terminate()
+            _, said = process.communicate(timeout=20)
+    assert (process.returncode, said) == (-signal.SIGTERM, b"")
+    assert not (folder / "agent/agent.toml.joining").exists()
 
 
 # -- listings ------------------------------------------------------------------------------------

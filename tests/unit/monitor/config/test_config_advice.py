@@ -1,5 +1,6 @@
 """What `check` asks an operator to think over."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,13 @@ id = "c"
 country = "DE"
 asn = 3
 role = "control"
+egress = "interface:c0"
 [[vantage]]
 id = "d"
 country = "NL"
 asn = 4
 role = "control"
+egress = "interface:d0"
 """
 
 
@@ -68,6 +71,7 @@ def test_the_recommended_set_up_needs_no_advice(tmp_path: Path) -> None:
             "c and d are in the same network",
         ),
         (FIELDS + CONTROLS.replace('"DE"', '"PK"'), "Control c is in PK"),
+        (FIELDS + CONTROLS.replace("interface:c0", "direct"), "c leaves this machine as a does"),
         (FIELDS.rpartition("[[vantage]]")[0] + CONTROLS, "One vantage only in PK"),
         (FIELDS.replace("asn = 2", "") + CONTROLS, "No asn for b"),
         (FIELDS + CONTROLS + "[references]\nuplink = []\n", "No uplink references"),
@@ -80,7 +84,7 @@ def test_the_recommended_set_up_needs_no_advice(tmp_path: Path) -> None:
             "Seen only through a proxy: b. A proxy hides forged DNS answers",
         ),
         (
-            FIELDS + CONTROLS.replace("asn = 4", 'asn = 4\negress = "connect://m:pw@203.0.113.9"'),
+            FIELDS + CONTROLS.replace("interface:d0", "connect://m:pw@203.0.113.9"),
             "The password for the proxy of d crosses the network in plain text",
         ),
     ],
@@ -199,9 +203,10 @@ def test_a_collector_hears_when_its_controls_see_no_family(
 ) -> None:
     """Agents' failures over IPv4 alone need a control that shows which family it used. For its own
     field vantages a control tries the very address, so nothing is missing there."""
-    more = 'egress = "socks5://127.0.0.1:1080"\n' if line else ""
-    more += f'resolver = "{resolver}"\n' if resolver else ""
+    more = f'resolver = "{resolver}"\n' if resolver else ""
     controls = CONTROLS.replace('role = "control"\n', f'role = "control"\n{more}')
+    if line:
+        controls = re.sub("interface:.0", "socks5://127.0.0.1:1080", controls)
     collector = '[collector]\nlisten = "127.0.0.1:8443"\n'
     words = "so none shows agents over which of IPv4 and IPv6"
     assert (words in " ".join(advised(tmp_path, collector + FIELDS + controls))) is told

@@ -83,6 +83,22 @@ def test_other_machines_are_not_served_without_tls(tmp_path: Path, host: str) ->
     assert load(tmp_path, '[collector]\nlisten = "127.0.0.1:443"\n').collector.listen[1] == 443
 
 
+@pytest.mark.parametrize(
+    ("page", "agents"),
+    [
+        ("", "127.0.0.1:10100"),
+        ('listen = "127.0.0.1:8443"\n', "127.0.0.1:8443"),
+        ('listen = "0.0.0.0:8443"\n[server]\npublic = true\n', "127.0.0.1:8443"),
+    ],
+)
+def test_agents_are_not_served_where_the_page_is(tmp_path: Path, page: str, agents: str) -> None:
+    """One of the two could not listen: this was found when the program ended at its start."""
+    told = problem(tmp_path, f'{page}[collector]\nlisten = "{agents}"\n')
+    assert "collector.listen" in told
+    assert "is where the page listens already → another port, as in 8443" in told
+    load(tmp_path, f'{page}[collector]\nlisten = "127.0.0.2:8444"\n')
+
+
 def test_a_certificate_and_its_key_belong_together(tmp_path: Path) -> None:
     """One without the other, one that is not the other's, and what is neither are told apart from
     a file that is not there."""

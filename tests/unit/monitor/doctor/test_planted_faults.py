@@ -25,7 +25,7 @@ from monitor.cli.main import app
 from monitor.config.load import load_config
 from monitor.config.settings import Settings
 from monitor.doctor.examine import CHECKS, examine
-from monitor.doctor.trial import Checked, Trial
+from monitor.doctor.trial import Checked, Trial, why_silent
 from monitor.measuring.probers import Probers
 from monitor.wording.findings import What, finding_sentences
 from monitor.wording.words import words_in
@@ -89,6 +89,7 @@ id = "control-two"
 country = "NL"
 asn = 60781
 role = "control"
+egress = "source:127.0.0.2"
 resolver = "127.0.0.1:{ports["resolver"]}"
 [[notify.route]]
 name = "newsroom"
@@ -286,6 +287,11 @@ def no_control(_: World) -> Any:
     return lambda text: text.replace('role = "control"', "")
 
 
+@fault(What.CONTROL_SAME_WAY, "control-two leaves this machine as khi-ptcl does", "elsewhere")
+def a_control_on_the_line_it_is_compared_with(_: World) -> Any:
+    return replacing('egress = "source:127.0.0.2"\n', "")
+
+
 @fault(What.NO_INTERFACE, "has no network device wwan7", "`ip link` lists")
 def a_modem_that_is_not_there(_: World) -> Any:
     return replacing("asn = 45669\n", 'asn = 45669\negress = "interface:wwan7"\n')
@@ -370,6 +376,22 @@ def a_target_that_refuses(made: World) -> Any:
     return replacing(f":{made.ports['hook']}", f":{unused_port()}")
 
 
+@fault(What.TARGET_SILENT, "(its name does not resolve)", "type `shutwatch notify test`")
+def a_target_without_a_name(made: World) -> Any:
+    return replacing(f"127.0.0.1:{made.ports['hook']}", "no-such-name.invalid")
+
+
+@fault(What.STAMPS_SILENT, "time authority or calendar 127.0.0.1 cannot be reached", "[timestamps]")
+def a_time_authority_that_is_gone(_: World) -> Any:
+    return lambda text: f'{text}[timestamps]\ncalendars = ["https://127.0.0.1:{unused_port()}"]\n'
+
+
+@fault(What.ARCHIVE, "its keys are missing: set AWS_ACCESS_KEY_ID", "Correct [archive]")
+def a_bucket_without_its_keys(_: World) -> Any:
+    bucket = 'bucket = "evidence"\nendpoint = "https://127.0.0.1:1"\n'
+    return lambda text: f"{text}[archive]\n{bucket}"
+
+
 @fault(What.NO_MESSAGES, "no [[notify.route]] is configured", "the alerts of Prometheus")
 def nobody_to_tell(_: World) -> Any:
     return lambda text: text.partition("[[notify.route]]")[0]
@@ -378,6 +400,13 @@ def nobody_to_tell(_: World) -> Any:
 @fault(What.PROMETHEUS_SILENT, "does not answer", "--prometheus http://HOST:9090")
 def no_prometheus(made: World) -> Any:
     made.ports["prometheus"] = unused_port()
+    return str
+
+
+@fault(What.PROMETHEUS_SILENT, "(what answers there is no Prometheus)", "or name its address")
+def a_page_in_place_of_prometheus(made: World) -> Any:
+    made.uplink = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+    made.ports["prometheus"] = made.ports["uplink"]
     return str
 
 
@@ -423,6 +452,14 @@ async def test_each_planted_fault_is_found_with_its_remedy(name: str, tmp_path: 
 def test_there_are_enough_faults() -> None:
     """Fifteen are promised."""
     assert len(FAULTS) >= 15
+
+
+def test_a_server_of_several_addresses_is_refused_in_words() -> None:
+    """asyncio has one error for all of them, whose text is a list of numbers."""
+    told = OSError("Multiple exceptions: [Errno 111] Connect call failed, [Errno 101] unreachable")
+    assert why_silent(told) == "none of its addresses connects"
+    assert why_silent(ConnectionRefusedError(111, "refused")) == "connection_refused"
+    assert why_silent(TimeoutError()) == "generic_timeout_error"
 
 
 async def test_a_check_that_hangs_or_breaks_hides_no_other(tmp_path: Path) -> None:
