@@ -125,8 +125,8 @@ def seems_over(event: Event) -> bool:
 
 
 def founded(event: Event) -> bool:
-    """Whether it was a block as far as is known: of what was dismissed or withdrawn, no evidence
-    and no length is told."""
+    """Whether it was a block as far as is known. Dismissed and withdrawn events show no evidence
+    and no length."""
     return event.state not in (EventState.DISMISSED, EventState.WITHDRAWN)
 
 

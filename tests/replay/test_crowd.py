@@ -444,8 +444,8 @@ def test_months_of_volunteers_with_broken_lines_accuses_nobody() -> None:
 
 @pytest.mark.parametrize("early", [0, 3])
 def test_a_failure_by_chance_does_not_date_the_block_of_weeks_later(early: int) -> None:
-    """Two tests a day on each network, of which one failed in the first days: too few to call it
-    open before the block began, and no reason to call it blocked since then."""
+    """Two tests a day on each network, one of which failed in the first days. They do not show that
+    the network was open before the block began, nor that it was blocked since then."""
 
     def counted(asn: int, day: int) -> Row:
         failed = 2.0 if day >= 10 else 1.0 if (day, asn) == (early, NETWORKS[0]) else 0.0

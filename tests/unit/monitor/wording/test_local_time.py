@@ -121,7 +121,7 @@ def test_bounds_are_given_on_both_clocks() -> None:
 def test_the_day_stands_where_it_is_another_one(
     country: str, first: str, last: str, said: str
 ) -> None:
-    """Than that of UTC, or than that of the first bound; a moment is told as a bound is."""
+    """Than that of UTC, or than that of the first bound; moments are written as bounds are."""
     earliest, latest = (datetime.fromisoformat(f"2024-02-{one}Z") for one in (first, last))
     told = between(words_in(), earliest, latest, country)
     assert told.endswith(f"UTC on 17 Feb 2024 {said}")
