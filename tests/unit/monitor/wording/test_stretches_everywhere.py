@@ -212,7 +212,7 @@ async def test_no_network_is_said_to_block_that_blocks_no_longer(
     tmp_path: Path, over: bool
 ) -> None:
     """PTCL blocks and Jazz is open again: where both are named, Jazz is in the past tense.
-    Once PTCL is open too, both did."""
+    Once PTCL is open too, both are."""
     state = EventState.ENDED if over else EventState.CONFIRMED
     open_again = msgspec.structs.replace(JAZZ, blocked_now=False)
     ptcl = msgspec.structs.replace(PTCL, blocked_now=not over)
