@@ -3,12 +3,11 @@
 import asyncio
 import os
 import sys
-import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Thread
 
 import pytest
@@ -23,6 +22,9 @@ from tests.unit.monitor.cli.test_no_traceback import OFFLINE
 
 Shown = Callable[[], str]
 Terminal = Callable[[], Shown]
+
+MARK = "\x1f"
+"""Ends what was written so far: the reader may be late on a busy machine."""
 
 
 @pytest.fixture
@@ -40,12 +42,11 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
 
     def shown() -> str:
         stream.flush()
-        termios.tcdrain(theirs)
-        seen = b""
-        with suppress(Empty):
-            while True:
-                seen += got.get(timeout=0.05)
-        return seen.decode(errors="replace")
+        os.write(theirs, MARK.encode())
+        seen = ""
+        while MARK not in seen:
+            seen += got.get(timeout=60).decode(errors="replace")
+        return seen.replace(MARK, "")
 
     def use() -> Shown:
         monkeypatch.setenv("TERM", "xterm")
@@ -72,6 +73,7 @@ def _until(shown: Shown, text: str) -> str:
     seen, ends = "", time.monotonic() + 10
     while text not in seen:
         assert time.monotonic() < ends, seen
+        time.sleep(0.02)
         seen += shown()
     return seen
 
