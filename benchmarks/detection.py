@@ -9,20 +9,24 @@ anew, and that varies by a few seconds in a hundred.
 """
 
 import argparse
+import logging
 import math
 import multiprocessing
 import random
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import structlog
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.simulation.blocks import KINDS, Block, Kind
+from benchmarks.simulation.kept import kept
 from benchmarks.simulation.noise import DAY, FITTED, HELD_OUT, LASTING, ODD, YEAR, Family, draw
 from benchmarks.simulation.report import write_report
 from benchmarks.simulation.rivals import Alarm
@@ -124,8 +128,13 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=200, help="blocks of each kind")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0, help="added to every seed")
+    parser.add_argument(
+        "--keep", type=Path, help="a folder; another run goes on from what it holds"
+    )
     parser.add_argument("--write", type=Path, help="the document to write")
     asked = parser.parse_args()
+    if asked.keep:
+        asked.keep.mkdir(parents=True, exist_ok=True)
     years = [
         (name, asked.seed + number)
         for name in SETS
@@ -140,19 +149,27 @@ def main() -> None:
         (kind, asked.seed + number) for number in range(asked.trials) for kind in range(len(KINDS))
     ]
     began = time.monotonic()
-    with multiprocessing.Pool(asked.jobs) as pool:
-        found = list(_counted(pool.imap(trial, trials, 4), len(trials), "blocks"))
-        clean = list(_counted(pool.imap(clean_year, years, 2), len(years), "years"))
+    a_trial = partial(kept, asked.keep, Trial, trial)
+    a_year = partial(kept, asked.keep, CleanYear, clean_year)
+    with multiprocessing.Pool(asked.jobs, _quiet) as pool:
+        found = list(_counted(pool.imap(a_trial, trials), len(trials), "blocks"))
+        clean = list(_counted(pool.imap(a_year, years), len(years), "years"))
     by_set: dict[str, list[CleanYear]] = {name: [] for name in (*SETS, *SENSITIVITY)}
     for (name, _), year in zip(years, clean, strict=True):
         by_set[name].append(year)
-    command = " ".join(["benchmarks/detection.py", *sys.argv[1:]])
+    words = [word for word in sys.argv[1:] if word not in ("--keep", str(asked.keep))]
+    command = " ".join(["benchmarks/detection.py", *words])
     sets = {name: by_set[name] for name in SETS}
     text = write_report(sets, {name: by_set[name] for name in SENSITIVITY}, found, command)
     print(text)
     print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
     if asked.write:
         asked.write.write_text(text, encoding="utf-8")
+
+
+def _quiet() -> None:
+    """Leave out what the cycles log, whose times the simulation takes."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 
 def _counted(results: Iterable[T], total: int, what: str) -> Iterable[T]:

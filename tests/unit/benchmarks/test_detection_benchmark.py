@@ -2,11 +2,13 @@
 
 import math
 import random
+from pathlib import Path
 
 import pytest
 
 from benchmarks.detection import NETWORKS, one_block
 from benchmarks.simulation.blocks import KINDS
+from benchmarks.simulation.kept import kept
 from benchmarks.simulation.looks import (
     FATES,
     CycleLooks,
@@ -20,7 +22,7 @@ from benchmarks.simulation.looks import (
 from benchmarks.simulation.noise import DAY, FITTED, HOUR, LASTING, Episode, Family, Strikes, draw
 from benchmarks.simulation.rivals import OURS, Ewma, InARow, OoniCusum, Rule, Sample
 from benchmarks.simulation.run import TEST_ALONE, joint_score, simulate
-from benchmarks.simulation.score import held_against, poisson_upper, quantile
+from benchmarks.simulation.score import Found, held_against, poisson_upper, quantile
 from benchmarks.simulation.world import BUCKET, CLEAN, World
 from monitor.analysis.events.sequential_test import DetectorSettings
 from monitor.analysis.events.settings import EventSettings
@@ -185,3 +187,19 @@ def test_a_fault_on_two_networks_is_not_yet_a_block() -> None:
     narrow = llr(State.BLOCKED, Evidence.STRONG) - NARROWER
     for score in (weak, narrow):
         assert joint_score([score, score]) < DetectorSettings().suspect_at
+
+
+def test_what_was_simulated_is_not_simulated_again(tmp_path: Path) -> None:
+    """Neither are misses lost, whose delay is infinite."""
+    asked: list[str] = []
+
+    def simulate_it(task: str) -> Found:
+        asked.append(task)
+        return Found(suspected=60.0, confirmed=math.inf, onset_error=math.inf, events=0)
+
+    first = kept(tmp_path, Found, simulate_it, "one")
+    assert kept(tmp_path, Found, simulate_it, "one") == first
+    assert kept(tmp_path, Found, simulate_it, "another") == first
+    assert asked == ["one", "another"]
+    assert kept(None, Found, simulate_it, "one") == first
+    assert asked == ["one", "another", "one"]
