@@ -114,6 +114,20 @@ def test_every_alert_about_a_named_world_is_true(world: World) -> None:
 )
 @example(
     world=World(
+        name="seen twice, an outage apart, then open, then blocked again",
+        networks=(
+            ptcl(
+                *(Block(0, 4680, Method.NXDOMAIN), Block(7200, FOREVER, Method.NXDOMAIN)),
+                faults=(Fault(250, 4450),),
+            ),
+        ),
+        turns=29,
+        seen_at=(4,),
+    ),
+    code="en",
+)
+@example(
+    world=World(
         name="one network joins late, blocked, when another one is open again",
         networks=(
             ptcl(Block(1500, FOREVER, Method.NXDOMAIN), faults=(Fault(-50, 4150),)),

@@ -10,11 +10,12 @@ from copy import copy
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache, wraps
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from typing import Any, TypeVar, cast
 
 import msgspec
 
+from monitor.analysis.events.sequential_test import DetectorSettings
 from tests.truth.live import STAGGER
 from tests.truth.phrases import When
 from tests.truth.world import (
@@ -37,8 +38,8 @@ STALE = 4200.0
 """Seconds after which what was seen last is no longer the present."""
 CHANGING = 100.0
 """Seconds that a cycle may take: what changes within them may be seen before or after."""
-_NOTICED = 2
-"""Cycles that must see a block, before it must be noticed."""
+REMEMBERED = DetectorSettings().gap
+"""Seconds that may lie between two cycles that see a block, before it must be noticed."""
 GATHERED = 90.0
 """Seconds that a message may wait."""
 SECOND = timedelta(seconds=1)
@@ -415,13 +416,13 @@ class Truth:
         return found
 
     def otherwise_noticed(self) -> "Iterator[Truth]":
-        """The same as other eyes may have seen it: without blocks that no two cycles were sure of,
-        or with gaps that none was."""
+        """The same as other eyes may have seen it: without blocks that no two cycles near each
+        other were sure of, or with gaps that none was."""
         unsure = [
             (network.asn, block)
             for network in self.world.networks
             for block in self._seen_blocks(network)
-            if len(list(self._saw(network, block, Seen.BLOCKED))) < _NOTICED
+            if not self._sure(network, block)
         ]
         ends = sorted({block.until for one in self.world.networks for block in one.blocks})
         for left_out in _parts(unsure):
@@ -446,6 +447,11 @@ class Truth:
                 block if cycle.seen is Seen.BLOCKED else maybe
             ):
                 yield cycle
+
+    def _sure(self, network: Network, block: Block) -> bool:
+        """Whether a second cycle saw the block before the first was half forgotten."""
+        times = [cycle.seconds for cycle in self._saw(network, block, Seen.BLOCKED)]
+        return any(later - one <= REMEMBERED for one, later in pairwise(times))
 
     def _gap_seen(self, gap: Span, networks: Sequence[Network]) -> bool:
         """Whether cycles show that all networks were open at once: each that had blocked was found
