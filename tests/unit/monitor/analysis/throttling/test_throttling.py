@@ -258,6 +258,17 @@ def test_two_of_three_rounds_suffice_and_one_does_not() -> None:
     assert judged([SLOW]) == "throttling.unclear"
 
 
+def test_rates_that_swing_as_lost_packets_make_them_are_weak() -> None:
+    """On a line that loses one packet in ten, one look in two hundred finds such rates by chance:
+    each round slow, and the ranges apart, but not by as much."""
+    swinging = [(100 * KBIT, 500 * KBIT), (150 * KBIT, 2 * MBIT), (300 * KBIT, 1.5 * MBIT)]
+    made = [round_(flow(target), flow(other)) for target, other in swinging]
+    weak = judge_transfers(case(made)).verdict
+    assert (weak.rule_id, weak.evidence) == ("throttling.rate", Evidence.WEAK)
+    steady = [round_(flow(target / 2.5), flow(other)) for target, other in swinging]
+    assert judge_transfers(case(steady)).verdict.evidence is Evidence.STRONG
+
+
 def test_without_an_innocuous_rate_control_and_reference_accuse_weakly() -> None:
     """Many servers answer a foreign name with a short error: an object elsewhere then serves."""
     slow = round_(flow(130 * KBIT), SHORT, flow(15 * MBIT))
