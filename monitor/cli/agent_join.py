@@ -16,6 +16,7 @@ from monitor.agent.saved_state import LAST_CYCLE, RECEIPT, LastCycle, LastReceip
 from monitor.agent.service import ServiceError, Systemd, install, obstacle, this_program
 from monitor.agent.traces import CONFIG
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, fail, from_standard_input
+from monitor.config.agent import proxy_url
 from monitor.config.load import load_config
 from monitor.config.settings import Settings
 from monitor.config.toml_problem import ConfigError
@@ -66,6 +67,11 @@ def join(
     Shows what you agree to, makes the key, enrols it, and starts the agent: as a service for root
     where systemd runs, here until you stop it everywhere else."""
     folder = (folder or usual_folder()).absolute()
+    if proxy:
+        try:
+            proxy_url(proxy)
+        except ValueError as error:  # the URL may hold a password: it is not repeated
+            raise bad_usage(f"--proxy: write {error}") from None
     with exit_on(TokenError, code=BAD_USAGE):
         invitation = read_token(_given(token))
     if (folder / CONFIG).exists():

@@ -72,7 +72,8 @@ def _fingerprint(written: str) -> str:
     return bare
 
 
-def _proxy_url(written: str) -> str:
+def proxy_url(written: str) -> str:
+    """The URL of a proxy to send through. Raises ValueError, which says how to write one."""
     found = split_url(written, ("http", "https", "socks5"))
     if found is None or not found.port or not written.isascii():
         raise ValueError(
@@ -94,7 +95,7 @@ AGENT: Shapes = {
     "key": filled,
     "spool": filled,
     "spool_limit": size("1MB", "100GB"),
-    "proxy": optional(parsed(_proxy_url), ""),
+    "proxy": optional(parsed(proxy_url), ""),
     "trust_anchors": listed(pem_file),
 }
 """`[agent]`."""

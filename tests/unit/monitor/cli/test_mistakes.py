@@ -110,6 +110,7 @@ MISTAKES = [
     (2, "vantage revoke -c offline.toml khi --reason lost", "`shutwatch vantage list` shows all"),
     (2, "vantage quarantine here --reason r --since x", "is not a date: write 2024-02-17"),
     (2, "agent join bogus", "one begins with shutwatch1_, and `shutwatch vantage invite` pr"),
+    (2, "agent join bogus --proxy nowhere", '--proxy: write "http://host:port", "https://host'),
     (2, "agent join", "name the invitation; `-` reads it from standard input"),
     (2, "control serve --country DE --address 'a b' --folder c", "--address 'a b': a host name of"),
     (2, "agent wipe -c gone.toml --yes", "holds nothing of an agent: name its file with --config"),
