@@ -197,6 +197,24 @@ def rank(sub_method: str) -> int:
     return 1 if sub_method == TIMEOUT else 0
 
 
+def outcome_over(summary: Summary, family: str) -> Outcome | None:
+    """The outcome over a family. A name without IPv4 addresses counts as failed: most people have
+    no other. Without IPv6 ones it does not: resolvers leave these out for whoever cannot use them,
+    and many names have none."""
+    for outcome in summary.outcomes:
+        if outcome.family == family:
+            return outcome
+    if family == "ipv4" and any(o.rtype == "A" for o in summary.last_hop.dns):
+        return Outcome(
+            family=family,
+            depth=0,
+            layer=Layer.DNS,
+            failure=Failure.DNS_NO_ANSWER,
+            sub_method="no_answer",
+        )
+    return None
+
+
 def working_families(measurement: Measurement) -> tuple[str, ...]:
     """The address families over which a measurement reached its endpoint, sorted."""
     if not measurement.reached:

@@ -434,6 +434,21 @@ PARTIAL: tuple[Scenario, ...] = (
         for version, other in ((4, 6), (6, 4))
     ),
     _part(
+        "v4-dns-nxdomain",
+        "The resolver says that X's names do not exist when asked for IPv4 addresses; it gives the"
+        " IPv6 ones.",
+        "dns.nxdomain",
+        "family.dns",
+        "conclusive",
+    ),
+    _part(
+        "v4-dns-empty",
+        "The resolver gives X's IPv6 addresses, and says that there are no IPv4 ones.",
+        "dns.no_answer",
+        "family.dns",
+        "weak",
+    ),
+    _part(
         "half-reset",
         "Four in ten connections that name X are reset, by chance.",
         "tls.reset",

@@ -31,6 +31,8 @@ BLOCKS: dict[str, Callable[[Network], object]] = {
     "v6-sni-reset": lambda n: n.block(sni=X_NAMES, address=["::/0"], how="reset"),
     "v4-any-reset": lambda n: n.block(sni=ANY_NAME, address=X_HOSTS, family=4, how="reset"),
     "v6-any-reset": lambda n: n.block(sni=ANY_NAME, address=X_HOSTS, family=6, how="reset"),
+    "v4-dns-nxdomain": lambda n: n.block(dns=X_NAMES, qtypes=["A"], how="nxdomain"),
+    "v4-dns-empty": lambda n: n.block(dns=X_NAMES, qtypes=["A"], how="empty"),
     "half-reset": lambda n: n.block(sni=X_NAMES, how="reset", turns=(2, 3)),
     "half-drop": lambda n: n.block(sni=X_NAMES, how="drop", turns=(2, 3)),
     "half-of-all-reset": lambda n: n.block(sni=ANY_NAME, how="reset", chance=0.4, seed=13),
@@ -40,12 +42,18 @@ than half are cut off, so that hardly ever all attempts at a function are. Where
 in five are, in turn: how many of those counted does not depend on luck."""
 ONE_ADDRESS = {"one-of-two-dropped": "drop", "one-of-two-refused": "reset"}
 EVERY = [*BLOCKS, *ONE_ADDRESS]
+UNSEEN = ["v4-dns-nxdomain", "v4-dns-empty"]
+"""Where no address fails that a control behind a proxy could try."""
 BY_CHANCE = [row for row in PARTIAL if row.answer.rule_id == "partial.flows"]
 """Where the order of tests decides which functions notice."""
 LOOKS = 3
-SAMPLE = ["v4-ip-drop", "v6-any-reset", "half-drop", "half-of-all-reset", "one-of-two-refused"]
+SAMPLE = [
+    *("v4-ip-drop", "v6-any-reset", "v4-dns-empty"),
+    *("half-drop", "half-of-all-reset", "one-of-two-refused"),
+]
 """One of each kind."""
-RUNS = {"proxies": (0, EVERY), "direct": (1, SAMPLE), "direct-all": (1, EVERY)}
+SEEN = [name for name in EVERY if name not in UNSEEN]
+RUNS = {"proxies": (0, SEEN), "direct": (1, SAMPLE), "direct-all": (1, EVERY)}
 """Run → how many controls are not behind a proxy, and the networks but for the clean one."""
 
 

@@ -10,7 +10,7 @@ from monitor.analysis.judge.controls import ABLE, Controls, controls_for, follow
 from monitor.analysis.judge.evidence_grades import Sign, capped, signs
 from monitor.analysis.judge.follow_up_evidence import reread
 from monitor.analysis.judge.interception import intercepted
-from monitor.analysis.outcome import Outcome, Summary, came_late, contradicting, works
+from monitor.analysis.outcome import Summary, came_late, contradicting, outcome_over, works
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
 from probes.measurement import Layer
 
@@ -52,7 +52,7 @@ def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | N
     failed = [
         (summary, outcome)
         for summary in attempts
-        if (outcome := _of_family(summary, family)) is not None and outcome.sub_method
+        if (outcome := outcome_over(summary, family)) is not None and outcome.sub_method
     ]
     if len(failed) < len(attempts):
         failed = [
@@ -80,7 +80,9 @@ def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | N
     covered = [
         FailedAttempt(
             summary=_only(summary, family),
-            signs=failed_at([p for p in summary.paths if p.family == family], outcome.depth),
+            signs=failed_at(
+                [p for p in summary.paths if p.family == family] or [outcome], outcome.depth
+            ),
             covered=True,
         )
         for summary, outcome in failed
@@ -145,10 +147,6 @@ def _contradicted(summary: Summary, family: str) -> bool:
     return any(o.rtype == rtype and contradicting(o.answers) for o in summary.last_hop.dns)
 
 
-def _of_family(summary: Summary, family: str) -> Outcome | None:
-    return next((o for o in summary.outcomes if o.family == family), None)
-
-
 def _is_witness(control: Summary, family: str, field: Summary, dialled: set[str]) -> bool:
     """Whether a control reached the same host over this family: at an address that failed here
     where it tried one. One behind a proxy that resolves can show it in no other way."""
@@ -157,5 +155,5 @@ def _is_witness(control: Summary, family: str, field: Summary, dialled: set[str]
     tried = [well for address, well in reached_at(control).items() if address in dialled]
     if tried:
         return any(tried)
-    outcome = _of_family(control, family)
+    outcome = outcome_over(control, family)
     return outcome is not None and works(outcome, control.measurement)

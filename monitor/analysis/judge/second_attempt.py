@@ -20,6 +20,7 @@ from monitor.analysis.outcome import (
     best,
     came_late,
     decisive,
+    outcome_over,
     rank,
     sub_method_of,
     summarise,
@@ -55,10 +56,13 @@ def suspicious(measurement: Measurement, families: tuple[str, ...]) -> bool:
 
 def failing_families(measurement: Measurement, families: tuple[str, ...]) -> frozenset[str]:
     """The `families` that failed, or were not tried because the resolver answered too late."""
+    summary = summarise(measurement)
     failed = {
-        outcome.family
-        for outcome in summarise(measurement).outcomes
-        if outcome.family in families and not works(outcome, measurement) and not _untried(outcome)
+        family
+        for family in families
+        if (outcome := outcome_over(summary, family)) is not None
+        and not works(outcome, measurement)
+        and not _untried(outcome)
     }
     return frozenset(failed | (came_late(measurement) & set(families)))
 

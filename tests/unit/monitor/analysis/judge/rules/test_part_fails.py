@@ -133,6 +133,34 @@ def test_silence_over_ipv4_is_strong_where_a_control_is_answered(
     assert (verdict.state, verdict.family) == (State.PARTIAL, "ipv4")
 
 
+NO_A, NO_AAAA = dns(addresses=()), dns(addresses=(), rtype="AAAA")
+
+
+def test_a_name_without_ipv4_addresses_is_weak_where_a_control_reaches_one() -> None:
+    """Most people have IPv4 alone, and are kept from it; a resolver may have left them out."""
+    looks = repeated(*V6_WELL, NO_A, times=4, reached=True)
+    verdict = judge(case(*looks, field=health(families=BOTH), controls=CONTROL_BOTH))
+    assert (verdict.rule_id, verdict.evidence) == ("family.dns", Evidence.WEAK)
+    assert (verdict.family, verdict.sub_method) == ("ipv4", "no_answer")
+    assert verdict.failures == {"dns": "dns_no_answer"}
+
+
+@pytest.mark.parametrize(
+    ("looks", "controls"),
+    [
+        ((*WELL, NO_AAAA), CONTROL_BOTH),
+        ((*V6_WELL, NO_A), (control(*V6_WELL, NO_A),)),
+        ((*V6_WELL, NO_A), (HIDDEN,)),
+    ],
+)
+def test_a_name_that_may_lack_a_family_is_ok(
+    looks: tuple[AnyObservation, ...], controls: tuple[Measurement, ...]
+) -> None:
+    """Resolvers leave IPv6 out for many, and a name may have no IPv4 anywhere."""
+    made = repeated(*looks, times=4, reached=True)
+    assert judge(case(*made, field=health(families=BOTH), controls=controls)).state is State.OK
+
+
 def test_an_ipv4_address_dead_for_the_control_too_is_no_block() -> None:
     """Whether the control reaches the host at another IPv4 address then says nothing."""
     dead = msgspec.structs.replace(tcp("generic_timeout_error"), reason=Reason.SAME_ADDRESS.value)
