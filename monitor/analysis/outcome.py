@@ -215,6 +215,12 @@ def outcome_over(summary: Summary, family: str) -> Outcome | None:
     return None
 
 
+def reached_over(summary: Summary, family: str) -> bool:
+    """Whether a measurement got as far over a family as this kind of endpoint requires."""
+    outcome = outcome_over(summary, family)
+    return outcome is not None and works(outcome, summary.measurement)
+
+
 def working_families(measurement: Measurement) -> tuple[str, ...]:
     """The address families over which a measurement reached its endpoint, sorted."""
     if not measurement.reached:

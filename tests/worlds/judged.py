@@ -19,7 +19,7 @@ from monitor.analysis.judge import judge_case
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.rules.part_fails import SOME_FLOWS
 from monitor.analysis.judge.rules.table import RULES
-from monitor.analysis.outcome import contradicting
+from monitor.analysis.outcome import contradicting, reached_over, summarise
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, State, VantageState, Verdict
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
@@ -30,6 +30,7 @@ from probes.measurement import (
     QuicObservation,
     TcpObservation,
     TlsObservation,
+    family_of,
 )
 from tests.worlds.build import START
 
@@ -244,10 +245,21 @@ def is_no_stronger_with_fewer_follow_ups(case: Case, seed: int) -> None:
     fewer = changed(case, follow_ups=tuple(map(thinned, case.follow_ups)))
     before, after = judge_case.judge(case), judge_case.judge(fewer)
     assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
-    # Over QUIC follow-ups are looks, and a share of connections shows in follow-ups alone. What
-    # other endpoints showed explains those that were not followed up.
-    elsewhere = before.spares_browsers or before.share is not None
+    # Over QUIC follow-ups are looks, and a share of connections shows in follow-ups alone, as do
+    # IPv4 addresses that every control's proxy hides. What other endpoints showed explains those
+    # that were not followed up.
+    elsewhere = before.spares_browsers or before.share is not None or _only_we_reached(case)
     assert after.state is before.state or elsewhere or case.explained or case.cut_share
+
+
+def _only_we_reached(case: Case) -> bool:
+    """Whether follow-ups alone show that the name has IPv4 addresses."""
+    return not any(reached_over(summarise(one), "ipv4") for one in case.controls) and any(
+        one.reason == Reason.HONEST_ADDRESS and one.failure is None
+        for asked in case.follow_ups
+        for one in asked.observations
+        if isinstance(one, TlsObservation) and family_of(one.address) == "ipv4"
+    )
 
 
 _TRIED_AGAIN = frozenset(
@@ -291,14 +303,14 @@ def _finds_a_fault(case: Case, seen: AnyObservation) -> bool:
 
 def is_conclusive_by_follow_ups_alone(case: Case) -> None:
     """Without any, here or at the platform's other endpoints, nothing is more than strong, and what
-    is conclusive was strong before; but for what only follow-ups tell from a common fault, and for
-    shares of connections, which they count."""
+    is conclusive was strong before; but for what only follow-ups tell from a common fault, for
+    shares of connections, which they count, and for IPv4 addresses that controls cannot show."""
     bare = changed(case, follow_ups=(), cut_off=frozenset(), explained=frozenset(), cut_share=0.0)
     alone, whole = judge_case.judge(bare), judge_case.judge(case)
     assert alone.evidence is not Evidence.CONCLUSIVE
     if whole.evidence is Evidence.CONCLUSIVE and whole.share is None:
         fault = whole.rule_id in COMMON_FAULTS and alone.evidence is Evidence.WEAK
-        assert alone.evidence is Evidence.STRONG or fault
+        assert alone.evidence is Evidence.STRONG or fault or _only_we_reached(case)
 
 
 # -- the vantage ---------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ from monitor.analysis.judge.attempt_signs import FailedAttempt, Finding, failed_
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, Controls, controls_for, follows, reached_at
 from monitor.analysis.judge.evidence_grades import Sign, capped, signs
-from monitor.analysis.judge.follow_up_evidence import reread
+from monitor.analysis.judge.follow_up_evidence import honest_over, reread
 from monitor.analysis.judge.interception import intercepted
-from monitor.analysis.outcome import Summary, came_late, contradicting, outcome_over, works
+from monitor.analysis.outcome import Summary, came_late, contradicting, outcome_over, reached_over
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
 from probes.measurement import Layer
 
@@ -72,10 +72,13 @@ def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | N
         for p in summary.paths
         if p.family == family and p.address
     }
+    host = attempts[-1].last_hop.host
+    denied = all(outcome.layer is Layer.DNS for _, outcome in failed)
+    reached_here = denied and honest_over(case, host, family)
     working = [
         control
         for control in controls.working
-        if _is_witness(control, family, attempts[-1], dialled)
+        if _is_witness(control, family, host, dialled, reached_here=reached_here)
     ]
     covered = [
         FailedAttempt(
@@ -147,13 +150,13 @@ def _contradicted(summary: Summary, family: str) -> bool:
     return any(o.rtype == rtype and contradicting(o.answers) for o in summary.last_hop.dns)
 
 
-def _is_witness(control: Summary, family: str, field: Summary, dialled: set[str]) -> bool:
+def _is_witness(
+    control: Summary, family: str, host: str, dialled: set[str], *, reached_here: bool
+) -> bool:
     """Whether a control reached the same host over this family: at an address that failed here
-    where it tried one. One behind a proxy that resolves can show it in no other way."""
-    if not control.measurement.reached or control.last_hop.host != field.last_hop.host:
+    where it tried one. One behind a proxy that resolves can show it in no other way, unless we
+    reached the host over the family ourselves, at an address that our resolver did not give."""
+    if not control.measurement.reached or control.last_hop.host != host:
         return False
     tried = [well for address, well in reached_at(control).items() if address in dialled]
-    if tried:
-        return any(tried)
-    outcome = outcome_over(control, family)
-    return outcome is not None and works(outcome, control.measurement)
+    return any(tried) if tried else reached_here or reached_over(control, family)

@@ -31,10 +31,20 @@ from monitor.analysis.judge.evidence_grades import (
     loss_explains,
     signs,
 )
-from monitor.analysis.judge.follow_up_evidence import FORGED, reread
+from monitor.analysis.judge.follow_up_evidence import FORGED, honest_over, reread
 from monitor.analysis.judge.interception import intercepted
 from monitor.analysis.judge.server_errors import forbidden, server_error
-from monitor.analysis.outcome import TIMEOUT, Outcome, Summary, best, kind_of, rank, usable
+from monitor.analysis.outcome import (
+    TIMEOUT,
+    Outcome,
+    Summary,
+    best,
+    kind_of,
+    outcome_over,
+    rank,
+    reached_over,
+    usable,
+)
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, VantageState
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.endpoint_text import parse_endpoint
@@ -308,7 +318,7 @@ def signs_of(case: Case, summary: Summary, controls: Controls) -> dict[Sign, Out
     paths = usable(summary.paths, families_of(case))
     outcome = best(paths)
     if outcome is None:
-        return {}
+        return _denied(case, summary, controls)
     if best_match(case, summary, Medium.PAGE) is not None:
         return {KNOWN_PAGE: outcome}
     if controls.working and redirected_elsewhere(summary, controls):
@@ -330,6 +340,18 @@ def signs_of(case: Case, summary: Summary, controls: Controls) -> dict[Sign, Out
         # A refusal by the proxy's own rules is not the ICMP error it is otherwise.
         paths = tuple(path for path in paths if path.failure != Failure.PERMISSION_DENIED)
     return failed_at(paths, outcome.depth)
+
+
+def _denied(case: Case, summary: Summary, controls: Controls) -> dict[Sign, Outcome]:
+    """That the resolver gave no IPv4 addresses, where IPv4 alone works, and the name is reached
+    over it: by a control, or from here at an address that another source gave."""
+    outcome = outcome_over(summary, "ipv4") if "ipv4" in families_of(case) else None
+    if outcome is None or summary.last_hop.resolved_elsewhere or not controls.working:
+        return {}
+    reached = any(reached_over(one, "ipv4") for one in controls.working)
+    if not (reached or honest_over(case, summary.last_hop.host, "ipv4")):
+        return {}
+    return {(outcome.layer, outcome.sub_method): outcome}
 
 
 def failed_at(paths: Sequence[Outcome], depth: int) -> dict[Sign, Outcome]:

@@ -108,6 +108,7 @@ def examine(case: Case) -> Facts:
         not_compared=last is not None and _not_compared(last, finding, controls),
         failed_before=any(not one.measurement.reached for one in attempts[:-1]),
         family_missing=bool(failed)
+        and (finding is None or finding.sign is None)
         and all(one.paths and not usable(one.paths, families_of(case)) for one in failed),
         withheld_everywhere=_withheld_everywhere(finding, controls),
         controls=controls,

@@ -53,6 +53,7 @@ from probes.measurement import (
     Layer,
     TcpObservation,
     TlsObservation,
+    family_of,
 )
 
 HIJACK: Sign = (Layer.DNS, "hijack")
@@ -253,12 +254,23 @@ def _led_astray(clues: _Clues, honest: set[str]) -> bool:
     )
 
 
+def honest_over(case: Case, host: str, family: str) -> bool:
+    """Whether a follow-up reached the host over the family, at an address from another source."""
+    made = (o for asked in case.follow_ups for o in asked.observations)
+    tls = [o for o in made if isinstance(o, TlsObservation)]
+    return any(family_of(address) == family for address in _verified_in(tls, host))
+
+
 def _verified(clues: _Clues) -> set[str]:
     """Addresses from another source where the handshake verified."""
+    return _verified_in(clues.tls, clues.host)
+
+
+def _verified_in(tls: Iterable[TlsObservation], host: str) -> set[str]:
     return {
         o.address
-        for o in clues.tls
-        if o.reason == Reason.HONEST_ADDRESS and o.failure is None and o.server_name == clues.host
+        for o in tls
+        if o.reason == Reason.HONEST_ADDRESS and o.failure is None and o.server_name == host
     }
 
 

@@ -91,7 +91,7 @@ VANTAGE_EXPLAINS: tuple[Rule, ...] = (
     Rule(
         id=FAMILY_MISSING,
         meaning="It has only IPv4 or only IPv6 addresses, and that family does not work here.",
-        wrong_when="Its addresses of the other family are hidden by a forged DNS reply.",
+        wrong_when="Its resolver hides those of the other family, and nothing else could be asked.",
         matches=lambda facts: facts.family_missing,
     ),
     Rule(

@@ -145,6 +145,37 @@ def test_a_name_without_ipv4_addresses_is_weak_where_a_control_reaches_one() -> 
     assert verdict.failures == {"dns": "dns_no_answer"}
 
 
+HONEST = msgspec.structs.replace(tls(), reason=Reason.HONEST_ADDRESS.value)
+
+
+def test_an_honest_address_shows_what_a_control_behind_a_proxy_cannot() -> None:
+    """That the name has IPv4 addresses, and that the platform answers there."""
+    looks = repeated(*V6_WELL, dns("dns_nxdomain_error"), times=4, reached=True)
+    asked = follow_up(Reason.HONEST_ADDRESS, tcp(), HONEST, at=51)
+    made = case(*looks, field=health(families=BOTH), controls=(HIDDEN,), follow_ups=(asked,))
+    assert judge(made).rule_id == "family.dns"
+    unasked = msgspec.structs.replace(made, follow_ups=())
+    assert judge(unasked).state is State.OK
+
+
+@pytest.mark.parametrize(
+    ("controls", "follow_ups", "rule_id"),
+    [
+        (CONTROL_BOTH, (), "dns.no_answer"),
+        ((HIDDEN,), (follow_up(Reason.HONEST_ADDRESS, tcp(), HONEST, at=51),), "dns.no_answer"),
+        ((HIDDEN,), (), "vantage.family_missing"),
+        ((control(*V6_WELL, NO_A),), (), "vantage.family_missing"),
+    ],
+)
+def test_a_name_denied_over_ipv4_where_nobody_has_ipv6(
+    controls: tuple[Measurement, ...], follow_ups: tuple[Measurement, ...], rule_id: str
+) -> None:
+    """The resolver gives addresses that cannot be used, and leaves out those that can."""
+    looks = repeated(V6_DNS, NO_A, times=4)
+    made = case(*looks, field=health(families=("ipv4",)), controls=controls, follow_ups=follow_ups)
+    assert judge(made).rule_id == rule_id
+
+
 @pytest.mark.parametrize(
     ("looks", "controls"),
     [

@@ -46,6 +46,7 @@ from tests.worlds.judge_cases import (
     TWO_ADDRESSES,
     TWO_CONTROLS,
     V6_DNS,
+    V6_WELL,
     WELL,
     cleartext,
     cleartext_case,
@@ -380,7 +381,7 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     ),
     "dns.no_answer": (
         failing(dns("dns_no_answer")),
-        failing(dns(addresses=()), V6_DNS),
+        failing(dns(addresses=()), V6_DNS, controls=(control(*V6_WELL),)),
     ),
     "dns.timeout": (
         failing(dns("generic_timeout_error")),
