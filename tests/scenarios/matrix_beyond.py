@@ -479,10 +479,21 @@ PARTIAL: tuple[Scenario, ...] = (
 )
 """Proved in `test_partial.py`, which reads the answers from here; a name is also a network's."""
 
+DENIED = Scenario(
+    name="ipv4-only-denied",
+    group="beyond",
+    story="The vantage has IPv4 alone; its resolver gives X's IPv6 addresses, and says that there"
+    " are no IPv4 ones.",
+    ooni=_NEVER,
+    answer=blocked("dns.no_answer", "conclusive"),
+    proved_in="test_partial.py::test_what_is_denied_of_the_only_family_is_blocked",
+)
+
 BEYOND: tuple[Scenario, ...] = (
     *FUNCTIONS,
     *LISTS,
     *PARTIAL,
+    DENIED,
     *SPEED,
     _ailing("vantage-offline", "The vantage's line is dead.", "vantage.offline"),
     _ailing("vantage-unplugged", "The vantage has no link at all.", "vantage.offline"),

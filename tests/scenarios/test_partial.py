@@ -13,7 +13,7 @@ import pytest
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
 from tests.scenarios.matrix import Scenario
-from tests.scenarios.matrix_beyond import PARTIAL
+from tests.scenarios.matrix_beyond import DENIED, PARTIAL
 from tests.scenarios.story import Line, Seen, once
 from tests.scenarios.test_lasting_faults import X_HOSTS
 
@@ -22,6 +22,12 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 X_NAMES = ["x.com", ".x.com", "twitter.com", ".twitter.com", ".twimg.com", "t.co"]
 ANY_NAME = [*X_NAMES, "www.example.com"]
 ANY_V4 = ["0.0.0.0/0"]
+
+
+def _denied(network: Network) -> None:
+    network.unroute(6)
+    network.block(dns=X_NAMES, qtypes=["A"], how="empty")
+
 
 BLOCKS: dict[str, Callable[[Network], object]] = {
     "v4-ip-drop": lambda n: n.block(address=X_HOSTS, family=4, how="drop", transports=["tcp"]),
@@ -33,6 +39,7 @@ BLOCKS: dict[str, Callable[[Network], object]] = {
     "v6-any-reset": lambda n: n.block(sni=ANY_NAME, address=X_HOSTS, family=6, how="reset"),
     "v4-dns-nxdomain": lambda n: n.block(dns=X_NAMES, qtypes=["A"], how="nxdomain"),
     "v4-dns-empty": lambda n: n.block(dns=X_NAMES, qtypes=["A"], how="empty"),
+    "ipv4-only-denied": _denied,
     "half-reset": lambda n: n.block(sni=X_NAMES, how="reset", turns=(2, 3)),
     "half-drop": lambda n: n.block(sni=X_NAMES, how="drop", turns=(2, 3)),
     "half-of-all-reset": lambda n: n.block(sni=ANY_NAME, how="reset", chance=0.4, seed=13),
@@ -122,6 +129,16 @@ def test_a_part_that_fails_is_told_with_its_share(
     assert platform["share"] == (None if platform["family"] else 0.5)
 
 
+@pytest.mark.parametrize(("row", "run"), _each([DENIED]))
+def test_what_is_denied_of_the_only_family_is_blocked(
+    runs: Callable[[str], Seen], row: Scenario, run: str
+) -> None:
+    """Addresses that nobody here can use are no way to the platform."""
+    platform = runs(run).platform(row.name, "x")
+    keys = ("state", "rule_id", "method", "sub_method", "evidence")
+    assert {key: platform[key] for key in keys} == {key: getattr(row.answer, key) for key in keys}
+
+
 @pytest.mark.parametrize(("row", "run"), _each(BY_CHANCE))
 def test_a_share_of_connections_is_told(
     runs: Callable[[str], Seen], row: Scenario, run: str
@@ -156,4 +173,5 @@ def test_nobody_else_is_accused(runs: Callable[[str], Seen], run: str) -> None:
         for one in seen.accusations()
         if one["kind"] == "platform" or one["vantage"] == "clean"
     }
-    assert accused == {(row.name, "x") for row in PARTIAL if row.name in RUNS[run][1]}
+    rows = (*PARTIAL, DENIED)
+    assert accused == {(row.name, "x") for row in rows if row.name in RUNS[run][1]}
