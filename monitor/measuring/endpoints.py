@@ -168,8 +168,9 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         endpoints = list(pool)
         if function.sample:
             self.rng.shuffle(endpoints)
-            # An address of a family that does not work here stands for nobody.
-            endpoints.sort(key=lambda one: not self._may_answer(one))
+            # An address of a family that does not work here stands for nobody, and an IPv6 address
+            # that works not for those who have IPv4 alone.
+            endpoints.sort(key=lambda one: (not self._may_answer(one), ":" in one.host))
         first, rest = first_and_rest(endpoints, self.pace.sampled(function.sample))
         rest = sorted(elsewhere_first(rest, first), key=lambda one: not self._may_answer(one))
         # As many again suffice where the first ones stay silent, and these too.
@@ -479,10 +480,13 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
 
 def elsewhere_first(rest: Sequence[Endpoint], tried: Sequence[Endpoint]) -> list[Endpoint]:
     """The others of a pool, those first that stand for something else than the members tried: an
-    address of another family, then another address, then another port."""
+    address of another family, or else another address, and of these one with another port."""
 
     def family(one: Endpoint) -> str:
         return family_of(one.host) if is_literal(one.host) else ""
 
     families, hosts = {family(one) for one in tried}, {one.host for one in tried}
-    return sorted(rest, key=lambda one: (family(one) in families, one.host in hosts))
+    ports = {one.port for one in tried}
+    return sorted(
+        rest, key=lambda one: (family(one) in families, one.host in hosts, one.port in ports)
+    )

@@ -307,6 +307,14 @@ FUNCTIONS: tuple[Scenario, ...] = (
         "tcp.timeout",
         "strong",
     ),
+    _function(
+        "telegram-ipv4",
+        "The IPv4 addresses of all of Telegram's data centres are dropped; they answer over IPv6,"
+        " which most people do not have.",
+        "partial",
+        "tcp.timeout",
+        "strong",
+    ),
 )
 """Proved in `test_functions.py`, which reads the answers from here; a name is also a network's."""
 

@@ -30,6 +30,9 @@ is never ok. A pool without a working member is blocked when at least half of th
 blocked: large services retire addresses all the time, so a few dead ones do not clear a censor.
 With half as many dead as blocked members it may be an outage, and nothing is claimed.
 
+*IPv4.* Where members are addresses, and only IPv6 ones work, the pool is partial: most people have
+IPv4 alone. The contrary is ok, since applications use IPv4 then.
+
 *When.* `measured_at` and `measured_until` enclose the measurements that decide the state, so that
 it held at some moment between them (docs/adr/0018 has the argument). A platform is open when all
 its functions are, so all endpoints that worked count, and the transfers that were fast. It is
@@ -53,6 +56,8 @@ from monitor.analysis.verdict import (
     Verdict,
 )
 from probes.catalog.catalog import Endpoint, Function, Need, Platform
+from probes.catalog.host import is_literal
+from probes.measurement import family_of
 
 _BAD = (State.BLOCKED, State.THROTTLED, State.PARTIAL, State.DOWN)
 _WORST_FIRST = (*_BAD, State.INSUFFICIENT, State.DEGRADED, State.OK)
@@ -278,8 +283,32 @@ def _judge_pool(
     if function.need is not Need.ANY:
         states += [State.INSUFFICIENT] * (len(pool) - len(measured))
     if isinstance(function.need, Need):
-        return _quorum(states, 1 if function.need is Need.ANY else len(states)), measured
+        state = _quorum(states, 1 if function.need is Need.ANY else len(states))
+        blocked = _blocked_over_ipv4(pool, by_endpoint) if state is State.OK else []
+        return (State.PARTIAL, blocked) if blocked else (state, measured)
     return _quorum(states, function.need), measured
+
+
+def _blocked_over_ipv4(
+    pool: Sequence[Endpoint], by_endpoint: Mapping[str, Verdict]
+) -> list[Verdict]:
+    """The verdicts on the IPv4 addresses of a pool whose IPv6 ones work, as far as they accuse, for
+    one family; none unless these addresses are blocked."""
+    addresses = [one for one in pool if is_literal(one.host)]
+    if len(addresses) < len(pool):
+        return []
+    ipv4 = [
+        by_endpoint[one.id]
+        for one in addresses
+        if one.id in by_endpoint and family_of(one.host) == "ipv4"
+    ]
+    if not ipv4 or _quorum([_use(one) for one in ipv4], 1) is not State.BLOCKED:
+        return []
+    return [
+        msgspec.structs.replace(one, state=State.PARTIAL, family="ipv4")
+        for one in ipv4
+        if one.state is State.BLOCKED
+    ]
 
 
 def _state_of_groups(states: Sequence[State]) -> State:

@@ -361,6 +361,43 @@ def test_members_of_a_missing_family_have_no_vote() -> None:
     assert roll_up(TELEGRAM, unseen, started_at=START).state is State.INSUFFICIENT
 
 
+BY_ADDRESS = tuple(
+    Endpoint(kind=EndpointKind.TCP, host=host, port=443)
+    for host in ("192.0.2.1", "192.0.2.2", "2001:db8::1")
+)
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ((BLOCKED, BLOCKED, OK), State.PARTIAL),
+        ((BLOCKED, None, OK), State.PARTIAL),
+        ((BLOCKED, OK, OK), State.OK),
+        ((State.DOWN, State.DOWN, OK), State.OK),
+        ((UNKNOWN, UNKNOWN, OK), State.OK),
+        ((OK, OK, BLOCKED), State.OK),
+        ((None, None, OK), State.OK),
+        ((BLOCKED, BLOCKED, BLOCKED), State.BLOCKED),
+    ],
+)
+def test_addresses_of_ipv6_alone_are_no_way_for_most(
+    states: tuple[State | None, ...], expected: State
+) -> None:
+    """A data centre that is blocked over IPv4 is partial, whatever answers over IPv6."""
+    function = Function(name="chat", core=True, endpoints=BY_ADDRESS, sample=1)
+    platform = msgspec.structs.replace(TELEGRAM, functions=(function,))
+    verdicts = [
+        msgspec.structs.replace(verdict(DATA_CENTRES[0].host, state), endpoint=one.id)
+        for one, state in zip(BY_ADDRESS, states, strict=True)
+        if state is not None
+    ]
+    seen = roll_up(platform, verdicts, started_at=START)
+    assert seen.state is expected
+    assert seen.family == ("ipv4" if expected is State.PARTIAL else "")
+    accused = expected is not State.OK
+    assert seen.evidence is (verdicts[0].evidence if accused else Evidence.NONE)
+
+
 def test_platform_without_core_functions_is_judged_by_all() -> None:
     """An operator's platform that marks nothing as core is as bad as its worst function."""
     bare = msgspec.structs.replace(
