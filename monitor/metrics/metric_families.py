@@ -337,8 +337,8 @@ def platform_partial_ratio(view: VantageView, at: datetime) -> Rows:
 
 @vantage_gauge("platform", "function", "group")
 def function_group_blocked(view: VantageView, at: datetime) -> Rows:
-    """Always 1; the label `group` has a blocked or slow group, such as a data centre, of a function
-    whose other groups work at a field vantage."""
+    """Always 1; the label `group` has a group, such as a data centre, that is blocked, partly
+    blocked or slow at a field vantage while others of its function work."""
     for verdict in view.platforms_at(at):
         for function in verdict.functions:
             for group in function.groups:
