@@ -69,9 +69,9 @@ async def _plain(url: str, read: Callable[[SqlStore], Any]) -> Any:
         await store.close()
 
 
-async def _fill(store: Store, days: int = 3) -> None:
+async def _fill(store: Store, days: int = 1) -> None:
     """Cycles in two countries, some of them out of turn, one with everything that may be measured;
-    days apart, and some around midnight."""
+    from noon to noon, and some around midnight."""
     for number in range(days * 6):
         seconds = number * DAY / 6
         state = State.BLOCKED if number % 5 == 2 else State.OK
@@ -158,7 +158,7 @@ async def _listed(store: CollectorStore, few: int | None = None) -> dict[str, An
 
 async def test_all_that_moved_is_listed_as_before(store: CollectorStore, url: str) -> None:
     """By every selection, in the same order, each value equal; and the database is empty."""
-    await _fill(store)
+    await _fill(store, days=3)
     before = await _listed(store)
     assert len(before["measurements 0"]) == 3 * 6 * 2 * 4 + 1
     moved = await _move(store)
@@ -172,7 +172,7 @@ async def test_all_that_moved_is_listed_as_before(store: CollectorStore, url: st
 
 async def test_only_whole_days_move(store: CollectorStore, url: str) -> None:
     """A day that is not over at the limit stays; what is in both places is one listing."""
-    await _fill(store)
+    await _fill(store, days=3)
     before = await _listed(store, 2)
     await _move(store, at(1.2 * DAY))
     left = await _plain(url, lambda plain: flat(plain.measurements(EVERYTHING)))
@@ -183,7 +183,7 @@ async def test_only_whole_days_move(store: CollectorStore, url: str) -> None:
 @pytest.mark.parametrize("number", [1, 3, 50])
 async def test_a_reader_continues_where_it_stopped(store: CollectorStore, number: int) -> None:
     """Page after page, across the border of the archive."""
-    await _fill(store)
+    await _fill(store, days=2)
     await _move(store, at(1.7 * DAY))
     whole = await flat(store.measurements(Selection(platform="x")))
     found: list[Any] = []
@@ -206,7 +206,7 @@ async def test_late_rows_join_their_day(store: CollectorStore, place: ArchivePla
     await _move(store)
     await store.save(cycle(7777, seconds=1000.0))
     whole = await _listed(store, 1)
-    assert len(whole["measurements 0"]) == 3 * 6 * 2 * 4 + 1 + 4
+    assert len(whole["measurements 0"]) == 6 * 2 * 4 + 1 + 4
     moved = await _move(store)
     assert moved[Prunable.MEASUREMENT] == 4
     assert await _listed(store, 1) == whole
@@ -327,14 +327,14 @@ async def test_two_programs_do_not_move_at_once(
 
 async def test_who_writes_gets_through(store: CollectorStore) -> None:
     """Cycles that come while days move are stored and listed."""
-    await _fill(store, days=6)
+    await _fill(store, days=3)
 
     async def write() -> None:
         for number in range(1000, 1010):
             await store.save(cycle(number, seconds=(number - 1000) * 3000.0))
 
     await asyncio.gather(_move(store), write())
-    assert len(await flat(store.measurements(EVERYTHING))) == 6 * 6 * 2 * 4 + 1 + 10 * 4
+    assert len(await flat(store.measurements(EVERYTHING))) == 3 * 6 * 2 * 4 + 1 + 10 * 4
 
 
 def test_other_engines_read_the_tree_as_it_is(tmp_path: Path) -> None:
@@ -344,7 +344,7 @@ def test_other_engines_read_the_tree_as_it_is(tmp_path: Path) -> None:
     async def make() -> None:
         made = sql_store(f"sqlite:///{tmp_path / 'a.db'}", ArchivePlace(folder=str(archive)))
         await made.open()
-        await _fill(made)
+        await _fill(made, days=2)
         await _move(made)
         await made.close()
 
