@@ -5,13 +5,18 @@ them shows one alone, and one of them, whatever he uploads, never does: his line
 every moment at which a block may have begun, the samples since then are weighed under two models:
 nothing is blocked, or a share of the networks, small or large, is. What passed since then counts
 against it, so that failures of last week do not date the block of today.
+
+**Several platforms** that begin to fail together, on several networks where others pass, are
+blocked together: their evidence adds up. Each of them must fail on two networks itself.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Sized
 from datetime import datetime, timedelta
 from math import exp, inf, log
 
 import msgspec
+
+from monitor.replay.fails_everywhere import Subject
 
 KEPT = timedelta(hours=72)
 """Evidence that overlaps in time: older samples are no part of an onset."""
@@ -30,6 +35,10 @@ _ONE_ROW = 3.5
 _RUN = timedelta(hours=6)
 """Failures of one network this close to each other, with nothing passed in between, are one."""
 _SEVERAL = 2
+_OWN = 6.0
+"""Nats for a block of each of several platforms: two failures on two networks."""
+_WHICH = log(4.0)
+"""Nats that each of them takes: most platforms are no part of it."""
 _CANDIDATES = 40
 """Moments tried: the last ones at which something failed."""
 
@@ -83,6 +92,71 @@ def common_onset(shown: Sequence[Shown]) -> list[Shown]:
     return sorted((_unbroken(one, shown) for one in latest), key=lambda one: one.at)
 
 
+def joint_onset(
+    shown: Sequence[tuple[Subject, Shown]], owner: Callable[[str], str]
+) -> dict[Subject, list[Shown]]:
+    """The first failure on each network of a block of several platforms, for each of these; empty
+    without enough evidence.
+
+    `shown` are the samples of all platforms in one country, oldest first, `owner` tells whose a
+    platform is.
+    """
+    chance = _by_chance(shown)
+    sums: dict[Subject, dict[int, float]] = {}
+    begun: dict[tuple[Subject, int], Shown] = {}
+    found: list[tuple[float, dict[Subject, list[Shown]]]] = []
+    for subject, one in reversed(shown):
+        here = sums.setdefault(subject, {})
+        here[one.asn] = here.get(one.asn, 0.0) + one.nats
+        if one.nats <= 0:
+            continue
+        begun[subject, one.asn] = one
+        weights = {
+            each: nats
+            for each, networks in sums.items()
+            if sum(nats > _BELONGS for nats in networks.values()) >= _SEVERAL
+            and (nats := _weighed(networks.values(), inf)) >= _OWN
+        }
+        owners = {owner(platform) for platform, _ in weights}
+        joint = sum(weights.values()) - _WHICH * len(weights)
+        if len(owners) < _SEVERAL or joint < chance:
+            continue
+        lines = _telling_lines(sums, weights.keys(), owners, owner)
+        if len(lines) < _SEVERAL or _weighed(lines.values(), _ONE_LINE) < _LEAST:
+            continue
+        firsts = {
+            each: [
+                begun[each, asn]
+                for asn in lines
+                if sums[each].get(asn, 0.0) > _BELONGS and (each, asn) in begun
+            ]
+            for each in weights
+        }
+        found.append((joint, {each: first for each, first in firsts.items() if first}))
+    best = max((joint for joint, _ in found), default=0.0)
+    return next((firsts for joint, firsts in found if joint >= best - _ONE_ROW), {})
+
+
+def _telling_lines(
+    sums: Mapping[Subject, Mapping[int, float]],
+    failing: Collection[Subject],
+    owners: Collection[str],
+    owner: Callable[[str], str],
+) -> dict[int, float]:
+    """Networks where these platforms fail and one of somebody else passes, with their nats."""
+    lines: dict[int, float] = {}
+    passing: dict[tuple[int, str], float] = {}
+    for subject, networks in sums.items():
+        whose = owner(subject[0])
+        for asn, nats in networks.items():
+            if subject in failing:
+                lines[asn] = lines.get(asn, 0.0) + nats
+            elif whose not in owners:
+                passing[asn, whose] = passing.get((asn, whose), 0.0) + nats
+    open_there = {asn for (asn, _), nats in passing.items() if nats < -_BELONGS}
+    return {asn: nats for asn, nats in lines.items() if nats > _BELONGS and asn in open_there}
+
+
 def _unbroken(first: Shown, shown: Sequence[Shown]) -> Shown:
     """The first failure of a row of them on one network that ends with this one."""
     for one in reversed(shown):
@@ -94,7 +168,7 @@ def _unbroken(first: Shown, shown: Sequence[Shown]) -> Shown:
     return first
 
 
-def _by_chance(shown: Sequence[Shown]) -> float:
+def _by_chance(shown: Sized) -> float:
     """Nats needed against rows that fail by chance: the more often people measure, the more of them
     fail together."""
     a_year = len(shown) * (timedelta(days=365) / KEPT)
