@@ -18,7 +18,13 @@ from monitor.analysis.verdict import Evidence, FunctionVerdict, PlatformVerdict,
 from monitor.replay.fails_everywhere import FailsEverywhere, Subject
 from monitor.replay.imported_row import Row
 from monitor.replay.platform_of import WEB_TEST, PlatformLookup
-from monitor.replay.several_networks import KEPT, Shown, common_onset, joint_onset
+from monitor.replay.several_networks import (
+    KEPT,
+    MOST_TOGETHER,
+    Shown,
+    common_onset,
+    joint_onset,
+)
 from monitor.replay.two_sided_test import (
     ANY_SHARE,
     LARGE_SHARE,
@@ -338,7 +344,7 @@ class ImportedVerdicts:
         shown.append(Shown(at=sample.at, asn=key[2], nats=nats))
         while sample.at - shown[0].at > KEPT:
             shown.popleft()
-        everything = self._everything.setdefault(key[0], deque())
+        everything = self._everything.setdefault(key[0], deque(maxlen=MOST_TOGETHER))
         if sample.since is None:
             everything.append((place[1], shown[-1]))
         while everything and sample.at - everything[0][1].at > KEPT:
@@ -411,15 +417,14 @@ class ImportedVerdicts:
         works = platform not in PINNED or self._everywhere.works_elsewhere(rows[0])
         begun = self._begun.get(_place(group.key)) if nearby else None
         since = begun.at if begun else related
-        now = self._excuse_now(group)
         return Sample(
             at=rows[0].at,
             until=group.until,
             total=sum(row.total for row in rows),
             failed=sum(row.failed for row in rows),
             confirmed=sum(row.confirmed for row in rows),
-            excuse=max(self._excuse(group), now or 0.0),
-            contrast=now is not None and now <= _HARDLY_ANY,
+            excuse=self._excuse(group),
+            contrast=self._contrast(group),
             corroborated=works and (not unreliable or related is not None),
             silent=silent,
             odds=nearby if related is None else _NEARBY,
@@ -496,18 +501,19 @@ class ImportedVerdicts:
             shares.setdefault(self._lookup.owner(other), []).append((rate * total, total))
         return min(_rates(shares, 1.0), default=0.0)
 
-    def _excuse_now(self, group: SampleRows) -> float | None:
-        """The same in the very interval of a country's counts; None where nothing else was counted
-        in it."""
+    def _contrast(self, group: SampleRows) -> bool:
+        """Whether another owner's platforms mostly passed in the very interval of a country's
+        counts."""
         first, owner = group.rows[0], self._lookup.owner(group.key[1])
+        if not first.nationwide:
+            return False
         shares: dict[str, list[tuple[float, float]]] = {}
-        if first.nationwide:
-            for (other, _), failed, total in self._everywhere.meanwhile(
-                first.country, first.at, first.until
-            ):
-                if other not in UNRELIABLE and self._lookup.owner(other) != owner:
-                    shares.setdefault(self._lookup.owner(other), []).append((failed, total))
-        return min(_rates(shares, _ENOUGH_NOW), default=None)
+        for (other, _), failed, total in self._everywhere.meanwhile(
+            first.country, first.at, first.until
+        ):
+            if other not in UNRELIABLE and self._lookup.owner(other) != owner:
+                shares.setdefault(self._lookup.owner(other), []).append((failed, total))
+        return any(rate <= _HARDLY_ANY for rate in _rates(shares, _ENOUGH_NOW))
 
     def _verdict(self, row: Row, call: Call, at: datetime) -> PlatformVerdict:
         self._serial += 1

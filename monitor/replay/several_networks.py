@@ -39,6 +39,10 @@ _OWN = 6.0
 """Nats for a block of each of several platforms: two failures on two networks."""
 _WHICH = log(4.0)
 """Nats that each of them takes: most platforms are no part of it."""
+_LEAST_SPAN = timedelta(hours=1)
+MOST_TOGETHER = 500
+"""Samples of all platforms of a country that are weighed together: where people measure more, those
+of fewer hours."""
 _CANDIDATES = 40
 """Moments tried: the last ones at which something failed."""
 
@@ -101,7 +105,8 @@ def joint_onset(
     `shown` are the samples of all platforms in one country, oldest first, `owner` tells whose a
     platform is.
     """
-    chance = _by_chance(shown)
+    span = shown[-1][1].at - shown[0][1].at if len(shown) >= MOST_TOGETHER else KEPT
+    chance = _by_chance(shown, span)
     sums: dict[Subject, dict[int, float]] = {}
     begun: dict[tuple[Subject, int], Shown] = {}
     found: list[tuple[float, dict[Subject, list[Shown]]]] = []
@@ -168,10 +173,10 @@ def _unbroken(first: Shown, shown: Sequence[Shown]) -> Shown:
     return first
 
 
-def _by_chance(shown: Sized) -> float:
+def _by_chance(shown: Sized, span: timedelta = KEPT) -> float:
     """Nats needed against rows that fail by chance: the more often people measure, the more of them
     fail together."""
-    a_year = len(shown) * (timedelta(days=365) / KEPT)
+    a_year = len(shown) * (timedelta(days=365) / max(span, _LEAST_SPAN))
     return log(a_year / _FALSE_CALLS)
 
 

@@ -49,13 +49,14 @@ _LONE, _LONE_SPAN = 2.0, timedelta(days=3)
 """What one network needs to accuse alone: this many times `accuse`, gathered over this long at
 least. A volunteer's broken line fails for hours, or for a day or two."""
 _LONE_AGAIN = timedelta(hours=12)
-"""Time after which one network that was suspected beside others may confirm that alone."""
+"""Time after which one network that was suspected beside others, or one day of counts that says
+enough for both, may confirm that alone."""
 _CONFIRMS = log(10.0)
 """Nats beyond `accuse` with which counts of a country confirm a call: of false suspicions, a tenth
 would be confirmed."""
 _DOUBT = 3.5
-"""Nats by which a later onset, or an earlier end, may explain the samples less well than the best:
-just below those of one row, which may have failed by chance."""
+"""Nats by which an earlier end may explain the samples less well than the best one: those of about
+one row, which may have failed by chance."""
 _USUAL, _VOLUME, _MOST_MISSING = 10.0, 0.35, 12.0
 """Samples that tell how many rows pass in one; the standard deviation of the logarithm of that
 number; and the nats that too few of them may be worth."""
@@ -334,7 +335,7 @@ def _with_rest(
         begun = sample if rest > 0 else None
         return msgspec.structs.replace(track, up=max(0.0, rest), up_from=begun), calls
     # Two decisions at one moment would count as one.
-    later = sample.until + (sample.until - sample.at) / 2
+    later = sample.until + min((sample.until - sample.at) / 2, _LONE_AGAIN)
     again = msgspec.structs.replace(calls[-1], sample=sample, called_at=later, llr=rest)
     return msgspec.structs.replace(track, calls=track.calls + 1), (*calls, again)
 
