@@ -257,7 +257,7 @@ class ImportedVerdicts:
             verdicts += self._over_elsewhere(key, group.until)
         elif track.decision is Decision.BLOCKED and passing < 0:
             verdicts += self._over_too(key, group.until)
-        return verdicts + self._together(group, sample, nats)
+        return verdicts + self._together(group, sample, nats, before)
 
     def _note_beside(self, key: _Key, sample: Sample) -> None:
         begun = self._begun.get(_place(key))
@@ -334,9 +334,11 @@ class ImportedVerdicts:
             ),
         )
 
-    def _together(self, group: SampleRows, sample: Sample, nats: float) -> list[PlatformVerdict]:
+    def _together(
+        self, group: SampleRows, sample: Sample, nats: float, before: Track
+    ) -> list[PlatformVerdict]:
         """The verdict on the network where a block of several networks began, if this sample
-        completes the evidence for one."""
+        completes the evidence for one. `before` is the network's track before it."""
         key, place = group.key, _place(group.key)
         if not group.key[2] or not sample.corroborated or key[1] in UNRELIABLE:
             return []
@@ -345,7 +347,7 @@ class ImportedVerdicts:
         while sample.at - shown[0].at > KEPT:
             shown.popleft()
         everything = self._everything.setdefault(key[0], deque(maxlen=MOST_TOGETHER))
-        if sample.since is None:
+        if sample.since is None and before.decision is not Decision.BLOCKED:
             everything.append((place[1], shown[-1]))
         while everything and sample.at - everything[0][1].at > KEPT:
             everything.popleft()

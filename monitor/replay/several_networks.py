@@ -39,7 +39,7 @@ _OWN = 6.0
 """Nats for a block of each of several platforms: two failures on two networks."""
 _WHICH = log(4.0)
 """Nats that each of them takes: most platforms are no part of it."""
-_LEAST_SPAN = timedelta(hours=1)
+_LEAST_SPAN = _SITTINGS = timedelta(hours=1)
 MOST_TOGETHER = 500
 """Samples of all platforms of a country that are weighed together: where people measure more, those
 of fewer hours."""
@@ -109,6 +109,7 @@ def joint_onset(
     chance = _by_chance(shown, span)
     sums: dict[Subject, dict[int, float]] = {}
     begun: dict[tuple[Subject, int], Shown] = {}
+    last: dict[tuple[Subject, int], Shown] = {}
     found: list[tuple[float, dict[Subject, list[Shown]]]] = []
     for subject, one in reversed(shown):
         here = sums.setdefault(subject, {})
@@ -116,6 +117,7 @@ def joint_onset(
         if one.nats <= 0:
             continue
         begun[subject, one.asn] = one
+        last.setdefault((subject, one.asn), one)
         weights = {
             each: nats
             for each, networks in sums.items()
@@ -127,6 +129,7 @@ def joint_onset(
         if len(owners) < _SEVERAL or joint < chance:
             continue
         lines = _telling_lines(sums, weights.keys(), owners, owner)
+        lines = {asn: nats for asn, nats in lines.items() if _apart(asn, weights, begun, last)}
         if len(lines) < _SEVERAL or _weighed(lines.values(), _ONE_LINE) < _LEAST:
             continue
         firsts = {
@@ -160,6 +163,19 @@ def _telling_lines(
                 passing[asn, whose] = passing.get((asn, whose), 0.0) + nats
     open_there = {asn for (asn, _), nats in passing.items() if nats < -_BELONGS}
     return {asn: nats for asn, nats in lines.items() if nats > _BELONGS and asn in open_there}
+
+
+def _apart(
+    asn: int,
+    failing: Collection[Subject],
+    begun: Mapping[tuple[Subject, int], Shown],
+    last: Mapping[tuple[Subject, int], Shown],
+) -> bool:
+    """Whether these platforms failed on a network at several sittings: what fails within minutes
+    may be a moment of one line."""
+    keys = [(subject, asn) for subject in failing if (subject, asn) in begun]
+    first = min((begun[key].at for key in keys), default=None)
+    return first is not None and max(last[key].at for key in keys) - first >= _SITTINGS
 
 
 def _unbroken(first: Shown, shown: Sequence[Shown]) -> Shown:

@@ -40,9 +40,14 @@ def _background() -> list[Told]:
     return _in_order(*before, *after)
 
 
-def _block(platform: str) -> list[Told]:
+SITTING = {"x": 52.0, "facebook": 53.5, "instagram": 53.5, "youtube": 55.0}
+"""Hours at which somebody on the second network meets the block of each."""
+
+
+def _block(platform: str, sitting: float = 0) -> list[Told]:
     """Three failures on two networks."""
-    return [*_rows(platform, 64512, FAILED, (50, 54)), *_rows(platform, 64513, FAILED, (52,))]
+    second = (sitting or SITTING[platform],)
+    return [*_rows(platform, 64512, FAILED, (50, 54)), *_rows(platform, 64513, FAILED, second)]
 
 
 def test_platforms_that_fail_together_are_blocked_though_none_shows_it_alone() -> None:
@@ -78,6 +83,12 @@ def test_one_broken_line_is_no_block_of_several_platforms() -> None:
     """However many platforms fail on it, and however often."""
     lines = [_rows(name, 64512, FAILED, range(50, 60)) for name in ("x", "facebook", "youtube")]
     assert joint_onset(_in_order(_background(), *lines), _owner) == {}
+
+
+def test_one_sitting_on_a_second_network_is_a_moment_of_one_line() -> None:
+    """All that is tested then fails, within minutes."""
+    blocked = (_block(platform, 52) for platform in ("x", "facebook", "youtube"))
+    assert joint_onset(_in_order(_background(), *blocked), _owner) == {}
 
 
 def test_a_platform_that_failed_once_is_not_taken_along() -> None:
