@@ -57,6 +57,8 @@ would be confirmed."""
 _DOUBT = 3.5
 """Nats by which an earlier end may explain the samples less well than the best one: those of about
 one row, which may have failed by chance."""
+_CLEARLY = 1.0
+"""Nats from which a sample dates the end of a block."""
 _USUAL, _VOLUME, _MOST_MISSING = 10.0, 0.35, 12.0
 """Samples that tell how many rows pass in one; the standard deviation of the logarithm of that
 number; and the nats that too few of them may be worth."""
@@ -562,10 +564,10 @@ def last_bad(track: Track) -> Sample | None:
     best = max(accumulate((nats for _, nats in track.since_called), initial=0.0))
     before, last = 0.0, None
     for sample, nats in track.since_called:
-        if nats <= 0 and before >= best - _DOUBT:
+        if nats < _CLEARLY and before >= best - _DOUBT:
             break  # It may have ended here.
         before += nats
-        last = sample if nats > 0 else last
+        last = sample if nats >= _CLEARLY else last
     return last
 
 
