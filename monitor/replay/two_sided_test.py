@@ -57,6 +57,8 @@ would be confirmed."""
 _DOUBT = 3.5
 """Nats by which an earlier end may explain the samples less well than the best one: those of about
 one row, which may have failed by chance."""
+_SITTING = timedelta(hours=1)
+"""Longer than the rows of one sitting take, and shorter than what counts are of."""
 _CLEARLY = 1.0
 """Nats from which a sample dates the end of a block."""
 _USUAL, _VOLUME, _MOST_MISSING = 10.0, 0.35, 12.0
@@ -318,7 +320,10 @@ def observe(
     up = track.up if sample.since is None else gathered(track, sample.since)
     whole = sample.until > sample.at and not sample.lone and not sample.odds
     needed = _CONFIRMS if whole and track.calls == 1 else model.accuse - sample.odds
-    enough = up >= needed and sample.corroborated
+    # One sitting beside a block of others may be a moment of one line.
+    sitting = sample.until - sample.at < _SITTING and not sample.confirmed
+    alone = sitting and sample.odds > 0 and track.up_from == sample
+    enough = up >= needed and sample.corroborated and not alone
     if against > 0 and enough and _believed(track, sample, model):
         after, calls = _accuse(track, sample)
         if whole and track.decision is not Decision.BLOCKED:
