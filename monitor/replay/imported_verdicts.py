@@ -372,10 +372,13 @@ class ImportedVerdicts:
         country, (platform, part) = place
         networks = {(country, platform, one.asn, part): one for one in firsts}
         self._alone -= networks.keys()
-        # One that was never found open cannot tell when it began.
-        by_history = sorted(networks, key=lambda other: never_open(self._tracks[other]))
-        for first in by_history:
-            since = min(one.at for one in networks.values())
+        since = min(one.at for one in networks.values())
+
+        def worst(key: _Key) -> tuple[bool, float]:
+            # One that was never found open cannot tell when it began; one row may fail by chance.
+            return never_open(self._tracks[key]), -gathered(self._tracks[key], since)
+
+        for first in sorted(networks, key=worst):
             self._begun[place] = _Begun(since, dated=not never_open(self._tracks[first]))
             after, calls = accuse_since(self._tracks[first], since, now)
             if calls:

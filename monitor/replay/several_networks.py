@@ -105,6 +105,8 @@ def joint_onset(
     `shown` are the samples of all platforms in one country, oldest first, `owner` tells whose a
     platform is.
     """
+    if not shown:
+        return {}
     span = shown[-1][1].at - shown[0][1].at if len(shown) >= MOST_TOGETHER else KEPT
     chance = _by_chance(shown, span)
     sums: dict[Subject, dict[int, float]] = {}

@@ -72,6 +72,11 @@ def test_one_platform_or_one_owner_is_not_several(alone: str) -> None:
     assert joint_onset(meta, _owner) == {}
 
 
+def test_without_samples_nothing_is_blocked() -> None:
+    """As where the only platform measured is known to be blocked."""
+    assert joint_onset([], _owner) == {}
+
+
 def test_where_nothing_else_passes_nothing_is_blocked() -> None:
     """Lines that fail altogether."""
     rows = _in_order(_background(), _block("x"), _block("facebook"), _block("youtube"))

@@ -230,6 +230,16 @@ def test_a_block_nearby_makes_the_next_one_easier_to_believe() -> None:
     assert _blocked(_run([msgspec.structs.replace(row, odds=log(180)) for row in rows])[1])
 
 
+def test_one_sitting_beside_a_block_of_others_is_a_moment_of_one_line() -> None:
+    """Three rows that failed within minutes accuse nobody; those of another sitting do."""
+    quiet = _samples(*[0] * 10)
+    sitting = _samples(3.0, total=3, begin=10, odds=log(180))
+    assert _blocked(_run([*quiet, *sitting])[1]) == []
+    again = _samples(1.0, begin=14, odds=log(180))
+    (call,) = _blocked(_run([*quiet, *sitting, *again])[1])
+    assert call.at == START + 10 * HOUR
+
+
 def test_what_was_gathered_counts_when_a_block_is_called_nearby() -> None:
     """A network that had begun to fail is called as of its own first failure, but of none before
     the block began; one that did not fail since is not called."""
