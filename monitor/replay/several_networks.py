@@ -57,14 +57,15 @@ class Shown(msgspec.Struct, frozen=True):
     """Blocked against not blocked."""
 
 
-def common_onset(shown: Sequence[Shown]) -> list[Shown]:
+def common_onset(shown: Sequence[Shown], known: float | None = None) -> list[Shown]:
     """The first failure on each network of a block that several show together, oldest first; none
     without enough evidence.
 
-    `shown` are the samples of one platform in one country, oldest first.
+    `shown` are the samples of one platform in one country, oldest first. `known` are the nats that
+    suffice where other platforms show that something began.
     """
     moments = [one.at for one in shown if one.nats > 0][-_CANDIDATES:]
-    chance = _by_chance(shown)
+    least, chance = (_LEAST, _by_chance(shown)) if known is None else (known, known)
     tried: list[tuple[float, list[float], list[Shown]]] = []
     by_network: dict[int, float] = {}
     begun: dict[int, Shown] = {}
@@ -79,16 +80,16 @@ def common_onset(shown: Sequence[Shown]) -> list[Shown]:
             # No share of networks that are blocked makes more of them than this.
             most = sum(min(nats, _ONE_LINE) for nats in by_network.values() if nats > 0)
             tried.append((most, list(by_network.values()), [begun[asn] for asn in accusing]))
-    if max((most for most, _, _ in tried), default=0.0) < _LEAST:
+    if max((most for most, _, _ in tried), default=0.0) < least:
         return []
     found: list[tuple[float, list[Shown]]] = []
     best = 0.0
     for most, networks, firsts in tried:
-        if most < _LEAST - _ONE_ROW:
+        if most < least - _ONE_ROW:
             continue
         nats = _weighed(networks, _ONE_LINE)
         found.append((nats, firsts))
-        if nats >= _LEAST and _weighed(networks, inf) >= chance:
+        if nats >= least and _weighed(networks, inf) >= chance:
             best = max(best, nats)
     # The latest onset that is nearly as good: a row before it may have failed by chance.
     latest = next((first for nats, first in found if best and nats >= best - _ONE_ROW), [])
@@ -144,7 +145,18 @@ def joint_onset(
         }
         found.append((joint, {each: first for each, first in firsts.items() if first}))
     best = max((joint for joint, _ in found), default=0.0)
-    return next((firsts for joint, firsts in found if joint >= best - _ONE_ROW), {})
+    together = next((firsts for joint, firsts in found if joint >= best - _ONE_ROW), {})
+    return {each: _dated(each, firsts, shown) for each, firsts in together.items()}
+
+
+def _dated(
+    subject: Subject, firsts: Sequence[Shown], shown: Sequence[tuple[Subject, Shown]]
+) -> list[Shown]:
+    """The first failures of one of several platforms as it shows them itself: before the others
+    began, it may have failed by chance."""
+    own = common_onset([one for each, one in shown if each == subject], _OWN)
+    lines = {one.asn for one in firsts}
+    return [one for one in own if one.asn in lines] or list(firsts)
 
 
 def _telling_lines(

@@ -72,6 +72,15 @@ def test_one_platform_or_one_owner_is_not_several(alone: str) -> None:
     assert joint_onset(meta, _owner) == {}
 
 
+def test_a_platform_among_several_is_dated_by_its_own_failures() -> None:
+    """One failed by chance when the others were blocked already."""
+    late = [*_rows("youtube", 64512, FAILED, (50, 60, 64)), *_rows("youtube", 64513, FAILED, (62,))]
+    late += _rows("youtube", 64512, PASSED, (55,))
+    found = joint_onset(_in_order(_background(), _block("x"), _block("facebook"), late), _owner)
+    assert min(one.at for one in found["x", ""]) == START + 50 * HOUR
+    assert min(one.at for one in found["youtube", ""]) == START + 60 * HOUR
+
+
 def test_without_samples_nothing_is_blocked() -> None:
     """As where the only platform measured is known to be blocked."""
     assert joint_onset([], _owner) == {}
