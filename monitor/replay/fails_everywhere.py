@@ -23,7 +23,7 @@ What is seen elsewhere at the same time decides what a row shows (docs/adr/0058)
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from itertools import accumulate
@@ -117,16 +117,19 @@ class _Course(msgspec.Struct, frozen=True, eq=False):
                 return self._sum(self.failed, first, after) / (total + _DOUBT), window
         return None
 
+    def sums(self, since: datetime, until: datetime) -> tuple[float, float]:
+        """Rows that failed in this time, its ends included, and all rows."""
+        first, after = bisect_left(self.times, since), bisect_right(self.times, until)
+        return self._sum(self.failed, first, after), self._sum(self.total, first, after)
+
     def failures(self, since: datetime, until: datetime) -> float:
         """Rows that failed in this time, its ends included."""
-        first, after = bisect_left(self.times, since), bisect_right(self.times, until)
-        return self._sum(self.failed, first, after)
+        return self.sums(since, until)[0]
 
     def share_within(self, since: datetime, until: datetime) -> float | None:
         """Share of rows that fail in this time, its ends included; None where they are too few."""
-        first, after = bisect_left(self.times, since), bisect_right(self.times, until)
-        total = self._sum(self.total, first, after)
-        return self._sum(self.failed, first, after) / total if total >= _ENOUGH else None
+        failed, total = self.sums(since, until)
+        return failed / total if total >= _ENOUGH else None
 
     def passed(self, since: datetime, until: datetime) -> bool:
         """Whether it was measured enough in this time, and mostly passed."""
@@ -229,6 +232,16 @@ class FailsEverywhere:
             during = course.open_times(fault.everywhere, fault.over)
             self._open[key] = during + course.open_times(fault.over, course.times[-1])
         return self._open[key]
+
+    def meanwhile(
+        self, country: str, since: datetime, until: datetime
+    ) -> Iterator[tuple[Subject, float, float]]:
+        """What was measured in a country in this time: subjects, rows that failed, and all rows."""
+        for subject, courses in self._courses.items():
+            if country in courses:
+                failed, total = courses[country].sums(since, until)
+                if total:
+                    yield subject, failed, total
 
     def works_elsewhere(self, row: Row) -> bool:
         """Whether the platform's test, or this version of it, was passed in another country about

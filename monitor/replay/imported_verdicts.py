@@ -8,7 +8,7 @@ Sample ─┬─ monitor.replay.two_sided_test, one network ──────�
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import exp, log
 
@@ -18,7 +18,13 @@ from monitor.analysis.verdict import Evidence, FunctionVerdict, PlatformVerdict,
 from monitor.replay.fails_everywhere import FailsEverywhere, Subject
 from monitor.replay.imported_row import Row
 from monitor.replay.platform_of import WEB_TEST, PlatformLookup
-from monitor.replay.several_networks import KEPT, Shown, common_onset
+from monitor.replay.several_networks import (
+    KEPT,
+    MOST_TOGETHER,
+    Shown,
+    common_onset,
+    joint_onset,
+)
 from monitor.replay.two_sided_test import (
     ANY_SHARE,
     LARGE_SHARE,
@@ -31,8 +37,10 @@ from monitor.replay.two_sided_test import (
     accuse_since,
     clear_since,
     gathered,
+    last_bad,
     never_open,
     observe,
+    repeated,
     weigh,
 )
 from probes.vantage import VantageRole
@@ -69,6 +77,9 @@ _SEVERAL, _SHARE = 2, 0.15
 the share of a country's networks for which `_NEARBY` is meant."""
 _EXCUSE_LASTS = timedelta(days=10)
 """Time in which an excuse fades to a third."""
+_ENOUGH_NOW, _HARDLY_ANY = 4.0, 0.1
+"""Rows of another owner's platforms in an interval that tell how it does; the share that fails at
+most while it does well."""
 _OVER_TOO = 3.0
 """Added log odds that a block is over on a network, since it is on another one there; each one more
 adds its share."""
@@ -203,6 +214,8 @@ class ImportedVerdicts:
         """Country and platform of every stream in `_blocked`."""
         self._told: dict[_Key, datetime] = {}
         self._shown: dict[tuple[str, Subject], deque[Shown]] = {}
+        self._everything: dict[str, deque[tuple[Subject, Shown]]] = {}
+        """Country → the same of all that was not known to be blocked there."""
         self._begun: dict[tuple[str, Subject], _Begun] = {}
         self._beside: dict[_Key, _Share] = {}
         """Rows of a network since a block of several began; `at` is that onset."""
@@ -229,7 +242,8 @@ class ImportedVerdicts:
         if sample.silent or not sample.total:
             return []
         self._note_beside(key, sample)
-        calls = calls or self._standing(key, sample, nats, passing)
+        if not calls and (calls := self._standing(key, sample, passing)):
+            self._tracks[key] = track = repeated(track, calls[0].sample)
         verdicts = self._called(key, calls)
         if track.decision is Decision.BLOCKED:
             self._noted_blocked(key, group.until)
@@ -243,7 +257,7 @@ class ImportedVerdicts:
             verdicts += self._over_elsewhere(key, group.until)
         elif track.decision is Decision.BLOCKED and passing < 0:
             verdicts += self._over_too(key, group.until)
-        return verdicts + self._together(group, sample, nats)
+        return verdicts + self._together(group, sample, nats, before)
 
     def _note_beside(self, key: _Key, sample: Sample) -> None:
         begun = self._begun.get(_place(key))
@@ -287,41 +301,44 @@ class ImportedVerdicts:
         found = []
         for call in calls:
             # A decision is of now, whatever it dates: it is as fresh as what decided it.
-            at = call.called_at if call.decides else call.at
+            at = call.called_at if call.decides else call.sample.until
             told = self._told.get(key)
             if told is None or at > told:
                 self._told[key] = at
                 found.append(self._verdict(self._last[key], call, at))
         return found
 
-    def _standing(self, key: _Key, sample: Sample, nats: float, passing: float) -> tuple[Call, ...]:
+    def _standing(self, key: _Key, sample: Sample, passing: float) -> tuple[Call, ...]:
         """A decision that stands, told again now and then while samples agree with it: what is told
         no longer is not observed."""
         track, told = self._tracks[key], self._told.get(key)
         if told is None or sample.at - told < _SPEAKS_AGAIN:
             return ()
-        if track.decision is Decision.BLOCKED and not track.down:
-            return self._repeated(sample, nats, blocked=True) if nats > 0 else ()
+        if track.decision is Decision.BLOCKED:
+            last = last_bad(track)
+            return self._repeated(last, sample, 0.0, blocked=True) if last is not None else ()
         if track.decision is Decision.OPEN and not track.up:
-            return self._repeated(sample, passing, blocked=False) if passing < 0 else ()
+            return self._repeated(sample, sample, passing, blocked=False) if passing < 0 else ()
         return ()
 
     @staticmethod
-    def _repeated(sample: Sample, llr: float, *, blocked: bool) -> tuple[Call, ...]:
+    def _repeated(sample: Sample, now: Sample, llr: float, *, blocked: bool) -> tuple[Call, ...]:
         return (
             Call(
                 blocked=blocked,
                 sample=sample,
-                called_at=sample.until,
+                called_at=now.until,
                 llr=llr,
                 decides=False,
                 methods=sample.methods if blocked else (),
             ),
         )
 
-    def _together(self, group: SampleRows, sample: Sample, nats: float) -> list[PlatformVerdict]:
+    def _together(
+        self, group: SampleRows, sample: Sample, nats: float, before: Track
+    ) -> list[PlatformVerdict]:
         """The verdict on the network where a block of several networks began, if this sample
-        completes the evidence for one."""
+        completes the evidence for one. `before` is the network's track before it."""
         key, place = group.key, _place(group.key)
         if not group.key[2] or not sample.corroborated or key[1] in UNRELIABLE:
             return []
@@ -329,20 +346,45 @@ class ImportedVerdicts:
         shown.append(Shown(at=sample.at, asn=key[2], nats=nats))
         while sample.at - shown[0].at > KEPT:
             shown.popleft()
+        everything = self._everything.setdefault(key[0], deque(maxlen=MOST_TOGETHER))
+        if sample.since is None and before.decision is not Decision.BLOCKED:
+            everything.append((place[1], shown[-1]))
+        while everything and sample.at - everything[0][1].at > KEPT:
+            everything.popleft()
         if nats <= 0 or sample.since is not None:
             return []
-        networks = {(*key[:2], one.asn, key[3]): one for one in common_onset(shown)}
+        # What failed before a block ended begins no other one.
+        ends = {asn: self._tracks[(*key[:2], asn, key[3])].ended for asn in {s.asn for s in shown}}
+        since = [s for s in shown if (end := ends[s.asn]) is None or s.at >= end]
+        if found := common_onset(since):
+            return self._begun_together(place, found, group.until)
+        together = joint_onset(everything, self._lookup.owner)
+        return [
+            verdict
+            for (platform, part), firsts in together.items()
+            for verdict in self._begun_together((key[0], (platform, part)), firsts, group.until)
+        ]
+
+    def _begun_together(
+        self, place: tuple[str, Subject], firsts: Sequence[Shown], now: datetime
+    ) -> list[PlatformVerdict]:
+        """Verdicts on the network where a block of several, with these first failures, began."""
+        country, (platform, part) = place
+        networks = {(country, platform, one.asn, part): one for one in firsts}
         self._alone -= networks.keys()
-        # One that was never found open cannot tell when it began.
-        by_history = sorted(networks, key=lambda other: never_open(self._tracks[other]))
-        for first in by_history:
-            since = min(one.at for one in networks.values())
+        since = min(one.at for one in networks.values())
+
+        def worst(key: _Key) -> tuple[bool, float]:
+            # One that was never found open cannot tell when it began; one row may fail by chance.
+            return never_open(self._tracks[key]), -gathered(self._tracks[key], since)
+
+        for first in sorted(networks, key=worst):
             self._begun[place] = _Begun(since, dated=not never_open(self._tracks[first]))
-            after, calls = accuse_since(self._tracks[first], since, group.until)
+            after, calls = accuse_since(self._tracks[first], since, now)
             if calls:
                 self._tracks[first] = after
-                self._noted_blocked(first, group.until)
-                return self._called(first, calls) + self._reconsidered(first, group.until)
+                self._noted_blocked(first, now)
+                return self._called(first, calls) + self._reconsidered(first, now)
         return []
 
     def _reconsidered(self, cause: _Key, now: datetime) -> list[PlatformVerdict]:
@@ -387,6 +429,7 @@ class ImportedVerdicts:
             failed=sum(row.failed for row in rows),
             confirmed=sum(row.confirmed for row in rows),
             excuse=self._excuse(group),
+            contrast=self._contrast(group),
             corroborated=works and (not unreliable or related is not None),
             silent=silent,
             odds=nearby if related is None else _NEARBY,
@@ -461,12 +504,21 @@ class ImportedVerdicts:
                 continue
             rate, total = share.rate(group.until, _EXCUSE_LASTS)
             shares.setdefault(self._lookup.owner(other), []).append((rate * total, total))
-        rates = []
-        for several in shares.values():
-            total = sum(one[1] for one in several)
-            if total >= 1.0:
-                rates.append(sum(one[0] for one in several) / (total + 2.0))
-        return min(rates, default=0.0)
+        return min(_rates(shares, 1.0), default=0.0)
+
+    def _contrast(self, group: SampleRows) -> bool:
+        """Whether another owner's platforms mostly passed in the very interval of a country's
+        counts."""
+        first, owner = group.rows[0], self._lookup.owner(group.key[1])
+        if not first.nationwide:
+            return False
+        shares: dict[str, list[tuple[float, float]]] = {}
+        for (other, _), failed, total in self._everywhere.meanwhile(
+            first.country, first.at, first.until
+        ):
+            if other not in UNRELIABLE and self._lookup.owner(other) != owner:
+                shares.setdefault(self._lookup.owner(other), []).append((failed, total))
+        return any(rate <= _HARDLY_ANY for rate in _rates(shares, _ENOUGH_NOW))
 
     def _verdict(self, row: Row, call: Call, at: datetime) -> PlatformVerdict:
         self._serial += 1
@@ -510,6 +562,14 @@ class ImportedVerdicts:
             measured_at=call.sample.at,
             measured_until=call.sample.until,
         )
+
+
+def _rates(shares: Mapping[str, Sequence[tuple[float, float]]], least: float) -> Iterator[float]:
+    """The share of each owner's rows that failed, of those with `least` rows or more."""
+    for several in shares.values():
+        total = sum(one[1] for one in several)
+        if total >= least:
+            yield sum(one[0] for one in several) / (total + 2.0)
 
 
 def _place(key: _Key) -> tuple[str, Subject]:

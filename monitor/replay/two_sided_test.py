@@ -30,6 +30,7 @@ Four rules protect against false accusations, and keep a long block from becomin
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import accumulate
 from math import exp, lgamma, log, log1p
 
 import msgspec
@@ -48,7 +49,21 @@ _LONE, _LONE_SPAN = 2.0, timedelta(days=3)
 """What one network needs to accuse alone: this many times `accuse`, gathered over this long at
 least. A volunteer's broken line fails for hours, or for a day or two."""
 _LONE_AGAIN = timedelta(hours=12)
-"""Time after which one network that was suspected beside others may confirm that alone."""
+"""Time after which one network that was suspected beside others, or one day of counts that says
+enough for both, may confirm that alone."""
+_CONFIRMS = log(10.0)
+"""Nats beyond `accuse` with which counts of a country confirm a call: of false suspicions, a tenth
+would be confirmed."""
+_DOUBT = 3.5
+"""Nats by which an earlier end may explain the samples less well than the best one: those of about
+one row, which may have failed by chance."""
+_SITTING = timedelta(hours=1)
+"""Longer than the rows of one sitting take, and shorter than what counts are of."""
+_CLEARLY = 1.0
+"""Nats from which a sample dates the end of a block."""
+_USUAL, _VOLUME, _MOST_MISSING = 10.0, 0.35, 12.0
+"""Samples that tell how many rows pass in one; the standard deviation of the logarithm of that
+number; and the nats that too few of them may be worth."""
 _MOST_RECENT = 60
 """Samples kept to date a block by those of other networks."""
 _BAD_TIMES = 0.5
@@ -87,6 +102,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """Of these, rows with a known block page."""
     excuse: float = 0.0
     """Share (0–1) of failures of other owners' platforms in the same place and time."""
+    contrast: bool = False
+    """Of counts of a country: those platforms mostly passed in this very interval."""
     corroborated: bool = True
     """False while a test that needs corroboration has none."""
     silent: bool = False
@@ -204,10 +221,16 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
     """UTC; when it was last called blocked after it had not been."""
     begun: datetime | None = None
     """UTC; when the block it was last called for began."""
+    calls: int = 0
+    """How often it was called blocked since then."""
     opened: datetime | None = None
     """UTC; when it was last called ok."""
+    ended: datetime | None = None
+    """UTC; when it was first found open after its last block."""
     recent: tuple[tuple[Sample, float], ...] = ()
     """The samples since evidence for a block began, each with what it added."""
+    since_called: tuple[tuple[Sample, float], ...] = ()
+    """The samples since it was last called or repeated to be blocked, each with what it added."""
     history: History = History()
     pending: tuple[tuple[int, float], ...] = ()
 
@@ -247,15 +270,31 @@ def memory(history: History, model: Model) -> float:
     return min(max(alike, 0.0), _MOST_MEMORY)
 
 
-def evidence(sample: Sample, quiet: Rate, blocked: Rate, model: Model) -> float:
-    """Nats of one sample, `blocked` against the base rate `quiet`."""
+def evidence(
+    sample: Sample, quiet: Rate, blocked: Rate, model: Model, missing: float = 0.0
+) -> float:
+    """Nats of one sample, `blocked` against the base rate `quiet`. `missing` is what `_missing`
+    says against a broken device."""
     failed = min(max(sample.failed, 0.0), float(sample.total))
     innocent = likelihood(failed, sample.total, quiet)
     if model.troubled:
-        trouble = likelihood(failed, sample.total, model.trouble) + log(model.troubled)
+        trouble = likelihood(failed, sample.total, model.trouble) + log(model.troubled) - missing
         innocent = _log_sum(innocent + log1p(-model.troubled), trouble)
     found = likelihood(failed, sample.total, blocked) - innocent
-    return min(max(found, -model.most), model.most)
+    return min(max(found, -model.most), model.most + missing)
+
+
+def _missing(sample: Sample, history: History) -> float:
+    """Nats against a broken device, from the rows of others that should have passed: such a device
+    adds rows that fail, and takes none away."""
+    if history.samples < _USUAL:
+        return 0.0
+    usual = min((history.total - history.failed) / history.samples, float(sample.total))
+    passed = sample.total - sample.failed + 0.5
+    if passed >= usual:
+        return 0.0
+    variance = _VOLUME**2 + 1 / usual + 1 / passed
+    return min(log(usual / passed) ** 2 / (2 * variance), _MOST_MISSING)
 
 
 def _log_sum(one: float, other: float) -> float:
@@ -279,12 +318,33 @@ def observe(
     against, acquitting = weighed
     track = _gather(track, sample, model, against, acquitting)
     up = track.up if sample.since is None else gathered(track, sample.since)
-    enough = up >= model.accuse - sample.odds and sample.corroborated
+    whole = sample.until > sample.at and not sample.lone and not sample.odds
+    needed = _CONFIRMS if whole and track.calls == 1 else model.accuse - sample.odds
+    # One sitting beside a block of others may be a moment of one line.
+    sitting = sample.until - sample.at < _SITTING and not sample.confirmed
+    alone = sitting and sample.odds > 0 and track.up_from == sample
+    enough = up >= needed and sample.corroborated and not alone
     if against > 0 and enough and _believed(track, sample, model):
-        return _accuse(track, sample)
+        after, calls = _accuse(track, sample)
+        if whole and track.decision is not Decision.BLOCKED:
+            return _with_rest(after, sample, calls, up - model.accuse)
+        return after, calls
     if track.down >= model.clear:
         return _clear(track, sample, model)
     return track, ()
+
+
+def _with_rest(
+    track: Track, sample: Sample, calls: tuple[Call, ...], rest: float
+) -> tuple[Track, tuple[Call, ...]]:
+    """After a first call: what there was beyond it counts for the second, or is enough for both."""
+    if rest < _CONFIRMS:
+        begun = sample if rest > 0 else None
+        return msgspec.structs.replace(track, up=max(0.0, rest), up_from=begun), calls
+    # Two decisions at one moment would count as one.
+    later = sample.until + min((sample.until - sample.at) / 2, _LONE_AGAIN)
+    again = msgspec.structs.replace(calls[-1], sample=sample, called_at=later, llr=rest)
+    return msgspec.structs.replace(track, calls=track.calls + 1), (*calls, again)
 
 
 def weigh(track: Track, sample: Sample, model: Model) -> tuple[float, float]:
@@ -292,7 +352,9 @@ def weigh(track: Track, sample: Sample, model: Model) -> tuple[float, float]:
     quiet = base_rate(track.history, model)
     alike = memory(track.history, model)
     worth = (1 - alike) / (1 + alike)
-    against = evidence(sample, _innocent(sample, quiet, model), model.blocked, model) * worth
+    innocent = _innocent(sample, quiet, model)
+    missing = _missing(sample, track.history) if model.troubled and sample.contrast else 0.0
+    against = evidence(sample, innocent, model.blocked, model, missing) * worth
     certain = msgspec.structs.replace(model, troubled=0.0) if model.troubled else model
     acquitting = evidence(sample, quiet, model.partly, certain) * worth
     if sample.confirmed and sample.confirmed >= model.ceiling * sample.total:
@@ -307,7 +369,8 @@ def _innocent(sample: Sample, quiet: Rate, model: Model) -> Rate:
         return quiet
     seen = sample.failed / sample.total
     mean = min(max(seen, quiet.mean), excuse)
-    return Rate(mean, max(quiet.correlation, _ROUGH)) if mean > quiet.mean else quiet
+    rough = (mean - quiet.mean) / (model.ceiling - quiet.mean) if mean > quiet.mean else 0.0
+    return Rate(mean, max(quiet.correlation, rough * _ROUGH)) if rough else quiet
 
 
 def _believed(track: Track, sample: Sample, model: Model) -> bool:
@@ -399,9 +462,18 @@ def _gather(track: Track, sample: Sample, model: Model, against: float, acquitti
         confirmed=up > 0 and (track.confirmed or bool(sample.confirmed)),
         methods=tuple(dict.fromkeys((*track.methods, *sample.methods))) if up > 0 else (),
         recent=(*track.recent, (sample, against))[-_MOST_RECENT:] if up > 0 else (),
+        since_called=(*track.since_called, (sample, acquitting))[-_MOST_RECENT:]
+        if track.decision is Decision.BLOCKED
+        else (),
         pending=pending,
         history=history,
     )
+
+
+def repeated(track: Track, sample: Sample) -> Track:
+    """The track after its block was told again, as of this sample: no earlier end is possible."""
+    since = tuple(one for one in track.since_called if one[0].at > sample.at)
+    return msgspec.structs.replace(track, since_called=since)
 
 
 def _to_learn(track: Track, sample: Sample, model: Model) -> tuple[tuple[int, float], ...]:
@@ -414,6 +486,7 @@ def _to_learn(track: Track, sample: Sample, model: Model) -> tuple[tuple[int, fl
 
 def _accuse(track: Track, sample: Sample) -> tuple[Track, tuple[Call, ...]]:
     begin = track.up_from or sample
+    new = track.decision is not Decision.BLOCKED
     # It was found open while evidence gathered, or the block it is part of began later.
     begun = max((one for one in (track.opened, sample.since) if one is not None), default=begin.at)
     if begin.at < begun or begin.at == track.opened:
@@ -429,9 +502,11 @@ def _accuse(track: Track, sample: Sample) -> tuple[Track, tuple[Call, ...]]:
         and (sample.since is None or track.first_failed.at >= sample.since)
     ):
         begin = track.first_failed
-    elif track.decision is not Decision.BLOCKED:
-        # While it goes on, what passed in between ended nothing.
+    elif new:
         bound = _before(track, begin)
+    else:
+        # While it goes on, what passed in between ended nothing.
+        begin = last_bad(track) or begin
     call = Call(
         blocked=True,
         sample=begin,
@@ -440,12 +515,13 @@ def _accuse(track: Track, sample: Sample) -> tuple[Track, tuple[Call, ...]]:
         confirmed=track.confirmed,
         methods=track.methods or begin.methods,
     )
-    new = track.decision is not Decision.BLOCKED
     after = msgspec.structs.replace(
         _begin_again(track),
         decision=Decision.BLOCKED,
         accused=sample.until if new else track.accused,
         begun=begin.at if new else track.begun,
+        since_called=() if new else repeated(track, begin).since_called,
+        calls=1 if new else track.calls + 1,
         pending=(),
     )
     return after, (*_bound(bound, begin, sample, blocked=False), call)
@@ -461,7 +537,12 @@ def _clear(track: Track, sample: Sample, model: Model) -> tuple[Track, tuple[Cal
     begin, bound = sample, None
     history = track.history
     if track.decision is Decision.BLOCKED:
-        begin, bound = track.down_from or sample, track.last_bad
+        begin, bound = track.down_from or sample, last_bad(track)
+        # What failed before the end is no part of a block that comes back.
+        since = tuple(one for one in track.recent if one[0].at >= begin.at)
+        left = gathered(track, begin.at)
+        first = next((one for one, nats in since if nats > 0), None) if left else None
+        track = msgspec.structs.replace(track, up=left, up_from=first, recent=since, ended=begin.at)
     else:
         for total, failed in track.pending:
             history = _learn(history, total, failed, model)
@@ -470,6 +551,8 @@ def _clear(track: Track, sample: Sample, model: Model) -> tuple[Track, tuple[Cal
         track,
         decision=Decision.OPEN,
         opened=sample.at,
+        calls=0,
+        since_called=(),
         down=0.0,
         down_from=None,
         first_failed=None,
@@ -478,6 +561,19 @@ def _clear(track: Track, sample: Sample, model: Model) -> tuple[Track, tuple[Cal
     )
     call = Call(blocked=False, sample=begin, called_at=sample.until, llr=-track.down)
     return after, (*_bound(bound, begin, sample, blocked=True), call)
+
+
+def last_bad(track: Track) -> Sample | None:
+    """The last sample for a block before the earliest end that what was seen since it was last
+    called explains nearly as well as the best: one that failed by chance moves no end."""
+    best = max(accumulate((nats for _, nats in track.since_called), initial=0.0))
+    before, last = 0.0, None
+    for sample, nats in track.since_called:
+        if nats < _CLEARLY and before >= best - _DOUBT:
+            break  # It may have ended here.
+        before += nats
+        last = sample if nats >= _CLEARLY else last
+    return last
 
 
 def _bound(bound: Sample | None, begin: Sample, now: Sample, *, blocked: bool) -> tuple[Call, ...]:

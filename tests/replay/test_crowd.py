@@ -485,6 +485,32 @@ def test_who_stays_open_through_a_long_block_does_not_join_it_by_two_failures() 
     assert set(event.networks_affected) == {*NETWORKS[:3], NETWORKS[5]}
 
 
+def test_a_network_that_often_fails_by_chance_is_not_named_first() -> None:
+    """It failed once more just before two others were blocked, and passes meanwhile."""
+    rng = random.Random(15)
+
+    def tested(asn: int, noise: float, blocked: Fails) -> Iterator[Row]:
+        at = START + rng.random() * 6 * HOUR
+        while at < START + 18 * DAY:
+            failed = rng.random() < noise or (blocked(at) > 0 and rng.random() < 0.9)
+            yield Row(
+                at=at,
+                until=at,
+                country="KE",
+                asn=asn,
+                platform="x",
+                test="web_connectivity",
+                failed=float(failed),
+                uid=f"{asn}.{at}",
+            )
+            at += max(0.5, rng.expovariate(1 / 9)) * HOUR
+
+    noisy = list(tested(NETWORKS[0], 0.08, _never))
+    two = [list(tested(asn, 0.02, _between(10, 16))) for asn in NETWORKS[1:3]]
+    (event,) = _replayed(noisy, *two).events
+    assert event.networks_affected == NETWORKS[1:3]
+
+
 @pytest.mark.parametrize(("during", "blocked"), [(0.55, False), (0.97, True)])
 def test_a_noisy_test_is_no_block_because_another_platform_is_blocked(
     during: float, blocked: bool

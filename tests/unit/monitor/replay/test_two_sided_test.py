@@ -17,6 +17,7 @@ from monitor.replay.two_sided_test import (
     Track,
     accuse_since,
     base_rate,
+    clear_since,
     gathered,
     likelihood,
     observe,
@@ -118,6 +119,25 @@ def test_end_lies_between_the_last_bad_row_and_the_first_good_one() -> None:
     assert (end.blocked, end.at) == (False, START + 18 * HOUR)
 
 
+def test_a_failure_by_chance_after_the_end_does_not_move_it_back() -> None:
+    """Two rows pass, one fails, and the others pass: the last that surely failed came before."""
+    _, calls = _run(_samples(*[0] * 10, *[1] * 7, 0, 0, 1, 0, 0, 0))
+    *_, last, end = calls
+    assert (last.blocked, last.at) == (True, START + 16 * HOUR)
+    assert (end.blocked, end.at) == (False, START + 20 * HOUR)
+
+
+def test_what_failed_before_an_end_begins_no_other_block() -> None:
+    """Called open since others were, it is not called blocked by what had gathered before."""
+    track, _ = _run(_samples(*[0] * 10, *[1] * 6, 0))
+    assert track.up > 0
+    after, (*_, end) = clear_since(track, MODEL, odds=3.0, now=START + 17 * HOUR)
+    assert (end.blocked, end.at) == (False, START + 16 * HOUR)
+    assert (after.decision, after.up) == (Decision.OPEN, 0.0)
+    nearby = _samples(1, begin=18, odds=log(180))
+    assert _after(after, nearby[0])[1] == ()
+
+
 def test_a_block_from_the_first_row_begins_with_it_and_has_no_ok_before() -> None:
     """Nothing is called ok first, so the onset is before monitoring."""
     _, calls = _run(_samples(*[1] * 6))
@@ -208,6 +228,16 @@ def test_a_block_nearby_makes_the_next_one_easier_to_believe() -> None:
     rows = _samples(*[0] * 10, 1, 1)
     assert _blocked(_run(rows)[1]) == []
     assert _blocked(_run([msgspec.structs.replace(row, odds=log(180)) for row in rows])[1])
+
+
+def test_one_sitting_beside_a_block_of_others_is_a_moment_of_one_line() -> None:
+    """Three rows that failed within minutes accuse nobody; those of another sitting do."""
+    quiet = _samples(*[0] * 10)
+    sitting = _samples(3.0, total=3, begin=10, odds=log(180))
+    assert _blocked(_run([*quiet, *sitting])[1]) == []
+    again = _samples(1.0, begin=14, odds=log(180))
+    (call,) = _blocked(_run([*quiet, *sitting, *again])[1])
+    assert call.at == START + 10 * HOUR
 
 
 def test_what_was_gathered_counts_when_a_block_is_called_nearby() -> None:
