@@ -45,7 +45,7 @@ from monitor.replay.two_sided_test import (
 )
 from probes.vantage import VantageRole
 
-RULES = "crowd.3"
+RULES = "crowd.4"
 """Version of the rules here and in `monitor.replay.two_sided_test`, stored in verdicts."""
 SAMPLE_SPAN = timedelta(minutes=15)
 """Rows of one network this close together count as one person's."""
