@@ -39,7 +39,8 @@ _OWN = 6.0
 """Nats for a block of each of several platforms: two failures on two networks."""
 _WHICH = log(4.0)
 """Nats that each of them takes: most platforms are no part of it."""
-_LEAST_SPAN = _SITTINGS = timedelta(hours=1)
+_SITTINGS = timedelta(hours=1)
+"""Failures this far apart are of several sittings; in less time nothing is measured often."""
 MOST_TOGETHER = 500
 """Samples of all platforms of a country that are weighed together: where people measure more, those
 of fewer hours."""
@@ -206,7 +207,7 @@ def _unbroken(first: Shown, shown: Sequence[Shown]) -> Shown:
 def _by_chance(shown: Sized, span: timedelta = KEPT) -> float:
     """Nats needed against rows that fail by chance: the more often people measure, the more of them
     fail together."""
-    a_year = len(shown) * (timedelta(days=365) / max(span, _LEAST_SPAN))
+    a_year = len(shown) * (timedelta(days=365) / max(span, _SITTINGS))
     return log(a_year / _FALSE_CALLS)
 
 
