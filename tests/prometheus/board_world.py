@@ -19,12 +19,16 @@ from tests.prometheus import live, world
 THROTTLED: world.Accusation = (State.THROTTLED, "throttling", "rate")
 DOWN: world.Accusation = (State.DOWN, "", "")
 
+BEGAN = live.utc_now()
+"""When the database was as good as empty: it grows from then on, past every full minute."""
+
 
 def publish(shown: Publisher) -> None:
     """One more cycle of every vantage, at the publisher's own time."""
     at = shown.now()
     shown.annotated([annotation(text="Election"), annotation(60, platform="x", text="An order")])
-    shown.database_sized(DatabaseSize(used=10_000_000 + 1000 * at.second, free=5_000_000_000))
+    grown = 1000 * round((at - BEGAN).total_seconds())
+    shown.database_sized(DatabaseSize(used=10_000_000 + grown, free=5_000_000_000))
     shown.notifications_pending({"newsroom": [shown.now()]})
     shown.notified("newsroom", 1)
     accused: tuple[dict[str, world.Accusation], ...] = (
