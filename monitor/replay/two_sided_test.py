@@ -471,7 +471,8 @@ def _gather(track: Track, sample: Sample, model: Model, against: float, acquitti
 
 
 def repeated(track: Track, sample: Sample) -> Track:
-    """The track after its block was told again, as of this sample: no earlier end is possible."""
+    """The track once a verdict repeats, as of this sample, that the network blocks. No
+    block ended before it."""
     since = tuple(one for one in track.since_called if one[0].at > sample.at)
     return msgspec.structs.replace(track, since_called=since)
 

@@ -494,7 +494,7 @@ DENIED = Scenario(
     " are no IPv4 ones.",
     ooni=_NEVER,
     answer=blocked("dns.no_answer", "conclusive"),
-    proved_in="test_partial.py::test_what_is_denied_of_the_only_family_is_blocked",
+    proved_in="test_partial.py::test_a_part_that_fails_is_told_with_its_share",
 )
 
 BEYOND: tuple[Scenario, ...] = (
