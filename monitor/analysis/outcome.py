@@ -374,7 +374,7 @@ def _paths(last_hop: LastHop) -> tuple[Outcome, ...]:
         family = _FAMILY_OF_RTYPE.get(observation.rtype, "")
         if observation.failure is not None:
             found.append(_failed(family, observation))
-        elif observation.addresses:
+        elif observation.addresses and not _denied_first(observation.answers):
             found.append(Outcome(family=family, depth=1, layer=Layer.DNS))
         # Else the name has no addresses of this family, which is no failure.
     if not found and is_literal(last_hop.host):
@@ -382,6 +382,12 @@ def _paths(last_hop: LastHop) -> tuple[Outcome, ...]:
         family = family_of(last_hop.host)
         found.append(Outcome(family=family, depth=1, layer=Layer.DNS))
     return tuple(found)
+
+
+def _denied_first(answers: tuple[DnsAnswer, ...]) -> bool:
+    """Whether the first reply, with which a measurement goes on, gave no addresses, and another
+    one to the same query did."""
+    return not answers[0].addresses and contradicting(answers)
 
 
 def _best_of_each_family(paths: tuple[Outcome, ...]) -> tuple[Outcome, ...]:

@@ -22,6 +22,7 @@ from monitor.analysis.judge.quic_blocked import answered_over_quic, answered_ove
 from monitor.analysis.judge.siblings import sampled_out
 from monitor.analysis.judge.silent_addresses import cut_off_addresses
 from monitor.analysis.judge.slow_line import slow_line
+from monitor.analysis.outcome import working_families
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
 from monitor.analysis.throttling.throttling import combine, judge_transfers
 from monitor.analysis.throttling.transfer_facts import TransferCase
@@ -50,11 +51,11 @@ def judge_cycle(
     shared = _Shared(
         over_udp=answered_over_udp(seen.own),
         over_quic=answered_over_quic(seen.own),
-        udp_references=frozenset(
-            one.endpoint
+        udp_references={
+            one.endpoint: working_families(one)
             for one in _references(seen)
             if one.reached and one.function == ReferenceScope.UDP
-        ),
+        },
         local_authorities=local_authorities(
             (m for m in seen.measurements if m.vantage == seen.vantage.id),
             {platform.name: platform.owner for platform in catalog.platforms},
@@ -104,8 +105,8 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     """Ids of the endpoints that answered over UDP."""
     over_quic: frozenset[str]
     """Ids of those that answered over QUIC, references included."""
-    udp_references: frozenset[str]
-    """The same of references."""
+    udp_references: Mapping[str, tuple[str, ...]]
+    """Of references that answered over UDP: id → address families."""
     local_authorities: frozenset[str]
     lossy_platforms: frozenset[str]
     slow_line: bool

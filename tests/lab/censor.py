@@ -157,6 +157,7 @@ class Censor:
         self._leave(CLIENT, frame, self._now, near)
 
     def _leave(self, side: int, frame: bytes, when: float, impairing: Iterable[Rule]) -> None:
+        queued = when > self._now
         for rule in impairing:
             if not _harms(rule, side, frame):
                 continue
@@ -167,7 +168,7 @@ class Censor:
             # What comes over a bad line near the client has been through that already.
             if not (rule.near and side == INTERNET) and link.loses():
                 return
-            when = link.departure(when, side)
+            when = link.departure(when, side, queued=queued)
         if when > self._now:
             self._exits.send_at(when, side, frame)
         else:

@@ -52,7 +52,8 @@ class Policer:
 
 
 class Impairment:
-    """Random loss and delay of one link. Order is kept within a direction."""
+    """Random loss and delay of one link. Order is kept within a direction, but for frames that
+    waited in a shaper's queue: those behind them do not."""
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
@@ -66,9 +67,13 @@ class Impairment:
             return True
         return False
 
-    def departure(self, now: float, side: int) -> float:
-        """When a frame towards `side` leaves, if it is not lost."""
+    def departure(self, now: float, side: int, *, queued: bool) -> float:
+        """When a frame towards `side` leaves, if it is not lost; `queued`: a shaper held it back
+        until `now`."""
         rule = self._rule
         wander = rule.random.uniform(-rule.jitter, rule.jitter) if rule.jitter else 0.0
-        self._last[side] = max(self._last[side], now + max(0.0, rule.delay + wander))
+        when = now + max(0.0, rule.delay + wander)
+        if queued:
+            return when
+        self._last[side] = max(self._last[side], when)
         return self._last[side]

@@ -112,7 +112,7 @@ def _functions() -> dict[str, Beside]:
 def _calls() -> dict[str, Beside]:
     over_udp = test_chat_and_calls.OVER_UDP
     rows = {"stun-ban": "stun-ban", "stun-ban-quic": "stun-ban"}
-    rows |= {"own-calls": "own-calls", "no-udp": "no-udp"}
+    rows |= {name: name for name in ("own-calls", "own-calls-v4", "no-udp")}
     greeting = test_chat_and_calls.NETWORKS["wa-noise-dpi"]
     made = _own("wa-noise-dpi", greeting, START["whatsapp"])
     for row, network in rows.items():

@@ -85,6 +85,9 @@ def _in_time(name: str, story: str, answer: Answer, proved_in: str) -> Scenario:
     )
 
 
+_NO_CALL = "OONI only resolves the name of Messenger's server for calls."
+
+
 def _calls(name: str, story: str, evidence: str, proof: str) -> Scenario:
     """The server for calls is silent; its platform is degraded."""
     return Scenario(
@@ -92,7 +95,7 @@ def _calls(name: str, story: str, evidence: str, proof: str) -> Scenario:
         group="beyond",
         story=story,
         ooni="accessible",
-        differs="OONI only resolves the name of Messenger's server for calls.",
+        differs=_NO_CALL,
         answer=Answer(
             state="blocked", rule_id="app.stun", method="udp", sub_method="stun", evidence=evidence
         ),
@@ -457,6 +460,21 @@ PARTIAL: tuple[Scenario, ...] = (
         "weak",
     ),
     _part(
+        "v4-dns-injected",
+        "Asked for IPv4 addresses of X, a box answers with a silent one before the resolver does;"
+        " the IPv6 ones come as they are.",
+        "dns.injection",
+        "family.dns",
+        "conclusive",
+    ),
+    _part(
+        "v4-dns-page",
+        "The resolver gives the block page's IPv4 address for X, and X's own IPv6 ones.",
+        "dns.hijack",
+        "family.dns",
+        "conclusive",
+    ),
+    _part(
         "half-reset",
         "Four in ten connections that name X are reset, by chance.",
         "tls.reset",
@@ -497,11 +515,22 @@ DENIED = Scenario(
     proved_in="test_partial.py::test_a_part_that_fails_is_told_with_its_share",
 )
 
+INJECTED_DENIAL = Scenario(
+    name="injected-denial",
+    group="beyond",
+    story="Before the resolver's answers a box gives a private IPv4 address for X's names, and says"
+    " that there are no IPv6 ones.",
+    ooni=_NEVER,
+    answer=blocked("dns.injection", "conclusive"),
+    proved_in="test_partial.py::test_a_part_that_fails_is_told_with_its_share",
+)
+
 BEYOND: tuple[Scenario, ...] = (
     *FUNCTIONS,
     *LISTS,
     *PARTIAL,
     DENIED,
+    INJECTED_DENIAL,
     *SPEED,
     _ailing("vantage-offline", "The vantage's line is dead.", "vantage.offline"),
     _ailing("vantage-unplugged", "The vantage has no link at all.", "vantage.offline"),
@@ -744,6 +773,21 @@ BEYOND: tuple[Scenario, ...] = (
         "Datagrams to one platform's server for calls are dropped; other calls work.",
         "strong",
         "test_calls_are_told_from_udp_without_http_3",
+    ),
+    Scenario(
+        name="own-calls-v4",
+        group="beyond",
+        story="The same over IPv4 alone; over IPv6 the server answers.",
+        ooni="accessible",
+        differs=_NO_CALL,
+        answer=Answer(
+            state="partial",
+            rule_id="family.stun",
+            method="udp",
+            sub_method="stun",
+            evidence="strong",
+        ),
+        proved_in="test_chat_and_calls.py::test_calls_are_told_from_udp_without_http_3",
     ),
     Scenario(
         name="no-udp",

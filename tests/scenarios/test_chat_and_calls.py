@@ -105,6 +105,9 @@ OVER_UDP: dict[str, Callable[[Network], object]] = {
         payload=[COOKIE], at=4, transports=["udp"], how="drop"
     ),
     "own-calls": lambda network: network.block(address=FACEBOOK, transports=["udp"], how="drop"),
+    "own-calls-v4": lambda network: network.block(
+        address=FACEBOOK, family=4, transports=["udp"], how="drop"
+    ),
     "one-reference-down": lambda network: network.block(
         address=["stun.cloudflare.com"], how="drop"
     ),
@@ -115,6 +118,7 @@ TOLD: dict[str, tuple[tuple[str, ...], str]] = {
     "open": (OK, "ok"),
     "stun-ban": (("blocked", "app.stun", "udp", "stun", "weak"), "degraded"),
     "own-calls": (("blocked", "app.stun", "udp", "stun", "strong"), "degraded"),
+    "own-calls-v4": (("partial", "family.stun", "udp", "stun", "strong"), "degraded"),
     "one-reference-down": (OK, "ok"),
     "no-udp": (("insufficient", "vantage.no_udp", "", "", "none"), "ok"),
 }

@@ -10,10 +10,11 @@ from functools import cache
 
 import pytest
 
+from tests.lab.hosts import BLOCK_PAGE
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
 from tests.scenarios.matrix import Scenario
-from tests.scenarios.matrix_beyond import DENIED, PARTIAL
+from tests.scenarios.matrix_beyond import DENIED, INJECTED_DENIAL, PARTIAL
 from tests.scenarios.story import Line, Seen, once
 from tests.scenarios.test_lasting_faults import X_HOSTS
 
@@ -29,6 +30,10 @@ def _denied(network: Network) -> None:
     network.block(dns=X_NAMES, qtypes=["A"], how="empty")
 
 
+def _over_ipv4(network: Network, how: str, address: str) -> None:
+    network.block(dns=X_NAMES, qtypes=["A"], how=how, answer=[address])
+
+
 BLOCKS: dict[str, Callable[[Network], object]] = {
     "v4-ip-drop": lambda n: n.block(address=X_HOSTS, family=4, how="drop", transports=["tcp"]),
     "v4-ip-refused": lambda n: n.block(address=X_HOSTS, family=4, how="reset", transports=["tcp"]),
@@ -39,7 +44,12 @@ BLOCKS: dict[str, Callable[[Network], object]] = {
     "v6-any-reset": lambda n: n.block(sni=ANY_NAME, address=X_HOSTS, family=6, how="reset"),
     "v4-dns-nxdomain": lambda n: n.block(dns=X_NAMES, qtypes=["A"], how="nxdomain"),
     "v4-dns-empty": lambda n: n.block(dns=X_NAMES, qtypes=["A"], how="empty"),
+    "v4-dns-injected": lambda n: _over_ipv4(n, "inject", "8.7.198.46"),
+    "v4-dns-page": lambda n: _over_ipv4(n, "address", BLOCK_PAGE[0]),
     "ipv4-only-denied": _denied,
+    "injected-denial": lambda n: n.block(
+        dns=X_NAMES, how="inject", answer=["10.10.34.35"], resolver="any"
+    ),
     "half-reset": lambda n: n.block(sni=X_NAMES, how="reset", turns=(2, 3)),
     "half-drop": lambda n: n.block(sni=X_NAMES, how="drop", turns=(2, 3)),
     "half-of-all-reset": lambda n: n.block(sni=ANY_NAME, how="reset", chance=0.4, seed=13),
@@ -49,7 +59,7 @@ than half are cut off, so that hardly ever all attempts at a function are. Where
 in five are, in turn: how many of those counted does not depend on luck."""
 ONE_ADDRESS = {"one-of-two-dropped": "drop", "one-of-two-refused": "reset"}
 EVERY = [*BLOCKS, *ONE_ADDRESS]
-ROWS = (*PARTIAL, DENIED)
+ROWS = (*PARTIAL, DENIED, INJECTED_DENIAL)
 BY_CHANCE = [row for row in PARTIAL if row.answer.rule_id == "partial.flows"]
 """Where the order of tests decides which functions notice."""
 LOOKS = 3

@@ -17,6 +17,7 @@ import msgspec
 
 from monitor.analysis.judge import judge_case
 from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.controls import reached_at
 from monitor.analysis.judge.rules.part_fails import SOME_FLOWS
 from monitor.analysis.judge.rules.table import RULES
 from monitor.analysis.outcome import contradicting, reached_over, summarise
@@ -222,8 +223,8 @@ def is_no_stronger_without_udp(case: Case) -> None:
     for fewer in (
         changed(case, udp_works=False),
         changed(case, quic_works=False),
-        changed(case, udp_references=frozenset()),
-        changed(case, udp_works=False, udp_references=frozenset()),
+        changed(case, udp_references={}),
+        changed(case, udp_works=False, udp_references={}),
     ):
         assert grade(fewer) <= before
 
@@ -254,12 +255,22 @@ def is_no_stronger_with_fewer_follow_ups(case: Case, seed: int) -> None:
 
 
 def _only_we_reached(case: Case) -> bool:
-    """Whether follow-ups alone show that the name has IPv4 addresses."""
-    return not any(reached_over(summarise(one), "ipv4") for one in case.controls) and any(
-        one.reason == Reason.HONEST_ADDRESS and one.failure is None
+    """Whether follow-ups alone show that the platform is reached over a family: no control is known
+    to be, or it failed at an address that it tried."""
+    controls = [summarise(one) for one in case.controls]
+    shown = {
+        family
+        for family in ("ipv4", "ipv6")
+        for one in controls
+        if reached_over(one, family) and all(reached_at(one).values())
+    }
+    return any(
+        one.reason == Reason.HONEST_ADDRESS
+        and one.failure is None
+        and family_of(one.address) not in shown
         for asked in case.follow_ups
         for one in asked.observations
-        if isinstance(one, TlsObservation) and family_of(one.address) == "ipv4"
+        if isinstance(one, TlsObservation)
     )
 
 
@@ -305,7 +316,7 @@ def _finds_a_fault(case: Case, seen: AnyObservation) -> bool:
 def is_conclusive_by_follow_ups_alone(case: Case) -> None:
     """Without any, here or at the platform's other endpoints, nothing is more than strong, and what
     is conclusive was strong before; but for what only follow-ups tell from a common fault, for
-    shares of connections, which they count, and for IPv4 addresses that controls cannot show."""
+    shares of connections, which they count, and for addresses that controls cannot show."""
     bare = changed(case, follow_ups=(), cut_off=frozenset(), explained=frozenset(), cut_share=0.0)
     alone, whole = judge_case.judge(bare), judge_case.judge(case)
     assert alone.evidence is not Evidence.CONCLUSIVE

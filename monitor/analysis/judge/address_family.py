@@ -4,19 +4,36 @@ from collections.abc import Sequence
 
 import msgspec
 
-from monitor.analysis.judge.attempt_signs import FailedAttempt, Finding, failed_at, strongest
+from monitor.analysis.judge.attempt_signs import (
+    BEFORE_HTTP,
+    INJECTION,
+    FailedAttempt,
+    Finding,
+    calls_elsewhere,
+    failed_at,
+    strongest,
+)
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, Controls, controls_for, follows, reached_at
 from monitor.analysis.judge.evidence_grades import Sign, capped, signs
 from monitor.analysis.judge.follow_up_evidence import honest_over, reread
 from monitor.analysis.judge.interception import intercepted
-from monitor.analysis.outcome import Summary, came_late, contradicting, outcome_over, reached_over
+from monitor.analysis.outcome import (
+    Outcome,
+    Summary,
+    came_late,
+    contradicting,
+    kind_of,
+    outcome_over,
+    reached_over,
+)
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
+from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import Layer
 
 _RESOLVERS: frozenset[Sign] = frozenset(signs("dns.refused dns.servfail dns.no_answer dns.timeout"))
 """Never more than weak for one family: resolvers fail on one record type."""
-_SILENT: frozenset[Sign] = frozenset(signs("tcp.timeout tcp.unreachable tls.timeout"))
+_SILENT: frozenset[Sign] = frozenset(signs("tcp.timeout tcp.unreachable tls.timeout app.timeout"))
 """Nobody sends these. Two networks may not exchange routes of one family, and over IPv6 some do
 not: there they keep nobody from the platform. Over IPv4 they are weak unless a control was answered
 at the very address, like silence over every family."""
@@ -73,8 +90,8 @@ def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | N
         if p.family == family and p.address
     }
     host = attempts[-1].last_hop.host
-    denied = all(outcome.layer is Layer.DNS for _, outcome in failed)
-    reached_here = denied and honest_over(case, host, family)
+    lied_to = bool(failed) and all(_contradicted(one, family) for one, _ in failed)
+    reached_here = lied_to or honest_over(case, host, family)
     working = [
         control
         for control in controls.working
@@ -83,9 +100,7 @@ def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | N
     covered = [
         FailedAttempt(
             summary=_only(summary, family),
-            signs=failed_at(
-                [p for p in summary.paths if p.family == family] or [outcome], outcome.depth
-            ),
+            signs=_signs(summary, outcome),
             covered=True,
         )
         for summary, outcome in failed
@@ -113,7 +128,9 @@ def _concluded(
     dialled: set[str],
 ) -> Finding:
     """The finding with what controls and follow-ups make of it."""
-    if found.sign is None or case.excuses(found.sign):
+    over_udp = kind_of(case.endpoint) is EndpointKind.STUN
+    no_udp = over_udp and not calls_elsewhere(case, found.family)
+    if found.sign is None or case.excuses(found.sign) or no_udp:
         return msgspec.structs.replace(found, evidence=Evidence.NONE)
     there = any(reached_at(control).get(address) for control in working for address in dialled)
     doubtful = (
@@ -128,6 +145,14 @@ def _concluded(
     agreeing = [one.summary for one in covered if found.sign in one.signs]
     reading = reread(case, found.sign, evidence, agreeing, working)
     return msgspec.structs.replace(found, sign=reading.sign, evidence=reading.evidence)
+
+
+def _signs(summary: Summary, outcome: Outcome) -> dict[Sign, Outcome]:
+    """The signs of a family that failed with this outcome."""
+    if outcome.layer in BEFORE_HTTP and _contradicted(summary, outcome.family):
+        return {INJECTION: outcome}
+    paths = [one for one in summary.paths if one.family == outcome.family] or [outcome]
+    return failed_at(paths, outcome.depth)
 
 
 def _only(summary: Summary, family: str) -> Summary:
@@ -153,10 +178,11 @@ def _contradicted(summary: Summary, family: str) -> bool:
 def _is_witness(
     control: Summary, family: str, host: str, dialled: set[str], *, reached_here: bool
 ) -> bool:
-    """Whether a control reached the same host over this family: at an address that failed here
-    where it tried one. One behind a proxy that resolves can show it in no other way, unless we
-    reached the host over the family ourselves, at an address that our resolver did not give."""
+    """Whether a control shows that the same host works over this family: at an address that failed
+    here where it tried one. One behind a proxy that resolves can show it in no other way, unless
+    another address of the family is known to be right: we reached the host at one that our resolver
+    did not give, or a second reply to the same query gave it."""
     if not control.measurement.reached or control.last_hop.host != host:
         return False
     tried = [well for address, well in reached_at(control).items() if address in dialled]
-    return any(tried) if tried else reached_here or reached_over(control, family)
+    return any(tried) or reached_here or (not tried and reached_over(control, family))

@@ -75,7 +75,7 @@ _RESIDUE = {"reset": _REFUSALS, "eof": _REFUSALS, TIMEOUT: (TIMEOUT,)}
 SLOW, SLOW_SHARE = 1.0, 0.25
 """A control's wait is long from this many seconds, and this share of the wait that failed here."""
 _DIALLED = (Layer.TCP, Layer.TLS, Layer.APP)
-_BEFORE_HTTP = (Layer.DNS, Layer.TCP, Layer.TLS)
+BEFORE_HTTP = (Layer.DNS, Layer.TCP, Layer.TLS)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,16 +243,19 @@ def graded(case: Case, sign: Sign, attempts: Sequence[FailedAttempt]) -> Evidenc
     evidence = grade(weight, count, timeout_rate=rate, lossy=lossy)
     if kind_of(case.endpoint) is EndpointKind.STUN and sign[0] is Layer.APP:
         # Firewalls that allow some UDP but not this port are too common for more than weak.
-        return evidence if _calls_elsewhere(case) else capped(evidence, Evidence.WEAK)
+        return evidence if calls_elsewhere(case) else capped(evidence, Evidence.WEAK)
     return evidence
 
 
-def _calls_elsewhere(case: Case) -> bool:
-    """Whether another owner's server for calls answered on the port of this one."""
+def calls_elsewhere(case: Case, family: str = "") -> bool:
+    """Whether another owner's server for calls answered on the port of this one; over `family`, if
+    one is given."""
     port = parse_endpoint(case.endpoint).port
     return any(
-        kind_of(one) is EndpointKind.STUN and parse_endpoint(one).port == port
-        for one in case.udp_references
+        kind_of(one) is EndpointKind.STUN
+        and parse_endpoint(one).port == port
+        and (not family or family in families)
+        for one, families in case.udp_references.items()
     )
 
 
@@ -329,7 +332,7 @@ def signs_of(case: Case, summary: Summary, controls: Controls) -> dict[Sign, Out
     if summary.last_hop.resolved_elsewhere:
         if outcome.layer is Layer.DNS:
             return {OTHER_RESOLVER: outcome}
-    elif outcome.layer in _BEFORE_HTTP:
+    elif outcome.layer in BEFORE_HTTP:
         # A verified TLS connection proves the address, whatever the resolver said.
         if summary.injected:
             return {INJECTION: outcome}
@@ -344,9 +347,14 @@ def signs_of(case: Case, summary: Summary, controls: Controls) -> dict[Sign, Out
 
 def _denied(case: Case, summary: Summary, controls: Controls) -> dict[Sign, Outcome]:
     """That the resolver gave no IPv4 addresses, where IPv4 alone works, and the name is reached
-    over it: by a control, or from here at an address that another source gave."""
+    over it: by a control, or from here at an address that another source gave. Where another reply
+    to the same query gave some, nothing else needs to show it."""
     outcome = outcome_over(summary, "ipv4") if "ipv4" in families_of(case) else None
-    if outcome is None or summary.last_hop.resolved_elsewhere or not controls.working:
+    if outcome is None or summary.last_hop.resolved_elsewhere:
+        return {}
+    if summary.injected:
+        return {INJECTION: outcome}
+    if not controls.working:
         return {}
     reached = any(reached_over(one, "ipv4") for one in controls.working)
     if not (reached or honest_over(case, summary.last_hop.host, "ipv4")):

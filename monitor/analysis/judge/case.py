@@ -44,9 +44,9 @@ class Case(EndpointCase, frozen=True, kw_only=True):
     through and its silence means something."""
     quic_works: bool = False
     """HTTP/3 of another endpoint, or of a reference, worked from this vantage in this cycle."""
-    udp_references: frozenset[str] = frozenset()
-    """Ids of the references that answered over UDP in this cycle: calls need no other proof that
-    UDP gets through."""
+    udp_references: Mapping[str, tuple[str, ...]] = {}
+    """Of the references that answered over UDP in this cycle, id → address families: calls need no
+    other proof that UDP gets through."""
     control_health: Mapping[str, VantageHealth] = {}
     """Vantage id → health of the control vantages. A missing one counts as unwell."""
     local_authorities: frozenset[str] = frozenset()

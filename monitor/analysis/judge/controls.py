@@ -159,6 +159,8 @@ def reached_at(control: Summary) -> dict[str, bool]:
         for o in control.measurement.observations
         if isinstance(o, TcpObservation | TlsObservation) and o.reason in ("", Reason.SAME_ADDRESS)
     ]
+    if not of_host:  # over UDP
+        return {o.address: o.failure is None for o in control.last_hop.app}
     encrypted = any(isinstance(o, TlsObservation) for o in of_host)
     for one in of_host:
         if not one.address or (isinstance(one, TlsObservation) and one.server_name != host):

@@ -79,6 +79,24 @@ PART_FAILS: tuple[Rule, ...] = (
     _family(Layer.TCP, "no connection can be made"),
     _family(Layer.TLS, "the TLS handshake fails"),
     Rule(
+        id="family.stun",
+        meaning="The server that calls need answers, but over one of IPv4 and IPv6 it never does,"
+        " though another one does over that family, and this one elsewhere.",
+        state=State.PARTIAL,
+        method="udp",
+        sub_method="stun",
+        grade_ceiling=Evidence.STRONG,
+        wrong_when="The network and the platform's network do not exchange routes of that family;"
+        " therefore never more than weak, unless a control is answered at the very address.",
+        matches=lambda facts: (
+            facts.family_finding is not None
+            and facts.family_finding.sign is not None
+            and facts.family_finding.sign[0] is Layer.APP
+        ),
+        finding=lambda facts: facts.family_finding,
+        decided_by=lambda facts: facts.case.attempts,
+    ),
+    Rule(
         id=SOME_ADDRESSES,
         meaning="It answers at some of its addresses. Others of the same family fail in every test,"
         " while a control is answered at these very addresses.",

@@ -385,7 +385,10 @@ OF_CONTROLS = {
 """Whether a control gets through, mostly it does, and what it sees."""
 APPS = st.sampled_from([(f"tcp://{V4}:443", "mtproto"), (f"stun:{V4}:3478", "stun")])
 HOW_MANY = st.sampled_from([0, 1, 1, 1, 2])
-HEARD = st.frozensets(st.sampled_from(["stun:stun.example:3478", "ntp:time.example:123"]))
+HEARD = st.dictionaries(
+    st.sampled_from(["stun:stun.example:3478", "ntp:time.example:123"]),
+    st.sampled_from([("ipv4",), ("ipv6",), ("ipv4", "ipv6")]),
+)
 
 
 @st.composite

@@ -96,7 +96,7 @@ def test_udp_that_got_through_is_told_from_dns() -> None:
 def test_a_reference_over_udp_accuses_nobody_of_blocking_http_3() -> None:
     """Networks that drop UDP 443 for everybody let calls and the time pass."""
     one = over_quic(*NO_QUIC, quic_works=False)
-    heard = msgspec.structs.replace(one, udp_references=frozenset({"stun:stun.example:3478"}))
+    heard = msgspec.structs.replace(one, udp_references={"stun:stun.example:3478": ("ipv4",)})
     assert judge(heard).rule_id == "quic.everywhere"
     assert judge(heard).state is State.OK
 
@@ -156,6 +156,74 @@ def test_an_honest_address_shows_what_a_control_behind_a_proxy_cannot() -> None:
     assert judge(made).rule_id == "family.dns"
     unasked = msgspec.structs.replace(made, follow_ups=())
     assert judge(unasked).state is State.OK
+
+
+def _forged(
+    *replies: tuple[str, ...], failure: str | None = None, rtype: str = "A"
+) -> AnyObservation:
+    """A query with these replies, the first of which the measurement went on with."""
+    answers = (
+        DnsAnswer(delay=0.01 * (1 + n), rcode="NOERROR", addresses=one)
+        for n, one in enumerate(replies)
+    )
+    return dns(failure, answers=tuple(answers), rtype=rtype)
+
+
+@pytest.mark.parametrize("controls", [CONTROL_BOTH, (HIDDEN,)])
+@pytest.mark.parametrize(
+    ("over_ipv4", "first"),
+    [
+        ((_forged((V4_OTHER,), (V4,)), tcp("generic_timeout_error", address=V4_OTHER)), V4_OTHER),
+        ((_forged((), (V4,)),), ""),
+    ],
+)
+def test_an_answer_forged_for_ipv4_alone_keeps_most_people_out(
+    controls: tuple[Measurement, ...], over_ipv4: tuple[AnyObservation, ...], first: str
+) -> None:
+    """IPv6 answers, which few have. No control need answer at the false address, and a denial is
+    forged as addresses are."""
+    dead = msgspec.structs.replace(
+        tcp("generic_timeout_error", address=V4_OTHER), reason=Reason.SAME_ADDRESS.value
+    )
+    there = tuple(
+        msgspec.structs.replace(one, observations=(*one.observations, *((dead,) if first else ())))
+        for one in controls
+    )
+    looks = repeated(*V6_WELL, *over_ipv4, times=4, reached=True)
+    verdict = judge(case(*looks, field=health(families=BOTH), controls=there))
+    assert (verdict.rule_id, verdict.sub_method) == ("family.dns", "injection")
+    assert verdict.family == "ipv4"
+
+
+def test_a_false_server_over_ipv4_alone_is_told_by_an_honest_address() -> None:
+    """The control tries the false address as well, and meets the same false certificate."""
+    false = (dns(addresses=(V4_OTHER,)), tcp(address=V4_OTHER))
+    seen = tls("ssl_unknown_authority", address=V4_OTHER)
+    looks = repeated(*V6_WELL, *false, seen, times=4, reached=True)
+    there = msgspec.structs.replace(seen, reason=Reason.SAME_ADDRESS.value)
+    controls = (control(*WELL, *V6_WELL, there),)
+    asked = follow_up(Reason.HONEST_ADDRESS, tcp(), HONEST, at=51)
+    made = case(*looks, field=health(families=BOTH), controls=controls, follow_ups=(asked,))
+    assert (judge(made).rule_id, judge(made).sub_method) == ("family.dns", "hijack")
+    assert judge(msgspec.structs.replace(made, follow_ups=())).state is State.OK
+
+
+@pytest.mark.parametrize(
+    ("families", "over_ipv4"),
+    [
+        (BOTH, _forged(("10.10.34.35",), (V4,), failure="dns_bogon_error")),
+        (("ipv4",), _forged((), (V4,))),
+        (BOTH, _forged((), (V4,))),
+    ],
+)
+def test_a_denial_that_comes_before_the_true_answer_is_forged(
+    families: tuple[str, ...], over_ipv4: AnyObservation
+) -> None:
+    """The measurement went on with the first reply, so nothing was dialled; that another one gave
+    addresses is no success."""
+    looks = repeated(over_ipv4, _forged((), (V6,), rtype="AAAA"), times=4)
+    verdict = judge(case(*looks, field=health(families=families), controls=CONTROL_BOTH))
+    assert (verdict.state, verdict.rule_id) == (State.BLOCKED, "dns.injection")
 
 
 @pytest.mark.parametrize(
@@ -321,7 +389,7 @@ def test_one_forged_answer_is_enough_where_another_got_lost(forged: bool) -> Non
         assert verdict.state is State.OK
         return
     assert (verdict.state, verdict.rule_id) == (State.PARTIAL, "family.dns")
-    assert (verdict.family, verdict.sub_method) == ("ipv4", "bogon")
+    assert (verdict.family, verdict.sub_method) == ("ipv4", "injection")
 
 
 def test_a_look_told_of_a_family_too_late_did_not_try_it() -> None:

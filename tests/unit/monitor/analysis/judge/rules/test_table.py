@@ -155,6 +155,19 @@ def calls(failure: str, times: int = 2, **kwargs: object) -> Case:
     return case(*looks, controls=(genuine,), endpoint=STUN, **kwargs)  # type: ignore[arg-type]
 
 
+def calls_over_ipv6_alone(*answered_over: str) -> Case:
+    """A server for calls that answers over IPv6 and not over IPv4; a reference that does over
+    these."""
+    silent = app("generic_timeout_error", protocol="stun")
+    answer, control_v6 = (app(protocol="stun", address=V6) for _ in range(2))
+    genuine = control(app(protocol="stun"), control_v6, endpoint=STUN)
+    looks = repeated(silent, answer, times=4, endpoint=STUN, reached=True)
+    made = case(*looks, controls=(genuine,), endpoint=STUN, field=health(families=BOTH))
+    return msgspec.structs.replace(
+        made, udp_references={"stun:stun.example:3478": tuple(answered_over)}
+    )
+
+
 EXAMPLES: dict[str, tuple[Case, Case]] = {
     "look.none": (case(), case(look(reached=True))),
     "family.dns": (
@@ -177,6 +190,7 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         dual(V6_DNS, tcp(address=V6), tls("connection_reset", address=V6)),
         dual(V6_DNS, tcp(address=V6), tls("unknown_failure: odd", address=V6)),
     ),
+    "family.stun": (calls_over_ipv6_alone("ipv4"), calls_over_ipv6_alone("ipv6")),
     "partial.flows": (counted(16), counted(16, others=16)),
     "partial.any_name": (
         counted(12, others=11, last=RESET),
@@ -542,7 +556,7 @@ def test_references_tell_blocked_calls_from_blocked_udp(
     """A firewall that lets no calls out may let the time in; where another owner's server for
     calls answers, it is this platform's calls that are blocked."""
     silent = msgspec.structs.replace(
-        calls("generic_timeout_error", times=3), udp_references=frozenset(answered)
+        calls("generic_timeout_error", times=3), udp_references=dict.fromkeys(answered, ("ipv4",))
     )
     verdict = judge(silent)
     assert (verdict.state, verdict.rule_id, verdict.evidence) == told
