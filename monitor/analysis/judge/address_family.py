@@ -33,6 +33,9 @@ from probes.measurement import Layer
 
 _RESOLVERS: frozenset[Sign] = frozenset(signs("dns.refused dns.servfail dns.no_answer dns.timeout"))
 """Never more than weak for one family: resolvers fail on one record type."""
+_DENIED: frozenset[Sign] = frozenset(signs("dns.nxdomain"))
+"""Weak where nothing shows that the name has addresses of the family: some name servers say so of
+one record type alone."""
 _SILENT: frozenset[Sign] = frozenset(signs("tcp.timeout tcp.unreachable tls.timeout app.timeout"))
 """Nobody sends these. Two networks may not exchange routes of one family, and over IPv6 some do
 not: there they keep nobody from the platform. Over IPv4 they are weak unless a control was answered
@@ -90,13 +93,9 @@ def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | N
         if p.family == family and p.address
     }
     host = attempts[-1].last_hop.host
-    lied_to = bool(failed) and all(_contradicted(one, family) for one, _ in failed)
-    reached_here = lied_to or honest_over(case, host, family)
-    working = [
-        control
-        for control in controls.working
-        if _is_witness(control, family, host, dialled, reached_here=reached_here)
-    ]
+    working = [one for one in controls.working if _is_witness(one, family, host, dialled)]
+    if honest_over(case, host, family) or all(_is_lie(one, o) for one, o in failed):
+        working = [one for one in controls.working if _reached(one, host)]
     covered = [
         FailedAttempt(
             summary=_only(summary, family),
@@ -133,10 +132,14 @@ def _concluded(
     if found.sign is None or case.excuses(found.sign) or no_udp:
         return msgspec.structs.replace(found, evidence=Evidence.NONE)
     there = any(reached_at(control).get(address) for control in working for address in dialled)
+    shown = honest_over(case, found.summary.last_hop.host, found.family) or any(
+        reached_over(one, found.family) for one in working
+    )
     doubtful = (
         controls.unstable
         or controls.unsettled
         or found.sign in _RESOLVERS
+        or (found.sign in _DENIED and not shown)
         or (found.sign in _SILENT and not there)
     )
     evidence = capped(found.evidence, Evidence.WEAK if doubtful else Evidence.STRONG)
@@ -175,14 +178,20 @@ def _contradicted(summary: Summary, family: str) -> bool:
     return any(o.rtype == rtype and contradicting(o.answers) for o in summary.last_hop.dns)
 
 
-def _is_witness(
-    control: Summary, family: str, host: str, dialled: set[str], *, reached_here: bool
-) -> bool:
+def _is_lie(summary: Summary, outcome: Outcome) -> bool:
+    """Whether the failure shows by itself that the host works over this family, or should: an
+    answer was forged, or the resolver gave the family's addresses no answer that it could give.
+    That a name has no addresses, it could."""
+    denied = outcome.layer is Layer.DNS and outcome.sub_method != "no_answer"
+    return denied or _contradicted(summary, outcome.family)
+
+
+def _reached(control: Summary, host: str) -> bool:
+    return control.measurement.reached and control.last_hop.host == host
+
+
+def _is_witness(control: Summary, family: str, host: str, dialled: set[str]) -> bool:
     """Whether a control shows that the same host works over this family: at an address that failed
-    here where it tried one. One behind a proxy that resolves can show it in no other way, unless
-    another address of the family is known to be right: we reached the host at one that our resolver
-    did not give, or a second reply to the same query gave it."""
-    if not control.measurement.reached or control.last_hop.host != host:
-        return False
+    here where it tried one. One behind a proxy that resolves can show it in no other way."""
     tried = [well for address, well in reached_at(control).items() if address in dialled]
-    return any(tried) or reached_here or (not tried and reached_over(control, family))
+    return _reached(control, host) and (any(tried) if tried else reached_over(control, family))

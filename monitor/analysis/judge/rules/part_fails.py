@@ -16,17 +16,25 @@ SOME_FLOWS, SOME_ADDRESSES = "partial.flows", "partial.addresses"
 QUIC_BLOCKED = "quic.blocked"
 
 
-def _family(layer: Layer, meaning: str) -> Rule:
+_WORKS_ELSEWHERE = ", though that family works here and the platform works over it elsewhere."
+_NO_ROUTES = (
+    "The network and the platform's network do not exchange routes of that family; timeouts and"
+    " unreachable addresses are therefore never more than weak over IPv4, unless a control is"
+    " answered at the very address."
+)
+
+
+def _family(
+    layer: Layer, meaning: str, *, known: str = _WORKS_ELSEWHERE, wrong_when: str = _NO_ROUTES
+) -> Rule:
     return Rule(
         id=f"family.{layer}",
-        meaning=f"The platform answers, but over one of IPv4 and IPv6 {meaning} in every test,"
-        " though that family works here and the platform works over it elsewhere.",
+        meaning=f"The platform answers, but over one of IPv4 and IPv6 {meaning} in every test"
+        f"{known}",
         state=State.PARTIAL,
         method=layer.value,
         grade_ceiling=Evidence.STRONG if layer is Layer.TCP else Evidence.CONCLUSIVE,
-        wrong_when="The network and the platform's network do not exchange routes of that family;"
-        " timeouts and unreachable addresses are therefore never more than weak over IPv4, unless a"
-        " control is answered at the very address.",
+        wrong_when=wrong_when,
         matches=lambda facts: (
             facts.family_finding is not None
             and facts.family_finding.sign is not None
@@ -75,7 +83,14 @@ PART_FAILS: tuple[Rule, ...] = (
         finding=lambda facts: facts.family_finding,
         decided_by=lambda facts: facts.case.attempts,
     ),
-    _family(Layer.DNS, "its name does not resolve correctly"),
+    _family(
+        Layer.DNS,
+        "its name does not resolve correctly",
+        known=", though that family works here.",
+        wrong_when="A resolver, or the platform's name servers, fail for one type of record, or the"
+        " name has no addresses of that type; where nothing shows that it has some, this is never"
+        " more than weak.",
+    ),
     _family(Layer.TCP, "no connection can be made"),
     _family(Layer.TLS, "the TLS handshake fails"),
     Rule(

@@ -153,9 +153,18 @@ def test_an_honest_address_shows_what_a_control_behind_a_proxy_cannot() -> None:
     looks = repeated(*V6_WELL, dns("dns_nxdomain_error"), times=4, reached=True)
     asked = follow_up(Reason.HONEST_ADDRESS, tcp(), HONEST, at=51)
     made = case(*looks, field=health(families=BOTH), controls=(HIDDEN,), follow_ups=(asked,))
-    assert judge(made).rule_id == "family.dns"
-    unasked = msgspec.structs.replace(made, follow_ups=())
-    assert judge(unasked).state is State.OK
+    assert (judge(made).rule_id, judge(made).evidence) == ("family.dns", Evidence.CONCLUSIVE)
+
+
+@pytest.mark.parametrize("failure", ["dns_nxdomain_error", "dns_refused_error"])
+def test_who_says_that_a_name_does_not_exist_and_gives_an_address_contradicts_himself(
+    failure: str,
+) -> None:
+    """Not every endpoint is followed up. Some name servers say so of one record type, which is
+    weak."""
+    looks = repeated(*V6_WELL, dns(failure), times=4, reached=True)
+    verdict = judge(case(*looks, field=health(families=BOTH), controls=(HIDDEN,)))
+    assert (verdict.rule_id, verdict.evidence) == ("family.dns", Evidence.WEAK)
 
 
 def _forged(
