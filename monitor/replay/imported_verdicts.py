@@ -584,7 +584,7 @@ class ImportedVerdicts:
 
     def _joined(self, group: SampleRows) -> datetime | None:
         """Until when the block of another platform of the owner, which this one is part of, stood
-        on the same network: the last of them that began before it."""
+        on the same network: the last of them that began before it. None where that is not known."""
         key, owner = group.key, self._lookup.owner(group.key[1])
         begun = self._tracks.get(key, Track()).begun
         if begun is None:
@@ -601,7 +601,11 @@ class ImportedVerdicts:
         if not others:
             return None
         block = max(others, key=lambda track: track.begun or begun)
-        return group.until if block.decision is Decision.BLOCKED else block.ended
+        if block.decision is not Decision.BLOCKED:
+            return block.ended
+        row = group.rows[0]
+        measured = block.last is not None and row.at - block.last <= model_of(row).forget
+        return group.until if measured else None
 
     def _verdict(self, row: Row, call: Call, at: datetime) -> PlatformVerdict:
         self._serial += 1

@@ -12,7 +12,7 @@ marks the onset), *down* evidence against one. When up reaches `accuse`, one ver
 called; when down reaches `clear`, one verdict *ok*; then both begin again. In between nothing is
 called.
 
-Four rules protect against false accusations, and keep a long block from becoming normal:
+Some rules protect against false accusations, and keep a long block from becoming normal or over:
 
 * **Own history.** Base rate, correlation within samples and between neighbouring samples are
   learned, with the test's known values as prior; but only while the stream is *ok*, and never above
@@ -25,7 +25,10 @@ Four rules protect against false accusations, and keep a long block from becomin
 * **Broken devices.** A sample may contain one, for days. Counts of a whole country must fail by
   more than that to accuse, and by less to acquit.
 * **Corroboration.** A test that fails without a cause accuses only where another platform of the
-  same owner is blocked; until then its evidence waits.
+  same owner is blocked; until then its evidence waits. Nor does it end such a block before that of
+  the other platform.
+* **Other lines.** In counts of a country rows that pass may be of lines that were never blocked. A
+  block whose open time before was never seen ends once failures are as rare as elsewhere.
 """
 
 from datetime import datetime, timedelta
@@ -106,7 +109,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """Share (0–1) of failures of other owners' platforms in the same place and time."""
     usual: float | None = None
     """Share (0–1) that fails without a block, in the same time: in other countries, or of other
-    owners' platforms here. None where these fail so much that they hide what is left of a block."""
+    owners' platforms here. None where these fail so much that they hide what is left of a block,
+    and where nobody needs it."""
     contrast: bool = False
     """Of counts of a country: those platforms mostly passed in this very interval."""
     corroborated: bool = True

@@ -129,6 +129,22 @@ def test_a_block_that_is_really_over_ends(seed: int, last: int) -> None:
         assert event.updated_at <= START + (last + 30) * DAY  # when it was known
 
 
+def test_a_block_does_not_wait_for_one_that_nobody_measures_any_more() -> None:
+    """WhatsApp is last tested on day 100, blocked; Messenger is open from day 140 on."""
+    rng = random.Random(1)
+    whatsapp = _counts(rng, "whatsapp", _always(0.75))
+    rows = [
+        *(row for row in whatsapp if row.at < START + 100 * DAY),
+        *_counts(rng, "messenger", _messenger(140)),
+        *_counts(rng, "telegram", _always(0.01)),
+    ]
+    (event,) = _of(replay_rows(rows, NAMES, EventSettings()).events, "messenger")
+    assert event.end_earliest is not None
+    assert event.end_latest is not None
+    assert event.end_earliest <= START + 140 * DAY <= event.end_latest
+    assert event.end_latest <= START + 145 * DAY
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_end_is_seen_in_a_country_where_much_fails(seed: int) -> None:
     """Six in a hundred rows of everything fail there."""
