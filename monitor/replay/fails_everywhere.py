@@ -243,6 +243,16 @@ class FailsEverywhere:
                 if total:
                     yield subject, failed, total
 
+    def usual_elsewhere(self, row: Row, since: datetime, until: datetime) -> float:
+        """The share of rows that failed in half of the other countries in this time, or fewer; 0
+        where none was measured."""
+        shares = sorted(
+            share
+            for country, course in self._courses.get(_subject(row), {}).items()
+            if country != row.country and (share := course.share_within(since, until)) is not None
+        )
+        return shares[(len(shares) - 1) // 2] if shares else 0.0
+
     def works_elsewhere(self, row: Row) -> bool:
         """Whether the platform's test, or this version of it, was passed in another country about
         the time of a row."""

@@ -41,11 +41,12 @@ from monitor.replay.two_sided_test import (
     never_open,
     observe,
     repeated,
+    unsure_end,
     weigh,
 )
 from probes.vantage import VantageRole
 
-RULES = "crowd.4"
+RULES = "crowd.5"
 """Version of the rules here and in `monitor.replay.two_sided_test`, stored in verdicts."""
 SAMPLE_SPAN = timedelta(minutes=15)
 """Rows of one network this close together count as one person's."""
@@ -75,6 +76,15 @@ _STAYS_OUT, _MANY = _NEARBY / 2, 20.0
 _SEVERAL, _SHARE = 2, 0.15
 """Networks that blocked lately, after which others are believed more easily though none blocks now;
 the share of a country's networks for which `_NEARBY` is meant."""
+_REST = Rate(0.1, 0.2)
+"""Share of rows that a block of a country still fails beside open lines on which others measure."""
+_OWN_NOISE = 0.05
+"""Share that may fail of one platform in one country without a block, whatever the rest shows."""
+_A_DAY, _LATELY = timedelta(days=1), timedelta(days=28)
+"""Time in which other countries, and other owners' platforms, tell how much fails with nothing
+blocked."""
+_BAD_DAY = 2.0
+"""Rows beyond the ceiling that fail on a day which tells nothing of usual ones."""
 _EXCUSE_LASTS = timedelta(days=10)
 """Time in which an excuse fades to a third."""
 _ENOUGH_NOW, _HARDLY_ANY = 4.0, 0.1
@@ -107,6 +117,7 @@ def model_of(row: Row) -> Model:
             clear=-log(_FALSE_ENDS),
             ceiling=0.5 if row.platform in UNRELIABLE else 0.2,
             unreliable=row.platform in UNRELIABLE,
+            rest=_REST if row.nationwide and row.platform not in UNRELIABLE else None,
             most=6.0,
             forget=timedelta(days=21),
         )
@@ -217,6 +228,8 @@ class ImportedVerdicts:
         self._everything: dict[str, deque[tuple[Subject, Shown]]] = {}
         """Country → the same of all that was not known to be blocked there."""
         self._begun: dict[tuple[str, Subject], _Begun] = {}
+        self._noises: dict[tuple[str, str], tuple[datetime, float]] = {}
+        """Country and owner → a day, and what of other owners' platforms fails there by then."""
         self._beside: dict[_Key, _Share] = {}
         """Rows of a network since a block of several began; `at` is that onset."""
         self._alone: set[_Key] = set()
@@ -242,7 +255,7 @@ class ImportedVerdicts:
         if sample.silent or not sample.total:
             return []
         self._note_beside(key, sample)
-        if not calls and (calls := self._standing(key, sample, passing)):
+        if not calls and (calls := self._standing(key, sample, passing, model)):
             self._tracks[key] = track = repeated(track, calls[0].sample)
         verdicts = self._called(key, calls)
         if track.decision is Decision.BLOCKED:
@@ -301,14 +314,16 @@ class ImportedVerdicts:
         found = []
         for call in calls:
             # A decision is of now, whatever it dates: it is as fresh as what decided it.
-            at = call.called_at if call.decides else call.sample.until
+            at = call.called_at if call.decides or call.stands else call.sample.until
             told = self._told.get(key)
             if told is None or at > told:
                 self._told[key] = at
                 found.append(self._verdict(self._last[key], call, at))
         return found
 
-    def _standing(self, key: _Key, sample: Sample, passing: float) -> tuple[Call, ...]:
+    def _standing(
+        self, key: _Key, sample: Sample, passing: float, model: Model
+    ) -> tuple[Call, ...]:
         """A decision that stands, told again now and then while samples agree with it: what is told
         no longer is not observed."""
         track, told = self._tracks[key], self._told.get(key)
@@ -316,13 +331,21 @@ class ImportedVerdicts:
             return ()
         if track.decision is Decision.BLOCKED:
             last = last_bad(track)
-            return self._repeated(last, sample, 0.0, blocked=True) if last is not None else ()
+            if last is not None:
+                return self._repeated(last, sample, 0.0, blocked=True)
+            # What passes has not ended it yet.
+            waits = passing < 0 and (unsure_end(track, model) or sample.joined == sample.until)
+            if waits and track.named is not None:
+                return self._repeated(track.named, sample, 0.0, blocked=True, stands=True)
+            return ()
         if track.decision is Decision.OPEN and not track.up:
             return self._repeated(sample, sample, passing, blocked=False) if passing < 0 else ()
         return ()
 
     @staticmethod
-    def _repeated(sample: Sample, now: Sample, llr: float, *, blocked: bool) -> tuple[Call, ...]:
+    def _repeated(
+        sample: Sample, now: Sample, llr: float, *, blocked: bool, stands: bool = False
+    ) -> tuple[Call, ...]:
         return (
             Call(
                 blocked=blocked,
@@ -330,6 +353,7 @@ class ImportedVerdicts:
                 called_at=now.until,
                 llr=llr,
                 decides=False,
+                stands=stands,
                 methods=sample.methods if blocked else (),
             ),
         )
@@ -422,20 +446,23 @@ class ImportedVerdicts:
         works = platform not in PINNED or self._everywhere.works_elsewhere(rows[0])
         begun = self._begun.get(_place(group.key)) if nearby else None
         since = begun.at if begun else related
+        excuse, meanwhile = self._excuse(group), self._meanwhile(group)
         return Sample(
             at=rows[0].at,
             until=group.until,
             total=sum(row.total for row in rows),
             failed=sum(row.failed for row in rows),
             confirmed=sum(row.confirmed for row in rows),
-            excuse=self._excuse(group),
-            contrast=self._contrast(group),
+            excuse=excuse,
+            usual=self._usual(group, min(excuse, meanwhile)),
+            contrast=meanwhile <= _HARDLY_ANY,
             corroborated=works and (not unreliable or related is not None),
             silent=silent,
             odds=nearby if related is None else _NEARBY,
             since=since,
             dated=begun is not None and begun.dated,
             lone=not rows[0].nationwide and not nearby,
+            joined=self._joined(group) if unreliable else None,
             measurement=(failed or rows)[0].uid,
             methods=tuple(dict.fromkeys(m for row in failed for m in row.methods if m)),
         )
@@ -506,19 +533,79 @@ class ImportedVerdicts:
             shares.setdefault(self._lookup.owner(other), []).append((rate * total, total))
         return min(_rates(shares, 1.0), default=0.0)
 
-    def _contrast(self, group: SampleRows) -> bool:
-        """Whether another owner's platforms mostly passed in the very interval of a country's
-        counts."""
-        first, owner = group.rows[0], self._lookup.owner(group.key[1])
-        if not first.nationwide:
-            return False
-        shares: dict[str, list[tuple[float, float]]] = {}
-        for (other, _), failed, total in self._everywhere.meanwhile(
-            first.country, first.at, first.until
-        ):
-            if other not in UNRELIABLE and self._lookup.owner(other) != owner:
-                shares.setdefault(self._lookup.owner(other), []).append((failed, total))
-        return any(rate <= _HARDLY_ANY for rate in _rates(shares, _ENOUGH_NOW))
+    def _meanwhile(self, group: SampleRows) -> float:
+        """The lowest failure share of any other owner in the very interval of a country's counts;
+        1 where too little tells."""
+        if not group.rows[0].nationwide:
+            return 1.0
+        others = self._others(group, group.rows[0].at, group.until)
+        return min(_rates(others, _ENOUGH_NOW), default=1.0)
+
+    def _others(
+        self, group: SampleRows, since: datetime, until: datetime
+    ) -> dict[str, list[tuple[float, float]]]:
+        """Other owners → of each of their platforms, the rows in a country in this time that
+        failed, and all."""
+        country, owner = group.key[0], self._lookup.owner(group.key[1])
+        found: dict[str, list[tuple[float, float]]] = {}
+        for (other, _), failed, total in self._everywhere.meanwhile(country, since, until):
+            if other not in UNRELIABLE and (whose := self._lookup.owner(other)) != owner:
+                found.setdefault(whose, []).append((failed, total))
+        return found
+
+    def _usual(self, group: SampleRows, here: float) -> float | None:
+        """What fails without a block, where that decides about an end: in half of the other
+        countries, or here of another owner. None where that hides what is left of a block."""
+        row, until = group.rows[0], group.until
+        track = self._tracks.get(group.key, Track())
+        if here > _HARDLY_ANY or not unsure_end(track, model_of(row)):
+            return None
+        elsewhere = self._everywhere.usual_elsewhere(row, until - _LATELY, until)
+        return max(self._noise(group), elsewhere, _OWN_NOISE)
+
+    def _noise(self, group: SampleRows) -> float:
+        """The lowest failure share of any other owner in a country lately, bad days aside."""
+        place = (group.key[0], self._lookup.owner(group.key[1]))
+        today = group.until.replace(hour=0, minute=0, second=0, microsecond=0)
+        at, noise = self._noises.get(place, (None, 0.0))
+        if at == today:
+            return noise
+        ceiling = model_of(group.rows[0]).ceiling
+        lately: dict[str, list[tuple[float, float]]] = {}
+        for days in range(_LATELY.days):
+            end = today - timedelta(days=days)
+            for whose, several in self._others(group, end - _A_DAY, end).items():
+                failed, total = (sum(counts) for counts in zip(*several, strict=True))
+                if failed <= ceiling * total + _BAD_DAY:
+                    lately.setdefault(whose, []).append((failed, total))
+        noise = min(_rates(lately, _ENOUGH_NOW), default=0.0)
+        self._noises[place] = (today, noise)
+        return noise
+
+    def _joined(self, group: SampleRows) -> datetime | None:
+        """Until when the block of another platform of the owner, which this one is part of, stood
+        on the same network: the last of them that began before it. None where that is not known."""
+        key, owner = group.key, self._lookup.owner(group.key[1])
+        begun = self._tracks.get(key, Track()).begun
+        if begun is None:
+            return None
+        others = [
+            track
+            for other in self._blocked
+            if (other[0], other[2]) == (key[0], key[2])
+            and other[1] not in UNRELIABLE
+            and self._lookup.owner(other[1]) == owner
+            and (track := self._tracks[other]).begun is not None
+            and track.begun <= begun + _NEARBY_LASTS
+        ]
+        if not others:
+            return None
+        block = max(others, key=lambda track: track.begun or begun)
+        if block.decision is not Decision.BLOCKED:
+            return block.ended
+        row = group.rows[0]
+        measured = block.last is not None and row.at - block.last <= model_of(row).forget
+        return group.until if measured else None
 
     def _verdict(self, row: Row, call: Call, at: datetime) -> PlatformVerdict:
         self._serial += 1

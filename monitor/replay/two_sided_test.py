@@ -12,7 +12,7 @@ marks the onset), *down* evidence against one. When up reaches `accuse`, one ver
 called; when down reaches `clear`, one verdict *ok*; then both begin again. In between nothing is
 called.
 
-Four rules protect against false accusations, and keep a long block from becoming normal:
+Some rules protect against false accusations, and keep a long block from becoming normal or over:
 
 * **Own history.** Base rate, correlation within samples and between neighbouring samples are
   learned, with the test's known values as prior; but only while the stream is *ok*, and never above
@@ -25,7 +25,10 @@ Four rules protect against false accusations, and keep a long block from becomin
 * **Broken devices.** A sample may contain one, for days. Counts of a whole country must fail by
   more than that to accuse, and by less to acquit.
 * **Corroboration.** A test that fails without a cause accuses only where another platform of the
-  same owner is blocked; until then its evidence waits.
+  same owner is blocked; until then its evidence waits. Nor does it end such a block before that of
+  the other platform.
+* **Other lines.** In counts of a country rows that pass may be of lines that were never blocked. A
+  block whose open time before was never seen ends once failures are as rare as elsewhere.
 """
 
 from datetime import datetime, timedelta
@@ -57,6 +60,8 @@ would be confirmed."""
 _DOUBT = 3.5
 """Nats by which an earlier end may explain the samples less well than the best one: those of about
 one row, which may have failed by chance."""
+_ESTIMATED = 1 / 3
+"""What a nat is worth there if it depends on how much fails elsewhere."""
 _SITTING = timedelta(hours=1)
 """Longer than the rows of one sitting take, and shorter than what counts are of."""
 _CLEARLY = 1.0
@@ -102,6 +107,10 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """Of these, rows with a known block page."""
     excuse: float = 0.0
     """Share (0–1) of failures of other owners' platforms in the same place and time."""
+    usual: float | None = None
+    """Share (0–1) that fails without a block, in the same time: in other countries, or of other
+    owners' platforms here. None where these fail so much that they hide what is left of a block,
+    and where nobody needs it."""
     contrast: bool = False
     """Of counts of a country: those platforms mostly passed in this very interval."""
     corroborated: bool = True
@@ -116,6 +125,9 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """That onset has an earliest bound."""
     lone: bool = False
     """Of one network, while no other one of the country is known to block."""
+    joined: datetime | None = None
+    """UTC; of a test that needs corroboration: until when the block that it is part of is known to
+    have stood."""
     measurement: str = ""
     methods: tuple[str, ...] = ()
 
@@ -132,6 +144,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """During a block, for accusing: a block worth reporting."""
     partly: Rate
     """For acquitting: even a small block."""
+    rest: Rate | None = None
+    """For acquitting where the open time before the block was never seen: a block that fails this
+    share more than what fails anyway, since most rows may be of lines that were never blocked."""
     trouble: Rate = Rate(0.02, 0.3)
     """How rows fail in a sample with a broken device."""
     troubled: float = 0.0
@@ -170,6 +185,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """Known block pages were among the rows."""
     decides: bool = True
     """False for what only dates a decision, or repeats one that stands."""
+    stands: bool = False
+    """It repeats one that stands, though its last sample for it is old."""
     methods: tuple[str, ...] = ()
 
     @property
@@ -223,6 +240,10 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
     """UTC; when the block it was last called for began."""
     calls: int = 0
     """How often it was called blocked since then."""
+    unseen: bool = False
+    """It is blocked, and was never found open before."""
+    named: Sample | None = None
+    """The sample that the last verdict names."""
     opened: datetime | None = None
     """UTC; when it was last called ok."""
     ended: datetime | None = None
@@ -317,6 +338,8 @@ def observe(
     track = msgspec.structs.replace(track, last=sample.until)
     against, acquitting = weighed
     track = _gather(track, sample, model, against, acquitting)
+    if sample.joined is not None and track.decision is Decision.BLOCKED:
+        track = _acquitted_since(track, sample.joined)
     up = track.up if sample.since is None else gathered(track, sample.since)
     whole = sample.until > sample.at and not sample.lone and not sample.odds
     needed = _CONFIRMS if whole and track.calls == 1 else model.accuse - sample.odds
@@ -431,7 +454,44 @@ def _begin_again(track: Track) -> Track:
     )
 
 
+def unsure_end(track: Track, model: Model) -> bool:
+    """Whether rows that pass may be those of lines that were never blocked."""
+    return model.rest is not None and track.unseen
+
+
+def _rest(track: Track, sample: Sample, model: Model, usual: float) -> float:
+    """Nats of a sample for a block, large or left on some of the lines, against none. Samples of
+    one day are one: the same people made them."""
+    day = sample.at.date()
+    before = [one for one in track.since_called if one[0].at.date() == day]
+    so_far = msgspec.structs.replace(
+        sample,
+        total=sample.total + sum(one.total for one, _ in before),
+        failed=sample.failed + sum(one.failed for one, _ in before),
+    )
+    quiet = base_rate(track.history, model)
+    quiet = msgspec.structs.replace(quiet, mean=max(quiet.mean, min(usual, model.ceiling)))
+    rest = model.rest or model.partly
+    left = Rate(quiet.mean + (1 - quiet.mean) * rest.mean, rest.correlation)
+    alike = memory(track.history, model)
+    certain = msgspec.structs.replace(model, troubled=0.0)
+    nats = max(evidence(so_far, quiet, one, certain) for one in (left, model.partly))
+    return nats * (1 - alike) / (1 + alike) - sum(known for _, known in before)
+
+
+def _acquitted_since(track: Track, since: datetime) -> Track:
+    """The track with the evidence against its block from the samples at `since` or later."""
+    down, begin = 0.0, None
+    for sample, nats in track.since_called:
+        if sample.at >= since:
+            down = max(0.0, down - nats)
+            begin = (begin or sample) if down > 0 else None
+    return msgspec.structs.replace(track, down=down, down_from=begin)
+
+
 def _gather(track: Track, sample: Sample, model: Model, against: float, acquitting: float) -> Track:
+    if sample.usual is not None and unsure_end(track, model):
+        acquitting = _rest(track, sample, model, sample.usual)
     up, down = max(0.0, track.up + against), max(0.0, track.down - acquitting)
     if not sample.corroborated:
         # Evidence may wait, but must not exceed what will be asked for.
@@ -443,6 +503,7 @@ def _gather(track: Track, sample: Sample, model: Model, against: float, acquitti
         first = sample
     elif down >= model.clear / 2:
         first = None  # What failed by chance began nothing.
+    kept = _PENDING if track.unseen else _MOST_RECENT
     pending, history = _to_learn(track, sample, model), track.history
     waits = sample.corroborated or track.decision is Decision.BLOCKED
     if model.unreliable and not waits and len(pending) > _UNCORROBORATED:
@@ -462,7 +523,7 @@ def _gather(track: Track, sample: Sample, model: Model, against: float, acquitti
         confirmed=up > 0 and (track.confirmed or bool(sample.confirmed)),
         methods=tuple(dict.fromkeys((*track.methods, *sample.methods))) if up > 0 else (),
         recent=(*track.recent, (sample, against))[-_MOST_RECENT:] if up > 0 else (),
-        since_called=(*track.since_called, (sample, acquitting))[-_MOST_RECENT:]
+        since_called=(*track.since_called, (sample, acquitting))[-kept:]
         if track.decision is Decision.BLOCKED
         else (),
         pending=pending,
@@ -474,7 +535,7 @@ def repeated(track: Track, sample: Sample) -> Track:
     """The track once a verdict repeats, as of this sample, that the network blocks. No
     block ended before it."""
     since = tuple(one for one in track.since_called if one[0].at > sample.at)
-    return msgspec.structs.replace(track, since_called=since)
+    return msgspec.structs.replace(track, since_called=since, named=sample)
 
 
 def _to_learn(track: Track, sample: Sample, model: Model) -> tuple[tuple[int, float], ...]:
@@ -523,6 +584,8 @@ def _accuse(track: Track, sample: Sample) -> tuple[Track, tuple[Call, ...]]:
         begun=begin.at if new else track.begun,
         since_called=() if new else repeated(track, begin).since_called,
         calls=1 if new else track.calls + 1,
+        unseen=bound is None and track.decision is Decision.UNKNOWN if new else track.unseen,
+        named=begin,
         pending=(),
     )
     return after, (*_bound(bound, begin, sample, blocked=False), call)
@@ -538,7 +601,7 @@ def _clear(track: Track, sample: Sample, model: Model) -> tuple[Track, tuple[Cal
     begin, bound = sample, None
     history = track.history
     if track.decision is Decision.BLOCKED:
-        begin, bound = track.down_from or sample, last_bad(track)
+        begin, bound = _first_open(track, model) or sample, last_bad(track)
         # What failed before the end is no part of a block that comes back.
         since = tuple(one for one in track.recent if one[0].at >= begin.at)
         left = gathered(track, begin.at)
@@ -553,6 +616,7 @@ def _clear(track: Track, sample: Sample, model: Model) -> tuple[Track, tuple[Cal
         decision=Decision.OPEN,
         opened=sample.at,
         calls=0,
+        unseen=False,
         since_called=(),
         down=0.0,
         down_from=None,
@@ -564,15 +628,33 @@ def _clear(track: Track, sample: Sample, model: Model) -> tuple[Track, tuple[Cal
     return after, (*_bound(bound, begin, sample, blocked=True), call)
 
 
+def _first_open(track: Track, model: Model) -> Sample | None:
+    """The sample with which a block ended. While one is left on some of the lines, a day on which
+    nothing fails comes by chance."""
+    begin = track.down_from
+    if begin is None or not unsure_end(track, model):
+        return begin
+    down = 0.0
+    for sample, nats in track.since_called:
+        if sample.at >= begin.at:
+            down -= nats
+            if down >= _CLEARLY:
+                return sample
+    return begin
+
+
 def last_bad(track: Track) -> Sample | None:
     """The last sample for a block before the earliest end that what was seen since it was last
     called explains nearly as well as the best: one that failed by chance moves no end."""
-    best = max(accumulate((nats for _, nats in track.since_called), initial=0.0))
+    worth = [
+        nats if sample.usual is None else nats * _ESTIMATED for sample, nats in track.since_called
+    ]
+    best = max(accumulate(worth, initial=0.0))
     before, last = 0.0, None
-    for sample, nats in track.since_called:
+    for (sample, nats), counted in zip(track.since_called, worth, strict=True):
         if nats < _CLEARLY and before >= best - _DOUBT:
             break  # It may have ended here.
-        before += nats
+        before += counted
         last = sample if nats >= _CLEARLY else last
     return last
 

@@ -140,3 +140,17 @@ def test_a_broken_version_stays_so_until_it_passes(passes: bool, broken: bool) -
     ]
     last = [_row(15 + day, country="KE", failed=1, version="old") for day in (0, 1, 2)]
     assert BrokenVersions([*compared, *again, *last]).made(last[0]) is broken
+
+
+def test_what_fails_elsewhere_is_that_of_half_of_the_countries() -> None:
+    """One that blocks tells nothing of the others, and the country itself is not asked."""
+    rows = [
+        *_rows("KE", lambda _: True),
+        *_rows("UG", lambda _: True),
+        *_rows("TZ", lambda day: day % 10 < 1),
+        *_rows("RW", lambda _: False),
+    ]
+    usual = FailsEverywhere(rows).usual_elsewhere
+    kenya = _row(90, country="KE", failed=1)
+    assert usual(kenya, START + 60 * DAY, START + 90 * DAY) == pytest.approx(0.1, abs=0.02)
+    assert usual(kenya, START + 200 * DAY, START + 210 * DAY) == 0

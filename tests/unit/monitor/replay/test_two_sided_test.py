@@ -322,3 +322,76 @@ def test_blocks_of_two_days_are_found() -> None:
         delays += called[:1]
     assert found >= 98
     assert sorted(delays)[len(delays) // 2] < timedelta(hours=18)
+
+
+COUNTS = msgspec.structs.replace(
+    MODEL,
+    quiet=Rate(0.02, 0.15),
+    partly=ANY_SHARE,
+    memory=0.2,
+    rest=Rate(0.1, 0.2),
+    forget=timedelta(days=21),
+)
+DAY = timedelta(days=1)
+
+
+def _days(*failed: int, total: int = 25, parts: int = 1) -> list[Sample]:
+    """Counts of days, or of as many parts of each, one row a part; what else fails is known."""
+    return [
+        Sample(
+            at=START + (day + part / parts) * DAY,
+            until=START + (day + (part + 1) / parts) * DAY,
+            total=total // parts,
+            failed=float(each if parts == 1 else part < each),
+            usual=0.02,
+        )
+        for day, each in enumerate(failed)
+        for part in range(parts)
+    ]
+
+
+def _ends(calls: list[Call]) -> list[Call]:
+    return [call for call in calls if not call.blocked and call.decides]
+
+
+@pytest.mark.parametrize("seen_open", [False, True])
+def test_a_block_never_seen_open_goes_on_while_a_tenth_fails(seen_open: bool) -> None:
+    """Sixty days of one to four failures in 25. After thirty open days the same ones end it at
+    once: what is usual there was learned."""
+    before = [0, 1, 2] * 10 if seen_open else []
+    calls = _run(_days(*before, *[20] * 10, *[1, 2, 4] * 20), COUNTS)[1]
+    begun = START + len(before) * DAY
+    ends = [call.at for call in _ends(calls) if call.at > begun]
+    assert ends[:1] == ([begun + 10 * DAY] if seen_open else [])
+
+
+@pytest.mark.parametrize("parts", [1, 25])
+def test_the_end_of_a_block_never_seen_open_takes_about_ten_clean_days(parts: int) -> None:
+    """However many parts of a day are counted: the same people made them."""
+    (end,) = _ends(_run(_days(*[25] * 10, *[0] * 20, parts=parts), COUNTS)[1])[:1]
+    assert START + 10 * DAY <= end.at < START + 13 * DAY
+    assert START + 16 * DAY < end.called_at < START + 26 * DAY
+
+
+def test_where_everything_fails_a_block_never_seen_open_ends_by_most_rows() -> None:
+    """What is left of it could not be told from that."""
+    samples = _days(*[20] * 10, *[1] * 30)
+    hidden = [msgspec.structs.replace(one, usual=None) for one in samples]
+    known, guessed = (_ends(_run(some, COUNTS)[1]) for some in (samples, hidden))
+    assert guessed
+    assert not known
+
+
+def test_a_joined_block_ends_no_earlier_than_the_one_it_is_part_of() -> None:
+    """Ten days pass while the other stands. When it is known to be over since the sixth, its
+    samples since then count."""
+    samples = _days(*[20] * 10, *[0] * 12)
+    other_stands = [
+        msgspec.structs.replace(one, joined=one.until) if day < 20 else one
+        for day, one in enumerate(samples)
+    ]
+    model = msgspec.structs.replace(COUNTS, rest=None)
+    assert _ends(_run(other_stands[:20], model)[1]) == []
+    over = msgspec.structs.replace(samples[20], joined=START + 16 * DAY)
+    (end,) = _ends(_run([*other_stands[:20], over], model)[1])
+    assert end.at == START + 16 * DAY
