@@ -3,9 +3,9 @@ ARG BASE=docker.io/library/python:3.13-slim-trixie
 
 FROM ${BASE} AS build
 WORKDIR /src
-RUN python -m venv /opt/shutwatch
+RUN python -m venv --without-pip /opt/shutwatch
 COPY requirements/release.lock requirements/full.lock requirements/
-RUN /opt/shutwatch/bin/pip install --no-cache-dir --require-hashes -r requirements/full.lock \
+RUN pip --python /opt/shutwatch install --no-cache-dir --require-hashes -r requirements/full.lock \
  && python -m venv /opt/build \
  && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/release.lock
 COPY pyproject.toml mkdocs.yml README.md LICENSE ./
@@ -17,7 +17,7 @@ COPY docs docs
 COPY packaging/start packaging/start
 RUN /opt/build/bin/zensical build \
  && /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation -w /dist . \
- && /opt/shutwatch/bin/pip install --no-cache-dir --no-deps /dist/*.whl
+ && pip --python /opt/shutwatch install --no-cache-dir --no-deps /dist/*.whl
 
 # For hosts of agents: `docker build --target agent`. No database library, no server, no plots.
 FROM ${BASE} AS agent-build
