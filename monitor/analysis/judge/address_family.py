@@ -95,7 +95,9 @@ def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | N
     host = attempts[-1].last_hop.host
     working = [one for one in controls.working if _is_witness(one, family, host, dialled)]
     if honest_over(case, host, family) or all(_is_lie(one, o) for one, o in failed):
-        working = [one for one in controls.working if _reached(one, host)]
+        working = [
+            one for one in controls.working if _reached(one, host) and not _fails_too(one, family)
+        ]
     covered = [
         FailedAttempt(
             summary=_only(summary, family),
@@ -180,10 +182,15 @@ def _contradicted(summary: Summary, family: str) -> bool:
 
 def _is_lie(summary: Summary, outcome: Outcome) -> bool:
     """Whether the failure shows by itself that the host works over this family, or should: an
-    answer was forged, or the resolver gave the family's addresses no answer that it could give.
-    That a name has no addresses, it could."""
+    answer was forged, or the resolver fails for IPv4 addresses and gives others. That a name has
+    none it could say; for IPv6 addresses many name servers fail."""
     denied = outcome.layer is Layer.DNS and outcome.sub_method != "no_answer"
-    return denied or _contradicted(summary, outcome.family)
+    return (denied and outcome.family == "ipv4") or _contradicted(summary, outcome.family)
+
+
+def _fails_too(control: Summary, family: str) -> bool:
+    """Whether a control that shows the family did not reach the host over it."""
+    return outcome_over(control, family) is not None and not reached_over(control, family)
 
 
 def _reached(control: Summary, host: str) -> bool:

@@ -163,8 +163,16 @@ def test_who_says_that_a_name_does_not_exist_and_gives_an_address_contradicts_hi
     """Not every endpoint is followed up. Some name servers say so of one record type, which is
     weak."""
     looks = repeated(*V6_WELL, dns(failure), times=4, reached=True)
-    verdict = judge(case(*looks, field=health(families=BOTH), controls=(HIDDEN,)))
-    assert (verdict.rule_id, verdict.evidence) == ("family.dns", Evidence.WEAK)
+    made = case(*looks, field=health(families=BOTH), controls=(HIDDEN,))
+    assert (judge(made).rule_id, judge(made).evidence) == ("family.dns", Evidence.WEAK)
+    everywhere = (control(*V6_WELL, dns(failure)),)
+    assert judge(msgspec.structs.replace(made, controls=everywhere)).state is State.OK
+
+
+def test_a_name_server_that_fails_for_ipv6_addresses_accuses_nobody() -> None:
+    """Many do, and everybody is answered over IPv4."""
+    looks = repeated(*WELL, dns("dns_nxdomain_error", rtype="AAAA"), times=4, reached=True)
+    assert judge(case(*looks, field=health(families=BOTH), controls=(HIDDEN,))).state is State.OK
 
 
 def _forged(
