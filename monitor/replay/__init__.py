@@ -9,7 +9,11 @@
     platform_of.py         the platform of a test or domain
     ooni_api.py            OONI's lists, asked politely and kept on disk
     imported_verdicts.py   rows → platform verdicts
-    two_sided_test.py      the sequential test of imported rows
+    sample_groups.py       rows → samples
+    stream_models.py       what is assumed about each kind of rows
+    other_owners.py        what fails otherwise, in the same place
+    sample_weight.py       how much one sample tells
+    two_sided_test.py      the sequential test of samples
     results.py             results as JSON
     result_lines.py        results as text
     weekly_hours.py        recurring hours in results

@@ -18,8 +18,9 @@ from monitor.replay.broken_versions import BrokenVersions
 from monitor.replay.changed_versions import ChangedVersions
 from monitor.replay.fails_everywhere import FailsEverywhere
 from monitor.replay.imported_row import Row
-from monitor.replay.imported_verdicts import ImportedVerdicts, SampleRows, sample_groups
+from monitor.replay.imported_verdicts import ImportedVerdicts
 from monitor.replay.platform_of import PlatformLookup
+from monitor.replay.sample_groups import SampleRows, sample_groups
 from probes.vantage import VantageRole
 
 NetworkKey = tuple[str, str, int, str]

@@ -7,21 +7,23 @@ from math import comb, exp, log
 import msgspec
 import pytest
 
-from monitor.replay.two_sided_test import (
+from monitor.replay.sample_weight import (
     ANY_SHARE,
-    Call,
-    Decision,
     Model,
     Rate,
     Sample,
+    base_rate,
+    likelihood,
+    weigh,
+)
+from monitor.replay.two_sided_test import (
+    Call,
+    Decision,
     Track,
     accuse_since,
-    base_rate,
     clear_since,
     gathered,
-    likelihood,
     observe,
-    weigh,
 )
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -57,7 +59,7 @@ def _samples(*failed: float, total: int = 1, begin: int = 0, **more: object) -> 
 
 
 def _after(track: Track, sample: Sample, model: Model = MODEL) -> tuple[Track, tuple[Call, ...]]:
-    weighed = weigh(track, sample, model) if sample.total else (0.0, 0.0)
+    weighed = weigh(track.history, sample, model) if sample.total else (0.0, 0.0)
     return observe(track, sample, model, weighed)
 
 
