@@ -434,6 +434,9 @@ HEALTH_REMEDIES: Mapping[str, str] = {
     "vantage.international_cut": N_(
         "Ask people there: where others reach abroad, the line is at fault."
     ),
+    "vantage.ipv4_cut": N_(
+        "Ask people there: where others reach abroad over IPv4, the line is at fault."
+    ),
     "vantage.allowlist_by_name": N_(
         "Ask people there: where others reach every site, the line is at fault."
     ),
@@ -452,6 +455,7 @@ _LEVELS: Mapping[str, Level] = {
     What.TARGET_UNTRIED: Level.NOTE,
     "vantage.lossy": Level.WARNING,
     "vantage.international_cut": Level.WARNING,
+    "vantage.ipv4_cut": Level.WARNING,
     "vantage.allowlist": Level.WARNING,
     "vantage.allowlist_by_name": Level.WARNING,
     **dict.fromkeys(

@@ -28,11 +28,15 @@ VANTAGE_MEANINGS: Mapping[str, str] = {
 
 STUB = N_("its resolver is a forwarder on its own machine, which hides forged answers")
 
+IPV4_CUT = N_("over IPv4 it reaches nothing abroad, and its results are those of IPv6")
+
 
 def notes(words: Words, health: VantageHealth) -> Iterator[str]:
     """One clause, without a full stop, for each thing to know, next to the state."""
     if health.stub_resolver:
         yield words.gettext(STUB)
+    if health.rule_id == "vantage.ipv4_cut":
+        yield words.gettext(IPV4_CUT)
     if health.passing:
         yield words.gettext("only these answer: %(hosts)s", hosts=words.pause.join(health.passing))
     if health.nat64:

@@ -544,6 +544,16 @@ BEYOND: tuple[Scenario, ...] = (
         "Nothing abroad is reached; the country's own sites are.",
         "vantage.international_cut",
     ),
+    Scenario(
+        name="ipv4-cut",
+        group="beyond",
+        story="Nothing abroad is reached over IPv4, and everything over IPv6: the vantage's health"
+        " says so (`vantage.ipv4_cut`).",
+        ooni=_NEVER,
+        answer=ok(),
+        proved_in="test_allowlists.py"
+        "::test_what_a_line_lets_pass_is_told_and_nobody_is_accused[ipv4-cut]",
+    ),
     _ailing("resolver-dead", "The resolver answers for no name at all.", "vantage.resolver_down"),
     _ailing("loss", "Thirty packets in a hundred are lost each way, no censor.", "vantage.lossy"),
     _ailing("slow-line", "Round trips take 800 ms, no censor.", "endpoint.reached"),

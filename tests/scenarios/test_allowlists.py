@@ -100,6 +100,12 @@ LINES = {
         state="international_cut",
         rule="vantage.international_cut",
     ),
+    "ipv4-cut": Line(
+        apply=lambda network: network.pass_only(["::/0"]),
+        state="ok",
+        rule="vantage.ipv4_cut",
+        ok=frozenset(PLATFORMS),
+    ),
     "resolver-silent": Line(
         apply=lambda network: network.block(dns=[f".{top}" for top in TOP], how="drop"),
         state="offline",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from monitor.analysis.outcome import outcome_over, reached_over
 from monitor.analysis.vantage.reference_facts import References, ReferenceView
 from probes.catalog.catalog import ReferenceScope
 from probes.measurement import Layer
@@ -69,6 +70,18 @@ def cut_by_name(seen: References) -> bool:
     silenced = _silenced(_foreign(seen))
     made = [view for view in silenced if view.connected]
     return cut_to_list(seen) and len(made) > HALF * len(silenced)
+
+
+def ipv4_cut(seen: References) -> bool:
+    """Whether foreign sites answer over IPv6 alone, and domestic ones over IPv4 too."""
+    foreign = [outcome_over(view.summary, "ipv4") for view in _foreign(seen)]
+    tried = [one for one in foreign if one is not None and one.layer is not Layer.DNS]
+    at_home = seen.of(ReferenceScope.DOMESTIC)
+    return (
+        len(tried) >= MIN_FOREIGN
+        and all(one.failure for one in tried)
+        and any(reached_over(view.summary, "ipv4") for view in at_home)
+    )
 
 
 def _foreign(seen: References) -> tuple[ReferenceView, ...]:

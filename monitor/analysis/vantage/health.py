@@ -21,6 +21,7 @@ from monitor.analysis.vantage.abroad import (
     cut_by_name,
     cut_off,
     cut_to_list,
+    ipv4_cut,
     resolver_cut_off,
     resolver_down,
 )
@@ -39,6 +40,7 @@ HOPELESS = (VantageState.OFFLINE, VantageState.CAPTIVE_PORTAL)
 """States in which a further attempt would only load a network in trouble."""
 RESOLVER_DOWN = "vantage.resolver_down"
 ALLOWLIST_BY_NAME = "vantage.allowlist_by_name"
+IPV4_CUT = "vantage.ipv4_cut"
 MOST_PASSING = 40
 """Most hosts that are named of those that a list lets pass."""
 
@@ -73,6 +75,8 @@ def assess(
     seen = msgspec.structs.replace(seen, clock_skew=skew, latest=latest)
     rule = next(rule for rule in HEALTH_RULES if rule.matches(seen))
     families = {f for view in seen.latest for f in working_families(view.summary.measurement)}
+    if rule.id == IPV4_CUT:  # which accuses no platform
+        families.discard("ipv4")
     return VantageHealth(
         **vantage.origin,
         state=rule.state,
@@ -236,6 +240,14 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         " or not yet valid. Otherwise it works.",
         wrong_when="Somebody breaks the references' certificates and forges dates in cleartext.",
         matches=lambda seen: abs(seen.clock_skew or 0.0) > WRONG_CLOCK,
+    ),
+    HealthRule(
+        id=IPV4_CUT,
+        meaning="Over IPv4 domestic references answer and nothing foreign does. What is abroad is"
+        " reached and tested over IPv6 alone, which few people have.",
+        state=VantageState.OK,
+        wrong_when="The line of this vantage alone lost its way abroad over IPv4.",
+        matches=ipv4_cut,
     ),
     HealthRule(
         id="vantage.ok",

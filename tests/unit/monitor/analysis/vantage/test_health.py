@@ -136,6 +136,15 @@ def forged(ref: Reference) -> Looked:
     return bad(ref, dns(name=host), tcp(), tls("ssl_unknown_authority", server_name=host))
 
 
+def over_ipv6(ref: Reference) -> Looked:
+    """It answers over IPv6, and is silent over IPv4."""
+    host = ref.endpoint.host
+    v4 = (dns(name=host), tcp("generic_timeout_error"))
+    v6 = (dns(name=host, rtype="AAAA", addresses=(V6,)), tcp(address=V6))
+    seen = (*v4, *v6, tls(server_name=host, address=V6))
+    return ref, look(*seen, reached=True, endpoint=ref.endpoint.id)
+
+
 def servfail(ref: Reference) -> Looked:
     """The resolver reports a fault."""
     return unresolved(ref, "dns_servfail_error")
@@ -191,6 +200,10 @@ EXAMPLES: dict[str, tuple[VantageHealth, VantageHealth]] = {
         assessed(good(DAWN), good(GOOGLE), *twice(muted, *UNLISTED, VISA)),
         assessed(good(DAWN), good(GOOGLE), *twice(forged, *UNLISTED, VISA)),
     ),
+    "vantage.ipv4_cut": (
+        assessed(good(DAWN), *map(over_ipv6, (*UNLISTED, VISA))),
+        assessed(good(DAWN), good(VISA), *map(over_ipv6, UNLISTED)),
+    ),
     "vantage.international_cut": (
         assessed(good(DAWN), *(no_reply(ref) for ref in (*UPLINK, *FOREIGN))),
         assessed(good(DAWN), good(WIKIPEDIA), *(no_reply(ref) for ref in UPLINK)),
@@ -211,6 +224,14 @@ EXAMPLES: dict[str, tuple[VantageHealth, VantageHealth]] = {
 def test_every_health_rule_has_its_examples() -> None:
     """A health rule without a matching case and a near miss cannot be added."""
     assert set(EXAMPLES) == {rule.id for rule in HEALTH_RULES}
+
+
+def test_a_line_without_ipv4_has_lost_nothing_abroad() -> None:
+    """Domestic references would be reached over it. What remains is judged over IPv6."""
+    abroad = tuple(map(over_ipv6, (*UNLISTED, VISA)))
+    assert assessed(over_ipv6(DAWN), *abroad).rule_id == "vantage.ok"
+    cut = assessed(good(DAWN), *abroad)
+    assert (cut.state, cut.families) == (VantageState.OK, ("ipv6",))
 
 
 @pytest.mark.parametrize("rule_id", EXAMPLES)
