@@ -161,7 +161,7 @@ def _reread(
     if cut_by_chance(case, sign, over):
         return Reading(sign=ANY_NAME, evidence=Evidence.NONE)
     if sign in EXPLAINS[LATE_RULE] and (
-        SLOW in case.explained or _comes_late(case, agreeing[0].last_hop.host)
+        SLOW in case.explained or comes_late(case, agreeing[0].last_hop.host)
     ):
         return Reading(sign=LATE, evidence=Evidence.NONE)
     if case.follow_ups and sign in EXPLAINS[LATE_RULE] and LATE_RULE in case.explained:
@@ -274,7 +274,7 @@ def _verified_in(tls: Iterable[TlsObservation], host: str) -> set[str]:
     }
 
 
-def _comes_late(case: Case, host: str) -> bool:
+def comes_late(case: Case, host: str) -> bool:
     """Whether the host's handshake came in this cycle, and late for the distance: where it was
     given time, or in an attempt before."""
     own = ("", Reason.PATIENCE)

@@ -15,7 +15,7 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE
 from monitor.analysis.judge.cut_by_chance import cut_by_chance
 from monitor.analysis.judge.evidence_grades import Sign, signs
-from monitor.analysis.judge.follow_up_evidence import LARGE_HELLO, SHORT_HELLO
+from monitor.analysis.judge.follow_up_evidence import LARGE_HELLO, SHORT_HELLO, comes_late
 from monitor.analysis.outcome import DEPTH, TIMEOUT, Outcome, Summary, sub_method_of
 from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason
@@ -44,6 +44,9 @@ def hello_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
     found = strongest(case, failed)
     if found is None or found.evidence is Evidence.NONE or case.excuses(found.sign):
         return None
+    late = any(comes_late(case, one.last_hop.host) for one in tried)
+    if late and found.sign == (Layer.TLS, TIMEOUT):
+        return None  # The server answers when it can.
     greeted = [o for one in tried for o in _otherwise(one.measurement)]
     if cut_by_chance(case, sign, {o.family for o in greeted}, {o.hello for o in greeted}):
         return None

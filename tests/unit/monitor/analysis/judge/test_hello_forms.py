@@ -1,0 +1,34 @@
+"""Greetings in another form than the usual one."""
+
+import msgspec
+import pytest
+
+from monitor.analysis.verdict import Evidence, State
+from probes.measure.follow_up_reasons import Reason
+from tests.worlds.build import case, dns, follow_up, http, repeated, tcp, tls
+from tests.worlds.judged import judge
+
+(ANSWERED,) = follow_up(
+    Reason.OTHER_HELLO_INNOCUOUS, tls(server_name="innocuous.example")
+).observations
+
+
+@pytest.mark.parametrize(
+    ("seconds", "failure", "told"),
+    [
+        (0.1, "generic_timeout_error", (State.BLOCKED, Evidence.STRONG)),
+        (0.1, "connection_reset", (State.BLOCKED, Evidence.STRONG)),
+        (3.0, "generic_timeout_error", (State.OK, Evidence.NONE)),
+        (3.0, "connection_reset", (State.BLOCKED, Evidence.STRONG)),
+    ],
+)
+def test_a_server_that_answers_late_is_silent_now_and_then(
+    seconds: float, failure: str, told: tuple[State, Evidence]
+) -> None:
+    """Silence after the other greeting says nothing of it then. On a bad line luck made every
+    other greeting wait longer than a test does; a server cuts none off."""
+    usual = msgspec.structs.replace(tls(), duration=seconds)
+    (other,) = follow_up(Reason.OTHER_HELLO, tls(failure)).observations
+    looks = repeated(dns(), tcp(), usual, http(), other, ANSWERED, times=4, reached=True)
+    verdict = judge(case(*looks))
+    assert (verdict.state, verdict.evidence) == told
