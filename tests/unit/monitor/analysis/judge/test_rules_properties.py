@@ -24,7 +24,9 @@ from probes.failure import Failure
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     AnyObservation,
+    AppObservation,
     DnsAnswer,
+    DnsObservation,
     HttpObservation,
     Layer,
     Measurement,
@@ -152,10 +154,12 @@ ANY_SEEN = st.one_of(SENSIBLE, SENSIBLE, st.lists(observations, max_size=6))
 def looks(
     endpoint: str, make: Any, *, sensible: bool = False, **more: st.SearchStrategy[Any]
 ) -> st.SearchStrategy[Any]:
-    """Looks at one endpoint with any observations, at any time."""
+    """Looks at one endpoint with any observations of its protocols, at any time."""
+    over_udp = endpoint.startswith("stun:")
 
     def build(seen: list[AnyObservation], kwargs: dict[str, Any]) -> Measurement:
-        return cast("Measurement", make(*seen, endpoint=endpoint, **kwargs))
+        fit = [o for o in seen if not over_udp or isinstance(o, DnsObservation | AppObservation)]
+        return cast("Measurement", make(*fit, endpoint=endpoint, **kwargs))
 
     return st.builds(
         build,
