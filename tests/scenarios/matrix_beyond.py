@@ -1,6 +1,7 @@
 """The rows that the field does not test itself with."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 
@@ -85,19 +86,24 @@ def _in_time(name: str, story: str, answer: Answer, proved_in: str) -> Scenario:
     )
 
 
-_NO_CALL = "OONI only resolves the name of Messenger's server for calls."
-
-
-def _calls(name: str, story: str, evidence: str, proof: str) -> Scenario:
+def _calls(
+    name: str,
+    story: str,
+    evidence: str,
+    proof: str,
+    *,
+    state: Literal["blocked", "partial"] = "blocked",
+    rule_id: str = "app.stun",
+) -> Scenario:
     """The server for calls is silent; its platform is degraded."""
     return Scenario(
         name=name,
         group="beyond",
         story=story,
         ooni="accessible",
-        differs=_NO_CALL,
+        differs="OONI only resolves the name of Messenger's server for calls.",
         answer=Answer(
-            state="blocked", rule_id="app.stun", method="udp", sub_method="stun", evidence=evidence
+            state=state, rule_id=rule_id, method="udp", sub_method="stun", evidence=evidence
         ),
         proved_in=f"test_chat_and_calls.py::{proof}",
     )
@@ -784,20 +790,13 @@ BEYOND: tuple[Scenario, ...] = (
         "strong",
         "test_calls_are_told_from_udp_without_http_3",
     ),
-    Scenario(
-        name="own-calls-v4",
-        group="beyond",
-        story="The same over IPv4 alone; over IPv6 the server answers.",
-        ooni="accessible",
-        differs=_NO_CALL,
-        answer=Answer(
-            state="partial",
-            rule_id="family.stun",
-            method="udp",
-            sub_method="stun",
-            evidence="strong",
-        ),
-        proved_in="test_chat_and_calls.py::test_calls_are_told_from_udp_without_http_3",
+    _calls(
+        "own-calls-v4",
+        "The same over IPv4 alone; over IPv6 the server answers.",
+        "strong",
+        "test_calls_are_told_from_udp_without_http_3",
+        state="partial",
+        rule_id="family.stun",
     ),
     Scenario(
         name="no-udp",

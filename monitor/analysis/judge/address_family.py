@@ -51,9 +51,10 @@ def family_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
     contradicting replies it suffices: an attempt gets through when a forged reply is lost.
 
     The family must work otherwise from this vantage, and a control must have reached the same host
-    over it afterwards, at the addresses that failed where it tried them. None when it does not, or
-    nothing accuses. IPv6 that is silent where IPv4 answers has no evidence: applications use IPv4
-    within a fraction of a second.
+    afterwards: over the family, at the addresses that failed where it tried them, unless a forged
+    answer, a denial or an address from another source shows that the family is at issue here. None
+    when it does not, or nothing accuses. IPv6 that is silent where IPv4 answers has no evidence:
+    applications use IPv4 within a fraction of a second.
     """
     if case.health.state not in ABLE or any(intercepted(case, one) for one in attempts):
         return None
@@ -78,7 +79,7 @@ def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | N
         failed = [
             (summary, outcome)
             for summary, outcome in failed
-            if outcome.layer is Layer.DNS and _contradicted(summary, family)
+            if outcome.layer in BEFORE_HTTP and _contradicted(summary, family)
         ]
     if any(
         summary.last_hop.resolved_elsewhere and outcome.layer is Layer.DNS

@@ -8,6 +8,7 @@ UDP is closed on many networks: QUIC is accused only where another's QUIC worked
 `monitor.analysis.judge.platform` says what a block of QUIC alone means for the platform.
 """
 
+from monitor.analysis.judge.facts import Facts
 from monitor.analysis.judge.rules.rule import Rule
 from monitor.analysis.verdict import Evidence, State
 from probes.measurement import Layer
@@ -24,6 +25,11 @@ _NO_ROUTES = (
 )
 
 
+def _family_fails(facts: Facts, layer: Layer) -> bool:
+    found = facts.family_finding
+    return found is not None and found.sign is not None and found.sign[0] is layer
+
+
 def _family(
     layer: Layer, meaning: str, *, known: str = _WORKS_ELSEWHERE, wrong_when: str = _NO_ROUTES
 ) -> Rule:
@@ -35,11 +41,7 @@ def _family(
         method=layer.value,
         grade_ceiling=Evidence.STRONG if layer is Layer.TCP else Evidence.CONCLUSIVE,
         wrong_when=wrong_when,
-        matches=lambda facts: (
-            facts.family_finding is not None
-            and facts.family_finding.sign is not None
-            and facts.family_finding.sign[0] is layer
-        ),
+        matches=lambda facts: _family_fails(facts, layer),
         finding=lambda facts: facts.family_finding,
         decided_by=lambda facts: facts.case.attempts,
     )
@@ -103,11 +105,7 @@ PART_FAILS: tuple[Rule, ...] = (
         grade_ceiling=Evidence.STRONG,
         wrong_when="The network and the platform's network do not exchange routes of that family;"
         " therefore never more than weak, unless a control is answered at the very address.",
-        matches=lambda facts: (
-            facts.family_finding is not None
-            and facts.family_finding.sign is not None
-            and facts.family_finding.sign[0] is Layer.APP
-        ),
+        matches=lambda facts: _family_fails(facts, Layer.APP),
         finding=lambda facts: facts.family_finding,
         decided_by=lambda facts: facts.case.attempts,
     ),

@@ -409,6 +409,15 @@ def test_one_forged_answer_is_enough_where_another_got_lost(forged: bool) -> Non
     assert (verdict.family, verdict.sub_method) == ("ipv4", "injection")
 
 
+def test_one_forged_public_address_is_enough_too() -> None:
+    """It was dialled, and is silent; in the other attempt the forged reply was lost."""
+    silent = tcp("generic_timeout_error", address=V4_OTHER)
+    first = look(_forged((V4_OTHER,), (V4,)), silent, *V6_WELL, reached=True)
+    last = look(*WELL, *V6_WELL, at=2, reached=True)
+    verdict = judge(case(first, last, field=health(families=BOTH), controls=CONTROL_BOTH))
+    assert (verdict.rule_id, verdict.sub_method) == ("family.dns", "injection")
+
+
 def test_a_look_told_of_a_family_too_late_did_not_try_it() -> None:
     """It calls for another look, and neither clears nor accuses the family it did not try."""
     late = msgspec.structs.replace(V6_DNS, reason=LATE_ANSWER)
