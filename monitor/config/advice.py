@@ -79,6 +79,9 @@ def _about_field(field: Sequence[VantagePoint], *, enrolled: bool) -> Iterator[F
     for country, number in sorted(countries.items()):
         if number == 1 and country != UNKNOWN_COUNTRY and not enrolled:
             yield _found(What.ONE_VANTAGE, country=country)
+    for one, other in combinations(field, 2):
+        if one.egress == other.egress and (one.resolver == other.resolver or one.asn != other.asn):
+            yield _found(What.SAME_LINE, one=one.id, other=other.id)
     placed = [vantage for vantage in field if vantage.country != UNKNOWN_COUNTRY]
     if unknown := [vantage.id for vantage in placed if not vantage.asn]:
         yield _found(What.NO_ASN, vantages=", ".join(unknown))

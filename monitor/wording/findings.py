@@ -52,6 +52,7 @@ class What(StrEnum):
     CONTROL_INSIDE = "control_inside"
     CONTROL_SAME_WAY = "control_same_way"
     ONE_VANTAGE = "one_vantage"
+    SAME_LINE = "same_line"
     NO_ASN = "no_asn"
     ONLY_PROXIED = "only_proxied"
     ONLY_STUB = "only_stub"
@@ -67,6 +68,7 @@ class What(StrEnum):
     PLAIN_PASSWORDS = "plain_passwords"
     PLAIN_PROXY_PASSWORD = "plain_proxy_password"  # noqa: S105 # a finding
     CYCLE_TOO_LONG = "cycle_too_long"
+    FEW_BYTES = "few_bytes"
     # In what runs.
     VANTAGE_WAITING = "vantage_waiting"
     VANTAGE_SILENT = "vantage_silent"
@@ -200,6 +202,13 @@ SENTENCES: Mapping[str, _Said] = {
         ),
         N_("Add vantages in other networks."),
     ),
+    What.SAME_LINE: _Said(
+        N_(
+            "%(one)s and %(other)s leave this machine by the same way: together they show no more"
+            " than one of them."
+        ),
+        N_("Give each its own egress, or delete one."),
+    ),
     What.NO_ASN: _Said(
         N_(
             "No asn for %(vantages)s: it tells networks apart, so without it all of one country"
@@ -280,6 +289,13 @@ SENTENCES: Mapping[str, _Said] = {
             " fit the interval of %(interval)s: cycles would be missed."
         ),
         N_("Set interval to %(needed)s or more, or test fewer platforms, or from fewer vantages."),
+    ),
+    What.FEW_BYTES: _Said(
+        N_(
+            "A day has %(wanted)s cycles at the interval of %(interval)s. daily_bytes of %(bytes)s"
+            " suffices for about %(fit)s of them; the others are skipped."
+        ),
+        N_("Set daily_bytes to %(needed)s or more, or test fewer platforms or less often."),
     ),
     What.VANTAGE_WAITING: _Said(
         N_("Vantage %(vantage)s has not finished its first cycle."),
@@ -463,10 +479,10 @@ _LEVELS: Mapping[str, Level] = {
             *(What.NO_CONTROL, What.NO_OWN_CONTROL, What.ONE_CONTROL, What.ONE_OWN_CONTROL),
             *(What.CONTROLS_HIDE_FAMILY, What.CONTROLS_TOGETHER, What.CONTROL_INSIDE),
             What.CONTROL_SAME_WAY,
-            *(What.ONE_VANTAGE, What.NO_ASN, What.ONLY_PROXIED, What.ONLY_STUB),
+            *(What.ONE_VANTAGE, What.SAME_LINE, What.NO_ASN, What.ONLY_PROXIED, What.ONLY_STUB),
             *(What.QUIET_CONTROL, What.QUIET_SHORT, What.NO_UPLINK, What.NO_INTERNATIONAL),
             *(What.NO_POPULAR, What.NO_UDP, What.NO_DOMESTIC, What.PLAIN_PASSWORDS),
-            *(What.PLAIN_PROXY_PASSWORD, What.CYCLE_TOO_LONG, What.NO_MESSAGES),
+            *(What.PLAIN_PROXY_PASSWORD, What.CYCLE_TOO_LONG, What.FEW_BYTES, What.NO_MESSAGES),
             *(What.DATABASE_OLD, What.DISK_LOW, What.REFERENCES_FAIL),
         ),
         Level.WARNING,

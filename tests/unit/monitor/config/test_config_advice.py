@@ -21,6 +21,7 @@ asn = 1
 id = "b"
 country = "PK"
 asn = 2
+egress = "interface:b0"
 """
 CONTROLS = """
 [[vantage]]
@@ -74,13 +75,17 @@ def test_the_recommended_set_up_needs_no_advice(tmp_path: Path) -> None:
         (FIELDS + CONTROLS.replace("interface:c0", "direct"), "c leaves this machine as a does"),
         (FIELDS.rpartition("[[vantage]]")[0] + CONTROLS, "One vantage only in PK"),
         (FIELDS.replace("asn = 2", "") + CONTROLS, "No asn for b"),
+        (
+            FIELDS.replace('egress = "interface:b0"\n', "") + CONTROLS,
+            "a and b leave this machine by the same way",
+        ),
         (FIELDS + CONTROLS + "[references]\nuplink = []\n", "No uplink references"),
         (FIELDS + CONTROLS + "[references]\ninternational = []\n", "No international references"),
         (FIELDS + CONTROLS + "[references]\npopular = []\n", "No popular references"),
         (FIELDS.replace("PK", "FJ") + CONTROLS, "No domestic references for FJ"),
         ('database = "sqlite:////no/such/data.db"\n' + FIELDS + CONTROLS, "/no/such"),
         (
-            FIELDS.replace("asn = 2", 'asn = 2\negress = "socks5://127.0.0.1"') + CONTROLS,
+            FIELDS.replace("interface:b0", "socks5://127.0.0.1") + CONTROLS,
             "Seen only through a proxy: b. A proxy hides forged DNS answers",
         ),
         (
@@ -163,6 +168,7 @@ egress = "socks5://proxy.example.net"
 id = "r"
 country = "PK"
 asn = 6
+egress = "interface:r0"
 resolver = "192.0.2.53"
 """
 

@@ -29,7 +29,6 @@ from monitor.doctor.trial import Checked, Trial, why_silent
 from monitor.measuring.probers import Probers
 from monitor.wording.findings import What, finding_sentences
 from monitor.wording.words import words_in
-from probes.settings import ProbeSettings
 from storage.open_store import sql_store
 from storage.values.steady_clock import utc_now
 from tests.lab.certificates import authority
@@ -77,6 +76,7 @@ resolver = "127.0.0.1:{ports["resolver"]}"
 id = "khi-jazz"
 country = "PK"
 asn = 45669
+egress = "source:127.0.0.3"
 resolver = "127.0.0.1:{ports["resolver"]}"
 [[vantage]]
 id = "control"
@@ -121,7 +121,8 @@ def typed(*words: str) -> Result:
 
 def _hurried(settings: Settings, folder: Path) -> Settings:
     """The same with the patience of a test, and the lab's certificates."""
-    probe = ProbeSettings(
+    probe = msgspec.structs.replace(
+        settings.probe,
         dns_timeout=0.6,
         tcp_timeout=2.0,
         dns_window=0.05,
@@ -292,14 +293,24 @@ def a_control_on_the_line_it_is_compared_with(_: World) -> Any:
     return replacing('egress = "source:127.0.0.2"\n', "")
 
 
+@fault(What.SAME_LINE, "khi-ptcl and khi-jazz leave this machine by the same way", "own egress")
+def two_vantages_on_one_line(_: World) -> Any:
+    return replacing('egress = "source:127.0.0.3"\n', "")
+
+
+@fault(What.FEW_BYTES, "1 MB suffices for about", "Set daily_bytes to")
+def a_day_that_is_used_up_at_breakfast(_: World) -> Any:
+    return lambda text: f'{text}\n[probe]\ndaily_bytes = "1MB"\n'
+
+
 @fault(What.NO_INTERFACE, "has no network device wwan7", "`ip link` lists")
 def a_modem_that_is_not_there(_: World) -> Any:
-    return replacing("asn = 45669\n", 'asn = 45669\negress = "interface:wwan7"\n')
+    return replacing("source:127.0.0.3", "interface:wwan7")
 
 
 @fault(What.NO_ADDRESS, "does not have the address", "`ip address` lists")
 def an_address_of_another_machine(_: World) -> Any:
-    return replacing("asn = 45669\n", 'asn = 45669\negress = "source:203.0.114.9"\n')
+    return replacing("source:127.0.0.3", "source:203.0.114.9")
 
 
 @fault("vantage.captive_portal", "Something else answers in place", "Sign in on that line once")
