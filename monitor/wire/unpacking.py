@@ -1,16 +1,13 @@
 """Unpack a body as it was sent, up to a limit of bytes."""
 
-import zstandard
-
 from monitor.wire.answers import Reason
 from monitor.wire.batch import ENCODINGS
 from monitor.wire.refusal import Refused, malformed
 from storage.values.compression import PackingError, gunzip
+from storage.values.zstandard import zstd
 
-_WINDOW = 8 * 2**20
-"""Bytes of the window that every zstd decoder must support (RFC 8878); the limit here."""
-_STEP = 1024
-"""Bytes of zstd to unpack at a time: every 4 bytes may unpack to 128 KiB."""
+_OPTIONS: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}
+"""Every decoder must support a window of 8 MiB (RFC 8878); that is the limit here."""
 
 
 def unpack(body: bytes, encoding: str, most: int) -> bytes:
@@ -28,7 +25,7 @@ def unpack(body: bytes, encoding: str, most: int) -> bytes:
             unpacked, whole = gunzip(body, most + 1)
         else:
             unpacked, whole = _unzstd(body, most)
-    except (PackingError, zstandard.ZstdError):
+    except (PackingError, zstd.ZstdError):
         raise malformed(f"the body is no {encoding} that can be read") from None
     if len(unpacked) > most:
         raise Refused(Reason.OVERSIZE, f"more than {most} bytes when unpacked")
@@ -38,12 +35,6 @@ def unpack(body: bytes, encoding: str, most: int) -> bytes:
 
 
 def _unzstd(body: bytes, most: int) -> tuple[bytes, bool]:
-    packed = zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj()
-    unpacked = bytearray()
-    for start in range(0, len(body), _STEP):
-        if packed.eof:
-            return bytes(unpacked), False
-        unpacked += packed.decompress(body[start : start + _STEP])
-        if len(unpacked) > most:
-            break
-    return bytes(unpacked), packed.eof and not packed.unused_data
+    packed = zstd.ZstdDecompressor(options=_OPTIONS)
+    unpacked = packed.decompress(body, most + 1)
+    return unpacked, packed.eof and not packed.unused_data

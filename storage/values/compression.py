@@ -12,7 +12,7 @@ import zlib
 from importlib.resources import files
 from typing import Any
 
-import zstandard
+from storage.values.zstandard import zstd
 
 _GUNZIP: Any
 try:
@@ -25,41 +25,34 @@ _GZIP = 16 + zlib.MAX_WBITS
 _ZSTANDARD = b"\x28\xb5\x2f\xfd"
 """The first bytes of a frame (RFC 8878); a zlib stream never begins with them."""
 _LARGEST = 64 * 2**20
-"""Most bytes that a frame may hold: far more than is ever compressed here."""
-_LEVEL = 1
-_DICTIONARY = zstandard.ZstdCompressionDict(
-    # Made by tests/lab/dictionary.py. It must never change: without it, stored data is lost.
-    files("storage.values").joinpath("looks.dictionary").read_bytes(),
-    dict_type=zstandard.DICT_TYPE_FULLDICT,
-)
-_DICTIONARY.precompute_compress(level=_LEVEL)
-_NONE = 0
-"""Stands for the id of a dictionary in a frame without one."""
+"""Most bytes that a frame may hold: 64 MiB, far more than is ever compressed here."""
+_OPTIONS: dict[int, int] = {
+    zstd.CompressionParameter.compression_level: 1,
+    zstd.CompressionParameter.checksum_flag: 1,
+}
+# Made by tests/lab/dictionary.py. It must never change: without it, stored data is lost.
+_DICTIONARY = zstd.ZstdDict(files("storage.values").joinpath("looks.dictionary").read_bytes())
+_DICTIONARIES = {0: None, _DICTIONARY.dict_id: _DICTIONARY}
+"""By the id in a frame, which is 0 in a frame without one."""
 
 
 class PackingError(Exception):
     """The bytes are no whole stream of their kind."""
 
 
-class _Tools(threading.local):
-    """One set for each thread, since making them costs more than using them."""
+class _Packer(threading.local):
+    """One for each thread, since making it costs more than using it."""
 
     def __init__(self) -> None:
-        self.packer = zstandard.ZstdCompressor(
-            level=_LEVEL, dict_data=_DICTIONARY, write_checksum=True
-        )
-        self.unpackers = {
-            _NONE: zstandard.ZstdDecompressor(),
-            _DICTIONARY.dict_id(): zstandard.ZstdDecompressor(dict_data=_DICTIONARY),
-        }
+        self.packer = zstd.ZstdCompressor(options=_OPTIONS, zstd_dict=_DICTIONARY)
 
 
-_tools = _Tools()
+_local = _Packer()
 
 
 def pack(plain: bytes) -> bytes:
     """A Zstandard frame of `plain`, with its length and a checksum."""
-    return _tools.packer.compress(plain)
+    return _local.packer.compress(plain, zstd.ZstdCompressor.FLUSH_FRAME)
 
 
 def unpack(packed: bytes) -> bytes:
@@ -67,15 +60,16 @@ def unpack(packed: bytes) -> bytes:
     try:
         if not packed.startswith(_ZSTANDARD):
             return zlib.decompress(packed)
-        frame = zstandard.get_frame_parameters(packed)
-        if frame.content_size > _LARGEST:
-            raise PackingError("it holds more than was ever compressed here")
-        unpacker = _tools.unpackers.get(frame.dict_id)
-        if unpacker is None:
-            raise PackingError(f"this version has no dictionary {frame.dict_id}")
-        return unpacker.decompress(packed, allow_extra_data=False)
-    except (zlib.error, zstandard.ZstdError) as error:
+        dictionary = zstd.get_frame_info(packed).dictionary_id
+        if dictionary not in _DICTIONARIES:
+            raise PackingError(f"this version has no dictionary {dictionary}")
+        unpacker = zstd.ZstdDecompressor(_DICTIONARIES[dictionary])
+        plain = unpacker.decompress(packed, _LARGEST)
+    except (zlib.error, zstd.ZstdError) as error:
         raise PackingError(str(error)) from error
+    if not unpacker.eof or unpacker.unused_data:
+        raise PackingError("it is not one whole frame of at most 64 MiB")
+    return plain
 
 
 def gunzip(packed: bytes, most: int) -> tuple[bytes, bool]:

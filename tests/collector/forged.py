@@ -9,13 +9,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-import zstandard
-
 from monitor.wire.answers import BATCHES, Reason
 from monitor.wire.batch import FORMAT, MOST_PACKED, MOST_UNPACKED, encode_batch
 from monitor.wire.signing import KEY, REQUEST, SENT, VANTAGE, signed_headers
 from probes.measurement import Purpose
 from storage.values.times import time_text
+from storage.values.zstandard import zstd
 from tests.collector import world
 from tests.collector.world import (
     NOW,
@@ -326,7 +325,7 @@ FORGED: dict[str, Forged] = {
     "zstd_bomb": Forged(
         "zstd of more than 32 MiB",
         Reason.OVERSIZE,
-        lambda: _zstd(zstandard.compress(_BOMB)),
+        lambda: _zstd(zstd.compress(_BOMB)),
     ),
     "long_measurement": Forged(
         "a measurement of more than 2 MiB",
@@ -385,12 +384,12 @@ FORGED: dict[str, Forged] = {
     "cut_zstd": Forged(
         "zstd cut off",
         Reason.MALFORMED,
-        lambda: _zstd(zstandard.compress(encode_batch(batch()))[:-9]),
+        lambda: _zstd(zstd.compress(encode_batch(batch()))[:-9]),
     ),
     "zstd_and_more": Forged(
         "zstd with more behind its end",
         Reason.MALFORMED,
-        lambda: _zstd(zstandard.compress(encode_batch(batch())) + b"more"),
+        lambda: _zstd(zstd.compress(encode_batch(batch())) + b"more"),
     ),
     "format": Forged("a future format", Reason.MALFORMED, lambda: _of(format=FORMAT + 1)),
     "first_format": Forged("the first format", Reason.MALFORMED, lambda: _of(format=1)),

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import zstandard
 
 from monitor.metrics.ingest_counts import Spool
 from monitor.wire.answers import BATCHES, Reason, Receipt
@@ -20,6 +19,7 @@ from monitor.wire.envelope import SPOOL
 from probes.measurement import HttpObservation, Purpose
 from storage.store import StorageError
 from storage.values.fleet import Enrolment, ReceivedBatch, Reception, SeenCycle
+from storage.values.zstandard import zstd
 from tests.collector.world import (
     NOW,
     OTHER_KEY,
@@ -52,7 +52,7 @@ async def test_a_batch_is_stored_as_it_was_sent_and_as_what_it_says(encoding: st
     its signature, so that anybody can check it later."""
     sent = batch(report(4))
     body = encode_batch(sent)
-    packed = zstandard.compress(body) if encoding == "zstd" else body
+    packed = zstd.compress(body) if encoding == "zstd" else body
     headers, packed = request(packed, encoding=encoding)
     async with collecting() as collector:
         response = await collector.send(headers, packed)

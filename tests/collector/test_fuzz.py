@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import zstandard
 from hypothesis import given
 from hypothesis import settings as examples_of
 from hypothesis import strategies as st
@@ -41,6 +40,7 @@ from probes.measurement import (
     TransferObservation,
 )
 from storage.open_store import sql_store
+from storage.values.zstandard import zstd
 from tests.collector.world import (
     NOW,
     OTHER_KEY,
@@ -239,7 +239,7 @@ async def _ask(collector: Collector, rng: random.Random) -> httpx.Response:
     method = "POST" if path in (BATCHES, CONTROLS, ENROLMENT) else "GET"
     encoding = rng.choice(["gzip", "identity", "zstd", "zstd", "br"])
     if encoding == "zstd":
-        body = zstandard.compress(body)
+        body = zstd.compress(body)
     headers, packed = request(body, path=path, method=method, encoding=encoding)
     if path == ENROLMENT:
         headers |= {INVITATION: PROOF, PUBLIC: public_text(OTHER_KEY)}

@@ -8,11 +8,11 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-import zstandard
 from sqlalchemy import MetaData, create_engine, make_url, select
 
 from storage.values.compression import PackingError
 from storage.values.compression import unpack as unpack_looks
+from storage.values.zstandard import zstd
 
 
 def needles(address: str) -> set[bytes]:
@@ -65,8 +65,8 @@ def _forms(cell: object) -> Iterator[bytes]:
         zlib.decompress,
         gzip.decompress,
         lambda body: zlib.decompress(body, -zlib.MAX_WBITS),
-        lambda body: zstandard.ZstdDecompressor().decompressobj().decompress(body),
+        lambda body: zstd.ZstdDecompressor().decompress(body),
         unpack_looks,  # which need their dictionary
     ):
-        with suppress(zlib.error, OSError, EOFError, zstandard.ZstdError, PackingError):
+        with suppress(zlib.error, OSError, EOFError, zstd.ZstdError, PackingError):
             yield unpack(raw)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-import zstandard
 
 from monitor.analysis.events.event import Event, EventKind
 from monitor.export.continuations import goes_on_now
@@ -25,6 +24,7 @@ from storage.store import CollectorStore
 from storage.values.fleet import Enrolment, WaitingCycle
 from storage.values.outbox import Notice
 from storage.values.steady_clock import utc_now
+from storage.values.zstandard import zstd
 from tests.contract.listing import EVERYTHING, flat
 from tests.e2e.running import GONE, Monitor, wait_for
 from tests.lab.certificates import honest
@@ -282,7 +282,7 @@ async def _stored(store: CollectorStore) -> Stored:
 
 def _unpacked(encoding: str, body: bytes) -> bytes:
     if encoding == "zstd":
-        return zstandard.ZstdDecompressor().decompressobj().decompress(body)
+        return zstd.ZstdDecompressor().decompress(body)
     if encoding == "gzip":
         return gzip.decompress(body)
     return body

@@ -13,8 +13,7 @@ import json
 import sys
 from pathlib import Path
 
-import zstandard
-
+from storage.values.zstandard import zstd
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 
@@ -68,15 +67,20 @@ def _censor(lab: Lab) -> None:
     lab.network("line-7").page(_NAMES, status=403)
 
 
+def trained(samples: list[bytes], size: int, number: int) -> bytes:
+    """A dictionary of `size` bytes with the id `number`, which is behind its first four bytes."""
+    made = zstd.train_dict(samples, size).dict_content
+    return made[:4] + number.to_bytes(4, "little") + made[8:]
+
+
 def main() -> None:
     """Look, learn, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     file: Path = parser.parse_args().file
-    samples: list[bytes | bytearray | memoryview] = [one for one in looks() if len(one) <= LARGEST]
-    made = zstandard.train_dictionary(SIZE, samples, dict_id=ID)
+    samples = [one for one in looks() if len(one) <= LARGEST]
     with file.open("xb") as new:
-        new.write(made.as_bytes())
+        new.write(trained(samples, SIZE, ID))
     parser.exit(
         message=f"{len(samples)} looks, {sum(map(len, samples)) // len(samples)} bytes each\n"
     )

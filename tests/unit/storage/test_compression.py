@@ -5,9 +5,10 @@ from hashlib import sha256
 from importlib.resources import files
 
 import pytest
-import zstandard
 
 from storage.values.compression import PackingError, gunzip, pack, unpack
+from storage.values.zstandard import zstd
+from tests.lab.dictionary import trained
 
 PLAIN = b'[{"layer":"tcp","start":0.01,"duration":0.02,"address":"203.0.113.7","port":443}]' * 20
 
@@ -27,7 +28,9 @@ def test_what_earlier_versions_packed_is_read() -> None:
 
 def test_what_was_packed_without_a_dictionary_is_read() -> None:
     """As one earlier version did."""
-    assert unpack(zstandard.ZstdCompressor(write_checksum=True).compress(PLAIN)) == PLAIN
+    assert (
+        unpack(zstd.compress(PLAIN, options={zstd.CompressionParameter.checksum_flag: 1})) == PLAIN
+    )
 
 
 def test_the_dictionary_is_the_one_that_looks_were_packed_with() -> None:
@@ -36,15 +39,15 @@ def test_the_dictionary_is_the_one_that_looks_were_packed_with() -> None:
     assert sha256(dictionary).hexdigest() == (
         "27bf4037573c6ae8bdfcfe4519ec6160426f8056519d42076f751c2c66b4cbc0"
     )
-    looks = zstandard.ZstdCompressionDict(dictionary)
-    assert zstandard.get_frame_parameters(pack(PLAIN)).dict_id == looks.dict_id() == 1
-    assert zstandard.ZstdDecompressor(dict_data=looks).decompress(pack(PLAIN)) == PLAIN
+    looks = zstd.ZstdDict(dictionary)
+    assert zstd.get_frame_info(pack(PLAIN)).dictionary_id == looks.dict_id == 1
+    assert zstd.decompress(pack(PLAIN), looks) == PLAIN
 
 
 def test_what_a_later_dictionary_packed_is_told() -> None:
     """By its number, so that one knows what is missing."""
-    later = zstandard.train_dictionary(512, [PLAIN[n:] for n in range(400)], dict_id=7)
-    packed = zstandard.ZstdCompressor(dict_data=later).compress(PLAIN)
+    later = zstd.ZstdDict(trained([PLAIN[n:] for n in range(400)], 512, 7))
+    packed = zstd.compress(PLAIN, zstd_dict=later)
     with pytest.raises(PackingError, match="no dictionary 7"):
         unpack(packed)
 
