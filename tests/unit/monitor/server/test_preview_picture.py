@@ -25,8 +25,9 @@ from tests.worlds.preview_world import BLOCK, REJECTED, STATES, named, preview, 
 
 _ROOM = 2
 """Pixels by which letters may stand out of their line."""
-_OVERLAP = {"ltr": 3, "rtl": 17}
-"""Pixels by which two pieces of text may overlap: joined letters reach over one another."""
+_OVERLAP = {"ltr": 5, "rtl": 17}
+"""Pixels by which two pieces of text may overlap: joined letters reach over one another, and
+a mark of a letter stands above or below it."""
 _WRITTEN = str.maketrans(")]", "([", "\u2066\u2067\u2068\u2069\u200c\u200d")
 """PDFium turns brackets round in lines from right to left, and leaves out marks without width."""
 LONG = (
