@@ -103,6 +103,6 @@ $(VENV)/.run: $(VENV)/bin/pip requirements/run.lock requirements/build.lock pypr
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.lock
-	@echo "Installing what developers need besides: 600 MB, only this once"
+	@echo "Installing what developers need besides: 700 MB, only this once"
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@touch $@

@@ -206,7 +206,7 @@ class _Sheet:
         self.y -= 8
         for most in range(MOST, 0, -1):
             moments, in_day = ticks(self._chart.since, self._chart.until, most)
-            labels = [self._tick(at, moments, in_day=in_day) for at in moments]
+            labels = self._labels(moments, in_day=in_day)
             xs = [self._x(at) for at in moments]
             if not any(map(self._touch, xs, labels, xs[1:], labels[1:])):
                 break
@@ -220,16 +220,16 @@ class _Sheet:
             self._centred((self._left + self._right) / 2, self.y - 0.3 * SIZE, line)
         self.y += 4
 
-    def _tick(self, at: datetime, moments: list[datetime], *, in_day: bool) -> list[str]:
-        """The label of a tick."""
-        words = self._words
-        said, above = [words.short_day(at), words.year(at)], at.year
-        if in_day:
-            seconds = any(one.second for one in moments)
-            said, above = [words.clock(at, seconds=seconds), words.short_day(at)], at.toordinal()
-        before = [one for one in moments if one < at][-1:]
-        same = [one for one in before if above == (one.toordinal() if in_day else one.year)]
-        return said[:1] if same else said
+    def _labels(self, moments: Sequence[datetime], *, in_day: bool) -> list[list[str]]:
+        words, labels, before = self._words, list[list[str]](), ""
+        seconds = any(at.second for at in moments)
+        for at in moments:
+            day = words.short_day(at)
+            clock = words.clock(at, seconds=seconds)
+            said, larger = (clock, day) if in_day else (day, words.year(at))
+            labels.append([said] if larger == before else [said, larger])
+            before = larger
+        return labels
 
     def _touch(self, x: float, label: list[str], x2: float, label2: list[str]) -> bool:
         ends = max(self._inside(x, line) + width(line, SIZE) for line in label)

@@ -1,10 +1,11 @@
 """How wide a text is, and where it is broken."""
 
 import pytest
+import uharfbuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.charts.letters import lines, width
+from monitor.charts.letters import families, font_files, lines, width
 
 TEXTS = st.text(st.sampled_from("aWмжñ ا ب پ ے(1中"), max_size=60)
 
@@ -20,6 +21,17 @@ def test_width_is_that_of_the_font() -> None:
     assert width("A", 1000) == 639
     assert width("Aپ", 9) == pytest.approx(width("A", 9) + width("پ", 9))
     assert width("Open", 9, bold=True) > width("Open", 9)
+
+
+def test_bold_fonts_have_the_characters_of_the_others() -> None:
+    """A title lacks no letter that a label has."""
+    known = dict[tuple[str, bool], set[int]]()
+    for family, bold, file in font_files():
+        face = uharfbuzz.Face(uharfbuzz.Blob.from_file_path(file))
+        known[family, bold] = set(face.unicodes)
+    for family in families(rtl=True):
+        assert len(known[family, False]) > 50
+        assert known[family, True] == known[family, False]
 
 
 @given(text=TEXTS, room=st.floats(50, 300))
