@@ -97,12 +97,12 @@ $(VENV)/bin/pip:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: $(VENV)/bin/pip requirements/run.lock requirements/build.lock pyproject.toml
-	@echo "Installing shutwatch and its libraries into $(VENV): 400 MB, a minute or two, only this once"
+	@echo "Installing shutwatch and its libraries into $(VENV): 300 MB, a minute or two, only this once"
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/build.lock -r requirements/run.lock
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.lock
-	@echo "Installing what developers need besides: 600 MB, only this once"
+	@echo "Installing what developers need besides: 700 MB, only this once"
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@touch $@

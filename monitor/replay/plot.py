@@ -1,24 +1,31 @@
-"""Draws the timelines. Needs matplotlib, from the extra `plot`."""
+"""Draws the timelines. Needs the libraries of the extra `plot`."""
 
-import importlib
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from monitor.charts import time_chart
+from monitor.charts.svg import png
+from monitor.charts.time_chart import NO_DATA, Bar, Key, Lane, Mark, TimeChart
 from monitor.export.output_file import written_file
 from monitor.replay.imported_row import ReplayError
 from monitor.replay.replay import NetworkTimeline, Replayed
 from monitor.replay.results import CREDIT, end_text, onset_text
 from monitor.wording.file_errors import file_error
 from monitor.wording.missing_library import install_command
+from monitor.wording.words import words_in
 
-BLOCKED, OPEN, UNDECIDED, NO_DATA = "#b2182b", "#4393c3", "#fddbc7", "#e0e0e0"
+BLOCKED, OPEN, UNDECIDED = "#b2182b", "#4393c3", "#fddbc7"
 """Colours that colour-blind readers, and readers on paper, can tell apart."""
 _MOST_NETWORKS = 24
 _MOST_PANELS = 8
-_DPI = 150
+_WIDTH = 936.0
+"""Points."""
+_LABEL = 60
+"""Characters of a network's name."""
+_PRINT = 1.5
+"""Pixels for one of a screen."""
 
 
 class Panel(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,89 +73,55 @@ def panels(replayed: Replayed) -> list[Panel]:
 
 
 def draw(replayed: Replayed, path: Path, *, ooni: bool) -> None:
-    """Write a PNG. Raises ReplayError without matplotlib or data, or when it cannot write."""
-    try:
-        figures = importlib.import_module("matplotlib.figure")
-        dates = importlib.import_module("matplotlib.dates")
-        patches = importlib.import_module("matplotlib.patches")
-    except ImportError as error:
-        raise ReplayError(
-            f"--plot needs matplotlib ({error}): {install_command('plot')}"
-        ) from error
+    """Write a PNG. Raises ReplayError without a library or data, or when it cannot write."""
     shown = panels(replayed)
     if not shown:
         raise ReplayError("--plot: there is no data to draw")
-    heights = [len(panel.timelines) + 2.5 for panel in shown]
-    figure = figures.Figure(figsize=(13, 0.25 * sum(heights) + 1.0), layout="constrained")
-    axes = figure.subplots(
-        len(shown), 1, squeeze=False, sharex=True, gridspec_kw={"height_ratios": heights}
-    )[:, 0]
     spans = [span for panel in shown for timeline in panel.timelines for span in timeline.spans]
     start, end = min(span.start for span in spans), max(span.end for span in spans)
-    for axis, panel in zip(axes, shown, strict=True):
-        _draw_panel(axis, panel, start, end)
-    locator = dates.AutoDateLocator(maxticks=14)
-    axes[-1].xaxis.set_major_locator(locator)
-    axes[-1].xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
-    axes[-1].xaxis.get_offset_text().set_visible(False)
-    axes[-1].set_xlabel(f"UTC, {start:%Y-%m-%d} to {end:%Y-%m-%d}", fontsize=8)
-    meanings = (
-        (BLOCKED, "blocked"),
-        (OPEN, "open"),
-        (UNDECIDED, "undecided"),
-        (NO_DATA, "no data (line: block not seen to end)"),
+    chart = TimeChart(
+        width=_WIDTH,
+        since=start,
+        until=end,
+        axis=f"UTC, {start:%Y-%m-%d} to {end:%Y-%m-%d}",
+        panels=[_drawn(panel, end) for panel in shown],
+        legend=(
+            Key("blocked", BLOCKED),
+            Key("open", OPEN),
+            Key("undecided", UNDECIDED),
+            Key("no data (line: block not seen to end)", NO_DATA),
+        ),
+        credit=CREDIT if ooni else "",
     )
-    figure.legend(
-        handles=[patches.Patch(facecolor=colour, label=text) for colour, text in meanings],
-        loc="outside upper right",
-        ncols=4,
-        frameon=False,
-        fontsize=8,
-    )
-    if ooni:
-        figure.supxlabel(CREDIT, fontsize=7, color="#666666", x=0.995, ha="right")
+    try:
+        picture = png(time_chart.draw(chart, words_in()), _PRINT)
+    except ImportError as error:
+        needs = f"--plot needs {error.name} ({error})"
+        raise ReplayError(f"{needs}: {install_command('plot')}") from error
     try:
         with written_file(path) as out:
-            figure.savefig(out, format="png", dpi=_DPI)
+            out.write(picture)
     except OSError as error:
         raise ReplayError(f"--plot {file_error(error, path)}") from error
 
 
-def _draw_panel(axis: Any, panel: Panel, start: datetime, end: datetime) -> None:
+def _drawn(panel: Panel, end: datetime) -> time_chart.Panel:
     colours = {True: BLOCKED, False: OPEN, None: UNDECIDED}
-    for row, timeline in enumerate(panel.timelines):
-        axis.broken_barh([(start, end - start)], (row - 0.4, 0.8), facecolor=NO_DATA, linewidth=0)
-        for blocked in (None, False, True):
-            bars = [(s.start, s.end - s.start) for s in timeline.spans if s.blocked is blocked]
-            if bars:
-                axis.broken_barh(bars, (row - 0.4, 0.8), facecolor=colours[blocked], linewidth=0)
-        for since, until in timeline.blocks:
-            # Nothing was measured, and nothing showed the end of the block.
-            axis.plot(
-                [since, until or end],
-                [row, row],
-                color=BLOCKED,
-                linewidth=1.2,
-                solid_capstyle="butt",
-            )
-    for earliest, latest in panel.marks:
-        axis.axvline(latest, color="black", linewidth=0.8, linestyle="--")
-        if earliest is not None and earliest < latest:
-            axis.axvspan(earliest, latest, color="black", alpha=0.12, linewidth=0)
-    axis.set_yticks(
-        range(len(panel.timelines)),
-        [timeline.label[:28] for timeline in panel.timelines],
-        fontsize=8,
+    lanes = []
+    for timeline in panel.timelines:
+        bars = [Bar(one.start, one.end, colours[one.blocked]) for one in timeline.spans]
+        # Of those that touch or overlap, what says most lies above.
+        bars.sort(key=lambda bar: (UNDECIDED, OPEN, BLOCKED).index(bar.colour))
+        # Nothing was measured, and nothing showed the end of the block.
+        bars += [Bar(since, until or end, BLOCKED, thin=True) for since, until in timeline.blocks]
+        lanes.append(Lane(words_in().name(timeline.label, _LABEL), bars))
+    left = panel.left_out
+    return time_chart.Panel(
+        title=panel.title,
+        note=f"+ {left} more networks, too little measured to decide" if left else "",
+        lanes=lanes,
+        marks=[Mark(earliest, latest) for earliest, latest in panel.marks],
     )
-    axis.set_ylim(len(panel.timelines) - 0.4, -0.6)
-    axis.set_xlim(start, end)
-    axis.tick_params(axis="x", labelsize=8)
-    axis.set_title(panel.title, loc="left", fontsize=9, fontweight="bold")
-    if panel.left_out:
-        note = f"+ {panel.left_out} more networks, too little measured to decide"
-        axis.text(1, 1.01, note, transform=axis.transAxes, ha="right", va="bottom", fontsize=7)
-    for side in ("top", "right", "left"):
-        axis.spines[side].set_visible(False)
 
 
 def _seconds(timeline: NetworkTimeline) -> float:

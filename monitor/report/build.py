@@ -60,7 +60,7 @@ async def build(
     NothingKnownError where there is neither an event nor a decided verdict, unless
     `even_if_nothing_known`.
     """
-    for needed in ("matplotlib", "fpdf", "uharfbuzz"):
+    for needed in ("resvg_py", "fpdf", "uharfbuzz"):
         library(needed)
     with (
         filled_file(out) as whole,

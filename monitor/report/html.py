@@ -1,6 +1,5 @@
 """The document as one web page: nothing loaded from anywhere, no script, ready for print."""
 
-import base64
 from html import escape
 from pathlib import Path
 
@@ -11,7 +10,7 @@ _STYLE = """
 :root{color-scheme:light dark;--ink:#1a1a1a;--paper:#fff;--rule:#c8c8c8;--soft:#f3f3f1;
 --red:#8f1022}
 @media (prefers-color-scheme:dark){:root{--ink:#e8e8e6;--paper:#161616;--rule:#444;--soft:#232323;
---red:#ff9aa5}img{background:#fff}}
+--red:#ff9aa5}}
 *{box-sizing:border-box}
 body{margin:0;color:var(--ink);background:var(--paper);font:16px/1.55 system-ui,"Noto Sans",
 "DejaVu Sans",sans-serif}
@@ -31,7 +30,7 @@ overflow-wrap:anywhere}
 thead th{background:var(--soft);overflow-wrap:normal}
 tbody th{font-weight:600}
 table.facts th{width:8rem;background:var(--soft)}
-figure{margin:1.2rem 0}img{max-width:100%;height:auto}
+figure{margin:1.2rem 0}svg{max-width:100%;height:auto}
 figcaption,footer{font-size:.85rem}
 footer{margin-top:2.5rem;padding-bottom:2rem;border-top:1px solid var(--rule)}
 @media print{body{font-size:10.5pt}h2,h3,caption{break-after:avoid}
@@ -49,7 +48,7 @@ def render(document: Document, folder: Path) -> bytes:
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'">
+ content="default-src 'none'; style-src 'unsafe-inline'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <title>{escape(unmarked(document.title))}</title>
@@ -102,15 +101,15 @@ def _table(table: Table, label: str) -> str:
     )
     # Wide tables scroll by themselves; with a tab stop the keyboard can do it too.
     return (
-        f'<div class="scroll" tabindex="0" function="region" aria-label="{escape(label)}">'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">'
         f"<table><caption>{_text(table.caption)}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
 def _picture(picture: Picture, folder: Path) -> str:
-    svg = base64.b64encode((folder / f"{picture.name}.svg").read_bytes()).decode()
+    svg = (folder / f"{picture.name}.svg").read_text(encoding="utf-8")
     return (
-        f'<figure><img src="data:image/svg+xml;base64,{svg}" alt="{escape(unmarked(picture.alt))}">'
+        f'<figure><div role="img" aria-label="{escape(unmarked(picture.alt))}">{svg}</div>'
         f"<figcaption>{_text(picture.caption)}</figcaption></figure>"
     )

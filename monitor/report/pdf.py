@@ -2,22 +2,23 @@
 right to left, and a document in such a language runs so as a whole."""
 
 import logging
-from collections.abc import Iterator
 from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from monitor.charts.letters import families, fit, font_files
 from monitor.report.document import Block, Bullets, Document, Facts, Heading, Para, Picture, Table
-from monitor.report.optional_libraries import arabic_script_fonts, fonts, library
+from monitor.report.optional_libraries import library
 from monitor.report.report_words import unmarked
 from monitor.wording.languages import Language
 
 _INK, _RED, _GREY, _SOFT = (26, 26, 26), (143, 16, 34), (90, 90, 90), (243, 243, 241)
 _MARGIN = 18
-_LATIN, _ARABIC = "dejavu", "notosansarabic"
-_INVISIBLE = "\u200c\u200d\u2066\u2067\u2068\u2069"
-"""What joins and parts letters, and sets names apart."""
+_CAPTION = 14
+"""Room below a picture, mm."""
+_TALLEST = 230
+"""Millimetres of a picture that fit on a page with its heading and caption."""
 _ALL_PAGES = "\ue002" * 3
 """Stands for the number of pages: no font has this character, so `fit` lets it into no text."""
 
@@ -33,36 +34,17 @@ def render(document: Document, folder: Path, generated_at: datetime) -> bytes:
     return pages.finish()
 
 
-def font_files(language: Language) -> Iterator[tuple[str, str, Path]]:
-    """The fonts of a language: family, style and file of each. Raises MissingExtraError."""
-    for style, file in (("", "DejaVuSans"), ("B", "DejaVuSans-Bold")):
-        yield _LATIN, style, fonts() / f"{file}.ttf"
-    if language.direction == "rtl":
-        for style, file in (("", "Regular"), ("B", "Bold")):
-            yield _ARABIC, style, arabic_script_fonts() / f"NotoSansArabic-{file}.ttf"
-
-
 def add_fonts(pdf: Any, language: Language) -> tuple[str, frozenset[int]]:
     """Give a PDF the fonts of a language. Returns their family, and the characters that they have.
-    Raises MissingExtraError, and OSError where a font is not there."""
-    for family, style, file in font_files(language):
-        pdf.add_font(family, style, file)
-    family, known = _LATIN, set(pdf.fonts[_LATIN].cmap)
-    if language.direction == "rtl":
-        family = _ARABIC
-        known |= set(pdf.fonts[_ARABIC].cmap)
-        pdf.set_fallback_fonts([_LATIN], exact_match=False)
+    Raises OSError where a font is not there."""
+    for family, bold, file in font_files():
+        pdf.add_font(family, "B" if bold else "", file)
+    first, *others = families(rtl=language.direction == "rtl")
+    pdf.set_fallback_fonts(others, exact_match=False)
     # By the document's language: a line that begins with a name in another script still runs in
     # the direction of its sentence.
     pdf.set_text_shaping(True, direction=language.direction)
-    return family, frozenset(known)
-
-
-def fit(text: str, known: frozenset[int]) -> str:
-    """`text` with the number of each character that the fonts lack in its place."""
-    return "".join(
-        one if ord(one) in known or one in _INVISIBLE else f"[U+{ord(one):04X}]" for one in text
-    )
+    return first, frozenset[int]().union(*(font.cmap for font in pdf.fonts.values()))
 
 
 class _Pages:
@@ -120,7 +102,7 @@ class _Pages:
         match block:
             case Heading():
                 picture = following if isinstance(following, Picture) else None
-                self._keep(34 if picture is None else 14 + self._height(picture))
+                self._keep(34 if picture is None else 14 + self._size(picture)[1] + _CAPTION)
                 self._heading(block)
             case Para(lead=True):
                 self._lead(block.text)
@@ -219,17 +201,19 @@ class _Pages:
                     row.cell(self._fit(cell), style=bold)
         pdf.ln(3)
 
-    def _height(self, picture: Picture) -> float:
-        """Of a picture with its caption, mm."""
+    def _size(self, picture: Picture) -> tuple[float, float]:
+        """Width and height of a picture, mm: as wide as the text unless a page is too short."""
         with library("PIL.Image").open(self._folder / f"{picture.name}.png") as image:
-            height = (self._pdf.w - 2 * _MARGIN) * image.height / image.width
-        return float(height) + 14
+            shape = image.height / image.width
+        width = min(self._pdf.w - 2 * _MARGIN, _TALLEST / shape)
+        return width, width * shape
 
     def _picture(self, picture: Picture) -> None:
         pdf = self._pdf
-        self._keep(self._height(picture))
-        file = self._folder / f"{picture.name}.png"
-        pdf.image(file, w=pdf.w - 2 * _MARGIN, alt_text=unmarked(picture.alt)[:2000])
+        width, height = self._size(picture)
+        self._keep(height + _CAPTION)
+        file, x = self._folder / f"{picture.name}.png", (pdf.w - width) / 2
+        pdf.image(file, x=x, w=width, alt_text=unmarked(picture.alt)[:2000])
         pdf.ln(1)
         pdf.set_text_color(*_GREY)
         self._write(picture.caption, 8, height=4.2)

@@ -1,5 +1,5 @@
 """Draws the picture of an event: fpdf2 sets its text, with the fonts of reports, and PDFium makes
-pixels of the PDF. Where a library or a font is missing, there is no picture."""
+pixels of the PDF. Where a library is missing, there is no picture."""
 
 import io
 import logging
@@ -9,11 +9,11 @@ from functools import cache
 from itertools import product
 from typing import Any
 
-from monitor.report.optional_libraries import MissingExtraError, installed, library
-from monitor.report.pdf import add_fonts, fit, font_files
+from monitor.charts.letters import fit
+from monitor.report.optional_libraries import installed, library
+from monitor.report.pdf import add_fonts
 from monitor.server.page import STYLE, TEMPLATES
 from monitor.server.preview_text import HEIGHT, WIDTH, Preview, Shape
-from monitor.wording.languages import Language
 
 MARGIN, BAND = 64, 22
 """Pixels beside the text, and of the coloured band at the side where lines begin."""
@@ -48,19 +48,11 @@ _DRAWING = threading.Lock()
 """PDFium is not for two threads at once."""
 
 
-def drawable(preview: Preview) -> bool:
-    """Whether this program can draw that picture."""
-    return _has_all_for(preview.language)
-
-
 @cache
-def _has_all_for(language: Language) -> bool:
-    """Loads none of it, which takes most of a second: the page of the event waits for this."""
-    try:
-        files = [file for _, _, file in font_files(language)]
-    except MissingExtraError:
-        return False
-    return all(map(installed, _LIBRARIES)) and all(file.is_file() for file in files)
+def drawable() -> bool:
+    """Whether this program can draw pictures. Loads none of what draws them, which takes most of a
+    second: the page of the event waits for this."""
+    return all(map(installed, _LIBRARIES))
 
 
 def picture(preview: Preview) -> bytes:

@@ -44,7 +44,7 @@ class Previews:
         listed: ListedEvents,
         evidence: EvidenceReader | None,
         public: Callable[[], bool],
-        draws: Callable[[Preview], bool] = drawable,
+        draws: Callable[[], bool] = drawable,
         draw: Callable[[Preview], bytes] = picture,
     ) -> None:
         """`public` returns whether everybody may read, so that others can load a picture; `draws`
@@ -72,7 +72,7 @@ class Previews:
         if reviews is None or not is_public(event):
             return nothing
         preview = self._preview(reader, event, reviews)
-        drawn = self._draws(preview)
+        drawn = self._draws()
         root = self._publisher.snapshot.public_url
         page, code = f"events/{event.id}", reader.language.code
         address = f"{root}/{page}{f'?lang={code}' if reader.chosen else ''}" if root else ""
@@ -111,7 +111,7 @@ class Previews:
         if event is None or not is_public(event):
             raise HTTPException(404)
         preview = await asyncio.to_thread(self._preview, reader, event, reviews)
-        if not await asyncio.to_thread(self._draws, preview):
+        if not self._draws():
             raise HTTPException(404)
         headers = {"Content-Language": reader.language.code, "Vary": "Accept-Language"}
         if self._public():

@@ -164,6 +164,10 @@ class Words:
             self._cldr.short_day(moment.astimezone(UTC).date(), form, self.locale)
         )
 
+    def year(self, moment: datetime) -> str:
+        """`2024`, for an axis."""
+        return self._in_digits(str(moment.astimezone(UTC).year))
+
     def clock(self, moment: datetime, zone: tzinfo = UTC, *, seconds: bool = False) -> str:
         """`14:02`, or `14:02:31`."""
         form = "HH:mm:ss" if seconds else "HH:mm"

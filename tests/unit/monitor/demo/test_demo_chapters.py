@@ -177,7 +177,7 @@ def test_messages_and_reports_are_shown_as_text() -> None:
     screen.message("X [red]blocked[/]", "in Demoland\nby \x1b[31mresets")
     screen.message("Over", "not shown again")
     screen.reported(True, "report.zip: X blocked")
-    screen.reported(False, "report needs matplotlib")
+    screen.reported(False, "report needs fpdf")
     said = printed.getvalue()
     assert "phone      X [red]blocked[/]\n" in said
     assert " in Demoland\n" in said
@@ -185,7 +185,7 @@ def test_messages_and_reports_are_shown_as_text() -> None:
     assert "phone      Over" in said
     assert "not shown again" not in said
     assert "report     report.zip: X blocked" in said
-    assert "report     none: report needs matplotlib" in said
+    assert "report     none: report needs fpdf" in said
 
 
 async def test_a_report_that_cannot_be_made_says_why(tmp_path: Path) -> None:

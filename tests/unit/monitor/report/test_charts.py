@@ -1,19 +1,17 @@
-"""Charts whose words are longer than the English ones."""
+"""The charts of a report."""
 
 from pathlib import Path
 
 import pytest
 
-from monitor.report.charts import figures, style
+from monitor.charts.time_chart import draw
+from monitor.report.charts import charts
 from monitor.report.collect import gather
-from monitor.report.optional_libraries import library
 from monitor.report.report_words import report_words
 from monitor.wording.languages import BY_CODE
+from tests.unit.monitor.charts.test_time_chart import check
 from tests.worlds.memory_store import MemoryStore
-from tests.worlds.report_world import WANTED, story_cycle
-
-_ROOM = 3
-"""Pixels by which a text's box may be too large: letters have some room around them."""
+from tests.worlds.report_world import WANTED, story_cycle, told
 
 
 @pytest.mark.parametrize("code", ["en", "ar", "es", "fa", "ru"])
@@ -25,15 +23,20 @@ async def test_no_text_leaves_the_picture(code: str, tmp_path: Path) -> None:
         await store.save(story_cycle(number, blocked=number > 2), [], [])
     findings = await gather(store, WANTED, tmp_path, 300.0)
     words = report_words(BY_CODE[code])
-    outside = []
-    with style(words):
-        for _, figure in figures(words, findings, "X"):
-            figure.draw_without_rendering()
-            for text in figure.findobj(library("matplotlib.text").Text):
-                box, whole = text.get_window_extent(), figure.bbox
-                across = box.x0 < -_ROOM or box.x1 > whole.x1 + _ROOM
-                out = across or box.y0 < -_ROOM or box.y1 > whole.y1 + _ROOM
-                # Numbers beyond the end of an axis are not drawn.
-                if out and any(letter.isalpha() for letter in text.get_text()):
-                    outside.append(text.get_text())
-    assert outside == []
+    drawn = {name: check(draw(chart, words)) for name, chart in charts(words, findings, "X")}
+    assert words.gettext("open in part or at times") in drawn["timeline"]
+    assert words.percent(1) in drawn["availability"]
+
+
+async def test_the_onset_is_dashed_and_the_end_dotted(tmp_path: Path) -> None:
+    """In both charts, each with the time between its bounds."""
+    store = MemoryStore()
+    await store.open()
+    await told(store)
+    findings = await gather(store, WANTED, tmp_path, 300.0)
+    words = report_words()
+    for _, chart in charts(words, findings, "X"):
+        svg = draw(chart, words)
+        assert svg.count('stroke-dasharray="3.7 1.6"') == 1
+        assert svg.count('stroke-dasharray="1 1.65"') == 1
+        assert svg.count('fill-opacity="0.15"') == 2

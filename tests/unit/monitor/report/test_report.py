@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 
 from monitor.analysis.events.event import EventKind, EventState
 from monitor.analysis.verdict import State
+from monitor.charts.letters import ARABIC, LATIN, font_files
 from monitor.cli.main import app
 from monitor.export.cells import text_cell
 from monitor.keys.keys import (
@@ -34,7 +35,6 @@ from monitor.keys.keys import (
     sign,
     signed_by,
 )
-from monitor.report import optional_libraries
 from monitor.report.archive import PURPOSE
 from monitor.report.build import Made
 from monitor.report.collect import gather
@@ -43,7 +43,7 @@ from monitor.report.findings import Imprint
 from monitor.report.report_words import isolated, plain, unmarked
 from monitor.report.time_slots import Slots
 from monitor.wording.catalogs import Text, needed
-from monitor.wording.languages import BY_CODE, ENGLISH, LANGUAGES, Language
+from monitor.wording.languages import BY_CODE, ENGLISH, LANGUAGES, LOCALES, Language
 from monitor.wording.words import Words, words_in
 from probes.catalog.countries import COUNTRIES
 from storage.open_store import open_store
@@ -261,7 +261,8 @@ def test_pictures_say_in_words_what_they_show(files: Files) -> None:
     """Every picture has a text for those who do not see it."""
     reader = _Words()
     reader.feed(files.html)
-    texts = [attributes["alt"] for tag, attributes in reader.tags if tag == "img"]
+    pictures = [attributes for tag, attributes in reader.tags if tag == "div"]
+    texts = [one.get("aria-label") for one in pictures if one.get("role") == "img"]
     assert len(texts) == 2
     assert all(text and "17557" in text for text in texts)
     assert files.data["charts/timeline.png"].startswith(b"\x89PNG")
@@ -310,14 +311,16 @@ async def test_a_report_comes_in_the_languages_of_the_page(
 
 def test_the_fonts_have_every_letter_of_every_language() -> None:
     """No letter of a translation is printed as its number."""
-    fonts = importlib.import_module("fontTools.ttLib")
-    latin = set(fonts.TTFont(optional_libraries.fonts() / "DejaVuSans.ttf").getBestCmap())
+    every = dict[tuple[str, bool], set[int]]()
+    for family, bold, file in font_files():
+        with importlib.import_module("fontTools.ttLib").TTFont(file) as font:
+            every[family, bold] = set(font.getBestCmap())
+    latin, arabic = (every[family, False] & every[family, True] for family in (LATIN, ARABIC))
+    # Joiners, and the mark that a bracket reads from left to right, are no letters.
+    arabic |= {0x200C, 0x200D, 0x200E}
     for language in LANGUAGES:
-        known = set(latin)
-        if language.direction == "rtl":
-            for file in sorted(optional_libraries.arabic_script_fonts().glob("*.ttf")):
-                # Joiners, and the mark that a bracket reads from left to right, are no letters.
-                known = set(fonts.TTFont(file).getBestCmap()) | {0x200C, 0x200D, 0x200E}
+        # A line is in one font, where it has all letters.
+        known = arabic if language.direction == "rtl" else latin
         words = words_in(language)
         written = {ord(c) for message in needed() for c in _translated(words, message)}
         written |= {ord(c) for country in COUNTRIES for c in words.country(country)}
@@ -325,6 +328,8 @@ def test_the_fonts_have_every_letter_of_every_language() -> None:
         written |= {ord(c) for day in days for c in words.day(day) + words.short_day(day)}
         written |= {ord(c) for c in words.number(1234567890.5) + words.percent(0.5)}
         assert written - {0x0A} <= known
+    files = "".join(file.read_text() for file in LOCALES.iterdir() if file.name.endswith(".po"))
+    assert {ord(c) for c in f"{files}→−≤≥×·…°" if c.isprintable()} <= latin | arabic
 
 
 def _translated(words: Words, message: Text) -> str:

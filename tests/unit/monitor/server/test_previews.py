@@ -316,7 +316,7 @@ def only_pictures(drawn: Drawn, events: list[Event]) -> httpx.AsyncClient:
     publisher = seed.publisher()
     publisher.publish(world.cycle(seed.FIELD[0]), events)
     listed = ListedEvents(publisher, None, PublicView)
-    found = Previews(publisher, listed, None, bool, lambda _: True, drawn)
+    found = Previews(publisher, listed, None, bool, lambda: True, drawn)
     over = httpx.ASGITransport(app=Starlette(routes=found.routes()))
     return httpx.AsyncClient(transport=over, base_url="http://monitor")
 
