@@ -1,13 +1,17 @@
-# The first stage builds the wheel and its locked environment, the last only runs it.
+# The second stage builds the wheel and its locked environment, the last only runs it.
 ARG BASE=docker.io/library/python:3.13-slim-trixie
 
-FROM ${BASE} AS build
+FROM ${BASE} AS tools
+RUN apt-get update && apt-get install -y --no-install-recommends binutils \
+ && python -m venv /opt/build && python -m venv --without-pip /opt/shutwatch
+COPY packaging/slim.sh /usr/local/bin/
+ENV PATH=/opt/build/bin:$PATH
+
+FROM tools AS build
 WORKDIR /src
-RUN python -m venv --without-pip /opt/shutwatch
 COPY requirements/release.lock requirements/full.lock requirements/
 RUN pip --python /opt/shutwatch install --no-cache-dir --require-hashes -r requirements/full.lock \
- && python -m venv /opt/build \
- && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/release.lock
+ && pip install --no-cache-dir --require-hashes -r requirements/release.lock
 COPY pyproject.toml mkdocs.yml README.md LICENSE ./
 COPY monitor monitor
 COPY probes probes
@@ -15,18 +19,20 @@ COPY storage storage
 COPY dashboards dashboards
 COPY docs docs
 COPY packaging/start packaging/start
-RUN /opt/build/bin/zensical build \
- && /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation -w /dist . \
- && pip --python /opt/shutwatch install --no-cache-dir --no-deps /dist/*.whl
+RUN zensical build \
+ && pip wheel --no-cache-dir --no-deps --no-build-isolation -w /dist . \
+ && pip --python /opt/shutwatch install --no-cache-dir --no-deps /dist/*.whl \
+ && slim.sh /opt/shutwatch
 
 # For hosts of agents: `docker build --target agent`. No database library, no server, no plots.
-FROM ${BASE} AS agent-build
-RUN python -m venv --without-pip /opt/shutwatch
+FROM tools AS agent-build
 COPY requirements/agent.lock requirements/
 COPY --from=build /dist /dist
-# The lock lacks what typer would only paint with, hence --no-deps.
+# The lock lacks what typer would only paint with, hence --no-deps. No agent serves the documents.
 RUN pip --python /opt/shutwatch install --no-cache-dir --no-deps --require-hashes -r requirements/agent.lock \
- && pip --python /opt/shutwatch install --no-cache-dir --no-deps /dist/*.whl
+ && pip --python /opt/shutwatch install --no-cache-dir --no-deps /dist/*.whl \
+ && rm -r /opt/shutwatch/lib/python3*/site-packages/shutwatch/monitor/server/site \
+ && slim.sh /opt/shutwatch
 
 FROM ${BASE} AS agent
 RUN useradd --system --uid 10100 --home-dir /data --shell /usr/sbin/nologin shutwatch \
