@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,10 +19,23 @@ from storage.values.names import Names
 from storage.values.selection import Selection
 from storage.values.steady_clock import utc_now
 
-Since = Annotated[str, typer.Option(help="Earliest time, UTC: 2024-02-17 or 2024-02-17T18:00.")]
-Until = Annotated[str, typer.Option(help="Time before which to stop, UTC.")]
-Country = Annotated[str, typer.Option(help="ISO 3166-1 alpha-2 code, such as PK.")]
-Platform = Annotated[str, typer.Option(help="Platform name, as in the catalogue.")]
+
+def _not_empty(context: typer.Context, option: typer.CallbackParam, value: str) -> str:
+    """A script whose variable is unset must not get everything. Exits with 2."""
+    source = context.get_parameter_source(option.name or "")
+    if not value and source is not None and source.name == "COMMANDLINE":
+        raise bad_usage(f"{option.opts[0]} is empty: leave it out to select everything")
+    return value
+
+
+def _filter(text: str) -> Any:
+    return typer.Option(help=text, callback=_not_empty)
+
+
+Since = Annotated[str, _filter("Earliest time, UTC: 2024-02-17 or 2024-02-17T18:00.")]
+Until = Annotated[str, _filter("Time before which to stop, UTC.")]
+Country = Annotated[str, _filter("ISO 3166-1 alpha-2 code, such as PK.")]
+Platform = Annotated[str, _filter("Platform name, as in the catalogue.")]
 
 REFERENCES = Names(platforms=frozenset({REFERENCE_PLATFORM}))
 """What measurements that show a vantage's own health have in place of a platform."""

@@ -65,6 +65,8 @@ MISTAKES = [
     (2, "db archive -c offline.toml", "there is no archive: set [archive] in the configuration"),
     # What to list or to export.
     (2, "event list -c offline.toml --country Pakistan", "Did you mean “PK” (Pakistan)?"),
+    (2, "event list -c offline.toml --country ''", "--country is empty: leave it out"),
+    (2, "export csv events -c offline.toml --since ''", "--since is empty: leave it out"),
     (2, "event list -c offline.toml --platform facebok", "Did you mean “facebook”?"),
     (2, "event list -c offline.toml --since yesterday", "is not a date or time, such as 2024-02"),
     (2, "event list -c offline.toml --since 2999-01-01", "is in the future, of which nothing"),
