@@ -38,6 +38,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Of all networks of the country together."""
     interval: bool = False
     """It stands for an hour, a day or longer: counts, and scores of several measurements."""
+    hours: tuple["Row", ...] = ()
+    """The counts of hours, oldest first, of which this one is the sum."""
     methods: tuple[str, ...] = ()
     """`method.sub_method` of the failures, if known."""
     version: str = ""

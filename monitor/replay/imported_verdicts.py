@@ -16,11 +16,12 @@ import msgspec
 
 from monitor.analysis.verdict import Evidence, FunctionVerdict, PlatformVerdict, State
 from monitor.replay.fails_everywhere import FailsEverywhere, Subject
+from monitor.replay.hour_bounds import by_hours
 from monitor.replay.imported_row import Row
 from monitor.replay.other_owners import HARDLY_ANY, OtherOwners, Share
 from monitor.replay.platform_of import WEB_TEST, PlatformLookup
 from monitor.replay.sample_groups import SampleRows, StreamKey
-from monitor.replay.sample_weight import Model, Sample, weigh
+from monitor.replay.sample_weight import Model, Sample, base_rate, weigh
 from monitor.replay.several_networks import (
     KEPT,
     MOST_TOGETHER,
@@ -44,7 +45,7 @@ from monitor.replay.two_sided_test import (
 )
 from probes.vantage import VantageRole
 
-RULES = "crowd.5"
+RULES = "crowd.6"
 """Version of the rules for imported rows, stored in verdicts."""
 
 PINNED = frozenset({"signal"})
@@ -99,6 +100,8 @@ class ImportedVerdicts:
         self._beside: dict[StreamKey, Share] = {}
         """Rows of a network since a block of several began; `at` is that onset."""
         self._alone: set[StreamKey] = set()
+        self._hours: dict[StreamKey, list[Row]] = {}
+        """The counts of hours that show something, oldest first."""
         self._serial = 0
 
     def take(self, group: SampleRows) -> list[PlatformVerdict]:
@@ -117,6 +120,7 @@ class ImportedVerdicts:
         if sample.silent or not sample.total:
             return []
         self._note_beside(key, sample)
+        calls = self._dated(group, before, model, calls)
         if not calls and (calls := self._standing(key, sample, passing, model)):
             self._tracks[key] = track = repeated(track, calls[0].sample)
         verdicts = self._called(key, calls)
@@ -133,6 +137,19 @@ class ImportedVerdicts:
         elif track.decision is Decision.BLOCKED and passing < 0:
             verdicts += self._over_too(key, group.until)
         return verdicts + self._together(group, sample, nats, before)
+
+    def _dated(
+        self, group: SampleRows, before: Track, model: Model, calls: tuple[Call, ...]
+    ) -> tuple[Call, ...]:
+        """The calls after `before`, dated by hours where the counts of a country have them. A
+        network that is called first may have failed by chance, hours before the others."""
+        hours = [hour for row in group.rows if row.nationwide for hour in row.hours]
+        known = self._hours.setdefault(group.key, [])
+        known += sorted(hours, key=lambda hour: hour.at)
+        if not known or unsure_end(before, model):
+            return calls
+        named = before.named if before.decision is Decision.BLOCKED else None
+        return by_hours(calls, named, known, base_rate(before.history, model))
 
     def _note_beside(self, key: StreamKey, sample: Sample) -> None:
         begun = self._begun.get(_place(key))

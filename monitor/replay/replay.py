@@ -21,6 +21,7 @@ from monitor.replay.imported_row import Row
 from monitor.replay.imported_verdicts import ImportedVerdicts
 from monitor.replay.platform_of import PlatformLookup
 from monitor.replay.sample_groups import SampleRows, sample_groups
+from monitor.replay.whole_days import in_whole_days
 from probes.vantage import VantageRole
 
 NetworkKey = tuple[str, str, int, str]
@@ -292,6 +293,7 @@ def events_by_country(
 
 def _telling(rows: Sequence[Row], settings: EventSettings) -> tuple[list[Row], EventSettings]:
     """The rows that show something, and the settings to fold them by."""
+    rows = in_whole_days(rows)
     broken, changed = BrokenVersions(rows), ChangedVersions(rows)
     counted = max((row.until - row.at for row in rows), default=_APART)
     apart = imported_settings(settings, max(counted, _APART))

@@ -260,23 +260,15 @@ def unsure_end(track: Track, model: Model) -> bool:
 
 
 def _rest(track: Track, sample: Sample, model: Model, usual: float) -> float:
-    """Nats of a sample for a block, large or left on some of the lines, against none. Samples of
-    one day are one: the same people made them."""
-    day = sample.at.date()
-    before = [one for one in track.since_called if one[0].at.date() == day]
-    so_far = msgspec.structs.replace(
-        sample,
-        total=sample.total + sum(one.total for one, _ in before),
-        failed=sample.failed + sum(one.failed for one, _ in before),
-    )
+    """Nats of a sample for a block, large or left on some of the lines, against none."""
     quiet = base_rate(track.history, model)
     quiet = msgspec.structs.replace(quiet, mean=max(quiet.mean, min(usual, model.ceiling)))
     rest = model.rest or model.partly
     left = Rate(quiet.mean + (1 - quiet.mean) * rest.mean, rest.correlation)
     alike = memory(track.history, model)
     certain = msgspec.structs.replace(model, troubled=0.0)
-    nats = max(evidence(so_far, quiet, one, certain) for one in (left, model.partly))
-    return nats * (1 - alike) / (1 + alike) - sum(known for _, known in before)
+    nats = max(evidence(sample, quiet, one, certain) for one in (left, model.partly))
+    return nats * (1 - alike) / (1 + alike)
 
 
 def _acquitted_since(track: Track, since: datetime) -> Track:

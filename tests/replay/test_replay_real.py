@@ -8,12 +8,15 @@ never seen.
 
 import json
 import os
+import random
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
@@ -21,6 +24,7 @@ from monitor.analysis.events.settings import EventSettings
 from monitor.cli.main import app
 from monitor.config.catalog import shipped_catalog
 from monitor.replay.formats import RowCounts, RowFilter
+from monitor.replay.imported_row import Row
 from monitor.replay.platform_of import PlatformLookup
 from monitor.replay.replay import Replayed, replay_rows
 from monitor.replay.row_files import rows_in
@@ -201,6 +205,48 @@ def test_signal_in_myanmar_fails_less_in_september_than_what_is_open_there() -> 
         and (event.end_latest is None or event.end_latest > since)
     ]
     assert sorted(during) == ["messenger", "whatsapp"]
+
+
+def _by_hour(rows: Sequence[Row], rng: random.Random) -> list[Row]:
+    """Counts of days as counts of hours, most of them in the afternoon."""
+    found = []
+    for row in rows:
+        tests = Counter(
+            (int(rng.triangular(0, 24, 15)), number < row.failed) for number in range(row.total)
+        )
+        for hour in sorted({hour for hour, _ in tests}):
+            at = row.at + timedelta(hours=hour)
+            failed = tests[hour, True]
+            found.append(
+                msgspec.structs.replace(
+                    row,
+                    at=at,
+                    until=at + timedelta(hours=1),
+                    total=failed + tests[hour, False],
+                    failed=float(failed),
+                    confirmed=min(row.confirmed, failed),
+                )
+            )
+    return sorted(found, key=lambda row: (row.until, row.at))
+
+
+def test_the_year_by_hour_has_the_events_of_the_year_by_day() -> None:
+    """Four in Myanmar, known at the same time; each hour for itself made more than twenty, some of
+    Telegram, which is open. Onsets and ends lie within the bounds that days leave."""
+    names = PlatformLookup(shipped_catalog())
+    rows = _by_hour(rows_in(DAILY, names, RowFilter(), RowCounts()), random.Random(1))
+    events = replay_rows(rows, names, EventSettings()).events
+    days = _replayed(DAILY).events
+    for event, by_day in zip(events, days, strict=True):
+        assert (event.country, event.platform) == (by_day.country, by_day.platform)
+        assert (event.state, event.detected_at) == (by_day.state, by_day.detected_at)
+        for hour, day in (
+            (event.onset_latest, by_day.onset_latest),
+            (by_day.onset_earliest, event.onset_earliest),
+            (event.end_latest, by_day.end_latest),
+            (by_day.end_earliest, event.end_earliest),
+        ):
+            assert hour == day or (hour is not None and day is not None and hour < day)
 
 
 def test_the_command_prints_the_same() -> None:
