@@ -29,7 +29,7 @@ from monitor.export.csv import write_csv
 from monitor.export.kinds import Kind
 from probes.measurement import Measurement, Purpose
 from storage.archive.archived_tables import BY_NAME
-from storage.archive.duckdb_session import arrow_table, written
+from storage.archive.duckdb_session import add_rows, make_table, written
 from storage.archive.manifest import Manifests
 from storage.archive.place import Place
 from storage.open_store import place_of, sql_store
@@ -182,7 +182,8 @@ def _make(folder: Path, rows: int) -> None:
     each = -(-rows // (len(COUNTRIES) * DAYS * len(looks)))
     connection = duckdb.connect()
     connection.execute("SET preserve_insertion_order = true")
-    connection.register("looks", arrow_table(MEASUREMENT, looks))
+    make_table(connection, MEASUREMENT, "TABLE looks")
+    add_rows(connection, MEASUREMENT, "looks", looks)
     made = {
         "id": "uuid()::VARCHAR AS id",
         "vantage": "'vantage-' || (n % 48) AS vantage",

@@ -194,7 +194,7 @@ _add_table_command("csv", _csv, "Export to CSV. docs/csv.md explains the columns
 _add_table_command(
     "parquet",
     _parquet,
-    "Export to Parquet: the columns of the CSV files, with types. Needs pyarrow.",
+    "Export to Parquet: the columns of the CSV files, with types. Needs DuckDB.",
 )
 
 

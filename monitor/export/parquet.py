@@ -1,25 +1,29 @@
 """Parquet files from the store: the columns of the CSV files, with types.
 
 Texts are the same as in CSV, with apostrophes before formulas, so that a spreadsheet made of the
-file is as safe. pyarrow is loaded only here, and only when a Parquet file is written.
+file is as safe. DuckDB is loaded only when a Parquet file is written.
 """
 
 import asyncio
 import importlib
-from collections.abc import Callable, Iterable, Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
 from monitor.export.cells import Value, text_cell
 from monitor.export.columns import FRACTIONS, Column
 from monitor.export.kinds import EXPORTS, Kind
 from monitor.wording.missing_library import install_command
+from storage.archive.engine import DuckDB, insert
 from storage.store import Store
 from storage.values.selection import Selection
 
 GROUP_ROWS = 20_000
-"""Default number of rows in a row group, which is in memory as a whole."""
-GROUP_CHARACTERS = 16_000_000
-"""A row group ends early when its texts exceed this."""
+"""Default number of rows in a row group, which readers have in memory as a whole."""
+GROUP_BYTES = 16_000_000
+"""A row group ends early when it is larger."""
+_MEMORY = "256MB"
+"""What DuckDB may hold before it uses the disk."""
 
 
 class MissingExtraError(Exception):
@@ -35,102 +39,96 @@ async def write_parquet(
     rejudging: str = "",
     group_rows: int = GROUP_ROWS,
 ) -> int:
-    """Write the selected rows to `out`, `group_rows` at a time; returns how many rows.
+    """Write the selected rows to `out`, in groups of about `group_rows`; returns how many rows.
 
-    MissingExtraError without pyarrow. ValueError for an unknown kind, and for a recomputation of
-    what is never recomputed; StorageError from the store; OSError from `out`.
+    MissingExtraError without DuckDB. ValueError for an unknown kind, and for a recomputation of
+    what is never recomputed; StorageError from the store and from DuckDB; OSError from `out`.
     """
     export = EXPORTS[Kind(kind)]
     found = export.rows(store, selection, rejudging)
-    group = _RowGroups(export.columns, out, group_rows)
+    table = await asyncio.to_thread(_Table, export.columns)
     count = 0
     try:
         async for batch in found:
             rows = [export.prepare(value) for value in batch]
-            # In a thread: compressing must not delay other tasks of this process.
-            await asyncio.to_thread(group.add, rows)
+            # In a thread: it must not delay other tasks of this process.
+            await asyncio.to_thread(table.add, rows)
             count += len(rows)
-    except BaseException:
-        group.abandon()
-        raise
-    await asyncio.to_thread(group.finish)
+        await asyncio.to_thread(table.write, out, group_rows)
+    finally:
+        await asyncio.to_thread(table.close)
     return count
 
 
-class _RowGroups:
-    """Collects rows and writes them a group at a time."""
+class _Table:
+    """Rows in DuckDB, until all are there. Its methods block."""
 
-    def __init__(self, columns: tuple[Column[Any], ...], out: BinaryIO, rows: int) -> None:
-        arrow, parquet = _arrow()
-        self._rows = rows
-        self._arrow = arrow
-        self._columns = columns
-        self._converters = [_converter(column) for column in columns]
-        self._schema = arrow.schema([(column.name, _type(arrow, column)) for column in columns])
-        self._writer = parquet.ParquetWriter(out, self._schema, compression="zstd")
-        self._begin()
+    def __init__(self, columns: tuple[Column[Any], ...]) -> None:
+        try:
+            importlib.import_module("duckdb")
+        except ImportError as error:
+            raise MissingExtraError(
+                f"Parquet needs duckdb ({error}): {install_command('parquet')}"
+            ) from error
+        self._cells = [(column.value, _converter(column)) for column in columns]
+        self._kinds = [_kind(column) for column in columns]
+        self._duckdb = DuckDB(
+            "the Parquet file",
+            memory_limit=_MEMORY,
+            # One thread keeps the order. DuckDB itself keeps it only in groups of any size.
+            threads=1,
+            # Else a column without gaps gets another type than the same one in another file.
+            disabled_optimizers="statistics_propagation",
+        )
+        described = ", ".join(
+            f'"{column.name}" {kind}' for column, kind in zip(columns, self._kinds, strict=True)
+        )
+        with self._duckdb.cursor() as cursor:
+            cursor.execute(f"CREATE TABLE given ({described})")
 
-    def _begin(self) -> None:
-        self._cells: list[list[Any]] = [[] for _ in self._columns]
-        self._characters = 0
-
-    def add(self, rows: Iterable[Any]) -> None:
-        for row in rows:
-            for cells, column, convert in zip(
-                self._cells, self._columns, self._converters, strict=True
-            ):
-                value = column.value(row)
-                cells.append(None if value is None else convert(value))
-                if isinstance(value, str):
-                    self._characters += len(value)
-            if len(self._cells[0]) >= self._rows or self._characters >= GROUP_CHARACTERS:
-                self._flush()
-
-    def _flush(self) -> None:
-        arrays = [
-            self._arrow.array(cells, type=field.type)
-            for cells, field in zip(self._cells, self._schema, strict=True)
+    def add(self, rows: Sequence[Any]) -> None:
+        """More rows."""
+        columns = [
+            [None if (value := of(row)) is None else convert(value) for row in rows]
+            for of, convert in self._cells
         ]
-        self._writer.write_table(self._arrow.table(arrays, schema=self._schema))
-        self._begin()
+        with self._duckdb.cursor() as cursor:
+            insert(cursor, "given", self._kinds, columns)
 
-    def finish(self) -> None:
-        """Write the last rows and the end of the file."""
-        if self._cells[0]:
-            self._flush()
-        self._writer.close()
+    def write(self, out: BinaryIO, group_rows: int) -> None:
+        """The Parquet file of all rows."""
+        made = self._duckdb.folder / "made.parquet"
+        with self._duckdb.cursor() as cursor:
+            cursor.execute(
+                f"COPY given TO '{made}' "
+                f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group_rows}, "
+                f"ROW_GROUP_SIZE_BYTES {GROUP_BYTES})"
+            )
+        with made.open("rb") as whole:
+            shutil.copyfileobj(whole, out)
 
-    def abandon(self) -> None:
-        """Close a file that is not whole."""
-        self._writer.close()
-
-
-def _arrow() -> tuple[Any, Any]:
-    try:
-        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise MissingExtraError(
-            f"Parquet needs pyarrow ({error}): {install_command('parquet')}"
-        ) from error
+    def close(self) -> None:
+        """Remove what was collected."""
+        self._duckdb.close()
 
 
-def _type(arrow: Any, column: Column[Any]) -> Any:
-    """The type of a column, by its unit as documented."""
+def _kind(column: Column[Any]) -> str:
+    """DuckDB's type of a column, by its unit as documented."""
     match column.unit:
         case "UTC time":
-            return arrow.timestamp("us", tz="UTC")
+            return "TIMESTAMPTZ"
         case "yes or no":
-            return arrow.bool_()
+            return "BOOLEAN"
         case "ms":
-            return arrow.float64()
+            return "DOUBLE"
         case "number" if column.name in FRACTIONS:
-            return arrow.float64()
+            return "DOUBLE"
         case "number" | "bytes":
-            return arrow.int64()
+            return "BIGINT"
         case "list" | "names":
-            return arrow.list_(arrow.string())
+            return "VARCHAR[]"
         case _:
-            return arrow.string()
+            return "VARCHAR"
 
 
 def _converter(column: Column[Any]) -> Callable[[Value], Any]:

@@ -2,6 +2,7 @@
 
 - `archived_tables`: which tables, with which columns; `place`: what a folder and a bucket have in
   common; `folder_place` and `bucket_place`: each of them; `manifest`: which files count.
+- `engine`: DuckDB, and how rows get into it, also for exports.
 - `duckdb_session`: runs the store's own queries on files; `moving`: makes one file of a day's rows
   and checks it; `merged`: two listings as one.
 - `archive_check` finds files that were changed.

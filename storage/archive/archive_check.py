@@ -8,7 +8,8 @@ from itertools import islice
 from sqlalchemy import select
 
 from storage.archive.archived_tables import BY_NAME
-from storage.archive.duckdb_session import DuckDB, with_files
+from storage.archive.duckdb_session import with_files
+from storage.archive.engine import DuckDB
 from storage.archive.manifest import ArchivedFile, Manifests
 from storage.archive.place import Place, PlaceError
 from storage.sql import schema

@@ -20,7 +20,8 @@ from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, 
 from monitor.analysis.verdict import PlatformVerdict, Verdict
 from probes.measurement import Measurement
 from storage.archive.archived_tables import ARCHIVED, BY_NAME, Archived
-from storage.archive.duckdb_session import DuckDB, arrow_table, with_files
+from storage.archive.duckdb_session import add_rows, make_table, with_files
+from storage.archive.engine import DuckDB
 from storage.archive.manifest import ArchivedFile, Manifests
 from storage.archive.merged import merged
 from storage.archive.moving import Day, Workplace
@@ -380,12 +381,17 @@ class _Archive:
             return self.manifests.files(archived.name, selection.country, first, last)
 
     def rows_now(
-        self, archived: Archived, files: Sequence[ArchivedFile], query: Select[Any], given: Any
+        self,
+        archived: Archived,
+        files: Sequence[ArchivedFile],
+        query: Select[Any],
+        given: Sequence[Sequence[Any]],
     ) -> list[tuple[Any, ...]]:
         """All that the query finds in files and in other rows, in a thread of the caller's."""
         with _errors(), self._duckdb.cursor() as cursor:
             paths = [self.place.local(one.name, one.sha256) for one in files]
-            cursor.register("rows_given", given)
+            make_table(cursor, archived, "TEMP TABLE rows_given")
+            add_rows(cursor, archived, "rows_given", given)
             cursor.execute(*with_files(archived, paths, query, "rows_given"))
             found: list[tuple[Any, ...]] = cursor.fetchall()
         return found
@@ -432,7 +438,7 @@ class _WithArchive:
         verdict = schema.platform_verdict
         where, start = matching(verdict.c.judged_at, wanted)
         stored = _PLATFORMS.stored().where(*where, *([] if start is None else [start]))
-        given = arrow_table(_PLATFORMS, driver_rows(self._connection, stored))
+        given = driver_rows(self._connection, stored)
         files = self._archive.files_now(_PLATFORMS, wanted)
         return _Found(self._archive.rows_now(_PLATFORMS, files, query, given))
 

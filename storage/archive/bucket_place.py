@@ -4,18 +4,20 @@ Keys to it come from the environment, by the names that all such tools use. File
 compared with their checksums, and kept for a while beside: what is read twice is fetched once.
 """
 
+import contextlib
 import hashlib
 import os
-import shutil
+import re
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from storage.archive.duckdb_session import library
+from storage.archive.engine import library
 from storage.archive.place import PlaceError
 from storage.store import StorageError
 from storage.values.archive_place import ArchivePlace
@@ -24,9 +26,12 @@ KEY, SECRET, SESSION = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSIO
 """Names in the environment."""
 _KEPT = 4 * 2**30
 """Bytes of fetched files that stay on this machine until the store is closed."""
-_TIMEOUT = 30.0
-"""Seconds without an answer."""
-_CHUNK = 2**20
+_CONNECT, _ANSWER = timedelta(seconds=30), timedelta(seconds=120)
+"""The longest time for a connection, and for a request with its answer."""
+_SAID = re.compile(r"<Message>([^<\n]+)")
+"""In an error, what the service says itself."""
+_PART = 5 * 2**20
+"""Bytes in one request, so that a slow line has enough time for it."""
 
 
 def bucket_place(archive: ArchivePlace, environ: Mapping[str, str] = os.environ) -> "BucketPlace":
@@ -37,20 +42,29 @@ def bucket_place(archive: ArchivePlace, environ: Mapping[str, str] = os.environ)
             f"archive {archive.shown}: its keys are missing: set {' and '.join(missing)} in the "
             "environment"
         )
-    found = urlsplit(archive.endpoint)
-    bucket = library("pyarrow.fs").S3FileSystem(
-        access_key=environ[KEY],
-        secret_key=environ[SECRET],
-        session_token=environ.get(SESSION) or None,
+    bucket, _, prefix = archive.bucket.partition("/")
+    store = library("obstore.store").S3Store(
+        bucket,
+        prefix=prefix or None,
+        access_key_id=environ[KEY],
+        secret_access_key=environ[SECRET],
+        **({"session_token": environ[SESSION]} if environ.get(SESSION) else {}),
         region=archive.region or "us-east-1",
-        endpoint_override=found.netloc,
-        scheme=found.scheme,
-        connect_timeout=_TIMEOUT,
-        request_timeout=_TIMEOUT,
-        allow_bucket_creation=False,
-        background_writes=False,
+        endpoint=archive.endpoint,
+        # Else variables of the environment would name another service, or leave the keys out.
+        aws_endpoint_url_s3=archive.endpoint,
+        skip_signature=False,
+        virtual_hosted_style_request=False,
+        # Not every service knows the request that deletes many files.
+        disable_bulk_delete=True,
+        client_options={
+            "allow_http": archive.endpoint.startswith("http://"),
+            "connect_timeout": _CONNECT,
+            "timeout": _ANSWER,
+        },
+        retry_config={"max_retries": 2, "retry_timeout": _CONNECT},
     )
-    return BucketPlace(archive, bucket)
+    return BucketPlace(archive, store)
 
 
 class BucketPlace:
@@ -58,48 +72,41 @@ class BucketPlace:
 
     stale = 2.0
 
-    def __init__(self, archive: ArchivePlace, bucket: Any) -> None:
-        """`bucket` is a file system of pyarrow's."""
+    def __init__(self, archive: ArchivePlace, store: Any) -> None:
+        """`store` is one of obstore's."""
         self.shown = archive.shown
-        self._root = archive.bucket
-        self._bucket = bucket
-        self._selector = library("pyarrow.fs").FileSelector
+        self._store = store
+        self._obstore = library("obstore")
+        self._failures = (OSError, library("obstore.exceptions").BaseError)
         self._fetched = tempfile.TemporaryDirectory(prefix="shutwatch-fetched-")
         self._lock = threading.Lock()
 
     def names(self, folder: str) -> dict[str, str]:
         with self._errors("cannot be listed"):
-            wanted = self._selector(self._path(folder), allow_not_found=True)
-            found = self._bucket.get_file_info(wanted)
+            found = self._obstore.list_with_delimiter(self._store, folder)["objects"]
             return {
-                f"{folder}/{one.base_name}": f"{one.mtime_ns} {one.size}"
-                for one in sorted(found, key=lambda one: str(one.base_name))
-                if one.is_file
+                one["path"]: f"{one['e_tag']} {one['last_modified']} {one['size']}"
+                for one in sorted(found, key=itemgetter("path"))
+                # Some tools mark a folder by an empty file of its name.
+                if one["path"] != folder
             }
 
     def read(self, name: str) -> bytes:
         with self._errors(f"{name} cannot be read"):
             try:
-                with self._bucket.open_input_stream(self._path(name)) as stream:
-                    content: bytes = stream.read()
+                return bytes(self._obstore.get(self._store, name).bytes())
             except FileNotFoundError:
                 return b""
-            return content
 
     def write(self, name: str, content: bytes) -> None:
-        with (
-            self._errors(f"{name} cannot be written"),
-            self._bucket.open_output_stream(self._path(name)) as stream,
-        ):
-            stream.write(content)
+        self._put(name, content)
 
     def put(self, name: str, made: Path) -> None:
-        with (
-            self._errors(f"{name} cannot be written"),
-            made.open("rb") as source,
-            self._bucket.open_output_stream(self._path(name)) as stream,
-        ):
-            shutil.copyfileobj(source, stream, _CHUNK)
+        self._put(name, made)
+
+    def _put(self, name: str, what: bytes | Path) -> None:
+        with self._errors(f"{name} cannot be written"):
+            self._obstore.put(self._store, name, what, chunk_size=_PART, max_concurrency=1)
 
     def local(self, name: str, sha256: str) -> Path:
         target = Path(self._fetched.name) / name
@@ -111,11 +118,10 @@ class BucketPlace:
             target.parent.mkdir(parents=True, exist_ok=True)
             aside = target.with_suffix(".unfinished")
             digest = hashlib.sha256()
-            with (
-                self._bucket.open_input_stream(self._path(name)) as stream,
-                aside.open("wb") as out,
-            ):
-                while chunk := stream.read(_CHUNK):
+            # Some of it with each request: a whole one may take longer than a request may.
+            stream = self._obstore.open_reader(self._store, name, buffer_size=_PART)
+            with aside.open("wb") as out:
+                while chunk := stream.read(_PART):
                     digest.update(chunk)
                     out.write(chunk)
             if digest.hexdigest() != sha256:
@@ -127,17 +133,14 @@ class BucketPlace:
             return target
 
     def remove(self, name: str) -> None:
-        with self._errors(f"{name} cannot be deleted"):
-            try:
-                self._bucket.delete_file(self._path(name))
-            except FileNotFoundError:
-                return
+        with (
+            self._errors(f"{name} cannot be deleted"),
+            contextlib.suppress(FileNotFoundError),
+        ):
+            self._obstore.delete(self._store, name)
 
     def close(self) -> None:
         self._fetched.cleanup()
-
-    def _path(self, name: str) -> str:
-        return f"{self._root}/{name}"
 
     def _make_room(self) -> None:
         """Remove what was used longest ago. A query that reads it still has it open."""
@@ -153,6 +156,7 @@ class BucketPlace:
     def _errors(self, what: str) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
-            reason = str(error).splitlines()[0]
+        except self._failures as error:
+            said = _SAID.search(str(error))
+            reason = said[1] if said else str(error).splitlines()[0].rpartition(" - ")[2]
             raise PlaceError(f"archive {self.shown}: {what}: {reason}") from error

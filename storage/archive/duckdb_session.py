@@ -1,14 +1,10 @@
 """DuckDB, reading archived files: it gives cells as the database stores them, to the same queries.
 
 A query is one that SQLAlchemy makes for the database's tables. Here these names stand for views of
-files, so there is no second way to select and sort. Extensions are never fetched from the network.
+files, so there is no second way to select and sort.
 """
 
-import importlib
-import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +12,10 @@ from sqlalchemy import Select
 from sqlalchemy.engine.default import DefaultDialect
 
 from storage.archive.archived_tables import Archived
+from storage.archive.engine import insert, quoted
 from storage.sql import schema
-from storage.store import StorageError
 from storage.values.compression import unpack
 
-MEMORY = "1GB"
-"""What DuckDB may hold before it uses the disk."""
 _DIALECT = DefaultDialect(paramstyle="qmark")
 _DIALECT.supports_native_boolean = True
 # DuckDB has more reserved words than SQLAlchemy knows, `at` among them: all our names are quoted.
@@ -33,60 +27,6 @@ _SHORT = '"body_sha256":"http_body_sha256"'
 """Stands in the observations for the digest in the column of that name: it cannot be compressed,
 so twice would be most of a row."""
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
-
-
-def library(name: str) -> Any:
-    """A library of the optional extra. StorageError, with advice, when it is missing."""
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise StorageError(
-            f"the archive needs {name} ({error}): {sys.executable} -m pip install duckdb pyarrow"
-        ) from error
-
-
-class DuckDB:
-    """An engine in this process. Cursors of it may be used in several threads."""
-
-    def __init__(self, file: Path | None = None) -> None:
-        """`file` holds tables that do not fit into memory; without one there are none."""
-        duckdb = library("duckdb")
-        self._spill = tempfile.TemporaryDirectory(prefix="shutwatch-archive-")
-        self._error = duckdb.Error
-        self._connection = duckdb.connect(
-            str(file) if file else ":memory:",
-            config={
-                "memory_limit": MEMORY,
-                "temp_directory": self._spill.name,
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-                "preserve_insertion_order": False,
-            },
-        )
-
-    def close(self) -> None:
-        self._connection.close()
-        self._spill.cleanup()
-
-    @contextmanager
-    def cursor(self) -> Iterator[Any]:
-        """A cursor of its own. StorageError for every error of DuckDB."""
-        with self.errors(), self._connection.cursor() as cursor:
-            yield cursor
-
-    @contextmanager
-    def errors(self) -> Iterator[None]:
-        """Raises StorageError for every error of DuckDB."""
-        try:
-            yield
-        except self._error as error:
-            first = str(error).splitlines()[0]
-            raise StorageError(f"the archive cannot be read or written: {first}") from error
-
-
-def quoted(names: Iterable[str]) -> str:
-    """Names in SQL."""
-    return ", ".join(f'"{name}"' for name in names)
 
 
 def written(archived: Archived, name: str) -> str:
@@ -137,28 +77,21 @@ _CYCLES = {
 """What the archived rows of a table tell of their cycles."""
 
 
-def arrow_table(archived: Archived, rows: Sequence[Sequence[Any]]) -> Any:
-    """Rows as the database stores them, as DuckDB takes them: with their types, and unpacked."""
-    arrow = library("pyarrow")
-    types = {
-        "BIGINT": arrow.int64(),
-        "INTEGER": arrow.int32(),
-        "BOOLEAN": arrow.bool_(),
-        "DOUBLE": arrow.float64(),
-        "BLOB": arrow.binary(),
-        "VARCHAR": arrow.string(),
-    }
-    columns = list(zip(*rows, strict=True)) or [()] * len(archived.names)
-    arrays = []
-    for name, cells in zip(archived.names, columns, strict=True):
-        kind = archived.kind(name)
-        made: Any = cells
-        if archived.is_packed(name):
-            made = [unpack(cell).decode() for cell in cells]
-        elif kind == "BOOLEAN":
-            made = [None if cell is None else bool(cell) for cell in cells]
-        arrays.append(arrow.array(made, type=types[kind]))
-    return arrow.table(arrays, names=list(archived.names))
+def make_table(cursor: Any, archived: Archived, table: str) -> None:
+    """An empty table of rows as the database stores them; `table` is `TABLE` and its name, or
+    `TEMP TABLE` for this cursor alone."""
+    columns = ", ".join(f'"{name}" {archived.kind(name)}' for name in archived.names)
+    cursor.execute(f"CREATE OR REPLACE {table} ({columns})")
+
+
+def add_rows(cursor: Any, archived: Archived, table: str, rows: Sequence[Sequence[Any]]) -> None:
+    """More rows as the database stores them, unpacked."""
+    if rows:
+        columns = [
+            [unpack(cell).decode() for cell in cells] if archived.is_packed(name) else cells
+            for name, cells in zip(archived.names, zip(*rows, strict=True), strict=True)
+        ]
+        insert(cursor, table, [*map(archived.kind, archived.names)], columns)
 
 
 def with_files(

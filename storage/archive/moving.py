@@ -1,17 +1,17 @@
 """Makes one file of the rows of a country and day, and compares it with what the database has.
 
-The rows are collected in a DuckDB file beside, so a day of any size needs little memory. What was
-archived of that day before is merged in: rows that arrive late make a new file with all of them.
+DuckDB collects the rows, on disk when they are many: a day of any size needs little memory. What
+was archived of that day before is merged in: late rows make a new file with all of them.
 """
 
 import hashlib
-import tempfile
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
 from storage.archive.archived_tables import Archived
-from storage.archive.duckdb_session import DuckDB, arrow_table, quoted, stored_rows, written
+from storage.archive.duckdb_session import add_rows, make_table, stored_rows, written
+from storage.archive.engine import DuckDB, quoted
 from storage.archive.manifest import ArchivedFile, Manifests, path_of
 from storage.archive.place import Place
 from storage.store import StorageError
@@ -28,15 +28,13 @@ class Workplace:
     """Where days are made, one after another. Its methods block."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="shutwatch-archiving-")
-        self.made = Path(self._folder.name) / "made.parquet"
+        self.duckdb = DuckDB()
+        self.made = self.duckdb.folder / "made.parquet"
         """The file of the day on which work goes on."""
-        self.duckdb = DuckDB(Path(self._folder.name) / "rows.duckdb")
 
     def close(self) -> None:
         """Remove what was collected."""
         self.duckdb.close()
-        self._folder.cleanup()
 
 
 class Day:
@@ -48,16 +46,13 @@ class Day:
         self._day = day
         self._duckdb = at.duckdb
         self._made = at.made
-        columns = ", ".join(f'"{name}" {archived.kind(name)}' for name in archived.names)
         with self._duckdb.cursor() as cursor:
-            cursor.execute(f"CREATE OR REPLACE TABLE given ({columns})")
+            make_table(cursor, archived, "TABLE given")
 
     def add(self, rows: Sequence[Sequence[Any]]) -> None:
         """More rows, as the database stores them."""
         with self._duckdb.cursor() as cursor:
-            cursor.register("page", arrow_table(self._archived, rows))
-            cursor.execute("INSERT INTO given SELECT * FROM page")
-            cursor.unregister("page")
+            add_rows(cursor, self._archived, "given", rows)
 
     def store(self, place: Place, manifests: Manifests, at: str) -> ArchivedFile:
         """Write the file, read it back and compare it, and only then name it in the manifest.

@@ -1,10 +1,11 @@
 """An archive in a bucket of an S3-compatible service, which runs on this machine."""
 
 import hashlib
+import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import pytest
 
 from storage.archive import bucket_place as module
@@ -17,9 +18,10 @@ from storage.values.prunable import RAW
 from storage.values.selection import Selection
 from tests.contract.cycles import at, cycle
 from tests.contract.listing import EVERYTHING, flat
+from tests.worlds.http_client import httpx
 
 moto = pytest.importorskip("moto.server")
-fs = pytest.importorskip("pyarrow.fs")
+pytest.importorskip("obstore")
 LATER = at(100 * 86400)
 
 
@@ -34,15 +36,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[ArchivePlace]:
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
-    made: Any = fs.S3FileSystem(
-        access_key="key",
-        secret_key="secret",  # noqa: S106 # of a server of the test's own
-        region="us-east-1",
-        endpoint_override=f"{host}:{port}",
-        scheme="http",
-        allow_bucket_creation=True,
-    )
-    made.create_dir("evidence")
+    httpx.put(f"{endpoint}/evidence").raise_for_status()
     yield ArchivePlace(bucket="evidence/shutwatch", endpoint=endpoint)
     server.stop()
 
@@ -142,4 +136,65 @@ def test_a_fetched_file_makes_room_for_others(
     assert place.local("0.parquet", hashlib.sha256(bytes(8)).hexdigest()).read_bytes() == bytes(8)
     with pytest.raises(PlaceError, match=r"9\.parquet cannot be read"):
         place.local("9.parquet", "")
+    place.close()
+
+
+def test_a_large_file_comes_back_whole(service: ArchivePlace, tmp_path: Path) -> None:
+    """It is put in parts and fetched in parts, the last of them smaller."""
+    content = random.Random(1).randbytes(2 * module._PART + 7)
+    made = tmp_path / "made.parquet"
+    made.write_bytes(content)
+    place = bucket_place(service)
+    place.put("a/b=c/large.parquet", made)
+    file = place.local("a/b=c/large.parquet", hashlib.sha256(content).hexdigest())
+    assert file.read_bytes() == content
+    place.close()
+
+
+def test_a_changed_file_has_another_state(service: ArchivePlace) -> None:
+    """Of the files directly in a folder, not of those below, nor of the folder's own mark."""
+    place = bucket_place(service)
+    httpx.put(f"{service.endpoint}/{service.bucket}/listed/").raise_for_status()
+    place.write("listed/PK.json", b"1")
+    place.write("listed/below/BR.json", b"1")
+    before = place.names("listed")
+    assert [*before] == ["listed/PK.json"]
+    assert place.names("listed") == before
+    place.write("listed/PK.json", b"2")
+    assert place.names("listed") != before
+    place.remove("listed/PK.json")
+    place.remove("listed/PK.json")
+    assert place.names("listed") == {}
+    assert place.read("listed/PK.json") == b""
+    place.close()
+
+
+def test_the_environment_names_no_other_service(
+    service: ArchivePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only keys come from there: no file goes to where the operator's other tools keep theirs."""
+    with monkeypatch.context() as others:
+        others.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+        others.setenv("AWS_ENDPOINT", "http://127.0.0.1:9")
+        others.setenv("AWS_BUCKET", "other")
+        others.setenv("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "true")
+        place = bucket_place(service)
+        place.write("a/b.json", b"1")
+        place.close()
+    place = bucket_place(service)
+    assert place.read("a/b.json") == b"1"
+    place.close()
+
+
+def test_a_bucket_that_is_not_there_is_an_error(service: ArchivePlace) -> None:
+    """One line, in the words of the service; the bucket is not made."""
+    place = bucket_place(msgspec.structs.replace(service, bucket="nowhere"))
+    with pytest.raises(PlaceError) as caught:
+        place.names("manifest")
+    assert str(caught.value) == (
+        f"archive nowhere at {service.endpoint}: cannot be listed: "
+        "The specified bucket does not exist"
+    )
+    with pytest.raises(PlaceError, match="cannot be written"):
+        place.write("a.json", b"")
     place.close()

@@ -29,7 +29,7 @@ HEAVY = {
         "monitor.server",
         "numpy",
     ),
-    *("prometheus_client", "psycopg", "pyarrow", "pygments", "rich", "sqlalchemy", "starlette"),
+    *("duckdb", "prometheus_client", "psycopg", "pygments", "rich", "sqlalchemy", "starlette"),
     *("babel", "uvicorn"),
 }
 AGENT_MODULES = """

@@ -22,7 +22,7 @@ WATCHED = {
     *("aioquic", "alembic", "anyio", "apprise", "apscheduler", "asyncio_throttle", "babel"),
     *("cryptography", "dns", "duckdb", "fpdf", "h11", "httptools", "httpx", "jinja2"),
     *("markdown_it", "matplotlib", "maxminddb", "numpy", "pandas", "prometheus_client", "psycopg"),
-    *("pyarrow", "pydantic", "pygments", "rfc3161_client", "rich", "segno", "service_identity"),
+    *("obstore", "pydantic", "pygments", "rfc3161_client", "rich", "segno", "service_identity"),
     *("sqlalchemy", "starlette", "structlog", "uharfbuzz", "uvicorn", "xlsxwriter"),
 }
 """Libraries that take at least 10 ms of CPU to import, or much memory."""
@@ -193,7 +193,7 @@ print(*sorted({one.lower().replace("_", "-") for top in tops for one in found.ge
     )
     # structlog imports greenlet where it is there; setuptools loads itself in each start of Python.
     assert set(done.stdout.split()) - {"shutwatch", "greenlet", "setuptools"} <= lock
-    assert not lock & {"sqlalchemy", "numpy", "pyarrow", "matplotlib", "babel", "uvicorn"}
+    assert not lock & {"sqlalchemy", "numpy", "duckdb", "matplotlib", "babel", "uvicorn"}
 
 
 def test_an_agents_installation_says_what_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
