@@ -6,6 +6,8 @@ cd "$1"
 # Symbols of libraries, and what only compilers and type checkers read.
 find . \( -name '*.so' -o -name '*.so.*' \) -exec strip --strip-unneeded {} +
 find . \( -name '*.py[ix]' -o -name '*.pxd' -o -name '*.[ch]' \) -delete
+# What rich would paint source code with, and what SQLAlchemy's authors test with.
+rm -rf lib/python3*/site-packages/pygments* lib/python3*/site-packages/sqlalchemy/testing
 # Babel's names of countries, in languages that no text of ours is in.
 for data in lib/python3*/site-packages/babel/locale-data; do
   [ -d "$data" ] || continue

@@ -55,6 +55,16 @@ def container(images: Images, image: str, volume: Path) -> Iterator[Container]:
         yield running
 
 
+def test_it_is_small(images: Images, image: str) -> None:
+    """With a base of 120 MB, such as python:3.13-slim, the whole has at most 400."""
+
+    def installed(root: Path) -> str:
+        files = [file for file in (root / "opt").rglob("*") if not file.is_symlink()]
+        return str(sum(file.stat().st_size for file in files if file.is_file()))
+
+    assert int(images.measured(image, installed)) < 275_000_000
+
+
 def test_it_says_how_it_is_run(images: Images, image: str) -> None:
     """User, volume, port, command and health check are in the image itself."""
     config = images.config(image)
