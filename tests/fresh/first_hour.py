@@ -142,7 +142,11 @@ def page(machine: Machine, path: str) -> str:
 
 def text_of(html: str) -> str:
     """What people read of a page."""
-    return " ".join(re.sub(r"<style.*?</style>|<[^>]+>", " ", html, flags=re.DOTALL).split())
+    return " ".join(
+        re.sub(
+            r"<style.*?</style>|<[^>]+>", " ", html.replace("<wbr>", ""), flags=re.DOTALL
+        ).split()
+    )
 
 
 @contextmanager
