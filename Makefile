@@ -59,7 +59,7 @@ pythons: ## unit tests with each supported Python that is here
 	done
 
 LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate
-# What `make run` uses: archives need 240 MB more, and few have any.
+# What `make run` uses: archives need 85 MB more, and few have any.
 EXTRAS = notify report spreadsheet
 # What typer asks for to paint on a terminal. An agent never does (monitor/cli/main.py).
 PAINTING = rich pygments markdown-it-py mdurl
