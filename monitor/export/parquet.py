@@ -14,7 +14,7 @@ from monitor.export.cells import Value, text_cell
 from monitor.export.columns import FRACTIONS, Column
 from monitor.export.kinds import EXPORTS, Kind
 from monitor.wording.missing_library import install_command
-from storage.archive.engine import DuckDB, insert
+from storage.archive.engine import DuckDB, insert, text_of
 from storage.store import Store
 from storage.values.selection import Selection
 
@@ -100,7 +100,7 @@ class _Table:
         made = self._duckdb.folder / "made.parquet"
         with self._duckdb.cursor() as cursor:
             cursor.execute(
-                f"COPY given TO '{made}' "
+                f"COPY given TO {text_of(made)} "
                 f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group_rows}, "
                 f"ROW_GROUP_SIZE_BYTES {GROUP_BYTES})"
             )

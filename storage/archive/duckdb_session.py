@@ -12,7 +12,7 @@ from sqlalchemy import Select
 from sqlalchemy.engine.default import DefaultDialect
 
 from storage.archive.archived_tables import Archived
-from storage.archive.engine import insert, quoted
+from storage.archive.engine import insert, quoted, text_of
 from storage.sql import schema
 from storage.values.compression import unpack
 
@@ -59,15 +59,11 @@ def stored_rows(archived: Archived, files: Sequence[Path]) -> str:
     if not files:
         nothing = ", ".join(f'NULL::{archived.kind(one)} AS "{one}"' for one in archived.names)
         return f"SELECT {nothing} WHERE false"
-    listed = ", ".join(_quoted(str(one)) for one in files)
+    listed = ", ".join(text_of(one) for one in files)
     return (
         f"SELECT {cells} FROM read_parquet([{listed}], hive_partitioning = true, "  # noqa: S608 # paths of our own, quoted
         "hive_types = {'country': VARCHAR, 'date': VARCHAR})"
     )
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 _CYCLES = {

@@ -75,6 +75,11 @@ def quoted(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
+def text_of(path: Path) -> str:
+    """The name of a file in SQL."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
 def insert(cursor: Any, table: str, kinds: Sequence[str], columns: Sequence[Sequence[Any]]) -> None:
     """Adds rows to a table: the cells of each column, and DuckDB's types of the columns.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from storage.archive.archived_tables import Archived
 from storage.archive.duckdb_session import add_rows, make_table, stored_rows, written
-from storage.archive.engine import DuckDB, quoted
+from storage.archive.engine import DuckDB, quoted, text_of
 from storage.archive.manifest import ArchivedFile, Manifests, path_of
 from storage.archive.place import Place
 from storage.store import StorageError
@@ -73,8 +73,8 @@ class Day:
             )
             cursor.execute(
                 f"COPY (SELECT {cells} FROM whole ORDER BY {quoted(archived.order)}) "  # noqa: S608 # words of our own
-                f"TO '{made}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {_LEVEL}, "
-                f"ROW_GROUP_SIZE {_GROUP}, PARQUET_VERSION V1)"
+                f"TO {text_of(made)} (FORMAT parquet, COMPRESSION zstd, "
+                f"COMPRESSION_LEVEL {_LEVEL}, ROW_GROUP_SIZE {_GROUP}, PARQUET_VERSION V1)"
             )
         content = _sha256(made)
         name = path_of(archived.name, self._country, self._day, content)

@@ -4,6 +4,7 @@ import csv
 import io
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -169,6 +170,17 @@ async def test_rows_are_written_in_groups(
     assert all(count <= 2048 for _, count in groups)
     listed = [one.id async for batch in store.measurements(EVERYTHING) for one in batch]
     assert [one["measurement_id"] for one in _records(file)] == listed
+
+
+async def test_the_folder_for_temporary_files_may_have_any_name(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An apostrophe in it ends no text of SQL."""
+    folder = tmp_path / "Ana's"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    assert (await _file(store, tmp_path, Kind.VERDICTS)).stat().st_size
+    assert not list(folder.iterdir())
 
 
 def test_without_duckdb_the_command_says_what_brings_it(tmp_path: Path) -> None:
