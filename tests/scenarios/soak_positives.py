@@ -21,6 +21,12 @@ from tests.scenarios.test_techniques import PLAIN, TECHNIQUES, Technique, X
 LOSS, RTT = 0.1, 0.3
 WANTED = 95
 """Of a hundred runs so many must be right for each technique."""
+SHORT = {
+    "dns-injected": "a forged answer that is lost for IPv6 leaves a part that works",
+    "hello-dropped": "a path that loses packets excuses what is not answered",
+    "hello-reset-ipv4-only": "what is told once is weak, and a repeated test may be lucky",
+}
+"""Techniques that are told less often in one cycle, and why."""
 
 ROWS = {"target": X, "plain": PLAIN, "bystander": "https://bystander.example/"}
 CHAT = f"""
