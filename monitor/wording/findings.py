@@ -204,8 +204,8 @@ SENTENCES: Mapping[str, _Said] = {
     ),
     What.SAME_LINE: _Said(
         N_(
-            "%(one)s and %(other)s leave this machine by the same way: together they show no more"
-            " than one of them."
+            "%(one)s and %(other)s leave this machine by the same way: they test one network, not"
+            " two."
         ),
         N_("Give each its own egress, or delete one."),
     ),

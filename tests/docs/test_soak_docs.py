@@ -21,8 +21,7 @@ def rows(what: str) -> list[list[str]]:
 
 
 def test_every_technique_was_told() -> None:
-    """Each technique was told in 95 of a hundred, but for those that are known to be told less
-    often: the page names them."""
+    """95 of 100 runs found each technique, except those that the page names."""
     found = {row[0]: row[2] for row in rows("positives") if row[0] != "technique"}
     text = (DOCS / "soak-positives.md").read_text(encoding="utf-8")
     assert set(found) == set(positives.ALL)

@@ -157,8 +157,8 @@ def test_a_bad_hour_or_a_broken_device_is_no_event(tmp_path: Path, seed: int, te
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_block_on_five_of_six_networks_is_one_event(tmp_path: Path, seed: int) -> None:
-    """Each row names a network, and seven in a hundred fail by chance: nothing is told before or
-    after, and the bounds hold."""
+    """Each row names a network, and 7 of 100 fail by chance. There is no event before or after,
+    and the bounds hold."""
     begins, ends = 30 * 24 + 17, 44 * 24 + 8
     rng = random.Random(seed)
     block = _block(begins, ends, 0.85, usual=0.07)

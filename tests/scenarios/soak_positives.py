@@ -22,11 +22,11 @@ LOSS, RTT = 0.1, 0.3
 WANTED = 95
 """Of a hundred runs so many must be right for each technique."""
 SHORT = {
-    "dns-injected": "a forged answer that is lost for IPv6 leaves a part that works",
-    "hello-dropped": "a path that loses packets excuses what is not answered",
-    "hello-reset-ipv4-only": "what is told once is weak, and a repeated test may be lucky",
+    "dns-injected": "where the forged answer for IPv6 gets lost, IPv6 works",
+    "hello-dropped": "a path that loses packets excuses a missing answer",
+    "hello-reset-ipv4-only": "one reset alone is weak, and a second test often gets through",
 }
-"""Techniques that are told less often in one cycle, and why."""
+"""Techniques that fewer runs find, and why."""
 
 ROWS = {"target": X, "plain": PLAIN, "bystander": "https://bystander.example/"}
 CHAT = f"""

@@ -71,7 +71,7 @@ def write_positives(runs: positives.Runs) -> None:
         f" {1000 * positives.RTT:.0f} ms. An answer is right when endpoint and platform are blocked"
         " by the method stated; the kind is the sub-method.\n",
         positives.report(runs),
-        f"Fewer than the {positives.WANTED} of 100 that are wanted: {_short(runs)}.\n",
+        f"Fewer than {positives.WANTED} of 100 runs find: {_short(runs)}.\n",
         f"Said above weak of what nobody interfered with, on these networks and on one that is only"
         f" bad: {innocent or 'nothing'}.\n",
     )
