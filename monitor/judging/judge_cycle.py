@@ -28,7 +28,7 @@ from monitor.analysis.throttling.throttling import combine, judge_transfers
 from monitor.analysis.throttling.transfer_facts import TransferCase
 from monitor.analysis.transfer_verdict import TransferClass, TransferVerdict
 from monitor.analysis.trust import OWN_ALONE, Trust
-from monitor.analysis.verdict import PlatformVerdict, VantageState, Verdict
+from monitor.analysis.verdict import PlatformVerdict, State, VantageState, Verdict
 from probes.catalog.catalog import Catalog, Function, Platform, ReferenceScope
 from probes.catalog.endpoint_text import parse_endpoint
 from probes.measurement import Measurement, Purpose, QuicObservation
@@ -69,7 +69,7 @@ def judge_cycle(
         fingerprints=fingerprints,
         trust=trust,
     )
-    standing = tuple(_still_accused(seen))
+    standing = tuple(_standing(seen, transfers))
     verdicts = combine(_verdicts(seen, shared, transfers), transfers, standing)
     return Cycle(
         id=seen.cycle,
@@ -208,18 +208,32 @@ def _transfer_verdict(one: ObjectTransfers, seen: Seen, lossy: frozenset[str]) -
     )
 
 
-def _still_accused(seen: Seen) -> Iterable[TransferVerdict]:
-    """Earlier verdicts on transfers, as verdicts of this cycle, where it measured the platform and
-    not the object. A vantage in trouble accuses nobody."""
-    if seen.health.state is not VantageState.OK:
-        return
-    measured = {one.place for one in seen.transfers}
+def _standing(seen: Seen, transfers: Sequence[TransferVerdict]) -> Iterable[TransferVerdict]:
+    """What an earlier cycle's accusation of an object comes to in this one, where it measured the
+    platform and showed neither that the object is slow nor that it is not. Without a new transfer
+    the accusation holds, unless the vantage is in trouble, which accuses nobody."""
+    measured = {one.place: verdict for one, verdict in zip(seen.transfers, transfers, strict=True)}
     platforms = {one.platform for one in seen.endpoints}
     for known in seen.accusations:
         old = known.verdict
-        if old.platform in platforms and (old.platform, old.function, old.endpoint) not in measured:
+        new = measured.get((old.platform, old.function, old.endpoint))
+        if old.platform not in platforms:
+            continue
+        if new is not None:
+            if new.verdict.state is State.INSUFFICIENT:
+                yield new
+        elif seen.health.state is VantageState.OK:
             verdict = msgspec.structs.replace(old, cycle=seen.cycle, judged_at=seen.judged_at)
             yield msgspec.structs.replace(known, verdict=verdict)
+        else:
+            none = ObjectTransfers(
+                platform=old.platform,
+                function=old.function,
+                endpoint=old.endpoint,
+                made=(),
+                rounds=(),
+            )
+            yield _transfer_verdict(none, seen, frozenset())
 
 
 def _platforms(
@@ -242,6 +256,11 @@ def _platforms(
             [verdict for verdict in verdicts if verdict.platform == platform.name],
             started_at=began[platform.name],
             speeds=[one.verdict for one in transfers if one.verdict.platform == platform.name],
+            unclear=[
+                one.verdict.endpoint
+                for one in standing
+                if one.verdict.platform == platform.name and not one.accuses
+            ],
             quic=_over_quic(seen, platform.name),
             stalls={
                 one.verdict.function: round(one.stalled_at.median)

@@ -94,21 +94,23 @@ def roll_up(
     *,
     started_at: datetime,
     speeds: Sequence[Verdict] = (),
+    unclear: Collection[str] = (),
     quic: Collection[str] = (),
     stalls: Mapping[str, int] | None = None,
 ) -> PlatformVerdict:
     """The platform verdict from the endpoint verdicts of one vantage and one cycle.
 
     `verdicts` may be in any order and lack unmeasured pool members. `started_at` (UTC) is when the
-    first measurement began. `speeds` are the verdicts on transfers that this cycle measured, `quic`
-    the names of the functions that answered over QUIC, `stalls` the bytes after which transfers of
+    first measurement began. `speeds` are the verdicts on transfers that this cycle measured,
+    `unclear` the endpoints that were slow before and of which none tells whether they still are,
+    `quic` the names of the functions that answered over QUIC, `stalls` the bytes after which transfers of
     a function stall. Raises ValueError without verdicts.
     """
     if not verdicts:
         raise ValueError(f"no verdicts on {platform.name}")
     any_core = any(function.core for function in platform.functions)
     judged = [
-        _judge_function(function, verdicts, core=function.core or not any_core)
+        _judge_function(function, verdicts, unclear, core=function.core or not any_core)
         for function in platform.functions
     ]
     state, deciding = _platform_state(judged)
@@ -219,7 +221,9 @@ def _function_verdict(
     )
 
 
-def _judge_function(function: Function, verdicts: Sequence[Verdict], *, core: bool) -> _Judged:
+def _judge_function(
+    function: Function, verdicts: Sequence[Verdict], slow_before: Collection[str], *, core: bool
+) -> _Judged:
     by_endpoint = {v.endpoint: v for v in verdicts if v.function == function.name}
     pools = [_judge_pool(function, pool, by_endpoint) for pool in function.pools]
     state = _state_of_groups([state for state, _ in pools])
@@ -231,6 +235,11 @@ def _judge_function(function: Function, verdicts: Sequence[Verdict], *, core: bo
         for endpoint, verdict in by_endpoint.items()
         if endpoint not in named and verdict.state is State.THROTTLED
     ]
+    unclear = [
+        verdict
+        for endpoint, verdict in by_endpoint.items()
+        if endpoint in slow_before and verdict.state is State.INSUFFICIENT
+    ]
     without_quic = [verdict for verdict in measured if verdict.spares_browsers]
     alone = function.canonical or function.need is not Need.ANY
     parted = state is State.DEGRADED
@@ -239,6 +248,9 @@ def _judge_function(function: Function, verdicts: Sequence[Verdict], *, core: bo
         alone = True
         state, measured = (State.THROTTLED, slow) if slow else (State.DEGRADED, without_quic)
         decisive = state
+    elif state is State.OK and unclear:
+        decisive = state = State.INSUFFICIENT
+        measured = unclear
     decider = _decider(function, measured, decisive)
     return _Judged(
         function=function,

@@ -91,11 +91,12 @@ def combine(
     standing: Sequence[TransferVerdict] = (),
 ) -> list[Verdict]:
     """The verdicts of a cycle combined with those on speed that it `measured`, and with `standing`
-    ones of earlier cycles: one for each endpoint.
+    ones, of objects that an earlier cycle accused: one for each endpoint.
 
     Speed changes an endpoint's own verdict only to accuse, and only where the endpoint works over
     TCP, or timed out half-way, which a stall explains better. Silence in the handshake gives way
-    to a speed that was measured after it: the handshake came, when it was given time. An object
+    to a speed that was measured after it: the handshake came, when it was given time. An endpoint
+    that works is unclear while it was slow before and nothing tells whether it still is. An object
     that is no endpoint of the catalogue gets a verdict of its own.
     """
     combined = {(v.platform, v.function, v.endpoint): v for v in verdicts}
@@ -103,7 +104,11 @@ def combine(
         key = (speed.verdict.platform, speed.verdict.function, speed.verdict.endpoint)
         known = combined.get(key)
         layers = (Layer.HTTP, Layer.TLS) if speed in measured else (Layer.HTTP,)
-        if known is None or (speed.accuses and _yields(known, layers)):
+        if (
+            known is None
+            or (speed.accuses and _yields(known, layers))
+            or (speed in standing and _yields(known, ()))
+        ):
             combined[key] = speed.verdict
     return list(combined.values())
 

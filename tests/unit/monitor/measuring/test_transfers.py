@@ -479,3 +479,25 @@ async def test_a_verdict_is_repeated_only_for_platforms_that_the_cycle_measured(
         assert [one.platform for one in (await cycle(cycles, other)).verdicts] == ["facebook"]
         cut = look(dns(), tcp(), tls("connection_reset"))
         assert throttled(await cycle(cycles, cut, state=VantageState.LOSSY)) == []
+
+
+async def test_what_was_slow_and_cannot_be_told_now_does_not_work() -> None:
+    """A new round that proves nothing, as where the control stalls too, clears nobody: neither the
+    platform nor its function reads ok until rounds show that."""
+    world = World()
+    world.platform(STALLS)
+    async with world.transfers(forced=True) as cycles:
+        assert throttled(await cycle(cycles))
+        world.networks[CONTROL.id].peer(PLATFORM, 443, STALLS)
+        unclear = await cycle(cycles)
+        assert [v.verdict.rule_id for v in unclear.transfers] == ["throttling.slow_everywhere"]
+        (platform,) = unclear.platforms
+        assert (platform.state, platform.rule_id) == (
+            State.INSUFFICIENT,
+            "throttling.slow_everywhere",
+        )
+        assert [one.state for one in platform.functions] == [State.INSUFFICIENT]
+        (shaky,) = (await cycle(cycles, state=VantageState.LOSSY)).platforms
+        assert (shaky.state, shaky.rule_id) == (State.INSUFFICIENT, "throttling.insufficient")
+        world.platform(WELL)
+        assert [one.state for one in (await cycle(cycles)).platforms] == [State.OK]
