@@ -103,8 +103,8 @@ def roll_up(
     `verdicts` may be in any order and lack unmeasured pool members. `started_at` (UTC) is when the
     first measurement began. `speeds` are the verdicts on transfers that this cycle measured,
     `unclear` the endpoints that were slow before and of which none tells whether they still are,
-    `quic` the names of the functions that answered over QUIC, `stalls` the bytes after which transfers of
-    a function stall. Raises ValueError without verdicts.
+    `quic` the names of the functions that answered over QUIC, `stalls` the bytes after which
+    transfers of a function stall. Raises ValueError without verdicts.
     """
     if not verdicts:
         raise ValueError(f"no verdicts on {platform.name}")
