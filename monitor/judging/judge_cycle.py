@@ -46,14 +46,15 @@ def judge_cycle(
 
     A control's cycle has no verdicts, nor has one that measured no platform.
     """
-    lossy = lossy_platforms(seen.own)
+    references = _references(seen)
+    lossy = lossy_platforms(seen.own, references)
     transfers = tuple(_transfer_verdict(one, seen, lossy) for one in seen.transfers)
     shared = _Shared(
         over_udp=answered_over_udp(seen.own),
         over_quic=answered_over_quic(seen.own),
         udp_references={
             one.endpoint: working_families(one)
-            for one in _references(seen)
+            for one in references
             if one.reached and one.function == ReferenceScope.UDP
         },
         local_authorities=local_authorities(
@@ -61,8 +62,8 @@ def judge_cycle(
             {platform.name: platform.owner for platform in catalog.platforms},
         ),
         lossy_platforms=lossy,
-        slow_line=slow_line(_references(seen), (m for one in seen.endpoints for m in one.attempts)),
-        perhaps_lossy=perhaps_lossy_platforms(seen.own),
+        slow_line=slow_line(references, (m for one in seen.endpoints for m in one.attempts)),
+        perhaps_lossy=perhaps_lossy_platforms(seen.own, references),
         cut_off=cut_off_addresses(seen.endpoints),
         cut_shares=cut_shares(seen.endpoints),
         sampled_out=sampled_out(seen.endpoints),

@@ -14,7 +14,7 @@ from monitor.analysis.judge.second_attempt import (
     attempts_agree,
     cut_off_at_times,
     deepest,
-    looks_overloaded,
+    one_more_pays,
     perhaps_by_chance,
     retry_may_tell,
     same_addresses,
@@ -444,7 +444,7 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
         pause, retries = self.settings.probe.retry_pause, self.settings.probe.retries
         for retry in range(retries + 1 if retries else 0):
             if retry == retries:
-                if not looks_overloaded(attempts, self.early.families):
+                if not one_more_pays(attempts, self.early.families):
                     break
                 pause *= OVERLOAD_PAUSE
             least = self.pace.retry_pause

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import AnyObservation, Measurement, TlsObservation
 
-FIRST_FLOWS, FLOWS, MOST_FLOWS = 8, 32, 64
+FIRST_FLOWS, FLOWS, MOST_FLOWS = 10, 32, 64
 """Handshakes with each name, to count how many are cut off. Where it is none or all of the first,
 these suffice; most are made only where the name seems to make a difference."""
 AHEAD = 4

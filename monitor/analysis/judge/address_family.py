@@ -6,6 +6,7 @@ import msgspec
 
 from monitor.analysis.judge.attempt_signs import (
     BEFORE_HTTP,
+    BOGON,
     INJECTION,
     FailedAttempt,
     Finding,
@@ -15,6 +16,7 @@ from monitor.analysis.judge.attempt_signs import (
 )
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, Controls, controls_for, follows, reached_at
+from monitor.analysis.judge.counted_flows import evidence_at
 from monitor.analysis.judge.evidence_grades import Sign, capped, signs
 from monitor.analysis.judge.follow_up_evidence import honest_over, reread
 from monitor.analysis.judge.interception import intercepted
@@ -26,6 +28,7 @@ from monitor.analysis.outcome import (
     kind_of,
     outcome_over,
     reached_over,
+    works,
 )
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
 from probes.catalog.endpoint_kinds import EndpointKind
@@ -47,8 +50,9 @@ def family_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
     """What blocks a family that failed in every attempt though the endpoint answered over the
     other.
 
-    Attempts whose addresses of the family came too late do not count. Where one attempt got
-    contradicting replies it suffices: an attempt gets through when a forged reply is lost.
+    Attempts whose addresses of the family came too late do not count, nor do those that ended
+    before the family answered or failed. Where one attempt got contradicting replies it suffices:
+    an attempt gets through when a forged reply is lost.
 
     The family must work otherwise from this vantage, and a control must have reached the same host
     afterwards: over the family, at the addresses that failed where it tried them, unless a forged
@@ -66,8 +70,35 @@ def family_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
     return max(found, key=lambda f: (EVIDENCE_ORDER[f.evidence], f.family), default=None)
 
 
+def forged_over_each(case: Case, attempts: Sequence[Summary]) -> Finding | None:
+    """What forges the answers for every family that works here, though attempts got through: over
+    one family or the other, as forged replies got lost. None where no attempt got contradicting
+    replies, or a family was spared."""
+    if case.health.state not in ABLE or any(intercepted(case, one) for one in attempts):
+        return None
+    if not all(_ever_forged(attempts, family) for family in case.health.families):
+        return None
+    found = family_finding(case, attempts)
+    if found is None or found.sign != INJECTION:
+        return None
+    return msgspec.structs.replace(found, family="")
+
+
+def _ever_forged(attempts: Sequence[Summary], family: str) -> bool:
+    """Whether an attempt got a false address of this family, or contradicting replies."""
+    return any(
+        (outcome.layer, outcome.sub_method) == BOGON or _contradicted(summary, family)
+        for summary in attempts
+        if (outcome := outcome_over(summary, family)) is not None
+    )
+
+
 def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | None:
-    attempts = [summary for summary in every if family not in came_late(summary.measurement)]
+    attempts = [
+        summary
+        for summary in every
+        if family not in came_late(summary.measurement) and not _unfinished(summary, family)
+    ]
     if not attempts:
         return None
     failed = [
@@ -150,7 +181,13 @@ def _concluded(
         return msgspec.structs.replace(found, evidence=evidence)
     agreeing = [one.summary for one in covered if found.sign in one.signs]
     reading = reread(case, found.sign, evidence, agreeing, working)
-    return msgspec.structs.replace(found, sign=reading.sign, evidence=reading.evidence)
+    grades = [reading.evidence]
+    if reading.evidence is not Evidence.NONE and not (controls.unstable or controls.unsettled):
+        cut = {o.address for one in agreeing for o in one.last_hop.tls if o.failure}
+        grades += (evidence_at(case, address) for address in sorted(cut))
+    return msgspec.structs.replace(
+        found, sign=reading.sign, evidence=max(grades, key=EVIDENCE_ORDER.__getitem__)
+    )
 
 
 def _signs(summary: Summary, outcome: Outcome) -> dict[Sign, Outcome]:
@@ -179,6 +216,18 @@ def _contradicted(summary: Summary, family: str) -> bool:
     """Whether the query for this family's addresses got contradicting replies."""
     rtype = _RTYPES[family]
     return any(o.rtype == rtype and contradicting(o.answers) for o in summary.last_hop.dns)
+
+
+def _unfinished(summary: Summary, family: str) -> bool:
+    """Whether the attempt got through over the other family before this one answered or failed."""
+    outcome = outcome_over(summary, family)
+    return (
+        outcome is not None
+        and not outcome.sub_method
+        and outcome.layer is Layer.TCP
+        and summary.measurement.reached
+        and not works(outcome, summary.measurement)
+    )
 
 
 def _is_lie(summary: Summary, outcome: Outcome) -> bool:

@@ -5,13 +5,19 @@ from math import comb
 
 import msgspec
 
+from monitor.analysis.judge.case import Case
 from monitor.analysis.outcome import sub_method_of
-from probes.measure.flow_counts import named_flows
+from monitor.analysis.verdict import Evidence
+from probes.measure.flow_counts import FIRST_FLOWS, named_flows
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import Measurement, TlsObservation
 
 RARE = 1.5e-5
 """The chance that the name makes no difference, up to which it does make one."""
+VERY_RARE, COMMON = 0.001, 0.05
+"""Chances that the place makes no difference, compared with a control: up to which evidence is
+conclusive, and above which nobody is accused. The tests that made us count are not counted
+themselves."""
 CUT_OFF = frozenset({"reset", "eof", "alert", "timeout"})
 
 
@@ -85,3 +91,25 @@ def by_chance(ours: Count, others: Count) -> float:
         if k <= every
     )
     return ways / comb(total, every)
+
+
+def evidence_at(case: Case, address: str) -> Evidence:
+    """How well the connections counted at an address show that the name is cut off there."""
+    return _grade(
+        count(counted(case.endpoint, case.follow_ups).get(address, ())),
+        count(innocuous(case.endpoint, case.follow_ups, address)),
+        count(
+            o
+            for control in case.controls
+            if control.endpoint == case.endpoint
+            for o in handshakes(control.observations, address, Reason.SAME_ADDRESS)
+        ),
+    )
+
+
+def _grade(ours: Count, others: Count, elsewhere: Count) -> Evidence:
+    here = by_chance(ours, others)
+    there = by_chance(ours, elsewhere)
+    if here > RARE or (elsewhere.made >= FIRST_FLOWS and there > COMMON):
+        return Evidence.NONE
+    return Evidence.CONCLUSIVE if there <= VERY_RARE else Evidence.STRONG

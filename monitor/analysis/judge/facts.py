@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from monitor.analysis.judge.address_family import family_finding
+from monitor.analysis.judge.address_family import family_finding, forged_over_each
 from monitor.analysis.judge.attempt_signs import Finding, families_of, find
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import Likeness, cleartext_page
@@ -15,7 +15,16 @@ from monitor.analysis.judge.quic_blocked import quic_fails_everywhere, quic_find
 from monitor.analysis.judge.server_errors import errs, forbidden, server_error
 from monitor.analysis.judge.some_addresses import addresses_finding
 from monitor.analysis.judge.some_flows import any_name_cut_off, flows_finding
-from monitor.analysis.outcome import TIMEOUT, Summary, best, kind_of, summarise, usable
+from monitor.analysis.outcome import (
+    TIMEOUT,
+    Summary,
+    best,
+    came_late,
+    kind_of,
+    reached_over,
+    summarise,
+    usable,
+)
 from monitor.analysis.verdict import Evidence, VantageState
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.measurement import LEGAL_REASONS, Layer
@@ -79,7 +88,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 def examine(case: Case) -> Facts:
     """Reduce a case to the facts that the rules ask about. Never raises."""
     every = [summarise(attempt) for attempt in case.attempts]
-    attempts = [one for one in every if one.egress_failure is None]
+    made = [one for one in every if one.egress_failure is None]
+    attempts = _telling(made)
     last = attempts[-1] if attempts else None
     for_last = controls_for(case, [last]) if last else Controls(gap="missing")
     answered = (
@@ -89,13 +99,14 @@ def examine(case: Case) -> Facts:
         and not _refused(last, for_last)
     )
     other_hello = hello_finding(case, attempts) if answered and _settled(for_last) else None
-    answered = answered and other_hello is None
+    forged = forged_over_each(case, made) if answered else None
+    answered = answered and other_hello is None and forged is None
     like_control = last is not None and _like_control(last, for_last)
     failed = _trailing_failures(attempts) if not (answered or like_control) else []
     controls = controls_for(case, failed) if failed else for_last
-    finding = other_hello or (find(case, failed, controls) if failed else None)
+    finding = other_hello or forged or (find(case, failed, controls) if failed else None)
     flows, any_name = flows_finding(case), any_name_cut_off(case)
-    of_family = family_finding(case, attempts) if answered else None
+    of_family = family_finding(case, made) if answered else None
     if any_name and of_family and of_family.sign and of_family.sign[0] is Layer.TLS:
         of_family = None  # by chance
     addresses = addresses_finding(case, attempts) if answered and flows is None else None
@@ -122,6 +133,22 @@ def examine(case: Case) -> Facts:
         last=last or (every[-1] if every else None),
         decisive=tuple(failed or attempts[-1:] or every[-1:]),
     )
+
+
+def _telling(attempts: Sequence[Summary]) -> list[Summary]:
+    """The attempts without those that failed before addresses of a family came, over which another
+    one got through: it may have done so again."""
+    reached = {
+        family
+        for one in attempts
+        for family in ("ipv4", "ipv6")
+        if one.measurement.reached and reached_over(one, family)
+    }
+    return [
+        one
+        for one in attempts
+        if one.measurement.reached or not came_late(one.measurement) & reached
+    ]
 
 
 def _settled(controls: Controls) -> bool:

@@ -14,12 +14,12 @@ from monitor.analysis.judge.attempt_signs import FailedAttempt, Finding, stronge
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE
 from monitor.analysis.judge.cut_by_chance import cut_by_chance
-from monitor.analysis.judge.evidence_grades import Sign, signs
+from monitor.analysis.judge.evidence_grades import Sign, capped, signs
 from monitor.analysis.judge.follow_up_evidence import LARGE_HELLO, SHORT_HELLO, comes_late
 from monitor.analysis.outcome import DEPTH, TIMEOUT, Outcome, Summary, sub_method_of
 from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import Hello, Layer, Measurement, TlsObservation
+from probes.measurement import Hello, Layer, Measurement, TcpObservation, TlsObservation
 
 _CUT_OFF = frozenset(signs("tls.reset tls.eof tls.timeout"))
 """Failures that a server which dislikes a greeting does not show: that one sends an alert."""
@@ -50,7 +50,18 @@ def hello_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
     greeted = [o for one in tried for o in _otherwise(one.measurement)]
     if cut_by_chance(case, sign, {o.family for o in greeted}, {o.hello for o in greeted}):
         return None
-    return msgspec.structs.replace(found, sign=sign)
+    doubtful = any(_turned_away(one.measurement) for one in attempts)
+    evidence = capped(found.evidence, Evidence.WEAK) if doubtful else found.evidence
+    return msgspec.structs.replace(found, sign=sign, evidence=evidence)
+
+
+def _turned_away(measurement: Measurement) -> bool:
+    """Whether a connection was refused before any greeting, as by a server that takes nobody for
+    some seconds and cuts off whom it has."""
+    return any(
+        isinstance(o, TcpObservation) and sub_method_of(o) in ("refused", "reset")
+        for o in measurement.observations
+    )
 
 
 def greets_otherwise(measurement: Measurement) -> bool:

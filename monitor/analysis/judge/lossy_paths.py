@@ -5,12 +5,21 @@ a censor's. It also makes the kernel send again what a censor lets through: of t
 were made, many needed more than one try. No block does that, for what it drops never gets through.
 Where some did, a timeout is weak and no follow-up settles what it means: an innocuous name, or a
 neighbour, may have been lucky.
+
+Where the line itself loses packets, connections to references need as many tries, and say nothing
+of the path to the platform. How the line's loss is judged is told in
+`monitor.analysis.vantage.loss`. So the two shares are compared, by how much likelier they are when
+the path has one of its own (generalised likelihood ratio: S. S. Wilks, The large-sample
+distribution of the likelihood ratio, Ann. Math. Statist. 1938).
 """
 
+import math
 from collections.abc import Iterable
 
+import msgspec
+
 from monitor.analysis.outcome import TIMEOUT
-from monitor.analysis.vantage.loss import LOSSY_RESENDS
+from monitor.analysis.vantage.loss import LOSSY_RESENDS, MIN_ROUND_TRIPS
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import Layer, Measurement, TcpObservation
 
@@ -19,35 +28,94 @@ MIN_RESENT = 2
 
 DOUBTFUL_RESENDS = 0.1
 """Share of connections with a resend from which timeouts are weak."""
+LIKELIER, PERHAPS_LIKELIER = 10.0, 2.0
+"""Times as likely the two shares must be with a loss of the path's own: for timeouts that prove
+nothing, and for weak ones. On a line that loses a tenth of the packets each way, one look in 50 and
+one in eight reach them by chance."""
 _OTHER_HOSTS = (Reason.SNI_ELSEWHERE, Reason.NEIGHBOUR)
 """Of connections that do not go to the platform."""
 
 Sign = tuple[Layer, str]
 
 
-def lossy_platforms(measurements: Iterable[Measurement]) -> frozenset[str]:
-    """The platforms on whose connections many packets get lost, in one cycle of one vantage."""
-    return _resent(measurements, MIN_RESENT, LOSSY_RESENDS)
+class _Resends(msgspec.Struct, frozen=True):
+    """Connections that were made, and how many of them needed more than one try."""
 
+    made: int = 0
+    resent: int = 0
 
-def perhaps_lossy_platforms(measurements: Iterable[Measurement]) -> frozenset[str]:
-    """Those on whose connections more packets get lost than on any ordinary line."""
-    return _resent(measurements, 1, DOUBTFUL_RESENDS)
+    @property
+    def share(self) -> float:
+        return self.resent / self.made if self.made else 0.0
 
-
-def _resent(measurements: Iterable[Measurement], least: int, share: float) -> frozenset[str]:
-    resent: dict[str, list[bool]] = {}
-    for measurement in measurements:
-        resent.setdefault(measurement.platform, []).extend(
-            o.retransmits > 0
-            for o in measurement.observations
-            if isinstance(o, TcpObservation) and o.failure is None and o.reason not in _OTHER_HOSTS
+    @property
+    def log_likelihood(self) -> float:
+        """That of the share itself, the likeliest of all."""
+        return sum(
+            count * math.log(count / self.made)
+            for count in (self.resent, self.made - self.resent)
+            if count
         )
+
+    def and_(self, one: TcpObservation) -> "_Resends":
+        return _Resends(self.made + 1, self.resent + (one.retransmits > 0))
+
+
+def lossy_platforms(
+    measurements: Iterable[Measurement], references: Iterable[Measurement]
+) -> frozenset[str]:
+    """The platforms on whose connections many packets get lost, and more than on those to
+    references, in one cycle of one vantage."""
+    return _resent(measurements, references, MIN_RESENT, LOSSY_RESENDS, LIKELIER)
+
+
+def perhaps_lossy_platforms(
+    measurements: Iterable[Measurement], references: Iterable[Measurement]
+) -> frozenset[str]:
+    """Those on whose connections more packets get lost than on any ordinary line, and perhaps than
+    on those to references."""
+    return _resent(measurements, references, 1, DOUBTFUL_RESENDS, PERHAPS_LIKELIER)
+
+
+def _resent(
+    measurements: Iterable[Measurement],
+    references: Iterable[Measurement],
+    least: int,
+    share: float,
+    likelier: float,
+) -> frozenset[str]:
+    found: dict[str, _Resends] = {}
+    for measurement in measurements:
+        for one in _made(measurement):
+            found[measurement.platform] = found.get(measurement.platform, _Resends()).and_(one)
+    line = _Resends()
+    for reference in references:
+        for one in _made(reference):
+            line = line.and_(one)
     return frozenset(
         platform
-        for platform, found in resent.items()
-        if sum(found) >= least and sum(found) >= share * len(found)
+        for platform, path in found.items()
+        if path.resent >= least and path.share >= share and _loses_more(path, line, likelier)
     )
+
+
+def _made(measurement: Measurement) -> Iterable[TcpObservation]:
+    return (
+        o
+        for o in measurement.observations
+        if isinstance(o, TcpObservation) and o.failure is None and o.reason not in _OTHER_HOSTS
+    )
+
+
+def _loses_more(path: _Resends, line: _Resends, likelier: float) -> bool:
+    """Whether the path loses more than the line; so, too, where too few references answered."""
+    if line.made < MIN_ROUND_TRIPS:
+        return True
+    if path.share <= line.share:
+        return False
+    alike = _Resends(path.made + line.made, path.resent + line.resent)
+    apart = path.log_likelihood + line.log_likelihood
+    return apart - alike.log_likelihood >= math.log(likelier)
 
 
 def lost(sign: Sign | None) -> bool:

@@ -154,15 +154,22 @@ def looks_overloaded(attempts: Sequence[Measurement], families: tuple[str, ...])
     )
 
 
+def one_more_pays(attempts: Sequence[Measurement], families: tuple[str, ...]) -> bool:
+    """Whether to try once more than other failures take: an overloaded server may have caused it,
+    or addresses came too late."""
+    return looks_overloaded(attempts, families) or bool(came_late(attempts[-1]))
+
+
 def attempts_agree(attempts: tuple[Measurement, ...], families: tuple[str, ...]) -> bool:
     """Whether the last attempts agree, in a way that packet loss cannot cause: two, or four of what
     an overloaded server does.
 
     Another attempt would add nothing. Timeouts never agree: each further one makes loss a worse
-    explanation.
+    explanation. Nor does an attempt that went on before all addresses came: it tells nothing of a
+    family.
     """
     last = _came_to(attempts[-1], families)
-    if last is None:
+    if last is None or came_late(attempts[-1]):
         return False
     weight = WEIGHTS.get((last.layer, last.sub_method), Weight.REPEAT)
     needed = AGREEING_ATTEMPTS.get(weight, 2)

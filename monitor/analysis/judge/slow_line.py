@@ -19,8 +19,9 @@ SLOW = 1.0
 """Seconds that no answer of a spared host takes on an ordinary line."""
 SLOW_SHARE = 0.5
 """Of the time that the test waited in vain."""
-WITNESSES = 2
-"""References that must have taken so long: one alone may be slow itself."""
+WITNESSES, WITNESS_SHARE = 2, 1 / 8
+"""References that must have taken so long, and their share of those that answered: one alone may be
+slow itself, and on a line that loses packets two of twenty come late by chance."""
 
 Waiting = TcpObservation | TlsObservation | HttpObservation | AppObservation
 
@@ -34,12 +35,13 @@ def slow_line(references: Iterable[Measurement], attempts: Iterable[Measurement]
     if not in_vain:
         return False
     long = max(SLOW, SLOW_SHARE * max(in_vain))
-    slow = {
-        m.endpoint
-        for m in references
-        if any(one.failure is None and one.duration > long for one in _waits(m))
-    }
-    return len(slow) >= WITNESSES
+    longest: dict[str, float] = {}
+    for m in references:
+        for one in _waits(m):
+            if one.failure is None:
+                longest[m.endpoint] = max(one.duration, longest.get(m.endpoint, 0.0))
+    slow = sum(duration > long for duration in longest.values())
+    return slow >= max(WITNESSES, WITNESS_SHARE * len(longest))
 
 
 def _waits(measurement: Measurement) -> Iterator[Waiting]:

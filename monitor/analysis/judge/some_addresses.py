@@ -20,9 +20,9 @@ from monitor.analysis.judge.attempt_signs import (
 )
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, controls_for, follows, reached_at
+from monitor.analysis.judge.counted_flows import evidence_at
 from monitor.analysis.judge.evidence_grades import capped
 from monitor.analysis.judge.second_attempt import failing_addresses
-from monitor.analysis.judge.some_flows import evidence_at
 from monitor.analysis.outcome import Summary
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
 from probes.measurement import Layer

@@ -24,25 +24,14 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE
 from monitor.analysis.judge.counted_flows import (
     CUT_OFF,
-    RARE,
-    Count,
-    by_chance,
     count,
     counted,
-    handshakes,
-    innocuous,
+    evidence_at,
     share_of_all,
 )
 from monitor.analysis.outcome import Outcome, sub_method_of, summarise
 from monitor.analysis.verdict import Evidence
-from probes.measure.flow_counts import FIRST_FLOWS
-from probes.measure.follow_up_reasons import Reason
 from probes.measurement import Layer
-
-VERY_RARE, COMMON = 0.001, 0.05
-"""Chances that the place makes no difference, compared with a control: up to which evidence is
-conclusive, and above which nobody is accused. The tests that made us count are not counted
-themselves."""
 
 
 def flows_finding(case: Case) -> Finding | None:
@@ -75,28 +64,6 @@ def flows_finding(case: Case) -> Finding | None:
     return None
 
 
-def evidence_at(case: Case, address: str) -> Evidence:
-    """How well the connections counted at an address show that the name is cut off there."""
-    return _grade(
-        count(counted(case.endpoint, case.follow_ups).get(address, ())),
-        count(innocuous(case.endpoint, case.follow_ups, address)),
-        count(
-            o
-            for control in case.controls
-            if control.endpoint == case.endpoint
-            for o in handshakes(control.observations, address, Reason.SAME_ADDRESS)
-        ),
-    )
-
-
 def any_name_cut_off(case: Case) -> bool:
     """Whether connections with the innocuous name are cut off at an address as often as others."""
     return share_of_all(case.endpoint, case.follow_ups) > 0
-
-
-def _grade(ours: Count, others: Count, elsewhere: Count) -> Evidence:
-    here = by_chance(ours, others)
-    there = by_chance(ours, elsewhere)
-    if here > RARE or (elsewhere.made >= FIRST_FLOWS and there > COMMON):
-        return Evidence.NONE
-    return Evidence.CONCLUSIVE if there <= VERY_RARE else Evidence.STRONG

@@ -5,7 +5,7 @@ import pytest
 
 from monitor.analysis.verdict import Evidence, State
 from probes.measure.follow_up_reasons import Reason
-from tests.worlds.build import case, dns, follow_up, http, repeated, tcp, tls
+from tests.worlds.build import case, dns, follow_up, http, look, repeated, tcp, tls
 from tests.worlds.judged import judge
 
 (ANSWERED,) = follow_up(
@@ -32,3 +32,16 @@ def test_a_server_that_answers_late_is_silent_now_and_then(
     looks = repeated(dns(), tcp(), usual, http(), other, ANSWERED, times=4, reached=True)
     verdict = judge(case(*looks))
     assert (verdict.state, verdict.evidence) == told
+
+
+def test_a_server_that_refuses_connections_cuts_off_greetings_by_chance() -> None:
+    """One that took nobody for some seconds twice met the other greeting, and never the usual one;
+    a connection it refused tells of it."""
+    (cut,) = follow_up(Reason.OTHER_HELLO, tls("connection_reset")).observations
+    (refused,) = follow_up(Reason.OTHER_HELLO, tcp("connection_refused")).observations
+    looks = [
+        look(dns(), tcp(), tls(), http(), other, ANSWERED, at=n, attempt=n + 1, reached=True)
+        for n, other in enumerate((cut, cut, refused))
+    ]
+    grades = [judge(case(*some)).evidence for some in (looks[:2], looks)]
+    assert grades == [Evidence.STRONG, Evidence.WEAK]

@@ -9,6 +9,8 @@ from tests.worlds.build import case, dns, follow_up, look, repeated, tcp, tls
 from tests.worlds.judged import judge
 
 DEAD = tcp("generic_timeout_error")
+CLEAN = [look(dns(), *[tcp()] * 40)]
+"""References on a line that loses nothing."""
 
 
 @pytest.mark.parametrize(
@@ -19,7 +21,7 @@ def test_many_connections_that_needed_another_try(clean: int, resent: int, lossy
     """Three in ten, and two at least; those never made do not count, or a block were loss."""
     made = [tcp() for _ in range(clean)] + [tcp(retransmits=1) for _ in range(resent)]
     seen = [look(dns(), *made), look(dns(), *[DEAD] * 9)]
-    assert lossy_platforms(seen) == (frozenset({"x"}) if lossy else frozenset())
+    assert lossy_platforms(seen, CLEAN) == (frozenset({"x"}) if lossy else frozenset())
 
 
 @pytest.mark.parametrize(
@@ -29,7 +31,8 @@ def test_many_connections_that_needed_another_try(clean: int, resent: int, lossy
 def test_a_few_that_needed_another_try(clean: int, resent: int, doubtful: bool) -> None:
     """One in ten, and one suffices: an innocuous name may have been lucky."""
     made = [tcp() for _ in range(clean)] + [tcp(retransmits=1) for _ in range(resent)]
-    found = perhaps_lossy_platforms([look(dns(), *made), look(dns(), *[DEAD] * 9)])
+    seen = [look(dns(), *made), look(dns(), *[DEAD] * 9)]
+    found = perhaps_lossy_platforms(seen, CLEAN)
     assert found == (frozenset({"x"}) if doubtful else frozenset())
 
 
@@ -54,4 +57,21 @@ def test_attack_a_lucky_innocuous_name_is_no_proof() -> None:
 def test_another_sites_path_does_not_count() -> None:
     """A follow-up sends the platform's name to a reference, on another path."""
     elsewhere = follow_up(Reason.SNI_ELSEWHERE, *[tcp(retransmits=2)] * 4, tls())
-    assert not lossy_platforms([elsewhere, look(dns(), DEAD)])
+    assert not lossy_platforms([elsewhere, look(dns(), DEAD)], CLEAN)
+
+
+@pytest.mark.parametrize(
+    ("clean", "resent", "lossy", "perhaps"),
+    [(13, 4, False, False), (10, 7, False, True), (5, 12, True, True)],
+)
+def test_what_the_whole_line_loses_says_nothing_of_a_path(
+    clean: int, resent: int, lossy: bool, perhaps: bool
+) -> None:
+    """One connection in five to references needs another try. A path loses packets of its
+    own where clearly more do, or where too few references answered to compare with."""
+    seen = [look(dns(), *[tcp()] * clean, *[tcp(retransmits=1)] * resent)]
+    line = [look(dns(), *[tcp()] * 32, *[tcp(retransmits=1)] * 8)]
+    few = [look(dns(), *[tcp()] * 5, *[tcp(retransmits=1)] * 2)]
+    assert bool(lossy_platforms(seen, line)) == lossy
+    assert bool(perhaps_lossy_platforms(seen, line)) == perhaps
+    assert perhaps_lossy_platforms(seen, few)

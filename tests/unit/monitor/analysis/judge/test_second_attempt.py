@@ -1,10 +1,12 @@
 """What calls for another look in the same cycle, and what does not."""
 
+import msgspec
 import pytest
 
 from monitor.analysis.judge.second_attempt import (
     attempts_agree,
     cut_off_at_times,
+    one_more_pays,
     perhaps_by_chance,
     retry_may_tell,
     same_addresses,
@@ -12,7 +14,7 @@ from monitor.analysis.judge.second_attempt import (
     suspicious,
 )
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import AnyObservation
+from probes.measurement import LATE_ANSWER, AnyObservation
 from tests.worlds.build import V4, V4_OTHER, V6, control, dns, follow_up, http, look, tcp, tls
 
 BOTH = ("ipv4", "ipv6")
@@ -47,6 +49,19 @@ def test_one_family_that_is_cut_off_takes_four_attempts_that_agree() -> None:
     """The other one answers each time, which settles nothing about it."""
     seen = look(dns(), tcp(), tls(), *V6_CUT, reached=True)
     assert [attempts_agree((seen,) * n, BOTH) for n in (2, 3, 4)] == [False, False, True]
+
+
+def test_an_attempt_that_missed_a_family_never_agrees() -> None:
+    """Its addresses came too late. One attempt more than others take is made after it."""
+    v6 = (dns(rtype="AAAA"), tcp(address=V6), tls(address=V6), http())
+    late = look(msgspec.structs.replace(dns(), reason=LATE_ANSWER), *v6, reached=True)
+    cut = look(dns(), tcp(), tls(), *V6_CUT, reached=True)
+    assert not attempts_agree((late,) * 4, BOTH)
+    assert [one_more_pays(tried, BOTH) for tried in ((late,), (cut, late), (late, look(*v6)))] == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_a_silent_address_is_tried_again_unless_it_is_dead_for_the_control_too() -> None:

@@ -45,6 +45,12 @@ def test_two_answers_that_took_half_of_it(
     assert slow_line(answered(*answers), waited(vain)) is slow
 
 
+@pytest.mark.parametrize(("late", "slow"), [(2, False), (3, True)])
+def test_a_few_of_many_that_came_late_lost_packets(late: int, slow: bool) -> None:
+    """One in eight of the references that answered: loss delays two of twenty by chance."""
+    assert slow_line(answered(*[6.0] * late, *[0.3] * 17), waited(10.0)) is slow
+
+
 def test_only_silence_is_excused() -> None:
     """A reset came at once, however slow the line."""
     assert not slow_line(answered(2.2, 2.2), waited(3.0, "connection_reset"))

@@ -9,9 +9,9 @@ from monitor.analysis.judge.counted_flows import Count, by_chance
 from monitor.analysis.judge.quic_blocked import answered_over_udp
 from monitor.analysis.judge.second_attempt import suspicious
 from monitor.analysis.verdict import Evidence, State
-from probes.measure.flow_counts import FLOWS
+from probes.measure.flow_counts import FIRST_FLOWS, FLOWS
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import LATE_ANSWER, AnyObservation, DnsAnswer, Measurement
+from probes.measurement import LATE_ANSWER, AnyObservation, DnsAnswer, Measurement, Purpose
 from tests.worlds.build import (
     V4,
     V4_OTHER,
@@ -42,6 +42,7 @@ from tests.worlds.judge_cases import (
     V6_WELL,
     WELL,
     counted,
+    flows,
     innocuous,
     one_of_two,
     over_quic,
@@ -409,6 +410,22 @@ def test_one_forged_answer_is_enough_where_another_got_lost(forged: bool) -> Non
     assert (verdict.family, verdict.sub_method) == ("ipv4", "injection")
 
 
+@pytest.mark.parametrize("spared", [False, True])
+def test_forged_for_each_family_it_is_blocked_though_attempts_got_through(spared: bool) -> None:
+    """Where a forged reply gets lost the truth gets through, over one family and then the other.
+    A family that was never lied about is spared."""
+    false, true = ("127.0.0.1",), (V4,)
+    over_v6 = look(_forged(false, true, failure="dns_bogon_error"), *V6_WELL, reached=True)
+    lie = V6_DNS if spared else dns("dns_bogon_error", rtype="AAAA")
+    over_v4 = look(*WELL, lie, at=2, attempt=2, reached=True)
+    seen = case(over_v6, over_v4, field=health(families=BOTH), controls=CONTROL_BOTH)
+    verdict = judge(seen)
+    assert (verdict.state, verdict.rule_id, verdict.family) == (
+        (State.PARTIAL, "family.dns", "ipv4") if spared else (State.BLOCKED, "dns.injection", "")
+    )
+    assert verdict.evidence is Evidence.STRONG
+
+
 def test_one_forged_public_address_is_enough_too() -> None:
     """It was dialled, and is silent; in the other attempt the forged reply was lost."""
     silent = tcp("generic_timeout_error", address=V4_OTHER)
@@ -430,6 +447,61 @@ def test_a_look_told_of_a_family_too_late_did_not_try_it() -> None:
     assert (judge(seen).rule_id, judge(seen).evidence) == ("family.tls", Evidence.STRONG)
     alone = case(untried, field=health(families=BOTH), controls=CONTROL_BOTH)
     assert judge(alone).state is State.OK
+
+
+def test_an_attempt_that_ended_before_a_family_answered_neither_clears_nor_accuses_it() -> None:
+    """The other one was faster, and loss delayed the reset."""
+    cut = (*V6_WELL, dns(), tcp(), tls("connection_reset"))
+    attempts = [look(*cut, at=2.0 * n, attempt=n + 1, reached=True) for n in range(4)]
+    unfinished = look(*V6_WELL, dns(), tcp(), at=8.0, attempt=5, reached=True)
+    seen = case(*attempts, unfinished, field=health(families=BOTH), controls=CONTROL_BOTH)
+    assert (judge(seen).rule_id, judge(seen).evidence) == ("family.tls", Evidence.STRONG)
+    alone = case(unfinished, field=health(families=BOTH), controls=CONTROL_BOTH)
+    assert judge(alone).state is State.OK
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_attempts_that_missed_the_family_that_works_block_nothing(late: bool) -> None:
+    """Over IPv4 all attempts were cut off, and over IPv6 the one got through for which addresses
+    came in time. Had they come, the others would be failures over both."""
+    came = msgspec.structs.replace(V6_DNS, reason=LATE_ANSWER) if late else V6_DNS
+    first = look(msgspec.structs.replace(dns(), reason=LATE_ANSWER), *V6_WELL, reached=True)
+    cut = (dns(), tcp(), tls("connection_reset"), came)
+    later = [look(*cut, at=2.0 * n, attempt=n + 1) for n in (1, 2, 3, 4)]
+    verdict = judge(case(first, *later, field=health(families=BOTH), controls=CONTROL_BOTH))
+    expected = (State.PARTIAL, "family.tls") if late else (State.BLOCKED, "tls.reset")
+    assert (verdict.state, verdict.rule_id) == expected
+
+
+@pytest.mark.parametrize(
+    ("made", "others", "grade"),
+    [
+        (FIRST_FLOWS, 0, Evidence.STRONG),
+        (FIRST_FLOWS, FIRST_FLOWS, Evidence.WEAK),
+        (4, 0, Evidence.WEAK),
+    ],
+    ids=["this name alone", "any name", "too few"],
+)
+def test_connections_counted_over_one_family_tell_where_few_attempts_do(
+    made: int, others: int, grade: Evidence
+) -> None:
+    """Two attempts were cut off over IPv4, as a busy server may do, and then every connection with
+    the name and none with another: that is no chance."""
+    cut = (*V6_WELL, dns(), tcp(), tls("connection_reset"))
+    asked = look(
+        *flows(Reason.FLOW_NAME, made, made, "connection_reset"),
+        *flows(Reason.FLOW_INNOCUOUS, made, others, "connection_reset"),
+        at=20,
+        kind=Purpose.FOLLOW_UP,
+    )
+    attempts = repeated(*cut, times=2, reached=True)
+    seen = case(
+        *attempts,
+        follow_ups=(asked,),
+        field=health(families=BOTH),
+        controls=CONTROL_BOTH,
+    )
+    assert judge(seen).evidence is grade
 
 
 def test_family_silence_that_loss_explains_is_ok() -> None:
