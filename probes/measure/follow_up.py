@@ -45,7 +45,7 @@ from probes.layers.socks5_and_http_connect import FarSideError, ProxyError
 from probes.measure.concurrently import all_of
 from probes.measure.connections import Opened
 from probes.measure.doh import ask_doh
-from probes.measure.flow_counts import FIRST_FLOWS, FLOWS, MOST_FLOWS, named_flows, seems_named
+from probes.measure.flow_counts import FIRST_FLOWS, FLOWS, MOST_FLOWS, seems_named, undecided
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.measurement_run import MeasurementRun
 from probes.measure.other_hello import other_hello
@@ -596,8 +596,7 @@ class _Flows(_Question):
 
     async def ask(self) -> None:
         await self._round(FIRST_FLOWS)
-        cut = sum(o.failure is not None for o in named_flows(self.record.observations))
-        if 0 < cut < FIRST_FLOWS:
+        if undecided(self.record.observations):
             await self._round(FLOWS - FIRST_FLOWS)
             if seems_named(self.record.observations):
                 await self._round(MOST_FLOWS - FLOWS)

@@ -78,10 +78,11 @@ def forged_over_each(case: Case, attempts: Sequence[Summary]) -> Finding | None:
         return None
     if not all(_ever_forged(attempts, family) for family in case.health.families):
         return None
+    forged = any(_contradicted(one, family) for one in attempts for family in _RTYPES)
     found = family_finding(case, attempts)
-    if found is None or found.sign != INJECTION:
+    if not forged or found is None or found.sign not in (INJECTION, BOGON):
         return None
-    return msgspec.structs.replace(found, family="")
+    return msgspec.structs.replace(found, sign=INJECTION, family="")
 
 
 def _ever_forged(attempts: Sequence[Summary], family: str) -> bool:

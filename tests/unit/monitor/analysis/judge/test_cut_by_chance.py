@@ -83,7 +83,8 @@ def chance_of_accusing(share: float) -> float:
 
     first, second, third = cut(FIRST_FLOWS), cut(FLOWS - FIRST_FLOWS), cut(MOST_FLOWS - FLOWS)
     named = defaultdict[int, float](float)
-    for k in range(1, FIRST_FLOWS):
+    # Where all of the first are cut off, it goes on only if some of the others are: a bound.
+    for k in range(1, FIRST_FLOWS + 1):
         for more, chance in enumerate(second):
             named[k + more] += first[k] * chance
     others, after = cut(FLOWS), MOST_FLOWS - FLOWS
