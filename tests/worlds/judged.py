@@ -251,7 +251,9 @@ def is_no_stronger_with_fewer_follow_ups(case: Case, seed: int) -> None:
     # Over QUIC follow-ups are looks, and a share of connections shows in follow-ups alone, as do
     # IPv4 addresses that every control's proxy hides. What other endpoints showed explains those
     # that were not followed up. A silent address may have died, unless a follow-up shows it alive.
+    # On a slow line nothing but an answer to another name shows that silence is no queue.
     elsewhere = before.spares_browsers or before.share is not None or _only_we_reached(case)
+    elsewhere = elsewhere or case.slow_line
     unasked = case.explained or case.cut_share or after.rule_id == "dns.dead_address"
     assert after.state is before.state or elsewhere or unasked
 
@@ -324,7 +326,8 @@ def is_conclusive_by_follow_ups_alone(case: Case) -> None:
     assert alone.evidence is not Evidence.CONCLUSIVE
     if whole.evidence is Evidence.CONCLUSIVE and whole.share is None:
         fault = whole.rule_id in COMMON_FAULTS and alone.evidence is Evidence.WEAK
-        assert alone.evidence is Evidence.STRONG or fault or _only_we_reached(case)
+        shown = case.slow_line or _only_we_reached(case)
+        assert alone.evidence is Evidence.STRONG or fault or shown
 
 
 # -- the vantage ---------------------------------------------------------------------------------

@@ -185,7 +185,7 @@ def _concluded(
     grades = [reading.evidence]
     if reading.evidence is not Evidence.NONE and not (controls.unstable or controls.unsettled):
         cut = {o.address for one in agreeing for o in one.last_hop.tls if o.failure}
-        grades += (evidence_at(case, address) for address in sorted(cut))
+        grades += (capped(evidence_at(case, one), Evidence.STRONG) for one in sorted(cut))
     return msgspec.structs.replace(
         found, sign=reading.sign, evidence=max(grades, key=EVIDENCE_ORDER.__getitem__)
     )

@@ -7,6 +7,7 @@ import msgspec
 
 from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.analysis.judge.lossy_paths import Sign, lost
+from monitor.analysis.judge.slow_line import silent_to_one_name
 from monitor.analysis.trust import OWN_ALONE, Trust
 from monitor.analysis.verdict import VantageHealth
 from probes.measurement import Measurement
@@ -77,4 +78,9 @@ class Case(EndpointCase, frozen=True, kw_only=True):
 
     def excuses(self, sign: Sign | None) -> bool:
         """Whether the line, or the path to the platform, explains this sign."""
-        return (self.lossy_path or self.slow_line) and lost(sign)
+        return (self.lossy_path or self.waits_in_line) and lost(sign)
+
+    @property
+    def waits_in_line(self) -> bool:
+        """Whether what was silent here may have waited for a slow line."""
+        return self.slow_line and not silent_to_one_name(self.endpoint, self.follow_ups)

@@ -1,12 +1,14 @@
 """Lines on which everything takes long: where spared hosts took nearly as long, silence is no sign.
 
 Where a line is narrow, or others fill it, the tests of one cycle wait for each other. A handshake
-that times out there may have been next in the queue.
+that times out there may have been next in the queue. But no queue knows names: where a server stays
+silent to one each time, and answers another at once, the line explains nothing.
 """
 
 from collections.abc import Iterable, Iterator
 
 from probes.failure import TIMEOUTS
+from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     AppObservation,
     HttpObservation,
@@ -22,6 +24,19 @@ SLOW_SHARE = 0.5
 WITNESSES, WITNESS_SHARE = 2, 1 / 8
 """References that must have taken so long, and their share of those that answered: one alone may be
 slow itself, and on a line that loses packets two of twenty come late by chance."""
+
+IN_VAIN = 3
+"""Handshakes with the platform's name at one address, in follow-ups, that must have been silent."""
+_NAMED = frozenset(
+    {
+        Reason.NAME_AGAIN,
+        Reason.ADDRESS_AGAIN,
+        Reason.PATIENCE,
+        Reason.SMALL_SEGMENTS,
+        Reason.OTHER_HELLO,
+    }
+)
+"""Of follow-ups that send the platform's name to an address that failed."""
 
 Waiting = TcpObservation | TlsObservation | HttpObservation | AppObservation
 
@@ -42,6 +57,27 @@ def slow_line(references: Iterable[Measurement], attempts: Iterable[Measurement]
                 longest[m.endpoint] = max(one.duration, longest.get(m.endpoint, 0.0))
     slow = sum(duration > long for duration in longest.values())
     return slow >= max(WITNESSES, WITNESS_SHARE * len(longest))
+
+
+def silent_to_one_name(endpoint: str, follow_ups: Iterable[Measurement]) -> bool:
+    """Whether a server of this endpoint was silent to its name in every follow-up, and answered an
+    innocuous one faster than any queue lets it."""
+    made = [
+        one
+        for follow_up in follow_ups
+        if follow_up.endpoint == endpoint
+        for one in follow_up.observations
+        if isinstance(one, TlsObservation)
+    ]
+    for address in {one.address for one in made if _swift(one)}:
+        named = [one.failure for one in made if one.address == address and one.reason in _NAMED]
+        if len(named) >= IN_VAIN and all(failure in TIMEOUTS for failure in named):
+            return True
+    return False
+
+
+def _swift(one: TlsObservation) -> bool:
+    return one.reason == Reason.INNOCUOUS_SNI and one.failure is None and one.duration < SLOW
 
 
 def _waits(measurement: Measurement) -> Iterator[Waiting]:

@@ -45,7 +45,7 @@ PACKET_LOSS: tuple[Rule, ...] = (
         meaning="It did not answer in time, but hosts that nobody blocks took nearly as long: this"
         " line is too slow, or too busy, for a timeout to prove anything.",
         wrong_when="It is blocked by dropping packets on a slow line.",
-        matches=lambda facts: lost(facts.sign) and facts.case.slow_line,
+        matches=lambda facts: lost(facts.sign) and facts.case.waits_in_line,
     ),
     Rule(
         id="loss.possible",

@@ -4,8 +4,11 @@ import msgspec
 import pytest
 
 from monitor.analysis.judge.slow_line import slow_line
+from monitor.analysis.verdict import Evidence
+from probes.measure.follow_up_reasons import Reason
 from probes.measurement import Measurement, TlsObservation
-from tests.worlds.build import dns, look, tcp, tls
+from tests.worlds.build import case, dns, follow_up, look, repeated, tcp, tls
+from tests.worlds.judged import judge
 
 
 def handshake(failure: str | None, seconds: float, reason: str = "") -> TlsObservation:
@@ -66,3 +69,29 @@ def test_what_a_reference_waited_in_vain_is_no_answer() -> None:
     silent = [look(dns(), tcp(), handshake("generic_timeout_error", 3.0))] * 2
     asked = [look(dns(), tcp(), handshake(None, 3.0, reason="again"))] * 2
     assert not slow_line([*silent, *asked], waited(3.0))
+
+
+@pytest.mark.parametrize(
+    ("named", "seconds", "excused"),
+    [
+        (["generic_timeout_error"] * 3, 0.1, False),
+        (["generic_timeout_error"] * 2, 0.1, True),
+        (["generic_timeout_error"] * 3, 1.5, True),
+        (["generic_timeout_error"] * 3 + [None], 0.1, True),
+    ],
+    ids=["one name", "too few", "slow to all", "it came once"],
+)
+def test_no_queue_knows_names(named: list[str | None], seconds: float, excused: bool) -> None:
+    """A server that is silent to one name each time and answers another at once is not slow."""
+    reasons = (Reason.NAME_AGAIN, Reason.ADDRESS_AGAIN, Reason.PATIENCE, Reason.SMALL_SEGMENTS)
+    asked = follow_up(
+        Reason.INNOCUOUS_SNI,
+        msgspec.structs.replace(tls(server_name="innocuous.example"), duration=seconds),
+    )
+    again = [
+        follow_up(reason, tls(failure)) for reason, failure in zip(reasons, named, strict=False)
+    ]
+    attempts = repeated(dns(), tcp(), tls("generic_timeout_error"), times=4)
+    verdict = judge(case(*attempts, follow_ups=(asked, *again), slow_line=True))
+    assert (verdict.rule_id == "line.slow") is excused
+    assert excused or verdict.evidence is Evidence.CONCLUSIVE
