@@ -21,17 +21,13 @@ def rows(what: str) -> list[list[str]]:
 
 
 def test_every_technique_was_told() -> None:
-    """95 of 100 runs found each technique, except those that the page names."""
+    """Each technique was tried a hundred times or more, and told in 95 of a hundred."""
     found = {row[0]: row[2] for row in rows("positives") if row[0] != "technique"}
-    text = (DOCS / "soak-positives.md").read_text(encoding="utf-8")
     assert set(found) == set(positives.ALL)
     for name, words in found.items():
         good, runs = map(int, words.split(" of "))
-        assert runs >= 40, name
-        if name in positives.SHORT:
-            assert positives.SHORT[name] in text, name
-        else:
-            assert good >= positives.WANTED / 100 * runs, name
+        assert runs >= 100, name
+        assert good >= positives.WANTED / 100 * runs, name
 
 
 def test_nobody_innocent_was_accused() -> None:

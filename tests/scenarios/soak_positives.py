@@ -21,12 +21,6 @@ from tests.scenarios.test_techniques import PLAIN, TECHNIQUES, Technique, X
 LOSS, RTT = 0.1, 0.3
 WANTED = 95
 """Of a hundred runs so many must be right for each technique."""
-SHORT = {
-    "dns-injected": "where the forged answer for IPv6 gets lost, IPv6 works",
-    "hello-dropped": "a path that loses packets excuses a missing answer",
-    "hello-reset-ipv4-only": "one reset alone is weak, and a second test often gets through",
-}
-"""Techniques that fewer runs find, and why."""
 
 ROWS = {"target": X, "plain": PLAIN, "bystander": "https://bystander.example/"}
 CHAT = f"""

@@ -71,16 +71,9 @@ def write_positives(runs: positives.Runs) -> None:
         f" {1000 * positives.RTT:.0f} ms. An answer is right when endpoint and platform are blocked"
         " by the method stated; the kind is the sub-method.\n",
         positives.report(runs),
-        f"Fewer than {positives.WANTED} of 100 runs find: {_short(runs)}.\n",
         f"Said above weak of what nobody interfered with, on these networks and on one that is only"
         f" bad: {innocent or 'nothing'}.\n",
     )
-
-
-def _short(runs: positives.Runs) -> str:
-    most = (1 - positives.WANTED / 100) * len(runs)
-    missed = [name for name, seeds in positives.missed(runs).items() if len(seeds) > most]
-    return "; ".join(f"{name} ({positives.SHORT.get(name, 'new')})" for name in missed) or "none"
 
 
 def write_throttling(runs: throttling.Runs) -> None:
