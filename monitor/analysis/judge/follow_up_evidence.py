@@ -356,11 +356,13 @@ def _innocuous(clues: _Clues, word: str) -> list[TlsObservation]:
 
 
 def _name_fails_too(clues: _Clues, word: str) -> bool:
-    """Our name fails in the same way at an unrelated address."""
-    tried = [
-        o for o in clues.tls if o.reason == Reason.SNI_ELSEWHERE and o.server_name == clues.host
+    """Our name never gets through to an unrelated address, and fails in the same way there."""
+    came_to = [
+        sub_method_of(o)
+        for o in clues.tls
+        if o.reason == Reason.SNI_ELSEWHERE and o.server_name == clues.host
     ]
-    return bool(tried) and all(sub_method_of(o) == word for o in tried)
+    return word in came_to and all(one in _CUT_OFF for one in came_to)
 
 
 def _clues(case: Case, agreeing: Sequence[Summary]) -> _Clues:

@@ -100,6 +100,23 @@ def read(*args: Any, **kwargs: Any) -> tuple[str, Evidence]:
     return verdict.rule_id, verdict.evidence
 
 
+@pytest.mark.parametrize(
+    ("there", "evidence"),
+    [
+        ((SILENCE, "connection_reset"), Evidence.CONCLUSIVE),
+        ((SILENCE, None), Evidence.STRONG),
+        (("connection_reset", "connection_reset"), Evidence.STRONG),
+    ],
+    ids=["cut off in two ways", "it got through once", "never as here"],
+)
+def test_a_name_that_is_cut_off_elsewhere_is_blocked(
+    there: tuple[str | None, ...], evidence: Evidence
+) -> None:
+    """A censor that drops some packets and resets others cuts a name off either way."""
+    more = tuple(elsewhere(failure) for failure in there)
+    assert read(*cut(SILENCE), follow_ups=more) == ("tls.timeout", evidence)
+
+
 # -- slow or silent ----------------------------------------------------------------------------
 
 
