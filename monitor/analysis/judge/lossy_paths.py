@@ -6,11 +6,10 @@ were made, many needed more than one try. No block does that, for what it drops 
 Where some did, a timeout is weak and no follow-up settles what it means: an innocuous name, or a
 neighbour, may have been lucky.
 
-Where the line itself loses packets, connections to references need as many tries, and say nothing
-of the path to the platform. How the line's loss is judged is told in
-`monitor.analysis.vantage.loss`. So the two shares are compared, by how much likelier they are when
-the path has one of its own (generalised likelihood ratio: S. S. Wilks, The large-sample
-distribution of the likelihood ratio, Ann. Math. Statist. 1938).
+Where the line itself loses packets (`monitor.analysis.vantage.loss`), connections to references
+need as many tries. So a path is lossy only where the two shares are much likelier if each has its
+own cause (generalised likelihood ratio: S. S. Wilks, The large-sample distribution of the
+likelihood ratio, Ann. Math. Statist. 1938).
 """
 
 import math
