@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.e2e.test_fast_lane import CONFIRMED, HOWS, RECOVERING, SUSPECTED
 from tests.scenarios import soak_negatives as negatives
 from tests.scenarios import soak_positives as positives
+from tests.scenarios import soak_throttling as throttling
 from tests.worlds.timed_blocks import HOWS as HOWS_IN_TIME
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,17 @@ def test_every_technique_was_told() -> None:
         good, runs = map(int, words.split(" of "))
         assert runs >= 100, name
         assert good >= positives.WANTED / 100 * runs, name
+
+
+def test_what_is_slowed_down_was_told_from_what_is_slow() -> None:
+    """Twenty runs of every way on each line, of which at most one has another answer."""
+    table = [row for row in rows("throttling") if row[0] != "way"]
+    assert {(row[0], row[1]) for row in table} == {
+        (way.name, way.noise) for way in throttling.WAYS.values()
+    }
+    for way, line, _, words, _ in table:
+        good, runs = map(int, words.split(" of "))
+        assert (runs >= 20, good >= runs - 1) == (True, True), (way, line)
 
 
 def test_nobody_innocent_was_accused() -> None:

@@ -65,8 +65,6 @@ class Run(msgspec.Struct, frozen=True):
 
     platform: Said
     sub_method: str
-    measured: str
-    """The speed's own class."""
 
 
 Runs = dict[int, dict[str, Run]]
@@ -89,12 +87,7 @@ def cycle(lab: Lab, seed: int) -> dict[str, Run]:
 def _run(name: str, lines: Sequence[dict[str, object]]) -> Run:
     mine = [line for line in lines if line["vantage"] == name]
     (platform,) = (line for line in mine if line["kind"] == "platform")
-    speeds = [line for line in mine if line["kind"] == "transfer"]
-    return Run(
-        platform=said(platform),
-        sub_method=str(platform["sub_method"]),
-        measured=", ".join(f"{line['class']} ({line['rule_id']})" for line in speeds) or "nothing",
-    )
+    return Run(platform=said(platform), sub_method=str(platform["sub_method"]))
 
 
 def right(way: Way, run: Run) -> bool:
@@ -120,9 +113,7 @@ def report(runs: Runs) -> str:
         mine = {seed: found[name] for seed, found in runs.items()}
         good = [run for run in mine.values() if right(way, run)]
         wrong: dict[str, list[int]] = {}
-        measured: dict[str, list[int]] = {}
         for seed, run in mine.items():
-            measured.setdefault(run.measured, []).append(seed)
             if not right(way, run):
                 wrong.setdefault(str(run.platform), []).append(seed)
         rows.append(
@@ -132,7 +123,6 @@ def report(runs: Runs) -> str:
                 f"throttled, {way.sub_method}" if way.sub_method else "nobody accused",
                 f"{len(good)} of {len(mine)}",
                 counted(wrong),
-                "; ".join(f"{len(seeds)} × {word}" for word, seeds in measured.items()),
             )
         )
-    return table(("way", "line", "answer", "right", "otherwise", "the speed itself"), rows)
+    return table(("way", "line", "answer", "right", "otherwise"), rows)
