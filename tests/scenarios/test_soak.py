@@ -24,10 +24,10 @@ CYCLES = {"negatives": 200 // negatives.LINES, "positives": 100, "throttling": 2
 SAMPLED = ("dns-nxdomain", "icmp-host", "hello-reset", "hello-alert", "blockpage-403")
 """Techniques that show at once, so that the sample is soon over."""
 _CONDITIONS = """Written by `make soak` (`pytest -m soak`). Real packets in the lab of network
-namespaces (tests/lab), looked at by `shutwatch once` with the patience that is shipped, several
+namespaces (tests/lab), measured by `shutwatch once` with the patience that is shipped, several
 labs side by side on one machine ({labs} here). The seed decides every throw of the dice in the
 lab: loss, jitter, what ails hosts and resolvers. Which packet meets which throw also depends on the
-timing of real processes, and the monitor shuffles its looks as it always does, so that a repeated
+timing of real processes, and the monitor shuffles its measurements as it always does, so that a repeated
 run differs in details.
 """
 

@@ -89,7 +89,7 @@ def examine(case: Case) -> Facts:
     """Reduce a case to the facts that the rules ask about. Never raises."""
     every = [summarise(attempt) for attempt in case.attempts]
     made = [one for one in every if one.egress_failure is None]
-    attempts = _telling(made)
+    attempts = _informative(made)
     last = attempts[-1] if attempts else None
     for_last = controls_for(case, [last]) if last else Controls(gap="missing")
     answered = (
@@ -135,7 +135,7 @@ def examine(case: Case) -> Facts:
     )
 
 
-def _telling(attempts: Sequence[Summary]) -> list[Summary]:
+def _informative(attempts: Sequence[Summary]) -> list[Summary]:
     """The attempts without those that failed before addresses of a family came, over which another
     one got through: it may have done so again."""
     reached = {

@@ -29,8 +29,8 @@ DOUBTFUL_RESENDS = 0.1
 """Share of connections with a resend from which timeouts are weak."""
 LIKELIER, PERHAPS_LIKELIER = 10.0, 2.0
 """Times as likely the two shares must be with a loss of the path's own: for timeouts that prove
-nothing, and for weak ones. On a line that loses a tenth of the packets each way, one look in 50 and
-one in eight reach them by chance."""
+nothing, and for weak ones. On a line that loses a tenth of the packets each way, one cycle in 50
+and one in eight reach them by chance."""
 _OTHER_HOSTS = (Reason.SNI_ELSEWHERE, Reason.NEIGHBOUR)
 """Of connections that do not go to the platform."""
 
