@@ -27,8 +27,8 @@ _CONDITIONS = """Written by `make soak` (`pytest -m soak`). Real packets in the 
 namespaces (tests/lab), measured by `shutwatch once` with the patience that is shipped, several
 labs side by side on one machine ({labs} here). The seed decides every throw of the dice in the
 lab: loss, jitter, what ails hosts and resolvers. Which packet meets which throw also depends on the
-timing of real processes, and the monitor shuffles its measurements as it always does, so that a repeated
-run differs in details.
+timing of real processes, and the monitor shuffles its measurements as it always does, so that
+a repeated run differs in details.
 """
 
 
