@@ -32,8 +32,8 @@ line, unless it ran fewer and found nothing. Seconds are those of a machine that
 too.
 
 Every sentence about any world is read on the pages, in a report, messages, rows and metrics that
-are made straight from verdicts. Every surface, with a store, a server, commands and feeds, is read
-for a sample only: for the worlds by name, and for at most 400 of these.
+are made straight from verdicts. One world in fifty is lived through as well, and every surface is
+read: with a store, a server, commands and feeds.
 
 """
 _FEWER: Mapping[str, str] = {
@@ -42,7 +42,6 @@ _FEWER: Mapping[str, str] = {
     "_a_reply_cut_short_without_saying_so_is_malformed": "no more differ",
     "_an_answer_is_waited_for_to_its_last_byte": "no more differ",
     "_no_bit_of_an_answer_may_differ": "no more differ",
-    "_every_surface_about_any_world_says_the_truth": "slow: every surface",
 }
 """Why a test has run with fewer: what its name has → the reason in a word."""
 _TABLE = "| test | examples | seconds | failures |\n| --- | --- | --- | --- |\n"
@@ -64,11 +63,11 @@ def register() -> None:
     )
 
 
-def examples(usual: int, most: int = MOST) -> int:
+def examples(usual: int) -> int:
     """How many examples a test runs whose examples are dear or cheap: so many, or in the profile
-    the most; fewer than others where one takes seconds."""
+    the most."""
     soaking = hypothesis.settings.get_current_profile_name() == PROFILE
-    return max(usual, most) if soaking else usual
+    return max(usual, MOST) if soaking else usual
 
 
 class Written:

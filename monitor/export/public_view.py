@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from monitor.analysis.events.event import Event, EventKind, NetworkStatus, Stretch
+from monitor.analysis.events.event import CoarseEvent, Event, EventKind, NetworkStatus, Stretch
+from monitor.analysis.events.stretches import certain_count, stretches
 from monitor.export.cells import Value
 from monitor.export.columns import Column
 from monitor.export.kinds import Export, Kind
@@ -76,9 +77,16 @@ class PublicView(msgspec.Struct, frozen=True, kw_only=True):
         return replace(export, columns=columns, batches=batches if by_event else export.batches)
 
     def event(self, event: Event) -> Event:
-        """An event in whole minutes."""
+        """An event in whole minutes, with the stretches that it had before."""
+        if isinstance(event, CoarseEvent):
+            return event
+        known = {name: getattr(event, name) for name in event.__struct_fields__}
         return replace(
-            event,
+            CoarseEvent(
+                **known,
+                country_stretches=tuple(map(_stretch, stretches(event))),
+                certain_count=certain_count(event),
+            ),
             networks=tuple(map(_network, event.networks)),
             onset_earliest=event.onset_earliest and earlier(event.onset_earliest),
             onset_latest=later(event.onset_latest),

@@ -11,15 +11,20 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from monitor.analysis.events.event import Stretch
+from monitor.analysis.events.stretches import certain_count, stretches
 from monitor.export.public_view import PublicView, earlier, later
 from monitor.server.api import create_api
 from storage.store import Store
 from storage.values.steady_clock import utc_now
 from tests.contract.cycles import START, at, cycle, event, measurement, verdict
+from tests.unit.monitor.analysis.events.test_stretches import event_of, own_stretches, span
 from tests.worlds.http_client import httpx
 from tests.worlds.memory_store import MemoryStore
 
@@ -164,3 +169,31 @@ def test_a_public_event_says_nothing_surer() -> None:
         for one in network.stretches:
             assert (one.onset_earliest, one.onset_latest) == (at(0), at(360))
             assert one.end_earliest == at(360)
+
+
+@given(st.lists(own_stretches(), min_size=1, max_size=4), st.integers(0, 3))
+@example(drawn=[[[0, 1, 160, 180]], [[181, 200, 480, 500]]], unbounded=1)
+def test_the_public_reads_of_the_same_stretches(
+    drawn: list[list[list[int]]], unbounded: int
+) -> None:
+    """One network opens seconds before another blocks: whole minutes do not make one stretch of
+    them, and each of its bounds encloses the true one. No onset of the first networks is bounded.
+    """
+    true = event_of(*(_own(one, bounded=n >= unbounded) for n, one in enumerate(drawn)))
+    found, shown = stretches(true), stretches(PublicView().event(true))
+    assert len(found) == len(shown)
+    assert certain_count(true) == certain_count(PublicView().event(true))
+    for own, coarse in zip(found, shown, strict=True):
+        assert (own.onset_earliest is None) == (coarse.onset_earliest is None)
+        if own.onset_earliest is not None and coarse.onset_earliest is not None:
+            assert coarse.onset_earliest <= own.onset_earliest
+        assert coarse.onset_latest >= own.onset_latest
+        assert (coarse.end_latest is None) == (own.end_latest is None)
+        if own.end_latest is not None and coarse.end_latest is not None:
+            assert coarse.end_latest >= own.end_latest
+
+
+def _own(drawn: list[list[int]], *, bounded: bool) -> list[Stretch]:
+    """The stretches of a network, drawn in seconds."""
+    found = [span(*(moment / 60 for moment in one)) for one in drawn]
+    return found if bounded else [replace(found[0], onset_earliest=None), *found[1:]]

@@ -27,6 +27,7 @@ from monitor.config.settings import Settings
 from monitor.export.coverage import coverage_object
 from monitor.export.csv import header, value_lines
 from monitor.export.kinds import EXPORTS, Kind
+from monitor.export.public_view import is_public
 from monitor.export.stretches import rows_of
 from monitor.judging.judge_cycle import judge_cycle
 from monitor.judging.quarantine import NOBODY
@@ -70,7 +71,16 @@ from tests.truth.live import (
     settings,
 )
 from tests.truth.reading import FalseClaim
-from tests.truth.surfaces import Answer, Page, Report, Surfaces, mapped, page_of, scraped
+from tests.truth.surfaces import (
+    Answer,
+    Page,
+    Report,
+    Surfaces,
+    mapped,
+    page_of,
+    picture_of,
+    scraped,
+)
 from tests.truth.world import (
     COUNTRY,
     INTERVAL,
@@ -366,6 +376,7 @@ class _Telling:
             path = "" if name == "front" else name
             reader = msgspec.structs.replace(self._reader, path=path)
             yield page_of(name, self._code, render(template, reader, at, **values))
+        yield from (picture_of(one, self._code) for one in events if is_public(one))
 
     def _drawings(self, at: datetime) -> tuple[Page, Page]:
         """The map, and the page that compares, network by network."""

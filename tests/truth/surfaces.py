@@ -209,7 +209,9 @@ async def _read(now: Living, config: Path, *, everything: bool) -> Surfaces:
                 for code in LANGUAGES
                 for path in (*PAGES, *(f"events/{i}" for i in ids), *(MORE if everything else ()))
             ]
-            shown += [_picture(one, code) for code in LANGUAGES for one in events if is_public(one)]
+            shown += [
+                picture_of(one, code) for code in LANGUAGES for one in events if is_public(one)
+            ]
             shown += [mapped(now.publisher.snapshot, now.at, code) for code in LANGUAGES]
             feeds = [await _feed(client, code) for code in LANGUAGES if everything]
             badges = [
@@ -365,7 +367,7 @@ def mapped(snapshot: Snapshot, at: datetime, code: str) -> Page:
     return page_of("map", code, render("now.html", reader, at, **values))
 
 
-def _picture(event: Event, code: str) -> Page:
+def picture_of(event: Event, code: str) -> Page:
     """The picture of an event: its texts, what happened first, as on a page."""
     said = preview_of(BY_CODE[code], PublicView().event(event), TITLES, ())
     facts = (text for fact in said.facts for text in fact)

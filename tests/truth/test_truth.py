@@ -8,6 +8,7 @@ truth (truth.py). A failure names the world, the surface, the sentence and the t
 import random
 from collections.abc import Collection, Iterable
 from functools import cache
+from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -74,6 +75,10 @@ def test_every_alert_about_a_named_world_is_true(world: World) -> None:
     all_is_true(alerted(world, told_of(world).scrapes))
 
 
+_LIVED_THROUGH = 50
+"""One made-up world in so many is: that takes fifty times as long as to read it straight."""
+
+
 @given(world=worlds(), code=st.sampled_from(LANGUAGES))
 @example(
     world=World(
@@ -128,6 +133,34 @@ def test_every_alert_about_a_named_world_is_true(world: World) -> None:
 )
 @example(
     world=World(
+        name="one network opens in the minute in which another one was last seen open",
+        networks=(
+            ptcl(Block(0, 2700, Method.NXDOMAIN)),
+            jazz(Block(2994, 7500, Method.NXDOMAIN)),
+        ),
+        turns=40,
+    ),
+    code="en",
+)
+@example(
+    world=World(
+        name="one network is last seen open seconds before the other one opens, then both block",
+        networks=(
+            ptcl(
+                *(Block(0, 2700, Method.NXDOMAIN), Block(6300, FOREVER, Method.NXDOMAIN)),
+                faults=(Fault(3850, 8050),),
+            ),
+            jazz(
+                *(Block(0, 3390, Method.NXDOMAIN), Block(6000, FOREVER, Method.NXDOMAIN)),
+                faults=(Fault(-50, 850),),
+            ),
+        ),
+        turns=28,
+    ),
+    code="en",
+)
+@example(
+    world=World(
         name="one network joins late, blocked, when another one is open again",
         networks=(
             ptcl(Block(1500, FOREVER, Method.NXDOMAIN), faults=(Fault(-50, 4150),)),
@@ -160,16 +193,8 @@ def test_every_alert_about_a_named_world_is_true(world: World) -> None:
 )
 def test_every_sentence_about_any_world_is_true(world: World, code: str) -> None:
     """Worlds that nobody thought of: what the pages, a report, messages, rows and metrics say of
-    them, made straight from their verdicts."""
+    them, made straight from their verdicts. A few of them are lived through, and every surface is
+    read: with a store, a server, commands and feeds."""
     all_is_true(told_straight(world, code), least=5)
-
-
-@given(world=worlds())
-@settings(
-    max_examples=examples(2, most=400),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-def test_every_surface_about_any_world_says_the_truth(world: World) -> None:
-    """A few of the same worlds lived through, and every surface read."""
-    all_is_true(told(world))
+    if crc32(repr(world).encode()) % _LIVED_THROUGH == 0:
+        all_is_true(told(world))

@@ -455,8 +455,8 @@ class Truth:
 
     def _gap_seen(self, gap: Span, networks: Sequence[Network]) -> bool:
         """Whether cycles show that all networks were open at once: each that had blocked was found
-        open within the gap, and after that each that blocks next."""
-        opened, end = list[float](), gap.until
+        open within the gap, and after that each that blocks at its end or later."""
+        opened = list[float]()
         seen = {one.asn: self._seen_blocks(one) for one in networks}
         for one in networks:
             if any(block.until <= gap.until for block in seen[one.asn]):
@@ -465,10 +465,14 @@ class Truth:
                     return False
                 opened.append(min(found))
         for one in networks:
-            if any(block.since == gap.until for block in seen[one.asn]):
-                before = [c.seconds for c in self._open(one) if c.seconds < gap.until]
-                if (not before and not self._joined) or max(before, default=end) < max(opened):
-                    return False
+            follow = [block.since for block in seen[one.asn] if block.since >= gap.until]
+            if not follow:
+                continue
+            before = [c.seconds for c in self._open(one) if c.seconds < min(follow)]
+            if not before and (self._joined or min(follow) > gap.until):
+                continue
+            if not before or max(before) < max(opened):
+                return False
         return True
 
     def _open(self, network: Network) -> list[Cycle]:

@@ -209,6 +209,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         return _whatever_its_length(self).same_as(_whatever_its_length(other))
 
 
+class CoarseEvent(Event, frozen=True, kw_only=True):
+    """An event whose bounds were moved outwards. They no longer show which network was blocked
+    first, nor that one opened before another was blocked, so what follows of that is kept."""
+
+    country_stretches: tuple[Stretch, ...]
+    """The stretches of the country, their bounds moved outwards too."""
+    certain_count: int
+    """How many of them there were at least."""
+
+
 def _whatever_its_length(event: Event) -> Event:
     networks = tuple(
         msgspec.structs.replace(

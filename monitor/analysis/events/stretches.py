@@ -19,7 +19,7 @@ from typing import Protocol
 
 import msgspec
 
-from monitor.analysis.events.event import Event, NetworkStatus, Stretch
+from monitor.analysis.events.event import CoarseEvent, Event, NetworkStatus, Stretch
 
 MOST_KEPT = 200
 """Stretches kept of each network: the first and the newest."""
@@ -33,6 +33,8 @@ def stretches(event: Event) -> tuple[Stretch, ...]:
 
     An event whose networks have none (a shutdown, an outage) is one stretch with its bounds.
     """
+    if isinstance(event, CoarseEvent):
+        return event.country_stretches
     groups = _groups(event)
     found = [_union([one for _, one in group]) for group in groups] or [_bounds(event)]
     doubted = _doubted(event, groups)
@@ -48,6 +50,8 @@ def stretches(event: Event) -> tuple[Stretch, ...]:
 
 def certain_count(event: Event) -> int:
     """How many stretches there were at least: those that may be one count as one."""
+    if isinstance(event, CoarseEvent):
+        return event.certain_count
     groups = _groups(event)
     return max(1, len(groups) - max(0, _doubted(event, groups)))
 
