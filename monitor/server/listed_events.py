@@ -99,14 +99,7 @@ class ListedEvents:
     def snapshot(self, reader: Reader) -> Snapshot:
         """The present as this reader sees it."""
         snapshot = self._publisher.snapshot
-        if reader.operator:
-            return snapshot
-        view = self._view()
-        return msgspec.structs.replace(
-            snapshot,
-            events={key: view.event(event) for key, event in snapshot.events.items()},
-            circumstances=tuple(map(view.event, filter(is_public, snapshot.circumstances))),
-        )
+        return snapshot if reader.operator else public_snapshot(snapshot, self._view())
 
     async def names(self) -> Names:
         """Names that are stored; empty when they cannot be read."""
@@ -115,6 +108,15 @@ class ListedEvents:
         except StorageError as error:
             log.error("stored names cannot be read", error=str(error))
             return Names()
+
+
+def public_snapshot(snapshot: Snapshot, view: PublicView) -> Snapshot:
+    """The present as everybody sees it."""
+    return msgspec.structs.replace(
+        snapshot,
+        events={key: view.event(event) for key, event in snapshot.events.items()},
+        circumstances=tuple(map(view.event, filter(is_public, snapshot.circumstances))),
+    )
 
 
 def may_see(reader: Reader, event: Event) -> bool:

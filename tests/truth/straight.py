@@ -27,7 +27,7 @@ from monitor.config.settings import Settings
 from monitor.export.coverage import coverage_object
 from monitor.export.csv import header, value_lines
 from monitor.export.kinds import EXPORTS, Kind
-from monitor.export.public_view import is_public
+from monitor.export.public_view import PublicView, is_public
 from monitor.export.stretches import rows_of
 from monitor.judging.judge_cycle import judge_cycle
 from monitor.judging.quarantine import NOBODY
@@ -35,6 +35,7 @@ from monitor.measuring.controls import LocalControls
 from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.probers import Probers
 from monitor.metrics.publisher import Publisher
+from monitor.metrics.snapshot import Snapshot
 from monitor.notify.body import NoticeContent
 from monitor.notify.message import message, section
 from monitor.notify.message_words import message_words
@@ -48,6 +49,7 @@ from monitor.server.api.json_rows import json_rows
 from monitor.server.compare import CompareAsked
 from monitor.server.event_filter import EventFilter
 from monitor.server.history import SPANS, HistoryAsked
+from monitor.server.listed_events import public_snapshot
 from monitor.server.page import Reader, render
 from monitor.wording.coverage import coverage_sentences
 from monitor.wording.languages import BY_CODE
@@ -345,7 +347,23 @@ class _Telling:
         return surfaces, self._sent
 
     def _pages(self, events: Sequence[Event], at: datetime) -> Iterator[Page]:
-        snapshot = self._publisher.snapshot
+        """Those of operators, and those of everybody, with the pictures of events."""
+        snapshot, view = self._publisher.snapshot, PublicView()
+        yield from self._pages_of(self._reader, snapshot, events, at, 0.0)
+        public = [view.event(one) for one in events if is_public(one)]
+        everybody = msgspec.structs.replace(self._reader, operator=False)
+        seen = public_snapshot(snapshot, view)
+        yield from self._pages_of(everybody, seen, public, at, max(view.bucket, INTERVAL))
+        yield from (picture_of(one, self._code) for one in public)
+
+    def _pages_of(
+        self,
+        reader: Reader,
+        snapshot: Snapshot,
+        events: Sequence[Event],
+        at: datetime,
+        bucket: float,
+    ) -> Iterator[Page]:
         newest = sorted(events, key=lambda one: one.onset_latest, reverse=True)
         over = [one for one in newest if not one.active]
         told = [
@@ -355,14 +373,14 @@ class _Telling:
             "front": (
                 "now.html",
                 {
-                    **pages._now(self._reader, snapshot, at, {}, frozenset(), 0.0),
-                    "over": pages._over(self._reader, snapshot, told[: pages.MOST_OVER]),
+                    **pages._now(reader, snapshot, at, {}, frozenset(), bucket),
+                    "over": pages._over(reader, snapshot, told[: pages.MOST_OVER]),
                 },
             ),
             "events": (
                 "events.html",
                 {
-                    **pages._events(self._reader, snapshot, at, newest, EventFilter()),
+                    **pages._events(reader, snapshot, at, newest, EventFilter()),
                     "coverage": self._coverage_shown(at) if not newest else [],
                     "held": {},
                     "problem": False,
@@ -370,13 +388,12 @@ class _Telling:
             ),
         }
         for one in events:
-            context = pages._event(self._reader, snapshot, at, one, pages.NOTHING)
+            context = pages._event(reader, snapshot, at, one, pages.NOTHING)
             shown[f"events/{one.id}"] = ("event.html", {**context, **NO_PREVIEW, "problem": False})
         for name, (template, values) in shown.items():
             path = "" if name == "front" else name
-            reader = msgspec.structs.replace(self._reader, path=path)
-            yield page_of(name, self._code, render(template, reader, at, **values))
-        yield from (picture_of(one, self._code) for one in events if is_public(one))
+            its = msgspec.structs.replace(reader, path=path)
+            yield page_of(name, self._code, render(template, its, at, **values))
 
     def _drawings(self, at: datetime) -> tuple[Page, Page]:
         """The map, and the page that compares, network by network."""
