@@ -24,7 +24,7 @@ class Cause(StrEnum):
     """Why a verdict is undecided."""
 
     NO_CONTROL = "no_control"
-    """It failed, and no control tested it."""
+    """It failed, or a part of it, and no control tested it."""
     CONTROL_FAILED = "control_failed"
     """It failed, and the controls gave nothing to compare with."""
     OFFLINE = "offline"
@@ -49,6 +49,8 @@ CAUSES: Mapping[str, Cause] = {
     "control.stale": Cause.CONTROL_FAILED,
     "control.dead": Cause.CONTROL_FAILED,
     "control.censored": Cause.CONTROL_FAILED,
+    "part.no_control": Cause.NO_CONTROL,
+    "part.control_failed": Cause.CONTROL_FAILED,
     "http.not_compared": Cause.CONTROL_FAILED,
     "egress.failed": Cause.UNFIT,
     "vantage.resolver_down": Cause.UNFIT,

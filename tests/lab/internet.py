@@ -50,6 +50,7 @@ class Internet:
             "forge": self._forge,
             "reset": self._reset,
             "relayed": self._relayed,
+            "relay_down": self._relay_down,
             "control": self._control,
         }
 
@@ -138,6 +139,7 @@ class Internet:
             site.visits.clear()
             site.pages_to.clear()
         self._relay.visits.clear()
+        await self._relay.open()
         for control in self._controls:
             control.troubles = {}
             control.visits.clear()
@@ -165,6 +167,9 @@ class Internet:
     async def _relayed(self, _: Request) -> list[dict[str, Any]]:
         await _settled()
         return self._relay.visits
+
+    async def _relay_down(self, _: Request) -> None:
+        self._relay.down()
 
     async def _lie(self, request: Request) -> None:
         self._names.tell(request["resolver"], request["name"], request["lie"])

@@ -32,6 +32,11 @@ class Relay:
         for listener in self._listeners:
             await listener.open()
 
+    def down(self) -> None:
+        """Refuse everybody."""
+        for listener in self._listeners:
+            listener.refuse()
+
     def _protocol(self) -> asyncio.Protocol:
         return asyncio.StreamReaderProtocol(asyncio.StreamReader(), self._serve)
 

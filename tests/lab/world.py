@@ -158,6 +158,10 @@ class Internet:
         """As `visits`, of every forger: whoever trusted a forged certificate."""
         return [visit for name in self._forgers.values() for visit in self.visits(name)]
 
+    def transparent_proxy_down(self) -> None:
+        """The transparent proxy refuses everybody from this moment."""
+        self._worker.ask("relay_down")
+
     def relayed(self) -> list[dict[str, Any]]:
         """Whom the transparent proxy relayed: `name`, `port` and `peer`."""
         visits: list[dict[str, Any]] = self._worker.ask("relayed")

@@ -24,8 +24,9 @@ _WITHIN = st.sampled_from((0.0, 0.3, 0.6, 0.98))
 @st.composite
 def blocks(draw: st.DrawFn, turns: int) -> tuple[Block, ...]:
     """Up to three blocks of one network, by one method and of one part."""
-    method = draw(st.sampled_from((Method.NXDOMAIN, Method.HIJACK)))
-    part = draw(st.sampled_from((Part.ALL, Part.ALL, Part.MEDIA)))
+    part = draw(st.sampled_from((Part.ALL, Part.ALL, Part.MEDIA, Part.IPV6)))
+    forged = draw(st.sampled_from((Method.NXDOMAIN, Method.HIJACK)))
+    method = Method.RESET if part is Part.IPV6 else forged
     found: list[Block] = []
     at = draw(st.sampled_from((0, 0, 5, 9)))
     while at < turns - 4 and len(found) < draw(st.integers(0, 3)):
@@ -65,16 +66,21 @@ def worlds(draw: st.DrawFn) -> World:
         )
         for vantage, asn, name in PLACES[:number]
     )
+    seen_at = draw(st.integers(4, turns - 1))
+    turn = draw(st.integers(3, turns - 2).filter(lambda one: one != seen_at))
+    # Never back: then some minutes come twice, and no moment in them has a name of its own.
+    steps = draw(st.sampled_from(((), (), (((turn + 0.5) * INTERVAL, 1200.0),))))
     control_faults = draw(st.sampled_from(((), (), (), (Trouble.OFFLINE,))))
     return World(
         name="made up",
         networks=networks,
         turns=turns,
-        seen_at=tuple(sorted({draw(st.integers(4, turns - 1))})),
+        seen_at=(seen_at,),
         controls=draw(st.sampled_from((True, True, True, False))),
         control_faults=tuple(
             Fault(turns * INTERVAL / 2 - 50, turns * INTERVAL, one) for one in control_faults
         ),
         restarts=draw(st.sampled_from(((), (), (turns // 2,)))),
         slow=draw(st.sampled_from((0.0, 0.0, 2.0))),
+        steps=steps,
     )

@@ -52,7 +52,7 @@ LISTED = (OPEN_HOST, POPULAR)
 BLOCKED_HOSTS = {Part.ALL: X_HOSTS, Part.MEDIA: MEDIA_HOSTS, Part.IPV6: X_HOSTS}
 ADDRESS = {host: f"203.0.113.{10 + number}" for number, host in enumerate(HOSTS)}
 IPV6_ADDRESS = {host: f"2001:db8:a::{10 + number}" for number, host in enumerate(HOSTS)}
-FALSE_ADDRESS = "203.0.113.90"
+FALSE_ADDRESS, FALSE_IPV6_ADDRESS = "203.0.113.90", "2001:db8:a::90"
 """Where a hijacked name leads."""
 STAGGER = 7.0
 """Seconds from one vantage's start to the next's."""
@@ -430,12 +430,16 @@ def _cut(
         case Method.SILENCE:
             return Peer(connect=HANG)
         case Method.NXDOMAIN:
-            resolver.answers(host, "A", DnsReply(rcode="NXDOMAIN"))
+            for qtype in ("A", "AAAA") if world.dual else ("A",):
+                resolver.answers(host, qtype, DnsReply(rcode="NXDOMAIN"))
         case Method.HIJACK:
             resolver.answers(host, "A", DnsReply(addresses=(FALSE_ADDRESS,)))
             bad = ssl.SSLCertVerificationError(1, "certificate verify failed: Hostname mismatch")
             bad.verify_code, bad.verify_message = 62, "Hostname mismatch"
             network.peer(FALSE_ADDRESS, 443, Peer(connect_delay=0.02, tls=bad))
+            if world.dual:
+                resolver.answers(host, "AAAA", DnsReply(addresses=(FALSE_IPV6_ADDRESS,)))
+                network.peer(FALSE_IPV6_ADDRESS, 443, Peer(connect_delay=0.02, tls=bad))
     return page
 
 

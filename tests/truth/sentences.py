@@ -135,7 +135,7 @@ def _some_connections(_: Reading, __: Found, ___: str) -> Iterator[str]:
 
 
 def _only_over(self: Reading, found: Found, _: str) -> Iterator[str]:
-    if self.truth.world.parts != {Part.IPV6}:
+    if self.truth.parts_seen() - {Part.IPV6}:
         yield "both families were blocked alike"
     elif found.holes["family"] != "IPv6":
         yield "it was blocked over IPv6"

@@ -19,7 +19,7 @@ from tests.truth.check import Told, alerted, told
 from tests.truth.generate import worlds
 from tests.truth.live import LANGUAGES
 from tests.truth.straight import told_straight
-from tests.truth.world import Block, Fault, Method, Trouble, World
+from tests.truth.world import Block, Fault, Method, Part, Trouble, World
 from tests.truth.worlds import FOREVER, NAMED, WITH_ALERTS, jazz, nayatel, ptcl
 
 _LEAST = 20
@@ -156,6 +156,27 @@ _LIVED_THROUGH = 50
             ),
         ),
         turns=28,
+    ),
+    code="en",
+)
+@example(
+    world=World(
+        name="reset over IPv6 alone, and no control that could show whether it is so elsewhere",
+        networks=(ptcl(Block(0, 2700, Method.RESET, Part.IPV6)),),
+        turns=23,
+        seen_at=(4,),
+        controls=False,
+    ),
+    code="en",
+)
+@example(
+    world=World(
+        name="everything over IPv6 on one network, pictures over both on another one",
+        networks=(
+            ptcl(Block(0, FOREVER, Method.RESET, Part.IPV6)),
+            jazz(Block(0, 2700, Method.NXDOMAIN, Part.MEDIA)),
+        ),
+        turns=14,
     ),
     code="en",
 )

@@ -439,6 +439,16 @@ class Truth:
             and any(self._saw(network, one, Seen.BLOCKED, Seen.EITHER))
         ]
 
+    def parts_seen(self) -> set[Part]:
+        """What of the platform was seen blocked, by cycles that are over."""
+        return {
+            block.part
+            for network in self.world.networks
+            for block in network.blocks
+            for cycle in self._saw(network, block, Seen.BLOCKED)
+            if cycle.seconds < self.seconds - CHANGING
+        }
+
     def _saw(self, network: Network, block: Block, *seen: Seen) -> Iterator[Cycle]:
         """The cycles that saw it, or began so shortly before it that they may have."""
         maybe = Span(block.since - CHANGING, block.until)

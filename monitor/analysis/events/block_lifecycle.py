@@ -235,7 +235,7 @@ def _updated(
         verdict,
         scope=scope,
         family=_common_family(before, runs) if scope is Scope.SOME else "",
-        share=_greatest_share(before, runs) if scope is Scope.SOME else None,
+        share=_common_share(before, runs) if scope is Scope.SOME else None,
         functions=tuple(sorted({*before.functions, *_functions(runs)})),
         methods=tuple(dict.fromkeys((*before.methods, *_methods(runs)))),
         networks=networks,
@@ -568,14 +568,14 @@ def _opening(event: Event) -> str:
 
 def _common_family(before: Event, runs: Iterable[Run]) -> str:
     """The address family that alone was affected, in every run."""
-    known = {before.family} if before.scope is Scope.SOME else set()
-    found = known | {run.family for run in runs if run.scope is Scope.SOME}
+    found = {run.family for run in runs} | ({before.family} if before.networks else set())
     return found.pop() if len(found) == 1 else ""
 
 
-def _greatest_share(before: Event, runs: Iterable[Run]) -> float | None:
-    shares = (before.share, *(run.share for run in runs))
-    return max((share for share in shares if share is not None), default=None)
+def _common_share(before: Event, runs: Iterable[Run]) -> float | None:
+    """The greatest share that failed, where no more than a share did in every run."""
+    shares = [*(run.share for run in runs), *((before.share,) if before.networks else ())]
+    return None if None in shares else max(shares, default=None)
 
 
 def _functions(runs: Iterable[Run]) -> tuple[str, ...]:

@@ -94,14 +94,22 @@ def _ever_forged(attempts: Sequence[Summary], family: str) -> bool:
     )
 
 
-def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | None:
-    attempts = [
-        summary
-        for summary in every
-        if family not in came_late(summary.measurement) and not _unfinished(summary, family)
-    ]
-    if not attempts:
-        return None
+def family_cannot_be_compared(case: Case, attempts: Sequence[Summary]) -> bool:
+    """Whether a family failed in every attempt, in a way that accuses where a control shows that it
+    works elsewhere: nothing that the line explains, and no silence over IPv6."""
+    if case.health.state not in ABLE or any(intercepted(case, one) for one in attempts):
+        return False
+    return any(
+        not case.excuses(sign) and not (family == "ipv6" and sign in _SILENT | _RESOLVERS)
+        for family in case.health.families
+        for summary, outcome in _failed_over(attempts, family)
+        for sign in _signs(summary, outcome)
+    )
+
+
+def _failed_over(every: Sequence[Summary], family: str) -> list[tuple[Summary, Outcome]]:
+    """The attempts that failed over this family, where all did or replies contradict each other."""
+    attempts = _telling(every, family)
     failed = [
         (summary, outcome)
         for summary in attempts
@@ -117,7 +125,24 @@ def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | N
         summary.last_hop.resolved_elsewhere and outcome.layer is Layer.DNS
         for summary, outcome in failed
     ):
+        return []
+    return failed
+
+
+def _telling(every: Sequence[Summary], family: str) -> list[Summary]:
+    """The attempts that show whether this family works."""
+    return [
+        summary
+        for summary in every
+        if family not in came_late(summary.measurement) and not _unfinished(summary, family)
+    ]
+
+
+def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | None:
+    failed = _failed_over(every, family)
+    if not failed:
         return None
+    attempts = _telling(every, family)
     controls = controls_for(case, attempts[-1:])
     dialled = {
         p.address

@@ -4,16 +4,24 @@ from collections.abc import Sequence
 
 import msgspec
 
-from monitor.analysis.judge.address_family import family_finding, forged_over_each
+from monitor.analysis.judge.address_family import (
+    family_cannot_be_compared,
+    family_finding,
+    forged_over_each,
+)
 from monitor.analysis.judge.attempt_signs import Finding, families_of, find
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import Likeness, cleartext_page
 from monitor.analysis.judge.controls import Controls, controls_for, likenesses, redirected_elsewhere
 from monitor.analysis.judge.evidence_grades import Sign
 from monitor.analysis.judge.hello_forms import hello_finding
-from monitor.analysis.judge.quic_blocked import quic_fails_everywhere, quic_finding
+from monitor.analysis.judge.quic_blocked import (
+    quic_cannot_be_compared,
+    quic_fails_everywhere,
+    quic_finding,
+)
 from monitor.analysis.judge.server_errors import errs, forbidden, server_error
-from monitor.analysis.judge.some_addresses import addresses_finding
+from monitor.analysis.judge.some_addresses import addresses_cannot_be_compared, addresses_finding
 from monitor.analysis.judge.some_flows import any_name_cut_off, flows_finding
 from monitor.analysis.outcome import (
     TIMEOUT,
@@ -63,6 +71,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Set when the endpoint answers over TCP, but not over QUIC."""
     quic_fails_everywhere: bool
     """Set when it does, and QUIC works to nobody from here, though other UDP does."""
+    part_not_compared: bool
+    """The endpoint answers, a part of it fails every time, and no control counts that could show
+    whether the part works elsewhere."""
     last: Summary | None
     decisive: tuple[Summary, ...]
     """The attempts since the last one that worked, or that one where it is the very last."""
@@ -98,7 +109,8 @@ def examine(case: Case) -> Facts:
         and not _by_captive_portal(case, last)
         and not _refused(last, for_last)
     )
-    other_hello = hello_finding(case, attempts) if answered and _settled(for_last) else None
+    greeted = hello_finding(case, attempts) if answered else None
+    other_hello = greeted if _settled(for_last) else None
     forged = forged_over_each(case, made) if answered else None
     answered = answered and other_hello is None and forged is None
     like_control = last is not None and _like_control(last, for_last)
@@ -130,8 +142,20 @@ def examine(case: Case) -> Facts:
         any_name=any_name,
         quic_finding=quic_finding(case, attempts) if answered else None,
         quic_fails_everywhere=answered and quic_fails_everywhere(case, attempts),
+        part_not_compared=bool(answered and for_last.gap)
+        and (greeted is not None or _part_cannot_be_compared(case, made, attempts)),
         last=last or (every[-1] if every else None),
         decisive=tuple(failed or attempts[-1:] or every[-1:]),
+    )
+
+
+def _part_cannot_be_compared(
+    case: Case, made: Sequence[Summary], attempts: Sequence[Summary]
+) -> bool:
+    return (
+        family_cannot_be_compared(case, made)
+        or addresses_cannot_be_compared(case, attempts)
+        or quic_cannot_be_compared(case, attempts)
     )
 
 

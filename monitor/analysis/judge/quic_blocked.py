@@ -43,20 +43,39 @@ def quic_fails_everywhere(case: Case, attempts: Sequence[Summary]) -> bool:
     return over_udp and not case.quic_works and bool(_failed(case, attempts))
 
 
+def quic_cannot_be_compared(case: Case, attempts: Sequence[Summary]) -> bool:
+    """Whether QUIC to this endpoint failed every time, while it works to another from here, and no
+    ordinary fault of the line explains it."""
+    return (
+        case.quic_works
+        and case.health.state in ABLE
+        and any(
+            not case.excuses(sign)
+            for one in _all_failed(case, attempts)
+            for sign in _signs(one, case.health.families)
+        )
+    )
+
+
 def _failed(case: Case, attempts: Sequence[Summary]) -> list[Summary]:
     """The attempts and follow-ups in which QUIC failed though it works from a control; none where
     one of them worked."""
     if case.health.state not in ABLE:
         return []
-    extra = [summarise(one) for one in case.follow_ups if one.endpoint == case.endpoint]
-    tried = [one for one in (*attempts, *extra) if _tries(one.measurement, case.health.families)]
-    if any(not quic_failed(one.measurement, case.health.families) for one in tried):
-        return []
+    tried = _all_failed(case, attempts)
     if controls_for(case, attempts[-1:]).unsettled:
         # A single agent's word that QUIC works elsewhere accuses nobody.
         return []
     working = [control for control in case.controls if _works(case, control)]
     return [one for one in tried if any(follows(control, one) for control in working)]
+
+
+def _all_failed(case: Case, attempts: Sequence[Summary]) -> list[Summary]:
+    """The attempts and follow-ups that tried QUIC; none where one of them worked."""
+    extra = [summarise(one) for one in case.follow_ups if one.endpoint == case.endpoint]
+    tried = [one for one in (*attempts, *extra) if _tries(one.measurement, case.health.families)]
+    failed = [quic_failed(one.measurement, case.health.families) for one in tried]
+    return tried if all(failed) else []
 
 
 def answered_over_udp(measurements: Iterable[Measurement]) -> frozenset[str]:

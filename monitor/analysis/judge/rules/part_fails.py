@@ -2,11 +2,14 @@
 
 The part is an address family that works here, some of its addresses, QUIC, or a share of many
 connections made to count them. IPv6 that is merely silent beside a good IPv4 keeps nobody from the
-platform, so it is ok.
+platform, so it is ok. What fails otherwise is not judged without a control, and then nobody says
+that the platform is ok.
 
 UDP is closed on many networks: QUIC is accused only where another's QUIC worked in the same cycle.
 `monitor.analysis.judge.platform` says what a block of QUIC alone means for the platform.
 """
+
+from collections.abc import Callable
 
 from monitor.analysis.judge.facts import Facts
 from monitor.analysis.judge.rules.rule import Rule
@@ -44,6 +47,16 @@ def _family(
         matches=lambda facts: _family_fails(facts, layer),
         finding=lambda facts: facts.family_finding,
         decided_by=lambda facts: facts.case.attempts,
+    )
+
+
+def _not_compared(rule_id: str, why: str, wrong_when: str, has_gap: Callable[[str], bool]) -> Rule:
+    return Rule(
+        id=rule_id,
+        meaning="It answers, but a part of it failed in every test: one of IPv4 and IPv6, some"
+        f" addresses, a form of greeting, or QUIC. Whether that works elsewhere is unknown: {why}.",
+        wrong_when=wrong_when,
+        matches=lambda facts: facts.part_not_compared and has_gap(facts.controls.gap),
     )
 
 
@@ -142,5 +155,17 @@ PART_FAILS: tuple[Rule, ...] = (
         wrong_when="QUIC is blocked for these platforms, and the others that were asked do not"
         " speak it.",
         matches=lambda facts: facts.quic_fails_everywhere,
+    ),
+    _not_compared(
+        "part.no_control",
+        "no control vantage tested it",
+        "No control vantage is configured.",
+        lambda gap: gap == "missing",
+    ),
+    _not_compared(
+        "part.control_failed",
+        "the controls gave nothing to compare with",
+        "The controls' own lines fail, or they were asked too late in the cycle.",
+        lambda gap: gap != "missing",
     ),
 )

@@ -480,6 +480,37 @@ def test_scope_widens_and_never_narrows() -> None:
     assert tell(ptcl=".pp").only.scope is Scope.PARTIAL
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "told_of"),
+    [
+        ({"family": "ipv6"}, {"family": "ipv6"}, ("ipv6", None)),
+        ({"family": "ipv6"}, {"family": "ipv4"}, ("", None)),
+        ({"family": "ipv6"}, None, ("", None)),
+        ({"share": 0.5}, {"share": 0.25}, ("", 0.5)),
+        ({"share": 0.5}, None, ("", None)),
+    ],
+    ids=["alike", "unlike", "one wholly, pictures alone", "shares", "a share, pictures wholly"],
+)
+def test_a_part_is_told_only_where_no_network_loses_more(
+    first: dict[str, object], second: dict[str, object] | None, told_of: tuple[str, float | None]
+) -> None:
+    """One network cuts off the site over IPv6, another one pictures over both: then it is not "only
+    over IPv6"."""
+
+    def partly(vantage: str, cycle: int, part: dict[str, object] | None) -> PlatformVerdict:
+        if part is None:
+            return verdict("p", cycle, vantage)
+        return msgspec.structs.replace(verdict("B", cycle, vantage), state=State.PARTIAL, **part)
+
+    seen = [
+        partly(vantage, cycle, part)
+        for cycle in range(3)
+        for vantage, part in ((PTCL, first), (ZONG, second))
+    ]
+    event = told(seen).only
+    assert (event.scope, event.family, event.share) == (Scope.SOME, *told_of)
+
+
 def test_the_part_of_the_users_concerned() -> None:
     """With the sizes of networks known, an event says which part of their users is kept from it."""
     rules = EventSettings(shares={"PK": {17557: 0.3, 59257: 0.2, 45669: 0.25}})

@@ -45,3 +45,10 @@ def test_a_server_that_refuses_connections_cuts_off_greetings_by_chance() -> Non
     ]
     grades = [judge(case(*some)).evidence for some in (looks[:2], looks)]
     assert grades == [Evidence.STRONG, Evidence.WEAK]
+
+
+def test_a_greeting_that_nobody_can_compare_makes_nothing_ok() -> None:
+    """Without a control the usual one that is answered does not acquit the censor of the other."""
+    (cut,) = follow_up(Reason.OTHER_HELLO, tls("connection_reset")).observations
+    looks = repeated(dns(), tcp(), tls(), http(), cut, ANSWERED, times=4, reached=True)
+    assert judge(case(*looks, controls=())).rule_id == "part.no_control"

@@ -5,10 +5,11 @@ from math import comb
 import msgspec
 import pytest
 
+from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.counted_flows import Count, by_chance
 from monitor.analysis.judge.quic_blocked import answered_over_udp
 from monitor.analysis.judge.second_attempt import suspicious
-from monitor.analysis.verdict import Evidence, State
+from monitor.analysis.verdict import Evidence, State, VantageState
 from probes.measure.flow_counts import FIRST_FLOWS, FLOWS
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import LATE_ANSWER, AnyObservation, DnsAnswer, Measurement, Purpose
@@ -70,17 +71,20 @@ def test_follow_ups_over_quic_count_as_looks() -> None:
 
 
 @pytest.mark.parametrize(
-    "controls",
+    ("controls", "rule_id"),
     [
-        (),
-        (control(),),
-        (control(*WELL, quic("generic_timeout_error")),),
-        (control(*WELL, quic(), at=1.0),),
+        ((), "part.no_control"),
+        ((control(),), "endpoint.reached"),
+        ((control(*WELL, quic("generic_timeout_error")),), "endpoint.reached"),
+        ((control(*WELL, quic(), at=1.0),), "part.control_failed"),
     ],
 )
-def test_quic_needs_a_control_that_saw_it_work(controls: tuple[Measurement, ...]) -> None:
-    """Without HTTP/3 at the control after the failures, nothing is said of it."""
-    assert judge(over_quic(*NO_QUIC, controls=controls)).rule_id == "endpoint.reached"
+def test_quic_needs_a_control_that_saw_it_work(
+    controls: tuple[Measurement, ...], rule_id: str
+) -> None:
+    """Without HTTP/3 at the control after the failures, nobody is accused; and without any control
+    that counts, nobody is ok."""
+    assert judge(over_quic(*NO_QUIC, controls=controls)).rule_id == rule_id
 
 
 def test_udp_that_got_through_is_told_from_dns() -> None:
@@ -509,3 +513,46 @@ def test_family_silence_that_loss_explains_is_ok() -> None:
     seen = look(*WELL, V6_DNS, tcp("generic_timeout_error", address=V6), reached=True)
     verdict = judge(case(seen, field=health(families=BOTH), controls=CONTROL_BOTH))
     assert verdict.state is State.OK
+
+
+def _not_over(family: str, *seen: AnyObservation, **kwargs: object) -> Case:
+    """Reached over the other family in both attempts; `seen` is this one."""
+    other = WELL if family == "ipv6" else V6_WELL
+    own = V6_DNS if family == "ipv6" else dns()
+    looks = repeated(*other, own, *seen, times=2, reached=True)
+    return case(*looks, field=health(families=BOTH), **kwargs)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("family", "seen", "clear"),
+    [
+        ("ipv6", (tcp(address=V6), tls("connection_reset", address=V6)), False),
+        ("ipv6", (tcp("connection_refused", address=V6),), False),
+        ("ipv6", (tcp("generic_timeout_error", address=V6),), True),
+        ("ipv6", (tcp(address=V6), tls(address=V6)), True),
+        ("ipv4", (tcp("generic_timeout_error"),), False),
+    ],
+    ids=["cut off", "refused", "silent", "works", "silent over IPv4"],
+)
+def test_a_family_that_nobody_can_compare_makes_nothing_ok(
+    family: str, seen: tuple[AnyObservation, ...], *, clear: bool
+) -> None:
+    """With a control it would be partly blocked. Silent IPv6 keeps nobody from the platform."""
+    unwell = {"ctl-fra": health(VantageState.OFFLINE)}
+    without = judge(_not_over(family, *seen, controls=()))
+    beside = judge(_not_over(family, *seen, controls=CONTROL_BOTH, control_health=unwell))
+    if clear:
+        assert {without.rule_id, beside.rule_id} == {"endpoint.reached"}
+    else:
+        assert (without.state, without.rule_id) == (State.INSUFFICIENT, "part.no_control")
+        assert (beside.state, beside.rule_id) == (State.INSUFFICIENT, "part.control_failed")
+
+
+@pytest.mark.parametrize(
+    ("failure", "rule_id"),
+    [("connection_reset", "part.no_control"), ("generic_timeout_error", "endpoint.reached")],
+)
+def test_an_address_that_nobody_can_compare(failure: str, rule_id: str) -> None:
+    """Why handshakes are cut off there nobody knows; a silent one may be a dead server."""
+    seen = (*TWO_ADDRESSES, tcp(address=V4_OTHER), tls(), tls(failure, address=V4_OTHER), http())
+    assert judge(case(*repeated(*seen, times=3, reached=True), controls=())).rule_id == rule_id

@@ -211,6 +211,17 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         over_quic(*NO_QUIC, quic_works=False, udp_works=True),
         over_quic(*NO_QUIC, quic_works=False),
     ),
+    "part.no_control": (
+        dual(V6_DNS, tcp("connection_refused", address=V6), controls=()),
+        dual(V6_DNS, *V6_SILENT, controls=()),
+    ),
+    "part.control_failed": (
+        dual(
+            *(V6_DNS, tcp("connection_refused", address=V6)),
+            control_health={"ctl-fra": health(VantageState.OFFLINE)},
+        ),
+        dual(V6_DNS, tcp("connection_refused", address=V6), controls=()),
+    ),
     "endpoint.reached": (case(look(*WELL, reached=True)), case(look(*WELL))),
     "endpoint.reached_on_retry": (
         case(look(*RESET), look(*WELL, at=2, reached=True)),
