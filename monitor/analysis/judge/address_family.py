@@ -109,7 +109,7 @@ def family_cannot_be_compared(case: Case, attempts: Sequence[Summary]) -> bool:
 
 def _failed_over(every: Sequence[Summary], family: str) -> list[tuple[Summary, Outcome]]:
     """The attempts that failed over this family, where all did or replies contradict each other."""
-    attempts = _telling(every, family)
+    attempts = _informative(every, family)
     failed = [
         (summary, outcome)
         for summary in attempts
@@ -129,7 +129,7 @@ def _failed_over(every: Sequence[Summary], family: str) -> list[tuple[Summary, O
     return failed
 
 
-def _telling(every: Sequence[Summary], family: str) -> list[Summary]:
+def _informative(every: Sequence[Summary], family: str) -> list[Summary]:
     """The attempts that show whether this family works."""
     return [
         summary
@@ -142,7 +142,7 @@ def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | N
     failed = _failed_over(every, family)
     if not failed:
         return None
-    attempts = _telling(every, family)
+    attempts = _informative(every, family)
     controls = controls_for(case, attempts[-1:])
     dialled = {
         p.address
