@@ -234,6 +234,10 @@ def is_no_stronger_without_udp(case: Case) -> None:
 # -- follow-ups ----------------------------------------------------------------------------------
 
 
+_WITHOUT_CONTROL = ("part.no_control", "part.control_failed")
+"""Rules for a part that fails and cannot be compared, which QUIC in a follow-up may be."""
+
+
 def is_no_stronger_with_fewer_follow_ups(case: Case, seed: int) -> None:
     """Follow-ups only add to what the looks show, each of them by itself. Those that find an
     ordinary fault, or something else that clears, are kept."""
@@ -253,7 +257,7 @@ def is_no_stronger_with_fewer_follow_ups(case: Case, seed: int) -> None:
     # that were not followed up. A silent address may have died, unless a follow-up shows it alive.
     # On a slow line nothing but an answer to another name shows that silence is no queue.
     elsewhere = before.spares_browsers or before.share is not None or _only_we_reached(case)
-    elsewhere = elsewhere or case.slow_line
+    elsewhere = elsewhere or case.slow_line or before.rule_id in _WITHOUT_CONTROL
     unasked = case.explained or case.cut_share or after.rule_id == "dns.dead_address"
     assert after.state is before.state or elsewhere or unasked
 

@@ -556,3 +556,12 @@ def test_an_address_that_nobody_can_compare(failure: str, rule_id: str) -> None:
     """Why handshakes are cut off there nobody knows; a silent one may be a dead server."""
     seen = (*TWO_ADDRESSES, tcp(address=V4_OTHER), tls(), tls(failure, address=V4_OTHER), http())
     assert judge(case(*repeated(*seen, times=3, reached=True), controls=())).rule_id == rule_id
+
+
+def test_quic_that_a_follow_up_alone_tried_cannot_be_compared_either() -> None:
+    """Without that follow-up nothing failed, and the platform is ok."""
+    extra = follow_up(Reason.HTTP3, quic("generic_timeout_error"))
+    answered = look(*WELL, reached=True)
+    tried = case(answered, controls=(), quic_works=True, follow_ups=(extra,))
+    assert judge(tried).rule_id == "part.no_control"
+    assert judge(case(answered, controls=(), quic_works=True)).rule_id == "endpoint.reached"
