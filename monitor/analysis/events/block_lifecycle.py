@@ -36,6 +36,7 @@ from monitor.analysis.events.event import (
     Stretch,
     closed,
     event_id,
+    greatest,
     label_of,
     widest,
 )
@@ -45,7 +46,7 @@ from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.shared_map import SharedMap
 from monitor.analysis.events.stream import Run, Stream, observe, stream_of
 from monitor.analysis.events.stretches import onset_of, went_on
-from monitor.analysis.events.support import Support, heavier, is_settled, support_of
+from monitor.analysis.events.support import Support, is_settled, support_of
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict
 
 PROGRESS, LONGEST_PROGRESS = 0.1, timedelta(minutes=10)
@@ -235,7 +236,7 @@ def _updated(
         verdict,
         scope=scope,
         family=_common_family(before, runs) if scope is Scope.SOME else "",
-        share=_common_share(before, runs) if scope is Scope.SOME else None,
+        share=_common_share(networks) if scope is Scope.SOME else None,
         functions=tuple(sorted({*before.functions, *_functions(runs)})),
         methods=tuple(dict.fromkeys((*before.methods, *_methods(runs)))),
         networks=networks,
@@ -260,14 +261,14 @@ def _weighed(event: Event, support: Support | None, settings: EventSettings) -> 
     if support is None:
         return event
     networks = tuple(
-        msgspec.structs.replace(one, weight=heavier(one.weight, support.by_network.get(one.key)))
+        msgspec.structs.replace(one, weight=greatest(one.weight, support.by_network.get(one.key)))
         for one in event.networks
     )
     rising = event.weight is None or support.weight > event.weight
     return msgspec.structs.replace(
         event,
         networks=networks,
-        weight=heavier(event.weight, support.weight),
+        weight=greatest(event.weight, support.weight),
         weight_needed=settings.agreement,
         doubts=support.doubts if rising else event.doubts,
     )
@@ -361,6 +362,7 @@ def _network(
         stretches=now,
         pattern=pattern_of(now) if old is None or now != before else old.pattern,
         weight=old.weight if old is not None else None,
+        share=greatest(*(run.share for run in _runs(here)), old.share if old is not None else None),
     )
 
 
@@ -572,10 +574,11 @@ def _common_family(before: Event, runs: Iterable[Run]) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-def _common_share(before: Event, runs: Iterable[Run]) -> float | None:
-    """The greatest share that failed, where no more than a share did in every run."""
-    shares = [*(run.share for run in runs), *((before.share,) if before.networks else ())]
-    return None if None in shares else max(shares, default=None)
+def _common_share(networks: Iterable[NetworkStatus]) -> float | None:
+    """The greatest share that failed, where it was counted on every network affected. By chance a
+    cycle finds one family alone cut off, or pictures alone, so runs need not agree."""
+    shares = [one.share for one in networks if one.affected]
+    return None if None in shares else greatest(*shares)
 
 
 def _functions(runs: Iterable[Run]) -> tuple[str, ...]:

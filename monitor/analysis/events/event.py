@@ -76,6 +76,11 @@ def widest(scopes: Iterable[Scope]) -> Scope:
     return min(scopes, key=list(Scope).index, default=Scope.PARTIAL)
 
 
+def greatest(*numbers: float | None) -> float | None:
+    """The greatest of those that are known."""
+    return max((one for one in numbers if one is not None), default=None)
+
+
 class Stretch(msgspec.Struct, frozen=True, kw_only=True):
     """One continuous blocked span, within bounds: of one network, or of a country. All times are
     UTC."""
@@ -120,6 +125,9 @@ class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True, rename={"stretche
     found_open: bool = False
     """Not affected, and open by a test that began when all others that are blocked already were; it
     is its last one. Else nothing is known of it, though it was tested."""
+    share: float | None = None
+    """The greatest share (0–1) of connections, or of addresses, that failed; None where it was
+    never counted."""
 
     @property
     def key(self) -> tuple[int, str]:
@@ -150,7 +158,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """`ipv4` or `ipv6` where, in scope `some`, only that family was affected."""
     share: float | None = None
     """In scope `some` the greatest share (0–1) of connections, or of addresses, that failed; None
-    else, and where it was not counted."""
+    else, and where it was not counted on every network affected."""
     onset_earliest: datetime | None
     """Last moment known to be not blocked; None: a network that blocked was never found open."""
     onset_latest: datetime

@@ -14,7 +14,7 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.analysis.events.event import Scope, widest
+from monitor.analysis.events.event import Scope, greatest, widest
 from monitor.analysis.events.sequential_test import (
     Detector,
     DetectorSettings,
@@ -236,7 +236,7 @@ def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
         evidence=max(run.evidence, now.evidence, key=EVIDENCE_ORDER.__getitem__),
         scope=widest((run.scope, now.scope)),
         family=run.family if run.family == now.family else "",
-        share=max((s for s in (run.share, now.share) if s is not None), default=None),
+        share=greatest(run.share, now.share),
         lead=run.lead and now.lead,
         settled=run.settled or now.settled,
     )

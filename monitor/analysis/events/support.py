@@ -51,8 +51,3 @@ def is_settled(stream: Stream) -> bool:
     """Whether its block does not rest on controls that disagree, or on one agent's alone, or on
     what is a mere lead."""
     return stream.run is not None and stream.run.settled and not stream.run.lead
-
-
-def heavier(known: float | None, now: float | None) -> float | None:
-    """The greater weight, of those that are known."""
-    return max((one for one in (known, now) if one is not None), default=None)

@@ -40,7 +40,7 @@ blocked when one function is: one endpoint decides where every one is needed, bu
 where any would do, since a block may hit them one after the other.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -149,7 +149,7 @@ def roll_up(
         rule_id=decider.rule_id if decider else "look.none",
         evidence=evidence if state in _ACCUSED else Evidence.NONE,
         llr=llr(State.BLOCKED if state in (State.DEGRADED, State.PARTIAL) else state, evidence),
-        family=accused.family if accused and state is State.PARTIAL else "",
+        family=_family_alone(accused, verdicts) if accused and state is State.PARTIAL else "",
         share=accused.share if accused and state is State.PARTIAL else None,
         functions=tuple(
             _function_verdict(
@@ -169,6 +169,13 @@ def roll_up(
             (v.measured_until for v in decided_by if v.measured_until), default=None
         ),
     )
+
+
+def _family_alone(decider: Verdict, verdicts: Iterable[Verdict]) -> str:
+    """The family over which alone the platform fails. Where a share of connections is cut off, an
+    endpoint fails over one family by chance, and others over none or both."""
+    alike = all(one.family == decider.family for one in verdicts if one.state is State.PARTIAL)
+    return decider.family if alike else ""
 
 
 def _platform_state(judged: Sequence[_Judged]) -> tuple[State, _Judged | None]:

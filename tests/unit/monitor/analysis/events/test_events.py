@@ -488,8 +488,16 @@ def test_scope_widens_and_never_narrows() -> None:
         ({"family": "ipv6"}, None, ("", None)),
         ({"share": 0.5}, {"share": 0.25}, ("", 0.5)),
         ({"share": 0.5}, None, ("", None)),
+        ({"share": 0.5}, {"family": "ipv6"}, ("", None)),
     ],
-    ids=["alike", "unlike", "one wholly, pictures alone", "shares", "a share, pictures wholly"],
+    ids=[
+        "alike",
+        "unlike",
+        "one family, pictures",
+        "shares",
+        "a share, pictures",
+        "a share, one family",
+    ],
 )
 def test_a_part_is_told_only_where_no_network_loses_more(
     first: dict[str, object], second: dict[str, object] | None, told_of: tuple[str, float | None]
@@ -497,18 +505,38 @@ def test_a_part_is_told_only_where_no_network_loses_more(
     """One network cuts off the site over IPv6, another one pictures over both: then it is not "only
     over IPv6"."""
 
-    def partly(vantage: str, cycle: int, part: dict[str, object] | None) -> PlatformVerdict:
-        if part is None:
-            return verdict("p", cycle, vantage)
-        return msgspec.structs.replace(verdict("B", cycle, vantage), state=State.PARTIAL, **part)
-
     seen = [
-        partly(vantage, cycle, part)
+        _in_part(vantage, cycle, part)
         for cycle in range(3)
         for vantage, part in ((PTCL, first), (ZONG, second))
     ]
     event = told(seen).only
     assert (event.scope, event.family, event.share) == (Scope.SOME, *told_of)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [{"family": "ipv4"}, {"share": 0.5}, {"share": 0.25}],
+        [{"family": "ipv4"}, {"family": "ipv6"}, {"share": 0.5}],
+        [{"share": 0.5}, {"family": "ipv4"}, {"family": "ipv4"}],
+        [None, {"share": 0.5}, {"share": 0.25}],
+        [{"share": 0.5}, {"share": 0.5}, None],
+    ],
+    ids=["a family first", "either family first", "then a family", "pictures first", "pictures"],
+)
+def test_a_share_that_hit_a_part_by_chance_is_told(parts: list[dict[str, object] | None]) -> None:
+    """Where half of all connections are cut off, some cycles find one family alone cut off, or
+    pictures alone."""
+    event = told([_in_part(PTCL, cycle, part) for cycle, part in enumerate(parts)]).only
+    assert (event.scope, event.family, event.share) == (Scope.SOME, "", 0.5)
+
+
+def _in_part(vantage: str, cycle: int, part: dict[str, object] | None) -> PlatformVerdict:
+    """All functions over a part of the connections; without one pictures alone, over all."""
+    if part is None:
+        return verdict("p", cycle, vantage)
+    return msgspec.structs.replace(verdict("B", cycle, vantage), state=State.PARTIAL, **part)
 
 
 def test_the_part_of_the_users_concerned() -> None:

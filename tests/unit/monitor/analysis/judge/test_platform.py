@@ -462,6 +462,21 @@ def test_the_best_that_is_left_to_people_decides(states: dict[str, State], state
     assert (seen.share is not None) == (state is State.PARTIAL)
 
 
+@pytest.mark.parametrize(("other", "family"), [("ipv4", "ipv4"), ("ipv6", ""), ("", "")])
+def test_one_family_is_told_where_all_that_fails_in_part_agrees(other: str, family: str) -> None:
+    """Pictures of which a share is cut off show that not IPv4 alone is."""
+    failing = {
+        "x.com": msgspec.structs.replace(
+            verdict("x.com", PARTLY, Evidence.CONCLUSIVE), share=None, family="ipv4"
+        ),
+        "pbs.twimg.com": msgspec.structs.replace(verdict("pbs.twimg.com", PARTLY), family=other),
+    }
+    hosts = [endpoint.host for function in X.functions for endpoint in function.endpoints]
+    verdicts = [failing.get(host) or verdict(host) for host in hosts]
+    seen = roll_up(X, verdicts, started_at=START)
+    assert (seen.state, seen.family) == (State.PARTIAL, family)
+
+
 def test_a_share_is_told_of_partial_alone() -> None:
     """A platform that is degraded by a part of a function has no share of its own."""
     assert x(pbs_twimg_com=PARTLY).share is None
