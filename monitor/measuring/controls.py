@@ -17,7 +17,7 @@ from monitor.budget.budget import Allotment
 from monitor.budget.bytes_used import fetch_bytes
 from monitor.measuring.probers import Probers
 from monitor.wire.answers import ControlState
-from probes.measure.follow_up import plan_innocuous
+from probes.measure.follow_up_plan import plan_innocuous
 from probes.measure.transfer import TransferPlan
 from probes.measurement import Measurement, Purpose
 from probes.target import Dial, Reduction, Target

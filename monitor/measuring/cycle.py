@@ -44,7 +44,7 @@ from probes.catalog.catalog import Reference, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.failure import CERTIFICATE_FAILURES
 from probes.layers.bogon import NO_NAT64
-from probes.measure.follow_up import plan_http3
+from probes.measure.follow_up_plan import plan_http3
 from probes.measurement import REFERENCE_PLATFORM, Measurement, id_at
 from probes.target import Reduction, Target
 from probes.vantage import VantageRole

@@ -44,7 +44,7 @@ from probes.catalog.catalog import Endpoint, Function, Platform, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.host import is_literal
 from probes.measure.flow_counts import FLOWS, cut_off_in_part
-from probes.measure.follow_up import plan_flows, plan_follow_up
+from probes.measure.follow_up_plan import plan_flows, plan_follow_up
 from probes.measurement import Layer, Measurement, Purpose, family_of
 from probes.target import Dial, Target
 from probes.vantage import Profile, VantagePoint

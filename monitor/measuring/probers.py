@@ -19,7 +19,8 @@ from probes.layers.bogon import BogonList, is_stub
 from probes.layers.http import HttpClient
 from probes.layers.offer import Offer
 from probes.measure.exit_address import ask_echo
-from probes.measure.follow_up import FollowUpPlan, follow_up
+from probes.measure.follow_up import follow_up
+from probes.measure.follow_up_plan import FollowUpPlan
 from probes.measure.offered import MOST_BYTES, ask_offer
 from probes.measure.ordered_addresses import OrderedLimits
 from probes.measure.prober import Prober

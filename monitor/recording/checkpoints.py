@@ -25,7 +25,7 @@ from monitor.analysis.events.event import Event
 from monitor.analysis.events.outage import Outages
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.shared_map import decoded, encoded
-from monitor.analysis.events.shutdowns import Connectivity, only_vantages
+from monitor.analysis.events.vantage_reports import Connectivity, only_vantages
 from monitor.analysis.events.verdict_order import VerdictOrder, begin
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.judging.quarantine import NOBODY, Quarantined

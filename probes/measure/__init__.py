@@ -2,6 +2,7 @@
 
     prober                 measures one endpoint from one vantage
     follow_up              tests that tell the causes of a failure apart
+    follow_up_plan         what to ask about a failure
     follow_up_reasons      the reasons of their observations
     transfer               bytes over time on one object
     exit_address           the vantage's public address

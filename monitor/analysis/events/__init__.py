@@ -6,7 +6,9 @@ stream.py                the detector's state with the verdicts behind it
 block_lifecycle.py       suspects, confirms and ends the block of one platform in one country
 agreement.py             vantages that contradict the others of their network
 recurring_hours.py       the hours that a block keeps
-shutdowns.py             shutdowns, international cuts, silent vantages
+vantage_reports.py       the last condition of every vantage
+vantage_findings.py      what the conditions of all mean: shutdowns, cuts, silent vantages
+shutdowns.py             the events of it
 outage.py                platforms that are down everywhere
 verdict_order.py         puts late results in their place
 continuation.py          events that continue as another

@@ -30,7 +30,7 @@ from monitor.analysis.events.control_differs import DifferingControl
 from monitor.analysis.events.event import Change, Event, EventLogEntry, EventState
 from monitor.analysis.events.outage import Outages
 from monitor.analysis.events.settings import EventSettings
-from monitor.analysis.events.shutdowns import Connectivity, only_vantages
+from monitor.analysis.events.vantage_reports import Connectivity, only_vantages
 from monitor.analysis.events.verdict_order import (
     LATENESS,
     Arrival,

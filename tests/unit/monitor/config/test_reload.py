@@ -9,7 +9,8 @@ import pytest
 
 from monitor.analysis.events.detection import EventBook, watch_only
 from monitor.analysis.events.event import Change
-from monitor.analysis.events.shutdowns import Connectivity, take_in
+from monitor.analysis.events.shutdowns import take_in
+from monitor.analysis.events.vantage_reports import Connectivity
 from monitor.analysis.events.verdict_order import VerdictOrder, begin, insert
 from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.budget.budget import Allotment

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from probes.catalog.endpoint_text import parse_endpoint
-from probes.measure.follow_up import FollowUpPlan, follow_up, plan_http3
+from probes.measure.follow_up import follow_up
+from probes.measure.follow_up_plan import FollowUpPlan, plan_http3
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.ordered_addresses import MOST_PER_ADDRESS, OrderedLimits
 from probes.measure.prober import Prober

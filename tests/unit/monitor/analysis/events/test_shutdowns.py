@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from monitor.analysis.events.detection import EventBook, advance
 from monitor.analysis.events.event import Change, Event, EventKind, EventLogEntry, EventState
 from monitor.analysis.events.settings import EventSettings
-from monitor.analysis.events.shutdowns import Connectivity, only_vantages, take_in
+from monitor.analysis.events.shutdowns import take_in
+from monitor.analysis.events.vantage_reports import Connectivity, only_vantages
 from monitor.analysis.trust import OWN_ALONE, KeyPeriod, Trust
 from monitor.analysis.vantage.health import ALLOWLIST_BY_NAME, RESOLVER_DOWN
 from monitor.analysis.verdict import VantageHealth, VantageState
