@@ -329,7 +329,9 @@ def _run(folder: Path, command: str) -> str:
         assert ended.returncode == 0, (command, ended.stderr)
         return ended.stdout + ended.stderr
     written = Path(words.pop()).expanduser() if words[-2] in (">", ">>") else None
-    done = CliRunner().invoke(app, words[1 : -1 if written else None], input=typed)
+    # A host types them where the agent is; others where the monitor is.
+    at_host = {"SHUTWATCH_CONFIG": str(folder / "agent.toml")} if words[1] == "agent" else {}
+    done = CliRunner().invoke(app, words[1 : -1 if written else None], input=typed, env=at_host)
     assert done.exit_code == 0, (command, done.output)
     if written:
         with written.open("a") as file:
