@@ -230,6 +230,9 @@ def _archive(node: Node) -> ArchivePlace:
         raise node.fail("keep folder, or bucket and endpoint", wrong="names two places")
     if bool(place.bucket) != bool(place.endpoint) or (place.region and not place.bucket):
         raise node.fail("name both a bucket and its endpoint", wrong="names half a place")
+    if place.database_limit and not (place.folder or place.bucket):
+        # Days that move nowhere would be lost.
+        raise node.fail("name a folder, or a bucket and its endpoint", wrong="names no place")
     return place
 
 

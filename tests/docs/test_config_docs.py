@@ -126,6 +126,8 @@ def shown_in(table: str, key: str, value: str) -> str:
     if table == "archive" and key in ("bucket", "endpoint", "region") and value != '""':
         given = {"bucket": '"evidence"', "endpoint": '"https://s3.example.org"', key: value}
         line = "".join(f"{name} = {text}\n" for name, text in given.items())
+    if key == "database_limit" and value != '"0GB"':
+        line = f'folder = "archive"\n{line}'
     return f"{line}{vantage}" if not table else f"{vantage}[{table}]\n{line}"
 
 

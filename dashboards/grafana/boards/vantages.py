@@ -90,7 +90,7 @@ def reports() -> list[Any]:
     skew = graph(
         "Clock against servers",
         "Seconds by which each vantage's clock is off, ahead or behind, by what servers say. "
-        "Beyond a day nothing is judged there.",
+        "From a day on certificates accuse nobody there.",
         units.Seconds,
         f"max by (vantage) (abs(shutwatch_vantage_clock_skew_seconds{{{VANTAGE}}}))",
     )

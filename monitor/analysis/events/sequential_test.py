@@ -300,9 +300,10 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 def reading_of(verdict: PlatformVerdict) -> Reading:
     """The reading of a verdict, weighed by today's table, however old it is."""
     state, evidence = verdict.state, verdict.evidence
+    slow = verdict.method == "throttling"
     signs = (State.BLOCKED, State.DEGRADED, State.PARTIAL)
-    blocked = state in signs and evidence is not Evidence.NONE
-    throttled = state is State.THROTTLED and evidence in _STRONG
+    blocked = state in signs and not slow and evidence is not Evidence.NONE
+    throttled = (state is State.THROTTLED or (state in signs and slow)) and evidence in _STRONG
     kind = Kind.NEITHER
     weight = 0.0
     persistence = Persistence.NONE

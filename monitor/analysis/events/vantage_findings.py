@@ -6,7 +6,7 @@ abroad, only a list of sites passes, or the fault is ours.
   was dark for `SURE` cycles or silent, and where agents are judged, when they weigh enough
   (`monitor.analysis.trust`).
 * **International cut**: every field vantage of a country is dark or cut, and at least one is cut.
-  Confirmed likewise, from two networks on.
+  Confirmed likewise, from two networks on that are cut, or were lost together.
 * **Allowlist**: a field vantage of a country is listed for `SURE` cycles, whatever the others are.
   Confirmed from two networks on, listed or cut: one network alone may have lost a line abroad and
   have caches of popular sites, or a filter of its own site.
@@ -177,13 +177,14 @@ def _national(
         return None
     lost, against = agreed
     networks = len({report.key for report in lost})
-    if any(report.condition is Reachability.CUT for report in lost):
+    cut = {report.key for report in lost if report.condition is Reachability.CUT}
+    if cut:
         return Finding(
             kind=EventKind.INTERNATIONAL_CUT,
             country=country,
             vantage="",
             reports=lost,
-            sure=networks > 1 and sure(lost),
+            sure=networks > 1 and sure(lost) and (len(cut) > 1 or _together(lost)),
             against=against,
         )
     confirmed = any(map(is_confirmed, active))

@@ -43,6 +43,7 @@ def test_a_bucket_has_a_service(tmp_path: Path) -> None:
         (SERVICE, "both a bucket and its endpoint"),
         (f'folder = "a"\nbucket = "evidence"\n{SERVICE}', "keep folder, or bucket and endpoint"),
         ('folder = "shutwatch.toml"\n', "is a file"),
+        ('database_limit = "50GB"\n', "names no place"),
         (f'bucket = "../other"\n{SERVICE}', "the name of a bucket"),
         (f'bucket = "evidence/.."\n{SERVICE}', "the name of a bucket"),
         ('bucket = "evidence"\nendpoint = "http://s3.example.org"\n', "https:// and the host"),

@@ -383,6 +383,25 @@ def test_one_vantage_is_never_a_country() -> None:
     assert (event.kind, event.state) == (EventKind.INTERNATIONAL_CUT, EventState.SUSPECTED)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "state"),
+    [
+        ("..cccc", "..cccc", EventState.CONFIRMED),
+        ("..cccc", "..oooo", EventState.CONFIRMED),
+        (f"..{'o' * 20}", f"..{'.' * 16}cccc", EventState.SUSPECTED),
+        (f"..{'c' * 20}", f"..{'.' * 16}cccc", EventState.CONFIRMED),
+    ],
+    ids=["both cut", "one offline with it", "one offline long before", "one cut long before"],
+)
+def test_a_cut_is_sure_where_two_networks_show_it(
+    first: str, second: str, state: EventState
+) -> None:
+    """One that went offline for itself says nothing of lines abroad."""
+    _, changes = tell(a=first, b=second, n="." * len(first))
+    cuts = [one for one in changes if one.event.kind is EventKind.INTERNATIONAL_CUT]
+    assert last(cuts).state is state
+
+
 def test_a_silent_control_is_no_countrys() -> None:
     """It is equipment of the operator's. The event names it, and neither the country where it
     stands nor its network, and claims no evidence; it ends when the control is back."""
