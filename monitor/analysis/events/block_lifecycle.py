@@ -96,7 +96,10 @@ def pass_time(
     """The state at a later moment (UTC), without a new verdict: where nobody measures any more, an
     event that goes on is unobserved."""
     event, detector = state.event, settings.detector
-    if event is None or not event.active or event.state is EventState.UNOBSERVED:
+    if event is None or not event.active:
+        return state, ()
+    forgotten = (now - _last_blocked(event)).total_seconds() > settings.forget_after
+    if event.state is EventState.UNOBSERVED and not forgotten:
         return state, ()
     streams = list(state.streams.values())
     if any(stream.observed(now, detector) for stream in streams):
@@ -141,6 +144,12 @@ def _followed(
         named = list(_named_changes(before, event))
         for name, detail in named or [("", "")]:
             yield Change(name=name, detail=detail, event=event)
+    if event.state in (EventState.RECOVERING, EventState.UNOBSERVED) and any(
+        status.blocked_now for status in event.networks
+    ):
+        back = _known_to_be_back(before, streams, verdict.judged_at, settings)
+        event = _at(event, verdict, state=back)
+        yield Change(name="reblocked", detail=_opening(event), event=event)
     yield from _moves(event, streams, verdict, settings)
 
 
@@ -148,10 +157,6 @@ def _moves(
     event: Event, streams: Sequence[Stream], verdict: _Judged, settings: EventSettings
 ) -> Iterator[Change]:
     blocked = any(status.blocked_now for status in event.networks)
-    if blocked and event.state in (EventState.RECOVERING, EventState.UNOBSERVED):
-        back = _known_to_be_back(event, streams, verdict.judged_at, settings)
-        event = _at(event, verdict, state=back)
-        yield Change(name="reblocked", detail=_opening(event), event=event)
     reason = _confirmation(streams, verdict.judged_at, settings)
     if event.state is EventState.SUSPECTED and reason:
         since = event.confirmed_at or verdict.judged_at
@@ -185,7 +190,7 @@ def _opened(
     verdict: PlatformVerdict,
     settings: EventSettings,
 ) -> Change:
-    first = _runs(s for s in streams if s.observed(verdict.judged_at, settings.detector))[0]
+    first = _runs(_measuring(streams, verdict.judged_at, settings))[0]
     if known is not None and _comes_back(known, first, settings):
         name = "reopened"
         event = _at(
@@ -221,14 +226,16 @@ def _comes_back(known: Event, first: Run, settings: EventSettings) -> bool:
     if known.state is not EventState.ENDED:
         return False
     ended = known.end_latest or known.end_earliest or known.updated_at
-    return (first.onset_latest - ended).total_seconds() <= settings.reopen_within
+    return (first.last - ended).total_seconds() <= settings.reopen_within
 
 
 def _updated(
     before: Event, streams: Sequence[Stream], verdict: _Judged, settings: EventSettings
 ) -> Event:
-    """The event as the streams show it now; its state stays."""
-    runs = _runs(streams)
+    """The event as the streams show it now; its state stays. What one that is silent found before
+    is in it already, where it belongs."""
+    measuring = _measuring(streams, verdict.judged_at, settings)
+    runs = _runs(measuring)
     networks = _networks(before.networks, streams, verdict, settings)
     scope = widest((before.scope, *(run.scope for run in runs)))
     event = _at(
@@ -244,11 +251,11 @@ def _updated(
         share_affected=_share(before.country, networks, settings),
         evidence=max(
             before.evidence,
-            _grade(streams, verdict.judged_at, settings),
+            _grade(measuring, verdict.judged_at, settings),
             key=lambda e: EVIDENCE_ORDER[Evidence(e)],
         ),
     )
-    event = _weighed(event, support_of(streams, verdict.judged_at, settings), settings)
+    event = _weighed(event, support_of(measuring, verdict.judged_at, settings), settings)
     firsts = [status.stretches[0] for status in networks if status.stretches]
     earliest, latest = onset_of(firsts, _OVERLAP if settings.decided else None)
     if not settings.decided and any(one.onset_earliest is None for one in firsts):
@@ -272,6 +279,11 @@ def _weighed(event: Event, support: Support | None, settings: EventSettings) -> 
         weight_needed=settings.agreement,
         doubts=support.doubts if rising else event.doubts,
     )
+
+
+def _measuring(streams: Iterable[Stream], now: datetime, settings: EventSettings) -> list[Stream]:
+    """Those whose vantages are not silent."""
+    return [one for one in streams if one.observed(now, settings.detector)]
 
 
 def _runs(streams: Iterable[Stream]) -> list[Run]:
@@ -478,12 +490,12 @@ def _share(
 
 
 def _confirmation(streams: Sequence[Stream], now: datetime, settings: EventSettings) -> str:
-    """Why the event is certain; empty while it is not."""
-    accusing = [stream for stream in streams if stream.suspected and is_settled(stream)]
+    """Why the event is certain; empty while it is not. Vantages that are silent have no say."""
+    measuring = _measuring(streams, now, settings)
+    accusing = [stream for stream in measuring if stream.suspected and is_settled(stream)]
     if settings.trust.total((stream.voice for stream in accusing), now) < settings.agreement:
         return ""
-    observed = [one for one in streams if one.observed(now, settings.detector)]
-    blocked = {stream.key for stream in observed if stream.suspected}
+    blocked = {stream.key for stream in accusing}
     if len(blocked) > 1:
         return f"{len(blocked)} networks"
     certain = (stream for stream in accusing if stream.certain)
@@ -496,10 +508,14 @@ def _known_to_be_back(
     event: Event, streams: Sequence[Stream], now: datetime, settings: EventSettings
 ) -> EventState:
     """The state of an event that comes back. What was confirmed is believed to be back at the first
-    sign, but for agents: one of them alone must not bring a confirmed block back."""
-    support = support_of(streams, now, settings)
+    sign, where it was, but for agents: one of them alone must not bring a confirmed block back."""
+    measuring = _measuring(streams, now, settings)
+    support = support_of(measuring, now, settings)
     short = support is not None and support.weight < settings.agreement
-    return EventState.SUSPECTED if event.confirmed_at is None or short else EventState.CONFIRMED
+    known = {status.key for status in event.networks if status.affected}
+    elsewhere = known.isdisjoint(one.key for one in measuring if one.suspected)
+    doubtful = event.confirmed_at is None or short or elsewhere
+    return EventState.SUSPECTED if doubtful else EventState.CONFIRMED
 
 
 def _mostly_over(event: Event) -> bool:

@@ -203,6 +203,8 @@ class DetectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     cap_weak: float = 0.2
     """Highest rate of wrong readings of any stream, when the control sees none."""
     cap_strong: float = 0.02
+    forget_after: float = 30 * 86400.0
+    """Seconds of silence after which nothing is known of a block any more."""
     decided: bool = False
     """Strong readings are decisions made before, from many measurements each: one that clears is
     enough, and weak ones between them only date."""
@@ -565,6 +567,8 @@ def _faded(state: Detector, at: datetime, settings: DetectorSettings) -> Detecto
         return state
     keep = 0.5 ** ((silent - settings.gap) / settings.gap)
     score, end_score = state.score * keep, state.end_score * keep
+    if state.blocked and silent > settings.forget_after:
+        return _with(state, phase=Phase.UNKNOWN, score=0.0, end_score=0.0)
     if state.blocked:
         recovering = end_score >= FORGOTTEN
         return _with(

@@ -55,13 +55,20 @@ class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
             self.false_confirmed,
             self.false_ends,
             self.interval,
+            self.forget_after,
             decided=self.decided,
         )
 
 
 @lru_cache(maxsize=64)
 def _detector(
-    suspected: float, confirmed: float, ends: float, interval: float, *, decided: bool
+    suspected: float,
+    confirmed: float,
+    ends: float,
+    interval: float,
+    forget_after: float,
+    *,
+    decided: bool,
 ) -> DetectorSettings:
     """Cached, since every verdict needs it.
 
@@ -74,5 +81,6 @@ def _detector(
         false_confirmed=confirmed,
         false_ends=ends,
         gap=max(DetectorSettings().gap, SILENT_INTERVALS * interval),
+        forget_after=forget_after,
         decided=decided,
     )

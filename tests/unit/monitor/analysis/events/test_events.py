@@ -14,7 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.analysis.events.detection import EventBook, Rebuild, Step, advance, key_of
+from monitor.analysis.events.detection import (
+    EventBook,
+    Rebuild,
+    Step,
+    advance,
+    key_of,
+    pass_time,
+)
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState, Scope
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.stretches import newest
@@ -747,3 +754,74 @@ def test_who_was_tested_before_the_block_alone_is_not_spared(
     assert networks["Jazz"].found_open is spared
     assert not networks["PTCL"].found_open
     assert not networks["Zong"].found_open
+
+
+DAY = 288
+"""Cycles."""
+
+
+@pytest.mark.parametrize("agreement", [1, 2])
+def test_a_vantage_that_is_silent_confirms_nothing(agreement: int) -> None:
+    """PTCL was confirmed blocked, and then its vantage was removed. Zong alone shows a first sign a
+    day, or weeks, later."""
+    rules = EventSettings(agreement=agreement)
+    for silent in (DAY, 40 * DAY):
+        story = {"ptcl": ".BBB", "zong": "...." + "." * silent + "ss"}
+        last = list(told(cycles(by_vantage(story)), rules=rules).events.values())[-1]
+        assert last.state is EventState.SUSPECTED
+        assert [one.network for one in last.networks if one.blocked_now] == ["Zong"]
+
+
+def test_what_a_silent_vantage_found_is_not_said_of_a_later_event() -> None:
+    """Its method, functions and evidence belong to the event that was closed."""
+    story = {"ptcl": ".NNN", "zong": "...." + "." * 40 * DAY + "pp"}
+    *_, last = told(cycles(by_vantage(story))).events.values()
+    assert (last.methods, last.functions, last.scope) == (("tls.reset",), ("media",), Scope.PARTIAL)
+
+
+@pytest.mark.parametrize("rule_id", ["partial.addresses", "control.absent"])
+def test_what_never_confirms_is_no_second_network(rule_id: str) -> None:
+    """A lead, and what no control could tell, add nothing to another network's suspicion."""
+    lead = {"evidence": Evidence.WEAK, "rule_id": rule_id, "method": "tcp", "sub_method": "timeout"}
+    seen = [verdict(".", 0, vantage) for vantage in (PTCL, ZONG)]
+    for cycle in range(1, 60):
+        seen.append(verdict("w", cycle, PTCL))
+        other = msgspec.structs.replace(verdict("w", cycle, ZONG), **lead)
+        seen.append(
+            msgspec.structs.replace(other, state=State.PARTIAL)
+            if rule_id == "partial.addresses"
+            else other
+        )
+    assert told(seen).only.confirmed_at is None
+
+
+@pytest.mark.parametrize(
+    ("ptcl", "zong", "state"),
+    [
+        (".BBB" + "." * 20, "." * 24 + "ss", EventState.SUSPECTED),
+        (".BBB" + "." * 20 + "ss", "." * 26, EventState.CONFIRMED),
+        (".BBB", "." * 24 + "ss", EventState.SUSPECTED),
+        (".BBB" + " " * 20 + "ss", "." * 26, EventState.CONFIRMED),
+    ],
+    ids=["elsewhere", "there", "elsewhere after silence", "there after silence"],
+)
+def test_a_block_is_known_to_be_back_only_where_it_was(
+    ptcl: str, zong: str, state: EventState
+) -> None:
+    """A first sign on a network that never blocked is no more than a suspicion."""
+    assert told(cycles(by_vantage({"ptcl": ptcl, "zong": zong}))).only.state is state
+
+
+def test_a_block_that_nobody_saw_for_weeks_is_not_known_to_go_on() -> None:
+    """The vantage returns two months later with one weak sign: that is an event of its own, if any."""
+    story = {"ptcl": ".BBB" + " " * (60 * DAY) + "w", "zong": "." * (60 * DAY + 5)}
+    event = told(cycles(by_vantage(story))).only
+    assert (event.state, event.end_latest, event.reopened) == (EventState.ENDED, None, 0)
+
+
+def test_an_event_that_nobody_observes_ends_without_verdicts() -> None:
+    """Time alone closes it, with an end that nobody saw."""
+    story = told(cycles(by_vantage({"ptcl": ".BBB"})))
+    for days in (1, 31):
+        story.take(pass_time(story.book, judged(3) + timedelta(days=days), DEFAULTS))
+    assert (story.only.state, story.only.end_latest) == (EventState.ENDED, None)
