@@ -89,7 +89,11 @@ _UNTOLD = frozenset({"timeout", "unreachable", "address", "servfail", "hijack"})
 ACTS, CARRIED = 0.1, 3600.0
 """The least share of time (0–1) in which interference that comes and goes is expected to act, and
 the seconds for which a run counts that came to nothing."""
-_ACCUSED = (State.BLOCKED, State.THROTTLED, State.PARTIAL)
+_UNTOLD_WEAK = frozenset(
+    {"dns.reset", "dns.eof", "tls.handshake", "http.status_451", "udp.stun", "quic.refused"}
+)
+"""Methods that do so while evidence is weak, or, as a server near by that speaks no QUIC, ever."""
+_ACCUSED = (State.BLOCKED, State.THROTTLED, State.PARTIAL, State.DEGRADED)
 _STRONG = (Evidence.STRONG, Evidence.CONCLUSIVE)
 SHORT = 1.0
 """Score (nats) by which what another vantage must confirm stays below the threshold."""
@@ -325,7 +329,7 @@ def reading_of(verdict: PlatformVerdict) -> Reading:
         llr=weight,
         evidence=evidence if kind is Kind.ACCUSES else Evidence.NONE,
         persistence=persistence,
-        alone=evidence is Evidence.CONCLUSIVE or throttled or verdict.sub_method not in _UNTOLD,
+        alone=evidence is Evidence.CONCLUSIVE or throttled or not _untold(verdict),
         control_failed=state is State.DOWN,
     )
 
@@ -588,6 +592,13 @@ def _faded(state: Detector, at: datetime, settings: DetectorSettings) -> Detecto
 
 def _seconds(earlier: datetime | None, later: datetime) -> float:
     return (later - earlier).total_seconds() if earlier is not None else math.inf
+
+
+def _untold(verdict: PlatformVerdict) -> bool:
+    """Whether a fault without an end shows as this verdict does."""
+    method = f"{verdict.method}.{verdict.sub_method}"
+    doubtful = verdict.evidence is Evidence.WEAK or verdict.method == "quic"
+    return verdict.sub_method in _UNTOLD or (doubtful and method in _UNTOLD_WEAK)
 
 
 def _persistence(verdict: PlatformVerdict) -> Persistence:

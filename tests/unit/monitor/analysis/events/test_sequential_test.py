@@ -50,6 +50,11 @@ LETTERS: dict[str, tuple[State, Evidence, str, str]] = {
     "u": (State.THROTTLED, Evidence.WEAK, "throttling", "rate"),
     "y": (State.DEGRADED, Evidence.STRONG, "throttling", "rate"),
     "z": (State.DEGRADED, Evidence.WEAK, "throttling", "rate"),
+    "D": (State.BLOCKED, Evidence.WEAK, "dns", "reset"),
+    "H": (State.BLOCKED, Evidence.WEAK, "tls", "handshake"),
+    "U": (State.DEGRADED, Evidence.WEAK, "udp", "stun"),
+    "W": (State.BLOCKED, Evidence.WEAK, "http", "status_451"),
+    "q": (State.DEGRADED, Evidence.STRONG, "quic", "refused"),
     "n": (State.BLOCKED, Evidence.NONE, "tls", "timeout"),
     "?": (State.INSUFFICIENT, Evidence.NONE, "", ""),
     "d": (State.DOWN, Evidence.NONE, "", ""),
@@ -252,7 +257,7 @@ def test_what_lasts_is_confirmed(letter: str) -> None:
     assert told(WEEK + letter * 60).phase is Phase.BLOCKED
 
 
-@pytest.mark.parametrize("letter", ["w", "S", "j", "a"])
+@pytest.mark.parametrize("letter", ["w", "S", "j", "a", "D", "H", "U", "W", "q"])
 def test_attack_a_fault_without_an_end_is_not_confirmed_alone(letter: str) -> None:
     """A dead route or cache, for three days: another vantage, or a follow-up, must confirm it."""
     day = letter * 288
