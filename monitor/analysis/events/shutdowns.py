@@ -166,7 +166,7 @@ def _close(event: Event, reports: Iterable[VantageReport], now: datetime) -> Cha
     ]
     if event.vantage:
         concerned = [s for s in reports if s.vantage == event.vantage]
-    back = [s for s in concerned if s.since > event.onset_latest and not s.lost]
+    back = [s for s in concerned if s.since > event.onset_latest and _is_back(s, event)]
     first = min(back, key=lambda report: report.since, default=None)
     still = [s.last_lost for s in concerned if s.lost]
     bounds: tuple[datetime | None, datetime | None] = (event.updated_at, None)
@@ -182,6 +182,12 @@ def _close(event: Event, reports: Iterable[VantageReport], now: datetime) -> Cha
         bounds = (max(still), None)
     networks = tuple(msgspec.structs.replace(n, blocked_now=False) for n in event.networks)
     return closed(msgspec.structs.replace(event, networks=networks), *bounds, now)
+
+
+def _is_back(report: VantageReport, event: Event) -> bool:
+    """Whether it shows that the event is over. One alone is back once it is no longer offline."""
+    unclear = report.condition is Reachability.UNCLEAR and not event.vantage
+    return not (report.lost or unclear)
 
 
 def _lost(event: Event) -> str:

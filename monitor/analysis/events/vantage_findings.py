@@ -24,7 +24,7 @@ Vantages report one after the other, so losses look uneven for a moment. A vanta
 only next to a *witness*: a vantage that is well, has reported so since the loss, and had done so
 `SURE` times in a row before the last dark report. And it is silent only while others report: a
 stopped monitor is not their silence. A confirmed event needs no witness: it ends when one of the
-lost vantages is back.
+lost vantages is back, and a login page or an unknown exit does not say that.
 """
 
 from collections import Counter
@@ -124,7 +124,7 @@ def findings_in(
         if event.kind in _NATIONAL:
             national.setdefault(event.country, []).append(event)
     # A confirmed event of a country stays so when others are lost later.
-    held = {c for c, events in national.items() if any(map(is_confirmed, events))}
+    held = {c for c, events in national.items() if any(map(_is_confirmed, events))}
     free = len(view) - view.field_vantages(held)
     ours = [s for s in lost if s.condition in DARK and not (s.field and s.country in held)]
     if len(ours) == free > 1:
@@ -166,9 +166,13 @@ def _national(
     country: str, view: View, active: Collection[Event], interval: float
 ) -> Finding | None:
     """Whether all of a country is lost, as far as it is measured; `active` are its events."""
-    if view.able(country) > 1:
+    confirmed = any(map(_is_confirmed, active))
+    if view.able(country) > 1 and not confirmed:
         return None  # At most one can be outvoted.
     here = view.here(country)
+    if confirmed:
+        # A login page, or a VPN left on, does not show that it is over.
+        here = [one for one in here if one.condition is not Reachability.UNCLEAR]
     last_loss = max(s.since for s in here if s.lost)
     loss = min((event.onset_latest for event in active), default=last_loss)
     counting = [s for s in here if s.condition not in DARK or loss - s.since <= REMEMBERED]
@@ -187,8 +191,7 @@ def _national(
             sure=networks > 1 and sure(lost) and (len(cut) > 1 or _together(lost)),
             against=against,
         )
-    confirmed = any(map(is_confirmed, active))
-    if networks < 2 or not (confirmed or _together(lost)):
+    if not confirmed and (networks < 2 or not _together(lost)):
         return None
     recent = timedelta(seconds=max(2 * interval, SILENT_FLOOR))
     well = [
@@ -277,7 +280,7 @@ def _witnessed(lost: Iterable[VantageReport], by: VantageReport) -> bool:
     )
 
 
-def is_confirmed(event: Event) -> bool:
+def _is_confirmed(event: Event) -> bool:
     return event.state is EventState.CONFIRMED
 
 

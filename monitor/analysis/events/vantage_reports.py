@@ -231,6 +231,9 @@ def _report(
     if known is None:
         return new
     before = _at(known, health.at, listening, interval)
+    if not health.references_total:
+        # A turn that was skipped, as to save bytes, says nothing of the line.
+        return msgspec.structs.replace(before, at=health.at)
     if before.condition is not condition:
         return new
     count = before.count + 1

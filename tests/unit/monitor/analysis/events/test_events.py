@@ -813,7 +813,7 @@ def test_a_block_is_known_to_be_back_only_where_it_was(
 
 
 def test_a_block_that_nobody_saw_for_weeks_is_not_known_to_go_on() -> None:
-    """The vantage returns two months later with one weak sign: that is an event of its own, if any."""
+    """The vantage returns two months later with one weak sign, which opens nothing."""
     story = {"ptcl": ".BBB" + " " * (60 * DAY) + "w", "zong": "." * (60 * DAY + 5)}
     event = told(cycles(by_vantage(story))).only
     assert (event.state, event.end_latest, event.reopened) == (EventState.ENDED, None, 0)

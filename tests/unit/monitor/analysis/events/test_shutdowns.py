@@ -1,7 +1,7 @@
 """What befalls the vantages themselves: stories of health, one letter per cycle of five minutes.
 
 .  ok    o  offline    c  international cut    l  lossy    p  captive portal    u  nothing known
-w  allowlist    v  allowlist by name    r  resolver down    (space) no report
+w  allowlist    v  allowlist by name    r  resolver down    x  turn skipped    (space) no report
 """
 
 from collections.abc import Mapping
@@ -28,6 +28,7 @@ STATES = {
     "l": VantageState.LOSSY,
     "p": VantageState.CAPTIVE_PORTAL,
     "u": VantageState.UNKNOWN,
+    "x": VantageState.UNKNOWN,
     "w": VantageState.ALLOWLIST,
     "v": VantageState.ALLOWLIST,
     "e": VantageState.ALLOWLIST,
@@ -68,7 +69,7 @@ def health(letter: str, cycle: int, vantage: str) -> VantageHealth:
         rule_id=RULES.get(letter, "vantage.test"),
         passing=PASSING.get(letter, ()),
         references_ok=0,
-        references_total=3,
+        references_total=0 if letter == "x" else 3,
         timeout_rate=0.01,
         families=("ipv4",),
         at=at(cycle) + timedelta(seconds=ord(vantage) - ord("a")),
@@ -400,6 +401,29 @@ def test_a_cut_is_sure_where_two_networks_show_it(
     _, changes = tell(a=first, b=second, n="." * len(first))
     cuts = [one for one in changes if one.event.kind is EventKind.INTERNATIONAL_CUT]
     assert last(cuts).state is state
+
+
+@pytest.mark.parametrize("lost", ["o", "c", "r"])
+@pytest.mark.parametrize("unclear", ["u", "p", "x"])
+def test_what_tells_nothing_ends_no_shutdown(lost: str, unclear: str) -> None:
+    """A VPN that is left on, a login page, or a turn that was skipped: nobody is back, whether one
+    of the vantages says so or all. It is over once one works."""
+    one = f"..{lost * 5}{unclear * 5}"
+    both = {"b": one, "n": "." * 12}
+    state, changes = tell(a=f"..{lost * 10}", **both)
+    assert [event.state for event in state.events.values()] == [EventState.CONFIRMED]
+    assert not [change for change in changes if change.name in ("ended", "dismissed")]
+    every = last(tell(a=one, **both)[1])
+    assert every.end_latest is None
+    _, changes = tell(a=f"..{lost * 10}..", b=f"{one}{unclear * 2}", n="." * 14)
+    over = last([one for one in changes if one.event.country and not one.event.vantage])
+    assert (over.state, over.end_latest) == (EventState.ENDED, at(12))
+
+
+def test_a_vantage_that_skips_turns_confirms_a_shutdown_all_the_same() -> None:
+    """Every other turn is left out to save bytes."""
+    event = last(tell(a="..oxoxoxox", b="..oooooooo", n="..........")[1])
+    assert (event.kind, event.state) == (EventKind.SHUTDOWN, EventState.CONFIRMED)
 
 
 def test_a_silent_control_is_no_countrys() -> None:
