@@ -17,6 +17,8 @@ route, a resolver with an old answer. Each follow-up varies one thing and keeps 
 * *Many connections with both names.* Where a share of all connections to the platform is cut off,
   an endpoint accuses only with what that share does not explain
   (`monitor.analysis.judge.cut_by_chance`).
+* *The same address from a control.* Where the platform's own address shows a control the same
+  failure, its server is at fault, and nobody is accused.
 * *The same name, given time.* Where a handshake comes after all, or came in an attempt before, and
   late for the distance, nobody drops it: the way there is slow, which
   `monitor.analysis.throttling` judges.
@@ -54,6 +56,7 @@ from probes.measurement import (
     TcpObservation,
     TlsObservation,
     family_of,
+    layer_of,
 )
 
 HIJACK: Sign = (Layer.DNS, "hijack")
@@ -82,7 +85,7 @@ EXPLAINS = {
     LATE_RULE: frozenset(signs("tls.timeout http.timeout")),
 }
 """Rule of an ordinary fault that follow-ups found → the signs that it explains."""
-EXPLAINED = "explained"
+EXPLAINED, ALIKE = "explained", "alike"
 ADDRESS: Sign = (Layer.TLS, "address")
 FORGED = (Failure.SSL_UNKNOWN_AUTHORITY, Failure.SSL_INVALID_HOSTNAME)
 """An expired certificate is a common mistake of genuine sites; these two are not."""
@@ -153,7 +156,7 @@ def _reread(
     sign: Sign,
     evidence: Evidence,
     agreeing: Sequence[Summary],
-    working: Iterable[Summary],
+    working: Sequence[Summary],
 ) -> Reading:
     if evidence is Evidence.NONE or not agreeing:
         return Reading(sign=sign, evidence=evidence)
@@ -167,16 +170,21 @@ def _reread(
     if case.follow_ups and sign in EXPLAINS[LATE_RULE] and LATE_RULE in case.explained:
         # It may share a slow line with an endpoint whose handshake came.
         return Reading(sign=sign, evidence=capped(evidence, Evidence.WEAK))
+    clues = _clues(case, agreeing)
+    named = _honest_addresses(clues).union(*(_answered_addresses(one) for one in working))
+    alike = _failing_alike(sign, clues.summaries, working)
+    if alike and alike <= named:
+        return Reading(sign=(sign[0], ALIKE), evidence=Evidence.NONE)
+    # Else a resolver that lies may have led here.
+    unsure = capped(evidence, Evidence.WEAK) if alike else evidence
     if not case.follow_ups:
         if any(sign in EXPLAINS.get(rule, ()) for rule in case.explained):
             return Reading(sign=(sign[0], EXPLAINED), evidence=Evidence.NONE)
         if not case.cut_off:
-            return Reading(sign=sign, evidence=evidence)
-    clues = _clues(case, agreeing)
+            return Reading(sign=sign, evidence=unsure)
     layer, word = sign
     if word == "bogon" and _answers_in_private(clues):
         return Reading(sign=PRIVATE_ADDRESS, evidence=Evidence.NONE)
-    named = _honest_addresses(clues).union(*(_answered_addresses(one) for one in working))
     honest = named.union(
         address for one in working for address, well in reached_at(one).items() if well
     )
@@ -201,8 +209,33 @@ def _reread(
     if layer is Layer.TCP and word in _UNANSWERED and clues.only_these:
         return _conclusive(sign, evidence, agreeing)
     if layer is Layer.TLS and word in _HELLO and _other_name_fails_too(clues, word):
-        return _of_address(clues, word, evidence, agreeing)
-    return Reading(sign=sign, evidence=evidence)
+        return _of_address(clues, word, unsure, agreeing)
+    return Reading(sign=sign, evidence=unsure)
+
+
+def _failing_alike(
+    sign: Sign, summaries: Iterable[Summary], working: Sequence[Summary]
+) -> frozenset[str]:
+    """The addresses that show this sign, where all of them show it to every control that tried
+    them; else none."""
+    layer, word = sign
+    failing = {
+        o.address
+        for summary in summaries
+        for o in (*summary.last_hop.tcp, *summary.last_hop.tls)
+        if layer_of(o) is layer and sub_method_of(o) == word
+    }
+    shown: dict[str, set[str]] = {}
+    for control in working:
+        for o in control.measurement.observations:
+            if (
+                isinstance(o, TcpObservation | TlsObservation)
+                and layer_of(o) is layer
+                and o.reason in ("", Reason.SAME_ADDRESS)
+            ):
+                shown.setdefault(o.address, set()).add(sub_method_of(o))
+    alike = all(shown.get(address) == {word} for address in failing)
+    return frozenset(failing) if alike else frozenset()
 
 
 def _of_address(

@@ -6,7 +6,7 @@
 """
 
 from monitor.analysis.judge.attempt_signs import REFUSED_HERE
-from monitor.analysis.judge.follow_up_evidence import EXPLAINED, LATE_RULE
+from monitor.analysis.judge.follow_up_evidence import ALIKE, EXPLAINED, LATE_RULE
 from monitor.analysis.judge.rules.rule import Rule, spares
 
 ACCUSES_NOBODY: tuple[Rule, ...] = (
@@ -35,6 +35,13 @@ ACCUSES_NOBODY: tuple[Rule, ...] = (
         " ordinary fault; here none were made.",
         wrong_when="Each of them fails for a reason of its own.",
         matches=lambda facts: facts.sign is not None and facts.sign[1] == EXPLAINED,
+    ),
+    Rule(
+        id="look.alike",
+        meaning="At the very addresses that fail here, which another source gives too, a control"
+        " meets the same failure: a server of the platform is at fault.",
+        wrong_when="The control's own network blocks it in the same way, at these addresses alone.",
+        matches=lambda facts: facts.sign is not None and facts.sign[1] == ALIKE,
     ),
     spares(
         "dns.other_resolver",

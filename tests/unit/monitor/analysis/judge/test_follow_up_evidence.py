@@ -537,3 +537,39 @@ def test_certificates_at_a_vantage_with_a_wrong_clock_are_not_conclusive() -> No
     same = asked(Reason.DOH, addresses=(HERE,))
     found = read(*seen, times=4, follow_ups=(same,), field=health(VantageState.LOSSY))
     assert found == ("tls.certificate", Evidence.STRONG)
+
+
+def at_control(
+    failure: str | None, *, alert: bool = False, gives: tuple[str, ...] = (THERE,)
+) -> Measurement:
+    """A control that reaches the platform elsewhere, and then tries the address that failed here.
+    `gives` is what its resolver says."""
+    tried = (tcp(), tls(failure, alert=alert))
+    return control(
+        dns(addresses=gives),
+        *(tcp(address=THERE), tls(address=THERE), http(address=THERE)),
+        *(msgspec.structs.replace(one, reason=Reason.SAME_ADDRESS) for one in tried),
+    )
+
+
+@pytest.mark.parametrize(("failure", "rule_id"), CUTS)
+def test_a_server_that_fails_for_a_control_too_accuses_nobody(failure: str, rule_id: str) -> None:
+    """One edge of the platform is set up wrongly, and answers other names: whoever asks it for this
+    one gets the same. Honest sources name it."""
+    alert = failure == ALERT
+    seen = cut(failure, alert=True)
+    asked = (innocuous(), again(failure))
+    named = (*asked, follow_up(Reason.DOH, dns(), at=50.0))
+    there = at_control(failure, alert=alert)
+    assert read(*seen, controls=(there,), follow_ups=named) == ("look.alike", Evidence.NONE)
+    both = at_control(failure, alert=alert, gives=(HERE, THERE))
+    assert read(*seen, controls=(both,), follow_ups=asked) == ("look.alike", Evidence.NONE)
+    well = at_control(None)
+    assert read(*seen, controls=(well,), follow_ups=named) == (rule_id, Evidence.CONCLUSIVE)
+    assert read(*seen, controls=(there, well), follow_ups=named)[1] is Evidence.CONCLUSIVE
+
+
+def test_an_address_that_only_our_resolver_gives_may_be_a_lie() -> None:
+    """It fails for a control as well, as a false one would: that is neither an acquittal nor strong
+    evidence by itself."""
+    assert read(*cut(), controls=(at_control("connection_reset"),)) == ("tls.reset", Evidence.WEAK)

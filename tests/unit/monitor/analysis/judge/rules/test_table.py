@@ -136,6 +136,18 @@ CONTROL_OTHER = (
     control(dns(addresses=(V4_OTHER,)), tcp(address=V4_OTHER), tls(address=V4_OTHER), http()),
 )
 """A control that was given another address than the field was."""
+ELSEWHERE = (
+    *(dns(addresses=(V4, V4_OTHER)), tcp(address=V4_OTHER), tls(address=V4_OTHER)),
+    http(address=V4_OTHER),
+)
+ALIKE = control(
+    *ELSEWHERE,
+    *(
+        msgspec.structs.replace(one, reason=Reason.SAME_ADDRESS)
+        for one in (tcp(), tls("connection_reset"))
+    ),
+)
+"""It reaches the platform elsewhere, and is cut off as well at the address that failed."""
 HONEST = (follow_up(Reason.HONEST_ADDRESS, tcp(address=V4_OTHER), tls(address=V4_OTHER)),)
 NOT_MTPROTO = app("unknown_failure: not MTProto", first_reply=0.1)
 
@@ -362,6 +374,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "look.explained": (
         failing(*NO_SYN_ACK, explained=frozenset({"dns.dead_address"})),
         failing(*NO_SYN_ACK, explained=frozenset({"tls.large_packets"})),
+    ),
+    "look.alike": (
+        failing(*RESET, controls=(ALIKE,)),
+        failing(*RESET, controls=(control(*ELSEWHERE),)),
     ),
     "control.missing": (failing(*RESET, controls=()), failing(*RESET)),
     "control.stale": (
