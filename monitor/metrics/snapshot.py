@@ -308,11 +308,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Mapping[tuple[str, str], tuple[frozenset[tuple[str, int, str]], int]]:
         """By country and platform: the blocking networks, and the number of decided networks.
 
-        An undecided network is in neither, and a pair without a decided network is absent: "not
+        An undecided network is in neither, nor is a vantage that is left out by hand, and a pair without a decided network is absent: "not
         known" must not read as "not blocked".
         """
         decided: dict[tuple[str, str], dict[tuple[str, int, str], bool]] = {}
-        for view in self.vantages:
+        for view in (one for one in self.vantages if not one.quarantined):
             for verdict in view.platforms_at(at):
                 if verdict.state is not State.INSUFFICIENT:
                     networks = decided.setdefault((view.point.country, verdict.platform), {})

@@ -19,8 +19,11 @@ from storage.values.reviews import Annotation, Review
 from storage.values.rollup import UTC
 from storage.values.selection import Selection
 
-UNPROVEN = (EventState.SUSPECTED, EventState.DISMISSED, EventState.WITHDRAWN)
-"""States of events that a report must not call a block."""
+
+def is_proven(event: Event) -> bool:
+    """Whether a report may call it a block: it was confirmed, and is not taken back."""
+    return event.sure and event.state not in (EventState.DISMISSED, EventState.WITHDRAWN)
+
 
 Network = tuple[int, str]
 """AS number and configured name."""
@@ -141,7 +144,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def main_story(self) -> Story | None:
         """The event that the report is mainly about: the last confirmed one, else the last."""
-        proven = [one for one in self.stories if one.event.state not in UNPROVEN]
+        proven = [one for one in self.stories if is_proven(one.event)]
         known = proven or list(self.stories)
         return known[-1] if known else None
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from monitor.analysis.events.event import Event, EventState, NetworkStatus, Stretch
 from monitor.analysis.events.stretches import at_first_test, newest, stretches
 from monitor.report.document import Block, Facts, Heading, Para, Picture, Table
-from monitor.report.findings import UNPROVEN, Findings, Lane, Story
+from monitor.report.findings import Findings, Lane, Story, is_proven
 from monitor.report.tables import short, short_span, some_stretches
 from monitor.wording.coverage import coverage_headline, coverage_text
 from monitor.wording.durations import duration
@@ -151,7 +151,7 @@ def _names(words: Words, findings: Findings, title: str) -> Mapping[str, str]:
 
 def _quotable(words: Words, event: Event, findings: Findings, title: str) -> Iterator[str]:
     what = what_happened(words, event, {event.platform: title})
-    if event.state in UNPROVEN:
+    if not is_proven(event):
         blocked = network_names(words, blocked_networks(event), MOST_NETWORKS)
         yield words.gettext("%(what)s.", what=what)
         yield words.gettext(

@@ -355,6 +355,14 @@ def test_blocked_networks_count_networks_not_vantages() -> None:
     assert told == 2
 
 
+def test_vantages_left_out_by_hand_do_not_count() -> None:
+    """What a quarantined one found is no part of the ratio, as of nothing else."""
+    publisher = world.publisher()
+    publisher.publish(world.cycle(PTCL, accusations={"x": TLS_RESET}), [])
+    publisher.mark_outliers("PK", {}, lambda vantage: vantage == PTCL.id)
+    assert ("PK", "x") not in publisher.snapshot.networks_blocked(NOW)
+
+
 def test_networks_that_cannot_tell_do_not_count() -> None:
     """Insufficient is neither blocked nor open; with nothing else there is no answer at all."""
     publisher = world.publisher()

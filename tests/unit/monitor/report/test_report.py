@@ -41,6 +41,7 @@ from monitor.report.collect import gather
 from monitor.report.compose import document
 from monitor.report.findings import Imprint
 from monitor.report.report_words import isolated, plain, unmarked
+from monitor.report.summary import summary
 from monitor.report.time_slots import Slots
 from monitor.wording.catalogs import Text, needed
 from monitor.wording.languages import BY_CODE, ENGLISH, LANGUAGES, LOCALES, Language
@@ -351,6 +352,25 @@ async def test_a_lead_is_not_called_a_block(tmp_path: Path, state: EventState) -
         assert "X is blocked in Pakistan on 1 of 2 networks" in words
         assert "Ended: not yet; blocked when last tested, at 12:40:00 UTC on 17 Feb 2024" in words
         assert "at least 20 minutes so far" in words
+
+
+@pytest.mark.parametrize("state", [EventState.UNOBSERVED, EventState.RECOVERING])
+async def test_what_was_never_confirmed_is_no_block_later_either(
+    tmp_path: Path, state: EventState
+) -> None:
+    """Nobody measures any more, or it seems open again; a block that was confirmed before it is
+    what the report is about."""
+    store = MemoryStore()
+    await store.open()
+    await told(store)
+    findings = await gather(store, WANTED, tmp_path, 300.0)
+    (story,) = findings.stories
+    lead = msgspec.structs.replace(story.event, state=state, confirmed_at=None)
+    both = (story, msgspec.structs.replace(story, event=lead))
+    assert msgspec.structs.replace(findings, stories=both).main_story == story
+    alone = msgspec.structs.replace(findings, stories=both[1:])
+    said = " ".join(_texts(msgspec.to_builtins(list(summary(words_in(), alone, "X")))))
+    assert "should not be reported as a block" in said
 
 
 async def test_without_an_event_it_says_so_and_claims_no_more(tmp_path: Path) -> None:
