@@ -27,6 +27,8 @@ class Cause(StrEnum):
     """It failed, or a part of it, and no control tested it."""
     CONTROL_FAILED = "control_failed"
     """It failed, and the controls gave nothing to compare with."""
+    DOWN = "down"
+    """It failed at the controls too, so whether it is blocked as well cannot be told."""
     OFFLINE = "offline"
     CAPTIVE_PORTAL = "captive_portal"
     INTERNATIONAL_CUT = "international_cut"
@@ -77,7 +79,9 @@ SIGNS = (State.BLOCKED, State.THROTTLED, State.PARTIAL, State.DEGRADED)
 
 
 def cause_of(verdict: PlatformVerdict) -> Cause | None:
-    """Why a verdict is undecided; None when it is decided."""
+    """Why a verdict does not decide whether there is a block; None when it does."""
+    if verdict.state is State.DOWN:
+        return Cause.DOWN
     if verdict.state is not State.INSUFFICIENT:
         return None
     return cause_by_rule(verdict.rule_id)
@@ -207,8 +211,10 @@ class Tallies:
     ) -> None:
         """Verdicts of one hour; `place` is country, platform, AS number and network."""
         self.expect(*place)
-        self._states[place] += Counter(states)
-        self._causes[place] += Counter(undecided)
+        decided = Counter(states)
+        down = decided.pop(State.DOWN, 0)
+        self._states[place] += decided
+        self._causes[place] += Counter({**undecided, Cause.DOWN: down})
         self._hours[place].add(int(at.timestamp()) // HOUR)
 
     def made(self) -> tuple[Tally, ...]:

@@ -9,6 +9,7 @@ from monitor.wording.words import Words
 CAUSES: Mapping[Cause, str] = {
     Cause.NO_CONTROL: N_("no control vantage tested what failed"),
     Cause.CONTROL_FAILED: N_("the control vantages gave nothing to compare with"),
+    Cause.DOWN: N_("it failed at the controls too"),
     Cause.OFFLINE: N_("the vantage was offline"),
     Cause.CAPTIVE_PORTAL: N_("a login page or filter intercepted everything"),
     Cause.INTERNATIONAL_CUT: N_("nothing abroad could be reached"),
