@@ -4,9 +4,10 @@ them is left alone by itself, and delays nothing else."""
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from monitor.following.unforeseen import unforeseen
 from monitor.logs import logger
 from monitor.sources.fault import SourceFault, after_answer, after_fault
-from storage.store import SourceStore
+from storage.store import SourceStore, StorageError
 from storage.values.sourced import SourceState
 
 log = logger(__name__)
@@ -39,8 +40,15 @@ class Aside:
         except SourceFault as fault:
             if fault.problem == _QUOTA:
                 raise
-            state = after_fault(self.state, fault, now)
-            log.warning("part of a source cannot be read", part=self._name, reason=str(fault))
+            state = self._after(fault, now)
+        except StorageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - noted without its text
+            state = self._after(unforeseen(error, self._name), now)
         if state != self.state:
             await self._store.add_sourced((), self._name, state)
             self.state = state
+
+    def _after(self, fault: SourceFault, now: datetime) -> SourceState:
+        log.warning("part of a source cannot be read", part=self._name, reason=str(fault))
+        return after_fault(self.state, fault, now)

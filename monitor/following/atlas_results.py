@@ -10,7 +10,7 @@ import ipaddress
 import ssl
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import certifi
 from cryptography import x509
@@ -18,6 +18,7 @@ from cryptography.x509.verification import (
     Criticality,
     ExtensionPolicy,
     PolicyBuilder,
+    ServerVerifier,
     Store,
     VerificationError,
 )
@@ -77,21 +78,32 @@ class Roots:
 
     def problem(self, chain: Sequence[str], host: str, at: datetime) -> Failure | None:
         """Why a chain (PEM, leaf first) does not prove that `host` was reached at `at` (UTC)."""
-        try:
-            leaf, *others = [x509.load_pem_x509_certificate(one.encode()) for one in chain]
-        except ValueError:
-            return Failure.SSL_INVALID_CERTIFICATE
         # As browsers do: what is odd about a certificate is no forgery.
         odd = ExtensionPolicy.permit_all()
         named = odd.require_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)
         builder = PolicyBuilder().store(self._store).time(at)
         issuers = odd.require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
         builder = builder.extension_policies(ca_policy=issuers, ee_policy=named)
+        verifier = builder.build_server_verifier(x509.DNSName(host))
         try:
-            builder.build_server_verifier(x509.DNSName(host)).verify(leaf, others)
-        except VerificationError:
-            return _why(leaf, host, at)
-        return None
+            leaf, *others = [x509.load_pem_x509_certificate(one.encode()) for one in chain]
+            return _problem(verifier, leaf, others, host, at)
+        except Exception:  # noqa: BLE001 - a censor picks the bytes, and so the error
+            return Failure.SSL_INVALID_CERTIFICATE
+
+
+def _problem(
+    verifier: ServerVerifier,
+    leaf: x509.Certificate,
+    others: list[x509.Certificate],
+    host: str,
+    at: datetime,
+) -> Failure | None:
+    try:
+        verifier.verify(leaf, others)
+    except VerificationError:
+        return _why(leaf, host, at)
+    return None
 
 
 def _root(der: bytes) -> x509.Certificate | None:
@@ -176,12 +188,12 @@ def _answer(
 
 
 def greeted(
-    result: Result, name: str, roots: Roots, lookup: DnsObservation | None
+    result: Result, name: str, roots: Roots, lookup: DnsObservation | None, at: datetime
 ) -> tuple[tuple[AnyObservation, ...], tuple[Layer, ...], bool] | None:
     """What `sslcert` found, layer by layer; the layers that are not told; and whether the right
-    server answered. `lookup` is what the same probe found by asking for the name alone. None where
-    the probe could not test."""
-    at = _literal(result.dst_addr)
+    server answered. `lookup` is what the same probe found by asking for the name alone, and `at`
+    when it tested (UTC). None where the probe could not test."""
+    address = _literal(result.dst_addr)
     dns, tcp = _seconds(result.ttr), _seconds(result.ttc)
     resolved: tuple[AnyObservation, ...] = (lookup,) if lookup is not None else ()
     if result.dnserr:
@@ -190,12 +202,14 @@ def greeted(
     if isinstance(result.error, str) and "address not allowed" in result.error:
         bogon = _name(name, dns, Failure.DNS_BOGON)
         return (resolved if lookup and lookup.failure else (bogon,)), (), False
-    if lookup is None and at:
-        answer = DnsAnswer(delay=dns, rcode="NOERROR", addresses=(at,))
+    if lookup is None and address:
+        answer = DnsAnswer(delay=dns, rcode="NOERROR", addresses=(address,))
         resolved = (_name(name, dns, None, answer),)
     text = result.err.lower()
     refused = next((failure for said, failure in _CONNECTIONS if text.startswith(said)), None)
-    connected = TcpObservation(start=dns, duration=tcp, address=at, port=_PORT, failure=refused)
+    connected = TcpObservation(
+        start=dns, duration=tcp, address=address, port=_PORT, failure=refused
+    )
     if refused is not None:
         return (*resolved, connected), (), False
     failed: Failure | None = None
@@ -206,12 +220,11 @@ def greeted(
     elif not result.cert:
         return None
     else:
-        moment = datetime.fromtimestamp(result.timestamp, UTC)
-        failed = roots.problem(result.cert, name, moment)
+        failed = roots.problem(result.cert, name, at)
     shaken = TlsObservation(
         start=dns + tcp,
         duration=max(0.0, _seconds(result.rt) - tcp),
-        address=at,
+        address=address,
         port=_PORT,
         server_name=name,
         version=f"TLSv{result.ver[:3]}" if result.ver in ("1.0", "1.1", "1.2", "1.3") else "",

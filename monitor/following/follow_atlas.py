@@ -346,17 +346,25 @@ class AtlasFollower:
         if not country or country == suspect.country:
             return None
         vantage = _vantage(country, place.asn_v4 or 0, VantageRole.CONTROL, number)
-        found = greeted(result, suspect.endpoint.host, self._roots, None)
+        at = self._moment(result, asked.at)
+        found = greeted(result, suspect.endpoint.host, self._roots, None, at)
         if found is None:
             return None
-        made = self._measurement(suspect, asked, vantage, result, found, Purpose.CONTROL)
-        tested = [self._of_reference(one) for one in references]
+        made = self._measurement(suspect, asked, vantage, at, found, Purpose.CONTROL)
+        tested = [self._of_reference(one, asked.at) for one in references]
         well = [one for one in tested if one is not None] + ([found] if found[2] else [])
         return made, vantage, well
 
-    def _of_reference(self, result: Result, position: int = 0) -> Found | None:
+    def _of_reference(self, result: Result, asked_at: datetime, position: int = 0) -> Found | None:
         host = self._references[position].host
-        return greeted(result, host, self._roots, None)
+        return greeted(result, host, self._roots, None, self._moment(result, asked_at))
+
+    def _moment(self, result: Result, asked_at: datetime) -> datetime:
+        """When a probe tested: between the question and now, whatever its clock says."""
+        if not 0 <= result.lts <= CLOCK_TRUSTED.total_seconds():
+            return asked_at
+        said = datetime.fromtimestamp(result.timestamp, UTC)
+        return min(max(said, asked_at), self._now())
 
     def _row(
         self,
@@ -372,16 +380,17 @@ class AtlasFollower:
         named, page = results
         host = suspect.endpoint.host
         lookup = looked_up(named, host, self._bogons) if named is not None else None
-        found = greeted(page, host, self._roots, lookup)
+        at = self._moment(page, asked.begun)
+        found = greeted(page, host, self._roots, lookup, at)
         if found is None:
             return None
-        made = self._measurement(suspect, asked, vantage, page, found, Purpose.SCHEDULED, number)
+        made = self._measurement(suspect, asked, vantage, at, found, Purpose.SCHEDULED, number)
         row = SourcedRow(
             country=vantage.country,
             source=str(self._source.kind),
             # Nothing of the probe's number: it leads to the host.
             uid=secrets.token_hex(12),
-            measured_at=min(made.started_at, self._now()),
+            measured_at=made.started_at,
             received_at=self._now(),
             asn=vantage.asn,
             platform=suspect.platform.name,
@@ -394,7 +403,7 @@ class AtlasFollower:
         if made.reached:
             return row
         tested = [
-            self._of_reference(one, position)
+            self._of_reference(one, asked.begun, position)
             for position, one in enumerate(references)
             if one is not None
         ]
@@ -413,15 +422,12 @@ class AtlasFollower:
         suspect: Suspect,
         asked: _Asked,
         vantage: VantagePoint,
-        result: Result,
+        at: datetime,
         found: Found,
         purpose: Purpose,
         number: int = 0,
     ) -> Measurement:
         observations, not_observed, reached = found
-        trusted = 0 <= result.lts <= CLOCK_TRUSTED.total_seconds()
-        asked_at = asked.at if purpose is Purpose.CONTROL else asked.begun
-        moment = datetime.fromtimestamp(result.timestamp, UTC) if trusted else asked_at
         endpoint: Endpoint = suspect.endpoint
         return Measurement(
             id=f"{asked.here[0]}.{vantage.id}.{number}.{purpose}",
@@ -431,7 +437,7 @@ class AtlasFollower:
             function=suspect.function.name,
             endpoint=endpoint.id,
             look=purpose,
-            started_at=moment,
+            started_at=at,
             duration=max((o.start + o.duration for o in observations), default=0.0),
             observations=observations,
             not_observed=not_observed,

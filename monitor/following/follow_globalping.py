@@ -135,11 +135,17 @@ class GlobalpingFollower:
         return rows
 
     async def _ask(self, question: Question) -> Finished | None:
+        asked_at = self._now()
         try:
             asked = await self._client.ask(question)
         finally:
             self._charge()
-        return await self._client.finished(asked) if asked else None
+        if not asked:
+            return None
+        found = await self._client.finished(asked)
+        # Between the question and now, whatever the service's clock says.
+        created_at = min(max(found.created_at, asked_at), self._now())
+        return msgspec.structs.replace(found, created_at=created_at)
 
     def _due(self, suspect: Suspect, now: datetime) -> bool:
         lately = rounds.forgotten(self.state.cursors, now - LATELY)

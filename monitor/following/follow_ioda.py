@@ -12,6 +12,7 @@ import msgspec
 from monitor.config.settings import SourceSettings
 from monitor.following.ioda_levels import IodaLevels
 from monitor.following.quota import charged, may_list
+from monitor.sources.fault import SourceFault
 from monitor.sources.ioda_client import PAGE, Alert, IodaClient
 from storage.store import Store
 from storage.values.sourced import OutsideSignal, SourceState
@@ -61,30 +62,36 @@ class IodaFollower:
         cursor = self.state.cursors.get(_ALERTS)
         since = now - HISTORY if cursor is None else cursor - OVERLAP
         found: list[Alert] = []
-        page = 0
+        page = malformed = 0
         while True:
             if not may_list(self.state, self._source.budget, 1, now):
                 return
             try:
-                part = await self._client.alerts(self._source.countries, since, now, page)
+                part, bad = await self._client.alerts(self._source.countries, since, now, page)
             finally:
                 self._charge()
             found += part
-            if len(part) < PAGE:
+            malformed += bad
+            if len(part) + bad < PAGE:
                 break
             page += 1
         signals = folded(self.state.signals, (one for one in found if self._about_ours(one)), now)
+        unread = malformed > 0 and not found
         state = msgspec.structs.replace(
             self.state,
             cursors={_ALERTS: now},
             signals=signals,
-            answered_at=now,
+            answered_at=self.state.answered_at if unread else now,
+            malformed=self.state.malformed + malformed,
             rows=self.state.rows + len(set(signals) - set(self.state.signals)),
             newest_at=max((one.began_at for one in signals), default=None),
         )
         await self._store.add_sourced((), str(self._source.kind), state)
         self.state = state
         await self._levels.poll()
+        if unread:
+            # What nobody can read is no silence. It is past in the next polls, so it stops none.
+            raise SourceFault("malformed", f"none of {malformed} alerts can be read")
 
     def _charge(self) -> None:
         self.state = charged(self.state, 1, self._now())

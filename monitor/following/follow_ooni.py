@@ -128,7 +128,7 @@ class OoniFollower:
         until = self._now() - SETTLING
         for name, filters in self._questions:
             cursor = self.state.cursors.get(name)
-            since = until - HISTORY if cursor is None else cursor - OVERLAP
+            since = until - HISTORY if cursor is None else min(cursor, until) - OVERLAP
             if not await self._read(name, filters, since, until):
                 return False
         swept = self.state.swept_at
@@ -164,9 +164,10 @@ class OoniFollower:
                     self._charge(now)
                 self._list_units = self._client.taken
                 part = page.following
-                rows = self._reader.rows(page.results, now)
+                # Both ends are asked for without what is left of a second.
+                rows = self._reader.rows(page.results, now, since.replace(microsecond=0), end)
                 reached = end if part is None else _newest(rows, since)
-                await self._keep(name, rows, reached)
+                await self._keep(name, rows, reached, end)
             since = end
         return True
 
@@ -178,9 +179,13 @@ class OoniFollower:
         self.state = msgspec.structs.replace(state, remaining=self._client.remaining)
         self._most_left = max(self._most_left, self._client.remaining or 0)
 
-    async def _keep(self, name: str, rows: list[SourcedRow], reached: datetime) -> None:
+    async def _keep(
+        self, name: str, rows: list[SourcedRow], reached: datetime, end: datetime
+    ) -> None:
+        """Store rows with how far the list is read now, never beyond the `end` of what was asked
+        for."""
         new = list({row.uid: row for row in rows if row.uid not in self._seen}.values())
-        at = max(reached, self.state.cursors.get(name, reached))
+        at = min(max(reached, self.state.cursors.get(name, reached)), end)
         newest = [row.measured_at for row in new]
         known = [] if self.state.newest_at is None else [self.state.newest_at]
         state = msgspec.structs.replace(

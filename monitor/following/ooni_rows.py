@@ -52,14 +52,19 @@ class ListReader:
         self.malformed = 0
         """Lines that could not be read."""
 
-    def rows(self, results: Iterable[Any], at: datetime) -> list[SourcedRow]:
-        """The rows about our platforms in the countries that were asked for, received at `at`."""
+    def rows(
+        self, results: Iterable[Any], at: datetime, since: datetime, until: datetime
+    ) -> list[SourcedRow]:
+        """The rows about our platforms in the countries and the time (UTC) that were asked for,
+        received at `at`."""
         found: list[SourcedRow] = []
         for line in results:
             try:
                 if not isinstance(line, dict):
                     raise ReplayError("no object")
                 for row in rows_of([line], "list", self._reader):
+                    if not since <= row.at <= until:
+                        raise ReplayError("a measurement of another time")
                     if row.country not in self._countries:
                         continue
                     received = _received(row.uid)

@@ -3,7 +3,7 @@ came into events."""
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -15,7 +15,14 @@ from monitor.config.settings import Settings, SourceSettings
 from monitor.following.follow_globalping import GlobalpingFollower
 from monitor.following.follow_ioda import IodaFollower
 from monitor.following.follow_ooni import OoniFollower
-from monitor.following.sourced_events import WINDOW, events_in, merged, row_of
+from monitor.following.sourced_events import (
+    WINDOW,
+    events_in,
+    merged,
+    no_longer_asked,
+    row_of,
+)
+from monitor.following.unforeseen import fault_in, unforeseen
 from monitor.logs import logger
 from monitor.replay.changed_versions import ChangedVersions
 from monitor.replay.imported_row import Row
@@ -29,7 +36,7 @@ from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
 from probes.sockets.http_client import httpx
 from storage.store import NotLeadingError, StorageError, Store
-from storage.values.sourced import SourceState
+from storage.values.sourced import SourcedEvent, SourceState
 
 log = logger(__name__)
 
@@ -97,6 +104,8 @@ class SourceJob:
                 except StorageError as error:
                     kind = str(self._source.kind)
                     log.error("source not stored, trying again", source=kind, error=str(error))
+                except Exception as error:  # noqa: BLE001 - noted without its text
+                    unforeseen(error, str(self._source.kind))
                 await asyncio.sleep(self._source.every)
         finally:
             await self.close()
@@ -119,24 +128,31 @@ class SourceJob:
         rest = follower.state.not_before
         if rest is None or now >= rest:
             seen = (follower.state.rows, follower.state.judged)
-            try:
-                await follower.poll()
+            fault = await fault_in(follower.poll(), kind)
+            if fault is None:
                 follower.state = after_answer(follower.state)
-            except SourceFault as fault:
-                follower.state = after_fault(follower.state, fault, self._now())
-                log.warning(
-                    "source cannot be read, leaving it alone",
-                    source=kind,
-                    reason=str(fault),
-                    until=str(follower.state.not_before),
-                )
+            else:
+                self._leave_alone(fault)
             self._stale |= seen != (follower.state.rows, follower.state.judged)
             await self._store.add_sourced((), kind, follower.state)
         if self._source.kind is SourceKind.OONI and self._may_fold(now):
             began = time.perf_counter()
-            await self._fold()
+            fault = await fault_in(self._fold(), kind)
             self._fold_took = time.perf_counter() - began
+            # The same rows would fail again: other rows or an hour later is soon enough.
             self._folded_at, self._stale = now, False
+            if fault is not None:
+                self._leave_alone(fault)
+                await self._store.add_sourced((), kind, follower.state)
+
+    def _leave_alone(self, fault: SourceFault) -> None:
+        self._follower.state = after_fault(self._follower.state, fault, self._now())
+        log.warning(
+            "source cannot be read, leaving it alone",
+            source=str(self._source.kind),
+            reason=str(fault),
+            until=str(self._follower.state.not_before),
+        )
 
     def _may_fold(self, now: datetime) -> bool:
         """Whether something changed, or silence did, and folding again would not take more than its
@@ -153,7 +169,10 @@ class SourceJob:
         if await self._name_versions(rows, found):
             rows, found = await self._found(now)
         del rows
-        changes = merged(found, await self._store.sourced_events(kind), kind, now)
+        known = await self._store.sourced_events(kind)
+        asked = [one for one in known if self._asks_about(one)]
+        changes = merged(found, asked, kind, now)
+        changes += no_longer_asked([one for one in known if not self._asks_about(one)], now)
         if changes:
             await self._store.save_sourced_events(changes)
         for one in changes:
@@ -166,21 +185,27 @@ class SourceJob:
                 state=str(one.event.state),
             )
 
+    @property
+    def _platforms(self) -> Collection[str]:
+        """Whose events are looked for."""
+        every = tuple(one.name for one in self._settings.catalog.platforms)
+        return self._source.platforms or every
+
+    def _asks_about(self, one: SourcedEvent) -> bool:
+        return one.country in self._source.countries and one.platform in self._platforms
+
     async def _found(self, now: datetime) -> tuple[list[Row], list[Event]]:
         """The stored rows, and the events that they show."""
         rows: list[Row] = []
         async for page in self._store.sourced_rows(str(self._source.kind), now - WINDOW):
             rows += [row_of(one) for one in page if not one.left_out]
-        platforms = self._source.platforms or tuple(
-            one.name for one in self._settings.catalog.platforms
-        )
         found = await asyncio.to_thread(
             events_in,
             rows,
             self._lookup,
             self._settings.events,
             self._source.countries,
-            platforms,
+            self._platforms,
             now,
         )
         return rows, found
@@ -243,11 +268,13 @@ class SourceJobs:
         store: Store,
         *,
         now: Callable[[], datetime],
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """`settings` gives those in use; `now` gives UTC."""
+        """`settings` gives those in use; `now` gives UTC; `transport` replaces the network."""
         self._settings = settings
         self._store = store
         self._now = now
+        self._transport = transport
 
     async def run(self) -> None:
         """Until cancelled; other settings begin the jobs anew. NotLeadingError in a group."""
@@ -258,7 +285,7 @@ class SourceJobs:
                 continue
             async with asyncio.TaskGroup() as jobs:
                 tasks = [
-                    jobs.create_task(SourceJob(source, settings, self._store, now=self._now).run())
+                    jobs.create_task(self._job(source, settings).run())
                     for source in settings.sources
                 ]
                 # Nothing announces that the configuration was replaced.
@@ -266,6 +293,9 @@ class SourceJobs:
                     await asyncio.sleep(_LOOK)
                 for task in tasks:
                     task.cancel()
+
+    def _job(self, source: SourceSettings, settings: Settings) -> SourceJob:
+        return SourceJob(source, settings, self._store, now=self._now, transport=self._transport)
 
 
 def _same(old: Settings, new: Settings) -> bool:

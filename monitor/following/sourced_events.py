@@ -158,5 +158,19 @@ def _no_longer_found(one: SourcedEvent, since: datetime, now: datetime) -> Sourc
         state = EventState.UNOBSERVED
     else:
         return None
-    event = msgspec.structs.replace(event, state=state, updated_at=now)
+    return _turned(one, state, now)
+
+
+def no_longer_asked(known: Iterable[SourcedEvent], now: datetime) -> list[SourcedEvent]:
+    """What changes about known events of countries and platforms that nobody asks about any more:
+    those that last are unobserved. No row is looked at that could speak against them."""
+    return [
+        _turned(one, EventState.UNOBSERVED, now)
+        for one in known
+        if one.event.active and one.event.state is not EventState.UNOBSERVED
+    ]
+
+
+def _turned(one: SourcedEvent, state: EventState, now: datetime) -> SourcedEvent:
+    event = msgspec.structs.replace(one.event, state=state, updated_at=now)
     return msgspec.structs.replace(one, event=event, active=event.active)

@@ -308,11 +308,12 @@ class RowReader:
 
 def seen_together(rows: Iterable[Row]) -> list[Row]:
     """Rows with the observations of one measurement as one: it failed where a name failed, or where
-    nothing else was reached."""
+    nothing else was reached. Without an id each is its own: nobody can tell which
+    belong together."""
     found: dict[tuple[str, str, str], Row] = {}
     others = []
     for row in rows:
-        if row.test != OBSERVED:
+        if row.test != OBSERVED or not row.uid:
             others.append(row)
             continue
         key = (row.uid, row.platform, row.part)

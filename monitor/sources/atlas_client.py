@@ -13,7 +13,9 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from monitor import __version__
+from monitor.sources.bounded_body import bounded
 from monitor.sources.fault import SourceFault
+from monitor.sources.whole_numbers import Balance, Whole
 from probes.sockets.http_client import httpx
 from probes.sockets.http_reason import why_no_answer
 
@@ -27,7 +29,6 @@ OLDEST_FIRMWARE = 4610
 _LATEST = 2**33
 
 _T = TypeVar("_T")
-_Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -55,7 +56,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What one probe found, of `dns` or `sslcert`. Neither its host's address nor that of its line
     and of its resolvers is read."""
 
-    prb_id: _Whole
+    prb_id: Whole
     fw: int
     timestamp: Annotated[int, msgspec.Meta(ge=0, le=_LATEST)]
     """Seconds since 1970, by the probe's clock."""
@@ -94,11 +95,11 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class _Created(msgspec.Struct, frozen=True):
-    measurements: tuple[_Whole, ...]
+    measurements: tuple[Whole, ...]
 
 
 class _Credits(msgspec.Struct, frozen=True):
-    current_balance: int
+    current_balance: Balance
 
 
 class AtlasClient:
@@ -161,14 +162,9 @@ class AtlasClient:
 
     async def _asked(self, method: str, path: str, kind: type[_T], body: Any = None) -> _T:
         self.requests += 1
-        parts, size = [], 0
         try:
             async with self._client.stream(method, path, json=body) as response:
-                async for part in response.aiter_bytes():
-                    size += len(part)
-                    if size > _LONGEST:
-                        raise SourceFault("malformed", f"an answer of more than {_LONGEST} bytes")
-                    parts.append(part)
+                content = await bounded(response, _LONGEST)
         except httpx.HTTPError as error:
             raise SourceFault("unreachable", why_no_answer(error)) from error
         status = response.status_code
@@ -180,7 +176,7 @@ class AtlasClient:
             # A refusal may quote what was asked, or who asked.
             raise SourceFault("refused", f"HTTP status {status}")
         try:
-            return msgspec.json.decode(b"".join(parts), type=kind)
+            return msgspec.json.decode(content, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             # The text of the error may hold what could not be read.
             raise SourceFault("malformed", f"{path.split('/')[3]}: not as documented") from error

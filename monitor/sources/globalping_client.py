@@ -14,7 +14,9 @@ from typing import Annotated, Any
 import msgspec
 
 from monitor import __version__
+from monitor.sources.bounded_body import bounded
 from monitor.sources.fault import SourceFault
+from monitor.sources.whole_numbers import Balance, Whole, whole
 from probes.sockets.http_client import httpx
 from probes.sockets.http_reason import why_no_answer
 
@@ -29,6 +31,8 @@ TEST_TIME = 15
 _GIVEN_UP = TEST_TIME + 15.0
 """Seconds after which a question is given up: the service closes it five after a probe's time."""
 _MOST_RESULTS = 500
+_Id = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{1,100}\Z")]
+"""Of a question: part of the next address."""
 EYEBALL = "eyeball-network"
 """Tag of probes in networks that people use at home and on phones."""
 
@@ -113,19 +117,19 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Asked(msgspec.Struct, frozen=True, rename="camel"):
-    id: str
-    probes_count: int
+    id: _Id
+    probes_count: Whole
 
 
 class _Wire(msgspec.Struct, frozen=True, rename="camel"):
-    id: str
+    id: _Id
     status: str
     created_at: datetime
     results: list[msgspec.Raw]
 
 
 class _Create(msgspec.Struct, frozen=True):
-    remaining: int
+    remaining: Balance
 
 
 class _Measurements(msgspec.Struct, frozen=True):
@@ -192,9 +196,9 @@ class GlobalpingClient:
             "measurementOptions": question.options,
         }
         response, body = await self._request("POST", _MEASUREMENTS, wanted)
-        left = response.headers.get("X-RateLimit-Remaining", "")
-        if left.isascii() and left.isdigit():
-            self.remaining = int(left)
+        left = whole(response.headers.get("X-RateLimit-Remaining", ""))
+        if left is not None:
+            self.remaining = left
         if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
             return ""
         _refused(response, body, wait=_seconds(response, "X-RateLimit-Reset"))
@@ -202,8 +206,8 @@ class GlobalpingClient:
             asked = msgspec.json.decode(body, type=_Asked)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise SourceFault("malformed", f"an accepted question: {error}") from error
-        cost = response.headers.get("X-Request-Cost", "")
-        self.taken = int(cost) if cost.isascii() and cost.isdigit() else asked.probes_count
+        cost = whole(response.headers.get("X-Request-Cost", ""))
+        self.taken = asked.probes_count if cost is None else cost
         return asked.id
 
     async def finished(self, question: str) -> Finished:
@@ -225,17 +229,11 @@ class GlobalpingClient:
             await self._sleep(pause)
 
     async def _request(self, method: str, path: str, body: Any = None) -> tuple[Any, bytes]:
-        parts, size = [], 0
         try:
             async with self._client.stream(method, path, json=body) as response:
-                async for part in response.aiter_bytes():
-                    size += len(part)
-                    if size > _LONGEST:
-                        raise SourceFault("malformed", f"an answer of more than {_LONGEST} bytes")
-                    parts.append(part)
+                return response, await bounded(response, _LONGEST)
         except httpx.HTTPError as error:
             raise SourceFault("unreachable", why_no_answer(error)) from error
-        return response, b"".join(parts)
 
 
 def _refused(response: Any, body: bytes, wait: float | None = None) -> None:

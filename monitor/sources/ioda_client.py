@@ -12,6 +12,7 @@ from typing import Annotated, Generic, TypeVar
 import msgspec
 
 from monitor import __version__
+from monitor.sources.bounded_body import bounded
 from monitor.sources.fault import SourceFault
 from probes.sockets.http_client import httpx
 from probes.sockets.http_reason import why_no_answer
@@ -22,6 +23,7 @@ _ALERTS, _SIGNALS = "/v2/outages/alerts", "/v2/signals/raw/country"
 _LAST_SECOND = 2**33
 """A time beyond it is none."""
 _LONGEST = 8 * 1024 * 1024
+"""Bytes of one answer, unpacked."""
 
 
 class _Entity(msgspec.Struct, frozen=True):
@@ -105,9 +107,9 @@ class IodaClient:
 
     async def alerts(
         self, countries: Sequence[str], since: datetime, until: datetime, page: int
-    ) -> list[Alert]:
-        """A part of the alerts about these countries, `PAGE` or fewer at the end. Raises
-        SourceFault."""
+    ) -> tuple[list[Alert], int]:
+        """A part of the alerts about these countries, and how many could not be read: `PAGE`
+        together, or fewer at the end. Raises SourceFault."""
         query = {
             "from": str(int(since.timestamp())),
             "until": str(int(until.timestamp())),
@@ -116,7 +118,14 @@ class IodaClient:
             "limit": str(PAGE),
             "page": str(page),
         }
-        return await self._data(_ALERTS, query, list[Alert])
+        raw = await self._data(_ALERTS, query, list[msgspec.Raw])
+        found = []
+        for one in raw:
+            try:
+                found.append(msgspec.json.decode(one, type=Alert))
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                continue
+        return found, len(raw) - len(found)
 
     async def signals(
         self, countries: Sequence[str], datasource: str, since: datetime, until: datetime
@@ -134,7 +143,8 @@ class IodaClient:
     async def _data(self, path: str, query: Mapping[str, str], kind: type[_T]) -> _T:
         answered: type[_Envelope[_T]] = _Envelope[kind]  # type: ignore[valid-type]
         try:
-            response = await self._client.get(path, params=query)
+            async with self._client.stream("GET", path, params=query) as response:
+                content = await bounded(response, _LONGEST)
         except httpx.HTTPError as error:
             raise SourceFault("unreachable", why_no_answer(error)) from error
         status = response.status_code
@@ -142,10 +152,8 @@ class IodaClient:
             raise SourceFault("failing", f"HTTP status {status}")
         if status == httpx.codes.TOO_MANY_REQUESTS:
             raise SourceFault("limited", f"HTTP status {status}")
-        if len(response.content) > _LONGEST:
-            raise SourceFault("malformed", f"an answer of more than {_LONGEST} bytes")
         try:
-            answer = msgspec.json.decode(response.content, type=answered)
+            answer = msgspec.json.decode(content, type=answered)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise SourceFault("malformed", f"{path}: {error}") from error
         if status != httpx.codes.OK or answer.error:

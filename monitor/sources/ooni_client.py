@@ -11,13 +11,15 @@ import email.utils
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
 from monitor import __version__
+from monitor.sources.bounded_body import bounded
 from monitor.sources.fault import SourceFault
+from monitor.sources.whole_numbers import whole
 from probes.sockets.http_client import httpx
 from probes.sockets.http_reason import why_no_answer
 
@@ -33,6 +35,8 @@ _UNIT = 0.01
 """Seconds of the server's time that one unit of quota is."""
 _LONGEST = 32 * 1024 * 1024
 """Bytes of one answer, unpacked."""
+_LONGEST_QUERY = 86_400.0
+"""Seconds that no question takes."""
 _STAMP = "%Y-%m-%dT%H:%M:%S"
 _LONGEST_TOKEN = 500
 _GUESS = 10
@@ -49,7 +53,7 @@ class ListPage(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Metadata(msgspec.Struct):
     next_url: str | None = None
-    query_time: float | None = None
+    query_time: Annotated[float, msgspec.Meta(ge=0, le=_LONGEST_QUERY)] | None = None
 
 
 class _Wire(msgspec.Struct):
@@ -99,7 +103,7 @@ class OoniClient:
             wire = msgspec.json.decode(body, type=_Wire)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise SourceFault("malformed", f"list of measurements: {error}") from error
-        if wire.metadata.query_time is not None and math.isfinite(wire.metadata.query_time):
+        if wire.metadata.query_time is not None:
             self.taken = max(1, math.ceil(wire.metadata.query_time / _UNIT))
         following = _following(wire.metadata.next_url, part) if wire.metadata.next_url else None
         return ListPage(results=wire.results, following=following)
@@ -138,11 +142,10 @@ class OoniClient:
         before, self.taken = self.remaining, _GUESS
         try:
             async with self._client.stream("GET", self._api + path, params=query) as response:
-                body = await _bounded(response)
+                body = await bounded(response, _LONGEST)
         except httpx.HTTPError as error:
             raise SourceFault("unreachable", why_no_answer(error)) from error
-        left = response.headers.get("X-RateLimit-Remaining", "")
-        self.remaining = int(left) if left.isascii() and left.isdigit() else None
+        self.remaining = whole(response.headers.get("X-RateLimit-Remaining", ""))
         if before is not None and self.remaining is not None and self.remaining < before:
             self.taken = before - self.remaining
         status = response.status_code
@@ -177,16 +180,6 @@ class _NotStoredError(Exception):
     """The API knows the measurement, but its archive does not have it yet."""
 
 
-async def _bounded(response: httpx.Response) -> bytes:
-    parts, size = [], 0
-    async for part in response.aiter_bytes():
-        size += len(part)
-        if size > _LONGEST:
-            raise SourceFault("malformed", f"an answer of more than {_LONGEST} bytes")
-        parts.append(part)
-    return b"".join(parts)
-
-
 def _following(url: str, part: Mapping[str, str]) -> dict[str, str]:
     """What asks for the next part, from its address: a token in newer releases of the API, else an
     offset. Ours is asked for, not that address."""
@@ -196,8 +189,9 @@ def _following(url: str, part: Mapping[str, str]) -> dict[str, str]:
         if len(token) > _LONGEST_TOKEN or token == part.get("cont"):
             raise SourceFault("malformed", "the list points back to a part already read")
         return {"cont": token}
-    if not (offset.isascii() and offset.isdigit()):
+    number = whole(offset)
+    if number is None:
         raise SourceFault("malformed", "the next part of the list has neither token nor offset")
-    if int(offset) <= int(part.get("offset", "0")):
+    if number <= int(part.get("offset", "0")):
         raise SourceFault("malformed", "the list points back to a part already read")
     return {"offset": offset}

@@ -173,22 +173,26 @@ def _outside(
     event: Event,
     until: datetime,
 ) -> OutsideWitness:
-    drops, quiet = _worst(state.signals, event, until), {}
-    for one in levels:
-        if one.event != event.id:
-            continue
-        if one.lost >= CLEAR[one.datasource]:
-            drops[one.datasource] = max(one.lost, drops.get(one.datasource, 0.0))
-        elif one.datasource not in drops:
-            quiet[one.datasource] = one.lost
+    worst = _worst(state.signals, event, until)
+    small = {name: lost for name, lost in worst.items() if 0 < lost < CLEAR.get(name, 0.0)}
+    # An alert that does not say how much was lost is taken at its word.
+    drops = {name: lost for name, lost in worst.items() if name not in small}
+    shown = {one.datasource: one.lost for one in levels if one.event == event.id}
+    for name, lost in shown.items():
+        if lost >= CLEAR[name]:
+            drops[name] = max(lost, drops.get(name, 0.0))
     answered = state.answered_at
     asked = event.country in state.asked.split(",")
+    read = bool(shown) or (asked and answered is not None and answered >= event.onset_latest)
+    # A small drop of before says nothing of a time that was not read.
+    usual = {**shown, **{name: max(lost, shown.get(name, 0.0)) for name, lost in small.items()}}
+    quiet = {name: lost for name, lost in usual.items() if read and name not in drops}
     return OutsideWitness(
         source=str(SourceKind.IODA),
         title=terms.title,
         credit=terms.credit,
         home=f"{terms.home}country/{event.country}",
-        read=bool(quiet) or (asked and answered is not None and answered >= event.onset_latest),
+        read=read,
         of_platform=event.kind is EventKind.BLOCK,
         drops=tuple(sorted(drops.items())),
         quiet=tuple(sorted(quiet.items())),

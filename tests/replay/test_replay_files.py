@@ -273,6 +273,21 @@ def test_observations_of_one_measurement_are_one_row(tmp_path: Path) -> None:
     assert tally.silent == 2
 
 
+def test_observations_without_an_id_are_each_their_own(tmp_path: Path) -> None:
+    """An export that left the ids out: blocked on three networks for three days, and open on one
+    since. One row that says open would be no block at all."""
+    blocked = [
+        f",2024-02-1{day} 10:00:00,PK,{asn},web_connectivity,x.com,wifi,,,,connection_reset,,,,3.19"
+        for day in (5, 6, 7)
+        for asn in (17557, 9541, 45669)
+    ]
+    passed = ",2024-02-18 10:00:00,PK,17557,web_connectivity,x.com,wifi,,,,,TLS_AES_128,,200,3.19"
+    rows = _rows(tmp_path, OBSERVED + "\n".join([*blocked, passed]))
+    assert len(rows) == 10
+    assert sum(row.failed for row in rows) == 9
+    assert {row.asn for row in rows if row.failed} == {17557, 9541, 45669}
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [

@@ -13,6 +13,7 @@ import trustme
 from monitor.analysis.events.event import Event, EventState
 from monitor.config.load import default_settings
 from monitor.config.settings import SourceSettings
+from monitor.following.atlas_results import Roots
 from monitor.following.follow_atlas import AtlasFollower
 from monitor.following.source_jobs import SourceJob
 from monitor.following.suspects import NothingToAskError
@@ -24,11 +25,13 @@ from monitor.sources.witnesses import second_witnesses
 from monitor.wording.languages import ENGLISH
 from monitor.wording.sources import witness_lines
 from monitor.wording.words import words_in
+from probes.failure import Failure
 from probes.sockets.http_client import httpx
 from storage.open_store import sql_store
 from storage.store import CollectorStore
 from storage.values.sourced import SourcedRow, SourceState
 from tests.prometheus import world
+from tests.worlds.odd_certificate import CUT, DATE, DUPLICATE, VERSION, odd_certificate
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 """Certificates of the tests are valid now."""
@@ -390,3 +393,53 @@ async def test_a_restart_goes_on_with_a_round_that_was_begun(watch: Watch) -> No
     await watch.minutes(1, step=1)
     assert len(await watch.rows()) == 3
     assert watch.tests <= 2 * begun
+
+
+async def test_a_certificate_that_no_library_reads_is_a_false_one(watch: Watch) -> None:
+    """The censor picks the bytes: an extension that stands there twice stops nobody, and shows that
+    the right server did not answer."""
+    watch.treat("forged")
+    odd = odd_certificate(DUPLICATE)
+    watch.atlas._chain = lambda host: [odd] if host == "gateway.example" else chain(host)
+    event = await watch.suspect()
+    await watch.minutes(240)
+    rows = await watch.rows()
+    assert [(one.failed, one.left_out) for one in rows] == [(1.0, "")] * 6
+    assert (await watch.state()).problem == ""
+    assert "6 of 6 tests failed, 3 networks" in await watch.said(event)
+
+
+@pytest.mark.parametrize("how", [DUPLICATE, VERSION, DATE, CUT])
+def test_a_certificate_that_cannot_be_read_is_invalid(tmp_path: Path, how: str) -> None:
+    """Two of an extension, a version or a date that there is not, or half of it."""
+    roots = tmp_path / "roots.pem"
+    AUTHORITY.cert_pem.write_to_path(str(roots))
+    found = Roots([str(roots)])
+    odd = odd_certificate(how)
+    now = datetime.now(UTC)
+    assert found.problem([odd], "x.com", now) is Failure.SSL_INVALID_CERTIFICATE
+    assert found.problem(chain("x.com"), "x.com", now) is None
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+@pytest.mark.parametrize("off", [timedelta(days=-9), timedelta(days=9000), None])
+async def test_a_clock_that_is_wrong_dates_no_test(
+    watch: Watch, off: timedelta | None, trusted: bool
+) -> None:
+    """A probe says that it tested in 1970, days ago, or in the future: it tested between the
+    question and the answer. Its certificates were valid then, so it accuses nobody."""
+    made = watch.atlas._result
+
+    def result(number: int, asked: object, home: Home) -> dict[str, object]:
+        found = made(number, asked, home)  # type: ignore[arg-type]
+        shift = int(off.total_seconds()) if off else -found["timestamp"]
+        return {**found, "timestamp": found["timestamp"] + shift, "lts": 12 if trusted else -1}
+
+    watch.atlas._result = result  # type: ignore[method-assign]
+    event = await watch.suspect()
+    begun = watch.clock
+    await watch.minutes(20)
+    rows = await watch.rows()
+    assert [one.failed for one in rows] == [0.0] * 3
+    assert all(begun <= one.measured_at <= watch.clock for one in rows)
+    assert await watch.said(event) == "RIPE Atlas differs: 0 of 3 tests failed, 3 networks"

@@ -444,3 +444,34 @@ async def test_what_volunteers_see_is_suspicion_enough(watch: Watch) -> None:
     )
     await watch.minutes(10)
     assert len(await watch.rows()) == 8
+
+
+@pytest.mark.parametrize("said", ["9999-12-31T23:59:50Z", "2001-01-01T00:00:00Z"])
+async def test_a_clock_that_is_wrong_dates_no_test(watch: Watch, said: str) -> None:
+    """Neither before anybody was asked nor after the answer came: a row of 2001 would be no witness
+    of an event of today, and one of 9999 breaks the arithmetic."""
+    watch.globalping.blocks["PK", "x.com"] = "reset"
+    event = await watch.suspect()
+    asked = watch.clock
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        reply = watch.globalping.handle(request)
+        body = msgspec.json.decode(reply.content)
+        if "createdAt" not in body:
+            return reply
+        return httpx.Response(reply.status_code, json={**body, "createdAt": said})
+
+    watch.job = SourceJob(
+        watch.source,
+        default_settings(),
+        watch.store,
+        now=lambda: watch.clock,
+        transport=httpx.MockTransport(handle),
+    )
+    await watch.job.begin()
+    await watch.minutes(2)
+    rows = await watch.rows()
+    assert len(rows) == 4
+    assert {one.measured_at for one in rows} == {asked}
+    agrees = "Globalping agrees (evidence: weak): 4 of 4 tests failed, 3 networks"
+    assert await watch.said(event) == agrees

@@ -10,6 +10,7 @@ from monitor.analysis.events.event import Event, EventKind
 from monitor.config.load import default_settings
 from monitor.config.settings import SourceSettings
 from monitor.following.source_jobs import SourceJob
+from monitor.sources.ioda_client import PAGE
 from monitor.sources.scripted_ioda import ScriptedIoda
 from monitor.sources.scripted_ooni import Reply
 from monitor.sources.terms import SourceKind
@@ -211,7 +212,8 @@ async def test_nobody_asks_for_signals_while_nothing_is_cut(watch: Watch) -> Non
 
 
 @pytest.mark.parametrize(
-    "failure", [Reply(500, b""), Reply(200, b"[]"), httpx.ConnectError("no route")]
+    "failure",
+    [Reply(500, b""), Reply(200, b"[]"), httpx.ConnectError("no route"), RuntimeError("odd")],
 )
 async def test_signals_that_fail_delay_no_alert(watch: Watch, failure: Reply | Exception) -> None:
     """They are left alone by themselves, and asked again later."""
@@ -228,3 +230,75 @@ async def test_signals_that_fail_delay_no_alert(watch: Watch, failure: Reply | E
     assert await watch.said(event) == [
         "IODA agrees: routes (BGP) -60%, active probing -90%",
     ]
+
+
+async def test_a_drop_that_is_as_usual_is_no_outage(watch: Watch) -> None:
+    """Alerts come from 1 % on, which is maintenance: they neither agree with a shutdown nor excuse
+    a block."""
+    end = BEGUN + HOUR
+    watch.ioda.outage("PK", "bgp", BEGUN + 2 * MINUTE, end, value=985, usual=1000)
+    watch.ioda.outage("PK", "ping-slash24", BEGUN + 9 * MINUTE, end, value=930, usual=950)
+    await watch.until(BEGUN + 2 * HOUR)
+    (line,) = await watch.said(_shutdown())
+    assert line == (
+        "IODA sees no outage of the country, which excludes none (as usual: routes (BGP) -2%, "
+        "active probing -2%)"
+    )
+    assert await watch.said(_shutdown(EventKind.BLOCK)) == []
+
+
+async def test_a_small_alert_says_nothing_of_a_time_that_was_not_read(watch: Watch) -> None:
+    """It began before our event and nothing closed it; since then IODA is silent."""
+    watch.ioda.outage("PK", "bgp", BEGUN - 2 * HOUR, None, value=985, usual=1000)
+    await watch.until(BEGUN)
+    watch.ioda.failing.extend([Reply(500, b"")] * 100)
+    await watch.until(BEGUN + HOUR)
+    assert await watch.said(_shutdown()) == ["IODA was not read in that time"]
+
+
+async def test_an_alert_that_does_not_say_how_much_counts(watch: Watch) -> None:
+    """Without a usual value nobody can tell that it was small."""
+    watch.ioda.outage("PK", "bgp", BEGUN, None, value=985, usual=0)
+    await watch.until(BEGUN + HOUR)
+    assert await watch.said(_shutdown()) == ["IODA agrees in part: routes (BGP) -0%"]
+
+
+async def test_a_signal_outweighs_an_alert_that_came_early(watch: Watch) -> None:
+    """The alert was raised when little was lost; the values show the rest."""
+    watch.ioda.outage("PK", "bgp", BEGUN, None, value=985, usual=1000)
+    watch.ioda.levels["PK", "bgp"] = [(BEGUN, 100.0)]
+    watch.ioda.levels["PK", "ping-slash24"] = [(BEGUN, None)]
+    event = await watch.shutdown()
+    watch.clock = BEGUN + HOUR
+    await watch.until(BEGUN + 2 * HOUR)
+    assert await watch.said(event) == ["IODA agrees in part: routes (BGP) -90%"]
+
+
+async def test_an_alert_that_cannot_be_read_loses_no_other(watch: Watch) -> None:
+    """One country's odd alert, in a part of the list that is full: it is counted, and the next
+    part is asked for."""
+    odd = {"datasource": "gtr", "entity": {"code": "IR", "type": "country"}, "level": None}
+    at = BEGUN - 30 * MINUTE
+    for _ in range(PAGE):
+        watch.ioda.alerts.append({**odd, "time": int(at.timestamp())})
+    watch.ioda.outage("PK", "bgp", BEGUN, None, value=400, usual=1000)
+    await watch.until(BEGUN + HOUR)
+    state = await watch.state()
+    assert (state.problem, state.answered_at) == ("", watch.clock - 10 * MINUTE)
+    assert state.malformed >= PAGE
+    assert await watch.said(_shutdown()) == ["IODA agrees in part: routes (BGP) -60%"]
+
+
+async def test_alerts_that_nobody_can_read_stop_nothing_for_good(watch: Watch) -> None:
+    """The format changed, or one odd alert is all there is. It says that it cannot be read, never
+    that nothing was seen, and goes on once that alert is past."""
+    odd = {"datasource": "gtr", "entity": {"code": "IR", "type": "country"}, "level": None}
+    watch.ioda.alerts.append({**odd, "time": int(BEGUN.timestamp())})
+    await watch.until(BEGUN + HOUR)
+    assert (await watch.state()).problem == "malformed"
+    assert await watch.said(_shutdown()) == ["IODA was not read in that time"]
+    await watch.until(BEGUN + 5 * HOUR)
+    state = await watch.state()
+    assert state.problem == ""
+    assert state.answered_at is not None
+    assert state.answered_at > BEGUN + 4 * HOUR

@@ -491,3 +491,113 @@ async def test_one_question_covers_all_countries_and_platforms(world: World) -> 
     assert len(world.ooni.asked) - asked <= 3
     lists = [one for one in world.ooni.asked if "/measurements" in one]
     assert all("probe_cc=PK%2CBR" in one for one in lists)
+
+
+def _from_2099(reply: httpx.Response) -> httpx.Response:
+    """The answer with one more line, dated by a clock that is wrong, and another part after it."""
+    body = msgspec.json.decode(reply.content)
+    if not body.get("results"):
+        return reply
+    line = dict(body["results"][0])
+    uid = line["measurement_uid"]
+    line["measurement_uid"] = "20990101000000.000000" + uid[uid.index("_") :]
+    line["measurement_start_time"] = "2099-01-01T00:00:00Z"
+    body["results"].append(line)
+    body["metadata"]["next_url"] = "https://api.ooni.io/api/v1/measurements?offset=1000"
+    return httpx.Response(200, json=body)
+
+
+async def test_a_line_of_another_time_than_was_asked_for_is_malformed(world: World) -> None:
+    """One line of 2099, once, before another part of the list: everything after it is read."""
+    world.ooni = ScriptedOoni(lambda: world.clock)
+    world.tests(X, 17557, BEGUN - timedelta(days=2), BEGUN + timedelta(days=1))
+    world.clock = BEGUN
+    odd = [True]
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        reply = world.ooni.handle(request)
+        if not request.url.path.endswith("/measurements") or "offset=1000" in str(request.url):
+            return reply
+        made = _from_2099(reply) if odd else reply
+        if made is not reply:
+            odd.clear()
+        return made
+
+    world.job = SourceJob(
+        world.source,
+        default_settings(),
+        world.store,
+        now=lambda: world.clock,
+        transport=httpx.MockTransport(handle),
+    )
+    await world.job.begin()
+    await world.round()
+    assert odd == []
+    while world.clock < BEGUN + timedelta(days=1, hours=1):
+        await world.round(HOUR)
+    state = await world.state()
+    assert (state.problem, state.malformed) == ("", 1)
+    assert state.newest_at is not None
+    assert state.newest_at <= world.clock
+    assert max(state.cursors.values()) <= world.clock
+    assert len(await world.rows()) == 3 * 24
+
+
+async def test_a_cursor_of_the_future_is_brought_back(world: World) -> None:
+    """The machine's clock was ahead once, or an older version believed such a line."""
+    world.tests(X, 17557, BEGUN - timedelta(days=2), BEGUN)
+    world.clock = BEGUN
+    await world.round()
+    state = await world.state()
+    far = dict.fromkeys(state.cursors, datetime(2099, 1, 1, tzinfo=UTC))
+    await world.store.add_sourced((), "ooni", msgspec.structs.replace(state, cursors=far))
+    world.tests(X, 9550, BEGUN, BEGUN + HOUR, step=10 * MINUTE)
+    await world.restart()
+    await world.round(2 * HOUR)
+    assert max((await world.state()).cursors.values()) <= world.clock
+    assert len(await world.rows()) == 48 + 6
+
+
+async def _blocked(world: World) -> Event:
+    """X is blocked in Pakistan for days, YouTube is not, and Brazil has both."""
+    end = BEGUN + timedelta(days=3)
+    for asn in (17557, 9541, 45669):
+        world.tests(X, asn, BEGUN - timedelta(days=4), end, (BEGUN, end))
+        world.tests(YOUTUBE, asn, BEGUN - timedelta(days=4), end, step=4 * HOUR)
+    world.tests(X, 28573, BEGUN - timedelta(days=4), end, step=4 * HOUR, country="BR")
+    await world.until_told()
+    for _ in range(6):
+        await world.round(HOUR)
+    (event,) = await world.events()
+    assert event.state is EventState.CONFIRMED
+    return event
+
+
+@pytest.mark.parametrize(
+    "narrowed",
+    [
+        {"countries": ("BR",)},
+        {"countries": ("BR",), "beside": ("PK",)},
+        {"platforms": ("youtube",)},
+    ],
+)
+async def test_what_is_no_longer_asked_about_is_not_withdrawn(
+    world: World, narrowed: dict[str, tuple[str, ...]]
+) -> None:
+    """An operator takes a country or a platform out while a block stands. The block was real:
+    nobody looks any more, and it goes on once somebody does again."""
+    before = await _blocked(world)
+    whole = world.source
+    world.source = msgspec.structs.replace(whole, **narrowed)
+    await world.restart()
+    for _ in range(3):
+        await world.round(HOUR)
+    (event,) = await world.events()
+    assert (event.id, event.state) == (before.id, EventState.UNOBSERVED)
+    assert event.onset_latest == before.onset_latest
+    world.source = whole
+    await world.restart()
+    for _ in range(3):
+        await world.round(HOUR)
+    (event,) = await world.events()
+    assert (event.id, event.state) == (before.id, EventState.CONFIRMED)

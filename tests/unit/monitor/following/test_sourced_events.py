@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec.structs import replace
 
 from monitor.analysis.events.event import Event, EventKind, EventState
-from monitor.following.sourced_events import WINDOW, merged
+from monitor.following.sourced_events import WINDOW, merged, no_longer_asked
 from storage.values.sourced import SourcedEvent
 from tests.prometheus import world
 
@@ -115,3 +115,16 @@ def test_another_block_later_is_another_event() -> None:
 def test_a_suspicion_that_went_away_before_anybody_saw_it_is_no_event() -> None:
     """Nobody was told of it, so nobody is told that it was wrong."""
     assert merged([_event(NOW - DAY, state=EventState.DISMISSED)], [], "ooni", NOW) == []
+
+
+def test_what_nobody_asks_about_any_more_is_unobserved_once() -> None:
+    """A country or platform was taken out of the configuration: its blocks are neither over nor
+    wrong, and what ended stays as it was."""
+    known = _known(_event(NOW - DAY))
+    (changed,) = no_longer_asked([known], NOW)
+    assert changed.event.state is EventState.UNOBSERVED
+    assert changed.active
+    assert no_longer_asked([changed], NOW + HOUR) == []
+    over = _event(NOW - 2 * DAY, state=EventState.ENDED, end_latest=NOW - DAY)
+    gone = _event(NOW - 2 * DAY, state=EventState.WITHDRAWN)
+    assert no_longer_asked([_known(over), _known(gone)], NOW) == []
