@@ -13,7 +13,7 @@ command -v dpkg-deb >/dev/null || stop "make it on Debian or Ubuntu: dpkg-deb is
 minor='import sys; print("%d.%d" % sys.version_info[:2])'
 version_of_python=$(/usr/bin/python3 -c "$minor")
 [ "$("$python" -c "$minor")" = "$version_of_python" ] ||
-  stop "Debian's Python here is $version_of_python: make PYTHON=/usr/bin/python3 VENV=.venv-deb deb"
+  stop "Debian's Python here is $version_of_python: type rm -r .venv-release; make PYTHON=/usr/bin/python3 deb"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

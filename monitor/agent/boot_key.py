@@ -6,12 +6,17 @@ with the power. What it encrypts can be read on a running machine, as a process'
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 SIZE = 32
 _FOLDERS = ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR")
 """Variables by which systemd names such a folder, of a service and of a person."""
+_SERVICE = Path("/run/shutwatch-agent")
+"""What systemd names for the agent's unit."""
+_PEOPLE = Path("/run/user")
+"""What it names for people, by their numbers."""
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 # in memory, which is the point
 
 
@@ -20,8 +25,28 @@ def boot_key_file(spool: Path, environ: Mapping[str, str] = os.environ) -> Path:
     named = next((environ[name] for name in _FOLDERS if environ.get(name)), "")
     # systemd separates several folders by colons.
     folder = Path(named.split(":")[0]) if named else _SHARED_MEMORY
+    return folder / _name(spool)
+
+
+def boot_key_files(spool: Path, environ: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
+    """Everywhere the key for this spool may be: the agent may have had another environment than
+    whoever looks for it, and another user."""
+    named = (Path(one) for name in _FOLDERS for one in environ.get(name, "").split(":") if one)
+    people = (_PEOPLE / str(number) for number in _users(spool))
+    folders = dict.fromkeys([*named, _SERVICE, *people, _SHARED_MEMORY])
+    return tuple(folder / _name(spool) for folder in folders)
+
+
+def _name(spool: Path) -> str:
     digest = hashlib.sha256(os.fsencode(spool.resolve())).hexdigest()
-    return folder / f"shutwatch-{digest[:16]}"
+    return f"shutwatch-{digest[:16]}"
+
+
+def _users(spool: Path) -> Iterator[int]:
+    """Who may have run the agent: this user, and the owner of the spool's folder."""
+    yield os.getuid()
+    with suppress(OSError):
+        yield spool.parent.stat().st_uid
 
 
 def boot_key(file: Path) -> bytes:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -37,6 +37,10 @@ PATIENCE = 30.0
 """Seconds for which a collector that is busy or cannot be reached is tried."""
 _PAUSE = 1.0
 _MEGABYTE = 1_000_000
+_REVOKED = (
+    f"this machine's key was revoked: move {KEY} in the agent's folder away, or name another "
+    "--folder, and ask for another invitation"
+)
 _FINAL = frozenset({Reason.INVITATION, Reason.UNKNOWN_KEY, Reason.BAD_SIGNATURE, Reason.MALFORMED})
 
 
@@ -46,6 +50,10 @@ class JoinError(Exception):
 
 class RefusedInvitationError(Exception):
     """The collector does not take the invitation: another one is needed. The message says why."""
+
+
+class FolderInUseError(Exception):
+    """The folder holds another's file; the message names it, and says what to do."""
 
 
 def terms(token: Token) -> Iterator[str]:
@@ -79,8 +87,8 @@ def terms(token: Token) -> Iterator[str]:
 def prepare(folder: Path, token: Token, proxy: str, environ: Mapping[str, str]) -> Settings:
     """Write the agent's file, under a name of its own until the key is enrolled, and what it names.
 
-    `proxy` is the URL of a proxy to send through; empty: none. Raises ConfigError, JoinError or
-    OSError.
+    `proxy` is the URL of a proxy to send through; empty: none. A certificate of another invitation
+    is left as it is. Raises ConfigError, FolderInUseError, JoinError or OSError.
     """
     try:
         seal(token.sealing_key, b"", b"")
@@ -93,7 +101,7 @@ def prepare(folder: Path, token: Token, proxy: str, environ: Mapping[str, str]) 
             pem = x509.load_der_x509_certificate(token.anchor).public_bytes(Encoding.PEM)
         except ValueError as error:
             raise JoinError("the certificate in the invitation is none") from error
-        write_private(folder / ANCHOR, pem)
+        _write_anchor(folder / ANCHOR, pem)
         anchors = (ANCHOR,)
     draft = _draft(folder)
     write_private(draft, _text(token, anchors, proxy).encode())
@@ -128,7 +136,7 @@ async def enrol(
                     await client.learn_time(collector)
                     await client.ask(collector, "POST", ENROLMENT, more=more)
                 except RevokedError as error:
-                    raise RefusedInvitationError("this machine's key was revoked") from error
+                    raise RefusedInvitationError(_REVOKED) from error
                 except RefusedError as error:
                     failed = error.detail
                     if error.reason in _FINAL:
@@ -149,11 +157,30 @@ def finish(settings: Settings) -> Path:
     return draft.replace(draft.with_name(CONFIG))
 
 
-def give_up(folder: Path, *, refused: bool) -> None:
+def kept_in(folder: Path) -> frozenset[Path]:
+    """The key and the certificate that lie there before a try, which it never deletes: they are an
+    earlier try's, or another agent's. Raises OSError."""
+    return frozenset(file for file in (folder / ANCHOR, folder / KEY) if file.exists())
+
+
+def give_up(folder: Path, kept: Collection[Path], *, refused: bool) -> None:
     """Delete what `prepare` wrote, and the key if it was refused: else it may be enrolled already,
-    and another try goes on with it."""
-    for file in (_draft(folder), folder / ANCHOR, *([folder / KEY] if refused else ())):
+    and another try goes on with it. `kept` stays."""
+    made = {_draft(folder), folder / ANCHOR, *([folder / KEY] if refused else ())}
+    for file in made.difference(kept):
         file.unlink(missing_ok=True)
+
+
+def _write_anchor(file: Path, pem: bytes) -> None:
+    """Write it where there is none; one of an earlier try is the same. Raises
+    FolderInUseError or OSError."""
+    if not file.exists():
+        write_private(file, pem)
+    elif file.read_bytes() != pem:
+        raise FolderInUseError(
+            f"{file} is there already and is another certificate than the invitation's: "
+            "name another --folder, or move the file away"
+        )
 
 
 def _draft(folder: Path) -> Path:

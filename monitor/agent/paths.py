@@ -73,6 +73,15 @@ def usual_folder() -> Path:
     return Path(data).expanduser() / "shutwatch-agent"
 
 
+def absent(file: Path, service: Path = SERVICE_FOLDER) -> str:
+    """What to say where an agent's file is not there, and what to do."""
+    join = f"{file} does not exist: `shutwatch agent join` makes this machine an agent"
+    # systemd makes it a link into a folder that root alone may enter.
+    if os.geteuid() != 0 and os.path.lexists(service):
+        return f"{join}; the one that runs as a service is shown to root: try as root"
+    return f"{join}; --config names another file"
+
+
 def files_of(settings: Settings) -> AgentFiles:
     """The files that an agent's settings name."""
     setup = settings.agent

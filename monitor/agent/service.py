@@ -45,6 +45,11 @@ def obstacle(systemd: Systemd, folder: Path, program: Path) -> str:
     return ""
 
 
+def is_service(config: Path, folder: Path = SERVICE_FOLDER) -> bool:
+    """Whether that file is the service's, however it is named."""
+    return config.parent.resolve() == folder.resolve()
+
+
 def this_program() -> Path:
     """The `shutwatch` command that runs now."""
     return Path(sys.executable).with_name("shutwatch")

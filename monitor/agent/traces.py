@@ -6,6 +6,7 @@ names are taken besides, and whatever lies in the same folders is judged by its 
 """
 
 import mmap
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from monitor.agent.boot_key import boot_key_file
+from monitor.agent.boot_key import boot_key_files
 from monitor.agent.paths import AgentFiles
 
 CONFIG, KEY, SPOOL, ENVIRONMENT = "agent.toml", "agent-key.pem", "spool.db", "environment"
@@ -82,7 +83,10 @@ def traces_at(config: Path) -> Traces:
         else:
             pile = left
         pile.append(one)
-    keys += [file for file in map(boot_key_file, named["spool"]) if file.exists()]
+    # A folder that only others may enter holds none of ours.
+    keys += [
+        file for spool in named["spool"] for file in boot_key_files(spool) if os.path.lexists(file)
+    ]
     agents = (AgentFiles(config=config, key=folder / KEY, spool=spool) for spool in named["spool"])
     return Traces(
         agents=tuple(agents),

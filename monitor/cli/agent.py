@@ -14,15 +14,15 @@ from monitor.agent.collector_clock import AgentClock, this_machine
 from monitor.agent.consent import consent_of
 from monitor.agent.ordered_status import addresses, ordered_of
 from monitor.agent.paths import (
-    SERVICE_FOLDER,
     AgentFiles,
     RunsAlreadyError,
+    absent,
     files_of,
     process_of,
     usual_folder,
 )
 from monitor.agent.revocation import RevokedKeyError
-from monitor.agent.service import ServiceError, Systemd, remove
+from monitor.agent.service import ServiceError, Systemd, is_service, remove
 from monitor.agent.status import lines, status_of
 from monitor.agent.traces import CONFIG as CONFIG_NAME
 from monitor.agent.traces import Traces, is_of_another_kind, traces_at
@@ -158,8 +158,8 @@ def wipe(
     """Stop the agent, then overwrite and delete its key and data, whatever is left of its file."""
     file, traces = _traces(config)
     if not yes:
-        for file in (*traces.keys, *traces.others, *(() if keep_config else traces.config)):
-            typer.echo(f"  {file}")
+        for one in (*traces.keys, *traces.others, *(() if keep_config else traces.config)):
+            typer.echo(f"  {one}")
         typer.confirm(
             "Delete these files? Results not sent yet are lost, and the agent must be enrolled "
             "again",
@@ -174,7 +174,7 @@ def wipe(
     for left in done.left:
         typer.echo(f"Left, not known to be the agent's: {left}")
     with exit_on(ServiceError, OSError):
-        if file.parent == SERVICE_FOLDER and remove(Systemd()):
+        if is_service(file) and remove(Systemd()):
             typer.echo("Removed the service.")
     typer.echo(LIMITS)
     if done.failed:
@@ -185,8 +185,8 @@ def _traces(config: Path | None) -> tuple[Path, Traces]:
     """The agent's file, which need not be there, and what there is of it. Exits where there is
     nothing."""
     named = find_config(config, os.environ) or usual_folder()
-    file = named / CONFIG_NAME if named.is_dir() else named
     with exit_on(OSError, code=BAD_USAGE):
+        file = named / CONFIG_NAME if named.is_dir() else named
         if is_of_another_kind(file):
             raise bad_usage(
                 f"{file} is no agent's, it has no [agent] table: name another file with --config"
@@ -201,7 +201,14 @@ def _traces(config: Path | None) -> tuple[Path, Traces]:
 
 def _agent(config: Path | None) -> tuple[Settings, AgentFiles]:
     """The settings, which must be an agent's, and the paths of its files. Exits otherwise."""
-    settings = load_settings(find_config(config, os.environ) or usual_folder() / CONFIG_NAME)
+    file = find_config(config, os.environ) or usual_folder() / CONFIG_NAME
+    try:
+        file.stat()
+    except FileNotFoundError as error:
+        raise bad_usage(absent(file)) from error
+    except (OSError, ValueError):  # which whoever reads it tells
+        pass
+    settings = load_settings(file)
     if settings.agent is None:
         raise bad_usage(
             f"{settings.source} has no [agent] table: `shutwatch agent join` writes such a file"

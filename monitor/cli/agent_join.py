@@ -72,9 +72,13 @@ def join(
             proxy_url(proxy)
         except ValueError as error:  # the URL may hold a password: it is not repeated
             raise bad_usage(f"--proxy: write {error}") from None
+    if token == STANDARD_INPUT and not yes:
+        raise bad_usage("add --yes: standard input is the invitation, so you cannot be asked")
     with exit_on(TokenError, code=BAD_USAGE):
         invitation = read_token(_given(token))
-    if (folder / CONFIG).exists():
+    with exit_on(OSError, code=BAD_USAGE):
+        joined = (folder / CONFIG).exists()
+    if joined:
         raise bad_usage(
             f"{folder} has an agent already: `shutwatch agent status` shows it; name another "
             "--folder, or end that one with `shutwatch agent wipe`"
@@ -94,8 +98,7 @@ def join(
         typer.echo(f"To start it:\n  {command}")
     elif why := obstacle(systemd, folder, program):
         typer.echo(f"Not a service: {why}. It runs here until you stop it. Later:\n  {command}")
-        said = threading.Thread(target=_say_first, args=(files, settings, began), daemon=True)
-        said.start()
+        in_background(files, settings, began)
         configure(settings.log)
         with exit_on(StorageError, OSError):
             # As in `agent run`: loaded only here.
@@ -124,25 +127,42 @@ def _given(token: str) -> str:
 def _enrolled(folder: Path, token: Token, proxy: str) -> Settings:
     """The settings of the agent, whose key is enrolled now. Exits where that fails."""
     from monitor.agent.join import (
+        FolderInUseError,
         JoinError,
         RefusedInvitationError,
         enrol,
         finish,
         give_up,
+        kept_in,
         own_key,
         prepare,
     )
 
-    wrong = exit_on(ConfigError, KeyFileError, RefusedInvitationError, code=BAD_USAGE)
+    wrong = exit_on(
+        *(ConfigError, FolderInUseError, KeyFileError, RefusedInvitationError), code=BAD_USAGE
+    )
     with exit_on(JoinError, OSError), wrong:
+        kept = kept_in(folder)
         try:
             draft = prepare(folder, token, proxy, os.environ)
             asyncio.run(enrol(draft, token, own_key(folder)))
             return load_config(finish(draft), os.environ)
         except BaseException as error:
             with suppress(OSError):
-                give_up(folder, refused=isinstance(error, RefusedInvitationError))
+                give_up(folder, kept, refused=isinstance(error, RefusedInvitationError))
             raise
+
+
+def in_background(files: AgentFiles, settings: Settings, began: float) -> threading.Thread:
+    """The same as `_say_first` beside the agent, which goes on whatever became of its results."""
+
+    def say() -> None:
+        with suppress(typer.Exit, OSError):
+            _say_first(files, settings, began)
+
+    thread = threading.Thread(target=say, daemon=True)
+    thread.start()
+    return thread
 
 
 def _say_first(files: AgentFiles, settings: Settings, began: float) -> None:

@@ -95,26 +95,26 @@ def serve(
             address = parse_host(address.removeprefix("[").removesuffix("]"))
     limits = Limits(connections=connections, daily_bytes=daily_gigabytes * _GIGABYTE)
     places = _places(catalog, also or [])
-    with exit_on(OSError, ValueError, code=BAD_USAGE):
-        made, password = identity(folder or _usual_folder(), new_password=new_password)
-        tls = made.context()
-        listening = _bound(host, port)
-    if password:
-        egress = way_out(made, password, address or _own(host), listening.getsockname()[1])
-        typer.echo("Add to the monitor's or the collector's configuration:\n")
-        typer.echo(lines(egress, code))
-        typer.echo(f'Or give it to `shutwatch init`:\n\n--control "{code} {egress}"\n')
-        typer.echo("The password is shown this once; --new-password makes another.")
-    else:
-        typer.echo("The password is the one shown before; --new-password makes another.")
-    configure(LogSettings())
-    server = ExitServer(places, made.login, tls, limits)
+    # Before a password is replaced: where nothing can listen, the new one would never be shown.
+    with _bound(host, port) as listening:
+        with exit_on(OSError, ValueError, code=BAD_USAGE):
+            made, password = identity(folder or _usual_folder(), new_password=new_password)
+            tls = made.context()
+        if password:
+            egress = way_out(made, password, address or _own(host), listening.getsockname()[1])
+            typer.echo("Add to the monitor's or the collector's configuration:\n")
+            typer.echo(lines(egress, code))
+            typer.echo(f'Or give it to `shutwatch init`:\n\n--control "{code} {egress}"\n')
+            typer.echo("The password is shown this once; --new-password makes another.")
+        else:
+            typer.echo("The password is the one shown before; --new-password makes another.")
+        configure(LogSettings())
+        server = ExitServer(places, made.login, tls, limits)
 
-    async def serving() -> None:
-        typer.echo(f"Serving as a control: {len(places)} hosts and ports, nothing else.")
-        await server.serve(listening)
+        async def serving() -> None:
+            typer.echo(f"Serving as a control: {len(places)} hosts and ports, nothing else.")
+            await server.serve(listening)
 
-    with listening:
         asyncio.run(run_until_stopped(lambda: None, serving()))
 
 

@@ -1,11 +1,9 @@
 """`shutwatch init`: write a configuration, from questions or from options."""
 
 import asyncio
-import os
 import re
 import sys
-from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -16,32 +14,29 @@ import typer
 from monitor.cli.doctor import examined, print_checked
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, from_standard_input
 from monitor.cli.init_dialogue import ask
+from monitor.cli.init_files import check_name, missing_variables, write_example, written
 from monitor.config.country_code import country_code
-from monitor.config.load import load_config
 from monitor.config.settings import Settings
-from monitor.config.toml_problem import ConfigError
 from monitor.config.typed_command import typed_command
-from monitor.keys.passwords import new_user
 from monitor.logs import LogSettings, configure
 from monitor.measuring.weaknesses import untold, weaknesses
-from monitor.setup.answers import LINE_FORM, Answers, Line, config_text, line_of
+from monitor.setup.answers import LINE_FORM, Answers, Line, line_of
 from monitor.wording.findings import finding_text
 from monitor.wording.words import words_in
 from probes.catalog.endpoint_text import split_host_port
 from probes.sockets.system_resolvers import system_resolvers
 from probes.vantage import VantageRole
-from storage.values.private_file import PRIVATE
-from storage.values.steady_clock import utc_now
 
 DEFAULT_NAME = "shutwatch.toml"
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _PASSWORD = re.compile(r"//[^/\s]*@")
 _AGENTS_PORT = 8443
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+_WITHOUT_ANSWERS = frozenset({"path", "example", "force"})
+"""What may be said beside `--example`."""
 
 
 @exit_on(OSError, code=BAD_USAGE, prefix="cannot write ")
 def init(
+    context: typer.Context,
     path: Annotated[Path, typer.Argument(help="File to write.")] = Path(DEFAULT_NAME),
     country: Annotated[
         list[str] | None,
@@ -118,10 +113,10 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
     """Write a configuration: by questions on a terminal, or by options."""
-    if path.exists() and not force:
-        raise bad_usage(f"{path} exists already: name another, or add --force")
+    check_name(path, force=force)
     if example:
-        _write(path, _example(), force=force)
+        _refuse_answers(context)
+        write_example(path, _example())
         _say_next(path)
         return
     if echo and not mmdb:
@@ -146,7 +141,7 @@ def init(
     else:
         answers = _with_lines(known, line or [], control or [])
         name, password = user, _first_line() if user else ""
-    settings = _written(path, answers, name, password, force=force)
+    settings = written(path, answers, name, password, force=force)
     _say_what_is_left(path, settings)
     on_terminal = not given and sys.stdin.isatty()
     if try_it or (
@@ -155,6 +150,17 @@ def init(
         configure(LogSettings(level="warning", format=settings.log.format))
         print_checked(asyncio.run(examined(settings)))
     _say_next(path, collects=answers.agents_at is not None)
+
+
+def _refuse_answers(context: typer.Context) -> None:
+    """Exit where something was said that an example has no place for."""
+    for one in context.command.params:
+        source = context.get_parameter_source(one.name or "")
+        given = source is not None and source.name == "COMMANDLINE"
+        if given and one.name not in _WITHOUT_ANSWERS:
+            said = context.params[one.name or ""]
+            option = (*one.opts, *one.secondary_opts)[-1 if said is False else 0]
+            raise bad_usage(f"--example writes no answers: leave out {option}, or --example")
 
 
 def _codes(countries: Sequence[str]) -> tuple[str, ...]:
@@ -194,79 +200,6 @@ def _first_line() -> str:
     return from_standard_input(sys.stdin.readline).rstrip("\r\n")
 
 
-def _written(path: Path, answers: Answers, name: str, password: str, *, force: bool) -> Settings:
-    """Write the files, and load what was written; nothing stays where it cannot be loaded."""
-    users = path.with_name(f"{path.stem}-users.txt")
-    made: list[Path] = []
-    try:
-        if name:
-            with exit_on(ValueError, code=BAD_USAGE, prefix="give "):
-                user = new_user(name, password)
-            _write(users, f"{user.line}\n", force=force)
-            made.append(users)
-            answers = msgspec.structs.replace(answers, users=users.name)
-        if answers.agents_at is not None:
-            from monitor.keys.self_signed import self_signed  # loads cryptography
-
-            certificate = path.with_name(f"{path.stem}-collector.pem")
-            if not certificate.exists():
-                _write(certificate, self_signed(utc_now(), answers.agents_at[0]).decode())
-                made.append(certificate)
-            _check_certificate(certificate, answers.agents_at[0])
-            answers = msgspec.structs.replace(answers, certificate=certificate.name)
-        text = config_text(answers)
-        partial = path.with_name(f"{path.name}.partial")
-        _write(partial, text, force=True)
-        made.append(partial)
-        load_config(partial, _with_missing(text))
-        partial.replace(path)
-        return load_config(path, _with_missing(text))
-    except ConfigError as error:
-        for problem in error.problems:
-            typer.echo(str(problem).replace(".partial:", ":"), err=True)
-        for file in made:
-            file.unlink(missing_ok=True)
-        raise bad_usage(f"{path} was not written: correct the answer above") from error
-    except typer.Exit:
-        for file in made:
-            file.unlink(missing_ok=True)
-        raise
-
-
-def _check_certificate(file: Path, host: str) -> None:
-    """Exit where a certificate that was there before is another host's. It is never replaced:
-    agents trust it."""
-    from monitor.keys.self_signed import is_for
-
-    with exit_on(ValueError, code=BAD_USAGE, prefix=f"{file}: "):
-        if not is_for(file.read_bytes(), host):
-            raise bad_usage(
-                f"{file} is the certificate of another host than {host}: name that one, or move "
-                "the file away and invite the agents again"
-            )
-
-
-def _with_missing(text: str) -> Mapping[str, str]:
-    """The environment, with a value for each variable that is only set where shutwatch runs."""
-    return ChainMap(dict(os.environ), dict.fromkeys(_missing(text), "missing"))
-
-
-def _missing(text: str) -> list[str]:
-    names = dict.fromkeys(_VARIABLE.findall(text))
-    return [one for one in names if one not in os.environ and f"{one}_FILE" not in os.environ]
-
-
-def _write(path: Path, text: str, *, force: bool = False) -> None:
-    """A file of mode 0600, since it may hold passwords."""
-    if force:
-        path.unlink(missing_ok=True)
-    try:
-        with os.fdopen(os.open(path, _NEW, PRIVATE), "wb") as out:
-            out.write(text.encode())
-    except FileExistsError as error:
-        raise bad_usage(f"{path} exists already: name another, or add --force") from error
-
-
 def _example() -> str:
     return files("monitor.config").joinpath("example_config.toml").read_text(encoding="utf-8")
 
@@ -279,7 +212,7 @@ def _say_what_is_left(path: Path, settings: Settings) -> None:
     ]
     left += [
         f"The environment variable {one} is not set here: set it where shutwatch runs."
-        for one in _missing(path.read_text(encoding="utf-8"))
+        for one in missing_variables(path.read_text(encoding="utf-8"))
     ]
     for one in left:
         typer.echo(f"  - {one}")

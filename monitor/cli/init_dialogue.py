@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 import typer
 
+from monitor.cli.exits import bad_usage
 from monitor.config.country_code import country_code, probable_code
 from monitor.config.egress import parse_egress
 from monitor.keys.passwords import new_user
@@ -31,8 +32,13 @@ def ask(known: Answers) -> tuple[Answers, str, str]:
     place = words_in().country(country)
     lines = [*_local(known, country, place), *_proxied(country, place)]
     lines += list(_controls(country, place, lines))
-    follow = not lines or typer.confirm(
-        f"Show what OONI's volunteers and IODA measure about {place}, too?", default=True
+    if not (lines or known.follow or known.agents_at):
+        raise bad_usage("nothing to watch by: name a line, or leave out --no-follow")
+    follow = known.follow and (
+        not lines
+        or typer.confirm(
+            f"Show what OONI's volunteers and IODA measure about {place}, too?", default=True
+        )
     )
     messages = list(_messages())
     name, password, listen = _access()

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from monitor.cli.exits import BAD_USAGE, exit_on
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.options import ConfigOption, load_settings
 from monitor.logs import configure
 from storage.store import StorageError
@@ -16,6 +16,11 @@ def run(config: ConfigOption = None) -> None:
     from monitor.server.serve import ListenError
 
     settings = load_settings(config, sends=True)
+    # By these it would measure from nowhere, or leave agents unanswered, without a word.
+    if settings.agent is not None:
+        raise bad_usage(f"{settings.source} is an agent's: type `shutwatch agent run`")
+    if settings.collector.listen[0]:
+        raise bad_usage(f"{settings.source} serves agents: type `shutwatch collector`")
     configure(settings.log)
     with exit_on(ListenError, code=BAD_USAGE):
         asyncio.run(run_app(settings))

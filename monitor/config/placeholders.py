@@ -32,7 +32,7 @@ def placeholders(settings: Settings) -> Iterator[Finding]:
     """One for each setting whose value is an example's. Values that may hold a password are cut to
     the host in them, and of an address, which may be a vantage's own, only its range is told."""
     for key, value in _values(settings):
-        host = urlsplit(value).hostname if "://" in value else value
+        host = _host(value) if "://" in value else value
         if host and is_placeholder(host):
             yield Finding(what=What.PLACEHOLDER, values={"key": key, "value": _range(host) or host})
     for vantage in settings.vantages:
@@ -46,6 +46,15 @@ def placeholders(settings: Settings) -> Iterator[Finding]:
 def is_placeholder(host: str) -> bool:
     """Whether a name, an address or a public key stands in examples only."""
     return bool(_NAMES.search(host)) or host in _KEYS or bool(_range(host))
+
+
+def _host(url: str) -> str:
+    """The host in a URL. A password before it may hold any character, also what ends a host."""
+    scheme, _, rest = url.partition("://")
+    try:
+        return urlsplit(f"{scheme}://{rest.rpartition('@')[2]}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _range(host: str) -> str:

@@ -119,6 +119,9 @@ def hide_credentials_in_line(line: str) -> str:
     name, equals, value = line.partition("=")
     colons = value.replace("://", "", 1).count(":")
     hidden = _SECRET.search(line) or _ODD_SCHEME.search(line)
+    # An address in a list that spans lines: what it is for stands on another line.
+    if "://" in name or (not equals and "://" in line):
+        return _HIDDEN
     if "@" in line or hidden or (_WAY_OUT.search(line) and colons > 1):
         return f"{name}{equals} {_HIDDEN}" if equals and "@" not in name else _HIDDEN
     return line

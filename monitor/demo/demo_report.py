@@ -16,9 +16,10 @@ async def report(config: Path, since: datetime) -> tuple[bool, str]:
     Returns whether it was made, and its headline, or the reason why it was not.
     """
     out = config.with_name(REPORT)
-    # In its own process: drawing and typesetting would delay measurements by a second or two.
+    # In its own process: drawing and typesetting would delay measurements by a second or two. It
+    # runs no file of the current folder.
     made = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "monitor", "report", "--config", str(config)),
+        *(sys.executable, "-P", "-m", "monitor", "report", "--config", str(config)),
         *("--country", COUNTRY, "--platform", VICTIM, "--output", str(out)),
         *("--since", f"{since:%Y-%m-%dT%H:%M:%S}"),
         stdin=asyncio.subprocess.DEVNULL,

@@ -32,7 +32,8 @@ LONGEST = 900.0
 _NICE = 10
 _MOST_SAID = 500
 """Characters kept of what the command says."""
-COMMAND = (sys.executable, "-m", "monitor", "report")
+# Safe: no file of the current folder runs, which others may be able to write to.
+COMMAND = (sys.executable, "-P", "-m", "monitor", "report")
 
 
 class ReportAsked(msgspec.Struct, frozen=True, kw_only=True):

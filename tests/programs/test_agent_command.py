@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.agent.boot_key import boot_key, boot_key_file
 from monitor.agent.paths import AgentFiles
 from monitor.keys.keys import fingerprint, grouped, load, load_or_make, public_text
 from monitor.keys.sealing import keys_fingerprint
@@ -169,6 +170,52 @@ def test_wipe_ends_the_agent_and_leaves_nothing(folder: Path) -> None:
     holder.stdout.close()
     assert [file.name for file in folder.iterdir()] == ["mine"]
     assert "cannot promise" in done.stdout
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("own_names", [False, True])
+@pytest.mark.parametrize("away", [False, True])
+def test_wipe_deletes_the_same_whether_it_asks_or_not(
+    folder: Path, keep: bool, own_names: bool, away: bool
+) -> None:
+    """It lists the files and is answered "y". It once went on with the last file of the list in
+    place of the agent's, and the key stayed. Names may be the host's own, and the spool may lie in
+    another folder."""
+    config, key = folder / "agent.toml", folder / "agent-key.pem"
+    spool = folder / "spool.db"
+    if own_names:
+        config = config.rename(folder / "lahore.toml")
+        key = key.rename(folder / "lahore.pem")
+        spool = folder / "zz.db"
+    if away:
+        (folder.parent / "spools").mkdir()
+        spool = folder.parent / "spools" / spool.name
+    config.write_text(f'{AGENT}\nkey = "{key.name}"\nspool = "{spool}"\n')
+    spool.write_bytes(b"secret")
+    spool.with_name(f"{spool.name}.settings").write_bytes(b"secret")
+    (folder / "mine").write_text("not the agent's")
+    more = ("--keep-config",) if keep else ()
+    done = shutwatch("wipe", "-c", str(config), *more, text_in="y\n")
+    assert done.returncode == 0, done.stderr
+    left = {one.name for one in (*folder.iterdir(), *spool.parent.iterdir())}
+    assert left == {"mine"} | ({config.name} if keep else set())
+    assert f"Deleted {key}" in done.stdout
+
+
+def test_wipe_takes_the_key_that_lives_in_memory_whatever_the_environment(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent ran without a folder of its own; who wipes has one. With the key whatever has no
+    date yet could be read from a copy of the spool."""
+    file = boot_key_file(folder / "spool.db", {})
+    boot_key(file)
+    try:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder.parent))
+        done = shutwatch("wipe", "--yes", "-c", str(folder))
+        assert f"Deleted {file}" in done.stdout, done.stderr
+        assert not file.exists()
+    finally:
+        file.unlink(missing_ok=True)
 
 
 COLLECTOR = "relay.example.net"

@@ -4,6 +4,7 @@ import asyncio
 import re
 import shlex
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -108,6 +109,26 @@ def test_it_prints_lines_to_paste_and_serves_nothing_but_the_catalogue(tmp_path:
         assert "is the one shown before" in again
     # The site's usual names at two ports, the listed port, and the one named besides.
     assert places(again) == places(said) + 4 * 2 + 1 + 1
+
+
+def test_a_password_is_replaced_only_where_it_is_shown(tmp_path: Path) -> None:
+    """`--new-password` while another one still serves there: the port is refused first, so the
+    password that monitors have goes on, instead of one that nobody ever saw."""
+    folder = tmp_path / "c"
+    with served(folder):
+        pass
+    before = (folder / "control-password").read_text()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        where = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = subprocess.run(
+            [*CONTROL, "--folder", str(folder), "--new-password", "--listen", where],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert (done.returncode, "another program already listens there" in done.stderr) == (2, True)
+    assert (folder / "control-password").read_text() == before
 
 
 def test_mistakes_say_what_would_be_right(tmp_path: Path) -> None:

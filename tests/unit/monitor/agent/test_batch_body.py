@@ -1,12 +1,13 @@
 """From a cycle to what waits in the spool."""
 
 import gzip
+import os
 from pathlib import Path
 
 import msgspec
 
 from monitor.agent.batch_body import BatchMaker
-from monitor.agent.boot_key import boot_key, boot_key_file
+from monitor.agent.boot_key import boot_key, boot_key_file, boot_key_files
 from monitor.agent.collector_clock import AgentClock
 from monitor.keys.sealing import sealing_text
 from monitor.wire.batch import Batch, CycleReport
@@ -86,3 +87,20 @@ def test_the_key_lives_in_memory_for_the_next_process_and_nobody_else(tmp_path: 
     link.symlink_to(file)
     assert boot_key(link) not in (again, boot_key(link))
     assert boot_key(tmp_path / "nowhere" / "key") != boot_key(tmp_path / "nowhere" / "key")
+
+
+def test_the_key_is_sought_wherever_an_agent_may_have_put_it(tmp_path: Path) -> None:
+    """Root wipes with another environment than systemd gave the agent, and so does a person who
+    signed in otherwise: the folders of the service, of the spool's owner and of all programs."""
+    spool = tmp_path / "spool.db"
+    named = {"RUNTIME_DIRECTORY": "/run/a:/run/b", "XDG_RUNTIME_DIR": "/run/c"}
+    sought = boot_key_files(spool, named)
+    assert [str(one.parent) for one in sought] == [
+        *("/run/a", "/run/b", "/run/c", "/run/shutwatch-agent"),
+        *(f"/run/user/{os.getuid()}", "/dev/shm"),  # noqa: S108 # of no program
+    ]
+    assert {one.name for one in sought} == {boot_key_file(spool, {}).name}
+    assert boot_key_files(spool, {})[:2] == sought[3:5]
+    if os.geteuid() == 0:
+        os.chown(tmp_path, 4321, -1)
+        assert Path(f"/run/user/4321/{sought[0].name}") in boot_key_files(spool, {})

@@ -2,15 +2,30 @@
 
 import asyncio
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from monitor.agent.join import JoinError, enrol, finish, give_up, own_key, prepare
-from monitor.agent.paths import SERVICE_FOLDER
-from monitor.agent.service import UNIT, ServiceError, Systemd, install, obstacle, remove
+from monitor.agent.join import (
+    ANCHOR,
+    FolderInUseError,
+    JoinError,
+    enrol,
+    finish,
+    give_up,
+    kept_in,
+    own_key,
+    prepare,
+)
+from monitor.agent.paths import SERVICE_FOLDER, absent
+from monitor.agent.service import UNIT, ServiceError, Systemd, install, is_service, obstacle, remove
+from monitor.agent.traces import KEY
 from monitor.config.toml_problem import ConfigError
+from monitor.keys.self_signed import self_signed
 from probes.vantage import Profile, VantageRole
 from tests.collector.test_invitations import token
 
@@ -90,9 +105,10 @@ def test_attack_an_invitation_with_nonsense_starts_nothing(
     tmp_path: Path, changed: dict[str, Any]
 ) -> None:
     """It is a configuration like any other, and held to the same rules."""
+    before = kept_in(tmp_path / "agent")
     with pytest.raises(ConfigError):
         prepare(tmp_path / "agent", token(**changed), "", {})
-    give_up(tmp_path / "agent", refused=False)
+    give_up(tmp_path / "agent", before, refused=False)
     assert list((tmp_path / "agent").iterdir()) == []
 
 
@@ -104,16 +120,47 @@ def test_a_certificate_that_is_none_is_told(tmp_path: Path) -> None:
 
 def test_a_try_that_reached_nobody_goes_on_with_its_key(tmp_path: Path) -> None:
     """The answer may have been lost after the key was enrolled: the same key asks again. A refusal
-    takes the key away."""
+    takes away the key that was made for it, and no earlier one."""
     made = token(collectors=("https://127.0.0.1:9",))
+    before = kept_in(tmp_path)
     settings = prepare(tmp_path, made, "", {})
     key = own_key(tmp_path)
     with pytest.raises(JoinError, match="no collector enrolled this machine: no connection"):
         asyncio.run(enrol(settings, made, key, patience=0.0))
-    give_up(tmp_path, refused=False)
+    give_up(tmp_path, before, refused=False)
     assert [one.name for one in tmp_path.iterdir()] == ["agent-key.pem"]
     assert own_key(tmp_path).private_bytes_raw() == key.private_bytes_raw()
-    give_up(tmp_path, refused=True)
+    give_up(tmp_path, kept_in(tmp_path), refused=True)
+    assert [one.name for one in tmp_path.iterdir()] == ["agent-key.pem"]
+    give_up(tmp_path, before, refused=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _anchor(host: str) -> bytes:
+    """A certificate as an invitation has it."""
+    pem = self_signed(datetime(2026, 3, 1, tzinfo=UTC), host)
+    return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+
+
+def test_joining_touches_no_file_that_was_there(tmp_path: Path) -> None:
+    """A host names a folder in which another agent, or a collector, keeps its own. The certificate
+    is not overwritten, and nothing of theirs is deleted when joining fails; an earlier try's
+    certificate is the same, and goes on."""
+    anchor = _anchor("c.example")
+    before = kept_in(tmp_path)
+    prepare(tmp_path, token(anchor=anchor), "", {})
+    first = (tmp_path / ANCHOR).read_bytes()
+    own_key(tmp_path)
+    key = (tmp_path / KEY).read_bytes()
+    with pytest.raises(
+        FolderInUseError, match=rf"{ANCHOR} is there already and .* name another --folder"
+    ):
+        prepare(tmp_path, token(anchor=_anchor("d.example")), "", {})
+    assert prepare(tmp_path, token(anchor=anchor), "", {}).agent is not None
+    give_up(tmp_path, kept_in(tmp_path), refused=True)
+    assert {one.name for one in tmp_path.iterdir()} == {ANCHOR, KEY}
+    assert ((tmp_path / ANCHOR).read_bytes(), (tmp_path / KEY).read_bytes()) == (first, key)
+    give_up(tmp_path, before, refused=True)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -137,6 +184,35 @@ def test_a_wiped_agent_leaves_no_service(tmp_path: Path) -> None:
     assert remove(here)
     assert not (tmp_path / UNIT).exists()
     assert (tmp_path / "told").read_text().splitlines() == [f"disable {UNIT}", "daemon-reload"]
+
+
+def test_a_service_is_known_by_its_folder_however_that_is_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--config agent.toml` in that folder names the same file: its unit once stayed behind."""
+    service = tmp_path / "shutwatch-agent"
+    service.mkdir()
+    monkeypatch.chdir(service)
+    for named in ("agent.toml", "../shutwatch-agent/agent.toml", str(service / "agent.toml")):
+        assert is_service(Path(named), service)
+    assert not is_service(Path("../agent.toml"), service)
+    (tmp_path / "link").symlink_to(service)
+    assert is_service(tmp_path / "link" / "agent.toml", service)
+
+
+def test_an_agent_that_is_not_there_is_told_with_what_makes_one(tmp_path: Path) -> None:
+    """Before joining; and where the service's agent is one that only root can look at."""
+    file, service = tmp_path / "agent.toml", Path("/usr")
+    joins = f"{file} does not exist: `shutwatch agent join` makes this machine an agent"
+    assert absent(file, tmp_path / "service") == f"{joins}; --config names another file"
+    if os.geteuid() == 0:
+        assert "try as root" not in absent(file, service)
+        os.seteuid(65534)
+    try:
+        assert "try as root" in absent(file, service)
+    finally:
+        if os.getuid() == 0:
+            os.seteuid(0)
 
 
 def test_what_systemd_refuses_is_told(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from monitor.cli.main import app
+from tests.unit.monitor.agent.test_agent_orders import AGENT
 from tests.unit.monitor.cli.test_no_traceback import OFFLINE
 from tests.worlds.loopback import unused_port
 
@@ -44,6 +45,8 @@ MISTAKES = [
     (2, f"check {LONG_NAME}", "cannot be read: File name too long → give it a shorter name"),
     (2, f"init {LONG_NAME} --country PK", "File name too long: give it a shorter name"),
     (2, "check variable.toml", "→ set the environment variable NO_SUCH_NAME before"),
+    (2, "run -c collector.toml", "collector.toml serves agents: type `shutwatch collector`"),
+    (2, "run -c lahore.toml", "lahore.toml is an agent's: type `shutwatch agent run`"),
     (2, "run -c missing.toml", "missing.toml: cannot be read: No such file"),
     (2, "agent run -c offline.toml", "has no [agent] table: `shutwatch agent join` writes"),
     # The database.
@@ -113,6 +116,10 @@ MISTAKES = [
     (2, "vantage quarantine here --reason r --since x", "is not a date: write 2024-02-17"),
     (2, "agent join bogus", "one begins with shutwatch1_, and `shutwatch vantage invite` pr"),
     (2, "agent join bogus --proxy nowhere", '--proxy: write "http://host:port", "https://host'),
+    (2, "agent join -", "add --yes: standard input is the invitation, so you cannot be asked"),
+    (2, "agent run -c gone.toml", "gone.toml does not exist: `shutwatch agent join` makes this"),
+    (2, "agent status -c gone.toml", "`shutwatch agent join` makes this machine an agent"),
+    (2, "agent pause -c gone.toml", "`shutwatch agent join` makes this machine an agent"),
     (2, "agent join", "name the invitation; `-` reads it from standard input"),
     (2, "control serve --country DE --address 'a b' --folder c", "--address 'a b': a host name of"),
     (2, "agent wipe -c gone.toml --yes", "holds nothing of an agent: name its file with --config"),
@@ -156,6 +163,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "typo": text.replace("listen", "lisen"),
         "variable": f'{text}egress = "socks5://${{NO_SUCH_NAME}}@127.0.0.1:1"\n',
     }
+    configured["collector"] = f'{text}[collector]\nlisten = "127.0.0.1:{unused_port()}"\n'
+    configured["lahore"] = AGENT
     file = f"sqlite:///{made}/watch.db"
     databases = {
         "nowhere": f"sqlite:///{made}/none/watch.db",
@@ -191,7 +200,7 @@ def test_a_mistake_is_answered(code: int, command: str, answer: str, folder: Pat
 
 
 @pytest.mark.parametrize(
-    "command", ["password me", "agent join -", "init new.toml --country PK --user me"]
+    "command", ["password me", "agent join - --yes", "init new.toml --country PK --user me"]
 )
 def test_standard_input_in_another_encoding_is_answered(command: str, folder: Path) -> None:
     """As a terminal set to Latin-1 sends a name with an accent."""

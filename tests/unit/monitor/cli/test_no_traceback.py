@@ -12,11 +12,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from monitor.agent.paths import files_of
+from monitor.cli.agent_join import in_background
 from monitor.cli.main import app
+from monitor.config.load import load_config
 from monitor.server.serve import ListenError, bind
 from monitor.wire.invitation import write_token
 from tests.collector.test_invitations import token
 from tests.docs.test_cli_docs import COMMANDS
+from tests.unit.monitor.agent.test_agent_orders import AGENT
 from tests.worlds.loopback import unused_port
 
 ROOT = Path(__file__).parents[4]
@@ -103,6 +107,46 @@ def test_an_unreachable_postgresql_promises_nothing(folder: Path) -> None:
         assert done.exit_code == 1, done.output
         assert "cannot be reached: check that PostgreSQL runs" in done.stderr
         assert "goes on" not in done.stderr
+
+
+def test_a_folder_that_may_not_be_entered_is_named(folder: Path) -> None:
+    """As where somebody who is not root asks for the service's agent."""
+    shut = folder / "shut"
+    shut.mkdir(mode=0)
+    commands = (("agent", "join", write_token(token()), "--yes"), ("agent", "wipe", "--yes"))
+    options = {"join": "--folder", "wipe": "--config"}
+    for command in commands:
+        assert typed(*command[:2], "--help").exit_code == 0  # loads what it needs
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(NOBODY)
+    try:
+        for command in commands:
+            words = f"{shut}/in"
+            refused(2, words, *command, options[command[1]], str(shut / "in"))
+            refused(
+                2,
+                "Permission denied: name a place where this",
+                *command,
+                options[command[1]],
+                words,
+            )
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_a_first_delivery_that_does_not_come_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By a thread beside the agent, which runs on. It ended with a traceback."""
+    (folder / "agent.toml").write_text(AGENT)
+    settings = load_config(folder / "agent.toml", {})
+    began = time.monotonic() - 10 * settings.interval
+    thread = in_background(files_of(settings), settings, began)
+    thread.join(20)
+    said = capsys.readouterr().err
+    assert said == "shutwatch: nothing was delivered yet: `shutwatch agent status` says why\n"
 
 
 @pytest.mark.parametrize(

@@ -505,6 +505,8 @@ LEAKS = [
     f"egress = proxy.example.net:1080:user:{SECRET}",
     f"password = {SECRET}",
     f'"socks5://user:{SECRET}@proxy.example.net"',
+    f'[[notify.route]]\nname = "a"\nurls = [\n  "https://hooks.example.net/{SECRET}" 1\n]',
+    f'[[notify.route]]\nname = "a"\nurls = [\n  "https://hooks.example.net/?key={SECRET}" 1\n]',
     'egress = "socks5://user:${SECRET}@proxy.example.net:99999"',
     'egress = "${URL}:99999"',
     'egress = "${SECRET}"',

@@ -149,6 +149,16 @@ def test_the_references_it_shows_are_those_that_are_shipped(tmp_path: Path) -> N
     assert sorted(map(msgspec.json.encode, shown)) == sorted(map(msgspec.json.encode, shipped))
 
 
+def test_a_password_of_any_character_is_looked_past(tmp_path: Path) -> None:
+    """PostgreSQL's may hold brackets, which an address has around IPv6 only."""
+    for password in ("p[w", "p]w", "[::1]", "p@[w"):
+        text = TEXT.replace('"DE"', '"BR"')
+        url = f"postgresql://watch:{password}@db.example/shutwatch"
+        made = msgspec.structs.replace(load(tmp_path, text), database=url)
+        found = {one.values["key"]: one.values["value"] for one in placeholders(made)}
+        assert found["database"] == "db.example"
+
+
 def test_the_example_of_an_agent_is_right_as_it_is(tmp_path: Path) -> None:
     """It loads, and what is switched off in it stands at its default."""
     as_it_is = load(tmp_path, AGENTS_TEXT)

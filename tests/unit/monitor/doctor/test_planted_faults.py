@@ -543,6 +543,31 @@ async def test_a_monitor_that_runs_already_is_no_fault(tmp_path: Path) -> None:
     assert listener.about == f"127.0.0.1:{port}, where shutwatch runs already"
 
 
+async def test_a_collector_that_runs_already_is_no_fault(tmp_path: Path) -> None:
+    """Agents' port says nothing to anybody but agents; the page of the same program tells whose it
+    is. "End it" was said of the collector itself. Without that page it is another program's."""
+
+    async def healthy(one: Conversation) -> None:
+        await one.request()
+        await one.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhealthy\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as agents:
+        where = f"127.0.0.1:{agents.getsockname()[1]}"
+        more = f'[collector]\nlisten = "{where}"\n'
+        async with serving(healthy) as port, world(tmp_path) as made:
+            free = made.ports["page"]
+            made.ports["page"] = port
+            checked = await made.examined(lambda text: text + more)
+            made.ports["page"] = free
+            alone = await made.examined(lambda text: text + more)
+    page, listener = [one for one in checked if one.check == "port"]
+    assert page.about == f"127.0.0.1:{port}, where shutwatch runs already"
+    assert listener.about == f"{where}, where shutwatch runs already"
+    (taken,) = [one.finding for one in alone if one.check == "port" and one.finding]
+    assert taken.what is What.PORT_IN_USE
+    assert taken.values["key"] == "collector.listen"
+
+
 AGENT = """
 [agent]
 collectors = ["https://collector.example.org"]

@@ -112,6 +112,73 @@ def test_what_is_there_is_never_overwritten(folder: Path) -> None:
     assert not (folder / "shutwatch.toml").exists()
 
 
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {one.name: one.read_bytes() for one in folder.iterdir() if one.is_file()}
+
+
+def test_a_wrong_answer_deletes_nothing_that_was_there(folder: Path) -> None:
+    """`--force` replaces files by ones that can be loaded. It once deleted everybody's file of
+    users before the answers were looked at."""
+    assert typed(*FULL, given="correct horse\n").exit_code == 0
+    before = _contents(folder)
+    refused = typed(*FULL, "--notify", "jsn://h/", "--force", given="other horses\n")
+    assert refused.exit_code == 2, refused.output
+    assert "whose scheme Apprise knows" in " ".join(refused.stderr.split())
+    assert ".partial" not in refused.stderr
+    assert _contents(folder) == before
+    assert typed(*FULL, "--force", given="other horses\n").exit_code == 0
+    settings = load_config(folder / "shutwatch.toml", {"PROXY_PASSWORD": "p"})
+    assert [user.knows("other horses") for user in settings.server.users] == [True]
+    assert _contents(folder).keys() == before.keys()
+
+
+@pytest.mark.parametrize("name", ["shutwatch.toml", "shutwatch-users.txt"])
+def test_a_folder_of_that_name_is_told_and_nothing_is_changed(folder: Path, name: str) -> None:
+    """No half of the two files is written, whichever cannot be."""
+    assert typed(*FULL, given="correct horse\n").exit_code == 0
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    before = _contents(folder)
+    refused = typed(*FULL, "--force", given="other horses\n")
+    assert refused.exit_code == 2, refused.output
+    assert f"{name} is a folder: name a file" in refused.stderr
+    assert _contents(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("\udcff.toml", *FULL), "the name of the file is not UTF-8: name another"),
+        ((*FULL, "--line", "direct 1 \udcff"), "an answer is not UTF-8: set the terminal to UTF-8"),
+    ],
+)
+def test_a_name_in_another_encoding_is_answered(
+    folder: Path, words: tuple[str, ...], problem: str
+) -> None:
+    """As a terminal set to Latin-1 sends it. Nothing is written or deleted."""
+    (folder / "shutwatch-users.txt").write_text("precious")
+    refused = typed(*words, "--force", given="correct horse\n")
+    assert refused.exit_code == 2, refused.output
+    assert problem in refused.stderr
+    assert _contents(folder) == {"shutwatch-users.txt": b"precious"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        *(("--country", "PK"), ("--line", "direct"), ("--control", "DE direct"), ("--user", "me")),
+        *(("--notify", "json://h/"), ("--listen", "127.0.0.1:1"), ("--collector", "h")),
+        *(("--no-follow",), ("--mmdb", "x"), ("--echo", "https://h/"), ("--try",), ("--no-try",)),
+    ],
+)
+def test_an_example_takes_no_answers(folder: Path, more: tuple[str, ...]) -> None:
+    """They were dropped without a word."""
+    refused = typed("--example", *more)
+    assert refused.exit_code == 2, refused.output
+    assert f"--example writes no answers: leave out {more[0]}, or --example" in refused.stderr
+    assert list(folder.iterdir()) == []
+
+
 COLLECTING = ("--country", "PK", "--control", "DE direct", "--no-follow", "--collector")
 
 
@@ -264,6 +331,32 @@ def test_the_dialogue_makes_the_same_as_options(folder: Path) -> None:
     assert "Wrote shutwatch.toml." in said
     assert "doctor --config shutwatch.toml" in said
     assert tomllib.loads((folder / "shutwatch.toml").read_text())["listen"] == "127.0.0.1:10100"
+
+
+def test_the_dialogue_asks_nothing_that_an_option_said(folder: Path) -> None:
+    """`--no-follow`: nobody is followed, and without a line there is nothing to watch by."""
+    answers = {
+        "Which country": ["PK"],
+        "Is this machine in Pakistan": ["n"],
+        "A proxy on another line": ["socks5://10.1.2.3:1080", ""],
+        "AS number": ["17557"],
+        "Its name": ["PTCL"],
+        "Is this machine itself outside": ["n"],
+        "A proxy outside": [""],
+        "Where do messages": [""],
+        "Who else reads": [""],
+    }
+    said, code = conversation(answers, "--no-follow", "--no-try")
+    assert code == 0, said
+    assert load_config(folder / "shutwatch.toml", {}).sources == ()
+    alone = {
+        "Which country": ["PK"],
+        "Is this machine in Pakistan": ["n"],
+        "A proxy on another line": [""],
+    }
+    said, code = conversation(alone, "--no-follow", "--no-try", "other.toml")
+    assert (code, "nothing to watch by: name a line, or leave out --no-follow" in said) == (2, True)
+    assert not (folder / "other.toml").exists()
 
 
 def test_ctrl_c_leaves_nothing_behind(folder: Path) -> None:
