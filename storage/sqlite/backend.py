@@ -24,7 +24,7 @@ from storage.sql.migrate import migrate
 from storage.sqlite.errors import storage_errors
 from storage.store import StorageError
 from storage.values.database_size import DatabaseSize
-from storage.values.private_file import make_database_private
+from storage.values.private_file import is_no_database, make_database_private
 
 LEAD = ".lead"
 """Ends the name of the empty file next to a database on which the leader holds a lock."""
@@ -62,7 +62,8 @@ class SqliteBackend(Backend):
                 f"database {self.name} does not exist yet: `shutwatch run` makes it; check "
                 "`database` and the folder you are in"
             )
-        make_database_private(Path(self.name))
+        if not is_no_database(Path(self.name)):
+            make_database_private(Path(self.name))
 
     def read_engine(self, size: int) -> Engine:
         return self._engine(size, "BEGIN", write=False)

@@ -1,8 +1,9 @@
 """Files that nobody but their owner may read, whatever the umask."""
 
 import os
+import sqlite3
 import stat
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 PRIVATE = 0o600
@@ -29,6 +30,17 @@ def make_database_private(file: Path) -> None:
     for end in ("-wal", "-shm", "-journal"):
         with suppress(OSError):
             _close_to_others(file.with_name(file.name + end))
+
+
+def is_no_database(file: Path) -> bool:
+    """Whether there is a file that is no database: by a mistyped name it may be one that others
+    must read. SQLite looks itself, since it keeps this process's locks when it closes the file."""
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as tried:
+            tried.execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        return getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB"
+    return False
 
 
 def _close_to_others(file: Path) -> None:

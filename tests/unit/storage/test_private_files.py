@@ -10,6 +10,7 @@ import pytest
 from monitor.logs import LogSettings, configure, logger
 from storage.agent.spool import Spool
 from storage.open_store import open_store
+from storage.store import StorageError
 from storage.values.private_file import write_private
 
 
@@ -87,3 +88,13 @@ def test_what_is_replaced_is_private_before_it_holds_anything(tmp_path: Path) ->
     write_private(tmp_path / "settings", b"two")
     assert (tmp_path / "settings").read_bytes() == b"two"
     assert modes(tmp_path) == {"settings": 0o600}
+
+
+async def test_a_file_that_is_no_database_keeps_its_mode(tmp_path: Path) -> None:
+    """By a mistyped name the program opens a file that everybody must be able to read."""
+    other = tmp_path / "people"
+    other.write_text("root:x:0:0:root:/root:/bin/bash\n" * 9)
+    other.chmod(0o644)
+    with pytest.raises(StorageError):
+        await open_store(f"sqlite:///{other}").open()
+    assert modes(tmp_path) == {"people": 0o644}
