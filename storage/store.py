@@ -17,6 +17,7 @@ from storage.values.checkpoint import Checkpoint
 from storage.values.cycle import Cycle, StoredCycle
 from storage.values.database_size import DatabaseSize
 from storage.values.fleet import (
+    EndpointKey,
     Enrolment,
     Invitation,
     Quarantine,
@@ -421,9 +422,12 @@ class FleetStore(Protocol):
         """Measurements of controls started from `since` to before `until`, by start: of endpoints
         (purpose `control`) and of references, for whichever cycle they were made."""
 
-    async def latest_control_measurements(self, since: datetime) -> list[Measurement]:
-        """The newest measurement of any control at each endpoint, none started before `since`, by
-        platform, function and endpoint."""
+    def latest_control_measurements(
+        self, since: datetime, places: Collection[EndpointKey] | None = None
+    ) -> AsyncIterator[Sequence[Measurement]]:
+        """The newest measurement of each control at each endpoint, or at these `places` alone, none
+        started before `since`. Of one endpoint they come by start, so that the last one is the
+        newest of any control."""
 
     async def received_batches(self, cycles: Sequence[str]) -> list[ReceivedBatch]:
         """The batches in which these cycles came, by the time received, for people who check the

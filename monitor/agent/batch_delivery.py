@@ -196,11 +196,16 @@ class BatchDelivery:
             await self._spool.note({ANCHOR: as_note(self._clock.anchor)})
 
     async def _ask_for_settings(self, collector: str) -> None:
-        known = await self._timely(collector, "GET", KNOWN)
-        self._known(known.read(KnownControls).looks)
         answer = await self._timely(collector, "GET", SETTINGS)
-        self._ask_at = asyncio.get_running_loop().time() + ASK_AGAIN
         await self._ordered(answer.read(AgentSettings), answer)
+        try:
+            known = await self._timely(collector, "GET", KNOWN)
+            self._known(known.read(KnownControls).looks)
+        except (UnreachableError, RefusedError) as error:
+            # Others fill this answer: it must not keep an order to pause from an agent.
+            log.info("not told what controls saw", reason=str(error))
+        else:
+            self._ask_at = asyncio.get_running_loop().time() + ASK_AGAIN
 
     async def _deliver(self, batch: Waiting, collector: str) -> None:
         holding = await self._spool.holding()

@@ -28,7 +28,7 @@ from monitor.agent.collector_clock import AgentClock
 from monitor.agent.signed_answer import Signed, UnreachableError
 from monitor.config.settings import AgentSetup
 from monitor.keys.sealing import SealError
-from monitor.wire.answers import STATUS, TIME, Moment, Reason, Refusal
+from monitor.wire.answers import LARGEST_ANSWER, STATUS, TIME, Moment, Reason, Refusal
 from monitor.wire.envelope import (
     ANSWER_KEY,
     NO_BODY,
@@ -53,8 +53,6 @@ CONNECT = 15.0
 """Seconds that opening a connection may take."""
 KEPT = 20.0
 """Seconds for which an idle connection is kept."""
-LARGEST_ANSWER = 8 * 2**20
-"""Bytes."""
 LONGEST_WAIT = 3600.0
 """Longest Retry-After that is obeyed, in seconds."""
 _NO_DATES = 0x200000

@@ -30,6 +30,7 @@ from monitor.collector.answer_controls import ControlRequests
 from monitor.collector.batch_checks import frame_of, is_id, read_batch
 from monitor.collector.enrolments import EnrolledKeys
 from monitor.collector.invitations import Invitations
+from monitor.collector.known_looks import KnownLooks
 from monitor.collector.requests import (
     PATIENCE,
     Sender,
@@ -142,7 +143,8 @@ class AgentApi:
         self._patience = patience
         self._enrolled = EnrolledKeys(store, clock)
         self._invitations = Invitations(store, now, clock)
-        self._settings_for_agents = SettingsForAgents(store, settings, now=now, clock=clock)
+        self._settings_for_agents = SettingsForAgents(settings, now)
+        self._known_looks = KnownLooks(store, settings, now=now, clock=clock)
         self._control_requests = ControlRequests(store, settings, controls, now)
         self._questions = Answered(clock)
         self._slots = Slots(limits.requests_at_once)
@@ -321,7 +323,7 @@ class AgentApi:
     async def _give_known(self, _: Sender, body: bytes) -> msgspec.Struct:
         if body:
             raise malformed("a question for what is known has no body")
-        return KnownControls(looks=tuple(await self._settings_for_agents.known()))
+        return KnownControls(looks=tuple(await self._known_looks.known()))
 
     def _signed(self, request: str, answer: msgspec.Struct) -> Response:
         body = _encode(answer)

@@ -18,11 +18,12 @@ from msgspec.structs import force_setattr
 
 from monitor.analysis.vantage.health import MOST_PASSING
 from monitor.analysis.verdict import VantageHealth
+from monitor.collector.number_checks import check_health, check_numbers
 from monitor.wire.answers import Reason
 from monitor.wire.batch import FORMAT, MOST_REPORTS, Batch, CycleReport
 from monitor.wire.refusal import Refused, malformed
 from probes.failure import UNKNOWN_PREFIX, Failure
-from probes.measurement import HttpObservation, Measurement, Purpose
+from probes.measurement import Measurement, Purpose
 from storage.values.fleet import Enrolment, SeenCycle
 
 AHEAD = 120.0
@@ -36,8 +37,6 @@ MOST_OBSERVATIONS = 500
 """In one measurement."""
 LARGEST_MEASUREMENT = 2 * 2**20
 """Bytes of one measurement's JSON."""
-LONGEST = 86400.0
-"""Seconds."""
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _NAME = re.compile(r"(?=.{1,40}\Z)[a-z0-9]+(?:[-_][a-z0-9]+)*").fullmatch
@@ -45,8 +44,6 @@ _WORD = re.compile(r"[\x20-\x7e]{0,64}").fullmatch
 _HOST = re.compile(r"[a-z0-9.:_-]{1,253}").fullmatch
 _LONGEST_ENDPOINT = 2048
 _LONGEST_FAILURE = 1024
-_MOST_ATTEMPTS = 1000
-_LARGEST_STATUS = 9999
 _MOST_WORDS = 64
 _FAILURES = frozenset(Failure)
 
@@ -230,13 +227,11 @@ def _health(health: VantageHealth, sender: Enrolment, times: _Times) -> VantageH
     if len(health.passing) > MOST_PASSING or not all(map(_HOST, health.passing)):
         raise malformed("health holds what is no host")
     numbers = (health.timeout_rate, health.clock_skew or 0.0)
-    counts = (health.references_ok, health.references_total, health.exit_asn)
     if len(words) > _MOST_WORDS or not all(map(_WORD, words)):
         raise malformed("health holds what is no word of it")
     if not all(map(isfinite, numbers)) or not 0 <= health.timeout_rate <= 1:
         raise malformed("health holds a number that cannot be")
-    if not all(0 <= count < 2**32 for count in counts):
-        raise malformed("health holds a count that cannot be")
+    check_health(health)
     at, began = times.corrected(health.at), health.measured_at
     if began is not None:
         began = min(times.corrected(began), at)
@@ -291,19 +286,13 @@ def _check(one: Measurement) -> None:
         raise malformed("a platform or a function has no usable name")
     if not (0 < len(one.endpoint) <= _LONGEST_ENDPOINT and one.endpoint.isprintable()):
         raise malformed("an endpoint is no line of text")
-    if not (1 <= one.attempt <= _MOST_ATTEMPTS and 0 <= one.duration <= LONGEST):
-        raise malformed("a measurement holds a number that cannot be")
     if len(one.observations) > MOST_OBSERVATIONS or len(one.not_observed) > _MOST_WORDS:
         raise malformed(f"more than {MOST_OBSERVATIONS} observations in one measurement")
-    longest = LONGEST
+    check_numbers(one)
     for seen in one.observations:
-        if not (0 <= seen.start <= longest and 0 <= seen.duration <= longest):
-            raise malformed("an observation holds a number that cannot be")
         failure = seen.failure
         if failure is not None and not _is_failure(failure):
             raise malformed("a failure is none of the vocabulary")
-        if type(seen) is HttpObservation and not 0 <= seen.status <= _LARGEST_STATUS:
-            raise malformed("a status is none of HTTP")
 
 
 def _is_failure(text: str) -> bool:

@@ -113,7 +113,9 @@ class JudgingQueue:
     async def _controlled(self) -> bool:
         """Whether a control reported of late."""
         recently = self._now() - CONTROLS_HEARD
-        return bool(await self._store.latest_control_measurements(recently))
+        async for _ in self._store.latest_control_measurements(recently):
+            return True
+        return False
 
     async def _due(self, backfilled: bool) -> list[WaitingCycle]:
         return await self._store.waiting(

@@ -7,14 +7,14 @@ so nobody is notified twice. The other collectors show what is stored.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from monitor.analysis.events.event import Event
 from monitor.app.service import show
 from monitor.collector.agreement_watch import AgreementWatch
 from monitor.collector.judging_queue import JudgingQueue, wait_of
+from monitor.collector.leader_duty import AGAIN, Duty, do
 from monitor.collector.received_cycles import REMEMBERED, ReceivedCycles
 from monitor.collector.watched_vantages import WatchedVantages
 from monitor.config.settings import Settings
@@ -46,12 +46,14 @@ class Leader:
         *,
         now: Callable[[], datetime],
         notifier: Notifier | None = None,
-        duties: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
+        duties: Sequence[Duty] = (),
         ask_every: float = ASK_EVERY,
         pause: float = PAUSE,
+        duty_again: float = AGAIN,
     ) -> None:
         """`now` gives UTC. Without a `notifier` nobody is notified. `duties` are what only the
-        leader does besides judging, each until cancelled. `ask_every` and `pause` are seconds."""
+        leader does besides judging, each until cancelled; one that fails is tried again after
+        `duty_again`. That, `ask_every` and `pause` are seconds."""
         self._store = store
         self._publisher = publisher
         self._now = now
@@ -59,6 +61,7 @@ class Leader:
         self._duties = duties
         self._ask_every = ask_every
         self._pause = pause
+        self._duty_again = duty_again
         self._watched = WatchedVantages(settings, store)
         self._recorder: Recorder | None = None
         self._queue: JudgingQueue | None = None
@@ -179,7 +182,7 @@ class Leader:
                 tasks.create_task(self._judge_queue(queue, recorder))
                 tasks.create_task(agreement.run())
                 for duty in self._duties:
-                    tasks.create_task(duty())
+                    tasks.create_task(do(duty, self._duty_again))
         except* StorageError as errors:
             for error in errors.exceptions:
                 log.warning("no longer leading the analysis", reason=str(error))

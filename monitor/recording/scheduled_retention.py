@@ -24,6 +24,10 @@ KEPT_ANYWAY = timedelta(days=7)
 """What the size of a database never moves: detectors and late cycles need it."""
 
 
+SPARE = timedelta(days=1)
+"""What is folded is kept for so much longer, however late a round or a fold is."""
+
+
 class Retention:
     """Rounds of deleting, for as long as the process lives."""
 
@@ -34,14 +38,18 @@ class Retention:
         publisher: Publisher,
         *,
         now: Callable[[], datetime],
+        folded: timedelta,
         database_limit: int = 0,
     ) -> None:
-        """`settings` gives those in use; each round asks anew. Above `database_limit` bytes, unless
-        that is 0, the oldest days move to the archive before their time."""
+        """`settings` gives those in use; each round asks anew. Rows of sources no older than
+        `folded` stay, whatever the settings say: events are made of them anew each time. Above
+        `database_limit` bytes, unless that is 0, the oldest days move to the archive before their
+        time."""
         self._settings = settings
         self._store = store
         self._publisher = publisher
         self._now = now
+        self._folded = folded
         self._database_limit = database_limit
 
     async def run(self) -> None:
@@ -91,6 +99,7 @@ class Retention:
         for tables, seconds in ((RAW, settings.raw), (HOURLY, settings.hourly)):
             if isinf(seconds):
                 continue
-            before = self._now() - timedelta(seconds=seconds)
+            kept = timedelta(seconds=seconds)
             for what in tables:
-                yield what, before
+                least = self._folded + SPARE if what is Prunable.SOURCED_ROW else kept
+                yield what, self._now() - max(kept, least)

@@ -1,7 +1,7 @@
 """The part of an SQL store that implements `storage.store.FleetStore`."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,6 +33,7 @@ from storage.values import codecs
 from storage.values.acts import Act
 from storage.values.fleet import (
     REPLACED,
+    EndpointKey,
     Enrolment,
     Invitation,
     Quarantine,
@@ -48,7 +49,7 @@ from storage.values.times import text_time, time_text
 _MOST = 5000
 """Measurements that are stored in one transaction."""
 _AT_ONCE = 500
-"""Ids in one query."""
+"""Ids, or endpoints, in one query."""
 _FORGOTTEN = timedelta(days=1)
 """How long an invitation stays after it expired: while somebody may still ask why it is refused."""
 _NEAR = timedelta(days=1)
@@ -241,7 +242,9 @@ class SqlFleet(SqlActs):
         start = _measurements.started_at >= time_text(since)
         return await self._all(listings.MEASUREMENTS, where, start)
 
-    async def latest_control_measurements(self, since: datetime) -> list[Measurement]:
+    async def latest_control_measurements(
+        self, since: datetime, places: Collection[EndpointKey] | None = None
+    ) -> AsyncIterator[Sequence[Measurement]]:
         latest = schema.latest_look.c
         where = [
             latest.vantage_role == VantageRole.CONTROL.value,
@@ -252,10 +255,17 @@ class SqlFleet(SqlActs):
             _measurements.started_at == latest.started_at,
             _measurements.id == latest.measurement,
         ]
-        found = await self._all(listings.MEASUREMENTS, where)
-        # They come by start, so the last one of each endpoint stays.
-        newest = {(look.platform, look.function, look.endpoint): look for look in found}
-        return [look for _, look in sorted(newest.items())]
+        if places is None:
+            wanted = [where]
+        else:
+            endpoint, keys = tuple_(latest.platform, latest.function, latest.endpoint), [*places]
+            wanted = [
+                [*where, endpoint.in_(keys[start : start + _AT_ONCE])]
+                for start in range(0, len(keys), _AT_ONCE)
+            ]
+        for conditions in wanted:
+            async for page in self._pages(listings.MEASUREMENTS.reader(conditions)):
+                yield page
 
     async def received_batches(self, cycles: Sequence[str]) -> list[ReceivedBatch]:
         link, batch = schema.batch_cycle.c, schema.batch.c

@@ -3,9 +3,10 @@
 A reader finds the rows, which blocks no writer. They are deleted by their keys in transactions of
 some 25 ms each. SQLite uses the space for new rows; the file does not shrink.
 
-Never deleted are events, their log, reviews and annotations, the `latest_…` tables, daily counts,
-enrolments, quarantines and cycles that wait to be judged. Cycles are kept as long as the hourly
-counts: they show that a cycle which arrives again was counted already.
+Never deleted are events, their log, reviews and annotations, what was judged last, daily counts,
+enrolments, quarantines and cycles that wait to be judged. The newest look at an endpoint grows old
+like all others: agents choose the endpoints, so these rows would become more for ever. Cycles are
+kept as long as the hourly counts: they show that a cycle which arrives again was counted already.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ TIMES = {
     Prunable.MEASUREMENT: schema.measurement.c.started_at,
     Prunable.VANTAGE_HEALTH: schema.vantage_health.c.at,
     Prunable.BATCH: schema.batch.c.received_at,
+    Prunable.LATEST_LOOK: schema.latest_look.c.started_at,
     Prunable.REJUDGING: schema.rejudging.c.at,
     Prunable.CYCLE: schema.cycle.c.finished_at,
     Prunable.AVAILABILITY_HOUR: schema.availability_hour.c.starts_at,
@@ -63,7 +65,9 @@ def _table(what: Prunable) -> Table:
 
 
 def _key(what: Prunable) -> list[Column[Any]]:
-    return list(_table(what).primary_key.columns)
+    """What names a row as it is. A newer look may be in its row by the time it is deleted."""
+    key = list(_table(what).primary_key.columns)
+    return [*key, TIMES[what]] if what is Prunable.LATEST_LOOK else key
 
 
 def old_keys(connection: Connection, what: Prunable, before: str) -> list[tuple[Any, ...]]:

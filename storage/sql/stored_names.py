@@ -19,8 +19,8 @@ _TABLES = (
     schema.event_table,
     schema.annotation,
 )
-"""Together they hold every name that measurements, verdicts and events hold: the `latest_…` tables
-keep every vantage, and the daily counts are never deleted."""
+"""Together they hold every name that measurements, verdicts and events hold: what was judged last
+is kept of every vantage, the newest looks as long as measurements, and daily counts for ever."""
 _NAMED = ("country", "platform", "asn", "network", "vantage")
 
 

@@ -11,6 +11,9 @@ from storage.values.cycle import StoredCycle
 REPLACED = "replaced by another key"
 """Why a key is revoked when its vantage gets another one."""
 
+EndpointKey = tuple[str, str, str]
+"""Platform, function and endpoint, as a measurement names them."""
+
 
 class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     """A key of a vantage, and what that vantage is. It never changes, except to be revoked, and to

@@ -11,6 +11,7 @@ class Prunable(StrEnum):
     MEASUREMENT = "measurement"
     VANTAGE_HEALTH = "vantage_health"
     BATCH = "batch"
+    LATEST_LOOK = "latest_look"
     REJUDGED_VERDICT = "rejudged_verdict"
     REJUDGED_PLATFORM = "rejudged_platform"
     REJUDGED_EVENT = "rejudged_event"
@@ -27,14 +28,15 @@ RAW = (
     Prunable.MEASUREMENT,
     Prunable.VANTAGE_HEALTH,
     Prunable.BATCH,
+    Prunable.LATEST_LOOK,
     Prunable.REJUDGED_VERDICT,
     Prunable.REJUDGED_PLATFORM,
     Prunable.REJUDGED_EVENT,
     Prunable.REJUDGING,
     Prunable.SOURCED_ROW,
 )
-"""Single measurements, verdicts and batches, those of others too; and recomputations, each as a
-whole by its age."""
+"""Single measurements, verdicts and batches, those of others too; the newest look at an endpoint,
+once that is old; and recomputations, each as a whole by its age."""
 ARCHIVED_TABLES = (
     Prunable.VERDICT,
     Prunable.PLATFORM_VERDICT,

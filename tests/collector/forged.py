@@ -27,7 +27,7 @@ from tests.collector.world import (
     report,
     request,
 )
-from tests.worlds.build import dns, http
+from tests.worlds.build import dns, http, tcp
 
 Request = tuple[dict[str, str], bytes]
 
@@ -458,6 +458,16 @@ FORGED: dict[str, Forged] = {
         "a count in its health too large for a database",
         Reason.MALFORMED,
         lambda: _health(references_ok=2**70),
+    ),
+    "huge_length": Forged(
+        "a length too large for a database",
+        Reason.MALFORMED,
+        lambda: _set("reports.0.measurements.0.observations.3.body_length", 2**63),
+    ),
+    "huge_port": Forged(
+        "a port above 65,535",
+        Reason.MALFORMED,
+        lambda: _with(observations=(tcp(port=2**16),)),
     ),
     "impossible_rate": Forged(
         "a chance above one", Reason.MALFORMED, lambda: _health(timeout_rate=2.0)

@@ -806,8 +806,8 @@ this does not apply there.
   collector's own. *Conclusive* evidence needs that weight too; a verdict keeps its own grade.
 - **One host, one network: one vote.** Agents of one network, or of one host by your label
   (`vantage invite --host`), weigh as one. Two labels on one network weigh as two.
-- **New keys weigh a quarter** until their results agreed with unrelated vantages for [`[events]
-  probation`](config.md#events), a week.
+- **Keys of new vantages weigh a quarter** until their results agreed with unrelated vantages for
+  [`[events] probation`](config.md#events), a week.
 - **A shutdown** needs that weight of silent agents. A confirmed block that comes back is suspected
   until those who say so weigh enough.
 - **Controls vote.** The heavier side counts, if it weighs `agreement`. A control of the collector's

@@ -1,6 +1,8 @@
 """What an agent is told besides that a batch is stored: the time, what to do, what controls see."""
 
 import asyncio
+import base64
+import random
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
@@ -25,6 +27,7 @@ from monitor.wire.answers import (
     Moment,
     Reason,
 )
+from monitor.wire.batch import encode_batch
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.endpoint_text import parse_endpoint
@@ -42,6 +45,7 @@ from tests.collector.world import (
     NOW,
     OTHER_KEY,
     Collector,
+    batch,
     collecting,
     enrolment,
     health,
@@ -49,10 +53,12 @@ from tests.collector.world import (
     measurement,
     new_id,
     refusal,
+    report,
     request,
     settings,
 )
 from tests.contract.listing import EVERYTHING, flat
+from tests.worlds.build import http, tcp, tls
 from tests.worlds.memory_store import MemoryStore
 
 X = next(one for one in default_settings().catalog.platforms if one.name == "x")
@@ -200,6 +206,34 @@ async def test_attack_an_agent_learns_nothing_of_who_hosts_a_control() -> None:
     assert (look.vantage_role, look.reached) == ("control", True)
     kept = [type(one) for one in look.observations]
     assert kept == [type(one) for one in made.observations]
+
+
+async def test_attack_one_control_does_not_fill_what_all_agents_are_told() -> None:
+    """The holder of one control's key sent pages of its own, under names that nobody lists and
+    under a listed one. They were all in the answer to every agent, more than an agent reads."""
+    cycle = new_id()
+    noise = base64.b64encode(random.Random(1).randbytes(700_000)).decode()
+    mine = {"vantage": "ams", "country": "PK", "asn": 17557, "network": "PTCL"}
+    page = http(title="X", headers=(("server", "x"),), body=noise)
+    chain = tls(chain=(noise[:50_000].encode(),))
+    made = [control_look(cycle, f"https://{n}.nobody.example/", **mine) for n in range(3)]
+    made += [control_look(cycle, X.functions[0].endpoints[0].id, **mine)]
+    made = [msgspec.structs.replace(one, observations=(tcp(), chain, page)) for one in made]
+    state = health(vantage="ams", vantage_role="control")
+    sent = report(cycle=cycle, health=state, measurements=tuple(made))
+    async with collecting() as collector:
+        await collector.store.enrol(enrolment(OTHER_KEY, "ams", "control"))
+        body = encode_batch(batch(sent, vantage="ams"))
+        taken = await collector.send(*request(body, key=OTHER_KEY, vantage="ams"))
+        assert taken.status_code == 200
+        headers, _ = request(b"", path=KNOWN, method="GET", encoding="identity")
+        response = await collector.ask(headers, KNOWN)
+    assert len(response.content) < 5_000
+    (look,) = msgspec.json.decode(response.content, type=KnownControls).looks
+    assert look.endpoint == made[-1].endpoint
+    bare = msgspec.structs.replace
+    # An agent compares a page by its headers, title and length.
+    assert look.observations == (tcp(), bare(chain, chain=()), bare(page, body=""))
 
 
 async def test_one_vantage_may_be_paused() -> None:

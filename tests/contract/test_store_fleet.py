@@ -213,8 +213,8 @@ async def test_looks_of_controls_are_listed_by_start(store: CollectorStore) -> N
     assert await store.control_measurements(at(90), at(20)) == []
 
 
-async def test_the_newest_look_of_controls_at_each_endpoint(store: CollectorStore) -> None:
-    """Of whichever control it is; none at references, none too old, and no speed measured."""
+async def test_the_newest_look_of_each_control_at_each_endpoint(store: CollectorStore) -> None:
+    """By when it began; none at references, none too old, and no speed measured."""
     endpoints = ("https://x.com/0", "https://x.com/1")
     old = [control_look(n, n, endpoint=endpoints[n % 2]) for n in range(6)]
     fra = control_look(50, 60.0, vantage="fra", endpoint=endpoints[0])
@@ -227,19 +227,34 @@ async def test_the_newest_look_of_controls_at_each_endpoint(store: CollectorStor
         ]
     )
     await store.receive(batch(1), [seen_cycle(1)])
-    assert await store.latest_control_measurements(at(0)) == [fra, old[5]]
-    assert await store.latest_control_measurements(at(5)) == [fra, old[5]]
-    assert await store.latest_control_measurements(at(5) + ONE_TICK) == [fra]
-    assert await store.latest_control_measurements(at(61)) == []
+    assert await flat(store.latest_control_measurements(at(0))) == [old[5], ams, fra]
+    assert await flat(store.latest_control_measurements(at(5))) == [old[5], ams, fra]
+    assert await flat(store.latest_control_measurements(at(5) + ONE_TICK)) == [ams, fra]
+    assert await flat(store.latest_control_measurements(at(61))) == []
+
+
+async def test_looks_of_controls_at_the_endpoints_that_are_asked_for(
+    store: CollectorStore,
+) -> None:
+    """Whatever else a control sent is not even read, also where a catalogue lists many."""
+    listed, other = control_look(1, 10.0), control_look(2, 20.0, endpoint="https://x.com/junk")
+    await store.add_control_measurements([listed, other])
+    place = (listed.platform, listed.function, listed.endpoint)
+    many = [*((*place[:2], f"https://{n}.example/") for n in range(1200)), place]
+    found = store.latest_control_measurements
+    assert await flat(found(at(0), many)) == [listed]
+    assert await flat(found(at(0), [("y", *place[1:])])) == []
+    assert await flat(found(at(0), [])) == []
 
 
 async def test_a_clock_ahead_does_not_stand_in_the_way(store: CollectorStore) -> None:
     """A look of the far future is the newest until one arrives, not until that future does."""
     ahead = control_look(1, 400.0 * 86400 * 365)
     await store.add_control_measurements([ahead])
-    assert await store.latest_control_measurements(at(0)) == [ahead]
+    assert await flat(store.latest_control_measurements(at(0))) == [ahead]
     await store.add_control_measurements([control_look(2, 60.0)])
-    assert ids(await store.latest_control_measurements(at(0))) == [control_look(2, 60.0).id]
+    (now,) = await flat(store.latest_control_measurements(at(0)))
+    assert now.id == control_look(2, 60.0).id
 
 
 async def test_looks_of_controls_are_stored_once(store: CollectorStore) -> None:

@@ -46,6 +46,7 @@ async def test_what_is_old_goes_and_the_rest_stays(store: Store) -> None:
         Prunable.MEASUREMENT: 21 * 4,
         Prunable.VANTAGE_HEALTH: 19,
         Prunable.BATCH: 0,
+        Prunable.LATEST_LOOK: 0,
         Prunable.REJUDGED_VERDICT: 0,
         Prunable.REJUDGED_PLATFORM: 0,
         Prunable.REJUDGED_EVENT: 0,

@@ -14,12 +14,13 @@ from sqlalchemy import Connection, Engine, event
 from probes.measurement import DnsObservation, HttpObservation, Measurement, Purpose
 from storage.open_store import sql_store
 from storage.sql import schema
+from storage.sql.retention import delete_rows, old_keys
 from storage.sql.store import SqlStore
 from storage.sqlite.backup import backup, check
 from storage.store import StorageError
 from storage.values.fleet import Reception
-from storage.values.prunable import Prunable
-from storage.values.times import text_time
+from storage.values.prunable import RAW, Prunable
+from storage.values.times import text_time, time_text
 from tests.contract.agents import batch, enrolment, ids, seen_cycle, waits
 from tests.contract.cycles import REACHED, at, cycle, measurement
 
@@ -176,6 +177,38 @@ async def test_hours_are_pruned_by_when_they_began(store: SqlStore, file: Path) 
     limit = text_time(before[2][0])
     assert [gone async for gone in store.prune(Prunable.LOOK_HOUR, limit)] == [4]
     assert rows(file, "SELECT DISTINCT starts_at FROM look_hour ORDER BY 1") == before[2:]
+
+
+async def test_attack_looks_at_endpoints_that_nobody_lists_do_not_stay_for_ever(
+    store: SqlStore, file: Path
+) -> None:
+    """A key sent a look at another invented endpoint each time: the newest look at each stayed,
+    whatever the configuration says of old rows. A look at a listed one stays by coming again."""
+    kept = "SELECT endpoint, started_at FROM latest_look ORDER BY 1"
+    for n in range(9):
+        invented = look(2 * n, 60.0 * n, endpoint=f"https://{n}.nobody.example/")
+        listed = look(2 * n + 1, 60.0 * n, endpoint="https://x.com/")
+        sent = replace(seen_cycle(n), measurements=(invented, listed))
+        await store.receive(batch(n), [sent])
+    assert len(rows(file, kept)) == 10
+    limit = at(60.0 * 8)
+    gone = {what: sum([n async for n in store.prune(what, limit)]) for what in RAW}
+    assert gone[Prunable.LATEST_LOOK] == 8
+    names = [endpoint for endpoint, _ in rows(file, kept)]
+    assert names == ["https://8.nobody.example/", "https://x.com/"]
+
+
+async def test_a_look_that_comes_while_old_ones_are_deleted_stays(
+    store: SqlStore, file: Path
+) -> None:
+    """The row was old when it was found, and another look is in it by now."""
+    listed = [look(n, 600.0 * n, endpoint="https://x.com/") for n in range(2)]
+    await store.receive(batch(0), [replace(seen_cycle(0), measurements=(listed[0],))])
+    limit = time_text(at(60))
+    found = await store._read(lambda connection: old_keys(connection, Prunable.LATEST_LOOK, limit))
+    await store.receive(batch(1), [replace(seen_cycle(1), measurements=(listed[1],))])
+    await store._write(lambda connection: delete_rows(connection, Prunable.LATEST_LOOK, found))
+    assert rows(file, "SELECT measurement FROM latest_look") == [(listed[1].id,)]
 
 
 async def test_a_caller_that_gives_up_holds_nobody_up(store: SqlStore) -> None:

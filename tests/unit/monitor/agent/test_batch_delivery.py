@@ -10,14 +10,23 @@ from pathlib import Path
 import pytest
 import trustme
 
-from monitor.agent.batch_delivery import MOST_UNTIMELY
+from monitor.agent.batch_delivery import ASK_AGAIN_SOON, MOST_UNTIMELY
 from monitor.agent.collector_clock import AgentClock
 from monitor.logs import LogSettings, configure
-from monitor.wire.answers import BATCHES, SETTINGS, TIME, AgentSettings, Reason
+from monitor.wire.answers import (
+    BATCHES,
+    KNOWN,
+    LARGEST_ANSWER,
+    SETTINGS,
+    TIME,
+    AgentSettings,
+    Reason,
+)
 from probes.layers.http import BROWSER
 from tests.lab.certificates import authority
 from tests.worlds.agent_collector import NAME, Collector, Server, collecting
 from tests.worlds.agent_world import VANTAGE, Time, World, until, until_empty, world
+from tests.worlds.build import http, look
 
 FORTY_YEARS = 40 * 365.25 * 86400
 
@@ -339,6 +348,33 @@ async def test_settings_are_fetched_when_a_receipt_names_others(agent: Agent) ->
         await one.fill(1, clock)
         await until(lambda: len(one.ordered) == 2)
     assert collector.paths[SETTINGS] == 2
+
+
+async def test_attack_what_a_control_saw_keeps_no_agent_from_its_settings(agent: Agent) -> None:
+    """The holder of one control's key sent large pages of its own, until what is told of controls
+    was more than an agent reads. Every agent asked for that first and gave up, so none heard any
+    more that it was to pause."""
+    one, collector = agent
+    clock = AgentClock(one.time.machine)
+    collector.looks = (look(http(body="x" * LARGEST_ANSWER), reached=True),)
+    collector.orders = told = AgentSettings(
+        version="1",
+        issued_at=collector.now(),
+        interval=300.0,
+        platforms=("x",),
+        daily_bytes=10**7,
+        paused=True,
+    )
+    await one.fill(3, clock)
+    async with one.courier(clock) as delivery:
+        await until(lambda: one.ordered)
+        await until_empty(one.spool)
+        # What did not come is asked for again before an hour has passed.
+        assert delivery._ask_at - asyncio.get_running_loop().time() <= ASK_AGAIN_SOON
+    assert one.ordered == [told]
+    assert (collector.paths[KNOWN], one.known) == (1, [])
+    assert (collector.paths[SETTINGS], one.backoff.failures) == (1, 0)
+    assert arrived_once(collector, one)
 
 
 async def test_nothing_is_sent_while_it_is_not_allowed(agent: Agent) -> None:

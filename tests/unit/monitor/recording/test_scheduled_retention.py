@@ -5,6 +5,7 @@ from math import inf
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from monitor.config.settings import RetentionSettings
 from monitor.metrics.publisher import Publisher
@@ -14,12 +15,16 @@ from storage.open_store import sql_store
 from storage.values.archive_place import ArchivePlace
 from storage.values.rollup import Period
 from storage.values.selection import Selection
+from storage.values.sourced import SourceState
 from tests.contract.cycles import START, cycle
 from tests.contract.listing import EVERYTHING, flat
+from tests.contract.test_store_sources import row
 from tests.prometheus import world
 from tests.worlds.memory_store import MemoryStore
 
 DAY = 86400.0
+FOLDED = timedelta(days=21)
+"""Age of the rows of a source that its events are made of."""
 
 
 class Settings:
@@ -50,7 +55,7 @@ async def store() -> MemoryStore:
 def retention(store: MemoryStore, settings: Settings, at: datetime) -> tuple[Retention, Publisher]:
     """Rounds at that moment, and the publisher that shows them."""
     publisher = world.x_blocked_on_two_of_three()
-    return Retention(settings, store, publisher, now=lambda: at), publisher
+    return Retention(settings, store, publisher, now=lambda: at, folded=FOLDED), publisher
 
 
 async def test_by_default_ninety_days_are_kept(store: MemoryStore) -> None:
@@ -96,6 +101,23 @@ async def test_the_hourly_counts_have_a_limit_of_their_own(store: MemoryStore) -
     assert await flat(store.availability(Selection(period=Period.DAY))) == days
 
 
+@pytest.mark.parametrize(("raw", "kept"), [(7 * DAY, 22), (30 * DAY, 30), (inf, 60)])
+async def test_rows_of_a_source_are_kept_for_as_long_as_they_are_folded(
+    store: MemoryStore, raw: float, kept: int
+) -> None:
+    """Events of volunteers are made anew of the rows of some weeks. Where these were kept for seven
+    days, the beginning of a block moved with them, and a block that had ended was taken back."""
+    rows = [
+        replace(row(number), measured_at=START + timedelta(days=number)) for number in range(60)
+    ]
+    await store.add_sourced(rows, "ooni", SourceState())
+    at = START + timedelta(days=60)
+    one, _ = retention(store, Settings(raw=raw), at)
+    await one.round()
+    left = [row async for page in store.sourced_rows("ooni", START) for row in page]
+    assert [row.measured_at for row in left] == [row.measured_at for row in rows[-kept:]]
+
+
 async def test_a_store_that_fails_is_counted_and_nothing_is_claimed(store: MemoryStore) -> None:
     """The time of the last success stays where it was."""
     one, publisher = retention(store, Settings(), START + timedelta(days=91))
@@ -119,7 +141,9 @@ async def test_a_large_database_moves_its_oldest_days(tmp_path: Path) -> None:
 
     async def oldest_after(limit: int) -> int:
         settings = Settings()
-        await Retention(settings, store, publisher, now=lambda: at, database_limit=limit).round()
+        await Retention(
+            settings, store, publisher, now=lambda: at, folded=FOLDED, database_limit=limit
+        ).round()
         oldest = await store.oldest_measurement()
         assert oldest is not None
         return (oldest - START).days
