@@ -292,6 +292,22 @@ _NO_NAMES: Mapping[Certainty, str] = {
     Certainty.NO_LONGER: N_("In %(country)s names resolve again"),
 }
 """A shutdown in which the networks work, and their resolvers do not."""
+_PARTLY_NO_NAMES: Mapping[Certainty, str] = {
+    Certainty.IS: N_("In %(country)s no name resolves on %(x)s of %(n)s tested networks"),
+    Certainty.MAY: N_("In %(country)s no name seems to resolve on %(x)s of %(n)s tested networks"),
+    Certainty.WAS: N_("In %(country)s no name resolved on %(x)s of %(n)s tested networks"),
+}
+_PARTLY_CUT: Mapping[Certainty, str] = {
+    Certainty.IS: N_(
+        "%(country)s is cut off from abroad on %(x)s of %(n)s tested networks: only domestic sites"
+        " answer there"
+    ),
+    Certainty.MAY: N_(
+        "%(country)s may be cut off from abroad on %(x)s of %(n)s tested networks: only domestic"
+        " sites answer there"
+    ),
+}
+"""The same, and a cut, with some networks that are spared or tell nothing."""
 
 
 def _circumstance(
@@ -305,10 +321,13 @@ def _circumstance(
         return words.gettext("Never confirmed: %(claim)s", claim=suspicion)
     offline, tested = len(counted_networks(event)), len(event.networks)
     message = _CIRCUMSTANCES[event.kind, certainty]
+    partly = _PARTLY_OFFLINE if event.kind is EventKind.SHUTDOWN else {}
     if event.methods == (NO_NAMES,):
-        message = _NO_NAMES[certainty]
-    elif event.kind is EventKind.SHUTDOWN and offline < tested:
-        message = _PARTLY_OFFLINE.get(certainty, message)
+        message, partly = _NO_NAMES[certainty], _PARTLY_NO_NAMES
+    elif event.kind is EventKind.INTERNATIONAL_CUT:
+        partly = _PARTLY_CUT
+    if offline < tested:
+        message = partly.get(certainty, message)
     return words.gettext(
         message,
         country=words.country(event.country),

@@ -3,7 +3,14 @@
 from collections.abc import Iterator, Mapping
 
 from monitor.analysis.events.event import EventKind
-from monitor.wording.events import _CIRCUMSTANCES, _NO_NAMES, _PARTLY_OFFLINE, Certainty
+from monitor.wording.events import (
+    _CIRCUMSTANCES,
+    _NO_NAMES,
+    _PARTLY_CUT,
+    _PARTLY_NO_NAMES,
+    _PARTLY_OFFLINE,
+    Certainty,
+)
 from tests.truth.phrases import Found, plain
 from tests.truth.reading import Claim, Reading
 from tests.truth.world import COUNTRY, Trouble
@@ -66,6 +73,8 @@ CIRCUMSTANCES: Mapping[str, Claim] = {
         for certainty, message in _PARTLY_OFFLINE.items()
     },
     **{message: _of(EventKind.OUTAGE, one) for one, message in _NO_NAMES.items()},
+    **{message: _of(EventKind.OUTAGE, one) for one, message in _PARTLY_NO_NAMES.items()},
+    **{message: _of(EventKind.INTERNATIONAL_CUT, one) for one, message in _PARTLY_CUT.items()},
 }
 """Messages about such events, wherever they stand in a sentence. That no name resolves is true of
 no world."""

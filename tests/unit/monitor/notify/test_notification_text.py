@@ -157,7 +157,7 @@ def test_a_confirmed_block_says_all_there_is_to_know() -> None:
         (
             NoticeKind.CONFIRMED,
             shutdown(methods=("shutdown.no_names",)),
-            "Confirmed: In Pakistan no name resolves on any tested network",
+            "Confirmed: In Pakistan no name resolves on 2 of 3 tested networks",
         ),
         (
             NoticeKind.ENDED,
