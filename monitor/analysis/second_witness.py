@@ -1,7 +1,7 @@
 """How measurements of others stand to an event of our own.
 
-They agree, are silent or differ; none of it changes the event. To differ acquits nobody: others may
-have tested other networks and hours.
+They agree, are silent or differ, or fail in other countries too; none of it changes the event. To
+differ acquits nobody: others may have tested other networks and hours.
 """
 
 from collections.abc import Sequence
@@ -29,6 +29,8 @@ class Position(StrEnum):
     NOT_READ = "not_read"
     """It was not read since the event began."""
     DIFFERS = "differs"
+    FAILS_ELSEWHERE = "fails_elsewhere"
+    """Its tests fail, and in other countries too in the same time: they may be at fault."""
     CAUTION = "caution"
     """It saw the whole country fail while a platform is said to be blocked."""
 
@@ -86,6 +88,8 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True):
     """How much its failing tests prove by themselves; none where the source has no grade."""
     opinions: tuple[Opinion, ...] = ()
     """What its own programs made of them, by time; they have no part in the position."""
+    elsewhere: bool = False
+    """Whether its tests of the platform fail in other countries in the same time too."""
 
     @property
     def total(self) -> int:
@@ -102,7 +106,9 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True):
         """How it stands to the event."""
         if self.total < _FEWEST:
             return Position.SILENT
-        return Position.AGREES if self.failed >= self.total * _SHARE else Position.DIFFERS
+        if self.failed < self.total * _SHARE:
+            return Position.DIFFERS
+        return Position.FAILS_ELSEWHERE if self.elsewhere else Position.AGREES
 
     def on(self, asns: Sequence[int]) -> tuple[OnNetwork, ...]:
         """What it has of each of these networks; a network without a row has no test."""

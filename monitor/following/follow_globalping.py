@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 import msgspec
 
 from monitor.config.settings import Settings, SourceSettings
+from monitor.following.kept_state import KeptState
 from monitor.following.opinion_row import Suspect
 from monitor.following.quota import charged, may_list
 from monitor.following.second_opinion import Round, second_opinion
-from monitor.following.suspects import LATELY, Suspects, references_of
+from monitor.following.suspects import LATELY, NothingToAskError, Suspects, references_of
 from monitor.sources import rounds
 from monitor.sources.fault import SourceFault
 from monitor.sources.globalping_client import Finished, GlobalpingClient, Question
@@ -56,14 +57,26 @@ class GlobalpingFollower:
         self._how = Round(
             probes=source.probes, beside=source.beside, references=references_of(settings)
         )
-        self.state = SourceState()
+        self._kept = KeptState(str(source.kind), store)
+
+    @property
+    def state(self) -> SourceState:
+        """As it is known here."""
+        return self._kept.now
+
+    @state.setter
+    def state(self, state: SourceState) -> None:
+        self._kept.now = state
 
     async def restore(self) -> None:
         """Go on from what is stored. StorageError."""
-        kind = str(self._source.kind)
-        self.state = (await self._store.source_states()).get(kind, SourceState())
+        await self._kept.read()
         asked = ",".join(sorted(self._source.countries))
         self.state = msgspec.structs.replace(self.state, asked=asked)
+
+    async def keep(self) -> None:
+        """Store what is known of it, beside what people noted meanwhile. StorageError."""
+        await self._kept.write()
 
     async def poll(self) -> None:
         """Ask about what is suspected since lately. Raises SourceFault and StorageError."""
@@ -75,9 +88,11 @@ class GlobalpingFollower:
         if due or answered is None or now - answered >= _LIMITS_EVERY:
             await self._read_limits()
         for suspect in due:
+            await self.keep()  # A person may ask while a round lasts.
             if not self._affordable():
                 return
-            await self._round(suspect)
+            if self._due(suspect, self._now()):
+                await self._round(suspect)
 
     async def ask_now(self, country: str, platform: str) -> list[SourcedRow]:
         """One round that a person asked for, suspected or not; what it brought is stored. Raises
@@ -85,9 +100,14 @@ class GlobalpingFollower:
         self._forget(self._now())
         suspect = self._suspects.one(country, platform)
         await self._read_limits()
+        await self.keep()
+        if rounds.being_made(self.state.cursors, country, platform, self._now()):
+            raise NothingToAskError(f"probes test {platform} in {country} already")
         if not self._affordable():
             raise SourceFault("limited", f"a round takes up to {self._how.cost} points")
-        return await self._round(suspect)
+        rows = await self._round(suspect)
+        await self.keep()
+        return rows
 
     def _affordable(self) -> bool:
         """Whether our budget and what is left of the quota have room for a whole round."""
@@ -112,23 +132,23 @@ class GlobalpingFollower:
         self.state = msgspec.structs.replace(state, remaining=self._client.remaining)
 
     async def _round(self, suspect: Suspect) -> list[SourcedRow]:
-        kind = str(self._source.kind)
         self._note(suspect, rounds.TRIED)
-        await self._store.add_sourced((), kind, self.state)
+        await self.keep()
         rows, malformed = await second_opinion(
             self._ask, suspect, self._how, self._bogons, self._now
         )
         self._note(suspect, rounds.DONE)
         newest = [one.measured_at for one in rows]
         known = [] if self.state.newest_at is None else [self.state.newest_at]
-        state = msgspec.structs.replace(
+        self.state = msgspec.structs.replace(
             self.state,
             answered_at=self._now(),
             newest_at=max((*newest, *known), default=None),
             malformed=self.state.malformed + malformed,
             judged=self.state.judged + len(rows),
         )
-        added = await self._store.add_sourced(rows, kind, state)
+        added = await self._kept.write(rows)
+        state = self.state
         self.state = msgspec.structs.replace(
             state, rows=state.rows + added, repeated=state.repeated + len(rows) - added
         )
@@ -153,6 +173,8 @@ class GlobalpingFollower:
         tried = rounds.moments(lately, rounds.TRIED, *place)
         done = rounds.moments(lately, rounds.DONE, *place)
         if len(done) >= ROUNDS or len(tried) >= TRIES:
+            return False
+        if rounds.being_made(lately, *place, now):
             return False
         return not done or now - max(done) >= APART
 

@@ -56,6 +56,10 @@ class IodaFollower:
         if self.state.asked != asked:
             self.state = msgspec.structs.replace(self.state, asked=asked, cursors={})
 
+    async def keep(self) -> None:
+        """Store what it knows of itself. StorageError."""
+        await self._store.add_sourced((), str(self._source.kind), self.state)
+
     async def poll(self) -> None:
         """Read what is new. Raises SourceFault and StorageError."""
         now = self._now()

@@ -20,6 +20,7 @@ from monitor.following.ooni_versions import OoniVersions
 from monitor.following.quota import charged, may_judge, may_list
 from monitor.logs import logger
 from monitor.replay.platform_of import WEB_TEST, PlatformLookup
+from monitor.sources.elsewhere import asked_with, digest_in
 from monitor.sources.ooni_client import FIRST, OoniClient
 from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
@@ -91,11 +92,15 @@ class OoniFollower:
         await self._opinions.restore()
         async for page in self._store.sourced_rows(kind, self._now() - _JUDGED_BACK):
             self._remember(page)
-        asked = hashlib.sha256(msgspec.json.encode(self._questions)).hexdigest()[:16]
-        if self.state.asked != asked:
-            self.state = msgspec.structs.replace(
-                self.state, asked=asked, cursors={}, swept_at=self._now()
-            )
+        digest = hashlib.sha256(msgspec.json.encode(self._questions)).hexdigest()[:16]
+        if digest_in(self.state.asked) != digest:
+            self.state = msgspec.structs.replace(self.state, cursors={}, swept_at=self._now())
+        countries = (*self._source.countries, *self._source.beside)
+        self.state = msgspec.structs.replace(self.state, asked=asked_with(digest, countries))
+
+    async def keep(self) -> None:
+        """Store what it knows of itself. StorageError."""
+        await self._store.add_sourced((), str(self._source.kind), self.state)
 
     async def poll(self) -> None:
         """Read what is new. Raises SourceFault and StorageError; what was read before is stored."""

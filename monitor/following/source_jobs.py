@@ -59,6 +59,9 @@ class Follower(Protocol):
     async def poll(self) -> None:
         """Read what is new. Raises SourceFault and StorageError; what was read before is stored."""
 
+    async def keep(self) -> None:
+        """Store what it knows of itself. StorageError."""
+
     async def close(self) -> None:
         """Release its connections."""
 
@@ -134,7 +137,7 @@ class SourceJob:
             else:
                 self._leave_alone(fault)
             self._stale |= seen != (follower.state.rows, follower.state.judged)
-            await self._store.add_sourced((), kind, follower.state)
+            await follower.keep()
         if self._source.kind is SourceKind.OONI and self._may_fold(now):
             began = time.perf_counter()
             fault = await fault_in(self._fold(), kind)
@@ -143,7 +146,7 @@ class SourceJob:
             self._folded_at, self._stale = now, False
             if fault is not None:
                 self._leave_alone(fault)
-                await self._store.add_sourced((), kind, follower.state)
+                await follower.keep()
 
     def _leave_alone(self, fault: SourceFault) -> None:
         self._follower.state = after_fault(self._follower.state, fault, self._now())
@@ -229,7 +232,7 @@ class SourceJob:
                     named |= await follower.name_versions(country, platform, begun)
         except SourceFault as fault:
             follower.state = after_fault(follower.state, fault, self._now())
-            await self._store.add_sourced((), str(self._source.kind), follower.state)
+            await follower.keep()
             log.warning("versions of a test not asked for", reason=str(fault))
         return named
 

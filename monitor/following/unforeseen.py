@@ -18,7 +18,7 @@ _FRAMES = 5
 """Innermost lines of code that are named."""
 
 
-async def fault_in(work: Awaitable[None], source: str) -> SourceFault | None:
+async def fault_in(work: Awaitable[object], source: str) -> SourceFault | None:
     """What went wrong with a source while we read it, if anything did. Raises StorageError."""
     try:
         await work

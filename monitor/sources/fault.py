@@ -13,6 +13,9 @@ _LONGEST = 3600.0
 _LONGEST_ASKED = 6 * 3600.0
 """Seconds that a server may ask for, at most."""
 
+FOR_EVER = ("refused", "malformed")
+"""Problems with one question, where others are answered, that asking again does not mend."""
+
 
 class SourceFault(Exception):  # noqa: N818 - the source's fault, seldom ours
     """A source that could not be read."""

@@ -11,10 +11,12 @@ from monitor.analysis.second_witness import (
     OnNetwork,
     Opinion,
     OutsideWitness,
+    Position,
     Witness,
 )
 from monitor.analysis.verdict import Evidence
 from monitor.sources import rounds
+from monitor.sources.elsewhere import countries_in, fails_elsewhere
 from monitor.sources.terms import ASKED, OPINIONS, SIGNALS, TERMS, SourceKind, Terms
 from storage.store import SourceStore
 from storage.values.sourced import (
@@ -37,7 +39,7 @@ _SURE = 0.5
 _SILENCE = ".timeout"
 _SHOWN_WHOLE = ("dns.", "tls.certificate")
 _APART, _NETWORKS = timedelta(minutes=5), 2
-"""Tests by probes that are strong evidence together."""
+"""Rounds, and networks that show an act in both, that are strong evidence together."""
 
 
 async def second_witnesses(
@@ -76,11 +78,7 @@ async def _of_one(
     until = now if event.active else event.end_latest or event.end_earliest or event.updated_at
     found: list[AnyWitness] = []
     if event.kind is EventKind.BLOCK and SourceKind.OONI in states:
-        counts = await store.sourced_counts(
-            event.country, event.platform, event.onset_latest, until
-        )
-        about = _about(event, opinions, until)
-        found.append(msgspec.structs.replace(_measured(SourceKind.OONI, counts), opinions=about))
+        found.append(await _by_volunteers(store, event, until, states[SourceKind.OONI], opinions))
     for kind in ASKED:
         if event.kind is EventKind.BLOCK and kind in states:
             asked = await _on_demand(store, kind, event, until)
@@ -92,6 +90,23 @@ async def _of_one(
         if outside.drops or event.kind in _OF_COUNTRIES:
             found.append(outside)
     return tuple(found)
+
+
+async def _by_volunteers(
+    store: SourceStore,
+    event: Event,
+    until: datetime,
+    state: SourceState,
+    opinions: Sequence[Opinion],
+) -> Witness:
+    """What volunteers measured of a block, beside what they measured in other countries."""
+    counts = await store.sourced_counts(event.country, event.platform, event.onset_latest, until)
+    found = _measured(SourceKind.OONI, counts)
+    elsewhere = found.position is Position.AGREES and await fails_elsewhere(
+        store, str(SourceKind.OONI), event, until, countries_in(state.asked)
+    )
+    about = _about(event, opinions, until)
+    return msgspec.structs.replace(found, opinions=about, elsewhere=elsewhere)
 
 
 def _was_asked(state: SourceState, event: Event) -> bool:
@@ -119,17 +134,23 @@ async def _on_demand(
 
 def grade_of_probes(kind: SourceKind, failed: Iterable[SourcedRow]) -> Evidence:
     """How much failing tests by probes prove: never more than weak, unless on two networks or more
-    somebody acted (a reset, a forged answer) twice, five minutes apart or more. Silence alone is a
-    hint, however often. Of RIPE Atlas only what a probe shows whole counts as an act: a
+    somebody acted (a reset, a forged answer) in two rounds, five minutes apart or more. Silence
+    alone is a hint, however often. Of RIPE Atlas only what a probe shows whole counts as an act: a
     forged answer, or a bad chain."""
     acted: dict[int, list[datetime]] = {}
     grade = Evidence.NONE
     for one in failed:
         grade = Evidence.WEAK
         if any(_is_act(kind, method) for method in one.methods):
-            acted.setdefault(one.asn, []).append(one.measured_at)
+            acted.setdefault(one.asn, []).append(_round_of(kind, one))
     again = [times for times in acted.values() if max(times) - min(times) >= _APART]
     return Evidence.STRONG if len(again) >= _NETWORKS else grade
+
+
+def _round_of(kind: SourceKind, row: SourcedRow) -> datetime:
+    """A moment that tells the round of a test: all tests of Globalping are dated by the question;
+    probes of RIPE Atlas test when they get to it, minutes apart, and are read together."""
+    return row.received_at if kind is SourceKind.ATLAS else row.measured_at
 
 
 def _is_act(kind: SourceKind, method: str) -> bool:

@@ -104,6 +104,14 @@ class What(StrEnum):
     PROMETHEUS_FAILS = "prometheus_fails"
     STAMPS_SILENT = "stamps_silent"
     ARCHIVE = "archive"
+    AGENT_KEY = "agent_key"
+    AGENT_REVOKED = "agent_revoked"
+    COLLECTOR_SILENT = "collector_silent"
+    COLLECTOR_BEHIND_PROXY = "collector_behind_proxy"
+    COLLECTOR_REFUSES = "collector_refuses"
+    COLLECTOR_CERTIFICATE = "collector_certificate"
+    COLLECTOR_KEY = "collector_key"
+    COLLECTOR_CLOCK = "collector_clock"
     TOO_SLOW = "too_slow"
     OUR_FAULT = "our_fault"
 
@@ -427,6 +435,44 @@ SENTENCES: Mapping[str, _Said] = {
         "The archive cannot be used: %(why)s.",
         "Correct [archive], or let it pass: docs/archive.md.",
     ),
+    What.AGENT_KEY: _Said(
+        "The agent's key cannot be used: %(why)s.",
+        "Put it back, for the user that runs the agent alone to read. Where it is lost, type"
+        " `shutwatch agent wipe`, then `shutwatch agent join` with a new invitation.",
+    ),
+    What.AGENT_REVOKED: _Said(
+        "The operator revoked this agent's key, so it measures and sends nothing any more.",
+        "Type `shutwatch agent wipe`, then `shutwatch agent join` with a new invitation.",
+    ),
+    What.COLLECTOR_SILENT: _Said(
+        "Collector %(collector)s does not answer: %(why)s.",
+        "Ask its operator whether it runs; let https to it pass, or set `agent.proxy`.",
+    ),
+    What.COLLECTOR_BEHIND_PROXY: _Said(
+        "Through the proxy, collector %(collector)s does not answer: %(why)s.",
+        "See whether the proxy runs and lets it pass; correct `agent.proxy`, or delete it.",
+    ),
+    What.COLLECTOR_REFUSES: _Said(
+        "Collector %(collector)s refused: %(why)s.",
+        "Try again in a minute. If it goes on refusing, ask its operator.",
+    ),
+    What.COLLECTOR_CERTIFICATE: _Said(
+        "Collector %(collector)s shows %(why)s.",
+        "Somebody on the way may answer in its place: try another line, or `agent.proxy`. Where"
+        " its operator changed it, set `agent.trust_anchors` to the new one.",
+    ),
+    What.COLLECTOR_KEY: _Said(
+        "What answers as collector %(collector)s has other keys than this agent was given:"
+        " %(why)s.",
+        "Compare what `shutwatch agent key` prints with the operator. Where that differs, type"
+        " `shutwatch agent wipe`, then `shutwatch agent join` with a new invitation.",
+    ),
+    What.COLLECTOR_CLOCK: _Said(
+        "The clock of this machine is %(seconds)s seconds %(way)s that of collector %(collector)s,"
+        " which answers.",
+        "Have it set over the network, as with “timedatectl set-ntp true”. Times of results are"
+        " corrected until then.",
+    ),
     What.TOO_SLOW: _Said(
         "Not finished within %(seconds)s s.",
         "Something on the way stays silent: try again, and read the other lines first.",
@@ -483,7 +529,7 @@ _LEVELS: Mapping[str, Level] = {
             *(What.QUIET_CONTROL, What.QUIET_SHORT, What.NO_UPLINK, What.NO_INTERNATIONAL),
             *(What.NO_POPULAR, What.NO_UDP, What.NO_DOMESTIC, What.PLAIN_PASSWORDS),
             *(What.PLAIN_PROXY_PASSWORD, What.CYCLE_TOO_LONG, What.FEW_BYTES, What.NO_MESSAGES),
-            *(What.DATABASE_OLD, What.DISK_LOW, What.REFERENCES_FAIL),
+            *(What.DATABASE_OLD, What.DISK_LOW, What.REFERENCES_FAIL, What.COLLECTOR_CLOCK),
         ),
         Level.WARNING,
     ),

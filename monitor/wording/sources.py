@@ -81,6 +81,7 @@ _MEASURED: Mapping[Position, str] = {
     Position.AGREES: _AGREES,
     Position.SILENT: N_("%(source)s is silent: %(seen)s"),
     Position.DIFFERS: N_("%(source)s differs: %(seen)s"),
+    Position.FAILS_ELSEWHERE: N_("%(source)s sees it fail in other countries too: %(seen)s"),
 }
 
 

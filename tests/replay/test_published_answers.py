@@ -4,6 +4,7 @@ Measurement data © OONI and its contributors, CC BY-NC-SA 4.0. Nothing of these
 """
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,8 @@ async def test_lists_of_ooni(file: Path) -> None:
     await client.close()
     assert page.results
     reader = ListReader(NAMES, {str(one["probe_cc"]) for one in page.results})
-    reader.rows(page.results, AT)
+    always = (one.replace(tzinfo=UTC) for one in (datetime.min, datetime.max))
+    reader.rows(page.results, AT, *always)
     assert reader.malformed == 0
     rows_in(file, NAMES, RowFilter(), RowCounts())
 
@@ -231,7 +233,7 @@ async def test_results_of_ripe_atlas(file: Path) -> None:
         if one.type == "dns":
             atlas_results.looked_up(one, NAME, BogonList())
         else:
-            found = atlas_results.greeted(one, NAME, Roots(), None)
+            found = atlas_results.greeted(one, NAME, Roots(), None, AT)
             assert found is None or "192.0.2.1" not in str(found)
 
 

@@ -1,7 +1,7 @@
 """RIPE Atlas asked for a second opinion, against a server that holds to its shapes and limits."""
 
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -98,9 +98,13 @@ class Watch:
             self.settings,
             self.store,
             now=lambda: self.clock,
-            transport=httpx.MockTransport(self.atlas.handle),
+            transport=httpx.MockTransport(self._answered),
         )
         await self.job.begin()
+
+    def _answered(self, request: httpx.Request) -> httpx.Response:
+        """As the server answers by then: tests change it."""
+        return self.atlas.handle(request)
 
     async def minutes(self, number: int, step: int = 5) -> None:
         """Poll every few minutes."""
@@ -111,9 +115,9 @@ class Watch:
             await self.job.round()
             self.clock += step * MINUTE
 
-    async def suspect(self) -> Event:
-        """Our own vantages suspect a block of X now."""
-        found = world.event(platform="x", state=EventState.SUSPECTED, at=self.clock)
+    async def suspect(self, platform: str = "x") -> Event:
+        """Our own vantages suspect a block of it now."""
+        found = world.event(platform=platform, state=EventState.SUSPECTED, at=self.clock)
         made = msgspec.structs.replace(
             found, detected_at=self.clock, onset_latest=self.clock - MINUTE
         )
@@ -240,9 +244,15 @@ def _files(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.glob("shutwatch.db*"))
 
 
-async def _asked_now(watch: Watch) -> list[SourcedRow]:
+async def _asked_now(
+    watch: Watch, meanwhile: Callable[[], Awaitable[None]] | None = None
+) -> list[SourcedRow]:
+    """A person asks about X; `meanwhile` happens whenever they look and wait."""
+
     async def sleep(seconds: float) -> None:
         watch.clock += timedelta(seconds=seconds)
+        if meanwhile is not None:
+            await meanwhile()
 
     transport = httpx.MockTransport(watch.atlas.handle)
     client = AtlasClient("https://atlas.test", transport, key=KEY)
@@ -443,3 +453,249 @@ async def test_a_clock_that_is_wrong_dates_no_test(
     assert [one.failed for one in rows] == [0.0] * 3
     assert all(begun <= one.measured_at <= watch.clock for one in rows)
     assert await watch.said(event) == "RIPE Atlas differs: 0 of 3 tests failed, 3 networks"
+
+
+# -- what fails of it, and who else asks ---------------------------------------------------------
+
+
+def _answering(watch: Watch, reply: Callable[[httpx.Request], int]) -> list[str]:
+    """Have the server answer some requests with a failure: `reply` gives its status, or 0. Returns
+    a list that fills with the countries that probes were asked for in."""
+    asked: list[str] = []
+    handle = watch.atlas.handle
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            asked.append(msgspec.json.decode(request.content)["probes"][0]["value"])
+        status = reply(request)
+        return httpx.Response(status, content=b"{}") if status else handle(request)
+
+    watch.atlas.handle = answer  # type: ignore[method-assign]
+    return asked
+
+
+def _posted_from(request: httpx.Request) -> str:
+    if request.method != "POST":
+        return ""
+    return str(msgspec.json.decode(request.content)["probes"][0]["value"])
+
+
+async def test_a_country_that_refuses_to_be_compared_with_is_left_out(watch: Watch) -> None:
+    """It blocked the source for six hours, and those asked before it were asked anew each time, at
+    credits that nobody counted."""
+    watch.clock = watch.clock.replace(minute=0, second=0)
+    asked = _answering(watch, lambda one: 400 if _posted_from(one) == "NL" else 0)
+    watch.treat("timeout")
+    event = await watch.suspect()
+    before = watch.atlas.credits
+    await watch.minutes(25)
+    assert asked == ["PK", "DE", "NL", "PK"]
+    state = await watch.state()
+    assert state.problem == ""
+    assert before - watch.atlas.credits <= state.units == PRICE * (2 * 5 * 4 + 2)
+    assert len(await watch.rows()) == 3
+    assert "3 of 3 tests failed" in await watch.said(event)
+
+
+@pytest.mark.parametrize(("status", "charged"), [(502, 3), (429, 2)])
+async def test_what_was_begun_elsewhere_is_not_begun_again(
+    watch: Watch, status: int, charged: int
+) -> None:
+    """One country was asked, the next fails for a while: that one alone is asked again. Who fails
+    may have begun a test, which is counted; who refuses for a while has not."""
+    watch.clock = watch.clock.replace(minute=0, second=0)
+    failing = [status]
+    asked = _answering(
+        watch, lambda one: failing.pop() if failing and _posted_from(one) == "NL" else 0
+    )
+    watch.treat("timeout")
+    await watch.suspect()
+    await watch.minutes(35)
+    assert asked == ["PK", "DE", "NL", "NL", "PK"]
+    assert len(await watch.rows()) == 3
+    assert (await watch.state()).units == PRICE * (2 * 5 * 4 + 2 * charged)
+
+
+async def test_a_probe_that_nobody_tells_of_loses_no_other(watch: Watch) -> None:
+    """It was deleted, or is hidden now: its place is refused, for ever."""
+    _answering(watch, lambda one: 404 if one.url.path.endswith("/probes/3/") else 0)
+    watch.treat("timeout")
+    await watch.suspect()
+    await watch.minutes(30)
+    assert sorted(one.asn for one in await watch.rows()) == [9541, 17557]
+    assert (await watch.state()).problem == ""
+
+
+async def test_probes_that_are_all_refused_are_asked_for_later(watch: Watch) -> None:
+    """A key that may not ask for a while: the round is not lost by it."""
+    refusing = [True]
+    _answering(watch, lambda one: 403 if refusing and "/probes/" in one.url.path else 0)
+    await watch.suspect()
+    await watch.minutes(15)
+    assert (await watch.state()).problem == "refused"
+    assert await watch.rows() == []
+    refusing.clear()
+    await watch.minutes(10)
+    assert len(await watch.rows()) == 3
+
+
+async def test_a_fault_of_one_round_keeps_no_other_from_being_read_or_begun(watch: Watch) -> None:
+    """The results of a round about X are refused; those about YouTube come all the same, and a
+    round about Facebook is begun."""
+    await watch.suspect()
+    await watch.minutes(1)
+    of_x = {str(number) for number in watch.atlas.created}
+    _answering(watch, lambda one: 404 if of_x & set(one.url.path.split("/")) else 0)
+    await watch.suspect("youtube")
+    await watch.minutes(10)
+    await watch.suspect("facebook")
+    await watch.minutes(10)
+    assert {one.platform for one in await watch.rows()} == {"youtube"}
+    state = await watch.state()
+    assert state.problem == "refused"
+    assert [name for name in state.cursors if name.startswith("asked PK facebook ")]
+
+
+async def test_no_more_probes_count_than_were_asked(watch: Watch) -> None:
+    """A server that answers with a thousand lines makes no thousand rows, and has no thousand
+    probes looked up."""
+    results = watch.atlas._results
+
+    def many(number: int) -> list[dict[str, object]]:
+        found = results(number)
+        return [{**one, "prb_id": 10_000 + n} for one in found[:1] for n in range(1000)] or found
+
+    known = watch.atlas._probe
+    watch.atlas._results = many  # type: ignore[method-assign]
+    watch.atlas._probe = lambda number: known(min(number, 3))  # type: ignore[method-assign]
+    await watch.suspect()
+    await watch.minutes(15)
+    places = [one for one in watch.atlas.asked if "/probes/" in one]
+    assert 0 < len(places) <= watch.source.probes
+
+
+@pytest.mark.parametrize("how", ["forged", "bogon"])
+async def test_one_round_is_never_strong(watch: Watch, how: str) -> None:
+    """Its results trickle in for minutes: two probes of a network that answer five minutes apart
+    tested once each. The next round makes it strong."""
+    watch.atlas.probes[:] = [
+        *(
+            Home(number=10 * asn + slow, country="PK", asn=asn, slow=slow * MINUTE)
+            for asn in (17557, 9541)
+            for slow in (0, 10)
+        ),
+        *(one for one in HOMES if one.country != "PK"),
+    ]
+    watch.treat(how)
+    event = await watch.suspect()
+    await watch.minutes(25)
+    rows = await watch.rows()
+    times = [one.measured_at for one in rows]
+    assert (len(rows), max(times) - min(times)) == (4, 5 * MINUTE)
+    assert len({one.received_at for one in rows}) == 1
+    assert "(evidence: weak): 4 of 4" in await watch.said(event)
+    await watch.minutes(30)
+    assert "(evidence: strong): 8 of 8" in await watch.said(event)
+
+
+async def test_what_a_monitor_began_while_a_person_waits_is_kept(watch: Watch) -> None:
+    """The person's process knew nothing of it, and wrote its state over it: hosts of probes tested
+    it three times in a day, and one round was never read."""
+    await watch.minutes(5)
+    looks = 0
+
+    async def meanwhile() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            await watch.suspect("youtube")
+        assert watch.job is not None
+        await watch.job.round()
+
+    await _asked_now(watch, meanwhile)
+    assert [name for name in (await watch.state()).cursors if " PK youtube " in name]
+    await watch.minutes(120)
+    asked = [
+        one.at
+        for one in watch.atlas.created.values()
+        if one.definition.get("query_argument") == "www.youtube.com"
+    ]
+    assert len(asked) == 2
+    assert len([one for one in await watch.rows() if one.platform == "youtube"]) == 6
+
+
+async def test_what_a_person_asks_while_a_monitor_polls_is_kept(watch: Watch) -> None:
+    """The monitor's last write of a poll is no older than the person's round."""
+    await watch.suspect("youtube")
+    await watch.minutes(1)
+    begun = False
+    handle = watch.atlas.handle
+    person = AtlasFollower(
+        watch.source,
+        watch.settings,
+        watch.store,
+        AtlasClient("https://atlas.test", httpx.MockTransport(handle), key=KEY),
+        now=lambda: watch.clock,
+    )
+
+    async def stop(_: float) -> None:
+        raise InterruptedError
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal begun
+        if not begun and request.url.path.endswith("/results/"):
+            begun = True
+            await person.restore()
+            with pytest.raises(InterruptedError):
+                await person.ask_now("PK", "x", stop)
+        return handle(request)
+
+    watch.clock += 10 * MINUTE
+    job = SourceJob(
+        watch.source,
+        watch.settings,
+        watch.store,
+        now=lambda: watch.clock,
+        transport=httpx.MockTransport(answer),
+    )
+    await job.begin()
+    await job.round()
+    await job.close()
+    await person.close()
+    cursors = (await watch.state()).cursors
+    assert [name for name in cursors if name.startswith("asked PK x ")]
+    assert "tried PK x 1" in cursors
+    assert "done PK youtube 1" in cursors
+    assert (await watch.state()).units >= 2 * 400
+
+
+async def test_a_round_that_two_processes_watch_is_read_once(watch: Watch) -> None:
+    """A monitor polls while a person waits for the results of theirs: nothing is stored twice, and
+    nobody elsewhere is asked twice."""
+    watch.treat("timeout")
+    await watch.minutes(5)
+
+    async def meanwhile() -> None:
+        assert watch.job is not None
+        await watch.job.round()
+
+    rows = await _asked_now(watch, meanwhile)
+    stored = await watch.rows()
+    assert len(rows) == len(stored) == 3
+    assert {one.uid for one in rows} == {one.uid for one in stored}
+    assert watch.tests == 8
+
+
+async def test_a_round_that_a_monitor_read_meanwhile_is_shown_to_the_person(watch: Watch) -> None:
+    """They looked away too long: what is stored is theirs as well."""
+    watch.treat("timeout")
+    await watch.minutes(5)
+
+    async def meanwhile() -> None:
+        watch.clock += 20 * MINUTE
+        assert watch.job is not None
+        await watch.job.round()
+
+    rows = await _asked_now(watch, meanwhile)
+    assert len(rows) == 3
+    assert {one.uid for one in rows} == {one.uid for one in await watch.rows()}

@@ -1,7 +1,7 @@
 """Globalping asked on demand, against a server that holds to its shapes, limits and errors."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -12,6 +12,7 @@ from monitor.config.load import default_settings
 from monitor.config.settings import SourceSettings
 from monitor.following.follow_globalping import GlobalpingFollower
 from monitor.following.source_jobs import SourceJob
+from monitor.following.suspects import NothingToAskError
 from monitor.sources.globalping_client import GlobalpingClient
 from monitor.sources.scripted_globalping import FREE, Home, ScriptedGlobalping, home
 from monitor.sources.scripted_ooni import Reply
@@ -270,6 +271,105 @@ async def test_a_round_that_a_person_asked_for_counts(watch: Watch) -> None:
     await watch.minutes(12)
     assert len([one for one in watch.globalping.tested if one[0] == "dns"]) == 2
     assert (await watch.state()).units > used > 0
+
+
+def _person(watch: Watch, handle: Callable[[httpx.Request], object]) -> GlobalpingFollower:
+    """A command beside the monitor, whose requests `handle` answers."""
+    transport = httpx.MockTransport(handle)  # type: ignore[arg-type]
+    client = GlobalpingClient(watch.source.api, transport)
+    return GlobalpingFollower(
+        watch.source, default_settings(), watch.store, client, now=lambda: watch.clock
+    )
+
+
+async def test_a_round_of_a_monitor_while_a_person_s_lasts_is_kept(watch: Watch) -> None:
+    """The person's process wrote its state over the monitor's: lines of strangers tested YouTube
+    three times in a day, and nobody knew what that had cost."""
+    await watch.minutes(1)
+    began = False
+
+    async def handle(request: httpx.Request) -> httpx.Response:
+        nonlocal began
+        if request.method == "POST" and not began:
+            began = True
+            await watch.suspect("youtube", id="PK-youtube")
+            await watch.minutes(1)
+        return watch.globalping.handle(request)
+
+    person = _person(watch, handle)
+    await person.restore()
+    await person.ask_now("PK", "x")
+    await person.close()
+    state = await watch.state()
+    assert {"tried PK x 1", "done PK x 1", "tried PK youtube 1", "done PK youtube 1"} <= set(
+        state.cursors
+    )
+    assert state.rows == 8
+    assert state.units == sum(points for _, points in watch.globalping.spent)
+    await watch.minutes(30)
+    asked = [target for kind, target, _ in watch.globalping.tested if kind == "dns"]
+    assert asked.count("www.youtube.com") == 2
+
+
+async def test_a_round_of_a_person_while_a_monitor_polls_is_kept(watch: Watch) -> None:
+    """And is not begun a second time by the monitor, which meant to before."""
+    await watch.suspect("x")
+    watch.clock += MINUTE
+    await watch.suspect("youtube", id="PK-youtube")
+    began = False
+
+    async def handle(request: httpx.Request) -> httpx.Response:
+        nonlocal began
+        if request.method == "POST" and not began:
+            began = True
+            person = _person(watch, watch.globalping.handle)
+            await person.restore()
+            await person.ask_now("PK", "x")
+            await person.close()
+        return watch.globalping.handle(request)
+
+    watch.job = SourceJob(
+        watch.source,
+        default_settings(),
+        watch.store,
+        now=lambda: watch.clock,
+        transport=httpx.MockTransport(handle),
+    )
+    await watch.job.begin()
+    await watch.minutes(1)
+    asked = [target for kind, target, _ in watch.globalping.tested if kind == "dns"]
+    assert sorted(asked) == ["www.youtube.com", "x.com"]
+    state = await watch.state()
+    assert {"done PK x 1", "done PK youtube 1"} <= set(state.cursors)
+    assert state.units == sum(points for _, points in watch.globalping.spent)
+
+
+async def test_a_round_that_is_being_made_is_not_made_twice(watch: Watch) -> None:
+    """Neither a person nor a monitor begins what the other is at."""
+    await watch.suspect()
+    refused: list[str] = []
+
+    async def handle(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST" and not refused:
+            person = _person(watch, watch.globalping.handle)
+            await person.restore()
+            with pytest.raises(NothingToAskError) as found:
+                await person.ask_now("PK", "x")
+            refused.append(str(found.value))
+            await person.close()
+        return watch.globalping.handle(request)
+
+    watch.job = SourceJob(
+        watch.source,
+        default_settings(),
+        watch.store,
+        now=lambda: watch.clock,
+        transport=httpx.MockTransport(handle),
+    )
+    await watch.job.begin()
+    await watch.minutes(1)
+    assert refused == ["probes test x in PK already"]
+    assert len([one for one in watch.globalping.tested if one[0] == "dns"]) == 1
 
 
 async def test_an_old_block_is_not_asked_about(watch: Watch) -> None:

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from monitor.analysis.events.event import Event, EventKind, EventState
+from monitor.analysis.second_witness import Position
 from monitor.config.load import default_settings
 from monitor.config.settings import SourceSettings
 from monitor.following.source_jobs import SourceJob
@@ -14,10 +15,12 @@ from monitor.sources.fault import SourceFault
 from monitor.sources.ooni_client import OoniClient
 from monitor.sources.scripted_ooni import Reply, ScriptedOoni, hourly, volunteer
 from monitor.sources.terms import SourceKind
+from monitor.sources.witnesses import second_witnesses
 from probes.sockets.http_client import httpx
 from storage.open_store import sql_store
 from storage.store import CollectorStore
 from storage.values.sourced import SourcedRow, SourceState
+from tests.prometheus import world as prometheus
 
 BEGUN = datetime(2024, 2, 17, 15, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -601,3 +604,42 @@ async def test_what_is_no_longer_asked_about_is_not_withdrawn(
         await world.round(HOUR)
     (event,) = await world.events()
     assert (event.id, event.state) == (before.id, EventState.CONFIRMED)
+
+
+async def test_a_test_that_broke_everywhere_agrees_with_no_event_of_ours() -> None:
+    """Our own vantages suspect X when OONI's test of it breaks everywhere: no event is made of
+    these rows, and beside ours they say what they are."""
+    store = sql_store("memory:")
+    await store.open()
+    seen = World(store)
+    seen.source = msgspec.structs.replace(seen.source, beside=("IN",))
+    for country, asns in {"PK": (17557, 9541), "BR": (28573, 26599), "IN": (55836,)}.items():
+        for asn in asns:
+            span = (BEGUN, BEGUN + 24 * HOUR)
+            seen.tests(X, asn, BEGUN - 96 * HOUR, span[1], span, country=country)
+    seen.clock = BEGUN + 12 * HOUR
+    await seen.round()
+    ours = prometheus.event(platform="x", at=BEGUN + HOUR)
+    ours = msgspec.structs.replace(ours, onset_earliest=BEGUN, onset_latest=BEGUN + HOUR)
+    (witness,) = await second_witnesses(store, ours, seen.clock)
+    assert witness.position is Position.FAILS_ELSEWHERE
+    assert await seen.events() == []
+    assert seen.job is not None
+    await seen.job.close()
+    await store.close()
+
+
+async def test_a_state_that_names_no_countries_is_read_on(world: World) -> None:
+    """One of an older version: nothing is asked for anew."""
+    world.tests(X, 17557, BEGUN - 24 * HOUR, BEGUN)
+    await world.round(2 * HOUR)
+    state = await world.state()
+    digest, _, countries = state.asked.partition(" ")
+    assert countries == "PK,BR"
+    await world.store.add_sourced((), "ooni", msgspec.structs.replace(state, asked=digest))
+    await world.restart()
+    await world.round()
+    after = await world.state()
+    assert after.asked == state.asked
+    assert after.swept_at == state.swept_at
+    assert after.cursors.keys() == state.cursors.keys()

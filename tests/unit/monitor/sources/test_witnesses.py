@@ -1,0 +1,146 @@
+"""How others' measurements stand to an event of our own, by what is stored of them."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from monitor.analysis.events.event import Event
+from monitor.analysis.second_witness import Position, Witness
+from monitor.analysis.verdict import Evidence
+from monitor.sources.terms import SourceKind
+from monitor.sources.witnesses import grade_of_probes, second_witnesses
+from monitor.wording.languages import ENGLISH
+from monitor.wording.sources import witness_line
+from monitor.wording.words import words_in
+from storage.store import CollectorStore
+from storage.values.sourced import SourcedRow, SourceState
+from tests.prometheus import world
+from tests.worlds.memory_store import MemoryStore
+
+BEGUN = datetime(2024, 2, 17, 15, tzinfo=UTC)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+NOW = BEGUN + 12 * HOUR
+
+
+def _row(country: str, at: datetime, failed: float, **changes: object) -> SourcedRow:
+    row = SourcedRow(
+        country=country,
+        source="ooni",
+        uid=f"{country}-{at.timestamp()}",
+        measured_at=at,
+        received_at=at,
+        asn=17557,
+        platform="x",
+        test="web_connectivity",
+        failed=failed,
+        licence="none stated",
+    )
+    return msgspec.structs.replace(row, **changes)
+
+
+async def _store(before: dict[str, str], during: dict[str, str]) -> CollectorStore:
+    """Country → its tests of X, one an hour before the event, and since it began: `x` failed, `.`
+    passed."""
+    store = MemoryStore()
+    await store.open()
+    rows = [
+        _row(country, begins + (n + 1) * step, float(one == "x"))
+        for found, begins, step in ((before, BEGUN, -HOUR), (during, BEGUN, HOUR))
+        for country, tests in found.items()
+        for n, one in enumerate(tests)
+    ]
+    countries = ",".join(sorted({*before, *during, "PK"}))
+    await store.add_sourced(rows, "ooni", SourceState(asked=f"0123456789abcdef {countries}"))
+    return store
+
+
+def _event() -> Event:
+    found = world.event(platform="x", at=BEGUN)
+    return msgspec.structs.replace(found, onset_earliest=BEGUN, onset_latest=BEGUN)
+
+
+async def _said(before: dict[str, str], during: dict[str, str]) -> Witness:
+    (witness,) = await second_witnesses(await _store(before, during), _event(), NOW)
+    assert isinstance(witness, Witness)
+    return witness
+
+
+_WELL = "......"
+
+
+async def test_a_test_that_fails_elsewhere_too_does_not_agree() -> None:
+    """It broke everywhere in the same hour: our own rules excuse these rows, and so does this
+    sentence."""
+    well = dict.fromkeys(("PK", "BR", "IN"), _WELL)
+    witness = await _said(well, {"PK": "xxxx", "BR": "xxx.", "IN": "xx"})
+    assert witness.position is Position.FAILS_ELSEWHERE
+    assert witness_line(words_in(ENGLISH), witness) == (
+        "OONI sees it fail in other countries too: 4 of 4 tests failed, 1 network"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "during", "position"),
+    [
+        # Nobody else was asked, or nobody measured enough there.
+        ({"PK": _WELL}, {"PK": "xxxx"}, Position.AGREES),
+        ({"PK": _WELL, "BR": _WELL}, {"PK": "xxxx", "BR": "x"}, Position.AGREES),
+        # Most of the others work.
+        (
+            {"PK": _WELL, "BR": _WELL, "IN": _WELL},
+            {"PK": "xxxx", "BR": "xxxx", "IN": "...", "DE": ".."},
+            Position.AGREES,
+        ),
+        # Half of them do not.
+        (
+            {"PK": _WELL, "BR": _WELL, "IN": _WELL},
+            {"PK": "xxxx", "BR": "xxxx", "IN": "..."},
+            Position.FAILS_ELSEWHERE,
+        ),
+        # It was blocked there for years, and began here.
+        ({"PK": _WELL, "CN": "xxxx"}, {"PK": "xxxx", "CN": "xxxx"}, Position.AGREES),
+        # It failed here before too, as long as there.
+        ({"PK": "xxxx", "BR": "xxxx"}, {"PK": "xxxx", "BR": "xxxx"}, Position.FAILS_ELSEWHERE),
+        # What does not fail here says nothing of elsewhere.
+        ({"PK": _WELL, "BR": _WELL}, {"PK": "x...", "BR": "xxxx"}, Position.DIFFERS),
+    ],
+)
+async def test_who_counts_as_elsewhere(
+    before: dict[str, str], during: dict[str, str], position: Position
+) -> None:
+    """Countries that were measured in the same time, and worked before where this one did."""
+    assert (await _said(before, during)).position is position
+
+
+def _acted(asn: int, measured: timedelta, received: timedelta) -> SourcedRow:
+    return _row(
+        "PK",
+        BEGUN + measured,
+        1.0,
+        asn=asn,
+        received_at=BEGUN + received,
+        methods=("tls.certificate",),
+    )
+
+
+def test_results_of_one_round_of_ripe_atlas_are_no_two() -> None:
+    """Probes test minutes apart, and the whole round is read at once; the next makes it strong."""
+    first = [
+        _acted(asn, measured, 20 * MINUTE)
+        for asn in (17557, 9541)
+        for measured in (MINUTE, 9 * MINUTE)
+    ]
+    assert grade_of_probes(SourceKind.ATLAS, first) is Evidence.WEAK
+    one = [*first, _acted(17557, 21 * MINUTE, 40 * MINUTE)]
+    assert grade_of_probes(SourceKind.ATLAS, one) is Evidence.WEAK
+    both = [*one, _acted(9541, 22 * MINUTE, 40 * MINUTE)]
+    assert grade_of_probes(SourceKind.ATLAS, both) is Evidence.STRONG
+
+
+def test_results_of_one_round_of_globalping_have_one_moment() -> None:
+    """The question's, however many probes a network has."""
+    first = [_acted(asn, MINUTE, 3 * MINUTE) for asn in (17557, 17557, 9541, 9541)]
+    assert grade_of_probes(SourceKind.GLOBALPING, first) is Evidence.WEAK
+    both = first + [_acted(asn, 6 * MINUTE, 8 * MINUTE) for asn in (17557, 9541)]
+    assert grade_of_probes(SourceKind.GLOBALPING, both) is Evidence.STRONG
