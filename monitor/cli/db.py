@@ -24,6 +24,7 @@ from monitor.config.settings import Settings
 from monitor.wording.visible_text import visible
 from storage import url as database_url
 from storage.store import StorageError, Store
+from storage.values.private_file import is_no_database
 from storage.values.prunable import ARCHIVED_TABLES
 from storage.values.steady_clock import utc_now
 
@@ -283,6 +284,9 @@ def copy_all(
     url = _target(target)
     if not source.is_file():
         raise bad_usage(f"there is no file {source}: name the SQLite file to copy")
+    if is_no_database(source):
+        # Found in the middle of the copy, it would be told of the other database.
+        raise bad_usage(f"{source} is not an SQLite database: name the SQLite file to copy")
     with progress("copying rows") as bar:
         done = copy(
             str(source),

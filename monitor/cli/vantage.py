@@ -31,7 +31,9 @@ from monitor.keys.keys import (
     public_text,
 )
 from monitor.wire.invitation import Token, new_secret, proof_digest, write_token
+from monitor.wording.visible_text import visible
 from probes.vantage import Profile, VantageRole
+from storage import url as database_url
 from storage.store import CollectorStore
 from storage.values.fleet import Invitation
 from storage.values.steady_clock import utc_now
@@ -104,8 +106,11 @@ def invite(
     anchor = _anchor(settings, trust_anchor)
     signing, sealing = _collectors_keys(settings)
     secret, now = new_secret(), utc_now()
+    missing = _missing_file(settings)
 
     async def add(store: CollectorStore) -> Token:
+        if missing is not None:  # opening the store made it, whatever becomes of the invitation
+            _say_new_database(missing)
         known = (await known_vantages(store)).get(vantage)
         whole = _described(vantage, known, given)
         token = Token(
@@ -230,6 +235,24 @@ def show(json: JsonOption = False, config: ConfigOption = None) -> None:
         print_vantages(found.values())
     else:
         typer.echo("No vantage is enrolled, and none in quarantine.", err=True)
+
+
+def _missing_file(settings: Settings) -> Path | None:
+    """The file of the database where it is not there yet."""
+    name = database_url.file_of(settings.database)
+    file = Path(name).absolute()
+    return file if name and not file.exists() else None
+
+
+def _say_new_database(file: Path) -> None:
+    """A relative `database` is another file in every folder, and so is the key beside it."""
+    typer.echo(
+        f"shutwatch: there was no database {visible(str(file))}: a new one was made. Before a "
+        "collector's first start that is right, but a collector that runs already has another, "
+        "and does not know this invitation → type this in the folder it was started in, or write "
+        "the whole path in `database`\n",
+        err=True,
+    )
 
 
 def _check_id(vantage: str, settings: Settings) -> None:

@@ -84,6 +84,9 @@ CONFIG_VARIABLE = "SHUTWATCH_CONFIG"
 UNKNOWN_COUNTRY = "ZZ"
 """Country of the only vantage there is without a file."""
 
+_AGENTS_PORTS = (8443, 8444)
+"""Advised for agents: the first where the page is not."""
+
 T = TypeVar("T", bound=msgspec.Struct)
 
 _NO_VANTAGE = 'add a vantage: [[vantage]] and under it id = "here" and country = "PK"'
@@ -266,8 +269,9 @@ def _apart(root: Node, values: Mapping[str, Any]) -> None:
     agents = values.get("collector", CollectorSettings()).listen
     hosts = {page[0], agents[0]}
     if agents[0] and page[1] == agents[1] != 0 and (len(hosts) == 1 or hosts & {"0.0.0.0", "::"}):  # noqa: S104
+        free = next(port for port in _AGENTS_PORTS if port != page[1])
         root.table()["collector"].table()["listen"].fail(
-            "another port, as in 8443", wrong="is where the page listens already"
+            f"another port, as in {free}", wrong="is where the page listens already"
         )
 
 

@@ -7,6 +7,7 @@ Each module tries one kind of thing and knows nothing of the others:
     folders.py        whether folders can be written to, and how much is free
     listeners.py      whether the addresses to listen at are free
     messages.py       whether the servers of notifications and sources can be reached
+    collectors.py     whether an agent's key can be used, and whether its collectors answer
     tables.py         whether the database can be used, and of which version its tables are
     prometheus.py     whether Prometheus reads the metrics
 

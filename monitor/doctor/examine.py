@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from monitor.doctor.collectors import try_collectors
 from monitor.doctor.folders import try_folders
 from monitor.doctor.listeners import try_listeners
 from monitor.doctor.messages import try_messages
@@ -33,6 +34,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("port", try_listeners),
     ("resolver", try_resolvers),
     ("vantage", try_vantages),
+    ("collector", try_collectors),
     ("notification", try_messages),
     ("prometheus", try_prometheus),
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from monitor.agent.collector_clock import Machine, this_machine
 from monitor.config.settings import Settings
 from monitor.measuring.probers import Probers
 from monitor.wording.findings import Finding
@@ -39,6 +40,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     system: Sequence[ResolverAddress] = ()
     """The machine's own resolvers."""
     now: Callable[[], datetime] = utc_now
+    machine: Callable[[], Machine] = this_machine
+    """Its clocks, as an agent has them."""
     free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free
     send: bool = False
     """Send a test message to every address of notifications."""

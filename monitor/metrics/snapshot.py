@@ -308,8 +308,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Mapping[tuple[str, str], tuple[frozenset[tuple[str, int, str]], int]]:
         """By country and platform: the blocking networks, and the number of decided networks.
 
-        An undecided network is in neither, nor is a vantage that is left out by hand, and a pair without a decided network is absent: "not
-        known" must not read as "not blocked".
+        An undecided network is in neither, nor is a vantage that is left out by hand, and a pair
+        without a decided network is absent: "not known" must not read as "not blocked".
         """
         decided: dict[tuple[str, str], dict[tuple[str, int, str], bool]] = {}
         for view in (one for one in self.vantages if not one.quarantined):

@@ -63,6 +63,7 @@ MISTAKES = [
     (3, "db restore -c offline.toml binary", "does not hold, nothing was changed"),
     (2, "db check folder", "folder is a folder: name the file in it"),
     (2, "db copy gone postgresql://127.0.0.1:1/x", "there is no file gone: name the SQLite file"),
+    (2, "db copy binary postgresql://127.0.0.1:1/x", "binary is not an SQLite database: name"),
     (2, "db copy watch.db sqlite:///y", "must be the URL of a PostgreSQL database, such as"),
     (2, "db copy watch.db 'postgresql://x:${NOPE}@h/x'", "set the environment variable NOPE"),
     (2, "db archive -c offline.toml", "there is no archive: set [archive] in the configuration"),

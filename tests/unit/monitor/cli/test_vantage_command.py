@@ -109,6 +109,32 @@ def test_an_invitation_holds_all_that_an_agent_needs(here: Installation) -> None
     assert "invited until" in here.run("vantage", "list").stdout
 
 
+def test_an_invitation_in_another_folder_tells_that_it_made_a_database(
+    here: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative `database` typed elsewhere is another file, and the collector that runs knew
+    nothing of the invitation that was printed. Where the database is there nothing is said."""
+    text = here.config.read_text().replace(f"sqlite:///{here.file}", "sqlite:///shutwatch.db")
+    here.config.write_text(text)
+    invitations = []
+    for folder in ("collector", "elsewhere"):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        first, again = invite(here), invite(here)
+        assert (first.exit_code, again.exit_code) == (0, 0), first.output
+        made = f"there was no database {tmp_path / folder / 'shutwatch.db'}: a new one was made"
+        assert made in " ".join(first.stderr.split())
+        assert "a collector that runs already has another" in " ".join(first.stderr.split())
+        assert "type this in the folder it was started in" in " ".join(first.stderr.split())
+        assert "database" not in again.stderr
+        invitations.append(read_token(first.stdout))  # alone on standard output
+    assert invitations[0].signing != invitations[1].signing
+    (tmp_path / "third").mkdir()
+    monkeypatch.chdir(tmp_path / "third")
+    incomplete = here.run("vantage", "invite", "lhe-ptcl")
+    refused(incomplete, "is new: say --country", "a new one was made")
+
+
 def test_each_invitation_has_another_secret(here: Installation) -> None:
     """And the newer one withdraws the older."""
     first, second = invited(here), invited(here)

@@ -84,19 +84,22 @@ def test_other_machines_are_not_served_without_tls(tmp_path: Path, host: str) ->
 
 
 @pytest.mark.parametrize(
-    ("page", "agents"),
+    ("page", "agents", "free"),
     [
-        ("", "127.0.0.1:10100"),
-        ('listen = "127.0.0.1:8443"\n', "127.0.0.1:8443"),
-        ('listen = "0.0.0.0:8443"\n[server]\npublic = true\n', "127.0.0.1:8443"),
+        ("", "127.0.0.1:10100", 8443),
+        ('listen = "127.0.0.1:8443"\n', "127.0.0.1:8443", 8444),
+        ('listen = "0.0.0.0:8443"\n[server]\npublic = true\n', "127.0.0.1:8443", 8444),
     ],
 )
-def test_agents_are_not_served_where_the_page_is(tmp_path: Path, page: str, agents: str) -> None:
-    """One of the two could not listen: this was found when the program ended at its start."""
+def test_agents_are_not_served_where_the_page_is(
+    tmp_path: Path, page: str, agents: str, free: int
+) -> None:
+    """One of the two could not listen: this was found when the program ended at its start. The
+    port of the advice is not the one that is taken."""
     told = problem(tmp_path, f'{page}[collector]\nlisten = "{agents}"\n')
     assert "collector.listen" in told
-    assert "is where the page listens already → another port, as in 8443" in told
-    load(tmp_path, f'{page}[collector]\nlisten = "127.0.0.2:8444"\n')
+    assert f"is where the page listens already → another port, as in {free}" in told
+    load(tmp_path, f'{page}[collector]\nlisten = "127.0.0.2:{free}"\n')
 
 
 def test_a_certificate_and_its_key_belong_together(tmp_path: Path) -> None:

@@ -219,7 +219,9 @@ async def test_a_world_without_a_fault_is_found_well(tmp_path: Path) -> None:
     async with world(tmp_path) as made:
         checked = await made.examined()
     assert told(checked) == {}
-    assert {one.check for one in checked} == {name for name, _ in CHECKS} | {"clock", "control"}
+    of_agents = "collector"
+    names = {name for name, _ in CHECKS} - {of_agents}
+    assert {one.check for one in checked} == names | {"clock", "control"}
     assert [one.about for one in checked if one.check in ("vantage", "control")] == [
         *("khi-ptcl", "khi-jazz", "control", "control-two"),
     ]
@@ -577,7 +579,8 @@ sealing_key = "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="
 
 
 async def test_an_agent_is_tried_by_what_it_has(tmp_path: Path) -> None:
-    """Its one line and the folder of its spool; it has neither database, page nor messages."""
+    """Its one line, the folder of its spool, and its key, which is not there: without it no
+    collector can be asked. It has neither database, page nor messages."""
 
     def agent(text: str) -> str:
         lines = text.partition("[references]")[2].partition('[[vantage]]\nid = "khi-jazz"')[0]
@@ -585,7 +588,9 @@ async def test_an_agent_is_tried_by_what_it_has(tmp_path: Path) -> None:
 
     async with world(tmp_path) as made:
         checked = await made.examined(agent)
-    assert set(told(checked)) == {What.PLACEHOLDER, What.PROMETHEUS_UNAWARE}
+    assert set(told(checked)) == {
+        *(What.PLACEHOLDER, What.PROMETHEUS_UNAWARE, What.AGENT_KEY),
+    }
     assert {one.check for one in checked} == {
-        *("settings", "folder", "resolver", "clock", "vantage", "prometheus"),
+        *("settings", "folder", "resolver", "clock", "vantage", "key", "prometheus"),
     }
