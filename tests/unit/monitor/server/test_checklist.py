@@ -186,6 +186,6 @@ NAMES = (
     *("vantage", "vantages", "country", "one", "other", "address", "folder", "key", "value"),
     *("length", "interval", "needed", "route", "seconds", "resolver", "failure", "interface"),
     *("proxy", "references", "why", "free", "days", "remedy", "found", "newest", "target"),
-    *("port", "command", "source", "wanted", "bytes", "fit"),
+    *("port", "collector", "way", "command", "source", "wanted", "bytes", "fit"),
 )
 """Every value that a finding may have."""
