@@ -30,6 +30,7 @@ _DAY = timedelta(days=1)
 _HOUR_LENGTH = len("2024-02-17T12")
 _PLACE = ("country", "platform", "asn", "network")
 _VERDICTS = schema.platform_verdict
+_UNDECIDED = (State.INSUFFICIENT, State.DOWN)
 
 Place = tuple[str, str, int, str]
 """Country, platform, AS number and network."""
@@ -61,17 +62,19 @@ def tallies(
             platform=place[1],
             asn=place[2],
             network=place[3],
-            states={state: counts[state] for state in COUNTS if state is not State.INSUFFICIENT},
-            undecided=_fitted(undecided_by_rule.get(place, Counter()), counts[State.INSUFFICIENT]),
+            states={state: counts[state] for state in COUNTS if state not in _UNDECIDED},
+            undecided=_fitted(undecided_by_rule.get(place, Counter()), counts),
             hours=hours[place],
         )
         for place, counts in sorted(states.items())
     ]
 
 
-def _fitted(causes: Counter[Cause], number: int) -> Mapping[Cause, int]:
-    """The causes of so many verdicts; of those that are no longer stored it is unknown."""
-    return +(causes + Counter({Cause.UNKNOWN: number - causes.total()}))
+def _fitted(causes: Counter[Cause], counts: Mapping[State, int]) -> Mapping[Cause, int]:
+    """The causes of all verdicts that decide nothing; of those that are no longer stored it is
+    unknown."""
+    unknown = counts[State.INSUFFICIENT] - causes.total()
+    return +(causes + Counter({Cause.UNKNOWN: unknown, Cause.DOWN: counts[State.DOWN]}))
 
 
 def _queries(selection: Selection) -> Iterator[Select[Any]]:
