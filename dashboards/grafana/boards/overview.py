@@ -77,8 +77,7 @@ def numbers() -> list[Any]:
             "Current verdicts on the chosen platforms that say something, out of all that field "
             "vantages should give. No event means no block only as far as this reaches; the rest "
             "is undecided or not measured.",
-            f'sum({state},state!~"insufficient|down"}} or 0 * {missing})\n'
-            f"/ sum({state}}} or {missing})",
+            f'sum({state},state!="insufficient"}} or 0 * {missing})\n/ sum({state}}} or {missing})',
             units.PercentUnit,
             (None, FAULT),
             (0.5, WATCH),

@@ -508,12 +508,13 @@ def _known_to_be_back(
     event: Event, streams: Sequence[Stream], now: datetime, settings: EventSettings
 ) -> EventState:
     """The state of an event that comes back. What was confirmed is believed to be back at the first
-    sign, where it was, but for agents: one of them alone must not bring a confirmed block back."""
+    sign, but for agents: one of them alone must not bring a confirmed block back. What had ended is
+    so only where it was."""
     measuring = _measuring(streams, now, settings)
     support = support_of(measuring, now, settings)
     short = support is not None and support.weight < settings.agreement
     known = {status.key for status in event.networks if status.affected}
-    elsewhere = known.isdisjoint(one.key for one in measuring if one.suspected)
+    elsewhere = not event.active and known.isdisjoint(one.key for one in measuring if one.suspected)
     doubtful = event.confirmed_at is None or short or elsewhere
     return EventState.SUSPECTED if doubtful else EventState.CONFIRMED
 
