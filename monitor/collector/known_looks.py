@@ -1,4 +1,4 @@
-"""What agents are told of what controls measured last.
+"""The newest measurements of controls, as agents get them.
 
 A control may be another host's agent, and whoever holds a key reads this. So it holds endpoints of
 the collector's own catalogue alone, nothing that tells which host measured, and a limited number of

@@ -163,7 +163,7 @@ def _no_longer_found(one: SourcedEvent, since: datetime, now: datetime) -> Sourc
 
 def no_longer_asked(known: Iterable[SourcedEvent], now: datetime) -> list[SourcedEvent]:
     """What changes about known events of countries and platforms that nobody asks about any more:
-    those that last are unobserved. No row is looked at that could speak against them."""
+    those that last are unobserved, since no new row can show that they ended."""
     return [
         _turned(one, EventState.UNOBSERVED, now)
         for one in known

@@ -30,7 +30,7 @@ ENROLMENT = "/agent/v1/enrolment"
 AGE_LIMIT = 300.0
 """Seconds that the time of sending may be before or after the collector's clock."""
 LARGEST_ANSWER = 8 * 2**20
-"""Bytes of an answer; an agent reads no more."""
+"""The most bytes that an agent reads of an answer."""
 
 
 class Reason(StrEnum):

@@ -351,9 +351,9 @@ async def test_settings_are_fetched_when_a_receipt_names_others(agent: Agent) ->
 
 
 async def test_attack_what_a_control_saw_keeps_no_agent_from_its_settings(agent: Agent) -> None:
-    """The holder of one control's key sent large pages of its own, until what is told of controls
-    was more than an agent reads. Every agent asked for that first and gave up, so none heard any
-    more that it was to pause."""
+    """The holder of one control's key sent large pages, until the answer about controls had more
+    bytes than an agent reads. Every agent asked for that first and gave up, so no order to pause
+    reached any of them."""
     one, collector = agent
     clock = AgentClock(one.time.machine)
     collector.looks = (look(http(body="x" * LARGEST_ANSWER), reached=True),)
