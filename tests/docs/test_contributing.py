@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from monitor.config.catalog import parse_catalog, shipped_catalog
+from probes.catalog.catalog import Need
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
@@ -46,10 +47,14 @@ def test_the_files_of_an_example_know_it(
 
 
 def test_the_example_of_a_platform_can_be_used() -> None:
-    """The catalogue takes it beside those that are shipped."""
+    """The catalogue takes it beside those that are shipped, by the rules that hold for them: each
+    function is dated, and no host stands for another."""
     (block,) = re.findall(r"^ *```toml\n(.*?)^ *```", TEXT, re.MULTILINE | re.DOTALL)
     made = parse_catalog(
         re.sub(r"^ +", "", block, flags=re.MULTILINE), "the example", shipped_catalog()
     )
     (bluesky,) = (one for one in made.platforms if one.name == "bluesky")
     assert {function.name for function in bluesky.functions} == {"web", "app", "pictures"}
+    assert len(re.findall(r"# .*20[0-9]{2}-[0-9]{2}.*\n *\[platform\.bluesky\.f", block)) == 3
+    several = [function for function in bluesky.functions if len(function.endpoints) > 1]
+    assert [one for one in several if one.need is Need.ANY and not one.canonical] == []
