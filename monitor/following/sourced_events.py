@@ -13,6 +13,7 @@ import msgspec
 
 from monitor.analysis.events.event import Event, EventKind, EventState, event_id
 from monitor.analysis.events.settings import EventSettings
+from monitor.following.earlier_stretches import with_earlier
 from monitor.replay.imported_row import Row
 from monitor.replay.platform_of import PlatformLookup
 from monitor.replay.replay import events_by_country
@@ -22,8 +23,9 @@ WINDOW = timedelta(days=21)
 """Age of the rows that are folded."""
 SILENT = timedelta(days=2)
 """Without a row for so long, nobody knows how a block goes on."""
-_EDGE = timedelta(days=1)
-"""An event that began so close to the start of the window may lack the rows that began it."""
+_EDGE = timedelta(days=7)
+"""An event that began so close to the start of the window may lack the rows that began it, or those
+from before that show what was usual."""
 _UNSURE = (EventState.DISMISSED, EventState.WITHDRAWN)
 
 
@@ -88,10 +90,13 @@ def merged(
     ones that are no longer found."""
     since = now - WINDOW
     left = {one.id: one for one in known}
-    changed = []
+    changed: dict[str, SourcedEvent] = {}
     for new in sorted(found, key=lambda one: one.onset_latest):
-        before = left.pop(_same(new, left, now), None)
+        before = left.get(_same(new, left, now))
         if before is None and new.state in _UNSURE:
+            continue
+        is_rest = before is not None and _is_rest(before.event, new, since)
+        if before is not None and is_rest and not _blocked_later(before.event, new):
             continue
         event = new if before is None else _continued(before.event, new, since)
         after = SourcedEvent(
@@ -103,26 +108,45 @@ def merged(
             first_seen_at=now if before is None else before.first_seen_at,
             event=event,
         )
+        if is_rest:
+            left[event.id] = after  # More of it may be found.
+        else:
+            left.pop(event.id, None)
         if before is None or not before.event.same_as(event):
-            changed.append(after)
-    changed += [
-        gone for one in left.values() if (gone := _no_longer_found(one, since, now)) is not None
-    ]
-    return changed
+            changed[event.id] = after
+    for one in left.values():
+        if (gone := _no_longer_found(one, since, now)) is not None:
+            changed[gone.id] = gone
+    return list(changed.values())
+
+
+def _is_rest(known: Event, found: Event, since: datetime) -> bool:
+    """Whether an event that was over is found again, by what is left of its rows."""
+    over = not known.active and known.state not in _UNSURE
+    return over and known.onset_latest < since + _EDGE and not found.active
+
+
+def _blocked_later(known: Event, found: Event) -> bool:
+    """Whether rows that came late show that it lasted longer."""
+    last, seen = known.end_earliest, found.end_earliest
+    return last is not None and seen is not None and seen > last
 
 
 def _same(event: Event, known: Mapping[str, SourcedEvent], now: datetime) -> str:
     """Id of the known event that this one continues, about the same and at the same time; empty
     for none."""
     begins, ends = _span(event, now)
+    alike = known.get(event.id)
+    if alike is not None and alike.event.state is not EventState.WITHDRAWN:
+        return alike.id
     for one in sorted(known.values(), key=lambda one: one.event.onset_latest, reverse=True):
         if (one.country, one.platform) != (event.country, event.platform):
             continue
         began, ended = _span(one.event, now)
         overlaps = began <= ends and begins <= ended
-        if one.id == event.id or (overlaps and one.event.state is not EventState.WITHDRAWN):
+        if overlaps and one.event.state is not EventState.WITHDRAWN:
             return one.id
-    return ""
+    return "" if alike is None else alike.id
 
 
 def _span(event: Event, now: datetime) -> tuple[datetime, datetime]:
@@ -131,17 +155,21 @@ def _span(event: Event, now: datetime) -> tuple[datetime, datetime]:
 
 
 def _continued(before: Event, event: Event, since: datetime) -> Event:
-    """The event in its newest form, with what older rows showed of its beginning."""
+    """The event in its newest form, with what older rows showed of it."""
     older = before.onset_latest < since + _EDGE and before.onset_latest <= event.onset_latest
     onset = before if older else event
-    confirmed = [at for at in (before.confirmed_at, event.confirmed_at) if at is not None]
+    known = [at for at in (before.confirmed_at, event.confirmed_at) if at is not None]
+    confirmed_at = min(known, default=None) if event.confirmed_at or older else None
+    was_one = event.state is EventState.DISMISSED and confirmed_at is not None
     return msgspec.structs.replace(
         event,
         id=before.id,
+        state=EventState.ENDED if was_one else event.state,
+        networks=with_earlier(before.networks, event.networks) if older else event.networks,
         onset_earliest=onset.onset_earliest,
         onset_latest=onset.onset_latest,
         detected_at=min(before.detected_at, event.detected_at),
-        confirmed_at=min(confirmed, default=None) if event.confirmed_at or older else None,
+        confirmed_at=confirmed_at,
         first_measurement=onset.first_measurement,
     )
 

@@ -2,10 +2,11 @@
 newer rows no longer show."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from msgspec.structs import replace
 
-from monitor.analysis.events.event import Event, EventKind, EventState
+from monitor.analysis.events.event import Event, EventKind, EventState, Stretch
 from monitor.following.sourced_events import WINDOW, merged, no_longer_asked
 from storage.values.sourced import SourcedEvent
 from tests.prometheus import world
@@ -115,6 +116,57 @@ def test_another_block_later_is_another_event() -> None:
 def test_a_suspicion_that_went_away_before_anybody_saw_it_is_no_event() -> None:
     """Nobody was told of it, so nobody is told that it was wrong."""
     assert merged([_event(NOW - DAY, state=EventState.DISMISSED)], [], "ooni", NOW) == []
+
+
+def test_an_event_that_ended_stays_so_when_its_rows_leave() -> None:
+    """What is left of them may show a suspicion alone, or two blocks: it was one, and confirmed."""
+    begun = NOW - WINDOW + HOUR
+    over: dict[str, Any] = {"end_earliest": begun + 2 * DAY, "end_latest": begun + 2 * DAY + HOUR}
+    known = _known(_event(begun, state=EventState.ENDED, **over))
+    some: dict[str, Any] = {"onset_earliest": None, "confirmed_at": None, **over}
+    rest = _event(begun + 6 * HOUR, "b", state=EventState.DISMISSED, **some)
+    more = _event(begun + DAY, "c", state=EventState.ENDED, **some)
+    assert merged([rest], [known], "ooni", NOW) == []
+    assert merged([rest, more], [known], "ooni", NOW) == []
+
+
+def test_rows_that_come_late_say_that_it_lasted_longer() -> None:
+    """Also where the first rows have left, and the others show a suspicion alone."""
+    begun, last = NOW - WINDOW + HOUR, NOW - 2 * DAY
+    known = _known(_event(begun, state=EventState.ENDED, end_earliest=last, end_latest=last + HOUR))
+    over: dict[str, Any] = {"end_earliest": last + DAY, "end_latest": last + DAY + HOUR}
+    found = _event(begun + DAY, "b", state=EventState.DISMISSED, confirmed_at=None, **over)
+    (changed,) = merged([found], [known], "ooni", NOW)
+    assert (changed.id, changed.event.state) == ("a", EventState.ENDED)
+    assert changed.event.end_latest == last + DAY + HOUR
+
+
+def test_an_onset_known_from_below_stays_known() -> None:
+    """Also on each network, where the first row left is one of a block."""
+    begun = NOW - WINDOW + 30 * HOUR
+    known = _known(_event(begun, onset_earliest=begun - 40 * HOUR))
+    network = known.event.networks[0]
+    dated = Stretch(onset_earliest=begun - 40 * HOUR, onset_latest=begun)
+    old = replace(network, asn=1, network="Silent", stretches=(dated,))
+    here = replace(network, stretches=(dated,))
+    known = replace(known, event=replace(known.event, networks=(old, here)))
+    undated = replace(dated, onset_earliest=None, onset_latest=begun + HOUR)
+    rest = replace(network, stretches=(undated,))
+    found = _event(begun + HOUR, "b", onset_earliest=None, networks=(rest,))
+    (changed,) = merged([found], [known], "ooni", NOW)
+    assert changed.event.onset_earliest == begun - 40 * HOUR
+    silent, shown = changed.event.networks
+    assert (silent.asn, silent.blocked_now, silent.unobserved) == (1, False, True)
+    assert shown.stretches == silent.stretches == (dated,)
+    assert merged([found], [changed], "ooni", NOW) == []
+
+
+def test_what_was_withdrawn_does_not_take_over_from_what_stands() -> None:
+    """Though it is found again by its first row, and the other by a later one."""
+    gone = _known(_event(NOW - DAY, state=EventState.WITHDRAWN))
+    here = _known(_event(NOW - DAY - HOUR, "b"))
+    (changed,) = merged([_event(NOW - DAY - HOUR)], [gone, here], "ooni", NOW) or [here]
+    assert (changed.id, changed.event.state) == ("b", here.event.state)
 
 
 def test_what_nobody_asks_about_any_more_is_unobserved_once() -> None:
