@@ -50,6 +50,8 @@ good rows are those of people with another version, or on another way."""
 _TAIL, _LONGEST_TAIL = 0.5, timedelta(days=14)
 """Lengths of a fault, and at most this long, for which it may linger on a network that fails on."""
 
+_SEVERAL = ""
+"""Countries of which each has too few rows, as one voice."""
 _NEAR = timedelta(hours=72)
 """Rows this far apart are of the same time."""
 _OPEN_ROWS, _OPEN_SHARE, _OPEN_FOR = 12, 0.05, timedelta(hours=48)
@@ -314,17 +316,36 @@ def _faults(courses: Mapping[str, _Course]) -> tuple[Fault, ...]:
     for country, several in stretches.items():
         for own in several:
             group, working = {country: own}, 0
+            few = list[_Course]()
             for other, others in stretches.items():
                 if other == country:
                     continue
                 together = next((one for one in others if _began_together(own, one)), None)
                 if together is not None:
                     group[other] = together
-                else:
-                    working += courses[other].passed(own.begun, own.last)
+                elif courses[other].passed(own.begun, own.last):
+                    working += 1
+                elif courses[other].share_within(own.begun, own.last) is None:
+                    few.append(courses[other])
+            if _fail_together(few, own):
+                group[_SEVERAL] = own
             if len(group) > 1 and len(group) > working:
                 found[_fault(group)] = None
     return tuple(found)
+
+
+def _fail_together(few: Sequence[_Course], own: Stretch) -> bool:
+    """Whether countries of which each has too few rows began to fail in this time, too."""
+    good = own.good_before
+    if good is None:
+        return False
+
+    def fail(since: datetime, until: datetime) -> bool | None:
+        sums = [course.sums(since, until) for course in few]
+        failed, total = sum(one for one, _ in sums), sum(every for _, every in sums)
+        return failed >= _MOST * (total + _DOUBT) if total >= _ENOUGH else None
+
+    return bool(fail(own.begun, own.last)) and fail(good - _WINDOWS[-1], good) is False
 
 
 def _fault(group: Mapping[str, Stretch]) -> Fault:

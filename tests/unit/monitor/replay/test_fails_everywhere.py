@@ -142,6 +142,28 @@ def test_a_broken_version_stays_so_until_it_passes(passes: bool, broken: bool) -
     assert BrokenVersions([*compared, *again, *last]).made(last[0]) is broken
 
 
+@pytest.mark.parametrize(
+    ("failing", "before", "silent"),
+    [(OTHERS, 0, True), ((), 0, False), (("UG",), 0, False), (OTHERS, 1, False)],
+)
+def test_countries_with_few_rows_tell_together(
+    failing: tuple[str, ...], before: float, silent: bool
+) -> None:
+    """For hours the platform fails everywhere, and nobody near by measured it four times. Where
+    they failed long before, it says nothing."""
+    began, over = 20.6, 20.8
+    kenya = [
+        _row(n / 60, country="KE", failed=float(began <= n / 60 < over)) for n in range(60 * 22)
+    ]
+    near = [
+        _row(day, country=country, failed=before if day < began else float(country in failing))
+        for country in OTHERS
+        for day in (*range(20), 20.65, 20.75)
+    ]
+    found = FailsEverywhere([*kenya, *near])
+    assert found.silent(_row(20.7, country="KE", failed=1)) is silent
+
+
 def test_what_fails_elsewhere_is_that_of_half_of_the_countries() -> None:
     """One that blocks tells nothing of the others, and the country itself is not asked."""
     rows = [
