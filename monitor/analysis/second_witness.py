@@ -27,7 +27,7 @@ class Position(StrEnum):
     SILENT = "silent"
     """It saw nothing, which excludes nothing."""
     NOT_READ = "not_read"
-    """It was not read since the event began."""
+    """It was not read since the event began, or not about that time."""
     DIFFERS = "differs"
     FAILS_ELSEWHERE = "fails_elsewhere"
     """Its tests fail, and in other countries too in the same time: they may be at fault."""
@@ -124,7 +124,7 @@ class OutsideWitness(msgspec.Struct, frozen=True, kw_only=True):
     credit: str
     home: str
     read: bool
-    """Whether it was read since the event began; else nothing is known."""
+    """Whether it was read since the event began, and about that time; else nothing is known."""
     drops: tuple[tuple[str, float], ...]
     """Datasource → share (0–1) that was lost at worst, by name."""
     quiet: tuple[tuple[str, float], ...] = ()

@@ -23,7 +23,7 @@ HISTORY = timedelta(days=14)
 OVERLAP = timedelta(hours=2)
 _KEPT = timedelta(days=90)
 _LEFT_OVER = timedelta(days=13)
-"""An outage that nothing closed for so long is a leftover of the service."""
+"""An outage that nothing closed for so long is a leftover of the service from then on."""
 _NORMAL = "normal"
 _ALERTS = "alerts"
 
@@ -54,7 +54,9 @@ class IodaFollower:
         self.state = (await self._store.source_states()).get(kind, SourceState())
         asked = ",".join(sorted(self._source.countries))
         if self.state.asked != asked:
-            self.state = msgspec.structs.replace(self.state, asked=asked, cursors={})
+            self.state = msgspec.structs.replace(
+                self.state, asked=asked, cursors={}, known_since=None
+            )
 
     async def keep(self) -> None:
         """Store what it knows of itself. StorageError."""
@@ -81,18 +83,20 @@ class IodaFollower:
             page += 1
         signals = folded(self.state.signals, (one for one in found if self._about_ours(one)), now)
         unread = malformed > 0 and not found
+        known_since = self.state.known_since or (cursor or now) - HISTORY
         state = msgspec.structs.replace(
             self.state,
             cursors={_ALERTS: now},
             signals=signals,
             answered_at=self.state.answered_at if unread else now,
+            known_since=now if unread else max(known_since, now - _KEPT),
             malformed=self.state.malformed + malformed,
             rows=self.state.rows + len(set(signals) - set(self.state.signals)),
             newest_at=max((one.began_at for one in signals), default=None),
         )
         await self._store.add_sourced((), str(self._source.kind), state)
         self.state = state
-        await self._levels.poll()
+        await self._levels.poll(signals)
         if unread:
             # What nobody can read is no silence. It is past in the next polls, so it stops none.
             raise SourceFault("malformed", f"none of {malformed} alerts can be read")
@@ -113,7 +117,7 @@ def folded(
     known: Iterable[OutsideSignal], alerts: Iterable[Alert], now: datetime
 ) -> tuple[OutsideSignal, ...]:
     """The signals once these alerts are added to them. Alerts that were added before change
-    nothing; signals that are too old, or were never closed, are dropped."""
+    nothing; signals that are too old are dropped, and leftovers closed."""
     signals = {(one.country, one.datasource, one.began_at): one for one in known}
     for alert in sorted(alerts, key=lambda one: one.time):
         place = (alert.entity.code, alert.datasource)
@@ -141,9 +145,11 @@ def folded(
             signals[key] = msgspec.structs.replace(one, drop=max(one.drop, alert.drop))
         elif one.ended_at is None:
             signals[key] = msgspec.structs.replace(one, ended_at=alert.at)
-    kept = (
-        one
+    kept = [
+        msgspec.structs.replace(one, ended_at=one.began_at + _LEFT_OVER)
+        if one.ended_at is None and now - one.began_at > _LEFT_OVER
+        else one
         for one in signals.values()
-        if now - one.began_at <= (_LEFT_OVER if one.ended_at is None else _KEPT)
-    )
+        if now - one.began_at <= _KEPT
+    ]
     return tuple(sorted(kept, key=lambda one: (one.began_at, one.country, one.datasource)))

@@ -1,13 +1,13 @@
 """Follows OONI's measurements: lists from where the last poll ended, whole ones as far as they go.
 
-A poll asks again for the two hours before, since phones upload late, and once a day for three days.
-Whatever comes twice is stored once. Each part of a list is stored, with how far it reaches, before
-the next is asked for, so an interrupted poll goes on where it stopped.
+A poll asks again for the two hours before, since phones upload late, and once a day from three days
+before it last did so: what was uploaded while OONI or shutwatch was away is not lost. Whatever
+comes twice is stored once. Each part of a list is stored, with how far it reaches, before the next
+is asked for, so an interrupted poll goes on where it stopped.
 """
 
-import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -15,19 +15,18 @@ import msgspec
 from monitor.config.settings import SourceSettings
 from monitor.following.ooni_opinions import OoniOpinions
 from monitor.following.ooni_questions import questions
-from monitor.following.ooni_rows import UNAVAILABLE, ListReader, judged_row
+from monitor.following.ooni_rows import ListReader
 from monitor.following.ooni_versions import OoniVersions
+from monitor.following.ooni_whole import JUDGED_BACK, WholeMeasurements
 from monitor.following.quota import charged, may_judge, may_list
-from monitor.logs import logger
-from monitor.replay.platform_of import WEB_TEST, PlatformLookup
+from monitor.following.sourced_events import WINDOW
+from monitor.replay.platform_of import PlatformLookup
 from monitor.sources.elsewhere import asked_with, digest_in
 from monitor.sources.ooni_client import FIRST, OoniClient
 from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
 from storage.store import Store
 from storage.values.sourced import SourcedRow, SourceState
-
-log = logger(__name__)
 
 HISTORY = timedelta(days=14)
 """How far back the first poll reads: what is usual on a network is learned from it."""
@@ -38,12 +37,9 @@ _WINDOW = timedelta(days=7)
 """Longest time range of one question."""
 SWEEP_EVERY, SWEEP_BACK = timedelta(days=1), timedelta(days=3)
 _LATE = "late "
-"""Begins the name of a question that looks for late uploads."""
-_JUDGED_BACK = timedelta(days=3)
-"""Age of a measurement up to which our rules judge it."""
-_TRIES = 5
-"""Times a whole measurement is asked for that the archive does not have yet."""
-_SURE = 0.5
+"""Begins the name of a question that looks for late uploads; alone it names when that began."""
+_SEEN = 20_000
+"""Ids of recent rows from which on those of older ones are forgotten."""
 _STAMP = "%Y-%m-%dT%H:%M:%S"
 
 
@@ -62,26 +58,31 @@ class OoniFollower:
     ) -> None:
         """`catalog` names all platforms; `now` gives UTC."""
         self._source = source
-        self._catalog = catalog
         self._store = store
         self._client = client
         self._now = now
-        self._bogons = bogons or BogonList()
         countries = (*source.countries, *source.beside)
         self._questions = questions(catalog, countries, source.run_link)
         self._reader = ListReader(PlatformLookup(catalog), countries)
         self._seen: dict[str, datetime] = {}
         """Ids of recent rows, stored already."""
-        self._pending: dict[str, SourcedRow] = {}
-        """Rows to judge."""
-        self._tries: dict[str, int] = {}
-        self._list_units = self._raw_units = 10
+        self._list_units = 10
         self._most_left = 0
         self._opinions = OoniOpinions(
             source, catalog, store, client, now=now, room=self._room, charge=self._charge
         )
         self._versions = OoniVersions(
             source, catalog, store, client, now=now, room=self._room, charge=self._charge
+        )
+        self._whole = WholeMeasurements(
+            source,
+            catalog,
+            client,
+            now=now,
+            room=self._room,
+            charge=self._charge,
+            replace=self._replace,
+            bogons=bogons or BogonList(),
         )
         self.state = SourceState()
 
@@ -90,7 +91,7 @@ class OoniFollower:
         kind = str(self._source.kind)
         self.state = (await self._store.source_states()).get(kind, SourceState())
         await self._opinions.restore()
-        async for page in self._store.sourced_rows(kind, self._now() - _JUDGED_BACK):
+        async for page in self._store.sourced_rows(kind, self._now() - WINDOW):
             self._remember(page)
         digest = hashlib.sha256(msgspec.json.encode(self._questions)).hexdigest()[:16]
         if digest_in(self.state.asked) != digest:
@@ -104,23 +105,32 @@ class OoniFollower:
 
     async def poll(self) -> None:
         """Read what is new. Raises SourceFault and StorageError; what was read before is stored."""
-        whole = await self._read_lists()
-        if whole:
-            await self._opinions.poll()
-        await self._judge()
-        if whole:
+        if await self._read_lists():
             self.state = msgspec.structs.replace(self.state, answered_at=self._now())
+            await self._opinions.poll()
+        await self._whole.judge()
 
     async def name_versions(self, country: str, platform: str, begun: datetime) -> bool:
         """Have the rows about what seems blocked since `begun` (UTC) name the versions of the test
-        that made them; whether some do now that did not. Raises SourceFault and StorageError."""
+        that made them, and those wait of which nobody knows yet how they were made; whether any row
+        changed. Raises SourceFault and StorageError."""
         named = await self._versions.of(country, platform, begun)
         if named:
-            await self._store.replace_sourced(named, str(self._source.kind), self.state)
-        for row in named:
-            if row.uid in self._pending:
-                self._pending[row.uid] = row
-        return bool(named)
+            await self._replace(named)
+            self._whole.renew(named)
+        known = await self._store.sourced_events(str(self._source.kind))
+        confirmed = any(
+            one.active and one.event.confirmed_at
+            for one in known
+            if (one.country, one.platform) == (country, platform)
+        )
+        waiting = not confirmed and await self._whole.wait(country, platform)
+        return waiting or bool(named)
+
+    @property
+    def freed(self) -> int:
+        """Rows that waited, and count now though their measurement did not come."""
+        return self._whole.freed
 
     async def close(self) -> None:
         """Release its connections."""
@@ -138,12 +148,16 @@ class OoniFollower:
                 return False
         swept = self.state.swept_at
         if swept is None or self._now() - swept >= SWEEP_EVERY:
+            begun = self.state.cursors.get(_LATE, self._now())
+            cursors = {**self.state.cursors, _LATE: begun}
+            self.state = msgspec.structs.replace(self.state, cursors=cursors)
+            back = max(min(until, swept or until) - SWEEP_BACK, until - WINDOW)
             for name, filters in self._questions:
-                since = self.state.cursors.get(_LATE + name, until - SWEEP_BACK)
+                since = self.state.cursors.get(_LATE + name, back)
                 if not await self._read(_LATE + name, filters, since, until - OVERLAP):
                     return True  # the present is read; the rest of the past comes later
             kept = {n: at for n, at in self.state.cursors.items() if not n.startswith(_LATE)}
-            self.state = msgspec.structs.replace(self.state, cursors=kept, swept_at=self._now())
+            self.state = msgspec.structs.replace(self.state, cursors=kept, swept_at=begun)
         return True
 
     async def _read(
@@ -169,6 +183,7 @@ class OoniFollower:
                     self._charge(now)
                 self._list_units = self._client.taken
                 part = page.following
+                self._reader.malformed += page.malformed
                 # Both ends are asked for without what is left of a second.
                 rows = self._reader.rows(page.results, now, since.replace(microsecond=0), end)
                 reached = end if part is None else _newest(rows, since)
@@ -206,59 +221,19 @@ class OoniFollower:
         )
         self._remember(new)
 
-    def _remember(self, rows: Iterable[SourcedRow]) -> None:
+    async def _replace(self, rows: Sequence[SourcedRow], judged: int = 0) -> None:
+        """Store rows as they are now, so many of them judged."""
+        state = msgspec.structs.replace(self.state, judged=self.state.judged + judged)
+        await self._store.replace_sourced(rows, str(self._source.kind), state)
+        self.state = state
+
+    def _remember(self, rows: Sequence[SourcedRow]) -> None:
         """Note rows that are stored, and which of them our rules may judge."""
-        oldest = self._now() - _JUDGED_BACK
-        platforms = self._source.platforms
-        for row in rows:
-            self._seen[row.uid] = row.measured_at
-            if (
-                row.failed > _SURE
-                and not row.judged
-                and not row.left_out
-                and row.measured_at >= oldest
-                and row.country in self._source.countries
-                and (not platforms or row.platform in platforms)
-            ):
-                self._pending[row.uid] = row
-        if len(self._seen) > 2 * max(10_000, len(self._pending)):
+        oldest = self._now() - JUDGED_BACK
+        self._seen |= {row.uid: row.measured_at for row in rows}
+        self._whole.add(rows)
+        if len(self._seen) > _SEEN:
             self._seen = {uid: at for uid, at in self._seen.items() if at >= oldest}
-
-    # -- whole measurements ----------------------------------------------------------------------
-
-    async def _judge(self) -> None:
-        """Judge failing measurements by our rules, as far as the budget goes: those with a control
-        first, since rules decide more of them, and of these the newest."""
-        oldest = self._now() - _JUDGED_BACK
-        in_order = sorted(
-            self._pending.values(),
-            key=lambda row: (row.test == WEB_TEST, row.measured_at, row.uid),
-            reverse=True,
-        )
-        for row in in_order:
-            now = self._now()
-            if row.measured_at < oldest:
-                del self._pending[row.uid]
-                continue
-            if not self._room(self._raw_units):
-                return
-            try:
-                raw = await self._client.raw(row.uid)
-            finally:
-                self._charge(now)
-            self._raw_units = self._client.taken
-            if not raw:
-                tries = self._tries[row.uid] = self._tries.get(row.uid, 0) + 1
-                if tries < _TRIES:
-                    continue
-                judged = msgspec.structs.replace(row, judged=UNAVAILABLE)
-            else:
-                judged = await asyncio.to_thread(judged_row, row, raw, self._catalog, self._bogons)
-            self._tries.pop(row.uid, None)
-            state = msgspec.structs.replace(self.state, judged=self.state.judged + 1)
-            await self._store.replace_sourced([judged], str(self._source.kind), state)
-            self.state = state
-            del self._pending[row.uid]
 
 
 def _newest(rows: list[SourcedRow], otherwise: datetime) -> datetime:

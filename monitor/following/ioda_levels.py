@@ -4,8 +4,9 @@ Alerts come late, and none is no sign; the signals say how much was lost, or tha
 What is kept is the share lost at worst, and never a series.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from statistics import median
 
 import msgspec
@@ -18,11 +19,12 @@ from monitor.sources.terms import SIGNALS
 from monitor.sources.witnesses import CLEAR
 from storage.store import Store
 from storage.values.selection import Selection
-from storage.values.sourced import OutsideLevel, SourceState
+from storage.values.sourced import OutsideLevel, OutsideSignal, SourceState
 
 _OF_COUNTRIES = (EventKind.SHUTDOWN, EventKind.INTERNATIONAL_CUT)
-USUAL = timedelta(days=1)
-"""Time before an event whose values are usual."""
+_USUAL = timedelta(days=1)
+"""Time before an event whose values are usual; before an outage that alerts showed by then, if
+one did: a country that is cut off already is not as usual."""
 _APART = timedelta(hours=1)
 """Between that time and the event: a country is not lost in one moment."""
 _AFTER = timedelta(hours=2)
@@ -58,10 +60,11 @@ class IodaLevels:
         """Go on where another process stopped. StorageError."""
         await self._aside.restore()
 
-    async def poll(self) -> None:
-        """Ask about what lasts. Raises SourceFault where the quota is empty, and StorageError."""
+    async def poll(self, alerts: Sequence[OutsideSignal]) -> None:
+        """Ask about what lasts, where these are known. Raises SourceFault where the quota is empty,
+        and StorageError."""
         if await self._events():
-            await self._aside.ask(self._read)
+            await self._aside.ask(partial(self._read, alerts))
 
     async def _events(self) -> list[Event]:
         now = self._now()
@@ -73,17 +76,18 @@ class IodaLevels:
             if event.kind in _OF_COUNTRIES and now - _begin(event) <= _LONGEST
         ]
 
-    async def _read(self, state: SourceState) -> SourceState:
+    async def _read(self, alerts: Sequence[OutsideSignal], state: SourceState) -> SourceState:
         events, now = await self._events(), self._now()
         countries = sorted({event.country for event in events})
-        since = min(map(_begin, events)) - USUAL - _APART
         found: list[OutsideLevel] = []
         for datasource in CLEAR:
+            usual = {event.id: _usual_until(event, datasource, alerts) for event in events}
+            since = min(usual.values()) - _USUAL
             try:
                 signals = await self._client.signals(countries, datasource, since, now)
             finally:
                 self._charge()
-            found += _levels(events, signals, datasource, now)
+            found += _levels(events, usual, signals, datasource, now)
         known = {
             (one.event, one.datasource): one
             for one in (*state.levels, *found)
@@ -96,8 +100,23 @@ def _begin(event: Event) -> datetime:
     return event.onset_earliest or event.onset_latest
 
 
+def _usual_until(event: Event, datasource: str, alerts: Iterable[OutsideSignal]) -> datetime:
+    begins = _begin(event)
+    outages = (
+        one.began_at
+        for one in alerts
+        if (one.country, one.datasource) == (event.country, datasource)
+        and (one.ended_at is None or one.ended_at > begins - _APART - _USUAL)
+    )
+    return min((begins, *outages)) - _APART
+
+
 def _levels(
-    events: Iterable[Event], signals: Iterable[Signal], datasource: str, now: datetime
+    events: Iterable[Event],
+    usual_until: Mapping[str, datetime],
+    signals: Iterable[Signal],
+    datasource: str,
+    now: datetime,
 ) -> Iterator[OutsideLevel]:
     """One for each event of whose country there are values enough; nothing where there are few: a
     service that fails answers without any."""
@@ -109,7 +128,8 @@ def _levels(
         known = sorted(values.get(event.country, ()))
         begins = _begin(event) - _APART
         ends = now if event.active else event.end_latest or event.end_earliest or now
-        before = [value for at, value in known if begins - USUAL <= at < begins]
+        until = usual_until[event.id]
+        before = [value for at, value in known if until - _USUAL <= at < until]
         during = [(at, value) for at, value in known if begins <= at <= ends]
         usual = median(before) if len(before) >= _FEWEST_USUAL else 0.0
         if usual <= 0 or len(during) < _FEWEST or during[-1][0] < event.onset_latest:

@@ -7,7 +7,7 @@ suspected to be blocked now.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -24,6 +24,7 @@ from probes.catalog.endpoint_kinds import EndpointKind
 from storage.store import Store
 from storage.values.selection import Selection
 from storage.values.sourced import SourceState
+from storage.values.times import TimesInUtc
 
 HISTORY = timedelta(days=14)
 EVERY = timedelta(hours=1)
@@ -42,7 +43,7 @@ _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Asn = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 
 
-class _Changepoint(msgspec.Struct, frozen=True):
+class _Changepoint(TimesInUtc, frozen=True):
     probe_asn: _Asn
     probe_cc: str
     domain: str
@@ -164,7 +165,7 @@ class OoniOpinions:
                     asn=one.probe_asn,
                     platform=part.platform,
                     kind=OpinionKind.BEGINS if one.change_dir == "up" else OpinionKind.ENDS,
-                    at=_utc(one.start_time),
+                    at=one.start_time,
                     sign=layer,
                 )
             )
@@ -234,7 +235,3 @@ def _entries(results: Iterable[Any], kind: type[_T]) -> Iterator[_T | None]:
 
 def _short(loni: _Loni) -> str:
     return (loni.blocked_max_outcome or "")[:80]
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -23,7 +23,7 @@ from storage.values.sourced import SourcedRow
 
 log = logger(__name__)
 
-UNAVAILABLE = "unavailable"
+UNAVAILABLE, WAITING = "unavailable", "waiting"
 _RECEIVED = re.compile(r"(\d{14})\.\d+_")
 """How an id begins: when OONI received the measurement."""
 _BLOCKED = (State.BLOCKED, State.DEGRADED, State.PARTIAL, State.THROTTLED)

@@ -130,13 +130,13 @@ class SourceJob:
         kind = str(self._source.kind)
         rest = follower.state.not_before
         if rest is None or now >= rest:
-            seen = (follower.state.rows, follower.state.judged)
+            seen = self._changes()
             fault = await fault_in(follower.poll(), kind)
             if fault is None:
                 follower.state = after_answer(follower.state)
             else:
                 self._leave_alone(fault)
-            self._stale |= seen != (follower.state.rows, follower.state.judged)
+            self._stale |= seen != self._changes()
             await follower.keep()
         if self._source.kind is SourceKind.OONI and self._may_fold(now):
             began = time.perf_counter()
@@ -156,6 +156,12 @@ class SourceJob:
             reason=str(fault),
             until=str(self._follower.state.not_before),
         )
+
+    def _changes(self) -> tuple[int, int, int]:
+        """Rows that came, were judged, and wait no longer."""
+        state = self._follower.state
+        freed = self._follower.freed if isinstance(self._follower, OoniFollower) else 0
+        return state.rows, state.judged, freed
 
     def _may_fold(self, now: datetime) -> bool:
         """Whether something changed, or silence did, and folding again would not take more than its

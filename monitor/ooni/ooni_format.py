@@ -6,10 +6,12 @@ known spelling is accepted. `probe_ip` is read only to remove that address from 
 
 import base64
 import binascii
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
+
+from storage.values.times import in_utc
 
 TESTS = ("web_connectivity", "telegram", "whatsapp", "facebook_messenger", "signal")
 
@@ -223,10 +225,9 @@ def _named(message: str) -> str:
 def moment(text: str) -> datetime:
     """`2023-03-07 14:25:42`, always UTC. Raises OoniError."""
     try:
-        parsed = datetime.fromisoformat(text)
+        return in_utc(datetime.fromisoformat(text))
     except ValueError as error:
         raise OoniError(f"field measurement_start_time: {text!r} is no time") from error
-    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def octets(value: MaybeBinary) -> bytes:

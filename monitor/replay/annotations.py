@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -23,6 +23,7 @@ from monitor.analysis.events.event import Event
 from monitor.replay.imported_row import ReplayError
 from monitor.replay.platform_of import PlatformLookup
 from monitor.replay.row_files import delimiter_of, text_in
+from storage.values.times import TimesInUtc
 
 OONI, IODA, RADAR = "OONI's detector", "IODA", "Cloudflare Radar"
 CREDITS = {
@@ -43,6 +44,8 @@ _LEFTOVER = timedelta(days=13)
 _NEAR = timedelta(days=1)
 """Time before and after an event that is shown with it."""
 
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=2**32)]
+"""Since 1970, until 2106; or from a time to another one."""
 _T = TypeVar("_T")
 _Entries = Sequence[tuple[str, Mapping[str, Any]]]
 """Where each stands in its file, and what it says."""
@@ -68,7 +71,7 @@ class Annotation(msgspec.Struct, frozen=True, kw_only=True):
         return self.end is None and self.source != OONI
 
 
-class _Changepoint(msgspec.Struct, frozen=True):
+class _Changepoint(TimesInUtc, frozen=True):
     probe_asn: int
     probe_cc: str
     domain: str
@@ -86,8 +89,8 @@ class _Outage(msgspec.Struct, frozen=True):
     """IODA's, in the format that other programs read (codf)."""
 
     location: str
-    start: float
-    duration: float
+    start: _Seconds
+    duration: _Seconds
     datasource: str | None = None
     overlaps_window: str | bool | None = None
 
@@ -96,19 +99,19 @@ class _EntityOutage(msgspec.Struct, frozen=True, rename={"since": "from"}):
     """The same, in IODA's own format."""
 
     entity: _Entity
-    since: float
-    until: float
+    since: _Seconds
+    until: _Seconds
     datasource: str | None = None
 
 
 class _Alert(msgspec.Struct, frozen=True):
     entity: _Entity
-    time: float
+    time: _Seconds
     level: str
     datasource: str
 
 
-class _Noted(msgspec.Struct, frozen=True, kw_only=True):
+class _Noted(TimesInUtc, frozen=True, kw_only=True):
     """Cloudflare's, by the names of its fields without case and blanks."""
 
     startdate: datetime
@@ -117,7 +120,7 @@ class _Noted(msgspec.Struct, frozen=True, kw_only=True):
     asns: list[int | str] | str | int | None = None
     outagetype: str | None = None
     outagecause: str | None = None
-    outage: dict[str, str | None] = {}
+    outage: dict[str, str | None] = msgspec.field(default_factory=dict)
     linkedurl: str | None = None
 
 
@@ -176,7 +179,7 @@ def _changepoints(entries: _Entries, lookup: PlatformLookup) -> Iterator[Annotat
             country=one.probe_cc.upper(),
             asn=one.probe_asn,
             platform=part.platform,
-            start=_utc(one.start_time),
+            start=one.start_time,
             text=f"blocking of {one.domain} {begins} on AS{one.probe_asn} ({layer or 'any layer'})",
             link=f"{_EXPLORER}?probe_cc={one.probe_cc}&probe_asn=AS{one.probe_asn}"
             f"&domain={one.domain}",
@@ -255,8 +258,8 @@ def _noted(entries: _Entries) -> Iterator[Annotation]:
                     source=RADAR,
                     country=country.upper(),
                     asn=asn,
-                    start=_utc(one.startdate),
-                    end=None if one.enddate is None else _utc(one.enddate),
+                    start=one.startdate,
+                    end=one.enddate,
                     text=f"{text} on AS{asn}" if asn else text,
                     link=one.linkedurl or _RADAR_LINK,
                 )
@@ -314,7 +317,3 @@ def _bare(name: str) -> str:
 
 def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

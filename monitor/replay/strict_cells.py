@@ -3,9 +3,10 @@
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from monitor.replay.imported_row import ReplayError
+from storage.values.times import in_utc
 
 _TRUE = frozenset({"1", "t", "true", "yes", "1.0"})
 _FALSE = frozenset({"0", "f", "false", "no", "0.0", "", "null", "none", "\\n"})
@@ -67,12 +68,13 @@ class Line:
         """A time; UTC unless it says otherwise."""
         text = self.text(column)
         try:
-            moment = datetime.fromisoformat(text)
+            return in_utc(datetime.fromisoformat(text))
         except ValueError:
             raise self.wrong(
-                column, "is no time: 2024-02-17, 2024-02-17 18:00:00 or 2024-02-17T18:00:00Z"
+                column,
+                "is no time from 1970 to 2199: 2024-02-17, 2024-02-17 18:00:00 or "
+                "2024-02-17T18:00:00Z",
             ) from None
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def asn(self, column: str) -> int:
         """An AS number, with or without AS in front; empty is 0."""

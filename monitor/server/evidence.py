@@ -301,8 +301,7 @@ def _time_of(id_: str) -> datetime | None:
     """The time in a UUIDv7; None for any other id."""
     try:
         uuid = UUID(id_)
+        moment = datetime.fromtimestamp((uuid.int >> 80) / 1000, UTC)
     except ValueError:
         return None
-    if uuid.version != 7:
-        return None
-    return datetime.fromtimestamp((uuid.int >> 80) / 1000, UTC)
+    return moment if uuid.version == 7 else None

@@ -48,7 +48,7 @@ async def fails_elsewhere(
         total = sum(one.total for one in own)
         return sum(one.failed for one in own) >= total * _FAILS if total >= _FEWEST else None
 
-    here_before = await fails(event.country, begins - _BEFORE, begins)
+    failed_here = await fails(event.country, begins - _BEFORE, begins)
     voices = []
     for country in dict.fromkeys(countries):
         if country == event.country:
@@ -56,7 +56,7 @@ async def fails_elsewhere(
         fails_now = await fails(country, event.onset_latest, until)
         if fails_now is None:
             continue
-        if fails_now and here_before is False and await fails(country, begins - _BEFORE, begins):
+        if fails_now and not failed_here and await fails(country, begins - _BEFORE, begins):
             continue
         voices.append(fails_now)
     return bool(voices) and sum(voices) >= len(voices) * _MOST

@@ -47,6 +47,8 @@ class ListPage(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a list of measurements."""
 
     results: list[dict[str, Any]]
+    malformed: int
+    """Entries beside them that are no measurement."""
     following: dict[str, str] | None
     """What asks for the next part; None at the end."""
 
@@ -56,13 +58,12 @@ class _Metadata(msgspec.Struct):
     query_time: Annotated[float, msgspec.Meta(ge=0, le=_LONGEST_QUERY)] | None = None
 
 
-class _Wire(msgspec.Struct):
-    results: list[dict[str, Any]]
-    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
-
-
 class _Results(msgspec.Struct):
     results: list[Any]
+
+
+class _Wire(_Results):
+    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
 
 
 class OoniClient:
@@ -106,7 +107,9 @@ class OoniClient:
         if wire.metadata.query_time is not None:
             self.taken = max(1, math.ceil(wire.metadata.query_time / _UNIT))
         following = _following(wire.metadata.next_url, part) if wire.metadata.next_url else None
-        return ListPage(results=wire.results, following=following)
+        results = [one for one in wire.results if isinstance(one, dict)]
+        malformed = len(wire.results) - len(results)
+        return ListPage(results=results, malformed=malformed, following=following)
 
     async def raw(self, uid: str) -> bytes:
         """One whole measurement; empty where the API does not know it, or not yet. Raises

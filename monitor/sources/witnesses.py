@@ -194,17 +194,25 @@ def _outside(
     event: Event,
     until: datetime,
 ) -> OutsideWitness:
-    worst = _worst(state.signals, event, until)
+    begins = event.onset_earliest or event.onset_latest
+    shown = {one.datasource: one.lost for one in levels if one.event == event.id}
+    well = {name for name, lost in shown.items() if lost < CLEAR[name]}
+    # An alert of before the event that nothing closed is outweighed by the signal of its time.
+    alerts = [one for one in state.signals if one.began_at >= begins or one.datasource not in well]
+    worst = _worst(alerts, event, until)
     small = {name: lost for name, lost in worst.items() if 0 < lost < CLEAR.get(name, 0.0)}
     # An alert that does not say how much was lost is taken at its word.
     drops = {name: lost for name, lost in worst.items() if name not in small}
-    shown = {one.datasource: one.lost for one in levels if one.event == event.id}
     for name, lost in shown.items():
         if lost >= CLEAR[name]:
             drops[name] = max(lost, drops.get(name, 0.0))
-    answered = state.answered_at
-    asked = event.country in state.asked.split(",")
-    read = bool(shown) or (asked and answered is not None and answered >= event.onset_latest)
+    read = bool(shown) or (
+        event.country in state.asked.split(",")
+        and state.answered_at is not None
+        and state.answered_at >= event.onset_latest
+        and state.known_since is not None
+        and state.known_since <= begins - _BEFORE
+    )
     # A small drop of before says nothing of a time that was not read.
     usual = {**shown, **{name: max(lost, shown.get(name, 0.0)) for name, lost in small.items()}}
     quiet = {name: lost for name, lost in usual.items() if read and name not in drops}
@@ -220,7 +228,7 @@ def _outside(
     )
 
 
-def _worst(signals: tuple[OutsideSignal, ...], event: Event, until: datetime) -> dict[str, float]:
+def _worst(signals: Iterable[OutsideSignal], event: Event, until: datetime) -> dict[str, float]:
     """Datasource → the largest drop that overlaps the event."""
     begins = (event.onset_earliest or event.onset_latest) - _BEFORE
     found: dict[str, float] = {}

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import os
+from typing import Annotated
 
 import msgspec
 
@@ -38,7 +39,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     anchor: bytes = b""
     """DER certificate that the collectors are trusted by, in place of the system's authorities;
     empty: those."""
-    expires: int
+    expires: Annotated[int, msgspec.Meta(ge=0, le=2**32)]
     """POSIX seconds, by the collector's clock."""
     vantage: str
     country: str

@@ -42,7 +42,7 @@ class SourcedRow(msgspec.Struct, frozen=True, kw_only=True):
     """The state that our rules found in the whole measurement; `unavailable` where the source does
     not give it; empty: not asked for."""
     left_out: str = ""
-    """Why it counts for nothing: `vpn`, `unverified`, `down`; empty: it counts."""
+    """Why it counts for nothing: `vpn`, `unverified`, `down`, `waiting`; empty: it counts."""
     licence: str
 
 
@@ -103,6 +103,9 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     """UTC; when it was last asked."""
     answered_at: datetime | None = None
     """UTC; when a poll last read everything there was."""
+    known_since: datetime | None = None
+    """UTC; of a source that looks from outside: since when everything it saw is here. None before
+    its first poll, and where an earlier version made the last one."""
     newest_at: datetime | None = None
     """UTC; when the newest row was measured."""
     requests: int = 0

@@ -30,6 +30,27 @@ def text_time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def in_utc(moment: datetime) -> datetime:
+    """A time that somebody else wrote, in UTC, which one without a zone is in. ValueError where
+    arithmetic with it may leave the calendar."""
+    if not 1970 <= moment.year < 2200:
+        raise ValueError(f"{moment.isoformat()} is no time from 1970 to 2199")
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class TimesInUtc(msgspec.Struct, frozen=True):
+    """What somebody else wrote: every time in it is in UTC, and one with an impossible time cannot
+    be read."""
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            if isinstance(moment := getattr(self, name), datetime):
+                try:
+                    msgspec.structs.force_setattr(self, name, in_utc(moment))
+                except ValueError as error:
+                    raise ValueError(f"{name}: {error}") from error
+
+
 class Arrivals:
     """Gives every arrival a moment of its own: replay follows their order."""
 

@@ -284,6 +284,7 @@ WRITTEN = write_token(token(secret=SECRET))
         (WRITTEN.swapcase().replace("SHUTWATCH", "shutwatch"), "missing or mistyped"),
         (f"{WRITTEN}\xe9", "missing or mistyped"),
         (write_token(token(secret=SECRET, signing=b"x")), "no keys"),
+        (write_token(token(secret=SECRET, expires=2**60)), "another version"),
     ],
 )
 def test_what_is_no_token_is_told(written: str, said: str) -> None:

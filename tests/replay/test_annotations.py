@@ -49,6 +49,9 @@ def _outage(location: str = "country/PK", **more: Any) -> dict[str, Any]:
     }
 
 
+_OF_COUNTRY = {"datasource": "bgp", "entity": {"type": "country", "code": "PK"}}
+
+
 def _read(tmp_path: Path, content: object, name: str = "some.json") -> list[Annotation]:
     path = tmp_path / name
     path.write_text(content if isinstance(content, str) else json.dumps(content))
@@ -146,6 +149,28 @@ def test_outages_of_cloudflare(tmp_path: Path, packed: str) -> None:
         ({"results": [{"some": "thing"}]}, "nothing to put beside events"),
         ({"results": [_changepoint(), _changepoint(probe_asn="none")]}, "entry 2: .*probe_asn"),
         ({"results": [_changepoint(change_dir="sideways")]}, "entry 1: .*change_dir"),
+        *(
+            ({"results": [_changepoint(start_time=text)]}, "entry 1: start_time: .*1970 to 2199")
+            for text in ("9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00")
+        ),
+        *(
+            ({"data": [_outage(), _outage() | {name: value}]}, f"entry 2: .*{name}")
+            for name in ("start", "duration")
+            for value in (99999999999999999, 1e300, -5)
+        ),
+        (
+            {"data": [{**_OF_COUNTRY, "level": "critical", "time": 99999999999999999}]},
+            "entry 1: .*time",
+        ),
+        ({"data": [{**_OF_COUNTRY, "from": STAMP, "until": 1e300}]}, "entry 1: .*until"),
+        (
+            {
+                "result": {
+                    "annotations": [{"locations": ["PK"], "startDate": "9999-12-31T23:59:59-05:00"}]
+                }
+            },
+            "entry 1: startdate: ",
+        ),
         ("{", "not JSON"),
         ('"text"', "nothing to put|neither"),
     ],

@@ -353,6 +353,14 @@ def test_what_is_not_wanted_is_left_out(tmp_path: Path) -> None:
 UID = "20231108083552.1_KE_telegram_a"
 WRONG = {
     "no time": (LIST + f"{UID},yesterday,telegram,1,0,\n", ":2: column t: 'yesterday'"),
+    "beyond all calendars": (
+        LIST + f"{UID},0001-01-01T00:00:00+05:00,telegram,1,0,\n",
+        ":2: column t: '0001-01-01T00:00:00.05:00' is no time from 1970 to 2199",
+    ),
+    "the last day": (
+        COUNTS + "9999-12-31,MY,whatsapp,5,0,1,0,0\n",
+        ":2: column measurement_start_day: '9999-12-31'",
+    ),
     "no flag": (LIST + f"{UID},2023-11-08,telegram,1,maybe,\n", ":2: column anomaly: 'maybe'"),
     "no network": (LIST + f"{UID},2023-11-08,telegram,one,0,\n", ":2: column asn: 'one'"),
     "a column short": (LIST + f"{UID},2023-11-08,telegram,1\n", ":2: 4 columns where .* has 6"),

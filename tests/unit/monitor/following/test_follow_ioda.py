@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from monitor.analysis.events.event import Event, EventKind
+from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.config.load import default_settings
 from monitor.config.settings import SourceSettings
 from monitor.following.source_jobs import SourceJob
@@ -25,7 +25,9 @@ from storage.values.sourced import SourceState
 from tests.prometheus import world
 
 BEGUN = datetime(2024, 2, 8, 3, tzinfo=UTC)
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
+NOT_READ = ["IODA was not read in that time"]
+NO_OUTAGE = "IODA sees no outage of the country, which excludes none"
 
 
 class Watch:
@@ -35,14 +37,23 @@ class Watch:
         self.clock = BEGUN - HOUR
         self.store = store
         self.ioda = ScriptedIoda()
-        source = SourceSettings(kind=SourceKind.IODA, countries=("PK", "IR"))
-        self.job = SourceJob(
-            source,
+        self.job = self.follower("PK", "IR")
+
+    def follower(self, *countries: str) -> SourceJob:
+        """A process of its own that follows these countries."""
+        return SourceJob(
+            SourceSettings(kind=SourceKind.IODA, countries=countries),
             default_settings(),
-            store,
+            self.store,
             now=lambda: self.clock,
             transport=httpx.MockTransport(self.ioda.handle),
         )
+
+    async def restart(self, *countries: str) -> None:
+        """Another process goes on, with these countries."""
+        await self.job.close()
+        self.job = self.follower(*countries)
+        await self.job.begin()
 
     async def until(self, moment: datetime, step: timedelta = 10 * MINUTE) -> None:
         """Poll again and again."""
@@ -79,9 +90,9 @@ async def watch() -> AsyncIterator[Watch]:
     await store.close()
 
 
-def _shutdown(kind: EventKind = EventKind.SHUTDOWN) -> Event:
+def _shutdown(kind: EventKind = EventKind.SHUTDOWN, begun: datetime = BEGUN) -> Event:
     found = msgspec.structs.replace(
-        world.event(at=BEGUN + HOUR), kind=kind, onset_earliest=BEGUN, onset_latest=BEGUN + MINUTE
+        world.event(at=begun + HOUR), kind=kind, onset_earliest=begun, onset_latest=begun + MINUTE
     )
     return found if kind is EventKind.BLOCK else msgspec.structs.replace(found, platform="")
 
@@ -156,13 +167,97 @@ async def test_a_block_during_an_outage_is_shown_with_a_caution(watch: Watch) ->
 
 
 async def test_leftovers_and_noise_are_no_outage(watch: Watch) -> None:
-    """An outage that nothing closed for two weeks, and datasources that are noisy."""
+    """An outage that nothing closed for two weeks says nothing of later shutdowns, and still agrees
+    with the one that it began with; datasources that are noisy say nothing."""
     watch.ioda.outage("PK", "merit-nt", BEGUN, None, value=1, usual=1000)
     watch.ioda.outage("PK", "bgp", BEGUN, None, value=400, usual=1000)
-    await watch.until(BEGUN + timedelta(days=12), timedelta(days=1))
+    agrees = ["IODA agrees in part: routes (BGP) -60%"]
+    for days, later in ((12, agrees), (17, [NO_OUTAGE])):
+        await watch.until(BEGUN + days * DAY, DAY)
+        assert await watch.said(_shutdown()) == agrees
+        assert await watch.said(_shutdown(begun=watch.clock - 2 * DAY)) == later
     assert [one.datasource for one in (await watch.state()).signals] == ["bgp"]
-    await watch.until(BEGUN + timedelta(days=15), timedelta(days=1))
-    assert (await watch.state()).signals == ()
+
+
+async def test_what_was_never_asked_about_was_not_read(watch: Watch) -> None:
+    """A shutdown that ended long before IODA was followed, and one that lasts for longer than its
+    alerts were asked for: the alerts of when they began are not known."""
+    for datasource in ("bgp", "ping-slash24"):
+        watch.ioda.outage("PK", datasource, BEGUN, BEGUN + 24 * HOUR, value=10, usual=1000)
+        watch.ioda.levels["PK", datasource] = [(BEGUN, 300.0)]
+    lasting = await watch.shutdown()
+    ended = msgspec.structs.replace(
+        lasting,
+        state=EventState.ENDED,
+        end_earliest=BEGUN + 20 * HOUR,
+        end_latest=BEGUN + 24 * HOUR,
+    )
+    watch.clock = BEGUN + 16 * DAY
+    await watch.until(watch.clock + 2 * HOUR)
+    assert await watch.said(lasting) == NOT_READ
+    assert await watch.said(ended) == NOT_READ
+    assert await watch.said(_shutdown(begun=BEGUN + 3 * DAY)) == [NO_OUTAGE]
+
+
+async def test_alerts_of_an_earlier_version_are_known_for_as_long_as_it_asked(watch: Watch) -> None:
+    """It did not store since when they are known: two weeks before its last poll, or longer."""
+    await watch.until(BEGUN, DAY)
+    state = msgspec.structs.replace(await watch.state(), known_since=None)
+    await watch.store.add_sourced((), "ioda", state)
+    await watch.restart("PK", "IR")
+    watch.clock = BEGUN + 10 * DAY
+    await watch.until(watch.clock + HOUR)
+    assert await watch.said(_shutdown(begun=BEGUN - 13 * DAY)) == [NO_OUTAGE]
+    assert await watch.said(_shutdown(begun=BEGUN - 15 * DAY)) == NOT_READ
+
+
+async def test_a_country_that_is_added_was_not_read_before(watch: Watch) -> None:
+    """Its alerts are known from two weeks before on."""
+    await watch.until(BEGUN + 30 * DAY, DAY)
+    added = msgspec.structs.replace(_shutdown(), country="IN")
+    assert await watch.said(added) == NOT_READ
+    await watch.restart("PK", "IR", "IN")
+    await watch.until(watch.clock + HOUR)
+    assert await watch.said(added) == NOT_READ
+
+
+async def test_alerts_that_are_no_longer_kept_are_not_known(watch: Watch) -> None:
+    """What agreed three months ago does not see no outage now."""
+    watch.ioda.outage("PK", "bgp", BEGUN, BEGUN + 5 * HOUR, value=400, usual=1000)
+    ended = msgspec.structs.replace(
+        _shutdown(),
+        state=EventState.ENDED,
+        end_earliest=BEGUN + 5 * HOUR,
+        end_latest=BEGUN + 5 * HOUR,
+    )
+    await watch.until(BEGUN + 89 * DAY, DAY)
+    assert await watch.said(ended) == ["IODA agrees in part: routes (BGP) -60%"]
+    await watch.until(BEGUN + 92 * DAY, DAY)
+    assert await watch.said(ended) == NOT_READ
+
+
+@pytest.mark.parametrize(
+    ("level", "said"),
+    [
+        (1000.0, f"{NO_OUTAGE} (as usual: routes (BGP) -0%, active probing -0%)"),
+        (300.0, "IODA agrees: routes (BGP) -70%, active probing -80%"),
+    ],
+)
+async def test_a_signal_outweighs_an_alert_that_was_open_before(
+    watch: Watch, level: float, said: str
+) -> None:
+    """For five days nothing closed it. The signals say whether the outage lasts: what they were
+    before the alert is usual, not what they were yesterday."""
+    before = BEGUN - 5 * DAY
+    for datasource, value in (("bgp", 400), ("ping-slash24", 200)):
+        watch.ioda.outage("PK", datasource, before, None, value=value, usual=1000)
+        watch.ioda.levels["PK", datasource] = [(before - 2 * DAY, 1000.0), (before, level)]
+    watch.clock = before - DAY
+    await watch.until(BEGUN, HOUR)
+    event = await watch.shutdown()
+    watch.clock = BEGUN + HOUR
+    await watch.until(BEGUN + 2 * HOUR)
+    assert await watch.said(event) == [said]
 
 
 @pytest.mark.parametrize(
@@ -291,7 +386,7 @@ async def test_an_alert_that_cannot_be_read_loses_no_other(watch: Watch) -> None
 
 async def test_alerts_that_nobody_can_read_stop_nothing_for_good(watch: Watch) -> None:
     """The format changed, or one odd alert is all there is. It says that it cannot be read, never
-    that nothing was seen, and goes on once that alert is past."""
+    that nothing was seen, also later of that time, and goes on once that alert is past."""
     odd = {"datasource": "gtr", "entity": {"code": "IR", "type": "country"}, "level": None}
     watch.ioda.alerts.append({**odd, "time": int(BEGUN.timestamp())})
     await watch.until(BEGUN + HOUR)
@@ -302,3 +397,5 @@ async def test_alerts_that_nobody_can_read_stop_nothing_for_good(watch: Watch) -
     assert state.problem == ""
     assert state.answered_at is not None
     assert state.answered_at > BEGUN + 4 * HOUR
+    assert await watch.said(_shutdown()) == NOT_READ
+    assert await watch.said(_shutdown(begun=watch.clock - HOUR)) == [NO_OUTAGE]

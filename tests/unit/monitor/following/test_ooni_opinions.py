@@ -176,6 +176,20 @@ async def test_an_entry_that_cannot_be_read_loses_no_other(world: World) -> None
     assert (len(await _said(world, event)), (await _aside(world)).malformed) == (1, 1)
 
 
+async def test_an_entry_beyond_all_calendars_cannot_be_read(world: World) -> None:
+    """It is counted like any other, and none is dated by it."""
+    results = [
+        changepoint(BEGUN, "x.com") | {"start_time": text}
+        for text in ("9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00")
+    ]
+    empty = Reply(200, b'{"results": [], "metadata": {"next_url": null}}')
+    answer = Reply(200, msgspec.json.encode({"results": results}))
+    world.ooni.failing.extend([empty] * LISTS + [answer])
+    await world.round(10 * MINUTE)
+    aside = await _aside(world)
+    assert (aside.problem, aside.malformed, aside.opinions) == ("", 2, ())
+
+
 async def test_a_link_s_tests_have_no_opinions(world: World) -> None:
     """Neither program can be asked about the tests of one OONI Run link alone."""
     world.source = msgspec.structs.replace(world.source, run_link="10042")

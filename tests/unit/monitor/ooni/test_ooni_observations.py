@@ -71,6 +71,10 @@ def test_unknown_fields_are_ignored_and_missing_ones_empty() -> None:
         ({"test_keys": None}, "field test_keys: Expected `object`, got `null`"),
         ({"test_keys": {"queries": [{"hostname": 7}]}}, "field test_keys.queries[0].hostname: "),
         ({"measurement_start_time": "yesterday"}, "field measurement_start_time: 'yesterday'"),
+        (
+            {"measurement_start_time": "0001-01-01T00:00:00+05:00"},
+            "field measurement_start_time: '0001-01-01T00:00:00+05:00'",
+        ),
         ({"probe_asn": "somebody"}, "field probe_asn: 'somebody' is no AS number"),
         ({"probe_cc": "Kenya"}, "field probe_cc: 'KENYA'"),
         ({"probe_cc": None}, "field probe_cc: Expected `str`, got `null`"),

@@ -359,6 +359,22 @@ async def test_drawing_does_not_hold_up_the_probes() -> None:
     assert turns > 5
 
 
+async def test_an_id_of_no_time_hides_no_evidence() -> None:
+    """The attack: an agent gives a measurement an id of a year that no calendar has."""
+    store = MemoryStore()
+    await store.open()
+    known = seed.events()
+    for cycle in seed.cycles():
+        verdicts = [
+            replace(one, measurement="ffffffff-ffff-7fff-bfff-ffffffffffff")
+            for one in cycle.verdicts
+        ]
+        await store.save(replace(cycle, verdicts=tuple(verdicts)), known)
+    found = await EvidenceReader(store).event(seed.EVENT)
+    assert found is not None
+    assert any(one.endpoints for one in (await EvidenceReader(store).of(found, seed.NOW)).networks)
+
+
 async def test_reviews_of_what_an_event_continues_count(store: MemoryStore) -> None:
     """The reader of evidence gives the picture the same ones as the page."""
     await store.add_review(review(Mark.REJECTED))

@@ -100,6 +100,10 @@ async def test_a_test_that_fails_elsewhere_too_does_not_agree() -> None:
         ),
         # It was blocked there for years, and began here.
         ({"PK": _WELL, "CN": "xxxx"}, {"PK": "xxxx", "CN": "xxxx"}, Position.AGREES),
+        # It was blocked there for years; here nobody measured it before, or there neither.
+        ({"IR": "xxxx"}, {"PK": "xxxx", "IR": "xxxx"}, Position.AGREES),
+        ({}, {"PK": "xxxx", "IR": "xxxx"}, Position.FAILS_ELSEWHERE),
+        ({"BR": _WELL}, {"PK": "xxxx", "BR": "xxxx"}, Position.FAILS_ELSEWHERE),
         # It failed here before too, as long as there.
         ({"PK": "xxxx", "BR": "xxxx"}, {"PK": "xxxx", "BR": "xxxx"}, Position.FAILS_ELSEWHERE),
         # What does not fail here says nothing of elsewhere.
@@ -109,7 +113,8 @@ async def test_a_test_that_fails_elsewhere_too_does_not_agree() -> None:
 async def test_who_counts_as_elsewhere(
     before: dict[str, str], during: dict[str, str], position: Position
 ) -> None:
-    """Countries that were measured in the same time, and worked before where this one did."""
+    """Countries that were measured in the same time, unless they failed before and this one is not
+    known to have."""
     assert (await _said(before, during)).position is position
 
 
