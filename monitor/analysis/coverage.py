@@ -67,6 +67,7 @@ CAUSES: Mapping[str, Cause] = {
     "loss.possible": Cause.LOSSY,
     "path.lossy": Cause.LOSSY,
     "line.slow": Cause.SLOW_LINE,
+    "line.refuses": Cause.UNFIT,
     "vantage.elsewhere": Cause.UNFIT,
     "vantage.other_network": Cause.UNFIT,
     "vantage.clock_skew": Cause.UNFIT,

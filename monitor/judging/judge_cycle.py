@@ -12,6 +12,7 @@ import msgspec
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE
 from monitor.analysis.judge.cut_by_chance import cut_shares
+from monitor.analysis.judge.evidence_grades import Sign
 from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.analysis.judge.follow_up_evidence import EXPLAINS, LATE_RULE, SLOW
 from monitor.analysis.judge.interception import local_authorities
@@ -19,6 +20,7 @@ from monitor.analysis.judge.judge_case import judge
 from monitor.analysis.judge.lossy_paths import lossy_platforms, perhaps_lossy_platforms
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.quic_blocked import answered_over_quic, answered_over_udp
+from monitor.analysis.judge.refused_by_chance import refusals_by_chance
 from monitor.analysis.judge.siblings import sampled_out
 from monitor.analysis.judge.silent_addresses import cut_off_addresses
 from monitor.analysis.judge.slow_line import slow_line
@@ -64,6 +66,7 @@ def judge_cycle(
         lossy_platforms=lossy,
         slow_line=slow_line(references, (m for one in seen.endpoints for m in one.attempts)),
         perhaps_lossy=perhaps_lossy_platforms(seen.own, references),
+        refusals=refusals_by_chance(references),
         cut_off=cut_off_addresses(seen.endpoints),
         cut_shares=cut_shares(seen.endpoints),
         sampled_out=sampled_out(seen.endpoints),
@@ -112,6 +115,7 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     lossy_platforms: frozenset[str]
     slow_line: bool
     perhaps_lossy: frozenset[str]
+    refusals: Mapping[Sign, float]
     cut_off: Mapping[str, frozenset[str]]
     cut_shares: Mapping[str, float]
     sampled_out: frozenset[tuple[str, str, str]]
@@ -151,9 +155,10 @@ def _verdict(
     health = seen.health
     # Whatever controls happened to measure, others stand for it.
     sampled = (one.platform, one.function, one.endpoint) in shared.sampled_out
-    if not sampled and one.health is not None and one.health.state not in ABLE:
-        # Trouble at the time of a failure outweighs good health later.
-        health = one.health
+    for known in (seen.early if health.state in ABLE else None, one.health):
+        # Trouble before the tests, or at the time of a failure, outweighs good health later.
+        if not sampled and known is not None and known.state not in ABLE:
+            health = known
     return judge(
         Case(
             cycle=seen.cycle,
@@ -176,6 +181,7 @@ def _verdict(
             lossy_path=one.platform in shared.lossy_platforms,
             slow_line=shared.slow_line,
             perhaps_lossy_path=one.platform in shared.perhaps_lossy,
+            refusals=shared.refusals,
             cut_off=shared.cut_off[one.platform],
             cut_share=shared.cut_shares.get(one.platform, 0.0),
             sampled_out=sampled,

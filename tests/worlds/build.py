@@ -6,6 +6,7 @@ look(dns(), tcp(), tls(), http(), reached=True)
 follow_up(Reason.INNOCUOUS_SNI, tcp(), tls(server_name="innocuous.example"))
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.evidence_grades import Sign
 from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.analysis.trust import OWN_ALONE, Trust
 from monitor.analysis.verdict import VantageHealth, VantageState
@@ -326,6 +328,7 @@ def case(
     sampled_out: bool = False,
     cut_off: frozenset[str] = frozenset(),
     explained: frozenset[str] = frozenset(),
+    refusals: Mapping[Sign, float] | None = None,
     trust: Trust = OWN_ALONE,
 ) -> Case:
     """A case with a healthy vantage and one working, healthy control unless told otherwise."""
@@ -352,6 +355,7 @@ def case(
         sampled_out=sampled_out,
         cut_off=cut_off,
         explained=explained,
+        refusals=refusals or {},
         health=field or health(),
         control_health={c.vantage: health(vantage=c.vantage) for c in seen}
         if control_health is None

@@ -7,6 +7,7 @@ import msgspec
 
 from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.analysis.judge.lossy_paths import Sign, lost
+from monitor.analysis.judge.refused_by_chance import by_chance
 from monitor.analysis.judge.slow_line import silent_to_one_name
 from monitor.analysis.trust import OWN_ALONE, Trust
 from monitor.analysis.verdict import VantageHealth
@@ -67,6 +68,9 @@ class Case(EndpointCase, frozen=True, kw_only=True):
     cut_share: float = 0.0
     """Share (0 to 1) of connections to the platform that is cut off with any name, where that was
     counted; see `monitor.analysis.judge.cut_by_chance`."""
+    refusals: Mapping[Sign, float] = {}
+    """Refusals that hosts which nobody blocks meet at random → the share (0 to 1) of answers that
+    are; see `monitor.analysis.judge.refused_by_chance`."""
     explained: frozenset[str] = frozenset()
     """Ids of the rules for ordinary faults that follow-ups found at other endpoints of the platform
     in this cycle. Not every endpoint is followed up."""
@@ -78,7 +82,13 @@ class Case(EndpointCase, frozen=True, kw_only=True):
 
     def excuses(self, sign: Sign | None) -> bool:
         """Whether the line, or the path to the platform, explains this sign."""
-        return (self.lossy_path or self.waits_in_line) and lost(sign)
+        waits = (self.lossy_path or self.waits_in_line) and lost(sign)
+        return waits or self.refused_by_chance(sign)
+
+    def refused_by_chance(self, sign: Sign | None) -> bool:
+        """Whether the line refuses so much at random that this sign proves nothing."""
+        rate = self.refusals.get(sign) if sign is not None else None
+        return rate is not None and by_chance(rate, len(self.attempts))
 
     @property
     def waits_in_line(self) -> bool:

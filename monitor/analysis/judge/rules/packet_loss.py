@@ -1,4 +1,4 @@
-"""Can packet loss explain it?
+"""Can packet loss, or a line that refuses at random, explain it?
 
 Timeouts must exceed the loss at this vantage, and count nothing where packets get lost on the path
 to this platform (`monitor.analysis.judge.lossy_paths`), or where spared hosts answer as slowly
@@ -46,6 +46,13 @@ PACKET_LOSS: tuple[Rule, ...] = (
         " line is too slow, or too busy, for a timeout to prove anything.",
         wrong_when="It is blocked by dropping packets on a slow line.",
         matches=lambda facts: lost(facts.sign) and facts.case.waits_in_line,
+    ),
+    Rule(
+        id="line.refuses",
+        meaning="It was refused, but hosts that nobody blocks were refused at random as well: this"
+        " line, or its resolver, turns a part of everything away.",
+        wrong_when="It is blocked by refusals on such a line.",
+        matches=lambda facts: facts.case.refused_by_chance(facts.sign),
     ),
     Rule(
         id="loss.possible",

@@ -8,7 +8,7 @@ from monitor.analysis.judge.rules.rule import Rule
 from monitor.analysis.judge.rules.table import RULES, RULES_VERSION, UNSETTLED
 from monitor.analysis.verdict import Evidence, State, VantageState
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import AnyObservation, DnsAnswer
+from probes.measurement import AnyObservation, DnsAnswer, Layer
 from tests.worlds.build import (
     HOST,
     V4,
@@ -379,6 +379,11 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         failing(*RESET, controls=(ALIKE,)),
         failing(*RESET, controls=(control(*ELSEWHERE),)),
     ),
+    "look.led_elsewhere": (failing(*LED, NO_REGIONAL), failing(*LED, NO_REGIONAL, controls=MET)),
+    "tls.same_chain": (
+        failing(dns(), tcp(), OLD_ROOTS, controls=(control(dns(), tcp(), NEW_CHAIN),)),
+        failing(dns(), tcp(), OLD_ROOTS),
+    ),
     "control.missing": (failing(*RESET, controls=()), failing(*RESET)),
     "control.stale": (
         failing(*RESET, controls=(control(at=0.5),)),
@@ -403,6 +408,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "line.slow": (
         case(*repeated(*SILENT, times=4), slow_line=True),
         case(*repeated(*RESET, times=4), slow_line=True),
+    ),
+    "line.refuses": (
+        case(*repeated(dns("dns_refused_error"), times=4), refusals={(Layer.DNS, "refused"): 0.4}),
+        case(*repeated(dns("dns_refused_error"), times=4), refusals={(Layer.DNS, "refused"): 0.1}),
     ),
     "loss.possible": (
         case(*repeated(*SILENT, times=4), field=health(timeout_rate=0.3)),
