@@ -9,25 +9,31 @@ from storage.archive.folder_place import FolderPlace
 from storage.archive.place import Place
 from storage.sql.backend import Backend
 from storage.sql.migrate import examined, newest_version
+from storage.sql.readable import read_some
 from storage.sql.store import SqlStore
 from storage.sqlite.backend import BUSY_TIMEOUT, SqliteBackend
 from storage.sqlite.memory import MemoryBackend
-from storage.store import CollectorStore, StorageError
+from storage.store import CollectorStore, Recording, StorageError
 from storage.values.archive_place import NO_ARCHIVE, ArchivePlace
 from storage.values.steady_clock import utc_now
 
 
 def open_store(
-    url: str, archive: ArchivePlace = NO_ARCHIVE, *, create: bool = True
+    url: str,
+    archive: ArchivePlace = NO_ARCHIVE,
+    *,
+    create: bool = True,
+    recording: Recording | None = None,
 ) -> CollectorStore:
     """The store that `url` names; the caller awaits its `open`.
 
     `url` is `memory:`, an SQLite URL such as `sqlite:///shutwatch.db`, or a PostgreSQL URL such as
     `postgresql://user:password@host/database`. Where `archive` is a place, old rows move there and
     are listed from there. Without `create`, a missing database is an error when opened.
-    StorageError for any other URL, with advice.
+    For how long it is open, `recording` keeps others from recording there. StorageError for any
+    other URL, with advice.
     """
-    return sql_store(url, archive, create=create)
+    return sql_store(url, archive, create=create, recording=recording)
 
 
 def sql_store(
@@ -38,13 +44,14 @@ def sql_store(
     busy_timeout: float = BUSY_TIMEOUT,
     page: int = 500,
     create: bool = True,
+    recording: Recording | None = None,
 ) -> SqlStore:
     """The store in the SQL database that `url` names. StorageError for a URL of no such database.
 
     `busy_timeout` is how many seconds to wait for another program's lock; for the other options
     see `storage.sql.transactions.SqlDatabase`.
     """
-    backend = _backend_of(url, busy_timeout)
+    backend = _backend_of(url, busy_timeout, recording)
     if not archive.shown:
         return SqlStore(backend, clock=clock, page=page, create=create)
     # Only those who have an archive have memory to spare for what reads it.
@@ -69,6 +76,19 @@ def table_versions(url: str) -> tuple[str | None, str]:
         engine.dispose()
 
 
+def try_reading(url: str) -> bool:
+    """Read what a start reads in the database that `url` names, whose tables are of this release;
+    returns whether all was read, as of a small one. Changes nothing. StorageError when something is
+    missing or damaged."""
+    backend = _backend_of(url, BUSY_TIMEOUT)
+    engine = backend.read_engine(1)
+    try:
+        with backend.errors(), engine.connect() as connection:
+            return read_some(connection, backend.name, backend.size(connection).used)
+    finally:
+        engine.dispose()
+
+
 def place_of(archive: ArchivePlace) -> Place:
     """The folder or bucket of an archive. StorageError when it cannot be used."""
     if archive.folder:
@@ -78,7 +98,7 @@ def place_of(archive: ArchivePlace) -> Place:
     return bucket_place(archive)
 
 
-def _backend_of(url: str, busy_timeout: float) -> Backend:
+def _backend_of(url: str, busy_timeout: float, recording: Recording | None = None) -> Backend:
     try:
         database_url.checked(url)
     except ValueError as error:
@@ -90,4 +110,4 @@ def _backend_of(url: str, busy_timeout: float) -> Backend:
         from storage.postgresql.backend import PostgresqlBackend
 
         return PostgresqlBackend(url, busy_timeout)
-    return SqliteBackend(database_url.file_of(url), busy_timeout)
+    return SqliteBackend(database_url.file_of(url), busy_timeout, recording)

@@ -6,6 +6,7 @@ their own.
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any, Protocol
 
 from monitor.analysis.coverage import Tally
@@ -44,8 +45,26 @@ class StorageError(Exception):
     """The store could not do what it was asked. The message says what, and for which database."""
 
 
+class WrongDatabaseError(StorageError):
+    """Where the database should be is nothing, or another program's: the settings name it wrong."""
+
+
 class NotLeadingError(StorageError):
     """Another process leads; nothing was written."""
+
+
+class InUseError(StorageError):
+    """Another process records in the database."""
+
+
+class Recording(Enum):
+    """Who records cycles in a store for as long as it is open. Opening it raises InUseError where
+    another one is in the way; only an SQLite file shows that."""
+
+    ALONE = "alone"
+    """`shutwatch run`: nobody else may record there."""
+    COLLECTOR = "collector"
+    """Other collectors may, too: one of them leads."""
 
 
 class SourceStore(Protocol):

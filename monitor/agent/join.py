@@ -138,16 +138,16 @@ async def enrol(
                 except RevokedError as error:
                     raise RefusedInvitationError(_REVOKED) from error
                 except RefusedError as error:
-                    failed = error.detail
+                    failed, advice = error.detail, ""
                     if error.reason in _FINAL:
                         raise RefusedInvitationError(_refused(error)) from error
                     wait = max(wait, error.retry_after or 0.0)
                 except UnreachableError as error:
-                    failed = str(error)
+                    failed, advice = str(error), _advice(proxied=bool(setup.proxy))
                 else:
                     return
             if loop.time() + wait > deadline:
-                raise JoinError(f"no collector enrolled this machine: {failed}")
+                raise JoinError(f"no collector enrolled this machine: {failed}{advice}")
             await asyncio.sleep(wait)
 
 
@@ -191,6 +191,15 @@ def _refused(error: RefusedError) -> str:
     if error.reason is Reason.UNKNOWN_KEY:
         return "another collector answers than the one that made this invitation"
     return error.detail
+
+
+def _advice(*, proxied: bool) -> str:
+    """What to do where no collector is reached."""
+    first = "check the proxy after --proxy, " if proxied else ""
+    return (
+        f": {first}check that this machine is online, ask the operator whether the collector runs, "
+        "and type it again"
+    )
 
 
 def _shipped(token: Token) -> list[str]:

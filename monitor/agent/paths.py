@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from monitor.config.settings import Settings
+from storage.values.process_lock import locked, write_holder
 
 _TRIES, _PAUSE = 10, 0.05
 
@@ -95,25 +96,20 @@ def files_of(settings: Settings) -> AgentFiles:
 @contextmanager
 def running(files: AgentFiles) -> Iterator[None]:
     """Lock these files for this process. Raises RunsAlreadyError or OSError."""
-    descriptor = os.open(files.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = _lock(files)
     try:
-        _lock(descriptor, files)
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
+        write_holder(descriptor)
         yield
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, files: AgentFiles) -> None:
-    """Lock it. A process that only checks whether an agent runs holds the lock for an instant."""
+def _lock(files: AgentFiles) -> int:
+    """The lock. A process that only checks whether an agent runs holds it for an instant."""
     for _ in range(_TRIES):
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(_PAUSE)
-        else:
-            return
+        if (descriptor := locked(files.lock)) is not None:
+            return descriptor
+        time.sleep(_PAUSE)
     raise RunsAlreadyError(f"another agent uses {files.spool}")
 
 

@@ -53,7 +53,7 @@ async def ping(
         pinging = True
         while True:
             if well():
-                reason = await _ask(client, url)
+                reason = await ask(client, url)
                 if reason:
                     failed()
                     log.warning("ping failed", reason=reason)
@@ -64,7 +64,7 @@ async def ping(
             await asyncio.sleep(interval)
 
 
-async def _ask(client: httpx.AsyncClient, url: str) -> str:
+async def ask(client: httpx.AsyncClient, url: str) -> str:
     """Empty on success, else the reason, without the URL: it holds a secret."""
     try:
         async with asyncio.timeout(TIMEOUT), client.stream("GET", url) as answer:

@@ -13,6 +13,7 @@ from monitor.app.service import Service, opened_store, publisher_of, show
 from monitor.app.withheld_job import WithheldJob
 from monitor.config.settings import Settings
 from monitor.recording.recorder import Recorder
+from storage.store import Recording
 from storage.values.steady_clock import utc_now
 
 
@@ -20,7 +21,7 @@ async def run(settings: Settings, *, advise: bool = True) -> None:
     """Until SIGTERM or SIGINT. Without `advise` the page names no weakness of the settings. Raises
     StorageError or ListenError when it cannot start."""
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(opened_store(settings))
+        store = await stack.enter_async_context(opened_store(settings, Recording.ALONE))
         publisher = publisher_of(settings, advise=advise)
         notifications = Notifications(settings, store, publisher)
         recorder = Recorder(

@@ -34,16 +34,16 @@ from monitor.server.serve import serve
 from monitor.wording.findings import Finding
 from probes.sockets.system_resolvers import system_resolvers
 from storage.open_store import open_store
-from storage.store import CollectorStore
+from storage.store import CollectorStore, Recording
 from storage.values.steady_clock import utc_now
 
 log = logger(__name__)
 
 
 @asynccontextmanager
-async def opened_store(settings: Settings) -> AsyncIterator[CollectorStore]:
+async def opened_store(settings: Settings, recording: Recording) -> AsyncIterator[CollectorStore]:
     """The store of these settings, open for as long as the context lasts. StorageError."""
-    store = open_store(settings.database, settings.archive)
+    store = open_store(settings.database, settings.archive, recording=recording)
     await store.open()
     try:
         yield store

@@ -15,7 +15,16 @@ from monitor.agent.paths import AgentFiles, files_of, usual_folder
 from monitor.agent.saved_state import LAST_CYCLE, RECEIPT, LastCycle, LastReceipt, recalled
 from monitor.agent.service import ServiceError, Systemd, install, obstacle, this_program
 from monitor.agent.traces import CONFIG
-from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, fail, from_standard_input
+from monitor.cli.counts import counted
+from monitor.cli.exits import (
+    BAD_USAGE,
+    bad_usage,
+    exit_on,
+    fail,
+    from_standard_input,
+    was_interrupted,
+)
+from monitor.cli.terminal_lines import fitting
 from monitor.config.agent import proxy_url
 from monitor.config.load import load_config
 from monitor.config.settings import Settings
@@ -85,7 +94,7 @@ def join(
         )
     from monitor.agent.join import terms  # loads what sends, as the other commands do not
 
-    for line in terms(invitation):
+    for line in fitting(terms(invitation)):
         typer.echo(line)
     if not yes:
         typer.confirm("Do you agree", abort=True)
@@ -120,6 +129,8 @@ def _given(token: str) -> str:
     try:
         return str(typer.prompt("Invitation", err=True))
     except typer.Abort as nothing:
+        if was_interrupted(nothing):
+            raise
         typer.echo(err=True)
         raise bad_usage("name the invitation; `-` reads it from standard input") from nothing
 
@@ -176,7 +187,7 @@ def _say_first(files: AgentFiles, settings: Settings, began: float) -> None:
             if first is not None and cycle is not None:
                 typer.echo(
                     f"First results delivered after {time.monotonic() - began:.0f} s: "
-                    f"{first.measurements:,} measurements, vantage {cycle.health}"
+                    f"{counted(first.measurements, 'measurement')}, vantage {cycle.health}"
                 )
                 return
         time.sleep(_LOOK)

@@ -13,7 +13,7 @@ from monitor.analysis.catalog_truth import Finding, Truth
 from monitor.cli.bars import progress
 from monitor.cli.exits import OUR_FAULT, bad_usage
 from monitor.cli.lazy_group import command_group
-from monitor.cli.options import ConfigOption, JsonOption, load_settings
+from monitor.cli.options import ConfigOption, JsonOption, MeasuringConfigOption, load_settings
 from monitor.cli.output import escape, listing_console, print_json, table
 from monitor.config.catalog import shipped_catalog
 from monitor.config.load import find_config
@@ -63,7 +63,7 @@ def catalog(context: typer.Context, config: ConfigOption = None, json: JsonOptio
 
 
 @app.command()
-def verify(config: ConfigOption = None, json: JsonOption = False) -> None:
+def verify(config: MeasuringConfigOption = None, json: JsonOption = False) -> None:
     """Try every endpoint once from the controls of a file, or from this machine, where nothing
     should be blocked. Exit code 1 when one is dead or refuses."""
     settings = load_settings(config)

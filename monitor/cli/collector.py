@@ -2,11 +2,11 @@
 
 import asyncio
 
-from monitor.cli.exits import BAD_USAGE, exit_on
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.options import ConfigOption, load_settings
 from monitor.keys.keys import KeyFileError
 from monitor.logs import configure
-from storage.store import StorageError
+from storage.store import InUseError, StorageError
 
 
 @exit_on(StorageError, KeyFileError)
@@ -21,6 +21,14 @@ def collector(config: ConfigOption = None) -> None:
     from monitor.server.serve import ListenError
 
     settings = load_settings(config, sends=True)
+    # By these it would store cycles unsealed, or serve no agent, without a word.
+    if settings.agent is not None:
+        raise bad_usage(f"{settings.source} is an agent's: type `shutwatch agent run`")
+    if not settings.collector.listen[0]:
+        raise bad_usage(
+            f"{settings.source or 'the built-in configuration'} has no listen under [collector], "
+            "where agents deliver: add it, or type `shutwatch run`"
+        )
     configure(settings.log)
-    with exit_on(ListenError, code=BAD_USAGE):
+    with exit_on(ListenError, InUseError, code=BAD_USAGE):
         asyncio.run(run(settings))

@@ -76,14 +76,14 @@ def _destination(settings: Settings) -> str:
 
 
 def _vantages(vantages: tuple[VantagePoint, ...]) -> Table:
-    shown = table("vantage", "role", "country", "network", "egress", "resolver", header_style="dim")
+    # Few columns, so that ids and addresses are whole on 80.
+    shown = table("vantage", "role", "network", "egress", "resolver", header_style="dim")
     for vantage in vantages:
         number = f"AS{vantage.asn}" if vantage.asn else ""
         shown.add_row(
             vantage.id,
             vantage.role,
-            vantage.country,
-            escape(f"{number} {vantage.network}".strip()),
+            escape(f"{vantage.country} {number} {vantage.network}".strip()),
             escape(_egress(vantage.egress)),
             _resolver(vantage.resolver),
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli.bars import progress
+from monitor.cli.counts import counted
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
@@ -114,13 +115,17 @@ def examine(
     name = str(file) if file is not None else _named(url)
     with progress("checking"):
         problems = _problems(url)
-        if file is None and not problems:
-            problems = _problems_of_archive(load_settings(config))
+        remedy = _remedy(url, file) if problems else ""
+        if not problems:
+            _refuse_newer(url)
+            problems = [] if file else _problems_of_archive(load_settings(config))
     if json:
         print_json({"database": name, "problem": visible(problem)} for problem in problems)
     else:
         for problem in problems:
             typer.echo(f"{name}: {visible(problem)}", err=True)
+        if remedy:
+            typer.echo(f"→ {remedy}", err=True)
         if not problems:
             typer.echo(f"{name}: OK")
     if problems:
@@ -294,8 +299,8 @@ def copy_all(
             lambda table, rows, of: bar.update(rows, of, f"copying rows of {table}"),
         )
     typer.echo(
-        f"{_named(url)}: all {done.rows:,} rows of {source} are there, counted; among them "
-        f"{done.measurements:,} measurements and {done.events:,} events"
+        f"{_named(url)}: all {counted(done.rows, 'row')} of {source} are there, counted; among "
+        f"them {counted(done.measurements, 'measurement')} and {counted(done.events, 'event')}"
     )
 
 
@@ -309,6 +314,23 @@ def _problems(url: str) -> list[str]:
     from storage.postgresql.integrity import check_postgresql  # imports PostgreSQL's driver
 
     return check_postgresql(url, fault_of)
+
+
+def _remedy(url: str, copy: Path | None) -> str:
+    if copy is not None:
+        return "use an earlier copy, and keep this one: docs/backup.md"
+    if database_url.is_postgresql(url):
+        return "stop shutwatch, and restore the newest dump that holds: docs/postgres.md"
+    return (
+        "stop shutwatch, keep this file, and put back the newest whole copy: `shutwatch db "
+        "restore FILE`, docs/backup.md"
+    )
+
+
+def _refuse_newer(url: str) -> None:
+    from storage.open_store import table_versions
+
+    table_versions(url)
 
 
 def _problems_of_archive(settings: Settings) -> list[str]:
@@ -362,5 +384,5 @@ def _file(config: Path | None) -> str:
 
 
 def _content(content: "Copied") -> str:
-    megabytes = content.size / 1e6
-    return f"{megabytes:.1f} MB, {content.measurements:,} measurements, {content.events:,} events"
+    measurements = counted(content.measurements, "measurement")
+    return f"{content.size / 1e6:.1f} MB, {measurements}, {counted(content.events, 'event')}"

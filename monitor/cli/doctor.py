@@ -9,7 +9,7 @@ import typer
 from monitor.cli.bars import progress
 from monitor.cli.exits import FOUND
 from monitor.cli.findings_lines import json_line
-from monitor.cli.options import ConfigOption, JsonOption, load_settings
+from monitor.cli.options import JsonOption, MeasuringConfigOption, load_settings
 from monitor.cli.output import escape, plain_console, print_json
 from monitor.config.settings import Settings
 from monitor.logs import LogSettings, configure
@@ -29,7 +29,7 @@ _STYLES = {
 
 
 def doctor(
-    config: ConfigOption = None,
+    config: MeasuringConfigOption = None,
     json: JsonOption = False,
     send: Annotated[
         bool, typer.Option("--send", help="Send a test message to every address, too.")

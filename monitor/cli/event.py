@@ -18,6 +18,7 @@ from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import escape, listing_console, minute, print_json, print_lines, table
 from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import with_store
+from monitor.cli.terminal_lines import fitting
 from monitor.config.filters import Filters
 from monitor.export.continuations import reviews_by_event, reviews_of
 from monitor.wording.changes import change_in_words
@@ -331,7 +332,7 @@ def print_event(whole: WholeEvent) -> None:
                 f"  {minute(one.since)}  {ANNOTATION_KINDS[one.kind]}{about}: {visible(one.text)}"
             )
             lines.append(f"                     {visible(one.source)}")
-    print_lines(lines)
+    print_lines(fitting(lines))
 
 
 def _change(words: Words, entry: EventLogEntry) -> str:

@@ -51,13 +51,21 @@ def exit_on(
 
     A context or a decorator. Of several, the innermost comes first. A file that is not there, or is
     none, is BAD_USAGE whatever the code, but not of a `service`: what systemd starts again may find
-    it next time.
+    it next time. So is a database that is none of ours. A full disk is OUR_FAULT.
     """
     try:
         yield
     except errors as error:
-        misnamed = isinstance(error, OSError) and is_misnamed(error) and not service
-        raise fail(prefix + _why(error), BAD_USAGE if misnamed else code) from error
+        raise fail(prefix + _why(error), _code(error, code, service=service)) from error
+
+
+def _code(error: Exception, code: int, *, service: bool) -> int:
+    if isinstance(error, OSError):
+        misnamed = is_misnamed(error) and not service
+        return OUR_FAULT if is_full(error) else BAD_USAGE if misnamed else code
+    from storage.store import WrongDatabaseError  # which help does without
+
+    return BAD_USAGE if isinstance(error, WrongDatabaseError) else code
 
 
 @contextmanager
@@ -77,6 +85,11 @@ def exit_when_output_is_lost() -> Iterator[None]:
         if is_full(error):
             typer.echo(f"shutwatch: {file_error(error, STANDARD_OUTPUT)}", err=True)
         sys.exit(OUR_FAULT)
+
+
+def was_interrupted(abort: typer.Abort) -> bool:
+    """Whether a question ended by Ctrl-C, not by the end of input."""
+    return isinstance(abort.__context__, KeyboardInterrupt)
 
 
 def from_standard_input(read: Callable[[], str]) -> str:

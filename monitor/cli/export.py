@@ -1,6 +1,7 @@
 """`shutwatch export`: stored data as files."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +11,7 @@ import typer
 from msgspec.structs import replace
 
 from monitor.cli.bars import progress
+from monitor.cli.counts import counted
 from monitor.cli.coverage import coverage_in_words
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
@@ -50,7 +52,8 @@ RejudgingOption = Annotated[
     str, typer.Option(help="Export the results that `shutwatch rejudge` stored under this id.")
 ]
 PeriodOption = Annotated[
-    Period, typer.Option(help="For availability: one row per hour, day or month.")
+    Period | None,
+    typer.Option(help="For availability: one row per hour, day or month. Default: hour."),
 ]
 TimezoneOption = Annotated[
     str,
@@ -59,7 +62,8 @@ TimezoneOption = Annotated[
     ),
 ]
 ByOption = Annotated[
-    By, typer.Option(help="For availability: one row per network, or per country.")
+    By | None,
+    typer.Option(help="For availability: one row per network, or per country. Default: network."),
 ]
 KindArgument = Annotated[Kind, typer.Argument(help="What to export.")]
 
@@ -144,8 +148,8 @@ def _add_table_command(
         platform: Platform = "",
         output: OutputOption = STANDARD_OUTPUT,
         rejudging: RejudgingOption = "",
-        period: PeriodOption = Period.HOUR,
-        by: ByOption = By.NETWORK,
+        period: PeriodOption = None,
+        by: ByOption = None,
         timezone: TimezoneOption = "",
         audience: AudienceOption = Audience.PROGRAMS,
         config: ConfigOption = None,
@@ -155,6 +159,13 @@ def _add_table_command(
         if timezone and kind is not Kind.AVAILABILITY and not for_people:
             raise bad_usage(
                 f"--timezone is for availability alone, or for people: times of {kind} are in UTC"
+            )
+        for option, given in (("--period", period), ("--by", by)):
+            if given and kind is not Kind.AVAILABILITY:
+                raise bad_usage(f"{option} is for availability alone: leave it out")
+        if name != "csv" and output == STANDARD_OUTPUT and sys.stdout.isatty():
+            raise bad_usage(
+                f"{name} is not text for a terminal: name a file, as in -o {kind}.{name}"
             )
         settings = _settings(config, kind, rejudging)
         selection = replace(
@@ -170,8 +181,8 @@ def _add_table_command(
                 also=REFERENCES if kind is Kind.MEASUREMENTS else None,
                 ahead=kind is Kind.ANNOTATIONS,
             ),
-            period=period,
-            by_network=by is By.NETWORK,
+            period=period or Period.HOUR,
+            by_network=by is not By.COUNTRY,
         )
         rows = _export(
             settings,
@@ -185,7 +196,7 @@ def _add_table_command(
                 rejudging=rejudging,
             ),
         )
-        _report(rows, kind.value)
+        _report(rows, kind)
         if not rows:
             _explain(settings, kind, selection, rejudging)
 
@@ -220,7 +231,7 @@ def ooni(
     filters = Filters(since=since, until=until, country=country, platform=platform)
     selection = selection_of(settings, filters, also=REFERENCES)
     rows = _export(settings, output, lambda store, out: write_ooni(store, selection, out))
-    _report(rows, "measurements")
+    _report(rows, Kind.MEASUREMENTS)
     if not rows:
         _explain(settings, Kind.MEASUREMENTS, selection)
 
@@ -245,7 +256,8 @@ def stop(
             return await write_stop(store, selection, text, reader)
 
     rows = _export(settings, output, write)
-    _report(rows, "stretches of confirmed events")
+    number = counted(rows, "stretch", "stretches")
+    typer.echo(f"{number} of confirmed events", err=True)
     if not rows:
         _explain(settings, Kind.EVENTS, selection)
 
@@ -277,7 +289,7 @@ def package(
     with exit_on(OSError), exit_on(FileExistsError, code=BAD_USAGE), named_when_full(folder):
         counts = with_store(settings, write, doing="exporting")
     for kind, rows in counts.items():
-        _report(rows, kind.value)
+        _report(rows, kind)
         if not rows:
             _explain(settings, kind, selection)
 
@@ -288,7 +300,7 @@ def dictionary(output: OutputOption = STANDARD_OUTPUT) -> None:
     """Export the meaning of every column of every file, as CSV."""
     with opened_file(output) as out, csv_text(out) as text:
         rows = write_dictionary(text)
-    _report(rows, "columns")
+    typer.echo(counted(rows, "column"), err=True)
 
 
 def _settings(config: Path | None, kind: Kind, rejudging: str) -> Settings:
@@ -323,8 +335,9 @@ def _explain(settings: Settings, kind: Kind, selection: Selection, rejudging: st
         typer.echo(coverage_in_words(settings, selection), err=True)
 
 
-def _report(rows: int, what: str) -> None:
-    typer.echo(f"{rows} {what}", err=True)
+def _report(rows: int, kind: Kind) -> None:
+    one = "stretch" if kind is Kind.STRETCHES else kind.value.removesuffix("s")
+    typer.echo(counted(rows, one, kind.value), err=True)
 
 
 @exit_on(StorageError, OSError)

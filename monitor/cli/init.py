@@ -15,26 +15,25 @@ from monitor.cli.doctor import examined, print_checked
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on, from_standard_input
 from monitor.cli.init_dialogue import ask
 from monitor.cli.init_files import check_name, missing_variables, write_example, written
+from monitor.cli.terminal_lines import fitting
 from monitor.config.country_code import country_code
 from monitor.config.settings import Settings
 from monitor.config.typed_command import typed_command
 from monitor.logs import LogSettings, configure
 from monitor.measuring.weaknesses import untold, weaknesses
-from monitor.setup.answers import LINE_FORM, Answers, Line, line_of
+from monitor.setup.answers import LINE_FORM, Answers, Line, agents_at, line_of
 from monitor.wording.findings import finding_text
 from monitor.wording.words import words_in
-from probes.catalog.endpoint_text import split_host_port
 from probes.sockets.system_resolvers import system_resolvers
 from probes.vantage import VantageRole
 
 DEFAULT_NAME = "shutwatch.toml"
 _PASSWORD = re.compile(r"//[^/\s]*@")
-_AGENTS_PORT = 8443
 _WITHOUT_ANSWERS = frozenset({"path", "example", "force"})
 """What may be said beside `--example`."""
 
 
-@exit_on(OSError, code=BAD_USAGE, prefix="cannot write ")
+@exit_on(OSError, prefix="cannot write ")
 def init(
     context: typer.Context,
     path: Annotated[Path, typer.Argument(help="File to write.")] = Path(DEFAULT_NAME),
@@ -173,7 +172,7 @@ def _codes(countries: Sequence[str]) -> tuple[str, ...]:
 
 def _agents_at(text: str) -> tuple[str, int]:
     with exit_on(ValueError, code=BAD_USAGE, prefix=f"--collector {text!r}: "):
-        return split_host_port(text.removeprefix("https://").rstrip("/"), _AGENTS_PORT)
+        return agents_at(text)
 
 
 def _with_lines(known: Answers, lines: Sequence[str], controls: Sequence[str]) -> Answers:
@@ -214,8 +213,8 @@ def _say_what_is_left(path: Path, settings: Settings) -> None:
         f"The environment variable {one} is not set here: set it where shutwatch runs."
         for one in missing_variables(path.read_text(encoding="utf-8"))
     ]
-    for one in left:
-        typer.echo(f"  - {one}")
+    for line in fitting(f"  - {one}" for one in left):
+        typer.echo(line)
 
 
 def _say_next(path: Path, *, collects: bool = False) -> None:

@@ -1,6 +1,7 @@
 """The files that `shutwatch init` writes: all of them or none, and what was there stays until then.
 
-Each is written under another name first. All are loaded from there, and then take their places.
+Each is written under another name first. All are loaded from there, and then take their places. A
+symlink stays, and what it leads to is replaced.
 """
 
 import os
@@ -25,6 +26,8 @@ from storage.values.steady_clock import utc_now
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _PARTIAL = ".partial"
+_FIRST = re.compile(r'"' + _VARIABLE.pattern)
+"""What begins with a variable."""
 _USERS, _CERTIFICATE = "-users.txt", "-collector.pem"
 
 
@@ -34,52 +37,66 @@ def check_name(path: Path, *, force: bool) -> None:
         raise bad_usage(f"{path}: the name of the file is not UTF-8: name another")
     if path.is_dir():
         raise bad_usage(f"{path} is a folder: name a file")
+    if path.exists() and not path.is_file():
+        raise bad_usage(f"{path} is no regular file: name another")
     if path.exists() and not force:
         raise bad_usage(f"{path} exists already: name another, or add --force")
 
 
 def write_example(path: Path, text: str) -> None:
     """Write a file that needs no loading. Raises OSError."""
-    with ExitStack() as drafts:
-        _draft(path, text, drafts).replace(path)
+    _put({path: text})
 
 
 def written(path: Path, answers: Answers, name: str, password: str, *, force: bool) -> Settings:
     """Write the configuration, and the files of users and of the certificate that it names; load
     it. Exits where it cannot be loaded; raises OSError."""
     users, certificate = (path.with_name(path.stem + end) for end in (_USERS, _CERTIFICATE))
-    moves: list[tuple[Path, Path]] = []
-    tried = answers
+    texts: dict[Path, str] = {}
+    # What an address is without its variables, Apprise cannot tell.
+    whole = tuple(one for one in answers.messages if not missing_variables(one))
+    tried = msgspec.structs.replace(answers, messages=whole)
     with ExitStack() as drafts:
         if name:
             with exit_on(ValueError, code=BAD_USAGE, prefix="give "):
                 user = new_user(name, password)
             check_name(users, force=force)
-            draft = _draft(users, f"{user.line}\n", drafts)
-            moves.append((draft, users))
+            texts[users] = f"{user.line}\n"
+            draft = _draft(users, texts[users], drafts)
             tried = msgspec.structs.replace(tried, users=draft.name)
             answers = msgspec.structs.replace(answers, users=users.name)
         if answers.agents_at is not None:
             from monitor.keys.self_signed import self_signed  # loads cryptography
 
+            check_name(certificate, force=True)
             host, draft = answers.agents_at[0], certificate
             if not certificate.exists():
-                draft = _draft(certificate, self_signed(utc_now(), host).decode(), drafts)
-                moves.append((draft, certificate))
+                texts[certificate] = self_signed(utc_now(), host).decode()
+                draft = _draft(certificate, texts[certificate], drafts)
             _check_certificate(draft, host)
             tried = msgspec.structs.replace(tried, certificate=draft.name)
             answers = msgspec.structs.replace(answers, certificate=certificate.name)
         _load(_draft(path, config_text(tried), drafts), path)
-        text = config_text(answers)
-        for made, place in (*moves, (_draft(path, text, drafts), path)):
-            made.replace(place)
-        return load_config(path, _with_missing(text))
+    text = config_text(answers)
+    _put({**texts, path: text})
+    return load_config(path, _with_missing(text), asks_apprise=False)
 
 
 def missing_variables(text: str) -> list[str]:
     """The environment variables that a configuration names and that are not set here."""
     names = dict.fromkeys(_VARIABLE.findall(text))
     return [one for one in names if one not in os.environ and f"{one}_FILE" not in os.environ]
+
+
+def _put(texts: Mapping[Path, str]) -> None:
+    """Write all files, or none. Raises OSError."""
+    with ExitStack() as drafts:
+        made = []
+        for path, text in texts.items():
+            place = Path(os.path.realpath(path)) if path.is_symlink() else path
+            made.append((_draft(place, text, drafts), place))
+        for draft, place in made:
+            draft.replace(place)
 
 
 def _draft(path: Path, text: str, drafts: ExitStack) -> Path:
@@ -132,4 +149,6 @@ def _check_certificate(file: Path, host: str) -> None:
 
 def _with_missing(text: str) -> Mapping[str, str]:
     """The environment, with a value for each variable that is only set where shutwatch runs."""
-    return ChainMap(dict(os.environ), dict.fromkeys(missing_variables(text), "missing"))
+    missing = missing_variables(text)
+    begun = dict.fromkeys(set(missing).intersection(_FIRST.findall(text)), "missing://missing")
+    return ChainMap(dict(os.environ), begun, dict.fromkeys(missing, "missing"))

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from monitor.cli.exits import bad_usage, bounded
+from monitor.cli.exits import bad_usage, bounded, was_interrupted
 
 _OURS = ("monitor", "probes", "storage")
 _PLAINER = {
@@ -71,6 +71,20 @@ class _Loaded(Mapping[str, Any]):
         return typer.main.get_command(app)
 
 
+def _how_to_name_a_configuration(error: TyperException) -> str:
+    """What else to type where a file was named as another command has it."""
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return ""
+    if getattr(error, "option_name", "") in ("--config", "-c") and context.info_name == "check":
+        return ": name the file alone, as in `shutwatch check FILE`"
+    kinds = {one.param_type_name for one in context.command.params}
+    extra = "unexpected extra argument" in error.message and "argument" not in kinds
+    if extra and context.params.get("config", "") is None:
+        return ": name a configuration as in `--config FILE`"
+    return ""
+
+
 def lazy_group(helps: Mapping[str, str]) -> type[TyperGroup]:
     """The class for a `typer.Typer` with these commands: name → first paragraph of its help.
 
@@ -97,7 +111,11 @@ def lazy_group(helps: Mapping[str, str]) -> type[TyperGroup]:
             except TyperException as error:
                 for said, plainer in _PLAINER.items():
                     error.message = error.message.replace(said, plainer)
-                error.message = bounded(error.message)
+                error.message = bounded(error.message) + _how_to_name_a_configuration(error)
+                raise
+            except typer.Abort as error:
+                if was_interrupted(error):  # for the exit code of Ctrl-C anywhere else
+                    raise KeyboardInterrupt from error
                 raise
 
         def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 # the base's signature

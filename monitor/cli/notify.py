@@ -106,18 +106,19 @@ def _chosen(settings: NotifySettings, name: str) -> Sequence[Route]:
 
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:
-    shown = table(
-        *("created", "route", "target", "event", "occasion", "state", "attempts"),
-        *("settled or next", "reason"),
-    )
-    shown.columns[6].justify = "right"
+    # Few columns, so that words are whole on 80; the start of an id is enough to name the event.
+    console = listing_console()
+    shown = table("created", "to", "event", "occasion", "attempts", "settled or next", "state")
+    shown.columns[4].justify = "right"
     for row in rows:
         then = row["settled_at"] or row["next_at"]
         shown.add_row(
             utc_text(row["created_at"]),
-            *(escape(row[name]) for name in ("route", "target", "event_id", "occasion", "state")),
+            escape(f"{row['route']} {row['target']}"),
+            escape(row["event_id"][:12] if console.is_terminal else row["event_id"]),
+            row["occasion"],
             str(row["attempts"]),
             utc_text(then) if then is not None else "",
-            escape(row["reason"]),
+            escape(": ".join(filter(None, (row["state"], row["reason"])))),
         )
-    listing_console().print(shown)
+    console.print(shown)

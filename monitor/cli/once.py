@@ -10,7 +10,8 @@ import typer
 from monitor.analysis.transfer_verdict import Spread, TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState
 from monitor.cli.bars import Bar, progress_bars
-from monitor.cli.options import ConfigOption, JsonOption, load_settings
+from monitor.cli.counts import counted
+from monitor.cli.options import JsonOption, MeasuringConfigOption, load_settings_of_vantages
 from monitor.cli.output import escape, listing_console, print_json, table
 from monitor.config.settings import Settings
 from monitor.logs import LogSettings, configure
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def once(
-    config: ConfigOption = None,
+    config: MeasuringConfigOption = None,
     json: JsonOption = False,
     transfers: Annotated[
         bool, typer.Option("--transfers", help="Measure the speed of every platform as well.")
@@ -39,7 +40,7 @@ def once(
     ] = False,
 ) -> None:
     """Measure one cycle from every vantage and print the verdicts. Stores nothing."""
-    settings = load_settings(config)
+    settings = load_settings_of_vantages(config)
     configure(LogSettings(level="warning", format=settings.log.format))
     cycles = asyncio.run(measure_once(settings, transfers=transfers, quic=quic))
     if json:
@@ -162,7 +163,7 @@ def print_cycles(settings: Settings, cycles: list[Cycle], console: "Console") ->
         console.print(
             f"\n[bold]{health.vantage}[/bold] ({escape(place)}): "
             f"[bold]{VANTAGE_STATES[health.state]}[/bold], {health.references_ok} of "
-            f"{health.references_total} references answered",
+            f"{counted(health.references_total, 'reference')} answered",
             highlight=False,
         )
         if health.state is not VantageState.OK:

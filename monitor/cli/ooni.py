@@ -1,5 +1,6 @@
 """`shutwatch ooni`: work with OONI's volunteers."""
 
+import re
 from typing import Annotated
 
 import typer
@@ -12,6 +13,8 @@ from monitor.sources.ooni_run import NAME_LENGTH, RUN, SHORT_LENGTH, descriptor,
 from monitor.wording.invitation import for_volunteers, short_description
 from monitor.wording.languages import BY_CODE
 from monitor.wording.words import words_in
+
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
 app = command_group("Work with OONI's volunteers.")
 
@@ -52,6 +55,8 @@ def invite(
         raise bad_usage(f"--lang {lang!r} is none of {', '.join(BY_CODE)}")
     if not NAME_LENGTH[0] <= len(name) <= NAME_LENGTH[1]:
         raise bad_usage(f"--name must have {NAME_LENGTH[0]} to {NAME_LENGTH[1]} characters")
+    if author and not _ADDRESS.fullmatch(author):
+        raise bad_usage(f"--author {author!r}: an e-mail address, as in desk@example.org")
     chosen = [known[one] for one in platform] if platform else list(known.values())
     invited = invitation(chosen)
     if not invited.urls and not invited.tests:

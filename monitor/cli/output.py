@@ -110,17 +110,10 @@ def minute(moment: datetime | None) -> str:
 
 
 def table(*columns: str, title: str | None = None, header_style: str = "bold") -> "Table":
-    """A table without lines whose columns fold."""
-    from rich.table import Table
+    """A table without lines whose columns fold, between words where there is room."""
+    from monitor.cli.whole_words import WholeWords
 
-    made = Table(
-        title=title,
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        show_edge=False,
-        header_style=header_style,
-    )
+    made = WholeWords(title, header_style)
     for column in columns:
         made.add_column(column, overflow="fold")
     return made

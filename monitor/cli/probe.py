@@ -7,7 +7,7 @@ import typer
 
 from monitor.cli.bars import progress
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
-from monitor.cli.options import ConfigOption, JsonOption, load_settings
+from monitor.cli.options import JsonOption, MeasuringConfigOption, load_settings_of_vantages
 from monitor.cli.output import escape, listing_console, print_json, table
 from monitor.config.settings import Settings
 from monitor.logs import LogSettings, configure
@@ -54,10 +54,10 @@ def probe(
         bool, typer.Option("--quic", help="Test https endpoints over HTTP/3 too.")
     ] = False,
     json: JsonOption = False,
-    config: ConfigOption = None,
+    config: MeasuringConfigOption = None,
 ) -> None:
     """Test endpoints and show every layer. Judges nothing, stores nothing."""
-    settings = load_settings(config)
+    settings = load_settings_of_vantages(config)
     configure(LogSettings(level="warning", format=settings.log.format))
     known = [point.id for point in settings.vantages]
     unknown = sorted(set(vantage or ()) - set(known))

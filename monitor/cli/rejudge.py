@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from monitor.cli.bars import progress
+from monitor.cli.counts import counted
 from monitor.cli.exits import bad_usage, exit_on
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import listing_console, print_json, table
@@ -129,12 +130,13 @@ def _print(done: Rejudged, console: "Console", *, kept: bool) -> None:
 
 def _closing(rejudging: Rejudging, tally: ChangeCounter, *, kept: bool) -> Iterator[str]:
     yield (
-        f"{rejudging.cycles} cycles judged again by rules {rejudging.rules_version}: "
-        f"{rejudging.differing} of {rejudging.verdicts} verdicts on endpoints differ. "
+        f"{counted(rejudging.cycles, 'cycle')} judged again by rules {rejudging.rules_version}: "
+        f"{rejudging.differing} of {counted(rejudging.verdicts, 'verdict')} on endpoints differ. "
         f"Events that differ: {len(tally.events)}."
     )
     if rejudging.kept:
-        yield (f"{rejudging.kept} platform verdicts could not be recomputed and stay as they were.")
+        kept_ones = counted(rejudging.kept, "platform verdict")
+        yield f"{kept_ones} could not be recomputed: what was stored stays."
     if kept:
         yield f"Stored as {rejudging.id}: `shutwatch export csv verdicts --rejudging ID`."
     else:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from monitor.cli.bars import progress
+from monitor.cli.counts import counted
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import (
@@ -188,7 +189,7 @@ def _from_api(
 
 def _print_tally(tally: RowCounts) -> None:
     """How many rows are used, and why the others are not."""
-    lines = [f"{tally.kept} of {tally.rows} rows"]
+    lines = [f"{tally.kept} of {counted(tally.rows, 'row')}"]
     if tally.site:
         lines.append(f"web measurements counted for {tally.site}")
     if tally.unknown:

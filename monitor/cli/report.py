@@ -22,6 +22,8 @@ from storage.store import CollectorStore
 if TYPE_CHECKING:
     from monitor.report.build import Made
 
+_USUAL = Path("report.zip")
+
 app = typer.Typer(cls=PlainGroup, add_completion=False, rich_markup_mode=None)
 app.command()(countersign)
 app.command()(stamp)
@@ -34,9 +36,15 @@ def report(
     platform: Platform = "",
     since: Since = "",
     until: Annotated[str, typer.Option(help="Time before which to stop, UTC. Default: now.")] = "",
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path(
-        "report.zip"
-    ),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help=f"File to write. Default: {_USUAL}, which must not be there yet.",
+            show_default=False,
+        ),
+    ] = None,
     with_vantages: Annotated[
         bool, typer.Option("--with-vantages", help="Name vantages, not only their networks.")
     ] = False,
@@ -114,6 +122,9 @@ def report(
         signed_batches=signed_batches,
         controls=settings.may_have_controls,
     )
+    if output is None and _USUAL.exists():  # an earlier report may be published already
+        raise bad_usage(f"{_USUAL} exists already: name another with -o, or move it away")
+    file = output or _USUAL
     title = platform_titles(settings).get(platform, platform)
     path = key_path(settings.signing_key, settings.source, settings.database)
 
@@ -121,7 +132,7 @@ def report(
         return await build(
             store,
             wanted,
-            output,
+            file,
             load_or_make(path),
             title=title,
             interval=settings.interval,
@@ -133,7 +144,7 @@ def report(
     with (
         exit_on(KeyFileError, TooLargeError, OSError),
         exit_on(MissingExtraError, code=BAD_USAGE),
-        named_when_full(output),
+        named_when_full(file),
     ):
         try:
             made = with_store(settings, work, doing="writing the report")
@@ -142,8 +153,8 @@ def report(
                 f"nothing is known about {title} in {wanted.country} in this time: {error}; "
                 "--even-if-nothing-known writes a report that says so"
             ) from error
-    typer.echo(f"{output}: {unmarked(made.headline)}", err=True)
+    typer.echo(f"{file}: {unmarked(made.headline)}", err=True)
     typer.echo(f"signed by {grouped(made.manifest.fingerprint)} ({path})", err=True)
     if settings.timestamps.authorities or settings.timestamps.calendars:
         # A report without a stamp is a report all the same; why there is none is said.
-        add_stamps(output, output, checked(output, "", Trusted()), settings.timestamps)
+        add_stamps(file, file, checked(file, "", Trusted()), settings.timestamps)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli.bars import progress
+from monitor.cli.counts import counted
 from monitor.cli.exits import bad_usage, exit_on, fail
 from monitor.cli.options import ConfigOption, load_settings
 from monitor.cli.verify import KeyOption, checked
@@ -124,5 +125,5 @@ def add_stamps(file: Path, output: Path, verified: "Verified", settings: Timesta
             typer.echo(f"shutwatch: no stamp by {reason}", err=True)
         if stamped.seals:
             with_seals(file, output, stamped.seals)
-            typer.echo(f"{output}: stamped {len(stamped.seals)} times", err=True)
+            typer.echo(f"{output}: stamped {counted(len(stamped.seals), 'time')}", err=True)
     return len(stamped.seals)

@@ -3,13 +3,13 @@
 import asyncio
 
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
-from monitor.cli.options import ConfigOption, load_settings
+from monitor.cli.options import MeasuringConfigOption, load_settings
 from monitor.logs import configure
-from storage.store import StorageError
+from storage.store import InUseError, StorageError
 
 
 @exit_on(StorageError)
-def run(config: ConfigOption = None) -> None:
+def run(config: MeasuringConfigOption = None) -> None:
     """Measure, judge and store, and serve the page and metrics until stopped."""
     # What `--help` and a mistake in the file do without is imported here.
     from monitor.app.run import run as run_app
@@ -22,5 +22,5 @@ def run(config: ConfigOption = None) -> None:
     if settings.collector.listen[0]:
         raise bad_usage(f"{settings.source} serves agents: type `shutwatch collector`")
     configure(settings.log)
-    with exit_on(ListenError, code=BAD_USAGE):
+    with exit_on(ListenError, InUseError, code=BAD_USAGE):
         asyncio.run(run_app(settings))

@@ -1,7 +1,6 @@
 """`shutwatch vantage`: the keys of vantages, and their quarantine."""
 
 import base64
-import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -147,9 +146,9 @@ def invite(
         err=True,
     )
     if qr:
-        import segno
+        from monitor.cli.qr_code import show_qr  # loads rich and segno
 
-        segno.make(written, error="l").terminal(out=sys.stderr, compact=True)
+        show_qr(written, Path(f"{vantage}-invitation.png"))
     typer.echo(written)
     if token.role == VantageRole.CONTROL:
         typer.echo(

@@ -7,6 +7,7 @@ import typer
 
 from monitor.cli.bars import progress
 from monitor.cli.exits import BAD_USAGE, exit_on, fail
+from monitor.cli.terminal_lines import fitting
 from monitor.keys.keys import grouped, same_fingerprint
 from monitor.wording.visible_text import visible
 
@@ -77,8 +78,8 @@ def verify(
     )
     manifest = verified.manifest
     about = f"{manifest.platform} in {manifest.country}, {manifest.since} to {manifest.until}"
-    typer.echo(f"A report on {visible(about)}, by {visible(manifest.made_by)}.")
-    for line in proven(verified, named):
+    first = f"A report on {visible(about)}, by {visible(manifest.made_by)}."
+    for line in fitting((first, *proven(verified, named))):
         typer.echo(line)
 
 

@@ -31,6 +31,7 @@ from monitor.keys.keys import (
 from monitor.logs import logger
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.server.serve import serve
+from storage.store import Recording
 from storage.values.steady_clock import utc_now
 
 log = logger(__name__)
@@ -40,7 +41,7 @@ async def run(settings: Settings) -> None:
     """Until SIGTERM or SIGINT. Raises StorageError, ListenError or KeyFileError when it cannot
     start."""
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(opened_store(settings))
+        store = await stack.enter_async_context(opened_store(settings, Recording.COLLECTOR))
         publisher = publisher_of(settings, leading=False)
         notifications = Notifications(settings, store, publisher)
         recorder = LocalCycles(settings, store, publisher.storage_error, now=utc_now)

@@ -40,7 +40,7 @@ def advice(settings: Settings, system: Sequence[ResolverAddress] = ()) -> tuple[
     )
     if settings.agent is not None:  # knows neither controls, nor other networks, nor a database
         return found
-    if settings.sources and not settings.vantages:
+    if settings.sources and not settings.vantages and not enrolled:  # it judges nothing
         return (*found, *_about_database(settings))
     return (
         *_about_controls(field, control, enrolled=enrolled),

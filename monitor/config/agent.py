@@ -3,6 +3,7 @@
 A proxy's address may hold a password, so no problem repeats it.
 """
 
+from monitor.config.loopback import is_unspecified
 from monitor.config.settings import AgentSetup
 from monitor.config.toml_node import (
     Node,
@@ -55,6 +56,8 @@ def _origin(written: str) -> str:
     more = found and (found.path.strip("/") or found.query or found.fragment)
     if found is None or more or "@" in found.netloc or not written.isascii():
         raise ValueError('https:// and a name, as in "https://collector.example.org"')
+    if is_unspecified(found.hostname or ""):
+        raise ValueError(f"an address or name that agents reach, not {found.hostname}")
     return f"https://{found.netloc.lower()}"
 
 

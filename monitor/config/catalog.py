@@ -68,7 +68,7 @@ def shipped_catalog() -> Catalog:
 
 def load_catalog(path: Path, base: Catalog = _EMPTY) -> Catalog:
     """`base` with the file at `path` merged into it. Raises ConfigError."""
-    return _merged(read_source(path), base)
+    return _merged(read_source(path, absent="check the name, and the folder you are in"), base)
 
 
 def parse_catalog(text: str, file: str, base: Catalog = _EMPTY) -> Catalog:

@@ -1,4 +1,4 @@
-"""Whether a host is this machine itself."""
+"""Whether a host is this machine itself, or none that can be connected to."""
 
 import ipaddress
 
@@ -14,3 +14,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_unspecified(host: str) -> bool:
+    """Whether it only means "every address of this machine", where a listener is named."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return not host.strip("0.")  # the resolver reads "0" as 0.0.0.0

@@ -203,8 +203,14 @@ def read_table(
 def _where(name: str, known: Iterable[str], elsewhere: Mapping[str, str]) -> str:
     """The remedy for a key that is not known here."""
     if name in elsewhere:
-        return f"it belongs {elsewhere[name]}"
+        meant = next((one for one in known if _singular(one) == _singular(name)), "")
+        belongs = f"belongs {elsewhere[name]}"
+        return f'did you mean "{meant}"? {name} itself {belongs}' if meant else f"it {belongs}"
     return did_you_mean(name, known) or f"remove it, or use one of: {', '.join(known)}"
+
+
+def _singular(name: str) -> str:
+    return re.sub(r"(ies|y|s)$", "", name)
 
 
 def close_to(name: str, known: Iterable[str]) -> str:

@@ -24,6 +24,7 @@ _LARGEST = 4 * 2**20
 memory."""
 _EXCERPT = 200
 """Characters of a line that are shown on each side of a mistake."""
+_ABSENT = "check the name, or write a new file with `shutwatch init`"
 
 
 class TomlSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,13 +42,15 @@ class TomlSource(msgspec.Struct, frozen=True, kw_only=True):
         return self.lines.get(path, 0)
 
 
-def read_source(path: Path) -> TomlSource:
-    """Read a TOML file. Raises ConfigError."""
+def read_source(path: Path, absent: str = _ABSENT) -> TomlSource:
+    """Read a TOML file. Raises ConfigError; `absent` is what to do where there is none."""
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
     except OSError as error:
-        what = _UNREADABLE.get(type(error)) or remedy(error) or "make it a file that can be read"
+        gone = isinstance(error, FileNotFoundError)
+        known = absent if gone else _UNREADABLE.get(type(error)) or remedy(error)
+        what = known or "make it a file that can be read"
         raise refusal(str(path), f"cannot be read: {error.strerror}", what) from error
     except ValueError as error:
         raise refusal(str(path), "is not a file name", "name a file") from error
@@ -99,7 +102,6 @@ def _huge_number(value: object, path: KeyPath = ()) -> KeyPath | None:
 
 
 _UNREADABLE: dict[type[OSError], str] = {
-    FileNotFoundError: "check the name, or write a new file with `shutwatch init`",
     PermissionError: "let the user that runs shutwatch read it",
     IsADirectoryError: "name the file inside that folder",
 }

@@ -1,7 +1,7 @@
 """What happens in the demonstration, and what the monitor must detect before the next chapter.
 
-A chapter changes the censors' rules and waits until the monitor has detected it. Nothing is timed,
-so a slow machine shows the same story, only later. No clock, no socket.
+A chapter changes the censors' rules and waits until the monitor has detected it, and has sent its
+messages. Nothing is timed, so a slow machine shows the same story, only later. No clock, no socket.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,6 +21,8 @@ class Results(msgspec.Struct, frozen=True):
     """(vantage, platform) → its newest verdict."""
     event: Event | None = None
     """The block of the victim in the invented country, once there is one."""
+    messages_wait: bool = False
+    """Whether one that is due at once is not sent yet."""
 
     def state(self, vantage: str, platform: str) -> State | None:
         """The newest state; None before the first measurement."""
@@ -100,9 +102,15 @@ STORY = (
         linger=0.0,
     ),
     Chapter(
+        happens=f"{TELECOM.title} goes on.",
+        rules=frozenset({_TELECOM_RESETS}),
+        expected=f"a confirmed block on {TELECOM.title}, by resets",
+        detected=blocks(TELECOM.asn, "tls.reset"),
+    ),
+    Chapter(
         happens=f"{MOBILE.title} does the same.",
         rules=frozenset({_TELECOM_RESETS, _MOBILE_RESETS}),
-        expected=f"a confirmed block on {MOBILE.title} too, by resets",
+        expected=f"the same block, on {MOBILE.title} too, by resets",
         detected=blocks(MOBILE.asn, "tls.reset"),
     ),
     Chapter(

@@ -80,7 +80,8 @@ class Narrator:
             await self._until(_never, self._patience)
 
     async def _until(self, detected: Callable[[Results], bool], seconds: float) -> bool:
-        """Show results until they are as expected, or the time is over; whether they are."""
+        """Show results until they are as expected and told, or the time is over; whether they
+        are."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while True:
@@ -89,7 +90,7 @@ class Narrator:
             if results.event is not None:
                 async for entry in self._watcher.new_entries(results.event):
                     self._screen.logged(entry)
-            if detected(results):
+            if detected(results) and not results.messages_wait:
                 return True
             left = deadline - loop.time()
             if left <= 0:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.analysis.events.stretches import newest
@@ -19,6 +20,8 @@ from monitor.wording.states import STATE_STYLES, STATES
 from monitor.wording.visible_text import visible
 from monitor.wording.words import words_in
 
+_MARGIN = 17
+"""Columns before what is said: the time, and whose word it is."""
 TITLES = {"x": "X", "whatsapp": "WhatsApp", "youtube": "YouTube"}
 EVENT_STYLES = {
     "opened": "bold yellow",
@@ -84,7 +87,7 @@ class Screen:
         self._line(f"[bold blue]phone[/]      {escape(visible(title))}")
         shown, self._messages = not self._messages, True
         for line in text.splitlines() if shown else ():
-            self.console.print(f"{'':17}[dim]{escape(visible(line))}[/]", soft_wrap=True)
+            self._print(f"{'':{_MARGIN}}[dim]{escape(visible(line))}[/]")
 
     def reported(self, made: bool, text: str) -> None:
         """A report was made, or could not be made."""
@@ -98,7 +101,16 @@ class Screen:
             self._live.update(matrix(results), refresh=True)
 
     def _line(self, text: str) -> None:
-        self.console.print(f"[dim]{clock(self._seconds())}[/]  {text}", soft_wrap=True)
+        self._print(f"[dim]{clock(self._seconds())}[/]  {text}")
+
+    def _print(self, markup: str) -> None:
+        """On a terminal what is too long goes on below; a file gets one line."""
+        line = Text.from_markup(markup)
+        if self.console.is_terminal:
+            head, body = line.divide([_MARGIN])
+            room = max(_MARGIN, self.console.width - _MARGIN)
+            line = head + Text(f"\n{'':{_MARGIN}}").join(body.wrap(self.console, room))
+        self.console.print(line, soft_wrap=True)
 
 
 def clock(seconds: float) -> str:

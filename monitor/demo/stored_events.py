@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry
 from monitor.demo.chapters import Results
 from monitor.demo.plan import COUNTRY, VICTIM
+from monitor.notify.notice_kinds import NoticeKind
 from storage.store import Store
+from storage.values.outbox import NoticeState
 from storage.values.selection import Selection
 
 
@@ -23,6 +25,7 @@ class Watcher:
         return Results(
             {(verdict.vantage, verdict.platform): verdict for verdict in verdicts},
             await self._event(),
+            messages_wait=await self._messages_wait(),
         )
 
     async def new_entries(self, event: Event) -> AsyncIterator[EventLogEntry]:
@@ -32,6 +35,11 @@ class Watcher:
                 if entry.sequence > self._last:
                     self._last = entry.sequence
                     yield entry
+
+    async def _messages_wait(self) -> bool:
+        waiting = await self._store.outbox(NoticeState.PENDING)
+        # Those of more networks are gathered for an hour.
+        return any(one.occasion != NoticeKind.SPREAD for one in waiting)
 
     async def _event(self) -> Event | None:
         wanted = Selection(country=COUNTRY, platform=VICTIM)

@@ -4,6 +4,7 @@ Each module tries one kind of thing and knows nothing of the others:
 
     resolvers.py      whether each resolver answers
     vantages.py       whether each vantage and control reaches its references, and the clock
+    secrets.py        whether other users can read files that hold secrets
     folders.py        whether folders can be written to, and how much is free
     listeners.py      whether the addresses to listen at are free
     messages.py       whether the servers of notifications and sources can be reached

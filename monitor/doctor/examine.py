@@ -11,6 +11,7 @@ from monitor.doctor.listeners import try_listeners
 from monitor.doctor.messages import try_messages
 from monitor.doctor.prometheus import try_prometheus
 from monitor.doctor.resolvers import try_resolvers
+from monitor.doctor.secrets import try_secrets
 from monitor.doctor.tables import try_database
 from monitor.doctor.trial import Check, Checked, Trial, found
 from monitor.doctor.vantages import try_vantages
@@ -29,6 +30,7 @@ async def try_settings(trial: Trial) -> list[Checked]:
 
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("settings", try_settings),
+    ("secrets", try_secrets),
     ("folder", try_folders),
     ("database", try_database),
     ("port", try_listeners),

@@ -5,7 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from monitor.doctor.trial import Checked, Trial, found
+from monitor.wording.failures_and_methods import failure_in_words
 from monitor.wording.findings import What
+from monitor.wording.words import words_in
 from probes.catalog.host import is_literal
 from probes.failure import Failure
 from probes.layers.dns import DnsLookup
@@ -38,7 +40,8 @@ async def _try(trial: Trial, resolver: ResolverAddress, vantages: list[str]) -> 
     if failure in _ANSWERS:
         return Checked(check="resolver", about=resolver.label)
     what = What.RESOLVER_FAILS if failure in _REFUSALS else What.RESOLVER_SILENT
-    values = {"resolver": resolver.label, "vantages": ", ".join(vantages), "failure": str(failure)}
+    words = failure_in_words(words_in(), failure)
+    values = {"resolver": resolver.label, "vantages": ", ".join(vantages), "failure": words}
     return found("resolver", resolver.label, what, **values)
 
 

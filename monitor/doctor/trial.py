@@ -12,7 +12,9 @@ import msgspec
 from monitor.agent.collector_clock import Machine, this_machine
 from monitor.config.settings import Settings
 from monitor.measuring.probers import Probers
+from monitor.wording.failures_and_methods import failure_in_words
 from monitor.wording.findings import Finding
+from monitor.wording.words import words_in
 from probes.sockets.failure_mapping import failure_of
 from probes.sockets.system_resolvers import ResolverAddress
 from storage.values.steady_clock import utc_now
@@ -44,7 +46,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """Its clocks, as an agent has them."""
     free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free
     send: bool = False
-    """Send a test message to every address of notifications."""
+    """Send a test message to every address of notifications, and ping once."""
     prometheus: str = ""
     """URL of a Prometheus that should read the metrics; empty: none."""
 
@@ -74,4 +76,6 @@ def why_silent(error: OSError) -> str:
         return "its name does not resolve"
     # Of several addresses asyncio tells the errors in one, which has no number.
     several = error.errno is None and not isinstance(error, TimeoutError)
-    return "none of its addresses connects" if several else failure_of(error)
+    if several:
+        return "none of its addresses connects"
+    return failure_in_words(words_in(), failure_of(error))

@@ -6,6 +6,7 @@ A vantage is tried by what a cycle begins with, so what is said here is what the
 import asyncio
 import errno
 import socket
+from collections import Counter
 from collections.abc import Iterator
 
 from monitor.analysis.vantage.health import ReferenceMeasurements, assess
@@ -13,15 +14,20 @@ from monitor.analysis.verdict import VantageHealth
 from monitor.config.settings import host_port
 from monitor.doctor.trial import Checked, Trial, found
 from monitor.measuring.references import alarming, failed, others
+from monitor.wording.failures_and_methods import failure_in_words
 from monitor.wording.findings import What
-from probes.measurement import EgressObservation
-from probes.vantage import EgressKind, VantagePoint, VantageRole
+from monitor.wording.words import words_in
+from probes.failure import Failure
+from probes.measurement import DnsObservation, EgressObservation, TcpObservation
+from probes.vantage import Egress, EgressKind, VantagePoint, VantageRole
 
 WRONG_CLOCK = 60.0
 """Seconds by which the clock may be wrong: events are dated by it."""
 _OK = "vantage.ok"
-_PASSWORD = ("user name and password", "status 401", "status 403", "status 407")
-"""Parts of what a proxy says to a wrong password."""
+_LOGIN = ("user name and password", "none of our ways to log in", "status 401", "status 407")
+"""Parts of what a proxy says to a wrong password, or to none."""
+_RULES = "status 403"
+_CERTIFICATE = "another certificate"
 _UNRESOLVED = "gaierror"
 _SILENT = ("generic_timeout_error", "connection_refused", "host_unreachable", "network_unreachable")
 
@@ -57,27 +63,23 @@ async def _try(trial: Trial, vantage: VantagePoint) -> tuple[list[Checked], Vant
     health = assess(vantage, made, (), trial.now(), where)
     proxy = host_port(vantage.egress.proxy_host, vantage.egress.proxy_port)
     several = [
-        found(kind, vantage.id, what, proxy=proxy, **values)
-        for what, values in _faults(health, made)
+        found(kind, vantage.id, what, proxy=proxy, kind=vantage.egress.kind, **values)
+        for what, values in _faults(vantage, health, made)
     ]
     return several or [Checked(check=kind, about=vantage.id)], health
 
 
 def _faults(
-    health: VantageHealth, made: ReferenceMeasurements
+    vantage: VantagePoint, health: VantageHealth, made: ReferenceMeasurements
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    values = {"vantage": health.vantage}
-    refused = next(
-        (
-            (one, measured)
-            for _, measured in made
-            for one in measured.observations
-            if isinstance(one, EgressObservation) and one.failure
-        ),
-        None,
-    )
-    if refused is not None and not any(measured.reached for _, measured in made):
-        yield _about_proxy(refused[0]), {**values, "failure": _reason(refused[0])}
+    values = {"vantage": vantage.id}
+    proxied = vantage.egress.proxied and not any(measured.reached for _, measured in made)
+    seen = [one for _, measured in made for one in measured.observations if one.failure]
+    refused = next((one for one in seen if isinstance(one, EgressObservation)), None)
+    if proxied and refused is not None:
+        yield _about_proxy(refused, vantage.egress), {**values, "failure": _reason(refused)}
+    elif proxied and (why := _leads_nowhere(made)):
+        yield What.PROXY_LEADS_NOWHERE, {**values, "failure": why}
     elif health.rule_id != _OK:
         yield health.rule_id, values
     elif dead := failed(made):
@@ -85,16 +87,39 @@ def _faults(
         yield What.REFERENCES_FAIL, {**values, "references": names}
 
 
-def _about_proxy(one: EgressObservation) -> What:
-    if any(part in one.reply for part in _PASSWORD):
-        return What.PROXY_PASSWORD
+def _about_proxy(one: EgressObservation, egress: Egress) -> What:
+    if any(part in one.reply for part in _LOGIN):
+        return What.PROXY_PASSWORD if egress.username else What.PROXY_LOGIN
+    if _RULES in one.reply:
+        return What.PROXY_REFUSES
+    if _CERTIFICATE in one.reply or str(one.failure).startswith("ssl_"):
+        return What.PROXY_TLS
     silent = not one.reply and (one.failure in _SILENT or _UNRESOLVED in str(one.failure))
     return What.PROXY_SILENT if silent else What.PROXY_FAILS
 
 
 def _reason(one: EgressObservation) -> str:
     failure = str(one.failure)
-    return one.reply or ("its name does not resolve" if _UNRESOLVED in failure else failure)
+    if one.reply or _UNRESOLVED in failure:
+        return one.reply or "its name does not resolve"
+    return failure_in_words(words_in(), failure)
+
+
+def _leads_nowhere(made: ReferenceMeasurements) -> str:
+    """What the proxy answers most, where it never made a connection: after one, more than the
+    connection itself would have been seen, or the answer of a resolver."""
+    seen = [one for _, measured in made for one in measured.observations]
+    if not all(isinstance(one, TcpObservation | DnsObservation) and one.failure for one in seen):
+        return ""
+    answers = Counter(str(one.failure) for one in seen).most_common(1)
+    return "".join(_by_proxy(failure) for failure, _ in answers)
+
+
+def _by_proxy(failure: str) -> str:
+    if failure == Failure.PERMISSION_DENIED:
+        return "not allowed by its rules"
+    # What has no failure of its own is noted in the proxy's words.
+    return failure.partition("proxy: ")[2] or failure_in_words(words_in(), failure)
 
 
 def _lacking(vantage: VantagePoint) -> tuple[What, str] | None:

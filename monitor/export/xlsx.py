@@ -61,7 +61,8 @@ async def write_xlsx(
     with tempfile.TemporaryDirectory(prefix="shutwatch-") as folder:
         # Rows go to the folder at once, so that memory holds one of them.
         options = {"constant_memory": True, "tmpdir": folder}
-        book = library.Workbook(out, options)
+        stream = _Stream(out)
+        book = library.Workbook(stream, options)
         sheet = _Sheet(book, kind.value, export.columns)
         try:
             async for batch in export.rows(store, selection, rejudging):
@@ -78,8 +79,45 @@ async def write_xlsx(
             raise
         sheet.finish()
         _dictionary(book, export.columns)
-        await asyncio.to_thread(book.close)
+        try:
+            await asyncio.to_thread(book.close)
+        except library.exceptions.FileCreateError as error:  # around an OSError
+            raise error.args[0] from error
+        finally:
+            stream.abandon()
     return count
+
+
+class _Stream:
+    """What a workbook is written to: one that could not be writes its end when it is collected."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out: BinaryIO | _Nowhere = out
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._out, name)
+
+    def abandon(self) -> None:
+        """Keep what comes from now on from the file, which is closed by then."""
+        self._out = _Nowhere()
+
+
+class _Nowhere:
+    """Knows its place, and keeps nothing. A file of `io` may be collected, and closed, before."""
+
+    _at = 0
+
+    def seek(self, at: int) -> None:
+        self._at = at
+
+    def tell(self) -> int:
+        return self._at
+
+    def write(self, data: bytes) -> None:
+        self._at += len(data)
+
+    def flush(self) -> None:
+        """Nothing waits."""
 
 
 class _Sheet:

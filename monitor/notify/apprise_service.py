@@ -7,6 +7,7 @@ when it takes too long: no slow service delays the monitor or its shutdown.
 import asyncio
 import logging
 import re
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,11 +15,16 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from monitor.notify.message_value import Message
+from monitor.notify.refusals import NOT_REACHED, NOT_TAKEN, by_error, by_status
 from monitor.notify.settings import Target
 from monitor.wording.missing_library import install_command
 
 T = TypeVar("T")
 _STATUS = re.compile(r"error=(\d{3})\b")
+_WEBHOOKS = {
+    scheme: f"for a webhook, which gets JSON, write {meant}:// in place of {scheme}://"
+    for scheme, meant in (("http", "json"), ("https", "jsons"))
+}
 _NO_CONNECTION = re.compile(r"connection error", re.IGNORECASE)
 
 
@@ -77,7 +83,8 @@ def fault_of(url: str) -> str:
     service = library.Apprise.instantiate(url, asset=_asset(library))
     if service is None:
         if scheme.lower() not in library.manager_plugins.NotificationManager():
-            return "an address whose scheme Apprise knows: its list of services has them"
+            hint = _WEBHOOKS.get(scheme.lower(), "its list of services has them")
+            return f"an address whose scheme Apprise knows: {hint}"
         return f"an address as Apprise documents them for {scheme.lower()}://"
     return ""
 
@@ -105,24 +112,43 @@ def _send(url: str, message: Message) -> str:
     service = library.Apprise(asset=_asset(library))
     if not service.add(url):
         return "Apprise cannot use the address"
-    result = service.notify(
-        title=message.title,
-        body=message.body,
-        notify_type=message.urgency.value,
-        body_format=library.NotifyFormat.TEXT,
-    )
-    return "" if result else _reason(result)
+    with _Reported() as reported:
+        result = service.notify(
+            title=message.title,
+            body=message.body,
+            notify_type=message.urgency.value,
+            body_format=library.NotifyFormat.TEXT,
+        )
+    return "" if result else _reason(result, reported.error)
 
 
-def _reason(result: Any) -> str:
-    """What went wrong, from known signs only: a service's answer may repeat secrets."""
+def _reason(result: Any, error: BaseException | None) -> str:
     logged = " ".join(str(entry.message) for one in result for entry in one.logs())
     status = _STATUS.search(logged)
     if status:
-        return f"the service answered with HTTP status {status[1]}"
-    if _NO_CONNECTION.search(logged):
-        return "no connection to the service"
-    return "the service did not accept it"
+        return by_status(int(status[1]))
+    return by_error(error) or (NOT_REACHED if _NO_CONNECTION.search(logged) else NOT_TAKEN)
+
+
+class _Reported(logging.Handler):
+    """For as long as the context lasts, the error that Apprise logs in this thread. It catches the
+    error and says no more than that there was one."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.error: BaseException | None = None
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            self.error = sys.exc_info()[1] or self.error
+
+    def __enter__(self) -> "_Reported":
+        logging.getLogger("apprise").addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("apprise").removeHandler(self)
 
 
 def _library() -> Any:
@@ -149,6 +175,8 @@ def _asset(library: Any) -> Any:
         image_path_mask=False,
         async_mode=False,
         storage_mode="memory",
+        # After 301 and 302 it would ask by GET, without the message, and call that a success.
+        http_redirects=False,
         service_timeout=0,
         allow_templates=False,
     )

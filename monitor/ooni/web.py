@@ -160,6 +160,8 @@ class _FieldTest:
         """The failures before a request could be made."""
         self.pages: list[HttpObservation] = []
         """The requests made."""
+        self.led_to = (_onward(chain[-1]) or url_of(chain[-1])) if chain else ""
+        """The last URL of the chain, whether a request could be made there or not."""
         self._read(chain)
 
     def observations(self) -> tuple[AnyObservation, ...]:
@@ -303,7 +305,7 @@ def _control(
         return TestedEndpoint(
             function=function, endpoint=endpoint, observations=same, reached=False
         )
-    asked = _control_asked(endpoint, control.http_request, test.pages, below, reader)
+    asked = _control_asked(endpoint, control.http_request, test, below, reader)
     last = asked[-1] if asked else None
     reached = (
         isinstance(last, HttpObservation)
@@ -407,14 +409,15 @@ def _control_dns(endpoint: Endpoint, control: WireControl, reader: Reader) -> li
 def _control_asked(
     endpoint: Endpoint,
     response: WireControlHttp | None,
-    pages: Sequence[HttpObservation],
+    test: _FieldTest,
     below: Sequence[AnyObservation],
     reader: Reader,
 ) -> list[AnyObservation]:
     """The helper's request, with the redirects it must have followed.
 
     It does not say where it was led. When its last response is like the vantage's last one, it
-    followed the same redirects; otherwise its response counts as one to the URL as given.
+    followed the same redirects, and those over verified connections where the vantage got no last
+    response; otherwise its response counts as one to the URL as given.
     """
     if response is None:
         return []
@@ -433,9 +436,15 @@ def _control_asked(
     )
     if failure is not None:
         return _control_failed(page, failure, below, reader)
-    last = pages[-1] if pages else None
-    if last is None or last.failure is not None or compare(last, page) is not Likeness.SAME:
+    last = test.pages[-1] if test.pages else None
+    if last is None:
         return [reader.kept(page)]
+    way, end = test.pages[:-1], last.url
+    if last.failure is not None or compare(last, page) is not Likeness.SAME:
+        way, end = [one for one in test.pages if one.status in REDIRECTS], test.led_to
+        stopped = last.failure is not None or last.status in REDIRECTS
+        if not (stopped and way and all(one.url.startswith("https:") for one in way)):
+            return [reader.kept(page)]
     led = [
         msgspec.structs.replace(
             reader.kept(one),
@@ -446,10 +455,10 @@ def _control_asked(
             body="",
             body_sha256="",
         )
-        for hop, one in enumerate(pages[:-1])
+        for hop, one in enumerate(way)
     ]
     last_hop = len(led)
-    here = msgspec.structs.replace(page, url=last.url, hop=last_hop, start=(3 + last_hop) * _TICK)
+    here = msgspec.structs.replace(page, url=end, hop=last_hop, start=(3 + last_hop) * _TICK)
     return [*led, reader.kept(here)]
 
 

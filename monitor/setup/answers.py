@@ -9,7 +9,9 @@ import msgspec
 
 from monitor.config.country_code import country_code
 from monitor.config.egress import parse_egress
+from monitor.config.loopback import is_unspecified
 from monitor.config.values import LARGEST_ASN
+from probes.catalog.endpoint_text import split_host_port
 from probes.vantage import VantageRole
 
 _HEADER = """\
@@ -19,6 +21,7 @@ _HEADER = """\
 # docs/config.md explains every setting; `shutwatch init --example` writes a file with all of them.
 """
 _ASN = re.compile(r"(?:AS)?(\d+)", re.IGNORECASE)
+_AGENTS_PORT = 8443
 _CODE = re.compile(r"[A-Za-z]{2}")
 LINE_FORM = "[COUNTRY] WAY-OUT [AS-NUMBER] [NAME]"
 """How a line is written in one option."""
@@ -77,6 +80,16 @@ def line_of(text: str, country: str, role: VantageRole = VantageRole.FIELD) -> L
     parse_egress(egress)
     asn = as_number(words.pop(0)) if words and _ASN.fullmatch(words[0]) else 0
     return Line(country=country, egress=egress, asn=asn, network=" ".join(words), role=role)
+
+
+def agents_at(text: str) -> tuple[str, int]:
+    """Host and port where agents reach this machine. Raises ValueError."""
+    host, port = split_host_port(text.removeprefix("https://").rstrip("/"), _AGENTS_PORT)
+    if is_unspecified(host):
+        raise ValueError(
+            f"{host} cannot be reached by agents: write this machine's own address or name"
+        )
+    return host, port
 
 
 def as_number(text: str) -> int:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine, inspect, text
 
 from storage.sql.schema import metadata
-from storage.store import StorageError
+from storage.store import StorageError, WrongDatabaseError
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 _LOCK = 0x73687574776D6967
@@ -32,9 +32,9 @@ def migrate(
         if _is_current(connection, scripts, name):
             return
         if not create and version_of(connection)[0] is None:
-            raise StorageError(
-                f"database {name} holds nothing yet: `shutwatch run` makes its tables; check "
-                "`database`"
+            raise WrongDatabaseError(
+                f"database {name} holds nothing yet: `shutwatch run` makes its tables, or "
+                "`shutwatch collector` for agents; check `database`"
             )
     with _one_at_a_time, write.begin() as connection:
         if write.dialect.name == "postgresql":
@@ -132,7 +132,7 @@ def _is_current(connection: Connection, scripts: Path, name: str) -> bool:
             "newer shutwatch again, or set `database` to another one"
         )
     if found is None and (tables := inspect(connection).get_table_names()):
-        raise StorageError(
+        raise WrongDatabaseError(
             f"database {name} belongs to another program (it has a table {tables[0]}): set "
             "`database` to another one"
         )

@@ -5,7 +5,6 @@ readers never wait for the writer. SQLAlchemy, not the driver, begins transactio
 schema change is one transaction like any other.
 """
 
-import fcntl
 import os
 import shutil
 import sqlite3
@@ -22,14 +21,17 @@ from sqlalchemy.pool import QueuePool
 from storage.sql.backend import Backend
 from storage.sql.migrate import migrate
 from storage.sqlite.errors import storage_errors
-from storage.store import StorageError
+from storage.store import InUseError, Recording, StorageError, WrongDatabaseError
 from storage.values.database_size import DatabaseSize
 from storage.values.private_file import is_no_database, make_database_private
+from storage.values.process_lock import holder, locked, write_holder
 
 LEAD = ".lead"
 """Ends the name of the empty file next to a database on which the leader holds a lock."""
 ARCHIVING = ".archiving"
 """Ends the name of the same for who moves rows to the archive."""
+RECORDING = ".recording"
+"""Ends the name of the same for who records, which names the process of `run`."""
 BUSY_TIMEOUT = 10.0
 """Seconds to wait for another program's lock."""
 _PAGE_SIZE = 8192
@@ -44,26 +46,52 @@ class SqliteBackend(Backend):
 
     dialect = make_url("sqlite://").get_dialect()()
 
-    def __init__(self, file: str, busy_timeout: float = BUSY_TIMEOUT) -> None:
-        """`busy_timeout` is how many seconds to wait for another program's lock."""
+    def __init__(
+        self, file: str, busy_timeout: float = BUSY_TIMEOUT, recording: Recording | None = None
+    ) -> None:
+        """`busy_timeout` is how many seconds to wait for another program's lock. Who gives
+        `recording` holds the file for it from `prepare` to `release`."""
         self.name = file
         self._busy_timeout = busy_timeout
+        self._recording = recording
+        self._claim: int | None = None
         self._lead: int | None = None
 
     def prepare(self, *, create: bool) -> None:
         folder = Path(self.name).absolute().parent
         if not folder.is_dir():
-            raise StorageError(
+            raise WrongDatabaseError(
                 f"database {self.name} cannot be created, there is no folder {folder}: create "
                 "it, or set `database` to another file"
             )
         if not create and not Path(self.name).exists():
-            raise StorageError(
-                f"database {self.name} does not exist yet: `shutwatch run` makes it; check "
-                "`database` and the folder you are in"
+            raise WrongDatabaseError(
+                f"database {self.name} does not exist yet: `shutwatch run` makes it, or "
+                "`shutwatch collector` for agents; check `database` and the folder you are in"
             )
-        if not is_no_database(Path(self.name)):
-            make_database_private(Path(self.name))
+        if is_no_database(Path(self.name)):
+            return  # opening it says so
+        make_database_private(Path(self.name))
+        if self._recording is not None and self._claim is None:
+            self._claim = self._claimed(alone=self._recording is Recording.ALONE)
+
+    def _claimed(self, *, alone: bool) -> int:
+        """The lock of who records here: one, by whatever name the file was reached."""
+        lock = os.path.realpath(self.name) + RECORDING
+        descriptor = _locked(lock, shared=not alone)
+        if descriptor is None:
+            by = holder(lock)
+            who = "another shutwatch" if by else "a collector"
+            named = f" (process {by.process} since {by.since:%Y-%m-%d %H:%M} UTC)" if by else ""
+            raise InUseError(
+                f"{who} records in database {self.name}{named}: stop it, or set `database` to "
+                "another file"
+            )
+        if alone:
+            write_holder(descriptor)
+        else:
+            os.ftruncate(descriptor, 0)
+        return descriptor
 
     def read_engine(self, size: int) -> Engine:
         return self._engine(size, "BEGIN", write=False)
@@ -96,9 +124,10 @@ class SqliteBackend(Backend):
         return self._lead is not None
 
     def release(self) -> None:
-        lead, self._lead = self._lead, None
-        if lead is not None:
-            os.close(lead)
+        held, self._lead, self._claim = (self._lead, self._claim), None, None
+        for descriptor in held:
+            if descriptor is not None:
+                os.close(descriptor)
 
     def size(self, connection: Connection) -> DatabaseSize:
         def pragma(name: str) -> int:
@@ -183,14 +212,11 @@ def migrate_file(file: str) -> None:
         write.dispose()
 
 
-def _locked(file: str) -> int | None:
+def _locked(file: str, *, shared: bool = False) -> int | None:
     try:
-        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        return locked(file, shared=shared)
     except OSError as error:
-        raise StorageError(f"{file} cannot be made: {error.strerror}") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    return handle
+        raise StorageError(
+            f"{file} cannot be made or opened ({error.strerror}): let this user write to the "
+            "database and in its folder"
+        ) from error

@@ -144,15 +144,17 @@ def check(database: str, fault: Fault | None = None) -> list[str]:
             return [*problems, *(_batches(connection, fault) if fault else [])]
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorname.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-            return [str(error)]
+            return [f"SQLite says: {error}"]
         with storage_errors(database):
             raise
 
 
 def _problems(connection: sqlite3.Connection) -> list[str]:
-    problems = [
-        text for (text,) in connection.execute("PRAGMA integrity_check(20)") if text != "ok"
-    ]
+    said = (text for (text,) in connection.execute(f"PRAGMA integrity_check({_MOST_PROBLEMS})"))
+    # One text may have many lines, below a headline.
+    lines = (line for text in said for line in text.splitlines())
+    found = (f"SQLite says: {one}" for one in lines if one != "ok" and not one.startswith("***"))
+    problems = list(islice(found, _MOST_PROBLEMS))
     for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check").fetchmany(20):
         problems.append(f"row {row} of {table} belongs to a row of {parent} that is not there")
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}

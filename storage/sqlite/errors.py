@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError
 
-from storage.store import StorageError
+from storage.store import StorageError, WrongDatabaseError
 
 _ADVICE = {
     "SQLITE_CANTOPEN": "cannot be opened or created: check that the folder exists and that this "
@@ -39,13 +39,14 @@ def storage_errors(file: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise StorageError(_message(file, error.orig)) from error
+        raise _translated(file, error.orig) from error
     except sqlite3.Error as error:
-        raise StorageError(_message(file, error)) from error
+        raise _translated(file, error) from error
 
 
-def _message(file: str, error: BaseException | None) -> str:
+def _translated(file: str, error: BaseException | None) -> StorageError:
     name = getattr(error, "sqlite_errorname", "") or ""
     # Extended codes add a word: SQLITE_CANTOPEN_ISDIR, SQLITE_BUSY_SNAPSHOT.
     advice = next((text for code, text in _ADVICE.items() if name.startswith(code)), _OTHERWISE)
-    return f"database {file} {advice} (SQLite says: {error})"
+    kind = WrongDatabaseError if name == "SQLITE_NOTADB" else StorageError
+    return kind(f"database {file} {advice} (SQLite says: {error})")

@@ -138,7 +138,7 @@ def test_everything_arrives(source: Path, cluster: Cluster, target: str) -> None
         assert _rows(cluster.url(target)) == before
     rows = sum(map(len, before.values()))
     assert f"all {rows:,} rows of {source} are there, counted" in done.stdout
-    assert "1 events" in done.stdout
+    assert "and 1 event\n" in done.stdout
 
 
 async def test_the_copy_goes_on_as_the_file_would(

@@ -1,6 +1,7 @@
 """`shutwatch demo` where there is nothing but a loopback device, and without any privilege."""
 
 import asyncio
+import re
 import shlex
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from tests.lab.namespaces import Namespace, Namespaces
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
+ROOT = Path(__file__).parents[2]
 LIMIT = 600.0
 """Seconds that a very slow machine may take; an idle one tells the hurried story in a quarter
 minute."""
@@ -38,7 +40,7 @@ class Lonely:
 
     def __init__(self, namespace: Namespace, folder: Path) -> None:
         self.folder = folder
-        self._enter = [*namespace.enter(Path(__file__).parents[2]), *NO_PRIVILEGE]
+        self._enter = [*namespace.enter(ROOT), *NO_PRIVILEGE]
 
     def python(self, code: str) -> str:
         """What this code prints there."""
@@ -119,11 +121,19 @@ def _tutorial(folder: Path, event: str) -> None:
     assert event in (folder / "events.csv").read_text()
 
 
+def _shown_in_tutorial() -> list[str]:
+    """The lines of the terminal that the tutorial shows, without their times."""
+    page = (ROOT / "docs/tutorial.md").read_text()
+    (block,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    return [line.split(maxsplit=1)[1] for line in block.splitlines() if line != "…"]
+
+
 async def test_the_whole_story(lonely: Lonely) -> None:
     """No root, no network: X is blocked by three means on three networks, found, lifted, ended.
 
-    It was suspected, confirmed and over on the terminal and in the database, as one event, somebody
-    was told of it, and there is a report. Then each command of the tutorial does its work.
+    It was suspected, confirmed and over on the terminal and in the database, as one event, in the
+    order that the documents tell; somebody was told of it, and there is a report. Then each command
+    of the tutorial does its work.
     """
     assert "PermissionError" in lonely.python("import socket; socket.create_server(('', 80))")
     assert "unreachable" in lonely.python("import socket; socket.create_connection(('1.1.1.1', 1))")
@@ -133,6 +143,20 @@ async def test_the_whole_story(lonely: Lonely) -> None:
     at = [lonely.said.index(word) for word in ("suspected: ", "Confirmed: ", "Over: X in Demoland")]
     assert at == sorted(at)
     assert "phone      Confirmed: X is blocked in Demoland" in lonely.said
+    shown = [lonely.said.index(line) for line in _shown_in_tutorial()]
+    assert shown == sorted(shown)
+    # What the phone says of the other networks is so while it says it.
+    told = [
+        "suspected: ",
+        "Networks: 1 of 3 tested: Demo Telecom",
+        "Not on: Demo Mobile",
+        f"detected: a confirmed block on {TELECOM.title}",
+        f"world      {MOBILE.title} does the same",
+        f"detected: the same block, on {MOBILE.title} too",
+        f"detected: the same block, on {CABLE.title} too",
+    ]
+    order = [lonely.said.index(words) for words in told]
+    assert order == sorted(order)
     assert "report.zip: X " in lonely.said
     assert verify(lonely.folder / "kept/report.zip").manifest.country == COUNTRY
     ((event, changes),) = await _events(lonely.folder / "kept")

@@ -137,11 +137,12 @@ def _early(measurement: Measurement) -> Measurement:
 def is_no_stronger_without_working_controls(case: Case) -> None:
     """Taking away every control that worked never raises evidence.
 
-    Save where a control met the same known words or the same failure at the same address, or was
-    cut off as well where connections were counted: those clear, so losing them accuses.
+    Save where a control met the same known words or the same failure at the same address, verified
+    the same certificates, or was cut off as well where connections were counted: those clear, so
+    losing them accuses.
     """
     case = changed(case, fingerprints=())
-    if judge_case.judge(case).rule_id == "look.alike":
+    if judge_case.judge(case).rule_id in ("look.alike", "tls.same_chain"):
         return
     kept = tuple(c for c in case.controls if _cut_off_too(c) or not _worked(case, c))
     assert grade(changed(case, controls=kept)) <= grade(case)
@@ -265,9 +266,10 @@ def is_no_stronger_with_fewer_follow_ups(case: Case, seed: int) -> None:
 
 
 def _only_we_reached(case: Case) -> bool:
-    """Whether follow-ups alone show that the platform is reached over a family: no control is known
-    to be, or it failed at an address that it tried."""
+    """Whether follow-ups alone show that the platform is reached over a family, or a host of it to
+    which it led: no control is known to be, or it failed at an address that it tried."""
     controls = [summarise(one) for one in case.controls]
+    met = {one.last_hop.host for one in controls}
     shown = {
         family
         for family in ("ipv4", "ipv6")
@@ -277,7 +279,7 @@ def _only_we_reached(case: Case) -> bool:
     return any(
         one.reason == Reason.HONEST_ADDRESS
         and one.failure is None
-        and family_of(one.address) not in shown
+        and (family_of(one.address) not in shown or one.server_name not in met)
         for asked in case.follow_ups
         for one in asked.observations
         if isinstance(one, TlsObservation)

@@ -16,6 +16,8 @@ from typing import Any
 import msgspec
 
 Letter = dict[str, Any]
+MOVED = "/moved"
+"""The path that a status of 300 to 399 leads to, which takes everything."""
 
 
 class Inbox:
@@ -47,6 +49,8 @@ def serve(port: int, take: Callable[[Letter], int]) -> ThreadingHTTPServer:
 
         def _answer(self, status: int) -> None:
             self.send_response(status)
+            if 300 <= status < 400:
+                self.send_header("Location", MOVED)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -63,9 +67,10 @@ def receiving() -> Iterator[Inbox]:
 
     def take(letter: Letter) -> int:
         time.sleep(inbox.delay)
-        if inbox.status == 200:
+        status = 200 if letter["path"] == MOVED else inbox.status
+        if status == 200:
             letters.append(letter)
-        return inbox.status
+        return status
 
     server = serve(0, take)
     inbox = Inbox(server.server_port)

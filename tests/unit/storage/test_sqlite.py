@@ -18,8 +18,8 @@ from storage.sql import listing as reading
 from storage.sql import schema
 from storage.sql.listing import PAGE_WEIGHT, Listing
 from storage.sql.store import SqlStore
-from storage.sqlite.backend import SqliteBackend
-from storage.store import StorageError
+from storage.sqlite.backend import RECORDING, SqliteBackend
+from storage.store import InUseError, Recording, StorageError
 from storage.values.selection import Selection
 from tests.contract.cycles import at, cycle, event, log_entry, measurement, verdict
 from tests.contract.listing import EVERYTHING, contents, flat
@@ -33,6 +33,14 @@ def _store(file: Path, busy_timeout: float = 5.0) -> SqlStore:
 
 def _allow(folder: Path, mode: int) -> None:
     folder.chmod(mode)
+
+
+def _write(file: Path, text: str) -> None:
+    file.write_text(text)
+
+
+def _link(name: Path, file: Path) -> None:
+    name.symlink_to(file)
 
 
 def _files(folder: Path) -> list[str]:
@@ -73,7 +81,7 @@ async def test_memory_is_a_database_of_its_own_and_writes_no_file(
     """`memory:` takes many calls at once, leads as soon as it asks, shares nothing with another
     store, writes no file, and has lost its rows when it is opened again."""
     monkeypatch.chdir(tmp_path)
-    store, other = open_store("memory:"), open_store("memory:")
+    store, other = (open_store("memory:", recording=Recording.ALONE) for _ in range(2))
     await store.open()
     await other.open()
     cycles = [cycle(n) for n in range(20)]
@@ -181,9 +189,49 @@ async def _open_and_read(store: SqlStore) -> None:
 async def test_a_missing_file_is_an_error_when_it_should_exist(tmp_path: Path) -> None:
     """Without `create` a mistyped path is an error, and no empty database appears."""
     store = open_store(f"sqlite:///{tmp_path}/typo.db", create=False)
-    with pytest.raises(StorageError, match=r"typo\.db does not exist yet"):
+    with pytest.raises(StorageError, match=r"typo\.db does not exist yet: .*collector` for"):
         await store.open()
     assert _files(tmp_path) == []
+
+
+@pytest.mark.parametrize("second", [Recording.ALONE, Recording.COLLECTOR])
+async def test_one_run_records_in_a_file(tmp_path: Path, second: Recording) -> None:
+    """Beside `run` nobody else records, by whatever name of the file: each would find every event
+    again. Whoever only reads or adds opens it, and once `run` has ended the next one may."""
+    url = f"sqlite:///{tmp_path}/store.db"
+    _link(tmp_path / "other.db", tmp_path / "store.db")
+    first = open_store(url, recording=Recording.ALONE)
+    await first.open()
+    for name in ("store.db", "other.db"):
+        refused = open_store(f"sqlite:///{tmp_path}/{name}", recording=second)
+        with pytest.raises(InUseError, match=rf"{name} \(process {os.getpid()} since 20.* UTC\)"):
+            await refused.open()
+    reader = open_store(url, create=False)
+    await reader.open()
+    await first.save(cycle(1))
+    assert len(await flat(reader.measurements(EVERYTHING))) == 4
+    await first.close()
+    await reader.close()
+    after = open_store(url, recording=second)
+    await after.open()
+    await after.close()
+
+
+async def test_collectors_share_a_file_among_themselves(tmp_path: Path) -> None:
+    """One of them leads. `run` is refused until the last one ends; a file left by one that was
+    killed keeps nobody out."""
+    url = f"sqlite:///{tmp_path}/store.db"
+    _write(tmp_path / f"store.db{RECORDING}", "1\n")
+    both = [open_store(url, recording=Recording.COLLECTOR) for _ in range(2)]
+    alone = open_store(url, recording=Recording.ALONE)
+    for store in both:
+        await store.open()
+    for store in both:
+        with pytest.raises(InUseError, match=r"a collector records in database .*: stop it, or"):
+            await alone.open()
+        await store.close()
+    await alone.open()
+    await alone.close()
 
 
 async def test_a_row_from_elsewhere_is_named(store: SqlStore, tmp_path: Path) -> None:

@@ -125,8 +125,9 @@ def test_a_try_that_reached_nobody_goes_on_with_its_key(tmp_path: Path) -> None:
     before = kept_in(tmp_path)
     settings = prepare(tmp_path, made, "", {})
     key = own_key(tmp_path)
-    with pytest.raises(JoinError, match="no collector enrolled this machine: no connection"):
+    with pytest.raises(JoinError, match="no collector enrolled this machine: no connection") as why:
         asyncio.run(enrol(settings, made, key, patience=0.0))
+    assert "check that this machine is online, ask the operator whether" in str(why.value)
     give_up(tmp_path, before, refused=False)
     assert [one.name for one in tmp_path.iterdir()] == ["agent-key.pem"]
     assert own_key(tmp_path).private_bytes_raw() == key.private_bytes_raw()
@@ -134,6 +135,14 @@ def test_a_try_that_reached_nobody_goes_on_with_its_key(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["agent-key.pem"]
     give_up(tmp_path, before, refused=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dead_proxy_is_what_to_check(tmp_path: Path) -> None:
+    """Where one was named, it comes first."""
+    made = token(collectors=("https://127.0.0.1:9",))
+    settings = prepare(tmp_path, made, "http://127.0.0.1:9", {})
+    with pytest.raises(JoinError, match="no connection: check the proxy after --proxy, check that"):
+        asyncio.run(enrol(settings, made, own_key(tmp_path), patience=0.0))
 
 
 def _anchor(host: str) -> bytes:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import subprocess
 import sys
 from importlib.resources import files
@@ -12,6 +13,8 @@ from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
 from monitor.config.catalog import shipped_catalog
+from monitor.config.load import load_config
+from tests.docs.test_cli_docs import COMMANDS
 
 VANTAGE = '[[vantage]]\nid = "here"\ncountry = "PK"\n'
 
@@ -28,6 +31,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def typed(*words: str) -> Result:
     """What a command prints and exits with."""
     return CliRunner().invoke(app, list(words))
+
+
+def test_only_commands_that_measure_speak_of_measuring() -> None:
+    """What the others do without a configuration is another thing."""
+    said = {name: " ".join(typed(*name.split(), "--help").stdout.split()) for name in COMMANDS}
+    assert {name for name, text in said.items() if "else measure from this machine" in text} == {
+        *("run", "once", "probe", "doctor", "catalog verify")
+    }
+    for name in ("event list", "db restore", "vantage revoke"):
+        assert "else shipped settings, with shutwatch.db in this folder" in said[name]
 
 
 @pytest.mark.usefixtures("folder")
@@ -52,6 +65,37 @@ def test_init_never_overwrites_unless_told_to(folder: Path) -> None:
     assert path.read_text() == "precious"
     assert typed("init", "mine.toml", "--example", "--force").exit_code == 0
     assert path.read_text().startswith("# shutwatch")
+
+
+@pytest.mark.parametrize("more", [("--example",), ("--country", "PK", "--user", "asma")])
+def test_init_follows_symlinks(folder: Path, more: tuple[str, ...]) -> None:
+    """As to a file that is kept in another folder. The link was replaced, and its target stayed."""
+    (folder / "kept").mkdir()
+    (folder / "kept/mine.toml").write_text("old")
+    (folder / "mine.toml").symlink_to("kept/mine.toml")
+    done = CliRunner().invoke(app, ["init", "mine.toml", "--force", *more], input="long enough\n")
+    assert done.exit_code == 0, done.output
+    assert (folder / "mine.toml").is_symlink()
+    assert (folder / "kept/mine.toml").read_text().startswith("# shutwatch")
+    assert stat.S_IMODE((folder / "kept/mine.toml").stat().st_mode) == 0o600
+    assert [one.name for one in (folder / "kept").iterdir()] == ["mine.toml"]
+    if "--user" in more:
+        assert [user.name for user in load_config(folder / "mine.toml", {}).server.users] == [
+            "asma"
+        ]
+
+
+@pytest.mark.parametrize("address", ["tgram://${BOT_TOKEN}/${CHAT_ID}", "${BOT_TOKEN}"])
+def test_an_address_may_wait_for_its_variables(folder: Path, address: str) -> None:
+    """They are named. What other addresses should be is still told."""
+    done = typed("init", "--country", "PK", "--notify", address, "--notify", "json://10.0.0.1/")
+    assert done.exit_code == 0, done.output
+    assert "The environment variable BOT_TOKEN is not set here" in done.stdout
+    assert address in (folder / "shutwatch.toml").read_text()
+    wrong = typed("init", "x.toml", "--country", "PK", "--notify", address, "--notify", "jsn://h/")
+    assert wrong.exit_code == 2
+    assert "whose scheme Apprise knows" in " ".join(wrong.stderr.split())
+    assert not (folder / "x.toml").exists()
 
 
 @pytest.mark.usefixtures("folder")
@@ -90,10 +134,19 @@ def test_check_says_what_will_be_watched_from_where(folder: Path) -> None:
         "domestic PK: 2",
         "every 5m",
         "http://127.0.0.1:10100/",
-        "No control vantage: failures alone will be insufficient.",
+        "No control vantage: failures alone are not enough to tell.",
     ):
         assert part in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_check_breaks_no_id_and_no_address_in_two(folder: Path) -> None:
+    """On 80 columns, with what `init` writes of a control."""
+    control = '[[vantage]]\nid = "control-de-hetzner"\ncountry = "DE"\nrole = "control"\n'
+    control += 'asn = 24940\nnetwork = "Hetzner"\negress = "socks5://control-fra.ngo.net:1080"\n'
+    (folder / "good.toml").write_text(VANTAGE + control)
+    words = typed("check", "good.toml").stdout.split()
+    assert {"control-de-hetzner", "control-fra.ngo.net:1080", "AS24940"} <= set(words)
 
 
 def test_check_never_prints_credentials(folder: Path) -> None:

@@ -89,7 +89,7 @@ def test_a_copy_has_every_row(here: Installation) -> None:
     copy = here.folder / "copy.db"
     done = here.run("backup", str(copy))
     assert done.exit_code == 0, done.output
-    assert "84 measurements, 1 events, checked" in done.stdout
+    assert "84 measurements, 1 event, checked" in done.stdout
     assert rows(copy) == rows(here.file)
     assert copy.stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in here.folder.glob("copy*")) == ["copy.db"]
@@ -298,6 +298,40 @@ def test_what_does_not_hold_is_named(
     done = here.run("check")
     assert done.exit_code == (3 if told else 0)
     assert told in done.stderr
+
+
+def test_damage_is_told_line_by_line_with_what_to_do(here: Installation) -> None:
+    """Each thing that SQLite finds has a line, and the last line says what helps: another copy in
+    place of a damaged one."""
+    copy = here.folder / "copy.db"
+    assert here.run("backup", str(copy)).exit_code == 0
+    for file in (here.file, copy):
+        with file.open("r+b") as damaged:
+            damaged.seek(8192 * 12)
+            damaged.write(b"\xff" * 8192 * 3)
+    done = here.run("check")
+    *problems, remedy = done.stderr.splitlines()
+    assert done.exit_code == 3
+    assert problems
+    for line in problems:
+        assert line.startswith(f"{here.file}: SQLite says: ")
+        assert "***" not in line
+        assert "\\u000a" not in line
+    assert remedy == (
+        "→ stop shutwatch, keep this file, and put back the newest whole copy: `shutwatch db "
+        "restore FILE`, docs/backup.md"
+    )
+    assert "→ use an earlier copy" in here.run("check", str(copy)).stderr
+
+
+def test_a_newer_version_is_not_called_ok(here: Installation) -> None:
+    """Nothing else would open it: the same sentence, and exit code 1."""
+    with closing(sqlite3.connect(here.file)) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    for arguments in (["check"], ["check", str(here.file)], ["upgrade"]):
+        done = here.run(*arguments)
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert "has tables of version 9999, made by a newer shutwatch" in done.stderr
 
 
 def test_the_file_of_another_program_does_not_hold(here: Installation) -> None:

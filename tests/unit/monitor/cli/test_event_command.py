@@ -140,7 +140,7 @@ def test_without_a_database_it_says_what_makes_one(tmp_path: Path) -> None:
     """No file is made by looking."""
     empty = Installation(tmp_path)
     done = empty.run("event", "list")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "does not exist yet" in done.stderr
     assert not empty.file.exists()
 

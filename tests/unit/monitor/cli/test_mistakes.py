@@ -1,7 +1,10 @@
 """Mistakes on the command line: each answer says what and where, and what to do."""
 
+import os
 import shlex
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -47,12 +50,26 @@ MISTAKES = [
     (2, "check variable.toml", "→ set the environment variable NO_SUCH_NAME before"),
     (2, "run -c collector.toml", "collector.toml serves agents: type `shutwatch collector`"),
     (2, "run -c lahore.toml", "lahore.toml is an agent's: type `shutwatch agent run`"),
+    (2, "collector -c lahore.toml", "lahore.toml is an agent's: type `shutwatch agent run`"),
+    (2, "collector -c offline.toml", "offline.toml has no listen under [collector], where agents"),
+    (2, "collector", "the built-in configuration has no listen under [collector]"),
+    (2, "once -c central.toml", "no vantage here: central.toml has no [[vantage]]; add one, or"),
+    (2, "once --json -c central.toml", "no vantage here: central.toml has no [[vantage]]"),
+    (2, "probe https://h/ -c central.toml", "no vantage here: central.toml has no [[vantage]]"),
+    (2, "check --config offline.toml", "No such option: --config: name the file alone, as in `shu"),
+    (2, "check -c offline.toml", "No such option: -c: name the file alone, as in `shutwatch check"),
+    (2, "doctor offline.toml", "argument(s) (offline.toml): name a configuration as in `--config"),
+    (2, "run offline.toml", "argument(s) (offline.toml): name a configuration as in `--config FI"),
     (2, "run -c missing.toml", "missing.toml: cannot be read: No such file"),
+    (2, "sign catalog no.toml --key x", "→ check the name, and the folder you are in"),
     (2, "agent run -c offline.toml", "has no [agent] table: `shutwatch agent join` writes"),
     # The database.
-    (1, "run -c nowhere.toml", "there is no folder {}/none: create it, or set `database`"),
-    (1, "run -c other.toml", "is not an SQLite database: set `database` to another file"),
-    (1, "event list -c absent.toml", "does not exist yet: `shutwatch run` makes it"),
+    (2, "run -c nowhere.toml", "there is no folder {}/none: create it, or set `database`"),
+    (2, "run -c other.toml", "is not an SQLite database: set `database` to another file"),
+    (2, "event list -c absent.toml", "does not exist yet: `shutwatch run` makes it"),
+    (2, "vantage list -c absent.toml", "does not exist yet: `shutwatch run` makes it"),
+    (2, "export csv events -c absent.toml -o new", "does not exist yet: `shutwatch run` makes it"),
+    (2, "event list -c foreign.toml", "belongs to another program (it has a table recipes)"),
     (1, "run -c postgresql.toml", "cannot be reached: check that PostgreSQL runs"),
     (2, "db backup -c memory.toml x", '"memory:", which is not a file: name a configuration'),
     (2, "db backup -c postgresql.toml x", "PostgreSQL, which has its own tools: use pg_dump"),
@@ -85,12 +102,15 @@ MISTAKES = [
     (2, "export csv events -c offline.toml -o no/x", "no/x: No such file or directory: check the"),
     (2, f"export csv events -c offline.toml -o {LONG_NAME}", "File name too long: give it a sh"),
     (2, "export package -c offline.toml no/x", "no/x: No such file or directory: check the"),
+    (2, "export csv events -c offline.toml --period day", "--period is for availability alone: "),
+    (2, "export csv events -c offline.toml --by country", "--by is for availability alone: leave"),
     (2, "export csv availability -c offline.toml --timezone Karachi", "mean “Asia/Karachi”?"),
     (2, "export csv events -c offline.toml --rejudging x", "`shutwatch rejudge` makes one"),
     (2, "export parquet events -c offline.toml --for spreadsheet", "Parquet files are for prog"),
     (2, "export package -c offline.toml empty", "empty: exists, and is no empty folder"),
     (2, "report -c offline.toml", "as in --country PK --platform x --since 2024-02-17"),
     (2, f"report {X_IN_PK} -o - -c offline.toml", "--output -: a report is a file, which is read"),
+    (2, f"report {X_IN_PK} -c offline.toml", "report.zip exists already: name another with -o, or"),
     (2, f"report {X_IN_PK} --language de", "one of en, ar, es, fa, fr, pt, ru, ur"),
     (2, "rejudge -c offline.toml --platform y", "'y' is not measured: give one of x"),
     # Files that others wrote.
@@ -128,10 +148,13 @@ MISTAKES = [
     (2, "control serve --country DE --listen h:70000 --folder c", "a port from 1 to 65535"),
     (2, "control serve --country DE --also 'a b' --folder c", "a host name of letters, digits"),
     (2, "notify test -c offline.toml", "no [[notify.route]]: docs/notifications.md says how"),
+    (2, "ooni invite --author nobody", "--author 'nobody': an e-mail address, as in desk@example"),
     (2, "globalping ask --country PK --platform x -c offline.toml", "docs/sources.md says how"),
     (2, "atlas ask --country PK --platform x -c offline.toml", "docs/sources.md says how"),
     # The first commands of a newcomer.
     (2, "init offline.toml --example", "exists already: name another, or add --force"),
+    (2, "init pipe --country PK --force", "pipe is no regular file: name another"),
+    (2, "init pipe --example --force", "pipe is no regular file: name another"),
     (2, "init no/x.toml --example", "cannot write no/x.toml: No such file or directory: check"),
     (2, "init new.toml", "say which country to watch, as in --country PK"),
     (2, "init new.toml --country XX", "--country 'XX': the two capital letters"),
@@ -153,6 +176,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     made = tmp_path_factory.mktemp("mistakes")
     (made / "folder").mkdir()
     (made / "empty").touch()
+    (made / "report.zip").touch()
+    os.mkfifo(made / "pipe")
+    with closing(sqlite3.connect(made / "foreign.db")) as foreign:
+        foreign.execute("CREATE TABLE recipes (name TEXT)")
     (made / "binary").write_bytes(bytes(range(256)) * 4)
     (made / "table.csv").write_text("a,b\n1,2\n")
     columns = "since,until,country,platform,kind,text,source\n"
@@ -165,11 +192,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "variable": f'{text}egress = "socks5://${{NO_SUCH_NAME}}@127.0.0.1:1"\n',
     }
     configured["collector"] = f'{text}[collector]\nlisten = "127.0.0.1:{unused_port()}"\n'
+    configured["central"] = text.partition("[[vantage]]")[0] + "[collector]\n"
     configured["lahore"] = AGENT
     file = f"sqlite:///{made}/watch.db"
     databases = {
         "nowhere": f"sqlite:///{made}/none/watch.db",
         "other": f"sqlite:///{made}/binary",
+        "foreign": f"sqlite:///{made}/foreign.db",
         "absent": f"sqlite:///{made}/absent.db",
         "memory": "memory:",
         "postgresql": f"postgresql://watch:pw@127.0.0.1:{unused_port()}/watch",

@@ -95,8 +95,8 @@ def test_an_address_that_does_not_take_it_is_named_with_the_reason(folder: Path)
     assert done.exit_code == 3
     assert done.output.splitlines() == [
         "ops 1-json: taken",
-        "ops 2-json: the service answered with HTTP status 503",
-        "ops 3-json: no connection to the service",
+        "ops 2-json: the service has a fault of its own (HTTP status 503)",
+        "ops 3-json: no connection to the service (connection refused)",
     ]
     assert len(inbox.letters) == 1
 
@@ -149,13 +149,14 @@ def test_the_outbox_can_be_read(folder: Path) -> None:
     done = typed(folder, text, "list")
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()[1:]
-    assert [line.split()[3:9] for line in lines] == [
-        ["ops", "1-json", "event-1", "suspected", "pending", "0"],
-        ["ops", "1-json", "event-1", "confirmed", "sent", "1"],
-        ["ops", "1-json", "event-1", "confirmed", "failed", "9"],
-        ["gone", "1-json", "event-1", "confirmed", "pending", "0"],
+    assert [line.split()[3:8] for line in lines] == [
+        ["ops", "1-json", "event-1", "suspected", "0"],
+        ["ops", "1-json", "event-1", "confirmed", "1"],
+        ["ops", "1-json", "event-1", "confirmed", "9"],
+        ["gone", "1-json", "event-1", "confirmed", "0"],
     ]
-    assert lines[2].endswith("no connection to the service")
+    ends = ["pending", "sent", "failed: no connection to the service", "pending"]
+    assert all(line.rstrip().endswith(end) for line, end in zip(lines, ends, strict=True))
     assert "SECRET" not in done.output
     told = typed(folder, text, "list", "--json", "--state", "pending")
     rows = [json.loads(line) for line in told.output.splitlines()]
@@ -166,10 +167,10 @@ def test_the_outbox_can_be_read(folder: Path) -> None:
     }
 
 
-def test_an_outbox_that_is_not_there_is_our_fault(folder: Path) -> None:
-    """Exit code 1, and no database is made."""
+def test_an_outbox_that_is_not_there_is_a_mistake_of_usage(folder: Path) -> None:
+    """Exit code 2, and no database is made."""
     done = typed(folder, "", "list")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "does not exist yet" in done.output
     assert not list(folder.glob("*.db"))
 
@@ -190,6 +191,59 @@ async def test_a_hostile_name_arrives_as_text() -> None:
     assert letter["message"] == sent.body
     assert letter["type"] == "failure"
     assert not set("*_[]<>@`\x00\x1b\u202e") & set(letter["message"].replace("tls.reset", ""))
+
+
+@pytest.mark.parametrize("status", [301, 302, 307])
+async def test_a_message_is_never_lost_to_a_redirect(status: int) -> None:
+    """After 301 and 302 a GET without the message follows, which was taken for the message. Whoever
+    wants that, for a service that answers so once it has the message, says so in the address."""
+    with receiving() as inbox:
+        inbox.status = status
+        reason = await refusal(inbox.url("SECRET"))
+        assert reason == (
+            f"the service redirects messages to another address (HTTP status {status}): write that"
+            " one instead"
+        )
+        assert inbox.letters == []
+        assert await refusal(inbox.url("x?redirect=yes")) == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (429, "the service is busy"),
+        (500, "the service has a fault of its own"),
+        (401, "the service refused the token or password"),
+        (403, "the service forbids it"),
+        (404, "the service knows no such address"),
+        (400, "the service refused the message"),
+    ],
+)
+async def test_a_status_is_told_in_words(status: int, told: str) -> None:
+    """Only the number comes from the service."""
+    with receiving() as inbox:
+        inbox.status = status
+        assert await refusal(inbox.url("SECRET")) == f"{told} (HTTP status {status})"
+
+
+async def test_a_connection_that_breaks_is_told_in_words() -> None:
+    """Silence, the wrong one of json:// and jsons://, and a name that nobody has were all "no
+    connection"."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"json://127.0.0.1:{deaf.getsockname()[1]}/x?rto=1"
+        assert await refusal(url) == "no answer from the service in time"
+    with receiving() as inbox:
+        told = await refusal(inbox.url("x").replace("json:", "jsons:"))
+    assert told == "no TLS connection to the service (the port may speak none)"
+    assert await refusal("json://no-such-name.invalid/x") == (
+        "no connection to the service (its name does not resolve)"
+    )
+
+
+async def refusal(url: str) -> str:
+    """Why the service at this address does not take a message."""
+    target = Target(name="1-json", url=url)
+    return await AppriseService().deliver(target, trial_message(ENGLISH, "x", ONSET), 30)
 
 
 async def test_a_service_that_never_answers_costs_its_time_and_no_more() -> None:

@@ -70,6 +70,8 @@ def test_a_full_disk_behind_a_named_file_is_named(folder: Path) -> None:
     ("command", "name"),
     [
         ("export package {}/whole", "{}/whole: "),
+        ("init {}/full.toml --example", "cannot write {}/full.toml: "),
+        ("export xlsx measurements -o {}/m.xlsx", "{}/m.xlsx: "),
         ("db backup {}/copy.db", "database {}/copy.db.part"),
     ],
 )
@@ -78,11 +80,12 @@ def test_a_full_disk_is_named_and_not_the_database(
     command: str, name: str, folder: Path, tmp_path: Path
 ) -> None:
     """The disk of what is written, by the name that was typed."""
-    small = f"mount -t tmpfs -o size=64k tmpfs {tmp_path}"
+    small = f"mount -t tmpfs -o size=4k tmpfs {tmp_path}"
     inside = f'{shlex.join(with_own_mounts(["bash", "-c"]))} \'{small} && exec "$0" "$@"\' "$@"'
     code, errors = _typed(command.format(tmp_path), folder, inside)
     assert code == 1, errors
     assert errors.startswith(f"shutwatch: {name.format(tmp_path)}")
+    assert errors.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", ["manual", "catalog", "catalog --json", "export csv verdicts"])

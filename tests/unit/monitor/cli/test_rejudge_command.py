@@ -190,7 +190,7 @@ def test_an_empty_database_is_no_error(here: Installation) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["rejudge"], 1, "does not exist"),
+        (["rejudge"], 2, "does not exist"),
         (["rejudge", "--since", "yesterday"], 2, "not a date"),
         (["rejudge", "--since", "2024-02-18", "--until", "2024-02-17"], 2, "is not before"),
         (["rejudge", "--platform", "myspace"], 2, "not measured"),

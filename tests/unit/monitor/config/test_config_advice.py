@@ -63,7 +63,7 @@ def test_the_recommended_set_up_needs_no_advice(tmp_path: Path) -> None:
             f"[references]\nudp = []\n{FIELDS}{CONTROLS}",
             "No udp references: blocked calls look like a network without UDP",
         ),
-        (FIELDS, "No control vantage: failures alone will be insufficient"),
+        (FIELDS, "No control vantage: failures alone are not enough to tell"),
         (FIELDS + CONTROLS.rpartition("[[vantage]]")[0], "One control vantage only (c)"),
         (FIELDS + CONTROLS.replace("asn = 4", "asn = 3"), "c and d are in the same network"),
         (
@@ -99,6 +99,15 @@ def test_each_weakness_is_named_alone(text: str, words: str, tmp_path: Path) -> 
     found = advised(tmp_path, text)
     assert len(found) == 1
     assert words in found[0]
+
+
+def test_a_collector_that_only_follows_needs_a_control_too(tmp_path: Path) -> None:
+    """Its agents measure, and nothing confirms what they suspect. Who has no agents judges nothing
+    and needs none."""
+    follows = '[[source]]\nkind = "ooni"\ncountries = ["PK"]\n'
+    assert advised(tmp_path, follows) == ()
+    (found,) = advised(tmp_path, f'{follows}[collector]\nlisten = "127.0.0.1:8443"\n')
+    assert "No control vantage of the collector's own" in found
 
 
 def test_a_network_with_a_line_of_its_own_is_not_only_proxied(tmp_path: Path) -> None:

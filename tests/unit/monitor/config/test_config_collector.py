@@ -43,6 +43,13 @@ def certificate(folder: Path) -> str:
     return f'certificate = "{chain}"\ncertificate_key = "{key}"\n'
 
 
+def test_agents_are_sent_to_no_address_that_only_a_listener_can_have(tmp_path: Path) -> None:
+    """0.0.0.0 means every address of one's own machine: an agent would ask itself."""
+    for host in ("0.0.0.0", "[::]", "0"):
+        found = problem(tmp_path, f'[collector]\nurls = ["https://{host}:8443"]\n')
+        assert "an address or name that agents reach" in found
+
+
 def test_without_the_table_agents_are_not_served(tmp_path: Path) -> None:
     """A monitor of one's own opens no second port."""
     text = '[[vantage]]\nid = "here"\ncountry = "PK"\n'

@@ -99,6 +99,14 @@ BROKEN = {
         f"[prob]\nrate = 3\n{VANTAGE}",
         (1, "prob", "", 'did you mean "probe"?'),
     ),
+    "table in the plural": (
+        f"[probes]\nrate = 3\n{VANTAGE}",
+        (1, "probes", "", 'did you mean "probe"? probes itself belongs under [[source]]'),
+    ),
+    "key in the singular": (
+        f'{VANTAGE}[[notify.route]]\nname = "a"\nurl = ["json://h/"]\n',
+        (6, "notify.route[1].url", "", 'did you mean "urls"? url itself belongs under [[source]]'),
+    ),
     "key in the wrong table": (
         f'{VANTAGE}interval = "5m"\n',
         (4, "vantage[1].interval", '"5m"', "at the top of the file"),

@@ -20,7 +20,8 @@ from monitor.demo.plan import COUNTRY, FIELD, MOBILE, PLATFORMS, TELECOM, VICTIM
 from monitor.demo.run_demo import HOST, free_port
 from monitor.demo.screen import Screen, about_change, clock
 from monitor.demo.stored_events import Watcher
-from tests.contract.cycles import cycle, event, log_entry
+from storage.values.outbox import NoticeState
+from tests.contract.cycles import cycle, event, log_entry, notice
 from tests.worlds.memory_store import MemoryStore
 
 
@@ -124,6 +125,35 @@ async def test_what_is_noticed_ends_it_with_0() -> None:
     assert Outcome.UNFINISHED.exit_code(to_the_end=True) == NOT_DETECTED
 
 
+async def test_the_story_does_not_overtake_the_phone() -> None:
+    """A message tells of networks that do not block: they do not begin before it is sent. Nobody
+    waits for the one of more networks, which comes an hour later."""
+    store = MemoryStore()
+    await store.open()
+    snapshot = block(EventState.CONFIRMED)
+    waiting = notice(of=snapshot.id, country=COUNTRY)
+    log = [log_entry(n, snapshot, change) for n, change in ((1, "confirmed"), (2, "spread"))]
+    later = notice(2, of=snapshot.id, country=COUNTRY, occasion="spread")
+    await store.save(cycle(1, country=COUNTRY), [snapshot], log, notices=[waiting, later])
+    one = teller((chapter("confirmed", noticed=True),), store)
+    await one.run()
+    outcomes = [one.outcome]
+    await store.update_notices([msgspec.structs.replace(waiting, state=NoticeState.SENT)])
+    await one.run()
+    assert [*outcomes, one.outcome] == [Outcome.MISSED, Outcome.DETECTED]
+
+
+def test_a_network_begins_after_what_is_told_of_it() -> None:
+    """Who reads of one network that blocks sees the second begin only once that is confirmed."""
+    rules = [len(one.rules) for one in STORY]
+    second = rules.index(2)
+    before = STORY[second - 1]
+    one_network = results(block=block(EventState.CONFIRMED))
+    assert before.detected(one_network)
+    assert not before.detected(results(block=block(EventState.SUSPECTED)))
+    assert not STORY[second].detected(one_network)
+
+
 @pytest.mark.parametrize("hold", [False, True])
 async def test_it_is_held_where_it_may_be(hold: bool) -> None:
     """With `hold` what comes after the height does not happen."""
@@ -186,6 +216,27 @@ def test_messages_and_reports_are_shown_as_text() -> None:
     assert "not shown again" not in said
     assert "report     report.zip: X blocked" in said
     assert "report     none: report needs fpdf" in said
+
+
+def test_long_lines_are_whole_words_on_a_narrow_terminal() -> None:
+    """Below where the text began; a file has them as one line."""
+    text = "Functions: what its apps connect to, short links, pictures, videos, website"
+    for terminal in (True, False):
+        printed = io.StringIO()
+        console = Console(file=printed, width=60, force_terminal=terminal, color_system=None)
+        screen = Screen(console, seconds=lambda: 9.0)
+        screen.message("X is blocked", text)
+        screen.logged(log_entry(1, block(EventState.CONFIRMED)))
+        lines = [line.rstrip() for line in printed.getvalue().splitlines()]
+        if terminal:
+            assert max(map(len, lines)) <= 60
+            assert lines[1:3] == [
+                f"{'':17}Functions: what its apps connect to, short",
+                f"{'':17}links, pictures, videos, website",
+            ]
+            assert all(line[:17].isspace() for line in lines[4:])
+        else:
+            assert lines[1] == f"{'':17}{text}"
 
 
 async def test_a_report_that_cannot_be_made_says_why(tmp_path: Path) -> None:

@@ -259,5 +259,5 @@ def test_the_command_writes_a_folder_whole_or_not_at_all(tmp_path: Path) -> None
     assert (wrong.exit_code, "Did you mean “x”?" in wrong.stderr) == (2, True)
     here.file.write_bytes(b"no database at all")
     broken = here.run("export", "package", str(tmp_path / "broken"))
-    assert broken.exit_code == 1
+    assert broken.exit_code == 2
     assert {one.name for one in tmp_path.iterdir() if one.is_dir()} == {"new", "empty"}

@@ -1,7 +1,10 @@
 """Files that people open in a spreadsheet: the CSV as text, the workbook as openpyxl reads it."""
 
 import csv
+import errno
+import gc
 import io
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -187,6 +190,26 @@ async def test_more_rows_than_a_sheet_holds_are_refused(store: Store) -> None:
     """Before any is left out without a word."""
     with pytest.raises(TooManyRowsError, match="a sheet holds 1 rows"):
         await write_xlsx(Kind.EVENTS, store, EVERYTHING, io.BytesIO(), reader=READER, most_rows=1)
+
+
+class _Full(io.BytesIO):
+    """A disk with room for a little."""
+
+    def write(self, data: Any) -> int:
+        if self.tell() > 500:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data)
+
+
+async def test_a_full_disk_is_told_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """XlsxWriter leaves its archive open, which wrote to the closed file when it was collected."""
+    said: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    with _Full() as out, pytest.raises(OSError, match="No space left") as caught:
+        await write_xlsx(Kind.EVENTS, store, EVERYTHING, out, reader=READER)
+    del caught
+    gc.collect()
+    assert not said
 
 
 async def test_a_text_longer_than_a_cell_is_cut(store: Store) -> None:

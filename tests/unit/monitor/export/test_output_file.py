@@ -179,6 +179,6 @@ def test_a_command_that_cannot_read_keeps_the_old_file(tmp_path: Path) -> None:
     config.write_text('database = "sqlite:///none.db"\n[[vantage]]\nid = "a"\ncountry = "PK"\n')
     file.write_bytes(b"old")
     arguments = ["export", "csv", "events", "-o", str(file), "-c", str(config)]
-    assert CliRunner().invoke(app, arguments).exit_code == 1
+    assert CliRunner().invoke(app, arguments).exit_code == 2
     assert file.read_bytes() == b"old"
     assert sorted(one.name for one in tmp_path.iterdir()) == ["old.csv", "shutwatch.toml"]

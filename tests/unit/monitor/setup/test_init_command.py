@@ -46,6 +46,17 @@ def typed(*words: str, given: str = "") -> Result:
     return CliRunner().invoke(app, ["init", *words], input=given)
 
 
+def test_the_first_week_installs_every_file_that_it_writes(folder: Path) -> None:
+    """The service reads the certificate of a collector, too."""
+    done = typed(*FULL, "--collector", "127.0.0.1", given="correct horse\n")
+    assert done.exit_code == 0, done.output
+    page = (ROOT / "docs/first-week.md").read_text()
+    (line,) = re.findall(r"^install --mode=640 .*$", page, re.MULTILINE)
+    assert {file.name for file in folder.iterdir()} == set(
+        line.split("/etc/shutwatch/ ")[1].split()
+    )
+
+
 def test_options_alone_make_a_whole_configuration(folder: Path) -> None:
     """It is valid, private, and says what is left to do and what to type next."""
     done = typed(*FULL, given="correct horse\n")
@@ -87,6 +98,9 @@ def test_options_alone_make_a_whole_configuration(folder: Path) -> None:
         (("--country", "PK", "--notify", "jsn://h/"), "", "whose scheme Apprise knows"),
         (("--country", "PK", "--user", "asma"), "short\n", "at least 10 characters"),
         (("--country", "PK", "--collector", "h:x"), "", "--collector 'h:x': a port number"),
+        (("--country", "PK", "--collector", "0.0.0.0:8443"), "", "cannot be reached by agents"),
+        (("--country", "PK", "--collector", "[::]"), "", "cannot be reached by agents"),
+        (("--country", "PK", "--notify", "https://h/"), "", "write jsons:// in place of https://"),
         (("--country", "PK", "--listen", "0.0.0.0:1"), "", "can be reached from other machines"),
     ],
 )
