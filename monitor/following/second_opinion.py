@@ -120,6 +120,15 @@ def _same(one: Finished | None, other: Finished) -> bool:
     return all(a is None or b is None or a.probe.asn == b.probe.asn for a, b in pairs)
 
 
+def not_before(seconds: float, at: datetime) -> datetime:
+    """`at`, or the first moment that is not before `seconds` since 1970: a time in whole
+    microseconds may be rounded down, and nothing compares with a control that began too soon."""
+    if at.timestamp() >= seconds:
+        return at
+    rounded = datetime.fromtimestamp(seconds, at.tzinfo)
+    return rounded if rounded.timestamp() >= seconds else rounded + timedelta(microseconds=1)
+
+
 class _Control(msgspec.Struct, frozen=True, kw_only=True):
     """One probe elsewhere."""
 
@@ -141,9 +150,7 @@ async def _controls(ask: Ask, suspect: Suspect, how: Round, after: float) -> tup
         if one is None or not usable(one.result):
             continue
         vantage = _vantage(one, VantageRole.CONTROL, number)
-        began = datetime.fromtimestamp(
-            max(after, page.created_at.timestamp()), page.created_at.tzinfo
-        )
+        began = not_before(after, page.created_at)
         made = _measured(suspect, vantage, one, page.id, number, began, Purpose.CONTROL)
         reference = well.results[number] if well is not None and _same(well, page) else None
         health = _health(vantage, [reference], began)

@@ -3,8 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.following.globalping_results import fetched, looked_up, usable
+from monitor.following.second_opinion import not_before
 from monitor.sources.fault import SourceFault
 from monitor.sources.globalping_client import (
     Answer,
@@ -225,3 +228,11 @@ async def test_a_refusal_says_when_to_come_back_and_not_who_we_are() -> None:
         await client.ask(PAGE)
     assert "192.0.2.1" not in str(refused.value)
     await client.close()
+
+
+@given(st.floats(0, 4e9), st.integers(0, 10**6))
+def test_a_control_never_begins_before_the_tests_ended(ended: float, asked: int) -> None:
+    """Though moments are whole microseconds: else every other one that came fast is no control."""
+    began = not_before(ended, datetime.fromtimestamp(asked, UTC))
+    assert began.timestamp() >= max(ended, asked)
+    assert began.timestamp() - max(ended, asked) < 3e-6
