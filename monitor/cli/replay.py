@@ -189,7 +189,7 @@ def _from_api(
 
 def _print_tally(tally: RowCounts) -> None:
     """How many rows are used, and why the others are not."""
-    lines = [f"{tally.kept} of {counted(tally.rows, 'row')}"]
+    lines = [f"{tally.kept:,} of {counted(tally.rows, 'row')}"]
     if tally.site:
         lines.append(f"web measurements counted for {tally.site}")
     if tally.unknown:

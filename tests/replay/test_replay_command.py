@@ -56,7 +56,7 @@ def test_json_has_what_the_interface_promises(data: Path) -> None:
     assert "2024-02-17T00:00:00Z" < event["detected_at"] <= event["confirmed_at"]
     assert event["confirmed_at"] < "2024-02-17T06:00:00Z"
     assert (event["end_earliest"], event["end_latest"]) == (None, None)
-    assert "1440 of 1440 rows" in done.stderr
+    assert "1,440 of 1,440 rows" in done.stderr
 
 
 def test_words_and_a_timeline(data: Path) -> None:

@@ -159,5 +159,5 @@ def test_the_command_reads_the_configured_database_or_another(tmp_path: Path) ->
     assert (event["country"], event["platform"]) == ("PK", "x")
     assert event["networks"] == [17557]
     missing = CliRunner().invoke(app, [*arguments, f"sqlite:///{tmp_path}/none.db"])
-    assert (missing.exit_code, "does not exist" in missing.stderr) == (1, True)
+    assert (missing.exit_code, "does not exist" in missing.stderr) == (2, True)
     assert not (tmp_path / "none.db").exists()
