@@ -54,6 +54,7 @@ CAUSES: Mapping[str, Cause] = {
     "part.no_control": Cause.NO_CONTROL,
     "part.control_failed": Cause.CONTROL_FAILED,
     "http.not_compared": Cause.CONTROL_FAILED,
+    "look.led_elsewhere": Cause.CONTROL_FAILED,
     "egress.failed": Cause.UNFIT,
     "vantage.resolver_down": Cause.UNFIT,
     "vantage.offline": Cause.OFFLINE,
@@ -71,6 +72,7 @@ CAUSES: Mapping[str, Cause] = {
     "vantage.elsewhere": Cause.UNFIT,
     "vantage.other_network": Cause.UNFIT,
     "vantage.clock_skew": Cause.UNFIT,
+    "tls.same_chain": Cause.UNFIT,
     "vantage.no_references": Cause.UNFIT,
 }
 """Rule of an undecided verdict → its cause; every other rule is unclear."""

@@ -26,6 +26,7 @@ from monitor.analysis.throttling.transfer_round import (
     SITE_RATIO,
 )
 from monitor.analysis.vantage.health import HEALTH_RULES
+from monitor.analysis.vantage.reference_facts import SEVERAL
 from monitor.analysis.verdict import Evidence
 
 _INTRODUCTION = f"""\
@@ -81,9 +82,10 @@ becomes *conclusive* when at least {AGREEING} tests agree and
 - an innocuous name gets an answer at the address where the platform's name is cut off, or the
   platform's name is cut off in the same way at an unrelated address (resets and timeouts only);
 - the name fails to resolve, but the platform answers, with a certificate that verifies, at an
-  address from another source; where the resolver reports an error or times out, an open resolver
-  must be kept from answering over UDP as well, and where it cuts off questions over TCP, it must
-  answer such questions for another name;
+  address from another source, and DNS over HTTPS, where nobody on the way can forge an answer, does
+  not give the same false one alone; where the resolver reports an error or times out, an open
+  resolver must be kept from answering over UDP as well, and where it cuts off questions over TCP,
+  it must answer such questions for another name;
 - replies are injected, and a resolver asked over TCP or DoH answers, or such an address works;
 - several addresses of the platform are silent, or unreachable, here and answer the control, and
   another host answers in the same routed network (/24 or /48) before they are silent once more, or
@@ -95,9 +97,14 @@ becomes *conclusive* when at least {AGREEING} tests agree and
 
 Follow-ups never raise *weak*, and missing ones lower nothing. But a resolver that leads astray, a
 timeout and an unreachable address are confirmed by one vantage alone only when *conclusive*, for
-some ordinary faults last for days. Low-traffic vantages make no follow-ups. A resolver that
-reports an error, times out or cuts off questions over TCP has too many innocent causes to be more
-than *weak* by itself; so has an answer that is not TLS.
+some ordinary faults last for days. Nor does *weak* evidence by a certificate confirm alone.
+Low-traffic vantages make no follow-ups. A resolver that reports an error, times out or cuts off
+questions over TCP has too many innocent causes to be more than *weak* by itself; so has an answer
+that is not TLS. A certificate in which nothing but the dates is wrong is never more than *weak*: a
+server of the platform may have let it expire, or a clock be some hours off.
+
+Where the platform itself, over verified connections, leads to a host to which it leads no control,
+what fails there accuses nobody, unless a handshake elsewhere shows that the host works.
 
 A control at which the name is cut off, and an innocuous one answered at the same address, is
 censored itself and says nothing. Contradicting replies and impossible addresses need no control,
@@ -110,12 +117,15 @@ The evidence column below is the best grade a rule can give.
 The verdict on one endpoint, tested from one vantage in one cycle.
 """
 
-_VANTAGES = """\
+_VANTAGES = f"""\
 ## Vantages
 
 Whether the vantage itself works, judged from its references before anybody is accused. Only *ok*
 and *lossy* vantages accuse, *lossy* ones never by timeouts, and one whose clock alone is wrong by
-anything but certificates.
+anything but certificates. A vantage that was in trouble before the first test of a cycle accuses
+nobody by that cycle, however well it ends. Where {SEVERAL} references or more fail over IPv4 or
+IPv6 and none finishes a TLS handshake over it, while some do over the other, that family does not
+work here, and nobody is accused of it.
 """
 
 _SPEED = f"""\

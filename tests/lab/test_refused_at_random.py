@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.lab.lab import Lab
-from tests.lab.network import LabNetwork
+from tests.lab.network import LabNetwork, Network
 from tests.scenarios.story import once
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
@@ -15,7 +15,7 @@ ALL = ["0.0.0.0/0", "::/0"]
 SHARES = [0.35, 0.6]
 
 
-def _network(how: str, share: float) -> Callable[[LabNetwork], object]:
+def _network(how: str, share: float) -> Callable[[Network], object]:
     """A resolver that limits queries, or a translation of addresses that is full."""
     if how in ("refused", "servfail"):
         return lambda network: network.block(dns=NAMES, how=how, chance=share, seed=4)

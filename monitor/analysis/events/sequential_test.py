@@ -90,7 +90,15 @@ ACTS, CARRIED = 0.1, 3600.0
 """The least share of time (0–1) in which interference that comes and goes is expected to act, and
 the seconds for which a run counts that came to nothing."""
 _UNTOLD_WEAK = frozenset(
-    {"dns.reset", "dns.eof", "tls.handshake", "http.status_451", "udp.stun", "quic.refused"}
+    {
+        "dns.reset",
+        "dns.eof",
+        "tls.certificate",
+        "tls.handshake",
+        "http.status_451",
+        "udp.stun",
+        "quic.refused",
+    }
 )
 """Methods that do so while evidence is weak, or, as a server near by that speaks no QUIC, ever."""
 _ACCUSED = (State.BLOCKED, State.THROTTLED, State.PARTIAL, State.DEGRADED)

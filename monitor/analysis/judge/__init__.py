@@ -7,6 +7,8 @@ evidence_grades.py     the evidence grade of each kind of failure: weak, strong,
 facts.py               reduces a case to what the rules ask about
 attempt_signs.py       why the attempts failed, and which sign has the best support
 follow_up_evidence.py  what follow-ups add: conclusive evidence, hijacks, blocked addresses
+genuine_chains.py      certificates that are the platform's own, though they do not verify here
+led_elsewhere.py       hosts to which the platform itself led, and no control
 controls.py            which control measurements count
 address_family.py      one of IPv4 and IPv6 blocked
 quic_blocked.py        QUIC blocked while TCP works

@@ -1,7 +1,8 @@
 """Why the attempts failed: the signs each one shows, and which of them has the best support.
 
 **Which attempts count.** Those with a working control after them, and of others the signs that need
-no control (a bogon, a forged certificate).
+no control (a bogon, a forged certificate). Where the platform itself led to a host to which it led
+no control, only what its own fault cannot look like.
 
 **Which sign decides.** The one that ends with the best grade; among equals something that acted (a
 reset) before a timeout, then the more frequent, then the first. Many censors drop or refuse
@@ -32,7 +33,9 @@ from monitor.analysis.judge.evidence_grades import (
     signs,
 )
 from monitor.analysis.judge.follow_up_evidence import FORGED, honest_over, reread
+from monitor.analysis.judge.genuine_chains import wrong_by_dates_alone
 from monitor.analysis.judge.interception import intercepted
+from monitor.analysis.judge.led_elsewhere import comparable
 from monitor.analysis.judge.server_errors import forbidden, server_error
 from monitor.analysis.outcome import (
     TIMEOUT,
@@ -108,7 +111,7 @@ def find(case: Case, failed: Sequence[Summary], controls: Controls) -> Finding:
     attempts = [
         FailedAttempt(
             summary=summary,
-            signs=signs_of(case, summary, controls),
+            signs=comparable(case, summary, controls, signs_of(case, summary, controls)),
             covered=any(follows(one.measurement, summary) for one in _asked(controls)),
         )
         for summary in failed
@@ -200,8 +203,10 @@ def _supported(case: Case, sign: Sign, attempts: Sequence[FailedAttempt]) -> Fin
     if known:
         evidence = Evidence.STRONG
     by_proxy_only = all(sign[0] in attempt.summary.measurement.not_observed for attempt in showing)
-    if by_proxy_only or not (known or any(attempt.covered for attempt in showing)):
-        # Only a proxy reports on a layer it hides, or there is no control.
+    by_dates = sign == CERTIFICATE and wrong_by_dates_alone(one.summary for one in showing)
+    covered = any(attempt.covered for attempt in showing)
+    if by_proxy_only or not (known or (covered and not by_dates)):
+        # Only a proxy reports on a layer it hides, there is no control, or a server lapsed.
         evidence = capped(evidence, Evidence.WEAK)
     first = showing[0]
     return Finding(

@@ -27,7 +27,8 @@ route, a resolver with an old answer. Each follow-up varies one thing and keeps 
   to accuse**. A matching address only clears: a false certificate there was inserted on the path,
   and silence there is not the resolver's fault. So does an address where the name's certificate
   verified here before, or verifies at the private address that looked like a lie. Where only the
-  resolver's addresses are silent, a provider's cache may have died: nobody is accused.
+  resolver's addresses are silent, a provider's cache may have died: nobody is accused. Nobody on
+  the path can make a DoH server deny the name: where it does, the platform's own name servers may.
 
 Trusted sources are the control, and resolvers asked over TCP or DoH. A reply over UDP may be
 forged. Follow-ups make strong evidence conclusive, never weak evidence strong. One that was not
@@ -43,6 +44,7 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import reached_at
 from monitor.analysis.judge.cut_by_chance import ANY_NAME, cut_by_chance
 from monitor.analysis.judge.evidence_grades import Sign, capped, signs
+from monitor.analysis.judge.genuine_chains import verified_elsewhere
 from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.outcome import TIMEOUT, Summary, contradicting, sub_method_of
 from monitor.analysis.verdict import Evidence, VantageState
@@ -64,6 +66,8 @@ DEAD_ADDRESS: Sign = (Layer.DNS, "dead_address")
 """Our resolver's addresses are silent, or died, while the platform answers at others from here."""
 PRIVATE_ADDRESS: Sign = (Layer.DNS, "private_address")
 """The platform answers at the private address that our resolver gives."""
+SAME_CHAIN: Sign = (Layer.TLS, "same_chain")
+"""What is refused here is the chain that a control verified."""
 SHORT_HELLO: Sign = (Layer.TLS, "short_hello")
 """Greetings with our name that come in one packet are cut off, others are not."""
 LARGE_HELLO: Sign = (Layer.TLS, "large_hello")
@@ -80,7 +84,9 @@ LATE_HANDSHAKE, LATE_FOR_DISTANCE = 1.0, 8.0
 """A handshake is late that takes so many seconds, and so many times as long as connecting did."""
 EXPLAINS = {
     "dns.private_address": frozenset(signs("dns.bogon")),
-    "dns.dead_address": frozenset(signs("tcp.timeout tcp.refused tcp.unreachable tls.timeout")),
+    "dns.dead_address": frozenset(
+        signs("dns.bogon tcp.timeout tcp.refused tcp.unreachable tls.timeout")
+    ),
     "tls.large_packets": frozenset(signs("tls.timeout http.timeout")),
     LATE_RULE: frozenset(signs("tls.timeout http.timeout")),
 }
@@ -160,6 +166,8 @@ def _reread(
 ) -> Reading:
     if evidence is Evidence.NONE or not agreeing:
         return Reading(sign=sign, evidence=evidence)
+    if sign == (Layer.TLS, "certificate") and verified_elsewhere(agreeing, working):
+        return Reading(sign=SAME_CHAIN, evidence=Evidence.NONE)
     over = {o.family for one in agreeing for o in one.last_hop.tls if o.failure}
     if cut_by_chance(case, sign, over):
         return Reading(sign=ANY_NAME, evidence=Evidence.NONE)
@@ -185,6 +193,8 @@ def _reread(
     layer, word = sign
     if word == "bogon" and _answers_in_private(clues):
         return Reading(sign=PRIVATE_ADDRESS, evidence=Evidence.NONE)
+    if word == "bogon" and _verified_before(clues):
+        return Reading(sign=DEAD_ADDRESS, evidence=Evidence.NONE)
     honest = named.union(
         address for one in working for address, well in reached_at(one).items() if well
     )
@@ -270,9 +280,20 @@ def _only_the_name_lies(clues: _Clues, word: str) -> bool:
     on_the_way = answered_well and bool(over_udp) and len(spoiled) == len(over_udp)
     if word == "injection":
         return bool(_verified(clues)) or answered_well
+    if _denied_over_https(clues, word):
+        return False
     if word in _NO_TCP:
         return bool(_verified(clues)) and clues.resolver_serves_tcp
     return bool(_verified(clues)) and (word not in _RESOLVERS_FAULT or on_the_way)
+
+
+def _denied_over_https(clues: _Clues, word: str) -> bool:
+    """Whether DoH servers gave the same false answer as our resolver, and none another one."""
+    ours = [o for s in clues.summaries for o in s.last_hop.dns if sub_method_of(o) == word]
+    false = {address for o in ours for address in o.addresses}
+    asked = [o for o in clues.dns if o.reason == Reason.DOH]
+    given = {address for o in asked for address in o.addresses}
+    return (bool(given) or any(sub_method_of(o) == word for o in asked)) and given <= false
 
 
 def _led_astray(clues: _Clues, honest: set[str]) -> bool:

@@ -7,14 +7,15 @@
 
 from monitor.analysis.judge.attempt_signs import REFUSED_HERE
 from monitor.analysis.judge.follow_up_evidence import ALIKE, EXPLAINED, LATE_RULE
+from monitor.analysis.judge.led_elsewhere import LED_ELSEWHERE
 from monitor.analysis.judge.rules.rule import Rule, spares
 
 ACCUSES_NOBODY: tuple[Rule, ...] = (
     spares(
         "dns.dead_address",
-        "The addresses from the network's resolver are silent, or worked before, while the"
-        " platform answers at other addresses from here: a cache of the platform's at the provider"
-        " may have died.",
+        "The addresses from the network's resolver are silent while the platform answers at other"
+        " addresses from here, or were the platform's before: a cache of the platform's at the"
+        " provider may have died.",
         "The resolver lies, and leads to an address where nobody answers.",
     ),
     spares(
@@ -42,6 +43,19 @@ ACCUSES_NOBODY: tuple[Rule, ...] = (
         " meets the same failure: a server of the platform is at fault.",
         wrong_when="The control's own network blocks it in the same way, at these addresses alone.",
         matches=lambda facts: facts.sign is not None and facts.sign[1] == ALIKE,
+    ),
+    Rule(
+        id="look.led_elsewhere",
+        meaning="Over verified connections the platform led here to a host to which it led no"
+        " control, and nothing shows that it works elsewhere: it may fail for everybody.",
+        wrong_when="That host is blocked here.",
+        matches=lambda facts: facts.sign is not None and facts.sign[1] == LED_ELSEWHERE,
+    ),
+    spares(
+        "tls.same_chain",
+        "The certificates that are refused here are the very ones that a control verified: the"
+        " vantage's list of authorities is out of date, or its clock is wrong.",
+        "Somebody took an authority off the vantage's list.",
     ),
     spares(
         "dns.other_resolver",

@@ -25,7 +25,8 @@ INTERFERENCE: tuple[Rule, ...] = (
     accuses(
         "dns.nxdomain",
         "The network's resolver says the name does not exist, though it does.",
-        "The resolver keeps an old mistake of the platform's own in its cache.",
+        "The platform's own name servers deny it to this country, or the resolver keeps an old"
+        " mistake of theirs in its cache.",
     ),
     accuses(
         "dns.refused",
@@ -40,7 +41,8 @@ INTERFERENCE: tuple[Rule, ...] = (
     accuses(
         "dns.no_answer",
         "The network's resolver says the name has no addresses, though it has.",
-        "The resolver keeps an old mistake of the platform's own in its cache.",
+        "The platform's own name servers deny it to this country, or the resolver keeps an old"
+        " mistake of theirs in its cache.",
     ),
     accuses(
         "dns.timeout",

@@ -73,6 +73,7 @@ NEEDS_NO_CONTROL: tuple[Rule, ...] = (
         "tls.certificate",
         "Somebody answers in the platform's place with a certificate that is not its own.",
         "The name was already resolved to a wrong host (then the method is dns), or antivirus"
-        " software at the vantage intercepts encryption for some sites.",
+        " software at the vantage intercepts encryption for some sites. Where its dates alone are"
+        " wrong, which is never more than weak, a server of the platform let it expire.",
     ),
 )

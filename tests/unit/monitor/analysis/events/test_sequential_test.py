@@ -52,6 +52,7 @@ LETTERS: dict[str, tuple[State, Evidence, str, str]] = {
     "z": (State.DEGRADED, Evidence.WEAK, "throttling", "rate"),
     "D": (State.BLOCKED, Evidence.WEAK, "dns", "reset"),
     "H": (State.BLOCKED, Evidence.WEAK, "tls", "handshake"),
+    "c": (State.BLOCKED, Evidence.WEAK, "tls", "certificate"),
     "U": (State.DEGRADED, Evidence.WEAK, "udp", "stun"),
     "W": (State.BLOCKED, Evidence.WEAK, "http", "status_451"),
     "q": (State.DEGRADED, Evidence.STRONG, "quic", "refused"),
@@ -257,7 +258,7 @@ def test_what_lasts_is_confirmed(letter: str) -> None:
     assert told(WEEK + letter * 60).phase is Phase.BLOCKED
 
 
-@pytest.mark.parametrize("letter", ["w", "S", "j", "a", "D", "H", "U", "W", "q"])
+@pytest.mark.parametrize("letter", ["w", "S", "j", "a", "D", "H", "c", "U", "W", "q"])
 def test_attack_a_fault_without_an_end_is_not_confirmed_alone(letter: str) -> None:
     """A dead route or cache, for three days: another vantage, or a follow-up, must confirm it."""
     day = letter * 288

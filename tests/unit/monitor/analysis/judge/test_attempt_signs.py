@@ -1,9 +1,11 @@
 """How evidence grows, and which failure decides."""
 
+import msgspec
 import pytest
 
 from monitor.analysis.verdict import Evidence, State, VantageState
-from probes.measurement import AnyObservation, Layer, Measurement
+from probes.measure.follow_up_reasons import Reason
+from probes.measurement import AnyObservation, DnsAnswer, DnsObservation, Layer, Measurement
 from tests.worlds.build import (
     V4,
     V4_OTHER,
@@ -11,6 +13,7 @@ from tests.worlds.build import (
     case,
     control,
     dns,
+    follow_up,
     health,
     http,
     look,
@@ -24,6 +27,7 @@ from tests.worlds.judge_cases import (
     CLEAR,
     DEAD_CONTROL,
     INJECTED,
+    KNOWN,
     RESET,
     SILENT,
     TWO_CONTROLS,
@@ -295,6 +299,101 @@ def test_last_hop_of_a_redirect_decides() -> None:
     )
     verdict = judge(case(*repeated(*seen, times=4, endpoint=endpoint), endpoint=endpoint))
     assert (verdict.rule_id, verdict.evidence) == ("tls.reset", Evidence.STRONG)
+
+
+REGIONAL = "pk.x.com"
+
+
+def led(*there: AnyObservation, scheme: str = "https") -> tuple[AnyObservation, ...]:
+    """The platform redirects this visitor to a host of its region, and what that one shows."""
+    first = http(status=302, location=f"{scheme}://{REGIONAL}/", start=0.3)
+    found = dns(name=REGIONAL, addresses=(V4_OTHER,), start=0.5)
+    return (
+        dns(),
+        tcp(),
+        tls(),
+        first,
+        *(there if isinstance(there[0], DnsObservation) else (found, *there)),
+    )
+
+
+def at_regional(failure: str | None = None, *, start: float = 0.7) -> tuple[AnyObservation, ...]:
+    """A handshake there."""
+    return (
+        tcp(address=V4_OTHER, start=start - 0.1),
+        tls(failure, address=V4_OTHER, server_name=REGIONAL, start=start),
+    )
+
+
+BROKEN = [
+    at_regional("ssl_invalid_hostname"),
+    at_regional("ssl_unknown_authority"),
+    at_regional("connection_reset"),
+    at_regional("generic_timeout_error"),
+    (tcp("connection_refused", address=V4_OTHER, start=0.6),),
+    (dns("dns_nxdomain_error", name=REGIONAL, start=0.5),),
+    (dns("dns_bogon_error", name=REGIONAL, addresses=("10.0.0.1",), start=0.5),),
+]
+
+
+@pytest.mark.parametrize("there", BROKEN)
+def test_a_host_to_which_the_platform_led_nobody_else_may_be_broken(
+    there: tuple[AnyObservation, ...],
+) -> None:
+    """Its fault was called a block, beyond doubt where it showed a wrong certificate: controls,
+    which were not led there, count for the endpoint. Without any it accuses as little."""
+    for controls in (None, ()):
+        verdict = judge(case(*repeated(*led(*there), times=4), controls=controls))
+        assert verdict.state is State.INSUFFICIENT
+        if controls is None:
+            assert verdict.rule_id == "look.led_elsewhere"
+
+
+@pytest.mark.parametrize("there", BROKEN)
+def test_a_host_to_which_the_platform_led_a_control_too_is_compared(
+    there: tuple[AnyObservation, ...],
+) -> None:
+    """As x.com behind twitter.com."""
+    page = http(url=f"https://{REGIONAL}/", hop=1, address=V4_OTHER, start=0.8)
+    well = control(*led(*at_regional(), page))
+    verdict = judge(case(*repeated(*led(*there), times=4), controls=(well,)))
+    assert (verdict.state, verdict.evidence) == (State.BLOCKED, Evidence.STRONG)
+    fails = control(*led(*at_regional("connection_reset")), reached=False)
+    down = judge(case(*repeated(*led(*there), times=4), controls=(fails,)))
+    assert down.rule_id == "control.also_fails"
+
+
+def test_a_handshake_elsewhere_shows_that_the_host_works() -> None:
+    """A control tries the addresses that failed here, a follow-up those that others give."""
+    reset, denied = led(*at_regional("connection_reset")), led(*BROKEN[5])
+    tried = [msgspec.structs.replace(o, reason=Reason.SAME_ADDRESS) for o in at_regional()]
+    there = control(dns(), tcp(), tls(), http(), *tried)
+    verdict = judge(case(*repeated(*reset, times=4), controls=(there,)))
+    assert (verdict.rule_id, verdict.evidence) == ("tls.reset", Evidence.STRONG)
+    honest = follow_up(Reason.HONEST_ADDRESS, *at_regional())
+    verdict = judge(case(*repeated(*denied, times=4), follow_ups=(honest,)))
+    assert (verdict.rule_id, verdict.evidence) == ("dns.nxdomain", Evidence.CONCLUSIVE)
+    page = http("connection_reset", url=f"https://{REGIONAL}/", hop=1, address=V4_OTHER, start=0.8)
+    cut = led(*at_regional(), page)
+    verdict = judge(case(*repeated(*cut, times=4), controls=(there,), follow_ups=(honest,)))
+    assert verdict.rule_id == "look.led_elsewhere", "a handshake is no answer to a request"
+
+
+def test_what_no_broken_host_shows_accuses_wherever_the_platform_led() -> None:
+    """Two replies to one query, and the words of a block page. And that the platform withholds its
+    page it says itself."""
+    given = [
+        DnsAnswer(delay=n / 100, rcode="NOERROR", addresses=(f"198.51.100.{n}",)) for n in (1, 2)
+    ]
+    forged = dns(name=REGIONAL, answers=tuple(given), start=0.5)
+    assert judge(failing(*led(forged, *at_regional("connection_reset")))).rule_id == "dns.injection"
+    page = http(url=f"https://{REGIONAL}/", hop=1, status=451, address=V4_OTHER, start=0.8)
+    assert judge(failing(*led(*at_regional(), page))).rule_id == "http.withheld"
+    clear = http(url=f"http://{REGIONAL}/", hop=1, address=V4_OTHER, length=100, start=0.8)
+    words = msgspec.structs.replace(clear, body="Blocked under decree 1")
+    for page, rule_id in ((words, "http.known_blockpage"), (clear, "look.led_elsewhere")):
+        seen = led(tcp(address=V4_OTHER, port=80, start=0.6), page, scheme="http")
+        assert judge(failing(*seen, fingerprints=KNOWN)).rule_id == rule_id
 
 
 def test_redirect_within_a_host_uses_the_second_connection() -> None:

@@ -334,6 +334,30 @@ def test_only_the_name_lies(failure: str, word: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("failure", "over_https", "word"),
+    [
+        ("dns_nxdomain_error", "dns_nxdomain_error", "nxdomain"),
+        ("dns_no_answer", "dns_no_answer", "no_answer"),
+        ("dns_bogon_error", None, "bogon"),
+    ],
+)
+def test_what_doh_denies_as_well_the_platforms_own_name_servers_may_deny(
+    failure: str, over_https: str | None, word: str
+) -> None:
+    """They gave visitors of one country no address, or 127.0.0.1, and the network was accused
+    conclusively. Nobody on the path makes a DoH server say so. One that gives addresses tells that
+    the others lie; another failure of theirs tells nothing."""
+    lie = ("127.0.0.1",)
+    seen = dns(failure, addresses=lie)
+    denied, strong = asked(Reason.DOH, over_https, addresses=lie), (f"dns.{word}", Evidence.STRONG)
+    assert read(seen, follow_ups=(honest(), denied)) == strong
+    other = asked(Reason.DOH, resolver="https://dns.example/")
+    for more in ((other,), (asked(Reason.DOH, SILENCE),), (denied, other)):
+        found = read(seen, follow_ups=(honest(), *more))
+        assert found == (f"dns.{word}", Evidence.CONCLUSIVE)
+
+
+@pytest.mark.parametrize(
     ("failure", "word"), [("dns_servfail_error", "servfail"), (SILENCE, "timeout")]
 )
 def test_a_resolver_in_trouble_is_told_from_a_name_that_is_blocked(failure: str, word: str) -> None:
@@ -465,10 +489,22 @@ def test_a_private_address_that_proves_itself_is_no_lie() -> None:
         assert read(lie, follow_ups=(private(failure),))[0] == "dns.bogon"
 
 
+def test_a_private_cache_that_worked_and_died_is_no_lie() -> None:
+    """It was read as a bogon beyond doubt as soon as it refused."""
+    lie = dns("dns_bogon_error", addresses=("10.77.0.9",))
+    dead = follow_up(Reason.PRIVATE_ADDRESS, tcp("connection_refused", address="10.77.0.9"))
+    before = asked(Reason.VERIFIED_BEFORE, addresses=("10.77.0.9",))
+    found = read(lie, follow_ups=(dead, honest(), before))
+    assert found == ("dns.dead_address", Evidence.NONE)
+    assert read(lie, follow_ups=(dead, honest())) == ("dns.bogon", Evidence.CONCLUSIVE)
+
+
 def test_what_follow_ups_explained_explains_endpoints_without() -> None:
     """Few of a platform's endpoints are followed up. Another sign stays what it is."""
     silent, explained = (dns(), tcp(SILENCE)), frozenset({"dns.dead_address"})
-    assert read(*silent, explained=explained) == ("look.explained", Evidence.NONE)
+    bogon = dns("dns_bogon_error", addresses=("10.77.0.9",))
+    for seen in (silent, (bogon,)):
+        assert read(*seen, explained=explained) == ("look.explained", Evidence.NONE)
     assert read(*cut(), explained=explained) == ("tls.reset", Evidence.STRONG)
     followed = (asked(Reason.DOH),)
     assert read(*silent, explained=explained, follow_ups=followed)[0] == "tcp.timeout"

@@ -148,6 +148,12 @@ ALIKE = control(
     ),
 )
 """It reaches the platform elsewhere, and is cut off as well at the address that failed."""
+LED = (*WELL[:3], http(status=302, location="https://pk.x.com/"))
+NO_REGIONAL = dns("dns_nxdomain_error", name="pk.x.com", start=0.5)
+MET = (control(*LED, http(url="https://pk.x.com/", hop=1, start=0.5)),)
+"""The platform led a control, too, to the host of its region."""
+OLD_ROOTS = msgspec.structs.replace(tls("ssl_unknown_authority"), chain_sha256="aa")
+NEW_CHAIN = msgspec.structs.replace(tls(), chain_sha256="aa")
 HONEST = (follow_up(Reason.HONEST_ADDRESS, tcp(address=V4_OTHER), tls(address=V4_OTHER)),)
 NOT_MTPROTO = app("unknown_failure: not MTProto", first_reply=0.1)
 

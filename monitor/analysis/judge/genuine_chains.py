@@ -1,0 +1,54 @@
+"""Certificates that are the platform's own, though they do not verify here.
+
+* *Those that a control verified.* A list of authorities that is out of date knows no new one.
+* *Those that are wrong by their dates alone.* A server lapsed, or a clock is less than a day off.
+  OpenSSL reads dates last: after the name, and each of them after the signature by the authority
+  above. What is below a lapsed authority it never reads, so those signatures are verified here.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import pairwise
+
+from monitor.analysis.outcome import Summary
+from probes.failure import CERTIFICATE_FAILURES
+from probes.measurement import Layer, TlsObservation
+
+_BY_DATES = ("certificate has expired", "certificate is not yet valid")
+"""OpenSSL's texts."""
+
+
+def verified_elsewhere(failed: Iterable[Summary], working: Iterable[Summary]) -> bool:
+    """Whether each certificate that failed is one that a working control verified for the name."""
+    verified = {
+        (o.server_name, o.chain_sha256)
+        for control in working
+        for o in control.measurement.of(Layer.TLS)
+        if isinstance(o, TlsObservation) and o.failure is None and o.chain_sha256
+    }
+    return all((o.server_name, o.chain_sha256) in verified for o in _refused(failed))
+
+
+def wrong_by_dates_alone(failed: Iterable[Summary]) -> bool:
+    """Whether nothing but its dates is wrong with each certificate that failed."""
+    return all(
+        o.verify_error in _BY_DATES and bool(o.chain) and _signed(o.chain) for o in _refused(failed)
+    )
+
+
+def _refused(failed: Iterable[Summary]) -> Iterator[TlsObservation]:
+    return (o for one in failed for o in one.last_hop.tls if o.failure in CERTIFICATE_FAILURES)
+
+
+@lru_cache(maxsize=256)
+def _signed(chain: tuple[bytes, ...]) -> bool:
+    """Whether each certificate of a chain is signed by the next."""
+    from cryptography import x509  # listings load the rules, too, and read no certificate
+    from cryptography.exceptions import InvalidSignature
+
+    try:
+        for one, above in pairwise(map(x509.load_der_x509_certificate, chain)):
+            one.verify_directly_issued_by(above)
+    except (InvalidSignature, TypeError, ValueError):
+        return False
+    return True
