@@ -123,9 +123,9 @@ _VANTAGES = f"""\
 Whether the vantage itself works, judged from its references before anybody is accused. Only *ok*
 and *lossy* vantages accuse, *lossy* ones never by timeouts, and one whose clock alone is wrong by
 anything but certificates. A vantage that was in trouble before the first test of a cycle accuses
-nobody by that cycle, however well it ends. Where {SEVERAL} references or more fail over IPv4 or
-IPv6 and none finishes a TLS handshake over it, while some do over the other, that family does not
-work here, and nobody is accused of it.
+nobody by that cycle, however well it ends. Where {SEVERAL} references or more finish a TLS
+handshake over one of IPv4 and IPv6 and fail over the other, and none finishes one over that, it
+does not work here, and nobody is accused of it.
 """
 
 _SPEED = f"""\

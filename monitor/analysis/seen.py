@@ -69,6 +69,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """UTC. The moment that the verdicts carry: the end of the cycle, or the moment of older
     verdicts on it."""
     health: VantageHealth
+    early: VantageHealth | None = None
+    """The health before any endpoint was measured; None where none was."""
     endpoints: tuple[EndpointMeasurements, ...] = ()
     witnesses: tuple[Measurement, ...] = ()
     """Measurements made only to show that UDP works."""

@@ -89,6 +89,7 @@ class StoredCycles:
                 # An agent may name others, and some are its host's own: they go on no page.
                 passing=tuple(host for host in health.passing if host in self._hosts),
             ),
+            early=early,
             endpoints=tuple(endpoints),
             witnesses=tuple(witnesses),
             control_health=choice.health(endpoints, surroundings, self._catalog) if checked else {},

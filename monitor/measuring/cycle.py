@@ -5,9 +5,10 @@
                  references again, if anything failed → transfers → `monitor.analysis.seen.Seen`
 
 The second round of references comes after the last failure: an uplink that died in the middle of
-the cycle must not turn into accusations. For the same reason each failure is judged against a
-control measurement that began after it. A quiet vantage spreads its measurements over minutes, so
-it measures its references near every failure as well.
+the cycle must not turn into accusations. One that came back must not either, so a cycle accuses
+nobody where the first round shows a vantage in trouble. For the same reason each failure is judged
+against a control measurement that began after it. A quiet vantage spreads its measurements over
+minutes, so it measures its references near every failure as well.
 
 What a cycle needs to know of earlier ones comes back from the judge: see `CycleRunner.learn`.
 """
@@ -213,7 +214,15 @@ class _CycleSteps:
             references += await self._measure_references_again(first)
         health = self._assess(references, reached)
         transfers = await self._measure_transfers(health, endpoints)
-        return self._seen(health, references, endpoints, tests.quic.measurements, checks, transfers)
+        return self._seen(
+            health,
+            references,
+            endpoints,
+            tests.quic.measurements,
+            checks,
+            transfers,
+            early=self._assess(first),  # where the packets come out is known better by now
+        )
 
     # -- the vantage itself ------------------------------------------------------------------
 
@@ -430,6 +439,7 @@ class _CycleSteps:
         checks: Sequence[ControlState] = (),
         transfers: Sequence[ObjectTransfers] = (),
         scheduled: Sequence[Measurement] = (),
+        early: VantageHealth | None = None,
     ) -> Seen:
         # Endpoints share measurements of controls.
         measurements = {
@@ -451,6 +461,7 @@ class _CycleSteps:
             finished_at=now,
             judged_at=now,
             health=health,
+            early=early,
             endpoints=tuple(endpoints),
             witnesses=tuple(witnesses),
             control_health={check.health.vantage: check.health for check in checks},

@@ -39,6 +39,7 @@ from monitor.measuring.pace import (
     Pace,
     first_and_rest,
 )
+from monitor.measuring.pool_members import further_members
 from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Endpoint, Function, Platform, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
@@ -172,9 +173,9 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             # that works not for those who have IPv4 alone.
             endpoints.sort(key=lambda one: (not self._may_answer(one), ":" in one.host))
         first, rest = first_and_rest(endpoints, self.pace.sampled(function.sample))
-        rest = sorted(elsewhere_first(rest, first), key=lambda one: not self._may_answer(one))
-        # As many again suffice where the first ones stay silent, and these too.
-        more, rest = rest[: len(first)], rest[len(first) :]
+        # These suffice where the first ones stay silent, and they too.
+        more = further_members(rest, first, self._may_answer)
+        rest = [one for one in rest if one not in more]
         full = full_tests(function, pool, len(first) + len(more))
         measured = await self._each(platform, function, first, self.pace.spread, full)
         if self.on_endpoint is not None:
@@ -476,17 +477,3 @@ class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
             if attempts_agree(attempts, self.early.families) and not beside:
                 break
         return attempts[1:]
-
-
-def elsewhere_first(rest: Sequence[Endpoint], tried: Sequence[Endpoint]) -> list[Endpoint]:
-    """The others of a pool, those first that stand for something else than the members tried: an
-    address of another family, or else another address, and of these one with another port."""
-
-    def family(one: Endpoint) -> str:
-        return family_of(one.host) if is_literal(one.host) else ""
-
-    families, hosts = {family(one) for one in tried}, {one.host for one in tried}
-    ports = {one.port for one in tried}
-    return sorted(
-        rest, key=lambda one: (family(one) in families, one.host in hosts, one.port in ports)
-    )

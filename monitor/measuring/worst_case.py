@@ -14,6 +14,7 @@ from monitor.measuring.pace import (
     first_and_rest,
     pace_of,
 )
+from monitor.measuring.pool_members import further_members
 from monitor.measuring.references import first_of
 from probes.catalog.catalog import Function
 from probes.settings import FOLLOW_UP_DEADLINE, VANTAGES_AT_ONCE
@@ -84,7 +85,7 @@ def work_of(settings: Settings, vantage: VantagePoint) -> Work:
     for function in _functions(settings):
         for pool in function.pools:
             sample, rest = first_and_rest(pool, pace.sampled(function.sample))
-            tested = len(sample) + min(len(sample), len(rest))
+            tested = len(sample) + len(further_members(rest, sample))
             first += tested
             full += min(tested, full_tests(function, pool, tested))
     references = len(first_of(settings.catalog.references_for(vantage.country), ""))

@@ -123,6 +123,7 @@ class Story:
             10: self._out_for_a_while,
             11: self._slowed_and_without_quic,
             14: self._all_well,
+            15: self._trouble_ends_in_mid_cycle,
         }
         changes.get(number, lambda: None)()
 
@@ -179,6 +180,14 @@ class Story:
 
     def _all_well(self) -> None:
         self.site("www.youtube.com", SITE)
+
+    def _trouble_ends_in_mid_cycle(self) -> None:
+        """Whatever speaks TLS is reset, until just before the last round of references."""
+        for host in REFERENCES:
+            self.networks[FIELD.id].peer(ADDRESS[host], 443, RESETS, RESETS, page())
+        for host in SITES:
+            self.site(host, RESETS, FIELD)
+        asyncio.get_running_loop().call_later(INTERVAL / 2, self._connect, FIELD)
 
 
 async def record(configured: Settings, store: Store, turns: int = TURNS) -> None:

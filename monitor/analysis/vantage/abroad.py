@@ -53,7 +53,8 @@ def cut_off(seen: References) -> bool:
 
 
 def cut_to_list(seen: References) -> bool:
-    """Whether most foreign sites fail at every try, some sites answer, and no loss explains it."""
+    """Whether most foreign sites fail at every try, some sites answer, and no loss explains it, nor
+    that large packets get lost: then connections are made, and nobody finishes a handshake."""
     foreign = _foreign(seen)
     unlisted = seen.of(ReferenceScope.INTERNATIONAL)
     return (
@@ -62,14 +63,19 @@ def cut_to_list(seen: References) -> bool:
         and len(_silenced(unlisted)) >= MOST * len(unlisted)
         and len(_silenced(foreign)) >= HALF * len(foreign)
         and bool(seen.passing)
+        and (seen.large_packets or not _connected(foreign))
     )
 
 
 def cut_by_name(seen: References) -> bool:
     """The same where connections are made, and go silent once a name is sent."""
-    silenced = _silenced(_foreign(seen))
-    made = [view for view in silenced if view.connected]
-    return cut_to_list(seen) and len(made) > HALF * len(silenced)
+    return cut_to_list(seen) and _connected(_foreign(seen))
+
+
+def _connected(views: Sequence[ReferenceView]) -> bool:
+    """Whether connections are made to most of those that never answered."""
+    silenced = _silenced(views)
+    return sum(view.connected for view in silenced) > HALF * len(silenced)
 
 
 def ipv4_cut(seen: References) -> bool:

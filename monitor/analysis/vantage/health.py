@@ -74,9 +74,9 @@ def assess(
     latest = tuple(msgspec.structs.replace(view, wrong_clock=wrong) for view in seen.latest)
     seen = msgspec.structs.replace(seen, clock_skew=skew, latest=latest)
     rule = next(rule for rule in HEALTH_RULES if rule.matches(seen))
-    families = {f for view in seen.latest for f in working_families(view.summary.measurement)}
+    families = seen.families
     if rule.id == IPV4_CUT:  # which accuses no platform
-        families.discard("ipv4")
+        families -= {"ipv4"}
     return VantageHealth(
         **vantage.origin,
         state=rule.state,
@@ -208,7 +208,8 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         meaning="Some sites answer. To most foreign ones connections are made and go silent once"
         " their name is sent: only a list of names passes.",
         state=VantageState.ALLOWLIST,
-        wrong_when="A filter of the vantage's own site lets only a list of names pass.",
+        wrong_when="A filter of the vantage's own site lets only a list of names pass, or the lines"
+        " abroad alone lose large packets.",
         matches=cut_by_name,
     ),
     HealthRule(
@@ -223,7 +224,7 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
     HealthRule(
         id="vantage.no_tls",
         meaning="Cleartext works but no reference answers over TLS: a device decrypts all"
-        " traffic, or a filter blocks all of it.",
+        " traffic, a filter blocks all of it, or large packets get lost.",
         wrong_when="The few TLS references are down or blocked by themselves.",
         matches=_no_tls,
     ),
@@ -253,7 +254,8 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         id="vantage.ok",
         meaning="References answer, so failures elsewhere are not the vantage's own.",
         state=VantageState.OK,
-        wrong_when="The fault is a partial one that spares every reference.",
+        wrong_when="The fault is a partial one that spares every reference, or somebody blocks all"
+        " encryption over one of IPv4 and IPv6.",
         matches=lambda _: True,
     ),
 )

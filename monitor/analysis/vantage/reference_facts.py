@@ -1,17 +1,32 @@
 """What the references of one cycle show: which answer, and how the others fail."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from monitor.analysis.outcome import Outcome, Summary, best, host_of, summarise
+from monitor.analysis.outcome import (
+    Outcome,
+    Summary,
+    best,
+    host_of,
+    reached_over,
+    summarise,
+    working_families,
+)
 from monitor.analysis.vantage.clock import clock_skew
 from monitor.analysis.vantage.exit_location import ExitMismatch
 from monitor.analysis.vantage.loss import Loss, estimate_loss
 from probes.catalog.catalog import Reference, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.failure import TIMEOUTS, Failure
-from probes.measurement import DnsObservation, Layer, Measurement, TcpObservation
+from probes.measurement import (
+    DnsObservation,
+    Layer,
+    Measurement,
+    TcpObservation,
+    TlsObservation,
+)
 
 _NO_WAY_TO_RESOLVER = TIMEOUTS | {
     "host_unreachable",
@@ -26,6 +41,8 @@ _NO_WAY_TO_NAME_SERVERS = _NO_WAY_TO_RESOLVER | {Failure.DNS_SERVFAIL, Failure.D
 _TLS_KINDS = (EndpointKind.TLS, EndpointKind.HTTPS)
 _PROOF = (Layer.TLS, Layer.APP, Layer.QUIC)
 """Layers that no box completes in a server's place."""
+SEVERAL = 2
+"""One reference that fails over a family may be down over it itself."""
 
 
 class ReferenceView(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +106,8 @@ class References(msgspec.Struct, frozen=True, kw_only=True):
     """Whether anything with a literal address answered; None when nothing was asked for."""
     platforms: tuple[str, ...]
     """Hosts of platforms that proved to answer in this cycle."""
+    large_packets: bool
+    """Whether anybody finished a handshake of TLS, which takes packets of full size."""
     loss: Loss
     clock_skew: float | None
     """Seconds by which our clock is ahead, from servers over verified TLS. From cleartext servers
@@ -102,6 +121,23 @@ class References(msgspec.Struct, frozen=True, kw_only=True):
     def reached(self, *scopes: ReferenceScope) -> bool:
         """Whether any reference of these scopes (none given: of all) answered."""
         return any(view.reached for view in (self.of(*scopes) if scopes else self.latest))
+
+    @property
+    def families(self) -> frozenset[str]:
+        """Address families over which references answer. Cleartext and small packets may pass where
+        no handshake of TLS is finished, so a family is left out over which `SEVERAL` that prove who
+        they are over another one fail, and none of them proves it."""
+        answering = {f for view in self.latest for f in working_families(view.summary.measurement)}
+        proving = [view.summary for view in self.latest if view.over_tls]
+        alive = [one for one in proving if any(reached_over(one, f) for f in answering)]
+        failed = Counter(
+            outcome.family
+            for one in alive
+            for outcome in one.outcomes
+            if outcome.failure is not None and outcome.layer is not Layer.DNS
+        )
+        proven = {f for one in alive for f in answering if reached_over(one, f)}
+        return frozenset(f for f in answering if f in proven or failed[f] < SEVERAL)
 
     @property
     def passing(self) -> tuple[str, ...]:
@@ -138,6 +174,12 @@ def gather(
         egress_failed=bool(latest) and not views,
         by_address=bool(answered) if answered or addressed else None,
         platforms=tuple(dict.fromkeys(_proven(witnesses))),
+        large_packets=any(
+            isinstance(o, TlsObservation) and o.failure is None
+            for m in (*(view.summary.measurement for view in views), *witnesses)
+            if m.reached
+            for o in m.observations
+        ),
         loss=estimate_loss(named, witnesses),
         clock_skew=_skew(views, witnesses),
         stub_resolver=any(

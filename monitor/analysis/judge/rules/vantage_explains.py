@@ -75,8 +75,8 @@ VANTAGE_EXPLAINS: tuple[Rule, ...] = (
     ),
     vantage_rule(
         "no_tls",
-        "No encrypted site can be reached from here: a device decrypts all traffic, or a filter"
-        " blocks all of it.",
+        "No encrypted site can be reached from here: a device decrypts all traffic, a filter blocks"
+        " all of it, or large packets get lost.",
         "The few TLS references are down or blocked by themselves.",
     ),
     Rule(

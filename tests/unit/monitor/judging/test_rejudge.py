@@ -64,12 +64,13 @@ async def again(
 
 async def test_the_story_has_everything_in_it(lived: MemoryStore) -> None:
     """Otherwise agreement would prove little: every state, controls shared and failing, follow-ups,
-    a cycle without a way out, blocked and working HTTP/3, and speed."""
+    cycles in trouble from beginning to end and at their beginning alone, blocked and working
+    HTTP/3, and speed."""
     verdicts = await flat(lived.verdicts(EVERYTHING))
     states = {verdict.state for verdict in verdicts}
     assert states == {State.OK, State.BLOCKED, State.DOWN, State.INSUFFICIENT, State.THROTTLED}
     found = {verdict.rule_id for verdict in verdicts}
-    assert {"quic.blocked", "vantage.offline"} <= found
+    assert {"quic.blocked", "vantage.offline", "vantage.no_tls"} <= found
     assert {v.method for v in verdicts} >= {"tls", "dns", "tcp", "quic", "throttling"}
     looks = await flat(lived.measurements(EVERYTHING))
     kinds = Counter(look.look for look in looks)

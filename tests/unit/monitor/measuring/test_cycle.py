@@ -544,9 +544,49 @@ async def test_connections_are_counted_where_some_are_cut_off_but_not_from_a_qui
     assert world.own.connects.count((ADDRESS["x.com"], 443)) == 2 + 2 * MOST_FLOWS
 
 
+async def test_trouble_that_ends_before_the_last_references_accuses_nobody() -> None:
+    """Whatever speaks TLS is reset, and the last round of references alone is answered again. What
+    answered in spite of it is well."""
+    world = World()
+    resets = Peer(tls=reset_by_peer(), chain=())
+    for host in (*SITES[:3], *REFERENCES):
+        world.own.peer(ADDRESS[host], 443, resets)
+    for host in REFERENCES:
+        world.own.peer(ADDRESS[host], 443, resets, resets, page())
+    (cycle,) = await world.cycles(share=0.0)
+    assert {one.platform: one.state for one in cycle.platforms} == {
+        "x": State.INSUFFICIENT,
+        "facebook": State.INSUFFICIENT,
+        "youtube": State.OK,
+        "telegram": State.OK,
+    }
+    assert set(rules(cycle).values()) == {"vantage.no_tls", "endpoint.reached"}
+
+
+async def test_a_pool_with_a_port_left_is_not_blocked() -> None:
+    """Of three ports two are dropped, whichever is left: those that open none of them have not seen
+    that there is one. Which members are measured is not left to luck."""
+    ports = (443, 80, 5222)
+    members = tuple(endpoint(f"tcp://{one}:{port}") for one in POOL[:2] for port in ports)
+    for left in ports:
+        world = World()
+        chat = world.settings.catalog.platforms[-1]
+        pool = msgspec.structs.replace(chat.functions[0], sample=1, endpoints=members)
+        catalog = msgspec.structs.replace(
+            world.settings.catalog, platforms=(msgspec.structs.replace(chat, functions=(pool,)),)
+        )
+        world.settings = msgspec.structs.replace(world.settings, catalog=catalog)
+        for vantage, network in world.networks.items():
+            for one in members:
+                dropped = vantage == world.field.id and one.port != left
+                network.peer(one.host, one.port, Peer(connect=HANG) if dropped else Peer())
+        cycles = await world.cycles(6, share=0.0)
+        assert {cycle.platforms[0].state for cycle in cycles} == {State.OK}
+
+
 async def test_attack_a_pool_with_an_address_left_is_not_blocked() -> None:
     """One of two addresses of a data centre is dropped, on every port. Of its six members one is
-    measured, and another where that is silent: which, in twelve cycles, is not left to luck."""
+    measured, and others where that is silent: which, in twelve cycles, is not left to luck."""
     world = World()
     ports = (443, 80, 5222)
     members = tuple(endpoint(f"tcp://{one}:{port}") for one in POOL[:2] for port in ports)

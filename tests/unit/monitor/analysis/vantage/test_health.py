@@ -145,6 +145,15 @@ def over_ipv6(ref: Reference) -> Looked:
     return ref, look(*seen, reached=True, endpoint=ref.endpoint.id)
 
 
+def over_ipv6_alone(ref: Reference, failure: str) -> Looked:
+    """It answers over IPv6, and its name is cut off over IPv4."""
+    host = ref.endpoint.host
+    over_ipv4 = (dns(name=host), tcp(), tls(failure, server_name=host))
+    ref, seen = good(ref, address=V6)
+    observations = (*over_ipv4, *seen.observations)
+    return ref, look(*observations, reached=True, endpoint=ref.endpoint.id)
+
+
 def servfail(ref: Reference) -> Looked:
     """The resolver reports a fault."""
     return unresolved(ref, "dns_servfail_error")
@@ -323,6 +332,33 @@ def test_families_are_those_of_reached_references() -> None:
     assert assessed((WIKIPEDIA, broken_v6)).families == ("ipv4",)
 
 
+@pytest.mark.parametrize("failure", ["generic_timeout_error", "connection_reset"])
+def test_a_family_over_which_no_reference_proves_itself_is_the_lines_own_trouble(
+    failure: str,
+) -> None:
+    """Cleartext and small packets may pass where no handshake is finished. One reference that does
+    finish it is enough, and one alone that does not may be down itself."""
+    both = [good(APPLE), good(FIREFOX, address=V6)]
+    cut_off = [over_ipv6_alone(ref, failure) for ref in (*FOREIGN, DAWN)]
+    assert assessed(*both, *cut_off).families == ("ipv6",)
+    assert assessed(*both, *map(over_ipv6, FOREIGN)).families == ("ipv6",)
+    assert assessed(*both, *cut_off[1:], good(WIKIPEDIA)).families == ("ipv4", "ipv6")
+    assert assessed(good(APPLE), cut_off[0]).families == ("ipv4", "ipv6")
+    dead = [no_reply(WIKIPEDIA), no_reply(CLOUDFLARE), good(GSTATIC, address=V6)]
+    assert assessed(good(APPLE), *dead).families == ("ipv4", "ipv6")
+
+
+def test_names_that_do_not_resolve_over_one_family_leave_it_working() -> None:
+    """A reference without IPv4 addresses says nothing about IPv4."""
+    refs = [good(ref, address=V6) for ref in FOREIGN]
+    denied = dns("dns_nxdomain_error", rtype="A")
+    looked = [
+        (ref, look(denied, *seen.observations, reached=True, endpoint=ref.endpoint.id))
+        for ref, seen in refs
+    ]
+    assert assessed(good(APPLE), *looked).families == ("ipv4", "ipv6")
+
+
 def test_counts_are_of_the_latest_round() -> None:
     """References answered out of references asked, each counted once."""
     health = assessed(good(DAWN), no_reply(DAWN, at=60), good(WIKIPEDIA), bad(APPLE, egress()))
@@ -380,6 +416,17 @@ def test_names_dropped_abroad_are_no_cut() -> None:
     assert (health.rule_id, health.passing) == ("vantage.allowlist_by_name", ("www.dawn.com",))
     few = assessed(good(DAWN), *map(muted, FOREIGN))
     assert few.state is not VantageState.INTERNATIONAL_CUT
+
+
+def test_a_line_that_loses_large_packets_is_no_list_of_names() -> None:
+    """What answers in small packets is on no list where every handshake of TLS falls silent."""
+    silent = twice(muted, *UNLISTED, *POPULAR, DAWN)
+    small = look(dns(), tcp(), app(), reached=True, endpoint="tcp://e1.whatsapp.net:443")
+    assert assessed(*silent, *map(good, UPLINK), witnesses=[small]).rule_id == "vantage.no_tls"
+    listed = assessed(*silent, witnesses=[small, answered("www.facebook.com")])
+    assert listed.rule_id == "vantage.allowlist_by_name"
+    unconnected = twice(no_reply, *UNLISTED, *POPULAR, DAWN)
+    assert assessed(*unconnected, witnesses=[small]).rule_id == "vantage.allowlist"
 
 
 def test_a_resolver_without_foreign_names_is_no_cut_and_one_that_lies_is_a_list() -> None:
