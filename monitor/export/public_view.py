@@ -148,6 +148,7 @@ def _stretch(stretch: Stretch) -> Stretch:
         onset_latest=later(stretch.onset_latest),
         end_earliest=stretch.end_earliest and earlier(stretch.end_earliest),
         end_latest=stretch.end_latest and later(stretch.end_latest),
+        opened=stretch.opened and later(stretch.opened),
         last_blocked=stretch.last_blocked and earlier(stretch.last_blocked),
         unsure=ceil(stretch.unsure / MINUTE) * MINUTE,
     )

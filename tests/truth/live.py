@@ -436,10 +436,11 @@ def _cut(
             resolver.answers(host, "A", DnsReply(addresses=(FALSE_ADDRESS,)))
             bad = ssl.SSLCertVerificationError(1, "certificate verify failed: Hostname mismatch")
             bad.verify_code, bad.verify_message = 62, "Hostname mismatch"
-            network.peer(FALSE_ADDRESS, 443, Peer(connect_delay=0.02, tls=bad))
+            other = Peer(connect_delay=0.02, tls=bad, chain=(b"certificate of another",))
+            network.peer(FALSE_ADDRESS, 443, other)
             if world.dual:
                 resolver.answers(host, "AAAA", DnsReply(addresses=(FALSE_IPV6_ADDRESS,)))
-                network.peer(FALSE_IPV6_ADDRESS, 443, Peer(connect_delay=0.02, tls=bad))
+                network.peer(FALSE_IPV6_ADDRESS, 443, other)
     return page
 
 

@@ -207,6 +207,18 @@ _LIVED_THROUGH = 50
     ),
     code="en",
 )
+@example(
+    world=World(
+        name="both were found open, one not for long, before the other blocks again",
+        networks=(
+            ptcl(Block(1500, 7890, Method.NXDOMAIN), faults=(Fault(-50, 850),)),
+            jazz(Block(0, 5700, Method.NXDOMAIN), Block(8400, FOREVER, Method.NXDOMAIN)),
+        ),
+        turns=33,
+        seen_at=(29,),
+    ),
+    code="en",
+)
 @settings(
     max_examples=examples(60),
     deadline=None,

@@ -400,7 +400,7 @@ def _blocked(before: tuple[Stretch, ...], runs: Sequence[Run]) -> tuple[Stretch,
         opened = _opened_again(before[-1], runs)
         if opened is None:
             return (*past, _longer(before[-1], runs))
-        before = (*past, msgspec.structs.replace(before[-1], end_latest=opened))
+        before = (*past, msgspec.structs.replace(before[-1], end_latest=opened, opened=None))
     earliest, latest = onset_of(runs)
     new = Stretch(
         onset_earliest=earliest,
@@ -426,23 +426,26 @@ def _over(
     """A stretch whose network no longer blocks, as far as its vantages know. `found_at` is when all
     that measure agreed on that; None while one is not sure, or none measures. Where all are
     `silent`, it is over if one found it open after any had last found it blocked."""
-    known, opened = list[Detector](), list[datetime | None]()
+    known, found_open = list[Detector](), list[datetime | None]()
     for one in here:
         if one.run is not None and one.run.suspected:
             known.append(one.detector)
-            opened.append(one.detector.end_latest or one.detector.open_since)
+            found_open.append(one.detector.end_latest or one.detector.open_since)
         elif one.run is not None:
-            opened.append(one.run.opened)  # A sign since then came to nothing, so far.
+            found_open.append(one.run.opened)  # A sign since then came to nothing, so far.
     blocked = [at for one in known if (at := one.end_earliest or one.accused_since) is not None]
     earliest = max(blocked, default=stretch.end_earliest)
-    latest = max((at for at in opened if at is not None), default=None)
+    latest = max((at for at in found_open if at is not None), default=None)
     seen = latest is not None and (earliest is None or latest >= earliest)
+    sure = found_at is not None or (silent and seen)
+    opened = latest if seen and not sure else None
     if not seen:
         latest = found_at  # The last one to find it blocked measures no longer.
     return msgspec.structs.replace(
         stretch,
         end_earliest=earliest,
-        end_latest=latest if found_at is not None or (silent and seen) else None,
+        end_latest=latest if sure else None,
+        opened=opened,
         last_blocked=None,
     )
 
@@ -464,6 +467,7 @@ def _longer(stretch: Stretch, runs: Sequence[Run]) -> Stretch:
         onset_earliest=earliest,
         onset_latest=latest,
         end_earliest=None,
+        opened=None,
         last_blocked=noted,
         unsure=max(stretch.unsure + pause, *(run.unsure for run in runs)),
     )

@@ -94,6 +94,9 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
     end_latest: datetime | None = None
     """First moment known to be open again; None while it lasts, and when no vantage observed the
     end."""
+    opened: datetime | None = None
+    """While its end is not sure, the first moment at which it was found open since `end_earliest`.
+    """
     last_blocked: datetime | None = None
     """While it lasts, the last measurement noted here that found it blocked: newer ones are noted
     once it is `progress` longer."""

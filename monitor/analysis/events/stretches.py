@@ -37,6 +37,10 @@ def stretches(event: Event) -> tuple[Stretch, ...]:
         return event.country_stretches
     groups = _groups(event)
     found = [_union([one for _, one in group]) for group in groups] or [_bounds(event)]
+    for number, group in enumerate(groups[:-1]):
+        # What blocks next began after all were found open.
+        over = max(at for _, one in group if (at := _over(one)) is not None)
+        found[number] = msgspec.structs.replace(found[number], end_latest=over)
     doubted = _doubted(event, groups)
     for number in range(doubted + 1):
         end = None if number < doubted else found[number].end_latest
@@ -168,6 +172,11 @@ def _until(stretch: Stretch) -> datetime:
     return stretch.end_earliest or stretch.last_blocked or stretch.onset_latest
 
 
+def _over(stretch: Stretch) -> datetime | None:
+    """The first moment at which it was found open after its end, be that sure or not."""
+    return stretch.end_latest or stretch.opened
+
+
 def _groups(event: Event) -> list[list[_Own]]:
     """The stretches of all networks, put together to those of the country, oldest first."""
     spans = sorted(network_stretches(event), key=lambda one: _begins(one[1]))
@@ -203,9 +212,10 @@ def _open_between(before: Sequence[_Own], after: _Own, later: Iterable[_Own]) ->
     network, begun = after[0], _begins(after[1])
     over = begun
     for own, one in before:
-        if one.end_latest is None or (own is not network and one.end_latest > begun):
+        found = _over(one)
+        if found is None or (own is not network and found > begun):
             return False
-        over = max(over, one.end_latest)
+        over = max(over, found)
     return over == begun or all(own is network or _begins(one) >= over for own, one in later)
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from monitor.analysis.outcome import Summary
-from probes.failure import CERTIFICATE_FAILURES
+from probes.failure import CERTIFICATE_FAILURES, Failure
 from probes.measurement import Layer, TlsObservation
 
 _BY_DATES = ("certificate has expired", "certificate is not yet valid")
@@ -19,20 +19,26 @@ _BY_DATES = ("certificate has expired", "certificate is not yet valid")
 
 
 def verified_elsewhere(failed: Iterable[Summary], working: Iterable[Summary]) -> bool:
-    """Whether each certificate that failed is one that a working control verified for the name."""
+    """Whether each certificate that failed, but not by its name, is one that a working control
+    verified for the name."""
     verified = {
         (o.server_name, o.chain_sha256)
         for control in working
         for o in control.measurement.of(Layer.TLS)
         if isinstance(o, TlsObservation) and o.failure is None and o.chain_sha256
     }
-    return all((o.server_name, o.chain_sha256) in verified for o in _refused(failed))
+    refused = list(_refused(failed))
+    return bool(refused) and all(
+        o.failure != Failure.SSL_INVALID_HOSTNAME and (o.server_name, o.chain_sha256) in verified
+        for o in refused
+    )
 
 
 def wrong_by_dates_alone(failed: Iterable[Summary]) -> bool:
     """Whether nothing but its dates is wrong with each certificate that failed."""
-    return all(
-        o.verify_error in _BY_DATES and bool(o.chain) and _signed(o.chain) for o in _refused(failed)
+    refused = list(_refused(failed))
+    return bool(refused) and all(
+        o.verify_error in _BY_DATES and bool(o.chain) and _signed(o.chain) for o in refused
     )
 
 

@@ -178,6 +178,16 @@ def test_another_network_that_blocks_meanwhile_begins_a_stretch() -> None:
     assert silent.stretches[-1].end_latest == at(5)
 
 
+def test_another_network_that_blocks_once_all_were_found_open_begins_one_too() -> None:
+    """Though the end is not sure yet on the first. Where that one blocks again, it went on."""
+    event = tell(ptcl=".BBBB..", zong="......BB").only
+    before, after = stretches(event)
+    assert (before.end_earliest, before.end_latest) == (at(4), at(5))
+    assert (after.onset_earliest, after.onset_latest) == (at(5), at(6))
+    (only,) = stretches(tell(ptcl=".BBBB..BB", zong="......BBB").only)
+    assert (only.onset_latest, only.end_earliest) == (at(1), None)
+
+
 def test_one_that_found_it_open_before_another_found_it_blocked_ends_nothing() -> None:
     """Two vantages of one network fall silent. The last measurement found it blocked."""
     story = {"khi-ptcl": ".BBBB..", "lhe-ptcl": ".BBBBBBB", "khi-zong": 40 * "."}
