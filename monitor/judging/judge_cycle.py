@@ -30,6 +30,7 @@ from monitor.analysis.throttling.throttling import combine, judge_transfers
 from monitor.analysis.throttling.transfer_facts import TransferCase
 from monitor.analysis.transfer_verdict import TransferClass, TransferVerdict
 from monitor.analysis.trust import OWN_ALONE, Trust
+from monitor.analysis.vantage.health import NO_REFERENCES
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState, Verdict
 from probes.catalog.catalog import Catalog, Function, Platform, ReferenceScope
 from probes.catalog.endpoint_text import parse_endpoint
@@ -155,7 +156,10 @@ def _verdict(
     health = seen.health
     # Whatever controls happened to measure, others stand for it.
     sampled = (one.platform, one.function, one.endpoint) in shared.sampled_out
-    for known in (seen.early if health.state in ABLE else None, one.health):
+    early = seen.early
+    if early is not None and (health.state not in ABLE or early.rule_id == NO_REFERENCES):
+        early = None
+    for known in (early, one.health):
         # Trouble before the tests, or at the time of a failure, outweighs good health later.
         if not sampled and known is not None and known.state not in ABLE:
             health = known

@@ -38,6 +38,7 @@ WRONG_CLOCK = 86400.0
 ReferenceMeasurements = tuple[tuple[Reference, Measurement], ...]
 HOPELESS = (VantageState.OFFLINE, VantageState.CAPTIVE_PORTAL)
 """States in which a further attempt would only load a network in trouble."""
+NO_REFERENCES = "vantage.no_references"
 RESOLVER_DOWN = "vantage.resolver_down"
 ALLOWLIST_BY_NAME = "vantage.allowlist_by_name"
 IPV4_CUT = "vantage.ipv4_cut"
@@ -161,7 +162,7 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         matches=lambda seen: bool(seen.where.asn),
     ),
     HealthRule(
-        id="vantage.no_references",
+        id=NO_REFERENCES,
         meaning="No reference was tested, so a failure could be the vantage's own.",
         wrong_when="The configuration names no reference that this vantage may test.",
         matches=lambda seen: not seen.latest,
