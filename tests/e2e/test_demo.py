@@ -132,8 +132,8 @@ async def test_the_whole_story(lonely: Lonely) -> None:
     """No root, no network: X is blocked by three means on three networks, found, lifted, ended.
 
     It was suspected, confirmed and over on the terminal and in the database, as one event, in the
-    order that the documents tell; somebody was told of it, and there is a report. Then each command
-    of the tutorial does its work.
+    order that the documents tell. A message went out, and there is a report. Then each command of
+    the tutorial does its work.
     """
     assert "PermissionError" in lonely.python("import socket; socket.create_server(('', 80))")
     assert "unreachable" in lonely.python("import socket; socket.create_connection(('1.1.1.1', 1))")

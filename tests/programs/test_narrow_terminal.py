@@ -44,7 +44,7 @@ def test_what_init_says_is_left_to_do(tmp_path: Path) -> None:
 
 
 def test_an_event(tmp_path: Path) -> None:
-    """Whatever is told of it, below its label."""
+    """Each line about it goes on below its label."""
 
     async def fill() -> None:
         store = sql_store(f"sqlite:///{tmp_path}/shutwatch.db")

@@ -1,4 +1,4 @@
-"""`doctor` says of messages and the ping what it tried, and no more."""
+"""`doctor` claims no more about messages and the ping than it tried."""
 
 from collections.abc import Callable
 from pathlib import Path

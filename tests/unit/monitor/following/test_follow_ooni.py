@@ -1,6 +1,5 @@
 """OONI followed live, against a server that holds to its shapes, limits and errors."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -95,18 +94,6 @@ class World:
         for at in hourly(first + asn % 50 * MINUTE, last, step):
             failed = blocked is not None and blocked[0] <= at < blocked[1]
             self.ooni.add(volunteer(at, url, asn=asn, blocked=failed, country=country))
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    """An empty one."""
-    store = sql_store("memory:")
-    await store.open()
-    made = World(store)
-    yield made
-    if made.job is not None:
-        await made.job.close()
-    await store.close()
 
 
 # -- what it is for ------------------------------------------------------------------------------

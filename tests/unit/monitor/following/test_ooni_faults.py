@@ -1,6 +1,6 @@
 """OONI followed while its archive is late, single measurements fail, or it was away for days."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
 
 import msgspec
@@ -11,7 +11,6 @@ from monitor.config.load import default_settings
 from monitor.following.source_jobs import SourceJob
 from monitor.sources.scripted_ooni import ScriptedOoni, hourly, volunteer
 from probes.sockets.http_client import httpx
-from storage.open_store import sql_store
 from storage.values.sourced import SourceState
 from tests.unit.monitor.following.test_follow_ooni import BEGUN, HOUR, MINUTE, NEW, OLD, World, X
 
@@ -19,18 +18,6 @@ DAY = timedelta(days=1)
 POLL = 10 * MINUTE
 NETWORKS = (17557, 9541, 45669)
 Answer = Callable[[httpx.Request], httpx.Response | None]
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    """An empty one."""
-    store = sql_store("memory:")
-    await store.open()
-    made = World(store)
-    yield made
-    if made.job is not None:
-        await made.job.close()
-    await store.close()
 
 
 async def _answer(world: World, answer: Answer) -> None:

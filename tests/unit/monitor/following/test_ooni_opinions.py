@@ -1,6 +1,5 @@
 """What OONI's own programs make of its tests: beside events, and never evidence."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import msgspec
@@ -12,25 +11,12 @@ from monitor.sources.witnesses import second_witnesses
 from monitor.wording.languages import ENGLISH
 from monitor.wording.sources import witness_lines
 from monitor.wording.words import words_in
-from storage.open_store import sql_store
 from storage.values.sourced import SourceState
 from tests.prometheus import world as shown
 from tests.unit.monitor.following.test_follow_ooni import BEGUN, HOUR, MINUTE, World
 
 LISTS = 4
 """Questions of the first poll: two weeks, in two parts."""
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    """An empty one."""
-    store = sql_store("memory:")
-    await store.open()
-    made = World(store)
-    yield made
-    if made.job is not None:
-        await made.job.close()
-    await store.close()
 
 
 async def _block(world: World) -> Event:
