@@ -24,7 +24,8 @@ from typing import TypeVar
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.metrics_core import HistogramMetricFamily
 
-from monitor.metrics.metric_families import FAMILIES, PREFIX, VANTAGE
+from monitor.metrics.all_families import FAMILIES
+from monitor.metrics.family import PREFIX, VANTAGE
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import Scrapes, create_registry
 from monitor.metrics.snapshot import BUCKETS, Histogram

@@ -7,7 +7,7 @@ Rooms, from the top down; each imports only those below it:
     layers/        one protocol each
     sockets/       the only owner of sockets; exceptions → failure strings; HTTP clients
     measurement    Measurement and its Observations, which every other package reads
-    target, settings, vantage, failure        the other values
+    target, settings, vantage, failure_strings  the other values
     catalog/       what is measured
 
 Every package may import probes. Probes import neither monitor nor storage.

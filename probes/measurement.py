@@ -69,7 +69,7 @@ class Observation(
     duration: float
     """Seconds."""
     failure: str | None = None
-    """A string of `probes.failure`, or None when the layer worked."""
+    """A string of `probes.failure_strings`, or None when the layer worked."""
     reason: str = ""
     """Empty for the measurement itself, else why this extra observation was made."""
 

@@ -9,8 +9,8 @@ from enum import StrEnum
 
 import msgspec
 
-from monitor.analysis.outcome import host_of
-from probes.failure import TIMEOUTS, Failure
+from monitor.analysis.measurement_summary import host_of
+from probes.failure_strings import TIMEOUTS, Failure
 from probes.measurement import HttpObservation, Layer, Measurement, layer_of
 
 _NO_WAY = frozenset(

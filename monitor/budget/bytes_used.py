@@ -9,7 +9,7 @@ import functools
 import math
 import ssl
 
-from probes.failure import TIMEOUTS
+from probes.failure_strings import TIMEOUTS
 from probes.measurement import (
     AppObservation,
     DnsObservation,

@@ -8,8 +8,9 @@ from rich.padding import Padding
 from rich.table import Table
 
 from monitor.cli.output import plain_console, table
+from monitor.config.durations_and_sizes import duration_text
 from monitor.config.settings import Settings, SourceSettings, host_port
-from monitor.config.values import DNS_PORT, duration_text
+from monitor.config.urls_and_addresses import DNS_PORT
 from monitor.measuring.worst_case import DUE_EARLY, Worst, worst_case
 from monitor.sources.terms import TERMS
 from monitor.wording.findings import Finding, finding_text

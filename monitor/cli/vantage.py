@@ -17,10 +17,11 @@ from monitor.cli.output import print_json
 from monitor.cli.selection import moment_of
 from monitor.cli.store_options import with_store
 from monitor.cli.vantage_table import Known, known_vantages, print_vantages, time_range
+from monitor.config.as_numbers import LARGEST_ASN
 from monitor.config.country_code import country_code
 from monitor.config.settings import Settings
 from monitor.config.toml_node import did_you_mean
-from monitor.config.values import LARGEST_ASN, is_vantage_id
+from monitor.config.vantage_id import is_vantage_id
 from monitor.keys.keys import (
     ORDERS_KEY_NAME,
     KeyFileError,

@@ -22,7 +22,7 @@ from monitor.collector.number_checks import check_health, check_numbers
 from monitor.wire.answers import Reason
 from monitor.wire.batch import FORMAT, MOST_REPORTS, Batch, CycleReport
 from monitor.wire.refusal import Refused, malformed
-from probes.failure import UNKNOWN_PREFIX, Failure
+from probes.failure_strings import UNKNOWN_PREFIX, Failure
 from probes.measurement import Measurement, Purpose
 from storage.values.fleet import Enrolment, SeenCycle
 

@@ -3,7 +3,9 @@
 A proxy's address may hold a password, so no problem repeats it.
 """
 
+from monitor.config.durations_and_sizes import size
 from monitor.config.loopback import is_unspecified
+from monitor.config.named_files import pem_file
 from monitor.config.settings import AgentSetup
 from monitor.config.toml_node import (
     Node,
@@ -16,7 +18,7 @@ from monitor.config.toml_node import (
     read_table,
     text,
 )
-from monitor.config.values import pem_file, size, split_url
+from monitor.config.urls_and_addresses import split_url
 from monitor.keys.keys import is_fingerprint, is_public
 
 _REQUIRED = {

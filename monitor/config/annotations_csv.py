@@ -11,7 +11,7 @@ from typing import Any
 
 from monitor.config.country_code import country_code
 from monitor.config.toml_node import did_you_mean, suggestion
-from monitor.config.values import split_url
+from monitor.config.urls_and_addresses import split_url
 from storage.values.reviews import Annotation, AnnotationKind, annotation_id
 
 COLUMNS = ("since", "until", "country", "platform", "kind", "text", "source")

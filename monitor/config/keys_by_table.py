@@ -6,6 +6,17 @@ docs/config.md documents every one of them and is tested against these tables.
 from collections.abc import Mapping
 
 from monitor.config.agent import AGENT, origin
+from monitor.config.as_numbers import as_number, user_shares
+from monitor.config.durations_and_sizes import duration, kept, size
+from monitor.config.named_files import (
+    fingerprint_file,
+    folder,
+    mmdb_file,
+    optional_file,
+    pem_file,
+    tokens_file,
+    users_file,
+)
 from monitor.config.notify import NOTIFY, ROUTE
 from monitor.config.toml_node import (
     Shapes,
@@ -18,39 +29,27 @@ from monitor.config.toml_node import (
     text,
     whole,
 )
-from monitor.config.values import (
+from monitor.config.urls_and_addresses import (
     address,
     api_url,
-    as_number,
     bucket,
     country,
     database,
-    duration,
     egress,
-    fingerprint_file,
-    folder,
     header_value,
     host_name,
     https_url,
-    kept,
     listen,
-    mmdb_file,
     network,
-    optional_file,
     optional_listen,
     page,
-    pem_file,
     public_url,
     resolver,
     run_link,
     server_url,
-    size,
     storage_url,
-    tokens_file,
-    user_shares,
-    users_file,
-    vantage_id,
 )
+from monitor.config.vantage_id import vantage_id
 from monitor.sources.terms import SourceKind
 from probes.vantage import Profile, VantageRole
 

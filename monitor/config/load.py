@@ -32,13 +32,12 @@ from monitor.config.keys_by_table import (
     THROTTLING,
     TIMESTAMPS,
     TOP,
-    VANTAGE,
     VANTAGE_CHECK,
-    VANTAGE_REQUIRED,
     WITHHELD,
     elsewhere,
 )
 from monitor.config.loopback import is_loopback
+from monitor.config.named_files import existing_file
 from monitor.config.notify import read_notify
 from monitor.config.proof_file import read_proof
 from monitor.config.settings import (
@@ -69,13 +68,13 @@ from monitor.config.toml_node import (
 )
 from monitor.config.toml_problem import ConfigError, Problem
 from monitor.config.toml_source import read_source
-from monitor.config.values import existing_file
+from monitor.config.vantages import read_vantages
 from monitor.logs import LogSettings
 from monitor.notify.settings import NotifySettings
 from monitor.wire.catalog_proof import CatalogProof
 from probes.catalog.catalog import Catalog, ReferenceScope
 from probes.settings import ProbeSettings
-from probes.vantage import VantagePoint, VantageRole
+from probes.vantage import VantagePoint
 from storage.values.archive_place import ArchivePlace
 
 CONFIG_VARIABLE = "SHUTWATCH_CONFIG"
@@ -158,7 +157,7 @@ def _values(root: Node, catalog: Catalog) -> dict[str, Any]:
                 "collector": read_collector,
                 "notify": partial(_notify, catalog),
                 "agent": read_agent,
-                "vantage": _vantages,
+                "vantage": read_vantages,
                 "source": partial(_sources, catalog),
                 "references": _read_apart,
                 "catalog": _read_apart,
@@ -288,49 +287,6 @@ def _sources(catalog: Catalog, node: Node) -> tuple[SourceSettings, ...]:
         raise node.fail("leave it to the collector", wrong="is no part of an agent's file")
     # With mistakes in it a catalogue is not complete, so nothing is checked against it.
     return read_sources(None if node.document.problems else catalog, node)
-
-
-def _vantages(node: Node) -> tuple[VantagePoint, ...]:
-    """Every `[[vantage]]`; each id is there once, and one vantage at least is a field vantage.
-
-    The latter holds neither for a collector, whose agents measure, nor for an agent, which may be
-    a control.
-    """
-    if isinstance(node.raw, dict):
-        raise node.fail("write [[vantage]], in double brackets", wrong="is in single brackets")
-    entries = node.entries()
-    _distinct_ids(entries)
-    root = node.document.root.raw
-    anywhere = "collector" in root or "agent" in root
-    if not anywhere and not any(_may_be_field(entry) for entry in entries):
-        raise node.fail(
-            'add a vantage with role = "field" in the country you measure',
-            wrong="has no vantage where blocking may happen",
-        )
-    return listed(_vantage, distinct=False)(node)
-
-
-def _vantage(node: Node) -> VantagePoint:
-    """One `[[vantage]]`."""
-    return VantagePoint(**read_table(node, VANTAGE, required=VANTAGE_REQUIRED))
-
-
-def _distinct_ids(entries: Sequence[Node]) -> None:
-    """Note every id that an earlier vantage has."""
-    seen: dict[str, Node] = {}
-    for entry in entries:
-        with suppress(Invalid):
-            node = entry.table().get("id")
-            if node is None:
-                continue
-            earlier = seen.setdefault(VANTAGE["id"](node), entry)
-            if earlier is not entry:
-                raise node.fail(f"another name: {earlier.key} has this one already")
-
-
-def _may_be_field(entry: Node) -> bool:
-    """False only for a control: a wrong value has its own problem."""
-    return not isinstance(entry.raw, dict) or entry.raw.get("role") != VantageRole.CONTROL
 
 
 def _catalog(root: Node, in_file: list[Problem]) -> Catalog:

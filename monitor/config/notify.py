@@ -9,6 +9,8 @@ from functools import partial
 from zoneinfo import ZoneInfo, available_timezones
 
 from monitor.analysis.events.event import EventKind, EventState
+from monitor.config.durations_and_sizes import duration
+from monitor.config.named_files import named_file
 from monitor.config.toml_node import (
     Node,
     Shapes,
@@ -22,7 +24,8 @@ from monitor.config.toml_node import (
     suggestion,
     text,
 )
-from monitor.config.values import country, duration, named_file, split_url, vantage_id
+from monitor.config.urls_and_addresses import country, split_url
+from monitor.config.vantage_id import vantage_id
 from monitor.notify.settings import NotifySettings, Quiet, Route, Target
 from monitor.wording.languages import LANGUAGES
 

@@ -9,7 +9,7 @@ from monitor.wording.failures_and_methods import failure_in_words
 from monitor.wording.findings import What
 from monitor.wording.words import words_in
 from probes.catalog.host import is_literal
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.layers.dns import DnsLookup
 from probes.sockets.system_resolvers import ResolverAddress
 

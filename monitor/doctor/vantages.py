@@ -17,7 +17,7 @@ from monitor.measuring.references import alarming, failed, others
 from monitor.wording.failures_and_methods import failure_in_words
 from monitor.wording.findings import What
 from monitor.wording.words import words_in
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.measurement import DnsObservation, EgressObservation, TcpObservation
 from probes.vantage import Egress, EgressKind, VantagePoint, VantageRole
 

@@ -24,7 +24,7 @@ from cryptography.x509.verification import (
 )
 
 from monitor.sources.atlas_client import Lookup, Result
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.layers.bogon import BogonList
 from probes.layers.dns_message import decode_reply
 from probes.measurement import (

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from monitor.sources.globalping_client import Result, Timings
-from probes.failure import CERTIFICATE_FAILURES, Failure
+from probes.failure_strings import CERTIFICATE_FAILURES, Failure
 from probes.layers.bogon import BogonList
 from probes.measurement import (
     LEGAL_REASONS,

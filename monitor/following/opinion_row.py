@@ -10,7 +10,7 @@ from monitor.analysis.seen import EndpointMeasurements, Seen
 from monitor.analysis.verdict import State, VantageHealth, VantageState
 from monitor.judging.judge_cycle import judge_cycle
 from probes.catalog.catalog import Catalog, Endpoint, Function, Platform
-from probes.failure import TIMEOUTS
+from probes.failure_strings import TIMEOUTS
 from probes.measurement import AnyObservation, Layer, Measurement, TcpObservation
 from probes.vantage import VantagePoint
 

@@ -24,7 +24,7 @@ from monitor.analysis.judge.refused_by_chance import refusals_by_chance
 from monitor.analysis.judge.siblings import sampled_out
 from monitor.analysis.judge.silent_addresses import cut_off_addresses
 from monitor.analysis.judge.slow_line import slow_line
-from monitor.analysis.outcome import working_families
+from monitor.analysis.measurement_summary import working_families
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
 from monitor.analysis.throttling.throttling import combine, judge_transfers
 from monitor.analysis.throttling.transfer_facts import TransferCase

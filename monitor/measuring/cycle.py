@@ -23,7 +23,7 @@ import msgspec
 
 from monitor.analysis.judge.second_attempt import answered, suspicious
 from monitor.analysis.judge.siblings import unconnected
-from monitor.analysis.outcome import decisive, working_families
+from monitor.analysis.measurement_summary import decisive, working_families
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
 from monitor.analysis.vantage.health import ReferenceMeasurements, assess, hints_at_nat64
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
@@ -43,7 +43,7 @@ from monitor.measuring.transfers import Transfers
 from monitor.wire.answers import ControlState
 from probes.catalog.catalog import Reference, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
-from probes.failure import CERTIFICATE_FAILURES
+from probes.failure_strings import CERTIFICATE_FAILURES
 from probes.layers.bogon import NO_NAT64
 from probes.measure.follow_up_plan import plan_http3
 from probes.measurement import REFERENCE_PLATFORM, Measurement, id_at

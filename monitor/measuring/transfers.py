@@ -37,7 +37,7 @@ from monitor.measuring.controls import Controls
 from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_text import parse_endpoint
-from probes.failure import TIMEOUTS
+from probes.failure_strings import TIMEOUTS
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.transfer import TransferPlan
 from probes.measurement import (

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from monitor.budget.budget import DAY, Allotment, Budget
 from monitor.config.advice import advice
+from monitor.config.durations_and_sizes import duration_text
 from monitor.config.placeholders import placeholders
 from monitor.config.settings import Settings
 from monitor.config.typed_command import typed_command
-from monitor.config.values import duration_text
 from monitor.measuring.worst_case import DUE_EARLY, worst_case
 from monitor.wording.findings import Finding, What
 from probes.sockets.system_resolvers import ResolverAddress

@@ -2,7 +2,8 @@
 
 - `snapshot`: everything known now, as one immutable value; the page reads it, too.
 - `publisher`: the only writer of the snapshot.
-- `metric_families`, `ingest_families`: the families and their values.
+- `platform_families` and its likes, `all_families`: the families and their values.
+- `family`: how such a module declares one.
 - `scrapes`: writes them, what did not change from memory.
 - `ingest_counts`: counts of batches from agents.
 

@@ -30,7 +30,7 @@ from monitor.metrics.snapshot import (
 from monitor.metrics.source_view import SourceView
 from monitor.wording.findings import Finding
 from probes.catalog.catalog import Catalog
-from probes.failure import Failure, failure_class
+from probes.failure_strings import Failure, failure_class
 from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, layer_of
 from probes.vantage import VantagePoint
 from storage.values.cycle import Cycle

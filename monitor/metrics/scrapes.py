@@ -19,17 +19,10 @@ from prometheus_client.metrics_core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from monitor.metrics.all_families import FAMILIES, families, shown_families
+from monitor.metrics.family import VANTAGE, Family, Rows, of_vantage
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.metrics.ingest_families import IngestCollector
-from monitor.metrics.metric_families import (
-    FAMILIES,
-    VANTAGE,
-    Family,
-    Rows,
-    families,
-    of_vantage,
-    shown_families,
-)
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import Histogram, Snapshot, VantageView
 

@@ -8,7 +8,7 @@
     connections_in_test.py   groups the entries of one target
     entries.py               one tested endpoint in OONI's entries
     observations.py          OONI's entries → observations
-    failures.py              OONI's failure strings → `probes.failure`
+    failures.py              OONI's failure strings → `probes.failure_strings`
 
 It imports `monitor.analysis` and `probes`. `monitor.replay` and the command line import it.
 """

@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from monitor.analysis.outcome import working_families
+from monitor.analysis.measurement_summary import working_families
 from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.ooni.apps import PLATFORMS, tested_by_app
 from monitor.ooni.entries import TestedEndpoint
@@ -32,7 +32,7 @@ from monitor.ooni.web import helper_answered, read_web
 from probes.catalog.catalog import Catalog, Endpoint, Function, Platform
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.endpoint_text import parse_endpoint
-from probes.failure import TIMEOUTS
+from probes.failure_strings import TIMEOUTS
 from probes.layers.bogon import BogonList
 from probes.measurement import Measurement, Purpose
 from probes.vantage import VantagePoint, VantageRole

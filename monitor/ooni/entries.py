@@ -8,7 +8,7 @@ from monitor.ooni.failures import implied_layer
 from monitor.ooni.observations import Reader, host_port, url_of
 from monitor.ooni.ooni_format import WireTransaction
 from probes.catalog.catalog import Endpoint
-from probes.failure import CERTIFICATE_FAILURES
+from probes.failure_strings import CERTIFICATE_FAILURES
 from probes.measurement import (
     AnyObservation,
     DnsObservation,

@@ -1,10 +1,10 @@
-"""OONI's failure strings over the years → the vocabulary of `probes.failure`.
+"""OONI's failure strings over the years → the vocabulary of `probes.failure_strings`.
 
 Today's strings are the vocabulary itself. Older ones are mapped to the failure that claims no more
 than they did; unclear ones stay unknown and accuse nobody.
 """
 
-from probes.failure import UNKNOWN_PREFIX, Failure, unknown_failure
+from probes.failure_strings import UNKNOWN_PREFIX, Failure, unknown_failure
 from probes.layers.scrub import Scrubber
 from probes.measurement import Layer
 

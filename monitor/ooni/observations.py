@@ -26,7 +26,7 @@ from monitor.ooni.ooni_format import (
     octets,
 )
 from probes.catalog.endpoint_text import parse_host
-from probes.failure import CERTIFICATE_FAILURES, Failure
+from probes.failure_strings import CERTIFICATE_FAILURES, Failure
 from probes.layers.bogon import BogonList
 from probes.layers.http_answer import kept_headers, with_content
 from probes.layers.http_exchange import Exchange

@@ -40,7 +40,7 @@ from monitor.ooni.ooni_format import (
 )
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind
-from probes.failure import CERTIFICATE_FAILURES, Failure
+from probes.failure_strings import CERTIFICATE_FAILURES, Failure
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     LEGAL_REASONS,

@@ -11,7 +11,7 @@ import msgspec
 
 from monitor.analysis.coverage import Coverage
 from monitor.analysis.events.event import Event, EventState
-from monitor.analysis.outcome import host_of
+from monitor.analysis.measurement_summary import host_of
 from monitor.analysis.verdict import PlatformVerdict, State
 from monitor.export.public_view import earlier
 from monitor.metrics.snapshot import Snapshot, VantageView

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
+from monitor.config.as_numbers import LARGEST_ASN
 from monitor.config.country_code import country_code
 from monitor.config.egress import parse_egress
 from monitor.config.loopback import is_unspecified
-from monitor.config.values import LARGEST_ASN
 from probes.catalog.endpoint_text import split_host_port
 from probes.vantage import VantageRole
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from monitor.wording.languages import N_
 from monitor.wording.words import Words, words_in
-from probes.failure import Failure
+from probes.failure_strings import Failure
 
 FAILURES: Mapping[str, str] = {
     Failure.ADDRESS_FAMILY_NOT_SUPPORTED: N_("this kind of address does not work here"),

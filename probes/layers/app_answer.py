@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
 from probes.sockets.network import Datagrams, Network, Stream
 

@@ -9,7 +9,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.layers.dns_message import TYPES, Reply, decode_reply, encode_query
 from probes.measurement import LATE_ANSWER, DnsAnswer, DnsObservation
 from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of

@@ -10,7 +10,7 @@ import msgspec
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.host import is_host
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.layers.http_exchange import Exchange
 from probes.layers.scrub import Scrubber
 from probes.measurement import LEGAL_REASONS, REDIRECTS, HttpObservation

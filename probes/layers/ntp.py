@@ -8,7 +8,7 @@ What the server says of the time is not used: only whether an answer comes.
 import secrets
 from collections.abc import Callable
 
-from probes.failure import unknown_failure
+from probes.failure_strings import unknown_failure
 from probes.layers.app_answer import AppAnswer, ask_in_datagrams
 from probes.sockets.failure_mapping import MalformedReplyError
 from probes.sockets.network import Network

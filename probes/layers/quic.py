@@ -19,7 +19,7 @@ from aioquic.quic.connection import QuicConnection
 from aioquic.quic.packet import QuicErrorCode, QuicFrameType, QuicProtocolVersion
 from aioquic.tls import AlertDescription
 
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.layers.http import BROWSER
 from probes.layers.quic_certificate import fault_of
 from probes.measurement import QuicObservation

@@ -11,7 +11,7 @@ import ipaddress
 
 import h11
 
-from probes.failure import Failure, unknown_failure
+from probes.failure_strings import Failure, unknown_failure
 from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, ReportedError
 from probes.sockets.network import Stream, chain_digest, receive_exactly
 from probes.vantage import Egress, EgressKind

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 from ipaddress import ip_address
 
-from probes.failure import unknown_failure
+from probes.failure_strings import unknown_failure
 from probes.layers.app_answer import AppAnswer, ask_in_datagrams
 from probes.sockets.failure_mapping import MalformedReplyError
 from probes.sockets.network import Network

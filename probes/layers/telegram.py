@@ -16,7 +16,7 @@ number to factor. A middlebox that completes every handshake, or answers in HTTP
 import secrets
 import time
 
-from probes.failure import unknown_failure
+from probes.failure_strings import unknown_failure
 from probes.layers.app_answer import AppAnswer, ask_over_stream
 from probes.sockets.failure_mapping import MalformedReplyError
 from probes.sockets.network import Stream

@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from probes.failure import unknown_failure
+from probes.failure_strings import unknown_failure
 from probes.layers.app_answer import AppAnswer, ask_over_stream
 from probes.sockets.failure_mapping import MalformedReplyError
 from probes.sockets.network import Stream

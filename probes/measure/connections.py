@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from probes.catalog.host import is_literal
-from probes.failure import UNANSWERED
+from probes.failure_strings import UNANSWERED
 from probes.layers.bogon import may_be_public
 from probes.layers.socks5_and_http_connect import FarSideError, ProxyError
 from probes.measure.concurrently import all_of

@@ -6,7 +6,7 @@ the path can answer in its place.
 
 import base64
 
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.layers.dns_message import Reply, decode_reply, encode_query
 from probes.measure.fetch import fetch
 from probes.measure.vantage_context import VantageContext

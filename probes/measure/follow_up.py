@@ -34,7 +34,7 @@ from functools import partial
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.host import is_literal
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.layers.dns import ask_over_stream
 from probes.layers.dns_message import Reply
 from probes.layers.socks5_and_http_connect import FarSideError, ProxyError

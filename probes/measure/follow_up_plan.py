@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from probes.catalog.endpoint_kinds import EndpointKind
-from probes.failure import TIMEOUTS, UNANSWERED, Failure
+from probes.failure_strings import TIMEOUTS, UNANSWERED, Failure
 from probes.layers.http_answer import offers_http3
 from probes.measure.other_hello import other_hello
 from probes.measurement import (

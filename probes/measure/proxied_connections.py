@@ -3,7 +3,7 @@
 import asyncio
 
 from probes.catalog.host import is_literal
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.layers.socks5_and_http_connect import ProxyError, open_through, secure
 from probes.measure.unscrubbed_record import UnscrubbedRecord
 from probes.measurement import EgressObservation

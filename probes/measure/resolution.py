@@ -10,7 +10,7 @@ from functools import partial
 import msgspec
 
 from probes.catalog.host import is_literal
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.layers.dns import DnsLookup, ask_over_stream
 from probes.layers.dns_message import Reply
 from probes.layers.socks5_and_http_connect import ProxyError

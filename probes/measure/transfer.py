@@ -24,7 +24,7 @@ from collections.abc import Mapping
 import msgspec
 
 from probes.catalog.catalog import Endpoint
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.layers.http import BROWSER, exchange, repeat
 from probes.layers.machine_pauses import PauseMeter
 from probes.layers.socks5_and_http_connect import ProxyError

@@ -13,7 +13,7 @@ import errno
 import re
 import ssl
 
-from probes.failure import Failure, unknown_failure
+from probes.failure_strings import Failure, unknown_failure
 
 _BY_ERRNO = {
     errno.EAFNOSUPPORT: Failure.ADDRESS_FAMILY_NOT_SUPPORTED,

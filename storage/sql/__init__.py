@@ -3,8 +3,8 @@
 - `store` and `fleet_store` implement the protocols on `database`, which owns connections, threads
   and transactions; `backend` lists what a kind of database does in its own way.
 - `schema` has the tables, `migrate` brings a database to them.
-- `listing…` read pages of rows; `cycle_rows`, `writing_…`, `statements` and `group_commit` write;
-  `retention` deletes.
+- `listing…` read pages of rows; `cycle_rows`, `writing_…`, `statements` and
+  `received_group_commit` write; `retention` deletes.
 
 `sqlite`, `postgresql`, `migrations` and `open_store` import it. It imports no database.
 """

@@ -22,7 +22,7 @@ MOST = 85_000_000
 HEAVY = {
     *("alembic", "apprise", "fpdf", "httpx._main", "jinja2", "matplotlib", "monitor.cli.run"),
     *(
-        "monitor.metrics.metric_families",
+        "monitor.metrics.all_families",
         "monitor.metrics.publisher",
         "monitor.metrics.scrapes",
         "monitor.recording.recorder",

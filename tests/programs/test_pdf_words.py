@@ -16,7 +16,7 @@ from monitor.report.pdf import render
 from monitor.report.report_words import unmarked
 from monitor.wording.failures_and_methods import METHODS
 from monitor.wording.languages import BY_CODE, Language
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.measurement import TcpObservation
 from tests.contract.cycles import measurement
 from tests.unit.monitor.wording.test_same_words_everywhere import findings_of, texts

@@ -20,7 +20,7 @@ from monitor.analysis.events.event import Event
 from monitor.cli.main import app as command_line
 from monitor.config.settings import Settings
 from monitor.export.public_view import PublicView, is_public
-from monitor.metrics.metric_families import families
+from monitor.metrics.all_families import families
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
 from monitor.metrics.snapshot import Snapshot

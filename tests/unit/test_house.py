@@ -141,6 +141,12 @@ def _named(doc: str) -> Iterator[str]:
         yield from re.findall(r"`([a-z][a-z0-9_]*)`", rooms)
 
 
+MODULES = {
+    name
+    for root in ROOTS
+    for one in (ROOT / root).rglob("*.py")
+    for name in (one.stem, one.parent.name)
+}
 PACKAGES = [one.parent for root in ROOTS for one in sorted((ROOT / root).rglob("__init__.py"))]
 
 
@@ -150,6 +156,8 @@ def test_a_package_names_only_modules_that_it_has(package: Path) -> None:
     doc = ast.get_docstring(ast.parse((package / "__init__.py").read_text()), clean=False) or ""
     named = {re.split(r"[./]", name)[0] for name in _named(doc)}
     assert named <= {one.stem for one in package.iterdir()}
+    mentioned = set(re.findall(r"`([a-z][a-z0-9_]*)`", doc))
+    assert mentioned <= MODULES
 
 
 def test_stale_names_are_found() -> None:

@@ -20,7 +20,7 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import reached_at
 from monitor.analysis.judge.rules.part_fails import SOME_FLOWS
 from monitor.analysis.judge.rules.table import RULES
-from monitor.analysis.outcome import contradicting, reached_over, summarise
+from monitor.analysis.measurement_summary import contradicting, reached_over, summarise
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, State, VantageState, Verdict
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (

@@ -20,7 +20,7 @@ from monitor.analysis.judge.counted_flows import evidence_at
 from monitor.analysis.judge.evidence_grades import Sign, capped, signs
 from monitor.analysis.judge.follow_up_evidence import honest_over, reread
 from monitor.analysis.judge.interception import intercepted
-from monitor.analysis.outcome import (
+from monitor.analysis.measurement_summary import (
     Outcome,
     Summary,
     came_late,

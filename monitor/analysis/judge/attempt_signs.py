@@ -37,7 +37,7 @@ from monitor.analysis.judge.genuine_chains import wrong_by_dates_alone
 from monitor.analysis.judge.interception import intercepted
 from monitor.analysis.judge.led_elsewhere import comparable
 from monitor.analysis.judge.server_errors import forbidden, server_error
-from monitor.analysis.outcome import (
+from monitor.analysis.measurement_summary import (
     TIMEOUT,
     Outcome,
     Summary,
@@ -51,7 +51,7 @@ from monitor.analysis.outcome import (
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, VantageState
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.endpoint_text import parse_endpoint
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.measurement import LEGAL_REASONS, Layer
 
 INJECTION: Sign = (Layer.DNS, "injection")

@@ -18,8 +18,8 @@ import msgspec
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import challenge
 from monitor.analysis.judge.fingerprint import Fingerprint, Kind, Where
-from monitor.analysis.outcome import Summary, hops, host_of, redirect_target, summarise
-from probes.failure import CERTIFICATE_FAILURES
+from monitor.analysis.measurement_summary import Summary, hops, host_of, redirect_target, summarise
+from probes.failure_strings import CERTIFICATE_FAILURES
 from probes.measurement import HttpObservation
 
 

@@ -8,7 +8,7 @@ country, login and hour. A false "same" only delays; a false "different" accuses
 import re
 from enum import StrEnum
 
-from monitor.analysis.outcome import Summary, hops, host_of, redirect_target
+from monitor.analysis.measurement_summary import Summary, hops, host_of, redirect_target
 from probes.measurement import HttpObservation, Measurement
 
 LENGTH_RATIO = 0.7

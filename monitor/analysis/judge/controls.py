@@ -26,11 +26,19 @@ from monitor.analysis.judge.cleartext_pages import (
     compare,
     redirects_elsewhere,
 )
-from monitor.analysis.outcome import TIMEOUT, Summary, best, rank, sub_method_of, summarise, usable
+from monitor.analysis.measurement_summary import (
+    TIMEOUT,
+    Summary,
+    best,
+    rank,
+    sub_method_of,
+    summarise,
+    usable,
+)
 from monitor.analysis.trust import OWN_VOTES, Trust, Voice, network_key
 from monitor.analysis.vantage.health import wrong_clock
 from monitor.analysis.verdict import VantageHealth, VantageState
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     LEGAL_REASONS,

@@ -6,7 +6,7 @@ from math import comb
 import msgspec
 
 from monitor.analysis.judge.case import Case
-from monitor.analysis.outcome import sub_method_of
+from monitor.analysis.measurement_summary import sub_method_of
 from monitor.analysis.verdict import Evidence
 from probes.measure.flow_counts import FIRST_FLOWS, named_flows
 from probes.measure.follow_up_reasons import Reason

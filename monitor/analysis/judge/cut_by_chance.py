@@ -18,7 +18,7 @@ from math import comb
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.counted_flows import CUT_OFF, share_of_all
 from monitor.analysis.judge.lossy_paths import Sign
-from monitor.analysis.outcome import sub_method_of
+from monitor.analysis.measurement_summary import sub_method_of
 from monitor.analysis.seen import EndpointMeasurements
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import Hello, Layer, TlsObservation

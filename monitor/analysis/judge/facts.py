@@ -23,7 +23,7 @@ from monitor.analysis.judge.quic_blocked import (
 from monitor.analysis.judge.server_errors import errs, forbidden, server_error
 from monitor.analysis.judge.some_addresses import addresses_cannot_be_compared, addresses_finding
 from monitor.analysis.judge.some_flows import any_name_cut_off, flows_finding
-from monitor.analysis.outcome import (
+from monitor.analysis.measurement_summary import (
     TIMEOUT,
     Summary,
     best,

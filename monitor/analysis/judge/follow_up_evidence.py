@@ -46,9 +46,9 @@ from monitor.analysis.judge.cut_by_chance import ANY_NAME, cut_by_chance
 from monitor.analysis.judge.evidence_grades import Sign, capped, signs
 from monitor.analysis.judge.genuine_chains import verified_elsewhere
 from monitor.analysis.judge.lossy_paths import lost
-from monitor.analysis.outcome import TIMEOUT, Summary, contradicting, sub_method_of
+from monitor.analysis.measurement_summary import TIMEOUT, Summary, contradicting, sub_method_of
 from monitor.analysis.verdict import Evidence, VantageState
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     ONE_PACKET,

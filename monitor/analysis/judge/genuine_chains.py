@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import pairwise
 
-from monitor.analysis.outcome import Summary
-from probes.failure import CERTIFICATE_FAILURES, Failure
+from monitor.analysis.measurement_summary import Summary
+from probes.failure_strings import CERTIFICATE_FAILURES, Failure
 from probes.measurement import Layer, TlsObservation
 
 _BY_DATES = ("certificate has expired", "certificate is not yet valid")

@@ -16,7 +16,7 @@ from monitor.analysis.judge.controls import ABLE
 from monitor.analysis.judge.cut_by_chance import cut_by_chance
 from monitor.analysis.judge.evidence_grades import Sign, capped, signs
 from monitor.analysis.judge.follow_up_evidence import LARGE_HELLO, SHORT_HELLO, comes_late
-from monitor.analysis.outcome import DEPTH, TIMEOUT, Outcome, Summary, sub_method_of
+from monitor.analysis.measurement_summary import DEPTH, TIMEOUT, Outcome, Summary, sub_method_of
 from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import Hello, Layer, Measurement, TcpObservation, TlsObservation

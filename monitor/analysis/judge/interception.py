@@ -12,8 +12,8 @@ from functools import lru_cache
 
 from monitor.analysis.judge.block_pages import Medium, best_match, national
 from monitor.analysis.judge.case import Case
-from monitor.analysis.outcome import Summary
-from probes.failure import Failure
+from monitor.analysis.measurement_summary import Summary
+from probes.failure_strings import Failure
 from probes.measurement import REFERENCE_PLATFORM, Measurement, TlsObservation
 
 OWNERS = 2

@@ -13,7 +13,7 @@ from monitor.analysis.judge.facts import Facts, examine
 from monitor.analysis.judge.rules.needs_no_control import KNOWN_BLOCK_PAGE
 from monitor.analysis.judge.rules.rule import Rule
 from monitor.analysis.judge.rules.table import RULES, RULES_VERSION
-from monitor.analysis.outcome import failures
+from monitor.analysis.measurement_summary import failures
 from monitor.analysis.verdict import Evidence, State, Verdict
 from probes.measurement import Layer, Measurement
 

@@ -12,7 +12,7 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import Controls
 from monitor.analysis.judge.evidence_grades import WEIGHTS, Sign, signs
 from monitor.analysis.judge.follow_up_evidence import honest_over
-from monitor.analysis.outcome import Outcome, Summary, hops, host_of, redirect_target
+from monitor.analysis.measurement_summary import Outcome, Summary, hops, host_of, redirect_target
 from probes.measurement import TlsObservation
 
 LED_ELSEWHERE = "led_elsewhere"

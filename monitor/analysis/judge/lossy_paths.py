@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from monitor.analysis.outcome import TIMEOUT
+from monitor.analysis.measurement_summary import TIMEOUT
 from monitor.analysis.vantage.loss import LOSSY_RESENDS, MIN_ROUND_TRIPS
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import Layer, Measurement, TcpObservation

@@ -12,7 +12,7 @@ from monitor.analysis.judge.attempt_signs import FailedAttempt, Finding, stronge
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, controls_for, follows
 from monitor.analysis.judge.evidence_grades import Sign
-from monitor.analysis.outcome import DEPTH, Outcome, Summary, sub_method_of, summarise
+from monitor.analysis.measurement_summary import DEPTH, Outcome, Summary, sub_method_of, summarise
 from monitor.analysis.verdict import Evidence
 from probes.catalog.endpoint_kinds import DATAGRAM_KINDS
 from probes.measure.follow_up_reasons import Reason

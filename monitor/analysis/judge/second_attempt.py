@@ -15,7 +15,7 @@ from monitor.analysis.judge.evidence_grades import AGREEING_ATTEMPTS, WEIGHTS, W
 from monitor.analysis.judge.hello_forms import other_hello_failed
 from monitor.analysis.judge.quic_blocked import quic_failed
 from monitor.analysis.judge.server_errors import errs
-from monitor.analysis.outcome import (
+from monitor.analysis.measurement_summary import (
     Outcome,
     best,
     came_late,
@@ -27,7 +27,7 @@ from monitor.analysis.outcome import (
     usable,
     works,
 )
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import Layer, Measurement, TlsObservation
 from probes.target import Dial

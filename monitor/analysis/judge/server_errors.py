@@ -7,7 +7,7 @@ wrong with the request (404, 405, …) are ordinary: many applications' hosts gi
 """
 
 from monitor.analysis.judge.cleartext_pages import challenge
-from monitor.analysis.outcome import Summary, hops, summarise
+from monitor.analysis.measurement_summary import Summary, hops, summarise
 from probes.measurement import HttpObservation, Measurement
 
 SERVER_ERROR = 500

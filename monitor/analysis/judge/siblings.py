@@ -9,7 +9,7 @@ that stand for them turn out to answer.
 
 from collections.abc import Sequence
 
-from monitor.analysis.outcome import TIMEOUT, decisive
+from monitor.analysis.measurement_summary import TIMEOUT, decisive
 from monitor.analysis.seen import EndpointMeasurements
 from probes.catalog.catalog import Endpoint, Function, Need
 from probes.measurement import Layer, Measurement

@@ -20,7 +20,7 @@ from math import inf
 import msgspec
 
 from monitor.analysis.seen import EndpointMeasurements
-from probes.failure import TIMEOUTS, UNANSWERED
+from probes.failure_strings import TIMEOUTS, UNANSWERED
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.verified_addresses import routed_network
 from probes.measurement import (

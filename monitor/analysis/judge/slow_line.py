@@ -7,7 +7,7 @@ silent to one each time, and answers another at once, the line explains nothing.
 
 from collections.abc import Iterable, Iterator
 
-from probes.failure import TIMEOUTS
+from probes.failure_strings import TIMEOUTS
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     AppObservation,

@@ -23,7 +23,7 @@ from monitor.analysis.judge.controls import ABLE, controls_for, follows, reached
 from monitor.analysis.judge.counted_flows import evidence_at
 from monitor.analysis.judge.evidence_grades import Sign, capped
 from monitor.analysis.judge.second_attempt import failing_addresses
-from monitor.analysis.outcome import TIMEOUT, Outcome, Summary
+from monitor.analysis.measurement_summary import TIMEOUT, Outcome, Summary
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
 from probes.measurement import Layer
 

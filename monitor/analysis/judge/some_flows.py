@@ -29,7 +29,7 @@ from monitor.analysis.judge.counted_flows import (
     evidence_at,
     share_of_all,
 )
-from monitor.analysis.outcome import Outcome, sub_method_of, summarise
+from monitor.analysis.measurement_summary import Outcome, sub_method_of, summarise
 from monitor.analysis.verdict import Evidence
 from probes.measurement import Layer
 

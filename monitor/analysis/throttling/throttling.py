@@ -48,7 +48,7 @@ from monitor.analysis.throttling.transfer_round import NAME_RATIO, round_of
 from monitor.analysis.throttling.transfer_speed import SKIP, VARIANTS
 from monitor.analysis.transfer_verdict import Spread, TransferClass, TransferVerdict
 from monitor.analysis.verdict import Evidence, State, Verdict
-from probes.failure import TIMEOUTS, failure_class
+from probes.failure_strings import TIMEOUTS, failure_class
 from probes.measurement import TRANSFER_TARGET, Layer, Measurement, TransferObservation
 
 CONTROL = "control"

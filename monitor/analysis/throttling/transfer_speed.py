@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from probes.failure import TIMEOUTS
+from probes.failure_strings import TIMEOUTS
 from probes.measurement import (
     TRANSFER_INNOCUOUS,
     TRANSFER_REFERENCE,

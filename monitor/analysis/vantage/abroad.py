@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from monitor.analysis.outcome import outcome_over, reached_over
+from monitor.analysis.measurement_summary import outcome_over, reached_over
 from monitor.analysis.vantage.reference_facts import References, ReferenceView
 from probes.catalog.catalog import ReferenceScope
 from probes.measurement import Layer

@@ -16,7 +16,7 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.analysis.outcome import hops, working_families
+from monitor.analysis.measurement_summary import hops, working_families
 from monitor.analysis.vantage.abroad import (
     cut_by_name,
     cut_off,

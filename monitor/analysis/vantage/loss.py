@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from monitor.analysis.outcome import TIMEOUT, best, summarise
+from monitor.analysis.measurement_summary import TIMEOUT, best, summarise
 from probes.catalog.catalog import Reference
 from probes.measurement import DnsObservation, Measurement, TcpObservation
 

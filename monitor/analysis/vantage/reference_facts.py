@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from monitor.analysis.outcome import (
+from monitor.analysis.measurement_summary import (
     Outcome,
     Summary,
     best,
@@ -19,7 +19,7 @@ from monitor.analysis.vantage.exit_location import ExitMismatch
 from monitor.analysis.vantage.loss import Loss, estimate_loss
 from probes.catalog.catalog import Reference, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
-from probes.failure import TIMEOUTS, Failure
+from probes.failure_strings import TIMEOUTS, Failure
 from probes.measurement import (
     DnsObservation,
     Layer,

@@ -8,7 +8,7 @@ to this platform (`monitor.analysis.judge.lossy_paths`), or where spared hosts a
 from monitor.analysis.judge.facts import Facts
 from monitor.analysis.judge.lossy_paths import lost
 from monitor.analysis.judge.rules.rule import Rule
-from monitor.analysis.outcome import TIMEOUT
+from monitor.analysis.measurement_summary import TIMEOUT
 from monitor.analysis.verdict import VantageState
 
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from monitor.analysis.catalog_truth import Truth, finding_of
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.measurement import Measurement
 from tests.worlds.build import control, dns, http, tcp, tls
 

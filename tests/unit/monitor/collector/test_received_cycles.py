@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from monitor.analysis.outcome import host_of
+from monitor.analysis.measurement_summary import host_of
 from monitor.analysis.verdict import PlatformVerdict, State, Verdict
 from monitor.collector.received_cycles import ReceivedCycles
 from monitor.config.settings import Settings
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.measurement import Layer, Measurement, Purpose
 from probes.testing import VirtualClockLoop
 from probes.vantage import VantageRole

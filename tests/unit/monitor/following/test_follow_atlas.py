@@ -25,7 +25,7 @@ from monitor.sources.witnesses import second_witnesses
 from monitor.wording.languages import ENGLISH
 from monitor.wording.sources import witness_lines
 from monitor.wording.words import words_in
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.sockets.http_client import httpx
 from storage.open_store import sql_store
 from storage.store import CollectorStore

@@ -19,7 +19,7 @@ from monitor.sources.globalping_client import (
 )
 from monitor.sources.scripted_globalping import FREE, WITH_TOKEN, ScriptedGlobalping, home
 from monitor.sources.scripted_ooni import Reply
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.layers.bogon import BogonList
 from probes.measurement import DnsObservation, Layer, layer_of
 from probes.sockets.http_client import httpx

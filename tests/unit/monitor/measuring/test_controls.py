@@ -15,7 +15,7 @@ from monitor.measuring.controls import LocalControls
 from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Catalog
 from probes.catalog.endpoint_text import parse_endpoint
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.transfer import TransferPlan
 from probes.measurement import Layer, Measurement, Purpose, TlsObservation

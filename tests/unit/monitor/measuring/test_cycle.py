@@ -25,7 +25,7 @@ from monitor.measuring.probers import Probers
 from monitor.wire.answers import ControlState
 from probes.catalog.catalog import Catalog, Endpoint, Function, Platform, Reference, ReferenceScope
 from probes.catalog.endpoint_text import parse_endpoint
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.measure.flow_counts import MOST_FLOWS
 from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, Purpose, QuicObservation
 from probes.settings import ProbeSettings

@@ -13,7 +13,7 @@ from monitor.config.settings import Settings
 from monitor.measuring.effort import CycleEffort, EffortPlanner
 from probes.catalog.catalog import Catalog, Endpoint, Function, Platform
 from probes.catalog.endpoint_text import parse_endpoint
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.measurement import AnyObservation, Measurement
 from probes.settings import ProbeSettings
 from probes.target import Reduction

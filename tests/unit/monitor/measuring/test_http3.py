@@ -12,7 +12,7 @@ from monitor.analysis.judge.rules.part_fails import QUIC_BLOCKED
 from monitor.analysis.verdict import VantageState, Verdict
 from monitor.measuring.http3 import LONGEST_REST, Http3, QuicWitness, only_quic_failed
 from probes.catalog.endpoint_text import parse_endpoint
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.measurement import Measurement, Purpose
 from probes.target import Target
 from probes.testing import VirtualClockLoop

@@ -15,7 +15,7 @@ from monitor.analysis.verdict import State, VantageState
 from monitor.budget.budget import Effort
 from monitor.metrics.publisher import EXPECTED_FAILURES, Publisher
 from monitor.metrics.snapshot import BUCKETS, Histogram, VantageView
-from probes.failure import unknown_failure
+from probes.failure_strings import unknown_failure
 from probes.measurement import DnsObservation, Layer, Measurement
 from tests.prometheus import world
 from tests.prometheus.world import CONTROL, FIELD, NOW, TLS_RESET, Clock

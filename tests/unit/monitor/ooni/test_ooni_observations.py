@@ -17,7 +17,7 @@ from monitor.ooni.convert import convert
 from monitor.ooni.failures import failure_of, implied_layer
 from monitor.ooni.ooni_files import measurements_in
 from monitor.ooni.ooni_format import Flag, OoniError, UnsupportedTestError, decode
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.layers.scrub import Scrubber
 from probes.measurement import HttpObservation, Layer
 from tests.worlds.ooni_reports import (

@@ -40,7 +40,7 @@ from monitor.wording.states import (
 from monitor.wording.times import between, moment
 from monitor.wording.vantage_health import VANTAGE_MEANINGS, VANTAGE_STATES
 from monitor.wording.words import Words, words_in
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import Layer
 from storage.values.reviews import AnnotationKind, Mark

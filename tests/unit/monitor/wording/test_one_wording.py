@@ -13,7 +13,7 @@ from monitor.wording.catalogs import needed
 from monitor.wording.changes import CHANGES, NOTICE_TITLES
 from monitor.wording.failures_and_methods import METHODS
 from probes.catalog.countries import COUNTRIES
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import Layer
 from storage.values.reviews import AnnotationKind, Mark

@@ -16,7 +16,7 @@ from monitor.analysis.verdict import Evidence, State
 from monitor.cli.event import WholeEvent, print_event
 from monitor.export.csv import header, value_lines
 from monitor.export.kinds import EXPORTS, Kind
-from monitor.metrics.metric_families import families
+from monitor.metrics.all_families import families
 from monitor.metrics.scrapes import create_registry
 from monitor.notify.body import METHODS_NAMED
 from monitor.notify.message import message, section
@@ -43,7 +43,7 @@ from monitor.wording.languages import ENGLISH, LANGUAGES, Language
 from monitor.wording.observations import layer_in_words
 from monitor.wording.words import words_in
 from probes.catalog.countries import COUNTRIES
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.measurement import DnsAnswer, DnsObservation, Measurement, TcpObservation
 from tests.contract.cycles import cycle, verdict
 from tests.contract.cycles import measurement as look

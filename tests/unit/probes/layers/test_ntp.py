@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.layers.app_answer import AppAnswer
 from probes.layers.ntp import NOT_NTP, ask_time, encode_request, is_reply
 from tests.lab import ntp as lab_ntp

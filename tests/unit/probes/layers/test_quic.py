@@ -30,7 +30,7 @@ from aioquic.quic.packet import QuicProtocolVersion, encode_quic_version_negotia
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from probes.failure import CERTIFICATE_FAILURES, Failure
+from probes.failure_strings import CERTIFICATE_FAILURES, Failure
 from probes.layers.quic import _Exchange, measure_quic
 from probes.measurement import QuicObservation
 from tests.lab.certificates import authority, forged, honest

@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.layers.socks5_and_http_connect import FarSideError, ProxyError, open_through
 from probes.sockets.network import SocketStream, receive_exactly
 from probes.vantage import Egress, EgressKind

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.layers.app_answer import AppAnswer
 from probes.layers.stun import (
     NOT_STUN,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.layers.app_answer import AppAnswer
 from probes.layers.telegram import NOT_MTPROTO, ask_res_pq, encode_req_pq, is_res_pq
 from probes.sockets.failure_mapping import MalformedReplyError

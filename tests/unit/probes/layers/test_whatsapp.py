@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.layers.app_answer import AppAnswer
 from probes.layers.whatsapp import (
     NOT_NOISE,

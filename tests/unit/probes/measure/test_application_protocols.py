@@ -19,7 +19,7 @@ import pytest
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import Protocol
 from probes.catalog.endpoint_text import parse_endpoint
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.layers.http import HttpClient
 from probes.layers.telegram import NOT_MTPROTO
 from probes.layers.whatsapp import NOT_NOISE

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from probes.catalog.endpoint_text import parse_endpoint
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.layers.http import HttpClient
 from probes.measure.flow_counts import FIRST_FLOWS
 from probes.measure.follow_up import SMALL_SEGMENT, follow_up

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.analysis.outcome import summarise
+from monitor.analysis.measurement_summary import summarise
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.endpoint_text import parse_endpoint

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.sockets.failure_mapping import (
     MalformedReplyError,
     PeerClosedError,

@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from monitor.analysis.judge.fingerprint import Fingerprint, Scope, Where
 from monitor.analysis.verdict import Evidence, State
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import TlsObservation
 from probes.sockets.failure_mapping import failure_of

@@ -4,7 +4,7 @@ import pytest
 
 from monitor.analysis.judge.refused_by_chance import by_chance, refusals_by_chance
 from monitor.analysis.verdict import Evidence
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.measurement import Layer, Measurement
 from tests.worlds.build import case, dns, look, repeated, tcp
 from tests.worlds.judged import judge

@@ -20,7 +20,7 @@ from monitor.analysis.judge.fingerprint import Fingerprint, Scope, Where
 from monitor.analysis.judge.judge_case import judge
 from monitor.analysis.judge.rules.table import RULES
 from monitor.analysis.verdict import Evidence, VantageState
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     AnyObservation,

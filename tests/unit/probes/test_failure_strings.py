@@ -2,7 +2,7 @@
 
 import pytest
 
-from probes.failure import Failure, failure_class, unknown_failure
+from probes.failure_strings import Failure, failure_class, unknown_failure
 
 
 @pytest.mark.parametrize("failure", list(Failure))

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from monitor.analysis.outcome import last_hop_of, summarise
+from monitor.analysis.measurement_summary import last_hop_of, summarise
 from monitor.analysis.remembered import remembered
 from tests.prometheus import world
 from tests.worlds.timed_blocks import run, story

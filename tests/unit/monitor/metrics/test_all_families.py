@@ -16,11 +16,12 @@ from monitor.analysis.events.event import EventState, Scope
 from monitor.analysis.verdict import State, VantageState
 from monitor.budget.budget import Effort
 from monitor.budget.bytes_used import bytes_of
+from monitor.metrics.all_families import families
+from monitor.metrics.family import unit_of
 from monitor.metrics.ingest_counts import IngestCounts
-from monitor.metrics.metric_families import families, unit_of
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
-from probes.failure import Failure
+from probes.failure_strings import Failure
 from probes.measurement import Layer
 from probes.vantage import VantagePoint
 from storage.values.database_size import DatabaseSize

@@ -18,7 +18,7 @@ import msgspec
 from monitor.analysis.remembered import remembered
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.host import is_literal
-from probes.failure import CERTIFICATE_FAILURES, TIMEOUTS, UNREACHABLE, Failure
+from probes.failure_strings import CERTIFICATE_FAILURES, TIMEOUTS, UNREACHABLE, Failure
 from probes.measurement import (
     DOH,
     LATE_ANSWER,
