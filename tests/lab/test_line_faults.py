@@ -115,6 +115,7 @@ def test_trouble_that_ends_before_the_last_references_accuses_nobody(how: str) -
     story = seen(subprocess.CompletedProcess([], running.returncode, output, errors))
     assert story.vantage("a")["state"] == "ok"
     assert story.states("a") == {"x": "insufficient"}
+    assert story.platform("a", "x")["rule_id"] == "vantage.no_tls"
     assert not story.accusations()
 
 

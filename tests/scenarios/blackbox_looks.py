@@ -11,6 +11,7 @@ from typing import Any
 from tests.lab.hosts import Page, web_page
 from tests.lab.lab import Lab
 from tests.lab.network import Network
+from tests.lab.test_line_faults import DATA_CENTRES, LINES
 from tests.scenarios import (
     test_ailing_vantages,
     test_allowlists,
@@ -158,6 +159,11 @@ def _others() -> dict[str, Beside]:
     gone = Beside(rows={"down-worldwide": X}, build=lambda lab, _: lab.internet.down(*X_HOSTS))
     return {
         **_own("full-shutdown", lambda n: n.cut()),
+        **_own(
+            "data-centres-with-one-port",
+            lambda n: n.block(address=DATA_CENTRES, ports=[80, 5222], how="drop"),
+            START["telegram"],
+        ),
         **_own("control-offline", lambda n: n.block(dns=["x.com", ".twitter.com"], how="nxdomain")),
         "down-worldwide": gone,
         **_slow("throttling", lambda n: n.throttle(kbit=128, sni=["x.com"])),
@@ -185,6 +191,7 @@ ELSEWHERE: Mapping[str, Beside] = {
     **_drops(),
     **_others(),
     **_all(test_partial.BLOCKS),
+    **_all(LINES),
     **_all({name: fault.apply for name, fault in test_lasting_faults.FAULTS.items()}),
     **_all(
         test_ailing_vantages.AILMENTS,

@@ -10,8 +10,10 @@ from tests.scenarios import blackbox_said
 from tests.scenarios.matrix import Answer, Scenario
 from tests.scenarios.matrix_beyond import BEYOND
 from tests.scenarios.matrix_ooni import OONI
+from tests.scenarios.matrix_own_doing import OWN_DOING
 
-SCENARIOS: tuple[Scenario, ...] = (*OONI, *BEYOND)
+_BEYOND = (*BEYOND, *OWN_DOING)
+SCENARIOS: tuple[Scenario, ...] = (*OONI, *_BEYOND)
 _INTRODUCTION = """\
 # Scenarios
 
@@ -44,7 +46,7 @@ def render() -> str:
     """The whole document."""
     introduction = _INTRODUCTION.format(version=blackbox_said.recording().version)
     parts = [introduction, "## What OONI tests", _table(OONI), "## What else happens"]
-    parts.append(_table(BEYOND))
+    parts.append(_table(_BEYOND))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 

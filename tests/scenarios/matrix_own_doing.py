@@ -1,0 +1,203 @@
+"""Rows of what looks like a block and is the platform's own doing, or the line's; and blocks beside
+them that must not be excused by it."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from tests.lab.addresses import OPEN_RESOLVERS
+from tests.lab.hosts import moved
+from tests.lab.lab import Lab
+from tests.lab.network import Network
+from tests.scenarios.matrix import Answer, Scenario, blocked, insufficient, ok, site
+
+_NEVER = "not covered"
+_NETWORK = "own-doing"
+_LED = insufficient("look.led_elsewhere")
+Apply = Callable[[Lab, Network, str], object]
+"""What happens to a host."""
+
+
+def _row(name: str, story: str, answer: Answer, apply: Apply) -> Scenario:
+    host = f"{name}.example"
+    return Scenario(
+        name=name,
+        group="beyond",
+        story=story,
+        ooni=_NEVER,
+        network=_NETWORK,
+        run=_NETWORK,
+        build=lambda lab, network: apply(lab, network, host),
+        answer=answer,
+    )
+
+
+def _led(name: str, story: str, answer: Answer, broken: Apply) -> Scenario:
+    """The site leads this network alone to another host of its own, which is broken."""
+
+    def apply(lab: Lab, network: Network, host: str) -> None:
+        lab.internet.page(host, moved(f"https://to-{host}/"), to=network.name)
+        broken(lab, network, f"to-{host}")
+
+    row = _row(name, f"The site leads this network alone to {story}", answer, apply)
+    return msgspec.structs.replace(row, hosts=(site(row.host), site(f"to-{row.host}")))
+
+
+def _name_servers(how: str, **more: list[str]) -> Apply:
+    """The site's own name servers lie to this country, whichever resolver asks from there."""
+
+    def apply(lab: Lab, network: Network, host: str) -> None:
+        asking = (network.resolver, network.resolver6, *OPEN_RESOLVERS[1:])
+        for one in (*asking, "dns.google", "cloudflare-dns.com", "dns.quad9.net"):
+            lab.internet.lie(host, how, resolver=one, **more)
+
+    return apply
+
+
+def _proved(name: str, story: str, answer: Answer, proof: str) -> Scenario:
+    return Scenario(
+        name=name,
+        group="beyond",
+        story=story,
+        ooni=_NEVER,
+        answer=answer,
+        proved_in=f"../lab/{proof}",
+    )
+
+
+def _one_family(name: str, story: str) -> Scenario:
+    """A family that fails for the whole line."""
+    return _proved(
+        name,
+        f"{story}, for every host alike; the other family works.",
+        ok(),
+        "test_line_faults.py::test_a_family_that_fails_for_the_whole_line_accuses_nobody",
+    )
+
+
+OWN_DOING: tuple[Scenario, ...] = (
+    _led(
+        "led-to-a-wrong-name",
+        "a host whose certificate is for another name, from everywhere.",
+        _LED,
+        lambda lab, _, host: lab.internet.certificate(host, "wrong-name"),
+    ),
+    _led(
+        "led-to-an-expired-one",
+        "a host whose certificate has expired.",
+        _LED,
+        lambda lab, _, host: lab.internet.certificate(host, "expired"),
+    ),
+    _row(
+        "led-nowhere",
+        "The site leads this network alone to a name that does not exist.",
+        _LED,
+        lambda lab, network, host: lab.internet.page(
+            host, moved("https://nowhere.example/"), to=network.name
+        ),
+    ),
+    _led(
+        "led-to-a-private-address",
+        "a host whose name has a private address everywhere.",
+        _LED,
+        lambda lab, _, host: lab.internet.lie(host, "address", answer=["10.1.2.3"]),
+    ),
+    _led(
+        "led-and-reset",
+        "another host, whose name is reset here.",
+        blocked("tls.reset", "conclusive"),
+        lambda _, network, host: network.block(sni=[host], how="reset"),
+    ),
+    _led(
+        "led-and-denied",
+        "another host, whose name the resolver denies.",
+        blocked("dns.nxdomain", "conclusive"),
+        lambda _, network, host: network.block(dns=[host], how="nxdomain"),
+    ),
+    _row(
+        "lapsed-here",
+        "Here alone the site's certificate has expired: one of its servers was forgotten, or"
+        " somebody else's is.",
+        blocked("tls.certificate", "weak"),
+        lambda _, network, host: network.forge([host], "expired"),
+    ),
+    _row(
+        "self-signed-here",
+        "Here alone the site's certificate is signed by itself.",
+        blocked("tls.certificate", "conclusive"),
+        lambda _, network, host: network.forge([host], "self-signed"),
+    ),
+    _row(
+        "own-nxdomain",
+        "The site's own name servers deny its name to this country, whichever resolver asks.",
+        blocked("dns.nxdomain", "strong"),
+        _name_servers("nxdomain"),
+    ),
+    _row(
+        "own-nodata",
+        "The site's own name servers have no address of it for this country.",
+        blocked("dns.no_answer", "strong"),
+        _name_servers("empty"),
+    ),
+    _row(
+        "own-loopback",
+        "The site's own name servers say 127.0.0.1 to this country.",
+        blocked("dns.bogon", "strong"),
+        _name_servers("address", answer=["127.0.0.1"]),
+    ),
+    _proved(
+        "private-cache-died",
+        "The network answers with a private cache of its own, which served X until it died.",
+        insufficient("dns.dead_address"),
+        "test_dead_cache.py::test_a_private_cache_that_dies_was_no_lie",
+    ),
+    _one_family("ipv4-large-packets", "Large packets are lost over IPv4"),
+    _one_family("ipv4-dropped", "TLS's port is dropped over IPv4"),
+    _one_family("ipv4-refused", "TLS's port is refused over IPv4"),
+    _one_family("ipv4-reset", "Every TLS greeting is reset over IPv4"),
+    _one_family("ipv6-reset", "Every TLS greeting is reset over IPv6"),
+    _proved(
+        "platforms-over-ipv4",
+        "The names of X and of Meta's platforms are reset over IPv4 alone; other hosts answer over"
+        " it.",
+        Answer(
+            state="partial",
+            rule_id="family.tls",
+            method="tls",
+            sub_method="reset",
+            evidence="strong",
+        ),
+        "test_line_faults.py::test_a_block_of_every_platform_over_one_family_is_told",
+    ),
+    _proved(
+        "large-packets",
+        "Large packets are lost for every host; what answers in small ones is no list of sites.",
+        insufficient("vantage.no_tls"),
+        "test_line_faults.py::test_a_line_that_loses_large_packets_is_no_list_of_names",
+    ),
+    _proved(
+        "trouble-that-ends",
+        "Greetings are reset for all hosts when the cycle begins, and the trouble ends in it.",
+        insufficient("vantage.no_tls"),
+        "test_line_faults.py::test_trouble_that_ends_before_the_last_references_accuses_nobody",
+    ),
+    _proved(
+        "data-centres-with-one-port",
+        "Of each of Telegram's data centres two ports of three are dropped: programs try the"
+        " third.",
+        ok(),
+        "test_line_faults.py::test_a_data_centre_with_one_port_left_works",
+    ),
+    _proved(
+        "queries-refused-at-random",
+        "A resolver that limits queries refuses many of them, whatever they ask.",
+        insufficient("line.refuses"),
+        "test_refused_at_random.py::test_refusals_at_random_accuse_nobody[refused-0.6]",
+    ),
+    _proved(
+        "connections-refused-at-random",
+        "A full translation of addresses refuses many connections, whomever they are for.",
+        insufficient("line.refuses"),
+        "test_refused_at_random.py::test_refusals_at_random_accuse_nobody[reset-0.6]",
+    ),
+)
