@@ -20,6 +20,12 @@ ROOT = Path(__file__).parents[2]
 DEBIAN = "trixie"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
+UNREAD = (
+    *("var/cache/apt", "var/lib/apt/lists"),
+    *(f"usr/share/{name}" for name in ("doc", "info", "locale", "man")),
+)
+"""Folders that images of Debian leave out."""
+
 START = 60.0
 """Seconds a busy machine gets to start a process."""
 
@@ -73,6 +79,8 @@ class Images:
             check=True,
             stdout=subprocess.DEVNULL,
         )
+        for name in UNREAD:
+            shutil.rmtree(tree / name, ignore_errors=True)
         (tree / "usr/local/bin/python").symlink_to("/usr/bin/python3")
         container = self.buildah("from", "scratch")
         self.buildah("add", "-q", container, str(tree), "/")
