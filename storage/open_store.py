@@ -109,5 +109,5 @@ def _backend_of(url: str, busy_timeout: float, recording: Recording | None = Non
         # Only those who use PostgreSQL have memory to spare for its driver.
         from storage.postgresql.backend import PostgresqlBackend
 
-        return PostgresqlBackend(url, busy_timeout)
+        return PostgresqlBackend(url, busy_timeout, recording)
     return SqliteBackend(database_url.file_of(url), busy_timeout, recording)

@@ -59,7 +59,8 @@ class InUseError(StorageError):
 
 class Recording(Enum):
     """Who records cycles in a store for as long as it is open. Opening it raises InUseError where
-    another one is in the way; only an SQLite file shows that."""
+    another one is in the way. PostgreSQL lets go of the claim with a lost connection: then writing
+    raises the same where another one took it."""
 
     ALONE = "alone"
     """`shutwatch run`: nobody else may record there."""

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Literal
 
+from psycopg.errors import LockNotAvailable
 from psycopg.types.string import StrDumper
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql
@@ -25,7 +26,7 @@ from storage.postgresql.bulk_write import NO_NUL
 from storage.postgresql.errors import postgresql_errors
 from storage.postgresql.tables import describe
 from storage.sql.backend import Backend, Staging
-from storage.store import StorageError
+from storage.store import InUseError, Recording, StorageError
 from storage.url import POSTGRESQL_LIKE
 from storage.values.database_size import DatabaseSize
 from storage.values.prunable import Prunable
@@ -68,6 +69,14 @@ _LEAD = 0x73687574_6C656164
 """The advisory lock of the leader; one for each database."""
 _ARCHIVING = 0x73687574_61726368
 """The advisory lock of who moves rows to the archive."""
+_RECORDING = 0x73687574_72656364
+"""The advisory lock of who records, which collectors share."""
+_RECORDS_SINCE = """
+SELECT min(backend_start) FROM pg_stat_activity JOIN pg_locks USING (pid)
+WHERE locktype = 'advisory' AND granted AND database = (
+  SELECT oid FROM pg_database WHERE datname = current_database()
+) AND (classid::bigint << 32 | objid::bigint) = %s
+"""
 _LEADING = "leading"
 _NUL = "\x00"
 _MAY_PASS = ("40001", "40P01", "23514")
@@ -85,7 +94,12 @@ class _TextDumper(StrDumper):
 class PostgresqlBackend(Backend):
     """A store in a PostgreSQL database."""
 
-    def __init__(self, url: str, lock_timeout: float = LOCK_TIMEOUT) -> None:
+    def __init__(
+        self,
+        url: str,
+        lock_timeout: float = LOCK_TIMEOUT,
+        recording: Recording | None = None,
+    ) -> None:
         """`url` as `storage.url.checked` accepts it; `lock_timeout` is how many seconds to wait for
         a lock that another program holds."""
         try:
@@ -96,6 +110,7 @@ class PostgresqlBackend(Backend):
             ) from None
         self._url = parts.set(drivername="postgresql+psycopg")
         self._lock_timeout = lock_timeout
+        self._recording = recording
         self._password = str(parts.password or "")
         host = parts.host or parts.query.get("host") or "this machine"
         self.name = f"{parts.database} on {host}"
@@ -110,7 +125,31 @@ class PostgresqlBackend(Backend):
 
     def write_engine(self) -> Engine:
         wait = f"SET lock_timeout = '{int(self._lock_timeout * 1000)}ms'"
-        return self._engine(1, wait)
+        engine = self._engine(1, wait)
+        if self._recording is not None:
+            event.listen(engine, "connect", self._claim)
+        return engine
+
+    def _claim(self, connection: Any, _record: Any) -> None:
+        """Have this session record, until it ends: another one has to be told by then. Raises
+        InUseError."""
+        shared = "" if self._recording is Recording.ALONE else "_shared"
+        try:
+            # A session that was just closed is still there for a moment.
+            connection.execute(f"SELECT pg_advisory_lock{shared}(%s)", (_RECORDING,))
+            connection.commit()
+        except LockNotAvailable:
+            connection.rollback()
+            (since,) = connection.execute(_RECORDS_SINCE, (_RECORDING,)).fetchone()
+            connection.close()
+            named = f" (connected since {since:%Y-%m-%d %H:%M} UTC)" if since else ""
+            raise InUseError(
+                f"another shutwatch records in database {self.name}{named}: stop it, or set "
+                "`database` to another one"
+            ) from None
+        except BaseException:
+            connection.close()
+            raise
 
     def errors(self) -> AbstractContextManager[None]:
         return postgresql_errors(self.name, self._password)

@@ -16,7 +16,7 @@ from storage.open_store import sql_store
 from storage.postgresql.partitions import AHEAD, TIMES, months_ahead
 from storage.sql.schema import metadata
 from storage.sql.store import SqlStore
-from storage.store import StorageError
+from storage.store import InUseError, Recording, StorageError
 from storage.values.prunable import Prunable
 from storage.values.rollup import Period
 from storage.values.selection import Selection
@@ -437,3 +437,52 @@ async def test_readers_cannot_write(store: SqlStore) -> None:
         pytest.raises(Exception, match="read-only transaction"),
     ):
         connection.exec_driver_sql("DELETE FROM cycle")
+
+
+@pytest.mark.parametrize("second", Recording)
+async def test_one_run_records_in_a_database(
+    cluster: Cluster, database: str, second: Recording
+) -> None:
+    """Beside `run` nobody else records, and the message says since when it does; whoever only reads
+    may. Once it has ended, or the server has ended its session, the next one may."""
+    url = cluster.url(database)
+    first = sql_store(url, busy_timeout=0.2, recording=Recording.ALONE)
+    await first.open()
+    refused = sql_store(url, busy_timeout=0.2, recording=second)
+    with pytest.raises(
+        InUseError, match=rf"{database} on .* \(connected since 20.* UTC\): stop it"
+    ):
+        await refused.open()
+    reader = sql_store(url, create=False)
+    await reader.open()
+    await first.save(cycle(1))
+    assert len(await flat(reader.measurements(EVERYTHING))) == 4
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+        )
+    await reader.close()
+    after = sql_store(url, recording=second)
+    await after.open()
+    with pytest.raises(InUseError):
+        await first.save(cycle(2))
+    await after.close()
+    await first.save(cycle(2))
+    await first.close()
+
+
+async def test_collectors_share_a_database_among_themselves(
+    cluster: Cluster, database: str
+) -> None:
+    """One of them leads. `run` is refused until the last one ends."""
+    url = cluster.url(database)
+    both = [sql_store(url, recording=Recording.COLLECTOR) for _ in range(2)]
+    alone = sql_store(url, busy_timeout=0.2, recording=Recording.ALONE)
+    for store in both:
+        await store.open()
+    for store in both:
+        with pytest.raises(InUseError, match="another shutwatch records in database"):
+            await alone.open()
+        await store.close()
+    await alone.open()
+    await alone.close()
