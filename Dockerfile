@@ -18,7 +18,7 @@ COPY probes probes
 COPY storage storage
 COPY dashboards dashboards
 COPY docs docs
-COPY packaging/start packaging/start
+COPY start start
 RUN zensical build \
  && pip wheel --no-cache-dir --no-deps --no-build-isolation -w /dist . \
  && pip --python /opt/shutwatch install --no-cache-dir --no-deps /dist/*.whl \

@@ -88,8 +88,8 @@ def report(
     from monitor.report.archive import TooLargeError
     from monitor.report.build import NothingKnownError, build
     from monitor.report.findings import Wanted
+    from monitor.report.names_between_marks import unmarked
     from monitor.report.optional_libraries import MissingExtraError
-    from monitor.report.report_words import unmarked
     from monitor.report.seals import Trusted
 
     if signed_batches and not with_vantages:

@@ -12,7 +12,7 @@ from storage.store import InUseError, StorageError
 def run(config: MeasuringConfigOption = None) -> None:
     """Measure, judge and store, and serve the page and metrics until stopped."""
     # What `--help` and a mistake in the file do without is imported here.
-    from monitor.app.run import run as run_app
+    from monitor.app.run_monitor import run as run_app
     from monitor.server.serve import ListenError
 
     settings = load_settings(config, sends=True)

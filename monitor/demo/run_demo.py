@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from monitor.app.run import run as run_monitor
+from monitor.app.run_monitor import run as run_monitor
 from monitor.config.load import load_config
 from monitor.config.settings import Settings
 from monitor.demo.censor import Censor

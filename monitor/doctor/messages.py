@@ -8,7 +8,7 @@ from monitor.doctor.trial import Checked, Trial, found, server_silent
 from monitor.measuring.weaknesses import untold
 from monitor.notify.apprise_service import AppriseService, NotInstalledError, server_of
 from monitor.notify.message import trial_message
-from monitor.notify.message_words import message_words
+from monitor.notify.names_without_markup import message_words
 from monitor.notify.refusals import passes
 from monitor.notify.settings import Route, Target
 from monitor.wording.findings import What

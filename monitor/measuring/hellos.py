@@ -3,7 +3,7 @@
 import random
 from collections.abc import Collection, Iterable, Sequence
 
-from monitor.analysis.judge.follow_up_evidence import LARGE_HELLO, SHORT_HELLO
+from monitor.analysis.judge.grade_by_follow_ups import LARGE_HELLO, SHORT_HELLO
 from monitor.analysis.judge.hello_forms import greets_otherwise, other_hello_failed
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
 from probes.catalog.catalog import Endpoint

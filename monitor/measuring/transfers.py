@@ -22,7 +22,7 @@ from statistics import median
 
 from msgspec import structs
 
-from monitor.analysis.judge.follow_up_evidence import LATE_FOR_DISTANCE, LATE_HANDSHAKE
+from monitor.analysis.judge.grade_by_follow_ups import LATE_FOR_DISTANCE, LATE_HANDSHAKE
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Place, Seen
 from monitor.analysis.throttling.history import HISTORY, ROUNDS, SpeedHistories
 from monitor.analysis.throttling.objects import TransferObject, led_to, objects_of

@@ -19,7 +19,7 @@ from monitor.logs import logger
 from monitor.notify.body import NoticeContent
 from monitor.notify.message import Section, batches, message, section
 from monitor.notify.message_value import Message
-from monitor.notify.message_words import message_words
+from monitor.notify.names_without_markup import message_words
 from monitor.notify.notice_kinds import CLOSING, NoticeKind, notice_kind_of
 from monitor.notify.queued_notices import is_news, notices_of, wanted
 from monitor.notify.related_events import RelatedEvents, relatives

@@ -7,7 +7,7 @@ import msgspec
 
 from monitor.notify.body import NoticeContent, lines_of
 from monitor.notify.message_value import Message, Urgency
-from monitor.notify.message_words import LONGEST_NAME
+from monitor.notify.names_without_markup import LONGEST_NAME
 from monitor.notify.notice_kinds import NoticeKind
 from monitor.notify.titles import title_of
 from monitor.wording.times import moment

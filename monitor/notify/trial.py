@@ -6,7 +6,7 @@ from datetime import datetime
 
 from monitor.notify.delivery import MessageService
 from monitor.notify.message import trial_message
-from monitor.notify.message_words import message_words
+from monitor.notify.names_without_markup import message_words
 from monitor.notify.settings import Route, Target
 
 

@@ -17,8 +17,8 @@ from monitor.report.collect import gather
 from monitor.report.compose import document
 from monitor.report.findings import Findings, Imprint, Wanted
 from monitor.report.log_file import LOG
+from monitor.report.names_between_marks import report_words
 from monitor.report.optional_libraries import library
-from monitor.report.report_words import report_words
 from monitor.wording.coverage import coverage_headline
 from monitor.wording.languages import ENGLISH, Language
 from monitor.wording.words import words_in

@@ -23,7 +23,7 @@ from monitor.charts.time_chart import (
 )
 from monitor.replay.plot import BLOCKED, OPEN, UNDECIDED
 from monitor.report.findings import Findings, Lane
-from monitor.report.report_words import ReportWords, plain
+from monitor.report.names_between_marks import ReportWords, plain
 from monitor.report.tables import short
 from monitor.report.time_slots import Slot
 

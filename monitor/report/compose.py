@@ -8,8 +8,8 @@ from monitor.report.context import history, people, related_events, second_witne
 from monitor.report.document import Block, Document, Para
 from monitor.report.findings import Findings, Imprint
 from monitor.report.limitations import limits
+from monitor.report.names_between_marks import report_words
 from monitor.report.proof import how
-from monitor.report.report_words import report_words
 from monitor.report.summary import headline, share, summary, where
 from monitor.report.tables import short
 

@@ -4,7 +4,7 @@ from html import escape
 from pathlib import Path
 
 from monitor.report.document import Block, Bullets, Document, Facts, Heading, Para, Picture, Table
-from monitor.report.report_words import END, START, unmarked
+from monitor.report.names_between_marks import END, START, unmarked
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1a1a1a;--paper:#fff;--rule:#c8c8c8;--soft:#f3f3f1;

@@ -9,8 +9,8 @@ from typing import Any
 
 from monitor.charts.letters import families, fit, font_files
 from monitor.report.document import Block, Bullets, Document, Facts, Heading, Para, Picture, Table
+from monitor.report.names_between_marks import unmarked
 from monitor.report.optional_libraries import library
-from monitor.report.report_words import unmarked
 from monitor.wording.languages import Language
 
 _INK, _RED, _GREY, _SOFT = (26, 26, 26), (143, 16, 34), (90, 90, 90), (243, 243, 241)

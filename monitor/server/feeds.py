@@ -23,7 +23,7 @@ from monitor.config.filters import FilterError
 from monitor.export.public_view import earlier
 from monitor.metrics.publisher import Publisher
 from monitor.notify.body import event_lines
-from monitor.notify.message_words import message_words
+from monitor.notify.names_without_markup import message_words
 from monitor.server.entity_tag import tagged
 from monitor.server.event_filter import filter_lines
 from monitor.server.listed_events import KnownOf, ListedEvents

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from monitor.analysis.events.event import Event, EventKind, EventState
-from monitor.notify.message_words import message_words
+from monitor.notify.names_without_markup import message_words
 from monitor.server.feeds import changed_at, shared_sentence
 from monitor.server.page import tag_colour
 from monitor.wording.events import counted_networks, ending, founded, onset

@@ -9,14 +9,22 @@ like all others: agents choose the endpoints, so these rows would become more fo
 kept as long as the hourly counts: they show that a cycle which arrives again was counted already.
 """
 
-from collections.abc import Sequence
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, Table, and_, bindparam, delete, select
 
 from storage.sql import schema
+from storage.sql.transactions import Session, SqlDatabase
+from storage.store import StorageError
 from storage.values.prunable import Prunable
+from storage.values.times import time_text
 
 TIMES = {
     Prunable.VERDICT: schema.verdict.c.judged_at,
@@ -45,6 +53,8 @@ _FEWEST, _MOST = 10, 2000
 """Rows in one transaction."""
 _SECONDS = 0.025
 """Seconds one transaction should take."""
+_DROPS = 60
+"""Times to try to drop a partition that other programs use, about a second apart."""
 
 
 class Batch(msgspec.Struct):
@@ -93,3 +103,61 @@ def delete_rows(connection: Connection, what: Prunable, keys: Sequence[tuple[Any
     )
     names = [f"of_{column.name}" for column in columns]
     connection.execute(statement, [dict(zip(names, key, strict=True)) for key in keys])
+
+
+class SqlRetention(SqlDatabase):
+    """The part of a store that deletes old rows."""
+
+    async def prune(self, what: Prunable, before: datetime) -> AsyncIterator[int]:
+        limit = time_text(before)
+        async for rows in self._drop_partitions(what, limit):
+            yield rows
+        batch = Batch()
+        while True:
+            keys = await self._read(lambda connection: old_keys(connection, what, limit))
+            rest = keys
+            while rest:
+                some, rest = rest[: batch.size], rest[batch.size :]
+                batch.took(await self._in_writer(partial(self._delete, what=what, keys=some)))
+                yield len(some)
+            if len(keys) < SOUGHT:
+                return
+
+    def _delete(self, session: Session, what: Prunable, keys: Sequence[tuple[Any, ...]]) -> float:
+        """Returns the seconds it took."""
+        begun = time.monotonic()
+        self._transaction(session, lambda connection: delete_rows(connection, what, keys))
+        return time.monotonic() - begun
+
+    async def _drop_partitions(self, what: Prunable, before: str) -> AsyncIterator[int]:
+        backend = self._backend
+
+        def make_ahead(session: Session) -> None:
+            with backend.errors():
+                backend.make_partitions_ahead(session.write)
+
+        def drop(session: Session, partition: str) -> bool:
+            with backend.errors():
+                return backend.drop_partition(session.write, what, partition)
+
+        await self._in_writer(make_ahead)
+        tries = 0
+        while True:
+            old = await self._in_reader(
+                lambda session: backend.old_partition(session.read, what, before)
+            )
+            if old is None:
+                return
+            partition, rows = old
+            if await self._in_writer(partial(drop, partition=partition)):
+                tries = 0
+                if rows:
+                    yield rows
+                continue
+            tries += 1
+            if tries == _DROPS:
+                raise StorageError(
+                    f"database {backend.name} could not drop the old rows of {what}: another "
+                    "program reads them all the time; shutwatch tries again next time"
+                )
+            await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311 # no secret

@@ -1,8 +1,5 @@
 """The store in an SQL database: SQLite, or PostgreSQL, which several processes may share."""
 
-import asyncio
-import random
-import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,7 +21,7 @@ from storage.sql.listing_cells import cells
 from storage.sql.listing_rollup import availability_page, availability_rows
 from storage.sql.log_store import SqlLog
 from storage.sql.rejudging_store import SqlRejudgings
-from storage.sql.retention import SOUGHT, Batch, delete_rows, old_keys
+from storage.sql.retention import SqlRetention
 from storage.sql.review_store import SqlReviews
 from storage.sql.source_store import SqlSources
 from storage.sql.statements import upsert
@@ -32,7 +29,6 @@ from storage.sql.stored_names import stored_names
 from storage.sql.tallies import tallies
 from storage.sql.transactions import PageReader, Session
 from storage.sql.withheld_store import SqlWithheld
-from storage.store import StorageError
 from storage.values import codecs
 from storage.values.checkpoint import Checkpoint
 from storage.values.cycle import Cycle, StoredCycle
@@ -40,15 +36,12 @@ from storage.values.database_size import DatabaseSize
 from storage.values.history_cell import HistoryCell
 from storage.values.names import Names
 from storage.values.outbox import Notice, NoticeState
-from storage.values.prunable import Prunable
 from storage.values.rollup import Availability
 from storage.values.row_kind import RowKind
 from storage.values.selection import Selection
 from storage.values.storable_text import storable
 from storage.values.times import text_time, time_text
 
-_DROPS = 60
-"""Times to try to drop a partition that other programs use, about a second apart."""
 _ROWS = 2
 """Rows in a batch of `rows`, for each value in a batch of a listing: rows are lighter."""
 
@@ -67,7 +60,7 @@ LISTINGS: dict[tuple[RowKind, bool], Listing[Any]] = {
 """By kind, and whether a recomputation is asked for."""
 
 
-class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources, SqlWithheld):
+class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources, SqlWithheld, SqlRetention):
     """Implements `storage.store.CollectorStore`."""
 
     def __init__(self, backend: Backend, **options: Any) -> None:
@@ -238,59 +231,3 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources, SqlWithh
         query = select(func.min(schema.measurement.c.started_at))
         oldest = await self._read(lambda connection: connection.execute(query).scalar())
         return None if oldest is None else text_time(oldest)
-
-    # --- retention ---------------------------------------------------------------------
-
-    async def prune(self, what: Prunable, before: datetime) -> AsyncIterator[int]:
-        limit = time_text(before)
-        async for rows in self._drop_partitions(what, limit):
-            yield rows
-        batch = Batch()
-        while True:
-            keys = await self._read(lambda connection: old_keys(connection, what, limit))
-            rest = keys
-            while rest:
-                some, rest = rest[: batch.size], rest[batch.size :]
-                batch.took(await self._in_writer(partial(self._delete, what=what, keys=some)))
-                yield len(some)
-            if len(keys) < SOUGHT:
-                return
-
-    def _delete(self, session: Session, what: Prunable, keys: Sequence[tuple[Any, ...]]) -> float:
-        """Returns the seconds it took."""
-        begun = time.monotonic()
-        self._transaction(session, lambda connection: delete_rows(connection, what, keys))
-        return time.monotonic() - begun
-
-    async def _drop_partitions(self, what: Prunable, before: str) -> AsyncIterator[int]:
-        backend = self._backend
-
-        def make_ahead(session: Session) -> None:
-            with backend.errors():
-                backend.make_partitions_ahead(session.write)
-
-        def drop(session: Session, partition: str) -> bool:
-            with backend.errors():
-                return backend.drop_partition(session.write, what, partition)
-
-        await self._in_writer(make_ahead)
-        tries = 0
-        while True:
-            old = await self._in_reader(
-                lambda session: backend.old_partition(session.read, what, before)
-            )
-            if old is None:
-                return
-            partition, rows = old
-            if await self._in_writer(partial(drop, partition=partition)):
-                tries = 0
-                if rows:
-                    yield rows
-                continue
-            tries += 1
-            if tries == _DROPS:
-                raise StorageError(
-                    f"database {backend.name} could not drop the old rows of {what}: another "
-                    "program reads them all the time; shutwatch tries again next time"
-                )
-            await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311 # no secret

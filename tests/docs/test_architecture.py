@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "architecture.md").read_text()
 ROOTS = ("monitor", "probes", "storage")
 STEPS = re.findall(r"^\d+\. \*\*`([^`]+)`\*\*", TEXT, re.MULTILINE)
-WIRING = ("monitor.app.run", "storage.open_store")
+WIRING = ("monitor.app.run_monitor", "storage.open_store")
 """Join what does not import each other."""
 
 

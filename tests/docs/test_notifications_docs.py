@@ -5,7 +5,7 @@ from pathlib import Path
 
 from monitor.analysis.events.event import EventKind
 from monitor.notify.message import message, section
-from monitor.notify.message_words import message_words
+from monitor.notify.names_without_markup import message_words
 from monitor.notify.notice_kinds import NoticeKind
 from monitor.notify.settings import NotifySettings, Route
 from monitor.notify.timing import FIRST_RETRY, LONGEST_RETRY

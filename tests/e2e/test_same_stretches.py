@@ -21,7 +21,7 @@ import pytest
 
 from monitor.analysis.events.event import Event
 from monitor.analysis.events.stretches import first, least, newest, stretches
-from monitor.report.report_words import ReportWords
+from monitor.report.names_between_marks import ReportWords
 from monitor.report.tables import short_span
 from monitor.wording.events import ending, length, onset, stretch_ending, stretch_onset
 from monitor.wording.languages import ENGLISH

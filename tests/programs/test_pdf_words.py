@@ -12,8 +12,8 @@ import pytest
 from monitor.report.compose import document
 from monitor.report.document import Picture
 from monitor.report.findings import Imprint
+from monitor.report.names_between_marks import unmarked
 from monitor.report.pdf import render
-from monitor.report.report_words import unmarked
 from monitor.wording.failures_and_methods import METHODS
 from monitor.wording.languages import BY_CODE, Language
 from probes.failure_strings import Failure

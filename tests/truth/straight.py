@@ -38,7 +38,7 @@ from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import Snapshot
 from monitor.notify.body import NoticeContent
 from monitor.notify.message import message, section
-from monitor.notify.message_words import message_words
+from monitor.notify.names_without_markup import message_words
 from monitor.notify.notice_kinds import notice_kind_of
 from monitor.report.batches import Signed
 from monitor.report.collect import _lanes

@@ -3,10 +3,10 @@
 case.py                the input: the measurements of one endpoint, its controls and follow-ups
 judge_case.py          the verdict on one case, by the first rule that matches
 rules/                 the ordered table of rules: what a failure means (tls.reset: blocked)
-evidence_grades.py     the evidence grade of each kind of failure: weak, strong, or by loss
+sign_weights.py        the evidence grade of each kind of failure: weak, strong, or by loss
 facts.py               reduces a case to what the rules ask about
-attempt_signs.py       why the attempts failed, and which sign has the best support
-follow_up_evidence.py  what follow-ups add: conclusive evidence, hijacks, blocked addresses
+grade_by_attempts.py   why the attempts failed, and which sign has the best support
+grade_by_follow_ups.py what follow-ups add: conclusive evidence, hijacks, blocked addresses
 genuine_chains.py      certificates that are the platform's own, though they do not verify here
 led_elsewhere.py       hosts to which the platform itself led, and no control
 controls.py            which control measurements count

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from monitor.analysis.judge.attempt_signs import (
+from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.controls import ABLE, Controls, controls_for, follows, reached_at
+from monitor.analysis.judge.counted_flows import evidence_at
+from monitor.analysis.judge.grade_by_attempts import (
     BEFORE_HTTP,
     BOGON,
     INJECTION,
@@ -14,12 +17,9 @@ from monitor.analysis.judge.attempt_signs import (
     failed_at,
     strongest,
 )
-from monitor.analysis.judge.case import Case
-from monitor.analysis.judge.controls import ABLE, Controls, controls_for, follows, reached_at
-from monitor.analysis.judge.counted_flows import evidence_at
-from monitor.analysis.judge.evidence_grades import Sign, capped, signs
-from monitor.analysis.judge.follow_up_evidence import honest_over, reread
+from monitor.analysis.judge.grade_by_follow_ups import honest_over, reread
 from monitor.analysis.judge.interception import intercepted
+from monitor.analysis.judge.sign_weights import Sign, capped, signs
 from monitor.analysis.measurement_summary import (
     Outcome,
     Summary,

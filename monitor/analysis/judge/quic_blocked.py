@@ -8,10 +8,10 @@ afterwards. Calls that work (STUN) show that UDP does, and no more than that.
 
 from collections.abc import Iterable, Sequence
 
-from monitor.analysis.judge.attempt_signs import FailedAttempt, Finding, strongest
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, controls_for, follows
-from monitor.analysis.judge.evidence_grades import Sign
+from monitor.analysis.judge.grade_by_attempts import FailedAttempt, Finding, strongest
+from monitor.analysis.judge.sign_weights import Sign
 from monitor.analysis.measurement_summary import DEPTH, Outcome, Summary, sub_method_of, summarise
 from monitor.analysis.verdict import Evidence
 from probes.catalog.endpoint_kinds import DATAGRAM_KINDS

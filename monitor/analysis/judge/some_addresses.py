@@ -11,18 +11,18 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from monitor.analysis.judge.attempt_signs import (
+from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.controls import ABLE, controls_for, follows, reached_at
+from monitor.analysis.judge.counted_flows import evidence_at
+from monitor.analysis.judge.grade_by_attempts import (
     FailedAttempt,
     Finding,
     failed_at,
     families_of,
     strongest,
 )
-from monitor.analysis.judge.case import Case
-from monitor.analysis.judge.controls import ABLE, controls_for, follows, reached_at
-from monitor.analysis.judge.counted_flows import evidence_at
-from monitor.analysis.judge.evidence_grades import Sign, capped
 from monitor.analysis.judge.second_attempt import failing_addresses
+from monitor.analysis.judge.sign_weights import Sign, capped
 from monitor.analysis.measurement_summary import TIMEOUT, Outcome, Summary
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
 from probes.measurement import Layer

@@ -19,7 +19,6 @@ cannot replace the one with the innocuous name. Up to eight functions are counte
 Source: R. A. Fisher, The logic of inductive inference, J. Roy. Stat. Soc. 1935.
 """
 
-from monitor.analysis.judge.attempt_signs import Finding
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE
 from monitor.analysis.judge.counted_flows import (
@@ -29,6 +28,7 @@ from monitor.analysis.judge.counted_flows import (
     evidence_at,
     share_of_all,
 )
+from monitor.analysis.judge.grade_by_attempts import Finding
 from monitor.analysis.measurement_summary import Outcome, sub_method_of, summarise
 from monitor.analysis.verdict import Evidence
 from probes.measurement import Layer

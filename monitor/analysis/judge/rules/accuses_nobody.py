@@ -5,8 +5,8 @@
   differently.
 """
 
-from monitor.analysis.judge.attempt_signs import REFUSED_HERE
-from monitor.analysis.judge.follow_up_evidence import ALIKE, EXPLAINED, LATE_RULE
+from monitor.analysis.judge.grade_by_attempts import REFUSED_HERE
+from monitor.analysis.judge.grade_by_follow_ups import ALIKE, EXPLAINED, LATE_RULE
 from monitor.analysis.judge.led_elsewhere import LED_ELSEWHERE
 from monitor.analysis.judge.rules.rule import Rule, spares
 

@@ -5,7 +5,7 @@
   the control gets one too, else insufficient (`monitor.analysis.judge.server_errors`).
 """
 
-from monitor.analysis.judge.attempt_signs import INJECTION, REFUSED_HERE
+from monitor.analysis.judge.grade_by_attempts import INJECTION, REFUSED_HERE
 from monitor.analysis.judge.rules.rule import Rule
 from monitor.analysis.judge.server_errors import server_error
 from monitor.analysis.verdict import State

@@ -5,8 +5,8 @@ fingerprint is known from this country. A page that the control got too, or a si
 no block page.
 """
 
-from monitor.analysis.judge.attempt_signs import BOGON, CERTIFICATE
 from monitor.analysis.judge.facts import Facts
+from monitor.analysis.judge.grade_by_attempts import BOGON, CERTIFICATE
 from monitor.analysis.judge.rules.rule import Rule, accuses
 from monitor.analysis.verdict import Evidence, State
 from probes.measurement import Layer

@@ -8,8 +8,8 @@ faulty line explains the failure, nobody is accused.
   or for platforms of different owners accuses nobody (`monitor.analysis.judge.interception`).
 """
 
-from monitor.analysis.judge.attempt_signs import CERTIFICATE, INTERCEPTED
 from monitor.analysis.judge.cut_by_chance import ANY_NAME
+from monitor.analysis.judge.grade_by_attempts import CERTIFICATE, INTERCEPTED
 from monitor.analysis.judge.rules.rule import Rule, spares, vantage_rule
 from monitor.analysis.vantage.health import wrong_clock
 from monitor.analysis.verdict import VantageState

@@ -123,7 +123,7 @@ NEEDED = {
     "rejudge": STORE | {"rich"},
     "verify offline.toml": {"cryptography", "rfc3161_client"},
     "agent status": set(),
-    "import monitor.app.run": STORE | MEASURING | SERVING,
+    "import monitor.app.run_monitor": STORE | MEASURING | SERVING,
     "import monitor.collector.run_collector": STORE | MEASURING | SERVING,
     "import monitor.agent.run_agent": MEASURING | {"apscheduler", "cryptography"},
 }

@@ -15,7 +15,7 @@ from monitor.cli.main import app
 from monitor.notify.apprise_service import AppriseService
 from monitor.notify.body import NoticeContent
 from monitor.notify.message import message, section, trial_message
-from monitor.notify.message_words import message_words
+from monitor.notify.names_without_markup import message_words
 from monitor.notify.notice_kinds import NoticeKind
 from monitor.notify.settings import Target
 from storage.open_store import sql_store

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from monitor.analysis.events.event import EventKind, EventState, Scope
-from monitor.analysis.judge.evidence_grades import WEIGHTS
+from monitor.analysis.judge.sign_weights import WEIGHTS
 from monitor.analysis.second_witness import OnNetwork, OutsideWitness, Witness
 from monitor.analysis.verdict import Evidence
 from monitor.notify.body import NoticeContent
@@ -22,7 +22,7 @@ from monitor.notify.message import (
     trial_message,
 )
 from monitor.notify.message_value import Message, Urgency
-from monitor.notify.message_words import LONGEST_NAME, message_words, plain_name
+from monitor.notify.names_without_markup import LONGEST_NAME, message_words, plain_name
 from monitor.notify.notice_kinds import OPENING, NoticeKind
 from monitor.sources.terms import TERMS
 from monitor.wording.failures_and_methods import method_and_name

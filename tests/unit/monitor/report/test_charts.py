@@ -7,7 +7,7 @@ import pytest
 from monitor.charts.time_chart import draw
 from monitor.report.charts import charts
 from monitor.report.collect import gather
-from monitor.report.report_words import report_words
+from monitor.report.names_between_marks import report_words
 from monitor.wording.languages import BY_CODE
 from tests.unit.monitor.charts.test_time_chart import check
 from tests.worlds.memory_store import MemoryStore

@@ -40,7 +40,7 @@ from monitor.report.build import Made
 from monitor.report.collect import gather
 from monitor.report.compose import document
 from monitor.report.findings import Imprint
-from monitor.report.report_words import isolated, plain, unmarked
+from monitor.report.names_between_marks import isolated, plain, unmarked
 from monitor.report.summary import summary
 from monitor.report.time_slots import Slots
 from monitor.wording.catalogs import Text, needed

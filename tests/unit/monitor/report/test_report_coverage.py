@@ -17,7 +17,7 @@ from monitor.report.build import NothingKnownError, build
 from monitor.report.collect import gather
 from monitor.report.compose import document
 from monitor.report.findings import Imprint, Wanted
-from monitor.report.report_words import unmarked
+from monitor.report.names_between_marks import unmarked
 from monitor.wording.languages import LANGUAGES, Language
 from probes.measurement import Purpose
 from probes.vantage import VantageRole

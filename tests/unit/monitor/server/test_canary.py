@@ -24,7 +24,7 @@ from monitor.config.settings import ServerSettings
 from monitor.metrics.scrapes import create_registry
 from monitor.notify.body import NoticeContent
 from monitor.notify.message import message, section
-from monitor.notify.message_words import message_words
+from monitor.notify.names_without_markup import message_words
 from monitor.notify.notice_kinds import NoticeKind
 from monitor.recording.recorder import Recorder
 from monitor.report.build import build

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from monitor.analysis.events.event import Event, EventState
-from monitor.notify.message_words import message_words
+from monitor.notify.names_without_markup import message_words
 from monitor.server.preview_text import NETWORKS_NAMED, Shape
 from monitor.wording.events import Certainty, claim, ending, onset, what_happened
 from monitor.wording.languages import BY_CODE, ENGLISH, LANGUAGES, Language

@@ -16,7 +16,7 @@ from monitor.export.public_view import PublicView
 from monitor.keys.passwords import digest
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
-from monitor.notify.message_words import message_words
+from monitor.notify.names_without_markup import message_words
 from monitor.server import create_app
 from monitor.server.access import Access
 from monitor.server.evidence import EvidenceReader

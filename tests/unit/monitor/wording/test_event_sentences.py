@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from monitor.analysis.events.event import Event, EventState, Stretch
 from monitor.export.kinds import EXPORTS, Kind
 from monitor.notify.body import event_lines
-from monitor.notify.message_words import message_words
+from monitor.notify.names_without_markup import message_words
 from monitor.wording.events import began, condition, length, what_happened
 from monitor.wording.words import words_in
 from tests.worlds.notify_world import CYBER, JAZZ, ONSET, PTCL, TITLES, block, shutdown

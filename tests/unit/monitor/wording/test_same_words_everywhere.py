@@ -20,13 +20,13 @@ from monitor.metrics.all_families import families
 from monitor.metrics.scrapes import create_registry
 from monitor.notify.body import METHODS_NAMED
 from monitor.notify.message import message, section
-from monitor.notify.message_words import message_words
+from monitor.notify.names_without_markup import message_words
 from monitor.notify.notice_kinds import NoticeKind
 from monitor.report.collect import gather
 from monitor.report.compose import document
 from monitor.report.document import Table
 from monitor.report.findings import Example, Findings, Imprint, Story
-from monitor.report.report_words import unmarked
+from monitor.report.names_between_marks import unmarked
 from monitor.server import create_app
 from monitor.server.listed_events import A_PAGE
 from monitor.server.measurement_view import side_by_side

@@ -16,7 +16,7 @@ from monitor.analysis.coverage import Coverage
 from monitor.analysis.events.event import Event, EventState, Stretch
 from monitor.cli.event import _print_list, _Reviewed
 from monitor.notify.message import message, section
-from monitor.notify.message_words import message_words
+from monitor.notify.names_without_markup import message_words
 from monitor.notify.notice_kinds import NoticeKind
 from monitor.server.matrix import Overall
 from monitor.server.top_line import top_line

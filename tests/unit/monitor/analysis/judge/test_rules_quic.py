@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from monitor.analysis.judge.evidence_grades import llr
 from monitor.analysis.judge.platform import roll_up
+from monitor.analysis.judge.sign_weights import llr
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
 from probes.catalog.catalog import Endpoint, Function, Need, Platform
 from probes.catalog.endpoint_kinds import EndpointKind

@@ -11,7 +11,7 @@ refusals at an address where a handshake or request was cut off before, count as
 cut, and so does silence of connections to an address that fell silent in a handshake before. A
 server that fails and is then taken out of service looks the same, but fails for the control too.
 
-`monitor.analysis.judge.follow_up_evidence` then adds the follow-ups.
+`monitor.analysis.judge.grade_by_follow_ups` then adds the follow-ups.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,12 @@ from monitor.analysis.judge.block_pages import Match, Medium, best_match, nation
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import Likeness, cleartext_page
 from monitor.analysis.judge.controls import Controls, follows, likenesses, redirected_elsewhere
-from monitor.analysis.judge.evidence_grades import (
+from monitor.analysis.judge.genuine_chains import wrong_by_dates_alone
+from monitor.analysis.judge.grade_by_follow_ups import FORGED, honest_over, reread
+from monitor.analysis.judge.interception import intercepted
+from monitor.analysis.judge.led_elsewhere import comparable
+from monitor.analysis.judge.server_errors import forbidden, server_error
+from monitor.analysis.judge.sign_weights import (
     AGREEING_ATTEMPTS,
     WEIGHTS,
     Sign,
@@ -32,11 +37,6 @@ from monitor.analysis.judge.evidence_grades import (
     loss_explains,
     signs,
 )
-from monitor.analysis.judge.follow_up_evidence import FORGED, honest_over, reread
-from monitor.analysis.judge.genuine_chains import wrong_by_dates_alone
-from monitor.analysis.judge.interception import intercepted
-from monitor.analysis.judge.led_elsewhere import comparable
-from monitor.analysis.judge.server_errors import forbidden, server_error
 from monitor.analysis.measurement_summary import (
     TIMEOUT,
     Outcome,

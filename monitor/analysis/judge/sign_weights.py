@@ -4,7 +4,7 @@ Somebody has to *send* a reset, a false DNS reply or a forged certificate: one m
 evidence and two that agree are strong. Four must agree for signs that an overloaded server also
 shows (`OVERLOAD`: a reset or a closed connection). Packet loss alone causes timeouts, so they count
 only when the loss at the vantage cannot explain them: `timeout_rate` to the power of their number
-must be small. What makes strong evidence conclusive is in `follow_up_evidence`.
+must be small. What makes strong evidence conclusive is in `grade_by_follow_ups`.
 """
 
 from collections.abc import Mapping

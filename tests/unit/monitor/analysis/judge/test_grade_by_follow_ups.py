@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from monitor.analysis.judge.case import Case
-from monitor.analysis.judge.follow_up_evidence import LATE_RULE, SLOW
+from monitor.analysis.judge.grade_by_follow_ups import LATE_RULE, SLOW
 from monitor.analysis.verdict import Evidence, State, VantageState
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
