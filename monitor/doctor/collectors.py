@@ -1,8 +1,8 @@
 """Whether an agent's key can be used, and whether each collector answers to it.
 
-Each is asked for its time, as the agent itself asks: over the same proxy, trusting the same
-certificates and keys. Nothing is delivered or noted, so what an agent that runs knows stays as it
-is.
+Each is asked for its time and for this agent's settings, as the agent itself asks: over the same
+proxy, trusting the same certificates and keys. Nothing is delivered or followed, so what an agent
+that runs knows stays as it is.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from monitor.agent.signed_answer import UnreachableError
 from monitor.config.settings import AgentSetup
 from monitor.doctor.trial import Checked, Trial, found
 from monitor.keys.keys import KeyFileError, fingerprint, load, public_text
-from monitor.wire.answers import Reason
+from monitor.wire.answers import SETTINGS, Reason
 from monitor.wording.findings import What
 from storage.values.steady_clock import RIGHT
 
@@ -68,6 +68,14 @@ async def _try(
             other_key = error.reason is Reason.UNKNOWN_KEY
             what = What.COLLECTOR_KEY if other_key else What.COLLECTOR_REFUSES
             return _found(collector, what, why=error.detail)
+        except UnreachableError as error:
+            return _found(collector, _what_of(str(error), setup), why=str(error))
+        try:
+            await client.ask(collector, "GET", SETTINGS)
+        except RefusedError as error:
+            if error.reason is Reason.UNKNOWN_KEY:
+                return _found(collector, What.AGENT_UNKNOWN, vantage=vantage.id)
+            return _found(collector, What.COLLECTOR_REFUSES, why=error.detail)
         except UnreachableError as error:
             return _found(collector, _what_of(str(error), setup), why=str(error))
     return _clock(collector, clock.offset() or 0.0)

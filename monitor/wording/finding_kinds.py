@@ -93,6 +93,7 @@ class What(StrEnum):
     ARCHIVE = "archive"
     AGENT_KEY = "agent_key"
     AGENT_REVOKED = "agent_revoked"
+    AGENT_UNKNOWN = "agent_unknown"
     COLLECTOR_SILENT = "collector_silent"
     COLLECTOR_BEHIND_PROXY = "collector_behind_proxy"
     COLLECTOR_REFUSES = "collector_refuses"

@@ -164,6 +164,11 @@ TRIED: Mapping[str, Said] = {
         "The operator revoked this agent's key, so it measures and sends nothing any more.",
         "Type `shutwatch agent wipe`, then `shutwatch agent join` with a new invitation.",
     ),
+    What.AGENT_UNKNOWN: Said(
+        "Collector %(collector)s knows no agent %(vantage)s with this key.",
+        "Join with an invitation: `shutwatch agent join`. Where that was done, let the operator"
+        " compare `shutwatch vantage list` with what `shutwatch agent key` prints.",
+    ),
     What.COLLECTOR_SILENT: Said(
         "Collector %(collector)s does not answer: %(why)s.",
         "Ask its operator whether it runs; let https to it pass, or set `agent.proxy`.",

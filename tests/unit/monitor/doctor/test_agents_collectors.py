@@ -25,7 +25,7 @@ from monitor.doctor.trial import Checked, Trial
 from monitor.keys.keys import fingerprint, public_text
 from monitor.keys.sealing import sealing_text
 from monitor.measuring.probers import Probers
-from monitor.wire.answers import TIME, Reason
+from monitor.wire.answers import SETTINGS, TIME, AgentSettings, Reason
 from monitor.wording.findings import Level, What, finding_sentences
 from monitor.wording.words import words_in
 from storage.values.steady_clock import utc_now
@@ -51,6 +51,13 @@ class Refusing(Collector):
         return self._refuse(request, self._reason)
 
 
+class Stranger(Collector):
+    """Has not enrolled this key."""
+
+    async def _settings(self, request: Request) -> Response:
+        return self._refuse(request, Reason.UNKNOWN_KEY)
+
+
 def pem(key: Ed25519PrivateKey | X25519PrivateKey) -> bytes:
     """A key as its file holds it."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -60,7 +67,10 @@ def pem(key: Ed25519PrivateKey | X25519PrivateKey) -> bytes:
 async def serves(
     collector: Collector, certificate: trustme.LeafCert | None = None
 ) -> AsyncIterator[Collector]:
-    """The collector at work, for as long as the context lasts."""
+    """The collector at work, for as long as the context lasts; it has settings for the agent."""
+    collector.orders = AgentSettings(
+        version="1", issued_at=collector.now(), interval=300.0, platforms=("x",), daily_bytes=10**7
+    )
     server = Server(collector, authority(), certificate)
     await server.start()
     try:
@@ -121,7 +131,7 @@ async def found(file: Path, what: What, problem: str, remedy: str) -> None:
     assert remedy in told(one)[1]
 
 
-async def test_a_collector_is_asked_for_its_time_and_nothing_else(tmp_path: Path) -> None:
+async def test_a_collector_is_asked_for_its_time_and_settings_alone(tmp_path: Path) -> None:
     """It was said to be tried, and neither the key nor a collector was. Nothing is delivered, and
     on disk all is as before."""
     async with serves(Collector()) as collector:
@@ -131,7 +141,7 @@ async def test_a_collector_is_asked_for_its_time_and_nothing_else(tmp_path: Path
     assert (key.check, key.about, key.finding) == ("key", str(tmp_path / KEY_FILE), None)
     assert (one.check, one.finding) == ("collector", None)
     assert one.about == f"{collector.url}, clock right to 0.0 s"
-    assert set(collector.paths) == {TIME}
+    assert set(collector.paths) == {TIME, SETTINGS}
     assert contents(tmp_path) == before
 
 
@@ -191,6 +201,14 @@ async def test_a_collector_tells_that_the_key_was_revoked(tmp_path: Path) -> Non
     async with serves(Refusing(Reason.REVOKED_KEY, signs=False)) as collector:
         file = agent(tmp_path, collector.url)
         await found(file, What.COLLECTOR_REFUSES, "as the test says", "ask its operator")
+
+
+async def test_a_key_that_is_not_enrolled(tmp_path: Path) -> None:
+    """Anybody is told the time, so all looked well until the first results were refused."""
+    async with serves(Stranger()) as collector:
+        file = agent(tmp_path, collector.url)
+        problem = f"Collector {collector.url} knows no agent khi-ptcl with this key"
+        await found(file, What.AGENT_UNKNOWN, problem, "Join with an invitation")
 
 
 async def test_a_collector_that_refuses(tmp_path: Path) -> None:
