@@ -122,7 +122,9 @@ def restored(
             condition = _restore(conclusion, only_vantages(known, vantages))
         elif not conclusion.country:
             worldwide = decoded(conclusion.state, Outages)
-            outages[conclusion.platform] = _restore(conclusion, outage.recounted(worldwide))
+            interval = settings.detector.base_interval
+            recounted = outage.recounted(worldwide, interval)
+            outages[conclusion.platform] = _restore(conclusion, recounted)
         else:
             places[conclusion.country, conclusion.platform] = order_of(conclusion)
     book = EventBook(places=places, going_on=going_on(places), outages=outages, vantages=condition)

@@ -7,7 +7,8 @@
   several weak signs). **Confirmed** when it is certain of one network (conclusive evidence twice,
   or as much from more measurements) or suspects two networks together, and as many vantages agree
   as `agreement` asks for. Outliers and outvoted vantages (`monitor.analysis.events.agreement`)
-  confirm nothing.
+  confirm nothing. Where every network that confirmed it is open again, what others show is
+  suspected once more.
 * **Recovering** when every network that blocked was found open since, but some have not been for
   long; **ended** when all are open again, **dismissed** then if it was never confirmed.
 * **Unobserved** when the networks that blocked are no longer measured. Silence is not recovery.
@@ -26,32 +27,39 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from monitor.analysis.events.agreement import outliers, outvoted
+from monitor.analysis.events.agreement import outliers
+from monitor.analysis.events.confirmation import (
+    Grounds,
+    confirming,
+    grounds_of,
+    rests_on_others,
+)
 from monitor.analysis.events.event import (
     Change,
     Event,
     EventState,
     NetworkStatus,
     Scope,
-    Stretch,
     closed,
     event_id,
     greatest,
     label_of,
     widest,
 )
-from monitor.analysis.events.recurring_hours import pattern_of
-from monitor.analysis.events.sequential_test import Detector
+from monitor.analysis.events.network_status import (
+    methods_of,
+    networks_of,
+    not_open_again,
+    runs_of,
+)
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.shared_map import SharedMap
 from monitor.analysis.events.stream import Run, Stream, observe, stream_of
-from monitor.analysis.events.stretches import onset_of, went_on
-from monitor.analysis.events.support import Support, is_settled, support_of
+from monitor.analysis.events.stretches import meet, onset_of
+from monitor.analysis.events.support import Support, support_of
+from monitor.analysis.trust import Network
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict
 
-PROGRESS, LONGEST_PROGRESS = 0.1, timedelta(minutes=10)
-"""While a stretch goes on, its last blocked measurement is noted once it is this share longer, or
-this much: an event is not stored with every measurement."""
 _OVERLAP = timedelta(hours=72)
 """Of imported data: networks measured within this time tell when a block of several began."""
 
@@ -69,10 +77,12 @@ def take_in(
     state: CountryPlatform, verdict: PlatformVerdict, settings: EventSettings
 ) -> tuple[CountryPlatform, tuple[Change, ...]]:
     """The state after one more verdict, and the changes to events, in order."""
-    stream = state.streams.get(verdict.vantage) or stream_of(verdict)
+    known, fresh = state.streams.get(verdict.vantage), stream_of(verdict)
+    # What a vantage found on another network says nothing of this one.
+    stream = known if known is not None and known.key == fresh.key else fresh
     after = observe(stream, verdict, settings.detector)
     streams = state.streams.with_entry(verdict.vantage, after)
-    suspected = state.suspected + after.suspected - stream.suspected
+    suspected = state.suspected + after.suspected - (known is not None and known.suspected)
     if not suspected and (state.event is None or not state.event.active):
         # Nothing to open, and nothing to go on with, whatever the other vantages found.
         return CountryPlatform(streams=streams, event=state.event), ()
@@ -81,7 +91,38 @@ def take_in(
     believed = [stream for stream in streams.values() if stream.vantage not in doubted]
     changes = tuple(_changes(state.event, believed, verdict, settings))
     event = changes[-1].event if changes else state.event
-    return CountryPlatform(streams=streams, suspected=suspected, event=event), changes
+    later = CountryPlatform(streams=streams, suspected=suspected, event=event)
+    return _known_to_the_silent(later, state.event, verdict.judged_at, settings), changes
+
+
+def _known_to_the_silent(
+    state: CountryPlatform, before: Event | None, now: datetime, settings: EventSettings
+) -> CountryPlatform:
+    """The state in which silent vantages that had found a block know of its end."""
+    event = state.event
+    if event is None or event is before:
+        return state
+    old = {one.key: one for one in before.networks} if before is not None else {}
+    opened: dict[Network, datetime | None] = {}
+    ends = set[Network]()
+    for status in event.networks:
+        was = old.get(status.key)
+        past = [one.end_latest for one in status.stretches if one.end_latest is not None]
+        known = [one.end_latest for one in was.stretches] if was is not None else []
+        if past and past[-1] not in known:
+            opened[status.key] = past[-1]
+        if status.affected and not not_open_again(status) and not_open_again(was):
+            ends.add(status.key)
+    if event.active and not opened and not ends:
+        return state
+    streams = state.streams
+    for vantage, one in state.streams.items():
+        over = not event.active or one.key in ends
+        silent = (one.suspected or one.recovering) and not one.observed(now, settings.detector)
+        if silent and (over or one.key in opened):
+            after = one.silent_while_open(opened.get(one.key), over=over)
+            streams = streams.with_entry(vantage, after)
+    return recounted(msgspec.structs.replace(state, streams=streams))
 
 
 def recounted(state: CountryPlatform) -> CountryPlatform:
@@ -106,7 +147,8 @@ def pass_time(
         return state, ()
     changes = tuple(_followed(event, streams, _Moment(judged_at=now), settings))
     last = changes[-1].event if changes else event
-    return msgspec.structs.replace(state, event=last), changes
+    later = msgspec.structs.replace(state, event=last)
+    return _known_to_the_silent(later, event, now, settings), changes
 
 
 class _Moment(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,9 +169,10 @@ def _changes(
         now = verdict.judged_at
         if not any(s.suspected and s.observed(now, settings.detector) for s in streams):
             return
-        change = _opened(known, streams, verdict, settings)
+        grounds = grounds_of(streams, now, settings)
+        change = _opened(known, streams, verdict, settings, grounds)
         yield change
-        yield from _moves(change.event, streams, verdict, settings)
+        yield from _moves(change.event, verdict, settings, grounds)
     else:
         yield from _followed(before, streams, verdict, settings)
 
@@ -137,7 +180,10 @@ def _changes(
 def _followed(
     before: Event, streams: Sequence[Stream], verdict: _Judged, settings: EventSettings
 ) -> Iterator[Change]:
-    event = _updated(before, streams, verdict, settings)
+    grounds = grounds_of(streams, verdict.judged_at, settings)
+    event = _updated(before, streams, verdict, settings, grounds)
+    if event.state is EventState.CONFIRMED and not grounds.reason and rests_on_others(event):
+        event = _at(event, verdict, state=EventState.SUSPECTED)
     if event.same_as(before):
         event = before
     else:
@@ -148,20 +194,27 @@ def _followed(
         status.blocked_now for status in event.networks
     ):
         back = _known_to_be_back(before, streams, verdict.judged_at, settings)
+        if rests_on_others(event):
+            back = EventState.SUSPECTED
         event = _at(event, verdict, state=back)
         yield Change(name="reblocked", detail=_opening(event), event=event)
-    yield from _moves(event, streams, verdict, settings)
+    yield from _moves(event, verdict, settings, grounds)
 
 
 def _moves(
-    event: Event, streams: Sequence[Stream], verdict: _Judged, settings: EventSettings
+    event: Event, verdict: _Judged, settings: EventSettings, grounds: Grounds
 ) -> Iterator[Change]:
     blocked = any(status.blocked_now for status in event.networks)
-    reason = _confirmation(streams, verdict.judged_at, settings)
-    if event.state is EventState.SUSPECTED and reason:
+    if event.state is EventState.SUSPECTED and grounds.reason:
         since = event.confirmed_at or verdict.judged_at
-        event = _at(event, verdict, state=EventState.CONFIRMED, confirmed_at=since)
-        yield Change(name="confirmed", detail=reason, event=event)
+        event = _at(
+            event,
+            verdict,
+            state=EventState.CONFIRMED,
+            confirmed_at=since,
+            networks=confirming(event.networks, grounds.networks),
+        )
+        yield Change(name="confirmed", detail=grounds.reason, event=event)
     if blocked:
         return
     if any(status.recovering for status in event.networks):
@@ -178,7 +231,7 @@ def _moves(
         silent = verdict.judged_at - _last_blocked(event)
         if silent.total_seconds() <= settings.forget_after:
             return
-    yield _closed(event, verdict)
+    yield _closed(event if settings.decided else _without_signs(event), verdict)
 
 
 # -- the present form of an event -------------------------------------------------------------
@@ -189,8 +242,9 @@ def _opened(
     streams: Sequence[Stream],
     verdict: PlatformVerdict,
     settings: EventSettings,
+    grounds: Grounds,
 ) -> Change:
-    first = _runs(_measuring(streams, verdict.judged_at, settings))[0]
+    first = runs_of(_measuring(streams, verdict.judged_at, settings))[0]
     if known is not None and _comes_back(known, first, settings):
         name = "reopened"
         event = _at(
@@ -218,7 +272,7 @@ def _opened(
             evidence=Evidence.NONE.value,
             rules_version=verdict.rules_version,
         )
-    event = _updated(event, streams, verdict, settings)
+    event = _updated(event, streams, verdict, settings, grounds)
     return Change(name=name, detail=_opening(event), event=event)
 
 
@@ -230,13 +284,18 @@ def _comes_back(known: Event, first: Run, settings: EventSettings) -> bool:
 
 
 def _updated(
-    before: Event, streams: Sequence[Stream], verdict: _Judged, settings: EventSettings
+    before: Event,
+    streams: Sequence[Stream],
+    verdict: _Judged,
+    settings: EventSettings,
+    grounds: Grounds,
 ) -> Event:
     """The event as the streams show it now; its state stays. What one that is silent found before
     is in it already, where it belongs."""
     measuring = _measuring(streams, verdict.judged_at, settings)
-    runs = _runs(measuring)
-    networks = _networks(before.networks, streams, verdict, settings)
+    runs = runs_of(measuring)
+    networks = networks_of(before.networks, streams, verdict.judged_at, settings)
+    networks = confirming(networks, grounds.certain)
     scope = widest((before.scope, *(run.scope for run in runs)))
     event = _at(
         before,
@@ -245,7 +304,7 @@ def _updated(
         family=_common_family(before, runs) if scope is Scope.SOME else "",
         share=_common_share(networks) if scope is Scope.SOME else None,
         functions=tuple(sorted({*before.functions, *_functions(runs)})),
-        methods=tuple(dict.fromkeys((*before.methods, *_methods(runs)))),
+        methods=tuple(dict.fromkeys((*before.methods, *methods_of(runs)))),
         networks=networks,
         pattern=_common_pattern(networks),
         share_affected=_share(before.country, networks, settings),
@@ -286,193 +345,6 @@ def _measuring(streams: Iterable[Stream], now: datetime, settings: EventSettings
     return [one for one in streams if one.observed(now, settings.detector)]
 
 
-def _runs(streams: Iterable[Stream]) -> list[Run]:
-    """The runs behind the present block, by the time of the first accusation at each vantage."""
-    runs = [stream.run for stream in streams if stream.suspected and stream.run is not None]
-    return sorted(runs, key=lambda run: (run.onset_latest, run.measurement))
-
-
-def _networks(
-    before: Sequence[NetworkStatus],
-    streams: Sequence[Stream],
-    verdict: _Judged,
-    settings: EventSettings,
-) -> tuple[NetworkStatus, ...]:
-    statuses = {status.key: status for status in before}
-    onsets: Sequence[datetime] = ()
-    by_network: dict[tuple[int, str], list[Stream]] = {}
-    for stream in sorted(streams, key=lambda stream: stream.vantage):
-        # One that nobody can judge is not spared: it is no network of the event.
-        recent = stream.known and stream.observed(verdict.judged_at, settings.detector)
-        if recent or stream.key in statuses:
-            by_network.setdefault(stream.key, []).append(stream)
-    for key, here in by_network.items():
-        seen = [s for s in here if s.observed(verdict.judged_at, settings.detector)]
-        status = _network(statuses.get(key), here, seen, verdict.judged_at)
-        if not status.affected and seen:
-            onsets = onsets or _present_onsets(before, streams, verdict.judged_at, settings)
-            spared = all(_spared(stream, onsets) for stream in seen)
-            status = msgspec.structs.replace(status, found_open=spared)
-        statuses[key] = status
-    return tuple(sorted(statuses.values(), key=lambda status: (status.asn, status.network)))
-
-
-def _present_onsets(
-    before: Sequence[NetworkStatus],
-    streams: Sequence[Stream],
-    at: datetime,
-    settings: EventSettings,
-) -> Sequence[datetime]:
-    """Since when each that is blocked now is; where none is any more, since when each last was."""
-    now = [
-        stream.run.onset_latest
-        for stream in streams
-        if stream.suspected and stream.run is not None and stream.observed(at, settings.detector)
-    ]
-    return now or [status.stretches[-1].onset_latest for status in before if status.stretches]
-
-
-def _spared(stream: Stream, onsets: Sequence[datetime]) -> bool:
-    """Whether it is open by its last test, when all others were blocked already: before, its word
-    is about another time."""
-    cleared, accused = stream.detector.cleared_at, stream.detector.accused_at
-    return (
-        cleared is not None
-        and (accused is None or cleared > accused)
-        and cleared >= max(onsets, default=cleared)
-    )
-
-
-def _network(
-    old: NetworkStatus | None, here: Sequence[Stream], seen: Sequence[Stream], at: datetime
-) -> NetworkStatus:
-    """The status of one network from its vantages; `seen` are those with recent results at `at`."""
-    blocked = any(stream.suspected for stream in seen)
-    fading = blocked and all(stream.found_open for stream in seen if stream.suspected)
-    affected = blocked or (old is not None and old.affected)
-    recovering = fading or (affected and not blocked and any(stream.recovering for stream in seen))
-    over = affected and not blocked and not recovering and any(stream.open for stream in seen)
-    # Where no vantage found it open since, it is not open: the vantage is silent, or forgot.
-    unobserved = affected and not (blocked or recovering or over) and _not_open_again(old)
-    before = old.stretches if old is not None else ()
-    now = before
-    ongoing = bool(before) and before[-1].end_latest is None
-    if blocked and not (fading and (ongoing or _known_to_be_over(before, _runs(seen)))):
-        now = _blocked(before, _runs(seen))
-    if fading:
-        now = (*now[:-1], _over(now[-1], here, None, silent=False))
-    elif affected and not blocked and ongoing:
-        now = (*before[:-1], _over(before[-1], here, at if over else None, silent=not seen))
-    return NetworkStatus(
-        asn=here[0].asn,
-        network=old.network if old is not None else here[0].network,
-        affected=affected,
-        blocked_now=blocked and not fading,
-        methods=tuple(dict.fromkeys((*(old.methods if old else ()), *_methods(_runs(here))))),
-        recovering=recovering,
-        unobserved=unobserved,
-        stretches=now,
-        pattern=pattern_of(now) if old is None or now != before else old.pattern,
-        weight=old.weight if old is not None else None,
-        share=greatest(*(run.share for run in _runs(here)), old.share if old is not None else None),
-    )
-
-
-def _not_open_again(status: NetworkStatus | None) -> bool:
-    return status is not None and (status.blocked_now or status.recovering or status.unobserved)
-
-
-def _known_to_be_over(before: Sequence[Stretch], runs: Sequence[Run]) -> bool:
-    """Whether the last stretch is all that these runs are about, and it was found open since."""
-    over = before[-1].end_latest if before else None
-    return over is not None and all(run.last <= over for run in runs)
-
-
-def _blocked(before: tuple[Stretch, ...], runs: Sequence[Run]) -> tuple[Stretch, ...]:
-    """The stretches of a network that blocks; `runs` are those of its vantages that measure."""
-    ongoing = bool(before) and before[-1].end_latest is None
-    past = before[:-1] if ongoing else before
-    if past:
-        # A vantage may accuse since an earlier stretch: it does not say when this one began.
-        over = past[-1].end_latest
-        runs = [one for one in runs if over is None or one.onset_latest > over] or runs
-    if ongoing:
-        opened = _opened_again(before[-1], runs)
-        if opened is None:
-            return (*past, _longer(before[-1], runs))
-        before = (*past, msgspec.structs.replace(before[-1], end_latest=opened, opened=None))
-    earliest, latest = onset_of(runs)
-    new = Stretch(
-        onset_earliest=earliest,
-        onset_latest=latest,
-        last_blocked=max(run.last for run in runs),
-        unsure=max(run.unsure for run in runs),
-    )
-    return went_on(before, new)
-
-
-def _opened_again(stretch: Stretch, runs: Iterable[Run]) -> datetime | None:
-    """The first moment at which a stretch is known to be over, where every run that accuses now was
-    found open since anyone last found it blocked; None where it goes on."""
-    ended = stretch.end_earliest
-    opened = [one.opened for one in runs]
-    found = [at for at in opened if at is not None and ended is not None and at > ended]
-    return max(found) if len(found) == len(opened) else None
-
-
-def _over(
-    stretch: Stretch, here: Iterable[Stream], found_at: datetime | None, *, silent: bool
-) -> Stretch:
-    """A stretch whose network no longer blocks, as far as its vantages know. `found_at` is when all
-    that measure agreed on that; None while one is not sure, or none measures. Where all are
-    `silent`, it is over if one found it open after any had last found it blocked."""
-    known, found_open = list[Detector](), list[datetime | None]()
-    for one in here:
-        if one.run is not None and one.run.suspected:
-            known.append(one.detector)
-            found_open.append(one.detector.end_latest or one.detector.open_since)
-        elif one.run is not None:
-            found_open.append(one.run.opened)  # A sign since then came to nothing, so far.
-    blocked = [at for one in known if (at := one.end_earliest or one.accused_since) is not None]
-    earliest = max(blocked, default=stretch.end_earliest)
-    latest = max((at for at in found_open if at is not None), default=None)
-    seen = latest is not None and (earliest is None or latest >= earliest)
-    sure = found_at is not None or (silent and seen)
-    opened = latest if seen and not sure else None
-    if not seen:
-        latest = found_at  # The last one to find it blocked measures no longer.
-    return msgspec.structs.replace(
-        stretch,
-        end_earliest=earliest,
-        end_latest=latest if sure else None,
-        opened=opened,
-        last_blocked=None,
-    )
-
-
-def _longer(stretch: Stretch, runs: Sequence[Run]) -> Stretch:
-    """A stretch that goes on, or again after measurements that found it open, or after silence."""
-    last = max(run.last for run in runs)
-    earliest, latest = onset_of((*runs, stretch))
-    pause = 0.0
-    if stretch.end_earliest is not None:
-        pause = max(0.0, (last - stretch.end_earliest).total_seconds())
-    noted = stretch.last_blocked
-    if noted is None or last - noted >= min(
-        LONGEST_PROGRESS, PROGRESS * (noted - stretch.onset_latest)
-    ):
-        noted = last
-    return msgspec.structs.replace(
-        stretch,
-        onset_earliest=earliest,
-        onset_latest=latest,
-        end_earliest=None,
-        opened=None,
-        last_blocked=noted,
-        unsure=max(stretch.unsure + pause, *(run.unsure for run in runs)),
-    )
-
-
 def _common_pattern(networks: Iterable[NetworkStatus]) -> str:
     patterns = {status.pattern for status in networks if status.affected}
     return patterns.pop() if len(patterns) == 1 else ""
@@ -493,21 +365,6 @@ def _share(
 # -- from state to state -----------------------------------------------------------------------
 
 
-def _confirmation(streams: Sequence[Stream], now: datetime, settings: EventSettings) -> str:
-    """Why the event is certain; empty while it is not. Vantages that are silent have no say."""
-    measuring = _measuring(streams, now, settings)
-    accusing = [stream for stream in measuring if stream.suspected and is_settled(stream)]
-    if settings.trust.total((stream.voice for stream in accusing), now) < settings.agreement:
-        return ""
-    blocked = {stream.key for stream in accusing}
-    if len(blocked) > 1:
-        return f"{len(blocked)} networks"
-    certain = (stream for stream in accusing if stream.certain)
-    if any(not outvoted(stream, streams, now, settings) for stream in certain):
-        return "repeated measurements on one network"
-    return ""
-
-
 def _known_to_be_back(
     event: Event, streams: Sequence[Stream], now: datetime, settings: EventSettings
 ) -> EventState:
@@ -517,7 +374,8 @@ def _known_to_be_back(
     measuring = _measuring(streams, now, settings)
     support = support_of(measuring, now, settings)
     short = support is not None and support.weight < settings.agreement
-    known = {status.key for status in event.networks if status.affected}
+    affected = [status for status in event.networks if status.affected]
+    known = {one.key for one in affected if one.confirmed} or {one.key for one in affected}
     elsewhere = not event.active and known.isdisjoint(one.key for one in measuring if one.suspected)
     doubtful = event.confirmed_at is None or short or elsewhere
     return EventState.SUSPECTED if doubtful else EventState.CONFIRMED
@@ -531,6 +389,31 @@ def _mostly_over(event: Event) -> bool:
     silent = sum(status.unobserved for status, _ in ends)
     over = sum(end.end_latest is not None and end.end_latest >= blocked for _, end in ends)
     return 0 < silent <= over
+
+
+def _without_signs(event: Event) -> Event:
+    """A confirmed event without networks that showed signs, never confirmed it, and were not
+    blocked while one that did was: they would have been dismissed by themselves."""
+    known = [one for status in event.networks if status.confirmed for one in status.stretches]
+    networks = tuple(
+        msgspec.structs.replace(
+            status,
+            affected=False,
+            unobserved=False,
+            methods=(),
+            stretches=(),
+            pattern="",
+            share=None,
+        )
+        if known and status.affected and not status.confirmed and not meet(status.stretches, known)
+        else status
+        for status in event.networks
+    )
+    if networks == event.networks:
+        return event
+    found = {method for status in networks for method in status.methods}
+    methods = tuple(method for method in event.methods if method in found)
+    return msgspec.structs.replace(event, networks=networks, methods=methods)
 
 
 def _closed(event: Event, verdict: _Judged) -> Change:
@@ -567,7 +450,7 @@ def _named_changes(before: Event, after: Event) -> Iterator[tuple[str, str]]:
             yield "network_recovering", label_of(status)
         if status.unobserved and not was.unobserved:
             yield "network_unobserved", label_of(status)
-        if _not_open_again(was) and not _not_open_again(status):
+        if not_open_again(was) and not not_open_again(status):
             yield "network_recovered", label_of(status)
         if status.pattern and status.pattern != was.pattern:
             yield "pattern_found", f"{label_of(status)}: {status.pattern}"
@@ -604,10 +487,6 @@ def _common_share(networks: Iterable[NetworkStatus]) -> float | None:
 
 def _functions(runs: Iterable[Run]) -> tuple[str, ...]:
     return tuple(sorted({function for run in runs for function in run.functions}))
-
-
-def _methods(runs: Iterable[Run]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(method for run in runs for method in run.methods))
 
 
 def _grade(streams: Iterable[Stream], now: datetime, settings: EventSettings) -> Evidence:

@@ -325,6 +325,11 @@ class _Taking:
             if changes:
                 self.put(place, msgspec.structs.replace(timeline, current=state))
                 self._log_changes(changes, now)
+        for platform, worldwide in list(self._outages.items()):
+            outages, changes = outage.pass_time(worldwide.current, now)
+            if changes:
+                self._outages[platform] = msgspec.structs.replace(worldwide, current=outages)
+                self._log_changes(changes, now)
 
     def controls(
         self, compared: Iterable[DifferingControl], watched: Collection[str], at: datetime

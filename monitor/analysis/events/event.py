@@ -131,6 +131,8 @@ class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True, rename={"stretche
     share: float | None = None
     """The greatest share (0–1) of connections, or of addresses, that failed; None where it was
     never counted."""
+    confirmed: bool = False
+    """The event was confirmed by what its vantages found, alone or together with other networks."""
 
     @property
     def key(self) -> tuple[int, str]:
@@ -216,7 +218,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(other, updated_at=self.updated_at) == self
 
     def longer_only(self, other: "Event") -> bool:
-        """Whether they differ at most in how long they certainly lasted, and in who is spared."""
+        """Whether they differ at most in how long they certainly lasted, and in which networks are
+        spared or confirm it."""
         return _whatever_its_length(self).same_as(_whatever_its_length(other))
 
 
@@ -235,6 +238,7 @@ def _whatever_its_length(event: Event) -> Event:
         msgspec.structs.replace(
             network,
             found_open=False,
+            confirmed=False,
             stretches=tuple(
                 msgspec.structs.replace(one, last_blocked=None, unsure=0.0)
                 for one in network.stretches

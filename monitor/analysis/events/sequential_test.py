@@ -579,7 +579,7 @@ def _faded(state: Detector, at: datetime, settings: DetectorSettings) -> Detecto
         return state
     keep = 0.5 ** ((silent - settings.gap) / settings.gap)
     score, end_score = state.score * keep, state.end_score * keep
-    if state.blocked and silent > settings.forget_after:
+    if silent > settings.forget_after and (state.blocked or state.phase is Phase.SUSPECTED):
         return _with(state, phase=Phase.UNKNOWN, score=0.0, end_score=0.0)
     if state.blocked:
         recovering = end_score >= FORGOTTEN

@@ -8,7 +8,7 @@ its first network; but all are lost only since the last of them was. An event wh
 to be lost as part of another ends without a latest bound: nobody measured an end.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 import msgspec
@@ -25,7 +25,13 @@ from monitor.analysis.events.event import (
     label_of,
 )
 from monitor.analysis.events.stretches import onset_of
-from monitor.analysis.events.vantage_findings import TOGETHER, Finding, View, findings_in
+from monitor.analysis.events.vantage_findings import (
+    COUNTRYWIDE,
+    TOGETHER,
+    Finding,
+    View,
+    findings_in,
+)
 from monitor.analysis.events.vantage_reports import (
     Connectivity,
     Reachability,
@@ -54,18 +60,53 @@ def take_in(
         for finding in findings_in(state, health.at, interval, trust)
         if finding.subject in state.events or finding.witnessed
     }
-    events = dict(state.events)
+    events, over = dict(state.events), state.over
     changes: list[Change] = []
+    closings: list[Change] = []
     for subject, finding in findings.items():
         if finding.vantage not in ("", health.vantage) and subject in events:
             continue  # One vantage's own silence: nothing is new of it.
-        for change in _update(events.get(subject), finding, health.at):
+        before = events.get(subject)
+        event = before or _new(finding, health.at, _floor(state, finding))
+        for change in _update(before, event, finding, health.at):
             events[subject] = change.event
             changes.append(change)
     for subject in sorted(events.keys() - findings.keys()):
         view = View(state, health.at, interval)
-        changes.append(_close(events.pop(subject), view.everywhere(), health.at))
-    return (msgspec.structs.replace(state, events=events) if changes else state), tuple(changes)
+        event = events.pop(subject)
+        change = _close(event, view.everywhere(), health.at, _countrywide(event, events))
+        closings.append(change)
+        ended = change.event.end_latest or change.event.end_earliest
+        if _claims(event) and ended is not None:
+            over = {**over, event.country: ended}
+    made = (*closings, *changes)
+    after = msgspec.structs.replace(state, events=events, over=over) if made else state
+    return after, made
+
+
+def _claims(event: Event) -> bool:
+    """Whether it is about a country and confirmed."""
+    return event.kind in COUNTRYWIDE and event.confirmed_at is not None
+
+
+def _countrywide(event: Event, active: Mapping[str, Event]) -> Event | None:
+    """The event of its country, if it is another one."""
+    if event.kind not in COUNTRYWIDE:
+        return None
+    others = (e for e in active.values() if e.kind in COUNTRYWIDE and e.country == event.country)
+    return next((other for other in others if other.id != event.id), None)
+
+
+def _floor(state: Connectivity, finding: Finding) -> datetime | None:
+    """The moment before which a new event of a country did not begin: the last one ended then, or
+    another that goes over into it began."""
+    if finding.kind not in COUNTRYWIDE:
+        return None
+    active = (e for e in state.events.values() if _claims(e) and e.country == finding.country)
+    known = [event.onset_latest for event in active]
+    if finding.country in state.over:
+        known.append(state.over[finding.country])
+    return max(known, default=None)
 
 
 NO_NAMES = "shutdown.no_names"
@@ -79,8 +120,10 @@ _METHODS = {
 }
 
 
-def _update(before: Event | None, finding: Finding, now: datetime) -> Iterator[Change]:
-    event = before or _new(finding, now)
+def _update(
+    before: Event | None, event: Event, finding: Finding, now: datetime
+) -> Iterator[Change]:
+    """The changes that a finding makes to its event, which is new without one `before`."""
     if before is None:
         yield Change(name="opened", detail=_lost(event), event=event)
     networks = _networks(finding, event.networks)
@@ -99,7 +142,8 @@ def _update(before: Event | None, finding: Finding, now: datetime) -> Iterator[C
         yield confirmed(event, now, _lost(event))
 
 
-def _new(finding: Finding, now: datetime) -> Event:
+def _new(finding: Finding, now: datetime, floor: datetime | None) -> Event:
+    """A new event, which did not begin before `floor`."""
     # With the last one lost, all were; it began with the first of those lost together.
     last = max(finding.reports, key=lambda report: (report.since, report.vantage))
     together = [r for r in finding.reports if last.since - r.since <= TOGETHER]
@@ -107,8 +151,12 @@ def _new(finding: Finding, now: datetime) -> Event:
     if finding.kind is EventKind.INSTRUMENT:
         seen = [one.onset_earliest for one in together if one.onset_earliest is not None]
         earliest, latest = max(seen, default=None), max(one.onset_latest for one in together)
+    if floor is not None:
+        together = [one for one in together if one.since > floor]
+        earliest, latest = onset_of(together) if together else (None, now)
+        earliest = max(earliest or floor, floor)
     # Two moments of each vantage, to the microsecond: who knows one cannot guess the others.
-    moments = sorted(f"{one.since.isoformat()} {one.before}" for one in together)
+    moments = sorted(f"{one.since.isoformat()} {one.before}" for one in together) or [str(floor)]
     networks = _networks(finding, ())
     return Event(
         id=event_id(finding.subject, *moments),
@@ -157,9 +205,11 @@ def _networks(finding: Finding, before: Iterable[NetworkStatus]) -> tuple[Networ
     return tuple(statuses[key] for key in sorted(statuses))
 
 
-def _close(event: Event, reports: Iterable[VantageReport], now: datetime) -> Change:
-    """Close an event whose condition no longer holds: a vantage is back, it became another event,
-    or its vantages were removed. In the last two cases its end stays unknown."""
+def _close(
+    event: Event, reports: Iterable[VantageReport], now: datetime, other: Event | None
+) -> Change:
+    """Close an event whose condition no longer holds: a vantage is back, it became the `other`
+    event, or its vantages were removed. In the last two cases its end stays unknown."""
     lost = {(network.asn, network.network) for network in event.networks if network.affected}
     concerned = [
         s for s in reports if (s.asn, s.network) in lost and event.country in ("", s.country)
@@ -179,9 +229,26 @@ def _close(event: Event, reports: Iterable[VantageReport], now: datetime) -> Cha
         others = (at for at in still if at > event.onset_latest)
         bounds = (min((first.before or event.onset_latest, *others)), first.since)
     elif still:
-        bounds = (max(still), None)
+        known = max(still)
+        if other is not None:
+            # Two kinds of loss do not overlap.
+            known = max(event.onset_latest, min(known, other.onset_earliest or known))
+        bounds = (known, None)
     networks = tuple(msgspec.structs.replace(n, blocked_now=False) for n in event.networks)
-    return closed(msgspec.structs.replace(event, networks=networks), *bounds, now)
+    change = closed(msgspec.structs.replace(event, networks=networks), *bounds, now)
+    if first is None or change.name != "ended":
+        return change
+    return msgspec.structs.replace(change, detail=_not_back(event, concerned))
+
+
+def _not_back(event: Event, reports: Iterable[VantageReport]) -> str:
+    """The networks all of whose vantages were lost when last heard of, as log lines name them. The
+    first vantage that is back ends a shutdown: others may still be lost."""
+    lost: dict[tuple[int, str], bool] = {}
+    for report in reports:
+        place = (report.asn, report.network)
+        lost[place] = lost.get(place, True) and report.lost
+    return ", ".join(label_of(n) for n in event.networks if lost.get((n.asn, n.network)))
 
 
 def _is_back(report: VantageReport, event: Event) -> bool:

@@ -5,7 +5,8 @@ known) comes from the accusing verdicts of the present run.
 
 **Functions.** A platform is ok while a function that is not core is undecided, and not every cycle
 tests speed or QUIC. So the onset counts from the last clearing verdict in which what is accused was
-tested, not merely from the last one.
+tested, not merely from the last one. And while all that a run accuses is undecided, a platform that
+is ok clears nothing.
 """
 
 import math
@@ -18,6 +19,7 @@ from monitor.analysis.events.event import Scope, greatest, widest
 from monitor.analysis.events.sequential_test import (
     Detector,
     DetectorSettings,
+    Kind,
     Phase,
     reading_of,
     stale,
@@ -44,7 +46,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     onset_latest: datetime
     """UTC; first moment known to be blocked."""
     opened: datetime | None = None
-    """UTC; first moment known to be open after the run before it; None without one."""
+    """UTC; first moment known to be open after the last run before it in which a block was
+    suspected, or before all; None without one."""
     suspected: bool = False
     """The detector suspected a block at some time."""
     measurement: str
@@ -117,6 +120,30 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Whether it works, as far as is known."""
         return self.detector.phase in (Phase.CLEAR, Phase.SUSPICIOUS)
 
+    @property
+    def opened(self) -> datetime | None:
+        """UTC; since when it is known to be open; signs that came to nothing do not count."""
+        if self.run is not None and not self.run.suspected and self.run.opened is not None:
+            return self.run.opened
+        return self.detector.open_since
+
+    def silent_while_open(self, at: datetime | None, *, over: bool) -> "Stream":
+        """The stream of a silent vantage when others have found its network open, at that moment
+        (UTC), or its event is closed: what it finds later begins then. Where the block is `over`,
+        what it found before is no sign of the next one."""
+        known = self.detector
+        if not over and (at is None or known.accused_at is None or known.accused_at >= at):
+            return self
+        since = max((one for one in (known.cleared_since, at) if one is not None), default=None)
+        open_at = self.open_at if at is None else {}
+        if over:
+            detector = Detector(
+                at=known.at, cycle=known.cycle, cleared_since=since, baseline=known.baseline
+            )
+            return msgspec.structs.replace(self, detector=detector, run=None, open_at=open_at)
+        detector = msgspec.structs.replace(known, open_since=at, cleared_since=since)
+        return msgspec.structs.replace(self, detector=detector, open_at=open_at)
+
     def observed(self, now: datetime, settings: DetectorSettings) -> bool:
         """Whether its last result is recent enough to count at `now` (UTC)."""
         return not stale(self.detector, now, settings)
@@ -134,7 +161,10 @@ def stream_of(verdict: PlatformVerdict) -> Stream:
 
 def observe(stream: Stream, verdict: PlatformVerdict, settings: DetectorSettings) -> Stream:
     """The stream after one more verdict. Verdicts older than the last change nothing."""
-    detector = update(stream.detector, reading_of(verdict), settings)
+    reading = reading_of(verdict)
+    if reading.kind is Kind.CLEARS and _accused_undecided(stream, verdict):
+        reading = msgspec.structs.replace(reading, kind=Kind.NEITHER, llr=0.0)
+    detector = update(stream.detector, reading, settings)
     accuses = detector.onset_latest is not None and verdict.state in _ACCUSED
     clears = verdict.state is State.OK and detector is not stream.detector
     run = stream.run
@@ -150,6 +180,15 @@ def observe(stream: Stream, verdict: PlatformVerdict, settings: DetectorSettings
         known=stream.known or verdict.state is not State.INSUFFICIENT,
         open_at={**stream.open_at, **_open(verdict)} if clears else stream.open_at,
     )
+
+
+def _accused_undecided(stream: Stream, verdict: PlatformVerdict) -> bool:
+    """Whether nothing is known of all that the present run of a stream accuses."""
+    if stream.run is None or stream.detector.phase in (Phase.UNKNOWN, Phase.CLEAR):
+        return False
+    accused = {name.partition(":")[0] for name in stream.run.functions}
+    states = [one.state for one in verdict.functions if one.function in accused]
+    return bool(states) and all(one in (State.INSUFFICIENT, State.DOWN) for one in states)
 
 
 def _unsure(stream: Stream, now: datetime, settings: DetectorSettings) -> float:
@@ -209,7 +248,7 @@ def _run(stream: Stream, detector: Detector, verdict: PlatformVerdict) -> Run:
         at=detector.run_at,
         onset_earliest=_last_open(stream, detector, verdict),
         onset_latest=detector.onset_latest or verdict.until,
-        opened=stream.detector.open_since if run is not None else None,
+        opened=stream.opened,
         suspected=suspected,
         measurement=verdict.measurement,
         last=verdict.since,

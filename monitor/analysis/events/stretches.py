@@ -131,13 +131,13 @@ def most(event: Event) -> timedelta | None:
     """How long it was blocked at most; None while it goes on, and where a bound is unknown."""
     if event.active or any(len(network.stretches) >= MOST_KEPT for network in event.networks):
         return None
-    total = timedelta()
-    for one in stretches(event):
-        span = longest(one)
-        if span is None:
-            return None
-        total += span
-    return total
+    spans = stretches(event)
+    begun, over = spans[0].onset_earliest, spans[-1].end_latest
+    known = [span for one in spans if (span := longest(one)) is not None]
+    if begun is None or over is None or len(known) < len(spans):
+        return None
+    # The bounds of one may overlap those of the next.
+    return min(sum(known, timedelta()), over - begun)
 
 
 def shortest(stretch: Stretch) -> timedelta:
@@ -157,6 +157,15 @@ def went_on(stretches: tuple[Stretch, ...], now: Stretch) -> tuple[Stretch, ...]
     """The stretches of one network with a new one."""
     every = (*stretches, now)
     return every if len(every) <= MOST_KEPT else (every[0], *every[1 - MOST_KEPT :])
+
+
+def meet(some: Iterable[Stretch], others: Sequence[Stretch]) -> bool:
+    """Whether one of these was certainly blocked while one of the others was."""
+    return any(
+        one.onset_latest <= _until(other) and other.onset_latest <= _until(one)
+        for one in some
+        for other in others
+    )
 
 
 def network_stretches(event: Event) -> Iterable[_Own]:

@@ -6,7 +6,8 @@ abroad, only a list of sites passes, or the fault is ours.
   was dark for `SURE` cycles or silent, and where agents are judged, when they weigh enough
   (`monitor.analysis.trust`).
 * **International cut**: every field vantage of a country is dark or cut, and at least one is cut.
-  Confirmed likewise, from two networks on that are cut, or were lost together.
+  Confirmed when each was so for `SURE` cycles, from two networks on that are cut, or were lost
+  together.
 * **Allowlist**: a field vantage of a country is listed for `SURE` cycles, whatever the others are.
   Confirmed from two networks on, listed or cut: one network alone may have lost a line abroad and
   have caches of popular sites, or a filter of its own site.
@@ -15,10 +16,15 @@ abroad, only a list of sites passes, or the fault is ours.
 * **Instrument**: all vantages, controls included, went dark within `TOGETHER`. No government does
   that in several places; our own line or fault does.
 
+Lines may be lost in turns in one way and another. So an event stays what it is until another kind
+is as sure: a cut until all were dark for `SURE` cycles, a confirmed shutdown until one was cut for
+as many, an allowlist until no vantage was listed for as many.
+
 A vantage that was dark long before the others does not count: it is broken. Nor does one that alone
 contradicts `OUTVOTING` others, on `OUTVOTING_NETWORKS` networks or more, that were lost together:
 it lies, has a line of its own (a satellite's), or is somewhere else. Its network is listed as not
-affected.
+affected. Nor does one whose own interval is longer than the collector's, while it has not reported
+since the others were lost: it is not silent yet, and knows nothing of the loss.
 
 Vantages report one after the other, so losses look uneven for a moment. A vantage is therefore dark
 only next to a *witness*: a vantage that is well, has reported so since the loss, and had done so
@@ -36,13 +42,16 @@ import msgspec
 from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.analysis.events.vantage_reports import (
     DARK,
+    NOTHING_ABROAD,
     SILENT_FLOOR,
     SURE,
     Connectivity,
     Reachability,
     VantageReport,
     at_moment,
+    slow_in,
     sure,
+    unheard,
 )
 from monitor.analysis.trust import Trust, Voice
 
@@ -55,6 +64,9 @@ REMEMBERED = timedelta(days=1)
 """A vantage that was dark for longer when the others were lost does not count for its country."""
 
 _NATIONAL = (EventKind.SHUTDOWN, EventKind.INTERNATIONAL_CUT)
+COUNTRYWIDE = (*_NATIONAL, EventKind.ALLOWLIST)
+"""Of these a country has one at a time."""
+_LISTED = (Reachability.LISTED,)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +97,12 @@ class View:
         concerned = [state.reports[name] for name in sorted(state.lost | state.silent)]
         reports = [at_moment(report, now, state, interval) for report in concerned]
         self.lost = [report for report in reports if report.lost]
-        self._lost_of = Counter(one.country for one in self.lost if one.field)
+        self._fast_lost = Counter(s.country for s in self.lost if s.field and not slow_in(s))
+        self._last_loss: dict[str, datetime] = {}
+        for one in self.lost:
+            if one.field:
+                before = self._last_loss.get(one.country, one.since)
+                self._last_loss[one.country] = max(before, one.since)
 
     def __len__(self) -> int:
         return len(self._state.reports)
@@ -95,8 +112,22 @@ class View:
         return sum(len(self._state.fields.get(country, ())) for country in countries)
 
     def able(self, country: str) -> int:
-        """How many of its field vantages are not lost."""
-        return self.field_vantages((country,)) - self._lost_of[country]
+        """How many of its field vantages are not lost, at least. Of those with an interval of their
+        own two count at most, and only if they reported since the last loss."""
+        state, loss = self._state, self._last_loss.get(country)
+        slow = [state.reports[name] for name in state.heard.get(country, ())]
+        heard = sum(
+            (loss is None or one.at > loss)
+            and slow_in(one) == country
+            and not (one.lost or one.vantage in state.silent)
+            for one in slow
+        )
+        fast = self.field_vantages((country,)) - len(state.slow.get(country, ()))
+        return fast - self._fast_lost[country] + heard
+
+    def unheard(self, report: VantageReport) -> bool:
+        """Whether it has not reported lately."""
+        return unheard(report, self.now, self._state, self._interval)
 
     def here(self, country: str) -> list[VantageReport]:
         """Its field vantages."""
@@ -119,12 +150,12 @@ def findings_in(
     lost = view.lost
     active = list(state.events.values())
     explained: set[str] = set()
-    national: dict[str, list[Event]] = {}
+    of_country: dict[str, list[Event]] = {}
     for event in active:
-        if event.kind in _NATIONAL:
-            national.setdefault(event.country, []).append(event)
+        if event.kind in COUNTRYWIDE:
+            of_country.setdefault(event.country, []).append(event)
     # A confirmed event of a country stays so when others are lost later.
-    held = {c for c, events in national.items() if any(map(_is_confirmed, events))}
+    held = {country for country, events in of_country.items() if _lost_for_sure(events)}
     free = len(view) - view.field_vantages(held)
     ours = [s for s in lost if s.condition in DARK and not (s.field and s.country in held)]
     if len(ours) == free > 1:
@@ -136,19 +167,22 @@ def findings_in(
                 country="",
                 vantage="",
                 reports=tuple(ours),
-                sure=sure(ours),
+                sure=sure(ours, DARK),
             )
     for country in sorted({s.country for s in lost if s.field and s.vantage not in explained}):
-        finding = _national(country, view, national.get(country, ()), interval)
-        finding = finding or _listed(country, view, active)
+        events = of_country.get(country, ())
+        finding = _national(country, view, events, interval)
+        if finding is not None and _hardly_off_a_list(finding, events):
+            explained |= {report.vantage for report in finding.reports}
+            finding = None
+        finding = finding or _listed(country, view, events)
         if finding is not None and not _weighty(finding.reports, now, trust):
             finding = msgspec.structs.replace(finding, sure=False)
         if finding is not None:
             explained |= {report.vantage for report in finding.reports}
             yield finding
     for report in lost:
-        dark = report.condition is Reachability.DARK and sure([report])
-        if dark and report.vantage not in explained:
+        if report.twice((Reachability.DARK,)) and report.vantage not in explained:
             finding = Finding(
                 kind=EventKind.VANTAGE_SILENT,
                 # A control is equipment: where it stands says nothing about that country.
@@ -166,7 +200,8 @@ def _national(
     country: str, view: View, active: Collection[Event], interval: float
 ) -> Finding | None:
     """Whether all of a country is lost, as far as it is measured; `active` are its events."""
-    confirmed = any(map(_is_confirmed, active))
+    confirmed = _lost_for_sure(active)
+    active_kinds = {event.kind for event in active}
     if view.able(country) > 1 and not confirmed:
         return None  # At most one can be outvoted.
     here = view.here(country)
@@ -174,24 +209,29 @@ def _national(
         # A login page, or a VPN left on, does not show that it is over.
         here = [one for one in here if one.condition is not Reachability.UNCLEAR]
     last_loss = max(s.since for s in here if s.lost)
-    loss = min((event.onset_latest for event in active), default=last_loss)
+    here = [s for s in here if s.lost or s.at > last_loss or not view.unheard(s)]
+    loss = min((e.onset_latest for e in active if e.kind in _NATIONAL), default=last_loss)
     counting = [s for s in here if s.condition not in DARK or loss - s.since <= REMEMBERED]
-    agreed = _agreed(counting)
+    agreed = _agreed(counting, confirmed=confirmed)
     if agreed is None:
         return None
     lost, against = agreed
     networks = len({report.key for report in lost})
     cut = {report.key for report in lost if report.condition is Reachability.CUT}
-    if cut:
-        return Finding(
-            kind=EventKind.INTERNATIONAL_CUT,
-            country=country,
-            vantage="",
-            reports=lost,
-            sure=networks > 1 and sure(lost) and (len(cut) > 1 or _together(lost)),
-            against=against,
-        )
-    if not confirmed and (networks < 2 or not _together(lost)):
+    together = _together(lost)
+    cut_off = Finding(
+        kind=EventKind.INTERNATIONAL_CUT,
+        country=country,
+        vantage="",
+        reports=lost,
+        sure=networks > 1
+        and (len(cut) > 1 or (bool(cut) and together))
+        and sure(lost, NOTHING_ABROAD),
+        against=against,
+    )
+    if _is_cut(lost, active_kinds, shut_down=confirmed and EventKind.SHUTDOWN in active_kinds):
+        return cut_off
+    if not confirmed and (networks < 2 or not together):
         return None
     recent = timedelta(seconds=max(2 * interval, SILENT_FLOOR))
     well = [
@@ -201,6 +241,9 @@ def _national(
         and view.now - one.at <= recent
         and not (one.field and one.country == country)
     ]
+    witnessed = any(_witnessed(lost, by) for by in well)
+    if EventKind.INTERNATIONAL_CUT in active_kinds and not witnessed:
+        return cut_off
     if not confirmed and not well:
         return None
     return Finding(
@@ -208,24 +251,39 @@ def _national(
         country=country,
         vantage="",
         reports=lost,
-        sure=sure(lost),
+        sure=sure(lost, DARK),
         against=against,
-        witnessed=any(_witnessed(lost, by) for by in well),
+        witnessed=witnessed,
     )
+
+
+def _is_cut(
+    lost: Collection[VantageReport], active: Collection[EventKind], *, shut_down: bool
+) -> bool:
+    """Whether a lost country is cut off from abroad, and not shut down; `active` are the kinds of
+    its events."""
+    cut = [report for report in lost if report.condition is Reachability.CUT]
+    if shut_down:
+        return any(report.count >= SURE for report in cut)
+    return bool(cut) or (EventKind.INTERNATIONAL_CUT in active and not sure(lost, DARK))
+
+
+def _hardly_off_a_list(finding: Finding, active: Iterable[Event]) -> bool:
+    """Whether a lost country was on a list of sites a report ago; `active` are its events."""
+    listed = any(event.kind is EventKind.ALLOWLIST for event in active)
+    return listed and any(report.listed_lately for report in finding.reports)
 
 
 def _listed(country: str, view: View, active: Collection[Event]) -> Finding | None:
     """Whether a network of a country has lost all but a list of sites."""
     lost = [one for one in view.lost if one.field and one.country == country]
-    if not any(one.condition is Reachability.LISTED for one in lost):
+    begun = any(event.kind is EventKind.ALLOWLIST for event in active)
+    listed = [s for s in lost if s.condition is Reachability.LISTED or (begun and s.listed_lately)]
+    if not listed or not (begun or any(report.count >= SURE for report in listed)):
         return None
     here = view.here(country)
-    begun = any(e.kind is EventKind.ALLOWLIST and e.country == country for e in active)
-    listed = [s for s in here if s.condition is Reachability.LISTED]
-    if not (begun or any(report.count >= SURE for report in listed)):
-        return None
     # Where not even the list answers, less does.
-    less = [s for s in here if s.condition is Reachability.CUT]
+    less = [s for s in here if s.condition is Reachability.CUT and s not in listed]
     affected = (*listed, *less)
     return Finding(
         kind=EventKind.ALLOWLIST,
@@ -244,12 +302,14 @@ def _weighty(lost: Iterable[VantageReport], now: datetime, trust: Trust) -> bool
 
 
 def _agreed(
-    counting: Sequence[VantageReport],
+    counting: Sequence[VantageReport], *, confirmed: bool
 ) -> tuple[tuple[VantageReport, ...], tuple[VantageReport, ...]] | None:
-    """The lost vantages and the outvoted one; None when the country is not lost."""
-    for conditions in (DARK, (*DARK, Reachability.CUT)):
-        lost = tuple(report for report in counting if report.condition in conditions)
-        against = tuple(report for report in counting if report.condition not in conditions)
+    """The lost vantages and the outvoted one; None when the country is not lost. While it is
+    `confirmed` to be, one that was listed once is as lost as before."""
+    once = [s for s in counting if confirmed and s.listed_lately and not s.twice(_LISTED)]
+    for conditions in (DARK, NOTHING_ABROAD):
+        lost = tuple(one for one in counting if one.condition in conditions or one in once)
+        against = tuple(one for one in counting if one not in lost)
         if lost and (not against or (len(against) == 1 and _outvoting(lost))):
             return lost, against
     return None
@@ -280,8 +340,9 @@ def _witnessed(lost: Iterable[VantageReport], by: VantageReport) -> bool:
     )
 
 
-def _is_confirmed(event: Event) -> bool:
-    return event.state is EventState.CONFIRMED
+def _lost_for_sure(events: Iterable[Event]) -> bool:
+    """Whether one of these says for sure that a country is shut down or cut off."""
+    return any(e.kind in _NATIONAL and e.state is EventState.CONFIRMED for e in events)
 
 
 def _together(reports: Iterable[VantageReport]) -> bool:

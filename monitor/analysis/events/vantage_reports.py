@@ -1,8 +1,9 @@
 """The last condition of every vantage, from its health and from missing reports.
 
 A vantage is *dark* when it lost all its references, its own proxy fails, or it has not reported for
-`SILENT` intervals. It is *nameless* when its network works and no name resolves, *cut* when only
-domestic references answer, and *listed* when only a list of sites does.
+`SILENT` intervals: the collector's, or its own where that is longer. It is *nameless* when its
+network works and no name resolves, *cut* when only domestic references answer, and *listed* when
+only a list of sites does.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -12,16 +13,15 @@ from enum import StrEnum
 import msgspec
 
 from monitor.analysis.events.event import Event
+from monitor.analysis.events.pace import SILENT, UNKNOWN, Pace
 from monitor.analysis.events.shared_map import SharedMap
 from monitor.analysis.trust import network_key
 from monitor.analysis.vantage.health import ALLOWLIST_BY_NAME, RESOLVER_DOWN
 from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.vantage import VantageRole
 
-SILENT = 3
-"""Intervals without a report after which a vantage counts as silent."""
 SILENT_FLOOR = 180.0
-"""The same in seconds, at least: a cycle full of timeouts may exceed its interval."""
+"""`SILENT` in seconds, at least: a cycle full of timeouts may exceed its interval."""
 SURE = 2
 """Dark cycles in a row that are no coincidence."""
 
@@ -46,7 +46,8 @@ _REACHABILITY: Mapping[VantageState, Reachability] = {
     VantageState.ALLOWLIST: Reachability.LISTED,
 }
 DARK = (Reachability.DARK, Reachability.NAMELESS)
-_LOST = (*DARK, Reachability.CUT, Reachability.LISTED)
+NOTHING_ABROAD = (*DARK, Reachability.CUT)
+LOST = (*NOTHING_ABROAD, Reachability.LISTED)
 
 
 class VantageReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +71,9 @@ class VantageReport(msgspec.Struct, frozen=True, kw_only=True):
     """When the references of the last report began."""
     count: int = 1
     """Reports in a row of this condition."""
+    previous: Reachability | None = None
+    """The condition in the report before; None where there is none."""
+    pace: Pace = Pace()
     sure_at: datetime | None = None
     """When the `SURE`th report in a row came; None before."""
     by_name: bool = False
@@ -82,7 +86,17 @@ class VantageReport(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def lost(self) -> bool:
         """Whether it reaches nothing, nothing abroad, or only a list of sites."""
-        return self.condition in _LOST
+        return self.condition in LOST
+
+    def twice(self, conditions: Collection[Reachability]) -> bool:
+        """Whether it was in one of these `SURE` times in a row, not always in the same."""
+        known = self.count >= SURE or self.previous in conditions
+        return known and self.condition in conditions
+
+    @property
+    def listed_lately(self) -> bool:
+        """Whether it is listed, or lost in another way for one report only."""
+        return self.lost and Reachability.LISTED in (self.condition, self.previous)
 
     @property
     def key(self) -> tuple[int, str]:
@@ -122,12 +136,18 @@ class Connectivity(msgspec.Struct, frozen=True, kw_only=True, rename={"reports":
     """Of the last report of any vantage; None before the first."""
     fields: dict[str, tuple[str, ...]] = {}
     """Country → its field vantages."""
+    slow: dict[str, tuple[str, ...]] = {}
+    """Those of them that report less often than the collector's interval."""
+    heard: dict[str, tuple[str, ...]] = {}
+    """Those two of these that reported last that they are not lost."""
     lost: frozenset[str] = frozenset()
     """Vantages whose last report says that they are."""
     silent: frozenset[str] = frozenset()
     """Vantages that have not reported for so long that they count as silent."""
     quiet_until: datetime | None = None
     """No other falls silent before this moment; None: not known."""
+    over: dict[str, datetime] = {}
+    """Country → the end of its last confirmed event."""
 
 
 def only_vantages(state: Connectivity, vantages: Collection[str]) -> Connectivity:
@@ -135,14 +155,17 @@ def only_vantages(state: Connectivity, vantages: Collection[str]) -> Connectivit
     them is found anew, as it must be after the state was stored."""
     reports = {name: report for name, report in state.reports.items() if name in vantages}
     fields: dict[str, tuple[str, ...]] = {}
-    for name, report in reports.items():
-        if report.field:
-            fields[report.country] = (*fields.get(report.country, ()), name)
+    slow: dict[str, tuple[str, ...]] = {}
+    for report in reports.values():
+        fields = _listed_by_country(fields, report.vantage, "", _country(report))
+        slow = _listed_by_country(slow, report.vantage, "", slow_in(report))
     return msgspec.structs.replace(
         state,
         reports=SharedMap(reports),
         newest_at=max((report.at for report in reports.values()), default=None),
         fields=fields,
+        slow=slow,
+        heard={},
         lost=frozenset(name for name, report in reports.items() if report.lost),
         silent=frozenset(),
         quiet_until=None,
@@ -155,25 +178,22 @@ def reported(
     """The state with one more report, and those counted that fell silent by then."""
     listening = _listening_since(state, health.at, interval)
     report = _report(known, health, listening, interval)
-    fields = state.fields
-    before = known.country if known is not None and known.field else ""
-    now = report.country if report.field else ""
-    if before != now:
-        fields = dict(fields)
-        if before:
-            fields[before] = tuple(name for name in fields[before] if name != report.vantage)
-        if now:
-            fields[now] = (*fields.get(now, ()), report.vantage)
     silent, quiet_until = state.silent - {report.vantage}, state.quiet_until
     if listening != state.listening_since:
         silent, quiet_until = frozenset(), listening + _longest_pause(interval)
     lost = state.lost - {report.vantage}
+    heard, country = state.heard, slow_in(report)
+    if country and not report.lost:
+        others = (name for name in heard.get(country, ()) if name != report.vantage)
+        heard = {**heard, country: (report.vantage, *others)[:2]}
     after = msgspec.structs.replace(
         state,
         reports=state.reports.with_entry(report.vantage, report),
         listening_since=listening,
         newest_at=health.at if state.newest_at is None else max(state.newest_at, health.at),
-        fields=fields,
+        fields=_listed_by_country(state.fields, report.vantage, _country(known), _country(report)),
+        slow=_listed_by_country(state.slow, report.vantage, slow_in(known), country),
+        heard=heard,
         lost=lost | {report.vantage} if report.lost else lost,
         silent=silent,
         quiet_until=quiet_until,
@@ -187,13 +207,41 @@ def _with_silent(
     state: Connectivity, listening: datetime, now: datetime, interval: float
 ) -> Connectivity:
     """The state with those counted that are silent at `now`."""
-    pause = _longest_pause(interval)
-    counts = {name: max(one.at, listening) + pause for name, one in state.reports.items()}
+    counts = {
+        name: max(one.at, listening) + _longest_pause(one.pace.interval(interval))
+        for name, one in state.reports.items()
+    }
+    # One that reports from now on may be silent before those whose interval is longer.
+    soonest = now + _longest_pause(interval)
     return msgspec.structs.replace(
         state,
         silent=frozenset(name for name, at in counts.items() if now > at),
-        quiet_until=min((at for at in counts.values() if now <= at), default=now + pause),
+        quiet_until=min((at for at in counts.values() if now <= at < soonest), default=soonest),
     )
+
+
+def _listed_by_country(
+    names: dict[str, tuple[str, ...]], vantage: str, before: str, now: str
+) -> dict[str, tuple[str, ...]]:
+    """The names by country, with one moved from the country `before` to that of `now`; empty: to
+    none."""
+    if before == now:
+        return names
+    after = dict(names)
+    if before:
+        after[before] = tuple(name for name in after[before] if name != vantage)
+    if now:
+        after[now] = (*after.get(now, ()), vantage)
+    return after
+
+
+def _country(report: VantageReport | None) -> str:
+    return report.country if report is not None and report.field else ""
+
+
+def slow_in(report: VantageReport | None) -> str:
+    """Its country, if it is a field vantage with an interval of its own."""
+    return _country(report) if report is not None and report.pace.usual else ""
 
 
 def _longest_pause(interval: float) -> timedelta:
@@ -213,6 +261,7 @@ def _report(
     condition = _REACHABILITY.get(health.state, Reachability.UNCLEAR)
     if health.rule_id == RESOLVER_DOWN:
         condition = Reachability.NAMELESS
+    pace = known.pace if known is not None else Pace(pauses=(UNKNOWN,))
     new = VantageReport(
         vantage=health.vantage,
         country=health.country,
@@ -225,6 +274,7 @@ def _report(
         known_at=health.at,
         at=health.at,
         began_at=health.since,
+        pace=pace.reported(health.at, interval),
         by_name=health.rule_id == ALLOWLIST_BY_NAME,
         answered=health.passing,
     )
@@ -233,9 +283,9 @@ def _report(
     before = _at(known, health.at, listening, interval)
     if not health.references_total:
         # A turn that was skipped, as to save bytes, says nothing of the line.
-        return msgspec.structs.replace(before, at=health.at)
+        return msgspec.structs.replace(before, at=health.at, pace=new.pace)
     if before.condition is not condition:
-        return new
+        return msgspec.structs.replace(new, previous=before.condition)
     count = before.count + 1
     sure_at = before.sure_at or (health.at if count >= SURE else None)
     return msgspec.structs.replace(
@@ -244,6 +294,7 @@ def _report(
         before=before.before,
         known_at=before.known_at,
         count=count,
+        previous=condition,
         sure_at=sure_at,
         # In the cycle in which a list begins or ends, sites answer that it keeps out.
         passing=tuple(host for host in health.passing if host in before.answered),
@@ -260,11 +311,14 @@ def _at(
     report: VantageReport, now: datetime, listening: datetime, interval: float
 ) -> VantageReport:
     """The condition at `now`: a vantage that no longer reports is dark since its last report."""
-    counts = max(report.at, listening) + _longest_pause(interval)
+    heard = max(report.at, listening)
+    counts = heard + _longest_pause(interval)
+    if now > counts and report.pace.usual:
+        counts = heard + _longest_pause(report.pace.interval(interval))
     if now <= counts:
         return report
     if report.condition is Reachability.DARK:
-        return msgspec.structs.replace(report, at=now, count=SURE)
+        return msgspec.structs.replace(report, at=now, count=SURE, previous=report.condition)
     return msgspec.structs.replace(
         report,
         condition=Reachability.DARK,
@@ -273,9 +327,16 @@ def _at(
         known_at=counts,
         at=now,
         count=SURE,
+        previous=Reachability.DARK,
         sure_at=now,
     )
 
 
-def sure(reports: Iterable[VantageReport]) -> bool:
-    return all(report.count >= SURE for report in reports)
+def unheard(report: VantageReport, now: datetime, state: Connectivity, interval: float) -> bool:
+    """Whether it has not reported for `SILENT` of the collector's intervals."""
+    return now > max(report.at, state.listening_since or report.at) + _longest_pause(interval)
+
+
+def sure(reports: Iterable[VantageReport], conditions: Collection[Reachability] = LOST) -> bool:
+    """Whether all were in one of these conditions `SURE` times in a row."""
+    return all(report.twice(conditions) for report in reports)

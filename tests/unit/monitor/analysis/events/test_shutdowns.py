@@ -6,6 +6,7 @@ w  allowlist    v  allowlist by name    r  resolver down    x  turn skipped    (
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from monitor.analysis.events.detection import EventBook, advance
 from monitor.analysis.events.event import Change, Event, EventKind, EventLogEntry, EventState
 from monitor.analysis.events.settings import EventSettings
+from monitor.analysis.events.shared_map import decoded, encoded
 from monitor.analysis.events.shutdowns import take_in
 from monitor.analysis.events.vantage_reports import Connectivity, only_vantages
 from monitor.analysis.trust import OWN_ALONE, KeyPeriod, Trust
@@ -336,6 +338,17 @@ def test_still_dark_when_the_others_are_back() -> None:
     assert opened[-1].detected_at == at(6) + timedelta(seconds=1)
 
 
+def test_the_end_names_the_networks_that_are_not_found_back() -> None:
+    """One network that is back ends a shutdown: the log has those that were lost when last heard
+    of, though they may be back a moment later. One vantage alone leaves nobody behind."""
+    for other in ("..ooooooo", "..ooo...."):
+        _, changes = tell(a="..ooo....", b=other, n=".........")
+        details = {c.event.kind: c.detail for c in changes if c.name == "ended"}
+        assert details[EventKind.SHUTDOWN] == "AS59257 net 59257"
+    _, changes = tell(a=".........", b="..ooooo..", n=".........")
+    assert [c.detail for c in changes if c.name == "ended"] == [""]
+
+
 def test_no_shutdown_before_somebody_was_well_during_it() -> None:
     """While the control has not reported since, it may as well be our own line."""
     assert kinds(tell(a="..oooo", b="..oooo", n="..  oo")[1]) == {EventKind.INSTRUMENT}
@@ -626,3 +639,140 @@ def test_a_vantage_that_saves_bytes_is_not_silent() -> None:
     """Turns left out are reported as nothing known: neither dark nor well, and no shutdown."""
     _, changes = tell(a=".." + 8 * "u", b=".." + 8 * "u", n=10 * ".")
     assert changes == []
+
+
+SLOW = "." + 11 * "     ."
+"""A vantage whose own interval is half an hour."""
+HOURS = len(SLOW) * "."
+
+
+def test_agents_with_a_longer_interval_are_not_silent_between_two_reports() -> None:
+    """From the first report on. Silence counts after three of their own intervals."""
+    assert tell(a=SLOW, b=SLOW, k=HOURS, n=HOURS)[1] == []
+    gone = 24 * " "
+    event = last(
+        tell(a=SLOW + gone, b=SLOW + gone, k=f"{HOURS}{24 * '.'}", n=f"{HOURS}{24 * '.'}")[1]
+    )
+    assert (event.kind, event.state) == (EventKind.SHUTDOWN, EventState.CONFIRMED)
+    assert event.onset_earliest == at(66)
+    assert (
+        timedelta() < event.detected_at - (at(66) + timedelta(minutes=90)) <= timedelta(minutes=6)
+    )
+
+
+def test_extra_cycles_are_no_shorter_interval_and_a_long_sleep_is_no_longer_one() -> None:
+    """A slow agent may test a platform again every half minute; a laptop may sleep at night."""
+    state, changes = tell(a=SLOW, b=SLOW, n=HOURS)
+    for vantage in "ab":
+        for half_minutes in range(1, 13):
+            now = health(".", 66, vantage)
+            now = replace(now, at=now.at + timedelta(seconds=30 * half_minutes))
+            state, made = take_in(state, now, INTERVAL)
+            changes += made
+    for cycle in range(68, 84):
+        state, made = take_in(state, health(".", cycle, "n"), INTERVAL)
+        changes += made
+    assert changes == []
+    slept = f"....{100 * ' '}...."
+    _, changes = tell(a=f"{slept}    ", b=f"....{100 * '.'}....    ", n=112 * ".")
+    event = changes[-1].event
+    assert (event.kind, event.state) == (EventKind.SHUTDOWN, EventState.CONFIRMED)
+    assert at(107) + timedelta(minutes=15) < event.detected_at < at(111)
+
+
+def test_a_slow_agent_hides_no_shutdown_and_denies_one_by_what_it_saw() -> None:
+    """While it has not reported since the others were lost, it neither says that it is lost nor
+    that it works. What it reported later counts until its own silence does."""
+    lost = 13 * "." + 12 * "o"
+    well = len(lost) * "."
+    _, changes = tell(a=lost, b=lost, c=f"{SLOW[:13]}{12 * ' '}", n=well)
+    event = last(changes)
+    assert (event.kind, event.state) == (EventKind.SHUTDOWN, EventState.CONFIRMED)
+    assert event.networks_affected == (17557, 59257)
+    assert event.confirmed_at is not None
+    assert event.confirmed_at < at(16)
+    # It reports a minute after the others were lost, and half an hour later.
+    before, after = 12 * "." + 18 * "o", len(lost) * "." + 5 * "."
+    _, changes = tell(a=before, b=before, c=SLOW[: len(after)], n=after)
+    assert EventKind.SHUTDOWN not in kinds(changes)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "kind"),
+    [
+        ("oc", "oc", EventKind.INTERNATIONAL_CUT),
+        ("co", "co", EventKind.INTERNATIONAL_CUT),
+        ("oc", "co", EventKind.INTERNATIONAL_CUT),
+        ("cco", "cco", EventKind.INTERNATIONAL_CUT),
+        ("or", "or", EventKind.SHUTDOWN),
+        ("wwc", "wwc", EventKind.ALLOWLIST),
+        ("wwo", "wwc", EventKind.ALLOWLIST),
+        ("ccw", "ccw", EventKind.INTERNATIONAL_CUT),
+    ],
+)
+def test_one_loss_in_changing_ways_is_one_event(a: str, b: str, kind: EventKind) -> None:
+    """Whether domestic sites, a list or nothing answers may change from cycle to cycle."""
+    _, changes = tell(a=f"....{20 * a}", b=f"....{20 * b}", n=(4 + 20 * len(a)) * ".")
+    (event,) = {c.event.id: c.event for c in changes if c.event.confirmed_at}.values()
+    assert (event.kind, event.state) == (kind, EventState.CONFIRMED)
+    assert event.confirmed_at is not None
+    assert event.confirmed_at <= at(7)
+
+
+@pytest.mark.parametrize(
+    ("letters", "kinds_in_order"),
+    [
+        ("ccccoooo", [EventKind.INTERNATIONAL_CUT, EventKind.SHUTDOWN]),
+        ("oooocccc", [EventKind.SHUTDOWN, EventKind.INTERNATIONAL_CUT]),
+        ("ccccwwww", [EventKind.INTERNATIONAL_CUT, EventKind.ALLOWLIST]),
+        ("wwwwcccc", [EventKind.ALLOWLIST, EventKind.INTERNATIONAL_CUT]),
+        ("ccccooooccccoooo", 2 * [EventKind.INTERNATIONAL_CUT, EventKind.SHUTDOWN]),
+    ],
+)
+def test_another_kind_follows_once_it_is_as_sure(
+    letters: str, kinds_in_order: list[EventKind]
+) -> None:
+    """Confirmed as soon as two cycles show it, with bounds that do not overlap."""
+    _, changes = tell(a=f"..{letters}", b=f"..{letters}", n=(2 + len(letters)) * ".")
+    events = list({c.event.id: c.event for c in changes if c.event.confirmed_at}.values())
+    assert [event.kind for event in events] == kinds_in_order
+    for number, event in enumerate(events):
+        assert (event.onset_earliest, event.onset_latest) == (
+            at(1 + 4 * number),
+            at(2 + 4 * number),
+        )
+        assert event.confirmed_at is not None
+        assert at(3 + 4 * number) <= event.confirmed_at <= at(3.1 + 4 * number)
+    for event, following in pairwise(events):
+        assert event.end_latest is None
+        assert event.end_earliest is not None
+        assert following.onset_earliest is not None
+        assert event.onset_latest <= event.end_earliest <= following.onset_earliest
+
+
+def test_a_second_shutdown_begins_after_the_first_ended() -> None:
+    """One vantage is back for one cycle. Those that were lost all along began nothing anew."""
+    dark = f"..{13 * 'o'}"
+    _, changes = tell(a="..oooooo.oooooo", b=dark, c=dark, n=15 * ".")
+    first, second = {
+        c.event.id: c.event for c in changes if c.event.kind is EventKind.SHUTDOWN
+    }.values()
+    assert (first.end_earliest, first.end_latest) == (at(7), at(8))
+    assert (second.onset_earliest, second.onset_latest) == (at(8), at(9))
+
+
+def test_an_older_state_of_vantages_is_read() -> None:
+    """One without intervals, the condition before and the ends of events: a shutdown of silent
+    vantages goes on, and those that report show their intervals from then on."""
+    state, _ = tell(a="....     ", b="....     ", n=9 * ".")
+    (event,) = state.events.values()
+    text = encoded(state)
+    for name in ("pace", "previous", "slow", "over"):
+        text = text.replace(f'"{name}":', f'"no_{name}":')
+    older = only_vantages(decoded(text, Connectivity), {"a", "b", "n"})
+    for cycle in range(9, 30):
+        older, changes = take_in(older, health(".", cycle, "n"), INTERVAL)
+        assert not changes
+    assert older.events == {**older.events, f"{event.kind} PK ": event}
+    _, changes = take_in(older, health(".", 30, "a"), INTERVAL)
+    assert [change.name for change in changes] == ["ended"]

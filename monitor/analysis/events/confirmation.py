@@ -1,0 +1,68 @@
+"""Why a block is certain, and for how long.
+
+It is where one network is certain by itself, or several are found blocked together. Networks that
+join later add to it only once they are certain themselves: else silence on a dead route, which
+confirms nothing alone, would keep an event confirmed whose block is over everywhere else.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from monitor.analysis.events.agreement import outvoted
+from monitor.analysis.events.event import Event, NetworkStatus
+from monitor.analysis.events.settings import EventSettings
+from monitor.analysis.events.stream import Stream
+from monitor.analysis.events.support import is_settled
+from monitor.analysis.trust import Network
+
+
+class Grounds(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an event is certain at some moment; empty while it is not."""
+
+    reason: str = ""
+    networks: frozenset[Network] = frozenset()
+    """Those that are found blocked then."""
+    certain: frozenset[Network] = frozenset()
+    """Those of them that confirm it alone."""
+
+
+def grounds_of(streams: Sequence[Stream], now: datetime, settings: EventSettings) -> Grounds:
+    """Why an event of these vantages is certain at `now` (UTC). Silent ones have no say."""
+    accusing = [
+        stream
+        for stream in streams
+        if stream.suspected and stream.observed(now, settings.detector) and is_settled(stream)
+    ]
+    if settings.trust.total((stream.voice for stream in accusing), now) < settings.agreement:
+        return Grounds()
+    blocked = frozenset(stream.key for stream in accusing)
+    certain = frozenset(
+        stream.key
+        for stream in accusing
+        if stream.certain and not outvoted(stream, streams, now, settings)
+    )
+    reason = "repeated measurements on one network" if certain else ""
+    if len(blocked) > 1:
+        reason = f"{len(blocked)} networks"
+    return Grounds(reason=reason, networks=blocked, certain=certain) if reason else Grounds()
+
+
+def confirming(
+    networks: Iterable[NetworkStatus], which: Collection[Network]
+) -> tuple[NetworkStatus, ...]:
+    """These networks, of which some are known to confirm the event."""
+    return tuple(
+        msgspec.structs.replace(one, confirmed=True) if one.key in which else one
+        for one in networks
+    )
+
+
+def rests_on_others(event: Event) -> bool:
+    """Whether a network blocks, and all that confirmed the event were found open since."""
+    ends = [
+        one.stretches[-1].end_latest for one in event.networks if one.confirmed and one.stretches
+    ]
+    blocked = any(one.blocked_now for one in event.networks)
+    return blocked and bool(ends) and None not in ends
