@@ -182,8 +182,9 @@ def _public_ids(value: Value) -> Value:
 _BY_UNIT: Mapping[str, Change] = {"ms": _rounded}
 _CHANGES: Mapping[str, Change] = {
     **dict.fromkeys(("vantage", "cycle_id", "resolvers"), _empty),
-    # What a page says or where it leads may have been made for the one vantage that saw it.
-    **dict.fromkeys(("http_url", "http_title", "http_body_sha256"), _empty),
+    # What a page says or where it leads may have been made for the one vantage that saw it. The
+    # certificate of a router is in indexes of scanners.
+    **dict.fromkeys(("http_url", "http_title", "http_body_sha256", "tls_chain_sha256"), _empty),
     **dict.fromkeys(("measurement_id", "first_measurement_id", "control_ids"), _public_ids),
     **dict.fromkeys(("onset_earliest", "since_earliest", "end_earliest"), _moved(earlier)),
     **dict.fromkeys(("detected_at", "confirmed_at", "last_blocked_at"), _moved(earlier)),

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from urllib.parse import urlsplit
 
+from starlette._utils import get_route_path
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, Response
@@ -132,7 +133,7 @@ class Access:
         authorization = headers.get("authorization", "")
         if authorization:
             return await self._check(scope, authorization)
-        if self._settings.public and not f"{scope['path']}/".startswith(OPERATORS_ONLY):
+        if self._settings.public and not f"{get_route_path(scope)}/".startswith(OPERATORS_ONLY):
             return None
         return self._challenge("Sign in to read this.\n")
 
@@ -252,7 +253,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] == "http" and scope["path"] not in OPEN:
+        if scope["type"] == "http" and get_route_path(scope) not in OPEN:
             refusal = await self._access.refusal(scope)
             if refusal is not None:
                 await refusal(scope, receive, send)

@@ -93,11 +93,13 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Id of the event that continues this one; empty for none."""
 
 
-def public_evidence(view: PublicView, evidence: Evidence, now: datetime) -> Evidence:
-    """What everybody is shown of it at that moment."""
+def public_evidence(
+    view: PublicView, evidence: Evidence, now: datetime, hosts: frozenset[str]
+) -> Evidence:
+    """What everybody is shown of it at that moment; `hosts` are the catalogue's."""
     newest = view.newest(now)
     made = [m for network in evidence.networks for one in network.endpoints for m in one.made]
-    common = common_texts(made)
+    common = common_texts(made) | hosts
 
     def shown(measurement: Measurement | None) -> Measurement | None:
         return measurement and with_common_text(measurement, common)

@@ -9,6 +9,7 @@ import msgspec
 
 from monitor.analysis.events.event import Event, EventState
 from monitor.export.continuations import continued_now, reviews_by_event
+from monitor.export.kinds import Kind
 from monitor.export.public_view import PublicView, is_public
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
@@ -62,9 +63,12 @@ class ListedEvents:
         """Those selected."""
         complete = True
         found: deque[Event] = deque(maxlen=len(PAGES) * A_PAGE)
+        selection = wanted.selection(at)
+        if not reader.operator:  # when an event leaves the list shall not tell its end
+            selection = self._view().selection(Kind.EVENTS, selection, at)
         try:
             if self._store is not None:
-                async with aclosing(self._store.events(wanted.selection(at))) as batches:  # type: ignore[type-var]
+                async with aclosing(self._store.events(selection)) as batches:  # type: ignore[type-var]
                     async for batch in batches:
                         found += [self.seen(reader, one) for one in batch if may_see(reader, one)]
         except StorageError as error:
@@ -72,7 +76,7 @@ class ListedEvents:
             complete = False
         snapshot = self.snapshot(reader)
         events = {event.id: event for event in found}
-        for event in (*snapshot.events.values(), *snapshot.circumstances):
+        for event in (*snapshot.blocks, *snapshot.circumstances):
             if wanted.includes(event):
                 events.setdefault(event.id, event)
         newest = sorted(events.values(), key=lambda one: (one.onset_latest, one.id), reverse=True)
@@ -115,6 +119,7 @@ def public_snapshot(snapshot: Snapshot, view: PublicView) -> Snapshot:
     return msgspec.structs.replace(
         snapshot,
         events={key: view.event(event) for key, event in snapshot.events.items()},
+        unwatched=tuple(map(view.event, snapshot.unwatched)),
         circumstances=tuple(map(view.event, filter(is_public, snapshot.circumstances))),
     )
 

@@ -1,8 +1,9 @@
 """Addresses that nobody told us of, in the ways in which servers and networks write them.
 
 The vantage often does not know its own public address, so what looks like one is found anywhere: in
-a page, as octets in tags or in an array, in the name that a provider gives to its customers. The
-text is a view of `probes.layers.shown_text`: without escapes, in ASCII digits.
+a page, as octets in tags or in an array, in the name that a provider gives to its customers. So are
+MAC addresses: captive portals name the machine and the access point, whose place can be looked up.
+The text is a view of `probes.layers.shown_text`: without escapes, in ASCII digits.
 
 Pages are long and have no address, so each pattern is tried only where its sign is found. A sign
 begins with one character or few, for which the search runs many times faster.
@@ -96,6 +97,37 @@ _PARAMETER = _writing(
     r"[\"']?(?:0x)?([23][0-9a-f]{31}|[0-9a-f]{8}|\d{9,10})(?![0-9a-z.:])",
     re.IGNORECASE,
 )
+_PAIR, _FOUR = "[0-9A-Fa-f]{2}", "[0-9A-Fa-f]{4}"
+_SOME_PAIRS = rf"{_PAIR}(?:[:_-]{_PAIR}){{3}}[:_-]"
+_SOME_FOURS = rf"{_FOUR}(?:\.{_FOUR}|-{_FOUR}(?!-))(?![0-9A-Za-z])"
+_RUN = r"\s?[\"']?([0-9A-Fa-f]{12})(?![0-9A-Za-z])"
+_DEVICE = re.compile(rf"[:_.=-](?:{_SOME_PAIRS}|{_SOME_FOURS}|(?<=[=:]){_RUN})")
+"""Matches in every text that holds a MAC address: one search where there are three writings."""
+_OF_LONGER = "".join(
+    rf"(?<!(?<![0-9A-Za-z])[0-9A-Fa-f]{{{digits}}}{behind})"
+    for digits, behind in ((1, ":"), (2, "[:_-]"), (3, ":"), (4, "[:_-]"))
+)
+"""Behind another group it is part of a digest, of an IPv6 address or of a date."""
+_MAC = _writing(
+    f"[:_-]{_SOME_PAIRS}",
+    rf"(?<![0-9A-Za-z])(?<!::){_OF_LONGER}{_PAIR}([:_-]){_PAIR}(?:\1{_PAIR}){{4,6}}"
+    rf"(?![0-9A-Za-z])(?!\1{_PAIR}(?![0-9A-Za-z]))",
+)
+"""Of six pairs; with the one or two more of a DHCP client and of an EUI-64."""
+_MAC_IN_FOURS = _writing(
+    f"[.-]{_SOME_FOURS}",
+    r"(?<![0-9A-Za-z])(?<![0-9A-Za-z][.-])(?=[A-Fa-f.-]{0,13}\d)"
+    # With dashes, digits alone are the number of a telephone.
+    rf"(?:{_FOUR}(?:\.{_FOUR}){{2}}(?!\.[0-9A-Za-z])"
+    rf"|(?=[\d-]{{0,13}}[A-Fa-f]){_FOUR}(?:-{_FOUR}){{2}}(?!-))(?![0-9A-Za-z])",
+)
+_VALUE = re.compile(f"[=:]{_RUN}")
+_KEY_OF_DEVICE = re.compile(
+    r"(?:mac|bssid|called|calling|station|hwaddr|(?<![a-z])(?:ap|client|device|gw|node|sta))"
+    r"(?:[ _-]?(?:address|addr|id|station)){0,2}[\"']?(?:\s?|\svalue\s?)\Z",
+    re.IGNORECASE,
+)
+_LONGEST_KEY = 48
 
 
 def plain(text: str) -> Iterator[Found]:
@@ -124,6 +156,8 @@ def natural(text: str) -> Iterator[Found]:
             yield *match.span(), address
     for writing in (_V4_MASKED, _V6_HALF, _NIBBLES, _HEX_TEXT):
         yield from ((*match.span(), "") for match in writing.found(text))
+    if _DEVICE.search(text) is not None:
+        yield from _devices(text)
     yield from _numbered(text)
 
 
@@ -133,6 +167,16 @@ def in_tags(text: str) -> Iterator[Found]:
         octets = match.group().split(TAG_MARK)
         if _LOWEST <= int(octets[0]) <= _HIGHEST and max(map(int, octets)) >= 100:
             yield *match.span(), _of_octets(octets)
+
+
+def _devices(text: str) -> Iterator[Found]:
+    """MAC addresses."""
+    for writing in (_MAC, _MAC_IN_FOURS):
+        yield from ((*match.span(), "") for match in writing.found(text))
+    for match in _VALUE.finditer(text):
+        key = max(0, match.start() - _LONGEST_KEY), match.start()
+        if _KEY_OF_DEVICE.search(text, *key) is not None:
+            yield *match.span(1), ""
 
 
 def _numbered(text: str) -> Iterator[Found]:

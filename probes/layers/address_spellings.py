@@ -22,18 +22,34 @@ _NEAR = r"(?!\d)[^\n]{1,20}?(?<!\d)0{0,2}"
 """Between two octets that members or attributes hold one by one."""
 _PERHAPS_APART = r"(?:[^0-9a-z]{0,4}(?:0?x)?)"
 _PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
+_LINE = 56
+"""Bits of an IPv6 address that tell the line: most providers give one to 256 networks of /64."""
+_LINK_LOCAL = 0xFE80 << 48
+"""The first half of an address that is valid on its own network alone."""
 
 
 class Own(msgspec.Struct, frozen=True, kw_only=True):
     """The vantage's own addresses and the patterns that recognise them."""
 
     addresses: frozenset[IpAddress]
+    lines: frozenset[int] = frozenset()
+    """The first bits of the public IPv6 ones."""
     written: re.Pattern[str] | None = None
     """Finds them in lower-case text without escapes."""
     encoded: re.Pattern[str] | None = None
     """Finds them in base64."""
     needles: tuple[bytes, ...] = ()
     """Their forms in binary data."""
+
+    def holds(self, address: IpAddress) -> bool:
+        """Whether it is one of them, or another on the same line, such as the router's. Of one that
+        is valid there alone, whether it holds the MAC of a device."""
+        if address in self.addresses or address.version == 4:
+            return address in self.addresses
+        first, second = divmod(int(address), 1 << 64)
+        return first >> (64 - _LINE) in self.lines or (
+            first == _LINK_LOCAL and second >> 24 & 0xFFFF == 0xFFFE
+        )
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where they stand in `text`, which has no escapes, but not in base64."""
@@ -64,11 +80,14 @@ def spellings_of(addresses: frozenset[IpAddress]) -> Own:
         for data in (address.packed, str(address).encode(), address.exploded.encode())
         for pattern in _in_base64(data)
     ]
+    public = [address for address in addresses if address.version == 6 and address in _PUBLIC_V6]
+    needles = {*(text.encode() for text in texts), *(one.packed for one in addresses)}
     return Own(
         addresses=addresses,
+        lines=frozenset(int(address) >> (128 - _LINE) for address in public),
         written=re.compile(_by_first(plain)),
         encoded=re.compile("|".join(encoded)),
-        needles=tuple(sorted({*(t.encode() for t in texts), *(a.packed for a in addresses)})),
+        needles=tuple(sorted(needles | {one.packed[: _LINE // 8] for one in public})),
     )
 
 

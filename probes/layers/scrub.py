@@ -2,8 +2,9 @@
 
 Block pages print the reader's address to frighten people. The vantage often does not know its own
 public address (NAT). So *every* address is removed, except the tested ones, and the vantage's known
-addresses are removed in every encoding seen in practice. In doubt, a harmless number that looks
-like an address is removed too.
+addresses are removed in every encoding seen in practice. So are addresses of devices (MAC), and
+IPv6 addresses of the vantage's own line, such as its router's. In doubt, a harmless number that
+looks like an address is removed too.
 
 What is searched is the text as its reader sees it, and base64 in every alignment, also within
 base64. What is found is cut out of the text as it was written.
@@ -51,6 +52,8 @@ _NUMBERS = re.compile(r"[0-9A-Fa-fxX.:_ -]{4,}|\d")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{10,}={0,2}")
 _BASE64_SIGN = re.compile(r"[LMNOQRYZ][A-Za-z0-9+/_-]{3}[LMNOQRYZ]")
 """Digits, letters and dots of an address have these letters in base64, every fourth character."""
+_IN_BRACKETS = re.compile(r"(?<=\[)([0-9A-Fa-f:.]{2,45})(?:%[^\]]*)?(?=\])")
+"""An IPv6 address beside a port, with or without its zone."""
 _TWICE = 16
 """Characters that base64 of base64 of an address has at least."""
 
@@ -69,7 +72,8 @@ class Scrubber:
         known = frozenset(_parsed(address) for address in own if address)
         self._own = spellings_of(frozenset(one for one in known if not one.is_loopback))
         self._given = frozenset(given)
-        self._keep = frozenset(_parsed(address) for address in tested) - self._own.addresses
+        dialled = map(_parsed, tested)
+        self._keep = frozenset(address for address in dialled if not self._own.holds(address))
 
     def text(self, text: str) -> str:
         """`text` without addresses."""
@@ -79,7 +83,9 @@ class Scrubber:
         return _cut(text, spans) if spans else text
 
     def own_only(self, text: str) -> str:
-        """`text` without the vantage's own addresses; others stay."""
+        """`text`, a resolver's, without the vantage's own addresses; others stay."""
+        if "[" in text:
+            text = _IN_BRACKETS.sub(self._unless_own, text)
         return _cut(text, sorted(self._own.spans(text)))
 
     def finds(self, *texts: str) -> bool:
@@ -94,8 +100,8 @@ class Scrubber:
         return any(needle in data for needle in self._own.needles)
 
     def is_own(self, address: str) -> bool:
-        """True for one of the vantage's own addresses."""
-        return bool(address and self._own.addresses) and _parsed(address) in self._own.addresses
+        """True for one of the vantage's own addresses, and for others of its line."""
+        return bool(address and self._own.addresses) and self._own.holds(_parsed(address))
 
     def address(self, address: str) -> str:
         """`address`, or the unspecified address in place of one of the vantage's own."""
@@ -137,6 +143,12 @@ class Scrubber:
         for start, end, address in found:
             if not (address and self._may_stay(address)):
                 yield start, end
+
+    def _unless_own(self, literal: re.Match[str]) -> str:
+        try:
+            return PLACEHOLDER if self.is_own(literal[1]) else literal[0]
+        except ValueError:
+            return literal[0]
 
     def _may_stay(self, address: str) -> bool:
         try:

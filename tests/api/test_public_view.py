@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from monitor.analysis.events.event import Stretch
+from monitor.analysis.events.event import EventState, Stretch
 from monitor.analysis.events.stretches import certain_count, stretches
 from monitor.export.public_view import PublicView, earlier, later
 from monitor.server.api import create_api
@@ -69,7 +69,7 @@ async def test_no_row_has_a_moment(store: Store, name: str) -> None:
                 assert float(text) % 10 == 0
             if column in ("vantage", "cycle_id", "resolvers"):
                 assert text == ""
-            if column in ("http_url", "http_title", "http_body_sha256"):
+            if column in ("tls_chain_sha256", "http_url", "http_title", "http_body_sha256"):
                 assert text == ""
 
 
@@ -96,6 +96,46 @@ async def test_since_and_until_find_no_moment(store: Store) -> None:
                 client, name, since="2024-02-17T12:01:00.000001Z", until="2024-02-17T12:01:00.1Z"
             )
             assert wide == narrow != []
+
+
+async def test_no_refusal_finds_a_moment_of_an_event() -> None:
+    """The attack: ask for the measurements of an event from or until ever closer moments. Where
+    that begins to be refused is not when the event began or ended, but a minute or a bucket."""
+    store = MemoryStore()
+    await store.open()
+    true = replace(
+        event(onset_earliest=443.481516, onset_latest=746.5, end_latest=10869.234217),
+        state=EventState.ENDED,
+    )
+    await store.save(cycle(0), [true])
+    coarse = PublicView().event(true)
+    assert coarse.onset_earliest is not None
+    assert coarse.end_latest is not None
+    async with anybody(store) as client:
+
+        async def refused(**moment: str) -> bool:
+            answer = await client.get("measurements", params={"event": true.id, **moment})
+            assert answer.status_code in (200, 400), answer.text
+            return answer.status_code == 400
+
+        async def found(name: str, low: float, high: float) -> float:
+            """Where the answer changes, to the millisecond, in seconds after START."""
+            lowest = await refused(**{name: at(low).isoformat()})
+            assert lowest != await refused(**{name: at(high).isoformat()})
+            while high - low > 0.001:
+                middle = (low + high) / 2
+                changed = await refused(**{name: at(middle).isoformat()}) != lowest
+                low, high = (low, middle) if changed else (middle, high)
+            return high
+
+        assert round(await found("until", 0, 3600)) % 60 == 0
+        assert round(await found("since", 7200, 14400)) % 60 == 0
+        both = {
+            "since": coarse.onset_earliest.isoformat(),
+            "until": coarse.end_latest.isoformat(),
+        }
+        assert not await refused(**both)
+    await store.close()
 
 
 async def test_measurements_come_late_and_in_whole_buckets() -> None:

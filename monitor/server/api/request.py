@@ -95,7 +95,12 @@ async def read_request(
         if not events or (hidden and not is_public(events[0])):
             raise ProblemError(404, "there is no event with this id", "event")
         if resource.name not in _HISTORIES:
-            selection = _during(events[0], selection)
+            event = events[0]
+            if view is not None:
+                # With exact moments, a refusal would tell them.
+                event = view.event(event)
+                selection = view.selection(Kind.EVENTS, selection, now)
+            selection = _during(event, selection)
     counted = selection
     if view is not None:
         counted = view.selection(Kind.VERDICTS, selection, now)

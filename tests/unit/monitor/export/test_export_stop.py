@@ -155,6 +155,14 @@ async def test_an_end_that_nobody_saw_is_unknown() -> None:
         assert (row["shutdown_status"], row["end_date"], row["duration"]) == (UNKNOWN, "", "")
 
 
+async def test_an_end_that_is_not_certain_is_unknown() -> None:
+    """It was found open, and then nobody tested it: the event goes on, without a day of its end."""
+    found_open = stretch(300, 900)
+    for state in (EventState.UNOBSERVED, EventState.RECOVERING):
+        (row,) = await rows(confirmed("e", found_open, state=state))
+        assert (row["shutdown_status"], row["end_date"], row["duration"]) == (UNKNOWN, "", "")
+
+
 async def test_what_a_person_rejected_has_no_row() -> None:
     """The last word holds: rejected and then confirmed, it has one."""
     reject = msgspec.structs.replace(review(), id="r1", event="e", mark=Mark.REJECTED)
@@ -184,7 +192,7 @@ async def test_what_goes_on_from_an_event_that_was_rejected_has_no_row() -> None
 async def test_no_day_counts_that_nobody_measured() -> None:
     """Last seen blocked on the first day and found open ten days later: one day is certain."""
     wide = msgspec.structs.replace(stretch(300, 10 * DAY), end_earliest=at(900))
-    (row,) = await rows(confirmed("e", wide))
+    (row,) = await rows(confirmed("e", wide, state=EventState.ENDED))
     assert (row["end_date"], row["duration"], row["shutdown_status"]) == (
         "2024-02-17",
         "1",

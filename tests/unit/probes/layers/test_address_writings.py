@@ -3,6 +3,8 @@
 import ipaddress
 import re
 import time
+from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -115,7 +117,103 @@ def test_what_only_resembles_such_a_way_stays(text: str) -> None:
     assert Scrubber(["198.51.100.7", "2001:db8:7::7"], ["203.0.113.10"]).text(text) == text
 
 
+DEVICE_WRITINGS: dict[str, Callable[[str], str]] = {
+    "colons": str,
+    "upper case": str.upper,
+    "colons percent": lambda mac: quote(mac, safe=""),
+    "dashes": lambda mac: mac.replace(":", "-"),
+    "underscores": lambda mac: mac.replace(":", "_"),
+    "client id of DHCP": lambda mac: f"01:{mac}",
+    "access point's, with the network's name": lambda mac: f"{mac.replace(':', '-')}:Khan-Home",
+    "fours and dots": lambda mac: ".".join(re.findall("....", mac.replace(":", ""))),
+}
+PORTALS = {
+    "chillispot": "http://portal.example:3990/prelogin?called={dashes}&mac={dashes}&sessionid=5f",
+    "mikrotik": "http://login.example/login?mac={percent}&username=x",
+    "mikrotik's form": '<input type="hidden" name="mac" value="{colons}">',
+    "unifi": "http://portal.example/guest/s/default/?ap={colons}&id={colons}&t=1500000000",
+    "cisco": "switch_url=http://portal.example/login.html&ap_mac={colons}&client_mac={colons}",
+    "aruba": "cmd=login&mac={run}&essid=Home",
+    "aruba's form": '<input name="mac" value="{run}">',
+    "cisco's dots": "client {dots}",
+    "huawei": "http://portal.example/?umac={fours}&apmac={fours}",
+    "wifidog": "http://portal.example/login/?gw_id={run}&mac={colons}",
+    "radius": "Calling-Station-Id: {run}, Called-Station-Id={run}",
+    "JSON": '{{"client_mac":"{run}","bssid": "{run}"}}',
+    "a name": "http://{dashed}.guest.isp.example/",
+}
+
+
+@given(
+    st.binary(min_size=6, max_size=6).map(lambda octets: octets.hex(":")),
+    st.sampled_from(sorted(DEVICE_WRITINGS)),
+    st.sampled_from(["{}", "id={}&t=1", "client {}, hello", "mac:{}", "<b>{}</b>", "{}."]),
+)
+def test_no_address_of_a_device_stays(mac: str, writing: str, text: str) -> None:
+    """Attack: a captive portal names the machine or the access point, whose place can be looked
+    up."""
+    written = DEVICE_WRITINGS[writing](mac)
+    scrubbed = Scrubber([]).text(text.format(written))
+    assert written not in scrubbed
+    assert PLACEHOLDER in scrubbed
+
+
+@pytest.mark.parametrize("text", PORTALS.values(), ids=PORTALS)
+def test_no_portal_names_a_device(text: str) -> None:
+    """In a redirect, a header or a form, as the usual portals write it."""
+    mac = "a4:5e:60:c2:34:f6"
+    run = mac.replace(":", "")
+    dots = ".".join(re.findall("....", run))
+    written = text.format(
+        colons=mac,
+        percent=quote(mac.upper(), safe=""),
+        dashes=mac.upper().replace(":", "-"),
+        dashed=mac.replace(":", "-"),
+        run=run,
+        dots=dots,
+        fours=dots.replace(".", "-"),
+    )
+    scrubbed = Scrubber(["10.0.0.5"]).text(written)
+    assert scrubbed.count(PLACEHOLDER) == text.count("{") - 2 * text.count("{{")
+    assert "34" not in shown(scrubbed).text
+    assert Scrubber([]).finds(written)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "12:34:56 and 2024-02-17T12:34:56Z",
+        "2024-02-17-10-20-30-40",
+        "AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01",
+        ":".join(["a4"] * 32),
+        "-".join(["a4"] * 20),
+        "serial 01:23:45:67:89:ab:cd:ef:01:23:45:67:89:ab:cd:ef",
+        "3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+        "id=a45e60c234f6",
+        "sitemap=a45e60c234f60123",
+        "main.js?v=a45e60c234f6",
+        "call 0300-1234-5678",
+        "face.feed.deaf",
+        "1.2345.6789.0123.4567",
+    ],
+)
+def test_what_is_no_address_of_a_device_stays(text: str) -> None:
+    """Times, digests, serial numbers of certificates, UUIDs and numbers of telephones."""
+    assert Scrubber([]).text(text) == text
+
+
+@pytest.mark.parametrize(
+    "address", ["2001:db8:a4:5e:60:c2:34:f6", "2001:db8::a4:5e:60:c2:34", "2001::a4:5e:60:c2:34:f6"]
+)
+def test_an_address_like_that_of_a_device_is_whole(address: str) -> None:
+    """A tested IPv6 address stays, though its groups look like the pairs of a device's."""
+    assert Scrubber([], [address]).text(f"at {address}, there") == f"at {address}, there"
+
+
 HOSTILE = {
+    "pairs": "a4:" * 160_000,
+    "fours": "a45e." * 100_000,
+    "keys of a device": "mac=a45e60c234f6a" * 30_000,
     "tags": "1<b>" * 120_000,
     "open tags": "1<b" * 160_000,
     "comments": "1<!--" * 100_000,

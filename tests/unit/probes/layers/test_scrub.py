@@ -315,7 +315,6 @@ def test_any_ipv6_address_in_a_page_goes(address: ipaddress.IPv6Address, text: s
         "3.14159.2.6535",
         "std::string a::before ::after",
         "a:hover, b:focus",
-        "00:1a:2b:3c:4d:5e",
         "AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01",
         "::",
         "1::",
@@ -475,6 +474,49 @@ def test_no_field_of_an_observation_keeps_our_address(observation: AnyObservatio
     for leak in (OWN, OWN_V6, "198-51-100-7", base64_of(OWN)):
         assert leak not in text
     assert type(scrubbed) is type(observation)
+
+
+@pytest.mark.parametrize(
+    ("own", "router"),
+    [
+        ("2001:db8:abcd:0:a65e:60ff:fe12:3456", "2001:db8:abcd::1"),
+        ("2001:db8:abcd:1200:a65e:60ff:fe12:3456", "2001:db8:abcd:1200::1"),
+        ("2001:db8:abcd:1201:1:2:3:4", "2001:db8:abcd:1200::1"),
+        ("2001:db8:abcd:1201:1:2:3:4", "fe80::a65e:60ff:fe99:8877%eth0"),
+    ],
+    ids=["zeros", "a gap", "another network of the line", "made from the router's MAC"],
+)
+def test_the_router_of_our_own_network_is_nowhere(own: str, router: str) -> None:
+    """Attack: the router is the resolver and hijacks a name to itself, and shows a certificate. Its
+    address has our own network in it, written with fewer zeros, or its own MAC."""
+    bare = router.partition("%")[0]
+    scrubber = Scrubber([own], [bare, "2001:db8:113::10"])
+    asked = DnsObservation(
+        start=0.0,
+        duration=0.1,
+        name="x.com",
+        rtype="AAAA",
+        resolver=f"[{router}]:53",
+        answers=(
+            DnsAnswer(delay=0.1, rcode="NOERROR", addresses=(bare, "2001:db8:113::10", "10.0.0.1")),
+        ),
+    )
+    scrubbed = scrub_observation(asked, scrubber)
+    assert isinstance(scrubbed, DnsObservation)
+    assert scrubbed.resolver == f"[{PLACEHOLDER}]:53"
+    assert scrubbed.answers[0].addresses == ("::", "2001:db8:113::10", "10.0.0.1")
+    dialled = TcpObservation(start=0.0, duration=0.1, address=bare, port=443)
+    assert "abcd" not in str(scrub_observation(dialled, scrubber))
+    assert scrubber.text(f"http://[{bare}]/login") == f"http://[{PLACEHOLDER}]/login"
+    if bare.startswith("2001"):
+        assert scrubber.shows_own(b"\x30\x87\x10" + packed(bare))
+
+
+@pytest.mark.parametrize("other", ["[2001:db8:abce::1]:53", "[2001:db8::53]:53", "[fe80::1]:53"])
+def test_the_resolver_of_another_network_stays(other: str) -> None:
+    """The provider's resolver is evidence; a bare link-local one tells nothing."""
+    asked = DnsObservation(start=0.0, duration=0.1, name="x.com", rtype="A", resolver=other)
+    assert scrub_observation(asked, Scrubber(["2001:db8:abcd::7:1:2"])) == asked
 
 
 def test_a_foreign_answer_is_kept_beside_our_own() -> None:
