@@ -3,9 +3,10 @@ host allows besides.
 
 What it ships counts where its own file has it measured: the platforms that the file names, or all
 but those that are measured only where they are named. A platform is used as ordered when all its
-endpoints are among those; else as the file has it, or not at all. Whatever is allowed, no order
-names a private or reserved address, or many endpoints of one host, or has more tested in a cycle
-than the file does.
+endpoints are among those; else as the file has it, or not at all. The same holds for what a quiet
+agent fetches to measure speed: an endpoint that is only tested there counts as new. Whatever is
+allowed, no order names a private or reserved address, or many endpoints of one host, or has more
+tested in a cycle than the file does, or the speed of more objects measured.
 Pure: values in, values out.
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 
 import msgspec
 
+from monitor.analysis.throttling.objects import TransferObject, objects_of
 from monitor.config.catalog import parse_catalog, shipped_catalog
 from monitor.config.load import measured_from
 from monitor.config.settings import Settings
@@ -26,7 +28,7 @@ from probes.measure.ordered_addresses import MOST_PER_ADDRESS
 LARGEST = 256 * 1024
 """Characters of a catalogue: an agent has little memory to read one."""
 MOST_TIMES = 3
-"""Times that one endpoint may be among those of an order."""
+"""Times that one endpoint may be among those of an order, and among its objects."""
 REFERENCES = "references"
 """Name of the references among what is not used."""
 
@@ -98,13 +100,14 @@ class _Choosing:
         shipped = (one for one in self._shipped.platforms if one.name in self._named)
         platforms = (*shipped, *own.catalog.platforms)
         self._held = frozenset(one for each in platforms for one in _endpoints(each))
+        self._pages = frozenset(one.endpoint for one in _objects(platforms) if one.page)
         self._hosts: Counter[str] = Counter()
         self._ordered: set[str] = set()
         self._unused: list[Unused] = []
 
     def choice(self) -> Choice:
         platforms = tuple(self._platforms())
-        _check_amount(platforms, _tests(self._own.catalog.platforms) + len(self._ordered))
+        _check_amount(platforms, self._own.catalog.platforms, len(self._ordered))
         references = self._references()
         return Choice(
             catalog=Catalog(
@@ -122,7 +125,7 @@ class _Choosing:
                 continue
             if mine is not None and mine != shipped.get(name):
                 yield mine
-            elif name in known and self._take(name, _endpoints(known[name])):
+            elif name in known and self._take(name, self._new_of(known[name])):
                 yield known[name]
             elif mine is not None:
                 yield mine
@@ -133,15 +136,24 @@ class _Choosing:
             return own
         ordered = measured_from(vantages, self._known).references
         new = [one for one in ordered if one not in self._shipped.references]
-        taken = self._take(REFERENCES, [one.endpoint for one in new], new)
+        taken = self._take(REFERENCES, tuple(one.endpoint for one in new), new)
         return ordered if taken else own
 
+    def _new_of(self, platform: Platform) -> tuple[Endpoint, ...]:
+        """Those of its endpoints and pages that are neither shipped nor in the host's file."""
+        new = [one for one in _endpoints(platform) if one not in self._held]
+        ids = {one.id for one in new}
+        new += [
+            one.endpoint
+            for one in objects_of(platform)
+            if one.page and one.of not in ids and one.endpoint not in self._pages
+        ]
+        return tuple(dict.fromkeys(new))
+
     def _take(
-        self, name: str, endpoints: Iterable[Endpoint], references: Collection[Reference] = ()
+        self, name: str, new: tuple[Endpoint, ...], references: Collection[Reference] = ()
     ) -> bool:
-        """Whether these may be measured; else what is new of them is noted as unused."""
-        held = frozenset() if references else self._held
-        new = tuple(dict.fromkeys(one for one in endpoints if one not in held))
+        """Whether these may be measured; else they are noted as unused."""
         if not new:
             return True
         hosts = self._hosts + Counter(one.host for one in new)
@@ -191,6 +203,11 @@ def _endpoints(platform: Platform) -> Iterator[Endpoint]:
         yield from function.transfer
 
 
+def _objects(platforms: Iterable[Platform]) -> list[TransferObject]:
+    """What a cycle may fetch to measure its speed."""
+    return [one for each in platforms for one in objects_of(each)]
+
+
 def _tests(platforms: Iterable[Platform]) -> int:
     """Endpoints that a cycle tests while all works."""
     return sum(
@@ -201,16 +218,21 @@ def _tests(platforms: Iterable[Platform]) -> int:
     )
 
 
-def _check_amount(platforms: Collection[Platform], most: int) -> None:
-    tests = _tests(platforms)
-    if tests > most:
-        raise OrdersError(f"{tests} tests in a cycle, and the agent's own file allows {most}")
-    times = Counter(
-        one.id for each in platforms for function in each.functions for one in function.endpoints
+def _check_amount(platforms: Collection[Platform], own: Collection[Platform], new: int) -> None:
+    objects = _objects(platforms)
+    for what, found, allowed in (
+        ("tests in a cycle", _tests(platforms), _tests(own)),
+        ("objects whose speed is measured", len(objects), len(_objects(own))),
+    ):
+        if found > allowed + new:
+            raise OrdersError(f"{found} {what}, and the agent's own file allows {allowed + new}")
+    tested = (
+        one for each in platforms for function in each.functions for one in function.endpoints
     )
-    for endpoint, count in times.most_common(1):
-        if count > MOST_TIMES:
-            raise OrdersError(f"{endpoint} {count} times, and {MOST_TIMES} is the most")
+    for several in (tested, (one.endpoint for one in objects)):
+        for endpoint, count in Counter(one.id for one in several).most_common(1):
+            if count > MOST_TIMES:
+                raise OrdersError(f"{endpoint} {count} times, and {MOST_TIMES} is the most")
 
 
 def _never(new: Iterable[Endpoint], hosts: Counter[str], own: Settings) -> str:

@@ -31,6 +31,10 @@ AHEAD = 120.0
 BACKFILLED = 900.0
 """Seconds after which a cycle is late, at least."""
 BACKFILLED_INTERVALS = 3
+LONGEST_CYCLE = timedelta(days=7)
+"""The longest interval there is. Only a machine that slept in mid-cycle takes longer."""
+AROUND = timedelta(minutes=1)
+"""By how much a measurement may reach beyond its cycle."""
 MOST_MEASUREMENTS = 20_000
 """In one batch."""
 MOST_OBSERVATIONS = 500
@@ -171,8 +175,18 @@ def _cycle(report: CycleReport, sender: Enrolment, frame: Frame, seen: set[str])
     started, finished = times.corrected(report.started_at), times.corrected(report.finished_at)
     if finished < started:
         raise malformed("a cycle ended before it began")
+    if finished - started > LONGEST_CYCLE:
+        raise malformed(
+            f"a cycle of more than {LONGEST_CYCLE.days} days, as when the machine slept meanwhile"
+        )
     health = _health(report.health, sender, times)
     measurements = tuple(_measurements(report, sender, times, seen))
+    if any(
+        started - one.started_at > AROUND
+        or one.started_at + timedelta(seconds=one.duration) - finished > AROUND
+        for one in measurements
+    ):
+        raise malformed("a measurement began before its cycle or ended after it")
     return SeenCycle(
         country=sender.country,
         id=report.cycle,

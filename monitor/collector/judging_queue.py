@@ -55,6 +55,8 @@ class _Held(msgspec.Struct, frozen=True, kw_only=True):
     """A cycle that waits, with those of its vantage behind it."""
 
     lacking: tuple[Lack, ...]
+    since: datetime
+    """UTC; what controls began before is not read again."""
     until: datetime
 
 
@@ -129,10 +131,9 @@ class JudgingQueue:
     async def _release(self, *, controlled: bool) -> None:
         """Release vantages whose controls have measured, or that waited long enough."""
         now = self._now()
-        failed = [lack.ended_at for held in self._held.values() for lack in held.lacking]
         measurements: list[Measurement] = []
-        if failed:
-            begun = datetime.fromtimestamp(min(failed), tz=now.tzinfo)
+        if self._held:
+            begun = min(held.since for held in self._held.values())
             measurements = await self._store.control_measurements(begun, now)
         self._held = {
             vantage: held
@@ -166,7 +167,15 @@ class JudgingQueue:
             opened = await self._received.open(waiting)
             until = waiting.received_at + self._wait
             if controlled and opened.lacking and not waiting.backfilled and self._now() < until:
-                self._held[waiting.vantage] = _Held(lacking=opened.lacking, until=until)
+                failed = min(lack.ended_at for lack in opened.lacking)
+                # A cycle may have lasted for days, or its sender says so.
+                since = max(
+                    datetime.fromtimestamp(failed, tz=until.tzinfo),
+                    waiting.received_at - self._received.patience,
+                )
+                self._held[waiting.vantage] = _Held(
+                    lacking=opened.lacking, since=since, until=until
+                )
                 log.info(
                     "cycle waits for a control",
                     cycle=waiting.id,

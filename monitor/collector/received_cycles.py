@@ -6,6 +6,11 @@ after the failure. They may arrive after the cycle does. So a cycle says which c
 lacks, and `monitor.collector.judging_queue` decides how long to wait. Where controls are agents,
 one does not settle anything: it lacks as many as can be expected, up to those that decide a vote.
 
+Of a cycle that lasted for hours, since its machine slept or since its sender says so, the controls
+of its last hours count (`monitor.collector.control_parts`), and those that measured for it. What
+failed before that time is held against the latter alone: what gets through hours later may have
+been down for everybody.
+
 All that is computed here is computed in a thread, one cycle at a time: the event loop answers
 agents meanwhile.
 
@@ -25,6 +30,7 @@ from monitor.analysis.seen import Seen
 from monitor.analysis.trust import Trust, Voice, network_key
 from monitor.analysis.vantage.health import HOPELESS, assess
 from monitor.analysis.verdict import VantageHealth
+from monitor.collector.control_parts import ControlParts
 from monitor.config.settings import Settings
 from monitor.judging.from_stored import StoredCycles, early_health, vantage_of
 from monitor.judging.judge_cycle import judge_cycle
@@ -97,7 +103,7 @@ class ReceivedCycles:
         self._settings = settings
         self._store = store
         self._stored = StoredCycles(settings)
-        self._measured: dict[tuple[datetime, datetime], list[Measurement]] = {}
+        self._controls_read = ControlParts(store, settings.interval)
         self._own: dict[str, datetime] = {}
         """Controls' own cycles, by id, and when they ended."""
         self._controls: dict[str, VantageHealth] = {}
@@ -106,14 +112,20 @@ class ReceivedCycles:
         """Use other settings from now on. Verdicts on speed that still hold are forgotten."""
         self._settings = settings
         self._stored = StoredCycles(settings)
+        self._controls_read = ControlParts(self._store, settings.interval)
 
     def believe(self, settings: Settings) -> None:
         """Weigh the word of controls by these settings from now on; all else stays."""
         self._stored.trust = settings.events.trust
 
+    @property
+    def patience(self) -> timedelta:
+        """How long after a failure a measurement of a control may end and still count."""
+        return patience_of(self._settings)
+
     def refresh(self) -> None:
         """Read what controls measured anew: more may have arrived."""
-        self._measured.clear()
+        self._controls_read.forget()
 
     def learn(self, id_: str, finished_at: datetime, health: VantageHealth) -> None:
         """Remember a judged cycle: those of controls show their health."""
@@ -130,8 +142,12 @@ class ReceivedCycles:
         """Read all that bears on it. StorageError."""
         measurements = await self._store.measurements_of(waiting)
         early, failed = await asyncio.to_thread(self._early, waiting, measurements)
-        surroundings = await self._surroundings(waiting) if failed else Surroundings()
-        return await asyncio.to_thread(self._opened, waiting, measurements, early, surroundings)
+        # From their last rounds before it until they no longer count.
+        until = waiting.finished_at + self.patience
+        earliest = self._controls_read.earliest(waiting.finished_at)
+        since = max(waiting.started_at - self.patience, earliest)
+        controls = await self._controls_read.between(since, until) if failed else None
+        return await asyncio.to_thread(self._opened, waiting, measurements, early, controls, since)
 
     def _early(
         self, waiting: WaitingCycle, measurements: Sequence[Measurement]
@@ -150,8 +166,13 @@ class ReceivedCycles:
         waiting: WaitingCycle,
         measurements: Sequence[Measurement],
         early: VantageHealth,
-        surroundings: Surroundings,
+        controls: Sequence[Measurement] | None,
+        since: datetime,
     ) -> Opened:
+        """`controls` are what controls measured from `since` on; None when nothing failed."""
+        surroundings = Surroundings()
+        if controls is not None:
+            surroundings = self._surroundings(waiting, measurements, controls, since)
         seen = self._stored.seen(
             waiting, measurements, surroundings, waiting.finished_at, out_of_turn=waiting.hurried
         )
@@ -200,26 +221,34 @@ class ReceivedCycles:
                 found.append(lack)
         return tuple(found)
 
-    async def _surroundings(self, waiting: WaitingCycle) -> Surroundings:
-        """What controls measured, from their last rounds before it until it no longer counts."""
-        patience = patience_of(self._settings)
-        step = self._settings.interval
-        # In whole steps, so that cycles of the same time share one answer.
-        since = _floor(waiting.started_at - patience, step)
-        until = _floor(waiting.finished_at + patience, step) + timedelta(seconds=step)
-        measurements = self._measured.get((since, until))
-        if measurements is None:
-            measurements = await self._store.control_measurements(since, until)
-            self._measured[since, until] = measurements
+    def _surroundings(
+        self,
+        waiting: WaitingCycle,
+        measurements: Sequence[Measurement],
+        read: Sequence[Measurement],
+        since: datetime,
+    ) -> Surroundings:
+        """What controls measured from `since` on, and for this cycle before."""
+        for_it = [
+            one
+            for one in measurements
+            if one.vantage_role == VantageRole.CONTROL and one.started_at < since
+        ]
+        if for_it:
+            for_it.sort(key=lambda one: (one.started_at, one.id))
+            read = [*for_it, *(one for one in read if one.started_at >= since)]
+        begun = since.timestamp()
+        long_ago = {
+            one.endpoint
+            for one in measurements
+            if one.look in (Purpose.SCHEDULED, Purpose.RETRY) and one.ended_at < begun
+        }
         controls: dict[str, list[Measurement]] = {}
-        for one in measurements:
-            if one.look is Purpose.CONTROL:
+        for one in read:
+            if one.look is Purpose.CONTROL and (
+                one.cycle == waiting.id or one.endpoint not in long_ago
+            ):
                 controls.setdefault(one.endpoint, []).append(one)
-        references = [one for one in measurements if one.look is Purpose.REFERENCE]
+        references = [one for one in read if one.look is Purpose.REFERENCE]
         rounds = control_rounds(references, self._own)
         return Surroundings(controls=controls, rounds=rounds, health=self._controls)
-
-
-def _floor(moment: datetime, step: float) -> datetime:
-    seconds = moment.timestamp() // step * step
-    return datetime.fromtimestamp(seconds, tz=moment.tzinfo)

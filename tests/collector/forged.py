@@ -275,6 +275,21 @@ FORGED: dict[str, Forged] = {
         Reason.MALFORMED,
         lambda: _of(report(finished_at=NOW - timedelta(hours=1))),
     ),
+    "long_cycle": Forged(
+        "a cycle of more than seven days",
+        Reason.MALFORMED,
+        lambda: _of(report(started_at=NOW - timedelta(days=7, minutes=1))),
+    ),
+    "look_before": Forged(
+        "a measurement that begins before its cycle",
+        Reason.MALFORMED,
+        lambda: _with(started_at=NOW - timedelta(minutes=5)),
+    ),
+    "look_after": Forged(
+        "a measurement that ends after its cycle",
+        Reason.MALFORMED,
+        lambda: _with(duration=150.0),
+    ),
     # -- about whom ------------------------------------------------------------------
     "batch_of_another": Forged(
         "a cycle of another vantage", Reason.OTHER_VANTAGE, lambda: _of(vantage="lhe-zong")

@@ -101,13 +101,19 @@ def health(**changed: Any) -> VantageHealth:
 def report(looks: int = 3, **changed: Any) -> CycleReport:
     """A cycle of a minute ago with so many healthy looks; with any of its fields changed."""
     cycle = changed.get("cycle", new_id())
+    ended = changed.get("finished_at", NOW - timedelta(seconds=20))
     usual: dict[str, Any] = {
         "cycle": cycle,
         "started_at": NOW - timedelta(seconds=70),
-        "finished_at": NOW - timedelta(seconds=20),
+        "finished_at": ended,
         "health": health(),
         "measurements": tuple(
-            measurement(cycle, endpoint=f"https://{number}.x.com/") for number in range(looks)
+            measurement(
+                cycle,
+                endpoint=f"https://{number}.x.com/",
+                started_at=ended - timedelta(seconds=40),
+            )
+            for number in range(looks)
         ),
     }
     return CycleReport(**{**usual, **changed})

@@ -5,6 +5,8 @@ Each order here is signed as a collector signs. The lab's story of the same is
 tests/e2e/test_hostile_collector.py.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,12 +17,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from monitor.agent.consent import Consent
 from monitor.agent.ordered_catalog import Allowed, Choice, OrdersError, choose
 from monitor.agent.paths import AgentFiles
+from monitor.analysis.throttling.objects import objects_of
 from monitor.config.catalog import parse_catalog, shipped_catalog
 from monitor.config.settings import Settings
 from monitor.keys.keys import fingerprint, public_text
 from monitor.wire.answers import AgentSettings
 from monitor.wire.catalog_proof import CatalogProof, make_signer, prove
-from probes.catalog.catalog import Catalog
+from probes.catalog.catalog import Catalog, Endpoint, Platform
+from probes.catalog.endpoint_kinds import EndpointKind
+from probes.catalog.endpoint_text import parse_endpoint
 from probes.measure.ordered_addresses import MOST_PER_ADDRESS, MOST_PER_DAY, OrderedLimits
 from probes.vantage import Egress, EgressKind
 from tests.unit.monitor.agent.test_agent_orders import own
@@ -207,6 +212,69 @@ def test_attack_an_order_has_more_tested_in_a_cycle(tmp_path: Path, catalog: str
     settings = mine if "telegram" in catalog else own(tmp_path)
     with pytest.raises(OrdersError, match=r"tests in a cycle|5 times"):
         choose(settings, order(catalog, *names), NOTHING)
+
+
+def _known() -> list[str]:
+    """All that an agent ships for measuring by default and that can be fetched over HTTPS."""
+    shipped = (one for one in SHIPPED.values() if one.default)
+    listed = (
+        endpoint
+        for each in shipped
+        for function in each.functions
+        for endpoint in (*function.endpoints, *function.transfer)
+    )
+    https = (one for one in listed if one.kind is EndpointKind.HTTPS)
+    return list(dict.fromkeys(one.id for one in https if parse_endpoint(one.id) == one))
+
+
+def _pages(platforms: Iterable[Platform]) -> Counter[Endpoint]:
+    """What a quiet agent fetches to measure its speed."""
+    return Counter(one.endpoint for each in platforms for one in objects_of(each) if one.page)
+
+
+def _functions(known: list[str], transfer: list[str], number: int = 20) -> str:
+    """TOML of X in so many functions, each with those to fetch."""
+    listed = ", ".join(f'"{one}"' for one in transfer)
+    return "".join(
+        f'[platform.x.function.f{one}]\ncore = true\nneed = "any"\n'
+        f'endpoints = ["{known[one]}"]\ntransfer = [{listed}]\n'
+        for one in range(number)
+    )
+
+
+def test_attack_an_order_has_the_speed_of_more_measured(tmp_path: Path) -> None:
+    """Known endpoints listed as those to fetch made 746 objects of 40, each fetched every hour:
+    only tests were counted."""
+    mine = own(tmp_path)
+    most = sum(len(objects_of(one)) for one in mine.catalog.platforms)
+    pages = [one.id for one in _pages(mine.catalog.platforms)]
+    told = order(_functions(pages, pages, min(len(pages), 9)), "x")
+    with pytest.raises(OrdersError, match=f"allows {most}"):
+        choose(mine, told, NOTHING)
+    with pytest.raises(OrdersError, match=f"{pages[0]} 4 times"):
+        choose(mine, order(_functions(pages[1:], pages[:1], 3), "x"), NOTHING)
+
+
+@pytest.mark.parametrize("name", ["f0", "web"])
+def test_attack_an_order_has_a_quiet_agent_fetch_more_than_start_pages(
+    tmp_path: Path, name: str
+) -> None:
+    """From a quiet vantage the speed of start pages is measured and of what the catalogue names:
+    an order named api.x.com and 26 others, or called their function `web`. That waits for the
+    host."""
+    mine = own(tmp_path)
+    pages = _pages(mine.catalog.platforms)
+    api = "https://api.x.com/"
+    assert api in _known()
+    text = platform("x", api) if name == "web" else _functions([api], _known(), 1)
+    found = choose(mine, order(text, "x"), NOTHING)
+    assert found.catalog.platforms == (SHIPPED["x"],)
+    (unused,) = found.unused
+    assert unused.acceptable
+    assert api in {one.id for one in unused.endpoints}
+    assert not pages.keys() & set(unused.endpoints)
+    named = order(_functions([api], [next(iter(pages)).id], 1), "x")
+    assert not choose(mine, named, NOTHING).unused
 
 
 def test_an_order_may_have_as_much_tested_as_the_agents_own_file(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from monitor.agent.batch_delivery import AFTER_A_CYCLE
 from monitor.analysis.verdict import State, VantageState
+from monitor.collector.control_parts import LONGEST
 from monitor.collector.judging_queue import JudgingQueue
 from monitor.collector.received_cycles import ReceivedCycles
 from monitor.config.settings import Settings
@@ -82,9 +83,16 @@ class Kept:
 
 
 class Shelf(MemoryStore):
-    """A store that gives nonsense for one cycle."""
+    """A store that gives nonsense for one cycle, and knows how far back it was asked."""
 
     broken = ""
+    earliest = datetime.max.replace(tzinfo=UTC)
+    """From when on what controls measured was read, at most."""
+
+    async def control_measurements(self, since: datetime, until: datetime) -> list[Measurement]:
+        """As it is."""
+        self.earliest = min(self.earliest, since)
+        return await super().control_measurements(since, until)
 
     async def measurements_of(self, cycle: WaitingCycle) -> list[Measurement]:
         """Its looks; those of the broken one have addresses where names belong."""
@@ -194,6 +202,26 @@ async def test_what_comes_in_while_others_are_judged_brings_its_controls_along(
     assert await collector.queue.judge_waiting() == 2
     assert collector.kept.states(JAZZ.id) == [State.BLOCKED]
     assert collector.kept.states(QUIET.id) == [State.BLOCKED]
+
+
+async def test_attack_a_cycle_of_weeks_that_waits_makes_nobody_read_weeks(
+    collector: QueueWorld, told: list[Told]
+) -> None:
+    """While one waited that failed 29 days ago, by what it says, all that controls measured since
+    was read twice a second."""
+    await _heard(collector, told)
+    cycle, looks = blocked(told, JAZZ.id)
+    ago = timedelta(days=29)
+    old = [replace(look, started_at=look.started_at - ago) for look in looks]
+    long = replace(cycle, started_at=cycle.started_at - ago)
+    await collector.bring((long, tuple(old)), controls=False)
+    assert await collector.queue.judge_waiting() == 0
+    assert collector.queue.held == 1
+    assert await collector.queue.judge_waiting() == 0
+    read = collector.clock.at - collector.store.earliest
+    assert read <= LONGEST + timedelta(seconds=2 * INTERVAL)
+    collector.clock.at += timedelta(seconds=2 * INTERVAL)
+    assert await collector.queue.judge_waiting() == 1
 
 
 async def test_where_no_control_is_heard_of_nothing_waits(

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from monitor.analysis.measurement_summary import host_of
 from monitor.analysis.verdict import PlatformVerdict, State, Verdict
+from monitor.collector.control_parts import LONGEST, ControlParts
 from monitor.collector.received_cycles import ReceivedCycles
 from monitor.config.settings import Settings
 from probes.failure_strings import Failure
@@ -18,6 +19,7 @@ from storage.values.cycle import Cycle, StoredCycle
 from storage.values.fleet import WaitingCycle
 from tests.contract.listing import EVERYTHING, flat
 from tests.lab.certificates import authority
+from tests.worlds import build
 from tests.worlds.build import START, dns, tcp, tls
 from tests.worlds.memory_store import MemoryStore
 from tests.worlds.rejudge_world import INTERVAL, QUIET, recorded, settings
@@ -31,6 +33,8 @@ class Shelf(MemoryStore):
     def __init__(self, looks: list[Measurement]) -> None:
         super().__init__()
         self.looks = looks
+        self.read: list[tuple[datetime, datetime]] = []
+        """Times for which looks of controls were read."""
 
     async def measurements_of(self, cycle: WaitingCycle) -> list[Measurement]:
         """Those that carry its id."""
@@ -38,6 +42,7 @@ class Shelf(MemoryStore):
 
     async def control_measurements(self, since: datetime, until: datetime) -> list[Measurement]:
         """Those of controls, by start."""
+        self.read.append((since, until))
         return sorted(
             (
                 look
@@ -193,6 +198,73 @@ async def test_a_control_that_looked_afterwards_serves(
     opened = await judge.open(waiting(accused))
     assert opened.lacking == alone.lacking
     assert not any(v.state is State.BLOCKED for v in _of_x(await judge.judge(opened)))
+
+
+async def test_attack_cycles_that_lasted_for_weeks_do_not_fill_the_memory(
+    lived: MemoryStore, configured: Settings
+) -> None:
+    """Each of 30 such cycles, which were in one batch of 3 KB, had the leader read and keep all
+    that controls measured since its beginning. Of any, the last hours are read, once for all."""
+    accused = await _accused(lived, QUIET.id)
+    store = Shelf(await flat(lived.measurements(EVERYTHING)))
+    judge = ReceivedCycles(configured, store)
+    for number in range(30):
+        begun = accused.started_at - timedelta(days=29, minutes=10 * number)
+        await judge.open(waiting(replace(accused, started_at=begun)))
+    first = min(since for since, _ in store.read)
+    assert accused.finished_at - first <= LONGEST + timedelta(seconds=INTERVAL)
+    assert len(set(store.read)) == len(store.read)
+
+
+async def test_attack_cycles_of_many_times_do_not_fill_the_memory() -> None:
+    """What controls measured in the parts read last stays remembered, up to a number of rows."""
+    looks = [
+        replace(
+            build.look(dns(), kind=Purpose.CONTROL, id=f"{number}"),
+            vantage_role=VantageRole.CONTROL,
+            started_at=START + timedelta(seconds=number),
+        )
+        for number in range(1000)
+    ]
+    measured = ControlParts(Shelf(looks), 300.0, most=500)
+    for number in range(0, 1000, 100):
+        at = START + timedelta(seconds=number)
+        found = await measured.between(at, at + timedelta(seconds=99))
+        assert set(looks[number : number + 99]) <= set(found)
+        assert measured.remembered <= 500
+
+
+async def test_what_failed_long_before_the_end_is_held_against_controls_of_that_time_alone(
+    lived: MemoryStore, configured: Settings
+) -> None:
+    """A machine slept in mid-cycle, or says so. What controls measured by the clock at the time of
+    the failure is not read, and that they got through a day later proves nothing; what they
+    measured for this cycle does."""
+    accused = await _accused(lived, QUIET.id)
+    slept = replace(accused, finished_at=accused.finished_at + timedelta(days=1))
+    looks = await flat(lived.measurements(EVERYTHING))
+    own = [
+        one for one in looks if one.cycle == accused.id and one.vantage_role == VantageRole.FIELD
+    ]
+    for_it = [one for one in looks if one.cycle == accused.id and one not in own]
+    rounds = [
+        one
+        for one in looks
+        if one.vantage_role == VantageRole.CONTROL
+        and one.look is Purpose.REFERENCE
+        and one.started_at <= accused.finished_at
+    ]
+    by_clock = [
+        _moved(one, timedelta(days=1), cycle="a control's own") for one in (*for_it, *rounds)
+    ]
+    judge = ReceivedCycles(configured, Shelf([*own, *by_clock]))
+    opened = await judge.open(waiting(slept))
+    assert opened.lacking
+    assert not any(v.state is State.BLOCKED for v in _of_x(await judge.judge(opened)))
+    judge = ReceivedCycles(configured, Shelf([*own, *for_it, *by_clock]))
+    opened = await judge.open(waiting(slept))
+    assert not opened.lacking
+    assert any(v.state is State.BLOCKED for v in _of_x(await judge.judge(opened)))
 
 
 async def _accused(lived: MemoryStore, vantage: str) -> StoredCycle:
