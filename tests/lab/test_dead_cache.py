@@ -1,12 +1,17 @@
-"""A network's own cache, on a private address, that dies."""
+"""What an address that was verified before excuses, and what not."""
 
 import pytest
 
+from tests.lab import hosts
+from tests.lab.addresses import OPEN_RESOLVERS
 from tests.lab.hosts import PRIVATE_CACHE
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 from tests.scenarios.rounds import Rounds
 from tests.scenarios.story import UNHURRIED, write_config
+
+X_NAMES = [one.name for one in hosts.ALL if one.group == "x"]
+DOH = ("dns.google", "cloudflare-dns.com", "dns.quad9.net")
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 
@@ -24,3 +29,31 @@ def test_a_private_cache_that_dies_was_no_lie(platform: str) -> None:
             lab.internet.transparent_proxy_down()
             said = rounds.cycle().on("a", platform)
     assert (said.state, said.evidence) == ("insufficient", "none"), said.rule_id
+
+
+def test_a_lie_over_one_family_is_no_dead_cache() -> None:
+    """The true IPv6 addresses, verified minutes ago, excused false IPv4 ones."""
+    with Lab([LabNetwork("a", 64500)], controls=1, direct=1) as lab:
+        path = write_config(lab, probe=UNHURRIED, platforms=["x"], egress="interface")
+        with Rounds(lab, path) as rounds:
+            assert rounds.cycle().on("a").state == "ok"
+            lab.network("a").block(dns=X_NAMES, how="bogon", qtypes=["A"])
+            lab.network("a").block(sni=X_NAMES, how="reset", family=6)
+            said = rounds.cycle().on("a")
+    assert (said.state, said.rule_id, said.evidence) == ("blocked", "dns.bogon", "conclusive")
+
+
+def test_an_address_that_became_anothers_is_weak_evidence() -> None:
+    """A resolver that keeps old answers longer than it may does no more."""
+    host = "pbs.twimg.com"
+    with Lab([LabNetwork("a", 64500)], controls=1, direct=1) as lab:
+        path = write_config(lab, probe=UNHURRIED, platforms=["x"], egress="interface")
+        with Rounds(lab, path) as rounds:
+            assert rounds.cycle().on("a").state == "ok"
+            # Everybody else is sent to another address, and the old one is another customer's.
+            lab.internet.certificate(host, "wrong-name")
+            moved = lab.internet.addresses["abs.twimg.com"]
+            for one in (*OPEN_RESOLVERS, *DOH):
+                lab.internet.lie(host, "address", answer=list(moved), resolver=one)
+            said = rounds.cycle().on("a")
+    assert (said.state, said.rule_id, said.evidence) == ("degraded", "dns.hijack", "weak")

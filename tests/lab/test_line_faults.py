@@ -24,6 +24,9 @@ HOSTS = {one.endpoint.host for one in shipped_catalog().references}
 REFERENCES = sorted(host for host in HOSTS if not is_literal(host))
 TOP = sorted({f".{name.rpartition('.')[2]}" for name in REFERENCES})
 """Of every name that is sent."""
+OF_X = [one.name for one in hosts.ALL if one.group == "x"]
+FREE = ("www.google.com", "www.gstatic.com")
+"""References that a portal lets pass."""
 OF_PLATFORMS = [one.name for one in hosts.ALL if one.group in ("x", "meta")]
 DATA_CENTRES = [
     *("149.154.160.0/20", "95.161.76.0/24", "91.108.56.0/22"),
@@ -41,6 +44,15 @@ LINES: dict[str, Callable[[Network], object]] = {
     **ONE_FAMILY,
     "large-packets": lambda network: network.path_mtu(1300, ALL),
     "platforms-over-ipv4": lambda network: network.block(sni=OF_PLATFORMS, family=4, how="reset"),
+    "login-proxy": lambda network: (
+        network.page(status=407, headers={"Proxy-Authenticate": "Basic realm=office"}),
+        network.block(sni=OF_X, how="reset"),
+    ),
+    "portal-with-free-sites": lambda network: (
+        network.page(to=f"http://{hosts.PORTAL}/login"),
+        network.block(sni=[one for one in (*REFERENCES, *OF_X) if one not in FREE], how="drop"),
+    ),
+    "known-antivirus": lambda network: network.forge(OF_X, "by AO Kaspersky Lab"),
 }
 
 
@@ -77,6 +89,23 @@ def test_a_block_of_every_platform_over_one_family_is_told(lines: Seen) -> None:
     x = lines.platform("platforms-over-ipv4", "x")
     assert (x["state"], x["rule_id"]) == ("partial", "family.tls")
     assert x["evidence"] in ("strong", "conclusive")  # not every endpoint is followed up
+
+
+@pytest.mark.parametrize("name", ["login-proxy", "portal-with-free-sites"])
+def test_what_a_portal_lets_pass_is_nobodys_list(lines: Seen, name: str) -> None:
+    """It asks for a login in cleartext, and opens or cuts TLS as its owner likes."""
+    assert not _accused(lines, name)
+    health = lines.vantage(name)
+    assert (health["state"], health["rule_id"]) == ("captive_portal", "vantage.captive_portal")
+    assert lines.platform(name, "x")["state"] == "insufficient"
+
+
+def test_known_software_that_opens_one_platform_accuses_nobody(lines: Seen) -> None:
+    """As it is set on the vantage's own machine."""
+    assert not _accused(lines, "known-antivirus")
+    said = lines.platform("known-antivirus", "x")
+    assert (said["state"], said["rule_id"]) == ("insufficient", "tls.local_authority")
+    assert lines.platform("known-antivirus", "facebook")["state"] == "ok"
 
 
 def test_a_line_that_loses_large_packets_is_no_list_of_names(lines: Seen) -> None:

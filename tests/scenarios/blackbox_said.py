@@ -19,6 +19,7 @@ UNASKED: Mapping[str, str] = {
     **dict.fromkeys(("queries-refused-at-random", "connections-refused-at-random"), _LUCK),
     **dict.fromkeys(("br-ip-drop", "on-off-on", "technique-switch", "duty-cycle"), _TIME),
     **dict.fromkeys(("private-cache-died", "trouble-that-ends"), _TIME),
+    **dict.fromkeys(("a-forged-ipv6-reset", "moved-address"), _TIME),
     "doh-blocked": "serves no page",
     "forged-agent-results": "has no agents",
 }

@@ -14,6 +14,13 @@ from tests.scenarios.matrix import Answer, Scenario, blocked, insufficient, ok, 
 _NEVER = "not covered"
 _NETWORK = "own-doing"
 _LED = insufficient("look.led_elsewhere")
+_PARTLY = Answer(
+    state="partial",
+    rule_id="family.dns",
+    method="dns",
+    sub_method="bogon",
+    evidence="conclusive",
+)
 Apply = Callable[[Lab, Network, str], object]
 """What happens to a host."""
 
@@ -145,6 +152,38 @@ OWN_DOING: tuple[Scenario, ...] = (
         blocked("dns.bogon", "strong"),
         _name_servers("address", answer=["127.0.0.1"]),
     ),
+    _row(
+        "a-forged",
+        "The resolver forges IPv4 addresses alone: a false one of its own for them, and the true"
+        " IPv6 ones.",
+        _PARTLY,
+        lambda _, network, host: network.block(dns=[host], how="bogon", qtypes=["A"]),
+    ),
+    _row(
+        "aaaa-forged",
+        "The same with IPv6 addresses.",
+        _PARTLY,
+        lambda _, network, host: network.block(dns=[host], how="bogon", qtypes=["AAAA"]),
+    ),
+    _proved(
+        "a-forged-ipv6-reset",
+        "After a good cycle the resolver forges IPv4 addresses, and the name is reset over IPv6.",
+        blocked("dns.bogon", "conclusive"),
+        "test_dead_cache.py::test_a_lie_over_one_family_is_no_dead_cache",
+    ),
+    _proved(
+        "moved-address",
+        "The resolver goes on giving an address at which a picture host was verified once, and"
+        " which is another customer's by now.",
+        Answer(
+            state="degraded",
+            rule_id="dns.hijack",
+            method="dns",
+            sub_method="hijack",
+            evidence="weak",
+        ),
+        "test_dead_cache.py::test_an_address_that_became_anothers_is_weak_evidence",
+    ),
     _proved(
         "private-cache-died",
         "The network answers with a private cache of its own, which served X until it died.",
@@ -174,6 +213,24 @@ OWN_DOING: tuple[Scenario, ...] = (
         "Large packets are lost for every host; what answers in small ones is no list of sites.",
         insufficient("vantage.no_tls"),
         "test_line_faults.py::test_a_line_that_loses_large_packets_is_no_list_of_names",
+    ),
+    _proved(
+        "login-proxy",
+        "An office's proxy answers every cleartext request with 407, and cuts off X.",
+        insufficient("vantage.captive_portal"),
+        "test_line_faults.py::test_what_a_portal_lets_pass_is_nobodys_list",
+    ),
+    _proved(
+        "portal-with-free-sites",
+        "A login page stands before all cleartext, and few sites work without the login.",
+        insufficient("vantage.captive_portal"),
+        "test_line_faults.py::test_what_a_portal_lets_pass_is_nobodys_list",
+    ),
+    _proved(
+        "known-antivirus",
+        "Software of the vantage's own machine, known by its authority, opens X's TLS alone.",
+        insufficient("tls.local_authority"),
+        "test_line_faults.py::test_known_software_that_opens_one_platform_accuses_nobody",
     ),
     _proved(
         "trouble-that-ends",

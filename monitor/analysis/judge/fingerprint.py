@@ -33,6 +33,8 @@ class Scope(StrEnum):
     """One network."""
     VENDOR = "vendor"
     """A product that states, companies and schools buy."""
+    DEVICE = "device"
+    """Software on people's own machines."""
 
 
 class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):

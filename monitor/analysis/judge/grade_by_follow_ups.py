@@ -36,7 +36,7 @@ made counts neither for nor against anybody: it makes nothing conclusive, and fi
 fault.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
@@ -93,6 +93,7 @@ EXPLAINS = {
 """Rule of an ordinary fault that follow-ups found → the signs that it explains."""
 EXPLAINED, ALIKE = "explained", "alike"
 ADDRESS: Sign = (Layer.TLS, "address")
+_BOTH = ("ipv4", "ipv6")
 FORGED = (Failure.SSL_UNKNOWN_AUTHORITY, Failure.SSL_INVALID_HOSTNAME)
 """An expired certificate is a common mistake of genuine sites; these two are not."""
 
@@ -193,7 +194,7 @@ def _reread(
     layer, word = sign
     if word == "bogon" and _answers_in_private(clues):
         return Reading(sign=PRIVATE_ADDRESS, evidence=Evidence.NONE)
-    if word == "bogon" and _verified_before(clues):
+    if word == "bogon" and _verified_before(clues, word):
         return Reading(sign=DEAD_ADDRESS, evidence=Evidence.NONE)
     honest = named.union(
         address for one in working for address, well in reached_at(one).items() if well
@@ -201,10 +202,14 @@ def _reread(
     if layer is Layer.DNS and _only_the_name_lies(clues, word):
         return _conclusive(sign, evidence, agreeing)
     if layer is Layer.TLS and word == "certificate" and _forged(clues):
-        if _led_astray(clues, honest):
+        forged = [
+            {o.address for o in s.last_hop.tls if o.failure in FORGED} for s in clues.summaries
+        ]
+        if _led_astray(clues, honest, {family_of(one) for these in forged for one in these}):
+            if _verified_before(clues, word):
+                return Reading(sign=HIJACK, evidence=capped(evidence, Evidence.WEAK))
             return _conclusive(HIJACK, evidence, agreeing)
-        failing = [{o.address for o in s.last_hop.tls if o.failure} for s in clues.summaries]
-        at_home = all(addresses & honest for addresses in failing)
+        at_home = all(addresses & honest for addresses in forged)
         if at_home and case.health.state is VantageState.OK:
             return _conclusive(sign, evidence, agreeing)
     if layer is Layer.TLS and _only_this_name(clues, word):
@@ -212,7 +217,7 @@ def _reread(
         return _conclusive((layer, form) if form else sign, evidence, agreeing)
     silent = word == TIMEOUT
     if layer in (Layer.TCP, Layer.TLS) and _led_astray(clues, named if silent else honest):
-        if silent or _verified_before(clues):
+        if silent or _verified_before(clues, word):
             return Reading(sign=DEAD_ADDRESS, evidence=Evidence.NONE)
         # The platform may have a server of its own there that is down: not conclusive.
         return Reading(sign=HIJACK, evidence=evidence)
@@ -296,15 +301,18 @@ def _denied_over_https(clues: _Clues, word: str) -> bool:
     return (bool(given) or any(sub_method_of(o) == word for o in asked)) and given <= false
 
 
-def _led_astray(clues: _Clues, honest: set[str]) -> bool:
-    """A trusted address verifies, and no address of our resolver is known to be the platform's.
+def _led_astray(clues: _Clues, honest: set[str], families: Collection[str] = _BOTH) -> bool:
+    """A trusted address verifies, and no address of our resolver over these families is known to be
+    the platform's.
 
     False when our addresses came from a third party's DoH server.
     """
     if any(summary.last_hop.resolved_elsewhere for summary in clues.summaries):
         return False
     return bool(_verified(clues)) and not any(
-        _answered_addresses(summary) & honest for summary in clues.summaries
+        family_of(address) in families
+        for summary in clues.summaries
+        for address in _answered_addresses(summary) & honest
     )
 
 
@@ -345,9 +353,14 @@ def comes_late(case: Case, host: str) -> bool:
     )
 
 
-def _verified_before(clues: _Clues) -> set[str]:
-    """Addresses of our resolver that were the platform's earlier."""
-    return {a for o in clues.dns if o.reason == Reason.VERIFIED_BEFORE for a in o.addresses}
+def _verified_before(clues: _Clues, word: str) -> set[str]:
+    """Addresses of our resolver that were the platform's earlier, of those where this shows: true
+    ones of the other family excuse no lie."""
+    known = {a for o in clues.dns if o.reason == Reason.VERIFIED_BEFORE for a in o.addresses}
+    hops = [summary.last_hop for summary in clues.summaries]
+    named = {a for hop in hops for o in hop.dns if sub_method_of(o) == word for a in o.addresses}
+    tried = {o.address for hop in hops for o in (*hop.tcp, *hop.tls) if sub_method_of(o) == word}
+    return known & (named | tried)
 
 
 def _answers_in_private(clues: _Clues) -> bool:

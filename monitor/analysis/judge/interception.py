@@ -2,9 +2,10 @@
 
 They mint a certificate for each name, signed by one authority of their own, and exempt some names
 from that. So an authority that nobody trusts is the site's own where it also signed for a reference
-or for platforms of different owners. A block page shows one certificate whatever name is asked for
-and is no such device. A state does the same, where it does not stop at one platform: where its
-authority is known by a fingerprint of the country, it is accused all the same.
+or for platforms of different owners, or where a fingerprint names software of people's machines,
+which opens one platform alone where somebody set it so. A block page shows one certificate whatever
+name is asked for and is no such device. A state does the same, where it does not stop at one
+platform: where its authority is known by a fingerprint of the country, it is accused all the same.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ from functools import lru_cache
 
 from monitor.analysis.judge.block_pages import Medium, best_match, national
 from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.fingerprint import Scope
 from monitor.analysis.measurement_summary import Summary
 from probes.failure_strings import Failure
 from probes.measurement import REFERENCE_PLATFORM, Measurement, TlsObservation
@@ -38,11 +40,15 @@ def local_authorities(
 
 
 def intercepted(case: Case, summary: Summary) -> bool:
-    """Whether the last host of this measurement showed a certificate of such an authority."""
-    if not any(_minted_by(o) in case.local_authorities for o in summary.last_hop.tls):
+    """Whether the last host of this measurement showed a certificate of such an authority, or of
+    software that is known to run on people's own machines."""
+    minted = {name for o in summary.last_hop.tls if (name := _minted_by(o))}
+    if not minted:
         return False
     match = best_match(case, summary, Medium.CERTIFICATE)
-    return match is None or not national(case, match)
+    if match is not None and match.fingerprint.scope is Scope.DEVICE:
+        return True
+    return bool(minted & case.local_authorities) and (match is None or not national(case, match))
 
 
 def _minted_by(observation: TlsObservation) -> str:

@@ -26,7 +26,7 @@ from monitor.analysis.vantage.abroad import (
     resolver_down,
 )
 from monitor.analysis.vantage.exit_location import AS_CONFIGURED, ExitMismatch
-from monitor.analysis.vantage.reference_facts import References, gather
+from monitor.analysis.vantage.reference_facts import SEVERAL, References, gather
 from monitor.analysis.verdict import TableRule, VantageHealth, VantageState
 from probes.catalog.catalog import Reference, ReferenceScope
 from probes.measurement import DnsObservation, Measurement
@@ -38,6 +38,8 @@ WRONG_CLOCK = 86400.0
 ReferenceMeasurements = tuple[tuple[Reference, Measurement], ...]
 HOPELESS = (VantageState.OFFLINE, VantageState.CAPTIVE_PORTAL)
 """States in which a further attempt would only load a network in trouble."""
+LOGIN_WANTED = {407, 511}
+"""Statuses of HTTP by which a device on the way asks for a login."""
 NO_REFERENCES = "vantage.no_references"
 RESOLVER_DOWN = "vantage.resolver_down"
 ALLOWLIST_BY_NAME = "vantage.allowlist_by_name"
@@ -124,13 +126,21 @@ def _all_bogon(seen: References) -> bool:
 
 
 def _captive_portal(seen: References) -> bool:
-    if any(view.reached and view.over_tls for view in seen.latest):
+    uplinks = seen.of(ReferenceScope.UPLINK)
+    by_another = [
+        {hop.status for hop in hops(view.summary.measurement)} - {0}
+        for view in uplinks
+        if not view.reached
+    ]
+    statuses = [one for one in by_another if one]
+    over_tls = [view for view in seen.latest if view.over_tls]
+    reached = sum(view.reached for view in over_tls)
+    if not reached:
+        return bool(statuses) or _all_bogon(seen)
+    if not len(statuses) == len(uplinks) >= SEVERAL:
         return False
-    answered_by_another = any(
-        not view.reached and any(hop.status for hop in hops(view.summary.measurement))
-        for view in seen.of(ReferenceScope.UPLINK)
-    )
-    return answered_by_another or _all_bogon(seen)
+    # It lets some sites pass, or asks for a login in cleartext only.
+    return 2 * reached < len(over_tls) or all(one & LOGIN_WANTED for one in statuses)
 
 
 def _no_tls(seen: References) -> bool:
@@ -169,10 +179,11 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
     ),
     HealthRule(
         id="vantage.captive_portal",
-        meaning="Something else answers in place of the captive-portal checks, or every name"
-        " resolves to a private address, and no reference answers over TLS.",
+        meaning="Something else answers in place of the captive-portal checks, and asks for a login"
+        " or lets few references answer over TLS; or every name resolves to a private address, and"
+        " none does.",
         state=VantageState.CAPTIVE_PORTAL,
-        wrong_when="All TLS in the country is blocked while cleartext is rewritten.",
+        wrong_when="The country blocks all TLS, or all but a list, while it rewrites cleartext.",
         matches=_captive_portal,
     ),
     HealthRule(

@@ -105,7 +105,8 @@ VANTAGE_EXPLAINS: tuple[Rule, ...] = (
     spares(
         "tls.local_authority",
         "A device at the vantage's own site decrypts this connection: the same authority,"
-        " which nobody trusts, signs for a reference or for platforms of different owners.",
+        " which nobody trusts, signs for a reference or for platforms of different owners; or it is"
+        " that of software on people's own machines.",
         "The country itself decrypts connections to several platforms, with an authority"
         " that is not known yet.",
     ),

@@ -158,8 +158,9 @@ def test_the_shipped_list() -> None:
     text = (Path(__file__).parents[4] / "monitor" / "config" / "fingerprints.toml").read_text()
     assert len(shipped) == text.count("[[fingerprint]]")
     for one in shipped:
-        assert one.scope is Scope.VENDOR or one.countries
-        assert one.scope is not Scope.VENDOR or not (one.countries or one.confident)
+        anywhere = one.scope in (Scope.VENDOR, Scope.DEVICE)
+        assert anywhere or one.countries
+        assert not anywhere or not (one.countries or one.confident)
 
 
 def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from monitor.analysis.judge.fingerprint import Fingerprint, Scope, Where
 from monitor.analysis.judge.interception import local_authorities
 from monitor.analysis.verdict import State
+from monitor.config.fingerprints import shipped_fingerprints
 from probes.measurement import Measurement
 from tests.worlds.build import case, certificate, dns, look, repeated, tcp, tls
 from tests.worlds.judged import judge
@@ -70,3 +71,26 @@ def test_a_known_state_is_accused_whatever_else_it_opens() -> None:
         State.INSUFFICIENT,
         "tls.local_authority",
     )
+
+
+@pytest.mark.parametrize(
+    "maker",
+    [
+        "Kaspersky Anti-Virus Personal Root Certificate",
+        "ESET SSL Filter CA",
+        "Avast Web/Mail Shield Root",
+        "AVG Web/Mail Shield Root",
+        "Bitdefender Personal CA.Net-Defender",
+        "AdGuard Personal CA",
+        "Qustodio CA",
+    ],
+)
+def test_known_software_of_the_machine_accuses_nobody(maker: str) -> None:
+    """It opens some sites only, as parents or offices set it: one platform alone, for a start."""
+    chain = (certificate("x.com", by=maker),)
+    looks = repeated(dns(), tcp(), tls("ssl_unknown_authority", chain=chain), times=2)
+    found = judge(case(*looks, fingerprints=shipped_fingerprints()))
+    assert (found.state, found.rule_id) == (State.INSUFFICIENT, "tls.local_authority")
+    other = (certificate("x.com", by="Gateway"),)
+    looks = repeated(dns(), tcp(), tls("ssl_unknown_authority", chain=other), times=2)
+    assert judge(case(*looks, fingerprints=shipped_fingerprints())).state is State.BLOCKED

@@ -61,13 +61,13 @@ def unresolved(ref: Reference, failure: str, *, at: float = 0.0) -> Looked:
     return bad(ref, dns(failure, name=ref.endpoint.host), at=at)
 
 
-def portal(ref: Reference) -> Looked:
+def portal(ref: Reference, status: int = 302) -> Looked:
     """Somebody else's page in place of the captive-portal check's."""
     return bad(
         ref,
         dns(name=ref.endpoint.host),
         tcp(port=80),
-        http(url=ref.endpoint.id, status=302, location="http://login.example/", expected=False),
+        http(url=ref.endpoint.id, status=status, location="http://login.example/", expected=False),
     )
 
 
@@ -300,6 +300,26 @@ def test_dead_resolver_is_told_from_cut_cable_by_a_sign_of_life() -> None:
 def test_names_that_all_lead_home_are_a_captive_portal() -> None:
     """A portal may answer every name with its own private address."""
     assert assessed(*map(resolves_privately, ALL)).rule_id == "vantage.captive_portal"
+
+
+@pytest.mark.parametrize("status", [407, 511])
+def test_a_device_that_wants_a_login_is_a_captive_portal(status: int) -> None:
+    """What such a proxy lets pass over TLS is its own choice; no server far away answers so."""
+    wanted = [portal(ref, status) for ref in UPLINK]
+    foreign = [good(ref) for ref in FOREIGN]
+    assert assessed(*wanted, *foreign).rule_id == "vantage.captive_portal"
+    assert assessed(wanted[0], good(FIREFOX), *foreign).rule_id == "vantage.ok"
+
+
+def test_a_portal_that_lets_a_few_sites_pass_is_no_allowlist() -> None:
+    """Free Facebook on a café's line: a list of sites passes, by its owner's choice."""
+    several = [reference(f"site{n}.example.org") for n in range(6)]
+    silent = [bad(ref, dns(), tcp(), tls("generic_timeout_error")) for ref in several]
+    seen = [good(GSTATIC), good(CLOUDFLARE), *silent]
+    assert assessed(*seen, *map(good, UPLINK)).rule_id == "vantage.allowlist_by_name"
+    assert assessed(*seen, *map(portal, UPLINK)).rule_id == "vantage.captive_portal"
+    some = [good(ref) for ref in several[:4]]
+    assert assessed(*seen[:2], *some, *map(portal, UPLINK)).rule_id == "vantage.ok"
 
 
 def test_one_foreign_site_down_is_not_a_cut() -> None:
