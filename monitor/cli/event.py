@@ -228,7 +228,7 @@ def _subject(event: Event) -> str:
 def _event_line(event: Event) -> str:
     where = f" in {words_in().country(event.country)}" if event.country else ""
     state = EVENT_STATES[event.state]
-    return f"Event {event.id}: {_subject(event)}{where}, {state} by the detector"
+    return f"Event {event.id}: {_subject(event)}{where}, {state} according to the detector"
 
 
 def _review_line(review: Review) -> str:
@@ -289,6 +289,7 @@ def print_event(whole: WholeEvent) -> None:
     event, words = whole.event, words_in()
     every = stretches(event)
     evidence = grade_in_words(words, event.evidence) if founded(event) else "-"
+    rules = f", rules {event.rules_version}" if event.rules_version else ""
     weighed = [weight(words, event), *doubts(words, event)] if founded(event) else ["-"]
     networks = words.listed(
         f"{network_name(words, one.network, one.asn)}: {condition(words, event, one)}"
@@ -313,7 +314,7 @@ def print_event(whole: WholeEvent) -> None:
         f"  methods   {methods or '-'}",
         f"  networks  {networks or '-'}",
         *([f"  passing   {passing(words, event)}"] if event.passing else []),
-        f"  evidence  {evidence}, rules {event.rules_version}",
+        f"  evidence  {evidence}{rules}",
         *([f"  weight    {'. '.join(weighed)}"] if event.weight is not None else []),
         f"  first     measurement {event.first_measurement}",
         "",
@@ -336,5 +337,5 @@ def print_event(whole: WholeEvent) -> None:
 
 
 def _change(words: Words, entry: EventLogEntry) -> str:
-    phrase = change_in_words(words, entry.change)
+    phrase = change_in_words(words, entry)
     return f"{phrase}: {visible(entry.detail)}" if entry.detail else phrase

@@ -17,6 +17,7 @@ from monitor.cli.verify import checked
 from monitor.config.filters import Filters, platform_titles
 from monitor.keys.keys import KeyFileError, grouped, key_path, load_or_make
 from monitor.wording.languages import BY_CODE, ENGLISH
+from monitor.wording.words import words_in
 from storage.store import CollectorStore
 
 if TYPE_CHECKING:
@@ -149,8 +150,9 @@ def report(
         try:
             made = with_store(settings, work, doing="writing the report")
         except NothingKnownError as error:
+            where = words_in().country(wanted.country)
             raise bad_usage(
-                f"nothing is known about {title} in {wanted.country} in this time: {error}; "
+                f"nothing is known about {title} in {where} in this time: {error}; "
                 "--even-if-nothing-known writes a report that says so"
             ) from error
     typer.echo(f"{file}: {unmarked(made.headline)}", err=True)

@@ -77,7 +77,7 @@ class Screen:
 
     def logged(self, entry: EventLogEntry) -> None:
         """The monitor wrote this into the log of the event."""
-        name = change_in_words(words_in(), entry.change)
+        name = change_in_words(words_in(), entry)
         style = EVENT_STYLES.get(entry.change, "bold")
         about = escape(about_change(entry))
         self._line(f"[bold magenta]shutwatch[/]  [{style}]{name}[/]{': ' if about else ''}{about}")

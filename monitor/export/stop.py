@@ -54,7 +54,10 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ends(self) -> date | None:
-        """The last day known to be blocked; None where it goes on, or nobody saw its end."""
+        """The last day known to be blocked; None where it goes on, may go on, or nobody saw it
+        end."""
+        if self.newest and self.event.active:
+            return None
         last = self.stretch.end_earliest
         seen = last is not None and self.stretch.end_latest is not None
         return self._date(last) if last is not None and seen else None

@@ -398,22 +398,30 @@ class Publisher:
         )
 
     def _by_kind(self, events: Sequence[Event]) -> dict[str, object]:
-        """What changes in the snapshot: active blocks by country and platform, and active events of
-        other kinds."""
+        """What changes in the snapshot: active blocks by country and platform, those of what is not
+        configured, and active events of other kinds."""
         if self._active is not None and tuple(events) == self._active:
             return {}
         self._active = tuple(events)
-        active = [event for event in events if event.active and self._is_configured(event)]
+        active = [event for event in events if event.active]
         blocks = [event for event in active if event.kind is EventKind.BLOCK]
+        watched = self._watched
         return {
             "events": frozen_map(
                 {
                     (event.country, event.platform): event
                     for event in sorted(blocks, key=lambda event: event.detected_at)
-                    if event.country in self._watched.fields and event.platform
+                    if event.country in watched.fields and event.platform in watched.platforms
                 }
             ),
-            "circumstances": tuple(e for e in active if e.kind is not EventKind.BLOCK),
+            "unwatched": tuple(
+                event
+                for event in blocks
+                if event.country not in watched.fields or event.platform not in watched.platforms
+            ),
+            "circumstances": tuple(
+                e for e in active if e.kind is not EventKind.BLOCK and self._is_configured(e)
+            ),
         }
 
     def _change(self, vantage: str, changes: Callable[[VantageView], dict[str, object]]) -> None:

@@ -155,6 +155,10 @@ class VantageView(msgspec.Struct, frozen=True, kw_only=True):
             return ()
         return tuple(v for v in self.platforms if self._recent(v.judged_at, at))
 
+    def counted_at(self, at: datetime) -> tuple[PlatformVerdict, ...]:
+        """The same, and none in quarantine: what counts on pages and in events."""
+        return () if self.quarantined else self.platforms_at(at)
+
     def holds_until(self, at: datetime) -> datetime:
         """Until when what it shows at that moment (UTC) stays so, if nothing is heard of it: the
         next moment at which something turns stale, or the end of the day."""
@@ -197,6 +201,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Every configured one, silent ones too, in the order of the configuration."""
     events: Mapping[tuple[str, str], Event]
     """Active blocks by country and platform, of what is configured only."""
+    unwatched: tuple[Event, ...] = ()
+    """Active blocks of a country or platform that is no longer configured."""
     circumstances: tuple[Event, ...] = ()
     """Active events of every other kind (shutdowns, outages, …), oldest first."""
     ended: tuple[Event, ...] = ()
@@ -240,6 +246,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(event for event in self.ended if at - event.updated_at <= ENDED_SHOWN)
 
     @property
+    def blocks(self) -> tuple[Event, ...]:
+        """All active blocks."""
+        return (*self.events.values(), *self.unwatched)
+
+    @property
     def countries(self) -> tuple[str, ...]:
         """Countries with a field vantage, sorted: where blocking can be seen."""
         return tuple(sorted({view.point.country for view in self.vantages if view.is_field}))
@@ -273,8 +284,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         return any(
             verdict.platform in watched and cause_of(verdict) is None
             for view in self.vantages
-            if view.is_field and not view.quarantined
-            for verdict in view.platforms_at(at)
+            if view.is_field
+            for verdict in view.counted_at(at)
         )
 
     def coverage_by_pair(self, at: datetime) -> Mapping[tuple[str, str], Coverage]:
@@ -312,8 +323,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         without a decided network is absent: "not known" must not read as "not blocked".
         """
         decided: dict[tuple[str, str], dict[tuple[str, int, str], bool]] = {}
-        for view in (one for one in self.vantages if not one.quarantined):
-            for verdict in view.platforms_at(at):
+        for view in self.vantages:
+            for verdict in view.counted_at(at):
                 if verdict.state is not State.INSUFFICIENT:
                     networks = decided.setdefault((view.point.country, verdict.platform), {})
                     blocked = verdict.state is State.BLOCKED

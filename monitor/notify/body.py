@@ -36,6 +36,7 @@ METHODS_NAMED = 6
 NETWORKS_NAMED = 10
 """Of a longer list the rest is counted."""
 LONGEST_DETAIL = 120
+LONGEST_LIST = 400
 
 
 class NoticeContent(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +60,8 @@ def lines_of(words: Words, notice: NoticeContent, public_url: str = "") -> Itera
     event = notice.entry.snapshot
     yield from _about(words, notice)
     yield from event_lines(words, event, notice.witnesses)
+    if notice.occasion is NoticeKind.ENDED and notice.entry.change == "ended":
+        yield from _not_back(words, notice.entry.detail)
     if notice.occasion in OPENING:
         yield words.gettext("What it is not: %(limit)s", limit=words.gettext(LIMITS[event.kind]))
         yield words.gettext(NOTICE_ADVICE[notice.occasion])
@@ -103,11 +106,18 @@ def _about(words: Words, notice: NoticeContent) -> Iterator[str]:
 
 def _change(words: Words, line: EventLogEntry) -> str:
     """A line of the event's log. Its time is not that of the change, so it is left out."""
-    change = change_in_words(words, line.change)
+    change = change_in_words(words, line)
     if line.change != "network_affected":
         return change
     network = words.name(line.detail, LONGEST_DETAIL)
     return words.gettext("%(change)s (%(network)s)", change=change, network=network)
+
+
+def _not_back(words: Words, networks: str) -> Iterator[str]:
+    """The first network that is back ends a shutdown: who was not found back by then."""
+    if networks:
+        named = words.name(networks, LONGEST_LIST)
+        yield words.gettext("Not found back yet: %(networks)s", networks=named)
 
 
 def _when(words: Words, event: Event) -> Iterator[str]:

@@ -45,8 +45,14 @@ def section(
     return Section(
         title=_shortened(title_of(words, notice.occasion, notice.entry.snapshot, titles)),
         lines=tuple(lines_of(words, notice, public_url)),
-        urgency=_URGENCY.get(notice.occasion, Urgency.WARNING),
+        urgency=_urgency(notice),
     )
+
+
+def _urgency(notice: NoticeContent) -> Urgency:
+    if notice.occasion is NoticeKind.ENDED and notice.entry.snapshot.end_latest is None:
+        return Urgency.WARNING
+    return _URGENCY.get(notice.occasion, Urgency.WARNING)
 
 
 def batches(sizes: Iterable[int]) -> Iterator[int]:

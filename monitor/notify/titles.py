@@ -27,7 +27,10 @@ _CERTAINTY: Mapping[NoticeKind, Certainty] = {
 
 def title_of(words: Words, occasion: NoticeKind, event: Event, titles: Mapping[str, str]) -> str:
     """What a phone shows of the message: `Confirmed: X is blocked in Pakistan`."""
-    return words.gettext(NOTICE_TITLES[occasion], claim=_claim(words, occasion, event, titles))
+    claimed = _claim(words, occasion, event, titles)
+    if occasion is NoticeKind.ENDED and event.end_latest is None:
+        return words.gettext("Closed: %(claim)s", claim=claimed)
+    return words.gettext(NOTICE_TITLES[occasion], claim=claimed)
 
 
 def _claim(words: Words, occasion: NoticeKind, event: Event, titles: Mapping[str, str]) -> str:

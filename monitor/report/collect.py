@@ -14,7 +14,7 @@ from typing import Any, TextIO, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from monitor.analysis.coverage import Cause, Tallies, coverage_of
+from monitor.analysis.coverage import coverage_of
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry
 from monitor.analysis.events.stretches import stretches
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, VantageState, Verdict
@@ -29,7 +29,8 @@ from monitor.export.ooni_lines import PATIENCE, ControlMatcher
 from monitor.export.stretches import in_time, rows_of
 from monitor.report.batches import BATCHES, KEYS, Enclosed, enclose
 from monitor.report.data_files import TIMELINE, describe_files
-from monitor.report.findings import Applied, Example, Findings, Lane, Network, Story, Wanted
+from monitor.report.findings import Applied, Example, Findings, Network, Story, Wanted
+from monitor.report.lanes import Lanes, lanes_of
 from monitor.report.log_file import LOG, encoded_log, log_file
 from monitor.report.tables import some_stretches
 from monitor.report.time_slots import Slots
@@ -38,7 +39,6 @@ from monitor.wording.no_rows import NoRows
 from probes.measurement import AnyObservation, DnsObservation, Measurement, Purpose
 from probes.vantage import VantageRole
 from storage.store import CollectorStore, Store
-from storage.values.rollup import COUNTS, Availability
 from storage.values.selection import Selection
 
 MOST_STORIES = 40
@@ -74,7 +74,7 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         spans = [row for event in events for row in rows_of(event)]
         out.write(value_lines(EXPORTS[Kind.STRETCHES].columns, spans))
         rows["data/stretches.csv"] = len(spans)
-    lanes = await _lanes(store, wanted, interval)
+    lanes = await lanes_of(store, wanted, interval)
     applied, chosen, rows["data/verdicts.csv"] = await _verdicts(
         store, wanted, windows, folder / "data/verdicts.csv"
     )
@@ -101,6 +101,7 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         rows |= {BATCHES: signed.batches, KEYS: signed.keys}
     rows |= measured.rows
     rows[f"data/{DESCRIPTOR}"] = describe_files(folder / "data", wanted, rows)
+    no_rows = await _no_rows(store, wanted, rows)
     return Findings(
         wanted=wanted,
         stories=stories,
@@ -121,9 +122,10 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         controls=len(measured.controls) or controls,
         control_measurements=measured.controls.total(),
         control_unwell=control_unwell,
-        rules_versions=tuple(sorted(lanes.versions)),
+        deleted_before=_deleted_before(lanes, no_rows, wanted),
+        rules_versions=tuple(sorted(lanes.versions or _versions(stories))),
         rows=rows,
-        no_rows=await _no_rows(store, wanted, rows),
+        no_rows=no_rows,
         signed=signed,
         log=log,
         windows=windows,
@@ -252,88 +254,15 @@ def _windows(stories: Sequence[Story], wanted: Wanted) -> tuple[tuple[datetime, 
     return tuple(merged)
 
 
-class _Lanes:
-    """Counts of platform verdicts by network."""
-
-    def __init__(self, slots: Slots) -> None:
-        self.slots = slots
-        self.states: dict[Network, Counter[State]] = {}
-        self.vantages: dict[Network, set[str]] = {}
-        self.times: dict[Network, tuple[datetime, datetime]] = {}
-        self.gaps: dict[Network, timedelta] = {}
-        self.versions: set[str] = set()
-        self.tallies = Tallies()
-
-    def add(self, network: Network, at: datetime, states: Mapping[State, int]) -> None:
-        """Verdicts of one moment, by state."""
-        self.slots.count(network, at, states)
-        self.states.setdefault(network, Counter()).update(states)
-        first, last = self.times.get(network, (at, at))
-        self.gaps[network] = max(self.gaps.get(network, timedelta()), at - last)
-        self.times[network] = (min(first, at), max(last, at))
-
-    def add_hour(self, hour: Availability) -> None:
-        """The counts of one network in one hour whose verdicts were deleted."""
-        states: dict[State, int] = {state: getattr(hour, state.value) for state in COUNTS}
-        if any(states.values()):
-            at = hour.counted_from or hour.starts_at
-            self.add((hour.asn or 0, hour.network), at, states)
-            place = (hour.country, hour.platform, hour.asn or 0, hour.network)
-            undecided = states.pop(State.INSUFFICIENT)
-            self.tallies.add_counts(place, at, states, {Cause.UNKNOWN: undecided})
-
-    def found(self, unwell: Counter[Network]) -> tuple[Lane, ...]:
-        return tuple(
-            Lane(
-                network=network,
-                slots=self.slots.of(network),
-                verdicts=states.total(),
-                blocked=states[State.BLOCKED] + states[State.THROTTLED],
-                in_part=states[State.DEGRADED] + states[State.PARTIAL],
-                undecided=states[State.INSUFFICIENT],
-                vantages=frozenset(self.vantages.get(network, ())),
-                first=self.times[network][0],
-                last=self.times[network][1],
-                longest_gap=self.gaps[network],
-                unwell=unwell[network],
-            )
-            for network, states in sorted(self.states.items())
-        )
+def _deleted_before(lanes: Lanes, no_rows: Mapping[str, NoRows], wanted: Wanted) -> datetime | None:
+    """Until when single results were deleted: only counts are left of them."""
+    if lanes.by_hour or no_rows.get("data/verdicts.csv") is NoRows.DELETED:
+        return lanes.kept_from or wanted.until
+    return None
 
 
-async def _lanes(store: Store, wanted: Wanted, interval: float) -> _Lanes:
-    """From verdicts where they are still stored; before that from counts by the hour, which are
-    kept longer."""
-    selection = wanted.selection
-    # Half as long again as the time between cycles, so that hardly a slot is empty by chance.
-    width = timedelta(seconds=max(1.0, 1.5 * interval))
-    lanes: _Lanes | None = None
-    async for batch in store.platforms(selection):
-        lanes = lanes or await _counted(store, selection, batch[0].started_at, width)
-        for one in batch:
-            if one.vantage_role == VantageRole.FIELD:
-                network = (one.asn, one.network)
-                # The time of the measurement, not of the verdict: events go by that clock.
-                lanes.add(network, one.started_at, {one.state: 1})
-                lanes.tallies.add(one)
-                lanes.vantages.setdefault(network, set()).add(one.vantage)
-                lanes.versions.add(one.rules_version)
-    return lanes or await _counted(store, selection, wanted.until, width)
-
-
-async def _counted(
-    store: Store, selection: Selection, before: datetime, width: timedelta
-) -> _Lanes:
-    """Lanes of the whole hours before `before`; later verdicts are added to them."""
-    hour = before.replace(minute=0, second=0, microsecond=0)
-    lanes: _Lanes | None = None
-    if selection.since is None or hour > selection.since:
-        async for batch in store.availability(msgspec.structs.replace(selection, until=hour)):
-            origin = min(one.counted_from or one.starts_at for one in batch)
-            lanes = lanes or _Lanes(Slots(origin, max(width, timedelta(hours=1))))
-            for one in batch:
-                lanes.add_hour(one)
-    return lanes or _Lanes(Slots(before, width))
+def _versions(stories: Sequence[Story]) -> set[str]:
+    return {story.event.rules_version for story in stories if story.event.rules_version}
 
 
 async def _verdicts(

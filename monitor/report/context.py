@@ -155,7 +155,7 @@ def history(words: Words, findings: Findings) -> Iterator[Block]:
         caption,
         (words.gettext("When"), words.gettext("What changed"), words.gettext("Detail")),
         tuple(
-            (short(words, one.at), change_in_words(words, one.change), words.name(one.detail, 100))
+            (short(words, one.at), change_in_words(words, one), words.name(one.detail, 100))
             for one in story.log
         ),
         (22, 30, 48),

@@ -69,10 +69,12 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     undecided: int
     vantages: frozenset[str]
     """Those that measured, as far as single verdicts are left."""
+    by_hour: int = 0
+    """Verdicts of which only the number in their hour is left."""
     first: datetime
     last: datetime
-    longest_gap: timedelta
-    """Between two verdicts."""
+    longest_gap: timedelta | None
+    """Between two verdicts; None where no single one is left."""
     unwell: int
     """Cycles in which the vantage itself did not work, so that nothing was judged."""
 
@@ -129,7 +131,11 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """Measurements by controls among those that are enclosed."""
     control_unwell: int | None
     """Cycles in which a control itself did not work; None where no control had a cycle."""
+    deleted_before: datetime | None = None
+    """Single results before this were deleted after the time that they are kept; None: none were.
+    """
     rules_versions: tuple[str, ...]
+    """Of the verdicts, or of the events where no verdict is left."""
     rows: Mapping[str, int]
     """Rows written to each data file."""
     no_rows: Mapping[str, NoRows]

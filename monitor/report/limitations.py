@@ -1,6 +1,7 @@
 """What the report does not show, judged by how much was tested and how well."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from monitor.report.document import Block, Bullets, Heading
 from monitor.report.findings import Findings, Lane
@@ -57,9 +58,14 @@ def _limits(words: Words, findings: Findings, title: str) -> Iterator[str]:
 
 
 def _coverage(words: Words, findings: Findings) -> str:
+    if not findings.lanes and findings.main_story is not None:
+        return words.gettext(
+            "This rests on the event as it was recorded: the results behind it were deleted after "
+            "the time that they are kept."
+        )
     networks = words.ngettext("%(n)s network", "%(n)s networks", len(findings.lanes))
     vantages = len(frozenset().union(*(lane.vantages for lane in findings.lanes)))
-    if not vantages or not all(lane.vantages for lane in findings.lanes):
+    if not vantages or any(lane.by_hour for lane in findings.lanes):
         return words.gettext("This rests on %(networks)s.", networks=networks)
     return words.gettext(
         "This rests on %(vantages)s in %(networks)s.",
@@ -69,6 +75,13 @@ def _coverage(words: Words, findings: Findings) -> str:
 
 
 def _controls(words: Words, findings: Findings) -> str:
+    deleted = findings.deleted_before
+    gone = deleted is not None and any(start < deleted for start, _ in findings.windows)
+    if gone and not findings.control_measurements:
+        return words.gettext(
+            "Whether the platform worked everywhere else. If controls outside the country tested "
+            "it in this time, their tests were deleted after the time that they are kept."
+        )
     if not findings.controls:
         return words.gettext(
             "No control outside the country tested in this time. Without a control a failure "
@@ -90,30 +103,64 @@ def _controls(words: Words, findings: Findings) -> str:
     )
     if findings.control_unwell is None:
         return made
-    health = (
-        words.ngettext(
-            "In %(n)s cycle a control was not working itself.",
-            "In %(n)s cycles a control was not working itself.",
-            findings.control_unwell,
+    return f"{made} {_controls_health(words, findings.control_unwell, deleted)}"
+
+
+def _controls_health(words: Words, unwell: int, deleted: datetime | None) -> str:
+    since = short(words, deleted)
+    if not unwell and since:
+        return words.gettext(
+            "The controls themselves worked from %(when)s UTC on; results before that were "
+            "deleted.",
+            when=since,
         )
-        if findings.control_unwell
-        else words.gettext("The controls themselves worked throughout.")
+    if not unwell:
+        return words.gettext("The controls themselves worked throughout.")
+    said = words.ngettext(
+        "In %(n)s cycle a control was not working itself.",
+        "In %(n)s cycles a control was not working itself.",
+        unwell,
     )
-    return f"{made} {health}"
+    if not since:
+        return said
+    before = words.gettext("Results before %(when)s UTC were deleted.", when=since)
+    return f"{said} {before}"
+
+
+def _source(words: Words, lane: Lane) -> str:
+    """Who measured it, as far as that is still known."""
+    if not lane.vantages:
+        return words.gettext("counted by the hour")
+    vantages = words.ngettext("from %(n)s vantage", "from %(n)s vantages", len(lane.vantages))
+    if not lane.by_hour:
+        return vantages
+    return words.gettext(
+        "(%(n)s of them counted by the hour, the others %(vantages)s)",
+        n=words.number(lane.by_hour),
+        vantages=vantages,
+    )
+
+
+def _gap(words: Words, lane: Lane) -> str:
+    """The longest time without a verdict. Hours whose verdicts were deleted show none."""
+    if lane.longest_gap is None:
+        return words.gettext("how long there was none at a time is no longer known")
+    length = duration(words, lane.longest_gap)
+    if lane.by_hour:
+        return words.gettext(
+            "the longest time without one was %(length)s, as far as single results are kept",
+            length=length,
+        )
+    return words.gettext("the longest time without one was %(length)s", length=length)
 
 
 def _lane(words: Words, lane: Lane) -> str:
-    source = (
-        words.ngettext("from %(n)s vantage", "from %(n)s vantages", len(lane.vantages))
-        if lane.vantages
-        else words.gettext("counted by the hour")
-    )
     parts = [
         words.gettext(
             "%(network)s: %(verdicts)s %(source)s, %(first)s to %(last)s UTC",
             network=lane_name(words, lane),
             verdicts=verdicts(words, lane.verdicts),
-            source=source,
+            source=_source(words, lane),
             first=short(words, lane.first),
             last=short(words, lane.last),
         ),
@@ -122,10 +169,7 @@ def _lane(words: Words, lane: Lane) -> str:
         )
         if lane.undecided
         else words.gettext("all were decided"),
-        words.gettext(
-            "the longest time without one was %(length)s",
-            length=duration(words, lane.longest_gap),
-        ),
+        _gap(words, lane),
     ]
     if lane.unwell:
         parts.append(

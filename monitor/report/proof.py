@@ -24,15 +24,18 @@ _ORDER = ("blocked", "throttled", "partial", "insufficient", "down", "ok")
 def how(words: Words, findings: Findings) -> Iterator[Block]:
     """What each step showed, and the rules that decided."""
     yield Heading(words.gettext("How do we know?"))
-    yield Para(
-        words.gettext(
-            "Inside each network a program does what a browser or an app does: it resolves the "
-            "name, connects, encrypts and requests the page, and records how far it gets. When a "
-            "test fails it is repeated. Then a control outside the country makes the same test, "
-            "and follow-up tests rule out innocent explanations. Fixed rules, printed below, turn "
-            "that into a verdict; no person decides."
-        )
+    steps = words.gettext(
+        "Inside each network a program does what a browser or an app does: it resolves the name, "
+        "connects, encrypts and requests the page, and records how far it gets. When a test fails "
+        "it is repeated. Then a control outside the country makes the same test, and follow-up "
+        "tests rule out innocent explanations."
     )
+    rules = (
+        words.gettext("Fixed rules, printed below, turn that into a verdict; no person decides.")
+        if findings.applied
+        else words.gettext("Fixed rules turn that into a verdict; no person decides.")
+    )
+    yield Para(f"{steps} {rules}")
     if findings.examples:
         yield Heading(words.gettext("What each step showed, inside and outside"), 3)
     for example in findings.examples:

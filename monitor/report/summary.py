@@ -24,6 +24,7 @@ from monitor.wording.events import (
 from monitor.wording.failures_and_methods import method_and_name
 from monitor.wording.functions import function_in_words
 from monitor.wording.grades import grade_and_meaning
+from monitor.wording.languages import N_
 from monitor.wording.networks import network_name, network_names
 from monitor.wording.reviews import MARKS
 from monitor.wording.states import EVENT_STATES, state_and_meaning
@@ -70,7 +71,7 @@ def summary(words: Words, findings: Findings, title: str) -> Iterator[Block]:
             (words.gettext("What"), what_happened(words, event, {event.platform: title})),
             (words.gettext("Functions"), words.listed(functions) or unknown),
             *(((words.gettext("Affected"), part),) if (part := extent(words, event)) else ()),
-            (words.gettext("State"), state_and_meaning(words, event.state)),
+            (words.gettext("State"), state_and_meaning(words, event)),
             (words.gettext("Began"), onset(words, event, exact=True)),
             (words.gettext("Ended"), _ended(words, event)),
             (words.gettext("Lasted"), length(words, event)),
@@ -272,9 +273,14 @@ def where(words: Words, findings: Findings) -> Iterator[Block]:
     known = {(one.asn, one.network) for one in story.event.networks} if story else set()
     others = [lane for lane in findings.lanes if lane.network not in known]
     if others:
+        message = (
+            N_("Also tested in this time in %(country)s: %(networks)s.")
+            if known
+            else N_("Tested in this time in %(country)s: %(networks)s.")
+        )
         yield Para(
             words.gettext(
-                "Also tested in this time in %(country)s: %(networks)s.",
+                message,
                 country=words.country(findings.wanted.country),
                 networks=words.joined([lane_name(words, one) for one in others[:MOST_NETWORKS]]),
             )

@@ -1,6 +1,5 @@
 """What the page that compares is asked for, and which rows that makes."""
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
@@ -9,7 +8,7 @@ import msgspec
 
 from monitor.config.filters import Filters, selection_of
 from monitor.server.event_filter import refused
-from monitor.server.history import HistoryAsked, history_asked
+from monitor.server.history import HistoryAsked, history_asked, most_networks
 from monitor.wording.filters import Fault
 from storage.values.history_cell import HistoryCell, Place
 from storage.values.names import Names
@@ -95,15 +94,14 @@ def places_of(
     by_network: bool,
 ) -> dict[Place, int]:
     """The rows for these pairs, each with how many networks it is about: those that are `watched`
-    now by country, and those that `cells` have of earlier. A pair has a row even where nobody ever
+    now by country, or as many as `cells` have of earlier. A pair has a row even where nobody ever
     watched."""
+    cells = list(cells)
     earlier: dict[Pair, dict[Network, None]] = {}
-    most = Counter[Pair]()
     for one in cells:
         country, platform, asn, network = one.place
-        pair = country, platform
-        earlier.setdefault(pair, {})[asn, network] = None
-        most[pair] = max(most[pair], one.networks)
+        earlier.setdefault((country, platform), {})[asn, network] = None
+    most = most_networks(cells)
     found: dict[Place, int] = {}
     for pair in pairs:
         now = watched.get(pair[0], ())
@@ -111,5 +109,5 @@ def places_of(
             every = dict.fromkeys([*now, *earlier.get(pair, ())]) or (_TOGETHER,)
             found |= {(*pair, *network): 1 for network in every}
         else:
-            found[*pair, *_TOGETHER] = len(now) or most[pair] or 1
+            found[*pair, *_TOGETHER] = max(len(now), most[pair], 1)
     return found

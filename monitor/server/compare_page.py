@@ -18,7 +18,7 @@ from monitor.server.event_filter import shown_names
 from monitor.server.history import SPANS, Strip, strips
 from monitor.server.history_shown import failures_told, strip_drawn, watched_networks
 from monitor.server.listed_events import ListedEvents
-from monitor.server.page import Reader, page, query_of, titles_of
+from monitor.server.page import Reader, all_titles, page, query_of
 from monitor.server.stored_history import StoredHistory
 from monitor.server.timeline_chart import Axis
 from monitor.server.wrong_filter import wrong_filter
@@ -61,7 +61,7 @@ class ComparePage:
             return await wrong_filter(reader, at, error, reader.words.gettext("Compare"))
         live = {name: one for name, one in reader.query.items() if name == "live"}
         reader = msgspec.structs.replace(reader, query={**asked.query, **live})
-        pairs = asked.pairs(snapshot.countries, titles_of(snapshot))
+        pairs = asked.pairs(snapshot.countries, snapshot.platforms)
         until = self._history.until(reader)
         rows, problem = await self._rows(reader, asked, until, pairs[:MOST_ROWS])
         return await page(
@@ -101,7 +101,7 @@ def _shown(
     rows: Sequence[HistoryCell],
 ) -> dict[str, Any]:
     """The values of the template."""
-    words, titles, span = reader.words, titles_of(snapshot), SPANS[asked.history.span]
+    words, titles, span = reader.words, all_titles(snapshot), SPANS[asked.history.span]
     hours, by_network = span.cell < timedelta(days=1), asked.history.by_network
     places = places_of(pairs, watched_networks(snapshot), rows, by_network=by_network)
     shown: dict[Place, int] = dict(list(places.items())[:MOST_ROWS])
@@ -115,7 +115,10 @@ def _shown(
         in_part = strip.counts[State.DEGRADED] > 0
         return {
             "country": (country in snapshot.countries and country, words.country(country)),
-            "platform": (platform in titles and platform, titles.get(platform, platform)),
+            "platform": (
+                platform in snapshot.platforms and platform,
+                titles.get(platform, platform),
+            ),
             "network": network_name(words, network, asn) if by_network else "",
             "drawn": strip_drawn(words, strip, hours=hours),
             "reachable": reachable_in(words, strip.reachable, in_part=in_part),
@@ -126,7 +129,7 @@ def _shown(
         }
 
     countries = sorted({*snapshot.countries, *asked.countries}, key=words.country)
-    platforms = dict.fromkeys([*titles, *asked.platforms])
+    platforms = dict.fromkeys([*snapshot.platforms, *asked.platforms])
     return {
         "rows": [of(strip) for strip in strips(rows, span, at, shown)],
         "cut": len(places) > MOST_ROWS,

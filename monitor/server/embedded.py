@@ -13,14 +13,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from monitor.analysis.events.event import Event
 from monitor.analysis.verdict import State
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import Snapshot
 from monitor.server.entity_tag import tagged
 from monitor.server.listed_events import ListedEvents
-from monitor.server.matrix import Cell, country_rows, overall
-from monitor.server.page import POLICY, Reader, reader_of, render, titles_of
-from monitor.server.top_line import top_line
+from monitor.server.matrix import Cell, country_rows, of_country, overall
+from monitor.server.page import POLICY, Reader, all_titles, reader_of, render, tag_colour
+from monitor.server.top_line import kind_and_state, top_line
 from monitor.wording.events import headline
 from monitor.wording.states import EVENT_STATES, STATES
 from monitor.wording.words import Words, words_in
@@ -39,6 +40,8 @@ _COLOURS = {
 }
 """Background and text, as the page has them in light mode; any other state is grey."""
 _GREY = ("#e6e9ed", "#47525d")
+_URGENT = ("blocked", "suspected", "insufficient", "ok")
+"""States of a country, the most urgent first."""
 
 
 class _Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +54,11 @@ class _Shown(msgspec.Struct, frozen=True, kw_only=True):
     cells: tuple[Cell, ...]
     """Of the one platform, or of all."""
     platform: str
+
+    @property
+    def around(self) -> tuple[Event, ...]:
+        """Active events of the country that are no block."""
+        return of_country(self.snapshot, self.country)
 
 
 class Embedded:
@@ -88,9 +96,12 @@ class Embedded:
 
     def _card(self, request: Request) -> Response:
         shown = self._shown(request)
-        words, titles = shown.reader.words, titles_of(shown.snapshot)
+        words, titles = shown.reader.words, all_titles(shown.snapshot)
         now = overall(shown.snapshot, shown.at, shown.country)
         events = [cell.event for cell in shown.cells if cell.event is not None]
+        if not shown.platform:
+            events += [one for one in shown.snapshot.unwatched if one.country == shown.country]
+        events += shown.around
         text = render(
             "card.html",
             shown.reader,
@@ -119,6 +130,11 @@ class Embedded:
             now = overall(shown.snapshot, shown.at, shown.country)
             name, state = words.country(shown.country), now.state
             said = top_line(words, now, controls=shown.snapshot.has_controls)
+            if shown.around:
+                state = min((state, *map(tag_colour, shown.around)), key=_URGENT.index)
+                said = "" if now.nothing_seen else said
+        around = [kind_and_state(words, event) for event in shown.around]
+        said = words.dotted(filter(None, [said, *around]))
         drawn = _svg(name, said, _COLOURS.get(state, _GREY), shown.reader.language.direction)
         return tagged(request, drawn.encode(), "image/svg+xml", self._open({}))
 

@@ -27,7 +27,7 @@ from monitor.notify.names_without_markup import message_words
 from monitor.server.entity_tag import tagged
 from monitor.server.event_filter import filter_lines
 from monitor.server.listed_events import KnownOf, ListedEvents
-from monitor.server.page import Reader, reader_of, titles_of
+from monitor.server.page import Reader, all_titles, reader_of
 from monitor.wording.events import LIMITS, what_happened
 from monitor.wording.languages import Language
 from monitor.wording.reviews import MARKS
@@ -104,7 +104,7 @@ class Feeds:
             feed = feed_of(
                 reader,
                 found.events,
-                titles_of(snapshot),
+                all_titles(snapshot),
                 known,
                 root=root,
                 name=reader.path,

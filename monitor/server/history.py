@@ -6,6 +6,7 @@ much of its time they cover: where nobody looked, or nothing could be told, ther
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -146,6 +147,15 @@ class _Grid:
         # Most cells of most strips are alike, and so are most runs.
         self.look = cache(_look)
         self.counts = cache(_counts)
+
+
+def most_networks(found: Iterable[HistoryCell]) -> Counter[tuple[str, str]]:
+    """Country and platform → how many networks measured at once, at most."""
+    most = Counter[tuple[str, str]]()
+    for one in found:
+        pair = one.place[:2]
+        most[pair] = max(most[pair], one.networks)
+    return most
 
 
 def strips(

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from monitor.analysis.verdict import State
 from monitor.metrics.snapshot import Snapshot
-from monitor.server.history import LEVELS, SPANS, HistoryAsked, Run, Strip, strips
+from monitor.server.history import LEVELS, SPANS, HistoryAsked, Run, Strip, most_networks, strips
 from monitor.server.page import Reader, slug, titles_of
 from monitor.server.timeline_chart import Axis
 from monitor.wording.history import (
@@ -155,11 +155,13 @@ def watched_networks(snapshot: Snapshot) -> dict[str, dict[tuple[int, str], None
 def _places(
     snapshot: Snapshot, rows: Sequence[HistoryCell], *, by_network: bool
 ) -> dict[Place, int]:
-    """What is watched, and on how many networks; with `by_network` also what once was."""
+    """What is watched, and on how many networks; with `by_network` also what once was. A network
+    that is no longer watched still counts in the time in which it was."""
     networks = watched_networks(snapshot)
     if not by_network:
+        most = most_networks(rows)
         return {
-            (country, name, *_TOGETHER): max(1, len(known))
+            (country, name, *_TOGETHER): max(1, len(known), most[country, name])
             for country, known in networks.items()
             for name in titles_of(snapshot)
         }

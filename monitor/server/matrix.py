@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.analysis.coverage import Coverage
-from monitor.analysis.events.event import Event, EventState
+from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.analysis.measurement_summary import host_of
 from monitor.analysis.verdict import PlatformVerdict, State
 from monitor.export.public_view import earlier
@@ -31,6 +31,7 @@ WORST_FIRST = (
 """Which of several states is shown. An undecided network counts nothing against a decided one."""
 _RANK = {str(state): rank for rank, state in enumerate(WORST_FIRST)}
 
+_OF_A_COUNTRY = (EventKind.SHUTDOWN, EventKind.INTERNATIONAL_CUT, EventKind.ALLOWLIST)
 _ACCUSED = (State.BLOCKED, State.THROTTLED, State.PARTIAL, State.DEGRADED)
 _LOST_NAMED = 3
 Network = tuple[str, int, str]
@@ -68,6 +69,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     vantage: str = ""
     """Empty for readers who may not see vantages."""
     networks: int = 1
+    quarantined: bool = False
+    """Whether nothing here counts: every vantage is in quarantine."""
     tested_at: datetime | None = None
     """UTC; when the newest test was reported. None: never."""
     cells: tuple[Cell, ...]
@@ -106,6 +109,7 @@ def network_rows(
             asn=network[1],
             network=network[2],
             vantage=vantage,
+            quarantined=all(view.quarantined for view in members),
             tested_at=_tested_at(members, bucket),
             cells=_cells(snapshot, country, members, at),
         )
@@ -125,7 +129,7 @@ def _field(snapshot: Snapshot, country: str) -> list[VantageView]:
 def _cells(
     snapshot: Snapshot, country: str, views: Sequence[VantageView], at: datetime
 ) -> tuple[Cell, ...]:
-    current = {view.point.id: {v.platform: v for v in view.platforms_at(at)} for view in views}
+    current = {view.point.id: {v.platform: v for v in view.counted_at(at)} for view in views}
     return tuple(
         _cell(
             platform.name,
@@ -186,6 +190,13 @@ def worst(states: Iterable[str]) -> str:
     return min((str(state) for state in states), key=_RANK.__getitem__, default=NO_DATA)
 
 
+def of_country(snapshot: Snapshot, country: str) -> tuple[Event, ...]:
+    """Active events without a platform that are about this country, rather than about what measures
+    there."""
+    found = snapshot.circumstances
+    return tuple(one for one in found if one.country == country and one.kind in _OF_A_COUNTRY)
+
+
 class Overall(msgspec.Struct, frozen=True, kw_only=True):
     """The counts behind the headline of the page."""
 
@@ -194,7 +205,7 @@ class Overall(msgspec.Struct, frozen=True, kw_only=True):
     recovering: int
     unobserved: int
     blocked: int
-    """Field vantages with a blocked platform in their last cycle."""
+    """Field vantages with a blocked platform in their last cycle, without those in quarantine."""
     coverage: Coverage
     """How much the current verdicts decide."""
 
@@ -217,9 +228,9 @@ class Overall(msgspec.Struct, frozen=True, kw_only=True):
 
 def overall(snapshot: Snapshot, at: datetime, country: str = "") -> Overall:
     """The counts at that moment, of one country or of all."""
-    events = [event for event in snapshot.events.values() if country in ("", event.country)]
+    events = [event for event in snapshot.blocks if country in ("", event.country)]
     states = [
-        {verdict.state for verdict in view.platforms_at(at)}
+        {verdict.state for verdict in view.counted_at(at)}
         for view in snapshot.vantages
         if view.is_field and country in ("", view.point.country)
     ]

@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse
 
 from monitor import __version__
 from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus
+from monitor.config.catalog import shipped_catalog
 from monitor.metrics.snapshot import Snapshot
 from monitor.server.access import sees_vantages
 from monitor.wording.acts import ACTS, COMMAND_LINE
@@ -35,11 +36,13 @@ from monitor.wording.languages import BY_CODE, LANGUAGES, N_, Language, language
 from monitor.wording.networks import network_name
 from monitor.wording.observations import layer_in_words
 from monitor.wording.reviews import ANNOTATION_KINDS, MARKS
-from monitor.wording.states import EVENT_STATE_MEANINGS, EVENT_STATES, KINDS, STATE_MEANINGS, STATES
+from monitor.wording.states import EVENT_STATES, KINDS, STATE_MEANINGS, STATES, event_state_meaning
 from monitor.wording.support import doubts, network_weight, weight
 from monitor.wording.times import moment
 from monitor.wording.vantage_health import VANTAGE_STATES
 
+Context = dict[str, Any]
+"""The values of a template."""
 LONGEST_ID = 100
 """Characters of an id or a value in an address."""
 MUTE_HOURS = (1, 6, 24, 72, 168)
@@ -229,8 +232,15 @@ def query_of(request: Request, most: int) -> dict[str, tuple[str, ...]]:
 
 
 def titles_of(snapshot: Snapshot) -> dict[str, str]:
-    """Platform → its own name."""
+    """Platform that is watched → its own name."""
     return {platform.name: platform.title for platform in snapshot.catalog.platforms}
+
+
+def all_titles(snapshot: Snapshot) -> dict[str, str]:
+    """The same, with the platforms that shutwatch comes with: an event may be about one of these
+    that is no longer watched."""
+    shipped = {platform.name: platform.title for platform in shipped_catalog().platforms}
+    return {**shipped, **titles_of(snapshot)}
 
 
 def age(words: HtmlWords, then: datetime, at: datetime) -> Markup:
@@ -292,7 +302,7 @@ def _environment() -> Environment:
         "states": STATES,
         "state_meanings": STATE_MEANINGS,
         "event_states": EVENT_STATES,
-        "event_state_meanings": EVENT_STATE_MEANINGS,
+        "event_state_meaning": event_state_meaning,
         "kinds": KINDS,
         "grades": GRADES,
         "vantage_states": VANTAGE_STATES,

@@ -5,71 +5,54 @@ is rendered in a thread too, so that nothing blocks the event loop of the probes
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 
 import msgspec
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from monitor.analysis.coverage import Coverage
 from monitor.analysis.events.event import Event, EventKind, EventState
-from monitor.analysis.verdict import VantageState
 from monitor.config.country_code import probable_code
 from monitor.config.filters import FilterError
+from monitor.export.common_text import listed_hosts
 from monitor.export.coverage import stored_coverage
 from monitor.export.kinds import Kind
 from monitor.export.public_view import PublicView
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
-from monitor.metrics.snapshot import Snapshot, VantageView
-from monitor.server import timeline_chart as timeline
 from monitor.server.access import editor_of
-from monitor.server.checklist import checklist
 from monitor.server.compare_page import ComparePage
 from monitor.server.documents import FOLDER as DOCUMENTS
 from monitor.server.documents import built_site
 from monitor.server.embedded import Embedded
-from monitor.server.event_filter import DAYS, LABELS, EventFilter
-from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader, public_evidence
-from monitor.server.feeds import FEEDS, Feeds
+from monitor.server.event_filter import EventFilter
+from monitor.server.event_shown import event_shown
+from monitor.server.events_shown import events_shown
+from monitor.server.evidence import Evidence, EvidenceReader, public_evidence
+from monitor.server.feeds import Feeds
 from monitor.server.history import history_asked
 from monitor.server.history_shown import history_shown
 from monitor.server.listed_events import A_PAGE, ListedEvents, may_see
-from monitor.server.matrix import Cell, Row, country_rows, network_rows, overall
-from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.own_forms import FormTokens
-from monitor.server.page import LONGEST_ID, Reader, age, page, reader_of, titles_of
+from monitor.server.page import LONGEST_ID, Context, Reader, page, reader_of, titles_of
+from monitor.server.present_shown import (
+    country_shown,
+    health_words,
+    now_shown,
+    over_shown,
+    platform_shown,
+)
 from monitor.server.previews import Previews
 from monitor.server.runbook_pages import runbook
-from monitor.server.sources_page import event_lines, sources_shown
+from monitor.server.sources_page import sources_shown
 from monitor.server.stored_history import StoredHistory
-from monitor.server.tile_map import tile_map
-from monitor.server.top_line import top_line
 from monitor.server.withheld_page import withheld_shown
 from monitor.server.wrong_filter import wrong_filter
-from monitor.wording.coverage import coverage_now, coverage_remarks, coverage_sentences
-from monitor.wording.events import (
-    ending,
-    headline,
-    length,
-    onset,
-    stretch_ending,
-    stretch_onset,
-    what_happened,
-)
-from monitor.wording.html import HtmlWords
-from monitor.wording.networks import network_name
-from monitor.wording.rules import HEALTH_RULE_MEANINGS, rule_doubt, rule_meaning, sentence
-from monitor.wording.sources import witness_lines
-from monitor.wording.states import EVENT_STATES
-from monitor.wording.vantage_health import VANTAGE_MEANINGS, notes
-from monitor.wording.words import Words
+from monitor.wording.coverage import coverage_sentences
 from storage.store import StorageError, Store
 from storage.values.fleet import Quarantine
 from storage.values.reviews import Mark, deciding_review
@@ -77,14 +60,10 @@ from storage.values.selection import Selection
 
 log = logger(__name__)
 
-_STRETCHES = 5
-"""Shown of one network."""
 MOST_OVER = 5
 """Events that are no longer active, on the first page and on that of a country."""
 _TELLING = (EventKind.BLOCK, EventKind.SHUTDOWN)
 """Kinds of which the first page tells once they are over."""
-Context = dict[str, Any]
-"""The values of a template."""
 
 
 class Pages:
@@ -158,8 +137,8 @@ class Pages:
             reader,
             at,
             lambda: {
-                **_now(reader, snapshot, at, marks, known, self._bucket(reader)),
-                "over": _over(reader, snapshot, over[:MOST_OVER]),
+                **now_shown(reader, snapshot, at, marks, known, self._bucket(reader)),
+                "over": over_shown(reader, snapshot, over[:MOST_OVER]),
             },
         )
 
@@ -198,7 +177,7 @@ class Pages:
         return await self._with_history(
             request,
             "country.html",
-            lambda: _country(reader, snapshot, at, code, bucket),
+            lambda: country_shown(reader, snapshot, at, code, bucket),
             country=code,
         )
 
@@ -206,13 +185,13 @@ class Pages:
         reader, at = self.reader(request), self._publisher.now()
         snapshot = self._listed.snapshot(reader)
         name = request.path_params["name"]
-        if name not in titles_of(snapshot):
+        if name not in snapshot.platforms:
             return await self.problem(request, LookupError())
         bucket = self._bucket(reader)
         return await self._with_history(
             request,
             "platform.html",
-            lambda: _platform(reader, snapshot, at, name, bucket),
+            lambda: platform_shown(reader, snapshot, at, name, bucket),
             platform=name,
         )
 
@@ -249,7 +228,7 @@ class Pages:
                 **history_shown(
                     reader, snapshot, shown_until, asked, rows, country=country, platform=platform
                 ),
-                "over": _over(reader, snapshot, over[:MOST_OVER]),
+                "over": over_shown(reader, snapshot, over[:MOST_OVER]),
                 "stored": self._history.stored,
                 "problem": problem,
             },
@@ -334,7 +313,7 @@ class Pages:
             reader,
             at,
             lambda: {
-                **_events(reader, snapshot, at, listed, wanted),
+                **events_shown(reader, snapshot, at, listed, wanted),
                 "coverage": (
                     coverage_sentences(reader.words, coverage, controls=snapshot.has_controls)
                     if coverage is not None
@@ -365,12 +344,13 @@ class Pages:
                 if event is not None and may_see(reader, event):
                     evidence = await self._evidence.of(event, at)
                     if not reader.operator:
-                        evidence = public_evidence(self._view(), evidence, at)
+                        hosts = listed_hosts(self._publisher.snapshot.catalog)
+                        evidence = public_evidence(self._view(), evidence, at, hosts)
         except StorageError as error:
             log.error("evidence cannot be read", error=str(error))
             problem = True
         snapshot = self._listed.snapshot(reader)
-        active = (*snapshot.events.values(), *snapshot.circumstances)
+        active = (*snapshot.blocks, *snapshot.circumstances)
         if event is not None:
             event = self._listed.seen(reader, event) if may_see(reader, event) else None
         found = event or next((one for one in active if one.id == id_), None)
@@ -381,7 +361,7 @@ class Pages:
             reader,
             at,
             lambda: {
-                **_event(reader, snapshot, at, found, evidence),
+                **event_shown(reader, snapshot, at, found, evidence),
                 **self._previews.on_page(reader, found, None if problem else evidence.reviews),
                 "problem": problem,
             },
@@ -404,311 +384,3 @@ class Pages:
 
 
 NOTHING = Evidence(networks=(), more_networks=0, log=(), reviews=(), annotations=())
-
-
-# -- now ---------------------------------------------------------------------------------------
-
-
-def _now(
-    reader: Reader,
-    snapshot: Snapshot,
-    at: datetime,
-    held: Mapping[str, Mark],
-    known: Collection[str] = (),
-    bucket: float = 0.0,
-) -> Context:
-    words, titles = reader.words, titles_of(snapshot)
-    now = overall(snapshot, at)
-    events = sorted(snapshot.events.values(), key=_urgency)
-    rows = _by_name(words, country_rows(snapshot, at, bucket))
-    return {
-        "checklist": checklist(words, snapshot, at, known) if reader.operator else None,
-        "overall": now,
-        "held": held,
-        "headline": top_line(words, now, controls=snapshot.has_controls),
-        "remarks": _remarks(words, snapshot, now.coverage, events=not now.nothing_seen),
-        "events": [(event, headline(words, event, titles)) for event in events],
-        "circumstances": [
-            (
-                event,
-                what_happened(words, event, titles),
-                words.gettext("since %(when)s", when=onset(words, event)),
-            )
-            for event in snapshot.circumstances
-        ],
-        "volunteers": [
-            (source, [line for line in event_lines(words, source, titles) if line[0].active])
-            for source in snapshot.sources
-            if not source.outside
-        ],
-        "map": tile_map(reader, snapshot, rows),
-        "rows": rows,
-        "country_head": lambda row: _country_head(reader, row, at),
-        "cell_link": lambda row, cell: _cell_link(reader, row, cell),
-        "titles": titles,
-        "vantage_count": len(snapshot.vantages),
-        "seconds": snapshot.interval,
-    }
-
-
-def _by_name(words: Words, rows: Sequence[Row]) -> list[Row]:
-    """Countries in the order of their names."""
-    return sorted(rows, key=lambda row: words.country(row.country))
-
-
-def _urgency(event: Event) -> tuple[int, float]:
-    """What is certain first, then the newest."""
-    order = (
-        EventState.CONFIRMED,
-        EventState.SUSPECTED,
-        EventState.RECOVERING,
-        EventState.UNOBSERVED,
-    )
-    return order.index(event.state), -event.onset_latest.timestamp()
-
-
-def _remarks(
-    words: Words, snapshot: Snapshot, coverage: Coverage, *, events: bool
-) -> Sequence[str]:
-    """What a headline about the present leaves out; of `events`, that nobody sees them now."""
-    if not events:
-        return list(coverage_remarks(words, coverage, controls=snapshot.has_controls))
-    unseen = coverage_now(words, coverage, controls=snapshot.has_controls)
-    return [] if coverage.cycles else [words.gettext("%(what)s.", what=unseen)]
-
-
-def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str, bucket: float) -> Context:
-    words, titles = reader.words, titles_of(snapshot)
-    coverage = snapshot.coverage_at(at, code)
-    events = sorted(
-        (event for event in snapshot.events.values() if event.country == code), key=_urgency
-    )
-
-    def network_head(row: Row) -> str:
-        name = network_name(words, row.network, row.asn)
-        tested = _tested(words, row, at)
-        said = [words.name(row.vantage, 80), tested] if row.vantage else [tested]
-        return Markup('{}<span class="dim">{}</span>').format(name, words.dotted(said))
-
-    return {
-        "code": code,
-        "country": words.country(code),
-        "coverage": coverage_now(words, coverage, controls=snapshot.has_controls),
-        "complete": coverage.complete,
-        "remarks": _remarks(words, snapshot, coverage, events=bool(events)),
-        "events": [(event, headline(words, event, titles)) for event in events],
-        "rows": network_rows(snapshot, code, at, bucket, vantages=reader.operator),
-        "network_head": network_head,
-        "cell_link": lambda _, cell: (
-            reader.link(f"events/{cell.event.id}") if cell.event is not None else ""
-        ),
-    }
-
-
-def _platform(
-    reader: Reader, snapshot: Snapshot, at: datetime, name: str, bucket: float
-) -> Context:
-    words, titles = reader.words, titles_of(snapshot)
-    events = [event for event in snapshot.events.values() if event.platform == name]
-    rows = [
-        msgspec.structs.replace(row, cells=tuple(one for one in row.cells if one.platform == name))
-        for row in _by_name(words, country_rows(snapshot, at, bucket))
-    ]
-    return {
-        "platform": name,
-        "title": titles[name],
-        "events": [
-            (event, headline(words, event, titles)) for event in sorted(events, key=_urgency)
-        ],
-        "rows": rows,
-        "country_head": lambda row: _country_head(reader, row, at),
-        "cell_link": lambda row, cell: _cell_link(reader, row, cell),
-    }
-
-
-def _tested(words: HtmlWords, row: Row, at: datetime) -> str:
-    """How long ago the newest test of a row was."""
-    if row.tested_at is None:
-        return words.gettext("not tested yet")
-    return words.gettext("last test %(ago)s", ago=age(words, row.tested_at, at))
-
-
-def _country_head(reader: Reader, row: Row, at: datetime) -> Markup:
-    words = reader.words
-    return Markup('<a href="{}">{}</a><span class="dim">{}</span>').format(
-        reader.link(f"countries/{row.country}"),
-        words.country(row.country),
-        words.dotted(
-            [
-                words.ngettext("%(n)s network", "%(n)s networks", row.networks),
-                _tested(words, row, at),
-            ]
-        ),
-    )
-
-
-def _cell_link(reader: Reader, row: Row, cell: Cell) -> str:
-    if cell.event is not None:
-        return reader.link(f"events/{cell.event.id}")
-    return reader.link(f"countries/{row.country}")
-
-
-def _over(reader: Reader, snapshot: Snapshot, events: Sequence[Event]) -> Sequence[Any]:
-    words, titles = reader.words, titles_of(snapshot)
-    return [(one, what_happened(words, one, titles), ending(words, one)) for one in events]
-
-
-def health_words(words: Words, view: VantageView, at: datetime) -> str:
-    """What the health of a vantage means at that moment, with notes."""
-    state, health = view.state_at(at), view.health_at(at)
-    meaning = words.gettext(VANTAGE_MEANINGS[state])
-    if health is None:
-        return meaning
-    by_rule = HEALTH_RULE_MEANINGS.get(health.rule_id, "").rstrip(".")
-    if by_rule and state is VantageState.UNKNOWN:
-        meaning = sentence(words, by_rule)
-    return Markup(words.pause).join((meaning, *notes(words, health)))  # noqa: S704 - our own
-
-
-# -- events ------------------------------------------------------------------------------------
-
-
-def _events(
-    reader: Reader,
-    snapshot: Snapshot,
-    at: datetime,
-    listed: Sequence[Event],
-    wanted: EventFilter,
-) -> Context:
-    words, titles = reader.words, titles_of(snapshot)
-    before = (wanted.page - 1) * A_PAGE
-    shown = listed[before : before + A_PAGE]
-    others = {
-        words.gettext("Newer events"): wanted.page - 1,
-        words.gettext("Older events"): wanted.page + 1 if len(listed) > before + A_PAGE else 0,
-    }
-    axis = timeline.axis_of(shown, at, timedelta(days=wanted.days))
-    asked = wanted.query(since=f"{at - timedelta(days=wanted.days):%Y-%m-%d}")
-    asked.pop("days")
-    return {
-        "events": [
-            (
-                event,
-                what_happened(words, event, titles),
-                onset(words, event),
-                ending(words, event),
-                timeline.event_bars(axis, event),
-            )
-            for event in shown
-        ],
-        "other_pages": [
-            (reader.link("events", **wanted.query(page=number if number > 1 else 0)), name)
-            for name, number in others.items()
-            if number
-        ],
-        "filtered": wanted.filtered,
-        "filters": _filters(reader, snapshot, wanted, titles),
-        "time_axis": axis,
-        "tick_label": _tick_label(words, axis),
-        "files": f"{reader.root}api/v1/events",
-        "file_query": f"?{urlencode(asked)}",
-        "feeds": {name: reader.link(name, **_of_feed(wanted)) for name in FEEDS},
-    }
-
-
-def _of_feed(wanted: EventFilter) -> dict[str, object]:
-    """The query of a feed: what ended, and how long ago, is for its reader to sort."""
-    return wanted.query(state="", days="")
-
-
-def _tick_label(words: Words, axis: timeline.Axis) -> Callable[[datetime], str]:
-    return words.clock if axis.in_hours else words.short_day
-
-
-def _filters(
-    reader: Reader, snapshot: Snapshot, wanted: EventFilter, titles: Mapping[str, str]
-) -> list[tuple[str, list[tuple[str, object, bool]]]]:
-    words = reader.words
-    everything = words.gettext("all")
-
-    def choices(
-        name: str, values: Sequence[tuple[object, object]], now: object
-    ) -> list[tuple[str, object, bool]]:
-        return [
-            (reader.link("events", **wanted.query(**{name: value})), shown, value == now)
-            for value, shown in values
-        ]
-
-    countries = [("", everything), *((c, words.country(c)) for c in snapshot.countries)]
-    platforms = [("", everything), *titles.items()]
-    states = [("", everything), *((s, words.gettext(m)) for s, m in EVENT_STATES.items())]
-    days = [(n, words.ngettext("%(n)s day", "%(n)s days", n)) for n in DAYS]
-    offered: Mapping[str, Sequence[tuple[object, object]]]
-    offered = {"country": countries, "platform": platforms, "state": states, "days": days}
-    return [
-        (words.gettext(label), choices(name, offered[name], getattr(wanted, name)))
-        for name, label in LABELS.items()
-    ]
-
-
-# -- one event ---------------------------------------------------------------------------------
-
-
-def _event(
-    reader: Reader, snapshot: Snapshot, at: datetime, event: Event, evidence: Evidence
-) -> Context:
-    words, titles = reader.words, titles_of(snapshot)
-    until = at if event.active else (event.end_latest or event.updated_at)
-    axis = timeline.axis_of([event], until, timedelta(days=3650))
-    downloads = [
-        ("events", words.gettext("This event")),
-        ("stretches", words.gettext("Stretches")),
-        ("verdicts", words.gettext("Verdicts")),
-        ("measurements", words.gettext("Measurements")),
-    ]
-    return {
-        "event": event,
-        "what": what_happened(words, event, titles),
-        "onset": onset(words, event),
-        "until": ending(words, event),
-        "length": length(words, event),
-        "evidence": evidence,
-        "witnesses": [
-            (one, sentence, networks)
-            for one in evidence.witnesses
-            for sentence, *networks in [witness_lines(words, one, event)]
-        ],
-        "time_axis": axis,
-        "tick_label": _tick_label(words, axis),
-        "networks": [_network(words, axis, event, one) for one in event.networks],
-        "proofs": [
-            (one.status, one, [_endpoint(words, endpoint) for endpoint in one.endpoints])
-            for one in evidence.networks
-        ],
-        "feed": reader.link("feed.atom", country=event.country, platform=event.platform)
-        if event.country and event.platform
-        else "",
-        "downloads": downloads if event.kind is EventKind.BLOCK else downloads[:2],
-    }
-
-
-def _network(words: Words, axis: timeline.Axis, event: Event, network: Any) -> tuple[Any, ...]:
-    bars = [bar for one in network.stretches for bar in timeline.stretch_bars(axis, one, event)]
-    if network.affected and not network.stretches:
-        bars = list(timeline.event_bars(axis, event))
-    stretches = []
-    for one in network.stretches[-_STRETCHES:]:
-        lasts = event.active and one.end_latest is None
-        ended = None if lasts else stretch_ending(words, one, event.country)
-        stretches.append((stretch_onset(words, one, event.country), ended))
-    return network, bars, stretches
-
-
-def _endpoint(words: Words, one: EndpointEvidence) -> tuple[Any, ...]:
-    return (
-        one,
-        side_by_side(words, one.measurement, one.control),
-        follow_up_lines(words, one.follow_ups),
-        rule_meaning(words, one.verdict.rule_id),
-        rule_doubt(words, one.verdict.rule_id),
-    )

@@ -20,7 +20,7 @@ from monitor.wording.grades import grade_in_words
 from monitor.wording.languages import Language
 from monitor.wording.networks import network_names
 from monitor.wording.reviews import MARKS
-from monitor.wording.states import EVENT_STATE_MEANINGS, EVENT_STATES, state_and_meaning
+from monitor.wording.states import EVENT_STATES, event_state_meaning, state_and_meaning
 from monitor.wording.times import moment
 from monitor.wording.words import Words
 from storage.values.reviews import Mark, Review, deciding_review, rejected
@@ -101,7 +101,7 @@ def preview_of(
     """Of an event as everybody may see it, with its reviews, the oldest first."""
     words = message_words(language.code)
     crossed = rejected(reviews)
-    meaning = "" if crossed else words.gettext(EVENT_STATE_MEANINGS[event.state])
+    meaning = "" if crossed else event_state_meaning(words, event)
     known = max(event.updated_at, changed_at(event))
     host = [words.ltr(urlsplit(public_url).netloc)] if public_url else []
     return Preview(
@@ -144,7 +144,7 @@ def _facts(words: Words, event: Event) -> Sequence[tuple[str, str]]:
 def _described(words: Words, event: Event, meaning: str) -> Sequence[str]:
     until = ending(words, event)
     return (
-        state_and_meaning(words, event.state) if meaning else "",
+        state_and_meaning(words, event) if meaning else "",
         words.gettext("Since: %(when)s", when=onset(words, event)),
         words.gettext("Until: %(when)s", when=until) if until is not None else "",
         words.draft,

@@ -21,7 +21,7 @@ from monitor.metrics.publisher import Publisher
 from monitor.server.entity_tag import tagged
 from monitor.server.evidence import EvidenceReader
 from monitor.server.listed_events import ListedEvents
-from monitor.server.page import LONGEST_ID, Reader, reader_of, titles_of
+from monitor.server.page import LONGEST_ID, Reader, all_titles, reader_of
 from monitor.server.preview_picture import drawable, picture
 from monitor.server.preview_text import HEIGHT, SITE, WIDTH, Preview, preview_of
 from storage.store import StorageError
@@ -90,7 +90,7 @@ class Previews:
         return preview_of(
             reader.language,
             self._listed.seen(anybody, event),
-            titles_of(snapshot),
+            all_titles(snapshot),
             reviews,
             snapshot.public_url,
         )
@@ -121,7 +121,7 @@ class Previews:
     async def _known(self, id_: str) -> tuple[Event | None, Sequence[Review]]:
         """An event that is stored, or active, with its reviews. Raises StorageError."""
         snapshot = self._publisher.snapshot
-        active = (*snapshot.events.values(), *snapshot.circumstances)
+        active = (*snapshot.blocks, *snapshot.circumstances)
         found = next((one for one in active if one.id == id_), None)
         if self._evidence is None:
             return found, ()

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from monitor.analysis.events.event import EventKind
 from monitor.analysis.verdict import State
 from monitor.metrics.snapshot import Snapshot
-from monitor.server.matrix import WORST_FIRST, Row, worst
+from monitor.server.matrix import WORST_FIRST, Row, of_country, worst
 from monitor.server.page import Reader
+from monitor.server.top_line import kind_and_state
 from monitor.server.world_tiles import layout
-from monitor.wording.states import EVENT_STATES, KINDS
+from monitor.wording.states import EVENT_STATES
 from monitor.wording.tiles import EVENT, OK_IN_PART, TILES, tile_text
 from monitor.wording.words import Words
 
@@ -24,8 +24,6 @@ SIZE = 40
 """Units of the drawing from one square to the next."""
 _WIDTH, _NARROW = 46, 30
 """Pixels of a square at most, and where there are too many columns for a phone."""
-_OF_A_COUNTRY = (EventKind.SHUTDOWN, EventKind.INTERNATIONAL_CUT, EventKind.ALLOWLIST)
-"""Events without a platform that are about a country, rather than about what measures there."""
 
 _OK = WORST_FIRST.index(State.OK) + 1
 _IN_ORDER = (*map(str, WORST_FIRST[:_OK]), OK_IN_PART, *map(str, WORST_FIRST[_OK:]), EVENT)
@@ -112,7 +110,5 @@ def _events(words: Words, snapshot: Snapshot, row: Row) -> Iterator[str]:
     """What active events are called that the states do not show."""
     found = [cell.event for cell in row.cells if cell.event and cell.state != State.BLOCKED]
     yield from dict.fromkeys(words.gettext(EVENT_STATES[event.state]) for event in found)
-    for event in snapshot.circumstances:
-        if event.country == row.country and event.kind in _OF_A_COUNTRY:
-            kind, state = KINDS[event.kind], EVENT_STATES[event.state]
-            yield words.listed([words.gettext(kind), words.gettext(state)])
+    for event in of_country(snapshot, row.country):
+        yield kind_and_state(words, event)

@@ -1,12 +1,13 @@
 """Events as bars on a time axis, in percent of the width of the drawing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
 from monitor.analysis.events.event import Event, Stretch
 from monitor.analysis.events.stretches import stretches
+from monitor.wording.words import Words
 
 NARROWEST = 0.6
 """Percent; a narrower bar would be invisible."""
@@ -110,3 +111,8 @@ def _bar(axis: Axis, start: datetime, end: datetime, *, sure: bool) -> Bar | Non
     x, to = axis.position(start), axis.position(end)
     width = max(to - x, NARROWEST if sure else 0.0)
     return Bar(x=min(x, 100 - width), width=round(width, 2), sure=sure) if width else None
+
+
+def tick_label(words: Words, axis: Axis) -> Callable[[datetime], str]:
+    """How the moments on an axis are written."""
+    return words.clock if axis.in_hours else words.short_day

@@ -1,7 +1,9 @@
 """The headline about the present."""
 
+from monitor.analysis.events.event import Event
 from monitor.server.matrix import Overall
 from monitor.wording.coverage import coverage_now
+from monitor.wording.states import EVENT_STATES, KINDS
 from monitor.wording.words import Words
 
 
@@ -32,3 +34,10 @@ def top_line(words: Words, now: Overall, *, controls: bool) -> str:
             now.blocked,
         )
     return coverage_now(words, now.coverage, controls=controls)
+
+
+def kind_and_state(words: Words, event: Event) -> str:
+    """The same of one event that is no block: `shutdown, confirmed`."""
+    return words.listed(
+        [words.gettext(KINDS[event.kind]), words.gettext(EVENT_STATES[event.state])]
+    )

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
+from monitor.analysis.events.event import EventKind, EventLogEntry
 from monitor.wording.languages import N_
+from monitor.wording.states import ended_unseen
 from monitor.wording.words import Words
 
 CHANGES: Mapping[str, str] = {
@@ -21,15 +23,19 @@ CHANGES: Mapping[str, str] = {
     "ended": N_("Over"),
     "reopened": N_("Detected again after it seemed over"),
     "dismissed": N_("Not confirmed: the signs went away"),
-    "revised": N_("Corrected by later data"),
+    "revised": N_("Corrected by the results that count now"),
     "withdrawn": N_("Withdrawn"),
 }
 """By `EventLogEntry.change`."""
 
 
-def change_in_words(words: Words, change: str) -> str:
-    """A line of an event's log."""
-    return words.phrase(CHANGES, change, 60)
+def change_in_words(words: Words, line: EventLogEntry) -> str:
+    """A line of an event's log, without its detail."""
+    if line.change == "ended" and ended_unseen(line.snapshot):
+        return words.gettext("Closed; nobody saw it end")
+    if line.change == "ended" and line.detail and line.snapshot.kind is not EventKind.BLOCK:
+        return words.gettext("Over; some networks were not found back yet")
+    return words.phrase(CHANGES, line.change, 60)
 
 
 NOTICE_TITLES: Mapping[str, str] = {
@@ -51,12 +57,12 @@ NOTICE_ADVICE: Mapping[str, str] = {
         "count it, and correct what you passed on."
     ),
     "doubted": N_(
-        "Later data made the evidence weaker: it is suspected and no longer confirmed. Please "
-        "correct what you passed on."
+        "The results that count now make the evidence weaker: it is suspected and no longer "
+        "confirmed. Please correct what you passed on."
     ),
     "withdrawn": N_(
-        "It was wrong: later data showed that there was no reason for it. Please correct what you "
-        "passed on."
+        "It no longer stands: the results that count now do not support it. Please correct what "
+        "you passed on."
     ),
 }
 """What people should do about a notice."""

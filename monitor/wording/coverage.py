@@ -54,8 +54,10 @@ def coverage_headline(words: Words, coverage: Coverage, *, controls: bool = True
             all=all_,
             networks=networks,
         )
-    return words.gettext(
+    return words.ngettext(
+        "No block in the %(decided)s that was decided, of %(all)s, on %(networks)s",
         "No block in the %(decided)s that were decided, of %(all)s, on %(networks)s",
+        decided,
         decided=_amount(words, coverage, decided),
         all=words.number(coverage.cycles),
         networks=networks,

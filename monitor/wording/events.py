@@ -22,6 +22,7 @@ from monitor.analysis.events.stretches import (
     stretches,
 )
 from monitor.analysis.verdict import PlatformVerdict, State
+from monitor.wording.conditions import LASTING, NO_NAME, OF_KIND
 from monitor.wording.durations import duration_at_least, duration_at_most
 from monitor.wording.languages import N_
 from monitor.wording.states import STATES
@@ -73,8 +74,8 @@ _UNSURE: Mapping[Certainty, str] = {
         "%(platform)s seemed to be blocked or slowed down in %(country)s; this was never confirmed"
     ),
     Certainty.WITHDRAWN: N_(
-        "%(platform)s was thought to be blocked or slowed down in %(country)s; later data does not "
-        "support this"
+        "%(platform)s was thought to be blocked or slowed down in %(country)s; the results that "
+        "count now do not support this"
     ),
 }
 
@@ -503,10 +504,6 @@ _CONDITIONS: Mapping[tuple[bool, bool, bool], str] = {
     (False, False, True): N_("seemed slowed down"),
 }
 """Whether it is so now, whether that is certain, whether it is slowed down → the phrase."""
-_LISTED: Mapping[bool, str] = {
-    True: N_("only a list of sites answers"),
-    False: N_("only a list of sites answered"),
-}
 
 
 def not_affected(words: Words, network: NetworkStatus) -> str:
@@ -519,7 +516,7 @@ def not_affected(words: Words, network: NetworkStatus) -> str:
 def condition(words: Words, event: Event, network: NetworkStatus) -> str:
     """What one network of an event shows, no surer than the event is."""
     slowed = all(name.startswith("throttling") for name in network.methods)
-    if not network.affected:
+    if not network.affected and event.kind is not EventKind.CONTROL_DIFFERS:
         return not_affected(words, network)
     if event.active and network.recovering:
         return words.gettext("seems open again")
@@ -528,7 +525,8 @@ def condition(words: Words, event: Event, network: NetworkStatus) -> str:
             return words.gettext("open when last tested")
         return words.gettext("not open when last tested")
     sure = event.sure and event.state is not EventState.WITHDRAWN
-    now = event.active and network.blocked_now
-    if event.kind is EventKind.ALLOWLIST:
-        return words.gettext(_LISTED[now])
+    now = event.active and (network.blocked_now or event.kind in LASTING)
+    phrases = NO_NAME if event.methods == (NO_NAMES,) else OF_KIND.get(event.kind)
+    if phrases is not None:
+        return words.gettext(phrases[now, sure])
     return words.gettext(_CONDITIONS[now, sure, bool(network.methods) and slowed])

@@ -65,8 +65,8 @@ def covered(words: Words, known: float, watched: float) -> tuple[str, str, str]:
 
 
 def _tenths(share: float) -> int:
-    """Tenths of a per cent."""
-    return math.floor(1000 * share)
+    """Tenths of a per cent, rounded down. Only none is 0."""
+    return math.floor(1000 * share) or int(share > 0)
 
 
 def _share(words: Words, tenths: int) -> str:

@@ -9,7 +9,7 @@ from monitor.wording.words import Words
 def network_name(words: Words, name: str, asn: int, note: str = "") -> str:
     """`PTCL (AS17557)`, as far as known; with a note `PTCL (AS17557, was blocked)`."""
     number = words.ltr(f"AS{asn}") if asn else ""
-    shown = words.name(name, 80) if name else number or "–"
+    shown = words.name(name, 80) if name else number or words.gettext("unknown network")
     inner = [one for one in (number if name else "", note) if one]
     if not inner:
         return shown

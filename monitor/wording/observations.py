@@ -118,7 +118,8 @@ def observed(words: Words, one: AnyObservation) -> Iterator[str]:
                 wanted=words.number(one.bytes_wanted),
                 seconds=words.number(round(one.duration, 1)),
             )
-            yield words.name(one.server_name, 80)
+            if one.server_name:
+                yield words.name(one.server_name, 80)
         case EgressObservation():
             if one.failure is None:
                 yield words.gettext("works")
@@ -135,4 +136,4 @@ def _resolved(words: Words, one: DnsObservation) -> Iterator[str]:
         yield words.gettext("an answer without addresses")
     if len({(a.rcode, a.addresses) for a in one.answers if a.query == 1}) > 1:
         yield words.gettext("two answers that contradict each other")
-    yield words.name(f"{one.name} {one.rtype}", 100)
+    yield words.name(f"{one.name} {one.rtype}".lstrip(), 100)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from monitor.analysis.events.event import EventKind, EventState
+from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.analysis.verdict import State
 from monitor.wording.languages import N_
 from monitor.wording.sources import LABEL
@@ -67,9 +67,11 @@ EVENT_STATE_MEANINGS: Mapping[str, str] = {
     EventState.ENDED: N_("It is over."),
     EventState.DISMISSED: N_("It was suspected but never confirmed, and the signs went away."),
     EventState.WITHDRAWN: N_(
-        "Later data showed that there was no reason for it, or that it was part of another event."
+        "The results that count now give no reason for it, or it is part of another event. Results "
+        "may have come late, or a vantage may have been left out."
     ),
 }
+_CLOSED = N_("It was closed; nobody saw it end.")
 
 KINDS: Mapping[str, str] = {
     EventKind.BLOCK: N_("block"),
@@ -84,10 +86,20 @@ KINDS: Mapping[str, str] = {
 }
 
 
-def state_and_meaning(words: Words, state: str) -> str:
+def ended_unseen(event: Event) -> bool:
+    """Whether an event was closed though nobody saw it end."""
+    return event.state is EventState.ENDED and event.end_latest is None
+
+
+def event_state_meaning(words: Words, event: Event) -> str:
+    """What the state of an event means, as a sentence."""
+    return words.gettext(_CLOSED if ended_unseen(event) else EVENT_STATE_MEANINGS[event.state])
+
+
+def state_and_meaning(words: Words, event: Event) -> str:
     """An event's state with what it means."""
     return words.gettext(
         "%(state)s: %(meaning)s",
-        state=words.gettext(EVENT_STATES[state]),
-        meaning=words.gettext(EVENT_STATE_MEANINGS[state]),
+        state=words.gettext(EVENT_STATES[event.state]),
+        meaning=event_state_meaning(words, event),
     )

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from monitor.wording.local_time import zone_of
+from monitor.wording.local_time import offset_text, zone_of
 from monitor.wording.words import Words
 
 _NEAR = timedelta(minutes=5)
@@ -55,6 +55,10 @@ def between(
     first = (_clock if same_day else _day_and_clock)(words, earliest, zone, seconds=seconds)
     same_day = words.day(latest, zone) == words.day(earliest, zone)
     last = (_clock if same_day else _day_and_clock)(words, latest, zone, seconds=seconds)
+    there = [at.astimezone(zone).utcoffset() or timedelta() for at in (earliest, latest)]
+    if there[0] != there[1]:
+        # The clocks changed in between, so one hour may have come twice.
+        first, last = f"{first} {offset_text(there[0])}", f"{last} {offset_text(there[1])}"
     local = words.gettext("%(first)s–%(last)s", first=first, last=last)
     return _with_local(words, utc, words.ltr(local), country)
 

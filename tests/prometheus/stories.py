@@ -94,6 +94,15 @@ def other(
     }
 
 
+UNSEEN = "after 2026-03-01 14:08 UTC, 2026-03-01 19:08 local time (UTC+05:00); nobody saw when"
+
+
+def unseen(alert: Alert) -> Alert:
+    """The same alert, resolved, about an event that was closed though nobody saw it end."""
+    closed = over(alert)
+    return closed | {"annotations": closed["annotations"] | {"until": UNSEEN}}
+
+
 def over(alert: Alert) -> Alert:
     """The same alert, resolved, with the end of its event."""
     known = alert["annotations"]
@@ -135,6 +144,14 @@ STORIES: Mapping[str, Sequence[Alert]] = {
     "one-ended": [over(X)],
     "over-and-firing": [over(X) | {"status": "firing"}, about(CONFIRMED, "TikTok", "ByteDance")],
     "end-unknown": [unheard(X)],
+    "end-unseen": [unseen(X), over(about(CONFIRMED, "Telegram", "Telegram"))],
+    "shutdown-unseen": [
+        unseen(
+            other(
+                SHUTDOWN, "Pakistan may be cut off from the internet", "", country="PK"
+            )
+        )
+    ],
     "withdrawn": [
         unheard(
             about(

@@ -225,9 +225,11 @@ def _shares(text: str) -> list[float]:
 
 
 def _within(share: float, least: float, most: float) -> str:
-    """Why it is not that share, which texts round down to a tenth of a per cent."""
+    """Why it is not that share, which texts round down to a tenth of a per cent, and to no less
+    than that what is not 0."""
     low, high = (
-        math.floor(1000 * bound + tiny) / 1000 for bound, tiny in ((least, -1e-6), (most, 1e-6))
+        (math.floor(1000 * bound + tiny) or bound > 1e-9) / 1000
+        for bound, tiny in ((least, -1e-6), (most, 1e-6))
     )
     right = low - 1e-9 <= share <= high + 1e-9
     return "" if right else f"it is {100 * least:.2f} to {100 * most:.2f} %"

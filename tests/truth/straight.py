@@ -41,16 +41,19 @@ from monitor.notify.message import message, section
 from monitor.notify.names_without_markup import message_words
 from monitor.notify.notice_kinds import notice_kind_of
 from monitor.report.batches import Signed
-from monitor.report.collect import _lanes
 from monitor.report.compose import document
 from monitor.report.findings import Findings, Imprint, Story, Wanted
+from monitor.report.lanes import lanes_of
 from monitor.server import compare_page, pages
 from monitor.server.api.json_rows import json_rows
 from monitor.server.compare import CompareAsked
 from monitor.server.event_filter import EventFilter
+from monitor.server.event_shown import event_shown
+from monitor.server.events_shown import events_shown
 from monitor.server.history import SPANS, HistoryAsked
 from monitor.server.listed_events import public_snapshot
 from monitor.server.page import Reader, render
+from monitor.server.present_shown import now_shown, over_shown
 from monitor.wording.coverage import coverage_sentences
 from monitor.wording.languages import BY_CODE
 from probes.testing import VirtualClockLoop
@@ -373,14 +376,14 @@ class _Telling:
             "front": (
                 "now.html",
                 {
-                    **pages._now(reader, snapshot, at, {}, frozenset(), bucket),
-                    "over": pages._over(reader, snapshot, told[: pages.MOST_OVER]),
+                    **now_shown(reader, snapshot, at, {}, frozenset(), bucket),
+                    "over": over_shown(reader, snapshot, told[: pages.MOST_OVER]),
                 },
             ),
             "events": (
                 "events.html",
                 {
-                    **pages._events(reader, snapshot, at, newest, EventFilter()),
+                    **events_shown(reader, snapshot, at, newest, EventFilter()),
                     "coverage": self._coverage_shown(at) if not newest else [],
                     "held": {},
                     "problem": False,
@@ -388,7 +391,7 @@ class _Telling:
             ),
         }
         for one in events:
-            context = pages._event(reader, snapshot, at, one, pages.NOTHING)
+            context = event_shown(reader, snapshot, at, one, pages.NOTHING)
             shown[f"events/{one.id}"] = ("event.html", {**context, **NO_PREVIEW, "problem": False})
         for name, (template, values) in shown.items():
             path = "" if name == "front" else name
@@ -452,7 +455,7 @@ class _Telling:
             until=at,
             controls=self._world.controls,
         )
-        lanes = asyncio.run(_lanes(_Kept(list(self._verdicts(PLATFORM))), wanted, INTERVAL))  # type: ignore[arg-type]
+        lanes = asyncio.run(lanes_of(_Kept(list(self._verdicts(PLATFORM))), wanted, INTERVAL))  # type: ignore[arg-type]
         well = (VantageState.OK, VantageState.LOSSY)
         ill: Counter[tuple[int, str]] = Counter()
         of_controls = 0

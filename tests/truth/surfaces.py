@@ -28,8 +28,9 @@ from monitor.report.collect import gather
 from monitor.report.compose import document
 from monitor.report.document import Block, Bullets, Facts, Heading, Para, Picture, Table
 from monitor.report.findings import Imprint, Wanted
-from monitor.server import create_app, pages
+from monitor.server import create_app
 from monitor.server.page import Reader, render
+from monitor.server.present_shown import now_shown
 from monitor.server.preview_text import preview_of
 from monitor.wording.languages import BY_CODE
 from probes.vantage import VantagePoint
@@ -363,7 +364,7 @@ def mapped(snapshot: Snapshot, at: datetime, code: str) -> Page:
     quiet = Publisher(more, snapshot.catalog, lambda: at).snapshot.vantages
     beside = msgspec.structs.replace(snapshot, vantages=(*snapshot.vantages, *quiet))
     reader = Reader(language=BY_CODE[code], chosen=True, operator=True, path="", query={})
-    values = {**pages._now(reader, beside, at, {}), "over": []}
+    values = {**now_shown(reader, beside, at, {}), "over": []}
     return page_of("map", code, render("now.html", reader, at, **values))
 
 

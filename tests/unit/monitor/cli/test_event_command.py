@@ -39,7 +39,7 @@ def test_one_event_with_all_that_is_told_of_it(here: Installation) -> None:
     shown = here.run("event", "show", PK_EVENT[:8])
     assert shown.exit_code == 0, shown.output
     for expected in (
-        f"Event {PK_EVENT}: block x in Pakistan, suspected by the detector",
+        f"Event {PK_EVENT}: block x in Pakistan, suspected according to the detector",
         "began     between 2024-02-17 12:00Z and 2024-02-17 12:05Z",
         "methods   connections are reset when the platform's name appears (tls.reset)",
         "PTCL (AS17557): seems blocked",
@@ -84,7 +84,7 @@ def test_reviewing_leaves_the_detected_record_as_it_is(here: Installation) -> No
     for said in (["--confirm"], ["--reject", "--note", "no"], ["--note", "hm"]):
         done = here.run("event", "review", PK_EVENT, *said)
         assert done.exit_code == 0, done.output
-        assert "suspected by the detector" in done.stdout
+        assert "suspected according to the detector" in done.stdout
     assert here.rows("event", "event_log") == before
     assert len(here.rows("review")["review"]) == 3
 

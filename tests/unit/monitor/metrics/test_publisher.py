@@ -214,10 +214,11 @@ def test_active_events_replace_those_before() -> None:
     ids=["ended", "dismissed", "no such country", "no such platform", "control's country"],
 )
 def test_only_active_events_of_what_is_watched_are_shown(event: Event) -> None:
-    """An event that nobody could end here is not shown as active."""
+    """A block that nobody can see here stands apart until it is over or forgotten."""
     publisher = world.publisher()
     publisher.publish(world.cycle(PTCL), [event])
     assert publisher.snapshot.events == {}
+    assert publisher.snapshot.unwatched == ((event,) if event.active else ())
 
 
 def test_missed_cycles_count_for_their_vantage() -> None:

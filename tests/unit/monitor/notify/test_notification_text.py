@@ -35,6 +35,7 @@ from tests.worlds.notify_world import (
     TITLES,
     block,
     came_back,
+    entry,
     found_open,
     shutdown,
     told,
@@ -122,7 +123,7 @@ def test_a_confirmed_block_says_all_there_is_to_know() -> None:
         (
             NoticeKind.ENDED,
             block(EventState.ENDED, end_latest=None),
-            "Over: X was blocked in Pakistan when last tested; nobody saw it end",
+            "Closed: X was blocked in Pakistan when last tested; nobody saw it end",
         ),
         (
             NoticeKind.ENDED,
@@ -172,17 +173,17 @@ def test_a_confirmed_block_says_all_there_is_to_know() -> None:
         (
             NoticeKind.ENDED,
             shutdown(EventKind.INTERNATIONAL_CUT),
-            "Over: Pakistan was cut off from abroad when last tested; nobody saw it end",
+            "Closed: Pakistan was cut off from abroad when last tested; nobody saw it end",
         ),
         (
             NoticeKind.ENDED,
             shutdown(),
-            "Over: Pakistan was cut off from the internet when last tested; nobody saw it end",
+            "Closed: Pakistan was cut off from the internet when last tested; nobody saw it end",
         ),
         (
             NoticeKind.ENDED,
             shutdown(EventKind.VANTAGE_SILENT, vantage="khi-ptcl"),
-            "Over: Vantage khi-ptcl was offline when last tested; nobody saw it end",
+            "Closed: Vantage khi-ptcl was offline when last tested; nobody saw it end",
         ),
         (
             NoticeKind.CONFIRMED,
@@ -289,6 +290,27 @@ def test_the_end_refers_to_the_beginning_and_has_both_times() -> None:
     assert "Since: between 18:07 and 18:12 UTC on 17 Feb 2024" in said.body
     assert "Until: between 18:07 and 18:12 UTC on 19 Feb 2024 (23:07–23:12 in Karachi)" in said.body
     assert said.urgency is Urgency.SUCCESS
+
+
+def test_an_end_that_nobody_saw_is_no_success() -> None:
+    """A service shows it as a warning, not in green."""
+    said = say(told(NoticeKind.ENDED, block(EventState.ENDED, end_latest=None)))
+    assert said.urgency is Urgency.WARNING
+
+
+def test_the_end_of_a_shutdown_names_who_is_not_back() -> None:
+    """It ends with the first network that is back, and the others may still be offline."""
+    over = shutdown(state=EventState.ENDED, end_earliest=ONSET, end_latest=ONSET)
+    ended = entry("ended", over, detail="AS17557 PTCL, AS45669 Jazz")
+    body = say(NoticeContent(occasion=NoticeKind.ENDED, entry=ended)).body
+    assert "\nNot found back yet: AS17557 PTCL, AS45669 Jazz\n" in body
+    assert "Not found back yet" not in say(told(NoticeKind.ENDED, over)).body
+
+
+def test_a_withdrawal_blames_no_data() -> None:
+    """Nothing may have been measured wrongly: a person may have left out a vantage."""
+    said = say(told(NoticeKind.WITHDRAWN, block(EventState.WITHDRAWN)))
+    assert "It no longer stands: the results that count now do not support it." in said.body
 
 
 def test_what_was_there_before_monitoring_says_so() -> None:

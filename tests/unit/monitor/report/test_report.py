@@ -40,6 +40,7 @@ from monitor.report.build import Made
 from monitor.report.collect import gather
 from monitor.report.compose import document
 from monitor.report.findings import Imprint
+from monitor.report.limitations import _limits
 from monitor.report.names_between_marks import isolated, plain, unmarked
 from monitor.report.summary import summary
 from monitor.report.time_slots import Slots
@@ -48,7 +49,7 @@ from monitor.wording.languages import BY_CODE, ENGLISH, LANGUAGES, LOCALES, Lang
 from monitor.wording.words import Words, words_in
 from probes.catalog.countries import COUNTRIES
 from storage.open_store import open_store
-from storage.values.prunable import RAW
+from storage.values.prunable import RAW, Prunable
 from tests.contract.cycles import at
 from tests.worlds.memory_store import MemoryStore
 from tests.worlds.notify_world import shutdown
@@ -384,6 +385,8 @@ async def test_without_an_event_it_says_so_and_claims_no_more(tmp_path: Path) ->
     assert "X in Pakistan: No block in 3 of 3 cycles on 1 network" in words
     assert "About 852 more were not measured." in words
     assert "nothing is known about other networks" in words
+    assert "Tested in this time in Pakistan: " in words
+    assert "Also tested" not in words
     nothing = MemoryStore()
     await nothing.open()
     (tmp_path / "second").mkdir()
@@ -404,9 +407,61 @@ async def test_what_is_kept_by_the_hour_stands_in_for_verdicts_that_are_gone(
             pass
     words = await _said(tmp_path, store=store)
     assert "X was blocked in Pakistan on 1 of 2 networks" in words
-    assert "12 verdicts counted by the hour" in words
+    assert "12 verdicts counted by the hour, 2024-02-17 12:00:00 to 2024-02-17 13:00:00" in words
     assert "blocked in 5 of 12 verdicts" in words
     assert "None is stored for those times" in words
+    assert "how long there was none at a time is no longer known" in words
+    assert "their tests were deleted after the time that they are kept" in words
+    assert "never more than weak evidence" not in words
+    assert "rules version 3." in words
+    assert "printed below" not in words
+
+
+async def test_what_is_left_of_verdicts_is_not_taken_for_all(tmp_path: Path) -> None:
+    """Of the hours whose verdicts were deleted no gap is known, nor whether the controls worked."""
+    store = MemoryStore()
+    await store.open()
+    await told(store)
+    for number in (20, 21):
+        await store.save(story_cycle(number, blocked=False), [], [])
+    for what in RAW:
+        async for _ in store.prune(what, at(3600)):
+            pass
+    words = await _said(tmp_path, store=store)
+    assert "14 verdicts (12 of them counted by the hour, the others from 1 vantage), " in words
+    assert "the longest time without one was 5 minutes, as far as single results are kept" in words
+    assert "This rests on 1 network." in words
+
+
+async def test_controls_worked_as_far_as_is_still_known(tmp_path: Path) -> None:
+    """Where older results were deleted, nobody says that they worked throughout."""
+    store = MemoryStore()
+    await store.open()
+    await told(store)
+    findings = await gather(store, WANTED, tmp_path, 300.0)
+    kept = msgspec.structs.replace(
+        findings, controls=1, control_measurements=2, control_unwell=0, deleted_before=at(3600)
+    )
+    (said,) = [one for one in _limits(words_in(), kept, "X") if "everywhere else" in one]
+    assert said.endswith(
+        "The controls themselves worked from 2024-02-17 13:00:00 UTC on; results before that were "
+        "deleted."
+    )
+
+
+async def test_nothing_rests_on_no_network(tmp_path: Path) -> None:
+    """Where counts are deleted too, the event is what is left."""
+    store = MemoryStore()
+    await store.open()
+    await told(store)
+    for what in Prunable:
+        async for _ in store.prune(what, at(30 * 86400)):
+            pass
+    words = await _said(tmp_path, store=store)
+    assert "0 networks" not in words
+    assert "This rests on the event as it was recorded" in words
+    assert "their tests were deleted after the time that they are kept" in words
+    assert "rules version 3." in words
 
 
 async def test_titles_of_ten_megabytes_do_not_swell_the_document(tmp_path: Path) -> None:

@@ -387,6 +387,7 @@ async def test_the_command_refuses_and_says_how_to_insist(tmp_path: Path) -> Non
     answer = await asyncio.to_thread(CliRunner().invoke, app, command)
     assert answer.exit_code == 2
     assert "0 of 12 cycles decided, because no control vantage is configured" in answer.output
+    assert "nothing is known about X in Pakistan in this time" in answer.output
     assert "--even-if-nothing-known" in answer.output
     assert not out.exists()
     insisting = [*command, "--even-if-nothing-known"]

@@ -7,6 +7,8 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from typer.testing import CliRunner
 
 from monitor.cli.main import app as cli
@@ -61,6 +63,25 @@ async def test_nobody_gets_in_without_showing_something(asma: User) -> None:
             assert "blocked" not in refused.text
         assert (await asking.get("/-/healthy")).status_code == 200
         assert (await asking.get("/-/ready")).status_code == 200
+
+
+async def test_a_folder_before_all_paths_opens_and_closes_nothing(asma: User) -> None:
+    """Mounted below another application, or behind a proxy with `root_path`, the same paths are
+    for operators, and the same for everybody."""
+    publisher = world.x_blocked_on_two_of_three()
+    access = Access(settings(asma, public=True))
+    app = create_app(publisher, create_registry(publisher), access=access)
+    mounted = Starlette(routes=[Mount("/watch", app)])
+    transport = httpx.ASGITransport(app=mounted)
+    async with httpx.AsyncClient(transport=transport, base_url="http://monitor/watch/") as asking:
+        for path in ("metrics", "%6detrics", "vantages", "-/reload", "api/v1/vantages"):
+            assert (await asking.get(path)).status_code == 401, path
+        assert (await asking.get("")).status_code == 200
+    private = create_app(publisher, create_registry(publisher), access=Access(settings(asma)))
+    transport = httpx.ASGITransport(app=Starlette(routes=[Mount("/watch", private)]))
+    async with httpx.AsyncClient(transport=transport, base_url="http://monitor/watch/") as asking:
+        assert (await asking.get("-/healthy")).status_code == 200
+        assert (await asking.get("")).status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics"])

@@ -290,10 +290,10 @@ async def test_counts_that_cannot_be_read_are_no_empty_strip(store_: MemoryStore
 
 
 def test_a_row_of_all_networks_is_about_those_that_are_watched() -> None:
-    """Two of three measured: a third of the time is not known. Of a country that is no longer
-    watched it is about those that once measured together."""
+    """Two of three measured: a third of the time is not known. Of networks that are no longer
+    watched it is about as many as once measured together: removing one makes nothing known."""
     pair, watched = ("PK", "x"), [(17557, "PTCL"), (45669, "Jazz"), (9541, "Cyber")]
     cells = [HistoryCell((*pair, 0, ""), hour, 2, (2, *(0 for _ in COUNTS))) for hour in (3, 5)]
-    for now, networks in (({"PK": watched}, 3), ({}, 2)):
+    for now, networks in (({"PK": watched}, 3), ({"PK": watched[:1]}, 2), ({}, 2)):
         assert places_of([pair], now, cells, by_network=False) == {(*pair, 0, ""): networks}
     assert places_of([pair], {}, [], by_network=False) == {(*pair, 0, ""): 1}

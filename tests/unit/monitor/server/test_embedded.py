@@ -5,14 +5,17 @@ from xml.etree import ElementTree
 
 import pytest
 
+from monitor.analysis.events.event import EventKind
 from monitor.config.settings import ServerSettings
 from monitor.keys.passwords import digest
+from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app
 from monitor.server.access import Access
 from monitor.wording.languages import BY_CODE
 from tests.browser import seed
 from tests.worlds.http_client import httpx
+from tests.worlds.notify_world import shutdown
 
 TOKEN = "0123456789abcdef" * 4
 PUBLIC = ServerSettings(public=True, tokens=(digest(TOKEN),))
@@ -21,10 +24,14 @@ PATHS = ("/cards/PK", "/cards/PK/x", "/badges/PK.svg", "/badges/PK/x.svg")
 
 
 async def get(
-    path: str, settings: ServerSettings | None = PUBLIC, *, token: str = ""
+    path: str,
+    settings: ServerSettings | None = PUBLIC,
+    *,
+    token: str = "",
+    shown: Publisher | None = None,
 ) -> httpx.Response:
     """One request."""
-    shown = seed.publisher()
+    shown = shown or seed.publisher()
     access = Access(settings) if settings else None
     app = create_app(shown, create_registry(shown), access=access)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -54,6 +61,31 @@ async def test_a_badge_says_the_worst_and_on_how_many_networks() -> None:
     slow = said(await get("/badges/BR/telegram.svg"))
     assert slow == "Telegram · Brazil: slowed down · 1 of 2 networks · event: suspected"
     assert said(await get("/badges/KE/x.svg")) == "X · Kenya: no data"
+
+
+async def test_a_shutdown_is_said_of_its_country() -> None:
+    """Nothing can be told of any platform then, and that is not all there is to say."""
+    shown = seed.publisher()
+    before = said(await get("/badges/KE.svg", shown=shown))
+    alike = shutdown(country="KE"), shutdown(EventKind.VANTAGE_SILENT, vantage="nbo-safaricom")
+    shown.show_events([*shown.snapshot.events.values(), *alike])
+    for path in ("/cards/KE", "/cards/KE/x"):
+        card = (await get(path, shown=shown)).text
+        assert "confirmed Kenya is cut off from the internet" in " ".join(
+            re.sub("<[^>]*>", "", card).split()
+        )
+        assert "Not watched now" not in card
+    badge = await get("/badges/KE.svg", shown=shown)
+    assert said(badge) == "Kenya: shutdown, confirmed"
+    assert "#c2261f" in badge.text
+    assert said(await get("/badges/KE/x.svg", shown=shown)) == (
+        "X · Kenya: no data · shutdown, confirmed"
+    )
+    shown.show_events([*shown.snapshot.events.values(), shutdown(EventKind.ALLOWLIST)])
+    assert said(await get("/badges/PK.svg", shown=shown)) == (
+        "Pakistan: 1 confirmed block · only a list of sites, confirmed"
+    )
+    assert said(await get("/badges/KE.svg", shown=shown)) == before
 
 
 @pytest.mark.parametrize("lang", list(BY_CODE))

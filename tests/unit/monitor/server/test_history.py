@@ -22,6 +22,7 @@ from storage.values.rollup import COUNTS
 from storage.values.selection import Selection
 from tests.browser import seed
 from tests.contract.test_store_availability import judged
+from tests.prometheus import world
 from tests.worlds.http_client import httpx
 from tests.worlds.memory_store import MemoryStore
 
@@ -186,6 +187,20 @@ async def test_the_page_of_a_platform_compares_countries(store: MemoryStore) -> 
     each = (await page(store, "?span=week&by=network", path="/platforms/x")).text
     assert each.count("23674") == 1
     assert (await page(store, path="/platforms/nothing")).status_code == 404
+
+
+async def test_removing_a_vantage_makes_nothing_known(store: MemoryStore) -> None:
+    """PTCL and Jazz measured together: with PTCL alone left, no more of the time is known."""
+    said = []
+    for fields in (seed.FIELD[:1] + seed.FIELD[2:3], seed.FIELD[:1]):
+        shown = world.publisher(fields, now=lambda: seed.NOW)
+        app = create_app(shown, create_registry(shown), store=store)
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app), base_url="http://monitor"
+        ) as asking:
+            text = (await asking.get("/countries/PK?span=week")).text
+        said.append(re.findall(r"in 87.5% of decided tests · ([\d.]+)% of the time known", text))
+    assert said[0] == said[1] != []
 
 
 @pytest.mark.parametrize(

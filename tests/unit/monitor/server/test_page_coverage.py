@@ -124,6 +124,24 @@ async def test_a_vantage_in_quarantine_does_not_count() -> None:
     assert "20 of 20 verdicts on 2 networks" in words_of((await get(publisher)).text)
 
 
+@pytest.mark.parametrize("path", ["/", "/countries/PK", "/platforms/x"])
+async def test_what_a_vantage_in_quarantine_found_is_shown_nowhere(path: str) -> None:
+    """Neither what it found blocked nor what it reached: its network has no data that counts."""
+    publisher = shown(
+        world.cycle(FIELD[0], accusations={"x": world.TLS_RESET}),
+        *(world.cycle(point) for point in FIELD[1:]),
+    )
+    publisher.mark_outliers("PK", {}, lambda vantage: vantage == FIELD[0].id)
+    text = (await get(publisher, path)).text
+    assert 'class="blocked"' not in text
+    assert "No event yet" not in text
+    if path == "/countries/PK":
+        assert text.count('class="no-data"') == len(TITLES)
+        assert "khi-ptcl · in quarantine · last test" in words_of(text)
+    else:
+        assert "ok <small>2 of 3 networks</small>" in words_of(text)
+
+
 @pytest.mark.parametrize("lang", list(BY_CODE))
 async def test_the_languages_tell_known_from_unknown(lang: str) -> None:
     """In each language the headline of all undecided differs from that of all decided."""

@@ -29,7 +29,7 @@ from tests.browser import seed
 from tests.contract.cycles import cycle
 from tests.prometheus import world
 from tests.prometheus.world import FIELD, NOW, Clock
-from tests.worlds import many_countries
+from tests.worlds import many_countries, notify_world
 from tests.worlds.http_client import httpx
 from tests.worlds.memory_store import MemoryStore
 
@@ -278,6 +278,34 @@ async def test_a_block_without_an_event_is_not_passed_over() -> None:
     assert "No event yet, but 1 vantage saw a block in the last cycle" in seen
 
 
+@pytest.mark.parametrize("path", ["/", "/countries/PK"])
+async def test_a_shutdown_that_lasts_is_told(path: str) -> None:
+    """By the first page and by that of its country, not by that of another one."""
+    kenya = world.vantage("nbo-safaricom", "KE", 33771, "Safaricom")
+    publisher = world.publisher((*FIELD, kenya))
+    publisher.publish(world.cycle(FIELD[0]), [notify_world.shutdown()])
+    told = "Pakistan is cut off from the internet: 2 of 3 tested networks are offline · confirmed"
+    assert told in words_of((await get(publisher, path)).text)
+    assert "cut off" not in words_of((await get(publisher, "/countries/KE")).text)
+
+
+@pytest.mark.parametrize("path", ["/", "/countries/PK"])
+async def test_a_block_is_told_though_its_platform_is_no_longer_watched(path: str) -> None:
+    """Until it is over or forgotten: no headline denies it, and it has its own name."""
+    publisher = world.publisher(platforms=("facebook",))
+    publisher.publish(world.cycle(FIELD[0], ("facebook",)), [world.event()])
+    said = words_of((await get(publisher, path)).text)
+    assert "X is blocked in Pakistan" in said
+    assert "No block" not in said
+    assert "Testing 1 platform from" in said or path != "/"
+    assert "X is blocked in Pakistan" in words_of((await get(publisher, "/events")).text)
+    assert 'href="events?platform=x&amp;days=30"' in (await get(publisher, "/events")).text
+    assert (await get(publisher, "/platforms/x")).status_code == 404
+    unseen = world.event(state=EventState.UNOBSERVED)
+    publisher.publish(world.cycle(FIELD[0], ("facebook",)), [unseen])
+    assert "1 block no longer observed" in words_of((await get(publisher)).text)
+
+
 async def test_vantage_health_is_explained() -> None:
     """A vantage behind a login page says so in words, with its references."""
     publisher = world.publisher()
@@ -308,6 +336,20 @@ async def test_pages_never_say_how_a_vantage_gets_out(path: str) -> None:
     text = (await get(world.x_blocked_on_two_of_three(), path)).text
     for secret in ("secret", "198.51.100", "socks5"):
         assert secret not in text
+
+
+@pytest.mark.parametrize("lang", list(BY_CODE))
+async def test_a_network_without_name_and_number_is_called_unknown(lang: str) -> None:
+    """A dash alone would read as nothing."""
+    nameless = world.vantage("khi", asn=0, network="")
+    publisher = world.publisher([nameless])
+    publisher.publish(world.cycle(nameless), [world.event(points=[nameless])])
+    unknown = words_in(BY_CODE[lang]).gettext("unknown network")
+    for path in ("/", "/countries/PK", "/events/PK-x"):
+        said = words_of((await get(publisher, f"{path}?lang={lang}")).text)
+        assert unknown in said
+        assert "–:" not in said
+    assert lang == "en" or unknown != "unknown network"
 
 
 async def test_names_cannot_become_markup() -> None:

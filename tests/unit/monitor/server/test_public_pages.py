@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from monitor.analysis.events.event import EventState
 from monitor.config.settings import ServerSettings
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
@@ -71,4 +72,22 @@ async def test_evidence_is_public_after_a_while() -> None:
     text = await page(seed.publisher(late), path, store)
     assert "These tests are public from" not in text
     assert seed.URL in text
+    await store.close()
+
+
+async def test_an_event_leaves_the_list_at_the_end_of_a_bucket() -> None:
+    """The attack: ask every second for the events of the last seven days. When one is gone, it had
+    ended seven days before, to the second."""
+    now = world.NOW + timedelta(minutes=4)
+    end = now - timedelta(days=7, seconds=100)
+    active = world.event(at=end)
+    ended = replace(active, state=EventState.ENDED, end_latest=end, end_earliest=end)
+    store = MemoryStore()
+    await store.open()
+    await store.save(world.cycle(world.FIELD[0]), [replace(ended, updated_at=end)])
+    made = world.publisher(now=lambda: now)
+    asked = "/events?days=7"
+    link = f'href="events/{ended.id}"'
+    assert link in await page(made, asked, store)
+    assert link not in await page(made, asked, store, public=False)
     await store.close()

@@ -7,7 +7,7 @@ import pytest
 from monitor.analysis.coverage import Cause, Coverage, Tally
 from monitor.analysis.verdict import State
 from monitor.wording.coverage import CAUSES, coverage_headline, coverage_remarks, coverage_text
-from monitor.wording.languages import ENGLISH, LANGUAGES, Language
+from monitor.wording.languages import BY_CODE, ENGLISH, LANGUAGES, Language
 from monitor.wording.words import words_in
 
 WORDS = words_in(ENGLISH)
@@ -58,6 +58,10 @@ def coverage(*tallies: Tally, not_measured: int | None = None) -> Coverage:
             "No block in the 12 cycles that were decided, of 15, on 1 of 2 networks",
         ),
         (
+            coverage(tally(1), tally(asn=2, offline=1)),
+            "No block in the 1 cycle that was decided, of 2, on 1 of 2 networks",
+        ),
+        (
             coverage(tally(no_control=70)),
             f"{NOT_ENOUGH} no control vantage tested what failed",
         ),
@@ -78,6 +82,20 @@ def coverage(*tallies: Tally, not_measured: int | None = None) -> Coverage:
 def test_each_case_has_its_sentence(found: Coverage, sentence: str) -> None:
     """Decided, partly decided, undecided, not watched, and signs without an event."""
     assert coverage_headline(WORDS, found) == sentence
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("fr", "Aucun blocage dans le 1 cycle qui a été tranché, sur 2, sur 1 des 2 réseaux"),
+        ("es", "Ningún bloqueo en el 1 ciclo con decisión, de 2, en 1 de 2 redes"),
+        ("pt", "Nenhum bloqueio no 1 ciclo decidido, de 2, em 1 de 2 redes"),
+    ],
+)
+def test_one_that_was_decided_is_no_plural(code: str, said: str) -> None:
+    """Articles and verbs agree with the number."""
+    one = coverage(tally(1), tally(asn=2, offline=1))
+    assert coverage_headline(words_in(BY_CODE[code]), one) == said
 
 
 def test_without_a_control_the_cause_is_the_configuration() -> None:

@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from monitor.analysis.events.event import Event, EventState, Stretch
+from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus, Stretch
 from monitor.export.kinds import EXPORTS, Kind
 from monitor.notify.body import event_lines
 from monitor.notify.names_without_markup import message_words
+from monitor.wording.changes import change_in_words
 from monitor.wording.events import began, condition, length, what_happened
+from monitor.wording.states import state_and_meaning
 from monitor.wording.words import words_in
-from tests.worlds.notify_world import CYBER, JAZZ, ONSET, PTCL, TITLES, block, shutdown
+from tests.worlds.notify_world import CYBER, JAZZ, ONSET, PTCL, TITLES, block, entry, shutdown
 
 MINUTE = timedelta(minutes=1)
 OPEN_AGAIN = replace(JAZZ, blocked_now=False)
@@ -79,6 +81,62 @@ def test_a_sentence_counts_what_is_so(event: Event, said: str) -> None:
 def test_a_network_is_no_surer_than_its_event(state: EventState, said: str) -> None:
     """An event that was confirmed and is withdrawn never was a block."""
     assert condition(words_in(), block(state), PTCL) == said
+
+
+@pytest.mark.parametrize(
+    ("event", "network", "said"),
+    [
+        (shutdown(), PTCL, "offline"),
+        (shutdown(), OPEN_AGAIN, "was offline"),
+        (shutdown(state=EventState.SUSPECTED), PTCL, "seems offline"),
+        (shutdown(state=EventState.ENDED), PTCL, "was offline"),
+        (shutdown(state=EventState.DISMISSED), PTCL, "seemed offline"),
+        (shutdown(methods=("shutdown.no_names",)), PTCL, "no name resolves"),
+        (shutdown(EventKind.INTERNATIONAL_CUT), PTCL, "is cut off from abroad"),
+        (shutdown(EventKind.VANTAGE_SILENT, state=EventState.ENDED), PTCL, "was offline"),
+        (shutdown(EventKind.INSTRUMENT, country=""), PTCL, "offline"),
+        (shutdown(EventKind.ALLOWLIST), PTCL, "only a list of sites answers"),
+        # Such an event notes neither whom it affects nor for how long.
+        (block(kind=EventKind.OUTAGE, country=""), OPEN_AGAIN, "fails there too"),
+        (block(EventState.ENDED, kind=EventKind.OUTAGE), OPEN_AGAIN, "failed there too"),
+        (
+            shutdown(EventKind.CONTROL_DIFFERS),
+            replace(PTCL, affected=False, blocked_now=False),
+            "disagrees with the other controls",
+        ),
+        (block(kind=EventKind.SEEN_BY_VOLUNTEERS), PTCL, "blocked"),
+    ],
+)
+def test_a_network_does_what_its_event_is_about(
+    event: Event, network: NetworkStatus, said: str
+) -> None:
+    """Who is offline is not said to be blocked."""
+    assert condition(words_in(), event, network) == said
+
+
+def test_what_nobody_saw_end_is_not_said_to_be_over() -> None:
+    """It is closed, in the state and in the log; what was seen to end is over."""
+    unseen = block(EventState.ENDED, end_earliest=ONSET)
+    seen = replace(unseen, end_latest=ONSET + MINUTE)
+    words = words_in()
+    assert state_and_meaning(words, unseen) == "ended: It was closed; nobody saw it end."
+    assert state_and_meaning(words, seen) == "ended: It is over."
+    assert change_in_words(words, entry("ended", unseen)) == "Closed; nobody saw it end"
+    assert change_in_words(words, entry("ended", seen)) == "Over"
+    still = entry("ended", replace(seen, kind=EventKind.SHUTDOWN), detail="AS17557 PTCL")
+    assert change_in_words(words, still) == "Over; some networks were not found back yet"
+
+
+def test_a_withdrawal_names_no_cause_that_it_may_not_have() -> None:
+    """Data may have come late, and a person may have left out a vantage."""
+    gone = block(EventState.WITHDRAWN)
+    assert what_happened(words_in(), gone, TITLES) == (
+        "X was thought to be blocked or slowed down in Pakistan; the results that count now do not "
+        "support this"
+    )
+    meaning = state_and_meaning(words_in(), gone)
+    assert "late" in meaning
+    assert "left out" in meaning
 
 
 def test_stretches_that_may_be_one_are_counted_at_least() -> None:

@@ -13,14 +13,15 @@ from monitor.wording.words import words_in
     [
         (1.0, 1.0, False, "reachable in 100% of decided tests · 100% of the time known"),
         (0.99999, 0.99999, False, "reachable in 99.9% of decided tests · 99.9% of the time known"),
-        (0.5, 0.0009, True, "reachable, wholly or in part, in 50% of decided tests · 0% of the"),
+        (0.5, 0.0009, True, "reachable, wholly or in part, in 50% of decided tests · 0.1% of the"),
+        (0.0004, 0.0, False, "reachable in 0.1% of decided tests · 0% of the time known"),
         (None, 0.0, False, "nothing known"),
     ],
 )
 def test_what_failed_once_is_not_reachable_always(
     reachable: float | None, known: float, in_part: bool, said: str
 ) -> None:
-    """Nor is the time known in which something was not."""
+    """Nor is the time known in which something was not. Only none is 0 %."""
     told = known_and_reachable(words_in(), reachable, known, in_part=in_part)
     assert told.startswith(said)
 
@@ -29,6 +30,8 @@ def test_what_is_known_and_what_is_not_are_everything() -> None:
     """Whatever is rounded, the three shares are 100 %."""
     told = covered(words_in(), 0.66666, 0.99999)
     assert told == ("decided 66.6%", "undecided 33.3%", "not watched 0.1%")
+    told = covered(words_in(), 0.0002, 0.0004)
+    assert told == ("decided 0.1%", "undecided 0%", "not watched 99.9%")
 
 
 @pytest.mark.parametrize(

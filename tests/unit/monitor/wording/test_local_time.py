@@ -135,4 +135,18 @@ def test_clocks_that_change_between_two_bounds_are_right_at_each() -> None:
     earliest, latest = (
         datetime(2024, 3, 31, hour, minute, tzinfo=UTC) for hour, minute in ((0, 59), (1, 1))
     )
-    assert between(words_in(), earliest, latest, "DE").endswith("(01:59–03:01 in Berlin)")
+    assert between(words_in(), earliest, latest, "DE").endswith(
+        "(01:59 UTC+01:00–03:01 UTC+02:00 in Berlin)"
+    )
+
+
+def test_clocks_that_go_back_say_which_of_two_hours_is_meant() -> None:
+    """Without the offsets the second bound would be before the first, or the same."""
+    earliest = datetime(2026, 10, 25, 0, 50, tzinfo=UTC)
+    words = words_in()
+    assert between(words, earliest, earliest + timedelta(minutes=15), "DE").endswith(
+        "(02:50 UTC+02:00–02:05 UTC+01:00 in Berlin)"
+    )
+    assert between(words, earliest, earliest + timedelta(hours=1), "DE").endswith(
+        "(02:50 UTC+02:00–02:50 UTC+01:00 in Berlin)"
+    )

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from datetime import timedelta
 from html import unescape
@@ -11,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.analysis.events.event import Event, EventKind, EventState
+from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState
 from monitor.analysis.verdict import Evidence, State
 from monitor.cli.event import WholeEvent, print_event
 from monitor.export.csv import header, value_lines
@@ -50,7 +51,7 @@ from tests.contract.cycles import measurement as look
 from tests.prometheus import world
 from tests.worlds.http_client import httpx
 from tests.worlds.memory_store import MemoryStore
-from tests.worlds.notify_world import TITLES, block, told
+from tests.worlds.notify_world import ONSET, TITLES, block, entry, told
 from tests.worlds.report_world import MADE_AT, WANTED
 from tests.worlds.yaml_files import yaml_of
 
@@ -59,11 +60,13 @@ ALL_METHODS = tuple(METHODS)
 in_every_language = pytest.mark.parametrize("language", LANGUAGES, ids=lambda one: one.code)
 
 
-async def page(language: Language, *events: Event, path: str = "") -> str:
+async def page(
+    language: Language, *events: Event, path: str = "", log: Sequence[EventLogEntry] = ()
+) -> str:
     """The text of the page of one event, or of another path."""
     store = MemoryStore()
     await store.open()
-    await store.save(cycle(1), list(events), [])
+    await store.save(cycle(1), list(events), list(log))
     publisher = world.publisher()
     publisher.show_events([*publisher.snapshot.events.values(), *events])
     app = create_app(publisher, create_registry(publisher), store=store)
@@ -127,11 +130,11 @@ def mail(language: Language, event: Event) -> str:
     return re.sub("[\u2066-\u2069]", "", f"{made.title}\n{made.body}")
 
 
-def command(event: Event) -> str:
+def command(event: Event, log: Sequence[EventLogEntry] = ()) -> str:
     """What `shutwatch event show` prints."""
     printed = io.StringIO()
     with redirect_stdout(printed):
-        print_event(WholeEvent(event=event))
+        print_event(WholeEvent(event=event, log=log))
     return printed.getvalue()
 
 
@@ -204,6 +207,30 @@ def test_alerts_show_the_phrase_of_the_label() -> None:
     silent = rules["ShutwatchVantageSilent"]["summary"]
     offline = block(kind=EventKind.VANTAGE_SILENT, vantage="khi", country="")
     assert silent.replace("{{ $labels.vantage }}", "khi") in mail(ENGLISH, offline)
+
+
+async def test_no_version_is_named_where_no_rules_judged() -> None:
+    """An event that is no block has none; its networks are not said to be blocked."""
+    event = block(kind=EventKind.SHUTDOWN, platform="", rules_version="")
+    text = await page(ENGLISH, event)
+    assert "a program, by published rules; reviews by people are shown separately" in text
+    assert "PTCL (AS17557): offline" in text
+    assert "evidence  conclusive\n" in command(event)
+    assert "PTCL (AS17557): offline" in command(event)
+
+
+@pytest.mark.parametrize("said", ["Closed; nobody saw it end", "It was closed; nobody saw it end."])
+async def test_an_end_that_nobody_saw(said: str, tmp_path: Path) -> None:
+    """The page and the report have the same words for it."""
+    event = block(EventState.ENDED, end_earliest=ONSET)
+    log = (entry("ended", event),)
+    found = await findings_of(tmp_path, event)
+    story = msgspec.structs.replace(found.stories[0], log=log)
+    found = msgspec.structs.replace(found, stories=(story,))
+    for text in (await page(ENGLISH, event, log=log), report(ENGLISH, found)):
+        assert said in text
+        assert "It is over." not in text
+    assert "Closed; nobody saw it end" in command(event, log=log)
 
 
 @in_every_language

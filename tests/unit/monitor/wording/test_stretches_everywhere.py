@@ -154,26 +154,40 @@ async def test_page_report_message_and_command_tell_the_same_stretches(
     assert "in 2 stretches" in said[0]
 
 
-def test_the_command_prints_the_first_stretch_and_the_newest() -> None:
-    """Of twelve, which have their numbers; in the list stands since when it is blocked now."""
-    hours = [timedelta(hours=one) for one in range(12)]
+HOURS = [timedelta(hours=one) for one in range(12)]
+
+
+def twelve_times() -> Event:
+    """X was blocked in twelve hours in turn."""
     every = tuple(
         Stretch(
             onset_earliest=ONSET + hour,
             onset_latest=ONSET + hour,
-            end_earliest=ONSET + hour + timedelta(minutes=5) if hour != hours[-1] else None,
-            end_latest=ONSET + hour + timedelta(minutes=6) if hour != hours[-1] else None,
+            end_earliest=ONSET + hour + timedelta(minutes=5) if hour != HOURS[-1] else None,
+            end_latest=ONSET + hour + timedelta(minutes=6) if hour != HOURS[-1] else None,
         )
-        for hour in hours
+        for hour in HOURS
     )
-    event = block(networks=(msgspec.structs.replace(PTCL, stretches=every),))
+    return block(networks=(msgspec.structs.replace(PTCL, stretches=every),))
+
+
+async def test_the_page_says_how_many_stretches_it_leaves_out() -> None:
+    """It shows the newest five of a network."""
+    shown = await page(ENGLISH, twelve_times())
+    assert "7 earlier stretches are in the data." in shown
+    assert "earlier stretch" not in await page(ENGLISH, came_back())
+
+
+def test_the_command_prints_the_first_stretch_and_the_newest() -> None:
+    """Of twelve, which have their numbers; in the list stands since when it is blocked now."""
+    event = twelve_times()
     shown = re.findall(r"stretch +(\d+) of 12: began between \S+ (\S+)Z", command(event))
     numbers = (1, *range(4, 13))
-    assert shown == [(str(n), f"{ONSET + hours[n - 1]:%H:%M}") for n in numbers]
+    assert shown == [(str(n), f"{ONSET + HOURS[n - 1]:%H:%M}") for n in numbers]
     printed = io.StringIO()
     with redirect_stdout(printed):
         _print_list([_Reviewed(event, None, 0)])
-    assert f"{ONSET + hours[-1]:%Y-%m-%d %H:%M}Z" in printed.getvalue()
+    assert f"{ONSET + HOURS[-1]:%Y-%m-%d %H:%M}Z" in printed.getvalue()
 
 
 @pytest.mark.parametrize("state", [EventState.RECOVERING, EventState.UNOBSERVED])
