@@ -69,6 +69,7 @@ CAUSES: Mapping[str, Cause] = {
     "path.lossy": Cause.LOSSY,
     "line.slow": Cause.SLOW_LINE,
     "line.refuses": Cause.UNFIT,
+    "dns.own_filter": Cause.UNFIT,
     "vantage.elsewhere": Cause.UNFIT,
     "vantage.other_network": Cause.UNFIT,
     "vantage.clock_skew": Cause.UNFIT,

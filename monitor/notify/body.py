@@ -114,10 +114,10 @@ def _change(words: Words, line: EventLogEntry) -> str:
 
 
 def _not_back(words: Words, networks: str) -> Iterator[str]:
-    """The first network that is back ends a shutdown: who was not found back by then."""
+    """The first network that is back ends a shutdown: who is not known to be back by then."""
     if networks:
         named = words.name(networks, LONGEST_LIST)
-        yield words.gettext("Not found back yet: %(networks)s", networks=named)
+        yield words.gettext("Not known to be back: %(networks)s", networks=named)
 
 
 def _when(words: Words, event: Event) -> Iterator[str]:

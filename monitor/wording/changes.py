@@ -34,7 +34,7 @@ def change_in_words(words: Words, line: EventLogEntry) -> str:
     if line.change == "ended" and ended_unseen(line.snapshot):
         return words.gettext("Closed; nobody saw it end")
     if line.change == "ended" and line.detail and line.snapshot.kind is not EventKind.BLOCK:
-        return words.gettext("Over; some networks were not found back yet")
+        return words.gettext("Over; some networks are not known to be back")
     return words.phrase(CHANGES, line.change, 60)
 
 

@@ -8,6 +8,9 @@ from probes.catalog.host import is_literal
 from probes.layers.nat64 import Nat64
 from probes.sockets.system_resolvers import is_loopback
 
+NOWHERE = frozenset(("0.0.0.0", "::"))  # noqa: S104 # nobody listens there
+"""Answers of those who let a name lead nowhere: censors, and filters at home."""
+
 NO_NAT64 = Nat64()
 _ANY_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 """RFC 6052 section 2.1."""

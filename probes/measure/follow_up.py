@@ -35,6 +35,7 @@ from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.catalog.host import is_literal
 from probes.failure_strings import Failure
+from probes.layers.bogon import NOWHERE
 from probes.layers.dns import ask_over_stream
 from probes.layers.dns_message import Reply
 from probes.layers.socks5_and_http_connect import FarSideError, ProxyError
@@ -81,6 +82,8 @@ SMALL_SEGMENT = 536
 PATIENCE = 10.0
 """Seconds for a handshake that is given time. The queue of a line that is held to 128 kbit/s, which
 the other tests filled, runs empty in four."""
+ADVERTISERS = "googleads.g.doubleclick.net"
+"""What any phone or browser asks for, and any filter against advertising leads nowhere."""
 _MEMORY = "memory"
 _PRIVATE = tuple(
     map(
@@ -256,6 +259,15 @@ class _PrivateAddresses(_Question):
             await self.test_address(
                 address, self.plan.host.rstrip("."), verify=True, reason=Reason.PRIVATE_ADDRESS
             )
+
+
+class _OwnFilter(_Question):
+    """Ask for what every filter against advertising answers in its own way."""
+
+    async def ask(self) -> None:
+        for resolver in self.context.resolvers()[:1]:
+            lookup = self.resolution.resolve(resolver, ADVERTISERS, Reason.OWN_FILTER)
+            await lookup.replies()
 
 
 class _VerifiedBefore(_Question):
@@ -527,6 +539,8 @@ def _questions(context: VantageContext, plan: FollowUpPlan, origin: float) -> li
         asked.append(_Neighbours(context, plan, origin))
     if not proxied and not is_literal(plan.host):
         asked.append(_VerifiedBefore(context, plan, origin))
+        if plan.given and NOWHERE.issuperset(plan.given):
+            asked.append(_OwnFilter(context, plan, origin))
         asked.append(_KnownElsewhere(context, plan, origin))
         asked.append(_HonestAnswers(context, plan, origin))
         if plan.resolver_cut and context.settings.innocuous:

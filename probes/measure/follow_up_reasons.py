@@ -50,6 +50,9 @@ class Reason(StrEnum):
     PRIVATE_ADDRESS = "private_address"
     """A handshake, verified for the name, at a private address that the vantage's own resolver
     gave: a provider may have a server of the platform there."""
+    OWN_FILTER = "own_filter"
+    """A name of advertisers at the vantage's own resolver, where that gave 0.0.0.0 or :: for the
+    endpoint's. The same answer shows a filter against advertising, which has lists of its own."""
     VERIFIED_BEFORE = "verified_before"
     """No test: which of the addresses that the vantage's own resolver gave have shown a certificate
     that verifies for the name, earlier, from this vantage."""

@@ -11,6 +11,7 @@ import pytest
 
 from monitor.config.catalog import shipped_catalog
 from probes.catalog.host import is_literal
+from probes.measure.follow_up import ADVERTISERS
 from tests.lab import hosts
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network, Rule
@@ -27,6 +28,7 @@ TOP = sorted({f".{name.rpartition('.')[2]}" for name in REFERENCES})
 OF_X = [one.name for one in hosts.ALL if one.group == "x"]
 FREE = ("www.google.com", "www.gstatic.com")
 """References that a portal lets pass."""
+APP = ("graph.facebook.com", "b-graph.facebook.com")
 OF_PLATFORMS = [one.name for one in hosts.ALL if one.group in ("x", "meta")]
 DATA_CENTRES = [
     *("149.154.160.0/20", "95.161.76.0/24", "91.108.56.0/22"),
@@ -51,6 +53,9 @@ LINES: dict[str, Callable[[Network], object]] = {
     "portal-with-free-sites": lambda network: (
         network.page(to=f"http://{hosts.PORTAL}/login"),
         network.block(sni=[one for one in (*REFERENCES, *OF_X) if one not in FREE], how="drop"),
+    ),
+    "ad-filter": lambda network: network.block(
+        dns=[ADVERTISERS, *APP], how="bogon", answer=["0.0.0.0", "::"]
     ),
     "known-antivirus": lambda network: network.forge(OF_X, "by AO Kaspersky Lab"),
 }
@@ -98,6 +103,14 @@ def test_what_a_portal_lets_pass_is_nobodys_list(lines: Seen, name: str) -> None
     health = lines.vantage(name)
     assert (health["state"], health["rule_id"]) == ("captive_portal", "vantage.captive_portal")
     assert lines.platform(name, "x")["state"] == "insufficient"
+
+
+def test_a_filter_against_advertising_accuses_nobody(lines: Seen) -> None:
+    """It has names of Facebook's app on its lists."""
+    assert not _accused(lines, "ad-filter")
+    said = lines.platform("ad-filter", "facebook")
+    assert (said["state"], said["rule_id"]) == ("insufficient", "dns.own_filter")
+    assert lines.platform("ad-filter", "x")["state"] == "ok"
 
 
 def test_known_software_that_opens_one_platform_accuses_nobody(lines: Seen) -> None:

@@ -227,6 +227,12 @@ OWN_DOING: tuple[Scenario, ...] = (
         "test_line_faults.py::test_what_a_portal_lets_pass_is_nobodys_list",
     ),
     _proved(
+        "ad-filter",
+        "A filter against advertising at home answers 0.0.0.0 for names of Facebook's app as well.",
+        insufficient("dns.own_filter"),
+        "test_line_faults.py::test_a_filter_against_advertising_accuses_nobody",
+    ),
+    _proved(
         "known-antivirus",
         "Software of the vantage's own machine, known by its authority, opens X's TLS alone.",
         insufficient("tls.local_authority"),

@@ -308,7 +308,7 @@ both where connections were made, not where no address was given."""
 
 def _finds_a_fault(case: Case, seen: AnyObservation) -> bool:
     """Whether a follow-up shows that somebody is innocent of something."""
-    if seen.reason in (Reason.PATIENCE, Reason.VERIFIED_BEFORE):
+    if seen.reason in (Reason.PATIENCE, Reason.VERIFIED_BEFORE, Reason.OWN_FILTER):
         return True
     if seen.reason in _INNOCUOUS:
         return bool(seen.failure)

@@ -49,6 +49,7 @@ from monitor.analysis.judge.sign_weights import Sign, capped, signs
 from monitor.analysis.measurement_summary import TIMEOUT, Summary, contradicting, sub_method_of
 from monitor.analysis.verdict import Evidence, VantageState
 from probes.failure_strings import Failure
+from probes.layers.bogon import NOWHERE
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     ONE_PACKET,
@@ -66,6 +67,8 @@ DEAD_ADDRESS: Sign = (Layer.DNS, "dead_address")
 """Our resolver's addresses are silent, or died, while the platform answers at others from here."""
 PRIVATE_ADDRESS: Sign = (Layer.DNS, "private_address")
 """The platform answers at the private address that our resolver gives."""
+OWN_FILTER: Sign = (Layer.DNS, "own_filter")
+"""Our resolver answers for advertisers as it does for the platform."""
 SAME_CHAIN: Sign = (Layer.TLS, "same_chain")
 """What is refused here is the chain that a control verified."""
 SHORT_HELLO: Sign = (Layer.TLS, "short_hello")
@@ -84,6 +87,7 @@ LATE_HANDSHAKE, LATE_FOR_DISTANCE = 1.0, 8.0
 """A handshake is late that takes so many seconds, and so many times as long as connecting did."""
 EXPLAINS = {
     "dns.private_address": frozenset(signs("dns.bogon")),
+    "dns.own_filter": frozenset(signs("dns.bogon")),
     "dns.dead_address": frozenset(
         signs("dns.bogon tcp.timeout tcp.refused tcp.unreachable tls.timeout")
     ),
@@ -133,6 +137,8 @@ class _Clues(msgspec.Struct, frozen=True, kw_only=True):
     summaries: tuple[Summary, ...]
     """The attempts that agree on the sign, in the order made."""
     dns: tuple[DnsObservation, ...]
+    for_advertisers: frozenset[str]
+    """What the vantage's own resolver gave for a name of theirs."""
     tls: tuple[TlsObservation, ...]
     only_these: bool
     """Nothing but being these addresses explains the silence of those that failed."""
@@ -194,6 +200,8 @@ def _reread(
     layer, word = sign
     if word == "bogon" and _answers_in_private(clues):
         return Reading(sign=PRIVATE_ADDRESS, evidence=Evidence.NONE)
+    if word == "bogon" and _filters_advertising(clues):
+        return Reading(sign=OWN_FILTER, evidence=Evidence.NONE)
     if word == "bogon" and _verified_before(clues, word):
         return Reading(sign=DEAD_ADDRESS, evidence=Evidence.NONE)
     honest = named.union(
@@ -371,6 +379,14 @@ def _answers_in_private(clues: _Clues) -> bool:
     )
 
 
+def _filters_advertising(clues: _Clues) -> bool:
+    """Whether our resolver gave 0.0.0.0 or ::, and nothing else, for the platform and for
+    advertisers."""
+    ours = {address for summary in clues.summaries for address in _answered_addresses(summary)}
+    theirs = clues.for_advertisers
+    return bool(ours) and bool(theirs) and ours | theirs <= NOWHERE
+
+
 def _forged(clues: _Clues) -> bool:
     """Every attempt got a certificate that no mistake of a genuine site explains."""
     return all(
@@ -449,6 +465,12 @@ def _clues(case: Case, agreeing: Sequence[Summary]) -> _Clues:
         summaries=summaries,
         dns=tuple(
             o for o in seen if isinstance(o, DnsObservation) and o.name.lower().rstrip(".") == host
+        ),
+        for_advertisers=frozenset(
+            address
+            for o in seen
+            if isinstance(o, DnsObservation) and o.reason == Reason.OWN_FILTER
+            for address in o.addresses
         ),
         tls=tuple(o for o in seen if isinstance(o, TlsObservation)),
         only_these=bool(tried & case.cut_off),

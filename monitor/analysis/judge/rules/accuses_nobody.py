@@ -19,6 +19,12 @@ ACCUSES_NOBODY: tuple[Rule, ...] = (
         "The resolver lies, and leads to an address where nobody answers.",
     ),
     spares(
+        "dns.own_filter",
+        "The vantage's resolver answers for a name of advertisers as it does for this one, with an"
+        " address that none can have: a filter of the vantage's own site decides what it resolves.",
+        "The country's resolvers filter advertising, too, or somebody makes them look like that.",
+    ),
+    spares(
         "tls.large_packets",
         "It falls silent whatever name is asked for, and answers in small segments: only"
         " large packets get lost on the way (path MTU).",

@@ -303,8 +303,8 @@ def test_the_end_of_a_shutdown_names_who_is_not_back() -> None:
     over = shutdown(state=EventState.ENDED, end_earliest=ONSET, end_latest=ONSET)
     ended = entry("ended", over, detail="AS17557 PTCL, AS45669 Jazz")
     body = say(NoticeContent(occasion=NoticeKind.ENDED, entry=ended)).body
-    assert "\nNot found back yet: AS17557 PTCL, AS45669 Jazz\n" in body
-    assert "Not found back yet" not in say(told(NoticeKind.ENDED, over)).body
+    assert "\nNot known to be back: AS17557 PTCL, AS45669 Jazz\n" in body
+    assert "Not known to be back" not in say(told(NoticeKind.ENDED, over)).body
 
 
 def test_a_withdrawal_blames_no_data() -> None:

@@ -124,7 +124,7 @@ def test_what_nobody_saw_end_is_not_said_to_be_over() -> None:
     assert change_in_words(words, entry("ended", unseen)) == "Closed; nobody saw it end"
     assert change_in_words(words, entry("ended", seen)) == "Over"
     still = entry("ended", replace(seen, kind=EventKind.SHUTDOWN), detail="AS17557 PTCL")
-    assert change_in_words(words, still) == "Over; some networks were not found back yet"
+    assert change_in_words(words, still) == "Over; some networks are not known to be back"
 
 
 def test_a_withdrawal_names_no_cause_that_it_may_not_have() -> None:

@@ -14,7 +14,7 @@ from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure_strings import Failure
 from probes.layers.http import HttpClient
 from probes.measure.flow_counts import FIRST_FLOWS
-from probes.measure.follow_up import SMALL_SEGMENT, follow_up
+from probes.measure.follow_up import ADVERTISERS, SMALL_SEGMENT, follow_up
 from probes.measure.follow_up_plan import FollowUpPlan, plan_follow_up, plan_http3
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.prober import Prober
@@ -471,6 +471,23 @@ async def test_a_private_address_that_our_resolver_gave_is_greeted_once(address:
     assert network.connects.count((address, 443)) == 1
 
 
+@pytest.mark.parametrize("given", [("0.0.0.0",), ("0.0.0.0", "::"), ("0.0.0.0", GIVEN), (GIVEN,)])
+async def test_our_resolver_is_asked_for_advertisers_where_it_gave_nothing_else_but_zero(
+    given: tuple[str, ...],
+) -> None:
+    """A filter against advertising answers in the same way."""
+    network = world()
+    network.resolver(RESOLVER).answers(ADVERTISERS, "A", DnsReply(addresses=("0.0.0.0",)))
+    measurement = await asked(network, plan(failed_addresses=(), given=given))
+    found = [
+        (o.name, o.resolver, o.addresses)
+        for o in of(measurement, Reason.OWN_FILTER)
+        if isinstance(o, DnsObservation)
+    ]
+    wanted = (ADVERTISERS, f"{RESOLVER}:53", ("0.0.0.0",))
+    assert (wanted in found) is (GIVEN not in given)
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "169.254.1.1", "0.0.0.0", "::1", "fe80::1"])
 async def test_attack_an_answer_does_not_lead_to_the_machine_or_its_link(address: str) -> None:
     """A resolver that answers with an address of the machine or its link is not followed there."""
@@ -715,7 +732,7 @@ async def test_settings_leave_questions_out(
     measurement = await asked(world(), None, changed(**changes))
     rare = {Reason.SMALL_SEGMENTS, Reason.PATIENCE, Reason.PRIVATE_ADDRESS, Reason.VERIFIED_BEFORE}
     rare |= {Reason.NEIGHBOUR, Reason.ADDRESS_AGAIN, Reason.WAY}
-    rare |= {Reason.RESOLVER_TCP, Reason.USUAL_HELLO}
+    rare |= {Reason.RESOLVER_TCP, Reason.USUAL_HELLO, Reason.OWN_FILTER}
     rare |= {Reason.OTHER_HELLO, Reason.OTHER_HELLO_INNOCUOUS}
     rare |= {Reason.FLOW_NAME, Reason.FLOW_INNOCUOUS, Reason.SAME_ADDRESS}
     usual = {*Reason} - {Reason.HTTP3, Reason.NAME_AGAIN} - rare

@@ -8,6 +8,7 @@ import pytest
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.grade_by_follow_ups import LATE_RULE, SLOW
 from monitor.analysis.verdict import Evidence, State, VantageState
+from probes.measure.follow_up import ADVERTISERS
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     AnyObservation,
@@ -487,6 +488,23 @@ def test_a_private_address_that_proves_itself_is_no_lie() -> None:
     assert (found.state, found.rule_id) == (State.OK, "dns.private_address")
     for failure in ("ssl_invalid_hostname", "ssl_unknown_authority", SILENCE):
         assert read(lie, follow_ups=(private(failure),))[0] == "dns.bogon"
+
+
+def test_a_filter_against_advertising_is_the_vantages_own() -> None:
+    """Its lists have names of Facebook's app beside those of advertisers. A censor's lie does not
+    extend to these, and leads elsewhere."""
+    lie = dns("dns_bogon_error", addresses=("0.0.0.0",))
+
+    def advertisers(*addresses: str) -> Measurement:
+        return asked(Reason.OWN_FILTER, name=ADVERTISERS, addresses=addresses)
+
+    for zero in ("0.0.0.0", "::"):
+        found = judge(failing(lie, follow_ups=(honest(), advertisers(zero))))
+        assert (found.state, found.rule_id) == (State.INSUFFICIENT, "dns.own_filter")
+    for other in (advertisers(), advertisers(HERE), advertisers("0.0.0.0", HERE)):
+        assert read(lie, follow_ups=(honest(), other)) == ("dns.bogon", Evidence.CONCLUSIVE)
+    page = dns("dns_bogon_error", addresses=("10.10.34.36",))
+    assert read(page, follow_ups=(honest(), advertisers("0.0.0.0")))[0] == "dns.bogon"
 
 
 def test_a_private_cache_that_worked_and_died_is_no_lie() -> None:

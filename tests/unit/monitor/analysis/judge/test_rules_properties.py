@@ -617,7 +617,7 @@ def test_the_search_gets_to_most_rules() -> None:
     layers = {"tls.handshake", "tls.alert", "tcp.reset", "http.unexpected"}
     hellos = {"tls.large_hello", "tls.large_packets", "tls.short_hello", "tls.late"}
     names = {"dns.refused", "dns.no_answer", "dns.injection", "dns.other_resolver", "dns.eof"}
-    names |= {"dns.reset", "dns.private_address"}
+    names |= {"dns.reset", "dns.private_address", "dns.own_filter"}
     vantages = {"vantage.elsewhere", "vantage.other_network", "siblings.silent"}
     vantages |= {"vantage.clock_skew", "vantage.resolver_cut_off"}
     lines = {"line.slow", "path.lossy", "look.explained"}

@@ -109,6 +109,7 @@ def page_and_control(*of_control: AnyObservation) -> Case:
 
 DECREE = "This site is blocked under decree 4711."
 FILTER = (certificate("Example Filter CA"),)
+ZERO = dns("dns_bogon_error", addresses=("0.0.0.0",))
 PRIVATE = dns("dns_bogon_error", addresses=("10.7.0.9",))
 NO_SYN_ACK = (dns(), tcp("generic_timeout_error"))
 DEAF = (
@@ -368,6 +369,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "dns.private_address": (
         failing(PRIVATE, follow_ups=(follow_up(Reason.PRIVATE_ADDRESS, tls(address="10.7.0.9")),)),
         failing(PRIVATE, follow_ups=(follow_up(Reason.PRIVATE_ADDRESS, tls("eof_error")),)),
+    ),
+    "dns.own_filter": (
+        failing(ZERO, follow_ups=(follow_up(Reason.OWN_FILTER, ZERO),)),
+        failing(ZERO, follow_ups=(follow_up(Reason.OWN_FILTER, dns()),)),
     ),
     "tls.large_packets": (
         failing(*SILENT, follow_ups=(*DEAF, follow_up(Reason.SMALL_SEGMENTS, tls()))),
