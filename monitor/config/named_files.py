@@ -1,4 +1,4 @@
-"""Files and folders that a configuration names: each is read, or what is wrong with it is told."""
+"""Files and folders that a configuration names: each is read, or the error says what is wrong."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

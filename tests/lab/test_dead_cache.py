@@ -44,7 +44,7 @@ def test_a_lie_over_one_family_is_no_dead_cache() -> None:
 
 
 def test_an_address_that_became_anothers_is_weak_evidence() -> None:
-    """A resolver that keeps old answers longer than it may does no more."""
+    """A resolver that keeps old answers too long gives the same, and lies to nobody."""
     host = "pbs.twimg.com"
     with Lab([LabNetwork("a", 64500)], controls=1, direct=1) as lab:
         path = write_config(lab, probe=UNHURRIED, platforms=["x"], egress="interface")

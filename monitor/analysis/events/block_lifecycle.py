@@ -7,8 +7,8 @@
   several weak signs). **Confirmed** when it is certain of one network (conclusive evidence twice,
   or as much from more measurements) or suspects two networks together, and as many vantages agree
   as `agreement` asks for. Outliers and outvoted vantages (`monitor.analysis.events.agreement`)
-  confirm nothing. Where every network that confirmed it is open again, what others show is
-  suspected once more.
+  confirm nothing. Once every network that confirmed it is open again, the event is suspected on the
+  others.
 * **Recovering** when every network that blocked was found open since, but some have not been for
   long; **ended** when all are open again, **dismissed** then if it was never confirmed.
 * **Unobserved** when the networks that blocked are no longer measured. Silence is not recovery.

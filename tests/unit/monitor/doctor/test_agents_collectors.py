@@ -204,7 +204,7 @@ async def test_a_collector_tells_that_the_key_was_revoked(tmp_path: Path) -> Non
 
 
 async def test_a_key_that_is_not_enrolled(tmp_path: Path) -> None:
-    """Anybody is told the time, so all looked well until the first results were refused."""
+    """A collector tells anybody the time, so all looked well until it refused the first results."""
     async with serves(Stranger()) as collector:
         file = agent(tmp_path, collector.url)
         problem = f"Collector {collector.url} knows no agent khi-ptcl with this key"

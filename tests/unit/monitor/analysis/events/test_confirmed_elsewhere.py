@@ -29,7 +29,7 @@ def test_it_does_not_so_when_it_comes_back_either() -> None:
 
 
 def test_the_end_of_such_an_event_is_told() -> None:
-    """PTCL was certainly blocked, so that it is over is told when Zong opens too."""
+    """PTCL was certainly blocked. People hear of the end once Zong opens, too."""
     story = tell(ptcl="." + 100 * "B" + 200 * ".", zong=70 * "." + 150 * "w" + 81 * ".")
     assert story.only.state is EventState.ENDED
     assert story.changes[-1] == "ended"

@@ -69,7 +69,7 @@ SLOW = 6 * (5 * " " + ".")
 
 def test_an_agent_with_a_longer_interval_reaches_it_each_time() -> None:
     """Its last verdict counts for three of its own intervals. Undecided ones show its interval,
-    too, and it counts no longer than that once it reports no more."""
+    too. Once it is silent for longer, it has no say."""
     assert not tell({"khi-zong": f".{SLOW}", "khi-ptcl": "." + 13 * " " + "d" * 20})
     assert not tell({"khi-zong": ".     ?     ?     .", "khi-ptcl": "." + 18 * " " + "d" * 12})
     changes = tell({"khi-zong": f".{SLOW}", "khi-ptcl": f".{36 * ' '}{'d' * 20}"})
