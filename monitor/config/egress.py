@@ -1,5 +1,8 @@
 """Text → Egress: `direct`, `source:ADDRESS`, `interface:NAME`, `socks5://…`, `connect://…`,
-`socks5+tls://…`, `connect+tls://…`."""
+`socks5+tls://…`, `connect+tls://…`.
+
+`probes.measure.connections` connects that way.
+"""
 
 import re
 from ipaddress import ip_address

@@ -1,4 +1,4 @@
-"""`[[vantage]]`: where measurements are made from, and how packets leave."""
+"""`[[vantage]]`: where measurements are made from, and how packets leave (`egress`)."""
 
 from collections.abc import Sequence
 from contextlib import suppress

@@ -6,5 +6,7 @@ recorder ── detects, stores in one transaction, publishes: the only one who 
 scheduled_retention ── deletes what is older than the configuration keeps
 scheduled_stamping ─── adds to the append-only log, and has its head stamped
 annotations_poll ── has the publisher show new annotations
-continuations ── reviews of events that continue as another one
+database_size_poll ─── how large the database is, for the metrics
+recent_events ── events that the metrics still show for a day after their end
+withheld ─────── what platforms withhold in a country
 """

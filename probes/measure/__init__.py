@@ -14,7 +14,7 @@
       connections          TCP and TLS
       proxied_connections  the same at a proxy's far side
       redirect_chain       HTTP requests
-      application_protocols  chat servers' protocols, STUN and HTTP/3
+      application_protocols  chat servers' protocols, STUN, NTP and HTTP/3
     fetch, doh             an HTTPS request on the side; DNS over HTTPS
     traceroute             how far requests for a connection come
     concurrently           coroutines in parallel

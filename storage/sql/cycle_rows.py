@@ -9,6 +9,8 @@ replaced as well.
 
 An event is replaced by a form of it updated later. With a new cycle an equal time is enough, since
 one judgement may change an event more than once.
+
+`storage.sql.store.SqlStore.save` holds the transaction.
 """
 
 from collections.abc import Sequence

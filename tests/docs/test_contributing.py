@@ -33,7 +33,7 @@ def test_every_file_named_is_there() -> None:
     ("title", "word", "fewest", "aside"),
     [
         ("Add a rule", "alert", 2, set()),
-        ("Add a probe layer", "stun", 2, {"probes/sockets/network.py", "probes/layers/scrub.py"}),
+        ("Add a protocol", "stun", 2, {"probes/sockets/network.py", "probes/layers/scrub.py"}),
         ("Add a platform", "telegram", 1, {"CHANGELOG.md"}),
     ],
 )
