@@ -91,6 +91,19 @@ _LIVED_THROUGH = 50
 )
 @example(
     world=World(
+        name="the clock is set forward while one network is offline and another silent",
+        networks=(
+            ptcl(faults=(Fault(-50, 4150),)),
+            jazz(faults=(Fault(550, 4750, Trouble.UNWATCHED),)),
+        ),
+        turns=12,
+        seen_at=(4,),
+        steps=((1650, 1200),),
+    ),
+    code="en",
+)
+@example(
+    world=World(
         name="suspected again, no control, and blocks beside it that nobody was sure of",
         networks=(
             ptcl(Block(0, 4800, Method.HIJACK), Block(7500, FOREVER, Method.HIJACK)),

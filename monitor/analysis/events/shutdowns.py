@@ -54,7 +54,7 @@ def take_in(
     known = state.reports.get(health.vantage)
     if known is not None and health.at <= known.at:
         return state, ()
-    state = reported(state, known, health, interval)
+    state = reported(state, health, interval)
     findings = {
         finding.subject: finding
         for finding in findings_in(state, health.at, interval, trust)

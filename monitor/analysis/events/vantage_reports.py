@@ -172,11 +172,12 @@ def only_vantages(state: Connectivity, vantages: Collection[str]) -> Connectivit
     )
 
 
-def reported(
-    state: Connectivity, known: VantageReport | None, health: VantageHealth, interval: float
-) -> Connectivity:
+def reported(state: Connectivity, health: VantageHealth, interval: float) -> Connectivity:
     """The state with one more report, and those counted that fell silent by then."""
     listening = _listening_since(state, health.at, interval)
+    if listening != state.listening_since:
+        state = _still_silent(state, interval)
+    known = state.reports.get(health.vantage)
     report = _report(known, health, listening, interval)
     silent, quiet_until = state.silent - {report.vantage}, state.quiet_until
     if listening != state.listening_since:
@@ -201,6 +202,18 @@ def reported(
     if quiet_until is None or health.at > quiet_until:
         after = _with_silent(after, listening, health.at, interval)
     return after
+
+
+def _still_silent(state: Connectivity, interval: float) -> Connectivity:
+    """The state before a pause of all, kept for after it: who was silent by then is dark until it
+    reports. Only the silence of the others may be the monitor's."""
+    reports, lost = state.reports, state.lost
+    for name, report in state.reports.items():
+        dark = at_moment(report, state.newest_at or report.at, state, interval)
+        if dark is not report:
+            reports = reports.with_entry(name, msgspec.structs.replace(dark, at=report.at))
+            lost |= {name}
+    return msgspec.structs.replace(state, reports=reports, lost=lost)
 
 
 def _with_silent(

@@ -579,6 +579,18 @@ def test_the_first_back_is_outvoted_and_the_second_ends_it() -> None:
     assert back == [[17557]]
 
 
+@pytest.mark.parametrize("silent", ["..", "..o"], ids=["well before", "offline before"])
+def test_who_was_silent_before_the_monitor_stopped_still_is(silent: str) -> None:
+    """Nobody came back while nothing reported, or the clock was set: the shutdown goes on until one
+    of the lost vantages reports."""
+    story = {"a": silent, "b": "..oooooo        ooo", "n": "........        ..."}
+    _, changes = tell(**story)
+    assert last([c for c in changes if c.event.kind is EventKind.SHUTDOWN]).active
+    _, changes = tell(**{**story, "a": silent.ljust(18) + "."})
+    over = last([c for c in changes if c.event.kind is EventKind.SHUTDOWN])
+    assert (over.active, over.end_latest) == (False, at(18))
+
+
 @pytest.mark.parametrize("letter", ["o", "c"])
 def test_where_nobody_looks_any_more_the_end_is_unknown(letter: str) -> None:
     """Vantages that are taken out while they are lost are not back."""
