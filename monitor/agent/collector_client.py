@@ -55,6 +55,7 @@ KEPT = 20.0
 """Seconds for which an idle connection is kept."""
 LONGEST_WAIT = 3600.0
 """Longest Retry-After that is obeyed, in seconds."""
+_PAUSED = "paused by the host"
 _NO_DATES = 0x200000
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME."""
 _DATE_ERRORS = (9, 10)
@@ -102,6 +103,9 @@ class CollectorClient:
         self._rng = rng
         self._dates = True
         self._client = self._new_client()
+        self._under_way: set[asyncio.Timeout] = set()
+        self.paused = False
+        """Whether its host paused the agent: then every request fails at once."""
         self.revoked = asyncio.Event()
         """Set once the agent's key was revoked: nothing is sent any more."""
         self.carried = 0
@@ -114,7 +118,10 @@ class CollectorClient:
         await self._client.aclose()
 
     async def hang_up(self) -> None:
-        """End the requests under way."""
+        """End the requests under way, also those that have no connection yet."""
+        under_way, self._under_way = self._under_way, set()
+        for request in under_way:
+            request.reschedule(asyncio.get_running_loop().time())
         await self._verify_dates(wanted=self._dates)
 
     def collectors(self) -> Sequence[str]:
@@ -190,8 +197,15 @@ class CollectorClient:
         self, url: str, method: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, httpx.Headers, bytes]:
         try:
-            return await self._exchange(url, method, headers, body)
+            async with asyncio.timeout(None) as scope:
+                self._under_way.add(scope)
+                try:
+                    return await self._exchange(url, method, headers, body)
+                finally:
+                    self._under_way.discard(scope)
         except (httpx.HTTPError, OSError) as error:
+            if self.paused:
+                raise UnreachableError(_PAUSED) from error
             # With a right clock, wrong dates are the collector's fault.
             if not (self._dates and _is_about_dates(error)) or self._clock_is_right():
                 raise UnreachableError(why_no_answer(error)) from error
@@ -203,6 +217,8 @@ class CollectorClient:
     ) -> tuple[int, httpx.Headers, bytes]:
         if not self._dates and self._clock_is_right():
             await self._verify_dates(wanted=True)
+        if self.paused:
+            raise UnreachableError(_PAUSED)
         async with self._client.stream(method, url, headers=headers, content=body) as answer:
             if not self._dates:
                 self._check_dates(answer)

@@ -49,7 +49,7 @@ class JoinError(Exception):
 
 
 class RefusedInvitationError(Exception):
-    """The collector does not take the invitation: another one is needed. The message says why."""
+    """The invitation is not taken: another one is needed. The message says why."""
 
 
 class FolderInUseError(Exception):
@@ -57,7 +57,8 @@ class FolderInUseError(Exception):
 
 
 def terms(token: Token) -> Iterator[str]:
-    """What the host agrees to, in lines."""
+    """What the host agrees to, in lines. Raises RefusedInvitationError."""
+    shipped = _shipped(token)
     kind = ", a control" if token.role == VantageRole.CONTROL else ""
     quiet = ", quiet" if token.profile == Profile.QUIET else ""
     yield (
@@ -65,8 +66,8 @@ def terms(token: Token) -> Iterator[str]:
         f"({token.country}, AS{token.asn} {token.network}{kind}{quiet})."
     )
     yield f"Every {_duration(token.interval)} it tests, from the address of its own line:"
-    yield f"  {', '.join(_shipped(token))}"
-    if unknown := [name for name in token.platforms if name not in _shipped(token)]:
+    yield f"  {', '.join(shipped)}"
+    if unknown := [name for name in token.platforms if name not in shipped]:
         yield f"Not these, unless you accept them later: {', '.join(unknown)}"
     yield (
         f"That takes {token.daily_bytes / _MEGABYTE:,.0f} MB a day at most. It sends the results, "
@@ -88,8 +89,10 @@ def prepare(folder: Path, token: Token, proxy: str, environ: Mapping[str, str]) 
     """Write the agent's file, under a name of its own until the key is enrolled, and what it names.
 
     `proxy` is the URL of a proxy to send through; empty: none. A certificate of another invitation
-    is left as it is. Raises ConfigError, FolderInUseError, JoinError or OSError.
+    is left as it is. Raises ConfigError, FolderInUseError, JoinError, RefusedInvitationError or
+    OSError.
     """
+    _shipped(token)
     try:
         seal(token.sealing_key, b"", b"")
     except ValueError as error:
@@ -203,8 +206,17 @@ def _advice(*, proxied: bool) -> str:
 
 
 def _shipped(token: Token) -> list[str]:
+    """The platforms that this version can test. Raises RefusedInvitationError: an agent's file
+    without any would have all tested that are shipped."""
     known = {one.name for one in shipped_catalog().platforms}
-    return [name for name in token.platforms if name in known]
+    shipped = [name for name in token.platforms if name in known]
+    if not shipped:
+        raise RefusedInvitationError(
+            "this machine's version ships none of the platforms in the invitation "
+            f"({', '.join(token.platforms)}): ask the operator to test a shipped one as well, and "
+            "to invite you again"
+        )
+    return shipped
 
 
 def _text(token: Token, anchors: tuple[str, ...], proxy: str) -> str:
@@ -230,7 +242,8 @@ def _text(token: Token, anchors: tuple[str, ...], proxy: str) -> str:
         text = re.sub(rf"^#?{name} = .*$", line, text, count=1, flags=re.M)
     platforms = msgspec.json.encode(_shipped(token)).decode()
     return (
-        f"{text}\n[catalog]\n# What this machine tests: a collector can choose among these.\n"
+        f"{text}\n[catalog]\n# The shipped platforms that this machine tests: a collector "
+        "can choose among these.\n"
         f"platforms = {platforms}\n"
     )
 

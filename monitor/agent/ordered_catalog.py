@@ -17,7 +17,7 @@ import msgspec
 
 from monitor.analysis.throttling.objects import TransferObject, objects_of
 from monitor.config.catalog import parse_catalog, shipped_catalog
-from monitor.config.load import measured_from
+from monitor.config.load import LARGEST_CATALOG, measured_from
 from monitor.config.settings import Settings
 from monitor.config.toml_problem import ConfigError
 from monitor.wire.answers import AgentSettings
@@ -25,8 +25,6 @@ from probes.catalog.catalog import Catalog, Endpoint, Platform, Reference
 from probes.layers.bogon import may_be_public
 from probes.measure.ordered_addresses import MOST_PER_ADDRESS
 
-LARGEST = 256 * 1024
-"""Characters of a catalogue: an agent has little memory to read one."""
 MOST_TIMES = 3
 """Times that one endpoint may be among those of an order, and among its objects."""
 REFERENCES = "references"
@@ -34,7 +32,10 @@ REFERENCES = "references"
 
 
 class OrdersError(Exception):
-    """Settings that cannot be used; the message says why."""
+    """A catalogue that cannot be used; the message is a clause that says why."""
+
+    unused: tuple["Unused", ...] = ()
+    """Parts of it that wait for the host, whose consent also allows more tests."""
 
 
 class Allowed(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +51,7 @@ class Unused(msgspec.Struct, frozen=True, kw_only=True):
     """Part of an order that is not used."""
 
     name: str
-    """Of the platform, or REFERENCES."""
+    """Of the platform, REFERENCES, or `what_orders_may_change.CATALOG`."""
     why: str
     """A clause."""
     endpoints: tuple[Endpoint, ...] = ()
@@ -75,9 +76,10 @@ def choose(
 ) -> Choice:
     """What to measure by settings of a collector.
 
-    The platforms are those that both name, where the agent's own file names any. Where that file
-    changes a shipped platform or the references, its version is used. `admit` is whether endpoints
-    with these ids may be added today. Raises OrdersError, also where a cycle would test more.
+    The shipped platforms are those that both name, where the agent's own file names any; all others
+    are new to the host. Where that file changes a shipped platform or the references, its version
+    is used. `admit` is whether endpoints with these ids may be added today. Raises OrdersError,
+    also where a cycle would test more.
     """
     return _Choosing(own, new, allowed, admit).choice()
 
@@ -107,8 +109,12 @@ class _Choosing:
 
     def choice(self) -> Choice:
         platforms = tuple(self._platforms())
-        _check_amount(platforms, self._own.catalog.platforms, len(self._ordered))
         references = self._references()
+        try:
+            _check_amount(platforms, self._own.catalog.platforms, len(self._ordered))
+        except OrdersError as error:
+            error.unused = tuple(self._unused)
+            raise
         return Choice(
             catalog=Catalog(
                 platforms=platforms, references=references, ordered=frozenset(self._ordered)
@@ -121,7 +127,7 @@ class _Choosing:
         known = {one.name: one for one in self._known.platforms}
         for name in dict.fromkeys(self._new.platforms):
             mine = self._named.get(name)
-            if mine is None and self._own.chosen:
+            if mine is None and name in shipped and self._own.chosen:
                 continue
             if mine is not None and mine != shipped.get(name):
                 yield mine
@@ -187,14 +193,14 @@ class _Choosing:
 
 
 def _parsed(text: str, shipped: Catalog) -> Catalog:
-    if len(text) > LARGEST:
-        raise OrdersError(f"a catalogue of more than {LARGEST} characters")
+    if len(text) > LARGEST_CATALOG:
+        raise OrdersError(f"it has more than {LARGEST_CATALOG:,} characters")
     try:
         return parse_catalog(text, "the collector's catalogue", shipped)
     except ConfigError as error:
-        raise OrdersError(f"a catalogue that cannot be read: {error.problems[0]}") from error
+        raise OrdersError(f"it cannot be read: {error.problems[0]}") from error
     except RecursionError:
-        raise OrdersError("a catalogue that is nested too deeply") from None
+        raise OrdersError("it is nested too deeply") from None
 
 
 def _endpoints(platform: Platform) -> Iterator[Endpoint]:
@@ -225,14 +231,16 @@ def _check_amount(platforms: Collection[Platform], own: Collection[Platform], ne
         ("objects whose speed is measured", len(objects), len(_objects(own))),
     ):
         if found > allowed + new:
-            raise OrdersError(f"{found} {what}, and the agent's own file allows {allowed + new}")
+            raise OrdersError(
+                f"it has {found} {what}, and the agent's own file allows {allowed + new}"
+            )
     tested = (
         one for each in platforms for function in each.functions for one in function.endpoints
     )
     for several in (tested, (one.endpoint for one in objects)):
         for endpoint, count in Counter(one.id for one in several).most_common(1):
             if count > MOST_TIMES:
-                raise OrdersError(f"{endpoint} {count} times, and {MOST_TIMES} is the most")
+                raise OrdersError(f"it has {endpoint} {count} times, and {MOST_TIMES} is the most")
 
 
 def _never(new: Iterable[Endpoint], hosts: Counter[str], own: Settings) -> str:

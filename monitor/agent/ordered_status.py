@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.agent.consent import Consent, signer_of
-from monitor.agent.ordered_catalog import OrdersError, Unused
+from monitor.agent.ordered_catalog import Unused
 from monitor.agent.paths import AgentFiles
 from monitor.agent.what_orders_may_change import Orders, follow
 from monitor.config.settings import Settings
@@ -39,8 +39,6 @@ class Ordered(msgspec.Struct, frozen=True, kw_only=True):
     """Endpoints that are measured by the order alone."""
     unused: tuple[Unused, ...] = ()
     """What of the order is not used."""
-    error: str = ""
-    """Why nothing of it is used."""
 
 
 def ordered_of(settings: Settings, files: AgentFiles, consent: Consent) -> Ordered | None:
@@ -52,14 +50,7 @@ def ordered_of(settings: Settings, files: AgentFiles, consent: Consent) -> Order
     new = orders.current
     if new is None:
         return None
-    used: tuple[str, ...] = ()
-    unused: tuple[Unused, ...] = ()
-    error = ""
-    try:
-        followed = follow(settings, new, consent.allowed(new))
-        used, unused = tuple(sorted(followed.settings.catalog.ordered)), followed.unused
-    except OrdersError as refused:
-        error = str(refused)
+    followed = follow(settings, new, consent.allowed(new))
     proof = new.catalog_proof
     return Ordered(
         version=new.version,
@@ -72,9 +63,8 @@ def ordered_of(settings: Settings, files: AgentFiles, consent: Consent) -> Order
         catalog_key=signer_of(new),
         catalog_ends=None if proof is None else proof.signer.ends,
         catalog_fault=consent.fault(new) if new.catalog else "",
-        used=used,
-        unused=unused,
-        error=error,
+        used=tuple(sorted(followed.settings.catalog.ordered)),
+        unused=followed.unused,
     )
 
 
@@ -85,8 +75,6 @@ def lines(ordered: Ordered) -> Iterator[str]:
         f"  every {ordered.interval:,.0f} s, {ordered.daily_bytes / _MEGABYTE:.0f} MB a day at "
         f"most, {', '.join(ordered.platforms) or 'no platform'}"
     )
-    if ordered.error:
-        yield f"  not used, it holds {ordered.error}"
     if ordered.catalog_key:
         proven = f"not proven: {ordered.catalog_fault}" if ordered.catalog_fault else "proven"
         yield (

@@ -105,3 +105,4 @@ class PauseAndClock:
     def _pass_on(self) -> None:
         self._jobs.paused_by_host = not self.allowed.is_set()
         self._controls.allowed = self.allowed.is_set()
+        self._client.paused = not self.allowed.is_set()

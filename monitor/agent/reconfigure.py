@@ -2,11 +2,11 @@
 what its host allows."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 
 from monitor.agent.consent import Consent
-from monitor.agent.ordered_catalog import Allowed, OrdersError, Unused
+from monitor.agent.ordered_catalog import Allowed
 from monitor.agent.pause_and_clock import AgentCycles
 from monitor.agent.signed_answer import Signed
 from monitor.agent.spooling import SpoolRecorder
@@ -58,33 +58,27 @@ class AgentReconfiguration:
             await self._ordered(new, signed)
 
     async def _ordered(self, new: AgentSettings, signed: Signed) -> None:
-        try:
-            in_use = self._followed(self._own, new)
-        except OrdersError as error:
-            log.error("settings of the collector not taken", reason=str(error))
-            self._orders.decline(new)
-            return
         if not self._orders.take(new, self._now()):
             log.warning("settings of the collector not taken, it has given newer ones before")
             return
         self._orders.keep(signed)
-        self._consent.remember(new)
         self._apply_pause()
+        in_use = self._followed(self._own)
+        self._consent.remember(new)
         await self._use(in_use)
 
     async def reloaded(self, old: Settings, new: Settings) -> None:
         """Use a changed file of the agent's own, and what its host accepted meanwhile."""
         async with self._turn:
-            in_use = self._followed(new, self._orders.current)
             self._own = new
-            await self._use(in_use)
+            await self._use(self._followed(new))
         if new.log != old.log:
             configure(new.log)
 
     async def review(self) -> None:
         """Follow the orders in force anew: what their signing key allowed may have ended."""
         async with self._turn:
-            await self._use(self._followed(self._own, self._orders.current))
+            await self._use(self._followed(self._own))
 
     async def run(self) -> None:
         """Review the orders every hour, until cancelled; also where no collector can be reached."""
@@ -92,11 +86,8 @@ class AgentReconfiguration:
             await asyncio.sleep(REVIEW_EVERY)
             await self.review()
 
-    def _followed(self, own: Settings, new: AgentSettings | None) -> Settings:
-        allowed = Allowed() if new is None else self._consent.allowed(new)
-        followed = follow(own, new, allowed, self._limits.admit)
-        log_unused(followed.unused)
-        return followed.settings
+    def _followed(self, own: Settings) -> Settings:
+        return settings_by(own, self._orders.current, self._consent, self._limits)
 
     def _apply_pause(self) -> None:
         self._jobs.paused_by_collector = self._orders.paused
@@ -116,7 +107,12 @@ class AgentReconfiguration:
             )
 
 
-def log_unused(unused: Sequence[Unused]) -> None:
-    """Log what of an order is not used."""
-    for one in unused:
+def settings_by(
+    own: Settings, new: AgentSettings | None, consent: Consent, limits: OrderedLimits
+) -> Settings:
+    """The settings to use by an order; what of it is not used is logged."""
+    allowed = Allowed() if new is None else consent.allowed(new)
+    followed = follow(own, new, allowed, limits.admit)
+    for one in followed.unused:
         log.warning("part of the collector's order not used", part=one.name, reason=one.why)
+    return followed.settings

@@ -13,15 +13,14 @@ from monitor.agent.boot_key import boot_key, boot_key_file
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock, Anchor, Machine, this_machine
 from monitor.agent.consent import Consent, consent_of
-from monitor.agent.ordered_catalog import Allowed, OrdersError
 from monitor.agent.paths import files_of, running
 from monitor.agent.pause_and_clock import AgentCycles, PauseAndClock
-from monitor.agent.reconfigure import AgentReconfiguration, log_unused
+from monitor.agent.reconfigure import AgentReconfiguration, settings_by
 from monitor.agent.revocation import RevokedKeyError, end_when_revoked, is_revoked
 from monitor.agent.saved_state import ANCHOR, TRAFFIC, TrafficOfDay, recalled
 from monitor.agent.spooling import LogCounter, SpoolRecorder
 from monitor.agent.upload_traffic import DayTraffic
-from monitor.agent.what_orders_may_change import Orders, follow
+from monitor.agent.what_orders_may_change import Orders
 from monitor.app.cycle_runners import CycleRunners, cycle_runner
 from monitor.app.measuring_setup import Measuring
 from monitor.app.run_until_stopped import keep_running, run_until_stopped
@@ -113,13 +112,4 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
 def _restored(own: Settings, orders: Orders, consent: Consent, limits: OrderedLimits) -> Settings:
     """The settings to begin with."""
     orders.restore()
-    new = orders.current
-    try:
-        allowed = Allowed() if new is None else consent.allowed(new)
-        followed = follow(own, new, allowed, limits.admit)
-        log_unused(followed.unused)
-        return followed.settings
-    except OrdersError as error:
-        log.error("settings of the collector not taken", reason=str(error))
-        orders.current = None
-        return own
+    return settings_by(own, orders.current, consent, limits)

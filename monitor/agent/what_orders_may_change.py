@@ -11,8 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from monitor.agent.ordered_catalog import Allowed, Unused, choose
+from monitor.agent.ordered_catalog import Allowed, Choice, OrdersError, Unused, choose
 from monitor.agent.signed_answer import Signed
+from monitor.config.catalog import select_platforms
 from monitor.config.settings import Settings
 from monitor.logs import logger
 from monitor.wire.answers import AgentSettings
@@ -21,6 +22,8 @@ from storage.values.private_file import write_private
 
 log = logger(__name__)
 
+CATALOG = "catalogue"
+"""Name of the whole catalogue among what is not used."""
 _LONGEST_INTERVAL = 7 * 86400.0
 _FEWEST_BYTES = 1_000_000
 """Bounds of the configuration file."""
@@ -36,16 +39,10 @@ class Orders:
         self._file = file
         self._public = public
         self.current: AgentSettings | None = None
-        self._declined = ""
 
     def knows(self, version: str) -> bool:
-        """Whether these are current, or were found unusable."""
-        current = self.current is not None and self.current.version == version
-        return current or version == self._declined
-
-    def decline(self, new: AgentSettings) -> None:
-        """Do not request these again."""
-        self._declined = new.version
+        """Whether these are current, or none at all."""
+        return not version or (self.current is not None and self.current.version == version)
 
     @property
     def paused(self) -> bool:
@@ -102,14 +99,23 @@ def follow(
     admit: Callable[[Collection[str]], bool] = lambda _: True,
 ) -> Followed:
     """The settings to use: those of the agent's own file, with what collectors may change: fewer
-    bytes, longer intervals, and a choice of platforms and references (see `choose`). Raises
-    OrdersError."""
+    bytes, longer intervals, and a choice of platforms and references (see `choose`).
+
+    A catalogue that cannot be used leaves the rest of the order in force, which only asks for less:
+    of the platforms in the agent's own file, those that the order names are measured.
+    """
     if new is None:
         return Followed(settings=own)
     daily_bytes = min(own.probe.daily_bytes, max(new.daily_bytes, _FEWEST_BYTES))
     probe = msgspec.structs.replace(own.probe, daily_bytes=daily_bytes)
     interval = max(own.interval, min(new.interval, _LONGEST_INTERVAL))
-    choice = choose(own, new, allowed, admit)
+    try:
+        choice = choose(own, new, allowed, admit)
+    except OrdersError as error:
+        choice = Choice(
+            catalog=select_platforms(own.catalog, new.platforms),
+            unused=(Unused(name=CATALOG, why=str(error)), *error.unused),
+        )
     used = msgspec.structs.replace(
         own,
         interval=interval,

@@ -92,10 +92,12 @@ def join(
             f"{folder} has an agent already: `shutwatch agent status` shows it; name another "
             "--folder, or end that one with `shutwatch agent wipe`"
         )
-    from monitor.agent.join import terms  # loads what sends, as the other commands do not
+    # Loads what sends, as the other commands do not.
+    from monitor.agent.join import RefusedInvitationError, terms
 
-    for line in fitting(terms(invitation)):
-        typer.echo(line)
+    with exit_on(RefusedInvitationError, code=BAD_USAGE):
+        for line in fitting(terms(invitation)):
+            typer.echo(line)
     if not yes:
         typer.confirm("Do you agree", abort=True)
     began = time.monotonic()

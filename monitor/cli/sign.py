@@ -10,7 +10,7 @@ import typer
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.config.catalog import load_catalog, shipped_catalog
-from monitor.config.proof_file import proof_path
+from monitor.config.proof_file import catalog_text, proof_path
 from monitor.config.toml_problem import ConfigError
 from monitor.keys.keys import KeyFileError, fingerprint, grouped, load, load_or_make, public_text
 from monitor.wire.catalog_proof import LONGEST, Signer, fault_of, make_signer, prove
@@ -70,7 +70,7 @@ def catalog(
         signer = msgspec.json.decode(_signer_path(key).read_bytes(), type=Signer)
     except msgspec.DecodeError as error:
         raise bad_usage(f"{_signer_path(key)} holds no signed key: {error}") from error
-    text, now = file.read_text(encoding="utf-8"), utc_now()
+    text, now = catalog_text(file), utc_now()
     proof = prove(text, signer, load(key), now)
     trusted = {fingerprint(signer.offline)}
     if fault := fault_of(proof, text, trusted=trusted, now=now, newest=None):

@@ -18,6 +18,7 @@ from monitor.cli.selection import moment_of
 from monitor.cli.store_options import with_store
 from monitor.cli.vantage_table import Known, known_vantages, print_vantages, time_range
 from monitor.config.as_numbers import LARGEST_ASN
+from monitor.config.catalog import shipped_catalog
 from monitor.config.country_code import country_code
 from monitor.config.settings import Settings
 from monitor.config.toml_node import did_you_mean
@@ -95,6 +96,12 @@ def invite(
             "say where agents reach this collector, in the configuration: [collector] urls = "
             '["https://collector.example.org"]'
         )
+    platforms = tuple(one.name for one in settings.catalog.platforms)
+    if not {one.name for one in shipped_catalog().platforms}.intersection(platforms):
+        raise bad_usage(
+            "an agent begins with platforms that shutwatch ships, and this configuration tests "
+            "none of them: add one to [catalog] platforms"
+        )
     given = {
         "country": None if country is None else _country(country),
         "asn": asn,
@@ -123,7 +130,7 @@ def invite(
             anchor=anchor,
             expires=int((now + VALID).timestamp()),
             interval=settings.interval,
-            platforms=tuple(one.name for one in settings.catalog.platforms),
+            platforms=platforms,
             daily_bytes=settings.probe.daily_bytes,
         )
         await store.invite(

@@ -39,7 +39,7 @@ from monitor.config.keys_by_table import (
 from monitor.config.loopback import is_loopback
 from monitor.config.named_files import existing_file
 from monitor.config.notify import read_notify
-from monitor.config.proof_file import read_proof
+from monitor.config.proof_file import catalog_text, read_proof
 from monitor.config.settings import (
     COLLECTED_AGREEMENT,
     LISTEN,
@@ -82,6 +82,9 @@ CONFIG_VARIABLE = "SHUTWATCH_CONFIG"
 
 UNKNOWN_COUNTRY = "ZZ"
 """Country of the only vantage there is without a file."""
+
+LARGEST_CATALOG = 256 * 1024
+"""Characters of a catalogue file that agents read: they have little memory."""
 
 _AGENTS_PORTS = (8443, 8444)
 """Advised for agents: the first where the page is not."""
@@ -317,6 +320,9 @@ def _with_file(node: Node, catalog: Catalog, in_file: list[Problem]) -> tuple[Ca
     try:
         path = existing_file(table["file"])
         merged = load_catalog(path, catalog)
+        if "collector" in node.document.root.raw and len(catalog_text(path)) > LARGEST_CATALOG:
+            remedy = f"shorten it to at most {LARGEST_CATALOG:,} characters"
+            raise table["file"].fail(remedy, wrong="is longer than agents read")
         try:
             read_proof(path)
         except ValueError as error:
@@ -336,7 +342,7 @@ def _catalog_text(root: Node) -> str:
     table = root.raw.get("catalog", {})
     if "file" not in table:
         return ""
-    return existing_file(root.table()["catalog"].table()["file"]).read_text(encoding="utf-8")
+    return catalog_text(existing_file(root.table()["catalog"].table()["file"]))
 
 
 def _catalog_proof(root: Node) -> CatalogProof | None:

@@ -1,4 +1,4 @@
-"""The file of a catalogue's signatures, which lies beside the catalogue."""
+"""A catalogue's text, and the file of its signatures, which lies beside the catalogue."""
 
 from pathlib import Path
 
@@ -13,6 +13,12 @@ def proof_path(catalog: Path) -> Path:
     return catalog.with_name(f"{catalog.name}.sig")
 
 
+def catalog_text(catalog: Path) -> str:
+    """The text of a catalogue file as it is signed and as agents get it, without a byte order mark.
+    Raises OSError or ValueError."""
+    return catalog.read_text(encoding="utf-8-sig")
+
+
 def read_proof(catalog: Path) -> CatalogProof | None:
     """The signatures of a catalogue file; None where there are none.
 
@@ -23,7 +29,7 @@ def read_proof(catalog: Path) -> CatalogProof | None:
     try:
         proof = msgspec.json.decode(file.read_bytes(), type=CatalogProof)
         trusted = {fingerprint(proof.signer.offline)}
-        text = catalog.read_text(encoding="utf-8")
+        text = catalog_text(catalog)
     except FileNotFoundError:
         return None
     except OSError as error:

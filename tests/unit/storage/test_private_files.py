@@ -90,6 +90,17 @@ def test_what_is_replaced_is_private_before_it_holds_anything(tmp_path: Path) ->
     assert modes(tmp_path) == {"settings": 0o600}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who alone can give a file away")
+def test_what_root_writes_is_read_by_the_service_whose_folder_it_is(tmp_path: Path) -> None:
+    """systemd gives an agent's folder to a user that it made up. `agent accept`, which root types,
+    left there a file that the agent could not read."""
+    for owner in ((65534, 65533), (0, 0)):
+        os.chown(tmp_path, *owner)
+        write_private(tmp_path / "accepted", b"one")
+        found = (tmp_path / "accepted").stat()
+        assert ((found.st_uid, found.st_gid), found.st_mode & 0o777) == (owner, 0o600)
+
+
 async def test_a_file_that_is_no_database_keeps_its_mode(tmp_path: Path) -> None:
     """By a mistyped name the program opens a file that everybody must be able to read."""
     other = tmp_path / "people"

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.agent.ordered_catalog import Allowed, OrdersError
+from monitor.agent.ordered_catalog import Allowed
 from monitor.agent.signed_answer import Signed
 from monitor.agent.what_orders_may_change import Orders, follow
 from monitor.config.load import load_config
@@ -76,7 +76,8 @@ def test_a_file_that_says_nothing_follows_all_that_its_host_allows(tmp_path: Pat
 
 
 def test_a_stricter_file_wins(tmp_path: Path) -> None:
-    """Longer interval, fewer bytes, and only platforms that both name."""
+    """Longer interval, fewer bytes, and only shipped platforms that both name. The operator's own
+    wait for the host's consent alone."""
     mine = own(
         tmp_path,
         'interval = "1h"',
@@ -84,7 +85,8 @@ def test_a_stricter_file_wins(tmp_path: Path) -> None:
     )
     found = used(mine)
     assert (found.interval, found.probe.daily_bytes) == (3600.0, 50_000_000)
-    assert names(found) == ["telegram"]
+    assert names(found) == ["telegram", "ours"]
+    assert names(used(mine, allowed=Allowed())) == ["telegram"]
 
 
 @pytest.mark.parametrize("interval", [0.0, -1.0, 1e-9, float("nan"), float("inf"), 1e300])
@@ -104,11 +106,16 @@ def test_without_orders_the_file_is_all_there_is(tmp_path: Path) -> None:
     assert used(mine, None) is mine
 
 
-def test_a_catalogue_that_cannot_be_read_is_no_order(tmp_path: Path) -> None:
-    """And the reason names the mistake."""
+def test_a_catalogue_that_cannot_be_read_is_left_out_of_an_order(tmp_path: Path) -> None:
+    """The rest holds: of the host's own platforms those that the order names, less often, by fewer
+    bytes. The reason names the mistake."""
     told = msgspec.structs.replace(TOLD, catalog="[platform.ours]\nnonsense = 1")
-    with pytest.raises(OrdersError, match=r"platform\.ours\.function is missing"):
-        used(own(tmp_path), told)
+    found = follow(own(tmp_path), told, OURS)
+    assert names(found.settings) == ["x", "telegram"]
+    assert (found.settings.interval, found.settings.probe.daily_bytes) == (600.0, 100_000_000)
+    (unused,) = found.unused
+    assert unused.name == "catalogue"
+    assert "platform.ours.function is missing" in unused.why
 
 
 def test_older_orders_are_not_taken(tmp_path: Path) -> None:

@@ -2,16 +2,23 @@
 
 import asyncio
 import json
+import random
 import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 
+from monitor.agent import pause_and_clock
 from monitor.agent.batch_delivery import ASK_AGAIN_SOON, MOST_UNTIMELY
+from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock
+from monitor.agent.paths import AgentFiles
+from monitor.agent.pause_and_clock import PauseAndClock
+from monitor.agent.signed_answer import UnreachableError
 from monitor.logs import LogSettings, configure
 from monitor.wire.answers import (
     BATCHES,
@@ -24,7 +31,7 @@ from monitor.wire.answers import (
 )
 from probes.layers.http import BROWSER
 from tests.lab.certificates import authority
-from tests.worlds.agent_collector import NAME, Collector, Server, collecting
+from tests.worlds.agent_collector import AGENT_KEY, NAME, Collector, Server, collecting
 from tests.worlds.agent_world import VANTAGE, Time, World, until, until_empty, world
 from tests.worlds.build import http, look
 
@@ -389,6 +396,82 @@ async def test_nothing_is_sent_while_it_is_not_allowed(agent: Agent) -> None:
         one.allowed.set()
         await until_empty(one.spool)
     assert arrived_once(collector, one)
+
+
+class _Cycles:
+    """What a pause gives up, where nothing is measured."""
+
+    vantages = ()
+    given_up = 0
+
+    async def give_up(self, _: object) -> None:
+        """Count it."""
+        self.given_up += 1
+
+
+async def test_a_pause_leaves_no_collector_to_send_to(
+    served: tuple[Collector, Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host paused the agent while a batch was on its way to a collector that hung: the agent hung
+    up, and sent the batch to the next collector."""
+    monkeypatch.setattr(pause_and_clock, "EVERY", 0.05)
+    hangs = served[0]
+    async with collecting(authority()) as (well, _):
+        hangs.orders = well.orders = AgentSettings(
+            version="1", issued_at=well.now(), interval=300.0, platforms=("x",), daily_bytes=10**7
+        )
+        one = world(tmp_path, authority(), hangs, well)
+        await one.spool.open()
+        files = AgentFiles(config=tmp_path, key=tmp_path, spool=tmp_path / "spool.db")
+        cycles: Any = _Cycles()
+        clock = AgentClock(one.time.machine)
+        async with one.courier(clock) as delivery:
+            line = delivery._client
+            watch = PauseAndClock(files, clock, cycles, cycles, cycles, line)
+            watch.allowed = one.allowed
+            watching = asyncio.create_task(watch.run())
+            await until(lambda: one.ordered and not line._under_way)
+            monkeypatch.setattr(line, "collectors", lambda: [hangs.url, well.url])
+            well.paths.clear()
+            hangs.stall = 60.0
+            await one.fill(1, clock)
+            await until(lambda: hangs.paths[BATCHES])
+            files.pause.touch()
+            await until(lambda: cycles.given_up and not line._under_way)
+            await asyncio.sleep(0.3)
+            assert not well.paths
+            hangs.stall = 0.0
+            files.pause.unlink()
+            await until_empty(one.spool)
+            watching.cancel()
+        await one.spool.close()
+    assert arrived_once(well, one) or arrived_once(hangs, one)
+
+
+async def test_a_pause_ends_a_request_that_is_still_connecting(tmp_path: Path) -> None:
+    """It had no connection to close yet, so it went on, and sent what it had to send."""
+    connected = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        await reader.read()
+        writer.close()
+
+    one = world(tmp_path, authority())
+    clock = AgentClock(one.time.machine)
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with CollectorClient(one.setup, VANTAGE, AGENT_KEY, clock, random.Random(1)) as line:
+        asking = asyncio.create_task(line.learn_time(url))
+        await connected.wait()
+        line.paused = True
+        await line.hang_up()
+        async with asyncio.timeout(2.0):
+            with pytest.raises(UnreachableError, match="paused"):
+                await asking
+        with pytest.raises(UnreachableError, match="paused"):
+            await line.learn_time(url)
+    server.close()
 
 
 async def test_no_address_is_in_what_it_keeps_or_logs(

@@ -284,6 +284,26 @@ def test_an_order_may_have_as_much_tested_as_the_agents_own_file(tmp_path: Path)
     assert len(chosen(tmp_path, told, EVERYTHING).catalog.platforms) == len(every) + 1
 
 
+def test_the_operators_own_platform_waits_for_a_host_whose_file_names_platforms(
+    tmp_path: Path,
+) -> None:
+    """As each file does that joining wrote: such an agent measured the operator's own platforms
+    never, and never said so. The shipped ones stay a choice of the host's alone."""
+    mine = own(tmp_path, more='[catalog]\nplatforms = ["x"]\n')
+    told = order(platform("ours", "https://ours.example/"), "x", "telegram", "ours")
+    found = choose(mine, told, NOTHING)
+    assert found.catalog.platforms == (SHIPPED["x"],)
+    assert [(one.name, one.acceptable) for one in found.unused] == [("ours", True)]
+    accept = consent(tmp_path)
+    accept.accept(found.unused[0].endpoints, ())
+    for allowed in (accept.allowed(told), EVERYTHING):
+        both = choose(mine, told, allowed)
+        assert [one.name for one in both.catalog.platforms] == ["x", "ours"]
+        assert not both.unused
+    elsewhere = order(platform("ours", "https://web.telegram.org/"), "x", "ours")
+    assert [one.name for one in choose(mine, elsewhere, NOTHING).unused] == ["ours"]
+
+
 def test_what_the_hosts_own_file_holds_may_be_chosen(tmp_path: Path) -> None:
     """An endpoint of the agent's own catalogue is its host's choice, whatever it is."""
     (tmp_path / "mine.toml").write_text(platform("mine", "https://mine.example/"))
@@ -296,7 +316,7 @@ def test_what_the_hosts_own_file_holds_may_be_chosen(tmp_path: Path) -> None:
 def test_attack_a_catalogue_of_a_megabyte_is_not_read(tmp_path: Path) -> None:
     """An agent has 80 MB; whoever sends it a huge or deep catalogue gets nothing read."""
     for text in ("# " + "x" * 2**20, f"a = {'[' * 5000}{']' * 5000}"):
-        with pytest.raises(OrdersError, match="catalogue"):
+        with pytest.raises(OrdersError, match=r"it has more than|nested"):
             chosen(tmp_path, order(text, "x"))
 
 

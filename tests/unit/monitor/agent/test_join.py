@@ -14,12 +14,14 @@ from monitor.agent.join import (
     ANCHOR,
     FolderInUseError,
     JoinError,
+    RefusedInvitationError,
     enrol,
     finish,
     give_up,
     kept_in,
     own_key,
     prepare,
+    terms,
 )
 from monitor.agent.paths import SERVICE_FOLDER, absent
 from monitor.agent.service import UNIT, ServiceError, Systemd, install, is_service, obstacle, remove
@@ -73,6 +75,22 @@ def test_the_file_says_what_the_invitation_says(tmp_path: Path) -> None:
     text = finish(settings).read_text("utf-8")
     assert "# Time between two looks" in text
     assert {one.name for one in folder.iterdir()} == {"agent.toml"}
+
+
+def test_an_invitation_without_a_platform_to_test_is_refused_before_the_host_agrees(
+    tmp_path: Path,
+) -> None:
+    """It has the operator's own platforms alone, which wait for the host's consent. The host had
+    agreed when this failed; without the list the agent would test all that it ships."""
+    made = token(platforms=("ours", "theirs"))
+    with pytest.raises(RefusedInvitationError, match=r"none of the platforms .*\(ours, theirs\)"):
+        next(terms(made))
+    with pytest.raises(RefusedInvitationError):
+        prepare(tmp_path / "agent", made, "", {})
+    assert not (tmp_path / "agent").exists()
+    assert any(
+        "unless you accept them later: ours" in one for one in terms(token(platforms=("x", "ours")))
+    )
 
 
 def test_attack_an_invitation_with_a_key_that_seals_nothing(tmp_path: Path) -> None:

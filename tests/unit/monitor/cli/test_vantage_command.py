@@ -185,6 +185,16 @@ def test_without_an_address_no_agent_could_come(here: Installation) -> None:
     assert not here.file.exists()
 
 
+def test_an_invitation_names_a_shipped_platform(here: Installation) -> None:
+    """An agent's file without one would have all tested that are shipped."""
+    own = '[platform.ours.function.web]\ncore = true\nendpoints = ["https://ours.example.org"]\n'
+    (here.config.parent / "own.toml").write_text(own)
+    text = here.config.read_text()
+    catalog = '[catalog]\nfile = "own.toml"\nplatforms = ["ours"]\n'
+    here.config.write_text(f"{text}\n{catalog}")
+    refused(invite(here), "platforms that shutwatch ships", "[catalog] platforms")
+
+
 def test_a_new_vantage_is_described_and_a_known_one_changed(here: Installation) -> None:
     """The old key speaks until the new one comes; what is not told stays as it was."""
     refused(here.run("vantage", "invite", "lhe-1"), "is new: say --country and --asn and --network")

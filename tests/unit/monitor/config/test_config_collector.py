@@ -1,15 +1,19 @@
 """`[collector]`: what agents connect to is set up right, or it is said what is wrong."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 import trustme
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.config.advice import advice
-from monitor.config.load import load_config
+from monitor.config.load import LARGEST_CATALOG, load_config
 from monitor.config.reload import unchangeable
 from monitor.config.settings import CollectorSettings, Settings
 from monitor.config.toml_problem import ConfigError
+from monitor.wire.catalog_proof import make_signer, prove
 
 CONTROL = '[[vantage]]\nid = "ams"\ncountry = "NL"\nrole = "control"\n'
 
@@ -136,6 +140,38 @@ def test_the_text_of_the_operators_catalogue_is_kept_for_agents(tmp_path: Path) 
     found = load(tmp_path, f'[catalog]\nfile = "mine.toml"\n[collector]\n{CONTROL}')
     assert found.catalog_text == text
     assert load(tmp_path, f"[collector]\n{CONTROL}").catalog_text == ""
+
+
+def test_agents_get_the_catalogue_without_the_mark_that_editors_put_before_it(
+    tmp_path: Path,
+) -> None:
+    """Notepad writes a byte order mark. The collector read past it, agents could not; what was
+    signed is the text that they get."""
+    text = '[platform.own.function.web]\ncore = true\nendpoints = ["https://own.example/"]\n'
+    write(tmp_path, "mine.toml", b"\xef\xbb\xbf", text.replace("\n", "\r\n").encode())
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    offline, key = (Ed25519PrivateKey.from_private_bytes(one * 32) for one in (b"o", b"s"))
+    signer = make_signer(offline, key, now, now + timedelta(days=30))
+    signed = msgspec.json.encode(prove(text, signer, key, now))
+    write(tmp_path, "mine.toml.sig", signed)
+    found = load(tmp_path, f'[catalog]\nfile = "mine.toml"\n[collector]\n{CONTROL}')
+    assert found.catalog_text == text
+    assert found.catalog_proof is not None
+
+
+def test_a_catalogue_that_agents_would_not_read_is_refused(tmp_path: Path) -> None:
+    """They have little memory to read one. A collector gave it to them all the same, and each
+    dropped it; without agents it may be as large as any file."""
+    text = '[platform.own.function.web]\ncore = true\nendpoints = ["https://own.example/"]\n#'
+    write(tmp_path, "mine.toml", (text + "ö" * (LARGEST_CATALOG - len(text))).encode())
+    collector = f'[catalog]\nfile = "mine.toml"\n[collector]\n{CONTROL}'
+    assert len(load(tmp_path, collector).catalog_text) == LARGEST_CATALOG
+    write(tmp_path, "mine.toml", (text + "o" * LARGEST_CATALOG).encode())
+    told = problem(tmp_path, collector)
+    assert "shutwatch.toml:2: catalog.file" in told
+    assert "is longer than agents read → shorten it to at most 262,144 characters" in told
+    alone = '[[vantage]]\nid = "here"\ncountry = "PK"\n'
+    load(tmp_path, f'[catalog]\nfile = "mine.toml"\n{alone}')
 
 
 def test_only_who_pauses_can_change_while_it_runs(tmp_path: Path) -> None:
