@@ -1,13 +1,17 @@
 """From the `database` setting to a store: the only module that knows every kind of database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+
+from sqlalchemy import Connection
 
 from storage import url as database_url
 from storage.archive.folder_place import FolderPlace
 from storage.archive.place import Place
 from storage.sql.backend import Backend
+from storage.sql.listing import ENROLMENTS, INVITATIONS
 from storage.sql.migrate import examined, newest_version
 from storage.sql.readable import read_some
 from storage.sql.store import SqlStore
@@ -15,6 +19,7 @@ from storage.sqlite.backend import BUSY_TIMEOUT, SqliteBackend
 from storage.sqlite.memory import MemoryBackend
 from storage.store import CollectorStore, Recording, StorageError
 from storage.values.archive_place import NO_ARCHIVE, ArchivePlace
+from storage.values.fleet import Enrolment, Invitation
 from storage.values.steady_clock import utc_now
 
 
@@ -68,12 +73,8 @@ def table_versions(url: str) -> tuple[str | None, str]:
     file = database_url.file_of(url)
     if url == database_url.MEMORY or (file and not Path(file).exists()):
         return None, newest_version()
-    engine = backend.read_engine(1)
-    try:
-        with backend.errors(), engine.connect() as connection:
-            return examined(connection, backend.name)
-    finally:
-        engine.dispose()
+    with _reading(backend) as connection:
+        return examined(connection, backend.name)
 
 
 def try_reading(url: str) -> bool:
@@ -81,10 +82,27 @@ def try_reading(url: str) -> bool:
     returns whether all was read, as of a small one. Changes nothing. StorageError when something is
     missing or damaged."""
     backend = _backend_of(url, BUSY_TIMEOUT)
+    with _reading(backend) as connection:
+        return read_some(connection, backend.name, backend.size(connection).used)
+
+
+def agents_in(url: str) -> tuple[list[Enrolment], list[Invitation]]:
+    """Every key and every invitation in the database that `url` names. Changes nothing.
+    StorageError as of `table_versions`, and where the tables are not of this release."""
+    found, newest = table_versions(url)
+    if found != newest:
+        raise StorageError(f"the tables are of version {found}, and this program's of {newest}")
+    with _reading(_backend_of(url, BUSY_TIMEOUT)) as connection:
+        return ENROLMENTS.page(connection)[0], INVITATIONS.page(connection)[0]
+
+
+@contextmanager
+def _reading(backend: Backend) -> Iterator[Connection]:
+    """A connection that cannot write."""
     engine = backend.read_engine(1)
     try:
         with backend.errors(), engine.connect() as connection:
-            return read_some(connection, backend.name, backend.size(connection).used)
+            yield connection
     finally:
         engine.dispose()
 

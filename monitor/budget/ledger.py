@@ -8,7 +8,7 @@ today.
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from monitor.budget.budget import NOTHING, Allotment, Budget, Costs, Effort, Spent, allotment_of
 from monitor.budget.bytes_used import bytes_of
@@ -75,13 +75,16 @@ class Ledger:
             self._costs[made.vantage, made.endpoint] = cost
 
     async def restore(self, store: Store, vantages: Collection[str]) -> None:
-        """Count what an earlier process spent today at these vantages.
+        """Count what an earlier process spent today at these vantages. Days to come, which a clock
+        that was ahead left in the store, count for none.
 
         Raises StorageError. Call it once for each vantage, or bytes count twice.
         """
-        midnight = self._now().replace(hour=0, minute=0, second=0, microsecond=0)
+        midnight = _midnight(self._now())
+        tomorrow = midnight + timedelta(days=1)
         for vantage in vantages:
-            async for page in store.measurements(Selection(since=midnight, vantage=vantage)):
+            today = Selection(since=midnight, until=tomorrow, vantage=vantage)
+            async for page in store.measurements(today):
                 for one in page:
                     day = one.started_at.date()
                     self._pay(vantage, day, allotment_of(one.look), bytes_of(one))
@@ -100,15 +103,23 @@ class Ledger:
 
     def spent(self, vantage: str) -> Spent:
         """Bytes of today, and those that measurements under way are expected to take."""
-        today = self._now().date()
-        day, spent = self._days.get(vantage, (today, NOTHING))
-        return self._held.get(vantage, NOTHING).and_(spent if day == today else NOTHING)
+        day, spent = self._last_day(vantage)
+        today = spent if day == self._now().date() else NOTHING
+        return self._held.get(vantage, NOTHING).and_(today)
 
     def _pay(self, vantage: str, day: date, allotment: Allotment, count: int) -> None:
-        known, spent = self._days.get(vantage, (day, NOTHING))
+        known, spent = self._last_day(vantage)
+        day = min(day, self._now().date())
         if day >= known:  # one may begin before midnight and be done after it
             before = spent if day == known else NOTHING
             self._days[vantage] = (day, before.plus(allotment, count))
+
+    def _last_day(self, vantage: str) -> tuple[date, Spent]:
+        """The newest day with bytes. One that is still to come was dated by a clock that was ahead:
+        its bytes are of today from now on."""
+        day, spent = self._days.get(vantage, (date.min, NOTHING))
+        self._days[vantage] = (min(day, self._now().date()), spent)
+        return self._days[vantage]
 
     # -- what may be done ------------------------------------------------------------------
 
@@ -117,7 +128,9 @@ class Ledger:
         now = self._now().timestamp()
         effort = Effort.WHOLE
         if self._limited:
-            since = now - self._last.get(vantage, 0.0)
+            # The clock may have been put back since.
+            self._last[vantage] = min(self._last.get(vantage, 0.0), now)
+            since = now - self._last[vantage]
             costs = Costs(
                 whole=self._dearest(vantage, Effort.WHOLE),
                 modest=self._dearest(vantage, Effort.MODEST),
@@ -173,5 +186,8 @@ class Ledger:
 
     def _at(self) -> float:
         now = self._now()
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        return (now - midnight).total_seconds()
+        return (now - _midnight(now)).total_seconds()
+
+
+def _midnight(before: datetime) -> datetime:
+    return before.replace(hour=0, minute=0, second=0, microsecond=0)

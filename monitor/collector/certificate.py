@@ -33,7 +33,7 @@ class Certificate:
         self._files = (certificate, key)
         self._mark = self._marked()
         self._current = server_context(certificate, key)
-        self.expires_at = _expiry(certificate)
+        self.expires_at = expiry(certificate)
         """UTC; when the certificate in use ends."""
         self.context = server_context(certificate, key)
         """For the listener: every handshake goes to the newest context."""
@@ -48,7 +48,7 @@ class Certificate:
             mark = self._marked()
             if mark == self._mark:
                 return True
-            current, expires_at = server_context(*self._files), _expiry(self._files[0])
+            current, expires_at = server_context(*self._files), expiry(self._files[0])
         except (OSError, ValueError) as error:
             log.warning("the new certificate cannot be used, keeping the old", error=str(error))
             return False
@@ -79,6 +79,7 @@ def certificate_of(settings: CollectorSettings) -> Certificate | None:
         ) from error
 
 
-def _expiry(certificate: str) -> datetime:
+def expiry(certificate: str) -> datetime:
+    """UTC; when the first certificate in the file ends. Raises OSError and ValueError."""
     first = x509.load_pem_x509_certificates(Path(certificate).read_bytes())[0]
     return first.not_valid_after_utc.astimezone(UTC)

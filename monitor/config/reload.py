@@ -42,9 +42,12 @@ def unchangeable(old: Settings, new: Settings) -> tuple[str, ...]:
         problems.append(
             f"listen: stays {old.listen_host} port {old.listen_port}; a change needs a restart"
         )
-    if old.database != new.database:
-        # The URLs may hold passwords, so neither is shown.
-        problems.append("database: stays unchanged; a change needs a restart")
+    problems += [
+        # URLs of databases may hold passwords, so neither value is shown.
+        f"{name}: stays unchanged; a change needs a restart"
+        for name in ("database", "archive")
+        if getattr(old, name) != getattr(new, name)
+    ]
     problems += [
         f"collector.{name}: stays unchanged; a change needs a restart"
         for name in CollectorSettings.__struct_fields__

@@ -5,10 +5,12 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from monitor.doctor.certificate import try_certificate
 from monitor.doctor.collectors import try_collectors
 from monitor.doctor.folders import try_folders
 from monitor.doctor.listeners import try_listeners
 from monitor.doctor.messages import try_messages
+from monitor.doctor.pauses import try_pauses
 from monitor.doctor.prometheus import try_prometheus
 from monitor.doctor.resolvers import try_resolvers
 from monitor.doctor.secrets import try_secrets
@@ -34,6 +36,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("folder", try_folders),
     ("database", try_database),
     ("port", try_listeners),
+    ("certificate", try_certificate),
+    ("pause", try_pauses),
     ("resolver", try_resolvers),
     ("vantage", try_vantages),
     ("collector", try_collectors),

@@ -5,6 +5,7 @@ import errno
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from monitor.config.settings import Settings
@@ -12,7 +13,7 @@ from monitor.doctor.trial import Checked, Trial, found
 from monitor.wording.findings import What
 from storage import url as database_url
 from storage.archive.place import PlaceError
-from storage.open_store import place_of
+from storage.open_store import agents_in, place_of
 from storage.store import StorageError
 from storage.values.archive_place import ArchivePlace
 from storage.values.prunable import ARCHIVED_TABLES
@@ -30,7 +31,8 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 async def try_folders(trial: Trial) -> list[Checked]:
     """One for each folder, and one for a bucket."""
     folders = dict.fromkeys(_folders(trial.settings))
-    tried = [asyncio.to_thread(_try, trial, key, folder) for key, folder in folders]
+    a_day = await asyncio.to_thread(_bytes_a_day, trial.settings)
+    tried = [asyncio.to_thread(_try, trial, key, folder, a_day) for key, folder in folders]
     if trial.settings.archive.bucket:
         tried.append(asyncio.to_thread(_try_bucket, trial.settings.archive))
     return list(await asyncio.gather(*tried))
@@ -60,7 +62,7 @@ def _folders(settings: Settings) -> Iterator[tuple[str, Path]]:
         yield "archive.folder", Path(settings.archive.folder).absolute()
 
 
-def _try(trial: Trial, key: str, folder: Path) -> Checked:
+def _try(trial: Trial, key: str, folder: Path, a_day: float) -> Checked:
     about = str(folder)
     try:
         file = database_url.file_of(trial.settings.database) if key == "database" else ""
@@ -79,7 +81,7 @@ def _try(trial: Trial, key: str, folder: Path) -> Checked:
     values = {"folder": about, "key": key, "free": f"{free / 1e6:,.0f}"}
     if free < FULL:
         return found("folder", about, What.DISK_FULL, **values)
-    days = free / max(1, _bytes_a_day(trial.settings))
+    days = free / max(1, a_day)
     if days < _LOW_DAYS:
         return found("folder", about, What.DISK_LOW, **values, days=f"{days:.0f}")
     return Checked(check="folder", about=about)
@@ -91,4 +93,14 @@ def _bytes_a_day(settings: Settings) -> float:
         for platform in settings.catalog.platforms
         for function in platform.functions
     )
-    return _A_DAY * endpoints * len(settings.vantages) * 300.0 / settings.interval
+    return _A_DAY * endpoints * len(_measuring(settings)) * 300.0 / settings.interval
+
+
+def _measuring(settings: Settings) -> set[str]:
+    """Vantages of the file, and of agents that may send to its database."""
+    names = {one.id for one in settings.vantages}
+    if settings.agent is None:
+        with suppress(StorageError):  # its own check says why
+            enrolments, _ = agents_in(settings.database)
+            names |= {one.vantage for one in enrolments if one.revoked_at is None}
+    return names

@@ -272,6 +272,7 @@ _UNWELL = N_("Vantage %(vantage)s: %(what)s.")
 _LEVELS: Mapping[str, Level] = {
     What.VANTAGE_WAITING: Level.NOTE,
     **dict.fromkeys((What.TARGET_UNTRIED, What.TARGET_REACHED, What.PING_REACHED), Level.NOTE),
+    What.TARGET_SHORT: Level.NOTE,
     "vantage.lossy": Level.WARNING,
     "vantage.international_cut": Level.WARNING,
     "vantage.ipv4_cut": Level.WARNING,
@@ -287,7 +288,7 @@ _LEVELS: Mapping[str, Level] = {
             *(What.NO_POPULAR, What.NO_UDP, What.NO_DOMESTIC, What.PLAIN_PASSWORDS),
             *(What.PLAIN_PROXY_PASSWORD, What.CYCLE_TOO_LONG, What.FEW_BYTES, What.NO_MESSAGES),
             *(What.DATABASE_OLD, What.DISK_LOW, What.REFERENCES_FAIL, What.COLLECTOR_CLOCK),
-            What.OPEN_SECRETS,
+            *(What.OPEN_SECRETS, What.CERTIFICATE_EXPIRES),
         ),
         Level.WARNING,
     ),

@@ -118,6 +118,11 @@ TRIED: Mapping[str, Said] = {
         "Route %(route)s: no message reaches address %(target)s (%(why)s).",
         "Correct the address in [[notify.route]]: docs/notifications.md.",
     ),
+    What.TARGET_SHORT: Said(
+        "Route %(route)s: address %(target)s takes %(fit)s characters, and a long message has up"
+        " to %(length)s. There it arrives in a short form, without the names of networks.",
+        "Where people need all of it, add an address that takes more, such as e-mail.",
+    ),
     What.PING_SILENT: Said(
         "The server of notify.ping_url cannot be reached (%(why)s).",
         "Correct ping_url, or let it pass.",
@@ -154,6 +159,25 @@ TRIED: Mapping[str, Said] = {
     What.ARCHIVE: Said(
         "The archive cannot be used: %(why)s.",
         "Correct [archive], or let it pass: docs/archive.md.",
+    ),
+    What.CERTIFICATE_EXPIRED: Said(
+        "The certificate %(file)s expired on %(date)s: agents do not connect.",
+        "Renew it; a new one is used within seconds. Where `shutwatch init` made it, agents trust"
+        " no other: invite them again.",
+    ),
+    What.CERTIFICATE_EXPIRES: Said(
+        "The certificate %(file)s expires on %(date)s: then agents no longer connect.",
+        "Renew it, or see why its renewal does not work:"
+        " docs/runbooks/ShutwatchCertificateExpiring.md.",
+    ),
+    What.CERTIFICATE_OTHER_HOST: Said(
+        "The certificate %(file)s is for another host than %(address)s, which [collector] urls"
+        " names: agents do not connect.",
+        "Correct `collector.urls`, or use a certificate for that host.",
+    ),
+    What.PAUSED_UNKNOWN: Said(
+        "[collector] paused names %(vantage)s, and no vantage has that name, so it pauses nobody.",
+        "Correct it (%(remedy)s).",
     ),
     What.AGENT_KEY: Said(
         "The agent's key cannot be used: %(why)s.",

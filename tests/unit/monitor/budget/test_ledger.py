@@ -116,6 +116,33 @@ async def test_a_restart_takes_up_what_was_used_today() -> None:
     )
 
 
+async def test_a_restart_takes_up_nothing_of_days_that_are_to_come() -> None:
+    """A clock that was years ahead left them: as of today they would use up every day that begins
+    with a restart, and as of their own day nothing was counted until then."""
+    noon = MIDNIGHT + timedelta(hours=12)
+    store = MemoryStore()
+    await store.open()
+    today, ahead = seen(FIELD.id, noon), seen(FIELD.id, noon + timedelta(days=700))
+    await store.save(
+        Cycle(
+            id="1",
+            vantage=FIELD.id,
+            country="PK",
+            started_at=noon,
+            finished_at=noon,
+            health=health(),
+            measurements=(today, ahead),
+            verdicts=(),
+            platforms=(),
+        )
+    )
+    ledger = Ledger(SETTINGS, now=lambda: noon)
+    await ledger.restore(store, [FIELD.id])
+    assert ledger.spent(FIELD.id) == Spent(looks=bytes_of(today))
+    ledger.count(today)
+    assert ledger.spent(FIELD.id) == Spent(looks=2 * bytes_of(today))
+
+
 class BrokenStore(MemoryStore):
     """One whose measurements cannot be read."""
 
@@ -176,6 +203,57 @@ async def test_a_hurried_cycle_is_paid_by_suspicion_alone() -> None:
     whole = ledger.spent(FIELD.id)
     assert whole.looks > 0
     assert whole.suspicion == hurried.suspicion
+
+
+# -- a wrong clock -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("days", [1, 3, 700])
+def test_a_clock_that_was_ahead_sets_no_vantage_free(days: int) -> None:
+    """Once it was put right nothing was counted until that day came. What was used by the wrong
+    date is of today, also where it is all that there was; tomorrow begins at 0."""
+    wrong, right = MIDNIGHT + timedelta(days=days, hours=12), MIDNIGHT + timedelta(hours=12)
+    clock = wrong
+    ledger = Ledger(SETTINGS, now=lambda: clock)
+    ledger.count(seen(FIELD.id, wrong))
+    before = ledger.spent(FIELD.id)
+    clock = right
+    assert ledger.spent(FIELD.id) == before
+    ledger.count(seen(FIELD.id, right))
+    # One that began by the wrong clock ends by the right one.
+    ledger.count(seen(FIELD.id, wrong))
+    assert ledger.spent(FIELD.id) == Spent(looks=3 * before.looks)
+    assert ledger.buy(FIELD.id, Allotment.SPEED, 1_000)
+    assert ledger.spent(FIELD.id).speed == 1_000
+    clock = right + timedelta(days=1)
+    assert ledger.spent(FIELD.id) == NOTHING
+    ledger.count(seen(FIELD.id, clock))
+    assert ledger.spent(FIELD.id) == before
+
+
+def test_a_day_used_up_by_a_wrong_date_is_over_at_midnight() -> None:
+    """Nothing is paid that day any more, so the first question must date it anew."""
+    clock = MIDNIGHT + timedelta(days=3, hours=12)
+    ledger = Ledger(SETTINGS, now=lambda: clock)
+    assert ledger.buy(FIELD.id, Allotment.ROUTINE, 290_000_000)
+    clock = MIDNIGHT + timedelta(hours=12)
+    assert not ledger.lasts(FIELD.id, 5_000_000)
+    clock += timedelta(days=1)
+    assert ledger.lasts(FIELD.id, 5_000_000)
+
+
+def test_cycles_go_on_at_their_longest_wait_after_a_clock_was_put_right() -> None:
+    """The last cycle seemed to be days ahead, so none was long ago: without bytes in hand no
+    cycle came at all, though the day's rest sufficed."""
+    clock = MIDNIGHT + timedelta(days=3, hours=6)
+    ledger = Ledger(SETTINGS, now=lambda: clock)
+    assert ledger.begin_cycle(FIELD.id) is Effort.WHOLE
+    ledger.cycle_done(FIELD.id, Effort.WHOLE, [seen(FIELD.id, clock)])
+    assert ledger.buy(FIELD.id, Allotment.ROUTINE, 150_000_000)
+    clock = MIDNIGHT + timedelta(hours=6)
+    assert ledger.begin_cycle(FIELD.id) is Effort.NONE
+    clock += timedelta(seconds=600)
+    assert ledger.begin_cycle(FIELD.id) is Effort.MODEST
 
 
 # -- what leaves no measurement ------------------------------------------------------------------

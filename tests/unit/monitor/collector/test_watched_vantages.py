@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from monitor.collector.local_cycles import LocalCycles
 from monitor.collector.watched_vantages import WatchedVantages
-from monitor.config.settings import Settings
+from monitor.config.settings import CollectorSettings, Settings
 from monitor.recording.backlog import MOST
 from probes.measurement import Purpose
 from probes.vantage import Profile, VantageRole
@@ -66,6 +67,34 @@ async def test_those_enrolled_are_watched_until_they_are_revoked(configured: Set
     await store.revoke("khi-agent", START + timedelta(hours=1), "lost")
     assert await roster.refresh()
     assert roster.settings.vantages == (CONTROL,)
+
+
+async def test_a_paused_name_that_nobody_has_is_logged(configured: Settings) -> None:
+    """A mistyped one paused nobody, and nothing said so. It is said again when vantages or settings
+    change, and no more often: enrolments are read every few seconds."""
+    store = MemoryStore()
+    await store.open()
+    await store.enrol(enrolment("khi-ptcl"))
+    paused = CollectorSettings(paused=("khi-plct", "khi-ptcl", CONTROL.id))
+    roster = WatchedVantages(replace(configured, collector=paused), store)
+    with capture_logs() as log:
+        for _ in range(3):
+            await roster.refresh()
+    (line,) = log
+    assert (line["log_level"], line["vantage"]) == ("error", "khi-plct")
+    assert line["hint"] == 'did you mean "khi-ptcl"?'
+    roster.use(replace(configured, collector=CollectorSettings(paused=("zzz",))))
+    with capture_logs() as log:
+        for _ in range(3):
+            assert not await roster.refresh()
+    (line,) = log
+    assert (line["vantage"], line["hint"]) == ("zzz", "`shutwatch vantage list` shows all")
+    await store.enrol(enrolment("zzz"))
+    with capture_logs() as log:
+        assert await roster.refresh()
+        roster.use(replace(configured, collector=CollectorSettings(paused=("zzz",))))
+        await roster.refresh()
+    assert log == []
 
 
 async def test_an_enrolled_agent_that_was_never_heard_of_shows_as_silent(

@@ -17,12 +17,13 @@ from monitor.budget.budget import Allotment
 from monitor.budget.ledger import Ledger
 from monitor.config.load import load_config
 from monitor.config.reload import Reloaded, Reloader, same_measuring, unchangeable
-from monitor.config.settings import ServerSettings, Settings
+from monitor.config.settings import AgentSetup, CollectorSettings, ServerSettings, Settings
 from monitor.keys.passwords import digest
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app
 from monitor.server.access import Access
+from storage.values.archive_place import ArchivePlace
 from storage.values.steady_clock import utc_now
 from tests.contract.cycles import health
 from tests.prometheus import world
@@ -105,6 +106,66 @@ async def test_what_cannot_change_is_refused_by_name(here: Installation) -> None
     assert [problem.partition(":")[0] for problem in done.problems] == ["listen", "database"]
     assert "secret" not in "".join(done.problems)
     assert (here.applied, here.refused, here.reloader.settings.interval) == ([], 1, 300)
+
+
+async def test_a_new_archive_needs_a_restart(here: Installation) -> None:
+    """A shorter time counted at once while the store had no archive yet, so what should have moved
+    there was deleted. Nothing of the file counts, whatever of the archive changes."""
+    text = f'{VANTAGE}[retention]\nraw = "30d"\n[archive]\nfolder = "archive"\n'
+    here.file.write_text(text)
+    refused = Reloaded(done=False, problems=("archive: stays unchanged; a change needs a restart",))
+    assert await here.reloader.reload() == refused
+    assert (here.applied, here.refused) == ([], 1)
+    assert here.reloader.settings.retention.raw == 90 * 86400
+    started = Installation(here.file.parent, text)
+    for changed in (
+        text.replace('"archive"', '"elsewhere"'),
+        f'{text}database_limit = "50GB"\n',
+        VANTAGE,
+    ):
+        started.file.write_text(changed)
+        assert await started.reloader.reload() == refused
+    started.file.write_text(text.replace("30d", "20d"))
+    assert (await started.reloader.reload()).done
+
+
+NEEDS_A_RESTART = {
+    "database": ("sqlite:///other.db", "database"),
+    "listen_host": ("192.0.2.1", "listen"),
+    "listen_port": (1, "listen"),
+    "archive": (ArchivePlace(folder="archive"), "archive"),
+    "collector": (CollectorSettings(orders_key="other.pem"), "collector.orders_key"),
+    "agent": (AgentSetup(collectors=(), collector_key="", sealing_key=""), "agent"),
+}
+"""Settings that are read once, at the start: another value, and the name by which it is refused."""
+USED_AT_ONCE = {
+    *("interval", "jitter", "vantages", "catalog", "catalog_text", "catalog_proof", "chosen"),
+    *("probe", "throttling", "events", "vantage_check", "fingerprints", "withheld", "sources"),
+    *("retention", "timestamps", "log", "server", "notify", "public_url", "runbooks_url"),
+    "signing_key",  # what runs signs no report
+    "source",  # the file that is read again
+}
+"""Settings that whatever uses them asks for anew, or is given by a reload."""
+
+
+def test_a_setting_that_is_read_once_is_never_taken_silently(here: Installation) -> None:
+    """A new one must be put into one of both: as a rule, whoever opens something refuses."""
+    assert USED_AT_ONCE.isdisjoint(NEEDS_A_RESTART)
+    assert {*USED_AT_ONCE, *NEEDS_A_RESTART} == set(Settings.__struct_fields__)
+    old = here.reloader.settings
+    for name, (value, told) in NEEDS_A_RESTART.items():
+        (problem,) = unchangeable(old, msgspec.structs.replace(old, **{name: value}))
+        assert problem.partition(":")[0] == told
+        assert "needs a restart" in problem
+    for name in USED_AT_ONCE:
+        assert unchangeable(old, msgspec.structs.replace(old, **{name: object()})) == ()
+    collector = set(CollectorSettings.__struct_fields__) - {"paused"}
+    for name in collector:
+        other = msgspec.structs.replace(old.collector, **{name: object()})
+        (problem,) = unchangeable(old, msgspec.structs.replace(old, collector=other))
+        assert problem.startswith(f"collector.{name}: ")
+    paused = msgspec.structs.replace(old.collector, paused=("khi-ptcl",))
+    assert unchangeable(old, msgspec.structs.replace(old, collector=paused)) == ()
 
 
 async def test_without_a_file_there_is_nothing_to_read(tmp_path: Path) -> None:

@@ -38,8 +38,8 @@ async def test_a_world_without_a_fault_is_found_well(tmp_path: Path) -> None:
     async with world(tmp_path) as made:
         checked = await made.examined()
     assert set(told(checked)) == {What.TARGET_REACHED}
-    of_agents = "collector"
-    names = {name for name, _ in CHECKS} - {of_agents}
+    of_agents_and_collectors = {"collector", "certificate", "pause"}
+    names = {name for name, _ in CHECKS} - of_agents_and_collectors
     assert {one.check for one in checked} == names | {"clock", "control"}
     assert [one.about for one in checked if one.check in ("vantage", "control")] == [
         *("khi-ptcl", "khi-jazz", "control", "control-two"),
