@@ -2,7 +2,9 @@
 
 Prometheus decides which alerts fire and for how long; Grafana delivers them. Each rule queries the
 firing alerts of one name, without those that Alertmanager would inhibit: Grafana has no inhibition,
-and its templates cannot query Prometheus.
+and its templates cannot query Prometheus. It calls an alert resolved when its series vanishes. So
+an alert that ends with its event is not inhibited: a second message does less harm than a false
+end.
 """
 
 import re
@@ -19,6 +21,9 @@ ALERTMANAGER = Path(__file__).parents[1] / "alertmanager/alertmanager.yml"
 SOURCE = "shutwatch-prometheus"
 NOTIFYING = ("critical", "warning")
 """Severities that notify people; other alerts only inhibit."""
+
+RESOLVED = "“Resolved” means that this alert ended. shutwatch's page says whether the event did."
+"""Grafana cannot say why an alert ended; each alert that ends with its event says this."""
 
 HEADER = """\
 # Alerts by Grafana instead of Alertmanager: docs/grafana.md. Generated from Prometheus's rules and
@@ -70,11 +75,12 @@ def _rule(
     rule: Mapping[str, Any], inhibitions: Sequence[Mapping[str, Any]], board: str, panel: int
 ) -> dict[str, Any]:
     name = rule["alert"]
+    query = firing(name, () if "until" in rule["annotations"] else inhibitions)
     return {
         "uid": name,
         "title": name,
         "condition": "fires",
-        "data": [_query(firing(name, inhibitions)), _condition()],
+        "data": [_query(query), _condition()],
         "dashboardUid": board,
         "panelId": panel,
         "noDataState": "OK",
@@ -155,6 +161,8 @@ def annotations(name: str, given: Mapping[str, str]) -> dict[str, str]:
         description = "The linked dashboard shows what happens, where and since when."
     else:
         description = _labels(description)
+    if "until" in given:
+        description = f"{description} {RESOLVED}"
     made = {
         "summary": _labels(summary),
         "description": description,

@@ -15,7 +15,7 @@ FAMILIES = Families()
 @FAMILIES.vantage_info("platform", "method", "sub_method", "meaning", "meaning_past")
 def platform_blocked_method(view: VantageView, at: datetime) -> Rows:
     """Method by which a platform is blocked, partial, degraded or throttled at a vantage."""
-    for verdict in view.platforms_at(at):
+    for verdict in view.counted_at(at):
         if verdict.state in SIGNS:
             method, sub_method = verdict.method, verdict.sub_method
             meaning = method_label(method, sub_method)
@@ -26,7 +26,7 @@ def platform_blocked_method(view: VantageView, at: datetime) -> Rows:
 @FAMILIES.vantage_gauge("platform", "state")
 def platform_state(view: VantageView, at: datetime) -> Rows:
     """1 for the current state of a platform at a field vantage, 0 for every other state."""
-    for verdict in view.platforms_at(at):
+    for verdict in view.counted_at(at):
         for state in State:
             yield (verdict.platform, state), verdict.state is state
 
@@ -34,7 +34,7 @@ def platform_state(view: VantageView, at: datetime) -> Rows:
 @FAMILIES.vantage_gauge("platform", "function", "state")
 def function_state(view: VantageView, at: datetime) -> Rows:
     """Always 1; the label `state` has the state of a function of a platform at a field vantage."""
-    for verdict in view.platforms_at(at):
+    for verdict in view.counted_at(at):
         for function in verdict.functions:
             yield (verdict.platform, function.function, function.state), 1
 
@@ -43,7 +43,7 @@ def function_state(view: VantageView, at: datetime) -> Rows:
 def platform_partial_ratio(view: VantageView, at: datetime) -> Rows:
     """Share (0 to 1) of the connections, or of the addresses, of a platform that fails at a field
     vantage where its state is partial; no sample where it was not counted."""
-    for verdict in view.platforms_at(at):
+    for verdict in view.counted_at(at):
         if verdict.share is not None:
             yield (verdict.platform,), verdict.share
 
@@ -52,7 +52,7 @@ def platform_partial_ratio(view: VantageView, at: datetime) -> Rows:
 def function_group_blocked(view: VantageView, at: datetime) -> Rows:
     """Always 1; the label `group` has a group, such as a data centre, that is blocked, partly
     blocked or slow at a field vantage while others of its function work."""
-    for verdict in view.platforms_at(at):
+    for verdict in view.counted_at(at):
         for function in verdict.functions:
             for group in function.groups:
                 yield (verdict.platform, function.function, group), 1
@@ -62,7 +62,7 @@ def function_group_blocked(view: VantageView, at: datetime) -> Rows:
 def function_blocked_endpoints(view: VantageView, at: datetime) -> Rows:
     """Blocked or slow endpoints of a function at a field vantage, even if it works without them;
     8 at most, and no sample for none."""
-    for verdict in view.platforms_at(at):
+    for verdict in view.counted_at(at):
         for function in (function for function in verdict.functions if function.accused):
             yield (verdict.platform, function.function), len(function.accused)
 

@@ -44,9 +44,10 @@ def notifications_pending(snapshot: Snapshot, _: datetime) -> Rows:
 
 @FAMILIES.gauge("route")
 def notifications_overdue(snapshot: Snapshot, now: datetime) -> Rows:
-    """Notifications of a route that failed and wait for another attempt, or are past their time."""
+    """Notifications of a route that failed, are past their time, or were given up in the last
+    day."""
     for name, route in snapshot.routes.items():
-        yield (name,), sum(time < now for time in route.overdue_from)
+        yield (name,), sum(time < now for time in route.overdue_from) + route.given_up
 
 
 @FAMILIES.gauge()

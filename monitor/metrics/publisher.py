@@ -295,13 +295,20 @@ class Publisher:
         """Count a failed attempt to deliver to a target of a route."""
         self._count_route(route, failures=1)
 
-    def notifications_pending(self, pending: Mapping[str, Sequence[datetime]]) -> None:
+    def notifications_pending(
+        self,
+        pending: Mapping[str, Sequence[datetime]],
+        given_up: Mapping[str, int] = frozen_map({}),
+    ) -> None:
         """Show the notifications of each route that wait, each by the UTC time from which it is
-        overdue; routes that are not named are removed."""
+        overdue, and how many were given up in the last day; routes that are not named are
+        removed."""
         before = self._snapshot.routes
         routes = {
             route: msgspec.structs.replace(
-                before.get(route, RouteView()), overdue_from=tuple(times)
+                before.get(route, RouteView()),
+                overdue_from=tuple(times),
+                given_up=given_up.get(route, 0),
             )
             for route, times in pending.items()
         }

@@ -87,6 +87,8 @@ class RouteView(msgspec.Struct, frozen=True, kw_only=True):
     """Failed attempts."""
     overdue_from: tuple[datetime, ...] = ()
     """Of each notification that waits now: the UTC time from which it is overdue."""
+    given_up: int = 0
+    """Notifications that were given up in the last day."""
 
 
 class VantageView(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,7 +158,7 @@ class VantageView(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(v for v in self.platforms if self._recent(v.judged_at, at))
 
     def counted_at(self, at: datetime) -> tuple[PlatformVerdict, ...]:
-        """The same, and none in quarantine: what counts on pages and in events."""
+        """The same, and none in quarantine: what counts on pages, in metrics and in events."""
         return () if self.quarantined else self.platforms_at(at)
 
     def holds_until(self, at: datetime) -> datetime:
@@ -170,8 +172,9 @@ class VantageView(msgspec.Struct, frozen=True, kw_only=True):
         return min([day_ends, *(end for end in stale if end >= at)])
 
     def transfers_at(self, at: datetime) -> tuple[TransferVerdict, ...]:
-        """The last transfer verdict of each object while its platform is reached."""
-        reached = {v.platform for v in self.platforms_at(at) if v.state in _REACHED}
+        """The last transfer verdict of each object while its platform is reached; none in
+        quarantine."""
+        reached = {v.platform for v in self.counted_at(at) if v.state in _REACHED}
         return tuple(one for one in self.transfers if one.verdict.platform in reached)
 
     def state_at(self, at: datetime) -> VantageState:
@@ -325,7 +328,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         decided: dict[tuple[str, str], dict[tuple[str, int, str], bool]] = {}
         for view in self.vantages:
             for verdict in view.counted_at(at):
-                if verdict.state is not State.INSUFFICIENT:
+                if cause_of(verdict) is None:
                     networks = decided.setdefault((view.point.country, verdict.platform), {})
                     blocked = verdict.state is State.BLOCKED
                     networks[view.network] = networks.get(view.network, False) or blocked

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -20,16 +21,25 @@ from typing import Any, Self, TypeVar
 import yaml
 
 from tests.prometheus.server import START, dying_with_us, fetch, free_port
+from tests.worlds.yaml_files import yaml_of
 
 T = TypeVar("T")
 FOLDER = Path(__file__).parents[2] / "dashboards" / "alertmanager"
 CONFIG = FOLDER / "alertmanager.yml"
+RULES = Path(__file__).parents[2] / "dashboards" / "prometheus" / "shutwatch.rules.yml"
 
 Line = dict[str, Any]
 
 
 class AlertmanagerError(Exception):
     """It did not start, or refused something; the message holds its own words."""
+
+
+@cache
+def alerts() -> dict[str, dict[str, Any]]:
+    """Alerting rules by name."""
+    groups = yaml_of(RULES)["groups"]
+    return {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
 
 
 def shortened(folder: Path, http_port: int, smtp_port: int, wait: str, interval: str) -> Path:

@@ -22,6 +22,8 @@ CONFIRMED = "ShutwatchPlatformBlockConfirmed"
 SUSPECTED = "ShutwatchPlatformBlockSuspected"
 THROTTLED = "ShutwatchPlatformThrottled"
 SHUTDOWN = "ShutwatchCountryShutdownSuspected"
+CUT = "ShutwatchInternationalCutSuspected"
+ALLOWLIST = "ShutwatchAllowlistConfirmed"
 
 PTCL = "PTCL (AS17557): connections are reset when the platform's name appears (tls.reset)"
 NAYATEL = "Nayatel (AS23674): DNS says the name does not exist (dns.nxdomain)"
@@ -79,6 +81,7 @@ def other(
     alertname: str, summary: str, description: str, *, witness: str = "", **labels: str
 ) -> Alert:
     """An alert that is about no platform; `witness` says what others see of a shutdown."""
+    national = {"until": "", "witness": witness} if alertname in (SHUTDOWN, CUT) else {}
     return {
         "status": "firing",
         "labels": {"alertname": alertname, "severity": "critical", **labels},
@@ -87,7 +90,7 @@ def other(
             "description": description,
             "runbook_url": f"https://watch.example.org/runbooks/{alertname}",
             **({"country_name": "Pakistan"} if "country" in labels else {}),
-            **({"until": "", "witness": witness} if alertname == SHUTDOWN else {}),
+            **(national or ({"until": ""} if alertname == ALLOWLIST else {})),
         },
         "startsAt": "2026-03-01T11:50:00Z",
         "endsAt": "0001-01-01T00:00:00Z",
@@ -124,6 +127,18 @@ def unheard(alert: Alert) -> Alert:
     return alert | {"status": "resolved", "endsAt": OVER}
 
 
+def slowed(state: str = "confirmed") -> Alert:
+    """YouTube is slowed down."""
+    return about(
+        THROTTLED,
+        "YouTube",
+        "Google",
+        effect="throttled",
+        state=state,
+        networks="PTCL (AS17557): transfers are slow (throttling.rate)",
+    )
+
+
 X = about(CONFIRMED, "X", "X Corp.")
 STORIES: Mapping[str, Sequence[Alert]] = {
     "one-confirmed": [about(CONFIRMED, "X", "X Corp.", witness=VOLUNTEERS)],
@@ -141,6 +156,16 @@ STORIES: Mapping[str, Sequence[Alert]] = {
     ],
     "no-longer-seen": [about(CONFIRMED, "X", "X Corp.", state="unobserved")],
     "opening": [about(CONFIRMED, "X", "X Corp.", state="recovering")],
+    "slowed": [slowed()],
+    "slowed-no-longer-seen": [slowed("unobserved")],
+    "slowed-opening": [slowed("recovering")],
+    # An owner of whom one platform works again is not blocked as a whole.
+    "partly-open": [
+        *(about(CONFIRMED, title, whole_owner="Meta") for title in META[:2]),
+        about(CONFIRMED, META[2], whole_owner="Meta", state="recovering"),
+        about(CONFIRMED, META[3], whole_owner="Meta", state="unobserved"),
+        slowed("recovering"),
+    ],
     "one-ended": [over(X)],
     "over-and-firing": [over(X) | {"status": "firing"}, about(CONFIRMED, "TikTok", "ByteDance")],
     "end-unknown": [unheard(X)],
@@ -151,6 +176,9 @@ STORIES: Mapping[str, Sequence[Alert]] = {
                 SHUTDOWN, "Pakistan may be cut off from the internet", "", country="PK"
             )
         )
+    ],
+    "shutdown-unknown": [
+        unheard(other(SHUTDOWN, "Pakistan may be cut off from the internet", "", country="PK"))
     ],
     "withdrawn": [
         unheard(
@@ -185,8 +213,7 @@ STORIES: Mapping[str, Sequence[Alert]] = {
         about(CONFIRMED, "WhatsApp", effect="partial", networks="Jazz (AS45669): calls cannot be "
               "set up (udp.stun)", extent="1 of 3 networks tested"),
         about(SUSPECTED, "TikTok", "ByteDance", networks=PTCL),
-        about(THROTTLED, "YouTube", "Google", effect="throttled",
-              networks="PTCL (AS17557): transfers are slow (throttling.rate)"),
+        slowed(),
         over(about(CONFIRMED, "Telegram", "Telegram")),
     ],
     # As it is when the last of them fires: only its own alert says yet that now it is all of them.
@@ -211,6 +238,30 @@ STORIES: Mapping[str, Sequence[Alert]] = {
     ],
     "without-a-page": [about(CONFIRMED, "X", "X Corp.", event_url="", extent="")],
 }  # fmt: skip
+PROBES = (
+    "Globalping agrees (evidence: strong): 12 of 12 tests failed, 6 networks (measured with "
+    "Globalping (globalping.io))"
+)
+LONG = {
+    "networks": "; ".join(
+        f"{f'Mobile Operator {n:02} ':N<80} (AS{45669 + n}): encrypted connections to the "
+        "platform's address fail with any name (tls.any_name)"
+        for n in range(20)
+    ),
+    "extent": "20 of 20 networks tested",
+    "functions": "calls, messages, what its apps connect to, pictures, videos (dc1), website",
+    "since": "2026-03-01 11:48 UTC, 2026-03-01 08:48 in the capital "
+    "(America/Argentina/Buenos_Aires, UTC-03:00); last seen open 2026-03-01 11:43 UTC; first "
+    "blocked 2026-02-28 11:48 UTC",
+    "witness": f"{PROBES}; {OUTSIDE}; {VOLUNTEERS}",
+    "event_url": f"https://watch.example.org/events/{'0123456789' * 2}",
+}
+"""A block on twenty networks with the longest names."""
+LONG_END = (
+    "2026-03-01 14:09 UTC, 2026-03-01 11:09 in the capital (America/Argentina/Buenos_Aires, "
+    "UTC-03:00); last seen blocked 2026-03-01 14:08 UTC"
+)
+"""The end of its event."""
 FORMS = ("text", "telegram")
 """Forms that are compared whole, of every story."""
 

@@ -4,32 +4,23 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.docs.command_blocks import command_lines
-from tests.prometheus.alertmanager import CONFIG, FOLDER, AlertmanagerServer
+from tests.prometheus.alertmanager import CONFIG, FOLDER, AlertmanagerServer, alerts
 from tests.prometheus.stories import (
     CONFIRMED,
-    FORMS,
-    MESSAGES,
+    LONG,
     META,
-    OUTSIDE,
-    STORIES,
-    VOLUNTEERS,
     about,
     other,
     over,
-    render,
 )
 from tests.worlds.yaml_files import yaml_of
 
 pytestmark = pytest.mark.alertmanager
-
-RULES = Path(__file__).parents[2] / "dashboards" / "prometheus" / "shutwatch.rules.yml"
 
 NEWSROOM = {
     "ShutwatchPlatformBlockConfirmed",
@@ -45,13 +36,6 @@ BLOCKS = ("PlatformBlockConfirmed", "PlatformBlockSuspected", "PlatformThrottled
 def config() -> Any:
     """The committed configuration."""
     return yaml_of(CONFIG)
-
-
-@cache
-def alerts() -> dict[str, dict[str, Any]]:
-    """Alerting rules by name."""
-    groups = yaml_of(RULES)["groups"]
-    return {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
 
 
 def amtool(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -100,75 +84,6 @@ def test_every_alert_goes_to_those_it_concerns(name: str) -> None:
     else:
         expected = "nobody" if severity == "info" else "operators"
     assert done.stdout.strip() == expected
-
-
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("story", STORIES)
-def test_messages_read_as_committed(story: str, form: str) -> None:
-    """Each message is the committed text, which a person has read."""
-    assert render(STORIES[story], form) == (MESSAGES / f"{story}.{form}").read_text("utf-8")
-
-
-@pytest.mark.parametrize("form", ["text", "telegram", "slack", "email"])
-def test_every_form_states_what_a_message_must(form: str) -> None:
-    """Each has the country, platforms, networks, methods, onset on both clocks and evidence."""
-    said = render(STORIES["one-confirmed"], form)
-    if form == "slack":  # the title is a field of its own there
-        said += render(STORIES["one-confirmed"], "subject")
-    for fact in (
-        "Pakistan",
-        "X: blocked (confirmed)",
-        "PTCL (AS17557)",
-        "Nayatel (AS23674)",
-        "tls.reset",
-        "DNS says the name does not exist",
-        "2 of 3 networks",
-        "2026-03-01 11:48 UTC",
-        "2026-03-01 16:48 local time",
-        "last seen open 2026-03-01 11:43 UTC",
-        "https://watch.example.org/events/pk-x",
-        "OONI agrees: 2 of 3 tests failed, 1 network (Data: OONI (ooni.org), CC BY-NC-SA 4.0)",
-    ):
-        assert fact in said, fact
-    assert "IODA agrees: routes (BGP) -60%" in render(STORIES["shutdown"], form)
-
-
-def test_stories_have_the_annotations_of_the_rules() -> None:
-    """The alerts of the stories have the same annotations as those of the rules."""
-    for told in (alert for story in STORIES.values() for alert in story):
-        rule = alerts()[told["labels"]["alertname"]]
-        assert set(told["annotations"]) == set(rule["annotations"])
-
-
-def test_markup_in_names_is_harmless() -> None:
-    """HTML in the name of a network or a platform stays text, in Telegram and in mail."""
-    hostile = about(
-        "ShutwatchPlatformBlockConfirmed",
-        "<script>alert(1)</script>",
-        networks='<a href="https://evil.example">PTCL</a>',
-        event_url="javascript:alert(1)",
-    )
-    for form in ("telegram", "email"):
-        said = render([hostile], form)
-        assert "<script" not in said
-        assert '<a href="https://evil.example"' not in said
-        assert 'href="javascript:' not in said
-
-
-def test_long_messages_fit_into_telegram() -> None:
-    """With all platforms blocked on several networks, a message fits into Telegram."""
-    probes = (
-        "Globalping agrees (evidence: strong): 12 of 12 tests failed, 6 networks (measured with "
-        "Globalping (globalping.io))"
-    )
-    many = [
-        about(CONFIRMED, f"Platform {n}", witness=f"{probes}; {OUTSIDE}; {VOLUNTEERS}")
-        for n in range(20)
-    ]
-    said = render(many, "telegram")
-    assert len(said) < 4096
-    assert all(f"Platform {n}" in said for n in range(20))
-    assert "All 20 are named above" in said
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +136,23 @@ def test_all_that_goes_at_once_is_one_message_each_way(server: AlertmanagerServe
     ended = server.taken("/newsroom")[-1]["body"]
     assert {alert["status"] for alert in ended["alerts"]} == {"resolved"}
     assert len(ended["alerts"]) == len(META)
+
+
+def test_a_mass_block_comes_whole_by_telegram(server: AlertmanagerServer) -> None:
+    """All of Meta on twenty networks: Alertmanager cuts nothing, so every tag is closed."""
+    wave = [about(CONFIRMED, title, **LONG, country_name="Iran") for title in META]
+    for alert in wave:
+        alert["labels"]["country"] = "IR"
+    server.post(map(_live, wave))
+
+    def sent() -> list[str]:
+        return [t["body"]["text"] for t in server.taken("/bot") if "Iran" in t["body"]["text"]]
+
+    server.eventually(sent)
+    (text,) = sent()
+    for tag in ("a", "b"):
+        assert len(re.findall(f"<{tag}[ >]", text)) == text.count(f"</{tag}>") > 0
+    assert text.strip().endswith(">Evidence</a>")
 
 
 def _live(alert: dict[str, Any], *, ended: bool = False) -> dict[str, Any]:

@@ -92,6 +92,27 @@ def test_plain_replaces_queries_by_the_text_for_no_answer(template: str, kept: s
     assert alerting.plain(template) == kept
 
 
+def test_nothing_that_fires_takes_an_alert_with_an_end_away() -> None:
+    """Attack: all vantages of a country fall silent during a block. Grafana says “Resolved” of a
+    series that vanishes, so an inhibition within the query would be an end. Such alerts are not
+    inhibited, and say what “Resolved” means."""
+    ending = {name for name, alert in ALERTS.items() if "until" in alert["annotations"]}
+    found = {rule["title"]: rule for rule in RULES}
+    inhibited = {name for name, rule in found.items() if "unless" in _asked(rule)}
+    told = {name for name, rule in found.items() if alerting.RESOLVED in _described(rule)}
+    assert ending == told
+    assert inhibited & ending == set()
+    assert {"ShutwatchCountryUnseen", "ShutwatchCycleStalled"} <= inhibited
+
+
+def _asked(rule: dict[str, Any]) -> str:
+    return str(rule["data"][0]["model"]["expr"])
+
+
+def _described(rule: dict[str, Any]) -> str:
+    return str(rule["annotations"]["description"])
+
+
 def test_other_matchers_are_refused() -> None:
     """An inhibition by anything but alert names is an error."""
     rule = {"target_matchers": ["severity = info"], "source_matchers": ["alertname = A"]}

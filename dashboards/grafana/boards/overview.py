@@ -36,8 +36,10 @@ from dashboards.grafana.boards.parts import (
 )
 from dashboards.grafana.boards.promql import (
     CIRCUMSTANCES,
+    DECIDED,
     EVENT,
     FIELD,
+    JOB,
     PAIR,
     STATE,
     VANTAGE,
@@ -77,7 +79,7 @@ def numbers() -> list[Any]:
             "Current verdicts on the chosen platforms that say something, out of all that field "
             "vantages should give. No event means no block only as far as this reaches; the rest "
             "is undecided or not measured.",
-            f'sum({state},state!="insufficient"}} or 0 * {missing})\n/ sum({state}}} or {missing})',
+            f"sum({state},{DECIDED}}} or 0 * {missing})\n/ sum({state}}} or {missing})",
             units.PercentUnit,
             (None, FAULT),
             (0.5, WATCH),
@@ -86,9 +88,12 @@ def numbers() -> list[Any]:
         ),
         number(
             "Working field vantages",
-            "Field vantages whose own link is healthy, out of all configured. Below 100%, some "
-            "blocks go unseen.",
-            f'sum(shutwatch_vantage_state{{{FIELD},state=~"ok|lossy"}})\n'
+            "Field vantages whose own link is healthy and that are not in quarantine, out of all "
+            "configured. Below 100%, some blocks go unseen.",
+            f'sum(shutwatch_vantage_state{{{FIELD},state=~"ok|lossy"}}\n'
+            "  unless on (cluster, job, instance, vantage)\n"
+            f"  shutwatch_vantage_quarantined{{{JOB}}} == 1\n"
+            f"  or 0 * shutwatch_vantage_info{{{FIELD}}})\n"
             f"/ count(shutwatch_vantage_info{{{FIELD}}})",
             units.PercentUnit,
             (None, FAULT),
@@ -101,7 +106,7 @@ def numbers() -> list[Any]:
             "Pairs of country and platform without a decided network: a block there would go "
             "unseen.",
             f"count(\n  max by ({PAIR}) ({active})\n  unless on ({PAIR})\n"
-            f'  (max by ({PAIR}) (shutwatch_platform_state{{{STATE},state!="insufficient"}}) == 1)'
+            f"  (max by ({PAIR}) (shutwatch_platform_state{{{STATE},{DECIDED}}}) == 1)"
             f"\n) or 0 * sum({active})",
             units.Short,
             (None, GREEN),

@@ -14,6 +14,9 @@ FIELD = f'{VANTAGE},vantage_role="field"'
 CONTROL = f'{JOB},vantage_role="control"'
 """All controls, whatever country is chosen, since controls are in other countries."""
 
+DECIDED = 'state!~"insufficient|down"'
+"""States of a platform that decide whether it is blocked. Down does not: controls fail too."""
+
 CIRCUMSTANCES = f'shutwatch_circumstance_state{{{JOB},country=~"$country|",platform=~"$platform|"}}'
 """An empty label means every country or platform, so it matches any choice."""
 
@@ -72,7 +75,7 @@ def coded_events() -> str:
     has a decided verdict."""
     numbers = {state: code for code, (state, _) in enumerate(EVENT_STATES)}
     family = "shutwatch_blocking_event_state"
-    decided = f'shutwatch_platform_state{{{EVENT},state!="insufficient"}} * {numbers["no event"]}'
+    decided = f"shutwatch_platform_state{{{EVENT},{DECIDED}}} * {numbers['no event']}"
     terms = [f"shutwatch_blocking_event_active{{{EVENT}}} * {numbers['cannot tell']}", decided]
     terms += [
         f'{family}{{{EVENT},state="{state}"}} * {code}'

@@ -121,6 +121,30 @@ def test_blocked_networks_are_a_ratio_of_those_that_can_tell() -> None:
     assert count(world.publisher(), ratio) == 0
 
 
+def test_a_vantage_in_quarantine_shows_no_platforms() -> None:
+    """Attack: somebody takes over a vantage, it is put in quarantine, and rules and dashboards
+    count its results on. It has no series about platforms, and keeps those about itself."""
+    publisher = world.publisher(vantages=(PTCL, *CONTROL))
+    accused = {"x": TLS_RESET, "facebook": (State.DEGRADED, "tls", "reset")}
+    transfers = (world.transfer(PTCL, "youtube", 0.5),)
+    publisher.publish(world.cycle(PTCL, accusations=accused, transfers=transfers), [])
+    shown = {name for name in ABOUT_PLATFORMS if count(publisher, name)}
+    assert shown == set(ABOUT_PLATFORMS)
+    publisher.mark_outliers("PK", {}, lambda vantage: vantage == PTCL.id)
+    assert {name: count(publisher, name) for name in ABOUT_PLATFORMS} == dict.fromkeys(shown, 0)
+    assert value(publisher, "vantage_state", vantage=PTCL.id, state="ok") == 1
+    assert value(publisher, "vantage_quarantined", vantage=PTCL.id) == 1
+
+
+ABOUT_PLATFORMS = (
+    "platform_state",
+    "platform_blocked_method_info",
+    "function_state",
+    "platform_transfer_ratio",
+    "platform_blocked_networks_ratio",
+)
+
+
 def test_what_vantages_cannot_tell_is_counted_by_cause() -> None:
     """Each vantage without a decided verdict has a cause, or was not measured; where every one can
     tell there is no series, and no event then means no block."""

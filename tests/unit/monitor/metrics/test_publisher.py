@@ -364,11 +364,12 @@ def test_vantages_left_out_by_hand_do_not_count() -> None:
     assert ("PK", "x") not in publisher.snapshot.networks_blocked(NOW)
 
 
-def test_networks_that_cannot_tell_do_not_count() -> None:
-    """Insufficient is neither blocked nor open; with nothing else there is no answer at all."""
+@pytest.mark.parametrize("state", [State.INSUFFICIENT, State.DOWN])
+def test_networks_that_cannot_tell_do_not_count(state: State) -> None:
+    """Insufficient, or down at the controls too, is neither blocked nor open; with nothing else
+    there is no answer at all."""
     publisher = world.publisher()
-    unknown = {"x": (State.INSUFFICIENT, "", "")}
-    publisher.publish(world.cycle(PTCL, accusations=unknown), [])
+    publisher.publish(world.cycle(PTCL, accusations={"x": (state, "", "")}), [])
     assert ("PK", "x") not in publisher.snapshot.networks_blocked(NOW)
     assert publisher.snapshot.networks_blocked(NOW)["PK", "facebook"][1] == 1
 
