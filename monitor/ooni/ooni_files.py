@@ -2,8 +2,10 @@
 
 import codecs
 import gzip
+import itertools
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
@@ -11,7 +13,7 @@ import msgspec
 
 from monitor.ooni.ooni_format import OoniError
 
-_GZIP = b"\x1f\x8b"
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 LONGEST = 64 * 1024 * 1024
 """Largest accepted measurement in bytes."""
 
@@ -22,56 +24,63 @@ def measurements_in(path: Path) -> Iterator[tuple[str, bytes]]:
     Raises OoniError for an invalid file and OSError for an unreadable one. Holds one measurement in
     memory.
     """
-    with open_unpacked(path) as stream:
+    with unpacked(path) as stream:
+        lines = _lines(stream, path)
+        head: list[tuple[int, bytes]] = []
+        size = 0
+        for number, line in lines:
+            head.append((number, line))
+            if _one_a_line(head[0][1], line, alone=len(head) == 1):
+                break
+            size += len(line)
+            if size > LONGEST:
+                raise OoniError(f"more than {LONGEST} bytes, and not one object a line")
+        else:  # one object on several lines, or none
+            yield str(path), b"".join(line for _, line in head)
+            return
+        head += itertools.islice(lines, 1)
+        for number, line in itertools.chain(head, lines):
+            yield (f"{path}:{number}" if len(head) > 1 else str(path)), line
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[IO[bytes]]:
+    """A file's bytes, unpacked when it is gzip. Opens it once, since a pipe gives them once.
+
+    Raises OSError, and OoniError for a damaged file or another packing, also while it is read.
+    """
+    with path.open("rb") as plain:
+        begin = plain.peek(len(_ZSTD))
+        if begin.startswith(_ZSTD):
+            raise OoniError(f"packed with zstd: unpack it first, `unzstd {path.name}`")
         try:
-            first = _line(stream, path, 1).removeprefix(codecs.BOM_UTF8)
-            if _whole(first):
-                yield from _lines(stream, path, first)
-            else:
-                rest = stream.read(LONGEST)
-                if stream.read(1):
-                    raise OoniError(f"more than {LONGEST} bytes, and not one object a line")
-                yield str(path), first + rest
+            packed = begin.startswith(_GZIP)
+            yield cast("IO[bytes]", gzip.GzipFile(fileobj=plain)) if packed else plain
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise OoniError(f"a damaged gzip file: {error}") from error
 
 
-def open_unpacked(path: Path) -> IO[bytes]:
-    """A file's bytes, unpacked when it is gzip. Raises OSError."""
-    with path.open("rb") as plain:
-        packed = plain.read(len(_GZIP)) == _GZIP
-    return cast("IO[bytes]", gzip.open(path, "rb")) if packed else path.open("rb")
+def _lines(stream: IO[bytes], path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not blank, with their numbers."""
+    for number in itertools.count(1):
+        line = stream.readline(LONGEST)
+        if not line:
+            return
+        if len(line) == LONGEST:
+            raise OoniError(f"line {number} of {path.name} has more than {LONGEST} bytes")
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
+        if line.strip():
+            yield number, line
 
 
-def _lines(stream: IO[bytes], path: Path, first: bytes) -> Iterator[tuple[str, bytes]]:
-    line, number, alone = first, 1, True
-    while line:
-        following, next_number = _next_line(stream, path, number)
-        alone = alone and not following
-        yield (str(path) if alone else f"{path}:{number}"), line
-        line, number = following, next_number
-
-
-def _next_line(stream: IO[bytes], path: Path, number: int) -> tuple[bytes, int]:
-    """The next line that is not blank, and its number; empty at the end."""
-    line = b"\n"
-    while line and not line.strip():
-        number += 1
-        line = _line(stream, path, number)
-    return line, number
-
-
-def _line(stream: IO[bytes], path: Path, number: int) -> bytes:
-    line = stream.readline(LONGEST)
-    if len(line) == LONGEST:
-        raise OoniError(f"line {number} of {path.name} has more than {LONGEST} bytes")
-    return line
-
-
-def _whole(line: bytes) -> bool:
-    """Whether a first line is a whole object, so that each further line is another."""
+def _one_a_line(first: bytes, line: bytes, *, alone: bool) -> bool:
+    """Whether a line shows that each is an object of its own: it is a whole one, and a measurement
+    if others stand before it. A list of measurements is one document."""
+    if not alone and (b"test_name" not in line or first.lstrip().startswith(b"[")):
+        return False
     try:
         msgspec.json.decode(line, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return False
     return True

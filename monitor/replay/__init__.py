@@ -5,6 +5,7 @@
     imported_row.py        one imported row
     row_files.py           reads files of rows
     formats.py             the formats of rows
+    intervals.py           how long counted intervals are
     strict_cells.py        reads cells strictly
     platform_of.py         the platform of a test or domain
     ooni_api.py            OONI's lists, asked politely and kept on disk

@@ -10,7 +10,6 @@ OONI's detector reads the rows that a replay reads, so it is no second witness; 
 see whole networks and say nothing about a platform.
 """
 
-import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -22,7 +21,7 @@ import msgspec
 from monitor.analysis.events.event import Event
 from monitor.replay.imported_row import ReplayError
 from monitor.replay.platform_of import PlatformLookup
-from monitor.replay.row_files import delimiter_of, text_in
+from monitor.replay.row_files import json_in, lines_of, table_in, text_of
 from storage.values.times import TimesInUtc
 
 OONI, IODA, RADAR = "OONI's detector", "IODA", "Cloudflare Radar"
@@ -230,15 +229,15 @@ def _of_ioda(
         yield Annotation(
             source=IODA, country=code, start=start, end=end, text=f"{signal} falls", link=link
         )
-    elif entity.type in ("asn", "geoasn") and (number := code.partition("-")[0]).isdecimal():
+    elif entity.type in ("asn", "geoasn") and (asn := _asn(code.partition("-")[0])):
         country = code.partition("-")[2]
         yield Annotation(
             source=IODA,
             country=country if len(country) == 2 else "",
-            asn=int(number),
+            asn=asn,
             start=start,
             end=end,
-            text=f"{signal} falls on AS{number}",
+            text=f"{signal} falls on AS{asn}",
             link=link,
         )
 
@@ -251,7 +250,7 @@ def _noted(entries: _Entries) -> Iterator[Annotation]:
         kind = one.outagetype or one.outage.get("outageType") or "outage"
         cause = one.outagecause or one.outage.get("outageCause") or "cause unknown"
         text = f"{kind}, {cause}".lower().replace("_", " ")
-        networks = [int(number) for number in _several(one.asns) if number.isdecimal()] or [0]
+        networks = [asn for word in _several(one.asns) if (asn := _asn(word))] or [0]
         for country in _several(one.locations):
             for asn in networks:
                 yield Annotation(
@@ -270,22 +269,16 @@ def _noted(entries: _Entries) -> Iterator[Annotation]:
 
 def _entries(path: Path) -> tuple[list[str], _Entries]:
     """Names of columns, none for an answer without entries, and the entries."""
-    text = text_in(path)
-    if text.lstrip()[:1] not in ("{", "["):
-        lines = text.splitlines()
-        rows = csv.DictReader(lines, delimiter=delimiter_of(lines[0] if lines else ""))
-        found = [
-            (
-                f"{path}:{rows.line_num}",
-                {k: v for k, v in row.items() if k and v not in (None, "")},
-            )
-            for row in rows
-        ]
-        return list(rows.fieldnames or [""]), found
-    try:
-        document = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise ReplayError(f"{path}: not JSON: {error}") from error
+    with text_of(path) as text:
+        is_json, lines = lines_of(text)
+        if not is_json:
+            table = table_in(lines, path)
+            _, header = next(table, ("", [""]))
+            return header, [
+                (place, {name: cell for name, cell in zip(header, cells, strict=True) if cell})
+                for place, cells in table
+            ]
+        document = json_in("".join(lines), str(path))
     if isinstance(document, dict):
         if document.get("error"):
             raise ReplayError(f"{path}: refused: {document['error']}")
@@ -308,7 +301,13 @@ def _read(entries: _Entries, kind: type[_T]) -> Iterator[_T]:
 
 def _several(value: Sequence[int | str] | str | int | None) -> list[str]:
     listed = value if isinstance(value, list) else [value or ""]
-    return [word for one in listed for word in re.findall(r"\w+", str(one).replace("AS", ""))]
+    return [word for one in listed for word in re.findall(r"\w+", str(one))]
+
+
+def _asn(word: str) -> int:
+    """The number of a network, with or without AS in front of it; 0 for what is none."""
+    found = re.fullmatch(r"(?:AS)?([0-9]{1,10})", word, re.IGNORECASE)
+    return int(found[1]) if found else 0
 
 
 def _bare(name: str) -> str:

@@ -1,9 +1,8 @@
 """The formats of rows that can be imported, recognised by their column names."""
 
-import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
@@ -51,10 +50,6 @@ COLUMNS = {
 _SPELLINGS = {other: name for name, several in COLUMNS.items() for other in (name, *several)}
 
 
-class UnsaidError(ReplayError):
-    """A web measurement without a site, in data that names it nowhere."""
-
-
 _UID = re.compile(r"^\d{14}\.\d+_([A-Z]{2})_([a-z0-9]+)_")
 _TESTS = {"webconnectivity": "web_connectivity", "facebookmessenger": "facebook_messenger"}
 """Spelling of tests in measurement ids → test."""
@@ -92,8 +87,6 @@ _BLOCKED_FROM = 0.5
 _SURE_DNS = 0.85
 """DNS score that a verified handshake does not outweigh. Answers that merely differ from the
 control's score less, and a verified certificate shows that they were right."""
-_GRAINS = (timedelta(hours=1), timedelta(days=1), timedelta(days=7))
-_LONGEST_MONTH = timedelta(days=31)
 
 
 class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,8 +98,6 @@ class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Inclusive, UTC."""
     until: datetime | None = None
     """Exclusive, UTC."""
-    site: str = ""
-    """Platform of web measurements that do not name their site."""
 
 
 class RowCounts(msgspec.Struct):
@@ -135,11 +126,26 @@ def columns_of(header: Iterable[str]) -> dict[str, str]:
 class RowReader:
     """Reads the selected rows of one source, and counts all of them."""
 
-    def __init__(self, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts) -> None:
-        """`counts` is added to."""
+    def __init__(
+        self,
+        lookup: PlatformLookup,
+        wanted: RowFilter,
+        counts: RowCounts,
+        *,
+        any_site: bool = False,
+    ) -> None:
+        """`counts` is added to. With `any_site` a web measurement that does not name its site is
+        no error: its row has no platform."""
         self._lookup = lookup
         self._wanted = wanted
         self._counts = counts
+        self._any_site = any_site
+        self.tested: set[str] = set()
+        """Platforms whose application was tested, in any row."""
+        self.begins: set[datetime] = set()
+        """When the intervals of rows begin, wanted or not."""
+        self.no_site: ReplayError | None = None
+        """About the first row without a site."""
 
     def for_columns(self, columns: Iterable[str], place: str) -> Callable[[Line], Row | None]:
         """What reads rows with these columns (our names). Raises ReplayError for unknown ones."""
@@ -191,7 +197,8 @@ class RowReader:
 
     def _analysis(self, line: Line) -> Row | None:
         """A row with the scores that OONI's pipeline gave each layer."""
-        row = self._kept(line, line.text("test") or WEB_TEST, self._country(line))
+        test, country = line.text("test") or WEB_TEST, self._country(line)
+        row = self._kept(line, test, country, interval=bool(line.count("count")))
         scores = {layer: _shares(line, layer) for layer in _LAYERS}
         if row is None:
             return None
@@ -205,7 +212,6 @@ class RowReader:
             network=line.text("network"),
             failed=failed,
             methods=(f"{layer}.{sub_method}",) if layer else (),
-            interval=bool(line.count("count")),
             uid=line.text("uid"),
         )
 
@@ -231,7 +237,8 @@ class RowReader:
 
     def _counted(self, line: Line) -> Row | None:
         """A line of counts of a country or network, for an hour, a day or longer."""
-        row = self._kept(line, line.text("test") or WEB_TEST, self._country(line))
+        test, country = line.text("test") or WEB_TEST, self._country(line)
+        row = self._kept(line, test, country, interval=True)
         total, failures = line.count("total"), line.count("failure_count")
         anomalies, confirmed = line.count("anomaly_count"), line.count("confirmed_count")
         if anomalies + confirmed > total:
@@ -250,7 +257,6 @@ class RowReader:
             confirmed=confirmed,
             counts=True,
             nationwide=not line.text("asn"),
-            interval=True,
             methods=("http.known_blockpage",) if confirmed else (),
             uid=f"{row.country}:{row.test}:{row.asn}:{row.at.isoformat()}",
         )
@@ -265,25 +271,30 @@ class RowReader:
     def _part(self, line: Line, test: str) -> PlatformPart | None:
         of_test = self._lookup.of_test(test)
         if of_test is not None:
+            self.tested.add(of_test.platform)
             return of_test
         domain = line.text("hostname") or line.text("domain") or domain_of(line.text("input"))
         if domain:
             return self._lookup.of_domain(domain)
         if test != WEB_TEST:
             return None
-        site = self._wanted.platform or self._wanted.site
-        if not site:
-            raise UnsaidError(
+        if not self._wanted.platform:
+            error = ReplayError(
                 f"{line.place}: does not say which site was measured: name its platform with"
                 " --platform"
             )
-        return PlatformPart(site, "")
+            if not self._any_site:
+                raise error
+            self.no_site = self.no_site or error
+        return PlatformPart(self._wanted.platform, "")
 
-    def _kept(self, line: Line, test: str, country: str) -> Row | None:
+    def _kept(self, line: Line, test: str, country: str, *, interval: bool = False) -> Row | None:
         """The common fields of a selected row."""
         part, wanted = self._part(line, test), self._wanted
         self._counts.rows += 1
         at, asn = line.moment("time"), line.asn("asn")
+        if interval:
+            self.begins.add(at)
         if part is None:
             self._counts.unknown += 1
             return None
@@ -295,6 +306,7 @@ class RowReader:
         return Row(
             at=at,
             until=at,
+            interval=interval,
             country=country,
             asn=asn,
             platform=part.platform,
@@ -321,25 +333,6 @@ def seen_together(rows: Iterable[Row]) -> list[Row]:
         by_name = [one for one in (known, row) if one.methods and one.methods[0].startswith("dns.")]
         found[key] = by_name[0] if by_name else min(known, row, key=lambda one: one.failed)
     return [*others, *found.values()]
-
-
-def counted_for(rows: Sequence[Row]) -> list[Row]:
-    """Rows of intervals with their ends, derived from the distance between them."""
-    times = sorted({row.at for row in rows if row.interval})
-    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
-    apart = min(gaps, default=timedelta(days=1))
-    whole_days = all(moment == moment.replace(hour=0, minute=0, second=0) for moment in times)
-    months = whole_days and len(times) > 1 and all(moment.day == 1 for moment in times)
-    grain = max((g for g in _GRAINS if g <= apart), default=_GRAINS[0])
-    if whole_days:
-        grain = max(grain, timedelta(days=1))
-
-    def end(at: datetime) -> datetime:
-        return (at + _LONGEST_MONTH).replace(day=1) if months else at + grain
-
-    return [
-        msgspec.structs.replace(row, until=end(row.at)) if row.interval else row for row in rows
-    ]
 
 
 def _need(

@@ -109,7 +109,7 @@ class OoniApi:
     def _kept(self, asked: str, until: datetime) -> Answer | None:
         try:
             answer = msgspec.json.decode(self._file(asked).read_bytes(), type=Answer)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeError, RecursionError):
             return None
         settled = answer.fetched_at - until > _SETTLED
         fresh = self._now() - answer.fetched_at < _FRESH

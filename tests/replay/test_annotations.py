@@ -172,6 +172,7 @@ def test_outages_of_cloudflare(tmp_path: Path, packed: str) -> None:
             "entry 1: startdate: ",
         ),
         ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
         ('"text"', "nothing to put|neither"),
     ],
 )
@@ -190,6 +191,51 @@ def test_what_is_wrong_in_a_table_is_named_by_its_line(tmp_path: Path, sign: str
         _read(tmp_path, text, "outages.csv")
     (one,) = _read(tmp_path, text.rpartition("country")[0], "outages.csv")
     assert one.country == "PK"
+
+
+@pytest.mark.parametrize(
+    ("whole", "cut"),
+    [
+        (
+            "startDate,locations,asns,x,endDate\n2024-02-17T03:00:00Z,PK,,,2024-02-17T20:00:00Z\n",
+            "2024-03-01T10:00:00Z,PK,,",
+        ),
+        (
+            "location,start,duration,datasource,overlaps_window\ncountry/PK,1708160000,60,bgp,false\n",
+            "country/PK,1708200000,36",
+        ),
+    ],
+)
+def test_a_last_line_that_is_cut_off_is_no_outage(tmp_path: Path, whole: str, cut: str) -> None:
+    """It became one without an end, or one of a tenth of its time."""
+    assert len(_read(tmp_path, whole, "some.csv")) == 1
+    with pytest.raises(ReplayError, match=r"some.csv:3: \d columns where the header has 5"):
+        _read(tmp_path, whole + cut, "some.csv")
+
+
+def test_cells_may_have_lines_of_their_own(tmp_path: Path) -> None:
+    """Within quotes, and what only some programs take for the end of a line."""
+    text = (
+        "Start Date,Locations,ASNs,Outage Cause,Description\r\n"
+        '2024-02-17T03:00:00Z,PK,,CABLE_CUT,"One,\r\nand another"\r\n'
+        "2024-02-18T03:00:00Z,PK,,POWER_OUTAGE,a\u2028b\r\n"
+    )
+    path = tmp_path / "radar.csv"
+    path.write_bytes(text.encode())
+    assert [one.text for one in annotations_in(path, NAMES)] == [
+        "outage, cable cut",
+        "outage, power outage",
+    ]
+
+
+@pytest.mark.parametrize("locations", [["AS", "PK"], "AS, PK"])
+def test_american_samoa_is_a_country(tmp_path: Path, locations: object) -> None:
+    """Its code is what stands before the number of a network."""
+    entry = {"startDate": "2024-02-17T03:00:00Z", "locations": locations, "asns": ["AS9751", 17557]}
+    found = _read(tmp_path, {"result": {"annotations": [entry]}})
+    assert {(one.country, one.asn) for one in found} == {
+        (country, asn) for country in ("AS", "PK") for asn in (9751, 17557)
+    }
 
 
 def test_they_stand_beside_the_events_of_their_place_and_time(tmp_path: Path) -> None:

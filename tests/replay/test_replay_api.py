@@ -79,6 +79,17 @@ def test_what_was_fetched_is_not_fetched_again(api: FakeApi, tmp_path: Path) -> 
     assert len(api.asked) == asked
 
 
+@pytest.mark.parametrize("damage", [b'{"asked": "\xff"}', b"[" * 100_000, b"", b"{}"])
+def test_a_stored_answer_that_is_damaged_is_fetched_again(
+    api: FakeApi, tmp_path: Path, damage: bytes
+) -> None:
+    """Whatever a full disk or another program left of it."""
+    first = Client(api, tmp_path).fetch()
+    for file in tmp_path.glob("*.json"):
+        file.write_bytes(damage)
+    assert Client(api, tmp_path).fetch() == first
+
+
 def test_a_time_that_is_not_over_is_asked_about_again(api: FakeApi, tmp_path: Path) -> None:
     """Probes report late: an answer about the last days is good for an hour."""
     Client(api, tmp_path, END + timedelta(hours=1)).fetch()

@@ -70,6 +70,13 @@ def test_web_rows_that_do_not_say_of_what_are_of_the_platform_around_them(tmp_pa
     assert row.platform == "x"
     with pytest.raises(ReplayError, match=r"some.csv:2: .*--platform"):
         _rows(tmp_path, LIST + web)
+    assert tally.site == "whatsapp"
+    semicolons = (LIST + web + app).replace(",", ";")
+    assert {row.platform for row in _rows(tmp_path, semicolons)} == {"whatsapp"}
+    columns = LIST.strip().split(",")
+    listed = [dict(zip(columns, line.strip().split(","), strict=True)) for line in (web, app)]
+    found = _rows(tmp_path, json.dumps(listed), name="some.json")
+    assert {row.platform for row in found} == {"whatsapp"}
 
 
 @pytest.mark.parametrize(
@@ -115,26 +122,6 @@ def test_analysis_rows_are_read_layer_by_layer(tmp_path: Path, case: str) -> Non
     else:
         assert [(row.platform, row.asn, row.methods) for row in rows] == [("x", 17557, methods)]
         assert rows[0].failed == pytest.approx(failed)
-
-
-def test_counts_last_as_long_as_they_lie_apart(tmp_path: Path) -> None:
-    """Days, or hours; failures of the test itself are not counted."""
-    days = "2024-01-01,MY,whatsapp,100,90,5,1,4\n2024-01-02,MY,whatsapp,10,10,0,0,0\n"
-    first, _ = _rows(tmp_path, COUNTS + days)
-    assert (first.total, first.failed, first.confirmed) == (96, 6.0, 1)
-    assert first.until - first.at == timedelta(days=1)
-    hours = (
-        "2024-01-01T00:00:00Z,MY,whatsapp,9,9,0,0,0\n2024-01-01T01:00:00Z,MY,whatsapp,9,9,0,0,0\n"
-    )
-    first, _ = _rows(tmp_path, COUNTS + hours)
-    assert first.until - first.at == timedelta(hours=1)
-
-
-def test_counts_of_months_last_until_the_next(tmp_path: Path) -> None:
-    """January has 31 days, February of a leap year 29."""
-    months = "".join(f"2024-0{month}-01,MY,whatsapp,100,90,5,1,4\n" for month in (1, 2, 4))
-    ends = [row.until.isoformat()[:10] for row in _rows(tmp_path, COUNTS + months)]
-    assert ends == ["2024-02-01", "2024-03-01", "2024-05-01"]
 
 
 @pytest.mark.parametrize("number", ["AS0", "0"])
@@ -321,6 +308,10 @@ def test_gzip_and_json_are_read_too(tmp_path: Path) -> None:
     answer = _rows(tmp_path, json.dumps({"results": [row], "metadata": {}}), name="a.json")
     lines = _rows(tmp_path, json.dumps(row) + "\n" + json.dumps(row) + "\n", name="a.jsonl")
     assert lines == answer * 2
+    strange = {**row, "title": "a\u2028b"}
+    for end in ("\n", "\r\n"):
+        text = "".join(json.dumps(one, ensure_ascii=False) + end for one in (strange, row))
+        assert _rows(tmp_path, text, name="b.jsonl") == answer * 2
     assert (answer[0].platform, answer[0].asn, answer[0].failed) == ("x", 17557, 1.0)
     packed = tmp_path / "a.csv.gz"
     text = LIST + "20231108083552.1_KE_telegram_a,2023-11-08,telegram,12455,1,web\n"
@@ -364,6 +355,8 @@ WRONG = {
     "no flag": (LIST + f"{UID},2023-11-08,telegram,1,maybe,\n", ":2: column anomaly: 'maybe'"),
     "no network": (LIST + f"{UID},2023-11-08,telegram,one,0,\n", ":2: column asn: 'one'"),
     "a column short": (LIST + f"{UID},2023-11-08,telegram,1\n", ":2: 4 columns where .* has 6"),
+    "after blank lines": (f"\n\n{LIST}{UID},x,telegram,1,0,\n", ":4: column t"),
+    "an object cut off, after a blank line": ('\n{"a": 1}\n{"a": 2', ":3: not JSON"),
     "second line": (
         LIST + f"{UID},2023-11-08,telegram,1,0,\n{UID},x,telegram,1,0,\n",
         ":3: column t",
@@ -391,18 +384,3 @@ def test_what_is_wrong_is_named(tmp_path: Path, case: str) -> None:
     text, message = WRONG[case]
     with pytest.raises(ReplayError, match=f"some.csv.*{message}"):
         _rows(tmp_path, text)
-
-
-def test_other_files_are_told_what_they_are(tmp_path: Path) -> None:
-    """Missing, packed with zstd, a damaged gzip file, no text."""
-    cases = {
-        "a.zst": (b"\x28\xb5\x2f\xfd1234", "unzstd"),
-        "a.gz": (b"\x1f\x8b1234", "damaged gzip"),
-        "a.bin": (b"t,asn\n\xff\xfe\xff", "not UTF-8"),
-    }
-    for name, (content, message) in cases.items():
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(ReplayError, match=message):
-            rows_in(tmp_path / name, NAMES, RowFilter(), RowCounts())
-    with pytest.raises(ReplayError, match="No such file"):
-        rows_in(tmp_path / "none.csv", NAMES, RowFilter(), RowCounts())

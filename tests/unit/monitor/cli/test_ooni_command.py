@@ -69,6 +69,17 @@ def test_bad_measurement_is_named_and_the_rest_judged(tmp_path: Path) -> None:
     assert "some.jsonl:2: field test_keys.queries" in done.stderr
 
 
+def test_so_it_is_where_the_first_line_is_cut_off(tmp_path: Path) -> None:
+    """It lost all others, and had no number."""
+    path = tmp_path / "some.jsonl"
+    whole = msgspec.json.encode(TELEGRAM)
+    path.write_bytes(whole[:40] + b"\n" + whole + b"\n" + whole + b"\n")
+    done = CliRunner().invoke(app, ["judge", "ooni", str(path), "--json"])
+    assert done.exit_code == 2
+    assert len(done.stdout.splitlines()) == 6
+    assert "some.jsonl:1: " in done.stderr
+
+
 def test_other_tests_are_left_out_with_a_word(tmp_path: Path) -> None:
     """A dump of everything is no mistake."""
     done = _run(tmp_path, {"test_name": "ndt"}, TELEGRAM)

@@ -1,11 +1,8 @@
 """Reading OONI's files: tolerant of every engine, exact about what is wrong, and discreet."""
 
 import base64
-import codecs
 import copy
-import gzip
 import random
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,7 +12,6 @@ from monitor.config.catalog import shipped_catalog
 from monitor.judging.from_ooni import judge_imported
 from monitor.ooni.convert import convert
 from monitor.ooni.failures import failure_of, implied_layer
-from monitor.ooni.ooni_files import measurements_in
 from monitor.ooni.ooni_format import Flag, OoniError, UnsupportedTestError, decode
 from probes.failure_strings import Failure
 from probes.layers.scrub import Scrubber
@@ -260,49 +256,6 @@ def test_inputs_of_one_report_differ() -> None:
     one, other = (imported(web(f"https://{host}/", control={})) for host in ("x.com", "t.me"))
     assert one.id != other.id
     assert one.measurements[0].id != other.measurements[0].id
-
-
-# -- files -------------------------------------------------------------------------------------
-
-
-def _in(path: Path, data: bytes) -> list[tuple[str, bytes]]:
-    path.write_bytes(data)
-    return list(measurements_in(path))
-
-
-def test_one_object_a_file_in_any_layout(tmp_path: Path) -> None:
-    """On one line or on many, plain or packed."""
-    plain = _text(TELEGRAM)
-    pretty = msgspec.json.format(plain, indent=2)
-    marked = codecs.BOM_UTF8 + plain
-    several = (plain, plain + b"\n", pretty, gzip.compress(pretty), marked, gzip.compress(marked))
-    for number, data in enumerate(several):
-        ((source, text),) = _in(tmp_path / f"{number}.json", data)
-        assert source == str(tmp_path / f"{number}.json")
-        assert decode(text) == decode(plain)
-
-
-def test_one_object_a_line(tmp_path: Path) -> None:
-    """Each with the line it stands on; empty lines count and are left out."""
-    data = _text(TELEGRAM) + b"\n\n" + _text(TELEGRAM) + b"\n"
-    for packed in (data, gzip.compress(data)):
-        found = _in(tmp_path / "many.jsonl.gz", packed)
-        assert [source.rpartition(":")[2] for source, _ in found] == ["1", "3"]
-
-
-@pytest.mark.parametrize("data", [b"", b"\n\n", b"{}", b'{"raw_measurement": ""}'])
-def test_an_answer_without_a_measurement_says_so(tmp_path: Path, data: bytes) -> None:
-    """OONI has none of that id, or nothing was saved."""
-    ((_, text),) = _in(tmp_path / "none.json", data)
-    with pytest.raises(OoniError, match="holds no measurement"):
-        decode(text)
-
-
-def test_damaged_gzip_is_an_error_in_words(tmp_path: Path) -> None:
-    """Half a download is told from a bad measurement."""
-    half = gzip.compress(_text(TELEGRAM))[:-20]
-    with pytest.raises(OoniError, match="damaged gzip"):
-        _in(tmp_path / "half.gz", half)
 
 
 # -- any file ----------------------------------------------------------------------------------
