@@ -29,7 +29,7 @@ from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.no_rows import why_no_rows
 from monitor.export.ooni_lines import write_ooni
 from monitor.export.parquet import MissingExtraError, write_parquet
-from monitor.export.stop import write_stop
+from monitor.export.stop import Omitted, omitted_events, write_stop
 from monitor.export.xlsx import TooManyRowsError, write_xlsx
 from monitor.wording.no_rows import no_rows_text
 from monitor.wording.words import words_in
@@ -258,7 +258,17 @@ def stop(
     rows = _export(settings, output, write)
     number = counted(rows, "stretch", "stretches")
     typer.echo(f"{number} of confirmed events", err=True)
-    if not rows:
+    if rows:
+        return
+    if omitted := with_store(settings, lambda store: omitted_events(store, selection)):
+        count, verb = omitted.total(), "is" if omitted.total() == 1 else "are"
+        why = ", ".join(f"{omitted[one]} {one}" for one in Omitted if one in omitted)
+        typer.echo(
+            f"{counted(count, 'event')} {verb} not in this file, which has confirmed ones alone: "
+            f"{why}; see `shutwatch event list`",
+            err=True,
+        )
+    else:
         _explain(settings, Kind.EVENTS, selection)
 
 
@@ -351,5 +361,5 @@ def _export(
         async with opened(settings.database, settings.archive) as store:
             return await write(store, out)
 
-    with opened_file(output) as out, progress("exporting", results=out):
+    with opened_file(output, settings) as out, progress("exporting", results=out):
         return asyncio.run(run(out))

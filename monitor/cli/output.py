@@ -15,12 +15,15 @@ import msgspec
 import typer
 
 from monitor.cli import exits
+from monitor.cli.own_files import refuse_own_file
 from monitor.export.output_file import written_file
 from monitor.wording.file_errors import is_full
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+    from monitor.config.settings import Settings
 
 STANDARD_OUTPUT = Path("-")
 _ANY_WIDTH = 500
@@ -67,9 +70,11 @@ def print_json(values: Iterable[Any]) -> None:
 
 
 @contextmanager
-def opened_file(output: Path) -> Iterator[BinaryIO]:
-    """The file to write, - for standard output. A file gets its name when it is complete."""
+def opened_file(output: Path, settings: "Settings | None" = None) -> Iterator[BinaryIO]:
+    """The file to write, - for standard output. A file gets its name when it is complete. Exits
+    with 2 for a file that the installation of these settings lives from."""
     if output != STANDARD_OUTPUT:
+        refuse_own_file(output, settings)
         with named_when_full(output), written_file(output) as out:
             yield out
         return

@@ -10,6 +10,7 @@ from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import PlainGroup
 from monitor.cli.options import ConfigOption, load_settings
 from monitor.cli.output import STANDARD_OUTPUT, named_when_full
+from monitor.cli.own_files import refuse_own_file
 from monitor.cli.report_seals import add_stamps, countersign, stamp
 from monitor.cli.selection import Country, Platform, Since, selection_of
 from monitor.cli.store_options import with_store
@@ -126,6 +127,7 @@ def report(
     if output is None and _USUAL.exists():  # an earlier report may be published already
         raise bad_usage(f"{_USUAL} exists already: name another with -o, or move it away")
     file = output or _USUAL
+    refuse_own_file(file, settings)
     title = platform_titles(settings).get(platform, platform)
     path = key_path(settings.signing_key, settings.source, settings.database)
 

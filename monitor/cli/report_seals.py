@@ -11,6 +11,7 @@ from monitor.cli.bars import progress
 from monitor.cli.counts import counted
 from monitor.cli.exits import bad_usage, exit_on, fail
 from monitor.cli.options import ConfigOption, load_settings
+from monitor.cli.own_files import refuse_own_file
 from monitor.cli.verify import KeyOption, checked
 from monitor.config.settings import TimestampSettings
 from monitor.keys.keys import (
@@ -58,7 +59,13 @@ def countersign(
             f"--name and --note take up to {LONGEST_TEXT} characters, --name at least 1"
         )
     verified = checked(file, key, Trusted())
-    path = key_file or _own_key(config)
+    if key_file:
+        path, settings = key_file, None
+    else:
+        settings = load_settings(config)
+        path = key_path(settings.signing_key, settings.source, settings.database)
+    if output:
+        refuse_own_file(output, settings, path)
     with exit_on(KeyFileError):
         own = load_or_make(path)
     digits = fingerprint(public_text(own))
@@ -68,11 +75,6 @@ def countersign(
     with exit_on(OSError, ValueError):
         with_seals(file, output or file, [(COUNTERSIGNATURE, signed)])
     typer.echo(f"{output or file}: countersigned by {grouped(digits)} ({path})", err=True)
-
-
-def _own_key(config: Path | None) -> Path:
-    settings = load_settings(config)
-    return key_path(settings.signing_key, settings.source, settings.database)
 
 
 def stamp(
@@ -90,7 +92,10 @@ def stamp(
     from monitor.report.seals import Trusted
 
     verified = checked(file, "", Trusted())
-    settings = load_settings(config).timestamps
+    own = load_settings(config)
+    if output:
+        refuse_own_file(output, own)
+    settings = own.timestamps
     if authority or calendar:
         settings = TimestampSettings(
             authorities=tuple(authority or ()),

@@ -13,6 +13,7 @@ from monitor.wording.visible_text import visible
 
 # What checks loads cryptography and rfc3161-client, which help does without.
 if TYPE_CHECKING:
+    from monitor.report.proven_text import Earlier
     from monitor.report.seals import Trusted
     from monitor.report.verify import Verified
 
@@ -49,9 +50,7 @@ def verify(
     ] = None,
 ) -> None:
     """Check every byte of a report, offline. Exit code 3 when it was changed."""
-    from monitor.report.log_file import follows
     from monitor.report.proven_text import Named, proven
-    from monitor.report.seals import Trusted
 
     countersigners = {_digits("--countersigned-by", one) for one in countersigned_by or ()}
     vantages = {_digits("--vantage-key", one) for one in vantage_key or ()}
@@ -64,15 +63,9 @@ def verify(
         raise fail(f"{file}: no batch is signed by {grouped(missing)}", NOT_AS_MADE)
     if (time_root or bitcoin_headers) and not _is_dated(verified):
         raise fail(f"{file}: no stamp leads to what you trust", NOT_AS_MADE)
-    if earlier and not follows(verified.log, checked(earlier, "", Trusted()).log):
-        raise fail(
-            f"{file}: its maker's log does not continue that of {earlier}: it was rewritten, or is "
-            "another installation's",
-            NOT_AS_MADE,
-        )
     named = Named(
         maker=bool(key),
-        earlier=bool(earlier),
+        earlier=_earlier(file, verified, earlier) if earlier else None,
         countersigners=frozenset(countersigners),
         vantages=frozenset(vantages),
     )
@@ -99,6 +92,32 @@ def checked(file: Path, key: str, trusted: "Trusted") -> "Verified":
     if digits and digits != found:
         raise fail(f"{file}: MANIFEST.sig is by another key: {grouped(found)}", NOT_AS_MADE)
     return verified
+
+
+def _earlier(file: Path, verified: "Verified", older: Path) -> "Earlier":
+    """What the older report shows; exits with 3 where nothing shows that it is of the same maker,
+    or that its log was not rewritten."""
+    from monitor.report.log_file import Continuation, continuation
+    from monitor.report.proven_text import Earlier
+    from monitor.report.seals import Trusted
+
+    before = checked(older, "", Trusted())
+    found, digits = continuation(verified.log, before.log), before.manifest.fingerprint
+    other = digits if digits != verified.manifest.fingerprint else ""
+    by = f"; {older} is signed by another key, {grouped(other)}" if other else ""
+    if found is Continuation.NOT_PROVEN:
+        why = "it was rewritten, or is another installation's"
+        if verified.log is None or before.log is None:
+            why = "one of the two reports has none"
+        raise fail(
+            f"{file}: its maker's log does not continue that of {older}: {why}{by}", NOT_AS_MADE
+        )
+    if found is Continuation.EMPTY and other:
+        raise fail(
+            f"{file}: nothing shows that {older} is of the same maker: its log has no entry{by}",
+            NOT_AS_MADE,
+        )
+    return Earlier(continuation=found, other_key=other)
 
 
 def _digits(option: str, written: str) -> str:

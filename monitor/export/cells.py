@@ -24,6 +24,15 @@ _SUSPECT_LEADS = frozenset("=+-@ \"'`")
 """Plain text that begins with none of these and has no semicolon needs no further check."""
 
 
+SEPARATORS = {"list": " ", "names": " | "}
+"""What separates the items of a column, by its unit. No item holds it."""
+
+
+def items(unit: str, value: Value) -> list[str]:
+    """The items of a column of that unit."""
+    return [item for item in str(value or "").split(SEPARATORS[unit]) if item]
+
+
 def cell(value: Value) -> str:
     """`value` as the text of one CSV cell, before any quoting."""
     match value:

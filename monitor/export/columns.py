@@ -5,6 +5,7 @@ shows the same table, and tests compare the two. Links in a meaning are Markdown
 """
 
 import csv
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from importlib.resources import files
@@ -78,6 +79,14 @@ def _listed(field: str) -> Callable[[Any], str]:
     return lambda value: " ".join(get(value))
 
 
+_THROUGH_PROXY = re.compile("([^ ]+) through proxy")
+
+
+def resolvers(listed: str) -> str:
+    """Resolvers as a summary lists them, each as one item: no item of a list has a space."""
+    return _THROUGH_PROXY.sub(r"proxy:\1", listed).replace("none configured", "none")
+
+
 def _numbers(which: Callable[[NetworkStatus], bool]) -> Callable[[Event], str]:
     """The AS numbers of some networks of an event."""
     return lambda event: " ".join(f"AS{one.asn}" for one in event.networks if which(one))
@@ -134,6 +143,7 @@ MEASUREMENT_COLUMNS: tuple[Column[SummarisedMeasurement], ...] = _columns(
     cycle_id=attrgetter("measurement.cycle"),
     duration_ms=lambda row: milliseconds(row.measurement.duration),
     not_observed=_listed("measurement.not_observed"),
+    resolvers=lambda row: resolvers(row.summary.resolvers),
 )
 
 VERDICT_COLUMNS: tuple[Column[Verdict], ...] = _columns(

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from monitor import __version__
+from monitor.export.cells import SEPARATORS
 from monitor.export.columns import FRACTIONS
 from monitor.export.dictionary import HEADER, plain
 from monitor.export.kinds import Kind, columns
@@ -26,8 +27,10 @@ _TYPES: dict[str, dict[str, Any]] = {
     "ms": {"type": "number"},
     "bytes": {"type": "integer"},
     "number": {"type": "integer"},
-    "list": {"type": "list", "delimiter": " ", "itemType": "string"},
-    "names": {"type": "list", "delimiter": " | ", "itemType": "string"},
+    **{
+        unit: {"type": "list", "delimiter": between, "itemType": "string"}
+        for unit, between in SEPARATORS.items()
+    },
 }
 """By unit; every other one is text."""
 

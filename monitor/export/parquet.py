@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
-from monitor.export.cells import Value, text_cell
+from monitor.export.cells import Value, items, text_cell
 from monitor.export.columns import FRACTIONS, Column
 from monitor.export.kinds import EXPORTS, Kind
 from monitor.wording.missing_library import install_command
@@ -133,15 +133,9 @@ def _kind(column: Column[Any]) -> str:
 
 def _converter(column: Column[Any]) -> Callable[[Value], Any]:
     match column.unit:
-        case "list":
-            return lambda value: _texts(str(value).split())
-        case "names":
-            return lambda value: _texts([name for name in str(value).split(" | ") if name])
+        case "list" | "names" as unit:
+            return lambda value: [text_cell(item) for item in items(unit, value)]
         case "UTC time" | "yes or no" | "number" | "bytes" | "ms":
             return lambda value: value
         case _:
             return lambda value: text_cell(str(value))
-
-
-def _texts(parts: Sequence[str]) -> list[str]:
-    return [text_cell(part) for part in parts]

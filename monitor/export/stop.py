@@ -7,8 +7,10 @@ Its editors know what no measurement shows: who ordered a shutdown, and why. Suc
 """
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from enum import StrEnum
 from operator import attrgetter
 from typing import TextIO
 from zoneinfo import ZoneInfo
@@ -25,7 +27,7 @@ from monitor.wording.local_time import zone_of
 from monitor.wording.networks import network_name
 from monitor.wording.words import words_in
 from storage.store import Store
-from storage.values.reviews import rejected
+from storage.values.reviews import Review, rejected
 from storage.values.selection import Selection
 
 UNKNOWN = "Unknown"
@@ -173,6 +175,14 @@ COLUMNS: Mapping[str, _Cell] = {
 """Name → what it holds, in STOP's order."""
 
 
+class Omitted(StrEnum):
+    """Why an event of a kind that STOP has is not in the file."""
+
+    UNCONFIRMED = "not confirmed"
+    REJECTED = "rejected by a person"
+    WITHDRAWN = "withdrawn"
+
+
 async def write_stop(store: Store, selection: Selection, out: TextIO, reader: Reader) -> int:
     """Write the stretches in the time selected of events that were confirmed, and neither withdrawn
     nor rejected by a person, as CSV; returns how many rows. Who rejected what an event continues
@@ -182,21 +192,46 @@ async def write_stop(store: Store, selection: Selection, out: TextIO, reader: Re
     writer.writerow(COLUMNS)
     written = 0
     async for batch in store.events(selection):
-        for event in batch:
-            if _is_shutdown(event) and not rejected(reviews.get(event.id, ())):
+        for event in filter(_is_shutdown, batch):
+            if _why_omitted(event, reviews) is None:
                 for row in _rows(event, reader, selection):
                     writer.writerow([cell(value(row)) for value in COLUMNS.values()])
                     written += 1
     return written
 
 
-def _rows(event: Event, reader: Reader, selection: Selection) -> Iterator[_Row]:
+async def omitted_events(store: Store, selection: Selection) -> Counter[Omitted]:
+    """How many events in the time selected have no row, by the reason. Raises StorageError."""
+    reviews = await reviews_by_event(store)
+    found = Counter[Omitted]()
+    async for batch in store.events(selection):
+        for event in filter(_is_shutdown, batch):
+            why = _why_omitted(event, reviews)
+            if why is not None and _spans(event, selection):
+                found[why] += 1
+    return found
+
+
+def _spans(event: Event, selection: Selection) -> list[tuple[Stretch, bool]]:
+    """The stretches in the time selected, and whether each is the newest."""
     spans = stretches(event)
-    for number, one in enumerate(spans, 1):
-        if in_time(one, selection.since, selection.until):
-            yield _Row(event=event, stretch=one, newest=number == len(spans), reader=reader)
+    return [
+        (one, one is spans[-1]) for one in spans if in_time(one, selection.since, selection.until)
+    ]
+
+
+def _rows(event: Event, reader: Reader, selection: Selection) -> Iterator[_Row]:
+    for one, newest in _spans(event, selection):
+        yield _Row(event=event, stretch=one, newest=newest, reader=reader)
 
 
 def _is_shutdown(event: Event) -> bool:
-    of_a_kind = event.kind is EventKind.BLOCK or event.kind in _WHOLE
-    return of_a_kind and event.sure and event.state is not EventState.WITHDRAWN
+    return event.kind is EventKind.BLOCK or event.kind in _WHOLE
+
+
+def _why_omitted(event: Event, reviews: Mapping[str, Sequence[Review]]) -> Omitted | None:
+    if event.state is EventState.WITHDRAWN:
+        return Omitted.WITHDRAWN
+    if not event.sure:
+        return Omitted.UNCONFIRMED
+    return Omitted.REJECTED if rejected(reviews.get(event.id, ())) else None

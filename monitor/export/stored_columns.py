@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from monitor.export.cells import Value
-from monitor.export.columns import AVAILABILITY_COLUMNS, llr, milliseconds
+from monitor.export.columns import AVAILABILITY_COLUMNS, llr, milliseconds, resolvers
 from probes.measurement import Layer
 from storage.values.rollup import (
     COUNTS,
@@ -83,6 +83,7 @@ STORED: Mapping[RowKind, Mapping[str, Stored]] = {
         "reached": Stored(("reached",), bool),
         "duration_ms": Stored(("duration",), milliseconds),
         "not_observed": _list("not_observed"),
+        "resolvers": Stored(("resolvers",), resolvers),
     },
     RowKind.VERDICTS: {
         "measurement_id": Stored(("measurement",)),

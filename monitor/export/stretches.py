@@ -55,6 +55,11 @@ def in_time(stretch: Stretch, since: datetime | None, until: datetime | None) ->
     return begun and (since is None or stretch.end_latest is None or stretch.end_latest > since)
 
 
+def rows_in_time(event: Event, since: datetime | None, until: datetime | None) -> list[StretchRow]:
+    """Those rows of one event whose own stretch may lie in that time; each keeps its number."""
+    return [row for row in rows_of(event) if in_time(row.stretch, since, until)]
+
+
 def position_of(row: StretchRow) -> tuple[str, ...]:
     """The place of a row in the listing: that of its event, and its own among the event's."""
     return (*place_of(row.event), f"{row.row:06}")
@@ -65,18 +70,24 @@ async def stretch_rows(
     selection: Selection,
     events: Callable[[Selection], AsyncIterator[Sequence[Event]]] | None = None,
 ) -> AsyncIterator[Sequence[StretchRow]]:
-    """The rows of the selected events, by when these were detected; `after` is a `position_of`.
+    """The rows in the time selected of the selected events, by when these were detected; `after` is
+    a `position_of`.
 
     `events` lists events in place of the store's own.
     """
+
+    def rows(event: Event) -> list[StretchRow]:
+        return rows_in_time(event, selection.since, selection.until)
+
     if selection.after:
         *place, row = selection.after
         begun = msgspec.structs.replace(selection, after=(), event=place[-1], batch=1)
         async for batch in store.events(begun):
-            if rest := [one for event in batch for one in rows_of(event) if one.row > int(row)]:
+            if rest := [one for event in batch for one in rows(event) if one.row > int(row)]:
                 yield rest
         if selection.event:
             return
         selection = msgspec.structs.replace(selection, after=tuple(place))
     async for batch in (events or store.events)(selection):
-        yield [row for event in batch for row in rows_of(event)]
+        if found := [row for event in batch for row in rows(event)]:
+            yield found

@@ -9,48 +9,44 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import TextIO
 
 import msgspec
 from msgspec.structs import replace
 
 from monitor.analysis.coverage import coverage_of
-from monitor.analysis.events.event import Event, EventKind, EventLogEntry
 from monitor.analysis.events.stretches import stretches
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, VantageState, Verdict
 from monitor.export.cells import cell
-from monitor.export.csv import header, value_lines, write_csv
+from monitor.export.csv import write_csv
 from monitor.export.data_package import DESCRIPTOR
 from monitor.export.dictionary import write_dictionary
 from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.no_rows import why_no_rows
 from monitor.export.ooni_format import ooni_measurement
 from monitor.export.ooni_lines import PATIENCE, ControlMatcher
-from monitor.export.stretches import in_time, rows_of
 from monitor.report.batches import BATCHES, KEYS, Enclosed, enclose
 from monitor.report.data_files import TIMELINE, describe_files
+from monitor.report.events import gather_events
 from monitor.report.findings import Applied, Example, Findings, Network, Story, Wanted
 from monitor.report.lanes import Lanes, lanes_of
 from monitor.report.log_file import LOG, encoded_log, log_file
+from monitor.report.row_files import marked, new_file, write_rows
 from monitor.report.tables import some_stretches
 from monitor.report.time_slots import Slots
 from monitor.sources.witnesses import second_witnesses
 from monitor.wording.no_rows import NoRows
-from probes.measurement import AnyObservation, DnsObservation, Measurement, Purpose
+from probes.measurement import Measurement, Purpose
 from probes.vantage import VantageRole
 from storage.store import CollectorStore, Store
 from storage.values.selection import Selection
 
-MOST_STORIES = 40
-MOST_RELATED = 30
-MOST_LOG = 40
 MOST_NOTES = 50
 MOST_EXAMPLES = 12
 MEASUREMENT_FILES = ("data/measurements.csv", "data/measurements.jsonl", "data/ooni.jsonl")
 AROUND = timedelta(hours=1)
 """Raw measurements are enclosed from this long before to this long after each onset and end."""
 
-Where = TypeVar("Where", Verdict, Measurement, Event)
 _encode = msgspec.json.Encoder().encode
 _WELL = (VantageState.OK, VantageState.LOSSY)
 _ACCUSED = (State.BLOCKED, State.THROTTLED, State.PARTIAL)
@@ -63,17 +59,9 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
     OSError from the files.
     """
     (folder / "data").mkdir()
-    stories, omitted, related = await _events(store, wanted)
+    events = await gather_events(store, wanted, folder / "data")
+    stories, rows = events.stories, events.rows
     windows = _windows(stories, wanted)
-    rows: dict[str, int] = {}
-    with _new(folder / "data/events.csv", Kind.EVENTS) as out:
-        events = [*(story.event for story in stories), *related]
-        _write(Kind.EVENTS, out, wanted, events)
-        rows["data/events.csv"] = len(events)
-    with _new(folder / "data/stretches.csv", Kind.STRETCHES) as out:
-        spans = [row for event in events for row in rows_of(event)]
-        out.write(value_lines(EXPORTS[Kind.STRETCHES].columns, spans))
-        rows["data/stretches.csv"] = len(spans)
     lanes = await lanes_of(store, wanted, interval)
     applied, chosen, rows["data/verdicts.csv"] = await _verdicts(
         store, wanted, windows, folder / "data/verdicts.csv"
@@ -86,13 +74,13 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
     batches_to = folder if wanted.signed_batches else None
     signed = await enclose(store, measured.enclosed, wanted.platform, batches_to, log.size)
     controls, control_unwell, unwell = await _health(store, wanted)
-    with _new(folder / "data/timeline.csv") as out:
+    with new_file(folder / "data/timeline.csv") as out:
         rows["data/timeline.csv"] = _timeline(lanes.slots, out)
-    with _new(folder / "data/availability.csv") as out:
+    with new_file(folder / "data/availability.csv") as out:
         rows["data/availability.csv"] = await write_csv(
             Kind.AVAILABILITY, store, replace(wanted.selection, timezone=wanted.timezone), out
         )
-    with _new(folder / "data/dictionary.csv") as out:
+    with new_file(folder / "data/dictionary.csv") as out:
         rows["data/dictionary.csv"] = write_dictionary(out) + _own_dictionary(out)
     annotations = await store.annotations(
         wanted.country, wanted.since, wanted.until, wanted.platform
@@ -105,13 +93,14 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
     return Findings(
         wanted=wanted,
         stories=stories,
-        stories_omitted=omitted,
-        related=related,
+        stories_omitted=events.stories_omitted,
+        related=events.related,
+        related_omitted=events.related_omitted,
         annotations=tuple(annotations[:MOST_NOTES]),
         witnesses=tuple(
             [
                 (event, await second_witnesses(store, event, wanted.until))
-                for event in (*(story.event for story in stories), *related)
+                for event in (*(story.event for story in stories), *events.related)
             ]
         ),
         lanes=lanes.found(unwell),
@@ -152,82 +141,6 @@ async def _no_rows(store: Store, wanted: Wanted, rows: Mapping[str, int]) -> dic
         else:
             found[file] = await why_no_rows(EXPORTS[_FILES[file]], store, wanted.selection)
     return found
-
-
-def _new(path: Path, kind: Kind | None = None) -> TextIO:
-    """A new file, with the header of that kind of rows."""
-    out = path.open("w", encoding="utf-8", newline="")
-    if kind is not None:
-        out.write(header(EXPORTS[kind].columns))
-    return out
-
-
-def _marked(wanted: Wanted, one: Where) -> Where:
-    """With the network in place of the vantage's id, unless vantages are to be named."""
-    if wanted.with_vantages or not one.vantage:
-        return one
-    if isinstance(one, Event):
-        return msgspec.structs.replace(one, vantage="")
-    if isinstance(one, Measurement):
-        one = msgspec.structs.replace(
-            one, observations=tuple(map(_without_own_resolver, one.observations))
-        )
-    return msgspec.structs.replace(one, vantage=network_id(one.asn, one.vantage_role))
-
-
-def _without_own_resolver(one: AnyObservation) -> AnyObservation:
-    """A small resolver serves few people; those of follow-ups are open to all."""
-    own = isinstance(one, DnsObservation) and not one.reason
-    return msgspec.structs.replace(one, resolver="") if own else one
-
-
-def network_id(asn: int, function: str) -> str:
-    """What replaces the id of a vantage that is not named."""
-    return f"AS{asn}" if function == VantageRole.FIELD else "control"
-
-
-def _write(kind: Kind, out: TextIO, wanted: Wanted, values: Sequence[Any]) -> None:
-    export = EXPORTS[kind]
-    marked = (_marked(wanted, value) for value in values)
-    out.write(value_lines(export.columns, map(export.prepare, marked)))
-
-
-async def _events(store: Store, wanted: Wanted) -> tuple[tuple[Story, ...], int, tuple[Event, ...]]:
-    stories: list[Story] = []
-    related: list[Event] = []
-    omitted = 0
-    async for batch in store.events(Selection(since=wanted.since, until=wanted.until)):
-        for event in batch:
-            if event.country not in (wanted.country, "") or event.platform not in (
-                wanted.platform,
-                "",
-            ):
-                continue
-            if not any(in_time(one, wanted.since, wanted.until) for one in stretches(event)):
-                continue
-            if event.kind is not EventKind.BLOCK:
-                related += [event] if len(related) < MOST_RELATED else []
-            elif len(stories) < MOST_STORIES:
-                stories.append(await _story(store, event))
-            else:
-                omitted += 1
-    return tuple(stories), omitted, tuple(related)
-
-
-async def _story(store: Store, event: Event) -> Story:
-    log: list[EventLogEntry] = []
-    omitted = 0
-    async for batch in store.event_log(event.id):
-        room = MOST_LOG - len(log)
-        log += batch[:room]
-        omitted += max(0, len(batch) - room)
-    reviews = await store.reviews(event.id)
-    return Story(
-        event=event,
-        log=tuple(log),
-        log_omitted=omitted,
-        reviews=tuple(reviews[-MOST_NOTES:]),
-    )
 
 
 def _windows(stories: Sequence[Story], wanted: Wanted) -> tuple[tuple[datetime, datetime], ...]:
@@ -272,9 +185,9 @@ async def _verdicts(
     counts: Counter[tuple[Network, str, str]] = Counter()
     examples: dict[tuple[Network, str, str], Verdict] = {}
     rows = 0
-    with _new(path, Kind.VERDICTS) as out:
+    with new_file(path, Kind.VERDICTS) as out:
         async for batch in store.verdicts(wanted.selection):
-            await asyncio.to_thread(_write, Kind.VERDICTS, out, wanted, batch)
+            await asyncio.to_thread(write_rows, Kind.VERDICTS, out, wanted, batch)
             rows += len(batch)
             for one in batch:
                 network = (one.asn, one.network)
@@ -339,15 +252,15 @@ async def _measurements(
     ids = {one for verdict in chosen for one in (verdict.measurement, *verdict.controls)}
     examined = {(verdict.cycle, verdict.endpoint) for verdict in chosen}
     with (
-        _new(folder / "measurements.csv", Kind.MEASUREMENTS) as table,
+        new_file(folder / "measurements.csv", Kind.MEASUREMENTS) as table,
         (folder / "measurements.jsonl").open("wb") as raw,
         (folder / "ooni.jsonl").open("wb") as ooni,
     ):
 
         def write(pairs: Sequence[tuple[Measurement, Measurement | None]]) -> None:
-            _write(Kind.MEASUREMENTS, table, wanted, [one for one, _ in pairs])
+            write_rows(Kind.MEASUREMENTS, table, wanted, [one for one, _ in pairs])
             for measurement, control in pairs:
-                named, beside = _marked(wanted, measurement), control and _marked(wanted, control)
+                named, beside = marked(wanted, measurement), control and marked(wanted, control)
                 measured.count += 1
                 if measurement.look is Purpose.CONTROL:
                     measured.controls[measurement.vantage] += 1

@@ -42,7 +42,7 @@ def method(words: Words, findings: Findings, imprint: Imprint) -> Iterator[Block
 
 
 _FILES: Mapping[str, str] = {
-    "data/events.csv": N_("The events above, one in each row"),
+    "data/events.csv": N_("All events of this time, one in each row"),
     "data/stretches.csv": N_("Each blocked stretch, by country and network"),
     "data/verdicts.csv": N_("The verdict on each address, network and cycle, with its rule"),
     "data/timeline.csv": N_("The numbers of the charts"),
@@ -126,6 +126,8 @@ def _measurements(words: Words, findings: Findings) -> Iterator[str]:
                 "Of an event with many stretches, only those around the first and the last ones "
                 "are enclosed."
             )
+        if findings.stories_omitted:
+            yield words.gettext("Of events that are not listed above, none are enclosed.")
     else:
         yield words.gettext("Raw measurements are enclosed for the last hour.")
     if not findings.rows.get("data/measurements.csv"):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from monitor.report.document import Block, Bullets, Heading, Para, Table
 from monitor.report.findings import Findings
-from monitor.report.tables import short
+from monitor.report.tables import short, with_omitted
 from monitor.wording.changes import change_in_words
 from monitor.wording.events import what_happened
 from monitor.wording.networks import network_names
@@ -22,11 +22,12 @@ def related_events(words: Words, findings: Findings, title: str) -> Iterator[Blo
         return
     titles = {findings.wanted.platform: title}
     yield Heading(words.gettext("Other events in this time"))
+    caption = words.gettext(
+        "Events of other kinds in the country or on the platform (UTC). They bear on what can "
+        "be concluded."
+    )
     yield Table(
-        words.gettext(
-            "Events of other kinds in the country or on the platform (UTC). They bear on what can "
-            "be concluded."
-        ),
+        with_omitted(words, caption, findings.related_omitted),
         (
             words.gettext("What"),
             words.gettext("State"),
@@ -80,7 +81,8 @@ def second_witnesses(words: Words, findings: Findings) -> Iterator[Block]:
 
 def people(words: Words, findings: Findings) -> Iterator[Block]:
     """Reviews and annotations, apart from what was detected."""
-    reviews = [(story.event.id, one) for story in findings.stories for one in story.reviews]
+    # An event and the one that continues it have reviews in common.
+    reviews = {one.id: one for story in findings.stories for one in story.reviews}.values()
     if not reviews and not findings.annotations:
         return
     yield Heading(words.gettext("What people said"))
@@ -92,7 +94,7 @@ def people(words: Words, findings: Findings) -> Iterator[Block]:
     )
     if reviews:
         yield Table(
-            words.gettext("Reviews of the events above."),
+            words.gettext("Reviews of the events above and of those that they continue."),
             (
                 words.gettext("Event"),
                 words.gettext("Review"),
@@ -102,13 +104,13 @@ def people(words: Words, findings: Findings) -> Iterator[Block]:
             ),
             tuple(
                 (
-                    words.ltr(event),
+                    words.ltr(one.event),
                     words.gettext(MARKS[one.mark]),
                     words.name(one.reviewer, 60) if one.reviewer else words.gettext("not named"),
                     short(words, one.at),
                     words.name(one.note, 600) if one.note else "",
                 )
-                for event, one in reviews
+                for one in reviews
             ),
             (22, 12, 16, 18, 40),
         )

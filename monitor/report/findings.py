@@ -111,10 +111,13 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
 
     wanted: Wanted
     stories: tuple[Story, ...]
-    """Blocks of the platform in the country, oldest first."""
+    """Blocks of the platform in the country, oldest first. Of many, confirmed ones are kept before
+    others, and newer ones before older ones."""
     stories_omitted: int
     related: tuple[Event, ...]
-    """Other events that bear on it: outages, shutdowns, lost vantages."""
+    """Other events that bear on it, oldest first: outages, shutdowns, lost vantages, which are the
+    first that are left out."""
+    related_omitted: int = 0
     annotations: tuple[Annotation, ...]
     witnesses: tuple[tuple[Event, tuple[AnyWitness, ...]], ...] = ()
     """For each event, what sources of others' measurements have of its time."""

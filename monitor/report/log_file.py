@@ -6,6 +6,7 @@ put in or left out since. The log itself holds digests, and stays at home.
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from enum import StrEnum
 
 import msgspec
 
@@ -148,14 +149,29 @@ def check_log(parts: Sequence[bytes], trusted: Trusted) -> CheckedLog:
     return CheckedLog(file=log, stamped=tuple(_stamped(log, trusted)))
 
 
-def follows(later: CheckedLog | None, earlier: CheckedLog | None) -> bool:
-    """Whether a report's log is proved to continue that of an earlier report. A maker who rewrote
-    the log would leave the earlier head out, so it must be there."""
+class Continuation(StrEnum):
+    """Whether the log of a report continues that of an earlier report."""
+
+    CONTINUES = "continues"
+    """It is proved to begin with that log."""
+    SAME = "same"
+    EMPTY = "empty"
+    """That log has no entry: any other one continues it, so nothing is proved."""
+    NOT_PROVEN = "not_proven"
+
+
+def continuation(later: CheckedLog | None, earlier: CheckedLog | None) -> Continuation:
+    """Whether a report's log continues that of an earlier report. A maker who rewrote the log would
+    leave the earlier head out, so it must be there."""
     if later is None or earlier is None:
-        return False
+        return Continuation.NOT_PROVEN
+    if not earlier.file.size:
+        return Continuation.EMPTY
+    if later.file.head == earlier.file.head:
+        return Continuation.SAME
     proved = {(one.size, one.root) for one in later.file.heads}
-    proved.add((later.file.size, later.file.root))
-    return earlier.file.size == 0 or (earlier.file.size, earlier.file.root) in proved
+    continued = (earlier.file.size, earlier.file.root) in proved
+    return Continuation.CONTINUES if continued else Continuation.NOT_PROVEN
 
 
 def _stamped(log: LogFile, trusted: Trusted) -> Iterator[tuple[int, Times]]:

@@ -1,26 +1,35 @@
 """What `verify` says of a report whose every proof holds: three lines, each with what is proven and
 what is not. The rest would be left to hope: a whole report of an unknown key proves little."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
 from monitor.keys.keys import grouped
 from monitor.report.batches import Signed
+from monitor.report.log_file import Continuation
 from monitor.report.seals import Countersignature, Times
 from monitor.report.verify import Verified
 from monitor.wording.visible_text import visible
 
 
+class Earlier(msgspec.Struct, frozen=True, kw_only=True):
+    """An earlier report, beside this one."""
+
+    continuation: Continuation
+    other_key: str
+    """Fingerprint of the key that signed it; empty where it is the key of this one."""
+
+
 class Named(msgspec.Struct, frozen=True, kw_only=True):
-    """Fingerprints that the reader has from elsewhere."""
+    """What the reader has from elsewhere."""
 
     maker: bool = False
     """Whether it is the maker's, by which the report is signed."""
-    earlier: bool = False
-    """Whether the log was found to continue that of an earlier report."""
+    earlier: Earlier | None = None
     countersigners: frozenset[str] = frozenset()
+    """Fingerprints, as are the next."""
     vantages: frozenset[str] = frozenset()
 
 
@@ -46,9 +55,19 @@ def _integrity(verified: Verified, named: Named) -> str:
             f"Its maker's append-only log has {_n(size, 'entry', 'entries')} and continues "
             f"{_n(heads, 'earlier head')}."
         )
-    if named.earlier:
-        found.append("That of the earlier report you named is one of them.")
+    if named.earlier is not None:
+        found.append(_EARLIER[named.earlier.continuation])
+        if named.earlier.other_key:
+            found.append(f"Another key signed that report: {grouped(named.earlier.other_key)}.")
     return " ".join([*found, "Not proven: that what it says is true."])
+
+
+_EARLIER: Mapping[Continuation, str] = {
+    Continuation.CONTINUES: "That of the earlier report you named is one of them.",
+    Continuation.SAME: "The earlier report you named has the same log.",
+    Continuation.EMPTY: "Not proven: that it continues the log of the earlier report you named, "
+    "which has no entry.",
+}
 
 
 def _by_vantages(signed: Signed) -> str:

@@ -6,7 +6,7 @@ from monitor.analysis.events.event import Event, EventState, NetworkStatus, Stre
 from monitor.analysis.events.stretches import at_first_test, newest, stretches
 from monitor.report.document import Block, Facts, Heading, Para, Picture, Table
 from monitor.report.findings import Findings, Lane, Story, is_proven
-from monitor.report.tables import short, short_span, some_stretches
+from monitor.report.tables import short, short_span, some_stretches, with_omitted
 from monitor.wording.coverage import coverage_headline, coverage_text
 from monitor.wording.durations import duration
 from monitor.wording.events import (
@@ -242,15 +242,8 @@ def _all_events(words: Words, findings: Findings) -> Block:
         "All blocks of the platform that were detected in this time, each blocked stretch in a "
         "row (UTC). Of many stretches the first and the last ones are shown."
     )
-    if findings.stories_omitted:
-        more = words.ngettext(
-            "%(n)s later event is not listed.",
-            "%(n)s later events are not listed.",
-            findings.stories_omitted,
-        )
-        caption = f"{caption} {more}"
     return Table(
-        caption,
+        with_omitted(words, caption, findings.stories_omitted),
         (
             words.gettext("Event"),
             words.gettext("State"),
@@ -360,7 +353,7 @@ def _timeline(words: Words, findings: Findings, title: str) -> Block:
         "One line for each network, coloured by the results for %(platform)s over time.",
         platform=words.name(title, 60),
     )
-    events = [_began_and_ended(words, story.event) for story in findings.stories[:6]]
+    events = [_began_and_ended(words, story.event) for story in findings.stories[-6:]]
     return Picture(
         "charts/timeline",
         " ".join([shown, *events, *_lane_sentences(words, findings)]),

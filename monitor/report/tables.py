@@ -1,4 +1,4 @@
-"""Times in tables whose header says UTC, and which stretches they show."""
+"""Times in tables whose header says UTC, and which stretches and events they show."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -30,6 +30,19 @@ def short_span(
     if first and second and first[:10] == second[:10]:
         second = second[11:]
     return f"{first or without[0]} – {second or without[1]}"
+
+
+def with_omitted(words: Words, caption: str, omitted: int) -> str:
+    """The caption of a table of events, which says how many it leaves out."""
+    if not omitted:
+        return caption
+    more = words.ngettext(
+        "%(n)s more event is only in %(file)s.",
+        "%(n)s more events are only in %(file)s.",
+        omitted,
+        file="data/events.csv",
+    )
+    return f"{caption} {more}"
 
 
 def some_stretches(every: Sequence[Stretch]) -> list[tuple[int, Stretch]]:

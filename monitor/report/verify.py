@@ -242,10 +242,11 @@ def _check_file(raw: BinaryIO, info: zipfile.ZipInfo, listed: FileEntry) -> None
     if is_trap(listed.size, listed.packed_size):
         raise NotAsMadeError(f"{info.filename} would unpack to {listed.size} bytes: a trap")
     packed, whole = hashlib.sha256(), hashlib.sha256()
-    size = 0
+    size = checksum = 0
     for chunk, data in unpacked(raw, info):
         packed.update(chunk)
         whole.update(data)
+        checksum = zlib.crc32(data, checksum)
         size += len(data)
         if size > listed.size:
             raise NotAsMadeError(f"{info.filename} was changed: it is longer than it was")
@@ -253,3 +254,5 @@ def _check_file(raw: BinaryIO, info: zipfile.ZipInfo, listed: FileEntry) -> None
         raise NotAsMadeError(f"{info.filename} was changed")
     if whole.hexdigest() != listed.sha256:
         raise NotAsMadeError(f"{info.filename} was changed: it is not what is signed")
+    if checksum != info.CRC:
+        raise NotAsMadeError(f"{info.filename}: its checksum in the archive was changed")

@@ -4,14 +4,16 @@ import csv
 import io
 from datetime import datetime
 
+import msgspec
 import pytest
 
+from monitor.analysis.events.event import EventState, Stretch
 from monitor.export.csv import write_csv
 from monitor.server.api.resources import RESOURCES, Resource
 from storage.store import Store
 from storage.values.rollup import DEFINITION
 from storage.values.selection import Selection
-from tests.contract.cycles import cycle, event
+from tests.contract.cycles import at, cycle, event
 from tests.worlds.build import START
 from tests.worlds.http_client import httpx
 
@@ -118,6 +120,70 @@ async def test_an_event_selects_the_attempts_that_found_it_first(
     await store.save(cycle(20), [begun])
     found = await rows(operator, "measurements", event="event-4")
     assert min(datetime.fromisoformat(str(row["started_at"])) for row in found) == first
+
+
+async def test_an_event_selects_the_verdicts_that_show_its_end(
+    store: Store, operator: httpx.AsyncClient, anybody: httpx.AsyncClient
+) -> None:
+    """They are judged after the measurement by which the end is dated. What was judged after the
+    event closed is left out."""
+    over = event("event-5", state=EventState.ENDED, end_latest=901, updated=960)
+    await store.save(cycle(5), [over])
+    found = await rows(operator, "verdicts", event="event-5", vantage="khi-ptcl")
+    assert str(found[-1]["judged_at"])[11:19] == "12:16:00"
+    assert "m-khi-ptcl-000003-x-0" in {row["measurement_id"] for row in found}
+    public = await rows(anybody, "verdicts", event="event-5")
+    assert {str(row["judged_at"])[11:19] for row in public} >= {"12:15:00"}
+    measured = await rows(operator, "measurements", event="event-5", vantage="khi-ptcl")
+    assert str(measured[-1]["started_at"])[11:19] == "12:15:01"
+    late = await operator.get("verdicts?event=event-5&since=2024-02-17T12:17Z")
+    assert (late.status_code, late.json()["parameter"]) == (400, "since")
+
+
+async def test_only_stretches_in_the_time_asked_for_are_listed(
+    store: Store, operator: httpx.AsyncClient
+) -> None:
+    """Of an event that was over in between; each keeps its number. Page and file agree."""
+    at_first, again = (
+        Stretch(
+            onset_earliest=at(start),
+            onset_latest=at(start + 60),
+            end_earliest=at(start + 120),
+            end_latest=at(start + 180),
+        )
+        for start in (0, 7200)
+    )
+    twice = event("event-5", platform="x", country="LK", end_latest=7380, state=EventState.ENDED)
+    network, *_ = twice.networks
+    network = msgspec.structs.replace(network, asn=1, stretches=(at_first, again))
+    twice = msgspec.structs.replace(twice, networks=(network,))
+    await store.save(cycle(5, country="LK"), [twice])
+    for since, until, numbers in (
+        ("12:00", "15:00", [1, 2]),
+        ("12:00", "12:30", [1]),
+        ("13:30", "15:00", [2]),
+        ("12:30", "13:30", []),
+    ):
+        asked = {
+            "country": "LK",
+            "since": f"2024-02-17T{since}Z",
+            "until": f"2024-02-17T{until}Z",
+        }
+        found = await rows(operator, "stretches", **asked)
+        assert [(row["asn"], row["stretch"]) for row in found] == [
+            (asn, number) for asn in (None, 1) for number in numbers
+        ]
+        assert {row["stretches"] for row in found} <= {2}
+        assert len(await rows(operator, "events", **asked)) == 1
+        file = await operator.get("stretches.csv", params=asked)
+        lines = list(csv.DictReader(io.StringIO(file.text, newline="")))
+        assert [line["onset_latest"] for line in lines] == [row["onset_latest"] for row in found]
+        page = (await operator.get("stretches", params={**asked, "limit": "1"})).json()
+        listed = page["data"]
+        for _ in found[1:]:
+            page = (await operator.get(f"http://monitor{page['next']}")).json()
+            listed += page["data"]
+        assert (listed, page["next"]) == (found, None)
 
 
 async def test_availability_says_how_it_is_computed(operator: httpx.AsyncClient) -> None:

@@ -112,6 +112,23 @@ async def test_since_counts_beside_a_cursor(operator: httpx.AsyncClient) -> None
     assert all(row["started_at"] >= "2024-02-17T12:10" for row in rows)
 
 
+@pytest.mark.parametrize("path", ["events", "stretches"])
+async def test_events_detected_before_since_have_pages_too(
+    store: Store, operator: httpx.AsyncClient, path: str
+) -> None:
+    """They may go on after it: the cursor counts, and the pages end."""
+    await store.save(cycle(50), [event(f"e-{n}", detected=600 + n) for n in range(5)])
+    asked = {"country": "PK", "platform": "x", "since": "2024-02-17T13:00Z"}
+    whole = (await operator.get(path, params={**asked, "limit": "1000"})).json()["data"]
+    page = (await operator.get(path, params={**asked, "limit": "2"})).json()
+    found = page["data"]
+    while page["next"] and len(found) < 2 * len(whole):
+        page = (await operator.get(f"http://monitor{page['next']}")).json()
+        found += page["data"]
+    assert found == whole
+    assert len(whole) > 4
+
+
 @given(
     position=st.lists(st.text(), min_size=1, max_size=6), resource=st.text(), hidden=st.booleans()
 )

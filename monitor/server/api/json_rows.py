@@ -1,18 +1,14 @@
 """Rows as JSON, with the columns of the CSV files."""
 
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from monitor.export.cells import Value
+from monitor.export.cells import SEPARATORS, Value, items
 from monitor.export.columns import Column
 from monitor.wording.visible_text import visible
 from storage.values.times import time_text
-
-_BETWEEN_ITEMS = re.compile(r" (?!through proxy)(?<!through )")
-"""An item may itself hold the words ` through proxy`."""
 
 SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     "text": {"type": ["string", "null"]},
@@ -35,14 +31,10 @@ def json_rows(columns: Sequence[Column[Any]], values: Iterable[Any]) -> list[dic
 
 
 def _json_of(column: Column[Any]) -> Callable[[Any], Any]:
-    several = {"list": _BETWEEN_ITEMS, "names": re.compile(re.escape(" | "))}.get(column.unit)
-    if several is None:
+    unit = column.unit
+    if unit not in SEPARATORS:
         return lambda value: _json_value(column.value(value))
-    return lambda value: _items(several, column.value(value))
-
-
-def _items(between: re.Pattern[str], text: Value) -> list[str]:
-    return [visible(item) for item in between.split(str(text))] if text else []
+    return lambda value: [visible(item) for item in items(unit, column.value(value))]
 
 
 def _json_value(value: Value) -> str | int | float | bool | None:

@@ -161,8 +161,8 @@ UNTIL = Parameter(
 )
 EVENT = _name(
     "event",
-    "Id of an event. It selects verdicts and measurements of its country and platform, from its "
-    "earliest onset to its end.",
+    "Id of an event. It selects what is of its country and platform: measurements from its "
+    "earliest onset to its end, and verdicts up to its last change, which they caused.",
     "the id of an event",
     "5f2b7c9d1e3a4b6c",
     _matching(_NAME),

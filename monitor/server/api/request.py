@@ -100,7 +100,7 @@ async def read_request(
                 # With exact moments, a refusal would tell them.
                 event = view.event(event)
                 selection = view.selection(Kind.EVENTS, selection, now)
-            selection = _during(event, selection)
+            selection = _during(event, selection, judged=resource.name == Kind.VERDICTS)
     counted = selection
     if view is not None:
         counted = view.selection(Kind.VERDICTS, selection, now)
@@ -132,15 +132,21 @@ def _after(text: str, resource: Resource, cursors: Cursors, *, hidden: bool) -> 
         ) from error
 
 
-def _during(event: Event, selection: Selection) -> Selection:
-    """The selection, narrowed to the country, platform, vantage and time of the event."""
+def _during(event: Event, selection: Selection, *, judged: bool) -> Selection:
+    """The selection, narrowed to the country, platform, vantage and time of the event.
+
+    `judged`: it selects by the time of judging, which is after that of measuring. The last verdict
+    that counted is the one of the event's last change.
+    """
     for name in ("country", "platform"):
         own, wanted = getattr(event, name), getattr(selection, name)
         if own and wanted not in ("", own):
             raise ProblemError(400, f"{name} differs from that of the event: omit it", name)
     # The attempts that found it blocked first ended then: they began before.
     since = event.onset_earliest or event.onset_latest - _ATTEMPTS
-    until = None if event.active else (event.end_latest or event.updated_at) + _TICK
+    ended = event.end_latest or event.updated_at
+    ended = max(ended, event.updated_at) if judged else ended
+    until = None if event.active else ended + _TICK
     if selection.until and since >= selection.until:
         raise ProblemError(400, "until: the event began at that time or after it", "until")
     if until and selection.since and selection.since >= until:

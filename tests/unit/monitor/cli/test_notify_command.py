@@ -15,9 +15,11 @@ from monitor.cli.main import app
 from monitor.notify.apprise_service import AppriseService
 from monitor.notify.body import NoticeContent
 from monitor.notify.message import message, section, trial_message
+from monitor.notify.message_value import Limits, Message, Urgency
 from monitor.notify.names_without_markup import message_words
 from monitor.notify.notice_kinds import NoticeKind
-from monitor.notify.settings import Target
+from monitor.notify.places import Places
+from monitor.notify.settings import Route, Target
 from storage.open_store import sql_store
 from storage.values.outbox import NoticeState
 from tests.contract.cycles import at, cycle, event, log_entry, notice
@@ -25,6 +27,7 @@ from tests.unit.monitor.notify.test_notification_text import HOSTILE
 from tests.worlds.notify_world import ONSET, PTCL, TITLES, block, entry
 from tests.worlds.receiver import receiving
 
+KEY = b"0123456789abcdef0123456789abcdef"
 VANTAGE = '[[vantage]]\nid = "here"\ncountry = "PK"\n'
 
 
@@ -70,6 +73,64 @@ def test_a_test_reaches_every_address_and_says_that_it_is_one(folder: Path) -> N
     assert sorted(letter["path"] for letter in inbox.letters) == ["/a", "/b", "/c"]
     assert all(letter["title"].startswith("TEST: only a test") for letter in inbox.letters)
     assert {letter["message"].split()[7] for letter in inbox.letters} == {"ops,", "desk,"}
+
+
+def rocket(port: int) -> str:
+    """A service that takes 1000 characters: the webhook of a Rocket.Chat on loopback."""
+    return f"rocket://{'a' * 24}/{'b' * 64}@127.0.0.1:{port}/%23ops"
+
+
+def test_a_service_that_takes_less_than_a_long_message_is_named(folder: Path) -> None:
+    """With its limit; `taken` alone was said of a service that refuses every long message. `check`
+    says it too, as a note that is no warning."""
+    with receiving() as inbox:
+        text = route("ops", rocket(inbox.port), inbox.url("a"))
+        done = typed(folder, text, "test")
+        assert done.exit_code == 0, done.output
+        assert done.output.splitlines() == [
+            "ops 1-rocket: taken; it takes 1000 characters: longer messages arrive in a short form",
+            "ops 2-json: taken",
+        ]
+        told = typed(folder, text, "test", "--json")
+    rows = [json.loads(line) for line in told.output.splitlines()]
+    assert [row["most"] for row in rows] == [1000, None]
+    checked = CliRunner().invoke(app, ["check", "shutwatch.toml", "--json"])
+    (found,) = [
+        line
+        for line in map(json.loads, checked.output.splitlines())
+        if line["finding"] == "target_short"
+    ]
+    assert found["level"] == "note"
+    assert "address 1-rocket takes 1000 characters" in found["problem"]
+
+
+async def test_what_is_too_long_all_the_same_arrives_in_pieces() -> None:
+    """Each no longer than the service takes, and nothing is left out."""
+    body = "\n".join(f"line {number} of a message that nobody can shorten" for number in range(50))
+    with receiving() as inbox:
+        target = Target(name="1-rocket", url=rocket(inbox.port))
+        made = Message(title="Confirmed", body=body, urgency=Urgency.FAILURE)
+        assert await AppriseService().deliver(target, made, 60) == ""
+    texts = [letter["text"] for letter in inbox.letters]
+    assert len(texts) == 3
+    assert all(len(text) <= 1000 for text in texts)
+    said = "\n".join(texts)
+    assert all(f"line {number} of" in said for number in range(50))
+
+
+@pytest.mark.parametrize(
+    ("url", "limits"),
+    [
+        (f"pover://{'u' * 30}@{'t' * 30}", Limits(body=1024)),
+        (f"discord://4174216298/{'J' * 20}", Limits(body=2000, title=0)),
+        ("tgram://123456789:AAtokenTOKENtoken_token_token_token/42/", Limits(title=0)),
+        ("json://127.0.0.1/", Limits()),
+        ("no-such-thing://127.0.0.1/", Limits()),
+    ],
+)
+def test_what_a_service_takes_is_known(url: str, limits: Limits) -> None:
+    """Never more than Telegram does."""
+    assert AppriseService().limits(Target(name="1-x", url=url)) == limits
 
 
 def test_one_route_alone_can_be_tested(folder: Path) -> None:
@@ -165,6 +226,30 @@ def test_the_outbox_can_be_read(folder: Path) -> None:
         *("created_at", "route", "target", "event_id", "country", "occasion", "state"),
         *("attempts", "next_at", "settled_at", "reason"),
     }
+
+
+def test_the_outbox_names_addresses_as_a_test_does(folder: Path) -> None:
+    """By number and scheme, whatever their order was then; one that is gone by scheme and mark."""
+    urls = ("json://127.0.0.1/SECRET", "json://127.0.0.1/SECRET-too")
+    here = [Target(name=f"{n}-json", url=url) for n, url in enumerate(urls, 1)]
+    (named,) = Places((Route(name="ops", urls=tuple(here)),), KEY).routes
+    marks = [one.stored for one in named.urls]
+
+    async def fill() -> None:
+        await _fill(folder)
+        store = sql_store(f"sqlite:///{folder / 'shutwatch.db'}")
+        await store.open()
+        old = [notice(2, 701.0, route="ops", target=mark) for mark in (*marks, "json-gone")]
+        await store.update_notices(old)
+        await store.keep_target_key(KEY, {})
+        await store.close()
+
+    asyncio.run(fill())
+    done = typed(folder, route("ops", *reversed(urls)), "list", "--json")
+    rows = [json.loads(line) for line in done.output.splitlines()]
+    targets = [row["target"] for row in rows if row["created_at"] == "2024-02-17T12:11:41Z"]
+    assert sorted(targets) == ["1-json", "1-json", "2-json", "json-gone"]
+    assert "SECRET" not in done.output
 
 
 def test_an_outbox_that_is_not_there_is_a_mistake_of_usage(folder: Path) -> None:

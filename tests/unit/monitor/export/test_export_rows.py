@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import TypeVar
 
+import duckdb
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,7 +21,9 @@ from monitor.analysis.verdict import Evidence, State, Verdict
 from monitor.export.cells import cell
 from monitor.export.csv import write_csv
 from monitor.export.kinds import EXPORTS, Kind
-from probes.measurement import AnyObservation, HttpObservation, Layer, Measurement
+from monitor.export.parquet import write_parquet
+from monitor.server.api.json_rows import json_rows
+from probes.measurement import AnyObservation, DnsObservation, HttpObservation, Layer, Measurement
 from storage.open_store import sql_store
 from storage.sql.store import SqlStore
 from storage.store import StorageError, Store
@@ -245,3 +248,33 @@ async def test_a_row_that_makes_no_sense_is_told(
 def test_all_that_piles_up_is_read_as_rows() -> None:
     """Values are made for what stays few alone."""
     assert {kind for kind, export in EXPORTS.items() if export.stored} == set(PILED_UP)
+
+
+async def test_a_resolver_is_one_item_in_every_format(tmp_path: Path) -> None:
+    """Whichever way it was asked: a list is separated by spaces, so no item has one."""
+    asked = (
+        ("1.1.1.1:53 through proxy", "proxy:1.1.1.1:53"),
+        ("192.0.2.53:53", "192.0.2.53:53"),
+        ("https://dns.example/query through proxy", "proxy:https://dns.example/query"),
+        ("none configured", "none"),
+    )
+    looked_up = next(one for one in REACHED if isinstance(one, DnsObservation))
+    observations = tuple(msgspec.structs.replace(looked_up, resolver=name) for name, _ in asked)
+    store = MemoryStore()
+    await store.open()
+    await store.save(cycle(1, measurements=(measurement("m-1", 1.0, observations=observations),)))
+    wanted = [item for _, item in asked]
+    out = io.StringIO(newline="")
+    await write_csv(Kind.MEASUREMENTS, store, Selection(), out)
+    (line,) = csv.DictReader(io.StringIO(out.getvalue(), newline=""))
+    assert line["resolvers"].split(" ") == wanted
+    export = EXPORTS[Kind.MEASUREMENTS]
+    values = [one async for batch in store.measurements(Selection()) for one in batch]
+    (row,) = json_rows(export.columns, map(export.prepare, values))
+    assert row["resolvers"] == wanted
+    file = tmp_path / "measurements.parquet"
+    with file.open("wb") as parquet:
+        await write_parquet(Kind.MEASUREMENTS, store, Selection(), parquet)
+    with duckdb.connect() as connection:
+        question = "SELECT resolvers FROM read_parquet(?)"
+        assert connection.execute(question, [str(file)]).fetchall() == [(wanted,)]

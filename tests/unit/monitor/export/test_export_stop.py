@@ -240,22 +240,64 @@ async def test_it_is_selected_like_the_rest() -> None:
     assert row["telegram_affected"] == "Yes"
 
 
-async def _made(url: str) -> None:
+async def _made(url: str, events: Sequence[Event] = (), reviews: Sequence[Review] = ()) -> None:
     store = sql_store(url)
     await store.open()
+    if events:
+        await store.save(cycle(1), list(events), ())
+    for one in reviews:
+        await store.add_review(one)
     await store.close()
+
+
+def _exported(
+    folder: Path, *options: str, events: Sequence[Event] = (), reviews: Sequence[Review] = ()
+) -> str:
+    """What the command says of a file without rows."""
+    config = folder / "shutwatch.toml"
+    config.write_text(
+        f'database = "sqlite:///{folder}/s.db"\n[[vantage]]\nid = "here"\ncountry = "PK"\n'
+    )
+    asyncio.run(_made(f"sqlite:///{folder}/s.db", events, reviews))
+    out = folder / "stop.csv"
+    command = ["export", "stop", "--config", str(config), "-o", str(out), *options]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    assert out.read_text().splitlines() == [",".join(COLUMNS)]
+    assert "0 stretches of confirmed events" in done.stderr
+    return done.stderr
 
 
 def test_the_command_says_that_there_is_nothing(tmp_path: Path) -> None:
     """And what the absence is worth."""
-    config = tmp_path / "shutwatch.toml"
-    config.write_text(
-        f'database = "sqlite:///{tmp_path}/s.db"\n[[vantage]]\nid = "here"\ncountry = "PK"\n'
+    assert "Not watched" in _exported(tmp_path)
+
+
+def test_the_command_names_events_that_have_no_row(tmp_path: Path) -> None:
+    """They are no reason to say that there was no block."""
+    lead = confirmed("a", stretch(300), state=EventState.SUSPECTED, confirmed_at=None)
+    events = (
+        lead,
+        confirmed("b", stretch(300)),
+        confirmed("c", stretch(300), state=EventState.WITHDRAWN),
+        confirmed("d", kind=EventKind.OUTAGE, country=""),
     )
-    asyncio.run(_made(f"sqlite:///{tmp_path}/s.db"))
-    out = tmp_path / "stop.csv"
-    done = CliRunner().invoke(app, ["export", "stop", "--config", str(config), "-o", str(out)])
-    assert done.exit_code == 0, done.output
-    assert out.read_text().splitlines() == [",".join(COLUMNS)]
-    assert "0 stretches of confirmed events" in done.stderr
-    assert "Not watched" in done.stderr
+    reject = msgspec.structs.replace(review(), id="r1", event="b", mark=Mark.REJECTED)
+    said = _exported(tmp_path, events=events, reviews=[reject])
+    assert (
+        "3 events are not in this file, which has confirmed ones alone: 1 not confirmed, "
+        "1 rejected by a person, 1 withdrawn; see `shutwatch event list`" in said
+    )
+    assert "No block" not in said
+    assert "No rows" not in said
+
+
+def test_the_command_names_no_event_of_another_time(tmp_path: Path) -> None:
+    """In that time nothing is known of a block, and that is said."""
+    over = msgspec.structs.replace(
+        confirmed("a", stretch(300, 900), state=EventState.DISMISSED, confirmed_at=None),
+        end_latest=at(900),
+    )
+    said = _exported(tmp_path, "--since", "2024-02-18", "--until", "2024-02-19", events=[over])
+    assert "No rows, because nothing of this kind is stored for this time." in said
+    assert "not in this file" not in said

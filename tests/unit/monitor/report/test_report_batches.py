@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from monitor.cli.main import app
 from monitor.config.settings import TimestampSettings
-from monitor.keys.keys import fingerprint, public_text
+from monitor.keys.keys import fingerprint, grouped, public_text
 from monitor.recording.scheduled_stamping import Stamping
 from monitor.report.batches import BATCHES, KEYS
 from monitor.report.bounded_unzip import NotAsMadeError
@@ -35,6 +35,8 @@ from storage.store import StorageError
 from storage.values.fleet import Quarantine
 from tests.collector.world import AGENT_KEY, NOW, OTHER_KEY
 from tests.contract.listing import EVERYTHING, flat
+from tests.unit.monitor.report.test_report_verify import OTHER_KEY as ANOTHER_MAKER
+from tests.unit.monitor.report.test_report_verify import by_another_key
 from tests.worlds.memory_store import MemoryStore
 from tests.worlds.report_batches_world import (
     AWKWARD,
@@ -479,6 +481,13 @@ async def test_a_later_report_continues_the_log_of_an_earlier_one(
     done = await asyncio.to_thread(CliRunner().invoke, app, ["verify", newer, "--earlier", older])
     assert done.exit_code == 0, done.output
     assert "That of the earlier report you named is one of them." in done.output
+    done = await asyncio.to_thread(CliRunner().invoke, app, ["verify", newer, "--earlier", newer])
+    assert (done.exit_code, "you named has the same log." in done.output) == (0, True)
+    other = str(await asyncio.to_thread(by_another_key, tmp_path / "first.zip", tmp_path / "b.zip"))
+    done = await asyncio.to_thread(CliRunner().invoke, app, ["verify", newer, "--earlier", other])
+    assert done.exit_code == 0, done.output
+    digits = grouped(fingerprint(public_text(ANOTHER_MAKER)))
+    assert f"is one of them. Another key signed that report: {digits}." in done.output
     done = await asyncio.to_thread(CliRunner().invoke, app, ["verify", older, "--earlier", newer])
     assert (done.exit_code, "does not continue that of" in done.output) == (3, True)
     change = schema.log_head.update().values(root="ab" * 32)

@@ -103,6 +103,28 @@ def test_a_changed_byte_in_any_file_is_found_and_the_file_named(
     assert tried > 700
 
 
+def test_a_checksum_that_was_changed_wherever_it_stands_is_found(
+    report: Path, tmp_path: Path
+) -> None:
+    """Before the file and in the table of contents, so that both agree, and other programs that
+    unpack it fail."""
+    content = report.read_bytes()
+    with zipfile.ZipFile(report) as archive:
+        infos = archive.infolist()
+    contents = content.index(b"PK\x01\x02")
+    for info in infos:
+        data = bytearray(content)
+        other = struct.pack("<L", info.CRC ^ 1)
+        for place in (info.header_offset + 14, contents + 16):
+            assert data[place : place + 4] == struct.pack("<L", info.CRC)
+            data[place : place + 4] = other
+        broken = tmp_path / "checksum.zip"
+        broken.write_bytes(data)
+        assert info.filename in _complaint(broken)
+        contents += 46 + len(info.filename)
+    assert _run(str(broken))[0] == 3
+
+
 @settings(max_examples=examples(150), deadline=None)
 @given(st.data())
 def test_any_changed_byte_is_found(report: Path, data: st.DataObject) -> None:
@@ -371,6 +393,34 @@ def test_a_changed_report_fails_with_3_and_one_line(report: Path, tmp_path: Path
     assert code == 3
     assert output.count("\n") == 1
     assert "data/verdicts.csv" in output
+
+
+def test_an_empty_log_proves_nothing_of_an_earlier_report(report: Path, tmp_path: Path) -> None:
+    """Where no agent signs anything, any log continues it; nor does it show who the maker is."""
+    code, output = _run(str(report), "--earlier", str(report))
+    assert code == 0
+    assert "Not proven: that it continues the log of the earlier report you named" in output
+    assert "is one of them" not in output
+    other = by_another_key(report, tmp_path / "other.zip")
+    for newer, older in ((report, other), (other, report)):
+        code, output = _run(str(newer), "--earlier", str(older))
+        assert code == 3
+        assert f"nothing shows that {older} is of the same maker" in output
+        assert grouped(verify(older).manifest.fingerprint) in output
+
+
+def by_another_key(report: Path, to: Path) -> Path:
+    """The same files, signed by somebody else."""
+    folder = to.with_suffix("")
+    with zipfile.ZipFile(report) as archive:
+        archive.extractall(folder)
+    manifest = verify(report).manifest
+    ours = ("format", "public_key", "fingerprint", "files")
+    about = {
+        name: getattr(manifest, name) for name in manifest.__struct_fields__ if name not in ours
+    }
+    write_archive(to, folder, [one.name for one in manifest.files], about, OTHER_KEY)
+    return to
 
 
 def test_a_file_that_is_not_there_is_bad_usage(tmp_path: Path) -> None:

@@ -1,0 +1,189 @@
+"""A report on a long time: its files have every event, and its document those that say most."""
+
+import csv
+from collections.abc import Sequence
+from datetime import timedelta
+from operator import attrgetter
+from pathlib import Path
+
+import msgspec
+
+from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState, Stretch
+from monitor.export.csv import write_csv
+from monitor.export.kinds import Kind
+from monitor.report.collect import gather
+from monitor.report.compose import document
+from monitor.report.events import MOST_RELATED, MOST_STORIES
+from monitor.report.findings import Findings, Imprint, Wanted
+from monitor.report.names_between_marks import unmarked
+from storage.values.reviews import Mark, Review
+from tests.contract.cycles import at
+from tests.unit.monitor.report.test_report import _texts
+from tests.worlds.memory_store import MemoryStore
+from tests.worlds.report_world import MADE_AT, WANTED, block, story_cycle
+
+DAY = timedelta(days=1)
+LONG = msgspec.structs.replace(WANTED, since=at(0) - 200 * DAY)
+
+
+def earlier(event: Event, days: int, **changed: object) -> Event:
+    """The same event, that many days before."""
+    moved = {
+        name: value - days * DAY
+        for name in event.__struct_fields__
+        if (value := getattr(event, name)) is not None
+        and (name.startswith(("onset_", "end_")) or name.endswith("_at"))
+    }
+    return msgspec.structs.replace(
+        event, **{"networks": (), **moved, "id": f"{days:020}", **changed}
+    )
+
+
+async def reported(
+    folder: Path,
+    events: Sequence[Event],
+    log: Sequence[EventLogEntry] = (),
+    reviews: Sequence[Review] = (),
+    wanted: Wanted = LONG,
+) -> tuple[Findings, str, str, list[dict[str, str]]]:
+    """Findings, title, text, and the rows of `events.csv`."""
+    store = MemoryStore(page=7)
+    await store.open()
+    await store.save(
+        story_cycle(0, blocked=False), sorted(events, key=attrgetter("detected_at", "id")), log
+    )
+    for one in reviews:
+        await store.add_review(one)
+    findings = await gather(store, wanted, folder, 300.0)
+    imprint = Imprint(version="1", generated_at=MADE_AT, fingerprint="ab" * 32, title="X")
+    page = document(findings, imprint)
+    text = unmarked(" ".join(_texts(msgspec.to_builtins(page.blocks))))
+    return findings, unmarked(page.title), text, rows_of(folder / "data/events.csv")
+
+
+def rows_of(file: Path) -> list[dict[str, str]]:
+    """The rows of a file."""
+    with file.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+async def test_the_newest_block_is_in_a_long_report(tmp_path: Path) -> None:
+    """After more leads than a document lists. It is the title, and every event is in the files."""
+    new = block()
+    leads = [
+        earlier(new, days, state=EventState.DISMISSED, confirmed_at=None)
+        for days in range(1, MOST_STORIES + 11)
+    ]
+    findings, title, text, rows = await reported(tmp_path, [new, *leads])
+    assert title == "X was blocked in Pakistan on 1 of 2 networks"
+    assert len(findings.stories) == MOST_STORIES
+    assert findings.main_story is not None
+    assert findings.main_story.event == new
+    assert "11 more events are only in data/events.csv." in text
+    assert "Of events that are not listed above, none are enclosed." in text
+    assert [row["event_id"] for row in rows] == [one.id for one in reversed([new, *leads])]
+    stretches = rows_of(tmp_path / "data/stretches.csv")
+    assert {row["event_id"] for row in stretches} == {row["event_id"] for row in rows}
+    assert findings.rows["data/events.csv"] == len(rows)
+    assert findings.rows["data/stretches.csv"] == len(stretches)
+
+
+async def test_a_confirmed_block_is_kept_before_newer_leads(tmp_path: Path) -> None:
+    """However old it is."""
+    new = block()
+    leads = [
+        earlier(new, days, state=EventState.DISMISSED, confirmed_at=None)
+        for days in range(MOST_STORIES + 5)
+    ]
+    findings, title, text, _ = await reported(tmp_path, [*leads, earlier(new, 150)])
+    assert title.startswith("X was blocked in Pakistan")
+    assert findings.main_story == findings.stories[0]
+    assert findings.stories[0].event.id == f"{150:020}"
+    kept = {f"{days:020}" for days in range(MOST_STORIES - 1)}
+    assert {one.event.id for one in findings.stories[1:]} == kept
+    assert "6 more events are only in data/events.csv." in text
+
+
+async def test_a_shutdown_is_kept_before_lost_vantages(tmp_path: Path) -> None:
+    """And what is left out is counted."""
+    new = block()
+    one_of = {"platform": "", "functions": (), "methods": ()}
+    lost = [
+        earlier(new, days, kind=EventKind.VANTAGE_SILENT, vantage="v", **one_of)
+        for days in range(1, MOST_RELATED + 6)
+    ]
+    others = [
+        earlier(new, 100 + n, kind=kind, **one_of)
+        for n, kind in enumerate((EventKind.SHUTDOWN, EventKind.OUTAGE, EventKind.INSTRUMENT))
+    ]
+    findings, _, text, rows = await reported(tmp_path, [new, *lost, *others])
+    kept = [event.kind for event in findings.related]
+    assert {*kept[:3]} == {EventKind.SHUTDOWN, EventKind.OUTAGE, EventKind.INSTRUMENT}
+    assert kept[3:] == [EventKind.VANTAGE_SILENT] * (MOST_RELATED - 3)
+    assert "8 more events are only in data/events.csv." in text
+    assert len(rows) == len(lost) + 4
+    assert {row["vantage"] for row in rows} == {""}
+
+
+async def test_the_rejection_of_an_event_holds_for_the_one_that_continues_it(
+    tmp_path: Path,
+) -> None:
+    """It stands under the summary, once in the table, and names the event that was reviewed."""
+    new = block()
+    old = msgspec.structs.replace(new, id="f" * 20, state=EventState.WITHDRAWN)
+    opened = EventLogEntry(
+        event=new.id,
+        sequence=1,
+        at=at(1220),
+        change="opened",
+        detail=f"goes on from {old.id}",
+        snapshot=new,
+    )
+    gone = msgspec.structs.replace(
+        opened, event=old.id, change="withdrawn", detail=f"goes on as {new.id}", snapshot=old
+    )
+    review = Review(
+        id="r-1",
+        country="PK",
+        event=old.id,
+        at=at(1100),
+        mark=Mark.REJECTED,
+        note="Our router was broken.",
+        reviewer="Ayesha",
+    )
+    _, _, text, _ = await reported(tmp_path, [new, old], [opened, gone], [review], WANTED)
+    before, _, after = text.partition("What people said ")
+    assert "A person rejects it: Ayesha" in before
+    assert after.count("Our router was broken.") == 1
+    assert f"{old.id} A person rejects it" in after
+
+
+async def test_the_stretches_are_those_of_the_export(tmp_path: Path) -> None:
+    """Of an event that was over for a week, only the one in the time of the report."""
+    new = block()
+    (first,) = new.networks[0].stretches
+    later = Stretch(
+        onset_earliest=at(8 * 86400),
+        onset_latest=at(8 * 86400 + 300),
+        end_earliest=at(9 * 86400),
+        end_latest=at(9 * 86400 + 300),
+    )
+    both = msgspec.structs.replace(new.networks[0], stretches=(first, later))
+    event = msgspec.structs.replace(
+        new,
+        networks=(both, *new.networks[1:]),
+        end_earliest=later.end_earliest,
+        end_latest=later.end_latest,
+    )
+    await reported(tmp_path, [event], wanted=WANTED)
+    rows = rows_of(tmp_path / "data/stretches.csv")
+    assert [(row["asn"], row["stretch"], row["stretches"]) for row in rows] == [
+        ("", "1", "2"),
+        ("17557", "1", "2"),
+    ]
+    store = MemoryStore()
+    await store.open()
+    await store.save(story_cycle(0, blocked=False), [event], ())
+    with (tmp_path / "own.csv").open("w", encoding="utf-8", newline="") as out:
+        await write_csv(Kind.STRETCHES, store, WANTED.selection, out)
+    assert rows_of(tmp_path / "own.csv") == rows
