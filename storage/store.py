@@ -4,7 +4,7 @@ What a method does is documented here and nowhere else: implementations carry no
 their own.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Protocol
@@ -179,7 +179,15 @@ class Store(SourceStore, ActStore, Protocol):
         """Notices by creation time: in one state or any, of one event or all."""
 
     async def update_notices(self, notices: Sequence[Notice]) -> None:
-        """Replace the stored forms of these notices, in one durable transaction."""
+        """Replace the stored forms of these notices, or add them, in one durable transaction."""
+
+    @property
+    def target_key(self) -> bytes:
+        """The secret by which notices name targets, as of `open`; empty before there is one."""
+
+    async def keep_target_key(self, key: bytes, renamed: Mapping[tuple[str, str], str]) -> None:
+        """Store the first such key, and give notices of these routes and targets other targets, in
+        one durable transaction. Where there is one already, only that is read again."""
 
     async def latest_platforms(self) -> list[PlatformVerdict]:
         """The newest platform verdict of every vantage and platform."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+from msgspec.structs import replace
 
 from monitor.cli.bars import progress
 from monitor.cli.exits import bad_usage
@@ -13,10 +14,13 @@ from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import escape, listing_console, print_json, table
 from monitor.cli.store_options import with_store
 from monitor.notify.apprise_service import AppriseService
+from monitor.notify.message_value import LONG_MESSAGE
+from monitor.notify.places import Places
 from monitor.notify.settings import NotifySettings, Route
 from monitor.notify.timing import ready_at
 from monitor.notify.trial import try_all
 from monitor.wording.local_time import utc_text
+from storage.store import Store
 from storage.values.outbox import Notice, NoticeState
 from storage.values.steady_clock import utc_now
 
@@ -38,12 +42,22 @@ def send_test(
     """Send a test message to every address; exit code 3 when one fails."""
     settings = load_settings(config, sends=True).notify
     routes = _chosen(settings, route)
+    service = AppriseService()
     with progress("sending"):
-        answers = asyncio.run(try_all(AppriseService(), routes, settings.timeout, utc_now()))
-    if json:
-        print_json({"route": name, "target": to, "reason": why} for name, to, why in answers)
-    for name, target, reason in () if json else answers:
-        typer.echo(f"{name} {target}: {reason or 'taken'}")
+        answers = asyncio.run(try_all(service, routes, settings.timeout, utc_now()))
+    takes = {
+        (one.name, target.name): service.limits(target).body
+        for one in routes
+        for target in one.urls
+    }
+    for name, target, reason in answers:
+        most = takes[name, target]
+        short = most if most < LONG_MESSAGE else None
+        if json:
+            print_json([{"route": name, "target": target, "reason": reason, "most": short}])
+            continue
+        less = f"; it takes {short} characters: longer messages arrive in a short form"
+        typer.echo(f"{name} {target}: {reason or 'taken'}{less if short else ''}")
     if any(reason for _, _, reason in answers):
         raise typer.Exit(NOT_TAKEN)
 
@@ -59,7 +73,7 @@ def show(
     """List notifications, oldest first, and their delivery."""
     settings = load_settings(config)
     routes = {one.name: one for one in settings.notify.route}
-    notices = with_store(settings, lambda store: store.outbox(state))
+    notices = with_store(settings, lambda store: _named(store, settings.notify, state))
     together: dict[tuple[str, str, str], list[Notice]] = {}
     for notice in notices:
         if notice.state is NoticeState.PENDING:
@@ -72,6 +86,17 @@ def show(
         print_json(rows)
     else:
         _print(rows)
+
+
+async def _named(
+    store: Store, settings: NotifySettings, state: NoticeState | None
+) -> Sequence[Notice]:
+    """Notices with the names that `test` has for their targets; one that is no longer configured
+    has that of the outbox."""
+    known = Places(settings.route, store.target_key).known
+    names = {place: target.name for place, (_, target) in known.items()}
+    notices = await store.outbox(state)
+    return [replace(one, target=names.get(one.place, one.target)) for one in notices]
 
 
 def _row(notice: Notice, route: Route | None, together: Sequence[Notice]) -> dict[str, Any]:

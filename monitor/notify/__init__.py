@@ -1,8 +1,8 @@
 """Notify: messages to people about events, retried until each arrives.
 
-Rooms: what is due to whom (`notice_kinds`, `queued_notices`, `timing`, `still_due`,
-`related_events`), what a message says (`titles`, `body`, `message`, in words from
-`monitor.wording`), and how it gets there (`delivery`, `apprise_service`, `message_value`).
+Rooms: what is due to whom (`notice_kinds`, `queued_notices`, `places`, `timing`, `still_due`,
+`related_events`), what a message says (`titles`, `body`, `due_content`, `message`, in words from
+`monitor.wording`), and how it gets there (`delivery`, `ports`, `apprise_service`, `message_value`).
 `settings` is the `[notify]` table.
 
 config, app, cli and demo import it; it imports wording and storage.

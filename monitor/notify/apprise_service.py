@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from monitor.notify.message_value import Message
+from monitor.notify.message_value import LONGEST_BODY, LONGEST_TITLE, Limits, Message
 from monitor.notify.refusals import NOT_REACHED, NOT_TAKEN, by_error, by_status
 from monitor.notify.settings import Target
 from monitor.wording.missing_library import install_command
@@ -33,11 +33,18 @@ class NotInstalledError(Exception):
 
 
 class AppriseService:
-    """Delivers through Apprise: a `monitor.notify.delivery.MessageService`."""
+    """Delivers through Apprise: a `monitor.notify.ports.MessageService`."""
 
     def __init__(self) -> None:
         self._last: dict[str, _Attempt] = {}
         """The last attempt at each address."""
+
+    def limits(self, target: Target) -> Limits:
+        """What the service takes in one message; see `MessageService.limits`."""
+        try:
+            return limits_of(target.url)
+        except NotInstalledError:
+            return Limits()
 
     async def deliver(self, target: Target, message: Message, within: float) -> str:
         """Empty when the service accepted it, else why not; see `MessageService.deliver`."""
@@ -89,6 +96,19 @@ def fault_of(url: str) -> str:
     return ""
 
 
+def limits_of(url: str) -> Limits:
+    """What the service at an address takes in one message. Raises NotInstalledError."""
+    library = _library()
+    service = library.Apprise.instantiate(url, asset=_asset(library))
+    if service is None:
+        return Limits()
+    apart = service.title_maxlen > 0 and not service.overflow_amalgamate_title
+    return Limits(
+        body=min(service.body_maxlen, LONGEST_BODY),
+        title=min(service.title_maxlen, LONGEST_TITLE) if apart else 0,
+    )
+
+
 def server_of(url: str) -> tuple[str, int] | None:
     """Host and port that a message to this address goes to first; None where only the service
     itself knows. Nothing is sent. Raises NotInstalledError."""
@@ -112,6 +132,10 @@ def _send(url: str, message: Message) -> str:
     service = library.Apprise(asset=_asset(library))
     if not service.add(url):
         return "Apprise cannot use the address"
+    for one in service:
+        if one.overflow_mode == library.OverflowMode.UPSTREAM:
+            # What is too long all the same arrives in pieces; else the service may refuse it.
+            one.overflow_mode = library.OverflowMode.SPLIT
     with _Reported() as reported:
         result = service.notify(
             title=message.title,

@@ -34,6 +34,7 @@ from monitor.wording.words import Words
 
 METHODS_NAMED = 6
 NETWORKS_NAMED = 10
+CHANGES_NAMED = 10
 """Of a longer list the rest is counted."""
 LONGEST_DETAIL = 120
 LONGEST_LIST = 400
@@ -66,9 +67,36 @@ def lines_of(words: Words, notice: NoticeContent, public_url: str = "") -> Itera
         yield words.gettext("What it is not: %(limit)s", limit=words.gettext(LIMITS[event.kind]))
         yield words.gettext(NOTICE_ADVICE[notice.occasion])
     if public_url:
-        address = words.ltr(f"{public_url}/events/{event.id}")
-        yield words.gettext("Evidence and data: %(url)s", url=address)
+        yield _link(words, event, public_url)
     yield words.gettext("Event: %(id)s", id=words.ltr(event.id))
+
+
+def short_lines_of(words: Words, notice: NoticeContent, public_url: str = "") -> Iterator[str]:
+    """The body where a service takes no more: when, on how many networks, what to do."""
+    event = notice.entry.snapshot
+    affected = sum(status.affected for status in event.networks)
+    if notice.late_since is not None:
+        yield _late(words, notice.late_since)
+    if notice.occasion in CORRECTIONS:
+        yield words.gettext(NOTICE_ADVICE[notice.occasion])
+    yield from _when(words, event)
+    if affected:
+        yield words.gettext(
+            "Networks: %(x)s of %(n)s tested",
+            x=words.number(affected),
+            n=words.number(len(event.networks)),
+        )
+    if notice.occasion in OPENING:
+        yield words.gettext(NOTICE_ADVICE[notice.occasion])
+    if public_url:
+        yield _link(words, event, public_url)
+    else:
+        yield words.gettext("Event: %(id)s", id=words.ltr(event.id))
+
+
+def _link(words: Words, event: Event, public_url: str) -> str:
+    address = words.ltr(f"{public_url}/events/{event.id}")
+    return words.gettext("Evidence and data: %(url)s", url=address)
 
 
 def event_lines(words: Words, event: Event, witnesses: Sequence[AnyWitness] = ()) -> Iterator[str]:
@@ -83,11 +111,14 @@ def event_lines(words: Words, event: Event, witnesses: Sequence[AnyWitness] = ()
         yield words.gettext("Still answered: %(hosts)s", hosts=passing(words, event))
 
 
+def _late(words: Words, since: datetime) -> str:
+    when = moment(words, since)
+    return words.gettext("This message is late: it was due at %(when)s.", when=when)
+
+
 def _about(words: Words, notice: NoticeContent) -> Iterator[str]:
     if notice.late_since is not None:
-        yield words.gettext(
-            "This message is late: it was due at %(when)s.", when=moment(words, notice.late_since)
-        )
+        yield _late(words, notice.late_since)
     if notice.first_notified is not None and notice.occasion in CLOSING:
         yield words.gettext(
             "This is about the message sent here at %(when)s.",
@@ -97,11 +128,18 @@ def _about(words: Words, notice: NoticeContent) -> Iterator[str]:
         yield words.gettext(NOTICE_ADVICE[notice.occasion])
     if notice.occasion is NoticeKind.SPREAD:
         lines = notice.meanwhile or (notice.entry,)
-        networks = [words.name(line.detail, LONGEST_DETAIL) for line in lines]
+        networks = [words.name(line.detail, LONGEST_DETAIL) for line in lines[:NETWORKS_NAMED]]
+        networks += _more(words, len(lines) - len(networks))
         yield words.gettext("New: %(networks)s", networks=words.listed(networks))
     elif notice.meanwhile:
-        changes = words.pause.join(_change(words, line) for line in notice.meanwhile)
-        yield words.gettext("Meanwhile, in this order: %(changes)s", changes=changes)
+        changes = [_change(words, line) for line in notice.meanwhile[-CHANGES_NAMED:]]
+        shown = words.pause.join((*_more(words, len(notice.meanwhile) - len(changes)), *changes))
+        yield words.gettext("Meanwhile, in this order: %(changes)s", changes=shown)
+
+
+def _more(words: Words, count: int) -> list[str]:
+    """What stands for so many that a list does not name."""
+    return [words.gettext("%(n)s more", n=words.number(count))] if count else []
 
 
 def _change(words: Words, line: EventLogEntry) -> str:

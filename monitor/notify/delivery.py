@@ -6,32 +6,35 @@ the detector, not the shutdown of the process.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+import secrets
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import takewhile
-from typing import Protocol
 
-import msgspec
+from msgspec.structs import replace
 
 from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.analysis.second_witness import AnyWitness
 from monitor.logs import logger
 from monitor.notify.body import NoticeContent
-from monitor.notify.message import Section, batches, message, section
+from monitor.notify.due_content import as_it_is_now, asked_as, due_since, first_notified, logs_of
+from monitor.notify.message import messages, section
 from monitor.notify.message_value import Message
 from monitor.notify.names_without_markup import message_words
-from monitor.notify.notice_kinds import CLOSING, NoticeKind, notice_kind_of
+from monitor.notify.places import Place, Places
+from monitor.notify.ports import DeliveryCounter, MessageService, Witnesses
 from monitor.notify.queued_notices import is_news, notices_of, wanted
-from monitor.notify.related_events import RelatedEvents, relatives
+from monitor.notify.refusals import of_message
+from monitor.notify.related_events import RelatedEvents
 from monitor.notify.settings import NotifySettings, Route, Target
 from monitor.notify.still_due import OVERTAKEN, DueNotice, Key, plan
 from monitor.notify.timing import (
     by_event,
-    due_at,
     goes_along,
     overdue_from,
     ready_at,
     retry_after,
+    tried_for,
 )
 from storage.store import StorageError, Store
 from storage.values.outbox import Notice, NoticeState
@@ -46,33 +49,10 @@ GRACE = 1.0
 """Seconds that running deliveries get to finish at shutdown."""
 LATE = timedelta(hours=1)
 """A message that is sent later than this after it was due says so."""
+GIVEN_UP_SHOWN = timedelta(days=1)
+"""How long a notice that was given up still counts as overdue."""
 NOT_CONFIGURED = "its route, or this address of it, is no longer configured"
-
-Witnesses = Callable[[Event, datetime], Awaitable[tuple[AnyWitness, ...]]]
-"""Reads what others measured while an event lasted, as of a moment (UTC). Raises StorageError."""
-Place = tuple[str, str]
-"""Names of a route and of one of its targets."""
-
-
-class MessageService(Protocol):
-    """A service that delivers messages."""
-
-    async def deliver(self, target: Target, message: Message, within: float) -> str:
-        """Deliver a message within this many seconds. Empty when the service accepted it, else the
-        reason, without any part of the address or of the service's answer."""
-
-
-class DeliveryCounter(Protocol):
-    """Counters for the metrics."""
-
-    def notified(self, route: str, count: int) -> None:
-        """Count events that a target of a route was notified of by one message."""
-
-    def notification_failed(self, route: str) -> None:
-        """Count one failed attempt to deliver to a target of a route."""
-
-    def notifications_pending(self, pending: Mapping[str, Sequence[datetime]]) -> None:
-        """The notices that wait, by route: for each the UTC time from which it is overdue."""
+MOVED = "its address is no longer configured; those that came in its place get it"
 
 
 class Delivery:
@@ -97,24 +77,27 @@ class Delivery:
         self._chance = chance
         self._witnesses = witnesses
         self._settings = NotifySettings()
-        self._known: Mapping[Place, tuple[Route, Target]] = {}
+        self._places = Places()
+        self._new_key = secrets.token_bytes()
+        """Of targets' names, where the store has none yet."""
+        self._prepared = False
         self._titles: Mapping[str, str] = {}
         self._public_url = ""
         self._woken = asyncio.Event()
         self._under_way: dict[Place, asyncio.Task[None]] = {}
         self._unmarked: dict[object, Notice] = {}
         """Settled notices that the store could not mark yet."""
+        self._given_up: list[Notice] = []
+        """Within the last day."""
+        self._muted: dict[str, datetime] = {}
+        """Until when (UTC) notices of these events were muted, as far as that is known."""
         self._rests: dict[Place, datetime] = {}
         """Targets that are not tried before that time (UTC)."""
 
     def use(self, settings: NotifySettings, titles: Mapping[str, str], public_url: str) -> None:
         """Use these settings from now on. `titles` are the platforms' own names, by name."""
         self._settings = settings
-        self._known = {
-            (route.name, target.name): (route, target)
-            for route in settings.route
-            for target in route.urls
-        }
+        self._places = Places(settings.route, self._store.target_key or self._new_key)
         self._titles = titles
         self._public_url = public_url
         self.wake()
@@ -122,7 +105,7 @@ class Delivery:
     def announce(self, entries: Sequence[EventLogEntry]) -> tuple[Notice, ...]:
         """The notices about lines of events' logs: the recorder stores them in the same
         transaction."""
-        return notices_of(entries, self._settings.route, self._now())
+        return notices_of(entries, self._places.routes, self._now())
 
     def wake(self) -> None:
         """Read the outbox again: there may be something new."""
@@ -130,6 +113,7 @@ class Delivery:
 
     async def run(self) -> None:
         """Deliver until cancelled."""
+        self._prepared = False
         try:
             while True:
                 self._woken.clear()
@@ -160,23 +144,31 @@ class Delivery:
         if self._unmarked:
             await self._store.update_notices(list(self._unmarked.values()))
             self._unmarked.clear()
+        if not self._prepared:
+            await self._prepare()
         now, pause = self._now(), LONGEST_SLEEP
-        mutes = [one for one in await self._store.mutes() if one.until > now]
-        pause = min([pause, *((one.until - now).total_seconds() for one in mutes)])
-        muted = {one.event or one.country for one in mutes}
+        mutes = await self._store.mutes()
         waiting: dict[Place, list[Notice]] = {}
         for notice in await self._store.outbox(NoticeState.PENDING):
-            # What a person muted waits, and is not late.
-            if muted.isdisjoint((notice.event, notice.country)):
-                waiting.setdefault((notice.route, notice.target), []).append(notice)
+            same = (notice.event, notice.country)
+            until = [one.until for one in mutes if (one.event or one.country) in same]
+            if until:
+                self._muted[notice.event] = min(max(until), now)
+            if until and max(until) > now:
+                # What a person muted waits, and is not late.
+                pause = min(pause, (max(until) - now).total_seconds())
+            else:
+                waiting.setdefault(notice.place, []).append(notice)
         self._count(waiting)
+        left = waiting.keys() - self._places.known.keys() - self._under_way.keys()
+        gone = [one for place in left for one in waiting[place]]
+        if gone:
+            await self._pass_on(gone)
+            return 0.0
         for place, notices in waiting.items():
             if place in self._under_way:
                 continue  # its end wakes us
-            if place not in self._known:
-                await self._mark(((one, NOT_CONFIGURED) for one in notices), NoticeState.DROPPED)
-                continue
-            route, target = self._known[place]
+            route, target = self._places.known[place]
             events = by_event(notices)
             ready = min(ready_at(own, route) for own in events)
             ready = max(ready, self._rests.get(place, ready))
@@ -186,14 +178,36 @@ class Delivery:
                 self._begin(place, route, target, notices, chosen)
         return pause
 
+    async def _prepare(self) -> None:
+        """Read what was given up, and store the key of targets' names. With the first key, notices
+        that are named by number and scheme get the name of the address that stands there now."""
+        self._given_up = await self._store.outbox(NoticeState.FAILED)
+        if not self._store.target_key:
+            await self._store.keep_target_key(self._new_key, self._places.renamed)
+        self._places = Places(self._settings.route, self._store.target_key)
+        self._prepared = True
+
+    async def _pass_on(self, gone: Sequence[Notice]) -> None:
+        """Drop notices for places that are gone, or give them to the places that inherit them."""
+        events = dict.fromkeys(one.event for one in gone)
+        rows = [one for event in events for one in await self._store.outbox(event=event)]
+        passed = self._places.passed_on(rows)
+        await self._settle(passed)
+        lines = {one.key[:3] for one in passed}
+        reasons = [(one, MOVED if one.key[:3] in lines else NOT_CONFIGURED) for one in gone]
+        await self._mark(reasons, NoticeState.DROPPED)
+
     def _count(self, waiting: Mapping[Place, Sequence[Notice]]) -> None:
         pending: dict[str, list[datetime]] = {route.name: [] for route in self._settings.route}
         for place, notices in waiting.items():
-            if place in self._known:
-                route, _ = self._known[place]
+            if place in self._places.known:
+                route, _ = self._places.known[place]
                 for own in by_event(notices):
                     pending[route.name] += overdue_from(own, route)
-        self._tally.notifications_pending(pending)
+        since = self._now() - GIVEN_UP_SHOWN
+        self._given_up = [one for one in self._given_up if (one.settled_at or since) > since]
+        lost = Counter(one.route for one in self._given_up)
+        self._tally.notifications_pending(pending, {route: lost[route] for route in pending})
 
     def _begin(
         self,
@@ -235,45 +249,59 @@ class Delivery:
     ) -> None:
         """Send or drop the notices that wait for this target and are about these events, or about
         an event that continues as one of them. All of them become one message."""
-        entries = await self._lines(events)
+        entries = await logs_of(self._store, events)
         families = RelatedEvents(entries.values())
         names = {families.name(event) for event in events}
         notices = [one for one in waiting if families.name(one.event) in names]
         keys = {notice.key for notice in notices}
-        before = [
-            one
-            for event in dict.fromkeys(entry.event for entry in entries.values())
-            for one in await self._store.outbox(event=event)
-            if (one.route, one.target) == (route.name, target.name) and one.key not in keys
-        ]
+        place = route.name, target.stored
+        own, inherited = [], []
+        for event in dict.fromkeys(entry.event for entry in entries.values()):
+            rows = await self._store.outbox(event=event)
+            own += [one for one in rows if one.place == place and one.key not in keys]
+            inherited += self._places.inherited(place, rows)
         asked = {
             one.key
             for one in notices
             for event in (entries[one.event, one.sequence].snapshot,)
-            if wanted(route, event, _asked_as(one)) and is_news(event, one.created_at)
+            if wanted(route, event, asked_as(one)) and is_news(event, one.created_at)
         }
-        made = plan(notices, before, asked, families)
-        await self._mark(made.drop, NoticeState.DROPPED)
-        sections = []
-        for due in made.send:
-            since = _due_since(due, route)
-            entry = _as_it_is_now(entries[due.newest.event, due.newest.sequence], entries)
+        todo = plan(notices, (*own, *inherited), asked, families)
+        await self._mark(todo.drop, NoticeState.DROPPED)
+        words, sections = message_words(route.language), []
+        # What was tried least comes first: no message holds up another for ever.
+        send = sorted(todo.send, key=lambda due: max(one.attempts for one in due.notices))
+        for due in send:
+            since = due_since(due, route)
+            since = max(since, self._muted.get(due.newest.event, since))
+            entry = as_it_is_now(entries[due.newest.event, due.newest.sequence], entries)
             content = NoticeContent(
                 occasion=due.kind,
                 entry=entry,
                 witnesses=await self._seen_by_others(entry.snapshot),
                 meanwhile=tuple(entries[one.event, one.sequence] for one in due.meanwhile),
-                first_notified=_first_notified(_sent_before(due.newest, before, families)),
+                first_notified=first_notified(due.newest, own, families),
                 late_since=since if self._now() - since > LATE else None,
             )
-            words = message_words(route.language)
-            sections.append(section(words, content, self._titles, self._public_url))
+            refused = any(of_message(one.reason) for one in due.notices)
+            sections.append(
+                section(words, content, self._titles, self._public_url, refused=refused)
+            )
         begun = 0
-        for count in batches(one.size for one in sections):
-            part = slice(begun, begun + count)
-            if not await self._send(route, target, made.send[part], sections[part]):
-                return
+        for count, made in messages(words, sections, self._service.limits(target)):
+            part = send[begun : begun + count]
             begun += count
+            rests_until = await self._send(route, target, part, made)
+            if rests_until is not None:
+                self._rests[place] = self._now() + retry_after(1, 0.5)
+                left = [one for due in send[begun:] for one in due.notices]
+                await self._settle(replace(one, retry_at=rests_until) for one in left)
+                return
+        if send:
+            # The service works: what rests because it did not need not wait for its time.
+            keys |= {one.key for one in waiting if one.retry_at is None or of_message(one.reason)}
+            resting = (one for one in waiting if one.key not in keys)
+            await self._settle(replace(one, retry_at=None) for one in resting)
 
     async def _seen_by_others(self, event: Event) -> tuple[AnyWitness, ...]:
         """What a second witness has of it, which no message waits for."""
@@ -285,38 +313,25 @@ class Delivery:
             log.error("message without a second witness", event_id=event.id, error=str(error))
             return ()
 
-    async def _lines(self, events: Iterable[str]) -> dict[tuple[str, int], EventLogEntry]:
-        """The logs of these events and of all events that they continue as or from."""
-        found: dict[tuple[str, int], EventLogEntry] = {}
-        known: set[str] = set()
-        ahead = list(dict.fromkeys(events))
-        while ahead:
-            event = ahead.pop()
-            if event not in known:
-                known.add(event)
-                async for page in self._store.event_log(event):
-                    found |= {(entry.event, entry.sequence): entry for entry in page}
-                    ahead += relatives(page)
-        return found
-
     async def _send(
-        self, route: Route, target: Target, due: Sequence[DueNotice], sections: Sequence[Section]
-    ) -> bool:
-        """Send these in one message; returns whether it arrived. The attempt is stored first, so
-        that a crash in the middle of it leaves a trace."""
-        now = self._now()
+        self, route: Route, target: Target, due: Sequence[DueNotice], message: Message
+    ) -> datetime | None:
+        """Send these in one message; returns until when the service rests, None where it may take
+        another one now. The attempt is stored first, so that a crash in the middle of it leaves a
+        trace."""
         newest = {one.newest.key for one in due}
+        now, chance = self._now(), self._chance()
         tried = [
-            msgspec.structs.replace(
+            replace(
                 notice,
                 attempts=notice.attempts + 1,
-                retry_at=now + retry_after(notice.attempts + 1, self._chance()),
+                retry_at=now + retry_after(notice.attempts + 1, chance),
             )
             for one in due
             for notice in one.notices
         ]
         await self._store.update_notices(tried)
-        reason = await self._attempt(target, message(message_words(route.language), sections))
+        reason = await self._attempt(target, message)
         about = {
             "route": route.name,
             "target": target.name,
@@ -327,9 +342,10 @@ class Delivery:
             self._tally.notified(route.name, len(due))
             log.info("notification sent", **about)
             await self._mark_arrived(tried, newest)
-            return True
+            return None
         self._tally.notification_failed(route.name)
-        over = [one for one in tried if self._is_over(one, route)]
+        give_up = timedelta(seconds=self._settings.give_up)
+        over = [one for one in tried if tried_for(one.attempts) >= give_up]
         more = [one for one in tried if one not in over]
         if more:
             log.warning("notification failed", **about, attempts=more[0].attempts, reason=reason)
@@ -337,7 +353,7 @@ class Delivery:
         if over:
             log.error("notification given up", **about, attempts=over[0].attempts, reason=reason)
             await self._mark(((one, reason) for one in over), NoticeState.FAILED)
-        return False
+        return None if of_message(reason) else min(one.retry_at for one in tried if one.retry_at)
 
     async def _attempt(self, target: Target, made: Message) -> str:
         try:
@@ -346,30 +362,25 @@ class Delivery:
             # Its text may hold the address.
             return f"an error in what sends it ({type(error).__name__})"
 
-    def _is_over(self, notice: Notice, route: Route) -> bool:
-        due = due_at(NoticeKind(notice.occasion), notice.created_at, route)
-        return self._now() - due >= timedelta(seconds=self._settings.give_up)
-
     async def _mark_arrived(self, notices: Iterable[Notice], newest: Collection[Key]) -> None:
         """Note that a message arrived: of each event the newest notice was sent, and stood for the
         others."""
         now = self._now()
         await self._settle(
-            msgspec.structs.replace(one, state=NoticeState.SENT, reason="", settled_at=now)
+            replace(one, state=NoticeState.SENT, reason="", settled_at=now)
             if one.key in newest
-            else msgspec.structs.replace(
-                one, state=NoticeState.DROPPED, reason=OVERTAKEN, settled_at=now
-            )
+            else replace(one, state=NoticeState.DROPPED, reason=OVERTAKEN, settled_at=now)
             for one in notices
         )
 
     async def _mark(self, notices: Iterable[tuple[Notice, str]], state: NoticeState) -> None:
         """Give notices a new state, each with its reason."""
         settled = None if state is NoticeState.PENDING else self._now()
-        await self._settle(
-            msgspec.structs.replace(one, state=state, reason=reason, settled_at=settled)
-            for one, reason in notices
-        )
+        marked = [
+            replace(one, state=state, reason=reason, settled_at=settled) for one, reason in notices
+        ]
+        self._given_up += [one for one in marked if one.state is NoticeState.FAILED]
+        await self._settle(marked)
 
     async def _settle(self, notices: Iterable[Notice]) -> None:
         """Store notices; what cannot be stored now is stored later."""
@@ -381,51 +392,3 @@ class Delivery:
             # A message that arrived must not be sent again because the store failed.
             self._unmarked |= {one.key: one for one in marked}
             raise
-
-
-def _asked_as(notice: Notice) -> NoticeKind:
-    """What a route must ask for to get a notice to which nothing was sent before: what is only
-    suspected now was no more than that to such a reader."""
-    occasion = NoticeKind(notice.occasion)
-    return NoticeKind.SUSPECTED if occasion is NoticeKind.DOUBTED else occasion
-
-
-def _due_since(due: DueNotice, route: Route) -> datetime:
-    """When the oldest notice of what is sent was due (UTC); what it overtook does not count."""
-    same = {due.kind.value, due.newest.occasion, NoticeKind.SPREAD.value}
-    run = list(takewhile(lambda one: one.occasion in same, reversed(due.notices)))
-    return due_at(NoticeKind(run[-1].occasion), run[-1].created_at, route)
-
-
-def _as_it_is_now(
-    line: EventLogEntry, entries: Mapping[tuple[str, int], EventLogEntry]
-) -> EventLogEntry:
-    """The line, with the event as later ones have it up to the next that makes a notice: what
-    waited for hours may seem over by now, or nobody tests it any more."""
-    last = line
-    while (after := entries.get((line.event, last.sequence + 1))) is not None:
-        if notice_kind_of(after) is not None:
-            break
-        last = after
-    return msgspec.structs.replace(line, snapshot=last.snapshot)
-
-
-def _sent_before(notice: Notice, before: Iterable[Notice], families: RelatedEvents) -> list[Notice]:
-    """Earlier notices about the same event, or one that continues as it, in order."""
-    name = families.name(notice.event)
-    return families.in_order(one for one in before if families.name(one.event) == name)
-
-
-def _first_notified(before: Iterable[Notice]) -> datetime | None:
-    """When a target first received a message about these, as far as that is certain."""
-    first: datetime | None = None
-    over = False
-    for one in before:
-        if one.state is not NoticeState.SENT:
-            continue
-        occasion = NoticeKind(one.occasion)
-        if occasion in CLOSING and occasion is not NoticeKind.DOUBTED:
-            over = True
-        elif first is None or over:
-            first, over = one.settled_at, False
-    return first

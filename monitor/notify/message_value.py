@@ -8,6 +8,12 @@ from enum import StrEnum
 
 import msgspec
 
+LONGEST_BODY = 3000
+"""Characters of a message of several notices: Telegram, for one, takes no more than 4096."""
+LONGEST_TITLE = 200
+LONG_MESSAGE = 1500
+"""Characters of a long message about one event: a block on a dozen networks by four methods."""
+
 
 class Urgency(StrEnum):
     """How a service shows a message, in Apprise's words, least urgent first."""
@@ -16,6 +22,14 @@ class Urgency(StrEnum):
     SUCCESS = "success"
     WARNING = "warning"
     FAILURE = "failure"
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a service takes in one message, in characters."""
+
+    body: int = LONGEST_BODY
+    title: int = LONGEST_TITLE
+    """0: it has no title of its own, or counts it as a part of the body."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,7 +29,7 @@ def notices_of(
             event=entry.event,
             sequence=entry.sequence,
             route=route.name,
-            target=target.name,
+            target=target.stored,
             occasion=occasion,
             created_at=now,
         )

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 NOT_TAKEN = "the service did not accept it"
 NOT_REACHED = "no connection to the service"
 SILENT = "no answer from the service in time"
+_MESSAGE = "the service refused the message"
 _BUSY = "the service is busy"
 _FAULT = "the service has a fault of its own"
 _REFUSED = "the service refused the token or password"
@@ -29,7 +30,7 @@ def by_status(status: int) -> str:
         return f"the service redirects messages to another address {shown}: write that one instead"
     if status >= 500:
         return f"{_FAULT} {shown}"
-    return f"{_BY_STATUS.get(status, 'the service refused the message')} {shown}"
+    return f"{_BY_STATUS.get(status, _MESSAGE)} {shown}"
 
 
 def by_error(error: BaseException | None) -> str:
@@ -54,6 +55,11 @@ def by_error(error: BaseException | None) -> str:
 def passes(reason: str) -> bool:
     """Whether the service may take the same message later, though nobody changes anything."""
     return reason.startswith((_BUSY, _FAULT, SILENT, "no answer within "))
+
+
+def of_message(reason: str) -> bool:
+    """Whether the service may take another message all the same."""
+    return reason.startswith((_MESSAGE, NOT_TAKEN))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -11,9 +11,16 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """One address that messages go to. It holds secrets, and appears only where it is used."""
 
     name: str
-    """Number within the route and scheme, such as `1-tgram`: what logs and the outbox call it."""
+    """Number within the route and scheme, such as `1-tgram`: what logs and commands call it."""
     url: str
     """As Apprise writes addresses."""
+    mark: str = ""
+    """Its name whatever stands before it, such as `tgram-k3fa`; empty before it has one."""
+
+    @property
+    def stored(self) -> str:
+        """What the outbox calls it."""
+        return self.mark or self.name
 
     def __repr__(self) -> str:
         return f"Target({self.name})"

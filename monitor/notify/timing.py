@@ -42,6 +42,12 @@ def retry_after(attempts: int, chance: float) -> timedelta:
     return timedelta(seconds=seconds * (1 - JITTER + 2 * JITTER * chance))
 
 
+def tried_for(attempts: int) -> timedelta:
+    """How long a notice with so many attempts was tried: the waits between them. What else kept it
+    does not count, such as a mute, quiet hours or a machine that was off."""
+    return sum((retry_after(one, 0.5) for one in range(1, attempts)), timedelta())
+
+
 def ready_at(notices: Sequence[Notice], route: Route) -> datetime:
     """When the notices of one event that wait for one target are sent next, in UTC. They are sent
     as the newest of them, which decides whether quiet hours hold them."""
@@ -82,8 +88,11 @@ def _newest_kind(notices: Iterable[Notice]) -> NoticeKind:
 
 
 def goes_along(notices: Sequence[Notice], route: Route, now: datetime) -> bool:
-    """Whether the notices of one event go along with a message that is sent now."""
+    """Whether the notices of one event go along with a message that is sent now. Those that all
+    rest after an attempt do not: else they would be tried with each new event."""
     if quiet_until(_newest_kind(notices), now, route) is not None:
+        return False
+    if all(one.retry_at is not None and one.retry_at > now for one in notices):
         return False
     return route.daily is None or any(
         due_at(NoticeKind(one.occasion), one.created_at, route) <= now for one in notices

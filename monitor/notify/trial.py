@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from monitor.notify.delivery import MessageService
 from monitor.notify.message import trial_message
 from monitor.notify.names_without_markup import message_words
+from monitor.notify.ports import MessageService
 from monitor.notify.settings import Route, Target
 
 

@@ -26,7 +26,7 @@ from monitor.config.filters import moment_of
 from monitor.config.settings import Settings
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
-from monitor.notify.delivery import MessageService
+from monitor.notify.ports import MessageService
 from monitor.notify.trial import try_all
 from monitor.server.access import editor_of
 from monitor.server.own_forms import TOKEN, FormError, FormTokens, form_of, from_another_page

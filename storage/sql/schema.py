@@ -330,6 +330,8 @@ outbox = Table(
     Index(None, "state", "created_at"),
 )
 
+target_key = Table("target_key", metadata, *_text("key"), PrimaryKeyConstraint("key"))
+
 rejudging = Table(
     "rejudging",
     metadata,

@@ -1,11 +1,11 @@
 """The store in an SQL database: SQLite, or PostgreSQL, which several processes may share."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, tuple_
+from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 
 from monitor.analysis.coverage import Tally
 from monitor.analysis.events.event import Event, EventLogEntry
@@ -67,6 +67,7 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources, SqlWithh
         """`options` as in `storage.sql.transactions.SqlDatabase`."""
         super().__init__(backend, **options)
         self._writer = Writer(backend)
+        self._target_key = b""
         self._earlier = upsert(schema.earlier_conclusion, backend, codecs.CHECKPOINT.names)
 
     # --- cycles, events and notices ----------------------------------------------------
@@ -109,6 +110,34 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources, SqlWithh
         await self._write(
             lambda connection: self._writer.update_notices(connection, valid), leader_only=True
         )
+
+    def _open(self) -> Session:
+        session = super()._open()
+        try:
+            with self._backend.errors(), session.read.connect() as connection:
+                self._target_key = _target_key(connection)
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    @property
+    def target_key(self) -> bytes:
+        return self._target_key
+
+    async def keep_target_key(self, key: bytes, renamed: Mapping[tuple[str, str], str]) -> None:
+        columns = schema.outbox.c
+
+        def write(connection: Connection) -> bytes:
+            if stored := _target_key(connection):
+                return stored
+            connection.execute(insert(schema.target_key).values(key=key.hex()))
+            for (route, target), name in renamed.items():
+                same = (columns.route == route, columns.target == target)
+                connection.execute(update(schema.outbox).where(*same).values(target=name))
+            return key
+
+        self._target_key = await self._write(write, leader_only=True)
 
     async def latest_platforms(self) -> list[PlatformVerdict]:
         return await self._all(listings.LATEST_PLATFORMS)
@@ -186,7 +215,10 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources, SqlWithh
         return self._pages(listings.RECEIVED_PLATFORMS.reader(where))
 
     def events(self, selection: Selection) -> AsyncIterator[Sequence[Event]]:
-        return self._continued(listings.EVENTS.reader(overlapping(selection)), selection)
+        # Not by `since`: an event that was detected before it may go on after it.
+        after = self._backend.place(selection.after) or None
+        read = listings.EVENTS.reader(overlapping(selection))
+        return self._pages(read, after, selection.batch)
 
     def availability(self, selection: Selection) -> AsyncIterator[Sequence[Availability]]:
         after = self._backend.place(selection.after) or None
@@ -231,3 +263,9 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources, SqlWithh
         query = select(func.min(schema.measurement.c.started_at))
         oldest = await self._read(lambda connection: connection.execute(query).scalar())
         return None if oldest is None else text_time(oldest)
+
+
+def _target_key(connection: Connection) -> bytes:
+    """The stored one; empty where there is none."""
+    stored = connection.execute(select(schema.target_key.c.key)).scalar()
+    return bytes.fromhex(stored or "")

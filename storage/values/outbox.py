@@ -31,7 +31,9 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """Of the line in the event's log."""
     route: str
     target: str
-    """Which of the route's addresses, such as `1-tgram`: its number and scheme, no secret."""
+    """Which of the route's addresses, such as `tgram-k3fa`: its scheme and a short HMAC of it by a
+    key of this database, so that neither its place in the file nor the rest of it matters. A row of
+    an earlier version has its number and scheme, such as `1-tgram`."""
     occasion: str
     """What it reports, as in `monitor.notify.notice_kinds.NoticeKind`."""
     created_at: datetime
@@ -50,3 +52,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> tuple[str, str, int, str, str]:
         """Identifies it."""
         return (self.country, self.event, self.sequence, self.route, self.target)
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where it goes."""
+        return self.route, self.target

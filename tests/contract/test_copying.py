@@ -62,6 +62,7 @@ async def _fill(store: SqlStore, cycles: int) -> None:
         [notice(1)],
     )
     await store.keep_checkpoints([X], at(0))
+    await store.keep_target_key(b"key", {})
     await store.add_review(review())
     await store.add_annotations([annotation()])
     await store.save_rejudged(rejudging(), cycle(1).verdicts, cycle(1).platforms, [event()])

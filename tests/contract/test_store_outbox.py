@@ -63,6 +63,31 @@ async def test_a_notice_is_moved_on_as_a_whole(store: Store) -> None:
     assert await store.outbox() == [notice(1), tried]
 
 
+async def test_the_key_of_targets_is_kept_with_their_new_names(
+    make_store: Callable[[], Store],
+) -> None:
+    """Of a route and a target every notice gets the other name, and no other notice; the key is
+    there after reopening."""
+    store = make_store()
+    await store.open()
+    assert store.target_key == b""
+    mine = [notice(n, route="ops", target="1-json") for n in (1, 2)]
+    others = [notice(1, route="ops", target="2-json"), notice(1, route="desk", target="1-json")]
+    await store.save(cycle(1), [event()], LOG, notices=[*mine, *others])
+    await store.keep_target_key(b"key" * 8, {("ops", "1-json"): "json-k3fa"})
+    await store.close()
+    store = make_store()
+    await store.open()
+    assert store.target_key == b"key" * 8
+    await store.keep_target_key(b"other", {("ops", "2-json"): "json-9999"})
+    assert store.target_key == b"key" * 8
+    renamed = [replace(one, target="json-k3fa") for one in mine]
+    assert sorted(await store.outbox(), key=lambda one: one.key) == sorted(
+        [*renamed, *others], key=lambda one: one.key
+    )
+    await store.close()
+
+
 async def test_notices_alter_nothing_that_was_detected(store: Store) -> None:
     """Everything else that can be read of a store is the same with and without them."""
     await store.save(cycle(1), [event()], LOG)

@@ -33,7 +33,9 @@ class _Nobody:
 
     def notification_failed(self, route: str) -> None: ...
 
-    def notifications_pending(self, pending: Mapping[str, Sequence[datetime]]) -> None: ...
+    def notifications_pending(
+        self, pending: Mapping[str, Sequence[datetime]], given_up: Mapping[str, int]
+    ) -> None: ...
 
 
 def _say(line: str) -> None:

@@ -13,15 +13,8 @@ from monitor.analysis.judge.sign_weights import WEIGHTS
 from monitor.analysis.second_witness import OnNetwork, OutsideWitness, Witness
 from monitor.analysis.verdict import Evidence
 from monitor.notify.body import NoticeContent
-from monitor.notify.message import (
-    LONGEST_BODY,
-    LONGEST_TITLE,
-    batches,
-    message,
-    section,
-    trial_message,
-)
-from monitor.notify.message_value import Message, Urgency
+from monitor.notify.message import batches, message, section, trial_message
+from monitor.notify.message_value import LONGEST_BODY, LONGEST_TITLE, Message, Urgency
 from monitor.notify.names_without_markup import LONGEST_NAME, message_words, plain_name
 from monitor.notify.notice_kinds import OPENING, NoticeKind
 from monitor.sources.terms import TERMS
@@ -404,7 +397,7 @@ def test_how_it_blocked_is_told_in_the_past_once_it_seems_over(state: EventState
 @given(st.lists(st.integers(1, 5000), max_size=40))
 def test_no_message_of_several_is_too_long(sizes: list[int]) -> None:
     """All are told, in order, and only one that is too long by itself exceeds the bound."""
-    counts = list(batches(sizes))
+    counts = list(batches(sizes, LONGEST_BODY))
     assert sum(counts) == len(sizes)
     begun = 0
     for count in counts:

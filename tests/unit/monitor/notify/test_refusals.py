@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from monitor.notify.refusals import NOT_TAKEN, SILENT, by_error, by_status, passes
+from monitor.notify.refusals import NOT_TAKEN, SILENT, by_error, by_status, of_message, passes
 
 
 def raised(error: Exception) -> Exception:
@@ -44,3 +44,12 @@ def test_what_passes_by_itself_needs_no_other_address() -> None:
     assert passes(SILENT)
     assert passes("no answer within 20 s")
     assert not passes(NOT_TAKEN)
+
+
+def test_a_refused_message_says_nothing_about_the_next() -> None:
+    """Unlike a service that is not reached, is busy, or refuses whoever sends."""
+    assert all(of_message(by_status(status)) for status in (400, 413, 422))
+    assert of_message(NOT_TAKEN)
+    others = (301, 401, 403, 404, 408, 410, 429, 500, 503)
+    assert not any(of_message(by_status(status)) for status in others)
+    assert not of_message(SILENT)
