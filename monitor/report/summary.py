@@ -287,7 +287,7 @@ def _networks(words: Words, findings: Findings, event: Event) -> Block:
         lane = lanes.get((one.asn, one.network))
         over = not (event.active and one.blocked_now)
         methods = [method_and_name(words, name, past=over) for name in one.methods]
-        how = words.pause.join(methods) if one.affected else not_affected(words, one)
+        how = words.pause.join(methods) if one.affected else not_affected(words, event, one)
         name = network_name(words, one.network, one.asn)
         number = words.number(lane.verdicts if lane else 0)
         if not one.stretches:

@@ -132,7 +132,8 @@ def _tags(words: Words, event: Event, review: Review | None) -> tuple[str, ...]:
 
 def _facts(words: Words, event: Event) -> Sequence[tuple[str, str]]:
     until, networks = ending(words, event), counted_networks(event)
-    facts = [(words.gettext("Since"), onset(words, event))]
+    began = words.gettext("Since") if until is None else words.gettext("Began")
+    facts = [(began, onset(words, event))]
     if until is not None:
         facts.append((words.gettext("Ended"), until))
     if networks:

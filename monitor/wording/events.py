@@ -506,10 +506,11 @@ _CONDITIONS: Mapping[tuple[bool, bool, bool], str] = {
 """Whether it is so now, whether that is certain, whether it is slowed down → the phrase."""
 
 
-def not_affected(words: Words, network: NetworkStatus) -> str:
-    """What is known of a network that an event did not affect as far as is known."""
+def not_affected(words: Words, event: Event, network: NetworkStatus) -> str:
+    """What is known of a network that an event did not affect as far as is known. One that is over
+    says nothing of the present."""
     if network.found_open:
-        return words.gettext("not blocked")
+        return words.gettext("not blocked") if event.active else words.gettext("was not blocked")
     return words.gettext(STATES[State.INSUFFICIENT])
 
 
@@ -517,7 +518,7 @@ def condition(words: Words, event: Event, network: NetworkStatus) -> str:
     """What one network of an event shows, no surer than the event is."""
     slowed = all(name.startswith("throttling") for name in network.methods)
     if not network.affected and event.kind is not EventKind.CONTROL_DIFFERS:
-        return not_affected(words, network)
+        return not_affected(words, event, network)
     if event.active and network.recovering:
         return words.gettext("seems open again")
     if event.active and network.unobserved:

@@ -151,7 +151,8 @@ def _event(reading: Reading, row: Mapping[str, Any]) -> None:
         reading.check(told, truth.until(until))
     if "since_latest" in row:
         newest = bounds(moment(row["since_earliest"]), moment(row["since_latest"]))
-        reading.check(f"{told} since {newest}", truth.since(newest))
+        over = None if row["state"] in _ACTIVE else until
+        reading.check(f"{told} since {newest}", truth.of_event(newest, over))
     elif int(row.get("reopened") or 0) and not isinstance(row.get("stretches"), list):
         reading.check(told, "it was open between two stretches, which it does not tell")
     if isinstance(row.get("stretches"), list):

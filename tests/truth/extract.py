@@ -14,7 +14,7 @@ from tests.truth.coverage import EVENTS_PAGE
 from tests.truth.live import ADDRESS, FALSE_ADDRESS, TITLES, Sent
 from tests.truth.phrases import When, plain
 from tests.truth.reading import FalseClaim, Reading, Scope, chosen
-from tests.truth.sentences import LINES, MESSAGE_LINES, SENTENCES, fact, read
+from tests.truth.sentences import LINES, MESSAGE_LINES, SENTENCES, facts, read
 from tests.truth.surfaces import (
     WRONG_ON_THE_PAGE,
     Badge,
@@ -183,8 +183,7 @@ def _report(truth: Truth, report: Report) -> Reading:
         if isinstance(block, Table):
             _table(reading, block)
         elif isinstance(block, Facts):
-            for label, value in block.rows:
-                fact(reading, plain(label), plain(value))
+            facts(reading, [plain(text) for row in block.rows for text in row])
     return reading
 
 

@@ -123,5 +123,7 @@ class Reading:
                 self.check(text, self.truth.network(asn, blocked=True, now=now))
         if self.whole(first, "not blocked"):
             self.check(text, self.truth.network(asn, blocked=False, now=False))
+        if self.whole(first, "was not blocked"):
+            self.check(text, self.truth.was_open(asn))
         if self.whole(first, "seems open again"):
             self.check(text, self.truth.network(asn, blocked=False, now=True))

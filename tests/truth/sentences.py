@@ -1,14 +1,15 @@
 """What the messages of the catalogue claim: the table from sentences to the truth."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import pairwise
 
 from monitor.wording.events import _UNSURE, CLAIMS, FULL, PARTIAL, SOME, Certainty
 from monitor.wording.functions import function_in_words
 from tests.truth.coverage import COVERAGE, NEGATIVE
 from tests.truth.live import TITLES
-from tests.truth.phrases import Found, plain
+from tests.truth.phrases import Found, When, plain
 from tests.truth.reading import Claim, Reading
 from tests.truth.truth import STATE_OF, Range, state_of
 from tests.truth.world import COUNTRY, INTERVAL, PLATFORM, Part
@@ -18,21 +19,27 @@ ABOUT_A_BLOCK = (*CLAIMS.values(), *_UNSURE.values())
 
 
 def read(reading: Reading, lines: Iterable[str], more: Mapping[str, Claim]) -> None:
-    """Lines of a surface, with `more` messages that it has; a term and what is told of it are two
-    lines."""
-    before = ""
-    for line in lines:
+    """Lines of a surface, with `more` messages that it has."""
+    told = list(lines)
+    for line in told:
         reading.read(line, SENTENCES, {**LINES, **more})
-        fact(reading, before, line)
-        before = line
+    facts(reading, told)
 
 
-def fact(reading: Reading, name: str, value: str) -> None:
-    """`Since`, and what is told of it."""
+def facts(reading: Reading, lines: Sequence[str]) -> None:
+    """A term and what is told of it are two lines; `Ended` may follow `Began`."""
+    for place, (name, value) in enumerate(pairwise(lines), 2):
+        following = [*lines[place : place + 2], "", ""]
+        ended = reading.whole(following[0], "Ended")
+        fact(reading, name, value, reading.phrases.when(following[1]) if ended else None)
+
+
+def fact(reading: Reading, name: str, value: str, until: When | None = None) -> None:
+    """`Since`, and what is told of it; `until` is the end that is told beside it."""
     told, when = f"{name}: {value}", reading.phrases.when(value)
     lasts = any(reading.whole(value, message) for message in NOT_ENDED)
     if when is not None and any(reading.whole(name, message) for message in ("Since", "Began")):
-        reading.check(told, reading.truth.since(when))
+        reading.check(told, reading.truth.of_event(when, until))
     if when is not None and not lasts and reading.whole(name, "Ended"):
         reading.check(told, reading.truth.until(when))
     if reading.whole(name, "Lasted"):
@@ -178,12 +185,20 @@ def _first(self: Reading, found: Found, _: str) -> Iterator[str]:
 
 
 def _began(self: Reading, _: Found, text: str) -> Iterator[str]:
-    """`Began … . Ended … .`: a stretch of a network on the page, the event in a report."""
-    whens = self.phrases.whens(text)
-    if self.asn is not None and whens:
-        yield self.truth.a_stretch(whens[0], whens[1] if len(whens) > 1 else None, self.asn)
-    elif whens:
-        yield self.truth.since(whens[0])
+    """`Began … . Ended … .`: a stretch of a network on the page, the event in a report, or several
+    events, of which the last one tells of the last stretch."""
+    began = list(self.phrases.find(text, "Began %(when)s."))
+    if not (told := self.phrases.whens(text)):
+        return
+    when, until = told[0], told[1] if len(told) > 1 else None
+    if self.asn is not None:
+        yield self.truth.a_stretch(when, until, self.asn)
+    elif len(began) == 1:
+        yield self.truth.of_event(when, until)
+    else:
+        whens = [self.phrases.when(one.holes["when"]) for one in began]
+        yield self.truth.of_event(when, When(None, None))
+        yield self.truth.since(next(filter(None, reversed(whens))))
 
 
 def _stretches(self: Reading, found: Found, _: str) -> Iterator[str]:

@@ -91,6 +91,22 @@ _LIVED_THROUGH = 50
 )
 @example(
     world=World(
+        name="each network seen blocked once after it was offline, then one blocked again",
+        networks=(
+            ptcl(
+                Block(2700, 5700, Method.NXDOMAIN),
+                Block(8400, FOREVER, Method.NXDOMAIN),
+                faults=(Fault(1150, 5350),),
+            ),
+            jazz(Block(2700, 6900, Method.NXDOMAIN), faults=(Fault(2350, 6550),)),
+        ),
+        turns=41,
+        seen_at=(4,),
+    ),
+    code="en",
+)
+@example(
+    world=World(
         name="the clock is set forward while one network is offline and another silent",
         networks=(
             ptcl(faults=(Fault(-50, 4150),)),

@@ -313,6 +313,13 @@ class Truth:
         """Somebody could tell it from a fault of the platform's own: a control was there."""
         return "" if self.world.controls else "without a control it may be down everywhere"
 
+    def was_open(self, asn: int) -> str:
+        """One network was found open at some time."""
+        found = (Seen.OPEN, Seen.EITHER)
+        if any(one.seen in found for one in self.cycles[asn]):
+            return ""
+        return f"AS{asn} was never found open"
+
     def was_blocked(self) -> str:
         """It was blocked at some time, or seemed so."""
         if any(map(self.ever, self.cycles)):
@@ -506,6 +513,13 @@ class Truth:
         if any(when.holds(self.world.wall(one.since)) for one in either):
             return ""
         return f"it began at {self._text(either[0].since)}"
+
+    @whatever_was_noticed
+    def of_event(self, since: When, until: When | None) -> str:
+        """An event's present or last stretch has these bounds; one that is over may be older than
+        the last stretch, of which another event tells."""
+        why = self.since(since)
+        return why and (self.a_stretch(since, until) if until is not None else why)
 
     def first_seen(self, when: When, *, first: bool = False) -> str:
         """The present or last stretch was first seen then, or the first one: one moment stands for

@@ -29,7 +29,8 @@ def test_it_says_what_the_page_says(language: Language, state: str) -> None:
     assert shown.tags[0] == words.gettext(EVENT_STATES[state])
     assert shown.meaning == words.gettext(EVENT_STATE_MEANINGS[state])
     facts = dict(shown.facts)
-    assert facts[words.gettext("Since")] == onset(words, event)
+    begun = words.gettext("Since" if event.active else "Began")
+    assert facts[begun] == onset(words, event)
     assert facts.get(words.gettext("Ended")) == ending(words, event)
     assert (words.gettext("Ended") in facts) == (not event.active)
     for name in ("PTCL", "Nayatel", "Jazz"):

@@ -156,9 +156,12 @@ def looks(
 ) -> st.SearchStrategy[Any]:
     """Looks at one endpoint with any observations of its protocols, at any time."""
     over_udp = endpoint.startswith("stun:")
+    pages = endpoint.startswith("http") or not sensible
 
     def build(seen: list[AnyObservation], kwargs: dict[str, Any]) -> Measurement:
         fit = [o for o in seen if not over_udp or isinstance(o, DnsObservation | AppObservation)]
+        # Nobody asks a bare port for a page, whose host would be another than the endpoint's.
+        fit = [o for o in fit if pages or not isinstance(o, HttpObservation)]
         return cast("Measurement", make(*fit, endpoint=endpoint, **kwargs))
 
     return st.builds(
