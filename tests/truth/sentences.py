@@ -197,8 +197,10 @@ def _began(self: Reading, _: Found, text: str) -> Iterator[str]:
         yield self.truth.of_event(when, until)
     else:
         whens = [self.phrases.when(one.holes["when"]) for one in began]
-        yield self.truth.of_event(when, When(None, None))
-        yield self.truth.since(next(filter(None, reversed(whens))))
+        for one in filter(None, whens[:-1]):
+            yield self.truth.of_event(one, When(None, None))
+        if (last := whens[-1]) is not None:
+            yield self.truth.since(last)
 
 
 def _stretches(self: Reading, found: Found, _: str) -> Iterator[str]:

@@ -107,6 +107,19 @@ _LIVED_THROUGH = 50
 )
 @example(
     world=World(
+        name="one network joins a block that another began, without a control",
+        networks=(
+            ptcl(Block(2880, FOREVER, Method.HIJACK)),
+            jazz(Block(0, 5880, Method.HIJACK)),
+        ),
+        turns=34,
+        seen_at=(16,),
+        controls=False,
+    ),
+    code="en",
+)
+@example(
+    world=World(
         name="the clock is set forward while one network is offline and another silent",
         networks=(
             ptcl(faults=(Fault(-50, 4150),)),
