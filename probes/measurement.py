@@ -348,3 +348,11 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     def ended_at(self) -> float:
         """POSIX seconds at which the measurement ended."""
         return self.started_at.timestamp() + self.duration
+
+
+def answering_addresses(made: Measurement) -> set[str]:
+    """Addresses at which the endpoint answered: in TLS or in the application's own protocol, where
+    it was asked so."""
+    proven = [o for o in made.observations if isinstance(o, TlsObservation | AppObservation)]
+    dialled = [o for o in made.observations if isinstance(o, TcpObservation)]
+    return {o.address for o in proven or dialled if o.address and o.failure is None}

@@ -16,6 +16,7 @@ from probes.measurement import (
     Measurement,
     TcpObservation,
     TlsObservation,
+    answering_addresses,
     family_of,
 )
 from probes.target import Dial, Target
@@ -39,7 +40,7 @@ class FollowUpPlan(msgspec.Struct, frozen=True, kw_only=True):
     silent: tuple[str, ...] = ()
     """Those of them that fell silent in the handshake."""
     unreached: tuple[str, ...] = ()
-    """Addresses that made no connection in time."""
+    """Addresses that made no connection in time, first those at which a control got an answer."""
     way: bool = False
     """Find out how far packets come on the way to one of these, unless a neighbour answers."""
     cut: tuple[str, ...] = ()
@@ -87,7 +88,9 @@ def plan_follow_up(
         for o in failed.observations
         if isinstance(o, TlsObservation) and o.failure and o.server_name == host.rstrip(".")
     ]
+    answering = {address for control in controls for address in answering_addresses(control)}
     unreached = [o.address for o in connected if o.failure in UNANSWERED]
+    unreached.sort(key=lambda address: address not in answering)
     handshakes = [o for o in failed.observations if isinstance(o, TlsObservation) and not o.reason]
     silent = {o.address for o in handshakes if o.failure in TIMEOUTS}
     cut = silent | {o.address for o in handshakes if o.failure in CUT_OFF}

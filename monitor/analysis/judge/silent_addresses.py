@@ -26,10 +26,10 @@ from probes.measure.verified_addresses import routed_network
 from probes.measurement import (
     FURTHER,
     AnyObservation,
-    AppObservation,
     Measurement,
     TcpObservation,
     TlsObservation,
+    answering_addresses,
     family_of,
 )
 
@@ -98,7 +98,7 @@ def _silent_from_here(one: EndpointMeasurements) -> set[str]:
     """The endpoint's addresses that are silent here and answered a control afterwards."""
     ended = one.attempts[-1].ended_at
     after = [m for m in one.controls if m.started_at.timestamp() >= ended]
-    alive = {address for control in after for address in _answering(control)}
+    alive = {address for control in after for address in answering_addresses(control)}
     return alive & _silent(o for attempt in one.attempts for o in attempt.observations)
 
 
@@ -117,12 +117,3 @@ def _silent(observations: Iterable[AnyObservation]) -> set[str]:
         if failures <= UNANSWERED
         or (None in failures and handshakes.get(address, {None}) <= TIMEOUTS)
     }
-
-
-def _answering(control: Measurement) -> set[str]:
-    """Addresses at which the endpoint answered a control: in TLS or in the application's own
-    protocol, where it was asked so."""
-    seen = control.observations
-    proven = [o for o in seen if isinstance(o, TlsObservation | AppObservation)]
-    dialled = [o for o in seen if isinstance(o, TcpObservation)]
-    return {o.address for o in proven or dialled if o.address and o.failure is None}

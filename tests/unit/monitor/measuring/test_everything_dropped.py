@@ -67,7 +67,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
 
     longest: float
     hurried: float
-    """In the median."""
+    """The last one, by which the line's pace is known."""
     missed: int
     suspected: float
     confirmed: float
@@ -81,7 +81,7 @@ def day(seen: Watched) -> Day:
     confirmed = folded.confirmed.values()
     return Day(
         longest=max(seen.lengths()),
-        hurried=median(seen.lengths(hurried=True) or [0.0]),
+        hurried=(seen.lengths(hurried=True) or [0.0])[-1],
         missed=len(seen.missed),
         suspected=min(folded.suspected.values(), default=float("inf")) - seen.begins,
         confirmed=min(confirmed, default=float("inf")) - seen.begins,

@@ -783,6 +783,17 @@ def test_the_plan_has_the_addresses_that_made_no_connection() -> None:
     assert planned(failed).unreached == (GIVEN, TRUE)
 
 
+def test_the_way_is_asked_about_to_an_address_that_answered_a_control() -> None:
+    """What no control proved shows nothing: the way to such an address told nothing in half of all
+    cycles, and a platform with few addresses was confirmed after a quarter of an hour."""
+    failed = look(
+        dns(addresses=(GIVEN, TRUE)),
+        *(tcp("generic_timeout_error", address=one) for one in (GIVEN, TRUE)),
+    )
+    answered = control(dns(), tcp(address=GIVEN), tcp(address=TRUE), tls(address=TRUE))
+    assert planned(failed, answered).unreached == (TRUE, GIVEN)
+
+
 async def test_hosts_beside_a_silent_address_are_asked_for_their_own_names() -> None:
     """Two of each family, those first that proved themselves last, in the routed network alone."""
     known = {
