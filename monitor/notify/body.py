@@ -72,7 +72,7 @@ def lines_of(words: Words, notice: NoticeContent, public_url: str = "") -> Itera
 
 
 def short_lines_of(words: Words, notice: NoticeContent, public_url: str = "") -> Iterator[str]:
-    """The body where a service takes no more: when, on how many networks, what to do."""
+    """The body for a service that takes few characters: when, on how many networks, what to do."""
     event = notice.entry.snapshot
     affected = sum(status.affected for status in event.networks)
     if notice.late_since is not None:

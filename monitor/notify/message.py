@@ -28,7 +28,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     lines: tuple[str, ...]
     short: tuple[str, ...]
-    """What stands there instead where the service takes no more."""
+    """The short form of it, for a service that takes few characters."""
     urgency: Urgency
     refused: bool = False
     """The service refused it as it is: it goes alone, in the short form."""

@@ -27,7 +27,7 @@ def read(reading: Reading, lines: Iterable[str], more: Mapping[str, Claim]) -> N
 
 
 def facts(reading: Reading, lines: Sequence[str]) -> None:
-    """A term and what is told of it are two lines; `Ended` may follow `Began`."""
+    """Each term is a line, and its value the next one; `Ended` may follow `Began`."""
     for place, (name, value) in enumerate(pairwise(lines), 2):
         following = [*lines[place : place + 2], "", ""]
         ended = reading.whole(following[0], "Ended")
@@ -35,7 +35,7 @@ def facts(reading: Reading, lines: Sequence[str]) -> None:
 
 
 def fact(reading: Reading, name: str, value: str, until: When | None = None) -> None:
-    """`Since`, and what is told of it; `until` is the end that is told beside it."""
+    """Check one term and its value; `until` is the end that the surface gives beside it."""
     told, when = f"{name}: {value}", reading.phrases.when(value)
     lasts = any(reading.whole(value, message) for message in NOT_ENDED)
     if when is not None and any(reading.whole(name, message) for message in ("Since", "Began")):

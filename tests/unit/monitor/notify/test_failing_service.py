@@ -163,7 +163,7 @@ async def test_what_was_muted_is_not_called_late(ends: str) -> None:
 
 
 async def test_what_fails_for_hours_after_a_mute_is_late_since_the_mute() -> None:
-    """Both times are told apart."""
+    """The message is late from the end of the mute on, not from when it was first due."""
     of = await opened(world())
     await of.store.mute(Mute(country="PK", event="", until=_at(7200), at=_at(0)))
     of.post.answer = lambda _: DOWN if now() < _at(4 * 3600) else ""

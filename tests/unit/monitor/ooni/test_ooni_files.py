@@ -50,7 +50,7 @@ def test_an_answer_without_a_measurement_says_so(tmp_path: Path, data: bytes) ->
 
 
 def test_damaged_gzip_is_an_error_in_words(tmp_path: Path) -> None:
-    """Half a download is told from a bad measurement."""
+    """The message names the damaged file, not a bad measurement."""
     half = gzip.compress(TELEGRAM)[:-20]
     with pytest.raises(OoniError, match="damaged gzip"):
         _in(tmp_path / "half.gz", half)
