@@ -29,6 +29,7 @@ from monitor.analysis.events.sequential_test import (
 )
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import Evidence, PlatformVerdict
+from monitor.app.schedule import ROUNDS
 from probes.measure.line_pace import FLOOR
 
 START = datetime(2025, 1, 6, tzinfo=UTC)
@@ -108,10 +109,13 @@ def start_of(world: World, vantage: int, bucket: int) -> float:
     return bucket * BUCKET + begins(vantage, world.vantages, rng)
 
 
-def between(world: World, vantage: int, bucket: int) -> float:
-    """When the short test half-way to the next base cycle of a vantage starts."""
+def between(world: World, vantage: int, bucket: int) -> list[float]:
+    """When the short tests before the next base cycle of a vantage start."""
     rng = random.Random(hash((world.seed, vantage, bucket, 3)) & 0xFFFFFFFF)
-    return (bucket + 0.5) * BUCKET + begins(vantage, world.vantages, rng)
+    return [
+        (bucket + number / (ROUNDS + 1)) * BUCKET + begins(vantage, world.vantages, rng)
+        for number in range(1, ROUNDS + 1)
+    ]
 
 
 def _met_between(world: World, buckets: int) -> set[int]:
@@ -121,8 +125,10 @@ def _met_between(world: World, buckets: int) -> set[int]:
         for vantage in range(world.vantages)
         for bucket in {later for one in world.dirty(vantage) for later in (one - 1, one)}
         if 0 <= bucket < buckets
-        and not world.answers(vantage, between(world, vantage, bucket))
-        and _accuses(world.cycle(vantage, between(world, vantage, bucket) + SHORT))
+        and any(
+            not world.answers(vantage, at) and _accuses(world.cycle(vantage, at + SHORT))
+            for at in between(world, vantage, bucket)
+        )
     }
 
 
@@ -225,19 +231,19 @@ class _Ours:
             vantage: (start_of(self._world, vantage, first), first)
             for vantage in range(self._world.vantages)
         }
-        short: dict[int, float] = {}
-        """Short tests to come."""
+        short: dict[tuple[float, int], int] = {}
+        """Short tests to come: time and vantage → the bucket whose base cycle was before it."""
         calm = 0
         bucket = first
         while True:
             events = [(at, False, vantage) for vantage, (at, _) in due.items()]
-            at, is_short, vantage = min([*events, *((at, True, one) for one, at in short.items())])
+            at, is_short, vantage = min([*events, *((at, True, one) for at, one in short)])
             _, number = due[vantage]
             if is_short:
-                del short[vantage]
+                before = short.pop((at, vantage))
                 clear = self._streams[vantage].phase in (Phase.CLEAR, Phase.UNKNOWN)
-                if clear and not self._world.answers(vantage, at):
-                    due[vantage] = (at + SHORT, number - 1)
+                if clear and before < number and not self._world.answers(vantage, at):
+                    due[vantage] = (at + SHORT, before)
                 continue
             if number > bucket:
                 bucket = number
@@ -253,7 +259,8 @@ class _Ours:
             following = start_of(self._world, vantage, number + 1)
             ended = at + lasts(seen, hurried=hurried)
             if self._fast_lane and at <= base:
-                short[vantage] = max(between(self._world, vantage, number), ended)
+                for test in between(self._world, vantage, number):
+                    short[max(test, ended), vantage] = number
             soon = max(at + FAST, ended + 1.0)
             if self._fast_lane and suspicious(self._streams[vantage]) and soon < following - 1.0:
                 due[vantage] = (soon, number)

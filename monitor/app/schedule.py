@@ -37,6 +37,8 @@ _SPREAD_FROM = 60.0
 """Seconds; with shorter intervals a cycle may take longer than what would be between vantages."""
 BETWEEN_FROM = 120.0
 """Seconds; with shorter intervals the next turn comes soon enough."""
+ROUNDS = 2
+"""Rounds of short tests between two turns, evenly apart."""
 _FIRST_GAP = 0.25
 """Share of the interval between a vantage's first cycle and its second, at least."""
 _GOLDEN = 0.618
@@ -100,7 +102,7 @@ class Schedule:
         stored: then it is waited for."""
         gone = frozenset(vantages)
         for vantage in gone:
-            for job in (vantage, _between(vantage), _out_of_turn(vantage)):
+            for job in (vantage, *_between(vantage), _out_of_turn(vantage)):
                 if self._scheduler.get_job(job) is not None:
                     self._scheduler.remove_job(job)
         await self.jobs.give_up(gone)
@@ -137,21 +139,23 @@ class Schedule:
         self._add_between(vantage, second)
 
     def _add_between(self, vantage: VantagePoint, turn: datetime) -> None:
-        """Short tests half-way between this turn and the next one, and so on."""
-        job, interval = _between(vantage.id), self._settings.interval
-        if self._scheduler.get_job(job) is not None:
-            self._scheduler.remove_job(job)
-        if interval < BETWEEN_FROM or not self._fast_lane.measures(vantage):
-            return
-        first = turn + timedelta(seconds=interval / 2)
-        self._scheduler.add_job(
-            self._test_between,
-            self._turns(first),
-            args=[vantage],
-            id=job,
-            next_run_time=first,
-            max_instances=2,  # one that is under way is no turn that was missed
-        )
+        """Short tests between this turn and the next one, and so on."""
+        interval = self._settings.interval
+        needed = interval >= BETWEEN_FROM and self._fast_lane.measures(vantage)
+        for number, job in enumerate(_between(vantage.id), start=1):
+            if self._scheduler.get_job(job) is not None:
+                self._scheduler.remove_job(job)
+            if not needed:
+                continue
+            first = turn + timedelta(seconds=interval * number / (ROUNDS + 1))
+            self._scheduler.add_job(
+                self._test_between,
+                self._turns(first),
+                args=[vantage],
+                id=job,
+                next_run_time=first,
+                max_instances=2,  # one that is under way is no turn that was missed
+            )
 
     def _turns(self, first: datetime, second: datetime | None = None) -> "_Turns":
         return _Turns(first, second or first, *_pace(self._settings), self._rng)
@@ -228,9 +232,9 @@ class Schedule:
         log.warning("cycle missed, the one before is still under way", vantage=event.job_id)
 
 
-def _between(vantage: str) -> str:
-    """Id of the job that tests shortly between two turns."""
-    return f"{vantage} between turns"
+def _between(vantage: str) -> tuple[str, ...]:
+    """Ids of the jobs that test shortly between two turns."""
+    return tuple(f"{vantage} between turns, {number}" for number in range(1, ROUNDS + 1))
 
 
 def _out_of_turn(vantage: str) -> str:

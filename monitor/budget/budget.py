@@ -36,9 +36,9 @@ import msgspec
 from probes.measurement import Purpose
 
 DAY = 86_400.0
-KEPT_BACK = 0.03
+KEPT_BACK = 0.02
 """Share of the day's bytes in no allotment."""
-SUSPICION = 0.16
+SUSPICION = 0.135
 CONTROL_SUSPICION = 0.65
 SPEED = 0.26
 SPEED_ON_SUSPICION = 0.10

@@ -1,7 +1,7 @@
-"""Short tests half-way between two turns of a vantage: does each platform still answer?
+"""Short tests between two turns of a vantage: does each platform still answer?
 
 At an interval of five minutes a block is met when a turn comes, up to six minutes after it began.
-So half-way to it every platform gets one test, as slight as there are: one address, a connection
+So twice before it every platform gets one test, as slight as there are: one address, a connection
 and a greeting, no page. What does not answer is measured at once, in a cycle out of turn
 (`monitor.measuring.fast_lane`).
 

@@ -10,9 +10,9 @@ Limits:
 * a quiet vantage makes none: they would show on the line;
 * throttling has a schedule of its own: these cycles would only repeat its last verdict.
 
-Half-way between two turns each vantage tests every platform about which nothing is suspicious, once
-(`monitor.measuring.between_turns`), and measures those that did not answer. Where that comes to
-nothing, such tests of the platform pause, each time for twice as long.
+Between two turns each vantage tests every platform about which nothing is suspicious, shortly and
+twice (`monitor.measuring.between_turns`), and measures those that did not answer. Where that comes
+to nothing, such tests of the platform pause, each time for twice as long.
 
 When a platform becomes suspicious at one vantage, the others of the country measure it once at
 once: what two networks see is worth more than what one sees twice.
@@ -84,7 +84,7 @@ class FastLane:
         return affordable
 
     def short_tests(self, vantage: VantagePoint, book: EventBook) -> frozenset[str]:
-        """The platforms to test now, half-way between two turns of this vantage."""
+        """The platforms to test now, between two turns of this vantage."""
         if not self.measures(vantage):
             return frozenset()
         wanted = set()

@@ -59,7 +59,7 @@ def test_what_is_too_dear_is_looked_at_modestly_and_closely_in_between() -> None
     whole = [at for at, effort in done if effort is Effort.WHOLE]
     quarters = [sum(at // (DAY / 4) == quarter for at in whole) for quarter in range(4)]
     assert min(quarters) >= 5
-    assert max(quarters) - min(quarters) <= 5  # the head start is used in the first
+    assert max(quarters) - min(quarters) <= 6  # the head start is used in the first
     assert 0.9 < spent.total / BUDGET.share(Allotment.ROUTINE) <= 1
 
 
