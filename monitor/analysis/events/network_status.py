@@ -198,7 +198,7 @@ def _over(
             known.append(one.detector)
             found_open.append(one.detector.end_latest or one.detector.open_since)
         elif one.run is not None:
-            found_open.append(one.run.opened)  # A sign since then came to nothing, so far.
+            found_open.append(one.opened)  # A sign since then came to nothing, so far.
     blocked = [at for one in known if (at := one.end_earliest or one.accused_since) is not None]
     earliest = max(blocked, default=stretch.end_earliest or stretch.last_blocked)
     latest = max((at for at in found_open if at is not None), default=None)

@@ -434,7 +434,7 @@ async def test_while_throttled_each_cycle_takes_one_round_until_three_clear_it()
 
 async def test_a_verdict_stands_where_the_days_bytes_are_spent() -> None:
     """Nothing more is fetched, the accusation holds for a while as a verdict of each cycle."""
-    probe = msgspec.structs.replace(SETTINGS.probe, daily_bytes=5_000_000)
+    probe = msgspec.structs.replace(SETTINGS.probe, daily_bytes=6_000_000)
     world = World(msgspec.structs.replace(SETTINGS, probe=probe))
     world.platform(STALLS)
     async with world.transfers(forced=True, limited=True) as cycles:
