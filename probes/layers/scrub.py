@@ -113,8 +113,10 @@ class Scrubber:
         view = shown(text)
         if view.text is not text:
             yield from self._own.spans(text)
-            # In `ip=2EAA…` the start of base64 reads like an escape.
+            # In `ip=2EAA…` the start of base64 reads like an escape, in `id=3A:…` that of a MAC.
             yield from self._own.spans_in_base64(text)
+            if "=2E" in text or "=3A" in text:
+                yield from self._unless_kept(natural(text))
         yield from (view.written(*span) for span in self._in_view(view.text))
         lines = in_one_line(view)
         if lines is not view:
