@@ -312,6 +312,8 @@ def _finds_a_fault(case: Case, seen: AnyObservation) -> bool:
         return True
     if seen.reason in _INNOCUOUS:
         return bool(seen.failure)
+    if seen.reason == Reason.DOH and _gives_what_ours_gave(case, seen):
+        return True
     if seen.failure is not None:
         return False
     if isinstance(seen, DnsObservation) and contradicting(seen.answers):
@@ -323,6 +325,18 @@ def _finds_a_fault(case: Case, seen: AnyObservation) -> bool:
             for o in one.observations
         )
     return seen.reason in _TRIED_AGAIN or isinstance(seen, QuicObservation)
+
+
+def _gives_what_ours_gave(case: Case, asked: AnyObservation) -> bool:
+    """Whether a resolver failed as the vantage's own did, or gave an address that it gave: then the
+    name may be so."""
+    given = set(asked.addresses) if isinstance(asked, DnsObservation) else set()
+    return any(
+        seen.failure == asked.failure or given.intersection(seen.addresses)
+        for one in case.attempts
+        for seen in one.observations
+        if isinstance(seen, DnsObservation) and seen.failure
+    )
 
 
 def is_conclusive_by_follow_ups_alone(case: Case) -> None:

@@ -612,6 +612,25 @@ def test_other_resolvers_tell_a_failing_one_from_a_fault_of_its_own() -> None:
     assert judge(judged.changed(alone, follow_ups=(asked,))).evidence is Evidence.CONCLUSIVE
 
 
+def test_doh_that_gives_the_false_address_too_keeps_it_from_being_certain() -> None:
+    """A bogon beside a denial, as the search found it: without DoH's answer it is conclusive."""
+    both = (dns("dns_nxdomain_error"), dns("dns_bogon_error", addresses=(V4_OTHER,)))
+    looks = (look(*both), look(*both, at=2.0, attempt=2))
+    honest = judged.changed(tls(address=V4_OTHER), reason=Reason.HONEST_ADDRESS.value)
+    doh = judged.changed(dns(addresses=(V4_OTHER,)), reason=Reason.DOH.value)
+    whole, less = (
+        case(
+            *looks,
+            controls=(LATER,),
+            follow_ups=(look(*seen, at=3.0, kind=Purpose.FOLLOW_UP),),
+        )
+        for seen in ((honest, doh), (honest,))
+    )
+    assert judge(whole).evidence is Evidence.STRONG
+    assert judge(less).evidence is Evidence.CONCLUSIVE
+    judged.is_no_stronger_with_fewer_follow_ups(whole, seed=0)
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_the_search_gets_to_most_rules() -> None:
