@@ -29,7 +29,7 @@ from monitor.analysis.events.sequential_test import (
 )
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import Evidence, PlatformVerdict
-from monitor.app.schedule import ROUNDS
+from monitor.app.schedule import SHORT_TESTS
 from probes.measure.line_pace import FLOOR
 
 START = datetime(2025, 1, 6, tzinfo=UTC)
@@ -113,8 +113,7 @@ def between(world: World, vantage: int, bucket: int) -> list[float]:
     """When the short tests before the next base cycle of a vantage start."""
     rng = random.Random(hash((world.seed, vantage, bucket, 3)) & 0xFFFFFFFF)
     return [
-        (bucket + number / (ROUNDS + 1)) * BUCKET + begins(vantage, world.vantages, rng)
-        for number in range(1, ROUNDS + 1)
+        (bucket + share) * BUCKET + begins(vantage, world.vantages, rng) for share in SHORT_TESTS
     ]
 
 

@@ -37,8 +37,8 @@ _SPREAD_FROM = 60.0
 """Seconds; with shorter intervals a cycle may take longer than what would be between vantages."""
 BETWEEN_FROM = 120.0
 """Seconds; with shorter intervals the next turn comes soon enough."""
-ROUNDS = 2
-"""Rounds of short tests between two turns, evenly apart."""
+SHORT_TESTS = (1 / 3, 2 / 3)
+"""Shares of the interval after a turn at which platforms are tested shortly."""
 _FIRST_GAP = 0.25
 """Share of the interval between a vantage's first cycle and its second, at least."""
 _GOLDEN = 0.618
@@ -142,12 +142,12 @@ class Schedule:
         """Short tests between this turn and the next one, and so on."""
         interval = self._settings.interval
         needed = interval >= BETWEEN_FROM and self._fast_lane.measures(vantage)
-        for number, job in enumerate(_between(vantage.id), start=1):
+        for share, job in zip(SHORT_TESTS, _between(vantage.id), strict=True):
             if self._scheduler.get_job(job) is not None:
                 self._scheduler.remove_job(job)
             if not needed:
                 continue
-            first = turn + timedelta(seconds=interval * number / (ROUNDS + 1))
+            first = turn + timedelta(seconds=share * interval)
             self._scheduler.add_job(
                 self._test_between,
                 self._turns(first),
@@ -234,7 +234,7 @@ class Schedule:
 
 def _between(vantage: str) -> tuple[str, ...]:
     """Ids of the jobs that test shortly between two turns."""
-    return tuple(f"{vantage} between turns, {number}" for number in range(1, ROUNDS + 1))
+    return tuple(f"{vantage} between turns, {number}" for number, _ in enumerate(SHORT_TESTS, 1))
 
 
 def _out_of_turn(vantage: str) -> str:

@@ -165,7 +165,7 @@ async def test_vantages_of_one_country_come_one_after_the_other() -> None:
 
 async def test_platforms_are_tested_shortly_between_two_turns() -> None:
     """What is silent then is measured at once. A vantage that is alone met a block only at its next
-    turn, six minutes later at worst, and one test half-way left it at 155 s in the median."""
+    turn, six minutes later at worst; with one test half-way after 145 s or more, in the median."""
     jobs = Jobs()
     turns = schedule(jobs, interval=300.0, jitter=0.0, catalog=CATALOG)
     await asyncio.sleep(750)

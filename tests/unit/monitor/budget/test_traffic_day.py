@@ -16,7 +16,7 @@ import pytest
 
 from monitor.analysis.verdict import State
 from monitor.app.cycle_job import measure_and_judge
-from monitor.app.schedule import ROUNDS
+from monitor.app.schedule import SHORT_TESTS
 from monitor.budget.budget import Effort, Spent
 from monitor.budget.ledger import Ledger
 from monitor.config.catalog import shipped_catalog, watched_by_default
@@ -189,8 +189,8 @@ async def _simulated(hours: float, *, blocked: bool) -> Day:
             ledger.cycle_done(FIELD.id, effort, cycle.measurements)
             cycles.append(cycle)
             if not blocked:  # what is blocked already is not tested between turns
-                for part in range(1, ROUNDS + 1):
-                    due = (turn + part / (ROUNDS + 1)) * SETTINGS.interval
+                for share in SHORT_TESTS:
+                    due = (turn + share) * SETTINGS.interval
                     await asyncio.sleep(max(0.0, due - loop.time()))
                     made = await short_tests(probers, FIELD, SETTINGS.catalog.platforms, rng)
                     short += len(made.answered) == len(SETTINGS.catalog.platforms)
@@ -213,7 +213,7 @@ def healthy(hours: float) -> Day:
     assert set(day.states) == {State.OK}
     assert day.field.total < SETTINGS.probe.daily_bytes * (hours + 4) / 28
     # Bytes that a block would need are not touched, so one round of three is left out.
-    assert day.short >= 0.6 * ROUNDS * hours * 12
+    assert day.short >= 0.6 * len(SHORT_TESTS) * hours * 12
     return day
 
 
