@@ -50,8 +50,10 @@ def judge_cycle(
     A control's cycle has no verdicts, nor has one that measured no platform.
     """
     references = _references(seen)
-    lossy = lossy_platforms(seen.own, references)
-    transfers = tuple(_transfer_verdict(one, seen, lossy) for one in seen.transfers)
+    connected = (*seen.own, *(made for one in seen.transfers for made in one.made))
+    lossy = lossy_platforms(connected, references)
+    perhaps_lossy = perhaps_lossy_platforms(connected, references)
+    transfers = tuple(_transfer_verdict(one, seen, lossy, perhaps_lossy) for one in seen.transfers)
     shared = _Shared(
         over_udp=answered_over_udp(seen.own),
         over_quic=answered_over_quic(seen.own),
@@ -66,7 +68,7 @@ def judge_cycle(
         ),
         lossy_platforms=lossy,
         slow_line=slow_line(references, (m for one in seen.endpoints for m in one.attempts)),
-        perhaps_lossy=perhaps_lossy_platforms(seen.own, references),
+        perhaps_lossy=perhaps_lossy,
         refusals=refusals_by_chance(references),
         cut_off=cut_off_addresses(seen.endpoints),
         cut_shares=cut_shares(seen.endpoints),
@@ -197,7 +199,9 @@ def _verdict(
     )
 
 
-def _transfer_verdict(one: ObjectTransfers, seen: Seen, lossy: frozenset[str]) -> TransferVerdict:
+def _transfer_verdict(
+    one: ObjectTransfers, seen: Seen, lossy: frozenset[str], perhaps_lossy: frozenset[str]
+) -> TransferVerdict:
     return judge_transfers(
         TransferCase(
             cycle=seen.cycle,
@@ -213,6 +217,7 @@ def _transfer_verdict(one: ObjectTransfers, seen: Seen, lossy: frozenset[str]) -
             distance=one.distance,
             usual_ratios=one.usual_ratios,
             lossy_path=one.platform in lossy,
+            perhaps_lossy_path=one.platform in perhaps_lossy,
             health=seen.health,
             judged_at=seen.judged_at,
         )
@@ -244,7 +249,7 @@ def _standing(seen: Seen, transfers: Sequence[TransferVerdict]) -> Iterable[Tran
                 made=(),
                 rounds=(),
             )
-            yield _transfer_verdict(none, seen, frozenset())
+            yield _transfer_verdict(none, seen, frozenset(), frozenset())
 
 
 def _platforms(

@@ -23,7 +23,6 @@ from monitor.analysis.trust import OWN_ALONE, Trust
 from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.catalog.catalog import Endpoint, Reference, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
-from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     AnyObservation,
     AppObservation,
@@ -252,11 +251,11 @@ def look(
 
 
 def follow_up(
-    reason: Reason, *observations: AnyObservation, at: float = 50.0, endpoint: str = ENDPOINT
+    reason: str, *observations: AnyObservation, at: float = 50.0, endpoint: str = ENDPOINT
 ) -> Measurement:
     """A follow-up, by default one made after every look."""
     return look(
-        *(msgspec.structs.replace(o, reason=reason.value) for o in observations),
+        *(msgspec.structs.replace(o, reason=str(reason)) for o in observations),
         at=at,
         endpoint=endpoint,
         kind=Purpose.FOLLOW_UP,

@@ -3,8 +3,8 @@
 A congested or broken link between two networks lasts for hours, and each of its timeouts looks like
 a censor's. It also makes the kernel send again what a censor lets through: of the connections that
 were made, many needed more than one try. No block does that, for what it drops never gets through.
-Where some did, a timeout is weak and no follow-up settles what it means: an innocuous name, or a
-neighbour, may have been lucky.
+Where some did, a timeout is weak, as is a transfer that stalls, and no follow-up settles what it
+means: an innocuous name, or a neighbour, may have been lucky.
 
 Where the line itself loses packets (`monitor.analysis.vantage.loss`), connections to references
 need as many tries. So a path is lossy only where the two shares are much likelier if each has its
@@ -20,7 +20,7 @@ import msgspec
 from monitor.analysis.measurement_summary import TIMEOUT
 from monitor.analysis.vantage.loss import LOSSY_RESENDS, MIN_ROUND_TRIPS
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import Layer, Measurement, TcpObservation
+from probes.measurement import TRANSFER_REFERENCE, Layer, Measurement, TcpObservation
 
 MIN_RESENT = 2
 """Connections with a resend that prove loss; one alone happens on any line."""
@@ -31,7 +31,7 @@ LIKELIER, PERHAPS_LIKELIER = 10.0, 2.0
 """Times as likely the two shares must be with a loss of the path's own: for timeouts that prove
 nothing, and for weak ones. On a line that loses a tenth of the packets each way, one cycle in 50
 and one in eight reach them by chance."""
-_OTHER_HOSTS = (Reason.SNI_ELSEWHERE, Reason.NEIGHBOUR)
+_OTHER_HOSTS = (Reason.SNI_ELSEWHERE, Reason.NEIGHBOUR, TRANSFER_REFERENCE)
 """Of connections that do not go to the platform."""
 
 Sign = tuple[Layer, str]

@@ -120,7 +120,7 @@ def _yields(verdict: Verdict, layers: Sequence[Layer]) -> bool:
 
 def _evidence(facts: TransferFacts, rule: TransferRule) -> Evidence:
     """Strong when the control was fine and only the name, or one fixed point, is left as cause."""
-    if not facts.control_fine:
+    if not facts.control_fine or facts.loss_in_doubt:
         return Evidence.WEAK
     if rule.kind is TransferClass.STALLED:
         points = [stall_point(r) for r in facts.stalls]

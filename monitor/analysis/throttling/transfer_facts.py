@@ -42,6 +42,8 @@ class TransferCase(EndpointCase, frozen=True, kw_only=True):
     lossy_path: bool = False
     """Many packets get lost between the vantage and this platform; see
     `monitor.analysis.judge.lossy_paths`."""
+    perhaps_lossy_path: bool = False
+    """Perhaps more than on any ordinary line; only part of a lossy path's cycles show more."""
 
 
 class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +77,12 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
     def stalled_by_name(self) -> bool:
         """The same address got further under the innocuous name each time."""
         return self.stall and all(_name_got_past(one) for one in self.stalls)
+
+    @property
+    def loss_in_doubt(self) -> bool:
+        """Too few packets were seen lost on the path to say that loss explains it, and too many to
+        say that it does not."""
+        return self.case.perhaps_lossy_path and not self._stalled_alike
 
     @property
     def _stalled_alike(self) -> bool:

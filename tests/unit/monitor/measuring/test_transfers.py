@@ -15,7 +15,7 @@ from monitor.analysis.throttling.history import ROUNDS
 from monitor.analysis.throttling.objects import objects_of
 from monitor.analysis.throttling.transfer_round import PAST_FREEZES
 from monitor.analysis.transfer_verdict import TransferClass
-from monitor.analysis.verdict import State, VantageState
+from monitor.analysis.verdict import Evidence, State, VantageState
 from monitor.budget.bytes_used import bytes_of
 from monitor.budget.ledger import Ledger
 from monitor.config.catalog import parse_catalog, select_platforms, shipped_catalog
@@ -319,6 +319,20 @@ async def test_what_looks_wrong_is_made_conclusive_in_the_same_cycle() -> None:
     assert verdict.verdict.rule_id == "throttling.stall"
     assert (rounds(made), rounds(made, CONTROL)) == (1 + ROUNDS, 1)
     assert made.measurements[-1].vantage == CONTROL.id
+
+
+async def test_a_packet_lost_on_the_path_makes_a_stall_weak() -> None:
+    """One connection in ten that needs two tries may be a path that loses packets."""
+    world = World()
+    grades = []
+    for first in (STALLS, msgspec.structs.replace(STALLS, retransmits=1)):
+        world.platform(STALLS)
+        world.networks[FIELD.id].peer(PLATFORM, 443, first, STALLS)
+        async with world.transfers(forced=True) as cycles:
+            (made,) = (await cycle(cycles)).transfers
+        assert made.kind is TransferClass.STALLED
+        grades.append(made.verdict.evidence)
+    assert grades == [Evidence.STRONG, Evidence.WEAK]
 
 
 async def test_a_page_that_was_reached_and_cannot_be_measured_is_tried_again() -> None:

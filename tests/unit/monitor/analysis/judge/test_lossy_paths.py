@@ -5,6 +5,7 @@ import pytest
 from monitor.analysis.judge.lossy_paths import lossy_platforms, perhaps_lossy_platforms
 from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason
+from probes.measurement import TRANSFER_REFERENCE
 from tests.worlds.build import case, dns, follow_up, look, repeated, tcp, tls
 from tests.worlds.judged import judge
 
@@ -54,9 +55,11 @@ def test_attack_a_lucky_innocuous_name_is_no_proof() -> None:
         assert (sure.evidence, doubtful.evidence) == (Evidence.CONCLUSIVE, grade)
 
 
-def test_another_sites_path_does_not_count() -> None:
-    """A follow-up sends the platform's name to a reference, on another path."""
-    elsewhere = follow_up(Reason.SNI_ELSEWHERE, *[tcp(retransmits=2)] * 4, tls())
+@pytest.mark.parametrize("reason", [Reason.SNI_ELSEWHERE, TRANSFER_REFERENCE])
+def test_another_sites_path_does_not_count(reason: str) -> None:
+    """A follow-up sends the platform's name to a reference, and transfers are compared with what
+    is loaded from one: on another path."""
+    elsewhere = follow_up(reason, *[tcp(retransmits=2)] * 4, tls())
     assert not lossy_platforms([elsewhere, look(dns(), DEAD)], CLEAN)
 
 

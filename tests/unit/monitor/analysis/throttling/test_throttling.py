@@ -129,6 +129,7 @@ def case(
     usual_ratios: Sequence[float] = (),
     field: VantageHealth | None = None,
     lossy_path: bool = False,
+    perhaps_lossy_path: bool = False,
 ) -> TransferCase:
     """A case from a healthy vantage with a control that got the object quickly."""
     return TransferCase(
@@ -144,6 +145,7 @@ def case(
         controls=tuple(controls),
         usual_ratios=tuple(usual_ratios),
         lossy_path=lossy_path,
+        perhaps_lossy_path=perhaps_lossy_path,
         health=field or health(),
         judged_at=START + timedelta(seconds=100),
     )
@@ -391,6 +393,21 @@ def test_a_path_that_loses_packets_is_slow_under_any_name() -> None:
     further = round_(flow(None, stalled_at=40 * 1024), flow(15 * MBIT), SHORT)
     assert judged([STALLED, STALLED, further]) == "throttling.stall"
     assert judged([STALLED, STALLED, further], lossy_path=True) == "throttling.loss"
+
+
+@pytest.mark.parametrize("made", [[SLOW] * 3, [STALLED] * 2, [STALLED, STALLED, FAST]])
+def test_a_path_that_may_lose_packets_is_weak_evidence(made: list[Measurement]) -> None:
+    """One cycle in four on a path that loses three packets in ten shows too few of them lost to
+    tell, and its transfers stall all the same: a freeze was told of X over such a path."""
+    assert judge_transfers(case(made)).verdict.evidence is Evidence.STRONG
+    perhaps = judge_transfers(case(made, perhaps_lossy_path=True)).verdict
+    assert (perhaps.state, perhaps.evidence) == (State.THROTTLED, Evidence.WEAK)
+
+
+def test_transfers_that_stall_at_one_byte_are_no_luck() -> None:
+    """Where packets may get lost, too."""
+    seen = judge_transfers(case([STALLED] * 3, perhaps_lossy_path=True)).verdict
+    assert seen.evidence is Evidence.STRONG
 
 
 def test_nothing_seen_is_insufficient() -> None:
