@@ -261,6 +261,18 @@ _LIVED_THROUGH = 50
     ),
     code="en",
 )
+@example(
+    world=World(
+        name="another network blocks while nobody can tell, and the first is found open first",
+        networks=(
+            ptcl(Block(0, 2700, Method.NXDOMAIN), faults=(Fault(250, 4450),)),
+            jazz(Block(1500, FOREVER, Method.NXDOMAIN), faults=(Fault(250, 4450),)),
+        ),
+        turns=17,
+        seen_at=(4,),
+    ),
+    code="en",
+)
 @settings(
     max_examples=examples(60),
     deadline=None,

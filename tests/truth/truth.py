@@ -156,6 +156,9 @@ class Truth:
     """Blocks that are left out, by AS number."""
     _gaps: frozenset[float] = frozenset()
     """When gaps began that count, seen or not."""
+    _begun_when_seen: bool = False
+    """Whether a block that nobody saw begin, until another network's had ended, began when it was
+    seen."""
     _joined: bool = False
     """Whether a network that was never found open before counts as open until then."""
 
@@ -424,7 +427,8 @@ class Truth:
 
     def otherwise_noticed(self) -> "Iterator[Truth]":
         """The same as other eyes may have seen it: without blocks that no two cycles near each
-        other were sure of, or with gaps that none was."""
+        other were sure of, with gaps that none was, or with a gap where one network was found open
+        before another was found blocked, and nobody saw that it had been blocked meanwhile."""
         unsure = [
             (network.asn, block)
             for network in self.world.networks
@@ -432,19 +436,28 @@ class Truth:
             if not self._sure(network, block)
         ]
         ends = sorted({block.until for one in self.world.networks for block in one.blocks})
-        for left_out in _parts(unsure):
-            for gaps in _parts(ends):
-                other = copy(self)
-                other._unnoticed, other._gaps = frozenset(left_out), frozenset(gaps)
-                yield other
+        for left_out, gaps, late in product(_parts(unsure), _parts(ends), (False, True)):
+            other = copy(self)
+            other._unnoticed, other._gaps = frozenset(left_out), frozenset(gaps)
+            other._begun_when_seen = late
+            yield other
 
     def _seen_blocks(self, network: Network) -> list[Block]:
-        return [
+        found = [
             one
             for one in network.blocks
             if (network.asn, one) not in self._unnoticed
             and any(self._saw(network, one, Seen.BLOCKED, Seen.EITHER))
         ]
+        return [self._when_seen(network, one) for one in found] if self._begun_when_seen else found
+
+    def _when_seen(self, network: Network, block: Block) -> Block:
+        """The block as it seemed to those who saw it after another one had ended."""
+        seen = next((c.seconds for c in self._saw(network, block, Seen.BLOCKED)), block.since)
+        ends = (other.until for one in self.world.networks for other in one.blocks)
+        if any(end in Span(block.since, seen) for end in ends):
+            return msgspec.structs.replace(block, since=seen)
+        return block
 
     def parts_seen(self) -> set[Part]:
         """What of the platform was seen blocked, by cycles that are over."""
