@@ -273,6 +273,18 @@ _LIVED_THROUGH = 50
     ),
     code="en",
 )
+@example(
+    world=World(
+        name="the same, and the other network's block ended since",
+        networks=(
+            ptcl(Block(0, 2700, Method.NXDOMAIN), faults=(Fault(250, 4450),)),
+            jazz(Block(1500, 5100, Method.NXDOMAIN), faults=(Fault(250, 4450),)),
+        ),
+        turns=22,
+        seen_at=(4,),
+    ),
+    code="en",
+)
 @settings(
     max_examples=examples(60),
     deadline=None,

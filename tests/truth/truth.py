@@ -436,7 +436,13 @@ class Truth:
             if not self._sure(network, block)
         ]
         ends = sorted({block.until for one in self.world.networks for block in one.blocks})
-        for left_out, gaps, late in product(_parts(unsure), _parts(ends), (False, True)):
+        begun_unseen = any(
+            self._when_seen(network, block) != block
+            for network in self.world.networks
+            for block in self._seen_blocks(network)
+        )
+        late_or_not = (False, True) if begun_unseen else (False,)
+        for left_out, gaps, late in product(_parts(unsure), _parts(ends), late_or_not):
             other = copy(self)
             other._unnoticed, other._gaps = frozenset(left_out), frozenset(gaps)
             other._begun_when_seen = late
@@ -590,12 +596,13 @@ class Truth:
 
     @whatever_was_noticed
     def until(self, when: When, asn: int | None = None, *, any_stretch: bool = False) -> str:
-        """The last stretch that is over ended then."""
+        """The last stretch that is over ended then, or an earlier one where another event tells of
+        what a second network began unseen."""
         known = self.stretches(asn)
         over = [one for one in known if one.until < self.seconds]
         if not over:
             return "it has not ended"
-        wanted = over if any_stretch else over[-1:]
+        wanted = over if any_stretch or self._begun_when_seen else over[-1:]
         if any(when.holds(self.world.wall(one.until)) for one in wanted):
             return ""
         return f"it ended at {self._text(over[-1].until)}"
