@@ -138,11 +138,11 @@ def is_no_stronger_without_working_controls(case: Case) -> None:
     """Taking away every control that worked never raises evidence.
 
     Save where a control met the same known words or the same failure at the same address, verified
-    the same certificates, or was cut off as well where connections were counted: those clear, so
-    losing them accuses.
+    the same certificates, was not led to the host that fails, or was cut off as well where
+    connections were counted: those clear, so losing them accuses.
     """
     case = changed(case, fingerprints=())
-    if judge_case.judge(case).rule_id in ("look.alike", "tls.same_chain"):
+    if judge_case.judge(case).rule_id in ("look.alike", "look.led_elsewhere", "tls.same_chain"):
         return
     kept = tuple(c for c in case.controls if _cut_off_too(c) or not _worked(case, c))
     assert grade(changed(case, controls=kept)) <= grade(case)

@@ -545,6 +545,28 @@ test_nothing_reached_and_nothing_seen_is_never_ok = searched(
 test_without_working_controls_no_grade_rises = searched(
     judged.is_no_stronger_without_working_controls, cases, 100
 )
+
+
+def test_a_control_that_was_not_led_there_clears() -> None:
+    """One attempt met a host of another name, which fails at the control as well."""
+    address, endpoint = "2001:db8::10", f"tcp://{V4}:443"
+    found = (
+        dns("dns_nxdomain_error"),
+        dns(rtype="AAAA", addresses=(address,)),
+        tcp(address=address),
+        tls("ssl_unknown_authority", address=address),
+    )
+    one = case(
+        look(dns(), tcp(), tls(), http("connection_reset"), endpoint=endpoint),
+        look(*found, endpoint=endpoint, at=5.0),
+        controls=(control(*found, endpoint=endpoint),),
+        endpoint=endpoint,
+        field=health(families=("ipv4", "ipv6")),
+    )
+    assert judge(one).rule_id == "look.led_elsewhere"
+    judged.is_no_stronger_without_working_controls(one)
+
+
 test_without_controls_no_failure_becomes_ok = searched(
     judged.is_not_ok_for_want_of_controls, cases, 100
 )
