@@ -285,6 +285,19 @@ _LIVED_THROUGH = 50
     ),
     code="en",
 )
+@example(
+    world=World(
+        name="a third network gets a list before the second of two others is back",
+        networks=(
+            ptcl(faults=(Fault(550, 1450, Trouble.ALLOWLIST),)),
+            jazz(faults=(Fault(850, 1750, Trouble.ALLOWLIST),)),
+            nayatel(faults=(Fault(1750, 2650, Trouble.ALLOWLIST),)),
+        ),
+        turns=12,
+        seen_at=(7,),
+    ),
+    code="en",
+)
 @settings(
     max_examples=examples(60),
     deadline=None,

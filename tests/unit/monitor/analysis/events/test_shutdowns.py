@@ -216,6 +216,16 @@ def test_what_answers_while_a_list_begins_or_ends_does_not_pass_it() -> None:
     assert last(edges).passing == ("www.google.com", "www.dawn.com")
 
 
+def test_another_network_may_get_a_list_before_the_last_of_the_others_is_back() -> None:
+    """The new event may have begun since that network was last well, however late the others' end
+    was measured."""
+    _, changes = tell(a="..www....", b="..www....", e=".....wwww", n=".........")
+    first, second = {change.event.id: change.event for change in changes}.values()
+    assert (first.state, first.end_latest) == (EventState.ENDED, at(5) + timedelta(seconds=1))
+    of_e = timedelta(seconds=ord("e") - ord("a"))
+    assert (second.onset_earliest, second.onset_latest) == (at(4) + of_e, at(5) + of_e)
+
+
 def test_a_list_that_becomes_a_shutdown_has_no_measured_end() -> None:
     """First little passes, then nothing: two events, and nobody measured the end of the first."""
     _, changes = tell(a="..wwwoooo", b="..wwwoooo", n=".........")
