@@ -60,6 +60,7 @@ CAUSES: Mapping[str, Cause] = {
     "vantage.offline": Cause.OFFLINE,
     "vantage.captive_portal": Cause.CAPTIVE_PORTAL,
     "vantage.no_tls": Cause.CAPTIVE_PORTAL,
+    "vantage.large_packets": Cause.UNFIT,
     "tls.local_authority": Cause.INTERCEPTED,
     "vantage.international_cut": Cause.INTERNATIONAL_CUT,
     "vantage.allowlist": Cause.ALLOWLIST,

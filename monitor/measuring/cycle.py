@@ -37,7 +37,7 @@ from monitor.measuring.hellos import Hellos
 from monitor.measuring.http3 import Http3, QuicWitness
 from monitor.measuring.pace import first_and_rest, pace_of
 from monitor.measuring.probers import Probers
-from monitor.measuring.references import alarming, failed, first_of, others
+from monitor.measuring.references import alarming, failed, first_of, greeted_smaller, others
 from monitor.measuring.scheduled_controls import ScheduledControls
 from monitor.measuring.transfers import Transfers
 from monitor.wire.answers import ControlState
@@ -48,7 +48,7 @@ from probes.layers.bogon import NO_NAT64
 from probes.measure.follow_up_plan import plan_http3
 from probes.measurement import REFERENCE_PLATFORM, Measurement, id_at
 from probes.target import Reduction, Target
-from probes.vantage import VantageRole
+from probes.vantage import Profile, VantageRole
 from storage.values.cycle import Cycle
 
 _MAY_BE_OVER = (VantageState.OFFLINE, VantageState.INTERNATIONAL_CUT, VantageState.ALLOWLIST)
@@ -240,8 +240,9 @@ class _CycleSteps:
 
     async def _measure_all_references(self, found: ReferenceMeasurements) -> ReferenceMeasurements:
         """All others, and again what failed: whether that lasts tells a loss from a list."""
+        more = [*failed(found), *self._others(found)]
         with suppress(BudgetSpentError):
-            return await self._measure_references([*self._others(found), *failed(found)])
+            return await self._measure_references(more, smaller=greeted_smaller(more))
         return ()
 
     async def _measure_references_again(
@@ -252,7 +253,8 @@ class _CycleSteps:
         chosen = first_of(self._probers.references(self._vantage.id), self._cycle)
         more = [one for one in failed(found) if one not in chosen]
         rest = self._others(found) if whole else []
-        return await self._measure_references([*chosen, *more, *rest])
+        smaller = greeted_smaller([*more, *rest]) if whole else ()
+        return await self._measure_references([*chosen, *more, *rest], smaller=smaller)
 
     def _others(self, found: ReferenceMeasurements) -> Sequence[Reference]:
         known = self._probers.references(self._vantage.id)
@@ -275,7 +277,9 @@ class _CycleSteps:
         return forged or len(troubled) > 1 or troubled == set(owners.values())
 
     async def _measure_references(
-        self, references: Sequence[Reference] | None = None
+        self,
+        references: Sequence[Reference] | None = None,
+        smaller: Collection[Reference] = (),
     ) -> ReferenceMeasurements:
         return await self._probers.measure_references(
             self._vantage.id,
@@ -285,6 +289,8 @@ class _CycleSteps:
             reduction=None if self._effort is Effort.WHOLE else Reduction(greet=True),
             allotment=Allotment.SUSPICION if self._effort is Effort.OUT_OF_TURN else None,
             references=references,
+            # No browser asks for small packets.
+            smaller=() if self._vantage.profile is Profile.QUIET else smaller,
         )
 
     async def _ask_over_udp(self) -> ReferenceMeasurements:

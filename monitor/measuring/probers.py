@@ -1,7 +1,7 @@
 """All that measures, built once from the settings: one Prober for each vantage, one Runner."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Protocol
@@ -138,6 +138,7 @@ class Probers:
         quic: bool = False,
         unadvertised: bool = True,
         otherwise: bool = False,
+        smaller: bool = False,
         reduction: Reduction | None = None,
         also: Dial | None = None,
         brisk: bool = False,
@@ -145,8 +146,9 @@ class Probers:
     ) -> Measurement:
         """One measurement, when the rate lets it; with `quic` over HTTP/3 too (without
         `unadvertised` only where that is offered), with `otherwise` in another form of TLS greeting
-        too. `reduction` says what to leave out, and `also` which addresses to connect to besides; a
-        `brisk` one waits for what stays silent only as long as tells something on this line.
+        too, with `smaller` in small packets where it falls silent. `reduction` says what to leave
+        out, and `also` which addresses to connect to besides; a `brisk` one waits for what stays
+        silent only as long as tells something on this line.
 
         `allotment` pays for it where that is not the one of its purpose. Raises BudgetSpentError.
         """
@@ -156,6 +158,7 @@ class Probers:
             cycle=cycle,
             purpose=purpose,
             attempt=attempt,
+            smaller=smaller,
             reduction=reduction,
             also=also,
             brisk=brisk,
@@ -197,12 +200,14 @@ class Probers:
         reduction: Reduction | None = None,
         allotment: Allotment | None = None,
         references: Sequence[Reference] | None = None,
+        smaller: Collection[Reference] = (),
     ) -> ReferenceMeasurements:
         """One measurement of each of these references, side by side; by default of those that a
         round of this cycle measures from the vantage's country.
 
         `wait` gives the seconds that each of them waits first; without it none does.
-        `reduction` says what to leave out, `allotment` what pays where that is not the routine.
+        `reduction` says what to leave out, `allotment` what pays where that is not the routine,
+        `smaller` which are greeted in small packets too where they fall silent.
         """
 
         async def at(reference: Reference) -> Measurement:
@@ -216,6 +221,7 @@ class Probers:
                 target,
                 cycle=cycle,
                 purpose=Purpose.REFERENCE,
+                smaller=reference in smaller,
                 reduction=reduction,
                 allotment=allotment,
             )

@@ -17,6 +17,10 @@ SAMPLE: Mapping[ReferenceScope, int] = {
 """How many of each kind a round measures while all is well; of other kinds all."""
 
 
+GREETED_SMALLER = 3
+"""Foreign references that tell whether large packets get lost on the way abroad."""
+
+
 def first_of(references: Iterable[Reference], cycle: str) -> tuple[Reference, ...]:
     """Those that every round of a cycle measures, chosen by chance: a field vantage and a control
     that take part in one cycle choose the same. None over UDP, which say nothing about health."""
@@ -51,6 +55,12 @@ def failed(found: ReferenceMeasurements) -> tuple[Reference, ...]:
         for reference, reached in latest.items()
         if not reached and reference.scope is not ReferenceScope.ADDRESS
     )
+
+
+def greeted_smaller(references: Iterable[Reference]) -> tuple[Reference, ...]:
+    """Of these, the first foreign ones."""
+    foreign = (ReferenceScope.INTERNATIONAL, ReferenceScope.POPULAR)
+    return tuple([one for one in references if one.scope in foreign][:GREETED_SMALLER])
 
 
 def others(references: Iterable[Reference], known: Collection[Reference]) -> Sequence[Reference]:

@@ -262,6 +262,7 @@ HEALTH_REMEDIES: Mapping[str, str] = {
     ),
     "vantage.allowlist_by_name": _ASK,
     "vantage.allowlist": _ASK,
+    "vantage.large_packets": N_("Ask that line's provider, or use another line."),
     "vantage.no_tls": N_("Turn off what decrypts the traffic of that line, or use another line."),
     "vantage.lossy": N_("Use a cable instead of wireless, or set a lower probe.rate."),
     "vantage.clock_skew": N_("Have it set over the network, as with “timedatectl set-ntp true”."),

@@ -50,6 +50,7 @@ from probes.measure.follow_up_plan import (
 )
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.measurement_run import MeasurementRun
+from probes.measure.small_segments import SMALL_SEGMENT
 from probes.measure.stream_query import stream_query, with_rcode
 from probes.measure.traceroute import COMPARED, shared, way_to
 from probes.measure.vantage_context import VantageContext
@@ -77,8 +78,6 @@ FLOW_PAUSE = 0.05
 _HONEST_PER_FAMILY = 2
 _NEIGHBOURS_PER_FAMILY = 2
 _DNS_PORT, _HTTPS_PORT = 53, 443
-SMALL_SEGMENT = 536
-"""Bytes that every path must carry (RFC 9293 section 3.7.1)."""
 PATIENCE = 10.0
 """Seconds for a handshake that is given time. The queue of a line that is held to 128 kbit/s, which
 the other tests filled, runs empty in four."""

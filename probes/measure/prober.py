@@ -14,6 +14,7 @@ from probes.layers.dns_message import Reply
 from probes.measure.doh import ask_doh
 from probes.measure.measurement_run import MeasurementRun
 from probes.measure.other_hello import greet_otherwise
+from probes.measure.small_segments import greet_in_small_segments
 from probes.measure.vantage_context import VantageContext
 from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, Purpose, id_at
 from probes.target import Dial, Reduction, Target
@@ -30,17 +31,18 @@ class Prober(VantageContext):
         quic: bool = False,
         unadvertised: bool = True,
         otherwise: bool = False,
+        smaller: bool = False,
         reduction: Reduction | None = None,
         also: Dial | None = None,
         brisk: bool = False,
     ) -> Measurement:
         """One measurement. Never raises for network failures; may be cancelled at any point.
 
-        `quic` tests an https endpoint over HTTP/3 too, which never changes `reached`. Without
-        `unadvertised` that happens only where the answer over TCP offers HTTP/3. `otherwise`
-        greets it in another form of TLS greeting too, where the usual one worked; that never
-        changes `reached` either. `reduction` says which parts to omit, and `also` which addresses
-        to connect to besides. A `brisk` one waits for what stays silent only as long as tells
+        `quic` tests an https endpoint over HTTP/3 too, without `unadvertised` only where the answer
+        over TCP offers that. `otherwise` greets it in another form of TLS greeting too, where the
+        usual one worked, and `smaller` in small packets, where it fell silent. None of them ever
+        changes `reached`. `reduction` says which parts to omit, and `also` which addresses to
+        connect to besides. A `brisk` one waits for what stays silent only as long as tells
         something on this line (`probes.measure.line_pace`).
         """
         greets = reduction is not None and reduction.only_handshake(target.endpoint)
@@ -58,6 +60,10 @@ class Prober(VantageContext):
                 await run.applications.ask_over_quic(target.endpoint)
             if otherwise and not self.vantage.egress.proxied:
                 await greet_otherwise(
+                    run.record, run.connections, target.endpoint.host, verify=target.endpoint.verify
+                )
+            if smaller and not self.vantage.egress.proxied:
+                await greet_in_small_segments(
                     run.record, run.connections, target.endpoint.host, verify=target.endpoint.verify
                 )
             if also is not None:

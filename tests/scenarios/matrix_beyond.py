@@ -369,6 +369,16 @@ LISTS: tuple[Scenario, ...] = (
         "vantage.allowlist",
     ),
     _line(
+        "allowlist-home-names",
+        "Connections are made to everybody, and no foreign name may be sent on them.",
+        "vantage.allowlist",
+    ),
+    _line(
+        "large-packets-abroad",
+        "Packets of more than 1300 bytes are lost on the way from abroad, and nobody is told.",
+        "vantage.large_packets",
+    ),
+    _line(
         "foreign-lines-cut",
         "Nothing abroad is reached from a country whose domestic references are shipped.",
         "vantage.international_cut",

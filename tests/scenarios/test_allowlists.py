@@ -94,6 +94,18 @@ LINES = {
         passing=frozenset({"www.dawn.com", "www.facebook.com"}),
         ok=frozenset({"facebook", "youtube"}),
     ),
+    "allowlist-home-names": Line(
+        apply=lambda network: network.block(sni=NAMES, how="drop"),
+        state="allowlist",
+        rule="vantage.allowlist_by_name",
+        passing=frozenset({"www.dawn.com"}),
+        kept_out=frozenset({"www.google.com", "x.com"}),
+    ),
+    "large-packets-abroad": Line(
+        apply=lambda network: network.path_mtu(1300, NAMES),
+        state="unknown",
+        rule="vantage.large_packets",
+    ),
     "foreign-lines-cut": Line(
         country="IR",
         apply=lambda network: network.cut_foreign(),

@@ -72,6 +72,12 @@ def cut_by_name(seen: References) -> bool:
     return cut_to_list(seen) and _connected(_foreign(seen))
 
 
+def large_packets_lost(seen: References) -> bool:
+    """The same where those that are greeted again in small packets answer: nobody reads a name
+    only in large ones."""
+    return cut_by_name(seen) and seen.only_small_packets
+
+
 def _connected(views: Sequence[ReferenceView]) -> bool:
     """Whether connections are made to most of those that never answered."""
     silenced = _silenced(views)

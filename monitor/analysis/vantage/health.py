@@ -22,6 +22,7 @@ from monitor.analysis.vantage.abroad import (
     cut_off,
     cut_to_list,
     ipv4_cut,
+    large_packets_lost,
     resolver_cut_off,
     resolver_down,
 )
@@ -216,12 +217,19 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         matches=cut_off,
     ),
     HealthRule(
+        id="vantage.large_packets",
+        meaning="Most foreign sites fall silent, and answer in small packets: large ones get lost"
+        " on the way abroad.",
+        state=VantageState.UNKNOWN,
+        wrong_when="Only a list of names passes, and its keeper misses names in small packets.",
+        matches=large_packets_lost,
+    ),
+    HealthRule(
         id=ALLOWLIST_BY_NAME,
         meaning="Some sites answer. To most foreign ones connections are made and go silent once"
         " their name is sent: only a list of names passes.",
         state=VantageState.ALLOWLIST,
-        wrong_when="A filter of the vantage's own site lets only a list of names pass, or the lines"
-        " abroad alone lose large packets.",
+        wrong_when="A filter of the vantage's own site lets only a list of names pass.",
         matches=cut_by_name,
     ),
     HealthRule(

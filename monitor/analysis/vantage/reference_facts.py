@@ -1,7 +1,7 @@
 """What the references of one cycle show: which answer, and how the others fail."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -20,6 +20,7 @@ from monitor.analysis.vantage.loss import Loss, estimate_loss
 from probes.catalog.catalog import Reference, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
 from probes.failure_strings import TIMEOUTS, Failure
+from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     DnsObservation,
     Layer,
@@ -108,6 +109,9 @@ class References(msgspec.Struct, frozen=True, kw_only=True):
     """Hosts of platforms that proved to answer in this cycle."""
     large_packets: bool
     """Whether anybody finished a handshake of TLS, which takes packets of full size."""
+    only_small_packets: bool
+    """Whether most of those that were greeted again in small packets, since they fell silent,
+    answered these: large packets get lost on the way to them."""
     loss: Loss
     clock_skew: float | None
     """Seconds by which our clock is ahead, from servers over verified TLS. From cleartext servers
@@ -180,6 +184,7 @@ def gather(
             if m.reached
             for o in m.observations
         ),
+        only_small_packets=_only_small_packets(m for _, m in named),
         loss=estimate_loss(named, witnesses),
         clock_skew=_skew(views, witnesses),
         stub_resolver=any(
@@ -201,6 +206,16 @@ def _views(
                 outcome=best(summary.outcomes),
                 ever_reached=key in reached,
             )
+
+
+def _only_small_packets(measurements: Iterable[Measurement]) -> bool:
+    smaller = [
+        one.failure is None
+        for measurement in measurements
+        for one in measurement.observations
+        if isinstance(one, TlsObservation) and one.reason == Reason.SMALL_SEGMENTS
+    ]
+    return 2 * sum(smaller) > len(smaller)
 
 
 def _proven(witnesses: Sequence[Measurement]) -> Iterator[str]:

@@ -74,6 +74,11 @@ VANTAGE_EXPLAINS: tuple[Rule, ...] = (
         "The country makes all foreign names fail on purpose.",
     ),
     vantage_rule(
+        "large_packets",
+        "Most foreign sites answer from here only in small packets, so its silence says nothing.",
+        "The platform is blocked for itself as well.",
+    ),
+    vantage_rule(
         "no_tls",
         "No encrypted site can be reached from here: a device decrypts all traffic, a filter blocks"
         " all of it, or large packets get lost.",

@@ -90,6 +90,7 @@ OF_HEALTH = {
     "vantage.allowlist_by_name": Cause.ALLOWLIST,
     "vantage.allowlist": Cause.ALLOWLIST,
     "vantage.no_tls": Cause.CAPTIVE_PORTAL,
+    "vantage.large_packets": Cause.UNFIT,
     "vantage.lossy": Cause.LOSSY,
 }
 """Health rule of a vantage → why what fails there is undecided."""

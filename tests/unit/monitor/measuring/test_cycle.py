@@ -27,11 +27,21 @@ from probes.catalog.catalog import Catalog, Endpoint, Function, Platform, Refere
 from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure_strings import Failure
 from probes.measure.flow_counts import MOST_FLOWS
-from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, Purpose, QuicObservation
+from probes.measure.follow_up_reasons import Reason
+from probes.measure.small_segments import SMALL_SEGMENT
+from probes.measurement import (
+    REFERENCE_PLATFORM,
+    Layer,
+    Measurement,
+    Purpose,
+    QuicObservation,
+    TlsObservation,
+)
 from probes.settings import ProbeSettings
 from probes.target import Target
 from probes.testing import (
     HANG,
+    TLS_1_3,
     DnsReply,
     Peer,
     ScriptedNetwork,
@@ -561,6 +571,25 @@ async def test_trouble_that_ends_before_the_last_references_accuses_nobody() -> 
         "telegram": State.OK,
     }
     assert set(rules(cycle).values()) == {"vantage.no_tls", "endpoint.reached"}
+
+
+@pytest.mark.parametrize("profile", [Profile.NORMAL, Profile.QUIET])
+async def test_a_reference_that_falls_silent_is_greeted_in_small_packets(profile: Profile) -> None:
+    """Where that alone is answered, large packets get lost. No browser does it, so a quiet vantage
+    does not."""
+    world = World(field=msgspec.structs.replace(FIELD, profile=profile))
+    host = REFERENCES[0]
+    world.own.peer(ADDRESS[host], 443, Peer(tls=HANG, short={host: TLS_1_3}))
+    (cycle,) = await world.cycles(share=0.0)
+    again = [
+        (one.server_name, one.failure)
+        for made in cycle.measurements
+        for one in made.observations
+        if isinstance(one, TlsObservation) and one.reason == Reason.SMALL_SEGMENTS
+    ]
+    quiet = profile is Profile.QUIET
+    assert again == ([] if quiet else [(host, None)])
+    assert (SMALL_SEGMENT in world.own.segments[ADDRESS[host], 443]) is not quiet
 
 
 async def test_a_pool_with_a_port_left_is_not_blocked() -> None:

@@ -14,10 +14,11 @@ from probes.catalog.endpoint_text import parse_endpoint
 from probes.failure_strings import Failure
 from probes.layers.http import HttpClient
 from probes.measure.flow_counts import FIRST_FLOWS
-from probes.measure.follow_up import ADVERTISERS, SMALL_SEGMENT, follow_up
+from probes.measure.follow_up import ADVERTISERS, follow_up
 from probes.measure.follow_up_plan import FollowUpPlan, plan_follow_up, plan_http3
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.prober import Prober
+from probes.measure.small_segments import SMALL_SEGMENT
 from probes.measurement import (
     DnsObservation,
     Hello,

@@ -1,4 +1,5 @@
-"""An endpoint greeted once more in another form, after the usual one worked."""
+"""An endpoint greeted once more: in another form, after the usual one worked, and in small
+packets, after it fell silent."""
 
 from datetime import UTC, datetime
 
@@ -8,14 +9,17 @@ from probes.catalog.endpoint_text import parse_endpoint
 from probes.layers.http import HttpClient
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.prober import Prober
+from probes.measure.small_segments import SMALL_SEGMENT
 from probes.measurement import Hello, Layer, Measurement, TlsObservation
 from probes.settings import ProbeSettings
+from probes.sockets.network import TlsFacts
 from probes.sockets.system_resolvers import ResolverAddress
 from probes.target import Target
 from probes.testing import (
     HANG,
     TLS_1_3,
     DnsReply,
+    Hang,
     Peer,
     ScriptedNetwork,
     VirtualClockLoop,
@@ -29,9 +33,14 @@ SETTINGS = ProbeSettings(innocuous="innocuous.example", bogon_allow=("203.0.113.
 SOCKS = (b"\x05\x00", b"\x05\x00\x00\x01" + bytes(6))
 
 
-async def measured(peer: Peer, *, egress: Egress | None = None) -> Measurement:
-    """x.com, greeted in both forms, at a site like this; nothing is left open."""
+async def measured(
+    peer: Peer, *, egress: Egress | None = None, segments: list[int] | None = None
+) -> Measurement:
+    """x.com, greeted again as it allows, at a site like this; nothing is left open. `segments` gets
+    what each connection to it asked for."""
     network = ScriptedNetwork(families=("ipv4",))
+    if segments is not None:
+        network.segments[SITE, 443] = segments
     network.resolver(RESOLVER).answers("x.com", "A", DnsReply(addresses=(SITE,)))
     network.peer(SITE, 443, peer)
     network.peer(PROXY, 1080, Peer(replies=SOCKS))
@@ -44,7 +53,7 @@ async def measured(peer: Peer, *, egress: Egress | None = None) -> Measurement:
         now=lambda: datetime(2024, 2, 17, 12, tzinfo=UTC),
     )
     target = Target(platform="x", function="web", endpoint=parse_endpoint("tls://x.com"))
-    measurement = await prober.measure(target, otherwise=True)
+    measurement = await prober.measure(target, otherwise=True, smaller=True)
     assert network.left_open == 0
     return measurement
 
@@ -92,8 +101,25 @@ async def test_nothing_is_greeted_again_where_the_usual_form_failed() -> None:
     assert [reason for reason, *_ in greetings(measurement)] == [""]
 
 
-async def test_behind_a_proxy_nothing_is_greeted_again() -> None:
+@pytest.mark.parametrize("small", [TLS_1_3, HANG])
+async def test_what_fell_silent_is_greeted_in_small_packets(small: TlsFacts | Hang) -> None:
+    """The greeting fits into one packet, and the answer comes in several; that is no way in which
+    anybody reaches it."""
+    segments: list[int] = []
+    measurement = await measured(Peer(tls=HANG, short={"x.com": small}), segments=segments)
+    failure = None if small is TLS_1_3 else "generic_timeout_error"
+    assert greetings(measurement) == [
+        ("", "x.com", Hello.USUAL, "generic_timeout_error"),
+        (Reason.SMALL_SEGMENTS, "x.com", Hello.SHORT, failure),
+    ]
+    assert segments == [0, SMALL_SEGMENT]
+    assert not measurement.reached
+    assert len(measurement.of(Layer.TLS)) == len(measurement.of(Layer.TCP)) == 1
+
+
+@pytest.mark.parametrize("peer", [Peer(), Peer(tls=HANG)])
+async def test_behind_a_proxy_nothing_is_greeted_again(peer: Peer) -> None:
     """The address is not known there."""
     egress = Egress(kind=EgressKind.SOCKS5, proxy_host=PROXY, proxy_port=1080)
-    measurement = await measured(Peer(), egress=egress)
+    measurement = await measured(peer, egress=egress)
     assert [reason for reason, *_ in greetings(measurement)] == [""]

@@ -13,6 +13,7 @@ from monitor.analysis.vantage.loss import estimate_loss
 from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.catalog.catalog import Reference, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
+from probes.measure.follow_up_reasons import Reason
 from probes.measurement import AnyObservation, HttpObservation, Measurement
 from probes.vantage import VantagePoint
 from tests.worlds.build import START, V4, V6, app, dns, egress, http, look, reference, tcp, tls
@@ -130,6 +131,14 @@ def muted(ref: Reference) -> Looked:
     return bad(ref, dns(name=host), tcp(), tls("generic_timeout_error", server_name=host))
 
 
+def in_small_packets(ref: Reference, failure: str | None = None) -> Looked:
+    """The same, greeted again in small packets, which answers unless it fails so."""
+    _, made = muted(ref)
+    again = (tcp(), tls(failure, server_name=ref.endpoint.host))
+    marked = [msgspec.structs.replace(one, reason=Reason.SMALL_SEGMENTS.value) for one in again]
+    return ref, msgspec.structs.replace(made, observations=(*made.observations, *marked))
+
+
 def forged(ref: Reference) -> Looked:
     """A device on the way shows a certificate of its own."""
     host = ref.endpoint.host
@@ -204,6 +213,10 @@ EXAMPLES: dict[str, tuple[VantageHealth, VantageHealth]] = {
     "vantage.allowlist": (
         assessed(good(DAWN), good(GOOGLE), *twice(no_reply, *UNLISTED, VISA)),
         assessed(good(DAWN), good(GOOGLE), *twice(no_reply, *UNLISTED[2:]), *map(good, UNLISTED)),
+    ),
+    "vantage.large_packets": (
+        assessed(good(DAWN), *map(in_small_packets, UNLISTED), *twice(muted, VISA, GOOGLE)),
+        assessed(good(DAWN), *twice(muted, *UNLISTED, VISA, GOOGLE)),
     ),
     "vantage.allowlist_by_name": (
         assessed(good(DAWN), good(GOOGLE), *twice(muted, *UNLISTED, VISA)),
@@ -447,6 +460,17 @@ def test_a_line_that_loses_large_packets_is_no_list_of_names() -> None:
     assert listed.rule_id == "vantage.allowlist_by_name"
     unconnected = twice(no_reply, *UNLISTED, *POPULAR, DAWN)
     assert assessed(*unconnected, witnesses=[small]).rule_id == "vantage.allowlist"
+
+
+def test_what_falls_silent_in_small_packets_too_is_on_no_list() -> None:
+    """Of those greeted again most must answer: one that was silent by chance proves nothing."""
+    silent = [in_small_packets(ref, "generic_timeout_error") for ref in UNLISTED[:2]]
+    rest = [good(DAWN), *twice(muted, *UNLISTED[2:4], VISA, GOOGLE)]
+    one = in_small_packets(UNLISTED[4])
+    assert assessed(*silent, one, *rest).rule_id == "vantage.allowlist_by_name"
+    assert assessed(silent[0], *map(in_small_packets, UNLISTED[1:2]), one, *rest).rule_id == (
+        "vantage.large_packets"
+    )
 
 
 def test_a_resolver_without_foreign_names_is_no_cut_and_one_that_lies_is_a_list() -> None:

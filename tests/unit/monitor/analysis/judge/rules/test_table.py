@@ -284,6 +284,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         case(*repeated(*EXPIRED, times=2), field=WRONG_CLOCK),
         case(*repeated(*RESET, times=4), field=WRONG_CLOCK),
     ),
+    "vantage.large_packets": (
+        unwell(VantageState.UNKNOWN, "vantage.large_packets"),
+        unwell(VantageState.UNKNOWN, "vantage.no_tls"),
+    ),
     "vantage.no_tls": (
         unwell(VantageState.UNKNOWN, "vantage.no_tls"),
         unwell(VantageState.UNKNOWN, "vantage.no_references"),
