@@ -147,6 +147,8 @@ class Delivery:
         if not self._prepared:
             await self._prepare()
         now, pause = self._now(), LONGEST_SLEEP
+        # What is read of these may be older than what they store meanwhile. Their end wakes us.
+        busy = set(self._under_way)
         mutes = await self._store.mutes()
         waiting: dict[Place, list[Notice]] = {}
         for notice in await self._store.outbox(NoticeState.PENDING):
@@ -160,14 +162,14 @@ class Delivery:
             else:
                 waiting.setdefault(notice.place, []).append(notice)
         self._count(waiting)
-        left = waiting.keys() - self._places.known.keys() - self._under_way.keys()
+        left = waiting.keys() - self._places.known.keys() - busy
         gone = [one for place in left for one in waiting[place]]
         if gone:
             await self._pass_on(gone)
             return 0.0
         for place, notices in waiting.items():
-            if place in self._under_way:
-                continue  # its end wakes us
+            if place in busy:
+                continue
             route, target = self._places.known[place]
             events = by_event(notices)
             ready = min(ready_at(own, route) for own in events)

@@ -756,6 +756,32 @@ async def test_nothing_is_sent_while_the_attempt_cannot_be_written_down(
     assert len(world.post.sent) == 1
 
 
+class Belated(MemoryStore):
+    """A store that takes ten seconds to hand over what waits."""
+
+    async def outbox(self, state: NoticeState | None = None, event: str = "") -> list[Notice]:
+        """As it was before the wait."""
+        rows = await super().outbox(state, event)
+        await asyncio.sleep(10.0 if state is NoticeState.PENDING else 0.0)
+        return rows
+
+
+async def test_what_arrives_while_the_outbox_is_read_is_not_sent_again(
+    make: Callable[..., World],
+) -> None:
+    """What was read still has it among those that wait, as not tried yet."""
+    world = await opened(make(store=Belated()))
+    world.post.takes["1-json"] = 5.0
+    async with world.working() as courier:
+        await world.happen(courier, ("confirmed", block()))
+        await asyncio.sleep(45)
+        # The next reading begins as soon as this one has begun the delivery.
+        courier.wake()
+        await asyncio.sleep(3600)
+    assert len(world.post.sent) == 1
+    assert await world.rows() == [("confirmed", "sent", 1)]
+
+
 async def test_no_secret_is_logged_or_stored(make: Callable[..., World]) -> None:
     """Whatever the library that sends says when it breaks."""
     world = await opened(make())
