@@ -375,7 +375,7 @@ LISTS: tuple[Scenario, ...] = (
     ),
     _line(
         "large-packets-abroad",
-        "Packets of more than 1300 bytes are lost on the way from abroad, and nobody is told.",
+        "The lines abroad lose packets of more than 1300 bytes, and no error says so.",
         "vantage.large_packets",
     ),
     _line(

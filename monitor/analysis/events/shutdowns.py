@@ -155,7 +155,7 @@ def _new(finding: Finding, now: datetime, floor: datetime | None) -> Event:
         together = [one for one in together if one.since > floor]
         earliest, latest = onset_of(together) if together else (floor, now)
         if finding.kind is not EventKind.ALLOWLIST:
-            # Networks get lists each for itself: one may have, before the last of others was back.
+            # Each network gets its own list: one may get it before the last of the others is back.
             earliest = max(earliest or floor, floor)
     # Two moments of each vantage, to the microsecond: who knows one cannot guess the others.
     moments = sorted(f"{one.since.isoformat()} {one.before}" for one in together) or [str(floor)]

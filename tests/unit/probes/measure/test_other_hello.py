@@ -1,5 +1,5 @@
-"""An endpoint greeted once more: in another form, after the usual one worked, and in small
-packets, after it fell silent."""
+"""The prober greets an endpoint once more: in another form where the usual one worked, and in small
+packets where it fell silent."""
 
 from datetime import UTC, datetime
 

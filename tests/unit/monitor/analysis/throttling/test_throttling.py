@@ -397,8 +397,8 @@ def test_a_path_that_loses_packets_is_slow_under_any_name() -> None:
 
 @pytest.mark.parametrize("made", [[SLOW] * 3, [STALLED] * 2, [STALLED, STALLED, FAST]])
 def test_a_path_that_may_lose_packets_is_weak_evidence(made: list[Measurement]) -> None:
-    """One cycle in four on a path that loses three packets in ten shows too few of them lost to
-    tell, and its transfers stall all the same: a freeze was told of X over such a path."""
+    """Where the path to X lost three packets in ten, three of 60 cycles in the lab called that a
+    freeze: they saw too few lost packets to know the path for what it was."""
     assert judge_transfers(case(made)).verdict.evidence is Evidence.STRONG
     perhaps = judge_transfers(case(made, perhaps_lossy_path=True)).verdict
     assert (perhaps.state, perhaps.evidence) == (State.THROTTLED, Evidence.WEAK)
