@@ -105,11 +105,13 @@ def test_cycles_end_in_time_and_every_platform_is_confirmed(count: int) -> None:
 
 
 def test_healthy_platforms_are_not_forgotten() -> None:
-    """With some platforms dropped the others are tested in each interval, and are well."""
+    """With some platforms dropped the others are tested in each interval, and are well: a turn is
+    moved by a tenth of it either way, and waits for a cycle out of turn that is under way."""
     dropped = frozenset({"x", "telegram"})
     assert dropped < PLATFORMS
     seen = watched(2, dropped=dropped)
     assert seen.missed == []
+    longest = 1.2 * INTERVAL + max(seen.lengths(hurried=True))
     for vantage in ("v0", "v1"):
         for platform in PLATFORMS - dropped:
             times = [
@@ -118,7 +120,7 @@ def test_healthy_platforms_are_not_forgotten() -> None:
                 if one.vantage == vantage
                 and any(p.platform == platform and p.state == "ok" for p in one.platforms)
             ]
-            assert max(b - a for a, b in pairwise(times)) <= 1.25 * INTERVAL
+            assert max(b - a for a, b in pairwise(times)) <= longest
     assert not {platform for _, platform in seen.folded.suspected} - dropped
 
 
