@@ -18,6 +18,7 @@ from monitor.charts.svg import png
 from monitor.charts.time_chart import Bar, Key, Lane, Line, Mark, Panel, TimeChart, draw
 from monitor.wording.languages import BY_CODE
 from monitor.wording.words import words_in
+from tests.properties import examples
 
 START = datetime(2024, 2, 17, 12, 3, tzinfo=UTC)
 SCRIPTS = "მაგთიკომი Բջջային בזק زونگ Ростелеком"
@@ -95,7 +96,7 @@ def test_no_text_is_cut_or_touches_another(code: str, rows: int) -> None:
     span=st.timedeltas(timedelta(minutes=1), timedelta(days=20 * 366)),
     offset=st.timedeltas(timedelta(0), timedelta(days=3000)),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_ticks_of_any_span_tell_their_moment(code: str, span: timedelta, offset: timedelta) -> None:
     """Two or more, apart from each other, and no label twice under the same day or year."""
     words = words_in(BY_CODE[code])
