@@ -20,13 +20,18 @@ from monitor.replay.replay import events_by_country
 from storage.values.sourced import SourcedEvent, SourcedRow
 
 WINDOW = timedelta(days=21)
-"""Age of the rows that are folded."""
+"""Age of the rows that are folded, while no event is young."""
 SILENT = timedelta(days=2)
 """Without a row for so long, nobody knows how a block goes on."""
 _EDGE = timedelta(days=7)
 """An event that began so close to the start of the window may lack the rows that began it, or those
 from before that show what was usual."""
 _UNSURE = (EventState.DISMISSED, EventState.WITHDRAWN)
+_YOUNG = WINDOW - _EDGE
+"""Age of an event up to which the rows stay that were folded when it was first seen: they show what
+was usual before it. Without them it could be withdrawn for that alone."""
+LONGEST_WINDOW = WINDOW + _YOUNG
+"""Greatest age of the rows that are folded."""
 
 
 def row_of(kept: SourcedRow) -> Row:
@@ -46,6 +51,16 @@ def row_of(kept: SourcedRow) -> Row:
         version=intern(kept.version),
         uid=kept.uid,
     )
+
+
+def folded_since(known: Iterable[SourcedEvent], now: datetime) -> datetime:
+    """The moment from which rows are folded at `now` (UTC), where these events are known."""
+    young = (
+        one.first_seen_at
+        for one in known
+        if one.event.state is not EventState.WITHDRAWN and one.event.onset_latest > now - _YOUNG
+    )
+    return min(young, default=now) - WINDOW
 
 
 def events_in(
