@@ -15,11 +15,13 @@ from monitor.config.settings import Settings, SourceSettings
 from monitor.following.follow_globalping import GlobalpingFollower
 from monitor.following.follow_ioda import IodaFollower
 from monitor.following.follow_ooni import OoniFollower
+from monitor.following.found_open import found_open
 from monitor.following.sourced_events import (
     events_in,
     folded_since,
     merged,
     no_longer_asked,
+    out_of_sight,
     row_of,
 )
 from monitor.following.unforeseen import fault_in, unforeseen
@@ -180,8 +182,12 @@ class SourceJob:
         rows, found = await self._found(since, now)
         if await self._name_versions(rows, found):
             rows, found = await self._found(since, now)
+        places = out_of_sight(found, asked)
+        opened = await asyncio.to_thread(
+            found_open, rows, places, self._lookup, self._settings.events
+        )
         del rows
-        changes = merged(found, asked, kind, now)
+        changes = merged(found, asked, kind, now, opened)
         changes += no_longer_asked([one for one in known if not self._asks_about(one)], now)
         if changes:
             await self._store.save_sourced_events(changes)
