@@ -8,7 +8,9 @@
               groups. One that is down everywhere beside others that work is nobody's block.
     platform  as bad as its worst core function; with every core function ok, a block of
               another function makes it degraded. While more functions are unknown than work, it is
-              unknown itself: a portal that lets one port through proves one function.
+              unknown itself: a portal that lets one port through proves one function. While a core
+              function is unknown, so is the platform, and a block of another function is told by
+              that function's verdict.
     partial   an endpoint that works over one address family, at some addresses or for some
               connections. It counts less than one that works and more than one that is slow.
 
@@ -157,6 +159,7 @@ def roll_up(
                 fast=any(speed.function == function.function.name for speed in fast),
                 quic=quic,
                 stalls=stalls or {},
+                undecided=state is State.INSUFFICIENT,
             )
             for function in judged
         ),
@@ -208,7 +211,12 @@ def _worst(judged: Sequence[_Judged]) -> _Judged | None:
 
 
 def _function_verdict(
-    judged: _Judged, *, fast: bool, quic: Collection[str], stalls: Mapping[str, int]
+    judged: _Judged,
+    *,
+    fast: bool,
+    quic: Collection[str],
+    stalls: Mapping[str, int],
+    undecided: bool,
 ) -> FunctionVerdict:
     decider = judged.decider if judged.state in _ACCUSED else None
     return FunctionVerdict(
@@ -225,6 +233,7 @@ def _function_verdict(
         groups=judged.groups,
         accused=judged.accused,
         stalled_after=stalls.get(judged.function.name, 0) if decider is not None else 0,
+        measurement=decider.measurement if decider is not None and undecided else "",
     )
 
 

@@ -240,6 +240,19 @@ def test_core_decides_first(states: dict[str, State], expected: State) -> None:
     assert x(**states).state is expected
 
 
+def test_a_block_beside_an_undecided_core_names_its_measurement() -> None:
+    """The platform is undecided and accuses nobody. The function does, by a test of its own."""
+    seen = x(x_com=State.INSUFFICIENT, t_co=State.BLOCKED)
+    assert (seen.state, seen.evidence, seen.rule_id) == (
+        State.INSUFFICIENT,
+        Evidence.NONE,
+        "rule.insufficient.x.com",
+    )
+    named = {function.function: function.measurement for function in seen.functions}
+    assert named == {"web": "", "api": "", "media": "", "links": "m-t.co"}
+    assert not any(one.measurement for one in x(t_co=State.BLOCKED).functions)
+
+
 def test_best_evidence_stands_for_the_function() -> None:
     """Of several blocked endpoints the strongest names method and evidence."""
     seen = x(
