@@ -200,7 +200,7 @@ def _of_functions(verdict: PlatformVerdict) -> PlatformVerdict:
     ]
     if not accused:
         return verdict
-    best = max(accused, key=lambda function: EVIDENCE_ORDER[function.evidence])
+    best = max(accused, key=lambda one: (one.method != "quic", EVIDENCE_ORDER[one.evidence]))
     return msgspec.structs.replace(
         verdict,
         state=State.DEGRADED,

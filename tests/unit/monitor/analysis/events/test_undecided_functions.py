@@ -144,6 +144,24 @@ def test_what_hides_the_core_may_explain_a_weak_sign(media: State, evidence: Evi
     assert not told([*story("..."), *cycles]).events
 
 
+def test_silence_over_quic_does_not_stand_for_a_block_over_tcp() -> None:
+    """Beside an undecided core one function lacks QUIC, which confirms nothing alone."""
+    quic = FunctionVerdict(
+        function="app",
+        core=True,
+        state=State.DEGRADED,
+        method="quic",
+        sub_method="timeout",
+        evidence=Evidence.STRONG,
+    )
+    cycles = [
+        msgspec.structs.replace(one, functions=(quic, *one.functions))
+        for one in (core_undecided(cycle, State.BLOCKED, Evidence.STRONG) for cycle in range(3, 40))
+    ]
+    event = told([*story("..."), *cycles]).only
+    assert (event.state, event.methods) == (EventState.CONFIRMED, ("tls.reset",))
+
+
 def test_an_undecided_core_is_not_reached() -> None:
     """The block of another function ends no outage: whether the platform works is not known."""
     book, outages = EventBook(), list[Event]()

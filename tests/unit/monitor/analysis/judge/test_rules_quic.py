@@ -142,6 +142,24 @@ def test_a_host_blocked_by_name_is_no_better_for_its_sibling() -> None:
     assert (platform.state, platform.rule_id) == (State.DEGRADED, "quic.blocked")
 
 
+def test_a_weak_block_over_tcp_comes_before_quic() -> None:
+    """Silence over QUIC alone is never confirmed, and a block over TCP may be."""
+    weak = msgspec.structs.replace(seen("m1.x.com", State.BLOCKED), evidence=Evidence.WEAK)
+    platform = video(x_com=over_tcp_only(), m1_x_com=weak)
+    assert (platform.state, platform.method, platform.evidence) == (
+        State.DEGRADED,
+        "tls",
+        Evidence.WEAK,
+    )
+
+
+def test_a_page_that_may_be_slow_hides_no_block_of_quic() -> None:
+    """Weak evidence of slowness is never an event."""
+    weak = msgspec.structs.replace(seen("m1.x.com", State.THROTTLED), evidence=Evidence.WEAK)
+    platform = video(x_com=over_tcp_only(), m1_x_com=weak)
+    assert (platform.state, platform.method) == (State.DEGRADED, "quic")
+
+
 def test_weak_evidence_stays_weak() -> None:
     """Two silent looks accuse weakly, of the platform as of the endpoint."""
     platform = video(x_com=over_tcp_only(times=2))
