@@ -196,7 +196,7 @@ def _of_functions(verdict: PlatformVerdict) -> PlatformVerdict:
     accused = [
         function
         for function in verdict.functions
-        if function.state in _ACCUSED and function.evidence in STRONG
+        if function.measurement and function.state in _ACCUSED and function.evidence in STRONG
     ]
     if not accused:
         return verdict
@@ -208,7 +208,7 @@ def _of_functions(verdict: PlatformVerdict) -> PlatformVerdict:
         sub_method=best.sub_method,
         rule_id="",
         evidence=best.evidence,
-        measurement=best.measurement or verdict.measurement,
+        measurement=best.measurement,
         measured_at=None,
         measured_until=None,
     )

@@ -153,6 +153,7 @@ def test_silence_over_quic_does_not_stand_for_a_block_over_tcp() -> None:
         method="quic",
         sub_method="timeout",
         evidence=Evidence.STRONG,
+        measurement="quic",
     )
     cycles = [
         msgspec.structs.replace(one, functions=(quic, *one.functions))
