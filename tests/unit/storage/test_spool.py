@@ -166,9 +166,9 @@ async def test_one_damaged_page_costs_what_was_on_it_and_stops_nothing(
     if not running:
         assert await spool.open()
     found = []
-    while (one := await spool.next()) is not None:
-        found.append(one)
-        await spool.forget(one.id)
+    while (first := await spool.next()) is not None:
+        found.append(first)
+        await spool.forget(first.id)
     assert found == [*waiting[:9], *waiting[10:]]
     assert told == ["damaged"]
     assert await spool.notes() == {"note": "kept"}
