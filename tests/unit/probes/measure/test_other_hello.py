@@ -1,5 +1,5 @@
-"""The prober greets an endpoint once more: in another form where the usual one worked, and in small
-packets where it fell silent."""
+"""A second greeting to the same endpoint: in another form after one that worked, in small packets
+after silence."""
 
 from datetime import UTC, datetime
 
