@@ -18,7 +18,7 @@ from tests.scenarios.matrix_beyond import DENIED, INJECTED_DENIAL, PARTIAL
 from tests.scenarios.story import Line, Seen, once
 from tests.scenarios.test_lasting_faults import X_HOSTS
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
 
 X_NAMES = ["x.com", ".x.com", "twitter.com", ".twitter.com", ".twimg.com", "t.co"]
 ANY_NAME = [*X_NAMES, "www.example.com"]
@@ -63,7 +63,7 @@ ROWS = (*PARTIAL, DENIED, INJECTED_DENIAL)
 BY_CHANCE = [row for row in PARTIAL if row.answer.rule_id == "partial.flows"]
 """Where the order of tests decides which functions notice."""
 IN_PART = ("partial", "degraded")
-LOOKS = 3
+LOOKS = 5
 SAMPLE = [
     *("v4-ip-drop", "v6-any-reset", "v4-dns-empty"),
     *("half-drop", "half-of-all-reset", "one-of-two-refused"),
