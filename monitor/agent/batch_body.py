@@ -69,7 +69,7 @@ class BatchMaker:
 
     def dated(self, waiting: Waiting) -> Waiting | None:
         """The same batch with its date, now that the collectors' time is known; None for one of an
-        earlier start of the machine."""
+        earlier start of the machine, or of another version."""
         nonce, sealed = waiting.undated[:_NONCE], waiting.undated[_NONCE:]
         try:
             text = self._undated.decrypt(nonce, sealed, self._bound(waiting.id))
@@ -77,7 +77,10 @@ class BatchMaker:
             return None
         (since_boot,) = _SINCE_BOOT.unpack_from(text)
         body = gzip.decompress(text[_SINCE_BOOT.size :])
-        (report,) = msgspec.json.decode(body, type=Batch).reports
+        try:
+            (report,) = msgspec.json.decode(body, type=Batch).reports
+        except msgspec.DecodeError:
+            return None
         offset = self._offset(since_boot, report.finished_at)
         if offset is None:
             return None

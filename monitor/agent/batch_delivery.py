@@ -116,6 +116,8 @@ class BatchDelivery:
         self._untimely = ("", 0)
         """A batch, and how often it was refused as from the future."""
         self._trouble = ""
+        self._settle: Callable[[], Awaitable[None]] | None = None
+        """Notes in the spool what became of the last batch, until that succeeded."""
         self._all_dated = False
         """Whether what waited undated when the time became known has its dates."""
 
@@ -160,6 +162,7 @@ class BatchDelivery:
             # Set before the answer: also after a failure, batches come next.
             self._ask_at = loop.time() + ASK_AGAIN_SOON
             return await self._try(self._ask_for_settings)
+        await self._settled()
         batch = await self._spool.next()
         if batch is None:
             return None
@@ -219,18 +222,26 @@ class BatchDelivery:
             if not (error.proven and self._permanent(batch, error.reason)):
                 raise
             log.error("batch refused permanently", batch=batch.id, reason=str(error))
-            await self._spool.put_aside(batch.id, error.reason, error.detail)
+            self._settle = partial(self._spool.put_aside, batch.id, error.reason, error.detail)
+            await self._settled()
             return
         receipt = answer.read(Receipt)
         if receipt.batch != batch.id:
             raise UnreachableError("a receipt for another batch")
         last = LastReceipt(batch=batch.id, at=receipt.at, measurements=batch.measurements)
-        await self._spool.forget(batch.id, {RECEIPT: as_note(last)})
+        self._settle = partial(self._spool.forget, batch.id, {RECEIPT: as_note(last)})
+        await self._settled()
         log.info(
             "batch delivered", batch=batch.id, measurements=batch.measurements, known=receipt.known
         )
         if not self._orders.knows(receipt.settings):
             self._ask_at = 0.0
+
+    async def _settled(self) -> None:
+        """A batch that a full disk keeps in the spool must not be sent again and again."""
+        if self._settle is not None:
+            await self._settle()
+            self._settle = None
 
     async def _timely(self, collector: str, method: str, path: str, **what: Any) -> Signed:
         """The answer to a request (see `CollectorClient.ask`), which is repeated once if its time

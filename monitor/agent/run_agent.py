@@ -52,10 +52,10 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
         own = fingerprint(public_text(key))
         if is_revoked(files, own):
             raise RevokedKeyError
-        spool = Spool(files.spool, limit=setup.spool_limit)
+        spool = Spool(files.spool, limit=setup.spool_limit, damaged=_log_damaged)
         stack.push_async_callback(spool.close)
         if not await spool.open():
-            log.error("the spool was damaged; it was moved aside, and a new one begun")
+            _log_damaged()
         (vantage,) = settings.vantages
         notes = await spool.notes()
         clock = AgentClock(machine, recalled(notes, ANCHOR, Anchor))
@@ -107,6 +107,10 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
             keep_running(change.run),
             end_when_revoked(client, files, own),
         )
+
+
+def _log_damaged() -> None:
+    log.error("the spool was damaged; it was moved aside, and a new one holds what can be read")
 
 
 def _restored(own: Settings, orders: Orders, consent: Consent, limits: OrderedLimits) -> Settings:

@@ -26,19 +26,23 @@ class DayTraffic:
         self._day = now().date()
         self._base = 0
         """The value of `carried` when the day began."""
+        self._noted = self._day
+        """The day of an earlier process's note, which begins no new one."""
 
     def resume(self, before: TrafficOfDay | None) -> None:
-        """Continue from the note of an earlier process, if it is of today."""
-        if before is None or before.day != self._day:
+        """Continue from the note of an earlier process, unless its day is over: one that is still
+        to come was dated by a clock that was ahead, or ours is behind."""
+        if before is None or before.day < self._day:
             return
-        self._ledger.resume(self._vantage, Spent(**before.looks))
-        self._base = -before.uploaded
+        self._ledger.resume(self._vantage, Spent(**before.looks), before.day)
+        self._base, self._noted = -before.uploaded, before.day
 
     def today(self) -> TrafficOfDay:
         """Bytes of today, up to now."""
         day = self._now().date()
-        if day != self._day:
-            self._day, self._base = day, self._carried()
+        if day > self._day and day != self._noted:
+            self._base = self._carried()
+        self._day = day
         spent = self._ledger.spent(self._vantage)
         return TrafficOfDay(
             day=day,

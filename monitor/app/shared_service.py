@@ -16,7 +16,7 @@ from monitor.config.reload import Reloader
 from monitor.config.settings import Settings
 from monitor.following.shown_sources import show_sources
 from monitor.following.source_jobs import SourceJobs
-from monitor.following.sourced_events import WINDOW
+from monitor.following.sourced_events import LONGEST_WINDOW
 from monitor.logs import configure, logger
 from monitor.measuring.weaknesses import untold, weaknesses
 from monitor.metrics.ingest_counts import IngestCounts
@@ -118,7 +118,7 @@ class Service:
             store,
             publisher,
             now=utc_now,
-            folded=WINDOW,
+            folded=LONGEST_WINDOW,
             database_limit=settings.archive.database_limit,
         )
         self.sources = SourceJobs(lambda: self.reloader.settings, store, now=utc_now)

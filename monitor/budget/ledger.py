@@ -38,6 +38,8 @@ class Ledger:
         self._now = now
         self._limited = limited
         self._days: dict[str, tuple[date, Spent]] = {}
+        self._noted: dict[str, date] = {}
+        """Days to come by which an earlier process noted bytes of today."""
         self._held: dict[str, Spent] = {}
         """Bytes that measurements under way are expected to take."""
         self._budgets: dict[str, Budget] = {}
@@ -89,10 +91,15 @@ class Ledger:
                     day = one.started_at.date()
                     self._pay(vantage, day, allotment_of(one.look), bytes_of(one))
 
-    def resume(self, vantage: str, spent: Spent) -> None:
-        """Count what an earlier process noted as spent today."""
+    def resume(self, vantage: str, spent: Spent, day: date) -> None:
+        """Count what an earlier process noted as spent on a day: today, or one to come. Then its
+        clock was ahead, or ours is behind, so the bytes count today, and on that day if our clock
+        is set to it."""
+        today = self._now().date()
         for allotment in Allotment:
-            self._pay(vantage, self._now().date(), allotment, spent.of(allotment))
+            self._pay(vantage, today, allotment, spent.of(allotment))
+        if day > today:
+            self._noted[vantage] = day
 
     def cycle_done(self, vantage: str, effort: Effort, made: Iterable[Measurement]) -> None:
         """Learn what the routine of a cycle cost; `made` are all its measurements."""
@@ -112,13 +119,18 @@ class Ledger:
         day = min(day, self._now().date())
         if day >= known:  # one may begin before midnight and be done after it
             before = spent if day == known else NOTHING
+            if day > known:
+                self._noted.pop(vantage, None)
             self._days[vantage] = (day, before.plus(allotment, count))
 
     def _last_day(self, vantage: str) -> tuple[date, Spent]:
         """The newest day with bytes. One that is still to come was dated by a clock that was ahead:
         its bytes are of today from now on."""
         day, spent = self._days.get(vantage, (date.min, NOTHING))
-        self._days[vantage] = (min(day, self._now().date()), spent)
+        today = self._now().date()
+        if day > today or today == self._noted.get(vantage):
+            day = today
+        self._days[vantage] = (day, spent)
         return self._days[vantage]
 
     # -- what may be done ------------------------------------------------------------------

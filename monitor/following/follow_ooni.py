@@ -119,12 +119,16 @@ class OoniFollower:
             await self._replace(named)
             self._whole.renew(named)
         known = await self._store.sourced_events(str(self._source.kind))
-        confirmed = any(
-            one.active and one.event.confirmed_at
+        reported = [
+            one
             for one in known
-            if (one.country, one.platform) == (country, platform)
-        )
-        waiting = not confirmed and await self._whole.wait(country, platform)
+            if one.active and (one.country, one.platform) == (country, platform)
+        ]
+        if any(one.event.confirmed_at for one in reported):
+            return bool(named)
+        # Rows that showed an event go on to count: it would be withdrawn while they wait.
+        counted = max((one.first_seen_at for one in reported), default=None)
+        waiting = await self._whole.wait(country, platform, counted)
         return waiting or bool(named)
 
     @property

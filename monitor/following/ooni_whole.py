@@ -86,8 +86,9 @@ class WholeMeasurements:
         """Note how rows are now."""
         self._pending |= {row.uid: row for row in rows if row.uid in self._pending}
 
-    async def wait(self, country: str, platform: str) -> bool:
-        """Have rows wait whose measurement did not come; whether any began to. StorageError."""
+    async def wait(self, country: str, platform: str, counted: datetime | None) -> bool:
+        """Have rows wait whose measurement did not come, but none that was here at `counted` (UTC);
+        whether any began to. StorageError."""
         waiting = [
             msgspec.structs.replace(row, left_out=WAITING)
             for uid, row in self._pending.items()
@@ -95,6 +96,7 @@ class WholeMeasurements:
             and uid in self._asked
             and not row.left_out
             and self._now() - row.received_at < _WAITS
+            and (counted is None or row.received_at > counted)
         ]
         if waiting:
             await self._replace(waiting, 0)

@@ -15,11 +15,13 @@ from monitor.config.settings import Settings, SourceSettings
 from monitor.following.follow_globalping import GlobalpingFollower
 from monitor.following.follow_ioda import IodaFollower
 from monitor.following.follow_ooni import OoniFollower
+from monitor.following.found_open import found_open
 from monitor.following.sourced_events import (
-    WINDOW,
     events_in,
+    folded_since,
     merged,
     no_longer_asked,
+    out_of_sight,
     row_of,
 )
 from monitor.following.unforeseen import fault_in, unforeseen
@@ -174,13 +176,18 @@ class SourceJob:
     async def _fold(self) -> None:
         """Have the stored events be those that the stored rows show."""
         now, kind = self._now(), str(self._source.kind)
-        rows, found = await self._found(now)
-        if await self._name_versions(rows, found):
-            rows, found = await self._found(now)
-        del rows
         known = await self._store.sourced_events(kind)
         asked = [one for one in known if self._asks_about(one)]
-        changes = merged(found, asked, kind, now)
+        since = folded_since(asked, now)
+        rows, found = await self._found(since, now)
+        if await self._name_versions(rows, found):
+            rows, found = await self._found(since, now)
+        places = out_of_sight(found, asked)
+        opened = await asyncio.to_thread(
+            found_open, rows, places, self._lookup, self._settings.events
+        )
+        del rows
+        changes = merged(found, asked, kind, now, opened)
         changes += no_longer_asked([one for one in known if not self._asks_about(one)], now)
         if changes:
             await self._store.save_sourced_events(changes)
@@ -203,10 +210,10 @@ class SourceJob:
     def _asks_about(self, one: SourcedEvent) -> bool:
         return one.country in self._source.countries and one.platform in self._platforms
 
-    async def _found(self, now: datetime) -> tuple[list[Row], list[Event]]:
-        """The stored rows, and the events that they show."""
+    async def _found(self, since: datetime, now: datetime) -> tuple[list[Row], list[Event]]:
+        """The rows stored of that time, and the events that they show."""
         rows: list[Row] = []
-        async for page in self._store.sourced_rows(str(self._source.kind), now - WINDOW):
+        async for page in self._store.sourced_rows(str(self._source.kind), since):
             rows += [row_of(one) for one in page if not one.left_out]
         found = await asyncio.to_thread(
             events_in,

@@ -14,19 +14,25 @@ import msgspec
 from monitor.analysis.events.event import Event, EventKind, EventState, event_id
 from monitor.analysis.events.settings import EventSettings
 from monitor.following.earlier_stretches import with_earlier
+from monitor.following.found_open import Opened, Place, over
 from monitor.replay.imported_row import Row
 from monitor.replay.platform_of import PlatformLookup
 from monitor.replay.replay import events_by_country
 from storage.values.sourced import SourcedEvent, SourcedRow
 
 WINDOW = timedelta(days=21)
-"""Age of the rows that are folded."""
+"""Age of the rows that are folded, while no event is young."""
 SILENT = timedelta(days=2)
 """Without a row for so long, nobody knows how a block goes on."""
 _EDGE = timedelta(days=7)
 """An event that began so close to the start of the window may lack the rows that began it, or those
 from before that show what was usual."""
 _UNSURE = (EventState.DISMISSED, EventState.WITHDRAWN)
+_YOUNG = WINDOW - _EDGE
+"""Age of an event up to which the rows stay that were folded when it was first seen: they show what
+was usual before it. Without them it could be withdrawn for that alone."""
+LONGEST_WINDOW = WINDOW + _YOUNG
+"""Greatest age of the rows that are folded."""
 
 
 def row_of(kept: SourcedRow) -> Row:
@@ -46,6 +52,16 @@ def row_of(kept: SourcedRow) -> Row:
         version=intern(kept.version),
         uid=kept.uid,
     )
+
+
+def folded_since(known: Iterable[SourcedEvent], now: datetime) -> datetime:
+    """The moment from which rows are folded at `now` (UTC), where these events are known."""
+    young = (
+        one.first_seen_at
+        for one in known
+        if one.event.state is not EventState.WITHDRAWN and one.event.onset_latest > now - _YOUNG
+    )
+    return min(young, default=now) - WINDOW
 
 
 def events_in(
@@ -85,9 +101,10 @@ def merged(
     known: Sequence[SourcedEvent],
     source: str,
     now: datetime,
+    opened: Opened | None = None,
 ) -> list[SourcedEvent]:
     """What changed: events found now, in continuation of the known ones they overlap, and known
-    ones that are no longer found."""
+    ones that are no longer found. `opened` is what is known of the networks of `out_of_sight`."""
     since = now - WINDOW
     left = {one.id: one for one in known}
     changed: dict[str, SourcedEvent] = {}
@@ -115,7 +132,7 @@ def merged(
         if before is None or not before.event.same_as(event):
             changed[event.id] = after
     for one in left.values():
-        if (gone := _no_longer_found(one, since, now)) is not None:
+        if (gone := _no_longer_found(one, since, now, opened or {})) is not None:
             changed[gone.id] = gone
     return list(changed.values())
 
@@ -174,14 +191,30 @@ def _continued(before: Event, event: Event, since: datetime) -> Event:
     )
 
 
-def _no_longer_found(one: SourcedEvent, since: datetime, now: datetime) -> SourcedEvent | None:
+def out_of_sight(found: Iterable[Event], known: Iterable[SourcedEvent]) -> set[Place]:
+    """Countries and platforms of known events that nobody knows how they go on, and that the rows
+    of the window do not show: only networks that pass can tell that they are over."""
+    shown = {(event.country, event.platform) for event in found}
+    states = ((one.country, one.platform, one.event.state) for one in known)
+    unobserved = {
+        (country, platform) for country, platform, state in states if state is EventState.UNOBSERVED
+    }
+    return unobserved - shown
+
+
+def _no_longer_found(
+    one: SourcedEvent, since: datetime, now: datetime, opened: Opened
+) -> SourcedEvent | None:
     """A known event that the rows of the window do not show: withdrawn where they would have to,
-    unobserved where they are too few to tell; None where nothing changes."""
+    over where its networks pass, unobserved where they are too few to tell; None where nothing
+    changes."""
     event = one.event
     if event.state is EventState.WITHDRAWN:
         return None
     if event.onset_latest >= since + _EDGE:
         state = EventState.WITHDRAWN
+    elif event.active and (ended := over(event, opened, now)) is not None:
+        return msgspec.structs.replace(one, event=ended, active=ended.active)
     elif event.active and event.state is not EventState.UNOBSERVED:
         state = EventState.UNOBSERVED
     else:

@@ -56,7 +56,7 @@ def judge_cycle(
     transfers = tuple(_transfer_verdict(one, seen, lossy, perhaps_lossy) for one in seen.transfers)
     shared = _Shared(
         over_udp=answered_over_udp(seen.own),
-        over_quic=answered_over_quic(seen.own),
+        over_quic=answered_over_quic(seen.own, seen.health.families),
         udp_references={
             one.endpoint: working_families(one)
             for one in references

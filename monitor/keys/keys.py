@@ -81,12 +81,15 @@ def _make(path: Path) -> "Ed25519PrivateKey":
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+    from storage.values.private_file import give_to_owner
+
     key = Ed25519PrivateKey.generate()
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         # The file has its mode from the start, so nobody else can open it.
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            give_to_owner(out.fileno(), path.parent)
             out.write(text)
             out.flush()
             os.fsync(out.fileno())

@@ -159,7 +159,7 @@ class CycleRunner:
             self.in_doubt.add(seen.vantage.id)
         else:
             self.in_doubt.discard(seen.vantage.id)
-        self.http3.learn(seen.vantage.id, seen.own, judged.verdicts)
+        self.http3.learn(seen.vantage.id, seen.own, judged.verdicts, seen.health.families)
         self.hellos.learn(seen.vantage.id, seen.own, judged.verdicts)
         last = [one.attempts[-1] for one in seen.endpoints]
         self.effort_planner.learn(seen.vantage.id, last, judged.verdicts)
@@ -387,6 +387,7 @@ class _CycleSteps:
                 runner.rng,
                 runner.http3.offering(vantage.id),
                 self._references_over_tls(),
+                early.families,
             ),
             effort=runner.effort_planner.begin(vantage.id, self._effort, early.families),
             last_begun=self._last_begun,

@@ -97,11 +97,16 @@ class Http3:
         return self._memory(vantage_id).offering
 
     def learn(
-        self, vantage_id: str, measurements: Sequence[Measurement], verdicts: Iterable[Verdict]
+        self,
+        vantage_id: str,
+        measurements: Sequence[Measurement],
+        verdicts: Iterable[Verdict],
+        families: tuple[str, ...] = (),
     ) -> None:
-        """`measurements` are those of one cycle from this vantage, by start, follow-ups too."""
+        """`measurements` are those of one cycle from this vantage, by start, follow-ups too;
+        `families` those that work there (empty: unknown)."""
         memory = self._memory(vantage_id)
-        if answered_over_quic(measurements):
+        if answered_over_quic(measurements, families):
             memory.rest, memory.next_rest = 0, 1
         elif any(map(tries_quic, measurements)):
             memory.next_rest = min(2 * memory.next_rest, LONGEST_REST)
@@ -133,15 +138,18 @@ class QuicWitness:
         rng: random.Random,
         known: dict[str, Target] | None = None,
         references: Sequence[Target] = (),
+        families: tuple[str, ...] = (),
     ) -> None:
         """`ask` asks an endpoint over HTTP/3; `rng` picks which. `references` are asked first: a
-        censor of several platforms spares them.
+        censor of several platforms spares them. `families` are those that work here (empty:
+        unknown).
 
         `known` is what offered HTTP/3 in earlier cycles: modest cycles do not ask for an offer. It
         is kept up to date.
         """
         self._ask = ask
         self._rng = rng
+        self._families = families
         self._answered: set[str] = set()
         self._known = {} if known is None else known
         self._references = rng.sample(references, min(WITNESSES, len(references)))
@@ -160,7 +168,7 @@ class QuicWitness:
         self._under_way += 1
         try:
             made = await attempt
-            self._answered |= answered_over_quic([made])
+            self._answered |= answered_over_quic([made], self._families)
             if _offers(made, target.endpoint):
                 self._known[target.endpoint.id] = target
             elif made.reached and made.of(Layer.HTTP):
@@ -200,7 +208,7 @@ class QuicWitness:
 
     async def _witness(self, target: Target) -> None:
         self.measurements.append(await self._ask(target))
-        self._answered |= answered_over_quic(self.measurements)
+        self._answered |= answered_over_quic(self.measurements, self._families)
 
     def _others(self, endpoint: Endpoint) -> bool:
         return bool(self._answered - {endpoint.id})

@@ -12,6 +12,9 @@ When the file would exceed its limit, batches put aside are dropped first, and t
 the next to be sent is kept, since the collector may have it already. All dropped measurements are
 counted, also those that a full disk did not take.
 
+A damaged file is moved aside as soon as that shows, and all of it that can be read goes on in a new
+one.
+
 This module uses the standard library's `sqlite3`: SQLAlchemy alone would take an eighth of the
 memory that an agent may use.
 """
@@ -20,7 +23,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -97,13 +100,21 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     """Oldest first."""
 
 
+class _DamagedError(StorageError):
+    """The file is damaged."""
+
+
 class Spool:
     """One file. One thread does the work, in the order of the calls. Every method but `open` and
     `close` raises StorageError, and changes all or nothing."""
 
-    def __init__(self, file: Path, *, limit: int) -> None:
-        """`limit` is in bytes; the write-ahead log next to the file may take 4 MiB more."""
+    def __init__(
+        self, file: Path, *, limit: int, damaged: Callable[[], None] = lambda: None
+    ) -> None:
+        """`limit` is in bytes; the write-ahead log next to the file may take 4 MiB more. `damaged`
+        is called in another thread after the file in use was found damaged and moved aside."""
         self._file = file
+        self._damaged = damaged
         self._limit = limit
         self._thread: ThreadPoolExecutor | None = None
         self._database: sqlite3.Connection | None = None
@@ -128,7 +139,11 @@ class Spool:
 
         A batch that cannot be stored counts as dropped.
         """
-        return await self._run(partial(self._put, batch, notes))
+        try:
+            return await self._run(partial(self._put, batch, notes))
+        except StorageError:
+            self._lost += batch.measurements
+            raise
 
     async def give_up(self, measurements: int) -> None:
         """Count measurements as dropped that were never put."""
@@ -167,7 +182,8 @@ class Spool:
     async def _run(self, work: Callable[[], T]) -> T:
         if self._thread is None:
             raise StorageError(f"spool {self._file} is not open")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        sound = partial(self._sound, work)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, sound)
 
     # -- in the thread -------------------------------------------------------------------------
 
@@ -177,19 +193,36 @@ class Spool:
         return self._database
 
     def _open(self) -> bool:
-        sound = True
+        make_database_private(self._file)
+        try:
+            with _errors(self._file):
+                self._database = _connect(self._file)
+        except _DamagedError:
+            self._begin_anew()
+            return False
+        return True
+
+    def _sound(self, work: Callable[[], T]) -> T:
+        """What `work` gives, in a new file where this one turns out to be damaged."""
+        try:
+            with _errors(self._file):
+                return work()
+        except _DamagedError:
+            self._close()
+            self._begin_anew()
+            self._damaged()
+            with _errors(self._file):
+                return work()
+
+    def _begin_anew(self) -> None:
+        """Move the damaged file aside, and go on with all of it that can be read."""
+        _move_aside(self._file)
         make_database_private(self._file)
         with _errors(self._file):
-            try:
-                self._database = _connect(self._file)
-            except sqlite3.DatabaseError as error:
-                if not error.sqlite_errorname.startswith(_DAMAGED):
-                    raise
-                _move_aside(self._file)
-                make_database_private(self._file)
-                self._database = _connect(self._file)
-                sound = False
-        return sound
+            self._database = _connect(self._file)
+            url = f"{_aside(self._file).absolute().as_uri()}?mode=ro"
+            with suppress(sqlite3.Error), closing(sqlite3.connect(url, uri=True)) as before:
+                self._lost += _salvage(before, self._database)
 
     def _close(self) -> None:
         database, self._database = self._database, None
@@ -215,19 +248,14 @@ class Spool:
         self._lost -= lost
 
     def _put(self, batch: Waiting, notes: Mapping[str, str]) -> int:
-        given_up = 0
-        try:
-            with self._writing() as database:
-                given_up = self._make_room(database, len(batch.body) + len(batch.undated))
-                database.execute(
-                    "INSERT INTO batch (id, measurements, digest, body, undated) "
-                    "VALUES (?, ?, ?, ?, ?)",
-                    (batch.id, batch.measurements, batch.digest, batch.body, batch.undated),
-                )
-                _write(database, notes)
-        except StorageError:
-            self._lost += batch.measurements
-            raise
+        with self._writing() as database:
+            given_up = self._make_room(database, len(batch.body) + len(batch.undated))
+            database.execute(
+                "INSERT INTO batch (id, measurements, digest, body, undated) "
+                "VALUES (?, ?, ?, ?, ?)",
+                (batch.id, batch.measurements, batch.digest, batch.body, batch.undated),
+            )
+            _write(database, notes)
         return given_up
 
     def _make_room(self, database: sqlite3.Connection, size: int) -> int:
@@ -339,14 +367,39 @@ def _begin_anew(database: sqlite3.Connection) -> None:
     database.execute("PRAGMA user_version = 0")
 
 
+def _aside(file: Path) -> Path:
+    return file.with_name(f"{file.name}.damaged")
+
+
 def _move_aside(file: Path) -> None:
+    aside = _aside(file)
     try:
         for name in ("", "-wal", "-shm"):
             old = file.with_name(file.name + name)
             if old.exists():
-                old.replace(file.with_name(f"{file.name}.damaged{name}"))
+                old.replace(aside.with_name(aside.name + name))
+            else:
+                aside.with_name(aside.name + name).unlink(missing_ok=True)
     except OSError as error:
         raise StorageError(f"spool {file} is damaged and cannot be moved away: {error}") from error
+
+
+def _salvage(before: sqlite3.Connection, database: sqlite3.Connection) -> int:
+    """Copy what can be read of a damaged file, one batch at a time; returns how many measurements
+    were dropped, as far as it tells."""
+    dropped = 0
+    with suppress(sqlite3.DatabaseError):
+        _write(database, _notes(before))
+    with suppress(sqlite3.DatabaseError):
+        dropped = _holding(before, 0).dropped
+    with suppress(sqlite3.DatabaseError):
+        for number, measurements in before.execute("SELECT number, measurements FROM batch"):
+            try:
+                row = before.execute("SELECT * FROM batch WHERE number = ?", (number,)).fetchone()
+                database.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            except sqlite3.DatabaseError:
+                dropped += measurements
+    return dropped
 
 
 @contextmanager
@@ -354,7 +407,9 @@ def _errors(file: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StorageError(f"spool {file} cannot be used: {error}") from error
+        damaged = getattr(error, "sqlite_errorname", "").startswith(_DAMAGED)
+        kind = _DamagedError if damaged else StorageError
+        raise kind(f"spool {file} cannot be used: {error}") from error
 
 
 def _size(database: sqlite3.Connection) -> int:

@@ -50,18 +50,22 @@ def _close_to_others(file: Path) -> None:
 
 
 def write_private(file: Path, content: bytes) -> None:
-    """Write a file of mode 0600 that replaces an earlier one at once. Raises OSError.
-
-    What root writes belongs to the owner of the folder, such as the user that systemd makes up for
-    a service: it could not read root's file.
-    """
+    """Write a file of mode 0600 that replaces an earlier one at once. Raises OSError."""
     partial = file.with_name(f"{file.name}.partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
     with os.fdopen(descriptor, "wb") as out:
-        if os.geteuid() == 0:
-            folder = file.parent.stat()
-            with suppress(OSError):  # some file systems and containers have no other owners
-                os.fchown(descriptor, folder.st_uid, folder.st_gid)
+        give_to_owner(descriptor, file.parent)
         out.write(content)
     partial.replace(file)
+
+
+def give_to_owner(descriptor: int, folder: Path) -> None:
+    """Give an open file in that folder to the folder's owner where root made it. Raises OSError.
+
+    That is a service's user, such as systemd makes up: it could not read root's file.
+    """
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        with suppress(OSError):  # some file systems and containers have no other owners
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)

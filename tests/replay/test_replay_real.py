@@ -7,7 +7,6 @@ never seen.
 """
 
 import json
-import os
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -29,18 +28,9 @@ from monitor.replay.platform_of import PlatformLookup
 from monitor.replay.replay import Replayed, replay_rows
 from monitor.replay.row_files import rows_in
 from monitor.replay.weekly_hours import weekly_pattern
+from tests.replay.real_data import DAILY, KENYA, needs_real_data
 
-DATA = Path(os.environ.get("SHUTWATCH_OONI_DATA", ""))
-KENYA = DATA / "ooni_ke_telegram_2023.csv"
-DAILY = DATA / "ooni_imap_im_daily_2023_2024.csv"
-
-pytestmark = [
-    pytest.mark.ooni,
-    pytest.mark.skipif(
-        not os.environ.get("SHUTWATCH_OONI_DATA") or not KENYA.is_file() or not DAILY.is_file(),
-        reason="SHUTWATCH_OONI_DATA names no folder with ooni_ke_telegram_2023.csv",
-    ),
-]
+pytestmark = [pytest.mark.ooni, needs_real_data]
 
 CONTINUOUS, EXAM_HOURS = 12455, (33771, 36926, 37061)
 SIGNAL_BROKE = datetime(2023, 11, 9, tzinfo=UTC)

@@ -102,7 +102,7 @@ _UNTOLD_WEAK = frozenset(
 )
 """Methods that do so while evidence is weak, or, as a server near by that speaks no QUIC, ever."""
 _ACCUSED = (State.BLOCKED, State.THROTTLED, State.PARTIAL, State.DEGRADED)
-_STRONG = (Evidence.STRONG, Evidence.CONCLUSIVE)
+STRONG = (Evidence.STRONG, Evidence.CONCLUSIVE)
 SHORT = 1.0
 """Score (nats) by which what another vantage must confirm stays below the threshold."""
 FORGOTTEN = 1.0
@@ -169,7 +169,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def strong(self) -> bool:
-        return self.evidence in _STRONG
+        return self.evidence in STRONG
 
 
 class Episodes(msgspec.Struct, frozen=True, kw_only=True):
@@ -317,7 +317,7 @@ def reading_of(verdict: PlatformVerdict) -> Reading:
     slow = verdict.method == "throttling"
     signs = (State.BLOCKED, State.DEGRADED, State.PARTIAL)
     blocked = state in signs and not slow and evidence is not Evidence.NONE
-    throttled = (state is State.THROTTLED or (state in signs and slow)) and evidence in _STRONG
+    throttled = (state is State.THROTTLED or (state in signs and slow)) and evidence in STRONG
     kind = Kind.NEITHER
     weight = 0.0
     persistence = Persistence.NONE

@@ -7,6 +7,10 @@ known) comes from the accusing verdicts of the present run.
 tests speed or QUIC. So the onset counts from the last clearing verdict in which what is accused was
 tested, not merely from the last one. And while all that a run accuses is undecided, a platform that
 is ok clears nothing.
+
+While a core function is undecided, so is the platform. A block of another function is known all the
+same, and accuses by that function's own verdict. What hides the core may explain weak evidence, so
+that does not count.
 """
 
 import math
@@ -17,6 +21,7 @@ import msgspec
 
 from monitor.analysis.events.event import Scope, greatest, widest
 from monitor.analysis.events.sequential_test import (
+    STRONG,
     Detector,
     DetectorSettings,
     Kind,
@@ -161,6 +166,7 @@ def stream_of(verdict: PlatformVerdict) -> Stream:
 
 def observe(stream: Stream, verdict: PlatformVerdict, settings: DetectorSettings) -> Stream:
     """The stream after one more verdict. Verdicts older than the last change nothing."""
+    verdict = _of_functions(verdict)
     reading = reading_of(verdict)
     if reading.kind is Kind.CLEARS and _accused_undecided(stream, verdict):
         reading = msgspec.structs.replace(reading, kind=Kind.NEITHER, llr=0.0)
@@ -179,6 +185,32 @@ def observe(stream: Stream, verdict: PlatformVerdict, settings: DetectorSettings
         run=run,
         known=stream.known or verdict.state is not State.INSUFFICIENT,
         open_at={**stream.open_at, **_open(verdict)} if clears else stream.open_at,
+    )
+
+
+def _of_functions(verdict: PlatformVerdict) -> PlatformVerdict:
+    """The verdict itself; for an undecided platform of which a function is blocked or slow, what
+    that function's verdict says. Its test was made at some moment of the cycle."""
+    if verdict.state is not State.INSUFFICIENT:
+        return verdict
+    accused = [
+        function
+        for function in verdict.functions
+        if function.measurement and function.state in _ACCUSED and function.evidence in STRONG
+    ]
+    if not accused:
+        return verdict
+    best = max(accused, key=lambda one: (one.method != "quic", EVIDENCE_ORDER[one.evidence]))
+    return msgspec.structs.replace(
+        verdict,
+        state=State.DEGRADED,
+        method=best.method,
+        sub_method=best.sub_method,
+        rule_id="",
+        evidence=best.evidence,
+        measurement=best.measurement,
+        measured_at=None,
+        measured_until=None,
     )
 
 

@@ -7,8 +7,10 @@
               own. All groups blocked: the function is blocked. Some: it is degraded, by these
               groups. One that is down everywhere beside others that work is nobody's block.
     platform  as bad as its worst core function; with every core function ok, a block of
-              another function makes it degraded. While more functions are unknown than work, it is
-              unknown itself: a portal that lets one port through proves one function.
+              another function makes it degraded, by the one that is known best. While more
+              functions are unknown than work, it is unknown itself: a portal that lets one port
+              through proves one function. While a core function is unknown, so is the platform, and
+              a block of another function is told by that function's verdict.
     partial   an endpoint that works over one address family, at some addresses or for some
               connections. It counts less than one that works and more than one that is slow.
 
@@ -157,6 +159,7 @@ def roll_up(
                 fast=any(speed.function == function.function.name for speed in fast),
                 quic=quic,
                 stalls=stalls or {},
+                undecided=state is State.INSUFFICIENT,
             )
             for function in judged
         ),
@@ -182,7 +185,8 @@ def _platform_state(judged: Sequence[_Judged]) -> tuple[State, _Judged | None]:
     worst = _worst([function for function in judged if function.core])
     if worst is None or worst.state not in _WORKS:
         return (worst.state if worst is not None else State.INSUFFICIENT), worst
-    spoiled = _worst([function for function in judged if function.state in _ACCUSED])
+    accused = [function for function in judged if function.state in _ACCUSED]
+    spoiled = min(accused, key=_best_known_first, default=None)
     if spoiled is not None:
         return State.DEGRADED, spoiled
     open_questions = [
@@ -196,19 +200,42 @@ def _platform_state(judged: Sequence[_Judged]) -> tuple[State, _Judged | None]:
 
 
 def _worst(judged: Sequence[_Judged]) -> _Judged | None:
-    """The worst function; among equals the one with the best evidence, then the first."""
-    return min(
-        judged,
-        key=lambda function: (
-            _WORST_FIRST.index(function.state),
-            -EVIDENCE_ORDER[function.decider.evidence] if function.decider is not None else 0,
-        ),
-        default=None,
-    )
+    """The worst function; among equals the one with the best evidence, then the first. One that is
+    perhaps slow is better than one that works for a part."""
+    return min(judged, key=_worst_first, default=None)
+
+
+def _worst_first(function: _Judged) -> tuple[int, bool, int]:
+    slow = _perhaps_slow(function)
+    rank = _WORST_FIRST.index(State.PARTIAL if slow else function.state)
+    return rank, slow, -_grade(function)
+
+
+def _best_known_first(function: _Judged) -> tuple[bool, bool, int, int]:
+    """The order of functions that degrade a platform alike. What no event counts hides nothing
+    else, and what spares browsers hides no block that does not."""
+    spares = function.decider is not None and function.decider.spares_browsers
+    rank = _WORST_FIRST.index(function.state)
+    return _perhaps_slow(function), spares, -_grade(function), rank
+
+
+def _perhaps_slow(function: _Judged) -> bool:
+    """Whether it is slow by weak evidence, which is never an event."""
+    weak = _grade(function) <= EVIDENCE_ORDER[Evidence.WEAK]
+    return function.state is State.THROTTLED and weak
+
+
+def _grade(function: _Judged) -> int:
+    return EVIDENCE_ORDER[function.decider.evidence if function.decider else Evidence.NONE]
 
 
 def _function_verdict(
-    judged: _Judged, *, fast: bool, quic: Collection[str], stalls: Mapping[str, int]
+    judged: _Judged,
+    *,
+    fast: bool,
+    quic: Collection[str],
+    stalls: Mapping[str, int],
+    undecided: bool,
 ) -> FunctionVerdict:
     decider = judged.decider if judged.state in _ACCUSED else None
     return FunctionVerdict(
@@ -225,6 +252,7 @@ def _function_verdict(
         groups=judged.groups,
         accused=judged.accused,
         stalled_after=stalls.get(judged.function.name, 0) if decider is not None else 0,
+        measurement=decider.measurement if decider is not None and undecided else "",
     )
 
 

@@ -4,9 +4,15 @@ Browsers fall back to TCP, so only measurement shows such a block. Many networks
 but DNS, and some block QUIC whoever it is for: QUIC is accused only where another endpoint's QUIC
 worked from the same vantage in the same cycle, and a control reached this endpoint over HTTP/3
 afterwards. Calls that work (STUN) show that UDP does, and no more than that.
+
+Most people have IPv4 alone, and networks treat the two families differently. So where IPv4 works,
+what happens over it counts, here and at whatever shows that QUIC works; IPv6 alone shows nothing of
+IPv4, and where IPv6 alone is cut off programs use IPv4.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+
+import msgspec
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, controls_for, follows
@@ -33,7 +39,7 @@ def quic_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
     found = strongest(case, covered)
     if found is None or found.evidence is Evidence.NONE or case.excuses(found.sign):
         return None
-    return found
+    return msgspec.structs.replace(found, family="ipv4") if _over_ipv6(failed) else found
 
 
 def quic_fails_everywhere(case: Case, attempts: Sequence[Summary]) -> bool:
@@ -46,13 +52,13 @@ def quic_fails_everywhere(case: Case, attempts: Sequence[Summary]) -> bool:
 def quic_cannot_be_compared(case: Case, attempts: Sequence[Summary]) -> bool:
     """Whether QUIC to this endpoint failed every time, while it works to another from here, and no
     ordinary fault of the line explains it."""
+    failed = _all_failed(case, attempts)
     return (
         case.quic_works
         and case.health.state in ABLE
+        and not _over_ipv6(failed)
         and any(
-            not case.excuses(sign)
-            for one in _all_failed(case, attempts)
-            for sign in _signs(one, case.health.families)
+            not case.excuses(sign) for one in failed for sign in _signs(one, case.health.families)
         )
     )
 
@@ -66,7 +72,9 @@ def _failed(case: Case, attempts: Sequence[Summary]) -> list[Summary]:
     if controls_for(case, attempts[-1:]).unsettled:
         # A single agent's word that QUIC works elsewhere accuses nobody.
         return []
-    working = [control for control in case.controls if _works(case, control)]
+    tries = [o for one in tried for o in _tries(one.measurement, case.health.families)]
+    over = {o.family for o in tries} - {o.family for o in tries if o.failure is None}
+    working = [control for control in case.controls if _works(case, control, over)]
     return [one for one in tried if any(follows(control, one) for control in working)]
 
 
@@ -88,20 +96,27 @@ def answered_over_udp(measurements: Iterable[Measurement]) -> frozenset[str]:
     )
 
 
-def answered_over_quic(measurements: Iterable[Measurement]) -> frozenset[str]:
-    """Ids of the endpoints that answered over QUIC."""
+def answered_over_quic(
+    measurements: Iterable[Measurement], families: tuple[str, ...] = ()
+) -> frozenset[str]:
+    """Ids of the endpoints that answered over QUIC: over IPv4 where it is among the `families` that
+    work (empty: unknown)."""
     return frozenset(
         m.endpoint
         for m in measurements
         for o in m.observations
-        if o.failure is None and isinstance(o, QuicObservation)
+        if o.failure is None
+        and isinstance(o, QuicObservation)
+        and (o.family == "ipv4" or "ipv4" not in families)
     )
 
 
 def quic_failed(measurement: Measurement, families: tuple[str, ...]) -> bool:
-    """Whether a measurement tried QUIC over working families (empty: all) and no try worked."""
+    """Whether a measurement tried QUIC over working families (empty: all) and no try worked that
+    counts: over IPv4, or over IPv6 where that alone was tried."""
     tries = _tries(measurement, families)
-    return bool(tries) and all(o.failure is not None for o in tries)
+    counting = [o for o in tries if o.family == "ipv4"] or tries
+    return bool(counting) and all(o.failure is not None for o in counting)
 
 
 def _in_datagrams(observation: AnyObservation) -> bool:
@@ -118,13 +133,19 @@ def _tries(measurement: Measurement, families: tuple[str, ...]) -> list[QuicObse
     ]
 
 
-def _works(case: Case, control: Measurement) -> bool:
+def _over_ipv6(failed: Iterable[Summary]) -> bool:
+    """Whether QUIC worked over IPv6 in measurements in which it failed over IPv4."""
+    return any(o.failure is None for one in failed for o in _tries(one.measurement, ()))
+
+
+def _works(case: Case, control: Measurement, over: Collection[str]) -> bool:
+    """Whether a control reached the endpoint over QUIC and one of these families."""
     health = case.control_health.get(control.vantage)
     return (
         control.endpoint == case.endpoint
         and health is not None
         and health.state in ABLE
-        and any(o.failure is None for o in _tries(control, ()))
+        and any(o.failure is None and o.family in over for o in _tries(control, ()))
     )
 
 

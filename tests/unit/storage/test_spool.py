@@ -143,6 +143,42 @@ async def test_a_damaged_file_is_moved_away_and_a_new_one_begun(tmp_path: Path) 
     assert read_spool(file)[0].measurements == 10
 
 
+@pytest.mark.parametrize("running", [False, True])
+async def test_one_damaged_page_costs_what_was_on_it_and_stops_nothing(
+    tmp_path: Path, running: bool
+) -> None:
+    """A worn card lost a page in the midst of what waits. The spool opened, and could hand out
+    nothing ever again: an agent that nobody can visit sent no more results."""
+    file = tmp_path / "spool.db"
+    spool = await opened(file)
+    waiting = [batch(number, size=30_000) for number in range(20)]
+    for one in waiting:
+        await spool.put(one, {"note": "kept"})
+    await spool.close()
+    told: list[str] = []
+    spool = Spool(file, limit=10**8, damaged=lambda: told.append("damaged"))
+    if running:
+        assert await spool.open()
+    whole = file.read_bytes()
+    lost = waiting[9].body
+    at = whole.index(lost[10_000:10_100]) // 4096 * 4096
+    file.write_bytes(whole[:at] + bytes(4096) + whole[at + 4096 :])
+    if not running:
+        assert await spool.open()
+    found = []
+    while (first := await spool.next()) is not None:
+        found.append(first)
+        await spool.forget(first.id)
+    assert found == [*waiting[:9], *waiting[10:]]
+    assert told == ["damaged"]
+    assert await spool.notes() == {"note": "kept"}
+    assert (await spool.holding()).dropped == 10
+    await spool.put(batch(99))
+    assert (await spool.holding()).measurements == 10
+    await spool.close()
+    assert (tmp_path / "spool.db.damaged").exists()
+
+
 async def test_the_file_of_another_version_is_left_alone(tmp_path: Path) -> None:
     """It holds what was seen, which the version that wrote it can hand in."""
     file = tmp_path / "spool.db"

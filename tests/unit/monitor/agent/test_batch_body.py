@@ -2,9 +2,11 @@
 
 import gzip
 import os
+import struct
 from pathlib import Path
 
 import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from monitor.agent.batch_body import BatchMaker
 from monitor.agent.boot_key import boot_key, boot_key_file, boot_key_files
@@ -65,6 +67,21 @@ def test_what_has_no_date_gets_it_as_long_as_the_machine_is_on() -> None:
     assert maker(later).dated(waiting) is None
     without_the_key = BatchMaker(VANTAGE, sealing_text(SEALING), clock, b"other".ljust(32, b"."))
     assert without_the_key.dated(waiting) is None
+
+
+def test_what_another_version_left_undated_stays_so_and_stops_nothing() -> None:
+    """The agent was updated before it heard a collector. It could not read what waited, and
+    delivered nothing until the machine was started anew: this is done before any delivery."""
+    clock = AgentClock(Time(behind=3600.0).machine)
+    whole = cycle(1)
+    waiting = maker(clock).make(whole)
+    asked = clock.machine.since_boot()
+    clock.heard(whole.finished_at, asked, asked)
+    nonce, bound = bytes(12), f"{waiting.id} {clock.machine.boot}".encode()
+    packed = gzip.compress(b'{"format": 99, "cycles": []}')
+    text = struct.pack("<d", asked) + packed
+    other = nonce + ChaCha20Poly1305(BOOT_KEY).encrypt(nonce, text, bound)
+    assert maker(clock).dated(msgspec.structs.replace(waiting, undated=other)) is None
 
 
 def test_the_key_lives_in_memory_for_the_next_process_and_nobody_else(tmp_path: Path) -> None:

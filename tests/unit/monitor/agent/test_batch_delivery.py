@@ -3,8 +3,10 @@
 import asyncio
 import json
 import random
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 import trustme
 
-from monitor.agent import pause_and_clock
+from monitor.agent import batch_delivery, pause_and_clock
 from monitor.agent.batch_delivery import ASK_AGAIN_SOON, MOST_UNTIMELY
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock
@@ -111,6 +113,35 @@ async def test_a_lost_receipt_makes_the_same_bytes_come_again_under_the_same_id(
     assert len(collector.sent) == 2 + 3
     assert len(set(collector.sent)) == 2
     assert arrived_once(collector, one)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+async def test_what_a_full_disk_cannot_forget_is_not_sent_again(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    """The spool could not note what became of a batch, so the agent sent it again every minute, on
+    a line that its host pays for. It keeps to the order: what waits behind it goes later."""
+    monkeypatch.setattr(batch_delivery, "REST", 0.02)
+    one, collector = agent
+    clock = AgentClock(one.time.machine)
+    if refused:
+        collector.refusals.append(Reason.MALFORMED)
+    await one.fill(2, clock)
+    writes = "UPDATE OF reason" if refused else "DELETE"
+    with closing(sqlite3.connect(one.folder / "spool.db")) as disk:
+        disk.execute(
+            f"CREATE TRIGGER full BEFORE {writes} ON batch "
+            "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        )
+        async with one.courier(clock):
+            await until(lambda: collector.paths[BATCHES])
+            await asyncio.sleep(0.3)
+            assert collector.paths[BATCHES] == 1
+            assert (await one.spool.holding()).batches == 2
+            disk.execute("DROP TRIGGER full")
+            await until_empty(one.spool)
+    assert collector.paths[BATCHES] == 2
+    assert len((await one.spool.holding()).aside) == int(refused)
 
 
 async def test_a_receipt_that_is_not_the_collectors_deletes_nothing(agent: Agent) -> None:

@@ -27,6 +27,7 @@ from monitor.agent.paths import SERVICE_FOLDER, absent
 from monitor.agent.service import UNIT, ServiceError, Systemd, install, is_service, obstacle, remove
 from monitor.agent.traces import KEY
 from monitor.config.toml_problem import ConfigError
+from monitor.keys.keys import public_text
 from monitor.keys.self_signed import self_signed
 from probes.vantage import Profile, VantageRole
 from tests.collector.test_invitations import token
@@ -189,6 +190,17 @@ def test_joining_touches_no_file_that_was_there(tmp_path: Path) -> None:
     assert ((tmp_path / ANCHOR).read_bytes(), (tmp_path / KEY).read_bytes()) == (first, key)
     give_up(tmp_path, before, refused=True)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who alone can give a file away")
+def test_the_service_can_read_the_key_that_root_made(tmp_path: Path) -> None:
+    """Its folder is there from an earlier time, and is that of a user whom systemd made up: it
+    leaves the files in it to whom they are. The service ended at once, and for good."""
+    os.chown(tmp_path, 65534, 65533)
+    key = own_key(tmp_path)
+    found = (tmp_path / KEY).stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (65534, 65533, 0o600)
+    assert public_text(own_key(tmp_path)) == public_text(key)
 
 
 def test_the_service_is_the_shipped_unit_with_this_program(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from storage.values.sourced import SourcedRow, SourceState
 from tests.prometheus import world as prometheus
 
 BEGUN = datetime(2024, 2, 17, 15, tzinfo=UTC)
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 X, YOUTUBE = "https://x.com/", "https://www.youtube.com/"
 
 
@@ -211,6 +211,29 @@ async def test_a_week_without_an_answer_ends_nothing(world: World) -> None:
     assert (event.id, event.state) == (before.id, EventState.CONFIRMED)
     assert (await world.state()).problem == ""
     assert len({row.uid for row in await world.rows()}) == len(await world.rows())
+
+
+async def test_a_block_ends_though_nobody_measured_for_weeks(world: World) -> None:
+    """The rows that failed have left the window, and those that come pass: it is over, between the
+    last that failed and the first days of those that pass."""
+    last, back = BEGUN + 2 * DAY, BEGUN + 26 * DAY
+    for asn in (17557, 9541, 23674):
+        world.tests(X, asn, BEGUN - 4 * DAY, last, (BEGUN, last), step=4 * HOUR)
+        world.tests(X, asn, back, back + 3 * DAY, step=6 * HOUR)
+    world.clock = last
+    await world.round()
+    (before,) = await world.events()
+    await world.round(DAY * 23)
+    (silent,) = await world.events()
+    assert (silent.id, silent.state) == (before.id, EventState.UNOBSERVED)
+    await world.round(DAY * 4)
+    (over,) = await world.events()
+    assert (over.id, over.state) == (before.id, EventState.ENDED)
+    assert over.end_earliest is not None
+    assert over.end_latest is not None
+    assert last - 4 * HOUR <= over.end_earliest < last
+    assert back <= over.end_latest < back + 3 * DAY
+    assert not [one for one in over.networks if one.unobserved or one.blocked_now]
 
 
 # -- limits and errors ---------------------------------------------------------------------------

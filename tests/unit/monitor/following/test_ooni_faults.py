@@ -88,6 +88,30 @@ async def test_a_block_is_reported_though_the_archive_is_late(world: World) -> N
     assert {row.left_out for row in await world.rows()} == {""}
 
 
+async def test_a_suspicion_is_not_withdrawn_while_its_tests_wait(world: World) -> None:
+    """The quota had no room for whole measurements when it was reported; once there is, the archive
+    does not have them yet."""
+    _block(world, 90 * DAY, end=timedelta(0))
+    for minutes, asn in ((0, 0), (20, 0), (40, 0), (60, 0), (80, 1), (100, 2)):
+        at = BEGUN + minutes * MINUTE
+        late = BEGUN + 105 * MINUTE - at if minutes >= 60 else 2 * MINUTE
+        upload = volunteer(at, X, asn=NETWORKS[asn], blocked=True, version=OLD, late=late)
+        stored = at + (90 * DAY if minutes >= 60 else HOUR / 6)
+        world.ooni.add(msgspec.structs.replace(upload, stored_at=stored))
+    empty = False
+
+    def answer(request: httpx.Request) -> httpx.Response | None:
+        return httpx.Response(429) if empty and "raw_measurement" in request.url.path else None
+
+    await _answer(world, answer)
+    assert await _seen(world, 100 * MINUTE) == []
+    empty = True
+    assert set(await _seen(world, 2 * HOUR)) == {EventState.SUSPECTED}
+    empty = False
+    assert set(await _seen(world, 4 * HOUR)) == {EventState.SUSPECTED}
+    assert {row.left_out for row in await world.rows()} == {""}
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 async def test_a_block_is_reported_though_the_archive_stands_still(
     world: World, restarted: bool

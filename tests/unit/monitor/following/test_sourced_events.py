@@ -7,7 +7,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from monitor.analysis.events.event import Event, EventKind, EventState, Stretch
-from monitor.following.sourced_events import WINDOW, merged, no_longer_asked
+from monitor.following.sourced_events import (
+    LONGEST_WINDOW,
+    WINDOW,
+    folded_since,
+    merged,
+    no_longer_asked,
+)
 from storage.values.sourced import SourcedEvent
 from tests.prometheus import world
 
@@ -180,3 +186,19 @@ def test_what_nobody_asks_about_any_more_is_unobserved_once() -> None:
     over = _event(NOW - 2 * DAY, state=EventState.ENDED, end_latest=NOW - DAY)
     gone = _event(NOW - 2 * DAY, state=EventState.WITHDRAWN)
     assert no_longer_asked([_known(over), _known(gone)], NOW) == []
+
+
+def test_the_rows_that_showed_an_event_stay_while_it_is_young() -> None:
+    """The moving window alone withdrew one: the rows of before that had made failing unusual had
+    left it."""
+    seen = NOW - timedelta(days=13)
+    young = _known(_event(seen - 2 * HOUR))
+    assert folded_since([young], NOW) == young.first_seen_at - WINDOW < NOW - WINDOW
+    assert folded_since([young], NOW) > NOW - LONGEST_WINDOW
+    assert folded_since([young], NOW + 2 * DAY) == NOW + 2 * DAY - WINDOW
+
+
+def test_what_was_withdrawn_keeps_no_rows() -> None:
+    """It is found again by what is known then, if at all."""
+    gone = _known(_event(NOW - DAY, state=EventState.WITHDRAWN))
+    assert folded_since([gone], NOW) == folded_since([], NOW) == NOW - WINDOW

@@ -17,7 +17,7 @@ from probes.measurement import Measurement, Purpose
 from probes.target import Target
 from probes.testing import VirtualClockLoop
 from probes.vantage import Egress, EgressKind, Profile, VantagePoint
-from tests.worlds.build import app, case, dns, health, http, look, quic, tcp, tls
+from tests.worlds.build import V6, app, case, dns, health, http, look, quic, tcp, tls
 
 LOOP = VirtualClockLoop
 VANTAGE = VantagePoint(id="khi-ptcl", country="PK")
@@ -130,6 +130,16 @@ def test_an_answer_over_quic_ends_the_rest_and_one_to_a_call_does_not(how: str, 
     assert rests(http3) == rest
     http3.learn(VANTAGE.id, seen("x.com"), [])
     assert rests(http3) == (2 if how == "quic" else 16)
+
+
+def test_answers_over_ipv6_alone_are_no_reason_to_go_on() -> None:
+    """The network drops QUIC over IPv4 for everybody, so nobody can be accused of it."""
+    http3 = Http3(1.0, random.Random(1))
+    made = look(*WEB, quic(SILENT), quic(address=V6), reached=True)
+    http3.learn(VANTAGE.id, [made], [], ("ipv4", "ipv6"))
+    assert rests(http3) == 2
+    http3.learn(VANTAGE.id, [made], [], ("ipv6",))
+    assert rests(http3) == 0
 
 
 def test_one_failure_among_answers_is_no_reason_to_rest() -> None:
@@ -246,6 +256,17 @@ async def test_another_endpoints_answer_suffices_and_is_not_waited_beyond() -> N
     assert asker.asked == []
 
 
+async def test_an_answer_over_ipv6_shows_nothing_of_ipv4() -> None:
+    """Where both families work, a network may drop QUIC over one."""
+    asker = Asker()
+    witness = QuicWitness(asker, random.Random(1), families=("ipv4", "ipv6"))
+    await watched(witness, "x.com", failure=SILENT, asks=True, after=1)
+    one = target("t.co")
+    seen = look(*WEB, quic(SILENT), quic(address=V6), reached=True, endpoint=one.endpoint.id)
+    await witness.first_attempt(one, asyncio.sleep(1, seen))
+    assert not await witness.others_answer(target("x.com").endpoint)
+
+
 async def test_its_own_answer_shows_nothing() -> None:
     """One family may work and the other not; it takes somebody else."""
     witness = QuicWitness(Asker(), random.Random(1))
@@ -335,3 +356,12 @@ def test_what_is_wrong_with_quic_alone(
     """TCP works, QUIC was tried over a family that works, and failed."""
     seen = look(*observations, reached=reached)  # type: ignore[arg-type] # mixed on purpose
     assert only_quic_failed(seen, ("ipv4",)) is only
+
+
+@pytest.mark.parametrize(("v4", "v6", "failed"), [(SILENT, None, True), (None, SILENT, False)])
+def test_quic_over_ipv4_is_what_most_people_have(
+    v4: str | None, v6: str | None, *, failed: bool
+) -> None:
+    """Where it fails over IPv6 alone, programs use IPv4."""
+    seen = look(*WEB, quic(v4), quic(v6, address=V6), reached=True)
+    assert only_quic_failed(seen, ("ipv4", "ipv6")) is failed

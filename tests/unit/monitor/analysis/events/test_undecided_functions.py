@@ -1,12 +1,14 @@
 """A platform is ok while a function that is not core is undecided. Where that is the one that a
-block cut off, nothing is known of the block."""
+block cut off, nothing is known of the block. While a core function is undecided, the platform is,
+and the block of another function is known all the same."""
 
 import msgspec
 import pytest
 
-from monitor.analysis.events.event import EventState
-from monitor.analysis.verdict import FunctionVerdict, PlatformVerdict, State
-from tests.unit.monitor.analysis.events.test_events import at, told, verdict
+from monitor.analysis.events.detection import EventBook, advance
+from monitor.analysis.events.event import Event, EventKind, EventState, Scope
+from monitor.analysis.verdict import Evidence, FunctionVerdict, PlatformVerdict, State
+from tests.unit.monitor.analysis.events.test_events import DEFAULTS, at, judged, told, verdict
 
 LETTERS = {
     ".": (State.OK, State.OK),
@@ -64,3 +66,112 @@ def test_what_was_blocked_and_works_ends_it(open_again: str) -> None:
 def test_the_core_that_works_again_ends_a_block_of_all() -> None:
     """The site was blocked too, and works; its pictures stay undecided."""
     assert told(story("..." + 15 * "B" + 10 * "i")).only.state is EventState.ENDED
+
+
+def core_undecided(
+    cycle: int,
+    media: State,
+    evidence: Evidence = Evidence.NONE,
+    method: str = "tls.reset",
+    vantage: str = "khi-ptcl",
+) -> PlatformVerdict:
+    """A cycle in which the site refuses this network, and its pictures are in this state."""
+    accused = evidence is not Evidence.NONE
+    layer, _, sub_method = method.partition(".") if accused else ("", "", "")
+    return msgspec.structs.replace(
+        verdict("?", cycle, vantage),
+        rule_id="http.withheld_here",
+        functions=(
+            FunctionVerdict(function="web", core=True, state=State.INSUFFICIENT),
+            FunctionVerdict(
+                function="media",
+                core=False,
+                state=media,
+                method=layer,
+                sub_method=sub_method,
+                evidence=evidence,
+                measurement=f"media-{cycle}" if accused else "",
+            ),
+        ),
+    )
+
+
+BLOCKED_MEDIA = (State.BLOCKED, Evidence.CONCLUSIVE)
+
+
+def test_a_block_of_one_function_is_an_event_while_the_core_is_undecided() -> None:
+    """The site answers this network with an error for hours, and pictures are cut off by name."""
+    cycles = [*story("..."), *(core_undecided(cycle, *BLOCKED_MEDIA) for cycle in range(3, 30))]
+    event = told(cycles).only
+    assert event.state is EventState.CONFIRMED
+    assert (event.scope, event.functions, event.methods) == (
+        Scope.PARTIAL,
+        ("media",),
+        ("tls.reset",),
+    )
+    assert (event.evidence, event.first_measurement) == ("conclusive", "media-3")
+    # When the pictures were tested is not known: somewhere in the cycle.
+    assert (event.onset_earliest, event.onset_latest) == (at(2), judged(3))
+
+
+def test_a_block_goes_on_when_the_core_becomes_undecided() -> None:
+    """Every cycle shows the block, so the network is not called unobserved."""
+    cycles = [
+        *story("..." + 5 * "p"),
+        *(core_undecided(cycle, *BLOCKED_MEDIA) for cycle in range(8, 40)),
+        *story(50 * ".")[40:],
+    ]
+    seen = told(cycles)
+    assert "unobserved" not in seen.changes
+    assert seen.only.state is EventState.ENDED
+    (stretch,) = seen.only.networks[0].stretches
+    assert (stretch.end_earliest, stretch.end_latest) == (at(39), at(40))
+
+
+@pytest.mark.parametrize(
+    ("media", "evidence"),
+    [
+        (State.BLOCKED, Evidence.WEAK),
+        (State.THROTTLED, Evidence.WEAK),
+        (State.INSUFFICIENT, Evidence.NONE),
+        (State.DOWN, Evidence.NONE),
+        (State.OK, Evidence.NONE),
+    ],
+)
+def test_what_hides_the_core_may_explain_a_weak_sign(media: State, evidence: Evidence) -> None:
+    """Weak evidence of one function is no event beside a core that nobody can judge."""
+    cycles = [core_undecided(cycle, media, evidence) for cycle in range(3, 200)]
+    assert not told([*story("..."), *cycles]).events
+
+
+def test_silence_over_quic_does_not_stand_for_a_block_over_tcp() -> None:
+    """Beside an undecided core one function lacks QUIC, which confirms nothing alone."""
+    quic = FunctionVerdict(
+        function="app",
+        core=True,
+        state=State.DEGRADED,
+        method="quic",
+        sub_method="timeout",
+        evidence=Evidence.STRONG,
+        measurement="quic",
+    )
+    cycles = [
+        msgspec.structs.replace(one, functions=(quic, *one.functions))
+        for one in (core_undecided(cycle, State.BLOCKED, Evidence.STRONG) for cycle in range(3, 40))
+    ]
+    event = told([*story("..."), *cycles]).only
+    assert (event.state, event.methods) == (EventState.CONFIRMED, ("tls.reset",))
+
+
+def test_an_undecided_core_is_not_reached() -> None:
+    """The block of another function ends no outage: whether the platform works is not known."""
+    book, outages = EventBook(), list[Event]()
+    cycles = [
+        *(verdict("d", cycle) for cycle in range(5)),
+        *(core_undecided(cycle, *BLOCKED_MEDIA) for cycle in range(5, 10)),
+    ]
+    for one in cycles:
+        step = advance(book, [one], DEFAULTS)
+        book = step.book
+        outages += [event for event in step.changed if event.kind is EventKind.OUTAGE]
+    assert outages[-1].active

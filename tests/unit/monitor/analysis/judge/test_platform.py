@@ -240,12 +240,79 @@ def test_core_decides_first(states: dict[str, State], expected: State) -> None:
     assert x(**states).state is expected
 
 
+def test_a_block_beside_an_undecided_core_names_its_measurement() -> None:
+    """The platform is undecided and accuses nobody. The function does, by a test of its own."""
+    seen = x(x_com=State.INSUFFICIENT, t_co=State.BLOCKED)
+    assert (seen.state, seen.evidence, seen.rule_id) == (
+        State.INSUFFICIENT,
+        Evidence.NONE,
+        "rule.insufficient.x.com",
+    )
+    named = {function.function: function.measurement for function in seen.functions}
+    assert named == {"web": "", "api": "", "media": "", "links": "m-t.co"}
+    assert not any(one.measurement for one in x(t_co=State.BLOCKED).functions)
+
+
 def test_best_evidence_stands_for_the_function() -> None:
     """Of several blocked endpoints the strongest names method and evidence."""
     seen = x(
         api_x_com=(State.BLOCKED, Evidence.WEAK), api_twitter_com=(State.BLOCKED, Evidence.STRONG)
     )
     assert (seen.rule_id, seen.evidence) == ("rule.blocked.api.twitter.com", Evidence.STRONG)
+
+
+@pytest.mark.parametrize(
+    ("states", "state", "decides"),
+    [
+        (
+            {
+                "pbs_twimg_com": (State.THROTTLED, Evidence.WEAK),
+                "t_co": (State.PARTIAL, Evidence.CONCLUSIVE),
+            },
+            State.DEGRADED,
+            "rule.partial.t.co",
+        ),
+        (
+            {
+                "pbs_twimg_com": (State.BLOCKED, Evidence.WEAK),
+                "t_co": (State.PARTIAL, Evidence.CONCLUSIVE),
+            },
+            State.DEGRADED,
+            "rule.partial.t.co",
+        ),
+        (
+            {
+                "x_com": (State.PARTIAL, Evidence.CONCLUSIVE),
+                "api_x_com": (State.THROTTLED, Evidence.WEAK),
+                "api_twitter_com": (State.THROTTLED, Evidence.WEAK),
+            },
+            State.PARTIAL,
+            "rule.partial.x.com",
+        ),
+    ],
+    ids=["perhaps slow", "weak", "perhaps slow core"],
+)
+def test_a_weak_sign_hides_no_certain_block(
+    states: dict[str, tuple[State, Evidence]], state: State, decides: str
+) -> None:
+    """One function is perhaps slow or blocked, and another is certainly cut off for a part."""
+    seen = x(**states)
+    assert (seen.state, seen.rule_id, seen.evidence) == (state, decides, Evidence.CONCLUSIVE)
+
+
+def test_two_data_centres_that_are_blocked_are_not_hidden_by_a_slow_page() -> None:
+    """Weak evidence of slowness is never an event, and that of the block is."""
+    web = Function(name="web", canonical=True, endpoints=https("x.com"))
+    platform = msgspec.structs.replace(GROUPED, functions=(*GROUPED.functions, web))
+    verdicts = [
+        verdict(endpoint.host, State.OK if name == "dc1" else State.BLOCKED)
+        for name, several in CENTRES.items()
+        for endpoint in several
+    ]
+    slow = verdict("x.com", State.THROTTLED, Evidence.WEAK)
+    seen = roll_up(platform, [*verdicts, slow], started_at=START)
+    assert (seen.state, seen.evidence) == (State.DEGRADED, Evidence.STRONG)
+    assert seen.rule_id == f"rule.blocked.{CENTRES['dc2'][0].host}"
 
 
 def test_an_outage_of_another_core_function_keeps_it_weak() -> None:

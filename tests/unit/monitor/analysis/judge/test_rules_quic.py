@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from monitor.analysis.judge.platform import roll_up
+from monitor.analysis.judge.quic_blocked import answered_over_quic
 from monitor.analysis.judge.sign_weights import llr
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
 from probes.catalog.catalog import Endpoint, Function, Need, Platform
@@ -12,10 +13,12 @@ from probes.measure.follow_up_reasons import Reason
 from probes.measurement import AnyObservation
 from tests.worlds.build import (
     START,
+    V6,
     case,
     control,
     dns,
     follow_up,
+    health,
     http,
     look,
     quic,
@@ -87,6 +90,51 @@ def test_the_endpoint_is_blocked_by_quic() -> None:
     assert not seen("x.com", State.BLOCKED).spares_browsers
 
 
+BOTH = health(families=("ipv4", "ipv6"))
+OVER_V6 = quic(address=V6)
+
+
+def over_both(*tries: AnyObservation, witness: tuple[AnyObservation, ...]) -> Verdict:
+    """What is said of X where both families work, by what QUIC came to here and at a control."""
+    looks = repeated(*WELL, *tries, times=4, reached=True)
+    controls = (control(*WELL, *witness),)
+    return judge(case(*looks, controls=controls, quic_works=True, field=BOTH))
+
+
+def test_quic_that_works_over_ipv6_alone_is_blocked_for_most() -> None:
+    """Most people have IPv4 alone, over which another platform answers here."""
+    verdict = over_both(SILENT, OVER_V6, witness=(quic(), OVER_V6))
+    assert (verdict.rule_id, verdict.family) == ("quic.blocked", "ipv4")
+    assert (verdict.state, verdict.evidence) == (State.BLOCKED, Evidence.STRONG)
+    assert video(x_com=verdict).state is State.DEGRADED
+
+
+@pytest.mark.parametrize(
+    ("tries", "witness"),
+    [
+        ((SILENT, OVER_V6), (SILENT, OVER_V6)),
+        ((SILENT, OVER_V6), (SILENT,)),
+        ((quic(), quic("generic_timeout_error", address=V6)), (quic(), OVER_V6)),
+    ],
+    ids=["not over IPv4 elsewhere", "nowhere else", "IPv6 is silent"],
+)
+def test_one_family_of_quic_accuses_nobody(
+    tries: tuple[AnyObservation, ...], witness: tuple[AnyObservation, ...]
+) -> None:
+    """A platform that has no QUIC over IPv4 anywhere is not blocked, and over IPv6 nobody misses
+    it."""
+    assert over_both(*tries, witness=witness).state is State.OK
+
+
+def test_an_answer_over_ipv6_shows_nothing_of_ipv4() -> None:
+    """A network may drop QUIC over IPv4 for everybody. A host that has IPv4 addresses alone was
+    accused there, since others answered over IPv6."""
+    others = [look(*WELL, SILENT, OVER_V6, reached=True, endpoint="https://other.example/")]
+    assert not answered_over_quic(others, ("ipv4", "ipv6"))
+    assert answered_over_quic(others, ("ipv6",))
+    assert answered_over_quic([look(quic())], ("ipv4", "ipv6"))
+
+
 @pytest.mark.parametrize("host", ["x_com", "old_x_com", "api_x_com", "m1_x_com"])
 def test_quic_alone_degrades_the_platform_whatever_the_function(host: str) -> None:
     """People can use it over TCP, so it is not blocked; the interference stays in sight."""
@@ -140,6 +188,24 @@ def test_a_host_blocked_by_name_is_no_better_for_its_sibling() -> None:
     verdicts = [seen("x.com", State.BLOCKED), seen("old.x.com", over_tcp_only())]
     platform = roll_up(pool, verdicts, started_at=START)
     assert (platform.state, platform.rule_id) == (State.DEGRADED, "quic.blocked")
+
+
+def test_a_weak_block_over_tcp_comes_before_quic() -> None:
+    """Silence over QUIC alone is never confirmed, and a block over TCP may be."""
+    weak = msgspec.structs.replace(seen("m1.x.com", State.BLOCKED), evidence=Evidence.WEAK)
+    platform = video(x_com=over_tcp_only(), m1_x_com=weak)
+    assert (platform.state, platform.method, platform.evidence) == (
+        State.DEGRADED,
+        "tls",
+        Evidence.WEAK,
+    )
+
+
+def test_a_page_that_may_be_slow_hides_no_block_of_quic() -> None:
+    """Weak evidence of slowness is never an event."""
+    weak = msgspec.structs.replace(seen("m1.x.com", State.THROTTLED), evidence=Evidence.WEAK)
+    platform = video(x_com=over_tcp_only(), m1_x_com=weak)
+    assert (platform.state, platform.method) == (State.DEGRADED, "quic")
 
 
 def test_weak_evidence_stays_weak() -> None:
