@@ -6,11 +6,11 @@
     group     endpoints that serve the same people, such as a data centre, each with a quorum of its
               own. All groups blocked: the function is blocked. Some: it is degraded, by these
               groups. One that is down everywhere beside others that work is nobody's block.
-    platform  as bad as its worst core function; with every core function ok, a block of
-              another function makes it degraded, by the one that is known best. While more
-              functions are unknown than work, it is unknown itself: a portal that lets one port
-              through proves one function. While a core function is unknown, so is the platform, and
-              a block of another function is told by that function's verdict.
+    platform  as bad as its worst core function, weak signs after certain ones; with every core
+              function ok, a block of another function makes it degraded, by the one that is known
+              best. While more functions are unknown than work, it is unknown itself: a portal that
+              lets one port through proves one function. While a core function is unknown, so is the
+              platform, and a block of another function is told by that function's verdict.
     partial   an endpoint that works over one address family, at some addresses or for some
               connections. It counts less than one that works and more than one that is slow.
 
@@ -200,15 +200,16 @@ def _platform_state(judged: Sequence[_Judged]) -> tuple[State, _Judged | None]:
 
 
 def _worst(judged: Sequence[_Judged]) -> _Judged | None:
-    """The worst function; among equals the one with the best evidence, then the first. One that is
-    perhaps slow is better than one that works for a part."""
+    """The worst function; among equals the one with the best evidence, then the first. Weak signs
+    hide none that certainly works for a part alone."""
     return min(judged, key=_worst_first, default=None)
 
 
-def _worst_first(function: _Judged) -> tuple[int, bool, int]:
-    slow = _perhaps_slow(function)
-    rank = _WORST_FIRST.index(State.PARTIAL if slow else function.state)
-    return rank, slow, -_grade(function)
+def _worst_first(function: _Judged) -> tuple[int, bool, int, int]:
+    rank = _WORST_FIRST.index(function.state)
+    weak = function.state in _ACCUSED and _is_weak(function)
+    counts = max(rank, _WORST_FIRST.index(State.PARTIAL)) if weak else rank
+    return counts, weak, rank, -_grade(function)
 
 
 def _best_known_first(function: _Judged) -> tuple[bool, bool, int, int]:
@@ -221,8 +222,11 @@ def _best_known_first(function: _Judged) -> tuple[bool, bool, int, int]:
 
 def _perhaps_slow(function: _Judged) -> bool:
     """Whether it is slow by weak evidence, which is never an event."""
-    weak = _grade(function) <= EVIDENCE_ORDER[Evidence.WEAK]
-    return function.state is State.THROTTLED and weak
+    return function.state is State.THROTTLED and _is_weak(function)
+
+
+def _is_weak(function: _Judged) -> bool:
+    return _grade(function) <= EVIDENCE_ORDER[Evidence.WEAK]
 
 
 def _grade(function: _Judged) -> int:

@@ -289,8 +289,17 @@ def test_best_evidence_stands_for_the_function() -> None:
             State.PARTIAL,
             "rule.partial.x.com",
         ),
+        (
+            {
+                "x_com": (State.PARTIAL, Evidence.CONCLUSIVE),
+                "api_x_com": (State.BLOCKED, Evidence.WEAK),
+                "api_twitter_com": (State.BLOCKED, Evidence.WEAK),
+            },
+            State.PARTIAL,
+            "rule.partial.x.com",
+        ),
     ],
-    ids=["perhaps slow", "weak", "perhaps slow core"],
+    ids=["perhaps slow", "weak", "perhaps slow core", "weak core"],
 )
 def test_a_weak_sign_hides_no_certain_block(
     states: dict[str, tuple[State, Evidence]], state: State, decides: str
