@@ -22,7 +22,7 @@ from monitor.analysis.events.sequential_test import (
     Reading,
     update,
 )
-from monitor.analysis.judge.sign_weights import llr
+from monitor.analysis.judge.grade_by_sign import llr
 from monitor.analysis.verdict import Evidence, State
 
 SCALAR_STEPS = 3

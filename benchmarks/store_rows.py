@@ -24,8 +24,8 @@ from probes.measurement import (
     TlsObservation,
 )
 from storage.values import codecs
-from storage.values.measurement_summary import Summary, summarise
 from storage.values.rollup import COUNTS, KEY, counted_as
+from storage.values.summary_columns import Summary, summarise
 from storage.values.times import time_text
 
 END = datetime(2026, 5, 1, tzinfo=UTC)

@@ -7,15 +7,15 @@ import sys
 from collections.abc import Iterable
 
 from monitor.analysis.judge.grade_by_follow_ups import AGREEING
-from monitor.analysis.judge.rules.rule import Rule
-from monitor.analysis.judge.rules.table import RULES, RULES_VERSION
-from monitor.analysis.judge.sign_weights import (
+from monitor.analysis.judge.grade_by_sign import (
     AGREEING_ATTEMPTS,
     LOSS_CHANCE,
     LOSS_CHANCE_STRONG,
     STRONG_TIMEOUTS,
     Weight,
 )
+from monitor.analysis.judge.rules.rule import Rule
+from monitor.analysis.judge.rules.table import RULES, RULES_VERSION
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES, TransferRule
 from monitor.analysis.throttling.transfer_facts import ROUNDS_NEEDED
 from monitor.analysis.throttling.transfer_pauses import LEAST, UNSEEN

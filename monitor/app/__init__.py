@@ -1,7 +1,7 @@
 """The composition root: the only place that wires the parts of a long-running program together.
 
     run_monitor ── `shutwatch run`
-    shared_service ── what `shutwatch collector` needs too: store, page, configuration
+    service_setup ── what `shutwatch collector` needs too: store, page, metrics, configuration
      ├─ measuring_setup ── schedule, runner and ledger, from one configuration to the next
      └─ notify_setup, heartbeat ── delivery of notices, and a ping while all is well
     run_until_stopped ── runs the tasks of a program until a signal stops it

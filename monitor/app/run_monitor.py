@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from monitor.app.measuring_setup import measuring
 from monitor.app.notify_setup import Notifications
 from monitor.app.run_until_stopped import keep_running, run_until_stopped
-from monitor.app.shared_service import Service, opened_store, publisher_of, show
+from monitor.app.service_setup import Service, opened_store, publisher_of, show
 from monitor.app.withheld_job import WithheldJob
 from monitor.config.settings import Settings
 from monitor.recording.recorder import Recorder

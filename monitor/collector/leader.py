@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from monitor.analysis.events.event import Event
-from monitor.app.shared_service import show
+from monitor.app.service_setup import show
 from monitor.collector.agreement_watch import AgreementWatch
 from monitor.collector.judging_queue import JudgingQueue, wait_of
 from monitor.collector.leader_duty import AGAIN, Duty, do

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from monitor.app.measuring_setup import measuring
 from monitor.app.notify_setup import Notifications
 from monitor.app.run_until_stopped import run_until_stopped
-from monitor.app.shared_service import Service, opened_store, publisher_of
+from monitor.app.service_setup import Service, opened_store, publisher_of
 from monitor.collector.agents_api import AgentApi
 from monitor.collector.certificate import certificate_of
 from monitor.collector.connection_limits import AgentConnection

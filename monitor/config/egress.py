@@ -8,6 +8,7 @@ import re
 from ipaddress import ip_address
 from urllib.parse import unquote
 
+from monitor.config.toml_node import parsed
 from probes.catalog.endpoint_text import split_host_port
 from probes.vantage import Egress, EgressKind
 
@@ -109,3 +110,7 @@ def _credential(text: str) -> str:
     if len(value.encode()) > _LONGEST_CREDENTIAL:
         raise ValueError(f"a user name and a password of at most {_LONGEST_CREDENTIAL} bytes each")
     return value
+
+
+egress = parsed(parse_egress)
+"""The same, as a value of the configuration."""

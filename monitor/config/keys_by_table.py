@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from monitor.config.agent import AGENT, origin
 from monitor.config.as_numbers import as_number, user_shares
 from monitor.config.durations_and_sizes import duration, kept, size
+from monitor.config.egress import egress
 from monitor.config.named_files import (
     fingerprint_file,
     folder,
@@ -35,7 +36,6 @@ from monitor.config.urls_and_addresses import (
     bucket,
     country,
     database,
-    egress,
     header_value,
     host_name,
     https_url,

@@ -6,7 +6,6 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 from monitor.config.country_code import country_code
-from monitor.config.egress import parse_egress
 from monitor.config.loopback import is_loopback
 from monitor.config.toml_node import (
     Node,
@@ -178,7 +177,6 @@ def _network(written: str) -> str:
 
 
 country = parsed(country_code)
-egress = parsed(parse_egress)
 resolver = parsed(_resolver)
 """`system`, an address with or without a port, or the URL of a DNS-over-HTTPS server."""
 listen = parsed(_listen)

@@ -22,9 +22,9 @@ from monitor.export.cells import Value
 from monitor.export.stretches import StretchRow
 from monitor.wording.events import founded
 from probes.measurement import Layer, Measurement
-from storage.values.measurement_summary import Summary, summarise
 from storage.values.reviews import Annotation, Review
 from storage.values.rollup import DEFINITION, Availability
+from storage.values.summary_columns import Summary, summarise
 from storage.values.withheld import Withheld
 
 T = TypeVar("T")

@@ -29,7 +29,7 @@ from probes.measurement import (
     TcpObservation,
     TlsObservation,
 )
-from storage.values.measurement_summary import Summary, summarise
+from storage.values.summary_columns import Summary, summarise
 
 Json = dict[str, Any]
 

@@ -14,6 +14,7 @@ from monitor.analysis.judge.controls import ABLE
 from monitor.analysis.judge.cut_by_chance import cut_shares
 from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.analysis.judge.grade_by_follow_ups import EXPLAINS, LATE_RULE, SLOW
+from monitor.analysis.judge.grade_by_sign import Sign
 from monitor.analysis.judge.interception import local_authorities
 from monitor.analysis.judge.judge_case import judge
 from monitor.analysis.judge.lossy_paths import lossy_platforms, perhaps_lossy_platforms
@@ -21,7 +22,6 @@ from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.quic_blocked import answered_over_quic, answered_over_udp
 from monitor.analysis.judge.refused_by_chance import refusals_by_chance
 from monitor.analysis.judge.siblings import sampled_out
-from monitor.analysis.judge.sign_weights import Sign
 from monitor.analysis.judge.silent_addresses import cut_off_addresses
 from monitor.analysis.judge.slow_line import slow_line
 from monitor.analysis.measurement_summary import working_families

@@ -56,10 +56,12 @@ class Applications:
         timeout, own = self._record.app_timeout, self._record.own.add
         if endpoint.kind is EndpointKind.NTP:
             answer = await ask_time(*where, timeout=timeout, on_local_address=own)
-        else:
+        elif endpoint.kind is EndpointKind.STUN:
             answer = await ask_binding(
                 *where, timeout=timeout, on_local_address=own, on_exit=self._context.heard_exit
             )
+        else:
+            raise ValueError(f"{endpoint.kind} has no question over UDP")
         return self._note(start, answer, endpoint.kind, address, endpoint.port)
 
     def _note(

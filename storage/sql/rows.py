@@ -6,7 +6,7 @@ from typing import Any
 from probes.measurement import Measurement
 from storage.sql import schema
 from storage.values import codecs
-from storage.values.measurement_summary import Summary, summary_cells
+from storage.values.summary_columns import Summary, summary_cells
 
 MEASUREMENT = tuple(column.name for column in schema.measurement.columns)
 """Names of its cells, in their order, which is the table's."""

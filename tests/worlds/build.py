@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.fingerprint import Fingerprint
-from monitor.analysis.judge.sign_weights import Sign
+from monitor.analysis.judge.grade_by_sign import Sign
 from monitor.analysis.trust import OWN_ALONE, Trust
 from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.catalog.catalog import Endpoint, Reference, ReferenceScope

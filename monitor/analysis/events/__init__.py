@@ -3,8 +3,8 @@
 detection.py             detects: a cycle's results go into the book of all events
 sequential_test.py       the sequential test of one platform at one vantage
 stream.py                the detector's state with the verdicts behind it
-block_lifecycle.py       suspects, confirms and ends the block of one platform in one country
-confirmation.py          whether what supports it suffices to confirm
+block_lifecycle.py       one platform in one country: its event from the first suspicion to the end
+confirmation.py          confirms an event where what supports it suffices
 support.py               which networks support it
 network_status.py        what is known of it on each network
 stretches.py             the times in which it lasted

@@ -30,9 +30,10 @@ import msgspec
 from monitor.analysis.events.agreement import outliers
 from monitor.analysis.events.confirmation import (
     Grounds,
-    confirming,
+    confirmed_by,
     grounds_of,
     rests_on_others,
+    with_confirming,
 )
 from monitor.analysis.events.event import (
     Change,
@@ -206,14 +207,7 @@ def _moves(
 ) -> Iterator[Change]:
     blocked = any(status.blocked_now for status in event.networks)
     if event.state is EventState.SUSPECTED and grounds.reason:
-        since = event.confirmed_at or verdict.judged_at
-        event = _at(
-            event,
-            verdict,
-            state=EventState.CONFIRMED,
-            confirmed_at=since,
-            networks=confirming(event.networks, grounds.networks),
-        )
+        event = confirmed_by(grounds, event, verdict.judged_at)
         yield Change(name="confirmed", detail=grounds.reason, event=event)
     if blocked:
         return
@@ -295,7 +289,7 @@ def _updated(
     measuring = _measuring(streams, verdict.judged_at, settings)
     runs = runs_of(measuring)
     networks = networks_of(before.networks, streams, verdict.judged_at, settings)
-    networks = confirming(networks, grounds.certain)
+    networks = with_confirming(networks, grounds.certain)
     scope = widest((before.scope, *(run.scope for run in runs)))
     event = _at(
         before,

@@ -1,4 +1,4 @@
-"""Why a block is certain, and for how long.
+"""When and why an event of a block is confirmed, and for how long it stays so.
 
 It is where one network is certain by itself, or several are found blocked together. Networks that
 join later add to it only once they are certain themselves: else silence on a dead route, which
@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.analysis.events.agreement import outvoted
-from monitor.analysis.events.event import Event, NetworkStatus
+from monitor.analysis.events.event import Event, EventState, NetworkStatus
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.stream import Stream
 from monitor.analysis.events.support import is_settled
@@ -49,7 +49,19 @@ def grounds_of(streams: Sequence[Stream], now: datetime, settings: EventSettings
     return Grounds(reason=reason, networks=blocked, certain=certain) if reason else Grounds()
 
 
-def confirming(
+def confirmed_by(grounds: Grounds, event: Event, now: datetime) -> Event:
+    """The event once it is certain on these grounds at `now` (UTC). One that was confirmed before
+    was so from then on."""
+    return msgspec.structs.replace(
+        event,
+        state=EventState.CONFIRMED,
+        confirmed_at=event.confirmed_at or now,
+        updated_at=max(event.updated_at, now),
+        networks=with_confirming(event.networks, grounds.networks),
+    )
+
+
+def with_confirming(
     networks: Iterable[NetworkStatus], which: Collection[Network]
 ) -> tuple[NetworkStatus, ...]:
     """These networks, of which some are known to confirm the event."""

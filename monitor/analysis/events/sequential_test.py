@@ -73,7 +73,7 @@ from enum import StrEnum
 
 import msgspec
 
-from monitor.analysis.judge.sign_weights import NARROWER, llr
+from monitor.analysis.judge.grade_by_sign import NARROWER, llr
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State
 
 YEAR = 365.25 * 86400

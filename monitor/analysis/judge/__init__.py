@@ -3,7 +3,7 @@
 case.py                the input: the measurements of one endpoint, its controls and follow-ups
 judge_case.py          the verdict on one case, by the first rule that matches
 rules/                 the ordered table of rules: what a failure means (tls.reset: blocked)
-sign_weights.py        the evidence grade of each kind of failure: weak, strong, or by loss
+grade_by_sign.py        the evidence grade of each kind of failure: weak, strong, or by loss
 facts.py               reduces a case to what the rules ask about
 grade_by_attempts.py   why the attempts failed, and which sign has the best support
 grade_by_follow_ups.py what follow-ups add: conclusive evidence, hijacks, blocked addresses

@@ -18,8 +18,8 @@ from monitor.analysis.judge.grade_by_attempts import (
     strongest,
 )
 from monitor.analysis.judge.grade_by_follow_ups import honest_over, reread
+from monitor.analysis.judge.grade_by_sign import Sign, capped, signs
 from monitor.analysis.judge.interception import intercepted
-from monitor.analysis.judge.sign_weights import Sign, capped, signs
 from monitor.analysis.measurement_summary import (
     Outcome,
     Summary,

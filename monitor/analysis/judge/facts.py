@@ -13,6 +13,7 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import Likeness, cleartext_page
 from monitor.analysis.judge.controls import Controls, controls_for, likenesses, redirected_elsewhere
 from monitor.analysis.judge.grade_by_attempts import Finding, families_of, find
+from monitor.analysis.judge.grade_by_sign import Sign
 from monitor.analysis.judge.hello_forms import hello_finding
 from monitor.analysis.judge.quic_blocked import (
     quic_cannot_be_compared,
@@ -20,7 +21,6 @@ from monitor.analysis.judge.quic_blocked import (
     quic_finding,
 )
 from monitor.analysis.judge.server_errors import errs, forbidden, server_error
-from monitor.analysis.judge.sign_weights import Sign
 from monitor.analysis.judge.some_addresses import addresses_cannot_be_compared, addresses_finding
 from monitor.analysis.judge.some_flows import any_name_cut_off, flows_finding
 from monitor.analysis.measurement_summary import (

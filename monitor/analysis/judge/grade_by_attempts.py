@@ -24,10 +24,7 @@ from monitor.analysis.judge.cleartext_pages import Likeness, cleartext_page
 from monitor.analysis.judge.controls import Controls, follows, likenesses, redirected_elsewhere
 from monitor.analysis.judge.genuine_chains import wrong_by_dates_alone
 from monitor.analysis.judge.grade_by_follow_ups import FORGED, honest_over, reread
-from monitor.analysis.judge.interception import intercepted
-from monitor.analysis.judge.led_elsewhere import comparable
-from monitor.analysis.judge.server_errors import forbidden, server_error
-from monitor.analysis.judge.sign_weights import (
+from monitor.analysis.judge.grade_by_sign import (
     AGREEING_ATTEMPTS,
     WEIGHTS,
     Sign,
@@ -37,6 +34,9 @@ from monitor.analysis.judge.sign_weights import (
     loss_explains,
     signs,
 )
+from monitor.analysis.judge.interception import intercepted
+from monitor.analysis.judge.led_elsewhere import comparable
+from monitor.analysis.judge.server_errors import forbidden, server_error
 from monitor.analysis.measurement_summary import (
     TIMEOUT,
     Outcome,

@@ -44,8 +44,8 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import reached_at
 from monitor.analysis.judge.cut_by_chance import ANY_NAME, cut_by_chance
 from monitor.analysis.judge.genuine_chains import verified_elsewhere
+from monitor.analysis.judge.grade_by_sign import Sign, capped, signs
 from monitor.analysis.judge.lossy_paths import lost
-from monitor.analysis.judge.sign_weights import Sign, capped, signs
 from monitor.analysis.measurement_summary import TIMEOUT, Summary, contradicting, sub_method_of
 from monitor.analysis.verdict import Evidence, VantageState
 from probes.failure_strings import Failure

@@ -15,7 +15,7 @@ from monitor.analysis.judge.controls import ABLE
 from monitor.analysis.judge.cut_by_chance import cut_by_chance
 from monitor.analysis.judge.grade_by_attempts import FailedAttempt, Finding, strongest
 from monitor.analysis.judge.grade_by_follow_ups import LARGE_HELLO, SHORT_HELLO, comes_late
-from monitor.analysis.judge.sign_weights import Sign, capped, signs
+from monitor.analysis.judge.grade_by_sign import Sign, capped, signs
 from monitor.analysis.measurement_summary import DEPTH, TIMEOUT, Outcome, Summary, sub_method_of
 from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason

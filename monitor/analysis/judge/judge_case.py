@@ -9,10 +9,10 @@ from datetime import timedelta
 from monitor.analysis.judge.case import Case, EndpointCase
 from monitor.analysis.judge.facts import Facts, examine
 from monitor.analysis.judge.grade_by_attempts import Finding
+from monitor.analysis.judge.grade_by_sign import llr
 from monitor.analysis.judge.rules.needs_no_control import KNOWN_BLOCK_PAGE
 from monitor.analysis.judge.rules.rule import Rule
 from monitor.analysis.judge.rules.table import RULES, RULES_VERSION
-from monitor.analysis.judge.sign_weights import llr
 from monitor.analysis.measurement_summary import failures
 from monitor.analysis.verdict import Evidence, State, Verdict
 from probes.measurement import Layer, Measurement

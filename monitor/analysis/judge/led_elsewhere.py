@@ -11,7 +11,7 @@ from monitor.analysis.judge.block_pages import Medium, best_match, national
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import Controls
 from monitor.analysis.judge.grade_by_follow_ups import honest_over
-from monitor.analysis.judge.sign_weights import WEIGHTS, Sign, signs
+from monitor.analysis.judge.grade_by_sign import WEIGHTS, Sign, signs
 from monitor.analysis.measurement_summary import Outcome, Summary, hops, host_of, redirect_target
 from probes.measurement import TlsObservation
 

@@ -47,8 +47,8 @@ from datetime import datetime
 
 import msgspec
 
+from monitor.analysis.judge.grade_by_sign import capped, llr
 from monitor.analysis.judge.rules.vantage_explains import FAMILY_MISSING
-from monitor.analysis.judge.sign_weights import capped, llr
 from monitor.analysis.verdict import (
     EVIDENCE_ORDER,
     Evidence,

@@ -17,7 +17,7 @@ import msgspec
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, controls_for, follows
 from monitor.analysis.judge.grade_by_attempts import FailedAttempt, Finding, strongest
-from monitor.analysis.judge.sign_weights import Sign
+from monitor.analysis.judge.grade_by_sign import Sign
 from monitor.analysis.measurement_summary import DEPTH, Outcome, Summary, sub_method_of, summarise
 from monitor.analysis.verdict import Evidence
 from probes.catalog.endpoint_kinds import DATAGRAM_KINDS

@@ -8,7 +8,7 @@ same resolver or at the same address, which a list of names or addresses never d
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from monitor.analysis.judge.sign_weights import Sign, loss_explains, signs
+from monitor.analysis.judge.grade_by_sign import Sign, loss_explains, signs
 from monitor.analysis.measurement_summary import sub_method_of
 from monitor.analysis.vantage.loss import LOSSY_TIMEOUT_RATE
 from probes.measurement import DnsObservation, Layer, Measurement, TcpObservation

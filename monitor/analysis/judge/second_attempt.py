@@ -11,10 +11,10 @@ from monitor.analysis.judge.cleartext_pages import (
 )
 from monitor.analysis.judge.controls import reached_at
 from monitor.analysis.judge.counted_flows import CUT_OFF
+from monitor.analysis.judge.grade_by_sign import AGREEING_ATTEMPTS, WEIGHTS, Weight
 from monitor.analysis.judge.hello_forms import other_hello_failed
 from monitor.analysis.judge.quic_blocked import quic_failed
 from monitor.analysis.judge.server_errors import errs
-from monitor.analysis.judge.sign_weights import AGREEING_ATTEMPTS, WEIGHTS, Weight
 from monitor.analysis.measurement_summary import (
     Outcome,
     best,

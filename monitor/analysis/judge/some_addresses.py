@@ -21,8 +21,8 @@ from monitor.analysis.judge.grade_by_attempts import (
     families_of,
     strongest,
 )
+from monitor.analysis.judge.grade_by_sign import Sign, capped
 from monitor.analysis.judge.second_attempt import failing_addresses
-from monitor.analysis.judge.sign_weights import Sign, capped
 from monitor.analysis.measurement_summary import TIMEOUT, Outcome, Summary
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
 from probes.measurement import Layer

@@ -7,7 +7,7 @@ from statistics import median
 import msgspec
 
 from monitor.analysis.judge.case import EndpointCase
-from monitor.analysis.judge.sign_weights import loss_explains
+from monitor.analysis.judge.grade_by_sign import loss_explains
 from monitor.analysis.throttling.transfer_pauses import at_least, at_most
 from monitor.analysis.throttling.transfer_round import NAME_RATIO, SITE_RATIO, Round, round_of
 from monitor.analysis.throttling.transfer_speed import VARIANTS, TransferSpeed, gets_past, speeds

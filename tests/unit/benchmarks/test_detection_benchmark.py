@@ -26,7 +26,7 @@ from benchmarks.simulation.score import Found, held_against, poisson_upper, quan
 from benchmarks.simulation.world import BUCKET, CLEAN, World
 from monitor.analysis.events.sequential_test import DetectorSettings
 from monitor.analysis.events.settings import EventSettings
-from monitor.analysis.judge.sign_weights import NARROWER, llr
+from monitor.analysis.judge.grade_by_sign import NARROWER, llr
 from monitor.analysis.verdict import Evidence, State
 
 

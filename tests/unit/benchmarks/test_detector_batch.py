@@ -31,7 +31,7 @@ from monitor.analysis.events.sequential_test import (
     suspicious,
     update,
 )
-from monitor.analysis.judge.sign_weights import llr
+from monitor.analysis.judge.grade_by_sign import llr
 from monitor.analysis.verdict import Evidence, State
 from tests.properties import examples
 from tests.worlds.build import START

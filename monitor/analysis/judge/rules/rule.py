@@ -5,7 +5,7 @@ from collections.abc import Callable
 from monitor.analysis.judge.facts import Facts
 from monitor.analysis.judge.grade_by_attempts import Finding
 from monitor.analysis.judge.grade_by_follow_ups import CONCLUSIVE
-from monitor.analysis.judge.sign_weights import WEIGHTS, ceiling, signs
+from monitor.analysis.judge.grade_by_sign import WEIGHTS, ceiling, signs
 from monitor.analysis.verdict import Evidence, State, TableRule, VantageState
 from probes.measurement import Measurement
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from monitor.analysis.events.event import EventKind, EventState, Scope
-from monitor.analysis.judge.sign_weights import WEIGHTS
+from monitor.analysis.judge.grade_by_sign import WEIGHTS
 from monitor.analysis.second_witness import OnNetwork, OutsideWitness, Witness
 from monitor.analysis.verdict import Evidence
 from monitor.notify.body import NoticeContent

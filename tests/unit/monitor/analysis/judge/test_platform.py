@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.analysis.judge.grade_by_sign import llr
 from monitor.analysis.judge.platform import roll_up
-from monitor.analysis.judge.sign_weights import llr
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
 from probes.catalog.catalog import Endpoint, Function, Group, Need, Platform
 from probes.catalog.endpoint_kinds import EndpointKind

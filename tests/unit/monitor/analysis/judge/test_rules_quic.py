@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
+from monitor.analysis.judge.grade_by_sign import llr
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.quic_blocked import answered_over_quic
-from monitor.analysis.judge.sign_weights import llr
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
 from probes.catalog.catalog import Endpoint, Function, Need, Platform
 from probes.catalog.endpoint_kinds import EndpointKind

@@ -12,7 +12,7 @@ from probes.measurement import (
     TcpObservation,
     TlsObservation,
 )
-from storage.values.measurement_summary import Summary, summarise
+from storage.values.summary_columns import Summary, summarise
 from tests.contract.cycles import REACHED, measurement
 
 V4, V6, OTHER = "203.0.113.1", "2001:db8::1", "198.51.100.7"
