@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from monitor.analysis.events.event import NetworkStatus, Stretch
+from monitor.analysis.events.event import Event, NetworkStatus, Stretch
 from monitor.analysis.events.stretches import went_on
 
 
@@ -27,6 +27,38 @@ def with_earlier(
             here = replace(here, affected=True, stretches=status.stretches, found_open=False)
         found[status.key] = here
     return tuple(sorted(found.values(), key=lambda status: (status.asn, status.network)))
+
+
+def begun_with(event: Event, first: Event) -> Event:
+    """An event as it is known to have begun: `first`, without what is found of an earlier one."""
+    begun, confirmed_at = first.onset_latest, event.confirmed_at
+    if confirmed_at is not None:
+        confirmed_at = first.confirmed_at or max(confirmed_at, begun)
+    return replace(
+        event,
+        networks=tuple(
+            _begun_with(status, first) if status.stretches else status for status in event.networks
+        ),
+        onset_earliest=first.onset_earliest,
+        onset_latest=begun,
+        detected_at=first.detected_at,
+        confirmed_at=confirmed_at,
+        first_measurement=first.first_measurement,
+    )
+
+
+def _begun_with(status: NetworkStatus, first: Event) -> NetworkStatus:
+    begun = first.onset_latest
+    left = tuple(
+        one
+        if one.onset_latest >= begun
+        else replace(one, onset_earliest=first.onset_earliest, onset_latest=begun)
+        for one in status.stretches
+        if (one.end_earliest or one.last_blocked or begun) >= begun
+    )
+    if left:
+        return replace(status, stretches=left)
+    return replace(status, affected=False, unobserved=False, stretches=(), methods=())
 
 
 def _joined(before: tuple[Stretch, ...], now: tuple[Stretch, ...]) -> tuple[Stretch, ...]:

@@ -13,7 +13,7 @@ import msgspec
 
 from monitor.analysis.events.event import Event, EventKind, EventState, event_id
 from monitor.analysis.events.settings import EventSettings
-from monitor.following.earlier_stretches import with_earlier
+from monitor.following.earlier_stretches import begun_with, with_earlier
 from monitor.following.found_open import Opened, Place, over
 from monitor.replay.imported_row import Row
 from monitor.replay.platform_of import PlatformLookup
@@ -33,6 +33,7 @@ _YOUNG = WINDOW - _EDGE
 was usual before it. Without them it could be withdrawn for that alone."""
 LONGEST_WINDOW = WINDOW + _YOUNG
 """Greatest age of the rows that are folded."""
+_Span = tuple[datetime, datetime]
 
 
 def row_of(kept: SourcedRow) -> Row:
@@ -108,14 +109,18 @@ def merged(
     since = now - WINDOW
     left = {one.id: one for one in known}
     changed: dict[str, SourcedEvent] = {}
-    for new in sorted(found, key=lambda one: one.onset_latest):
+    for new in _in_turn(found, known):
         before = left.get(_same(new, left, now))
         if before is None and new.state in _UNSURE:
             continue
         is_rest = before is not None and _is_rest(before.event, new, since)
         if before is not None and is_rest and not _blocked_later(before.event, new):
             continue
-        event = new if before is None else _continued(before.event, new, since)
+        event = new
+        if before is not None:
+            if _joins_earlier(new, before, known, since):
+                event = begun_with(new, before.event)
+            event = _continued(before.event, event, since)
         after = SourcedEvent(
             country=event.country,
             source=source,
@@ -137,6 +142,30 @@ def merged(
     return list(changed.values())
 
 
+def _in_turn(found: Iterable[Event], known: Iterable[SourcedEvent]) -> list[Event]:
+    """The events found, in the order in which each takes over the known one that it continues:
+    those that are known by their ids before others, and last what came to nothing."""
+    ids = {one.id for one in known if one.event.state is not EventState.WITHDRAWN}
+    return sorted(
+        found, key=lambda one: (one.state in _UNSURE, one.id not in ids, one.onset_latest)
+    )
+
+
+def _joins_earlier(
+    found: Event, before: SourcedEvent, known: Iterable[SourcedEvent], since: datetime
+) -> bool:
+    """Whether it reaches back into an event that was over before the one that it continues began:
+    the rows that showed the end of that one have left the window."""
+    return any(
+        one.event.state is EventState.ENDED
+        and (one.country, one.platform) == (found.country, found.platform)
+        and one.event.onset_latest < min(before.event.onset_latest, since + _EDGE)
+        and one.event.end_earliest is not None
+        and found.onset_latest <= one.event.end_earliest < before.event.onset_latest
+        for one in known
+    )
+
+
 def _is_rest(known: Event, found: Event, since: datetime) -> bool:
     """Whether an event that was over is found again, by what is left of its rows."""
     over = not known.active and known.state not in _UNSURE
@@ -151,24 +180,38 @@ def _blocked_later(known: Event, found: Event) -> bool:
 
 def _same(event: Event, known: Mapping[str, SourcedEvent], now: datetime) -> str:
     """Id of the known event that this one continues, about the same and at the same time; empty
-    for none."""
-    begins, ends = _span(event, now)
+    for none. Those that certainly were at the same time come before those that may have been."""
     alike = known.get(event.id)
     if alike is not None and alike.event.state is not EventState.WITHDRAWN:
         return alike.id
-    for one in sorted(known.values(), key=lambda one: one.event.onset_latest, reverse=True):
-        if (one.country, one.platform) != (event.country, event.platform):
-            continue
-        began, ended = _span(one.event, now)
-        overlaps = began <= ends and begins <= ended
-        if overlaps and one.event.state is not EventState.WITHDRAWN:
-            return one.id
+    span, certain = _span(event, now), _certain(event, now)
+    meeting = [
+        one
+        for one in known.values()
+        if (one.country, one.platform) == (event.country, event.platform)
+        and one.event.state is not EventState.WITHDRAWN
+        and _overlap(span, _span(one.event, now))
+    ]
+    if meeting:
+        return max(
+            meeting,
+            key=lambda one: (_overlap(certain, _certain(one.event, now)), one.event.onset_latest),
+        ).id
     return "" if alike is None else alike.id
 
 
-def _span(event: Event, now: datetime) -> tuple[datetime, datetime]:
+def _overlap(one: _Span, other: _Span) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
+
+
+def _span(event: Event, now: datetime) -> _Span:
     ended = now if event.active else event.end_latest or event.updated_at
     return event.onset_earliest or event.onset_latest, ended
+
+
+def _certain(event: Event, now: datetime) -> _Span:
+    ended = now if event.active else event.end_earliest or event.updated_at
+    return event.onset_latest, ended
 
 
 def _continued(before: Event, event: Event, since: datetime) -> Event:

@@ -4,9 +4,11 @@ newer rows no longer show."""
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from monitor.analysis.events.event import Event, EventKind, EventState, Stretch
+from monitor.analysis.events.stretches import stretches
 from monitor.following.sourced_events import (
     LONGEST_WINDOW,
     WINDOW,
@@ -202,3 +204,49 @@ def test_what_was_withdrawn_keeps_no_rows() -> None:
     """It is found again by what is known then, if at all."""
     gone = _known(_event(NOW - DAY, state=EventState.WITHDRAWN))
     assert folded_since([gone], NOW) == folded_since([], NOW) == NOW - WINDOW
+
+
+def test_what_came_to_nothing_takes_over_from_nothing_that_stands() -> None:
+    """Two failures days before it, within the bounds of its onset, were a suspicion that nobody was
+    told of: the block keeps its id, and it is not dismissed."""
+    known = _known(_event(NOW - 2 * DAY, onset_earliest=NOW - 12 * DAY))
+    over: dict[str, Any] = {"end_earliest": NOW - 9 * DAY, "end_latest": NOW - 8 * DAY}
+    signs = _event(NOW - 10 * DAY, "b", state=EventState.DISMISSED, confirmed_at=None, **over)
+    late = _event(NOW - 4 * DAY, "c", onset_earliest=NOW - 8 * DAY)
+    (changed,) = merged([signs, late], [known], "ooni", NOW)
+    assert (changed.id, changed.event.state) == ("a", EventState.CONFIRMED)
+    assert changed.event.onset_latest == NOW - 4 * DAY
+
+
+@pytest.mark.parametrize("id_", ["b", "d"])
+def test_what_certainly_lasted_then_goes_on_before_what_may_have(id_: str) -> None:
+    """The rest of a block has lost its first row, so its id; the bounds of the next one overlap
+    it, whether that is found by its id or by another row."""
+    first, second = NOW - WINDOW + DAY, NOW - 10 * DAY
+    over: dict[str, Any] = {"end_earliest": first + 5 * DAY, "end_latest": second + HOUR}
+    ended = _known(_event(first, state=EventState.ENDED, **over))
+    lasts = _known(_event(second, "b", onset_earliest=first + 5 * DAY))
+    rest = _event(first + DAY, "c", state=EventState.ENDED, **over)
+    assert merged([rest, replace(lasts.event, id=id_)], [ended, lasts], "ooni", NOW) == []
+
+
+def test_two_blocks_found_as_one_stay_two() -> None:
+    """The rows that showed that the first was over have left the window."""
+    first, second = NOW - WINDOW - 5 * DAY, NOW - WINDOW + 6 * DAY
+    over: dict[str, Any] = {"end_earliest": NOW - WINDOW + 3 * DAY}
+    over["end_latest"] = over["end_earliest"] + HOUR
+    ended = _known(_event(first, state=EventState.ENDED, **over))
+    dated = Stretch(onset_earliest=second - HOUR, onset_latest=second)
+    network = replace(ended.event.networks[0], stretches=(dated,))
+    lasts = _known(_event(second, "b", networks=(network,)))
+    undated = Stretch(onset_earliest=None, onset_latest=NOW - WINDOW + HOUR)
+    past = replace(undated, end_earliest=second - 2 * DAY, end_latest=second - DAY)
+    other = replace(network, asn=1, stretches=(past,), blocked_now=False)
+    networks = (other, replace(network, stretches=(undated,)))
+    both = _event(undated.onset_latest, "c", onset_earliest=None, networks=networks)
+    (changed,) = merged([both], [ended, lasts], "ooni", NOW)
+    event = changed.event
+    assert (event.id, event.onset_earliest, event.onset_latest) == ("b", second - HOUR, second)
+    assert stretches(event) == (replace(dated, last_blocked=second),)
+    assert [(one.asn, one.affected) for one in event.networks] == [(1, False), (network.asn, True)]
+    assert merged([both], [ended, changed], "ooni", NOW) == []
