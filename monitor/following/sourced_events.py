@@ -220,11 +220,13 @@ def _continued(before: Event, event: Event, since: datetime) -> Event:
     onset = before if older else event
     known = [at for at in (before.confirmed_at, event.confirmed_at) if at is not None]
     confirmed_at = min(known, default=None) if event.confirmed_at or older else None
-    was_one = event.state is EventState.DISMISSED and confirmed_at is not None
+    state = event.state
+    if event.confirmed_at is None and confirmed_at is not None:
+        state = _of_confirmed(before.state, state)
     return msgspec.structs.replace(
         event,
         id=before.id,
-        state=EventState.ENDED if was_one else event.state,
+        state=state,
         networks=with_earlier(before.networks, event.networks) if older else event.networks,
         onset_earliest=onset.onset_earliest,
         onset_latest=onset.onset_latest,
@@ -232,6 +234,15 @@ def _continued(before: Event, event: Event, since: datetime) -> Event:
         confirmed_at=confirmed_at,
         first_measurement=onset.first_measurement,
     )
+
+
+def _of_confirmed(before: EventState, now: EventState) -> EventState:
+    """The state of an event that older rows confirmed, where the others show a suspicion alone."""
+    if now is EventState.DISMISSED:
+        return EventState.ENDED
+    if now is EventState.SUSPECTED and before is not EventState.SUSPECTED:
+        return EventState.CONFIRMED
+    return now
 
 
 def out_of_sight(found: Iterable[Event], known: Iterable[SourcedEvent]) -> set[Place]:

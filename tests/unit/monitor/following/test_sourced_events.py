@@ -250,3 +250,17 @@ def test_two_blocks_found_as_one_stay_two() -> None:
     assert stretches(event) == (replace(dated, last_blocked=second),)
     assert [(one.asn, one.affected) for one in event.networks] == [(1, False), (network.asn, True)]
     assert merged([both], [ended, changed], "ooni", NOW) == []
+
+
+def test_a_confirmed_block_is_not_suspected_when_its_first_rows_leave() -> None:
+    """One network is still measured, too seldom to confirm anything by itself; the others were
+    never found open. What is suspected to have come back stays so."""
+    begun = NOW - WINDOW - DAY
+    rest = _event(begun + 2 * DAY, "b", state=EventState.SUSPECTED, confirmed_at=None)
+    assert merged([rest], [_known(_event(begun))], "ooni", NOW) == []
+    silent = _known(_event(begun, state=EventState.UNOBSERVED))
+    (changed,) = merged([rest], [silent], "ooni", NOW)
+    assert changed.event.state is EventState.CONFIRMED
+    assert changed.event.confirmed_at == begun + 3 * HOUR
+    doubted = _known(_event(begun, state=EventState.SUSPECTED))
+    assert merged([rest], [doubted], "ooni", NOW) == []
