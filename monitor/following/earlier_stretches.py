@@ -1,11 +1,15 @@
 """What older rows showed of an event's networks, once the window no longer reaches back to them."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from monitor.analysis.events.event import Event, NetworkStatus, Stretch
 from monitor.analysis.events.stretches import went_on
+
+_PAUSE = timedelta(days=3)
+"""Without a failing row for so long, a network is not known to have blocked in between."""
 
 
 def with_earlier(
@@ -71,12 +75,29 @@ def _joined(before: tuple[Stretch, ...], now: tuple[Stretch, ...]) -> tuple[Stre
             first,
             onset_earliest=begun.onset_earliest,
             onset_latest=begun.onset_latest,
-            unsure=max(begun.unsure, first.unsure),
+            unsure=_unsure(begun, first),
         )
     joined = tuple(earlier)
     for one in (first, *later):
         joined = went_on(joined, one)
     return joined
+
+
+def _unsure(begun: Stretch, rest: Stretch) -> float:
+    """Seconds that were not certainly blocked, where `rest` shows the last weeks of a stretch that
+    is known up to some moment. Silences from before them stay counted."""
+    known = _until(begun)
+    pause = rest.onset_latest - known
+    if pause > timedelta():
+        between = pause.total_seconds() if pause > _PAUSE else 0.0
+        return begun.unsure + between + rest.unsure
+    longer = _until(rest) - known
+    silent = min(longer.total_seconds(), rest.unsure) if longer > _PAUSE else 0.0
+    return max(begun.unsure + silent, rest.unsure)
+
+
+def _until(stretch: Stretch) -> datetime:
+    return stretch.end_earliest or stretch.last_blocked or stretch.onset_latest
 
 
 def _goes_on(before: Stretch, after: Stretch) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from monitor.analysis.events.event import Event, EventKind, EventState, Stretch
-from monitor.analysis.events.stretches import stretches
+from monitor.analysis.events.stretches import least, stretches
 from monitor.following.sourced_events import (
     LONGEST_WINDOW,
     WINDOW,
@@ -264,3 +264,47 @@ def test_a_confirmed_block_is_not_suspected_when_its_first_rows_leave() -> None:
     assert changed.event.confirmed_at == begun + 3 * HOUR
     doubted = _known(_event(begun, state=EventState.SUSPECTED))
     assert merged([rest], [doubted], "ooni", NOW) == []
+
+
+def _unobserved(began: datetime, last: datetime, unsure: timedelta = HOUR) -> SourcedEvent:
+    """A block of one network that nobody has measured since `last`."""
+    known = _event(began, state=EventState.UNOBSERVED)
+    silent = Stretch(
+        onset_earliest=began - HOUR,
+        onset_latest=began,
+        end_earliest=last,
+        unsure=unsure.total_seconds(),
+    )
+    network = replace(known.networks[0], stretches=(silent,), blocked_now=False, unobserved=True)
+    return _known(replace(known, networks=(network,)))
+
+
+def test_a_silence_longer_than_the_window_is_no_time_of_the_block() -> None:
+    """It was found blocked before and after; nobody knows what was in between."""
+    begun, last = NOW - 50 * DAY, NOW - 45 * DAY
+    known = _unobserved(begun, last)
+    rest = Stretch(onset_earliest=None, onset_latest=NOW - 2 * DAY, last_blocked=NOW - HOUR)
+    network = replace(known.event.networks[0], stretches=(rest,), blocked_now=True)
+    found = _event(NOW - 2 * DAY, "b", onset_earliest=None, networks=(network,))
+    (changed,) = merged([found], [known], "ooni", NOW)
+    assert changed.event.onset_latest == begun
+    assert least(changed.event) == 5 * DAY - HOUR + 2 * DAY - HOUR
+    assert merged([found], [changed], "ooni", NOW) == []
+
+
+def test_silences_that_left_the_window_stay_counted() -> None:
+    """Two days of rows and eight without, again and again."""
+    begun = NOW - 40 * DAY
+    known = _unobserved(begun, NOW - 9 * DAY, unsure=24 * DAY)
+    rest = Stretch(
+        onset_earliest=None,
+        onset_latest=NOW - WINDOW + DAY,
+        last_blocked=NOW - HOUR,
+        unsure=(16 * DAY).total_seconds(),
+    )
+    network = replace(known.event.networks[0], stretches=(rest,), blocked_now=True)
+    found = _event(rest.onset_latest, "b", onset_earliest=None, networks=(network,))
+    (changed,) = merged([found], [known], "ooni", NOW)
+    (stretch,) = changed.event.networks[0].stretches
+    assert stretch.unsure == (33 * DAY - HOUR).total_seconds()
+    assert merged([found], [changed], "ooni", NOW) == []
