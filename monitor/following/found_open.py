@@ -1,4 +1,5 @@
-"""The end of a block whose failing rows are too old to be folded, by the rows that pass since."""
+"""The end of a block whose failing rows are too old to be folded: by the rows that pass since, or
+unknown once nobody has found it blocked for months."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
@@ -7,9 +8,10 @@ from msgspec.structs import replace
 
 from monitor.analysis.events.event import Event, NetworkStatus, closed
 from monitor.analysis.events.settings import EventSettings
+from monitor.analysis.events.stretches import newest
 from monitor.replay.imported_row import Row
 from monitor.replay.platform_of import PlatformLookup
-from monitor.replay.replay import NetworkTimeline, replay_rows
+from monitor.replay.replay import FORGET_AFTER, NetworkTimeline, replay_rows
 
 Place = tuple[str, str]
 """Country and platform."""
@@ -58,6 +60,34 @@ def over(event: Event, opened: Opened, now: datetime) -> Event | None:
         max((one.end_latest for one in last if one.end_latest is not None), default=None),
         now,
     ).event
+
+
+def forgotten(event: Event, now: datetime) -> Event | None:
+    """The event closed without a known end, where nobody has found it blocked for so long (`now` in
+    UTC) that what is found later is another one; None else."""
+    last = newest(event)
+    blocked = last.end_earliest or last.last_blocked or last.onset_latest
+    if (now - blocked).total_seconds() <= FORGET_AFTER:
+        return None
+    silent = tuple(map(_silent, event.networks))
+    return closed(replace(event, networks=silent), blocked, None, now).event
+
+
+def _silent(status: NetworkStatus) -> NetworkStatus:
+    """A network of which nobody knows any more whether it blocks."""
+    if not status.stretches:
+        return status
+    *before, last = status.stretches
+    if last.end_earliest is None:
+        blocked = last.last_blocked or last.onset_latest
+        last = replace(last, end_earliest=blocked, last_blocked=None)
+    return replace(
+        status,
+        stretches=(*before, last),
+        blocked_now=False,
+        recovering=False,
+        unobserved=status.blocked_now or status.recovering or status.unobserved,
+    )
 
 
 def _over(status: NetworkStatus, at: datetime | None) -> NetworkStatus:

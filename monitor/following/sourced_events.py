@@ -14,7 +14,7 @@ import msgspec
 from monitor.analysis.events.event import Event, EventKind, EventState, event_id
 from monitor.analysis.events.settings import EventSettings
 from monitor.following.earlier_stretches import begun_with, with_earlier
-from monitor.following.found_open import Opened, Place, over
+from monitor.following.found_open import Opened, Place, forgotten, over
 from monitor.replay.imported_row import Row
 from monitor.replay.platform_of import PlatformLookup
 from monitor.replay.replay import events_by_country
@@ -260,14 +260,14 @@ def _no_longer_found(
     one: SourcedEvent, since: datetime, now: datetime, opened: Opened
 ) -> SourcedEvent | None:
     """A known event that the rows of the window do not show: withdrawn where they would have to,
-    over where its networks pass, unobserved where they are too few to tell; None where nothing
-    changes."""
+    over where its networks pass, and after months without rows; unobserved where they are too few
+    to tell; None where nothing changes."""
     event = one.event
     if event.state is EventState.WITHDRAWN:
         return None
     if event.onset_latest >= since + _EDGE:
         state = EventState.WITHDRAWN
-    elif event.active and (ended := over(event, opened, now)) is not None:
+    elif event.active and (ended := over(event, opened, now) or forgotten(event, now)):
         return msgspec.structs.replace(one, event=ended, active=ended.active)
     elif event.active and event.state is not EventState.UNOBSERVED:
         state = EventState.UNOBSERVED

@@ -33,7 +33,7 @@ _APART = timedelta(hours=12)
 """Between two verdicts on a network whose state stands; of counts, what one line counts."""
 _SUSPECTS, _CONFIRMS, _ENDS = 8.2, 12.0, 1.8
 """Nats: one *blocked* suspects, two confirm, one *ok* clears."""
-_FORGET_AFTER = 60 * 86400.0
+FORGET_AFTER = 60 * 86400.0
 """Seconds of silence after which an event is closed: volunteers come back after months."""
 _SILENCE = timedelta(days=1)
 """Time without a row that is told."""
@@ -262,7 +262,7 @@ def imported_settings(settings: EventSettings, apart: timedelta = _APART) -> Eve
         false_suspected=a_year * exp(-_SUSPECTS),
         false_confirmed=a_year * exp(-_CONFIRMS),
         false_ends=a_year * exp(-_ENDS),
-        forget_after=_FORGET_AFTER,
+        forget_after=FORGET_AFTER,
         decided=True,
     )
 

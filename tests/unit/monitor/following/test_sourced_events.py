@@ -308,3 +308,22 @@ def test_silences_that_left_the_window_stay_counted() -> None:
     (stretch,) = changed.event.networks[0].stretches
     assert stretch.unsure == (33 * DAY - HOUR).total_seconds()
     assert merged([found], [changed], "ooni", NOW) == []
+
+
+def test_what_nobody_measured_for_two_months_is_closed_without_an_end() -> None:
+    """A block that volunteers find later is another one, as it is in a replay of all rows; a
+    suspicion was never confirmed."""
+    last = NOW - 61 * DAY
+    known = _unobserved(NOW - 70 * DAY, last)
+    (changed,) = merged([], [known], "ooni", NOW)
+    event = changed.event
+    assert (event.state, changed.active) == (EventState.ENDED, False)
+    assert (event.end_earliest, event.end_latest) == (last, None)
+    assert merged([], [changed], "ooni", NOW + HOUR) == []
+    later = NOW + DAY
+    (other,) = merged([_event(later, "b", onset_earliest=None)], [changed], "ooni", later)
+    assert other.id == "b"
+    doubted = replace(known, event=replace(known.event, confirmed_at=None))
+    (changed,) = merged([], [doubted], "ooni", NOW)
+    assert changed.event.state is EventState.DISMISSED
+    assert merged([], [_unobserved(NOW - 70 * DAY, NOW - 59 * DAY)], "ooni", NOW) == []
