@@ -1,22 +1,39 @@
-"""What older rows showed of an event's networks, once the window no longer reaches back to them."""
+"""What older rows showed of an event, once the window no longer reaches back to them."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from monitor.analysis.events.event import Event, NetworkStatus, Stretch
+from monitor.analysis.events.event import Event, NetworkStatus, Stretch, widest
 from monitor.analysis.events.stretches import went_on
+from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
 
 _PAUSE = timedelta(days=3)
 """Without a failing row for so long, a network is not known to have blocked in between."""
 
 
-def with_earlier(
+def with_earlier(before: Event, now: Event) -> Event:
+    """An event as it is found now, with what older rows showed of how it is blocked, and where."""
+    return replace(
+        now,
+        scope=widest((before.scope, now.scope)),
+        functions=tuple(sorted({*before.functions, *now.functions})),
+        methods=_united(before.methods, now.methods),
+        networks=_networks(before.networks, now.networks),
+        evidence=max(before.evidence, now.evidence, key=lambda one: EVIDENCE_ORDER[Evidence(one)]),
+    )
+
+
+def _united(before: tuple[str, ...], now: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*before, *now)))
+
+
+def _networks(
     before: Iterable[NetworkStatus], now: Iterable[NetworkStatus]
 ) -> tuple[NetworkStatus, ...]:
-    """The networks of an event as they are found now, with their earlier stretches, and those of
-    which no row is left."""
+    """The networks as they are found now, with their earlier stretches, and those of which no row
+    is left."""
     found = {status.key: status for status in now}
     for status in before:
         if not status.stretches:
@@ -29,7 +46,7 @@ def with_earlier(
             here = replace(here, stretches=_joined(status.stretches, here.stretches))
         else:
             here = replace(here, affected=True, stretches=status.stretches, found_open=False)
-        found[status.key] = here
+        found[status.key] = replace(here, methods=_united(status.methods, here.methods))
     return tuple(sorted(found.values(), key=lambda status: (status.asn, status.network)))
 
 

@@ -223,11 +223,12 @@ def _continued(before: Event, event: Event, since: datetime) -> Event:
     state = event.state
     if event.confirmed_at is None and confirmed_at is not None:
         state = _of_confirmed(before.state, state)
+    if older:
+        event = with_earlier(before, event)
     return msgspec.structs.replace(
         event,
         id=before.id,
         state=state,
-        networks=with_earlier(before.networks, event.networks) if older else event.networks,
         onset_earliest=onset.onset_earliest,
         onset_latest=onset.onset_latest,
         detected_at=min(before.detected_at, event.detected_at),

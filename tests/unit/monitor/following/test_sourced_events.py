@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from monitor.analysis.events.event import Event, EventKind, EventState, Stretch
+from monitor.analysis.events.event import Event, EventKind, EventState, Scope, Stretch
 from monitor.analysis.events.stretches import least, stretches
 from monitor.following.sourced_events import (
     LONGEST_WINDOW,
@@ -71,7 +71,7 @@ def test_a_long_block_keeps_the_onset_that_left_the_window() -> None:
     fail, and the fold alone would say that nobody knows since when."""
     begun = NOW - timedelta(days=40)
     known = _known(_event(begun))
-    more = {"onset_earliest": None, "methods": ("tls.reset",)}
+    more = {"onset_earliest": None, "methods": ("quic.timeout",)}
     now_shown = _event(NOW - WINDOW + HOUR, "c", **more)
     (changed,) = merged([now_shown], [known], "ooni", NOW)
     assert changed.id == "a"
@@ -327,3 +327,27 @@ def test_what_nobody_measured_for_two_months_is_closed_without_an_end() -> None:
     (changed,) = merged([], [doubted], "ooni", NOW)
     assert changed.event.state is EventState.DISMISSED
     assert merged([], [_unobserved(NOW - 70 * DAY, NOW - 59 * DAY)], "ooni", NOW) == []
+
+
+def test_what_older_rows_showed_of_how_it_is_blocked_stays() -> None:
+    """All of it is said of the whole event, and of each network; the newest comes last."""
+    begun = NOW - WINDOW - 2 * DAY
+    dated = Stretch(onset_earliest=begun - HOUR, onset_latest=begun)
+    old: dict[str, Any] = {"methods": ("tls.reset",), "functions": ("web",)}
+    known = _event(begun, evidence="conclusive", scope=Scope.FULL, **old)
+    network = replace(known.networks[0], methods=("tls.reset",), stretches=(dated,))
+    known = replace(known, networks=(network,))
+    rest = replace(
+        network,
+        methods=("dns.nxdomain",),
+        stretches=(replace(dated, onset_latest=begun + 3 * DAY),),
+    )
+    new: dict[str, Any] = {"methods": ("dns.nxdomain",), "functions": ("media",)}
+    found = _event(
+        begun + 3 * DAY, "b", evidence="strong", scope=Scope.PARTIAL, networks=(rest,), **new
+    )
+    (changed,) = merged([found], [_known(known)], "ooni", NOW)
+    event = changed.event
+    assert event.methods == event.networks[0].methods == ("tls.reset", "dns.nxdomain")
+    assert event.functions == ("media", "web")
+    assert (event.evidence, event.scope) == ("conclusive", Scope.FULL)
