@@ -103,17 +103,18 @@ def _joined(before: tuple[Stretch, ...], now: tuple[Stretch, ...]) -> tuple[Stre
 def _unsure(begun: Stretch, rest: Stretch) -> float:
     """Seconds that were not certainly blocked, where `rest` shows the last weeks of a stretch that
     is known up to some moment. Silences from before them stay counted."""
-    known = _until(begun)
+    known = blocked_until(begun)
     pause = rest.onset_latest - known
     if pause > timedelta():
         between = pause.total_seconds() if pause > _PAUSE else 0.0
         return begun.unsure + between + rest.unsure
-    longer = _until(rest) - known
+    longer = blocked_until(rest) - known
     silent = min(longer.total_seconds(), rest.unsure) if longer > _PAUSE else 0.0
     return max(begun.unsure + silent, rest.unsure)
 
 
-def _until(stretch: Stretch) -> datetime:
+def blocked_until(stretch: Stretch) -> datetime:
+    """The last moment (UTC) at which it is known to be blocked."""
     return stretch.end_earliest or stretch.last_blocked or stretch.onset_latest
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from monitor.analysis.events.event import Event, NetworkStatus, closed
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.stretches import newest
+from monitor.following.earlier_stretches import blocked_until
 from monitor.replay.imported_row import Row
 from monitor.replay.platform_of import PlatformLookup
 from monitor.replay.replay import FORGET_AFTER, NetworkTimeline, replay_rows
@@ -65,8 +66,7 @@ def over(event: Event, opened: Opened, now: datetime) -> Event | None:
 def forgotten(event: Event, now: datetime) -> Event | None:
     """The event closed without a known end, where nobody has found it blocked for so long (`now` in
     UTC) that what is found later is another one; None else."""
-    last = newest(event)
-    blocked = last.end_earliest or last.last_blocked or last.onset_latest
+    blocked = blocked_until(newest(event))
     if (now - blocked).total_seconds() <= FORGET_AFTER:
         return None
     silent = tuple(map(_silent, event.networks))
@@ -79,8 +79,7 @@ def _silent(status: NetworkStatus) -> NetworkStatus:
         return status
     *before, last = status.stretches
     if last.end_earliest is None:
-        blocked = last.last_blocked or last.onset_latest
-        last = replace(last, end_earliest=blocked, last_blocked=None)
+        last = replace(last, end_earliest=blocked_until(last), last_blocked=None)
     return replace(
         status,
         stretches=(*before, last),

@@ -13,7 +13,8 @@ import msgspec
 
 from monitor.analysis.events.event import Event, EventKind, EventState, event_id
 from monitor.analysis.events.settings import EventSettings
-from monitor.following.earlier_stretches import begun_with, with_earlier
+from monitor.analysis.events.stretches import newest
+from monitor.following.earlier_stretches import begun_with, blocked_until, with_earlier
 from monitor.following.found_open import Opened, Place, forgotten, over
 from monitor.replay.imported_row import Row
 from monitor.replay.platform_of import PlatformLookup
@@ -167,15 +168,17 @@ def _joins_earlier(
 
 
 def _is_rest(known: Event, found: Event, since: datetime) -> bool:
-    """Whether an event that was over is found again, by what is left of its rows."""
+    """Whether an event that was over is found again, by what is left of its rows. Without those
+    that left the window its end may no longer be found."""
     over = not known.active and known.state not in _UNSURE
-    return over and known.onset_latest < since + _EDGE and not found.active
+    old = known.onset_latest < since + _EDGE
+    return over and old and (not found.active or not _blocked_later(known, found))
 
 
 def _blocked_later(known: Event, found: Event) -> bool:
-    """Whether rows that came late show that it lasted longer."""
-    last, seen = known.end_earliest, found.end_earliest
-    return last is not None and seen is not None and seen > last
+    """Whether rows show that it lasted longer."""
+    last, seen = known.end_earliest, found.end_earliest or blocked_until(newest(found))
+    return last is not None and seen > last
 
 
 def _same(event: Event, known: Mapping[str, SourcedEvent], now: datetime) -> str:

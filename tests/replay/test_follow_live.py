@@ -157,7 +157,7 @@ def _measured_blocked(story: Story, now: datetime) -> bool:
 
 @pytest.mark.parametrize(
     "seed",
-    [38, *(pytest.param(more, marks=pytest.mark.soak) for more in range(20))],
+    [35, 38, *(pytest.param(more, marks=pytest.mark.soak) for more in range(20))],
 )
 def test_what_is_known_live_never_contradicts_itself(seed: int) -> None:
     """No two events at one time, none over while several networks are found blocked, none confirmed

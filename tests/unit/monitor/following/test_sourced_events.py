@@ -138,6 +138,21 @@ def test_an_event_that_ended_stays_so_when_its_rows_leave() -> None:
     assert merged([rest, more], [known], "ooni", NOW) == []
 
 
+def test_the_rest_of_an_ended_event_does_not_bring_it_back() -> None:
+    """Networks that were found open have left the window with their rows; those that fell silent
+    while they were blocked have not. Later failures bring it back."""
+    begun = NOW - WINDOW + HOUR
+    ended: dict[str, Any] = {"end_earliest": begun + 2 * DAY, "end_latest": begun + 3 * DAY}
+    known = _known(_event(begun, state=EventState.ENDED, **ended))
+    status = known.event.networks[0]
+    silent = replace(status, blocked_now=False, unobserved=True)
+    for failed, back in ((begun + DAY, []), (begun + 4 * DAY, ["a"])):
+        stretch = Stretch(onset_earliest=None, onset_latest=failed)
+        rest = _event(begun + HOUR, "b", state=EventState.UNOBSERVED)
+        rest = replace(rest, networks=(replace(silent, stretches=(stretch,)),))
+        assert [one.id for one in merged([rest], [known], "ooni", NOW)] == back
+
+
 def test_rows_that_come_late_say_that_it_lasted_longer() -> None:
     """Also where the first rows have left, and the others show a suspicion alone."""
     begun, last = NOW - WINDOW + HOUR, NOW - 2 * DAY
