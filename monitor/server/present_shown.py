@@ -14,7 +14,7 @@ from monitor.metrics.snapshot import Snapshot, VantageView
 from monitor.server.checklist import checklist
 from monitor.server.matrix import Cell, Row, country_rows, network_rows, overall
 from monitor.server.page import Context, Reader, age, all_titles
-from monitor.server.sources_page import event_lines
+from monitor.server.sources_page import event_lines, how_it_is
 from monitor.server.tile_map import tile_map
 from monitor.server.top_line import top_line
 from monitor.wording.coverage import coverage_now, coverage_remarks
@@ -55,7 +55,11 @@ def now_shown(
         "events": [(event, headline(words, event, titles)) for event in events],
         "circumstances": _circumstances(words, snapshot.circumstances, titles),
         "volunteers": [
-            (source, [line for line in event_lines(words, source, titles) if line[0].active])
+            (
+                source,
+                [line for line in event_lines(words, source, titles) if line[0].active],
+                "" if source.answers(at) else how_it_is(words, source, at),
+            )
             for source in snapshot.sources
             if not source.outside
         ],

@@ -43,12 +43,7 @@ def sources_shown(reader: Reader, snapshot: Snapshot, at: datetime) -> dict[str,
             {
                 "view": view,
                 "answers": view.answers(at),
-                "health": health(
-                    words,
-                    view.state.problem,
-                    answered=view.state.answered_at is not None,
-                    answers=view.answers(at),
-                ),
+                "health": how_it_is(words, view, at),
                 "aside": aside(words, view.kind, view.aside.problem),
                 "events": [
                     (*line, own_position(words, snapshot, line[0], at))
@@ -74,6 +69,16 @@ def sources_shown(reader: Reader, snapshot: Snapshot, at: datetime) -> dict[str,
             for view in snapshot.sources
         ],
     }
+
+
+def how_it_is(words: Words, view: SourceView, at: datetime) -> str:
+    """Whether a source is read, in words."""
+    return health(
+        words,
+        view.state.problem,
+        answered=view.state.answered_at is not None,
+        answers=view.answers(at),
+    )
 
 
 def event_lines(

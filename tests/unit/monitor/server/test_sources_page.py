@@ -14,7 +14,13 @@ from monitor.metrics.publisher import Publisher
 from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app
 from monitor.sources.terms import SourceKind
-from storage.values.sourced import OutsideLevel, SourcedEvent, SourcedRow, SourceState
+from storage.values.sourced import (
+    OutsideLevel,
+    OutsideSignal,
+    SourcedEvent,
+    SourcedRow,
+    SourceState,
+)
 from tests.browser import seed
 from tests.prometheus import world
 from tests.worlds.http_client import httpx
@@ -57,9 +63,14 @@ async def _rows(store: MemoryStore, state: SourceState, *failed: float, asn: int
     await store.add_sourced(rows, "ooni", state)
 
 
-async def _page(store: MemoryStore, path: str, publisher: Publisher | None = None) -> str:
+async def _page(
+    store: MemoryStore,
+    path: str,
+    publisher: Publisher | None = None,
+    settings: Settings | None = None,
+) -> str:
     shown = publisher or seed.publisher()
-    await show_sources(store, shown, _settings, now=lambda: seed.NOW)
+    await show_sources(store, shown, lambda: settings or _settings(), now=lambda: seed.NOW)
     app = create_app(shown, create_registry(shown), store=store)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://monitor") as asking:
@@ -92,6 +103,62 @@ async def test_a_source_that_fails_says_so(store: MemoryStore) -> None:
     assert "1 of 1 test failed, 1 network" in text
     scrape, _ = create_registry(publisher).scrape("")
     assert b'shutwatch_source_up{source="ooni"} 0.0' in scrape
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        (SourceState(), "Being read for the first time"),
+        (
+            SourceState(problem="limited", answered_at=seed.NOW - timedelta(days=7)),
+            "Not read at the moment: its quota is used up",
+        ),
+        (SourceState(answered_at=seed.NOW - timedelta(days=7)), "Not read as a whole lately"),
+    ],
+)
+async def test_no_event_of_a_source_that_is_not_read_says_so(
+    store: MemoryStore, state: SourceState, why: str
+) -> None:
+    """The front page does not let it pass for what volunteers find."""
+    await store.add_sourced((), "ooni", state)
+    front = await _page(store, "/")
+    assert front.index("Seen by volunteers") < front.index(why) < front.index("No event. Few")
+    await store.add_sourced((), "ooni", SourceState(answered_at=seed.NOW))
+    assert "Read regularly" not in await _page(store, "/")
+
+
+_FAILING = SourceState(problem="malformed")
+_STALE = SourceState(problem="unreachable", answered_at=seed.NOW - timedelta(days=7))
+_READ = SourceState(answered_at=seed.NOW)
+_OUTAGE = OutsideSignal(
+    country="PK", datasource="bgp", began_at=seed.NOW - timedelta(days=8), drop=0.6
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "signals", "said", "unsaid"),
+    [
+        (_READ, (), "No outage was seen in this time.", "still so"),
+        (_FAILING, (), "its answers cannot be read", "No outage was seen"),
+        (_STALE, (), "it cannot be reached", "No outage was seen"),
+        (_READ, (_OUTAGE,), "still so", "not known"),
+        (_STALE, (_OUTAGE,), "– not known", "still so"),
+    ],
+)
+async def test_ioda_says_nothing_of_a_time_in_which_nobody_read_it(
+    store: MemoryStore,
+    state: SourceState,
+    signals: tuple[OutsideSignal, ...],
+    said: str,
+    unsaid: str,
+) -> None:
+    """Neither that there was no outage, nor that one lasts."""
+    await store.add_sourced((), "ioda", msgspec.structs.replace(state, signals=signals))
+    source = SourceSettings(kind=SourceKind.IODA, countries=("PK",))
+    settings = msgspec.structs.replace(default_settings(), sources=(source,))
+    text = await _page(store, "/sources", settings=settings)
+    assert said in text
+    assert unsaid not in text
 
 
 async def test_events_of_volunteers_are_shown_apart(store: MemoryStore) -> None:
