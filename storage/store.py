@@ -97,10 +97,10 @@ class SourceStore(Protocol):
         those that are active or were updated at or after it."""
 
     async def sourced_counts(
-        self, country: str, platform: str, since: datetime, until: datetime
+        self, country: str, platform: str, spans: Sequence[tuple[datetime, datetime]]
     ) -> list[SourcedCount]:
-        """What sources have of a country, by source, platform and network, measured from `since`
-        to before `until`; of one platform, or of all."""
+        """What sources have of a country, by source, platform and network, measured in one of these
+        spans, each to before its end; of one platform, or of all."""
 
 
 class ActStore(Protocol):

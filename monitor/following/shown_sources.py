@@ -77,7 +77,7 @@ async def _view(
     counts = [
         (country, count)
         for country in source.countries
-        for count in await store.sourced_counts(country, "", at - COUNTED, at)
+        for count in await store.sourced_counts(country, "", [(at - COUNTED, at)])
         if count.source == kind
     ]
     events = await store.sourced_events(kind, since=at - _ENDED_SHOWN)

@@ -5,12 +5,14 @@ them. So they do not agree with an event of our own either. A country that block
 before this one is no sign of a broken test.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from monitor.analysis.events.event import Event
 from storage.store import SourceStore
 
+Span = tuple[datetime, datetime]
+"""From when to before when, UTC."""
 _FEWEST = 2
 """Tests that say how a country does."""
 _FAILS, _MOST = 0.5, 0.5
@@ -35,28 +37,29 @@ def countries_in(asked: str) -> tuple[str, ...]:
 
 
 async def fails_elsewhere(
-    store: SourceStore, source: str, event: Event, until: datetime, countries: Iterable[str]
+    store: SourceStore, source: str, event: Event, spans: Sequence[Span], countries: Iterable[str]
 ) -> bool:
-    """Whether tests fail in half of these countries or more since the event began, `until` (UTC)
-    and where the event is aside. Raises StorageError."""
+    """Whether tests fail in half of these countries or more in the `spans` of the event, where the
+    event is aside. Raises StorageError."""
     begins = event.onset_earliest or event.onset_latest
 
-    async def fails(country: str, since: datetime, before: datetime) -> bool | None:
+    async def fails(country: str, within: Sequence[Span]) -> bool | None:
         """None where too few were measured."""
-        counts = await store.sourced_counts(country, event.platform, since, before)
+        counts = await store.sourced_counts(country, event.platform, within)
         own = [one for one in counts if one.source == source]
         total = sum(one.total for one in own)
         return sum(one.failed for one in own) >= total * _FAILS if total >= _FEWEST else None
 
-    failed_here = await fails(event.country, begins - _BEFORE, begins)
+    before = [(begins - _BEFORE, begins)]
+    failed_here = await fails(event.country, before)
     voices = []
     for country in dict.fromkeys(countries):
         if country == event.country:
             continue
-        fails_now = await fails(country, event.onset_latest, until)
+        fails_now = await fails(country, spans)
         if fails_now is None:
             continue
-        if fails_now and not failed_here and await fails(country, begins - _BEFORE, begins):
+        if fails_now and not failed_here and await fails(country, before):
             continue
         voices.append(fails_now)
     return bool(voices) and sum(voices) >= len(voices) * _MOST

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from monitor.analysis.events.event import Event, EventKind
+from monitor.analysis.events.stretches import stretches
 from monitor.analysis.second_witness import (
     AnyWitness,
     OnNetwork,
@@ -16,7 +17,7 @@ from monitor.analysis.second_witness import (
 )
 from monitor.analysis.verdict import Evidence
 from monitor.sources import rounds
-from monitor.sources.elsewhere import countries_in, fails_elsewhere
+from monitor.sources.elsewhere import Span, countries_in, fails_elsewhere
 from monitor.sources.terms import ASKED, OPINIONS, SIGNALS, TERMS, SourceKind, Terms
 from storage.store import SourceStore
 from storage.values.sourced import (
@@ -100,13 +101,26 @@ async def _by_volunteers(
     opinions: Sequence[Opinion],
 ) -> Witness:
     """What volunteers measured of a block, beside what they measured in other countries."""
-    counts = await store.sourced_counts(event.country, event.platform, event.onset_latest, until)
+    spans = _blocked(event, until)
+    counts = await store.sourced_counts(event.country, event.platform, spans)
     found = _measured(SourceKind.OONI, counts)
     elsewhere = found.position is Position.AGREES and await fails_elsewhere(
-        store, str(SourceKind.OONI), event, until, countries_in(state.asked)
+        store, str(SourceKind.OONI), event, spans, countries_in(state.asked)
     )
     about = _about(event, opinions, until)
     return msgspec.structs.replace(found, opinions=about, elsewhere=elsewhere)
+
+
+def _blocked(event: Event, until: datetime) -> list[Span]:
+    """When it was blocked in the country, `until` (UTC) at most: what passed while our own vantages
+    found it open too says nothing against it."""
+    found = stretches(event)
+    # One without a latest end may have lasted until the next.
+    later = [one.onset_latest for one in found[1:]]
+    return [
+        (one.onset_latest, min(until, one.end_latest or following))
+        for one, following in zip(found, [*later, until], strict=True)
+    ]
 
 
 def _was_asked(state: SourceState, event: Event) -> bool:
@@ -119,13 +133,14 @@ async def _on_demand(
     store: SourceStore, kind: SourceKind, event: Event, until: datetime
 ) -> Witness:
     """What probes found that were asked because of the event."""
-    counts = await store.sourced_counts(event.country, event.platform, event.onset_latest, until)
+    spans = _blocked(event, until)
+    counts = await store.sourced_counts(event.country, event.platform, spans)
     failed = [
         one
         async for page in store.sourced_rows(str(kind), event.onset_latest)
         for one in page
         if (one.country, one.platform) == (event.country, event.platform)
-        and one.measured_at < until
+        and any(begins <= one.measured_at < ends for begins, ends in spans)
         and one.failed > _SURE
         and not one.left_out
     ]

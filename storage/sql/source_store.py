@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, and_, case, func, or_, select
 
 from storage.sql import schema
 from storage.sql.backend import Backend
@@ -90,9 +90,13 @@ class SqlSources(SqlDatabase):
         ]
 
     async def sourced_counts(
-        self, country: str, platform: str, since: datetime, until: datetime
+        self, country: str, platform: str, spans: Sequence[tuple[datetime, datetime]]
     ) -> list[SourcedCount]:
+        if not spans:
+            return []
         row = schema.sourced_row.c
+        texts = [(time_text(since), time_text(until)) for since, until in spans]
+        at = row.measured_at
         keys = (row.source, row.platform, row.asn)
         query = (
             select(
@@ -103,8 +107,10 @@ class SqlSources(SqlDatabase):
             )
             .where(
                 row.country == country,
-                row.measured_at >= time_text(since),
-                row.measured_at < time_text(until),
+                # All of them together keep to the index, however many there are.
+                at >= min(since for since, _ in texts),
+                at < max(until for _, until in texts),
+                or_(*(and_(at >= since, at < until) for since, until in texts)),
                 row.left_out == "",
                 *([row.platform == platform] if platform else []),
             )

@@ -56,10 +56,23 @@ async def test_rows_are_counted_by_network(store: CollectorStore) -> None:
         row(90),
     ]
     await store.add_sourced(rows, "ooni", SourceState())
-    counts = await store.sourced_counts("PK", "x", AT, AT + timedelta(hours=1))
+    hour = [(AT, AT + timedelta(hours=1))]
+    counts = await store.sourced_counts("PK", "x", hour)
     assert [(one.asn, one.total, one.failed) for one in counts] == [(9541, 1, 1), (17557, 2, 1)]
     assert counts[1].newest_at == AT + timedelta(minutes=1)
-    assert await store.sourced_counts("PK", "telegram", AT, AT + timedelta(hours=1)) == []
+    assert await store.sourced_counts("PK", "telegram", hour) == []
+
+
+async def test_rows_are_counted_in_several_spans(store: CollectorStore) -> None:
+    """Not between them, and once where they overlap; without a span nothing is."""
+    await store.add_sourced([row(number) for number in range(10)], "ooni", SourceState())
+    minute = timedelta(minutes=1)
+    spans = [(AT, AT + 2 * minute), (AT + 7 * minute, AT + 9 * minute)]
+    (count,) = await store.sourced_counts("PK", "x", spans)
+    assert (count.total, count.newest_at) == (4, AT + 8 * minute)
+    (count,) = await store.sourced_counts("PK", "x", [*spans, (AT + minute, AT + 3 * minute)])
+    assert count.total == 5
+    assert await store.sourced_counts("PK", "x", []) == []
 
 
 async def test_old_rows_are_deleted(store: CollectorStore) -> None:

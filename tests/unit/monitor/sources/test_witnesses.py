@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from monitor.analysis.events.event import Event
+from monitor.analysis.events.event import Event, EventState, NetworkStatus, Stretch
 from monitor.analysis.second_witness import Position, Witness
 from monitor.analysis.verdict import Evidence
 from monitor.sources.terms import SourceKind
@@ -19,7 +19,7 @@ from tests.prometheus import world
 from tests.worlds.memory_store import MemoryStore
 
 BEGUN = datetime(2024, 2, 17, 15, tzinfo=UTC)
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 NOW = BEGUN + 12 * HOUR
 
 
@@ -116,6 +116,47 @@ async def test_who_counts_as_elsewhere(
     """Countries that were measured in the same time, unless they failed before and this one is not
     known to have."""
     assert (await _said(before, during)).position is position
+
+
+async def test_hours_in_which_it_was_open_count_for_nothing() -> None:
+    """A curfew is one event of many nights: by day it works, for our own vantages too."""
+    nights = [
+        Stretch(
+            onset_earliest=BEGUN + night * DAY - MINUTE,
+            onset_latest=BEGUN + night * DAY,
+            end_earliest=BEGUN + night * DAY + 4 * HOUR,
+            end_latest=BEGUN + night * DAY + 4 * HOUR + MINUTE,
+        )
+        for night in range(3)
+    ]
+    last = msgspec.structs.replace(nights[-1], end_earliest=None, end_latest=None)
+    network = NetworkStatus(
+        asn=17557,
+        network="PTCL",
+        affected=True,
+        blocked_now=True,
+        stretches=(*nights[:-1], last),
+    )
+    lasting = msgspec.structs.replace(_event(), networks=(network,), reopened=2)
+    over = msgspec.structs.replace(
+        lasting,
+        state=EventState.ENDED,
+        networks=(msgspec.structs.replace(network, stretches=tuple(nights)),),
+        end_earliest=nights[-1].end_earliest,
+        end_latest=nights[-1].end_latest,
+    )
+    store = MemoryStore()
+    await store.open()
+    rows = [
+        _row(country, BEGUN + n * HOUR + 30 * MINUTE, float(n % 24 < 4 and country == "PK"))
+        for n in range(72)
+        for country in ("PK", "BR")
+    ]
+    await store.add_sourced(rows, "ooni", SourceState(asked="0123456789abcdef PK,BR"))
+    said = "OONI agrees: 12 of 12 tests failed, 1 network"
+    for event, now in ((lasting, BEGUN + 2 * DAY + 4 * HOUR), (over, BEGUN + 9 * DAY)):
+        (witness,) = await second_witnesses(store, event, now)
+        assert witness_line(words_in(ENGLISH), witness) == said
 
 
 def _acted(asn: int, measured: timedelta, received: timedelta) -> SourcedRow:
