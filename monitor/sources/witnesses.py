@@ -1,7 +1,7 @@
 """Reads what sources have about an event of our own."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -37,10 +37,20 @@ CLEAR: Mapping[str, float] = {"bgp": 0.05, "ping-slash24": 0.2}
 """Datasource → share of a country (0–1) from which on its signal shows an outage: less comes and
 goes with maintenance, and in the answers to pings with day and night."""
 _SURE = 0.5
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _SILENCE = ".timeout"
 _SHOWN_WHOLE = ("dns.", "tls.certificate")
 _APART, _NETWORKS = timedelta(minutes=5), 2
 """Rounds, and networks that show an act in both, that are strong evidence together."""
+
+
+class Unread(Witness, frozen=True, kw_only=True):
+    """A source of tests that nobody read about an event: what was measured of it is not known."""
+
+    @property
+    def position(self) -> Position:
+        """How it stands to the event."""
+        return Position.NOT_READ
 
 
 async def second_witnesses(
@@ -79,7 +89,7 @@ async def _of_one(
     until = now if event.active else event.end_latest or event.end_earliest or event.updated_at
     found: list[AnyWitness] = []
     if event.kind is EventKind.BLOCK and SourceKind.OONI in states:
-        found.append(await _by_volunteers(store, event, until, states[SourceKind.OONI], opinions))
+        found += await _by_volunteers(store, event, until, states[SourceKind.OONI], opinions)
     for kind in ASKED:
         if event.kind is EventKind.BLOCK and kind in states:
             asked = await _on_demand(store, kind, event, until)
@@ -99,8 +109,9 @@ async def _by_volunteers(
     until: datetime,
     state: SourceState,
     opinions: Sequence[Opinion],
-) -> Witness:
-    """What volunteers measured of a block, beside what they measured in other countries."""
+) -> list[Witness]:
+    """What volunteers measured of a block, beside what they measured in other countries; nothing
+    where nobody asks about the country."""
     spans = _blocked(event, until)
     counts = await store.sourced_counts(event.country, event.platform, spans)
     found = _measured(SourceKind.OONI, counts)
@@ -108,7 +119,25 @@ async def _by_volunteers(
         store, str(SourceKind.OONI), event, spans, countries_in(state.asked)
     )
     about = _about(event, opinions, until)
-    return msgspec.structs.replace(found, opinions=about, elsewhere=elsewhere)
+    found = msgspec.structs.replace(found, opinions=about, elsewhere=elsewhere)
+    if found.total:
+        return [found]
+    asked = countries_in(state.asked)
+    if asked and event.country not in asked:
+        return []
+    if await _read(store, SourceKind.OONI, state, event, until):
+        return [found]
+    return [Unread(**msgspec.structs.asdict(found))]
+
+
+async def _read(
+    store: SourceStore, kind: SourceKind, state: SourceState, event: Event, until: datetime
+) -> bool:
+    """Whether a source was read since an event began, and its tests of that time are kept."""
+    if state.answered_at is None or state.answered_at < event.onset_latest:
+        return False
+    oldest = await anext(store.sourced_rows(str(kind), _EVER), None)
+    return not oldest or oldest[0].measured_at < until
 
 
 def _blocked(event: Event, until: datetime) -> list[Span]:

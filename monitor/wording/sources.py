@@ -80,6 +80,7 @@ _OUTSIDE: Mapping[Position, str] = {
 _MEASURED: Mapping[Position, str] = {
     Position.AGREES: _AGREES,
     Position.SILENT: N_("%(source)s is silent: %(seen)s"),
+    Position.NOT_READ: _OUTSIDE[Position.NOT_READ],
     Position.DIFFERS: N_("%(source)s differs: %(seen)s"),
     Position.FAILS_ELSEWHERE: N_("%(source)s sees it fail in other countries too: %(seen)s"),
 }
@@ -143,7 +144,7 @@ def witness_in_message(words: Words, one: AnyWitness) -> str:
 def witness_lines(words: Words, one: AnyWitness, event: Event) -> list[str]:
     """What a source saw during an event; of volunteers also what they saw of each affected network,
     and what OONI's own programs made of all their tests."""
-    if isinstance(one, OutsideWitness):
+    if isinstance(one, OutsideWitness) or one.position is Position.NOT_READ:
         return [witness_line(words, one)]
     affected = [network for network in event.networks if network.affected and network.asn]
     names = {network.asn: network.network for network in affected}

@@ -201,7 +201,7 @@ async def test_an_event_of_our_own_has_a_second_witness(
     store: MemoryStore, failed: tuple[float, ...], said: str
 ) -> None:
     """What volunteers measured while it lasted, in all and on each affected network."""
-    await _rows(store, SourceState(), *failed)
+    await _rows(store, SourceState(answered_at=seed.NOW), *failed)
     text = await _page(store, f"/events/{seed.EVENT}")
     assert said in text
     assert "not seen" in text  # other affected networks have no test

@@ -11,9 +11,10 @@ from monitor.analysis.verdict import Evidence
 from monitor.sources.terms import SourceKind
 from monitor.sources.witnesses import grade_of_probes, second_witnesses
 from monitor.wording.languages import ENGLISH
-from monitor.wording.sources import witness_line
+from monitor.wording.sources import witness_line, witness_lines
 from monitor.wording.words import words_in
 from storage.store import CollectorStore
+from storage.values.prunable import Prunable
 from storage.values.sourced import SourcedRow, SourceState
 from tests.prometheus import world
 from tests.worlds.memory_store import MemoryStore
@@ -157,6 +158,50 @@ async def test_hours_in_which_it_was_open_count_for_nothing() -> None:
     for event, now in ((lasting, BEGUN + 2 * DAY + 4 * HOUR), (over, BEGUN + 9 * DAY)):
         (witness,) = await second_witnesses(store, event, now)
         assert witness_line(words_in(ENGLISH), witness) == said
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered_at", "said"),
+    [
+        ("PK,IN", BEGUN + HOUR, ["OONI is silent: not seen"]),
+        # The first message goes out before the next poll; a quota may be used up for days.
+        ("PK,IN", BEGUN - MINUTE, ["OONI was not read in that time"]),
+        ("PK,IN", None, ["OONI was not read in that time"]),
+        # Nobody asked about this country.
+        ("BR,IN", BEGUN + HOUR, []),
+    ],
+)
+async def test_a_source_that_was_not_read_is_not_silent(
+    asked: str, answered_at: datetime | None, said: list[str]
+) -> None:
+    """Silence is a word about volunteers, and here nobody knows what they measured."""
+    store = MemoryStore()
+    await store.open()
+    state = SourceState(asked=f"0123456789abcdef {asked}", answered_at=answered_at)
+    await store.add_sourced((), "ooni", state)
+    assert await _lines(store, _event(), NOW) == said
+
+
+async def test_rows_that_are_no_longer_kept_were_no_silence() -> None:
+    """Events are kept for years, and rows of volunteers for three months."""
+    state = SourceState(asked="0123456789abcdef PK", answered_at=NOW + 100 * DAY)
+    store = MemoryStore()
+    await store.open()
+    tests = [_row("PK", BEGUN + n * HOUR, 1.0) for n in range(1, 5)]
+    await store.add_sourced([*tests, _row("IN", NOW + 50 * DAY, 0.0)], "ooni", state)
+    over = msgspec.structs.replace(_event(), state=EventState.ENDED, end_latest=NOW)
+    later = NOW + 100 * DAY
+    said = await _lines(store, over, later)
+    assert said == ["OONI agrees: 4 of 4 tests failed, 1 network"]
+    async for _ in store.prune(Prunable.SOURCED_ROW, NOW + 10 * DAY):
+        pass
+    assert await _lines(store, over, later) == ["OONI was not read in that time"]
+
+
+async def _lines(store: CollectorStore, event: Event, now: datetime) -> list[str]:
+    """What an event's page says of each source, without its networks."""
+    found = await second_witnesses(store, event, now)
+    return [witness_lines(words_in(ENGLISH), one, event)[0] for one in found]
 
 
 def _acted(asn: int, measured: timedelta, received: timedelta) -> SourcedRow:
