@@ -97,7 +97,12 @@ class WithheldJob:
             await self._look(page, settings.vantages, well)
         configured = {one.url for one in settings.withheld.pages}
         countries = {one.country for one in settings.vantages}
-        self._known = {key: one for key, one in self._known.items() if one.url in configured}
+        fields = {one.country for one in settings.vantages if one.role is VantageRole.FIELD}
+        self._known = {
+            key: one
+            for key, one in self._known.items()
+            if one.url in configured and one.country in fields
+        }
         self._looks = {
             key: one
             for key, one in self._looks.items()

@@ -192,3 +192,19 @@ async def test_nothing_is_asked_without_pages(watch: Watch) -> None:
     assert watch.asked == []
     assert "{" not in watch.metrics()
     assert watch.publisher.snapshot.withheld == ()
+
+
+async def test_nothing_is_told_of_a_country_that_nobody_looks_from(watch: Watch) -> None:
+    """Its last vantage left the configuration: no look could show that it is over."""
+    await watch.rounds(2)
+    assert "YouTube withholds a video in Pakistan" in watch.metrics()
+    watch.settings = msgspec.structs.replace(watch.settings, vantages=(CONTROL,))
+    await watch.rounds(1)
+    assert "Pakistan" not in watch.metrics()
+    del watch._job
+    async with Probers(watch.settings, now=lambda: watch.clock, make_network=watch.network) as p:
+        await watch.job(p).restore()
+    await watch.rounds(1)
+    assert "Pakistan" not in await watch.get("/withheld")
+    (kept,) = await watch.store.withheld("PK")
+    assert (kept.rounds, kept.over_at) == (2, None)
