@@ -114,7 +114,7 @@ async def _by_volunteers(
     where nobody asks about the country."""
     spans = _blocked(event, until)
     counts = await store.sourced_counts(event.country, event.platform, spans)
-    found = _measured(SourceKind.OONI, counts)
+    found = _measured(SourceKind.OONI, event, counts)
     elsewhere = found.position is Position.AGREES and await fails_elsewhere(
         store, str(SourceKind.OONI), event, spans, countries_in(state.asked)
     )
@@ -173,7 +173,7 @@ async def _on_demand(
         and one.failed > _SURE
         and not one.left_out
     ]
-    return _measured(kind, counts, grade_of_probes(kind, failed))
+    return _measured(kind, event, counts, grade_of_probes(kind, failed))
 
 
 def grade_of_probes(kind: SourceKind, failed: Iterable[SourcedRow]) -> Evidence:
@@ -203,9 +203,15 @@ def _is_act(kind: SourceKind, method: str) -> bool:
 
 
 def _measured(
-    source: SourceKind, counts: list[SourcedCount], grade: Evidence = Evidence.NONE
+    source: SourceKind,
+    event: Event,
+    counts: list[SourcedCount],
+    grade: Evidence = Evidence.NONE,
 ) -> Witness:
     terms = TERMS[source]
+    open_for_us = {one.asn for one in event.networks if one.found_open} - {
+        one.asn for one in event.networks if one.affected
+    }
     return Witness(
         source=str(source),
         grade=grade,
@@ -215,7 +221,9 @@ def _measured(
         networks=tuple(
             OnNetwork(asn=one.asn, total=one.total, failed=one.failed)
             for one in counts
+            # What passes where our own vantages find it open says nothing against the block.
             if one.source == source
+            and (one.asn not in open_for_us or one.failed >= one.total * _SURE)
         ),
     )
 

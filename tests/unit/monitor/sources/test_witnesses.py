@@ -160,6 +160,36 @@ async def test_hours_in_which_it_was_open_count_for_nothing() -> None:
         assert witness_line(words_in(ENGLISH), witness) == said
 
 
+async def test_networks_that_our_own_vantages_find_open_say_nothing_against_a_block() -> None:
+    """It is blocked on one network and passes on another, for us and for volunteers."""
+    blocked, spared, other = (
+        NetworkStatus(
+            asn=asn,
+            network=name,
+            affected=asn == 17557,
+            blocked_now=asn == 17557,
+            found_open=asn == 45669,
+        )
+        for asn, name in ((17557, "PTCL"), (45669, "Jazz"), (9541, "Cybernet"))
+    )
+    event = msgspec.structs.replace(_event(), networks=(other, blocked, spared))
+    store = await _store({}, {"PK": "xxx"})
+    passing = [
+        _row("PK", BEGUN + n * MINUTE, 0.0, asn=45669, uid=f"jazz {n}") for n in range(1, 21)
+    ]
+    await store.add_sourced(passing, "ooni", SourceState())
+    assert await _lines(store, event, NOW) == ["OONI agrees: 3 of 3 tests failed, 1 network"]
+    # If it fails there for volunteers, it is told.
+    failing = [msgspec.structs.replace(one, failed=1.0) for one in passing]
+    await store.replace_sourced(failing, "ooni", SourceState())
+    assert await _lines(store, event, NOW) == ["OONI agrees: 23 of 23 tests failed, 2 networks"]
+    await store.replace_sourced(passing, "ooni", SourceState())
+    # What passes on a network of which we know nothing counts.
+    unknown = [msgspec.structs.replace(one, asn=9541, uid=f"other {one.uid}") for one in passing]
+    await store.add_sourced(unknown, "ooni", SourceState())
+    assert await _lines(store, event, NOW) == ["OONI differs: 3 of 23 tests failed, 2 networks"]
+
+
 @pytest.mark.parametrize(
     ("asked", "answered_at", "said"),
     [
