@@ -66,7 +66,8 @@ class IodaFollower:
         """Read what is new. Raises SourceFault and StorageError."""
         now = self._now()
         cursor = self.state.cursors.get(_ALERTS)
-        since = now - HISTORY if cursor is None else cursor - OVERLAP
+        # Later than now is what a clock said that was ahead: what came since was never read.
+        since = now - HISTORY if cursor is None or cursor > now else cursor - OVERLAP
         found: list[Alert] = []
         page = malformed = 0
         while True:

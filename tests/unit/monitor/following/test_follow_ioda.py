@@ -399,3 +399,16 @@ async def test_alerts_that_nobody_can_read_stop_nothing_for_good(watch: Watch) -
     assert state.answered_at > BEGUN + 4 * HOUR
     assert await watch.said(_shutdown()) == NOT_READ
     assert await watch.said(_shutdown(begun=watch.clock - HOUR)) == [NO_OUTAGE]
+
+
+async def test_a_clock_that_was_ahead_hides_no_outage(watch: Watch) -> None:
+    """What began before the clock was put right is read afterwards, though the last poll seems to
+    have been later."""
+    await watch.job.round()
+    watch.clock += 7 * DAY
+    await watch.job.round()
+    watch.clock = BEGUN + 6 * HOUR
+    for datasource in ("bgp", "ping-slash24"):
+        watch.ioda.outage("PK", datasource, BEGUN, None, value=400, usual=1000)
+    await watch.until(BEGUN + 7 * HOUR)
+    assert await watch.said(_shutdown()) == ["IODA agrees: routes (BGP) -60%, active probing -60%"]
