@@ -38,6 +38,9 @@ _WINDOW = timedelta(days=7)
 SWEEP_EVERY, SWEEP_BACK = timedelta(days=1), timedelta(days=3)
 _LATE = "late "
 """Begins the name of a question that looks for late uploads; alone it names when that began."""
+_DEAREST = 0.25
+"""Share of the budget that a request is expected to take at most, whatever the last one took: that
+may have been slow, or others behind the same address used the quota meanwhile."""
 _SEEN = 20_000
 """Ids of recent rows from which on those of older ones are forgotten."""
 _STAMP = "%Y-%m-%dT%H:%M:%S"
@@ -179,7 +182,7 @@ class OoniFollower:
             part: Mapping[str, str] | None = FIRST
             while part is not None:
                 budget, now = self._source.budget, self._now()
-                if not may_list(self.state, budget, self._list_units, now):
+                if not may_list(self.state, budget, self._expected(self._list_units), now):
                     return False
                 try:
                     page = await self._client.page(query, part)
@@ -196,7 +199,12 @@ class OoniFollower:
         return True
 
     def _room(self, units: int) -> bool:
-        return may_judge(self.state, self._source.budget, units, self._most_left, self._now())
+        expected, budget = self._expected(units), self._source.budget
+        return may_judge(self.state, budget, expected, self._most_left, self._now())
+
+    def _expected(self, units: int) -> int:
+        """How many units a request may take, where the last one seemed to take so many."""
+        return min(units, int(self._source.budget * _DEAREST))
 
     def _charge(self, now: datetime) -> None:
         state = charged(self.state, self._client.taken, now)

@@ -370,3 +370,41 @@ async def test_an_entry_that_is_no_object_loses_no_other(world: World) -> None:
     assert (state.problem, state.malformed % len(entries)) == ("", 0)
     assert state.malformed > 0
     assert {row.version for row in await world.rows() if row.failed} == {NEW}
+
+
+async def test_one_slow_list_does_not_end_the_reading(world: World) -> None:
+    """It took the server longer than an hour's budget: the next hour has room again."""
+    slow = [12.0]
+
+    def answer(request: httpx.Request) -> httpx.Response | None:
+        if not slow or not request.url.path.endswith("/measurements"):
+            return None
+        page = msgspec.json.decode(world.ooni.handle(request).content)
+        page["metadata"]["query_time"] = slow.pop()
+        return httpx.Response(200, content=msgspec.json.encode(page))
+
+    _block(world, timedelta())
+    await _answer(world, answer)
+    await _seen(world, 3 * HOUR)
+    state = await world.state()
+    assert slow == []
+    assert state.answered_at is not None
+    assert world.clock - state.answered_at < HOUR
+    assert max(row.measured_at for row in await world.rows()) > BEGUN + 2 * HOUR
+
+
+async def test_what_others_use_up_does_not_end_the_judging(world: World) -> None:
+    """Behind one address the quota is everybody's: what they took between two answers looks as if
+    a measurement had cost it."""
+    others = [1500]
+
+    def answer(request: httpx.Request) -> httpx.Response | None:
+        if others and request.url.path.endswith("/raw_measurement"):
+            world.ooni.use_up(others.pop())
+        return None
+
+    _block(world, timedelta())
+    await _answer(world, answer)
+    await _seen(world, 6 * HOUR)
+    assert others == []
+    assert (await world.state()).judged > 10
