@@ -11,6 +11,7 @@ from monitor.config.keys_by_table import SOURCE, SOURCE_REQUIRED
 from monitor.config.settings import SourceSettings
 from monitor.config.toml_node import Invalid, Node, listed, read_table, suggestion, text
 from monitor.sources.neighbours import neighbours
+from monitor.sources.round_cost import round_cost
 from monitor.sources.terms import ASKED, SourceKind
 from probes.catalog.catalog import Catalog
 
@@ -70,7 +71,20 @@ def _source(catalog: Catalog | None, node: Node) -> SourceSettings:
             'name the key of an account, from the environment: token = "${RIPE_ATLAS_KEY}"',
             wrong="has no key",
         )
+    if source.kind in ASKED:
+        _affords_a_round(node, source)
     return source
+
+
+def _affords_a_round(node: Node, source: SourceSettings) -> None:
+    """Raises Invalid where no hour has room for one: nobody would ever be asked."""
+    cost = round_cost(source.kind, source.probes, len(source.beside))
+    if source.budget < cost:
+        at = node.table().get("budget", node)
+        raise at.fail(
+            f"at least budget = {cost}, or fewer probes",
+            wrong=f"has no room for one round, which takes up to {cost}",
+        )
 
 
 def _beside(source: SourceSettings) -> tuple[str, ...]:

@@ -25,6 +25,8 @@ from monitor.logs import logger
 from monitor.sources import rounds
 from monitor.sources.atlas_client import AtlasClient, definition, homes
 from monitor.sources.fault import FOR_EVER, SourceFault
+from monitor.sources.round_cost import BESIDE, PRICE, round_cost
+from monitor.sources.terms import SourceKind
 from storage.store import Store
 from storage.values.sourced import SourcedRow, SourceState
 
@@ -38,10 +40,8 @@ WAIT = timedelta(minutes=10)
 """Time in which results come."""
 _SOONER = timedelta(minutes=1)
 """A person who waits reads a round so much before a monitor does: else both might at once."""
-CREDITS = 20
-"""Credits of one result of a test that is made once, as far as is known."""
-_BESIDE = 2
-"""Tests by a probe elsewhere."""
+_ELSEWHERE = BESIDE * PRICE[SourceKind.ATLAS]
+"""Credits of what a probe elsewhere tests."""
 _NOT_BEGUN = ("refused", "limited")
 """Problems after which nothing was begun for sure; else it is counted."""
 _GIVEN_UP = timedelta(hours=6)
@@ -85,12 +85,12 @@ class AtlasFollower:
     @property
     def cost(self) -> int:
         """Credits that a round takes at most."""
-        return self._cost_here + CREDITS * _BESIDE * len(self._source.beside)
+        return self._cost_here + _ELSEWHERE * len(self._source.beside)
 
     @property
     def _cost_here(self) -> int:
         """Of these what is begun first."""
-        return CREDITS * self._source.probes * (2 + len(self._references))
+        return round_cost(SourceKind.ATLAS, self._source.probes, 0, len(self._references))
 
     async def restore(self) -> None:
         """Go on from what is stored. StorageError."""
@@ -184,7 +184,7 @@ class AtlasFollower:
         way may still take."""
         countries = len(self._source.beside)
         to_come = sum(max(0, countries - len(one.beside)) for one in self._under_way())
-        needed = self.cost + CREDITS * _BESIDE * to_come
+        needed = self.cost + _ELSEWHERE * to_come
         left = self.state.remaining
         room = may_list(self.state, self._source.budget, needed, now)
         return room and (left is None or left >= needed)
@@ -274,18 +274,17 @@ class AtlasFollower:
     async def _begun_in(self, country: str, tests: Sequence[dict[str, Any]]) -> tuple[int, ...]:
         """What a probe in a country to compare with tests; nothing where it cannot be asked for.
         Noted and charged before the next country is asked: what is begun is paid for."""
-        cost = CREDITS * _BESIDE
         try:
             made = await self._client.create(tests, homes(country, 1))
         except SourceFault as fault:
             if fault.problem not in _NOT_BEGUN:
-                self.state = charged(self.state, cost, self._now())
+                self.state = charged(self.state, _ELSEWHERE, self._now())
                 await self.keep()
             if fault.problem not in FOR_EVER:
                 raise
             log.warning("no probe to compare with", country=country, reason=str(fault))
             return ()
-        self.state = charged(self.state, cost, self._now())
+        self.state = charged(self.state, _ELSEWHERE, self._now())
         return made
 
     async def _read(self, asked: AtlasRound) -> None:

@@ -24,6 +24,7 @@ from monitor.sources.globalping_client import (
     Question,
     places,
 )
+from monitor.sources.round_cost import round_cost
 from monitor.sources.terms import TERMS, SourceKind
 from probes.catalog.catalog import Endpoint
 from probes.layers.bogon import BogonList
@@ -53,8 +54,8 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def cost(self) -> int:
         """Points that it takes at most."""
-        tests = 2 + len(self.references) + 1
-        return self.probes * tests + 2 * CONTROLS_EACH * len(self.beside)
+        beside = CONTROLS_EACH * len(self.beside)
+        return round_cost(SourceKind.GLOBALPING, self.probes, beside, len(self.references))
 
 
 async def second_opinion(

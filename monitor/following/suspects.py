@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from monitor.analysis.events.event import EventKind, EventState
 from monitor.config.settings import Settings, SourceSettings
 from monitor.following.opinion_row import Suspect
+from monitor.sources.round_cost import REFERENCES
 from probes.catalog.catalog import Endpoint, Function, Platform, ReferenceScope
 from probes.catalog.endpoint_kinds import EndpointKind
 from storage.store import Store
 from storage.values.selection import Selection
 
 LATELY = timedelta(days=1)
-_REFERENCES = 2
 _SUSPICIOUS = (EventState.SUSPECTED, EventState.CONFIRMED)
 
 
@@ -90,4 +90,4 @@ def references_of(settings: Settings) -> tuple[Endpoint, ...]:
         one.endpoint
         for one in settings.catalog.references
         if one.scope is ReferenceScope.INTERNATIONAL and one.endpoint.kind is EndpointKind.HTTPS
-    )[:_REFERENCES]
+    )[:REFERENCES]

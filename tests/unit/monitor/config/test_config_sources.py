@@ -95,6 +95,15 @@ def test_globalping_is_asked_sparingly_and_compared_with_other_countries(tmp_pat
         (SOURCE.replace("ooni", "globalping") + "probes = 11\n", "a whole number from 2 to 10"),
         (SOURCE.replace("ooni", "globalping") + "beside = []\n", "at least one country, or leave"),
         (SOURCE.replace("ooni", "atlas"), r"has no key → .*from the environment"),
+        (
+            SOURCE.replace("ooni", "atlas") + 'token = "x"\nbudget = 479\n',
+            r"source\[1\].budget = 479 has no room for one round.*at least budget = 480",
+        ),
+        (
+            SOURCE.replace("ooni", "globalping")
+            + 'probes = 10\nbudget = 60\nbeside = ["DE", "NL", "US", "FR", "SE", "CH"]\n',
+            r"source\[1\].budget = 60 has no room for one round, which takes up to 62",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_place(text: str, named: str, tmp_path: Path) -> None:
