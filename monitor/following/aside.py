@@ -6,7 +6,7 @@ from datetime import datetime
 
 from monitor.following.unforeseen import unforeseen
 from monitor.logs import logger
-from monitor.sources.fault import SourceFault, after_answer, after_fault
+from monitor.sources.fault import SourceFault, after_answer, after_fault, left_alone
 from storage.store import SourceStore, StorageError
 from storage.values.sourced import SourceState
 
@@ -33,7 +33,7 @@ class Aside:
         """Have `read` ask, unless it failed lately, and keep what it returns. Raises StorageError,
         and SourceFault where the quota is empty, which is the whole source's."""
         now = self._now()
-        if self.state.not_before is not None and now < self.state.not_before:
+        if left_alone(self.state, now):
             return
         try:
             state = after_answer(await read(self.state))

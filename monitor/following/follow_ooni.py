@@ -22,6 +22,7 @@ from monitor.following.quota import charged, may_judge, may_list
 from monitor.following.sourced_events import WINDOW
 from monitor.replay.platform_of import PlatformLookup
 from monitor.sources.elsewhere import asked_with, digest_in
+from monitor.sources.fault import due
 from monitor.sources.ooni_client import FIRST, OoniClient
 from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
@@ -154,7 +155,7 @@ class OoniFollower:
             if not await self._read(name, filters, since, until):
                 return False
         swept = self.state.swept_at
-        if swept is None or self._now() - swept >= SWEEP_EVERY:
+        if due(swept, SWEEP_EVERY, self._now()):
             begun = self.state.cursors.get(_LATE, self._now())
             cursors = {**self.state.cursors, _LATE: begun}
             self.state = msgspec.structs.replace(self.state, cursors=cursors)

@@ -17,6 +17,7 @@ from monitor.analysis.second_witness import Opinion, OpinionKind
 from monitor.config.settings import SourceSettings
 from monitor.following.aside import Aside
 from monitor.replay.platform_of import PlatformLookup
+from monitor.sources.fault import due
 from monitor.sources.ooni_client import OoniClient
 from monitor.sources.terms import OPINIONS
 from probes.catalog.catalog import Catalog
@@ -108,15 +109,15 @@ class OoniOpinions:
     async def _read(self, state: SourceState) -> SourceState:
         now = self._now()
         cursor = state.cursors.get(_DETECTOR)
-        if (cursor is None or now - cursor >= EVERY) and self._room(self._units):
-            since = now - HISTORY if cursor is None else cursor - OVERLAP
+        if due(cursor, EVERY, now) and self._room(self._units):
+            since = now - HISTORY if cursor is None or cursor > now else cursor - OVERLAP
             results = await self._asked(self._client.changepoints(since, now))
             state = _added(state, _DETECTOR, now, *self._noticed(results))
         for platform in await self._suspected():
             name = _SCORE + platform
             cursor = state.cursors.get(name)
-            due = cursor is None or now - cursor >= EVERY
-            if due and platform in self._sites and self._room(self._units):
+            again = due(cursor, EVERY, now)
+            if again and platform in self._sites and self._room(self._units):
                 site = self._sites[platform]
                 results = await self._asked(self._client.scores(site, now - SCORED, now))
                 state = _added(state, name, now, *self._scored(results, platform, now))

@@ -4,7 +4,7 @@ came into events."""
 import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
@@ -29,7 +29,7 @@ from monitor.logs import logger
 from monitor.replay.changed_versions import ChangedVersions
 from monitor.replay.imported_row import Row
 from monitor.replay.platform_of import PlatformLookup
-from monitor.sources.fault import SourceFault, after_answer, after_fault
+from monitor.sources.fault import SourceFault, after_answer, after_fault, due, left_alone
 from monitor.sources.globalping_client import GlobalpingClient
 from monitor.sources.ioda_client import IodaClient
 from monitor.sources.ooni_client import OoniClient
@@ -130,8 +130,7 @@ class SourceJob:
         """One poll, unless the source is to be left alone, and what follows from it."""
         follower, now = self._follower, self._now()
         kind = str(self._source.kind)
-        rest = follower.state.not_before
-        if rest is None or now >= rest:
+        if not left_alone(follower.state, now):
             seen = self._changes()
             fault = await fault_in(follower.poll(), kind)
             if fault is None:
@@ -168,10 +167,8 @@ class SourceJob:
     def _may_fold(self, now: datetime) -> bool:
         """Whether something changed, or silence did, and folding again would not take more than its
         share of the time."""
-        if self._folded_at is None:
-            return True
-        passed = (now - self._folded_at).total_seconds()
-        return passed >= (_FOLD_SPARES * self._fold_took if self._stale else _FOLD_ANYWAY)
+        every = _FOLD_SPARES * self._fold_took if self._stale else _FOLD_ANYWAY
+        return due(self._folded_at, timedelta(seconds=every), now)
 
     async def _fold(self) -> None:
         """Have the stored events be those that the stored rows show."""

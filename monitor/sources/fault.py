@@ -41,6 +41,19 @@ def after_fault(state: SourceState, fault: SourceFault, now: datetime) -> Source
     )
 
 
+def due(last: datetime | None, every: timedelta, now: datetime) -> bool:
+    """Whether what was done last then is to be done again. A moment later than `now` is of a clock
+    that was ahead."""
+    return last is None or not last <= now < last + every
+
+
+def left_alone(state: SourceState, now: datetime) -> bool:
+    """Whether it is to be left alone at `now` (UTC). A longer pause than any that is given is of a
+    clock that was ahead."""
+    rest = state.not_before
+    return rest is not None and now < rest <= now + timedelta(seconds=_LONGEST_ASKED)
+
+
 def after_answer(state: SourceState) -> SourceState:
     """The state once everything could be read again."""
     return msgspec.structs.replace(state, problem="", wait=0.0, not_before=None)

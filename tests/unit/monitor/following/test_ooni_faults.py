@@ -408,3 +408,23 @@ async def test_what_others_use_up_does_not_end_the_judging(world: World) -> None
     await _seen(world, 6 * HOUR)
     assert others == []
     assert (await world.state()).judged > 10
+
+
+async def test_a_pause_of_a_clock_that_was_ahead_ends_with_it(world: World) -> None:
+    """Nor is what was done then done already now."""
+    _block(world, timedelta())
+    await world.round()
+    world.clock += 30 * DAY
+    await world.round()
+    world.ooni.failing.append(httpx.ConnectError("certificate is not valid yet"))
+    await world.round()
+    ahead = await world.state()
+    assert (ahead.problem, ahead.swept_at) == ("unreachable", world.clock)
+    world.clock = BEGUN
+    assert EventState.CONFIRMED in await _seen(world, 5 * HOUR)
+    state = await world.state()
+    assert (state.problem, state.not_before) == ("", None)
+    assert state.swept_at is not None
+    assert state.swept_at <= world.clock
+    opinions = (await world.store.source_states())["ooni opinions"]
+    assert max(opinions.cursors.values()) <= world.clock
