@@ -77,6 +77,8 @@ class IodaFollower:
                 part, bad = await self._client.alerts(self._source.countries, since, now, page)
             finally:
                 self._charge()
+            if part and part == found[-len(part) :]:
+                raise SourceFault("malformed", "the same part of the alerts again")
             found += part
             malformed += bad
             if len(part) + bad < PAGE:

@@ -412,3 +412,26 @@ async def test_a_clock_that_was_ahead_hides_no_outage(watch: Watch) -> None:
         watch.ioda.outage("PK", datasource, BEGUN, None, value=400, usual=1000)
     await watch.until(BEGUN + 7 * HOUR)
     assert await watch.said(_shutdown()) == ["IODA agrees: routes (BGP) -60%, active probing -60%"]
+
+
+async def test_a_server_that_gives_the_same_part_again_is_left_alone(watch: Watch) -> None:
+    """It does not know of parts: asking on would take the budget of every hour, for nothing."""
+    for number in range(PAGE):
+        at = BEGUN - DAY + number * MINUTE
+        watch.ioda.outage("PK", "merit-nt", at, None, value=1, usual=2)
+    await watch.job.close()
+    watch.job = SourceJob(
+        SourceSettings(kind=SourceKind.IODA, countries=("PK",)),
+        default_settings(),
+        watch.store,
+        now=lambda: watch.clock,
+        transport=httpx.MockTransport(
+            lambda request: watch.ioda.handle(
+                httpx.Request("GET", request.url.copy_set_param("page", "0"))
+            )
+        ),
+    )
+    await watch.job.begin()
+    await watch.job.round()
+    assert len(watch.ioda.asked) == 2
+    assert (await watch.state()).problem == "malformed"
