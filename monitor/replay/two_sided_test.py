@@ -359,8 +359,9 @@ def _accuse(track: Track, sample: Sample) -> tuple[Track, tuple[Call, ...]]:
     elif new:
         bound = _before(track, begin)
     else:
-        # While it goes on, what passed in between ended nothing.
-        begin = last_bad(track) or begin
+        # While it goes on, what passed in between ended nothing; what failed since, which is enough
+        # to call it by itself, is no older.
+        begin = max(last_bad(track) or begin, begin, key=lambda one: one.at)
     call = Call(
         blocked=True,
         sample=begin,

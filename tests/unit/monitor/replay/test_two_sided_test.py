@@ -7,6 +7,8 @@ from math import comb, exp, log
 import msgspec
 import pytest
 
+from monitor.replay.imported_row import Row
+from monitor.replay.platform_of import WEB_TEST
 from monitor.replay.sample_weight import (
     ANY_SHARE,
     Model,
@@ -16,6 +18,7 @@ from monitor.replay.sample_weight import (
     likelihood,
     weigh,
 )
+from monitor.replay.stream_models import model_of
 from monitor.replay.two_sided_test import (
     Call,
     Decision,
@@ -27,7 +30,7 @@ from monitor.replay.two_sided_test import (
 )
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 A_YEAR = 8766.0
 ALLOWED = 0.1
 MODEL = Model(
@@ -138,6 +141,31 @@ def test_what_failed_before_an_end_begins_no_other_block() -> None:
     assert (after.decision, after.up) == (Decision.OPEN, 0.0)
     nearby = _samples(1, begin=18, odds=log(180))
     assert _after(after, nearby[0])[1] == ()
+
+
+def test_a_failure_by_chance_after_a_block_dates_no_other_one() -> None:
+    """Counts of days: too few tests pass to tell that a block is over on this network, and one
+    fails by chance. A week later the next one begins: what fails then names it, not the chance."""
+    tests = {**dict.fromkeys(range(10), (2, 0)), 11: (3, 3), 12: (2, 2), 13: (1, 1), 14: (1, 0)}
+    tests |= {16: (1, 1), 18: (1, 0), 20: (4, 1), 21: (2, 0), 22: (1, 0), 23: (1, 0)}
+    tests |= {24: (1, 1), 25: (1, 1)}
+    counted = model_of(
+        Row(at=START, until=START, country="TZ", asn=1, platform="x", test=WEB_TEST, counts=True)
+    )
+    days = [
+        Sample(
+            at=START + day * DAY,
+            until=START + (day + 1) * DAY,
+            total=total,
+            failed=failed,
+            odds=log(180),
+        )
+        for day, (total, failed) in tests.items()
+    ]
+    track, calls = _run(days, counted)
+    assert track.decision is Decision.BLOCKED
+    assert calls[-1].called_at == START + 26 * DAY
+    assert calls[-1].at >= START + 24 * DAY
 
 
 def test_a_block_from_the_first_row_begins_with_it_and_has_no_ok_before() -> None:
