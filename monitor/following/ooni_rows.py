@@ -32,17 +32,6 @@ _LONGEST = 40
 """Characters of a version that are kept: anybody can upload any."""
 
 
-class _Annotations(msgspec.Struct, frozen=True):
-    network_type: str = ""
-
-
-class _Annotated(msgspec.Struct, frozen=True):
-    annotations: _Annotations = _Annotations()
-
-
-_ANNOTATED = msgspec.json.Decoder(_Annotated)
-
-
 class ListReader:
     """Reads lines of the lists. A line that cannot be read is counted, and loses no other."""
 
@@ -113,9 +102,9 @@ def judged_row(row: SourcedRow, raw: bytes, catalog: Catalog, bogons: BogonList)
     opinion stays.
     """
     try:
-        if _ANNOTATED.decode(raw).annotations.network_type.lower() == _VPN:
-            return msgspec.structs.replace(row, judged=UNAVAILABLE, left_out=_VPN)
         wire, flag = decode(raw)
+        if wire.over_vpn:
+            return msgspec.structs.replace(row, judged=UNAVAILABLE, left_out=_VPN)
         row = msgspec.structs.replace(row, version=(wire.software_version or "")[:_LONGEST])
         cycle = judge_imported(convert(wire, flag, catalog, bogons=bogons))
     except (OoniError, msgspec.DecodeError, UnicodeError):

@@ -7,8 +7,8 @@ seconds is a risk. The other tests have no control.
 
 **The vantage's health.** OONI measures no references. But a target that answered, or the helper's
 report, shows that the line worked, and then the vantage counts as healthy. Otherwise its health is
-unknown and nobody is accused. The timeout rate is estimated from all measurements of the report,
-possibly blocked ones included.
+unknown and nobody is accused. Over a VPN the line is not the one that the report names. The timeout
+rate is estimated from all measurements of the report, possibly blocked ones included.
 
 Importing the same measurement again gives the same ids.
 """
@@ -27,7 +27,7 @@ from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.ooni.apps import PLATFORMS, tested_by_app
 from monitor.ooni.entries import TestedEndpoint
 from monitor.ooni.observations import Reader
-from monitor.ooni.ooni_format import Flag, OoniError, WireKeys, WireMeasurement
+from monitor.ooni.ooni_format import Flag, OoniError, WireMeasurement
 from monitor.ooni.web import helper_answered, read_web
 from probes.catalog.catalog import Catalog, Endpoint, Function, Platform
 from probes.catalog.endpoint_kinds import EndpointKind
@@ -117,7 +117,7 @@ def convert(
         measurements=measurements,
         follow_ups=follow_ups,
         controls=controls,
-        health=_health(vantage, measurements, wire.test_keys, ended_at),
+        health=_health(vantage, measurements, wire, ended_at),
         control_health={HELPER_VANTAGE: _helper_health(ended_at)} if controls else {},
         platform=_as_measured(platform, seen),
     )
@@ -260,8 +260,9 @@ def _uuid7(at: datetime, *parts: str) -> str:
 
 
 def _health(
-    vantage: VantagePoint, measurements: Sequence[Measurement], keys: WireKeys, at: datetime
+    vantage: VantagePoint, measurements: Sequence[Measurement], wire: WireMeasurement, at: datetime
 ) -> VantageHealth:
+    keys = wire.test_keys
     reached = [m for m in measurements if m.reached]
     witnesses = [m for m in reached if m.endpoint.partition(":")[0] in _WITNESSES]
     helped = helper_answered(keys)
@@ -272,10 +273,13 @@ def _health(
         for m in measurements
     )
     total = len(measurements) + helped
+    rule = "vantage.ok" if well else "vantage.no_references"
+    if wire.over_vpn:
+        well, rule = False, "vantage.other_network"
     return VantageHealth(
         **vantage.origin,
         state=VantageState.OK if well else VantageState.UNKNOWN,
-        rule_id="vantage.ok" if well else "vantage.no_references",
+        rule_id=rule,
         references_ok=len(witnesses) + helped,
         references_total=len(measurements) + asked,
         timeout_rate=(timeouts + 0.5) / (total + 1),

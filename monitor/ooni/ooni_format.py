@@ -157,6 +157,13 @@ class WireMeasurement(msgspec.Struct, frozen=True):
     report_id: str | None = None
     measurement_uid: str | None = None
     software_version: str | None = None
+    annotations: Any = None
+
+    @property
+    def over_vpn(self) -> bool:
+        """Whether it was made over a VPN, so that the network is not the person's."""
+        known = self.annotations if isinstance(self.annotations, dict) else {}
+        return str(known.get("network_type")).lower() == "vpn"
 
     @property
     def started_at(self) -> datetime:

@@ -90,7 +90,7 @@ DIFFERS = {
     ),
     "whatsapp_JP_anomaly_20221105223930": (
         State.INSUFFICIENT,
-        "vantage.no_references",
+        "vantage.other_network",
         (
             "A filter on the phone (network type vpn) leads every WhatsApp name to the phone"
             " itself, whose own server answers with a certificate for `localhost`. Nothing in"

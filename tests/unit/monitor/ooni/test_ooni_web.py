@@ -371,3 +371,25 @@ def test_platform_is_the_one_that_has_the_host(url: str, platform: str, function
 def test_nothing_seen_is_insufficient() -> None:
     """A report without a single entry says nothing, and least of all ok."""
     assert _verdict(web(URL, control={})).state is State.INSUFFICIENT
+
+
+@pytest.mark.parametrize("annotations", [{"network_type": "vpn"}, {"network_type": "VPN"}])
+@pytest.mark.parametrize("failure", [None, "connection_reset"])
+def test_over_a_vpn_nothing_is_known_of_the_network(
+    annotations: Entry, failure: str | None
+) -> None:
+    """It is where the VPN ends, which may filter by itself: neither blocked there nor open."""
+    entry = web(
+        URL,
+        queries=[query("x.com", V4)],
+        tcp_connect=[connect(V4)],
+        tls_handshakes=[handshake("x.com", V4, failure)],
+        requests=[request(URL, failure=failure, ip=V4)],
+        control=control(V4),
+    )
+    usual = State.BLOCKED if failure else State.OK
+    others: tuple[object, ...] = ({"network_type": "wifi"}, {"network_type": None}, [], None)
+    for known in others:
+        assert _verdict({**entry, "annotations": known}).state is usual
+    verdict = _verdict({**entry, "annotations": annotations})
+    assert (verdict.state, verdict.rule_id) == (State.INSUFFICIENT, "vantage.other_network")
