@@ -108,8 +108,8 @@ class RowCounts(msgspec.Struct):
     unknown: int = 0
     """About tests and sites of no platform in the catalogue."""
     silent: int = 0
-    """Without a result about the network: the test failed, it ran over a VPN, OONI could not verify
-    it, or the site was down for everyone."""
+    """Without a result about the network: the test failed, nobody judged it, it ran over a VPN,
+    OONI could not verify it, or the site was down for everyone."""
     site: str = ""
     """Platform assumed for web measurements that do not name their site."""
 
@@ -178,15 +178,16 @@ class RowReader:
         row = self._kept(line, test, country)
         if row is None:
             return None
+        confirmed = line.flag("confirmed")
+        failed = line.flag("anomaly") or confirmed
         if (
             line.text("failure").lower() not in ("", "f", "false", "0")
+            or (not failed and not line.text("anomaly"))
             or _over_vpn(line)
             or line.text("verification_status").lower() == "failed"
         ):
             self._counts.silent += 1
             return None
-        confirmed = line.flag("confirmed")
-        failed = line.flag("anomaly") or confirmed
         return msgspec.structs.replace(
             row,
             failed=1.0 if failed else 0.0,

@@ -152,6 +152,27 @@ def test_rows_over_a_vpn_or_refused_by_ooni_show_nothing(tmp_path: Path) -> None
     assert tally.silent == 2
 
 
+def test_rows_that_nobody_judged_yet_show_nothing(tmp_path: Path) -> None:
+    """`anomaly` is null until OONI has read a measurement: it ends no block. A known block page
+    needs no other word."""
+    line = {
+        "measurement_start_time": "2024-02-17T00:00:00Z",
+        "test_name": "telegram",
+        "probe_cc": "PK",
+        "probe_asn": "AS17557",
+    }
+    says = ((None, False), (None, True), (False, False), (True, None))
+    lines = [{**line, "anomaly": anomaly, "confirmed": sure} for anomaly, sure in says]
+    tally = RowCounts()
+    rows = _rows(tmp_path, json.dumps({"results": lines}), name="some.json", tally=tally)
+    assert [row.failed for row in rows] == [1.0, 0.0, 1.0]
+    assert tally.silent == 1
+    table = LIST + "".join(f",2023-11-08,telegram,12455,{word},\n" for word in ("", "\\N", "f"))
+    path = tmp_path / "table.csv"
+    path.write_text(table)
+    assert len(rows_in(path, NAMES, RowFilter(country="KE"), RowCounts())) == 1
+
+
 def test_a_list_that_names_no_site_is_of_the_platform_that_is_given(tmp_path: Path) -> None:
     """Whoever asked for one site alone has no column for it."""
     text = "measurement_start_time,probe_cc,probe_asn,anomaly\n2024-02-17,PK,AS17557,true\n"
