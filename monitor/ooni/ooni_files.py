@@ -13,7 +13,15 @@ import msgspec
 
 from monitor.ooni.ooni_format import OoniError
 
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_GZIP = b"\x1f\x8b"
+_OTHERS = (
+    (b"\x28\xb5\x2f\xfd", "zstd", "unzstd"),
+    (b"\xfd7zXZ\x00", "xz", "unxz"),
+    (b"BZh", "bzip2", "bunzip2"),
+    (b"PK\x03\x04", "zip", "unzip"),
+)
+"""How files of another packing begin, its name and what unpacks it."""
+_TAR_AT, _TAR = 257, b"ustar"
 LONGEST = 64 * 1024 * 1024
 """Largest accepted measurement in bytes."""
 
@@ -50,12 +58,15 @@ def unpacked(path: Path) -> Iterator[IO[bytes]]:
     Raises OSError, and OoniError for a damaged file or another packing, also while it is read.
     """
     with path.open("rb") as plain:
-        begin = plain.peek(len(_ZSTD))
-        if begin.startswith(_ZSTD):
-            raise OoniError(f"packed with zstd: unpack it first, `unzstd {path.name}`")
+        begin = plain.peek(_TAR_AT)
+        for sign, packing, tool in _OTHERS:
+            if begin.startswith(sign):
+                raise OoniError(f"packed with {packing}: unpack it first, `{tool} {path.name}`")
         try:
-            packed = begin.startswith(_GZIP)
-            yield cast("IO[bytes]", gzip.GzipFile(fileobj=plain)) if packed else plain
+            stream = gzip.GzipFile(fileobj=plain) if begin.startswith(_GZIP) else plain
+            if stream.peek(_TAR_AT + len(_TAR))[_TAR_AT:].startswith(_TAR):
+                raise OoniError(f"a tar archive: unpack it first, `tar -xf {path.name}`")
+            yield cast("IO[bytes]", stream)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise OoniError(f"a damaged gzip file: {error}") from error
 

@@ -1,9 +1,13 @@
 """OONI's files: in any layout, and one broken line loses no other."""
 
+import bz2
 import codecs
 import gzip
+import lzma
 import os
+import tarfile
 import threading
+import zipfile
 from pathlib import Path
 
 import msgspec
@@ -11,6 +15,8 @@ import pytest
 
 from monitor.ooni.ooni_files import measurements_in
 from monitor.ooni.ooni_format import OoniError, decode
+from monitor.replay.imported_row import ReplayError
+from monitor.replay.row_files import text_of
 from tests.worlds.ooni_reports import connect, report
 
 TELEGRAM = msgspec.json.encode(report("telegram", tcp_connect=[connect("149.154.167.51")]))
@@ -100,6 +106,32 @@ def test_packed_with_zstd_says_what_to_do(tmp_path: Path) -> None:
     """As in a replay."""
     with pytest.raises(OoniError, match=r"packed with zstd: unpack it first, `unzstd some.zst`"):
         _in(tmp_path / "some.zst", b"\x28\xb5\x2f\xfd1234")
+
+
+@pytest.mark.parametrize("packing", ["tar", "tar.gz", "zip", "xz", "bz2"])
+def test_other_packing_says_what_to_do(tmp_path: Path, packing: str) -> None:
+    """OONI's archive has tar files, and spreadsheets come as zip."""
+    measured, packed = tmp_path / "one.json", tmp_path / f"one.{packing}"
+    measured.write_bytes(b"{}" * 400)
+    match packing:
+        case "tar" | "tar.gz":
+            with tarfile.open(packed, "w:gz" if packing == "tar.gz" else "w") as archive:
+                archive.add(measured, "2024021700/one.json")
+            tool = "tar -xf"
+        case "zip":
+            with zipfile.ZipFile(packed, "w") as several:
+                several.write(measured, "one.json")
+            tool = "unzip"
+        case "xz":
+            packed.write_bytes(lzma.compress(measured.read_bytes()))
+            tool = "unxz"
+        case _:
+            packed.write_bytes(bz2.compress(measured.read_bytes()))
+            tool = "bunzip2"
+    with pytest.raises(OoniError, match=f"unpack it first, `{tool} {packed.name}`"):
+        list(measurements_in(packed))
+    with pytest.raises(ReplayError, match=f"unpack it first, `{tool} "), text_of(packed) as text:
+        text.read()
 
 
 @pytest.mark.parametrize("packed", [False, True])
