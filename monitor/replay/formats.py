@@ -10,6 +10,7 @@ from monitor.ooni.observations import SYSTEM_ENGINES
 from monitor.replay.imported_row import ReplayError, Row
 from monitor.replay.platform_of import WEB_TEST, PlatformLookup, PlatformPart, domain_of
 from monitor.replay.strict_cells import Line
+from probes.catalog.countries import COUNTRIES
 
 COLUMNS = {
     "uid": ("measurement_uid",),
@@ -108,8 +109,8 @@ class RowCounts(msgspec.Struct):
     unknown: int = 0
     """About tests and sites of no platform in the catalogue."""
     silent: int = 0
-    """Without a result about the network: the test failed, nobody judged it, it ran over a VPN,
-    OONI could not verify it, or the site was down for everyone."""
+    """Without a result about a network of a country: the test failed, nobody judged it, it ran over
+    a VPN, OONI could not verify it or tell where it was made, or the site was down for everyone."""
     site: str = ""
     """Platform assumed for web measurements that do not name their site."""
 
@@ -304,6 +305,9 @@ class RowReader:
         if (wanted.since and at < wanted.since) or (wanted.until and at >= wanted.until):
             return None
         self._counts.kept += 1
+        if country not in COUNTRIES:
+            self._counts.silent += 1
+            return None
         return Row(
             at=at,
             until=at,

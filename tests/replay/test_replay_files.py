@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from monitor.analysis.events.event import EventState
+from monitor.analysis.events.settings import EventSettings
 from monitor.config.catalog import shipped_catalog
 from monitor.replay.formats import RowCounts, RowFilter
 from monitor.replay.imported_row import ReplayError, Row
 from monitor.replay.platform_of import PlatformLookup
+from monitor.replay.replay import replay_rows
 from monitor.replay.row_files import rows_in
 
 NAMES = PlatformLookup(shipped_catalog())
@@ -171,6 +174,24 @@ def test_rows_that_nobody_judged_yet_show_nothing(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text(table)
     assert len(rows_in(path, NAMES, RowFilter(country="KE"), RowCounts())) == 1
+
+
+def test_rows_of_no_country_hide_no_block(tmp_path: Path) -> None:
+    """OONI writes ZZ where it cannot locate a phone, as often in the country that blocks: the block
+    of one country is no fault that began in two."""
+    text = "measurement_start_time,test_name,probe_cc,probe_asn,anomaly\n"
+    start = datetime(2025, 3, 3, tzinfo=UTC)
+    for asn in (64512, 64513, 64514, 0):
+        country = "PK" if asn else "ZZ"
+        for number in range(160):
+            at = start + timedelta(hours=3 * number, minutes=asn % 7)
+            text += f"{at:%Y-%m-%dT%H:%M:%SZ},telegram,{country},{asn},{80 <= at.day * 8 < 120}\n"
+    tally = RowCounts()
+    rows = _rows(tmp_path, text, tally=tally)
+    assert tally.silent == 160
+    (event,) = replay_rows(rows, NAMES, EventSettings()).events
+    assert (event.country, event.state) == ("PK", EventState.ENDED)
+    assert event.networks_affected == (64512, 64513, 64514)
 
 
 def test_a_list_that_names_no_site_is_of_the_platform_that_is_given(tmp_path: Path) -> None:
