@@ -46,9 +46,13 @@ COLUMNS = {
     "tcp_success": (),
     **{f"{layer}_failure": () for layer in ("dns", "tcp", "tls", "http")},
 }
-"""Our name of a column → its other spellings."""
+"""Our name of a column → its other spellings. Of several in one file the first counts: a run of
+many tests begins hours before its last measurement."""
 
-_SPELLINGS = {other: name for name, several in COLUMNS.items() for other in (name, *several)}
+_SPELLINGS = tuple(
+    (spelling, name) for name, others in COLUMNS.items() for spelling in reversed((name, *others))
+)
+"""Every spelling and our name for it; the later one counts."""
 
 
 _UID = re.compile(r"^\d{14}\.\d+_([A-Z]{2})_([a-z0-9]+)_")
@@ -117,11 +121,8 @@ class RowCounts(msgspec.Struct):
 
 def columns_of(header: Iterable[str]) -> dict[str, str]:
     """Our names of the known columns → their spelling there."""
-    return {
-        _SPELLINGS[name.strip().lower()]: name
-        for name in header
-        if name.strip().lower() in _SPELLINGS
-    }
+    given = {name.strip().lower(): name for name in header}
+    return {ours: given[spelling] for spelling, ours in _SPELLINGS if spelling in given}
 
 
 class RowReader:

@@ -60,6 +60,24 @@ def test_a_list_of_measurements(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_row_is_of_when_it_was_measured_and_not_of_when_its_run_began(
+    tmp_path: Path, backwards: bool
+) -> None:
+    """OONI's answers have both, and programs sort columns as they like."""
+    line = {
+        "measurement_start_time": "2020-10-29T04:59:31Z",
+        "probe_asn": "AS17557",
+        "probe_cc": "PK",
+        "test_name": "telegram",
+        "anomaly": True,
+        "test_start_time": "2020-10-29T04:12:41Z",
+    }
+    line = dict(reversed(line.items())) if backwards else line
+    (row,) = _rows(tmp_path, json.dumps({"results": [line]}), name="some.json")
+    assert row.at == datetime(2020, 10, 29, 4, 59, 31, tzinfo=UTC)
+
+
 def test_web_rows_that_do_not_say_of_what_are_of_the_platform_around_them(tmp_path: Path) -> None:
     """Of the only application tested in the file, or named by the file, or by the caller."""
     web = "20231108083552.1_KE_webconnectivity_a,2023-11-08,web_connectivity,1,0,\n"
