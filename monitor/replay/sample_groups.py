@@ -39,10 +39,14 @@ def sample_groups(rows: Iterable[Row]) -> list[SampleRows]:
 
 
 def _once(rows: Iterable[Row]) -> Iterator[Row]:
-    seen: set[tuple[str, str, str]] = set()
+    """Without an id only rows that tell the second can be known to be the same."""
+    seen: set[Row | tuple[str, str, str]] = set()
     for row in rows:
-        identity = (row.uid, row.platform, row.part)
-        if row.counts or not row.uid or identity not in seen:
+        if row.counts or not (row.uid or row.at.second or row.at.microsecond):
+            yield row
+            continue
+        identity = (row.uid, row.platform, row.part) if row.uid else row
+        if identity not in seen:
             seen.add(identity)
             yield row
 

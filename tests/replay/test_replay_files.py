@@ -212,6 +212,22 @@ def test_rows_of_no_country_hide_no_block(tmp_path: Path) -> None:
     assert event.networks_affected == (64512, 64513, 64514)
 
 
+def test_rows_told_three_times_are_no_block(tmp_path: Path) -> None:
+    """Downloads that overlap, one after the other in a file without ids: one failure by chance on
+    each of three networks stays one."""
+    start = datetime(2025, 3, 3, tzinfo=UTC)
+    lines = []
+    for asn in (64512, 64513, 64514):
+        for number in range(160):
+            at = start + timedelta(hours=3 * number, seconds=asn % 97)
+            lines.append(f"{at:%Y-%m-%dT%H:%M:%SZ},telegram,PK,{asn},{number == 80}\n")
+    text = "measurement_start_time,test_name,probe_cc,probe_asn,anomaly\n"
+    rows = _rows(tmp_path, text + "".join(lines * 3))
+    once = _rows(tmp_path, text + "".join(lines))
+    told = replay_rows(rows, NAMES, EventSettings())
+    assert told.events == replay_rows(once, NAMES, EventSettings()).events == ()
+
+
 def test_a_list_that_names_no_site_is_of_the_platform_that_is_given(tmp_path: Path) -> None:
     """Whoever asked for one site alone has no column for it."""
     text = "measurement_start_time,probe_cc,probe_asn,anomaly\n2024-02-17,PK,AS17557,true\n"
