@@ -45,7 +45,7 @@ from monitor.replay.two_sided_test import (
 )
 from probes.vantage import VantageRole
 
-RULES = "crowd.6"
+RULES = "crowd.7"
 """Version of the rules for imported rows, stored in verdicts."""
 
 PINNED = frozenset({"signal"})
