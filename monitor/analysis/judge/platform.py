@@ -10,7 +10,7 @@
               function ok, a block of another function makes it degraded, by the one that is known
               best. While more functions are unknown than work, it is unknown itself: a portal that
               lets one port through proves one function. While a core function is unknown, so is the
-              platform, and a block of another function is told by that function's verdict.
+              platform, and the verdict of a blocked function says that it is blocked.
     partial   an endpoint that works over one address family, at some addresses or for some
               connections. It counts less than one that works and more than one that is slow.
 

@@ -179,7 +179,7 @@ async def test_networks_that_our_own_vantages_find_open_say_nothing_against_a_bl
     ]
     await store.add_sourced(passing, "ooni", SourceState())
     assert await _lines(store, event, NOW) == ["OONI agrees: 3 of 3 tests failed, 1 network"]
-    # If it fails there for volunteers, it is told.
+    # Where it fails for volunteers too, the witness names it.
     failing = [msgspec.structs.replace(one, failed=1.0) for one in passing]
     await store.replace_sourced(failing, "ooni", SourceState())
     assert await _lines(store, event, NOW) == ["OONI agrees: 23 of 23 tests failed, 2 networks"]
