@@ -337,7 +337,7 @@ class _Cycle:
         for one in self._now(at):
             dns = one.fate.startswith("dns")
             every = one.strikes is Strikes.NAMES
-            platforms = number is not None and dns and not one.hosts
+            platforms = number is not None and dns and (not one.hosts or number in one.hosts)
             struck = one.strikes in (
                 Strikes.PLATFORM_NAMES,
                 Strikes.BLOCK,

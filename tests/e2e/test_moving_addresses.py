@@ -14,11 +14,12 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 
 def test_addresses_dropped_twice_are_one_block() -> None:
-    """All addresses of X are dropped, X moves to new ones, and those are dropped as well: one event
-    by the shipped settings, confirmed, recovering and blocked again, by tcp.timeout alone."""
+    """Two networks drop all addresses of X, X moves to new ones, and those are dropped as well: one
+    event by the shipped settings, confirmed, recovering and blocked again, by tcp.timeout alone."""
+    networks = [LabNetwork("vivo", 27699, "BR"), LabNetwork("claro", 28573, "BR")]
     known = {host.name: host for host in hosts.ALL}
     twice = [msgspec.structs.replace(known[name], addresses=2) for name in X_HOSTS]
-    with Lab([LabNetwork("vivo", 27699, "BR")], controls=1, direct=1, more_hosts=twice) as lab:
+    with Lab(networks, controls=1, direct=1, more_hosts=twice) as lab:
         homes: tuple[list[str], list[str]] = ([], [])
 
         def move(to: int) -> None:
@@ -32,20 +33,24 @@ def test_addresses_dropped_twice_are_one_block() -> None:
         config = write_config(lab, interval="5s", platforms=["x"], probe=BRISK)
         with running(lab, config) as monitor:
 
-            def becomes(state: str) -> None:
-                wait_for(lambda: monitor.platform_states("vivo") == {"x": state}, state, 60)
+            def drop(addresses: list[str]) -> None:
+                for network in networks:
+                    lab.network(network.name).block(address=addresses, how="drop")
 
             def told(*changes: str) -> bool:
                 steps = ("opened", "confirmed", "recovering", "reblocked", "ended", "reopened")
                 said = [line["change"] for line in monitor.said("event")]
                 return [change for change in said if change in steps] == list(changes)
 
-            becomes("ok")
-            lab.network("vivo").block(address=homes[0], how="drop")
+            def works() -> bool:
+                return all(monitor.platform_states(one.name) == {"x": "ok"} for one in networks)
+
+            wait_for(works, "ok on both networks", 60)
+            drop(homes[0])
             wait_for(lambda: told("opened", "confirmed"), "a confirmed event", 60)
             move(1)
             wait_for(lambda: told("opened", "confirmed", "recovering"), "recovery", 60)
-            lab.network("vivo").block(address=homes[1], how="drop")
+            drop(homes[1])
             wait_for(
                 lambda: told("opened", "confirmed", "recovering", "reblocked"), "another drop", 60
             )

@@ -24,11 +24,13 @@ A first accusation weighs its `llr`. One that follows may be the same fault agai
 so two measurements 30 s apart add little more than one, and what packet loss can explain never
 confirms sooner than faults go away. The length depends on what is accused (`Persistence`): one
 function can be one server's fault, and weighs less. *Conclusive* readings are exempt, since their
-follow-ups ruled out lasting faults: two confirm. A better grade than all before it in the run adds
-at least the difference in weight. Silence, and resolvers that lead astray, never confirm alone
-unless they are conclusive: a dead route or cache lasts for days, and repetition tells nothing of
-it (docs/adr/0034). If the control recently saw an outage, an accusation that is not
-conclusive may be part of that outage, and weighs as a repeated one.
+follow-ups ruled out lasting faults: two confirm. Not so where addresses are silent beside others
+that answer: now and then a route is dead for these alone, so that such a block must outlast most
+dead routes. A better grade than all before it in the run adds at least the difference in weight.
+Silence, and resolvers that lead astray, never confirm alone unless they are conclusive: a dead
+route or cache lasts for days, and repetition tells nothing of it (docs/adr/0034). If the control
+recently saw an outage, an accusation may be part of that outage, and weighs as a repeated one;
+a conclusive one as what chance shows amid an outage in part (docs/adr/0067).
 
 **Interference that comes and goes.** A censor that acts for seconds in each minute is found open by
 most readings, and each run of accusations comes to nothing. Against such a block a clearing reading
@@ -86,6 +88,8 @@ _ANSWERED = frozenset(
 resolvers, which cache a wrong answer."""
 _UNTOLD = frozenset({"timeout", "unreachable", "address", "servfail", "hijack"})
 """Sub-methods that faults without an end show as well, unless follow-ups ruled them out."""
+_SILENT = frozenset({"tcp.timeout", "tcp.unreachable", "tls.address"})
+"""Methods of addresses that answer nothing, whatever the name."""
 ACTS, CARRIED = 0.1, 3600.0
 """The least share of time (0–1) in which interference that comes and goes is expected to act, and
 the seconds for which a run counts that came to nothing."""
@@ -120,6 +124,8 @@ class Persistence(StrEnum):
 
     NONE = "none"
     """Conclusive: follow-ups ruled out lasting causes."""
+    ROUTE = "route"
+    """Conclusive, and silence: a route that is dead for these addresses alone."""
     BRIEF = "brief"
     """Something answered wrongly: a faulty server."""
     LASTING = "lasting"
@@ -164,7 +170,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def conclusive(self) -> bool:
-        """Whether no lasting fault explains it."""
+        """Whether follow-ups ruled out ordinary faults."""
         return self.evidence is Evidence.CONCLUSIVE
 
     @property
@@ -201,12 +207,16 @@ class DetectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds without an accusing or clearing reading after which nothing is known."""
     brief: Episodes = Episodes(length=120.0, again=0.5)
     lasting: Episodes = Episodes(length=600.0)
+    route: Episodes = Episodes(length=400.0)
     narrow: Episodes = Episodes(length=900.0)
     slow: Episodes = Episodes(length=1200.0)
     leak: Episodes = Episodes(length=180.0, again=0.7)
     """Clearing readings during a block: a filter overloaded or restarted."""
     outage: Episodes = Episodes(length=1800.0, again=0.95)
     """Accusations after the control failed too."""
+    mistaken_in_outage: float = 0.1
+    """Chance (0–1) that a reading amid an outage in part looks conclusive. Where servers fail three
+    times in four it is half as high in benchmarks/simulation."""
     prior_wrong: float = 0.02
     """Wrong readings that the prior is worth: few, so that a few of the stream's own outweigh it.
     """
@@ -406,10 +416,11 @@ def _accused(state: Detector, reading: Reading, settings: DetectorSettings) -> D
     same = _same(state, reading, settings)
     alone = _alone(state, reading, settings)
     outage = settings.outage.same(_seconds(state.down_at, reading.at))
+    most = _weighed(outage * (settings.mistaken_in_outage if reading.conclusive else 1.0), alone)
     score = state.score
     if reading.strong or not settings.decided:
-        score += _gain(state, reading, same, alone, outage)
-    sent = reading.conclusive or (reading.persistence is Persistence.BRIEF and reading.strong)
+        score += min(_gain(state, reading, same, alone), most)
+    sent = reading.strong and reading.persistence in (Persistence.NONE, Persistence.BRIEF)
     if sent and not state.sent:
         score += state.carried
     if not reading.alone:
@@ -419,7 +430,7 @@ def _accused(state: Detector, reading: Reading, settings: DetectorSettings) -> D
         state,
         phase=_phase(state, score, settings),
         score=score,
-        sent=max(state.sent, alone) if sent else state.sent,
+        sent=max(state.sent, min(alone, most)) if sent else state.sent,
         sent_at=reading.at if sent else state.sent_at,
         accused_at=reading.at,
         accused_since=reading.since or reading.at,
@@ -508,16 +519,16 @@ def _phase(state: Detector, score: float, settings: DetectorSettings) -> Phase:
     return Phase.SUSPICIOUS
 
 
-def _gain(state: Detector, reading: Reading, same: float, alone: float, outage: float) -> float:
-    """What an accusing reading adds to the score, given the chances that it is the same fault again
-    and that it is an outage the control met. An outage cuts off no name where another one gets an
-    answer, so it takes nothing from a conclusive one."""
-    upgrade = max(0.0, alone - state.best)
-    if reading.conclusive:
+def _gain(state: Detector, reading: Reading, same: float, alone: float) -> float:
+    """What an accusing reading adds to the score, given the chance that it is the same fault again.
+    """
+    gain = _weighed(same, alone)
+    if reading.persistence is not Persistence.ROUTE:
+        gain = max(gain, alone - state.best)
+    if reading.conclusive and not state.conclusive:
         # The readings before it may have weighed next to nothing, in an outage.
-        return alone if state.conclusive else max(upgrade, alone - state.score)
-    gain = max(upgrade, _weighed(same, alone))
-    return min(gain, _weighed(outage, alone)) if outage > 0.0 else gain
+        gain = max(gain, alone - state.score)
+    return gain
 
 
 def _weighed(same: float, alone: float) -> float:
@@ -527,9 +538,10 @@ def _weighed(same: float, alone: float) -> float:
 
 def _same(state: Detector, reading: Reading, settings: DetectorSettings) -> float:
     """The chance that an accusing reading is the fault seen before in its run."""
-    if state.score == 0.0 or reading.conclusive:
+    if state.score == 0.0 or reading.persistence is Persistence.NONE:
         return 0.0
     episodes = {
+        Persistence.ROUTE: settings.route,
         Persistence.BRIEF: settings.brief,
         Persistence.NARROW: settings.narrow,
         Persistence.SLOW: settings.slow,
@@ -611,7 +623,8 @@ def _untold(verdict: PlatformVerdict) -> bool:
 
 def _persistence(verdict: PlatformVerdict) -> Persistence:
     if verdict.evidence is Evidence.CONCLUSIVE:
-        return Persistence.NONE
+        silent = f"{verdict.method}.{verdict.sub_method}" in _SILENT
+        return Persistence.ROUTE if silent else Persistence.NONE
     if verdict.state is State.THROTTLED:
         return Persistence.SLOW
     if sum(function.state in _ACCUSED for function in verdict.functions) == 1:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.detection import NETWORKS, one_block
-from benchmarks.simulation.blocks import KINDS
+from benchmarks.simulation.blocks import KINDS, MEDIA
 from benchmarks.simulation.kept import kept
 from benchmarks.simulation.looks import (
     FATES,
@@ -23,7 +23,7 @@ from benchmarks.simulation.noise import DAY, FITTED, HOUR, LASTING, Episode, Fam
 from benchmarks.simulation.rivals import OURS, Ewma, InARow, OoniCusum, Rule, Sample
 from benchmarks.simulation.run import TEST_ALONE, joint_score, simulate
 from benchmarks.simulation.score import Found, held_against, poisson_upper, quantile
-from benchmarks.simulation.world import BUCKET, CLEAN, World
+from benchmarks.simulation.world import BUCKET, CLEAN, ROUTE_MISTAKEN, World
 from monitor.analysis.events.sequential_test import DetectorSettings
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.judge.grade_by_sign import NARROWER, llr
@@ -86,6 +86,49 @@ def test_simulated_faults_that_last_accuse_nobody(family: Family) -> None:
     ]
     outcome = simulate(World(7, faults, NETWORKS), int(1.5 * DAY // BUCKET), EventSettings())
     assert not outcome.alarms[OURS]
+
+
+def confirmed(episode: Episode, seed: int) -> list[float]:
+    """Seconds from its beginning until events are confirmed, on three networks."""
+    until = int((episode.end + 2 * HOUR) // BUCKET)
+    alarms = simulate(World(seed, [episode], NETWORKS), until, EventSettings()).alarms[OURS]
+    return [one.confirmed - episode.start for one in alarms if one.confirmed < math.inf]
+
+
+@pytest.mark.parametrize("seed", [1, 5, 14])
+def test_an_outage_in_part_confirms_nothing(seed: int) -> None:
+    """Three handshakes in four fail for everybody for two hours. Now and then an innocuous name
+    gets an answer between two that fail, which looks like a block by name."""
+    outage = Episode(
+        strikes=Strikes.OUTAGE, start=HOUR, end=3 * HOUR, fate="tls_timeout", level=0.73
+    )
+    assert confirmed(outage, seed) == []
+
+
+@pytest.mark.parametrize(("minutes", "least"), [(10.0, None), (40.0, 15.0)])
+def test_a_dead_route_that_looks_like_a_block_must_last(
+    minutes: float, least: float | None
+) -> None:
+    """Addresses fall silent on one network, and others beside them answer."""
+    route = Episode(
+        strikes=Strikes.HOSTS,
+        start=HOUR,
+        end=HOUR + minutes * 60,
+        place=0,
+        fate="tcp_timeout",
+        hosts=(4, 5, 6),
+    )
+    assert route.luck < ROUTE_MISTAKEN
+    found = confirmed(route, 3)
+    assert [least <= one / 60 <= 25.0 for one in found] == [True] if least else found == []
+
+
+def test_media_denied_by_resolvers_alone_are_missed_by_nobody() -> None:
+    """Some hosts of a platform, by DNS."""
+    block = Episode(
+        strikes=Strikes.BLOCK, start=HOUR, end=2 * HOUR, place=0, fate="dns_nxdomain", hosts=MEDIA
+    )
+    assert confirmed(block, 3)
 
 
 def test_jumping_over_clean_cycles_changes_nothing() -> None:

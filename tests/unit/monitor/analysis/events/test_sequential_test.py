@@ -46,6 +46,8 @@ LETTERS: dict[str, tuple[State, Evidence, str, str]] = {
     "C": (State.BLOCKED, Evidence.CONCLUSIVE, "tls", "reset"),
     "h": (State.PARTIAL, Evidence.CONCLUSIVE, "tls", "reset"),
     "p": (State.DEGRADED, Evidence.CONCLUSIVE, "tls", "reset"),
+    "R": (State.BLOCKED, Evidence.CONCLUSIVE, "tcp", "timeout"),
+    "A": (State.BLOCKED, Evidence.CONCLUSIVE, "tls", "address"),
     "t": (State.THROTTLED, Evidence.STRONG, "throttling", "stall"),
     "u": (State.THROTTLED, Evidence.WEAK, "throttling", "rate"),
     "y": (State.DEGRADED, Evidence.STRONG, "throttling", "rate"),
@@ -133,6 +135,8 @@ def phases(story: str, every: float = BASE) -> list[Phase]:
         ("S", Kind.ACCUSES, Persistence.LASTING),
         ("o", Kind.ACCUSES, Persistence.NARROW),
         ("C", Kind.ACCUSES, Persistence.NONE),
+        ("R", Kind.ACCUSES, Persistence.ROUTE),
+        ("A", Kind.ACCUSES, Persistence.ROUTE),
         ("p", Kind.ACCUSES, Persistence.NONE),
         ("h", Kind.ACCUSES, Persistence.NONE),
         ("t", Kind.ACCUSES, Persistence.SLOW),
@@ -433,12 +437,47 @@ def test_an_outage_is_no_block() -> None:
 
 
 def test_a_block_that_begins_in_an_outage_is_told() -> None:
-    """Follow-ups that rule out a fault of the platform rule out its outage as well: two conclusive
-    readings confirm within minutes of it, as on any other day."""
-    assert phases(WEEK + "dddC")[-1] is Phase.SUSPECTED
-    assert phases(WEEK + "dddCC")[-1] is Phase.BLOCKED
-    assert phases(WEEK + "dddsC", FAST)[-1] is Phase.SUSPECTED
-    assert phases(WEEK + "dddsCC", FAST)[-1] is Phase.BLOCKED
+    """Readings that are conclusive one after another are more than chance shows amid an outage in
+    part: seven suspect and eight confirm, minutes after it."""
+    assert phases("..ddd" + "C" * 8, FAST)[-3:] == [
+        Phase.SUSPICIOUS,
+        Phase.SUSPECTED,
+        Phase.BLOCKED,
+    ]
+    assert phases("..ddd" + "Cd" * 8, FAST)[-1] is Phase.BLOCKED
+    assert told("..ddds" + "C" * 8, FAST).phase is Phase.BLOCKED
+    assert told(WEEK + "ddd" + "." * 144 + "CC").phase is Phase.BLOCKED
+
+
+@pytest.mark.parametrize("sent", "Cs")
+def test_an_outage_in_part_is_no_block(sent: str) -> None:
+    """Where three connections in four fail for everybody, another name gets an answer now and then
+    between two failures of ours. Nor does that count when it comes and goes."""
+    state = told(WEEK)
+    for reading in readings(f"ddddddd{sent}ddd.dddddddddd{sent}dddd.ddd" * 12, FAST, 2016 * BASE):
+        state = update(state, reading, DEFAULTS)
+        assert state.score < 5.0
+        assert state.phase is not Phase.SUSPECTED
+
+
+def test_silent_addresses_outlast_dead_routes() -> None:
+    """Silence beside a neighbour that answers suspects at once. A route is dead for some addresses
+    alone now and then, so one network confirms after about as long as hardly any stays so."""
+    assert phases("..R")[-1] is Phase.SUSPECTED
+    for letter in "RA":
+        seen = phases(".." + letter * 60, FAST)
+        assert seen[2] is Phase.SUSPECTED
+        assert 15.0 <= seen.index(Phase.BLOCKED) * FAST / 60 <= 20.0
+    assert phases("R" * 6).index(Phase.BLOCKED) * BASE / 60 <= 25.0
+
+
+def test_silent_addresses_confirm_nothing_at_once_after_weaker_signs() -> None:
+    """Neither does a run of weak silence before, nor one that came to nothing."""
+    assert told("w" * 60 + "R", FAST).phase is Phase.SUSPECTED
+    assert told("..R....R....R", FAST).phase is Phase.SUSPECTED
+    assert told("..R....C", FAST).phase is Phase.SUSPECTED
+    assert told("..RC", FAST).phase is Phase.BLOCKED
+    assert told("..CR", FAST).phase is Phase.SUSPECTED
 
 
 # -- hurry ---------------------------------------------------------------------------------------
