@@ -30,7 +30,8 @@ dead routes. A better grade than all before it in the run adds at least the diff
 Silence, and resolvers that lead astray, never confirm alone unless they are conclusive: a dead
 route or cache lasts for days, and repetition tells nothing of it (docs/adr/0034). If the control
 recently saw an outage, an accusation may be part of that outage, and weighs as a repeated one;
-a conclusive one as what chance shows amid an outage in part (docs/adr/0067).
+a conclusive one as what chance shows amid an outage in part (docs/adr/0067). So do false
+certificates at a site that opened TLS lately: what shows it on other hosts may be lost for once.
 
 **Interference that comes and goes.** A censor that acts for seconds in each minute is found open by
 most readings, and each run of accusations comes to nothing. Against such a block a clearing reading
@@ -90,6 +91,8 @@ _UNTOLD = frozenset({"timeout", "unreachable", "address", "servfail", "hijack"})
 """Sub-methods that faults without an end show as well, unless follow-ups ruled them out."""
 _SILENT = frozenset({"tcp.timeout", "tcp.unreachable", "tls.address"})
 """Methods of addresses that answer nothing, whatever the name."""
+_OPENED = frozenset({"tls.local_authority", "vantage.no_tls"})
+"""Rules by which a device at the vantage's own site opens TLS."""
 ACTS, CARRIED = 0.1, 3600.0
 """The least share of time (0–1) in which interference that comes and goes is expected to act, and
 the seconds for which a run counts that came to nothing."""
@@ -167,6 +170,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """Enough readings of this kind confirm without another vantage."""
     control_failed: bool = False
     """The control could not reach the platform either."""
+    opened: bool = False
+    """A device at the vantage's own site opened TLS."""
+    forged: bool = False
+    """It accuses by a false certificate."""
 
     @property
     def conclusive(self) -> bool:
@@ -214,6 +221,8 @@ class DetectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Clearing readings during a block: a filter overloaded or restarted."""
     outage: Episodes = Episodes(length=1800.0, again=0.95)
     """Accusations after the control failed too."""
+    opened: Episodes = Episodes(length=86400.0)
+    """False certificates after a device at the vantage's own site opened TLS."""
     mistaken_in_outage: float = 0.1
     """Chance (0–1) that a reading amid an outage in part looks conclusive. Where servers fail three
     times in four it is half as high in benchmarks/simulation."""
@@ -293,6 +302,8 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`since` of the last clearing reading."""
     down_at: datetime | None = None
     """Of the last reading at which the control failed too."""
+    opened_at: datetime | None = None
+    """Of the last reading at which a device at the vantage's own site opened TLS."""
     open_since: datetime | None = None
     """`until` of the first clearing reading since the last accusing one."""
     best: float = 0.0
@@ -349,6 +360,9 @@ def reading_of(verdict: PlatformVerdict) -> Reading:
         persistence=persistence,
         alone=evidence is Evidence.CONCLUSIVE or throttled or not _untold(verdict),
         control_failed=state is State.DOWN,
+        opened=verdict.rule_id in _OPENED,
+        forged=kind is Kind.ACCUSES
+        and f"{verdict.method}.{verdict.sub_method}" == "tls.certificate",
     )
 
 
@@ -366,6 +380,8 @@ def update(state: Detector, reading: Reading, settings: DetectorSettings) -> Det
     elif reading.control_failed:
         baseline = _learned(state.baseline, settings, down=1.0)
         state = _with(state, down_at=reading.at, baseline=baseline)
+    elif reading.opened:
+        state = _with(state, opened_at=reading.at)
     return _with(state, at=reading.at, cycle=reading.cycle)
 
 
@@ -417,6 +433,9 @@ def _accused(state: Detector, reading: Reading, settings: DetectorSettings) -> D
     alone = _alone(state, reading, settings)
     outage = settings.outage.same(_seconds(state.down_at, reading.at))
     most = _weighed(outage * (settings.mistaken_in_outage if reading.conclusive else 1.0), alone)
+    if reading.forged:
+        opened = settings.opened.same(_seconds(state.opened_at, reading.at))
+        most = min(most, _weighed(opened, alone))
     score = state.score
     if reading.strong or not settings.decided:
         score += min(_gain(state, reading, same, alone), most)
@@ -520,8 +539,7 @@ def _phase(state: Detector, score: float, settings: DetectorSettings) -> Phase:
 
 
 def _gain(state: Detector, reading: Reading, same: float, alone: float) -> float:
-    """What an accusing reading adds to the score, given the chance that it is the same fault again.
-    """
+    """What an accusing reading adds; `same` is the chance that it shows the same fault again."""
     gain = _weighed(same, alone)
     if reading.persistence is not Persistence.ROUTE:
         gain = max(gain, alone - state.best)

@@ -123,6 +123,15 @@ def test_a_dead_route_that_looks_like_a_block_must_last(
     assert [least <= one / 60 <= 25.0 for one in found] == [True] if least else found == []
 
 
+def test_a_lossy_line_behind_an_office_proxy_confirms_nothing() -> None:
+    """For twenty minutes the one reference whose certificate tells of the proxy is often lost."""
+    proxy = Episode(strikes=Strikes.OPENED, start=HOUR, end=6 * HOUR, place=0)
+    loss = Episode(strikes=Strikes.LINE, start=3 * HOUR, end=3.5 * HOUR, place=0, level=0.41)
+    for seed in range(4):
+        world = World(seed, [proxy, loss], NETWORKS)
+        assert not simulate(world, int(7 * HOUR // BUCKET), EventSettings()).alarms[OURS]
+
+
 def test_media_denied_by_resolvers_alone_are_missed_by_nobody() -> None:
     """Some hosts of a platform, by DNS."""
     block = Episode(

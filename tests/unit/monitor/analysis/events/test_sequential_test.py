@@ -55,6 +55,9 @@ LETTERS: dict[str, tuple[State, Evidence, str, str]] = {
     "D": (State.BLOCKED, Evidence.WEAK, "dns", "reset"),
     "H": (State.BLOCKED, Evidence.WEAK, "tls", "handshake"),
     "c": (State.BLOCKED, Evidence.WEAK, "tls", "certificate"),
+    "f": (State.BLOCKED, Evidence.STRONG, "tls", "certificate"),
+    "F": (State.BLOCKED, Evidence.CONCLUSIVE, "tls", "certificate"),
+    "L": (State.INSUFFICIENT, Evidence.NONE, "", ""),
     "U": (State.DEGRADED, Evidence.WEAK, "udp", "stun"),
     "W": (State.BLOCKED, Evidence.WEAK, "http", "status_451"),
     "q": (State.DEGRADED, Evidence.STRONG, "quic", "refused"),
@@ -78,7 +81,7 @@ def verdict(letter: str, at: datetime) -> PlatformVerdict:
         state=state,
         method=method,
         sub_method=sub_method,
-        rule_id="rule",
+        rule_id="tls.local_authority" if letter == "L" else "rule",
         evidence=evidence,
         functions=tuple(
             FunctionVerdict(function=function, core=function == "web", state=State.BLOCKED)
@@ -478,6 +481,16 @@ def test_silent_addresses_confirm_nothing_at_once_after_weaker_signs() -> None:
     assert told("..R....C", FAST).phase is Phase.SUSPECTED
     assert told("..RC", FAST).phase is Phase.BLOCKED
     assert told("..CR", FAST).phase is Phase.SUSPECTED
+
+
+@pytest.mark.parametrize("forged", "fF")
+def test_false_certificates_at_a_site_that_opens_tls_are_no_block(forged: str) -> None:
+    """A burst of loss may hide from one cycle the hosts that show whose authority it is. Other
+    signs count as ever, and so do certificates a week later."""
+    assert told("LLL" + f"{forged}L{forged}" * 20, FAST).score < 2.0
+    assert phases("LLLCC", FAST)[-1] is Phase.BLOCKED
+    assert phases(f"L{forged}..{forged}{forged}")[-1] is not Phase.SUSPECTED
+    assert told("L" + "." * 288 * 14 + forged * 6).phase is Phase.BLOCKED
 
 
 # -- hurry ---------------------------------------------------------------------------------------
