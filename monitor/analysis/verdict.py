@@ -177,6 +177,9 @@ class FunctionVerdict(msgspec.Struct, frozen=True, kw_only=True):
     only the first `MOST_NAMED`."""
     stalled_after: int = 0
     """Bytes that a connection carries before its transfers stall; 0 where they do not."""
+    others_silent: bool = False
+    """It is blocked or slow, and in the same cycle addresses of platforms of different owners were
+    silent together."""
     measurement: str = ""
     """Id of the measurement that decided it, where it is blocked or slow while the platform is
     undecided; else empty."""

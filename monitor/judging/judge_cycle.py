@@ -22,7 +22,7 @@ from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.quic_blocked import answered_over_quic, answered_over_udp
 from monitor.analysis.judge.refused_by_chance import refusals_by_chance
 from monitor.analysis.judge.siblings import sampled_out
-from monitor.analysis.judge.silent_addresses import cut_off_addresses
+from monitor.analysis.judge.silent_addresses import cut_off_addresses, silent_together
 from monitor.analysis.judge.slow_line import slow_line
 from monitor.analysis.measurement_summary import working_families
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
@@ -53,6 +53,8 @@ def judge_cycle(
     connected = (*seen.own, *(made for one in seen.transfers for made in one.made))
     lossy = lossy_platforms(connected, references)
     perhaps_lossy = perhaps_lossy_platforms(connected, references)
+    owners = {platform.name: platform.owner for platform in catalog.platforms}
+    cut_off = cut_off_addresses(seen.endpoints)
     transfers = tuple(_transfer_verdict(one, seen, lossy, perhaps_lossy) for one in seen.transfers)
     shared = _Shared(
         over_udp=answered_over_udp(seen.own),
@@ -63,14 +65,13 @@ def judge_cycle(
             if one.reached and one.function == ReferenceScope.UDP
         },
         local_authorities=local_authorities(
-            (m for m in seen.measurements if m.vantage == seen.vantage.id),
-            {platform.name: platform.owner for platform in catalog.platforms},
+            (m for m in seen.measurements if m.vantage == seen.vantage.id), owners
         ),
         lossy_platforms=lossy,
         slow_line=slow_line(references, (m for one in seen.endpoints for m in one.attempts)),
         perhaps_lossy=perhaps_lossy,
         refusals=refusals_by_chance(references),
-        cut_off=cut_off_addresses(seen.endpoints),
+        cut_off=cut_off,
         cut_shares=cut_shares(seen.endpoints),
         sampled_out=sampled_out(seen.endpoints),
         fingerprints=fingerprints,
@@ -87,7 +88,14 @@ def judge_cycle(
         health=seen.health,
         measurements=seen.measurements,
         verdicts=tuple(verdicts),
-        platforms=_platforms(seen, verdicts, transfers, standing, catalog.platforms),
+        platforms=_platforms(
+            seen,
+            verdicts,
+            transfers,
+            standing,
+            catalog.platforms,
+            others_silent=silent_together(cut_off, owners),
+        ),
         hurried=seen.out_of_turn,
         transfers=transfers,
     )
@@ -258,6 +266,8 @@ def _platforms(
     transfers: Sequence[TransferVerdict],
     standing: Sequence[TransferVerdict],
     platforms: Iterable[Platform],
+    *,
+    others_silent: bool,
 ) -> tuple[PlatformVerdict, ...]:
     """A verdict on each of `platforms` that the cycle measured."""
     began: dict[str, datetime] = {}
@@ -285,6 +295,7 @@ def _platforms(
                 and one.kind is TransferClass.STALLED
                 and one.stalled_at is not None
             },
+            others_silent=others_silent,
         )
         for platform in platforms
         if platform.name in began

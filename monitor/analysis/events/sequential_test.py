@@ -24,13 +24,13 @@ A first accusation weighs its `llr`. One that follows may be the same fault agai
 so two measurements 30 s apart add little more than one, and what packet loss can explain never
 confirms sooner than faults go away. The length depends on what is accused (`Persistence`): one
 function can be one server's fault, and weighs less. *Conclusive* readings are exempt, since their
-follow-ups ruled out lasting faults: two confirm. Not so where addresses are silent beside others
-that answer: now and then a route is dead for these alone, so that such a block must outlast most
-dead routes. A better grade than all before it in the run adds at least the difference in weight.
-Silence, and resolvers that lead astray, never confirm alone unless they are conclusive: a dead
-route or cache lasts for days, and repetition tells nothing of it (docs/adr/0034). If the control
-recently saw an outage, an accusation may be part of that outage, and weighs as a repeated one;
-a conclusive one as what chance shows amid an outage in part (docs/adr/0067). So do false
+follow-ups ruled out lasting faults: two confirm. Not so where one owner's addresses are silent
+beside others that answer: now and then a route is dead for these alone, so that such a block must
+outlast most dead routes. A better grade than all before it in the run adds at least the difference
+in weight. Silence, and resolvers that lead astray, never confirm alone unless they are conclusive:
+a dead route or cache lasts for days, and repetition tells nothing of it (docs/adr/0034). If the
+control recently saw an outage, an accusation may be part of that outage, and weighs as a repeated
+one; a conclusive one as what chance shows amid an outage in part (docs/adr/0067). So do false
 certificates at a site that opened TLS lately: what shows it on other hosts may be lost for once.
 
 **Interference that comes and goes.** A censor that acts for seconds in each minute is found open by
@@ -128,7 +128,7 @@ class Persistence(StrEnum):
     NONE = "none"
     """Conclusive: follow-ups ruled out lasting causes."""
     ROUTE = "route"
-    """Conclusive, and silence: a route that is dead for these addresses alone."""
+    """Conclusive, and silence of one owner's platforms: a route that is dead for these alone."""
     BRIEF = "brief"
     """Something answered wrongly: a faulty server."""
     LASTING = "lasting"
@@ -642,7 +642,8 @@ def _untold(verdict: PlatformVerdict) -> bool:
 def _persistence(verdict: PlatformVerdict) -> Persistence:
     if verdict.evidence is Evidence.CONCLUSIVE:
         silent = f"{verdict.method}.{verdict.sub_method}" in _SILENT
-        return Persistence.ROUTE if silent else Persistence.NONE
+        alone = not any(function.others_silent for function in verdict.functions)
+        return Persistence.ROUTE if silent and alone else Persistence.NONE
     if verdict.state is State.THROTTLED:
         return Persistence.SLOW
     if sum(function.state in _ACCUSED for function in verdict.functions) == 1:

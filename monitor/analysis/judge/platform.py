@@ -99,6 +99,7 @@ def roll_up(
     unclear: Collection[str] = (),
     quic: Collection[str] = (),
     stalls: Mapping[str, int] | None = None,
+    others_silent: bool = False,
 ) -> PlatformVerdict:
     """The platform verdict from the endpoint verdicts of one vantage and one cycle.
 
@@ -106,7 +107,8 @@ def roll_up(
     first measurement began. `speeds` are the verdicts on transfers that this cycle measured,
     `unclear` the endpoints that were slow before and of which none tells whether they still are,
     `quic` the names of the functions that answered over QUIC, `stalls` the bytes after which
-    transfers of a function stall. Raises ValueError without verdicts.
+    transfers of a function stall; `others_silent` whether platforms of different owners were silent
+    together in this cycle. Raises ValueError without verdicts.
     """
     if not verdicts:
         raise ValueError(f"no verdicts on {platform.name}")
@@ -159,6 +161,7 @@ def roll_up(
                 fast=any(speed.function == function.function.name for speed in fast),
                 quic=quic,
                 stalls=stalls or {},
+                others_silent=others_silent,
                 undecided=state is State.INSUFFICIENT,
             )
             for function in judged
@@ -239,6 +242,7 @@ def _function_verdict(
     fast: bool,
     quic: Collection[str],
     stalls: Mapping[str, int],
+    others_silent: bool,
     undecided: bool,
 ) -> FunctionVerdict:
     decider = judged.decider if judged.state in _ACCUSED else None
@@ -256,6 +260,7 @@ def _function_verdict(
         groups=judged.groups,
         accused=judged.accused,
         stalled_after=stalls.get(judged.function.name, 0) if decider is not None else 0,
+        others_silent=others_silent and decider is not None,
         measurement=decider.measurement if decider is not None and undecided else "",
     )
 

@@ -14,7 +14,8 @@ out the first two. Either of these rules out the third:
 What is left is a filter, or several servers of the platform's that died for this region alone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import combinations
 from math import inf
 
 import msgspec
@@ -48,6 +49,17 @@ def cut_off_addresses(
     for one in endpoints:
         by_platform.setdefault(one.platform, []).append(one)
     return {platform: _cut_off(measured) for platform, measured in by_platform.items()}
+
+
+def silent_together(cut_off: Mapping[str, Collection[str]], owners: Mapping[str, str]) -> bool:
+    """Whether platforms of different owners have such addresses, in different routed networks: no
+    dead route silences these together. `owners` are those of the platforms."""
+    networks: dict[str, set[str]] = {}
+    for platform, addresses in cut_off.items():
+        if addresses:
+            owned = networks.setdefault(owners.get(platform, platform), set())
+            owned.update(map(routed_network, addresses))
+    return any(one.isdisjoint(other) for one, other in combinations(networks.values(), 2))
 
 
 def _cut_off(endpoints: Sequence[EndpointMeasurements]) -> frozenset[str]:

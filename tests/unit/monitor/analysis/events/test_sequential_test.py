@@ -474,6 +474,17 @@ def test_silent_addresses_outlast_dead_routes() -> None:
     assert phases("R" * 6).index(Phase.BLOCKED) * BASE / 60 <= 25.0
 
 
+def test_silent_addresses_of_several_owners_are_no_dead_route() -> None:
+    """Two tests confirm where platforms of different owners are silent together."""
+    state = Detector()
+    for number in range(2):
+        one = verdict("R", at(FAST * number))
+        together = [msgspec.structs.replace(f, others_silent=True) for f in one.functions]
+        one = msgspec.structs.replace(one, functions=tuple(together))
+        state = update(state, reading_of(one), DEFAULTS)
+    assert state.phase is Phase.BLOCKED
+
+
 def test_silent_addresses_confirm_nothing_at_once_after_weaker_signs() -> None:
     """Neither does a run of weak silence before, nor one that came to nothing."""
     assert told("w" * 60 + "R", FAST).phase is Phase.SUSPECTED

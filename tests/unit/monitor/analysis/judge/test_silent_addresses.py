@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from monitor.analysis.judge.silent_addresses import cut_off_addresses
+from monitor.analysis.judge.silent_addresses import cut_off_addresses, silent_together
 from monitor.analysis.seen import EndpointMeasurements
 from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason
@@ -241,3 +241,26 @@ def test_silence_for_every_name_is_told_alike() -> None:
     assert read(innocuous, small, neighbour(), seen=seen) == ("tls.address", Evidence.CONCLUSIVE)
     # Where nobody asked in small segments, large packets may get lost.
     assert read(innocuous, neighbour(), seen=seen) == ("tls.address", Evidence.WEAK)
+
+
+OWNERS = {"facebook": "Meta", "instagram": "Meta", "x": "X"}
+
+
+@pytest.mark.parametrize(
+    ("silent", "together"),
+    [
+        ({}, False),
+        ({"x": [V4]}, False),
+        ({"x": [V4], "facebook": []}, False),
+        ({"instagram": [V4], "facebook": ["198.51.100.9"]}, False),
+        ({"x": [V4], "facebook": ["198.51.100.9"]}, True),
+        ({"x": [V4], "facebook": [V4_OTHER]}, False),
+        ({"x": [V4, "192.0.2.4"], "telegram": [V4_OTHER, "198.51.100.9"]}, False),
+        ({"x": [V4], "instagram": [V4_OTHER], "telegram": ["198.51.100.9"]}, True),
+    ],
+)
+def test_platforms_of_different_owners_are_silent_together(
+    silent: dict[str, list[str]], together: bool
+) -> None:
+    """In networks of their own: two owners may rent from one provider, whose route is dead."""
+    assert silent_together(silent, OWNERS) is together
