@@ -66,7 +66,8 @@ def in_state(*states: EventState) -> Callable[[Results], bool]:
 
 
 def blocks(asn: int, method: str) -> Callable[[Results], bool]:
-    """A confirmed event says that this network blocks now, and has used this method."""
+    """A confirmed event says that this network blocks now, by itself certain, and used this method.
+    One that is not certain leaves the record if the block is lifted right then."""
 
     def detected(results: Results) -> bool:
         event = results.event
@@ -74,7 +75,10 @@ def blocks(asn: int, method: str) -> Callable[[Results], bool]:
             event is not None
             and event.state is EventState.CONFIRMED
             and any(
-                network.asn == asn and network.blocked_now and method in network.methods
+                network.asn == asn
+                and network.blocked_now
+                and network.confirmed
+                and method in network.methods
                 for network in event.networks
             )
         )

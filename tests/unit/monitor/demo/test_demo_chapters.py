@@ -32,7 +32,7 @@ def results(state: State = State.OK, block: Event | None = None) -> Results:
     return Results(verdicts, block)
 
 
-def block(state: EventState, *, now: bool = True) -> Event:
+def block(state: EventState, *, now: bool = True, certain: bool = True) -> Event:
     """The invented country's block of X, by resets on Demo Telecom."""
     network = NetworkStatus(
         asn=TELECOM.asn,
@@ -40,6 +40,7 @@ def block(state: EventState, *, now: bool = True) -> Event:
         affected=True,
         blocked_now=now,
         methods=("tls.reset",),
+        confirmed=certain,
     )
     made = event(country=COUNTRY, platform=VICTIM, state=state, end_latest=900.0)
     return msgspec.structs.replace(made, networks=(network,))
@@ -61,6 +62,7 @@ def test_a_block_is_noticed_where_and_how_it_is() -> None:
     assert resets(results(block=block(EventState.CONFIRMED)))
     assert not resets(results(block=block(EventState.SUSPECTED)))
     assert not resets(results(block=block(EventState.CONFIRMED, now=False)))
+    assert not resets(results(block=block(EventState.CONFIRMED, certain=False)))
     assert not resets(results())
     assert not blocks(MOBILE.asn, "tls.reset")(results(block=block(EventState.CONFIRMED)))
     assert not blocks(TELECOM.asn, "dns.hijack")(results(block=block(EventState.CONFIRMED)))
