@@ -540,13 +540,12 @@ def _phase(state: Detector, score: float, settings: DetectorSettings) -> Phase:
 
 def _gain(state: Detector, reading: Reading, same: float, alone: float) -> float:
     """What an accusing reading adds; `same` is the chance that it shows the same fault again."""
-    gain = _weighed(same, alone)
+    first = reading.conclusive and not state.conclusive
+    gain = 0.0 if first else _weighed(same, alone)
     if reading.persistence is not Persistence.ROUTE:
         gain = max(gain, alone - state.best)
-    if reading.conclusive and not state.conclusive:
-        # The readings before it may have weighed next to nothing, in an outage.
-        gain = max(gain, alone - state.score)
-    return gain
+    # The readings before it may have weighed next to nothing, in an outage.
+    return max(gain, alone - state.score) if first else gain
 
 
 def _weighed(same: float, alone: float) -> float:

@@ -215,6 +215,13 @@ def test_false_alarms_of_the_model_keep_to_the_budget() -> None:
 # -- how quickly ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("before", ["w", "o", "s", "S", "oo", "ws"])
+def test_one_conclusive_reading_after_others_suspects(before: str) -> None:
+    """It may be chance: a faulty server answers another name now and then. Two confirm."""
+    assert phases(f"..{before}C", FAST)[-1] is Phase.SUSPECTED
+    assert phases(f"..{before}CC", FAST)[-1] is Phase.BLOCKED
+
+
 @pytest.mark.parametrize("every", [FAST, BASE])
 def test_two_conclusive_readings_confirm(every: float) -> None:
     """The first suspects, the second confirms, however close they are, on a stream never seen."""
