@@ -124,7 +124,7 @@ def test_a_dead_route_that_looks_like_a_block_must_last(
 
 
 def test_a_lossy_line_behind_an_office_proxy_confirms_nothing() -> None:
-    """For twenty minutes the one reference whose certificate tells of the proxy is often lost."""
+    """For half an hour the one reference whose certificate tells of the proxy is often lost."""
     proxy = Episode(strikes=Strikes.OPENED, start=HOUR, end=6 * HOUR, place=0)
     loss = Episode(strikes=Strikes.LINE, start=3 * HOUR, end=3.5 * HOUR, place=0, level=0.41)
     for seed in range(2):

@@ -507,7 +507,7 @@ def test_false_certificates_at_a_site_that_opens_tls_are_no_block(forged: str) -
     signs count as ever, and so do certificates a week later."""
     assert told("LLL" + f"{forged}L{forged}" * 20, FAST).score < 2.0
     assert phases("LLLCC", FAST)[-1] is Phase.BLOCKED
-    assert phases(f"L{forged}..{forged}{forged}")[-1] is not Phase.SUSPECTED
+    assert phases(f"L{forged}..{forged}{forged}")[-1] is Phase.SUSPICIOUS
     assert told("L" + "." * 288 * 14 + forged * 6).phase is Phase.BLOCKED
 
 
