@@ -149,9 +149,10 @@ class Delivery:
         now, pause = self._now(), LONGEST_SLEEP
         # What is read of these may be older than what they store meanwhile. Their end wakes us.
         busy = set(self._under_way)
-        mutes = await self._store.mutes()
+        pending = await self._store.outbox(NoticeState.PENDING)
+        mutes = await self._store.mutes() if pending else []
         waiting: dict[Place, list[Notice]] = {}
-        for notice in await self._store.outbox(NoticeState.PENDING):
+        for notice in pending:
             same = (notice.event, notice.country)
             until = [one.until for one in mutes if (one.event or one.country) in same]
             if until:

@@ -59,7 +59,8 @@ def with_content(
     *,
     suspicious: bool,
 ) -> HttpObservation:
-    """The observation with the content of the answer, without the vantage's addresses, `own`."""
+    """The observation with the content of the answer. Body and digest are without the vantage's
+    addresses, `own`; the rest is scrubbed with the other observations."""
     body, text = answer.body, ""
     if suspicious:
         text = scrubber.text(body.decode("utf-8", "replace"))
@@ -70,9 +71,13 @@ def with_content(
         for address in own:
             body = body.replace(address.encode(), b"")
         digest = hashlib.sha256(body).hexdigest()
+    title = answer.title
+    if len(title) > _KEPT_TITLE:
+        # Half an address at the cut would no longer be found with the rest of the observation.
+        title = scrubber.text(title)[:_KEPT_TITLE]
     return msgspec.structs.replace(
         observation,
-        title=scrubber.text(answer.title)[:_KEPT_TITLE],
+        title=title,
         headers=kept_headers(answer.headers, suspicious=suspicious),
         location=answer.header("location"),
         body_length=len(answer.body),

@@ -86,7 +86,7 @@ class RedirectChain:
         )
 
     def finish(self, scrubber: Scrubber) -> list[HttpObservation]:
-        """One observation for each hop, its content scrubbed."""
+        """One observation for each hop, its body scrubbed."""
         return [
             with_content(observation, answer, scrubber, self._record.own, suspicious=suspicious)
             for observation, answer, suspicious in self._exchanges

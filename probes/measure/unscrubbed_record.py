@@ -6,7 +6,7 @@ from operator import attrgetter
 
 import msgspec
 
-from probes.layers.scrub import Scrubber, scrub_observation
+from probes.layers.scrub import Scrubber, scrub_observations
 from probes.measure.vantage_context import VantageContext
 from probes.measurement import AnyObservation
 from probes.sockets.network import Stream
@@ -73,7 +73,7 @@ class UnscrubbedRecord:
         self.own.update(self.context.exits)
         scrubber = Scrubber(self.own, self.tested, (self.given, self.endpoint))
         found = sorted([*self.observations, *late, *pages(scrubber)], key=attrgetter("start"))
-        return tuple([scrub_observation(observation, scrubber) for observation in found])
+        return scrub_observations(found, scrubber)
 
     def close_streams(self) -> None:
         """Close every stream; safe to call again."""

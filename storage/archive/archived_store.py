@@ -93,7 +93,7 @@ class ArchivedStore(SqlStore):
         joined = [*where, listings.HEALTH_OF_CYCLE]
 
         def archived(after: Key | None, until: Key | None) -> AsyncIterator[Sequence[Any]]:
-            query = _query(listing, [*joined, *_up_to(listing, until)], start, after)
+            query = listing.query(None, [*joined, *_up_to(listing, until)], start, after)
             return self._at_once(BY_NAME["vantage_health"], query, _around(selection, after, until))
 
         found = _interleaved(self._keyed(listing, joined, start), _ending(listing), archived)
@@ -297,7 +297,7 @@ class ArchivedStore(SqlStore):
         a day moved meanwhile: some of its rows may have been missed in both places."""
         archive, archived = self._opened_archive(), BY_NAME[table]
         before = await archive.files(archived, selection)
-        moved = self._at_once(archived, _query(listing, where), selection)
+        moved = self._at_once(archived, listing.query(None, where), selection)
         found = merged(self._keyed(listing, where), moved, _ending(listing))
         async for values in _values(listing, found):
             yield values
@@ -326,7 +326,7 @@ class ArchivedStore(SqlStore):
         def read(
             connection: Connection, *, after: Key | None, limit: int
         ) -> tuple[list[tuple[Any, ...]], Key | None]:
-            rows = driver_rows(connection, _query(listing, where, start, after, limit))
+            rows = driver_rows(connection, listing.query(None, where, start, after, limit))
             return rows, tuple(rows[-1][-width:]) if len(rows) == limit else None
 
         return self._pages(read)
@@ -470,17 +470,6 @@ def _errors() -> Iterator[None]:
         yield
     except PlaceError as error:
         raise StorageError(str(error)) from error
-
-
-def _query(
-    listing: Listing[Any],
-    where: Sequence[ColumnElement[bool]],
-    start: ColumnElement[bool] | None = None,
-    after: Key | None = None,
-    limit: int | None = None,
-) -> Select[Any]:
-    cells = [*(listing.table.c[name] for name in listing.codec.names), *listing.order]
-    return listing.query(cells, where, start, after, limit)
 
 
 async def _values(

@@ -6,7 +6,7 @@ memory.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -88,8 +88,7 @@ class Listing(Generic[T]):
         `start` bounds the first page from below. Later pages are bounded by `after` alone, or the
         database would search from the start again for each.
         """
-        cells = [*(self.table.c[name] for name in self.codec.names), *self.order]
-        query = self.query(cells, where, start, after, limit)
+        query = self.query(None, where, start, after, limit)
         found: list[T] = []
         weight = 0
         with connection.execute(query) as rows:
@@ -118,17 +117,25 @@ class Listing(Generic[T]):
 
     def query(
         self,
-        cells: Sequence[ColumnElement[Any]],
+        cells: Sequence[ColumnElement[Any]] | None = None,
         where: Sequence[ColumnElement[bool]] = (),
         start: ColumnElement[bool] | None = None,
         after: Key | None = None,
         limit: int | None = None,
     ) -> Select[Any]:
-        """The question that `page` and `rows` ask."""
-        query = select(*cells).where(*where).order_by(*self.order).limit(limit)
+        """The question that `page` and `rows` ask. Without `cells`: for whole values, each with
+        its place."""
+        every = self._every if cells is None else select(*cells).order_by(*self.order)
+        query = every.where(*where).limit(limit)
         if after is not None:
             return query.where(tuple_(*self.order) > tuple_(*after))
         return query if start is None else query.where(start)
+
+    @cached_property
+    def _every(self) -> Select[Any]:
+        # To put this together takes longer than a small table needs to answer.
+        cells = [*(self.table.c[name] for name in self.codec.names), *self.order]
+        return select(*cells).order_by(*self.order)
 
     def decoded(self, row: Sequence[Any]) -> T:
         """The value of a row that ends in its place. StorageError when this version cannot read

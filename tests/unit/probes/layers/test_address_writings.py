@@ -178,6 +178,8 @@ def test_no_portal_names_a_device(text: str) -> None:
     assert scrubbed.count(PLACEHOLDER) == text.count("{") - 2 * text.count("{{")
     assert "34" not in shown(scrubbed).text
     assert Scrubber([]).finds(written)
+    for beside in ("1", "[.]", "dot 7", "%2E", "&#4", "=", "a" * 60, "<b", "٣", "\n9f"):
+        assert Scrubber([]).finds(beside, written, beside)
 
 
 @pytest.mark.parametrize(

@@ -404,6 +404,15 @@ def test_finding_agrees_with_taking_out(before: str, own: list[str], after: str)
     assert scrubber.finds(text) == (scrubber.text(text) != text)
 
 
+@given(st.lists(st.one_of(words, own_v4), max_size=4), own_v4)
+@example(["11", "[dot]1.2.3.4", "dot 5"], "1.2.3.4")
+@example(["AA" * 20, "Y21.2.3.4", "="], "1.2.3.4")
+def test_texts_searched_together_hide_nothing(texts: list[str], own: str) -> None:
+    """What `finds` finds in one of them it finds among the others."""
+    for scrubber in (Scrubber([own]), Scrubber([])):
+        assert scrubber.finds(*texts) >= any(map(scrubber.finds, texts))
+
+
 HOSTILE = {
     "colons": ":" * 500_000,
     "gaps": "a::" * 170_000,
