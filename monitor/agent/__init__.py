@@ -14,6 +14,6 @@
      ├─ revocation ── it ends once its key was revoked
      └─ paths, saved_state, status, upload_traffic, traces, wipe ── its files
 
-It imports neither the server nor numpy nor a database library, and must run in 80 MB. Only
-`monitor.cli` may import it.
+It imports neither the server nor numpy nor a database library, and must run in 80 MB.
+`monitor.cli` and `monitor.doctor` import it.
 """

@@ -65,10 +65,10 @@ class Orders:
         log.warning("settings of the collector are not signed by it, ignored")
 
     def take(self, new: AgentSettings, now: datetime) -> bool:
-        """Make these the current ones, unless they are older; whether they are. `now` is UTC.
+        """Make these the current ones; False, and no change, where they are older. `now` is UTC.
 
-        Current ones from a time to come do not count: a collector that was seized would be obeyed
-        for ever, also after its operator has it back.
+        Current ones that are dated in the future are not newer: else orders of a seized collector
+        would hold for ever, even after its operator has it back.
         """
         newest = None if self.current is None else self.current.issued_at
         if newest is not None and new.issued_at < newest <= now + _AHEAD:

@@ -1,4 +1,5 @@
-"""The composition root: the only place that wires the parts of a long-running program together.
+"""The composition root of `shutwatch run`, and what `monitor.collector` and `monitor.agent` take of
+it for theirs.
 
     run_monitor ── `shutwatch run`
     service_setup ── what `shutwatch collector` needs too: store, page, metrics, configuration
@@ -10,6 +11,6 @@
          └─ cycle_runners ── what measures, for the settings in use
 
 `run_until_stopped`, `schedule`, `cycle_job` and `cycle_runners` need neither the server nor numpy
-nor a database: agents are made of them too. `monitor.collector`, `monitor.agent`, `monitor.demo`
-and `monitor.cli` may import it.
+nor a database: agents are made of them too. `monitor.agent`, `monitor.cli`, `monitor.collector`,
+`monitor.demo` and `monitor.doctor` import it.
 """

@@ -29,7 +29,7 @@ async def run(settings: Settings, *, advise: bool = True) -> None:
         )
 
         async def quarantine() -> None:
-            # No part of the file, but an operator who decides expects it to be read on reload.
+            # Not in the file, but whoever quarantines a vantage expects a reload to read it.
             await recorder.quarantine(await store.quarantines())
             publisher.show_events(recorder.book.active)
 

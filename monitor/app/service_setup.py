@@ -67,7 +67,7 @@ def publisher_of(settings: Settings, *, leading: bool = True, advise: bool = Tru
 
 
 def show(publisher: Publisher, settings: Settings, active_events: Sequence[Event]) -> None:
-    """Have it show what other settings name from now on."""
+    """Have the publisher show what these settings name from now on."""
     publisher.use(
         settings.vantages,
         settings.catalog,

@@ -16,7 +16,7 @@ def run(config: MeasuringConfigOption = None) -> None:
     from monitor.server.serve import ListenError
 
     settings = load_settings(config, sends=True)
-    # By these it would measure from nowhere, or leave agents unanswered, without a word.
+    # With these files it would silently measure from nowhere, or answer no agent.
     if settings.agent is not None:
         raise bad_usage(f"{settings.source} is an agent's: type `shutwatch agent run`")
     if settings.collector.listen[0]:

@@ -45,6 +45,7 @@ def advice(settings: Settings, system: Sequence[ResolverAddress] = ()) -> tuple[
     return (
         *_about_controls(field, control, enrolled=enrolled),
         *_about_field(field, enrolled=enrolled),
+        *(_about_agreement(field, settings.events.agreement) if enrolled else ()),
         *found,
         *_about_database(settings),
     )
@@ -96,6 +97,13 @@ def _about_field(field: Sequence[VantagePoint], *, enrolled: bool) -> Iterator[F
     ]
     if hidden and not enrolled:
         yield _found(What.ONLY_PROXIED, vantages=", ".join(hidden))
+
+
+def _about_agreement(field: Sequence[VantagePoint], needed: int) -> Iterator[Finding]:
+    """Of a collector: where nothing is confirmed without agents."""
+    for country, own in sorted(Counter(vantage.country for vantage in field).items()):
+        if own < needed:
+            yield _found(What.TOO_FEW_AGREE, country=country, own=str(own), needed=str(needed))
 
 
 def _about_stubs(

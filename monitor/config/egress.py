@@ -1,7 +1,7 @@
 """Text → Egress: `direct`, `source:ADDRESS`, `interface:NAME`, `socks5://…`, `connect://…`,
 `socks5+tls://…`, `connect+tls://…`.
 
-`probes.measure.connections` connects that way.
+`probes.sockets.network` connects that way, and `probes.measure.proxied_connections` beyond a proxy.
 """
 
 import re

@@ -9,10 +9,8 @@ from probes.vantage import VantagePoint, VantageRole
 
 
 def read_vantages(node: Node) -> tuple[VantagePoint, ...]:
-    """Every `[[vantage]]`; each id is there once, and one vantage at least is a field vantage.
-
-    The latter holds neither for a collector, whose agents measure, nor for an agent, which may be
-    a control.
+    """Every `[[vantage]]`. No id is there twice. One at least is a field vantage, except at a
+    collector, whose agents measure, and at an agent, which may be a control.
     """
     if isinstance(node.raw, dict):
         raise node.fail("write [[vantage]], in double brackets", wrong="is in single brackets")

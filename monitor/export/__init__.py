@@ -9,5 +9,6 @@
 - `data_package` describes a set of files to programs; `folder` writes one.
 - `output_file` is where a command writes: a file that is replaced when whole, or a stream.
 
-`server`, `report` and the command line import it. It imports `storage`, `analysis` and `probes`.
+`cli`, `collector`, `replay`, `report` and `server` import it. It imports `storage`, `analysis` and
+`probes`.
 """

@@ -41,7 +41,7 @@ def function_state(view: VantageView, at: datetime) -> Rows:
 
 @FAMILIES.vantage_gauge("platform")
 def platform_partial_ratio(view: VantageView, at: datetime) -> Rows:
-    """Share (0 to 1) of the connections, or of the addresses, of a platform that fails at a field
+    """Share (0 to 1) of a platform's connections, or of its addresses, that fail at a field
     vantage where its state is partial; no sample where it was not counted."""
     for verdict in view.counted_at(at):
         if verdict.share is not None:

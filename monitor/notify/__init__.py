@@ -5,5 +5,5 @@ Rooms: what is due to whom (`notice_kinds`, `queued_notices`, `places`, `timing`
 `monitor.wording`), and how it gets there (`delivery`, `ports`, `apprise_service`, `message_value`).
 `settings` is the `[notify]` table.
 
-config, app, cli and demo import it; it imports wording and storage.
+app, cli, config, demo, doctor and server import it; it imports wording and storage.
 """

@@ -1,8 +1,8 @@
 """Deliver the notices in the outbox, and retry until each arrives or is given up.
 
 A message arrives at least once; it arrives twice only when a crash falls between its arrival and
-the note of it. Targets do not wait for each other, and nothing waits for them: not the probes, not
-the detector, not the shutdown of the process.
+the record of that. Targets do not wait for each other, and nothing waits for them: not the probes,
+not the detector, not the shutdown of the process.
 """
 
 import asyncio
@@ -301,7 +301,7 @@ class Delivery:
                 await self._settle(replace(one, retry_at=rests_until) for one in left)
                 return
         if send:
-            # The service works: what rests because it did not need not wait for its time.
+            # The service works again: what was to be tried later is sent now.
             keys |= {one.key for one in waiting if one.retry_at is None or of_message(one.reason)}
             resting = (one for one in waiting if one.key not in keys)
             await self._settle(replace(one, retry_at=None) for one in resting)

@@ -18,8 +18,8 @@ def notices_of(
     """The notices about these lines, made at `now` (UTC); the same lines give the same keys.
 
     An end or a correction makes a notice for every target: delivery knows which of them received
-    what it is about, and a route may have been narrowed since. An event found in old data that
-    ended long ago makes no other.
+    what it is about, and a route may have been narrowed since. An event that is found in old
+    data, and ended long ago, makes none but these.
     """
     lines = tuple(entries)
     last = {entry.event: entry.snapshot for entry in lines}

@@ -10,5 +10,6 @@
     observations.py          OONI's entries → observations
     failures.py              OONI's failure strings → `probes.failure_strings`
 
-It imports `monitor.analysis` and `probes`. `monitor.replay` and the command line import it.
+It imports `monitor.analysis` and `probes`. `cli`, `following`, `judging`, `replay` and `sources`
+import it.
 """

@@ -147,8 +147,9 @@ class Recorder:
                 self._publisher.show_events(self.book.active)
 
     async def pass_time(self, now: datetime) -> None:
-        """Have events that nobody measures any more be unobserved at `now` (UTC), up to which all
-        that was measured is recorded. Without `keep` it raises StorageError, as recording does."""
+        """Mark events that nobody measures any more as unobserved at `now` (UTC); everything
+        measured until then must be recorded. Without `keep` it raises StorageError, as recording
+        does."""
         async with self._lock:
             step = pass_time(self.book, now, self._settings.events)
             if not step.changed:

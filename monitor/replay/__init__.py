@@ -20,5 +20,5 @@
     weekly_hours.py        recurring hours in results
     plot.py                results as a picture
 
-Only the command line and `monitor.report` import it.
+`cli`, `following` and `report` import it.
 """

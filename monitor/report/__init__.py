@@ -4,5 +4,5 @@ Rooms: what the report rests on (`collect` reads the store into `findings`; `bat
 vantages signed), what it says (`compose` and the parts it names, in words from `monitor.wording`),
 how it looks (`document`, `html`, `pdf`, `charts`), and the archive (`build`, `archive`, `verify`).
 
-cli, demo, server and tests import it. It imports export, wire, keys, wording and storage.
+cli and server import it. It imports export, wire, keys, wording and storage.
 """

@@ -37,7 +37,7 @@
     documents.py         the documents as a site
     api/                 the readers' API, JSON and CSV
 
-Only `monitor.app`, `monitor.collector`, `monitor.demo` and `monitor.cli` may import it.
+`monitor.app`, `monitor.cli`, `monitor.collector` and `monitor.doctor` import it.
 """
 
 from monitor.server.app import create_app

@@ -4,6 +4,7 @@
 `unpacking` unpacks bodies, `refusal` refuses them, and `proof` verifies stored batches. `openapi`
 writes API documents.
 
-Agents, collectors, the report and the server import it; it imports keys, storage, analysis and
-probes. An agent loads it, so it needs neither a server nor a database library.
+agent, cli, collector, config, doctor, measuring, metrics, report and server import it; it imports
+keys, storage, analysis and probes. An agent loads it, so it needs neither a server nor a database
+library.
 """

@@ -30,6 +30,7 @@ class What(StrEnum):
     CONTROL_INSIDE = "control_inside"
     CONTROL_SAME_WAY = "control_same_way"
     ONE_VANTAGE = "one_vantage"
+    TOO_FEW_AGREE = "too_few_agree"
     SAME_LINE = "same_line"
     NO_ASN = "no_asn"
     ONLY_PROXIED = "only_proxied"

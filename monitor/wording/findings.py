@@ -118,6 +118,17 @@ SENTENCES: Mapping[str, Said] = {
         ),
         N_("Add vantages in other networks."),
     ),
+    What.TOO_FEW_AGREE: Said(
+        N_(
+            "%(country)s has %(own)s of the collector's own vantages, and %(needed)s must agree to"
+            " confirm a block: unless agents there see it too, each of which counts in full after a"
+            " week, it stays suspected, and routes for confirmed blocks send nothing."
+        ),
+        N_(
+            "Add a vantage in another network. If you trust what is there alone, set agreement ="
+            " %(own)s under [events]."
+        ),
+    ),
     What.SAME_LINE: Said(
         N_(
             "%(one)s and %(other)s leave this machine by the same way: they test one network, not"
@@ -284,7 +295,8 @@ _LEVELS: Mapping[str, Level] = {
             *(What.NO_CONTROL, What.NO_OWN_CONTROL, What.ONE_CONTROL, What.ONE_OWN_CONTROL),
             *(What.CONTROLS_HIDE_FAMILY, What.CONTROLS_TOGETHER, What.CONTROL_INSIDE),
             What.CONTROL_SAME_WAY,
-            *(What.ONE_VANTAGE, What.SAME_LINE, What.NO_ASN, What.ONLY_PROXIED, What.ONLY_STUB),
+            *(What.ONE_VANTAGE, What.TOO_FEW_AGREE, What.SAME_LINE, What.NO_ASN),
+            *(What.ONLY_PROXIED, What.ONLY_STUB),
             *(What.QUIET_CONTROL, What.QUIET_SHORT, What.NO_UPLINK, What.NO_INTERNATIONAL),
             *(What.NO_POPULAR, What.NO_UDP, What.NO_DOMESTIC, What.PLAIN_PASSWORDS),
             *(What.PLAIN_PROXY_PASSWORD, What.CYCLE_TOO_LONG, What.FEW_BYTES, What.NO_MESSAGES),

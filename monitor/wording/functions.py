@@ -1,4 +1,6 @@
-"""Phrases for a platform's functions, as the shipped catalogue names them."""
+"""Phrases for a platform's functions, as the shipped catalogue, an older one or data of OONI names
+them.
+"""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Start of the installed program: its own folders come first, whoever else has such names."""
+"""Start of the installed program. Its own folders come first: others may have such names."""
 
 import os
 import sys

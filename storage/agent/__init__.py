@@ -1,1 +1,4 @@
-"""What an agent keeps on disk until a collector has it. Only `monitor.agent` imports it."""
+"""What an agent keeps on disk until a collector has it.
+
+`monitor.agent` and `monitor.cli` import it.
+"""

@@ -7,5 +7,6 @@
 - `listing…` read pages of rows; `cycle_rows`, `writing_…`, `statements` and
   `received_group_commit` write; `retention` deletes.
 
-`sqlite`, `postgresql`, `migrations` and `open_store` import it. It imports no database.
+`sqlite`, `postgresql`, `archive`, `migrations`, `open_store` and `monitor.cli` import it. It
+imports no database.
 """

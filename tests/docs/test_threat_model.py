@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from probes.layers.scrub import Scrubber
+from tests.unit.probes.layers.test_address_writings import BEHIND_NAT, EXITS, comes_through
+from tests.worlds.address_writings import BEYOND, ENCODINGS
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/threat-model.md").read_text()
 COLUMNS = ("threat", "defence", "test", "what remains")
@@ -77,3 +81,17 @@ def test_every_attacker_has_threats() -> None:
     counts = [sum(line.startswith("|") for line in one.splitlines()) - 2 for one in sections[1:]]
     assert min(counts) > 0
     assert sum(counts) == len(ROWS)
+
+
+def test_the_ways_to_write_an_address_are_counted() -> None:
+    """Both documents say how many come through, as the table of ways has it."""
+    unknown = [
+        one.name
+        for one in ENCODINGS
+        if comes_through(one, EXITS[one.version], Scrubber([BEHIND_NAT]))
+    ]
+    more = len(set(unknown) - set(BEYOND))
+    assert f"removed in {len(ENCODINGS) - len(BEYOND)} ways" in TEXT
+    assert (len(BEYOND), f"{more} more while the address is unknown" in TEXT) == (8, True)
+    assert "Eight ways (" in TEXT
+    assert f"Eight of {len(ENCODINGS)} tested ways" in (ROOT / "docs/risk.md").read_text()

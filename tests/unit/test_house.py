@@ -160,6 +160,42 @@ def test_a_package_names_only_modules_that_it_has(package: Path) -> None:
     assert mentioned <= MODULES
 
 
+def _said_importers(doc: str) -> set[str] | None:
+    """The rooms that a docstring says import the package; None where it names none or all."""
+    for sentence in re.split(r"[.;]\s+|\n\n+", doc):
+        who, imports, _ = re.split(r"\s(imports? it)\b|$", sentence, maxsplit=1)
+        if imports and not re.search(r"\b(?:Every\w*|others|who)\b", sentence):
+            rooms = re.findall(r"(?:monitor\.)?(\w+)[\w.]*", who)
+            return set(rooms) - {"and", "only", "Only"}
+    return None
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda one: str(one.relative_to(ROOT)))
+def test_a_package_says_who_imports_it(package: Path, imports: grimp.ImportGraph) -> None:
+    """Those and nobody else: twelve docstrings named others by then."""
+    doc = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    said = _said_importers(doc)
+    if said is None:
+        return
+    name = ".".join(package.relative_to(ROOT).parts)
+    users = {
+        user.removeprefix(f"{package.parent.name}.").removeprefix("monitor.").split(".")[0]
+        for module in imports.modules
+        if f"{module}.".startswith(f"{name}.")
+        for user in imports.find_modules_that_directly_import(module)
+        if not f"{user}.".startswith(f"{name}.")
+    }
+    assert said == users
+
+
+def test_who_imports_a_package_is_read() -> None:
+    """From one room, from several, and not where everybody may."""
+    assert _said_importers("What.\n\n`monitor.cli` and `app` import it; it imports a.b.") == {
+        *("cli", "app")
+    }
+    assert _said_importers("Everything may import it.") is None
+
+
 def test_stale_names_are_found() -> None:
     """In each of the ways in which docstrings list modules."""
     doc = """Purpose.

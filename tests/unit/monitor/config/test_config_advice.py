@@ -161,9 +161,15 @@ def test_a_collector_with_one_control_is_told_that_agents_may_be_others(tmp_path
     assert "nothing can be judged. Add a second" in found
 
 
-def test_a_collector_with_one_vantage_in_a_country_may_have_agents_there(tmp_path: Path) -> None:
-    """Whether there are others in that country only the database knows."""
-    assert advised(tmp_path, FIELDS.rpartition("[[vantage]]")[0] + CONTROLS + COLLECTOR) == ()
+def test_a_collector_with_one_vantage_in_a_country_is_told_what_confirms(tmp_path: Path) -> None:
+    """Two must agree at a collector: without agents, which only the database knows, its one vantage
+    confirms nothing and no message is sent."""
+    alone = FIELDS.rpartition("[[vantage]]")[0] + CONTROLS + COLLECTOR
+    (found,) = advised(tmp_path, alone)
+    assert found.startswith("PK has 1 of the collector's own vantages, and 2 must agree to confirm")
+    assert found.endswith("set agreement = 1 under [events].")
+    assert advised(tmp_path, alone + "[events]\nagreement = 1\n") == ()
+    assert advised(tmp_path, FIELDS + CONTROLS + COLLECTOR) == ()
 
 
 STUB = ResolverAddress(address="127.0.0.53", stub=True)
