@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes the pictures of the tutorial again: screenshots of the page while the demonstration's block is at its
-# height. Needs Debian's chromium, and pngquant if the pictures are to be small.
+# height, and the first page of its report. Needs the development environment
+# (`make test` makes it), Debian's chromium, and unzip.
 set -eu
 cd "$(dirname "$0")/.."
 shutwatch=${VENV:-.venv}/bin/shutwatch
@@ -23,9 +24,19 @@ picture() {
   chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$work/profile" \
     --window-size="$2,$3" --screenshot="$PWD/docs/$1.png" "$page$4" 2>"$work/chromium" ||
     { cat "$work/chromium" >&2; exit 1; }
-  ! command -v pngquant >/dev/null || pngquant --force --output "docs/$1.png" 64 "docs/$1.png"
+  small "$1"
+}
+small() {
+  "${VENV:-.venv}/bin/python" -c 'import sys, PIL.Image
+PIL.Image.open(sys.argv[1]).quantize(256, PIL.Image.Quantize.FASTOCTREE).save(sys.argv[1], optimize=True)' "docs/$1.png"
   ls -l "docs/$1.png"
 }
 picture demo 1280 1090 ""
 picture demo-event 1280 900 "events/$event"
 picture demo-country 1280 900 countries/XD
+
+"$shutwatch" demo --exit --port 0 --folder "$work/whole" >"$work/said" 2>&1 || { cat "$work/said" >&2; exit 1; }
+unzip -q -o "$work/whole/report.zip" report.pdf -d "$work"
+"${VENV:-.venv}/bin/python" -c 'import sys, pypdfium2
+pypdfium2.PdfDocument(sys.argv[1])[0].render(scale=1.25).to_pil().save("docs/report.png", optimize=True)' "$work/report.pdf"
+small report
