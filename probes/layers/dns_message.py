@@ -23,6 +23,9 @@ _RECORD = struct.Struct("!HHIH")
 """Type, class, time to live and length, which precede a record's data."""
 _MAX_LABEL = 63
 _MAX_NAME = 253
+_MOST_RECORDS, _MOST_CNAMES = 64, 16
+"""Of one reply, more than honest ones have. In 64 KiB fit thousands of records of a few bytes that
+each point at one long name: megabytes of text."""
 _POINTER = 0xC0
 _RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
 
@@ -63,8 +66,8 @@ def encode_name(name: str) -> bytes:
 def decode_reply(data: bytes) -> Reply:
     """Read a reply. Raises MalformedReplyError for anything that is not one.
 
-    Returns the part of a truncated reply that arrived. `name` is empty when the server omitted the
-    question, as some do in an error.
+    Returns the part of a truncated reply that arrived, and reads no further than _MOST_RECORDS.
+    `name` is empty when the server omitted the question, as some do in an error.
     """
     try:
         query_id, flags, questions, answers, _, _ = struct.unpack_from("!6H", data)
@@ -82,7 +85,7 @@ def decode_reply(data: bytes) -> Reply:
     cnames: list[str] = []
     truncated = bool(flags & _TRUNCATED)
     try:
-        for _ in range(answers):
+        for _ in range(min(answers, _MOST_RECORDS)):
             offset = _record(data, offset, qtype, addresses, cnames)
     except (struct.error, IndexError, MalformedReplyError) as error:
         if not truncated:
@@ -94,7 +97,7 @@ def decode_reply(data: bytes) -> Reply:
         rcode=_RCODES.get(rcode, f"RCODE{rcode}"),
         truncated=truncated,
         addresses=tuple(addresses),
-        cnames=tuple(cnames),
+        cnames=tuple(cnames[:_MOST_CNAMES]),
     )
 
 

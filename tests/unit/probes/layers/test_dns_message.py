@@ -206,6 +206,19 @@ def test_a_chain_of_pointers_is_no_way_to_a_longer_name() -> None:
         decode_reply(wire + record(struct.pack("!H", 0xC000 | offset)))
 
 
+def test_a_reply_is_read_only_as_far_as_honest_ones_go() -> None:
+    """Small records that point at one long name would be megabytes of text in every measurement."""
+    name = b"".join(bytes([size]) + b"\xff" * size for size in (63, 63, 63, 61)) + b"\0"
+    wire = QUESTION + record(b"\0", name, rtype=5)
+    at = 12 + len(wire) - len(name)
+    pointing = record(b"\0", struct.pack("!H", 0xC000 | at), rtype=5)
+    count = (65_000 - len(wire)) // len(pointing)
+    reply = decode_reply(header(answers=1 + count) + wire + pointing * count)
+    assert sum(map(len, reply.cnames)) < 20_000
+    many = decode_reply(header(answers=3000) + QUESTION + record(b"\0") * 3000)
+    assert 30 < len(many.addresses) < 100
+
+
 def test_case_does_not_matter() -> None:
     """A reply in another case answers the same question."""
     wire = header(answers=0, flags=0x8183) + encode_name("X.CoM") + b"\x00\x01\x00\x01"
