@@ -78,7 +78,7 @@ async def measure_quic(
 ) -> QuicObservation:
     """A handshake with `address` and a request for `url_path`, within `timeout` seconds.
 
-    `cafiles` are PEM files of roots to trust in addition to the system's; `start` and `reason` go
+    `cafiles` are PEM files of roots to trust in addition to Mozilla's; `start` and `reason` go
     into the observation as they are. Never raises for network failures; may be cancelled at any
     point, and then sends one close.
     """

@@ -32,8 +32,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from probes.failure_strings import CERTIFICATE_FAILURES, Failure
 from probes.layers.quic import _Exchange, measure_quic
+from probes.layers.quic_certificate import fault_of
 from probes.measurement import QuicObservation
-from tests.lab.certificates import authority, forged, honest
+from probes.sockets.failure_mapping import failure_of
+from tests.lab.certificates import authority, forged, honest, interceptor
 from tests.worlds.loopback import NAME, network, unused_port
 
 Handler = Callable[["Server", H3Event], None]
@@ -284,10 +286,24 @@ async def test_a_forged_certificate_has_the_name_it_has_over_tcp(how: str, failu
 
 
 async def test_an_authority_is_trusted_only_when_named() -> None:
-    """Without the extra file only the system's authorities are trusted."""
+    """Without the extra file only Mozilla's authorities are trusted."""
     async with serving(status(200)) as port:
         seen = await measure(port, trusting=False)
     assert seen.failure == Failure.SSL_UNKNOWN_AUTHORITY
+
+
+def test_the_machines_own_authorities_are_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an office or a state adds to the machine's store would make its forgeries verify."""
+    system, named = tmp_path / "system.pem", tmp_path / "named.pem"
+    authority().cert_pem.write_to_path(str(system))
+    interceptor("Qaznet Trust Network").cert_pem.write_to_path(str(named))
+    monkeypatch.setenv("SSL_CERT_FILE", str(system))
+    leaf, *chain = x509.load_pem_x509_certificates(honest(NAME).encode())
+    fault = fault_of(leaf, chain, NAME, (str(named),))
+    assert fault is not None
+    assert failure_of(fault) == Failure.SSL_UNKNOWN_AUTHORITY
 
 
 async def test_the_name_asked_for_is_the_one_verified() -> None:
