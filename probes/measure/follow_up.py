@@ -395,10 +395,11 @@ class _HonestAnswers(_HonestAddresses):
     """Ask other resolvers for the name, then test the addresses that only they give."""
 
     async def ask(self) -> None:
-        settings = self.record.settings
+        settings, families = self.record.settings, self.context.network.families()
+        resolvers = [one for one in settings.open_resolvers if family_of(one) in families]
         answers = await asyncio.gather(
-            *(self._udp(address) for address in settings.open_resolvers),
-            *(self._tcp(address) for address in settings.open_resolvers[:1]),
+            *(self._udp(address) for address in resolvers),
+            *(self._tcp(address) for address in resolvers[:1]),
             *(self._doh(url) for url in settings.doh_resolvers),
         )
         known = self.plan.known_elsewhere

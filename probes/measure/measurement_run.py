@@ -11,7 +11,7 @@ from probes.measure.redirect_chain import RedirectChain
 from probes.measure.resolution import Resolution
 from probes.measure.unscrubbed_record import UnscrubbedRecord
 from probes.measure.vantage_context import VantageContext
-from probes.measurement import AnyObservation
+from probes.measurement import AnyObservation, family_of
 from probes.target import Dial, Reduction
 
 _WEB = (EndpointKind.HTTP, EndpointKind.HTTPS)
@@ -67,8 +67,10 @@ class MeasurementRun:
         changes nothing of what is reached: the observations carry a reason."""
         await self.connections.settle()  # else what is still connecting would get the reason, too
         known = frozenset(self.record.tested) if also.times == 1 else frozenset()
+        families = self.context.network.families()
         for address in also.addresses:
-            if address in known or address in self.context.bogons:
+            unwanted = address in known or address in self.context.bogons
+            if unwanted or family_of(address) not in families:
                 continue
             since = len(self.record.observations)
             await all_of([self._dial_once(endpoint, also, address) for _ in range(also.times)])

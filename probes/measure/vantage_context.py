@@ -20,7 +20,7 @@ from probes.measure.learnt_exits import LearntExits
 from probes.measure.line_pace import LinePace
 from probes.measure.ordered_addresses import OrderedLimits
 from probes.measure.verified_addresses import VerifiedAddresses, routed_network
-from probes.measurement import Layer
+from probes.measurement import Layer, family_of
 from probes.settings import ProbeSettings
 from probes.sockets.network import Network
 from probes.sockets.system_resolvers import ResolverAddress
@@ -40,12 +40,13 @@ class VantageContext(ABC):
         resolvers: Callable[[], Sequence[ResolverAddress]],
         now: Callable[[], datetime],
     ) -> None:
-        """`resolvers` is called for each measurement, since a laptop or modem changes networks."""
+        """`resolvers` are all there are. It is called for each measurement, since a laptop or modem
+        changes networks."""
         self.vantage = vantage
         self.network = network
         self.settings = settings
         self.client = client
-        self.resolvers = resolvers
+        self._all_resolvers = resolvers
         self.bogons = BogonList(settings.bogon_allow)
         self._public_only = BogonList()
         self.ordered: frozenset[str] = frozenset()
@@ -63,6 +64,11 @@ class VantageContext(ABC):
         self.on_exit: Callable[[str], None] | None = None
         """Called with the vantage's public address when a server reports it; the address must not
         be kept, logged or shown."""
+
+    def resolvers(self) -> Sequence[ResolverAddress]:
+        """Those of the families that the vantage can use; where it can use none of them, all."""
+        every, families = self._all_resolvers(), self.network.families()
+        return [one for one in every if family_of(one.address) in families] or every
 
     def heard_exit(self, address: str) -> None:
         """A server said that the vantage's packets come from this address."""
@@ -152,7 +158,7 @@ class VantageContext(ABC):
                 self.network,
                 self.settings,
                 self.client,
-                resolvers=self.resolvers,
+                resolvers=self._all_resolvers,
                 now=self.now,
             )
             self._bootstrap.exits = self.exits

@@ -6,8 +6,10 @@ recognised instead of verified again (docs/adr/0004).
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
+import os
 import socket
 import ssl
 import struct
@@ -207,6 +209,9 @@ class SocketNetwork:
 
     def _socket(self, address: str, kind: socket.SocketKind) -> WatchedSocket:
         family = family_of(address)
+        if self._source and family not in self._source:
+            # Not bound it would leave by another line.
+            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
         sock = WatchedSocket(socket.AF_INET6 if family == "ipv6" else socket.AF_INET, kind)
         try:
             if self._interface:

@@ -338,6 +338,17 @@ async def test_a_reset_is_asked_about_in_every_way_but_once_each() -> None:
     )
 
 
+async def test_open_resolvers_of_a_family_that_the_vantage_lacks_are_not_asked() -> None:
+    """What is bound to one family asks only those that it can reach."""
+    network = world(families=("ipv4",))
+    settings = changed(open_resolvers=("2001:db8::8", OPEN))
+    measurement = await asked(network, settings=settings)
+    of = {o.resolver for o in measurement.observations if o.reason == Reason.OPEN_RESOLVER}
+    assert of == {f"{OPEN}:53"}
+    assert network.resolver("2001:db8::8").queries == []
+    assert (OPEN, 53) in network.connects
+
+
 async def test_what_every_resolver_said_is_on_record() -> None:
     """Answers and failures are recorded, each under its reason."""
     measurement = await asked(world())

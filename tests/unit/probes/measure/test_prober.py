@@ -399,6 +399,27 @@ async def test_the_next_resolver_is_asked_when_the_first_is_silent() -> None:
     ] * 2
 
 
+async def test_a_resolver_of_a_family_that_the_vantage_lacks_is_not_asked() -> None:
+    """Bound to an IPv4 address, a vantage asks the machine's resolver that it can reach."""
+    network = scripted(V4, families=("ipv4",))
+    network.peer(V4, 443, WEB)
+    measurement = await measure(network, resolvers=("2001:db8::53", "2001:db8::54", RESOLVER))
+    assert measurement.reached
+    assert {o.resolver for o in seen(measurement, DnsObservation)} == {f"{RESOLVER}:53"}
+
+
+async def test_addresses_of_a_family_that_the_vantage_lacks_are_not_dialled_either() -> None:
+    """Those that a failure elsewhere names may be of both families."""
+    network = scripted(V4, families=("ipv4",))
+    network.peer(V4, 443, WEB)
+    network.peer(V6, 443, WEB)
+    target = Target(platform="x", function="web", endpoint=parse_endpoint(X))
+    also = Dial(host="x.com", port=443, addresses=(V6,))
+    measurement = await prober(network).measure(target, also=also)
+    assert network.connects == [(V4, 443)]
+    assert Reason.SAME_ADDRESS not in {o.reason for o in measurement.observations}
+
+
 async def test_a_refusing_resolver_is_believed() -> None:
     """Only silence leads to the next resolver, an error answer does not."""
     network = scripted(V4)

@@ -250,6 +250,17 @@ async def test_a_source_address_is_bound_to() -> None:
     datagrams.close()
 
 
+async def test_nothing_leaves_by_the_family_without_a_source_address() -> None:
+    """What is bound to an IPv4 address has no IPv6: that would go out by another line."""
+    bound = network(Egress(kind=EgressKind.SOURCE, source="127.0.0.7"))
+    async with serving(echo, address="::1") as port:
+        with pytest.raises(OSError, match="family") as caught:
+            await bound.connect("::1", port)
+    assert caught.value.errno == errno.EAFNOSUPPORT
+    with pytest.raises(OSError, match="family"):
+        bound.open_datagrams("::1", 9, lambda _: None, lambda _: None)
+
+
 async def test_one_source_address_of_each_family_may_be_given() -> None:
     """With a source of each family both families are available, each from its source."""
     bound = network(Egress(kind=EgressKind.SOURCE, source="127.0.0.7, ::1"))
