@@ -34,6 +34,10 @@ BROWSER = {
 _CHUNK = 16 * 1024
 _HEAD_LIMIT = 64 * 1024
 """Bytes of status line and headers after which the response counts as malformed."""
+_FRAMING = 8
+"""Times as many bytes as are wanted of a body, and a head's, may come for it. A peer may send
+without end what adds nothing to a body: extensions of chunks, empty blocks of gzip, or bytes behind
+its end, which zlib keeps and copies each time."""
 _GZIP = 16 + zlib.MAX_WBITS
 _REQUESTS_KEPT = 1024
 _LONGEST_KEPT = 512
@@ -74,6 +78,8 @@ class _Response:
         self._chunks: list[bytes] = []
         self._headers_complete = False
         self._complete = False
+        self._left = 0
+        """Bytes of the body, with its framing, that are still read."""
         self.headers: list[tuple[str, str]] = []
         self.status = 0
 
@@ -126,12 +132,19 @@ class _Response:
                 raise MalformedReplyError("response head too long")
             self._feed(data)
 
+    def want(self, limit: int) -> None:
+        """Say how many bytes of the body are wanted."""
+        self._left = _HEAD_LIMIT + _FRAMING * limit
+
     async def more(self, stream: ByteStream) -> bytes:
         """The next part of the body; b"" at its end. Raises as the stream does."""
         while not self._chunks:
             if self._complete:
                 return b""
             received = await stream.receive(_CHUNK)
+            self._left -= len(received)
+            if self._left < 0:
+                raise MalformedReplyError("a body of almost nothing that does not end")
             if received:
                 self._feed(received)
             elif any(name in ("content-length", "transfer-encoding") for name, _ in self.headers):
@@ -267,6 +280,7 @@ async def exchange(
 async def _read(response: _Response, stream: ByteStream, body: bytearray, limit: int) -> bool:
     """Read up to `limit` bytes into `body`, which keeps them if this raises; True if more came."""
     decoder = _Decoder(response.header("content-encoding"))
+    response.want(limit)
     while data := await response.more(stream):
         body += decoder.feed(data, limit - len(body))
         if len(body) >= limit:

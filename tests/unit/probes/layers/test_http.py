@@ -287,6 +287,43 @@ async def test_a_compressed_body_is_inflated_up_to_the_limit(size: int) -> None:
     assert answer.truncated is (size > LIMIT)
 
 
+@pytest.mark.parametrize(
+    ("begins", "goes_on"),
+    [
+        pytest.param(
+            b"HTTP/1.0 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"short"),
+            b"\0" * 16_000,
+            id="behind the end of gzip",
+        ),
+        pytest.param(
+            b"HTTP/1.0 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"")[:10],
+            b"\0\0\0\xff\xff" * 3000,
+            id="empty blocks",
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+            b"a" * 16_000,
+            id="the extension of a chunk",
+        ),
+    ],
+)
+async def test_a_body_that_holds_nothing_and_never_ends_is_left(
+    begins: bytes, goes_on: bytes
+) -> None:
+    """What adds nothing to the body is not read until the deadline either."""
+    asked_for: list[int] = []
+
+    def more(_: bytes) -> bytes:
+        asked_for.append(len(goes_on))
+        return goes_on
+
+    answer = await answer_to(begins, *[more] * 400)
+    assert sum(asked_for) < 200_000
+    assert answer.failure is not None
+    assert answer.failure.startswith("unknown_failure: MalformedReplyError")
+    assert answer.body in (b"short", b"")
+
+
 async def test_a_healthy_body_is_not_read_on() -> None:
     """Bytes beyond the limit are not downloaded."""
     scripted = ScriptedNetwork()
