@@ -8,7 +8,6 @@ from monitor.cli.selection import Since, Until, selection_of
 from monitor.cli.store_options import with_store
 from monitor.config.filters import Filters
 from monitor.wording.acts import COMMAND_LINE
-from monitor.wording.visible_text import visible
 
 
 def audit(
@@ -28,5 +27,5 @@ def audit(
     for one in acts:
         who = one.who or COMMAND_LINE
         cells = (who, one.what.value, one.target, one.detail)
-        shown.add_row(minute(one.at), *(escape(visible(cell)) for cell in cells))
+        shown.add_row(minute(one.at), *(escape(cell) for cell in cells))
     listing_console().print(shown)

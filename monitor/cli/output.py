@@ -18,6 +18,7 @@ from monitor.cli import exits
 from monitor.cli.own_files import refuse_own_file
 from monitor.export.output_file import written_file
 from monitor.wording.file_errors import is_full
+from monitor.wording.visible_text import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,10 +32,10 @@ _ANY_WIDTH = 500
 
 
 def escape(text: str) -> str:
-    """`text` as a table shows it, whatever it holds: none of it is markup."""
+    """`text` as a table shows it, whatever it holds: none of it is markup, or moves the cursor."""
     from rich.markup import escape as escaped
 
-    return escaped(text)
+    return escaped(visible(text))
 
 
 def plain_console() -> "Console":
