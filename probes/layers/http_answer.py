@@ -16,7 +16,7 @@ from probes.layers.scrub import Scrubber
 from probes.measurement import LEGAL_REASONS, REDIRECTS, HttpObservation
 
 _ALTERNATIVE = re.compile(
-    r'\s*(?P<protocol>[^\s=;,"]+)="(?P<host>[^":]*|\[[^"\]]*\]):(?P<port>\d+)"'
+    r'\s*(?P<protocol>[^\s=;,"]+)="(?P<host>[^":]*|\[[^"\]]*\]):(?P<port>\d{1,5})"'
 )
 _WEB = (EndpointKind.HTTP, EndpointKind.HTTPS)
 _KEPT_BODY = 16 * 1024

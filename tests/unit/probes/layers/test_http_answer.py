@@ -33,6 +33,7 @@ def test_offers_of_the_same_host_and_port(value: str) -> None:
         'h3="alt.x.com:443"',
         "h3=:443",
         'h3=""',
+        pytest.param(f'h3=":{"4" * 5000}"', id="more digits than Python reads"),
         'quic=":443"; v="46,43"',
     ],
 )
