@@ -21,6 +21,7 @@ from storage.values.steady_clock import utc_now
 
 DIAL = 8.0
 """Seconds that a connection to a server may take."""
+_UNRESOLVED = "its name does not resolve"
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +67,8 @@ async def server_silent(host: str, port: int) -> str:
             _, writer = await asyncio.open_connection(host, port)
     except OSError as error:
         return why_silent(error)
+    except UnicodeError:  # a part of the name is empty or too long
+        return _UNRESOLVED
     writer.close()
     return ""
 
@@ -73,7 +76,7 @@ async def server_silent(host: str, port: int) -> str:
 def why_silent(error: OSError) -> str:
     """Why there is no connection."""
     if isinstance(error, socket.gaierror):
-        return "its name does not resolve"
+        return _UNRESOLVED
     # Of several addresses asyncio tells the errors in one, which has no number.
     several = error.errno is None and not isinstance(error, TimeoutError)
     if several:

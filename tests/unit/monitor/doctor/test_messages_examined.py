@@ -104,3 +104,16 @@ async def test_the_ping_is_tried_where_something_may_be_sent(
     assert [len(asked), finding.what if finding else None] == [int(send), what]
     assert what is None or problem in told(checked)[what][0]
     assert "SECRET" not in str(checked) + str(told(checked))
+
+
+async def test_a_name_that_dns_cannot_carry_does_not_resolve(tmp_path: Path) -> None:
+    """A dot too many in the address of the ping hides nothing that was found about messages."""
+
+    def mistyped(text: str) -> str:
+        return f'{text}[notify]\nping_url = "https://ping..example.org/SECRET"\n'
+
+    async with world(tmp_path) as made:
+        checked = await made.examined(mistyped)
+    assert "its name does not resolve" in told(checked)[What.PING_SILENT][0]
+    assert of(checked, "notification").about == "newsroom 1-json"
+    assert What.OUR_FAULT not in told(checked)
