@@ -28,7 +28,8 @@ from probes.sockets.system_resolvers import system_resolvers
 from probes.vantage import VantageRole
 
 DEFAULT_NAME = "shutwatch.toml"
-_PASSWORD = re.compile(r"//[^/\s]*@")
+_PASSWORD = re.compile(r"//.*@")
+"""Up to the last @, as `parse_egress` reads it: a password may hold anything."""
 _WITHOUT_ANSWERS = frozenset({"path", "example", "force"})
 """What may be said beside `--example`."""
 

@@ -92,6 +92,8 @@ def test_options_alone_make_a_whole_configuration(folder: Path) -> None:
         (("--country", "Pakistan"), "", 'for Pakistan write "PK"'),
         (("--country", "PK", "--line", "sock5://h:1"), "", 'did you mean "socks5://"?'),
         (("--country", "PK", "--line", "socks5://u:secret@h:x"), "", "port number"),
+        (("--country", "PK", "--line", "socks5://u:secret/1@h:99999"), "", "a port from 1"),
+        (("--country", "PK", "--line", "socks5://u:se cr secret@h:1080 1 A"), "", "port number"),
         (("--country", "PK", "--control", "direct 1 A"), "", "the country first"),
         (("--country", "PK", "--control", "DE direct"), "", "a control alone compares nothing"),
         (("--country", "PK", "--no-follow"), "", "nothing to watch by"),
