@@ -56,7 +56,7 @@ def _value(environ: Mapping[str, str], found: re.Match[str]) -> str:
 
 def _in_file(variable: str, file: str) -> str:
     try:
-        value = Path(file).read_text("utf-8").removesuffix("\n")
+        value = Path(file).read_text("utf-8-sig").removesuffix("\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ValueError(f"the file that {variable} names cannot be read: {reason}") from None

@@ -76,7 +76,7 @@ def fingerprint_file(node: Node) -> tuple[Fingerprint, ...]:
 def _people(parse: Callable[[str], tuple[T, ...]], maker: str) -> Shape[tuple[T, ...]]:
     def read(node: Node) -> tuple[T, ...]:
         with named_file(node) as path:
-            found = parse(path.read_text(encoding="utf-8"))
+            found = parse(path.read_text(encoding="utf-8-sig"))
         if not found:
             raise node.fail(f"a file with at least one line, such as {maker} writes")
         return found

@@ -56,7 +56,7 @@ def address(node: Node) -> str:
 def address_file(node: Node) -> tuple[str, tuple[str, ...]]:
     """A file of addresses, one a line: its path and its addresses."""
     with named_file(node) as path:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     found: list[str] = []
     for number, line in enumerate(map(str.strip, lines), 1):
         if line and not line.startswith("#"):

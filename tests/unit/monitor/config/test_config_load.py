@@ -461,10 +461,11 @@ def test_where_agents_hand_in_two_must_agree(tables: str, agreement: int, tmp_pa
     assert load(tmp_path, tables + vantage).events.agreement == agreement
 
 
-def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", ["", "\ufeff"], ids=["plain", "byte order mark"])
+def test_a_secret_may_come_from_a_file(before: str, tmp_path: Path) -> None:
     """Without a variable NAME, the one line in the file that NAME_FILE names stands for it."""
     secret = tmp_path / "secret"
-    secret.write_text("net@work:/w#?\n")
+    secret.write_text(f"{before}net@work:/w#?\n")
     line = 'network = "${NAME}"\n'
     assert field_of(tmp_path, line, NAME_FILE=str(secret)).network == "net@work:/w#?"
     both = field_of(tmp_path, line, NAME_FILE=str(secret), NAME="nearer")

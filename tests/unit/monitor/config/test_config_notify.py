@@ -37,7 +37,7 @@ def test_without_the_table_nobody_is_told(tmp_path: Path) -> None:
 
 def test_everything_can_be_set(tmp_path: Path) -> None:
     """Each key, as it is written, in the form that it is used in."""
-    (tmp_path / "more.txt").write_text("# the night shift\n\n  json://127.0.0.1:8/night  \n")
+    (tmp_path / "more.txt").write_text("\ufeff# the night shift\n\n  json://127.0.0.1:8/night  \n")
     read = load(
         tmp_path,
         '[notify]\ngive_up = "6h"\ntimeout = "1m"\nping_url = "https://p.example/x"\n'

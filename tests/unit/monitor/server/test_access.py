@@ -237,10 +237,10 @@ def test_listening_to_others_needs_an_answer_to_who(tmp_path: Path) -> None:
 
 
 def test_files_of_users_and_tokens_are_read(tmp_path: Path, asma: User) -> None:
-    """Beside the configuration, with comments; neither passwords nor hashes are in what is
-    printed of the settings."""
-    (tmp_path / "users.txt").write_text(f"# people\n\n{asma.line}\n")
-    (tmp_path / "tokens.txt").write_text(f"{TOKEN}\n")
+    """Beside the configuration, with comments and a byte order mark; neither passwords nor hashes
+    are in what is printed of the settings."""
+    (tmp_path / "users.txt").write_text(f"\ufeff# people\n\n{asma.line}\n")
+    (tmp_path / "tokens.txt").write_text(f"\ufeff{TOKEN}\n")
     path = tmp_path / "shutwatch.toml"
     path.write_text(f'{OTHERS}[server]\nusers = "users.txt"\ntokens = "tokens.txt"\n')
     found = load_config(path, {})
