@@ -23,6 +23,8 @@ def is_host(host: str) -> bool:
     labels = host.removesuffix(".").split(".")
     return (
         host.isascii()
+        and host.isprintable()
+        and " " not in host
         and len(host) <= _LONGEST_NAME
         and all(0 < len(label) <= _LONGEST_LABEL for label in labels)
     )

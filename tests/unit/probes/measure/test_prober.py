@@ -766,6 +766,16 @@ async def test_a_redirect_to_a_name_that_does_not_exist_is_not_reached() -> None
     ] * 2
 
 
+async def test_no_redirect_breaks_the_dialogue_with_a_proxy() -> None:
+    """What a page names goes into a request to the proxy: a host with a space ends no cycle."""
+    network = ScriptedNetwork()
+    answer = b"HTTP/1.1 200 Connected\r\n\r\n"
+    network.peer(CONNECT.proxy_host, CONNECT.proxy_port, Peer(replies=(answer, redirect("// .a/"))))
+    measurement = await measure(network, "http://x.com/", egress=CONNECT)
+    (http,) = seen(measurement, HttpObservation)
+    assert http.failure == "http_invalid_redirect_location_host"
+
+
 async def test_ten_redirects_are_followed_and_no_more() -> None:
     """An endless chain stops after ten redirects, that is eleven requests."""
     network = scripted(V4)
@@ -792,6 +802,7 @@ async def test_ten_redirects_are_followed_and_no_more() -> None:
         "tls://x.com/",
         "javascript:alert(1)",
         "https://\xe9.com/",
+        "https://a b.com/",
         "//",
     ],
 )
