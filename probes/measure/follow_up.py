@@ -38,6 +38,7 @@ from probes.failure_strings import Failure
 from probes.layers.bogon import NOWHERE
 from probes.layers.dns import ask_over_stream
 from probes.layers.dns_message import Reply
+from probes.layers.scrub import PLACEHOLDER
 from probes.layers.socks5_and_http_connect import FarSideError, ProxyError
 from probes.measure.concurrently import all_of
 from probes.measure.connections import Opened
@@ -514,8 +515,9 @@ class _Http3(_Question):
 
 def _questions(context: VantageContext, plan: FollowUpPlan, origin: float) -> list[_Question]:
     """The questions that apply: an address has no name to ask about, a proxy hides some layers,
-    and a quiet vantage asks nothing."""
-    if context.vantage.profile is Profile.QUIET:
+    and a quiet vantage asks nothing, nor anybody about a name with an address scrubbed out of it.
+    """
+    if context.vantage.profile is Profile.QUIET or PLACEHOLDER in plan.host:
         return []
     proxied = context.vantage.egress.proxied
     if plan.only_http3:

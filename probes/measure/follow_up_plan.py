@@ -97,7 +97,7 @@ def plan_follow_up(
     asked = [
         o.address
         for o in failed.observations
-        if isinstance(o, HttpObservation) and urlsplit(o.url).hostname == host
+        if isinstance(o, HttpObservation) and _host_in(o.url) == host
     ]
     sources = controls if dials_known else ()
     known = [address for control in sources for address in _addresses_seen(control, host)]
@@ -184,6 +184,14 @@ def first_of_families(addresses: Iterable[str], count: int) -> tuple[str, ...]:
     return tuple(address for family in taken.values() for address in family)
 
 
+def _host_in(url: str) -> str:
+    """The host in a URL; empty where it was scrubbed, which may leave none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
 def _offers_http3(measurement: Measurement, host: str, port: int) -> bool:
     """Whether `host` offered HTTP/3 on this port over verified TLS."""
     return any(
@@ -191,6 +199,6 @@ def _offers_http3(measurement: Measurement, host: str, port: int) -> bool:
         for observation in measurement.observations
         if isinstance(observation, HttpObservation)
         and observation.url.startswith("https:")
-        and urlsplit(observation.url).hostname == host
+        and _host_in(observation.url) == host
         for name, value in observation.headers
     )

@@ -674,6 +674,23 @@ async def test_a_resolver_that_cuts_off_is_asked_for_another_name(
 # -- what is not asked ---------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_page_whose_name_was_scrubbed_ends_no_cycle(scheme: str) -> None:
+    """A block page's host may be named by an address, which is no evidence: what stands in its
+    place is no name to ask anybody for, nor a URL that can be taken apart."""
+    page = "[address].blocked.example"
+    failed = look(
+        http(url="http://x.com/", status=302),
+        dns(name=page, addresses=(GIVEN,)),
+        tcp(address=GIVEN, port=443),
+        http(url=f"{scheme}://{page}/", address=GIVEN, status=451),
+    )
+    network = world()
+    measurement = await asked(network, planned(failed, failed))
+    assert measurement.observations == ()
+    assert network.connects == []
+
+
 async def test_a_quiet_vantage_asks_nothing() -> None:
     """A quiet vantage asks no question."""
     network = world()
