@@ -81,11 +81,11 @@ def _proxy(scheme: str, rest: str) -> Egress:
         )
     kind = EgressKind(bare)
     pin = ""
+    credentials, _, authority = rest.rpartition("@")
     if tls:
-        rest, marked, pin = rest.partition("#")
+        authority, marked, pin = authority.partition("#")
         if marked and not _PIN.fullmatch(pin):
             raise ValueError("after # the SHA-256 of the proxy's certificate: 64 digits of 0-9a-f")
-    credentials, _, authority = rest.rpartition("@")
     user, _, password = credentials.partition(":")
     try:
         host, port = split_host_port(authority.removesuffix("/"), DEFAULT_PROXY_PORTS[kind])

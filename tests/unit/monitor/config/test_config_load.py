@@ -329,6 +329,14 @@ def proxy(kind: EgressKind, host: str, port: int, user: str = "", password: str 
                 proxy_pin=64 * "a",
             ),
         ),
+        (
+            f"socks5+tls://u:p#q@h.example#{64 * 'a'}",
+            msgspec.structs.replace(
+                proxy(EgressKind.SOCKS5, "h.example", 1080, "u", "p#q"),
+                proxy_tls=True,
+                proxy_pin=64 * "a",
+            ),
+        ),
         ("socks5://bücher.example", proxy(EgressKind.SOCKS5, "xn--bcher-kva.example", 1080)),
     ],
 )
