@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from importlib.resources import files
@@ -219,12 +220,13 @@ def _say_what_is_left(path: Path, settings: Settings) -> None:
 
 
 def _say_next(path: Path, *, collects: bool = False) -> None:
+    file = shlex.quote(str(path))
     typer.echo(
-        f"Next, type:\n  {typed_command('doctor')} --config {path}\n"
-        f"  {typed_command('collector' if collects else 'run')} --config {path}"
+        f"Next, type:\n  {typed_command('doctor')} --config {file}\n"
+        f"  {typed_command('collector' if collects else 'run')} --config {file}"
     )
     if collects:
         typer.echo(
             f"Then, for each agent:\n  {typed_command('vantage')} invite ID --country CODE "
-            f"--asn NUMBER --network NAME --config {path}"
+            f"--asn NUMBER --network NAME --config {file}"
         )

@@ -118,6 +118,14 @@ def test_a_wrong_answer_is_named_and_leaves_nothing(
     assert list(folder.iterdir()) == []
 
 
+def test_the_commands_that_follow_can_be_typed_as_they_stand(folder: Path) -> None:
+    """A space in the name of the file would make two words of it."""
+    done = typed("my watch.toml", "--country", "PK", "--collector", "127.0.0.1")
+    assert done.exit_code == 0, done.output
+    assert (folder / "my watch.toml").exists()
+    assert done.stdout.count("--config 'my watch.toml'") == 3
+
+
 def test_what_is_there_is_never_overwritten(folder: Path) -> None:
     """Neither the file nor that of the users."""
     (folder / "shutwatch-users.txt").write_text("precious")
