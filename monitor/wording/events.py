@@ -309,6 +309,13 @@ _PARTLY_CUT: Mapping[Certainty, str] = {
     ),
 }
 """The same, and a cut, with some networks that are spared or tell nothing."""
+_OF_SOME_NETWORKS = (
+    EventKind.SHUTDOWN,
+    EventKind.INTERNATIONAL_CUT,
+    EventKind.ALLOWLIST,
+    EventKind.SEEN_BY_VOLUNTEERS,
+)
+"""Kinds that may spare networks: what was so on some of them was not so in the whole country."""
 
 
 def _circumstance(
@@ -327,9 +334,11 @@ def _circumstance(
         message, partly = _NO_NAMES[certainty], _PARTLY_NO_NAMES
     elif event.kind is EventKind.INTERNATIONAL_CUT:
         partly = _PARTLY_CUT
+    spared = event.kind in _OF_SOME_NETWORKS and offline < tested
+    counted = certainty is not Certainty.WAS or certainty in partly
     if offline < tested:
         message = partly.get(certainty, message)
-    return words.gettext(
+    said = words.gettext(
         message,
         country=words.country(event.country),
         x=words.number(offline),
@@ -337,6 +346,7 @@ def _circumstance(
         vantage=words.name(event.vantage, 80),
         platform=words.name(event_title(event, titles), 80),
     )
+    return said if counted or not spared else _on_networks(words, event, said)
 
 
 LIMITS: Mapping[EventKind, str] = {
