@@ -8,7 +8,14 @@ from pathlib import Path
 
 import msgspec
 
-from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState, Stretch
+from monitor.analysis.events.event import (
+    Event,
+    EventKind,
+    EventLogEntry,
+    EventState,
+    NetworkStatus,
+    Stretch,
+)
 from monitor.export.csv import write_csv
 from monitor.export.kinds import Kind
 from monitor.report.collect import gather
@@ -123,6 +130,31 @@ async def test_a_shutdown_is_kept_before_lost_vantages(tmp_path: Path) -> None:
     assert "8 more events are only in data/events.csv." in text
     assert len(rows) == len(lost) + 4
     assert {row["vantage"] for row in rows} == {""}
+
+
+async def test_a_network_that_a_shutdown_spared_is_not_listed_with_it(tmp_path: Path) -> None:
+    """Other events name the networks that they affected; a control that disagrees affects none, and
+    is named by its own."""
+    lost, spared = (
+        NetworkStatus(asn=asn, network=name, affected=affected, blocked_now=False)
+        for asn, name, affected in ((64500, "Lost", True), (64501, "Spared", False))
+    )
+    control = msgspec.structs.replace(spared, asn=64502, network="Control")
+    one_of = {"platform": "", "functions": (), "methods": ()}
+    both = {**one_of, "networks": (lost, spared)}
+    _, _, text, _ = await reported(
+        tmp_path,
+        [
+            block(),
+            earlier(block(), 1, kind=EventKind.ALLOWLIST, **both),
+            earlier(
+                block(), 2, kind=EventKind.CONTROL_DIFFERS, **{**one_of, "networks": (control,)}
+            ),
+        ],
+    )
+    assert "Lost (AS64500)" in text
+    assert "Spared" not in text
+    assert "Control (AS64502)" in text
 
 
 async def test_the_rejection_of_an_event_holds_for_the_one_that_continues_it(
