@@ -7,6 +7,7 @@ from operator import attrgetter
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from monitor.analysis.events.event import (
     Event,
@@ -20,9 +21,12 @@ from monitor.export.csv import write_csv
 from monitor.export.kinds import Kind
 from monitor.report.collect import gather
 from monitor.report.compose import document
+from monitor.report.document import Table
 from monitor.report.events import MOST_RELATED, MOST_STORIES
 from monitor.report.findings import Findings, Imprint, Wanted
 from monitor.report.names_between_marks import unmarked
+from monitor.report.summary import where
+from monitor.wording.words import words_in
 from storage.values.reviews import Mark, Review
 from tests.contract.cycles import at
 from tests.unit.monitor.report.test_report import _texts
@@ -219,3 +223,41 @@ async def test_the_stretches_are_those_of_the_export(tmp_path: Path) -> None:
     with (tmp_path / "own.csv").open("w", encoding="utf-8", newline="") as out:
         await write_csv(Kind.STRETCHES, store, WANTED.selection, out)
     assert rows_of(tmp_path / "own.csv") == rows
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (
+            {"recovering": True},
+            (
+                "not certain yet: it seems open again, and was last blocked at "
+                "12:40:00 UTC on 17 Feb 2024 (17:40:00 in Karachi)"
+            ),
+        ),
+        ({"unobserved": True}, "2024-02-17 12:40:00 – not known: nobody saw it end"),
+    ],
+)
+async def test_a_network_that_is_not_surely_open_again_has_no_end(
+    tmp_path: Path, status: dict[str, bool], told: str
+) -> None:
+    """While the event lasts elsewhere, the table of networks says what the page of the event says:
+    that it seems open again is no end that nobody saw, and silence is no end at all."""
+    lasting = block(EventState.CONFIRMED)
+    (ended,) = block().networks[0].stretches
+    open_again = msgspec.structs.replace(
+        lasting.networks[0],
+        asn=64500,
+        network="Again",
+        blocked_now=False,
+        stretches=(
+            msgspec.structs.replace(
+                ended, end_latest=None, opened=at(2700) if "recovering" in status else None
+            ),
+        ),
+        **status,
+    )
+    event = msgspec.structs.replace(lasting, networks=(*lasting.networks, open_again))
+    findings, _, _, _ = await reported(tmp_path, [event])
+    (table,) = [one for one in where(words_in(), findings) if isinstance(one, Table)]
+    assert {row[0]: row[4] for row in table.rows}["Again (AS64500)"] == told
