@@ -8,6 +8,7 @@ import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import TextIO
 
@@ -231,14 +232,17 @@ class _Measured:
             Example(
                 verdict=verdict,
                 field=self.kept[verdict.measurement],
-                control=next(
-                    (self.kept[one] for one in verdict.controls if one in self.kept), None
-                ),
+                control=self._control(verdict),
                 follow_ups=tuple(self.follow_ups.get((verdict.cycle, verdict.endpoint), ())),
             )
             for verdict in chosen
             if verdict.measurement in self.kept
         )
+
+    def _control(self, verdict: Verdict) -> Measurement | None:
+        """One that the verdict used; one that reached the endpoint, if any."""
+        controls = [self.kept[one] for one in verdict.controls if one in self.kept]
+        return max(controls, key=attrgetter("reached"), default=None)
 
 
 async def _measurements(

@@ -165,8 +165,8 @@ def _quotable(words: Words, event: Event, findings: Findings, title: str) -> Ite
     counted = network_names(words, counted_networks(event), MOST_NETWORKS)
     yield words.gettext("%(what)s: %(networks)s.", what=what, networks=counted)
     yield _began_and_ended(words, event)
-    compared = [one for one in findings.examples if one.control is not None and one.control.reached]
-    if compared:
+    worked = [one.control is not None and one.control.reached for one in findings.examples]
+    if worked and all(worked):
         yield words.gettext(
             "Tests that failed inside the country were followed by tests of the same address from "
             "a control outside. In the cases shown below the tests from outside worked."
