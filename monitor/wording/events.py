@@ -105,6 +105,20 @@ def what_happened(words: Words, event: Event, titles: Mapping[str, str]) -> str:
     return as_last_seen(words, event, _on_networks(words, event, what))
 
 
+def goes_on(words: Words, event: Event, titles: Mapping[str, str]) -> str:
+    """Of an event that is gone because it continues as another one, without a full stop: the
+    results may support that one as well as before."""
+    said = words.gettext("This event continues as another one")
+    if not event.platform:
+        return said
+    return words.gettext(
+        "%(platform)s in %(country)s: %(what)s",
+        platform=words.name(event_title(event, titles), 80),
+        country=words.country(event.country),
+        what=said,
+    )
+
+
 def as_last_seen(words: Words, event: Event, was: str) -> str:
     """What happened, with what is known of the end while that is not certain."""
     if event.state is EventState.RECOVERING:
