@@ -150,13 +150,16 @@ class _Story:
             kind=kind,
             newest=waiting[-1],
             overtaken=tuple(waiting[:-1]),
-            meanwhile=self._meanwhile(kind, waiting),
+            meanwhile=self._meanwhile(kind, waiting, self._came_back(states)),
         )
         return _plan((due,), pointless)
 
     def _word(self, newest: Notice, states: Sequence[Notice]) -> tuple[NoticeKind, str]:
         """As what the newest state is sent, and the reason if it is not."""
         kind, said = NoticeKind(newest.occasion), self._said
+        back = self._came_back(states)
+        if kind is NoticeKind.SUSPECTED and newest in back:
+            return kind, ""
         if kind in _UNSURE:
             if said & _ACCUSED:
                 # An event of its own may be suspected after one that was sent as certain.
@@ -169,7 +172,7 @@ class _Story:
             unwanted = kind in CORRECTIONS or newest.key not in self._wanted
             unwanted = unwanted and kind not in OPENING and said == _NOTHING
             reason = NEVER_SENT if unwanted else ""
-        if said == {kind} and not (kind in _ACCUSED and self._came_back(states)):
+        if said == {kind} and not (kind in _ACCUSED and back):
             reason = ALREADY_SENT
         return kind, reason
 
@@ -190,33 +193,36 @@ class _Story:
         ]
         return _plan(due, (*drop, *told))
 
-    def _meanwhile(self, kind: NoticeKind, waiting: Sequence[Notice]) -> tuple[Notice, ...]:
+    def _meanwhile(
+        self, kind: NoticeKind, waiting: Sequence[Notice], back: Collection[Notice]
+    ) -> tuple[Notice, ...]:
         """What a reader of the last message missed: nothing that was corrected, and not how an
-        event began of which there was no message."""
+        event began of which there was no message; that it came `back` is no beginning."""
         if kind in CORRECTIONS:
             return ()
         happened: list[Notice] = []
         for one in waiting:
             if one.occasion in CORRECTIONS:
                 happened.clear()
-            elif one.occasion != NoticeKind.SUSPECTED and (
-                not _is_spread(one) or self._is_new(one)
-            ):
+            elif one.occasion == NoticeKind.SUSPECTED and one not in back:
+                continue
+            elif not _is_spread(one) or self._is_new(one):
                 happened.append(one)
         known = None not in self._said
         ended = any(one.occasion == NoticeKind.ENDED for one in happened[:-1])
         return tuple(happened) if len(happened) > 1 and (known or ended) else ()
 
-    def _came_back(self, states: Sequence[Notice]) -> bool:
-        """Whether an event came back after its end, which waits to be sent."""
+    def _came_back(self, states: Sequence[Notice]) -> list[Notice]:
+        """Those that wait to be sent and say that an event is back, or may be, after its end."""
+        found = []
         before: dict[str, str] = {}
         for one in states:
             line = self._families.line(one)
             again = before.get(one.event) == NoticeKind.ENDED and one.occasion in OPENING
             if again and one in self._waiting and (line is None or line.change != "revised"):
-                return True
+                found.append(one)
             before[one.event] = one.occasion
-        return False
+        return found
 
     def _is_new(self, spread: Notice) -> bool:
         """Whether no message named the network: neither a later one, nor one about an event that

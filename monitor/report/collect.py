@@ -8,6 +8,7 @@ import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import TextIO
 
@@ -44,6 +45,9 @@ from storage.values.selection import Selection
 MOST_NOTES = 50
 MOST_EXAMPLES = 12
 MEASUREMENT_FILES = ("data/measurements.csv", "data/measurements.jsonl", "data/ooni.jsonl")
+SILENT = timedelta(hours=1)
+"""Whether a control worked is not known where the field was tested for longer than this, and than
+three times the time between cycles, without a cycle of that control."""
 AROUND = timedelta(hours=1)
 """Raw measurements are enclosed from this long before to this long after each onset and end."""
 
@@ -73,7 +77,7 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
     (folder / LOG).write_bytes(encoded_log(enclosed_log))
     batches_to = folder if wanted.signed_batches else None
     signed = await enclose(store, measured.enclosed, wanted.platform, batches_to, log.size)
-    controls, control_unwell, unwell = await _health(store, wanted)
+    controls, control_unwell, unwell = await _health(store, wanted, interval)
     with new_file(folder / "data/timeline.csv") as out:
         rows["data/timeline.csv"] = _timeline(lanes.slots, out)
     with new_file(folder / "data/availability.csv") as out:
@@ -231,14 +235,17 @@ class _Measured:
             Example(
                 verdict=verdict,
                 field=self.kept[verdict.measurement],
-                control=next(
-                    (self.kept[one] for one in verdict.controls if one in self.kept), None
-                ),
+                control=self._control(verdict),
                 follow_ups=tuple(self.follow_ups.get((verdict.cycle, verdict.endpoint), ())),
             )
             for verdict in chosen
             if verdict.measurement in self.kept
         )
+
+    def _control(self, verdict: Verdict) -> Measurement | None:
+        """One that the verdict used; one that reached the endpoint, if any."""
+        controls = [self.kept[one] for one in verdict.controls if one in self.kept]
+        return max(controls, key=attrgetter("reached"), default=None)
 
 
 async def _measurements(
@@ -284,22 +291,37 @@ async def _measurements(
     return measured
 
 
-async def _health(store: Store, wanted: Wanted) -> tuple[int, int | None, Counter[Network]]:
-    """The number of controls, and of cycles in which controls, None without any, and vantages by
-    network, did not work."""
-    controls: set[str] = set()
+async def _health(
+    store: Store, wanted: Wanted, interval: float
+) -> tuple[int, int | None, Counter[Network]]:
+    """The number of controls, and of cycles in which controls and vantages by network did not work;
+    of controls None where that is not known of all that the field tested."""
+    patience = max(SILENT, timedelta(seconds=3 * interval))
+    tested: tuple[datetime, datetime] | None = None
+    # Of each, since when the field was tested without a cycle of it.
+    controls: dict[str, datetime | None] = {}
+    silent = False
     control_unwell = 0
     unwell: Counter[Network] = Counter()
     async for batch in store.cycles(Selection(since=wanted.since, until=wanted.until)):
         for cycle in batch:
-            health = cycle.health
+            health, at = cycle.health, cycle.finished_at
             ill = health.state not in _WELL
             if health.vantage_role == VantageRole.CONTROL:
-                controls.add(health.vantage)
+                if health.vantage not in controls and tested is not None:
+                    silent = silent or tested[1] - tested[0] > patience
+                controls[health.vantage] = None
                 control_unwell += ill
-            elif health.country == wanted.country and ill:
-                unwell[health.asn, health.network] += 1
-    return len(controls), control_unwell if controls else None, unwell
+            elif health.country == wanted.country:
+                tested = (tested[0] if tested is not None else at, at)
+                controls = {name: since or at for name, since in controls.items()}
+                silent = silent or any(
+                    at - since > patience for since in controls.values() if since
+                )
+                if ill:
+                    unwell[health.asn, health.network] += 1
+    known = bool(controls) and (control_unwell > 0 or not silent)
+    return len(controls), control_unwell if known else None, unwell
 
 
 def _timeline(slots: Slots, out: TextIO) -> int:

@@ -1,7 +1,8 @@
 """What surrounds the event: other events, what people added, and its log."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from monitor.analysis.events.event import Event, NetworkStatus
 from monitor.report.document import Block, Bullets, Heading, Para, Table
 from monitor.report.findings import Findings
 from monitor.report.tables import short, with_omitted
@@ -43,12 +44,17 @@ def related_events(words: Words, findings: Findings, title: str) -> Iterator[Blo
                 words.gettext(EVENT_STATES[event.state]),
                 short(words, event.onset_latest),
                 short(words, event.end_latest) or "—",
-                network_names(words, event.networks, _MOST_NETWORKS) or "—",
+                network_names(words, _concerned(event), _MOST_NETWORKS) or "—",
             )
             for event in findings.related
         ),
         (36, 14, 20, 20, 24),
     )
+
+
+def _concerned(event: Event) -> Sequence[NetworkStatus]:
+    """The networks that an event affected; of one that affects none, those that it is about."""
+    return [one for one in event.networks if one.affected] or event.networks
 
 
 def second_witnesses(words: Words, findings: Findings) -> Iterator[Block]:

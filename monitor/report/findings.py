@@ -133,7 +133,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     control_measurements: int
     """Measurements by controls among those that are enclosed."""
     control_unwell: int | None
-    """Cycles in which a control itself did not work; None where no control had a cycle."""
+    """Cycles in which a control itself did not work; None where no control had a cycle, and where
+    all that one had were well and it had none for a time in which the field was tested."""
     deleted_before: datetime | None = None
     """Single results before this were deleted after the time that they are kept; None: none were.
     """

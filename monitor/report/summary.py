@@ -1,6 +1,7 @@
 """The first part: what was found, where and when, in sentences that can be quoted."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from monitor.analysis.events.event import Event, EventState, NetworkStatus, Stretch
 from monitor.analysis.events.stretches import at_first_test, newest, stretches
@@ -164,8 +165,8 @@ def _quotable(words: Words, event: Event, findings: Findings, title: str) -> Ite
     counted = network_names(words, counted_networks(event), MOST_NETWORKS)
     yield words.gettext("%(what)s: %(networks)s.", what=what, networks=counted)
     yield _began_and_ended(words, event)
-    compared = [one for one in findings.examples if one.control is not None and one.control.reached]
-    if compared:
+    worked = [one.control is not None and one.control.reached for one in findings.examples]
+    if worked and all(worked):
         yield words.gettext(
             "Tests that failed inside the country were followed by tests of the same address from "
             "a control outside. In the cases shown below the tests from outside worked."
@@ -193,13 +194,17 @@ def _ended(words: Words, event: Event) -> str:
     if event.state is EventState.UNOBSERVED:
         return words.gettext("not known: nobody saw it end")
     if last.end_earliest is not None:
-        return words.gettext(
-            "not certain yet: it seems open again, and was last blocked at %(when)s",
-            when=moment(words, last.end_earliest, event.country, seconds=True),
-        )
+        return _seems_open(words, last.end_earliest, event)
     return words.gettext(
         "not yet; blocked when last tested, at %(when)s",
         when=moment(words, last.last_blocked or last.onset_latest, event.country, seconds=True),
+    )
+
+
+def _seems_open(words: Words, blocked_at: datetime, event: Event) -> str:
+    return words.gettext(
+        "not certain yet: it seems open again, and was last blocked at %(when)s",
+        when=moment(words, blocked_at, event.country, seconds=True),
     )
 
 
@@ -298,7 +303,7 @@ def _networks(words: Words, findings: Findings, event: Event) -> Block:
                 number=words.number(place),
                 n=words.number(len(one.stretches)),
             )
-            rows.append((name, how, which, *_bounds(words, stretch, event), number))
+            rows.append((name, how, which, *_bounds(words, stretch, one, event), number))
     return Table(
         words.gettext(
             "Networks, and when each blocked (UTC). It began between the last test that was open "
@@ -317,12 +322,18 @@ def _networks(words: Words, findings: Findings, event: Event) -> Block:
     )
 
 
-def _bounds(words: Words, stretch: Stretch, event: Event) -> tuple[str, str]:
-    """When one stretch began and ended, for a table."""
+def _bounds(
+    words: Words, stretch: Stretch, network: NetworkStatus, event: Event
+) -> tuple[str, str]:
+    """When one stretch of a network began and ended, for a table."""
     before, unseen = words.gettext("before monitoring"), words.gettext("nobody saw when")
     began = short_span(words, stretch.onset_earliest, stretch.onset_latest, (before, ""))
     if stretch.end_earliest is None:
         return began, words.gettext("goes on") if event.active else "—"
+    if event.active and stretch.end_latest is None:
+        if network.recovering:
+            return began, _seems_open(words, stretch.end_earliest, event)
+        unseen = words.gettext("not known: nobody saw it end")
     return began, short_span(words, stretch.end_earliest, stretch.end_latest, ("", unseen))
 
 

@@ -11,6 +11,7 @@ from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.page import Context, Reader, all_titles
 from monitor.wording.events import (
     ending,
+    goes_on,
     length,
     onset,
     stretch_ending,
@@ -40,7 +41,7 @@ def event_shown(
     ]
     return {
         "event": event,
-        "what": what_happened(words, event, titles),
+        "what": (goes_on if evidence.continued_as else what_happened)(words, event, titles),
         "onset": onset(words, event),
         "until": ending(words, event),
         "length": length(words, event),

@@ -1,6 +1,6 @@
 """What the page of all events shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
@@ -13,6 +13,7 @@ from monitor.server.listed_events import A_PAGE
 from monitor.server.page import Context, Reader, all_titles
 from monitor.wording.events import (
     ending,
+    goes_on,
     onset,
     what_happened,
 )
@@ -25,8 +26,10 @@ def events_shown(
     at: datetime,
     listed: Sequence[Event],
     wanted: EventFilter,
+    continued: Collection[str] = (),
 ) -> Context:
-    """One page of events, `listed` of them in all, and the ways to others."""
+    """One page of events, `listed` of them in all, and the ways to others. Those in `continued` go
+    on as another one."""
     words, titles = reader.words, all_titles(snapshot)
     before = (wanted.page - 1) * A_PAGE
     shown = listed[before : before + A_PAGE]
@@ -37,11 +40,16 @@ def events_shown(
     axis = timeline.axis_of(shown, at, timedelta(days=wanted.days))
     asked = wanted.query(since=f"{at - timedelta(days=wanted.days):%Y-%m-%d}")
     asked.pop("days")
+
+    def what(event: Event) -> str:
+        said = goes_on if event.id in continued else what_happened
+        return said(words, event, titles)
+
     return {
         "events": [
             (
                 event,
-                what_happened(words, event, titles),
+                what(event),
                 onset(words, event),
                 ending(words, event),
                 timeline.event_bars(axis, event),

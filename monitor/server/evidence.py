@@ -152,6 +152,10 @@ class EvidenceReader:
         log = await first_rows(self._store.event_log(event.id), MOST_LOG)
         return await reviews_of(self._store, event.id, log)
 
+    async def continued_as(self, event: Event) -> str:
+        """The id of the event that continues this one; empty for none. Raises StorageError."""
+        return await goes_on_now(self._store, event)
+
     async def of(self, event: Event, now: datetime) -> Evidence:
         """The evidence for an event, as of now (UTC). Raises StorageError."""
         async with self._readers:

@@ -28,7 +28,7 @@ from monitor.server.entity_tag import tagged
 from monitor.server.event_filter import filter_lines
 from monitor.server.listed_events import KnownOf, ListedEvents
 from monitor.server.page import Reader, all_titles, reader_of
-from monitor.wording.events import LIMITS, what_happened
+from monitor.wording.events import LIMITS, goes_on, what_happened
 from monitor.wording.languages import Language
 from monitor.wording.reviews import MARKS
 from monitor.wording.words import words_in
@@ -170,7 +170,7 @@ def _entry(
     return Entry(
         id=uuid.uuid5(uuid.NAMESPACE_OID, event.id).urn,
         url=f"{root}/events/{event.id}{kept}",
-        title=shared_sentence(reader.language, event, titles, reviews),
+        title=shared_sentence(reader.language, event, titles, reviews, continued=bool(other)),
         text="\n".join((*said, *event_lines(words, event), limit)),
         published=event.detected_at,
         changed=max(moments),
@@ -179,12 +179,17 @@ def _entry(
 
 
 def shared_sentence(
-    language: Language, event: Event, titles: Mapping[str, str], reviews: Sequence[Review]
+    language: Language,
+    event: Event,
+    titles: Mapping[str, str],
+    reviews: Sequence[Review],
+    *,
+    continued: bool,
 ) -> str:
     """What happened where, for who passes it on: with that a person rejects it. `reviews` are those
-    of the event, the oldest first."""
+    of the event, the oldest first; `continued`, where it goes on as another one."""
     words = message_words(language.code)
-    what = what_happened(words, event, titles)
+    what = (goes_on if continued else what_happened)(words, event, titles)
     if not rejected(reviews):
         return what
     rejects = words.gettext(MARKS[Mark.REJECTED])

@@ -96,6 +96,17 @@ class ListedEvents:
             log.error("reviews cannot be read", error=str(error))
             return None
 
+    async def continued(self, events: Sequence[Event]) -> frozenset[str]:
+        """Those of these events that continue as another one; none where that cannot be read."""
+        known = [event.id for event in events if event.state is EventState.WITHDRAWN]
+        if self._store is None or not known:
+            return frozenset()
+        try:
+            return frozenset(await continued_now(self._store, known))
+        except StorageError as error:
+            log.error("logs of events cannot be read", error=str(error))
+            return frozenset()
+
     def seen(self, reader: Reader, event: Event) -> Event:
         """An event as this reader sees it."""
         return event if reader.operator else self._view().event(event)

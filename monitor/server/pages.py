@@ -237,9 +237,12 @@ class Pages:
     async def _over(
         self, reader: Reader, at: datetime, country: str = "", platform: str = ""
     ) -> list[Event]:
-        """The events, of a country, a platform or all, that are over, the newest first."""
+        """The events, of a country, a platform or all, that are over, the newest first; without
+        those that continue as another one, which is there instead."""
         listed = await self._listed.of(reader, EventFilter(country, platform), at)
-        return [event for event in listed.events if not event.active]
+        over = [event for event in listed.events if not event.active]
+        continued = await self._listed.continued(over)
+        return [event for event in over if event.id not in continued]
 
     async def _runbook(self, request: Request) -> Response:
         reader, at = self.reader(request), self._publisher.now()
@@ -307,13 +310,14 @@ class Pages:
             if not reader.operator:
                 counted = self._view().selection(Kind.VERDICTS, counted, at)
             coverage = await self._coverage(counted, at)
+        continued = await self._listed.continued(listed)
         shown = {"held": await self._marks(), "problem": not found.complete}
         return await page(
             "events.html",
             reader,
             at,
             lambda: {
-                **events_shown(reader, snapshot, at, listed, wanted),
+                **events_shown(reader, snapshot, at, listed, wanted, continued),
                 "coverage": (
                     coverage_sentences(reader.words, coverage, controls=snapshot.has_controls)
                     if coverage is not None
@@ -362,7 +366,12 @@ class Pages:
             at,
             lambda: {
                 **event_shown(reader, snapshot, at, found, evidence),
-                **self._previews.on_page(reader, found, None if problem else evidence.reviews),
+                **self._previews.on_page(
+                    reader,
+                    found,
+                    None if problem else evidence.reviews,
+                    continued=bool(evidence.continued_as),
+                ),
                 "problem": problem,
             },
         )

@@ -97,8 +97,11 @@ def preview_of(
     titles: Mapping[str, str],
     reviews: Sequence[Review],
     public_url: str = "",
+    *,
+    continued: bool = False,
 ) -> Preview:
-    """Of an event as everybody may see it, with its reviews, the oldest first."""
+    """Of an event as everybody may see it, with its reviews, the oldest first; `continued`, where
+    it goes on as another one."""
     words = message_words(language.code)
     crossed = rejected(reviews)
     meaning = "" if crossed else event_state_meaning(words, event)
@@ -109,7 +112,7 @@ def preview_of(
         shape=Shape.CROSSED if crossed else _SHAPES[event.state],
         colour="grey" if crossed else tag_colour(event),
         tags=_tags(words, event, deciding_review(reviews)),
-        title=shared_sentence(language, event, titles, reviews),
+        title=shared_sentence(language, event, titles, reviews, continued=continued),
         meaning=meaning,
         facts=tuple(_facts(words, event)),
         draft=words.draft,

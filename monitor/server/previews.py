@@ -63,15 +63,15 @@ class Previews:
         return [Route("/events/{id}.png", self._picture)]
 
     def on_page(
-        self, reader: Reader, event: Event, reviews: Sequence[Review] | None
+        self, reader: Reader, event: Event, reviews: Sequence[Review] | None, *, continued: bool
     ) -> Mapping[str, object]:
         """What the page of an event has: tags in its head, the line to share, and the picture's
         address. Nothing of an event that is for operators, and nothing where its `reviews` cannot
-        be read: somebody may have rejected it."""
+        be read: somebody may have rejected it. `continued`, where it goes on as another one."""
         nothing = {"preview_tags": (), "shared": "", "preview_picture": ""}
         if reviews is None or not is_public(event):
             return nothing
-        preview = self._preview(reader, event, reviews)
+        preview = self._preview(reader, event, reviews, continued)
         drawn = self._draws()
         root = self._publisher.snapshot.public_url
         page, code = f"events/{event.id}", reader.language.code
@@ -84,7 +84,13 @@ class Previews:
             "preview_picture": reader.link(f"{page}.png", lang=code) if drawn else "",
         }
 
-    def _preview(self, reader: Reader, event: Event, reviews: Sequence[Review]) -> Preview:
+    def _preview(
+        self,
+        reader: Reader,
+        event: Event,
+        reviews: Sequence[Review],
+        continued: bool,
+    ) -> Preview:
         anybody = msgspec.structs.replace(reader, operator=False)
         snapshot = self._publisher.snapshot
         return preview_of(
@@ -93,6 +99,7 @@ class Previews:
             all_titles(snapshot),
             reviews,
             snapshot.public_url,
+            continued=continued,
         )
 
     async def _picture(self, request: Request) -> Response:
@@ -100,7 +107,7 @@ class Previews:
         if len(id_) > LONGEST_ID or not id_.isprintable():
             raise HTTPException(404)
         try:
-            event, reviews = await self._known(id_)
+            event, reviews, continued = await self._known(id_)
         except StorageError as error:
             log.error("an event cannot be read for its picture", error=str(error))
             return PlainTextResponse(
@@ -110,7 +117,7 @@ class Previews:
             )
         if event is None or not is_public(event):
             raise HTTPException(404)
-        preview = await asyncio.to_thread(self._preview, reader, event, reviews)
+        preview = await asyncio.to_thread(self._preview, reader, event, reviews, continued)
         if not self._draws():
             raise HTTPException(404)
         headers = {"Content-Language": reader.language.code, "Vary": "Accept-Language"}
@@ -118,15 +125,19 @@ class Previews:
             headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         return tagged(request, await self._bytes(preview), "image/png", headers)
 
-    async def _known(self, id_: str) -> tuple[Event | None, Sequence[Review]]:
-        """An event that is stored, or active, with its reviews. Raises StorageError."""
+    async def _known(self, id_: str) -> tuple[Event | None, Sequence[Review], bool]:
+        """An event that is stored, or active, with its reviews, and whether it goes on as another
+        one. Raises StorageError."""
         snapshot = self._publisher.snapshot
         active = (*snapshot.blocks, *snapshot.circumstances)
         found = next((one for one in active if one.id == id_), None)
         if self._evidence is None:
-            return found, ()
+            return found, (), False
         event = await self._evidence.event(id_) or found
-        return event, await self._evidence.reviews(event) if event is not None else ()
+        if event is None:
+            return None, (), False
+        continued = bool(await self._evidence.continued_as(event))
+        return event, await self._evidence.reviews(event), continued
 
     async def _bytes(self, preview: Preview) -> bytes:
         """The picture, one drawn at a time, in a thread."""

@@ -105,6 +105,20 @@ def what_happened(words: Words, event: Event, titles: Mapping[str, str]) -> str:
     return as_last_seen(words, event, _on_networks(words, event, what))
 
 
+def goes_on(words: Words, event: Event, titles: Mapping[str, str]) -> str:
+    """Of an event that is gone because it continues as another one, without a full stop: the
+    results may support that one as well as before."""
+    said = words.gettext("This event continues as another one")
+    if not event.platform:
+        return said
+    return words.gettext(
+        "%(platform)s in %(country)s: %(what)s",
+        platform=words.name(event_title(event, titles), 80),
+        country=words.country(event.country),
+        what=said,
+    )
+
+
 def as_last_seen(words: Words, event: Event, was: str) -> str:
     """What happened, with what is known of the end while that is not certain."""
     if event.state is EventState.RECOVERING:
@@ -309,6 +323,13 @@ _PARTLY_CUT: Mapping[Certainty, str] = {
     ),
 }
 """The same, and a cut, with some networks that are spared or tell nothing."""
+_OF_SOME_NETWORKS = (
+    EventKind.SHUTDOWN,
+    EventKind.INTERNATIONAL_CUT,
+    EventKind.ALLOWLIST,
+    EventKind.SEEN_BY_VOLUNTEERS,
+)
+"""Kinds that may spare networks: what was so on some of them was not so in the whole country."""
 
 
 def _circumstance(
@@ -327,9 +348,11 @@ def _circumstance(
         message, partly = _NO_NAMES[certainty], _PARTLY_NO_NAMES
     elif event.kind is EventKind.INTERNATIONAL_CUT:
         partly = _PARTLY_CUT
+    spared = event.kind in _OF_SOME_NETWORKS and offline < tested
+    counted = certainty is not Certainty.WAS or certainty in partly
     if offline < tested:
         message = partly.get(certainty, message)
-    return words.gettext(
+    said = words.gettext(
         message,
         country=words.country(event.country),
         x=words.number(offline),
@@ -337,6 +360,7 @@ def _circumstance(
         vantage=words.name(event.vantage, 80),
         platform=words.name(event_title(event, titles), 80),
     )
+    return said if counted or not spared else _on_networks(words, event, said)
 
 
 LIMITS: Mapping[EventKind, str] = {

@@ -30,6 +30,8 @@ TROUBLES: Mapping[EventKind, tuple[Trouble, ...]] = {
 any."""
 SINCE = "since %(when)s"
 """What stands behind such an event on the first page."""
+ON_SOME = "%(what)s on %(x)s of %(n)s networks"
+"""What such an event is told with once it is over, where it spared networks."""
 _PRESENT = (Certainty.IS, Certainty.MAY)
 
 
@@ -54,7 +56,8 @@ def _of(kind: EventKind, certainty: Certainty, *, partly: bool = False) -> Claim
             return
         vantage = found.holes.get("vantage", "")
         now = certainty in _PRESENT and not self.has(text, _PAST)
-        yield why_not(self, kind, now=now, vantage=vantage, partly=partly)
+        some = partly or self.has(text, (ON_SOME,))
+        yield why_not(self, kind, now=now, vantage=vantage, partly=some)
         if "x" in found.holes:
             x, n = (self.phrases.number(found.holes[name]) for name in "xn")
             most, every = self.truth.count_troubled(*TROUBLES[kind]), len(self.truth.cycles)

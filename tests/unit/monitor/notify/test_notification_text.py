@@ -23,6 +23,7 @@ from monitor.wording.languages import LANGUAGES
 from monitor.wording.reviewed import DRAFT
 from tests.worlds.notify_world import (
     CYBER,
+    JAZZ,
     ONSET,
     PTCL,
     TITLES,
@@ -166,11 +167,14 @@ def test_a_confirmed_block_says_all_there_is_to_know() -> None:
         (
             NoticeKind.ENDED,
             shutdown(EventKind.INTERNATIONAL_CUT),
-            "Closed: Pakistan was cut off from abroad when last tested; nobody saw it end",
+            (
+                "Closed: Pakistan was cut off from abroad on 2 of 3 networks when last tested; "
+                "nobody saw it end"
+            ),
         ),
         (
             NoticeKind.ENDED,
-            shutdown(),
+            shutdown(networks=(PTCL, JAZZ)),
             "Closed: Pakistan was cut off from the internet when last tested; nobody saw it end",
         ),
         (

@@ -75,6 +75,12 @@ def newest(made: PendingNotices) -> list[Notice]:
         ([O.CONFIRMED, O.ENDED], [O.CONFIRMED], [O.CONFIRMED], []),
         ([O.CONFIRMED, O.ENDED], [O.CONFIRMED, O.ENDED], [O.ENDED], [OVERTAKEN]),
         ([O.CONFIRMED], [O.ENDED, O.CONFIRMED], [O.CONFIRMED], [OVERTAKEN]),
+        # It may have come back: what had ended is suspected again where it never was.
+        ([O.CONFIRMED, O.ENDED], [O.SUSPECTED], [O.SUSPECTED], []),
+        ([O.CONFIRMED], [O.ENDED, O.SUSPECTED], [O.SUSPECTED], [OVERTAKEN]),
+        ([O.CONFIRMED, O.ENDED, O.SUSPECTED], [O.SUSPECTED], [], [ALREADY_SENT]),
+        ([O.CONFIRMED, O.ENDED, O.SUSPECTED], [O.ENDED], [O.ENDED], []),
+        ([O.CONFIRMED, O.ENDED, O.SUSPECTED], [O.CONFIRMED], [O.CONFIRMED], []),
         # Taken back before anybody was told: nobody needs to know.
         ([], [O.SUSPECTED, O.DISMISSED], [], [CORRECTED, NEVER_SENT]),
         ([], [O.CONFIRMED, O.WITHDRAWN], [], [CORRECTED, NEVER_SENT]),
@@ -158,15 +164,25 @@ NEXT = {
 LONGEST = 10
 
 
+def following(log: Sequence[NoticeKind], state: NoticeKind | None) -> list[NoticeKind]:
+    """What can follow in the log of one event: what was certain once and had ended may come back as
+    a suspicion, and ends again."""
+    if state is O.ENDED:
+        return [*NEXT[state], O.SUSPECTED]
+    if state is O.SUSPECTED and O.ENDED in log:
+        return [O.SPREAD, O.CONFIRMED, O.ENDED, O.WITHDRAWN]
+    return NEXT[state]
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[NoticeKind]:
     """What is to be told of one event, as the detector may log it."""
     log: list[NoticeKind] = []
     state: NoticeKind | None = None
     for _ in range(draw(st.integers(1, LONGEST))):
-        if not NEXT[state]:
+        if not following(log, state):
             break
-        log.append(draw(st.sampled_from(NEXT[state])))
+        log.append(draw(st.sampled_from(following(log, state))))
         state = state if log[-1] is O.SPREAD else log[-1]
     return log
 
@@ -253,6 +269,8 @@ def fates(*possible: Fate | None) -> st.SearchStrategy[list[Fate | None]]:
     False,
     [Fate.ARRIVES, Fate.ARRIVES, Fate.UNKNOWN],
 )
+@example([O.SUSPECTED, O.CONFIRMED, O.ENDED, O.SUSPECTED], True, [Fate.ARRIVES] * 3)
+@example([O.SUSPECTED, O.CONFIRMED, O.ENDED, O.SUSPECTED], True, [Fate.ARRIVES, None, Fate.LOST])
 def test_whenever_messages_go_out_people_end_up_with_the_truth(
     log: list[NoticeKind],
     asked: bool,

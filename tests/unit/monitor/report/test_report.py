@@ -22,7 +22,7 @@ import pytest
 from typer.testing import CliRunner
 
 from monitor.analysis.events.event import EventKind, EventState
-from monitor.analysis.verdict import State
+from monitor.analysis.verdict import Evidence, State
 from monitor.charts.letters import ARABIC, LATIN, font_files
 from monitor.cli.main import app
 from monitor.export.cells import text_cell
@@ -166,6 +166,45 @@ def test_the_field_stands_beside_the_control(files: Files) -> None:
     assert "Same server, harmless name: works (1 time)." in words
     assert "again right afterwards: the connection was reset [connection_reset] (1 time)." in words
     assert "tls.resetThe connection is cut when the platform's name is sent." in words
+
+
+async def test_a_control_that_failed_too_is_not_said_to_have_worked(tmp_path: Path) -> None:
+    """The sentence is about all cases that are shown."""
+    store = MemoryStore()
+    await store.open()
+    await told(store)
+    findings = await gather(store, WANTED, tmp_path, 300.0)
+    (shown,) = findings.examples
+    assert shown.control is not None
+    failed = msgspec.structs.replace(
+        shown, control=msgspec.structs.replace(shown.control, reached=False)
+    )
+    missing = msgspec.structs.replace(shown, control=None)
+    worked = "In the cases shown below the tests from outside worked."
+    for examples in ((shown,), (shown, failed), (shown, missing), ()):
+        found = msgspec.structs.replace(findings, examples=examples)
+        text = " ".join(_texts(msgspec.to_builtins(list(summary(words_in(), found, "X")))))
+        assert (worked in text) == (examples == (shown,))
+
+
+async def test_the_control_that_worked_is_shown(tmp_path: Path) -> None:
+    """Of several controls that a verdict used, as on the page of the event."""
+    store = MemoryStore()
+    await store.open()
+    await told(store)
+    cycle = story_cycle(20, blocked=True)
+    _, control, _ = cycle.measurements
+    failed = msgspec.structs.replace(control, id="c-0", vantage="lhr", reached=False)
+    (found,) = cycle.verdicts
+    best = msgspec.structs.replace(found, evidence=Evidence.CONCLUSIVE, controls=("c-0", "c-20"))
+    await store.save(
+        msgspec.structs.replace(cycle, measurements=(*cycle.measurements, failed), verdicts=(best,))
+    )
+    everything = msgspec.structs.replace(WANTED, all_measurements=True)
+    findings = await gather(store, everything, tmp_path, 300.0)
+    (shown,) = findings.examples
+    assert shown.control is not None
+    assert shown.control.reached
 
 
 def test_what_people_said_is_kept_apart(files: Files) -> None:

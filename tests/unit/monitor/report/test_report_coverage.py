@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -198,6 +199,30 @@ async def test_the_controls_are_those_whose_tests_are_enclosed(tmp_path: Path) -
     _, text = await said(store, tmp_path / "second")
     assert made in text
     assert "worked throughout" in text
+
+
+@pytest.mark.parametrize("silent", [(36, 60), (-36,), (-36, 36, 60)])
+async def test_a_control_that_was_silent_did_not_work_throughout(
+    silent: Sequence[int], tmp_path: Path
+) -> None:
+    """It has cycles in one hour of the time, and all of them are well. In the hours in which the
+    field was tested and nothing came from it, before or after, nobody knows. While the field rested
+    as well it missed nothing."""
+    store = await stored(*(story_cycle(n, blocked=True) for n in range(3)))
+    await store.save(control_cycle())
+    day = msgspec.structs.replace(HOUR, since=at(-86400), until=at(86400), all_measurements=True)
+    _, text = await said(store, tmp_path, day)
+    assert "The controls themselves worked throughout." in text
+    await store.save(story_cycle(30, blocked=False))
+    (tmp_path / "rested").mkdir()
+    _, text = await said(store, tmp_path / "rested", day)
+    assert "The controls themselves worked throughout." in text
+    for number in silent:
+        await store.save(story_cycle(number, blocked=False))
+    (tmp_path / "second").mkdir()
+    _, text = await said(store, tmp_path / "second", day)
+    assert "1 control outside the country made 3 tests" in text
+    assert "The controls themselves worked" not in text
 
 
 async def test_the_share_that_was_decided_stands_in_the_title(tmp_path: Path) -> None:

@@ -7,15 +7,26 @@ from operator import attrgetter
 from pathlib import Path
 
 import msgspec
+import pytest
 
-from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState, Stretch
+from monitor.analysis.events.event import (
+    Event,
+    EventKind,
+    EventLogEntry,
+    EventState,
+    NetworkStatus,
+    Stretch,
+)
 from monitor.export.csv import write_csv
 from monitor.export.kinds import Kind
 from monitor.report.collect import gather
 from monitor.report.compose import document
+from monitor.report.document import Table
 from monitor.report.events import MOST_RELATED, MOST_STORIES
 from monitor.report.findings import Findings, Imprint, Wanted
 from monitor.report.names_between_marks import unmarked
+from monitor.report.summary import where
+from monitor.wording.words import words_in
 from storage.values.reviews import Mark, Review
 from tests.contract.cycles import at
 from tests.unit.monitor.report.test_report import _texts
@@ -125,6 +136,31 @@ async def test_a_shutdown_is_kept_before_lost_vantages(tmp_path: Path) -> None:
     assert {row["vantage"] for row in rows} == {""}
 
 
+async def test_a_network_that_a_shutdown_spared_is_not_listed_with_it(tmp_path: Path) -> None:
+    """Other events name the networks that they affected; a control that disagrees affects none, and
+    is named by its own."""
+    lost, spared = (
+        NetworkStatus(asn=asn, network=name, affected=affected, blocked_now=False)
+        for asn, name, affected in ((64500, "Lost", True), (64501, "Spared", False))
+    )
+    control = msgspec.structs.replace(spared, asn=64502, network="Control")
+    one_of = {"platform": "", "functions": (), "methods": ()}
+    both = {**one_of, "networks": (lost, spared)}
+    _, _, text, _ = await reported(
+        tmp_path,
+        [
+            block(),
+            earlier(block(), 1, kind=EventKind.ALLOWLIST, **both),
+            earlier(
+                block(), 2, kind=EventKind.CONTROL_DIFFERS, **{**one_of, "networks": (control,)}
+            ),
+        ],
+    )
+    assert "Lost (AS64500)" in text
+    assert "Spared" not in text
+    assert "Control (AS64502)" in text
+
+
 async def test_the_rejection_of_an_event_holds_for_the_one_that_continues_it(
     tmp_path: Path,
 ) -> None:
@@ -187,3 +223,41 @@ async def test_the_stretches_are_those_of_the_export(tmp_path: Path) -> None:
     with (tmp_path / "own.csv").open("w", encoding="utf-8", newline="") as out:
         await write_csv(Kind.STRETCHES, store, WANTED.selection, out)
     assert rows_of(tmp_path / "own.csv") == rows
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (
+            {"recovering": True},
+            (
+                "not certain yet: it seems open again, and was last blocked at "
+                "12:40:00 UTC on 17 Feb 2024 (17:40:00 in Karachi)"
+            ),
+        ),
+        ({"unobserved": True}, "2024-02-17 12:40:00 – not known: nobody saw it end"),
+    ],
+)
+async def test_a_network_that_is_not_surely_open_again_has_no_end(
+    tmp_path: Path, status: dict[str, bool], told: str
+) -> None:
+    """While the event lasts elsewhere, the table of networks says what the page of the event says:
+    that it seems open again is no end that nobody saw, and silence is no end at all."""
+    lasting = block(EventState.CONFIRMED)
+    (ended,) = block().networks[0].stretches
+    open_again = msgspec.structs.replace(
+        lasting.networks[0],
+        asn=64500,
+        network="Again",
+        blocked_now=False,
+        stretches=(
+            msgspec.structs.replace(
+                ended, end_latest=None, opened=at(2700) if "recovering" in status else None
+            ),
+        ),
+        **status,
+    )
+    event = msgspec.structs.replace(lasting, networks=(*lasting.networks, open_again))
+    findings, _, _, _ = await reported(tmp_path, [event])
+    (table,) = [one for one in where(words_in(), findings) if isinstance(one, Table)]
+    assert {row[0]: row[4] for row in table.rows}["Again (AS64500)"] == told

@@ -181,6 +181,9 @@ async def test_a_rejected_event_is_said_to_be_and_so_is_what_it_goes_on_as(
         assert after[event]["content_text"].startswith("A person rejects it\n")
         assert after[event]["date_modified"] == "2024-02-17T18:00:00.000000Z"
         assert after[event]["id"] == before[event]["id"]
+    title = "X in Pakistan: This event continues as another one"
+    assert before[gone.id]["title"] == title
+    assert before[other.id]["title"] == "X is blocked in Pakistan on 3 of 4 networks"
     said = f"This event continues as another one: {after[other.id]['url']}"
     assert said in after[gone.id]["content_text"].splitlines()
     assert said not in after[other.id]["content_text"]

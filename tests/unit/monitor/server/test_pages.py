@@ -427,6 +427,12 @@ async def test_events_of_which_one_goes_on_as_the_other_lead_to_each_other(store
             link = re.search(r'<a href="([^"]*)">' + said, text)
             assert link is not None, code
             assert f"events/{other.id}" in link[1]
+        # Nothing was taken back: no page says that the results do not support it.
+        for path in ("/", "/events", "/countries/PK", "/platforms/x", f"/events/{gone.id}"):
+            text = (await asking.get(path)).text
+            assert "was thought to be blocked" not in text, path
+            listed = "X in Pakistan: This event continues as another one" in words_of(text)
+            assert listed == path.startswith("/events"), path
         text = (await asking.get(f"/events/{other.id}")).text
     assert "This event continues as another one" not in text
     assert "Two people in Lahore see the same" in words_of(text)

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 from starlette.applications import Starlette
 
-from monitor.analysis.events.event import Event
+from monitor.analysis.events.event import Event, EventState
 from monitor.config.settings import ServerSettings
 from monitor.export.public_view import PublicView
 from monitor.keys.passwords import digest
@@ -30,6 +30,7 @@ from monitor.wording.reviews import MARKS
 from storage.store import StorageError, Store
 from storage.values.reviews import Mark, Review
 from tests.browser import seed
+from tests.contract import cycles
 from tests.prometheus import world
 from tests.prometheus.world import PUBLIC_URL
 from tests.worlds.http_client import httpx
@@ -319,6 +320,28 @@ def only_pictures(drawn: Drawn, events: list[Event]) -> httpx.AsyncClient:
     found = Previews(publisher, listed, None, bool, lambda: True, drawn)
     over = httpx.ASGITransport(app=Starlette(routes=found.routes()))
     return httpx.AsyncClient(transport=over, base_url="http://monitor")
+
+
+async def test_an_event_that_goes_on_as_another_takes_nothing_back(store: MemoryStore) -> None:
+    """The picture says so, and not that the results do not support it."""
+    opened, *_ = seed.log()
+    gone = replace(opened.snapshot, state=EventState.WITHDRAWN)
+    withdrawn = replace(
+        opened,
+        sequence=len(seed.log()) + 1,
+        change="withdrawn",
+        detail=f"goes on as {'5' * 20}",
+        snapshot=gone,
+    )
+    await store.save(cycles.cycle(9), [gone], [withdrawn])
+    drawn, publisher = Drawn(), seed.publisher()
+    listed = ListedEvents(publisher, store, PublicView)
+    found = Previews(publisher, listed, EvidenceReader(store), bool, lambda: True, drawn)
+    transport = httpx.ASGITransport(app=Starlette(routes=found.routes()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://monitor") as asking:
+        assert (await asking.get(f"/events/{gone.id}.png")).status_code == 200
+    (shown,) = drawn.asked
+    assert shown.title == "X in Pakistan: This event continues as another one"
 
 
 async def test_each_is_drawn_once_however_many_ask() -> None:

@@ -34,6 +34,12 @@ def stretch(since: int, until: int | None, **changes: Any) -> Stretch:
     )
 
 
+def over(kind: EventKind, *networks: NetworkStatus, **changes: Any) -> Event:
+    """An event that is no block of a platform, and ended."""
+    back = tuple(replace(one, blocked_now=False) for one in networks)
+    return shutdown(kind, state=EventState.ENDED, networks=back, **changes)
+
+
 @pytest.mark.parametrize(
     ("event", "said"),
     [
@@ -61,6 +67,28 @@ def stretch(since: int, until: int | None, **changes: Any) -> Stretch:
             shutdown(networks=(PTCL, JAZZ)),
             "Pakistan is cut off from the internet: every tested network is offline",
         ),
+        # What is over was no more than what was told while it lasted.
+        (
+            over(EventKind.SHUTDOWN, PTCL, JAZZ, CYBER),
+            "Pakistan was cut off from the internet on 2 of 3 networks",
+        ),
+        (
+            over(EventKind.INTERNATIONAL_CUT, PTCL, JAZZ, CYBER),
+            "Pakistan was cut off from abroad on 2 of 3 networks",
+        ),
+        (
+            over(EventKind.ALLOWLIST, PTCL, JAZZ, CYBER),
+            "Only a list of sites answered in Pakistan on 2 of 3 networks",
+        ),
+        (
+            over(EventKind.SEEN_BY_VOLUNTEERS, PTCL, JAZZ, CYBER, platform="x"),
+            "Volunteers found X blocked in Pakistan on 2 of 3 networks",
+        ),
+        (
+            over(EventKind.SHUTDOWN, PTCL, CYBER, methods=("shutdown.no_names",)),
+            "In Pakistan no name resolved on 1 of 2 tested networks",
+        ),
+        (over(EventKind.SHUTDOWN, PTCL, JAZZ), "Pakistan was cut off from the internet"),
     ],
 )
 def test_a_sentence_counts_what_is_so(event: Event, said: str) -> None:
