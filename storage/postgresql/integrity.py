@@ -11,7 +11,14 @@ from sqlalchemy import Connection, select, text
 from storage.postgresql.backend import PostgresqlBackend
 from storage.postgresql.partitions import TIMES, months_ahead
 from storage.sql import schema
-from storage.sql.integrity import LOG_GAPS, LOG_ROWS, Fault, batch_problems, log_problems
+from storage.sql.integrity import (
+    HEAD_ROWS,
+    LOG_GAPS,
+    LOG_ROWS,
+    Fault,
+    batch_problems,
+    log_problems,
+)
 from storage.sql.migrate import version_of
 from storage.values.codecs import BATCH, ENROLMENT
 
@@ -55,9 +62,10 @@ def _batches(connection: Connection, fault: Fault) -> list[str]:
 
 
 def _log(connection: Connection) -> Iterator[str]:
+    heads = connection.exec_driver_sql(HEAD_ROWS).all()
     piecemeal = connection.execution_options(stream_results=True)
     with piecemeal.exec_driver_sql(LOG_ROWS) as rows:
-        yield from log_problems(rows)
+        yield from log_problems(rows, heads)
 
 
 def _problems(connection: Connection) -> Iterator[str]:

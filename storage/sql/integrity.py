@@ -4,6 +4,7 @@ batches are still what vantages signed, one in memory at a time.
 The caller knows what a signature covers; this module only reads.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -26,19 +27,26 @@ KEY_ROWS = f"SELECT {', '.join(codecs.ENROLMENT.names)} FROM enrolment"  # noqa:
 
 
 LOG_ROWS = "SELECT position, digest, nodes FROM log_entry ORDER BY position"
+HEAD_ROWS = "SELECT DISTINCT size, root FROM log_head ORDER BY size"
+"""Heads of the log that were given away. Read them before the log, which may grow meanwhile."""
 
 
-def log_problems(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """A sentence for the first entry of the append-only log that is missing or was changed."""
+def log_problems(
+    rows: Iterable[Sequence[Any]], heads: Sequence[Sequence[Any]] = ()
+) -> Iterator[str]:
+    """A sentence for the first entry of the append-only log that is missing or was changed, or for
+    the first of its `heads` that it does not continue."""
     edge: dict[int, bytes] = {}
+    given = deque(heads)
+    size = 0
     """The last complete node of each level: all that the next entries rest on."""
 
     def last_node(level: int, _: int) -> bytes:
         return edge[level]
 
-    for expected, (position, digest, nodes) in enumerate(rows):
-        if position != expected:
-            yield f"entry {expected} of the append-only log is missing"
+    for position, digest, nodes in rows:
+        if position != size:
+            yield f"entry {size} of the append-only log is missing"
             return
         try:
             leaf = bytes.fromhex(digest)
@@ -49,6 +57,18 @@ def log_problems(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
             yield f"entry {position} of the append-only log was changed"
             return
         edge.update(enumerate(stored))
+        size += 1
+        while given and given[0][0] <= size:
+            of, root = given.popleft()
+            if of == size and root != merkle.head(size, last_node).hex():
+                yield (
+                    f"the append-only log was rewritten since its head of {size} entries was "
+                    "given away"
+                )
+                return
+    last = given[-1][0] if given else 0
+    if last > size:
+        yield f"the append-only log has {size} entries, and its head of {last} was given away"
 
 
 def _hashes(nodes: bytes) -> Iterator[bytes]:

@@ -19,6 +19,7 @@ import msgspec
 
 from storage.sql.integrity import (
     BATCH_ROWS,
+    HEAD_ROWS,
     KEY_ROWS,
     LOG_GAPS,
     LOG_ROWS,
@@ -164,7 +165,8 @@ def _problems(connection: sqlite3.Connection) -> list[str]:
     gaps = connection.execute(LOG_GAPS)
     problems += [f"the log of event {event} has a gap" for (event,) in gaps]
     if "log_entry" in tables:
-        problems += islice(log_problems(connection.execute(LOG_ROWS)), _MOST_PROBLEMS)
+        heads = connection.execute(HEAD_ROWS).fetchall()
+        problems += islice(log_problems(connection.execute(LOG_ROWS), heads), _MOST_PROBLEMS)
     return problems
 
 
