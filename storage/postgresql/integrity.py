@@ -4,6 +4,7 @@ For its files PostgreSQL has its own tools: `pg_amcheck`, and checksums.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 
 from sqlalchemy import Connection, select, text
@@ -15,6 +16,7 @@ from storage.sql.integrity import (
     HEAD_ROWS,
     LOG_GAPS,
     LOG_ROWS,
+    LOGGED,
     Fault,
     batch_problems,
     log_problems,
@@ -58,7 +60,13 @@ def _batches(connection: Connection, fault: Fault) -> list[str]:
     # A few rows at a time: each may be megabytes.
     piecemeal = connection.execution_options(stream_results=True, max_row_buffer=_AT_ONCE)
     with piecemeal.execute(select(*(schema.batch.c[name] for name in BATCH.names))) as batches:
-        return list(islice(batch_problems(keys.all(), batches, fault), _MOST_PROBLEMS))
+        logged = partial(_is_logged, connection)
+        return list(islice(batch_problems(keys.all(), batches, fault, logged), _MOST_PROBLEMS))
+
+
+def _is_logged(connection: Connection, digest: str) -> bool:
+    question = text(LOGGED.format(digest=":digest"))
+    return connection.execute(question, {"digest": digest}).first() is not None
 
 
 def _log(connection: Connection) -> Iterator[str]:

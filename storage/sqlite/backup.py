@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -23,7 +24,9 @@ from storage.sql.integrity import (
     KEY_ROWS,
     LOG_GAPS,
     LOG_ROWS,
+    LOGGED,
     Fault,
+    always,
     batch_problems,
     log_problems,
 )
@@ -177,7 +180,13 @@ def _batches(connection: sqlite3.Connection, fault: Fault) -> list[str]:
     # A name that is no valid UTF-8 is a problem to report, and must not end the check.
     connection.text_factory = lambda cell: cell.decode("utf-8", "replace")
     keys, batches = connection.execute(KEY_ROWS), connection.execute(BATCH_ROWS)
-    return list(islice(batch_problems(keys, batches, fault), _MOST_PROBLEMS))
+    logged = partial(_is_logged, connection) if "log_entry" in tables else always
+    return list(islice(batch_problems(keys, batches, fault, logged), _MOST_PROBLEMS))
+
+
+def _is_logged(connection: sqlite3.Connection, digest: str) -> bool:
+    question = LOGGED.format(digest="?1")
+    return connection.execute(question, (digest,)).fetchone() is not None
 
 
 @contextmanager

@@ -113,6 +113,30 @@ def _logged(file: Path) -> None:
             database.execute(f"DROP TRIGGER IF EXISTS log_entry_refuses_{verb}")
 
 
+@pytest.mark.parametrize("logged", [False, True])
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE batch SET received_at = '2020-03-01T12:00:01.000000Z'", "batch "),
+        ("UPDATE enrolment SET enrolled_at = '2020-03-01T12:00:01.000000Z'", "a key of vantage "),
+        ("UPDATE enrolment SET asn = 64500", "a key of vantage "),
+        ("UPDATE enrolment SET revoked_at = '2020-03-01T12:00:01.000000Z'", "a key of vantage "),
+    ],
+)
+def test_what_no_signature_covers_is_compared_with_the_log(
+    file: Path, statement: str, what: str, logged: bool
+) -> None:
+    """When a batch came, and for what and since when a key was enrolled: the log has it from the
+    moment it is stored."""
+    if logged:
+        _logged(file)
+    _changed(file, statement)
+    done = _run(file)
+    assert done.exit_code == 3, done.output
+    assert what in done.stderr
+    assert "not what the append-only log has" in done.stderr
+
+
 def _given_away(file: Path) -> int:
     """The size of the log, whose head is in a report from now on."""
 
@@ -128,10 +152,9 @@ def _given_away(file: Path) -> int:
     return asyncio.run(give())
 
 
-def test_the_head_of_an_empty_log_is_no_problem(file: Path) -> None:
+def test_the_head_of_an_empty_log_is_no_problem(tmp_path: Path) -> None:
     """A report made before any agent was there has it."""
-    with closing(sqlite3.connect(file)) as database, database:
-        database.execute("DELETE FROM log_waiting")
+    file = tmp_path / "empty.db"
     assert _given_away(file) == 0
     assert _run(file).exit_code == 0
 
