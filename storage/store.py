@@ -198,8 +198,11 @@ class Store(SourceStore, ActStore, Protocol):
     async def latest_verdicts(self) -> list[Verdict]:
         """The newest verdict of every vantage and endpoint."""
 
-    async def recent_platforms(self, since: datetime) -> list[PlatformVerdict]:
-        """Platform verdicts judged at or after `since`, oldest first, to restart a detector."""
+    async def recent_platforms(
+        self, since: datetime, country: str = "", platform: str = ""
+    ) -> list[PlatformVerdict]:
+        """Platform verdicts judged at or after `since`, oldest first, to restart a detector. What
+        is empty selects everything."""
 
     async def recent_health(self, since: datetime) -> list[VantageHealth]:
         """Health of vantages at or after `since`, oldest first, to restart a detector."""

@@ -166,7 +166,9 @@ class JudgingQueue:
         try:
             opened = await self._received.open(waiting)
             until = waiting.received_at + self._wait
-            if controlled and opened.lacking and not waiting.backfilled and self._now() < until:
+            # More than that is left where a clock was ahead, maybe by months.
+            may_wait = timedelta() < until - self._now() <= 2 * self._wait
+            if controlled and opened.lacking and not waiting.backfilled and may_wait:
                 failed = min(lack.ended_at for lack in opened.lacking)
                 # A cycle may have lasted for days, or its sender says so.
                 since = max(

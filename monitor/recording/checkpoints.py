@@ -6,7 +6,7 @@ restart changes nothing, whenever it comes. States that another version wrote ar
 of history is read anew.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -26,9 +26,10 @@ from monitor.analysis.events.outage import Outages
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.shared_map import decoded, encoded
 from monitor.analysis.events.vantage_reports import Connectivity, only_vantages
-from monitor.analysis.events.verdict_order import VerdictOrder, begin
+from monitor.analysis.events.verdict_order import LATENESS, VerdictOrder, begin
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.judging.quarantine import NOBODY, Quarantined
+from probes.vantage import VantageRole
 from storage.values.checkpoint import Checkpoint
 
 KIND = "timeline-2"
@@ -40,6 +41,9 @@ hours of its platform and country folded again, and not all of history."""
 EVERY = timedelta(minutes=5)
 """How much older a stored state may be than the one it stands for. It has the last verdict of every
 vantage of a fleet in it, so it is not stored with every cycle."""
+
+APART = timedelta(hours=6)
+"""How much older than the newest a state is whose timeline is read by itself after a restart."""
 
 _S = TypeVar("_S")
 _State = CountryPlatform | Outages | Connectivity
@@ -155,11 +159,67 @@ def readable(saved: Iterable[Checkpoint], quarantined: Quarantined = NOBODY) -> 
     )
 
 
-def since(saved: Iterable[Checkpoint]) -> datetime | None:
-    """The moment from which history must be read again; None: all of it."""
-    moments = [conclusion.until for conclusion in saved]
-    known = [moment for moment in moments if moment is not None]
-    return min(known) if known and len(known) == len(moments) else None
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What a restart reads again of history."""
+
+    since: datetime | None
+    """UTC; None: all of it."""
+    country: str = ""
+    platform: str = ""
+    """Empty: all of them."""
+
+
+def to_read(saved: Sequence[Checkpoint], latest: Iterable[PlatformVerdict]) -> tuple[Reading, ...]:
+    """What must be read again of verdicts; `latest` are the newest that count.
+
+    A platform that is hardly measured any more in a country has a state of long ago. It is read by
+    itself, or all that came since of all others would be read as well.
+    """
+    newest: dict[CountryPlatformKey, datetime] = {}
+    for verdict in latest:
+        if verdict.vantage_role == VantageRole.FIELD:
+            for place in ((verdict.country, verdict.platform), ("", verdict.platform)):
+                newest[place] = max(newest.get(place, verdict.judged_at), verdict.judged_at)
+    begun = {_place(one): _begun(one.until, newest.get(_place(one))) for one in saved}
+    since = {
+        (country, platform): _earlier(at, begun.get(("", platform), at))
+        for (country, platform), at in begun.items()
+        if country
+    }
+    known = [at for at in since.values() if at is not None]
+    if not known:
+        return tuple(_alone(place, at) for place, at in sorted(since.items()))
+    apart = max(known) - APART
+    together = min(at for at in known if at >= apart)
+    return (
+        Reading(since=together),
+        *(_alone(place, at) for place, at in sorted(since.items()) if at is None or at < apart),
+    )
+
+
+def _alone(place: CountryPlatformKey, since: datetime | None) -> Reading:
+    return Reading(since=since, country=place[0], platform=place[1])
+
+
+def _place(one: Checkpoint) -> CountryPlatformKey:
+    return one.country, one.platform
+
+
+def health_since(saved: Iterable[Checkpoint], newest: datetime | None) -> datetime | None:
+    """The moment from which the health of vantages must be read again, None: all of it; `newest` is
+    that of the newest that counts."""
+    known = next((one.until for one in saved if _place(one) == VANTAGES_KEY), None)
+    return _begun(known, newest)
+
+
+def _begun(until: datetime | None, newest: datetime | None) -> datetime | None:
+    """The moment from which a timeline must be read again. Of one without `until` nothing is
+    settled: all of it is of the hour before its newest item, about."""
+    return until if until is not None or newest is None else newest - 2 * LATENESS
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return None if one is None or other is None else min(one, other)
 
 
 def changeable(book: EventBook) -> tuple[Event, ...]:

@@ -25,6 +25,7 @@ from monitor.analysis.events.detection import (
     EventBook,
     Rebuild,
     Step,
+    go_on,
     key_of,
     note_controls,
     pass_time,
@@ -43,11 +44,12 @@ from monitor.recording.checkpoints import (
     DueCheckpoints,
     changeable,
     checkpoints_of,
+    health_since,
     kind_of,
     order_of,
     readable,
     restored,
-    since,
+    to_read,
 )
 from monitor.recording.recent_events import recent_events
 from storage.store import StorageError, Store
@@ -184,23 +186,38 @@ class Recorder:
         self._publisher.show_ended(await recent_events(self._store, self._now()))
 
     async def _go_on(self, saved: Sequence[Checkpoint]) -> None:
-        begun = since(saved) or _EPOCH
-        recent = await self._store.recent_platforms(begun)
+        watched = self._watched()
+        latest = await self._store.latest_platforms()
+        recent: list[PlatformVerdict] = []
+        for part in to_read(saved, [one for one in latest if one not in self._quarantined]):
+            recent += await self._store.recent_platforms(
+                part.since or _EPOCH, part.country, part.platform
+            )
+        recent.sort(key=key_of)
         verdicts = [verdict for verdict in recent if verdict not in self._quarantined]
-        health = await self._store.recent_health(begun)
+        known = [one.at for one in await self._store.latest_health() if one.vantage in watched]
+        begun = health_since(saved, max(known, default=None))
+        health = await self._store.recent_health(begun or _EPOCH)
         try:
-            watched = self._watched()
             book = await asyncio.to_thread(
-                restored, saved, verdicts, health, self._settings.events, {}, watched
+                restored, saved, verdicts, (), self._settings.events, {}, watched
             )
         except (ValueError, msgspec.DecodeError) as error:
             log.warning("checkpoints cannot be read", error=str(error))
             await self._from_history()
             return
         # What time alone changed follows from nothing that is stored but the events themselves.
-        known = [event.updated_at for event in await self._store.active_events()]
-        if known:
-            book = pass_time(book, max(known), self._settings.events).book
+        moments: set[datetime] = set()
+        for event in book.active:
+            async for entries in self._store.event_log(event.id):
+                moments.update(entry.at for entry in entries)
+        for moment in sorted(moments):
+            book = pass_time(book, moment, self._settings.events).book
+        heard = [one for one in health if one.vantage in watched]
+        book = await asyncio.to_thread(go_on, book, (), heard, self._settings.events)
+        updated = [event.updated_at for event in await self._store.active_events()]
+        if updated:
+            book = pass_time(book, max(updated), self._settings.events).book
         logged = {event.id: await self._last_logged(event.id) for event in changeable(book)}
         self.book = msgspec.structs.replace(book, logged=logged)
         self._checkpoints.stored(saved)

@@ -8,7 +8,7 @@ from math import isinf
 from monitor.config.settings import RetentionSettings
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
-from storage.store import StorageError, Store
+from storage.store import CollectorStore, StorageError
 from storage.values.prunable import ARCHIVED_TABLES, HOURLY, RAW, Prunable
 
 log = logger(__name__)
@@ -24,6 +24,9 @@ KEPT_ANYWAY = timedelta(days=7)
 """What the size of a database never moves: detectors and late cycles need it."""
 
 
+AROUND = timedelta(days=1)
+"""What is kept before a cycle that waits to be judged: controls measured around it."""
+
 SPARE = timedelta(days=1)
 """What is folded is kept for so much longer, however late a round or a fold is."""
 
@@ -34,7 +37,7 @@ class Retention:
     def __init__(
         self,
         settings: Callable[[], RetentionSettings],
-        store: Store,
+        store: CollectorStore,
         publisher: Publisher,
         *,
         now: Callable[[], datetime],
@@ -92,7 +95,11 @@ class Retention:
         if oldest is None:
             return None
         end = oldest.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-        return end if end <= self._now() - KEPT_ANYWAY else None
+        kept_since = self._now() - KEPT_ANYWAY
+        # It is judged by what is in the database.
+        for waiting in await self._store.waiting(1):
+            kept_since = min(kept_since, waiting.started_at - AROUND)
+        return end if end <= kept_since else None
 
     def _limits(self) -> Iterator[tuple[Prunable, datetime]]:
         settings = self._settings()

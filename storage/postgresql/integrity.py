@@ -4,6 +4,7 @@ For its files PostgreSQL has its own tools: `pg_amcheck`, and checksums.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 
 from sqlalchemy import Connection, select, text
@@ -11,7 +12,15 @@ from sqlalchemy import Connection, select, text
 from storage.postgresql.backend import PostgresqlBackend
 from storage.postgresql.partitions import TIMES, months_ahead
 from storage.sql import schema
-from storage.sql.integrity import LOG_GAPS, LOG_ROWS, Fault, batch_problems, log_problems
+from storage.sql.integrity import (
+    HEAD_ROWS,
+    LOG_GAPS,
+    LOG_ROWS,
+    LOGGED,
+    Fault,
+    batch_problems,
+    log_problems,
+)
 from storage.sql.migrate import version_of
 from storage.values.codecs import BATCH, ENROLMENT
 
@@ -51,13 +60,20 @@ def _batches(connection: Connection, fault: Fault) -> list[str]:
     # A few rows at a time: each may be megabytes.
     piecemeal = connection.execution_options(stream_results=True, max_row_buffer=_AT_ONCE)
     with piecemeal.execute(select(*(schema.batch.c[name] for name in BATCH.names))) as batches:
-        return list(islice(batch_problems(keys.all(), batches, fault), _MOST_PROBLEMS))
+        logged = partial(_is_logged, connection)
+        return list(islice(batch_problems(keys.all(), batches, fault, logged), _MOST_PROBLEMS))
+
+
+def _is_logged(connection: Connection, digest: str) -> bool:
+    question = text(LOGGED.format(digest=":digest"))
+    return connection.execute(question, {"digest": digest}).first() is not None
 
 
 def _log(connection: Connection) -> Iterator[str]:
+    heads = connection.exec_driver_sql(HEAD_ROWS).all()
     piecemeal = connection.execution_options(stream_results=True)
     with piecemeal.exec_driver_sql(LOG_ROWS) as rows:
-        yield from log_problems(rows)
+        yield from log_problems(rows, heads)
 
 
 def _problems(connection: Connection) -> Iterator[str]:

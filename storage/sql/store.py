@@ -148,9 +148,12 @@ class SqlStore(SqlFleet, SqlReviews, SqlRejudgings, SqlLog, SqlSources, SqlWithh
     async def latest_verdicts(self) -> list[Verdict]:
         return await self._all(listings.LATEST_VERDICTS)
 
-    async def recent_platforms(self, since: datetime) -> list[PlatformVerdict]:
-        judged_at = schema.platform_verdict.c.judged_at
-        return await self._all(listings.PLATFORMS, [judged_at >= time_text(since)])
+    async def recent_platforms(
+        self, since: datetime, country: str = "", platform: str = ""
+    ) -> list[PlatformVerdict]:
+        selection = Selection(country=country, platform=platform, since=since)
+        where, start = matching(schema.platform_verdict.c.judged_at, selection)
+        return await self._all(listings.PLATFORMS, where, start)
 
     async def recent_health(self, since: datetime) -> list[VantageHealth]:
         return await self._all(listings.HEALTH, [schema.vantage_health.c.at >= time_text(since)])

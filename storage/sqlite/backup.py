@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -19,10 +20,13 @@ import msgspec
 
 from storage.sql.integrity import (
     BATCH_ROWS,
+    HEAD_ROWS,
     KEY_ROWS,
     LOG_GAPS,
     LOG_ROWS,
+    LOGGED,
     Fault,
+    always,
     batch_problems,
     log_problems,
 )
@@ -164,7 +168,8 @@ def _problems(connection: sqlite3.Connection) -> list[str]:
     gaps = connection.execute(LOG_GAPS)
     problems += [f"the log of event {event} has a gap" for (event,) in gaps]
     if "log_entry" in tables:
-        problems += islice(log_problems(connection.execute(LOG_ROWS)), _MOST_PROBLEMS)
+        heads = connection.execute(HEAD_ROWS).fetchall()
+        problems += islice(log_problems(connection.execute(LOG_ROWS), heads), _MOST_PROBLEMS)
     return problems
 
 
@@ -175,7 +180,13 @@ def _batches(connection: sqlite3.Connection, fault: Fault) -> list[str]:
     # A name that is no valid UTF-8 is a problem to report, and must not end the check.
     connection.text_factory = lambda cell: cell.decode("utf-8", "replace")
     keys, batches = connection.execute(KEY_ROWS), connection.execute(BATCH_ROWS)
-    return list(islice(batch_problems(keys, batches, fault), _MOST_PROBLEMS))
+    logged = partial(_is_logged, connection) if "log_entry" in tables else always
+    return list(islice(batch_problems(keys, batches, fault, logged), _MOST_PROBLEMS))
+
+
+def _is_logged(connection: sqlite3.Connection, digest: str) -> bool:
+    question = LOGGED.format(digest="?1")
+    return connection.execute(question, (digest,)).fetchone() is not None
 
 
 @contextmanager

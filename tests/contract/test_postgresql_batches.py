@@ -23,3 +23,16 @@ async def test_a_changed_batch_is_named(cluster: Cluster, database: str) -> None
     problems = await asyncio.to_thread(check_postgresql, url, fault_of)
     assert len(problems) == 2
     assert all("khi-ptcl" in one and "SHA-256" in one for one in problems)
+
+
+@pytest.mark.postgres
+async def test_a_changed_time_of_arrival_is_named(cluster: Cluster, database: str) -> None:
+    """No signature covers it, but the log has it."""
+    url = cluster.url(database)
+    store = sql_store(url)
+    await hand_in(store)
+    await store.close()
+    cluster.execute("UPDATE batch SET received_at = '2020-03-01T12:00:01.000000Z'", database)
+    problems = await asyncio.to_thread(check_postgresql, url, fault_of)
+    assert len(problems) == 2
+    assert all("not what the append-only log has" in one for one in problems)

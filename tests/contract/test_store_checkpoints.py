@@ -65,6 +65,16 @@ async def test_history_since_a_moment(store: Store) -> None:
     assert health == [one.health for one in cycles[1:]]
 
 
+async def test_history_of_one_platform_since_a_moment(store: Store) -> None:
+    """In one country, and nothing of any other."""
+    for one in (*map(cycle, (1, 2, 3)), cycle(3, country="BR", vantage="gru-vivo")):
+        await store.save(one)
+    since = cycle(2).platforms[0].judged_at
+    found = await store.recent_platforms(since, "PK", "x")
+    places = [(one.cycle, one.country, one.platform) for one in found]
+    assert places == [(cycle(number).id, "PK", "x") for number in (2, 3)]
+
+
 @pytest.mark.parametrize("platform", ["x", "whatsapp", ""])
 async def test_history_of_one_platform(store: Store, platform: str) -> None:
     """All verdicts on one platform in one country, in the order judged."""

@@ -12,7 +12,8 @@ from monitor.cli.main import app
 from monitor.wire.proof import fault_of
 from storage.open_store import open_store
 from storage.sqlite.backup import check
-from tests.contract.cycles import cycle
+from storage.values.log import HeadStamp
+from tests.contract.cycles import at, cycle
 from tests.worlds.report_batches_world import hand_in
 
 
@@ -109,7 +110,78 @@ def _logged(file: Path) -> None:
     asyncio.run(append())
     with closing(sqlite3.connect(file)) as database:
         for verb in ("update", "delete"):
-            database.execute(f"DROP TRIGGER log_entry_refuses_{verb}")
+            database.execute(f"DROP TRIGGER IF EXISTS log_entry_refuses_{verb}")
+
+
+@pytest.mark.parametrize("logged", [False, True])
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE batch SET received_at = '2020-03-01T12:00:01.000000Z'", "batch "),
+        ("UPDATE enrolment SET enrolled_at = '2020-03-01T12:00:01.000000Z'", "a key of vantage "),
+        ("UPDATE enrolment SET asn = 64500", "a key of vantage "),
+        ("UPDATE enrolment SET revoked_at = '2020-03-01T12:00:01.000000Z'", "a key of vantage "),
+    ],
+)
+def test_what_no_signature_covers_is_compared_with_the_log(
+    file: Path, statement: str, what: str, logged: bool
+) -> None:
+    """When a batch came, and for what and since when a key was enrolled: the log has it from the
+    moment it is stored."""
+    if logged:
+        _logged(file)
+    _changed(file, statement)
+    done = _run(file)
+    assert done.exit_code == 3, done.output
+    assert what in done.stderr
+    assert "not what the append-only log has" in done.stderr
+
+
+def _given_away(file: Path) -> int:
+    """The size of the log, whose head is in a report from now on."""
+
+    async def give() -> int:
+        store = open_store(f"sqlite:///{file}")
+        await store.open()
+        head = await store.append_to_log()
+        stamp = HeadStamp(size=head.size, root=head.root, kind="report", authority="ab", at=at(0))
+        await store.add_head_stamp(stamp)
+        await store.close()
+        return head.size
+
+    return asyncio.run(give())
+
+
+def test_the_head_of_an_empty_log_is_no_problem(tmp_path: Path) -> None:
+    """A report made before any agent was there has it."""
+    file = tmp_path / "empty.db"
+    assert _given_away(file) == 0
+    assert _run(file).exit_code == 0
+
+
+def test_a_log_that_lost_its_end_is_named(file: Path) -> None:
+    """What is left of it is consistent; only the head that others have is not."""
+    _logged(file)
+    size = _given_away(file)
+    assert _run(file).exit_code == 0
+    _changed(file, "DELETE FROM log_entry WHERE position = (SELECT max(position) FROM log_entry)")
+    done = _run(file)
+    assert done.exit_code == 3, done.output
+    assert f"log has {size - 1} entries, and its head of {size} was given away" in done.stderr
+
+
+def test_a_log_made_anew_is_named(file: Path) -> None:
+    """Whoever leaves an entry out can compute all hashes again, of a log that is as long."""
+    _logged(file)
+    size = _given_away(file)
+    with closing(sqlite3.connect(file)) as database, database:
+        kept = database.execute("SELECT digest FROM log_entry WHERE position > 0").fetchall()
+        database.execute("DELETE FROM log_entry")
+        database.executemany("INSERT INTO log_waiting VALUES (?)", [*kept, ("ab" * 32,)])
+    _logged(file)
+    done = _run(file)
+    assert done.exit_code == 3, done.output
+    assert f"rewritten since its head of {size} entries was given away" in done.stderr
 
 
 @pytest.mark.parametrize("verb", ["UPDATE log_entry SET digest = digest", "DELETE FROM log_entry"])

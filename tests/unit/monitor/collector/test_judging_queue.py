@@ -186,6 +186,18 @@ async def test_it_waits_no_longer_than_it_is_to(collector: QueueWorld, told: lis
     assert collector.kept.states(JAZZ.id) == [State.INSUFFICIENT]
 
 
+async def test_a_clock_that_was_ahead_holds_no_vantage(
+    collector: QueueWorld, told: list[Told]
+) -> None:
+    """What was received by a clock a month ahead was to wait until that month was over, and all
+    that its vantage sent since waited behind it."""
+    await _heard(collector, told)
+    await collector.bring(blocked(told, JAZZ.id), controls=False)
+    collector.clock.at -= timedelta(days=30)
+    assert await collector.queue.judge_waiting() == 1
+    assert collector.queue.held == 0
+
+
 async def test_what_comes_in_while_others_are_judged_brings_its_controls_along(
     collector: QueueWorld, told: list[Told]
 ) -> None:

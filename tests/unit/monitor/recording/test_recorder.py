@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -52,6 +53,14 @@ class CountingStore(MemoryStore):
         self.written: list[int] = []
         self.read = 0
         """Verdicts listed."""
+        self.recent = 0
+        """Verdicts read to restart a detector."""
+
+    async def recent_platforms(self, *which: Any) -> list[PlatformVerdict]:
+        """As every store does."""
+        found = await super().recent_platforms(*which)
+        self.recent += len(found)
+        return found
 
     async def platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
         """As every store does."""
@@ -144,6 +153,29 @@ async def test_restarts_anywhere() -> None:
     assert await after(STORY, restart_every=1) == straight
     assert await after(STORY, restart_every=7) == straight
     assert await after(reversed(STORY), restart_every=5) == straight
+
+
+@pytest.mark.parametrize("letters", ["B", "BB", "." * 20 + "BB"])
+async def test_a_restart_does_not_read_all_since_a_platform_that_ended(letters: str) -> None:
+    """One that is no longer measured, for less than an hour or for long, has a state of then. What
+    came since of all others was read at each start, and all of history for the former."""
+    store, settings = CountingStore(), _watching("khi-ptcl")
+    await store.open()
+    process = await recorder(store, settings)
+    for number in range(600):
+        one = cycle(".", number)
+        more = (verdict(letters[number], number, platform="wa"),) if number < len(letters) else ()
+        await process.record(msgspec.structs.replace(one, platforms=(*one.platforms, *more)))
+    before = process.book
+    process = await recorder(store, settings)
+    assert store.recent < 100
+    assert process.book.active == before.active
+    for place, timeline in before.places.items():
+        assert process.book.places[place].current == timeline.current
+        assert process.book.places[place].last == timeline.last
+    for platform, outages in before.outages.items():
+        assert process.book.outages[platform].current == outages.current
+    assert process.book.vantages.last == before.vantages.last
 
 
 async def test_states_are_stored_when_they_moved_on() -> None:

@@ -13,6 +13,7 @@ from monitor.metrics.scrapes import create_registry
 from monitor.recording.scheduled_retention import Retention
 from storage.open_store import sql_store
 from storage.values.archive_place import ArchivePlace
+from storage.values.fleet import ReceivedBatch, SeenCycle
 from storage.values.rollup import Period
 from storage.values.selection import Selection
 from storage.values.sourced import SourceState
@@ -153,4 +154,42 @@ async def test_a_large_database_moves_its_oldest_days(tmp_path: Path) -> None:
     assert 0 < await oldest_after(int(full * 0.8)) < 6
     assert await oldest_after(1) == 6
     assert await flat(store.measurements(EVERYTHING)) == whole
+    await store.close()
+
+
+async def test_days_of_late_cycles_stay_until_these_are_judged(tmp_path: Path) -> None:
+    """An agent brings what it measured two weeks ago. Where its day moved before the cycle was
+    judged, nothing was known of that cycle, and a block in it was lost."""
+    store = sql_store(f"sqlite:///{tmp_path / 'a.db'}", ArchivePlace(folder=str(tmp_path / "old")))
+    await store.open()
+    for number in range(14):
+        await store.save(cycle(number, seconds=number * DAY))
+    at, publisher = START + timedelta(days=13), world.x_blocked_on_two_of_three()
+    late = cycle(20, seconds=2 * DAY + 60)
+    waiting = SeenCycle(
+        **{name: getattr(late, name) for name in ("country", "id", "vantage", "health")},
+        started_at=late.started_at,
+        finished_at=late.finished_at,
+        backfilled=True,
+        measurements=late.measurements,
+    )
+    batch = ReceivedBatch(
+        **{name: getattr(late, name) for name in ("country", "id", "vantage")},
+        **dict.fromkeys(("fingerprint", "sent_at", "signature", "body_sha256"), ""),
+        encoding="identity",
+        body=b"",
+        received_at=at,
+    )
+    await store.receive(batch, [waiting])
+    one = Retention(Settings(), store, publisher, now=lambda: at, folded=FOLDED, database_limit=1)
+    await one.round()
+    (still,) = await store.waiting(1)
+    assert await store.measurements_of(still) == sorted(
+        late.measurements, key=lambda look: (look.started_at, look.country, look.id)
+    )
+    await store.save(late)
+    await one.round()
+    oldest = await store.oldest_measurement()
+    assert oldest is not None
+    assert oldest >= START + timedelta(days=6)
     await store.close()

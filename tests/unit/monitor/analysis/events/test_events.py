@@ -26,7 +26,7 @@ from monitor.analysis.events.event import Event, EventKind, EventLogEntry, Event
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.stretches import newest
 from monitor.analysis.verdict import Evidence, FunctionVerdict, PlatformVerdict, State
-from monitor.recording.checkpoints import checkpoints_of, restored, since
+from monitor.recording.checkpoints import Reading, checkpoints_of, restored, to_read
 from tests.properties import examples
 from tests.worlds.build import START, health
 
@@ -658,6 +658,15 @@ def test_later_than_an_hour_it_takes_the_history(story: dict[str, str], order: i
     assert final(result) == final(told(verdicts))
 
 
+def _reads(part: Reading, verdict: PlatformVerdict) -> bool:
+    """Whether a store gives the verdict to who asks for that part."""
+    return (
+        (part.since is None or verdict.judged_at >= part.since)
+        and part.country in ("", verdict.country)
+        and part.platform in ("", verdict.platform)
+    )
+
+
 @given(stories, st.integers(0, 36))
 @settings(max_examples=examples(100), deadline=None)
 def test_restart_forgets_nothing(story: dict[str, str], cut: int) -> None:
@@ -667,8 +676,8 @@ def test_restart_forgets_nothing(story: dict[str, str], cut: int) -> None:
     book = before.book
     places = [*book.places, *(("", platform) for platform in book.outages), ("", "")]
     saved = checkpoints_of(book, places)
-    begun = since(saved)
-    stored = [v for v in verdicts[:cut] if begun is None or v.judged_at >= begun]
+    parts = to_read(saved, verdicts[:cut])
+    stored = [v for v in verdicts[:cut] if any(_reads(part, v) for part in parts)]
     again = restored(saved, stored, (), DEFAULTS, book.logged, NETWORKS)
     assert again == book
     after = told(verdicts[cut:], again)
