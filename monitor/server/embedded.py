@@ -20,7 +20,15 @@ from monitor.metrics.snapshot import Snapshot
 from monitor.server.entity_tag import tagged
 from monitor.server.listed_events import ListedEvents
 from monitor.server.matrix import Cell, country_rows, of_country, overall
-from monitor.server.page import POLICY, Reader, all_titles, reader_of, render, tag_colour
+from monitor.server.page import (
+    POLICY,
+    Reader,
+    all_titles,
+    cell_colour,
+    reader_of,
+    render,
+    tag_colour,
+)
 from monitor.server.top_line import kind_and_state, top_line
 from monitor.wording.events import headline
 from monitor.wording.states import EVENT_STATES, STATES
@@ -152,7 +160,7 @@ def _of_cell(words: Words, cell: Cell) -> tuple[str, str]:
     if cell.event is not None and cell.state != State.BLOCKED:
         state = words.gettext(EVENT_STATES[cell.event.state])
         said.append(words.gettext("event: %(state)s", state=state))
-    return cell.state, words.dotted(said)
+    return cell_colour(cell), words.dotted(said)
 
 
 def _svg(name: str, said: str, colours: tuple[str, str], direction: str) -> str:

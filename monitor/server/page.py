@@ -21,9 +21,11 @@ from starlette.responses import HTMLResponse
 
 from monitor import __version__
 from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus
+from monitor.analysis.verdict import State
 from monitor.config.catalog import shipped_catalog
 from monitor.metrics.snapshot import Snapshot
 from monitor.server.access import sees_vantages
+from monitor.server.matrix import Cell
 from monitor.wording.acts import ACTS, COMMAND_LINE
 from monitor.wording.changes import change_in_words
 from monitor.wording.durations import ago, interval
@@ -270,6 +272,12 @@ def tag_colour(event: Event) -> str:
     return "suspected" if event.active else "grey"
 
 
+def cell_colour(cell: Cell) -> str:
+    """The class of a cell: not green while a block lasts and a network is not known to be open."""
+    unsure = cell.event is not None and cell.networks < cell.of
+    return State.DEGRADED if cell.state == State.OK and unsure else cell.state
+
+
 def colour(event: Event, network: NetworkStatus) -> str:
     """The class of a network's mark: red only for what is certain."""
     if not network.affected:
@@ -315,6 +323,7 @@ def _environment() -> Environment:
         "change": change_in_words,
         "colour": colour,
         "tag_colour": tag_colour,
+        "cell_colour": cell_colour,
         "condition": condition,
         "weight": weight,
         "doubts": doubts,

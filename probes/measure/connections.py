@@ -253,6 +253,7 @@ class Connections:
             self._context.line.worked(self._record.elapsed() - start)
         if failure is None and verify:
             self._context.verified_addresses.add(server_name, opened.address)
+            self._context.exits.forget(opened.address)
         self._record.observations.append(
             TlsObservation(
                 start=start,

@@ -34,6 +34,10 @@ class LearntExits:
             for oldest in list(self._addresses)[:-MOST]:
                 del self._addresses[oldest]
 
+    def forget(self, address: str) -> None:
+        """It is none of the vantage's."""
+        self._addresses.pop(address, None)
+
     def learn_from(self, headers: Iterable[tuple[str, str]], bogons: BogonList) -> None:
         """Learn what a server that is known to be itself says in its headers."""
         for name, value in headers:

@@ -71,8 +71,9 @@ class VantageContext(ABC):
         return [one for one in every if family_of(one.address) in families] or every
 
     def heard_exit(self, address: str) -> None:
-        """A server said that the vantage's packets come from this address."""
-        if address not in self.bogons:
+        """A server said that the vantage's packets come from this address. Where a site's
+        certificate verified, the vantage is not: a forged answer would remove it as evidence."""
+        if address not in self.bogons and not self.verified_addresses.holds(address):
             self.exits.add(address)
         if self.on_exit is not None:
             self.on_exit(address)

@@ -52,6 +52,10 @@ class VerifiedAddresses:
             self._silent.clear()
         self._silent.add(address)
 
+    def holds(self, address: str) -> bool:
+        """Whether any name's certificate verified at this address."""
+        return any(address in found for found in self._known.values())
+
     def among(self, name: str, addresses: Iterable[str]) -> tuple[str, ...]:
         """Those of these addresses that verified for the name."""
         found = self._known.get(name, {})

@@ -25,6 +25,7 @@ from probes.measurement import Hello, family_of
 from probes.sockets.failure_mapping import PeerClosedError
 from probes.sockets.parting import part
 from probes.sockets.readiness import INPUT, WatchedSocket
+from probes.sockets.system_resolvers import is_loopback
 from probes.sockets.verified_chains import VerifiedChains, digest_of
 from probes.vantage import Egress, EgressKind
 
@@ -209,8 +210,8 @@ class SocketNetwork:
 
     def _socket(self, address: str, kind: socket.SocketKind) -> WatchedSocket:
         family = family_of(address)
-        if self._source and family not in self._source:
-            # Not bound it would leave by another line.
+        if self._source and family not in self._source and not is_loopback(address):
+            # Not bound it would leave by another line. A resolver on this machine leaves by none.
             raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
         sock = WatchedSocket(socket.AF_INET6 if family == "ipv6" else socket.AF_INET, kind)
         try:

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from statistics import median
-from urllib.parse import urlsplit
 
+from monitor.analysis.measurement_summary import host_of
 from probes.measurement import HttpObservation, Measurement
 
 _BETWEEN_TICKS = 0.5
@@ -39,7 +39,7 @@ def skews(measurements: Iterable[Measurement], *, cleartext: bool = False) -> li
             if isinstance(page, HttpObservation) and page.url.startswith(f"{scheme}:"):
                 ahead = _ahead(measurement, page)
                 if ahead is not None:
-                    by_host.setdefault(urlsplit(page.url).hostname or "", []).append(ahead)
+                    by_host.setdefault(host_of(page.url), []).append(ahead)
     return [median(several) for several in by_host.values()]
 
 

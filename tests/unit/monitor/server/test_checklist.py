@@ -187,6 +187,6 @@ NAMES = (
     *("length", "interval", "needed", "route", "seconds", "resolver", "failure", "interface"),
     *("proxy", "references", "why", "free", "days", "remedy", "found", "newest", "target"),
     *("port", "collector", "way", "command", "source", "wanted", "bytes", "fit"),
-    *("kind", "file", "date"),
+    *("kind", "file", "date", "own"),
 )
 """Every value that a finding may have."""

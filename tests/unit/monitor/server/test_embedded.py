@@ -14,6 +14,7 @@ from monitor.server import create_app
 from monitor.server.access import Access
 from monitor.wording.languages import BY_CODE
 from tests.browser import seed
+from tests.prometheus import world
 from tests.worlds.http_client import httpx
 from tests.worlds.notify_world import shutdown
 
@@ -48,6 +49,26 @@ def said(badge: httpx.Response) -> str:
     drawn = [text.text for text in tree.iter("{http://www.w3.org/2000/svg}text")]
     assert ": ".join(map(str, drawn)) == label
     return label
+
+
+def _one_silent() -> Publisher:
+    """X lasts in Pakistan, two of three networks are open, and nobody tests the third."""
+    made = world.publisher(vantages=(*seed.FIELD[:3], *world.CONTROL), now=lambda: seed.NOW)
+    active = [one for one in seed.events() if one.active and one.platform == "x"]
+    for point in seed.FIELD[:2]:
+        made.publish(world.cycle(point, accusations={}, at=seed.NOW), active)
+    return made
+
+
+async def test_nothing_is_green_while_a_block_may_go_on_where_nobody_tests() -> None:
+    """Neither the badge nor the table of the page, though each network that is tested is open."""
+    shown = _one_silent()
+    badge = await get("/badges/PK/x.svg", shown=shown)
+    assert said(badge) == "X · Pakistan: ok · 2 of 3 networks · event: confirmed"
+    assert "#d8f0df" not in badge.text
+    page = (await get("/", shown=shown)).text
+    cells = re.findall(r'<td role="cell" class="(\w+)" data-platform="X">', page)
+    assert cells == ["degraded"]
 
 
 async def test_a_badge_says_the_worst_and_on_how_many_networks() -> None:

@@ -343,8 +343,8 @@ async def test_open_resolvers_of_a_family_that_the_vantage_lacks_are_not_asked()
     network = world(families=("ipv4",))
     settings = changed(open_resolvers=("2001:db8::8", OPEN))
     measurement = await asked(network, settings=settings)
-    of = {o.resolver for o in measurement.observations if o.reason == Reason.OPEN_RESOLVER}
-    assert of == {f"{OPEN}:53"}
+    told = of(measurement, Reason.OPEN_RESOLVER)
+    assert {o.resolver for o in told if isinstance(o, DnsObservation)} == {f"{OPEN}:53"}
     assert network.resolver("2001:db8::8").queries == []
     assert (OPEN, 53) in network.connects
 

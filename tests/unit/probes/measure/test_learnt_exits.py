@@ -159,6 +159,24 @@ async def test_nobody_else_may_say_what_to_hide(platform: str, function: str) ->
     assert not list(one.exits)
 
 
+@pytest.mark.parametrize("first", ["the site", "the forged answer"])
+async def test_a_forged_answer_hides_no_site_that_is_known(first: str) -> None:
+    """Attack: somebody on the way answers for the server of calls, with a platform's address. Where
+    the site's certificate verified, before or after, its address stays as evidence."""
+    network = network_of_nat()
+    network.datagram_peer(CALLS, 3478, stun_answer(SERVER))
+    network.peer(SERVER, 443, http())
+    one = prober(network)
+    if first == "the site":
+        await kept(one, "https://x.com/")
+    await learn_by_stun(one)
+    if first != "the site":
+        assert list(one.exits) == [SERVER]
+        await kept(one, "https://x.com/")
+    assert not list(one.exits)
+    assert SERVER in await kept(one, "https://x.com/")
+
+
 def test_what_is_learnt_cannot_be_printed_copied_or_stored() -> None:
     """Neither a log line, nor a copy, nor an encoder gets hold of an address by accident."""
     exits = LearntExits()

@@ -48,6 +48,12 @@ def test_cleartext_counts_only_where_asked_for() -> None:
     assert clock_skew([ahead(0)], cleartext=True) is None
 
 
+def test_a_page_whose_host_was_scrubbed_ends_nothing() -> None:
+    """Attack: a network sends the reader on to a host that is named by an address, as in
+    `http://1-2-3-4.portal.example/`. What is stored of that is no URL, and ended each cycle."""
+    assert clock_skew([ahead(60, url="http://[address].portal.example/")], cleartext=True) == 60
+
+
 def test_no_looks_tell_nothing() -> None:
     """Without an answer the skew is not known, and not zero."""
     assert clock_skew([]) is None
