@@ -7,6 +7,7 @@ it for theirs.
      └─ notify_setup, heartbeat ── delivery of notices, and a ping while all is well
     run_until_stopped ── runs the tasks of a program until a signal stops it
     schedule ── when each vantage measures: the only module that knows APScheduler
+     ├─ clock_watch, withheld_job ── beside the cycles: the machine's clock; withheld pages
      └─ cycle_job ── one cycle: measured, judged, recorded, paid for
          └─ cycle_runners ── what measures, for the settings in use
 

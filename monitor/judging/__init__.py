@@ -6,4 +6,5 @@ from_ooni ── an imported OONI measurement → what it saw
 stored_history ── all stored cycles, in the order they ended
 rejudge, differences ── stored cycles judged again, and what differs
 quarantine ── vantages whose results do not count in events
+key_periods ── the keys of agents, as their weight needs them
 """

@@ -1,8 +1,9 @@
 """When and why an event of a block is confirmed, and for how long it stays so.
 
-It is where one network is certain by itself, or several are found blocked together. Networks that
-join later add to it only once they are certain themselves: else silence on a dead route, which
-confirms nothing alone, would keep an event confirmed whose block is over everywhere else.
+An event is confirmed where one network is certain by itself, or several are found blocked together.
+Networks that join later add to it only once they are certain themselves: else silence on a dead
+route, which confirms nothing alone, would keep an event confirmed whose block is over everywhere
+else.
 """
 
 from collections.abc import Collection, Iterable, Sequence

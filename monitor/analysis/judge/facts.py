@@ -70,7 +70,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     quic_finding: Finding | None
     """Set when the endpoint answers over TCP, but not over QUIC."""
     quic_fails_everywhere: bool
-    """Set when it does, and QUIC works to nobody from here, though other UDP does."""
+    """Set when the endpoint answers over TCP, and QUIC works to nobody from here, though other UDP
+    does."""
     part_not_compared: bool
     """The endpoint answers, a part of it fails every time, and no control counts that could show
     whether the part works elsewhere."""

@@ -19,8 +19,8 @@ route, a resolver with an old answer. Each follow-up varies one thing and keeps 
   (`monitor.analysis.judge.cut_by_chance`).
 * *The same address from a control.* Where the platform's own address shows a control the same
   failure, its server is at fault, and nobody is accused.
-* *The same name, given time.* Where a handshake comes after all, or came in an attempt before, and
-  late for the distance, nobody drops it: the way there is slow, which
+* *The same name, given time.* Where a handshake works at last, or worked in an attempt before, but
+  takes long for the distance, nobody drops it: the way there is slow, which
   `monitor.analysis.throttling` judges.
 * *Another source for the name's addresses.* An address is right when the handshake there verifies
   for the name. Large platforms give each network other addresses, so **no rule compares addresses
@@ -74,7 +74,7 @@ SAME_CHAIN: Sign = (Layer.TLS, "same_chain")
 SHORT_HELLO: Sign = (Layer.TLS, "short_hello")
 """Greetings with our name that come in one packet are cut off, others are not."""
 LARGE_HELLO: Sign = (Layer.TLS, "large_hello")
-"""The contrary."""
+"""Those that come in several packets are, and shorter ones are not."""
 LARGE_PACKETS: Sign = (Layer.TLS, "large_packets")
 """Only large packets get lost on the way to the address."""
 LATE: Sign = (Layer.TLS, "late")

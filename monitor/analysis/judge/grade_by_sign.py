@@ -1,10 +1,11 @@
 """The evidence grade of each kind of failure, and when a timeout may accuse.
 
-Somebody has to *send* a reset, a false DNS reply or a forged certificate: one measurement is weak
-evidence and two that agree are strong. Four must agree for signs that an overloaded server also
-shows (`OVERLOAD`: a reset or a closed connection). Packet loss alone causes timeouts, so they count
-only when the loss at the vantage cannot explain them: `timeout_rate` to the power of their number
-must be small. What makes strong evidence conclusive is in `grade_by_follow_ups`.
+Somebody has to *send* an answer that the platform did not give: one measurement is weak evidence
+and two that agree are strong (`REPEAT`), an injected reply or a private address at once (`PROOF`).
+Four must agree for signs that an overloaded server also shows (`OVERLOAD`: a reset or a closed
+connection). Packet loss alone causes timeouts (`SILENCE`), so they count only when the loss at the
+vantage cannot explain them: `timeout_rate` to the power of their number must be small. What makes
+strong evidence conclusive is in `grade_by_follow_ups`.
 """
 
 from collections.abc import Mapping

@@ -16,7 +16,7 @@ class Rule(TableRule, frozen=True, kw_only=True):
     """The method of the block; empty when nobody is accused."""
     matches: Callable[[Facts], bool]
     settled: bool = True
-    """False for what may be blocked or down, for the controls do not settle it: it makes a
+    """False for what may be blocked or down because the controls do not settle it: it makes a
     suspicion, and never a certainty."""
     finding: Callable[[Facts], Finding | None] = lambda facts: facts.finding
     """What its verdict reports."""
