@@ -228,7 +228,11 @@ def _network(reading: Reading, row: tuple[str, ...], began: str, ended: str) -> 
     since, until = reading.phrases.when(began), reading.phrases.when(ended)
     if since is not None and any(reading.phrases.find(began, "before monitoring")):
         since = When(None, since.latest)
-    if until is not None and any(reading.phrases.find(ended, "nobody saw when")):
+    unseen = (
+        *("nobody saw when", "not known: nobody saw it end"),
+        "not certain yet: it seems open again, and was last blocked at %(when)s",
+    )
+    if until is not None and any(any(reading.phrases.find(ended, one)) for one in unseen):
         until = When(until.earliest, None)
     if since is not None:
         reading.check(told, reading.truth.a_stretch(since, until, number))
