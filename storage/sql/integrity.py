@@ -53,9 +53,9 @@ def log_problems(
     """A sentence for the first entry of the append-only log that is missing or was changed, or for
     the first of its `heads` that it does not continue."""
     edge: dict[int, bytes] = {}
+    """The last complete node of each level: all that the next entries rest on."""
     given = deque(heads)
     size = 0
-    """The last complete node of each level: all that the next entries rest on."""
 
     def last_node(level: int, _: int) -> bytes:
         return edge[level]

@@ -31,7 +31,7 @@ any."""
 SINCE = "since %(when)s"
 """What stands behind such an event on the first page."""
 ON_SOME = "%(what)s on %(x)s of %(n)s networks"
-"""What such an event is told with once it is over, where it spared networks."""
+"""The sentence about such an event once it is over, where some networks were spared."""
 _PRESENT = (Certainty.IS, Certainty.MAY)
 
 

@@ -67,7 +67,7 @@ def over(kind: EventKind, *networks: NetworkStatus, **changes: Any) -> Event:
             shutdown(networks=(PTCL, JAZZ)),
             "Pakistan is cut off from the internet: every tested network is offline",
         ),
-        # What is over was no more than what was told while it lasted.
+        # Once it is over, it was on as many networks as were told while it lasted.
         (
             over(EventKind.SHUTDOWN, PTCL, JAZZ, CYBER),
             "Pakistan was cut off from the internet on 2 of 3 networks",
