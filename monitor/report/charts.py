@@ -28,7 +28,8 @@ from monitor.report.tables import short
 from monitor.report.time_slots import Slot
 
 MIXED = "#762a83"
-"""Open in one test and blocked in another, within one slot."""
+"""Open in one test and blocked or slowed down in another, within one slot."""
+SLOWED = "#e08214"
 _MOST_LANES = 24
 _MOST_POINTS = 120
 _LABEL = 26
@@ -98,6 +99,7 @@ def _timeline(
     ]
     return Panel(title=shown, lanes=lanes, marks=_marks(findings)), (
         Key(words.gettext("blocked"), BLOCKED),
+        Key(words.gettext("slowed down"), SLOWED),
         Key(words.gettext("open"), OPEN),
         Key(words.gettext("open in part or at times"), MIXED),
         Key(words.gettext("undecided"), UNDECIDED),
@@ -122,10 +124,10 @@ def _bars(slots: Sequence[Slot], width: timedelta) -> list[Bar]:
 
 
 def _colour(slot: Slot) -> str:
-    if slot.in_part or (slot.open and slot.blocked):
+    if slot.in_part or (slot.open and (slot.blocked or slot.throttled)):
         return MIXED
-    if slot.blocked:
-        return BLOCKED
+    if slot.blocked or slot.throttled:
+        return BLOCKED if slot.blocked else SLOWED
     return OPEN if slot.open else UNDECIDED
 
 

@@ -337,6 +337,7 @@ def _timeline(slots: Slots, out: TextIO) -> int:
             slot.verdicts,
             slot.open,
             slot.blocked,
+            slot.throttled,
             slot.down,
             slot.undecided,
             None if share is None else round(share, 4),

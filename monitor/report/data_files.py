@@ -20,10 +20,11 @@ TIMELINE = (
     ("end", "UTC time", "First moment after it."),
     ("looks", "number", "Verdicts on the platform in it; each is of one cycle of one vantage."),
     ("open", "number", "Those that found it working, wholly or in part."),
-    ("blocked", "number", "Those that found it blocked or throttled."),
+    ("blocked", "number", "Those that found it blocked."),
+    ("throttled", "number", "Those that found it slowed down."),
     ("down", "number", "Those that found it failing at the control as well."),
     ("undecided", "number", "Those from which nothing could be concluded."),
-    ("share_open", "number", "open / (open + blocked + down); empty where all are 0."),
+    ("share_open", "number", "open / (open + blocked + throttled + down); empty where all are 0."),
 )
 """The columns of data/timeline.csv."""
 

@@ -64,6 +64,7 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: int
     """Verdicts on the platform; each is of one cycle of one vantage."""
     blocked: int
+    throttled: int
     in_part: int
     """Verdicts that some functions, addresses or connections are blocked, and not all."""
     undecided: int

@@ -395,6 +395,13 @@ def _lane_sentences(words: Words, findings: Findings) -> Iterator[str]:
                 x=words.number(lane.blocked),
                 **names,
             )
+        if lane.throttled:
+            yield words.ngettext(
+                "%(network)s: slowed down in %(n)s verdict.",
+                "%(network)s: slowed down in %(n)s verdicts.",
+                lane.throttled,
+                network=names["network"],
+            )
         if lane.in_part:
             yield words.ngettext(
                 "%(network)s: blocked in part in %(n)s verdict.",

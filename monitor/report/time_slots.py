@@ -19,7 +19,7 @@ class Slot(msgspec.Struct, frozen=True):
     in_part: int
     """Of these, where something else, some connections or addresses were blocked."""
     blocked: int
-    """Blocked or throttled."""
+    throttled: int
     down: int
 
     @property
@@ -30,7 +30,7 @@ class Slot(msgspec.Struct, frozen=True):
     @property
     def decided(self) -> int:
         """Decided verdicts."""
-        return self.open + self.blocked + self.down
+        return self.open + self.blocked + self.throttled + self.down
 
     @property
     def share_open(self) -> float | None:
@@ -43,7 +43,7 @@ _GROUP = {
     State.OK: "open",
     State.DEGRADED: "partial",
     State.BLOCKED: "blocked",
-    State.THROTTLED: "blocked",
+    State.THROTTLED: "throttled",
     State.PARTIAL: "partial",
     State.DOWN: "down",
     State.INSUFFICIENT: "undecided",
@@ -87,6 +87,7 @@ class Slots:
                 open=counts["open"] + counts["partial"],
                 in_part=counts["partial"],
                 blocked=counts["blocked"],
+                throttled=counts["throttled"],
                 down=counts["down"],
             )
             for number, counts in sorted(self._counts.get(network, {}).items())

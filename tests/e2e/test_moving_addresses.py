@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 def test_addresses_dropped_twice_are_one_block() -> None:
     """Two networks drop all addresses of X, X moves to new ones, and those are dropped as well: one
-    event by the shipped settings, confirmed, recovering and blocked again, by tcp.timeout. A test that
-    runs as a drop begins has its connection already and goes silent later: no method but these."""
+    event by the shipped settings, confirmed, recovering and blocked again, by tcp.timeout. A test
+    that runs as a drop begins has its connection already and goes silent later."""
     networks = [LabNetwork("vivo", 27699, "BR"), LabNetwork("claro", 28573, "BR")]
     known = {host.name: host for host in hosts.ALL}
     twice = [msgspec.structs.replace(known[name], addresses=2) for name in X_HOSTS]

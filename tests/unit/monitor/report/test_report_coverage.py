@@ -317,7 +317,8 @@ async def test_what_failed_in_part_is_neither_blocked_nor_left_out(tmp_path: Pat
         *(undecided(n, "vantage.offline", VantageState.OFFLINE) for n in (1, 4)),
     )
     _, text = await said(store, tmp_path)
-    assert "blocked in 2 of 7 that were decided, of 9 verdicts." in text
+    assert "blocked in 1 of 7 that were decided, of 9 verdicts." in text
+    assert "slowed down in 1 verdict." in text
     assert "blocked in part in 2 verdicts." in text
     assert "in 2 cycles the vantage itself was not working, so nobody was accused" in text
     assert "the longest time without one was 20 minutes" in text
@@ -325,9 +326,9 @@ async def test_what_failed_in_part_is_neither_blocked_nor_left_out(tmp_path: Pat
     slots = list(csv.DictReader(lines))
     numbers = {
         name: sum(int(slot[name]) for slot in slots)
-        for name in ("looks", "open", "blocked", "undecided")
+        for name in ("looks", "open", "blocked", "throttled", "undecided")
     }
-    assert numbers == {"looks": 9, "open": 5, "blocked": 2, "undecided": 2}
+    assert numbers == {"looks": 9, "open": 5, "blocked": 1, "throttled": 1, "undecided": 2}
     for slot in slots:
         decided = int(slot["looks"]) - int(slot["undecided"])
         share = f"{int(slot['open']) / decided}" if decided else ""
