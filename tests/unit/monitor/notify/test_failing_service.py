@@ -127,12 +127,12 @@ async def test_news_is_tried_at_once_while_older_messages_rest() -> None:
 async def test_a_message_is_given_up_after_it_was_tried_for_its_time_not_after_a_mute() -> None:
     """Muted for longer than `give_up`, then one refusal of a busy service: it goes out with the
     next attempt, and is not called late."""
-    of = await opened(world())
-    await of.store.mute(Mute(country="PK", event="", until=_at(3 * DAY), at=_at(0)))
+    of = await opened(world(4 * 3600.0))
+    await of.store.mute(Mute(country="PK", event="", until=_at(6 * 3600), at=_at(0)))
     of.post.answer = lambda _: "the service is busy (HTTP status 429)" * (len(of.post.sent) == 1)
     async with of.working() as courier:
         await of.happen(courier, ("opened", SUSPECTED), ("confirmed", block()))
-        await asyncio.sleep(4 * DAY)
+        await asyncio.sleep(10 * 3600)
     assert await of.rows() == [("confirmed", "sent", 2)]
     assert "This message is late" not in of.post.sent[-1][2].body
 
@@ -197,8 +197,10 @@ async def test_quiet_hours_are_no_time_of_trying() -> None:
     of.post.answer = lambda _: DOWN
     async with of.working() as courier:
         await of.happen(courier, ("confirmed", block()))
-        await asyncio.sleep(6 * DAY)
-    assert {state for _, state, _ in await of.rows()} == {"pending"}
+        await asyncio.sleep(2 * DAY)
+    ((_, state, attempts),) = await of.rows()
+    assert state == "pending"
+    assert attempts >= 2
 
 
 @pytest.mark.parametrize("give_up", [60.0, 3600.0, 2 * DAY, 30 * DAY])
@@ -211,7 +213,7 @@ def test_the_waits_of_its_attempts_add_up_to_the_time_of_trying(give_up: float) 
         assert 0.8 * give_up <= waited.total_seconds() <= 1.2 * (give_up + 1800)
 
 
-@pytest.mark.parametrize("give_up", [60.0, 240.0, 2 * DAY])
+@pytest.mark.parametrize("give_up", [60.0, 240.0, 1.2 * DAY])
 async def test_what_was_given_up_counts_as_overdue_for_a_day(give_up: float) -> None:
     """The attack: the alert about failing messages fell silent just when a message was lost. It
     counts after a restart too, and is not among those that wait."""
@@ -219,6 +221,7 @@ async def test_what_was_given_up_counts_as_overdue_for_a_day(give_up: float) -> 
     of.post.answer = lambda _: "the service refused the token or password (HTTP status 401)"
     async with of.working() as courier:
         await of.happen(courier, ("confirmed", block()))
+        await asyncio.sleep(give_up / 2)
         while not await of.store.outbox(NoticeState.FAILED):  # noqa: ASYNC110 # it is a store
             await asyncio.sleep(30)
         await asyncio.sleep(61)
