@@ -16,6 +16,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -113,9 +114,9 @@ class ScriptedOoni:
         now = self._now()
         while self._used and now - self._used[0][0] > max(QUOTA):
             self._used.popleft()
+        ages = [(now - at, units) for at, units in self._used]
         return min(
-            most - sum(units for at, units in self._used if now - at < span)
-            for span, most in QUOTA.items()
+            most - sum(units for age, units in ages if age < span) for span, most in QUOTA.items()
         )
 
     def _list(self, query: dict[str, str], request: httpx.Request) -> tuple[int, Any]:
@@ -431,8 +432,12 @@ def hourly(first: datetime, last: datetime, step: timedelta) -> Iterable[datetim
 
 def _token(line: dict[str, Any]) -> str:
     """Where a line stands in the order of a list."""
-    at = datetime.fromisoformat(line["measurement_start_time"])
-    return f"{at:%Y%m%d%H%M%S}-{line['measurement_uid']}"
+    return f"{_stamp(line['measurement_start_time'])}-{line['measurement_uid']}"
+
+
+@lru_cache(4096)
+def _stamp(text: str) -> str:
+    return f"{datetime.fromisoformat(text):%Y%m%d%H%M%S}"
 
 
 def _matches(upload: Upload, query: dict[str, str]) -> bool:
@@ -451,8 +456,11 @@ def _matches(upload: Upload, query: dict[str, str]) -> bool:
 
 
 def _moment(text: str | None, otherwise: datetime) -> datetime:
-    if not text:
-        return otherwise
+    return _parsed(text) if text else otherwise
+
+
+@lru_cache(4096)
+def _parsed(text: str) -> datetime:
     found = datetime.fromisoformat(text)
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
