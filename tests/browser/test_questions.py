@@ -6,12 +6,11 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from playwright.async_api import BrowserContext
 
 from monitor.analysis.verdict import State
 from storage.values.sourced import SourcedRow, SourceState
 from tests.browser import seed
-from tests.browser.chromium import Chromium
+from tests.browser.chromium import Chromium, Visit
 from tests.contract.test_store_availability import judged
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
@@ -61,37 +60,37 @@ async def _fill(chromium: Chromium) -> None:
 
 
 @pytest.fixture(scope="module")
-def reader(chromium: Chromium) -> Iterator[BrowserContext]:
-    """Somebody on a phone, without scripts."""
+def reader(chromium: Chromium) -> Iterator[Visit]:
+    """Somebody on a phone, without scripts, who comes back to the first page for each question."""
     chromium.run(_fill(chromium))
     context = chromium.run(chromium.screen("phone", scripts=False))
-    yield context
+    yield chromium.run(chromium.visit(context, "/"))
     chromium.run(context.close())
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_a_stranger_gets_an_answer_in_two_clicks(
-    question: str, chromium: Chromium, reader: BrowserContext
+    question: str, chromium: Chromium, reader: Visit
 ) -> None:
     """The answer is on the page, or in the file, that at most two clicks lead to."""
 
     async def ask() -> str:
         clicks, _ = QUESTIONS[question]
         assert len(clicks) <= 2
-        page = (await chromium.visit(reader, "/")).page
+        page = reader.page
+        await chromium.go(reader, "/")
         text = await page.locator("main").inner_text()
         for where in clicks:
             one = page.locator(where).first
             href = await one.get_attribute("href")
             if href and ("api/" in href or "feed." in href):
                 url = await one.evaluate("one => one.href")
-                answer = await reader.request.get(url)
+                answer = await page.context.request.get(url)
                 text = await answer.text()
             else:
                 await one.click()
                 await page.wait_for_load_state("load")
                 text = await page.locator("main").inner_text()
-        await page.close()
         return text
 
     assert QUESTIONS[question][1] in chromium.run(ask())
