@@ -1,17 +1,28 @@
 """The pages in a real Chromium, as people meet them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Page
 
 from tests.browser import seed
-from tests.browser.chromium import Chromium
+from tests.browser.chromium import SIZES, Chromium, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
 COMPARED = "/compare?country=PK&country=BR&platform=x&span=year&by=network"
 PATHS = ("/", "/events", f"/events/{seed.EVENT}", "/countries/PK", "/vantages", COMPARED)
+
+
+@pytest.fixture(scope="module")
+def opened(chromium: Chromium) -> Iterator[dict[str, Visit]]:
+    """A page on each screen, which tests use one after the other: a new one takes the browser more
+    time than going on to another address."""
+    contexts = {size: chromium.run(chromium.screen(size)) for size in SIZES}
+    yield {size: chromium.run(chromium.visit(one, "/")) for size, one in contexts.items()}
+    for one in contexts.values():
+        chromium.run(one.close())
 
 
 @pytest.mark.parametrize(
@@ -21,14 +32,18 @@ PATHS = ("/", "/events", f"/events/{seed.EVENT}", "/countries/PK", "/vantages", 
         *(("ar", "desktop"), ("fa", "desktop"), ("fr", "desktop")),
     ],
 )
-def test_every_page_is_whole_and_free_of_barriers(lang: str, size: str, chromium: Chromium) -> None:
+def test_every_page_is_whole_and_free_of_barriers(
+    lang: str, size: str, chromium: Chromium, opened: dict[str, Visit]
+) -> None:
     """Each page, on a phone and on a desk, in languages that stand for the others: long words, the
     lines that are highest, every direction. The console is silent, nothing is asked of anybody
     else, nothing has to be scrolled sideways, and axe-core finds no serious violation."""
 
     async def look() -> None:
-        context = await chromium.screen(size)
-        visit = await chromium.visit(context, f"/events/{seed.ENDED}?lang={lang}")
+        visit = opened[size]
+        visit.complaints.clear()
+        visit.requests.clear()
+        await chromium.go(visit, f"/events/{seed.ENDED}?lang={lang}")
         for path in PATHS:
             joint = "&" if "?" in path else "?"
             await chromium.go(visit, f"{path}{joint}lang={lang}")
@@ -45,7 +60,6 @@ def test_every_page_is_whole_and_free_of_barriers(lang: str, size: str, chromium
             assert await visit.page.evaluate("document.documentElement.lang") == lang
             assert await chromium.barriers(visit.page) == [], path
             assert visit.complaints == [], path
-        await context.close()
 
     chromium.run(look())
 
@@ -78,7 +92,9 @@ def test_a_stranger_finds_everything_in_two_clicks(chromium: Chromium, tmp_path:
     chromium.run(ask())
 
 
-def test_every_page_is_at_most_two_clicks_away(chromium: Chromium) -> None:
+def test_every_page_is_at_most_two_clicks_away(
+    chromium: Chromium, opened: dict[str, Visit]
+) -> None:
     """Following the links of the first page, and theirs, comes by every page there is."""
 
     async def links(page: Page) -> set[str]:
@@ -88,26 +104,25 @@ def test_every_page_is_at_most_two_clicks_away(chromium: Chromium) -> None:
         return set(found)
 
     async def walk() -> set[str]:
-        context = await chromium.screen("desktop")
-        visit = await chromium.visit(context, "/")
+        visit = opened["desktop"]
+        await chromium.go(visit, "/")
         near = await links(visit.page)
-        await visit.page.goto(f"{chromium.base}/events")
-        reached = near | await links(visit.page)
-        await context.close()
-        return reached
+        await chromium.go(visit, "/events")
+        return near | await links(visit.page)
 
     reached = chromium.run(walk())
     wanted = {"/", "/events", "/vantages", "/countries/PK", "/countries/BR", "/countries/KE"}
     assert wanted | {f"/events/{one.id}" for one in seed.events()} <= reached
 
 
-def test_text_of_others_is_only_text(chromium: Chromium) -> None:
+def test_text_of_others_is_only_text(chromium: Chromium, opened: dict[str, Visit]) -> None:
     """A block page's title of ten megabytes, with markup and turned direction, runs nothing, loads
     nothing and leaves the page as it is."""
 
     async def look() -> None:
-        context = await chromium.screen("desktop")
-        visit = await chromium.visit(context, f"/events/{seed.EVENT}")
+        visit = opened["desktop"]
+        visit.complaints.clear()
+        await chromium.go(visit, f"/events/{seed.EVENT}?lang=en")
         page = visit.page
         assert "X is blocked in Pakistan" in await page.title()
         assert await page.locator("main script, img[src=x], iframe").count() == 0
@@ -118,22 +133,20 @@ def test_text_of_others_is_only_text(chromium: Chromium) -> None:
         assert "\u202e" not in shown
         assert len(shown) < 20_000
         assert visit.complaints == []
-        await context.close()
 
     chromium.run(look())
 
 
-def test_the_keyboard_gets_past_the_links(chromium: Chromium) -> None:
+def test_the_keyboard_gets_past_the_links(chromium: Chromium, opened: dict[str, Visit]) -> None:
     """The first key press offers to skip to the content, and doing so gets there."""
 
     async def press() -> str:
-        context = await chromium.screen("desktop")
-        visit = await chromium.visit(context, "/")
+        visit = opened["desktop"]
+        await chromium.go(visit, "/?lang=en")
         await visit.page.keyboard.press("Tab")
         focused = await visit.page.evaluate("document.activeElement.textContent")
         await visit.page.keyboard.press("Enter")
         there: str = await visit.page.evaluate("document.activeElement.id")
-        await context.close()
         assert focused == "Skip to the content"
         return there
 

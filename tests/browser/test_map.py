@@ -10,7 +10,7 @@ import pytest
 from monitor.metrics.scrapes import create_registry
 from monitor.server import create_app, serve
 from monitor.wording.languages import BY_CODE
-from tests.browser.chromium import Chromium
+from tests.browser.chromium import Chromium, Visit
 from tests.browser.test_sweep import SCHEMES, WIDTHS, faults
 from tests.worlds import many_countries
 from tests.worlds.memory_store import MemoryStore
@@ -118,18 +118,25 @@ def test_the_map_fits_and_is_read_by_name(chromium: Chromium, watching: Watching
     assert (code, heading) == ("AD", "Andorra")
 
 
+@pytest.fixture(scope="module")
+def resized(chromium: Chromium) -> Iterator[Visit]:
+    """A page whose width the tests change."""
+    context = chromium.run(chromium.screen("phone"))
+    yield chromium.run(chromium.visit(context, "/events"))
+    chromium.run(context.close())
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("lang", ["en", "ar"])
 def test_strips_lie_below_their_axis(
-    width: int, lang: str, chromium: Chromium, watching: Watching
+    width: int, lang: str, chromium: Chromium, watching: Watching, resized: Visit
 ) -> None:
     """On every screen a strip begins and ends where the axis does, which stays in sight."""
 
     async def look() -> list[list[float]]:
-        context = await chromium.screen("phone", viewport={"width": width, "height": 900})
-        visit = await chromium.visit(context, "/events")
-        await visit.page.goto(f"{watching.base}{PATHS[-1]}&lang={lang}", wait_until="load")
-        found: list[list[float]] = await visit.page.evaluate(
+        await resized.page.set_viewport_size({"width": width, "height": 900})
+        await resized.page.goto(f"{watching.base}{PATHS[-1]}&lang={lang}", wait_until="load")
+        found: list[list[float]] = await resized.page.evaluate(
             """() => {
                 document.querySelector(".compare tbody tr:last-child").scrollIntoView();
                 // A phone has room for its ends alone.
@@ -140,7 +147,6 @@ def test_strips_lie_below_their_axis(
                 });
             }"""
         )
-        await context.close()
         return found
 
     axis, strip = chromium.run(look())
