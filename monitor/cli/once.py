@@ -42,7 +42,13 @@ def once(
     """Measure one cycle from every vantage and print the verdicts. Stores nothing."""
     settings = load_settings_of_vantages(config)
     configure(LogSettings(level="warning", format=settings.log.format))
-    cycles = asyncio.run(measure_once(settings, transfers=transfers, quic=quic))
+    cycles: list[Cycle] = []
+
+    async def measure() -> None:
+        # `asyncio.run` makes text of whatever is returned to it, which takes long for cycles.
+        cycles.extend(await measure_once(settings, transfers=transfers, quic=quic))
+
+    asyncio.run(measure())
     if json:
         for note in _notes(cycles):
             typer.echo(note, err=True)
