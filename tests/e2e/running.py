@@ -24,6 +24,8 @@ from storage.open_store import open_store
 from tests.lab.lab import Lab
 
 T = TypeVar("T")
+_COMMANDS = threading.Lock()
+"""Stories side by side run one command in this process at a time: it takes the standard output."""
 PORT = 10100
 BUSY = 3.0
 """How many times as long everything may take where other tests want the processors as well."""
@@ -154,7 +156,8 @@ def exported(config: Path, what: str) -> list[dict[str, str]]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "exported.csv"
         argv = ["export", "csv", what, "--config", str(config), "-o", str(file)]
-        done = CliRunner().invoke(app, argv)
+        with _COMMANDS:
+            done = CliRunner().invoke(app, argv)
         assert done.exit_code == 0, done.output
         with file.open(newline="", encoding="utf-8") as rows:
             return list(csv.DictReader(rows))

@@ -1,15 +1,18 @@
 """What several cycles make together: blocks under a running monitor, on real packets.
 
-Each story has a country of its own, begins when all is calm, and leaves it so.
+Each story has a country of its own, so they are told side by side, of one monitor: a cycle of all
+networks costs the same whether one of them is blocked or several. They begin when all is calm.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from tests.e2e.running import wait_for
 from tests.e2e.watching import X_NAMES, Row, Watched, watching
+from tests.lab.network import LabNetwork
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
@@ -20,28 +23,12 @@ MOST = (180, 20)
 """The same. A cycle in which none gets through makes 56 connections to names of X, and one in which
 all do makes 8: there are always two of the first kind in a row, and then one of the other."""
 PARTS = {"partial.flows", "partial.addresses", "family.tls"}
+ETHIOPIA = LabNetwork("ethio", 24757, "ET")
+Told = dict[str, Future[None]]
+"""Stories under way, by the names of their tests."""
 
 
-@pytest.fixture(scope="module")
-def running_everywhere() -> Iterator[Watched]:
-    """The monitor, looking every few seconds from every network."""
-    with watching() as watched:
-        yield watched
-
-
-@pytest.fixture
-def watched(running_everywhere: Watched) -> Iterator[Watched]:
-    """The monitor when all is calm."""
-    running_everywhere.await_calm()
-    yield running_everywhere
-    running_everywhere.lab.reset()
-
-
-def test_intermittent_block(watched: Watched) -> None:
-    """With three connections in ten reset every cycle gets through, some only when trying again.
-
-    So do people. The share is counted, and is an event: some connections are blocked.
-    """
+def _intermittent_block(watched: Watched) -> None:
     begun = watched.mark()
     with watched.lab.network("safaricom").block(sni=X_NAMES, how="reset", turns=SOME) as rule:
         wait_for(lambda: watched.block("KE"), "an event", 120)
@@ -54,17 +41,16 @@ def test_intermittent_block(watched: Watched) -> None:
     assert "opened" in watched.changes(begun, "KE")
 
 
-def test_a_block_that_often_fails(watched: Watched) -> None:
-    """Nine connections in ten are reset: cycles with a block and without make one event."""
-    begun, seen = watched.mark(), len(watched.monitor.cycles("safaricom"))
-    with watched.lab.network("safaricom").block(sni=X_NAMES, how="reset", turns=MOST):
-        wait_for(lambda: watched.block("KE") == "confirmed", "confirmation", 120)
-        wait_for(lambda: _fitful(watched.monitor.cycles("safaricom")[seen:]), "open cycles", 300)
-        (event,) = watched.export("events", kind="block", country="KE", state="confirmed")
+def _a_block_that_often_fails(watched: Watched) -> None:
+    begun, seen = watched.mark(), len(watched.monitor.cycles("ethio"))
+    with watched.lab.network("ethio").block(sni=X_NAMES, how="reset", turns=MOST):
+        wait_for(lambda: watched.block("ET") == "confirmed", "confirmation", 120)
+        wait_for(lambda: _fitful(watched.monitor.cycles("ethio")[seen:]), "open cycles", 300)
+        (event,) = watched.export("events", kind="block", country="ET", state="confirmed")
         assert "tls.reset" in event["methods"].split()
-        changes = watched.changes(begun, "KE")
+        changes = watched.changes(begun, "ET")
         assert changes.count("opened") + changes.count("reopened") == 1
-    judged = watched.judged("safaricom", "blocked")
+    judged = watched.judged("ethio", "blocked")
     assert {("tls.reset", "strong"), ("tls.reset", "conclusive")} & judged
 
 
@@ -74,8 +60,7 @@ def _fitful(cycles: list[Row]) -> bool:
     return re.search("X-+X", blocked) is not None
 
 
-def test_on_off_on(watched: Watched) -> None:
-    """Blocked, unblocked, blocked again: one event, reopened, with both stretches of it."""
+def _on_off_on(watched: Watched) -> None:
     begun, network = watched.mark(), watched.lab.network("ptcl")
     rule = network.block(sni=X_NAMES, how="reset")
     wait_for(lambda: watched.block("PK") == "confirmed", "confirmation", 60)
@@ -102,8 +87,7 @@ def test_on_off_on(watched: Watched) -> None:
     assert second.end_latest is None
 
 
-def test_technique_switch(watched: Watched) -> None:
-    """Resets, then wrong answers from DNS: one event that names both, and never pauses."""
+def _technique_switch(watched: Watched) -> None:
     begun, network = watched.mark(), watched.lab.network("vivo")
     resets = network.block(sni=X_NAMES, how="reset")
     wait_for(lambda: watched.block("BR") == "confirmed", "confirmation", 60)
@@ -117,3 +101,48 @@ def test_technique_switch(watched: Watched) -> None:
     assert event["methods"] == "tls.reset dns.nxdomain"
     assert event["state"] == "confirmed"
     assert changes == ["opened", "confirmed", "method_added"]
+
+
+STORIES: dict[str, Callable[[Watched], None]] = {
+    "test_intermittent_block": _intermittent_block,
+    "test_a_block_that_often_fails": _a_block_that_often_fails,
+    "test_on_off_on": _on_off_on,
+    "test_technique_switch": _technique_switch,
+}
+
+
+@pytest.fixture(scope="module")
+def stories() -> Iterator[Told]:
+    """All of them, under one monitor that looks every few seconds from every network."""
+    with watching(ETHIOPIA) as watched, ThreadPoolExecutor(len(STORIES)) as pool:
+        watched.await_calm()
+        yield {name: pool.submit(story, watched) for name, story in STORIES.items()}
+
+
+@pytest.fixture
+def told(request: pytest.FixtureRequest, stories: Told) -> Future[None]:
+    """The story of the test that asks."""
+    return stories[request.function.__name__]
+
+
+def test_intermittent_block(told: Future[None]) -> None:
+    """With three connections in ten reset every cycle gets through, some only when trying again.
+
+    So do people. The share is counted, and is an event: some connections are blocked.
+    """
+    told.result()
+
+
+def test_a_block_that_often_fails(told: Future[None]) -> None:
+    """Nine connections in ten are reset: cycles with a block and without make one event."""
+    told.result()
+
+
+def test_on_off_on(told: Future[None]) -> None:
+    """Blocked, unblocked, blocked again: one event, reopened, with both stretches of it."""
+    told.result()
+
+
+def test_technique_switch(told: Future[None]) -> None:
+    """Resets, then wrong answers from DNS: one event that names both, and never pauses."""
+    told.result()

@@ -47,7 +47,7 @@ class Watched(msgspec.Struct):
         """Nothing is wrong, and nothing is thought so."""
         now = self.monitor.scrape()
         return (
-            all(now.platform_states(network) == {"x": "ok"} for network in NETWORKS)
+            all(now.platform_states(one.name) == {"x": "ok"} for one in self.lab.networks)
             and not now.samples("shutwatch_blocking_event_state")
             and not now.samples("shutwatch_circumstance_state")
         )
@@ -126,13 +126,13 @@ class Watched(msgspec.Struct):
 
 
 @contextmanager
-def watching() -> Iterator[Watched]:
-    """The monitor, looking every few seconds from every network."""
+def watching(*more: LabNetwork) -> Iterator[Watched]:
+    """The monitor, looking every few seconds from every network and from `more`."""
     networks = [
         LabNetwork(name, asn, country)
         for (name, country), asn in zip(NETWORKS.items(), ASNS, strict=True)
     ]
-    with Lab(networks, controls=2) as lab:
+    with Lab([*networks, *more], controls=2) as lab:
         config = write_config(lab, interval="4s", platforms=["x"], extra=HASTY, probe=BRISK)
         with running(lab, config) as monitor:
             yield Watched(lab=lab, config=config, monitor=monitor)
