@@ -692,7 +692,8 @@ async def play(story: Story) -> tuple[Outcome, CollectorStore]:
         for agent in agents:
             if not agent.party.own:
                 await store.enrol(agent.enrolment())
-        async with leading(used, store, clock) as leader:
+        # Nobody enrols after the start, and nobody else asks for the lead.
+        async with leading(used, store, clock, ask_every=1.0) as leader:
             for turn in range(story.turns):
                 truth = story.truth if QUIET_TURNS <= turn < story.ends else OPEN
                 clock.at = START + timedelta(seconds=turn * INTERVAL + 130.0)

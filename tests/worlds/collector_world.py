@@ -116,9 +116,15 @@ def publisher_of(settings: Settings, clock: Clock) -> Publisher:
 
 @asynccontextmanager
 async def leading(
-    settings: Settings, store: CollectorStore, clock: Clock, publisher: Publisher | None = None
+    settings: Settings,
+    store: CollectorStore,
+    clock: Clock,
+    publisher: Publisher | None = None,
+    *,
+    ask_every: float = 0.05,
 ) -> AsyncIterator[Leader]:
-    """A collector's judging half, at work as long as the context lasts."""
+    """A collector's judging half, at work as long as the context lasts. It asks for the lead, and
+    for who is enrolled, every `ask_every` seconds."""
     at_once = msgspec.structs.replace(settings.collector, order_wait=0.0)
     leader = Leader(
         msgspec.structs.replace(settings, collector=at_once),
@@ -126,7 +132,7 @@ async def leading(
         publisher or publisher_of(settings, clock),
         now=clock,
         notifier=Herald(clock),
-        ask_every=0.05,
+        ask_every=ask_every,
         pause=0.01,
     )
     task = asyncio.create_task(leader.run())
