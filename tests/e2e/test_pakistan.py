@@ -21,8 +21,8 @@ X_NAMES = ["x.com", ".x.com", "twitter.com", ".twitter.com"]
 NETWORKS = ("ptcl", "jazz", "zong")
 METHODS = {"ptcl": ("tls", "reset"), "jazz": ("tls", "timeout"), "zong": ("dns", "nxdomain")}
 
-PLATFORMS = ["x", "instagram", "youtube"]
-"""X, and others whom nobody may accuse: of another owner each."""
+PLATFORMS = ["x", "instagram"]
+"""X, and one of another owner, whom nobody may accuse."""
 
 HASTY = "[events]\nfalse_suspected = 10\nfalse_confirmed = 1\nfalse_ends = 1000"
 """A budget of errors that lets strong evidence be believed within a few cycles; the usual one is
