@@ -32,7 +32,7 @@ def test_blocks_of_a_part_make_events() -> None:
         LabNetwork(name, asn=64500 + number, country=country)
         for number, (name, country) in enumerate(COUNTRIES.items())
     ]
-    with Lab(networks, controls=2) as lab:
+    with Lab(networks, controls=1) as lab:
         config = write_config(lab, interval="6s", platforms=["x"], probe=BRISK)
         with running(lab, config) as monitor:
             wait_for(lambda: all(_ok(monitor, name) for name in COUNTRIES), "calm", 90)
