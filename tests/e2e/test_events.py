@@ -114,7 +114,7 @@ STORIES: dict[str, Callable[[Watched], None]] = {
 @pytest.fixture(scope="module")
 def stories() -> Iterator[Told]:
     """All of them, under one monitor that looks every few seconds from every network."""
-    with watching(ETHIOPIA) as watched, ThreadPoolExecutor(len(STORIES)) as pool:
+    with watching(ETHIOPIA, controls=1) as watched, ThreadPoolExecutor(len(STORIES)) as pool:
         watched.await_calm()
         yield {name: pool.submit(story, watched) for name, story in STORIES.items()}
 

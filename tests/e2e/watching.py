@@ -126,13 +126,13 @@ class Watched(msgspec.Struct):
 
 
 @contextmanager
-def watching(*more: LabNetwork) -> Iterator[Watched]:
+def watching(*more: LabNetwork, controls: int = 2) -> Iterator[Watched]:
     """The monitor, looking every few seconds from every network and from `more`."""
     networks = [
         LabNetwork(name, asn, country)
         for (name, country), asn in zip(NETWORKS.items(), ASNS, strict=True)
     ]
-    with Lab([*networks, *more], controls=2) as lab:
+    with Lab([*networks, *more], controls=controls) as lab:
         config = write_config(lab, interval="4s", platforms=["x"], extra=HASTY, probe=BRISK)
         with running(lab, config) as monitor:
             yield Watched(lab=lab, config=config, monitor=monitor)
