@@ -294,6 +294,7 @@ WITH_ALERTS = tuple(
     if world.name
     in (
         "blocked by dns.hijack, then over",
+        "reopened",
         "reopened twice",
         "nobody sees the end",
         "blocked before it was watched",
