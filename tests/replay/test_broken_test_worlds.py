@@ -63,7 +63,7 @@ def _volunteer(
             country=country,
             platform="signal",
             days=days,
-            every=6 * HOUR,
+            every=12 * HOUR,
             version=version if named else "",
         )
 
