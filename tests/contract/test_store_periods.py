@@ -171,7 +171,7 @@ async def test_every_period_is_what_counting_its_verdicts_gives(store: SqlStore,
 async def test_a_listing_goes_on_behind_any_row(store: SqlStore) -> None:
     """Pages of any size, from any place, make the same list, of networks and of countries."""
     use_no_threads(store)
-    for one in world(4, 60):
+    for one in world(4, 30):
         await store.save(one)
     since = AROUND[0] + timedelta(minutes=7)
     for period, by_network in product(Period, (True, False)):
