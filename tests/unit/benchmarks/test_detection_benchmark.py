@@ -2,12 +2,15 @@
 
 import math
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from benchmarks.detection import NETWORKS, one_block
+from benchmarks.simulation import cycle_times
 from benchmarks.simulation.blocks import KINDS, MEDIA
+from benchmarks.simulation.cycle_times import Lengths
 from benchmarks.simulation.kept import kept
 from benchmarks.simulation.looks import (
     FATES,
@@ -28,6 +31,39 @@ from monitor.analysis.events.sequential_test import DetectorSettings
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.judge.grade_by_sign import NARROWER, llr
 from monitor.analysis.verdict import Evidence, State
+
+LENGTHS = {
+    "": Lengths(scheduled=13.0, hurried=5.0),
+    "dropped": Lengths(scheduled=33.3, hurried=21.4),
+    "silenced": Lengths(scheduled=103.1, hurried=60.9),
+    "cut off": Lengths(scheduled=29.2, hurried=23.8),
+}
+"""Seconds that the program's own cycles take: to measure them takes forty of a processor, so one
+kind is measured here, and all by `make soak`."""
+MEASURED = cycle_times._lengths
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _known_lengths() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(cycle_times, "_lengths", LENGTHS.__getitem__)
+        yield
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ("", "cut off"),
+        *(pytest.param((kind,), marks=pytest.mark.soak) for kind in ("dropped", "silenced")),
+    ],
+)
+def test_cycles_take_as_long_as_the_program_s_own(kinds: tuple[str, ...]) -> None:
+    """What the other tests here go by is what the benchmark measures, within three tenths:
+    chance decides when tests begin."""
+    for kind in kinds:
+        measured, known = MEASURED(kind), LENGTHS[kind]
+        assert measured.scheduled == pytest.approx(known.scheduled, rel=0.3)
+        assert measured.hurried == pytest.approx(known.hurried, rel=0.3)
 
 
 def cycle(fate: str, attempts: int, follow_ups: FollowUps) -> CycleLooks:
