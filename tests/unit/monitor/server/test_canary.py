@@ -5,9 +5,10 @@ The attack: somebody with the network's flow logs, or the power to visit people,
 public server answers, the messages people are sent, and the reports they publish.
 """
 
+import asyncio
 import re
 import zipfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import cycle as in_turn
 from pathlib import Path
@@ -213,8 +214,7 @@ class World:
         return httpx.AsyncClient(transport=transport, base_url="http://monitor")
 
 
-@pytest.fixture
-async def told() -> AsyncIterator[World]:
+async def _lived() -> World:
     """The world after the story; of each cycle it keeps what the page showed."""
     made = World()
     await made.store.open()
@@ -229,8 +229,13 @@ async def told() -> AsyncIterator[World]:
             for cycle in _round(number, lost, state):
                 await recorder.record(cycle)
             made.live[f"cycle {number}: /"] = (await anybody.get("/")).text
-    yield made
-    await made.store.close()
+    return made
+
+
+@pytest.fixture(scope="module")
+def told() -> World:
+    """The story, lived through once; no test may add to it."""
+    return asyncio.run(_lived())
 
 
 async def _log(told: World) -> list[EventLogEntry]:
