@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import sys
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,9 +40,12 @@ MOST_MODULES = 250
 PROGRAM = """
 import importlib, json, os, sys
 import monitor.cli.main as cli  # shared by all that follows, as by all commands
-for line in json.loads(sys.argv[1]):
+for lines in json.loads(sys.argv[1]):
     sys.stdout.flush()
-    if not os.fork():
+    if os.fork():
+        os.wait()
+        continue
+    for line in lines:
         code = 1
         try:
             sys.argv = ["shutwatch", *line.split()]
@@ -53,8 +58,7 @@ for line in json.loads(sys.argv[1]):
             code = end.code
         found = [name for name, module in sys.modules.items() if module]
         print(json.dumps([line, code, found]), file=sys.stderr)
-        os._exit(0)
-    os.wait()
+    os._exit(0)
 """
 
 
@@ -70,11 +74,11 @@ class Imported(NamedTuple):
         return WATCHED & {one.partition(".")[0] for one in self.modules}
 
 
-def _imported(*lines: str, folder: Path = ROOT) -> dict[str, Imported]:
-    """What each of these command lines imports, each in a process of its own. `import NAME` is what
-    that module imports."""
+def _imported(*together: Sequence[str], folder: Path = ROOT) -> dict[str, Imported]:
+    """What is imported after each of these command lines. Those of one argument run one after
+    another in a process, each argument in its own. `import NAME` is what that module imports."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, json.dumps(lines)],
+        [sys.executable, "-c", PROGRAM, json.dumps(together)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdin=subprocess.DEVNULL,
@@ -88,16 +92,17 @@ def _imported(*lines: str, folder: Path = ROOT) -> dict[str, Imported]:
 
 def test_version_and_help_import_no_command() -> None:
     """Only the table of commands is imported, not what commands need."""
-    for one in _imported("--version", "--help").values():
+    for one in _imported(["--version"], ["--help"]).values():
         assert not one.libraries
         assert not {"asyncio", "monitor.config", "msgspec"} & one.modules
         assert len(one.modules) < MOST_MODULES
 
 
 def test_the_help_of_a_command_imports_no_library() -> None:
-    """Whatever a command needs is imported when it is called."""
+    """Whatever a command needs is imported when it is called. In one process, of which no command
+    may add a library."""
     lines = [f"{name} --help" for name in COMMANDS]
-    found = _imported(*lines)
+    found = _imported(lines)
     assert {line: one.libraries for line, one in found.items()} == {line: set() for line in lines}
     assert all(one.code == 0 for one in found.values())
     assert not any("monitor.app" in one.modules for one in found.values())
@@ -133,7 +138,8 @@ NEEDED = {
 def test_commands_import_only_what_they_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On an empty store. The libraries above serve no other purpose than what these do."""
+    """On an empty store. The libraries above serve no other purpose than what these do. Those that
+    need the same share a process: none may add to what the first of them imported."""
     monkeypatch.setenv("SHUTWATCH_CONFIG", "offline.toml")
     route = '[[notify.route]]\nname = "desk"\nurls = ["json://127.0.0.1:1/"]\n'
     (tmp_path / "offline.toml").write_text(OFFLINE.format(folder=tmp_path, port=10199) + route)
@@ -144,7 +150,10 @@ def test_commands_import_only_what_they_use(
         await store.close()
 
     asyncio.run(make())
-    found = _imported(*NEEDED, folder=tmp_path)
+    together = defaultdict[frozenset[str], list[str]](list)
+    for line, libraries in NEEDED.items():
+        together[frozenset(libraries)].append(line)
+    found = _imported(*together.values(), folder=tmp_path)
     assert {line: one.libraries for line, one in found.items()} == NEEDED
 
 
