@@ -52,6 +52,20 @@ def _fonts(bold: bool) -> list[tuple[frozenset[int], Any]]:
     return [(frozenset(face.unicodes), uharfbuzz.Font(face)) for face in faces]
 
 
+@cache
+def characters(family: str) -> frozenset[int]:
+    """Those that a font has, regular or bold. Raises ImportError without uharfbuzz, and OSError
+    where a font is not there."""
+    import uharfbuzz
+
+    faces = (
+        uharfbuzz.Face(uharfbuzz.Blob(file.read_bytes()))
+        for name, _, file in font_files()
+        if name == family
+    )
+    return frozenset[int]().union(*(face.unicodes for face in faces))
+
+
 def fitted(text: str) -> str:
     """`text` as `fit` makes it, for the fonts of this module."""
     return fit(text, frozenset[int]().union(*(known for known, _ in _fonts(False))))

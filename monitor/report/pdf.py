@@ -2,12 +2,13 @@
 right to left, and a document in such a language runs so as a whole."""
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from monitor.charts.letters import families, fit, font_files
+from monitor.charts.letters import characters, families, fit, font_files
 from monitor.report.document import Block, Bullets, Document, Facts, Heading, Para, Picture, Table
 from monitor.report.names_between_marks import unmarked
 from monitor.report.optional_libraries import library
@@ -34,17 +35,24 @@ def render(document: Document, folder: Path, generated_at: datetime) -> bytes:
     return pages.finish()
 
 
-def add_fonts(pdf: Any, language: Language) -> tuple[str, frozenset[int]]:
-    """Give a PDF the fonts of a language. Returns their family, and the characters that they have.
-    Raises OSError where a font is not there."""
-    for family, bold, file in font_files():
-        pdf.add_font(family, "B" if bold else "", file)
+def add_fonts(
+    pdf: Any, language: Language, texts: Iterable[str] | None = None
+) -> tuple[str, frozenset[int]]:
+    """Give a PDF the fonts of a language: all of them, or those that `texts` need. Returns their
+    family, and the characters that all of the fonts have. Raises OSError where a font is not
+    there."""
     first, *others = families(rtl=language.direction == "rtl")
+    if texts is not None:
+        rest = {ord(one) for text in texts for one in text} - characters(first)
+        others = [family for family in others if rest & characters(family)]
+    for family, bold, file in font_files():
+        if family in (first, *others):
+            pdf.add_font(family, "B" if bold else "", file)
     pdf.set_fallback_fonts(others, exact_match=False)
     # By the document's language: a line that begins with a name in another script still runs in
     # the direction of its sentence.
     pdf.set_text_shaping(True, direction=language.direction)
-    return first, frozenset[int]().union(*(font.cmap for font in pdf.fonts.values()))
+    return first, frozenset[int]().union(*map(characters, families(rtl=False)))
 
 
 class _Pages:

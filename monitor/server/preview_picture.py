@@ -75,7 +75,7 @@ def typeset(preview: Preview) -> bytes:
     pdf.set_auto_page_break(False)
     pdf.c_margin = 0
     pdf.alias_nb_pages("")  # else "{nb}" in a name becomes the number of pages
-    fonts = add_fonts(pdf, preview.language)
+    fonts = add_fonts(pdf, preview.language, preview.texts)
     for scale, title in SCALES:
         if _Sheet(pdf, *fonts, preview, scale, scale * title).fits:
             break

@@ -14,8 +14,9 @@ import pytest
 from msgspec.structs import replace
 from PIL import Image, ImageChops
 
-from monitor.charts.letters import fit
+from monitor.charts.letters import characters, families, fit
 from monitor.report.pdf import add_fonts
+from monitor.server import preview_picture
 from monitor.server.preview_picture import MARGIN, SCALES, TAG, TOKENS, TOP, picture, typeset
 from monitor.server.preview_text import HEIGHT, WIDTH, Preview
 from monitor.wording.languages import BY_CODE, LANGUAGES, Language
@@ -48,26 +49,20 @@ def letters(text: str) -> Counter[str]:
     return Counter(one for one in plain if not one.isspace() and one.isprintable())
 
 
-@cache
-def characters(language: Language) -> frozenset[int]:
-    """Those that its fonts have."""
-    pdf = fpdf.FPDF()
-    _, known = add_fonts(pdf, language)
-    for font in pdf.fonts.values():
-        font.close()  # type: ignore[union-attr] # all are from files
-    return known
+KNOWN = frozenset[int]().union(*map(characters, families(rtl=False)))
+laid_out = cache(typeset)
+"""The same text is set once for all that a test asks of it."""
 
 
 def check(shown: Preview) -> int:
     """All of the text is drawn, and every letter is inside. Returns the number of sizes tried."""
-    document = pypdfium2.PdfDocument(typeset(shown))
+    document = pypdfium2.PdfDocument(laid_out(shown))
     page = document[len(document) - 1]
     assert page.get_size() == (WIDTH, HEIGHT)
     assert len(document) < len(SCALES), "it fits in one size"
     text = page.get_textpage()
-    known = characters(shown.language)
     # A joined letter without a character of its own adds some to what PDFium finds.
-    assert not letters(fit("".join(shown.texts), known)) - letters(text.get_text_range())
+    assert not letters(fit("".join(shown.texts), KNOWN)) - letters(text.get_text_range())
     boxes = [text.get_charbox(number) for number in range(text.count_chars())]
     seen = [box for box in boxes if box[2] > box[0]]
     assert len(seen) > 50
@@ -157,8 +152,9 @@ def test_the_same_text_gives_the_same_bytes() -> None:
     assert picture(preview(BY_CODE["ur"])) == picture(preview(BY_CODE["ur"]))
 
 
-def test_states_look_different_without_colour() -> None:
+def test_states_look_different_without_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each has a mark of its own in the first tag, for who prints or cannot see colours."""
+    monkeypatch.setattr(preview_picture, "typeset", laid_out)
     marks = dict[str, Image.Image]()
     for state in STATES:
         shown = preview(BY_CODE["en"], STATES[state])
@@ -182,7 +178,7 @@ def test_a_character_without_a_letter_becomes_its_number() -> None:
     """As in a report: an empty box says nothing."""
     shown = preview(BY_CODE["en"], named("中国移动"))
     check(shown)
-    said = pypdfium2.PdfDocument(typeset(shown))[0].get_textpage().get_text_range()
+    said = pypdfium2.PdfDocument(laid_out(shown))[0].get_textpage().get_text_range()
     assert "[U+4E2D]" in said
     assert "中" not in said
 
@@ -218,15 +214,16 @@ def _audit(event: str, _: object) -> None:
         "</g></svg><image href='http://192.0.2.1/y'/>",
     ],
 )
-def test_hostile_text_is_only_text(ill: str) -> None:
+def test_hostile_text_is_only_text(ill: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is drawn letter by letter: no markup, no link, no connection."""
+    monkeypatch.setattr(preview_picture, "typeset", laid_out)
     sys.addaudithook(_audit)
     shown = replace(preview(BY_CODE["en"]), title=ill, site=ill, tags=(ill,))
     _WATCHED.append([])
     try:
         check(shown)
         picture(shown)
-        made = typeset(shown)
+        made = laid_out(shown)
     finally:
         used = _WATCHED.pop()
     assert not used
