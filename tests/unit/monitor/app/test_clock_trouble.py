@@ -96,7 +96,7 @@ SETTINGS = Settings(
             for host in tuple(ADDRESSES)[1:]
         ),
     ),
-    interval=5 * MINUTE,
+    interval=10 * MINUTE,
     jitter=0.0,
     probe=ProbeSettings(
         rate=10_000,
