@@ -16,7 +16,6 @@ from PIL import Image, ImageChops
 
 from monitor.charts.letters import characters, families, fit
 from monitor.report.pdf import add_fonts
-from monitor.server import preview_picture
 from monitor.server.preview_picture import MARGIN, SCALES, TAG, TOKENS, TOP, picture, typeset
 from monitor.server.preview_text import HEIGHT, WIDTH, Preview
 from monitor.wording.languages import BY_CODE, LANGUAGES, Language
@@ -152,9 +151,8 @@ def test_the_same_text_gives_the_same_bytes() -> None:
     assert picture(preview(BY_CODE["ur"])) == picture(preview(BY_CODE["ur"]))
 
 
-def test_states_look_different_without_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_states_look_different_without_colour() -> None:
     """Each has a mark of its own in the first tag, for who prints or cannot see colours."""
-    monkeypatch.setattr(preview_picture, "typeset", laid_out)
     marks = dict[str, Image.Image]()
     for state in STATES:
         shown = preview(BY_CODE["en"], STATES[state])
@@ -214,9 +212,8 @@ def _audit(event: str, _: object) -> None:
         "</g></svg><image href='http://192.0.2.1/y'/>",
     ],
 )
-def test_hostile_text_is_only_text(ill: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hostile_text_is_only_text(ill: str) -> None:
     """It is drawn letter by letter: no markup, no link, no connection."""
-    monkeypatch.setattr(preview_picture, "typeset", laid_out)
     sys.addaudithook(_audit)
     shown = replace(preview(BY_CODE["en"]), title=ill, site=ill, tags=(ill,))
     _WATCHED.append([])
