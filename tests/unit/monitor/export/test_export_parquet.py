@@ -151,16 +151,18 @@ async def test_hostile_text_is_as_safe_as_in_the_csv(store: Store, tmp_path: Pat
     assert "\\u202e" in odd
 
 
-@pytest.mark.parametrize(("rows", "size"), [(2048, module.GROUP_BYTES), (20_000, 100_000)])
+@pytest.mark.parametrize(
+    ("rows", "size", "cycles"), [(2048, module.GROUP_BYTES, 1100), (20_000, 100_000, 200)]
+)
 async def test_rows_are_written_in_groups(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, size: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, size: int, cycles: int
 ) -> None:
     """A reader has one group of rows in memory, however many or long they are, and they keep their
     order."""
     monkeypatch.setattr(module, "GROUP_BYTES", size)
     store = MemoryStore(page=500)
     await store.open()
-    for number in range(1200):
+    for number in range(cycles):
         await store.save(cycle(number))
     file = await _file(store, tmp_path, Kind.MEASUREMENTS, group_rows=rows)
     groups = _found(
