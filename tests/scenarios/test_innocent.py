@@ -22,6 +22,8 @@ X_HOSTS = (
     "video.twimg.com",
     "t.co",
 )
+MOMENTS = [1, 3, 8, *(pytest.param(one, marks=pytest.mark.soak) for one in (2, 5))]
+"""So many visits to X come before it goes down: the first, some, and most of a cycle's."""
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +56,10 @@ def test_down_worldwide(lab: Lab, how: str) -> None:
     assert not story.accusations()
 
 
-@pytest.mark.parametrize("moment", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_down_from_one_moment_to_the_next(lab: Lab, moment: int) -> None:
     """An outage that begins in mid-cycle is down or not seen yet, never blocked."""
-    config = write_config(lab, platforms=["x", "facebook"], probe={"rate": 40})
+    config = write_config(lab, platforms=["x", "instagram"], probe={"rate": 40})
     running = lab.popen(
         ["shutwatch", "once", "--config", str(config), "--json"],
         stdout=subprocess.PIPE,
