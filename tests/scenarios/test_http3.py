@@ -134,12 +134,12 @@ def test_tcp_only(story: Story) -> None:
 
 
 def test_quic_only_and_no_control_that_could_ask() -> None:
-    """Behind proxies controls see no UDP: they say so, and without a witness nobody is accused."""
-    with Lab([LabNetwork("ptcl", 17557)], controls=2, quic=True) as lab:
+    """Behind a proxy a control sees no UDP: it says so, and without a witness nobody is accused."""
+    with Lab([LabNetwork("ptcl", 17557)], controls=1, quic=True) as lab:
         rule = lab.network("ptcl").block(quic=["www.youtube.com"], how="drop")
         cycle = look(lab)
         # Two endpoints of that host, two families, and not asked again: nothing could come of it.
         assert 0 < rule.hits <= 4
     assert told(cycle.endpoint("ptcl", YOUTUBE)) == OK
     assert cycle.states("ptcl") == {"x": "ok", "youtube": "ok", "messenger": "ok"}
-    assert {cycle.vantage(f"control-{i}")["state"] for i in (1, 2)} == {"ok"}
+    assert cycle.vantage("control-1")["state"] == "ok"
