@@ -48,7 +48,7 @@ def test_blocked_on_two_of_three_is_one_event(
     """Three agents on three networks, one control, one collector: X blocked on two of them makes
     one event, which says so; nothing else is accused, and the third network is seen to be open."""
     pakistan.reset()
-    with Fleet(pakistan, cluster.url(database), "one") as fleet:
+    with Fleet(pakistan, cluster.url(database), "one", ("x", "meta")) as fleet:
         fleet.enrol(pakistan.networks)
         collector = fleet.collector(1, AGENTS)
         agents = [fleet.agent(network) for network in pakistan.networks]
