@@ -79,7 +79,7 @@ def newsroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newsroom]:
         LabNetwork("vivo", 27699, "BR"),
     ]
     rules = with_short_delays(RULES, tmp_path_factory.mktemp("rules") / "rules.yml")
-    with Lab(networks, controls=2) as lab, AlertmanagerServer(enter=lab.enter) as alertmanager:
+    with Lab(networks, controls=1) as lab, AlertmanagerServer(enter=lab.enter) as alertmanager:
         config = write_config(lab, interval="3s", platforms=["x"], extra=HASTY)
         config.write_text(PUBLIC + config.read_text("utf-8"), "utf-8")
         target = f"127.0.0.1:{PORT}"
