@@ -18,14 +18,14 @@ help: ## what there is to type
 run: $(VENV)/.run ## install, then watch from this machine; page and metrics on http://127.0.0.1:10100
 	$(BIN)/shutwatch run
 
-# Five at a time, however few processors there are: the longest wait for packets, and come first
+# Six at a time, however few processors there are: the longest wait for packets, and come first
 # (tests/conftest.py). A file's tests stay together, for the labs they share. In a fresh checkout one
-# process compiles the tests first: five would each do it all at the same time.
+# process compiles the tests first: six would each do it all at the same time.
 test: $(VENV)/.dev ## install, also what the tests need, then run every test
 	@sh requirements/test-tools.sh
 	@sh requirements/prometheus.sh $(VENV)/prometheus
 	@[ -d tests/__pycache__ ] || $(BIN)/python -m pytest --collect-only -q $(ARGS) >/dev/null || :
-	PATH="$(abspath $(VENV))/prometheus/usr/bin:$$PATH" $(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder $(ARGS)
+	PATH="$(abspath $(VENV))/prometheus/usr/bin:$$PATH" $(BIN)/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 demo: $(VENV)/.run ## install, then watch an invented country block X: no root, no internet, a minute
 	$(BIN)/shutwatch demo $(ARGS)

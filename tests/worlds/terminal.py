@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 import termios
@@ -10,10 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+_BAR = re.compile(r"[^\n]*\n(?:\x1b\[\?25h)?\r\x1b\[1A\x1b\[2K")
+"""A line that is taken back: of a bar, which a command shows that takes long."""
 
 
 def shown_on_terminal(words: Sequence[str], folder: Path, columns: int = 80) -> list[str]:
-    """The lines that a command of shutwatch shows there, standard error among them. Nobody
+    """The lines that a command of shutwatch leaves there, standard error among them. Nobody
     answers."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, columns))
@@ -34,4 +37,4 @@ def shown_on_terminal(words: Sequence[str], folder: Path, columns: int = 80) -> 
             shown += new
     os.close(ours)
     process.wait(60)
-    return shown.decode().replace("\r\n", "\n").splitlines()
+    return _BAR.sub("", shown.decode().replace("\r\n", "\n")).splitlines()
