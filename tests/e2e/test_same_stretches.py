@@ -235,6 +235,9 @@ def test_a_return_is_told_alike_everywhere_after_restarts(newsroom: Newsroom) ->
         assert f"Since: {onset(WORDS, event)}\n" in told.receiver.letters()[2]["message"]
         (alert,) = told.prometheus.firing(CONFIRMED, country="PK")
         assert alert.annotations["since"] == alerts_since(event)
+        # Alertmanager may keep back all alerts of a monitor that was down until it forgets that,
+        # and never tells the end of what it did not tell.
+        wait_for(lambda: told.since("firing") == alerts_since(event), "it to be told", LONG)
 
         told.rule.lift()
         wait_for(lambda: monitor.said("event", change="ended"), "the end", LONG)
