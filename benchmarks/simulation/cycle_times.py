@@ -55,7 +55,7 @@ def _share(vantage: int, networks: int) -> float:
 def lasts(seen: Seen, *, hurried: bool = False) -> float:
     """Seconds until a cycle is judged and recorded: as long as the program takes for one in which
     X fails so, and no less than what was simulated of it takes."""
-    known = _lengths(_kind(seen))
+    known = lengths(_kind(seen))
     return max(seen.duration, known.hurried if hurried else known.scheduled)
 
 
@@ -68,8 +68,19 @@ def _kind(seen: Seen) -> str:
     return "silenced" if verdict.method == "tls" else "dropped"
 
 
-@cache
-def _lengths(kind: str) -> Lengths:
+KNOWN: dict[str, Lengths] = {}
+"""Those that were measured before, by kind."""
+
+
+def lengths(kind: str) -> Lengths:
+    """Those of cycles in which X fails so; measured the first time."""
+    if kind not in KNOWN:
+        KNOWN[kind] = measured(kind)
+    return KNOWN[kind]
+
+
+def measured(kind: str) -> Lengths:
+    """Let the program run through such cycles."""
     seen = _watched(kind or "cut off")
     hurried = _median(seen, hurried=True, since=seen.begins)
     if kind:

@@ -1,6 +1,6 @@
 """What several cycles make together: blocks under a running monitor, on real packets.
 
-Each story has a country of its own, so they are told side by side, of one monitor: a cycle of all
+One monitor sees all stories at the same time, since each has a country of its own: a cycle of all
 networks costs the same whether one of them is blocked or several. They begin when all is calm.
 """
 
