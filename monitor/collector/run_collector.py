@@ -16,9 +16,9 @@ from monitor.app.run_until_stopped import run_until_stopped
 from monitor.app.service_setup import Service, opened_store, publisher_of
 from monitor.collector.agents_api import AgentApi
 from monitor.collector.certificate import certificate_of
-from monitor.collector.connection_limits import AgentConnection
 from monitor.collector.leader import Leader
 from monitor.collector.local_cycles import LocalCycles
+from monitor.collector.serve_agents import serve_agents
 from monitor.config.settings import Settings
 from monitor.keys.keys import (
     KEY_NAME,
@@ -30,7 +30,6 @@ from monitor.keys.keys import (
 )
 from monitor.logs import logger
 from monitor.metrics.ingest_counts import IngestCounts
-from monitor.server.serve import serve
 from storage.store import Recording
 from storage.values.steady_clock import utc_now
 
@@ -78,10 +77,7 @@ async def run(settings: Settings) -> None:
             counts.catalog_ends_at = lambda: catalog_ends_at(service.reloader.settings)
             api = AgentApi(store, key, in_use, counts, controls=controls).app()
             tls = None if certificate is None else certificate.context
-            address = settings.collector.listen
-            tasks.append(
-                serve(api, *address, listening=_listening, connection=AgentConnection, tls=tls)
-            )
+            tasks.append(serve_agents(api, settings.collector, listening=_listening, tls=tls))
             if certificate is not None:
                 tasks.append(certificate.watch())
         await run_until_stopped(service.reloader.ask, *tasks)

@@ -7,6 +7,7 @@ import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 import trustme
 
@@ -179,6 +180,23 @@ async def test_idle_connections_make_room_for_agents() -> None:
         assert await asyncio.wait_for(first.read(), 5) == b""
         for _, writer in opened:
             writer.close()
+
+
+@pytest.mark.parametrize("behind_proxy", [False, True])
+async def test_agents_behind_a_proxy_are_not_one_who_connects_too_often(behind_proxy: bool) -> None:
+    """A proxy may open a connection for each request: they are as many as it has agents. Who
+    connects so often without a proxy in between is sent away."""
+    made = settings()
+    used = msgspec.structs.replace(
+        made, collector=msgspec.structs.replace(made.collector, behind_proxy=behind_proxy)
+    )
+    request = b"GET / HTTP/1.1\r\nhost: c\r\nconnection: close\r\n\r\n"
+    turned_away = 0
+    async with collecting(used=used) as collector:
+        port = httpx.URL(collector.url).port or 0
+        for _ in range(250):
+            turned_away += not await answer_to(request, port)
+    assert (turned_away == 0) == behind_proxy
 
 
 def open_descriptors() -> int:

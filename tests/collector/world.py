@@ -16,13 +16,13 @@ from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.collector.agents_api import AgentApi
 from monitor.collector.certificate import Certificate
 from monitor.collector.connection_limits import AgentConnection
+from monitor.collector.serve_agents import serve_agents
 from monitor.config.load import default_settings
 from monitor.config.settings import CollectorSettings, Settings
 from monitor.keys.keys import fingerprint, public_text
 from monitor.keys.sealing import sealing_key, sealing_text
 from monitor.measuring.controls import Controls
 from monitor.metrics.ingest_counts import IngestCounts
-from monitor.server.serve import serve
 from monitor.wire.answers import BATCHES, TIME, Refusal
 from monitor.wire.batch import FORMAT, Batch, CycleReport, encode_batch
 from monitor.wire.envelope import (
@@ -267,9 +267,9 @@ async def collecting(
         ).app()
         where: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(
-            serve(
+            serve_agents(
                 app,
-                *in_use.collector.listen,
+                in_use.collector,
                 listening=lambda host, port: where.set_result((host, port)),
                 connection=connection,
                 tls=certificate.context if certificate else None,
