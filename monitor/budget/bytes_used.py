@@ -35,8 +35,8 @@ _LONG_HELLO = 1_000
 """A ClientHello longer than this offers a post-quantum group (OpenSSL 3.5 and later)."""
 _USUAL_CHAIN = 4_000
 """Where the length of the certificates is not recorded, as in older measurements."""
-_DOH = 10_000
-"""One query over a connection of its own, whose handshake is not recorded."""
+_DOH, _DOH_NEXT = 10_000, 2_000
+"""A query that opens a connection, whose handshake is not recorded; and the next one over it."""
 _QUIC, _INITIAL = 12_500, 1_260
 """One request over HTTP/3; and one Initial, which QUIC fills up to this length."""
 _REQUEST, _HEAD = 700, 1_500
@@ -88,8 +88,8 @@ def _server_hello() -> int:
 def _bytes_of(observation: Observation) -> float:
     silent = observation.failure in TIMEOUTS
     match observation:
-        case DnsObservation(transport="doh"):
-            return _DOH
+        case DnsObservation(transport="doh", rtype=rtype, answers=answers):
+            return _DOH_NEXT if rtype == "AAAA" and answers else _DOH
         case DnsObservation():
             stream = 0 if observation.transport == "udp" else _CONNECTION
             return stream + _QUERY * observation.tries + _REPLY * len(observation.answers)

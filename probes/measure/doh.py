@@ -5,25 +5,36 @@ the path can answer in its place.
 """
 
 import base64
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 
 from probes.failure_strings import Failure
 from probes.layers.dns_message import Reply, decode_reply, encode_query
-from probes.measure.fetch import fetch
+from probes.measure.fetch import Fetcher
 from probes.measure.vantage_context import VantageContext
 from probes.sockets.failure_mapping import MalformedReplyError, ReportedError
 
 _MESSAGE_LIMIT = 64 * 1024
 
 
-async def ask_doh(context: VantageContext, url: str, name: str, rtype: str) -> Reply:
-    """The server's reply about `name`.
+@asynccontextmanager
+async def asking_doh(
+    context: VantageContext, url: str
+) -> AsyncIterator[Callable[[str, str], Awaitable[Reply]]]:
+    """Name and record type → the server's reply. Questions share one connection, in turn.
 
-    Raises ReportedError when the server gives none, ValueError for a name that DNS cannot carry.
+    They raise ReportedError when no reply comes, ValueError for a name that DNS cannot carry.
     """
+    async with Fetcher(context, limit=_MESSAGE_LIMIT, lasting=True) as server:
+        yield partial(_reply, server, url)
+
+
+async def _reply(server: Fetcher, url: str, name: str, rtype: str) -> Reply:
     # RFC 8484 section 4.1: id 0, so that the same question is the same URL.
     query = base64.urlsafe_b64encode(encode_query(0, name, rtype)).rstrip(b"=").decode()
     separator = "&" if "?" in url else "?"
-    answer = await fetch(context, f"{url}{separator}dns={query}", limit=_MESSAGE_LIMIT)
+    answer = await server.get(f"{url}{separator}dns={query}")
     if answer is None:
         raise ReportedError("the DoH server cannot be reached", Failure.DNS_NON_RECOVERABLE)
     if answer.failure is not None:

@@ -42,7 +42,7 @@ from probes.layers.scrub import PLACEHOLDER
 from probes.layers.socks5_and_http_connect import FarSideError, ProxyError
 from probes.measure.concurrently import all_of
 from probes.measure.connections import Opened
-from probes.measure.doh import ask_doh
+from probes.measure.doh import asking_doh
 from probes.measure.flow_counts import FIRST_FLOWS, FLOWS, MOST_FLOWS, seems_named, undecided
 from probes.measure.follow_up_plan import (
     PER_FAMILY,
@@ -423,8 +423,8 @@ class _HonestAnswers(_HonestAddresses):
         return await self._recorded(ask, label, "tcp", Reason.OPEN_RESOLVER_TCP)
 
     async def _doh(self, url: str) -> tuple[str, ...]:
-        ask = partial(ask_doh, self.context, url, self.plan.host)
-        return await self._recorded(ask, url, DOH, Reason.DOH)
+        async with asking_doh(self.context, url) as ask:
+            return await self._recorded(partial(ask, self.plan.host), url, DOH, Reason.DOH)
 
     async def _recorded(
         self, ask: Callable[[str], Awaitable[Reply]], resolver: str, transport: str, reason: str

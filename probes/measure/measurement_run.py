@@ -33,7 +33,7 @@ class MeasurementRun:
         self.context = context
         self.record = UnscrubbedRecord(context, origin, brisk=brisk)
         self.proxy = ProxiedConnections(self.record)
-        self.resolution = Resolution(self.record, self.proxy, context.ask_doh)
+        self.resolution = Resolution(self.record, self.proxy)
         self.connections = Connections(self.record, self.resolution, self.proxy, reduction)
         self.pages = RedirectChain(self.record, self.connections)
         self.applications = Applications(self.record, self.connections)

@@ -10,12 +10,11 @@ interference. The prober judges nothing. It records what failed and goes on wher
 import asyncio
 
 from probes.catalog.catalog import ReferenceScope
-from probes.layers.dns_message import Reply
-from probes.measure.doh import ask_doh
+from probes.measure.doh import asking_doh
 from probes.measure.measurement_run import MeasurementRun
 from probes.measure.other_hello import greet_otherwise
 from probes.measure.small_segments import greet_in_small_segments
-from probes.measure.vantage_context import VantageContext
+from probes.measure.vantage_context import AskingDoh, VantageContext
 from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, Purpose, id_at
 from probes.target import Dial, Reduction, Target
 
@@ -87,6 +86,6 @@ class Prober(VantageContext):
             reached=reached,
         )
 
-    async def ask_doh(self, url: str, name: str, rtype: str) -> Reply:
-        """The reply of the vantage's DNS-over-HTTPS server; raises as `doh.ask_doh` does."""
-        return await ask_doh(self.bootstrap, url, name, rtype)
+    def asking_doh(self, url: str) -> AskingDoh:
+        """The vantage's DNS-over-HTTPS server, as `probes.measure.doh.asking_doh` asks it."""
+        return asking_doh(self.bootstrap, url)

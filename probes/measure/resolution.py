@@ -4,7 +4,7 @@ A vantage asks the network's resolvers over UDP and listens on for a second answ
 its own through its proxy, or one over HTTPS. A proxy that resolves hides all of that.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import msgspec
@@ -24,20 +24,14 @@ from probes.sockets.system_resolvers import ResolverAddress
 RESOLVER_FALLBACK = "resolver_fallback"
 """Reason of observations at a resolver that stayed silent, so that the next one was asked."""
 
-AskDoh = Callable[[str, str, str], Awaitable[Reply]]
-"""URL, name and record type → reply, over HTTPS. Raises as `probes.measure.doh.ask_doh` does."""
-
 
 class Resolution:
     """Resolves each name of a measurement once."""
 
-    def __init__(
-        self, record: UnscrubbedRecord, proxy: ProxiedConnections, ask_doh: AskDoh
-    ) -> None:
+    def __init__(self, record: UnscrubbedRecord, proxy: ProxiedConnections) -> None:
         self._record = record
         self._context = record.context
         self._proxy = proxy
-        self._ask_doh = ask_doh
         self._lookups: list[tuple[DnsLookup, str]] = []
         self._resolved: dict[str, tuple[str, ...]] = {}
 
@@ -160,15 +154,16 @@ class Resolution:
         """The name at the DNS-over-HTTPS server that is this vantage's resolver."""
         url = self._context.vantage.resolver.url
         through = " through proxy" if self._context.vantage.egress.proxied else ""
-        query = partial(
-            stream_query,
-            self._record,
-            partial(self._ask_doh, url, host),
-            name=host,
-            resolver=f"{url}{through}",
-            transport=DOH,
-        )
-        return self._answered(await all_of([query(rtype) for rtype in ("A", "AAAA")]))
+        async with self._context.asking_doh(url) as ask:
+            query = partial(
+                stream_query,
+                self._record,
+                partial(ask, host),
+                name=host,
+                resolver=f"{url}{through}",
+                transport=DOH,
+            )
+            return self._answered(await all_of([query(rtype) for rtype in ("A", "AAAA")]))
 
     def _answered(self, observations: Sequence[DnsObservation]) -> tuple[str, ...]:
         """Record the answers of a resolver asked over a stream; the addresses in them."""

@@ -3,7 +3,8 @@
 import asyncio
 import ipaddress
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Self
 
@@ -25,6 +26,9 @@ from probes.settings import ProbeSettings
 from probes.sockets.network import Network
 from probes.sockets.system_resolvers import ResolverAddress
 from probes.vantage import Resolver, VantagePoint
+
+AskingDoh = AbstractAsyncContextManager[Callable[[str, str], Awaitable[Reply]]]
+"""Name and record type → reply, over HTTPS. Raises as `probes.measure.doh.asking_doh` does."""
 
 
 class VantageContext(ABC):
@@ -79,8 +83,8 @@ class VantageContext(ABC):
             self.on_exit(address)
 
     @abstractmethod
-    async def ask_doh(self, url: str, name: str, rtype: str) -> Reply:
-        """The reply of the DNS-over-HTTPS server at `url`, reached from this vantage."""
+    def asking_doh(self, url: str) -> AskingDoh:
+        """The DNS-over-HTTPS server at `url`, reached from this vantage."""
 
     def hidden(self, endpoint: Endpoint, *, quic: bool = False) -> tuple[Layer, ...]:
         """The layers of an endpoint that the vantage's proxy hides; `quic`: HTTP/3 is asked for."""

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import errno
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -1351,10 +1351,10 @@ DOH_URL = "https://dns.example/dns-query"
 DOH_ADDRESS = "203.0.113.53"
 
 
-def doh_says(*replies: DnsReply) -> list[Peer]:
-    """A DNS-over-HTTPS server with its answers, one connection after the other."""
+def doh_says(*replies: DnsReply) -> Peer:
+    """A DNS-over-HTTPS server with its answers, all over one connection."""
 
-    def answering(reply: DnsReply) -> Peer:
+    def answering(reply: DnsReply) -> Callable[[bytes], bytes]:
         def said(sent: bytes) -> bytes:
             target = sent.split(b" ", 2)[1].decode()
             text = target.partition("?dns=")[2]
@@ -1362,24 +1362,35 @@ def doh_says(*replies: DnsReply) -> list[Peer]:
             body = encode_reply(query, reply)
             return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
-        return Peer(replies=(said,))
+        return said
 
-    return [answering(reply) for reply in replies]
+    return Peer(replies=tuple(map(answering, replies)))
 
 
 async def test_a_resolver_over_https_is_asked_and_labelled_as_itself() -> None:
     """The machine's resolver is asked only for the DoH server's name; DoH answers the rest."""
     network = scripted(DOH_ADDRESS, name="dns.example")
-    network.peer(DOH_ADDRESS, 443, *doh_says(DnsReply(addresses=(V4,)), DnsReply()))
+    network.peer(DOH_ADDRESS, 443, doh_says(DnsReply(addresses=(V4,)), DnsReply()))
     network.peer(V4, 443, WEB)
     measurement = await measure(network, resolver=Resolver(url=DOH_URL))
     assert measurement.reached
+    assert network.connects.count((DOH_ADDRESS, 443)) == 1
     assert {name for name, _ in network.resolver(RESOLVER).queries} == {"dns.example"}
     found = seen(measurement, DnsObservation)
     assert {(o.name, o.resolver, o.transport, o.failure) for o in found} == {
         ("x.com", DOH_URL, "doh", None)
     }
     assert seen(measurement, TcpObservation)[0].address == V4
+
+
+async def test_a_resolver_over_https_that_hangs_up_is_asked_again() -> None:
+    """The next question goes over a new connection where the server closes after each answer."""
+    network = scripted(DOH_ADDRESS, name="dns.example")
+    network.peer(DOH_ADDRESS, 443, doh_says(DnsReply()), doh_says(DnsReply(addresses=(V6,))))
+    network.peer(V6, 443, WEB)
+    measurement = await measure(network, resolver=Resolver(url=DOH_URL))
+    assert measurement.reached
+    assert network.connects.count((DOH_ADDRESS, 443)) == 2
 
 
 async def test_a_resolver_over_https_that_cannot_be_reached_gives_no_address() -> None:
@@ -1397,17 +1408,17 @@ async def test_a_resolver_over_https_that_cannot_be_reached_gives_no_address() -
 async def test_a_resolver_over_https_is_reached_by_name_through_the_proxy() -> None:
     """The proxy resolves the DoH server's name, and the endpoint is dialled by address."""
     network = ScriptedNetwork()
-    first, second = doh_says(DnsReply(addresses=(V4,)), DnsReply())
+    says = doh_says(DnsReply(addresses=(V4,)), DnsReply())
     opened = b"\x05\x00\x00\x01" + b"\0" * 6
     network.peer(
         "192.0.2.1",
         1080,
-        *(Peer(replies=(HELLO, opened, *peer.replies)) for peer in (first, second)),
+        Peer(replies=(HELLO, opened, *says.replies)),
         Peer(replies=(HELLO, opened, PAGE)),
     )
     measurement = await measure(network, egress=SOCKS, resolver=Resolver(url=DOH_URL))
     asked = [stream.sent for stream in network.streams]
-    assert all(b"\x03\x0bdns.example\x01\xbb" in sent for sent in asked[:2])
+    assert b"\x03\x0bdns.example\x01\xbb" in asked[0]
     assert {o.resolver for o in seen(measurement, DnsObservation)} == {f"{DOH_URL} through proxy"}
     assert measurement.not_observed == (Layer.TCP,)
 
