@@ -129,7 +129,7 @@ _INTRODUCTION = """# Everything dropped, with real packets
 networks, in five countries from ten on, and two controls. All addresses of every platform are
 dropped on all networks at once, so many seconds after the second turns. Seconds from the block to
 the first event *suspected* (at most {suspected:.0f}) and *confirmed* (at most {confirmed:.0f}).
-[The same in virtual time](soak-dropped.md) has more runs.
+[The same in virtual time](soak-dropped.md).
 
 """
 

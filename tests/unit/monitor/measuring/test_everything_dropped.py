@@ -157,7 +157,7 @@ _INTRODUCTION = f"""# Everything dropped
 
 <!-- Written by `make soak ARGS=tests/unit/monitor/measuring/test_everything_dropped.py`. -->
 
-{_SETTINGS}[With real packets](soak-dropped-lab.md) there are fewer runs.
+{_SETTINGS}[The same with real packets](soak-dropped-lab.md).
 
 All addresses of all {len(CATALOG.platforms)} platforms are dropped at every vantage at once,
 {PHASES} times for each row.
