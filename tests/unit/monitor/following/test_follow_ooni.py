@@ -95,19 +95,23 @@ class World:
             failed = blocked is not None and blocked[0] <= at < blocked[1]
             self.ooni.add(volunteer(at, url, asn=asn, blocked=failed, country=country))
 
+    def usual(self, url: str, asn: int, *, country: str = "PK") -> None:
+        """Volunteers test an address that answers, four days long until the block begins."""
+        self.tests(url, asn, BEGUN - 4 * DAY, BEGUN, step=4 * HOUR, country=country)
+
 
 # -- what it is for ------------------------------------------------------------------------------
 
 
 async def test_a_national_block_is_an_event_within_hours(world: World) -> None:
-    """Pakistan, February 2024, as volunteers see it: X is reset on every network at once, for two
-    days, and YouTube is not."""
-    ended = BEGUN + timedelta(days=2)
+    """Pakistan, February 2024, as volunteers see it: X is reset on every network at once, for a
+    day, and YouTube is not."""
+    ended = BEGUN + DAY
     for asn in (17557, 9541, 45669):
         step = HOUR / 2 if asn == 17557 else HOUR
-        first = BEGUN - timedelta(days=4)
-        world.tests(X, asn, first, ended + 12 * HOUR, (BEGUN, ended), step=step)
-        world.tests(YOUTUBE, asn, first, ended + 12 * HOUR, step=4 * HOUR)
+        world.usual(X, asn)
+        world.tests(X, asn, BEGUN, ended + 12 * HOUR, (BEGUN, ended), step=step)
+        world.tests(YOUTUBE, asn, BEGUN - 4 * DAY, ended + 12 * HOUR, step=8 * HOUR)
     await world.until_told()
     (event,) = await world.events()
     assert (event.kind, event.country, event.platform) == (
@@ -135,11 +139,12 @@ async def _ends(world: World, event: Event, ended: datetime) -> None:
 async def test_a_block_that_spreads_is_one_event(world: World) -> None:
     """Brazil, August 2024: one operator after the other blocks X, over a day."""
     begins = {28573: BEGUN, 26599: BEGUN + HOUR, 18881: BEGUN + 20 * HOUR}
-    ended = BEGUN + timedelta(days=2)
+    ended = BEGUN + 36 * HOUR
     for asn, at in begins.items():
-        first, last = BEGUN - timedelta(days=4), ended + 12 * HOUR
-        world.tests(X, asn, first, last, (at, ended), country="BR")
-        world.tests(YOUTUBE, asn, first, last, country="BR", step=4 * HOUR)
+        last = ended + 12 * HOUR
+        world.usual(X, asn, country="BR")
+        world.tests(X, asn, BEGUN, last, (at, ended), country="BR")
+        world.tests(YOUTUBE, asn, BEGUN - 4 * DAY, last, country="BR", step=8 * HOUR)
     await world.until_told()
     while world.clock < ended - 4 * HOUR:
         await world.round(4 * HOUR)
@@ -156,7 +161,7 @@ async def test_a_block_that_spreads_is_one_event(world: World) -> None:
 
 async def test_volunteers_in_a_vpn_accuse_nobody(world: World) -> None:
     """A VPN with a filter of its own fails; where it ends is not where its user is."""
-    world.tests(X, 17557, BEGUN - timedelta(days=4), BEGUN)
+    world.usual(X, 17557)
     for at in hourly(BEGUN, BEGUN + 12 * HOUR, HOUR / 2):
         world.ooni.add(volunteer(at, X, blocked=True, network_type="vpn"))
     while world.clock < BEGUN + 14 * HOUR:
@@ -177,7 +182,7 @@ async def test_uploads_that_failed_verification_accuse_nobody(world: World) -> N
 
 async def test_our_rules_decide_where_the_whole_measurement_is_there(world: World) -> None:
     """OONI calls an anomaly what our rules find reached: a change of wording, a slow answer."""
-    world.tests(X, 17557, BEGUN - timedelta(days=4), BEGUN)
+    world.usual(X, 17557)
     for at in hourly(BEGUN, BEGUN + 12 * HOUR, HOUR / 2):
         world.ooni.add(volunteer(at, X, blocked=False, anomaly=True))
     while world.clock < BEGUN + 14 * HOUR:
@@ -192,7 +197,8 @@ async def test_a_week_without_an_answer_ends_nothing(world: World) -> None:
     that the source is silent, and what it has kept comes in once it is back."""
     end = BEGUN + timedelta(days=9)
     for asn in (17557, 9541, 23674):
-        world.tests(X, asn, BEGUN - timedelta(days=4), end, (BEGUN, end))
+        world.usual(X, asn)
+        world.tests(X, asn, BEGUN, end, (BEGUN, end), step=2 * HOUR)
     while world.clock < BEGUN + 10 * HOUR:
         await world.round(HOUR)
     (before,) = await world.events()
@@ -200,7 +206,7 @@ async def test_a_week_without_an_answer_ends_nothing(world: World) -> None:
     gone = world.clock
     while world.clock < gone + timedelta(days=7):
         world.ooni.failing.append(httpx.ConnectError("no route to host"))
-        await world.round(6 * HOUR)
+        await world.round(12 * HOUR)
     (event,) = await world.events()
     assert (event.id, event.state, event.end_latest) == (before.id, EventState.UNOBSERVED, None)
     state = await world.state()
@@ -284,11 +290,11 @@ async def test_an_answer_that_is_none_loses_and_doubles_nothing(
     """Whichever request it hits, on parts of a list that overlap: every row is there once."""
     world.ooni = ScriptedOoni(lambda: world.clock, most=7)
     world.tests(X, 17557, BEGUN - timedelta(days=2), BEGUN)
-    for _ in range(12):
+    for _ in range(6):
         world.ooni.failing.append(failure)
-        await world.round(HOUR)
-        world.ooni.failing.clear()
         await world.round(2 * HOUR)
+        world.ooni.failing.clear()
+        await world.round(4 * HOUR)
     assert len(await world.rows()) == 48
     assert await world.events() == []
 
@@ -423,7 +429,7 @@ def _upgrade(
     """Everybody's app is another version from an hour on, in which it begins to fail; with `hold`
     every network has somebody who keeps the old one, and fails as well."""
     for asn in (17557, 9541, 45669):
-        for at in hourly(BEGUN - timedelta(days=4) + asn % 50 * MINUTE, BEGUN, HOUR):
+        for at in hourly(BEGUN - 4 * DAY + asn % 50 * MINUTE, BEGUN, 4 * HOUR):
             world.ooni.add(volunteer(at, X, asn=asn, country=country, version=OLD))
         for at in hourly(BEGUN + asn % 50 * MINUTE, BEGUN + 12 * HOUR, HOUR):
             made = {"asn": asn, "country": country, "blocked": blocked}
@@ -572,12 +578,13 @@ async def test_a_cursor_of_the_future_is_brought_back(world: World) -> None:
 
 
 async def _blocked(world: World) -> Event:
-    """X is blocked in Pakistan for days, YouTube is not, and Brazil has both."""
-    end = BEGUN + timedelta(days=3)
+    """X is blocked in Pakistan for a day, YouTube is not, and Brazil has both."""
+    end = BEGUN + DAY
     for asn in (17557, 9541, 45669):
-        world.tests(X, asn, BEGUN - timedelta(days=4), end, (BEGUN, end))
-        world.tests(YOUTUBE, asn, BEGUN - timedelta(days=4), end, step=4 * HOUR)
-    world.tests(X, 28573, BEGUN - timedelta(days=4), end, step=4 * HOUR, country="BR")
+        world.usual(X, asn)
+        world.tests(X, asn, BEGUN, end, (BEGUN, end))
+        world.tests(YOUTUBE, asn, BEGUN - 4 * DAY, end, step=8 * HOUR)
+    world.tests(X, 28573, BEGUN - 4 * DAY, end, step=4 * HOUR, country="BR")
     await world.until_told()
     for _ in range(6):
         await world.round(HOUR)

@@ -46,7 +46,7 @@ def _block(
 ) -> None:
     """X begins to fail on all networks; the archive has each failing measurement so late."""
     for number, asn in enumerate(NETWORKS):
-        for at in hourly(BEGUN - 4 * DAY + asn % 50 * MINUTE, BEGUN, HOUR):
+        for at in hourly(BEGUN - 4 * DAY + asn % 50 * MINUTE, BEGUN, 4 * HOUR):
             world.ooni.add(volunteer(at, X, asn=asn, version=OLD))
         for at in hourly(BEGUN + number * MINUTE, BEGUN + end, step):
             upload = volunteer(at, X, asn=asn, blocked=True, **made)  # type: ignore[arg-type]
@@ -149,7 +149,7 @@ async def test_a_measurement_that_the_archive_lacks_is_asked_for_ever_more_seldo
     upload = volunteer(BEGUN, X, blocked=True)
     world.ooni.add(msgspec.structs.replace(upload, stored_at=BEGUN + 90 * DAY))
     asked = []
-    for until, step in ((HOUR, POLL), (6 * HOUR, POLL), (DAY, HOUR / 2), (4 * DAY, HOUR / 2)):
+    for until, step in ((HOUR, POLL), (6 * HOUR, POLL), (DAY, HOUR), (4 * DAY, HOUR)):
         await _seen(world, until, step)
         asked.append(_asked_whole(world, upload.listed["measurement_uid"]))
         await world.restart()
@@ -163,7 +163,7 @@ async def test_a_measurement_is_judged_after_two_days(world: World) -> None:
     """The archive caught up."""
     upload = volunteer(BEGUN, X, blocked=True)
     world.ooni.add(msgspec.structs.replace(upload, stored_at=BEGUN + 2 * DAY))
-    await _seen(world, 3 * DAY, HOUR)
+    await _seen(world, 3 * DAY, 3 * HOUR)
     assert [row.judged for row in await world.rows()] == ["blocked"]
 
 
@@ -192,7 +192,7 @@ async def test_one_measurement_that_fails_stops_no_other(world: World, what: str
 
     await _answer(world, answer)
     while world.clock < BEGUN + 4 * DAY:
-        await world.round(HOUR if world.clock < BEGUN + DAY / 2 else 4 * HOUR)
+        await world.round(HOUR if world.clock < BEGUN + DAY / 2 else 6 * HOUR)
         state = await world.state()
         assert (state.problem, state.answered_at) == ("", world.clock)
     judged = [row.judged for row in await world.rows() if row.failed]
@@ -299,7 +299,7 @@ async def _away(world: World, days: int) -> None:
     back = world.clock + days * DAY
     while world.clock < back:
         world.ooni.failing.append(httpx.ConnectError("no route to host"))
-        await world.round(3 * HOUR)
+        await world.round(6 * HOUR)
     world.ooni.failing.clear()
 
 
@@ -317,8 +317,8 @@ async def test_uploaded_during_outage(world: World, days: int, stopped: bool) ->
         await world.restart()
     else:
         await _away(world, days)
-    for _ in range(30):
-        await world.round(HOUR)
+    for _ in range(10):
+        await world.round(3 * HOUR)
     assert len(await world.rows()) == 25
 
 
@@ -350,8 +350,8 @@ async def test_uploaded_during_outage_in_the_middle_of_a_sweep(world: World) -> 
     assert max(late) > BEGUN + 15 * HOUR
     world.clock += 7 * DAY
     await world.restart()
-    for _ in range(30):
-        await world.round(HOUR)
+    for _ in range(10):
+        await world.round(3 * HOUR)
     assert len(await world.rows()) == 49
 
 
