@@ -1,6 +1,7 @@
 """The assumptions about each kind of stream of imported rows, before its first row."""
 
 from datetime import timedelta
+from functools import lru_cache
 from math import log
 
 from monitor.replay.imported_row import Row
@@ -25,8 +26,13 @@ _REST = Rate(0.1, 0.2)
 
 def model_of(row: Row) -> Model:
     """The assumptions about a stream of such rows before its first one."""
-    mean = _QUIET.get(row.platform, _QUIET.get(row.test, _QUIET_OTHERWISE))
-    if row.counts:
+    return _model(row.platform, row.test, counts=row.counts, nationwide=row.nationwide)
+
+
+@lru_cache(1024)  # each row of weeks asks several times, and most rows are of a few kinds
+def _model(platform: str, test: str, *, counts: bool, nationwide: bool) -> Model:
+    mean = _QUIET.get(platform, _QUIET.get(test, _QUIET_OTHERWISE))
+    if counts:
         return Model(
             quiet=Rate(mean, 0.15),
             prior_weight=50.0,
@@ -37,9 +43,9 @@ def model_of(row: Row) -> Model:
             memory=0.2,
             accuse=log(_COUNTED_PER_YEAR / _FALSE_CALLS),
             clear=-log(_FALSE_ENDS),
-            ceiling=0.5 if row.platform in UNRELIABLE else 0.2,
-            unreliable=row.platform in UNRELIABLE,
-            rest=_REST if row.nationwide and row.platform not in UNRELIABLE else None,
+            ceiling=0.5 if platform in UNRELIABLE else 0.2,
+            unreliable=platform in UNRELIABLE,
+            rest=_REST if nationwide and platform not in UNRELIABLE else None,
             most=6.0,
             forget=timedelta(days=21),
         )
@@ -51,7 +57,7 @@ def model_of(row: Row) -> Model:
         memory=0.05,
         accuse=log(_LISTED_PER_YEAR / _FALSE_CALLS),
         clear=-log(_FALSE_ENDS),
-        ceiling=0.5 if row.platform in UNRELIABLE else 0.15,
-        unreliable=row.platform in UNRELIABLE,
+        ceiling=0.5 if platform in UNRELIABLE else 0.15,
+        unreliable=platform in UNRELIABLE,
         forget=timedelta(days=4),
     )
