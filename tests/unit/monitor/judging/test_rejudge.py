@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -27,7 +27,7 @@ from tests.contract.listing import EVERYTHING, contents, flat
 from tests.lab.certificates import authority
 from tests.worlds.build import START
 from tests.worlds.memory_store import MemoryStore
-from tests.worlds.rejudge_world import INTERVAL, cycles_of, recorded, settings, store_all
+from tests.worlds.rejudge_world import INTERVAL, TURNS, cycles_of, recorded, settings, store_all
 
 LOOP = VirtualClockLoop
 
@@ -268,9 +268,22 @@ async def test_only_what_is_selected_is_judged_again(
 async def test_from_the_middle_of_the_story_all_is_as_it_was(
     lived: MemoryStore, configured: Settings
 ) -> None:
-    """Whatever the first moment: nothing before it is missed, not a shared control look either."""
+    """Nothing before the first moment is missed, not a shared control look either: in the middle of
+    a block, after an uplink died, and while a platform is slowed."""
+    await _assert_as_it_was(lived, configured, (3, 8, 12))
+
+
+@pytest.mark.soak
+async def test_from_any_turn_of_the_story_all_is_as_it_was(
+    lived: MemoryStore, configured: Settings
+) -> None:
+    """The same, whatever the first moment."""
+    await _assert_as_it_was(lived, configured, range(1, TURNS))
+
+
+async def _assert_as_it_was(lived: MemoryStore, configured: Settings, turns: Iterable[int]) -> None:
     turn = timedelta(seconds=INTERVAL)
-    for since in (1, 3, 6, 8, 12):
+    for since in turns:
         _, said = await again(lived, configured, Selection(since=START + since * turn))
         assert said == [], since
 
