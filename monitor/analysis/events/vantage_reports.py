@@ -294,8 +294,9 @@ def _report(
     if known is None:
         return new
     before = _at(known, health.at, listening, interval)
-    if not health.references_total:
-        # A turn that was skipped, as to save bytes, says nothing of the line.
+    if not health.references_total and condition is not Reachability.DARK:
+        # A turn that was skipped, as to save bytes, says nothing of the line. Where the proxy in
+        # front is lost no reference counts either, and the vantage is dark.
         return msgspec.structs.replace(before, at=health.at, pace=new.pace)
     if before.condition is not condition:
         return msgspec.structs.replace(new, previous=before.condition)

@@ -26,6 +26,7 @@ INTERVAL = 300.0
 STATES = {
     ".": VantageState.OK,
     "o": VantageState.OFFLINE,
+    "g": VantageState.OFFLINE,  # the proxy in front
     "c": VantageState.INTERNATIONAL_CUT,
     "l": VantageState.LOSSY,
     "p": VantageState.CAPTIVE_PORTAL,
@@ -71,7 +72,7 @@ def health(letter: str, cycle: int, vantage: str) -> VantageHealth:
         rule_id=RULES.get(letter, "vantage.test"),
         passing=PASSING.get(letter, ()),
         references_ok=0,
-        references_total=0 if letter == "x" else 3,
+        references_total=0 if letter in "xg" else 3,
         timeout_rate=0.01,
         families=("ipv4",),
         at=at(cycle) + timedelta(seconds=ord(vantage) - ord("a")),
@@ -384,10 +385,13 @@ def test_one_that_is_watched_no_longer_is_not_silent() -> None:
         ({"a": "..ccccc", "b": "..ooooo", "n": "......."}, EventKind.INTERNATIONAL_CUT),
         ({"a": "..ooooo", "b": "..ooooo", "n": "..ooooo"}, EventKind.INSTRUMENT),
         ({"a": "..ooooo", "b": "..ooooo", "k": "..ooooo"}, EventKind.INSTRUMENT),
+        ({"a": "..ooooo", "b": "..ooooo", "n": "..ggggg"}, EventKind.INSTRUMENT),
+        ({"a": "..ggggg", "b": "..ggggg", "n": "......."}, EventKind.SHUTDOWN),
     ],
     ids=[
         *("one of two", "the only one", "one no longer heard of", "cut", "cut and dark"),
         *("all, the control too", "several countries at once"),
+        *("the control's proxy too", "all proxies of a country"),
     ],
 )
 def test_what_it_is_called(story: dict[str, str], kind: EventKind) -> None:
