@@ -18,7 +18,7 @@ async def serve_agents(
     connection: type[AgentConnection] = AgentConnection,
     tls: ssl.SSLContext | None = None,
 ) -> None:
-    """Serve until cancelled, as `monitor.server.serve.serve` does, which says what else happens."""
+    """Serve until cancelled. Raises ListenError as `monitor.server.serve.serve` does."""
     await serve(
         app,
         *settings.listen,

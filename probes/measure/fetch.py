@@ -25,8 +25,8 @@ async def fetch(context: VantageContext, url: str, *, limit: int) -> Exchange | 
 class Fetcher:
     """Asks one server, reached as the vantage reaches any site. Use as a context manager.
 
-    Answers are unscrubbed: they must not leave the probes. `lasting` has requests go over the same
-    connection, one after the other, for as long as the server keeps that open.
+    Answers are unscrubbed: they must not leave the probes. With `lasting`, requests share one
+    connection, one after the other, for as long as the server keeps it open.
     """
 
     def __init__(self, context: VantageContext, *, limit: int, lasting: bool = False) -> None:

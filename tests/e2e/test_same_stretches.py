@@ -120,7 +120,7 @@ class Newsroom(msgspec.Struct, kw_only=True):
         return zipfile.ZipFile(file)
 
     def alerts(self) -> list[Mapping[str, Any]]:
-        """All that was told about the block, in order, by the alerts' webhook."""
+        """Each alert about the block that the webhook received, in order."""
         return [
             one
             for line in self.alertmanager.taken("/newsroom")
@@ -129,17 +129,17 @@ class Newsroom(msgspec.Struct, kw_only=True):
         ]
 
     def statuses(self) -> list[str]:
-        """Whether it was told to begin or to end, each time."""
+        """The status of each of these alerts: firing or resolved."""
         return [one["status"] for one in self.alerts()]
 
     def over(self) -> Mapping[str, str] | None:
-        """What the last alert told, if that was an end."""
+        """The annotations of the last alert, if it says that the block ended."""
         (*_, last) = self.alerts()
         found: Mapping[str, str] = last["annotations"]
         return found if last["status"] == "resolved" else None
 
     def over_since(self) -> str | None:
-        """Since when what is over was blocked, by the last alert."""
+        """When the block that ended began, by the last alert."""
         told = self.over()
         return None if told is None else told["since"]
 
