@@ -51,7 +51,7 @@ def platform_partial_ratio(view: VantageView, at: datetime) -> Rows:
 @FAMILIES.vantage_gauge("platform", "function", "group")
 def function_group_blocked(view: VantageView, at: datetime) -> Rows:
     """Always 1; the label `group` has a group, such as a data centre, that is blocked, partly
-    blocked or slow at a field vantage while others of its function work."""
+    blocked or slow at a field vantage while others of its function are not."""
     for verdict in view.counted_at(at):
         for function in verdict.functions:
             for group in function.groups:

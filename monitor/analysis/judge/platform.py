@@ -5,7 +5,9 @@
               a redirect page that still loads (twitter.com) proves nothing about x.com.
     group     endpoints that serve the same people, such as a data centre, each with a quorum of its
               own. All groups blocked: the function is blocked. Some: it is degraded, by these
-              groups. One that is down everywhere beside others that work is nobody's block.
+              groups. One that is down everywhere beside others that work is nobody's block. Where
+              the others are undecided, the function is degraded by what is known to be blocked,
+              and the platform is undecided: nobody knows whether it works for anyone.
     platform  as bad as its worst core function, weak signs after certain ones; with every core
               function ok, a block of another function makes it degraded, by the one that is known
               best. While more functions are unknown than work, it is unknown itself: a portal that
@@ -88,6 +90,14 @@ class _Judged(msgspec.Struct, frozen=True, kw_only=True):
     """Whether any of its endpoints was measured."""
     deciding: tuple[Verdict, ...]
     """All without which the function may not be in this state, the decider included."""
+    rest: tuple[Verdict, ...] | None = None
+    """What was measured of its other groups, where it is degraded and none of them is known to
+    work."""
+
+    @property
+    def counts_as(self) -> State:
+        """The state in which it decides the platform's."""
+        return self.state if self.rest is None else State.INSUFFICIENT
 
 
 def roll_up(
@@ -186,6 +196,10 @@ def _family_alone(decider: Verdict, verdicts: Iterable[Verdict]) -> str:
 
 def _platform_state(judged: Sequence[_Judged]) -> tuple[State, _Judged | None]:
     worst = _worst([function for function in judged if function.core])
+    if worst is not None and worst.rest is not None:
+        undecided = _decider(worst.function, worst.rest, State.INSUFFICIENT)
+        shown = () if undecided is None else (undecided,)
+        return State.INSUFFICIENT, msgspec.structs.replace(worst, decider=undecided, deciding=shown)
     if worst is None or worst.state not in _WORKS:
         return (worst.state if worst is not None else State.INSUFFICIENT), worst
     accused = [function for function in judged if function.state in _ACCUSED]
@@ -209,8 +223,8 @@ def _worst(judged: Sequence[_Judged]) -> _Judged | None:
 
 
 def _worst_first(function: _Judged) -> tuple[int, bool, int, int]:
-    rank = _WORST_FIRST.index(function.state)
-    weak = function.state in _ACCUSED and _is_weak(function)
+    rank = _WORST_FIRST.index(function.counts_as)
+    weak = function.counts_as in _ACCUSED and _is_weak(function)
     counts = max(rank, _WORST_FIRST.index(State.PARTIAL)) if weak else rank
     return counts, weak, rank, -_grade(function)
 
@@ -296,7 +310,9 @@ def _judge_function(
         decisive = state = State.INSUFFICIENT
         measured = unclear
     decider = _decider(function, measured, decisive)
+    of_rest = (verdict for one, several in pools if one not in _ACCUSED for verdict in several)
     return _Judged(
+        rest=tuple(of_rest) if parted and not any(one is State.OK for one, _ in pools) else None,
         function=function,
         core=core,
         state=state,
@@ -378,7 +394,9 @@ def _state_of_groups(states: Sequence[State]) -> State:
         if State.OK in different:
             return State.DEGRADED
         best = (State.PARTIAL, State.THROTTLED)
-        return next((state for state in best if state in different), _quorum(states, 1))
+        state = next((state for state in best if state in different), _quorum(states, 1))
+        undecided = state is State.INSUFFICIENT and State.DOWN not in different
+        return State.DEGRADED if undecided else state
     return State.INSUFFICIENT
 
 

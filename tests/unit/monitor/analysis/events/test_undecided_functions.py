@@ -114,6 +114,26 @@ def test_a_block_of_one_function_is_an_event_while_the_core_is_undecided() -> No
     assert (event.onset_earliest, event.onset_latest) == (at(2), judged(3))
 
 
+def test_blocked_data_centres_are_an_event_while_the_others_are_undecided() -> None:
+    """Accounts in two of five are cut off; of the others nobody knows."""
+    chat = FunctionVerdict(
+        function="chat",
+        core=True,
+        state=State.DEGRADED,
+        method="app",
+        sub_method="reset",
+        evidence=Evidence.STRONG,
+        groups=("dc2", "dc4"),
+        measurement="chat",
+    )
+    cycles = [
+        msgspec.structs.replace(verdict("?", cycle), functions=(chat,)) for cycle in range(3, 40)
+    ]
+    event = told([*story("..."), *cycles]).only
+    assert (event.state, event.scope) == (EventState.CONFIRMED, Scope.PARTIAL)
+    assert event.functions == ("chat:dc2", "chat:dc4")
+
+
 def test_a_block_goes_on_when_the_core_becomes_undecided() -> None:
     """Every cycle shows the block, so the network is not called unobserved."""
     cycles = [

@@ -381,6 +381,8 @@ def centres(**states: State | tuple[State, ...]) -> PlatformVerdict:
         (OK, (), OK, State.INSUFFICIENT, ()),
         (OK, UNKNOWN, OK, State.INSUFFICIENT, ()),
         (OK, UNKNOWN, BLOCKED, State.DEGRADED, ("dc3",)),
+        (DOWN, UNKNOWN, BLOCKED, State.INSUFFICIENT, ()),
+        (UNKNOWN, State.THROTTLED, UNKNOWN, State.THROTTLED, ()),
     ],
 )
 def test_each_data_centre_counts_by_itself(
@@ -393,6 +395,23 @@ def test_each_data_centre_counts_by_itself(
         assert (seen.evidence, seen.llr) == (Evidence.STRONG, 13.0)
         assert seen.measurement in {f"m-{e.host}" for g in groups for e in CENTRES[g]}
         assert seen.functions[0].names == tuple(f"messages:{group}" for group in groups)
+
+
+@pytest.mark.parametrize("others", [UNKNOWN, ()], ids=["undecided", "not measured"])
+def test_a_blocked_data_centre_is_named_though_nobody_knows_of_the_others(others: State) -> None:
+    """Whoever has an account there is cut off. Whether the platform works for others is not known,
+    so the platform is undecided, and names no rule that accuses."""
+    seen = centres(dc1=others, dc2=(BLOCKED, BLOCKED), dc3=others)
+    assert (seen.state, seen.evidence, seen.method) == (State.INSUFFICIENT, Evidence.NONE, "")
+    undecided = f"rule.insufficient.{CENTRES['dc1'][0].host}"
+    assert seen.rule_id == (undecided if others else "look.none")
+    (chat,) = seen.functions
+    assert (chat.state, chat.groups, chat.evidence) == (
+        State.DEGRADED,
+        ("dc2",),
+        Evidence.STRONG,
+    )
+    assert chat.measurement == f"m-{CENTRES['dc2'][0].host}"
 
 
 @pytest.mark.parametrize(
