@@ -182,7 +182,7 @@ class FunctionVerdict(msgspec.Struct, frozen=True, kw_only=True):
     silent together."""
     measurement: str = ""
     """Id of the measurement that decided it, where it is blocked or slow while the platform is
-    undecided; else empty."""
+    undecided or down; else empty."""
 
     @property
     def names(self) -> tuple[str, ...]:

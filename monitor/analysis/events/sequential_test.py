@@ -77,7 +77,7 @@ from enum import StrEnum
 import msgspec
 
 from monitor.analysis.judge.grade_by_sign import NARROWER, llr
-from monitor.analysis.verdict import Evidence, PlatformVerdict, State
+from monitor.analysis.verdict import Evidence, FunctionVerdict, PlatformVerdict, State
 
 YEAR = 365.25 * 86400
 """Seconds."""
@@ -169,7 +169,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     alone: bool = True
     """Enough readings of this kind confirm without another vantage."""
     control_failed: bool = False
-    """The control could not reach the platform either."""
+    """The control could not reach the platform, or a core function of it, either. What is less
+    than conclusive beside such a function is weak already."""
     opened: bool = False
     """A device at the vantage's own site opened TLS."""
     forged: bool = False
@@ -359,7 +360,8 @@ def reading_of(verdict: PlatformVerdict) -> Reading:
         evidence=evidence if kind is Kind.ACCUSES else Evidence.NONE,
         persistence=persistence,
         alone=evidence is Evidence.CONCLUSIVE or throttled or not _untold(verdict),
-        control_failed=state is State.DOWN,
+        control_failed=state is State.DOWN
+        or (evidence is Evidence.CONCLUSIVE and any(map(_core_down, verdict.functions))),
         opened=verdict.rule_id in _OPENED,
         forged=kind is Kind.ACCUSES
         and f"{verdict.method}.{verdict.sub_method}" == "tls.certificate",
@@ -372,14 +374,14 @@ def update(state: Detector, reading: Reading, settings: DetectorSettings) -> Det
         return state
     apart = _apart(state, reading.at, settings)
     state = _faded(state, reading.at, settings)
+    if reading.control_failed:
+        baseline = _learned(state.baseline, settings, down=1.0)
+        state = _with(state, down_at=reading.at, baseline=baseline)
     if reading.kind is Kind.ACCUSES:
         state = _accused(state, reading, settings)
         state = _begun(state, reading) if apart else state
     elif reading.kind is Kind.CLEARS:
         state = _cleared(state, reading, settings)
-    elif reading.control_failed:
-        baseline = _learned(state.baseline, settings, down=1.0)
-        state = _with(state, down_at=reading.at, baseline=baseline)
     elif reading.opened:
         state = _with(state, opened_at=reading.at)
     return _with(state, at=reading.at, cycle=reading.cycle)
@@ -629,6 +631,10 @@ def _faded(state: Detector, at: datetime, settings: DetectorSettings) -> Detecto
 
 def _seconds(earlier: datetime | None, later: datetime) -> float:
     return (later - earlier).total_seconds() if earlier is not None else math.inf
+
+
+def _core_down(function: FunctionVerdict) -> bool:
+    return function.core and function.state is State.DOWN
 
 
 def _untold(verdict: PlatformVerdict) -> bool:

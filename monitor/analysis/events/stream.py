@@ -10,7 +10,8 @@ is ok clears nothing.
 
 While a core function is undecided, so is the platform. A block of another function is known all the
 same, and accuses by that function's own verdict. What hides the core may explain weak evidence, so
-that does not count.
+that does not count. The same holds where a core function is down everywhere, for conclusive
+evidence alone: the outage may have reached the other one.
 """
 
 import math
@@ -189,14 +190,16 @@ def observe(stream: Stream, verdict: PlatformVerdict, settings: DetectorSettings
 
 
 def _of_functions(verdict: PlatformVerdict) -> PlatformVerdict:
-    """The verdict itself; for an undecided platform of which a function is blocked or slow, what
-    that function's verdict says. Its test was made at some moment of the cycle."""
-    if verdict.state is not State.INSUFFICIENT:
+    """The verdict itself; for a platform that is undecided or down and of which a function is
+    blocked or slow, what that function's verdict says. Its test was made at some moment of the
+    cycle."""
+    if verdict.state not in (State.INSUFFICIENT, State.DOWN):
         return verdict
+    enough = (Evidence.CONCLUSIVE,) if verdict.state is State.DOWN else STRONG
     accused = [
         function
         for function in verdict.functions
-        if function.measurement and function.state in _ACCUSED and function.evidence in STRONG
+        if function.measurement and function.state in _ACCUSED and function.evidence in enough
     ]
     if not accused:
         return verdict

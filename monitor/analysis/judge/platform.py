@@ -11,8 +11,9 @@
     platform  as bad as its worst core function, weak signs after certain ones; with every core
               function ok, a block of another function makes it degraded, by the one that is known
               best. While more functions are unknown than work, it is unknown itself: a portal that
-              lets one port through proves one function. While a core function is unknown, so is the
-              platform, and the verdict of a blocked function says that it is blocked.
+              lets one port through proves one function. While a core function is unknown, or down
+              everywhere, so is the platform, and the verdict of a blocked function says that it is
+              blocked.
     partial   an endpoint that works over one address family, at some addresses or for some
               connections. It counts less than one that works and more than one that is slow.
 
@@ -130,7 +131,8 @@ def roll_up(
     state, deciding = _platform_state(judged)
     decider = deciding.decider if deciding is not None else None
     evidence = decider.evidence if decider is not None else Evidence.NONE
-    if any(function.core and function.state is State.DOWN for function in judged):
+    outage = any(function.core and function.state is State.DOWN for function in judged)
+    if outage and evidence is not Evidence.CONCLUSIVE:
         # While one core function is down everywhere, the failure of another may be the same outage.
         evidence = capped(evidence, Evidence.WEAK)
     fast = [speed for speed in speeds if speed.state is State.OK]
@@ -172,7 +174,7 @@ def roll_up(
                 quic=quic,
                 stalls=stalls or {},
                 others_silent=others_silent,
-                undecided=state is State.INSUFFICIENT,
+                undecided=state in (State.INSUFFICIENT, State.DOWN),
             )
             for function in judged
         ),

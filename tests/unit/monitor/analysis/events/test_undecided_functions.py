@@ -183,6 +183,45 @@ def test_silence_over_quic_does_not_stand_for_a_block_over_tcp() -> None:
     assert (event.state, event.methods) == (EventState.CONFIRMED, ("tls.reset",))
 
 
+def beside_an_outage(letter: str, cycle: int, evidence: Evidence) -> PlatformVerdict:
+    """A core function is down everywhere, and another function, core too where the platform is
+    blocked, is blocked with this evidence."""
+    seen = verdict(letter, cycle)
+    blocked = FunctionVerdict(
+        function="media",
+        core=letter == "B",
+        state=State.BLOCKED,
+        method="tls",
+        sub_method="reset",
+        evidence=evidence,
+        measurement="" if letter == "B" else f"media-{cycle}",
+    )
+    web = FunctionVerdict(function="web", core=True, state=State.DOWN)
+    return msgspec.structs.replace(seen, functions=(web, blocked))
+
+
+@pytest.mark.parametrize("letter", ["d", "B"], ids=["another function", "a core function"])
+def test_an_outage_hides_no_block_that_is_certain(letter: str) -> None:
+    """It takes eight in a row: amid an outage in part a test may look conclusive by chance."""
+
+    def after(many: int) -> list[Event]:
+        beside = [beside_an_outage(letter, cycle, Evidence.CONCLUSIVE) for cycle in range(3, many)]
+        return list(told([*story("..."), *beside]).events.values())
+
+    assert not [event for event in after(8) if event.state is EventState.CONFIRMED]
+    (event,) = after(12)
+    assert (event.state, event.methods) == (EventState.CONFIRMED, ("tls.reset",))
+    assert (event.functions, event.evidence) == (("media",), "conclusive")
+    assert event.scope is (Scope.FULL if letter == "B" else Scope.PARTIAL)
+
+
+@pytest.mark.parametrize("evidence", [Evidence.WEAK, Evidence.STRONG])
+def test_an_outage_may_explain_what_is_less_than_certain(evidence: Evidence) -> None:
+    """Servers of one platform fail together, and some only here."""
+    cycles = [beside_an_outage("d", cycle, evidence) for cycle in range(3, 200)]
+    assert not told([*story("..."), *cycles]).events
+
+
 def test_an_undecided_core_is_not_reached() -> None:
     """The block of another function ends no outage: whether the platform works is not known."""
     book, outages = EventBook(), list[Event]()

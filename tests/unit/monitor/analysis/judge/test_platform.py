@@ -330,6 +330,22 @@ def test_an_outage_of_another_core_function_keeps_it_weak() -> None:
     assert (seen.state, seen.evidence, seen.llr) == (State.BLOCKED, Evidence.WEAK, 8.5)
 
 
+def test_an_outage_of_another_core_function_explains_nothing_conclusive() -> None:
+    """At the very server another name is answered: that is not the outage."""
+    seen = x(
+        x_com=(State.BLOCKED, Evidence.CONCLUSIVE), api_x_com=State.DOWN, api_twitter_com=State.DOWN
+    )
+    assert (seen.state, seen.evidence, seen.llr) == (State.BLOCKED, Evidence.CONCLUSIVE, 16.0)
+
+
+def test_a_block_beside_a_core_that_is_down_names_its_measurement() -> None:
+    """The site is down everywhere, and links are cut off here as well."""
+    seen = x(x_com=State.DOWN, t_co=(State.BLOCKED, Evidence.CONCLUSIVE))
+    assert (seen.state, seen.evidence, seen.method) == (State.DOWN, Evidence.NONE, "")
+    named = {function.function: function.measurement for function in seen.functions}
+    assert named == {"web": "", "api": "", "media": "", "links": "m-t.co"}
+
+
 OK, BLOCKED, DOWN, UNKNOWN = State.OK, State.BLOCKED, State.DOWN, State.INSUFFICIENT
 
 
